@@ -1,0 +1,159 @@
+/**
+ * What the agents (builders, and dist-git for imports) say to the gateway under `/builder`.
+ *
+ * | method and path | body → answer |
+ * | --- | --- |
+ * | `POST /builder/enroll` | {@link EnrollRequest} → {@link EnrollAnswer} |
+ * | `POST /builder/claim` | {@link ClaimRequest} → 200 {@link ClaimAnswer}, or 204 when nothing came up while waiting |
+ * | `POST /builder/tasks/:task_id/heartbeat` | {@link HeartbeatRequest} → {@link HeartbeatAnswer}; 409 when the lease is lost |
+ * | `PUT /builder/tasks/:task_id/log?name=N&offset=B` | bytes → {@link UploadAnswer} |
+ * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks) |
+ * | `PUT /builder/tasks/:task_id/files/:name?offset=B` | bytes → {@link UploadAnswer}: `size` is what the gateway has now |
+ * | `POST /builder/tasks/:task_id/finish` | {@link FinishRequest} → {@link FinishAnswer}; idempotent for one lease |
+ *
+ * All but `enroll` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
+ * An upload whose offset is not what the gateway has is answered with 409 and the size it has, so that
+ * the agent goes on from there: uploads are resumable and may be repeated.
+ */
+import { z } from 'zod'
+import { ChrootConfig, RepoConfig } from './chroot-config.ts'
+
+export const TaskKind = z.enum(['source', 'import', 'rpm'])
+export type TaskKind = z.infer<typeof TaskKind>
+
+export const LEASE_HEADER = 'x-copr-lease'
+
+export const EnrollRequest = z.object({
+  /** One use only: it is exchanged for a session token. */
+  enroll_token: z.string().min(16),
+  name: z.string().max(200),
+  kinds: z.array(TaskKind).min(1),
+  /** Architectures this machine builds for: `x86_64` also does `i686` and `noarch`. */
+  arches: z.array(z.string()),
+  tags: z.array(z.string()).default([]),
+})
+export type EnrollRequest = z.infer<typeof EnrollRequest>
+
+export const EnrollAnswer = z.object({
+  machine_id: z.number().int(),
+  session_token: z.string(),
+  /** Send a heartbeat at least this often. */
+  heartbeat_seconds: z.number().positive(),
+})
+export type EnrollAnswer = z.infer<typeof EnrollAnswer>
+
+export const ClaimRequest = z.object({
+  /** How long the gateway may hold the request open when there is nothing to do. */
+  wait_seconds: z.number().min(0).max(60).default(25),
+})
+export type ClaimRequest = z.infer<typeof ClaimRequest>
+
+const TaskBase = {
+  /** `12` for the source and import of build 12, `12-debian-12-x86_64` for a build chroot. */
+  task_id: z.string(),
+  build_id: z.number().int(),
+  owner: z.string(),
+  project: z.string(),
+  dirname: z.string(),
+  /** Owner, project and submitter: what may share a machine one after the other. */
+  sandbox: z.string(),
+  submitter: z.string().nullable(),
+  timeout_seconds: z.number().int().positive(),
+}
+
+/** Makes the SRPM. Only `link` to an SRPM for now; uploads need no builder. */
+export const SourceTask = z.object({
+  kind: z.literal('source'),
+  ...TaskBase,
+  source: z.discriminatedUnion('type', [z.object({ type: z.literal('link'), url: z.string() })]),
+  limits: z.object({ max_srpm_bytes: z.number().int().positive() }),
+})
+export type SourceTask = z.infer<typeof SourceTask>
+
+/** Commits an SRPM to dist-git: to one branch for each distribution version among the build's chroots. */
+export const ImportTask = z.object({
+  kind: z.literal('import'),
+  ...TaskBase,
+  /** The package the SRPM must be; the gateway has read it from the header. */
+  package_name: z.string(),
+  branches: z.array(z.string()).min(1),
+})
+export type ImportTask = z.infer<typeof ImportTask>
+
+export const RpmTask = z.object({
+  kind: z.literal('rpm'),
+  ...TaskBase,
+  package_name: z.string(),
+  package_version: z.string().nullable(),
+  chroot: ChrootConfig,
+  /** In addition to the chroot's own: the project's repository first. */
+  repos: z.array(RepoConfig),
+  buildroot_packages: z.array(z.string()),
+  with_opts: z.array(z.string()),
+  without_opts: z.array(z.string()),
+  enable_net: z.boolean(),
+  /** On top of the chroot's macros: `copr_username`, `vendor`, `buildtag` and the like. */
+  macros: z.record(z.string(), z.string()),
+  git_url: z.string(),
+  git_commit: z.string().regex(/^[0-9a-f]{40}$/),
+  /** Sources are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */
+  lookaside_url: z.string(),
+  limits: z.object({
+    /** A log longer than this ends the build as failed. */
+    max_log_bytes: z.number().int().positive(),
+    max_result_bytes: z.number().int().positive(),
+  }),
+})
+export type RpmTask = z.infer<typeof RpmTask>
+
+export const Task = z.discriminatedUnion('kind', [SourceTask, ImportTask, RpmTask])
+export type Task = z.infer<typeof Task>
+
+export const ClaimAnswer = z.object({ lease: z.string(), task: Task })
+export type ClaimAnswer = z.infer<typeof ClaimAnswer>
+
+export const HeartbeatRequest = z.object({
+  /** Free words for the page: `preparing the root`, `building`. */
+  phase: z.string().max(100).optional(),
+})
+export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
+
+export const HeartbeatAnswer = z.object({ cancel: z.boolean(), lease_seconds: z.number() })
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>
+
+export const UploadAnswer = z.object({ size: z.number().int() })
+export type UploadAnswer = z.infer<typeof UploadAnswer>
+
+export const ResultFile = z.object({
+  name: z.string().regex(/^[A-Za-z0-9_+][A-Za-z0-9._+~^-]*$/).max(255),
+  size: z.number().int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+})
+export type ResultFile = z.infer<typeof ResultFile>
+
+export const FinishRequest = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('succeeded'),
+    files: z.array(ResultFile),
+    /** Import tasks: the commit of each branch. */
+    branch_commits: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).optional(),
+    /** Where the time went: phase → seconds. */
+    seconds: z.record(z.string(), z.number()).optional(),
+  }),
+  z.object({
+    outcome: z.literal('failed'),
+    /** One readable sentence for the build's page. */
+    reason: z.string().max(2000),
+    files: z.array(ResultFile),
+    seconds: z.record(z.string(), z.number()).optional(),
+  }),
+  /** The agent stopped because it was told to. */
+  z.object({ outcome: z.literal('canceled'), files: z.array(ResultFile) }),
+  /** Not the build's fault (disk full, repository of the chroot unreachable, agent told to stop): tried again elsewhere. */
+  z.object({ outcome: z.literal('lost'), reason: z.string().max(2000) }),
+])
+export type FinishRequest = z.infer<typeof FinishRequest>
+
+/** `accepted: false` when the lease was lost: whatever the agent has is to be thrown away. */
+export const FinishAnswer = z.object({ accepted: z.boolean() })
+export type FinishAnswer = z.infer<typeof FinishAnswer>

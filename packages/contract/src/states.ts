@@ -1,0 +1,29 @@
+/** Copr's state numbers. The names are part of the API: never rename one. */
+export const STATE_NUMBER = {
+  failed: 0,
+  succeeded: 1,
+  canceled: 2,
+  running: 3,
+  pending: 4,
+  skipped: 5,
+  starting: 6,
+  importing: 7,
+  forked: 8,
+  waiting: 9,
+  unknown: 1000,
+} as const satisfies Record<string, number>
+
+export type BuildState = keyof typeof STATE_NUMBER
+
+export const SOURCE_TYPE_NUMBER = {
+  unset: 0,
+  link: 1,
+  upload: 2,
+  pypi: 5,
+  rubygems: 6,
+  scm: 8,
+  custom: 9,
+  distgit: 10,
+} as const satisfies Record<string, number>
+
+export type SourceType = keyof typeof SOURCE_TYPE_NUMBER
