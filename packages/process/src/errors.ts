@@ -1,0 +1,26 @@
+export const STATUS_OF = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  unavailable: 503,
+} as const
+
+/** What the caller caused, or must hear about. Everything else that is thrown is a bug or an outage. */
+export class CoprError extends Error {
+  override readonly name = 'CoprError'
+  readonly kind: keyof typeof STATUS_OF
+
+  constructor(kind: keyof typeof STATUS_OF, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+/** The words of whatever was thrown, with its causes: for logs of one line and pages. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`
+}

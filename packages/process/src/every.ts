@@ -1,0 +1,58 @@
+import type { Logger } from './log.ts'
+
+/** A bell that many may ring and one loop hears; rung while nobody listens, it is heard at the next `wait()`. */
+export class Bell {
+  #rung = false
+  #wake: (() => void) | undefined
+
+  ring(): void {
+    this.#rung = true
+    this.#wake?.()
+  }
+
+  /** Resolves when rung, after `ms`, or when `stop` aborts. */
+  async wait(ms: number, stop: AbortSignal): Promise<void> {
+    if (!this.#rung && !stop.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        const done = (): void => resolve()
+        stop.addEventListener('abort', done, { once: true })
+        this.#wake = () => {
+          clearTimeout(timer)
+          stop.removeEventListener('abort', done)
+          resolve()
+        }
+        if (stop.aborted) done()
+      })
+      this.#wake = undefined
+    }
+    this.#rung = false
+  }
+}
+
+export interface EveryOptions {
+  stop: AbortSignal
+  log: Logger
+  /** Runs the step at once, without waiting for the time to pass. */
+  bell?: Bell
+}
+
+/**
+ * Repeats a step until told to stop. A failed step is logged and tried again:
+ * the next look at the truth decides what to do.
+ */
+export async function every(
+  seconds: number,
+  step: () => Promise<void>,
+  { stop, log, bell = new Bell() }: EveryOptions,
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await step()
+    } catch (err) {
+      if (stop.aborted) return
+      log.error({ err }, 'Step failed, trying again')
+    }
+    await bell.wait(seconds * 1000, stop)
+  }
+}

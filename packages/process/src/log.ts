@@ -1,0 +1,17 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+
+export type { Logger } from 'pino'
+
+/** JSON lines on stdout, or wherever `destination` leads. Secrets never get in. */
+export function makeLog(name: string, destination?: DestinationStream): Logger {
+  const options = {
+    name,
+    redact: ['*.password', '*.token', '*.secret', 'password', 'token', 'secret', 'headers.authorization'],
+  }
+  return destination ? pino(options, destination) : pino(options)
+}
+
+/** For tests and one-off commands. */
+export function silentLog(): Logger {
+  return pino({ enabled: false })
+}

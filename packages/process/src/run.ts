@@ -1,0 +1,70 @@
+import { execa } from 'execa'
+
+export interface RunOptions {
+  signal?: AbortSignal
+  timeout_ms?: number
+  cwd?: string
+  /** The whole environment of the program: nothing is inherited but PATH. */
+  env?: Record<string, string>
+  input?: string | Uint8Array
+  /** Called with the program's output, stdout and stderr in one stream, as it comes. */
+  onOutput?: (chunk: Buffer) => void
+  uid?: number
+  gid?: number
+}
+
+export type RunOutcome =
+  | { ok: true; output: string }
+  | { ok: false; reason: 'failed' | 'timed_out' | 'canceled'; exit_code: number | undefined; output: string }
+
+/** Longest output kept in memory; the rest goes to `onOutput` only. */
+const KEPT_BYTES = 1024 * 1024
+
+/**
+ * Runs a program without a shell. A program that fails is an outcome; one that cannot be started is an error.
+ * `output` is the last mebibyte of stdout and stderr.
+ */
+export async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunOutcome> {
+  const { signal, timeout_ms, cwd, env, input, onOutput, uid, gid } = options
+  const kept: Buffer[] = []
+  let keptBytes = 0
+  const child = execa(command, args, {
+    reject: false,
+    all: true,
+    buffer: false,
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    extendEnv: false,
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...env },
+    forceKillAfterDelay: 5_000,
+    killDescendants: true,
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...(timeout_ms === undefined ? {} : { timeout: timeout_ms }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+  })
+  child.all.on('data', (chunk: Buffer) => {
+    onOutput?.(chunk)
+    kept.push(chunk)
+    keptBytes += chunk.length
+    while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.length ?? 0
+  })
+  const result = await child
+  const output = Buffer.concat(kept).toString('utf8')
+  if (!result.failed) return { ok: true, output }
+  if (result.isCanceled) return { ok: false, reason: 'canceled', exit_code: result.exitCode, output }
+  if (result.timedOut) return { ok: false, reason: 'timed_out', exit_code: result.exitCode, output }
+  if (result.exitCode === undefined && result.signal === undefined)
+    throw new Error(`Cannot run ${command}`, { cause: result.cause ?? result })
+  return { ok: false, reason: 'failed', exit_code: result.exitCode, output }
+}
+
+/** As `run()`, for programs whose failure means that something is broken: returns the output, throws with it otherwise. */
+export async function runOrThrow(command: string, args: string[], options: RunOptions = {}): Promise<string> {
+  const outcome = await run(command, args, options)
+  if (outcome.ok) return outcome.output
+  const tail = outcome.output.trim().split('\n').slice(-15).join('\n')
+  throw new Error(`${command} ${args[0] ?? ''} ${outcome.reason} (exit code ${outcome.exit_code ?? 'none'}): ${tail}`)
+}
