@@ -1,0 +1,47 @@
+import { z } from 'zod'
+
+const Url = z.url().transform((url) => url.replace(/\/+$/, ''))
+const Secret = z.string().min(16)
+
+/** The one configuration file, read by every program: each takes what it needs. */
+export const Configuration = z.strictObject({
+  /** How users reach the system: pages, API, `/results`, `/git`, `/lookaside` and `/builder`. */
+  public_url: Url,
+  /** How builders and dist-git reach it; default: as users do. */
+  internal_url: Url.optional(),
+  listen: z.strictObject({ host: z.string().default('0.0.0.0'), port: z.number().int().min(0).max(65535).default(5000) }),
+  /** Results, dist-git, uploads, caches. */
+  data_dir: z.string(),
+  database_url: z.string(),
+  site_name: z.string().default('Copr'),
+  /** The host part of the signing keys' e-mail addresses. */
+  sign_domain: z.string().default('localhost'),
+  keygen: z.strictObject({
+    url: Url,
+    secret: Secret,
+    master_key_file: z.string(),
+    /** RSA keys made ahead, so that a new project need not wait for one. */
+    pool_size: z.number().int().min(0).max(50).default(2),
+  }),
+  /** Builders that run on this machine. */
+  local_builders: z.number().int().min(0).max(256).default(0),
+  /** May builders fetch sources from loopback and private addresses? Only where everything is on one machine. */
+  allow_private_urls: z.boolean().default(false),
+  limits: z
+    .strictObject({
+      max_upload_bytes: z.number().int().positive().default(10 * 1024 ** 3),
+      max_unpacked_bytes: z.number().int().positive().default(40 * 1024 ** 3),
+      default_timeout_seconds: z.number().int().positive().default(18_000),
+      max_timeout_seconds: z.number().int().positive().default(108_000),
+      max_log_bytes: z.number().int().positive().default(1024 ** 3),
+      max_result_bytes: z.number().int().positive().default(40 * 1024 ** 3),
+      /** A task whose builder is silent for so long goes back to the queue. */
+      lease_seconds: z.number().positive().default(60),
+      heartbeat_seconds: z.number().positive().default(2),
+      /** A task is tried so often when machines are lost; then its build fails. */
+      max_attempts: z.number().int().positive().default(5),
+      token_days: z.number().int().positive().default(180),
+    })
+    .prefault({}),
+})
+export type Configuration = z.infer<typeof Configuration>

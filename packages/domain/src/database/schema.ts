@@ -1,0 +1,260 @@
+// Written by `make schema` from the migrations: change those, not this file.
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { BuildState, SourceType } from '@copr/contract/states'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+
+/** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
+type Json<T> = ColumnType<T, string, string>
+
+export interface ApiTokenTable {
+  id: GeneratedAlways<number>
+  user_id: number
+  login: string
+  token_hash: Buffer
+  expires_on: string
+  created_at: Date
+  last_used_at: Date | null
+}
+
+export interface BatchTable {
+  id: GeneratedAlways<number>
+  blocked_by: number | null
+}
+
+export interface BuildTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  project_dir_id: number
+  package_id: number | null
+  package_version: string | null
+  source_type: SourceType
+  source_json: Json<Record<string, unknown>>
+  source_state: BuildState
+  source_started_at: Date | null
+  source_ended_at: Date | null
+  srpm_name: string | null
+  state: BuildState
+  fail_reason: string | null
+  canceled: Generated<boolean>
+  submitter_id: number | null
+  submitted_at: Date
+  finished_at: Date | null
+  is_background: Generated<boolean>
+  timeout_seconds: number
+  enable_net: boolean | null
+  bootstrap: Generated<string>
+  isolation: Generated<string>
+  chroots_wanted: string[] | null
+  batch_id: number | null
+}
+
+export interface BuildChrootTable {
+  id: GeneratedAlways<number>
+  build_id: number
+  chroot_id: number
+  state: BuildState
+  state_reason: string | null
+  git_commit: string | null
+  result_dir: string | null
+  started_at: Date | null
+  ended_at: Date | null
+  repository_id: number | null
+  generation: number | null
+  seconds: Json<Record<string, number>> | null
+}
+
+export interface BuiltPackageTable {
+  id: GeneratedAlways<number>
+  build_chroot_id: number
+  name: string
+  epoch: number | null
+  version: string
+  release: string
+  arch: string
+}
+
+export interface ChrootTable {
+  id: GeneratedAlways<number>
+  name: string
+  os_release: string
+  os_version: string
+  arch: string
+  distgit_branch: string
+  config: Json<ChrootConfig>
+  comment: Generated<string>
+  is_active: Generated<boolean>
+  created_at: Date
+}
+
+export interface MachineTable {
+  id: GeneratedAlways<number>
+  pool: string
+  name: string
+  state: 'starting' | 'ready' | 'gone'
+  enroll_token_hash: Buffer | null
+  session_token_hash: Buffer | null
+  kinds: Generated<string[]>
+  arches: Generated<string[]>
+  tags: Generated<string[]>
+  created_at: Date
+  enrolled_at: Date | null
+  last_seen_at: Date | null
+  gone_at: Date | null
+}
+
+export interface PackageTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  name: string
+  source_type: SourceType
+  source_json: Generated<Json<Record<string, unknown>>>
+  webhook_rebuild: Generated<boolean>
+  max_builds: Generated<number>
+  timeout_seconds: Generated<number>
+  chroot_denylist: Generated<string>
+  created_at: Date
+}
+
+export interface ProjectTable {
+  id: GeneratedAlways<number>
+  ownername: string
+  name: string
+  user_id: number
+  homepage: string | null
+  contact: string | null
+  description: Generated<string>
+  instructions: Generated<string>
+  devel_mode: Generated<boolean>
+  persistent: Generated<boolean>
+  unlisted_on_hp: Generated<boolean>
+  auto_prune: Generated<boolean>
+  enable_net: Generated<boolean>
+  bootstrap: Generated<string>
+  isolation: Generated<string>
+  module_hotfixes: Generated<boolean>
+  appstream: Generated<boolean>
+  fedora_review: Generated<boolean>
+  multilib: Generated<boolean>
+  follow_fedora_branching: Generated<boolean>
+  repo_priority: number | null
+  delete_after: Date | null
+  additional_repos: Generated<string[]>
+  runtime_dependencies: Generated<string[]>
+  packit_forge_projects_allowed: Generated<string[]>
+  key_algorithm: Generated<KeyAlgorithm>
+  public_key: string | null
+  key_fingerprint: string | null
+  created_at: Date
+  deleted_at: Date | null
+}
+
+export interface ProjectChrootTable {
+  project_id: number
+  chroot_id: number
+  is_enabled: Generated<boolean>
+  delete_after: Date | null
+  additional_repos: Generated<string[]>
+  additional_packages: Generated<string[]>
+  additional_modules: Generated<string[]>
+  with_opts: Generated<string[]>
+  without_opts: Generated<string[]>
+  bootstrap: Generated<string>
+  bootstrap_image: string | null
+  isolation: Generated<string>
+  comps_name: string | null
+}
+
+export interface ProjectDirTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  name: string
+  created_at: Date
+}
+
+export interface RemovalTable {
+  id: GeneratedAlways<number>
+  place: 'results' | 'distgit'
+  path: string
+  wanted_at: Date
+}
+
+export interface RepositoryTable {
+  id: GeneratedAlways<number>
+  project_dir_id: number
+  chroot_id: number
+  generation: Generated<number>
+  published_generation: Generated<number>
+  published_at: Date | null
+}
+
+export interface RepositoryMemberTable {
+  repository_id: number
+  path: string
+  build_chroot_id: number
+  sha256: string
+  size: number
+}
+
+export interface SessionTable {
+  token_hash: Buffer
+  user_id: number
+  created_at: Date
+  expires_at: Date
+}
+
+export interface TaskTable {
+  id: GeneratedAlways<number>
+  task_id: string
+  kind: 'source' | 'import' | 'rpm' | 'publish'
+  build_id: number
+  build_chroot_id: number | null
+  state: Generated<'queued' | 'leased' | 'done'>
+  arch: string | null
+  tags: Generated<string[]>
+  ownername: string
+  project_id: number
+  sandbox: string
+  priority: Generated<number>
+  queued_at: Date
+  not_before: Date | null
+  attempts: Generated<number>
+  cancel_requested: Generated<boolean>
+  lease: string | null
+  lease_until: Date | null
+  leased_at: Date | null
+  machine_id: number | null
+  phase: string | null
+  last_lease: string | null
+  payload: Json<ResultFile[]> | null
+}
+
+export interface UserAccountTable {
+  id: GeneratedAlways<number>
+  username: string
+  email: string | null
+  is_admin: Generated<boolean>
+  password_hash: string | null
+  created_at: Date
+}
+
+export interface DB {
+  api_token: ApiTokenTable
+  batch: BatchTable
+  build: BuildTable
+  build_chroot: BuildChrootTable
+  built_package: BuiltPackageTable
+  chroot: ChrootTable
+  machine: MachineTable
+  package: PackageTable
+  project: ProjectTable
+  project_chroot: ProjectChrootTable
+  project_dir: ProjectDirTable
+  removal: RemovalTable
+  repository: RepositoryTable
+  repository_member: RepositoryMemberTable
+  session: SessionTable
+  task: TaskTable
+  user_account: UserAccountTable
+}

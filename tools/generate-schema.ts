@@ -1,0 +1,95 @@
+/**
+ * Writes packages/domain/src/database/schema.ts from the migrations, by asking a real PostgreSQL.
+ * (kysely-codegen needs the compiler API that TypeScript 7 no longer has.)
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
+import { migrate } from '@copr/domain/database/migrate'
+import pg from 'pg'
+
+/** Columns that hold more than their SQL type says. */
+const NARROWER: Record<string, string> = {
+  'build.source_json': 'Json<Record<string, unknown>>',
+  'build.source_state': 'BuildState',
+  'build.source_type': 'SourceType',
+  'build.state': 'BuildState',
+  'build_chroot.seconds': 'Json<Record<string, number>>',
+  'build_chroot.state': 'BuildState',
+  'chroot.config': 'Json<ChrootConfig>',
+  'machine.state': "'starting' | 'ready' | 'gone'",
+  'package.source_json': 'Json<Record<string, unknown>>',
+  'package.source_type': 'SourceType',
+  'project.key_algorithm': 'KeyAlgorithm',
+  'removal.place': "'results' | 'distgit'",
+  'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
+  'task.payload': 'Json<ResultFile[]>',
+  'task.state': "'queued' | 'leased' | 'done'",
+}
+
+const TYPES: Record<string, string> = {
+  int8: 'number',
+  int4: 'number',
+  text: 'string',
+  bool: 'boolean',
+  timestamptz: 'Date',
+  date: 'string',
+  bytea: 'Buffer',
+  jsonb: 'Json<unknown>',
+  _text: 'string[]',
+}
+
+const HEAD = `// Written by \`make schema\` from the migrations: change those, not this file.
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { BuildState, SourceType } from '@copr/contract/states'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+
+/** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
+type Json<T> = ColumnType<T, string, string>
+`
+
+interface Column {
+  table_name: string
+  column_name: string
+  udt_name: string
+  is_nullable: 'YES' | 'NO'
+  is_identity: 'YES' | 'NO'
+  column_default: string | null
+}
+
+function typeOf(column: Column): string {
+  const type = NARROWER[`${column.table_name}.${column.column_name}`] ?? TYPES[column.udt_name]
+  if (!type) throw new Error(`No type for ${column.table_name}.${column.column_name} (${column.udt_name}): add it to TYPES`)
+  if (column.is_identity === 'YES') return `GeneratedAlways<${type}>`
+  const orNull = column.is_nullable === 'YES' ? `${type} | null` : type
+  return column.column_default === null ? orNull : `Generated<${orNull}>`
+}
+
+const pascal = (name: string): string => name.replaceAll(/(^|_)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
+
+const dir = mkdtempSync(join(tmpdir(), 'copr-schema-'))
+try {
+  await using postgres = await startEmbeddedPostgres({ dir: join(dir, 'postgres'), password: 'schema', unsafe: true })
+  await migrate(postgres.url)
+  const client = new pg.Client(postgres.url)
+  await client.connect()
+  const { rows } = await client.query<Column>(
+    `select table_name, column_name, udt_name, is_nullable, is_identity, column_default
+     from information_schema.columns where table_schema = 'public' and table_name <> 'schema_migration'
+     order by table_name, ordinal_position`,
+  )
+  await client.end()
+  const tables = Map.groupBy(rows, (row) => row.table_name)
+  const interfaces = [...tables].map(
+    ([name, columns]) =>
+      `export interface ${pascal(name)}Table {\n${columns.map((c) => `  ${c.column_name}: ${typeOf(c)}`).join('\n')}\n}\n`,
+  )
+  const all = `export interface DB {\n${[...tables.keys()].map((name) => `  ${name}: ${pascal(name)}Table`).join('\n')}\n}\n`
+  const target = process.argv[2] ?? 'packages/domain/src/database/schema.ts'
+  writeFileSync(target, [HEAD, ...interfaces, all].join('\n'))
+} finally {
+  rmSync(dir, { recursive: true, force: true })
+}
