@@ -14,15 +14,14 @@ export class Bell {
   async wait(ms: number, stop: AbortSignal): Promise<void> {
     if (!this.#rung && !stop.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms)
-        const done = (): void => resolve()
-        stop.addEventListener('abort', done, { once: true })
-        this.#wake = () => {
+        const done = (): void => {
           clearTimeout(timer)
           stop.removeEventListener('abort', done)
           resolve()
         }
-        if (stop.aborted) done()
+        const timer = setTimeout(done, ms)
+        stop.addEventListener('abort', done, { once: true })
+        this.#wake = done
       })
       this.#wake = undefined
     }

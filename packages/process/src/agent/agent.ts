@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TaskKind } from '@copr/contract/builder-protocol'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { GatewayError, type GatewaySession, gatewayClient } from './gateway-client.ts'
+import type { TaskHandler } from './handler.ts'
+import { retrying } from './retrying.ts'
+import { runTask } from './task-run.ts'
+
+export interface AgentOptions {
+  /** Where `/builder` is, without that part. */
+  gateway_url: string
+  enroll_token: string
+  name: string
+  kinds: TaskKind[]
+  arches: string[]
+  tags?: string[]
+  /** Does every kind of task in `kinds`. */
+  handlers: TaskHandler
+  /** How many tasks at a time. */
+  concurrency?: number
+  log: Logger
+  /** Aborted: running tasks are given back, then `runAgent` resolves. */
+  stop: AbortSignal
+  fetch?: typeof globalThis.fetch
+}
+
+const CLAIM_WAIT_SECONDS = 25
+const AFTER_FAILURE_MS = 1_000
+
+/**
+ * Enrolls at the gateway and does tasks until told to stop. Rejects with a {@link GatewayError} when the gateway
+ * does not know this machine (any more): only a new enrolment token helps then.
+ */
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { log } = options
+  const failed = new AbortController()
+  const stop = AbortSignal.any([options.stop, failed.signal])
+  const client = gatewayClient(options.gateway_url, options.fetch)
+  try {
+    const enrolled = await enroll(client, options, stop)
+    log.info({ machine_id: enrolled.machine_id }, 'Enrolled')
+    const session = client.session(enrolled.session_token)
+    const agent = { ...options, stop, session, heartbeat_seconds: enrolled.heartbeat_seconds }
+    const loops = Array.from({ length: options.concurrency ?? 1 }, () => claimLoop(agent))
+    for (const loop of loops) loop.catch((error: unknown) => failed.abort(error))
+    // Not only the first: a fault of one ends the others, and none may be left running.
+    const ends = await Promise.allSettled(loops)
+    for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason
+  } catch (error) {
+    if (options.stop.aborted && !failed.signal.aborted) return
+    throw error
+  }
+}
+
+async function enroll(
+  client: ReturnType<typeof gatewayClient>,
+  options: AgentOptions,
+  signal: AbortSignal,
+) {
+  const { enroll_token, name, kinds, arches, tags = [], log } = options
+  const request = { enroll_token, name, kinds, arches, tags }
+  return await retrying(() => client.enroll(request, signal), { signal, log, what: 'enrolment' })
+}
+
+type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number }
+
+/** Claims and does one task after the other; throws when the session is lost. */
+async function claimLoop(agent: Agent): Promise<void> {
+  const { session, stop, log } = agent
+  while (!stop.aborted) {
+    try {
+      const claim = await retrying(() => session.claim(CLAIM_WAIT_SECONDS, stop), {
+        signal: stop,
+        log,
+        what: 'claim',
+      })
+      if (!claim) continue
+      const { task, lease } = claim
+      const taskLog = log.child({ task_id: task.task_id })
+      taskLog.info('Claimed task')
+      const gateway = session.task(task.task_id, lease)
+      const { handlers: handler, heartbeat_seconds } = agent
+      await runTask({ gateway, task, lease, handler, heartbeat_seconds, log: taskLog, stop })
+    } catch (error) {
+      if (stop.aborted) return
+      if (error instanceof GatewayError && error.kind === 'session_lost') throw error
+      log.error({ reason: messageOf(error) }, 'Cannot claim, trying again')
+      await sleep(AFTER_FAILURE_MS, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+}
