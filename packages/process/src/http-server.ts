@@ -14,7 +14,10 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Answers HTTP until disposed. Port 0 takes any free one. */
 // oxlint-disable-next-line typescript/no-explicit-any -- every app has its own environment type
-export async function serveHttp(app: Hono<any>, options: { host: string; port: number }): Promise<RunningServer> {
+export async function serveHttp(
+  app: Hono<any>,
+  options: { host: string; port: number },
+): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const server = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, (info) =>
     resolve(info.port),
@@ -49,14 +52,18 @@ export function answerError(log: Logger): (error: Error, c: Context) => Response
 export function requireBearer(secret: string): MiddlewareHandler {
   return async (c, next) => {
     const shown = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
-    if (!sameSecret(shown, secret)) throw new CoprError('unauthenticated', 'Cannot answer: the bearer token is missing or wrong')
+    if (!sameSecret(shown, secret))
+      throw new CoprError('unauthenticated', 'Cannot answer: the bearer token is missing or wrong')
     await next()
   }
 }
 
 /** Compares two secrets in a time that tells nothing about where they differ. */
 export function sameSecret(a: string, b: string): boolean {
-  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest())
+  return timingSafeEqual(
+    createHash('sha256').update(a).digest(),
+    createHash('sha256').update(b).digest(),
+  )
 }
 
 /** The Node request behind a Hono context, for streaming bodies. */

@@ -6,7 +6,15 @@ export type { Logger } from 'pino'
 export function makeLog(name: string, destination?: DestinationStream): Logger {
   const options = {
     name,
-    redact: ['*.password', '*.token', '*.secret', 'password', 'token', 'secret', 'headers.authorization'],
+    redact: [
+      '*.password',
+      '*.token',
+      '*.secret',
+      'password',
+      'token',
+      'secret',
+      'headers.authorization',
+    ],
   }
   return destination ? pino(options, destination) : pino(options)
 }

@@ -15,7 +15,12 @@ export interface RunOptions {
 
 export type RunOutcome =
   | { ok: true; output: string }
-  | { ok: false; reason: 'failed' | 'timed_out' | 'canceled'; exit_code: number | undefined; output: string }
+  | {
+      ok: false
+      reason: 'failed' | 'timed_out' | 'canceled'
+      exit_code: number | undefined
+      output: string
+    }
 
 /** Longest output kept in memory; the rest goes to `onOutput` only. */
 const KEPT_BYTES = 1024 * 1024
@@ -24,7 +29,11 @@ const KEPT_BYTES = 1024 * 1024
  * Runs a program without a shell. A program that fails is an outcome; one that cannot be started is an error.
  * `output` is the last mebibyte of stdout and stderr.
  */
-export async function run(command: string, args: string[], options: RunOptions = {}): Promise<RunOutcome> {
+export async function run(
+  command: string,
+  args: string[],
+  options: RunOptions = {},
+): Promise<RunOutcome> {
   const { signal, timeout_ms, cwd, env, input, onOutput, uid, gid } = options
   const kept: Buffer[] = []
   let keptBytes = 0
@@ -35,7 +44,11 @@ export async function run(command: string, args: string[], options: RunOptions =
     encoding: 'buffer',
     stripFinalNewline: false,
     extendEnv: false,
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      LC_ALL: 'C.UTF-8',
+      ...env,
+    },
     forceKillAfterDelay: 5_000,
     killDescendants: true,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
@@ -54,7 +67,8 @@ export async function run(command: string, args: string[], options: RunOptions =
   const result = await child
   const output = Buffer.concat(kept).toString('utf8')
   if (!result.failed) return { ok: true, output }
-  if (result.isCanceled) return { ok: false, reason: 'canceled', exit_code: result.exitCode, output }
+  if (result.isCanceled)
+    return { ok: false, reason: 'canceled', exit_code: result.exitCode, output }
   if (result.timedOut) return { ok: false, reason: 'timed_out', exit_code: result.exitCode, output }
   if (result.exitCode === undefined && result.signal === undefined)
     throw new Error(`Cannot run ${command}`, { cause: result.cause ?? result })
@@ -62,9 +76,15 @@ export async function run(command: string, args: string[], options: RunOptions =
 }
 
 /** As `run()`, for programs whose failure means that something is broken: returns the output, throws with it otherwise. */
-export async function runOrThrow(command: string, args: string[], options: RunOptions = {}): Promise<string> {
+export async function runOrThrow(
+  command: string,
+  args: string[],
+  options: RunOptions = {},
+): Promise<string> {
   const outcome = await run(command, args, options)
   if (outcome.ok) return outcome.output
   const tail = outcome.output.trim().split('\n').slice(-15).join('\n')
-  throw new Error(`${command} ${args[0] ?? ''} ${outcome.reason} (exit code ${outcome.exit_code ?? 'none'}): ${tail}`)
+  throw new Error(
+    `${command} ${args[0] ?? ''} ${outcome.reason} (exit code ${outcome.exit_code ?? 'none'}): ${tail}`,
+  )
 }
