@@ -62,17 +62,25 @@ interface Column {
 
 function typeOf(column: Column): string {
   const type = NARROWER[`${column.table_name}.${column.column_name}`] ?? TYPES[column.udt_name]
-  if (!type) throw new Error(`No type for ${column.table_name}.${column.column_name} (${column.udt_name}): add it to TYPES`)
+  if (!type)
+    throw new Error(
+      `No type for ${column.table_name}.${column.column_name} (${column.udt_name}): add it to TYPES`,
+    )
   if (column.is_identity === 'YES') return `GeneratedAlways<${type}>`
   const orNull = column.is_nullable === 'YES' ? `${type} | null` : type
   return column.column_default === null ? orNull : `Generated<${orNull}>`
 }
 
-const pascal = (name: string): string => name.replaceAll(/(^|_)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
+const pascal = (name: string): string =>
+  name.replaceAll(/(^|_)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
 
 const dir = mkdtempSync(join(tmpdir(), 'copr-schema-'))
 try {
-  await using postgres = await startEmbeddedPostgres({ dir: join(dir, 'postgres'), password: 'schema', unsafe: true })
+  await using postgres = await startEmbeddedPostgres({
+    dir: join(dir, 'postgres'),
+    password: 'schema',
+    unsafe: true,
+  })
   await migrate(postgres.url)
   const client = new pg.Client(postgres.url)
   await client.connect()

@@ -125,7 +125,10 @@ export const UploadAnswer = z.object({ size: z.number().int() })
 export type UploadAnswer = z.infer<typeof UploadAnswer>
 
 export const ResultFile = z.object({
-  name: z.string().regex(/^[A-Za-z0-9_+][A-Za-z0-9._+~^-]*$/).max(255),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_+][A-Za-z0-9._+~^-]*$/)
+    .max(255),
   size: z.number().int().min(0),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 })

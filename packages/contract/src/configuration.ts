@@ -9,7 +9,10 @@ export const Configuration = z.strictObject({
   public_url: Url,
   /** How builders and dist-git reach it; default: as users do. */
   internal_url: Url.optional(),
-  listen: z.strictObject({ host: z.string().default('0.0.0.0'), port: z.number().int().min(0).max(65535).default(5000) }),
+  listen: z.strictObject({
+    host: z.string().default('0.0.0.0'),
+    port: z.number().int().min(0).max(65535).default(5000),
+  }),
   /** Results, dist-git, uploads, caches. */
   data_dir: z.string(),
   database_url: z.string(),
@@ -29,12 +32,28 @@ export const Configuration = z.strictObject({
   allow_private_urls: z.boolean().default(false),
   limits: z
     .strictObject({
-      max_upload_bytes: z.number().int().positive().default(10 * 1024 ** 3),
-      max_unpacked_bytes: z.number().int().positive().default(40 * 1024 ** 3),
+      max_upload_bytes: z
+        .number()
+        .int()
+        .positive()
+        .default(10 * 1024 ** 3),
+      max_unpacked_bytes: z
+        .number()
+        .int()
+        .positive()
+        .default(40 * 1024 ** 3),
       default_timeout_seconds: z.number().int().positive().default(18_000),
       max_timeout_seconds: z.number().int().positive().default(108_000),
-      max_log_bytes: z.number().int().positive().default(1024 ** 3),
-      max_result_bytes: z.number().int().positive().default(40 * 1024 ** 3),
+      max_log_bytes: z
+        .number()
+        .int()
+        .positive()
+        .default(1024 ** 3),
+      max_result_bytes: z
+        .number()
+        .int()
+        .positive()
+        .default(40 * 1024 ** 3),
       /** A task whose builder is silent for so long goes back to the queue. */
       lease_seconds: z.number().positive().default(60),
       heartbeat_seconds: z.number().positive().default(2),

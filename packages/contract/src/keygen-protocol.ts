@@ -6,9 +6,10 @@
  * | `POST /keys` | {@link MakeKeyRequest} → {@link PublicKeyAnswer}; the same key when it exists |
  * | `GET /keys/:owner/:project` | → {@link PublicKeyAnswer}; 404 |
  * | `POST /sign` | {@link SignRequest} → {@link SignAnswer} |
- * | `GET /health` | → `{"ok": true}`, without a secret |
+ * | `GET /health` | → `{"ok": true}`, without a secret; 503 while the key table is out of reach |
  *
- * Every request but `/health` carries `Authorization: Bearer SECRET`.
+ * Every request but `/health` carries `Authorization: Bearer SECRET`. Errors are `{"error": "…"}` with status 400
+ * (bad request, or `created_at` more than ten minutes from keygen's clock), 401, 404 (no such key), or 503 (try again).
  */
 import { z } from 'zod'
 import { OwnerName, ProjectName } from './names.ts'
@@ -42,8 +43,11 @@ export const SignRequest = z.object({
   purpose: z.string().max(300),
   /** Unix seconds: the signatures' creation time, which the digests cover. */
   created_at: z.number().int(),
-  /** SHA-256, base64, of the signed bytes followed by `signatureTrailer()` (openpgp-signature.ts). */
-  digests: z.array(z.base64()).min(1).max(1000),
+  /** SHA-256, base64, of the signed bytes followed by `signatureTrailer()`: `digestFor()` in openpgp-signature.ts. */
+  digests: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a digest is 32 bytes in base64'))
+    .min(1)
+    .max(1000),
 })
 export type SignRequest = z.infer<typeof SignRequest>
 

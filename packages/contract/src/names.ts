@@ -12,7 +12,10 @@ export const OwnerName = z
 export const ProjectName = z
   .string()
   .max(100)
-  .regex(WORD, 'project names have letters, digits, "_", "." and "-", and do not begin with "." or "-"')
+  .regex(
+    WORD,
+    'project names have letters, digits, "_", "." and "-", and do not begin with "." or "-"',
+  )
   .refine((name) => !/^\d+$/.test(name), 'a project name cannot be all digits')
 
 /** `project`, `project:pr:12` or `project:custom:suffix`. */
@@ -27,12 +30,18 @@ export const ProjectDirname = z
 export const PackageName = z
   .string()
   .max(100)
-  .regex(/^[A-Za-z0-9_+][A-Za-z0-9._+-]*$/, 'package names have letters, digits, ".", "_", "+" and "-"')
+  .regex(
+    /^[A-Za-z0-9_+][A-Za-z0-9._+-]*$/,
+    'package names have letters, digits, ".", "_", "+" and "-"',
+  )
 
 export const ChrootName = z
   .string()
   .max(100)
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*-[A-Za-z0-9_.]+-[A-Za-z0-9_]+$/, 'chroot names are OS-VERSION-ARCH')
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*-[A-Za-z0-9_.]+-[A-Za-z0-9_]+$/,
+    'chroot names are OS-VERSION-ARCH',
+  )
 
 export interface ChrootParts {
   os_release: string
@@ -51,7 +60,8 @@ export function splitChrootName(name: string): ChrootParts | undefined {
 /** The dist-git branch that chroots of one distribution version share. */
 export function defaultBranch({ os_release, os_version }: ChrootParts): string {
   if (os_release === 'fedora') return os_version === 'rawhide' ? 'master' : `f${os_version}`
-  if (os_release === 'epel') return Number(os_version) <= 6 ? `el${os_version}` : `epel${os_version}`
+  if (os_release === 'epel')
+    return Number(os_version) <= 6 ? `el${os_version}` : `epel${os_version}`
   if (os_release === 'mageia') return os_version === 'cauldron' ? 'cauldron' : `mga${os_version}`
   return `${os_release}${os_version}`
 }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { KeyAlgorithm } from './keygen-protocol.ts'
 
 /** RFC 9580 section 9.1: RSA, and EdDSA as RFC 4880 implementations know it. */
-const PUBLIC_KEY_ALGORITHM: Record<KeyAlgorithm, number> = { rsa4096: 1, ed25519: 22 }
+export const PUBLIC_KEY_ALGORITHM: Record<KeyAlgorithm, number> = { rsa4096: 1, ed25519: 22 }
 const SHA256 = 8
 const BINARY_DOCUMENT = 0
 
@@ -13,26 +14,81 @@ export interface SignatureFacts {
   created_at: number
 }
 
+/** One subpacket of a signature, of at most 190 bytes. Source: RFC 4880 section 5.2.3.1. */
+export function subpacket(type: number, body: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from([body.length + 1, type]), body])
+}
+
+/** Creation time and issuer fingerprint, which every signature here carries. Source: RFC 9580 section 5.2.3.35. */
+export function commonSubpackets({ fingerprint, created_at }: SignatureFacts): Buffer {
+  const issuer = Buffer.concat([Buffer.from([4]), Buffer.from(fingerprint, 'hex')])
+  return Buffer.concat([subpacket(2, uint32(created_at)), subpacket(33, issuer)])
+}
+
 /**
- * The part of an OpenPGP v4 signature over a binary document that the signature itself covers: version, type,
- * algorithms, and the hashed subpackets (creation time, issuer fingerprint).
- * Source: RFC 4880 sections 5.2.3 and 5.2.4, RFC 9580 section 5.2.3.35.
+ * The part of an OpenPGP v4 signature that the signature itself covers: version, type, algorithms, and the hashed
+ * subpackets. Source: RFC 4880 sections 5.2.3 and 5.2.4.
  */
-export function hashedPart({ algorithm, fingerprint, created_at }: SignatureFacts): Buffer {
-  const created = Buffer.alloc(6)
-  created.set([5, 2])
-  created.writeUInt32BE(created_at, 2)
-  const issuer = Buffer.concat([Buffer.from([22, 33, 4]), Buffer.from(fingerprint, 'hex')])
-  const subpackets = Buffer.concat([created, issuer])
-  const head = Buffer.from([4, BINARY_DOCUMENT, PUBLIC_KEY_ALGORITHM[algorithm], SHA256, 0, subpackets.length])
+export function hashedPartOf(
+  type: number,
+  algorithm: KeyAlgorithm,
+  subpackets: Uint8Array,
+): Buffer {
+  const head = Buffer.from([4, type, PUBLIC_KEY_ALGORITHM[algorithm], SHA256, 0, 0])
+  head.writeUInt16BE(subpackets.length, 4)
   return Buffer.concat([head, subpackets])
 }
 
+/** The hashed part of a signature over a binary document, as keygen makes them. */
+export function hashedPart(facts: SignatureFacts): Buffer {
+  return hashedPartOf(BINARY_DOCUMENT, facts.algorithm, commonSubpackets(facts))
+}
+
 /** What is hashed after the signed bytes: the hashed part, and its length. */
+export function trailerOf(hashed: Uint8Array): Buffer {
+  return Buffer.concat([hashed, Buffer.from([4, 0xff]), uint32(hashed.length)])
+}
+
 export function signatureTrailer(facts: SignatureFacts): Buffer {
-  const part = hashedPart(facts)
-  const end = Buffer.alloc(6)
-  end.set([4, 0xff])
-  end.writeUInt32BE(part.length, 2)
-  return Buffer.concat([part, end])
+  return trailerOf(hashedPart(facts))
+}
+
+/** The SHA-256 digest that a signature over `data` with these facts signs. */
+export function digestFor(data: Uint8Array, facts: SignatureFacts): Buffer {
+  return createHash('sha256').update(data).update(signatureTrailer(facts)).digest()
+}
+
+/** OpenPGP packets as text, with the checksum that rpm insists on. Source: RFC 4880 section 6. */
+export function armor(kind: 'PUBLIC KEY BLOCK' | 'SIGNATURE', packets: Uint8Array): string {
+  const lines =
+    Buffer.from(packets)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  const checksum = uint32(crc24(packets)).subarray(1).toString('base64')
+  return [
+    `-----BEGIN PGP ${kind}-----`,
+    '',
+    ...lines,
+    `=${checksum}`,
+    `-----END PGP ${kind}-----`,
+    '',
+  ].join('\n')
+}
+
+function crc24(bytes: Uint8Array): number {
+  let crc = 0xb704ce
+  for (const byte of bytes) {
+    crc ^= byte << 16
+    for (let bit = 0; bit < 8; bit++) {
+      crc <<= 1
+      if (crc & 0x1000000) crc ^= 0x1864cfb
+    }
+  }
+  return crc & 0xffffff
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
 }

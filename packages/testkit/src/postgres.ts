@@ -7,6 +7,11 @@ import { migrate } from '@copr/domain/database/migrate'
 import { type Db, openDb } from '@copr/domain/database/open'
 import pg from 'pg'
 
+export {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '@copr/domain/database/embedded-postgres'
+
 /** Where the tests' PostgreSQL answers: set by the global setup, else a server of this process's own is started. */
 const VARIABLE = 'COPR_TEST_POSTGRES'
 
@@ -18,7 +23,11 @@ export interface TestServer extends AsyncDisposable {
 /** A PostgreSQL in a temporary folder, with the schema in its database `copr`. */
 export async function startTestPostgres(): Promise<TestServer> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-postgres-'))
-  const server = await startEmbeddedPostgres({ dir: join(dir, 'postgres'), password: 'test', unsafe: true })
+  const server = await startEmbeddedPostgres({
+    dir: join(dir, 'postgres'),
+    password: 'test',
+    unsafe: true,
+  })
   await migrate(server.url)
   return {
     url: server.url,
@@ -41,7 +50,9 @@ export interface TestDb extends AsyncDisposable {
 export async function openTestDb(): Promise<TestDb> {
   const template = process.env[VARIABLE]
   if (!template)
-    throw new Error(`Cannot open a test database: ${VARIABLE} is not set; run node with --test-global-setup=packages/testkit/src/test-setup.ts`)
+    throw new Error(
+      `Cannot open a test database: ${VARIABLE} is not set; run node with --test-global-setup=packages/testkit/src/test-setup.ts`,
+    )
   const name = `t_${randomUUID().replaceAll('-', '')}`
   const admin = new pg.Client(template.replace(/[^/]*$/, 'postgres'))
   await admin.connect()

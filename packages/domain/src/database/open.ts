@@ -18,7 +18,11 @@ export interface OpenOptions {
 }
 
 export function openDb(url: string, { max_connections = 12, onError }: OpenOptions = {}): Db {
-  const pool = new pg.Pool({ connectionString: url, max: max_connections, connectionTimeoutMillis: 15_000 })
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: max_connections,
+    connectionTimeoutMillis: 15_000,
+  })
   // Without a listener a killed server would end the process.
   pool.on('error', (error) => onError?.(error))
   pool.on('connect', (client) => client.on('error', (error) => onError?.(error)))

@@ -109,7 +109,7 @@ export interface PackageTable {
   project_id: number
   name: string
   source_type: SourceType
-  source_json: Generated<Json<Record<string, unknown>>>
+  source_json: Json<Record<string, unknown>>
   webhook_rebuild: Generated<boolean>
   max_builds: Generated<number>
   timeout_seconds: Generated<number>

@@ -111,7 +111,7 @@ create table package (
   project_id bigint not null references project,
   name text not null,
   source_type text not null,
-  source_json jsonb not null default '{}',
+  source_json jsonb not null,
   webhook_rebuild boolean not null default false,
   max_builds integer not null default 0,
   timeout_seconds integer not null default 0,
@@ -270,6 +270,7 @@ create index task_queued on task (priority, queued_at, id) where state = 'queued
 create index task_leased on task (lease_until) where state = 'leased';
 create index task_build_id on task (build_id);
 create index task_build_chroot_id on task (build_chroot_id);
+create index task_last_lease on task (last_lease) where last_lease is not null;
 create index task_machine_id on task (machine_id) where state = 'leased';
 
 -- Folders of the results tree and dist-git that nobody refers to any more: removed by the backend, then forgotten.

@@ -1,0 +1,111 @@
+import { CoprError } from '@copr/process/errors'
+import { paddedBuildId } from '@copr/contract/names'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import { lockBuild, refreshBuild } from './build-state.ts'
+
+/**
+ * Cancels whatever of the build is not finished. What waits ends here; what runs is told with the next heartbeat.
+ * Throws `conflict` when there is nothing left to cancel.
+ */
+export async function cancelBuild(db: Db, buildId: number, now: Date): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await lockBuild(tx, buildId)
+    const build = await tx
+      .selectFrom('build')
+      .select(['finished_at', 'source_state'])
+      .where('id', '=', buildId)
+      .executeTakeFirst()
+    if (!build) throw new CoprError('not_found', `Build ${buildId} does not exist`)
+    // Results that are members of a repository already are only waiting for its index.
+    const open = await tx
+      .selectFrom('build_chroot')
+      .select('id')
+      .where('build_id', '=', buildId)
+      .where('state', 'in', ['waiting', 'pending', 'starting', 'running'])
+      .where('generation', 'is', null)
+      .execute()
+    const sourceOpen = ['pending', 'starting', 'running', 'importing'].includes(build.source_state)
+    if (build.finished_at !== null || (open.length === 0 && !sourceOpen))
+      throw new CoprError('conflict', `Cannot cancel build ${buildId}: it is finished already`)
+    await tx.updateTable('build').set({ canceled: true }).where('id', '=', buildId).execute()
+    if (sourceOpen)
+      await tx
+        .updateTable('build')
+        .set({ source_state: 'canceled', source_ended_at: now })
+        .where('id', '=', buildId)
+        .execute()
+    if (open.length > 0)
+      await tx
+        .updateTable('build_chroot')
+        .set({ state: 'canceled', ended_at: now })
+        .where(
+          'id',
+          'in',
+          open.map((chroot) => chroot.id),
+        )
+        .execute()
+    const tasks = tx.updateTable('task').where('build_id', '=', buildId)
+    await tasks.set({ state: 'done' }).where('state', '=', 'queued').execute()
+    await tasks.set({ cancel_requested: true }).where('state', '=', 'leased').execute()
+    await refreshBuild(tx, buildId, now)
+  })
+}
+
+/** Deletes finished builds of one project: their results leave the repositories, then the disk. All or nothing. */
+export async function deleteBuilds(db: Db, buildIds: number[], now: Date): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    // Sorted, so that two who delete the same builds do not wait for each other crosswise.
+    for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b))
+      await deleteBuild(tx, id, now)
+    await notify(tx, 'copr_repository')
+    await notify(tx, 'copr_removal')
+  })
+}
+
+async function deleteBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
+  if (!(await lockBuild(tx, buildId)))
+    throw new CoprError('not_found', `Build ${buildId} does not exist`)
+  const build = await tx
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
+    .select(['build.finished_at', 'project.ownername', 'project_dir.name as dirname'])
+    .where('build.id', '=', buildId)
+    .executeTakeFirstOrThrow()
+  if (build.finished_at === null)
+    throw new CoprError(
+      'conflict',
+      `Cannot delete build ${buildId}: it is not finished; cancel it first`,
+    )
+  const chroots = await tx
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select([
+      'build_chroot.id',
+      'build_chroot.result_dir',
+      'build_chroot.repository_id',
+      'chroot.name',
+    ])
+    .where('build_chroot.build_id', '=', buildId)
+    .execute()
+  const repositories = chroots.flatMap((chroot) => chroot.repository_id ?? [])
+  if (repositories.length > 0)
+    await tx
+      .updateTable('repository')
+      .set((eb) => ({ generation: eb('generation', '+', 1) }))
+      .where('id', 'in', repositories)
+      .execute()
+  const base = `${build.ownername}/${build.dirname}`
+  const paths = [
+    `${base}/srpm-builds/${paddedBuildId(buildId)}`,
+    ...chroots.flatMap((chroot) =>
+      chroot.result_dir === null ? [] : `${base}/${chroot.name}/${chroot.result_dir}`,
+    ),
+  ]
+  await tx
+    .insertInto('removal')
+    .values(paths.map((path) => ({ place: 'results' as const, path, wanted_at: now })))
+    .execute()
+  await tx.deleteFrom('build').where('id', '=', buildId).execute()
+}

@@ -1,0 +1,140 @@
+import { notify } from '../database/notify.ts'
+import type { Tx } from '../database/open.ts'
+import { insertTask } from '../queue/insert-task.ts'
+import { refreshBuild } from './build-state.ts'
+
+/** What the control plane reads from an SRPM's header. */
+export interface SourceFacts {
+  name: string
+  /** `[epoch:]version-release` */
+  version: string
+  /** File name of the SRPM. */
+  srpm_name: string
+  exclusive_arch: string[]
+  exclude_arch: string[]
+}
+
+/**
+ * The SRPM is there: names the build's package (made when it is new), chooses its chroots, and queues the import.
+ * The build must be locked, and its source state is `importing` afterwards, or final when there is nothing to build.
+ */
+export async function applySourceFacts(
+  tx: Tx,
+  buildId: number,
+  facts: SourceFacts,
+  now: Date,
+): Promise<void> {
+  const build = await tx
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', buildId)
+    .executeTakeFirstOrThrow()
+  const packageId = await packageOf(tx, build, facts.name, now)
+  await tx
+    .updateTable('build')
+    .set({ package_id: packageId, package_version: facts.version, srpm_name: facts.srpm_name })
+    .where('id', '=', buildId)
+    .execute()
+  const chroots = await chrootsOf(tx, build)
+  for (const chroot of chroots) {
+    const reason = whyNotBuilt(chroot.arch, facts)
+    await tx
+      .insertInto('build_chroot')
+      .values({
+        build_id: buildId,
+        chroot_id: chroot.id,
+        state: reason ? 'skipped' : 'waiting',
+        state_reason: reason ?? null,
+        ended_at: reason ? now : null,
+      })
+      .onConflict((conflict) => conflict.columns(['build_id', 'chroot_id']).doNothing())
+      .execute()
+  }
+  const anything = await tx
+    .selectFrom('build_chroot')
+    .select('id')
+    .where('build_id', '=', buildId)
+    .where('state', '=', 'waiting')
+    .executeTakeFirst()
+  if (chroots.length === 0)
+    await endSource(tx, buildId, now, 'failed', 'No chroot of the project is left to build in')
+  else if (!anything) await endSource(tx, buildId, now, 'succeeded', null)
+  else {
+    await tx
+      .updateTable('build')
+      .set({ source_state: 'importing' })
+      .where('id', '=', buildId)
+      .execute()
+    await insertTask(tx, { build, kind: 'import', build_chroot: undefined }, now)
+    await notify(tx, 'copr_queue')
+  }
+  await refreshBuild(tx, buildId, now)
+}
+
+async function endSource(
+  tx: Tx,
+  buildId: number,
+  now: Date,
+  source_state: 'failed' | 'succeeded',
+  fail_reason: string | null,
+): Promise<void> {
+  await tx
+    .updateTable('build')
+    .set({ source_state, fail_reason, source_ended_at: now })
+    .where('id', '=', buildId)
+    .execute()
+}
+
+interface SubmittedBuild {
+  id: number
+  project_id: number
+  source_type: 'unset' | 'link' | 'upload' | 'pypi' | 'rubygems' | 'scm' | 'custom' | 'distgit'
+  source_json: Record<string, unknown>
+  chroots_wanted: string[] | null
+}
+
+async function packageOf(tx: Tx, build: SubmittedBuild, name: string, now: Date): Promise<number> {
+  await tx
+    .insertInto('package')
+    .values({
+      project_id: build.project_id,
+      name,
+      source_type: build.source_type,
+      source_json: JSON.stringify(build.source_json),
+      created_at: now,
+    })
+    .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
+    .execute()
+  const row = await tx
+    .selectFrom('package')
+    .select('id')
+    .where('project_id', '=', build.project_id)
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow()
+  return row.id
+}
+
+async function chrootsOf(tx: Tx, build: SubmittedBuild): Promise<{ id: number; arch: string }[]> {
+  const enabled = tx
+    .selectFrom('project_chroot')
+    .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
+    .select(['chroot.id', 'chroot.arch'])
+    .where('project_chroot.project_id', '=', build.project_id)
+    .where('project_chroot.is_enabled', '=', true)
+    .where('chroot.is_active', '=', true)
+  const { chroots_wanted } = build
+  return await (
+    chroots_wanted === null ? enabled : enabled.where('chroot.name', 'in', chroots_wanted)
+  ).execute()
+}
+
+function whyNotBuilt(
+  arch: string,
+  { exclusive_arch, exclude_arch }: SourceFacts,
+): string | undefined {
+  if (exclude_arch.includes(arch))
+    return `The spec file excludes the architecture ${arch} (ExcludeArch)`
+  if (exclusive_arch.length > 0 && ![arch, 'noarch'].some((each) => exclusive_arch.includes(each)))
+    return `The spec file builds for ${exclusive_arch.join(', ')} only (ExclusiveArch)`
+  return undefined
+}

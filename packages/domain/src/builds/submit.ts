@@ -1,0 +1,168 @@
+import { CoprError } from '@copr/process/errors'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import { insertTask } from '../queue/insert-task.ts'
+import { lockBuild, refreshBuild } from './build-state.ts'
+import { applySourceFacts, type SourceFacts } from './source-facts.ts'
+
+export interface Submission {
+  project: { id: number; name: string }
+  /** Default: the project's main directory. */
+  dirname?: string | undefined
+  submitter_id: number
+  source:
+    | { type: 'upload'; json: Record<string, unknown>; facts: SourceFacts }
+    | { type: 'link'; json: { url: string } }
+  /** Names of enabled chroots, or null for all that the package has. */
+  chroots: string[] | null
+  timeout_seconds: number
+  is_background?: boolean
+  enable_net?: boolean | null
+  bootstrap?: string
+  isolation?: string
+  after_build_id?: number | undefined
+  with_build_id?: number | undefined
+}
+
+/** Stores a build and queues its first task: an upload is imported at once, everything else begins on a builder. Returns the build's id. */
+export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const { project, source } = submission
+    const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
+    const batch_id = await batchOf(tx, submission)
+    const { id } = await tx
+      .insertInto('build')
+      .values({
+        project_id: project.id,
+        project_dir_id: dir,
+        source_type: source.type,
+        source_json: JSON.stringify(source.json),
+        source_state: source.type === 'upload' ? 'importing' : 'pending',
+        source_started_at: source.type === 'upload' ? now : null,
+        state: 'pending',
+        submitter_id: submission.submitter_id,
+        submitted_at: now,
+        is_background: submission.is_background ?? false,
+        timeout_seconds: submission.timeout_seconds,
+        enable_net: submission.enable_net ?? null,
+        bootstrap: submission.bootstrap ?? 'unchanged',
+        isolation: submission.isolation ?? 'unchanged',
+        chroots_wanted: submission.chroots,
+        batch_id,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    if (source.type === 'upload') await applySourceFacts(tx, id, source.facts, now)
+    else {
+      await insertWantedChroots(tx, id, project.id, submission.chroots)
+      await insertTask(tx, { kind: 'source', build: { id }, build_chroot: undefined }, now)
+      await notify(tx, 'copr_queue')
+      await refreshBuild(tx, id, now)
+    }
+    return id
+  })
+}
+
+/** Chroots asked for by name wait from the start; those of the package are added when it is known. */
+async function insertWantedChroots(
+  tx: Tx,
+  buildId: number,
+  projectId: number,
+  names: string[] | null,
+): Promise<void> {
+  if (names === null || names.length === 0) return
+  const chroots = await tx
+    .selectFrom('project_chroot')
+    .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
+    .select('chroot.id')
+    .where('project_chroot.project_id', '=', projectId)
+    .where('chroot.name', 'in', names)
+    .execute()
+  if (chroots.length === 0) return
+  await tx
+    .insertInto('build_chroot')
+    .values(
+      chroots.map(({ id }) => ({ build_id: buildId, chroot_id: id, state: 'waiting' as const })),
+    )
+    .execute()
+}
+
+/** The directory's id; made, with its repositories, when it is new. */
+async function dirOf(
+  tx: Tx,
+  project: { id: number; name: string },
+  name: string,
+  now: Date,
+): Promise<number> {
+  if (name !== project.name && !name.startsWith(`${project.name}:`))
+    throw new CoprError(
+      'invalid',
+      `project_dirname: "${name}" is not a directory of the project ${project.name}`,
+    )
+  const found = await tx
+    .selectFrom('project_dir')
+    .select('id')
+    .where('project_id', '=', project.id)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (found) return found.id
+  const { id } = await tx
+    .insertInto('project_dir')
+    .values({ project_id: project.id, name, created_at: now })
+    .onConflict((conflict) => conflict.columns(['project_id', 'name']).doUpdateSet({ name }))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await tx
+    .insertInto('repository')
+    .columns(['project_dir_id', 'chroot_id'])
+    .expression((eb) =>
+      eb
+        .selectFrom('project_chroot')
+        .select((s) => [s.val(id).as('project_dir_id'), 'chroot_id'])
+        .where('project_id', '=', project.id)
+        .where('is_enabled', '=', true),
+    )
+    .onConflict((conflict) => conflict.columns(['project_dir_id', 'chroot_id']).doNothing())
+    .execute()
+  await notify(tx, 'copr_repository')
+  return id
+}
+
+async function batchOf(
+  tx: Tx,
+  { after_build_id, with_build_id }: Submission,
+): Promise<number | null> {
+  if (after_build_id !== undefined && with_build_id !== undefined)
+    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+  if (after_build_id !== undefined) {
+    const blocked_by = await batchOfBuild(tx, after_build_id, 'after_build_id')
+    const { id } = await tx
+      .insertInto('batch')
+      .values({ blocked_by })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    return id
+  }
+  return with_build_id === undefined ? null : await batchOfBuild(tx, with_build_id, 'with_build_id')
+}
+
+/** The batch of a build that others name; made when it has none. */
+async function batchOfBuild(tx: Tx, buildId: number, field: string): Promise<number> {
+  await lockBuild(tx, buildId)
+  const build = await tx
+    .selectFrom('build')
+    .select(['batch_id', 'finished_at'])
+    .where('id', '=', buildId)
+    .executeTakeFirst()
+  if (!build) throw new CoprError('invalid', `${field}: build ${buildId} does not exist`)
+  if (field === 'with_build_id' && build.finished_at !== null)
+    throw new CoprError('invalid', `${field}: the batch of build ${buildId} is finished already`)
+  if (build.batch_id !== null) return build.batch_id
+  const { id } = await tx
+    .insertInto('batch')
+    .values({ blocked_by: null })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await tx.updateTable('build').set({ batch_id: id }).where('id', '=', buildId).execute()
+  return id
+}

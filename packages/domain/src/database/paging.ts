@@ -1,0 +1,10 @@
+/** A page of a list as the API asks for it; web pages go by id instead. */
+export interface Page<Column extends string = string> {
+  /** Undefined: everything. */
+  limit?: number
+  offset: number
+  order: Column
+  descending: boolean
+}
+
+export const FIRST_PAGE: Page<'id'> = { offset: 0, order: 'id', descending: false }

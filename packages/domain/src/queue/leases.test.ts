@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { openTestDb } from '@copr/testkit/postgres'
+import { cancelBuild, deleteBuilds } from '../builds/cancel.ts'
+import { submitBuild } from '../builds/submit.ts'
+import type { Db } from '../database/open.ts'
+import {
+  createMachine,
+  enrollMachine,
+  machineGone,
+  machineOfSession,
+} from '../machines/machines.ts'
+import {
+  claimPublish,
+  claimTask,
+  lockLeased,
+  renewLease,
+  taskOfLease,
+  type TaskRow,
+} from './leases.ts'
+import { failTask, finishImport, finishRpm, finishSource, requeueLapsed } from './outcomes.ts'
+
+const now = new Date('2026-11-22T12:00:00Z')
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+const COMMIT = 'a'.repeat(40)
+
+/** A user, a project with two chroots, and what every test needs of them. */
+async function makeProject(
+  db: Db,
+): Promise<{ project: { id: number; name: string }; submitter_id: number }> {
+  const user = await db
+    .insertInto('user_account')
+    .values({ username: 'dana', created_at: now })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const project = await db
+    .insertInto('project')
+    .values({ ownername: 'dana', name: 'telescope', user_id: user.id, created_at: now })
+    .returning(['id', 'name'])
+    .executeTakeFirstOrThrow()
+  await db
+    .insertInto('project_dir')
+    .values({ project_id: project.id, name: 'telescope', created_at: now })
+    .execute()
+  for (const [name, arch] of [
+    ['debian-12-x86_64', 'x86_64'],
+    ['debian-12-aarch64', 'aarch64'],
+  ] as const) {
+    const config = { name, comment: '', repos: [], install: [], macros: {}, tags: [] }
+    const chroot = await db
+      .insertInto('chroot')
+      .values({
+        name,
+        os_release: 'debian',
+        os_version: '12',
+        arch,
+        distgit_branch: 'debian12',
+        config: JSON.stringify(config),
+        created_at: now,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    await db
+      .insertInto('project_chroot')
+      .values({ project_id: project.id, chroot_id: chroot.id })
+      .execute()
+  }
+  return { project, submitter_id: user.id }
+}
+
+const facts = {
+  name: 'lenscap',
+  version: '1.4-3',
+  srpm_name: 'lenscap-1.4-3.src.rpm',
+  exclusive_arch: [],
+  exclude_arch: [],
+}
+
+async function submit(
+  db: Db,
+  options: Partial<Parameters<typeof submitBuild>[1]> = {},
+): Promise<number> {
+  const made = await db.selectFrom('project').select(['id', 'name', 'user_id']).executeTakeFirst()
+  const { project, submitter_id } = made
+    ? { project: made, submitter_id: made.user_id }
+    : await makeProject(db)
+  return await submitBuild(
+    db,
+    {
+      project,
+      submitter_id,
+      source: { type: 'upload', json: {}, facts },
+      chroots: null,
+      timeout_seconds: 60,
+      ...options,
+    },
+    now,
+  )
+}
+
+async function makeMachine(
+  db: Db,
+  arches: string[],
+): Promise<{ id: number; kinds: string[]; arches: string[]; tags: string[] }> {
+  const { enroll_token } = await createMachine(db, { pool: 'test', name: 'm', now })
+  const enrolled = await enrollMachine(db, {
+    enroll_token,
+    name: 'm',
+    kinds: ['source', 'import', 'rpm'],
+    arches,
+    tags: [],
+    now,
+  })
+  assert.ok(enrolled)
+  const machine = await machineOfSession(db, enrolled.session_token, now)
+  assert.ok(machine)
+  return machine
+}
+
+async function claim(
+  db: Db,
+  machine: Parameters<typeof claimTask>[1],
+  at = now,
+): Promise<TaskRow | undefined> {
+  return await claimTask(db, machine, { lease: randomUUID(), now: at, lease_seconds: 30 })
+}
+
+async function inLease(
+  db: Db,
+  task: TaskRow,
+  work: (tx: Parameters<typeof lockLeased>[0], task: TaskRow) => Promise<void>,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const locked = await lockLeased(tx, task.lease ?? '')
+    assert.ok(locked, 'the lease is lost')
+    await work(tx, locked)
+  })
+}
+
+async function importBuild(db: Db, machine: Parameters<typeof claimTask>[1]): Promise<void> {
+  const task = await claim(db, machine)
+  assert.equal(task?.kind, 'import')
+  await inLease(db, task, (tx, locked) => finishImport(tx, locked, { debian12: COMMIT }, now))
+}
+
+const stateOf = async (db: Db, id: number): Promise<string | undefined> =>
+  (await db.selectFrom('build').select('state').where('id', '=', id).executeTakeFirst())?.state
+
+const chrootStates = async (db: Db, id: number): Promise<Record<string, string>> => {
+  const rows = await db
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select(['chroot.arch', 'build_chroot.state'])
+    .where('build_id', '=', id)
+    .execute()
+  return Object.fromEntries(rows.map((row) => [row.arch, row.state]))
+}
+
+test('a build goes from upload over import and build to publishing', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  assert.equal(await stateOf(t.db, id), 'importing')
+  const machine = await makeMachine(t.db, ['x86_64'])
+  await importBuild(t.db, machine)
+  assert.equal(await stateOf(t.db, id), 'pending')
+  const task = await claim(t.db, machine)
+  assert.equal(task?.task_id, `${id}-debian-12-x86_64`)
+  assert.equal(await stateOf(t.db, id), 'starting')
+  assert.deepEqual(await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }), {
+    cancel: false,
+  })
+  assert.equal(await stateOf(t.db, id), 'running')
+  await inLease(t.db, task, (tx, locked) =>
+    finishRpm(tx, locked, { files: [], seconds: { rpmbuild: 1 } }, now),
+  )
+  assert.equal((await taskOfLease(t.db, task.lease ?? ''))?.state, 'done')
+  const publish = await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 })
+  assert.deepEqual(publish?.payload, [])
+  assert.equal(await stateOf(t.db, id), 'running', 'it succeeds when the repository is published')
+})
+
+test('claimTask() gives each task to one machine only, whatever the crowd', async () => {
+  await using t = await openTestDb()
+  for (let i = 0; i < 5; i++) await submit(t.db)
+  const machine = await makeMachine(t.db, [])
+  const claimed: number[] = []
+  // A claim passes over what another has just locked, so that a round may leave some: the notice brings the next one.
+  for (let round = 0; round < 5 && claimed.length < 5; round++) {
+    const tasks = await Promise.all(Array.from({ length: 8 }, () => claim(t.db, machine)))
+    claimed.push(...tasks.flatMap((task) => task?.id ?? []))
+  }
+  assert.equal(claimed.length, 5)
+  assert.equal(new Set(claimed).size, 5)
+})
+
+test('claimTask() looks at architecture and tags', async () => {
+  await using t = await openTestDb()
+  await submit(t.db)
+  await importBuild(t.db, await makeMachine(t.db, []))
+  assert.equal(await claim(t.db, await makeMachine(t.db, ['s390x'])), undefined)
+  assert.match((await claim(t.db, await makeMachine(t.db, ['aarch64'])))?.task_id ?? '', /aarch64$/)
+})
+
+test('a build after another waits for it, and starts when it has finished', async () => {
+  await using t = await openTestDb()
+  const first = await submit(t.db)
+  const second = await submit(t.db, { after_build_id: first })
+  const machine = await makeMachine(t.db, ['x86_64'])
+  assert.equal((await claim(t.db, machine))?.build_id, first)
+  assert.equal(await claim(t.db, machine), undefined)
+  await cancelBuild(t.db, first, now)
+  assert.equal((await claim(t.db, machine))?.build_id, second)
+})
+
+test('a lapsed lease goes back to the queue, and its old holder is refused', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  const machine = await makeMachine(t.db, ['x86_64'])
+  await importBuild(t.db, machine)
+  const task = await claim(t.db, machine)
+  assert.ok(task)
+  assert.equal(await requeueLapsed(t.db, { now: later(29), max_attempts: 3 }), 0)
+  assert.equal(await requeueLapsed(t.db, { now: later(31), max_attempts: 3 }), 1)
+  assert.equal(await stateOf(t.db, id), 'pending')
+  assert.equal(
+    await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }),
+    undefined,
+  )
+  await t.db
+    .transaction()
+    .execute(async (tx) => assert.equal(await lockLeased(tx, task.lease ?? ''), undefined))
+  assert.equal((await claim(t.db, machine, later(32)))?.id, task.id)
+})
+
+test('a task that loses every machine fails at last, and says so', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  const machine = await makeMachine(t.db, ['x86_64'])
+  for (const minute of [1, 2]) {
+    assert.ok(await claim(t.db, machine, later(60 * minute)))
+    await requeueLapsed(t.db, { now: later(60 * minute + 31), max_attempts: 2 })
+  }
+  const build = await t.db
+    .selectFrom('build')
+    .select(['state', 'fail_reason'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  assert.equal(build.state, 'failed')
+  assert.match(build.fail_reason ?? '', /Given up after 2 tries.*no sign of life/)
+})
+
+test('machineGone() frees what the machine worked on at once', async () => {
+  await using t = await openTestDb()
+  await submit(t.db)
+  const machine = await makeMachine(t.db, ['x86_64'])
+  assert.ok(await claim(t.db, machine))
+  await machineGone(t.db, machine.id, { reason: 'killed', max_attempts: 3, now })
+  assert.ok(await claim(t.db, await makeMachine(t.db, ['x86_64'])))
+})
+
+test('cancelBuild() ends what waits, tells what runs, and a late result changes nothing', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  const machine = await makeMachine(t.db, ['x86_64'])
+  await importBuild(t.db, machine)
+  const task = await claim(t.db, machine)
+  assert.ok(task)
+  await cancelBuild(t.db, id, now)
+  assert.equal(await stateOf(t.db, id), 'canceled')
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'canceled', aarch64: 'canceled' })
+  assert.deepEqual(await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }), {
+    cancel: true,
+  })
+  await inLease(t.db, task, (tx, locked) =>
+    finishRpm(tx, locked, { files: [], seconds: undefined }, now),
+  )
+  assert.equal(await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 }), undefined)
+  assert.equal(await stateOf(t.db, id), 'canceled')
+  await assert.rejects(cancelBuild(t.db, id, now), /finished already/)
+})
+
+test('chroots that the spec file excludes are skipped, with the reason', async () => {
+  await using t = await openTestDb()
+  const { project, submitter_id } = await makeProject(t.db)
+  const source = {
+    type: 'upload',
+    json: {},
+    facts: { ...facts, exclude_arch: ['aarch64'] },
+  } as const
+  const id = await submitBuild(
+    t.db,
+    { project, submitter_id, source, chroots: null, timeout_seconds: 60 },
+    now,
+  )
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
+})
+
+test('a link is fetched by a builder before its import', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db, {
+    source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
+  })
+  const machine = await makeMachine(t.db, ['x86_64'])
+  const task = await claim(t.db, machine)
+  assert.equal(task?.kind, 'source')
+  assert.equal(await stateOf(t.db, id), 'starting')
+  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, facts, now))
+  assert.equal(await stateOf(t.db, id), 'importing')
+  await importBuild(t.db, machine)
+  assert.equal(await stateOf(t.db, id), 'pending')
+})
+
+test('a failed source fails the build with its reason', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db, {
+    source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
+  })
+  const task = await claim(t.db, await makeMachine(t.db, []))
+  assert.ok(task)
+  await inLease(t.db, task, (tx, locked) =>
+    failTask(tx, locked, { reason: 'the server answered 404' }, now),
+  )
+  const build = await t.db
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  assert.equal(build.state, 'failed')
+  assert.equal(build.fail_reason, 'the server answered 404')
+  assert.deepEqual(build.finished_at, now)
+})
+
+test('deleteBuilds() refuses unfinished builds, and leaves nothing of a finished one but its folders to remove', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  await assert.rejects(deleteBuilds(t.db, [id], now), /is not finished/)
+  await cancelBuild(t.db, id, now)
+  await deleteBuilds(t.db, [id], now)
+  assert.equal(await stateOf(t.db, id), undefined)
+  const removals = await t.db.selectFrom('removal').select('path').execute()
+  assert.deepEqual(removals, [
+    { path: `dana/telescope/srpm-builds/${String(id).padStart(8, '0')}` },
+  ])
+})

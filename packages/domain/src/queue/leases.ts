@@ -1,0 +1,177 @@
+import { sql } from 'kysely'
+import type { Selectable } from 'kysely'
+import { buildDirName } from '@copr/contract/names'
+import { lockBuild, refreshBuild } from '../builds/build-state.ts'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import type { TaskTable } from '../database/schema.ts'
+
+export type TaskRow = Selectable<TaskTable>
+
+export interface Claimant {
+  id: number
+  kinds: string[]
+  arches: string[]
+  tags: string[]
+}
+
+/**
+ * Leases the most urgent task that the machine may run, or nothing. One statement finds, locks and takes it, so that any
+ * number may claim at once; a task whose build somebody is changing is passed over until the notice that follows.
+ */
+export async function claimTask(
+  db: Db,
+  machine: Claimant,
+  { lease, now, lease_seconds }: { lease: string; now: Date; lease_seconds: number },
+): Promise<TaskRow | undefined> {
+  return await db.transaction().execute(async (tx) => {
+    const until = new Date(now.getTime() + lease_seconds * 1000)
+    const { rows } = await sql<TaskRow>`
+      with next as (
+        select task.id from task join build on build.id = task.build_id
+        where task.state = 'queued' and task.kind = any(${machine.kinds})
+          and (task.arch is null or task.arch = any(${machine.arches}))
+          and task.tags <@ ${machine.tags}::text[]
+          and (task.not_before is null or task.not_before <= ${now})
+          and not exists (
+            select from batch join build earlier on earlier.batch_id = batch.blocked_by
+            where batch.id = build.batch_id and earlier.finished_at is null)
+        order by task.priority, task.queued_at, task.id
+        limit 1
+        for update of task, build skip locked
+      )
+      update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now},
+        machine_id = ${machine.id}, attempts = attempts + 1, phase = null
+      from next where task.id = next.id
+      returning task.*`.execute(tx)
+    const task = rows[0]
+    if (!task) return undefined
+    await markStarted(tx, task, now)
+    // Others may have passed over this build's further tasks while it was locked here.
+    await notify(tx, 'copr_queue')
+    return task
+  })
+}
+
+async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {
+  if (task.kind === 'source')
+    await tx
+      .updateTable('build')
+      .set({ source_state: 'starting', source_started_at: now })
+      .where('id', '=', task.build_id)
+      .execute()
+  if (task.kind === 'rpm' && task.build_chroot_id !== null) {
+    const { name } = await tx
+      .selectFrom('build')
+      .innerJoin('package', 'package.id', 'build.package_id')
+      .select('package.name')
+      .where('build.id', '=', task.build_id)
+      .executeTakeFirstOrThrow()
+    await tx
+      .updateTable('build_chroot')
+      .set({ state: 'starting', started_at: now, result_dir: buildDirName(task.build_id, name) })
+      .where('id', '=', task.build_chroot_id)
+      .execute()
+  }
+  await refreshBuild(tx, task.build_id, now)
+}
+
+/** Leases the next build whose results wait to be published. */
+export async function claimPublish(
+  db: Db,
+  { lease, now, lease_seconds }: { lease: string; now: Date; lease_seconds: number },
+): Promise<TaskRow | undefined> {
+  const until = new Date(now.getTime() + lease_seconds * 1000)
+  const { rows } = await sql<TaskRow>`
+    with next as (
+      select id from task where state = 'queued' and kind = 'publish' and (not_before is null or not_before <= ${now})
+      order by queued_at, id limit 1 for update skip locked
+    )
+    update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now}, attempts = attempts + 1
+    from next where task.id = next.id
+    returning task.*`.execute(db)
+  return rows[0]
+}
+
+/** A sign of life. Undefined when the lease is lost; `cancel` when the build was canceled. The first one says: it runs. */
+export async function renewLease(
+  db: Db,
+  {
+    lease,
+    now,
+    lease_seconds,
+    phase,
+  }: { lease: string; now: Date; lease_seconds: number; phase?: string | undefined },
+): Promise<{ cancel: boolean } | undefined> {
+  const until = new Date(now.getTime() + lease_seconds * 1000)
+  const task = await db
+    .updateTable('task')
+    .set({ lease_until: until, ...(phase === undefined ? {} : { phase }) })
+    .where('lease', '=', lease)
+    .where('state', '=', 'leased')
+    .returning(['cancel_requested', 'build_id', 'build_chroot_id', 'kind'])
+    .executeTakeFirst()
+  if (!task) return undefined
+  const starting = await db
+    .selectFrom('build')
+    .leftJoin('build_chroot', (join) =>
+      join
+        .onRef('build_chroot.build_id', '=', 'build.id')
+        .on('build_chroot.id', '=', task.build_chroot_id),
+    )
+    .select(['build.source_state', 'build_chroot.state'])
+    .where('build.id', '=', task.build_id)
+    .executeTakeFirst()
+  const isStarting =
+    task.kind === 'source' ? starting?.source_state === 'starting' : starting?.state === 'starting'
+  if (isStarting) await markRunning(db, lease, now)
+  return { cancel: task.cancel_requested }
+}
+
+async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const task = await lockLeased(tx, lease)
+    if (!task) return
+    if (task.kind === 'source')
+      await tx
+        .updateTable('build')
+        .set({ source_state: 'running' })
+        .where('id', '=', task.build_id)
+        .where('source_state', '=', 'starting')
+        .execute()
+    else if (task.build_chroot_id !== null)
+      await tx
+        .updateTable('build_chroot')
+        .set({ state: 'running' })
+        .where('id', '=', task.build_chroot_id)
+        .where('state', '=', 'starting')
+        .execute()
+    await refreshBuild(tx, task.build_id, now)
+  })
+}
+
+/** The task of a lease, with its build locked; undefined when the lease is lost. */
+export async function lockLeased(tx: Tx, lease: string): Promise<TaskRow | undefined> {
+  const seen = await tx
+    .selectFrom('task')
+    .select('build_id')
+    .where('lease', '=', lease)
+    .executeTakeFirst()
+  if (!seen || !(await lockBuild(tx, seen.build_id))) return undefined
+  return await tx
+    .selectFrom('task')
+    .selectAll()
+    .where('lease', '=', lease)
+    .where('state', '=', 'leased')
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** The task that a lease belongs or belonged to: `done` for one whose outcome is already known. */
+export async function taskOfLease(db: Db, lease: string): Promise<TaskRow | undefined> {
+  return await db
+    .selectFrom('task')
+    .selectAll()
+    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))
+    .executeTakeFirst()
+}
