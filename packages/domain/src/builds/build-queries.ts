@@ -1,0 +1,221 @@
+import type { BuildState } from '@copr/contract/states'
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+/** A build with everything that lists and pages show of it. */
+export interface Build {
+  id: number
+  state: BuildState
+  source_state: BuildState
+  source_type: string
+  source_json: Record<string, unknown>
+  fail_reason: string | null
+  canceled: boolean
+  project_id: number
+  ownername: string
+  projectname: string
+  dirname: string
+  package_id: number | null
+  package_name: string | null
+  package_version: string | null
+  srpm_name: string | null
+  submitter: string | null
+  submitted_at: Date
+  source_started_at: Date | null
+  source_ended_at: Date | null
+  finished_at: Date | null
+  is_background: boolean
+  timeout_seconds: number
+  enable_net: boolean | null
+  bootstrap: string
+  isolation: string
+  chroots: BuildChroot[]
+}
+
+export interface BuildChroot {
+  id: number
+  build_id: number
+  name: string
+  state: BuildState
+  state_reason: string | null
+  git_commit: string | null
+  /** Below the directory's chroot folder; null until a builder has started. */
+  result_dir: string | null
+  started_at: Date | null
+  ended_at: Date | null
+  /** Where the time went. */
+  seconds: Record<string, number> | null
+}
+
+export async function findBuild(db: Db, id: number): Promise<Build | undefined> {
+  return (await loadBuilds(db, [id])).at(0)
+}
+
+/** The builds with these ids, in their order; those that do not exist are left out. */
+export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
+  // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
+  const possible = ids.filter((id) => Number.isSafeInteger(id))
+  if (possible.length === 0) return []
+  const rows = await db
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
+    .leftJoin('package', 'package.id', 'build.package_id')
+    .leftJoin('user_account', 'user_account.id', 'build.submitter_id')
+    .selectAll('build')
+    .select([
+      'project.ownername',
+      'project.name as projectname',
+      'project_dir.name as dirname',
+      'package.name as package_name',
+      'user_account.username as submitter',
+    ])
+    .where('build.id', 'in', possible)
+    // The builds of a deleted project are gone with it.
+    .where('project.deleted_at', 'is', null)
+    .execute()
+  const chroots = Map.groupBy(await chrootsOf(db, possible), (chroot) => chroot.build_id)
+  const builds = new Map(
+    rows.map((row) => [row.id, { ...row, chroots: chroots.get(row.id) ?? [] } satisfies Build]),
+  )
+  return possible.flatMap((id) => builds.get(id) ?? [])
+}
+
+async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {
+  return await db
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select([
+      'build_chroot.id',
+      'build_chroot.build_id',
+      'chroot.name',
+      'build_chroot.state',
+      'build_chroot.state_reason',
+      'build_chroot.git_commit',
+      'build_chroot.result_dir',
+      'build_chroot.started_at',
+      'build_chroot.ended_at',
+      'build_chroot.seconds',
+    ])
+    .where('build_id', 'in', build_ids)
+    .orderBy('chroot.name')
+    .execute()
+}
+
+export interface BuildFilter {
+  project_id?: number
+  package_id?: number
+  state?: BuildState
+  /** Only builds older than this one: how web pages go on. */
+  before_id?: number | undefined
+}
+
+export interface BuildPage {
+  limit?: number | undefined
+  offset: number
+  /** Builds are ordered by id. */
+  descending: boolean
+}
+
+/** Finds the ids first, along an index, so that a page far down costs no joins for the rows that it skips. */
+export async function listBuilds(db: Db, filter: BuildFilter, page: BuildPage): Promise<Build[]> {
+  let query = db
+    .selectFrom('build')
+    .select('build.id')
+    .orderBy('build.id', page.descending ? 'desc' : 'asc')
+    .offset(page.offset)
+  if (page.limit !== undefined) query = query.limit(page.limit)
+  if (filter.project_id !== undefined) query = query.where('project_id', '=', filter.project_id)
+  if (filter.package_id !== undefined) query = query.where('package_id', '=', filter.package_id)
+  if (filter.state !== undefined) query = query.where('state', '=', filter.state)
+  if (filter.before_id !== undefined) query = query.where('build.id', '<', filter.before_id)
+  const ids = await query.execute()
+  return await loadBuilds(
+    db,
+    ids.map(({ id }) => id),
+  )
+}
+
+/** The newest builds of all projects that want to be seen on the front page. */
+export async function recentBuilds(db: Db, limit: number): Promise<Build[]> {
+  const ids = await db
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .select('build.id')
+    .where('project.deleted_at', 'is', null)
+    .where('project.unlisted_on_hp', '=', false)
+    .orderBy('build.id', 'desc')
+    .limit(limit)
+    .execute()
+  return await loadBuilds(
+    db,
+    ids.map(({ id }) => id),
+  )
+}
+
+export interface BuiltPackage {
+  name: string
+  epoch: number | null
+  version: string
+  release: string
+  arch: string
+}
+
+/** What each build chroot brought, by the build chroot's id. */
+export async function builtPackages(
+  db: Db,
+  build_id: number,
+): Promise<Map<number, BuiltPackage[]>> {
+  const rows = await db
+    .selectFrom('built_package')
+    .innerJoin('build_chroot', 'build_chroot.id', 'built_package.build_chroot_id')
+    .select([
+      'build_chroot_id',
+      'built_package.name',
+      'built_package.epoch',
+      'built_package.version',
+      'built_package.release',
+      'built_package.arch',
+    ])
+    .where('build_chroot.build_id', '=', build_id)
+    .orderBy('built_package.id')
+    .execute()
+  const byChroot = Map.groupBy(rows, (row) => row.build_chroot_id)
+  return new Map(
+    [...byChroot].map(([id, list]) => [id, list.map(({ build_chroot_id: _, ...nevra }) => nevra)]),
+  )
+}
+
+export interface RunningPhase {
+  /** Undefined: the source build or the import. */
+  build_chroot_id: number | null
+  kind: string
+  state: string
+  phase: string | null
+  machine: string | null
+}
+
+/** What the machines say they are doing for this build right now. */
+export async function runningPhases(db: Db, build_id: number): Promise<RunningPhase[]> {
+  return await db
+    .selectFrom('task')
+    .leftJoin('machine', 'machine.id', 'task.machine_id')
+    .select(['build_chroot_id', 'kind', 'task.state', 'phase', 'machine.name as machine'])
+    .where('build_id', '=', build_id)
+    .where('task.state', '<>', 'done')
+    .orderBy('task.id')
+    .execute()
+}
+
+/** How many tasks wait and how many run, for the front page. */
+export async function queueSize(db: Db): Promise<{ waiting: number; running: number }> {
+  const row = await db
+    .selectFrom('task')
+    .select([
+      sql<number>`count(*) filter (where state = 'queued')`.as('waiting'),
+      sql<number>`count(*) filter (where state = 'leased')`.as('running'),
+    ])
+    .where('state', 'in', ['queued', 'leased'])
+    .executeTakeFirstOrThrow()
+  return row
+}

@@ -1,0 +1,57 @@
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { defaultBranch, splitChrootName } from '@copr/contract/names'
+import { CoprError } from '@copr/process/errors'
+import type { Selectable } from 'kysely'
+import type { Db } from '../database/open.ts'
+import type { ChrootTable } from '../database/schema.ts'
+
+export type Chroot = Selectable<ChrootTable>
+
+/** Adds a chroot, or gives the one of that name this configuration. */
+export async function importChroot(db: Db, config: ChrootConfig, now: Date): Promise<Chroot> {
+  const parts = splitChrootName(config.name)
+  if (!parts)
+    throw new CoprError(
+      'invalid',
+      `Cannot import chroot ${config.name}: the name is not OS-VERSION-ARCH`,
+    )
+  const facts = { config: JSON.stringify(config), comment: config.comment, is_active: true }
+  return await db
+    .insertInto('chroot')
+    .values({
+      name: config.name,
+      ...parts,
+      distgit_branch: defaultBranch(parts),
+      ...facts,
+      created_at: now,
+    })
+    .onConflict((oc) => oc.column('name').doUpdateSet(facts))
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** The chroots of the site that projects may use, in the order in which they came. */
+export async function listActiveChroots(db: Db): Promise<Chroot[]> {
+  return await db
+    .selectFrom('chroot')
+    .selectAll()
+    .where('is_active', '=', true)
+    .orderBy('id')
+    .execute()
+}
+
+export async function findChroot(db: Db, name: string): Promise<Chroot | undefined> {
+  return await db.selectFrom('chroot').selectAll().where('name', '=', name).executeTakeFirst()
+}
+
+/** The active chroots with these names, or an error that lists the names nobody knows. */
+export async function requireActiveChroots(db: Db, names: string[]): Promise<Chroot[]> {
+  const active = new Map((await listActiveChroots(db)).map((chroot) => [chroot.name, chroot]))
+  const unknown = names.filter((name) => !active.has(name))
+  if (unknown.length > 0)
+    throw new CoprError(
+      'invalid',
+      `chroots: unknown or inactive: ${unknown.join(', ')}; available: ${[...active.keys()].join(', ')}`,
+    )
+  return [...new Set(names)].flatMap((name) => active.get(name) ?? [])
+}

@@ -1,0 +1,106 @@
+import type { RepoConfig } from '@copr/contract/chroot-config'
+import type { Db } from '../database/open.ts'
+import type { ProjectChroot } from './project-chroots.ts'
+import { findProject, type Project } from './project-queries.ts'
+import { expandRepo, parseCoprUrl, repoIdOf } from './repo-url.ts'
+
+export interface BuildReposInput {
+  project: Pick<
+    Project,
+    'ownername' | 'name' | 'additional_repos' | 'devel_mode' | 'module_hotfixes' | 'repo_priority'
+  >
+  /** Where the build's results go; the project's name is its main directory. */
+  dirname: string
+  chroot: string
+  /** The project chroot's own additional repositories. */
+  chroot_repos: string[]
+  /** `https://copr.example.org/results`, without a slash at its end. */
+  results_url: string
+  /** Of the projects that `copr://` repositories name, by `owner/project`. */
+  copr_projects: ReadonlyMap<string, { module_hotfixes: boolean }>
+}
+
+/** DNF's own default: the same as none. */
+const DEFAULT_PRIORITY = 99
+
+/** The repositories that a build uses beside its chroot's own, in Copr's order. */
+export function reposForBuild(input: BuildReposInput): RepoConfig[] {
+  const { project, dirname, chroot, results_url } = input
+  const main = `${results_url}/${project.ownername}/${project.name}/${chroot}/`
+  const own = (id: string, name: string, baseurl: string): RepoConfig => ({
+    id,
+    name,
+    baseurl,
+    priority: project.repo_priority === DEFAULT_PRIORITY ? null : project.repo_priority,
+    module_hotfixes: null,
+    gpgcheck: false,
+    repo_gpgcheck: false,
+    gpgkey: null,
+  })
+  const base = own('copr_base', 'Copr repository', main)
+  const repos = [project.module_hotfixes ? { ...base, module_hotfixes: true } : base]
+  if (project.devel_mode) repos.push(own('copr_base_devel', 'Copr buildroot', `${main}devel/`))
+  if (dirname !== project.name) {
+    const url = `${results_url}/${project.ownername}/${dirname}/${chroot}/`
+    repos.push(own('copr_coprdir', 'Coprdir repository', url))
+  }
+  const additional = [...project.additional_repos, ...input.chroot_repos]
+  return [...repos, ...additional.map((url) => additionalRepo(url, input))]
+}
+
+function additionalRepo(url: string, input: BuildReposInput): RepoConfig {
+  const { baseurl, priority, copr } = expandRepo(url, input)
+  const project = copr && input.copr_projects.get(projectOf(copr))
+  const id = repoIdOf(url)
+  return {
+    id,
+    name: `Additional repo ${id}`,
+    baseurl,
+    priority,
+    module_hotfixes: project?.module_hotfixes ? true : null,
+    gpgcheck: false,
+    repo_gpgcheck: project ? false : null,
+    gpgkey: null,
+  }
+}
+
+/** How the API lists them: the project first, then the chroot's, then the project's additional ones. */
+export function additionalRepoUrls({ project, chroot_repos }: BuildReposInput): string[] {
+  const own = `copr://${project.ownername}/${project.name}`
+  return [
+    own,
+    ...chroot_repos,
+    ...project.additional_repos,
+    ...(project.devel_mode ? [`${own}/devel`] : []),
+  ]
+}
+
+/** Reads what `reposForBuild()` needs. */
+export async function loadBuildRepos(
+  db: Db,
+  wanted: {
+    project: Project
+    dirname: string
+    chroot: Pick<ProjectChroot, 'name' | 'additional_repos'>
+    results_url: string
+  },
+): Promise<BuildReposInput> {
+  const { project, dirname, chroot, results_url } = wanted
+  const chroot_repos = chroot.additional_repos
+  const copr_projects = await findCoprProjects(db, [...project.additional_repos, ...chroot_repos])
+  return { project, dirname, chroot: chroot.name, chroot_repos, results_url, copr_projects }
+}
+
+/** The living projects among `copr://` URLs, by `owner/project`. */
+export async function findCoprProjects(db: Db, urls: string[]): Promise<Map<string, Project>> {
+  const found = new Map<string, Project>()
+  for (const copr of urls.flatMap((url) => parseCoprUrl(url) ?? [])) {
+    const project = await findProject(db, copr.owner, copr.dirname.split(':')[0] ?? '')
+    if (project) found.set(projectOf(copr), project)
+  }
+  return found
+}
+
+export function projectOf(copr: { owner: string; dirname: string }): string {
+  return `${copr.owner}/${copr.dirname.split(':')[0]}`
+}

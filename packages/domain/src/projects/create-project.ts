@@ -1,0 +1,74 @@
+import { CoprError } from '@copr/process/errors'
+import { requireActiveChroots, type Chroot } from '../chroots/chroot-queries.ts'
+import { isUniqueViolation } from '../database/errors.ts'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import type { Project } from './project-queries.ts'
+import type { ProjectSettings } from './project-settings.ts'
+
+export interface NewProject {
+  ownername: string
+  name: string
+  /** Who makes it. */
+  user_id: number
+  chroots: string[]
+  settings?: Partial<ProjectSettings>
+  now: Date
+}
+
+/** Makes the project with its main directory and, still to be published, an empty repository for each chroot. */
+export async function createProject(db: Db, wanted: NewProject): Promise<Project> {
+  const { ownername, name, user_id, settings = {}, now } = wanted
+  const chroots = await requireActiveChroots(db, wanted.chroots)
+  if (chroots.length === 0) throw new CoprError('invalid', 'chroots: at least one chroot is needed')
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const project = await tx
+        .insertInto('project')
+        .values({ ...settings, ownername, name, user_id, created_at: now })
+        .returningAll()
+        .executeTakeFirstOrThrow()
+      await tx
+        .insertInto('project_dir')
+        .values({ project_id: project.id, name, created_at: now })
+        .execute()
+      await enableChroots(tx, project.id, chroots)
+      return project
+    })
+  } catch (error) {
+    if (isUniqueViolation(error))
+      throw new CoprError('invalid', `name: ${ownername} has already a project named ${name}`)
+    throw error
+  }
+}
+
+/** Enables chroots, and asks for a repository in each directory of the project. */
+export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[]): Promise<void> {
+  if (chroots.length === 0) return
+  await tx
+    .insertInto('project_chroot')
+    .values(chroots.map((chroot) => ({ project_id, chroot_id: chroot.id })))
+    .onConflict((oc) =>
+      oc.columns(['project_id', 'chroot_id']).doUpdateSet({ is_enabled: true, delete_after: null }),
+    )
+    .execute()
+  const ids = chroots.map((chroot) => chroot.id)
+  await tx
+    .insertInto('repository')
+    .columns(['project_dir_id', 'chroot_id'])
+    .expression((eb) =>
+      eb
+        .selectFrom('project_dir')
+        .innerJoin('chroot', (join) => join.on('chroot.id', 'in', ids))
+        .select(['project_dir.id', 'chroot.id as chroot_id'])
+        .where('project_dir.project_id', '=', project_id),
+    )
+    // Enabled again: its index may have been removed meanwhile.
+    .onConflict((oc) =>
+      oc
+        .columns(['project_dir_id', 'chroot_id'])
+        .doUpdateSet((eb) => ({ generation: eb('repository.generation', '+', 1) })),
+    )
+    .execute()
+  await notify(tx, 'copr_repository')
+}

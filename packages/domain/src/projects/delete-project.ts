@@ -1,0 +1,44 @@
+import { CoprError } from '@copr/process/errors'
+import { notify } from '../database/notify.ts'
+import type { Db } from '../database/open.ts'
+import { listProjectDirs } from './project-queries.ts'
+
+/** Frees the project's name at once; its files go in the background. */
+export async function deleteProject(db: Db, project_id: number, now: Date): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const project = await tx
+      .selectFrom('project')
+      .select('ownername')
+      .where('id', '=', project_id)
+      .where('deleted_at', 'is', null)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!project)
+      throw new CoprError('not_found', `Cannot delete project ${project_id}: it does not exist`)
+    const running = await tx
+      .selectFrom('build')
+      .select('id')
+      .where('project_id', '=', project_id)
+      .where('finished_at', 'is', null)
+      .orderBy('id')
+      .execute()
+    if (running.length > 0) {
+      const ids = running.map(({ id }) => id).join(', ')
+      throw new CoprError('invalid', `Cannot delete the project: builds are still running: ${ids}`)
+    }
+    await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
+    const paths = (await listProjectDirs(tx, project_id)).map(
+      (dir) => `${project.ownername}/${dir.name}`,
+    )
+    await tx
+      .insertInto('removal')
+      .values(
+        paths.flatMap((path) => [
+          { place: 'results' as const, path, wanted_at: now },
+          { place: 'distgit' as const, path, wanted_at: now },
+        ]),
+      )
+      .execute()
+    await notify(tx, 'copr_removal')
+  })
+}

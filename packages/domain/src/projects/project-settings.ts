@@ -1,0 +1,41 @@
+import type { Project } from './project-queries.ts'
+
+/** What an owner can set on a project. */
+export type ProjectSettings = Pick<
+  Project,
+  | 'homepage'
+  | 'contact'
+  | 'description'
+  | 'instructions'
+  | 'devel_mode'
+  | 'persistent'
+  | 'unlisted_on_hp'
+  | 'auto_prune'
+  | 'enable_net'
+  | 'bootstrap'
+  | 'isolation'
+  | 'module_hotfixes'
+  | 'appstream'
+  | 'fedora_review'
+  | 'multilib'
+  | 'follow_fedora_branching'
+  | 'repo_priority'
+  | 'delete_after'
+  | 'additional_repos'
+  | 'runtime_dependencies'
+  | 'packit_forge_projects_allowed'
+>
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** The midnight after so many full days. */
+export function deleteAfter(days: number, now: Date): Date {
+  const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())
+  return new Date(today + (days + 1) * DAY_MS)
+}
+
+/** Whole days that are left; null when nothing is to be deleted. */
+export function daysUntil(moment: Date | null, now: Date): number | null {
+  if (!moment) return null
+  return Math.max(0, Math.floor((moment.getTime() - now.getTime()) / DAY_MS))
+}

@@ -1,0 +1,13 @@
+import type { Db } from '../database/open.ts'
+
+/** Is there a repository, perhaps empty, for each chroot of the project? */
+export async function hasPublishedRepositories(db: Db, project_id: number): Promise<boolean> {
+  const missing = await db
+    .selectFrom('repository')
+    .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')
+    .select('repository.id')
+    .where('project_dir.project_id', '=', project_id)
+    .where('repository.published_generation', '=', 0)
+    .executeTakeFirst()
+  return missing === undefined
+}

@@ -1,0 +1,44 @@
+import { splitChrootName } from '@copr/contract/names'
+
+/** A repository as an owner writes it: `copr://owner/dir`, or a URL that may have `$chroot` and `priority=`. */
+export interface ExpandedRepo {
+  baseurl: string
+  priority: number | null
+  /** Set for `copr://` only. */
+  copr: { owner: string; dirname: string } | undefined
+}
+
+/** The id of an additional repository in a build root's configuration. */
+export function repoIdOf(url: string): string {
+  return url.replaceAll(/[^A-Za-z0-9]+/g, '_').replaceAll(/^_+|_+$/g, '')
+}
+
+export function parseCoprUrl(url: string): { owner: string; dirname: string } | undefined {
+  const match = /^copr:\/\/([^/?]+)\/([^/?]+)\/?(\?.*)?$/.exec(url)
+  if (!match) return undefined
+  const [, owner = '', dirname = ''] = match
+  return { owner, dirname }
+}
+
+/** What a build root of `chroot` is to use; `results_url` has no slash at its end. */
+export function expandRepo(
+  url: string,
+  { chroot, results_url }: { chroot: string; results_url: string },
+): ExpandedRepo {
+  const { plain, priority } = withoutPriority(url)
+  const copr = parseCoprUrl(plain)
+  if (copr)
+    return { baseurl: `${results_url}/${copr.owner}/${copr.dirname}/${chroot}/`, priority, copr }
+  const distname = splitChrootName(chroot)?.os_release ?? chroot
+  const baseurl = plain.replaceAll('$chroot', chroot).replaceAll('$distname', distname)
+  return { baseurl, priority, copr: undefined }
+}
+
+function withoutPriority(url: string): { plain: string; priority: number | null } {
+  const found = /[?&]priority=(\d+)(?=&|$)/.exec(url)
+  if (!found) return { plain: url, priority: null }
+  const cut = url.slice(0, found.index) + url.slice(found.index + found[0].length)
+  // The option that was removed may have been the first of several.
+  const plain = found[0].startsWith('?') ? cut.replace('&', '?') : cut
+  return { plain, priority: Number(found[1]) }
+}

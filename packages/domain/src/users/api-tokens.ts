@@ -1,0 +1,97 @@
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import type { Db } from '../database/open.ts'
+import { USER_COLUMNS, type User } from './user-queries.ts'
+
+export interface IssuedToken {
+  login: string
+  /** Shown once: only its hash is kept. */
+  token: string
+  /** The last day on which it is valid: YYYY-MM-DD. */
+  expires_on: string
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** `last_used_at` is for people: no need to write it at each request. */
+const USE_RECORDED_EVERY_MS = 60 * 60 * 1000
+
+/** Gives the user a new token in place of all earlier ones. */
+export async function issueToken(
+  db: Db,
+  user_id: number,
+  { now, days }: { now: Date; days: number },
+): Promise<IssuedToken> {
+  const issued = {
+    login: letters(20),
+    token: letters(30),
+    expires_on: dateOf(new Date(now.getTime() + days * DAY_MS)),
+  }
+  await db.transaction().execute(async (tx) => {
+    await tx.deleteFrom('api_token').where('user_id', '=', user_id).execute()
+    await tx
+      .insertInto('api_token')
+      .values({
+        user_id,
+        login: issued.login,
+        token_hash: hashOf(issued.token),
+        expires_on: issued.expires_on,
+        created_at: now,
+      })
+      .execute()
+  })
+  return issued
+}
+
+/** Undefined when login or token is wrong, or the token has expired. */
+export async function userOfToken(
+  db: Db,
+  { login, token }: { login: string; token: string },
+  now: Date,
+): Promise<User | undefined> {
+  const found = await db
+    .selectFrom('api_token')
+    .innerJoin('user_account', 'user_account.id', 'api_token.user_id')
+    .select([
+      ...USER_COLUMNS,
+      'token_hash',
+      'expires_on',
+      'last_used_at',
+      'api_token.id as token_id',
+    ])
+    .where('login', '=', login)
+    .executeTakeFirst()
+  if (!found || !timingSafeEqual(found.token_hash, hashOf(token))) return undefined
+  if (found.expires_on < dateOf(now)) return undefined
+  const { token_hash: _, expires_on: __, last_used_at, token_id, ...user } = found
+  if (!last_used_at || now.getTime() - last_used_at.getTime() > USE_RECORDED_EVERY_MS)
+    await db
+      .updateTable('api_token')
+      .set({ last_used_at: now })
+      .where('id', '=', token_id)
+      .execute()
+  return user
+}
+
+/** What may be shown of the user's token. */
+export async function tokenOf(
+  db: Db,
+  user_id: number,
+): Promise<{ login: string; expires_on: string; last_used_at: Date | null } | undefined> {
+  return await db
+    .selectFrom('api_token')
+    .select(['login', 'expires_on', 'last_used_at'])
+    .where('user_id', '=', user_id)
+    .orderBy('id', 'desc')
+    .executeTakeFirst()
+}
+
+function letters(count: number): string {
+  return Array.from({ length: count }, () => String.fromCharCode(97 + randomInt(26))).join('')
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+function dateOf(moment: Date): string {
+  return moment.toISOString().slice(0, 10)
+}
