@@ -1,11 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
 import { type HttpBindings, serve } from '@hono/node-server'
-import type { Context, Hono, MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { CoprError, STATUS_OF } from './errors.ts'
 import type { Logger } from './log.ts'
 
 export type { HttpBindings } from '@hono/node-server'
+
+/** A Hono app, or several behind one door. */
+export interface HttpApp {
+  fetch(request: Request, bindings: HttpBindings): Response | Promise<Response>
+}
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number
@@ -13,14 +18,18 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** Answers HTTP until disposed. Port 0 takes any free one. */
-// oxlint-disable-next-line typescript/no-explicit-any -- every app has its own environment type
 export async function serveHttp(
-  app: Hono<any>,
+  app: HttpApp,
   options: { host: string; port: number },
 ): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const server = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, (info) =>
-    resolve(info.port),
+  const server = serve(
+    {
+      fetch: (request, bindings) => app.fetch(request, bindings as HttpBindings),
+      hostname: options.host,
+      port: options.port,
+    },
+    (info) => resolve(info.port),
   ) as Server
   server.once('error', reject)
   // Uploads of gigabytes and followed logs take as long as they take; a client that sends no header does not.

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '@copr/process/errors'
+import type { Logger } from '@copr/process/log'
+import type { Db } from '@copr/domain/database/open'
+import { createMachine, livingMachines, machineGone } from '@copr/domain/machines/machines'
+
+/** The pool of the machines that are processes of this host. */
+const POOL = 'local'
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 30_000
+/** A builder that lived so long was well: the next one starts at once. */
+const WELL_MS = 30_000
+
+export interface StartedMachine {
+  /** Resolves with the reason when the machine is no more. */
+  readonly ended: Promise<string>
+  stop(): Promise<void>
+}
+
+export interface LocalPoolOptions {
+  db: Db
+  /** How many builders run at a time. */
+  count: number
+  /** Starts a builder process in one of the pool's slots, numbered from 1. */
+  start(machine: { name: string; slot: number; enroll_token: string }): StartedMachine
+  max_attempts: number
+  now: () => Date
+  log: Logger
+  stop: AbortSignal
+}
+
+/**
+ * Keeps a fixed number of builders running on this host. What a builder worked on goes back to the queue
+ * in the moment its process ends, without waiting for the lease to lapse.
+ */
+export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
+  await forgetPool(options.db, POOL, options)
+  await Promise.all(Array.from({ length: options.count }, (_, index) => keepSlot(index + 1, options)))
+}
+
+/** Machines of an earlier run of this host are no more: their tasks go back to the queue. */
+export async function forgetPool(
+  db: Db,
+  pool: string,
+  { max_attempts, now }: { max_attempts: number; now: () => Date },
+): Promise<void> {
+  for (const { id } of await livingMachines(db, pool))
+    await machineGone(db, id, { reason: 'The system was stopped', max_attempts, now: now() })
+}
+
+async function keepSlot(slot: number, options: LocalPoolOptions): Promise<void> {
+  const { log, stop } = options
+  let pause_ms = FIRST_PAUSE_MS
+  while (!stop.aborted) {
+    const began = performance.now()
+    try {
+      await runMachine(slot, options)
+    } catch (err) {
+      log.error({ err, slot }, 'Cannot keep a builder, trying again')
+    }
+    if (stop.aborted) return
+    pause_ms = performance.now() - began > WELL_MS ? FIRST_PAUSE_MS : Math.min(pause_ms * 2, LONGEST_PAUSE_MS)
+    await sleep(pause_ms, undefined, { signal: stop }).catch(() => undefined)
+  }
+}
+
+/** The whole life of one machine. */
+async function runMachine(slot: number, { db, start, max_attempts, now, log, stop }: LocalPoolOptions): Promise<void> {
+  const name = `local-${slot}`
+  const { machine_id, enroll_token } = await createMachine(db, { pool: POOL, name, now: now() })
+  const machine = start({ name, slot, enroll_token })
+  log.info({ machine_id, name }, 'Builder started')
+  const onStop = (): void => void machine.stop()
+  stop.addEventListener('abort', onStop, { once: true })
+  if (stop.aborted) onStop()
+  const reason = await machine.ended
+  stop.removeEventListener('abort', onStop)
+  log.info({ machine_id, name, reason }, 'Builder ended')
+  await untilDone(() => machineGone(db, machine_id, { reason, max_attempts, now: now() }), { log, stop })
+}
+
+/** The machine's end must be written down even when the database comes back only later. */
+async function untilDone(work: () => Promise<void>, { log, stop }: { log: Logger; stop: AbortSignal }): Promise<void> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (stop.aborted) return // the next start forgets the whole pool
+      log.warn({ reason: messageOf(error) }, 'Cannot write down that a builder is gone, trying again')
+      await sleep(500, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+}
