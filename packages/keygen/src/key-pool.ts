@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto'
+import { generatePrivateKey } from './key-pair.ts'
+import { addPooledKey, countPooledKeys, takePooledKey } from './key-table.ts'
+import { seal, unseal } from './seal.ts'
+import type { Vault } from './vault.ts'
+
+/** Makes RSA keys ahead, one after the other, until `size` wait; `stop` ends it after the one in work. */
+export async function refillPool(vault: Vault, size: number, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted && (await countPooledKeys(vault.db)) < size) {
+    const secret = await generatePrivateKey('rsa4096')
+    const id = randomUUID()
+    const sealed_private_key = seal(vault.master_key, poolContext(id), secret)
+    await addPooledKey(vault.db, { id, sealed_private_key, made_at: vault.now() })
+  }
+}
+
+/** An RSA key as PKCS #8: made ahead if there is one, otherwise made now, which takes seconds. */
+export async function drawRsaKey(vault: Vault): Promise<Buffer> {
+  const pooled = await takePooledKey(vault.db)
+  vault.pool_drawn.ring()
+  if (!pooled) return await generatePrivateKey('rsa4096')
+  return unseal(vault.master_key, poolContext(pooled.id), pooled.sealed_private_key)
+}
+
+export function poolContext(id: string): string {
+  return `pooled key ${id}`
+}

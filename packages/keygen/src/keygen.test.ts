@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import test, { after, before } from 'node:test'
+import { Bell } from '@copr/process/every'
+import { keygenClient, signDetached } from '@copr/process/keygen-client'
+import { silentLog } from '@copr/process/log'
+import { run, runOrThrow } from '@copr/process/run'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@copr/testkit/postgres'
+import { findKey, type Db, openKeyTable, countPooledKeys } from './key-table.ts'
+import { readMasterKey } from './master-key.ts'
+import { makeKey, prolongKeys, publicKeyAnswer } from './project-keys.ts'
+import { newProjectName, type RunningKeygen, scratchFolder, startKeygen } from './testing.ts'
+
+const ALGORITHMS = ['rsa4096', 'ed25519'] as const
+const YEAR_MS = 365 * 86_400_000
+
+let folder: Awaited<ReturnType<typeof scratchFolder>>
+let postgres: EmbeddedPostgres
+let db: Db
+let keygen: RunningKeygen
+before(async () => {
+  folder = await scratchFolder()
+  postgres = await startEmbeddedPostgres({
+    dir: join(folder.path, 'postgres'),
+    password: 'test',
+    unsafe: true,
+  })
+  db = openKeyTable(postgres.url)
+  keygen = await startKeygen({ database_url: postgres.url, dir: folder.path })
+})
+after(async () => {
+  await keygen[Symbol.asyncDispose]()
+  await db.destroy()
+  await postgres[Symbol.asyncDispose]()
+  await folder[Symbol.asyncDispose]()
+})
+
+/** Asks without the client, to see how bad requests are answered. */
+async function ask(
+  path: string,
+  init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+): Promise<{ status: number; body: unknown }> {
+  const headers = { authorization: `Bearer ${keygen.secret}`, ...init.headers }
+  const response = await fetch(`${keygen.url}${path}`, { ...init, headers })
+  return { status: response.status, body: await response.json() }
+}
+
+const post = (path: string, body: unknown): ReturnType<typeof ask> =>
+  ask(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
+
+for (const algorithm of ALGORITHMS)
+  test(`gpg accepts a ${algorithm} key and a detached signature made with it`, async () => {
+    await using home = await scratchFolder()
+    const gpg = (...args: string[]): ReturnType<typeof run> =>
+      run('gpg', ['--homedir', home.path, '--batch', ...args])
+    const [owner, project] = ['@group', newProjectName()]
+    const key = await keygen.client.makeKey({ owner, project, algorithm })
+    await writeFile(join(home.path, 'key.asc'), key.public_key)
+    const imported = await gpg('--import', join(home.path, 'key.asc'))
+    assert.ok(imported.ok, imported.output)
+    const listed = await gpg('--with-colons', '--check-sigs', '--fixed-list-mode')
+    const rows = listed.output.split('\n').map((line) => line.split(':'))
+    const row = (type: string): string[] => rows.find(([name]) => name === type) ?? []
+    assert.equal(row('fpr')[9], key.fingerprint)
+    assert.equal(row('uid')[9], `@group_${project} <@group#${project}@copr.copr.example>`)
+    assert.equal(row('sig')[1], '!', 'the self-signature is good')
+    assert.equal(row('pub')[3], algorithm === 'rsa4096' ? '1' : '22')
+    assert.equal(row('pub')[5], String(key.created_at))
+    assert.equal(row('pub')[6], String(key.expires_at))
+    assert.equal(row('pub')[11], 'scSC', 'may sign and certify')
+
+    const data = Buffer.from('<repomd/>')
+    const signed = await signDetached(keygen.client, {
+      owner,
+      project,
+      purpose: 'test',
+      data,
+      public: key,
+      now: new Date(),
+    })
+    const [dataFile, signatureFile] = [join(home.path, 'data'), join(home.path, 'data.asc')]
+    await writeFile(dataFile, data)
+    await writeFile(signatureFile, signed)
+    const verified = await gpg('--status-fd', '1', '--verify', signatureFile, dataFile)
+    assert.match(verified.output, new RegExp(`VALIDSIG ${key.fingerprint}`))
+    await writeFile(dataFile, '<altered/>')
+    assert.match(
+      (await gpg('--status-fd', '1', '--verify', signatureFile, dataFile)).output,
+      /BADSIG/,
+    )
+    await run('gpgconf', ['--homedir', home.path, '--kill', 'all'])
+  })
+
+for (const algorithm of ALGORITHMS)
+  test(`rpmkeys imports a ${algorithm} key`, async () => {
+    await using home = await scratchFolder()
+    const key = await keygen.client.makeKey({
+      owner: 'someone',
+      project: newProjectName(),
+      algorithm,
+    })
+    await writeFile(join(home.path, 'key.asc'), key.public_key)
+    await runOrThrow('rpmkeys', ['--dbpath', home.path, '--import', join(home.path, 'key.asc')])
+    const names = await runOrThrow('rpm', [
+      '--dbpath',
+      home.path,
+      '-q',
+      'gpg-pubkey',
+      '--qf',
+      '%{version}-%{release}',
+    ])
+    assert.equal(names, `${key.fingerprint.slice(-8)}-${key.created_at.toString(16)}`.toLowerCase())
+  })
+
+test('makeKey() gives everybody who asks at once the same key', async () => {
+  const request = { owner: 'someone', project: newProjectName(), algorithm: 'ed25519' as const }
+  const keys = await Promise.all(Array.from({ length: 8 }, () => keygen.client.makeKey(request)))
+  assert.equal(new Set(keys.map((key) => JSON.stringify(key))).size, 1)
+  assert.deepEqual(await keygen.client.makeKey({ ...request, algorithm: 'rsa4096' }), keys[0])
+  assert.deepEqual(await keygen.client.publicKey(request.owner, request.project), keys[0])
+})
+
+test('sign() signs every digest in order, and says so in the log', async () => {
+  const [owner, project, purpose] = ['someone', newProjectName(), 'task 12-fedora-43-x86_64']
+  await keygen.client.makeKey({ owner, project, algorithm: 'ed25519' })
+  const digests = Array.from({ length: 300 }, (_, index) =>
+    Buffer.alloc(32, index).toString('base64'),
+  )
+  const created_at = Math.floor(Date.now() / 1000)
+  const { signatures } = await keygen.client.sign({ owner, project, purpose, created_at, digests })
+  assert.equal(signatures.length, 300)
+  const again = await keygen.client.sign({
+    owner,
+    project,
+    purpose,
+    created_at,
+    digests: digests.slice(7, 8),
+  })
+  assert.equal(again.signatures[0], signatures[7])
+  const logged = keygen.lines.find(
+    (line) => line['project'] === project && line['msg'] === 'Signed',
+  )
+  assert.partialDeepStrictEqual(logged, { owner, purpose, count: 300 })
+})
+
+test('a key nobody made is not found', async () => {
+  assert.equal(await keygen.client.publicKey('nobody', 'nothing'), undefined)
+  const digests = [Buffer.alloc(32).toString('base64')]
+  const created_at = Math.floor(Date.now() / 1000)
+  const request = { owner: 'nobody', project: 'nothing', purpose: 'test', created_at, digests }
+  await assert.rejects(keygen.client.sign(request), {
+    kind: 'not_found',
+    message: 'Cannot find a key for nobody/nothing',
+  })
+})
+
+test('requests without the right secret are answered 401, but for /health', async () => {
+  for (const authorization of ['', 'Bearer wrong', `Basic ${keygen.secret}`]) {
+    assert.equal((await ask('/keys/a/b', { headers: { authorization } })).status, 401)
+    assert.equal((await ask('/sign', { method: 'POST', headers: { authorization } })).status, 401)
+  }
+  const health = await fetch(`${keygen.url}/health`)
+  assert.deepEqual([health.status, await health.json()], [200, { ok: true }])
+  await assert.rejects(
+    keygenClient({ url: keygen.url, secret: 'wrong' }).publicKey('a', 'b'),
+    /does not accept the secret/,
+  )
+})
+
+test('bad requests are answered 400 with what is wrong', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  const sign = {
+    owner: 'a',
+    project: 'b',
+    purpose: 'c',
+    created_at: now,
+    digests: [Buffer.alloc(32).toString('base64')],
+  }
+  for (const [path, body, message] of [
+    ['/keys', 'no json', /not JSON/],
+    ['/keys', '', /not JSON/],
+    ['/keys', {}, /owner: /],
+    ['/keys', { owner: '../etc', project: 'b' }, /owner: owner names have/],
+    ['/keys', { owner: 'a', project: 'b\u0000' }, /project: project names have/],
+    ['/keys', { owner: 'a', project: 'b', algorithm: 'dsa' }, /algorithm: /],
+    ['/sign', { ...sign, digests: [] }, /digests: /],
+    [
+      '/sign',
+      { ...sign, digests: Array.from({ length: 1001 }).fill(sign.digests[0]) },
+      /digests: /,
+    ],
+    [
+      '/sign',
+      { ...sign, digests: [Buffer.alloc(31).toString('base64')] },
+      /digests: 0: a digest is 32 bytes/,
+    ],
+    ['/sign', { ...sign, created_at: now - 700 }, /seconds from keygen's clock/],
+    ['/sign', { ...sign, created_at: now + 700 }, /seconds from keygen's clock/],
+  ] as const) {
+    const answer = await post(path, body)
+    assert.equal(answer.status, 400, JSON.stringify(body))
+    assert.match((answer.body as { error: string }).error, message)
+  }
+  assert.equal((await ask('/keys/a/b%00')).status, 400)
+  assert.equal((await ask('/nowhere')).status, 404)
+  assert.equal((await post('/keys', `"${'x'.repeat(300_000)}"`)).status, 413)
+})
+
+test('a private key opens only in its own row', async () => {
+  const [mine, theirs] = [newProjectName(), newProjectName()]
+  for (const project of [mine, theirs])
+    await keygen.client.makeKey({ owner: 'someone', project, algorithm: 'ed25519' })
+  const other = await findKey(db, 'someone', theirs)
+  assert.ok(other)
+  const { sealed_private_key } = other
+  await db
+    .updateTable('keygen.key')
+    .set({ sealed_private_key })
+    .where('project', '=', mine)
+    .execute()
+  const digests = [Buffer.alloc(32).toString('base64')]
+  const created_at = Math.floor(Date.now() / 1000)
+  const request = { owner: 'someone', project: mine, purpose: 'test', created_at, digests }
+  await assert.rejects(keygen.client.sign(request), /status 500: Internal error/)
+  await db.deleteFrom('keygen.key').where('project', '=', mine).execute()
+})
+
+test('prolongKeys() moves the end of keys that end within a year, once', async () => {
+  await using home = await scratchFolder()
+  const master_key = await readMasterKey(join(folder.path, 'master.key'))
+  assert.ok(master_key)
+  const moments = { now: new Date(Date.now() - 4.5 * YEAR_MS) }
+  const common = {
+    db,
+    master_key,
+    sign_domain: 'copr.example',
+    log: silentLog(),
+    pool_drawn: new Bell(),
+  }
+  const vault = { ...common, now: () => moments.now }
+  const project = newProjectName()
+  const before = publicKeyAnswer(await makeKey(vault, 'someone', project, 'ed25519'))
+  await prolongKeys(vault)
+  assert.deepEqual(await keygen.client.publicKey('someone', project), before, 'too early')
+  moments.now = new Date()
+  await prolongKeys(vault)
+  await prolongKeys(vault)
+  const after = await keygen.client.publicKey('someone', project)
+  assert.ok(after)
+  assert.equal(after.fingerprint, before.fingerprint)
+  assert.equal(after.expires_at, before.expires_at + 5 * 365 * 86_400)
+
+  const keyFile = join(home.path, 'key.asc')
+  await writeFile(keyFile, after.public_key)
+  await runOrThrow('gpg', ['--homedir', home.path, '--batch', '--import', keyFile])
+  const listed = await runOrThrow('gpg', ['--homedir', home.path, '--with-colons', '--check-sigs'])
+  assert.match(
+    listed,
+    new RegExp(`^pub:-:255:22:[0-9A-F]+:${after.created_at}:${after.expires_at}:`, 'm'),
+  )
+  assert.equal(listed.match(/^sig:!:/gm)?.length, 2, 'both self-signatures are good')
+  await runOrThrow('rpmkeys', ['--dbpath', home.path, '--import', keyFile])
+  await run('gpgconf', ['--homedir', home.path, '--kill', 'all'])
+})
+
+test('keys made ahead are used and survive a restart', async () => {
+  const options = { database_url: postgres.url, dir: folder.path, pool_size: 1 }
+  const pooled = async (): Promise<string[]> =>
+    (await db.selectFrom('keygen.key_pool').select('id').execute()).map(({ id }) => id)
+  {
+    await using _ = await startKeygen(options)
+    while ((await countPooledKeys(db)) < 1);
+  }
+  const [waiting] = await pooled()
+  await using restarted = await startKeygen(options)
+  assert.deepEqual(await pooled(), [waiting])
+  const key = await restarted.client.makeKey({ owner: 'someone', project: newProjectName() })
+  assert.equal(key.algorithm, 'rsa4096')
+  while ((await countPooledKeys(db)) < 1);
+  assert.notDeepEqual(await pooled(), [waiting])
+})
+
+test('runKeygen() refuses to start without the master key that the keys were sealed with', async () => {
+  await using empty = await scratchFolder()
+  await keygen.client.makeKey({ owner: 'someone', project: newProjectName(), algorithm: 'ed25519' })
+  const options = { database_url: postgres.url, dir: empty.path }
+  await assert.rejects(startKeygen(options), /^Error: Restore .*master.key/)
+  await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32), { mode: 0o600 })
+  await assert.rejects(startKeygen(options), /sealed with another master key/)
+})
+
+test('two keygens started at once on an empty database agree', async () => {
+  await using empty = await scratchFolder()
+  await using server = await startEmbeddedPostgres({
+    dir: join(empty.path, 'postgres'),
+    password: 'test',
+    unsafe: true,
+  })
+  await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32, 1), { mode: 0o600 })
+  const options = { database_url: server.url, dir: empty.path }
+  const both = await Promise.all([startKeygen(options), startKeygen(options)])
+  const request = { owner: 'someone', project: 'thing', algorithm: 'ed25519' as const }
+  const [one, two] = await Promise.all(both.map(({ client }) => client.makeKey(request)))
+  assert.deepEqual(one, two)
+  await Promise.all(both.map((each) => each[Symbol.asyncDispose]()))
+})

@@ -1,0 +1,15 @@
+import type { Bell } from '@copr/process/every'
+import type { Logger } from '@copr/process/log'
+import type { Db } from './key-table.ts'
+
+/** What everything here works with. */
+export interface Vault {
+  db: Db
+  /** 32 bytes. */
+  master_key: Buffer
+  sign_domain: string
+  now: () => Date
+  log: Logger
+  /** Rung when a key leaves the pool. */
+  pool_drawn: Bell
+}
