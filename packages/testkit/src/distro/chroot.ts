@@ -1,0 +1,37 @@
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { readPackageList } from './list.ts'
+
+export const DISTRO_CHROOT = 'debian-12-x86_64'
+
+/** The packages that every build root of the mini distribution begins with, by RPM name. */
+export async function buildRootPackages(): Promise<string[]> {
+  const list = await readPackageList()
+  return [
+    'filesystem',
+    'copr-mini-macros',
+    ...list.filter((one) => one.inBuildRoot).map((one) => one.rpmName),
+  ]
+}
+
+/** The chroot that builds against the mini distribution served at `repoUrl`. */
+export async function debianChroot(repoUrl: string): Promise<ChrootConfig> {
+  return {
+    name: DISTRO_CHROOT,
+    comment: 'Mini distribution made from the Debian packages of the host',
+    repos: [
+      {
+        id: 'copr-mini',
+        name: 'Mini distribution',
+        baseurl: repoUrl,
+        priority: null,
+        module_hotfixes: null,
+        gpgcheck: false,
+        repo_gpgcheck: null,
+        gpgkey: null,
+      },
+    ],
+    install: await buildRootPackages(),
+    macros: {},
+    tags: [],
+  }
+}

@@ -1,0 +1,136 @@
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { run, runOrThrow } from '@copr/process/run'
+
+export interface DebianPackage {
+  name: string
+  version: string
+  /** True for packages that are the same on every architecture. */
+  noarch: boolean
+  /** Dependencies in Debian's notation, those before unpacking included. */
+  depends: string
+  provides: string
+  summary: string
+  /** The archive that the files come from; undefined when they are installed on this machine. */
+  archive?: string
+}
+
+const FIELDS = [
+  'Package',
+  'Architecture',
+  'Version',
+  'Pre-Depends',
+  'Depends',
+  'Provides',
+  'binary:Summary',
+]
+const FORMAT = `${FIELDS.map((field) => `\${${field}}`).join('\t')}\n`
+
+/** The packages installed on this machine, in its own architecture. */
+export async function readInstalled(signal?: AbortSignal): Promise<Map<string, DebianPackage>> {
+  const own = (await toolOutput('dpkg', ['--print-architecture'], signal)).trim()
+  const text = await toolOutput(
+    'dpkg-query',
+    ['-W', '-f', `\${db:Status-Abbrev}\t${FORMAT}`],
+    signal,
+  )
+  const packages = text
+    .split('\n')
+    .filter((line) => line.startsWith('ii'))
+    .map((line) => line.slice(line.indexOf('\t') + 1))
+    .filter((line) => [own, 'all'].includes(line.split('\t')[1] ?? ''))
+    .map((line) => parsePackage(line))
+  return new Map(packages.map((one) => [one.name, one]))
+}
+
+/**
+ * Gets the archives of packages that this machine lacks, with what they need, and reads them. Nothing is
+ * installed, and the machine's own package lists stay as they are: stale ones are fetched anew into `cacheDir`.
+ */
+export async function downloadPackages(
+  names: string[],
+  cacheDir: string,
+  signal?: AbortSignal,
+): Promise<DebianPackage[]> {
+  const archives = join(cacheDir, 'debs')
+  await mkdir(join(archives, 'partial'), { recursive: true })
+  const download = ['install', '--yes', '--download-only', '--no-install-recommends', ...names]
+  const place = [
+    '-o',
+    `Dir::Cache::archives=${archives}`,
+    '-o',
+    'APT::Sandbox::User=root',
+    '-o',
+    'Debug::NoLocking=1',
+  ]
+  const options = signal === undefined ? {} : { signal }
+  const first = await run('apt-get', [...place, ...download], options)
+  if (!first.ok) {
+    const lists = join(cacheDir, 'apt-lists')
+    await mkdir(join(lists, 'partial'), { recursive: true })
+    const caches = ['pkgcache', 'srcpkgcache'].flatMap((name) => [
+      '-o',
+      `Dir::Cache::${name}=${join(cacheDir, name)}`,
+    ])
+    const fresh = [...place, ...caches, '-o', `Dir::State::Lists=${lists}`]
+    await runOrThrow('apt-get', [...fresh, 'update'], options)
+    await runOrThrow('apt-get', [...fresh, ...download], options)
+    return await readArchives(
+      archives,
+      await wantedArchives([...fresh, ...download], signal),
+      signal,
+    )
+  }
+  return await readArchives(archives, await wantedArchives([...place, ...download], signal), signal)
+}
+
+/** What apt would unpack now, as file names: the cache holds older versions too. */
+async function wantedArchives(args: string[], signal?: AbortSignal): Promise<Set<string>> {
+  const simulated = args.map((arg) => (arg === '--download-only' ? '--simulate' : arg))
+  const text = await toolOutput('apt-get', simulated, signal)
+  const wanted = text.matchAll(/^Inst (\S+) (?:\[[^\]]*\] )?\((\S+) .*\[(\w+)\]\)/gm)
+  return new Set(
+    wanted.map(
+      ([, name, version, arch]) => `${name}_${version?.replaceAll(':', '%3a')}_${arch}.deb`,
+    ),
+  )
+}
+
+async function readArchives(dir: string, wanted: Set<string>, signal?: AbortSignal) {
+  const packages: DebianPackage[] = []
+  for (const file of await readdir(dir)) {
+    if (!wanted.has(file)) continue
+    const archive = join(dir, file)
+    const line = await toolOutput('dpkg-deb', ['-W', `--showformat=${FORMAT}`, archive], signal)
+    packages.push({ ...parsePackage(line.trimEnd()), archive })
+  }
+  return packages
+}
+
+function parsePackage(line: string): DebianPackage {
+  const [
+    name = '',
+    arch,
+    version = '',
+    preDepends = '',
+    depends = '',
+    provides = '',
+    summary = '',
+  ] = line.split('\t')
+  const all = [preDepends, depends].filter((text) => text.trim() !== '').join(', ')
+  return { name, version, noarch: arch === 'all', depends: all, provides, summary: summary || name }
+}
+
+/** The whole standard output, however long; `run()` keeps the last mebibyte only. */
+export async function toolOutput(
+  command: string,
+  args: string[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const chunks: Buffer[] = []
+  await runOrThrow(command, args, {
+    onOutput: (chunk) => chunks.push(chunk),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,156 @@
+import { chmod, lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { runOrThrow } from '@copr/process/run'
+import { toolOutput, type DebianPackage } from './debian-packages.ts'
+
+export interface PackageFile {
+  /** Absolute, in the merged layout: everything that was in /bin or /lib is below /usr. */
+  path: string
+  kind: 'file' | 'directory' | 'link'
+  /** Octal; what the file has on disk when left out. */
+  mode?: string
+}
+
+export interface PackageFiles {
+  files: PackageFile[]
+  /** Paths in /bin and /sbin that Debian gave to what now is below /usr. */
+  oldPaths: string[]
+}
+
+const MERGED = /^\/(bin|sbin|lib|lib32|lib64|libx32)(?=\/|$)/
+
+/** What a build root never reads. Fewer files make a root that is ready sooner. */
+const LEFT_OUT = [
+  /^\/usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|pixmaps|icons|applications|gitweb|metainfo|readline)(\/|$)/,
+  /^\/usr\/share\/(bash-completion|zsh|fish|emacs|vim|reportbug|gdb|cmake-[\d.]+\/Help|perl5\/Debian)(\/|$)/,
+  /^\/usr\/lib\/(systemd|tmpfiles\.d|sysusers\.d|udev|modprobe\.d|mime|valgrind|debug)(\/|$)/,
+  /^\/etc\/(cron\.\w+|init\.d|logrotate\.d|apt|dpkg|bash_completion\.d|default|dbus-1|update-motd\.d|init)(\/|$)/,
+  /^\/usr\/lib\/python3\.\d+\/(EXTERNALLY-MANAGED$|test\/|idlelib\/|turtledemo\/)/,
+  // big, and nobody's build needs them
+  /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
+  /\/__pycache__(\/|$)|\.pod$/,
+  /^\/(dev|proc|sys|run|tmp)(\/|$)/,
+]
+
+export function isLeftOut(path: string): boolean {
+  return LEFT_OUT.some((pattern) => pattern.test(path))
+}
+
+export function mergedPath(path: string): string {
+  return path.replace(MERGED, '/usr/$1')
+}
+
+/** Makes the empty tree that all packages are unpacked into. */
+export async function makeTree(tree: string): Promise<void> {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
+    await mkdir(join(tree, 'usr', name), { recursive: true })
+    await symlink(`usr/${name}`, join(tree, name))
+  }
+}
+
+/** Copies the files of installed packages, and of downloaded archives, into `tree`. */
+export async function fillTree(packages: DebianPackage[], tree: string, signal?: AbortSignal) {
+  const lists = new Map<string, string[]>()
+  const installed = packages.filter((one) => one.archive === undefined)
+  await installedFileLists(installed, lists, signal)
+  const paths = [...lists.values()].flat().filter((path) => !isLeftOut(mergedPath(path)))
+  const there = await Promise.all(
+    paths.map(async (path) => ((await kindOf(path)) ? path : undefined)),
+  )
+  const wanted = there.filter((path) => path !== undefined).map((path) => `.${mergedPath(path)}`)
+  const listFile = `${tree}.files`
+  await writeFile(listFile, [...new Set(wanted)].join('\0'))
+  const options = signal === undefined ? {} : { signal }
+  await bash(
+    'tar -C / --null --no-recursion -T "$1" -cf - | tar -C "$2" -xf - --keep-directory-symlink',
+    [listFile, tree],
+    options,
+  )
+  for (const { name, archive } of packages) {
+    if (archive === undefined) continue
+    const listing = await toolOutput(
+      'bash',
+      ['-o', 'pipefail', '-c', 'dpkg-deb --fsys-tarfile "$1" | tar -t', 'bash', archive],
+      signal,
+    )
+    lists.set(
+      name,
+      listing
+        .split('\n')
+        .map((line) => line.replace(/^\.?\//, '/').replace(/\/$/, ''))
+        .filter((path) => path !== ''),
+    )
+    await bash(
+      'dpkg-deb --fsys-tarfile "$1" | tar -C "$2" -xf - --keep-directory-symlink',
+      [archive, tree],
+      options,
+    )
+  }
+  return lists
+}
+
+async function bash(script: string, args: string[], options: { signal?: AbortSignal }) {
+  await runOrThrow('bash', ['-o', 'pipefail', '-c', script, 'bash', ...args], options)
+}
+
+async function installedFileLists(
+  packages: DebianPackage[],
+  lists: Map<string, string[]>,
+  signal?: AbortSignal,
+) {
+  if (packages.length === 0) return
+  const text = await toolOutput('dpkg-query', ['-L', ...packages.map((one) => one.name)], signal)
+  // one paragraph for each package, in the order of the arguments
+  for (const [index, paragraph] of text.split('\n\n').entries()) {
+    const one = packages[index]
+    if (one !== undefined)
+      lists.set(
+        one.name,
+        paragraph.split('\n').filter((line) => line.startsWith('/')),
+      )
+  }
+}
+
+/** Sorts out what of a package's file list goes into its RPM. Special permission bits are taken away. */
+export async function packageFiles(
+  list: string[],
+  tree: string,
+  owned: Set<string>,
+): Promise<PackageFiles> {
+  const paths = [...new Set(list.map(mergedPath))]
+    .filter((path) => path !== '/.' && !isLeftOut(path))
+    .toSorted()
+  const files: PackageFile[] = []
+  for (const [index, path] of paths.entries()) {
+    const kind = await kindOf(join(tree, path))
+    if (kind === undefined || owned.has(path)) continue
+    // a directory that the package puts something into comes into being by itself
+    if (kind === 'directory' && paths[index + 1]?.startsWith(`${path}/`)) continue
+    if (kind === 'file') await dropSpecialBits(join(tree, path))
+    if (kind !== 'directory') owned.add(path)
+    files.push({ path, kind })
+  }
+  return { files, oldPaths: list.filter((path) => /^\/s?bin\/./.test(path)) }
+}
+
+async function kindOf(path: string): Promise<PackageFile['kind'] | undefined> {
+  const stat = await lstat(path).catch(() => undefined)
+  if (stat?.isSymbolicLink()) return 'link'
+  if (stat?.isDirectory()) return 'directory'
+  return stat?.isFile() ? 'file' : undefined
+}
+
+/** Nothing in a build root needs to be set-user-id: builds are unprivileged, the rest is root already. */
+async function dropSpecialBits(path: string) {
+  const { mode } = await lstat(path)
+  if ((mode & 0o7000) !== 0) await chmod(path, mode & 0o777)
+}
+
+/** Adds a link that belongs to no archive; returns it as a file of the package. */
+export async function addLink(tree: string, path: string, target: string): Promise<PackageFile> {
+  await mkdir(dirname(join(tree, path)), { recursive: true })
+  await symlink(target, join(tree, path)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  return { path, kind: 'link' }
+}

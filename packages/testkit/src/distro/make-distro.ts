@@ -1,0 +1,263 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { runOrThrow } from '@copr/process/run'
+import { closureOf } from './closure.ts'
+import { composePackages } from './compose.ts'
+import { downloadPackages, readInstalled, type DebianPackage } from './debian-packages.ts'
+import { fillTree, makeTree } from './file-tree.ts'
+import {
+  IGNORED_DEPENDENCIES,
+  IGNORED_DEPENDENCIES_OF,
+  readPackageList,
+  type ListedPackage,
+} from './list.ts'
+import { holdLock } from './lock.ts'
+import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
+import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
+
+export interface DistroProgress {
+  step: 'packages' | 'download' | 'files' | 'describe' | 'rpms' | 'repodata'
+  done: number
+  total: number
+}
+
+export interface DistroOptions {
+  /** Holds the repository and everything made on the way. */
+  dir: string
+  /** Holds downloaded archives; `dir` when left out. */
+  cacheDir?: string
+  onProgress?: (progress: DistroProgress) => void
+  signal?: AbortSignal
+}
+
+export interface Distro {
+  /** The repository: a link that is moved to the new one when it is made again. */
+  repoDir: string
+  /** Number of RPMs. */
+  packages: number
+  /** False when the repository was there already. */
+  made: boolean
+  /** Packages of the list that this machine lacks and that could not be downloaded. */
+  leftOut: string[]
+}
+
+interface Manifest {
+  /** Of the generator and its list. */
+  generator: string
+  /** Version of each package that came from this machine. */
+  installed: Record<string, string>
+  packages: number
+  leftOut: string[]
+}
+
+const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
+
+/**
+ * Makes an RPM repository from the Debian packages of this machine, or returns the one made before when
+ * neither the list nor the packages have changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
+ */
+export async function makeDistro(options: DistroOptions): Promise<Distro> {
+  const { dir, cacheDir = dir, signal } = options
+  await mkdir(dir, { recursive: true })
+  await using _lock = await holdLock(join(dir, 'lock'), signal)
+  const list = await readPackageList()
+  const installed = await readInstalled(signal)
+  const generator = await generatorDigest()
+  const repoDir = join(dir, 'repo')
+  const known = await readManifest(repoDir)
+  const isCurrent =
+    known !== undefined && known.generator === generator && hasVersions(installed, known.installed)
+  if (isCurrent && known.leftOut.length === 0)
+    return { repoDir, packages: known.packages, made: false, leftOut: [] }
+
+  const { packages, leftOut } = await gatherPackages(list, installed, cacheDir, options)
+  if (isCurrent && leftOut.length === known.leftOut.length)
+    return { repoDir, packages: known.packages, made: false, leftOut }
+  const work = join(dir, 'work')
+  await rm(work, { recursive: true, force: true })
+  const rpms = await makeRpms(list, packages, work, options)
+  const fromHere = [...packages.values()].filter((one) => one.archive === undefined)
+  const manifest: Manifest = {
+    generator,
+    installed: Object.fromEntries(fromHere.map((one) => [one.name, one.version])),
+    packages: rpms,
+    leftOut,
+  }
+  await makeRepository(join(work, 'RPMS'), manifest, options)
+  await publish(dir, join(work, 'RPMS'))
+  await rm(work, { recursive: true, force: true })
+  return { repoDir, packages: rpms, made: true, leftOut }
+}
+
+/** The packages of the list with all they need, those that this machine lacks downloaded. */
+async function gatherPackages(
+  list: ListedPackage[],
+  installed: Map<string, DebianPackage>,
+  cacheDir: string,
+  { onProgress, signal }: DistroOptions,
+) {
+  onProgress?.({ step: 'packages', done: 0, total: list.length })
+  const wanted = list.map((one) => one.debianName)
+  const { missing } = closureOf(wanted, installed, IGNORED)
+  const available = new Map(installed)
+  const absent = wanted.filter((name) => missing.has(name))
+  let leftOut: string[] = []
+  if (missing.size > 0) {
+    onProgress?.({ step: 'download', done: 0, total: absent.length })
+    try {
+      for (const one of await downloadPackages(absent, cacheDir, signal))
+        available.set(one.name, one)
+    } catch (error) {
+      const needed = list
+        .filter((one) => one.inBuildRoot && missing.has(one.debianName))
+        .map((one) => one.debianName)
+      signal?.throwIfAborted()
+      if (needed.length > 0)
+        throw new Error(
+          `Cannot download ${needed.join(', ')}: install them or connect this machine`,
+          { cause: error },
+        )
+      leftOut = absent
+      onProgress?.({ step: 'download', done: 0, total: 0 })
+    }
+  }
+  const there = wanted.filter((name) => !leftOut.includes(name))
+  const closure = closureOf(there, available, IGNORED)
+  if (closure.missing.size > 0)
+    throw new Error(`Packages needed but not found: ${[...closure.missing].join(', ')}`)
+  return { packages: closure.packages, leftOut }
+}
+
+async function makeRpms(
+  list: ListedPackage[],
+  packages: Map<string, DebianPackage>,
+  work: string,
+  { onProgress, signal }: DistroOptions,
+): Promise<number> {
+  const tree = join(work, 'tree')
+  const lists = join(work, 'lists')
+  await mkdir(lists, { recursive: true })
+  await makeTree(tree)
+  onProgress?.({ step: 'files', done: 0, total: packages.size })
+  const fileLists = await fillTree([...packages.values()], tree, signal)
+  const onPackage = (done: number) => onProgress?.({ step: 'describe', done, total: packages.size })
+  const rpms = [
+    await makeFilesystemPackage(tree),
+    await makeMacrosPackage(tree),
+    ...(await composePackages({
+      list,
+      packages,
+      fileLists,
+      tree,
+      ignored: IGNORED,
+      onPackage,
+      ...(signal && { signal }),
+    })),
+  ]
+  for (const one of rpms) await writeFile(join(lists, one.name), renderFileList(one.files))
+  await runRpmbuild(rpms, work, { ...(onProgress && { onProgress }), ...(signal && { signal }) })
+  return rpms.length
+}
+
+const RPMBUILD_MACROS: Record<string, string> = {
+  // quick to install: a build root is filled far more often than the repository is downloaded
+  _binary_payload: 'w1.zstdio',
+  _rpmfilename: '%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm',
+  // the files are taken as they are
+  __os_install_post: '%{nil}',
+  __check_files: '%{nil}',
+  _build_id_links: 'none',
+  _missing_doc_files_terminate_build: '0',
+  _buildhost: 'copr-mini',
+  vendor: 'Copr mini distribution',
+}
+
+async function runRpmbuild(
+  rpms: RpmPackage[],
+  work: string,
+  { onProgress, signal }: Pick<DistroOptions, 'onProgress' | 'signal'>,
+) {
+  const spec = join(work, 'copr-mini.spec')
+  await writeFile(spec, renderSpec(rpms, join(work, 'lists')))
+  const macros = {
+    ...RPMBUILD_MACROS,
+    _topdir: work,
+    _rpmdir: join(work, 'RPMS'),
+    _tmppath: join(work, 'tmp'),
+  }
+  await mkdir(macros._tmppath, { recursive: true })
+  const defines = Object.entries(macros).flatMap(([name, value]) => [
+    '--define',
+    `${name} ${value}`,
+  ])
+  let written = 0
+  await runOrThrow(
+    'rpmbuild',
+    ['-bb', '--nodeps', '--buildroot', join(work, 'tree'), ...defines, spec],
+    {
+      env: { HOME: work, RPM_BUILD_NCPUS: String(availableParallelism()) },
+      onOutput: (chunk) => {
+        written += chunk.toString().split('Wrote: ').length - 1
+        onProgress?.({ step: 'rpms', done: Math.min(written, rpms.length), total: rpms.length })
+      },
+      ...(signal && { signal }),
+    },
+  )
+}
+
+async function makeRepository(
+  dir: string,
+  manifest: Manifest,
+  { onProgress, signal }: DistroOptions,
+) {
+  onProgress?.({ step: 'repodata', done: 0, total: 1 })
+  await runOrThrow('createrepo_c', ['--no-database', '--workers', '2', dir], signal && { signal })
+  await writeFile(join(dir, 'manifest.json'), `${JSON.stringify(manifest, undefined, 1)}\n`)
+  onProgress?.({ step: 'repodata', done: 1, total: 1 })
+}
+
+/** Moves the finished repository in and lets the link point to it, which is the moment it exists. */
+async function publish(dir: string, made: string) {
+  const name = `repo-${createHash('sha256')
+    .update(`${made}${await readFile(join(made, 'repodata/repomd.xml'), 'utf8')}`)
+    .digest('hex')
+    .slice(0, 12)}`
+  await rm(join(dir, name), { recursive: true, force: true })
+  await rename(made, join(dir, name))
+  await rm(join(dir, 'repo.new'), { force: true })
+  await symlink(name, join(dir, 'repo.new'))
+  await rename(join(dir, 'repo.new'), join(dir, 'repo'))
+  const old = (await readdir(dir)).filter(
+    (entry) => /^repo-[0-9a-f]+$/.test(entry) && entry !== name,
+  )
+  for (const entry of old) await rm(join(dir, entry), { recursive: true, force: true })
+}
+
+async function readManifest(repoDir: string): Promise<Manifest | undefined> {
+  try {
+    return JSON.parse(await readFile(join(repoDir, 'manifest.json'), 'utf8')) as Manifest
+  } catch {
+    return undefined
+  }
+}
+
+function hasVersions(
+  installed: Map<string, DebianPackage>,
+  wanted: Record<string, string>,
+): boolean {
+  return Object.entries(wanted).every(([name, version]) => installed.get(name)?.version === version)
+}
+
+/** Of every source file here: whatever changes the code or the list makes the repository again. */
+async function generatorDigest(): Promise<string> {
+  const here = new URL('.', import.meta.url)
+  const files = (await readdir(here, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(await readFile(file))
+  return hash.digest('hex')
+}

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { run } from '@copr/process/run'
+import type { PackageFiles } from './file-tree.ts'
+
+/** What specs and rpm's own generators ask for by other things than a package's name. */
+export async function findProvides(
+  content: PackageFiles,
+  tree: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const paths = content.files.filter((file) => file.kind !== 'directory').map((file) => file.path)
+  const regular = content.files.filter((file) => file.kind === 'file').map((file) => file.path)
+  return [
+    ...new Set([
+      ...content.oldPaths,
+      ...(await libraryProvides(regular, tree, signal)),
+      ...(await gather(paths, /\/pkgconfig\/[^/]+\.pc$/, tree, pkgConfigProvide)),
+      ...(await gather(regular, PERL_MODULE, tree, perlProvide)),
+      ...(await gather(paths, PYTHON_METADATA, tree, pythonProvides)),
+      ...paths.flatMap(
+        (path) =>
+          /^\/usr\/bin\/python(3\.\d+)$/
+            .exec(path)
+            ?.slice(1, 2)
+            .map((abi) => `python(abi) = ${abi}`) ?? [],
+      ),
+    ]),
+  ]
+}
+
+async function gather(
+  paths: string[],
+  pattern: RegExp,
+  tree: string,
+  read: (path: string, text: string) => string[],
+): Promise<string[]> {
+  const wanted = paths.filter((path) => pattern.test(path))
+  const found = await Promise.all(
+    wanted.map(async (path) =>
+      read(path, await readFile(join(tree, path), 'utf8').catch(() => '')),
+    ),
+  )
+  return found.flat()
+}
+
+async function libraryProvides(
+  paths: string[],
+  tree: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const libraries = paths.filter(
+    (path) => /^\/usr\/lib(64)?\/.*\.so(\.|$)/.test(path) && !/\/(perl|python3)[^/]*\//.test(path),
+  )
+  if (libraries.length === 0) return []
+  const args = ['--provides', ...libraries.map((path) => join(tree, path))]
+  // fails when one of the files is a linker script, and still answers for the rest
+  const { output } = await run('/usr/lib/rpm/elfdeps', args, signal && { signal })
+  return output.split('\n').filter((line) => line !== '')
+}
+
+/** The version of a .pc file may be made of variables defined above it. */
+export function pkgConfigProvide(path: string, text: string): string[] {
+  const variables = new Map(
+    [...text.matchAll(/^(\w+)\s*=\s*(.*)$/gm)].map((match) => [match[1], match[2]?.trim()]),
+  )
+  const version = /^Version:\s*(.*)$/m.exec(text)?.[1]?.trim()
+  const name = `pkgconfig(${basename(path, '.pc')})`
+  const expanded = version
+    ?.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => variables.get(variable) ?? '')
+    .replaceAll('-', '.')
+  return [expanded === undefined || expanded === '' ? name : `${name} = ${expanded}`]
+}
+
+const PERL_MODULE =
+  /^\/usr\/(?:share\/perl5|share\/perl\/[\d.]+|lib\/[^/]+\/perl5?\/[\d.]+|lib\/[^/]+\/perl-base)\/(.+)\.pm$/
+
+function perlProvide(path: string, text: string): string[] {
+  const name = `perl(${PERL_MODULE.exec(path)?.[1]?.replaceAll('/', '::')})`
+  const version = /\$VERSION\s*=\s*['"]?v?(\d[\d._]*)/.exec(text)?.[1]?.replaceAll('_', '')
+  return [version === undefined ? name : `${name} = ${version}`]
+}
+
+const PYTHON_METADATA =
+  /^\/usr\/lib\/python3\/dist-packages\/[^/]+\.(dist-info\/METADATA|egg-info\/PKG-INFO|egg-info)$/
+
+export function pythonProvides(path: string, text: string): string[] {
+  const name = /^Name:\s*(\S+)/m
+    .exec(text)?.[1]
+    ?.replaceAll(/[-_.]+/g, '-')
+    .toLowerCase()
+  const version = /^Version:\s*(\S+)/m.exec(text)?.[1]
+  if (name === undefined || version === undefined) return []
+  // rpm's generator drops the zeros at the end of a version, on both sides
+  const short = version.replace(/(\.0+)+$/, '')
+  return [`python3dist(${name}) = ${short}`, `python3.11dist(${name}) = ${short}`]
+}

@@ -1,0 +1,42 @@
+/** Debian's version as RPM's version and release, without the epoch, which RPM users do not expect. */
+export function rpmVersion(debian: string): { version: string; release: string } {
+  const [, upstream, revision] = /^(.*?)(?:-([^-]*))?$/.exec(withoutEpoch(debian)) ?? []
+  return { version: (upstream ?? '').replaceAll('-', '.'), release: revision ?? '0' }
+}
+
+export function epochOf(debian: string): number {
+  return Number(/^(\d+):/.exec(debian)?.[1] ?? 0)
+}
+
+function withoutEpoch(debian: string): string {
+  return debian.replace(/^\d+:/, '')
+}
+
+const OPERATORS: Record<string, string> = {
+  '<<': '<',
+  '<=': '<=',
+  '=': '=',
+  '>=': '>=',
+  '>>': '>',
+  '<': '<=',
+  '>': '>=',
+}
+
+/**
+ * A versioned dependency in RPM's notation; without the version when it says nothing: epochs are dropped on
+ * both sides, so a bound from an older epoch always holds.
+ */
+export function rpmDependency(
+  name: string,
+  operator?: string,
+  bound?: string,
+  present?: string,
+): string {
+  if (operator === undefined || bound === undefined) return name
+  if (present !== undefined && epochOf(bound) !== epochOf(present)) return name
+  const { version } = rpmVersion(bound)
+  const hasRevision = withoutEpoch(bound).includes('-')
+  // to Debian 2.36-9 is later than 2.36, to RPM a bound without release means every release of it
+  const rpmOperator = operator === '>>' && !hasRevision ? '>=' : OPERATORS[operator]
+  return `${name} ${rpmOperator ?? '='} ${hasRevision ? `${version}-${rpmVersion(bound).release}` : version}`
+}
