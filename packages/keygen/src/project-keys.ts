@@ -115,8 +115,8 @@ export async function signDigests(vault: Vault, request: SignRequest): Promise<S
 }
 
 /**
- * Gives keys that end within a year five years more. Earlier self-signatures stay, because a verifier may judge a
- * signature by what was known when it was made.
+ * Gives keys that end within a year five years more. Earlier self-signatures stay, because Sequoia (Fedora's rpm) judges
+ * a signature by the self-signatures of its own time: without them it would refuse every package signed before.
  */
 export async function prolongKeys(vault: Vault): Promise<void> {
   const now = unixSeconds(vault.now())
