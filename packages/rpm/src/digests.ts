@@ -1,0 +1,93 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { refuse } from './errors.ts'
+import { getBinary, getInt, getString, getStrings } from './header-values.ts'
+import { readRpmHeaderFrom, type RpmHeader, withRpmFile } from './header.ts'
+import { PayloadBytes } from './payload.ts'
+import { HASH_NAME, SIGNATURE_TAG, TAG } from './tags.ts'
+
+export type DigestName =
+  | 'size'
+  | 'header-sha1'
+  | 'header-sha256'
+  | 'payload'
+  | 'header-and-payload-md5'
+
+/**
+ * Recomputes every digest that the package carries, and returns which it had. Throws RpmFormatError when
+ * one is wrong. Digests find accidents; only a signature proves where a package comes from.
+ */
+export async function verifyDigests(from: string | FileHandle): Promise<DigestName[]> {
+  return await withRpmFile(from, async (source) => {
+    const rpm = await readRpmHeaderFrom(source)
+    const verified = checkHeaderDigests(rpm)
+    const payload = payloadChecks(rpm)
+    if (payload.length === 0) return verified
+    const bytes = new PayloadBytes(source, rpm.payloadStart, (chunk) => {
+      for (const { hash } of payload) hash.update(chunk)
+    })
+    for await (const _ of bytes);
+    for (const check of payload) finishCheck(check, rpm.label)
+    return [...verified, ...payload.map(({ name }) => name)]
+  })
+}
+
+/** Checks the digests that need only the header, and that the file has the size that was recorded. */
+export function checkHeaderDigests({
+  label,
+  signature,
+  header,
+  fileSize,
+}: RpmHeader): DigestName[] {
+  const verified: DigestName[] = []
+  const size = getInt(signature, SIGNATURE_TAG.LONGSIZE) ?? getInt(signature, SIGNATURE_TAG.SIZE)
+  if (size !== undefined) {
+    const actual = fileSize - header.start
+    if (size !== actual)
+      refuse(label, `header and payload should have ${size} bytes, not ${actual}`)
+    verified.push('size')
+  }
+  const digests = [
+    ['header-sha1', 'sha1', SIGNATURE_TAG.SHA1HEADER],
+    ['header-sha256', 'sha256', SIGNATURE_TAG.SHA256HEADER],
+  ] as const
+  for (const [name, algorithm, tag] of digests) {
+    const expected = getString(signature, tag)
+    if (expected === undefined) continue
+    if (createHash(algorithm).update(header.bytes).digest('hex') !== expected.toLowerCase())
+      refuse(label, `its header does not match the ${algorithm} digest`)
+    verified.push(name)
+  }
+  return verified
+}
+
+export interface PayloadCheck {
+  name: DigestName
+  /** to be fed with the compressed payload */
+  hash: Hash
+  /** hex */
+  expected: string
+}
+
+/** The digests that cover the payload. The MD5 of header and payload is all that packages before rpm 4.14 have. */
+export function payloadChecks({ label, signature, header }: RpmHeader): PayloadCheck[] {
+  const checks: PayloadCheck[] = []
+  const digest = getStrings(header, TAG.PAYLOADDIGEST)[0]
+  if (digest !== undefined) {
+    const number = getInt(header, TAG.PAYLOADDIGESTALGO) ?? 8
+    const algorithm =
+      HASH_NAME[number] ?? refuse(label, `its payload digest is of the unknown kind ${number}`)
+    checks.push({ name: 'payload', hash: createHash(algorithm), expected: digest.toLowerCase() })
+  }
+  const md5 = getBinary(signature, SIGNATURE_TAG.MD5)
+  if (md5) {
+    const hash = createHash('md5').update(header.bytes)
+    checks.push({ name: 'header-and-payload-md5', hash, expected: md5.toString('hex') })
+  }
+  return checks
+}
+
+export function finishCheck({ name, hash, expected }: PayloadCheck, label: string): void {
+  if (hash.digest('hex') !== expected)
+    refuse(label, `its payload does not match the ${name === 'payload' ? 'payload' : 'MD5'} digest`)
+}

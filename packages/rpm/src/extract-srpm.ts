@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkHeaderDigests, finishCheck, payloadChecks } from './digests.ts'
+import { refuse } from './errors.ts'
+import { type ListedFile, listFiles } from './file-list.ts'
+import { readRpmHeaderFrom, type RpmHeader, type RpmSource, withRpmFile } from './header.ts'
+import { isSourcePackage } from './package-info.ts'
+import { PayloadBytes, type PayloadEntry, payloadEntries, type PayloadLimits } from './payload.ts'
+import { FILE_FLAG } from './tags.ts'
+
+export interface ExtractedSrpm {
+  /** name of the one spec file */
+  spec: string
+  files: ExtractedFile[]
+}
+
+export interface ExtractedFile {
+  name: string
+  size: number
+  /** hex */
+  sha256: string
+  /** hex, as lookaside caches want it */
+  md5: string
+}
+
+const FILE_TYPE_MASK = 0o170000
+const REGULAR_FILE = 0o100000
+const MAX_NAME_BYTES = 255
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
+
+/**
+ * Writes the files of a source package into an existing directory, and checks every digest on the way.
+ * A package that is damaged, not a source package, or beyond the limits is refused with RpmFormatError,
+ * and then none of its files stays.
+ */
+export async function extractSrpm(
+  path: string,
+  destDir: string,
+  limits: PayloadLimits,
+): Promise<ExtractedSrpm> {
+  return await withRpmFile(path, async (source) => {
+    const rpm = await readRpmHeaderFrom(source)
+    if (!isSourcePackage(rpm.header)) refuse(rpm.label, 'it is not a source package')
+    checkHeaderDigests(rpm)
+    const files = new Map<string, ExtractedFile>()
+    try {
+      await extractFiles(source, rpm, { destDir, limits, files })
+      return { spec: findSpec([...files.keys()], rpm.label), files: [...files.values()] }
+    } catch (error) {
+      await Promise.all([...files.keys()].map((name) => rm(join(destDir, name), { force: true })))
+      throw error
+    }
+  })
+}
+
+async function extractFiles(
+  source: RpmSource,
+  rpm: RpmHeader,
+  {
+    destDir,
+    limits,
+    files,
+  }: { destDir: string; limits: PayloadLimits; files: Map<string, ExtractedFile> },
+): Promise<void> {
+  const listed = new Map(listFiles(rpm.header).map((file) => [file.path, file]))
+  const checks = payloadChecks(rpm)
+  const bytes = new PayloadBytes(source, rpm.payloadStart, (chunk) => {
+    for (const { hash } of checks) hash.update(chunk)
+  })
+  for await (const entry of payloadEntries(rpm, bytes, limits)) {
+    checkEntry(entry, { label: rpm.label, listed, files })
+    const file = await extractFile(entry, destDir, files)
+    checkContent(file, listed.get(entry.name), rpm.label)
+  }
+  for await (const _ of bytes); // what follows the compressed data is covered by the digests too
+  for (const check of checks) finishCheck(check, rpm.label)
+  const missing = [...listed.values()].find(
+    ({ path, flags }) => !(flags & FILE_FLAG.GHOST) && !files.has(path),
+  )
+  if (missing) refuse(rpm.label, `its payload lacks file ${quote(missing.path)}`)
+}
+
+function checkEntry(
+  { name, mode, size }: PayloadEntry,
+  {
+    label,
+    listed,
+    files,
+  }: { label: string; listed: Map<string, ListedFile>; files: Map<string, ExtractedFile> },
+): void {
+  const fault = nameFault(name)
+  if (fault) refuse(label, `file name ${quote(name)} ${fault}`)
+  if ((mode & FILE_TYPE_MASK) !== REGULAR_FILE)
+    refuse(label, `${quote(name)} is not a regular file`)
+  const file = listed.get(name)
+  if (!file) refuse(label, `file ${quote(name)} is not in the header's list`)
+  if (file.size !== size)
+    refuse(label, `file ${quote(name)} has ${size} bytes, but the header says ${file.size}`)
+  if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
+}
+
+/** Why a name must not become a file in a directory of ours, or undefined. */
+function nameFault(name: string): string | undefined {
+  if (name === '') return 'is empty'
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
+  if (name.includes('/')) return "contains '/'"
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return 'contains a control character'
+  if (name.includes('\ufffd')) return 'is not valid UTF-8'
+  if (name.startsWith('.') || name.startsWith('-')) return `starts with '${name[0]}'`
+  if (name.includes('..')) return "contains '..'"
+  return undefined
+}
+
+/** Registers the file before its content is written, so that a failure removes it. */
+async function extractFile(
+  { name, size, data }: PayloadEntry,
+  destDir: string,
+  files: Map<string, ExtractedFile>,
+): Promise<ExtractedFile> {
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+  await using handle = await open(join(destDir, name), flags, 0o644)
+  const file = { name, size, sha256: '', md5: '' }
+  files.set(name, file)
+  const sha256 = createHash('sha256')
+  const md5 = createHash('md5')
+  for await (const chunk of data) {
+    sha256.update(chunk)
+    md5.update(chunk)
+    await handle.writeFile(chunk)
+  }
+  return Object.assign(file, { sha256: sha256.digest('hex'), md5: md5.digest('hex') })
+}
+
+function checkContent(file: ExtractedFile, listed: ListedFile | undefined, label: string): void {
+  const { digest = '', digestAlgorithm } = listed ?? {}
+  const actual = digestAlgorithm === 'md5' ? file.md5 : file.sha256
+  const isKnown = digestAlgorithm === 'md5' || digestAlgorithm === 'sha256'
+  if (isKnown && digest !== '' && digest.toLowerCase() !== actual)
+    refuse(label, `file ${quote(file.name)} does not match its digest`)
+}
+
+function findSpec(names: string[], label: string): string {
+  const specs = names.filter((name) => name.endsWith('.spec'))
+  const [spec, second] = specs
+  if (spec === undefined) refuse(label, 'it has no spec file')
+  if (second !== undefined) {
+    const count = specs.length === 2 ? 'two' : specs.length
+    refuse(label, `it has ${count} spec files: ${specs.slice(0, 5).join(', ')}`)
+  }
+  return spec
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name.slice(0, 80))
+}

@@ -1,0 +1,163 @@
+import type { FileHandle } from 'node:fs/promises'
+import { refuse, RpmFormatError } from './errors.ts'
+import type { HeaderBlock } from './header-block.ts'
+import { getInt, getInts, getString, getStrings, hasTag } from './header-values.ts'
+import { readRpmHeader, type RpmHeader } from './header.ts'
+import { DEPENDENCY_FLAG, TAG } from './tags.ts'
+import { formatNevra } from './version.ts'
+
+export interface Dependency {
+  name: string
+  /** rpm's flags as stored: comparison, scriptlets, rpmlib(), ... */
+  flags: number
+  comparison: '' | '<' | '<=' | '=' | '>=' | '>'
+  /** '' when any version will do */
+  version: string
+}
+
+export interface PackageInfo {
+  name: string
+  epoch: number | null
+  version: string
+  release: string
+  /** 'src' or 'nosrc' for a source package, whatever architecture it was made on */
+  arch: string
+  isSource: boolean
+  nevra: string
+  /** what rpmbuild would call the file */
+  fileName: string
+  /** seconds since 1970 */
+  buildTime: number
+  /** bytes of the installed files */
+  size: number
+  requires: Dependency[]
+  provides: Dependency[]
+  /** file name of the source package, null in a source package */
+  sourceRpm: string | null
+  exclusiveArch: string[]
+  excludeArch: string[]
+  buildArchs: string[]
+  license: string
+  summary: string
+  description: string
+  url: string | null
+  vendor: string | null
+}
+
+/** Reads what a package says about itself. Its names are not yet safe to use in a path: see checkPackageNames(). */
+export async function readPackageInfo(from: string | FileHandle): Promise<PackageInfo> {
+  return packageInfo(await readRpmHeader(from))
+}
+
+export function packageInfo({ label, header }: RpmHeader): PackageInfo {
+  const names = {
+    name: requiredString(header, TAG.NAME, 'name'),
+    epoch: getInt(header, TAG.EPOCH) ?? null,
+    version: requiredString(header, TAG.VERSION, 'version'),
+    release: requiredString(header, TAG.RELEASE, 'release'),
+    arch: archOf(header),
+  }
+  const isSource = isSourcePackage(header)
+  if (!isSource && hasTag(header, TAG.SOURCEPACKAGE))
+    refuse(label, 'it claims to be a source package and to be built from one')
+  return {
+    ...names,
+    isSource,
+    nevra: formatNevra(names),
+    fileName: `${names.name}-${names.version}-${names.release}.${names.arch}.rpm`,
+    buildTime: getInt(header, TAG.BUILDTIME) ?? 0,
+    size: getInt(header, TAG.LONGSIZE) ?? getInt(header, TAG.SIZE) ?? 0,
+    requires: dependencies(header, 'REQUIRE'),
+    provides: dependencies(header, 'PROVIDE'),
+    sourceRpm: getString(header, TAG.SOURCERPM) ?? null,
+    exclusiveArch: getStrings(header, TAG.EXCLUSIVEARCH),
+    excludeArch: getStrings(header, TAG.EXCLUDEARCH),
+    buildArchs: getStrings(header, TAG.BUILDARCHS),
+    license: getString(header, TAG.LICENSE) ?? '',
+    summary: getString(header, TAG.SUMMARY) ?? '',
+    description: getString(header, TAG.DESCRIPTION) ?? '',
+    url: getString(header, TAG.URL) ?? null,
+    vendor: getString(header, TAG.VENDOR) ?? null,
+  }
+}
+
+/** rpm's own rule: a package that names no source package is one. */
+export function isSourcePackage(header: HeaderBlock): boolean {
+  return !hasTag(header, TAG.SOURCERPM)
+}
+
+/** A source package records where it was made; its architecture is 'src', or 'nosrc' when it lacks sources. */
+function archOf(header: HeaderBlock): string {
+  if (!isSourcePackage(header)) return requiredString(header, TAG.ARCH, 'architecture')
+  return hasTag(header, TAG.NOSOURCE) || hasTag(header, TAG.NOPATCH) ? 'nosrc' : 'src'
+}
+
+function requiredString(header: HeaderBlock, tag: number, what: string): string {
+  return getString(header, tag) ?? refuse(header.label, `it has no ${what}`)
+}
+
+export type DependencyKind =
+  | 'REQUIRE'
+  | 'PROVIDE'
+  | 'CONFLICT'
+  | 'OBSOLETE'
+  | 'RECOMMEND'
+  | 'SUGGEST'
+  | 'SUPPLEMENT'
+  | 'ENHANCE'
+
+/** The dependencies of one kind, in the header's order. */
+export function dependencies(header: HeaderBlock, kind: DependencyKind): Dependency[] {
+  const names = getStrings(header, TAG[`${kind}NAME`])
+  const versions = getStrings(header, TAG[`${kind}VERSION`])
+  const flags = getInts(header, TAG[`${kind}FLAGS`])
+  return names.map((name, i) => ({
+    name,
+    flags: flags[i] ?? 0,
+    comparison: comparison(flags[i] ?? 0),
+    version: versions[i] ?? '',
+  }))
+}
+
+function comparison(flags: number): Dependency['comparison'] {
+  const equal = flags & DEPENDENCY_FLAG.EQUAL
+  if (flags & DEPENDENCY_FLAG.LESS) return equal ? '<=' : '<'
+  if (flags & DEPENDENCY_FLAG.GREATER) return equal ? '>=' : '>'
+  return equal ? '=' : ''
+}
+
+/** `name`, or `name >= version` */
+export function formatDependency({ name, comparison: sign, version }: Dependency): string {
+  return sign === '' ? name : `${name} ${sign} ${version}`
+}
+
+const MAX_NAME_LENGTH = 200
+const NAME_PARTS = {
+  name: { what: 'package name', allowed: /^[A-Za-z0-9._+-]+$/ },
+  version: { what: 'version', allowed: /^[A-Za-z0-9._+~^]+$/ },
+  release: { what: 'release', allowed: /^[A-Za-z0-9._+~^]+$/ },
+  arch: { what: 'architecture', allowed: /^[A-Za-z0-9_]+$/ },
+} as const
+
+/** Throws RpmFormatError unless name, version, release and arch are safe as parts of paths and commands. */
+export function checkPackageNames(
+  info: Pick<PackageInfo, 'name' | 'version' | 'release' | 'arch'>,
+): void {
+  for (const [key, { what, allowed }] of Object.entries(NAME_PARTS)) {
+    const value = info[key as keyof typeof NAME_PARTS]
+    const fault = faultOf(value, allowed)
+    if (fault)
+      throw new RpmFormatError(
+        `Cannot accept ${what} ${JSON.stringify(value.slice(0, 80))}: ${fault}`,
+      )
+  }
+}
+
+function faultOf(value: string, allowed: RegExp): string | undefined {
+  if (value === '') return 'it is empty'
+  if (value.length > MAX_NAME_LENGTH) return `it is longer than ${MAX_NAME_LENGTH} characters`
+  if (value.startsWith('-') || value.startsWith('.')) return `it starts with '${value[0]}'`
+  if (value.includes('..')) return "it contains '..'"
+  const bad = [...value].find((character) => !allowed.test(character))
+  return bad === undefined ? undefined : `it contains ${JSON.stringify(bad)}`
+}

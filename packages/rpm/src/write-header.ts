@@ -1,0 +1,46 @@
+import { HEADER_MAGIC, INDEX_ENTRY_SIZE, INTRO_SIZE } from './header-block.ts'
+import { TYPE } from './tags.ts'
+
+export interface NewEntry {
+  tag: number
+  type: number
+  count: number
+  data: Buffer
+}
+
+const ALIGNMENT: Partial<Record<number, number>> = {
+  [TYPE.INT16]: 2,
+  [TYPE.INT32]: 4,
+  [TYPE.INT64]: 8,
+}
+
+/** Builds a header structure in which an immutable region covers all entries, kept in the order given. */
+export function buildHeader(entries: readonly NewEntry[], regionTag: number): Buffer {
+  const data: Buffer[] = []
+  const index: Buffer[] = []
+  let offset = 0
+  for (const entry of entries) {
+    const padding = -offset & ((ALIGNMENT[entry.type] ?? 1) - 1)
+    offset += padding
+    index.push(indexEntry(entry.tag, entry.type, offset, entry.count))
+    data.push(Buffer.alloc(padding), entry.data)
+    offset += entry.data.length
+  }
+  const count = entries.length + 1
+  const region = indexEntry(regionTag, TYPE.BIN, offset, INDEX_ENTRY_SIZE)
+  const trailer = indexEntry(regionTag, TYPE.BIN, -count * INDEX_ENTRY_SIZE, INDEX_ENTRY_SIZE)
+  const intro = Buffer.alloc(INTRO_SIZE)
+  HEADER_MAGIC.copy(intro)
+  intro.writeUInt32BE(count, 8)
+  intro.writeUInt32BE(offset + INDEX_ENTRY_SIZE, 12)
+  return Buffer.concat([intro, region, ...index, ...data, trailer])
+}
+
+function indexEntry(tag: number, type: number, offset: number, count: number): Buffer {
+  const entry = Buffer.alloc(INDEX_ENTRY_SIZE)
+  entry.writeUInt32BE(tag, 0)
+  entry.writeUInt32BE(type, 4)
+  entry.writeInt32BE(offset, 8)
+  entry.writeUInt32BE(count, 12)
+  return entry
+}
