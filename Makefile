@@ -1,0 +1,68 @@
+# Targets with a `## text` are listed by `make help`.
+SHELL := /bin/sh
+PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
+export PATH
+ARGS ?=
+TESTS ?= {packages/*/src/**,tools}/*.test.ts
+NODE_TEST := node --test --test-global-setup=packages/testkit/src/test-setup.ts
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-18s %s\n", $$1, $$2 }'
+
+.PHONY: up
+up: setup ## Run the whole system on this machine (ARGS="--port 8080 --no-example")
+	@exec node packages/cli/src/main.ts up $(ARGS)
+
+.PHONY: setup
+setup: system-packages node_modules/.installed ## Install what the system needs, and nothing that is there already
+
+.PHONY: system-packages
+system-packages:
+	@tools/install-system-packages.sh
+
+node_modules/.installed: package.json package-lock.json $(wildcard packages/*/package.json)
+	@echo "Installing npm packages"
+	@npm ci --silent --no-progress
+	@touch $@
+
+tools/node_modules/.installed: tools/package.json
+	@echo "Installing linters"
+	@cd tools && npm install --silent --no-progress --no-package-lock
+	@touch $@
+
+.PHONY: test
+test: setup ## Run the unit and integration tests (TESTS=packages/rpm/src/*.test.ts for some)
+	@tools/install-system-packages.sh test
+	@$(NODE_TEST) '$(TESTS)'
+
+.PHONY: test-system
+test-system: setup ## Run the whole-system tests: real builds of real packages, bad input, crashes
+	@tools/install-system-packages.sh test
+	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/system/**/*.test.ts'
+
+.PHONY: check
+check: setup tools/node_modules/.installed ## Check types, lint, format and dead code
+	tsc -p .
+	oxlint --type-aware --quiet packages tools bench
+	oxfmt --check packages tools bench
+	cd tools && knip --directory .. --config ../knip.json
+
+.PHONY: format
+format: tools/node_modules/.installed ## Format the code in place
+	oxfmt packages tools bench
+
+.PHONY: schema
+schema: setup ## Write the database's row types from the migrations
+	node tools/generate-schema.ts
+	oxfmt packages/domain/src/database/schema.ts
+
+.PHONY: bench-overhead
+bench-overhead: setup ## Measure the time from submit to installable beyond rpmbuild itself
+	node bench/overhead.ts
+
+.PHONY: clean
+clean: ## Remove installed npm packages (data in .copr stays)
+	rm -rf node_modules tools/node_modules

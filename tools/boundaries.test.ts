@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+/** Which packages of ours each one may use: lower layers first (docs/architecture.md). */
+const OURS: Record<string, string[]> = {
+  rpm: [],
+  contract: [],
+  process: ['contract'],
+  domain: ['rpm', 'contract', 'process'],
+  frontend: ['rpm', 'contract', 'process', 'domain'],
+  backend: ['rpm', 'contract', 'process', 'domain'],
+  distgit: ['rpm', 'contract', 'process'],
+  keygen: ['contract', 'process'],
+  resalloc: ['contract', 'process', 'domain'],
+  builder: ['rpm', 'contract', 'process'],
+  testkit: ['rpm', 'contract', 'process', 'domain'],
+  cli: ['rpm', 'contract', 'process', 'domain', 'frontend', 'backend', 'distgit', 'keygen', 'resalloc', 'builder', 'testkit'],
+}
+
+/** Every dependency from outside needs a reason. */
+const OTHERS: Record<string, string> = {
+  '@hono/node-server': 'serves Hono apps on Node',
+  '@patternfly/patternfly': 'the look of the pages',
+  busboy: 'streams multipart uploads',
+  commander: 'reads the command line',
+  execa: 'runs programs, and ends their descendants too',
+  hono: 'routes HTTP',
+  kysely: 'writes SQL with types',
+  pg: 'talks to PostgreSQL',
+  pino: 'writes logs',
+  'xz-decompress': 'unpacks xz payloads, in WebAssembly',
+  yaml: 'reads the configuration file',
+  zod: 'validates whatever comes from outside',
+}
+
+interface Manifest {
+  dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+}
+
+const packages = readdirSync(new URL('../packages/', import.meta.url))
+
+test('every package has its place in the table', () => {
+  assert.deepEqual(packages.toSorted(), Object.keys(OURS).toSorted())
+})
+
+for (const name of packages) {
+  const manifest = JSON.parse(readFileSync(new URL(`../packages/${name}/package.json`, import.meta.url), 'utf8')) as Manifest
+  const used = Object.keys(manifest.dependencies ?? {})
+
+  test(`packages/${name} uses only what its layer allows`, () => {
+    const ours = used.filter((each) => each.startsWith('@copr/')).map((each) => each.slice('@copr/'.length))
+    assert.deepEqual(ours.filter((each) => !OURS[name]?.includes(each)), [])
+  })
+
+  test(`packages/${name} depends on nothing without a reason`, () => {
+    const others = used.filter((each) => !each.startsWith('@copr/'))
+    assert.deepEqual(others.filter((each) => !(each in OTHERS)), [])
+  })
+
+  test(`packages/${name} pins exact versions`, () => {
+    const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+    assert.deepEqual(versions.filter(([, version]) => !/^\d/.test(version)), [])
+  })
+}

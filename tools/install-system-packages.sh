@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs what the system needs and the machine lacks: nothing when all is there.
+# Usage: install-system-packages.sh [test]   (with "test": also what the test suites need)
+set -eu
+
+say() { printf '%s\n' "$*" >&2; }
+
+missing() { # prints each package whose program is not found
+  while read -r program package; do
+    [ -z "$program" ] || command -v "$program" >/dev/null 2>&1 || printf '%s\n' "$package"
+  done
+}
+
+if command -v apt-get >/dev/null 2>&1; then
+  needed='rpmbuild rpm
+dnf dnf
+createrepo_c createrepo-c
+git git
+unshare util-linux
+setpriv util-linux
+flock util-linux
+dpkg-deb dpkg
+npm npm'
+  install() {
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  }
+elif command -v dnf >/dev/null 2>&1; then
+  needed='rpmbuild rpm-build
+dnf dnf
+createrepo_c createrepo_c
+git git-core
+unshare util-linux
+setpriv util-linux
+flock util-linux
+npm nodejs-npm'
+  install() { dnf -y -q install "$@"; }
+else
+  say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
+  exit 1
+fi
+
+if [ "${1:-}" = test ]; then
+  needed="$needed
+gpg gnupg
+wget wget
+python3 python3"
+fi
+
+wanted=$(printf '%s\n' "$needed" | missing | sort -u)
+[ -n "$wanted" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+  say "These packages are missing, and installing them needs root: $(echo $wanted)"
+  exit 1
+fi
+say "Installing system packages: $(echo $wanted)"
+# shellcheck disable=SC2086
+install $wanted
