@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { cpus, hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Configuration } from '@copr/contract/configuration'
+import { messageOf } from '@copr/process/errors'
+import { freePort } from '@copr/domain/database/embedded-postgres'
+import { parse, stringify } from 'yaml'
+import { z } from 'zod'
+
+/** Where everything of an embedded system is. */
+export function layout(dataDir: string) {
+  const dir = resolve(dataDir)
+  const at = (...parts: string[]): string => join(dir, ...parts)
+  return {
+    dir,
+    config: at('copr.yaml'),
+    client_config: at('copr.conf'),
+    admin_password: at('admin-password'),
+    lock: at('up.pid'),
+    postgres: at('postgres'),
+    distro: at('distro'),
+    distgit: at('distgit'),
+    builders: at('builders'),
+    logs: at('logs'),
+    example: at('example'),
+    keygen_master_key: at('keygen-master-key'),
+  }
+}
+export type Layout = ReturnType<typeof layout>
+
+/** What is kept beside the public configuration from the first start on. */
+export interface EmbeddedSystem {
+  config: Configuration
+  postgres: { port: number; password: string }
+}
+
+export interface UpOptions {
+  port: number
+  host: string
+  public_url: string | undefined
+  builders: number | undefined
+}
+
+/** A builder needs about one core; more of them only wait for each other. */
+const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
+
+/**
+ * Reads the configuration of an earlier start, or makes one with fresh secrets. The options of this start win.
+ * The file also serves `coprctl run PART`.
+ */
+export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
+  for (const dir of [paths.dir, paths.logs, paths.builders, paths.distgit]) mkdirSync(dir, { recursive: true })
+  const known = existsSync(paths.config) ? readConfigFile(paths.config) : undefined
+  const postgresPassword = known ? decodeURIComponent(new URL(known.database_url).password) : randomBytes(24).toString('base64url')
+  const postgresPort = await freePort(known ? Number(new URL(known.database_url).port) : 0)
+  const keygenPort = await freePort(known ? Number(new URL(known.keygen.url).port) : 0)
+  const config = Configuration.parse({
+    ...known,
+    public_url: options.public_url ?? `http://${options.host === '0.0.0.0' ? 'localhost' : options.host}:${options.port}`,
+    internal_url: `http://127.0.0.1:${options.port}`,
+    listen: { host: options.host, port: options.port },
+    data_dir: paths.dir,
+    database_url: `postgres://copr:${postgresPassword}@127.0.0.1:${postgresPort}/copr`,
+    sign_domain: known?.sign_domain ?? hostname(),
+    keygen: {
+      ...known?.keygen,
+      url: `http://127.0.0.1:${keygenPort}`,
+      secret: known?.keygen.secret ?? randomBytes(32).toString('base64url'),
+      master_key_file: paths.keygen_master_key,
+    },
+    local_builders: options.builders ?? known?.local_builders ?? defaultBuilders(),
+    allow_private_urls: true,
+  })
+  writeSecretFile(paths.config, `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`)
+  return { config, postgres: { port: postgresPort, password: postgresPassword } }
+}
+
+/** Reads a configuration file; all its faults are told at once. */
+export function readConfigFile(path: string): Configuration {
+  let content: unknown
+  try {
+    content = parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, { cause: error })
+  }
+  const parsed = Configuration.safeParse(content)
+  if (!parsed.success) throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
+  return parsed.data
+}
+
+/** Written aside and renamed, readable by its owner only. */
+export function writeSecretFile(path: string, content: string): void {
+  const aside = `${path}.new`
+  writeFileSync(aside, content, { mode: 0o600 })
+  chmodSync(aside, 0o600)
+  renameSync(aside, path)
+}

@@ -1,0 +1,58 @@
+import type { WriteStream } from 'node:tty'
+
+export interface Step {
+  /** Replaces the words behind the step while it runs: `12 of 137`. */
+  detail(text: string): void
+}
+
+export interface Progress {
+  /** Runs a step and shows how long it took; what it returns as `note` is added to its line. */
+  step<T>(title: string, work: (step: Step) => Promise<T>, note?: (result: T) => string): Promise<T>
+  say(line?: string): void
+}
+
+const SHOWN_EVERY_MS = 100
+
+/**
+ * One line a step: on a terminal it is redrawn while the step runs, elsewhere it is printed when the step ends
+ * (and once when it begins to take long), so that a log stays readable.
+ */
+export function showProgress(out: NodeJS.WriteStream | WriteStream): Progress {
+  const isTerminal = 'isTTY' in out && out.isTTY === true
+  const width = (): number => (isTerminal && out.columns > 40 ? out.columns : 100)
+  return {
+    say: (line = '') => void out.write(`${line}\n`),
+    async step(title, work, note) {
+      const began = performance.now()
+      let detail = ''
+      let announced = false
+      const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`.padStart(8)
+      const line = (mark: string, text: string): string => {
+        const room = width() - 14
+        const words = text.length > room ? `${text.slice(0, room - 1)}…` : text
+        return `  ${mark} ${words.padEnd(room)}${seconds()}`
+      }
+      const redraw = (): void => {
+        if (isTerminal) out.write(`\r${line('·', detail ? `${title}: ${detail}` : title)}`)
+        else if (!announced && performance.now() - began > 3000) {
+          announced = true
+          out.write(`  · ${title} …\n`)
+        }
+      }
+      const timer = setInterval(redraw, SHOWN_EVERY_MS)
+      const end = (mark: string, text: string): void => {
+        clearInterval(timer)
+        out.write(`${isTerminal ? '\r' : ''}${line(mark, text)}\n`)
+      }
+      try {
+        const result = await work({ detail: (text) => (detail = text) })
+        const added = note?.(result)
+        end('✓', added ? `${title}: ${added}` : title)
+        return result
+      } catch (error) {
+        end('✗', title)
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
+import type { Logger } from '@copr/process/log'
+import type { StartedMachine } from '@copr/resalloc/local-pool'
+import { keepPart, spawnPart, stopPart } from './children.ts'
+import type { EmbeddedSystem, Layout } from './data-dir.ts'
+
+interface Watch {
+  paths: Layout
+  stop: AbortSignal
+  log: Logger
+}
+
+/** A child that is kept running: `ready` when it answers for the first time, `ended` after `stop`. */
+export interface Kept {
+  ready: Promise<void>
+  ended: Promise<void>
+}
+
+/** Keeps PostgreSQL running until `stop`: one that was killed is started again on the same port. */
+export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }: Watch): Kept {
+  const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a' })
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
+  const keep = async (): Promise<void> => {
+    while (!stop.aborted) {
+      await using server = await startEmbeddedPostgres({
+        dir: paths.postgres,
+        port: postgres.port,
+        password: postgres.password,
+        onOutput: (chunk) => void output.write(chunk),
+      })
+      resolve()
+      const stopped = new Promise<void>((done) => {
+        if (stop.aborted) done()
+        stop.addEventListener('abort', () => done(), { once: true })
+      })
+      await Promise.race([server.ended, stopped])
+      if (!stop.aborted) log.error('PostgreSQL ended, starting it again')
+    }
+    output.end()
+  }
+  const ended = keep()
+  ended.catch(reject)
+  return { ready, ended }
+}
+
+export function keepKeygen({ paths, stop, log }: Watch): Kept {
+  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  const start = (): ReturnType<typeof spawnPart> => {
+    const child = spawnPart(['keygen', '--config', paths.config], { log_file: join(paths.logs, 'keygen.log') })
+    child.once('message', () => resolve())
+    return child
+  }
+  return { ready, ended: keepPart('keygen', start, { stop, log }) }
+}
+
+/** Starts the builder of one slot as a process of its own. */
+export function startBuilder(paths: Layout, { name, slot, enroll_token }: { name: string; slot: number; enroll_token: string }): StartedMachine {
+  const args = ['builder', '--config', paths.config, '--name', name, '--scratch-dir', paths.builders]
+  const child = spawnPart(args, {
+    env: { COPR_ENROLL_TOKEN: enroll_token },
+    log_file: join(paths.logs, `builder-${slot}.log`),
+  })
+  const ended = new Promise<string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`)),
+  )
+  return { ended, stop: () => stopPart(child) }
+}

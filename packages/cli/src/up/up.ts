@@ -1,0 +1,199 @@
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkMachine } from '@copr/builder/check-machine'
+import type { Configuration } from '@copr/contract/configuration'
+import { importChroot } from '@copr/domain/chroots/chroot-queries'
+import { migrate } from '@copr/domain/database/migrate'
+import { type Db, openDb } from '@copr/domain/database/open'
+import { livingMachines } from '@copr/domain/machines/machines'
+import { findProject } from '@copr/domain/projects/project-queries'
+import { makeLog } from '@copr/process/log'
+import type { Logger } from '@copr/process/log'
+import { keepLocalPool } from '@copr/resalloc/local-pool'
+import { debianChroot } from '@copr/testkit/distro/chroot'
+import { makeDistro } from '@copr/testkit/distro/make-distro'
+import { pino } from 'pino'
+import { runPart } from '../run/parts.ts'
+import { VERSION } from '../version.ts'
+import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
+import { type EmbeddedSystem, type Layout, layout, prepareDataDir, type UpOptions } from './data-dir.ts'
+import { EXAMPLE_PROJECT, showExample } from './example.ts'
+import type { Progress } from './progress.ts'
+import { keepKeygen, keepPostgres, startBuilder } from './supervise.ts'
+
+export interface UpCommandOptions extends UpOptions {
+  data_dir: string
+  example: boolean
+  ready_file: string | undefined
+}
+
+/** Starts the whole system on this machine and runs it until `stop` aborts. */
+export async function up(options: UpCommandOptions, { progress, stop }: { progress: Progress; stop: AbortSignal }): Promise<void> {
+  const began = performance.now()
+  const paths = layout(options.data_dir)
+  progress.say(`Copr ${VERSION}, data in ${paths.dir}`)
+  await progress.step('this machine', () => checkMachine())
+  const system = await prepareDataDir(paths, options)
+  using _lock = takeDataDir(paths)
+  const log = makeLog('up', pino.destination({ dest: join(paths.logs, 'copr.log'), sync: false }))
+  // Servers and builders stop first, what they need stops last.
+  const failed = new AbortController()
+  const stopServers = AbortSignal.any([stop, failed.signal])
+  const stopDatabase = new AbortController()
+  const postgres = keepPostgres(system, { paths, stop: stopDatabase.signal, log })
+  const running: Promise<void>[] = []
+  const run = (work: Promise<void>): void => {
+    running.push(work)
+    work.catch((error: unknown) => failed.abort(error))
+  }
+  try {
+    await progress.step('PostgreSQL', () => postgres.ready)
+    await progress.step('database', () => migrate(system.config.database_url), ({ applied }) => (applied.length > 0 ? 'schema brought up to date' : 'as it was'))
+    const db = openDb(system.config.database_url, { onError: ({ message }) => log.warn({ reason: message }, 'Lost a database connection') })
+    try {
+      await start({ options, paths, system, db, progress, log, stop: stopServers, run, began })
+      await untilAborted(stopServers)
+    } finally {
+      failed.abort(failed.signal.reason ?? new Error('stopping'))
+      if (stop.aborted) progress.say('\nStopping …')
+      await Promise.allSettled(running)
+      await db.destroy()
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error
+  } finally {
+    stopDatabase.abort()
+    await postgres.ended.catch(() => undefined)
+    if (options.ready_file) rmSync(options.ready_file, { force: true })
+  }
+  if (!stop.aborted && failed.signal.reason instanceof Error && failed.signal.reason.message !== 'stopping') throw failed.signal.reason
+}
+
+interface Start {
+  options: UpCommandOptions
+  paths: Layout
+  system: EmbeddedSystem
+  db: Db
+  progress: Progress
+  log: Logger
+  stop: AbortSignal
+  run(work: Promise<void>): void
+  /** performance.now() of the start. */
+  began: number
+}
+
+async function start(context: Start): Promise<void> {
+  const { options, paths, system, db, progress, log, stop, run, began } = context
+  const { config } = system
+  const credentials = await progress.step('administrator', () =>
+    prepareAdministrator(db, paths, { url: config.public_url, token_days: config.limits.token_days }),
+  )
+  const keygen = keepKeygen({ paths, stop, log })
+  run(keygen.ended)
+  await progress.step('keygen', () => orStopped(keygen.ready, stop))
+  await progress.step('frontend, backend, dist-git', async () => {
+    const { promise: listening, resolve } = Promise.withResolvers<void>()
+    run(runPart('servers', { config, log, stop, onListening: () => resolve() }, { name: '', scratch_dir: '', enroll_token: undefined }))
+    await orStopped(listening, stop)
+  })
+  await prepareChroot(context)
+  await progress.step(
+    `builders`,
+    async () => {
+      const { max_attempts } = config.limits
+      const now = (): Date => new Date()
+      run(keepLocalPool({ db, count: config.local_builders, start: (machine) => startBuilder(paths, machine), max_attempts, now, log, stop }))
+      await untilEnrolled(db, config.local_builders, stop)
+    },
+    () => `${config.local_builders} on this machine`,
+  )
+  if (options.ready_file) writeReadyFile(options.ready_file, config, paths)
+  log.info({ seconds: (performance.now() - began) / 1000 }, 'Ready')
+  if (options.example) await example(context, credentials)
+  sayWhatNext(context)
+}
+
+/** The mini distribution, as the first chroot. */
+async function prepareChroot({ paths, db, progress, stop }: Start): Promise<void> {
+  const { repoDir } = await progress.step(
+    'mini distribution',
+    (step) =>
+      makeDistro({
+        dir: paths.distro,
+        signal: stop,
+        onProgress: ({ step: phase, done, total }) => step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
+      }),
+    ({ packages, made, leftOut }) =>
+      `${packages} packages${made ? ' made' : ', as they were'}${leftOut.length > 0 ? `; not to be had: ${leftOut.join(', ')}` : ''}`,
+  )
+  await importChroot(db, await debianChroot(`file://${repoDir}`), new Date())
+}
+
+async function example({ paths, system, db, progress, stop }: Start, credentials: Credentials): Promise<void> {
+  // Only until it was shown once: the next start should be quick and leave the user's projects alone.
+  const marker = join(paths.example, 'shown')
+  if (existsSync(marker) && (await findProject(db, ADMINISTRATOR, EXAMPLE_PROJECT))) return
+  await showExample({ ...credentials, url: system.config.public_url, username: ADMINISTRATOR, paths, progress, stop })
+  writeFileSync(marker, '')
+}
+
+function sayWhatNext({ paths, system: { config }, progress, began }: Start): void {
+  const seconds = ((performance.now() - began) / 1000).toFixed(1)
+  const password = readFileSync(paths.admin_password, 'utf8').trim()
+  progress.say()
+  progress.say(`Ready after ${seconds} s: ${config.public_url}`)
+  progress.say(`  login       ${ADMINISTRATOR}, password ${password}  (kept in ${paths.admin_password})`)
+  progress.say(`  copr-cli    copr-cli --config ${paths.client_config} whoami`)
+  progress.say()
+  progress.say('What a user would type next:')
+  progress.say(`  pip install copr-cli`)
+  progress.say(`  alias c='copr-cli --config ${paths.client_config}'`)
+  progress.say(`  c create first --chroot debian-12-x86_64`)
+  progress.say(`  c build first YOUR.src.rpm`)
+  progress.say(`  logs: ${paths.logs}`)
+  progress.say()
+  progress.say('Ctrl-C stops everything; the next start goes on where this one stopped.')
+}
+
+async function orStopped(ready: Promise<void>, stop: AbortSignal): Promise<void> {
+  await Promise.race([ready, untilAborted(stop)])
+  stop.throwIfAborted()
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function untilEnrolled(db: Db, count: number, stop: AbortSignal): Promise<void> {
+  for (;;) {
+    stop.throwIfAborted()
+    const machines = await livingMachines(db, 'local')
+    if (machines.filter((machine) => machine.state === 'ready').length >= count) return
+    await sleep(100, undefined, { signal: stop })
+  }
+}
+
+/** Appears whole, when everything answers. */
+function writeReadyFile(path: string, config: Configuration, paths: Layout): void {
+  const ready = { url: config.public_url, config: paths.client_config, pid: process.pid }
+  writeFileSync(`${path}.new`, `${JSON.stringify(ready)}\n`)
+  renameSync(`${path}.new`, path)
+}
+
+/** Two systems on one folder would destroy it. */
+function takeDataDir(paths: Layout): Disposable {
+  const pid = existsSync(paths.lock) ? Number(readFileSync(paths.lock, 'utf8')) : 0
+  if (pid > 0 && pid !== process.pid && isCoprctl(pid))
+    throw new Error(`Cannot use ${paths.dir}: it is in use by the process ${pid}; stop that one or choose another folder with --data-dir`)
+  writeFileSync(paths.lock, `${process.pid}\n`)
+  return { [Symbol.dispose]: () => rmSync(paths.lock, { force: true }) }
+}
+
+function isCoprctl(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('up')
+  } catch {
+    return false
+  }
+}
