@@ -55,3 +55,8 @@ export async function every(
     await bell.wait(seconds * 1000, stop)
   }
 }
+
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

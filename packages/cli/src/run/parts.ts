@@ -10,9 +10,11 @@ import { Notices } from '@copr/domain/database/notify'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { createMachine } from '@copr/domain/machines/machines'
 import { frontendApp } from '@copr/frontend/app'
+import { publishedWaiter } from '@copr/frontend/until-published'
 import { runKeygen } from '@copr/keygen/keygen'
 import { runAgent } from '@copr/process/agent/agent'
 import { messageOf } from '@copr/process/errors'
+import { untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
@@ -59,18 +61,21 @@ async function serveUntilStopped(app: HttpApp, { config, log, stop, onListening 
   await untilAborted(stop)
 }
 
-export async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
-
 const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> => keygenClient(config.keygen)
 
 const distgitRoot = ({ config }: Running): string => join(config.data_dir, 'distgit')
 
 function frontendOf(shared: Shared): HttpApp {
-  const { config, db, notices, log } = shared
-  return frontendApp({ config, db, notices, log: log.child({ part: 'frontend' }), now, keygen: keygenOf(shared) })
+  const { config, db, log } = shared
+  return frontendApp({
+    config,
+    db,
+    log: log.child({ part: 'frontend' }),
+    now,
+    keygen: keygenOf(shared),
+    uploads_dir: join(config.data_dir, 'uploads'),
+    untilPublished: publishedWaiter({ db }),
+  })
 }
 
 function backendOf(shared: Shared) {

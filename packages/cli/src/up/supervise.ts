@@ -1,6 +1,8 @@
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
+import { untilAborted } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 import type { StartedMachine } from '@copr/resalloc/local-pool'
 import { keepPart, spawnPart, stopPart } from './children.ts'
@@ -22,21 +24,22 @@ export interface Kept {
 export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }: Watch): Kept {
   const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a' })
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
+  const runOnce = async (): Promise<void> => {
+    await using server = await startEmbeddedPostgres({
+      dir: paths.postgres,
+      port: postgres.port,
+      password: postgres.password,
+      onOutput: (chunk) => void output.write(chunk),
+    })
+    resolve()
+    await Promise.race([server.ended, untilAborted(stop)])
+  }
   const keep = async (): Promise<void> => {
+    await runOnce()
     while (!stop.aborted) {
-      await using server = await startEmbeddedPostgres({
-        dir: paths.postgres,
-        port: postgres.port,
-        password: postgres.password,
-        onOutput: (chunk) => void output.write(chunk),
-      })
-      resolve()
-      const stopped = new Promise<void>((done) => {
-        if (stop.aborted) done()
-        stop.addEventListener('abort', () => done(), { once: true })
-      })
-      await Promise.race([server.ended, stopped])
-      if (!stop.aborted) log.error('PostgreSQL ended, starting it again')
+      log.error('PostgreSQL ended, starting it again')
+      await runOnce().catch((err: unknown) => log.error({ err }, 'Cannot start PostgreSQL again, trying on'))
+      await sleep(200)
     }
     output.end()
   }

@@ -8,6 +8,7 @@ import { migrate } from '@copr/domain/database/migrate'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { livingMachines } from '@copr/domain/machines/machines'
 import { findProject } from '@copr/domain/projects/project-queries'
+import { untilAborted } from '@copr/process/every'
 import { makeLog } from '@copr/process/log'
 import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
@@ -159,10 +160,6 @@ function sayWhatNext({ paths, system: { config }, progress, began }: Start): voi
 async function orStopped(ready: Promise<void>, stop: AbortSignal): Promise<void> {
   await Promise.race([ready, untilAborted(stop)])
   stop.throwIfAborted()
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 async function untilEnrolled(db: Db, count: number, stop: AbortSignal): Promise<void> {

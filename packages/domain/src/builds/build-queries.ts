@@ -219,3 +219,16 @@ export async function queueSize(db: Db): Promise<{ waiting: number; running: num
     .executeTakeFirstOrThrow()
   return row
 }
+
+/** Folders of uploads that are not imported yet. */
+export async function uploadsInUse(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom('build')
+    .select('source_json')
+    .where('source_type', '=', 'upload')
+    .where('finished_at', 'is', null)
+    .execute()
+  return rows.flatMap(({ source_json }) =>
+    typeof source_json['tmp'] === 'string' ? [source_json['tmp']] : [],
+  )
+}

