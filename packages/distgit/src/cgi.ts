@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+export interface CgiRequest {
+  command: string
+  args: string[]
+  /** The CGI variables and whatever else makes up the program's environment. */
+  env: Record<string, string>
+  body: ReadableStream | null
+  /** Ends the program: the client has gone. */
+  signal: AbortSignal
+  /** Told what the program writes to stderr. */
+  onComplaint: (words: string) => void
+}
+
+/** A program that answers with more headers than this is not a CGI program. */
+const MAX_HEADER_BYTES = 64 * 1024
+
+/** Has a CGI program answer a request; request and answer are streamed. Throws when it ends without an answer. */
+export async function answerByCgi(request: CgiRequest): Promise<Response> {
+  const child = spawn(request.command, request.args, { env: request.env, stdio: 'pipe' })
+  // Its handler ends the processes that git started in turn, so SIGTERM and not SIGKILL.
+  const end = (): void => void child.kill('SIGTERM')
+  request.signal.addEventListener('abort', end, { once: true })
+  const closed = once(child, 'close').finally(() =>
+    request.signal.removeEventListener('abort', end),
+  )
+  closed.catch(() => undefined)
+  if (request.signal.aborted) end()
+  child.stderr.setEncoding('utf8').on('data', (words: string) => request.onComplaint(words.trim()))
+  feed(request.body, child.stdin)
+
+  const output = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const head = await readHead(output)
+  if (head === undefined) {
+    end()
+    await closed
+    throw new Error(`Cannot use the answer of ${request.command}: it has no end of headers`)
+  }
+  const { status, headers } = parseHead(head.text)
+  const body = Readable.toWeb(Readable.from(rest(head.body, output, end))) as ReadableStream
+  return new Response(body, { status, headers })
+}
+
+/** A program that has seen enough of the request closes its stdin: no fault. */
+function feed(body: ReadableStream | null, stdin: NodeJS.WritableStream): void {
+  const source = body === null ? Readable.from([]) : Readable.fromWeb(body as never)
+  pipeline(source, stdin).catch(() => undefined)
+}
+
+async function readHead(
+  output: AsyncIterator<Buffer>,
+): Promise<{ text: string; body: Buffer } | undefined> {
+  let bytes: Buffer = Buffer.alloc(0)
+  while (bytes.length < MAX_HEADER_BYTES) {
+    const { value, done } = await output.next()
+    if (done) return undefined
+    bytes = Buffer.concat([bytes, value])
+    const end = /\r?\n\r?\n/.exec(bytes.toString('latin1'))
+    if (end)
+      return {
+        text: bytes.toString('latin1', 0, end.index),
+        body: bytes.subarray(end.index + end[0].length),
+      }
+  }
+  return undefined
+}
+
+function parseHead(text: string): { status: number; headers: Headers } {
+  const headers = new Headers()
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(':')
+    if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
+  }
+  const status = Number.parseInt(headers.get('status') ?? '200', 10)
+  headers.delete('status')
+  return { status, headers }
+}
+
+/** What follows the headers; a reader that stops early ends the program. */
+async function* rest(first: Buffer, output: AsyncIterator<Buffer>, end: () => void) {
+  try {
+    if (first.length > 0) yield first
+    for (let part = await output.next(); !part.done; part = await output.next()) yield part.value
+  } finally {
+    end()
+  }
+}

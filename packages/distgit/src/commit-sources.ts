@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises'
+import { type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
+import { type PackagePlace, isPackagePlace, lookasidePath } from './layout.ts'
+import { type Source, sourcesFile, storeSource } from './lookaside.ts'
+import { MAX_GIT_BYTES, checkSourceName, findSpec, isForGit } from './placement.ts'
+import { commitToBranches, ensureRepository } from './repository.ts'
+
+/** A file of an SRPM, unpacked. */
+export interface SourceFile extends Source {
+  size: number
+  mode: number
+}
+
+export interface CommitSourcesOptions extends PackagePlace {
+  root: string
+  branches: string[]
+  files: SourceFile[]
+  now: Date
+  signal?: AbortSignal
+}
+
+/**
+ * Puts an SRPM's files where they belong, text into the repository and the rest into the lookaside, and returns
+ * the commit of each branch. The files are moved or read, never changed. Throws CoprError when dist-git cannot have them.
+ */
+export async function commitSources(
+  options: CommitSourcesOptions,
+): Promise<Record<string, string>> {
+  const { root, branches, now, signal, files } = options
+  const [first] = branches
+  if (!isPackagePlace(options) || first === undefined || !branches.every(isBranchName))
+    throw new Error(`Cannot import ${options.package_name}: a name in the task is not valid`)
+  const spec = findSpec(files.map(({ name }) => name))
+  for (const { name } of files) checkSourceName(name)
+
+  const { committed, stored } = await placeFiles(files, spec)
+  for (const file of stored) {
+    signal?.throwIfAborted()
+    await storeSource(file, lookasidePath(root, options, file.name, file.md5))
+  }
+  const sources = makeObject('blob', sourcesFile(stored))
+  const tree = makeTree([...committed, { name: 'sources', executable: false, id: sources.id }])
+  signal?.throwIfAborted()
+  const gitDir = await ensureRepository(
+    root,
+    options,
+    branches.includes('master') ? 'master' : first,
+  )
+  return await commitToBranches(gitDir, {
+    branches,
+    tree: tree.id,
+    message: `automatic import of ${options.package_name}`,
+    now,
+    async storeTree() {
+      for (const { path } of committed)
+        await writeObject(gitDir, makeObject('blob', await readFile(path)))
+      for (const object of [sources, tree]) await writeObject(gitDir, object)
+    },
+  })
+}
+
+interface Placement {
+  committed: (TreeEntry & { path: string })[]
+  stored: SourceFile[]
+}
+
+/** One file at a time is in memory, and never a large one but the spec. */
+async function placeFiles(files: SourceFile[], spec: string): Promise<Placement> {
+  const placement: Placement = { committed: [], stored: [] }
+  for (const file of files) {
+    const { name, path, mode } = file
+    const content = file.size <= MAX_GIT_BYTES || name === spec ? await readFile(path) : undefined
+    if (content !== undefined && isForGit(name, content)) {
+      const { id } = makeObject('blob', content)
+      placement.committed.push({ name, path, executable: (mode & 0o111) !== 0, id })
+    } else placement.stored.push(file)
+  }
+  return placement
+}
+
+/** A part of what git allows: branches are made from the names of distributions. */
+function isBranchName(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !/\.\.|\.$|\.lock$/.test(name)
+}

@@ -1,0 +1,140 @@
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname as parentOf, join } from 'node:path'
+import { OwnerName, PackageName, ProjectDirname } from '@copr/contract/names'
+import { CoprError } from '@copr/process/errors'
+
+/** The package of one project dir: what has a repository and a shelf in the lookaside of its own. */
+export interface PackagePlace {
+  owner: string
+  dirname: string
+  package_name: string
+}
+
+export function gitRoot(root: string): string {
+  return join(root, 'git')
+}
+
+export function repositoryPath(
+  root: string,
+  { owner, dirname, package_name }: PackagePlace,
+): string {
+  return join(gitRoot(root), owner, dirname, `${package_name}.git`)
+}
+
+export function lookasidePath(
+  root: string,
+  { owner, dirname, package_name }: PackagePlace,
+  filename: string,
+  md5: string,
+): string {
+  return join(root, 'lookaside', owner, dirname, package_name, filename, md5, filename)
+}
+
+/** Whether the three names may become part of a path. */
+export function isPackagePlace({ owner, dirname, package_name }: PackagePlace): boolean {
+  return (
+    OwnerName.safeParse(owner).success &&
+    ProjectDirname.safeParse(dirname).success &&
+    PackageName.safeParse(package_name).success
+  )
+}
+
+export interface TempDir extends AsyncDisposable {
+  readonly path: string
+}
+
+/** Tells this process from an earlier one of the same number, as the first process of a container always has. */
+const STARTED = String(Math.floor(performance.timeOrigin))
+
+/** A folder on the file system of the repositories, so that a rename moves things out of it. */
+export async function makeTempDir(root: string): Promise<TempDir> {
+  const parent = tempRoot(root)
+  await mkdir(parent, { recursive: true })
+  const path = await mkdtemp(join(parent, `${hostname()}+${process.pid}+${STARTED}+`))
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Another machine's folder is left alone for this long: nobody here can know whether it is in use. */
+const FOREIGN_AGE_MS = 24 * 3600 * 1000
+
+/** Removes what killed processes left in the temporary folder. */
+export async function sweepTemp(root: string, now: Date): Promise<void> {
+  const parent = tempRoot(root)
+  await mkdir(parent, { recursive: true })
+  for (const name of await readdir(parent)) {
+    const [host, pid, started] = name.split('+')
+    const path = join(parent, name)
+    const isDead =
+      host !== hostname()
+        ? await isOlder(path, now.getTime() - FOREIGN_AGE_MS)
+        : Number(pid) === process.pid
+          ? started !== STARTED
+          : !isAlive(Number(pid))
+    if (isDead) await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** Forgets a project dir's repositories and sources; their commits and files are gone at once, and for good. */
+export async function deleteRepositories(
+  root: string,
+  owner: string,
+  dirname: string,
+): Promise<void> {
+  if (!isPackagePlace({ owner, dirname, package_name: 'any' }))
+    throw new CoprError(
+      'invalid',
+      `Cannot delete repositories of ${owner}/${dirname}: the name is not valid`,
+    )
+  await using temp = await makeTempDir(root)
+  for (const kind of ['git', 'lookaside']) {
+    try {
+      await rename(join(root, kind, owner, dirname), join(temp.path, kind))
+    } catch (err) {
+      if (!hasCode(err, 'ENOENT')) throw err
+    }
+  }
+}
+
+/** Makes a new name in a folder survive a power failure. */
+export async function syncDir(path: string): Promise<void> {
+  await using handle = await open(path, 'r')
+  await handle.sync()
+}
+
+/** Makes a folder and its parents, all of which survive a power failure. */
+export async function makeDirDurably(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined) return
+  for (let dir = path; dir.length >= first.length; dir = parentOf(dir)) await syncDir(parentOf(dir))
+}
+
+export function hasCode(err: unknown, ...codes: string[]): boolean {
+  return err instanceof Error && 'code' in err && codes.includes(String(err.code))
+}
+
+function tempRoot(root: string): string {
+  return join(root, 'tmp')
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (err) {
+    return hasCode(err, 'EPERM')
+  }
+}
+
+async function isOlder(path: string, time: number): Promise<boolean> {
+  try {
+    return (await stat(path)).mtimeMs < time
+  } catch {
+    return false
+  }
+}
