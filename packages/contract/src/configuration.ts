@@ -26,6 +26,8 @@ export const Configuration = z.strictObject({
     /** RSA keys made ahead, so that a new project need not wait for one. */
     pool_size: z.number().int().min(0).max(50).default(2),
   }),
+  /** Do the `.repo` files that users download ask dnf to verify the signed metadata? */
+  repo_gpgcheck: z.boolean().default(true),
   /** Builders that run on this machine. */
   local_builders: z.number().int().min(0).max(256).default(0),
   /** May builders fetch sources from loopback and private addresses? Only where everything is on one machine. */

@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
+import { STATE_NUMBER, type BuildState } from '../states.ts'
+import { RepoAnswer } from './chroots.ts'
+import { Flag, Line, WholeOrEmpty, Words } from './form-fields.ts'
+
+/** Which project a submission is for: looked up before anything else is checked. */
+export const BuildTarget = z.object({
+  ownername: Line.pipe(OwnerName),
+  projectname: Line.pipe(ProjectName),
+})
+
+const Dirname = z.preprocess(
+  (value) => (value === '' ? undefined : value),
+  Line.pipe(ProjectDirname).optional(),
+)
+
+export const BuildOptions = z.object({
+  project_dirname: Dirname.optional(),
+  /** Names or patterns. */
+  chroots: Words.optional(),
+  exclude_chroots: Words.optional(),
+  background: Flag.optional(),
+  timeout: WholeOrEmpty.optional(),
+  enable_net: Flag.optional(),
+  bootstrap: Line.pipe(z.enum(['unchanged', 'default', 'on', 'off', 'image'])).optional(),
+  isolation: Line.pipe(z.enum(['unchanged', 'default', 'nspawn', 'simple'])).optional(),
+  after_build_id: WholeOrEmpty.optional(),
+  with_build_id: WholeOrEmpty.optional(),
+  packit_forge_project: Line.optional(),
+})
+export type BuildOptions = z.output<typeof BuildOptions>
+
+export const UrlBuild = BuildOptions.extend({
+  pkgs: Words.refine((urls) => urls.length > 0, 'at least one URL is needed').superRefine(
+    (urls, ctx) => {
+      for (const url of urls) {
+        const message = faultOfSourceUrl(url)
+        if (message) ctx.addIssue({ code: 'custom', message })
+      }
+    },
+  ),
+})
+export type UrlBuild = z.output<typeof UrlBuild>
+
+export const DeleteBuilds = z.object({
+  builds: z.array(z.number().int().positive(), 'must be a list of build ids').min(1),
+})
+
+const BuildStateName = z.enum(Object.keys(STATE_NUMBER) as [BuildState, ...BuildState[]])
+const seconds = z.number().int().nullable()
+
+export const BuildAnswer = z.strictObject({
+  id: z.number().int(),
+  state: BuildStateName,
+  ownername: z.string(),
+  projectname: z.string(),
+  project_dirname: z.string(),
+  repo_url: z.string(),
+  source_package: z.strictObject({
+    name: z.string().nullable(),
+    /** `[epoch:]version-release` */
+    version: z.string().nullable(),
+    url: z.string().nullable(),
+  }),
+  chroots: z.array(z.string()),
+  submitted_on: seconds,
+  started_on: seconds,
+  ended_on: seconds,
+  submitter: z.string().nullable(),
+  is_background: z.boolean(),
+})
+export type BuildAnswer = z.infer<typeof BuildAnswer>
+
+export const SourceChrootAnswer = z.strictObject({
+  state: BuildStateName,
+  result_url: z.string().nullable(),
+})
+
+export const BuildChrootAnswer = z.strictObject({
+  name: z.string(),
+  state: BuildStateName,
+  started_on: seconds,
+  ended_on: seconds,
+  result_url: z.string().regex(/\/$/).nullable(),
+})
+export type BuildChrootAnswer = z.infer<typeof BuildChrootAnswer>
+
+export const NevraAnswer = z.strictObject({
+  name: z.string(),
+  epoch: z.number().int().nullable(),
+  version: z.string(),
+  release: z.string(),
+  arch: z.string(),
+})
+
+export const BuiltPackagesAnswer = z.record(
+  z.string(),
+  z.strictObject({ packages: z.array(NevraAnswer) }),
+)
+
+export const BuildChrootConfigAnswer = z.strictObject({
+  repos: z.array(RepoAnswer),
+  additional_repos: z.array(z.string()),
+  additional_packages: z.array(z.string()),
+  with_opts: z.array(z.string()),
+  without_opts: z.array(z.string()),
+  enable_net: z.boolean(),
+  is_background: z.boolean(),
+  memory_limit: z.number().int(),
+  timeout: z.number().int(),
+  bootstrap: z.string().optional(),
+  bootstrap_image: z.string().optional(),
+})
+
+function faultOfSourceUrl(text: string): string | undefined {
+  const url = URL.parse(text)
+  if (!url || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
+    return `${text} is not an http(s) URL`
+  if (url.pathname.endsWith('.spec'))
+    return `${text} is a spec file: this site builds source packages (.src.rpm) only`
+  if (!/\.(no)?src\.rpm$/.test(url.pathname))
+    return `${text} does not end in .src.rpm or .nosrc.rpm`
+  return undefined
+}

@@ -1,0 +1,58 @@
+/**
+ * Fields of request bodies as Copr's clients write them: numbers as strings, lists as strings with spaces, booleans as words.
+ * A null is taken out before these see it: it means "not sent".
+ */
+import { z } from 'zod'
+
+/** One line: spaces around it do not count. */
+export const Line = z.unknown().transform((value, ctx) => {
+  if (typeof value === 'string') return value.trim()
+  if (typeof value === 'number') return String(value)
+  return fault(ctx, value, 'must be a string')
+})
+
+export const Text = z.unknown().transform((value, ctx) => {
+  return typeof value === 'string' ? value : fault(ctx, value, 'must be a string')
+})
+
+/** Of the strings, only "false" and the empty one are false. */
+export const Flag = z.unknown().transform((value, ctx) => {
+  if (typeof value === 'boolean') return value
+  if (typeof value === 'number') return value !== 0
+  if (typeof value === 'string') return value.trim() !== '' && value.trim() !== 'false'
+  return fault(ctx, value, 'must be true or false')
+})
+
+export const Whole = z.unknown().transform((value, ctx) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+  const text = typeof value === 'string' ? value.trim() : ''
+  if (/^-?\d{1,15}$/.test(text)) return Number(text)
+  return fault(ctx, value, 'must be a whole number')
+})
+
+/** As `Whole`, where an empty field of a form means none. */
+export const WholeOrEmpty = z.preprocess(
+  (value) => (value === '' ? undefined : value),
+  Whole.optional(),
+)
+
+/** A list, or one string with the items separated by white space. */
+export const Words = z.unknown().transform((value, ctx) => {
+  const items = typeof value === 'string' ? [value] : value
+  if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
+    return fault(ctx, value, 'must be a list of strings')
+  return items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
+})
+
+/** What is wrong, a line for each field. */
+export function formFaults(error: z.ZodError): string {
+  const lines = error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${String(path[0])}: ${message}`,
+  )
+  return [...new Set(lines)].join('\n')
+}
+
+function fault(ctx: z.RefinementCtx, value: unknown, message: string): never {
+  ctx.addIssue({ code: 'custom', message: value === undefined ? 'is required' : message })
+  return z.NEVER
+}

@@ -1,0 +1,18 @@
+import { z } from 'zod'
+
+const integer = z.number().int()
+
+/** The values in effect; all null where a list is not paged. */
+export const Meta = z.strictObject({
+  limit: integer.nullable(),
+  offset: integer.nullable(),
+  order: z.string().nullable(),
+  order_type: z.enum(['ASC', 'DESC']).nullable(),
+})
+export type Meta = z.infer<typeof Meta>
+
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.strictObject({ items: z.array(item), meta: Meta })
+}
+
+export const ErrorAnswer = z.strictObject({ error: z.string().min(1) })
