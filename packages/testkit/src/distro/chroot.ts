@@ -13,7 +13,11 @@ export async function buildRootPackages(): Promise<string[]> {
   ]
 }
 
-/** The chroot that builds against the mini distribution served at `repoUrl`. */
+/**
+ * The chroot that builds against the mini distribution served at `repoUrl`. The roots keep rpm's database in
+ * /var/lib/rpm. dnf on a Debian host would put it into root's home, so whoever fills a root there defines
+ * `%_dbpath` for it, and runs dnf without plugins: one of Debian's serves old packages from a cache of its own.
+ */
 export async function debianChroot(repoUrl: string): Promise<ChrootConfig> {
   return {
     name: DISTRO_CHROOT,

@@ -77,7 +77,7 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
     return { repoDir, packages: known.packages, made: false, leftOut }
   const work = join(dir, 'work')
   await rm(work, { recursive: true, force: true })
-  const rpms = await makeRpms(list, packages, work, options)
+  const rpms = await makeRpms(list, packages, generator, work, options)
   const fromHere = [...packages.values()].filter((one) => one.archive === undefined)
   const manifest: Manifest = {
     generator,
@@ -133,6 +133,7 @@ async function gatherPackages(
 async function makeRpms(
   list: ListedPackage[],
   packages: Map<string, DebianPackage>,
+  generator: string,
   work: string,
   { onProgress, signal }: DistroOptions,
 ): Promise<number> {
@@ -144,8 +145,8 @@ async function makeRpms(
   const fileLists = await fillTree([...packages.values()], tree, signal)
   const onPackage = (done: number) => onProgress?.({ step: 'describe', done, total: packages.size })
   const rpms = [
-    await makeFilesystemPackage(tree),
-    await makeMacrosPackage(tree),
+    await makeFilesystemPackage(tree, generator),
+    await makeMacrosPackage(tree, generator),
     ...(await composePackages({
       list,
       packages,

@@ -32,7 +32,7 @@ const ACCOUNTS = [
 const GROUPS = ['root:0', 'daemon:1', 'bin:2', 'sys:3', 'adm:4', 'tty:5', 'disk:6', 'lp:7', 'mail:8', 'kmem:15', 'shadow:42', 'utmp:43', 'staff:50', 'users:100', 'nogroup:65534'] // prettier-ignore
 
 /** The package that everything else stands on: directories, the links of the merged layout, accounts. */
-export async function makeFilesystemPackage(tree: string): Promise<RpmPackage> {
+export async function makeFilesystemPackage(tree: string, generator: string): Promise<RpmPackage> {
   const texts: Record<string, string> = {
     '/etc/passwd': ACCOUNTS.map(
       ([name, id, home, shell]) => `${name}:x:${id}:${id}:${name}:${home}:${shell}\n`,
@@ -55,7 +55,7 @@ export async function makeFilesystemPackage(tree: string): Promise<RpmPackage> {
   for (const [path, target] of Object.entries(LINKS))
     await linkUnlessThere(join(tree, path), target)
   return {
-    ...blank('filesystem', 'Directories, accounts and the merged /usr layout'),
+    ...blank(generator, 'filesystem', 'Directories, accounts and the merged /usr layout'),
     provides: [
       'setup',
       'basesystem',
@@ -88,10 +88,10 @@ const MACRO_FILES = [
 ]
 
 /** The RPM macros that specs of the Fedora family count on. */
-export async function makeMacrosPackage(tree: string): Promise<RpmPackage> {
+export async function makeMacrosPackage(tree: string, generator: string): Promise<RpmPackage> {
   await cp(fileURLToPath(EXTRA_TREE_URL), tree, { recursive: true })
   return {
-    ...blank('copr-mini-macros', 'RPM macros that specs of the Fedora family count on'),
+    ...blank(generator, 'copr-mini-macros', 'RPM macros that specs of the Fedora family count on'),
     provides: [
       'redhat-rpm-config',
       'rpm-macros',
@@ -110,11 +110,12 @@ export async function makeMacrosPackage(tree: string): Promise<RpmPackage> {
   }
 }
 
-function blank(name: string, summary: string): RpmPackage {
+/** The release tells the makings apart: caches keep packages by name, version and release. */
+function blank(generator: string, name: string, summary: string): RpmPackage {
   return {
     name,
     version: '12',
-    release: '1',
+    release: `1.${generator.slice(0, 8)}`,
     noarch: true,
     summary,
     requires: [],

@@ -1,0 +1,97 @@
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { run, runOrThrow } from '@copr/process/run'
+
+/**
+ * Puts the original tarballs of a Debian source package into `target`. Asks the archives that this machine
+ * gets its packages from, through a configuration of its own: the machine's is left alone.
+ */
+export async function downloadDebianSource(
+  name: string,
+  target: string,
+  cacheDir: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const apt = join(cacheDir, 'apt-sources')
+  const lists = join(apt, 'lists')
+  const downloads = join(apt, 'downloads', name)
+  const options = await writeAptSources(apt)
+  await mkdir(join(lists, 'partial'), { recursive: true })
+  await mkdir(downloads, { recursive: true })
+  if (!(await hasTarball(downloads))) {
+    const download = [...options, 'source', '--download-only', '--only-source', name]
+    const settings = { cwd: downloads, ...(signal && { signal }) }
+    // only the tarball counts: mirrors often lack Debian's own part of a source package
+    const first = await run('apt-get', download, settings)
+    if (!first.ok && !(await hasTarball(downloads))) {
+      await runOrThrow('apt-get', [...options, 'update'], settings)
+      const second = await run('apt-get', download, settings)
+      if (!(await hasTarball(downloads)))
+        throw new Error(`Cannot download the source of ${name}: ${second.output.slice(-500)}`)
+    }
+  }
+  for (const file of await readdir(downloads))
+    if (isTarball(file)) await copyFile(join(downloads, file), join(target, file))
+}
+
+function isTarball(file: string): boolean {
+  return /\.orig\.tar\.\w+$/.test(file)
+}
+
+async function hasTarball(dir: string): Promise<boolean> {
+  // apt keeps what it has not finished under another name
+  return (await readdir(dir)).some(isTarball)
+}
+
+/** Writes the machine's own `deb` entries anew as `deb-src`; returns the options that make apt read only these. */
+async function writeAptSources(dir: string): Promise<string[]> {
+  const parts = join(dir, 'parts')
+  await mkdir(parts, { recursive: true })
+  const found = [['/etc/apt', 'sources.list']]
+  for (const name of await readdir('/etc/apt/sources.list.d').catch(() => []))
+    found.push(['/etc/apt/sources.list.d', name])
+  for (const [from = '', name = ''] of found) {
+    if (!/\.(list|sources)$/.test(name)) continue
+    const text = await readFile(join(from, name), 'utf8').catch(() => '')
+    await writeFile(
+      join(parts, name),
+      name.endsWith('.list') ? sourcesOfList(text) : sourcesOfStanzas(text),
+    )
+  }
+  return [
+    ['Dir::Etc::sourcelist', '/dev/null'],
+    ['Dir::Etc::sourceparts', parts],
+    ['Dir::State::Lists', join(dir, 'lists')],
+    ['Dir::Cache::pkgcache', join(dir, 'pkgcache')],
+    ['Dir::Cache::srcpkgcache', join(dir, 'srcpkgcache')],
+    ['APT::Sandbox::User', 'root'],
+    ['Debug::NoLocking', '1'],
+  ].flatMap(([key, value]) => ['-o', `${key}=${value}`])
+}
+
+/**
+ * Keeps Debian's own archives: others often have no sources. Security updates are left out: their tarballs are
+ * those of the release, and mirrors of that archive are often incomplete.
+ */
+export function sourcesOfList(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => /^deb\s/.test(line) && isWanted(line))
+    .map((line) => `${line.replace(/^deb\s/, 'deb-src ')}\n`)
+    .join('')
+}
+
+export function sourcesOfStanzas(text: string): string {
+  return text
+    .split(/\n\s*\n/)
+    .filter(
+      (stanza) =>
+        /^Types:.*\bdeb\b/m.test(stanza) && isWanted(/^URIs:.*$/m.exec(stanza)?.[0] ?? ''),
+    )
+    .map((stanza) => `${stanza.replace(/^Types:.*$/m, 'Types: deb-src').trim()}\n`)
+    .join('\n')
+}
+
+function isWanted(line: string): boolean {
+  return line.includes('debian') && !line.includes('security')
+}

@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url'
+import { cachedSrpm } from './cached-srpm.ts'
+import { downloadDebianSource } from './debian-source.ts'
+
+/** Each sample package, with the Debian source package that its tarball comes from. */
+export const SAMPLES = {
+  hello: 'hello',
+  lz4: 'lz4',
+  oniguruma: 'libonig',
+  jq: 'jq',
+  'python-colorama': 'python-colorama',
+  fmt: 'fmtlib',
+  'failing-check': undefined,
+  'unmet-buildrequires': undefined,
+  'sleeps-for-ever': undefined,
+  'slow-log': undefined,
+  'evil-probe': undefined,
+} as const satisfies Record<string, string | undefined>
+export type SampleName = keyof typeof SAMPLES
+
+const SPECS_URL = new URL('specs/', import.meta.url)
+
+/** Makes the SRPM of a sample, its original tarball downloaded from Debian. Cached by the spec's content. */
+export async function fetchSample(
+  name: SampleName,
+  cacheDir: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const spec = fileURLToPath(new URL(`${name}.spec`, SPECS_URL))
+  return await cachedSrpm(name, cacheDir, [spec], async (sources) => {
+    const debianName = SAMPLES[name]
+    if (debianName !== undefined) await downloadDebianSource(debianName, sources, cacheDir, signal)
+    return spec
+  })
+}
