@@ -24,7 +24,14 @@ async function start(t: TestContext) {
   async function commit(spec: string): Promise<string> {
     const files = await unpacked(t, { 'foo.spec': spec, 'foo-1.tar.gz': TARBALL })
     const branches = ['f43', 'epel10']
-    const commits = await commitSources({ root, ...place, branches, files, now: new Date(0) })
+    const commits = await commitSources({
+      root,
+      ...place,
+      branches,
+      files,
+      spec: 'foo.spec',
+      now: new Date(0),
+    })
     return commits['f43'] ?? ''
   }
   const url = urlOf(server)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
 import { type PackagePlace, isPackagePlace, lookasidePath } from './layout.ts'
 import { type Source, sourcesFile, storeSource } from './lookaside.ts'
-import { MAX_GIT_BYTES, checkSourceName, findSpec, isForGit } from './placement.ts'
+import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
 
 /** A file of an SRPM, unpacked. */
@@ -15,8 +15,11 @@ export interface CommitSourcesOptions extends PackagePlace {
   root: string
   branches: string[]
   files: SourceFile[]
+  /** The name of the spec among the files: it goes to git whatever is in it. */
+  spec: string
   now: Date
   signal?: AbortSignal
+  say?: (line: string) => void
 }
 
 /**
@@ -26,18 +29,19 @@ export interface CommitSourcesOptions extends PackagePlace {
 export async function commitSources(
   options: CommitSourcesOptions,
 ): Promise<Record<string, string>> {
-  const { root, branches, now, signal, files } = options
+  const { root, branches, now, signal, files, spec, say = () => undefined } = options
   const [first] = branches
   if (!isPackagePlace(options) || first === undefined || !branches.every(isBranchName))
     throw new Error(`Cannot import ${options.package_name}: a name in the task is not valid`)
-  const spec = findSpec(files.map(({ name }) => name))
   for (const { name } of files) checkSourceName(name)
 
   const { committed, stored } = await placeFiles(files, spec)
   for (const file of stored) {
     signal?.throwIfAborted()
     await storeSource(file, lookasidePath(root, options, file.name, file.md5))
+    say(`${file.name}: ${file.size} bytes in the lookaside, MD5 ${file.md5}`)
   }
+  say(`${committed.map(({ name }) => name).join(', ')}: in git`)
   const sources = makeObject('blob', sourcesFile(stored))
   const tree = makeTree([...committed, { name: 'sources', executable: false, id: sources.id }])
   signal?.throwIfAborted()
@@ -46,7 +50,7 @@ export async function commitSources(
     options,
     branches.includes('master') ? 'master' : first,
   )
-  return await commitToBranches(gitDir, {
+  const commits = await commitToBranches(gitDir, {
     branches,
     tree: tree.id,
     message: `automatic import of ${options.package_name}`,
@@ -57,6 +61,8 @@ export async function commitSources(
       for (const object of [sources, tree]) await writeObject(gitDir, object)
     },
   })
+  for (const [branch, commit] of Object.entries(commits)) say(`${branch}: commit ${commit}`)
+  return commits
 }
 
 interface Placement {
@@ -70,7 +76,7 @@ async function placeFiles(files: SourceFile[], spec: string): Promise<Placement>
   for (const file of files) {
     const { name, path, mode } = file
     const content = file.size <= MAX_GIT_BYTES || name === spec ? await readFile(path) : undefined
-    if (content !== undefined && isForGit(name, content)) {
+    if (content !== undefined && (name === spec || isForGit(name, content))) {
       const { id } = makeObject('blob', content)
       placement.committed.push({ name, path, executable: (mode & 0o111) !== 0, id })
     } else placement.stored.push(file)

@@ -7,21 +7,6 @@ export const MAX_GIT_BYTES = 1024 * 1024
 const ARCHIVE =
   /\.(?:tar|tgz|tbz2?|txz|tzst|tlz|gz|bz2|xz|zst|lz4?|lzma|zip|7z|jar|war|whl|gem|crate|rpm|cpio|iso|deb|exe)$/i
 const PATCH = /\.(?:patch|diff)$/i
-const SPEC = /\.spec$/
-
-/** The one spec among an SRPM's files; throws CoprError when there is none, or more. */
-export function findSpec(names: string[]): string {
-  const specs = names.filter((name) => SPEC.test(name))
-  const [spec] = specs
-  if (spec === undefined)
-    throw new CoprError('invalid', 'Cannot import the SRPM: it has no spec file')
-  if (specs.length > 1)
-    throw new CoprError(
-      'invalid',
-      `Cannot import the SRPM: it has ${specs.length} spec files (${specs.toSorted().join(', ')})`,
-    )
-  return spec
-}
 
 /** Throws CoprError for names that a work tree of git cannot have, or that dist-git needs for itself. */
 export function checkSourceName(name: string): void {
@@ -30,22 +15,16 @@ export function checkSourceName(name: string): void {
       'invalid',
       'Cannot import the SRPM: dist-git needs the name of its file "sources" for itself',
     )
-  if (/^(?:\.git|git~1)$/i.test(name))
+  // git's checkout takes it for the short name that some systems give .git.
+  if (/^git~1$/i.test(name))
     throw new CoprError(
       'invalid',
       `Cannot import the SRPM: git does not allow a file named "${name}"`,
     )
 }
 
-/** Whether the name alone sends a file to the lookaside. */
-export function isArchiveName(name: string): boolean {
-  // git's own files would change how it checks out the others.
-  return ARCHIVE.test(name) || /^\.git/i.test(name)
-}
-
-/** Whether git keeps a file: the spec always, patches in any encoding, and other text in UTF-8. */
+/** Whether git keeps a file: patches in any encoding, and other text in UTF-8. */
 export function isForGit(name: string, content: Buffer): boolean {
-  if (SPEC.test(name)) return true
-  if (isArchiveName(name) || content.length > MAX_GIT_BYTES || content.includes(0)) return false
+  if (ARCHIVE.test(name) || content.length > MAX_GIT_BYTES || content.includes(0)) return false
   return PATCH.test(name) || isUtf8(content)
 }

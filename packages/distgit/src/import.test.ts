@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ImportTask } from '@copr/contract/builder-protocol'
+import type { TaskContext } from '@copr/process/agent/handler'
+import { silentLog } from '@copr/process/log'
+import { run, runOrThrow } from '@copr/process/run'
+import { importHandler, importSrpm } from './import.ts'
+import { sweepTemp } from './layout.ts'
+import { git, listTree, tempDir } from './testing.ts'
+
+const place = { owner: 'dana', dirname: 'tools', package_name: 'hello' }
+const limits = { max_unpacked_bytes: 10_000_000 }
+const skip = (await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok
+  ? false
+  : 'needs rpmbuild'
+
+/** An SRPM with a patch, a tarball and a spec of this version, made by rpmbuild. */
+async function makeSrpm(t: TestContext, version: string): Promise<string> {
+  const dir = await tempDir(t)
+  const spec = `Name: hello\nVersion: ${version}\nRelease: 1\nSummary: Greets\nLicense: MIT
+Source0: hello-${version}.tar.gz\nSource1: run.sh\nPatch0: fix.patch\n%description\nGreets.\n`
+  await writeFile(join(dir, 'hello.spec'), spec)
+  await writeFile(
+    join(dir, `hello-${version}.tar.gz`),
+    Buffer.from([0x1f, 0x8b, 0, version.length]),
+  )
+  await writeFile(join(dir, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 })
+  await writeFile(join(dir, 'fix.patch'), '--- a\n+++ b\n')
+  const macros = ['_topdir', '_sourcedir', '_srcrpmdir'].flatMap((name) => ['-D', `${name} ${dir}`])
+  await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...macros, join(dir, 'hello.spec')], {
+    env: { HOME: dir },
+  })
+  return join(dir, `hello-${version}-1.src.rpm`)
+}
+
+const repositoryOf = (root: string): string => join(root, 'git', 'dana', 'tools', 'hello.git')
+
+async function importTo(root: string, srpmPath: string, branches = ['f43', 'epel10']) {
+  return await importSrpm({ root, ...place, srpmPath, branches, limits, now: new Date(0) })
+}
+
+test(
+  'importSrpm() imports what rpmbuild made, and a second version on top',
+  { skip },
+  async (t) => {
+    const root = await tempDir(t)
+    const srpm = await makeSrpm(t, '1')
+    const first = await importTo(root, srpm)
+    assert.deepEqual(await importTo(root, srpm), first)
+    const second = await importTo(root, await makeSrpm(t, '2'), ['f43'])
+    const dir = repositoryOf(root)
+    assert.equal(await git('-C', dir, 'rev-parse', 'f43^'), first['f43'])
+    assert.equal(await git('-C', dir, 'rev-parse', 'f43'), second['f43'])
+    const names = (await git('-C', dir, 'ls-tree', '--name-only', 'f43')).split('\n')
+    assert.deepEqual(names, ['fix.patch', 'hello.spec', 'run.sh', 'sources'])
+    assert.match(await git('-C', dir, 'ls-tree', 'f43', 'run.sh'), /^100755 /)
+    assert.match(await git('-C', dir, 'show', 'f43:sources'), /^[0-9a-f]{32}  hello-2\.tar\.gz$/)
+    assert.match(await git('-C', dir, 'show', 'f43:hello.spec'), /Version: 2/)
+    await checkWhole(root)
+  },
+)
+
+test('importSrpm() refuses an SRPM of another package', { skip }, async (t) => {
+  const root = await tempDir(t)
+  const srpmPath = await makeSrpm(t, '1')
+  const other = { ...place, package_name: 'other' }
+  const importing = importSrpm({
+    root,
+    ...other,
+    srpmPath,
+    branches: ['f43'],
+    limits,
+    now: new Date(),
+  })
+  await assert.rejects(importing, /Cannot import hello: the build is of other/)
+  assert.deepEqual(await listTree(root), [])
+})
+
+/** Imports in a process that is killed when it says its n-th line, or that the test kills. */
+const KILLED = `
+  const [, root, srpmPath, line] = process.argv
+  let said = 0
+  const say = (words) => {
+    if (++said === Number(line)) process.kill(process.pid, 'SIGKILL')
+    if (said === 1) process.stdout.write('started')
+  }
+  const { importSrpm } = await import(${JSON.stringify(new URL('import.ts', import.meta.url).href)})
+  await importSrpm({ root, srpmPath, say, ...${JSON.stringify({ ...place, limits })},
+    branches: ['f43', 'epel10'], now: new Date(0) })
+`
+
+async function importAndDie(root: string, srpm: string, line: number, ms?: number): Promise<void> {
+  const args = ['--input-type=module', '-e', KILLED, root, srpm, String(line)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  if (ms !== undefined) {
+    await once(child.stdout, 'data')
+    await sleep(ms)
+    child.kill('SIGKILL')
+  }
+  await closed
+}
+
+/** All that readers may see is complete, whenever the import was killed. */
+async function checkWhole(root: string): Promise<void> {
+  const dir = repositoryOf(root)
+  if (await stat(dir).catch(() => undefined)) await git('-C', dir, 'fsck', '--strict')
+  for (const path of await listTree(join(root, 'lookaside')))
+    assert.equal(
+      createHash('md5')
+        .update(await readFile(path))
+        .digest('hex'),
+      path.split('/').at(-2),
+    )
+}
+
+test(
+  'importSrpm() killed at any point leaves nothing half, and works the next time',
+  { skip },
+  async (t) => {
+    const srpm = await makeSrpm(t, '1')
+    const expected = await importTo(await tempDir(t), srpm)
+    const root = await tempDir(t)
+    const lines = [1, 2, 3, 4].map((line) => ({ line, ms: undefined }))
+    const moments = [0, 5, 10, 15, 20, 30, 40].map((ms) => ({ line: 0, ms }))
+    for (const { line, ms } of [...lines, ...moments]) {
+      for (const kind of ['git', 'lookaside'])
+        await rm(join(root, kind), { recursive: true, force: true })
+      await importAndDie(root, srpm, line, ms)
+      await checkWhole(root)
+      assert.deepEqual(await importTo(root, srpm), expected)
+      await checkWhole(root)
+    }
+    assert.notDeepEqual(await listTree(join(root, 'tmp')), [])
+    await sweepTemp(root, new Date())
+    assert.deepEqual(await listTree(join(root, 'tmp')), [])
+  },
+)
+
+function importTask(task: Partial<ImportTask> = {}): ImportTask {
+  return {
+    kind: 'import',
+    task_id: '12',
+    build_id: 12,
+    ...place,
+    project: 'tools',
+    sandbox: 'dana/tools--dana',
+    submitter: 'dana',
+    timeout_seconds: 60,
+    branches: ['f43'],
+    ...task,
+  }
+}
+
+function fakeContext(srpm: string) {
+  const log: string[] = []
+  const context: TaskContext = {
+    lease: 'lease',
+    signal: new AbortController().signal,
+    log: silentLog(),
+    phase: () => undefined,
+    writeLog: (chunk, name) => void log.push(`${name}: ${String(chunk)}`),
+    flushLogs: async () => undefined,
+    upload: async () => assert.fail('nothing is uploaded'),
+    fetchSrpm: async (path) => await copyFile(srpm, path),
+  }
+  return { context, log }
+}
+
+test('importHandler() reports the commits and keeps a log', { skip }, async (t) => {
+  const root = await tempDir(t)
+  const { context, log } = fakeContext(await makeSrpm(t, '1'))
+  const outcome = await importHandler({ root, limits })(importTask(), context)
+  assert.ok(outcome.outcome === 'succeeded')
+  assert.equal(
+    outcome.branch_commits?.['f43'],
+    await git('-C', repositoryOf(root), 'rev-parse', 'f43'),
+  )
+  assert.match(log.join(''), /import\.log: f43: commit [0-9a-f]{40}\n$/)
+  assert.deepEqual(await listTree(join(root, 'tmp')), [])
+})
+
+test(
+  'importHandler() fails the build for a damaged SRPM, and throws when the machine is at fault',
+  { skip },
+  async (t) => {
+    const root = await tempDir(t)
+    const srpm = await makeSrpm(t, '1')
+    await truncate(srpm, (await stat(srpm)).size - 20)
+    const { context, log } = fakeContext(srpm)
+    const outcome = await importHandler({ root, limits })(importTask(), context)
+    assert.ok(outcome.outcome === 'failed')
+    assert.match(outcome.reason, /^Cannot read hello\.src\.rpm: /)
+    assert.ok(log.includes(`import.log: ${outcome.reason}\n`))
+    assert.deepEqual(await listTree(root), [])
+
+    await mkdir(join(root, 'git', 'dana', 'tools'), { recursive: true })
+    await writeFile(join(root, 'git', 'dana', 'tools', 'hello.git'), 'in the way')
+    const fine = fakeContext(await makeSrpm(t, '1'))
+    await assert.rejects(
+      async () => await importHandler({ root, limits })(importTask(), fine.context),
+    )
+  },
+)

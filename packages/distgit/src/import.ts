@@ -1,0 +1,108 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FinishRequest, ImportTask } from '@copr/contract/builder-protocol'
+import type { TaskContext, TaskHandler } from '@copr/process/agent/handler'
+import { CoprError } from '@copr/process/errors'
+import { RpmFormatError } from '@copr/rpm/errors'
+import { extractSrpm } from '@copr/rpm/extract-srpm'
+import { listFiles } from '@copr/rpm/file-list'
+import { readRpmHeader } from '@copr/rpm/header'
+import { packageInfo } from '@copr/rpm/package-info'
+import { commitSources } from './commit-sources.ts'
+import { type PackagePlace, makeTempDir, sweepTemp } from './layout.ts'
+
+export interface ImportLimits {
+  /** Of all files of one SRPM together. */
+  max_unpacked_bytes: number
+}
+
+export interface ImportOptions extends PackagePlace {
+  /** The folder of `git/`, `lookaside/` and `tmp/`. */
+  root: string
+  srpmPath: string
+  branches: string[]
+  limits: ImportLimits
+  now: Date
+  signal?: AbortSignal
+  /** Told in words what happens, for the log of the import. */
+  say?: (line: string) => void
+}
+
+/** More than the largest SRPMs of distributions have (a TeX Live of a few thousand sources). */
+const MAX_FILES = 20_000
+
+/**
+ * Commits an SRPM to the branches and returns the commit of each; the same SRPM again gives the same commits.
+ * Throws RpmFormatError or CoprError when the SRPM is at fault, and then nothing has changed.
+ */
+export async function importSrpm(options: ImportOptions): Promise<Record<string, string>> {
+  const { root, srpmPath, package_name, limits, signal, say = () => undefined } = options
+  const rpm = await readRpmHeader(srpmPath)
+  const info = packageInfo(rpm)
+  if (info.name !== package_name)
+    throw new CoprError('invalid', `Cannot import ${info.name}: the build is of ${package_name}`)
+  const modes = new Map(listFiles(rpm.header).map(({ path, mode }) => [path, mode]))
+  say(`Importing ${info.nevra}`)
+
+  await using temp = await makeTempDir(root)
+  const { files, spec } = await extractSrpm(srpmPath, temp.path, {
+    maxFiles: MAX_FILES,
+    maxFileSize: limits.max_unpacked_bytes,
+    maxTotalSize: limits.max_unpacked_bytes,
+  })
+  signal?.throwIfAborted()
+  const sources = files.map((file) => ({
+    ...file,
+    path: join(temp.path, file.name),
+    mode: modes.get(file.name) ?? 0o644,
+  }))
+  return await commitSources({ ...options, files: sources, spec, say })
+}
+
+/** Does the import tasks of the gateway; a faulty SRPM is the build's failure, whatever else happens is thrown. */
+export function importHandler(options: {
+  root: string
+  limits: ImportLimits
+  now?: () => Date
+}): TaskHandler {
+  const { root, limits, now = () => new Date() } = options
+  let swept: Promise<void> | undefined
+  return async (task, context) => {
+    if (task.kind !== 'import')
+      throw new Error(`Cannot do a task of kind ${task.kind}: dist-git imports only`)
+    await (swept ??= sweepTemp(root, now()))
+    return await doTask(task, context, { root, limits, now: now() })
+  }
+}
+
+async function doTask(
+  task: ImportTask,
+  context: TaskContext,
+  options: { root: string; limits: ImportLimits; now: Date },
+): Promise<FinishRequest> {
+  const say = (line: string): void => context.writeLog(`${line}\n`, 'import.log')
+  await using temp = await makeTempDir(options.root)
+  const srpmPath = join(temp.path, `${task.package_name}.src.rpm`)
+  try {
+    context.phase('fetching the SRPM')
+    await context.fetchSrpm(srpmPath)
+    say(`Fetched an SRPM of ${(await stat(srpmPath)).size} bytes`)
+    context.phase('importing')
+    const { owner, dirname, package_name, branches } = task
+    const { signal } = context
+    const place = { owner, dirname, package_name }
+    const branch_commits = await importSrpm({
+      ...options,
+      ...place,
+      srpmPath,
+      branches,
+      signal,
+      say,
+    })
+    return { outcome: 'succeeded', files: [], branch_commits }
+  } catch (error) {
+    if (!(error instanceof RpmFormatError) && !(error instanceof CoprError)) throw error
+    say(error.message)
+    return { outcome: 'failed', reason: error.message, files: [] }
+  }
+}
