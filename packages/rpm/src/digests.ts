@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { refuse } from './errors.ts'
+import type { HeaderBlock } from './header-block.ts'
 import { getBinary, getInt, getString, getStrings } from './header-values.ts'
 import { readRpmHeaderFrom, type RpmHeader, withRpmFile } from './header.ts'
 import { PayloadBytes } from './payload.ts'
@@ -70,21 +71,25 @@ export interface PayloadCheck {
 }
 
 /** The digests that cover the payload. The MD5 of header and payload is all that packages before rpm 4.14 have. */
-export function payloadChecks({ label, signature, header }: RpmHeader): PayloadCheck[] {
-  const checks: PayloadCheck[] = []
-  const digest = getStrings(header, TAG.PAYLOADDIGEST)[0]
-  if (digest !== undefined) {
-    const number = getInt(header, TAG.PAYLOADDIGESTALGO) ?? 8
-    const algorithm =
-      HASH_NAME[number] ?? refuse(label, `its payload digest is of the unknown kind ${number}`)
-    checks.push({ name: 'payload', hash: createHash(algorithm), expected: digest.toLowerCase() })
-  }
+export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] {
+  const check = payloadCheck(header)
+  const checks = check ? [check] : []
   const md5 = getBinary(signature, SIGNATURE_TAG.MD5)
   if (md5) {
     const hash = createHash('md5').update(header.bytes)
     checks.push({ name: 'header-and-payload-md5', hash, expected: md5.toString('hex') })
   }
   return checks
+}
+
+/** The main header's own digest of the payload. */
+export function payloadCheck(header: HeaderBlock): PayloadCheck | undefined {
+  const [digest] = getStrings(header, TAG.PAYLOADDIGEST)
+  if (digest === undefined) return undefined
+  const number = getInt(header, TAG.PAYLOADDIGESTALGO) ?? 8
+  const algorithm =
+    HASH_NAME[number] ?? refuse(header.label, `its payload digest is of the unknown kind ${number}`)
+  return { name: 'payload', hash: createHash(algorithm), expected: digest.toLowerCase() }
 }
 
 export function finishCheck({ name, hash, expected }: PayloadCheck, label: string): void {

@@ -80,19 +80,14 @@ export async function readRpmHeaderFrom(source: RpmSource): Promise<RpmHeader> {
     part: 'signature header',
     regionTag: TAG.HEADERSIGNATURES,
   })
-  const header = await readBlock(source, {
-    start: LEAD_SIZE + paddedSignatureSize(signature.size),
-    part: 'header',
-    regionTag: TAG.HEADERIMMUTABLE,
-  })
-  return {
-    label,
-    lead,
-    signature,
-    header,
-    payloadStart: header.start + header.size,
-    fileSize: size,
-  }
+  const header = await readMainHeader(source, LEAD_SIZE + paddedSignatureSize(signature.size))
+  const payloadStart = header.start + header.size
+  return { label, lead, signature, header, payloadStart, fileSize: size }
+}
+
+/** Reads the main header alone, whatever is before it. */
+export async function readMainHeader(source: RpmSource, start: number): Promise<HeaderBlock> {
+  return await readBlock(source, { start, part: 'header', regionTag: TAG.HEADERIMMUTABLE })
 }
 
 /** The main header starts at a multiple of 8 bytes. */

@@ -1,0 +1,70 @@
+import { type HeaderBlock, INDEX_ENTRY_SIZE } from './header-block.ts'
+import { paddedSignatureSize } from './header.ts'
+import { SIGNATURE_TAG, TYPE } from './tags.ts'
+import { buildHeader, type NewEntry } from './write-header.ts'
+
+/** Entries that hold OpenPGP signatures, of the header alone or (old rpm) of header and payload. */
+const OPENPGP_TAGS: readonly number[] = [
+  SIGNATURE_TAG.DSAHEADER,
+  SIGNATURE_TAG.RSAHEADER,
+  SIGNATURE_TAG.OPENPGP,
+  SIGNATURE_TAG.PGP,
+  SIGNATURE_TAG.GPG,
+]
+
+/** Entries that hold nothing, and make room for signatures: rpm 4's and rpm 6's. */
+const RESERVE_TAGS: readonly number[] = [SIGNATURE_TAG.RESERVEDSPACE, SIGNATURE_TAG.RESERVED]
+/** as much as rpmbuild leaves: enough for every signature in use */
+const RESERVED_BYTES = 4096
+
+/** What a signature header says apart from OpenPGP signatures and reserved space. */
+export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
+  const dropped = [...OPENPGP_TAGS, ...RESERVE_TAGS, SIGNATURE_TAG.HEADERSIGNATURES]
+  return [...entries.values()].filter(({ tag }) => !dropped.includes(tag))
+}
+
+/**
+ * A signature header of these entries that takes exactly the same place in the file (the rest becomes
+ * reserved space), or undefined when they do not fit.
+ */
+export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffer | undefined {
+  const bare = build(entries, 0)
+  if (paddedSignatureSize(bare.length) === paddedSize) return pad(bare)
+  const room = paddedSize - bare.length - INDEX_ENTRY_SIZE
+  return room > 0 ? build(entries, room) : undefined
+}
+
+/**
+ * Whether writing the new signature header over the old one could, when interrupted, damage kept entries
+ * unnoticed. A change of the number of entries is always noticed: the first and the last bytes disagree.
+ */
+export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
+  if (old.entries.size !== replacement.readUInt32BE(8)) return false
+  const kept = keptEntries(old)
+  return kept.some(({ data }) => {
+    const at = data.byteOffset - old.bytes.byteOffset
+    return !replacement.subarray(at, at + data.length).equals(data)
+  })
+}
+
+/** A padded signature header with as much reserved space as rpmbuild leaves. */
+export function withReserve(entries: readonly NewEntry[]): Buffer {
+  return pad(build(entries, RESERVED_BYTES))
+}
+
+function pad(header: Buffer): Buffer {
+  return Buffer.concat([header, Buffer.alloc(paddedSignatureSize(header.length) - header.length)])
+}
+
+/** rpm sorts what it reads, so only the reserve's place matters: at the end it moves nothing else. */
+function build(entries: readonly NewEntry[], reserved: number): Buffer {
+  const sorted = entries.toSorted((a, b) => a.tag - b.tag)
+  if (reserved > 0)
+    sorted.push({
+      tag: SIGNATURE_TAG.RESERVEDSPACE,
+      type: TYPE.BIN,
+      count: reserved,
+      data: Buffer.alloc(reserved),
+    })
+  return buildHeader(sorted, SIGNATURE_TAG.HEADERSIGNATURES)
+}

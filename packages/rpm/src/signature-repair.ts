@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import { finishCheck, payloadCheck } from './digests.ts'
+import { type HeaderBlock, INTRO_SIZE, readHeaderSize } from './header-block.ts'
+import { LEAD_SIZE, paddedSignatureSize, readMainHeader, type RpmSource } from './header.ts'
+import { PayloadBytes } from './payload.ts'
+import { SIGNATURE_TAG, TYPE } from './tags.ts'
+import type { NewEntry } from './write-header.ts'
+
+const MAX_INT32 = 0xffff_ffff
+
+/**
+ * Makes the entries of a signature header anew from the rest of the package, for one whose own were lost
+ * when writing it was interrupted; undefined when it cannot. The payload must match the header's digest,
+ * so that a package damaged elsewhere does not get digests that hide the damage.
+ */
+export async function repairSignatureHeader(
+  source: RpmSource,
+): Promise<{ headerStart: number; kept: NewEntry[] } | undefined> {
+  const header = await findMainHeader(source)
+  const check = header?.isSealed ? payloadCheck(header) : undefined
+  if (!header || !check) return undefined
+  const md5 = createHash('md5').update(header.bytes)
+  const payload = new PayloadBytes(source, header.start + header.size, (chunk) => {
+    md5.update(chunk)
+    check.hash.update(chunk)
+  })
+  for await (const _ of payload);
+  finishCheck(check, source.label)
+  const kept = [
+    textEntry(SIGNATURE_TAG.SHA1HEADER, createHash('sha1').update(header.bytes).digest('hex')),
+    textEntry(SIGNATURE_TAG.SHA256HEADER, createHash('sha256').update(header.bytes).digest('hex')),
+    sizeEntry(source.size - header.start),
+    { tag: SIGNATURE_TAG.MD5, type: TYPE.BIN, count: 16, data: md5.digest() },
+  ]
+  return { headerStart: header.start, kept }
+}
+
+/** The first 16 bytes lie in one sector of the disk, so they are whole: those from before or from after. */
+async function findMainHeader(source: RpmSource): Promise<HeaderBlock | undefined> {
+  try {
+    const intro = await source.read(LEAD_SIZE, INTRO_SIZE)
+    const size = readHeaderSize(intro, source.label, 'signature header')
+    return await readMainHeader(source, LEAD_SIZE + paddedSignatureSize(size))
+  } catch {
+    return undefined
+  }
+}
+
+function textEntry(tag: number, text: string): NewEntry {
+  return { tag, type: TYPE.STRING, count: 1, data: Buffer.from(`${text}\0`) }
+}
+
+function sizeEntry(size: number): NewEntry {
+  if (size > MAX_INT32) {
+    const data = Buffer.alloc(8)
+    data.writeBigUInt64BE(BigInt(size))
+    return { tag: SIGNATURE_TAG.LONGSIZE, type: TYPE.INT64, count: 1, data }
+  }
+  const data = Buffer.alloc(4)
+  data.writeUInt32BE(size)
+  return { tag: SIGNATURE_TAG.SIZE, type: TYPE.INT32, count: 1, data }
+}

@@ -1,0 +1,154 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { checkHeaderDigests } from './digests.ts'
+import { refuse, RpmFormatError } from './errors.ts'
+import type { HeaderBlock } from './header-block.ts'
+import { getBinary, getStrings } from './header-values.ts'
+import {
+  LEAD_SIZE,
+  readRpmHeader,
+  readRpmHeaderFrom,
+  type RpmHeader,
+  type RpmSource,
+  withRpmFile,
+} from './header.ts'
+import { PayloadBytes } from './payload.ts'
+import { fitInto, keptEntries, movesKeptData, withReserve } from './signature-layout.ts'
+import { repairSignatureHeader } from './signature-repair.ts'
+import { SIGNATURE_TAG, TYPE } from './tags.ts'
+import type { NewEntry } from './write-header.ts'
+
+/** EdDSA signatures go where rpm 4 keeps those of DSA. */
+const TAG_OF = { rsa: SIGNATURE_TAG.RSAHEADER, eddsa: SIGNATURE_TAG.DSAHEADER } as const
+/** OpenPGP's numbers: EdDSA as GnuPG 2.2 writes it, and Ed25519 as of RFC 9580. */
+const PUBLIC_KEY_NUMBERS = { rsa: [1], eddsa: [22, 27] } as const
+const SIGNATURE_PACKET = 2
+const MAX_PACKET_SIZE = 64 * 1024
+
+export type SignatureAlgorithm = keyof typeof TAG_OF
+
+/**
+ * The bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
+ * signature is made over the digest of these bytes followed by its own hashed fields.
+ */
+export async function readSignedRegion(from: string | FileHandle): Promise<Buffer> {
+  return signedRegion(await readRpmHeader(from))
+}
+
+function signedRegion({ label, header }: RpmHeader): Buffer {
+  return header.isSealed
+    ? header.bytes
+    : refuse(label, 'its header is not sealed, as rpm 4 does it')
+}
+
+/** The OpenPGP packet that signs the header, or undefined when there is none. */
+export async function readHeaderSignature(from: string | FileHandle): Promise<Buffer | undefined> {
+  const { signature } = await readRpmHeader(from)
+  const [base64] = getStrings(signature, SIGNATURE_TAG.OPENPGP) // as rpm 6 writes it
+  return (
+    getBinary(signature, SIGNATURE_TAG.RSAHEADER) ??
+    getBinary(signature, SIGNATURE_TAG.DSAHEADER) ??
+    (base64 === undefined ? undefined : Buffer.from(base64, 'base64'))
+  )
+}
+
+/**
+ * Makes the OpenPGP packet the package's only signature. The file is changed in place where the
+ * signature header has room (so every hard link changes too), otherwise replaced by a new one. After a
+ * crash calling it again completes the work.
+ */
+export async function writeHeaderSignature(
+  path: string,
+  packet: Buffer,
+  algorithm: SignatureAlgorithm,
+): Promise<void> {
+  checkPacket(packet, algorithm)
+  const entry = { tag: TAG_OF[algorithm], type: TYPE.BIN, count: packet.length, data: packet }
+  await changeSignatures(path, [entry])
+}
+
+/** Removes all OpenPGP signatures; digests stay. */
+export async function deleteSignatures(path: string): Promise<void> {
+  await changeSignatures(path, [])
+}
+
+function checkPacket(packet: Buffer, algorithm: SignatureAlgorithm): void {
+  const fault = packetFault(packet, algorithm)
+  if (fault) throw new RpmFormatError(`Cannot sign with this OpenPGP packet: ${fault}`)
+}
+
+function packetFault(packet: Buffer, algorithm: SignatureAlgorithm): string | undefined {
+  if (packet.length > MAX_PACKET_SIZE) return `it is larger than ${MAX_PACKET_SIZE} bytes`
+  const first = packet[0] ?? 0
+  const isNewFormat = (first & 0x40) !== 0
+  const type = isNewFormat ? first & 0x3f : (first & 0x3f) >> 2
+  if ((first & 0x80) === 0 || type !== SIGNATURE_PACKET) return 'it is not a signature'
+  const body = packet.subarray(1 + (isNewFormat ? newLengthSize(packet[1] ?? 0) : 1 << (first & 3)))
+  if (body[0] !== 4) return `its version is ${body[0]}, but rpm 4 needs 4`
+  const numbers: readonly number[] = PUBLIC_KEY_NUMBERS[algorithm]
+  return numbers.includes(body[2] ?? 0) ? undefined : `it is not made with ${algorithm}`
+}
+
+function newLengthSize(first: number): number {
+  return first < 192 ? 1 : first < 255 ? 2 : 5
+}
+
+async function changeSignatures(path: string, signatures: NewEntry[]): Promise<void> {
+  const { O_RDWR, O_NOFOLLOW } = constants
+  await using handle = await open(path, O_RDWR | O_NOFOLLOW)
+  await withRpmFile(handle, async (unnamed) => {
+    const source = { ...unnamed, label: basename(path) }
+    const { headerStart, signature, kept } = await readSignatures(source)
+    const entries = [...kept, ...signatures]
+    const replacement = fitInto(headerStart - LEAD_SIZE, entries)
+    if (replacement && !(signature && movesKeptData(signature, replacement))) {
+      await handle.write(replacement, 0, replacement.length, LEAD_SIZE)
+      await handle.sync()
+    } else {
+      await replaceFile(path, source, {
+        headerStart,
+        replacement: replacement ?? withReserve(entries),
+      })
+    }
+  })
+}
+
+/** What to keep of the signature header, also when an earlier change of it was interrupted. */
+async function readSignatures(
+  source: RpmSource,
+): Promise<{ headerStart: number; signature?: HeaderBlock; kept: NewEntry[] }> {
+  let rpm: RpmHeader
+  try {
+    rpm = await readRpmHeaderFrom(source)
+  } catch (error) {
+    return (await repairSignatureHeader(source)) ?? Promise.reject(error as Error)
+  }
+  signedRegion(rpm)
+  checkHeaderDigests(rpm)
+  const { signature, header } = rpm
+  return { headerStart: header.start, signature, kept: keptEntries(signature) }
+}
+
+/** Writes a copy beside the file and renames it into place. */
+async function replaceFile(
+  path: string,
+  source: RpmSource,
+  { headerStart, replacement }: { headerStart: number; replacement: Buffer },
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.signing`)
+  await rm(temporary, { force: true }) // of an earlier try that was interrupted
+  try {
+    await using copy = await open(temporary, 'wx', 0o644)
+    await copy.writeFile(await source.read(0, LEAD_SIZE))
+    await copy.writeFile(replacement)
+    await copy.writeFile(new PayloadBytes(source, headerStart))
+    await copy.sync()
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await using directory = await open(dirname(path), 'r')
+  await directory.sync()
+}
