@@ -1,0 +1,46 @@
+import { type Build, findBuild } from '@copr/domain/builds/build-queries'
+import type { Db } from '@copr/domain/database/open'
+import { findProjectChroot, type ProjectChroot } from '@copr/domain/projects/project-chroots'
+import { findProject, findProjectById, type Project } from '@copr/domain/projects/project-queries'
+import { findUser } from '@copr/domain/users/user-queries'
+import { CoprError } from '@copr/process/errors'
+
+export async function requireOwner(db: Db, ownername: string): Promise<void> {
+  if (ownername.startsWith('@'))
+    throw new CoprError('not_found', `Group ${ownername} does not exist`)
+  if (!(await findUser(db, ownername)))
+    throw new CoprError('not_found', `User ${ownername} does not exist`)
+}
+
+export async function requireProject(db: Db, ownername: string, name: string): Promise<Project> {
+  const project = await findProject(db, ownername, name)
+  if (!project) throw new CoprError('not_found', `Project ${ownername}/${name} does not exist`)
+  return project
+}
+
+export async function requireProjectChroot(
+  db: Db,
+  project: Project,
+  name: string,
+): Promise<ProjectChroot> {
+  const chroot = await findProjectChroot(db, project.id, name)
+  if (!chroot)
+    throw new CoprError(
+      'not_found',
+      `No chroot ${name} in project ${project.ownername}/${project.name}`,
+    )
+  return chroot
+}
+
+export async function requireBuild(db: Db, id: number): Promise<Build> {
+  const build = await findBuild(db, id)
+  if (!build) throw new CoprError('not_found', `Build ${id} does not exist`)
+  return build
+}
+
+/** The project of a build that was just found. */
+export async function projectOfBuild(db: Db, build: Build): Promise<Project> {
+  const project = await findProjectById(db, build.project_id)
+  if (!project) throw new CoprError('not_found', `Build ${build.id} does not exist`)
+  return project
+}

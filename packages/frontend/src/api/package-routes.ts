@@ -1,0 +1,84 @@
+import type { PackageAnswer } from '@copr/contract/api/packages'
+import type { Build } from '@copr/domain/builds/build-queries'
+import {
+  countPackages,
+  findPackage,
+  latestBuilds,
+  listPackages,
+  PACKAGE_ORDERS,
+  type Package,
+} from '@copr/domain/packages/package-queries'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { type Frontend, resultsUrl } from '../frontend.ts'
+import { answer, queryFlag, requiredQuery } from '../http/answer.ts'
+import { metaOf, readPage } from '../http/paging.ts'
+import { requireProject } from './find-or-404.ts'
+import { presentBuild } from './present-build.ts'
+
+/** More are only given in pages. */
+const MAX_UNPAGED = 10_000
+
+export function packageRoutes(frontend: Frontend): Hono {
+  const { db } = frontend
+  const app = new Hono({ strict: false })
+  const results_url = resultsUrl(frontend.config)
+
+  answer(app, '/package', {
+    GET: async (c) => {
+      const project = await projectOf(c)
+      const name = requiredQuery(c, 'packagename')
+      const found = await findPackage(db, project.id, name)
+      if (!found)
+        throw new CoprError(
+          'not_found',
+          `No package ${name} in ${project.ownername}/${project.name}`,
+        )
+      const [item] = await present(c, project, [found], false)
+      return c.json(item)
+    },
+  })
+
+  answer(app, '/package/list', {
+    GET: async (c) => {
+      const project = await projectOf(c)
+      const page = readPage(c, PACKAGE_ORDERS)
+      if (page.limit === undefined && (await countPackages(db, project.id)) > MAX_UNPAGED)
+        throw new CoprError('too_large', `More than ${MAX_UNPAGED} packages: ask for them in pages`)
+      const packages = await listPackages(db, project.id, page)
+      return c.json({ items: await present(c, project, packages, true), meta: metaOf(page) })
+    },
+  })
+
+  async function projectOf(c: Context): Promise<Project> {
+    const owner = requiredQuery(c, 'ownername')
+    return await requireProject(db, owner, requiredQuery(c, 'projectname'))
+  }
+
+  async function present(
+    c: Context,
+    project: Project,
+    packages: Package[],
+    main_directory_first: boolean,
+  ): Promise<PackageAnswer[]> {
+    const latest = async (flag: string, only_succeeded: boolean): Promise<Map<number, Build>> => {
+      const package_ids = queryFlag(c, flag) ? packages.map(({ id }) => id) : []
+      return await latestBuilds(db, { package_ids, only_succeeded, main_directory_first })
+    }
+    const all = await latest('with_latest_build', false)
+    const succeeded = await latest('with_latest_succeeded_build', true)
+    const show = (build: Build | undefined) => (build ? presentBuild(build, results_url) : null)
+    return packages.map((each) => ({
+      id: each.id,
+      name: each.name,
+      ownername: project.ownername,
+      projectname: project.name,
+      source_type: each.source_type,
+      source_dict: each.source_json,
+      auto_rebuild: each.webhook_rebuild,
+      builds: { latest: show(all.get(each.id)), latest_succeeded: show(succeeded.get(each.id)) },
+    }))
+  }
+  return app
+}

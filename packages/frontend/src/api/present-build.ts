@@ -1,0 +1,64 @@
+import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
+import { paddedBuildId } from '@copr/contract/names'
+import type { Build, BuildChroot } from '@copr/domain/builds/build-queries'
+
+export function presentBuild(build: Build, results_url: string): BuildAnswer {
+  const started = build.chroots.flatMap(({ started_at }) => started_at ?? [])
+  const ended = build.chroots.flatMap(({ ended_at }) => ended_at ?? [])
+  const allEnded = build.chroots.length > 0 && ended.length === build.chroots.length
+  return {
+    id: build.id,
+    state: build.state,
+    ownername: build.ownername,
+    projectname: build.projectname,
+    project_dirname: build.dirname,
+    repo_url: `${results_url}/${build.ownername}/${build.projectname}`,
+    source_package: {
+      name: build.package_name,
+      version: build.package_version,
+      url: build.srpm_name === null ? null : `${sourceDir(build, results_url)}/${build.srpm_name}`,
+    },
+    chroots: build.chroots.map(({ name }) => name),
+    submitted_on: unixSeconds(build.submitted_at),
+    started_on: started.length > 0 ? Math.min(...started.map(unixSeconds)) : null,
+    ended_on: allEnded ? Math.max(...ended.map(unixSeconds)) : null,
+    submitter: build.submitter,
+    is_background: build.is_background,
+  }
+}
+
+export function presentBuildChroot(
+  chroot: BuildChroot,
+  build: Build,
+  results_url: string,
+): BuildChrootAnswer {
+  return {
+    name: chroot.name,
+    state: chroot.state,
+    started_on: chroot.started_at && unixSeconds(chroot.started_at),
+    ended_on: chroot.ended_at && unixSeconds(chroot.ended_at),
+    result_url: resultUrl(chroot, build, results_url),
+  }
+}
+
+/** Where the results of a build chroot are, with a slash at the end; null until a builder has started. */
+export function resultUrl(
+  chroot: Pick<BuildChroot, 'name' | 'result_dir'>,
+  build: Pick<Build, 'ownername' | 'dirname'>,
+  results_url: string,
+): string | null {
+  if (chroot.result_dir === null) return null
+  return `${results_url}/${build.ownername}/${build.dirname}/${chroot.name}/${chroot.result_dir}/`
+}
+
+/** Where the SRPM and the source build's logs are, without a slash at the end. */
+export function sourceDir(
+  build: Pick<Build, 'id' | 'ownername' | 'dirname'>,
+  results_url: string,
+): string {
+  return `${results_url}/${build.ownername}/${build.dirname}/srpm-builds/${paddedBuildId(build.id)}`
+}
+
+function unixSeconds(moment: Date): number {
+  return Math.floor(moment.getTime() / 1000)
+}

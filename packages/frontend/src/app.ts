@@ -1,0 +1,37 @@
+import { CoprError, STATUS_OF } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { apiRoutes } from './api/api.ts'
+import type { Frontend } from './frontend.ts'
+import { securityHeaders } from './http/security-headers.ts'
+import { pageRoutes } from './pages/page-routes.ts'
+import { errorPage } from './pages/error-page.ts'
+import { repoFileRoutes } from './repo-files/repo-file-routes.ts'
+import { staticRoutes } from './static-files.ts'
+
+export type { Frontend, FrontendConfig } from './frontend.ts'
+
+/** Pages, API v3 and `.repo` files. */
+export function frontendApp(frontend: Frontend): Hono {
+  const app = new Hono({ strict: false })
+  app.use(securityHeaders(frontend.config))
+  app.route('/api_3', apiRoutes(frontend))
+  app.route('/static', staticRoutes())
+  app.route('/', repoFileRoutes(frontend))
+  app.route('/', pageRoutes(frontend))
+  app.notFound((c) =>
+    answerError(c, frontend, new CoprError('not_found', `There is no page at ${c.req.path}`)),
+  )
+  app.onError((error, c) => answerError(c, frontend, error))
+  return app
+}
+
+/** In JSON for the API, as a page for people. */
+async function answerError(c: Context, frontend: Frontend, error: Error): Promise<Response> {
+  const known = error instanceof CoprError ? error : undefined
+  if (!known)
+    frontend.log.error({ err: error, method: c.req.method, path: c.req.path }, 'Request failed')
+  const status = known ? STATUS_OF[known.kind] : 500
+  const message = known?.message ?? 'Internal error: the administrator finds the details in the log'
+  if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
+  return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)
+}

@@ -1,0 +1,54 @@
+import { CoprError } from '@copr/process/errors'
+
+export interface ChrootSelection {
+  chroots?: string[] | undefined
+  exclude_chroots?: string[] | undefined
+}
+
+/** The chroots of the project that a submission means, by name or shell pattern; null: those that the package has. */
+export function selectChroots(
+  enabled: string[],
+  { chroots = [], exclude_chroots = [] }: ChrootSelection,
+): string[] | null {
+  if (chroots.length === 0 && exclude_chroots.length === 0) return null
+  const included = chroots.length === 0 ? enabled : matching(enabled, 'chroots', chroots)
+  const excluded = new Set(matching(enabled, 'exclude_chroots', exclude_chroots))
+  const left = included.filter((name) => !excluded.has(name))
+  if (left.length === 0)
+    throw new CoprError('invalid', 'exclude_chroots: no chroot is left to build in')
+  return left
+}
+
+function matching(enabled: string[], field: string, patterns: string[]): string[] {
+  const matches = patterns.map((pattern) => {
+    const expression = patternOf(pattern)
+    return enabled.filter((name) => expression.test(name))
+  })
+  const unmatched = patterns.filter((_, index) => matches[index]?.length === 0)
+  if (unmatched.length > 0)
+    throw new CoprError(
+      'invalid',
+      `${field}: ${unmatched.join(', ')} matches no chroot of the project; it has ${enabled.join(', ')}`,
+    )
+  const wanted = new Set(matches.flat())
+  return enabled.filter((name) => wanted.has(name))
+}
+
+/** A shell pattern (`*`, `?`, `[...]`) as a regular expression that cannot run away. */
+function patternOf(pattern: string): RegExp {
+  if (pattern.length > 200 || (pattern.match(/\*/g) ?? []).length > 8)
+    throw new CoprError('invalid', 'chroots: a pattern is too long')
+  const parts = pattern.match(/\[!?[A-Za-z0-9_.-]+\]|[^]/g) ?? []
+  const translated = parts.map((part) => {
+    if (part === '*') return '.*'
+    if (part === '?') return '.'
+    if (part.length > 1)
+      return part.replace('[!', '[^').replaceAll(/(?<=.)-(?=\])/g, String.raw`\-`)
+    return part.replaceAll(/[\\^$.|+()[\]{}]/g, String.raw`\$&`)
+  })
+  try {
+    return new RegExp(`^${translated.join('')}$`)
+  } catch {
+    throw new CoprError('invalid', `chroots: ${pattern} is not a pattern`)
+  }
+}

@@ -1,0 +1,45 @@
+import { BuildOptions } from '@copr/contract/api/builds'
+import { submitBuild } from '@copr/domain/builds/submit'
+import type { User } from '@copr/domain/users/user-queries'
+import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
+import { rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Frontend } from '../frontend.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
+import { checkSrpm } from '../uploads/check-srpm.ts'
+import { receiveUpload } from '../uploads/receive-upload.ts'
+import { prepareSubmission, targetProject } from './build-request.ts'
+
+/**
+ * Makes a build of the file in a multipart request. Without a build no file is left behind;
+ * `complete` adds what a web form does not say itself. Returns the build's id.
+ */
+export async function submitUpload(
+  c: Context,
+  frontend: Frontend,
+  user: User,
+  complete: (form: Form) => Form = (form) => form,
+): Promise<number> {
+  const { db, config, uploads_dir, now } = frontend
+  const { max_upload_bytes } = config.limits
+  await using upload = await receiveUpload(c, {
+    uploads_dir,
+    max_bytes: max_upload_bytes,
+    field: 'pkgs',
+  })
+  const form = complete(upload.form)
+  const project = await targetProject(frontend, form)
+  const options = parseForm(BuildOptions, form)
+  const prepared = await prepareSubmission(frontend, { user, project, options })
+  if (!upload.file) throw new CoprError('invalid', 'pkgs: no file was sent')
+  const facts = await checkSrpm(upload.file)
+  // From here on it has the name that its header gives it, like the SRPM in the results.
+  const { srpm_name } = facts
+  await rename(upload.file.path, join(dirname(upload.file.path), srpm_name))
+  const url = `${config.public_url}/tmp/${upload.dir}/${srpm_name}`
+  const json = { url, pkg: srpm_name, tmp: upload.dir }
+  const id = await submitBuild(db, { ...prepared, source: { type: 'upload', json, facts } }, now())
+  upload.keep()
+  return id
+}

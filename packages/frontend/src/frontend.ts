@@ -1,0 +1,29 @@
+import type { Configuration } from '@copr/contract/configuration'
+import type { Db } from '@copr/domain/database/open'
+import type { KeygenClient } from '@copr/process/keygen-client'
+import type { Logger } from '@copr/process/log'
+
+/** What the frontend needs of the configuration file. */
+export type FrontendConfig = Pick<Configuration, 'public_url' | 'site_name' | 'repo_gpgcheck'> & {
+  limits: Pick<
+    Configuration['limits'],
+    'max_upload_bytes' | 'default_timeout_seconds' | 'max_timeout_seconds' | 'token_days'
+  >
+}
+
+/** Everything that routes and pages depend on. */
+export interface Frontend {
+  db: Db
+  config: FrontendConfig
+  keygen: Pick<KeygenClient, 'makeKey'>
+  /** A folder of this frontend's own, shared with the backend, which takes the SRPMs from it. */
+  uploads_dir: string
+  now: () => Date
+  log: Logger
+  /** Waits, not for ever, until the project's repositories can be used by dnf. */
+  untilPublished: (project_id: number) => Promise<void>
+}
+
+export function resultsUrl(config: Pick<FrontendConfig, 'public_url'>): string {
+  return `${config.public_url}/results`
+}

@@ -1,0 +1,45 @@
+import { userOfToken } from '@copr/domain/users/api-tokens'
+import { userOfSession } from '@copr/domain/users/sessions'
+import type { User } from '@copr/domain/users/user-queries'
+import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
+import { getCookie } from 'hono/cookie'
+import type { Frontend } from '../frontend.ts'
+
+export const SESSION_COOKIE = 'session'
+
+/** Whom the API answers: by token, else by the browser's session. */
+export async function requireUser(c: Context, frontend: Frontend): Promise<User> {
+  const user = await userOf(c, frontend)
+  if (user) return user
+  throw new CoprError(
+    'unauthenticated',
+    `Login invalid or expired. Please visit ${frontend.config.public_url}/api to get or renew your API token`,
+  )
+}
+
+async function userOf(c: Context, frontend: Frontend): Promise<User | undefined> {
+  const header = c.req.header('authorization')
+  if (header === undefined) return await sessionUser(c, frontend)
+  const credentials = basicCredentials(header)
+  return credentials && (await userOfToken(frontend.db, credentials, frontend.now()))
+}
+
+/** Who is logged in with this browser. */
+export async function sessionUser(
+  c: Context,
+  { db, now }: Pick<Frontend, 'db' | 'now'>,
+): Promise<User | undefined> {
+  const cookie = getCookie(c, SESSION_COOKIE)
+  return cookie ? await userOfSession(db, cookie, now()) : undefined
+}
+
+function basicCredentials(header: string): { login: string; token: string } | undefined {
+  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header.trim())?.[1]
+  if (encoded === undefined) return undefined
+  const decoded = Buffer.from(encoded, 'base64').toString('utf8')
+  const colon = decoded.indexOf(':')
+  // PostgreSQL's text has no NUL.
+  if (colon < 0 || decoded.includes('\0')) return undefined
+  return { login: decoded.slice(0, colon), token: decoded.slice(colon + 1) }
+}

@@ -1,0 +1,83 @@
+import { formFaults } from '@copr/contract/api/form-fields'
+import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
+import type { z } from 'zod'
+
+export type Form = Record<string, unknown>
+
+/** Uploads of files do not come this way. */
+const MAX_BYTES = 8 * 1024 * 1024
+
+/** The fields of a request, whatever its encoding; what is null was not sent. */
+export async function readForm(c: Context): Promise<Form> {
+  const body = await readBody(c.req.raw)
+  if (body.length === 0) return {}
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type === 'application/x-www-form-urlencoded')
+    return formOf([...new URLSearchParams(body.toString('utf8'))])
+  if (type === 'multipart/form-data') return await multipartForm(c, body)
+  return jsonForm(body.toString('utf8'))
+}
+
+/** Validates, and says what is wrong in lines of `field: message`. */
+export function parseForm<Schema extends z.ZodType>(schema: Schema, form: Form): z.output<Schema> {
+  const parsed = schema.safeParse(form)
+  if (!parsed.success) throw new CoprError('invalid', formFaults(parsed.error))
+  return parsed.data
+}
+
+export function jsonForm(text: string): Form {
+  const value = jsonOf(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new CoprError('invalid', 'Cannot read the request: the body is not a JSON object')
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
+}
+
+/** A key that comes several times is a list. */
+export function formOf(entries: [string, string][]): Form {
+  const form: Form = Object.create(null)
+  for (const [key, value] of entries) {
+    const before = form[key]
+    if (before === undefined) form[key] = value
+    else form[key] = Array.isArray(before) ? [...before, value] : [before, value]
+  }
+  return form
+}
+
+function jsonOf(text: string): unknown {
+  // PostgreSQL's text has no NUL, in no field.
+  if (text.includes('\0') || text.includes(String.raw`\u0000`))
+    throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CoprError('invalid', 'Cannot read the request: the body is not valid JSON')
+  }
+}
+
+async function multipartForm(c: Context, body: Buffer): Promise<Form> {
+  const headers = { 'content-type': c.req.header('content-type') ?? '' }
+  const data = await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
+    throw new CoprError('invalid', 'Cannot read the request: the body is not valid multipart data')
+  })
+  const json = data.get('json')
+  if (json !== null) return jsonForm(typeof json === 'string' ? json : await json.text())
+  return formOf(
+    [...data].flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
+  )
+}
+
+async function readBody(request: Request): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length
+    if (size > MAX_BYTES)
+      throw new CoprError(
+        'too_large',
+        `Cannot read the request: it is longer than ${MAX_BYTES} bytes`,
+      )
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,5 @@
+import { Hono } from 'hono'
+import type { Frontend } from '../frontend.ts'
+export function pageRoutes(_frontend: Frontend): Hono {
+  return new Hono()
+}

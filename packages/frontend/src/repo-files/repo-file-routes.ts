@@ -1,0 +1,90 @@
+import { listProjectChroots, type ProjectChroot } from '@copr/domain/projects/project-chroots'
+import { findProject, listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
+import { runtimeDependencies } from '@copr/domain/projects/runtime-dependencies'
+import { type Context, Hono } from 'hono'
+import { type Frontend, resultsUrl } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { renderRepoFile } from './repo-file.ts'
+import { hubHost, ownerInIds } from './repo-ids.ts'
+
+/** The `.repo` files; `/coprs/@group/…` is what dnf asks for, `/coprs/g/group/…` what pages link to. */
+export function repoFileRoutes(frontend: Frontend): Hono {
+  const { db, config } = frontend
+  const app = new Hono({ strict: false })
+  for (const end of ['', '/:file']) {
+    app.get(`/coprs/g/:group/:dirname/repo/:name_release${end}`, (c) =>
+      respond(c, `@${pathPart(c, 'group')}`),
+    )
+    app.get(`/coprs/:owner/:dirname/repo/:name_release${end}`, (c) =>
+      respond(c, pathPart(c, 'owner')),
+    )
+  }
+
+  async function respond(c: Context, ownername: string): Promise<Response> {
+    const dirname = pathPart(c, 'dirname')
+    const project = await findProject(db, ownername, dirname.split(':')[0] ?? '')
+    const dirs = project ? await listProjectDirs(db, project.id) : []
+    // Without the header below DNF 4 says that there is no such project.
+    if (!project || !dirs.some(({ name }) => name === dirname))
+      return c.text(`Project ${ownername}/${dirname} does not exist\n`, 404)
+    const chroots = await listProjectChroots(db, [project.id])
+    const arch = c.req.query('arch') || undefined
+    const chroot = chooseChroot(chroots, pathPart(c, 'name_release'), arch)
+    if (!chroot) return noChroot(c, chroots)
+    c.header('Content-Disposition', `filename=${ownerInIds(ownername)}-${dirname}.repo`)
+    c.header('Cache-Control', 'max-age=60')
+    return c.text(await render(project, { dirname, chroot, chroots, arch }))
+  }
+
+  async function render(
+    project: Project,
+    wanted: {
+      dirname: string
+      chroot: ProjectChroot
+      chroots: ProjectChroot[]
+      arch: string | undefined
+    },
+  ): Promise<string> {
+    const { dirname, chroot, chroots, arch } = wanted
+    return renderRepoFile({
+      project,
+      dirname,
+      chroot,
+      multilib: arch !== undefined && project.multilib && hasMultilib(chroot, chroots),
+      dependencies: await runtimeDependencies(db, project),
+      host: hubHost(config),
+      results_url: resultsUrl(config),
+      repo_gpgcheck: config.repo_gpgcheck,
+    })
+  }
+  return app
+}
+
+/** The chroot of that distribution version, for that architecture if one is named. */
+function chooseChroot(
+  chroots: ProjectChroot[],
+  name_release: string,
+  arch: string | undefined,
+): ProjectChroot | undefined {
+  return chroots.findLast(
+    (chroot) =>
+      `${chroot.os_release}-${chroot.os_version}` === name_release &&
+      (arch === undefined || arch === chroot.arch),
+  )
+}
+
+function hasMultilib(chroot: ProjectChroot, chroots: ProjectChroot[]): boolean {
+  return chroot.arch === 'x86_64' && chooseChroot(chroots, releaseOf(chroot), 'i386') !== undefined
+}
+
+function releaseOf({ os_release, os_version }: ProjectChroot): string {
+  return `${os_release}-${os_version}`
+}
+
+/** DNF 4 reads from the header what there is instead. */
+function noChroot(c: Context, chroots: ProjectChroot[]): Response {
+  const names = chroots.map(({ name }) => name)
+  const data = Buffer.from(JSON.stringify({ 'available chroots': names })).toString('base64')
+  c.header('Copr-Error-Data', data)
+  return c.text(`No such chroot; available: ${names.join(', ')}\n`, 404)
+}

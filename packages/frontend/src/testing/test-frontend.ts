@@ -1,0 +1,133 @@
+import { importChroot } from '@copr/domain/chroots/chroot-queries'
+import type { Db } from '@copr/domain/database/open'
+import { issueToken } from '@copr/domain/users/api-tokens'
+import { createUser, type User } from '@copr/domain/users/user-queries'
+import { silentLog } from '@copr/process/log'
+import { openTestDb } from '@copr/testkit/postgres'
+import type { Hono } from 'hono'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Frontend, frontendApp } from '../app.ts'
+
+export const NOW = new Date('2026-11-22T12:00:00Z')
+export const URL_OF_SITE = 'http://copr.example.org:5000'
+const CHROOTS = ['debian-12-x86_64', 'fedora-43-x86_64', 'fedora-43-i386']
+
+export interface TestFrontend extends AsyncDisposable {
+  db: Db
+  app: Hono
+  frontend: Frontend
+  dana: User
+  kim: User
+  admin: User
+  /** Sends a request as a user, with a JSON body if there is one. */
+  ask(path: string, options?: AskOptions): Promise<Response>
+  /** As `ask()`, for an answer that must be 200. */
+  get<T = Record<string, unknown>>(path: string, options?: AskOptions): Promise<T>
+}
+
+export interface AskOptions {
+  method?: string
+  as?: 'dana' | 'kim' | 'admin'
+  json?: unknown
+  body?: FormData | string
+  headers?: Record<string, string>
+}
+
+/** The frontend on a database of its own, with users dana, kim and admin, and some chroots. */
+export async function openTestFrontend(overrides: Partial<Frontend> = {}): Promise<TestFrontend> {
+  const test = await openTestDb()
+  const { db } = test
+  const uploads_dir = mkdtempSync(join(tmpdir(), 'copr-test-uploads-'))
+  const frontend: Frontend = {
+    db,
+    config: {
+      public_url: URL_OF_SITE,
+      site_name: 'Copr',
+      repo_gpgcheck: true,
+      limits: {
+        max_upload_bytes: 1024 * 1024,
+        default_timeout_seconds: 18_000,
+        max_timeout_seconds: 108_000,
+        token_days: 180,
+      },
+    },
+    keygen: { makeKey: () => Promise.reject(new Error('no keygen in this test')) },
+    uploads_dir,
+    now: () => NOW,
+    log: silentLog(),
+    untilPublished: async () => undefined,
+    ...overrides,
+  }
+  const app = frontendApp(frontend)
+  for (const name of CHROOTS) await importChroot(db, chrootConfig(name), NOW)
+  const users = {
+    dana: await createUser(db, { username: 'dana', password: 'correct horse', now: NOW }),
+    kim: await createUser(db, { username: 'kim', password: 'battery staple', now: NOW }),
+    admin: await createUser(db, { username: 'admin', is_admin: true, now: NOW }),
+  }
+  const tokens = new Map<string, string>()
+  for (const user of Object.values(users)) {
+    const { login, token } = await issueToken(db, user.id, { now: NOW, days: 180 })
+    tokens.set(user.username, `Basic ${Buffer.from(`${login}:${token}`).toString('base64')}`)
+  }
+
+  async function ask(path: string, options: AskOptions = {}): Promise<Response> {
+    const {
+      as,
+      json,
+      body,
+      method = json !== undefined || body !== undefined ? 'POST' : 'GET',
+    } = options
+    const headers = new Headers(options.headers)
+    if (as) headers.set('authorization', tokens.get(as) ?? '')
+    if (json !== undefined) headers.set('content-type', 'application/json')
+    const content = json === undefined ? body : JSON.stringify(json)
+    return await app.request(path, {
+      method,
+      headers,
+      ...(content === undefined ? {} : { body: content }),
+    })
+  }
+
+  return {
+    db,
+    app,
+    frontend,
+    ...users,
+    ask,
+    async get<T>(path: string, options?: AskOptions) {
+      const response = await ask(path, options)
+      const text = await response.text()
+      if (response.status !== 200) throw new Error(`${path} answers ${response.status}: ${text}`)
+      return JSON.parse(text) as T
+    },
+    async [Symbol.asyncDispose]() {
+      await test[Symbol.asyncDispose]()
+      rmSync(uploads_dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Makes dana/telescope through the API. */
+export async function addTelescope(
+  t: TestFrontend,
+  more: Record<string, unknown> = {},
+): Promise<void> {
+  const json = { name: 'telescope', chroots: ['debian-12-x86_64', 'fedora-43-x86_64'], ...more }
+  await t.get('/api_3/project/add/dana', { as: 'dana', json })
+}
+
+function chrootConfig(name: string) {
+  const base = { baseurl: 'https://mirror.example.org/', gpgcheck: false }
+  const unset = { priority: null, module_hotfixes: null, repo_gpgcheck: null, gpgkey: null }
+  return {
+    name,
+    comment: name.startsWith('debian') ? 'The mini distribution' : '',
+    repos: [{ id: 'base', name: 'base', ...base, ...unset }],
+    install: ['bash'],
+    macros: {},
+    tags: [],
+  }
+}

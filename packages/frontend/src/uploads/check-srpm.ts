@@ -1,0 +1,69 @@
+import type { SourceFacts } from '@copr/domain/builds/source-facts'
+import { CoprError } from '@copr/process/errors'
+import { checkHeaderDigests } from '@copr/rpm/digests'
+import { RpmFormatError } from '@copr/rpm/errors'
+import { listFiles } from '@copr/rpm/file-list'
+import { type RpmHeader, readRpmHeader } from '@copr/rpm/header'
+import { checkPackageNames, packageInfo, type PackageInfo } from '@copr/rpm/package-info'
+import { formatEvr } from '@copr/rpm/version'
+import { stat } from 'node:fs/promises'
+import type { ReceivedFile } from './receive-upload.ts'
+
+/** What the header of an uploaded source package says, or a 400 that says what is wrong with the file. */
+export async function checkSrpm(file: ReceivedFile): Promise<SourceFacts> {
+  checkFileName(file.name)
+  if ((await stat(file.path)).size === 0) refuse(file, 'the file is empty')
+  try {
+    const rpm = await readRpmHeader(file.path)
+    const info = packageInfo(rpm)
+    checkContents(file, rpm, info)
+    return {
+      name: info.name,
+      version: formatEvr(info),
+      srpm_name: info.fileName,
+      exclusive_arch: info.exclusiveArch,
+      exclude_arch: info.excludeArch,
+    }
+  } catch (error) {
+    if (!(error instanceof RpmFormatError)) throw error
+    // The reader's own words, without saying twice that it is about this file.
+    refuse(file, error.message.replace(/^Cannot read [^:]+: /, ''))
+  }
+}
+
+/** Can this be an SRPM, going by its name? Told before anything is read. */
+export function checkFileName(name: string): void {
+  if (/\.(no)?src\.rpm$/i.test(name)) return
+  if (/\.rpm$/i.test(name))
+    refuse({ name }, 'it is a binary RPM; upload the source package (.src.rpm)')
+  if (/\.spec$/i.test(name))
+    refuse(
+      { name },
+      'this site does not build spec files yet; make a source package of it with rpmbuild -bs',
+    )
+  refuse({ name }, 'the file name must end in .src.rpm or .nosrc.rpm')
+}
+
+function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): void {
+  if (!info.isSource) refuse(file, 'it is a binary RPM; upload the source package (.src.rpm)')
+  checkPackageNames(info)
+  // The payload itself is verified where it is unpacked; a transfer that broke off is told here.
+  checkHeaderDigests(rpm)
+  const names = listFiles(rpm.header).map(({ path }) => path)
+  const bad = names.find((name) => !isPlainName(name))
+  if (bad !== undefined)
+    refuse(file, `it contains a file with the forbidden name ${JSON.stringify(bad.slice(0, 100))}`)
+  const specs = names.filter((name) => name.endsWith('.spec'))
+  if (specs.length === 0) refuse(file, 'it contains no spec file')
+  if (specs.length > 1) refuse(file, `it contains ${specs.length} spec files: ${specs.join(', ')}`)
+}
+
+/** The files of a source package lie side by side in one folder; control characters are in nobody's file names. */
+function isPlainName(name: string): boolean {
+  if (name.length > 255 || name.includes('..')) return false
+  return /^[^-./\p{Cc}][^/\p{Cc}]*$/u.test(name)
+}
+
+function refuse({ name }: Pick<ReceivedFile, 'name'>, reason: string): never {
+  throw new CoprError('invalid', `Cannot build ${name}: ${reason}`)
+}

@@ -1,0 +1,163 @@
+import { CoprError } from '@copr/process/errors'
+import busboy from 'busboy'
+import type { Context } from 'hono'
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream } from 'node:stream/web'
+import { type Form, formOf, jsonForm } from '../http/read-form.ts'
+
+export interface ReceivedFile {
+  /** As the client calls it, checked to be a plain name. */
+  name: string
+  path: string
+}
+
+/** A form with a file on disk; the file goes with the scope that received it, unless it was kept. */
+export interface Upload extends AsyncDisposable {
+  form: Form
+  file: ReceivedFile | undefined
+  /** The folder's name below the uploads folder. */
+  dir: string
+  keep(): void
+}
+
+interface Options {
+  uploads_dir: string
+  max_bytes: number
+  /** The form's field that holds the file. */
+  field: string
+}
+
+/** Streams a multipart body: fields into memory (bounded), the one file to disk. */
+export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
+  const dir = randomUUID()
+  const folder = join(options.uploads_dir, dir)
+  let kept = false
+  const remove = async (): Promise<void> => {
+    if (!kept) await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    await mkdir(folder, { recursive: true })
+    const { form, file } = await receive(c, folder, options)
+    return {
+      form,
+      file,
+      dir,
+      keep: () => {
+        kept = true
+      },
+      [Symbol.asyncDispose]: remove,
+    }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+async function receive(
+  c: Context,
+  folder: string,
+  { max_bytes, field }: Options,
+): Promise<Pick<Upload, 'form' | 'file'>> {
+  const parser = parserOf(c, max_bytes)
+  const entries: [string, string][] = []
+  let json: string | undefined
+  let file: ReceivedFile | undefined
+  const writes: Promise<void>[] = []
+  const keepAll = (stream: Readable): void => void stream.resume()
+
+  parser.on('field', (name, value) => {
+    if (name === 'json') json = value
+    else entries.push([name, value])
+  })
+  parser.on('file', (name, stream, { filename }) => {
+    // What a client sends as a file named `json` holds the fields.
+    if (name === 'json') {
+      writes.push(textOf(stream).then((text) => void (json = text)))
+      return
+    }
+    if (name !== field || file !== undefined || !filename) {
+      keepAll(stream)
+      return
+    }
+    try {
+      file = { name: filename, path: join(folder, checkedName(filename)) }
+    } catch (error) {
+      keepAll(stream)
+      writes.push(Promise.reject(error as Error))
+      return
+    }
+    writes.push(store(stream, file, max_bytes))
+  })
+
+  // A fault in one part must not leave the client's bytes unread: it would miss the answer.
+  let fault: unknown
+  const settled = pipeline(Readable.fromWeb(bodyOf(c)), parser).catch((error: unknown) => {
+    fault = error
+  })
+  await settled
+  for (const write of await Promise.allSettled(writes))
+    if (write.status === 'rejected') throw write.reason
+  if (fault !== undefined) throw unreadable(fault)
+  return { form: json === undefined ? formOf(entries) : jsonForm(json), file }
+}
+
+/** Its bytes beyond the limit are read and thrown away. */
+async function store(
+  stream: Readable & { truncated?: boolean },
+  file: ReceivedFile,
+  max_bytes: number,
+): Promise<void> {
+  await pipeline(stream, createWriteStream(file.path, { flags: 'wx' }))
+  if (stream.truncated)
+    throw new CoprError(
+      'too_large',
+      `Cannot build ${file.name}: it is larger than ${max_bytes} bytes, which is the limit of this site`,
+    )
+}
+
+function parserOf(c: Context, max_bytes: number): busboy.Busboy {
+  try {
+    return busboy({
+      headers: { 'content-type': c.req.header('content-type') ?? '' },
+      defParamCharset: 'utf8',
+      // Else a name with a path would be cut to its last part, silently.
+      preservePath: true,
+      limits: { fileSize: max_bytes, files: 4, fields: 200, fieldSize: 4 * 1024 * 1024 },
+    })
+  } catch (cause) {
+    throw new CoprError('invalid', 'pkgs: send the file as multipart/form-data', { cause })
+  }
+}
+
+function bodyOf(c: Context): ReadableStream<Uint8Array> {
+  const { body } = c.req.raw
+  if (!body) throw new CoprError('invalid', 'pkgs: the request has no body')
+  return body as ReadableStream<Uint8Array>
+}
+
+async function textOf(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The name becomes part of paths and URLs. */
+function checkedName(name: string): string {
+  const shown = JSON.stringify(name.slice(0, 100))
+  if (/[/\\]/.test(name)) throw new CoprError('invalid', `pkgs: ${shown} is not a plain file name`)
+  if (!/^[A-Za-z0-9_+][A-Za-z0-9._+~^-]*$/.test(name) || name.length > 255)
+    throw new CoprError(
+      'invalid',
+      `pkgs: the file name ${shown} may have letters, digits and "._+~^-" only`,
+    )
+  return name
+}
+
+function unreadable(cause: unknown): CoprError {
+  return new CoprError('invalid', 'Cannot read the upload: the body is not complete', { cause })
+}
