@@ -6,6 +6,7 @@ import { type Context, Hono } from 'hono'
 import { answerByCgi } from './cgi.ts'
 import { GIT_ENVIRONMENT } from './git-environment.ts'
 import { type PackagePlace, gitRoot, isPackagePlace, lookasidePath } from './layout.ts'
+import { packagePage, projectDirPage } from './pages.ts'
 import { findRepository } from './repository.ts'
 import { answerFile } from './static-file.ts'
 
@@ -19,6 +20,16 @@ export function distgitApp({ root, log }: DistgitAppOptions): Hono {
   const app = new Hono()
   app.onError(answerError(log))
   app.notFound((c) => c.json({ error: `Cannot find ${c.req.path}` }, 404))
+  app.get('/git/:owner/:dirname/', async (c) => {
+    const { owner, dirname } = placeOf(c, 'any')
+    return c.html(await projectDirPage(root, owner, dirname))
+  })
+  app.get('/git/:owner/:dirname/:package', async (c) => {
+    const place = placeOf(c)
+    const repository = await findRepository(root, place)
+    if (!repository) throw new CoprError('not_found', `Cannot find ${c.req.path}`)
+    return c.html(await packagePage(join(gitRoot(root), repository), place))
+  })
   app.on(['GET', 'POST'], '/git/:owner/:dirname/:package/*', (c) => answerGit(c, { root, log }))
   for (const prefix of ['/lookaside', '/repo/pkgs'])
     app.get(`${prefix}/:owner/:dirname/:package/:filename/md5/:md5/:again`, (c) =>
@@ -82,11 +93,11 @@ async function answerSource(c: Context, root: string): Promise<Response> {
   })
 }
 
-function placeOf(c: Context): PackagePlace {
+function placeOf(c: Context, packageName = ''): PackagePlace {
   const {
     owner = '',
     dirname = '',
-    package: package_name = '',
+    package: package_name = packageName,
   } = c.req.param() as Record<string, string>
   const place = { owner, dirname, package_name }
   if (!isPackagePlace(place)) throw new CoprError('not_found', `Cannot find ${c.req.path}`)

@@ -4,41 +4,16 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ImportTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
 import { silentLog } from '@copr/process/log'
-import { run, runOrThrow } from '@copr/process/run'
 import { importHandler, importSrpm } from './import.ts'
 import { sweepTemp } from './layout.ts'
-import { git, listTree, tempDir } from './testing.ts'
+import { git, importTask, listTree, makeSrpm, skip, tempDir } from './testing.ts'
 
 const place = { owner: 'dana', dirname: 'tools', package_name: 'hello' }
 const limits = { max_unpacked_bytes: 10_000_000 }
-const skip = (await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok
-  ? false
-  : 'needs rpmbuild'
-
-/** An SRPM with a patch, a tarball and a spec of this version, made by rpmbuild. */
-async function makeSrpm(t: TestContext, version: string): Promise<string> {
-  const dir = await tempDir(t)
-  const spec = `Name: hello\nVersion: ${version}\nRelease: 1\nSummary: Greets\nLicense: MIT
-Source0: hello-${version}.tar.gz\nSource1: run.sh\nPatch0: fix.patch\n%description\nGreets.\n`
-  await writeFile(join(dir, 'hello.spec'), spec)
-  await writeFile(
-    join(dir, `hello-${version}.tar.gz`),
-    Buffer.from([0x1f, 0x8b, 0, version.length]),
-  )
-  await writeFile(join(dir, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 })
-  await writeFile(join(dir, 'fix.patch'), '--- a\n+++ b\n')
-  const macros = ['_topdir', '_sourcedir', '_srcrpmdir'].flatMap((name) => ['-D', `${name} ${dir}`])
-  await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...macros, join(dir, 'hello.spec')], {
-    env: { HOME: dir },
-  })
-  return join(dir, `hello-${version}-1.src.rpm`)
-}
-
 const repositoryOf = (root: string): string => join(root, 'git', 'dana', 'tools', 'hello.git')
 
 async function importTo(root: string, srpmPath: string, branches = ['f43', 'epel10']) {
@@ -142,21 +117,6 @@ test(
     assert.deepEqual(await listTree(join(root, 'tmp')), [])
   },
 )
-
-function importTask(task: Partial<ImportTask> = {}): ImportTask {
-  return {
-    kind: 'import',
-    task_id: '12',
-    build_id: 12,
-    ...place,
-    project: 'tools',
-    sandbox: 'dana/tools--dana',
-    submitter: 'dana',
-    timeout_seconds: 60,
-    branches: ['f43'],
-    ...task,
-  }
-}
 
 function fakeContext(srpm: string) {
   const log: string[] = []
