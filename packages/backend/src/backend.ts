@@ -1,0 +1,54 @@
+import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { every } from '@copr/process/every'
+import type { BackendOptions } from './app.ts'
+import { dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
+import { removeDue } from './maintenance/removals.ts'
+import { publishDue } from './publish/publish-loop.ts'
+import { renderDue } from './publish/render.ts'
+import { directoryStore } from './store/directory-store.ts'
+
+/** Builds that are verified and signed at the same time. */
+const PUBLISHERS = 2
+/** How far back the first look for open logs goes. */
+const DAY_MS = 86_400_000
+
+/** Does what is due until `stop` aborts. Every loop may be repeated, run elsewhere too, or be killed at any time. */
+export async function runBackend(options: BackendOptions & { stop: AbortSignal }): Promise<void> {
+  const { db, notices, config, log, now, stop } = options
+  const backend = { ...options, store: directoryStore(config.data_dir) }
+  const { max_attempts } = config.limits
+  let since = new Date(now().getTime() - DAY_MS)
+
+  async function tidy(): Promise<void> {
+    const started = now()
+    await dropStaleStaging(backend)
+    await sealEndedLogs(backend, since)
+    // Twice over what ended meanwhile: an agent may have been writing still.
+    since = new Date(started.getTime() - 600_000)
+  }
+
+  await backend.store.emptyTrash()
+  const publishers = Array.from({ length: PUBLISHERS }, () => {
+    const bell = notices.bell('copr_publish')
+    return every(2, () => publishDue(backend, stop), { stop, log, bell })
+  })
+  const renderer = notices.bell('copr_repository')
+  const remover = notices.bell('copr_removal')
+
+  async function render(): Promise<void> {
+    await renderDue(backend, stop)
+    // A removal waits for the index that no longer names it.
+    remover.ring()
+  }
+
+  await Promise.all([
+    ...publishers,
+    every(2, render, { stop, log, bell: renderer }),
+    every(5, () => removeDue(backend), { stop, log, bell: remover }),
+    every(1, async () => void (await requeueLapsed(db, { now: now(), max_attempts })), {
+      stop,
+      log,
+    }),
+    every(20, tidy, { stop, log }),
+  ])
+}

@@ -1,0 +1,19 @@
+import type { Configuration } from '@copr/contract/configuration'
+import type { Notices } from '@copr/domain/database/notify'
+import type { Db } from '@copr/domain/database/open'
+import type { KeygenClient } from '@copr/process/keygen-client'
+import type { Logger } from '@copr/process/log'
+import type { ResultsStore } from './store/results-store.ts'
+
+/** What every part of the backend works with. */
+export interface Backend {
+  db: Db
+  notices: Notices
+  config: Pick<Configuration, 'public_url' | 'internal_url' | 'data_dir' | 'limits'>
+  keygen: KeygenClient
+  store: ResultsStore
+  log: Logger
+  now: () => Date
+  /** Called before each step of publishing: tests end the program here by throwing. */
+  at?: (step: string) => void
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import type { ClaimAnswer } from '@copr/contract/builder-protocol'
+import type { Machine } from '@copr/domain/machines/machines'
+import { claimTask, type TaskRow } from '@copr/domain/queue/leases'
+import { giveBack } from '@copr/domain/queue/outcomes'
+import { placeOfTask } from '@copr/domain/queue/task-facts'
+import { messageOf } from '@copr/process/errors'
+import { Bell } from '@copr/process/every'
+import { resultsOf } from '../build-place.ts'
+import type { Backend } from '../context.ts'
+import { Turns } from './turns.ts'
+import { taskMessage } from './task-message.ts'
+
+/** A task may become due without a notice: its `not_before` has passed. */
+const LOOK_AGAIN_MS = 5_000
+/** A notice wakes every waiting machine: so many of them ask the database at a time. */
+const CLAIMS_AT_A_TIME = 4
+
+export type Claims = (
+  machine: Machine,
+  wait: { wait_ms: number; gone: AbortSignal },
+) => Promise<ClaimAnswer | undefined>
+
+/** Waits for a task that the machine may run, and leases it to it. */
+export function claims(backend: Backend): Claims {
+  const turns = new Turns(CLAIMS_AT_A_TIME)
+  return async (machine, { wait_ms, gone }) => {
+    const bell = new Bell()
+    const until = performance.now() + wait_ms
+    // Before the first look, so that what comes between the look and the wait is heard.
+    using _listening = backend.notices.on('copr_queue', () => bell.ring())
+    while (!gone.aborted) {
+      const answer = await turns.take(() => claimOnce(backend, machine, gone))
+      const left_ms = until - performance.now()
+      if (answer || left_ms <= 0) return answer
+      await bell.wait(Math.min(left_ms, LOOK_AGAIN_MS), gone)
+    }
+    return undefined
+  }
+}
+
+async function claimOnce(
+  backend: Backend,
+  machine: Machine,
+  gone: AbortSignal,
+): Promise<ClaimAnswer | undefined> {
+  const { db, config, log, now } = backend
+  if (gone.aborted) return undefined
+  const lease = randomUUID()
+  const { lease_seconds } = config.limits
+  const task = await claimTask(db, machine, { lease, now: now(), lease_seconds })
+  if (!task) return undefined
+  const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>
+    void (await giveBack(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
+  // Nobody would ever send a heartbeat for it.
+  if (gone.aborted) {
+    await undo('The builder went away before it got the task', Infinity)
+    return undefined
+  }
+  try {
+    const message = await taskMessage(backend, task)
+    await prepare(backend, task, machine)
+    log.info({ task_id: task.task_id, kind: task.kind, machine: machine.name }, 'Task claimed')
+    return { lease, task: message }
+  } catch (error) {
+    await undo(messageOf(error), config.limits.max_attempts, 2)
+    throw error
+  }
+}
+
+/** The logs of an earlier try make room. */
+async function prepare(
+  { db, store, now }: Backend,
+  task: TaskRow,
+  machine: Machine,
+): Promise<void> {
+  const results = resultsOf(await placeOfTask(db, task))
+  await store.makeDir(results)
+  const logs = [task.kind === 'import' ? 'import.log' : 'builder-live.log']
+  await store.setAside(results, [...logs, ...logs.map((name) => `${name}.gz`)])
+  const what = task.kind === 'import' ? 'import' : 'build'
+  await store.note(
+    results,
+    `${now().toISOString()} ${what} claimed by ${machine.name} (try ${task.attempts})`,
+  )
+}

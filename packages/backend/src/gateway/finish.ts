@@ -1,0 +1,178 @@
+import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
+import type { Tx } from '@copr/domain/database/open'
+import { lockLeased, type TaskRow } from '@copr/domain/queue/leases'
+import {
+  endTask,
+  failTask,
+  finishImport,
+  finishRpm,
+  finishSource,
+  giveBack,
+} from '@copr/domain/queue/outcomes'
+import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
+import { CoprError } from '@copr/process/errors'
+import { RpmFormatError } from '@copr/rpm/errors'
+import { resultsOf } from '../build-place.ts'
+import type { Backend } from '../context.ts'
+import type { ResultsPath } from '../store/paths.ts'
+import { keptSrpm } from './send-srpm.ts'
+import { readSourceFacts } from './source-facts.ts'
+
+/** After a machine gave a task up: time for whatever was wrong with it to pass. */
+const RETRY_SECONDS = 3
+
+/** Ends a task as its agent says. False when it is no longer the agent's; saying it again is no harm. */
+export async function finishTask(
+  backend: Backend,
+  task: TaskRow,
+  lease: string,
+  request: FinishRequest,
+): Promise<boolean> {
+  if (task.state === 'done') return task.last_lease === lease
+  if (task.state !== 'leased' || task.lease !== lease) return false
+  backend.log.info(
+    { task_id: task.task_id, kind: task.kind, outcome: request.outcome },
+    'Task ended',
+  )
+  if (request.outcome === 'lost') return await takeBack(backend, lease, request.reason)
+  const results = resultsOf(await placeOfTask(backend.db, task))
+  const key = { task: task.id, lease }
+  await backend.store.verifyStaged(key, request.files)
+  const ending = await prepareEnding(backend, { task, lease, request, results })
+  const accepted = await endLocked(backend, lease, ending.commit)
+  if (!accepted) return false
+  await ending.afterwards()
+  return true
+}
+
+/** What is done to the database at once, and what can be repeated or left to the next start. */
+interface Ending {
+  commit: (tx: Tx, task: TaskRow) => Promise<void>
+  afterwards: () => Promise<void>
+}
+
+interface Report {
+  task: TaskRow
+  lease: string
+  request: Exclude<FinishRequest, { outcome: 'lost' }>
+  results: ResultsPath
+}
+
+async function prepareEnding(backend: Backend, report: Report): Promise<Ending> {
+  const { task, lease, request, results } = report
+  const { store, now } = backend
+  const key = { task: task.id, lease }
+  const drop = async (): Promise<void> => {
+    await store.sealLogs(results)
+    await store.dropStaged(key)
+  }
+  const note = (line: string): Promise<void> =>
+    store.note(results, `${now().toISOString()} ${line}`)
+  if (request.outcome === 'canceled') {
+    await note('canceled')
+    return { commit: endTask, afterwards: drop }
+  }
+  if (request.outcome === 'failed') {
+    await store.place(key, withoutRpms(request.files), results)
+    await note(`failed: ${request.reason}`)
+    const { reason, seconds } = request
+    return { commit: (tx, row) => failTask(tx, row, { reason, seconds }, now()), afterwards: drop }
+  }
+  switch (task.kind) {
+    case 'source':
+      return await endSource(backend, report, drop)
+    case 'import':
+      return await endImport(backend, report, drop)
+    case 'rpm': {
+      const { files, seconds } = request
+      await note(`built: ${files.length} files`)
+      // The results stay staged until they are published.
+      const commit = (tx: Tx, row: TaskRow) => finishRpm(tx, row, { files, seconds }, now())
+      return { commit, afterwards: async () => undefined }
+    }
+    case 'publish':
+      throw new CoprError('invalid', 'Cannot finish: this task is not for agents')
+  }
+}
+
+async function endSource(
+  { store, config, now }: Backend,
+  { task, lease, request, results }: Report,
+  drop: () => Promise<void>,
+): Promise<Ending> {
+  const key = { task: task.id, lease }
+  const { files } = request
+  const fail = (reason: string): Ending => ({
+    commit: (tx, row) => failTask(tx, row, { reason }, now()),
+    afterwards: drop,
+  })
+  const [srpm, ...more] = files.filter(({ name }) => name.endsWith('.rpm'))
+  if (!srpm || more.length > 0)
+    return fail(`The builder brought ${files.length} files instead of one source package`)
+  if (srpm.size > config.limits.max_upload_bytes)
+    return fail(`The source package is larger than ${config.limits.max_upload_bytes} bytes`)
+  await store.place(key, withoutRpms(files), results)
+  try {
+    const facts = await readSourceFacts(store.staged(key, srpm.name), srpm.name)
+    await store.keepSrpm(key, srpm.name, task.build_id)
+    return { commit: (tx, row) => finishSource(tx, row, facts, now()), afterwards: drop }
+  } catch (error) {
+    if (error instanceof RpmFormatError || error instanceof CoprError) return fail(error.message)
+    throw error
+  }
+}
+
+async function endImport(
+  { db, store, now }: Backend,
+  { task, request, results }: Report,
+  drop: () => Promise<void>,
+): Promise<Ending> {
+  const commits = 'branch_commits' in request ? (request.branch_commits ?? {}) : {}
+  const srpm = keptSrpm(await loadTaskFacts(db, task))
+  await store.placeSrpm(srpm, results)
+  return {
+    commit: (tx, row) => finishImport(tx, row, commits, now()),
+    afterwards: async () => {
+      await drop()
+      await store.dropSrpm(srpm)
+    },
+  }
+}
+
+async function endLocked(
+  { db }: Backend,
+  lease: string,
+  commit: Ending['commit'],
+): Promise<boolean> {
+  return await db.transaction().execute(async (tx) => {
+    const task = await lockLeased(tx, lease)
+    if (!task) return false
+    // Canceled while the outcome was on its way: the states are set already.
+    await (task.cancel_requested ? endTask(tx, task) : commit(tx, task))
+    return true
+  })
+}
+
+async function takeBack(
+  { db, config, now, log }: Backend,
+  lease: string,
+  reason: string,
+): Promise<boolean> {
+  log.warn({ lease, reason }, 'Task given back')
+  const { max_attempts } = config.limits
+  const wait_seconds = RETRY_SECONDS
+  const back = await giveBack(db, lease, { reason, max_attempts, now: now(), wait_seconds })
+  return back !== undefined
+}
+
+function withoutRpms(files: ResultFile[]): string[] {
+  return files.map(({ name }) => name).filter((name) => !name.endsWith('.rpm') && !isOurs(name))
+}
+
+/** Files that nobody but the backend writes. */
+export function isOurs(name: string): boolean {
+  return (
+    ['success', 'results.json', 'build.info'].includes(name) ||
+    /^(backend|builder-live|import)\.log(\.gz)?$/.test(name)
+  )
+}

@@ -1,0 +1,146 @@
+import {
+  ClaimRequest,
+  EnrollRequest,
+  FinishRequest,
+  HeartbeatRequest,
+  LEASE_HEADER,
+} from '@copr/contract/builder-protocol'
+import { enrollMachine, type Machine, machineOfSession } from '@copr/domain/machines/machines'
+import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
+import { placeOfTask, taskOfRequest } from '@copr/domain/queue/task-facts'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { z } from 'zod'
+import { resultsOf } from '../build-place.ts'
+import type { Backend } from '../context.ts'
+import { checkedFileName } from '../store/paths.ts'
+import { claims } from './claim.ts'
+import { finishTask } from './finish.ts'
+import { sendSrpm } from './send-srpm.ts'
+
+type Env = { Variables: { machine: Machine } }
+
+/** A list of ten thousand files is two megabytes. */
+const MAX_JSON_BYTES = 8 * 1024 * 1024
+const Offset = z.coerce.number().int().min(0)
+
+/** The protocol of `@copr/contract/builder-protocol`, below `/builder`. */
+export function gatewayRoutes(backend: Backend): Hono<Env> {
+  const { db, config, store, now } = backend
+  const { heartbeat_seconds, lease_seconds, max_log_bytes } = config.limits
+  const app = new Hono<Env>()
+  const json = bodyLimit({ maxSize: MAX_JSON_BYTES })
+  const claim = claims(backend)
+
+  app.post('/enroll', json, async (c) => {
+    const request = await bodyAs(c, EnrollRequest)
+    const machine = await enrollMachine(db, { ...request, now: now() })
+    if (!machine)
+      throw new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
+    return c.json({ ...machine, heartbeat_seconds })
+  })
+
+  app.use(async (c, next) => {
+    const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]
+    const machine = token && (await machineOfSession(db, token, now()))
+    if (!machine)
+      throw new CoprError('unauthenticated', 'Cannot answer: the session is unknown or has ended')
+    c.set('machine', machine)
+    await next()
+  })
+
+  app.post('/claim', json, async (c) => {
+    const { wait_seconds } = await bodyAs(c, ClaimRequest)
+    const wait = { wait_ms: wait_seconds * 1000, gone: c.req.raw.signal }
+    const answer = await claim(c.get('machine'), wait)
+    return answer ? c.json(answer) : c.body(null, 204)
+  })
+
+  app.post('/tasks/:task_id/heartbeat', json, async (c) => {
+    const { phase } = await bodyAs(c, HeartbeatRequest)
+    const { lease } = await leasedTask(c)
+    const renewed = await renewLease(db, { lease, phase, now: now(), lease_seconds })
+    if (!renewed) throw leaseLost()
+    return c.json({ cancel: renewed.cancel, lease_seconds })
+  })
+
+  app.put('/tasks/:task_id/log', async (c) => {
+    const { task } = await leasedTask(c)
+    const name = logName(task.kind, c.req.query('name') ?? '')
+    const limits = { offset: offsetOf(c), max_size: max_log_bytes }
+    const results = resultsOf(await placeOfTask(db, task))
+    const { at_offset, size } = await store.appendLog(results, name, c.req.raw.body, limits)
+    return c.json({ size }, at_offset ? 200 : 409)
+  })
+
+  app.put('/tasks/:task_id/files/:name', async (c) => {
+    const { task, lease } = await leasedTask(c)
+    const { max_upload_bytes, max_result_bytes } = config.limits
+    const max_total = task.kind === 'rpm' ? max_result_bytes : max_upload_bytes
+    const limits = { offset: offsetOf(c), max_total }
+    const name = checkedFileName(c.req.param('name'))
+    const key = { task: task.id, lease }
+    const { at_offset, size } = await store.stage(key, name, c.req.raw.body, limits)
+    return c.json({ size }, at_offset ? 200 : 409)
+  })
+
+  app.get('/tasks/:task_id/srpm', async (c) => sendSrpm(backend, (await leasedTask(c)).task))
+
+  app.post('/tasks/:task_id/finish', json, async (c) => {
+    const request = await bodyAs(c, FinishRequest)
+    const { task_id, lease, machine_id } = shown(c)
+    const task = await taskOfRequest(db, { task_id, lease, machine_id })
+    if (!task) return c.json({ accepted: false })
+    return c.json({ accepted: await finishTask(backend, task, lease, request) })
+  })
+
+  function shown(c: Context<Env>): { task_id: string; lease: string; machine_id: number } {
+    const lease = c.req.header(LEASE_HEADER)
+    if (!lease)
+      throw new CoprError('invalid', `Cannot answer: the header ${LEASE_HEADER} is missing`)
+    return { lease, task_id: c.req.param('task_id') ?? '', machine_id: c.get('machine').id }
+  }
+
+  /** The task of a request, if this machine still has it. */
+  async function leasedTask(c: Context<Env>): Promise<{ task: TaskRow; lease: string }> {
+    const { lease, ...rest } = shown(c)
+    const task = await taskOfRequest(db, { lease, ...rest })
+    if (task?.state !== 'leased' || task.lease !== lease) throw leaseLost()
+    return { task, lease }
+  }
+
+  return app
+}
+
+/** Imports write beside the log of the SRPM's making; `backend.log` is ours. */
+function logName(kind: TaskRow['kind'], name: string): string {
+  if (name !== 'builder-live.log' && name !== 'import.log')
+    throw new CoprError(
+      'invalid',
+      'Cannot write a log that is neither builder-live.log nor import.log',
+    )
+  return kind === 'import' ? 'import.log' : 'builder-live.log'
+}
+
+function leaseLost(): CoprError {
+  return new CoprError('conflict', 'Cannot go on: the lease is lost')
+}
+
+function offsetOf(c: Context): number {
+  const offset = Offset.safeParse(c.req.query('offset'))
+  if (!offset.success) throw new CoprError('invalid', 'offset: a number of bytes is needed')
+  return offset.data
+}
+
+async function bodyAs<Schema extends z.ZodType>(
+  c: Context,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const body: unknown = await c.req.json().catch((cause: unknown) => {
+    throw new CoprError('invalid', 'Cannot read the request: it is not JSON', { cause })
+  })
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  throw new CoprError('invalid', `Cannot accept the request: ${z.prettifyError(parsed.error)}`)
+}

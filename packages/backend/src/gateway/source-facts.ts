@@ -1,0 +1,22 @@
+import type { SourceFacts } from '@copr/domain/builds/source-facts'
+import { CoprError } from '@copr/process/errors'
+import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
+import { formatEvr } from '@copr/rpm/version'
+
+/** Reads what an SRPM's header says. Throws RpmFormatError or CoprError with words for the build's page. */
+export async function readSourceFacts(path: string, file_name: string): Promise<SourceFacts> {
+  const info = await readPackageInfo(path)
+  if (!info.isSource)
+    throw new CoprError(
+      'invalid',
+      `${file_name} is not a source package: it is built for ${info.arch}`,
+    )
+  checkPackageNames(info)
+  return {
+    name: info.name,
+    version: formatEvr(info),
+    srpm_name: file_name,
+    exclusive_arch: info.exclusiveArch,
+    exclude_arch: info.excludeArch,
+  }
+}

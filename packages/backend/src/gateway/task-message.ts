@@ -1,0 +1,95 @@
+import type { Task } from '@copr/contract/builder-protocol'
+import { RpmTask, SourceTask } from '@copr/contract/builder-protocol'
+import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
+import type { TaskRow } from '@copr/domain/queue/leases'
+import { branchesToImport, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
+import type { Backend } from '../context.ts'
+
+type Messenger = Pick<Backend, 'db' | 'config'>
+
+/** What the agent is told about a task. */
+export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
+  const facts = await loadTaskFacts(backend.db, task)
+  const base = {
+    task_id: task.task_id,
+    build_id: task.build_id,
+    owner: facts.project.ownername,
+    project: facts.project.name,
+    dirname: facts.dirname,
+    sandbox: task.sandbox,
+    submitter: facts.submitter,
+    timeout_seconds: facts.build.timeout_seconds,
+  }
+  switch (task.kind) {
+    case 'source':
+      return SourceTask.parse({
+        ...base,
+        kind: 'source',
+        source: { ...facts.build.source_json, type: facts.build.source_type },
+        limits: { max_srpm_bytes: backend.config.limits.max_upload_bytes },
+      })
+    case 'import':
+      return {
+        ...base,
+        kind: 'import',
+        package_name: packageOf(facts),
+        branches: await branchesToImport(backend.db, task.build_id),
+      }
+    case 'rpm':
+      return RpmTask.parse({ ...base, ...(await rpmTask(backend, facts)) })
+    case 'publish':
+      throw new Error(`Task ${task.task_id} is not for agents`)
+  }
+}
+
+async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
+  const { build, project, dirname, build_chroot: chroot } = facts
+  if (!chroot) throw new Error(`The task of build ${build.id} has no build chroot`)
+  const base_url = config.internal_url ?? config.public_url
+  const results_url = `${base_url}/results`
+  const repos = reposForBuild(await loadBuildRepos(db, { project, dirname, chroot, results_url }))
+  const package_name = packageOf(facts)
+  const path = `${project.ownername}/${dirname}/${package_name}`
+  return {
+    kind: 'rpm',
+    package_name,
+    package_version: build.package_version,
+    chroot: chroot.config,
+    repos,
+    buildroot_packages: chroot.additional_packages,
+    with_opts: chroot.with_opts,
+    without_opts: chroot.without_opts,
+    enable_net: build.enable_net ?? project.enable_net,
+    macros: macrosOf(facts),
+    git_url: `${base_url}/git/${path}`,
+    git_commit: chroot.git_commit,
+    lookaside_url: `${base_url}/lookaside/${path}`,
+    limits: {
+      max_log_bytes: config.limits.max_log_bytes,
+      max_result_bytes: config.limits.max_result_bytes,
+    },
+  }
+}
+
+/** Copr's: specs ask for them to know where they are built. */
+export function macrosOf({
+  build,
+  project,
+}: {
+  build: { id: number }
+  project: { ownername: string; name: string }
+}): Record<string, string> {
+  const { ownername, name } = project
+  const kind = ownername.startsWith('@') ? 'group' : 'user'
+  return {
+    copr_username: ownername,
+    copr_projectname: name,
+    vendor: `Copr - ${kind} ${ownername}`,
+    buildtag: `.copr${build.id}`,
+  }
+}
+
+function packageOf({ package_name, build }: TaskFacts): string {
+  if (package_name === null) throw new Error(`The package of build ${build.id} is not known`)
+  return package_name
+}

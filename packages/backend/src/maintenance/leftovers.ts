@@ -1,0 +1,25 @@
+import { leasesInUse } from '@copr/domain/queue/task-facts'
+import { endedSince } from '@copr/domain/repositories/removals'
+import type { Backend } from '../context.ts'
+import { resultPath } from '../store/paths.ts'
+
+/** What agents staged under leases that are over. */
+export async function dropStaleStaging({ db, store, log }: Backend): Promise<void> {
+  // The folders first: one that comes later belongs to a lease that is later still.
+  const keys = await store.listStaged()
+  const inUse = await leasesInUse(
+    db,
+    keys.map(({ task }) => task),
+  )
+  for (const key of keys) {
+    if (inUse.has(key.lease)) continue
+    await store.dropStaged(key)
+    log.info({ task: key.task }, 'Stale uploads removed')
+  }
+}
+
+/** Compresses the logs of builds that ended without their agent: canceled, given up, or while we were away. */
+export async function sealEndedLogs({ db, store }: Backend, since: Date): Promise<void> {
+  for (const { ownername, dirname, chroot, result_dir } of await endedSince(db, since))
+    await store.sealLogs(resultPath({ ownername, dirname, chroot, result_dir }))
+}

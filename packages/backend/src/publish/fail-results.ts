@@ -1,0 +1,31 @@
+import { lockLeased } from '@copr/domain/queue/leases'
+import { endTask, failTask } from '@copr/domain/queue/outcomes'
+import type { Backend } from '../context.ts'
+import { isOurs } from '../gateway/finish.ts'
+import type { Results } from './publish-task.ts'
+
+/** The results cannot be published, whoever tries: the build has failed. Its logs are kept, its packages are not. */
+export async function failResults(
+  { db, store, log, now }: Backend,
+  { task, lease, staged, place }: Results,
+  reason: string,
+): Promise<void> {
+  log.warn({ task_id: task.task_id, reason }, 'Results refused')
+  const names = (task.payload ?? []).map(({ name }) => name)
+  const kept = names.filter((name) => !name.endsWith('.rpm') && !isOurs(name))
+  await store.place(staged, kept, place)
+  await store.note(place, `${now().toISOString()} failed: ${reason}`)
+  const ended = await db.transaction().execute(async (tx) => {
+    const row = await lockLeased(tx, lease)
+    if (!row) return false
+    await (row.cancel_requested ? endTask(tx, row) : failTask(tx, row, { reason }, now()))
+    return true
+  })
+  if (!ended) return
+  await store.unplace(
+    place,
+    names.filter((name) => name.endsWith('.rpm')),
+  )
+  await store.sealLogs(place)
+  await store.dropStaged(staged)
+}

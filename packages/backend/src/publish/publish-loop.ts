@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import { claimPublish, renewLease, type TaskRow } from '@copr/domain/queue/leases'
+import { giveBack } from '@copr/domain/queue/outcomes'
+import { messageOf } from '@copr/process/errors'
+import type { Backend } from '../context.ts'
+import { publishTask } from './publish-task.ts'
+
+/** Short, as it is renewed while the work goes on: what a killed program was publishing is taken up again soon. */
+const LEASE_SECONDS = 9
+const MAX_BACKOFF_SECONDS = 60
+
+/** Publishes what waits, one build after the other, until nothing is left. */
+export async function publishDue(backend: Backend, stop: AbortSignal): Promise<void> {
+  const { db, now } = backend
+  while (!stop.aborted) {
+    const lease = randomUUID()
+    const task = await claimPublish(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
+    if (!task) return
+    await publishLeased(backend, task, lease)
+  }
+}
+
+async function publishLeased(backend: Backend, task: TaskRow, lease: string): Promise<void> {
+  const { db, log, now } = backend
+  const renewal = setInterval(
+    () => {
+      renewLease(db, { lease, now: now(), lease_seconds: LEASE_SECONDS }).catch((err: unknown) =>
+        log.warn({ err, task_id: task.task_id }, 'Cannot renew the lease of a publish task'),
+      )
+    },
+    (LEASE_SECONDS * 1000) / 3,
+  )
+  try {
+    await publishTask(backend, task, lease)
+  } catch (err) {
+    clearInterval(renewal)
+    const wait_seconds = Math.min(2 ** (task.attempts - 1), MAX_BACKOFF_SECONDS)
+    log.error({ err, task_id: task.task_id, wait_seconds }, 'Cannot publish, trying again')
+    const reason = messageOf(err)
+    await giveBack(db, lease, { reason, max_attempts: Infinity, now: now(), wait_seconds })
+  } finally {
+    clearInterval(renewal)
+  }
+}

@@ -1,0 +1,104 @@
+import { addMembers } from '@copr/domain/repositories/membership'
+import type { TaskRow } from '@copr/domain/queue/leases'
+import { buildTaskOf, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
+import type { PackageInfo } from '@copr/rpm/package-info'
+import type { Backend } from '../context.ts'
+import { isOurs } from '../gateway/finish.ts'
+import { sha256Of, sizeOf } from '../store/files.ts'
+import { type ResultsPath, resultPath } from '../store/paths.ts'
+import type { StagingKey } from '../store/results-store.ts'
+import { failResults } from './fail-results.ts'
+import { projectKey } from './project-key.ts'
+import { signPackages } from './sign.ts'
+import { verifyResults } from './verify.ts'
+
+export interface Results {
+  task: TaskRow
+  /** Of the publish task. */
+  lease: string
+  facts: TaskFacts
+  staged: StagingKey
+  place: ResultsPath
+}
+
+/**
+ * Verifies, signs and places what a build brought, and makes it members of its repository. Every step may be
+ * repeated after a crash. Bad results fail the build; whatever else is wrong throws, to be tried again.
+ */
+export async function publishTask(backend: Backend, task: TaskRow, lease: string): Promise<void> {
+  const { db, store, log, now, at = () => undefined } = backend
+  const facts = await loadTaskFacts(db, task)
+  const staged = await buildTaskOf(db, task)
+  const results = { task, lease, facts, staged, place: placeOf(facts) }
+  const files = task.payload ?? []
+  const note = (line: string): Promise<void> =>
+    store.note(results.place, `${now().toISOString()} ${line}`)
+
+  at('verify')
+  const expected = { package_name: facts.package_name ?? '', arch: facts.build_chroot?.arch ?? '' }
+  const verdict = await verifyResults(files, expected, (name) => store.staged(staged, name))
+  if (!verdict.ok) return await failResults(backend, results, verdict.reason)
+  const { packages } = verdict
+  await note(`verified ${packages.length} packages`)
+
+  at('sign')
+  const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }
+  const key = await projectKey(backend, owner)
+  const paths = packages.map(({ fileName }) => store.staged(staged, fileName))
+  await signPackages(backend, { paths, owner, key, purpose: `build ${task.task_id}` })
+  await note(`signed with the key ${key.fingerprint}`)
+
+  at('place')
+  await store.place(
+    staged,
+    files.map(({ name }) => name).filter((name) => !isOurs(name)),
+    results.place,
+  )
+  at('describe')
+  await describe(backend, results, packages)
+
+  at('commit')
+  const members = await Promise.all(packages.map((info) => memberOf(backend, results, info)))
+  const outcome = await db
+    .transaction()
+    .execute((tx) =>
+      addMembers(tx, { lease, packages: packages.map(nevraOf), members, now: now() }),
+    )
+  log.info({ task_id: task.task_id, packages: packages.length, outcome }, 'Results placed')
+  at('drop')
+  if (outcome === 'canceled') {
+    await store.unplace(results.place, [...packages.map(({ fileName }) => fileName), 'success'])
+    await store.sealLogs(results.place)
+  }
+  if (outcome !== undefined) await store.dropStaged(staged)
+}
+
+function placeOf({ project, dirname, build_chroot: chroot, build }: TaskFacts): ResultsPath {
+  if (!chroot?.result_dir) throw new Error(`The results of build ${build.id} have no place`)
+  const { ownername } = project
+  return resultPath({ ownername, dirname, chroot: chroot.name, result_dir: chroot.result_dir })
+}
+
+/** The small files that describe a build, made from the headers. */
+async function describe(
+  { store }: Backend,
+  results: Results,
+  packages: PackageInfo[],
+): Promise<void> {
+  const { place, task } = results
+  const list = packages.map(nevraOf)
+  await store.write(place, 'results.json', `${JSON.stringify({ packages: list }, null, 2)}\n`)
+  await store.write(place, 'build.info', `build_id=${task.build_id}\nbuilder_ip=\n`)
+  await store.write(place, 'success', 'done\n')
+}
+
+function nevraOf({ name, epoch, version, release, arch }: PackageInfo) {
+  return { name, epoch, version, release, arch }
+}
+
+async function memberOf({ store }: Backend, { place }: Results, { fileName }: PackageInfo) {
+  const path = store.absolute(place, fileName)
+  // Relative to the repository's folder, which is the one above.
+  const member = `${place.split('/').at(-1)}/${fileName}`
+  return { path: member, sha256: await sha256Of(path), size: (await sizeOf(path)) ?? 0 }
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
+import { placeOfTask } from '@copr/domain/queue/task-facts'
+import {
+  markPublished,
+  memberPaths,
+  repositoriesWithUnmarkedBuilds,
+  repositoryFacts,
+  type RepositoryFacts,
+  unpublishedRepositories,
+  withRepositoryLock,
+} from '@copr/domain/repositories/publishing'
+import { signDetached } from '@copr/process/keygen-client'
+import { resultsOf } from '../build-place.ts'
+import type { Backend } from '../context.ts'
+import { Turns } from '../gateway/turns.ts'
+import { projectDirPath, repositoryPath } from '../store/paths.ts'
+import { projectKey } from './project-key.ts'
+import { renderIndex } from './render-index.ts'
+import { switchIndex } from './switch-index.ts'
+
+const AT_A_TIME = 2
+
+/** Renders the index of every repository whose members have changed. One that fails does not hold up the others. */
+export async function renderDue(backend: Backend, stop: AbortSignal): Promise<void> {
+  const { db, log } = backend
+  const turns = new Turns(AT_A_TIME)
+  for (const { id, published_generation } of await repositoriesWithUnmarkedBuilds(db))
+    await announce(backend, { id, generation: published_generation })
+  await Promise.all(
+    (await unpublishedRepositories(db)).map((id) =>
+      turns.take(async () => {
+        if (stop.aborted) return
+        try {
+          await withRepositoryLock(db, id, (stillLocked) =>
+            renderRepository(backend, id, stillLocked, stop),
+          )
+        } catch (err) {
+          if (!stop.aborted)
+            log.error({ err, repository_id: id }, 'Cannot publish a repository, trying again')
+        }
+      }),
+    ),
+  )
+}
+
+async function renderRepository(
+  backend: Backend,
+  id: number,
+  stillLocked: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { db, store, log, now, at = () => undefined } = backend
+  // The generation first: the members read afterwards are at least those of it.
+  const repository = await repositoryFacts(db, id)
+  if (!repository || repository.generation <= repository.published_generation) return
+  const started = performance.now()
+  at('render')
+  const key = await projectKey(backend, repository)
+  const members = await memberPaths(db, id)
+  const path = repositoryPath(repository)
+  await store.makeDir(path)
+  const dir = store.absolute(path)
+  const into = join(dir, `.render-${randomUUID()}`)
+  await mkdir(into)
+  await renderIndex({ dir, members, into, now: now(), signal })
+  at('sign-index')
+  const made = join(into, 'repodata')
+  await signIndex(backend, { repository, key, made })
+  await writePublicKey(backend, repository, key)
+  at('switch')
+  await stillLocked()
+  const { generation } = repository
+  await switchIndex(dir, made, { generation, now: now() })
+  at('announce')
+  await announce(backend, repository)
+  const ms = Math.round(performance.now() - started)
+  log.info({ repository: path, generation, packages: members.length, ms }, 'Repository published')
+}
+
+async function signIndex(
+  { keygen, now }: Backend,
+  { repository, key, made }: { repository: RepositoryFacts; key: PublicKeyAnswer; made: string },
+): Promise<void> {
+  const { ownername: owner, projectname: project, dirname, chroot, generation } = repository
+  const purpose = `repository ${owner}/${dirname}/${chroot} generation ${generation}`
+  const data = await readFile(join(made, 'repomd.xml'))
+  const request = { owner, project, purpose, data, public: key, now: now() }
+  await writeFile(join(made, 'repomd.xml.asc'), await signDetached(keygen, request))
+}
+
+async function writePublicKey(
+  { store }: Backend,
+  repository: RepositoryFacts,
+  { public_key }: PublicKeyAnswer,
+): Promise<void> {
+  const path = projectDirPath(repository)
+  const has = await readFile(store.absolute(path, 'pubkey.gpg'), 'utf8').catch(() => undefined)
+  if (has !== public_key) await store.write(path, 'pubkey.gpg', public_key)
+}
+
+/** Whatever waited for this generation has succeeded. */
+async function announce(
+  { db, store, now }: Backend,
+  { id, generation }: { id: number; generation: number },
+): Promise<void> {
+  const published = await markPublished(db, { repository_id: id, generation, now: now() })
+  for (const build of published) {
+    const results = resultsOf(await placeOfTask(db, build))
+    await store.note(results, `${now().toISOString()} published in generation ${generation}`)
+    await store.sealLogs(results)
+  }
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import {
+  link,
+  lstat,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { isMissing, syncDir, syncFile } from '../store/files.ts'
+
+/** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
+const KEEP_MS = 10 * 60_000
+const KEPT = '.kept.json'
+const OWN = /^repomd\.xml(\.asc)?$|^\./
+
+/**
+ * Makes a finished `repodata` folder the visible one, by turning a symbolic link: repomd.xml and its signature
+ * change at the same moment. `made` is moved.
+ */
+export async function switchIndex(
+  dir: string,
+  made: string,
+  { generation, now }: { generation: number; now: Date },
+): Promise<void> {
+  const previous = await currentIndex(dir)
+  if (previous) await keepFiles(join(dir, previous), made, now)
+  for (const name of await readdir(made)) await syncFile(join(made, name))
+  await syncDir(made)
+  const target = `.repodata-${generation}-${randomUUID().slice(0, 8)}`
+  await rename(made, join(dir, target))
+  const turned = join(dir, `.repodata-link-${randomUUID()}`)
+  await symlink(target, turned)
+  await moveRealFolderAway(dir)
+  await rename(turned, join(dir, 'repodata'))
+  await syncDir(dir)
+  // The previous one stays until the next time: a request may just be on its way into it.
+  await removeLeftovers(dir, [target, previous])
+}
+
+async function currentIndex(dir: string): Promise<string | undefined> {
+  try {
+    return basename(await readlink(join(dir, 'repodata')))
+  } catch (error) {
+    if (isMissing(error) || isNoLink(error)) return undefined
+    throw error
+  }
+}
+
+/** Links the previous index's data into the new one, and writes down since when each is history. */
+async function keepFiles(previous: string, made: string, now: Date): Promise<void> {
+  const replacedAt = await readKept(previous)
+  const has = new Set(await readdir(made))
+  const kept: Record<string, number> = {}
+  for (const name of await namesIn(previous)) {
+    const since = replacedAt[name] ?? now.getTime()
+    if (OWN.test(name) || has.has(name) || now.getTime() - since > KEEP_MS) continue
+    await link(join(previous, name), join(made, name))
+    kept[name] = since
+  }
+  await writeFile(join(made, KEPT), JSON.stringify(kept))
+}
+
+async function readKept(previous: string): Promise<Record<string, number>> {
+  try {
+    return JSON.parse(await readFile(join(previous, KEPT), 'utf8')) as Record<string, number>
+  } catch (error) {
+    if (isMissing(error)) return {}
+    throw error
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return await readdir(dir).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
+}
+
+/** A tree that comes from elsewhere has a folder where we have a link. */
+async function moveRealFolderAway(dir: string): Promise<void> {
+  const found = await lstat(join(dir, 'repodata')).catch(() => undefined)
+  if (found?.isDirectory())
+    await rename(join(dir, 'repodata'), join(dir, `.repodata-0-${randomUUID()}`))
+}
+
+/** Older indexes, and what a program that was killed left. The repository's lock is held, so none of it is in use. */
+export async function removeLeftovers(dir: string, inUse: (string | undefined)[]): Promise<void> {
+  for (const name of await readdir(dir))
+    if (/^\.(repodata|render)-/.test(name) && !inUse.includes(name))
+      await rm(join(dir, name), { recursive: true, force: true })
+}
+
+function isNoLink(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EINVAL'
+}

@@ -1,0 +1,83 @@
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import { verifyDigests } from '@copr/rpm/digests'
+import { RpmFormatError } from '@copr/rpm/errors'
+import { checkPackageNames, type PackageInfo, readPackageInfo } from '@copr/rpm/package-info'
+import { readSignedRegion } from '@copr/rpm/signature'
+
+export interface Expected {
+  package_name: string
+  /** The chroot's. */
+  arch: string
+}
+
+export type Verdict = { ok: true; packages: PackageInfo[] } | { ok: false; reason: string }
+
+/** What rpmbuild makes for an architecture beside the architecture itself. */
+const COMPATIBLE: Record<string, string[]> = {
+  x86_64: ['x86_64_v2', 'x86_64_v3', 'x86_64_v4', 'amd64', 'ia32e', 'i386', 'i486', 'i586', 'i686'],
+  i386: ['i486', 'i586', 'i686', 'athlon'],
+  i586: ['i386', 'i486', 'i686', 'athlon'],
+  i686: ['i386', 'i486', 'i586', 'athlon'],
+  armhfp: ['armv6hl', 'armv7hl', 'armv7hnl'],
+  ppc64le: ['ppc64p7', 'ppc64'],
+  s390x: ['s390'],
+}
+
+class Unacceptable extends Error {}
+
+/** Checks the packages that a builder brought: a builder runs strangers' code, so nothing of it is believed. */
+export async function verifyResults(
+  files: ResultFile[],
+  expected: Expected,
+  pathOf: (name: string) => string,
+): Promise<Verdict> {
+  const packages: PackageInfo[] = []
+  try {
+    for (const { name } of files)
+      if (name.endsWith('.rpm')) packages.push(await verifyPackage(pathOf(name), name, expected))
+    verifyOrigin(packages, expected)
+    return { ok: true, packages }
+  } catch (error) {
+    if (error instanceof RpmFormatError || error instanceof Unacceptable)
+      return { ok: false, reason: error.message }
+    throw error
+  }
+}
+
+async function verifyPackage(
+  path: string,
+  file_name: string,
+  { arch }: Expected,
+): Promise<PackageInfo> {
+  const info = await readPackageInfo(path)
+  checkPackageNames(info)
+  if (info.fileName !== file_name)
+    throw new Unacceptable(
+      `Cannot accept ${file_name}: its header says that it is ${info.fileName}`,
+    )
+  const allowed = info.isSource || [arch, 'noarch', ...(COMPATIBLE[arch] ?? [])].includes(info.arch)
+  if (!allowed) throw new Unacceptable(`Cannot accept ${file_name} in a chroot for ${arch}`)
+  await readSignedRegion(path)
+  const digests = await verifyDigests(path)
+  if (!digests.includes('payload') && !digests.includes('header-and-payload-md5'))
+    throw new Unacceptable(`Cannot accept ${file_name}: it has no digest of its payload`)
+  return info
+}
+
+/** At most one source package, the build's own, and nothing that is not made from it. */
+function verifyOrigin(packages: PackageInfo[], { package_name }: Expected): void {
+  if (packages.length === 0)
+    throw new Unacceptable('Cannot publish: the builder brought no packages')
+  const [source, ...more] = packages.filter(({ isSource }) => isSource)
+  if (more.length > 0)
+    throw new Unacceptable('Cannot publish: the builder brought several source packages')
+  if (source && source.name !== package_name)
+    throw new Unacceptable(`Cannot publish ${source.fileName} as the package ${package_name}`)
+  for (const { isSource, sourceRpm, fileName } of packages) {
+    if (isSource) continue
+    const name = /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm ?? '')?.[1]
+    const isOwn = source ? sourceRpm === source.fileName : name === package_name
+    if (!isOwn)
+      throw new Unacceptable(`Cannot accept ${fileName}: it is made from ${sourceRpm ?? 'nothing'}`)
+  }
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { appendFile, readdir, rename, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import { CoprError } from '@copr/process/errors'
+import { Appender } from './append.ts'
+import * as files from './files.ts'
+import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
+import type { KeptSrpm, ResultsStore, StagingKey } from './results-store.ts'
+
+/** Enough for the largest source packages there are; a bound all the same. */
+const MAX_FILES = 10_000
+const LOGS = ['builder-live.log', 'import.log', 'backend.log']
+
+/** The results store in a folder: staging and uploads lie beside the public tree, on the same file system. */
+export function directoryStore(data_dir: string): ResultsStore {
+  const base = resolve(data_dir)
+  const root = join(base, 'results')
+  const staging = join(base, 'staging')
+  const uploads = join(base, 'uploads')
+  const trash = join(base, 'trash')
+  mkdirSync(root, { recursive: true })
+  for (const dir of [staging, uploads, trash]) mkdirSync(dir, { recursive: true, mode: 0o700 })
+
+  const appender = new Appender()
+  const totals = new Map<string, Promise<{ bytes: number }>>()
+  const absolute = (path: ResultsPath, ...names: string[]): string =>
+    join(root, path, ...names.map((name) => checkedFileName(name)))
+  const stagingDir = ({ task, lease }: StagingKey): string =>
+    join(staging, `${checkedTaskId(task)}-${checkedToken(lease)}`)
+  const staged = (key: StagingKey, name: string): string =>
+    join(stagingDir(key), checkedFileName(name))
+
+  async function totalOf(dir: string): Promise<{ bytes: number }> {
+    let bytes = 0
+    const names = await readdir(dir)
+    if (names.length > MAX_FILES)
+      throw new CoprError('too_large', `Cannot take more than ${MAX_FILES} files`)
+    for (const name of names) bytes += (await files.sizeOf(join(dir, name))) ?? 0
+    return { bytes }
+  }
+
+  async function put(from: string, path: ResultsPath, names: string[]): Promise<void> {
+    await files.makeDir(join(root, path))
+    await files.removeTemporary(join(root, path))
+    for (const name of names)
+      await files.linkOver(join(from, checkedFileName(name)), absolute(path, name))
+    await files.syncDir(join(root, path))
+  }
+
+  function srpmDir({ build_id, upload }: Omit<KeptSrpm, 'file_name'>): string {
+    return join(
+      uploads,
+      upload === null ? `build-${checkedTaskId(build_id)}` : checkedToken(upload),
+    )
+  }
+
+  async function findSrpm(srpm: KeptSrpm): Promise<string | undefined> {
+    const path = join(srpmDir(srpm), checkedFileName(srpm.file_name))
+    return (await files.sizeOf(path)) === undefined ? undefined : path
+  }
+
+  return {
+    root,
+    absolute,
+    makeDir: (path) => files.makeDir(join(root, path)),
+
+    async appendLog(path, name, body, { offset, max_size }) {
+      await files.makeDir(join(root, path))
+      return await appender.append(absolute(path, name), body, { offset, max_size })
+    },
+    async note(path, line) {
+      await files.makeDir(join(root, path))
+      await appendFile(absolute(path, 'backend.log'), `${line}\n`)
+    },
+    async setAside(path, names) {
+      for (const name of names) {
+        if ((await files.sizeOf(absolute(path, name))) === undefined) continue
+        await files.makeDir(absolute(path, 'prev_build_backup'))
+        await rename(absolute(path, name), absolute(path, 'prev_build_backup', name))
+      }
+    },
+    async sealLogs(path, names = LOGS) {
+      for (const name of names) await files.gzipInPlace(absolute(path, name))
+    },
+    write: (path, name, data) => files.writeWhole(absolute(path, name), data),
+
+    staged,
+    async stage(key, name, body, { offset, max_total }) {
+      const dir = stagingDir(key)
+      await files.makeDir(dir, 0o700)
+      const counted = totals.get(dir) ?? totalOf(dir)
+      totals.set(dir, counted)
+      const total = await counted
+      const onBytes = (count: number): void => {
+        total.bytes += count
+        if (total.bytes > max_total)
+          throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+      }
+      const options = { offset, max_size: max_total, onBytes, sync: true }
+      return await appender.append(staged(key, name), body, options)
+    },
+    async verifyStaged(key, list) {
+      if (new Set(list.map(({ name }) => name)).size !== list.length)
+        throw new CoprError('invalid', 'Cannot finish: a file is listed twice')
+      if (list.length > MAX_FILES)
+        throw new CoprError('invalid', `Cannot take more than ${MAX_FILES} files`)
+      for (const file of list) await verifyFile(staged(key, file.name), file)
+      if (list.length > 0) await files.syncDir(stagingDir(key))
+    },
+    place: (key, names, to) => put(stagingDir(key), to, names),
+    async unplace(path, names) {
+      for (const name of names) await rm(absolute(path, name), { force: true })
+    },
+    async dropStaged(key) {
+      totals.delete(stagingDir(key))
+      await rm(stagingDir(key), { recursive: true, force: true })
+    },
+    async listStaged() {
+      const keys = (await readdir(staging)).map((name) => /^(\d+)-(.+)$/.exec(name))
+      return keys.flatMap((match) =>
+        match?.[1] && match[2] ? [{ task: Number(match[1]), lease: match[2] }] : [],
+      )
+    },
+
+    async keepSrpm(key, name, build_id) {
+      const dir = srpmDir({ build_id, upload: null })
+      await files.makeDir(dir, 0o700)
+      await files.linkOver(staged(key, name), join(dir, checkedFileName(name)))
+      await files.syncDir(dir)
+    },
+    findSrpm,
+    async placeSrpm(srpm, to) {
+      // Done before, if the SRPM is gone from where it waited.
+      if ((await findSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
+    },
+    dropSrpm: (srpm) => rm(srpmDir(srpm), { recursive: true, force: true }),
+
+    async remove(path) {
+      const doomed = join(trash, randomUUID())
+      try {
+        await rename(join(root, path), doomed)
+      } catch (error) {
+        if (files.isMissing(error)) return
+        throw error
+      }
+      await rm(doomed, { recursive: true, force: true })
+    },
+    async emptyTrash() {
+      for (const name of await readdir(trash))
+        await rm(join(trash, name), { recursive: true, force: true })
+    },
+  }
+}
+
+function checkedTaskId(id: number): number {
+  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', 'Cannot use this task id')
+  return id
+}
+
+async function verifyFile(path: string, { name, size, sha256 }: ResultFile): Promise<void> {
+  const has = (await files.sizeOf(path)) ?? 'nothing'
+  if (has !== size)
+    throw new CoprError('invalid', `Cannot finish: ${name} has ${size} bytes, ${has} came`)
+  if ((await files.sha256Of(path)) !== sha256)
+    throw new CoprError('invalid', `Cannot finish: the digest of ${name} is wrong`)
+}

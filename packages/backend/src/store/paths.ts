@@ -1,0 +1,87 @@
+import { CoprError } from '@copr/process/errors'
+import { ResultFile } from '@copr/contract/builder-protocol'
+import {
+  ChrootName,
+  OwnerName,
+  paddedBuildId,
+  PackageName,
+  ProjectDirname,
+} from '@copr/contract/names'
+import type { z } from 'zod'
+
+/** A path below the results tree whose every part was checked: nothing else is ever joined to the root. */
+export type ResultsPath = string & { readonly checked: 'results' }
+
+export interface DirPlace {
+  ownername: string
+  dirname: string
+}
+
+export interface ChrootPlace extends DirPlace {
+  chroot: string
+}
+
+/** `owner/dirname` */
+export function projectDirPath({ ownername, dirname }: DirPlace): ResultsPath {
+  return joined(checked(OwnerName, ownername), checked(ProjectDirname, dirname))
+}
+
+/** `owner/dirname/chroot`: a repository */
+export function repositoryPath(place: ChrootPlace): ResultsPath {
+  return joined(projectDirPath(place), checked(ChrootName, place.chroot))
+}
+
+/** `owner/dirname/chroot/00000012-hello`: what a build left */
+export function resultPath(place: ChrootPlace & { result_dir: string }): ResultsPath {
+  const [, id = '', name = ''] = /^(\d{8,15})-(.+)$/s.exec(place.result_dir) ?? []
+  if (id === '') throw unsafe(place.result_dir)
+  return joined(repositoryPath(place), `${id}-${checked(PackageName, name)}`)
+}
+
+/** `owner/dirname/srpm-builds/00000012`: what the making of an SRPM left */
+export function srpmPath(place: DirPlace & { build_id: number }): ResultsPath {
+  return joined(projectDirPath(place), 'srpm-builds', paddedBuildId(place.build_id))
+}
+
+/** Two to four parts, as `removal` rows have them. */
+export function removalPath(path: string): ResultsPath {
+  const [ownername = '', dirname = '', chroot, result_dir, ...more] = path.split('/')
+  if (more.length > 0) throw unsafe(path)
+  if (chroot === undefined) return projectDirPath({ ownername, dirname })
+  if (chroot === 'srpm-builds')
+    return srpmPath({ ownername, dirname, build_id: Number(checkedId(result_dir)) })
+  if (result_dir === undefined) return repositoryPath({ ownername, dirname, chroot })
+  return resultPath({ ownername, dirname, chroot, result_dir })
+}
+
+/** A name of a result file, safe as the last part of a path. */
+export function checkedFileName(name: string): string {
+  return checked(ResultFile.shape.name, name)
+}
+
+/** A random or numbered name of a folder of ours: a lease, an upload. */
+export function checkedToken(token: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,120}$/.test(token)) throw unsafe(token)
+  return token
+}
+
+function checkedId(text = ''): string {
+  if (!/^\d{8,15}$/.test(text)) throw unsafe(text)
+  return text
+}
+
+function checked(schema: z.ZodType<string>, name: string): string {
+  const parsed = schema.safeParse(name)
+  // Belt and braces: whatever the schemas come to allow, a part of a path is never one of these.
+  if (!parsed.success || name.includes('/') || name.includes('\0') || /^\.{0,2}$/.test(name))
+    throw unsafe(name)
+  return parsed.data
+}
+
+function unsafe(name: string): CoprError {
+  return new CoprError('invalid', `Cannot use ${JSON.stringify(name.slice(0, 100))} in a path`)
+}
+
+function joined(...parts: string[]): ResultsPath {
+  return parts.join('/') as ResultsPath
+}

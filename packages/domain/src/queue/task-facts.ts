@@ -1,0 +1,204 @@
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { Selectable } from 'kysely'
+import type { Db } from '../database/open.ts'
+import type { BuildTable, ProjectTable } from '../database/schema.ts'
+import type { TaskRow } from './leases.ts'
+
+export interface ChrootFacts {
+  id: number
+  chroot_id: number
+  name: string
+  arch: string
+  config: ChrootConfig
+  git_commit: string | null
+  result_dir: string | null
+  repository_id: number | null
+  generation: number | null
+  /** The project's settings for the chroot; empty when the owner has disabled it meanwhile. */
+  additional_repos: string[]
+  additional_packages: string[]
+  with_opts: string[]
+  without_opts: string[]
+}
+
+/** Everything that is to be known about a task's build. */
+export interface TaskFacts {
+  build: Selectable<BuildTable>
+  project: Selectable<ProjectTable>
+  dirname: string
+  package_name: string | null
+  submitter: string | null
+  /** Of tasks of one build chroot only. */
+  build_chroot: ChrootFacts | undefined
+}
+
+export async function loadTaskFacts(
+  db: Db,
+  task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
+): Promise<TaskFacts> {
+  const build = await db
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', task.build_id)
+    .executeTakeFirstOrThrow()
+  const project = await db
+    .selectFrom('project')
+    .selectAll()
+    .where('id', '=', build.project_id)
+    .executeTakeFirstOrThrow()
+  const names = await db
+    .selectFrom('build')
+    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
+    .leftJoin('package', 'package.id', 'build.package_id')
+    .leftJoin('user_account', 'user_account.id', 'build.submitter_id')
+    .select([
+      'project_dir.name as dirname',
+      'package.name as package_name',
+      'user_account.username as submitter',
+    ])
+    .where('build.id', '=', task.build_id)
+    .executeTakeFirstOrThrow()
+  const id = task.build_chroot_id
+  return {
+    build,
+    project,
+    ...names,
+    build_chroot: id === null ? undefined : await chrootOf(db, id),
+  }
+}
+
+async function chrootOf(db: Db, build_chroot_id: number): Promise<ChrootFacts> {
+  const row = await db
+    .selectFrom('build_chroot')
+    .innerJoin('build', 'build.id', 'build_chroot.build_id')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .leftJoin('project_chroot', (join) =>
+      join
+        .onRef('project_chroot.project_id', '=', 'build.project_id')
+        .onRef('project_chroot.chroot_id', '=', 'build_chroot.chroot_id'),
+    )
+    .select([
+      'build_chroot.id',
+      'build_chroot.chroot_id',
+      'chroot.name',
+      'chroot.arch',
+      'chroot.config',
+      'build_chroot.git_commit',
+      'build_chroot.result_dir',
+      'build_chroot.repository_id',
+      'build_chroot.generation',
+      'project_chroot.additional_repos',
+      'project_chroot.additional_packages',
+      'project_chroot.with_opts',
+      'project_chroot.without_opts',
+    ])
+    .where('build_chroot.id', '=', build_chroot_id)
+    .executeTakeFirstOrThrow()
+  return {
+    ...row,
+    additional_repos: row.additional_repos ?? [],
+    additional_packages: row.additional_packages ?? [],
+    with_opts: row.with_opts ?? [],
+    without_opts: row.without_opts ?? [],
+  }
+}
+
+/** The dist-git branches that the waiting chroots of a build are built from. */
+export async function branchesToImport(db: Db, build_id: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select('chroot.distgit_branch')
+    .distinct()
+    .where('build_chroot.build_id', '=', build_id)
+    .where('build_chroot.state', '=', 'waiting')
+    .orderBy('chroot.distgit_branch')
+    .execute()
+  return rows.map((row) => row.distgit_branch)
+}
+
+export interface LogPlace {
+  ownername: string
+  dirname: string
+  build_id: number
+  /** Null for the source and the import. */
+  chroot: string | null
+  result_dir: string | null
+}
+
+/** Where the files of a task's build go. */
+export async function placeOfTask(
+  db: Db,
+  task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
+): Promise<LogPlace> {
+  const row = await db
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
+    .leftJoin('build_chroot', (join) =>
+      join
+        .onRef('build_chroot.build_id', '=', 'build.id')
+        .on('build_chroot.id', '=', task.build_chroot_id),
+    )
+    .leftJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select([
+      'build.id as build_id',
+      'project.ownername',
+      'project_dir.name as dirname',
+      'chroot.name as chroot',
+      'build_chroot.result_dir',
+    ])
+    .where('build.id', '=', task.build_id)
+    .executeTakeFirstOrThrow()
+  return row
+}
+
+/** The task that a machine names together with its lease, which it has or had when the task ended. */
+export async function taskOfRequest(
+  db: Db,
+  { task_id, lease, machine_id }: { task_id: string; lease: string; machine_id: number },
+): Promise<TaskRow | undefined> {
+  // By task_id, which has an index: last_lease has none.
+  return await db
+    .selectFrom('task')
+    .selectAll()
+    .where('task_id', '=', task_id)
+    .where('machine_id', '=', machine_id)
+    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))
+    .executeTakeFirst()
+}
+
+/** Of the tasks with these ids, the leases whose staged files are still needed: running ones, and results not yet published. */
+export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<string>> {
+  if (task_ids.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('task')
+    .leftJoin('task as publish', (join) =>
+      join
+        .onRef('publish.build_chroot_id', '=', 'task.build_chroot_id')
+        .on('publish.kind', '=', 'publish')
+        .on('publish.state', '<>', 'done'),
+    )
+    .select(['task.lease', 'task.last_lease', 'publish.id as publish_id'])
+    .where('task.id', 'in', task_ids)
+    .execute()
+  return new Set(
+    rows.flatMap((row) =>
+      [row.lease ?? [], row.publish_id === null ? [] : (row.last_lease ?? [])].flat(),
+    ),
+  )
+}
+
+/** The task that brought the files of a publish task, and the lease under which it did. */
+export async function buildTaskOf(
+  db: Db,
+  publish: Pick<TaskRow, 'build_chroot_id'>,
+): Promise<{ task: number; lease: string }> {
+  const row = await db
+    .selectFrom('task')
+    .select(['id', 'last_lease'])
+    .where('build_chroot_id', '=', publish.build_chroot_id)
+    .where('kind', '=', 'rpm')
+    .executeTakeFirstOrThrow()
+  return { task: row.id, lease: row.last_lease ?? '' }
+}

@@ -1,0 +1,95 @@
+import { notify } from '../database/notify.ts'
+import type { Tx } from '../database/open.ts'
+import { refreshBuild } from '../builds/build-state.ts'
+import { lockLeased } from '../queue/leases.ts'
+import { endTask } from '../queue/outcomes.ts'
+
+export interface Member {
+  /** Below the repository's folder. */
+  path: string
+  sha256: string
+  size: number
+}
+
+export interface NewMembers {
+  /** Of the publish task. */
+  lease: string
+  packages: { name: string; epoch: number | null; version: string; release: string; arch: string }[]
+  members: Member[]
+  now: Date
+}
+
+/**
+ * The results of a build chroot become members of its repository, all or none, and the publish task ends.
+ * What was a member under the same path is replaced. `canceled` when somebody canceled the build meanwhile,
+ * undefined when the lease is lost.
+ */
+export async function addMembers(
+  tx: Tx,
+  { lease, packages, members, now }: NewMembers,
+): Promise<'added' | 'canceled' | undefined> {
+  const task = await lockLeased(tx, lease)
+  if (!task) return undefined
+  const build_chroot_id = task.build_chroot_id
+  if (build_chroot_id === null) throw new Error(`Publish task ${task.id} has no build chroot`)
+  await endTask(tx, task)
+  if (task.cancel_requested) return 'canceled'
+  const repository = await nextGeneration(tx, build_chroot_id)
+  await tx.deleteFrom('built_package').where('build_chroot_id', '=', build_chroot_id).execute()
+  for (const some of chunks(packages))
+    await tx
+      .insertInto('built_package')
+      .values(some.map((nevra) => ({ ...nevra, build_chroot_id })))
+      .execute()
+  await tx.deleteFrom('repository_member').where('build_chroot_id', '=', build_chroot_id).execute()
+  for (const some of chunks(members))
+    await tx
+      .insertInto('repository_member')
+      .values(some.map((each) => ({ ...each, build_chroot_id, repository_id: repository.id })))
+      .onConflict((conflict) =>
+        conflict.columns(['repository_id', 'path']).doUpdateSet((eb) => ({
+          build_chroot_id: eb.ref('excluded.build_chroot_id'),
+          sha256: eb.ref('excluded.sha256'),
+          size: eb.ref('excluded.size'),
+        })),
+      )
+      .execute()
+  await tx
+    .updateTable('build_chroot')
+    .set({ repository_id: repository.id, generation: repository.generation })
+    .where('id', '=', build_chroot_id)
+    .execute()
+  await refreshBuild(tx, task.build_id, now)
+  await notify(tx, 'copr_repository', String(repository.id))
+  return 'added'
+}
+
+/** Counts on, in a repository that is made if the chroot was enabled later than the directory. */
+async function nextGeneration(
+  tx: Tx,
+  build_chroot_id: number,
+): Promise<{ id: number; generation: number }> {
+  const place = await tx
+    .selectFrom('build_chroot')
+    .innerJoin('build', 'build.id', 'build_chroot.build_id')
+    .select(['build.project_dir_id', 'build_chroot.chroot_id'])
+    .where('build_chroot.id', '=', build_chroot_id)
+    .executeTakeFirstOrThrow()
+  return await tx
+    .insertInto('repository')
+    .values(place)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['project_dir_id', 'chroot_id'])
+        .doUpdateSet((eb) => ({ generation: eb('repository.generation', '+', 1) })),
+    )
+    .returning(['id', 'generation'])
+    .executeTakeFirstOrThrow()
+}
+
+/** PostgreSQL takes 65,535 parameters a statement. */
+function chunks<T>(list: T[]): T[][] {
+  return Array.from({ length: Math.ceil(list.length / 1000) }, (_, i) =>
+    list.slice(i * 1000, (i + 1) * 1000),
+  )
+}
