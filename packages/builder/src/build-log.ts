@@ -1,0 +1,90 @@
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TaskContext } from '@copr/process/agent/handler'
+
+export interface BuildLogOptions {
+  context: Pick<TaskContext, 'writeLog' | 'phase'>
+  /** Where the parts that are uploaded at the end grow. */
+  dir: string
+  max_bytes: number
+  /** Called once, when the log has become too long. */
+  onTooLong: () => void
+}
+
+export const LOG_PARTS = ['root', 'build', 'state', 'hw_info', 'installed_pkgs'] as const
+export type LogPart = (typeof LOG_PARTS)[number]
+
+/** The log of one build: everything live, and its parts in files. */
+export class BuildLog {
+  /** Phase → how long it took; a phase that comes twice adds up. */
+  readonly seconds: Record<string, number> = {}
+  readonly #options: BuildLogOptions
+  readonly #start = performance.now()
+  #bytes = 0
+  #isTooLong = false
+
+  constructor(options: BuildLogOptions) {
+    this.#options = options
+  }
+
+  /** Writes output as it comes; what is over the limit is dropped. */
+  output(chunk: Uint8Array | string, part?: LogPart): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    if (this.#isTooLong) return
+    const rest = this.#options.max_bytes - this.#bytes
+    const kept = bytes.subarray(0, rest)
+    this.#bytes += kept.length
+    this.#options.context.writeLog(kept)
+    if (part) this.only(kept, part)
+    if (bytes.length <= rest) return
+    this.#isTooLong = true
+    this.#options.onTooLong()
+  }
+
+  /** Writes to a part, but not to the live log. */
+  only(chunk: Uint8Array | string, part: LogPart): void {
+    appendFileSync(join(this.#options.dir, `${part}.log`), chunk)
+  }
+
+  line(text = '', part?: LogPart): void {
+    this.output(`${text}\n`, part)
+  }
+
+  /** Says even past the limit: why it ends must be readable. */
+  lastLine(text: string): void {
+    this.#options.context.writeLog(`\n${this.#elapsed()} ${text}\n`)
+    this.#state(text)
+  }
+
+  command(args: string[], part: LogPart): void {
+    this.line(`$ ${args.map(quote).join(' ')}`, part)
+  }
+
+  /** Runs a step under its title, and adds its time to `seconds[name]`. */
+  async phase<T>(name: string, title: string, step: () => Promise<T>): Promise<T> {
+    this.#options.context.phase(title)
+    this.line(`\n${this.#elapsed()} ${title[0]?.toUpperCase()}${title.slice(1)}`)
+    this.#state(`start: ${title}`)
+    const start = performance.now()
+    try {
+      return await step()
+    } finally {
+      const seconds = (performance.now() - start) / 1000
+      this.seconds[name] = Math.round(((this.seconds[name] ?? 0) + seconds) * 1000) / 1000
+      this.#state(`end: ${title} (${seconds.toFixed(3)} s)`)
+    }
+  }
+
+  #elapsed(): string {
+    return `[${((performance.now() - this.#start) / 1000).toFixed(2).padStart(7)} s]`
+  }
+
+  #state(text: string): void {
+    this.only(`${new Date().toISOString()} ${text}\n`, 'state')
+  }
+}
+
+/** As one would type it into a shell. */
+function quote(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,58 @@
+import type { FinishRequest, Task } from '@copr/contract/builder-protocol'
+import { runAgent } from '@copr/process/agent/agent'
+import type { TaskContext } from '@copr/process/agent/handler'
+import type { Logger } from '@copr/process/log'
+import { checkMachine } from './check-machine.ts'
+import { buildNatively } from './native-engine.ts'
+import { openScratch, type Scratch } from './scratch.ts'
+import { fetchLinkedSrpm } from './sources/link-source.ts'
+
+export interface BuilderOptions {
+  gateway_url: string
+  enroll_token: string
+  name: string
+  /** Builds, and the caches unless they are elsewhere. Builders of one machine may share it. */
+  scratch_dir: string
+  /** Roots and packages, which builders may share, too; on the same disk as the scratch directory. */
+  cache_dir?: string
+  arches: string[]
+  tags: string[]
+  /** Whether SRPMs may be fetched from this machine and private networks. */
+  allow_private_urls: boolean
+  log: Logger
+  stop: AbortSignal
+}
+
+/** Does source and RPM tasks until told to stop; rejects when the machine cannot build or the gateway has forgotten it. */
+export async function runBuilder(options: BuilderOptions): Promise<void> {
+  await checkMachine()
+  await using scratch = await openScratch(options.scratch_dir, options.cache_dir)
+  await runAgent({
+    gateway_url: options.gateway_url,
+    enroll_token: options.enroll_token,
+    name: options.name,
+    kinds: ['source', 'rpm'],
+    arches: options.arches,
+    tags: options.tags,
+    handlers: (task, context) => doTask(task, context, scratch, options),
+    log: options.log,
+    stop: options.stop,
+  })
+}
+
+async function doTask(
+  task: Task,
+  context: TaskContext,
+  scratch: Scratch,
+  options: BuilderOptions,
+): Promise<FinishRequest> {
+  const { allow_private_urls } = options
+  switch (task.kind) {
+    case 'source':
+      return await fetchLinkedSrpm(task, context, { ...scratch, allow_private_urls })
+    case 'rpm':
+      return await buildNatively(task, context, scratch)
+    case 'import':
+      throw new Error('A builder imports nothing')
+  }
+}

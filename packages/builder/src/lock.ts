@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+/**
+ * Takes a lock on a file, shared or exclusive; undefined when `wait` is false and somebody else has it. A child holds it
+ * for as long as its standard input is open, so that it is also given back when this process is killed.
+ */
+export async function takeLock(
+  path: string,
+  options: { shared?: boolean; wait?: boolean; signal?: AbortSignal } = {},
+): Promise<AsyncDisposable | undefined> {
+  const { shared = false, wait = true, signal } = options
+  const args = [shared ? '--shared' : '--exclusive', ...(wait ? [] : ['--nonblock'])]
+  const child = spawn('flock', [...args, path, 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  signal?.addEventListener('abort', kill, { once: true })
+  try {
+    const [event] = (await Promise.race([
+      once(child.stdout, 'data'),
+      once(child, 'exit'),
+    ])) as unknown[]
+    signal?.throwIfAborted()
+    if (!Buffer.isBuffer(event)) {
+      if (!wait && event === 1) return undefined
+      throw new Error(`Cannot lock ${path}`)
+    }
+  } finally {
+    signal?.removeEventListener('abort', kill)
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      child.stdin.end()
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    },
+  }
+}
+
+/** As {@link takeLock}, waiting as long as it takes. */
+export async function holdLock(
+  path: string,
+  options: { shared?: boolean; signal?: AbortSignal } = {},
+): Promise<AsyncDisposable> {
+  const lock = await takeLock(path, options)
+  if (!lock) throw new Error(`Cannot lock ${path}`)
+  return lock
+}

@@ -1,0 +1,55 @@
+import type { Repository } from './repository.ts'
+
+const MAIN = {
+  cachedir: '/var/cache/dnf',
+  persistdir: '/tmp/dnf-persist',
+  logdir: '/tmp/dnf-log',
+  reposdir: '/dev/null',
+  varsdir: '/dev/null',
+  plugins: '0',
+  install_weak_deps: '0',
+  tsflags: 'nodocs',
+  keepcache: '1',
+  best: '1',
+  obsoletes: '1',
+  gpgcheck: '0',
+  localpkg_gpgcheck: '0',
+  retries: '3',
+  timeout: '60',
+  zchunk: '0',
+}
+
+/** dnf's configuration for a build root: these repositories and nothing of the host. */
+export function renderDnfConfig(repositories: Repository[]): string {
+  return [
+    section('main', MAIN),
+    ...repositories.map((one) => section(one.config.id, repositoryOptions(one))),
+  ].join('\n')
+}
+
+function repositoryOptions({ config, url }: Repository): Record<string, string> {
+  return {
+    name: config.name,
+    baseurl: url,
+    enabled: '1',
+    gpgcheck: flag(config.gpgcheck),
+    skip_if_unavailable: '0',
+    // Asked each time whether it has changed; what has not is not loaded again.
+    metadata_expire: '0',
+    ...(config.repo_gpgcheck === null ? {} : { repo_gpgcheck: flag(config.repo_gpgcheck) }),
+    ...(config.gpgkey === null ? {} : { gpgkey: config.gpgkey }),
+    ...(config.priority === null ? {} : { priority: String(config.priority) }),
+    ...(config.module_hotfixes === null ? {} : { module_hotfixes: flag(config.module_hotfixes) }),
+  }
+}
+
+function section(name: string, options: Record<string, string>): string {
+  const lines = Object.entries(options).map(
+    ([key, value]) => `${key}=${value.replaceAll(/[\r\n]+/g, ' ')}`,
+  )
+  return [`[${name}]`, ...lines, ''].join('\n')
+}
+
+function flag(value: boolean): string {
+  return value ? '1' : '0'
+}

@@ -1,0 +1,129 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BuildFailure } from '../build-failure.ts'
+import type { BuildLog } from '../build-log.ts'
+import { holdLock } from '../lock.ts'
+import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
+import { renderDnfConfig } from './dnf-config.ts'
+import { faultOfDnf } from './dnf-faults.ts'
+import { chrootParts, type Repository } from './repository.ts'
+
+export interface InstallOptions {
+  /** An existing directory of this run alone. */
+  dir: string
+  cacheDir: string
+  chroot: string
+  root: SandboxRoot
+  /** Where the chroot's rpm has its database. */
+  dbPath: string
+  /** Names, file paths, or dependencies with versions. */
+  packages: string[]
+  repositories: Repository[]
+  log: BuildLog
+  signal: AbortSignal
+}
+
+/**
+ * Installs packages into a root: dnf downloads with the network, then installs without it, so that scriptlets
+ * reach neither the network nor the cache of packages. What the repositories lack is a {@link BuildFailure}.
+ */
+export async function installPackages(options: InstallOptions): Promise<void> {
+  const { cacheDir, log, signal, packages } = options
+  if (packages.length === 0) return
+  const dnfCache = join(cacheDir, 'dnf')
+  await mkdir(dnfCache, { recursive: true })
+  await using _lock = await holdLock(join(cacheDir, 'dnf.lock'), { signal })
+  // dnf's own locks name a process by its id, which means nothing in another namespace; ours is held.
+  for (const name of await readdir(dnfCache))
+    if (name.endsWith('.pid')) await rm(join(dnfCache, name))
+  await writeConfig(options)
+
+  const { version, arch } = chrootParts(options.chroot)
+  const base = [
+    'dnf',
+    '--config',
+    '/etc/dnf/dnf.conf',
+    '--installroot',
+    ROOT,
+    '--releasever',
+    version,
+  ]
+  const command = [
+    ...base,
+    ...(arch === 'i686' ? ['--forcearch', arch] : []),
+    '--assumeyes',
+    'install',
+    ...packages,
+  ]
+  const isRemote = options.repositories.some(({ url }) => !url.startsWith('file:'))
+  log.command(command, 'root')
+  const resolved = await runDnf(
+    [...command, '--downloadonly'],
+    options,
+    { network: isRemote, changes: 'kept' },
+    (chunk) => log.output(chunk, 'root'),
+  )
+  if (/^Nothing to do\.?$/m.test(resolved)) return
+  await runDnf(
+    [...command, '--cacheonly'],
+    options,
+    { network: false, changes: 'dropped' },
+    transactionOnly(log),
+  )
+}
+
+/** Without the table of packages, which was shown when they were downloaded. */
+function transactionOnly(log: BuildLog): (chunk: Buffer) => void {
+  let isOn = false
+  let before = ''
+  return (chunk) => {
+    if (isOn) return log.output(chunk, 'root')
+    before += chunk.toString('utf8')
+    const at = before.search(/^(Running transaction|Error)/m)
+    if (at < 0) return
+    isOn = true
+    log.output(before.slice(at), 'root')
+  }
+}
+
+async function runDnf(
+  command: string[],
+  options: InstallOptions,
+  { network, changes }: { network: boolean; changes: 'kept' | 'dropped' },
+  onOutput: (chunk: Buffer) => void,
+): Promise<string> {
+  const { dir, cacheDir, root, repositories, signal } = options
+  const { code, output } = await runSandboxed({
+    dir,
+    root,
+    as: 'tools',
+    command,
+    env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
+    network,
+    binds: [
+      { from: join(dir, 'etc-dnf'), to: 'etc/dnf', changes: 'forbidden' },
+      { from: join(dir, 'etc-rpm'), to: 'etc/rpm', changes: 'forbidden' },
+      { from: join(cacheDir, 'dnf'), to: 'var/cache/dnf', changes },
+      ...repositories
+        .filter(({ url }) => url.startsWith('file:'))
+        .map(({ url }) => ({
+          from: fileURLToPath(url),
+          to: `.${fileURLToPath(url)}`,
+          changes: 'forbidden' as const,
+        })),
+    ],
+    onOutput,
+    signal,
+  })
+  if (code === 0) return output
+  const fault = faultOfDnf(output, repositories)
+  throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
+}
+
+async function writeConfig({ dir, repositories, dbPath }: InstallOptions): Promise<void> {
+  await mkdir(join(dir, 'etc-dnf'), { recursive: true })
+  await mkdir(join(dir, 'etc-rpm'), { recursive: true })
+  await writeFile(join(dir, 'etc-dnf', 'dnf.conf'), renderDnfConfig(repositories))
+  await writeFile(join(dir, 'etc-rpm', 'macros'), `%_dbpath ${dbPath}\n`)
+}

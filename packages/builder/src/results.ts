@@ -1,0 +1,72 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { stat, writeFile } from 'node:fs/promises'
+import { cpus, totalmem } from 'node:os'
+import { basename, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import type { ResultFile, RpmTask } from '@copr/contract/builder-protocol'
+import type { TaskContext } from '@copr/process/agent/handler'
+import { runOrThrow } from '@copr/process/run'
+import { readPackageInfo } from '@copr/rpm/package-info'
+import { BuildFailure } from './build-failure.ts'
+import { type BuildLog, LOG_PARTS } from './build-log.ts'
+import { rpmsIn } from './rpmbuild/rpmbuild.ts'
+
+export interface Results {
+  /** Paths of the RPMs and the SRPM. */
+  rpms: string[]
+  /** Path of `results.json`. */
+  summary: string
+}
+
+/** The packages that a build has made, checked against the task's limit. */
+export async function collectResults(task: RpmTask, dir: string): Promise<Results> {
+  const rpms = [...(await rpmsIn(dir, 'RPMS', '.rpm')), ...(await rpmsIn(dir, 'SRPMS', '.src.rpm'))]
+  if (!rpms.some((path) => !path.endsWith('.src.rpm')))
+    throw new BuildFailure('rpmbuild succeeded but made no packages')
+  let size = 0
+  for (const path of rpms) size += (await stat(path)).size
+  if (size > task.limits.max_result_bytes)
+    throw new BuildFailure(
+      `the results are larger than the limit of ${task.limits.max_result_bytes} bytes: ${size} bytes`,
+    )
+  const packages = await Promise.all(rpms.map(readPackage))
+  const summary = join(dir, 'results.json')
+  await writeFile(summary, `${JSON.stringify({ packages }, undefined, 2)}\n`)
+  return { rpms, summary }
+}
+
+async function readPackage(path: string) {
+  const { name, epoch, version, release, arch } = await readPackageInfo(path)
+  return { name, epoch, version, release, arch }
+}
+
+export async function uploadAll(paths: string[], context: TaskContext): Promise<ResultFile[]> {
+  return await Promise.all(paths.map((path) => context.upload(path, basename(path))))
+}
+
+/** The parts of the log that have come to be, packed. */
+export async function packLogs(dir: string): Promise<string[]> {
+  const packed = await Promise.all(
+    LOG_PARTS.map(async (part) => {
+      const path = join(dir, `${part}.log`)
+      if (!(await stat(path).catch(() => undefined))) return []
+      await pipeline(createReadStream(path), createGzip(), createWriteStream(`${path}.gz`))
+      return [`${path}.gz`]
+    }),
+  )
+  return packed.flat()
+}
+
+/** What kind of machine it was; nothing that names it. */
+export async function describeMachine(dir: string, log: BuildLog): Promise<void> {
+  const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`
+  const disk = await runOrThrow('df', ['--human-readable', '--output=fstype,size,used,avail', dir])
+  const lines = [
+    `CPUs: ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+    `Memory: ${gib(totalmem())}`,
+    `Kernel: ${(await runOrThrow('uname', ['-srm'])).trim()}`,
+    `Disk:\n${disk.trimEnd()}`,
+  ]
+  log.only(`${lines.join('\n')}\n`, 'hw_info')
+}

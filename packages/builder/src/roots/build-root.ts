@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { BuildLog } from '../build-log.ts'
+import { digestOfOffers } from '../repositories/repository-content.ts'
+import { installPackages } from '../repositories/install.ts'
+import type { Repository } from '../repositories/repository.ts'
+import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
+import { cached } from './cache.ts'
+import { listInstalled, listNames } from './root-query.ts'
+
+/** A root that a build starts from: directories stacked on each other, the lowest first. */
+export interface BuildRoot {
+  key: string
+  layers: string[]
+  dbPath: string
+  /** The list of installed packages. */
+  installed: string
+}
+
+export interface RootOptions {
+  /** An existing directory of this build alone. */
+  dir: string
+  cacheDir: string
+  chroot: ChrootConfig
+  log: BuildLog
+  signal: AbortSignal
+  /** What is used stays until this is disposed. */
+  hold: AsyncDisposableStack
+}
+
+/** Bump when the same packages would make another root. */
+const FORMAT = 1
+const FIRST_DB_PATH = '/var/lib/rpm'
+const KEEP_ROOTS = 8
+const KEEP_LAYERS = 60
+const KEEP_VARIANTS = 4
+
+const PREPARE = `
+grep -q '^mockbuild:' /etc/passwd || echo 'mockbuild:x:${BUILD_UID}:${BUILD_UID}:RPM builds:/builddir:/bin/sh' >>/etc/passwd
+grep -q '^mockbuild:' /etc/group || echo 'mockbuild:x:${BUILD_UID}:' >>/etc/group
+mkdir -p /builddir
+if [ -x /sbin/ldconfig ]; then /sbin/ldconfig 2>/dev/null || true; fi
+db=$(rpm --eval '%{_dbpath}')
+case $db in
+  /usr/lib/sysimage/*) if [ ! -e "$db/rpmdb.sqlite" ]; then mkdir -p "$db" && cp -a ${FIRST_DB_PATH}/. "$db"/; fi ;;
+  *) db=${FIRST_DB_PATH} ;;
+esac
+echo "dbpath=$db"
+`
+
+/** The root with the packages that every build of the chroot begins with: made once for each state of its repositories. */
+export async function baseRoot(
+  options: RootOptions,
+  repositories: Repository[],
+): Promise<BuildRoot> {
+  const { cacheDir, chroot, log, signal, hold } = options
+  const key = digest([FORMAT, chroot, repositories.map((one) => one.digest)])
+  const make = async (dir: string): Promise<void> => {
+    log.line(`No cached root for ${chroot.name} as its repositories are now: making one`, 'root')
+    await makeBaseRoot(options, repositories, dir)
+  }
+  const dir = await cached({ dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }, key, {
+    make,
+    signal,
+    hold,
+  })
+  log.line(`Base root ${key.slice(0, 12)}`, 'root')
+  const dbPath = await readFile(join(dir, 'dbpath'), 'utf8')
+  return {
+    key,
+    layers: [join(dir, 'root')],
+    dbPath,
+    installed: await readFile(join(dir, 'installed'), 'utf8'),
+  }
+}
+
+async function makeBaseRoot(
+  options: RootOptions,
+  repositories: Repository[],
+  target: string,
+): Promise<void> {
+  const { dir, chroot, signal } = options
+  const root = { directory: join(target, 'root') }
+  await mkdir(root.directory)
+  const install = { ...options, root, repositories, chroot: chroot.name, dbPath: FIRST_DB_PATH }
+  await installPackages({ ...install, packages: chroot.install })
+  const env = { HOME: '/', LC_ALL: 'C.UTF-8' }
+  const prepared = await runSandboxed({
+    dir,
+    root,
+    as: 'root',
+    command: ['/bin/sh', '-ec', PREPARE],
+    env,
+    signal,
+  })
+  const dbPath = /^dbpath=(\/.*)$/m.exec(prepared.output)?.[1]
+  if (prepared.code !== 0 || dbPath === undefined)
+    throw new Error(`Cannot prepare the root of ${chroot.name}: ${prepared.output.slice(-500)}`)
+  await writeFile(join(target, 'dbpath'), dbPath)
+  await writeFile(join(target, 'installed'), await listInstalled({ dir, root, dbPath, signal }))
+}
+
+/**
+ * `base` with more packages installed. A layer made before serves again as long as nothing came into the repositories
+ * of the task that could make a difference.
+ */
+export async function withPackages(
+  options: RootOptions,
+  base: BuildRoot,
+  wanted: { packages: string[]; chrootRepositories: Repository[]; taskRepositories: Repository[] },
+): Promise<BuildRoot> {
+  if (wanted.packages.length === 0) return base
+  const { cacheDir, log, signal, hold } = options
+  const packages = wanted.packages.toSorted()
+  const configs = wanted.taskRepositories.map(({ config, url }) => [config, url])
+  const family = digest([FORMAT, base.key, packages, configs])
+  const folder = { dir: join(cacheDir, 'layers', family), keep: KEEP_VARIANTS }
+  const known = await findVariant(options, folder.dir, wanted.taskRepositories)
+  if (!known) await pruneFamilies(join(cacheDir, 'layers'))
+  const key = known ?? digest([family, wanted.taskRepositories.map((one) => one.digest)])
+  const make = async (dir: string): Promise<void> => {
+    await mkdir(join(dir, 'upper'))
+    const root = { layers: base.layers, changes: dir }
+    const repositories = [...wanted.taskRepositories, ...wanted.chrootRepositories]
+    const install = {
+      ...options,
+      root,
+      repositories,
+      chroot: options.chroot.name,
+      dbPath: base.dbPath,
+    }
+    await installPackages({ ...install, packages })
+    const query = { dir: options.dir, root, dbPath: base.dbPath, signal }
+    const names = [...new Set([...packages.map(nameOf), ...(await listNames(query))])]
+    const offers = await offersOf(options, wanted.taskRepositories, names)
+    await writeFile(join(dir, 'needs.json'), JSON.stringify({ names, offers }))
+    await writeFile(join(dir, 'installed'), await listInstalled(query))
+    await rm(join(dir, 'work'), { recursive: true, force: true })
+  }
+  const dir = await cached(folder, key, { make, signal, hold })
+  if (known)
+    log.line(`Packages are in the cached layer ${key.slice(0, 12)}: ${packages.join(', ')}`, 'root')
+  const layers = [...base.layers, join(dir, 'upper')]
+  return {
+    key,
+    layers,
+    dbPath: base.dbPath,
+    installed: await readFile(join(dir, 'installed'), 'utf8'),
+  }
+}
+
+async function findVariant(
+  options: RootOptions,
+  dir: string,
+  repositories: Repository[],
+): Promise<string | undefined> {
+  const keys = (await readdir(dir).catch(() => [])).filter((name) => /^[0-9a-f]+$/.test(name))
+  for (const key of keys) {
+    const needs = await readFile(join(dir, key, 'needs.json'), 'utf8').catch(() => undefined)
+    if (needs === undefined) continue
+    const { names, offers } = JSON.parse(needs) as { names: string[]; offers: string[] }
+    const now = await offersOf(options, repositories, names)
+    if (now.join() === offers.join()) return key
+  }
+  return undefined
+}
+
+async function offersOf(
+  { cacheDir, signal }: RootOptions,
+  repositories: Repository[],
+  names: string[],
+): Promise<string[]> {
+  const wanted = new Set(names)
+  return await Promise.all(
+    repositories.map((one) => digestOfOffers(one, wanted, { cacheDir, signal })),
+  )
+}
+
+/** Layers of requirements that nobody has any more; a layer in use is younger than those. */
+async function pruneFamilies(dir: string): Promise<void> {
+  const families = await readdir(dir).catch(() => [])
+  if (families.length < KEEP_LAYERS) return
+  const ages = await Promise.all(
+    families.map(async (name) => ({
+      name,
+      at: (await stat(join(dir, name)).catch(() => undefined))?.mtimeMs ?? 0,
+    })),
+  )
+  const unused = ages
+    .filter(({ at }) => Date.now() - at > UNUSED_MS)
+    .toSorted((a, b) => a.at - b.at)
+  for (const { name } of unused.slice(0, families.length - KEEP_LAYERS + 1))
+    await rm(join(dir, name), { recursive: true, force: true })
+}
+
+/** Longer than any build may take. */
+const UNUSED_MS = 48 * 3600 * 1000
+
+/** `zlib-devel >= 1.2` asks for `zlib-devel`. */
+function nameOf(dependency: string): string {
+  return dependency.split(' ')[0] ?? dependency
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 40)
+}

@@ -1,0 +1,17 @@
+import type { RpmTask } from '@copr/contract/builder-protocol'
+
+/** The text of `~/.rpmmacros` in the root: read last by rpm, so it has the last word. */
+export function renderMacros(task: Pick<RpmTask, 'chroot' | 'macros'>, dbPath: string): string {
+  const macros = {
+    _topdir: '/builddir/build',
+    _rpmfilename: '%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm',
+    _dbpath: dbPath,
+    _buildhost: 'builder',
+    ...task.chroot.macros,
+    ...task.macros,
+  }
+  return Object.entries(macros)
+    .filter(([name]) => /^\w+(\([\w:-]*\))?$/.test(name))
+    .map(([name, body]) => `%${name} ${body.replaceAll('\r', '').replaceAll('\n', '\\\n')}\n`)
+    .join('')
+}

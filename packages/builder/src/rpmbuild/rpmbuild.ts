@@ -1,0 +1,130 @@
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RpmTask } from '@copr/contract/builder-protocol'
+import { formatDependency, readPackageInfo } from '@copr/rpm/package-info'
+import { BuildFailure } from '../build-failure.ts'
+import type { BuildLog } from '../build-log.ts'
+import { chrootParts } from '../repositories/repository.ts'
+import type { BuildRoot } from '../roots/build-root.ts'
+import { runSandboxed } from '../sandbox/sandbox.ts'
+
+export interface RpmbuildOptions {
+  task: RpmTask
+  /** The build's own directory; `builddir` in it is `/builddir` in the root. */
+  dir: string
+  root: BuildRoot
+  spec: string
+  log: BuildLog
+  signal: AbortSignal
+}
+
+/** Of rpmbuild, when generated BuildRequires are missing. */
+const MISSING_BUILD_REQUIRES = 11
+
+/** `bs` makes the SRPM, `br` prepares and generates BuildRequires, `bb` makes the packages, `ba` those and the SRPM again. */
+export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
+
+/** Runs rpmbuild as the unprivileged user; its output goes to the log as it comes. Returns the exit code. */
+export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<number> {
+  const { task, dir, root, spec, log, signal } = options
+  const { arch } = chrootParts(task.chroot.name)
+  const conditions = [
+    ...task.with_opts.flatMap((name) => ['--with', name]),
+    ...task.without_opts.flatMap((name) => ['--without', name]),
+  ]
+  // dnf has installed what is needed; the rpm in the root need not be able to read the database that the host's wrote
+  const command = [
+    'rpmbuild',
+    `-${mode}`,
+    '--nodeps',
+    '--target',
+    arch,
+    ...conditions,
+    `/builddir/build/SPECS/${spec}`,
+  ]
+  const changes = join(dir, 'changes')
+  await rm(changes, { recursive: true, force: true })
+  await mkdir(changes)
+  log.command(command, 'build')
+  const { code } = await runSandboxed({
+    dir,
+    root: { layers: root.layers, changes },
+    as: 'build',
+    command: arch === 'i686' ? ['setarch', 'i686', ...command] : command,
+    cwd: '/builddir',
+    env: {
+      HOME: '/builddir',
+      USER: 'mockbuild',
+      LOGNAME: 'mockbuild',
+      SHELL: '/bin/sh',
+      LANG: 'C.UTF-8',
+      TERM: 'vt100',
+      HOSTNAME: 'builder',
+      PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+    },
+    network: task.enable_net,
+    binds: [
+      { from: join(dir, 'builddir'), to: 'mnt/builddir', changes: 'kept' },
+      { from: join(dir, 'tmp'), to: 'mnt/tmp', changes: 'kept' },
+      { from: join(dir, 'var-tmp'), to: 'mnt/var-tmp', changes: 'kept' },
+    ],
+    onOutput: (chunk) => log.output(chunk, 'build'),
+    signal,
+  })
+  await rm(changes, { recursive: true, force: true })
+  return code
+}
+
+/** Makes the SRPM with the chroot's own macros; returns what it build-requires. */
+export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
+  const code = await rpmbuild('bs', options)
+  if (code !== 0)
+    throw new BuildFailure(`the SRPM cannot be made: rpmbuild -bs ended with exit code ${code}`)
+  const [srpm] = await rpmsIn(options.dir, 'SRPMS', '.src.rpm')
+  if (srpm === undefined) throw new BuildFailure('rpmbuild -bs made no SRPM')
+  return await requirementsOf(srpm)
+}
+
+/**
+ * Runs %generate_buildrequires; returns the requirements that came out and are not among `known`, which is none when
+ * all is there.
+ */
+export async function generateBuildRequires(
+  options: RpmbuildOptions,
+  known: ReadonlySet<string>,
+): Promise<string[]> {
+  const code = await rpmbuild('br', options)
+  if (code !== 0 && code !== MISSING_BUILD_REQUIRES)
+    throw new BuildFailure(
+      `generating BuildRequires failed: rpmbuild -br ended with exit code ${code}`,
+    )
+  const generated: string[] = []
+  for (const file of await rpmsIn(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
+    generated.push(...(await requirementsOf(file)))
+    await rm(file)
+  }
+  return [...new Set(generated)].filter((one) => !known.has(one))
+}
+
+async function requirementsOf(srpm: string): Promise<string[]> {
+  const { requires } = await readPackageInfo(srpm)
+  return [
+    ...new Set(requires.filter(({ name }) => !name.startsWith('rpmlib(')).map(formatDependency)),
+  ]
+}
+
+/** Files that the build left in a folder of its topdir: only plain ones, for whatever else it made leads elsewhere. */
+export async function rpmsIn(
+  dir: string,
+  folder: 'RPMS' | 'SRPMS',
+  suffix: string,
+): Promise<string[]> {
+  const path = join(dir, 'builddir', 'build', folder)
+  if ((await realpath(path)) !== join(await realpath(dir), 'builddir', 'build', folder))
+    throw new BuildFailure(`the build has replaced its ${folder} folder by a link`)
+  const entries = await readdir(path, { withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
+    .map((entry) => join(path, entry.name))
+    .toSorted()
+}

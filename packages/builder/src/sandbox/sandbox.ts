@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Above what Debian and Fedora give to people, below what systemd gives to services: nobody's on the host. */
+export const BUILD_UID = 61000
+/** In a sandbox, where the root of the chroot is. */
+export const ROOT = '/build'
+
+const SETUP = fileURLToPath(new URL('setup.sh', import.meta.url))
+const ENTER = fileURLToPath(new URL('enter.sh', import.meta.url))
+
+export type SandboxRoot =
+  /** Directories stacked as an overlay, the lowest first; changes go to `changes`, which must exist and be writable. */
+  | { layers: string[]; changes: string }
+  /** A directory that is changed in place. */
+  | { directory: string }
+
+export interface SandboxOptions {
+  /** An existing directory of this run alone, on the disk of `changes`. */
+  dir: string
+  root: SandboxRoot
+  /**
+   * - `tools`: the host's programs outside of the chroot, with the few capabilities that installing packages needs
+   * - `root`: root in the chroot, with fewer still
+   * - `build`: the unprivileged user in the chroot
+   */
+  as: 'tools' | 'root' | 'build'
+  command: string[]
+  cwd?: string
+  /** The whole environment beside PATH. */
+  env?: Record<string, string>
+  /** The host's network; otherwise a loopback device and nothing else. */
+  network?: boolean
+  /** Directories of the host that appear under a path of the tools' root (`/mnt/builddir` becomes `/builddir`). */
+  binds?: { from: string; to: string; changes: 'kept' | 'dropped' | 'forbidden' }[]
+  onOutput?: (chunk: Buffer) => void
+  signal: AbortSignal
+}
+
+/** The exit code, or how it was ended. Rejects with the signal's reason when that aborts. */
+export type SandboxExit = { code: number; output: string }
+
+const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as const
+const KEPT_BYTES = 256 * 1024
+
+/**
+ * Runs a command where it sees nothing of the host but what it is given. All that it starts and mounts ends with it,
+ * with the signal, or with this process, however that ends.
+ */
+export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
+  const { signal, onOutput } = options
+  signal.throwIfAborted()
+  const { args, cleanUp } = await prepare(options)
+  const child = spawn('setpriv', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A Ctrl-C in the terminal is for the agent, which decides what becomes of the build.
+    detached: true,
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  signal.addEventListener('abort', kill, { once: true })
+  if (signal.aborted) kill()
+  try {
+    const { code, output } = await collect(child, onOutput)
+    signal.throwIfAborted()
+    return { code, output }
+  } finally {
+    signal.removeEventListener('abort', kill)
+    await cleanUp()
+  }
+}
+
+async function prepare(options: SandboxOptions) {
+  const { dir, root, as, command, network = false, binds = [], cwd = '/' } = options
+  const mountPoint = join(dir, 'tools')
+  await mkdir(mountPoint, { recursive: true })
+  let rootArgs: string[]
+  if ('directory' in root) rootArgs = ['root', root.directory]
+  else {
+    await mkdir(join(root.changes, 'upper'), { recursive: true })
+    // Left by an earlier mount, which is over: overlayfs wants it empty.
+    await rm(join(root.changes, 'work'), { recursive: true, force: true })
+    await mkdir(join(root.changes, 'work'))
+    rootArgs = [...root.layers.flatMap((layer) => ['layer', layer]), 'state', root.changes]
+  }
+  const bindArgs = binds.flatMap(({ from, to, changes }) => [BIND[changes], from, to])
+  const namespaces =
+    `--mount --propagation private --pid --ipc --uts${network ? '' : ' --net'}`.split(' ')
+  // oxfmt-ignore
+  const args = [
+    '--pdeathsig', 'KILL',
+    'unshare', ...namespaces, '--fork', '--kill-child=KILL',
+    '/bin/sh', SETUP, mountPoint, ENTER, network ? 'host' : 'none', ...rootArgs, ...bindArgs, '--',
+    as, cwd, String(BUILD_UID), ...command,
+  ]
+  const cleanUp = (): Promise<void> => rm(mountPoint, { recursive: true, force: true })
+  return { args, cleanUp }
+}
+
+async function collect(child: ChildProcess, onOutput: ((chunk: Buffer) => void) | undefined) {
+  const kept: Buffer[] = []
+  let keptBytes = 0
+  const take = (chunk: Buffer): void => {
+    onOutput?.(chunk)
+    kept.push(chunk)
+    keptBytes += chunk.length
+    while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.length ?? 0
+  }
+  child.stdout?.on('data', take)
+  child.stderr?.on('data', take)
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', (cause) => reject(new Error('Cannot start a sandbox', { cause })))
+    child.once('close', (exitCode, killedBy) => resolve(exitCode ?? (killedBy ? 128 : 1)))
+  })
+  return { code, output: Buffer.concat(kept).toString('utf8') }
+}

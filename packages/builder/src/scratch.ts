@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { holdLock, takeLock } from './lock.ts'
+
+export interface Scratch extends AsyncDisposable {
+  builds_dir: string
+  cache_dir: string
+}
+
+/**
+ * Makes a place for the builds of one builder in a directory that several may share, and removes the places of those
+ * that are gone: a builder's processes and mounts end with it, its files do not when it is killed.
+ */
+export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await mkdir(cache_dir, { recursive: true })
+  await using _starting = await holdLock(join(dir, 'start.lock'))
+  for (const name of await readdir(dir))
+    if (name.startsWith('builds-')) await removeUnlessUsed(join(dir, name))
+  const builds_dir = await mkdtemp(join(dir, 'builds-'))
+  const lock = await holdLock(join(builds_dir, 'lock'))
+  return {
+    builds_dir,
+    cache_dir,
+    async [Symbol.asyncDispose]() {
+      await rm(builds_dir, { recursive: true, force: true })
+      await lock[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function removeUnlessUsed(dir: string): Promise<void> {
+  await using lock = await takeLock(join(dir, 'lock'), { wait: false })
+  if (lock) await rm(dir, { recursive: true, force: true })
+}

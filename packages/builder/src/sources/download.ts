@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '@copr/process/errors'
+import { BuildFailure } from '../build-failure.ts'
+
+export interface DownloadOptions {
+  max_bytes: number
+  /** Makes one request, following redirects as the caller thinks right. */
+  open: (url: string, signal: AbortSignal) => Promise<Response>
+  /** What comes must have this digest. */
+  expect?: { algorithm: string; hex: string }
+  /** Nothing may come for this long. */
+  idle_seconds: number
+  signal: AbortSignal
+}
+
+/** Stores what a URL answers in a file. What is the URL's fault is a {@link BuildFailure}; a broken connection is not. */
+export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
+  const idle = new AbortController()
+  const timer = setTimeout(() => idle.abort(), options.idle_seconds * 1000)
+  const signal = AbortSignal.any([options.signal, idle.signal])
+  try {
+    const response = await options.open(url, signal)
+    if (!response.ok)
+      throw new BuildFailure(
+        `the server answered ${response.status} ${response.statusText} for ${url}`,
+      )
+    await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
+  } catch (error) {
+    options.signal.throwIfAborted()
+    if (idle.signal.aborted)
+      throw new BuildFailure(`${url} sent nothing for ${options.idle_seconds} seconds`)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function store(
+  url: string,
+  response: Response,
+  path: string,
+  { max_bytes, expect, signal, onChunk }: DownloadOptions & { onChunk: () => void },
+): Promise<void> {
+  const tooLong = new BuildFailure(`${url} is larger than the limit of ${max_bytes} bytes`)
+  if (Number(response.headers.get('content-length') ?? 0) > max_bytes) {
+    await response.body?.cancel()
+    throw tooLong
+  }
+  const file = createWriteStream(path, { flags: 'w', mode: 0o644 })
+  const hash = expect && createHash(expect.algorithm)
+  let size = 0
+  try {
+    for await (const chunk of response.body ?? []) {
+      onChunk()
+      signal.throwIfAborted()
+      size += chunk.length
+      if (size > max_bytes) throw tooLong
+      hash?.update(chunk)
+      if (!file.write(chunk)) await once(file, 'drain')
+    }
+  } finally {
+    file.end()
+    await finished(file)
+  }
+  const got = hash?.digest('hex')
+  if (got !== expect?.hex)
+    throw new BuildFailure(
+      `${url} is not what was promised: its ${expect?.algorithm} is ${got}, not ${expect?.hex}`,
+    )
+}
+
+/** Tries again what failed for another reason than the build's. */
+export async function thrice<T>(
+  step: () => Promise<T>,
+  signal: AbortSignal,
+  onRetry: (why: string) => void,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await step()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof BuildFailure || tries === 3) throw error
+      onRetry(messageOf(error))
+      await sleep(1000 * tries, undefined, { signal })
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { BuildFailure } from '../build-failure.ts'
+
+export interface SourceEntry {
+  algorithm: 'md5' | 'sha512'
+  hex: string
+  fileName: string
+}
+
+const OLD = /^([0-9a-fA-F]{32})\s+(\S.*)$/
+const NEW = /^(MD5|SHA512) \((.+)\) = ([0-9a-fA-F]+)$/
+const HEX_LENGTH = { md5: 32, sha512: 128 }
+const MAX_ENTRIES = 1000
+
+/** The files that dist-git keeps in the lookaside cache: `MD5  NAME` or `SHA512 (NAME) = DIGEST`, one a line. */
+export function parseSourceList(text: string): SourceEntry[] {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (lines.length > MAX_ENTRIES)
+    throw new BuildFailure(`Cannot read the sources file: it has more than ${MAX_ENTRIES} lines`)
+  return lines.map(parseLine)
+}
+
+function parseLine(line: string): SourceEntry {
+  const older = OLD.exec(line)
+  const newer = NEW.exec(line)
+  const [algorithm, hex, fileName] = older
+    ? (['md5', older[1], older[2]] as const)
+    : ([newer?.[1] === 'SHA512' ? 'sha512' : 'md5', newer?.[3], newer?.[2]] as const)
+  if (!hex || !fileName || hex.length !== HEX_LENGTH[algorithm])
+    throw new BuildFailure(
+      `Cannot read the sources file: ${JSON.stringify(line.slice(0, 200))} is not a digest and a name`,
+    )
+  if (!isFileName(fileName))
+    throw new BuildFailure(
+      `Cannot use the source file ${JSON.stringify(fileName)}: its name is not allowed`,
+    )
+  return { algorithm, hex: hex.toLowerCase(), fileName }
+}
+
+/** A plain name that means nothing special to a shell, a file system or an option parser. */
+export function isFileName(name: string): boolean {
+  return name.length <= 255 && !/[\p{Cc}/\\]/u.test(name) && !/^[.-]/.test(name)
+}

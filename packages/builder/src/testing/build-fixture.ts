@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ResultFile, RpmTask } from '@copr/contract/builder-protocol'
+import type { TaskContext } from '@copr/process/agent/handler'
+import { silentLog } from '@copr/process/log'
+import { runOrThrow } from '@copr/process/run'
+import { debianChroot } from '@copr/testkit/distro/chroot'
+import { makeDistro } from '@copr/testkit/distro/make-distro'
+
+/** Shared with other tests: making it takes minutes, and builds only read it. */
+const CACHE_DIR = '/var/tmp/copr-test-cache'
+
+/** A dist-git of one package, a lookaside cache and a chroot of the mini distribution. */
+export interface BuildFixture extends AsyncDisposable {
+  dir: string
+  cacheDir: string
+  /** A task for a spec, its text files, and files in the lookaside cache. */
+  task(
+    spec: string,
+    options?: {
+      files?: Record<string, string>
+      lookaside?: Record<string, Buffer>
+    } & Partial<RpmTask>,
+  ): Promise<RpmTask>
+}
+
+/** What a context has heard. */
+export interface RecordedContext extends TaskContext {
+  text(): string
+  uploads: Map<string, string>
+  abort: (reason: 'canceled' | 'stopping') => void
+  /** Resolves when the log contains the words. */
+  says(words: string): Promise<void>
+}
+
+export async function buildFixture(): Promise<BuildFixture> {
+  const distro = await makeDistro({ dir: join(CACHE_DIR, 'distro') })
+  const chroot = await debianChroot(pathToFileURL(distro.repoDir).href)
+  const dir = await mkdtemp(join(tmpdir(), 'copr-builder-'))
+  const lookaside = new Map<string, Buffer>()
+  const server = createServer((request, response) => {
+    const body = lookaside.get(request.url ?? '')
+    response.statusCode = body ? 200 : 404
+    response.end(body)
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  let count = 0
+  return {
+    dir,
+    cacheDir: join(CACHE_DIR, 'builder'),
+    async task(spec, { files = {}, lookaside: blobs = {}, ...rest } = {}) {
+      const name = /^Name:\s*(\S+)/m.exec(spec)?.[1] ?? 'package'
+      const sources = Object.entries(blobs).map(([file, bytes]) => {
+        const md5 = createHash('md5').update(bytes).digest('hex')
+        lookaside.set(`/${file}/md5/${md5}/${file}`, bytes)
+        return `${md5}  ${file}\n`
+      })
+      const git = join(dir, `git-${++count}`)
+      const git_commit = await commit(git, {
+        [`${name}.spec`]: spec,
+        ...files,
+        ...(sources.length > 0 && { sources: sources.join('') }),
+      })
+      return {
+        kind: 'rpm',
+        task_id: `${count}-debian-12-x86_64`,
+        build_id: count,
+        owner: 'jane',
+        project: 'tools',
+        dirname: 'tools',
+        sandbox: 'jane/tools--jane',
+        submitter: 'jane',
+        timeout_seconds: 300,
+        package_name: name,
+        package_version: '1.0-1',
+        chroot,
+        repos: [],
+        buildroot_packages: [],
+        with_opts: [],
+        without_opts: [],
+        enable_net: false,
+        macros: { vendor: 'Copr - user jane', copr_projectname: 'tools' },
+        git_url: pathToFileURL(git).href,
+        git_commit,
+        lookaside_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        limits: { max_log_bytes: 10_000_000, max_result_bytes: 100_000_000 },
+        ...rest,
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await new Promise((resolve) => server.close(resolve))
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function commit(dir: string, files: Record<string, string>): Promise<string> {
+  await mkdir(dir)
+  for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text)
+  const options = { cwd: dir, env: { HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1' } }
+  const author = ['-c', 'user.name=Test', '-c', 'user.email=test@localhost']
+  await runOrThrow('git', ['init', '-q', '-b', 'main'], options)
+  await runOrThrow('git', ['add', '.'], options)
+  await runOrThrow('git', [...author, 'commit', '-q', '-m', 'import'], options)
+  return (await runOrThrow('git', ['rev-parse', 'HEAD'], options)).trim()
+}
+
+/** A context that keeps what a build says and uploads, the files below `dir`. */
+export function recordedContext(dir: string): RecordedContext {
+  const abort = new AbortController()
+  let text = ''
+  const listeners = new Set<() => void>()
+  const uploads = new Map<string, string>()
+  return {
+    lease: 'lease',
+    signal: abort.signal,
+    log: silentLog(),
+    phase: () => undefined,
+    writeLog(chunk) {
+      text += Buffer.from(chunk).toString('utf8')
+      for (const listener of listeners) listener()
+    },
+    flushLogs: () => Promise.resolve(),
+    async upload(path, name): Promise<ResultFile> {
+      const copy = join(dir, 'uploads', name)
+      await mkdir(join(dir, 'uploads'), { recursive: true })
+      await copyFile(path, copy)
+      uploads.set(name, copy)
+      const sha256 = createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex')
+      return { name, size: (await stat(path)).size, sha256 }
+    },
+    fetchSrpm: () => Promise.reject(new Error('not an import')),
+    text: () => text,
+    uploads,
+    abort: (reason) => abort.abort(reason),
+    async says(words) {
+      if (text.includes(words)) return
+      await new Promise<void>((resolve) => {
+        const listener = (): void => {
+          if (!text.includes(words)) return
+          listeners.delete(listener)
+          resolve()
+        }
+        listeners.add(listener)
+      })
+    },
+  }
+}
