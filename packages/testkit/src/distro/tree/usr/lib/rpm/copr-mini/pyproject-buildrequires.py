@@ -24,13 +24,10 @@ def main():
     options, _ = parser.parse_known_args()
     extras = options.extras.split(',') if options.extras else []
 
-    # the first round of a build root has neither
-    if not ask(['packaging', 'pip'], []):
-        return
-    if options.no_backend:
-        return
     build_system = read_build_system()
-    if not ask(build_system.get('requires', DEFAULT_REQUIRES), extras):
+    # as much as possible at once: each round costs an installation
+    wanted = ['packaging', 'pip'] + ([] if options.no_backend else build_system.get('requires', DEFAULT_REQUIRES))
+    if not ask(wanted, extras) or options.no_backend:
         return
     backend = load_backend(build_system)
     hook = getattr(backend, 'get_requires_for_build_wheel', None)
@@ -112,7 +109,7 @@ def rpm_bounds(name, specifier):
         return [f'{name} >= {version}', f'{name} < {after}']
     if specifier.operator == '!=':
         return []
-    return [f'{name} {specifier.operator.replace("==", "=").replace("==", "=")} {version}']
+    return [f'{name} {specifier.operator.replace("===", "=").replace("==", "=")} {version}']
 
 
 def is_met(requirement):
