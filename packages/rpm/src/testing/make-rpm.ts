@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from '../tags.ts'
+import { buildHeader, type NewEntry } from '../write-header.ts'
+import { cpioArchive } from './make-cpio.ts'
+
+/** A file of a package to be made. What is not given is filled in truthfully. */
+export interface MadeFile {
+  name: string
+  content?: Buffer | string
+  /** type and permissions; a regular file of 0644 */
+  mode?: number
+  /** what the header says about the size */
+  listedSize?: number
+  /** what the archive says about the size */
+  archivedSize?: number
+  /** false: the archive has it, the header does not */
+  isListed?: boolean
+  /** false: the header has it, the archive does not */
+  isArchived?: boolean
+}
+
+export interface MadeRpm {
+  name?: string
+  epoch?: number
+  version?: string
+  release?: string
+  /** a source package has none; with one, the package is a binary one of this source package */
+  sourceRpm?: string
+  arch?: string
+  files?: MadeFile[]
+  requires?: string[]
+  exclusiveArch?: string[]
+  excludeArch?: string[]
+  compressor?: 'gzip' | 'zstd' | 'identity'
+  /** takes the place of the cpio archive, before compression */
+  archive?: Buffer
+  /** takes the place of the compressed payload */
+  payload?: Buffer
+  /** rpm's own archive format for large files, which leaves names and sizes to the header */
+  isStripped?: boolean
+  /** added to the main header, or in place of what it has with the same tag */
+  headerEntries?: NewEntry[]
+  /** the same for the signature header */
+  signatureEntries?: NewEntry[]
+  /** tags left out of both */
+  without?: number[]
+}
+
+/** Writes a source package with one spec file, `NAME.spec` unless told otherwise, and returns its path. */
+export async function buildSrpm(
+  path: string,
+  {
+    spec,
+    files = [],
+    ...rest
+  }: MadeRpm & { spec?: string | { name: string; content: string } } = {},
+): Promise<string> {
+  const { name = 'hello' } = rest
+  const made =
+    typeof spec === 'object' ? spec : { name: `${name}.spec`, content: spec ?? `Name: ${name}\n` }
+  await writeFile(path, makeRpm({ ...rest, files: [made, ...files] }))
+  return path
+}
+
+/** Makes a package that is whole and correct, except for what the caller wants wrong. */
+export function makeRpm(wanted: MadeRpm = {}): Buffer {
+  const { files = [], compressor = 'gzip', isStripped = false, without = [] } = wanted
+  const archive = wanted.archive ?? cpioArchive(files, isStripped)
+  const payload = wanted.payload ?? compress(archive, compressor)
+  const headerEntries = replaceEntries(
+    [...identityEntries(wanted), ...fileEntries(files), ...payloadEntries(payload, compressor)],
+    wanted.headerEntries,
+    without,
+  )
+  const header = buildHeader(headerEntries, TAG.HEADERIMMUTABLE)
+  const signatureEntries = replaceEntries(
+    [
+      strings(SIGNATURE_TAG.SHA1HEADER, TYPE.STRING, [hash('sha1', header)]),
+      strings(SIGNATURE_TAG.SHA256HEADER, TYPE.STRING, [hash('sha256', header)]),
+      int32(SIGNATURE_TAG.SIZE, [header.length + payload.length]),
+      int32(SIGNATURE_TAG.PAYLOADSIZE, [archive.length]),
+      binary(SIGNATURE_TAG.RESERVEDSPACE, Buffer.alloc(4096)),
+    ],
+    wanted.signatureEntries,
+    without,
+  )
+  const signature = buildHeader(signatureEntries, SIGNATURE_TAG.HEADERSIGNATURES)
+  const padding = Buffer.alloc(-signature.length & 7)
+  return Buffer.concat([lead(wanted), signature, padding, header, payload])
+}
+
+function lead({ name = 'hello', sourceRpm }: MadeRpm): Buffer {
+  const bytes = Buffer.alloc(96)
+  bytes.writeUInt32BE(0xedabeedb, 0)
+  bytes.writeUInt8(3, 4)
+  bytes.writeUInt16BE(sourceRpm === undefined ? 1 : 0, 6)
+  bytes.writeUInt16BE(1, 8)
+  bytes.write(name.slice(0, 65), 10)
+  bytes.writeUInt16BE(1, 76)
+  bytes.writeUInt16BE(5, 78)
+  return bytes
+}
+
+function identityEntries(wanted: MadeRpm): NewEntry[] {
+  const {
+    name = 'hello',
+    epoch,
+    version = '1.0',
+    release = '1',
+    arch = 'noarch',
+    sourceRpm,
+  } = wanted
+  const { requires = [], exclusiveArch = [], excludeArch = [] } = wanted
+  return [
+    strings(TAG.HEADERI18NTABLE, TYPE.STRING_ARRAY, ['C']),
+    strings(TAG.NAME, TYPE.STRING, [name]),
+    strings(TAG.VERSION, TYPE.STRING, [version]),
+    strings(TAG.RELEASE, TYPE.STRING, [release]),
+    ...(epoch === undefined ? [] : [int32(TAG.EPOCH, [epoch])]),
+    strings(TAG.SUMMARY, TYPE.I18NSTRING, ['A test package']),
+    strings(TAG.DESCRIPTION, TYPE.I18NSTRING, ['Made by a test.']),
+    int32(TAG.BUILDTIME, [1_700_000_000]),
+    int32(TAG.SIZE, [0]),
+    strings(TAG.LICENSE, TYPE.STRING, ['MIT']),
+    strings(TAG.GROUP, TYPE.I18NSTRING, ['Unspecified']),
+    strings(TAG.OS, TYPE.STRING, ['linux']),
+    strings(TAG.ARCH, TYPE.STRING, [arch]),
+    sourceRpm === undefined
+      ? int32(TAG.SOURCEPACKAGE, [1])
+      : strings(TAG.SOURCERPM, TYPE.STRING, [sourceRpm]),
+    ...dependencyEntries(requires),
+    ...arrayOf(TAG.EXCLUSIVEARCH, exclusiveArch),
+    ...arrayOf(TAG.EXCLUDEARCH, excludeArch),
+  ]
+}
+
+function dependencyEntries(names: string[]): NewEntry[] {
+  if (names.length === 0) return []
+  return [
+    int32(
+      TAG.REQUIREFLAGS,
+      names.map(() => 0),
+    ),
+    ...arrayOf(TAG.REQUIRENAME, names),
+    ...arrayOf(
+      TAG.REQUIREVERSION,
+      names.map(() => ''),
+    ),
+  ]
+}
+
+function fileEntries(files: MadeFile[]): NewEntry[] {
+  const listed = files.filter(({ isListed = true }) => isListed)
+  if (listed.length === 0) return []
+  const contents = listed.map(({ content = '' }) => Buffer.from(content))
+  return [
+    int32(
+      TAG.FILESIZES,
+      listed.map(({ listedSize }, i) => listedSize ?? contents[i]?.length ?? 0),
+    ),
+    int16(
+      TAG.FILEMODES,
+      listed.map(({ mode = 0o100644 }) => mode),
+    ),
+    int32(
+      TAG.FILEMTIMES,
+      listed.map(() => 1_700_000_000),
+    ),
+    ...arrayOf(
+      TAG.FILEDIGESTS,
+      contents.map((content) => hash('sha256', content)),
+    ),
+    int32(
+      TAG.FILEFLAGS,
+      listed.map(({ name }) => (name.endsWith('.spec') ? FILE_FLAG.SPECFILE : 0)),
+    ),
+    ...arrayOf(
+      TAG.FILEUSERNAME,
+      listed.map(() => 'root'),
+    ),
+    ...arrayOf(
+      TAG.FILEGROUPNAME,
+      listed.map(() => 'root'),
+    ),
+    int32(
+      TAG.DIRINDEXES,
+      listed.map(() => 0),
+    ),
+    ...arrayOf(
+      TAG.BASENAMES,
+      listed.map(({ name }) => name),
+    ),
+    ...arrayOf(TAG.DIRNAMES, ['']),
+    int32(TAG.FILEDIGESTALGO, [8]),
+  ]
+}
+
+function payloadEntries(payload: Buffer, compressor: string): NewEntry[] {
+  return [
+    strings(TAG.PAYLOADFORMAT, TYPE.STRING, ['cpio']),
+    strings(TAG.PAYLOADCOMPRESSOR, TYPE.STRING, [compressor]),
+    ...arrayOf(TAG.PAYLOADDIGEST, [hash('sha256', payload)]),
+    int32(TAG.PAYLOADDIGESTALGO, [8]),
+  ]
+}
+
+/** rpm sorts entries by tag. */
+function replaceEntries(
+  entries: NewEntry[],
+  replacements: NewEntry[] = [],
+  without: number[],
+): NewEntry[] {
+  const replaced = new Set([...without, ...replacements.map(({ tag }) => tag)])
+  return [...entries.filter(({ tag }) => !replaced.has(tag)), ...replacements].toSorted(
+    (a, b) => a.tag - b.tag,
+  )
+}
+
+function compress(archive: Buffer, compressor: NonNullable<MadeRpm['compressor']>): Buffer {
+  switch (compressor) {
+    case 'gzip':
+      return gzipSync(archive)
+    case 'zstd':
+      return zstdCompressSync(archive)
+    case 'identity':
+      return archive
+  }
+}
+
+function hash(algorithm: string, bytes: Buffer): string {
+  return createHash(algorithm).update(bytes).digest('hex')
+}
+
+function arrayOf(tag: number, values: string[]): NewEntry[] {
+  return values.length === 0 ? [] : [strings(tag, TYPE.STRING_ARRAY, values)]
+}
+
+export function strings(tag: number, type: number, values: string[]): NewEntry {
+  return {
+    tag,
+    type,
+    count: values.length,
+    data: Buffer.from(values.map((value) => `${value}\0`).join('')),
+  }
+}
+
+export function binary(tag: number, data: Buffer): NewEntry {
+  return { tag, type: TYPE.BIN, count: data.length, data }
+}
+
+export function int16(tag: number, values: number[]): NewEntry {
+  const data = Buffer.alloc(values.length * 2)
+  for (const [i, value] of values.entries()) data.writeUInt16BE(value, i * 2)
+  return { tag, type: TYPE.INT16, count: values.length, data }
+}
+
+export function int32(tag: number, values: number[]): NewEntry {
+  const data = Buffer.alloc(values.length * 4)
+  for (const [i, value] of values.entries()) data.writeUInt32BE(value, i * 4)
+  return { tag, type: TYPE.INT32, count: values.length, data }
+}
+
+export function int64(tag: number, values: bigint[]): NewEntry {
+  const data = Buffer.alloc(values.length * 8)
+  for (const [i, value] of values.entries()) data.writeBigUInt64BE(value, i * 8)
+  return { tag, type: TYPE.INT64, count: values.length, data }
+}
