@@ -29,7 +29,6 @@ const OTHERS: Record<string, string> = {
   kysely: 'writes SQL with types',
   pg: 'talks to PostgreSQL',
   pino: 'writes logs',
-  'xz-decompress': 'unpacks xz payloads, in WebAssembly',
   yaml: 'reads the configuration file',
   zod: 'validates whatever comes from outside',
 }
