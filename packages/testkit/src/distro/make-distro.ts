@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { CoprError } from '@copr/process/errors'
 import { runOrThrow } from '@copr/process/run'
 import { closureOf } from './closure.ts'
 import { composePackages } from './compose.ts'
@@ -60,6 +61,7 @@ const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF 
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const { dir, cacheDir = dir, signal } = options
+  await checkHost()
   await mkdir(dir, { recursive: true })
   await using _lock = await holdLock(join(dir, 'lock'), signal)
   const list = await readPackageList()
@@ -89,6 +91,17 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   await publish(dir, join(work, 'RPMS'))
   await rm(work, { recursive: true, force: true })
   return { repoDir, packages: rpms, made: true, leftOut }
+}
+
+/** The list, the macros and the chroot's name are those of one release. */
+async function checkHost() {
+  const text = await readFile('/etc/os-release', 'utf8')
+  if (/^ID="?debian"?$/m.test(text) && /^VERSION_ID="?12"?$/m.test(text)) return
+  const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? 'something else'
+  throw new CoprError(
+    'unavailable',
+    `Cannot make the mini distribution: it needs Debian 12, and this is ${name}`,
+  )
 }
 
 /** The packages of the list with all they need, those that this machine lacks downloaded. */

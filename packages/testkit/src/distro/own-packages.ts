@@ -82,6 +82,7 @@ export async function makeFilesystemPackage(tree: string, generator: string): Pr
 
 const MACRO_FILES = [
   '/etc/rpm/macros.copr-mini',
+  '/etc/rpmrc',
   '/usr/lib/rpm/copr-mini/pyproject-buildrequires.py',
   '/usr/lib/rpm/copr-mini/pyproject-save-files.py',
   '/usr/lib/python3/dist-packages/copr-mini.pth',

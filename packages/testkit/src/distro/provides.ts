@@ -61,15 +61,14 @@ async function libraryProvides(
 
 /** The version of a .pc file may be made of variables defined above it. */
 export function pkgConfigProvide(path: string, text: string): string[] {
-  const variables = new Map(
-    [...text.matchAll(/^(\w+)\s*=\s*(.*)$/gm)].map((match) => [match[1], match[2]?.trim()]),
-  )
-  const version = /^Version:\s*(.*)$/m.exec(text)?.[1]?.trim()
+  const variables = new Map<string, string>()
+  const expand = (value: string) =>
+    value.trim().replaceAll(/\$\{(\w+)\}/g, (_, name: string) => variables.get(name) ?? '')
+  for (const [, name = '', value = ''] of text.matchAll(/^(\w+)\s*=\s*(.*)$/gm))
+    variables.set(name, expand(value))
+  const version = expand(/^Version:\s*(.*)$/m.exec(text)?.[1] ?? '').replaceAll('-', '.')
   const name = `pkgconfig(${basename(path, '.pc')})`
-  const expanded = version
-    ?.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => variables.get(variable) ?? '')
-    .replaceAll('-', '.')
-  return [expanded === undefined || expanded === '' ? name : `${name} = ${expanded}`]
+  return [version === '' ? name : `${name} = ${version}`]
 }
 
 const PERL_MODULE =
