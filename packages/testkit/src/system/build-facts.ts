@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Build, findBuild, type RunningPhase, runningPhases } from '@copr/domain/builds/build-queries'
+import { type Db, openDb } from '@copr/domain/database/open'
+import { issueToken } from '@copr/domain/users/api-tokens'
+import { createUser } from '@copr/domain/users/user-queries'
+import { type ApiClient, apiClient } from './api-client.ts'
+import type { System } from './start-system.ts'
+
+type Place = Pick<System, 'dataDir' | 'url'>
+
+/** What the database knows beyond the API: times to the millisecond, reasons, phases. */
+export async function buildFacts(system: Place, id: number): Promise<Build> {
+  const build = await withDb(system, (db) => findBuild(db, id))
+  if (!build) throw new Error(`Build ${id} does not exist`)
+  return build
+}
+
+/** Why a build failed, in the words that its page shows. */
+export async function failReason(system: Place, id: number): Promise<string> {
+  const { fail_reason, chroots } = await buildFacts(system, id)
+  return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)].filter((reason) => reason !== null).join('\n')
+}
+
+/** What the tasks of a build are at; none when the database cannot be asked right now. */
+export async function phasesOf(system: Place, id: number): Promise<RunningPhase[]> {
+  return await withDb(system, (db) => runningPhases(db, id)).catch(() => [])
+}
+
+/** A user beside the administrator, with a client. */
+export async function anotherUser(system: Place, username: string): Promise<ApiClient> {
+  const now = new Date()
+  const token = await withDb(system, async (db) => {
+    const { id } = await createUser(db, { username, password: 'password-of-a-test', is_admin: false, now })
+    return await issueToken(db, id, { now, days: 1 })
+  })
+  return apiClient(system.url, username, token)
+}
+
+async function withDb<T>({ dataDir }: Place, ask: (db: Db) => Promise<T>): Promise<T> {
+  const config = readFileSync(join(dataDir, 'copr.yaml'), 'utf8')
+  const url = /^database_url: (.+)$/m.exec(config)?.[1]
+  if (url === undefined) throw new Error(`${dataDir}/copr.yaml lacks database_url`)
+  const db = openDb(url, { max_connections: 1, onError: () => undefined })
+  try {
+    return await ask(db)
+  } finally {
+    await db.destroy()
+  }
+}

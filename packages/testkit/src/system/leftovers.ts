@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { join, relative } from 'node:path'
+import { processesOf } from './processes.ts'
+import { until } from './until.ts'
+
+const mountsBelow = (dir: string): string[] =>
+  readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(dir))
+
+/** Holds when a stopped system has left no process, mount or open port behind. */
+export async function assertNothingLeft(dataDir: string, port: number): Promise<void> {
+  const processes = (): string[] => processesOf(dataDir).map(({ pid, args }) => `${pid} ${args.join(' ')}`)
+  // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
+  const seen = (): unknown => ({ processes: processes(), mounts: mountsBelow(dataDir) })
+  await until(() => processes().length === 0 && mountsBelow(dataDir).length === 0, {
+    timeout_ms: 3_000,
+    what: `all processes and mounts of ${dataDir} to be gone`,
+    seen,
+  })
+  assert.equal(await answers(port), false, `something still listens at port ${port}`)
+}
+
+/** Holds when no sandbox of a running system is in use: builds leave nothing behind. */
+export async function assertBuildersIdle(dataDir: string): Promise<void> {
+  const sandboxes = (): string[] =>
+    processesOf(join(dataDir, 'builders'))
+      .filter(({ args }) => !(args.includes('run') && args.includes('builder')))
+      .map(({ pid, args }) => `${pid} ${args.join(' ')}`)
+  await until(() => sandboxes().length === 0 && mountsBelow(join(dataDir, 'builders')).length === 0, {
+    timeout_ms: 10_000,
+    what: 'the builders to be idle',
+    seen: () => ({ sandboxes: sandboxes(), mounts: mountsBelow(dataDir) }),
+  })
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = createConnection({ host: '127.0.0.1', port })
+  return await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+  }).finally(() => socket.destroy())
+}
+
+/** All files below a folder as relative paths, links not followed; empty when there is no such folder. */
+export function listTree(dir: string): string[] {
+  if (!existsSync(dir)) return []
+  const walk = (folder: string): string[] =>
+    readdirSync(folder).flatMap((name) => {
+      const path = join(folder, name)
+      const entry = lstatSync(path, { throwIfNoEntry: false })
+      if (entry === undefined) return []
+      return entry.isDirectory() ? walk(path) : [relative(dir, path)]
+    })
+  return walk(dir).toSorted()
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type RunOutcome, run, runOrThrow } from '@copr/process/run'
+import { textAt } from './api-client.ts'
+import { CACHE_DIR, type System } from './start-system.ts'
+
+/** A root of its own, where dnf installs packages of a project as on a user's machine. */
+export interface ScratchRoot extends Disposable {
+  readonly dir: string
+  /** Installs packages with all they need. */
+  install(...packages: string[]): Promise<string>
+  /** dnf with this project as its only repository, whatever the outcome. */
+  dnf(...args: string[]): Promise<RunOutcome>
+  /** Runs a program that was installed. */
+  run(...command: string[]): Promise<string>
+  /** What the repository has, as `name-version-release.arch`. */
+  available(): Promise<string[]>
+}
+
+/** Enables a project by its `.repo` file, which must ask for both signatures to be checked. */
+export async function scratchRoot(system: Pick<System, 'url' | 'api'>, project: string): Promise<ScratchRoot> {
+  const { username } = system.api
+  const dir = mkdtempSync(join(tmpdir(), 'copr-scratch-'))
+  const repos = join(dir, 'repos')
+  const onlyProject = join(dir, 'only-project')
+  const root = join(dir, 'root')
+  for (const folder of [repos, onlyProject, root]) mkdirSync(folder)
+  const repoFile = await textAt(`${system.url}/coprs/${username}/${project}/repo/debian-12/dnf.repo?arch=x86_64`)
+  for (const line of ['gpgcheck=1', 'repo_gpgcheck=1'])
+    assert.ok(repoFile.split('\n').includes(line), `the .repo file lacks ${line}:\n${repoFile}`)
+  // A repository that cannot be used is a failure here.
+  const strict = repoFile.replace('skip_if_unavailable=True', 'skip_if_unavailable=False')
+  for (const folder of [repos, onlyProject]) writeFileSync(join(folder, 'project.repo'), strict)
+  writeFileSync(
+    join(repos, 'base.repo'),
+    `[base]\nname=Mini distribution\nbaseurl=file://${CACHE_DIR}/distro/repo\ngpgcheck=0\n`,
+  )
+  const options = (reposDir: string): string[] => [
+    '-y',
+    `--installroot=${root}`,
+    '--releasever=12',
+    `--setopt=reposdir=${reposDir}`,
+    // A cache for each set of repositories: their ids differ, what dnf remembers of the root must not.
+    `--setopt=cachedir=${join(dir, 'cache')}`,
+    '--setopt=install_weak_deps=False',
+  ]
+  const env = { HOME: '/nonexistent' }
+  return {
+    dir: root,
+    install: async (...packages) => await runOrThrow('dnf', [...options(repos), 'install', ...packages], { env }),
+    dnf: async (...args) => await run('dnf', [...options(onlyProject), ...args], { env }),
+    run: async (...command) => await runOrThrow('chroot', [root, ...command], { env: { PATH: '/usr/bin:/bin' } }),
+    available: async () => {
+      const format = ['repoquery', '--quiet', '--refresh', '--qf', 'nevra %{name}-%{version}-%{release}.%{arch}']
+      const output = await runOrThrow('dnf', [...options(onlyProject), ...format], { env })
+      return [...output.matchAll(/^nevra (.+)$/gm)].map((match) => match[1] ?? '').toSorted()
+    },
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  }
+}
+
+/** What `rpm -K` says of a downloaded package when it knows the project's key only. */
+export async function rpmVerdict(pubkeyUrl: string, packageUrl: string): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-verdict-'))
+  try {
+    const file = join(dir, 'package.rpm')
+    writeFileSync(join(dir, 'pubkey.gpg'), await textAt(pubkeyUrl))
+    const response = await fetch(packageUrl)
+    if (!response.ok) throw new Error(`${packageUrl} answered ${response.status}`)
+    writeFileSync(file, Buffer.from(await response.arrayBuffer()))
+    const dbpath = join(dir, 'rpmdb')
+    mkdirSync(dbpath)
+    await runOrThrow('rpmkeys', ['--dbpath', dbpath, '--import', join(dir, 'pubkey.gpg')])
+    const verdict = await run('rpmkeys', ['--dbpath', dbpath, '-K', file])
+    return verdict.output.replace(dir, '').trim()
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Configuration } from '@copr/contract/configuration'
+import { freePort } from '@copr/domain/database/embedded-postgres'
+import { type ApiClient, apiClient, type Credentials } from './api-client.ts'
+import { assertNothingLeft } from './leftovers.ts'
+import { findPart, type PartToFind } from './processes.ts'
+import { until } from './until.ts'
+
+/** What is expensive to make and the same for every system: the mini distribution and the samples. */
+export const CACHE_DIR = '/var/tmp/copr-test-cache'
+const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+/** The first system on a machine also makes the mini distribution. */
+const START_MS = 300_000
+const STOP_MS = 10_000
+
+export interface SystemOptions {
+  builders: number
+  /** Limits that differ from the defaults. */
+  limits?: Partial<Configuration['limits']>
+}
+
+/** A whole system, started as a user starts it. */
+export interface System {
+  readonly dataDir: string
+  readonly port: number
+  readonly url: string
+  /** The administrator's client. */
+  readonly api: ApiClient
+  readonly credentials: Credentials
+  /** Seconds from the command to the ready file, at the last start. */
+  readonly startSeconds: number
+  /** The process id of `coprctl up`. */
+  readonly pid: number
+  /** The one process of a part, or the agent with this number. */
+  pidOf(part: PartToFind, index?: number): number
+  /** Starts it again on the same folder and port, after it was stopped or killed. */
+  start(): Promise<void>
+  /** Waits for the end of a process that a test has killed. */
+  ended(): Promise<void>
+  /** SIGTERM; fails when that takes longer than 10 s or leaves anything behind. Seconds that it took. */
+  stop(): Promise<number>
+  /** The end of what the parts have written to their logs. */
+  logs(): string
+  /** Stops it and removes its folder. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Starts `coprctl up` on a folder of its own, or says why it did not. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'copr-system-'))
+  const port = await freePort(0)
+  mkdirSync(join(CACHE_DIR, 'distro'), { recursive: true })
+  symlinkSync(join(CACHE_DIR, 'distro'), join(dataDir, 'distro'))
+  if (options.limits) await writeConfiguration(dataDir, port, options)
+  const system = new RunningSystem(dataDir, port, options)
+  try {
+    await system.start()
+  } catch (error) {
+    await system[Symbol.asyncDispose]().catch(() => undefined)
+    throw error
+  }
+  return system
+}
+
+/** As the first start would make it, with other limits. */
+async function writeConfiguration(dataDir: string, port: number, { limits, builders }: SystemOptions): Promise<void> {
+  const config = {
+    public_url: `http://127.0.0.1:${port}`,
+    listen: { host: '127.0.0.1', port },
+    data_dir: dataDir,
+    database_url: `postgres://copr:of-this-test-only@127.0.0.1:${await freePort(0)}/copr`,
+    sign_domain: 'test.invalid',
+    keygen: {
+      url: `http://127.0.0.1:${await freePort(0)}`,
+      secret: 'keygen-secret-of-this-test-only',
+      master_key_file: join(dataDir, 'keygen-master-key'),
+    },
+    local_builders: builders,
+    allow_private_urls: true,
+    limits,
+  }
+  // JSON is YAML too.
+  writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
+}
+
+class RunningSystem implements System {
+  readonly dataDir: string
+  readonly port: number
+  readonly url: string
+  startSeconds = 0
+  readonly #builders: number
+  #child: ChildProcess | undefined
+  #output = ''
+  #client: { api: ApiClient; credentials: Credentials } | undefined
+
+  constructor(dataDir: string, port: number, { builders }: SystemOptions) {
+    this.dataDir = dataDir
+    this.port = port
+    this.url = `http://127.0.0.1:${port}`
+    this.#builders = builders
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid
+    if (pid === undefined) throw new Error('The system is not running')
+    return pid
+  }
+
+  get api(): ApiClient {
+    return this.#connected.api
+  }
+
+  get credentials(): Credentials {
+    return this.#connected.credentials
+  }
+
+  get #connected(): { api: ApiClient; credentials: Credentials } {
+    if (!this.#client) throw new Error('The system was never ready')
+    return this.#client
+  }
+
+  async start(): Promise<void> {
+    const began = performance.now()
+    const readyFile = join(this.dataDir, 'ready.json')
+    rmSync(readyFile, { force: true })
+    const args = ['up', '--data-dir', this.dataDir, '--port', String(this.port), '--host', '127.0.0.1']
+    const more = ['--no-example', '--ready-file', readyFile, '--builders', String(this.#builders)]
+    const child = spawn(process.execPath, [COPRCTL, ...args, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    const keep = (chunk: Buffer): void => {
+      this.#output = `${this.#output}${chunk.toString()}`.slice(-20_000)
+    }
+    child.stdout.on('data', keep)
+    child.stderr.on('data', keep)
+    await until(
+      () => {
+        if (hasEnded(child)) throw new Error(`coprctl up ended before it was ready:\n${this.#output}${this.logs()}`)
+        return existsSync(readyFile)
+      },
+      { timeout_ms: START_MS, what: 'the system to be ready', seen: () => this.#output.slice(-2000) },
+    )
+    this.startSeconds = (performance.now() - began) / 1000
+    const { url, config } = JSON.parse(readFileSync(readyFile, 'utf8')) as { url: string; config: string }
+    const { username, ...credentials } = readClientConfig(config)
+    this.#client = { api: apiClient(url, username, credentials), credentials }
+  }
+
+  pidOf(part: PartToFind, index = 0): number {
+    const pid = findPart(part, this.dataDir)[index]
+    if (pid === undefined) throw new Error(`Cannot find a process of ${part} on ${this.dataDir}`)
+    return pid
+  }
+
+  async ended(): Promise<void> {
+    const child = this.#child
+    if (child && !hasEnded(child)) await once(child, 'exit')
+  }
+
+  async stop(): Promise<number> {
+    const child = this.#child
+    const began = performance.now()
+    if (child && !hasEnded(child)) {
+      const exit = once(child, 'exit')
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      const [code, signal] = (await exit) as [number | null, string | null]
+      clearTimeout(timer)
+      if (signal === 'SIGKILL') throw new Error(`coprctl up did not stop within ${STOP_MS / 1000} s:\n${this.logs()}`)
+      if (code !== 0) throw new Error(`coprctl up ended with ${code ?? signal} when it was stopped:\n${this.#output}${this.logs()}`)
+    }
+    const seconds = (performance.now() - began) / 1000
+    await assertNothingLeft(this.dataDir, this.port)
+    return seconds
+  }
+
+  logs(): string {
+    const names = ['copr.log', 'keygen.log', 'postgres.log', ...Array.from({ length: this.#builders }, (_, index) => `builder-${index + 1}.log`)]
+    return names
+      .map((name) => join(this.dataDir, 'logs', name))
+      .filter((path) => existsSync(path))
+      .map((path) => `--- ${path}\n${readFileSync(path, 'utf8').slice(-3000)}`)
+      .join('\n')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.stop()
+    } finally {
+      rmSync(this.dataDir, { recursive: true, force: true })
+    }
+  }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+function readClientConfig(path: string): Credentials & { username: string } {
+  const text = readFileSync(path, 'utf8')
+  const value = (key: string): string => new RegExp(`^${key} = (.+)$`, 'm').exec(text)?.[1] ?? ''
+  return { login: value('login'), token: value('token'), username: value('username') }
+}

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface UntilOptions {
+  timeout_ms: number
+  /** Completes "waited 10 s for …". */
+  what: string
+  /** Said when time is up: what was seen last. */
+  seen?: () => unknown
+  every_ms?: number
+}
+
+/** Asks again and again until the answer is neither undefined nor false; throws when time is up. */
+export async function until<T>(
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  { timeout_ms, what, seen, every_ms = 50 }: UntilOptions,
+): Promise<T> {
+  const began = performance.now()
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== false) return answer
+    if (performance.now() - began > timeout_ms) {
+      const last = seen === undefined ? '' : `; last seen: ${JSON.stringify(await seen())}`
+      throw new Error(`Waited ${timeout_ms / 1000} s for ${what}${last}`)
+    }
+    await sleep(every_ms)
+  }
+}
