@@ -37,6 +37,7 @@ export async function answerByCgi(request: CgiRequest): Promise<Response> {
   if (head === undefined) {
     end()
     await closed
+    if (request.signal.aborted) return new Response(null, { status: 499 }) // nobody reads it
     throw new Error(`Cannot use the answer of ${request.command}: it has no end of headers`)
   }
   const { status, headers } = parseHead(head.text)

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import { FAKE_ENROLL_TOKEN, FakeGateway } from '@copr/process/agent/fake-gateway'
 import { silentLog } from '@copr/process/log'
 import { runDistgit } from './distgit.ts'
-import { git, importTask, makeSrpm, skip, tempDir } from './testing.ts'
+import { git, importTask, makeSrpm, tempDir } from './testing.ts'
 
-test('runDistgit() imports what the gateway has and serves it', { skip }, async (t) => {
+test('runDistgit() imports what the gateway has and serves it', async (t) => {
   const srpm = await readFile(await makeSrpm(t, '1'))
   await using gateway = await new FakeGateway({ srpm }).listen()
   const stop = new AbortController()

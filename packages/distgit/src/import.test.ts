@@ -2,46 +2,74 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TaskContext } from '@copr/process/agent/handler'
-import { silentLog } from '@copr/process/log'
+import { run, runOrThrow } from '@copr/process/run'
 import { importHandler, importSrpm } from './import.ts'
 import { sweepTemp } from './layout.ts'
-import { git, importTask, listTree, makeSrpm, skip, tempDir } from './testing.ts'
+import { fakeContext, git, importTask, listTree, makeSrpm, tempDir } from './testing.ts'
 
 const place = { owner: 'dana', dirname: 'tools', package_name: 'hello' }
 const limits = { max_unpacked_bytes: 10_000_000 }
+const noRpmbuild = await run('rpmbuild', ['--version']).then(
+  () => false,
+  () => 'needs rpmbuild',
+)
+
 const repositoryOf = (root: string): string => join(root, 'git', 'dana', 'tools', 'hello.git')
 
 async function importTo(root: string, srpmPath: string, branches = ['f43', 'epel10']) {
   return await importSrpm({ root, ...place, srpmPath, branches, limits, now: new Date(0) })
 }
 
-test(
-  'importSrpm() imports what rpmbuild made, and a second version on top',
-  { skip },
-  async (t) => {
-    const root = await tempDir(t)
-    const srpm = await makeSrpm(t, '1')
-    const first = await importTo(root, srpm)
-    assert.deepEqual(await importTo(root, srpm), first)
-    const second = await importTo(root, await makeSrpm(t, '2'), ['f43'])
-    const dir = repositoryOf(root)
-    assert.equal(await git('-C', dir, 'rev-parse', 'f43^'), first['f43'])
-    assert.equal(await git('-C', dir, 'rev-parse', 'f43'), second['f43'])
-    const names = (await git('-C', dir, 'ls-tree', '--name-only', 'f43')).split('\n')
-    assert.deepEqual(names, ['fix.patch', 'hello.spec', 'run.sh', 'sources'])
-    assert.match(await git('-C', dir, 'ls-tree', 'f43', 'run.sh'), /^100755 /)
-    assert.match(await git('-C', dir, 'show', 'f43:sources'), /^[0-9a-f]{32}  hello-2\.tar\.gz$/)
-    assert.match(await git('-C', dir, 'show', 'f43:hello.spec'), /Version: 2/)
-    await checkWhole(root)
-  },
-)
+test('importSrpm() imports what rpmbuild made, and a second version on top', async (t) => {
+  const root = await tempDir(t)
+  const srpm = await makeSrpm(t, '1')
+  const first = await importTo(root, srpm)
+  assert.deepEqual(await importTo(root, srpm), first)
+  const second = await importTo(root, await makeSrpm(t, '2'), ['f43'])
+  const dir = repositoryOf(root)
+  assert.equal(await git('-C', dir, 'rev-parse', 'f43^'), first['f43'])
+  assert.equal(await git('-C', dir, 'rev-parse', 'f43'), second['f43'])
+  const names = (await git('-C', dir, 'ls-tree', '--name-only', 'f43')).split('\n')
+  assert.deepEqual(names, ['fix.patch', 'hello.spec', 'run.sh', 'sources'])
+  assert.match(await git('-C', dir, 'ls-tree', 'f43', 'run.sh'), /^100755 /)
+  assert.match(await git('-C', dir, 'show', 'f43:sources'), /^[0-9a-f]{32}  hello-2\.tar\.gz$/)
+  assert.match(await git('-C', dir, 'show', 'f43:hello.spec'), /Version: 2/)
+  await checkWhole(root)
+})
 
-test('importSrpm() refuses an SRPM of another package', { skip }, async (t) => {
+test('importSrpm() imports what rpmbuild makes', { skip: noRpmbuild }, async (t) => {
+  const dir = await tempDir(t)
+  const spec =
+    'Name: hello\nVersion: 1\nRelease: 1\nSummary: Greets\nLicense: MIT\nSource0: a.tar.gz\n'
+  await writeFile(join(dir, 'hello.spec'), `${spec}%description\nGreets.\n`)
+  await writeFile(join(dir, 'a.tar.gz'), Buffer.alloc(2_000_000, 'binary\0'))
+  const macros = ['_sourcedir', '_srcrpmdir'].flatMap((name) => ['-D', `${name} ${dir}`])
+  await runOrThrow('rpmbuild', ['-bs', ...macros, join(dir, 'hello.spec')], { env: { HOME: dir } })
+  const root = await tempDir(t)
+  await importTo(root, join(dir, 'hello-1-1.src.rpm'))
+  const names = await git('-C', repositoryOf(root), 'ls-tree', '--name-only', 'epel10')
+  assert.equal(names, 'hello.spec\nsources')
+  await checkWhole(root)
+})
+
+test('importSrpm() shares a repository with another process', async (t) => {
+  const root = await tempDir(t)
+  const srpms = await Promise.all(Array.from({ length: 10 }, (_, i) => makeSrpm(t, `1.${i}`)))
+  const [one, other] = [srpms.slice(0, 5), srpms.slice(5)]
+  const child = spawn(process.execPath, ['--input-type=module', '-e', IMPORT, root, '0', ...other])
+  const closed = once(child, 'close')
+  await once(child.stdout, 'data')
+  for (const srpm of one) await importTo(root, srpm)
+  assert.equal((await closed)[0], 0)
+  assert.equal(await git('-C', repositoryOf(root), 'rev-list', '--count', 'f43'), '10')
+  await checkWhole(root)
+})
+
+test('importSrpm() refuses an SRPM of another package', async (t) => {
   const root = await tempDir(t)
   const srpmPath = await makeSrpm(t, '1')
   const other = { ...place, package_name: 'other' }
@@ -57,21 +85,22 @@ test('importSrpm() refuses an SRPM of another package', { skip }, async (t) => {
   assert.deepEqual(await listTree(root), [])
 })
 
-/** Imports in a process that is killed when it says its n-th line, or that the test kills. */
-const KILLED = `
-  const [, root, srpmPath, line] = process.argv
+/** Imports in a process of its own, which kills itself when it says its n-th line. */
+const IMPORT = `
+  const [, root, line, ...srpms] = process.argv
   let said = 0
   const say = (words) => {
     if (++said === Number(line)) process.kill(process.pid, 'SIGKILL')
     if (said === 1) process.stdout.write('started')
   }
   const { importSrpm } = await import(${JSON.stringify(new URL('import.ts', import.meta.url).href)})
-  await importSrpm({ root, srpmPath, say, ...${JSON.stringify({ ...place, limits })},
-    branches: ['f43', 'epel10'], now: new Date(0) })
+  for (const srpmPath of srpms)
+    await importSrpm({ root, srpmPath, say, ...${JSON.stringify({ ...place, limits })},
+      branches: ['f43', 'epel10'], now: new Date(0) })
 `
 
 async function importAndDie(root: string, srpm: string, line: number, ms?: number): Promise<void> {
-  const args = ['--input-type=module', '-e', KILLED, root, srpm, String(line)]
+  const args = ['--input-type=module', '-e', IMPORT, root, String(line), srpm]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   if (ms !== undefined) {
@@ -95,45 +124,26 @@ async function checkWhole(root: string): Promise<void> {
     )
 }
 
-test(
-  'importSrpm() killed at any point leaves nothing half, and works the next time',
-  { skip },
-  async (t) => {
-    const srpm = await makeSrpm(t, '1')
-    const expected = await importTo(await tempDir(t), srpm)
-    const root = await tempDir(t)
-    const lines = [1, 2, 3, 4].map((line) => ({ line, ms: undefined }))
-    const moments = [0, 5, 10, 15, 20, 30, 40].map((ms) => ({ line: 0, ms }))
-    for (const { line, ms } of [...lines, ...moments]) {
-      for (const kind of ['git', 'lookaside'])
-        await rm(join(root, kind), { recursive: true, force: true })
-      await importAndDie(root, srpm, line, ms)
-      await checkWhole(root)
-      assert.deepEqual(await importTo(root, srpm), expected)
-      await checkWhole(root)
-    }
-    assert.notDeepEqual(await listTree(join(root, 'tmp')), [])
-    await sweepTemp(root, new Date())
-    assert.deepEqual(await listTree(join(root, 'tmp')), [])
-  },
-)
-
-function fakeContext(srpm: string) {
-  const log: string[] = []
-  const context: TaskContext = {
-    lease: 'lease',
-    signal: new AbortController().signal,
-    log: silentLog(),
-    phase: () => undefined,
-    writeLog: (chunk, name) => void log.push(`${name}: ${String(chunk)}`),
-    flushLogs: async () => undefined,
-    upload: async () => assert.fail('nothing is uploaded'),
-    fetchSrpm: async (path) => await copyFile(srpm, path),
+test('importSrpm() killed at any point leaves nothing half, and works the next time', async (t) => {
+  const srpm = await makeSrpm(t, '1')
+  const expected = await importTo(await tempDir(t), srpm)
+  const root = await tempDir(t)
+  const lines = [1, 2, 3, 4].map((line) => ({ line, ms: undefined }))
+  const moments = [0, 5, 10, 15, 20, 30, 40].map((ms) => ({ line: 0, ms }))
+  for (const { line, ms } of [...lines, ...moments]) {
+    for (const kind of ['git', 'lookaside'])
+      await rm(join(root, kind), { recursive: true, force: true })
+    await importAndDie(root, srpm, line, ms)
+    await checkWhole(root)
+    assert.deepEqual(await importTo(root, srpm), expected)
+    await checkWhole(root)
   }
-  return { context, log }
-}
+  assert.notDeepEqual(await listTree(join(root, 'tmp')), [])
+  await sweepTemp(root, new Date())
+  assert.deepEqual(await listTree(join(root, 'tmp')), [])
+})
 
-test('importHandler() reports the commits and keeps a log', { skip }, async (t) => {
+test('importHandler() reports the commits and keeps a log', async (t) => {
   const root = await tempDir(t)
   const { context, log } = fakeContext(await makeSrpm(t, '1'))
   const outcome = await importHandler({ root, limits })(importTask(), context)
@@ -146,25 +156,21 @@ test('importHandler() reports the commits and keeps a log', { skip }, async (t) 
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test(
-  'importHandler() fails the build for a damaged SRPM, and throws when the machine is at fault',
-  { skip },
-  async (t) => {
-    const root = await tempDir(t)
-    const srpm = await makeSrpm(t, '1')
-    await truncate(srpm, (await stat(srpm)).size - 20)
-    const { context, log } = fakeContext(srpm)
-    const outcome = await importHandler({ root, limits })(importTask(), context)
-    assert.ok(outcome.outcome === 'failed')
-    assert.match(outcome.reason, /^Cannot read hello\.src\.rpm: /)
-    assert.ok(log.includes(`import.log: ${outcome.reason}\n`))
-    assert.deepEqual(await listTree(root), [])
+test('importHandler() fails the build for a damaged SRPM, and throws when the machine is at fault', async (t) => {
+  const root = await tempDir(t)
+  const srpm = await makeSrpm(t, '1')
+  await truncate(srpm, (await stat(srpm)).size - 20)
+  const { context, log } = fakeContext(srpm)
+  const outcome = await importHandler({ root, limits })(importTask(), context)
+  assert.ok(outcome.outcome === 'failed')
+  assert.match(outcome.reason, /^Cannot read hello\.src\.rpm: /)
+  assert.ok(log.includes(`import.log: ${outcome.reason}\n`))
+  assert.deepEqual(await listTree(root), [])
 
-    await mkdir(join(root, 'git', 'dana', 'tools'), { recursive: true })
-    await writeFile(join(root, 'git', 'dana', 'tools', 'hello.git'), 'in the way')
-    const fine = fakeContext(await makeSrpm(t, '1'))
-    await assert.rejects(
-      async () => await importHandler({ root, limits })(importTask(), fine.context),
-    )
-  },
-)
+  await mkdir(join(root, 'git', 'dana', 'tools'), { recursive: true })
+  await writeFile(join(root, 'git', 'dana', 'tools', 'hello.git'), 'in the way')
+  const fine = fakeContext(await makeSrpm(t, '1'))
+  await assert.rejects(
+    async () => await importHandler({ root, limits })(importTask(), fine.context),
+  )
+})

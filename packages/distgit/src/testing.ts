@@ -1,10 +1,14 @@
+import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ImportTask } from '@copr/contract/builder-protocol'
-import { run, runOrThrow } from '@copr/process/run'
+import type { TaskContext } from '@copr/process/agent/handler'
+import { silentLog } from '@copr/process/log'
+import { runOrThrow } from '@copr/process/run'
+import { buildSrpm } from '@copr/rpm/testing/make-rpm'
 import type { SourceFile } from './commit-sources.ts'
 
 export async function tempDir(t: TestContext): Promise<string> {
@@ -59,28 +63,17 @@ export async function listTree(dir: string): Promise<string[]> {
     .toSorted()
 }
 
-/** Why the tests that need an SRPM cannot run, or false. */
-export const skip = (await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok
-  ? false
-  : 'needs rpmbuild'
-
-/** An SRPM with a patch, a tarball and a spec of this version, made by rpmbuild. */
+/** An SRPM of hello with a tarball, a script and a patch; returns its path. */
 export async function makeSrpm(t: TestContext, version: string): Promise<string> {
-  const dir = await tempDir(t)
-  const spec = `Name: hello\nVersion: ${version}\nRelease: 1\nSummary: Greets\nLicense: MIT
-Source0: hello-${version}.tar.gz\nSource1: run.sh\nPatch0: fix.patch\n%description\nGreets.\n`
-  await writeFile(join(dir, 'hello.spec'), spec)
-  await writeFile(
-    join(dir, `hello-${version}.tar.gz`),
-    Buffer.from([0x1f, 0x8b, 0, version.length]),
-  )
-  await writeFile(join(dir, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 })
-  await writeFile(join(dir, 'fix.patch'), '--- a\n+++ b\n')
-  const macros = ['_topdir', '_sourcedir', '_srcrpmdir'].flatMap((name) => ['-D', `${name} ${dir}`])
-  await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...macros, join(dir, 'hello.spec')], {
-    env: { HOME: dir },
+  return await buildSrpm(join(await tempDir(t), `hello-${version}-1.src.rpm`), {
+    version,
+    spec: `Name: hello\nVersion: ${version}\n`,
+    files: [
+      { name: `hello-${version}.tar.gz`, content: Buffer.from([0x1f, 0x8b, 0, version.length]) },
+      { name: 'run.sh', content: '#!/bin/sh\n', mode: 0o100755 },
+      { name: 'fix.patch', content: '--- a\n+++ b\n' },
+    ],
   })
-  return join(dir, `hello-${version}-1.src.rpm`)
 }
 
 export function importTask(task: Partial<ImportTask> = {}): ImportTask {
@@ -98,4 +91,20 @@ export function importTask(task: Partial<ImportTask> = {}): ImportTask {
     branches: ['f43'],
     ...task,
   }
+}
+
+/** What a handler of tasks is given, with the SRPM at `srpm`; what it logs is kept. */
+export function fakeContext(srpm: string) {
+  const log: string[] = []
+  const context: TaskContext = {
+    lease: 'lease',
+    signal: new AbortController().signal,
+    log: silentLog(),
+    phase: () => undefined,
+    writeLog: (chunk, name) => void log.push(`${name}: ${String(chunk)}`),
+    flushLogs: async () => undefined,
+    upload: async () => assert.fail('nothing is uploaded'),
+    fetchSrpm: async (path) => await copyFile(srpm, path),
+  }
+  return { context, log }
 }
