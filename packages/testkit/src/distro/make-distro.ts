@@ -206,12 +206,15 @@ async function runRpmbuild(
     '--define',
     `${name} ${value}`,
   ])
+  // rpmbuild asks libmagic about every file, to no use here: with few rules that takes a third of the time
+  const magic = join(work, 'magic')
+  await writeFile(magic, '0 string \\177ELF ELF 64-bit\n')
   let written = 0
   await runOrThrow(
     'rpmbuild',
     ['-bb', '--nodeps', '--buildroot', join(work, 'tree'), ...defines, spec],
     {
-      env: { HOME: work, RPM_BUILD_NCPUS: String(availableParallelism()) },
+      env: { HOME: work, MAGIC: magic, RPM_BUILD_NCPUS: String(availableParallelism()) },
       onOutput: (chunk) => {
         written += chunk.toString().split('Wrote: ').length - 1
         onProgress?.({ step: 'rpms', done: Math.min(written, rpms.length), total: rpms.length })
