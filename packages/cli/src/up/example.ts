@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, openAsBlob, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -128,6 +127,7 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
     'dnf',
     [
       '-y',
+      '--noplugins',
       '--installroot',
       root,
       '--releasever=12',
@@ -139,7 +139,7 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
     ],
     { env: { HOME: '/nonexistent' }, signal: stop },
   )
-  const greeting = execFileSync('chroot', [root, `/usr/bin/${PACKAGE}`], { encoding: 'utf8', env: { PATH: '/usr/bin:/bin' } })
+  const greeting = await runOrThrow('chroot', [root, `/usr/bin/${PACKAGE}`], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } })
   rmSync(root, { recursive: true, force: true })
   return greeting
 }

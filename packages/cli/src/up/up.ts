@@ -8,6 +8,7 @@ import { migrate } from '@copr/domain/database/migrate'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { livingMachines } from '@copr/domain/machines/machines'
 import { findProject } from '@copr/domain/projects/project-queries'
+import { messageOf } from '@copr/process/errors'
 import { untilAborted } from '@copr/process/every'
 import { makeLog } from '@copr/process/log'
 import type { Logger } from '@copr/process/log'
@@ -135,8 +136,16 @@ async function example({ paths, system, db, progress, stop }: Start, credentials
   // Only until it was shown once: the next start should be quick and leave the user's projects alone.
   const marker = join(paths.example, 'shown')
   if (existsSync(marker) && (await findProject(db, ADMINISTRATOR, EXAMPLE_PROJECT))) return
-  await showExample({ ...credentials, url: system.config.public_url, username: ADMINISTRATOR, paths, progress, stop })
-  writeFileSync(marker, '')
+  try {
+    await showExample({ ...credentials, url: system.config.public_url, username: ADMINISTRATOR, paths, progress, stop })
+    writeFileSync(marker, '')
+  } catch (error) {
+    if (stop.aborted) throw error
+    // The system itself runs, and its pages are where the reason can be read.
+    progress.say(`\n  The example failed: ${messageOf(error)}`)
+    progress.say(`  The system goes on; the logs are in ${paths.logs}. The next start tries the example again.`)
+    process.exitCode = 1
+  }
 }
 
 function sayWhatNext({ paths, system: { config }, progress, began }: Start): void {
