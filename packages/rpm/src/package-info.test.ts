@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { verifyDigests } from './digests.ts'
-import { RpmFormatError } from './errors.ts'
 import { listFiles } from './file-list.ts'
 import { readRpmHeader, readRpmHeaderFromBuffer } from './header.ts'
 import {

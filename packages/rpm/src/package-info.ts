@@ -158,6 +158,6 @@ function faultOf(value: string, allowed: RegExp): string | undefined {
   if (value.length > MAX_NAME_LENGTH) return `it is longer than ${MAX_NAME_LENGTH} characters`
   if (value.startsWith('-') || value.startsWith('.')) return `it starts with '${value[0]}'`
   if (value.includes('..')) return "it contains '..'"
-  const bad = [...value].find((character) => !allowed.test(character))
+  const bad = Array.from(value).find((character) => !allowed.test(character))
   return bad === undefined ? undefined : `it contains ${JSON.stringify(bad)}`
 }
