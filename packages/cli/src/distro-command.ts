@@ -15,7 +15,13 @@ export function distroCommand(): Command {
       const progress = showProgress(process.stderr)
       const { repoDir } = await progress.step(
         'mini distribution',
-        (step) => makeDistro({ dir, signal: stopSignal(), onProgress: ({ step: phase, done, total }) => step.detail(`${phase} ${done} of ${total}`) }),
+        (step) =>
+          makeDistro({
+            dir,
+            signal: stopSignal(),
+            onProgress: ({ step: phase, done, total }) =>
+              step.detail(`${phase} ${done} of ${total}`),
+          }),
         ({ packages, made }) => `${packages} packages${made ? ' made' : ', as they were'}`,
       )
       process.stdout.write(`${repoDir}\n`)

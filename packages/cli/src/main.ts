@@ -9,7 +9,9 @@ import { VERSION } from './version.ts'
 const program = new Command('coprctl')
   .description('Administers a Copr build system.')
   .version(VERSION)
-  .configureOutput({ outputError: (text, write) => write(`coprctl: ${text.replace(/^error: /, '')}`) })
+  .configureOutput({
+    outputError: (text, write) => write(`coprctl: ${text.replace(/^error: /, '')}`),
+  })
   .addCommand(upCommand())
   .addCommand(runCommand(process.env))
   .addCommand(distroCommand())
@@ -28,10 +30,14 @@ for (const command of program.commands)
 try {
   await program.parseAsync()
 } catch (error) {
-  const isUsage = error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+  const isUsage =
+    error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
   if (!isUsage) {
     process.exitCode = 1
-    const detail = error instanceof CoprError || process.env['COPR_DEBUG'] === undefined ? messageOf(error) : String((error as Error).stack)
+    const detail =
+      error instanceof CoprError || process.env['COPR_DEBUG'] === undefined
+        ? messageOf(error)
+        : String((error as Error).stack)
     process.stderr.write(`coprctl: ${detail}\n`)
   }
 }

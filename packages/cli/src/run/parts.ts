@@ -4,22 +4,20 @@ import { runBackend } from '@copr/backend/backend'
 import { runBuilder } from '@copr/builder/builder'
 import type { Configuration } from '@copr/contract/configuration'
 import { distgitApp } from '@copr/distgit/app'
-import { importHandler } from '@copr/distgit/import'
 import { migrate } from '@copr/domain/database/migrate'
 import { Notices } from '@copr/domain/database/notify'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { createMachine } from '@copr/domain/machines/machines'
-import { frontendApp } from '@copr/frontend/app'
+import { type Frontend, frontendApp } from '@copr/frontend/app'
+import { makeMissingKeys } from '@copr/frontend/project-keys'
 import { publishedWaiter } from '@copr/frontend/until-published'
+import { sweepUploads } from '@copr/frontend/uploads/sweep-uploads'
 import { runKeygen } from '@copr/keygen/keygen'
-import { runAgent } from '@copr/process/agent/agent'
-import { messageOf } from '@copr/process/errors'
-import { untilAborted } from '@copr/process/every'
+import { every, untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
-import { forgetPool } from '@copr/resalloc/local-pool'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
 import { oneDoor } from './server.ts'
 
 const now = (): Date => new Date()
@@ -33,12 +31,15 @@ export interface Running {
 }
 
 /** What the parts that use the database share within one process. */
-interface Shared extends Running {
+export interface Shared extends Running {
   db: Db
   notices: Notices
 }
 
-async function withDatabase(running: Running, work: (shared: Shared) => Promise<void>): Promise<void> {
+async function withDatabase(
+  running: Running,
+  work: (shared: Shared) => Promise<void>,
+): Promise<void> {
   const { config, log, stop } = running
   await migrate(config.database_url)
   const notices = new Notices()
@@ -54,20 +55,22 @@ async function withDatabase(running: Running, work: (shared: Shared) => Promise<
   }
 }
 
-async function serveUntilStopped(app: HttpApp, { config, log, stop, onListening }: Running): Promise<void> {
+async function serveUntilStopped(
+  app: HttpApp,
+  { config, log, stop, onListening }: Running,
+): Promise<void> {
   await using server = await serveHttp(app, config.listen)
   log.info({ port: server.port }, 'Listening')
   onListening?.(server.port)
   await untilAborted(stop)
 }
 
-const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> => keygenClient(config.keygen)
+const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
+  keygenClient(config.keygen)
 
-const distgitRoot = ({ config }: Running): string => join(config.data_dir, 'distgit')
-
-function frontendOf(shared: Shared): HttpApp {
+function frontendOf(shared: Shared): Frontend {
   const { config, db, log } = shared
-  return frontendApp({
+  return {
     config,
     db,
     log: log.child({ part: 'frontend' }),
@@ -75,7 +78,16 @@ function frontendOf(shared: Shared): HttpApp {
     keygen: keygenOf(shared),
     uploads_dir: join(config.data_dir, 'uploads'),
     untilPublished: publishedWaiter({ db }),
-  })
+  }
+}
+
+/** What the frontend left undone: keys while keygen was away, uploads of clients that went away. */
+async function runFrontendLoops(frontend: Frontend, { stop }: Shared): Promise<void> {
+  const { log } = frontend
+  await Promise.all([
+    every(15, () => makeMissingKeys(frontend), { stop, log }),
+    every(3600, () => sweepUploads(frontend), { stop, log }),
+  ])
 }
 
 function backendOf(shared: Shared) {
@@ -83,46 +95,30 @@ function backendOf(shared: Shared) {
   return { config, db, notices, log: log.child({ part: 'backend' }), now, keygen: keygenOf(shared) }
 }
 
-/** Imports SRPMs until stopped; enrols anew whenever the gateway has forgotten it. */
-async function importLoop(shared: Shared): Promise<void> {
-  const { config, db, stop } = shared
-  const log = shared.log.child({ part: 'distgit' })
-  await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })
-  while (!stop.aborted) {
-    try {
-      const { enroll_token } = await createMachine(db, { pool: 'distgit', name: 'distgit', now: now() })
-      await runAgent({
-        gateway_url: config.internal_url ?? config.public_url,
-        enroll_token,
-        name: 'distgit',
-        kinds: ['import'],
-        arches: [],
-        concurrency: 2,
-        handlers: importHandler({ root: distgitRoot(shared), limits: config.limits }),
-        log,
-        stop,
-      })
-    } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'The import agent ended, enrolling again')
-      await sleep(1000, undefined, { signal: stop }).catch(() => undefined)
-    }
-  }
-}
-
 const PARTS = {
-  frontend: (running: Running) => withDatabase(running, (shared) => serveUntilStopped(oneDoor({ frontend: frontendOf(shared) }), shared)),
+  frontend: (running: Running) =>
+    withDatabase(running, async (shared) => {
+      const frontend = frontendOf(shared)
+      const app = oneDoor({ frontend: frontendApp(frontend) })
+      await Promise.all([serveUntilStopped(app, shared), runFrontendLoops(frontend, shared)])
+    }),
 
   backend: (running: Running) =>
     withDatabase(running, async (shared) => {
       const backend = backendOf(shared)
       const app = oneDoor({ backend: backendApp(backend) })
-      await Promise.all([serveUntilStopped(app, shared), runBackend({ ...backend, stop: shared.stop })])
+      await Promise.all([
+        serveUntilStopped(app, shared),
+        runBackend({ ...backend, stop: shared.stop }),
+      ])
     }),
 
   distgit: (running: Running) =>
     withDatabase(running, async (shared) => {
-      const app = oneDoor({ distgit: distgitApp({ root: distgitRoot(shared), log: shared.log }) })
-      await Promise.all([serveUntilStopped(app, shared), importLoop(shared)])
+      const app = oneDoor({
+        distgit: distgitApp({ root: distgitRoot(shared.config), log: shared.log }),
+      })
+      await Promise.all([serveUntilStopped(app, shared), runDistgitLoops(shared)])
     }),
 
   keygen: ({ config, log, stop, onListening }: Running) => {
@@ -130,7 +126,15 @@ const PARTS = {
     const { secret, master_key_file, pool_size } = config.keygen
     const { database_url, sign_domain } = config
     return runKeygen({
-      config: { database_url, host: hostname, port: Number(port), secret, master_key_file, sign_domain, pool_size },
+      config: {
+        database_url,
+        host: hostname,
+        port: Number(port),
+        secret,
+        master_key_file,
+        sign_domain,
+        pool_size,
+      },
       log,
       stop,
       ...(onListening ? { onListening } : {}),
@@ -141,12 +145,21 @@ const PARTS = {
   servers: (running: Running) =>
     withDatabase(running, async (shared) => {
       const backend = backendOf(shared)
+      const frontend = frontendOf(shared)
       const app = oneDoor({
-        frontend: frontendOf(shared),
+        frontend: frontendApp(frontend),
         backend: backendApp(backend),
-        distgit: distgitApp({ root: distgitRoot(shared), log: shared.log.child({ part: 'distgit' }) }),
+        distgit: distgitApp({
+          root: distgitRoot(shared.config),
+          log: shared.log.child({ part: 'distgit' }),
+        }),
       })
-      await Promise.all([serveUntilStopped(app, shared), runBackend({ ...backend, stop: shared.stop }), importLoop(shared)])
+      await Promise.all([
+        serveUntilStopped(app, shared),
+        runFrontendLoops(frontend, shared),
+        runBackend({ ...backend, stop: shared.stop }),
+        runDistgitLoops(shared),
+      ])
     }),
 } satisfies Record<string, (running: Running) => Promise<void>>
 
@@ -162,7 +175,11 @@ export interface BuilderOptions {
 }
 
 /** Runs one part until `stop` aborts. */
-export async function runPart(part: PartName, running: Running, builder: BuilderOptions): Promise<void> {
+export async function runPart(
+  part: PartName,
+  running: Running,
+  builder: BuilderOptions,
+): Promise<void> {
   if (part !== 'builder') return await PARTS[part](running)
   const { config, log, stop } = running
   await runBuilder({

@@ -16,17 +16,31 @@ interface RunOptions {
 export function runCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('run')
     .summary('run one part of the system')
-    .description('Runs one part of the system in this process, with the configuration file that all parts share.')
+    .description(
+      'Runs one part of the system in this process, with the configuration file that all parts share.',
+    )
     .addArgument(new Argument('<part>', 'the part').choices(PART_NAMES))
-    .addOption(new Option('--config <file>', 'configuration file').default('.copr/copr.yaml').env('COPR_CONFIG'))
+    .addOption(
+      new Option('--config <file>', 'configuration file')
+        .default('.copr/copr.yaml')
+        .env('COPR_CONFIG'),
+    )
     .option('--listen <host:port>', 'listen here instead of where the configuration says')
-    .option('--name <name>', 'builder: the machine\'s name', 'builder')
-    .option('--scratch-dir <dir>', 'builder: where builds and caches are (default: DATA_DIR/builders/NAME)')
+    .option('--name <name>', "builder: the machine's name", 'builder')
+    .option(
+      '--scratch-dir <dir>',
+      'builder: where builds and caches are (default: DATA_DIR/builders/NAME)',
+    )
     .action(async (part: PartName, options: RunOptions) => {
       const config = readConfigFile(options.config)
       const listen = /^(.*):(\d+)$/.exec(options.listen ?? '')
       if (listen) config.listen = { host: listen[1] ?? '', port: Number(listen[2]) }
-      const running = { config, log: makeLog(part), stop: stopSignal(), onListening: () => process.send?.('listening') }
+      const running = {
+        config,
+        log: makeLog(part),
+        stop: stopSignal(),
+        onListening: () => process.send?.('listening'),
+      }
       await runPart(part, running, {
         name: options.name,
         scratch_dir: options.scratchDir ?? join(config.data_dir, 'builders', options.name),

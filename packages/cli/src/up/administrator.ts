@@ -16,7 +16,11 @@ export interface Credentials {
  * Makes the administrator and the configuration of copr-cli at the first start, or whenever one of them is missing;
  * later starts only bring its URL up to date.
  */
-export async function prepareAdministrator(db: Db, paths: Layout, { url, token_days }: { url: string; token_days: number }): Promise<Credentials> {
+export async function prepareAdministrator(
+  db: Db,
+  paths: Layout,
+  { url, token_days }: { url: string; token_days: number },
+): Promise<Credentials> {
   const now = new Date()
   const known = await findUser(db, ADMINISTRATOR)
   if (!known || !existsSync(paths.admin_password)) {

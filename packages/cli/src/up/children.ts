@@ -11,7 +11,10 @@ const KILL_AFTER_MS = 6_000
  * Starts another coprctl. The channel between the two is how the child learns that its parent is gone:
  * it stops by itself then, even when the parent was killed.
  */
-export function spawnPart(args: string[], { env = {}, log_file }: { env?: Record<string, string>; log_file: string }): ChildProcess {
+export function spawnPart(
+  args: string[],
+  { env = {}, log_file }: { env?: Record<string, string>; log_file: string },
+): ChildProcess {
   const child = spawn(process.execPath, [MAIN, 'run', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...env },
@@ -48,7 +51,9 @@ export async function keepPart(
     const child = start()
     const onStop = (): void => void stopPart(child)
     stop.addEventListener('abort', onStop, { once: true })
-    const code = await new Promise<number | string | null>((resolve) => child.once('exit', (exit, signal) => resolve(exit ?? signal)))
+    const code = await new Promise<number | string | null>((resolve) =>
+      child.once('exit', (exit, signal) => resolve(exit ?? signal)),
+    )
     stop.removeEventListener('abort', onStop)
     if (stop.aborted) return
     wait_ms = Date.now() - began > 10_000 ? 100 : Math.min(wait_ms * 2, 10_000)

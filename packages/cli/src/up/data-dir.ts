@@ -50,14 +50,19 @@ const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
  * The file also serves `coprctl run PART`.
  */
 export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
-  for (const dir of [paths.dir, paths.logs, paths.builders, paths.distgit]) mkdirSync(dir, { recursive: true })
+  for (const dir of [paths.dir, paths.logs, paths.builders, paths.distgit])
+    mkdirSync(dir, { recursive: true })
   const known = existsSync(paths.config) ? readConfigFile(paths.config) : undefined
-  const postgresPassword = known ? decodeURIComponent(new URL(known.database_url).password) : randomBytes(24).toString('base64url')
+  const postgresPassword = known
+    ? decodeURIComponent(new URL(known.database_url).password)
+    : randomBytes(24).toString('base64url')
   const postgresPort = await freePort(known ? Number(new URL(known.database_url).port) : 0)
   const keygenPort = await freePort(known ? Number(new URL(known.keygen.url).port) : 0)
   const config = Configuration.parse({
     ...known,
-    public_url: options.public_url ?? `http://${options.host === '0.0.0.0' ? 'localhost' : options.host}:${options.port}`,
+    public_url:
+      options.public_url ??
+      `http://${options.host === '0.0.0.0' ? 'localhost' : options.host}:${options.port}`,
     internal_url: `http://127.0.0.1:${options.port}`,
     listen: { host: options.host, port: options.port },
     data_dir: paths.dir,
@@ -72,7 +77,10 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
     local_builders: options.builders ?? known?.local_builders ?? defaultBuilders(),
     allow_private_urls: true,
   })
-  writeSecretFile(paths.config, `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`)
+  writeSecretFile(
+    paths.config,
+    `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
+  )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
 }
 
@@ -82,10 +90,13 @@ export function readConfigFile(path: string): Configuration {
   try {
     content = parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, { cause: error })
+    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
   const parsed = Configuration.safeParse(content)
-  if (!parsed.success) throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
   return parsed.data
 }
 

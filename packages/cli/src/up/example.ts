@@ -32,9 +32,16 @@ export async function showExample(options: ExampleOptions): Promise<void> {
       description: 'A first project, made by `make up`: one package, built, signed and published.',
     })
   })
-  const build = await progress.step('example package built', (step) => buildExample(options, api, step), ({ id, note }) => `build ${id}, ${note}`)
+  const build = await progress.step(
+    'example package built',
+    (step) => buildExample(options, api, step),
+    ({ id, note }) => `build ${id}, ${note}`,
+  )
   await progress.step('signature checked', () => checkSignature(options, build.id, api))
-  const greeting = await progress.step('package installed with dnf, gpgcheck=1 and repo_gpgcheck=1', () => installExample(options))
+  const greeting = await progress.step(
+    'package installed with dnf, gpgcheck=1 and repo_gpgcheck=1',
+    () => installExample(options),
+  )
   progress.say()
   progress.say(`  It runs: ${greeting.trim()}`)
   progress.say(`  Its page: ${url}/coprs/build/${build.id}`)
@@ -48,17 +55,25 @@ function client({ url, login, token, stop }: ExampleOptions): Api {
     const isForm = body instanceof FormData
     const response = await fetch(`${url}/api_3/${path}`, {
       method: body ? 'POST' : 'GET',
-      headers: { authorization, ...(body && !isForm ? { 'content-type': 'application/json' } : {}) },
+      headers: {
+        authorization,
+        ...(body && !isForm ? { 'content-type': 'application/json' } : {}),
+      },
       signal: stop,
       ...(body ? { body: isForm ? body : JSON.stringify(body) } : {}),
     })
     const answer = (await response.json()) as Record<string, unknown>
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${String(answer['error'])}`)
+    if (!response.ok)
+      throw new Error(`${path} answered ${response.status}: ${String(answer['error'])}`)
     return answer
   }
 }
 
-async function buildExample(options: ExampleOptions, api: Api, step: Step): Promise<{ id: number; note: string }> {
+async function buildExample(
+  options: ExampleOptions,
+  api: Api,
+  step: Step,
+): Promise<{ id: number; note: string }> {
   const srpm = await makeExampleSrpm(options.paths.example)
   const form = new FormData()
   form.set('json', JSON.stringify({ ownername: options.username, projectname: EXAMPLE_PROJECT }))
@@ -70,7 +85,9 @@ async function buildExample(options: ExampleOptions, api: Api, step: Step): Prom
     step.detail(state)
     if (state === 'succeeded') return { id: Number(id), note: srpmName(build) }
     if (['failed', 'canceled', 'skipped'].includes(state))
-      throw new Error(`The example build ${Number(id)} ${state}: see ${options.url}/coprs/build/${Number(id)}`)
+      throw new Error(
+        `The example build ${Number(id)} ${state}: see ${options.url}/coprs/build/${Number(id)}`,
+      )
     await sleep(200, undefined, { signal: options.stop })
   }
 }
@@ -81,8 +98,14 @@ function srpmName(build: Record<string, unknown>): string {
 }
 
 /** Downloads the package as anybody would, and asks rpm itself. */
-async function checkSignature({ paths, url, username }: ExampleOptions, id: number, api: Api): Promise<void> {
-  const { items } = (await api(`build-chroot/list?build_id=${id}`)) as { items: { result_url: string }[] }
+async function checkSignature(
+  { paths, url, username }: ExampleOptions,
+  id: number,
+  api: Api,
+): Promise<void> {
+  const { items } = (await api(`build-chroot/list?build_id=${id}`)) as {
+    items: { result_url: string }[]
+  }
   const { [DISTRO_CHROOT]: built } = (await api(`build/built-packages/${id}`)) as Record<
     string,
     { packages: { name: string; version: string; release: string; arch: string }[] }
@@ -94,7 +117,10 @@ async function checkSignature({ paths, url, username }: ExampleOptions, id: numb
   rmSync(dbpath, { recursive: true, force: true })
   mkdirSync(dbpath)
   await download(`${items[0].result_url}${file}`, join(paths.example, file))
-  await download(`${url}/results/${username}/${EXAMPLE_PROJECT}/pubkey.gpg`, join(paths.example, 'pubkey.gpg'))
+  await download(
+    `${url}/results/${username}/${EXAMPLE_PROJECT}/pubkey.gpg`,
+    join(paths.example, 'pubkey.gpg'),
+  )
   await runOrThrow('rpmkeys', ['--dbpath', dbpath, '--import', join(paths.example, 'pubkey.gpg')])
   const verdict = await runOrThrow('rpmkeys', ['--dbpath', dbpath, '-K', join(paths.example, file)])
   if (!/signatures OK/.test(verdict)) throw new Error(`rpm does not trust the package: ${verdict}`)
@@ -139,7 +165,9 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
     ],
     { env: { HOME: '/nonexistent' }, signal: stop },
   )
-  const greeting = await runOrThrow('chroot', [root, `/usr/bin/${PACKAGE}`], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } })
+  const greeting = await runOrThrow('chroot', [root, `/usr/bin/${PACKAGE}`], {
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  })
   rmSync(root, { recursive: true, force: true })
   return greeting
 }

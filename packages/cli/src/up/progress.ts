@@ -26,7 +26,8 @@ export function showProgress(out: NodeJS.WriteStream | WriteStream): Progress {
       const began = performance.now()
       let detail = ''
       let announced = false
-      const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`.padStart(8)
+      const seconds = (): string =>
+        `${((performance.now() - began) / 1000).toFixed(1)} s`.padStart(8)
       const line = (mark: string, text: string): string => {
         const room = width() - 14
         const words = text.length > room ? `${text.slice(0, room - 1)}…` : text

@@ -38,7 +38,9 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
     await runOnce()
     while (!stop.aborted) {
       log.error('PostgreSQL ended, starting it again')
-      await runOnce().catch((err: unknown) => log.error({ err }, 'Cannot start PostgreSQL again, trying on'))
+      await runOnce().catch((err: unknown) =>
+        log.error({ err }, 'Cannot start PostgreSQL again, trying on'),
+      )
       await sleep(200)
     }
     output.end()
@@ -51,7 +53,9 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
 export function keepKeygen({ paths, stop, log }: Watch): Kept {
   const { promise: ready, resolve } = Promise.withResolvers<void>()
   const start = (): ReturnType<typeof spawnPart> => {
-    const child = spawnPart(['keygen', '--config', paths.config], { log_file: join(paths.logs, 'keygen.log') })
+    const child = spawnPart(['keygen', '--config', paths.config], {
+      log_file: join(paths.logs, 'keygen.log'),
+    })
     child.once('message', () => resolve())
     return child
   }
@@ -59,14 +63,27 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
 }
 
 /** Starts the builder of one slot as a process of its own. */
-export function startBuilder(paths: Layout, { name, slot, enroll_token }: { name: string; slot: number; enroll_token: string }): StartedMachine {
-  const args = ['builder', '--config', paths.config, '--name', name, '--scratch-dir', paths.builders]
+export function startBuilder(
+  paths: Layout,
+  { name, slot, enroll_token }: { name: string; slot: number; enroll_token: string },
+): StartedMachine {
+  const args = [
+    'builder',
+    '--config',
+    paths.config,
+    '--name',
+    name,
+    '--scratch-dir',
+    paths.builders,
+  ]
   const child = spawnPart(args, {
     env: { COPR_ENROLL_TOKEN: enroll_token },
     log_file: join(paths.logs, `builder-${slot}.log`),
   })
   const ended = new Promise<string>((resolve) =>
-    child.once('exit', (code, signal) => resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`)),
+    child.once('exit', (code, signal) =>
+      resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`),
+    ),
   )
   return { ended, stop: () => stopPart(child) }
 }

@@ -17,28 +17,44 @@ interface Options {
 export function upCommand(): Command {
   return new Command('up')
     .summary('run the whole system on this machine')
-    .description('Starts PostgreSQL and every part of the system on this machine, and runs them until Ctrl-C. All data is in one folder.')
+    .description(
+      'Starts PostgreSQL and every part of the system on this machine, and runs them until Ctrl-C. All data is in one folder.',
+    )
     .option('--data-dir <dir>', 'where all data is', '.copr')
     .option('--port <port>', 'the one public port', portNumber, 5000)
     .option('--host <address>', 'listen at this address', '0.0.0.0')
     .option('--public-url <url>', 'how users reach it (default: http://localhost:PORT)')
-    .option('--builders <count>', 'builders on this machine (default: one a core, at most 8)', count)
+    .option(
+      '--builders <count>',
+      'builders on this machine (default: one a core, at most 8)',
+      count,
+    )
     .option('--no-example', 'do not build and install the example package at the first start')
     .option('--ready-file <file>', 'written as JSON (url, config, pid) when everything answers')
     .action(async ({ dataDir, port, host, publicUrl, builders, example, readyFile }: Options) => {
-      const options = { data_dir: dataDir, port, host, public_url: publicUrl, builders, example, ready_file: readyFile }
+      const options = {
+        data_dir: dataDir,
+        port,
+        host,
+        public_url: publicUrl,
+        builders,
+        example,
+        ready_file: readyFile,
+      }
       await up(options, { progress: showProgress(process.stdout), stop: stopSignal() })
     })
 }
 
 function portNumber(text: string): number {
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('a port is a number from 1 to 65535')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('a port is a number from 1 to 65535')
   return port
 }
 
 function count(text: string): number {
   const number = Number(text)
-  if (!Number.isInteger(number) || number < 0 || number > 256) throw new InvalidArgumentError('a number from 0 to 256')
+  if (!Number.isInteger(number) || number < 0 || number > 256)
+    throw new InvalidArgumentError('a number from 0 to 256')
   return number
 }

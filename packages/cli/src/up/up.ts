@@ -19,7 +19,13 @@ import { pino } from 'pino'
 import { runPart } from '../run/parts.ts'
 import { VERSION } from '../version.ts'
 import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
-import { type EmbeddedSystem, type Layout, layout, prepareDataDir, type UpOptions } from './data-dir.ts'
+import {
+  type EmbeddedSystem,
+  type Layout,
+  layout,
+  prepareDataDir,
+  type UpOptions,
+} from './data-dir.ts'
 import { EXAMPLE_PROJECT, showExample } from './example.ts'
 import type { Progress } from './progress.ts'
 import { keepKeygen, keepPostgres, startBuilder } from './supervise.ts'
@@ -31,7 +37,10 @@ export interface UpCommandOptions extends UpOptions {
 }
 
 /** Starts the whole system on this machine and runs it until `stop` aborts. */
-export async function up(options: UpCommandOptions, { progress, stop }: { progress: Progress; stop: AbortSignal }): Promise<void> {
+export async function up(
+  options: UpCommandOptions,
+  { progress, stop }: { progress: Progress; stop: AbortSignal },
+): Promise<void> {
   const began = performance.now()
   const paths = layout(options.data_dir)
   progress.say(`Copr ${VERSION}, data in ${paths.dir}`)
@@ -51,8 +60,14 @@ export async function up(options: UpCommandOptions, { progress, stop }: { progre
   }
   try {
     await progress.step('PostgreSQL', () => postgres.ready)
-    await progress.step('database', () => migrate(system.config.database_url), ({ applied }) => (applied.length > 0 ? 'schema brought up to date' : 'as it was'))
-    const db = openDb(system.config.database_url, { onError: ({ message }) => log.warn({ reason: message }, 'Lost a database connection') })
+    await progress.step(
+      'database',
+      () => migrate(system.config.database_url),
+      ({ applied }) => (applied.length > 0 ? 'schema brought up to date' : 'as it was'),
+    )
+    const db = openDb(system.config.database_url, {
+      onError: ({ message }) => log.warn({ reason: message }, 'Lost a database connection'),
+    })
     try {
       await start({ options, paths, system, db, progress, log, stop: stopServers, run, began })
       await untilAborted(stopServers)
@@ -69,7 +84,12 @@ export async function up(options: UpCommandOptions, { progress, stop }: { progre
     await postgres.ended.catch(() => undefined)
     if (options.ready_file) rmSync(options.ready_file, { force: true })
   }
-  if (!stop.aborted && failed.signal.reason instanceof Error && failed.signal.reason.message !== 'stopping') throw failed.signal.reason
+  if (
+    !stop.aborted &&
+    failed.signal.reason instanceof Error &&
+    failed.signal.reason.message !== 'stopping'
+  )
+    throw failed.signal.reason
 }
 
 interface Start {
@@ -80,7 +100,7 @@ interface Start {
   progress: Progress
   log: Logger
   stop: AbortSignal
-  run(work: Promise<void>): void
+  run: (work: Promise<void>) => void
   /** performance.now() of the start. */
   began: number
 }
@@ -89,14 +109,23 @@ async function start(context: Start): Promise<void> {
   const { options, paths, system, db, progress, log, stop, run, began } = context
   const { config } = system
   const credentials = await progress.step('administrator', () =>
-    prepareAdministrator(db, paths, { url: config.public_url, token_days: config.limits.token_days }),
+    prepareAdministrator(db, paths, {
+      url: config.public_url,
+      token_days: config.limits.token_days,
+    }),
   )
   const keygen = keepKeygen({ paths, stop, log })
   run(keygen.ended)
   await progress.step('keygen', () => orStopped(keygen.ready, stop))
   await progress.step('frontend, backend, dist-git', async () => {
     const { promise: listening, resolve } = Promise.withResolvers<void>()
-    run(runPart('servers', { config, log, stop, onListening: () => resolve() }, { name: '', scratch_dir: '', enroll_token: undefined }))
+    run(
+      runPart(
+        'servers',
+        { config, log, stop, onListening: () => resolve() },
+        { name: '', scratch_dir: '', enroll_token: undefined },
+      ),
+    )
     await orStopped(listening, stop)
   })
   await prepareChroot(context)
@@ -105,7 +134,17 @@ async function start(context: Start): Promise<void> {
     async () => {
       const { max_attempts } = config.limits
       const now = (): Date => new Date()
-      run(keepLocalPool({ db, count: config.local_builders, start: (machine) => startBuilder(paths, machine), max_attempts, now, log, stop }))
+      run(
+        keepLocalPool({
+          db,
+          count: config.local_builders,
+          start: (machine) => startBuilder(paths, machine),
+          max_attempts,
+          now,
+          log,
+          stop,
+        }),
+      )
       await untilEnrolled(db, config.local_builders, stop)
     },
     () => `${config.local_builders} on this machine`,
@@ -124,7 +163,8 @@ async function prepareChroot({ paths, db, progress, stop }: Start): Promise<void
       makeDistro({
         dir: paths.distro,
         signal: stop,
-        onProgress: ({ step: phase, done, total }) => step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
+        onProgress: ({ step: phase, done, total }) =>
+          step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
       }),
     ({ packages, made, leftOut }) =>
       `${packages} packages${made ? ' made' : ', as they were'}${leftOut.length > 0 ? `; not to be had: ${leftOut.join(', ')}` : ''}`,
@@ -132,18 +172,30 @@ async function prepareChroot({ paths, db, progress, stop }: Start): Promise<void
   await importChroot(db, await debianChroot(`file://${repoDir}`), new Date())
 }
 
-async function example({ paths, system, db, progress, stop }: Start, credentials: Credentials): Promise<void> {
+async function example(
+  { paths, system, db, progress, stop }: Start,
+  credentials: Credentials,
+): Promise<void> {
   // Only until it was shown once: the next start should be quick and leave the user's projects alone.
   const marker = join(paths.example, 'shown')
   if (existsSync(marker) && (await findProject(db, ADMINISTRATOR, EXAMPLE_PROJECT))) return
   try {
-    await showExample({ ...credentials, url: system.config.public_url, username: ADMINISTRATOR, paths, progress, stop })
+    await showExample({
+      ...credentials,
+      url: system.config.public_url,
+      username: ADMINISTRATOR,
+      paths,
+      progress,
+      stop,
+    })
     writeFileSync(marker, '')
   } catch (error) {
     if (stop.aborted) throw error
     // The system itself runs, and its pages are where the reason can be read.
     progress.say(`\n  The example failed: ${messageOf(error)}`)
-    progress.say(`  The system goes on; the logs are in ${paths.logs}. The next start tries the example again.`)
+    progress.say(
+      `  The system goes on; the logs are in ${paths.logs}. The next start tries the example again.`,
+    )
     process.exitCode = 1
   }
 }
@@ -153,7 +205,9 @@ function sayWhatNext({ paths, system: { config }, progress, began }: Start): voi
   const password = readFileSync(paths.admin_password, 'utf8').trim()
   progress.say()
   progress.say(`Ready after ${seconds} s: ${config.public_url}`)
-  progress.say(`  login       ${ADMINISTRATOR}, password ${password}  (kept in ${paths.admin_password})`)
+  progress.say(
+    `  login       ${ADMINISTRATOR}, password ${password}  (kept in ${paths.admin_password})`,
+  )
   progress.say(`  copr-cli    copr-cli --config ${paths.client_config} whoami`)
   progress.say()
   progress.say('What a user would type next:')
@@ -191,7 +245,9 @@ function writeReadyFile(path: string, config: Configuration, paths: Layout): voi
 function takeDataDir(paths: Layout): Disposable {
   const pid = existsSync(paths.lock) ? Number(readFileSync(paths.lock, 'utf8')) : 0
   if (pid > 0 && pid !== process.pid && isCoprctl(pid))
-    throw new Error(`Cannot use ${paths.dir}: it is in use by the process ${pid}; stop that one or choose another folder with --data-dir`)
+    throw new Error(
+      `Cannot use ${paths.dir}: it is in use by the process ${pid}; stop that one or choose another folder with --data-dir`,
+    )
   writeFileSync(paths.lock, `${process.pid}\n`)
   return { [Symbol.dispose]: () => rmSync(paths.lock, { force: true }) }
 }
