@@ -150,8 +150,14 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
     `[base]\nname=Mini distribution\nbaseurl=file://${join(paths.distro, 'repo')}\ngpgcheck=0\n`,
   )
   await runOrThrow(
-    'dnf',
+    // dnf leaves a gpg-agent behind: it ends with the namespace.
+    'unshare',
     [
+      '--pid',
+      '--fork',
+      '--kill-child',
+      '--mount-proc',
+      'dnf',
       '-y',
       '--noplugins',
       '--installroot',
