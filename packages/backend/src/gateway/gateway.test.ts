@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import type { FinishRequest } from '@copr/contract/builder-protocol'
+import { cancelBuild } from '@copr/domain/builds/cancel'
+import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { listed } from '../testing/agent.ts'
+import { type BuiltFile, buildPackages } from '../testing/packages.ts'
+import { accepted, CHROOT, TestBackend } from '../testing/test-backend.ts'
+
+let scratch: string
+let hello: BuiltFile[]
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'copr-gateway-'))
+  hello = await buildPackages(scratch)
+})
+after(() => rm(scratch, { recursive: true, force: true }))
+
+const srpmOf = (files: BuiltFile[]): BuiltFile => {
+  const found = files.find(({ name }) => name.endsWith('.src.rpm'))
+  assert.ok(found)
+  return found
+}
+
+test('enroll gives a session for a token, once', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  assert.equal(await agent.claim(), undefined)
+  const body = JSON.stringify({
+    enroll_token: 'x'.repeat(20),
+    name: 'a',
+    kinds: ['rpm'],
+    arches: [],
+  })
+  const again = await fetch(`${system.url}/builder/enroll`, { method: 'POST', body })
+  assert.equal(again.status, 401)
+})
+
+test('a wrong session token is refused everywhere', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const stranger = Object.assign(Object.create(agent) as typeof agent, { token: 'wrong' })
+  for (const path of ['/claim', '/tasks/1/heartbeat', '/tasks/1/finish'])
+    assert.equal((await stranger.post(path, {})).status, 401, path)
+})
+
+test('a build goes from source to results that wait to be published', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.submitLink()
+  const source = await agent.claim()
+  assert.deepEqual(source?.task.kind === 'source' && source.task.source, {
+    type: 'link',
+    url: 'https://example.com/hello-1.0-1.src.rpm',
+  })
+  await accepted(await agent.succeed([srpmOf(hello)]))
+  assert.equal((await system.build(id)).state, 'importing')
+
+  const imported = await agent.claim()
+  assert.ok(imported?.task.kind === 'import')
+  assert.deepEqual([imported.task.package_name, imported.task.branches], ['hello', ['debian12']])
+  const srpm = await agent.send('GET', `/tasks/${id}/srpm`)
+  assert.deepEqual(Buffer.from(await srpm.arrayBuffer()), srpmOf(hello).data)
+  await agent.log('importing\n', 0, 'import.log')
+  await accepted(await agent.succeed([], { branch_commits: { debian12: 'd'.repeat(40) } }))
+  const srpms = join(system.results, 'dana/telescope/srpm-builds', String(id).padStart(8, '0'))
+  assert.deepEqual(await readFile(join(srpms, srpmOf(hello).name)), srpmOf(hello).data)
+  assert.equal(gunzipSync(await readFile(join(srpms, 'import.log.gz'))).toString(), 'importing\n')
+  assert.deepEqual(await readdir(join(system.data_dir, 'uploads')), [])
+
+  const rpm = await agent.claim()
+  assert.ok(rpm?.task.kind === 'rpm')
+  assert.equal(rpm.task.git_url, 'http://copr.example/git/dana/telescope/hello')
+  assert.equal(rpm.task.macros['vendor'], 'Copr - user dana')
+  assert.equal(rpm.task.repos[0]?.baseurl, `http://copr.example/results/dana/telescope/${CHROOT}/`)
+  await agent.log('building\n', 0)
+  const place = join(
+    system.results,
+    'dana/telescope',
+    CHROOT,
+    `${String(id).padStart(8, '0')}-hello`,
+  )
+  assert.equal(await readFile(join(place, 'builder-live.log'), 'utf8'), 'building\n')
+  await agent.put(srpmOf(hello).name, srpmOf(hello).data)
+  assert.ok(
+    !existsSync(join(place, srpmOf(hello).name)),
+    'results are not public before they are published',
+  )
+  await accepted(
+    await agent.succeed(hello.filter((file) => file !== srpmOf(hello)).concat(srpmOf(hello))),
+  )
+  assert.equal((await system.build(id)).chroot?.state, 'running')
+})
+
+test('a failed build keeps its logs and its spec file, not its packages', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  await agent.log('make: *** Error 1\n', 0)
+  for (const file of hello) await agent.put(file.name, file.data)
+  await accepted(
+    await agent.finish({ outcome: 'failed', reason: 'The build failed', files: hello.map(listed) }),
+  )
+  const { chroot } = await system.build(id)
+  assert.deepEqual([chroot?.state, chroot?.state_reason], ['failed', 'The build failed'])
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+  assert.deepEqual((await readdir(place)).toSorted(), [
+    'backend.log.gz',
+    'builder-live.log.gz',
+    'hello.spec',
+  ])
+  assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
+})
+
+test('an upload goes on from where it broke', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  const { name, data } = srpmOf(hello)
+  const half = Math.floor(data.length / 2)
+  const { hostname, port } = new URL(system.url)
+  const broken = connect(Number(port), hostname)
+  broken.write(
+    `PUT /builder/tasks/${agent.task_id}/files/${name}?offset=0 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${agent.token}\r\nx-copr-lease: ${agent.lease}\r\ncontent-length: ${data.length}\r\n\r\n`,
+  )
+  broken.write(data.subarray(0, half))
+  const staging = join(system.data_dir, 'staging')
+  const staged = async (): Promise<number> => {
+    const [dir] = await readdir(staging)
+    if (!dir) return 0
+    return (await readFile(join(staging, dir, name)).catch(() => Buffer.alloc(0))).length
+  }
+  while ((await staged()) < half) await new Promise((resolve) => setTimeout(resolve, 5))
+  // The old connection is still open: the new request takes over.
+  const wrong = await agent.put(name, data)
+  assert.equal(wrong.status, 409)
+  assert.deepEqual(await wrong.json(), { size: half })
+  const rest = await agent.put(name, data.subarray(half), half)
+  assert.deepEqual(await rest.json(), { size: data.length })
+  broken.destroy()
+  await accepted(await agent.finish({ outcome: 'succeeded', files: [listed({ name, data })] }))
+})
+
+test('finish refuses files that did not come as listed', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  const srpm = srpmOf(hello)
+  await agent.put(srpm.name, srpm.data)
+  const list = listed(srpm)
+  for (const files of [
+    [{ ...list, sha256: '0'.repeat(64) }],
+    [{ ...list, size: list.size + 1 }],
+    [list, list],
+    [list, { ...list, name: 'other.rpm' }],
+  ])
+    assert.equal((await agent.finish({ outcome: 'succeeded', files })).status, 400)
+  await accepted(await agent.finish({ outcome: 'succeeded', files: [list] }))
+})
+
+test('finish may be repeated, and is not for those who lost their lease', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  const failed: FinishRequest = { outcome: 'failed', reason: 'It broke', files: [] }
+  await system.db
+    .updateTable('task')
+    .set({ lease_until: new Date(0) })
+    .where('lease', '=', agent.lease)
+    .execute()
+  await requeueLapsed(system.db, { now: new Date(), max_attempts: 5 })
+  assert.deepEqual(await (await agent.finish(failed)).json(), { accepted: false })
+  assert.equal((await agent.log('late\n', 0)).status, 409)
+  assert.equal((await agent.put('late.txt', Buffer.from('late'))).status, 409)
+  assert.equal((await agent.post(`/tasks/${agent.task_id}/heartbeat`, {})).status, 409)
+
+  const other = await system.agent()
+  await other.claim()
+  const thief = Object.assign(Object.create(agent) as typeof agent, { lease: other.lease })
+  assert.equal((await thief.log('not mine\n', 0)).status, 409)
+  assert.deepEqual(await (await thief.finish(failed)).json(), { accepted: false })
+  await accepted(await other.finish(failed))
+  await accepted(await other.finish(failed))
+  assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
+})
+
+test('heartbeats carry the cancellation, and a canceled build stays canceled', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  const beat = async (): Promise<unknown> =>
+    await (await agent.post(`/tasks/${agent.task_id}/heartbeat`, { phase: 'building' })).json()
+  assert.deepEqual(await beat(), { cancel: false, lease_seconds: 60 })
+  assert.equal((await system.build(id)).chroot?.state, 'running')
+  await cancelBuild(system.db, id, new Date())
+  assert.deepEqual(await beat(), { cancel: true, lease_seconds: 60 })
+  await accepted(await agent.succeed(hello))
+  assert.equal((await system.build(id)).state, 'canceled')
+  const waiting = await system.db
+    .selectFrom('task')
+    .select('id')
+    .where('state', '<>', 'done')
+    .execute()
+  assert.deepEqual(waiting, [])
+})
+
+test('names that lead elsewhere are refused', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  for (const name of [
+    '../x',
+    '..',
+    '.hidden',
+    '-x',
+    'a/b',
+    'a\0b',
+    'a\nb',
+    '%2e%2e%2fx',
+    'x'.repeat(256),
+  ]) {
+    const response = await agent.put(name, Buffer.from('x'))
+    assert.ok([400, 404].includes(response.status), `${JSON.stringify(name)}: ${response.status}`)
+  }
+  for (const name of ['../../evil', 'backend.log', 'success', ''])
+    assert.equal((await agent.log('x', 0, encodeURIComponent(name))).status, 400, name)
+  assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
+  assert.deepEqual(await readdir(system.data_dir), ['results', 'staging', 'trash', 'uploads'])
+})
+
+test('logs and results are bounded', async () => {
+  await using system = await TestBackend.start({
+    limits: { max_log_bytes: 10, max_result_bytes: 1000, max_upload_bytes: 50_000 },
+  })
+  const agent = await system.agent()
+  await system.untilRpmTask(agent, hello)
+  assert.equal((await agent.log('12345', 0)).status, 200)
+  assert.equal((await agent.log('678901', 5)).status, 413)
+  assert.equal((await agent.put('a', Buffer.alloc(900))).status, 200)
+  assert.equal((await agent.put('b', Buffer.alloc(200))).status, 413)
+})
+
+test('a source that is not a source package fails the build with a reason', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const binary = hello.find(({ name }) => name.endsWith('.noarch.rpm'))
+  assert.ok(binary)
+  for (const [file, reason] of [
+    [{ name: 'x.src.rpm', data: Buffer.from('nonsense') }, /not an RPM|ends within/],
+    [{ name: 'x.src.rpm', data: Buffer.alloc(0) }, /empty/],
+    [binary, /not a source package/],
+  ] as const) {
+    const id = await system.submitLink()
+    await agent.claim()
+    await accepted(await agent.succeed([file]))
+    const build = await system.build(id)
+    assert.equal(build.state, 'failed')
+    assert.match(build.fail_reason ?? '', reason)
+  }
+})
+
+test('claim waits for a task, and gets it at once', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const waiting = agent.claim(30)
+  await system.submitLink()
+  assert.equal((await waiting)?.task.kind, 'source')
+})
+
+test('a task is not given to a machine that went away', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const gone = new AbortController()
+  const waiting = agent.send('POST', '/claim', { body: '{"wait_seconds":30}', signal: gone.signal })
+  await assert.rejects(Promise.all([waiting, agent.claim().then(() => gone.abort())]))
+  await system.submitLink()
+  const other = await system.agent()
+  assert.equal((await other.claim(5))?.task.kind, 'source')
+})
+
+test('lost tasks go to somebody else, with the earlier log put away', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  await agent.log('first try\n', 0)
+  await accepted(await agent.finish({ outcome: 'lost', reason: 'The disk is full' }))
+  await system.db.updateTable('task').set({ not_before: null }).execute()
+  await agent.claim()
+  assert.equal((await agent.log('second try\n', 0)).status, 200)
+  const { chroot } = await system.build(id)
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+  assert.equal(await readFile(join(place, 'builder-live.log'), 'utf8'), 'second try\n')
+  assert.equal(
+    await readFile(join(place, 'prev_build_backup/builder-live.log'), 'utf8'),
+    'first try\n',
+  )
+})

@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { deleteBuilds } from '@copr/domain/builds/cancel'
+import { run, runOrThrow } from '@copr/process/run'
+import { missingTools } from '../testing/missing-tools.ts'
+import { dropStaleStaging } from '../maintenance/leftovers.ts'
+import { removeDue } from '../maintenance/removals.ts'
+import { type BuiltFile, buildPackages } from '../testing/packages.ts'
+import { dnfFor } from '../testing/dnf.ts'
+import { CHROOT, TestBackend } from '../testing/test-backend.ts'
+import { publishDue } from './publish-loop.ts'
+import { renderDue } from './render.ts'
+
+const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
+const never = new AbortController().signal
+
+let scratch: string
+let hello: BuiltFile[]
+let other: BuiltFile[]
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'copr-publish-'))
+  if (skip) return
+  hello = await buildPackages(scratch)
+  other = await buildPackages(scratch, { name: 'other' })
+})
+after(() => rm(scratch, { recursive: true, force: true }))
+
+function urls(system: TestBackend) {
+  const project = `${system.url}/results/dana/telescope`
+  return { repository: `${project}/${CHROOT}/`, key: `${project}/pubkey.gpg` }
+}
+
+async function untilState(system: TestBackend, id: number, wanted: string): Promise<void> {
+  for (;;) {
+    const { state, chroot } = await system.build(id)
+    if (state === wanted) return
+    assert.ok(
+      !['failed', 'canceled', 'succeeded'].includes(state),
+      `${state}: ${chroot?.state_reason}`,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+test('a built package can be installed, with signatures checked', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true, algorithm: 'rsa4096' })
+  system.run()
+  const agent = await system.agent()
+  const id = await system.built(agent, hello)
+  await untilState(system, id, 'succeeded')
+
+  const { repository, key } = urls(system)
+  await using client = await dnfFor(repository, key)
+  assert.deepEqual(await client.query('repoquery', '--qf', '%{name}-%{evr}.%{arch}'), [
+    'hello-1.0-1.noarch',
+    'hello-1.0-1.src',
+    'hello-doc-1.0-1.noarch',
+  ])
+  const installed = await client.dnf('install', 'hello')
+  assert.ok(installed.ok, installed.output)
+  assert.equal(await readFile(join(client.root, 'usr/share/hello/greeting'), 'utf8'), 'hello 1.0\n')
+
+  const { chroot } = await system.build(id)
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+  assert.deepEqual((await readdir(place)).toSorted(), [
+    'backend.log.gz',
+    'build.info',
+    'builder-live.log.gz',
+    'hello-1.0-1.noarch.rpm',
+    'hello-1.0-1.src.rpm',
+    'hello-doc-1.0-1.noarch.rpm',
+    'hello.spec',
+    'results.json',
+    'success',
+  ])
+  const { packages } = JSON.parse(await readFile(join(place, 'results.json'), 'utf8')) as {
+    packages: { arch: string }[]
+  }
+  assert.deepEqual(packages.map(({ arch }) => arch).toSorted(), ['noarch', 'noarch', 'src'])
+  const log = gunzipSync(await readFile(join(place, 'backend.log.gz'))).toString()
+  assert.match(log, /claimed by builder-1[\s\S]*verified 3[\s\S]*signed[\s\S]*published/)
+  assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
+
+  const keys = join(scratch, 'rpmdb')
+  const pubkey = join(system.results, 'dana/telescope/pubkey.gpg')
+  await runOrThrow('rpmkeys', ['--dbpath', keys, '--import', pubkey])
+  for (const name of ['hello-1.0-1.noarch.rpm', 'hello-1.0-1.src.rpm']) {
+    const checked = await runOrThrow('rpmkeys', [
+      '--dbpath',
+      keys,
+      '--checksig',
+      '--verbose',
+      join(place, name),
+    ])
+    assert.match(checked, /Header V4 RSA\/SHA256 Signature, key ID [0-9a-f]+: OK/)
+  }
+})
+
+test('a new project has a valid, signed, empty repository', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  await renderDue(system.backend, never)
+  const { repository, key } = urls(system)
+  await using client = await dnfFor(repository, key)
+  assert.deepEqual(await client.query('repoquery'), [])
+})
+
+test('a tampered index or package is refused by dnf', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  await system.built(agent, hello)
+  await publishDue(system.backend, never)
+  await renderDue(system.backend, never)
+  const { repository, key } = urls(system)
+  const repodata = join(system.results, 'dana/telescope', CHROOT, 'repodata')
+  const repomd = await readFile(join(repodata, 'repomd.xml'), 'utf8')
+  await writeFile(join(repodata, 'repomd.xml'), repomd.replace('<revision>', '<revision>1'))
+  await using client = await dnfFor(repository, key)
+  const refused = await client.dnf('makecache')
+  assert.ok(!refused.ok, refused.output)
+})
+
+test(
+  'publishing that is killed at any step is completed by the next try, once',
+  { skip },
+  async (t) => {
+    const steps = [
+      'verify',
+      'sign',
+      'place',
+      'describe',
+      'commit',
+      'drop',
+      'render',
+      'sign-index',
+      'switch',
+      'announce',
+    ]
+    await using system = await TestBackend.start({ withKeygen: true })
+    await renderDue(system.backend, never)
+    const agent = await system.agent()
+    const { repository, key } = urls(system)
+    await using client = await dnfFor(repository, key)
+    let count = 0
+    for (const step of steps)
+      await t.test(step, async () => {
+        const id = await system.built(agent, hello)
+        const at = (reached: string): void => {
+          if (reached === step) throw new Error(`killed at ${step}`)
+        }
+        await publishDue({ ...system.backend, at }, never)
+        await renderDue({ ...system.backend, at }, never)
+        const between = await client.query('repoquery', '--qf', '%{location}')
+        assert.ok([count * 3, count * 3 + 3].includes(between.length))
+        await system.db.updateTable('task').set({ not_before: null }).execute()
+        await publishDue(system.backend, never)
+        await renderDue(system.backend, never)
+        await renderDue(system.backend, never)
+        const { state, chroot } = await system.build(id)
+        assert.equal(state, 'succeeded')
+        count++
+        const members = await system.db
+          .selectFrom('repository_member')
+          .selectAll()
+          .where('build_chroot_id', '=', chroot?.id ?? 0)
+          .execute()
+        assert.equal(members.length, 3)
+        const listed = await client.query('repoquery', '--qf', '%{location}')
+        assert.equal(listed.length, count * 3)
+      })
+    const installed = await client.dnf('install', 'hello-doc')
+    assert.ok(installed.ok, installed.output)
+    await dropStaleStaging(system.backend)
+    assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
+    const dir = await readdir(join(system.results, 'dana/telescope', CHROOT))
+    const hidden = dir.filter((name) => name.startsWith('.'))
+    assert.equal(
+      hidden.length,
+      2,
+      `only the current index and the one before are left: ${hidden.join(' ')}`,
+    )
+  },
+)
+
+test('an index that was just replaced can still be fetched to its end', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  const { repository } = urls(system)
+  const dataFiles = async (): Promise<string[]> => {
+    const repomd = await (await fetch(`${repository}repodata/repomd.xml`)).text()
+    return [...repomd.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
+  }
+  const seen: string[] = []
+  for (const files of [hello, other, hello]) {
+    await system.built(agent, files)
+    await publishDue(system.backend, never)
+    await renderDue(system.backend, never)
+    seen.push(...(await dataFiles()))
+  }
+  assert.equal(new Set(seen).size, 9)
+  for (const file of seen) assert.equal((await fetch(repository + file)).status, 200, file)
+  const later = { ...system.backend, now: () => new Date(Date.now() + 11 * 60_000) }
+  await system.db.updateTable('repository').set({ generation: 100 }).execute()
+  // Keygen refuses a time that is not its own.
+  await renderDue(
+    {
+      ...later,
+      keygen: {
+        ...later.keygen,
+        sign: (request) =>
+          system.backend.keygen.sign({ ...request, created_at: Math.floor(Date.now() / 1000) }),
+      },
+    },
+    never,
+  )
+  assert.equal((await fetch(repository + seen[0])).status, 404)
+  assert.equal((await fetch(repository + seen.at(-1))).status, 200)
+})
+
+test('results that lie about themselves fail the build', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  const binary = hello.find(({ name }) => name === 'hello-1.0-1.noarch.rpm')
+  const srpm = hello.find(({ name }) => name.endsWith('.src.rpm'))
+  const foreign = other.filter(({ name }) => name.endsWith('.noarch.rpm'))
+  assert.ok(binary && srpm)
+  const damaged = Buffer.from(binary.data)
+  damaged[damaged.length - 20] = (damaged[damaged.length - 20] ?? 0) ^ 0xff
+  for (const [files, reason] of [
+    [[{ name: 'bash-9-1.noarch.rpm', data: binary.data }], /header says that it is hello/],
+    [[{ name: binary.name, data: damaged }], /does not match/],
+    [[{ name: binary.name, data: Buffer.from('nonsense') }], /Cannot read/],
+    [[srpm, ...foreign], /is made from other-1.0-1.src.rpm/],
+    [foreign, /is made from other-1.0-1.src.rpm/],
+    [[], /brought no packages/],
+  ] as const) {
+    const id = await system.untilRpmTask(agent, hello)
+    await agent.succeed([...files])
+    await publishDue(system.backend, never)
+    const { state, chroot } = await system.build(id)
+    assert.equal(state, 'failed', String(reason))
+    assert.match(chroot?.state_reason ?? '', reason)
+    const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+    assert.ok(!(await readdir(place)).some((name) => name.endsWith('.rpm')))
+  }
+})
+
+test('while keygen is away builds wait, and are published when it is back', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  const id = await system.built(agent, hello)
+  const away = () => Promise.reject(new Error('keygen is away'))
+  const keygen = { makeKey: away, publicKey: away, sign: away }
+  await publishDue({ ...system.backend, keygen }, never)
+  await renderDue({ ...system.backend, keygen }, never)
+  assert.equal((await system.build(id)).chroot?.state, 'running')
+  system.run()
+  await untilState(system, id, 'succeeded')
+})
+
+test('a deleted build leaves the index first, then the disk', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  const id = await system.built(agent, hello)
+  await publishDue(system.backend, never)
+  await renderDue(system.backend, never)
+  const { chroot } = await system.build(id)
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+  await deleteBuilds(system.db, [id], new Date())
+  await removeDue(system.backend)
+  assert.ok((await readdir(place)).length > 0, 'dnf still sees it')
+  await renderDue(system.backend, never)
+  await removeDue(system.backend)
+  await assert.rejects(readdir(place))
+  assert.deepEqual(
+    await system.db.selectFrom('removal').select('id').where('place', '=', 'results').execute(),
+    [],
+  )
+  const { repository, key } = urls(system)
+  await using client = await dnfFor(repository, key)
+  assert.deepEqual(await client.query('repoquery'), [])
+})
+
+test('createrepo_c itself agrees with the index', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const agent = await system.agent()
+  for (const files of [hello, other]) {
+    await system.built(agent, files)
+    await publishDue(system.backend, never)
+    await renderDue(system.backend, never)
+  }
+  const dir = join(system.results, 'dana/telescope', CHROOT)
+  const fresh = join(scratch, 'fresh')
+  await runOrThrow('cp', ['-r', dir, fresh])
+  await runOrThrow('rm', ['-rf', join(fresh, 'repodata')])
+  await runOrThrow('createrepo_c', ['--quiet', '--no-database', fresh])
+  const packagesOf = async (base: string): Promise<string[]> => {
+    const names = await readdir(join(base, 'repodata'))
+    const repomd = await readFile(join(base, 'repodata/repomd.xml'), 'utf8')
+    const primary =
+      names.find((name) => name.endsWith('primary.xml.gz') && repomd.includes(name)) ?? ''
+    const xml = gunzipSync(await readFile(join(base, 'repodata', primary))).toString()
+    return [
+      ...xml.matchAll(/<checksum type="sha256" pkgid="YES">(\w+)<.*?<location href="([^"]+)"/gs),
+    ]
+      .map(([, sum, href]) => `${href} ${sum}`)
+      .toSorted()
+  }
+  assert.deepEqual(await packagesOf(dir), await packagesOf(fresh))
+  assert.equal((await packagesOf(dir)).length, 6)
+  const members = await system.db
+    .selectFrom('repository_member')
+    .select(['path', 'sha256'])
+    .execute()
+  assert.deepEqual(
+    members.map(({ path, sha256 }) => `${path} ${sha256}`).toSorted(),
+    await packagesOf(dir),
+  )
+  assert.ok((await run('rm', ['-rf', fresh])).ok)
+})

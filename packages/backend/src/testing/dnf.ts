@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run, type RunOutcome } from '@copr/process/run'
+
+export interface Dnf extends AsyncDisposable {
+  root: string
+  /** Refuses what is not signed by the repository's key, packages and index alike. */
+  dnf(...args: string[]): Promise<RunOutcome>
+  /** The lines that a query prints, sorted. Throws when dnf fails. */
+  query(...args: string[]): Promise<string[]>
+}
+
+/** A dnf that knows one repository, with a root of its own. */
+export async function dnfFor(baseurl: string, gpgkey: string): Promise<Dnf> {
+  const root = await mkdtemp(join(tmpdir(), 'copr-dnf-'))
+  const repos = join(root, 'repos')
+  for (const dir of [repos, join(root, 'log')]) await mkdir(dir)
+  await writeFile(
+    join(repos, 'test.repo'),
+    `[test]
+name=test
+baseurl=${baseurl}
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=${gpgkey}
+metadata_expire=0
+skip_if_unavailable=0
+`,
+  )
+  const options = [
+    '--assumeyes',
+    '--quiet',
+    `--installroot=${root}`,
+    '--releasever=1',
+    '--forcearch=x86_64',
+    `--setopt=reposdir=${repos}`,
+    `--setopt=cachedir=${root}/cache`,
+    `--setopt=logdir=${root}/log`,
+    `--setopt=persistdir=${root}/persist`,
+    '--setopt=pluginpath=/nonexistent',
+    '--setopt=keepcache=0',
+    '--setopt=install_weak_deps=0',
+  ]
+  const dnf = (...args: string[]): Promise<RunOutcome> =>
+    run('dnf', [...options, ...args], { env: { HOME: root }, timeout_ms: 60_000 })
+  let imported: RunOutcome | undefined
+  return {
+    root,
+    dnf,
+    async query(...args) {
+      // The first command also says which key it imports.
+      imported ??= await dnf('makecache')
+      const outcome = imported.ok ? await dnf(...args) : imported
+      if (!outcome.ok) throw new Error(outcome.output)
+      return outcome.output.split('\n').filter(Boolean).toSorted()
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true, maxRetries: 5 }),
+  }
+}

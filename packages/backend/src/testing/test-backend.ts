@@ -1,0 +1,239 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Configuration } from '@copr/contract/configuration'
+import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import { findBuild } from '@copr/domain/builds/build-queries'
+import { submitBuild } from '@copr/domain/builds/submit'
+import { Notices } from '@copr/domain/database/notify'
+import { createMachine } from '@copr/domain/machines/machines'
+import { createProject } from '@copr/domain/projects/create-project'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { runKeygen } from '@copr/keygen/keygen'
+import { serveHttp } from '@copr/process/http-server'
+import { type KeygenClient, keygenClient } from '@copr/process/keygen-client'
+import { silentLog } from '@copr/process/log'
+import { openTestDb, type TestDb } from '@copr/testkit/postgres'
+import { backendApp, type BackendOptions } from '../app.ts'
+import { runBackend } from '../backend.ts'
+import type { Backend } from '../context.ts'
+import { directoryStore } from '../store/directory-store.ts'
+import { TestAgent } from './agent.ts'
+import type { BuiltFile } from './packages.ts'
+
+export const CHROOT = 'debian-12-x86_64'
+const SECRET = 'a secret for tests only'
+const COMMIT = 'c'.repeat(40)
+
+/** Stands for keygen where nothing is signed. */
+const NO_KEYGEN: KeygenClient = {
+  makeKey: () => Promise.reject(new Error('no keygen in this test')),
+  publicKey: () => Promise.resolve(undefined),
+  sign: () => Promise.reject(new Error('no keygen in this test')),
+}
+
+export interface TestBackendOptions {
+  limits?: Partial<Configuration['limits']>
+  withKeygen?: boolean
+  algorithm?: KeyAlgorithm
+}
+
+/** A backend with its own database and folder, answering on a free port. Loops run only when told to. */
+export class TestBackend implements AsyncDisposable {
+  readonly testDb: TestDb
+  readonly data_dir: string
+  readonly backend: Backend
+  readonly url: string
+  readonly #stop = new AbortController()
+  readonly #ends: (() => Promise<unknown>)[]
+  project!: Project
+  readonly #algorithm: KeyAlgorithm
+
+  private constructor(
+    parts: { testDb: TestDb; data_dir: string; backend: Backend; url: string },
+    ends: (() => Promise<unknown>)[],
+    algorithm: KeyAlgorithm,
+  ) {
+    this.testDb = parts.testDb
+    this.data_dir = parts.data_dir
+    this.backend = parts.backend
+    this.url = parts.url
+    this.#ends = ends
+    this.#algorithm = algorithm
+  }
+
+  static async start(options: TestBackendOptions = {}): Promise<TestBackend> {
+    const testDb = await openTestDb()
+    const data_dir = await mkdtemp(join(tmpdir(), 'copr-backend-'))
+    const outer = new AbortController()
+    const stop = outer.signal
+    const log = silentLog()
+    const ends: (() => Promise<unknown>)[] = []
+    const notices = new Notices()
+    const listening = notices.run(testDb.url, { stop, log })
+    let keygen = NO_KEYGEN
+    if (options.withKeygen) {
+      const port = Promise.withResolvers<number>()
+      const config = {
+        database_url: testDb.url,
+        host: '127.0.0.1',
+        port: 0,
+        secret: SECRET,
+        master_key: Buffer.alloc(32, 7).toString('base64'),
+        sign_domain: 'copr.example',
+        pool_size: 0,
+      }
+      const running = runKeygen({ config, log, stop, onListening: port.resolve })
+      ends.push(() => running)
+      keygen = keygenClient({ url: `http://127.0.0.1:${await port.promise}`, secret: SECRET })
+    }
+    const config = Configuration.parse({
+      public_url: 'http://copr.example',
+      listen: {},
+      data_dir,
+      database_url: testDb.url,
+      keygen: { url: 'http://keygen.example', secret: SECRET, master_key_file: '' },
+      limits: options.limits ?? {},
+    })
+    const common: BackendOptions = {
+      db: testDb.db,
+      notices,
+      config,
+      keygen,
+      log,
+      now: () => new Date(),
+    }
+    const server = await serveHttp(backendApp(common), { host: '127.0.0.1', port: 0 })
+    const url = `http://127.0.0.1:${server.port}`
+    ends.unshift(async () => {
+      await server[Symbol.asyncDispose]()
+      outer.abort()
+      await listening
+    })
+    const backend = { ...common, store: directoryStore(data_dir) }
+    const test = new TestBackend(
+      { testDb, data_dir, backend, url },
+      ends,
+      options.algorithm ?? 'ed25519',
+    )
+    await test.#makeProject()
+    return test
+  }
+
+  get db() {
+    return this.testDb.db
+  }
+
+  get results(): string {
+    return join(this.data_dir, 'results')
+  }
+
+  /** Starts the loops; they end with the test. */
+  run(): void {
+    const running = runBackend({ ...this.backend, stop: this.#stop.signal })
+    this.#ends.unshift(async () => {
+      this.#stop.abort()
+      await running
+    })
+  }
+
+  async agent(
+    kinds: ('source' | 'import' | 'rpm')[] = ['source', 'import', 'rpm'],
+  ): Promise<TestAgent> {
+    const name = 'builder-1'
+    const { enroll_token } = await createMachine(this.db, { pool: 'test', name, now: new Date() })
+    const body = JSON.stringify({
+      enroll_token,
+      name,
+      kinds,
+      arches: ['x86_64', 'noarch'],
+      tags: [],
+    })
+    const response = await fetch(`${this.url}/builder/enroll`, { method: 'POST', body })
+    if (!response.ok) throw new Error(`enroll: ${response.status} ${await response.text()}`)
+    const { session_token } = (await response.json()) as { session_token: string }
+    return new TestAgent(this.url, session_token)
+  }
+
+  async submitLink(url = 'https://example.com/hello-1.0-1.src.rpm'): Promise<number> {
+    const submission = {
+      project: this.project,
+      submitter_id: this.project.user_id,
+      source: { type: 'link' as const, json: { url } },
+      chroots: null,
+      timeout_seconds: 100,
+    }
+    return await submitBuild(this.db, submission, new Date())
+  }
+
+  /** From the submission to the task of the build chroot, which the agent then has. */
+  async untilRpmTask(agent: TestAgent, files: BuiltFile[]): Promise<number> {
+    const id = await this.submitLink()
+    await agent.claim()
+    await accepted(await agent.succeed(files.filter(({ name }) => name.endsWith('.src.rpm'))))
+    await agent.claim()
+    await accepted(await agent.succeed([], { branch_commits: { debian12: COMMIT } }))
+    await agent.claim()
+    return id
+  }
+
+  /** A whole build whose results wait to be published. */
+  async built(agent: TestAgent, files: BuiltFile[]): Promise<number> {
+    const id = await this.untilRpmTask(agent, files)
+    await agent.log('building\n', 0)
+    await accepted(await agent.succeed(files))
+    return id
+  }
+
+  async build(id: number) {
+    const build = await findBuild(this.db, id)
+    if (!build) throw new Error(`No build ${id}`)
+    const [chroot] = build.chroots
+    return { ...build, chroot }
+  }
+
+  async #makeProject(): Promise<void> {
+    const now = new Date()
+    const { id: user_id } = await this.db
+      .insertInto('user_account')
+      .values({ username: 'dana', created_at: now })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    const repos = [{ id: 'base', name: 'base', baseurl: 'http://mirror.example/' }]
+    const config = { name: CHROOT, comment: '', repos, install: ['bash'], macros: {}, tags: [] }
+    const chroot = { name: CHROOT, os_release: 'debian', os_version: '12', arch: 'x86_64' }
+    await this.db
+      .insertInto('chroot')
+      .values({
+        ...chroot,
+        distgit_branch: 'debian12',
+        config: JSON.stringify(config),
+        created_at: now,
+      })
+      .execute()
+    this.project = await this.makeProject(user_id)
+  }
+
+  async makeProject(user_id: number, name = 'telescope'): Promise<Project> {
+    const project = { ownername: 'dana', name, user_id, chroots: [CHROOT], now: new Date() }
+    const made = await createProject(this.db, project)
+    await this.db
+      .updateTable('project')
+      .set({ key_algorithm: this.#algorithm })
+      .where('id', '=', made.id)
+      .execute()
+    return made
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#ends) await end()
+    await this.testDb[Symbol.asyncDispose]()
+    await rm(this.data_dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+export async function accepted(response: Response): Promise<void> {
+  const text = await response.text()
+  if (response.status !== 200 || text !== '{"accepted":true}')
+    throw new Error(`Not accepted: ${response.status} ${text}`)
+}
