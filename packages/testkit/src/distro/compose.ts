@@ -1,6 +1,12 @@
 import { neededBy, parseDepends, type Ignored } from './closure.ts'
 import type { DebianPackage } from './debian-packages.ts'
-import { EXTRA_LINKS, EXTRA_PROVIDES, EXTRA_REQUIRES, type ListedPackage } from './list.ts'
+import {
+  EXTRA_FILES,
+  EXTRA_LINKS,
+  EXTRA_PROVIDES,
+  EXTRA_REQUIRES,
+  type ListedPackage,
+} from './list.ts'
 import { rpmDependency, rpmVersion } from './version.ts'
 import type { RpmPackage } from './spec.ts'
 import { addLink, packageFiles } from './file-tree.ts'
@@ -43,6 +49,8 @@ async function composePackage(
   const content = await packageFiles(fileLists.get(one.name) ?? [], tree, owned)
   for (const [path, target] of Object.entries(EXTRA_LINKS[one.name] ?? {}))
     content.files.push(await addLink(tree, path, target))
+  for (const path of EXTRA_FILES[one.name] ?? [])
+    content.files.push({ path, kind: 'file', mode: '644' })
   const name = names.get(one.name) ?? one.name
   const aliases = [one.name, ...(listed?.provides ?? [])].filter((alias) => alias !== name)
   const virtual = parseDepends(one.provides)

@@ -57,7 +57,7 @@ suite('the mini distribution', { skip }, () => {
       dir,
       cacheDir: join(CACHE, 'distro'),
       signal: stop.signal,
-      onProgress: ({ step }) => step === 'describe' && stop.abort(),
+      onProgress: ({ step }) => step === 'files' && stop.abort(),
     })
     await assert.rejects(stopped)
     assert.deepEqual(

@@ -58,6 +58,14 @@ export const EXTRA_LINKS: Record<string, Record<string, string>> = {
   python3: { '/usr/bin/python': 'python3' },
 }
 
+/** Files of ours, from `tree/`, in the package that they change. */
+export const EXTRA_FILES: Record<string, string[]> = {
+  python3: [
+    '/usr/lib/python3/dist-packages/copr-mini.pth',
+    '/usr/lib/python3/dist-packages/copr_mini_layout.py',
+  ],
+}
+
 /** Dependencies beyond Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
@@ -71,5 +79,7 @@ export const EXTRA_REQUIRES: Record<string, string[]> = {
 export const EXTRA_PROVIDES: Record<string, string[]> = {
   libc6: ['rtld(GNU_HASH)'],
   dash: ['/bin/sh'],
+  // of the package with the command, though a smaller one has the interpreter
+  python3: ['python(abi) = 3.11'],
   'perl-base': ['perl(:VERSION) = 5.36', 'perl(:WITH_ITHREADS)', 'perl(:WITH_THREADS)'],
 }

@@ -85,8 +85,6 @@ const MACRO_FILES = [
   '/etc/rpmrc',
   '/usr/lib/rpm/copr-mini/pyproject-buildrequires.py',
   '/usr/lib/rpm/copr-mini/pyproject-save-files.py',
-  '/usr/lib/python3/dist-packages/copr-mini.pth',
-  '/usr/lib/python3/dist-packages/copr_mini_layout.py',
 ]
 
 /** The RPM macros that specs of the Fedora family count on. */

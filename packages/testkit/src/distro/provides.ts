@@ -18,13 +18,6 @@ export async function findProvides(
       ...(await gather(paths, /\/pkgconfig\/[^/]+\.pc$/, tree, pkgConfigProvide)),
       ...(await gather(regular, PERL_MODULE, tree, perlProvide)),
       ...(await gather(paths, PYTHON_METADATA, tree, pythonProvides)),
-      ...paths.flatMap(
-        (path) =>
-          /^\/usr\/bin\/python(3\.\d+)$/
-            .exec(path)
-            ?.slice(1, 2)
-            .map((abi) => `python(abi) = ${abi}`) ?? [],
-      ),
     ]),
   ]
 }
