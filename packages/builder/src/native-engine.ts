@@ -7,7 +7,6 @@ import {
   readdir,
   readFile,
   rename,
-  rm,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -27,6 +26,7 @@ import {
   type RpmbuildOptions,
 } from './rpmbuild/rpmbuild.ts'
 import { BUILD_UID } from './sandbox/sandbox.ts'
+import { removeTree } from './remove-tree.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
 export interface EngineOptions {
@@ -255,9 +255,4 @@ async function lastError({ dir }: Build): Promise<string> {
   if (section !== undefined) return `: ${section} failed`
   const error = /^error: (.*)$/m.exec(text)?.[1]
   return error === undefined ? '' : `: ${error.slice(0, 500)}`
-}
-
-/** Also what the build has made unreadable, or longer than a path may be. */
-async function removeTree(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true, maxRetries: 3 })
 }

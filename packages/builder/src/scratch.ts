@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from './lock.ts'
+import { removeTree } from './remove-tree.ts'
 
 export interface Scratch extends AsyncDisposable {
   builds_dir: string
@@ -23,7 +24,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
     builds_dir,
     cache_dir,
     async [Symbol.asyncDispose]() {
-      await rm(builds_dir, { recursive: true, force: true })
+      await removeTree(builds_dir)
       await lock[Symbol.asyncDispose]()
     },
   }
@@ -31,5 +32,5 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
 
 async function removeUnlessUsed(dir: string): Promise<void> {
   await using lock = await takeLock(join(dir, 'lock'), { wait: false })
-  if (lock) await rm(dir, { recursive: true, force: true })
+  if (lock) await removeTree(dir)
 }

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
@@ -7,6 +7,7 @@ import { holdLock } from '../lock.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
 import { faultOfDnf } from './dnf-faults.ts'
+import { isRich, makeRichPackage, RICH_PACKAGE } from './rich-dependencies.ts'
 import { chrootParts, type Repository } from './repository.ts'
 
 export interface InstallOptions {
@@ -31,6 +32,7 @@ export interface InstallOptions {
 export async function installPackages(options: InstallOptions): Promise<void> {
   const { cacheDir, log, signal, packages } = options
   if (packages.length === 0) return
+  requireNames(packages)
   const dnfCache = join(cacheDir, 'dnf')
   await mkdir(dnfCache, { recursive: true })
   await using _lock = await holdLock(join(cacheDir, 'dnf.lock'), { signal })
@@ -38,6 +40,12 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   for (const name of await readdir(dnfCache))
     if (name.endsWith('.pid')) await rm(join(dnfCache, name))
   await writeConfig(options)
+  const rich = packages.filter(isRich)
+  if (rich.length > 0) await makeRichPackage(rich, options)
+  const wanted = [
+    ...packages.filter((one) => !isRich(one)),
+    ...(rich.length > 0 ? [RICH_PACKAGE] : []),
+  ]
 
   const { version, arch } = chrootParts(options.chroot)
   const base = [
@@ -54,7 +62,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     ...(arch === 'i686' ? ['--forcearch', arch] : []),
     '--assumeyes',
     'install',
-    ...packages,
+    ...wanted,
   ]
   const isRemote = options.repositories.some(({ url }) => !url.startsWith('file:'))
   log.command(command, 'root')
@@ -71,6 +79,15 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     { network: false, changes: 'dropped' },
     transactionOnly(log),
   )
+}
+
+/** What a user or a build has written must not be taken for an option, a URL or a second line. */
+function requireNames(packages: string[]): void {
+  const bad = packages.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
+  if (bad !== undefined)
+    throw new BuildFailure(
+      `Cannot install ${JSON.stringify(bad)}: it is not a package or a dependency`,
+    )
 }
 
 /** Without the table of packages, which was shown when they were downloaded. */
@@ -104,6 +121,15 @@ async function runDnf(
     binds: [
       { from: join(dir, 'etc-dnf'), to: 'etc/dnf', changes: 'forbidden' },
       { from: join(dir, 'etc-rpm'), to: 'etc/rpm', changes: 'forbidden' },
+      ...(command.includes(RICH_PACKAGE)
+        ? [
+            {
+              from: join(dir, 'rich'),
+              to: dirname(RICH_PACKAGE).slice(1),
+              changes: 'forbidden' as const,
+            },
+          ]
+        : []),
       { from: join(cacheDir, 'dnf'), to: 'var/cache/dnf', changes },
       ...repositories
         .filter(({ url }) => url.startsWith('file:'))

@@ -5,6 +5,7 @@ import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { BuildLog } from '../build-log.ts'
 import { digestOfOffers } from '../repositories/repository-content.ts'
 import { installPackages } from '../repositories/install.ts'
+import { isRich } from '../repositories/rich-dependencies.ts'
 import type { Repository } from '../repositories/repository.ts'
 import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
 import { cached } from './cache.ts'
@@ -133,7 +134,7 @@ export async function withPackages(
     }
     await installPackages({ ...install, packages })
     const query = { dir: options.dir, root, dbPath: base.dbPath, signal }
-    const names = [...new Set([...packages.map(nameOf), ...(await listNames(query))])]
+    const names = [...new Set([...packages.flatMap(namesIn), ...(await listNames(query))])]
     const offers = await offersOf(options, wanted.taskRepositories, names)
     await writeFile(join(dir, 'needs.json'), JSON.stringify({ names, offers }))
     await writeFile(join(dir, 'installed'), await listInstalled(query))
@@ -198,9 +199,11 @@ async function pruneFamilies(dir: string): Promise<void> {
 /** Longer than any build may take. */
 const UNUSED_MS = 48 * 3600 * 1000
 
-/** `zlib-devel >= 1.2` asks for `zlib-devel`. */
-function nameOf(dependency: string): string {
-  return dependency.split(' ')[0] ?? dependency
+/** `zlib-devel >= 1.2` asks for `zlib-devel`, `(gcc or clang)` for both; words too many do no harm. */
+function namesIn(dependency: string): string[] {
+  return isRich(dependency)
+    ? dependency.replaceAll(/^\(+|\)+(?= |$)| \(+/g, ' ').split(/\s+/)
+    : [dependency.split(' ')[0] ?? '']
 }
 
 function digest(value: unknown): string {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from '../lock.ts'
+import { removeTree } from '../remove-tree.ts'
 
 /** Directories that are costly to make, kept under their key for whoever needs them next. Several processes may share one. */
 export interface CacheFolder {
@@ -50,15 +51,14 @@ async function makeAside(
 ): Promise<void> {
   // The lock is ours, so whatever is there was left by somebody who was killed.
   for (const name of await readdir(folder.dir))
-    if (name.startsWith(`${key}.new-`))
-      await rm(join(folder.dir, name), { recursive: true, force: true })
+    if (name.startsWith(`${key}.new-`)) await removeTree(join(folder.dir, name))
   const aside = join(folder.dir, `${key}.new-${randomUUID()}`)
   await mkdir(aside)
   try {
     await make(aside)
     await rename(aside, join(folder.dir, key))
   } catch (error) {
-    await rm(aside, { recursive: true, force: true })
+    await removeTree(aside)
     throw error
   }
 }
@@ -87,10 +87,9 @@ async function removeUnused(folder: CacheFolder, key: string, names: string[]): 
   if (!lock) return
   const isOrphan = !names.includes(key)
   for (const name of names)
-    if (name.startsWith(`${key}.new-`))
-      await rm(join(folder.dir, name), { recursive: true, force: true })
+    if (name.startsWith(`${key}.new-`)) await removeTree(join(folder.dir, name))
   if (isOrphan) return
-  await rm(join(folder.dir, key), { recursive: true, force: true })
+  await removeTree(join(folder.dir, key))
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,13 +1,12 @@
 # Second half of a sandbox: puts the layers together at /build and runs a command, which is never PID 1:
 # PID 1 keeps the parent-death signal that ends everything when the agent is killed.
-# Arguments: LAYERS NETWORK (tools | root | build) WORKING_DIRECTORY UID COMMAND...
+# Arguments: LAYERS (tools | root | build) WORKING_DIRECTORY UID COMMAND...
 set -eu
 layers=$1
-network=$2
-as=$3
-directory=$4
-uid=$5
-shift 5
+as=$2
+directory=$3
+uid=$4
+shift 4
 for name in sys sysrq-trigger irq bus fs; do
   if [ -e "/proc/$name" ]; then mount -o bind,ro "/proc/$name" "/proc/$name"; fi
 done
@@ -53,7 +52,8 @@ if [ -d /mnt/tmp ]; then
 fi
 rm -f etc/hosts
 cp /etc/hosts etc/hosts
-if [ "$network" = host ]; then
+# There only with the host's network.
+if [ -f /etc/resolv.conf ]; then
   rm -f etc/resolv.conf
   cp /etc/resolv.conf etc/resolv.conf
 fi

@@ -28,7 +28,7 @@ echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
 echo 'root:x:0:' >etc/group
 printf '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localhost.localdomain\n' >etc/hosts
 if [ "$network" = host ]; then
-  cp -L /etc/resolv.conf etc/resolv.conf
+  if [ -f /etc/resolv.conf ]; then cp -L /etc/resolv.conf etc/resolv.conf; fi
   if [ -f /etc/nsswitch.conf ]; then cp -L /etc/nsswitch.conf etc/nsswitch.conf; fi
   cat /etc/hosts >>etc/hosts
 else
@@ -71,4 +71,4 @@ cd /
 umount -l /old
 rmdir /old
 # A new command line for PID 1: the old one tells paths of the host.
-exec /bin/sh /enter.sh "$layers" "$network" "$@"
+exec /bin/sh /enter.sh "$layers" "$@"

@@ -41,5 +41,5 @@ function parseLine(line: string): SourceEntry {
 
 /** A plain name that means nothing special to a shell, a file system or an option parser. */
 export function isFileName(name: string): boolean {
-  return name.length <= 255 && !/[\p{Cc}/\\]/u.test(name) && !/^[.-]/.test(name)
+  return name !== '' && name.length <= 255 && !/[\p{Cc}/\\]/u.test(name) && !/^[.-]/.test(name)
 }

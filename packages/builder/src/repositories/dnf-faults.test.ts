@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { faultOfDnf } from './dnf-faults.ts'
+import type { Repository } from './repository.ts'
+
+function repository(id: string, isOurs: boolean): Repository {
+  const config = {
+    id,
+    name: id,
+    baseurl: '',
+    priority: null,
+    module_hotfixes: null,
+    gpgcheck: false,
+    repo_gpgcheck: null,
+    gpgkey: null,
+  }
+  return { config, url: '', repomd: '', digest: '', isOurs }
+}
+
+test('faultOfDnf() names what no package provides', () => {
+  const output =
+    'No match for argument: foo\nNo match for argument: bar >= 2\nError: Unable to find a match: foo bar >= 2\n'
+  assert.deepEqual(faultOfDnf(output, []), {
+    words: 'Packages needed for the build are missing: nothing provides foo, bar >= 2',
+    isBuilds: true,
+  })
+})
+
+test('faultOfDnf() repeats what stands in the way of an installation', () => {
+  const output = `Error: \n Problem: conflicting requests\n  - nothing provides libx.so.1 needed by foo-1-1.x86_64 from copr_base\n(try to add '--skip-broken')\n`
+  assert.deepEqual(faultOfDnf(output, []), {
+    words:
+      'Packages needed for the build cannot be installed: nothing provides libx.so.1 needed by foo-1-1.x86_64 from copr_base',
+    isBuilds: true,
+  })
+})
+
+test('faultOfDnf() tells a repository of the user from ours', () => {
+  const output = "Error: Failed to download metadata for repo 'extra': Cannot download repomd.xml"
+  assert.equal(faultOfDnf(output, [repository('extra', false)]).isBuilds, true)
+  assert.equal(faultOfDnf(output, [repository('extra', true)]).isBuilds, false)
+})

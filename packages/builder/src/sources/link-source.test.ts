@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import type { SourceTask } from '@copr/contract/builder-protocol'
+import { run, runOrThrow } from '@copr/process/run'
+import { recordedContext } from '../testing/build-fixture.ts'
+import { fetchLinkedSrpm, type LinkOptions } from './link-source.ts'
+
+const skip =
+  !(await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok &&
+  'rpmbuild is not installed'
+
+const SPEC =
+  'Name: tiny\nVersion: 1.0\nRelease: 1\nSummary: x\nLicense: MIT\nBuildArch: noarch\n%description\nx\n%files\n'
+
+async function makeRpms(dir: string): Promise<{ srpm: Buffer; binary: Buffer }> {
+  await writeFile(join(dir, 'tiny.spec'), SPEC)
+  await runOrThrow(
+    'rpmbuild',
+    ['-ba', '--quiet', '--define', `_topdir ${dir}/top`, join(dir, 'tiny.spec')],
+    { env: { HOME: dir } },
+  )
+  return {
+    srpm: await readFile(join(dir, 'top/SRPMS/tiny-1.0-1.src.rpm')),
+    binary: await readFile(join(dir, 'top/RPMS/noarch/tiny-1.0-1.noarch.rpm')),
+  }
+}
+
+/** Links to `url` of a server that answers as told, and to nowhere else. */
+async function link(
+  t: TestContext,
+  path: string,
+  answer: (rpms: { srpm: Buffer; binary: Buffer }) => RequestListener,
+  options: Partial<LinkOptions> & { max_srpm_bytes?: number; timeout_seconds?: number } = {},
+) {
+  const dir = await mkdtemp(join(tmpdir(), 'copr-link-'))
+  const server = createServer(answer(await makeRpms(dir))).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await rm(dir, { recursive: true })
+  })
+  const url = path.startsWith('/')
+    ? `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
+    : path
+  const task: SourceTask = {
+    kind: 'source',
+    task_id: '1',
+    build_id: 1,
+    owner: 'jane',
+    project: 'tools',
+    dirname: 'tools',
+    sandbox: 'jane',
+    submitter: 'jane',
+    timeout_seconds: options.timeout_seconds ?? 60,
+    source: { type: 'link', url },
+    limits: { max_srpm_bytes: options.max_srpm_bytes ?? 1_000_000 },
+  }
+  const context = recordedContext(dir)
+  const builds_dir = join(dir, 'builds')
+  const outcome = await fetchLinkedSrpm(task, context, {
+    builds_dir,
+    allow_private_urls: true,
+    ...options,
+  })
+  assert.deepEqual(await readdir(builds_dir), [])
+  return { outcome, context, reason: 'reason' in outcome ? outcome.reason : '' }
+}
+
+test('an SRPM is fetched and uploaded under its own name', { skip }, async (t) => {
+  const { outcome, context } = await link(
+    t,
+    '/any-name',
+    ({ srpm }) =>
+      (_, response) =>
+        response.end(srpm),
+  )
+  assert.equal(outcome.outcome, 'succeeded')
+  assert.deepEqual([...context.uploads.keys()], ['tiny-1.0-1.src.rpm'])
+})
+
+test('redirects are followed, but not for ever', { skip }, async (t) => {
+  const redirect =
+    ({ srpm }: { srpm: Buffer }): RequestListener =>
+    (request, response) => {
+      const left = Number(request.url?.slice(1))
+      if (left === 0) response.end(srpm)
+      else response.writeHead(302, { location: `/${left - 1}` }).end()
+    }
+  assert.equal((await link(t, '/5', redirect)).outcome.outcome, 'succeeded')
+  assert.match((await link(t, '/6', redirect)).reason, /redirects more than 5 times$/)
+})
+
+for (const [title, path, answer, want] of [
+  [
+    'a missing file',
+    '/x',
+    (_, response) => response.writeHead(404).end(),
+    /^the server answered 404 Not Found for http:.*\/x$/,
+  ],
+  ['no file at all', '/x', (_, response) => response.end(), /is not an SRPM/],
+  ['a page', '/x', (_, response) => response.end('<html>'), /is not an SRPM/],
+  [
+    'a redirect to a file',
+    '/x',
+    (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
+    /only http and https are$/,
+  ],
+  ['a broken connection', '/x', (request) => request.socket.destroy(), /cannot be reached/],
+  [
+    'a file of this machine',
+    'file:///etc/passwd',
+    (_, response) => response.end(),
+    /only http and https are$/,
+  ],
+  ['no URL', 'nonsense', (_, response) => response.end(), /is not a URL$/],
+] satisfies [string, string, RequestListener, RegExp][])
+  test(`${title} fails with a readable reason`, { skip }, async (t) => {
+    const { outcome, reason } = await link(t, path, () => answer as RequestListener)
+    assert.equal(outcome.outcome, 'failed')
+    assert.match(reason, want)
+  })
+
+test('a binary RPM is refused', { skip }, async (t) => {
+  const { reason } = await link(
+    t,
+    '/x',
+    ({ binary }) =>
+      (_, response) =>
+        response.end(binary),
+  )
+  assert.match(reason, /is a binary RPM, not a source RPM$/)
+})
+
+test('a truncated SRPM is refused', { skip }, async (t) => {
+  const { reason } = await link(
+    t,
+    '/x',
+    ({ srpm }) =>
+      (_, response) =>
+        response.end(srpm.subarray(0, 700)),
+  )
+  assert.match(reason, /is not an SRPM/)
+})
+
+test('a file over the limit is refused, announced or not', { skip }, async (t) => {
+  const endless: RequestListener = (_, response) => {
+    const more = (): void =>
+      void response.write(Buffer.alloc(10_000), (error) => error || setImmediate(more))
+    more()
+  }
+  const announced: RequestListener = (_, response) =>
+    response.writeHead(200, { 'content-length': 2 ** 63 }).write('x')
+  for (const answer of [endless, announced])
+    assert.match(
+      (await link(t, '/x', () => answer, { max_srpm_bytes: 50_000 })).reason,
+      /larger than the limit of 50000 bytes$/,
+    )
+})
+
+test('a server that hangs is given up', { skip }, async (t) => {
+  const silent: RequestListener = () => undefined
+  const stalls: RequestListener = (_, response) => void response.writeHead(200).write('x')
+  assert.match(
+    (await link(t, '/x', () => silent, { connect_seconds: 0.2 })).reason,
+    /did not answer within 0.2 seconds$/,
+  )
+  assert.match(
+    (await link(t, '/x', () => stalls, { idle_seconds: 0.2 })).reason,
+    /sent nothing for 0.2 seconds$/,
+  )
+  assert.match(
+    (await link(t, '/x', () => stalls, { timeout_seconds: 1 })).reason,
+    /took longer than the timeout of 1 seconds$/,
+  )
+})
+
+test('private addresses are refused unless allowed', { skip }, async (t) => {
+  const { reason } = await link(
+    t,
+    '/x',
+    ({ srpm }) =>
+      (_, response) =>
+        response.end(srpm),
+    { allow_private_urls: false },
+  )
+  assert.match(reason, /leads into a private network, which is not allowed$/)
+})

@@ -1,0 +1,15 @@
+/** Runs one build as a program of its own, so that a test can kill it: arguments are the task, the builds and the cache directory. */
+import type { RpmTask } from '@copr/contract/builder-protocol'
+import { buildNatively } from '../native-engine.ts'
+import { openScratch } from '../scratch.ts'
+import { recordedContext } from './build-fixture.ts'
+
+const [, , task = '', scratchDir = '', cacheDir = ''] = process.argv
+await using scratch = await openScratch(scratchDir, cacheDir)
+const context = recordedContext(scratchDir)
+const writeLog = context.writeLog.bind(context)
+context.writeLog = (chunk) => {
+  process.stdout.write(chunk)
+  writeLog(chunk)
+}
+await buildNatively(JSON.parse(task) as RpmTask, context, scratch)
