@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
@@ -15,18 +15,17 @@ export async function cachedSrpm(
   const dir = join(cacheDir, 'samples', `${name}-${hash.digest('hex').slice(0, 12)}`)
   const found = await findSrpm(dir)
   if (found !== undefined) return found
-  const work = `${dir}.${process.pid}`
+  await mkdir(dir, { recursive: true })
+  const work = await mkdtemp(`${dir}.`)
   await mkdir(join(work, 'SOURCES'), { recursive: true })
   try {
     const spec = await putSources(join(work, 'SOURCES'))
     const defines = ['--define', `_topdir ${work}`, '--define', `_srcrpmdir ${work}`]
     await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...defines, spec], { env: { HOME: work } })
-    await mkdir(dir, { recursive: true })
     const made = await findSrpm(work)
     if (made === undefined) throw new Error(`Cannot find the SRPM made from ${spec}`)
     const target = join(dir, made.slice(work.length + 1))
-    await copyFile(made, `${target}.${process.pid}`)
-    await rename(`${target}.${process.pid}`, target)
+    await rename(made, target)
     return target
   } finally {
     await rm(work, { recursive: true, force: true })
