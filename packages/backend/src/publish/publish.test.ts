@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { deleteBuilds } from '@copr/domain/builds/cancel'
-import { run, runOrThrow } from '@copr/process/run'
+import { runOrThrow } from '@copr/process/run'
 import { missingTools } from '../testing/missing-tools.ts'
 import { dropStaleStaging } from '../maintenance/leftovers.ts'
 import { removeDue } from '../maintenance/removals.ts'
@@ -100,29 +100,6 @@ test('a built package can be installed, with signatures checked', { skip }, asyn
   }
 })
 
-test('a new project has a valid, signed, empty repository', { skip }, async () => {
-  await using system = await TestBackend.start({ withKeygen: true })
-  await renderDue(system.backend, never)
-  const { repository, key } = urls(system)
-  await using client = await dnfFor(repository, key)
-  assert.deepEqual(await client.query('repoquery'), [])
-})
-
-test('a tampered index or package is refused by dnf', { skip }, async () => {
-  await using system = await TestBackend.start({ withKeygen: true })
-  const agent = await system.agent()
-  await system.built(agent, hello)
-  await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
-  const { repository, key } = urls(system)
-  const repodata = join(system.results, 'dana/telescope', CHROOT, 'repodata')
-  const repomd = await readFile(join(repodata, 'repomd.xml'), 'utf8')
-  await writeFile(join(repodata, 'repomd.xml'), repomd.replace('<revision>', '<revision>1'))
-  await using client = await dnfFor(repository, key)
-  const refused = await client.dnf('makecache')
-  assert.ok(!refused.ok, refused.output)
-})
-
 test(
   'publishing that is killed at any step is completed by the next try, once',
   { skip },
@@ -184,41 +161,6 @@ test(
     )
   },
 )
-
-test('an index that was just replaced can still be fetched to its end', { skip }, async () => {
-  await using system = await TestBackend.start({ withKeygen: true })
-  const agent = await system.agent()
-  const { repository } = urls(system)
-  const dataFiles = async (): Promise<string[]> => {
-    const repomd = await (await fetch(`${repository}repodata/repomd.xml`)).text()
-    return [...repomd.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
-  }
-  const seen: string[] = []
-  for (const files of [hello, other, hello]) {
-    await system.built(agent, files)
-    await publishDue(system.backend, never)
-    await renderDue(system.backend, never)
-    seen.push(...(await dataFiles()))
-  }
-  assert.equal(new Set(seen).size, 9)
-  for (const file of seen) assert.equal((await fetch(repository + file)).status, 200, file)
-  const later = { ...system.backend, now: () => new Date(Date.now() + 11 * 60_000) }
-  await system.db.updateTable('repository').set({ generation: 100 }).execute()
-  // Keygen refuses a time that is not its own.
-  await renderDue(
-    {
-      ...later,
-      keygen: {
-        ...later.keygen,
-        sign: (request) =>
-          system.backend.keygen.sign({ ...request, created_at: Math.floor(Date.now() / 1000) }),
-      },
-    },
-    never,
-  )
-  assert.equal((await fetch(repository + seen[0])).status, 404)
-  assert.equal((await fetch(repository + seen.at(-1))).status, 200)
-})
 
 test('results that lie about themselves fail the build', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
@@ -282,42 +224,4 @@ test('a deleted build leaves the index first, then the disk', { skip }, async ()
   const { repository, key } = urls(system)
   await using client = await dnfFor(repository, key)
   assert.deepEqual(await client.query('repoquery'), [])
-})
-
-test('createrepo_c itself agrees with the index', { skip }, async () => {
-  await using system = await TestBackend.start({ withKeygen: true })
-  const agent = await system.agent()
-  for (const files of [hello, other]) {
-    await system.built(agent, files)
-    await publishDue(system.backend, never)
-    await renderDue(system.backend, never)
-  }
-  const dir = join(system.results, 'dana/telescope', CHROOT)
-  const fresh = join(scratch, 'fresh')
-  await runOrThrow('cp', ['-r', dir, fresh])
-  await runOrThrow('rm', ['-rf', join(fresh, 'repodata')])
-  await runOrThrow('createrepo_c', ['--quiet', '--no-database', fresh])
-  const packagesOf = async (base: string): Promise<string[]> => {
-    const names = await readdir(join(base, 'repodata'))
-    const repomd = await readFile(join(base, 'repodata/repomd.xml'), 'utf8')
-    const primary =
-      names.find((name) => name.endsWith('primary.xml.gz') && repomd.includes(name)) ?? ''
-    const xml = gunzipSync(await readFile(join(base, 'repodata', primary))).toString()
-    return [
-      ...xml.matchAll(/<checksum type="sha256" pkgid="YES">(\w+)<.*?<location href="([^"]+)"/gs),
-    ]
-      .map(([, sum, href]) => `${href} ${sum}`)
-      .toSorted()
-  }
-  assert.deepEqual(await packagesOf(dir), await packagesOf(fresh))
-  assert.equal((await packagesOf(dir)).length, 6)
-  const members = await system.db
-    .selectFrom('repository_member')
-    .select(['path', 'sha256'])
-    .execute()
-  assert.deepEqual(
-    members.map(({ path, sha256 }) => `${path} ${sha256}`).toSorted(),
-    await packagesOf(dir),
-  )
-  assert.ok((await run('rm', ['-rf', fresh])).ok)
 })

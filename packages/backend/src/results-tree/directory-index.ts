@@ -1,6 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { html } from 'hono/html'
+import { isMissing } from '../store/files.ts'
 
 interface Entry {
   name: string
@@ -67,7 +68,16 @@ export async function directoryIndex(dir: string, shown_path: string): Promise<s
 }
 
 async function entryOf(dir: string, name: string): Promise<Entry | undefined> {
-  // It may just have been removed.
-  const stats = await stat(join(dir, name)).catch(() => undefined)
-  return stats && { name, isDir: stats.isDirectory(), size: stats.size, mtime: stats.mtime }
+  const path = join(dir, name)
+  try {
+    // The only links of ours lead to something beside them: the index of a repository.
+    if ((await lstat(path)).isSymbolicLink() && (await readlink(path)).includes('/'))
+      return undefined
+    const stats = await stat(path)
+    return { name, isDir: stats.isDirectory(), size: stats.size, mtime: stats.mtime }
+  } catch (error) {
+    // It may just have been removed.
+    if (isMissing(error)) return undefined
+    throw error
+  }
 }

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { deleteProject } from '@copr/domain/projects/delete-project'
+import { CHROOT, TestBackend } from '../testing/test-backend.ts'
+import { dropStaleStaging, sealEndedLogs } from './leftovers.ts'
+import { removeDue } from './removals.ts'
+
+const repomdOf = (system: TestBackend): string =>
+  join(system.results, 'dana/telescope', CHROOT, 'repodata/repomd.xml')
+
+test('the files of a deleted project go', async () => {
+  await using system = await TestBackend.start()
+  const dir = join(system.results, 'dana/telescope')
+  await mkdir(join(dir, CHROOT, '00000001-hello'), { recursive: true })
+  await deleteProject(system.db, system.project.id, new Date())
+  await removeDue(system.backend)
+  assert.ok(!existsSync(dir))
+  assert.deepEqual(await readdir(join(system.data_dir, 'trash')), [])
+})
+
+test('a new project of the same name keeps its own builds and gets new indexes', async () => {
+  await using system = await TestBackend.start()
+  const dir = join(system.results, 'dana/telescope')
+  const old = join(dir, CHROOT, '00000099-hello')
+  await mkdir(old, { recursive: true })
+  await mkdir(join(dir, 'srpm-builds/00000099'), { recursive: true })
+  await deleteProject(system.db, system.project.id, new Date())
+  system.project = await system.makeProject(system.project.user_id)
+  await system.db.updateTable('repository').set({ published_generation: 1 }).execute()
+  const id = await system.submitLink()
+  const own = join(dir, CHROOT, `${String(id).padStart(8, '0')}-hello`)
+  await mkdir(own, { recursive: true })
+  await removeDue(system.backend)
+  assert.ok(existsSync(own))
+  assert.ok(!existsSync(old))
+  assert.ok(!existsSync(join(dir, 'srpm-builds/00000099')))
+  const repositories = await system.db
+    .selectFrom('repository')
+    .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')
+    .select(['generation', 'published_generation'])
+    .where('project_dir.project_id', '=', system.project.id)
+    .execute()
+  assert.deepEqual(repositories, [{ generation: 2, published_generation: 1 }])
+})
+
+test('a removal that names something else removes nothing', async () => {
+  await using system = await TestBackend.start()
+  await mkdir(join(system.results, 'dana/telescope'), { recursive: true })
+  for (const path of ['dana', '../uploads', 'dana/..', 'dana/telescope/../..'])
+    await system.db
+      .insertInto('removal')
+      .values({ place: 'results', path, wanted_at: new Date() })
+      .execute()
+  await removeDue(system.backend)
+  assert.ok(existsSync(join(system.results, 'dana/telescope')))
+  assert.ok(existsSync(join(system.data_dir, 'uploads')))
+  assert.deepEqual(await system.db.selectFrom('removal').selectAll().execute(), [])
+})
+
+test('staged files go when their lease is over, and no sooner', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  await agent.put('hello.src.rpm', Buffer.from('x'))
+  const staging = join(system.data_dir, 'staging')
+  await mkdir(join(staging, '4711-gone'))
+  await dropStaleStaging(system.backend)
+  assert.equal((await readdir(staging)).length, 1)
+  await agent.finish({ outcome: 'lost', reason: 'It rains' })
+  await dropStaleStaging(system.backend)
+  assert.deepEqual(await readdir(staging), [])
+})
+
+test('the log of a build that ended without its agent is packed', async () => {
+  await using system = await TestBackend.start()
+  const id = await system.submitLink()
+  const ended = new Date()
+  const chroot = await system.db.selectFrom('chroot').select('id').executeTakeFirstOrThrow()
+  const result_dir = `${String(id).padStart(8, '0')}-hello`
+  await system.db
+    .insertInto('build_chroot')
+    .values({ build_id: id, chroot_id: chroot.id, state: 'canceled', result_dir, ended_at: ended })
+    .execute()
+  await system.db.updateTable('build').set({ finished_at: ended }).execute()
+  const dir = join(system.results, 'dana/telescope', CHROOT, result_dir)
+  await mkdir(dir, { recursive: true })
+  await writeFile(join(dir, 'builder-live.log'), 'the last words\n')
+  await sealEndedLogs(system.backend, new Date(ended.getTime() - 1000))
+  assert.deepEqual(await readdir(dir), ['builder-live.log.gz'])
+})
+
+test('the loops publish a new project by themselves, and end when told to', async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  system.run()
+  while (!existsSync(repomdOf(system))) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.match(await readFile(repomdOf(system), 'utf8'), /<repomd/)
+})

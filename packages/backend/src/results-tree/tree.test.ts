@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { serveHttp } from '@copr/process/http-server'
+import { run } from '@copr/process/run'
+import { Hono } from 'hono'
+import { missingTools } from '../testing/missing-tools.ts'
+import { treeRoutes } from './tree-routes.ts'
+
+async function serveTree() {
+  const top = await mkdtemp(join(tmpdir(), 'copr-tree-'))
+  const root = join(top, 'results')
+  const dir = join(root, 'dana/telescope/debian-12-x86_64/00000001-hello')
+  await mkdir(dir, { recursive: true })
+  await mkdir(join(root, 'dana/telescope:pr:1'))
+  await writeFile(join(top, 'secret'), 'secret')
+  await writeFile(join(dir, 'hello-1-1.noarch.rpm'), '0123456789')
+  await writeFile(join(dir, 'builder-live.log.gz'), 'packed')
+  await writeFile(join(dir, 'backend.log'), 'one\n')
+  await writeFile(join(dir, 'a+b~1^2.spec'), 'Name: a\n')
+  await writeFile(join(dir, '.new-secret'), 'hidden')
+  await writeFile(join(dir, 'empty'), '')
+  await symlink('../../../../../secret', join(dir, 'out'))
+  await symlink('hello-1-1.noarch.rpm', join(dir, 'in'))
+  const app = new Hono().route('/results', treeRoutes(root))
+  const server = await serveHttp(app, { host: '127.0.0.1', port: 0 })
+  return {
+    port: server.port,
+    dir,
+    url: `http://127.0.0.1:${server.port}/results/dana/telescope/debian-12-x86_64/00000001-hello/`,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await rm(top, { recursive: true })
+    },
+  }
+}
+
+/** The status for a path sent exactly as it is. */
+async function statusOf(port: number, path: string): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const sent = request({ host: '127.0.0.1', port, path }, (response) => {
+    response.resume()
+    resolve(response.statusCode)
+  })
+  sent.on('error', reject)
+  sent.end()
+  return await promise
+}
+
+test('files are served with their type, size and date', async () => {
+  await using tree = await serveTree()
+  const response = await fetch(`${tree.url}hello-1-1.noarch.rpm`)
+  assert.equal(response.status, 200)
+  assert.equal(response.headers.get('content-type'), 'application/x-rpm')
+  assert.equal(response.headers.get('content-length'), '10')
+  assert.ok(response.headers.get('last-modified'))
+  assert.equal(await response.text(), '0123456789')
+  const head = await fetch(`${tree.url}hello-1-1.noarch.rpm`, { method: 'HEAD' })
+  assert.equal(head.headers.get('content-length'), '10')
+  assert.equal(await (await fetch(`${tree.url}empty`)).text(), '')
+  assert.equal(await (await fetch(`${tree.url}a%2Bb~1%5E2.spec`)).text(), 'Name: a\n')
+  const packed = await fetch(`${tree.url}builder-live.log.gz`)
+  assert.equal(packed.headers.get('content-type'), 'application/gzip')
+  assert.equal(packed.headers.get('content-encoding'), null)
+  assert.equal(await packed.text(), 'packed')
+})
+
+for (const [range, status, body] of [
+  ['bytes=2-4', 206, '234'],
+  ['bytes=7-', 206, '789'],
+  ['bytes=-3', 206, '789'],
+  ['bytes=5-100', 206, '56789'],
+  ['bytes=10-', 416, ''],
+  ['bytes=0-1,4-5', 200, '0123456789'],
+  ['bytes=4-2', 200, '0123456789'],
+] as const)
+  test(`Range: ${range} is answered with ${status}`, async () => {
+    await using tree = await serveTree()
+    const response = await fetch(`${tree.url}hello-1-1.noarch.rpm`, { headers: { range } })
+    assert.equal(response.status, status)
+    assert.equal(await response.text(), body)
+  })
+
+test('what the client has already is not sent again', async () => {
+  await using tree = await serveTree()
+  const first = await fetch(`${tree.url}hello-1-1.noarch.rpm`)
+  await first.text()
+  for (const headers of [
+    { 'if-none-match': first.headers.get('etag') ?? '' },
+    { 'if-modified-since': first.headers.get('last-modified') ?? '' },
+  ])
+    assert.equal((await fetch(`${tree.url}hello-1-1.noarch.rpm`, { headers })).status, 304)
+  const stale = { range: 'bytes=0-1', 'if-range': '"other"' }
+  assert.equal((await fetch(`${tree.url}hello-1-1.noarch.rpm`, { headers: stale })).status, 200)
+})
+
+test('a log that grows can be followed by ranges, and is found under its old name when packed', async () => {
+  await using tree = await serveTree()
+  const log = `${tree.url}backend.log`
+  const first = await fetch(log)
+  assert.equal(first.headers.get('cache-control'), 'no-cache')
+  assert.equal(await first.text(), 'one\n')
+  await appendFile(join(tree.dir, 'backend.log'), 'two\n')
+  assert.equal(await (await fetch(log, { headers: { range: 'bytes=4-' } })).text(), 'two\n')
+  const moved = await fetch(`${tree.url}builder-live.log`, { redirect: 'manual' })
+  assert.equal(moved.status, 302)
+  assert.ok(moved.headers.get('location')?.endsWith('/00000001-hello/builder-live.log.gz'))
+})
+
+test('nothing outside of the tree and nothing hidden is served', async () => {
+  await using tree = await serveTree()
+  const base = new URL(tree.url).pathname
+  for (const path of [
+    `${base}../../../../../secret`,
+    `${base}..%2f..%2f..%2f..%2f..%2fsecret`,
+    `${base}%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/secret`,
+    '/results/..%2fsecret',
+    '/results//../../secret',
+    `${base}out`,
+    `${base}.new-secret`,
+    `${base}hello-1-1.noarch.rpm%00`,
+    `${base}%ff`,
+    `${base}hello-1-1.noarch.rpm/`,
+    `${base}..\\secret`,
+    `${base}${'x'.repeat(300)}`,
+  ])
+    assert.ok([400, 404].includes((await statusOf(tree.port, path)) ?? 0), path)
+  assert.equal(await statusOf(tree.port, `${base}in`), 200)
+})
+
+test('a folder without its slash is redirected, and what is missing is told in the form asked for', async () => {
+  await using tree = await serveTree()
+  const bare = await fetch(tree.url.slice(0, -1), { redirect: 'manual' })
+  assert.equal(bare.status, 301)
+  const missing = await fetch(`${tree.url}missing`)
+  assert.equal(missing.status, 404)
+  assert.ok('error' in ((await missing.json()) as object))
+  const page = await fetch(`${tree.url}missing`, { headers: { accept: 'text/html' } })
+  assert.match(page.headers.get('content-type') ?? '', /^text\/html/)
+})
+
+test(
+  'wget -r fetches a results folder as copr-cli does',
+  { skip: missingTools('wget') },
+  async () => {
+    await using tree = await serveTree()
+    const into = await mkdtemp(join(tmpdir(), 'copr-wget-'))
+    const options = [
+      '-r',
+      '-nH',
+      '--no-parent',
+      '--reject',
+      'index.html*',
+      '-e',
+      'robots=off',
+      '-q',
+    ]
+    const outcome = await run('wget', [...options, '--cut-dirs', '6', '-P', into, tree.url])
+    assert.ok(outcome.ok, outcome.output)
+    assert.equal(await readFile(join(into, 'hello-1-1.noarch.rpm'), 'utf8'), '0123456789')
+    assert.equal(await readFile(join(into, 'a+b~1^2.spec'), 'utf8'), 'Name: a\n')
+    await rm(into, { recursive: true })
+  },
+)
+
+test('an index has relative links that no name can break', async () => {
+  await using tree = await serveTree()
+  const owner = new URL('../../../', tree.url)
+  const page = await (await fetch(owner)).text()
+  assert.ok(page.includes('href="./telescope%3Apr%3A1/"'), page)
+  const own = await (await fetch(tree.url)).text()
+  assert.ok(!own.includes('.new-secret') && !own.includes('./out'))
+  assert.ok(own.includes('./in'))
+})
