@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runOrThrow } from '@copr/process/run'
 import { holdLock, takeLock } from './lock.ts'
 import { removeTree } from './remove-tree.ts'
 
@@ -18,6 +19,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
   await using _starting = await holdLock(join(dir, 'start.lock'))
   for (const name of await readdir(dir))
     if (name.startsWith('builds-')) await removeUnlessUsed(join(dir, name))
+  await forgetPackages(cache_dir)
   const builds_dir = await mkdtemp(join(dir, 'builds-'))
   const lock = await holdLock(join(builds_dir, 'lock'))
   return {
@@ -33,4 +35,12 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
 async function removeUnlessUsed(dir: string): Promise<void> {
   await using lock = await takeLock(join(dir, 'lock'), { wait: false })
   if (lock) await removeTree(dir)
+}
+
+/** Downloaded packages that no root was made of for a month. */
+async function forgetPackages(cacheDir: string): Promise<void> {
+  const dir = join(cacheDir, 'dnf')
+  await mkdir(dir, { recursive: true })
+  await using lock = await takeLock(join(cacheDir, 'dnf.lock'), { wait: false })
+  if (lock) await runOrThrow('find', [dir, '-name', '*.rpm', '-atime', '+30', '-delete'])
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
@@ -13,6 +13,7 @@ export interface OfferedPackage {
 
 /** Bigger repositories are taken as a whole: reading them takes longer than asking dnf. */
 const MAX_PRIMARY_BYTES = 4 * 1024 * 1024
+const MAX_OFFER_FILES = 400
 const MAX_XML_BYTES = 64 * 1024 * 1024
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
@@ -61,9 +62,24 @@ async function readOffers(
     return undefined
   }
   await mkdir(join(cacheDir, 'offers'), { recursive: true })
+  await pruneOffers(join(cacheDir, 'offers'))
   await writeFile(`${file}.${process.pid}`, JSON.stringify(offers))
   await rename(`${file}.${process.pid}`, file)
   return offers
+}
+
+/** Each state of a repository makes a file that is of use only until the next one. */
+async function pruneOffers(dir: string): Promise<void> {
+  const names = await readdir(dir)
+  if (names.length < MAX_OFFER_FILES) return
+  const ages = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      at: (await stat(join(dir, name)).catch(() => undefined))?.mtimeMs ?? 0,
+    })),
+  )
+  const old = ages.toSorted((a, b) => a.at - b.at).slice(0, MAX_OFFER_FILES / 2)
+  for (const { name } of old) await rm(join(dir, name), { force: true })
 }
 
 const limits = { maxOutputLength: MAX_XML_BYTES }

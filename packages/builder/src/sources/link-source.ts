@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns'
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, SourceTask } from '@copr/contract/builder-protocol'
@@ -7,7 +8,8 @@ import { RpmFormatError } from '@copr/rpm/errors'
 import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
 import { download, thrice } from './download.ts'
-import { requirePublicHost } from './public-address.ts'
+import { httpGet } from './http-get.ts'
+import { publicAddresses } from './public-address.ts'
 
 export interface LinkOptions {
   builds_dir: string
@@ -87,8 +89,8 @@ async function openPublic(
   let url = from
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const target = parseHttpUrl(url)
-    if (!allow_private_urls) await requirePublicHost(target)
-    const response = await openWithin(target, limit, connect_seconds)
+    const addresses = allow_private_urls ? undefined : await publicAddresses(target)
+    const response = await openWithin(target, addresses, { limit, seconds: connect_seconds })
     const location = response.headers.get('location')
     if (response.status < 300 || response.status > 399 || location === null) return response
     await response.body?.cancel()
@@ -97,14 +99,16 @@ async function openPublic(
   throw new BuildFailure(`${from} redirects more than ${MAX_REDIRECTS} times`)
 }
 
-async function openWithin(target: URL, limit: AbortSignal, seconds: number): Promise<Response> {
+async function openWithin(
+  target: URL,
+  addresses: LookupAddress[] | undefined,
+  { limit, seconds }: { limit: AbortSignal; seconds: number },
+): Promise<Response> {
   const slow = new AbortController()
   const timer = setTimeout(() => slow.abort(), seconds * 1000)
   try {
-    return await fetch(target, {
-      redirect: 'manual',
-      signal: AbortSignal.any([limit, slow.signal]),
-    })
+    const signal = AbortSignal.any([limit, slow.signal])
+    return await httpGet(target, { signal, ...(addresses && { addresses }) })
   } catch (error) {
     limit.throwIfAborted()
     if (slow.signal.aborted)

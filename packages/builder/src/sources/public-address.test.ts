@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isPrivateAddress, requirePublicHost } from './public-address.ts'
+import { isPrivateAddress, publicAddresses } from './public-address.ts'
 
 for (const [address, want] of [
   ['127.0.0.1', true],
@@ -26,5 +26,5 @@ for (const url of [
   'http://0x7f.1/',
   'http://[::ffff:7f00:1]/',
 ])
-  test(`requirePublicHost() refuses ${url}`, () =>
-    assert.rejects(requirePublicHost(new URL(url)), /private network/))
+  test(`publicAddresses() refuses ${url}`, () =>
+    assert.rejects(publicAddresses(new URL(url)), /private network/))

@@ -1,3 +1,4 @@
+import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { BuildFailure } from '../build-failure.ts'
@@ -32,17 +33,18 @@ export function isPrivateAddress(address: string): boolean {
   return PRIVATE.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** Throws unless all addresses of the URL's host are public. */
-export async function requirePublicHost(url: URL): Promise<void> {
+/** The addresses of the URL's host; throws unless all are public. */
+export async function publicAddresses(url: URL): Promise<LookupAddress[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  let addresses: string[]
+  let addresses: LookupAddress[]
   try {
     addresses = isIP(host)
-      ? [host]
-      : (await lookup(host, { all: true })).map(({ address }) => address)
+      ? [{ address: host, family: isIP(host) }]
+      : await lookup(host, { all: true })
   } catch {
     throw new BuildFailure(`the host of ${url.href} is unknown`)
   }
-  if (addresses.some(isPrivateAddress))
+  if (addresses.some(({ address }) => isPrivateAddress(address)))
     throw new BuildFailure(`${url.href} leads into a private network, which is not allowed`)
+  return addresses
 }
