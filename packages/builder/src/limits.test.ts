@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { openScratch } from './scratch.ts'
+import {
+  build,
+  fixture,
+  processesWith,
+  reasonOf,
+  skip,
+  specOf,
+  start,
+  useFixture,
+} from './testing/engine-suite.ts'
+
+useFixture()
+
+test('a build that takes too long fails and says so', { skip }, async () => {
+  const task = await fixture.task(specOf({ build: 'sleep 1000' }), { timeout_seconds: 3 })
+  const { outcome } = await build(task)
+  assert.equal(reasonOf(outcome), 'the build took longer than its timeout of 3 seconds')
+})
+
+test('a build that says too much fails and says so', { skip }, async () => {
+  const limits = { max_log_bytes: 100_000, max_result_bytes: 1e6 }
+  const { context, outcome } = await build(await fixture.task(specOf({ build: 'yes' }), { limits }))
+  assert.equal(reasonOf(outcome), "the build's output is longer than 100000 bytes")
+  assert.ok(context.text().length < 101_000)
+})
+
+test('results over the limit fail the build', { skip }, async () => {
+  const limits = { max_log_bytes: 1e6, max_result_bytes: 100 }
+  const { outcome } = await build(await fixture.task(specOf(), { limits }))
+  assert.match(reasonOf(outcome), /^the results are larger than the limit of 100 bytes/)
+})
+
+test('a canceled build ends at once and leaves nothing', { skip }, async () => {
+  const { context, outcome } = start(
+    await fixture.task(specOf({ build: 'echo now; sleep 54321 & sleep 54321' })),
+  )
+  await context.says('\nnow\n')
+  context.abort('canceled')
+  assert.equal((await outcome).outcome, 'canceled')
+  assert.match(context.text(), /Build canceled\n$/)
+  assert.deepEqual(await processesWith('54321'), [])
+  assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
+})
+
+test(
+  'a killed builder takes its build with it, and the next one removes its files',
+  { skip },
+  async () => {
+    const task = await fixture.task(specOf({ build: 'echo now; setsid sleep 65432 & sleep 65432' }))
+    const scratch = join(fixture.dir, 'scratch')
+    const program = fileURLToPath(new URL('testing/killable-build.ts', import.meta.url))
+    const child = spawn(
+      process.execPath,
+      [program, JSON.stringify(task), scratch, fixture.cacheDir],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    child.stdout.resume()
+    // while the program lives: one that ends early would never start them
+    while (child.exitCode === null && (await processesWith('65432')).length < 2) await sleep(20)
+    assert.equal(child.exitCode, null)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    while ((await processesWith('65432')).length > 0) await sleep(20)
+    assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), /copr-builder-/)
+    const left = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
+    assert.equal(left.length, 1)
+    await using _next = await openScratch(scratch, fixture.cacheDir)
+    const now = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
+    assert.equal(now.length, 1)
+    assert.notDeepEqual(now, left)
+  },
+)

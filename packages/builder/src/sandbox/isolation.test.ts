@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import {
+  build,
+  fixture,
+  probe,
+  reasonOf,
+  skip,
+  specOf,
+  useFixture,
+} from '../testing/engine-suite.ts'
+
+useFixture()
+
+test('a build sees nothing of the host', { skip }, async () => {
+  process.env['COPR_TEST_SECRET'] = 'secret'
+  const says = await probe(`
+id -un
+hostname
+env | grep -c SECRET
+ls -A /tmp /var/tmp /home | grep -v rpm-tmp | tr '\\n' ' '; echo
+ls -d /proc/[0-9]* | wc -l
+tr '\\0' ' ' </proc/1/cmdline | grep -c ${fixture.dir}
+grep -c copr-test-cache /proc/self/mountinfo
+grep -E 'CapEff|NoNewPrivs' /proc/self/status | tr -s '\\t' ' '
+tail -n +3 /proc/net/dev | sed 's/:.*//' | tr -d ' '
+ls /proc/1/root/ >/dev/null 2>&1 && echo escaped || echo kept
+echo 1 >/proc/sys/kernel/panic && echo written || echo refused
+echo 1 >/etc/new && echo written || echo refused
+tty || true
+`)
+  const [user, host, secrets, leftovers, processes, ...rest] = says
+  assert.deepEqual([user, host, secrets], ['mockbuild', 'builder', '0'])
+  assert.equal(leftovers?.replaceAll(/\S+:/g, '').trim(), '')
+  assert.ok(Number(processes) < 20, `${processes} processes`)
+  assert.deepEqual(
+    rest.filter((line) => !/denied|Read-only/.test(line)),
+    [
+      '0',
+      '0',
+      'CapEff: 0000000000000000',
+      'NoNewPrivs: 1',
+      'lo',
+      'kept',
+      'refused',
+      'refused',
+      'not a tty',
+    ],
+  )
+})
+
+test('a build has the network only when the project says so', { skip }, async () => {
+  const script =
+    "tail -n +3 /proc/net/dev | wc -l; bash -c 'exec 3<>/dev/tcp/127.0.0.1/9' 2>&1 | grep -o -m1 refused"
+  assert.deepEqual(await probe(script), ['1', 'refused'])
+  const host = (await readFile('/proc/net/dev', 'utf8')).trim().split('\n').length - 2
+  assert.equal((await probe(script, { enable_net: true }))[0], String(host))
+})
+
+test('a build that has replaced its folders by links is refused', { skip }, async () => {
+  const { outcome } = await build(
+    await fixture.task(
+      specOf({
+        build: 'rm -rf /builddir/build/SRPMS; ln -s /etc /builddir/build/SRPMS',
+      }),
+    ),
+  )
+  assert.match(reasonOf(outcome), /replaced its SRPMS folder by a link/)
+})

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
+import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
+import { machineFaults } from '../check-machine.ts'
+import { buildNatively } from '../native-engine.ts'
+import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
+
+const faults = await machineFaults()
+/** Why the engine cannot be tested here, or false. */
+export const skip = faults.length > 0 && faults.join('; ')
+export let fixture: BuildFixture
+let count = 0
+
+/** Gives the tests of a file their {@link fixture}. */
+export function useFixture(): void {
+  before(async () => {
+    if (!skip) fixture = await buildFixture()
+  })
+  after(async () => {
+    if (!skip) await fixture[Symbol.asyncDispose]()
+  })
+}
+
+/** A spec whose sections are given; it ships one file. */
+export function specOf(
+  sections: { head?: string; prep?: string; build?: string; check?: string; name?: string } = {},
+): string {
+  const { head = '', prep = '', build = '', check = '', name = 'probe' } = sections
+  return `Name: ${name}
+Version: 1.0
+Release: 1
+Summary: A probe
+License: MIT
+BuildArch: noarch
+${head}
+
+%description
+A probe.
+
+%prep
+${prep}
+%build
+${build}
+%install
+install -d %{buildroot}/usr/share/${name}
+echo data >%{buildroot}/usr/share/${name}/data
+%check
+${check}
+%files
+/usr/share/${name}
+`
+}
+
+export function start(
+  task: RpmTask,
+  context = recordedContext(join(fixture.dir, `run-${++count}`)),
+) {
+  const builds_dir = join(fixture.dir, 'builds')
+  return {
+    context,
+    outcome: buildNatively(task, context, { builds_dir, cache_dir: fixture.cacheDir }),
+  }
+}
+
+export async function build(task: RpmTask) {
+  const { context, outcome } = start(task)
+  return { context, outcome: await outcome }
+}
+
+/** What a script says within %check of a build that must succeed. */
+export async function probe(script: string, options: Partial<RpmTask> = {}): Promise<string[]> {
+  const task = await fixture.task(
+    specOf({ check: `set +ex\n{\n${script}\n} 2>&1 | sed 's/^/probe: /'` }),
+    options,
+  )
+  const { context, outcome } = await build(task)
+  assert.equal(outcome.outcome, 'succeeded', context.text())
+  return [...context.text().matchAll(/^probe: (.*)$/gm)].map((match) => match[1] ?? '')
+}
+
+export function reasonOf(outcome: FinishRequest): string {
+  return 'reason' in outcome ? outcome.reason : ''
+}
+
+/** Processes of the whole machine with this word among their arguments. */
+export async function processesWith(word: string): Promise<string[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const lines = await Promise.all(
+    ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')),
+  )
+  return lines.filter((line) => line.split('\0').includes(word))
+}
