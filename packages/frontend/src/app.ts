@@ -10,7 +10,10 @@ import { staticRoutes } from './static-files.ts'
 
 export type { Frontend, FrontendConfig } from './frontend.ts'
 
-/** Pages, API v3 and `.repo` files. */
+/**
+ * Pages, API v3 and `.repo` files: everything that no other part answers. A host that has more parts hands over with
+ * `app.all('*', (c) => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are ours.
+ */
 export function frontendApp(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(securityHeaders(frontend.config))

@@ -1,10 +1,8 @@
-import { AddProject, EditProject } from '@copr/contract/api/projects'
-import { createProject } from '@copr/domain/projects/create-project'
+import { EditProject } from '@copr/contract/api/projects'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { editProject } from '@copr/domain/projects/edit-project'
-import { canCreateFor, canDelete, canEdit } from '@copr/domain/projects/project-access'
+import { canDelete, canEdit } from '@copr/domain/projects/project-access'
 import {
-  findProject,
   listProjects,
   PROJECT_ORDERS,
   type Project,
@@ -18,8 +16,8 @@ import { answer, pathPart, requiredQuery } from '../http/answer.ts'
 import { requireUser } from '../http/authenticate.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
-import { makeProjectKey } from '../project-keys.ts'
-import { requireOwner, requireProject } from './find-or-404.ts'
+import { addProject } from '../projects/add-project.ts'
+import { requireProject } from './find-or-404.ts'
 import { presentProjects } from './present-project.ts'
 import { checkSettings, requireAdminSettings, settingsOf } from './project-form.ts'
 
@@ -61,23 +59,12 @@ export function projectRoutes(frontend: Frontend): Hono {
   answer(app, '/project/add/:ownername', {
     POST: async (c) => {
       const user = await requireUser(c, frontend)
-      const ownername = pathPart(c, 'ownername')
-      await requireOwner(db, ownername)
-      const form = parseForm(AddProject, await readForm(c))
-      const settings = settingsOf(form, now())
-      await checkSettings(db, settings)
-      if (!canCreateFor(user, ownername))
-        throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
-      requireAdminSettings(user, settings)
-      if (c.req.query('exist_ok') === 'True') {
-        const existing = await findProject(db, ownername, form.name)
-        if (existing) return c.json(await presentOne(existing))
-      }
-      const { name, chroots } = form
-      const wanted = { ownername, name, user_id: user.id, chroots, settings, now: now() }
-      const project = await createProject(db, wanted)
-      void makeProjectKey(frontend, project)
-      await frontend.untilPublished(project.id)
+      const project = await addProject(frontend, {
+        user,
+        ownername: pathPart(c, 'ownername'),
+        readForm: () => readForm(c),
+        exist_ok: c.req.query('exist_ok') === 'True',
+      })
       return c.json(await presentOne(project))
     },
   })

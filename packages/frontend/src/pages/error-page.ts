@@ -1,9 +1,35 @@
 import type { Context } from 'hono'
+import { html } from 'hono/html'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Frontend } from '../frontend.ts'
+import { heading, layout } from './layout.ts'
+import { paths } from './paths.ts'
+import { viewOf } from './view.ts'
+
+const TITLES: Record<number, string> = {
+  400: 'That does not work',
+  401: 'Log in first',
+  403: 'You may not do that',
+  404: 'Not found',
+  409: 'That does not work now',
+  413: 'Too large',
+  500: 'Something broke',
+  503: 'Not available',
+}
+
+/** A fault as a page for browsers, as plain text for everything else. */
 export async function errorPage(
   c: Context,
-  _f: Frontend,
-  { status, message }: { status: number; message: string },
+  frontend: Frontend,
+  { status, message }: { status: ContentfulStatusCode; message: string },
 ): Promise<Response> {
-  return c.text(message, status as 404)
+  if (!(c.req.header('accept') ?? '').includes('text/html')) return c.text(`${message}\n`, status)
+  const title = TITLES[status] ?? 'Error'
+  // The database may be what is broken.
+  const view = await viewOf(c, frontend).catch(() => undefined)
+  if (!view) return c.text(`${message}\n`, status)
+  const body = html`${heading(title)}
+    <p class="lead lines">${message}</p>
+    <p><a href="${paths.home()}">Back to the front page</a></p>`
+  return c.html(await layout(view, title, body), status)
 }

@@ -1,5 +1,36 @@
+import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
-export function pageRoutes(_frontend: Frontend): Hono {
-  return new Hono()
+import { accountPages } from './account-pages.ts'
+import { buildPages } from './build-pages.ts'
+import { homePages } from './home-pages.ts'
+import { paths } from './paths.ts'
+import { newProjectPages } from './new-project-pages.ts'
+import { projectPages } from './project-pages.ts'
+import { submitPages } from './submit-pages.ts'
+import { loginUrl, LoginNeeded } from './view.ts'
+
+/** The order matters where a path could be a user's or a project's name. */
+const PARTS = [accountPages, newProjectPages, homePages, buildPages, submitPages, projectPages]
+
+export function pageRoutes(frontend: Frontend): Hono {
+  const app = new Hono({ strict: false })
+  app.use(async (c, next) => {
+    // No form of another site, not even the one for the login, which has no session yet.
+    if (c.req.method === 'POST' && c.req.header('sec-fetch-site') === 'cross-site')
+      throw new CoprError('forbidden', 'The form comes from another site')
+    await next()
+    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache')
+  })
+  // What dnf users type, as a page.
+  app.get('/coprs/:owner{@[^/]+}/:rest{.*}', (c) => {
+    const { owner, rest } = c.req.param()
+    return c.redirect(`${paths.owner(owner)}${rest ? `${rest}/` : ''}`, 302)
+  })
+  for (const part of PARTS) app.route('/', part(frontend))
+  app.onError((error, c) => {
+    if (error instanceof LoginNeeded) return c.redirect(loginUrl(c), 303)
+    throw error
+  })
+  return app
 }

@@ -100,9 +100,14 @@ async function receive(
     fault = error
   })
   await settled
-  for (const write of await Promise.allSettled(writes))
-    if (write.status === 'rejected') throw write.reason
+  const reasons = (await Promise.allSettled(writes)).flatMap((write) =>
+    write.status === 'rejected' ? [write.reason as unknown] : [],
+  )
+  const ours = reasons.find((reason) => reason instanceof CoprError)
+  if (ours) throw ours
+  // A client that went away breaks the writes too: that is no fault of the disk.
   if (fault !== undefined) throw unreadable(fault)
+  if (reasons.length > 0) throw reasons[0]
   return { form: json === undefined ? formOf(entries) : jsonForm(json), file }
 }
 

@@ -1,0 +1,194 @@
+import { BuildAnswer } from '@copr/contract/api/builds'
+import { ErrorAnswer, listOf } from '@copr/contract/api/lists'
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { before, test } from 'node:test'
+import { type MadeRpm, makeRpm, uploadForm } from '../testing/make-srpm.ts'
+import { helloSrpm, LINK, TARGET, upload, UPLOAD, URLS } from '../testing/test-builds.ts'
+import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+
+let srpm: MadeRpm
+before(async () => {
+  srpm = await helloSrpm()
+})
+
+test('build/create/upload makes a build from the header of the SRPM', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const build = await upload(t, {
+    chroots: ['debian-*'],
+    timeout: '3600',
+    background: true,
+    enable_net: null,
+  })
+  assert.equal(build.state, 'importing')
+  assert.deepEqual(build.source_package, {
+    name: 'hello',
+    version: '2.12-1',
+    url: `http://copr.example.org:5000/results/dana/telescope/srpm-builds/${String(build.id).padStart(8, '0')}/hello-2.12-1.src.rpm`,
+  })
+  assert.deepEqual(build.chroots, ['debian-12-x86_64'])
+  assert.equal(build.repo_url, 'http://copr.example.org:5000/results/dana/telescope')
+  assert.equal(build.submitter, 'dana')
+  const { source_json } = await t.db
+    .selectFrom('build')
+    .select('source_json')
+    .executeTakeFirstOrThrow()
+  assert.deepEqual(await readdir(`${t.frontend.uploads_dir}/${String(source_json['tmp'])}`), [
+    'hello-2.12-1.src.rpm',
+  ])
+})
+
+const file = (name: string, bytes: Uint8Array) => ({ name, bytes })
+for (const [what, made, fields, status, message] of [
+  ['nothing', () => undefined, {}, 400, /^pkgs: no file was sent/],
+  [
+    'an empty file',
+    () => file('a.src.rpm', Buffer.alloc(0)),
+    {},
+    400,
+    /^Cannot build a\.src\.rpm: the file is empty/,
+  ],
+  [
+    'text',
+    () => file('a.src.rpm', Buffer.from('Name: hello\n'.repeat(100))),
+    {},
+    400,
+    /not an RPM/,
+  ],
+  ['a spec', () => file('hello.spec', Buffer.from('Name: hello')), {}, 400, /rpmbuild -bs/],
+  [
+    'another suffix',
+    () => file('hello.tar.gz', Buffer.from('x')),
+    {},
+    400,
+    /must end in \.src\.rpm/,
+  ],
+  [
+    'a binary RPM by its name',
+    () => file('foo.rpm', srpm.bytes),
+    {},
+    400,
+    /^Cannot build foo\.rpm: it is a binary RPM; upload the source package \(\.src\.rpm\)/,
+  ],
+  [
+    'half an SRPM',
+    () => file('a.src.rpm', srpm.bytes.subarray(0, srpm.bytes.length / 2)),
+    {},
+    400,
+    /^Cannot build a\.src\.rpm: /,
+  ],
+  [
+    'an SRPM without its end',
+    () => file('a.src.rpm', srpm.bytes.subarray(0, -5)),
+    {},
+    400,
+    /bytes/,
+  ],
+  ['a path', () => file('../a.src.rpm', srpm.bytes), {}, 400, /not a plain file name/],
+  ['a leading dash', () => file('-a.src.rpm', srpm.bytes), {}, 400, /file name/],
+  [
+    'two mebibytes',
+    () => file('a.src.rpm', Buffer.alloc(2 * 1024 * 1024)),
+    {},
+    413,
+    /larger than 1048576 bytes/,
+  ],
+  ['an unknown project', () => srpm, { projectname: 'nope' }, 404, /does not exist/],
+  ['no project', () => srpm, { projectname: null }, 400, /^projectname: is required/],
+  [
+    'an unknown chroot',
+    () => srpm,
+    { chroots: ['nope-1-x86_64'] },
+    400,
+    /^chroots: nope-1-x86_64 matches no chroot/,
+  ],
+  ['no chroot left', () => srpm, { exclude_chroots: ['*'] }, 400, /no chroot is left/],
+  ['a bad directory', () => srpm, { project_dirname: 'other:pr:1' }, 400, /^project_dirname: /],
+  ['a long timeout', () => srpm, { timeout: 108001 }, 400, /^timeout: /],
+  ['both batches', () => srpm, { after_build_id: 1, with_build_id: 1 }, 400, /after_build_id/],
+  ['a batch of nobody', () => srpm, { after_build_id: '77' }, 400, /77/],
+] as const)
+  test(`build/create/upload refuses ${what}, and leaves nothing behind`, async () => {
+    await using t = await openTestFrontend()
+    await addTelescope(t)
+    const response = await t.ask(UPLOAD, {
+      as: 'dana',
+      body: uploadForm(made(), { ...TARGET, ...fields }),
+    })
+    const { error } = ErrorAnswer.parse(await response.json())
+    assert.match(error, message)
+    assert.equal(response.status, status)
+    assert.deepEqual(await readdir(t.frontend.uploads_dir), [])
+    assert.deepEqual(await t.db.selectFrom('build').selectAll().execute(), [])
+  })
+
+test('build/create/upload tells a binary RPM by its header', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { bytes } = await makeRpm('binary')
+  const body = uploadForm({ name: 'a.src.rpm', bytes }, TARGET)
+  const response = await t.ask(UPLOAD, { as: 'dana', body })
+  assert.match(
+    ErrorAnswer.parse(await response.json()).error,
+    /binary RPM; upload the source package/,
+  )
+  assert.deepEqual(await readdir(t.frontend.uploads_dir), [])
+})
+
+test('build/create/upload is for those who may build', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const send = async (as?: 'kim') =>
+    (await t.ask(UPLOAD, { ...(as ? { as } : {}), body: uploadForm(srpm, TARGET) })).status
+  assert.equal(await send(), 401)
+  assert.equal(await send('kim'), 403)
+  assert.deepEqual(await readdir(t.frontend.uploads_dir), [])
+  const broken = {
+    as: 'dana',
+    method: 'POST',
+    body: '--x\r\nbroken',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+  } as const
+  assert.equal((await t.ask(UPLOAD, broken)).status, 400)
+  assert.equal((await t.ask(UPLOAD, { as: 'dana', json: TARGET })).status, 400)
+})
+
+test('build/create/url makes a build for each URL', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const json = { ...TARGET, pkgs: `${LINK} https://a.example.org/b.nosrc.rpm`, with_build_id: null }
+  const body = listOf(BuildAnswer).parse(await t.get(URLS, { as: 'dana', json }))
+  assert.deepEqual(
+    body.items.map(({ state }) => state),
+    ['pending', 'pending'],
+  )
+  assert.deepEqual(body.meta, { limit: null, offset: null, order: null, order_type: null })
+})
+
+for (const pkgs of [
+  [],
+  'ftp://a.example.org/a.src.rpm',
+  ['https://a.example.org/a.rpm'],
+  'a.src.rpm',
+  ['https://a.example.org/a.spec'],
+])
+  test(`build/create/url refuses ${JSON.stringify(pkgs)}`, async () => {
+    await using t = await openTestFrontend()
+    await addTelescope(t)
+    const response = await t.ask(URLS, { as: 'dana', json: { ...TARGET, pkgs } })
+    assert.equal(response.status, 400)
+    assert.match(ErrorAnswer.parse(await response.json()).error, /^pkgs: /)
+  })
+
+test('check-before-build answers as the submission would', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const status = async (fields: Record<string, unknown>, as: 'dana' | 'kim' = 'dana') =>
+    (await t.ask('/api_3/build/check-before-build', { as, json: { ...TARGET, ...fields } })).status
+  assert.equal(await status({ project_dirname: 'telescope:pr:12', chroots: null }), 200)
+  assert.equal(await status({ project_dirname: 'telescope:xy' }), 400)
+  assert.equal(await status({ chroots: ['nope-1-x86_64'] }), 400)
+  assert.equal(await status({ projectname: 'nope' }), 404)
+  assert.equal(await status({}, 'kim'), 403)
+})

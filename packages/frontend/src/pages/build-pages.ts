@@ -1,0 +1,61 @@
+import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
+import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
+import { canBuildIn, canEdit } from '@copr/domain/projects/project-access'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { projectOfBuild, requireBuild } from '../api/find-or-404.ts'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { readForm } from '../http/read-form.ts'
+import { buildView } from './build-view.ts'
+import { paths } from './paths.ts'
+import { onProject, projectFrame } from './project-frame.ts'
+import { checkCsrf, userView, viewOf } from './view.ts'
+
+export function buildPages(frontend: Frontend): Hono {
+  const { db, now } = frontend
+  const app = new Hono({ strict: false })
+  const find = (c: Context) => requireBuild(db, Number(pathPart(c, 'id')))
+
+  // copr-cli prints this URL for each build.
+  app.get('/coprs/build/:id{[0-9]+}', async (c) => c.redirect(paths.build(await find(c)), 302))
+
+  onProject(app, 'get', '/build/:id{[0-9]+}', async (c, ownername) => {
+    const view = await viewOf(c, frontend)
+    const build = await find(c)
+    if (build.ownername !== ownername || build.projectname !== pathPart(c, 'project'))
+      return c.redirect(paths.build(build), 302)
+    const project = await projectOfBuild(db, build)
+    const content = buildView(view, {
+      build,
+      project,
+      phases: build.finished_at ? [] : await runningPhases(db, build.id),
+      packages: await builtPackages(db, build.id),
+    })
+    const trail: [string, string?][] = [['Builds', paths.builds(project)], [String(build.id)]]
+    const title = `Build ${build.id}`
+    return await c.html(projectFrame(view, project, { tab: 'builds', title, content, trail }))
+  })
+
+  onProject(app, 'post', '/cancel_build/:id{[0-9]+}', async (c) => {
+    const view = await userView(c, frontend)
+    checkCsrf(c, await readForm(c))
+    const build = await find(c)
+    if (!canBuildIn(view.user, await projectOfBuild(db, build)))
+      throw new CoprError('forbidden', `You cannot cancel build ${build.id}`)
+    await cancelBuild(db, build.id, now())
+    return c.redirect(paths.build(build), 303)
+  })
+
+  onProject(app, 'post', '/delete_build/:id{[0-9]+}', async (c) => {
+    const view = await userView(c, frontend)
+    checkCsrf(c, await readForm(c))
+    const build = await find(c)
+    const project = await projectOfBuild(db, build)
+    if (!canEdit(view.user, project) || project.persistent)
+      throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
+    await deleteBuilds(db, [build.id], now())
+    return c.redirect(paths.builds(project), 303)
+  })
+  return app
+}

@@ -1,0 +1,44 @@
+import type { Build } from '@copr/domain/builds/build-queries'
+import { html } from 'hono/html'
+import { duration, table, time } from './parts.ts'
+import { paths } from './paths.ts'
+import { stateLabel } from './state-label.ts'
+import type { Html } from './view.ts'
+
+/** A row for each build; `isOfOneProject` leaves out what is the same in all. */
+export function buildTable(builds: Build[], { isOfOneProject }: { isOfOneProject: boolean }): Html {
+  const columns = [
+    'Build',
+    'Package',
+    ...(isOfOneProject ? [] : ['Project']),
+    'State',
+    'Submitted',
+    'Took',
+    'By',
+  ]
+  return table(
+    'Builds',
+    columns,
+    builds.map((build) => [
+      html`<a href="${paths.build(build)}">${build.id}</a>`,
+      packageCell(build),
+      ...(isOfOneProject ? [] : [projectCell(build)]),
+      stateLabel(build.state),
+      time(build.submitted_at),
+      html`${duration(build.submitted_at, build.finished_at)}`,
+      html`${build.submitter ?? '–'}`,
+    ]),
+  )
+}
+
+function packageCell(build: Build): Html {
+  if (build.package_name === null) return html`<span class="quiet">not known yet</span>`
+  const project = { ownername: build.ownername, name: build.projectname }
+  return html`<a href="${paths.package(project, build.package_name)}">${build.package_name}</a>
+    <span class="quiet">${build.package_version ?? ''}</span>`
+}
+
+function projectCell(build: Build): Html {
+  const project = { ownername: build.ownername, name: build.projectname }
+  return html`<a href="${paths.project(project)}">${build.ownername}/${build.dirname}</a>`
+}

@@ -1,0 +1,170 @@
+import type {
+  Build,
+  BuildChroot,
+  BuiltPackage,
+  RunningPhase,
+} from '@copr/domain/builds/build-queries'
+import { canBuildIn, canEdit } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { html } from 'hono/html'
+import { resultUrl, sourceDir } from '../api/present-build.ts'
+import { buildSteps } from './build-steps.ts'
+import { postButton } from './forms.ts'
+import { alert, card, duration, facts, secondsText, table, time } from './parts.ts'
+import { paths } from './paths.ts'
+import { stateLabel } from './state-label.ts'
+import { timeBar } from './time-bar.ts'
+import type { Html, View } from './view.ts'
+
+export interface BuildView {
+  build: Build
+  project: Project
+  phases: RunningPhase[]
+  packages: Map<number, BuiltPackage[]>
+}
+
+/** Where browsers find results: always on the site they look at. */
+const RESULTS = '/results'
+
+export function buildView(view: View, page: BuildView): Html {
+  const { build } = page
+  const isLive = build.finished_at === null
+  return html`<div id="build" class="stack" ${isLive ? 'data-live=2' : ''}>
+      <div class="heading">
+        <h2 class="pf-v6-c-title pf-m-xl">
+          Build
+          ${build.id}${build.package_name ? `: ${build.package_name} ${build.package_version ?? ''}` : ''}
+          ${stateLabel(build.state)}
+        </h2>
+        <div class="actions">${actions(view, page)}</div>
+      </div>
+      ${build.fail_reason ? alert('danger', build.fail_reason) : ''} ${buildSteps(page)}
+      <div class="columns">
+        <div class="stack">${card('Chroots', chrootTable(page, view.now))}</div>
+        <div class="stack">${card('About', about(build, view.now))}</div>
+      </div>
+    </div>
+    <section id="logs" class="stack logs">${logs(build)}</section>`
+}
+
+function actions(view: View, { build, project }: BuildView): Html[] {
+  const isFinished = build.finished_at !== null
+  if (!isFinished && canBuildIn(view.user, project))
+    return [
+      postButton(view, {
+        action: paths.cancelBuild(build),
+        text: 'Cancel',
+        confirm: `Cancel build ${build.id}?`,
+        kind: 'secondary pf-m-danger',
+      }),
+    ]
+  if (isFinished && canEdit(view.user, project) && !project.persistent)
+    return [
+      postButton(view, {
+        action: paths.deleteBuild(build),
+        text: 'Delete',
+        confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
+        kind: 'secondary pf-m-danger',
+      }),
+    ]
+  return []
+}
+
+function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {
+  if (build.chroots.length === 0)
+    return html`<p class="quiet">The chroots are chosen when the source package is known.</p>`
+  return table(
+    'Chroots',
+    ['Chroot', 'State', 'Took', 'Results'],
+    build.chroots.map((chroot) => [
+      html`<strong>${chroot.name}</strong>`,
+      html`${stateLabel(chroot.state)} ${doing(chroot, phases)}`,
+      html`${duration(chroot.started_at, chroot.ended_at ?? (chroot.started_at && now))}
+      ${chroot.seconds ? timeBar(chroot.seconds) : ''}`,
+      results(build, chroot, packages.get(chroot.id) ?? []),
+    ]),
+  )
+}
+
+/** What is happening, or why nothing is. */
+function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
+  const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
+  const words = [
+    chroot.state_reason,
+    task?.state === 'leased' ? task.phase : null,
+    task?.state === 'leased' && task.machine ? `on ${task.machine}` : null,
+  ].filter((each) => each !== null && each !== undefined && each !== '')
+  return words.length === 0 ? html`` : html`<p class="quiet">${words.join(', ')}</p>`
+}
+
+function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): Html {
+  const url = resultUrl(chroot, build, RESULTS)
+  if (url === null) return html`<span class="quiet">–</span>`
+  const log = html`<a href="#log-${chroot.id}">log</a>`
+  const names = [...new Set(packages.filter(({ arch }) => arch !== 'src').map(({ name }) => name))]
+  return html`<a href="${url}">files</a> · ${log}
+    ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
+}
+
+function about(build: Build, now: Date): Html {
+  const source = build.source_json['url']
+  const name = build.srpm_name
+  const srpm =
+    name === null
+      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : 'not known yet'}`
+      : html`<a href="${sourceDir(build, RESULTS)}/${name}">${name}</a>`
+  return facts([
+    ['Submitted', html`${time(build.submitted_at)} by ${build.submitter ?? 'a webhook'}`],
+    ['Took', duration(build.submitted_at, build.finished_at ?? now)],
+    ['Source', srpm],
+    ['Directory', build.dirname],
+    ['Timeout', secondsText(build.timeout_seconds)],
+    ['Network', build.enable_net === null ? 'as the project' : build.enable_net ? 'yes' : 'no'],
+  ])
+}
+
+/** Each log is loaded when it is opened; one that grows is followed. */
+function logs(build: Build): Html[] {
+  const source =
+    build.source_type === 'upload' || ['pending', 'waiting'].includes(build.source_state)
+      ? []
+      : [
+          log({
+            id: 'log-source',
+            title: 'Source package',
+            url: `${sourceDir(build, RESULTS)}/builder-live.log`,
+            isRunning: ['starting', 'running'].includes(build.source_state),
+          }),
+        ]
+  const chroots = build.chroots.flatMap((chroot) => {
+    const url = resultUrl(chroot, build, RESULTS)
+    if (url === null) return []
+    const isRunning = chroot.ended_at === null
+    const id = `log-${chroot.id}`
+    return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning })]
+  })
+  return [...source, ...chroots]
+}
+
+function log({
+  id,
+  title,
+  url,
+  isRunning,
+}: {
+  id: string
+  title: string
+  url: string
+  isRunning: boolean
+}): Html {
+  return html`<details
+    id="${id}"
+    data-log="${url}"
+    data-running="${String(isRunning)}"
+    ${isRunning ? 'open' : ''}
+  >
+    <summary>Log: ${title}</summary>
+    <p class="quiet"><a href="${url}">${isRunning ? 'As a file (it grows)' : 'As a file'}</a></p>
+    <pre class="log" tabindex="0"></pre>
+  </details>`
+}

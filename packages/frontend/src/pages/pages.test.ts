@@ -1,0 +1,300 @@
+import { openSession } from '@copr/domain/users/sessions'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { makeRpm } from '../testing/make-srpm.ts'
+import { addTelescope, NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+
+interface Browser {
+  get(
+    path: string,
+  ): Promise<{ status: number; text: string; location: string | null; headers: Headers }>
+  /** Sends a form with the token that the page at `from` has. */
+  post(
+    path: string,
+    fields: Record<string, string | File>,
+    from?: string,
+  ): ReturnType<Browser['get']>
+}
+
+async function browse(t: TestFrontend, as?: 'dana' | 'kim'): Promise<Browser> {
+  const cookie = as ? `session=${await openSession(t.db, t[as].id, NOW)}` : ''
+  const send = async (path: string, init: RequestInit) => {
+    const headers = { cookie, accept: 'text/html' }
+    const response = await t.app.request(path, { headers, ...init })
+    const { status } = response
+    return {
+      status,
+      text: await response.text(),
+      location: response.headers.get('location'),
+      headers: response.headers,
+    }
+  }
+  return {
+    get: (path) => send(path, {}),
+    async post(path, fields, from = '/') {
+      const token = /name="csrf_token" value="([^"]+)"/.exec((await send(from, {})).text)?.[1]
+      const body = new FormData()
+      for (const [name, value] of Object.entries({
+        ...(token ? { csrf_token: token } : {}),
+        ...fields,
+      }))
+        body.append(name, value)
+      return await send(path, { method: 'POST', body })
+    },
+  }
+}
+
+test('all pages answer, to visitors and to the owner', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const json = {
+    ownername: 'dana',
+    projectname: 'telescope',
+    pkgs: ['https://a.example.org/a.src.rpm'],
+  }
+  await t.get('/api_3/build/create/url', { as: 'dana', json })
+  const open = [
+    '/',
+    '/coprs/',
+    '/recent/',
+    '/login/',
+    '/api/',
+    '/coprs/fulltext/?fulltext=tele',
+    '/coprs/dana/',
+    '/coprs/dana/telescope/',
+    '/coprs/dana/telescope/packages/',
+    '/coprs/dana/telescope/builds/',
+    '/coprs/dana/telescope/build/1/',
+  ]
+  const own = [
+    '/coprs/dana/add/',
+    '/coprs/dana/telescope/add_build/',
+    '/coprs/dana/telescope/add_build_upload/',
+    '/coprs/dana/telescope/delete/',
+  ]
+  const visitor = await browse(t)
+  const dana = await browse(t, 'dana')
+  const kim = await browse(t, 'kim')
+  for (const path of open) {
+    const { status, text } = await visitor.get(path)
+    assert.equal(status, 200, path)
+    assert.match(text, /^<!doctype html>/)
+    if (path !== '/login/') assert.equal((await dana.get(path)).status, 200, path)
+    assert.equal((await visitor.get(path.replace(/\/$/, '') || '/')).status, 200, path)
+  }
+  for (const path of own) {
+    assert.equal((await dana.get(path)).status, 200, path)
+    assert.equal((await kim.get(path)).status, 403, path)
+    assert.equal((await visitor.get(path)).location, `/login/?next=${encodeURIComponent(path)}`)
+  }
+})
+
+test('every page forbids scripts and frames of others', async () => {
+  await using t = await openTestFrontend()
+  const { headers } = await (await browse(t)).get('/')
+  const policy = headers.get('content-security-policy') ?? ''
+  assert.match(policy, /script-src 'self';/)
+  assert.match(policy, /frame-ancestors 'none'/)
+  assert.equal(headers.get('x-content-type-options'), 'nosniff')
+  assert.equal(headers.get('referrer-policy'), 'same-origin')
+})
+
+test('what users write is shown as text', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t, { description: '<script>alert(1)</script>', contact: 'a@example.org' })
+  const visitor = await browse(t)
+  for (const path of [
+    '/',
+    '/coprs/dana/',
+    '/coprs/dana/telescope/',
+    '/coprs/fulltext/?fulltext=<script>',
+    '/coprs/dana/<script>/',
+  ])
+    assert.ok(!(await visitor.get(path)).text.includes('<script>'), path)
+})
+
+test('login sets a cookie, leads back to this site only, and is throttled', async () => {
+  await using t = await openTestFrontend()
+  const visitor = await browse(t)
+  const good = { username: 'dana', password: 'correct horse' }
+  const { status, location, headers } = await visitor.post('/login/', {
+    ...good,
+    next: '/coprs/dana/?a=1',
+  })
+  assert.equal(status, 303)
+  assert.equal(location, '/coprs/dana/?a=1')
+  assert.match(
+    headers.get('set-cookie') ?? '',
+    /^session=[\w-]{43}; Max-Age=1209600; Path=\/; HttpOnly; SameSite=Lax$/,
+  )
+  for (const next of [
+    'https://evil.example.org/',
+    '//evil.example.org',
+    '/\\evil.example.org',
+    'javascript:alert(1)',
+  ])
+    assert.equal((await visitor.post('/login', { ...good, next })).location, '/')
+  for (const username of ['dana', 'nobody', 'admin', 'da\0na'])
+    assert.equal((await visitor.post('/login', { username, password: 'wrong' })).status, 400)
+  for (let i = 0; i < 9; i++) await visitor.post('/login', { ...good, password: 'wrong' })
+  assert.equal((await visitor.post('/login', good)).status, 429)
+  assert.equal(
+    (await visitor.post('/login', { username: 'kim', password: 'battery staple' })).status,
+    303,
+  )
+  const foreign = {
+    method: 'POST',
+    headers: { 'sec-fetch-site': 'cross-site' },
+    body: new URLSearchParams(good),
+  }
+  assert.equal((await t.app.request('/login', foreign)).status, 403)
+})
+
+test('logging out ends the session', async () => {
+  await using t = await openTestFrontend()
+  const dana = await browse(t, 'dana')
+  assert.equal((await dana.post('/logout/', {})).location, '/')
+  assert.match((await dana.get('/')).text, /Log in to begin/)
+})
+
+test('a new token is shown once, and works', async () => {
+  await using t = await openTestFrontend()
+  const dana = await browse(t, 'dana')
+  const { text, headers } = await dana.post('/api/new/', {}, '/api/')
+  const [, login = '', token = ''] =
+    /login = ([a-z]{20})\nusername = dana\ntoken = ([a-z]{30})\ncopr_url = http:\/\/copr\.example\.org:5000\nencrypted = False\n# expiration date: 2027-05-21/.exec(
+      text,
+    ) ?? []
+  assert.equal(headers.get('cache-control'), 'no-store')
+  const authorization = `Basic ${Buffer.from(`${login}:${token}`).toString('base64')}`
+  assert.equal((await t.ask('/api_3/auth-check', { headers: { authorization } })).status, 200)
+  assert.ok(!(await dana.get('/api/')).text.includes(token))
+})
+
+test('forms without the token of the session do nothing', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const dana = await browse(t, 'dana')
+  for (const path of [
+    '/logout/',
+    '/api/new/',
+    '/coprs/dana/new/',
+    '/coprs/dana/telescope/add_build/',
+    '/coprs/dana/telescope/delete/',
+    '/coprs/dana/telescope/cancel_build/1/',
+  ])
+    assert.equal((await dana.post(path, { csrf_token: 'forged' })).status, 403, path)
+})
+
+test('the new project form makes a project, or says what is wrong and keeps what was typed', async () => {
+  await using t = await openTestFrontend()
+  const dana = await browse(t, 'dana')
+  const fields = {
+    name: 'bad name',
+    chroots: 'debian-12-x86_64',
+    description: 'Kept "text"',
+    homepage: '',
+    additional_repos: '',
+  }
+  const bad = await dana.post('/coprs/dana/new/', fields)
+  assert.equal(bad.status, 400)
+  assert.match(bad.text, /name: project names have letters/)
+  assert.match(bad.text, /Kept &quot;text&quot;/)
+  const { location } = await dana.post('/coprs/dana/new/', { ...fields, name: 'good' })
+  assert.equal(location, '/coprs/dana/good/')
+})
+
+test('builds are submitted, canceled and deleted on pages', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const dana = await browse(t, 'dana')
+  const { name, bytes } = await makeRpm('source')
+  const upload = '/coprs/dana/telescope/add_build_upload/'
+  const bad = await dana.post(upload, { pkgs: new File(['x'], 'hello.src.rpm'), timeout: '' })
+  assert.equal(bad.status, 400)
+  assert.match(bad.text, /Cannot build hello\.src\.rpm: /)
+  const sent = await dana.post(upload, {
+    pkgs: new File([new Uint8Array(bytes)], name),
+    timeout: '',
+  })
+  assert.equal(sent.location, '/coprs/dana/telescope/build/1/')
+  const build = sent.location
+  assert.match((await dana.get(build)).text, /data-live[^]*Cancel[^]*data-live|data-live[^]*Cancel/)
+  assert.equal(
+    (await (await browse(t, 'kim')).post('/coprs/dana/telescope/cancel_build/1/', {})).status,
+    403,
+  )
+  assert.equal((await dana.post('/coprs/dana/telescope/cancel_build/1/', {})).location, build)
+  assert.match((await dana.get(build)).text, /Delete build 1/)
+  assert.equal(
+    (await dana.post('/coprs/dana/telescope/delete_build/1/', {})).location,
+    '/coprs/dana/telescope/builds/',
+  )
+  const urls = { pkgs: 'https://a.example.org/a.src.rpm\r\nhttps://a.example.org/b.src.rpm' }
+  assert.equal(
+    (await dana.post('/coprs/dana/telescope/add_build/', urls)).location,
+    '/coprs/dana/telescope/build/3/',
+  )
+})
+
+test('a project is deleted only after its name was typed', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const dana = await browse(t, 'dana')
+  const path = '/coprs/dana/telescope/delete/'
+  assert.equal((await dana.post(path, { verify: 'yes' })).status, 400)
+  assert.equal((await dana.post(path, { verify: 'telescope' })).location, '/coprs/dana/')
+  assert.equal((await dana.get('/coprs/dana/telescope/')).status, 404)
+})
+
+test('/coprs/build/ID leads to the build, and dnf-like paths of groups to their pages', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const json = {
+    ownername: 'dana',
+    projectname: 'telescope',
+    pkgs: ['https://a.example.org/a.src.rpm'],
+  }
+  await t.get('/api_3/build/create/url', { as: 'dana', json })
+  const visitor = await browse(t)
+  for (const path of ['/coprs/build/1', '/coprs/build/1/']) {
+    const { status, location } = await visitor.get(path)
+    assert.deepEqual([status, location], [302, '/coprs/dana/telescope/build/1/'])
+  }
+  assert.equal((await visitor.get('/coprs/build/99/')).status, 404)
+  assert.equal(
+    (await visitor.get('/coprs/@orbit/telescope/')).location,
+    '/coprs/g/orbit/telescope/',
+  )
+})
+
+test('unknown paths are a page for browsers and text for others', async () => {
+  await using t = await openTestFrontend()
+  const page = await (await browse(t)).get('/nowhere')
+  assert.equal(page.status, 404)
+  assert.match(page.text, /There is no page at \/nowhere/)
+  const text = await t.ask('/nowhere')
+  assert.match(text.headers.get('content-type') ?? '', /^text\/plain/)
+})
+
+test('static files may be kept for ever, and nothing else is served', async () => {
+  await using t = await openTestFrontend()
+  const { text } = await (await browse(t)).get('/')
+  const urls = [...text.matchAll(/"(\/static\/[^"]+)"/g)].map(([, url]) => url ?? '')
+  assert.ok(urls.length >= 3)
+  const version = urls[0]?.split('/')[2]
+  const font = `/static/${version}/assets/fonts/RedHatText/RedHatTextVF.woff2`
+  for (const url of [...urls, font]) {
+    const response = await t.ask(url)
+    assert.equal(response.status, 200, url)
+    assert.match(response.headers.get('cache-control') ?? '', /immutable/)
+    await response.arrayBuffer()
+  }
+  for (const path of [
+    '/static/x/package.json',
+    '/static/x/..%2f..%2fpackage.json',
+    '/static/x/assets/fonts/..%2f/a.woff2',
+    '/static/',
+  ])
+    assert.equal((await t.ask(path)).status, 404, path)
+})

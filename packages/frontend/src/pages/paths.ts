@@ -1,0 +1,56 @@
+/** Every URL that pages link to. */
+interface ProjectName {
+  ownername: string
+  name: string
+}
+interface BuildName {
+  id: number
+  ownername: string
+  projectname: string
+}
+
+const part = encodeURIComponent
+
+export const paths = {
+  home: () => '/',
+  login: (next?: string) => (next === undefined ? '/login/' : `/login/?next=${part(next)}`),
+  logout: () => '/logout/',
+  api: () => '/api/',
+  newToken: () => '/api/new/',
+  recent: () => '/recent/',
+  search: () => '/coprs/fulltext/',
+  owner: (ownername: string) => `${ownerPath(ownername)}/`,
+  newProject: (ownername: string) => `${ownerPath(ownername)}/add/`,
+  createProject: (ownername: string) => `${ownerPath(ownername)}/new/`,
+  project: (project: ProjectName) => `${projectPath(project)}/`,
+  packages: (project: ProjectName) => `${projectPath(project)}/packages/`,
+  package: (project: ProjectName, name: string) => `${projectPath(project)}/package/${part(name)}/`,
+  builds: (project: ProjectName) => `${projectPath(project)}/builds/`,
+  buildFromUrl: (project: ProjectName) => `${projectPath(project)}/add_build/`,
+  buildFromUpload: (project: ProjectName) => `${projectPath(project)}/add_build_upload/`,
+  deleteProject: (project: ProjectName) => `${projectPath(project)}/delete/`,
+  build: (build: BuildName) => `${buildProjectPath(build)}/build/${build.id}/`,
+  cancelBuild: (build: BuildName) => `${buildProjectPath(build)}/cancel_build/${build.id}/`,
+  deleteBuild: (build: BuildName) => `${buildProjectPath(build)}/delete_build/${build.id}/`,
+  repoFile: (project: ProjectName, name_release: string) =>
+    `${projectPath(project)}/repo/${name_release}/${repoFileName(project, name_release)}`,
+}
+
+export function repoFileName({ ownername, name }: ProjectName, name_release: string): string {
+  return `${ownername.replace(/^@/, 'group_')}-${name}-${name_release}.repo`
+}
+
+/** Groups are written `@group` everywhere but in the paths of pages. */
+function ownerPath(ownername: string): string {
+  return ownername.startsWith('@')
+    ? `/coprs/g/${part(ownername.slice(1))}`
+    : `/coprs/${part(ownername)}`
+}
+
+function projectPath({ ownername, name }: ProjectName): string {
+  return `${ownerPath(ownername)}/${part(name)}`
+}
+
+function buildProjectPath({ ownername, projectname }: BuildName): string {
+  return projectPath({ ownername, name: projectname })
+}

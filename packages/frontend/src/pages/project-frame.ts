@@ -1,0 +1,88 @@
+import type { Project } from '@copr/domain/projects/project-queries'
+import { canBuildIn } from '@copr/domain/projects/project-access'
+import type { Context, Handler, Hono } from 'hono'
+import { html } from 'hono/html'
+import { requireProject } from '../api/find-or-404.ts'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { breadcrumbs, heading, layout } from './layout.ts'
+import { paths } from './paths.ts'
+import type { Html, View } from './view.ts'
+
+/** Registers a path below a project, for users' and for groups' projects. */
+export function onProject(
+  app: Hono,
+  method: 'get' | 'post',
+  rest: string,
+  handler: (c: Context, ownername: string) => ReturnType<Handler>,
+): void {
+  app[method](`/coprs/g/:group/:project${rest}`, (c) => handler(c, `@${pathPart(c, 'group')}`))
+  app[method](`/coprs/:owner/:project${rest}`, (c) => handler(c, pathPart(c, 'owner')))
+}
+
+export async function projectOfPage(
+  c: Context,
+  { db }: Frontend,
+  ownername: string,
+): Promise<Project> {
+  return await requireProject(db, ownername, pathPart(c, 'project'))
+}
+
+const TABS = [
+  ['overview', 'Overview', paths.project],
+  ['packages', 'Packages', paths.packages],
+  ['builds', 'Builds', paths.builds],
+] as const
+
+/** The frame of a project's pages: where we are, what one can do, and tabs. */
+export function projectFrame(
+  view: View,
+  project: Project,
+  { tab, title, content, trail = [] }: ProjectFrame,
+): Html {
+  const { ownername, name } = project
+  const actions = canBuildIn(view.user, project)
+    ? html`<a class="pf-v6-c-button pf-m-primary" href="${paths.buildFromUpload(project)}"
+        >New build</a
+      >`
+    : undefined
+  const crumbs: [string, string?][] = [
+    ['Home', paths.home()],
+    [ownername, paths.owner(ownername)],
+    trail.length === 0 ? [name] : [name, paths.project(project)],
+    ...trail,
+  ]
+  return layout(
+    view,
+    `${title} · ${ownername}/${name}`,
+    html`${breadcrumbs(crumbs)} ${heading(`${ownername}/${name}`, actions)} ${tabs(project, tab)}
+    ${content}`,
+  )
+}
+
+interface ProjectFrame {
+  tab: (typeof TABS)[number][0] | undefined
+  title: string
+  content: Html
+  /** Below the project. */
+  trail?: [string, string?][]
+}
+
+function tabs(project: Project, current: ProjectFrame['tab']): Html {
+  return html`<nav class="pf-v6-c-tabs" aria-label="Project">
+    <ul class="pf-v6-c-tabs__list">
+      ${TABS.map(
+        ([key, text, path]) =>
+          html`<li class="pf-v6-c-tabs__item ${key === current ? 'pf-m-current' : ''}">
+            <a
+              class="pf-v6-c-tabs__link"
+              href="${path(project)}"
+              ${key === current ? 'aria-current=page' : ''}
+            >
+              <span class="pf-v6-c-tabs__item-text">${text}</span>
+            </a>
+          </li>`,
+      )}
+    </ul>
+  </nav>`
+}

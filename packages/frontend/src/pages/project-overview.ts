@@ -1,0 +1,130 @@
+import type { Build } from '@copr/domain/builds/build-queries'
+import { canDelete } from '@copr/domain/projects/project-access'
+import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { html } from 'hono/html'
+import { hubHost } from '../repo-files/repo-ids.ts'
+import { buildTable } from './build-table.ts'
+import { card, code, empty, facts, table, time } from './parts.ts'
+import { paths } from './paths.ts'
+import type { Html, View } from './view.ts'
+
+export interface Overview {
+  project: Project
+  chroots: ProjectChroot[]
+  builds: Build[]
+}
+
+export function overview(view: View, { project, chroots, builds }: Overview): Html {
+  const isMoving = builds.some(({ finished_at }) => finished_at === null)
+  const recent =
+    builds.length === 0
+      ? empty('No builds yet', html`Submit a source package to begin.`)
+      : buildTable(builds, { isOfOneProject: true })
+  return html`<div class="columns">
+    <div class="stack">
+      ${text('Description', project.description || 'The owner has not written one.')}
+      ${project.instructions ? text('Instructions', project.instructions) : ''}
+      ${card('Install packages', install(view, project, chroots))}
+      <div id="builds" ${isMoving ? 'data-live=5' : ''}>${card('Recent builds', recent)}</div>
+    </div>
+    <div class="stack">
+      ${card('Repositories', repositories(view, project, chroots))} ${card('About', about(project))}
+      ${
+        canDelete(view.user, project)
+          ? html`<p>
+              <a class="pf-v6-c-button pf-m-link pf-m-danger" href="${paths.deleteProject(project)}"
+                >Delete the project…</a
+              >
+            </p>`
+          : ''
+      }
+    </div>
+  </div>`
+}
+
+function text(title: string, body: string): Html {
+  return card(title, html`<div class="lines">${body}</div>`)
+}
+
+function install({ frontend }: View, project: Project, chroots: ProjectChroot[]): Html {
+  const { public_url } = frontend.config
+  const host = hubHost(frontend.config)
+  const url = new URL(public_url)
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80')
+  const isOrdinary = url.protocol === 'https:' && url.port === ''
+  const hub = [
+    `[${host}]`,
+    `hostname = ${host}`,
+    `protocol = ${url.protocol.replace(':', '')}`,
+    `port = ${port}`,
+  ]
+  const first = chroots.find(isOffered)
+  const repo = first ? `${public_url}${paths.repoFile(project, releaseOf(first))}` : ''
+  return html`<p>
+      With dnf's copr
+      plugin${isOrdinary ? '' : ' (the first command tells it once about this site)'}:
+    </p>
+    ${code(
+      'enable',
+      [
+        ...(isOrdinary
+          ? []
+          : [`sudo tee /etc/dnf/plugins/copr.d/${host}.conf <<'EOF'`, ...hub, 'EOF']),
+        `sudo dnf copr enable ${host}/${project.ownername}/${project.name}`,
+        'sudo dnf install PACKAGE',
+      ].join('\n'),
+    )}
+    ${
+      first
+        ? html`<p>Or, without the plugin, for ${releaseOf(first)}:</p>
+            ${code('enable-file', `sudo curl -o /etc/yum.repos.d/${project.ownername.replace(/^@/, 'group_')}-${project.name}.repo ${repo}`)}`
+        : ''
+    }`
+}
+
+function repositories({ frontend }: View, project: Project, chroots: ProjectChroot[]): Html {
+  const base = `/results/${encodeURIComponent(project.ownername)}/${encodeURIComponent(project.name)}`
+  const releases = [...Map.groupBy(chroots, releaseOf)]
+  const rows = releases.map(([release, members]): Html[] => [
+    html`${release}
+    ${members.every(isOffered) ? '' : html`<span class="quiet">(to be removed)</span>`}`,
+    html`${members.map(({ name, arch }) => html`<a href="${base}/${name}/">${arch}</a> `)}`,
+    html`<a href="${paths.repoFile(project, release)}">.repo</a>`,
+  ])
+  const check = frontend.config.repo_gpgcheck
+    ? 'Packages and metadata are signed'
+    : 'Packages are signed'
+  return html`${table('Repositories', ['Release', 'Files', 'For dnf'], rows)}
+    <p class="help">${check} with the <a href="${base}/pubkey.gpg">project's key</a>.</p>`
+}
+
+function about(project: Project): Html {
+  return facts([
+    ['Owner', html`<a href="${paths.owner(project.ownername)}">${project.ownername}</a>`],
+    ['Created', time(project.created_at)],
+    ...(project.homepage
+      ? [
+          [
+            'Home page',
+            html`<a href="${project.homepage}" rel="nofollow noopener">${project.homepage}</a>`,
+          ] as [string, Html],
+        ]
+      : []),
+    ...(project.contact ? [['Contact', project.contact] as [string, string]] : []),
+    ['Network in builds', project.enable_net ? 'yes' : 'no'],
+    ...(project.key_fingerprint
+      ? [
+          ['Key', html`<code class="fingerprint">${project.key_fingerprint}</code>`] as [
+            string,
+            Html,
+          ],
+        ]
+      : []),
+    ...(project.delete_after ? [['Is deleted', time(project.delete_after)] as [string, Html]] : []),
+  ])
+}
+
+function releaseOf({ os_release, os_version }: ProjectChroot): string {
+  return `${os_release}-${os_version}`
+}

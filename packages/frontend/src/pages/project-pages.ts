@@ -1,0 +1,167 @@
+import { listBuilds } from '@copr/domain/builds/build-queries'
+import { findPackage, latestBuilds, listPackages } from '@copr/domain/packages/package-queries'
+import { deleteProject } from '@copr/domain/projects/delete-project'
+import { canDelete } from '@copr/domain/projects/project-access'
+import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import { Hono } from 'hono'
+import { html } from 'hono/html'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { readForm } from '../http/read-form.ts'
+import { buildTable } from './build-table.ts'
+import { csrfField, submitButton, textField } from './forms.ts'
+import { empty, facts, table, time } from './parts.ts'
+import { paths } from './paths.ts'
+import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
+import { overview } from './project-overview.ts'
+import { stateLabel } from './state-label.ts'
+import { checkCsrf, type Html, userView, type View, viewOf } from './view.ts'
+
+const PER_PAGE = 50
+
+export function projectPages(frontend: Frontend): Hono {
+  const { db, now } = frontend
+  const app = new Hono({ strict: false })
+
+  onProject(app, 'get', '', async (c, ownername) => {
+    const view = await viewOf(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    const chroots = await listProjectChroots(db, [project.id])
+    const builds = await listBuilds(
+      db,
+      { project_id: project.id },
+      { limit: 5, offset: 0, descending: true },
+    )
+    const content = overview(view, { project, chroots, builds })
+    return await c.html(
+      projectFrame(view, project, { tab: 'overview', title: 'Overview', content }),
+    )
+  })
+
+  onProject(app, 'get', '/packages', async (c, ownername) => {
+    const view = await viewOf(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    const offset = offsetOf(c.req.query('offset'))
+    const page = { limit: PER_PAGE + 1, offset, order: 'name' as const, descending: false }
+    const found = await listPackages(db, project.id, page)
+    const packages = found.slice(0, PER_PAGE)
+    const latest = await latestBuilds(db, {
+      package_ids: packages.map(({ id }) => id),
+      only_succeeded: false,
+      main_directory_first: true,
+    })
+    const rows = packages.map((each): Html[] => {
+      const build = latest.get(each.id)
+      return [
+        html`<a href="${paths.package(project, each.name)}">${each.name}</a>`,
+        html`${build?.package_version ?? '–'}`,
+        build ? html`<a href="${paths.build(build)}">${build.id}</a>` : html`–`,
+        build ? stateLabel(build.state) : html`–`,
+        time(build?.submitted_at ?? null),
+      ]
+    })
+    const content =
+      rows.length === 0
+        ? empty('No packages yet', html`A package appears here with its first build.`)
+        : html`${table('Packages', ['Package', 'Version', 'Build', 'State', 'Submitted'], rows)}
+          ${older(found.length > PER_PAGE, `?offset=${offset + PER_PAGE}`)}`
+    return await c.html(
+      projectFrame(view, project, { tab: 'packages', title: 'Packages', content }),
+    )
+  })
+
+  onProject(app, 'get', '/builds', async (c, ownername) => {
+    const view = await viewOf(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    const filter = { project_id: project.id, before_id: beforeOf(c.req.query('before')) }
+    const found = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
+    const builds = found.slice(0, PER_PAGE)
+    const isMoving = builds.some(({ finished_at }) => finished_at === null)
+    const content =
+      builds.length === 0
+        ? empty('No builds', html`Submit a source package to begin.`)
+        : html`<div id="builds" ${isMoving ? 'data-live=5' : ''}>
+              ${buildTable(builds, { isOfOneProject: true })}
+            </div>
+            ${older(found.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
+    return await c.html(projectFrame(view, project, { tab: 'builds', title: 'Builds', content }))
+  })
+
+  onProject(app, 'get', '/package/:package', async (c, ownername) => {
+    const view = await viewOf(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    const name = pathPart(c, 'package')
+    const found = await findPackage(db, project.id, name)
+    if (!found)
+      throw new CoprError('not_found', `No package ${name} in ${ownername}/${project.name}`)
+    const filter = { package_id: found.id, before_id: beforeOf(c.req.query('before')) }
+    const list = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
+    const builds = list.slice(0, PER_PAGE)
+    const content = html`<h2 class="pf-v6-c-title pf-m-xl">${name}</h2>
+      ${facts([
+        ['Source', found.source_type === 'link' ? 'URL' : found.source_type],
+        ['In the project since', time(found.created_at)],
+      ])}
+      ${buildTable(builds, { isOfOneProject: true })}
+      ${older(list.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
+    const trail: [string, string?][] = [['Packages', paths.packages(project)], [name]]
+    return await c.html(
+      projectFrame(view, project, { tab: 'packages', title: name, content, trail }),
+    )
+  })
+
+  onProject(app, 'get', '/delete', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    requireDeletable(view, project)
+    const chroots = (await listProjectChroots(db, [project.id])).filter(isOffered)
+    const content = html`<div class="narrow wide">
+      <p class="lead">
+        This removes ${ownername}/${project.name} with all its builds and the repositories of
+        ${chroots.length} chroots. Users' systems will no longer find them. It cannot be undone.
+      </p>
+      <form class="pf-v6-c-form" method="post" action="${paths.deleteProject(project)}">
+        ${csrfField(view)}
+        ${textField({ name: 'verify', label: `Type the project's name, ${project.name}`, required: true })}
+        ${submitButton('Delete the project', 'danger')}
+      </form>
+    </div>`
+    const frame = { tab: undefined, title: 'Delete', content, trail: [['Delete']] as [string][] }
+    return await c.html(projectFrame(view, project, frame))
+  })
+
+  onProject(app, 'post', '/delete', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const form = await readForm(c)
+    checkCsrf(c, form)
+    const project = await projectOfPage(c, frontend, ownername)
+    requireDeletable(view, project)
+    if (form['verify'] !== project.name)
+      throw new CoprError(
+        'invalid',
+        'Nothing was deleted: the name that you typed is not the project’s',
+      )
+    await deleteProject(db, project.id, now())
+    return c.redirect(paths.owner(ownername), 303)
+  })
+  return app
+}
+
+function requireDeletable({ user }: View, project: Project): void {
+  if (!canDelete(user, project))
+    throw new CoprError('forbidden', `You cannot delete ${project.ownername}/${project.name}`)
+}
+
+function older(isThere: boolean, href: string): Html {
+  return isThere ? html`<p class="more"><a href="${href}">More</a></p>` : html``
+}
+
+function beforeOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+function offsetOf(text: string | undefined): number {
+  return beforeOf(text) ?? 0
+}

@@ -1,0 +1,41 @@
+import { AddProject } from '@copr/contract/api/projects'
+import { createProject } from '@copr/domain/projects/create-project'
+import { canCreateFor } from '@copr/domain/projects/project-access'
+import { findProject, type Project } from '@copr/domain/projects/project-queries'
+import type { User } from '@copr/domain/users/user-queries'
+import { CoprError } from '@copr/process/errors'
+import { requireOwner } from '../api/find-or-404.ts'
+import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-form.ts'
+import type { Frontend } from '../frontend.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
+import { makeProjectKey } from '../project-keys.ts'
+
+export interface WantedProject {
+  user: User
+  ownername: string
+  readForm: () => Promise<Form>
+  /** Give the project of that name if there is one. */
+  exist_ok?: boolean
+}
+
+/** Makes a project that dnf can use from now on; its key comes in the background. */
+export async function addProject(
+  frontend: Frontend,
+  { user, ownername, readForm, exist_ok = false }: WantedProject,
+): Promise<Project> {
+  const { db, now } = frontend
+  await requireOwner(db, ownername)
+  const { name, chroots, ...form } = parseForm(AddProject, await readForm())
+  const settings = settingsOf(form, now())
+  await checkSettings(db, settings)
+  if (!canCreateFor(user, ownername))
+    throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
+  requireAdminSettings(user, settings)
+  const existing = exist_ok ? await findProject(db, ownername, name) : undefined
+  if (existing) return existing
+  const wanted = { ownername, name, user_id: user.id, chroots, settings, now: now() }
+  const project = await createProject(db, wanted)
+  void makeProjectKey(frontend, project)
+  await frontend.untilPublished(project.id)
+  return project
+}

@@ -1,0 +1,124 @@
+// Pages work without this: it asks before what cannot be undone, copies commands, and keeps what is on the page up to date.
+
+const POLL_MS = 2000
+/** More than this slows the browser down: the link to the file remains. */
+const MAX_LOG_CHARACTERS = 2_000_000
+
+document.addEventListener('submit', (event) => {
+  const question = event.target.dataset?.confirm
+  if (question && !window.confirm(question)) event.preventDefault()
+})
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('button[data-copy]')
+  if (!button) return
+  const text = document.getElementById(button.dataset.copy)?.textContent ?? ''
+  await navigator.clipboard.writeText(text.trim())
+  const label = button.textContent
+  button.textContent = 'Copied'
+  setTimeout(() => (button.textContent = label), 1500)
+})
+
+document.addEventListener('click', (event) => {
+  const log = event.target.closest('a[href^="#log-"]')?.hash
+  if (log) document.querySelector(log).open = true
+})
+
+document.addEventListener('toggle', (event) => void followIfOpen(event.target), true)
+
+function enhance(root) {
+  for (const time of root.querySelectorAll('time[datetime]')) showTime(time)
+  for (const button of root.querySelectorAll('button[data-copy]')) button.hidden = false
+  for (const details of root.querySelectorAll('details[data-log]')) void followIfOpen(details)
+}
+
+function showTime(time) {
+  const moment = new Date(time.dateTime)
+  time.title = moment.toLocaleString()
+  const seconds = (Date.now() - moment.getTime()) / 1000
+  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+  if (seconds < 45) time.textContent = 'just now'
+  else if (seconds < 3600) time.textContent = format.format(-Math.round(seconds / 60), 'minute')
+  else if (seconds < 86_400) time.textContent = format.format(-Math.round(seconds / 3600), 'hour')
+  else if (seconds < 30 * 86_400)
+    time.textContent = format.format(-Math.round(seconds / 86_400), 'day')
+}
+
+/** Replaces what is inside `[data-live]` by the server's newest version of it, until it is no longer live. */
+async function keepLive() {
+  for (;;) {
+    const live = document.querySelector('[data-live]')
+    if (!live) return
+    await sleep(Number(live.dataset.live) * 1000)
+    if (document.hidden) continue
+    const response = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(
+      () => undefined,
+    )
+    if (!response?.ok) continue
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html')
+    const next = page.getElementById(live.id)
+    if (!next) return
+    if (next.innerHTML !== live.dataset.seen) replaceLive(live, next)
+    // What happens below it, like a log that exists now, comes with the next load of the page.
+    for (const details of page.querySelectorAll('details[data-log]')) addLog(details)
+  }
+}
+
+function replaceLive(live, next) {
+  const seen = next.innerHTML
+  enhance(next)
+  live.replaceWith(next)
+  next.dataset.seen = seen
+}
+
+/** A build chroot has got a log, or has ended. */
+function addLog(details) {
+  const known = document.getElementById(details.id)
+  if (known) known.dataset.running = details.dataset.running
+  else document.getElementById('logs')?.append(details)
+}
+
+const followed = new WeakSet()
+
+/** Shows a log in an open <details>, and goes on while it grows. */
+async function followIfOpen(details) {
+  if (!details.dataset?.log || !details.open || followed.has(details)) return
+  followed.add(details)
+  const pre = details.querySelector('pre')
+  const decoder = new TextDecoder()
+  let offset = 0
+  for (;;) {
+    const running = details.dataset.running === 'true'
+    const headers = offset > 0 || running ? { range: `bytes=${offset}-` } : {}
+    const response = await fetch(details.dataset.log, { headers }).catch(() => undefined)
+    if (response?.ok) {
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      // Not a part: the server sent all of it again.
+      const fresh = response.status === 206 || offset === 0 ? bytes : bytes.subarray(offset)
+      offset += fresh.length
+      if (fresh.length > 0) append(pre, decoder.decode(fresh, { stream: true }))
+    } else if (!running && response?.status !== 416 && offset === 0) {
+      pre.textContent = 'The log is not there (any more).'
+    }
+    if (!running) return
+    await sleep(document.hidden ? POLL_MS : POLL_MS / 2)
+    if (!details.open) {
+      await new Promise((opened) => details.addEventListener('toggle', opened, { once: true }))
+    }
+  }
+}
+
+function append(pre, text) {
+  const atEnd = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 40
+  const kept = pre.textContent.length + text.length > MAX_LOG_CHARACTERS
+  if (kept) pre.textContent = pre.textContent.slice(-MAX_LOG_CHARACTERS / 2)
+  pre.append(text)
+  if (atEnd) pre.scrollTop = pre.scrollHeight
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+enhance(document)
+void keepLive()
