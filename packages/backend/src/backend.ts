@@ -1,7 +1,8 @@
 import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
 import type { BackendOptions } from './app.ts'
-import { dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
+import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
 import { removeDue } from './maintenance/removals.ts'
 import { publishDue } from './publish/publish-loop.ts'
 import { renderDue } from './publish/render.ts'
@@ -9,6 +10,10 @@ import { directoryStore } from './store/directory-store.ts'
 
 /** Builds that are verified and signed at the same time. */
 const PUBLISHERS = 2
+/** So long nothing was written to an upload that nobody needs. */
+const HOUR_MS = 3_600_000
+/** After a start, agents have so many heartbeats to say that they still live. */
+const GRACE_HEARTBEATS = 3
 /** How far back the first look for open logs goes. */
 const DAY_MS = 86_400_000
 
@@ -22,9 +27,19 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
   async function tidy(): Promise<void> {
     const started = now()
     await dropStaleStaging(backend)
+    await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
     await sealEndedLogs(backend, since)
     // Twice over what ended meanwhile: an agent may have been writing still.
     since = new Date(started.getTime() - 600_000)
+  }
+
+  async function requeue(): Promise<void> {
+    await sleep(config.limits.heartbeat_seconds * GRACE_HEARTBEATS * 1000, undefined, {
+      signal: stop,
+    }).catch(() => undefined)
+    const step = async (): Promise<void> =>
+      void (await requeueLapsed(db, { now: now(), max_attempts }))
+    await every(1, step, { stop, log })
   }
 
   await backend.store.emptyTrash()
@@ -45,10 +60,7 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     ...publishers,
     every(2, render, { stop, log, bell: renderer }),
     every(5, () => removeDue(backend), { stop, log, bell: remover }),
-    every(1, async () => void (await requeueLapsed(db, { now: now(), max_attempts })), {
-      stop,
-      log,
-    }),
+    requeue(),
     every(20, tidy, { stop, log }),
   ])
 }

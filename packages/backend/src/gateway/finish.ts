@@ -114,7 +114,7 @@ async function endSource(
   await store.place(key, withoutRpms(files), results)
   try {
     const facts = await readSourceFacts(store.staged(key, srpm.name), srpm.name)
-    await store.keepSrpm(key, srpm.name, task.build_id)
+    await store.keepSrpm(store.staged(key, srpm.name), facts.srpm_name, task.build_id)
     return { commit: (tx, row) => finishSource(tx, row, facts, now()), afterwards: drop }
   } catch (error) {
     if (error instanceof RpmFormatError || error instanceof CoprError) return fail(error.message)

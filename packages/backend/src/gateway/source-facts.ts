@@ -1,4 +1,5 @@
 import type { SourceFacts } from '@copr/domain/builds/source-facts'
+import { PackageName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
 import { formatEvr } from '@copr/rpm/version'
@@ -12,10 +13,13 @@ export async function readSourceFacts(path: string, file_name: string): Promise<
       `${file_name} is not a source package: it is built for ${info.arch}`,
     )
   checkPackageNames(info)
+  const name = PackageName.safeParse(info.name)
+  if (!name.success)
+    throw new CoprError('invalid', `Cannot accept the package name ${info.name}: it is too long`)
   return {
     name: info.name,
     version: formatEvr(info),
-    srpm_name: file_name,
+    srpm_name: info.fileName,
     exclusive_arch: info.exclusiveArch,
     exclude_arch: info.excludeArch,
   }

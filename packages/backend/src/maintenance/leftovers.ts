@@ -1,4 +1,4 @@
-import { leasesInUse } from '@copr/domain/queue/task-facts'
+import { leasesInUse, srpmsInUse } from '@copr/domain/queue/task-facts'
 import { endedSince } from '@copr/domain/repositories/removals'
 import type { Backend } from '../context.ts'
 import { resultPath } from '../store/paths.ts'
@@ -15,6 +15,20 @@ export async function dropStaleStaging({ db, store, log }: Backend): Promise<voi
     if (inUse.has(key.lease)) continue
     await store.dropStaged(key)
     log.info({ task: key.task }, 'Stale uploads removed')
+  }
+}
+
+/** SRPMs of uploads that broke off, and of builds that were canceled before the import. */
+export async function dropStaleSrpms({ db, store, log }: Backend, before: Date): Promise<void> {
+  // The folders first, as above. An upload has a folder some time before it has a build.
+  const kept = await store.listSrpms(before)
+  const inUse = await srpmsInUse(db)
+  for (const srpm of kept) {
+    const isNeeded =
+      srpm.upload === null ? inUse.builds.has(srpm.build_id) : inUse.uploads.has(srpm.upload)
+    if (isNeeded) continue
+    await store.dropSrpm(srpm)
+    log.info(srpm, 'Stale SRPM removed')
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
-import { dropStaleStaging, sealEndedLogs } from './leftovers.ts'
+import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './leftovers.ts'
 import { removeDue } from './removals.ts'
 
 const repomdOf = (system: TestBackend): string =>
@@ -98,4 +98,17 @@ test('the loops publish a new project by themselves, and end when told to', asyn
   system.run()
   while (!existsSync(repomdOf(system))) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.match(await readFile(repomdOf(system), 'utf8'), /<repomd/)
+})
+
+test('SRPMs go when no unfinished build needs them, and uploads that go on stay', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const id = await system.submitLink()
+  await agent.claim()
+  const uploads = join(system.data_dir, 'uploads')
+  for (const name of [`build-${id}`, 'build-4711', 'of-nobody']) await mkdir(join(uploads, name))
+  await dropStaleSrpms(system.backend, new Date(Date.now() - 60_000))
+  assert.equal((await readdir(uploads)).length, 3)
+  await dropStaleSrpms(system.backend, new Date(Date.now() + 60_000))
+  assert.deepEqual(await readdir(uploads), [`build-${id}`])
 })

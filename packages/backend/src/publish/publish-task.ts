@@ -1,4 +1,4 @@
-import { addMembers } from '@copr/domain/repositories/membership'
+import { addMembers, type Member } from '@copr/domain/repositories/membership'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { buildTaskOf, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
 import type { PackageInfo } from '@copr/rpm/package-info'
@@ -58,7 +58,8 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
   await describe(backend, results, packages)
 
   at('commit')
-  const members = await Promise.all(packages.map((info) => memberOf(backend, results, info)))
+  const members: Member[] = []
+  for (const info of packages) members.push(await memberOf(backend, results, info))
   const outcome = await db
     .transaction()
     .execute((tx) =>
@@ -96,7 +97,11 @@ function nevraOf({ name, epoch, version, release, arch }: PackageInfo) {
   return { name, epoch, version, release, arch }
 }
 
-async function memberOf({ store }: Backend, { place }: Results, { fileName }: PackageInfo) {
+async function memberOf(
+  { store }: Backend,
+  { place }: Results,
+  { fileName }: PackageInfo,
+): Promise<Member> {
   const path = store.absolute(place, fileName)
   // Relative to the repository's folder, which is the one above.
   const member = `${place.split('/').at(-1)}/${fileName}`

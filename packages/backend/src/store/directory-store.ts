@@ -124,10 +124,10 @@ export function directoryStore(data_dir: string): ResultsStore {
       )
     },
 
-    async keepSrpm(key, name, build_id) {
+    async keepSrpm(path, name, build_id) {
       const dir = srpmDir({ build_id, upload: null })
       await files.makeDir(dir, 0o700)
-      await files.linkOver(staged(key, name), join(dir, checkedFileName(name)))
+      await files.linkOver(path, join(dir, checkedFileName(name)))
       await files.syncDir(dir)
     },
     findSrpm,
@@ -136,6 +136,15 @@ export function directoryStore(data_dir: string): ResultsStore {
       if ((await findSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
     },
     dropSrpm: (srpm) => rm(srpmDir(srpm), { recursive: true, force: true }),
+    async listSrpms(before) {
+      const found: Omit<KeptSrpm, 'file_name'>[] = []
+      for (const name of await readdir(uploads)) {
+        if ((await files.lastChange(join(uploads, name))) >= before) continue
+        const id = /^build-(\d+)$/.exec(name)?.[1]
+        found.push({ build_id: Number(id ?? 0), upload: id === undefined ? name : null })
+      }
+      return found
+    },
 
     async remove(path) {
       const doomed = join(trash, randomUUID())

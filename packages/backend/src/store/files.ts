@@ -62,6 +62,14 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** When a folder, or a file directly in it, was last written to. */
+export async function lastChange(dir: string): Promise<Date> {
+  const names = await readdir(dir)
+  const paths = [dir, ...names.map((name) => join(dir, name))]
+  const times = await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs))
+  return new Date(Math.max(...times))
+}
+
 /** Bytes, or undefined when there is no such file. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {

@@ -38,12 +38,14 @@ export interface ResultsStore {
   dropStaged(key: StagingKey): Promise<void>
   listStaged(): Promise<StagingKey[]>
 
-  /** Keeps a staged SRPM for the import. */
-  keepSrpm(key: StagingKey, name: string, build_id: number): Promise<void>
+  /** Keeps the SRPM that a builder made, a staged file, for the import. */
+  keepSrpm(path: string, name: string, build_id: number): Promise<void>
   /** Where the SRPM of a build waits for the import; undefined when it is not there. */
   findSrpm(srpm: KeptSrpm): Promise<string | undefined>
   placeSrpm(srpm: KeptSrpm, to: ResultsPath): Promise<void>
-  dropSrpm(srpm: KeptSrpm): Promise<void>
+  dropSrpm(srpm: Omit<KeptSrpm, 'file_name'>): Promise<void>
+  /** What waits, or is being uploaded, and has not changed since then. */
+  listSrpms(before: Date): Promise<Omit<KeptSrpm, 'file_name'>[]>
 
   /** Removes a folder of the public tree: from sight at once, from the disk then. */
   remove(path: ResultsPath): Promise<void>

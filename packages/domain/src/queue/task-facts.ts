@@ -1,5 +1,5 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { BuildTable, ProjectTable } from '../database/schema.ts'
 import type { TaskRow } from './leases.ts'
@@ -187,6 +187,17 @@ export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<strin
       [row.lease ?? [], row.publish_id === null ? [] : (row.last_lease ?? [])].flat(),
     ),
   )
+}
+
+/** The builds whose SRPM waits, or may be about to, and the uploads that unfinished builds are made from. */
+export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads: Set<string> }> {
+  const rows = await db
+    .selectFrom('build')
+    .select(['id', sql<string | null>`source_json ->> 'tmp'`.as('upload')])
+    .where('finished_at', 'is', null)
+    .execute()
+  const uploads = rows.flatMap(({ upload }) => upload ?? [])
+  return { builds: new Set(rows.map(({ id }) => id)), uploads: new Set(uploads) }
 }
 
 /** The task that brought the files of a publish task, and the lease under which it did. */
