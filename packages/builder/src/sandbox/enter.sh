@@ -2,6 +2,7 @@
 # PID 1 keeps the parent-death signal that ends everything when the agent is killed.
 # Arguments: LAYERS (tools | root | build) WORKING_DIRECTORY UID COMMAND...
 set -eu
+trap 'exit 199' EXIT
 layers=$1
 as=$2
 directory=$3
@@ -35,11 +36,13 @@ echo 500 >/proc/self/oom_score_adj 2>/dev/null || true
 code=0
 if [ "$as" = tools ]; then
   cd "$directory"
+  trap - EXIT
   setpriv --no-new-privs --inh-caps=-all \
     --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+setuid,+setgid,+setfcap,+sys_chroot "$@" || code=$?
   exit "$code"
 fi
 if [ "$as" = root ]; then
+  trap - EXIT
   setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+sys_chroot \
     unshare --root=/build --wd="$directory" "$@" || code=$?
   exit "$code"
@@ -58,6 +61,7 @@ if [ -f /etc/resolv.conf ]; then
   cp /etc/resolv.conf etc/resolv.conf
 fi
 ulimit -p 16384 2>/dev/null || true
+trap - EXIT
 setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+setuid,+setgid,+sys_chroot \
   unshare --root=/build --wd="$directory" --setgid "$uid" --setuid "$uid" "$@" || code=$?
 exit "$code"

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { runSandboxed } from './sandbox.ts'
 import {
   build,
   fixture,
@@ -67,4 +69,29 @@ test('a build that has replaced its folders by links is refused', { skip }, asyn
     ),
   )
   assert.match(reasonOf(outcome), /replaced its SRPMS folder by a link/)
+})
+
+test('a sandbox that cannot be set up is the fault of the machine', { skip }, async () => {
+  const { signal } = new AbortController()
+  const dir = join(fixture.dir, 'no-sandbox')
+  const root = { directory: join(dir, 'missing') }
+  await assert.rejects(
+    runSandboxed({ dir, root, as: 'tools', command: ['true'], signal }),
+    /Cannot set up a sandbox: .*missing/s,
+  )
+})
+
+test('the exit code of a command comes through', { skip }, async () => {
+  const { signal } = new AbortController()
+  const dir = join(fixture.dir, 'exit-code')
+  const root = { directory: join(dir, 'root') }
+  await mkdir(root.directory, { recursive: true })
+  const exit = await runSandboxed({
+    dir,
+    root,
+    as: 'tools',
+    command: ['sh', '-c', 'echo out; echo err >&2; exit 7'],
+    signal,
+  })
+  assert.deepEqual(exit, { code: 7, output: 'out\nerr\n' })
 })

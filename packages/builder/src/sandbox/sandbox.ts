@@ -39,15 +39,21 @@ export interface SandboxOptions {
   signal: AbortSignal
 }
 
-/** The exit code, or how it was ended. Rejects with the signal's reason when that aborts. */
-export type SandboxExit = { code: number; output: string }
+export interface SandboxExit {
+  code: number
+  /** The end of stdout and stderr. */
+  output: string
+}
+
+/** What the scripts exit with before the command has begun. */
+const NO_SANDBOX = 199
 
 const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as const
 const KEPT_BYTES = 256 * 1024
 
 /**
  * Runs a command where it sees nothing of the host but what it is given. All that it starts and mounts ends with it,
- * with the signal, or with this process, however that ends.
+ * with the signal, or with this process, however that ends. Rejects with the signal's reason, or when the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
   const { signal, onOutput } = options
@@ -63,8 +69,12 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
   signal.addEventListener('abort', kill, { once: true })
   if (signal.aborted) kill()
   try {
-    const { code, output } = await collect(child, onOutput)
+    const { code, killedBy, output } = await collect(child, onOutput)
     signal.throwIfAborted()
+    // Nothing in it could: the kernel, when memory runs out, or an administrator.
+    if (killedBy !== null) throw new Error(`The sandbox was killed from outside (${killedBy})`)
+    if (code === NO_SANDBOX)
+      throw new Error(`Cannot set up a sandbox: ${output.trim().slice(-500)}`)
     return { code, output }
   } finally {
     signal.removeEventListener('abort', kill)
@@ -110,9 +120,10 @@ async function collect(child: ChildProcess, onOutput: ((chunk: Buffer) => void) 
   }
   child.stdout?.on('data', take)
   child.stderr?.on('data', take)
-  const code = await new Promise<number>((resolve, reject) => {
+  const [code, killedBy] = await new Promise<[number | null, string | null]>((resolve, reject) => {
     child.once('error', (cause) => reject(new Error('Cannot start a sandbox', { cause })))
-    child.once('close', (exitCode, killedBy) => resolve(exitCode ?? (killedBy ? 128 : 1)))
+    child.once('close', (...end) => resolve(end))
   })
-  return { code, output: Buffer.concat(kept).toString('utf8') }
+  const output = Buffer.concat(kept).toString('utf8')
+  return { code: code ?? -1, killedBy, output }
 }

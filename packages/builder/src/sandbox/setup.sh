@@ -2,6 +2,8 @@
 # can be reached afterwards. Runs as PID 1 of new mount, PID, IPC and UTS namespaces, with private propagation.
 # Arguments: MOUNT_POINT ENTER_SCRIPT NETWORK [layer DIR]... [state DIR | root DIR] [bind | bind-ro | bind-scratch DIR NAME]... -- ARGUMENTS OF enter.sh
 set -eu
+# Tells a sandbox that could not be made from a command that failed in it.
+trap 'exit 199' EXIT
 # One stream, so that lines keep their order.
 exec 2>&1
 tools=$1
