@@ -10,6 +10,8 @@ import { directoryStore } from './store/directory-store.ts'
 
 /** Builds that are verified and signed at the same time. */
 const PUBLISHERS = 2
+/** Repositories that are rendered at the same time; each holds a database connection meanwhile. */
+const RENDERERS = 2
 /** So long nothing was written to an upload that nobody needs. */
 const HOUR_MS = 3_600_000
 /** After a start, agents have so many heartbeats to say that they still live. */
@@ -47,7 +49,6 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     const bell = notices.bell('copr_publish')
     return every(2, () => publishDue(backend, stop), { stop, log, bell })
   })
-  const renderer = notices.bell('copr_repository')
   const remover = notices.bell('copr_removal')
 
   async function render(): Promise<void> {
@@ -56,9 +57,14 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     remover.ring()
   }
 
+  const renderers = Array.from({ length: RENDERERS }, () => {
+    const bell = notices.bell('copr_repository')
+    return every(2, render, { stop, log, bell })
+  })
+
   await Promise.all([
     ...publishers,
-    every(2, render, { stop, log, bell: renderer }),
+    ...renderers,
     every(5, () => removeDue(backend), { stop, log, bell: remover }),
     requeue(),
     every(20, tidy, { stop, log }),

@@ -15,35 +15,30 @@ import {
 import { signDetached } from '@copr/process/keygen-client'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
-import { Turns } from '../gateway/turns.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
 import { projectKey } from './project-key.ts'
 import { renderIndex } from './render-index.ts'
 import { switchIndex } from './switch-index.ts'
 
-const AT_A_TIME = 2
-
-/** Renders the index of every repository whose members have changed. One that fails does not hold up the others. */
+/**
+ * Renders the index of every repository whose members have changed. One that fails does not hold up the others;
+ * several of these may run at the same time, so that a large repository does not either.
+ */
 export async function renderDue(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, log } = backend
-  const turns = new Turns(AT_A_TIME)
   for (const { id, published_generation } of await repositoriesWithUnmarkedBuilds(db))
     await announce(backend, { id, generation: published_generation })
-  await Promise.all(
-    (await unpublishedRepositories(db)).map((id) =>
-      turns.take(async () => {
-        if (stop.aborted) return
-        try {
-          await withRepositoryLock(db, id, (stillLocked) =>
-            renderRepository(backend, id, stillLocked, stop),
-          )
-        } catch (err) {
-          if (!stop.aborted)
-            log.error({ err, repository_id: id }, 'Cannot publish a repository, trying again')
-        }
-      }),
-    ),
-  )
+  for (const id of await unpublishedRepositories(db)) {
+    if (stop.aborted) return
+    try {
+      await withRepositoryLock(db, id, (stillLocked) =>
+        renderRepository(backend, id, stillLocked, stop),
+      )
+    } catch (err) {
+      if (stop.aborted) return
+      log.error({ err, repository_id: id }, 'Cannot publish a repository, trying again')
+    }
+  }
 }
 
 async function renderRepository(
