@@ -11,7 +11,6 @@ import { createMachine } from '@copr/domain/machines/machines'
 import { type Frontend, frontendApp } from '@copr/frontend/app'
 import { makeMissingKeys } from '@copr/frontend/project-keys'
 import { publishedWaiter } from '@copr/frontend/until-published'
-import { sweepUploads } from '@copr/frontend/uploads/sweep-uploads'
 import { runKeygen } from '@copr/keygen/keygen'
 import { every, untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
@@ -81,13 +80,9 @@ function frontendOf(shared: Shared): Frontend {
   }
 }
 
-/** What the frontend left undone: keys while keygen was away, uploads of clients that went away. */
+/** What the frontend left undone: keys while keygen was away. */
 async function runFrontendLoops(frontend: Frontend, { stop }: Shared): Promise<void> {
-  const { log } = frontend
-  await Promise.all([
-    every(15, () => makeMissingKeys(frontend), { stop, log }),
-    every(3600, () => sweepUploads(frontend), { stop, log }),
-  ])
+  await every(15, () => makeMissingKeys(frontend), { stop, log: frontend.log })
 }
 
 function backendOf(shared: Shared) {

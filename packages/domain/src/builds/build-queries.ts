@@ -182,7 +182,7 @@ export async function builtPackages(
     .execute()
   const byChroot = Map.groupBy(rows, (row) => row.build_chroot_id)
   return new Map(
-    [...byChroot].map(([id, list]) => [id, list.map(({ build_chroot_id: _, ...nevra }) => nevra)]),
+    [...byChroot].map(([id, list]) => [id, list.map(nevraOf)]),
   )
 }
 
@@ -218,17 +218,4 @@ export async function queueSize(db: Db): Promise<{ waiting: number; running: num
     .where('state', 'in', ['queued', 'leased'])
     .executeTakeFirstOrThrow()
   return row
-}
-
-/** Folders of uploads that are not imported yet. */
-export async function uploadsInUse(db: Db): Promise<string[]> {
-  const rows = await db
-    .selectFrom('build')
-    .select('source_json')
-    .where('source_type', '=', 'upload')
-    .where('finished_at', 'is', null)
-    .execute()
-  return rows.flatMap(({ source_json }) =>
-    typeof source_json['tmp'] === 'string' ? [source_json['tmp']] : [],
-  )
 }

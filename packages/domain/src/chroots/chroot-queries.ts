@@ -40,10 +40,6 @@ export async function listActiveChroots(db: Db): Promise<Chroot[]> {
     .execute()
 }
 
-export async function findChroot(db: Db, name: string): Promise<Chroot | undefined> {
-  return await db.selectFrom('chroot').selectAll().where('name', '=', name).executeTakeFirst()
-}
-
 /** The active chroots with these names, or an error that lists the names nobody knows. */
 export async function requireActiveChroots(db: Db, names: string[]): Promise<Chroot[]> {
   const active = new Map((await listActiveChroots(db)).map((chroot) => [chroot.name, chroot]))

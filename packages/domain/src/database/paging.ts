@@ -6,5 +6,3 @@ export interface Page<Column extends string = string> {
   order: Column
   descending: boolean
 }
-
-export const FIRST_PAGE: Page<'id'> = { offset: 0, order: 'id', descending: false }

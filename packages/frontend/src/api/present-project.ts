@@ -7,7 +7,7 @@ import {
 } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 
-export function presentProject(
+function presentProject(
   project: Project,
   chroots: ProjectChroot[],
   results_url: string,

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-export interface ChrootSelection {
+interface ChrootSelection {
   chroots?: string[] | undefined
   exclude_chroots?: string[] | undefined
 }

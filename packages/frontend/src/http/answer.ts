@@ -1,8 +1,8 @@
 import { CoprError } from '@copr/process/errors'
 import type { Context, Handler, Hono } from 'hono'
 
-export const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
-export type Method = (typeof METHODS)[number]
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
+type Method = (typeof METHODS)[number]
 
 /**
  * Answers a path by method. `deprecated` methods behave as the one they name, and say so in a header;

@@ -125,43 +125,53 @@ function about(build: Build, now: Date): Html {
 
 /** Each log is loaded when it is opened; one that grows is followed. */
 function logs(build: Build): Html[] {
-  const source =
-    build.source_type === 'upload' || ['pending', 'waiting'].includes(build.source_state)
-      ? []
-      : [
-          log({
-            id: 'log-source',
-            title: 'Source package',
-            url: `${sourceDir(build, RESULTS)}/builder-live.log`,
-            isRunning: ['starting', 'running'].includes(build.source_state),
-          }),
-        ]
-  const chroots = build.chroots.flatMap((chroot) => {
-    const url = resultUrl(chroot, build, RESULTS)
-    if (url === null) return []
-    const isRunning = chroot.ended_at === null
-    const id = `log-${chroot.id}`
-    return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning })]
-  })
-  return [...source, ...chroots]
+  const { source_state, source_type } = build
+  const source = sourceDir(build, RESULTS)
+  const isFetching = ['starting', 'running'].includes(source_state)
+  const hasFetched = source_type !== 'upload' && !['pending', 'waiting'].includes(source_state)
+  const hasImport = ['importing', 'succeeded'].includes(source_state)
+  return [
+    hasFetched
+      ? log({
+          id: 'log-source',
+          title: 'source package',
+          url: `${source}/builder-live.log`,
+          isRunning: isFetching,
+        })
+      : html``,
+    hasImport
+      ? log({
+          id: 'log-import',
+          title: 'import',
+          url: `${source}/import.log`,
+          isRunning: source_state === 'importing',
+          isOpen: false,
+        })
+      : html``,
+    ...build.chroots.flatMap((chroot) => {
+      const url = resultUrl(chroot, build, RESULTS)
+      if (url === null) return []
+      const isRunning = chroot.ended_at === null
+      const id = `log-${chroot.id}`
+      return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning })]
+    }),
+  ]
 }
 
-function log({
-  id,
-  title,
-  url,
-  isRunning,
-}: {
+interface Log {
   id: string
   title: string
   url: string
   isRunning: boolean
-}): Html {
+  isOpen?: boolean
+}
+
+function log({ id, title, url, isRunning, isOpen = isRunning }: Log): Html {
   return html`<details
     id="${id}"
     data-log="${url}"
     data-running="${String(isRunning)}"
-    ${isRunning ? 'open' : ''}
+    ${isOpen ? 'open' : ''}
   >
     <summary>Log: ${title}</summary>
     <p class="quiet"><a href="${url}">${isRunning ? 'As a file (it grows)' : 'As a file'}</a></p>

@@ -36,7 +36,7 @@ export const paths = {
     `${projectPath(project)}/repo/${name_release}/${repoFileName(project, name_release)}`,
 }
 
-export function repoFileName({ ownername, name }: ProjectName, name_release: string): string {
+function repoFileName({ ownername, name }: ProjectName, name_release: string): string {
   return `${ownername.replace(/^@/, 'group_')}-${name}-${name_release}.repo`
 }
 

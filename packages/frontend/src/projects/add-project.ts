@@ -10,7 +10,7 @@ import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { makeProjectKey } from '../project-keys.ts'
 
-export interface WantedProject {
+interface WantedProject {
   user: User
   ownername: string
   readForm: () => Promise<Form>

@@ -80,7 +80,7 @@ function addLog(details) {
 
 const followed = new WeakSet()
 
-/** Shows a log in an open <details>, and goes on while it grows. */
+/** Shows the end of a log in an open <details>, and goes on while it grows. */
 async function followIfOpen(details) {
   if (!details.dataset?.log || !details.open || followed.has(details)) return
   followed.add(details)
@@ -88,24 +88,51 @@ async function followIfOpen(details) {
   const decoder = new TextDecoder()
   let offset = 0
   for (;;) {
-    const running = details.dataset.running === 'true'
-    const headers = offset > 0 || running ? { range: `bytes=${offset}-` } : {}
-    const response = await fetch(details.dataset.log, { headers }).catch(() => undefined)
-    if (response?.ok) {
-      const bytes = new Uint8Array(await response.arrayBuffer())
-      // Not a part: the server sent all of it again.
-      const fresh = response.status === 206 || offset === 0 ? bytes : bytes.subarray(offset)
-      offset += fresh.length
-      if (fresh.length > 0) append(pre, decoder.decode(fresh, { stream: true }))
-    } else if (!running && response?.status !== 416 && offset === 0) {
-      pre.textContent = 'The log is not there (any more).'
+    const isRunning = details.dataset.running === 'true'
+    const part = await readLog(details.dataset.log, offset)
+    if (part && part.bytes.length > 0) {
+      offset = part.end
+      append(pre, decoder.decode(part.bytes, { stream: true }))
     }
-    if (!running) return
+    if (part?.isLast || (!isRunning && !part)) {
+      if (offset === 0) pre.textContent = 'There is no log (any more).'
+      return
+    }
     await sleep(document.hidden ? POLL_MS : POLL_MS / 2)
-    if (!details.open) {
+    if (!details.open)
       await new Promise((opened) => details.addEventListener('toggle', opened, { once: true }))
-    }
   }
+}
+
+/** What the log has after `offset`, or its end when that is 0; undefined when it has nothing (yet). */
+async function readLog(url, offset) {
+  const range = offset > 0 ? `bytes=${offset}-` : `bytes=-${MAX_LOG_CHARACTERS / 2}`
+  const response = await fetch(url, { headers: { range } }).catch(() => undefined)
+  // Finished logs are packed: then the range was one of the packed bytes.
+  if (response?.url.endsWith('.gz')) return await readPackedLog(response.url, offset)
+  if (!response?.ok) return undefined
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  const last = /^bytes \d+-(\d+)\//.exec(response.headers.get('content-range') ?? '')?.[1]
+  if (last !== undefined) return { bytes, end: Number(last) + 1 }
+  return { bytes: bytes.subarray(offset), end: bytes.length }
+}
+
+/** Unpacks a log piece by piece and keeps no more than its end. */
+async function readPackedLog(url, offset) {
+  const packed = await fetch(url).catch(() => undefined)
+  if (!packed?.ok) return undefined
+  let bytes = new Uint8Array(0)
+  let end = 0
+  const reader = packed.body.pipeThrough(new DecompressionStream('gzip')).getReader()
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    const fresh = piece.value.subarray(Math.max(0, offset - end))
+    end += piece.value.length
+    const kept = bytes.subarray(Math.max(0, bytes.length + fresh.length - MAX_LOG_CHARACTERS))
+    bytes = new Uint8Array(kept.length + fresh.length)
+    bytes.set(kept)
+    bytes.set(fresh, kept.length)
+  }
+  return { bytes, end, isLast: true }
 }
 
 function append(pre, text) {

@@ -32,7 +32,7 @@ export async function checkSrpm(file: ReceivedFile): Promise<SourceFacts> {
 }
 
 /** Can this be an SRPM, going by its name? Told before anything is read. */
-export function checkFileName(name: string): void {
+function checkFileName(name: string): void {
   if (/\.(no)?src\.rpm$/i.test(name)) return
   if (/\.rpm$/i.test(name))
     refuse({ name }, 'it is a binary RPM; upload the source package (.src.rpm)')

@@ -1,16 +1,12 @@
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
 import { serveHttp } from '@copr/process/http-server'
-import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, readdir, utimes } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { upload } from '../testing/test-builds.ts'
-import { addTelescope, NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
-import { sweepUploads } from './sweep-uploads.ts'
+import { NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
 
 test('an upload that its client breaks off leaves no file', async () => {
   await using t = await openTestFrontend()
@@ -35,24 +31,6 @@ test('an upload that its client breaks off leaves no file', async () => {
   await until(async () => (await readdir(t.frontend.uploads_dir)).length === 1)
   socket.destroy()
   await until(async () => (await readdir(t.frontend.uploads_dir)).length === 0)
-})
-
-test('sweepUploads() removes what is old and not needed', async () => {
-  await using t = await openTestFrontend()
-  await addTelescope(t)
-  await upload(t)
-  const [needed = ''] = await readdir(t.frontend.uploads_dir)
-  const { uploads_dir } = t.frontend
-  const long = new Date(NOW.getTime() - 48 * 60 * 60 * 1000)
-  for (const name of ['old', 'new']) await mkdir(join(uploads_dir, name))
-  for (const [name, moment] of [
-    [needed, long],
-    ['old', long],
-    ['new', NOW],
-  ] as const)
-    await utimes(join(uploads_dir, name), moment, moment)
-  await sweepUploads(t.frontend)
-  assert.deepEqual((await readdir(uploads_dir)).toSorted(), ['new', needed].toSorted())
 })
 
 async function credentials(t: TestFrontend): Promise<string> {
