@@ -68,6 +68,11 @@ async function receive(
   let json: string | undefined
   let file: ReceivedFile | undefined
   const writes: Promise<void>[] = []
+  const keepWrite = (write: Promise<void>): void => {
+    // Looked at when the whole body has come: until then a rejection must not end the process.
+    write.catch(() => undefined)
+    writes.push(write)
+  }
   const keepAll = (stream: Readable): void => void stream.resume()
 
   parser.on('field', (name, value) => {
@@ -77,7 +82,7 @@ async function receive(
   parser.on('file', (name, stream, { filename }) => {
     // What a client sends as a file named `json` holds the fields.
     if (name === 'json') {
-      writes.push(textOf(stream).then((text) => void (json = text)))
+      keepWrite(textOf(stream).then((text) => void (json = text)))
       return
     }
     if (name !== field || file !== undefined || !filename) {
@@ -88,10 +93,10 @@ async function receive(
       file = { name: filename, path: join(folder, checkedName(filename)) }
     } catch (error) {
       keepAll(stream)
-      writes.push(Promise.reject(error as Error))
+      keepWrite(Promise.reject(error as Error))
       return
     }
-    writes.push(store(stream, file, max_bytes))
+    keepWrite(store(stream, file, max_bytes))
   })
 
   // A fault in one part must not leave the client's bytes unread: it would miss the answer.
