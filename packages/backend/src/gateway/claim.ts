@@ -16,6 +16,9 @@ const LOOK_AGAIN_MS = 5_000
 /** A notice wakes every waiting machine: so many of them ask the database at a time. */
 const CLAIMS_AT_A_TIME = 4
 
+/** So many heartbeats may be missing before a task that was just claimed goes back to the queue. */
+const FIRST_HEARTBEATS = 5
+
 export type Claims = (
   machine: Machine,
   wait: { wait_ms: number; gone: AbortSignal },
@@ -47,7 +50,9 @@ async function claimOnce(
   const { db, config, log, now } = backend
   if (gone.aborted) return undefined
   const lease = randomUUID()
-  const { lease_seconds } = config.limits
+  const { heartbeat_seconds } = config.limits
+  // The first heartbeat comes at once and makes it a whole lease: an answer that gets lost costs little time.
+  const lease_seconds = Math.min(config.limits.lease_seconds, heartbeat_seconds * FIRST_HEARTBEATS)
   const task = await claimTask(db, machine, { lease, now: now(), lease_seconds })
   if (!task) return undefined
   const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>

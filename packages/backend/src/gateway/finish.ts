@@ -65,6 +65,8 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   const drop = async (): Promise<void> => {
     await store.sealLogs(results)
     await store.dropStaged(key)
+    // However the import has ended, nobody asks for the SRPM again.
+    if (task.kind === 'import') await store.dropSrpm(keptSrpm(await loadTaskFacts(backend.db, task)))
   }
   const note = (line: string): Promise<void> =>
     store.note(results, `${now().toISOString()} ${line}`)
@@ -132,10 +134,7 @@ async function endImport(
   await store.placeSrpm(srpm, results)
   return {
     commit: (tx, row) => finishImport(tx, row, commits, now()),
-    afterwards: async () => {
-      await drop()
-      await store.dropSrpm(srpm)
-    },
+    afterwards: drop,
   }
 }
 
