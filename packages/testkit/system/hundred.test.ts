@@ -30,7 +30,12 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
   test('all end, in bounded memory', async (t) => {
     const srpms: string[] = []
     for (let index = 0; index < BUILDS; index++)
-      srpms.push(await sources.make({ name: `tiny-${index % NAMES}`, release: String(1 + Math.floor(index / NAMES)) }))
+      srpms.push(
+        await sources.make({
+          name: `tiny-${index % NAMES}`,
+          release: String(1 + Math.floor(index / NAMES)),
+        }),
+      )
     const began = performance.now()
     const submitted = await Promise.all(srpms.map((srpm) => system.api.uploadBuild(PROJECT, srpm)))
     t.diagnostic(`submitted in ${seconds(began)} s`)
@@ -39,11 +44,20 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
       async () => {
         largest = Math.max(largest, memoryOf(system.pid).peak)
         const found = await statesOf(system)
-        return found.every(({ state }) => ['succeeded', 'failed', 'canceled'].includes(state)) && found
+        return (
+          found.every(({ state }) => ['succeeded', 'failed', 'canceled'].includes(state)) && found
+        )
       },
-      { timeout_ms: 225_000, what: 'all builds to end', seen: () => statesOf(system).then(countStates), every_ms: 1000 },
+      {
+        timeout_ms: 225_000,
+        what: 'all builds to end',
+        seen: () => statesOf(system).then(countStates),
+        every_ms: 1000,
+      },
     )
-    t.diagnostic(`all ended after ${seconds(began)} s; peak memory of the main process ${Math.round(largest / 1e6)} MB`)
+    t.diagnostic(
+      `all ended after ${seconds(began)} s; peak memory of the main process ${Math.round(largest / 1e6)} MB`,
+    )
     assert.deepEqual(countStates(states), { succeeded: BUILDS })
     assert.equal(new Set(submitted.map(({ id }) => id)).size, BUILDS)
     assert.ok(largest < MEMORY_LIMIT, `the main process used ${largest} bytes`)
@@ -63,7 +77,10 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
 })
 
 async function statesOf({ api }: System): Promise<{ id: number; state: string }[]> {
-  const { body } = await api.raw('GET', `build/list?ownername=${api.username}&projectname=${PROJECT}&limit=1000`)
+  const { body } = await api.raw(
+    'GET',
+    `build/list?ownername=${api.username}&projectname=${PROJECT}&limit=1000`,
+  )
   return body['items'] as { id: number; state: string }[]
 }
 

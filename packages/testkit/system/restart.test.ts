@@ -36,11 +36,16 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
       credentials: system.credentials,
     }
     // Unfinished work is part of what is kept.
-    const running = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'goes-on', build: 'sleep 4' }))
+    const running = await system.api.uploadBuild(
+      PROJECT,
+      await sources.make({ name: 'goes-on', build: 'sleep 4' }),
+    )
     await system.api.waitForState(running.id, ['running'], 30_000)
     const stopSeconds = await system.stop()
     await system.start()
-    t.diagnostic(`stopped in ${stopSeconds.toFixed(1)} s, ready again after ${system.startSeconds.toFixed(1)} s`)
+    t.diagnostic(
+      `stopped in ${stopSeconds.toFixed(1)} s, ready again after ${system.startSeconds.toFixed(1)} s`,
+    )
     assert.ok(system.startSeconds < 30, `ready after ${system.startSeconds} s`)
     assert.deepEqual(
       {
@@ -68,7 +73,15 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
   test('a second system does not take the same folder', async () => {
     const { run } = await import('@copr/process/run')
     const main = new URL('../../cli/src/main.ts', import.meta.url).pathname
-    const second = await run(process.execPath, [main, 'up', '--data-dir', system.dataDir, '--port', '1', '--no-example'])
+    const second = await run(process.execPath, [
+      main,
+      'up',
+      '--data-dir',
+      system.dataDir,
+      '--port',
+      '1',
+      '--no-example',
+    ])
     assert.equal(second.ok, false)
     assert.match(second.output, /is in use by the process/)
     assert.equal((await system.api.raw('GET', 'auth-check')).status, 200)

@@ -1,5 +1,6 @@
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
 import type { ProjectAnswer } from '@copr/contract/api/projects'
 import type { BuildState } from '@copr/contract/states'
@@ -47,11 +48,14 @@ export interface ApiClient {
   log(id: number): Promise<string>
 }
 
+const GZIP_MAGIC = '1f8b'
 const ENDED: BuildState[] = ['succeeded', 'failed', 'canceled', 'skipped', 'forked']
 
 export function apiClient(url: string, username: string, credentials?: Credentials): ApiClient {
   const headers: Record<string, string> = credentials
-    ? { authorization: `Basic ${Buffer.from(`${credentials.login}:${credentials.token}`).toString('base64')}` }
+    ? {
+        authorization: `Basic ${Buffer.from(`${credentials.login}:${credentials.token}`).toString('base64')}`,
+      }
     : {}
 
   const raw: ApiClient['raw'] = async (method, path, body) => {
@@ -65,21 +69,28 @@ export function apiClient(url: string, username: string, credentials?: Credentia
     try {
       return { status: response.status, body: JSON.parse(text) as Record<string, unknown> }
     } catch {
-      throw new Error(`${method} ${path} answered ${response.status} and no JSON: ${text.slice(0, 300)}`)
+      throw new Error(
+        `${method} ${path} answered ${response.status} and no JSON: ${text.slice(0, 300)}`,
+      )
     }
   }
 
   const call = async (method: string, path: string, body?: object | FormData): Promise<unknown> => {
     const answer = await raw(method, path, body)
     if (answer.status !== 200)
-      throw new Error(`${method} ${path} answered ${answer.status}: ${String(answer.body['error'])}`)
+      throw new Error(
+        `${method} ${path} answered ${answer.status}: ${String(answer.body['error'])}`,
+      )
     return answer.body
   }
 
   const build: ApiClient['build'] = async (id) => (await call('GET', `build/${id}`)) as BuildAnswer
 
   const buildChroot: ApiClient['buildChroot'] = async (id) =>
-    (await call('GET', `build-chroot?build_id=${id}&chrootname=${DISTRO_CHROOT}`)) as BuildChrootAnswer
+    (await call(
+      'GET',
+      `build-chroot?build_id=${id}&chrootname=${DISTRO_CHROOT}`,
+    )) as BuildChrootAnswer
 
   const waitForState: ApiClient['waitForState'] = async (id, states, timeout_ms) => {
     let last: BuildAnswer | undefined
@@ -88,7 +99,12 @@ export function apiClient(url: string, username: string, credentials?: Credentia
         last = await build(id)
         return states.includes(last.state) && last
       },
-      { timeout_ms, what: `build ${id} to be ${states.join(' or ')}`, seen: () => last?.state, every_ms: 100 },
+      {
+        timeout_ms,
+        what: `build ${id} to be ${states.join(' or ')}`,
+        seen: () => last?.state,
+        every_ms: 100,
+      },
     )
   }
 
@@ -111,7 +127,11 @@ export function apiClient(url: string, username: string, credentials?: Credentia
         ...options,
       })) as ProjectAnswer,
     uploadBuild: async (project, srpm, options) =>
-      (await call('POST', 'build/create/upload', await uploadForm(username, project, srpm, options))) as BuildAnswer,
+      (await call(
+        'POST',
+        'build/create/upload',
+        await uploadForm(username, project, srpm, options),
+      )) as BuildAnswer,
     urlBuild: async (project, link, options = {}) => {
       const body = { ownername: username, projectname: project, pkgs: [link], ...options }
       const { items } = (await call('POST', 'build/create/url', body)) as { items: BuildAnswer[] }
@@ -120,21 +140,33 @@ export function apiClient(url: string, username: string, credentials?: Credentia
       return only
     },
     builtPackages: async (id) => {
-      const all = (await call('GET', `build/built-packages/${id}`)) as Record<string, { packages: Nevra[] }>
+      const all = (await call('GET', `build/built-packages/${id}`)) as Record<
+        string,
+        { packages: Nevra[] }
+      >
       return all[DISTRO_CHROOT]?.packages ?? []
     },
     cancel: async (id) => (await call('PUT', `build/cancel/${id}`)) as BuildAnswer,
     waitForBuild: async (id, timeout_ms = 120_000) => await waitForState(id, ENDED, timeout_ms),
     resultFiles: async (id) => {
       const index = await textAt((await resultsOf(id)) ?? '')
-      const names = [...index.matchAll(/href="([^"?]+)"/g)].map((match) => decodeURIComponent(match[1] ?? ''))
-      return names.filter((name) => !name.startsWith('/') && !name.startsWith('..') && !/^https?:/.test(name)).toSorted()
+      const names = [...index.matchAll(/href="([^"?]+)"/g)].map((match) =>
+        decodeURIComponent(match[1] ?? ''),
+      )
+      return names
+        .filter((name) => !name.startsWith('/') && !name.startsWith('..') && !/^https?:/.test(name))
+        .toSorted()
     },
     log: async (id) => {
       const results = await resultsOf(id)
       if (results === null) return ''
+      // The server sends a finished build's log as the .gz file that it is, after a redirect.
       const response = await fetch(`${results}builder-live.log`)
-      return response.ok ? await response.text() : ''
+      if (!response.ok) return ''
+      const bytes = Buffer.from(await response.arrayBuffer())
+      return (
+        bytes.subarray(0, 2).toString('hex') === GZIP_MAGIC ? gunzipSync(bytes) : bytes
+      ).toString()
     },
   }
 }

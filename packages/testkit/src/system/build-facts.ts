@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Build, findBuild, type RunningPhase, runningPhases } from '@copr/domain/builds/build-queries'
+import {
+  type Build,
+  findBuild,
+  type RunningPhase,
+  runningPhases,
+} from '@copr/domain/builds/build-queries'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
@@ -19,7 +24,9 @@ export async function buildFacts(system: Place, id: number): Promise<Build> {
 /** Why a build failed, in the words that its page shows. */
 export async function failReason(system: Place, id: number): Promise<string> {
   const { fail_reason, chroots } = await buildFacts(system, id)
-  return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)].filter((reason) => reason !== null).join('\n')
+  return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)]
+    .filter((reason) => reason !== null)
+    .join('\n')
 }
 
 /** What the tasks of a build are at; none when the database cannot be asked right now. */
@@ -31,7 +38,12 @@ export async function phasesOf(system: Place, id: number): Promise<RunningPhase[
 export async function anotherUser(system: Place, username: string): Promise<ApiClient> {
   const now = new Date()
   const token = await withDb(system, async (db) => {
-    const { id } = await createUser(db, { username, password: 'password-of-a-test', is_admin: false, now })
+    const { id } = await createUser(db, {
+      username,
+      password: 'password-of-a-test',
+      is_admin: false,
+      now,
+    })
     return await issueToken(db, id, { now, days: 1 })
   })
   return apiClient(system.url, username, token)

@@ -23,7 +23,9 @@ async function readMore(api: ApiClient, id: number, followed: FollowedLog): Prom
   const { result_url } = await api.buildChroot(id)
   if (result_url === null) return
   const have = Buffer.byteLength(followed.live)
-  const response = await fetch(`${result_url}builder-live.log`, { headers: { range: `bytes=${have}-` } })
+  const response = await fetch(`${result_url}builder-live.log`, {
+    headers: { range: `bytes=${have}-` },
+  })
   const text = await response.text()
   // 416: nothing new; 404: no log yet; 200: the build has ended meanwhile, and the whole log came
   if (response.status !== 206 || text === '') return

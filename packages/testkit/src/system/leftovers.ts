@@ -12,7 +12,8 @@ const mountsBelow = (dir: string): string[] =>
 
 /** Holds when a stopped system has left no process, mount or open port behind. */
 export async function assertNothingLeft(dataDir: string, port: number): Promise<void> {
-  const processes = (): string[] => processesOf(dataDir).map(({ pid, args }) => `${pid} ${args.join(' ')}`)
+  const processes = (): string[] =>
+    processesOf(dataDir).map(({ pid, args }) => `${pid} ${args.join(' ')}`)
   // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
   const seen = (): unknown => ({ processes: processes(), mounts: mountsBelow(dataDir) })
   await until(() => processes().length === 0 && mountsBelow(dataDir).length === 0, {
@@ -27,13 +28,19 @@ export async function assertNothingLeft(dataDir: string, port: number): Promise<
 export async function assertBuildersIdle(dataDir: string): Promise<void> {
   const sandboxes = (): string[] =>
     processesOf(join(dataDir, 'builders'))
-      .filter(({ args }) => !(args.includes('run') && args.includes('builder')))
+      // The agents themselves, and what holds the locks of their folders.
+      .filter(
+        ({ args }) => !(args.includes('run') && args.includes('builder')) && args[0] !== 'flock',
+      )
       .map(({ pid, args }) => `${pid} ${args.join(' ')}`)
-  await until(() => sandboxes().length === 0 && mountsBelow(join(dataDir, 'builders')).length === 0, {
-    timeout_ms: 10_000,
-    what: 'the builders to be idle',
-    seen: () => ({ sandboxes: sandboxes(), mounts: mountsBelow(dataDir) }),
-  })
+  await until(
+    () => sandboxes().length === 0 && mountsBelow(join(dataDir, 'builders')).length === 0,
+    {
+      timeout_ms: 10_000,
+      what: 'the builders to be idle',
+      seen: () => ({ sandboxes: sandboxes(), mounts: mountsBelow(dataDir) }),
+    },
+  )
 }
 
 async function answers(port: number): Promise<boolean> {

@@ -8,7 +8,7 @@ export interface ProcessFacts {
 }
 
 /** What runs on this machine right now; what ends while it is looked at is left out. */
-export function listProcesses(): ProcessFacts[] {
+function listProcesses(): ProcessFacts[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
     if (!Number.isInteger(pid)) return []
@@ -92,6 +92,6 @@ export function findPart(part: PartToFind, dataDir: string): number[] {
 }
 
 /** The name of the builder whose agent this is. */
-export function nameIn(args: string[]): string {
+function nameIn(args: string[]): string {
   return args[args.indexOf('--name') + 1] ?? ''
 }

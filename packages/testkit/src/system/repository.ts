@@ -30,14 +30,16 @@ export async function readRepository(baseUrl: string): Promise<RepositoryContent
 
 function packagesOf(primary: string): RepositoryContent['packages'] {
   const declared = Number(/<metadata[^>]* packages="(\d+)"/.exec(primary)?.[1])
-  const packages = [...primary.matchAll(/<package type="rpm">(.*?)<\/package>/gs)].map(([, body = '']) => {
-    const name = /<name>([^<]+)</.exec(body)?.[1] ?? ''
-    const arch = /<arch>([^<]+)</.exec(body)?.[1] ?? ''
-    const [, ver = '', rel = ''] = /<version [^>]*ver="([^"]+)" rel="([^"]+)"/.exec(body) ?? []
-    const checksum = /<checksum type="sha256"[^>]*>([0-9a-f]+)</.exec(body)?.[1] ?? ''
-    const location = /<location href="([^"]+)"/.exec(body)?.[1] ?? ''
-    return { nevra: `${name}-${ver}-${rel}.${arch}`, location, sha256: checksum }
-  })
+  const packages = [...primary.matchAll(/<package type="rpm">(.*?)<\/package>/gs)].map(
+    ([, body = '']) => {
+      const name = /<name>([^<]+)</.exec(body)?.[1] ?? ''
+      const arch = /<arch>([^<]+)</.exec(body)?.[1] ?? ''
+      const [, ver = '', rel = ''] = /<version [^>]*ver="([^"]+)" rel="([^"]+)"/.exec(body) ?? []
+      const checksum = /<checksum type="sha256"[^>]*>([0-9a-f]+)</.exec(body)?.[1] ?? ''
+      const location = /<location href="([^"]+)"/.exec(body)?.[1] ?? ''
+      return { nevra: `${name}-${ver}-${rel}.${arch}`, location, sha256: checksum }
+    },
+  )
   if (packages.length !== declared)
     throw new Error(`primary.xml says it has ${declared} packages, and has ${packages.length}`)
   return packages
@@ -49,10 +51,14 @@ function unpack(href: string, content: Buffer): string {
 }
 
 /** Fetches each package of a repository and compares its digest: that nothing is half there. */
-export async function checkPackages(baseUrl: string, { packages }: RepositoryContent): Promise<void> {
+export async function checkPackages(
+  baseUrl: string,
+  { packages }: RepositoryContent,
+): Promise<void> {
   for (const { location, sha256: expected } of packages) {
     const content = await bytesAt(`${baseUrl.replace(/\/*$/, '/')}${location}`)
-    if (sha256(content) !== expected) throw new Error(`${location} is not what the repository says it is`)
+    if (sha256(content) !== expected)
+      throw new Error(`${location} is not what the repository says it is`)
   }
 }
 
@@ -67,17 +73,35 @@ function sha256(content: Uint8Array): string {
 }
 
 /** Checks signatures of repomd.xml with gpg and one key. */
-export async function repomdVerifier(pubkeyUrl: string): Promise<{ check(repomd: string, asc: string): Promise<void> } & Disposable> {
+export async function repomdVerifier(
+  pubkeyUrl: string,
+): Promise<{ check(repomd: string, asc: string): Promise<void> } & Disposable> {
   const home = mkdtempSync(join(tmpdir(), 'copr-gpg-'))
   writeFileSync(join(home, 'pubkey.asc'), await textAt(pubkeyUrl))
   // A keyring for gpgv alone: gpg would leave an agent running.
-  await runOrThrow('gpg', ['--homedir', home, '--no-autostart', '--batch', '--yes', '--dearmor', '-o', join(home, 'key.gpg'), join(home, 'pubkey.asc')])
+  await runOrThrow('gpg', [
+    '--homedir',
+    home,
+    '--no-autostart',
+    '--batch',
+    '--yes',
+    '--dearmor',
+    '-o',
+    join(home, 'key.gpg'),
+    join(home, 'pubkey.asc'),
+  ])
   return {
     async check(repomd, asc) {
       writeFileSync(join(home, 'repomd.xml'), repomd)
       writeFileSync(join(home, 'repomd.xml.asc'), asc)
       const files = [join(home, 'repomd.xml.asc'), join(home, 'repomd.xml')]
-      const verdict = await run('gpgv', ['--homedir', home, '--keyring', join(home, 'key.gpg'), ...files])
+      const verdict = await run('gpgv', [
+        '--homedir',
+        home,
+        '--keyring',
+        join(home, 'key.gpg'),
+        ...files,
+      ])
       if (!verdict.ok) throw new Error(`The signature of repomd.xml is bad: ${verdict.output}`)
     },
     [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
@@ -90,7 +114,10 @@ export interface RepositoryWatch {
 }
 
 /** Reads a repository over and over, signature included, until told to end: at no moment may it be invalid. */
-export async function watchRepository(baseUrl: string, pubkeyUrl: string): Promise<RepositoryWatch> {
+export async function watchRepository(
+  baseUrl: string,
+  pubkeyUrl: string,
+): Promise<RepositoryWatch> {
   const stop = new AbortController()
   const verifier = await repomdVerifier(pubkeyUrl)
   const generations = new Set<string>()

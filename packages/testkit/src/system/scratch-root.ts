@@ -10,7 +10,7 @@ import { CACHE_DIR, type System } from './start-system.ts'
 export interface ScratchRoot extends Disposable {
   readonly dir: string
   /** Installs packages with all they need. */
-  install(...packages: string[]): Promise<string>
+  install(...packages: string[]): Promise<void>
   /** dnf with this project as its only repository, whatever the outcome. */
   dnf(...args: string[]): Promise<RunOutcome>
   /** Runs a program that was installed. */
@@ -20,14 +20,19 @@ export interface ScratchRoot extends Disposable {
 }
 
 /** Enables a project by its `.repo` file, which must ask for both signatures to be checked. */
-export async function scratchRoot(system: Pick<System, 'url' | 'api'>, project: string): Promise<ScratchRoot> {
+export async function scratchRoot(
+  system: Pick<System, 'url' | 'api'>,
+  project: string,
+): Promise<ScratchRoot> {
   const { username } = system.api
   const dir = mkdtempSync(join(tmpdir(), 'copr-scratch-'))
   const repos = join(dir, 'repos')
   const onlyProject = join(dir, 'only-project')
   const root = join(dir, 'root')
   for (const folder of [repos, onlyProject, root]) mkdirSync(folder)
-  const repoFile = await textAt(`${system.url}/coprs/${username}/${project}/repo/debian-12/dnf.repo?arch=x86_64`)
+  const repoFile = await textAt(
+    `${system.url}/coprs/${username}/${project}/repo/debian-12/dnf.repo?arch=x86_64`,
+  )
   for (const line of ['gpgcheck=1', 'repo_gpgcheck=1'])
     assert.ok(repoFile.split('\n').includes(line), `the .repo file lacks ${line}:\n${repoFile}`)
   // A repository that cannot be used is a failure here.
@@ -39,6 +44,8 @@ export async function scratchRoot(system: Pick<System, 'url' | 'api'>, project: 
   )
   const options = (reposDir: string): string[] => [
     '-y',
+    // Those of this machine have repositories and rules of their own.
+    '--noplugins',
     `--installroot=${root}`,
     '--releasever=12',
     `--setopt=reposdir=${reposDir}`,
@@ -47,14 +54,28 @@ export async function scratchRoot(system: Pick<System, 'url' | 'api'>, project: 
     '--setopt=install_weak_deps=False',
   ]
   const env = { HOME: '/nonexistent' }
+  // dnf leaves a gpg-agent behind: it ends with the namespace.
+  const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
+  const dnf = async (reposDir: string, args: string[]): Promise<RunOutcome> =>
+    await run('unshare', [...contained, ...options(reposDir), ...args], { env })
   return {
     dir: root,
-    install: async (...packages) => await runOrThrow('dnf', [...options(repos), 'install', ...packages], { env }),
-    dnf: async (...args) => await run('dnf', [...options(onlyProject), ...args], { env }),
-    run: async (...command) => await runOrThrow('chroot', [root, ...command], { env: { PATH: '/usr/bin:/bin' } }),
+    install: async (...packages) => {
+      const installed = await dnf(repos, ['install', ...packages])
+      assert.ok(installed.ok, installed.output)
+    },
+    dnf: async (...args) => await dnf(onlyProject, args),
+    run: async (...command) =>
+      await runOrThrow('chroot', [root, ...command], { env: { PATH: '/usr/bin:/bin' } }),
     available: async () => {
-      const format = ['repoquery', '--quiet', '--refresh', '--qf', 'nevra %{name}-%{version}-%{release}.%{arch}']
-      const output = await runOrThrow('dnf', [...options(onlyProject), ...format], { env })
+      const format = [
+        'repoquery',
+        '--quiet',
+        '--refresh',
+        '--qf',
+        'nevra %{name}-%{version}-%{release}.%{arch}',
+      ]
+      const { output } = await dnf(onlyProject, format)
       return [...output.matchAll(/^nevra (.+)$/gm)].map((match) => match[1] ?? '').toSorted()
     },
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),

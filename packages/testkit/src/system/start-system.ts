@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -68,7 +76,11 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 }
 
 /** As the first start would make it, with other limits. */
-async function writeConfiguration(dataDir: string, port: number, { limits, builders }: SystemOptions): Promise<void> {
+async function writeConfiguration(
+  dataDir: string,
+  port: number,
+  { limits, builders }: SystemOptions,
+): Promise<void> {
   const config = {
     public_url: `http://127.0.0.1:${port}`,
     listen: { host: '127.0.0.1', port },
@@ -128,9 +140,19 @@ class RunningSystem implements System {
     const began = performance.now()
     const readyFile = join(this.dataDir, 'ready.json')
     rmSync(readyFile, { force: true })
-    const args = ['up', '--data-dir', this.dataDir, '--port', String(this.port), '--host', '127.0.0.1']
+    const args = [
+      'up',
+      '--data-dir',
+      this.dataDir,
+      '--port',
+      String(this.port),
+      '--host',
+      '127.0.0.1',
+    ]
     const more = ['--no-example', '--ready-file', readyFile, '--builders', String(this.#builders)]
-    const child = spawn(process.execPath, [COPRCTL, ...args, ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [COPRCTL, ...args, ...more], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     const keep = (chunk: Buffer): void => {
       this.#output = `${this.#output}${chunk.toString()}`.slice(-20_000)
@@ -139,13 +161,21 @@ class RunningSystem implements System {
     child.stderr.on('data', keep)
     await until(
       () => {
-        if (hasEnded(child)) throw new Error(`coprctl up ended before it was ready:\n${this.#output}${this.logs()}`)
+        if (hasEnded(child))
+          throw new Error(`coprctl up ended before it was ready:\n${this.#output}${this.logs()}`)
         return existsSync(readyFile)
       },
-      { timeout_ms: START_MS, what: 'the system to be ready', seen: () => this.#output.slice(-2000) },
+      {
+        timeout_ms: START_MS,
+        what: 'the system to be ready',
+        seen: () => this.#output.slice(-2000),
+      },
     )
     this.startSeconds = (performance.now() - began) / 1000
-    const { url, config } = JSON.parse(readFileSync(readyFile, 'utf8')) as { url: string; config: string }
+    const { url, config } = JSON.parse(readFileSync(readyFile, 'utf8')) as {
+      url: string
+      config: string
+    }
     const { username, ...credentials } = readClientConfig(config)
     this.#client = { api: apiClient(url, username, credentials), credentials }
   }
@@ -170,8 +200,12 @@ class RunningSystem implements System {
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
       const [code, signal] = (await exit) as [number | null, string | null]
       clearTimeout(timer)
-      if (signal === 'SIGKILL') throw new Error(`coprctl up did not stop within ${STOP_MS / 1000} s:\n${this.logs()}`)
-      if (code !== 0) throw new Error(`coprctl up ended with ${code ?? signal} when it was stopped:\n${this.#output}${this.logs()}`)
+      if (signal === 'SIGKILL')
+        throw new Error(`coprctl up did not stop within ${STOP_MS / 1000} s:\n${this.logs()}`)
+      if (code !== 0)
+        throw new Error(
+          `coprctl up ended with ${code ?? signal} when it was stopped:\n${this.#output}${this.logs()}`,
+        )
     }
     const seconds = (performance.now() - began) / 1000
     await assertNothingLeft(this.dataDir, this.port)
@@ -179,7 +213,12 @@ class RunningSystem implements System {
   }
 
   logs(): string {
-    const names = ['copr.log', 'keygen.log', 'postgres.log', ...Array.from({ length: this.#builders }, (_, index) => `builder-${index + 1}.log`)]
+    const names = [
+      'copr.log',
+      'keygen.log',
+      'postgres.log',
+      ...Array.from({ length: this.#builders }, (_, index) => `builder-${index + 1}.log`),
+    ]
     return names
       .map((name) => join(this.dataDir, 'logs', name))
       .filter((path) => existsSync(path))

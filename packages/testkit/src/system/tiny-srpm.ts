@@ -35,9 +35,16 @@ async function makeTiny(dir: string, wanted: TinySource): Promise<string> {
   mkdirSync(target)
   writeFileSync(join(work, `${name}.spec`), specOf({ ...wanted, version, release }))
   if (source) writeFileSync(join(work, source.name), source.content)
-  const macros = { _topdir: work, _sourcedir: work, _srcrpmdir: target, _source_payload: 'w1.gzdio' }
+  const macros = {
+    _topdir: work,
+    _sourcedir: work,
+    _srcrpmdir: target,
+    _source_payload: 'w1.gzdio',
+  }
   const defines = Object.entries(macros).flatMap(([key, value]) => ['--define', `${key} ${value}`])
-  await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...defines, join(work, `${name}.spec`)], { env: { HOME: work } })
+  await runOrThrow('rpmbuild', ['-bs', '--nodeps', ...defines, join(work, `${name}.spec`)], {
+    env: { HOME: work },
+  })
   const made = readdirSync(target).find((file) => file.endsWith('.src.rpm'))
   if (made === undefined) throw new Error(`Cannot find the SRPM of ${name}`)
   return join(target, made)
