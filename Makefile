@@ -48,7 +48,7 @@ check: setup tools/node_modules/.installed ## Check types, lint, format and dead
 	tsc -p .
 	oxlint --type-aware --quiet packages tools bench
 	oxfmt --check packages tools bench
-	cd tools && knip --directory .. --config ../knip.json
+	knip --no-config-hints
 
 .PHONY: format
 format: tools/node_modules/.installed ## Format the code in place

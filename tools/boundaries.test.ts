@@ -7,15 +7,26 @@ const OURS: Record<string, string[]> = {
   rpm: [],
   contract: [],
   process: ['contract'],
-  domain: ['rpm', 'contract', 'process'],
+  domain: ['contract', 'process'],
   frontend: ['rpm', 'contract', 'process', 'domain'],
   backend: ['rpm', 'contract', 'process', 'domain'],
   distgit: ['rpm', 'contract', 'process'],
   keygen: ['contract', 'process'],
-  resalloc: ['contract', 'process', 'domain'],
+  resalloc: ['process', 'domain'],
   builder: ['rpm', 'contract', 'process'],
   testkit: ['rpm', 'contract', 'process', 'domain'],
-  cli: ['rpm', 'contract', 'process', 'domain', 'frontend', 'backend', 'distgit', 'keygen', 'resalloc', 'builder', 'testkit'],
+  cli: [
+    'contract',
+    'process',
+    'domain',
+    'frontend',
+    'backend',
+    'distgit',
+    'keygen',
+    'resalloc',
+    'builder',
+    'testkit',
+  ],
 }
 
 /** Every dependency from outside needs a reason. */
@@ -45,21 +56,34 @@ test('every package has its place in the table', () => {
 })
 
 for (const name of packages) {
-  const manifest = JSON.parse(readFileSync(new URL(`../packages/${name}/package.json`, import.meta.url), 'utf8')) as Manifest
+  const manifest = JSON.parse(
+    readFileSync(new URL(`../packages/${name}/package.json`, import.meta.url), 'utf8'),
+  ) as Manifest
   const used = Object.keys(manifest.dependencies ?? {})
 
   test(`packages/${name} uses only what its layer allows`, () => {
-    const ours = used.filter((each) => each.startsWith('@copr/')).map((each) => each.slice('@copr/'.length))
-    assert.deepEqual(ours.filter((each) => !OURS[name]?.includes(each)), [])
+    const ours = used
+      .filter((each) => each.startsWith('@copr/'))
+      .map((each) => each.slice('@copr/'.length))
+    assert.deepEqual(
+      ours.filter((each) => !OURS[name]?.includes(each)),
+      [],
+    )
   })
 
   test(`packages/${name} depends on nothing without a reason`, () => {
     const others = used.filter((each) => !each.startsWith('@copr/'))
-    assert.deepEqual(others.filter((each) => !(each in OTHERS)), [])
+    assert.deepEqual(
+      others.filter((each) => !(each in OTHERS)),
+      [],
+    )
   })
 
   test(`packages/${name} pins exact versions`, () => {
     const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
-    assert.deepEqual(versions.filter(([, version]) => !/^\d/.test(version)), [])
+    assert.deepEqual(
+      versions.filter(([, version]) => !/^\d/.test(version)),
+      [],
+    )
   })
 }

@@ -96,7 +96,7 @@ export async function readTips(gitDir: string): Promise<BranchTip[]> {
     })
 }
 
-export interface CommitPlan {
+interface CommitPlan {
   commits: Record<string, string>
   fresh: GitObject[]
 }
@@ -106,7 +106,7 @@ export interface CommitPlan {
  * a commit behind another moves there; a new branch begins where another of this import is, or at the
  * repository's main one, so that its history shows where the package came from.
  */
-export function planCommits(
+function planCommits(
   tips: BranchTip[],
   branches: string[],
   tree: string,

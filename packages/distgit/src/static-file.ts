@@ -39,7 +39,7 @@ export async function answerFile(
 }
 
 /** One range of bytes; whatever else is asked for gets the whole file, as RFC 9110 allows. */
-export function parseRange(
+function parseRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | 'unsatisfiable' | undefined {

@@ -19,6 +19,11 @@ export function makeLog(name: string, destination?: DestinationStream): Logger {
   return destination ? pino(options, destination) : pino(options)
 }
 
+/** JSON lines in a file, for a program whose terminal is for people. */
+export function makeFileLog(name: string, path: string): Logger {
+  return makeLog(name, pino.destination({ dest: path, sync: false }))
+}
+
 /** For tests and one-off commands. */
 export function silentLog(): Logger {
   return pino({ enabled: false })

@@ -36,7 +36,10 @@ test('keepLocalPool() replaces a builder that ended, and leaves none at the stop
     stop: stopping.signal,
   })
   await until(2)
-  assert.deepEqual(started.map((machine) => machine.slot).toSorted(), [1, 2])
+  assert.deepEqual(
+    started.map((machine) => machine.slot).toSorted((a, b) => a - b),
+    [1, 2],
+  )
   started[0]?.end('killed')
   await until(3)
   assert.equal(started[2]?.slot, started[0]?.slot)

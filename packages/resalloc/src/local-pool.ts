@@ -22,7 +22,7 @@ export interface LocalPoolOptions {
   /** How many builders run at a time. */
   count: number
   /** Starts a builder process in one of the pool's slots, numbered from 1. */
-  start(machine: { name: string; slot: number; enroll_token: string }): StartedMachine
+  start: (machine: { name: string; slot: number; enroll_token: string }) => StartedMachine
   max_attempts: number
   now: () => Date
   log: Logger
@@ -35,7 +35,9 @@ export interface LocalPoolOptions {
  */
 export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   await forgetPool(options.db, POOL, options)
-  await Promise.all(Array.from({ length: options.count }, (_, index) => keepSlot(index + 1, options)))
+  await Promise.all(
+    Array.from({ length: options.count }, (_, index) => keepSlot(index + 1, options)),
+  )
 }
 
 /** Machines of an earlier run of this host are no more: their tasks go back to the queue. */
@@ -59,13 +61,19 @@ async function keepSlot(slot: number, options: LocalPoolOptions): Promise<void> 
       log.error({ err, slot }, 'Cannot keep a builder, trying again')
     }
     if (stop.aborted) return
-    pause_ms = performance.now() - began > WELL_MS ? FIRST_PAUSE_MS : Math.min(pause_ms * 2, LONGEST_PAUSE_MS)
+    pause_ms =
+      performance.now() - began > WELL_MS
+        ? FIRST_PAUSE_MS
+        : Math.min(pause_ms * 2, LONGEST_PAUSE_MS)
     await sleep(pause_ms, undefined, { signal: stop }).catch(() => undefined)
   }
 }
 
 /** The whole life of one machine. */
-async function runMachine(slot: number, { db, start, max_attempts, now, log, stop }: LocalPoolOptions): Promise<void> {
+async function runMachine(
+  slot: number,
+  { db, start, max_attempts, now, log, stop }: LocalPoolOptions,
+): Promise<void> {
   const name = `local-${slot}`
   const { machine_id, enroll_token } = await createMachine(db, { pool: POOL, name, now: now() })
   const machine = start({ name, slot, enroll_token })
@@ -76,17 +84,26 @@ async function runMachine(slot: number, { db, start, max_attempts, now, log, sto
   const reason = await machine.ended
   stop.removeEventListener('abort', onStop)
   log.info({ machine_id, name, reason }, 'Builder ended')
-  await untilDone(() => machineGone(db, machine_id, { reason, max_attempts, now: now() }), { log, stop })
+  await untilDone(() => machineGone(db, machine_id, { reason, max_attempts, now: now() }), {
+    log,
+    stop,
+  })
 }
 
 /** The machine's end must be written down even when the database comes back only later. */
-async function untilDone(work: () => Promise<void>, { log, stop }: { log: Logger; stop: AbortSignal }): Promise<void> {
+async function untilDone(
+  work: () => Promise<void>,
+  { log, stop }: { log: Logger; stop: AbortSignal },
+): Promise<void> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
       if (stop.aborted) return // the next start forgets the whole pool
-      log.warn({ reason: messageOf(error) }, 'Cannot write down that a builder is gone, trying again')
+      log.warn(
+        { reason: messageOf(error) },
+        'Cannot write down that a builder is gone, trying again',
+      )
       await sleep(500, undefined, { signal: stop }).catch(() => undefined)
     }
   }

@@ -28,7 +28,7 @@ export interface HeaderEntry {
 export const HEADER_MAGIC = Buffer.from('8eade80100000000', 'hex')
 export const INTRO_SIZE = 16
 export const INDEX_ENTRY_SIZE = 16
-export const HEADER_LIMITS = {
+const HEADER_LIMITS = {
   indexCount: 0xffff,
   dataSize: 64 * 1024 * 1024,
   /** of one entry; the largest packages known have some 200,000 files */

@@ -21,7 +21,7 @@ const MIN_MATCH = 2
 /** the most input that one symbol can take */
 const MAX_SYMBOL_INPUT = 20
 /** xz -9 uses this much, and rpm reads no more than 100 MiB */
-export const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
+const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
 const MIN_DICTIONARY_SIZE = 4096
 
 /**

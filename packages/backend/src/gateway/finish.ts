@@ -66,7 +66,8 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     await store.sealLogs(results)
     await store.dropStaged(key)
     // However the import has ended, nobody asks for the SRPM again.
-    if (task.kind === 'import') await store.dropSrpm(keptSrpm(await loadTaskFacts(backend.db, task)))
+    if (task.kind === 'import')
+      await store.dropSrpm(keptSrpm(await loadTaskFacts(backend.db, task)))
   }
   const note = (line: string): Promise<void> =>
     store.note(results, `${now().toISOString()} ${line}`)

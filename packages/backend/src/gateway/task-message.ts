@@ -72,7 +72,7 @@ async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
 }
 
 /** Copr's: specs ask for them to know where they are built. */
-export function macrosOf({
+function macrosOf({
   build,
   project,
 }: {

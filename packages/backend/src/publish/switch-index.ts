@@ -89,7 +89,7 @@ async function moveRealFolderAway(dir: string): Promise<void> {
 }
 
 /** Older indexes, and what a program that was killed left. The repository's lock is held, so none of it is in use. */
-export async function removeLeftovers(dir: string, inUse: (string | undefined)[]): Promise<void> {
+async function removeLeftovers(dir: string, inUse: (string | undefined)[]): Promise<void> {
   for (const name of await readdir(dir))
     if (/^\.(repodata|render)-/.test(name) && !inUse.includes(name))
       await rm(join(dir, name), { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
 /** Hidden, so that neither the HTTP tree nor an index shows it. */
-export function temporaryName(path: string): string {
+function temporaryName(path: string): string {
   return join(dirname(path), `.new-${randomUUID()}-${basename(path).slice(0, 100)}`)
 }
 

@@ -53,12 +53,12 @@ export interface ResultsStore {
   emptyTrash(): Promise<void>
 }
 
-export interface LogLimits {
+interface LogLimits {
   offset: number
   max_size: number
 }
 
-export interface StageLimits {
+interface StageLimits {
   offset: number
   /** All files of the task together. */
   max_total: number

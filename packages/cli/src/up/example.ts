@@ -29,7 +29,8 @@ export async function showExample(options: ExampleOptions): Promise<void> {
     await api(`project/add/${username}?exist_ok=True`, {
       name: EXAMPLE_PROJECT,
       chroots: [DISTRO_CHROOT],
-      description: 'A first project, made by `make up`: one package, built, signed and published.',
+      description:
+        'A first project, made at the first start: one package, built, signed and published.',
     })
   })
   const build = await progress.step(

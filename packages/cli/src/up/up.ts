@@ -10,12 +10,11 @@ import { livingMachines } from '@copr/domain/machines/machines'
 import { findProject } from '@copr/domain/projects/project-queries'
 import { messageOf } from '@copr/process/errors'
 import { untilAborted } from '@copr/process/every'
-import { makeLog } from '@copr/process/log'
+import { makeFileLog } from '@copr/process/log'
 import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
 import { debianChroot } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
-import { pino } from 'pino'
 import { runPart } from '../run/parts.ts'
 import { VERSION } from '../version.ts'
 import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
@@ -47,7 +46,7 @@ export async function up(
   await progress.step('this machine', () => checkMachine())
   const system = await prepareDataDir(paths, options)
   using _lock = takeDataDir(paths)
-  const log = makeLog('up', pino.destination({ dest: join(paths.logs, 'copr.log'), sync: false }))
+  const log = makeFileLog('up', join(paths.logs, 'copr.log'))
   // Servers and builders stop first, what they need stops last.
   const failed = new AbortController()
   const stopServers = AbortSignal.any([stop, failed.signal])

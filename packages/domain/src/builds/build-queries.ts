@@ -182,7 +182,7 @@ export async function builtPackages(
     .execute()
   const byChroot = Map.groupBy(rows, (row) => row.build_chroot_id)
   return new Map(
-    [...byChroot].map(([id, list]) => [id, list.map(nevraOf)]),
+    [...byChroot].map(([id, list]) => [id, list.map(({ build_chroot_id: _, ...nevra }) => nevra)]),
   )
 }
 

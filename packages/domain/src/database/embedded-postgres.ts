@@ -153,7 +153,7 @@ function makeCluster(
   const passwordFile = join(dir, 'password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
   if (account) chownSync(passwordFile, account.uid, account.gid)
-  const [program = '', ...args] = [
+  const [program, ...args] = [
     ...(account?.prefix ?? []),
     initdb,
     '-D',
@@ -215,7 +215,8 @@ async function stopLeftOver(data: string): Promise<void> {
     const left = processesIn(data)
     if (left.length === 0) return
     const waited_ms = Date.now() - began
-    if (waited_ms > (postmaster === undefined ? 3_000 : 20_000)) for (const pid of left) signal(pid, 'SIGKILL')
+    if (waited_ms > (postmaster === undefined ? 3_000 : 20_000))
+      for (const pid of left) signal(pid, 'SIGKILL')
     await sleep(50)
   }
 }

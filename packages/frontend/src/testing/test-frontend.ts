@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { type Frontend, frontendApp } from '../app.ts'
 
 export const NOW = new Date('2026-11-22T12:00:00Z')
-export const URL_OF_SITE = 'http://copr.example.org:5000'
+const URL_OF_SITE = 'http://copr.example.org:5000'
 const CHROOTS = ['debian-12-x86_64', 'fedora-43-x86_64', 'fedora-43-i386']
 
 export interface TestFrontend extends AsyncDisposable {
@@ -27,7 +27,7 @@ export interface TestFrontend extends AsyncDisposable {
   get<T = Record<string, unknown>>(path: string, options?: AskOptions): Promise<T>
 }
 
-export interface AskOptions {
+interface AskOptions {
   method?: string
   as?: 'dana' | 'kim' | 'admin'
   json?: unknown

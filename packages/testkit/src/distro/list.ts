@@ -9,7 +9,7 @@ export interface ListedPackage {
 }
 
 /** The text of the list and of everything else that decides what the repository contains. */
-export const PACKAGE_LIST_URL = new URL('packages.list', import.meta.url)
+const PACKAGE_LIST_URL = new URL('packages.list', import.meta.url)
 
 export async function readPackageList(): Promise<ListedPackage[]> {
   return parsePackageList(await readFile(PACKAGE_LIST_URL, 'utf8'))

@@ -5,7 +5,7 @@ import type { PackageFile } from './file-tree.ts'
 import type { RpmPackage } from './spec.ts'
 
 /** Files that no Debian package brings: macros and what they run. */
-export const EXTRA_TREE_URL = new URL('tree/', import.meta.url)
+const EXTRA_TREE_URL = new URL('tree/', import.meta.url)
 
 const DIRECTORIES: Record<string, string> = {
   '/boot': '755', '/dev': '755', '/etc': '755', '/home': '755', '/media': '755', '/mnt': '755', '/opt': '755', '/proc': '755',

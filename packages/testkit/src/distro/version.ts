@@ -4,7 +4,7 @@ export function rpmVersion(debian: string): { version: string; release: string }
   return { version: (upstream ?? '').replaceAll('-', '.'), release: revision ?? '0' }
 }
 
-export function epochOf(debian: string): number {
+function epochOf(debian: string): number {
   return Number(/^(\d+):/.exec(debian)?.[1] ?? 0)
 }
 
