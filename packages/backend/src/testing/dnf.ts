@@ -31,6 +31,8 @@ skip_if_unavailable=0
   const options = [
     '--assumeyes',
     '--quiet',
+    // metadata_expire=0 alone counts in whole seconds, and takes what is younger than one.
+    '--refresh',
     `--installroot=${root}`,
     '--releasever=1',
     '--forcearch=x86_64',

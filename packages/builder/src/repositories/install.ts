@@ -67,7 +67,8 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   const isRemote = options.repositories.some(({ url }) => !url.startsWith('file:'))
   log.command(command, 'root')
   const resolved = await runDnf(
-    [...command, '--downloadonly'],
+    // metadata_expire=0 alone counts in whole seconds: it would miss what was published within the last one.
+    [...command, '--refresh', '--downloadonly'],
     options,
     { network: isRemote, changes: 'kept' },
     (chunk) => log.output(chunk, 'root'),
