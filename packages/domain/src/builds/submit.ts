@@ -28,6 +28,7 @@ export interface Submission {
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const { project, source } = submission
+    await holdProject(tx, project)
     const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
     const batch_id = await batchOf(tx, submission)
     const { id } = await tx
@@ -61,6 +62,19 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
     }
     return id
   })
+}
+
+/** Nobody deletes the project until the build is in it. */
+async function holdProject(tx: Tx, { id, name }: { id: number; name: string }): Promise<void> {
+  const living = await tx
+    .selectFrom('project')
+    .select('id')
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forShare()
+    .executeTakeFirst()
+  if (!living)
+    throw new CoprError('not_found', `Project ${name} does not exist: it was just deleted`)
 }
 
 /** Chroots asked for by name wait from the start; those of the package are added when it is known. */
