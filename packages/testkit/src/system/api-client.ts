@@ -151,7 +151,7 @@ export function apiClient(url: string, username: string, credentials?: Credentia
     resultFiles: async (id) => {
       const index = await textAt((await resultsOf(id)) ?? '')
       const names = [...index.matchAll(/href="([^"?]+)"/g)].map((match) =>
-        decodeURIComponent(match[1] ?? ''),
+        decodeURIComponent(match[1] ?? '').replace(/^\.\//, ''),
       )
       return names
         .filter((name) => !name.startsWith('/') && !name.startsWith('..') && !/^https?:/.test(name))

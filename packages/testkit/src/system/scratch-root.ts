@@ -61,7 +61,7 @@ export async function scratchRoot(
   return {
     dir: root,
     install: async (...packages) => {
-      const installed = await dnf(repos, ['install', ...packages])
+      const installed = await dnf(repos, ['--refresh', 'install', ...packages])
       assert.ok(installed.ok, installed.output)
     },
     dnf: async (...args) => await dnf(onlyProject, args),

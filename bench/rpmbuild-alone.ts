@@ -1,0 +1,67 @@
+import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { runOrThrow } from '@copr/process/run'
+import { buildRootPackages } from '@copr/testkit/distro/chroot'
+import { CACHE_DIR } from '@copr/testkit/system/start-system'
+
+const BUILD_USER = 61000
+
+/** What to compare with: seconds that `rpmbuild` takes for an SRPM in a root that holds the same packages, without us. */
+export async function rpmbuildAlone(srpm: string, times: number): Promise<number[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-bench-'))
+  try {
+    const root = join(dir, 'root')
+    await fillRoot(dir, root)
+    const home = join(root, 'builddir')
+    mkdirSync(home)
+    cpSync(srpm, join(home, basename(srpm)))
+    chownSync(home, BUILD_USER, BUILD_USER)
+    const seconds: number[] = []
+    for (let index = 0; index < times; index++) seconds.push(await rebuild(root, basename(srpm)))
+    return seconds
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function fillRoot(dir: string, root: string): Promise<void> {
+  const options = [
+    '-y',
+    '--noplugins',
+    `--installroot=${root}`,
+    '--releasever=12',
+    `--setopt=reposdir=${join(dir, 'none')}`,
+    `--setopt=cachedir=${join(dir, 'cache')}`,
+    '--setopt=install_weak_deps=False',
+    `--repofrompath=base,file://${CACHE_DIR}/distro/repo`,
+    '--nogpgcheck',
+  ]
+  await runOrThrow('dnf', [...options, 'install', ...(await buildRootPackages()), 'gcc', 'make'], {
+    env: { HOME: '/nonexistent' },
+  })
+}
+
+/** The root has /dev and /proc for as long as the command runs. */
+async function rebuild(root: string, srpm: string): Promise<number> {
+  const script = `
+    mkdir -p "$0/proc" "$0/dev"
+    mount -t proc proc "$0/proc"
+    mount --rbind /dev "$0/dev"
+    rm -rf "$0/builddir/rpmbuild"
+    exec chroot --userspec=${BUILD_USER}:${BUILD_USER} "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/builddir LANG=C.UTF-8 \
+      rpmbuild --rebuild --define "_topdir /builddir/rpmbuild" "/builddir/$1"`
+  const began = performance.now()
+  await runOrThrow('unshare', [
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    'sh',
+    '-ec',
+    script,
+    root,
+    srpm,
+  ])
+  return (performance.now() - began) / 1000
+}
