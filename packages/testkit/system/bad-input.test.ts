@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { gzipSync } from 'node:zlib'
-import { type MadeFile, type MadeRpm, int64, makeRpm } from '@copr/rpm/testing/make-rpm'
-import { SIGNATURE_TAG, TAG } from '@copr/rpm/tags'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { type ApiClient, apiClient, uploadForm } from '../src/system/api-client.ts'
 import { anotherUser, failReason } from '../src/system/build-facts.ts'
@@ -16,194 +13,10 @@ import { whyNoSystem } from '../src/system/requirements.ts'
 import { startSystem, type System } from '../src/system/start-system.ts'
 import { tinySources, type TinySources } from '../src/system/tiny-srpm.ts'
 import { until } from '../src/system/until.ts'
+import { FAILED, MARK, MIB, REFUSED, whole } from './bad-packages.ts'
+import { serveBadUrls } from './bad-urls.ts'
 
 const PROJECT = 'bad'
-const SPEC: MadeFile = { name: 'hello.spec', content: 'Name: hello\nVersion: 1.0\nRelease: 1\n' }
-/** Part of every name that must not come to be anywhere. */
-const MARK = 'evil-mark'
-const MIB = 1024 * 1024
-
-const whole = (rpm: MadeRpm = {}): Buffer => makeRpm({ files: [SPEC], ...rpm })
-const withFile = (file: MadeFile): Buffer => makeRpm({ files: [SPEC, file] })
-
-/** Refused at once: no build comes of it. */
-const REFUSED: { title: string; name?: string; content: () => Buffer; message: RegExp }[] = [
-  { title: 'an empty file', content: () => Buffer.alloc(0), message: /empty/ },
-  {
-    title: 'a file that is not an RPM',
-    content: () => Buffer.from('just some text\n'.repeat(100)),
-    message: /not an RPM|lead|magic/i,
-  },
-  {
-    title: 'a file cut off within its header',
-    content: () => whole().subarray(0, 200),
-    message: /truncated|ends|short|incomplete/i,
-  },
-  {
-    title: 'a file cut off within its payload',
-    content: () => cutOff(20),
-    message: /truncated|should have \d+ bytes, not \d+/,
-  },
-  {
-    title: 'a binary RPM',
-    name: 'hello-1.0-1.noarch.rpm',
-    content: () => whole({ sourceRpm: 'hello-1.0-1.src.rpm' }),
-    message: /binary RPM/,
-  },
-  {
-    title: 'a binary RPM with the name of a source package',
-    content: () => whole({ sourceRpm: 'hello-1.0-1.src.rpm' }),
-    message: /binary RPM/,
-  },
-  {
-    title: 'a size of 2^63 - 1 bytes',
-    content: () => whole({ signatureEntries: [int64(SIGNATURE_TAG.LONGSIZE, [2n ** 63n - 1n])] }),
-    message: /truncated|size|large|bytes/i,
-  },
-  {
-    title: 'a name with ../',
-    content: () => withFile({ name: `../../${MARK}`, content: 'x' }),
-    message: /forbidden name/,
-  },
-  {
-    title: 'an absolute name',
-    content: () => withFile({ name: `/tmp/${MARK}`, content: 'x' }),
-    message: /forbidden name/,
-  },
-  {
-    title: 'a name with a newline',
-    content: () => withFile({ name: `${MARK}\nname`, content: 'x' }),
-    message: /forbidden name/,
-  },
-  {
-    title: 'a name with a leading -',
-    content: () => withFile({ name: `-${MARK}`, content: 'x' }),
-    message: /forbidden name/,
-  },
-  {
-    title: 'a package name with ../',
-    content: () => whole({ name: `../${MARK}` }),
-    message: /name/,
-  },
-  {
-    title: 'a package name with a newline',
-    content: () => whole({ name: `${MARK}\nname` }),
-    message: /name/,
-  },
-  {
-    title: 'a package name with a leading -',
-    content: () => whole({ name: `-${MARK}` }),
-    message: /name/,
-  },
-  {
-    title: 'a version with a slash',
-    content: () => whole({ version: `1/../../${MARK}` }),
-    message: /version/i,
-  },
-  {
-    title: 'no spec file',
-    content: () => makeRpm({ files: [{ name: 'a.txt', content: 'a' }] }),
-    message: /no spec file/,
-  },
-  {
-    title: 'two spec files',
-    content: () => withFile({ name: 'other.spec', content: 'Name: other\n' }),
-    message: /2 spec files/,
-  },
-  {
-    title: 'an upload with a path for a name',
-    name: `../../${MARK}.src.rpm`,
-    content: () => whole(),
-    message: /file name/,
-  },
-  {
-    title: 'an upload with a leading - in its name',
-    name: `-${MARK}.src.rpm`,
-    content: () => whole(),
-    message: /file name/,
-  },
-  {
-    title: 'a spec file',
-    name: 'hello.spec',
-    content: () => Buffer.from('Name: hello\n'),
-    message: /spec/,
-  },
-]
-
-/** Looks right from its header: the import finds out, and the build fails. */
-const FAILED: { title: string; content: () => Buffer; reason: RegExp }[] = [
-  {
-    title: 'a payload with ../',
-    content: () => withFile({ name: `../../${MARK}`, content: 'x', isListed: false }),
-    reason: /contains '\/'|not in the header/,
-  },
-  {
-    title: 'a payload with an absolute name',
-    content: () => withFile({ name: `/tmp/${MARK}`, content: 'x', isListed: false }),
-    reason: /contains '\/'|not in the header/,
-  },
-  {
-    title: 'a payload with a NUL in a name',
-    content: () => withFile({ name: `${MARK}\0name`, content: 'x', isListed: false }),
-    reason: /name|NUL|control/i,
-  },
-  {
-    title: 'a payload with a newline in a name',
-    content: () => withFile({ name: `${MARK}\nname`, content: 'x', isListed: false }),
-    reason: /control character/,
-  },
-  {
-    title: 'a payload with a leading -',
-    content: () => withFile({ name: `-${MARK}`, content: 'x', isListed: false }),
-    reason: /starts with '-'/,
-  },
-  {
-    title: 'a payload with a second spec',
-    content: () => withFile({ name: `${MARK}.spec`, content: 'x', isListed: false }),
-    reason: /not in the header|two spec/,
-  },
-  {
-    title: 'a payload without the spec',
-    content: () => makeRpm({ files: [{ ...SPEC, isArchived: false }] }),
-    reason: /lacks|no spec/,
-  },
-  {
-    title: 'a symbolic link in the payload',
-    content: () => withFile({ name: MARK, content: '/etc/passwd', mode: 0o120777 }),
-    reason: /not a regular file/,
-  },
-  {
-    title: 'a damaged payload',
-    content: () => whole({ payload: Buffer.from('no archive at all') }),
-    reason: /payload|compress|gzip|decompress|archive/i,
-  },
-  {
-    title: 'more data than may be unpacked',
-    content: () => bomb(),
-    reason: /limit|larger|more than|too (large|big)/i,
-  },
-  { title: 'a file of 2^62 bytes', content: () => hugeFile(), reason: /bytes|limit|size|large/i },
-]
-
-function cutOff(bytes: number): Buffer {
-  const content = whole({ files: [SPEC, { name: 'a.bin', content: Buffer.alloc(1000, 7) }] })
-  return content.subarray(0, content.length - bytes)
-}
-
-/** Small as it comes, large when it is unpacked. */
-function bomb(): Buffer {
-  return withFile({ name: 'zeros.bin', content: Buffer.alloc(96 * MIB) })
-}
-
-function hugeFile(): Buffer {
-  return makeRpm({
-    files: [SPEC],
-    headerEntries: [int64(TAG.LONGFILESIZES, [2n ** 62n])],
-    without: [TAG.FILESIZES],
-    isStripped: true,
-  })
-}
-
 suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
   let system: System
   let api: ApiClient
@@ -216,7 +29,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     system = await startSystem({ builders: 2, limits: { max_unpacked_bytes: 64 * MIB } })
     api = system.api
     await api.createProject(PROJECT)
-    server = await startServer()
+    server = await serveBadUrls()
     served = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   })
   after(async () => {
@@ -251,28 +64,32 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
   }
 
   for (const { title, name, content, message } of REFUSED)
-    test(`refused: ${title}`, async () => {
+    test(`refused: ${title}`, async (t) => {
       const [treesBefore, buildsBefore] = [trees(), await countBuilds()]
       const { status, body } = await send(content(), name)
       assert.equal(status, 400, JSON.stringify(body))
       assert.deepEqual(Object.keys(body), ['error'])
       assert.match(String(body['error']), message)
+      t.diagnostic(String(body['error']))
       assert.equal(await countBuilds(), buildsBefore)
       assert.deepEqual(trees(), treesBefore)
       assertNoMark()
     })
 
   for (const { title, content, reason } of FAILED)
-    test(`failed: ${title}`, async () => {
+    test(`failed: ${title}`, async (t) => {
       const treesBefore = new Set(trees())
       const { status, body } = await send(content())
       if (status !== 200) {
         assert.equal(status, 400)
         assert.match(String(body['error']), reason)
+        t.diagnostic(String(body['error']))
       } else {
         const id = Number(body['id'])
         assert.equal((await api.waitForBuild(id, 30_000)).state, 'failed')
-        assert.match(await failReason(system, id), reason)
+        const said = await failReason(system, id)
+        assert.match(said, reason)
+        t.diagnostic(said)
         await untilUploadsGone()
         const mine = `results/${api.username}/${PROJECT}/srpm-builds/${String(id).padStart(8, '0')}/`
         const made = trees().filter((path) => !treesBefore.has(path))
@@ -506,28 +323,3 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await system.stop()
   })
 })
-
-/** What a URL may turn out to be. */
-async function startServer(): Promise<Server> {
-  const server = createServer((request, response) => {
-    switch (request.url) {
-      case '/page.src.rpm':
-        response.end('<html>Please log in</html>')
-        return
-      case '/breaks.src.rpm':
-        response.writeHead(200, { 'content-length': '100000' })
-        response.write(whole().subarray(0, 1000), () => response.destroy())
-        return
-      case '/hangs.src.rpm':
-        return
-      case '/stalls.src.rpm':
-        response.writeHead(200, { 'content-length': '100000' })
-        response.write(gzipSync('x'))
-        return
-      default:
-        response.writeHead(404).end('There is nothing here')
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
-}
