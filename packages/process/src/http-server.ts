@@ -31,7 +31,11 @@ export async function serveHttp(
     },
     (info) => resolve(info.port),
   ) as Server
-  server.once('error', reject)
+  server.once('error', (cause: NodeJS.ErrnoException) => {
+    const why =
+      cause.code === 'EADDRINUSE' ? 'the port is in use by another program' : cause.message
+    reject(new Error(`Cannot listen at ${options.host}:${options.port}: ${why}`))
+  })
   // Uploads of gigabytes and followed logs take as long as they take; a client that sends no header does not.
   server.requestTimeout = 0
   server.headersTimeout = 30_000

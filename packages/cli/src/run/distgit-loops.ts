@@ -19,8 +19,7 @@ export function distgitRoot(config: Pick<Configuration, 'data_dir'>): string {
 
 /** Imports, and removes what deleted projects left. */
 export async function runDistgitLoops(shared: Shared): Promise<void> {
-  const { notices, stop } = shared
-  const log = shared.log.child({ part: 'distgit' })
+  const { notices, stop, log } = shared
   const bell = notices.bell('copr_removal')
   await Promise.all([
     importSrpms(shared),
@@ -42,8 +41,7 @@ async function removeRepositories({ db, config, log }: Shared): Promise<void> {
 
 /** Imports SRPMs until stopped; enrols anew whenever the gateway has forgotten it. */
 async function importSrpms(shared: Shared): Promise<void> {
-  const { config, db, stop } = shared
-  const log = shared.log.child({ part: 'distgit' })
+  const { config, db, stop, log } = shared
   await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })
   while (!stop.aborted) {
     try {

@@ -8,7 +8,7 @@ import { migrate } from '@copr/domain/database/migrate'
 import { Notices } from '@copr/domain/database/notify'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { createMachine } from '@copr/domain/machines/machines'
-import { type Frontend, frontendApp } from '@copr/frontend/app'
+import { frontendApp } from '@copr/frontend/app'
 import { makeMissingKeys } from '@copr/frontend/project-keys'
 import { publishedWaiter } from '@copr/frontend/until-published'
 import { runKeygen } from '@copr/keygen/keygen'
@@ -35,23 +35,37 @@ export interface Shared extends Running {
   notices: Notices
 }
 
-async function withDatabase(
-  running: Running,
-  work: (shared: Shared) => Promise<void>,
-): Promise<void> {
-  const { config, log, stop } = running
+/** What a part answers, and what it does besides. */
+interface Service {
+  apps: Parameters<typeof oneDoor>[0]
+  loops: () => Promise<void>
+}
+
+/**
+ * Runs parts behind one port and on one database, until they are told to stop or one of them fails: then the
+ * others are stopped too.
+ */
+async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]): Promise<void> {
+  const { config, log } = running
   await migrate(config.database_url)
+  const failed = new AbortController()
+  const stop = AbortSignal.any([running.stop, failed.signal])
   const notices = new Notices()
   const db = openDb(config.database_url, {
     onError: (error) => log.warn({ reason: error.message }, 'Lost a database connection'),
   })
-  const listening = notices.run(config.database_url, { stop, log })
-  try {
-    await work({ ...running, db, notices })
-  } finally {
-    await listening
-    await db.destroy()
-  }
+  const shared = { ...running, stop, db, notices }
+  const services = parts.map((part) => part(shared))
+  const app = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const works = [
+    notices.run(config.database_url, { stop, log }),
+    serveUntilStopped(app, shared),
+    ...services.map(({ loops }) => loops()),
+  ]
+  for (const work of works) work.catch((error: unknown) => failed.abort(error))
+  await Promise.allSettled(works)
+  await db.destroy()
+  if (failed.signal.aborted) throw failed.signal.reason
 }
 
 async function serveUntilStopped(
@@ -67,54 +81,46 @@ async function serveUntilStopped(
 const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
   keygenClient(config.keygen)
 
-function frontendOf(shared: Shared): Frontend {
-  const { config, db, log } = shared
-  return {
+function frontendPart(shared: Shared): Service {
+  const { config, db, stop } = shared
+  const log = shared.log.child({ part: 'frontend' })
+  const frontend = {
     config,
     db,
-    log: log.child({ part: 'frontend' }),
+    log,
     now,
     keygen: keygenOf(shared),
     uploads_dir: join(config.data_dir, 'uploads'),
     untilPublished: publishedWaiter({ db }),
   }
+  return {
+    apps: { frontend: frontendApp(frontend) },
+    // What was left undone: keys while keygen was away.
+    loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
+  }
 }
 
-/** What the frontend left undone: keys while keygen was away. */
-async function runFrontendLoops(frontend: Frontend, { stop }: Shared): Promise<void> {
-  await every(15, () => makeMissingKeys(frontend), { stop, log: frontend.log })
+function backendPart(shared: Shared): Service {
+  const { config, db, notices, stop } = shared
+  const log = shared.log.child({ part: 'backend' })
+  const backend = { config, db, notices, log, now, keygen: keygenOf(shared) }
+  return { apps: { backend: backendApp(backend) }, loops: () => runBackend({ ...backend, stop }) }
 }
 
-function backendOf(shared: Shared) {
-  const { config, db, notices, log } = shared
-  return { config, db, notices, log: log.child({ part: 'backend' }), now, keygen: keygenOf(shared) }
+function distgitPart(shared: Shared): Service {
+  const log = shared.log.child({ part: 'distgit' })
+  return {
+    apps: { distgit: distgitApp({ root: distgitRoot(shared.config), log }) },
+    loops: () => runDistgitLoops({ ...shared, log }),
+  }
 }
 
 const PARTS = {
-  frontend: (running: Running) =>
-    withDatabase(running, async (shared) => {
-      const frontend = frontendOf(shared)
-      const app = oneDoor({ frontend: frontendApp(frontend) })
-      await Promise.all([serveUntilStopped(app, shared), runFrontendLoops(frontend, shared)])
-    }),
-
-  backend: (running: Running) =>
-    withDatabase(running, async (shared) => {
-      const backend = backendOf(shared)
-      const app = oneDoor({ backend: backendApp(backend) })
-      await Promise.all([
-        serveUntilStopped(app, shared),
-        runBackend({ ...backend, stop: shared.stop }),
-      ])
-    }),
-
-  distgit: (running: Running) =>
-    withDatabase(running, async (shared) => {
-      const app = oneDoor({
-        distgit: distgitApp({ root: distgitRoot(shared.config), log: shared.log }),
-      })
-      await Promise.all([serveUntilStopped(app, shared), runDistgitLoops(shared)])
-    }),
+  frontend: (running: Running) => serve(running, frontendPart),
+  backend: (running: Running) => serve(running, backendPart),
+  distgit: (running: Running) => serve(running, distgitPart),
+  /** What `coprctl up` runs in its own process. */
+  servers: (running: Running) => serve(running, frontendPart, backendPart, distgitPart),
 
   keygen: ({ config, log, stop, onListening }: Running) => {
     const { hostname, port } = new URL(config.keygen.url)
@@ -135,27 +141,6 @@ const PARTS = {
       ...(onListening ? { onListening } : {}),
     })
   },
-
-  /** Frontend, backend and dist-git behind one port: what `coprctl up` runs in its own process. */
-  servers: (running: Running) =>
-    withDatabase(running, async (shared) => {
-      const backend = backendOf(shared)
-      const frontend = frontendOf(shared)
-      const app = oneDoor({
-        frontend: frontendApp(frontend),
-        backend: backendApp(backend),
-        distgit: distgitApp({
-          root: distgitRoot(shared.config),
-          log: shared.log.child({ part: 'distgit' }),
-        }),
-      })
-      await Promise.all([
-        serveUntilStopped(app, shared),
-        runFrontendLoops(frontend, shared),
-        runBackend({ ...backend, stop: shared.stop }),
-        runDistgitLoops(shared),
-      ])
-    }),
 } satisfies Record<string, (running: Running) => Promise<void>>
 
 export type PartName = keyof typeof PARTS | 'builder'

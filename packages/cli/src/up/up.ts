@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkMachine } from '@copr/builder/check-machine'
@@ -44,8 +44,8 @@ export async function up(
   const paths = layout(options.data_dir)
   progress.say(`Copr ${VERSION}, data in ${paths.dir}`)
   await progress.step('this machine', () => checkMachine())
-  const system = await prepareDataDir(paths, options)
   using _lock = takeDataDir(paths)
+  const system = await prepareDataDir(paths, options)
   const log = makeFileLog('up', join(paths.logs, 'copr.log'))
   // Servers and builders stop first, what they need stops last.
   const failed = new AbortController()
@@ -247,6 +247,7 @@ function takeDataDir(paths: Layout): Disposable {
     throw new Error(
       `Cannot use ${paths.dir}: it is in use by the process ${pid}; stop that one or choose another folder with --data-dir`,
     )
+  mkdirSync(paths.dir, { recursive: true })
   writeFileSync(paths.lock, `${process.pid}\n`)
   return { [Symbol.dispose]: () => rmSync(paths.lock, { force: true }) }
 }
