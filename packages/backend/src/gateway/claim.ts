@@ -3,11 +3,12 @@ import type { ClaimAnswer } from '@copr/contract/builder-protocol'
 import type { Machine } from '@copr/domain/machines/machines'
 import { claimTask, type TaskRow } from '@copr/domain/queue/leases'
 import { giveBack } from '@copr/domain/queue/outcomes'
-import { placeOfTask } from '@copr/domain/queue/task-facts'
+import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { messageOf } from '@copr/process/errors'
 import { Bell } from '@copr/process/every'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
+import { keptSrpm } from './send-srpm.ts'
 import { Turns } from './turns.ts'
 import { taskMessage } from './task-message.ts'
 
@@ -81,6 +82,8 @@ async function prepare(
 ): Promise<void> {
   const results = resultsOf(await placeOfTask(db, task))
   await store.makeDir(results)
+  // Left when the program was killed just after the import.
+  if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await loadTaskFacts(db, task)))
   const logs = [task.kind === 'import' ? 'import.log' : 'builder-live.log']
   await store.setAside(results, [...logs, ...logs.map((name) => `${name}.gz`)])
   const what = task.kind === 'import' ? 'import' : 'build'
