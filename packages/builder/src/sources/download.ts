@@ -62,6 +62,9 @@ async function store(
       hash?.update(chunk)
       if (!file.write(chunk)) await once(file, 'drain')
     }
+  } catch (error) {
+    if (error instanceof BuildFailure || signal.aborted) throw error
+    throw new Error(`the transfer broke off after ${size} bytes`, { cause: error })
   } finally {
     file.end()
     await finished(file)
