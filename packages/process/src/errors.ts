@@ -22,5 +22,6 @@ export class CoprError extends Error {
 /** The words of whatever was thrown, with its causes: for logs of one line and pages. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`
+  const cause = error.cause === undefined ? '' : messageOf(error.cause)
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }
