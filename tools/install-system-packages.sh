@@ -44,6 +44,8 @@ if [ "${1:-}" = test ]; then
   needed="$needed
 gpg gnupg
 wget wget
+xz xz-utils
+gpgv gpgv
 python3 python3"
 fi
 
