@@ -166,12 +166,3 @@ export async function lockLeased(tx: Tx, lease: string): Promise<TaskRow | undef
     .forUpdate()
     .executeTakeFirst()
 }
-
-/** The task that a lease belongs or belonged to: `done` for one whose outcome is already known. */
-export async function taskOfLease(db: Db, lease: string): Promise<TaskRow | undefined> {
-  return await db
-    .selectFrom('task')
-    .selectAll()
-    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))
-    .executeTakeFirst()
-}

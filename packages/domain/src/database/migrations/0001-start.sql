@@ -270,7 +270,6 @@ create index task_queued on task (priority, queued_at, id) where state = 'queued
 create index task_leased on task (lease_until) where state = 'leased';
 create index task_build_id on task (build_id);
 create index task_build_chroot_id on task (build_chroot_id);
-create index task_last_lease on task (last_lease) where last_lease is not null;
 create index task_machine_id on task (machine_id) where state = 'leased';
 
 -- Folders of the results tree and dist-git that nobody refers to any more: removed by the backend, then forgotten.
