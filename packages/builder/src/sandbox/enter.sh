@@ -13,6 +13,8 @@ for name in sys sysrq-trigger irq bus fs; do
 done
 if [ -n "$layers" ]; then
   mount -t overlay -o "lowerdir=$layers,upperdir=/state/upper,workdir=/state/work,volatile" build /build
+  # The overlay holds on to them by itself. What a scriptlet left beside its layer, the agent would take for its own.
+  umount /state /layers/*
 fi
 cd /build
 mkdir -p proc sys dev tmp var/tmp
@@ -60,8 +62,8 @@ if [ -f /etc/resolv.conf ]; then
   rm -f etc/resolv.conf
   cp /etc/resolv.conf etc/resolv.conf
 fi
-ulimit -p 16384 2>/dev/null || true
 trap - EXIT
+# Not by ulimit: shells do not agree on the letter. Root may still start as many as it likes.
 setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+setuid,+setgid,+sys_chroot \
-  unshare --root=/build --wd="$directory" --setgid "$uid" --setuid "$uid" "$@" || code=$?
+  prlimit --nproc=16384 unshare --root=/build --wd="$directory" --setgid "$uid" --setuid "$uid" "$@" || code=$?
 exit "$code"

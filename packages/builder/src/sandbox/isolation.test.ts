@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runSandboxed } from './sandbox.ts'
@@ -79,6 +79,32 @@ test('a sandbox that cannot be set up is the fault of the machine', { skip }, as
     runSandboxed({ dir, root, as: 'tools', command: ['true'], signal }),
     /Cannot set up a sandbox: .*missing/s,
   )
+})
+
+test('what installs packages reaches its layer through the root alone', { skip }, async () => {
+  const { signal } = new AbortController()
+  const dir = join(fixture.dir, 'layer')
+  const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
+  await mkdir(join(dir, 'lower'), { recursive: true })
+  await mkdir(root.changes)
+  // As a scriptlet that has got out of the chroot.
+  const script = 'touch /build/in-layer; ln -s /etc/passwd /state/needs.json; ls -A /state /layers/0'
+  const { output } = await runSandboxed({
+    dir,
+    root,
+    as: 'tools',
+    command: ['sh', '-c', script],
+    signal,
+  })
+  assert.equal(output.replaceAll(/\s+/g, ' ').trim(), '/layers/0: /state: needs.json')
+  assert.deepEqual((await readdir(root.changes)).toSorted(), ['upper', 'work'])
+  assert.ok((await readdir(join(root.changes, 'upper'))).includes('in-layer'))
+})
+
+test('a build may start so many processes and no more', { skip }, async () => {
+  assert.deepEqual(await probe("grep 'Max processes' /proc/self/limits | tr -s ' '"), [
+    'Max processes 16384 16384 processes ',
+  ])
 })
 
 test('the exit code of a command comes through', { skip }, async () => {
