@@ -57,11 +57,14 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   const shared = { ...running, stop, db, notices }
   const services = parts.map((part) => part(shared))
   const app = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
-  const works = [
+  const loops = [
     notices.run(config.database_url, { stop, log }),
-    serveUntilStopped(app, shared),
-    ...services.map(({ loops }) => loops()),
+    ...services.map((service) => service.loops()),
   ]
+  // Who imports gives the task back when told to stop: the server answers until then.
+  const idle = new AbortController()
+  void Promise.allSettled(loops).then(() => idle.abort())
+  const works = [...loops, serveUntilStopped(app, { ...shared, stop: idle.signal })]
   for (const work of works) work.catch((error: unknown) => failed.abort(error))
   await Promise.allSettled(works)
   await db.destroy()

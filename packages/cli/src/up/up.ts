@@ -116,12 +116,18 @@ async function start(context: Start): Promise<void> {
   const keygen = keepKeygen({ paths, stop, log })
   run(keygen.ended)
   await progress.step('keygen', () => orStopped(keygen.ready, stop))
+  // Builders give their tasks back when told to stop: the servers answer until they are gone.
+  let builders = Promise.resolve()
+  const stopServing = new AbortController()
+  void untilAborted(stop)
+    .then(async () => await Promise.allSettled([builders]))
+    .then(() => stopServing.abort())
   await progress.step('frontend, backend, dist-git', async () => {
     const { promise: listening, resolve } = Promise.withResolvers<void>()
     run(
       runPart(
         'servers',
-        { config, log, stop, onListening: () => resolve() },
+        { config, log, stop: stopServing.signal, onListening: () => resolve() },
         { name: '', scratch_dir: '', enroll_token: undefined },
       ),
     )
@@ -133,17 +139,16 @@ async function start(context: Start): Promise<void> {
     async () => {
       const { max_attempts } = config.limits
       const now = (): Date => new Date()
-      run(
-        keepLocalPool({
-          db,
-          count: config.local_builders,
-          start: (machine) => startBuilder(paths, machine),
-          max_attempts,
-          now,
-          log,
-          stop,
-        }),
-      )
+      builders = keepLocalPool({
+        db,
+        count: config.local_builders,
+        start: (machine) => startBuilder(paths, machine),
+        max_attempts,
+        now,
+        log,
+        stop,
+      })
+      run(builders)
       await untilEnrolled(db, config.local_builders, stop)
     },
     () => `${config.local_builders} on this machine`,
