@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
 import { serveHttp } from '@copr/process/http-server'
@@ -32,6 +33,26 @@ test('an upload that its client breaks off leaves no file', async () => {
   socket.destroy()
   await until(async () => (await readdir(t.frontend.uploads_dir)).length === 0)
 })
+
+for (const [what, disposition] of [
+  ['a file of fields', 'name="json"; filename="json"'],
+  ['a field', 'name="description"'],
+] as const)
+  test(`${what} that is too long is refused, and not kept in memory`, async () => {
+    await using t = await openTestFrontend()
+    t.frontend.config.limits.max_upload_bytes = 10 * 1024 * 1024
+    const authorization = await credentials(t)
+    const part = `--x\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${'a'.repeat(3 * 1024 * 1024)}\r\n`
+    const headers = { authorization, 'content-type': 'multipart/form-data; boundary=x' }
+    const body = `${part.repeat(3)}--x--\r\n`
+    const answer = await t.app.request('/api_3/build/create/upload', {
+      method: 'POST',
+      headers,
+      body,
+    })
+    assert.match(await answer.text(), /fields are longer than/)
+    assert.equal(answer.status, 413)
+  })
 
 async function credentials(t: TestFrontend): Promise<string> {
   const user = await createUser(t.db, { username: 'lee', now: NOW })

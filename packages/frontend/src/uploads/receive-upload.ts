@@ -32,6 +32,9 @@ interface Options {
   field: string
 }
 
+/** Of all fields together: they are kept in memory. */
+const MAX_FIELD_BYTES = 8 * 1024 * 1024
+
 /** Streams a multipart body: fields into memory (bounded), the one file to disk. */
 export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
   const dir = randomUUID()
@@ -75,14 +78,30 @@ async function receive(
   }
   const keepAll = (stream: Readable): void => void stream.resume()
 
+  let fieldBytes = 0
+  const countField = (bytes: number): void => {
+    fieldBytes += bytes
+    if (fieldBytes > MAX_FIELD_BYTES)
+      throw new CoprError(
+        'too_large',
+        `Cannot read the request: its fields are longer than ${MAX_FIELD_BYTES} bytes`,
+      )
+  }
+
   parser.on('field', (name, value) => {
+    try {
+      countField(Buffer.byteLength(value))
+    } catch (error) {
+      keepWrite(Promise.reject(error as Error))
+      return
+    }
     if (name === 'json') json = value
     else entries.push([name, value])
   })
   parser.on('file', (name, stream, { filename }) => {
     // What a client sends as a file named `json` holds the fields.
     if (name === 'json') {
-      keepWrite(textOf(stream).then((text) => void (json = text)))
+      keepWrite(textOf(stream, countField).then((text) => void (json = text)))
       return
     }
     if (name !== field || file !== undefined || !filename) {
@@ -150,9 +169,21 @@ function bodyOf(c: Context): ReadableStream<Uint8Array> {
   return body as ReadableStream<Uint8Array>
 }
 
-async function textOf(stream: Readable): Promise<string> {
+async function textOf(stream: Readable, count: (bytes: number) => void): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  let fault: unknown
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    // Read to its end all the same, or the client would miss the answer.
+    if (fault !== undefined) continue
+    try {
+      count(chunk.length)
+      chunks.push(chunk)
+    } catch (error) {
+      fault = error
+      chunks.length = 0
+    }
+  }
+  if (fault !== undefined) throw fault
   return Buffer.concat(chunks).toString('utf8')
 }
 
