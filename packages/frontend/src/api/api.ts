@@ -24,6 +24,8 @@ const PARTS = [
 export function apiRoutes(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   for (const part of PARTS) app.route('/', part(frontend))
-  app.all('*', (c) => c.json({ error: `${c.req.path} is not a path of this API` }, 404))
+  app.all('*', (c) =>
+    c.json({ error: `This site's API has no ${c.req.method} ${c.req.path}` }, 404),
+  )
   return app
 }

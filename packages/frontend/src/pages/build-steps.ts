@@ -4,14 +4,20 @@ import type { BuildView } from './build-view.ts'
 import { duration } from './parts.ts'
 import type { Html } from './view.ts'
 
-type StepState = 'success' | 'danger' | 'info' | 'pending'
+type StepState = 'success' | 'danger' | 'warning' | 'info' | 'pending'
 interface Step {
   title: string
   state: StepState
   words: string
 }
 
-const MARK: Record<StepState, string> = { success: '✓', danger: '✗', info: '●', pending: '' }
+const MARK: Record<StepState, string> = {
+  success: '✓',
+  danger: '✗',
+  warning: '–',
+  info: '●',
+  pending: '',
+}
 
 /** The way of a build from left to right: submitted, source, import, build. */
 export function buildSteps({ build, phases }: BuildView): Html {
@@ -64,16 +70,32 @@ function sourceSteps(build: Build, phase: string): Step[] {
 }
 
 function chrootStep({ chroots, state, source_state }: Build): Step {
-  const ended = chroots.filter(({ ended_at }) => ended_at !== null).length
-  const words = chroots.length > 0 ? `${ended} of ${chroots.length} chroots` : ''
+  const words = chroots.length > 0 ? chrootCount(chroots) : ''
   const title = 'Build and publish'
   if (source_state !== 'succeeded') return { title, state: 'pending', words }
   return { title, state: endOf(state) ?? activeOf(state), words }
 }
 
+/** `1 of 3 chroots done, 1 failed`. */
+function chrootCount(chroots: Build['chroots']): string {
+  const count = (...states: string[]): number =>
+    chroots.filter(({ state }) => states.includes(state)).length
+  const done = count('succeeded', 'forked', 'skipped')
+  const failed = count('failed')
+  const canceled = count('canceled')
+  return [
+    `${done} of ${chroots.length} ${chroots.length === 1 ? 'chroot' : 'chroots'} done`,
+    failed > 0 ? `${failed} failed` : '',
+    canceled > 0 ? `${canceled} canceled` : '',
+  ]
+    .filter((words) => words !== '')
+    .join(', ')
+}
+
 function endOf(state: Build['state']): StepState | undefined {
   if (['succeeded', 'forked', 'skipped'].includes(state)) return 'success'
-  return ['failed', 'canceled', 'unknown'].includes(state) ? 'danger' : undefined
+  if (state === 'canceled') return 'warning'
+  return ['failed', 'unknown'].includes(state) ? 'danger' : undefined
 }
 
 function activeOf(state: Build['state']): StepState {

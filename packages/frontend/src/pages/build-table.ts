@@ -32,7 +32,8 @@ export function buildTable(builds: Build[], { isOfOneProject }: { isOfOneProject
 }
 
 function packageCell(build: Build): Html {
-  if (build.package_name === null) return html`<span class="quiet">not known yet</span>`
+  if (build.package_name === null)
+    return html`<span class="quiet">${build.finished_at ? 'unknown' : 'not known yet'}</span>`
   const project = { ownername: build.ownername, name: build.projectname }
   return html`<a href="${paths.package(project, build.package_name)}">${build.package_name}</a>
     <span class="quiet">${build.package_version ?? ''}</span>`

@@ -72,7 +72,13 @@ function actions(view: View, { build, project }: BuildView): Html[] {
 
 function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {
   if (build.chroots.length === 0)
-    return html`<p class="quiet">The chroots are chosen when the source package is known.</p>`
+    return html`<p class="quiet">
+      ${
+        build.finished_at
+          ? 'None: the build ended before its source package was known.'
+          : 'The chroots are chosen when the source package is known.'
+      }
+    </p>`
   return table(
     'Chroots',
     ['Chroot', 'State', 'Took', 'Results'],
@@ -111,7 +117,7 @@ function about(build: Build, now: Date): Html {
   const name = build.srpm_name
   const srpm =
     name === null
-      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : 'not known yet'}`
+      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : build.finished_at ? 'unknown' : 'not known yet'}`
       : html`<a href="${sourceDir(build, RESULTS)}/${name}">${name}</a>`
   return facts([
     ['Submitted', html`${time(build.submitted_at)} by ${build.submitter ?? 'a webhook'}`],
@@ -126,6 +132,7 @@ function about(build: Build, now: Date): Html {
 /** Each log is loaded when it is opened; one that grows is followed. */
 function logs(build: Build): Html[] {
   const { source_state, source_type } = build
+  const firstFailed = build.chroots.find(({ state }) => state === 'failed')
   const source = sourceDir(build, RESULTS)
   const isFetching = ['starting', 'running'].includes(source_state)
   const hasFetched = source_type !== 'upload' && !['pending', 'waiting'].includes(source_state)
@@ -153,7 +160,9 @@ function logs(build: Build): Html[] {
       if (url === null) return []
       const isRunning = chroot.ended_at === null
       const id = `log-${chroot.id}`
-      return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning })]
+      // Why it failed is what its page is opened for.
+      const isOpen = isRunning || chroot === firstFailed
+      return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning, isOpen })]
     }),
   ]
 }

@@ -9,6 +9,8 @@ import { card, code, empty, facts, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import type { Html, View } from './view.ts'
 
+const FOUND_BY_PLUGIN = ['fedora', 'epel', 'rhel', 'centos-stream', 'mageia', 'opensuse']
+
 export interface Overview {
   project: Project
   chroots: ProjectChroot[]
@@ -71,7 +73,7 @@ function install({ frontend }: View, project: Project, chroots: ProjectChroot[])
         ...(isOrdinary
           ? []
           : [`sudo tee /etc/dnf/plugins/copr.d/${host}.conf <<'EOF'`, ...hub, 'EOF']),
-        `sudo dnf copr enable ${host}/${project.ownername}/${project.name}`,
+        `sudo dnf copr enable ${host}/${project.ownername}/${project.name}${chrootArgument(chroots)}`,
         'sudo dnf install PACKAGE',
       ].join('\n'),
     )}
@@ -81,6 +83,14 @@ function install({ frontend }: View, project: Project, chroots: ProjectChroot[])
             ${code('enable-file', `sudo curl -o /etc/yum.repos.d/${project.ownername.replace(/^@/, 'group_')}-${project.name}.repo ${repo}`)}`
         : ''
     }`
+}
+
+/** The plugin finds the chroot of the machine by itself on the systems it knows. */
+function chrootArgument(chroots: ProjectChroot[]): string {
+  const offered = chroots.filter(isOffered)
+  const first = offered[0]
+  const isFound = offered.some(({ os_release }) => FOUND_BY_PLUGIN.includes(os_release))
+  return !first || isFound ? '' : ` ${first.name}`
 }
 
 function repositories({ frontend }: View, project: Project, chroots: ProjectChroot[]): Html {

@@ -120,7 +120,8 @@ export function projectPages(frontend: Frontend): Hono {
     const content = html`<div class="narrow wide">
       <p class="lead">
         This removes ${ownername}/${project.name} with all its builds and the repositories of
-        ${chroots.length} chroots. Users' systems will no longer find them. It cannot be undone.
+        ${chroots.length} ${chroots.length === 1 ? 'chroot' : 'chroots'}. Users' systems will no
+        longer find them. It cannot be undone.
       </p>
       <form class="pf-v6-c-form" method="post" action="${paths.deleteProject(project)}">
         ${csrfField(view)}

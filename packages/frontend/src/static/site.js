@@ -74,8 +74,10 @@ function replaceLive(live, next) {
 /** A build chroot has got a log, or has ended. */
 function addLog(details) {
   const known = document.getElementById(details.id)
-  if (known) known.dataset.running = details.dataset.running
-  else document.getElementById('logs')?.append(details)
+  if (known) {
+    known.dataset.running = details.dataset.running
+    known.querySelector('a').textContent = details.querySelector('a').textContent
+  } else document.getElementById('logs')?.append(details)
 }
 
 const followed = new WeakSet()
