@@ -73,6 +73,7 @@ const BAD: Record<string, { bytes: Buffer; message: RegExp }> = {
   'an empty file': { bytes: Buffer.alloc(0), message: /it is empty/ },
   zeros: { bytes: Buffer.alloc(500), message: /it is not an RPM package/ },
   text: { bytes: Buffer.from('<html>'.repeat(100)), message: /it is not an RPM package/ },
+  'a few words': { bytes: Buffer.from('hello'), message: /it is not an RPM package/ },
   'a lead alone': { bytes: GOOD.subarray(0, 96), message: /it ends within the signature header/ },
   'an old package format': {
     bytes: changed({ 4: 2 << 24 }),

@@ -74,6 +74,7 @@ async function fileSource(handle: FileHandle, label: string): Promise<RpmSource>
 
 export async function readRpmHeaderFrom(source: RpmSource): Promise<RpmHeader> {
   const { label, size } = source
+  if (size > 0 && size < LEAD_SIZE) refuse(label, 'it is not an RPM package')
   const lead = parseLead(await readExactly(source, 0, LEAD_SIZE, 'lead'), label)
   const signature = await readBlock(source, {
     start: LEAD_SIZE,
