@@ -83,6 +83,7 @@ export async function up(
     await postgres.ended.catch(() => undefined)
     if (options.ready_file) rmSync(options.ready_file, { force: true })
   }
+  if (stop.aborted) progress.say(`Stopped. All data is in ${paths.dir}`)
   if (
     !stop.aborted &&
     failed.signal.reason instanceof Error &&
@@ -209,17 +210,16 @@ function sayWhatNext({ paths, system: { config }, progress, began }: Start): voi
   const password = readFileSync(paths.admin_password, 'utf8').trim()
   progress.say()
   progress.say(`Ready after ${seconds} s: ${config.public_url}`)
-  progress.say(
-    `  login       ${ADMINISTRATOR}, password ${password}  (kept in ${paths.admin_password})`,
-  )
-  progress.say(`  copr-cli    copr-cli --config ${paths.client_config} whoami`)
+  progress.say(`  login       ${ADMINISTRATOR}, password ${password}`)
+  progress.say(`              (kept in ${paths.admin_password})`)
+  progress.say(`  logs        ${paths.logs}`)
   progress.say()
   progress.say('What a user would type next:')
   progress.say(`  pip install copr-cli`)
   progress.say(`  alias c='copr-cli --config ${paths.client_config}'`)
+  progress.say(`  c whoami`)
   progress.say(`  c create first --chroot debian-12-x86_64`)
   progress.say(`  c build first YOUR.src.rpm`)
-  progress.say(`  logs: ${paths.logs}`)
   progress.say()
   progress.say('Ctrl-C stops everything; the next start goes on where this one stopped.')
 }
