@@ -116,7 +116,7 @@ test('a source that the lookaside cache lacks fails the build', { skip }, async 
   const { outcome } = await build(
     await fixture.task(specOf(), { files: { sources: `${'0'.repeat(32)}  gone.tar.gz\n` } }),
   )
-  assert.match(reasonOf(outcome), /the server answered 404 Not Found for .*gone\.tar\.gz/)
+  assert.match(reasonOf(outcome), /The server answered 404 Not Found for .*gone\.tar\.gz/)
 })
 
 async function uploaded(context: RecordedContext, name: string): Promise<string> {

@@ -31,11 +31,15 @@ export async function directoryIndex(dir: string, shown_path: string): Promise<s
       <html lang="en">
         <head>
           <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width" />
           <title>Index of ${shown_path}</title>
           <style>
             body {
               font-family: sans-serif;
               margin: 2em;
+            }
+            h1 {
+              overflow-wrap: anywhere;
             }
             td,
             th {

@@ -26,7 +26,7 @@ export async function download(url: string, path: string, options: DownloadOptio
     const response = await options.open(url, signal)
     if (!response.ok)
       throw new BuildFailure(
-        `the server answered ${response.status} ${response.statusText} for ${url}`,
+        `The server answered ${response.status} ${response.statusText} for ${url}`,
       )
     await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
   } catch (error) {

@@ -101,7 +101,7 @@ for (const [title, path, answer, want] of [
     'a missing file',
     '/x',
     (_, response) => response.writeHead(404).end(),
-    /^the server answered 404 Not Found for http:.*\/x$/,
+    /^The server answered 404 Not Found for http:.*\/x$/,
   ],
   ['no file at all', '/x', (_, response) => response.end(), /is not an SRPM/],
   ['a page', '/x', (_, response) => response.end('<html>'), /is not an SRPM/],

@@ -37,7 +37,7 @@ export async function createProject(db: Db, wanted: NewProject): Promise<Project
     })
   } catch (error) {
     if (isUniqueViolation(error))
-      throw new CoprError('invalid', `name: ${ownername} has already a project named ${name}`)
+      throw new CoprError('invalid', `name: ${ownername} already has a project named ${name}`)
     throw error
   }
 }
