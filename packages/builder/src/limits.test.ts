@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -77,5 +77,7 @@ test(
     const now = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(now.length, 1)
     assert.notDeepEqual(now, left)
+    // Who may start the programs in a root would be root.
+    assert.equal((await stat(fixture.cacheDir)).mode & 0o077, 0)
   },
 )

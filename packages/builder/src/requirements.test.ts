@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -8,9 +9,11 @@ import {
   build,
   fixture,
   probe,
+  processesWith,
   reasonOf,
   skip,
   specOf,
+  start,
   useFixture,
 } from './testing/engine-suite.ts'
 
@@ -76,21 +79,7 @@ test('generated BuildRequires that nobody provides are named', { skip }, async (
 })
 
 test('what comes into the project repository is used by the next build', { skip }, async () => {
-  const repo = join(fixture.dir, 'repo')
-  await mkdir(repo)
-  await runOrThrow('createrepo_c', ['--no-database', repo])
-  const repos = [
-    {
-      id: 'copr_base',
-      name: 'Project',
-      baseurl: pathToFileURL(repo).href,
-      priority: null,
-      module_hotfixes: null,
-      gpgcheck: false,
-      repo_gpgcheck: null,
-      gpgkey: null,
-    },
-  ]
+  const { repos, add } = await projectRepository('repo')
   const user = await fixture.task(
     specOf({
       name: 'user',
@@ -102,22 +91,12 @@ test('what comes into the project repository is used by the next build', { skip 
   const first = await build(user)
   assert.match(reasonOf(first.outcome), /nothing provides brandnew$/)
 
-  const made = await build(await fixture.task(specOf({ name: 'brandnew' })))
-  await writeFile(
-    join(repo, 'brandnew-1.0-1.noarch.rpm'),
-    await readFile(made.context.uploads.get('brandnew-1.0-1.noarch.rpm') ?? ''),
-  )
-  await runOrThrow('createrepo_c', ['--no-database', repo])
+  await add('brandnew')
   const second = await build(user)
   assert.equal(second.outcome.outcome, 'succeeded', second.context.text())
 
   // something else comes in: what was installed before serves again
-  const other = await build(await fixture.task(specOf({ name: 'other' })))
-  await writeFile(
-    join(repo, 'other-1.0-1.noarch.rpm'),
-    await readFile(other.context.uploads.get('other-1.0-1.noarch.rpm') ?? ''),
-  )
-  await runOrThrow('createrepo_c', ['--no-database', repo])
+  await add('other')
   const third = await build(user)
   assert.match(third.context.text(), /Packages are in the cached layer/)
 })
@@ -145,3 +124,45 @@ test(
     )
   },
 )
+
+test('a scriptlet that hangs holds up its own build alone', { skip }, async () => {
+  const { repos, add } = await projectRepository('hanging')
+  await add('quick')
+  // What follows %check is a section of its own.
+  await add('hanging', { check: '%post\nsleep 54321' })
+  const task = (name: string): ReturnType<typeof fixture.task> =>
+    fixture.task(specOf({ head: `BuildRequires: ${name}` }), { repos })
+  const stuck = start(await task('hanging'))
+  while ((await processesWith('54321')).length === 0) await sleep(20)
+  const quick = await build(await task('quick'))
+  assert.equal(quick.outcome.outcome, 'succeeded', quick.context.text())
+  stuck.context.abort('canceled')
+  assert.equal((await stuck.outcome).outcome, 'canceled')
+})
+
+/** A repository that packages are added to, as a project's. */
+async function projectRepository(name: string) {
+  const dir = join(fixture.dir, name)
+  await mkdir(dir)
+  const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])
+  await index()
+  const repos = [
+    {
+      id: 'copr_base',
+      name: 'Project',
+      baseurl: pathToFileURL(dir).href,
+      priority: null,
+      module_hotfixes: null,
+      gpgcheck: false,
+      repo_gpgcheck: null,
+      gpgkey: null,
+    },
+  ]
+  async function add(package_name: string, sections: Parameters<typeof specOf>[0] = {}) {
+    const made = await build(await fixture.task(specOf({ ...sections, name: package_name })))
+    const file = `${package_name}-1.0-1.noarch.rpm`
+    await copyFile(made.context.uploads.get(file) ?? '', join(dir, file))
+    await index()
+  }
+  return { repos, add }
+}

@@ -1,6 +1,5 @@
-import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runOrThrow } from '@copr/process/run'
 import { holdLock, takeLock } from './lock.ts'
 import { removeTree } from './remove-tree.ts'
 
@@ -16,10 +15,11 @@ export interface Scratch extends AsyncDisposable {
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await mkdir(cache_dir, { recursive: true })
+  // Roots have programs in them that run as root for whoever starts them, and a project says which.
+  await chmod(cache_dir, 0o700)
   await using _starting = await holdLock(join(dir, 'start.lock'))
   for (const name of await readdir(dir))
     if (name.startsWith('builds-')) await removeUnlessUsed(join(dir, name))
-  await forgetPackages(cache_dir)
   const builds_dir = await mkdtemp(join(dir, 'builds-'))
   const lock = await holdLock(join(builds_dir, 'lock'))
   return {
@@ -35,12 +35,4 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
 async function removeUnlessUsed(dir: string): Promise<void> {
   await using lock = await takeLock(join(dir, 'lock'), { wait: false })
   if (lock) await removeTree(dir)
-}
-
-/** Downloaded packages that no root was made of for a month. */
-async function forgetPackages(cacheDir: string): Promise<void> {
-  const dir = join(cacheDir, 'dnf')
-  await mkdir(dir, { recursive: true })
-  await using lock = await takeLock(join(cacheDir, 'dnf.lock'), { wait: false })
-  if (lock) await runOrThrow('find', [dir, '-name', '*.rpm', '-atime', '+30', '-delete'])
 }

@@ -1,15 +1,17 @@
 import type { Repository } from './repository.ts'
 
 const MAIN = {
+  // dnf puts the path of the root before these. What is loaded stays with the root, so that layers above need not again.
   cachedir: '/var/cache/dnf',
-  persistdir: '/tmp/dnf-persist',
-  logdir: '/tmp/dnf-log',
+  // Beside the root: nothing in it may lead dnf elsewhere, and no build needs them.
+  persistdir: '../tmp/dnf-persist',
+  logdir: '../tmp/dnf-log',
   reposdir: '/dev/null',
   varsdir: '/dev/null',
   plugins: '0',
   install_weak_deps: '0',
   tsflags: 'nodocs',
-  keepcache: '1',
+  keepcache: '0',
   best: '1',
   obsoletes: '1',
   gpgcheck: '0',

@@ -1,9 +1,8 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
-import { holdLock } from '../lock.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
 import { faultOfDnf } from './dnf-faults.ts'
@@ -13,7 +12,6 @@ import { chrootParts, type Repository } from './repository.ts'
 export interface InstallOptions {
   /** An existing directory of this run alone. */
   dir: string
-  cacheDir: string
   chroot: string
   root: SandboxRoot
   /** Where the chroot's rpm has its database. */
@@ -27,18 +25,13 @@ export interface InstallOptions {
 
 /**
  * Installs packages into a root: dnf downloads with the network, then installs without it, so that scriptlets
- * reach neither the network nor the cache of packages. What the repositories lack is a {@link BuildFailure}.
+ * do not reach the network. What dnf loads goes into the root itself, and nothing of one project meets another's:
+ * repositories may be slow, and scriptlets may hang. What the repositories lack is a {@link BuildFailure}.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
-  const { cacheDir, log, signal, packages } = options
+  const { log, packages } = options
   if (packages.length === 0) return
   requireNames(packages)
-  const dnfCache = join(cacheDir, 'dnf')
-  await mkdir(dnfCache, { recursive: true })
-  await using _lock = await holdLock(join(cacheDir, 'dnf.lock'), { signal })
-  // dnf's own locks name a process by its id, which means nothing in another namespace; ours is held.
-  for (const name of await readdir(dnfCache))
-    if (name.endsWith('.pid')) await rm(join(dnfCache, name))
   await writeConfig(options)
   const rich = packages.filter(isRich)
   if (rich.length > 0) await makeRichPackage(rich, options)
@@ -70,16 +63,11 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     // metadata_expire=0 alone counts in whole seconds: it would miss what was published within the last one.
     [...command, '--refresh', '--downloadonly'],
     options,
-    { network: isRemote, changes: 'kept' },
+    { network: isRemote },
     (chunk) => log.output(chunk, 'root'),
   )
   if (/^Nothing to do\.?$/m.test(resolved)) return
-  await runDnf(
-    [...command, '--cacheonly'],
-    options,
-    { network: false, changes: 'dropped' },
-    transactionOnly(log),
-  )
+  await runDnf([...command, '--cacheonly'], options, { network: false }, transactionOnly(log))
 }
 
 /** What a user or a build has written must not be taken for an option, a URL or a second line. */
@@ -108,10 +96,10 @@ function transactionOnly(log: BuildLog): (chunk: Buffer) => void {
 async function runDnf(
   command: string[],
   options: InstallOptions,
-  { network, changes }: { network: boolean; changes: 'kept' | 'dropped' },
+  { network }: { network: boolean },
   onOutput: (chunk: Buffer) => void,
 ): Promise<string> {
-  const { dir, cacheDir, root, repositories, signal } = options
+  const { dir, root, repositories, signal } = options
   const { code, output } = await runSandboxed({
     dir,
     root,
@@ -131,7 +119,6 @@ async function runDnf(
             },
           ]
         : []),
-      { from: join(cacheDir, 'dnf'), to: 'var/cache/dnf', changes },
       ...repositories
         .filter(({ url }) => url.startsWith('file:'))
         .map(({ url }) => ({

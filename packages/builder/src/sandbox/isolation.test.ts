@@ -88,7 +88,8 @@ test('what installs packages reaches its layer through the root alone', { skip }
   await mkdir(join(dir, 'lower'), { recursive: true })
   await mkdir(root.changes)
   // As a scriptlet that has got out of the chroot.
-  const script = 'touch /build/in-layer; ln -s /etc/passwd /state/needs.json; ls -A /state /layers/0'
+  const script =
+    'touch /build/in-layer; ln -s /etc/passwd /state/needs.json; ls -A /state /layers/0'
   const { output } = await runSandboxed({
     dir,
     root,
