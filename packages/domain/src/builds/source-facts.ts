@@ -38,18 +38,22 @@ export async function applySourceFacts(
   const chroots = await chrootsOf(tx, build)
   for (const chroot of chroots) {
     const reason = whyNotBuilt(chroot.arch, facts)
+    const outcome = reason
+      ? ({ state: 'skipped', state_reason: reason, ended_at: now } as const)
+      : ({ state: 'waiting' } as const)
     await tx
       .insertInto('build_chroot')
-      .values({
-        build_id: buildId,
-        chroot_id: chroot.id,
-        state: reason ? 'skipped' : 'waiting',
-        state_reason: reason ?? null,
-        ended_at: reason ? now : null,
-      })
-      .onConflict((conflict) => conflict.columns(['build_id', 'chroot_id']).doNothing())
+      .values({ build_id: buildId, chroot_id: chroot.id, ...outcome })
+      // A chroot asked for by name waits since the build was submitted.
+      .onConflict((conflict) => conflict.columns(['build_id', 'chroot_id']).doUpdateSet(outcome))
       .execute()
   }
+  await skipDisabled(
+    tx,
+    buildId,
+    chroots.map(({ id }) => id),
+    now,
+  )
   const anything = await tx
     .selectFrom('build_chroot')
     .select('id')
@@ -69,6 +73,17 @@ export async function applySourceFacts(
     await notify(tx, 'copr_queue')
   }
   await refreshBuild(tx, buildId, now)
+}
+
+/** Chroots that were asked for by name, and disabled before the SRPM was there. */
+async function skipDisabled(tx: Tx, buildId: number, enabled: number[], now: Date): Promise<void> {
+  const state_reason = 'The chroot was disabled in the project meanwhile'
+  const waiting = tx
+    .updateTable('build_chroot')
+    .set({ state: 'skipped', state_reason, ended_at: now })
+    .where('build_id', '=', buildId)
+    .where('state', '=', 'waiting')
+  await (enabled.length === 0 ? waiting : waiting.where('chroot_id', 'not in', enabled)).execute()
 }
 
 async function endSource(

@@ -12,7 +12,14 @@ import {
   machineOfSession,
 } from '../machines/machines.ts'
 import { claimPublish, claimTask, lockLeased, renewLease, type TaskRow } from './leases.ts'
-import { failTask, finishImport, finishRpm, finishSource, requeueLapsed } from './outcomes.ts'
+import {
+  failTask,
+  finishImport,
+  finishRpm,
+  finishSource,
+  giveBack,
+  requeueLapsed,
+} from './outcomes.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
@@ -225,6 +232,20 @@ test('a lapsed lease goes back to the queue, and its old holder is refused', asy
   assert.equal((await claim(t.db, machine, later(32)))?.id, task.id)
 })
 
+test('a lease that is renewed in the last moment is kept', async () => {
+  await using t = await openTestDb()
+  await submit(t.db)
+  const task = await claim(t.db, await makeMachine(t.db, ['x86_64']))
+  const lease = task?.lease ?? ''
+  // Between the look at what has lapsed and the lock.
+  await renewLease(t.db, { lease, now: later(31), lease_seconds: 30 })
+  const lost = { reason: 'lost', max_attempts: 3, now: later(32), only_lapsed: true }
+  assert.equal(await giveBack(t.db, lease, lost), undefined)
+  assert.deepEqual(await renewLease(t.db, { lease, now: later(33), lease_seconds: 30 }), {
+    cancel: false,
+  })
+})
+
 test('a task that loses every machine fails at last, and says so', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
@@ -301,6 +322,33 @@ test('a link is fetched by a builder before its import', async () => {
   assert.equal(await stateOf(t.db, id), 'importing')
   await importBuild(t.db, machine)
   assert.equal(await stateOf(t.db, id), 'pending')
+})
+
+test('a link skips the chroots that its spec file excludes, also those asked for by name', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db, {
+    source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
+    chroots: ['debian-12-x86_64', 'debian-12-aarch64'],
+  })
+  const task = await claim(t.db, await makeMachine(t.db, []))
+  assert.ok(task)
+  const excluding = { ...facts, exclude_arch: ['aarch64'] }
+  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, excluding, now))
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
+})
+
+test('a link without a chroot left fails, and nothing of it waits any more', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db, {
+    source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
+    chroots: ['debian-12-x86_64'],
+  })
+  const task = await claim(t.db, await makeMachine(t.db, []))
+  assert.ok(task)
+  await t.db.updateTable('project_chroot').set({ is_enabled: false }).execute()
+  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, facts, now))
+  assert.equal(await stateOf(t.db, id), 'failed')
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'skipped' })
 })
 
 test('a failed source fails the build with its reason', async () => {

@@ -163,11 +163,19 @@ export async function giveBack(
     max_attempts,
     now,
     wait_seconds = 0,
-  }: { reason: string; max_attempts: number; now: Date; wait_seconds?: number },
+    only_lapsed = false,
+  }: {
+    reason: string
+    max_attempts: number
+    now: Date
+    wait_seconds?: number
+    /** Leaves a lease alone that was renewed meanwhile. */
+    only_lapsed?: boolean
+  },
 ): Promise<'queued' | 'ended' | undefined> {
   return await db.transaction().execute(async (tx) => {
     const task = await lockLeased(tx, lease)
-    if (!task) return undefined
+    if (!task || (only_lapsed && (task.lease_until ?? now) >= now)) return undefined
     if (task.cancel_requested) {
       await endTask(tx, task)
       return 'ended'
@@ -231,6 +239,7 @@ export async function requeueLapsed(
       reason: 'The builder was lost: it sent no sign of life',
       max_attempts,
       now,
+      only_lapsed: true,
     })
     if (outcome) count++
   }
