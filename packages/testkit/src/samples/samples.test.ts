@@ -11,19 +11,19 @@ const skip = (await run('sh', ['-c', 'command -v rpmbuild'])).ok ? false : 'need
 
 test('sourcesOfStanzas() asks for sources of Debian alone, and not for security updates', () => {
   const debian =
-    'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main'
+    'Types: deb\nURIs: http://mirror.example.org/debian\nSuites: bookworm\nComponents: main'
   const security = debian.replace('/debian\n', '/debian-security\n')
   const other = 'Types: deb\nURIs: https://deb.example.org/\nSuites: x'
   assert.equal(
     sourcesOfStanzas([debian, security, other].join('\n\n')),
-    'Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n',
+    'Types: deb-src\nURIs: http://mirror.example.org/debian\nSuites: bookworm\nComponents: main\n',
   )
 })
 
 test('sourcesOfList() does the same for lists of one line each', () => {
   const text =
-    '# x\ndeb http://deb.debian.org/debian bookworm main\ndeb http://security.debian.org/debian-security x main\n'
-  assert.equal(sourcesOfList(text), 'deb-src http://deb.debian.org/debian bookworm main\n')
+    '# x\ndeb http://mirror.example.org/debian bookworm main\ndeb http://security.example.org/debian-security x main\n'
+  assert.equal(sourcesOfList(text), 'deb-src http://mirror.example.org/debian bookworm main\n')
 })
 
 test('there is a spec for every sample', async () => {
