@@ -66,7 +66,9 @@ export async function scratchRoot(
     },
     dnf: async (...args) => await dnf(onlyProject, args),
     run: async (...command) =>
-      await runOrThrow('chroot', [root, ...command], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } }),
+      await runOrThrow('chroot', [root, ...command], {
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+      }),
     available: async () => {
       const format = [
         'repoquery',
