@@ -215,7 +215,7 @@ function sayWhatNext({ paths, system: { config }, progress, began }: Start): voi
   progress.say(`  logs        ${paths.logs}`)
   progress.say()
   progress.say('What a user would type next:')
-  progress.say(`  pip install copr-cli`)
+  progress.say('  python3 -m venv v; . v/bin/activate; pip install copr-cli')
   progress.say(`  alias c='copr-cli --config ${paths.client_config}'`)
   progress.say(`  c whoami`)
   progress.say(`  c create first --chroot debian-12-x86_64`)
