@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander'
 import { makeLog } from '@copr/process/log'
 import { join } from 'node:path'
+import { logUnhandled } from '../log-unhandled.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { readConfigFile } from '../up/data-dir.ts'
 import { PART_NAMES, type PartName, runPart } from './parts.ts'
@@ -35,9 +36,11 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
       const config = readConfigFile(options.config)
       const listen = /^(.*):(\d+)$/.exec(options.listen ?? '')
       if (listen) config.listen = { host: listen[1] ?? '', port: Number(listen[2]) }
+      const log = makeLog(part)
+      logUnhandled(log)
       const running = {
         config,
-        log: makeLog(part),
+        log,
         stop: stopSignal(),
         onListening: () => process.send?.('listening'),
       }

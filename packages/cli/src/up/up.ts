@@ -15,6 +15,7 @@ import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
 import { debianChroot } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
+import { logUnhandled } from '../log-unhandled.ts'
 import { runPart } from '../run/parts.ts'
 import { VERSION } from '../version.ts'
 import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
@@ -47,6 +48,7 @@ export async function up(
   using _lock = takeDataDir(paths)
   const system = await prepareDataDir(paths, options)
   const log = makeFileLog('up', join(paths.logs, 'copr.log'))
+  logUnhandled(log)
   // Servers and builders stop first, what they need stops last.
   const failed = new AbortController()
   const stopServers = AbortSignal.any([stop, failed.signal])
