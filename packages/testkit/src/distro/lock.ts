@@ -22,7 +22,8 @@ export async function holdLock(path: string, signal?: AbortSignal): Promise<Asyn
   }
   return {
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null) return
+      // Ctrl-C in a terminal ends it too, before this is reached.
+      if (child.exitCode !== null || child.signalCode !== null) return
       child.stdin.end()
       await once(child, 'exit')
     },
