@@ -60,9 +60,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   const keygenPort = await freePort(known ? Number(new URL(known.keygen.url).port) : 0)
   const config = Configuration.parse({
     ...known,
-    public_url:
-      options.public_url ??
-      `http://${options.host === '0.0.0.0' ? 'localhost' : options.host}:${options.port}`,
+    public_url: options.public_url ?? givenUrl(known) ?? automaticUrl(options),
     internal_url: `http://127.0.0.1:${options.port}`,
     listen: { host: options.host, port: options.port },
     data_dir: paths.dir,
@@ -82,6 +80,15 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
     `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
   )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
+}
+
+function automaticUrl({ host, port }: { host: string; port: number }): string {
+  return `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
+}
+
+/** The address that an earlier start was given, as opposed to one that follows from its port. */
+function givenUrl(known: Configuration | undefined): string | undefined {
+  return known && known.public_url !== automaticUrl(known.listen) ? known.public_url : undefined
 }
 
 /** Reads a configuration file; all its faults are told at once. */
