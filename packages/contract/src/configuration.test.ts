@@ -21,5 +21,5 @@ test('the administrator guide names every key, and no other', () => {
   const section = readFileSync(GUIDE, 'utf8').split('\n## Configuration\n')[1]?.split('\n## ')[0]
   const documented = [...(section ?? '').matchAll(/^\| `([a-z_.]+)`/gm)].map(([, key]) => key)
   const known = keysOf(z.toJSONSchema(Configuration, { io: 'input' }))
-  assert.deepEqual(documented.toSorted(), known.toSorted())
+  assert.deepEqual(new Set(documented), new Set(known))
 })

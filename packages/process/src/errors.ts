@@ -23,5 +23,7 @@ export class CoprError extends Error {
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : messageOf(error.cause)
-  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
+  return cause === '' || error.message.includes(cause)
+    ? error.message
+    : `${error.message}: ${cause}`
 }

@@ -1,3 +1,4 @@
+import { openSync, writeSync } from 'node:fs'
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type { Logger } from 'pino'
@@ -21,7 +22,15 @@ export function makeLog(name: string, destination?: DestinationStream): Logger {
 
 /** JSON lines in a file, for a program whose terminal is for people. */
 export function makeFileLog(name: string, path: string): Logger {
-  return makeLog(name, pino.destination({ dest: path, sync: false }))
+  const file = openSync(path, 'a')
+  const write = (line: string): void => {
+    try {
+      writeSync(file, line)
+    } catch {
+      // A full disk costs log lines, not the program. (pino's own destination would never end then.)
+    }
+  }
+  return makeLog(name, { write })
 }
 
 /** For tests and one-off commands. */

@@ -51,6 +51,7 @@ async function store(
     throw tooLong
   }
   const file = createWriteStream(path, { flags: 'w', mode: 0o644 })
+  file.on('error', () => undefined) // told by finished() below
   const hash = expect && createHash(expect.algorithm)
   let size = 0
   try {

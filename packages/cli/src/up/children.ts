@@ -22,6 +22,7 @@ export function spawnPart(
     detached: true,
   })
   const log = createWriteStream(log_file, { flags: 'a' })
+  log.on('error', () => undefined) // a full disk must not end the system
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })
   child.once('close', () => log.end())
@@ -52,7 +53,8 @@ export async function keepPart(
     const onStop = (): void => void stopPart(child)
     stop.addEventListener('abort', onStop, { once: true })
     const code = await new Promise<number | string | null>((resolve) =>
-      child.once('exit', (exit, signal) => resolve(exit ?? signal)),
+      // Not `exit`: that never comes from a program that could not be started.
+      child.once('close', (exit, signal) => resolve(exit ?? signal)),
     )
     stop.removeEventListener('abort', onStop)
     if (stop.aborted) return

@@ -23,6 +23,7 @@ export interface Kept {
 /** Keeps PostgreSQL running until `stop`: one that was killed is started again on the same port. */
 export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }: Watch): Kept {
   const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a' })
+  output.on('error', () => undefined) // a full disk must not end the system
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const runOnce = async (): Promise<void> => {
     await using server = await startEmbeddedPostgres({
@@ -81,7 +82,7 @@ export function startBuilder(
     log_file: join(paths.logs, `builder-${slot}.log`),
   })
   const ended = new Promise<string>((resolve) =>
-    child.once('exit', (code, signal) =>
+    child.once('close', (code, signal) =>
       resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`),
     ),
   )

@@ -9,6 +9,7 @@ const LOCK = 7201
 /** Brings the database to this version's schema. Several programs may start at once: one migrates, the others wait. */
 export async function migrate(url: string): Promise<{ applied: string[] }> {
   const client = new pg.Client(url)
+  client.on('error', () => undefined) // a server that dies fails the query, too
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])

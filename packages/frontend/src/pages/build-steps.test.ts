@@ -19,7 +19,7 @@ test('the last step says how the chroots ended', async () => {
   const lastStep = (state: typeof build.state, ...states: State[]): string => {
     const chroots = states.map((each) => ({ ...chroot, state: each }))
     const page = { build: { ...build, state, chroots }, project, phases: [], packages: new Map() }
-    return String(buildSteps(page)).split('<li').at(-1) ?? ''
+    return `${buildSteps(page) as string}`.split('<li').at(-1) ?? ''
   }
   assert.match(lastStep('succeeded', 'succeeded'), /pf-m-success[^]*1 of 1 chroot done</)
   assert.match(
