@@ -38,7 +38,7 @@ export interface EngineOptions {
 
 const MAX_GENERATE_ROUNDS = 10
 /** dist-git's repository of a project is ours, as is what the chroot is made of. */
-const OWN_REPOSITORY = /^copr_(base|coprdir)/
+const OWN_REPOSITORY = /^copr_(base|base_devel|coprdir)$/
 
 interface Build {
   task: RpmTask
