@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { serveHttp } from '@copr/process/http-server'
 import { run } from '@copr/process/run'
 import { Hono } from 'hono'
-import { missingTools } from '../testing/missing-tools.ts'
+import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { treeRoutes } from './tree-routes.ts'
 
 async function serveTree() {

@@ -139,15 +139,18 @@ async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
         .where('id', '=', task.build_id)
         .where('source_state', '=', 'starting')
         .execute()
-    else if (task.build_chroot_id !== null)
-      await tx
-        .updateTable('build_chroot')
-        .set({ state: 'running' })
-        .where('id', '=', task.build_chroot_id)
-        .where('state', '=', 'starting')
-        .execute()
+    else if (task.build_chroot_id !== null) await markChrootRunning(tx, task.build_chroot_id)
     await refreshBuild(tx, task.build_id, now)
   })
+}
+
+export async function markChrootRunning(tx: Tx, id: number): Promise<void> {
+  await tx
+    .updateTable('build_chroot')
+    .set({ state: 'running' })
+    .where('id', '=', id)
+    .where('state', '=', 'starting')
+    .execute()
 }
 
 /** The task of a lease, with its build locked; undefined when the lease is lost. */

@@ -4,7 +4,7 @@ import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { insertTask } from './insert-task.ts'
-import { lockLeased, type TaskRow } from './leases.ts'
+import { lockLeased, markChrootRunning, type TaskRow } from './leases.ts'
 
 // All of these take a task whose build is locked (lockLeased), and end it.
 
@@ -102,12 +102,7 @@ export async function finishRpm(
   )
   await notify(tx, 'copr_publish')
   // It may have been so quick that no heartbeat said that it runs.
-  await tx
-    .updateTable('build_chroot')
-    .set({ state: 'running' })
-    .where('id', '=', task.build_chroot_id)
-    .where('state', '=', 'starting')
-    .execute()
+  await markChrootRunning(tx, task.build_chroot_id)
   await refreshBuild(tx, task.build_id, now)
 }
 
