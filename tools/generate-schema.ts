@@ -11,6 +11,9 @@ import pg from 'pg'
 
 /** Columns that hold more than their SQL type says. */
 const NARROWER: Record<string, string> = {
+  'action.data': 'Json<Record<string, unknown>>',
+  'action.kind': "'fork'",
+  'audit_log.details': 'Json<Record<string, unknown>>',
   'build.source_json': 'Json<Record<string, unknown>>',
   'build.source_state': 'BuildState',
   'build.source_type': 'SourceType',
@@ -22,6 +25,8 @@ const NARROWER: Record<string, string> = {
   'package.source_json': 'Json<Record<string, unknown>>',
   'package.source_type': 'SourceType',
   'project.key_algorithm': 'KeyAlgorithm',
+  'project_permission.admin': 'PermissionState',
+  'project_permission.builder': 'PermissionState',
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
   'task.payload': 'Json<ResultFile[]>',
@@ -44,7 +49,7 @@ const HEAD = `// Written by \`make schema\` from the migrations: change those, n
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
-import type { BuildState, SourceType } from '@copr/contract/states'
+import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */

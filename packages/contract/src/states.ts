@@ -27,3 +27,7 @@ export const SOURCE_TYPE_NUMBER = {
 } as const satisfies Record<string, number>
 
 export type SourceType = keyof typeof SOURCE_TYPE_NUMBER
+
+/** Of a role in a project that somebody asked for. */
+export const PERMISSION_NUMBER = { nothing: 0, request: 1, approved: 2 } as const
+export type PermissionState = keyof typeof PERMISSION_NUMBER

@@ -136,7 +136,7 @@ async function dirOf(
         .where('project_id', '=', project.id)
         .where('is_enabled', '=', true),
     )
-    .onConflict((conflict) => conflict.columns(['project_dir_id', 'chroot_id']).doNothing())
+    .onConflict((conflict) => conflict.constraint('repository_place').doNothing())
     .execute()
   await notify(tx, 'copr_repository')
   return id

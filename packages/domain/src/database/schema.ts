@@ -2,11 +2,24 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
-import type { BuildState, SourceType } from '@copr/contract/states'
+import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
+
+export interface ActionTable {
+  id: GeneratedAlways<number>
+  kind: 'fork'
+  project_id: number
+  data: Json<Record<string, unknown>>
+  created_at: Date
+  not_before: Date | null
+  attempts: Generated<number>
+  lease_until: Date | null
+  ended_at: Date | null
+  error: string | null
+}
 
 export interface ApiTokenTable {
   id: GeneratedAlways<number>
@@ -16,6 +29,22 @@ export interface ApiTokenTable {
   expires_on: string
   created_at: Date
   last_used_at: Date | null
+  name: string | null
+  scopes: string[] | null
+  project_id: number | null
+}
+
+export interface AuditLogTable {
+  id: GeneratedAlways<number>
+  at: Date
+  user_id: number | null
+  actor: string
+  via: string
+  action: string
+  project_id: number | null
+  subject: string
+  reason: string | null
+  details: Generated<Json<Record<string, unknown>>>
 }
 
 export interface BatchTable {
@@ -48,6 +77,8 @@ export interface BuildTable {
   isolation: Generated<string>
   chroots_wanted: string[] | null
   batch_id: number | null
+  submitted_by: string | null
+  forked_from: number | null
 }
 
 export interface BuildChrootTable {
@@ -86,6 +117,31 @@ export interface ChrootTable {
   comment: Generated<string>
   is_active: Generated<boolean>
   created_at: Date
+  ended_at: Date | null
+}
+
+export interface ChrootAliasTable {
+  name_release: string
+  target: string
+}
+
+export interface GroupMemberTable {
+  group_id: number
+  user_id: number
+}
+
+export interface LoginFailureTable {
+  key: string
+  failures: number
+  last_at: Date
+  blocked_until: Date | null
+}
+
+export interface LoginLinkTable {
+  token_hash: Buffer
+  user_id: number
+  created_at: Date
+  expires_at: Date
 }
 
 export interface MachineTable {
@@ -148,6 +204,9 @@ export interface ProjectTable {
   key_fingerprint: string | null
   created_at: Date
   deleted_at: Date | null
+  webhook_secret: string | null
+  forked_from: number | null
+  inherited_keys: Generated<string[]>
 }
 
 export interface ProjectChrootTable {
@@ -164,6 +223,8 @@ export interface ProjectChrootTable {
   bootstrap_image: string | null
   isolation: Generated<string>
   comps_name: string | null
+  comps: string | null
+  build_tags: Generated<string[]>
 }
 
 export interface ProjectDirTable {
@@ -171,6 +232,14 @@ export interface ProjectDirTable {
   project_id: number
   name: string
   created_at: Date
+  last_build_at: Date | null
+}
+
+export interface ProjectPermissionTable {
+  project_id: number
+  user_id: number
+  admin: Generated<PermissionState>
+  builder: Generated<PermissionState>
 }
 
 export interface RemovalTable {
@@ -187,6 +256,7 @@ export interface RepositoryTable {
   generation: Generated<number>
   published_generation: Generated<number>
   published_at: Date | null
+  is_devel: Generated<boolean>
 }
 
 export interface RepositoryMemberTable {
@@ -202,6 +272,7 @@ export interface SessionTable {
   user_id: number
   created_at: Date
   expires_at: Date
+  id_token: string | null
 }
 
 export interface TaskTable {
@@ -237,24 +308,44 @@ export interface UserAccountTable {
   is_admin: Generated<boolean>
   password_hash: string | null
   created_at: Date
+  oidc_issuer: string | null
+  oidc_subject: string | null
+  provider_groups: Generated<string[]>
+  blocked_at: Date | null
+}
+
+export interface UserGroupTable {
+  id: GeneratedAlways<number>
+  name: string
+  provider_group: string | null
+  description: Generated<string>
+  created_at: Date
 }
 
 export interface DB {
+  action: ActionTable
   api_token: ApiTokenTable
+  audit_log: AuditLogTable
   batch: BatchTable
   build: BuildTable
   build_chroot: BuildChrootTable
   built_package: BuiltPackageTable
   chroot: ChrootTable
+  chroot_alias: ChrootAliasTable
+  group_member: GroupMemberTable
+  login_failure: LoginFailureTable
+  login_link: LoginLinkTable
   machine: MachineTable
   package: PackageTable
   project: ProjectTable
   project_chroot: ProjectChrootTable
   project_dir: ProjectDirTable
+  project_permission: ProjectPermissionTable
   removal: RemovalTable
   repository: RepositoryTable
   repository_member: RepositoryMemberTable
   session: SessionTable
   task: TaskTable
   user_account: UserAccountTable
+  user_group: UserGroupTable
 }

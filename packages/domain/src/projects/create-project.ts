@@ -66,7 +66,7 @@ export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[
     // Enabled again: its index may have been removed meanwhile.
     .onConflict((oc) =>
       oc
-        .columns(['project_dir_id', 'chroot_id'])
+        .constraint('repository_place')
         .doUpdateSet((eb) => ({ generation: eb('repository.generation', '+', 1) })),
     )
     .execute()

@@ -80,7 +80,7 @@ async function nextGeneration(
     .values(place)
     .onConflict((conflict) =>
       conflict
-        .columns(['project_dir_id', 'chroot_id'])
+        .constraint('repository_place')
         .doUpdateSet((eb) => ({ generation: eb('repository.generation', '+', 1) })),
     )
     .returning(['id', 'generation'])

@@ -26,7 +26,11 @@ export async function issueToken(
     expires_on: dateOf(new Date(now.getTime() + days * DAY_MS)),
   }
   await db.transaction().execute(async (tx) => {
-    await tx.deleteFrom('api_token').where('user_id', '=', user_id).execute()
+    await tx
+      .deleteFrom('api_token')
+      .where('user_id', '=', user_id)
+      .where('name', 'is', null)
+      .execute()
     await tx
       .insertInto('api_token')
       .values({
