@@ -13,6 +13,7 @@ import pg from 'pg'
 const NARROWER: Record<string, string> = {
   'action.data': 'Json<Record<string, unknown>>',
   'action.kind': "'fork'",
+  'api_token.scopes': 'TokenScope[]',
   'audit_log.details': 'Json<Record<string, unknown>>',
   'build.source_json': 'Json<Record<string, unknown>>',
   'build.source_state': 'BuildState',
@@ -50,6 +51,7 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
+import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */

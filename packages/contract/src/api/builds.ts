@@ -77,6 +77,9 @@ export const SourceChrootAnswer = z.strictObject({
   result_url: z.string().nullable(),
 })
 
+/** Names a build's chroot in a query. */
+export const BuildChrootQuery = z.object({ build_id: z.string(), chrootname: z.string() })
+
 export const BuildChrootAnswer = z.strictObject({
   name: z.string(),
   state: BuildStateName,

@@ -1,4 +1,8 @@
 import { z } from 'zod'
+import { ProjectQuery } from './projects.ts'
+
+/** Names a project's chroot in a query. */
+export const ProjectChrootQuery = ProjectQuery.extend({ chrootname: z.string() })
 
 export const ProjectChrootAnswer = z.strictObject({
   mock_chroot: z.string(),

@@ -1,5 +1,13 @@
 import { z } from 'zod'
 
+/** How a list is asked for. */
+export const ListQuery = z.object({
+  limit: z.string().optional(),
+  offset: z.string().optional(),
+  order: z.string().optional(),
+  order_type: z.enum(['ASC', 'DESC']).optional(),
+})
+
 const integer = z.number().int()
 
 /** The values in effect; all null where a list is not paged. */

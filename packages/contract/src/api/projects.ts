@@ -52,6 +52,9 @@ const Settings = {
   repo_priority: Priority.optional(),
 }
 
+/** Names a project in a query. */
+export const ProjectQuery = z.object({ ownername: z.string(), projectname: z.string() })
+
 export const EditProject = z.object(Settings)
 export type EditProject = z.output<typeof EditProject>
 

@@ -3,6 +3,7 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
+import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
@@ -30,7 +31,7 @@ export interface ApiTokenTable {
   created_at: Date
   last_used_at: Date | null
   name: string | null
-  scopes: string[] | null
+  scopes: TokenScope[] | null
   project_id: number | null
 }
 
@@ -44,7 +45,7 @@ export interface AuditLogTable {
   project_id: number | null
   subject: string
   reason: string | null
-  details: Generated<Json<Record<string, unknown>>>
+  details: Json<Record<string, unknown>>
 }
 
 export interface BatchTable {

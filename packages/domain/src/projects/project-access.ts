@@ -1,25 +1,78 @@
-import type { User } from '../users/user-queries.ts'
+import { CoprError } from '@copr/process/errors'
+import type { Db } from '../database/open.ts'
+import type { Actor } from '../users/actor.ts'
 
 interface Owned {
+  id: number
   ownername: string
+  name: string
   persistent: boolean
 }
 
+/** What somebody may do with a project. */
+export interface Rights {
+  /** Submit and cancel builds. */
+  build: boolean
+  /** Change settings, packages, permissions; delete builds. */
+  edit: boolean
+  delete: boolean
+}
+
+const NONE: Rights = { build: false, edit: false, delete: false }
+
+const VERBS = { build: 'build in', edit: 'change', delete: 'delete' } as const
+
+/** Site admins, the owner and members of the owning group may do all; others what they were given. */
+export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned): Promise<Rights> {
+  if (!actor) return NONE
+  const only = actor.limits?.project_id ?? project.id
+  if (only !== project.id) return NONE
+  // Persistent projects are deleted by nobody.
+  const all: Rights = { build: true, edit: true, delete: !project.persistent }
+  if (actor.is_admin || actor.username === project.ownername) return all
+  if (actor.id === null) return NONE
+  if (await isMember(db, actor.id, project.ownername)) return all
+  const given = await db
+    .selectFrom('project_permission')
+    .select(['admin', 'builder'])
+    .where('project_id', '=', project.id)
+    .where('user_id', '=', actor.id)
+    .executeTakeFirst()
+  const edit = given?.admin === 'approved'
+  return { build: edit || given?.builder === 'approved', edit, delete: false }
+}
+
+/** Refuses those who may not; the message says what they wanted. */
+export async function requireRight(
+  db: Db,
+  actor: Actor | undefined,
+  project: Owned,
+  right: keyof Rights,
+): Promise<void> {
+  if ((await rightsIn(db, actor, project))[right]) return
+  const name = `${project.ownername}/${project.name}`
+  if (right === 'delete' && project.persistent)
+    throw new CoprError('forbidden', `${name} is persistent: it cannot be deleted`)
+  if (actor?.limits?.project_id && actor.limits.project_id !== project.id)
+    throw new CoprError('forbidden', `Your token is for another project than ${name}`)
+  throw new CoprError('forbidden', `You cannot ${VERBS[right]} ${name}`)
+}
+
 /** May the user make projects of this owner? Only administrators act for somebody else. */
-export function canCreateFor(user: User, ownername: string): boolean {
-  return user.is_admin || user.username === ownername
+export async function canCreateFor(db: Db, actor: Actor, ownername: string): Promise<boolean> {
+  if (actor.limits?.project_id) return false
+  if (actor.is_admin || actor.username === ownername) return true
+  return actor.id !== null && (await isMember(db, actor.id, ownername))
 }
 
-export function canBuildIn(user: User | undefined, project: Owned): boolean {
-  return user !== undefined && (user.is_admin || user.username === project.ownername)
-}
-
-export function canEdit(user: User | undefined, project: Owned): boolean {
-  return user !== undefined && (user.is_admin || user.username === project.ownername)
-}
-
-/** Persistent projects are deleted by nobody. */
-export function canDelete(user: User | undefined, project: Owned): boolean {
-  if (user === undefined || project.persistent) return false
-  return user.is_admin || user.username === project.ownername
+async function isMember(db: Db, user_id: number, ownername: string): Promise<boolean> {
+  if (!ownername.startsWith('@')) return false
+  const member = await db
+    .selectFrom('group_member')
+    .innerJoin('user_group', 'user_group.id', 'group_member.group_id')
+    .select('user_id')
+    .where('user_id', '=', user_id)
+    .where('user_group.name', '=', ownername.slice(1))
+    .executeTakeFirst()
+  return member !== undefined
 }

@@ -1,6 +1,7 @@
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 import type { Db } from '../database/open.ts'
-import { USER_COLUMNS, type User } from './user-queries.ts'
+import type { UserActor } from './actor.ts'
+import { USER_COLUMNS } from './user-queries.ts'
 
 export interface IssuedToken {
   login: string
@@ -45,12 +46,12 @@ export async function issueToken(
   return issued
 }
 
-/** Undefined when login or token is wrong, or the token has expired. */
+/** Undefined when login or token is wrong, the token has expired, or its user is blocked. */
 export async function userOfToken(
   db: Db,
   { login, token }: { login: string; token: string },
   now: Date,
-): Promise<User | undefined> {
+): Promise<UserActor | undefined> {
   const found = await db
     .selectFrom('api_token')
     .innerJoin('user_account', 'user_account.id', 'api_token.user_id')
@@ -60,19 +61,34 @@ export async function userOfToken(
       'expires_on',
       'last_used_at',
       'api_token.id as token_id',
+      'api_token.name as token_name',
+      'scopes',
+      'project_id',
     ])
     .where('login', '=', login)
+    .where('blocked_at', 'is', null)
     .executeTakeFirst()
   if (!found || !timingSafeEqual(found.token_hash, hashOf(token))) return undefined
   if (found.expires_on < dateOf(now)) return undefined
-  const { token_hash: _, expires_on: __, last_used_at, token_id, ...user } = found
+  const {
+    token_hash: _,
+    expires_on: __,
+    last_used_at,
+    token_id,
+    token_name,
+    scopes,
+    project_id,
+    ...user
+  } = found
   if (!last_used_at || now.getTime() - last_used_at.getTime() > USE_RECORDED_EVERY_MS)
     await db
       .updateTable('api_token')
       .set({ last_used_at: now })
       .where('id', '=', token_id)
       .execute()
-  return user
+  return token_name === null
+    ? { ...user, via: 'token' }
+    : { ...user, via: `token ${token_name}`, limits: { scopes, project_id } }
 }
 
 /** What may be shown of the user's token. */

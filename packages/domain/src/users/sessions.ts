@@ -24,6 +24,7 @@ export async function userOfSession(db: Db, cookie: string, now: Date): Promise<
     .select(USER_COLUMNS)
     .where('token_hash', '=', hashOf(cookie))
     .where('expires_at', '>', now)
+    .where('blocked_at', 'is', null)
     .executeTakeFirst()
 }
 

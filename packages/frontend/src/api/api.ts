@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
+import type { Api, ApiRoute } from '../http/answer.ts'
 import { accountRoutes } from './account-routes.ts'
 import { buildChrootRoutes } from './build-chroot-routes.ts'
 import { buildCreateRoutes } from './build-create-routes.ts'
@@ -22,10 +23,16 @@ const PARTS = [
 
 /** API v3; whatever it does not know is a 404 in JSON. */
 export function apiRoutes(frontend: Frontend): Hono {
-  const app = new Hono({ strict: false })
-  for (const part of PARTS) app.route('/', part(frontend))
+  const { app } = buildApi(frontend)
   app.all('*', (c) =>
     c.json({ error: `This site's API has no ${c.req.method} ${c.req.path}` }, 404),
   )
   return app
+}
+
+/** The API and the list of its routes, which is what the OpenAPI description and the tests go by. */
+export function buildApi(frontend: Frontend): Api {
+  const api: Api = { frontend, app: new Hono({ strict: false }), routes: [] as ApiRoute[] }
+  for (const part of PARTS) part(api)
+  return api
 }

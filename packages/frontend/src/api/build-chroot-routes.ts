@@ -1,4 +1,12 @@
 import {
+  BuildChrootAnswer,
+  BuildChrootConfigAnswer,
+  BuildChrootQuery,
+  NevraAnswer,
+} from '@copr/contract/api/builds'
+import { ListQuery, listOf } from '@copr/contract/api/lists'
+import { z } from 'zod'
+import {
   type Build,
   type BuildChroot,
   builtPackages,
@@ -7,9 +15,9 @@ import {
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
 import { isOffered } from '@copr/domain/projects/project-chroots'
 import { CoprError } from '@copr/process/errors'
-import { type Context, Hono } from 'hono'
-import { type Frontend, resultsUrl } from '../frontend.ts'
-import { answer, requiredQuery } from '../http/answer.ts'
+import type { Context } from 'hono'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { projectOfBuild, requireBuild, requireProjectChroot } from './find-or-404.ts'
 import { presentBuildChroot } from './present-build.ts'
@@ -18,69 +26,96 @@ import { bootstrapOf, presentRepos } from './present-repos.ts'
 /** What the reference system gives a builder, shown by old clients. */
 const MEMORY_LIMIT = 2048
 
-export function buildChrootRoutes(frontend: Frontend): Hono {
+export function buildChrootRoutes(api: Api): void {
+  const { frontend } = api
   const { db } = frontend
-  const app = new Hono({ strict: false })
   const results_url = resultsUrl(frontend.config)
 
   for (const path of ['/build-chroot/list', '/build-chroot/list/:build_id{[0-9]+}'])
-    answer(app, path, {
-      GET: async (c) => {
-        // Old clients order by name, which is how it is anyway.
-        const page = readPage(c, ['id', 'name'])
-        const build = await findBuild(db, buildIdOf(c))
-        const chroots = build?.chroots ?? []
-        const ordered = page.descending ? chroots.toReversed() : chroots
-        const end = page.limit === undefined ? undefined : page.offset + page.limit
-        const items = ordered
-          .slice(page.offset, end)
-          .flatMap((chroot) => (build ? [presentBuildChroot(chroot, build, results_url)] : []))
-        return c.json({ items, meta: metaOf(page) })
-      },
+    answer(api, path, {
+      GET: open(
+        {
+          summary: 'A build’s chroots',
+          query: ListQuery.extend({ build_id: z.string().optional() }),
+          answer: listOf(BuildChrootAnswer),
+        },
+        async (c) => {
+          // Old clients order by name, which is how it is anyway.
+          const page = readPage(c, ['id', 'name'])
+          const build = await findBuild(db, buildIdOf(c))
+          const chroots = build?.chroots ?? []
+          const ordered = page.descending ? chroots.toReversed() : chroots
+          const end = page.limit === undefined ? undefined : page.offset + page.limit
+          const items = ordered
+            .slice(page.offset, end)
+            .flatMap((chroot) => (build ? [presentBuildChroot(chroot, build, results_url)] : []))
+          return c.json({ items, meta: metaOf(page) })
+        },
+      ),
     })
 
   for (const path of [
     '/build-chroot/build-config',
     '/build-chroot/build-config/:build_id{[0-9]+}/:chrootname',
   ])
-    answer(app, path, {
-      GET: async (c) => {
-        const { build, chroot } = await requireBuildChroot(c)
-        const project = await projectOfBuild(db, build)
-        const own = await requireProjectChroot(db, project, chroot.name)
-        if (!isOffered(own))
-          throw new CoprError('not_found', `Chroot ${own.name} is disabled in the project`)
-        const { dirname } = build
-        const repos = await loadBuildRepos(db, { project, dirname, chroot: own, results_url })
-        return c.json({
-          repos: presentRepos(repos),
-          additional_repos: additionalRepoUrls(repos),
-          additional_packages: own.additional_packages,
-          with_opts: own.with_opts,
-          without_opts: own.without_opts,
-          enable_net: build.enable_net ?? project.enable_net,
-          is_background: build.is_background,
-          memory_limit: MEMORY_LIMIT,
-          timeout: build.timeout_seconds,
-          ...bootstrapOf([build.bootstrap, own.bootstrap, project.bootstrap], own.bootstrap_image),
-        })
-      },
+    answer(api, path, {
+      GET: open(
+        {
+          summary: 'What a build uses in a chroot',
+          query: BuildChrootQuery,
+          answer: BuildChrootConfigAnswer,
+        },
+        async (c) => {
+          const { build, chroot } = await requireBuildChroot(c)
+          const project = await projectOfBuild(db, build)
+          const own = await requireProjectChroot(db, project, chroot.name)
+          if (!isOffered(own))
+            throw new CoprError('not_found', `Chroot ${own.name} is disabled in the project`)
+          const { dirname } = build
+          const repos = await loadBuildRepos(db, { project, dirname, chroot: own, results_url })
+          return c.json({
+            repos: presentRepos(repos),
+            additional_repos: additionalRepoUrls(repos),
+            additional_packages: own.additional_packages,
+            with_opts: own.with_opts,
+            without_opts: own.without_opts,
+            enable_net: build.enable_net ?? project.enable_net,
+            is_background: build.is_background,
+            memory_limit: MEMORY_LIMIT,
+            timeout: build.timeout_seconds,
+            ...bootstrapOf(
+              [build.bootstrap, own.bootstrap, project.bootstrap],
+              own.bootstrap_image,
+            ),
+          })
+        },
+      ),
     })
 
-  answer(app, '/build-chroot/built-packages', {
-    GET: async (c) => {
-      const { build, chroot } = await requireBuildChroot(c)
-      const built = await builtPackages(db, build.id)
-      return c.json({ packages: built.get(chroot.id) ?? [] })
-    },
+  answer(api, '/build-chroot/built-packages', {
+    GET: open(
+      {
+        summary: 'What a build brought in a chroot',
+        query: BuildChrootQuery,
+        answer: z.strictObject({ packages: z.array(NevraAnswer) }),
+      },
+      async (c) => {
+        const { build, chroot } = await requireBuildChroot(c)
+        const built = await builtPackages(db, build.id)
+        return c.json({ packages: built.get(chroot.id) ?? [] })
+      },
+    ),
   })
 
   for (const path of ['/build-chroot', '/build-chroot/:build_id{[0-9]+}/:chrootname'])
-    answer(app, path, {
-      GET: async (c) => {
-        const { build, chroot } = await requireBuildChroot(c)
-        return c.json(presentBuildChroot(chroot, build, results_url))
-      },
+    answer(api, path, {
+      GET: open(
+        { summary: 'A build in one chroot', query: BuildChrootQuery, answer: BuildChrootAnswer },
+        async (c) => {
+          const { build, chroot } = await requireBuildChroot(c)
+          return c.json(presentBuildChroot(chroot, build, results_url))
+        },
+      ),
     })
 
   async function requireBuildChroot(c: Context): Promise<{ build: Build; chroot: BuildChroot }> {
@@ -90,7 +125,6 @@ export function buildChrootRoutes(frontend: Frontend): Hono {
     if (!chroot) throw new CoprError('not_found', `Build ${build.id} was not submitted to ${name}`)
     return { build, chroot }
   }
-  return app
 }
 
 function buildIdOf(c: Context): number {

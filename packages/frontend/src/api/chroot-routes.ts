@@ -1,55 +1,77 @@
-import type { ProjectChrootAnswer } from '@copr/contract/api/chroots'
+import {
+  ChrootBuildConfigAnswer,
+  MockChrootsAnswer,
+  ProjectChrootAnswer,
+  ProjectChrootQuery,
+} from '@copr/contract/api/chroots'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { CoprError } from '@copr/process/errors'
-import { type Context, Hono } from 'hono'
-import { type Frontend, resultsUrl } from '../frontend.ts'
-import { answer, requiredQuery } from '../http/answer.ts'
+import type { Context } from 'hono'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { requireProject, requireProjectChroot } from './find-or-404.ts'
 import { bootstrapOf, presentRepos } from './present-repos.ts'
 
-export function chrootRoutes(frontend: Frontend): Hono {
+export function chrootRoutes(api: Api): void {
+  const { frontend } = api
   const { db, now } = frontend
-  const app = new Hono({ strict: false })
 
-  answer(app, '/mock-chroots/list', {
-    GET: async (c) => {
-      const chroots = await listActiveChroots(db)
-      return c.json(Object.fromEntries(chroots.map(({ name, comment }) => [name, comment])))
-    },
+  answer(api, '/mock-chroots/list', {
+    GET: open(
+      { summary: 'The chroots of this site, with comments', answer: MockChrootsAnswer },
+      async (c) => {
+        const chroots = await listActiveChroots(db)
+        return c.json(Object.fromEntries(chroots.map(({ name, comment }) => [name, comment])))
+      },
+    ),
   })
 
-  answer(app, '/project-chroot', {
-    GET: async (c) => {
-      const { project, chroot } = await find(c)
-      return c.json(presentProjectChroot(project, chroot, now()))
-    },
+  answer(api, '/project-chroot', {
+    GET: open(
+      {
+        summary: 'A project’s settings of a chroot',
+        query: ProjectChrootQuery,
+        answer: ProjectChrootAnswer,
+      },
+      async (c) => {
+        const { project, chroot } = await find(c)
+        return c.json(presentProjectChroot(project, chroot, now()))
+      },
+    ),
   })
 
-  answer(app, '/project-chroot/build-config', {
-    GET: async (c) => {
-      const { project, chroot } = await find(c)
-      if (!isOffered(chroot))
-        throw new CoprError('not_found', `Chroot ${chroot.name} is disabled in ${project.name}`)
-      const results_url = resultsUrl(frontend.config)
-      const dirname = project.name
-      const repos = await loadBuildRepos(db, { project, dirname, chroot, results_url })
-      return c.json({
-        chroot: chroot.name,
-        enable_net: project.enable_net,
-        isolation: chroot.isolation === 'unchanged' ? project.isolation : chroot.isolation,
-        additional_packages: chroot.additional_packages,
-        additional_modules: chroot.additional_modules,
-        additional_repos: additionalRepoUrls(repos),
-        with_opts: chroot.with_opts,
-        without_opts: chroot.without_opts,
-        repos: presentRepos(repos),
-        ...bootstrapOf([chroot.bootstrap, project.bootstrap], chroot.bootstrap_image),
-      })
-    },
+  answer(api, '/project-chroot/build-config', {
+    GET: open(
+      {
+        summary: 'What builds in a project’s chroot use',
+        query: ProjectChrootQuery,
+        answer: ChrootBuildConfigAnswer,
+      },
+      async (c) => {
+        const { project, chroot } = await find(c)
+        if (!isOffered(chroot))
+          throw new CoprError('not_found', `Chroot ${chroot.name} is disabled in ${project.name}`)
+        const results_url = resultsUrl(frontend.config)
+        const dirname = project.name
+        const repos = await loadBuildRepos(db, { project, dirname, chroot, results_url })
+        return c.json({
+          chroot: chroot.name,
+          enable_net: project.enable_net,
+          isolation: chroot.isolation === 'unchanged' ? project.isolation : chroot.isolation,
+          additional_packages: chroot.additional_packages,
+          additional_modules: chroot.additional_modules,
+          additional_repos: additionalRepoUrls(repos),
+          with_opts: chroot.with_opts,
+          without_opts: chroot.without_opts,
+          repos: presentRepos(repos),
+          ...bootstrapOf([chroot.bootstrap, project.bootstrap], chroot.bootstrap_image),
+        })
+      },
+    ),
   })
 
   async function find(c: Context): Promise<{ project: Project; chroot: ProjectChroot }> {
@@ -59,7 +81,6 @@ export function chrootRoutes(frontend: Frontend): Hono {
     const project = await requireProject(db, owner, name)
     return { project, chroot: await requireProjectChroot(db, project, chrootname) }
   }
-  return app
 }
 
 function presentProjectChroot(

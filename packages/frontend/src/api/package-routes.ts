@@ -1,4 +1,7 @@
-import type { PackageAnswer } from '@copr/contract/api/packages'
+import { ListQuery, listOf } from '@copr/contract/api/lists'
+import { ProjectQuery } from '@copr/contract/api/projects'
+import { z } from 'zod'
+import { PackageAnswer } from '@copr/contract/api/packages'
 import type { Build } from '@copr/domain/builds/build-queries'
 import {
   countPackages,
@@ -10,45 +13,65 @@ import {
 } from '@copr/domain/packages/package-queries'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
-import { type Context, Hono } from 'hono'
-import { type Frontend, resultsUrl } from '../frontend.ts'
-import { answer, queryFlag, requiredQuery } from '../http/answer.ts'
+import type { Context } from 'hono'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, queryFlag, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentBuild } from './present-build.ts'
 
+const flag = z.enum(['True', 'False', 'true', 'false', '1', '0']).optional()
+const WITH_BUILDS = { with_latest_build: flag, with_latest_succeeded_build: flag }
+
 /** More are only given in pages. */
 const MAX_UNPAGED = 10_000
 
-export function packageRoutes(frontend: Frontend): Hono {
+export function packageRoutes(api: Api): void {
+  const { frontend } = api
   const { db } = frontend
-  const app = new Hono({ strict: false })
   const results_url = resultsUrl(frontend.config)
 
-  answer(app, '/package', {
-    GET: async (c) => {
-      const project = await projectOf(c)
-      const name = requiredQuery(c, 'packagename')
-      const found = await findPackage(db, project.id, name)
-      if (!found)
-        throw new CoprError(
-          'not_found',
-          `No package ${name} in ${project.ownername}/${project.name}`,
-        )
-      const [item] = await present(c, project, [found], false)
-      return c.json(item)
-    },
+  answer(api, '/package', {
+    GET: open(
+      {
+        summary: 'A package',
+        query: ProjectQuery.extend({ packagename: z.string(), ...WITH_BUILDS }),
+        answer: PackageAnswer,
+      },
+      async (c) => {
+        const project = await projectOf(c)
+        const name = requiredQuery(c, 'packagename')
+        const found = await findPackage(db, project.id, name)
+        if (!found)
+          throw new CoprError(
+            'not_found',
+            `No package ${name} in ${project.ownername}/${project.name}`,
+          )
+        const [item] = await present(c, project, [found], false)
+        return c.json(item)
+      },
+    ),
   })
 
-  answer(app, '/package/list', {
-    GET: async (c) => {
-      const project = await projectOf(c)
-      const page = readPage(c, PACKAGE_ORDERS)
-      if (page.limit === undefined && (await countPackages(db, project.id)) > MAX_UNPAGED)
-        throw new CoprError('too_large', `More than ${MAX_UNPAGED} packages: ask for them in pages`)
-      const packages = await listPackages(db, project.id, page)
-      return c.json({ items: await present(c, project, packages, true), meta: metaOf(page) })
-    },
+  answer(api, '/package/list', {
+    GET: open(
+      {
+        summary: 'The packages of a project',
+        query: ProjectQuery.extend({ ...ListQuery.shape, ...WITH_BUILDS }),
+        answer: listOf(PackageAnswer),
+      },
+      async (c) => {
+        const project = await projectOf(c)
+        const page = readPage(c, PACKAGE_ORDERS)
+        if (page.limit === undefined && (await countPackages(db, project.id)) > MAX_UNPAGED)
+          throw new CoprError(
+            'too_large',
+            `More than ${MAX_UNPAGED} packages: ask for them in pages`,
+          )
+        const packages = await listPackages(db, project.id, page)
+        return c.json({ items: await present(c, project, packages, true), meta: metaOf(page) })
+      },
+    ),
   })
 
   async function projectOf(c: Context): Promise<Project> {
@@ -80,5 +103,4 @@ export function packageRoutes(frontend: Frontend): Hono {
       builds: { latest: show(all.get(each.id)), latest_succeeded: show(succeeded.get(each.id)) },
     }))
   }
-  return app
 }

@@ -3,7 +3,7 @@ import type { Db } from '@copr/domain/database/open'
 import { findCoprProjects, projectOf } from '@copr/domain/projects/build-repos'
 import { deleteAfter, type ProjectSettings } from '@copr/domain/projects/project-settings'
 import { parseCoprUrl } from '@copr/domain/projects/repo-url'
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 
 /** The settings that a form sets, under their own names; what was not sent is left out. */
@@ -54,7 +54,7 @@ export async function checkSettings(db: Db, settings: Partial<ProjectSettings>):
 }
 
 /** Some settings cost the site more than others. */
-export function requireAdminSettings(user: User, settings: Partial<ProjectSettings>): void {
+export function requireAdminSettings(user: UserActor, settings: Partial<ProjectSettings>): void {
   if (user.is_admin) return
   if (settings.persistent)
     throw new CoprError('forbidden', 'Only administrators can make a project persistent')

@@ -1,34 +1,36 @@
-import type { RepoOpts, RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
+import { type RepoOpts, RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
 import { listProjectChroots, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import { listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { repoIdOf } from '@copr/domain/projects/repo-url'
 import { runtimeDependencies } from '@copr/domain/projects/runtime-dependencies'
-import { Hono } from 'hono'
-import { type Frontend, resultsUrl } from '../frontend.ts'
-import { answer, pathPart } from '../http/answer.ts'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { externalRepoId, hubHost, projectRepoId } from '../repo-files/repo-ids.ts'
 import { requireProject } from './find-or-404.ts'
 
 /** What DNF 5's plugin makes a repository file from; the same for all directories and releases of a project. */
-export function rpmrepoRoutes(frontend: Frontend): Hono {
+export function rpmrepoRoutes(api: Api): void {
+  const { frontend } = api
   const { db, config, now } = frontend
-  const app = new Hono({ strict: false })
-  answer(app, '/rpmrepo/:ownername/:dirname/:name_release', {
-    GET: async (c) => {
-      const name = pathPart(c, 'dirname').split(':')[0] ?? ''
-      const project = await requireProject(db, pathPart(c, 'ownername'), name)
-      const chroots = await listProjectChroots(db, [project.id])
-      const dirs = await listProjectDirs(db, project.id)
-      const body: RpmrepoAnswer = {
-        results_url: resultsUrl(config),
-        repos: reposOf(project, chroots, now()),
-        directories: Object.fromEntries(dirs.map((dir) => [dir.name, {}])),
-        dependencies: await dependenciesOf(project),
-        ...deadline(project.delete_after, now()),
-      }
-      return c.json(body)
-    },
+  answer(api, '/rpmrepo/:ownername/:dirname/:name_release', {
+    GET: open(
+      { summary: 'What DNF 5 makes a repository file from', answer: RpmrepoAnswer },
+      async (c) => {
+        const name = pathPart(c, 'dirname').split(':')[0] ?? ''
+        const project = await requireProject(db, pathPart(c, 'ownername'), name)
+        const chroots = await listProjectChroots(db, [project.id])
+        const dirs = await listProjectDirs(db, project.id)
+        const body: RpmrepoAnswer = {
+          results_url: resultsUrl(config),
+          repos: reposOf(project, chroots, now()),
+          directories: Object.fromEntries(dirs.map((dir) => [dir.name, {}])),
+          dependencies: await dependenciesOf(project),
+          ...deadline(project.delete_after, now()),
+        }
+        return c.json(body)
+      },
+    ),
   })
 
   async function dependenciesOf(project: Project): Promise<RpmrepoAnswer['dependencies']> {
@@ -53,7 +55,6 @@ export function rpmrepoRoutes(frontend: Frontend): Hono {
     }))
     return [...copr, ...others]
   }
-  return app
 }
 
 function reposOf(project: Project, chroots: ProjectChroot[], now: Date): RpmrepoAnswer['repos'] {

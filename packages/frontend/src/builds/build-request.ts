@@ -1,9 +1,9 @@
 import { type BuildOptions, BuildTarget } from '@copr/contract/api/builds'
 import type { Submission } from '@copr/domain/builds/submit'
-import { canBuildIn } from '@copr/domain/projects/project-access'
+import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 import { projectOfBuild, requireBuild, requireProject } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
@@ -21,7 +21,7 @@ type Prepared = Omit<Submission, 'source'>
 /** Checks all that can be told before a build exists, in the order in which clients expect the errors. */
 export async function prepareSubmission(
   frontend: Frontend,
-  { user, project, options }: { user: User; project: Project; options: BuildOptions },
+  { user, project, options }: { user: UserActor; project: Project; options: BuildOptions },
 ): Promise<Prepared> {
   const { db, config } = frontend
   checkDirname(project, options.project_dirname)
@@ -29,8 +29,7 @@ export async function prepareSubmission(
   if (options.after_build_id !== undefined && options.with_build_id !== undefined)
     throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
   const { after_build_id, with_build_id } = options
-  if (!canBuildIn(user, project))
-    throw new CoprError('forbidden', `You cannot build in ${project.ownername}/${project.name}`)
+  await requireRight(db, user, project, 'build')
   checkForge(project, options.packit_forge_project)
   const enabled = (await listEnabledChroots(db, project.id)).map(({ name }) => name)
   if (enabled.length === 0)
@@ -83,13 +82,13 @@ function checkForge(project: Project, forge: string | undefined): void {
 /** Joining somebody's batch delays what waits for it. */
 async function checkBatch(
   { db }: Frontend,
-  user: User,
+  user: UserActor,
   with_build_id: number | undefined,
 ): Promise<void> {
   if (with_build_id === undefined) return
   const build = await requireBuild(db, with_build_id).catch(() => {
     throw new CoprError('invalid', `with_build_id: build ${with_build_id} does not exist`)
   })
-  if (!canBuildIn(user, await projectOfBuild(db, build)))
+  if (!(await rightsIn(db, user, await projectOfBuild(db, build))).build)
     throw new CoprError('invalid', `with_build_id: you cannot build in the project of ${build.id}`)
 }

@@ -1,6 +1,6 @@
 import { BuildOptions } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { rename } from 'node:fs/promises'
@@ -18,7 +18,7 @@ import { prepareSubmission, targetProject } from './build-request.ts'
 export async function submitUpload(
   c: Context,
   frontend: Frontend,
-  user: User,
+  user: UserActor,
   complete: (form: Form) => Form = (form) => form,
 ): Promise<number> {
   const { db, config, uploads_dir, now } = frontend

@@ -1,12 +1,16 @@
 import { UrlBuild } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { prepareSubmission, targetProject } from './build-request.ts'
 
 /** Makes a build for each URL in the form; returns their ids. */
-export async function submitUrls(frontend: Frontend, user: User, form: Form): Promise<number[]> {
+export async function submitUrls(
+  frontend: Frontend,
+  user: UserActor,
+  form: Form,
+): Promise<number[]> {
   const project = await targetProject(frontend, form)
   const { pkgs, ...options } = parseForm(UrlBuild, form)
   const prepared = await prepareSubmission(frontend, { user, project, options })

@@ -1,27 +1,96 @@
+import type { TokenScope } from '@copr/contract/token-scopes'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
-import type { Context, Handler, Hono } from 'hono'
+import type { Context, Hono } from 'hono'
+import type { z } from 'zod'
+import type { Frontend } from '../frontend.ts'
+import { requireUser } from './authenticate.ts'
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
-type Method = (typeof METHODS)[number]
+export type Method = (typeof METHODS)[number]
+
+/** API v3 while it is put together: each part adds its routes, and what is known of them. */
+export interface Api {
+  frontend: Frontend
+  app: Hono
+  routes: ApiRoute[]
+}
+
+/** What a method of a path is, for whoever reads: the OpenAPI description and the tests of every route. */
+export interface Operation {
+  /** One line. */
+  summary: string
+  /**
+   * Who may: `anyone`, a `user` who is logged in, or one who may `build` in, `edit` or `delete` the project, or `create`
+   * one for the owner. Besides `anyone` and `user`, the handler asks for the right itself when it knows the project.
+   */
+  access: 'anyone' | 'user' | 'build' | 'edit' | 'delete' | 'create'
+  /** What a named token needs. */
+  scope?: TokenScope
+  query?: z.ZodType
+  body?: z.ZodType
+  /** The part of a multipart body that holds a file. */
+  file?: string
+  answer: z.ZodType
+}
+
+export interface ApiRoute extends Operation {
+  method: Method
+  /** As Hono writes it: `/build/:build_id{[0-9]+}`. */
+  path: string
+  /** Set when the method is an old way to say this one. */
+  deprecated_for?: Method | undefined
+}
+
+type Answer = Response | Promise<Response>
+interface Handled extends Operation {
+  run: (c: Context, frontend: Frontend) => Answer
+}
+
+/** What everybody may ask. */
+export function open(
+  operation: Omit<Operation, 'access' | 'scope'>,
+  handler: (c: Context) => Answer,
+): Handled {
+  return { ...operation, access: 'anyone', run: (c) => handler(c) }
+}
+
+/** What needs credentials; the scope is checked here, the right in a project by the handler. */
+export function protectedBy(
+  operation: Operation & { access: Exclude<Operation['access'], 'anyone'>; scope: TokenScope },
+  handler: (c: Context, user: UserActor) => Answer,
+): Handled {
+  return {
+    ...operation,
+    run: async (c, frontend) => await handler(c, await requireUser(c, frontend, operation.scope)),
+  }
+}
 
 /**
  * Answers a path by method. `deprecated` methods behave as the one they name, and say so in a header;
  * all others are 405.
  */
 export function answer(
-  app: Hono,
+  { app, frontend, routes }: Api,
   path: string,
-  handlers: Partial<Record<Method, Handler>>,
+  handlers: Partial<Record<Method, Handled>>,
   deprecated: Partial<Record<Method, Method>> = {},
 ): void {
   for (const method of METHODS) {
     const good = deprecated[method] ?? method
-    const handler = handlers[good]
-    if (!handler) continue
-    app.on(method, path, async (c, next) => {
+    const handled = handlers[good]
+    if (!handled) continue
+    const { run, ...operation } = handled
+    routes.push({
+      ...operation,
+      method,
+      path,
+      deprecated_for: good === method ? undefined : good,
+    })
+    app.on(method, path, async (c) => {
       if (good !== method)
         c.header('Warning', `This method is deprecated: Use ${good} method instead of ${method}`)
-      return await handler(c, next)
+      return await run(c, frontend)
     })
   }
   app.all(path, (c) => {

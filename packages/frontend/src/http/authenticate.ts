@@ -1,6 +1,7 @@
+import type { TokenScope } from '@copr/contract/token-scopes'
+import { hasScope, onTheWeb, type UserActor } from '@copr/domain/users/actor'
 import { userOfToken } from '@copr/domain/users/api-tokens'
 import { userOfSession } from '@copr/domain/users/sessions'
-import type { User } from '@copr/domain/users/user-queries'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
@@ -8,19 +9,32 @@ import type { Frontend } from '../frontend.ts'
 
 export const SESSION_COOKIE = 'session'
 
-/** Whom the API answers: by token, else by the browser's session. */
-export async function requireUser(c: Context, frontend: Frontend): Promise<User> {
+/** Whom the API answers: by token, which must have the scope, else by the browser's session. */
+export async function requireUser(
+  c: Context,
+  frontend: Frontend,
+  scope: TokenScope,
+): Promise<UserActor> {
   const user = await userOf(c, frontend)
-  if (user) return user
+  if (user && hasScope(user, scope)) return user
+  if (user)
+    throw new CoprError(
+      'forbidden',
+      `Your token may not do this: it lacks the scope "${scope}". Make another one at ${frontend.config.public_url}/api`,
+    )
   throw new CoprError(
     'unauthenticated',
     `Login invalid or expired. Please visit ${frontend.config.public_url}/api to get or renew your API token`,
   )
 }
 
-async function userOf(c: Context, frontend: Frontend): Promise<User | undefined> {
+async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undefined> {
   const header = c.req.header('authorization')
-  if (header === undefined) return await sessionUser(c, frontend)
+  if (header === undefined) {
+    // A form of another site, sent by a browser that is logged in here.
+    const isForeign = c.req.header('sec-fetch-site') === 'cross-site' && c.req.method !== 'GET'
+    return isForeign ? undefined : await sessionUser(c, frontend)
+  }
   const credentials = basicCredentials(header)
   return credentials && (await userOfToken(frontend.db, credentials, frontend.now()))
 }
@@ -29,9 +43,10 @@ async function userOf(c: Context, frontend: Frontend): Promise<User | undefined>
 export async function sessionUser(
   c: Context,
   { db, now }: Pick<Frontend, 'db' | 'now'>,
-): Promise<User | undefined> {
+): Promise<UserActor | undefined> {
   const cookie = getCookie(c, SESSION_COOKIE)
-  return cookie ? await userOfSession(db, cookie, now()) : undefined
+  const user = cookie ? await userOfSession(db, cookie, now()) : undefined
+  return user && onTheWeb(user)
 }
 
 function basicCredentials(header: string): { login: string; token: string } | undefined {

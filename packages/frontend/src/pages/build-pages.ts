@@ -1,6 +1,6 @@
 import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
-import { canBuildIn, canEdit } from '@copr/domain/projects/project-access'
+import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { projectOfBuild, requireBuild } from '../api/find-or-404.ts'
@@ -29,6 +29,7 @@ export function buildPages(frontend: Frontend): Hono {
     const content = buildView(view, {
       build,
       project,
+      rights: await rightsIn(db, view.user, project),
       phases: build.finished_at ? [] : await runningPhases(db, build.id),
       packages: await builtPackages(db, build.id),
     })
@@ -41,8 +42,7 @@ export function buildPages(frontend: Frontend): Hono {
     const view = await userView(c, frontend)
     checkCsrf(c, await readForm(c))
     const build = await find(c)
-    if (!canBuildIn(view.user, await projectOfBuild(db, build)))
-      throw new CoprError('forbidden', `You cannot cancel build ${build.id}`)
+    await requireRight(db, view.user, await projectOfBuild(db, build), 'build')
     await cancelBuild(db, build.id, now())
     return c.redirect(paths.build(build), 303)
   })
@@ -52,7 +52,7 @@ export function buildPages(frontend: Frontend): Hono {
     checkCsrf(c, await readForm(c))
     const build = await find(c)
     const project = await projectOfBuild(db, build)
-    if (!canEdit(view.user, project) || project.persistent)
+    if (project.persistent || !(await rightsIn(db, view.user, project)).edit)
       throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
     await deleteBuilds(db, [build.id], now())
     return c.redirect(paths.builds(project), 303)

@@ -18,7 +18,13 @@ test('the last step says how the chroots ended', async () => {
   type State = typeof chroot.state
   const lastStep = (state: typeof build.state, ...states: State[]): string => {
     const chroots = states.map((each) => ({ ...chroot, state: each }))
-    const page = { build: { ...build, state, chroots }, project, phases: [], packages: new Map() }
+    const page = {
+      build: { ...build, state, chroots },
+      project,
+      phases: [],
+      rights: { build: true, edit: true, delete: true },
+      packages: new Map(),
+    }
     return `${buildSteps(page) as string}`.split('<li').at(-1) ?? ''
   }
   assert.match(lastStep('succeeded', 'succeeded'), /pf-m-success[^]*1 of 1 chroot done</)

@@ -4,7 +4,7 @@ import type {
   BuiltPackage,
   RunningPhase,
 } from '@copr/domain/builds/build-queries'
-import { canBuildIn, canEdit } from '@copr/domain/projects/project-access'
+import type { Rights } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { html } from 'hono/html'
 import { resultUrl, sourceDir } from '../api/present-build.ts'
@@ -19,6 +19,7 @@ import type { Html, View } from './view.ts'
 export interface BuildView {
   build: Build
   project: Project
+  rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
 }
@@ -47,9 +48,9 @@ export function buildView(view: View, page: BuildView): Html {
     <section id="logs" class="stack logs">${logs(build)}</section>`
 }
 
-function actions(view: View, { build, project }: BuildView): Html[] {
+function actions(view: View, { build, project, rights }: BuildView): Html[] {
   const isFinished = build.finished_at !== null
-  if (!isFinished && canBuildIn(view.user, project))
+  if (!isFinished && rights.build)
     return [
       postButton(view, {
         action: paths.cancelBuild(build),
@@ -58,7 +59,7 @@ function actions(view: View, { build, project }: BuildView): Html[] {
         kind: 'secondary pf-m-danger',
       }),
     ]
-  if (isFinished && canEdit(view.user, project) && !project.persistent)
+  if (isFinished && rights.edit && !project.persistent)
     return [
       postButton(view, {
         action: paths.deleteBuild(build),

@@ -24,7 +24,7 @@ export function newProjectPages(frontend: Frontend): Hono {
       const view = await userView(c, frontend)
       const ownername = `${prefix}${pathPart(c, 'owner')}`
       await requireOwner(frontend.db, ownername)
-      if (!canCreateFor(view.user, ownername))
+      if (!(await canCreateFor(frontend.db, view.user, ownername)))
         throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
       return await show(c, view, ownername)
     })

@@ -1,5 +1,5 @@
 import type { Project } from '@copr/domain/projects/project-queries'
-import { canBuildIn } from '@copr/domain/projects/project-access'
+import { rightsIn } from '@copr/domain/projects/project-access'
 import type { Context, Handler, Hono } from 'hono'
 import { html } from 'hono/html'
 import { requireProject } from '../api/find-or-404.ts'
@@ -35,13 +35,14 @@ const TABS = [
 ] as const
 
 /** The frame of a project's pages: where we are, what one can do, and tabs. */
-export function projectFrame(
+export async function projectFrame(
   view: View,
   project: Project,
   { tab, title, content, trail = [] }: ProjectFrame,
-): Html {
+): Promise<Awaited<Html>> {
   const { ownername, name } = project
-  const actions = canBuildIn(view.user, project)
+  const rights = await rightsIn(view.frontend.db, view.user, project)
+  const actions = rights.build
     ? html`<a class="pf-v6-c-button pf-m-primary" href="${paths.buildFromUpload(project)}"
         >New build</a
       >`

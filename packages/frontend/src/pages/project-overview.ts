@@ -1,5 +1,5 @@
 import type { Build } from '@copr/domain/builds/build-queries'
-import { canDelete } from '@copr/domain/projects/project-access'
+import type { Rights } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { html } from 'hono/html'
@@ -13,11 +13,12 @@ const FOUND_BY_PLUGIN = ['fedora', 'epel', 'rhel', 'centos-stream', 'mageia', 'o
 
 export interface Overview {
   project: Project
+  rights: Rights
   chroots: ProjectChroot[]
   builds: Build[]
 }
 
-export function overview(view: View, { project, chroots, builds }: Overview): Html {
+export function overview(view: View, { project, chroots, builds, rights }: Overview): Html {
   const isMoving = builds.some(({ finished_at }) => finished_at === null)
   const recent =
     builds.length === 0
@@ -33,7 +34,7 @@ export function overview(view: View, { project, chroots, builds }: Overview): Ht
     <div class="stack">
       ${card('Repositories', repositories(view, project, chroots))} ${card('About', about(project))}
       ${
-        canDelete(view.user, project)
+        rights.delete
           ? html`<p>
               <a class="pf-v6-c-button pf-m-link pf-m-danger" href="${paths.deleteProject(project)}"
                 >Delete the project…</a

@@ -1,9 +1,8 @@
 import { listBuilds } from '@copr/domain/builds/build-queries'
 import { findPackage, latestBuilds, listPackages } from '@copr/domain/packages/package-queries'
 import { deleteProject } from '@copr/domain/projects/delete-project'
-import { canDelete } from '@copr/domain/projects/project-access'
+import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
-import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -17,7 +16,7 @@ import { paths } from './paths.ts'
 import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
 import { overview } from './project-overview.ts'
 import { stateLabel } from './state-label.ts'
-import { checkCsrf, type Html, userView, type View, viewOf } from './view.ts'
+import { checkCsrf, type Html, userView, viewOf } from './view.ts'
 
 const PER_PAGE = 50
 
@@ -34,7 +33,12 @@ export function projectPages(frontend: Frontend): Hono {
       { project_id: project.id },
       { limit: 5, offset: 0, descending: true },
     )
-    const content = overview(view, { project, chroots, builds })
+    const content = overview(view, {
+      project,
+      chroots,
+      builds,
+      rights: await rightsIn(db, view.user, project),
+    })
     return await c.html(
       projectFrame(view, project, { tab: 'overview', title: 'Overview', content }),
     )
@@ -115,7 +119,7 @@ export function projectPages(frontend: Frontend): Hono {
   onProject(app, 'get', '/delete', async (c, ownername) => {
     const view = await userView(c, frontend)
     const project = await projectOfPage(c, frontend, ownername)
-    requireDeletable(view, project)
+    await requireRight(db, view.user, project, 'delete')
     const chroots = (await listProjectChroots(db, [project.id])).filter(isOffered)
     const content = html`<div class="narrow wide">
       <p class="lead">
@@ -138,7 +142,7 @@ export function projectPages(frontend: Frontend): Hono {
     const form = await readForm(c)
     checkCsrf(c, form)
     const project = await projectOfPage(c, frontend, ownername)
-    requireDeletable(view, project)
+    await requireRight(db, view.user, project, 'delete')
     if (form['verify'] !== project.name)
       throw new CoprError(
         'invalid',
@@ -148,11 +152,6 @@ export function projectPages(frontend: Frontend): Hono {
     return c.redirect(paths.owner(ownername), 303)
   })
   return app
-}
-
-function requireDeletable({ user }: View, project: Project): void {
-  if (!canDelete(user, project))
-    throw new CoprError('forbidden', `You cannot delete ${project.ownername}/${project.name}`)
 }
 
 function older(isThere: boolean, href: string): Html {

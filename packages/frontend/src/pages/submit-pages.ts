@@ -1,5 +1,5 @@
 import { findBuild } from '@copr/domain/builds/build-queries'
-import { canBuildIn } from '@copr/domain/projects/project-access'
+import { requireRight } from '@copr/domain/projects/project-access'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
@@ -35,8 +35,7 @@ export function submitPages(frontend: Frontend): Hono {
     onProject(app, 'get', rest, async (c, ownername) => {
       const view = await userView(c, frontend)
       const project = await projectOfPage(c, frontend, ownername)
-      if (!canBuildIn(view.user, project))
-        throw new CoprError('forbidden', `You cannot build in ${ownername}/${project.name}`)
+      await requireRight(frontend.db, view.user, project, 'build')
       return await show(c, { view, project, kind })
     })
 

@@ -1,4 +1,4 @@
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 import { sameSecret } from '@copr/process/http-server'
 import { createHash } from 'node:crypto'
@@ -15,7 +15,7 @@ export type Html = ReturnType<typeof html>
 /** Who looks at a page, and on which site. */
 export interface View {
   frontend: Frontend
-  user: User | undefined
+  user: UserActor | undefined
   /** Goes into each form, so that no other site can send it. */
   csrf: string
   path: string
@@ -40,7 +40,10 @@ export class LoginNeeded extends Error {
 }
 
 /** The view of somebody who is logged in. */
-export async function userView(c: Context, frontend: Frontend): Promise<View & { user: User }> {
+export async function userView(
+  c: Context,
+  frontend: Frontend,
+): Promise<View & { user: UserActor }> {
   const view = await viewOf(c, frontend)
   if (!view.user) throw new LoginNeeded()
   return { ...view, user: view.user }

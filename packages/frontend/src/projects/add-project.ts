@@ -2,7 +2,7 @@ import { AddProject } from '@copr/contract/api/projects'
 import { createProject } from '@copr/domain/projects/create-project'
 import { canCreateFor } from '@copr/domain/projects/project-access'
 import { findProject, type Project } from '@copr/domain/projects/project-queries'
-import type { User } from '@copr/domain/users/user-queries'
+import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 import { requireOwner } from '../api/find-or-404.ts'
 import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-form.ts'
@@ -11,7 +11,7 @@ import { type Form, parseForm } from '../http/read-form.ts'
 import { makeProjectKey } from '../project-keys.ts'
 
 interface WantedProject {
-  user: User
+  user: UserActor
   ownername: string
   readForm: () => Promise<Form>
   /** Give the project of that name if there is one. */
@@ -28,7 +28,7 @@ export async function addProject(
   const { name, chroots, ...form } = parseForm(AddProject, await readForm())
   const settings = settingsOf(form, now())
   await checkSettings(db, settings)
-  if (!canCreateFor(user, ownername))
+  if (!(await canCreateFor(db, user, ownername)))
     throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
   requireAdminSettings(user, settings)
   const existing = exist_ok ? await findProject(db, ownername, name) : undefined

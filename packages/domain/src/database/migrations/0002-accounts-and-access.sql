@@ -74,7 +74,7 @@ create table audit_log (
   -- why, where somebody said it
   reason text,
   -- what changed: field to value; never a secret
-  details jsonb not null default '{}'
+  details jsonb not null
 );
 create index audit_log_project_id on audit_log (project_id, id desc) where project_id is not null;
 create index audit_log_user_id on audit_log (user_id, id desc) where user_id is not null;

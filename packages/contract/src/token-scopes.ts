@@ -1,0 +1,9 @@
+/** What a named token may do; the classic one may do all. Reading what is public needs no token at all. */
+export const TOKEN_SCOPES = {
+  read: 'see what only you may see: who you are, permissions',
+  build: 'submit, rebuild and cancel builds',
+  edit: 'change packages, chroots and settings of projects, delete builds',
+  admin: 'create, fork and delete projects, give permissions, make secrets and tokens',
+} as const satisfies Record<string, string>
+
+export type TokenScope = keyof typeof TOKEN_SCOPES

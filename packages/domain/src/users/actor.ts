@@ -1,0 +1,39 @@
+import type { TokenScope } from '@copr/contract/token-scopes'
+import type { User } from './user-queries.ts'
+
+/** Who does something, and by what right. */
+export interface Actor extends Omit<User, 'id'> {
+  /** Null: no user, but the system, or a command of the administrator. */
+  id: number | null
+  /** How: `web`, `token`, `token NAME`, `command`, `webhook`, `system`. */
+  via: string
+  /** What the token is limited to; undefined: nothing. */
+  limits?: TokenLimits | undefined
+}
+
+/** A user who does something. */
+export type UserActor = Actor & User
+
+export interface TokenLimits {
+  /** Null: all. */
+  scopes: readonly TokenScope[] | null
+  /** Null: all projects. */
+  project_id: number | null
+}
+
+export function onTheWeb(user: User): UserActor {
+  return { ...user, via: 'web' }
+}
+
+/** The administrator at the command line: no user of the site. */
+export const COMMAND: Actor = {
+  id: null,
+  username: 'coprctl',
+  email: null,
+  is_admin: true,
+  via: 'command',
+}
+
+export function hasScope({ limits }: Pick<Actor, 'limits'>, scope: TokenScope): boolean {
+  return limits === undefined || limits.scopes === null || limits.scopes.includes(scope)
+}
