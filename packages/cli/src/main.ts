@@ -4,7 +4,7 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { distroCommand } from './distro-command.ts'
 import { runCommand } from './run/run-command.ts'
 import { upCommand } from './up/up-command.ts'
-import { VERSION } from './version.ts'
+import { VERSION } from '@copr/process/version'
 
 const program = new Command('coprctl')
   .description('Administers a Copr build system.')

@@ -17,7 +17,7 @@ import { debianChroot } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { logUnhandled } from '../log-unhandled.ts'
 import { runPart } from '../run/parts.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '@copr/process/version'
 import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
 import {
   type EmbeddedSystem,

@@ -5,30 +5,42 @@
 import { z } from 'zod'
 
 /** One line: spaces around it do not count. */
-export const Line = z.unknown().transform((value, ctx) => {
-  if (typeof value === 'string') return value.trim()
-  if (typeof value === 'number') return String(value)
-  return fault(ctx, value, 'must be a string')
-})
+export const Line = z
+  .unknown()
+  .transform((value, ctx) => {
+    if (typeof value === 'string') return value.trim()
+    if (typeof value === 'number') return String(value)
+    return fault(ctx, value, 'must be a string')
+  })
+  .meta({ type: 'string' })
 
-export const Text = z.unknown().transform((value, ctx) => {
-  return typeof value === 'string' ? value : fault(ctx, value, 'must be a string')
-})
+export const Text = z
+  .unknown()
+  .transform((value, ctx) => {
+    return typeof value === 'string' ? value : fault(ctx, value, 'must be a string')
+  })
+  .meta({ type: 'string' })
 
 /** Of the strings, only "false" and the empty one are false. */
-export const Flag = z.unknown().transform((value, ctx) => {
-  if (typeof value === 'boolean') return value
-  if (typeof value === 'number') return value !== 0
-  if (typeof value === 'string') return value.trim() !== '' && value.trim() !== 'false'
-  return fault(ctx, value, 'must be true or false')
-})
+export const Flag = z
+  .unknown()
+  .transform((value, ctx) => {
+    if (typeof value === 'boolean') return value
+    if (typeof value === 'number') return value !== 0
+    if (typeof value === 'string') return value.trim() !== '' && value.trim() !== 'false'
+    return fault(ctx, value, 'must be true or false')
+  })
+  .meta({ type: 'boolean' })
 
-export const Whole = z.unknown().transform((value, ctx) => {
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return value
-  const text = typeof value === 'string' ? value.trim() : ''
-  if (/^-?\d{1,15}$/.test(text)) return Number(text)
-  return fault(ctx, value, 'must be a whole number')
-})
+export const Whole = z
+  .unknown()
+  .transform((value, ctx) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+    const text = typeof value === 'string' ? value.trim() : ''
+    if (/^-?\d{1,15}$/.test(text)) return Number(text)
+    return fault(ctx, value, 'must be a whole number')
+  })
+  .meta({ type: 'integer' })
 
 /** As `Whole`, where an empty field of a form means none. */
 export const WholeOrEmpty = z.preprocess(
@@ -37,12 +49,15 @@ export const WholeOrEmpty = z.preprocess(
 )
 
 /** A list, or one string with the items separated by white space. */
-export const Words = z.unknown().transform((value, ctx) => {
-  const items = typeof value === 'string' ? [value] : value
-  if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
-    return fault(ctx, value, 'must be a list of strings')
-  return items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
-})
+export const Words = z
+  .unknown()
+  .transform((value, ctx) => {
+    const items = typeof value === 'string' ? [value] : value
+    if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
+      return fault(ctx, value, 'must be a list of strings')
+    return items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
+  })
+  .meta({ type: 'array', items: { type: 'string' } })
 
 /** What is wrong, a line for each field. */
 export function formFaults(error: z.ZodError): string {

@@ -1,7 +1,9 @@
 import { AuthCheckAnswer, TokenAnswer } from '@copr/contract/api/accounts'
+import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { type Api, answer, open, protectedBy } from '../http/answer.ts'
+import { sessionUser } from '../http/authenticate.ts'
 
 export function accountRoutes(api: Api): void {
   const { frontend } = api
@@ -36,6 +38,27 @@ export function accountRoutes(api: Api): void {
         const { login, token, expires_on } = await issueToken(db, user.id, { now: now(), days })
         return c.json({ api_login: login, api_token: token, expiration: expires_on })
       },
+    ),
+  })
+
+  // copr-cli without a token asks here first: it is told what to do instead of Kerberos.
+  answer(api, '/gssapi_login', {
+    GET: open(
+      { summary: 'Login by Kerberos: not offered, says how else', answer: AuthCheckAnswer },
+      async (c) => {
+        const user = await sessionUser(c, frontend)
+        if (user) return c.json({ id: user.id, name: user.username })
+        throw new CoprError(
+          'forbidden',
+          `This site has no Kerberos login: get a token at ${config.public_url}/api and save it as ~/.config/copr`,
+        )
+      },
+    ),
+  })
+  answer(api, '/gssapi_login/web-ui', {
+    GET: open(
+      { summary: 'Login by Kerberos in a browser: leads to the login page', answer: z.null() },
+      (c) => c.redirect(`/login?next=${encodeURIComponent(c.req.query('next') ?? '/')}`, 302),
     ),
   })
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
 import type { Api, ApiRoute } from '../http/answer.ts'
+import { descriptionRoutes } from '../api-description/description-routes.ts'
 import { accountRoutes } from './account-routes.ts'
 import { buildChrootRoutes } from './build-chroot-routes.ts'
 import { buildCreateRoutes } from './build-create-routes.ts'
@@ -34,5 +35,6 @@ export function apiRoutes(frontend: Frontend): Hono {
 export function buildApi(frontend: Frontend): Api {
   const api: Api = { frontend, app: new Hono({ strict: false }), routes: [] as ApiRoute[] }
   for (const part of PARTS) part(api)
+  descriptionRoutes(api)
   return api
 }

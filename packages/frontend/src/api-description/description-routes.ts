@@ -1,0 +1,32 @@
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { type Api, answer, open } from '../http/answer.ts'
+import { VERSION } from '@copr/process/version'
+import { docsPage } from './docs-page.ts'
+import { describeApi } from './openapi.ts'
+
+/** What the API says of itself, to programs and to people. Registered last: it describes what was registered before. */
+export function descriptionRoutes(api: Api): void {
+  const { frontend, routes } = api
+  const { public_url, site_name } = frontend.config
+  const describe = (c: Context): Response =>
+    c.json(describeApi(routes, { public_url, site_name, version: VERSION }))
+
+  for (const path of ['/openapi.json', '/swagger.json'])
+    answer(api, path, {
+      GET: open(
+        {
+          summary: 'This description, for programs (OpenAPI 3.1)',
+          answer: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }),
+        },
+        describe,
+      ),
+    })
+
+  answer(api, '/docs', {
+    GET: open(
+      { summary: 'This description, for people', answer: z.string() },
+      async (c) => await docsPage(c, frontend, routes),
+    ),
+  })
+}
