@@ -1,0 +1,160 @@
+import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
+import type { BuildState } from '@copr/contract/states'
+import { issueToken } from '@copr/domain/users/api-tokens'
+import { createUser, type User } from '@copr/domain/users/user-queries'
+import { createHash } from 'node:crypto'
+import { NOW, openTestFrontend, type TestFrontend } from './test-frontend.ts'
+
+/** Who asks, from nobody to everybody's administrator. */
+export const ROLES = [
+  'anonymous',
+  'stranger',
+  'builder',
+  'project admin',
+  'owner',
+  'site admin',
+] as const
+export type Role = (typeof ROLES)[number]
+
+/** A token of the project's owner that has one scope only, or is for another project. */
+export type LimitedToken = TokenScope | 'other project'
+export const LIMITED_TOKENS = [...Object.keys(TOKEN_SCOPES), 'other project'] as LimitedToken[]
+
+export interface World extends AsyncDisposable {
+  t: TestFrontend
+  /** The header that says who asks. */
+  as(who: Role | LimitedToken): Record<string, string>
+  finished_build: number
+  running_build: number
+}
+
+/**
+ * dana's project telescope, in which bob may build and ada is an admin; with the package lenscap, a finished build
+ * of it and one that waits.
+ */
+export async function openWorld(): Promise<World> {
+  const t = await openTestFrontend()
+  const { db } = t
+  const bob = await createUser(db, { username: 'bob', now: NOW })
+  const ada = await createUser(db, { username: 'ada', now: NOW })
+  const project = await makeProject(t, 'telescope')
+  const other = await makeProject(t, 'other')
+  await db
+    .insertInto('project_permission')
+    .values([
+      { project_id: project.id, user_id: bob.id, builder: 'approved' },
+      { project_id: project.id, user_id: ada.id, admin: 'approved' },
+    ])
+    .execute()
+  const { finished_build, running_build } = await makeBuilds(t, project.id)
+  const headers = new Map<string, string>()
+  const classic = async (role: Role, user: User): Promise<void> => {
+    const { login, token } = await issueToken(db, user.id, { now: NOW, days: 180 })
+    headers.set(role, basic(login, token))
+  }
+  await classic('stranger', t.kim)
+  await classic('builder', bob)
+  await classic('project admin', ada)
+  await classic('owner', t.dana)
+  await classic('site admin', t.admin)
+  for (const name of LIMITED_TOKENS) {
+    const limits =
+      name === 'other project'
+        ? { scopes: null, project_id: other.id }
+        : { scopes: [name], project_id: null }
+    headers.set(name, await namedToken(t, name, limits))
+  }
+  return {
+    t,
+    as: (who): Record<string, string> => {
+      const authorization = headers.get(who)
+      return authorization === undefined ? {} : { authorization }
+    },
+    finished_build,
+    running_build,
+    [Symbol.asyncDispose]: () => t[Symbol.asyncDispose](),
+  }
+}
+
+async function makeProject(t: TestFrontend, name: string): Promise<{ id: number }> {
+  const json = { name, chroots: ['debian-12-x86_64', 'fedora-43-x86_64'] }
+  return await t.get('/api_3/project/add/dana', { as: 'dana', json })
+}
+
+async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
+  const source_json = JSON.stringify({
+    type: 'git',
+    clone_url: 'https://git.example.org/lenscap.git',
+    committish: 'main',
+    subdirectory: '',
+    spec: 'lenscap.spec',
+    source_build_method: 'rpkg',
+  })
+  const pack = await db
+    .insertInto('package')
+    .values({ project_id, name: 'lenscap', source_type: 'scm', source_json, created_at: NOW })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const { id: project_dir_id } = await db
+    .selectFrom('project_dir')
+    .select('id')
+    .where('project_id', '=', project_id)
+    .executeTakeFirstOrThrow()
+  const build = async (state: BuildState, finished_at: Date | null): Promise<number> => {
+    const { id } = await db
+      .insertInto('build')
+      .values({
+        project_id,
+        project_dir_id,
+        package_id: pack.id,
+        package_version: '1-1',
+        srpm_name: 'lenscap-1-1.src.rpm',
+        source_type: 'scm',
+        source_json,
+        source_state: 'succeeded',
+        state,
+        submitter_id: dana.id,
+        submitted_at: NOW,
+        finished_at,
+        timeout_seconds: 18_000,
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    const { id: chroot_id } = await db
+      .selectFrom('chroot')
+      .select('id')
+      .where('name', '=', 'fedora-43-x86_64')
+      .executeTakeFirstOrThrow()
+    const times = { started_at: NOW, ended_at: finished_at }
+    const result_dir = `${String(id).padStart(8, '0')}-lenscap`
+    await db
+      .insertInto('build_chroot')
+      .values({ build_id: id, chroot_id, state, result_dir, ...times })
+      .execute()
+    return id
+  }
+  return {
+    finished_build: await build('succeeded', NOW),
+    running_build: await build('pending', null),
+  }
+}
+
+async function namedToken(
+  { db, dana }: TestFrontend,
+  name: string,
+  limits: { scopes: TokenScope[] | null; project_id: number | null },
+): Promise<string> {
+  const login = `limited${name.replaceAll(' ', '')}`
+  const token = 'a'.repeat(30)
+  const token_hash = createHash('sha256').update(token).digest()
+  const dates = { created_at: NOW, expires_on: '2027-01-01' }
+  await db
+    .insertInto('api_token')
+    .values({ user_id: dana.id, name, login, token_hash, ...limits, ...dates })
+    .execute()
+  return basic(login, token)
+}
+
+function basic(login: string, token: string): string {
+  return `Basic ${Buffer.from(`${login}:${token}`).toString('base64')}`
+}
