@@ -10,6 +10,9 @@ import { staticRoutes } from './static-files.ts'
 
 export type { Frontend, FrontendConfig } from './frontend.ts'
 
+/** Characters of an error's text. */
+const MAX_MESSAGE = 4000
+
 /**
  * Pages, API v3 and `.repo` files: everything that no other part answers. A host that has more parts hands over with
  * `app.all('*', (c) => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are ours.
@@ -17,6 +20,12 @@ export type { Frontend, FrontendConfig } from './frontend.ts'
 export function frontendApp(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(securityHeaders(frontend.config))
+  app.use(async (c, next) => {
+    // PostgreSQL's text has no NUL: no name, no search could ever match.
+    if (/%00/.test(c.req.url))
+      throw new CoprError('invalid', 'Cannot read the request: the address has a NUL character')
+    await next()
+  })
   app.route('/api_3', apiRoutes(frontend))
   app.route('/static', staticRoutes())
   app.route('/', repoFileRoutes(frontend))
@@ -34,7 +43,14 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   if (!known)
     frontend.log.error({ err: error, method: c.req.method, path: c.req.path }, 'Request failed')
   const status = known ? STATUS_OF[known.kind] : 500
-  const message = known?.message ?? 'Internal error: the administrator finds the details in the log'
+  const message = known
+    ? shortened(known.message)
+    : 'Internal error: the administrator finds the details in the log'
   if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)
+}
+
+/** What a client sent is told back, but not all of a megabyte. */
+function shortened(message: string): string {
+  return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message
 }

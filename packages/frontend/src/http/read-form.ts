@@ -37,6 +37,8 @@ export function jsonForm(text: string): Form {
 export function formOf(entries: [string, string][]): Form {
   const form: Form = Object.create(null)
   for (const [key, value] of entries) {
+    if (`${key}${value}`.includes('\0'))
+      throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
     const before = form[key]
     if (before === undefined) form[key] = value
     else form[key] = Array.isArray(before) ? [...before, value] : [before, value]
@@ -48,11 +50,22 @@ function jsonOf(text: string): unknown {
   // PostgreSQL's text has no NUL, in no field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))
     throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch {
     throw new CoprError('invalid', 'Cannot read the request: the body is not valid JSON')
   }
+  // Half a surrogate pair is no character: PostgreSQL's JSON refuses it too.
+  if (/\\u[dD][89a-fA-F]/.test(text) && hasBrokenText(value))
+    throw new CoprError('invalid', 'Cannot read the request: the body has broken characters')
+  return value
+}
+
+function hasBrokenText(value: unknown): boolean {
+  if (typeof value === 'string') return !value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([key, each]) => !key.isWellFormed() || hasBrokenText(each))
 }
 
 async function multipartForm(c: Context, body: Buffer): Promise<Form> {

@@ -27,7 +27,7 @@ export async function sendSample(
   const headers = new Headers(world.as(who))
   if (json !== undefined) headers.set('content-type', 'application/json')
   const body = json === undefined ? form : JSON.stringify(json)
-  return await world.t.app.request(`/api_3${url}?${search}`, {
+  return await world.t.app.request(`/api_3${url}?${search.toString()}`, {
     method: route.method,
     headers,
     ...(body === undefined ? {} : { body }),

@@ -39,6 +39,7 @@ export async function openWorld(): Promise<World> {
   const ada = await createUser(db, { username: 'ada', now: NOW })
   const project = await makeProject(t, 'telescope')
   const other = await makeProject(t, 'other')
+  await makeGroupProject(t)
   await db
     .insertInto('project_permission')
     .values([
@@ -79,6 +80,26 @@ export async function openWorld(): Promise<World> {
 async function makeProject(t: TestFrontend, name: string): Promise<{ id: number }> {
   const json = { name, chroots: ['debian-12-x86_64', 'fedora-43-x86_64'] }
   return await t.get('/api_3/project/add/dana', { as: 'dana', json })
+}
+
+/** @orbit/telescope, of a group whose only member is dana. */
+async function makeGroupProject({ db, dana }: TestFrontend): Promise<void> {
+  const { id: group_id } = await db
+    .insertInto('user_group')
+    .values({ name: 'orbit', created_at: NOW })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await db.insertInto('group_member').values({ group_id, user_id: dana.id }).execute()
+  const place = { ownername: '@orbit', name: 'telescope', user_id: dana.id, created_at: NOW }
+  const { id: project_id } = await db
+    .insertInto('project')
+    .values(place)
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await db
+    .insertInto('project_dir')
+    .values({ project_id, name: 'telescope', created_at: NOW })
+    .execute()
 }
 
 async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {

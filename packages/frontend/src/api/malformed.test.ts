@@ -1,0 +1,122 @@
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formSchema } from '../api-description/openapi.ts'
+import { pathParameters, urlPath } from '../api-description/route-names.ts'
+import type { ApiRoute } from '../http/answer.ts'
+import { NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
+import type { SampleRequest } from '../testing/sample-requests.ts'
+import { sampleOf, sendSample } from '../testing/send-sample.ts'
+import { openWorld, type World } from '../testing/world.ts'
+import { buildApi } from './api.ts'
+
+const LIMIT_MS = 20_000
+/** Random combinations for each route; FAST_CHECK_RUNS=1000 looks deeper. */
+const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
+
+interface Fault {
+  what: string
+  change: (sample: SampleRequest) => SampleRequest
+}
+
+async function listRoutes(): Promise<ApiRoute[]> {
+  await using world = await openWorld()
+  return buildApi(world.t.frontend).routes.filter(({ deprecated_for }) => !deprecated_for)
+}
+
+const routes = await listRoutes()
+
+for (const route of routes) {
+  const name = `${route.method} ${urlPath(route.path)}`
+
+  test(`${name} survives every malformed value in every place`, async () => {
+    await using own = await openWorld()
+    for (const fault of await faultsOf(route, own)) await expectAnswer(route, own, fault)
+  })
+
+  test(`${name} survives malformed values in many places at once`, async () => {
+    await using own = await openWorld()
+    const faults = await faultsOf(route, own)
+    if (faults.length === 0) return
+    const some = fc.uniqueArray(fc.constantFrom(...faults), {
+      minLength: 2,
+      maxLength: 5,
+      selector: ({ what }) => what,
+    })
+    await fc.assert(
+      fc.asyncProperty(some, async (list) => {
+        const change = (sample: SampleRequest) =>
+          list.reduce((before, fault) => fault.change(before), sample)
+        await expectAnswer(route, own, { what: list.map(({ what }) => what).join(', '), change })
+      }),
+      { numRuns: RUNS },
+    )
+  })
+}
+
+/** Never a 5xx, never a hang, always JSON with a text when it is refused. */
+async function expectAnswer(route: ApiRoute, own: World, fault: Fault): Promise<void> {
+  const response = await Promise.race([sendSample(route, own, 'owner', fault.change), late()])
+  const text = await response.text()
+  const context = `${fault.what}: ${response.status} ${text.slice(0, 300)}`
+  assert.ok(response.status < 500, context)
+  if (response.status < 400) return
+  assert.match(response.headers.get('content-type') ?? '', /^application\/json/, context)
+  const { error } = JSON.parse(text) as { error?: unknown }
+  assert.ok(typeof error === 'string' && error !== '', context)
+  // What is told back is told in short.
+  assert.ok(text.length < 20_000, `${fault.what}: an error of ${text.length} characters`)
+}
+
+async function late(): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, LIMIT_MS).unref())
+  throw new Error(`No answer within ${LIMIT_MS} ms`)
+}
+
+async function faultsOf(route: ApiRoute, own: World): Promise<Fault[]> {
+  const { json } = await sampleOf(route, own)
+  const inPath = pathParameters(route.path).filter(({ name }) => name !== 'build_id')
+  const path = inPath.flatMap(({ name }) =>
+    NASTY_STRINGS.filter(([, value]) => value !== '').map(([kind, value]) => ({
+      what: `${kind} in the path as ${name}`,
+      change: (sample: SampleRequest) => ({ ...sample, path: { ...sample.path, [name]: value } }),
+    })),
+  )
+  const query = fieldsOf(route.query).flatMap((name) =>
+    NASTY_STRINGS.map(([kind, value]) => ({
+      what: `${kind} in the query as ${name}`,
+      change: (sample: SampleRequest) => ({ ...sample, query: { ...sample.query, [name]: value } }),
+    })),
+  )
+  const body = [...new Set([...fieldsOf(route.body), ...Object.keys(json ?? {})])].flatMap((name) =>
+    Object.entries(NASTY_VALUES).map(([kind, value]) => ({
+      what: `${kind} in the body as ${name}`,
+      change: (sample: SampleRequest) => withField(sample, name, value),
+    })),
+  )
+  const whole = json === undefined ? [] : wholeBodies()
+  return [...path, ...query, ...body, ...whole]
+}
+
+function wholeBodies(): Fault[] {
+  return Object.entries(NASTY_VALUES).map(([kind, value]) => ({
+    what: `${kind} as the body`,
+    change: (sample: SampleRequest) => ({ ...sample, json: value }),
+  }))
+}
+
+function withField(sample: SampleRequest, name: string, value: unknown): SampleRequest {
+  if (!sample.form) {
+    const before = typeof sample.json === 'object' && !Array.isArray(sample.json) ? sample.json : {}
+    return { ...sample, json: { ...before, [name]: value } }
+  }
+  const form = new FormData()
+  for (const [key, part] of sample.form) if (key !== 'json') form.append(key, part)
+  const json = { ownername: 'dana', projectname: 'telescope', [name]: value }
+  form.append('json', new File([JSON.stringify(json)], 'json', { type: 'application/json' }))
+  return { ...sample, form }
+}
+
+function fieldsOf(schema: ApiRoute['query']): string[] {
+  return schema ? Object.keys((formSchema(schema)['properties'] ?? {}) as object) : []
+}

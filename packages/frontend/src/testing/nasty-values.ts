@@ -1,0 +1,55 @@
+/** Would be a script if it came out as it went in. */
+export const MARKER = '<script>copr()</script>'
+
+/** What no field expects, by a name for the test's report. Each is a value of JSON. */
+export const NASTY_VALUES: Record<string, unknown> = {
+  'an empty string': '',
+  spaces: '   ',
+  'a number': 42,
+  'a negative number': -1,
+  'a fraction': 0.5,
+  'a number beyond 2^63': 9.3e18,
+  'digits beyond 2^63': '9300000000000000000000',
+  true: true,
+  'an empty list': [],
+  'a list of lists': [[['a']]],
+  'a list of objects': [{ a: 1 }],
+  'an empty object': {},
+  'an object with a prototype': { __proto__: { is_admin: true }, constructor: 'x' },
+  'a deep object': deep(200),
+  'a megabyte': 'a'.repeat(1024 * 1024),
+  'a megabyte of words': 'a '.repeat(512 * 1024),
+  'a megabyte of wildcards': '*a'.repeat(512 * 1024),
+  'a megabyte of brackets': '['.repeat(1024 * 1024),
+  NUL: 'a\0b',
+  'control characters': 'a\u0001\u001b[31m\r\nX: y',
+  'right to left': '\u202Egnp.exe',
+  'half a surrogate pair': '\ud800',
+  'an option': '--help',
+  'a path': '../../../etc/passwd',
+  'an absolute path': '/etc/passwd',
+  'a path part': '..',
+  SQL: "' or 1=1; drop table build; --",
+  'a LIKE pattern': '%_\\',
+  HTML: MARKER,
+  'HTML in an attribute': `" autofocus onfocus="copr()`,
+  'a script as a URL': 'javascript:copr()',
+  'a URL with markup': `https://example.org/${MARKER}.src.rpm`,
+  'a macro': '%{lua:os.exit()}',
+  'a template': '${7*7}{{7*7}}',
+  unicode: 'ǅßﬀ👩‍🚀',
+}
+
+/** The strings among them: what a path or a query can say. */
+export const NASTY_STRINGS = Object.entries(NASTY_VALUES).flatMap(([name, value]) =>
+  // Neither a megabyte nor half a character fits into a URL.
+  typeof value === 'string' && value.length < 1000 && value.isWellFormed()
+    ? [[name, value] as const]
+    : [],
+)
+
+function deep(levels: number): unknown {
+  let value: unknown = 1
+  for (let i = 0; i < levels; i++) value = { a: value }
+  return value
+}
