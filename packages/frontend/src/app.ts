@@ -6,6 +6,7 @@ import { securityHeaders } from './http/security-headers.ts'
 import { pageRoutes } from './pages/page-routes.ts'
 import { errorPage } from './pages/error-page.ts'
 import { repoFileRoutes } from './repo-files/repo-file-routes.ts'
+import { uploadedFiles } from './uploads/uploaded-files.ts'
 import { staticRoutes } from './static-files.ts'
 
 export type { Frontend, FrontendConfig } from './frontend.ts'
@@ -28,6 +29,7 @@ export function frontendApp(frontend: Frontend): Hono {
   })
   app.route('/api_3', apiRoutes(frontend))
   app.route('/static', staticRoutes())
+  app.route('/', uploadedFiles(frontend))
   app.route('/', repoFileRoutes(frontend))
   app.route('/', pageRoutes(frontend))
   app.notFound((c) =>

@@ -40,7 +40,9 @@ export function homePages(frontend: Frontend): Hono {
               builds.length === 0
                 ? empty('No builds yet', html`The first one will show up here.`)
                 : buildTable(builds, { isOfOneProject: false }),
-              html`<span class="quiet">${queue.running} running, ${queue.waiting} waiting</span>`,
+              html`<a class="quiet" href="${paths.status('pending')}"
+                >${queue.running} running, ${queue.waiting} waiting</a
+              >`,
             )}
           </div>
           ${card(

@@ -7,11 +7,20 @@ import { homePages } from './home-pages.ts'
 import { paths } from './paths.ts'
 import { newProjectPages } from './new-project-pages.ts'
 import { projectPages } from './project-pages.ts'
+import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
 import { loginUrl, LoginNeeded } from './view.ts'
 
 /** The order matters where a path could be a user's or a project's name. */
-const PARTS = [accountPages, newProjectPages, homePages, buildPages, submitPages, projectPages]
+const PARTS = [
+  accountPages,
+  newProjectPages,
+  homePages,
+  statusPages,
+  buildPages,
+  submitPages,
+  projectPages,
+]
 
 export function pageRoutes(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })

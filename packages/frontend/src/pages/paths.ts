@@ -18,6 +18,7 @@ export const paths = {
   api: () => '/api/',
   newToken: () => '/api/new/',
   recent: () => '/recent/',
+  status: (state: string) => `/status/${state}/`,
   search: () => '/coprs/fulltext/',
   owner: (ownername: string) => `${ownerPath(ownername)}/`,
   newProject: (ownername: string) => `${ownerPath(ownername)}/add/`,

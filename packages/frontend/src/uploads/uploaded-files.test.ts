@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { helloSrpm, upload } from '../testing/test-builds.ts'
+import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+
+test('an upload can be fetched at the URL that its build names', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  await upload(t)
+  const { source_json } = await t.db
+    .selectFrom('build')
+    .select('source_json')
+    .executeTakeFirstOrThrow()
+  const { pathname } = new URL(String(source_json['url']))
+  const response = await t.ask(pathname)
+  assert.equal(response.status, 200)
+  assert.deepEqual(Buffer.from(await response.arrayBuffer()), (await helloSrpm()).bytes)
+})
+
+for (const path of [
+  '/tmp/00000000-0000-0000-0000-000000000000/x.src.rpm',
+  '/tmp/..%2F..%2Fetc/passwd',
+  '/tmp/00000000-0000-0000-0000-000000000000/..%2F..%2Fpasswd',
+  '/tmp/00000000-0000-0000-0000-000000000000/%2e%2e',
+])
+  test(`${path} is not found`, async () => {
+    await using t = await openTestFrontend()
+    assert.equal((await t.ask(path)).status, 404)
+  })
