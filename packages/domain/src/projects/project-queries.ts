@@ -27,9 +27,19 @@ export async function findProjectById(db: Db, id: number): Promise<Project | und
 
 export async function listProjects(
   db: Db,
-  { ownername, page }: { ownername?: string; page: ProjectPage },
+  {
+    ownername,
+    before_id,
+    page,
+  }: {
+    ownername?: string
+    /** Only projects older than this one: how web pages go on. */
+    before_id?: number | undefined
+    page: ProjectPage
+  },
 ): Promise<Project[]> {
   let query = living(db)
+  if (before_id !== undefined) query = query.where('id', '<', before_id)
   if (ownername !== undefined) query = query.where('ownername', '=', ownername)
   return await paged(query, page).execute()
 }

@@ -14,6 +14,7 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { buildTable } from './build-table.ts'
 import { breadcrumbs, heading, layout } from './layout.ts'
+import { idOf, more } from './page-links.ts'
 import { alert, card, empty, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { type Html, type View, viewOf } from './view.ts'
@@ -96,8 +97,10 @@ export function homePages(frontend: Frontend): Hono {
   async function ownerPage(c: Context, ownername: string): Promise<Response> {
     const view = await viewOf(c, frontend)
     await requireOwner(db, ownername)
-    const page = { limit: ON_LIST, offset: 0, order: 'id' as const, descending: true }
-    const projects = await listProjects(db, { ownername, page })
+    const page = { limit: ON_LIST + 1, offset: 0, order: 'id' as const, descending: true }
+    const before_id = idOf(c.req.query('before'))
+    const found = await listProjects(db, { ownername, before_id, page })
+    const projects = found.slice(0, ON_LIST)
     const isOwn = view.user?.username === ownername
     const beside = isOwn
       ? html`<a class="pf-v6-c-button pf-m-primary" href="${paths.newProject(ownername)}"
@@ -109,7 +112,8 @@ export function homePages(frontend: Frontend): Hono {
       : html`${ownername} has none.`
     const body = html`${breadcrumbs([['Home', paths.home()], [ownername]])}
     ${heading(ownername, beside)}
-    ${projects.length === 0 ? empty('No projects yet', hint) : projectTable(projects)}`
+    ${projects.length === 0 ? empty('No projects yet', hint) : projectTable(projects)}
+    ${more(found.length > ON_LIST, `?before=${projects.at(-1)?.id ?? 0}`)}`
     return await show(c, view, ownername, body)
   }
   app.get('/coprs/g/:group', (c) => ownerPage(c, `@${pathPart(c, 'group')}`))

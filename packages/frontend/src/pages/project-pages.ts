@@ -11,6 +11,7 @@ import { pathPart } from '../http/answer.ts'
 import { readForm } from '../http/read-form.ts'
 import { buildTable } from './build-table.ts'
 import { csrfField, submitButton, textField } from './forms.ts'
+import { idOf, more } from './page-links.ts'
 import { empty, facts, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
@@ -70,7 +71,7 @@ export function projectPages(frontend: Frontend): Hono {
       rows.length === 0
         ? empty('No packages yet', html`A package appears here with its first build.`)
         : html`${table('Packages', ['Package', 'Version', 'Build', 'State', 'Submitted'], rows)}
-          ${older(found.length > PER_PAGE, `?offset=${offset + PER_PAGE}`)}`
+          ${more(found.length > PER_PAGE, `?offset=${offset + PER_PAGE}`)}`
     return await c.html(
       projectFrame(view, project, { tab: 'packages', title: 'Packages', content }),
     )
@@ -79,7 +80,7 @@ export function projectPages(frontend: Frontend): Hono {
   onProject(app, 'get', '/builds', async (c, ownername) => {
     const view = await viewOf(c, frontend)
     const project = await projectOfPage(c, frontend, ownername)
-    const filter = { project_id: project.id, before_id: beforeOf(c.req.query('before')) }
+    const filter = { project_id: project.id, before_id: idOf(c.req.query('before')) }
     const found = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
     const builds = found.slice(0, PER_PAGE)
     const isMoving = builds.some(({ finished_at }) => finished_at === null)
@@ -89,7 +90,7 @@ export function projectPages(frontend: Frontend): Hono {
         : html`<div id="builds" ${isMoving ? 'data-live=5' : ''}>
               ${buildTable(builds, { isOfOneProject: true })}
             </div>
-            ${older(found.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
+            ${more(found.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
     return await c.html(projectFrame(view, project, { tab: 'builds', title: 'Builds', content }))
   })
 
@@ -100,7 +101,7 @@ export function projectPages(frontend: Frontend): Hono {
     const found = await findPackage(db, project.id, name)
     if (!found)
       throw new CoprError('not_found', `No package ${name} in ${ownername}/${project.name}`)
-    const filter = { package_id: found.id, before_id: beforeOf(c.req.query('before')) }
+    const filter = { package_id: found.id, before_id: idOf(c.req.query('before')) }
     const list = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
     const builds = list.slice(0, PER_PAGE)
     const content = html`<h2 class="pf-v6-c-title pf-m-xl">${name}</h2>
@@ -109,7 +110,7 @@ export function projectPages(frontend: Frontend): Hono {
         ['In the project since', time(found.created_at)],
       ])}
       ${buildTable(builds, { isOfOneProject: true })}
-      ${older(list.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
+      ${more(list.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
     const trail: [string, string?][] = [['Packages', paths.packages(project)], [name]]
     return await c.html(
       projectFrame(view, project, { tab: 'packages', title: name, content, trail }),
@@ -154,14 +155,6 @@ export function projectPages(frontend: Frontend): Hono {
   return app
 }
 
-function older(isThere: boolean, href: string): Html {
-  return isThere ? html`<p class="more"><a href="${href}">More</a></p>` : html``
-}
-
-function beforeOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
-}
-
 function offsetOf(text: string | undefined): number {
-  return beforeOf(text) ?? 0
+  return idOf(text) ?? 0
 }

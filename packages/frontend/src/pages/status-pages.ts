@@ -10,6 +10,7 @@ import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { heading, layout } from './layout.ts'
+import { idOf, more } from './page-links.ts'
 import { empty, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { type Html, viewOf } from './view.ts'
@@ -33,20 +34,15 @@ export function statusPages(frontend: Frontend): Hono {
   app.get(`/status/:state{${QUEUE_STATES.join('|')}}`, async (c) => {
     const view = await viewOf(c, frontend)
     const state = pathPart(c, 'state') as QueueState
-    const after = c.req.query('after') ?? ''
-    const after_id = /^\d{1,15}$/.test(after) ? Number(after) : undefined
+    const after_id = idOf(c.req.query('after'))
     const found = await listQueue(db, state, { after_id, limit: PER_PAGE + 1 })
     const tasks = found.slice(0, PER_PAGE)
-    const more =
-      found.length > PER_PAGE
-        ? html`<p class="more"><a href="?after=${tasks.at(-1)?.id ?? 0}">More</a></p>`
-        : ''
     const body = html`${heading('Build queue')}
       <div id="queue" data-live="5">
         ${states(await queueCounts(db), state)}
         ${tasks.length === 0 ? empty('Nothing here', html`No task is ${state} now.`) : taskTable(tasks)}
       </div>
-      ${more}`
+      ${more(found.length > PER_PAGE, `?after=${tasks.at(-1)?.id ?? 0}`)}`
     return c.html(await layout(view, `${TITLES[state]} tasks`, body))
   })
   return app
