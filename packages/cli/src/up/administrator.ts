@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Db } from '@copr/domain/database/open'
+import { COMMAND } from '@copr/domain/users/actor'
 import { issueToken, userOfToken } from '@copr/domain/users/api-tokens'
-import { createUser, findUser, setPassword } from '@copr/domain/users/user-queries'
+import { makeLoginLink } from '@copr/domain/users/login-links'
+import { createUser, findAccount } from '@copr/domain/users/user-queries'
 import { type Layout, writeSecretFile } from './data-dir.ts'
 
 export const ADMINISTRATOR = 'admin'
@@ -10,6 +11,11 @@ export const ADMINISTRATOR = 'admin'
 export interface Credentials {
   login: string
   token: string
+}
+
+export interface Administrator extends Credentials {
+  /** Where the administrator sets a password, once; undefined: there is one. */
+  login_url: string | undefined
 }
 
 /**
@@ -20,22 +26,23 @@ export async function prepareAdministrator(
   db: Db,
   paths: Layout,
   { url, token_days }: { url: string; token_days: number },
-): Promise<Credentials> {
+): Promise<Administrator> {
   const now = new Date()
-  const known = await findUser(db, ADMINISTRATOR)
-  if (!known || !existsSync(paths.admin_password)) {
-    const password = randomBytes(12).toString('base64url')
-    writeSecretFile(paths.admin_password, `${password}\n`)
-    if (known) await setPassword(db, known.id, password)
-    else await createUser(db, { username: ADMINISTRATOR, password, is_admin: true, now })
-  }
-  const admin = known ?? (await findUser(db, ADMINISTRATOR))
-  if (!admin) throw new Error('Cannot find the administrator that was just made')
+  const known = await findAccount(db, ADMINISTRATOR)
+  const admin = known ?? (await createUser(db, { username: ADMINISTRATOR, is_admin: true, now }))
+  const login_url = known?.has_password
+    ? undefined
+    : loginUrl(url, await makeLoginLink(db, COMMAND, admin, now))
   const kept = readClientConfig(paths.client_config)
   const isValid = kept !== undefined && (await userOfToken(db, kept, now)) !== undefined
   const credentials = isValid ? kept : await issueToken(db, admin.id, { now, days: token_days })
   writeSecretFile(paths.client_config, clientConfig(url, credentials))
-  return credentials
+  return { ...credentials, login_url }
+}
+
+/** Where a login link leads. */
+export function loginUrl(public_url: string, secret: string): string {
+  return `${public_url}/login/link/${secret}`
 }
 
 function clientConfig(url: string, { login, token }: Credentials): string {

@@ -16,7 +16,6 @@ export function layout(dataDir: string) {
     dir,
     config: at('copr.yaml'),
     client_config: at('copr.conf'),
-    admin_password: at('admin-password'),
     lock: at('up.pid'),
     postgres: at('postgres'),
     distro: at('distro'),

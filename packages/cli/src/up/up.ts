@@ -18,7 +18,12 @@ import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { logUnhandled } from '../log-unhandled.ts'
 import { runPart } from '../run/parts.ts'
 import { VERSION } from '@copr/process/version'
-import { ADMINISTRATOR, type Credentials, prepareAdministrator } from './administrator.ts'
+import {
+  ADMINISTRATOR,
+  type Administrator,
+  type Credentials,
+  prepareAdministrator,
+} from './administrator.ts'
 import {
   type EmbeddedSystem,
   type Layout,
@@ -110,7 +115,7 @@ interface Start {
 async function start(context: Start): Promise<void> {
   const { options, paths, system, db, progress, log, stop, run, began } = context
   const { config } = system
-  const credentials = await progress.step('administrator', () =>
+  const administrator = await progress.step('administrator', () =>
     prepareAdministrator(db, paths, {
       url: config.public_url,
       token_days: config.limits.token_days,
@@ -158,8 +163,8 @@ async function start(context: Start): Promise<void> {
   )
   if (options.ready_file) writeReadyFile(options.ready_file, config, paths)
   log.info({ seconds: (performance.now() - began) / 1000 }, 'Ready')
-  if (options.example) await example(context, credentials)
-  sayWhatNext(context)
+  if (options.example) await example(context, administrator)
+  sayWhatNext(context, administrator)
 }
 
 /** The mini distribution, as the first chroot. */
@@ -207,13 +212,22 @@ async function example(
   }
 }
 
-function sayWhatNext({ paths, system: { config }, progress, began }: Start): void {
+function sayWhatNext(
+  { paths, system: { config }, progress, began }: Start,
+  { login_url }: Administrator,
+): void {
   const seconds = ((performance.now() - began) / 1000).toFixed(1)
-  const password = readFileSync(paths.admin_password, 'utf8').trim()
   progress.say()
   progress.say(`Ready after ${seconds} s: ${config.public_url}`)
-  progress.say(`  login       ${ADMINISTRATOR}, password ${password}`)
-  progress.say(`              (kept in ${paths.admin_password})`)
+  if (login_url) {
+    progress.say(`  log in      ${login_url}`)
+    progress.say(
+      `              (once, within a day: choose the password of ${ADMINISTRATOR} there)`,
+    )
+  } else
+    progress.say(
+      `  log in      as ${ADMINISTRATOR}; a new password: npx coprctl user link ${ADMINISTRATOR}`,
+    )
   progress.say(`  logs        ${paths.logs}`)
   progress.say()
   progress.say('What a user would type next:')

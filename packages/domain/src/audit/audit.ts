@@ -8,7 +8,7 @@ export interface Change {
   project_id?: number | undefined
   /** What was changed: `dana/telescope`, `build 12`, `user kim`. */
   subject: string
-  /** Why, where somebody said it. */
+  /** Why; default: what the actor says of all he does now. */
   reason?: string | undefined
   /** Field to its new value; never a secret. */
   details?: Record<string, unknown>
@@ -31,7 +31,7 @@ export async function audit(
       action,
       project_id: project_id ?? null,
       subject,
-      reason: reason ?? null,
+      reason: reason ?? actor.reason ?? null,
       details: JSON.stringify(details),
     })
     .execute()

@@ -1,13 +1,16 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { defaultBranch, splitChrootName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { ChrootTable } from '../database/schema.ts'
 
 export type Chroot = Selectable<ChrootTable>
 
-/** Adds a chroot, or gives the one of that name this configuration. */
+/**
+ * Adds a chroot, or gives the one of that name this configuration: it stays paused or ended when it was, and a comment
+ * that an administrator wrote stays too.
+ */
 export async function importChroot(db: Db, config: ChrootConfig, now: Date): Promise<Chroot> {
   const parts = splitChrootName(config.name)
   if (!parts)
@@ -15,17 +18,22 @@ export async function importChroot(db: Db, config: ChrootConfig, now: Date): Pro
       'invalid',
       `Cannot import chroot ${config.name}: the name is not OS-VERSION-ARCH`,
     )
-  const facts = { config: JSON.stringify(config), comment: config.comment, is_active: true }
   return await db
     .insertInto('chroot')
     .values({
       name: config.name,
       ...parts,
       distgit_branch: defaultBranch(parts),
-      ...facts,
+      config: JSON.stringify(config),
+      comment: config.comment,
       created_at: now,
     })
-    .onConflict((oc) => oc.column('name').doUpdateSet(facts))
+    .onConflict((oc) =>
+      oc.column('name').doUpdateSet({
+        config: JSON.stringify(config),
+        comment: sql`case when chroot.comment = chroot.config ->> 'comment' then excluded.comment else chroot.comment end`,
+      }),
+    )
     .returningAll()
     .executeTakeFirstOrThrow()
 }

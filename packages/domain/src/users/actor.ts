@@ -9,6 +9,8 @@ export interface Actor extends Omit<User, 'id'> {
   via: string
   /** What the token is limited to; undefined: nothing. */
   limits?: TokenLimits | undefined
+  /** Why it is done, for the audit log. */
+  reason?: string | undefined
 }
 
 /** A user who does something. */

@@ -1,6 +1,8 @@
-import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import type { UserActor } from './actor.ts'
+import type { Actor, UserActor } from './actor.ts'
+import { hashOfSecret, randomLetters } from './secrets.ts'
 import { USER_COLUMNS } from './user-queries.ts'
 
 export interface IssuedToken {
@@ -11,22 +13,36 @@ export interface IssuedToken {
   expires_on: string
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000
+export const MS_PER_DAY = 24 * 60 * 60 * 1000
 /** `last_used_at` is for people: no need to write it at each request. */
 const USE_RECORDED_EVERY_MS = 60 * 60 * 1000
 
-/** Gives the user a new token in place of all earlier ones. */
+export interface IssueOptions {
+  now: Date
+  days: number
+  /** Who asked for it; none: the system makes its own. */
+  actor?: Actor
+}
+
+/** Gives the user a new classic token in place of the one before. */
 export async function issueToken(
   db: Db,
   user_id: number,
-  { now, days }: { now: Date; days: number },
+  { now, days, actor }: IssueOptions,
 ): Promise<IssuedToken> {
   const issued = {
-    login: letters(20),
-    token: letters(30),
-    expires_on: dateOf(new Date(now.getTime() + days * DAY_MS)),
+    login: randomLetters(20),
+    token: randomLetters(30),
+    expires_on: dateOf(new Date(now.getTime() + days * MS_PER_DAY)),
   }
   await db.transaction().execute(async (tx) => {
+    // Locked: two who ask at the same time get one after the other.
+    const { username } = await tx
+      .selectFrom('user_account')
+      .select('username')
+      .where('id', '=', user_id)
+      .forNoKeyUpdate()
+      .executeTakeFirstOrThrow()
     await tx
       .deleteFrom('api_token')
       .where('user_id', '=', user_id)
@@ -37,11 +53,16 @@ export async function issueToken(
       .values({
         user_id,
         login: issued.login,
-        token_hash: hashOf(issued.token),
+        token_hash: hashOfSecret(issued.token),
         expires_on: issued.expires_on,
         created_at: now,
       })
       .execute()
+    if (actor) {
+      const subject = `classic token of ${username}`
+      const details = { expires_on: issued.expires_on }
+      await audit(tx, actor, { action: 'token.make', subject, details }, now)
+    }
   })
   return issued
 }
@@ -68,7 +89,7 @@ export async function userOfToken(
     .where('login', '=', login)
     .where('blocked_at', 'is', null)
     .executeTakeFirst()
-  if (!found || !timingSafeEqual(found.token_hash, hashOf(token))) return undefined
+  if (!found || !timingSafeEqual(found.token_hash, hashOfSecret(token))) return undefined
   if (found.expires_on < dateOf(now)) return undefined
   const {
     token_hash: _,
@@ -91,7 +112,7 @@ export async function userOfToken(
     : { ...user, via: `token ${token_name}`, limits: { scopes, project_id } }
 }
 
-/** What may be shown of the user's token. */
+/** What may be shown of the user's classic token. */
 export async function tokenOf(
   db: Db,
   user_id: number,
@@ -100,18 +121,11 @@ export async function tokenOf(
     .selectFrom('api_token')
     .select(['login', 'expires_on', 'last_used_at'])
     .where('user_id', '=', user_id)
-    .orderBy('id', 'desc')
+    .where('name', 'is', null)
     .executeTakeFirst()
 }
 
-function letters(count: number): string {
-  return Array.from({ length: count }, () => String.fromCharCode(97 + randomInt(26))).join('')
-}
-
-function hashOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
-}
-
-function dateOf(moment: Date): string {
+/** The day in UTC. */
+export function dateOf(moment: Date): string {
   return moment.toISOString().slice(0, 10)
 }

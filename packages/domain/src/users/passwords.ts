@@ -1,9 +1,23 @@
+import { CoprError } from '@copr/process/errors'
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 const SALT_BYTES = 16
 const HASH_BYTES = 32
+/** Length is what counts; the upper limit is for what a slow hash is given. */
+const LENGTHS = { min: 10, max: 1000 }
+
+/** Refuses a password that somebody chose and that is too easy. */
+export function requireGoodPassword(password: string, username: string): void {
+  const refuse = (why: string): CoprError =>
+    new CoprError('invalid', `Cannot use this password: ${why}`)
+  if (password.length < LENGTHS.min)
+    throw refuse(`it needs at least ${LENGTHS.min} characters`)
+  if (password.length > LENGTHS.max) throw refuse(`it has more than ${LENGTHS.max} characters`)
+  if (password.toLowerCase() === username.toLowerCase()) throw refuse('it is the user name')
+  if (new Set(password).size < 4) throw refuse('it repeats a few characters')
+}
 
 /** `salt:hash`, both in base64: what the database keeps of a password. */
 export async function hashPassword(password: string): Promise<string> {

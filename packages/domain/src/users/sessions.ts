@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
 import type { Db } from '../database/open.ts'
+import { hashOfSecret, newSecret } from './secrets.ts'
 import { USER_COLUMNS, type User } from './user-queries.ts'
 
 /** How long a login in the browser lasts. */
@@ -7,12 +7,12 @@ export const SESSION_SECONDS = 14 * 24 * 60 * 60
 
 /** The cookie's value; only its hash is kept. */
 export async function openSession(db: Db, user_id: number, now: Date): Promise<string> {
-  const cookie = randomBytes(32).toString('base64url')
+  const cookie = newSecret()
   const expires_at = new Date(now.getTime() + SESSION_SECONDS * 1000)
   await db.deleteFrom('session').where('expires_at', '<', now).execute()
   await db
     .insertInto('session')
-    .values({ token_hash: hashOf(cookie), user_id, created_at: now, expires_at })
+    .values({ token_hash: hashOfSecret(cookie), user_id, created_at: now, expires_at })
     .execute()
   return cookie
 }
@@ -22,16 +22,50 @@ export async function userOfSession(db: Db, cookie: string, now: Date): Promise<
     .selectFrom('session')
     .innerJoin('user_account', 'user_account.id', 'session.user_id')
     .select(USER_COLUMNS)
-    .where('token_hash', '=', hashOf(cookie))
+    .where('token_hash', '=', hashOfSecret(cookie))
     .where('expires_at', '>', now)
     .where('blocked_at', 'is', null)
     .executeTakeFirst()
 }
 
 export async function closeSession(db: Db, cookie: string): Promise<void> {
-  await db.deleteFrom('session').where('token_hash', '=', hashOf(cookie)).execute()
+  await db.deleteFrom('session').where('token_hash', '=', hashOfSecret(cookie)).execute()
 }
 
-function hashOf(cookie: string): Buffer {
-  return createHash('sha256').update(cookie).digest()
+export interface SessionFacts {
+  created_at: Date
+  expires_at: Date
+  /** Is it the one that asks? */
+  is_current: boolean
+}
+
+export async function listSessions(
+  db: Db,
+  user_id: number,
+  { cookie, now }: { cookie: string; now: Date },
+): Promise<SessionFacts[]> {
+  const current = hashOfSecret(cookie)
+  const rows = await db
+    .selectFrom('session')
+    .select(['token_hash', 'created_at', 'expires_at'])
+    .where('user_id', '=', user_id)
+    .where('expires_at', '>', now)
+    .orderBy('created_at', 'desc')
+    .limit(100)
+    .execute()
+  return rows.map(({ token_hash, ...session }) => ({
+    ...session,
+    is_current: token_hash.equals(current),
+  }))
+}
+
+/** Logs a user out everywhere, except where `but` is the cookie. */
+export async function closeSessions(
+  db: Db,
+  user_id: number,
+  { but }: { but?: string | undefined } = {},
+): Promise<void> {
+  let query = db.deleteFrom('session').where('user_id', '=', user_id)
+  if (but !== undefined) query = query.where('token_hash', '!=', hashOfSecret(but))
+  await query.execute()
 }

@@ -1,10 +1,10 @@
 import { OwnerName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
-import type { Selectable } from 'kysely'
+import type { Selectable, SelectQueryBuilder } from 'kysely'
 import { isUniqueViolation } from '../database/errors.ts'
 import type { Db } from '../database/open.ts'
-import type { UserAccountTable } from '../database/schema.ts'
-import { checkPassword, hashPassword } from './passwords.ts'
+import type { DB, UserAccountTable } from '../database/schema.ts'
+import { checkPassword, hashPassword, requireGoodPassword } from './passwords.ts'
 
 type Row = Selectable<UserAccountTable>
 
@@ -34,6 +34,7 @@ export async function createUser(db: Db, user: NewUser): Promise<User> {
       'invalid',
       `Cannot create user ${JSON.stringify(username)}: the name may have letters, digits, "_", "." and "-"`,
     )
+  if (password !== undefined) requireGoodPassword(password, username)
   const password_hash = password === undefined ? null : await hashPassword(password)
   try {
     return await db
@@ -56,9 +57,39 @@ export async function findUser(db: Db, username: string): Promise<User | undefin
     .executeTakeFirst()
 }
 
-export async function setPassword(db: Db, user_id: number, password: string): Promise<void> {
-  const password_hash = await hashPassword(password)
-  await db.updateTable('user_account').set({ password_hash }).where('id', '=', user_id).execute()
+export async function requireUserNamed(db: Db, username: string): Promise<User> {
+  const user = await findUser(db, username)
+  if (!user) throw new CoprError('not_found', `User ${username} does not exist`)
+  return user
+}
+
+/** What administrators see of a user. */
+export interface Account extends User {
+  created_at: Date
+  blocked_at: Date | null
+  has_password: boolean
+  /** Who the user is at the identity provider; null: a local user. */
+  oidc_subject: string | null
+}
+
+export async function listAccounts(db: Db): Promise<Account[]> {
+  return await accounts(db).orderBy('username').execute()
+}
+
+export async function findAccount(db: Db, username: string): Promise<Account | undefined> {
+  return await accounts(db).where('username', '=', username).executeTakeFirst()
+}
+
+function accounts(db: Db): SelectQueryBuilder<DB, 'user_account', Account> {
+  return db
+    .selectFrom('user_account')
+    .select((eb) => [
+      ...USER_COLUMNS,
+      'created_at',
+      'blocked_at',
+      'oidc_subject',
+      eb('password_hash', 'is not', null).as('has_password'),
+    ]) as SelectQueryBuilder<DB, 'user_account', Account>
 }
 
 /** The user whose password this is; it takes as long when there is no such user. */
@@ -69,10 +100,12 @@ export async function userOfPassword(
 ): Promise<User | undefined> {
   const found = await db
     .selectFrom('user_account')
-    .select([...USER_COLUMNS, 'password_hash'])
+    .select([...USER_COLUMNS, 'password_hash', 'blocked_at'])
     .where('username', '=', username)
     .executeTakeFirst()
   if (!(await checkPassword(password, found?.password_hash ?? null)) || !found) return undefined
-  const { password_hash: _, ...user } = found
+  const { password_hash: _, blocked_at, ...user } = found
+  if (blocked_at !== null)
+    throw new CoprError('forbidden', `The account ${username} is blocked: ask an administrator`)
   return user
 }

@@ -35,7 +35,11 @@ export function accountRoutes(api: Api): void {
       },
       async (c, user) => {
         const days = config.limits.token_days
-        const { login, token, expires_on } = await issueToken(db, user.id, { now: now(), days })
+        const { login, token, expires_on } = await issueToken(db, user.id, {
+          now: now(),
+          days,
+          actor: user,
+        })
         return c.json({ api_login: login, api_token: token, expiration: expires_on })
       },
     ),

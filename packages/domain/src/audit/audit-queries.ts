@@ -1,0 +1,31 @@
+import type { Selectable } from 'kysely'
+import type { Db } from '../database/open.ts'
+import type { AuditLogTable } from '../database/schema.ts'
+import { findUser } from '../users/user-queries.ts'
+
+export type AuditEntry = Selectable<AuditLogTable>
+
+export interface AuditFilter {
+  project_id?: number | undefined
+  user_id?: number | undefined
+  /** Who did it, by name: a user, `coprctl`, `webhook`. */
+  actor?: string | undefined
+  /** Only older entries: the last id of the page before. */
+  before_id?: number | undefined
+}
+
+/** The newest first. */
+export async function listAudit(
+  db: Db,
+  { project_id, user_id, actor, before_id }: AuditFilter,
+  limit: number,
+): Promise<AuditEntry[]> {
+  const user = actor === undefined ? undefined : await findUser(db, actor)
+  let query = db.selectFrom('audit_log').selectAll().orderBy('id', 'desc').limit(limit)
+  if (project_id !== undefined) query = query.where('project_id', '=', project_id)
+  if (user_id !== undefined) query = query.where('user_id', '=', user_id)
+  if (user) query = query.where('user_id', '=', user.id)
+  else if (actor !== undefined) query = query.where('actor', '=', actor)
+  if (before_id !== undefined) query = query.where('id', '<', before_id)
+  return await query.execute()
+}

@@ -1,0 +1,204 @@
+import type { TokenScope } from '@copr/contract/token-scopes'
+import { openTestDb } from '@copr/testkit/postgres'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { listAudit } from '../audit/audit-queries.ts'
+import { COMMAND, onTheWeb } from './actor.ts'
+import { issueToken, tokenOf, userOfToken } from './api-tokens.ts'
+import { addUser, changeOwnPassword, setAdministrator, setBlocked } from './change-user.ts'
+import { makeLoginLink, redeemLoginLink, userOfLoginLink } from './login-links.ts'
+import { attemptSucceeded, countAttempt } from './login-throttle.ts'
+import { issueNamedToken, listTokens, type NewToken, revokeToken } from './named-tokens.ts'
+import { listSessions, openSession, userOfSession } from './sessions.ts'
+import { createUser, findAccount, userOfPassword } from './user-queries.ts'
+
+const NOW = new Date('2026-11-22T12:00:00Z')
+const MINUTE_MS = 60_000
+const later = (minutes: number): Date => new Date(NOW.getTime() + minutes * MINUTE_MS)
+const scoped = { scopes: ['build' as const], project_id: null, days: 90 }
+
+test('a user has one classic token and any number of named ones', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
+  const classic = await issueToken(db, dana.id, { now: NOW, days: 180, actor: dana })
+  const ci = await issueNamedToken(db, dana, dana, { name: 'ci', ...scoped }, NOW)
+  await issueNamedToken(db, dana, dana, { name: 'laptop', ...scoped, days: 1 }, NOW)
+  assert.deepEqual(
+    (await listTokens(db, dana.id)).map(({ name, expires_on }) => [name, expires_on]),
+    [
+      [null, '2027-05-21'],
+      ['ci', '2027-02-20'],
+      ['laptop', '2026-11-23'],
+    ],
+  )
+  await issueToken(db, dana.id, { now: NOW, days: 180 })
+  assert.equal(await userOfToken(db, classic, NOW), undefined)
+  const actor = await userOfToken(db, ci, NOW)
+  assert.deepEqual(
+    [actor?.via, actor?.limits],
+    ['token ci', { scopes: ['build'], project_id: null }],
+  )
+  assert.equal((await tokenOf(db, dana.id))?.expires_on, '2027-05-21')
+})
+
+test('two who ask for a classic token at the same time get one after the other', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const { id } = await createUser(db, { username: 'dana', now: NOW })
+  const issued = await Promise.all([1, 2, 3].map(() => issueToken(db, id, { now: NOW, days: 1 })))
+  const good = await Promise.all(issued.map((each) => userOfToken(db, each, NOW)))
+  assert.equal(good.filter(Boolean).length, 1)
+})
+
+const faults: [what: string, change: Partial<NewToken>, why: RegExp][] = [
+  ['no name', { name: '' }, /its name needs/],
+  ['a name with a line break', { name: 'a\nb' }, /its name needs/],
+  ['no scope', { scopes: [] }, /at least one scope/],
+  ['an unknown scope', { scopes: ['root' as TokenScope] }, /scopes are read, build/],
+  ['no day', { days: 0 }, /1 to 365 days/],
+  ['more than a year', { days: 366 }, /1 to 365 days/],
+  ['a name that is taken', { name: 'ci' }, /one named ci already/],
+]
+for (const [what, change, why] of faults)
+  test(`no token with ${what}`, async () => {
+    await using test = await openTestDb()
+    const { db } = test
+    const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
+    await issueNamedToken(db, dana, dana, { name: 'ci', ...scoped }, NOW)
+    const token: NewToken = { name: 'other', ...scoped, ...change }
+    await assert.rejects(issueNamedToken(db, dana, dana, token, NOW), why)
+  })
+
+test('a token is revoked by its owner only, and works no more', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
+  const kim = onTheWeb(await createUser(db, { username: 'kim', now: NOW }))
+  const ci = await issueNamedToken(db, dana, dana, { name: 'ci', ...scoped }, NOW)
+  const id = (await listTokens(db, dana.id))[0]?.id ?? 0
+  await assert.rejects(revokeToken(db, kim, kim, id, NOW), /does not exist any more/)
+  assert.ok(await userOfToken(db, ci, NOW))
+  await revokeToken(db, dana, dana, id, NOW)
+  assert.equal(await userOfToken(db, ci, NOW), undefined)
+  assert.deepEqual(
+    (await listAudit(db, { actor: 'dana' }, 10)).map(({ action, subject }) => [action, subject]),
+    [
+      ['token.revoke', 'token ci of dana'],
+      ['token.make', 'token ci of dana'],
+    ],
+  )
+})
+
+test('a blocked user neither logs in nor uses a session, a token or a link', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = await createUser(db, { username: 'kim', password: 'battery staple', now: NOW })
+  const cookie = await openSession(db, kim.id, NOW)
+  const token = await issueToken(db, kim.id, { now: NOW, days: 1 })
+  const link = await makeLoginLink(db, COMMAND, kim, NOW)
+  await setBlocked(db, { ...COMMAND, reason: 'spam' }, kim, { blocked: true, now: NOW })
+  assert.equal(await userOfSession(db, cookie, NOW), undefined)
+  assert.equal(await userOfToken(db, token, NOW), undefined)
+  assert.equal(await userOfLoginLink(db, link, NOW), undefined)
+  await assert.rejects(userOfPassword(db, 'kim', 'battery staple'), /kim is blocked/)
+  assert.equal(await userOfPassword(db, 'kim', 'wrong'), undefined)
+  await setBlocked(db, COMMAND, kim, { blocked: false, now: NOW })
+  assert.equal((await userOfPassword(db, 'kim', 'battery staple'))?.id, kim.id)
+  assert.ok(await userOfToken(db, token, NOW))
+  const entries = await listAudit(db, { actor: 'coprctl' }, 10)
+  assert.deepEqual(
+    entries.map(({ action, reason, via }) => [action, reason, via]),
+    [
+      ['user.unblock', null, 'command'],
+      ['user.block', 'spam', 'command'],
+      ['user.link', null, 'command'],
+    ],
+  )
+})
+
+test('a login link sets a password once, within a day, and ends with the next one', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = await addUser(db, COMMAND, { username: 'kim', now: NOW })
+  const first = await makeLoginLink(db, COMMAND, kim, NOW)
+  const link = await makeLoginLink(db, COMMAND, kim, NOW)
+  assert.equal(await userOfLoginLink(db, first, NOW), undefined)
+  assert.equal(await userOfLoginLink(db, link, later(24 * 60)), undefined)
+  const bad = redeemLoginLink(db, { secret: link, password: 'short' }, NOW)
+  await assert.rejects(bad, /at least 10 characters/)
+  const redeem = () => redeemLoginLink(db, { secret: link, password: 'battery staple' }, NOW)
+  const both = await Promise.allSettled([redeem(), redeem()])
+  assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
+  await assert.rejects(redeem(), /used already/)
+  assert.ok(await userOfPassword(db, 'kim', 'battery staple'))
+})
+
+test('a new password needs the old one, is not too easy, and closes the other sessions', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = onTheWeb(
+    await createUser(db, { username: 'kim', password: 'battery staple', now: NOW }),
+  )
+  const [here, there] = [await openSession(db, kim.id, NOW), await openSession(db, kim.id, NOW)]
+  const change = (old: string, fresh: string) =>
+    changeOwnPassword(db, kim, { old, fresh, cookie: here }, NOW)
+  await assert.rejects(change('wrong', 'correct horse'), /the old one is wrong/)
+  for (const easy of ['123456789', 'aaaaaaaaaaaa', 'x'.repeat(1001)])
+    await assert.rejects(change('battery staple', easy), /Cannot use this password/)
+  await change('battery staple', 'correct horse')
+  assert.ok(await userOfSession(db, here, NOW))
+  assert.equal(await userOfSession(db, there, NOW), undefined)
+  assert.ok(await userOfPassword(db, 'kim', 'correct horse'))
+  const sessions = await listSessions(db, kim.id, { cookie: here, now: NOW })
+  assert.deepEqual(
+    sessions.map(({ is_current }) => is_current),
+    [true],
+  )
+})
+
+test('setAdministrator() changes what the account is', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = await addUser(db, COMMAND, { username: 'kim', email: 'kim@example.org', now: NOW })
+  await setAdministrator(db, COMMAND, kim, { is_admin: true, now: NOW })
+  const { is_admin, has_password, email } = (await findAccount(db, 'kim')) ?? {}
+  assert.deepEqual([is_admin, has_password, email], [true, false, 'kim@example.org'])
+})
+
+test('ten failures of a name block it for ten minutes, whatever the case, and a success forgets them', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = { username: 'kim', address: undefined }
+  for (let i = 0; i < 9; i++) assert.equal(await countAttempt(db, kim, NOW), undefined)
+  await attemptSucceeded(db, kim, NOW)
+  // At the same time, too.
+  const ten = Array.from({ length: 10 }, () => countAttempt(db, kim, NOW))
+  assert.deepEqual(new Set(await Promise.all(ten)), new Set([undefined]))
+  const until = later(10)
+  assert.deepEqual(await countAttempt(db, { ...kim, username: 'KIM' }, NOW), until)
+  assert.deepEqual(await countAttempt(db, kim, later(9)), until)
+  assert.equal(await countAttempt(db, { ...kim, username: 'dana' }, NOW), undefined)
+  assert.equal(await countAttempt(db, kim, until), undefined)
+})
+
+test('failures long ago do not count', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = { username: 'kim', address: undefined }
+  for (let i = 0; i < 30; i++) assert.equal(await countAttempt(db, kim, later(i * 11)), undefined)
+})
+
+test('fifty failures from one address block it for every name; good logins do not count', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const from = (username: string, address = '192.0.2.7') => ({ username, address })
+  for (let i = 0; i < 60; i++) {
+    assert.equal(await countAttempt(db, from('dana'), NOW), undefined)
+    await attemptSucceeded(db, from('dana'), NOW)
+  }
+  for (let i = 0; i < 50; i++)
+    assert.equal(await countAttempt(db, from(`user${i}`), NOW), undefined)
+  assert.deepEqual(await countAttempt(db, from('dana'), NOW), later(10))
+  assert.equal(await countAttempt(db, from('dana', '192.0.2.8'), NOW), undefined)
+})

@@ -1,0 +1,78 @@
+import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
+import type { Db } from '../database/open.ts'
+import { type Actor, onTheWeb } from './actor.ts'
+import { storePassword } from './change-user.ts'
+import { hashPassword, requireGoodPassword } from './passwords.ts'
+import { hashOfSecret, newSecret } from './secrets.ts'
+import { closeSessions } from './sessions.ts'
+import { USER_COLUMNS, type User } from './user-queries.ts'
+
+const VALID_MS = 24 * 60 * 60 * 1000
+
+/** The secret part of a link with which the user sets a password, once, within a day. It ends an earlier link. */
+export async function makeLoginLink(
+  db: Db,
+  actor: Actor,
+  user: Pick<User, 'id' | 'username'>,
+  now: Date,
+): Promise<string> {
+  const secret = newSecret()
+  const expires_at = new Date(now.getTime() + VALID_MS)
+  await db.transaction().execute(async (tx) => {
+    await tx.deleteFrom('login_link').where('user_id', '=', user.id).execute()
+    await tx
+      .insertInto('login_link')
+      .values({
+        token_hash: hashOfSecret(secret),
+        user_id: user.id,
+        created_at: now,
+        expires_at,
+      })
+      .execute()
+    await audit(tx, actor, { action: 'user.link', subject: `user ${user.username}` }, now)
+  })
+  return secret
+}
+
+/** Whose link this is; looking does not use it up. */
+export async function userOfLoginLink(
+  db: Db,
+  secret: string,
+  now: Date,
+): Promise<User | undefined> {
+  return await db
+    .selectFrom('login_link')
+    .innerJoin('user_account', 'user_account.id', 'login_link.user_id')
+    .select(USER_COLUMNS)
+    .where('token_hash', '=', hashOfSecret(secret))
+    .where('expires_at', '>', now)
+    .where('blocked_at', 'is', null)
+    .executeTakeFirst()
+}
+
+/** Sets the password of the link's user and uses the link up. A password that is refused does not. */
+export async function redeemLoginLink(
+  db: Db,
+  { secret, password }: { secret: string; password: string },
+  now: Date,
+): Promise<User> {
+  const gone = (): CoprError =>
+    new CoprError('not_found', 'This link was used already, or is too old: ask for another one')
+  const user = await userOfLoginLink(db, secret, now)
+  if (!user) throw gone()
+  requireGoodPassword(password, user.username)
+  const password_hash = await hashPassword(password)
+  await db.transaction().execute(async (tx) => {
+    // Of two who use it at the same time, one finds it.
+    const used = await tx
+      .deleteFrom('login_link')
+      .where('token_hash', '=', hashOfSecret(secret))
+      .returning('user_id')
+      .executeTakeFirst()
+    if (!used) throw gone()
+    await storePassword(tx, onTheWeb(user), user, { password_hash, now })
+    await closeSessions(tx, user.id)
+  })
+  return user
+}

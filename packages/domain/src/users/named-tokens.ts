@@ -1,0 +1,136 @@
+import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
+import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
+import { isUniqueViolation } from '../database/errors.ts'
+import type { Db } from '../database/open.ts'
+import type { Actor } from './actor.ts'
+import { dateOf, type IssuedToken, MS_PER_DAY } from './api-tokens.ts'
+import { hashOfSecret, randomLetters } from './secrets.ts'
+
+export const TOKEN_DAYS = { min: 1, default: 90, max: 365 } as const
+
+export interface NewToken {
+  name: string
+  /** At least one. */
+  scopes: TokenScope[]
+  /** Null: all projects that the user may touch. */
+  project_id: number | null
+  days: number
+}
+
+export interface TokenFacts {
+  id: number
+  /** Null: the classic one. */
+  name: string | null
+  login: string
+  /** Null: all. */
+  scopes: TokenScope[] | null
+  project: { ownername: string; name: string } | null
+  created_at: Date
+  expires_on: string
+  last_used_at: Date | null
+}
+
+/** A token beside the classic one, for one purpose. */
+export async function issueNamedToken(
+  db: Db,
+  actor: Actor,
+  user: { id: number; username: string },
+  { name, scopes, project_id, days }: NewToken,
+  now: Date,
+): Promise<IssuedToken> {
+  const refuse = (why: string): CoprError =>
+    new CoprError('invalid', `Cannot make the token: ${why}`)
+  if (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]{0,49}$/u.test(name))
+    throw refuse('its name needs 1 to 50 letters, digits, spaces, ".", "_" or "-"')
+  if (scopes.length === 0) throw refuse('choose at least one scope')
+  if (scopes.some((scope) => !Object.hasOwn(TOKEN_SCOPES, scope)))
+    throw refuse(`scopes are ${Object.keys(TOKEN_SCOPES).join(', ')}`)
+  if (!Number.isInteger(days) || days < TOKEN_DAYS.min || days > TOKEN_DAYS.max)
+    throw refuse(`it can be valid for ${TOKEN_DAYS.min} to ${TOKEN_DAYS.max} days`)
+  const issued = {
+    login: randomLetters(20),
+    token: randomLetters(30),
+    expires_on: dateOf(new Date(now.getTime() + days * MS_PER_DAY)),
+  }
+  const facts = { name, scopes, expires_on: issued.expires_on }
+  try {
+    await db.transaction().execute(async (tx) => {
+      await tx
+        .insertInto('api_token')
+        .values({
+          user_id: user.id,
+          login: issued.login,
+          token_hash: hashOfSecret(issued.token),
+          project_id,
+          created_at: now,
+          ...facts,
+        })
+        .execute()
+      await audit(
+        tx,
+        actor,
+        {
+          action: 'token.make',
+          project_id: project_id ?? undefined,
+          subject: `token ${name} of ${user.username}`,
+          details: facts,
+        },
+        now,
+      )
+    })
+  } catch (error) {
+    if (isUniqueViolation(error))
+      throw new CoprError('conflict', `Cannot make the token: there is one named ${name} already`)
+    throw error
+  }
+  return issued
+}
+
+/** All tokens of a user, the classic one first. */
+export async function listTokens(db: Db, user_id: number): Promise<TokenFacts[]> {
+  const rows = await db
+    .selectFrom('api_token')
+    .leftJoin('project', 'project.id', 'api_token.project_id')
+    .select([
+      'api_token.id',
+      'api_token.name',
+      'login',
+      'scopes',
+      'ownername',
+      'project.name as projectname',
+      'api_token.created_at',
+      'expires_on',
+      'last_used_at',
+    ])
+    .where('api_token.user_id', '=', user_id)
+    .orderBy('api_token.name', (order) => order.asc().nullsFirst())
+    .execute()
+  return rows.map(({ ownername, projectname, ...token }) => ({
+    ...token,
+    project: ownername !== null && projectname !== null ? { ownername, name: projectname } : null,
+  }))
+}
+
+/** The token stops working at once. */
+export async function revokeToken(
+  db: Db,
+  actor: Actor,
+  user: { id: number; username: string },
+  token_id: number,
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const gone = await tx
+      .deleteFrom('api_token')
+      .where('id', '=', token_id)
+      .where('user_id', '=', user.id)
+      .returning(['name', 'project_id'])
+      .executeTakeFirst()
+    if (!gone)
+      throw new CoprError('not_found', 'Cannot revoke the token: it does not exist any more')
+    const subject = `${gone.name === null ? 'classic token' : `token ${gone.name}`} of ${user.username}`
+    const project_id = gone.project_id ?? undefined
+    await audit(tx, actor, { action: 'token.revoke', project_id, subject }, now)
+  })
+}
