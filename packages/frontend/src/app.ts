@@ -1,5 +1,7 @@
 import { CoprError, STATUS_OF } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
+import { badgeRoutes } from './badges/badge-routes.ts'
+import { feedRoutes } from './feeds/feed-routes.ts'
 import { apiRoutes } from './api/api.ts'
 import type { Frontend } from './frontend.ts'
 import { securityHeaders } from './http/security-headers.ts'
@@ -30,6 +32,8 @@ export function frontendApp(frontend: Frontend): Hono {
   app.route('/api_3', apiRoutes(frontend))
   app.route('/static', staticRoutes())
   app.route('/', uploadedFiles(frontend))
+  app.route('/', badgeRoutes(frontend))
+  app.route('/', feedRoutes(frontend))
   app.route('/', repoFileRoutes(frontend))
   app.route('/', pageRoutes(frontend))
   app.notFound((c) =>

@@ -46,11 +46,22 @@ export async function listProjects(
 
 /** The newest projects that want to be seen on the front page. */
 export async function newestProjects(db: Db, limit: number): Promise<Project[]> {
-  return await living(db)
-    .where('unlisted_on_hp', '=', false)
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute()
+  return await listedProjects(db, { limit, with_unlisted: false, with_temporary: true })
+}
+
+/** The newest projects, with or without those that hide or will be gone soon. */
+export async function listedProjects(
+  db: Db,
+  {
+    limit,
+    with_unlisted,
+    with_temporary,
+  }: { limit: number; with_unlisted: boolean; with_temporary: boolean },
+): Promise<Project[]> {
+  let query = living(db).orderBy('id', 'desc').limit(limit)
+  if (!with_unlisted) query = query.where('unlisted_on_hp', '=', false)
+  if (!with_temporary) query = query.where('delete_after', 'is', null)
+  return await query.execute()
 }
 
 /** What is searched for: `owner/project` parts, or words anywhere. */
