@@ -22,7 +22,11 @@ export function layout(view: View, title: string, content: Html): Html {
         <main id="content" class="page">${content}</main>
         <footer class="footer">
           <span>${site_name} builds RPM packages and publishes dnf repositories</span>
-          <a href="${paths.api()}">API</a>
+          <nav aria-label="More">
+            <a href="${paths.status('pending')}">Queue</a>
+            <a href="${paths.apiDocs()}">API</a>
+            <a href="${paths.rss()}">RSS</a>
+          </nav>
         </footer>
       </body>
     </html>`
@@ -59,6 +63,7 @@ function account({ user, csrf, path }: View): Html {
     >`
   return html`<div class="account">
     <a href="${paths.owner(user.username)}">${user.username}</a>
+    <a href="${paths.account()}">Account</a>
     <form method="post" action="${paths.logout()}">
       <input type="hidden" name="csrf_token" value="${csrf}" />
       <button class="pf-v6-c-button pf-m-link pf-m-small" type="submit">Log out</button>
