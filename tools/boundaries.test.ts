@@ -38,6 +38,7 @@ const OTHERS: Record<string, string> = {
   execa: 'runs programs, and ends their descendants too',
   hono: 'routes HTTP',
   kysely: 'writes SQL with types',
+  'markdown-it': 'turns what owners write of their projects into HTML',
   'openid-client': 'logs in at an OpenID Connect provider',
   pg: 'talks to PostgreSQL',
   pino: 'writes logs',

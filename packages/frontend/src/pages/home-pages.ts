@@ -14,6 +14,7 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { buildTable } from './build-table.ts'
 import { breadcrumbs, heading, layout } from './layout.ts'
+import { plainExcerpt } from './markdown.ts'
 import { idOf, more } from './page-links.ts'
 import { alert, card, empty, table, time } from './parts.ts'
 import { paths } from './paths.ts'
@@ -156,7 +157,7 @@ function projectList(projects: Project[]): Html {
       (project) =>
         html`<li>
           <a href="${paths.project(project)}">${project.ownername}/${project.name}</a>
-          <p class="quiet clip">${project.description || 'No description'}</p>
+          <p class="quiet clip">${plainExcerpt(project.description) || 'No description'}</p>
         </li>`,
     )}
   </ul>`
@@ -168,7 +169,7 @@ function projectTable(projects: Project[]): Html {
     ['Project', 'Description', 'Created'],
     projects.map((project) => [
       html`<a href="${paths.project(project)}">${project.name}</a>`,
-      html`<span class="clip">${project.description}</span>`,
+      html`<span class="clip">${plainExcerpt(project.description)}</span>`,
       time(project.created_at),
     ]),
   )

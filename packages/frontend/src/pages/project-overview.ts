@@ -5,6 +5,7 @@ import type { Project } from '@copr/domain/projects/project-queries'
 import { html } from 'hono/html'
 import { hubHost } from '../repo-files/repo-ids.ts'
 import { buildTable } from './build-table.ts'
+import { renderMarkdown } from './markdown.ts'
 import { card, code, empty, facts, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import type { Html, View } from './view.ts'
@@ -47,7 +48,7 @@ export function overview(view: View, { project, chroots, builds, rights }: Overv
 }
 
 function text(title: string, body: string): Html {
-  return card(title, html`<div class="lines">${body}</div>`)
+  return card(title, renderMarkdown(body))
 }
 
 function install({ frontend }: View, project: Project, chroots: ProjectChroot[]): Html {
