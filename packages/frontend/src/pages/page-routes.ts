@@ -2,18 +2,26 @@ import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
 import { accountPages } from './account-pages.ts'
+import { apiTokenPages } from './api-token-pages.ts'
+import { auditPages } from './audit-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { homePages } from './home-pages.ts'
+import { loginPages } from './login-pages.ts'
 import { paths } from './paths.ts'
 import { newProjectPages } from './new-project-pages.ts'
 import { projectPages } from './project-pages.ts'
 import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
+import { tokenPages } from './token-pages.ts'
 import { loginUrl, LoginNeeded } from './view.ts'
 
 /** The order matters where a path could be a user's or a project's name. */
 const PARTS = [
+  loginPages,
+  apiTokenPages,
   accountPages,
+  tokenPages,
+  auditPages,
   newProjectPages,
   homePages,
   statusPages,

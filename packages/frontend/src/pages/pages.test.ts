@@ -1,48 +1,8 @@
-import { openSession } from '@copr/domain/users/sessions'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { browse } from '../testing/browse.ts'
 import { makeRpm } from '../testing/make-srpm.ts'
-import { addTelescope, NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
-
-interface Browser {
-  get(
-    path: string,
-  ): Promise<{ status: number; text: string; location: string | null; headers: Headers }>
-  /** Sends a form with the token that the page at `from` has. */
-  post(
-    path: string,
-    fields: Record<string, string | File>,
-    from?: string,
-  ): ReturnType<Browser['get']>
-}
-
-async function browse(t: TestFrontend, as?: 'dana' | 'kim'): Promise<Browser> {
-  const cookie = as ? `session=${await openSession(t.db, t[as].id, NOW)}` : ''
-  const send = async (path: string, init: RequestInit) => {
-    const headers = { cookie, accept: 'text/html' }
-    const response = await t.app.request(path, { headers, ...init })
-    const { status } = response
-    return {
-      status,
-      text: await response.text(),
-      location: response.headers.get('location'),
-      headers: response.headers,
-    }
-  }
-  return {
-    get: (path) => send(path, {}),
-    async post(path, fields, from = '/') {
-      const token = /name="csrf_token" value="([^"]+)"/.exec((await send(from, {})).text)?.[1]
-      const body = new FormData()
-      for (const [name, value] of Object.entries({
-        ...(token ? { csrf_token: token } : {}),
-        ...fields,
-      }))
-        body.append(name, value)
-      return await send(path, { method: 'POST', body })
-    },
-  }
-}
+import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 test('all pages answer, to visitors and to the owner', async () => {
   await using t = await openTestFrontend()

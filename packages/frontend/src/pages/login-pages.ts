@@ -1,0 +1,154 @@
+import { redeemLoginLink, userOfLoginLink } from '@copr/domain/users/login-links'
+import { attemptSucceeded, countAttempt } from '@copr/domain/users/login-throttle'
+import { closeSession, openSession } from '@copr/domain/users/sessions'
+import { type User, userOfPassword } from '@copr/domain/users/user-queries'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { html } from 'hono/html'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { clientAddress } from '../http/client-address.ts'
+import { readForm } from '../http/read-form.ts'
+import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/session-cookie.ts'
+import { submitButton, textField } from './forms.ts'
+import { heading, layout } from './layout.ts'
+import { newPasswordFields, newPasswordOf } from './password-fields.ts'
+import { alert } from './parts.ts'
+import { paths } from './paths.ts'
+import { checkCsrf, type Html, type View, viewOf } from './view.ts'
+
+/** No name is longer. */
+const MAX_NAME = 200
+
+export function loginPages(frontend: Frontend): Hono {
+  const { db, now } = frontend
+  const app = new Hono({ strict: false })
+
+  app.get('/login', async (c) => {
+    const view = await viewOf(c, frontend)
+    const next = nextOf(c.req.query('next'))
+    if (view.user) return c.redirect(next, 303)
+    return await c.html(loginPage(view, next))
+  })
+
+  app.post('/login', async (c) => {
+    const form = await readForm(c)
+    const next = nextOf(form['next'])
+    const username = textOf(form['username']).trim()
+    const refuse = async (status: 400 | 403 | 429, message: string): Promise<Response> =>
+      c.html(await loginPage(await viewOf(c, frontend), next, { username, message }), status)
+    const wrong = 'User name or password is wrong'
+    if (username.length > MAX_NAME) return await refuse(400, wrong)
+    const attempt = { username, address: clientAddress(c) }
+    const blocked_until = await countAttempt(db, attempt, now())
+    if (blocked_until) return await refuse(429, tooMany(blocked_until, now()))
+    let user: User | undefined
+    try {
+      user = await userOfPassword(db, username, textOf(form['password']))
+    } catch (error) {
+      if (error instanceof CoprError) return await refuse(403, error.message)
+      throw error
+    }
+    if (!user) return await refuse(400, wrong)
+    await attemptSucceeded(db, attempt, now())
+    setSessionCookie(c, frontend, await openSession(db, user.id, now()))
+    return c.redirect(next, 303)
+  })
+
+  app.post('/logout', async (c) => {
+    checkCsrf(c, await readForm(c))
+    await closeSession(db, sessionCookie(c))
+    dropSessionCookie(c)
+    return c.redirect(paths.home(), 303)
+  })
+
+  // Programs that preview links only look: nothing is used up before the form is sent.
+  app.get('/login/link/:secret', async (c) => {
+    const user = await userOfLoginLink(db, pathPart(c, 'secret'), now())
+    if (!user) throw unknownLink()
+    return await showLink(c, user)
+  })
+
+  app.post('/login/link/:secret', async (c) => {
+    const form = await readForm(c)
+    const secret = pathPart(c, 'secret')
+    try {
+      const user = await redeemLoginLink(db, { secret, password: newPasswordOf(form) }, now())
+      setSessionCookie(c, frontend, await openSession(db, user.id, now()))
+      return c.redirect(paths.home(), 303)
+    } catch (error) {
+      const user = await userOfLoginLink(db, secret, now())
+      if (!user) throw unknownLink()
+      if (!(error instanceof CoprError) || error.kind !== 'invalid') throw error
+      return await showLink(c, user, error.message)
+    }
+  })
+
+  async function showLink(c: Context, user: User, fault?: string): Promise<Response> {
+    c.header('Cache-Control', 'no-store')
+    const view = await viewOf(c, frontend)
+    return await c.html(linkPage(view, user, c.req.path, fault), fault === undefined ? 200 : 400)
+  }
+  return app
+}
+
+function unknownLink(): CoprError {
+  return new CoprError(
+    'not_found',
+    'This link was used already, or is too old: ask an administrator for another one',
+  )
+}
+
+/** What whoever failed too often is told. */
+export function tooMany(until: Date, now: Date): string {
+  const minutes = Math.ceil((until.getTime() - now.getTime()) / 60_000)
+  return `Too many failed attempts: try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
+}
+
+function loginPage(view: View, next: string, failed?: { username: string; message: string }): Html {
+  const body = html`<div class="narrow">
+    ${heading('Log in')} ${failed ? alert('danger', failed.message) : ''}
+    <form class="pf-v6-c-form" method="post" action="${paths.login()}">
+      <input type="hidden" name="next" value="${next}" />
+      ${textField(
+        { name: 'username', label: 'User name', required: true, autocomplete: 'username' },
+        { username: failed?.username ?? '' },
+      )}
+      ${textField({
+        name: 'password',
+        label: 'Password',
+        required: true,
+        type: 'password',
+        autocomplete: 'current-password',
+      })}
+      ${submitButton('Log in')}
+    </form>
+  </div>`
+  return layout(view, 'Log in', body)
+}
+
+function linkPage(view: View, { username }: User, action: string, fault?: string): Html {
+  const body = html`<div class="narrow">
+    ${heading('Choose a password')} ${fault === undefined ? '' : alert('danger', fault)}
+    <p class="lead">
+      For the user <strong>${username}</strong>. This link works once; you are logged in then.
+    </p>
+    <form class="pf-v6-c-form" method="post" action="${action}">
+      <input type="hidden" name="username" value="${username}" autocomplete="username" />
+      ${newPasswordFields()} ${submitButton('Set the password and log in')}
+    </form>
+  </div>`
+  return layout(view, 'Choose a password', body)
+}
+
+/** Only pages of this site: never where a link from elsewhere wants to lead. */
+export function nextOf(value: unknown): string {
+  const text = textOf(value)
+  const base = 'http://site.invalid'
+  const url = text.startsWith('/') ? URL.parse(text, base) : null
+  return url?.origin === base ? `${url.pathname}${url.search}` : '/'
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
