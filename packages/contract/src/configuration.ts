@@ -3,6 +3,26 @@ import { z } from 'zod'
 const Url = z.url().transform((url) => url.replace(/\/+$/, ''))
 const Secret = z.string().min(16)
 
+/** An OpenID Connect provider where users log in. */
+const Oidc = z.strictObject({
+  /** As the provider itself writes it: what `/.well-known/openid-configuration` is found below. */
+  issuer: z.url({ protocol: /^https?$/ }),
+  client_id: z.string().min(1),
+  client_secret: z.string().min(1),
+  scopes: z.array(z.string().min(1)).default(['openid', 'profile', 'email']),
+  /** The claim that becomes the name of a new user. */
+  username_claim: z.string().min(1).default('preferred_username'),
+  /** The claim that lists the groups of a user at the provider. */
+  groups_claim: z.string().min(1).default('groups'),
+  /** Members of this group at the provider, and of those who log in there only they, administer the site. */
+  admin_group: z.string().min(1).optional(),
+  /** What the button on the login page says after "Log in with". */
+  label: z.string().min(1).default('OpenID Connect'),
+  /** When false, only site administrators can log in with a password. */
+  allow_local_login: z.boolean().default(true),
+})
+export type OidcConfig = z.infer<typeof Oidc>
+
 /** The one configuration file, read by every program: each takes what it needs. */
 export const Configuration = z.strictObject({
   /** How users reach the system: pages, API, `/results`, `/git`, `/lookaside` and `/builder`. */
@@ -26,6 +46,7 @@ export const Configuration = z.strictObject({
     /** RSA keys made ahead, so that a new project need not wait for one. */
     pool_size: z.number().int().min(0).max(50).default(2),
   }),
+  oidc: Oidc.optional(),
   /** Do the `.repo` files that users download ask dnf to verify the signed metadata? */
   repo_gpgcheck: z.boolean().default(true),
   /** Builders that run on this machine. */

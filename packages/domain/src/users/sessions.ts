@@ -5,14 +5,19 @@ import { USER_COLUMNS, type User } from './user-queries.ts'
 /** How long a login in the browser lasts. */
 export const SESSION_SECONDS = 14 * 24 * 60 * 60
 
-/** The cookie's value; only its hash is kept. */
-export async function openSession(db: Db, user_id: number, now: Date): Promise<string> {
+/** The cookie's value; only its hash is kept. The token is that of the identity provider, for the logout there. */
+export async function openSession(
+  db: Db,
+  user_id: number,
+  now: Date,
+  id_token: string | null = null,
+): Promise<string> {
   const cookie = newSecret()
   const expires_at = new Date(now.getTime() + SESSION_SECONDS * 1000)
   await db.deleteFrom('session').where('expires_at', '<', now).execute()
   await db
     .insertInto('session')
-    .values({ token_hash: hashOfSecret(cookie), user_id, created_at: now, expires_at })
+    .values({ token_hash: hashOfSecret(cookie), user_id, created_at: now, expires_at, id_token })
     .execute()
   return cookie
 }
@@ -28,8 +33,14 @@ export async function userOfSession(db: Db, cookie: string, now: Date): Promise<
     .executeTakeFirst()
 }
 
-export async function closeSession(db: Db, cookie: string): Promise<void> {
-  await db.deleteFrom('session').where('token_hash', '=', hashOfSecret(cookie)).execute()
+/** The identity provider's token of the session, if it began there. */
+export async function closeSession(db: Db, cookie: string): Promise<string | undefined> {
+  const closed = await db
+    .deleteFrom('session')
+    .where('token_hash', '=', hashOfSecret(cookie))
+    .returning('id_token')
+    .executeTakeFirst()
+  return closed?.id_token ?? undefined
 }
 
 export interface SessionFacts {
