@@ -63,6 +63,10 @@ schema: setup ## Write the database's row types from the migrations
 bench-overhead: setup ## Measure the time from submit to installable beyond rpmbuild itself
 	node bench/overhead.ts
 
+.PHONY: bench-api
+bench-api: setup ## Measure every page and every read of the API with a million builds (ARGS=FOLDER keeps the database)
+	@node bench/api.ts $(ARGS)
+
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)
 	rm -rf node_modules tools/node_modules
