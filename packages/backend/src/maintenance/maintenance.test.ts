@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deleteProject } from '@copr/domain/projects/delete-project'
+import { COMMAND } from '@copr/domain/users/actor'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './leftovers.ts'
 import { removeDue } from './removals.ts'
@@ -15,7 +16,7 @@ test('the files of a deleted project go', async () => {
   await using system = await TestBackend.start()
   const dir = join(system.results, 'dana/telescope')
   await mkdir(join(dir, CHROOT, '00000001-hello'), { recursive: true })
-  await deleteProject(system.db, system.project.id, new Date())
+  await deleteProject(system.db, COMMAND, system.project.id, new Date())
   await removeDue(system.backend)
   assert.ok(!existsSync(dir))
   assert.deepEqual(await readdir(join(system.data_dir, 'trash')), [])
@@ -27,7 +28,7 @@ test('a new project of the same name keeps its own builds and gets new indexes',
   const old = join(dir, CHROOT, '00000099-hello')
   await mkdir(old, { recursive: true })
   await mkdir(join(dir, 'srpm-builds/00000099'), { recursive: true })
-  await deleteProject(system.db, system.project.id, new Date())
+  await deleteProject(system.db, COMMAND, system.project.id, new Date())
   system.project = await system.makeProject(system.project.user_id)
   await system.db.updateTable('repository').set({ published_generation: 1 }).execute()
   const id = await system.submitLink()

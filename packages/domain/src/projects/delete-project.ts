@@ -1,14 +1,21 @@
 import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
+import type { Actor } from '../users/actor.ts'
 import { listProjectDirs } from './project-queries.ts'
 
 /** Frees the project's name at once; its files go in the background. */
-export async function deleteProject(db: Db, project_id: number, now: Date): Promise<void> {
+export async function deleteProject(
+  db: Db,
+  actor: Actor,
+  project_id: number,
+  now: Date,
+): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const project = await tx
       .selectFrom('project')
-      .select('ownername')
+      .select(['ownername', 'name'])
       .where('id', '=', project_id)
       .where('deleted_at', 'is', null)
       .forUpdate()
@@ -39,6 +46,8 @@ export async function deleteProject(db: Db, project_id: number, now: Date): Prom
         ]),
       )
       .execute()
+    const subject = `${project.ownername}/${project.name}`
+    await audit(tx, actor, { action: 'project.delete', project_id, subject }, now)
     await notify(tx, 'copr_removal')
   })
 }

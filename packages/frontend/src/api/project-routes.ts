@@ -1,21 +1,19 @@
 import { ListQuery, listOf } from '@copr/contract/api/lists'
 import { z } from 'zod'
 import { AddProject, EditProject, ProjectAnswer, ProjectQuery } from '@copr/contract/api/projects'
+import type { Page } from '@copr/domain/database/paging'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { editProject } from '@copr/domain/projects/edit-project'
 import { requireRight } from '@copr/domain/projects/project-access'
-import {
-  listProjects,
-  PROJECT_ORDERS,
-  type Project,
-  type ProjectSearch,
-  searchProjects,
-} from '@copr/domain/projects/project-queries'
+import { allProjects, PROJECT_ORDERS, type Project } from '@copr/domain/projects/project-queries'
+import { allFoundProjects, type ProjectSearch } from '@copr/domain/projects/search-projects'
 import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
+import { mapParts, streamList } from '../http/stream-list.ts'
 import { addProject } from '../projects/add-project.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentProjects } from './present-project.ts'
@@ -26,6 +24,8 @@ export function projectRoutes(api: Api): void {
   const { db, now } = frontend
   const present = (projects: Project[]) =>
     presentProjects(db, projects, resultsUrl(frontend.config))
+  const stream = (c: Context, projects: AsyncGenerator<Project[]>, page: Page) =>
+    streamList(c, { parts: mapParts(projects, present), meta: metaOf(page), log: frontend.log })
   const presentOne = async (project: Project) => (await present([project]))[0]
 
   answer(api, '/project', {
@@ -46,8 +46,8 @@ export function projectRoutes(api: Api): void {
       async (c) => {
         const ownername = c.req.query('ownername')
         const page = readPage(c, PROJECT_ORDERS)
-        const projects = await listProjects(db, { ...(ownername ? { ownername } : {}), page })
-        return c.json({ items: await present(projects), meta: metaOf(page) })
+        const projects = allProjects(db, { ...(ownername ? { ownername } : {}), page })
+        return await stream(c, projects, page)
       },
     ),
   })
@@ -64,8 +64,7 @@ export function projectRoutes(api: Api): void {
         const page = readPage(c, PROJECT_ORDERS)
         // Newest first, unless the client wants it otherwise.
         const ordered = c.req.query('order') ? page : { ...page, descending: true }
-        const projects = await searchProjects(db, search, ordered)
-        return c.json({ items: await present(projects), meta: metaOf(page) })
+        return await stream(c, allFoundProjects(db, search, ordered), page)
       },
     ),
   })
@@ -147,7 +146,7 @@ export function projectRoutes(api: Api): void {
           )
           await requireRight(db, user, project, 'delete')
           const before = await presentOne(project)
-          await deleteProject(db, project.id, now())
+          await deleteProject(db, user, project.id, now())
           return c.json(before)
         },
       ),

@@ -149,7 +149,7 @@ export function projectPages(frontend: Frontend): Hono {
         'invalid',
         'Nothing was deleted: the name that you typed is not the project’s',
       )
-    await deleteProject(db, project.id, now())
+    await deleteProject(db, view.user, project.id, now())
     return c.redirect(paths.owner(ownername), 303)
   })
   return app

@@ -1,0 +1,26 @@
+import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
+import type { Db } from '../database/open.ts'
+import type { Actor } from '../users/actor.ts'
+import type { Group } from './group-queries.ts'
+
+/** Only an empty group goes: its projects would have no owner. */
+export async function deleteGroup(db: Db, actor: Actor, group: Group, now: Date): Promise<void> {
+  const { id, name } = group
+  await db.transaction().execute(async (tx) => {
+    const project = await tx
+      .selectFrom('project')
+      .select('name')
+      .where('ownername', '=', `@${name}`)
+      .where('deleted_at', 'is', null)
+      .limit(1)
+      .executeTakeFirst()
+    if (project)
+      throw new CoprError(
+        'conflict',
+        `Cannot delete group @${name}: it has projects, as ${project.name}`,
+      )
+    await tx.deleteFrom('user_group').where('id', '=', id).execute()
+    await audit(tx, actor, { action: 'group.delete', subject: `@${name}` }, now)
+  })
+}

@@ -1,0 +1,29 @@
+import { audit } from '../audit/audit.ts'
+import type { Db } from '../database/open.ts'
+import { republish } from '../repositories/publishing.ts'
+import type { Actor } from '../users/actor.ts'
+import type { Project } from './project-queries.ts'
+
+/** Has the metadata of all repositories of a project written anew. Returns how many. */
+export async function regenerateRepositories(
+  db: Db,
+  actor: Actor,
+  { id, ownername, name }: Pick<Project, 'id' | 'ownername' | 'name'>,
+  now: Date,
+): Promise<number> {
+  return await db.transaction().execute(async (tx) => {
+    const repositories = await tx
+      .selectFrom('repository')
+      .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')
+      .select('repository.id')
+      .where('project_id', '=', id)
+      .execute()
+    await republish(
+      tx,
+      repositories.map((repository) => repository.id),
+    )
+    const change = { action: 'project.regenerate', project_id: id, subject: `${ownername}/${name}` }
+    await audit(tx, actor, change, now)
+    return repositories.length
+  })
+}
