@@ -23,6 +23,31 @@ const Oidc = z.strictObject({
 })
 export type OidcConfig = z.infer<typeof Oidc>
 
+/** A dist-git that others run, from which users build packages by name. */
+const DistgitInstance = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
+  /** With `{name}` for the package's, and `{namespace}`. */
+  clone_url: z.string().includes('{name}'),
+  /** What stands for `{namespace}` when the user names none; without it he has to. */
+  default_namespace: z.string().optional(),
+  /** The instance with the highest is taken when the user names none. */
+  priority: z.number().int().default(0),
+})
+export type DistgitInstance = z.infer<typeof DistgitInstance>
+
+const FEDORA_DISTGIT = {
+  name: 'fedora',
+  clone_url: 'https://src.fedoraproject.org/{namespace}/{name}',
+  default_namespace: 'rpms',
+  priority: 100,
+}
+const CENTOS_DISTGIT = {
+  name: 'centos-stream',
+  clone_url: 'https://gitlab.com/redhat/centos-stream/{namespace}/{name}',
+  default_namespace: 'rpms',
+  priority: 0,
+}
+
 /** The one configuration file, read by every program: each takes what it needs. */
 export const Configuration = z.strictObject({
   /** How users reach the system: pages, API, `/results`, `/git`, `/lookaside` and `/builder`. */
@@ -49,6 +74,8 @@ export const Configuration = z.strictObject({
   oidc: Oidc.optional(),
   /** Do the `.repo` files that users download ask dnf to verify the signed metadata? */
   repo_gpgcheck: z.boolean().default(true),
+  /** Where the sources of dist-git builds are cloned from. */
+  distgit_instances: z.array(DistgitInstance).nonempty().default([FEDORA_DISTGIT, CENTOS_DISTGIT]),
   /** Builders that run on this machine. */
   local_builders: z.number().int().min(0).max(256).default(0),
   /** May builders fetch sources from loopback and private addresses? Only where everything is on one machine. */

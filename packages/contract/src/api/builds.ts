@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
-import { STATE_NUMBER, type BuildState } from '../states.ts'
+import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } from '../states.ts'
 import { RepoAnswer } from './chroots.ts'
 import { Flag, Line, WholeOrEmpty, Words } from './form-fields.ts'
 
@@ -75,6 +75,14 @@ export type BuildAnswer = z.infer<typeof BuildAnswer>
 export const SourceChrootAnswer = z.strictObject({
   state: BuildStateName,
   result_url: z.string().nullable(),
+})
+
+export const SourceBuildConfigAnswer = z.strictObject({
+  source_type: z.enum(Object.keys(SOURCE_TYPE_NUMBER) as [SourceType, ...SourceType[]]),
+  source_dict: z.record(z.string(), z.unknown()),
+  memory_limit: z.number().int(),
+  timeout: z.number().int(),
+  is_background: z.boolean(),
 })
 
 /** Names a build's chroot in a query. */

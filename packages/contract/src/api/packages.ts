@@ -1,6 +1,32 @@
 import { z } from 'zod'
+import { PackageName } from '../names.ts'
 import { SOURCE_TYPE_NUMBER, type SourceType } from '../states.ts'
-import { BuildAnswer } from './builds.ts'
+import { BuildAnswer, BuildTarget } from './builds.ts'
+import { Flag, Line, WholeOrEmpty } from './form-fields.ts'
+
+const MAX_BUILDS = 100
+
+/** What can be set on a package besides its source. */
+export const PackageSettings = z.object({
+  /** Must be the one of the path. */
+  package_name: Line.pipe(PackageName).optional(),
+  webhook_rebuild: Flag.optional(),
+  max_builds: WholeOrEmpty.pipe(
+    z
+      .number()
+      .min(0, `must be 0 to ${MAX_BUILDS}`)
+      .max(MAX_BUILDS, `must be 0 to ${MAX_BUILDS}`)
+      .optional(),
+  ).optional(),
+  /** Seconds; 0: the site's default. */
+  timeout: WholeOrEmpty.optional(),
+  /** Patterns, with commas between them. */
+  chroot_denylist: Line.pipe(z.string().max(2000, 'has more than 2000 characters')).optional(),
+})
+export type PackageSettings = z.output<typeof PackageSettings>
+
+/** Names a package in a body. */
+export const PackageTarget = BuildTarget.extend({ package_name: Line.pipe(PackageName) })
 
 export const PackageAnswer = z.strictObject({
   id: z.number().int(),

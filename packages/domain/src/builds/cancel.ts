@@ -55,12 +55,16 @@ export async function cancelBuild(db: Db, buildId: number, now: Date): Promise<v
 /** Deletes finished builds of one project: their results leave the repositories, then the disk. All or nothing. */
 export async function deleteBuilds(db: Db, buildIds: number[], now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // Sorted, so that two who delete the same builds do not wait for each other crosswise.
-    for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b))
-      await deleteBuild(tx, id, now)
-    await notify(tx, 'copr_repository')
-    await notify(tx, 'copr_removal')
+    await deleteBuildsIn(tx, buildIds, now)
   })
+}
+
+/** As part of something larger. */
+export async function deleteBuildsIn(tx: Tx, buildIds: number[], now: Date): Promise<void> {
+  // Sorted, so that two who delete the same builds do not wait for each other crosswise.
+  for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b)) await deleteBuild(tx, id, now)
+  await notify(tx, 'copr_repository')
+  await notify(tx, 'copr_removal')
 }
 
 async function deleteBuild(tx: Tx, buildId: number, now: Date): Promise<void> {

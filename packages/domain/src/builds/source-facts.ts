@@ -1,5 +1,6 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
+import { notDenied } from '../packages/chroot-denylist.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import { refreshBuild } from './build-state.ts'
 
@@ -29,13 +30,13 @@ export async function applySourceFacts(
     .selectAll()
     .where('id', '=', buildId)
     .executeTakeFirstOrThrow()
-  const packageId = await packageOf(tx, build, facts.name, now)
+  const { id: package_id, chroot_denylist } = await packageOf(tx, build, facts.name, now)
   await tx
     .updateTable('build')
-    .set({ package_id: packageId, package_version: facts.version, srpm_name: facts.srpm_name })
+    .set({ package_id, package_version: facts.version, srpm_name: facts.srpm_name })
     .where('id', '=', buildId)
     .execute()
-  const chroots = await chrootsOf(tx, build)
+  const chroots = await chrootsOf(tx, build, chroot_denylist)
   for (const chroot of chroots) {
     const reason = whyNotBuilt(chroot.arch, facts)
     const outcome = reason
@@ -108,7 +109,17 @@ interface SubmittedBuild {
   chroots_wanted: string[] | null
 }
 
-async function packageOf(tx: Tx, build: SubmittedBuild, name: string, now: Date): Promise<number> {
+interface BuiltPackage {
+  id: number
+  chroot_denylist: string
+}
+
+async function packageOf(
+  tx: Tx,
+  build: SubmittedBuild,
+  name: string,
+  now: Date,
+): Promise<BuiltPackage> {
   await tx
     .insertInto('package')
     .values({
@@ -120,27 +131,30 @@ async function packageOf(tx: Tx, build: SubmittedBuild, name: string, now: Date)
     })
     .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
     .execute()
-  const row = await tx
+  return await tx
     .selectFrom('package')
-    .select('id')
+    .select(['id', 'chroot_denylist'])
     .where('project_id', '=', build.project_id)
     .where('name', '=', name)
     .executeTakeFirstOrThrow()
-  return row.id
 }
 
-async function chrootsOf(tx: Tx, build: SubmittedBuild): Promise<{ id: number; arch: string }[]> {
+/** Those asked for by name, or all that the package has. */
+async function chrootsOf(
+  tx: Tx,
+  build: SubmittedBuild,
+  denylist: string,
+): Promise<{ id: number; arch: string }[]> {
   const enabled = tx
     .selectFrom('project_chroot')
     .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
-    .select(['chroot.id', 'chroot.arch'])
+    .select(['chroot.id', 'chroot.name', 'chroot.arch'])
     .where('project_chroot.project_id', '=', build.project_id)
     .where('project_chroot.is_enabled', '=', true)
     .where('chroot.is_active', '=', true)
   const { chroots_wanted } = build
-  return await (
-    chroots_wanted === null ? enabled : enabled.where('chroot.name', 'in', chroots_wanted)
-  ).execute()
+  if (chroots_wanted === null) return notDenied(denylist, await enabled.execute())
+  return await enabled.where('chroot.name', 'in', chroots_wanted).execute()
 }
 
 function whyNotBuilt(

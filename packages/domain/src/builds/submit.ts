@@ -2,17 +2,22 @@ import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { insertTask } from '../queue/insert-task.ts'
-import { lockBuild, refreshBuild } from './build-state.ts'
+import type { SourceType } from '@copr/contract/states'
+import { type BatchWish, batchOf } from './batches.ts'
+import { refreshBuild } from './build-state.ts'
 import { applySourceFacts, type SourceFacts } from './source-facts.ts'
 
-export interface Submission {
+export interface Submission extends BatchWish {
   project: { id: number; name: string }
   /** Default: the project's main directory. */
   dirname?: string | undefined
-  submitter_id: number
-  source:
-    | { type: 'upload'; json: Record<string, unknown>; facts: SourceFacts }
-    | { type: 'link'; json: { url: string } }
+  /** Null: no user, but a webhook. */
+  submitter_id: number | null
+  /** What the webhook says of who it was. */
+  submitted_by?: string | undefined
+  source: Source
+  /** Known from the start when a package is built from its own source. */
+  package_id?: number | undefined
   /** Names of enabled chroots, or null for all that the package has. */
   chroots: string[] | null
   timeout_seconds: number
@@ -20,9 +25,15 @@ export interface Submission {
   enable_net?: boolean | null
   bootstrap?: string
   isolation?: string
-  after_build_id?: number | undefined
-  with_build_id?: number | undefined
 }
+
+export type Source =
+  | { type: 'upload'; json: Record<string, unknown>; facts: SourceFacts }
+  | { type: 'link'; json: { url: string } }
+  | {
+      type: Exclude<SourceType, 'upload' | 'link' | 'unset'>
+      json: Record<string, unknown>
+    }
 
 /** Stores a build and queues its first task: an upload is imported at once, everything else begins on a builder. Returns the build's id. */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
@@ -36,12 +47,14 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
       .values({
         project_id: project.id,
         project_dir_id: dir,
+        package_id: submission.package_id ?? null,
         source_type: source.type,
         source_json: JSON.stringify(source.json),
         source_state: source.type === 'upload' ? 'importing' : 'pending',
         source_started_at: source.type === 'upload' ? now : null,
         state: 'pending',
         submitter_id: submission.submitter_id,
+        submitted_by: submission.submitted_by ?? null,
         submitted_at: now,
         is_background: submission.is_background ?? false,
         timeout_seconds: submission.timeout_seconds,
@@ -139,44 +152,5 @@ async function dirOf(
     .onConflict((conflict) => conflict.constraint('repository_place').doNothing())
     .execute()
   await notify(tx, 'copr_repository')
-  return id
-}
-
-async function batchOf(
-  tx: Tx,
-  { after_build_id, with_build_id }: Submission,
-): Promise<number | null> {
-  if (after_build_id !== undefined && with_build_id !== undefined)
-    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
-  if (after_build_id !== undefined) {
-    const blocked_by = await batchOfBuild(tx, after_build_id, 'after_build_id')
-    const { id } = await tx
-      .insertInto('batch')
-      .values({ blocked_by })
-      .returning('id')
-      .executeTakeFirstOrThrow()
-    return id
-  }
-  return with_build_id === undefined ? null : await batchOfBuild(tx, with_build_id, 'with_build_id')
-}
-
-/** The batch of a build that others name; made when it has none. */
-async function batchOfBuild(tx: Tx, buildId: number, field: string): Promise<number> {
-  await lockBuild(tx, buildId)
-  const build = await tx
-    .selectFrom('build')
-    .select(['batch_id', 'finished_at'])
-    .where('id', '=', buildId)
-    .executeTakeFirst()
-  if (!build) throw new CoprError('invalid', `${field}: build ${buildId} does not exist`)
-  if (field === 'with_build_id' && build.finished_at !== null)
-    throw new CoprError('invalid', `${field}: the batch of build ${buildId} is finished already`)
-  if (build.batch_id !== null) return build.batch_id
-  const { id } = await tx
-    .insertInto('batch')
-    .values({ blocked_by: null })
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  await tx.updateTable('build').set({ batch_id: id }).where('id', '=', buildId).execute()
   return id
 }

@@ -1,0 +1,120 @@
+import { CoprError } from '@copr/process/errors'
+import type { Db, Tx } from '../database/open.ts'
+import { rightsIn } from '../projects/project-access.ts'
+import type { Actor } from '../users/actor.ts'
+import { lockBuild } from './build-state.ts'
+
+/** Whose end a build waits for, or with which it belongs together; one of them at most. */
+export interface BatchWish {
+  after_build_id?: number | undefined
+  with_build_id?: number | undefined
+}
+
+type Field = keyof BatchWish
+
+/**
+ * Throws unless the user may have the build in that batch: anyone may wait for a batch, but to make one of a build,
+ * or to join one, is to change when others are built.
+ */
+export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise<void> {
+  const named = namedBuild(wish)
+  if (!named) return
+  const [field, id] = named
+  const build = await buildOf(db, id)
+  if (!build) throw new CoprError('invalid', `${field}: build ${id} does not exist`)
+  checkOpen(field, id, build)
+  if (build.batch_id !== null && field === 'after_build_id') return
+  const members = build.batch_id === null ? [build] : await membersOf(db, build.batch_id)
+  for (const project of new Map(members.map((each) => [each.project_id, each])).values())
+    if ((await rightsIn(db, actor, { ...project, id: project.project_id })).build) return
+  throw new CoprError('invalid', `${field}: you cannot build in the project of build ${id}`)
+}
+
+/** The batch of a new build, made when it is needed; null: none. */
+export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
+  const named = namedBuild(wish)
+  if (!named) return null
+  const [field, build_id] = named
+  const batch = await batchOfBuild(tx, field, build_id)
+  return field === 'with_build_id' ? batch : await newBatch(tx, batch)
+}
+
+function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, number] | undefined {
+  if (after_build_id !== undefined && with_build_id !== undefined)
+    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+  if (after_build_id !== undefined) return ['after_build_id', after_build_id]
+  return with_build_id === undefined ? undefined : ['with_build_id', with_build_id]
+}
+
+async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<number> {
+  // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
+  const exists = Number.isSafeInteger(build_id) && (await lockBuild(tx, build_id))
+  const build = exists ? await buildOf(tx, build_id) : undefined
+  if (!build) throw new CoprError('invalid', `${field}: build ${build_id} does not exist`)
+  checkOpen(field, build_id, build)
+  if (build.batch_id !== null) {
+    if (field === 'with_build_id') await checkUnfinished(tx, build.batch_id, build_id)
+    return build.batch_id
+  }
+  const batch_id = await newBatch(tx, null)
+  await tx.updateTable('build').set({ batch_id }).where('id', '=', build_id).execute()
+  return batch_id
+}
+
+/** A build without a batch that is finished has nothing to wait for. */
+function checkOpen(
+  field: Field,
+  build_id: number,
+  build: { batch_id: number | null; finished_at: Date | null },
+): void {
+  if (build.batch_id === null && build.finished_at !== null)
+    throw new CoprError('invalid', `${field}: build ${build_id} is finished already`)
+}
+
+async function checkUnfinished(tx: Tx, batch_id: number, build_id: number): Promise<void> {
+  const open = await tx
+    .selectFrom('build')
+    .select('id')
+    .where('batch_id', '=', batch_id)
+    .where('finished_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  if (!open)
+    throw new CoprError(
+      'invalid',
+      `with_build_id: the batch of build ${build_id} is finished already`,
+    )
+}
+
+async function newBatch(tx: Tx, blocked_by: number | null): Promise<number> {
+  const { id } = await tx
+    .insertInto('batch')
+    .values({ blocked_by })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+function buildsWithProject(db: Db) {
+  return db
+    .selectFrom('build')
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .select([
+      'build.batch_id',
+      'build.finished_at',
+      'build.project_id',
+      'project.ownername',
+      'project.name',
+      'project.persistent',
+    ])
+    .where('project.deleted_at', 'is', null)
+}
+
+async function buildOf(db: Db, id: number) {
+  if (!Number.isSafeInteger(id)) return undefined
+  return await buildsWithProject(db).where('build.id', '=', id).executeTakeFirst()
+}
+
+async function membersOf(db: Db, batch_id: number) {
+  return await buildsWithProject(db).where('build.batch_id', '=', batch_id).execute()
+}

@@ -1,0 +1,35 @@
+import { CoprError } from '@copr/process/errors'
+import { chrootPattern } from '../chroots/chroot-pattern.ts'
+
+const MAX_PATTERNS = 50
+
+/** The patterns of a list with commas between them. */
+export function denylistPatterns(denylist: string): string[] {
+  return denylist.split(/[,\s]+/).filter((pattern) => pattern !== '')
+}
+
+/** As it is stored; throws unless each pattern means a chroot that the site has. */
+export function checkedDenylist(denylist: string, active_chroots: readonly string[]): string {
+  const patterns = denylistPatterns(denylist)
+  if (patterns.length > MAX_PATTERNS)
+    throw new CoprError('invalid', `chroot_denylist: has more than ${MAX_PATTERNS} patterns`)
+  for (const pattern of patterns) {
+    const shown = pattern.slice(0, 100)
+    if (!/^[a-z0-9_*.+-]+$/.test(pattern))
+      throw new CoprError('invalid', `chroot_denylist: ${shown} is not a pattern of chroots`)
+    const expression = chrootPattern(pattern, 'chroot_denylist')
+    if (!active_chroots.some((name) => expression.test(name)))
+      throw new CoprError('invalid', `chroot_denylist: ${shown} matches no active chroot`)
+  }
+  return patterns.join(', ')
+}
+
+/** The chroots that a package is built in; a list that leaves none is ignored. */
+export function notDenied<Chroot extends { name: string }>(
+  denylist: string,
+  chroots: Chroot[],
+): Chroot[] {
+  const denied = denylistPatterns(denylist).map((pattern) => chrootPattern(pattern))
+  const left = chroots.filter(({ name }) => !denied.some((pattern) => pattern.test(name)))
+  return left.length === 0 ? chroots : left
+}

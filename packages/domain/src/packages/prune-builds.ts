@@ -1,0 +1,28 @@
+import { sql } from 'kysely'
+import { deleteBuilds } from '../builds/cancel.ts'
+import type { Db } from '../database/open.ts'
+
+/** So many at a time: each goes with its files, and the rest comes with the next look. */
+const AT_A_TIME = 100
+
+/**
+ * Deletes the oldest ended builds of packages that keep only so many, in each directory for itself. May run anywhere, any
+ * number of times. Returns how many went.
+ */
+export async function pruneBuilds(db: Db, now: Date): Promise<number> {
+  const { rows } = await sql<{ id: number; project_id: number }>`
+    select ended.id, ended.project_id from (
+      select build.id, build.project_id, package.max_builds,
+        row_number() over (partition by build.package_id, build.project_dir_id order by build.id desc) as place
+      from package
+      join build on build.package_id = package.id
+      join project on project.id = package.project_id
+      where package.max_builds > 0 and build.finished_at is not null
+        and not project.persistent and project.deleted_at is null
+    ) ended
+    where ended.place > ended.max_builds
+    order by ended.id limit ${AT_A_TIME}`.execute(db)
+  const ids = rows.map(({ id }) => id)
+  if (ids.length > 0) await deleteBuilds(db, ids, now)
+  return ids.length
+}
