@@ -1,8 +1,95 @@
 import { z } from 'zod'
-import { ProjectQuery } from './projects.ts'
+import { Flag, Line, Words } from './form-fields.ts'
+import { ProjectQuery, Repositories } from './projects.ts'
 
 /** Names a project's chroot in a query. */
 export const ProjectChrootQuery = ProjectQuery.extend({ chrootname: z.string() })
+
+const MAX_WORDS = 1000
+
+/** Words that become arguments of dnf and rpmbuild: none may be taken for an option. */
+function wordsLike(pattern: RegExp, message: string) {
+  return Words.superRefine((words, ctx) => {
+    const wrong = words.find((word) => word.length > 200 || !pattern.test(word))
+    if (wrong !== undefined)
+      ctx.addIssue({ code: 'custom', message: `${wrong.slice(0, 200)}: ${message}` })
+    if (words.length > MAX_WORDS)
+      ctx.addIssue({ code: 'custom', message: `at most ${MAX_WORDS} are allowed` })
+  })
+}
+const Packages = wordsLike(/^[^-\s][^\s'"`;|<>$\\]*$/, 'is not the name of a package')
+const Conditions = wordsLike(
+  /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/,
+  'is not the name of a build condition',
+)
+const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')
+
+/** As dnf writes them: `name:stream`, with a `!` before those to disable; a list, or a string with commas. */
+const Modules = z
+  .unknown()
+  .transform((value) => (typeof value === 'string' ? value.split(',') : value))
+  .pipe(
+    z
+      .array(z.string(), 'must be a list of strings')
+      .transform((items) =>
+        items.flatMap((item) => item.split(/[\s,]+/)).filter((item) => item !== ''),
+      ),
+  )
+  .superRefine((modules, ctx) => {
+    const seen = new Set<string>()
+    for (const module of modules.slice(0, MAX_WORDS)) {
+      const name = /^!?([\w.+-]+):[\w.+-]+$/.exec(module)?.[1]
+      const fault = name === undefined ? 'is not name:stream or !name:stream' : 'is there twice'
+      if (name === undefined || seen.has(name))
+        ctx.addIssue({ code: 'custom', message: `${module.slice(0, 200)} ${fault}` })
+      else seen.add(name)
+    }
+  })
+  .meta({ type: 'array', items: { type: 'string' } })
+
+const BootstrapImage = Line.refine(
+  (image) => image === '' || (image.length <= 500 && /^[\w./-]+(:[\w.-]+)?$/.test(image)),
+  'must be a container image: NAME or NAME:TAG',
+)
+
+/** What `reset_fields` may name. */
+export const RESETTABLE = [
+  'additional_repos',
+  'additional_packages',
+  'additional_modules',
+  'with_opts',
+  'without_opts',
+  'bootstrap',
+  'bootstrap_image',
+  'isolation',
+  'build_tags',
+] as const
+
+export const CHROOT_BOOTSTRAPS = [
+  'unchanged',
+  'default',
+  'on',
+  'off',
+  'image',
+  'custom_image',
+] as const
+export const CHROOT_ISOLATIONS = ['unchanged', 'default', 'nspawn', 'simple'] as const
+
+export const EditProjectChroot = z.object({
+  additional_repos: Repositories.optional(),
+  additional_packages: Packages.optional(),
+  additional_modules: Modules.optional(),
+  with_opts: Conditions.optional(),
+  without_opts: Conditions.optional(),
+  bootstrap: Line.pipe(z.enum(CHROOT_BOOTSTRAPS)).optional(),
+  bootstrap_image: BootstrapImage.optional(),
+  isolation: Line.pipe(z.enum(CHROOT_ISOLATIONS)).optional(),
+  /** Not in Copr: what a builder must offer to build in this chroot, besides what the chroot itself asks for. */
+  build_tags: BuildTags.optional(),
+  delete_comps: Flag.optional(),
+  reset_fields: Words.pipe(z.array(z.enum(RESETTABLE))).optional(),
+})
+export type EditProjectChroot = z.output<typeof EditProjectChroot>
 
 export const ProjectChrootAnswer = z.strictObject({
   mock_chroot: z.string(),

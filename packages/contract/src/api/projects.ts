@@ -7,7 +7,8 @@ const Contact = Line.refine(
   (text) => text === '' || isPublicUrl(text) || z.email().safeParse(text).success,
   'must be an e-mail address or a URL',
 )
-const Repositories = Words.superRefine((urls, ctx) => {
+/** http(s) URLs, or `copr://OWNER/PROJECT`. */
+export const Repositories = Words.superRefine((urls, ctx) => {
   for (const url of urls)
     if (!isRepositoryUrl(url))
       ctx.addIssue({

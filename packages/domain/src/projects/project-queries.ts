@@ -1,10 +1,14 @@
-import { sql, type Selectable, type SelectQueryBuilder } from 'kysely'
+import { type Selectable, type SelectQueryBuilder } from 'kysely'
+import { anyOf } from '../database/any-of.ts'
 import type { Page } from '../database/paging.ts'
 import type { Db } from '../database/open.ts'
 import type { DB, ProjectDirTable, ProjectTable } from '../database/schema.ts'
 
 export type Project = Selectable<ProjectTable>
 export type ProjectDir = Selectable<ProjectDirTable>
+
+/** In memory at a time, whatever is asked for. */
+const CHUNK = 500
 
 /** Columns that a list of projects can be ordered by. */
 export const PROJECT_ORDERS = ['id', 'name', 'ownername', 'created_at'] as const
@@ -25,23 +29,31 @@ export async function findProjectById(db: Db, id: number): Promise<Project | und
   return await living(db).where('id', '=', id).executeTakeFirst()
 }
 
-export async function listProjects(
+interface ProjectsWanted {
+  ownername?: string
+  /** Only projects older than this one: how web pages go on. */
+  before_id?: number | undefined
+  page: ProjectPage
+}
+
+export async function listProjects(db: Db, wanted: ProjectsWanted): Promise<Project[]> {
+  return await loadProjects(db, await listProjectIds(db, wanted))
+}
+
+/** Some at a time, so that a list without a limit does not fill the memory. */
+export async function* allProjects(db: Db, wanted: ProjectsWanted): AsyncGenerator<Project[]> {
+  yield* inChunks(db, await listProjectIds(db, wanted))
+}
+
+/** Ids are found along an index: a page far down reads no rows that it skips. */
+async function listProjectIds(
   db: Db,
-  {
-    ownername,
-    before_id,
-    page,
-  }: {
-    ownername?: string
-    /** Only projects older than this one: how web pages go on. */
-    before_id?: number | undefined
-    page: ProjectPage
-  },
-): Promise<Project[]> {
-  let query = living(db)
+  { ownername, before_id, page }: ProjectsWanted,
+): Promise<number[]> {
+  let query = livingIds(db)
   if (before_id !== undefined) query = query.where('id', '<', before_id)
   if (ownername !== undefined) query = query.where('ownername', '=', ownername)
-  return await paged(query, page).execute()
+  return await pagedIds(query, page)
 }
 
 /** The newest projects that want to be seen on the front page. */
@@ -64,32 +76,17 @@ export async function listedProjects(
   return await query.execute()
 }
 
-/** What is searched for: `owner/project` parts, or words anywhere. */
-export type ProjectSearch = { owner: string; project: string } | { words: string }
-
-export async function searchProjects(
+export async function findProjectDir(
   db: Db,
-  search: ProjectSearch,
-  page: ProjectPage,
-): Promise<Project[]> {
-  let query = living(db)
-  if ('words' in search) {
-    const like = containing(search.words)
-    query = query.where((eb) =>
-      eb.or([
-        eb('ownername', 'ilike', like),
-        eb('name', 'ilike', like),
-        eb('description', 'ilike', like),
-        eb('instructions', 'ilike', like),
-        eb(sql<string>`ownername || '/' || name`, 'ilike', like),
-      ]),
-    )
-  } else {
-    query = query
-      .where('ownername', 'ilike', containing(search.owner))
-      .where('name', 'ilike', containing(search.project))
-  }
-  return await paged(query, page).execute()
+  project_id: number,
+  name: string,
+): Promise<ProjectDir | undefined> {
+  return await db
+    .selectFrom('project_dir')
+    .selectAll()
+    .where('project_id', '=', project_id)
+    .where('name', '=', name)
+    .executeTakeFirst()
 }
 
 export async function listProjectDirs(db: Db, project_id: number): Promise<ProjectDir[]> {
@@ -105,17 +102,31 @@ function living(db: Db): SelectQueryBuilder<DB, 'project', Project> {
   return db.selectFrom('project').selectAll().where('deleted_at', 'is', null)
 }
 
-function paged(
-  query: SelectQueryBuilder<DB, 'project', Project>,
-  { limit, offset, order, descending }: ProjectPage,
-): SelectQueryBuilder<DB, 'project', Project> {
-  const ordered = query
-    .orderBy(order, descending ? 'desc' : 'asc')
-    .orderBy('id')
-    .offset(offset)
-  return limit === undefined ? ordered : ordered.limit(limit)
+export type ProjectIds = SelectQueryBuilder<DB, 'project', { id: number }>
+
+export function livingIds(db: Db): ProjectIds {
+  return db.selectFrom('project').select('id').where('deleted_at', 'is', null)
 }
 
-function containing(text: string): string {
-  return `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
+export async function pagedIds(
+  query: ProjectIds,
+  { limit, offset, order, descending }: ProjectPage,
+): Promise<number[]> {
+  const ordered = query.orderBy(order, descending ? 'desc' : 'asc').offset(offset)
+  const distinct = order === 'id' ? ordered : ordered.orderBy('id')
+  const rows = await (limit === undefined ? distinct : distinct.limit(limit)).execute()
+  return rows.map(({ id }) => id)
+}
+
+export async function* inChunks(db: Db, ids: number[]): AsyncGenerator<Project[]> {
+  for (let from = 0; from < ids.length; from += CHUNK)
+    yield await loadProjects(db, ids.slice(from, from + CHUNK))
+}
+
+/** In the order of the ids. */
+export async function loadProjects(db: Db, ids: number[]): Promise<Project[]> {
+  if (ids.length === 0) return []
+  const rows = await living(db).where('id', '=', anyOf(ids)).execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return ids.flatMap((id) => byId.get(id) ?? [])
 }

@@ -7,18 +7,24 @@ import { buildChrootRoutes } from './build-chroot-routes.ts'
 import { buildCreateRoutes } from './build-create-routes.ts'
 import { buildRoutes } from './build-routes.ts'
 import { chrootRoutes } from './chroot-routes.ts'
+import { monitorRoutes } from './monitor-routes.ts'
 import { packageRoutes } from './package-routes.ts'
+import { permissionRoutes } from './permission-routes.ts'
 import { projectRoutes } from './project-routes.ts'
 import { rpmrepoRoutes } from './rpmrepo-routes.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
 const PARTS = [
   accountRoutes,
   projectRoutes,
+  permissionRoutes,
   chrootRoutes,
   packageRoutes,
   buildCreateRoutes,
   buildRoutes,
   buildChrootRoutes,
+  monitorRoutes,
+  webhookRoutes,
   rpmrepoRoutes,
 ]
 

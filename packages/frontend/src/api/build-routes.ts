@@ -8,13 +8,8 @@ import {
   SourceChrootAnswer,
 } from '@copr/contract/api/builds'
 import { STATE_NUMBER } from '@copr/contract/states'
-import {
-  builtPackages,
-  findBuild,
-  listBuilds,
-  loadBuilds,
-  type Build,
-} from '@copr/domain/builds/build-queries'
+import { allBuilds } from '@copr/domain/builds/all-builds'
+import { builtPackages, findBuild, loadBuilds, type Build } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
 import { findPackage } from '@copr/domain/packages/package-queries'
 import { requireRight } from '@copr/domain/projects/project-access'
@@ -27,6 +22,7 @@ import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '../http/answer.ts'
 import { hasOrder, metaOf, readPage } from '../http/paging.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
+import { mapParts, streamList } from '../http/stream-list.ts'
 import { projectOfBuild, requireBuild, requireProject } from './find-or-404.ts'
 import { presentBuild, sourceDir } from './present-build.ts'
 
@@ -55,14 +51,16 @@ export function buildRoutes(api: Api): void {
         const page = readPage(c, ['id', 'submitted_on'])
         const filter = await filterOf(c, project.id)
         if (!filter) return c.json({ items: [], meta: metaOf(page) })
-        const builds = await listBuilds(db, filter, {
+        const builds = allBuilds(db, filter, {
           ...page,
           limit: page.limit,
           // Newest first, unless the client wants it otherwise.
           descending: hasOrder(c) ? page.descending : true,
         })
-        const items = builds.map((build) => presentBuild(build, results_url))
-        return c.json({ items, meta: metaOf(page) })
+        const parts = mapParts(builds, (part) =>
+          part.map((build) => presentBuild(build, results_url)),
+        )
+        return await streamList(c, { parts, meta: metaOf(page), log: frontend.log })
       },
     ),
   })

@@ -1,18 +1,22 @@
 import {
   ChrootBuildConfigAnswer,
+  EditProjectChroot,
   MockChrootsAnswer,
   ProjectChrootAnswer,
   ProjectChrootQuery,
 } from '@copr/contract/api/chroots'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
+import { requireRight } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
-import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
+import { type Api, answer, open, pathPart, protectedBy, requiredQuery } from '../http/answer.ts'
+import { readFormWithFile } from '../http/read-form.ts'
+import { changeChroot } from '../projects/change-chroot.ts'
 import { requireProject, requireProjectChroot } from './find-or-404.ts'
 import { bootstrapOf, presentRepos } from './present-repos.ts'
 
@@ -73,6 +77,34 @@ export function chrootRoutes(api: Api): void {
       },
     ),
   })
+
+  answer(
+    api,
+    '/project-chroot/edit/:ownername/:projectname/:chrootname',
+    {
+      PUT: protectedBy(
+        {
+          summary: 'Change a project’s settings of a chroot: only what is sent',
+          access: 'edit',
+          scope: 'edit',
+          body: EditProjectChroot,
+          file: 'upload_comps',
+          answer: ProjectChrootAnswer,
+        },
+        async (c, user) => {
+          const owner = pathPart(c, 'ownername')
+          const project = await requireProject(db, owner, pathPart(c, 'projectname'))
+          const chroot = await requireProjectChroot(db, project, pathPart(c, 'chrootname'))
+          await requireRight(db, user, project, 'edit')
+          const { form, file } = await readFormWithFile(c, 'upload_comps')
+          await changeChroot(frontend, { user, project, chroot, form, file })
+          const changed = await requireProjectChroot(db, project, chroot.name)
+          return c.json(presentProjectChroot(project, changed, now()))
+        },
+      ),
+    },
+    { POST: 'PUT' },
+  )
 
   async function find(c: Context): Promise<{ project: Project; chroot: ProjectChroot }> {
     const owner = requiredQuery(c, 'ownername')

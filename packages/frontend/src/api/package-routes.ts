@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { PackageAnswer } from '@copr/contract/api/packages'
 import type { Build } from '@copr/domain/builds/build-queries'
 import {
+  allPackages,
   countPackages,
   findPackage,
   latestBuilds,
-  listPackages,
   PACKAGE_ORDERS,
   type Package,
 } from '@copr/domain/packages/package-queries'
@@ -17,6 +17,7 @@ import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, queryFlag, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
+import { mapParts, streamList } from '../http/stream-list.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentBuild } from './present-build.ts'
 
@@ -68,8 +69,10 @@ export function packageRoutes(api: Api): void {
             'too_large',
             `More than ${MAX_UNPAGED} packages: ask for them in pages`,
           )
-        const packages = await listPackages(db, project.id, page)
-        return c.json({ items: await present(c, project, packages, true), meta: metaOf(page) })
+        const parts = mapParts(allPackages(db, project.id, page), (packages) =>
+          present(c, project, packages, true),
+        )
+        return await streamList(c, { parts, meta: metaOf(page), log: frontend.log })
       },
     ),
   })

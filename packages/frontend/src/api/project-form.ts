@@ -41,16 +41,19 @@ export function settingsOf(form: EditProject | AddProject, now: Date): Partial<P
 export async function checkSettings(db: Db, settings: Partial<ProjectSettings>): Promise<void> {
   if (settings.persistent && settings.delete_after)
     throw new CoprError('invalid', 'persistent: cannot be combined with delete_after_days')
-  for (const field of ['additional_repos', 'runtime_dependencies'] as const) {
-    const urls = settings[field] ?? []
-    const known = await findCoprProjects(db, urls)
-    const missing = urls.filter((url) => {
-      const copr = parseCoprUrl(url)
-      return copr !== undefined && !known.has(projectOf(copr))
-    })
-    if (missing.length > 0)
-      throw new CoprError('invalid', `${field}: no such project: ${missing.join(', ')}`)
-  }
+  for (const field of ['additional_repos', 'runtime_dependencies'] as const)
+    await requireRepositories(db, field, settings[field] ?? [])
+}
+
+/** Refuses `copr://` URLs of projects that do not exist. */
+export async function requireRepositories(db: Db, field: string, urls: string[]): Promise<void> {
+  const known = await findCoprProjects(db, urls)
+  const missing = urls.filter((url) => {
+    const copr = parseCoprUrl(url)
+    return copr !== undefined && !known.has(projectOf(copr))
+  })
+  if (missing.length > 0)
+    throw new CoprError('invalid', `${field}: no such project: ${missing.join(', ')}`)
 }
 
 /** Some settings cost the site more than others. */

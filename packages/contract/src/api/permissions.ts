@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { PERMISSION_NUMBER, type PermissionState } from '../states.ts'
+
+const State = z.enum(
+  Object.keys(PERMISSION_NUMBER) as [PermissionState, ...PermissionState[]],
+  'must be nothing, request or approved',
+)
+
+/** User to the roles that change; this body is read as it is, without "null is not sent". */
+export const SetPermissions = z
+  .record(
+    z.string(),
+    z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
+  )
+  .refine((users) => Object.keys(users).length > 0, 'no user is named')
+
+/** True asks for the role, false gives it up. */
+export const RequestPermissions = z
+  .strictObject({ admin: z.boolean().optional(), builder: z.boolean().optional() }, 'unknown role')
+  .refine((roles) => Object.keys(roles).length > 0, 'no role is named')
+
+export const PermissionsAnswer = z.strictObject({
+  permissions: z.record(z.string(), z.strictObject({ admin: State, builder: State })),
+})
+
+export const PermissionsSetAnswer = z.strictObject({
+  /** Those whose state is another one now. */
+  updated: z.array(z.string()),
+})
+
+export const PermissionsRequestedAnswer = z.strictObject({ updated: z.boolean() })
+
+export const CanBuildInAnswer = z.strictObject({
+  who: z.string(),
+  ownername: z.string(),
+  projectname: z.string(),
+  can_build_in: z.boolean(),
+})
+
+export const WebhookSecretAnswer = z.strictObject({
+  id: z.number().int(),
+  name: z.string(),
+  ownername: z.string(),
+  full_name: z.string(),
+  webhook_secret: z.uuid(),
+})

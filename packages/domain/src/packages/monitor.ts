@@ -1,0 +1,67 @@
+import type { BuildState } from '@copr/contract/states'
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+/** The latest build of a package in one chroot. */
+export interface MonitorCell {
+  package_name: string
+  chroot: string
+  build_id: number
+  state: BuildState
+  pkg_version: string | null
+  result_dir: string | null
+}
+
+export interface MonitorPackage {
+  name: string
+  cells: MonitorCell[]
+}
+
+export interface MonitorPage {
+  project_id: number
+  project_dir_id: number
+  /** Packages after this name. */
+  after?: string
+  /** How many packages are looked at: those without builds are left out. */
+  limit: number
+}
+
+/** A page of the project's packages by name, and after which name the next one begins; undefined: there is none. */
+export async function monitorPage(
+  db: Db,
+  { project_id, project_dir_id, after = '', limit }: MonitorPage,
+): Promise<{ packages: MonitorPackage[]; next: string | undefined }> {
+  const names = await db
+    .selectFrom('package')
+    .select(['id', 'name'])
+    .where('project_id', '=', project_id)
+    .where('name', '>', after)
+    .orderBy('name')
+    .limit(limit)
+    .execute()
+  if (names.length === 0) return { packages: [], next: undefined }
+  const ids = names.map(({ id }) => id)
+  // For each package and chroot one walk down an index, to the newest build there.
+  const { rows } = await sql<MonitorCell>`
+    select package.name as package_name, chroot.name as chroot, latest.*
+    from package
+    join project_chroot on project_chroot.project_id = package.project_id and project_chroot.is_enabled
+    join chroot on chroot.id = project_chroot.chroot_id and chroot.is_active
+    join lateral (
+      select build.id as build_id, build_chroot.state, build.package_version as pkg_version,
+        build_chroot.result_dir
+      from build
+      join build_chroot on build_chroot.build_id = build.id and build_chroot.chroot_id = chroot.id
+      where build.package_id = package.id and build.project_dir_id = ${project_dir_id}
+      order by build.id desc
+      limit 1
+    ) latest on true
+    where package.id = any(${ids})
+    order by chroot.name`.execute(db)
+  const cells = Map.groupBy(rows, ({ package_name }) => package_name)
+  const packages = names.flatMap(({ name }) => {
+    const found = cells.get(name)
+    return found ? [{ name, cells: found }] : []
+  })
+  return { packages, next: names.length < limit ? undefined : names.at(-1)?.name }
+}

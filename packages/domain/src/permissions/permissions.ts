@@ -1,0 +1,137 @@
+import type { PermissionState } from '@copr/contract/states'
+import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
+import type { Db, Tx } from '../database/open.ts'
+import type { Project } from '../projects/project-queries.ts'
+import type { Actor, UserActor } from '../users/actor.ts'
+
+export const ROLES = ['admin', 'builder'] as const
+export type PermissionRole = (typeof ROLES)[number]
+
+export interface Permission {
+  username: string
+  admin: PermissionState
+  builder: PermissionState
+}
+
+export async function listPermissions(db: Db, project_id: number): Promise<Permission[]> {
+  return await db
+    .selectFrom('project_permission')
+    .innerJoin('user_account', 'user_account.id', 'project_permission.user_id')
+    .select(['username', 'admin', 'builder'])
+    .where('project_id', '=', project_id)
+    .orderBy('username')
+    .execute()
+}
+
+/** By user name. Roles that are not named stay as they are. */
+export type WantedPermissions = Record<
+  string,
+  Partial<Record<PermissionRole, PermissionState | undefined>>
+>
+
+/** All or nothing; returns whose state is another one now. */
+export async function setPermissions(
+  db: Db,
+  actor: Actor,
+  { project, wanted, now }: { project: Project; wanted: WantedPermissions; now: Date },
+): Promise<string[]> {
+  const names = Object.keys(wanted)
+  return await db.transaction().execute(async (tx) => {
+    const users = await tx
+      .selectFrom('user_account')
+      .select(['id', 'username'])
+      .where('username', 'in', names)
+      .execute()
+    const ids = new Map(users.map(({ id, username }) => [username, id]))
+    const updated: string[] = []
+    for (const [username, roles] of Object.entries(wanted)) {
+      const user_id = ids.get(username)
+      if (user_id === undefined)
+        throw new CoprError(
+          'invalid',
+          `Cannot set permissions of ${username}: there is no such user`,
+        )
+      if (user_id === project.user_id)
+        throw new CoprError(
+          'invalid',
+          `Cannot set permissions of ${username}: who made the project needs none`,
+        )
+      if (await change(tx, project.id, user_id, roles)) updated.push(username)
+    }
+    if (updated.length > 0)
+      await note(tx, actor, { project, action: 'permissions.set', details: wanted, now })
+    return updated
+  })
+}
+
+/** Asks for roles, or gives them up; false when nothing is other than before. */
+export async function requestPermissions(
+  db: Db,
+  user: UserActor,
+  {
+    project,
+    roles,
+    now,
+  }: { project: Project; roles: Partial<Record<PermissionRole, boolean | undefined>>; now: Date },
+): Promise<boolean> {
+  if (user.id === project.user_id || user.username === project.ownername)
+    throw new CoprError('invalid', 'Cannot request permissions: the project is yours')
+  return await db.transaction().execute(async (tx) => {
+    const before = await tx
+      .selectFrom('project_permission')
+      .select(ROLES)
+      .where('project_id', '=', project.id)
+      .where('user_id', '=', user.id)
+      .executeTakeFirst()
+    const wanted: Partial<Record<PermissionRole, PermissionState>> = {}
+    for (const role of ROLES) {
+      if (roles[role] === undefined) continue
+      if (roles[role] && before?.[role] === 'approved')
+        throw new CoprError('invalid', `Cannot request the role ${role}: you have it already`)
+      wanted[role] = roles[role] ? 'request' : 'nothing'
+    }
+    const changed = await change(tx, project.id, user.id, wanted)
+    if (changed)
+      await note(tx, user, { project, action: 'permissions.request', details: wanted, now })
+    return changed
+  })
+}
+
+/** Is anything other than before? */
+async function change(
+  tx: Tx,
+  project_id: number,
+  user_id: number,
+  roles: WantedPermissions[string],
+): Promise<boolean> {
+  const before = await tx
+    .selectFrom('project_permission')
+    .select(ROLES)
+    .where('project_id', '=', project_id)
+    .where('user_id', '=', user_id)
+    .forUpdate()
+    .executeTakeFirst()
+  const was = before ?? { admin: 'nothing' as const, builder: 'nothing' as const }
+  const will = { admin: roles.admin ?? was.admin, builder: roles.builder ?? was.builder }
+  await tx
+    .insertInto('project_permission')
+    .values({ project_id, user_id, ...will })
+    .onConflict((conflict) => conflict.columns(['project_id', 'user_id']).doUpdateSet(will))
+    .execute()
+  return will.admin !== was.admin || will.builder !== was.builder
+}
+
+async function note(
+  tx: Tx,
+  actor: Actor,
+  {
+    project,
+    action,
+    details,
+    now,
+  }: { project: Project; action: string; details: object; now: Date },
+): Promise<void> {
+  const subject = `${project.ownername}/${project.name}`
+  await audit(tx, actor, { action, project_id: project.id, subject, details: { ...details } }, now)
+}
