@@ -4,7 +4,10 @@ import type { KeygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
 
 /** What the frontend needs of the configuration file. */
-export type FrontendConfig = Pick<Configuration, 'public_url' | 'site_name' | 'repo_gpgcheck'> & {
+export type FrontendConfig = Pick<
+  Configuration,
+  'public_url' | 'site_name' | 'repo_gpgcheck' | 'distgit_instances'
+> & {
   limits: Pick<
     Configuration['limits'],
     'max_upload_bytes' | 'default_timeout_seconds' | 'max_timeout_seconds' | 'token_days'

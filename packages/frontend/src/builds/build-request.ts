@@ -1,11 +1,15 @@
 import { type BuildOptions, BuildTarget } from '@copr/contract/api/builds'
+import { checkBatch } from '@copr/domain/builds/batches'
 import type { Submission } from '@copr/domain/builds/submit'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
+import { notDenied } from '@copr/domain/packages/chroot-denylist'
+import type { Package } from '@copr/domain/packages/package-queries'
+import { requireRight } from '@copr/domain/projects/project-access'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
-import { projectOfBuild, requireBuild, requireProject } from '../api/find-or-404.ts'
+import { requireProject } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { selectChroots } from './select-chroots.ts'
@@ -16,38 +20,55 @@ export async function targetProject({ db }: Pick<Frontend, 'db'>, form: Form): P
   return await requireProject(db, ownername, projectname)
 }
 
+/** Who submits: a user, or a webhook that says of itself who it is. */
+export type Submitter = UserActor | { id: null; submitted_by: string }
+
 type Prepared = Omit<Submission, 'source'>
+
+interface Wanted {
+  user: Submitter
+  project: Project
+  options: BuildOptions
+  /** When it is known already what is built: its own settings count, too. */
+  pack?: Package | undefined
+}
 
 /** Checks all that can be told before a build exists, in the order in which clients expect the errors. */
 export async function prepareSubmission(
   frontend: Frontend,
-  { user, project, options }: { user: UserActor; project: Project; options: BuildOptions },
+  { user, project, options, pack }: Wanted,
 ): Promise<Prepared> {
   const { db, config } = frontend
   checkDirname(project, options.project_dirname)
-  const timeout_seconds = timeoutOf(options, config.limits)
-  if (options.after_build_id !== undefined && options.with_build_id !== undefined)
-    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+  const timeout_seconds = timeoutOf(options.timeout || pack?.timeout_seconds || 0, config.limits)
   const { after_build_id, with_build_id } = options
-  await requireRight(db, user, project, 'build')
+  const batch = { after_build_id, with_build_id }
+  if (after_build_id !== undefined && with_build_id !== undefined)
+    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+  if (user.id !== null) await requireRight(db, user, project, 'build')
   checkForge(project, options.packit_forge_project)
-  const enabled = (await listEnabledChroots(db, project.id)).map(({ name }) => name)
+  const enabled = await listEnabledChroots(db, project.id)
   if (enabled.length === 0)
     throw new CoprError('invalid', `The project ${project.name} has no active chroots`)
-  const chroots = selectChroots(enabled, options)
-  await checkBatch(frontend, user, with_build_id)
+  const selected = selectChroots(
+    enabled.map(({ name }) => name),
+    options,
+  )
+  const ofPackage = pack && notDenied(pack.chroot_denylist, enabled).map(({ name }) => name)
+  if (user.id !== null) await checkBatch(db, user, batch)
   return {
     project,
     dirname: options.project_dirname,
     submitter_id: user.id,
-    chroots,
+    submitted_by: user.id === null ? user.submitted_by : undefined,
+    package_id: pack?.id,
+    chroots: selected ?? ofPackage ?? null,
     timeout_seconds,
     is_background: options.background ?? false,
     enable_net: options.enable_net ?? null,
     bootstrap: options.bootstrap ?? 'unchanged',
     isolation: options.isolation ?? 'unchanged',
-    after_build_id,
-    with_build_id,
+    ...batch,
   }
 }
 
@@ -60,35 +81,26 @@ function checkDirname(project: Project, dirname: string | undefined): void {
   )
 }
 
-function timeoutOf({ timeout = 0 }: BuildOptions, limits: Frontend['config']['limits']): number {
+/** The seconds that a build may take; 0 means the site's default. */
+function timeoutOf(timeout: number, limits: Frontend['config']['limits']): number {
+  checkTimeout(timeout, limits)
+  return timeout === 0 ? limits.default_timeout_seconds : timeout
+}
+
+export function checkTimeout(timeout: number, limits: Frontend['config']['limits']): void {
   if (timeout < 0 || timeout > limits.max_timeout_seconds)
     throw new CoprError('invalid', `timeout: must be 0 to ${limits.max_timeout_seconds} seconds`)
-  return timeout === 0 ? limits.default_timeout_seconds : timeout
 }
 
 function checkForge(project: Project, forge: string | undefined): void {
   if (!forge) return
   const plain = forge.replace(/^[a-z]+:\/\//, '')
   const allowed = project.packit_forge_projects_allowed.some((pattern) =>
-    pattern.endsWith('*') ? plain.startsWith(pattern.slice(0, -1)) : plain === pattern,
+    chrootPattern(pattern, 'packit_forge_projects_allowed').test(plain),
   )
   if (!allowed)
     throw new CoprError(
       'forbidden',
-      `Forge project ${plain} is not allowed to build in ${project.ownername}/${project.name}`,
+      `Forge project ${plain.slice(0, 200)} is not allowed to build in ${project.ownername}/${project.name}`,
     )
-}
-
-/** Joining somebody's batch delays what waits for it. */
-async function checkBatch(
-  { db }: Frontend,
-  user: UserActor,
-  with_build_id: number | undefined,
-): Promise<void> {
-  if (with_build_id === undefined) return
-  const build = await requireBuild(db, with_build_id).catch(() => {
-    throw new CoprError('invalid', `with_build_id: build ${with_build_id} does not exist`)
-  })
-  if (!(await rightsIn(db, user, await projectOfBuild(db, build))).build)
-    throw new CoprError('invalid', `with_build_id: you cannot build in the project of ${build.id}`)
 }

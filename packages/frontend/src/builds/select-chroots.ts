@@ -1,3 +1,4 @@
+import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
 import { CoprError } from '@copr/process/errors'
 
 interface ChrootSelection {
@@ -21,7 +22,7 @@ export function selectChroots(
 
 function matching(enabled: string[], field: string, patterns: string[]): string[] {
   const matches = patterns.map((pattern) => {
-    const expression = patternOf(pattern)
+    const expression = chrootPattern(pattern, field)
     return enabled.filter((name) => expression.test(name))
   })
   const unmatched = patterns.filter((_, index) => matches[index]?.length === 0)
@@ -32,23 +33,4 @@ function matching(enabled: string[], field: string, patterns: string[]): string[
     )
   const wanted = new Set(matches.flat())
   return enabled.filter((name) => wanted.has(name))
-}
-
-/** A shell pattern (`*`, `?`, `[...]`) as a regular expression that cannot run away. */
-function patternOf(pattern: string): RegExp {
-  if (pattern.length > 200 || (pattern.match(/\*/g) ?? []).length > 8)
-    throw new CoprError('invalid', 'chroots: a pattern is too long')
-  const parts = pattern.match(/\[!?[A-Za-z0-9_.-]+\]|[^]/g) ?? []
-  const translated = parts.map((part) => {
-    if (part === '*') return '.*'
-    if (part === '?') return '.'
-    if (part.length > 1)
-      return part.replace('[!', '[^').replaceAll(/(?<=.)-(?=\])/g, String.raw`\-`)
-    return part.replaceAll(/[\\^$.|+()[\]{}]/g, String.raw`\$&`)
-  })
-  try {
-    return new RegExp(`^${translated.join('')}$`)
-  } catch {
-    throw new CoprError('invalid', `chroots: ${pattern} is not a pattern`)
-  }
 }

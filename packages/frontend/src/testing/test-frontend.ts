@@ -46,6 +46,19 @@ export async function openTestFrontend(overrides: Partial<Frontend> = {}): Promi
       public_url: URL_OF_SITE,
       site_name: 'Copr',
       repo_gpgcheck: true,
+      distgit_instances: [
+        {
+          name: 'garden',
+          clone_url: 'https://src.example.org/{namespace}/{name}',
+          default_namespace: 'rpms',
+          priority: 10,
+        },
+        {
+          name: 'strict',
+          clone_url: 'https://git.example.org/{namespace}/{name}.git',
+          priority: 0,
+        },
+      ],
       limits: {
         max_upload_bytes: 1024 * 1024,
         default_timeout_seconds: 18_000,

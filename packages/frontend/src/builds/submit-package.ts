@@ -1,0 +1,33 @@
+import type { BuildOptions } from '@copr/contract/api/builds'
+import { isSettableSource } from '@copr/contract/api/sources'
+import { submitBuild } from '@copr/domain/builds/submit'
+import type { Package } from '@copr/domain/packages/package-queries'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import type { Frontend } from '../frontend.ts'
+import { prepareSubmission, type Submitter } from './build-request.ts'
+import { sourceOfBuild } from './source-form.ts'
+
+export interface PackageBuild {
+  project: Project
+  pack: Package
+  options: BuildOptions
+  /** A user, whose right to build is asked for, or a webhook. */
+  by: Submitter
+  /** In place of what is stored of the source: the commit that a webhook was sent for. */
+  source?: Record<string, unknown>
+}
+
+/** Makes a build of a package from the source that is stored for it; returns the build's id. */
+export async function submitPackage(
+  frontend: Frontend,
+  { project, pack, options, by, source = {} }: PackageBuild,
+): Promise<number> {
+  const prepared = await prepareSubmission(frontend, { user: by, project, options, pack })
+  const { source_type: type, source_json, name } = pack
+  if (!isSettableSource(type))
+    throw new CoprError('invalid', `Package ${name} has no default source: set one first`)
+  const json = { ...source_json, ...source }
+  const resolved = await sourceOfBuild(frontend, { type, json })
+  return await submitBuild(frontend.db, { ...prepared, source: resolved }, frontend.now())
+}
