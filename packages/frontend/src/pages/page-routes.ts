@@ -5,10 +5,14 @@ import { accountPages } from './account-pages.ts'
 import { apiTokenPages } from './api-token-pages.ts'
 import { auditPages } from './audit-pages.ts'
 import { buildPages } from './build-pages.ts'
+import { compsPages } from './comps-pages.ts'
 import { homePages } from './home-pages.ts'
 import { loginPages } from './login-pages.ts'
 import { paths } from './paths.ts'
+import { integrationPages } from './integration-pages.ts'
+import { monitorPages } from './monitor-pages.ts'
 import { newProjectPages } from './new-project-pages.ts'
+import { permissionPages } from './permission-pages.ts'
 import { projectPages } from './project-pages.ts'
 import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
@@ -27,6 +31,10 @@ const PARTS = [
   statusPages,
   buildPages,
   submitPages,
+  compsPages,
+  monitorPages,
+  permissionPages,
+  integrationPages,
   projectPages,
 ]
 

@@ -37,6 +37,13 @@ export const paths = {
   project: (project: ProjectName) => `${projectPath(project)}/`,
   packages: (project: ProjectName) => `${projectPath(project)}/packages/`,
   package: (project: ProjectName, name: string) => `${projectPath(project)}/package/${part(name)}/`,
+  monitor: (project: ProjectName) => `${projectPath(project)}/monitor/`,
+  permissions: (project: ProjectName) => `${projectPath(project)}/permissions/`,
+  updatePermissions: (project: ProjectName) => `${projectPath(project)}/update_permissions/`,
+  requestPermissions: (project: ProjectName) =>
+    `${projectPath(project)}/permissions_applier_change/`,
+  integrations: (project: ProjectName) => `${projectPath(project)}/integrations/`,
+  newWebhookSecret: (project: ProjectName) => `${projectPath(project)}/integrations/new_secret/`,
   builds: (project: ProjectName) => `${projectPath(project)}/builds/`,
   buildFromUrl: (project: ProjectName) => `${projectPath(project)}/add_build/`,
   buildFromUpload: (project: ProjectName) => `${projectPath(project)}/add_build_upload/`,

@@ -1,5 +1,5 @@
 import type { Project } from '@copr/domain/projects/project-queries'
-import { rightsIn } from '@copr/domain/projects/project-access'
+import { type Rights, rightsIn } from '@copr/domain/projects/project-access'
 import type { Context, Handler, Hono } from 'hono'
 import { html } from 'hono/html'
 import { requireProject } from '../api/find-or-404.ts'
@@ -32,7 +32,18 @@ const TABS = [
   ['overview', 'Overview', paths.project],
   ['packages', 'Packages', paths.packages],
   ['builds', 'Builds', paths.builds],
+  ['monitor', 'Monitor', paths.monitor],
+  ['permissions', 'Permissions', paths.permissions],
+  ['integrations', 'Integrations', paths.integrations],
 ] as const
+
+/** Who sees a tab, where not everybody does. */
+const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
+  permissions: ({ user }) => user !== undefined,
+  integrations: (_, rights) => rights.edit,
+}
+
+type Tab = (typeof TABS)[number][0]
 
 /** The frame of a project's pages: where we are, what one can do, and tabs. */
 export async function projectFrame(
@@ -56,23 +67,27 @@ export async function projectFrame(
   return layout(
     view,
     `${title} · ${ownername}/${name}`,
-    html`${breadcrumbs(crumbs)} ${heading(`${ownername}/${name}`, actions)} ${tabs(project, tab)}
-    ${content}`,
+    html`${breadcrumbs(crumbs)} ${heading(`${ownername}/${name}`, actions)}
+    ${tabs(project, tab, ([key]) => SHOWN[key]?.(view, rights) ?? true)} ${content}`,
   )
 }
 
 interface ProjectFrame {
-  tab: (typeof TABS)[number][0] | undefined
+  tab: Tab | undefined
   title: string
   content: Html
   /** Below the project. */
   trail?: [string, string?][]
 }
 
-function tabs(project: Project, current: ProjectFrame['tab']): Html {
+function tabs(
+  project: Project,
+  current: ProjectFrame['tab'],
+  isShown: (tab: (typeof TABS)[number]) => boolean,
+): Html {
   return html`<nav class="pf-v6-c-tabs" aria-label="Project">
     <ul class="pf-v6-c-tabs__list">
-      ${TABS.map(
+      ${TABS.filter(isShown).map(
         ([key, text, path]) =>
           html`<li class="pf-v6-c-tabs__item ${key === current ? 'pf-m-current' : ''}">
             <a
