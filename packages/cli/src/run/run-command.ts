@@ -1,6 +1,7 @@
-import { Argument, Command, Option } from 'commander'
+import { Argument, Command } from 'commander'
 import { makeLog } from '@copr/process/log'
 import { join } from 'node:path'
+import { configOption } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { readConfigFile } from '../up/data-dir.ts'
@@ -21,11 +22,7 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
       'Runs one part of the system in this process, with the configuration file that all parts share.',
     )
     .addArgument(new Argument('<part>', 'the part').choices(PART_NAMES))
-    .addOption(
-      new Option('--config <file>', 'configuration file')
-        .default('.copr/copr.yaml')
-        .env('COPR_CONFIG'),
-    )
+    .addOption(configOption(env))
     .option('--listen <host:port>', 'listen here instead of where the configuration says')
     .option('--name <name>', "builder: the machine's name", 'builder')
     .option(

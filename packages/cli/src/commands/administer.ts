@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import type { Configuration } from '@copr/contract/configuration'
+import { type Db, openDb } from '@copr/domain/database/open'
+import { type Actor, COMMAND } from '@copr/domain/users/actor'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { configOption } from '../config-option.ts'
+import { readConfigFile } from '../up/data-dir.ts'
+import { linesOf } from './lines.ts'
+
+/** What a command has of its process. */
+export interface Io {
+  env: NodeJS.ProcessEnv
+  stdin: AsyncIterable<Buffer | string> & { isTTY?: boolean }
+  stdout: { write(text: string): unknown }
+  stderr: { write(text: string): unknown }
+}
+
+/** What a command works with. */
+export interface Task {
+  db: Db
+  config: Configuration
+  actor: Actor
+  now: Date
+  io: Io
+}
+
+/** What a command says. */
+export interface Answer {
+  /** For standard output: a list becomes a table, an object lines of facts; with --json they are what they are. */
+  value?: object
+  /** Instead of the facts, without --json. */
+  plain?: string
+  /** For people, to standard error. */
+  words?: string
+}
+
+type Run<Options> = (task: Task, args: string[], options: Options) => Promise<Answer>
+
+/** Gives a command what all that work on the database have: the configuration, --json and --reason. */
+export function administer<Options = Record<string, never>>(
+  command: Command,
+  io: Io,
+  run: Run<Options>,
+): Command {
+  return command
+    .addOption(configOption(io.env))
+    .option('--json', 'answer in JSON')
+    .option('--reason <text>', 'why, for the audit log')
+    .action(async (...given: unknown[]) => {
+      const { args } = given.at(-1) as Command
+      const options = (given.at(-1) as Command).opts<Common & Options>()
+      const config = readConfigFile(options.config)
+      const db = openDb(config.database_url, { max_connections: 2 })
+      try {
+        await requireDatabase(db)
+        const actor = { ...COMMAND, reason: options.reason }
+        const answer = await run({ db, config, actor, now: new Date(), io }, args, options)
+        say(answer, io, options.json ?? false)
+      } finally {
+        await db.destroy()
+      }
+    })
+}
+
+interface Common {
+  config: string
+  json?: boolean
+  reason?: string
+}
+
+async function requireDatabase(db: Db): Promise<void> {
+  try {
+    await db.selectFrom('chroot').select('id').limit(1).execute()
+  } catch (error) {
+    throw new CoprError(
+      'unavailable',
+      `Cannot use the database: ${messageOf(error)} (with "coprctl up", it runs while the system runs)`,
+      { cause: error },
+    )
+  }
+}
+
+function say({ value, plain, words }: Answer, { stdout, stderr }: Io, json: boolean): void {
+  if (json) stdout.write(`${JSON.stringify(value ?? {}, null, 2)}\n`)
+  else if (plain !== undefined) stdout.write(`${plain}\n`)
+  else if (value) for (const line of linesOf(value)) stdout.write(`${line}\n`)
+  if (words !== undefined) stderr.write(`${words}\n`)
+}

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { ChrootConfig } from '@copr/contract/chroot-config'
+import { listAliases, setAlias } from '@copr/domain/chroots/chroot-aliases'
+import type { Chroot } from '@copr/domain/chroots/chroot-queries'
+import {
+  addChroot,
+  chrootState,
+  commentChroot,
+  enableChroot,
+  endChroot,
+  listChroots,
+  pauseChroot,
+} from '@copr/domain/chroots/life-cycle'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { administer, type Answer, type Io } from './administer.ts'
+import { subcommands } from './subcommands.ts'
+
+/** The states that a command brings chroots to. */
+const CHANGES = [
+  { name: 'enable', summary: 'offer chroots again', change: enableChroot },
+  {
+    name: 'disable',
+    summary: 'pause chroots: no new builds, all data is kept',
+    change: pauseChroot,
+  },
+  {
+    name: 'end-of-life',
+    summary: 'end chroots: unfinished builds are canceled, data goes after 180 days',
+    change: endChroot,
+  },
+] as const
+
+/** `coprctl chroot`: what can be built for. */
+export function chrootCommand(io: Io): Command {
+  const chroot = new Command('chroot').summary('add, pause and end chroots').description('Chroots.')
+  const sub = subcommands(chroot)
+
+  administer(sub('list', 'list all chroots'), io, async ({ db }) => ({
+    value: (await listChroots(db)).map(factsOf),
+  }))
+
+  administer(
+    sub('add <file>', 'add the chroots that a YAML file describes, or change them to that'),
+    io,
+    async ({ db, actor, now }, [file = '']) => {
+      const chroots: Chroot[] = []
+      for (const config of readChroots(file)) chroots.push(await addChroot(db, actor, config, now))
+      return done(chroots, 'Added')
+    },
+  )
+
+  for (const { name, summary, change } of CHANGES)
+    administer(sub(`${name} <name...>`, summary), io, async ({ db, actor, now }, names) => {
+      const chroots: Chroot[] = []
+      for (const each of names) chroots.push(await change(db, actor, each, now))
+      return done(chroots, { enable: 'Enabled', disable: 'Paused', 'end-of-life': 'Ended' }[name])
+    })
+
+  administer(
+    sub('comment <name> <text>', 'say something about a chroot to those who choose it'),
+    io,
+    async ({ db, actor, now }, [name = '', comment = '']) =>
+      done([await commentChroot(db, actor, name, { comment, now })], 'Commented'),
+  )
+
+  administer<{ remove?: boolean }>(
+    sub(
+      'alias [name-release] [target]',
+      'have the chroots of a target serve a distribution that dnf asks for; without arguments, list the aliases',
+    ).option('--remove', 'remove the alias'),
+    io,
+    async ({ db, actor, now }, [name_release, target], { remove }) => {
+      if (name_release === undefined) return { value: await listAliases(db) }
+      if ((target === undefined) !== (remove ?? false))
+        throw new CoprError('invalid', 'Cannot set the alias: give either a target or --remove')
+      await setAlias(db, actor, { name_release, target }, now)
+      const words = target === undefined ? 'is no alias any more' : `is served by ${target} now`
+      const value = { name_release, target: target ?? null }
+      return { value, plain: name_release, words: `${name_release} ${words}` }
+    },
+  )
+  return chroot
+}
+
+/** One chroot, or a list of them; YAML, of which JSON is a part. */
+function readChroots(file: string): ChrootConfig[] {
+  let content: unknown
+  try {
+    content = parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new CoprError('invalid', `Cannot read the chroots in ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  const parsed = z.array(ChrootConfig).safeParse(Array.isArray(content) ? content : [content])
+  if (!parsed.success)
+    throw new CoprError(
+      'invalid',
+      `Cannot use the chroots in ${file}:\n${z.prettifyError(parsed.error)}`,
+    )
+  return parsed.data
+}
+
+function done(chroots: Chroot[], verb: string): Answer {
+  const names = chroots.map(({ name }) => name)
+  return {
+    value: chroots.map(factsOf),
+    plain: names.join('\n'),
+    words: `${verb} ${names.join(', ')}`,
+  }
+}
+
+function factsOf(chroot: Chroot): object {
+  const { name, comment, created_at, ended_at } = chroot
+  return { name, state: chrootState(chroot), comment, since: created_at, ended: ended_at }
+}

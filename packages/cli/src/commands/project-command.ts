@@ -1,0 +1,63 @@
+import { Command } from 'commander'
+import { deleteProject } from '@copr/domain/projects/delete-project'
+import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
+import { listProjects, type Project } from '@copr/domain/projects/project-queries'
+import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
+import { administer, type Io } from './administer.ts'
+import { subcommands } from './subcommands.ts'
+import { requireProject } from './require-project.ts'
+
+/** `coprctl project`: everybody's projects. */
+export function projectCommand(io: Io): Command {
+  const project = new Command('project')
+    .summary('list, delete and repair projects')
+    .description('Projects.')
+  const sub = subcommands(project)
+
+  administer(
+    sub('list [owner]', 'list all projects, or those of an owner'),
+    io,
+    async ({ db }, [ownername]) => {
+      const page = { offset: 0, order: 'id', descending: false } as const
+      const projects = await listProjects(db, {
+        page,
+        ...(ownername === undefined ? {} : { ownername }),
+      })
+      return { value: projects.map(factsOf) }
+    },
+  )
+
+  administer(sub('show <owner/project>', 'show a project'), io, async ({ db }, [name = '']) => {
+    const found = await requireProject(db, name)
+    const chroots = (await listProjectChroots(db, [found.id])).filter(isOffered)
+    const { homepage, contact, description, key_fingerprint } = found
+    const more = { homepage, contact, description, key_fingerprint }
+    return { value: { ...factsOf(found), ...more, chroots: chroots.map((chroot) => chroot.name) } }
+  })
+
+  administer(
+    sub('delete <owner/project>', 'delete a project with its builds and repositories'),
+    io,
+    async ({ db, actor, now }, [name = '']) => {
+      const found = await requireProject(db, name)
+      await deleteProject(db, actor, found.id, now)
+      return { value: { id: found.id, name }, plain: name, words: `Deleted ${name}` }
+    },
+  )
+
+  administer(
+    sub('regenerate <owner/project>', "write the metadata of a project's repositories anew"),
+    io,
+    async ({ db, actor, now }, [name = '']) => {
+      const found = await requireProject(db, name)
+      const repositories = await regenerateRepositories(db, actor, found, now)
+      const words = `${repositories} repositories of ${name} are written anew`
+      return { value: { id: found.id, name, repositories }, plain: name, words }
+    },
+  )
+  return project
+}
+
+function factsOf({ id, ownername, name, persistent, created_at }: Project): object {
+  return { id, name: `${ownername}/${name}`, persistent, since: created_at }
+}

@@ -1,0 +1,55 @@
+import { Command } from 'commander'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { VERSION } from '@copr/process/version'
+import { chrootCommand } from './commands/chroot-command.ts'
+import { groupCommand } from './commands/group-command.ts'
+import { projectCommand } from './commands/project-command.ts'
+import type { Io } from './commands/administer.ts'
+import { tokenCommand } from './commands/token-command.ts'
+import { userCommand } from './commands/user-command.ts'
+import { distroCommand } from './distro-command.ts'
+import { runCommand } from './run/run-command.ts'
+import { upCommand } from './up/up-command.ts'
+
+/** Runs a command line; returns its exit code: 0, 1 for a failure, 2 for wrong use. */
+export async function coprctl(args: string[], io: Io): Promise<number> {
+  const program = new Command('coprctl')
+    .description('Administers a Copr build system.')
+    .version(VERSION)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(`coprctl: ${text.replace(/^error: /, '')}`),
+    })
+    .exitOverride()
+    .addCommand(upCommand())
+    .addCommand(runCommand(io.env))
+    .addCommand(userCommand(io))
+    .addCommand(groupCommand(io))
+    .addCommand(tokenCommand(io))
+    .addCommand(chrootCommand(io))
+    .addCommand(projectCommand(io))
+    .addCommand(distroCommand())
+  inherit(program)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (isUsage(error)) return error.exitCode === 0 ? 0 : 2
+    const isKnown = error instanceof CoprError || io.env['COPR_DEBUG'] === undefined
+    const detail = isKnown ? messageOf(error) : String((error as Error).stack)
+    io.stderr.write(`coprctl: ${detail}\n`)
+    return 1
+  }
+}
+
+function inherit(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    inherit(child)
+  }
+}
+
+function isUsage(error: unknown): error is Error & { exitCode: number } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+}
