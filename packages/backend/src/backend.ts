@@ -1,3 +1,4 @@
+import { pruneBuilds } from '@copr/domain/packages/prune-builds'
 import { requeueLapsed } from '@copr/domain/queue/outcomes'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
@@ -31,6 +32,7 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     await dropStaleStaging(backend)
     await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
     await sealEndedLogs(backend, since)
+    await pruneBuilds(db, started)
     // Twice over what ended meanwhile: an agent may have been writing still.
     since = new Date(started.getTime() - 600_000)
   }

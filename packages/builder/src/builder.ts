@@ -5,6 +5,7 @@ import type { Logger } from '@copr/process/log'
 import { checkMachine } from './check-machine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
+import { cannotMake } from './sources/cannot-make.ts'
 import { fetchLinkedSrpm } from './sources/link-source.ts'
 
 export interface BuilderOptions {
@@ -48,8 +49,11 @@ async function doTask(
 ): Promise<FinishRequest> {
   const { allow_private_urls } = options
   switch (task.kind) {
-    case 'source':
-      return await fetchLinkedSrpm(task, context, { ...scratch, allow_private_urls })
+    case 'source': {
+      const { source } = task
+      if (source.type !== 'link') return cannotMake(source)
+      return await fetchLinkedSrpm({ ...task, source }, context, { ...scratch, allow_private_urls })
+    }
     case 'rpm':
       return await buildNatively(task, context, scratch)
     case 'import':

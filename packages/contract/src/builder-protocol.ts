@@ -16,6 +16,7 @@
  * the agent goes on from there: uploads are resumable and may be repeated.
  */
 import { z } from 'zod'
+import { SOURCE_TYPES } from './api/sources.ts'
 import { ChrootConfig, RepoConfig } from './chroot-config.ts'
 
 export const TaskKind = z.enum(['source', 'import', 'rpm'])
@@ -61,11 +62,21 @@ const TaskBase = {
   timeout_seconds: z.number().int().positive(),
 }
 
-/** Makes the SRPM. Only `link` to an SRPM for now; uploads need no builder. */
+const LinkSource = z.object({ type: z.literal('link'), url: z.string() })
+export type LinkSource = z.infer<typeof LinkSource>
+
+/** From which an SRPM is to be made, as @copr/contract/api/sources describes it. */
+const MadeSource = z.object({
+  type: z.enum(SOURCE_TYPES),
+  settings: z.record(z.string(), z.unknown()),
+})
+export type MadeSource = z.infer<typeof MadeSource>
+
+/** Makes the SRPM; uploads need no builder. */
 export const SourceTask = z.object({
   kind: z.literal('source'),
   ...TaskBase,
-  source: z.discriminatedUnion('type', [z.object({ type: z.literal('link'), url: z.string() })]),
+  source: z.discriminatedUnion('type', [LinkSource, MadeSource]),
   limits: z.object({ max_srpm_bytes: z.number().int().positive() }),
 })
 export type SourceTask = z.infer<typeof SourceTask>

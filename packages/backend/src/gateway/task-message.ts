@@ -25,7 +25,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
       return SourceTask.parse({
         ...base,
         kind: 'source',
-        source: { ...facts.build.source_json, type: facts.build.source_type },
+        source: sourceOf(facts),
         limits: { max_srpm_bytes: backend.config.limits.max_upload_bytes },
       })
     case 'import':
@@ -40,6 +40,12 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
     case 'publish':
       throw new Error(`Task ${task.task_id} is not for agents`)
   }
+}
+
+function sourceOf({ build: { source_type, source_json } }: TaskFacts) {
+  return source_type === 'link'
+    ? { type: source_type, url: source_json['url'] }
+    : { type: source_type, settings: source_json }
 }
 
 async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {

@@ -5,10 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import type { SourceTask } from '@copr/contract/builder-protocol'
 import { run, runOrThrow } from '@copr/process/run'
 import { recordedContext } from '../testing/build-fixture.ts'
-import { fetchLinkedSrpm, type LinkOptions } from './link-source.ts'
+import { fetchLinkedSrpm, type LinkOptions, type LinkTask } from './link-source.ts'
 
 const skip =
   !(await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok &&
@@ -48,7 +47,7 @@ async function link(
   const url = path.startsWith('/')
     ? `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
     : path
-  const task: SourceTask = {
+  const task: LinkTask = {
     kind: 'source',
     task_id: '1',
     build_id: 1,

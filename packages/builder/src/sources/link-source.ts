@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FinishRequest, SourceTask } from '@copr/contract/builder-protocol'
+import type { FinishRequest, LinkSource, SourceTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
 import { messageOf } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
@@ -10,6 +10,8 @@ import { BuildFailure } from '../build-failure.ts'
 import { download, thrice } from './download.ts'
 import { httpGet } from './http-get.ts'
 import { publicAddresses } from './public-address.ts'
+
+export type LinkTask = SourceTask & { source: LinkSource }
 
 export interface LinkOptions {
   builds_dir: string
@@ -23,7 +25,7 @@ const MAX_REDIRECTS = 5
 
 /** Fetches the SRPM that a source task links to, and uploads it under its own name. */
 export async function fetchLinkedSrpm(
-  task: SourceTask,
+  task: LinkTask,
   context: TaskContext,
   options: LinkOptions,
 ): Promise<FinishRequest> {
@@ -60,7 +62,7 @@ export async function fetchLinkedSrpm(
 }
 
 async function fetchSrpm(
-  task: SourceTask,
+  task: LinkTask,
   path: string,
   options: LinkOptions & { context: TaskContext; signal: AbortSignal },
 ): Promise<void> {

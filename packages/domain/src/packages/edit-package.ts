@@ -51,15 +51,13 @@ export async function addPackage(
   }
 }
 
-/** `changesOf` sees the package as it is while nobody else changes it. */
 export async function editPackage(
   db: Db,
-  { actor, project, name, changesOf }: Change & { changesOf: (found: Package) => PackageChanges },
+  { actor, project, name, changes }: Change & { changes: PackageChanges },
   now: Date,
 ): Promise<Package> {
   return await db.transaction().execute(async (tx) => {
     const found = await lockPackage(tx, project, name)
-    const changes = changesOf(found)
     const edited = await updatePackage(tx, found, changes)
     await note(tx, { actor, project, name }, 'edit', changes, now)
     return edited

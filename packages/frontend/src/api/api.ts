@@ -9,9 +9,11 @@ import { buildRoutes } from './build-routes.ts'
 import { chrootRoutes } from './chroot-routes.ts'
 import { monitorRoutes } from './monitor-routes.ts'
 import { packageRoutes } from './package-routes.ts'
+import { packageWriteRoutes } from './package-write-routes.ts'
 import { permissionRoutes } from './permission-routes.ts'
 import { projectRoutes } from './project-routes.ts'
 import { rpmrepoRoutes } from './rpmrepo-routes.ts'
+import { sourceRoutes } from './source-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
 const PARTS = [
@@ -20,7 +22,9 @@ const PARTS = [
   permissionRoutes,
   chrootRoutes,
   packageRoutes,
+  packageWriteRoutes,
   buildCreateRoutes,
+  sourceRoutes,
   buildRoutes,
   buildChrootRoutes,
   monitorRoutes,

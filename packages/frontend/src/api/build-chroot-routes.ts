@@ -20,11 +20,8 @@ import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { projectOfBuild, requireBuild, requireProjectChroot } from './find-or-404.ts'
-import { presentBuildChroot } from './present-build.ts'
+import { MEMORY_LIMIT, presentBuildChroot } from './present-build.ts'
 import { bootstrapOf, presentRepos } from './present-repos.ts'
-
-/** What the reference system gives a builder, shown by old clients. */
-const MEMORY_LIMIT = 2048
 
 export function buildChrootRoutes(api: Api): void {
   const { frontend } = api

@@ -1,5 +1,6 @@
 import { type Build, findBuild } from '@copr/domain/builds/build-queries'
 import type { Db } from '@copr/domain/database/open'
+import { findPackage, type Package } from '@copr/domain/packages/package-queries'
 import { findProjectChroot, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import { findProject, findProjectById, type Project } from '@copr/domain/projects/project-queries'
 import { findUser } from '@copr/domain/users/user-queries'
@@ -43,4 +44,14 @@ export async function projectOfBuild(db: Db, build: Build): Promise<Project> {
   const project = await findProjectById(db, build.project_id)
   if (!project) throw new CoprError('not_found', `Build ${build.id} does not exist`)
   return project
+}
+
+export async function requirePackage(
+  db: Db,
+  { id, ownername, name }: Pick<Project, 'id' | 'ownername' | 'name'>,
+  package_name: string,
+): Promise<Package> {
+  const found = await findPackage(db, id, package_name)
+  if (!found) throw new CoprError('not_found', `No package ${package_name} in ${ownername}/${name}`)
+  return found
 }

@@ -20,6 +20,7 @@ import { metaOf, readPage } from '../http/paging.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentBuild } from './present-build.ts'
+import { presentPackage } from './present-package.ts'
 
 const flag = z.enum(['True', 'False', 'true', 'false', '1', '0']).optional()
 const WITH_BUILDS = { with_latest_build: flag, with_latest_succeeded_build: flag }
@@ -95,15 +96,11 @@ export function packageRoutes(api: Api): void {
     const all = await latest('with_latest_build', false)
     const succeeded = await latest('with_latest_succeeded_build', true)
     const show = (build: Build | undefined) => (build ? presentBuild(build, results_url) : null)
-    return packages.map((each) => ({
-      id: each.id,
-      name: each.name,
-      ownername: project.ownername,
-      projectname: project.name,
-      source_type: each.source_type,
-      source_dict: each.source_json,
-      auto_rebuild: each.webhook_rebuild,
-      builds: { latest: show(all.get(each.id)), latest_succeeded: show(succeeded.get(each.id)) },
-    }))
+    return packages.map((each) =>
+      presentPackage(each, project, {
+        latest: show(all.get(each.id)),
+        latest_succeeded: show(succeeded.get(each.id)),
+      }),
+    )
   }
 }

@@ -2,6 +2,9 @@ import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
 import { paddedBuildId } from '@copr/contract/names'
 import type { Build, BuildChroot } from '@copr/domain/builds/build-queries'
 
+/** What the reference system gives a builder, shown by old clients. */
+export const MEMORY_LIMIT = 2048
+
 export function presentBuild(build: Build, results_url: string): BuildAnswer {
   const started = build.chroots.flatMap(({ started_at }) => started_at ?? [])
   const ended = build.chroots.flatMap(({ ended_at }) => ended_at ?? [])

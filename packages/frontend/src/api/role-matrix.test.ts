@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { urlPath } from '../api-description/route-names.ts'
 import type { ApiRoute } from '../http/answer.ts'
-import { sendSample } from '../testing/send-sample.ts'
+import { sampleOf, sendSample } from '../testing/send-sample.ts'
 import { LIMITED_TOKENS, type LimitedToken, openWorld, type Role, ROLES } from '../testing/world.ts'
 import { buildApi } from './api.ts'
 
@@ -57,6 +57,8 @@ for (const route of routes) {
   const may = MAY[route.access]
 
   test(`${name} refuses whom it must, and changes nothing`, async () => {
+    // A sample may make its world ready first.
+    await sampleOf(route, shared)
     const before = await digestOf(shared.t.db, TABLES)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
       const response = await sendSample(route, shared, role)
