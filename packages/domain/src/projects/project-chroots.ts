@@ -2,21 +2,39 @@ import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { ProjectChrootTable } from '../database/schema.ts'
 
-export interface ProjectChroot extends Selectable<ProjectChrootTable> {
+/** Without the comps file, which is long. */
+export interface ProjectChroot extends Omit<Selectable<ProjectChrootTable>, 'comps'> {
   name: string
   os_release: string
   os_version: string
   arch: string
   /** Does the site still offer it? */
   is_active: boolean
+  /** Set at the end of life; one that is neither active nor ended is paused. */
+  ended_at: Date | null
 }
 
 const FACTS = [
+  'project_chroot.project_id',
+  'project_chroot.chroot_id',
+  'project_chroot.is_enabled',
+  'project_chroot.delete_after',
+  'project_chroot.additional_repos',
+  'project_chroot.additional_packages',
+  'project_chroot.additional_modules',
+  'project_chroot.with_opts',
+  'project_chroot.without_opts',
+  'project_chroot.bootstrap',
+  'project_chroot.bootstrap_image',
+  'project_chroot.isolation',
+  'project_chroot.comps_name',
+  'project_chroot.build_tags',
   'chroot.name',
   'chroot.os_release',
   'chroot.os_version',
   'chroot.arch',
   'chroot.is_active',
+  'chroot.ended_at',
 ] as const
 
 /** All chroots whose data the project has: enabled ones, and those that wait for removal. */
@@ -25,7 +43,6 @@ export async function listProjectChroots(db: Db, project_ids: number[]): Promise
   return await db
     .selectFrom('project_chroot')
     .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
-    .selectAll('project_chroot')
     .select(FACTS)
     .where('project_id', 'in', project_ids)
     .where((eb) => eb.or([eb('is_enabled', '=', true), eb('delete_after', 'is not', null)]))
@@ -40,6 +57,16 @@ export async function listEnabledChroots(db: Db, project_id: number): Promise<Pr
 
 export function isOffered(chroot: Pick<ProjectChroot, 'is_enabled' | 'is_active'>): boolean {
   return chroot.is_enabled && chroot.is_active
+}
+
+/** Is there anything for dnf: active, or kept for a while after its end or after the owner disabled it? */
+export function isServed(
+  chroot: Pick<ProjectChroot, 'is_active' | 'ended_at' | 'delete_after'>,
+  now: Date,
+): boolean {
+  const isPaused = !chroot.is_active && chroot.ended_at === null
+  const isExpired = chroot.delete_after !== null && chroot.delete_after <= now
+  return !isPaused && !isExpired
 }
 
 /** Active site-wide, and enabled in the project or not yet removed. */

@@ -35,12 +35,19 @@ export async function finishImport(
   const chroots = await tx
     .selectFrom('build_chroot')
     .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .innerJoin('build', 'build.id', 'build_chroot.build_id')
+    .leftJoin('project_chroot', (join) =>
+      join
+        .onRef('project_chroot.project_id', '=', 'build.project_id')
+        .onRef('project_chroot.chroot_id', '=', 'build_chroot.chroot_id'),
+    )
     .select([
       'build_chroot.id',
       'chroot.name as chroot_name',
       'chroot.arch',
       'chroot.config',
       'chroot.distgit_branch',
+      'project_chroot.build_tags',
     ])
     .where('build_chroot.build_id', '=', task.build_id)
     .where('build_chroot.state', '=', 'waiting')
@@ -61,7 +68,8 @@ export async function finishImport(
       .set({ state: 'pending', git_commit })
       .where('id', '=', chroot.id)
       .execute()
-    const build_chroot = { ...chroot, tags: chroot.config.tags }
+    const tags = [...new Set([...chroot.config.tags, ...(chroot.build_tags ?? [])])]
+    const build_chroot = { ...chroot, tags }
     await insertTask(tx, { kind: 'rpm', build: { id: task.build_id }, build_chroot }, now)
   }
   await tx

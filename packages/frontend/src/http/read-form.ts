@@ -15,8 +15,30 @@ export async function readForm(c: Context): Promise<Form> {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (type === 'application/x-www-form-urlencoded')
     return formOf([...new URLSearchParams(body.toString('utf8'))])
-  if (type === 'multipart/form-data') return await multipartForm(c, body)
+  if (type === 'multipart/form-data') return await formOfData(await multipartData(c, body))
   return jsonForm(body.toString('utf8'))
+}
+
+export interface UploadedFile {
+  name: string
+  text: string
+}
+
+/** The fields, and the small file in one part of a multipart body if there is one. */
+export async function readFormWithFile(
+  c: Context,
+  part: string,
+): Promise<{ form: Form; file: UploadedFile | undefined }> {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type !== 'multipart/form-data') return { form: await readForm(c), file: undefined }
+  const data = await multipartData(c, await readBody(c.req.raw))
+  const value = data.get(part)
+  // What a browser sends for a field where nothing was chosen is a file without a name.
+  const file =
+    value instanceof File && (value.name !== '' || value.size > 0)
+      ? { name: value.name, text: await value.text() }
+      : undefined
+  return { form: await formOfData(data), file }
 }
 
 /** Validates, and says what is wrong in lines of `field: message`. */
@@ -68,11 +90,14 @@ function hasBrokenText(value: unknown): boolean {
   return Object.entries(value).some(([key, each]) => !key.isWellFormed() || hasBrokenText(each))
 }
 
-async function multipartForm(c: Context, body: Buffer): Promise<Form> {
+async function multipartData(c: Context, body: Buffer): Promise<FormData> {
   const headers = { 'content-type': c.req.header('content-type') ?? '' }
-  const data = await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
+  return await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
     throw new CoprError('invalid', 'Cannot read the request: the body is not valid multipart data')
   })
+}
+
+async function formOfData(data: FormData): Promise<Form> {
   const json = data.get('json')
   if (json !== null) return jsonForm(typeof json === 'string' ? json : await json.text())
   return formOf(

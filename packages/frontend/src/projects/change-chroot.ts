@@ -1,0 +1,81 @@
+import { EditProjectChroot } from '@copr/contract/api/chroots'
+import {
+  CHROOT_DEFAULTS,
+  type ChrootSettings,
+  type Comps,
+  editProjectChroot,
+} from '@copr/domain/projects/edit-project-chroot'
+import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/users/actor'
+import { CoprError } from '@copr/process/errors'
+import { requireRepositories } from '../api/project-form.ts'
+import type { Frontend } from '../frontend.ts'
+import { type Form, parseForm, type UploadedFile } from '../http/read-form.ts'
+
+interface ChrootChange {
+  user: UserActor
+  project: Project
+  chroot: ProjectChroot
+  form: Form
+  file: UploadedFile | undefined
+}
+
+/** What a form of the API or of a page changes on a project's chroot. The right has been checked. */
+export async function changeChroot(
+  { db, now }: Frontend,
+  { user, project, chroot, form, file }: ChrootChange,
+): Promise<void> {
+  const wanted = parseForm(EditProjectChroot, form)
+  if (wanted.additional_repos)
+    await requireRepositories(db, 'additional_repos', wanted.additional_repos)
+  const settings = settingsOf(wanted, chroot)
+  const comps = compsOf(file, wanted.delete_comps)
+  await editProjectChroot(db, user, { project, chroot, settings, comps, now: now() })
+}
+
+/** What is reset goes first: what is sent besides wins. */
+function settingsOf(form: EditProjectChroot, before: ProjectChroot): Partial<ChrootSettings> {
+  const { delete_comps: _, reset_fields = [], bootstrap, bootstrap_image, ...rest } = form
+  const sent = Object.entries(rest).filter(([, value]) => value !== undefined)
+  const reset = reset_fields.map((field) => [field, CHROOT_DEFAULTS[field]] as const)
+  return {
+    ...Object.fromEntries<unknown>([...reset, ...sent]),
+    ...bootstrapOf({ bootstrap, bootstrap_image }, reset_fields, before),
+  }
+}
+
+/** The image belongs to `custom_image`: to name one is to choose that, and to choose something else forgets it. */
+function bootstrapOf(
+  sent: Pick<EditProjectChroot, 'bootstrap' | 'bootstrap_image'>,
+  reset_fields: string[],
+  before: ProjectChroot,
+): Partial<ChrootSettings> {
+  const resets = reset_fields.some((field) => ['bootstrap', 'bootstrap_image'].includes(field))
+  if (sent.bootstrap === undefined && sent.bootstrap_image === undefined && !resets) return {}
+  const old = {
+    bootstrap: reset_fields.includes('bootstrap') ? 'unchanged' : before.bootstrap,
+    image: reset_fields.includes('bootstrap_image') ? null : before.bootstrap_image,
+  }
+  const image = sent.bootstrap_image ?? old.image
+  const implied = sent.bootstrap_image ? 'custom_image' : old.bootstrap
+  const bootstrap = sent.bootstrap ?? implied
+  if (bootstrap !== 'custom_image') return { bootstrap, bootstrap_image: null }
+  if (image) return { bootstrap, bootstrap_image: image }
+  // The image was taken away, and with it what needs one.
+  if (sent.bootstrap === undefined) return { bootstrap: 'unchanged', bootstrap_image: null }
+  throw new CoprError('invalid', 'bootstrap_image: is required with custom_image')
+}
+
+function compsOf(
+  file: UploadedFile | undefined,
+  isDeleted: boolean | undefined,
+): Comps | null | undefined {
+  if (file === undefined) return isDeleted ? null : undefined
+  // Browsers of old sent the whole path.
+  const name = file.name
+    .replace(/^.*[/\\]/, '')
+    .replaceAll(/\p{Cc}/gu, '')
+    .slice(0, 255)
+  return { name: name || 'comps.xml', xml: file.text }
+}
