@@ -10,6 +10,7 @@ import { errorPage } from './pages/error-page.ts'
 import { repoFileRoutes } from './repo-files/repo-file-routes.ts'
 import { uploadedFiles } from './uploads/uploaded-files.ts'
 import { staticRoutes } from './static-files.ts'
+import { webhookReceivers } from './webhooks/webhook-routes.ts'
 
 export type { Frontend, FrontendConfig } from './frontend.ts'
 
@@ -32,6 +33,7 @@ export function frontendApp(frontend: Frontend): Hono {
   app.route('/api_3', apiRoutes(frontend))
   app.route('/static', staticRoutes())
   app.route('/', uploadedFiles(frontend))
+  app.route('/', webhookReceivers(frontend))
   app.route('/', badgeRoutes(frontend))
   app.route('/', feedRoutes(frontend))
   app.route('/', repoFileRoutes(frontend))

@@ -1,10 +1,14 @@
 import { sql, type Selectable } from 'kysely'
 import { type Build, loadBuilds } from '../builds/build-queries.ts'
+import { anyOf } from '../database/any-of.ts'
 import type { Page } from '../database/paging.ts'
 import type { Db } from '../database/open.ts'
 import type { PackageTable } from '../database/schema.ts'
 
 export type Package = Selectable<PackageTable>
+
+/** In memory at a time, whatever is asked for. */
+const CHUNK = 500
 
 export const PACKAGE_ORDERS = ['id', 'name'] as const
 export type PackagePage = Page<(typeof PACKAGE_ORDERS)[number]>
@@ -25,15 +29,55 @@ export async function findPackage(
 export async function listPackages(
   db: Db,
   project_id: number,
-  { limit, offset, order, descending }: PackagePage,
+  page: PackagePage,
 ): Promise<Package[]> {
+  return await loadPackages(db, await listPackageIds(db, project_id, page))
+}
+
+/** Some at a time, so that a list without a limit does not fill the memory. */
+export async function* allPackages(
+  db: Db,
+  project_id: number,
+  page: PackagePage,
+): AsyncGenerator<Package[]> {
+  const ids = await listPackageIds(db, project_id, page)
+  for (let from = 0; from < ids.length; from += CHUNK)
+    yield await loadPackages(db, ids.slice(from, from + CHUNK))
+}
+
+async function listPackageIds(
+  db: Db,
+  project_id: number,
+  { limit, offset, order, descending }: PackagePage,
+): Promise<number[]> {
   const query = db
     .selectFrom('package')
-    .selectAll()
+    .select('id')
     .where('project_id', '=', project_id)
     .orderBy(order, descending ? 'desc' : 'asc')
     .offset(offset)
-  return await (limit === undefined ? query : query.limit(limit)).execute()
+  const rows = await (limit === undefined ? query : query.limit(limit)).execute()
+  return rows.map(({ id }) => id)
+}
+
+/** In the order of the ids. */
+async function loadPackages(db: Db, ids: number[]): Promise<Package[]> {
+  if (ids.length === 0) return []
+  const rows = await db.selectFrom('package').selectAll().where('id', '=', anyOf(ids)).execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return ids.flatMap((id) => byId.get(id) ?? [])
+}
+
+/** Those that are built when their repository changes. */
+export async function listRebuiltByWebhook(db: Db, project_id: number): Promise<Package[]> {
+  return await db
+    .selectFrom('package')
+    .selectAll()
+    .where('project_id', '=', project_id)
+    .where('source_type', '=', 'scm')
+    .where('webhook_rebuild', '=', true)
+    .orderBy('name')
+    .execute()
 }
 
 export async function countPackages(db: Db, project_id: number): Promise<number> {
@@ -63,15 +107,17 @@ export async function latestBuilds(
     select build.id from build
     where build.package_id = package.id ${succeeded} ${where}
     order by build.id desc limit 1)`
-  const inMain = newest(sql`and build.project_dir_id = (
-    select project_dir.id from project_dir join project on project.id = project_dir.project_id
-    where project.id = package.project_id and project_dir.name = project.name)`)
+  const inMain = newest(sql`and build.project_dir_id = main.id`)
   const anywhere = newest(sql``)
   const chosen = main_directory_first ? sql`coalesce(${inMain}, ${anywhere})` : anywhere
   const rows = await db
     .selectFrom('package')
+    .innerJoin('project', 'project.id', 'package.project_id')
+    .leftJoin('project_dir as main', (join) =>
+      join.onRef('main.project_id', '=', 'project.id').onRef('main.name', '=', 'project.name'),
+    )
     .select(['package.id', sql<number | null>`${chosen}`.as('build_id')])
-    .where('package.id', 'in', package_ids)
+    .where('package.id', '=', anyOf(package_ids))
     .execute()
   const builds = await loadBuilds(
     db,

@@ -105,7 +105,8 @@ async function formOfData(data: FormData): Promise<Form> {
   )
 }
 
-async function readBody(request: Request): Promise<Buffer> {
+/** All of a body that is not a file, within limits. */
+export async function readBody(request: Request): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+
+/** What a forge tells of a push, in one form for all. */
+export interface ForgeEvent {
+  clone_url: string
+  is_tag: boolean
+  /** The branch, or the tag's name. */
+  ref: string
+  /** What is built: a commit, or the tag. */
+  commit: string
+  changed_files: readonly string[]
+  /** Who pushed, as the forge says it. */
+  sender: string
+}
+
+const files = z.array(z.string()).default([])
+const Commits = z
+  .array(z.looseObject({ added: files, modified: files, removed: files }))
+  .default([])
+
+const GitHub = z.looseObject({
+  repository: z.looseObject({ clone_url: z.string() }),
+  ref: z.string().default(''),
+  ref_type: z.string().optional(),
+  after: z.string().default(''),
+  commits: Commits,
+  sender: z.looseObject({ url: z.string() }),
+})
+
+const GitLab = z.looseObject({
+  project: z.looseObject({ git_http_url: z.string() }),
+  object_kind: z.string(),
+  ref: z.string(),
+  after: z.string().nullish(),
+  commits: Commits,
+  user_username: z.string(),
+})
+
+const Bitbucket = z.looseObject({
+  repository: z.looseObject({
+    links: z.looseObject({ html: z.looseObject({ href: z.string() }) }),
+  }),
+  push: z.looseObject({
+    changes: z
+      .array(
+        z.looseObject({
+          new: z
+            .looseObject({
+              type: z.string(),
+              name: z.string(),
+              target: z.looseObject({ hash: z.string() }),
+            })
+            .nullable(),
+        }),
+      )
+      .min(1),
+  }),
+  actor: z.looseObject({ links: z.looseObject({ html: z.looseObject({ href: z.string() }) }) }),
+})
+
+/** From a body to an event; undefined: nothing that could be built (a branch was deleted). */
+export const FORGES = {
+  github: (body: unknown): ForgeEvent => {
+    const { repository, ref, ref_type, after, commits, sender } = GitHub.parse(body)
+    const is_tag = ref_type === 'tag'
+    return {
+      clone_url: repository.clone_url,
+      is_tag,
+      ref,
+      commit: is_tag ? ref : after,
+      changed_files: changed(commits),
+      sender: sender.url,
+    }
+  },
+  gitlab: (body: unknown): ForgeEvent => {
+    const { project, object_kind, ref, after, commits, user_username } = GitLab.parse(body)
+    const is_tag = object_kind === 'tag_push'
+    const name = is_tag ? (ref.split('/').at(-1) ?? ref) : ref
+    return {
+      clone_url: project.git_http_url,
+      is_tag,
+      ref: name,
+      commit: is_tag ? name : (after ?? ''),
+      changed_files: changed(commits),
+      sender: `gitlab.com:${user_username}`,
+    }
+  },
+  bitbucket: (body: unknown): ForgeEvent | undefined => {
+    const { repository, push, actor } = Bitbucket.parse(body)
+    const state = push.changes[0]?.new
+    if (!state) return undefined
+    const is_tag = state.type === 'tag'
+    return {
+      clone_url: repository.links.html.href,
+      is_tag,
+      ref: state.name,
+      commit: is_tag ? state.name : state.target.hash,
+      // It does not say which files changed.
+      changed_files: [],
+      sender: actor.links.html.href,
+    }
+  },
+} as const satisfies Record<string, (body: unknown) => ForgeEvent | undefined>
+export type Forge = keyof typeof FORGES
+
+function changed(commits: z.infer<typeof Commits>): string[] {
+  return commits.flatMap(({ added, modified, removed }) => [...added, ...modified, ...removed])
+}

@@ -1,0 +1,96 @@
+import { BuildOptions } from '@copr/contract/api/builds'
+import { listRebuiltByWebhook, type Package } from '@copr/domain/packages/package-queries'
+import { findProjectById, type Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import { sameSecret } from '@copr/process/http-server'
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { submitPackage } from '../builds/submit-package.ts'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { readBody } from '../http/read-form.ts'
+import { customWebhooks } from './custom-webhooks.ts'
+import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
+import { isMatch } from './match-package.ts'
+
+/** What forges call after a push: the secret in the address is the proof. */
+export function webhookReceivers(frontend: Frontend): Hono {
+  const { db, log } = frontend
+  const app = new Hono({ strict: false })
+  app.route('/', customWebhooks(frontend))
+
+  for (const forge of Object.keys(FORGES) as Forge[])
+    for (const rest of ['', '/:package'])
+      app.post(`/webhooks/${forge}/:id{[0-9]+}/:secret${rest}`, async (c) => {
+        if (forge === 'github') {
+          const event = c.req.header('x-github-event')
+          if (event === undefined)
+            throw new CoprError('invalid', 'Cannot take the webhook: X-GitHub-Event is missing')
+          if (event === 'ping') return c.text('OK')
+        }
+        const project = await requireHookedProject(frontend, {
+          id: Number(pathPart(c, 'id')),
+          secret: pathPart(c, 'secret'),
+        })
+        const event = await readEvent(c, forge)
+        if (event) await buildMatching(project, event, c.req.param('package'))
+        return c.text('OK')
+      })
+
+  async function buildMatching(
+    project: Project,
+    event: ForgeEvent,
+    named: string | undefined,
+  ): Promise<void> {
+    const packages = await listRebuiltByWebhook(db, project.id)
+    for (const pack of packages.filter((each) => isMatch(each, event, named))) {
+      try {
+        const build_id = await buildAt(project, pack, event)
+        log.info({ project_id: project.id, package: pack.name, build_id }, 'Webhook made a build')
+      } catch (error) {
+        // One that cannot be built must not keep the others from it.
+        if (!(error instanceof CoprError)) throw error
+        log.warn(
+          { err: error, project_id: project.id, package: pack.name },
+          'Webhook made no build',
+        )
+      }
+    }
+  }
+
+  async function buildAt(project: Project, pack: Package, event: ForgeEvent): Promise<number> {
+    return await submitPackage(frontend, {
+      project,
+      pack,
+      options: BuildOptions.parse({ background: true }),
+      by: { id: null, submitted_by: event.sender },
+      source: { committish: event.commit },
+    })
+  }
+  return app
+}
+
+/** The project that an address with its secret names: 404 without one, 403 with another secret. */
+async function requireHookedProject(
+  { db }: Frontend,
+  { id, secret }: { id: number; secret: string },
+): Promise<Project> {
+  const project = Number.isSafeInteger(id) ? await findProjectById(db, id) : undefined
+  if (!project) throw new CoprError('not_found', `Project ${id} does not exist`)
+  if (project.webhook_secret === null || !sameSecret(project.webhook_secret, secret))
+    throw new CoprError('forbidden', 'The secret in the webhook’s address is not the project’s')
+  return project
+}
+
+async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefined> {
+  const text = (await readBody(c.req.raw)).toString('utf8')
+  const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
+  const json = isForm ? (new URLSearchParams(text).get('payload') ?? '') : text
+  try {
+    return FORGES[forge](JSON.parse(json))
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause
+    const what = cause instanceof SyntaxError ? 'not valid JSON' : z.prettifyError(cause)
+    throw new CoprError('invalid', `Cannot take the webhook: ${what}`, { cause })
+  }
+}
