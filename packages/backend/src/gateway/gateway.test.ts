@@ -255,3 +255,27 @@ test('an uploaded SRPM is imported from where the frontend put it, then publishe
   assert.deepEqual(Buffer.from(await published.arrayBuffer()), data)
   assert.ok(!existsSync(folder))
 })
+
+test('a source that is to be made reaches the builder with its settings, and may fail at once', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }
+  const id = await submitBuild(
+    system.db,
+    {
+      project: system.project,
+      submitter_id: null,
+      submitted_by: 'a webhook',
+      source: { type: 'scm', json: settings },
+      chroots: null,
+      timeout_seconds: 100,
+    },
+    new Date(),
+  )
+  const claimed = await agent.claim()
+  assert.ok(claimed?.task.kind === 'source')
+  assert.deepEqual(claimed.task.source, { type: 'scm', settings })
+  await accepted(await agent.finish({ outcome: 'failed', reason: 'It cannot', files: [] }))
+  const build = await system.build(id)
+  assert.deepEqual([build.state, build.fail_reason], ['failed', 'It cannot'])
+})

@@ -1,0 +1,15 @@
+import { SOURCE_TYPES } from '@copr/contract/api/sources'
+import { FinishRequest } from '@copr/contract/builder-protocol'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { cannotMake } from './cannot-make.ts'
+
+for (const type of SOURCE_TYPES)
+  test(`a source of type ${type} ends as failed, with one sentence`, () => {
+    const end = FinishRequest.parse(cannotMake({ type, settings: {} }))
+    assert.ok(end.outcome === 'failed')
+    assert.match(
+      end.reason,
+      /^This site cannot make source packages from [^.]+ yet: [^:]+\.src\.rpm/,
+    )
+  })
