@@ -91,6 +91,26 @@ export function checkBoxes(
   )
 }
 
+/** One of some values, each with its label. */
+export function selectField(
+  field: Field,
+  choices: readonly (readonly [value: string, label: string])[],
+  values: Form = {},
+): Html {
+  const chosen = textOf(values[field.name])
+  return group(
+    field,
+    html`<span class="pf-v6-c-form-control">
+      <select id="${field.name}" name="${field.name}">
+        ${choices.map(
+          ([value, label]) =>
+            html`<option value="${value}" ${value === chosen ? 'selected' : ''}>${label}</option>`,
+        )}
+      </select>
+    </span>`,
+  )
+}
+
 export function submitButton(text: string, kind: 'primary' | 'danger' = 'primary'): Html {
   return html`<div class="pf-v6-c-form__group pf-m-action">
     <div class="pf-v6-c-form__actions">

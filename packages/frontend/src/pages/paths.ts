@@ -37,6 +37,20 @@ export const paths = {
   project: (project: ProjectName) => `${projectPath(project)}/`,
   packages: (project: ProjectName) => `${projectPath(project)}/packages/`,
   package: (project: ProjectName, name: string) => `${projectPath(project)}/package/${part(name)}/`,
+  addPackage: (project: ProjectName, type: string) =>
+    `${projectPath(project)}/package/add/${type}/`,
+  createPackage: (project: ProjectName, type: string) =>
+    `${projectPath(project)}/package/new/${type}/`,
+  editPackage: (project: ProjectName, name: string, type: string) =>
+    `${projectPath(project)}/package/${part(name)}/edit/${type}/`,
+  resetPackage: (project: ProjectName, name: string) =>
+    `${projectPath(project)}/package/${part(name)}/reset/`,
+  deletePackage: (project: ProjectName, name: string) =>
+    `${projectPath(project)}/package/${part(name)}/delete/`,
+  rebuildPackage: (project: ProjectName, name: string) =>
+    `${projectPath(project)}/package/${part(name)}/rebuild/`,
+  packageBadge: (project: ProjectName, name: string) =>
+    `${projectPath(project)}/package/${part(name)}/status_image/last_build.svg`,
   monitor: (project: ProjectName) => `${projectPath(project)}/monitor/`,
   permissions: (project: ProjectName) => `${projectPath(project)}/permissions/`,
   updatePermissions: (project: ProjectName) => `${projectPath(project)}/update_permissions/`,
@@ -47,11 +61,15 @@ export const paths = {
   builds: (project: ProjectName) => `${projectPath(project)}/builds/`,
   buildFromUrl: (project: ProjectName) => `${projectPath(project)}/add_build/`,
   buildFromUpload: (project: ProjectName) => `${projectPath(project)}/add_build_upload/`,
+  buildFromSource: (project: ProjectName, type: string) =>
+    `${projectPath(project)}/add_build_${type}/`,
   projectAudit: (project: ProjectName) => `${projectPath(project)}/audit/`,
   deleteProject: (project: ProjectName) => `${projectPath(project)}/delete/`,
   build: (build: BuildName) => `${buildProjectPath(build)}/build/${build.id}/`,
   cancelBuild: (build: BuildName) => `${buildProjectPath(build)}/cancel_build/${build.id}/`,
   deleteBuild: (build: BuildName) => `${buildProjectPath(build)}/delete_build/${build.id}/`,
+  repeatBuild: (build: BuildName) => `${buildProjectPath(build)}/repeat_build/${build.id}/`,
+  submitRepeated: (build: BuildName) => `${buildProjectPath(build)}/new_build_rebuild/${build.id}/`,
   repoFile: (project: ProjectName, name_release: string) =>
     `${projectPath(project)}/repo/${name_release}/${repoFileName(project, name_release)}`,
 }

@@ -1,42 +1,38 @@
+import { SOURCE_TYPES, type SettableSource } from '@copr/contract/api/sources'
 import { findBuild } from '@copr/domain/builds/build-queries'
 import { requireRight } from '@copr/domain/projects/project-access'
-import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
+import { submitSource } from '../builds/submit-source.ts'
 import { submitUpload } from '../builds/submit-upload.ts'
 import { submitUrls } from '../builds/submit-urls.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, readForm } from '../http/read-form.ts'
-import {
-  areaField,
-  checkBoxes,
-  csrfField,
-  fileField,
-  listOf,
-  submitButton,
-  textField,
-} from './forms.ts'
-import { alert } from './parts.ts'
+import { withoutOpenOptions } from './build-option-fields.ts'
+import { areaField, fileField, textField } from './forms.ts'
 import { paths } from './paths.ts'
-import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
+import { onProject, projectOfPage } from './project-frame.ts'
+import { SOURCE_FORMS, SOURCE_LABELS } from './source-fields.ts'
+import { showSubmitForm } from './submit-form.ts'
 import { checkCsrf, type Html, userView, type View } from './view.ts'
 
-type Kind = 'upload' | 'url'
+type Kind = 'upload' | 'url' | SettableSource
+
+const LABELS: Record<Kind, string> = { upload: 'Upload a file', url: 'From URLs', ...SOURCE_LABELS }
+const KINDS: readonly Kind[] = ['upload', 'url', ...SOURCE_TYPES]
 
 export function submitPages(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
 
-  for (const [rest, kind] of [
-    ['/add_build_upload', 'upload'],
-    ['/add_build', 'url'],
-  ] as const) {
+  for (const kind of KINDS) {
+    const rest = kind === 'url' ? '/add_build' : `/add_build_${kind}`
     onProject(app, 'get', rest, async (c, ownername) => {
       const view = await userView(c, frontend)
       const project = await projectOfPage(c, frontend, ownername)
       await requireRight(frontend.db, view.user, project, 'build')
-      return await show(c, { view, project, kind })
+      return await show(c, { view, project, kind, values: {} })
     })
 
     onProject(app, 'post', rest, async (c, ownername) => {
@@ -46,66 +42,37 @@ export function submitPages(frontend: Frontend): Hono {
       const complete = (sent: Form): Form => {
         form = sent
         checkCsrf(c, sent)
-        return { ...sent, ownername, projectname: project.name }
+        return { ...withoutOpenOptions(sent), ownername, projectname: project.name }
+      }
+      const submit = async (): Promise<number | undefined> => {
+        if (kind === 'upload') return await submitUpload(c, frontend, view.user, complete)
+        const sent = complete(await readForm(c))
+        if (kind === 'url') return (await submitUrls(frontend, view.user, sent)).at(-1)
+        return await submitSource(frontend, { user: view.user, type: kind, form: sent })
       }
       try {
-        const id =
-          kind === 'upload'
-            ? await submitUpload(c, frontend, view.user, complete)
-            : (await submitUrls(frontend, view.user, complete(await readForm(c)))).at(-1)
-        const build = await findBuild(frontend.db, id ?? 0)
+        const build = await findBuild(frontend.db, (await submit()) ?? 0)
         return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
       } catch (error) {
         if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
-          return await show(c, { view, project, kind, failed: { form, message: error.message } })
+          return await show(c, { view, project, kind, values: form, failed: error.message })
         throw error
       }
     })
   }
 
   async function show(c: Context, page: SubmitPage): Promise<Response> {
-    const { view, project, kind, failed } = page
-    const chroots = await listEnabledChroots(frontend.db, project.id)
-    const wanted = listOf(failed?.form['chroots'])
-    const choices = chroots.map(({ name }) => ({
-      value: name,
-      label: name,
-      isChecked: wanted.includes(name),
-    }))
-    const values = failed?.form ?? {}
-    const action = kind === 'upload' ? paths.buildFromUpload(project) : paths.buildFromUrl(project)
-    const content = html`<div class="narrow wide">
-      ${sources(project, kind)} ${failed ? alert('danger', failed.message) : ''}
-      <form
-        class="pf-v6-c-form"
-        method="post"
-        action="${action}"
-        ${kind === 'upload' ? 'enctype=multipart/form-data' : ''}
-      >
-        ${csrfField(view)} ${kind === 'upload' ? uploadField() : urlsField(values)}
-        ${checkBoxes({ name: 'chroots', label: 'Build for', help: 'None chosen: all of them.' }, choices)}
-        ${textField(
-          {
-            name: 'timeout',
-            label: 'Timeout in seconds',
-            type: 'number',
-            placeholder: String(frontend.config.limits.default_timeout_seconds),
-          },
-          values,
-        )}
-        ${checkBoxes({ name: 'background', label: 'Priority' }, [
-          {
-            value: 'true',
-            label: 'In the background, after other builds',
-            isChecked: values['background'] === 'true',
-          },
-        ])}
-        ${submitButton('Build')}
-      </form>
-    </div>`
-    const title = 'New build'
-    const body = projectFrame(view, project, { tab: undefined, title, content, trail: [[title]] })
-    return c.html(await body, failed ? 400 : 200)
+    const { view, project, kind, values, failed } = page
+    return await showSubmitForm(c, view, {
+      project,
+      title: 'New build',
+      action: formPath(project, kind),
+      above: sources(project, kind),
+      fields: fieldsOf(frontend, kind, values),
+      values,
+      failed,
+      isUpload: kind === 'upload',
+    })
   }
   return app
 }
@@ -114,16 +81,35 @@ interface SubmitPage {
   view: View
   project: Project
   kind: Kind
-  failed?: { form: Form; message: string }
+  values: Form
+  failed?: string
 }
 
-function sources(project: Project, kind: Kind): Html {
-  const link = (each: Kind, text: string, href: string) =>
-    html`<a class="choice" href="${href}" ${each === kind ? 'aria-current=true' : ''}>${text}</a>`
+function formPath(project: Project, kind: Kind): string {
+  return kind === 'url' ? paths.buildFromUrl(project) : paths.buildFromSource(project, kind)
+}
+
+function sources(project: Project, current: Kind): Html {
   return html`<nav class="choices" aria-label="Source">
-    ${link('upload', 'Upload a file', paths.buildFromUpload(project))}
-    ${link('url', 'From URLs', paths.buildFromUrl(project))}
+    ${KINDS.map(
+      (kind) =>
+        html`<a
+          class="choice"
+          href="${formPath(project, kind)}"
+          ${kind === current ? 'aria-current=true' : ''}
+          >${LABELS[kind]}</a
+        >`,
+    )}
   </nav>`
+}
+
+function fieldsOf(frontend: Frontend, kind: Kind, values: Form): Html {
+  if (kind === 'upload') return uploadField()
+  if (kind === 'url') return urlsField(values)
+  const fields = SOURCE_FORMS[kind](values, frontend)
+  if (kind !== 'distgit') return fields
+  const name = { name: 'package_name', label: 'Package', required: true }
+  return html`${textField(name, values)} ${fields}`
 }
 
 function uploadField(): Html {
