@@ -1,5 +1,9 @@
 import { type RepoOpts, RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
-import { listProjectChroots, type ProjectChroot } from '@copr/domain/projects/project-chroots'
+import {
+  isServed,
+  listProjectChroots,
+  type ProjectChroot,
+} from '@copr/domain/projects/project-chroots'
 import { listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { repoIdOf } from '@copr/domain/projects/repo-url'
@@ -19,7 +23,8 @@ export function rpmrepoRoutes(api: Api): void {
       async (c) => {
         const name = pathPart(c, 'dirname').split(':')[0] ?? ''
         const project = await requireProject(db, pathPart(c, 'ownername'), name)
-        const chroots = await listProjectChroots(db, [project.id])
+        const all = await listProjectChroots(db, [project.id])
+        const chroots = all.filter((each) => isServed(each, now()))
         const dirs = await listProjectDirs(db, project.id)
         const body: RpmrepoAnswer = {
           results_url: resultsUrl(config),

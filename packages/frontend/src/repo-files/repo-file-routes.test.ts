@@ -1,6 +1,15 @@
+import { setAlias } from '@copr/domain/chroots/chroot-aliases'
+import { endChroot, pauseChroot } from '@copr/domain/chroots/life-cycle'
+import { COMMAND } from '@copr/domain/users/actor'
+import { RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
+import { run } from '@copr/process/run'
+import { missingTools } from '@copr/rpm/testing/real-rpm'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { addTelescope, NOW, openTestFrontend } from '../testing/test-frontend.ts'
 
 const REPO = '/coprs/dana/telescope/repo'
 
@@ -92,5 +101,85 @@ test('a .repo file that does not exist says what there is instead', async () => 
     const response = await t.ask(path)
     assert.equal(response.status, 404)
     assert.equal(response.headers.get('copr-error-data'), null)
+  }
+})
+
+test('what has ended is offered until its data goes; what is paused is not', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const status = async (): Promise<number> =>
+    (await t.ask(`${REPO}/fedora-43/dnf.repo?arch=x86_64`)).status
+  const released = async (): Promise<unknown> =>
+    RpmrepoAnswer.parse(await t.get('/api_3/rpmrepo/dana/telescope/fedora-43/')).repos['fedora-43']
+  assert.deepEqual(await released(), { arch: { x86_64: { opts: {} } } })
+  await pauseChroot(t.db, COMMAND, 'fedora-43-x86_64', NOW)
+  assert.deepEqual([await status(), await released()], [404, undefined])
+  await endChroot(t.db, COMMAND, 'fedora-43-x86_64', NOW)
+  const kept = { arch: { x86_64: { opts: {}, delete_after_days: 180 } } }
+  assert.deepEqual([await status(), await released()], [200, kept])
+  await t.db.updateTable('project_chroot').set({ delete_after: NOW }).execute()
+  assert.deepEqual([await status(), await released()], [404, undefined])
+})
+
+test('an alias serves who asks for another release', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  assert.equal((await t.ask(`${REPO}/fedora-44/dnf.repo?arch=x86_64`)).status, 404)
+  await setAlias(t.db, COMMAND, { name_release: 'devuan-5', target: 'debian-12' }, NOW)
+  const text = await (await t.ask(`${REPO}/devuan-5/dnf.repo?arch=x86_64`)).text()
+  assert.match(text, /^baseurl=.*\/debian-12-\$basearch\/$/m)
+})
+
+test('dependencies of dependencies are parts, each once, and those that are gone a comment', async () => {
+  await using t = await openTestFrontend()
+  const add = async (name: string, runtime_dependencies: string[]): Promise<void> => {
+    const json = { name, chroots: ['debian-12-x86_64'], runtime_dependencies }
+    await t.get('/api_3/project/add/dana', { as: 'dana', json })
+  }
+  await add('gone', [])
+  await add('base', ['copr://dana/gone'])
+  await add('libs', ['copr://dana/base', 'https://deps.example.org/'])
+  await addTelescope(t, { runtime_dependencies: ['copr://dana/libs', 'copr://dana/base'] })
+  await t.get('/api_3/project/edit/dana/base', {
+    as: 'dana',
+    json: { runtime_dependencies: ['copr://dana/gone', 'copr://dana/telescope'] },
+  })
+  await t.get('/api_3/project/delete/dana/gone', {
+    as: 'dana',
+    method: 'DELETE',
+    json: { verify: true },
+  })
+  const text = await (await t.ask(`${REPO}/debian-12/dnf.repo?arch=x86_64`)).text()
+  assert.deepEqual(text.match(/^\[.*\]$/gm), [
+    '[copr:copr.example.org:dana:telescope]',
+    '[coprdep:copr.example.org:dana:libs]',
+    '[coprdep:copr.example.org:dana:base]',
+    '[coprdep:https_deps_example_org]',
+  ])
+  assert.match(text, /^# The runtime dependency copr:\/\/dana\/gone does not exist$/m)
+})
+
+test('the real dnf reads a .repo file', { skip: missingTools('dnf') }, async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t, {
+    chroots: ['fedora-43-x86_64', 'fedora-43-i386'],
+    multilib: true,
+    module_hotfixes: true,
+    repo_priority: 7,
+    runtime_dependencies: ['https://deps.example.org/$chroot/?priority=3'],
+  })
+  const dir = await mkdtemp(join(tmpdir(), 'copr-repo-file-'))
+  try {
+    const text = await (await t.ask(`${REPO}/fedora-43/dnf.repo?arch=x86_64`)).text()
+    await writeFile(join(dir, 'copr.repo'), text)
+    const options = [`--setopt=reposdir=${dir}`, `--installroot=${dir}/root`, '--releasever=43']
+    const { ok, output } = await run('dnf', [...options, 'repolist', '--all'], {
+      env: { HOME: dir },
+    })
+    assert.ok(ok, output)
+    for (const id of text.match(/^\[.*\]$/gm) ?? [])
+      assert.ok(output.includes(id.slice(1, -1)), `${id} in ${output}`)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
   }
 })

@@ -1,15 +1,21 @@
-import { listProjectChroots, type ProjectChroot } from '@copr/domain/projects/project-chroots'
+import { listAliases } from '@copr/domain/chroots/chroot-aliases'
+import {
+  isServed,
+  listProjectChroots,
+  type ProjectChroot,
+} from '@copr/domain/projects/project-chroots'
 import { findProject, listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
 import { runtimeDependencies } from '@copr/domain/projects/runtime-dependencies'
 import { type Context, Hono } from 'hono'
 import { type Frontend, resultsUrl } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
+import { chooseChroot, hasMultilib } from './choose-chroot.ts'
 import { renderRepoFile } from './repo-file.ts'
 import { hubHost, ownerInIds } from './repo-ids.ts'
 
 /** The `.repo` files; `/coprs/@group/…` is what dnf asks for, `/coprs/g/group/…` what pages link to. */
 export function repoFileRoutes(frontend: Frontend): Hono {
-  const { db, config } = frontend
+  const { db, config, now } = frontend
   const app = new Hono({ strict: false })
   for (const end of ['', '/:file']) {
     app.get(`/coprs/g/:group/:dirname/repo/:name_release${end}`, (c) =>
@@ -27,9 +33,14 @@ export function repoFileRoutes(frontend: Frontend): Hono {
     // Without the header below DNF 4 says that there is no such project.
     if (!project || !dirs.some(({ name }) => name === dirname))
       return c.text(`Project ${ownername}/${dirname} does not exist\n`, 404)
-    const chroots = await listProjectChroots(db, [project.id])
+    const all = await listProjectChroots(db, [project.id])
+    const chroots = all.filter((each) => isServed(each, now()))
     const arch = c.req.query('arch') || undefined
-    const chroot = chooseChroot(chroots, pathPart(c, 'name_release'), arch)
+    const chroot = chooseChroot(chroots, {
+      name_release: pathPart(c, 'name_release'),
+      arch,
+      aliases: new Map((await listAliases(db)).map((each) => [each.name_release, each.target])),
+    })
     if (!chroot) return noChroot(c, chroots)
     c.header('Content-Disposition', `filename=${ownerInIds(ownername)}-${dirname}.repo`)
     c.header('Cache-Control', 'max-age=60')
@@ -58,27 +69,6 @@ export function repoFileRoutes(frontend: Frontend): Hono {
     })
   }
   return app
-}
-
-/** The chroot of that distribution version, for that architecture if one is named. */
-function chooseChroot(
-  chroots: ProjectChroot[],
-  name_release: string,
-  arch: string | undefined,
-): ProjectChroot | undefined {
-  return chroots.findLast(
-    (chroot) =>
-      `${chroot.os_release}-${chroot.os_version}` === name_release &&
-      (arch === undefined || arch === chroot.arch),
-  )
-}
-
-function hasMultilib(chroot: ProjectChroot, chroots: ProjectChroot[]): boolean {
-  return chroot.arch === 'x86_64' && chooseChroot(chroots, releaseOf(chroot), 'i386') !== undefined
-}
-
-function releaseOf({ os_release, os_version }: ProjectChroot): string {
-  return `${os_release}-${os_version}`
 }
 
 /** DNF 4 reads from the header what there is instead. */
