@@ -59,16 +59,23 @@ function actions(view: View, { build, project, rights }: BuildView): Html[] {
         kind: 'secondary pf-m-danger',
       }),
     ]
+  const buttons: Html[] = []
+  if (isFinished && rights.build)
+    buttons.push(
+      html`<a class="pf-v6-c-button pf-m-secondary pf-m-small" href="${paths.repeatBuild(build)}"
+        >Resubmit</a
+      >`,
+    )
   if (isFinished && rights.edit && !project.persistent)
-    return [
+    buttons.push(
       postButton(view, {
         action: paths.deleteBuild(build),
         text: 'Delete',
         confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
         kind: 'secondary pf-m-danger',
       }),
-    ]
-  return []
+    )
+  return buttons
 }
 
 function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {

@@ -8,12 +8,15 @@ import { buildPages } from './build-pages.ts'
 import { compsPages } from './comps-pages.ts'
 import { homePages } from './home-pages.ts'
 import { loginPages } from './login-pages.ts'
+import { packageFormPages } from './package-form-pages.ts'
+import { packagePages } from './package-pages.ts'
 import { paths } from './paths.ts'
 import { integrationPages } from './integration-pages.ts'
 import { monitorPages } from './monitor-pages.ts'
 import { newProjectPages } from './new-project-pages.ts'
 import { permissionPages } from './permission-pages.ts'
 import { projectPages } from './project-pages.ts'
+import { repeatPages } from './repeat-pages.ts'
 import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
 import { tokenPages } from './token-pages.ts'
@@ -35,6 +38,9 @@ const PARTS = [
   monitorPages,
   permissionPages,
   integrationPages,
+  packageFormPages,
+  packagePages,
+  repeatPages,
   projectPages,
 ]
 

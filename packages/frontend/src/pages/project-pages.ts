@@ -1,5 +1,5 @@
 import { listBuilds } from '@copr/domain/builds/build-queries'
-import { findPackage, latestBuilds, listPackages } from '@copr/domain/packages/package-queries'
+import { latestBuilds, listPackages } from '@copr/domain/packages/package-queries'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
@@ -7,12 +7,11 @@ import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { pathPart } from '../http/answer.ts'
 import { readForm } from '../http/read-form.ts'
 import { buildTable } from './build-table.ts'
 import { csrfField, submitButton, textField } from './forms.ts'
 import { idOf, more } from './page-links.ts'
-import { empty, facts, table, time } from './parts.ts'
+import { empty, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
 import { overview } from './project-overview.ts'
@@ -67,10 +66,16 @@ export function projectPages(frontend: Frontend): Hono {
         time(build?.submitted_at ?? null),
       ]
     })
+    const { edit } = await rightsIn(db, view.user, project)
+    const add = edit
+      ? html`<p class="more"><a href="${paths.addPackage(project, 'scm')}">Add a package</a></p>`
+      : ''
     const content =
       rows.length === 0
-        ? empty('No packages yet', html`A package appears here with its first build.`)
-        : html`${table('Packages', ['Package', 'Version', 'Build', 'State', 'Submitted'], rows)}
+        ? html`${empty('No packages yet', html`A package appears here with its first build.`)}
+          ${add}`
+        : html`${add}
+          ${table('Packages', ['Package', 'Version', 'Build', 'State', 'Submitted'], rows)}
           ${more(found.length > PER_PAGE, `?offset=${offset + PER_PAGE}`)}`
     return await c.html(
       projectFrame(view, project, { tab: 'packages', title: 'Packages', content }),
@@ -92,29 +97,6 @@ export function projectPages(frontend: Frontend): Hono {
             </div>
             ${more(found.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
     return await c.html(projectFrame(view, project, { tab: 'builds', title: 'Builds', content }))
-  })
-
-  onProject(app, 'get', '/package/:package', async (c, ownername) => {
-    const view = await viewOf(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    const name = pathPart(c, 'package')
-    const found = await findPackage(db, project.id, name)
-    if (!found)
-      throw new CoprError('not_found', `No package ${name} in ${ownername}/${project.name}`)
-    const filter = { package_id: found.id, before_id: idOf(c.req.query('before')) }
-    const list = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
-    const builds = list.slice(0, PER_PAGE)
-    const content = html`<h2 class="pf-v6-c-title pf-m-xl">${name}</h2>
-      ${facts([
-        ['Source', found.source_type === 'link' ? 'URL' : found.source_type],
-        ['In the project since', time(found.created_at)],
-      ])}
-      ${buildTable(builds, { isOfOneProject: true })}
-      ${more(list.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
-    const trail: [string, string?][] = [['Packages', paths.packages(project)], [name]]
-    return await c.html(
-      projectFrame(view, project, { tab: 'packages', title: name, content, trail }),
-    )
   })
 
   onProject(app, 'get', '/delete', async (c, ownername) => {

@@ -1,0 +1,39 @@
+import type { BuildOptions } from '@copr/contract/api/builds'
+import { isSettableSource } from '@copr/contract/api/sources'
+import type { Build } from '@copr/domain/builds/build-queries'
+import { type Source, submitBuild } from '@copr/domain/builds/submit'
+import type { UserActor } from '@copr/domain/users/actor'
+import { CoprError } from '@copr/process/errors'
+import { projectOfBuild } from '../api/find-or-404.ts'
+import { sourceDir } from '../api/present-build.ts'
+import { type Frontend, resultsUrl } from '../frontend.ts'
+import { prepareSubmission } from './build-request.ts'
+
+/** Makes a new build of the source of an older one; returns its id. */
+export async function resubmitBuild(
+  frontend: Frontend,
+  { build, options, user }: { build: Build; options: BuildOptions; user: UserActor },
+): Promise<number> {
+  const project = await projectOfBuild(frontend.db, build)
+  const prepared = await prepareSubmission(frontend, { user, project, options })
+  const source = sourceAgain(build, resultsUrl(frontend.config))
+  if (typeof source === 'string') throw new CoprError('invalid', source)
+  return await submitBuild(frontend.db, { ...prepared, source }, frontend.now())
+}
+
+/** Undefined: it can be done. */
+export function whyNotRepeatable(build: Build): string | undefined {
+  const source = sourceAgain(build, '')
+  return typeof source === 'string' ? source : undefined
+}
+
+/** The same source; of an upload, which is gone, the SRPM that its build has kept. Or why there is none. */
+function sourceAgain(build: Build, results_url: string): Source | string {
+  const { source_type: type, source_json: json, srpm_name } = build
+  if (isSettableSource(type)) return { type, json }
+  if (type === 'link' && typeof json['url'] === 'string')
+    return { type, json: { url: json['url'] } }
+  if (srpm_name === null || build.source_state !== 'succeeded')
+    return `Cannot repeat build ${build.id}: its source package was not kept; upload it again`
+  return { type: 'link', json: { url: `${sourceDir(build, results_url)}/${srpm_name}` } }
+}
