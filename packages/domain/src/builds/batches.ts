@@ -12,6 +12,9 @@ export interface BatchWish {
 
 type Field = keyof BatchWish
 
+/** More than these no page shows. */
+const MAX_SHOWN = 500
+
 /**
  * Throws unless the user may have the build in that batch: anyone may wait for a batch, but to make one of a build,
  * or to join one, is to change when others are built.
@@ -37,6 +40,38 @@ export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   const [field, build_id] = named
   const batch = await batchOfBuild(tx, field, build_id)
   return field === 'with_build_id' ? batch : await newBatch(tx, batch)
+}
+
+/** A batch's builds, the newest first; undefined when there is none. */
+export async function findBatch(
+  db: Db,
+  id: number,
+): Promise<{ blocked_by: number | null; build_ids: number[] } | undefined> {
+  if (!Number.isSafeInteger(id)) return undefined
+  const batch = await db
+    .selectFrom('batch')
+    .select('blocked_by')
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!batch) return undefined
+  const rows = await db
+    .selectFrom('build')
+    .select('id')
+    .where('batch_id', '=', id)
+    .orderBy('id', 'desc')
+    .limit(MAX_SHOWN)
+    .execute()
+  return { ...batch, build_ids: rows.map((row) => row.id) }
+}
+
+/** The batch of a build; undefined: it has none. */
+export async function batchIdOf(db: Db, build_id: number): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('build')
+    .select('batch_id')
+    .where('id', '=', build_id)
+    .executeTakeFirst()
+  return row?.batch_id ?? undefined
 }
 
 function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, number] | undefined {

@@ -1,3 +1,4 @@
+import { batchIdOf } from '@copr/domain/builds/batches'
 import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
 import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
@@ -32,6 +33,7 @@ export function buildPages(frontend: Frontend): Hono {
       rights: await rightsIn(db, view.user, project),
       phases: build.finished_at ? [] : await runningPhases(db, build.id),
       packages: await builtPackages(db, build.id),
+      batch_id: await batchIdOf(db, build.id),
     })
     const trail: [string, string?][] = [['Builds', paths.builds(project)], [String(build.id)]]
     const title = `Build ${build.id}`

@@ -22,6 +22,7 @@ export interface BuildView {
   rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
+  batch_id: number | undefined
 }
 
 /** Where browsers find results: always on the site they look at. */
@@ -42,7 +43,7 @@ export function buildView(view: View, page: BuildView): Html {
       ${build.fail_reason ? alert('danger', build.fail_reason) : ''} ${buildSteps(page)}
       <div class="columns">
         <div class="stack">${card('Chroots', chrootTable(page, view.now))}</div>
-        <div class="stack">${card('About', about(build, view.now))}</div>
+        <div class="stack">${card('About', about(page, view.now))}</div>
       </div>
     </div>
     <section id="logs" class="stack logs">${logs(build)}</section>`
@@ -120,7 +121,7 @@ function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): H
     ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
 }
 
-function about(build: Build, now: Date): Html {
+function about({ build, batch_id }: BuildView, now: Date): Html {
   const source = build.source_json['url']
   const name = build.srpm_name
   const srpm =
@@ -132,6 +133,9 @@ function about(build: Build, now: Date): Html {
     ['Took', duration(build.submitted_at, build.finished_at ?? now)],
     ['Source', srpm],
     ['Directory', build.dirname],
+    ...(batch_id === undefined
+      ? []
+      : [['Batch', html`<a href="${paths.batch(batch_id)}">${batch_id}</a>`] as [string, Html]]),
     ['Timeout', secondsText(build.timeout_seconds)],
     ['Network', build.enable_net === null ? 'as the project' : build.enable_net ? 'yes' : 'no'],
   ])

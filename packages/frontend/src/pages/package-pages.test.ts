@@ -191,3 +191,17 @@ test('pages that change packages and builds are for those who may', async () => 
   ])
     assert.equal((await kim.post(`${OP}/${path}/`, json)).status, 403, path)
 })
+
+test('a build leads to its batch, and a batch to what it waits for', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  const later = await link(t, { after_build_id: id })
+  const dana = await browse(t, 'dana')
+  assert.match((await dana.get(`${OP}/build/${id}/`)).text, /\/status\/batches\/detail\/1\//)
+  assert.match((await dana.get(`${OP}/build/${later.id}/`)).text, /\/status\/batches\/detail\/2\//)
+  const batch = await dana.get('/status/batches/detail/2/')
+  assert.match(batch.text, /batch 1/)
+  assert.match(batch.text, new RegExp(`/build/${later.id}/`))
+  assert.equal((await dana.get('/status/batches/detail/99999999999999999/')).status, 404)
+})

@@ -4,8 +4,10 @@ import type { Frontend } from '../frontend.ts'
 import { accountPages } from './account-pages.ts'
 import { apiTokenPages } from './api-token-pages.ts'
 import { auditPages } from './audit-pages.ts'
+import { batchPages } from './batch-pages.ts'
 import { buildPages } from './build-pages.ts'
 import { compsPages } from './comps-pages.ts'
+import { forkPages } from './fork-pages.ts'
 import { homePages } from './home-pages.ts'
 import { loginPages } from './login-pages.ts'
 import { packageFormPages } from './package-form-pages.ts'
@@ -32,6 +34,7 @@ const PARTS = [
   newProjectPages,
   homePages,
   statusPages,
+  batchPages,
   buildPages,
   submitPages,
   compsPages,
@@ -41,6 +44,7 @@ const PARTS = [
   packageFormPages,
   packagePages,
   repeatPages,
+  forkPages,
   projectPages,
 ]
 

@@ -30,6 +30,7 @@ export const paths = {
   siteAudit: () => '/admin/audit/',
   recent: () => '/recent/',
   status: (state: string) => `/status/${state}/`,
+  batch: (id: number) => `/status/batches/detail/${id}/`,
   search: () => '/coprs/fulltext/',
   owner: (ownername: string) => `${ownerPath(ownername)}/`,
   newProject: (ownername: string) => `${ownerPath(ownername)}/add/`,
@@ -64,6 +65,8 @@ export const paths = {
   buildFromSource: (project: ProjectName, type: string) =>
     `${projectPath(project)}/add_build_${type}/`,
   projectAudit: (project: ProjectName) => `${projectPath(project)}/audit/`,
+  fork: (project: ProjectName) => `${projectPath(project)}/fork/`,
+  regenerate: (project: ProjectName) => `${projectPath(project)}/createrepo/`,
   deleteProject: (project: ProjectName) => `${projectPath(project)}/delete/`,
   build: (build: BuildName) => `${buildProjectPath(build)}/build/${build.id}/`,
   cancelBuild: (build: BuildName) => `${buildProjectPath(build)}/cancel_build/${build.id}/`,
