@@ -7,6 +7,7 @@ import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/l
 import { removeDue } from './maintenance/removals.ts'
 import { publishDue } from './publish/publish-loop.ts'
 import { renderDue } from './publish/render.ts'
+import { actionsDue } from './actions.ts'
 import { directoryStore } from './store/directory-store.ts'
 
 /** Builds that are verified and signed at the same time. */
@@ -68,6 +69,7 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     ...publishers,
     ...renderers,
     every(5, () => removeDue(backend), { stop, log, bell: remover }),
+    every(5, () => actionsDue(backend, stop), { stop, log, bell: notices.bell('copr_action') }),
     requeue(),
     every(20, tidy, { stop, log }),
   ])

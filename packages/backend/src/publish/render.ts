@@ -92,8 +92,12 @@ async function writePublicKey(
   { public_key }: PublicKeyAnswer,
 ): Promise<void> {
   const path = projectDirPath(repository)
+  // Those who install a forked package need the key that it was signed with.
+  const keys = [public_key, ...repository.inherited_keys]
+    .map((key) => `${key.trimEnd()}\n`)
+    .join('')
   const has = await readFile(store.absolute(path, 'pubkey.gpg'), 'utf8').catch(() => undefined)
-  if (has !== public_key) await store.write(path, 'pubkey.gpg', public_key)
+  if (has !== keys) await store.write(path, 'pubkey.gpg', keys)
 }
 
 /** Whatever waited for this generation has succeeded. */

@@ -110,6 +110,13 @@ export function directoryStore(data_dir: string): ResultsStore {
       if (list.length > 0) await files.syncDir(stagingDir(key))
     },
     place: (key, names, to) => put(stagingDir(key), to, names),
+    async linkAll(from, to) {
+      const names = await files.filesIn(join(root, from))
+      if (names === undefined) return false
+      const lasting = names.filter((name) => !LOGS.includes(name) && !name.startsWith('.'))
+      await put(join(root, from), to, lasting)
+      return true
+    },
     async unplace(path, names) {
       for (const name of names) await rm(absolute(path, name), { force: true })
     },

@@ -39,6 +39,17 @@ export async function linkOver(from: string, to: string): Promise<void> {
   await rm(temporary, { force: true })
 }
 
+/** The names of the plain files in a folder; undefined when there is none. */
+export async function filesIn(path: string): Promise<string[] | undefined> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true })
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
 /** Makes the names in a folder survive a power cut. */
 export async function syncDir(path: string): Promise<void> {
   await using dir = await open(path, 'r')

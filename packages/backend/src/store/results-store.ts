@@ -33,6 +33,11 @@ export interface ResultsStore {
   verifyStaged(key: StagingKey, files: ResultFile[]): Promise<void>
   /** Publishes staged files under their names; they stay staged, so that it may be repeated. */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
+  /**
+   * Gives all files of a public folder a second name in another one, without copying them; logs that still grow are left out.
+   * (An object store copies within itself.) False when there is no such folder. May be repeated.
+   */
+  linkAll(from: ResultsPath, to: ResultsPath): Promise<boolean>
   /** Takes files back out of the public tree. */
   unplace(path: ResultsPath, names: string[]): Promise<void>
   dropStaged(key: StagingKey): Promise<void>

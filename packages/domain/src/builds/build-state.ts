@@ -4,7 +4,7 @@ import type { Tx } from '../database/open.ts'
 
 /** From each state of a source build or build chroot, the states it may move to. One that leads nowhere is final. */
 const MOVES = {
-  waiting: ['pending', 'skipped', 'failed', 'canceled'],
+  waiting: ['pending', 'skipped', 'failed', 'canceled', 'forked'],
   pending: ['starting', 'failed', 'canceled'],
   starting: ['running', 'pending', 'importing', 'succeeded', 'failed', 'canceled'], // pending again: the builder was lost
   running: ['succeeded', 'importing', 'failed', 'pending', 'canceled'],

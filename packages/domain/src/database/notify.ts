@@ -12,6 +12,7 @@ export const CHANNELS = [
   'copr_repository',
   'copr_build',
   'copr_removal',
+  'copr_action',
 ] as const
 export type Channel = (typeof CHANNELS)[number]
 

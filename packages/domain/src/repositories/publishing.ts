@@ -16,6 +16,8 @@ export interface RepositoryFacts {
   chroot: string
   key_algorithm: KeyAlgorithm
   public_key: string | null
+  /** Of projects whose signed packages this one took over. */
+  inherited_keys: string[]
   key_fingerprint: string | null
 }
 
@@ -53,6 +55,7 @@ export async function repositoryFacts(db: Db, id: number): Promise<RepositoryFac
       'chroot.name as chroot',
       'project.key_algorithm',
       'project.public_key',
+      'project.inherited_keys',
       'project.key_fingerprint',
     ])
     .where('repository.id', '=', id)

@@ -1,8 +1,10 @@
 import { ListQuery, listOf } from '@copr/contract/api/lists'
 import { z } from 'zod'
+import { ForkProject } from '@copr/contract/api/fork'
 import { AddProject, EditProject, ProjectAnswer, ProjectQuery } from '@copr/contract/api/projects'
 import type { Page } from '@copr/domain/database/paging'
 import { deleteProject } from '@copr/domain/projects/delete-project'
+import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
 import { editProject } from '@copr/domain/projects/edit-project'
 import { requireRight } from '@copr/domain/projects/project-access'
 import { allProjects, PROJECT_ORDERS, type Project } from '@copr/domain/projects/project-queries'
@@ -14,6 +16,7 @@ import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '..
 import { metaOf, readPage } from '../http/paging.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
+import { copyProject } from '../projects/copy-project.ts'
 import { addProject } from '../projects/add-project.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentProjects } from './present-project.ts'
@@ -121,6 +124,58 @@ export function projectRoutes(api: Api): void {
           })
           if (form.chroots) await frontend.untilPublished(project.id)
           return c.json(await presentOne(changed))
+        },
+      ),
+    },
+    { POST: 'PUT' },
+  )
+
+  answer(
+    api,
+    '/project/fork/:ownername/:projectname',
+    {
+      POST: protectedBy(
+        {
+          summary: 'Copy a project with its latest builds',
+          access: 'create',
+          scope: 'admin',
+          body: ForkProject,
+          answer: ProjectAnswer,
+        },
+        async (c, user) => {
+          const source = await requireProject(
+            db,
+            pathPart(c, 'ownername'),
+            pathPart(c, 'projectname'),
+          )
+          const project = await copyProject(frontend, { user, source, form: await readForm(c) })
+          return c.json(await presentOne(project))
+        },
+      ),
+    },
+    { PUT: 'POST' },
+  )
+
+  answer(
+    api,
+    '/project/regenerate-repos/:ownername/:projectname',
+    {
+      PUT: protectedBy(
+        {
+          summary: 'Write the metadata of all repositories anew',
+          access: 'edit',
+          scope: 'edit',
+          answer: ProjectAnswer,
+        },
+        async (c, user) => {
+          const project = await requireProject(
+            db,
+            pathPart(c, 'ownername'),
+            pathPart(c, 'projectname'),
+          )
+          await requireRight(db, user, project, 'edit')
+          await regenerateRepositories(db, user, project, now())
+          return c.json(await presentOne(project))
         },
       ),
     },

@@ -18,7 +18,10 @@ const MAY: Record<ApiRoute['access'], readonly Role[]> = {
 }
 
 /** The API's contract has another status than 403 here: the text says what is wrong with each build. */
-const REFUSED_WITH: Record<string, number> = { '/build/delete/list': 400 }
+const REFUSED_WITH: Record<string, number> = {
+  '/build/delete/list': 400,
+  '/project/fork/{ownername}/{projectname}': 400,
+}
 
 /** Who has the role already cannot ask for it; Kerberos is offered to nobody. */
 const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = {

@@ -6,6 +6,7 @@ import { html } from 'hono/html'
 import { hubHost } from '../repo-files/repo-ids.ts'
 import { buildTable } from './build-table.ts'
 import { renderMarkdown } from './markdown.ts'
+import { postButton } from './forms.ts'
 import { card, code, empty, facts, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import type { Html, View } from './view.ts'
@@ -15,36 +16,55 @@ const FOUND_BY_PLUGIN = ['fedora', 'epel', 'rhel', 'centos-stream', 'mageia', 'o
 export interface Overview {
   project: Project
   rights: Rights
+  /** What is to be known of the project before anything else. */
+  notice: Html
   chroots: ProjectChroot[]
   builds: Build[]
 }
 
-export function overview(view: View, { project, chroots, builds, rights }: Overview): Html {
+export function overview(view: View, { project, chroots, builds, rights, notice }: Overview): Html {
   const isMoving = builds.some(({ finished_at }) => finished_at === null)
   const recent =
     builds.length === 0
       ? empty('No builds yet', html`Submit a source package to begin.`)
       : buildTable(builds, { isOfOneProject: true })
-  return html`<div class="columns">
-    <div class="stack">
-      ${text('Description', project.description || 'The owner has not written one.')}
-      ${project.instructions ? text('Instructions', project.instructions) : ''}
-      ${card('Install packages', install(view, project, chroots))}
-      <div id="builds" ${isMoving ? 'data-live=5' : ''}>${card('Recent builds', recent)}</div>
-    </div>
-    <div class="stack">
-      ${card('Repositories', repositories(view, project, chroots))} ${card('About', about(project))}
-      ${
-        rights.delete
-          ? html`<p>
-              <a class="pf-v6-c-button pf-m-link pf-m-danger" href="${paths.deleteProject(project)}"
-                >Delete the project…</a
-              >
-            </p>`
-          : ''
-      }
-    </div>
-  </div>`
+  return html`${notice}
+    <div class="columns">
+      <div class="stack">
+        ${text('Description', project.description || 'The owner has not written one.')}
+        ${project.instructions ? text('Instructions', project.instructions) : ''}
+        ${card('Install packages', install(view, project, chroots))}
+        <div id="builds" ${isMoving ? 'data-live=5' : ''}>${card('Recent builds', recent)}</div>
+      </div>
+      <div class="stack">
+        ${card('Repositories', repositories(view, project, chroots))}
+        ${card('About', about(project))} ${actions(view, project, rights)}
+        ${
+          rights.delete
+            ? html`<p>
+                <a
+                  class="pf-v6-c-button pf-m-link pf-m-danger"
+                  href="${paths.deleteProject(project)}"
+                  >Delete the project…</a
+                >
+              </p>`
+            : ''
+        }
+      </div>
+    </div>`
+}
+
+function actions(view: View, project: Project, rights: Rights): Html {
+  const fork = html`<a
+    class="pf-v6-c-button pf-m-secondary pf-m-small"
+    href="${paths.fork(project)}"
+    >Fork</a
+  >`
+  const regenerate = postButton(view, {
+    action: paths.regenerate(project),
+    text: 'Regenerate repositories',
+  })
+  return html`<div class="actions">${view.user ? fork : ''} ${rights.edit ? regenerate : ''}</div>`
 }
 
 function text(title: string, body: string): Html {

@@ -16,6 +16,7 @@ import { paths } from './paths.ts'
 import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
 import { overview } from './project-overview.ts'
 import { stateLabel } from './state-label.ts'
+import { forkNotice } from './fork-pages.ts'
 import { checkCsrf, type Html, userView, viewOf } from './view.ts'
 
 const PER_PAGE = 50
@@ -38,6 +39,7 @@ export function projectPages(frontend: Frontend): Hono {
       chroots,
       builds,
       rights: await rightsIn(db, view.user, project),
+      notice: await forkNotice(view, project),
     })
     return await c.html(
       projectFrame(view, project, { tab: 'overview', title: 'Overview', content }),

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { listBuilds } from '@copr/domain/builds/build-queries'
+import { deleteBuilds } from '@copr/domain/builds/cancel'
+import { forkProject } from '@copr/domain/projects/fork-project'
+import { findProject, type Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/users/actor'
+import { missingTools } from '@copr/rpm/testing/real-rpm'
+import { actionsDue } from '../actions.ts'
+import { publishDue } from '../publish/publish-loop.ts'
+import { renderDue } from '../publish/render.ts'
+import { dnfFor } from '../testing/dnf.ts'
+import { type BuiltFile, buildPackages } from '../testing/packages.ts'
+import { CHROOT, TestBackend } from '../testing/test-backend.ts'
+
+const skip = missingTools('rpmbuild', 'dnf')
+const never = new AbortController().signal
+
+let scratch: string
+let hello: BuiltFile[]
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'copr-fork-'))
+  if (!skip) hello = await buildPackages(scratch)
+})
+after(() => rm(scratch, { recursive: true, force: true }))
+
+/** A project with one published build, whose key the database knows. */
+async function open(): Promise<{ system: TestBackend; source: Project; id: number }> {
+  const system = await TestBackend.start({ withKeygen: true })
+  const id = await system.built(await system.agent(), hello)
+  await publishDue(system.backend, never)
+  await renderDue(system.backend, never)
+  assert.equal((await system.build(id)).state, 'succeeded')
+  const source = await findProject(system.db, 'dana', 'telescope')
+  return { system, source: source ?? assert.fail(), id }
+}
+
+async function fork(system: TestBackend, source: Project, name = 'binoculars'): Promise<Project> {
+  const actor: UserActor = {
+    id: source.user_id,
+    username: 'dana',
+    email: null,
+    is_admin: false,
+    via: 'web',
+  }
+  const wanted = { source, ownername: 'dana', name, confirm: true, now: new Date() }
+  return await forkProject(system.db, actor, wanted)
+}
+
+async function buildsOf(system: TestBackend, project: Project) {
+  const page = { offset: 0, descending: false }
+  return await listBuilds(system.db, { project_id: project.id }, page)
+}
+
+function fileOf(system: TestBackend, name: string, result_dir: string | null | undefined): string {
+  return join(system.results, 'dana', name, CHROOT, result_dir ?? '', 'hello-1.0-1.noarch.rpm')
+}
+
+test(
+  'a fork has the latest packages without copying them, and dnf installs them',
+  { skip },
+  async () => {
+    const { system, source, id } = await open()
+    await using _ = system
+    const target = await fork(system, source)
+    await actionsDue(system.backend, never)
+    await renderDue(system.backend, never)
+
+    const [build, ...more] = await buildsOf(system, target)
+    assert.equal(more.length, 0)
+    assert.equal(build?.state, 'forked')
+    assert.ok(build?.finished_at)
+    assert.equal(build?.package_name, 'hello')
+    const original = (await system.build(id)).chroot?.result_dir
+    const copy = build?.chroots[0]?.result_dir
+    assert.notEqual(copy, original)
+    const [original_stat, copy_stat] = await Promise.all([
+      stat(fileOf(system, 'telescope', original)),
+      stat(fileOf(system, 'binoculars', copy)),
+    ])
+    assert.equal(copy_stat.ino, original_stat.ino)
+
+    const own = await readFile(join(system.results, 'dana/binoculars/pubkey.gpg'), 'utf8')
+    assert.equal(own.match(/BEGIN PGP PUBLIC KEY/g)?.length, 2)
+    const at = `${system.url}/results/dana/binoculars`
+    await using client = await dnfFor(`${at}/${CHROOT}/`, `${at}/pubkey.gpg`)
+    const installed = await client.dnf('install', 'hello')
+    assert.ok(installed.ok, installed.output)
+
+    // What happens to the source does not touch the copy.
+    await deleteBuilds(system.db, [id], new Date())
+    await stat(fileOf(system, 'binoculars', copy))
+  },
+)
+
+test(
+  'a fork of a fork, and a second fork into the same project, copy what is new only',
+  { skip },
+  async () => {
+    const { system, source } = await open()
+    await using _ = system
+    const first = await fork(system, source)
+    await actionsDue(system.backend, never)
+    await fork(system, source)
+    await actionsDue(system.backend, never)
+    assert.equal((await buildsOf(system, first)).length, 1)
+    await renderDue(system.backend, never)
+    const again = await findProject(system.db, 'dana', 'binoculars')
+    const second = await fork(system, again ?? assert.fail(), 'opera-glass')
+    await actionsDue(system.backend, never)
+    assert.deepEqual(
+      (await buildsOf(system, second)).map(({ state }) => state),
+      ['forked'],
+    )
+    assert.equal(second.inherited_keys.length, 2)
+  },
+)
+
+for (const step of ['link', 'adopt'])
+  test(
+    `a fork that breaks off at "${step}" is completed by the next try, once`,
+    { skip },
+    async () => {
+      const { system, source } = await open()
+      await using _ = system
+      const target = await fork(system, source)
+      let broken = false
+      const at = (name: string): void => {
+        if (name !== step || broken) return
+        broken = true
+        throw new Error('killed')
+      }
+      await actionsDue({ ...system.backend, at }, never)
+      assert.ok(broken)
+      assert.deepEqual(
+        (await buildsOf(system, target)).map(({ state }) => state),
+        ['pending'],
+      )
+      // Its time has come again.
+      await system.db.updateTable('action').set({ not_before: null }).execute()
+      await actionsDue(system.backend, never)
+      assert.deepEqual(
+        (await buildsOf(system, target)).map(({ state }) => state),
+        ['forked'],
+      )
+      const members = await system.db
+        .selectFrom('repository_member')
+        .innerJoin('build_chroot', 'build_chroot.id', 'repository_member.build_chroot_id')
+        .innerJoin('build', 'build.id', 'build_chroot.build_id')
+        .select('path')
+        .where('build.project_id', '=', target.id)
+        .execute()
+      assert.equal(members.length, 3)
+    },
+  )
+
+test('results that were deleted before they could be copied end as failed', { skip }, async () => {
+  const { system, source } = await open()
+  await using _ = system
+  const target = await fork(system, source)
+  await rm(join(system.results, 'dana/telescope', CHROOT), { recursive: true })
+  await actionsDue(system.backend, never)
+  const [build] = await buildsOf(system, target)
+  assert.equal(build?.state, 'failed')
+  assert.match(build?.chroots[0]?.state_reason ?? '', /deleted meanwhile/)
+})

@@ -1,0 +1,50 @@
+import type { Action } from '@copr/domain/actions/actions'
+import {
+  adoptFork,
+  dropUnlinkable,
+  type ForkedChroot,
+  insertForkedBuilds,
+  unlinkedForks,
+} from '@copr/domain/builds/forked-builds'
+import { findProjectById } from '@copr/domain/projects/project-queries'
+import { z } from 'zod'
+import type { Backend } from '../context.ts'
+import { resultPath, srpmPath } from '../store/paths.ts'
+
+const Data = z.object({ source_id: z.number(), user_id: z.number() })
+
+/**
+ * Gives a forked project the latest results of its source. No RPM is copied: its files get a second name, and each becomes
+ * a member of the fork's repositories. They keep the source's signature, so the fork's `pubkey.gpg` has the source's key, too.
+ */
+export async function fillFork(
+  backend: Backend,
+  action: Action,
+  { keep, stop }: { keep: () => Promise<void>; stop: AbortSignal },
+): Promise<void> {
+  const { db, now, at = () => undefined } = backend
+  const { source_id, user_id } = Data.parse(action.data)
+  const target_id = action.project_id
+  // Deleted meanwhile.
+  if (!(await findProjectById(db, target_id))) return
+  await insertForkedBuilds(db, { source_id, target_id, user_id, now: now() })
+  for (const fork of await unlinkedForks(db, target_id)) {
+    stop.throwIfAborted()
+    at('link')
+    if (!(await linkResults(backend, fork))) continue
+    at('adopt')
+    await adoptFork(db, fork, now())
+    await keep()
+  }
+  await dropUnlinkable(db, target_id, now())
+}
+
+/** False when the source no longer has them. */
+async function linkResults({ store }: Backend, fork: ForkedChroot): Promise<boolean> {
+  const { from, to } = fork
+  const place = resultPath(to)
+  if (!(await store.linkAll(resultPath(from), place))) return false
+  await store.write(place, 'build.info', `build_id=${to.build_id}\nbuilder_ip=\n`)
+  await store.linkAll(srpmPath(from), srpmPath(to))
+  return true
+}

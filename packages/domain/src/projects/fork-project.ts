@@ -1,0 +1,209 @@
+import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
+import type { Chroot } from '../chroots/chroot-queries.ts'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import type { UserActor } from '../users/actor.ts'
+import { enableChroots } from './create-project.ts'
+import type { Project } from './project-queries.ts'
+
+export interface WantedFork {
+  source: Project
+  /** Whose the copy will be; that the actor may make it was asked before. */
+  ownername: string
+  name: string
+  /** Copy into a project that exists already. */
+  confirm: boolean
+  now: Date
+}
+
+const MAX_PACKAGES = 1000
+
+/** What an owner decides anew for a copy. */
+const NOT_COPIED = new Set([
+  'id',
+  'ownername',
+  'name',
+  'user_id',
+  'contact',
+  'persistent',
+  'auto_prune',
+  'delete_after',
+  'webhook_secret',
+  'forked_from',
+  'inherited_keys',
+  'public_key',
+  'key_fingerprint',
+  'created_at',
+  'deleted_at',
+])
+
+/** Makes or fills the copy of a project: settings, chroots and packages now, the results in the background. */
+export async function forkProject(db: Db, actor: UserActor, fork: WantedFork): Promise<Project> {
+  const { source, ownername, name, now } = fork
+  if (source.ownername === ownername && source.name === name)
+    throw new CoprError('invalid', 'Cannot fork a project into itself')
+  return await db.transaction().execute(async (tx) => {
+    await checkSize(tx, actor, source)
+    const target = await targetOf(tx, actor, fork)
+    await copyChroots(tx, source.id, target.id)
+    await copyPackages(tx, source.id, target.id, now)
+    await tx
+      .insertInto('action')
+      .values({
+        kind: 'fork',
+        project_id: target.id,
+        data: JSON.stringify({ source_id: source.id, user_id: actor.id }),
+        created_at: now,
+      })
+      .execute()
+    await notify(tx, 'copr_action')
+    const names = { from: `${source.ownername}/${source.name}`, to: `${ownername}/${name}` }
+    for (const project of [source, target]) {
+      const subject = `${project.ownername}/${project.name}`
+      const change = { action: 'project.fork', project_id: project.id, subject, details: names }
+      await audit(tx, actor, change, now)
+    }
+    return target
+  })
+}
+
+async function checkSize(tx: Tx, actor: UserActor, source: Project): Promise<void> {
+  if (actor.is_admin) return
+  const { count } = await tx
+    .selectFrom('package')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('project_id', '=', source.id)
+    .executeTakeFirstOrThrow()
+  if (count > MAX_PACKAGES)
+    throw new CoprError(
+      'invalid',
+      `Cannot fork ${source.ownername}/${source.name}: it has more than ${MAX_PACKAGES} packages; ask an administrator`,
+    )
+}
+
+/** The project that is copied into, made if there is none; it knows the source's keys, which signed what it takes over. */
+async function targetOf(tx: Tx, actor: UserActor, fork: WantedFork): Promise<Project> {
+  const { source, ownername, name, confirm, now } = fork
+  const existing = await tx
+    .selectFrom('project')
+    .selectAll()
+    .where('ownername', '=', ownername)
+    .where('name', '=', name)
+    .where('deleted_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst()
+  if (existing && !confirm)
+    throw new CoprError(
+      'invalid',
+      `name: ${ownername} already has a project named ${name}; confirm that you want to fork into it`,
+    )
+  const keys = [source.public_key ?? [], ...source.inherited_keys].flat()
+  if (existing) {
+    const inherited_keys = [...new Set([...existing.inherited_keys, ...keys])]
+    return await tx
+      .updateTable('project')
+      .set({ inherited_keys })
+      .where('id', '=', existing.id)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  }
+  const settings = Object.fromEntries(
+    Object.entries(source).filter(([column]) => !NOT_COPIED.has(column)),
+  )
+  const project = await tx
+    .insertInto('project')
+    .values({
+      ...settings,
+      ownername,
+      name,
+      user_id: actor.id,
+      forked_from: source.id,
+      inherited_keys: keys,
+      created_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  await tx
+    .insertInto('project_dir')
+    .values({ project_id: project.id, name, created_at: now })
+    .execute()
+  return project
+}
+
+/** The source's active chroots with their settings. */
+async function copyChroots(tx: Tx, from: number, to: number): Promise<void> {
+  const rows = await tx
+    .selectFrom('project_chroot')
+    .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
+    .selectAll('project_chroot')
+    .where('project_id', '=', from)
+    .where('is_enabled', '=', true)
+    .where('is_active', '=', true)
+    .execute()
+  if (rows.length === 0) return
+  const chroots = await tx
+    .selectFrom('chroot')
+    .selectAll()
+    .where(
+      'id',
+      'in',
+      rows.map(({ chroot_id }) => chroot_id),
+    )
+    .execute()
+  await enableChroots(tx, to, chroots as Chroot[])
+  for (const { project_id: _, chroot_id, ...settings } of rows)
+    await tx
+      .updateTable('project_chroot')
+      .set(settings)
+      .where('project_id', '=', to)
+      .where('chroot_id', '=', chroot_id)
+      .execute()
+}
+
+/** Nobody's push to the source's repository is meant for the copy. */
+async function copyPackages(tx: Tx, from: number, to: number, now: Date): Promise<void> {
+  await tx
+    .insertInto('package')
+    .columns([
+      'project_id',
+      'name',
+      'source_type',
+      'source_json',
+      'webhook_rebuild',
+      'max_builds',
+      'timeout_seconds',
+      'chroot_denylist',
+      'created_at',
+    ])
+    .expression((eb) =>
+      eb
+        .selectFrom('package')
+        .select((s) => [
+          s.val(to).as('project_id'),
+          'name',
+          'source_type',
+          'source_json',
+          s.val(false).as('webhook_rebuild'),
+          'max_builds',
+          'timeout_seconds',
+          'chroot_denylist',
+          s.cast<Date>(s.val(now), 'timestamptz').as('created_at'),
+        ])
+        .where('project_id', '=', from),
+    )
+    .onConflict((conflict) => conflict.columns(['project_id', 'name']).doNothing())
+    .execute()
+}
+
+/** Are results of a fork still being copied into the project? */
+export async function isBeingFilled(db: Db, project_id: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('action')
+    .select('id')
+    .where('project_id', '=', project_id)
+    .where('kind', '=', 'fork')
+    .where('ended_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
+}

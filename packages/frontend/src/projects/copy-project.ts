@@ -1,0 +1,25 @@
+import { ForkProject } from '@copr/contract/api/fork'
+import { forkProject } from '@copr/domain/projects/fork-project'
+import { canCreateFor } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/users/actor'
+import { CoprError } from '@copr/process/errors'
+import type { Frontend } from '../frontend.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
+import { makeProjectKey } from '../project-keys.ts'
+
+/** Forks a project as a form says; its results come in the background. */
+export async function copyProject(
+  frontend: Frontend,
+  { user, source, form }: { user: UserActor; source: Project; form: Form },
+): Promise<Project> {
+  const { db, now } = frontend
+  const { name, ownername, confirm = false } = parseForm(ForkProject, form)
+  if (!(await canCreateFor(db, user, ownername)))
+    throw new CoprError('invalid', `ownername: you cannot make projects of ${ownername}`)
+  const wanted = { source, ownername, name, confirm, now: now() }
+  const project = await forkProject(db, user, wanted)
+  if (project.public_key === null) void makeProjectKey(frontend, project)
+  await frontend.untilPublished(project.id)
+  return project
+}
