@@ -103,6 +103,10 @@ export const RpmTask = z.object({
   with_opts: z.array(z.string()),
   without_opts: z.array(z.string()),
   enable_net: z.boolean(),
+  /** For engines that know more than one way; the native one has its own. */
+  bootstrap: z.string().optional(),
+  bootstrap_image: z.string().nullish(),
+  isolation: z.string().optional(),
   /** On top of the chroot's macros: `copr_username`, `vendor`, `buildtag` and the like. */
   macros: z.record(z.string(), z.string()),
   git_url: z.string(),

@@ -279,3 +279,26 @@ test('a source that is to be made reaches the builder with its settings, and may
   const build = await system.build(id)
   assert.deepEqual([build.state, build.fail_reason], ['failed', 'It cannot'])
 })
+
+for (const [build, chroot, project, want] of [
+  ['unchanged', 'unchanged', 'default', 'default'],
+  ['unchanged', 'unchanged', 'simple', 'simple'],
+  ['unchanged', 'nspawn', 'simple', 'nspawn'],
+  ['default', 'nspawn', 'simple', 'default'],
+] as const)
+  test(`isolation ${build} of the build, ${chroot} of the chroot, ${project} of the project is ${want}`, async () => {
+    await using system = await TestBackend.start()
+    const agent = await system.agent()
+    await system.submitLink()
+    await agent.claim()
+    await accepted(await agent.succeed([srpmOf(hello)]))
+    await agent.claim()
+    await accepted(await agent.succeed([], { branch_commits: { debian12: 'd'.repeat(40) } }))
+    await system.db.updateTable('build').set({ isolation: build, bootstrap: build }).execute()
+    await system.db.updateTable('project_chroot').set({ isolation: chroot }).execute()
+    await system.db.updateTable('project').set({ isolation: project }).execute()
+    const claimed = await agent.claim()
+    assert.ok(claimed?.task.kind === 'rpm')
+    assert.equal(claimed.task.isolation, want)
+    assert.equal(claimed.task.bootstrap, 'default')
+  })

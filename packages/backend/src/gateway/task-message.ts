@@ -66,6 +66,9 @@ async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
     with_opts: chroot.with_opts,
     without_opts: chroot.without_opts,
     enable_net: build.enable_net ?? project.enable_net,
+    bootstrap: firstSaid(build.bootstrap, chroot.bootstrap, project.bootstrap),
+    bootstrap_image: chroot.bootstrap_image,
+    isolation: firstSaid(build.isolation, chroot.isolation, project.isolation),
     macros: macrosOf(facts),
     git_url: `${base_url}/git/${path}`,
     git_commit: chroot.git_commit,
@@ -75,6 +78,11 @@ async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
       max_result_bytes: config.limits.max_result_bytes,
     },
   }
+}
+
+/** The build's word counts before the chroot's, and that before the project's. */
+function firstSaid(...settings: string[]): string {
+  return settings.find((each) => each !== 'unchanged') ?? 'default'
 }
 
 /** Copr's: specs ask for them to know where they are built. */

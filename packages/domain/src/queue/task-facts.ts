@@ -17,6 +17,9 @@ export interface ChrootFacts {
   /** The project's settings for the chroot; empty when the owner has disabled it meanwhile. */
   additional_repos: string[]
   additional_packages: string[]
+  bootstrap: string
+  bootstrap_image: string | null
+  isolation: string
   with_opts: string[]
   without_opts: string[]
 }
@@ -89,6 +92,9 @@ async function chrootOf(db: Db, build_chroot_id: number): Promise<ChrootFacts> {
       'build_chroot.generation',
       'project_chroot.additional_repos',
       'project_chroot.additional_packages',
+      'project_chroot.bootstrap',
+      'project_chroot.bootstrap_image',
+      'project_chroot.isolation',
       'project_chroot.with_opts',
       'project_chroot.without_opts',
     ])
@@ -98,6 +104,8 @@ async function chrootOf(db: Db, build_chroot_id: number): Promise<ChrootFacts> {
     ...row,
     additional_repos: row.additional_repos ?? [],
     additional_packages: row.additional_packages ?? [],
+    bootstrap: row.bootstrap ?? 'unchanged',
+    isolation: row.isolation ?? 'unchanged',
     with_opts: row.with_opts ?? [],
     without_opts: row.without_opts ?? [],
   }
