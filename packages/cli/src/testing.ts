@@ -6,7 +6,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { stringify } from 'yaml'
 import { coprctl } from './coprctl.ts'
 
-export interface Said {
+interface Said {
   code: number
   out: string
   err: string

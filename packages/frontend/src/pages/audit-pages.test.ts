@@ -38,10 +38,14 @@ test('a project’s changes are seen by who may edit it, and everybody sees the 
   const { id } = await t.get<{ id: number }>('/api_3/project?ownername=dana&projectname=telescope')
   await change(t, 'dana', 'the telescope', id)
   const page = '/coprs/dana/telescope/audit/'
-  assert.match((await (await browse(t, 'dana')).get(page)).text, /the telescope/)
-  assert.equal((await (await browse(t, 'kim')).get(page)).status, 403)
-  assert.match((await (await browse(t, 'dana')).get('/user/audit/')).text, /the telescope/)
-  assert.doesNotMatch((await (await browse(t, 'kim')).get('/user/audit/')).text, /the telescope/)
+  const dana = await browse(t, 'dana')
+  assert.match((await dana.get('/coprs/dana/telescope/')).text, new RegExp(`href="${page}"`))
+  assert.match((await dana.get(page)).text, /the telescope/)
+  const kim = await browse(t, 'kim')
+  assert.equal((await kim.get(page)).status, 403)
+  assert.doesNotMatch((await kim.get('/coprs/dana/telescope/')).text, new RegExp(page))
+  assert.match((await dana.get('/user/audit/')).text, /the telescope/)
+  assert.doesNotMatch((await kim.get('/user/audit/')).text, /the telescope/)
 })
 
 test('a long list goes on at the next page', async () => {

@@ -53,10 +53,7 @@ export function auditPages(frontend: Frontend): Hono {
     const project = await projectOfPage(c, frontend, ownername)
     await requireRight(db, view.user, project, 'edit')
     const content = await entries({ project_id: project.id }, { before: c.req.query('before') })
-    const trail: [string][] = [['Changes']]
-    return await c.html(
-      projectFrame(view, project, { tab: undefined, title: 'Changes', content, trail }),
-    )
+    return await c.html(projectFrame(view, project, { tab: 'audit', title: 'Changes', content }))
   })
 
   async function projectFilter(text: string): Promise<AuditFilter> {

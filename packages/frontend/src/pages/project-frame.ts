@@ -35,12 +35,14 @@ const TABS = [
   ['monitor', 'Monitor', paths.monitor],
   ['permissions', 'Permissions', paths.permissions],
   ['integrations', 'Integrations', paths.integrations],
+  ['audit', 'Changes', paths.projectAudit],
 ] as const
 
 /** Who sees a tab, where not everybody does. */
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,
+  audit: (_, rights) => rights.edit,
 }
 
 type Tab = (typeof TABS)[number][0]

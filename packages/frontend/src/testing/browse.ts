@@ -1,7 +1,7 @@
 import { openSession } from '@copr/domain/users/sessions'
 import { NOW, type TestFrontend } from './test-frontend.ts'
 
-export interface Page {
+interface Page {
   status: number
   text: string
   location: string | null
