@@ -1,12 +1,15 @@
 import { CoprError } from '@copr/process/errors'
+import { audit } from '../audit/audit.ts'
 import { requireActiveChroots } from '../chroots/chroot-queries.ts'
 import type { Db, Tx } from '../database/open.ts'
+import type { Actor } from '../users/actor.ts'
 import { enableChroots } from './create-project.ts'
 import { isOffered, listProjectChroots, type ProjectChroot } from './project-chroots.ts'
 import type { Project } from './project-queries.ts'
 import type { ProjectSettings } from './project-settings.ts'
 
 export interface ProjectChanges {
+  project: Pick<Project, 'id' | 'ownername' | 'name'>
   settings: Partial<ProjectSettings>
   /** The whole new set; undefined: as it was. */
   chroots?: string[] | undefined
@@ -18,17 +21,28 @@ const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
 export async function editProject(
   db: Db,
-  project_id: number,
-  { settings, chroots, now }: ProjectChanges,
+  actor: Actor,
+  { project, settings, chroots, now }: ProjectChanges,
 ): Promise<Project> {
   return await db.transaction().execute(async (tx) => {
-    if (chroots) await setChroots(tx, project_id, chroots, now)
+    if (chroots) await setChroots(tx, project.id, chroots, now)
     if (Object.keys(settings).length > 0)
-      await tx.updateTable('project').set(settings).where('id', '=', project_id).execute()
+      await tx.updateTable('project').set(settings).where('id', '=', project.id).execute()
+    await audit(
+      tx,
+      actor,
+      {
+        action: 'project.edit',
+        project_id: project.id,
+        subject: `${project.ownername}/${project.name}`,
+        details: { ...settings, ...(chroots ? { chroots } : {}) },
+      },
+      now,
+    )
     return await tx
       .selectFrom('project')
       .selectAll()
-      .where('id', '=', project_id)
+      .where('id', '=', project.id)
       .executeTakeFirstOrThrow()
   })
 }

@@ -5,7 +5,6 @@ import { AddProject, EditProject, ProjectAnswer, ProjectQuery } from '@copr/cont
 import type { Page } from '@copr/domain/database/paging'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
-import { editProject } from '@copr/domain/projects/edit-project'
 import { requireRight } from '@copr/domain/projects/project-access'
 import { allProjects, PROJECT_ORDERS, type Project } from '@copr/domain/projects/project-queries'
 import { allFoundProjects, type ProjectSearch } from '@copr/domain/projects/search-projects'
@@ -14,13 +13,13 @@ import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
-import { parseForm, readForm } from '../http/read-form.ts'
+import { readForm } from '../http/read-form.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
 import { copyProject } from '../projects/copy-project.ts'
 import { addProject } from '../projects/add-project.ts'
+import { changeProject } from '../projects/change-project.ts'
 import { requireProject } from './find-or-404.ts'
 import { presentProjects } from './present-project.ts'
-import { checkSettings, requireAdminSettings, settingsOf } from './project-form.ts'
 
 export function projectRoutes(api: Api): void {
   const { frontend } = api
@@ -112,17 +111,7 @@ export function projectRoutes(api: Api): void {
             pathPart(c, 'ownername'),
             pathPart(c, 'projectname'),
           )
-          const form = parseForm(EditProject, await readForm(c))
-          const settings = settingsOf(form, now())
-          await checkSettings(db, settings)
-          await requireRight(db, user, project, 'edit')
-          requireAdminSettings(user, settings)
-          const changed = await editProject(db, project.id, {
-            settings,
-            chroots: form.chroots,
-            now: now(),
-          })
-          if (form.chroots) await frontend.untilPublished(project.id)
+          const changed = await changeProject(frontend, { user, project, form: await readForm(c) })
           return c.json(await presentOne(changed))
         },
       ),

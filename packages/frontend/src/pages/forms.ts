@@ -111,6 +111,34 @@ export function selectField(
   )
 }
 
+/** A box that stands for itself: one that is not checked is sent as false. */
+export function flagField(
+  field: Field & { text: string; isDisabled?: boolean },
+  values: Form = {},
+): Html {
+  const { name, text, isDisabled = false } = field
+  return group(
+    field,
+    html`${isDisabled ? '' : html`<input type="hidden" name="${name}" value="false" />`}
+      <label class="check">
+        <input
+          type="checkbox"
+          id="${name}"
+          name="${name}"
+          value="true"
+          ${lastOf(values[name]) === 'true' ? 'checked' : ''}
+          ${isDisabled ? 'disabled' : ''}
+        />
+        <span>${text}</span>
+      </label>`,
+  )
+}
+
+/** What a box says: its hidden false comes before its true. */
+export function lastOf(value: unknown): string | undefined {
+  return listOf(value).at(-1)
+}
+
 export function submitButton(text: string, kind: 'primary' | 'danger' = 'primary'): Html {
   return html`<div class="pf-v6-c-form__group pf-m-action">
     <div class="pf-v6-c-form__actions">

@@ -6,6 +6,7 @@ import { apiTokenPages } from './api-token-pages.ts'
 import { auditPages } from './audit-pages.ts'
 import { batchPages } from './batch-pages.ts'
 import { buildPages } from './build-pages.ts'
+import { chrootSettingsPages } from './chroot-settings-pages.ts'
 import { compsPages } from './comps-pages.ts'
 import { forkPages } from './fork-pages.ts'
 import { homePages } from './home-pages.ts'
@@ -19,6 +20,7 @@ import { newProjectPages } from './new-project-pages.ts'
 import { permissionPages } from './permission-pages.ts'
 import { projectPages } from './project-pages.ts'
 import { repeatPages } from './repeat-pages.ts'
+import { projectSettingsPages } from './project-settings-pages.ts'
 import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
 import { tokenPages } from './token-pages.ts'
@@ -38,6 +40,8 @@ const PARTS = [
   buildPages,
   submitPages,
   compsPages,
+  chrootSettingsPages,
+  projectSettingsPages,
   monitorPages,
   permissionPages,
   integrationPages,

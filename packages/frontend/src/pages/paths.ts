@@ -67,6 +67,14 @@ export const paths = {
   projectAudit: (project: ProjectName) => `${projectPath(project)}/audit/`,
   fork: (project: ProjectName) => `${projectPath(project)}/fork/`,
   regenerate: (project: ProjectName) => `${projectPath(project)}/createrepo/`,
+  settings: (project: ProjectName) => `${projectPath(project)}/edit/`,
+  updateSettings: (project: ProjectName) => `${projectPath(project)}/update/`,
+  chrootSettings: (project: ProjectName, chroot: string) =>
+    `${projectPath(project)}/edit_chroot/${part(chroot)}/`,
+  updateChroot: (project: ProjectName, chroot: string) =>
+    `${projectPath(project)}/update_chroot/${part(chroot)}/`,
+  comps: (project: ProjectName, chroot: string) =>
+    `${projectPath(project)}/chroot/${part(chroot)}/comps/`,
   deleteProject: (project: ProjectName) => `${projectPath(project)}/delete/`,
   build: (build: BuildName) => `${buildProjectPath(build)}/build/${build.id}/`,
   cancelBuild: (build: BuildName) => `${buildProjectPath(build)}/cancel_build/${build.id}/`,

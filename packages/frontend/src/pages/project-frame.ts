@@ -35,6 +35,7 @@ const TABS = [
   ['monitor', 'Monitor', paths.monitor],
   ['permissions', 'Permissions', paths.permissions],
   ['integrations', 'Integrations', paths.integrations],
+  ['settings', 'Settings', paths.settings],
   ['audit', 'Changes', paths.projectAudit],
 ] as const
 
@@ -42,6 +43,7 @@ const TABS = [
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,
+  settings: (_, rights) => rights.edit,
   audit: (_, rights) => rights.edit,
 }
 

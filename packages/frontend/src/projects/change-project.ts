@@ -1,0 +1,24 @@
+import { EditProject } from '@copr/contract/api/projects'
+import { editProject } from '@copr/domain/projects/edit-project'
+import { requireRight } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/users/actor'
+import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-form.ts'
+import type { Frontend } from '../frontend.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
+
+/** What a form of the API or of a page changes on a project. */
+export async function changeProject(
+  frontend: Frontend,
+  { user, project, form }: { user: UserActor; project: Project; form: Form },
+): Promise<Project> {
+  const { db, now } = frontend
+  const { chroots, ...wanted } = parseForm(EditProject, form)
+  const settings = settingsOf(wanted, now())
+  await checkSettings(db, { persistent: project.persistent, ...settings })
+  await requireRight(db, user, project, 'edit')
+  requireAdminSettings(user, settings)
+  const changed = await editProject(db, user, { project, settings, chroots, now: now() })
+  if (chroots || settings.devel_mode !== undefined) await frontend.untilPublished(project.id)
+  return changed
+}
