@@ -1,3 +1,4 @@
+import { COMMAND } from '@copr/domain/users/actor'
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -104,7 +105,13 @@ test('group: added, joined, left and deleted', async () => {
   await addChroot(t)
   const user_id = (await createUser(t.db, { username: 'kim', now: NOW })).id
   const chroots = ['fedora-43-x86_64']
-  await createProject(t.db, { ownername: '@orbit', name: 'libs', user_id, chroots, now: NOW })
+  await createProject(t.db, COMMAND, {
+    ownername: '@orbit',
+    name: 'libs',
+    user_id,
+    chroots,
+    now: NOW,
+  })
   assert.match((await t.run(['group', 'delete', 'orbit'])).err, /it has projects, as libs/)
   await t.run(['project', 'delete', '@orbit/libs'])
   assert.equal((await t.run(['group', 'delete', 'orbit'])).code, 0)
@@ -143,7 +150,7 @@ test('token: made with scopes for a project, listed, revoked', async () => {
   await addChroot(t)
   const dana = await createUser(t.db, { username: 'dana', now: NOW })
   const chroots = ['fedora-43-x86_64']
-  await createProject(t.db, {
+  await createProject(t.db, COMMAND, {
     ownername: 'dana',
     name: 'telescope',
     user_id: dana.id,
@@ -189,7 +196,13 @@ test('project: listed, shown, its repositories written anew, deleted', async () 
   await addChroot(t)
   const { id: user_id } = await createUser(t.db, { username: 'dana', now: NOW })
   const chroots = ['fedora-43-x86_64']
-  await createProject(t.db, { ownername: 'dana', name: 'telescope', user_id, chroots, now: NOW })
+  await createProject(t.db, COMMAND, {
+    ownername: 'dana',
+    name: 'telescope',
+    user_id,
+    chroots,
+    now: NOW,
+  })
   assert.match((await t.run(['project', 'list', 'dana'])).out, /dana\/telescope/)
   assert.equal((await t.run(['project', 'list', 'kim'])).out, '')
   assert.match(

@@ -1,3 +1,4 @@
+import { COMMAND } from '@copr/domain/users/actor'
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -91,7 +92,7 @@ test(
     assert.ok(installed.ok, installed.output)
 
     // What happens to the source does not touch the copy.
-    await deleteBuilds(system.db, [id], new Date())
+    await deleteBuilds(system.db, COMMAND, [id], new Date())
     await stat(fileOf(system, 'binoculars', copy))
   },
 )

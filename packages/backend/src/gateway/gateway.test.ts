@@ -1,3 +1,4 @@
+import { COMMAND } from '@copr/domain/users/actor'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -175,7 +176,7 @@ test('heartbeats carry the cancellation, and a canceled build stays canceled', a
     await (await agent.post(`/tasks/${agent.task_id}/heartbeat`, { phase: 'building' })).json()
   assert.deepEqual(await beat(), { cancel: false, lease_seconds: 60 })
   assert.equal((await system.build(id)).chroot?.state, 'running')
-  await cancelBuild(system.db, id, new Date())
+  await cancelBuild(system.db, COMMAND, id, new Date())
   assert.deepEqual(await beat(), { cancel: true, lease_seconds: 60 })
   await accepted(await agent.succeed(hello))
   assert.equal((await system.build(id)).state, 'canceled')

@@ -1,3 +1,4 @@
+import { COMMAND } from '@copr/domain/users/actor'
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -211,7 +212,7 @@ test('a deleted build leaves the index first, then the disk', { skip }, async ()
   await renderDue(system.backend, never)
   const { chroot } = await system.build(id)
   const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
-  await deleteBuilds(system.db, [id], new Date())
+  await deleteBuilds(system.db, COMMAND, [id], new Date())
   await removeDue(system.backend)
   assert.ok((await readdir(place)).length > 0, 'dnf still sees it')
   await renderDue(system.backend, never)

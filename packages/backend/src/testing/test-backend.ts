@@ -1,3 +1,4 @@
+import { COMMAND } from '@copr/domain/users/actor'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -216,7 +217,7 @@ export class TestBackend implements AsyncDisposable {
 
   async makeProject(user_id: number, name = 'telescope'): Promise<Project> {
     const project = { ownername: 'dana', name, user_id, chroots: [CHROOT], now: new Date() }
-    const made = await createProject(this.db, project)
+    const made = await createProject(this.db, COMMAND, project)
     await this.db
       .updateTable('project')
       .set({ key_algorithm: this.#algorithm })

@@ -1,3 +1,5 @@
+import { audit } from '../audit/audit.ts'
+import type { Actor } from '../users/actor.ts'
 import { CoprError } from '@copr/process/errors'
 import { paddedBuildId } from '@copr/contract/names'
 import { notify } from '../database/notify.ts'
@@ -8,12 +10,12 @@ import { lockBuild, refreshBuild } from './build-state.ts'
  * Cancels whatever of the build is not finished. What waits ends here; what runs is told with the next heartbeat.
  * Throws `conflict` when there is nothing left to cancel.
  */
-export async function cancelBuild(db: Db, buildId: number, now: Date): Promise<void> {
+export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await lockBuild(tx, buildId)
     const build = await tx
       .selectFrom('build')
-      .select(['finished_at', 'source_state'])
+      .select(['finished_at', 'source_state', 'project_id'])
       .where('id', '=', buildId)
       .executeTakeFirst()
     if (!build) throw new CoprError('not_found', `Build ${buildId} does not exist`)
@@ -49,13 +51,28 @@ export async function cancelBuild(db: Db, buildId: number, now: Date): Promise<v
     await tasks.set({ state: 'done' }).where('state', '=', 'queued').execute()
     await tasks.set({ cancel_requested: true }).where('state', '=', 'leased').execute()
     await refreshBuild(tx, buildId, now)
+    const { project_id } = build
+    await audit(tx, actor, { action: 'build.cancel', project_id, subject: `build ${buildId}` }, now)
   })
 }
 
 /** Deletes finished builds of one project: their results leave the repositories, then the disk. All or nothing. */
-export async function deleteBuilds(db: Db, buildIds: number[], now: Date): Promise<void> {
+export async function deleteBuilds(
+  db: Db,
+  actor: Actor,
+  buildIds: number[],
+  now: Date,
+): Promise<void> {
   await db.transaction().execute(async (tx) => {
+    const build = await tx
+      .selectFrom('build')
+      .select('project_id')
+      .where('id', 'in', buildIds.length > 0 ? buildIds : [0])
+      .limit(1)
+      .executeTakeFirst()
     await deleteBuildsIn(tx, buildIds, now)
+    const subject = `builds ${buildIds.join(', ')}`
+    await audit(tx, actor, { action: 'build.delete', project_id: build?.project_id, subject }, now)
   })
 }
 

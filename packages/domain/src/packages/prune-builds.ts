@@ -1,3 +1,4 @@
+import { SYSTEM } from '../users/actor.ts'
 import { sql } from 'kysely'
 import { deleteBuilds } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
@@ -23,6 +24,6 @@ export async function pruneBuilds(db: Db, now: Date): Promise<number> {
     where ended.place > ended.max_builds
     order by ended.id limit ${AT_A_TIME}`.execute(db)
   const ids = rows.map(({ id }) => id)
-  if (ids.length > 0) await deleteBuilds(db, ids, now)
+  if (ids.length > 0) await deleteBuilds(db, SYSTEM, ids, now)
   return ids.length
 }

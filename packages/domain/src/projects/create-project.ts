@@ -1,3 +1,5 @@
+import { audit } from '../audit/audit.ts'
+import type { Actor } from '../users/actor.ts'
 import { CoprError } from '@copr/process/errors'
 import { requireActiveChroots, type Chroot } from '../chroots/chroot-queries.ts'
 import { isUniqueViolation } from '../database/errors.ts'
@@ -17,7 +19,7 @@ export interface NewProject {
 }
 
 /** Makes the project with its main directory and, still to be published, an empty repository for each chroot. */
-export async function createProject(db: Db, wanted: NewProject): Promise<Project> {
+export async function createProject(db: Db, actor: Actor, wanted: NewProject): Promise<Project> {
   const { ownername, name, user_id, settings = {}, now } = wanted
   const chroots = await requireActiveChroots(db, wanted.chroots)
   if (chroots.length === 0) throw new CoprError('invalid', 'chroots: at least one chroot is needed')
@@ -33,6 +35,10 @@ export async function createProject(db: Db, wanted: NewProject): Promise<Project
         .values({ project_id: project.id, name, created_at: now })
         .execute()
       await enableChroots(tx, project.id, chroots)
+      const subject = `${ownername}/${name}`
+      const details = { ...settings, chroots: wanted.chroots }
+      const change = { action: 'project.add', project_id: project.id, subject, details }
+      await audit(tx, actor, change, now)
       return project
     })
   } catch (error) {

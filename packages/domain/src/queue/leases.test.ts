@@ -1,3 +1,4 @@
+import { COMMAND } from '../users/actor.ts'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
@@ -208,7 +209,7 @@ test('a build after another waits for it, and starts when it has finished', asyn
   const machine = await makeMachine(t.db, ['x86_64'])
   assert.equal((await claim(t.db, machine))?.build_id, first)
   assert.equal(await claim(t.db, machine), undefined)
-  await cancelBuild(t.db, first, now)
+  await cancelBuild(t.db, COMMAND, first, now)
   assert.equal((await claim(t.db, machine))?.build_id, second)
 })
 
@@ -279,7 +280,7 @@ test('cancelBuild() ends what waits, tells what runs, and a late result changes 
   await importBuild(t.db, machine)
   const task = await claim(t.db, machine)
   assert.ok(task)
-  await cancelBuild(t.db, id, now)
+  await cancelBuild(t.db, COMMAND, id, now)
   assert.equal(await stateOf(t.db, id), 'canceled')
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'canceled', aarch64: 'canceled' })
   assert.deepEqual(await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }), {
@@ -290,7 +291,7 @@ test('cancelBuild() ends what waits, tells what runs, and a late result changes 
   )
   assert.equal(await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 }), undefined)
   assert.equal(await stateOf(t.db, id), 'canceled')
-  await assert.rejects(cancelBuild(t.db, id, now), /finished already/)
+  await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
 })
 
 test('chroots that the spec file excludes are skipped, with the reason', async () => {
@@ -374,9 +375,9 @@ test('a failed source fails the build with its reason', async () => {
 test('deleteBuilds() refuses unfinished builds, and leaves nothing of a finished one but its folders to remove', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
-  await assert.rejects(deleteBuilds(t.db, [id], now), /is not finished/)
-  await cancelBuild(t.db, id, now)
-  await deleteBuilds(t.db, [id], now)
+  await assert.rejects(deleteBuilds(t.db, COMMAND, [id], now), /is not finished/)
+  await cancelBuild(t.db, COMMAND, id, now)
+  await deleteBuilds(t.db, COMMAND, [id], now)
   assert.equal(await stateOf(t.db, id), undefined)
   const removals = await t.db.selectFrom('removal').select('path').execute()
   assert.deepEqual(removals, [

@@ -36,6 +36,15 @@ export const COMMAND: Actor = {
   via: 'command',
 }
 
+/** The site itself, where a time has come or a limit is reached. */
+export const SYSTEM: Actor = {
+  id: null,
+  username: 'system',
+  email: null,
+  is_admin: true,
+  via: 'system',
+}
+
 export function hasScope({ limits }: Pick<Actor, 'limits'>, scope: TokenScope): boolean {
   return limits === undefined || limits.scopes === null || limits.scopes.includes(scope)
 }

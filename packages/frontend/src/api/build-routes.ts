@@ -116,7 +116,7 @@ export function buildRoutes(api: Api): void {
         async (c, user) => {
           const build = await requireBuild(db, idOf(c))
           await requireRight(db, user, await projectOfBuild(db, build), 'build')
-          await cancelBuild(db, build.id, now())
+          await cancelBuild(db, user, build.id, now())
           return c.json(presentBuild(await requireBuild(db, build.id), results_url))
         },
       ),
@@ -139,7 +139,7 @@ export function buildRoutes(api: Api): void {
         async (c, user) => {
           const { builds } = parseForm(DeleteBuilds, await readForm(c))
           await checkDeletable(user, builds)
-          await deleteBuilds(db, builds, now())
+          await deleteBuilds(db, user, builds, now())
           return c.json({ builds })
         },
       ),
@@ -181,7 +181,7 @@ export function buildRoutes(api: Api): void {
           const build = await requireBuild(db, idOf(c))
           if (!(await mayDelete(user, await projectOfBuild(db, build))))
             throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
-          await deleteBuilds(db, [build.id], now())
+          await deleteBuilds(db, user, [build.id], now())
           return c.json(presentBuild(build, results_url))
         },
       ),

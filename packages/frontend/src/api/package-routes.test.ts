@@ -288,7 +288,9 @@ test('changes of packages are in the audit log', async () => {
   const json = { ...TARGET, package_name: 'lenscap' }
   await t.get('/api_3/package/reset', { as: 'dana', json, method: 'PUT' })
   await t.get('/api_3/package/delete', { as: 'dana', json, method: 'DELETE' })
-  const entries = (await listAudit(t.db, {}, 20)).filter(({ action }) => action.startsWith('package'))
+  const entries = (await listAudit(t.db, {}, 20)).filter(({ action }) =>
+    action.startsWith('package'),
+  )
   assert.deepEqual(
     entries.map(({ action, actor, subject }) => [action, actor, subject]),
     ['delete', 'reset', 'edit', 'add'].map((verb) => [

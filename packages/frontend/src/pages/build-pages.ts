@@ -45,7 +45,7 @@ export function buildPages(frontend: Frontend): Hono {
     checkCsrf(c, await readForm(c))
     const build = await find(c)
     await requireRight(db, view.user, await projectOfBuild(db, build), 'build')
-    await cancelBuild(db, build.id, now())
+    await cancelBuild(db, view.user, build.id, now())
     return c.redirect(paths.build(build), 303)
   })
 
@@ -56,7 +56,7 @@ export function buildPages(frontend: Frontend): Hono {
     const project = await projectOfBuild(db, build)
     if (project.persistent || !(await rightsIn(db, view.user, project)).edit)
       throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
-    await deleteBuilds(db, [build.id], now())
+    await deleteBuilds(db, view.user, [build.id], now())
     return c.redirect(paths.builds(project), 303)
   })
   return app

@@ -34,7 +34,7 @@ export async function addProject(
   const existing = exist_ok ? await findProject(db, ownername, name) : undefined
   if (existing) return existing
   const wanted = { ownername, name, user_id: user.id, chroots, settings, now: now() }
-  const project = await createProject(db, wanted)
+  const project = await createProject(db, user, wanted)
   void makeProjectKey(frontend, project)
   await frontend.untilPublished(project.id)
   return project
