@@ -1,3 +1,6 @@
+import { expireChroots } from '@copr/domain/expiry/expire-chroots'
+import { expireDirs } from '@copr/domain/expiry/expire-dirs'
+import { expireProjects } from '@copr/domain/expiry/expire-projects'
 import { pruneBuilds } from '@copr/domain/packages/prune-builds'
 import { requeueLapsed } from '@copr/domain/queue/outcomes'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -34,6 +37,9 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
     await sealEndedLogs(backend, since)
     await pruneBuilds(db, started)
+    await expireProjects(db, started)
+    await expireDirs(db, started)
+    await expireChroots(db, started)
     // Twice over what ended meanwhile: an agent may have been writing still.
     since = new Date(started.getTime() - 600_000)
   }

@@ -41,6 +41,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
     const { project, source } = submission
     await holdProject(tx, project)
     const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
+    await tx.updateTable('project_dir').set({ last_build_at: now }).where('id', '=', dir).execute()
     const batch_id = await batchOf(tx, submission)
     const { id } = await tx
       .insertInto('build')

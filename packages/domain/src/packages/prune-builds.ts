@@ -23,7 +23,13 @@ export async function pruneBuilds(db: Db, now: Date): Promise<number> {
     ) ended
     where ended.place > ended.max_builds
     order by ended.id limit ${AT_A_TIME}`.execute(db)
-  const ids = rows.map(({ id }) => id)
-  if (ids.length > 0) await deleteBuilds(db, SYSTEM, ids, now)
-  return ids.length
+  const actor = { ...SYSTEM, reason: 'max_builds' }
+  for (const builds of Map.groupBy(rows, ({ project_id }) => project_id).values())
+    await deleteBuilds(
+      db,
+      actor,
+      builds.map(({ id }) => id),
+      now,
+    )
+  return rows.length
 }

@@ -4,6 +4,7 @@ import {
   listProjectChroots,
   type ProjectChroot,
 } from '@copr/domain/projects/project-chroots'
+import { dirDeadline } from '@copr/domain/expiry/expire-dirs'
 import { listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { repoIdOf } from '@copr/domain/projects/repo-url'
@@ -29,7 +30,9 @@ export function rpmrepoRoutes(api: Api): void {
         const body: RpmrepoAnswer = {
           results_url: resultsUrl(config),
           repos: reposOf(project, chroots, now()),
-          directories: Object.fromEntries(dirs.map((dir) => [dir.name, {}])),
+          directories: Object.fromEntries(
+            dirs.map((dir) => [dir.name, deadline(dirDeadline(dir), now())]),
+          ),
           dependencies: await dependenciesOf(project),
           ...deadline(project.delete_after, now()),
         }

@@ -1,0 +1,30 @@
+import { CoprError } from '@copr/process/errors'
+import type { Db } from '../database/open.ts'
+import { deleteProject } from '../projects/delete-project.ts'
+import { SYSTEM } from '../users/actor.ts'
+
+/** So many at a time: the rest comes with the next look. */
+const AT_A_TIME = 50
+
+/** Deletes temporary projects whose time is over, as their owner would; one that still builds waits. Returns how many went. */
+export async function expireProjects(db: Db, now: Date): Promise<number> {
+  const due = await db
+    .selectFrom('project')
+    .select('id')
+    .where('delete_after', '<=', now)
+    .where('deleted_at', 'is', null)
+    .where('persistent', '=', false)
+    .orderBy('delete_after')
+    .limit(AT_A_TIME)
+    .execute()
+  let count = 0
+  for (const { id } of due)
+    try {
+      await deleteProject(db, { ...SYSTEM, reason: 'delete_after_days' }, id, now)
+      count += 1
+    } catch (error) {
+      // It builds still, or somebody was faster.
+      if (!(error instanceof CoprError)) throw error
+    }
+  return count
+}
