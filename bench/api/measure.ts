@@ -83,6 +83,6 @@ export async function measure(
     p95: at(0.95),
     max: at(1),
     bytes: Math.max(...answered.map(({ bytes }) => bytes)),
-    statuses: [...new Set(answered.map(({ status }) => status))].sort(),
+    statuses: [...new Set(answered.map(({ status }) => status))].toSorted((a, b) => a - b),
   }
 }

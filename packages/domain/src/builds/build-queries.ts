@@ -1,5 +1,6 @@
 import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
+import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
 
 /** A build with everything that lists and pages show of it. */
@@ -70,7 +71,7 @@ export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
       'package.name as package_name',
       'user_account.username as submitter',
     ])
-    .where('build.id', 'in', possible)
+    .where('build.id', '=', anyOf(possible))
     // The builds of a deleted project are gone with it.
     .where('project.deleted_at', 'is', null)
     .execute()
@@ -97,7 +98,7 @@ async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {
       'build_chroot.ended_at',
       'build_chroot.seconds',
     ])
-    .where('build_id', 'in', build_ids)
+    .where('build_id', '=', anyOf(build_ids))
     .orderBy('chroot.name')
     .execute()
 }
@@ -108,6 +109,7 @@ export interface BuildFilter {
   state?: BuildState
   /** Only builds older than this one: how web pages go on. */
   before_id?: number | undefined
+  after_id?: number | undefined
 }
 
 export interface BuildPage {
@@ -119,6 +121,14 @@ export interface BuildPage {
 
 /** Finds the ids first, along an index, so that a page far down costs no joins for the rows that it skips. */
 export async function listBuilds(db: Db, filter: BuildFilter, page: BuildPage): Promise<Build[]> {
+  return await loadBuilds(db, await listBuildIds(db, filter, page))
+}
+
+export async function listBuildIds(
+  db: Db,
+  filter: BuildFilter,
+  page: BuildPage,
+): Promise<number[]> {
   let query = db
     .selectFrom('build')
     .select('build.id')
@@ -129,11 +139,9 @@ export async function listBuilds(db: Db, filter: BuildFilter, page: BuildPage): 
   if (filter.package_id !== undefined) query = query.where('package_id', '=', filter.package_id)
   if (filter.state !== undefined) query = query.where('state', '=', filter.state)
   if (filter.before_id !== undefined) query = query.where('build.id', '<', filter.before_id)
+  if (filter.after_id !== undefined) query = query.where('build.id', '>', filter.after_id)
   const ids = await query.execute()
-  return await loadBuilds(
-    db,
-    ids.map(({ id }) => id),
-  )
+  return ids.map(({ id }) => id)
 }
 
 /** The newest builds of all projects that want to be seen on the front page. */
@@ -207,15 +215,11 @@ export async function runningPhases(db: Db, build_id: number): Promise<RunningPh
     .execute()
 }
 
-/** How many tasks wait and how many run, for the front page. */
+/** How many tasks wait and how many run, for the front page: each counted along its own index. */
 export async function queueSize(db: Db): Promise<{ waiting: number; running: number }> {
-  const row = await db
-    .selectFrom('task')
-    .select([
-      sql<number>`count(*) filter (where state = 'queued')`.as('waiting'),
-      sql<number>`count(*) filter (where state = 'leased')`.as('running'),
-    ])
-    .where('state', 'in', ['queued', 'leased'])
+  const count = (state: 'queued' | 'leased') =>
+    sql<number>`(select count(*) from task where state = ${sql.lit(state)})`
+  return await db
+    .selectNoFrom([count('queued').as('waiting'), count('leased').as('running')])
     .executeTakeFirstOrThrow()
-  return row
 }

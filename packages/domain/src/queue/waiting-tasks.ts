@@ -70,10 +70,7 @@ export async function queueCounts(db: Db): Promise<Record<QueueState, number>> {
     .selectFrom('task')
     .innerJoin('build', 'build.id', 'task.build_id')
     .leftJoin('build_chroot', 'build_chroot.id', 'task.build_chroot_id')
-    .select([
-      STEP.as('state'),
-      (eb) => eb.fn.countAll<number>().as('count'),
-    ])
+    .select([STEP.as('state'), (eb) => eb.fn.countAll<number>().as('count')])
     .where('task.state', 'in', ['queued', 'leased'])
     .where('task.kind', '<>', 'publish')
     .groupBy(STEP)

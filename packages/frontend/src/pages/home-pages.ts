@@ -1,10 +1,6 @@
 import { queueSize, recentBuilds } from '@copr/domain/builds/build-queries'
-import {
-  listProjects,
-  newestProjects,
-  type Project,
-  searchProjects,
-} from '@copr/domain/projects/project-queries'
+import { listProjects, newestProjects, type Project } from '@copr/domain/projects/project-queries'
+import { searchProjects } from '@copr/domain/projects/search-projects'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'

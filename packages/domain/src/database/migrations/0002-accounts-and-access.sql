@@ -139,3 +139,19 @@ create table action (
   error text
 );
 create index action_waiting on action (id) where ended_at is null;
+
+-- For lists and searches of a site with a million builds (docs/performance.md).
+create extension if not exists pg_trgm;
+create index build_project_state on build (project_id, state, id desc);
+create index build_recent on build (id) include (project_id);
+-- A package's latest builds are found in the index alone.
+drop index build_package_id;
+create index build_package_id on build (package_id, id desc) include (project_dir_id, state);
+create index project_living on project (id) include (ownername, name) where deleted_at is null;
+create index project_living_name on project (name, id) where deleted_at is null;
+-- The expression is that of projects/search-projects.ts.
+create index project_text on project
+  using gin ((ownername || '/' || name || ' ' || description || ' ' || instructions) gin_trgm_ops)
+  where deleted_at is null;
+create index package_name_text on package using gin (name gin_trgm_ops);
+create index project_chroot_enabled on project_chroot (chroot_id, project_id) where is_enabled;
