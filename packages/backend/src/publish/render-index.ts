@@ -12,6 +12,10 @@ export interface IndexRequest {
   members: string[]
   /** An empty folder in which `repodata` is made. */
   into: string
+  /** The comps file, which dnf shows as groups. */
+  comps?: string | undefined
+  /** From where the index will lie to the repository's folder; undefined: the same. */
+  prefix?: string | undefined
   now: Date
   signal?: AbortSignal
 }
@@ -21,13 +25,19 @@ export async function renderIndex({
   dir,
   members,
   into,
+  comps,
+  prefix,
   now,
   signal,
 }: IndexRequest): Promise<void> {
-  if (members.length === 0) return await renderEmptyIndex(into, now)
+  if (members.length === 0 && comps === undefined) return await renderEmptyIndex(into, now)
   const pkglist = join(into, 'pkglist')
   await writeFile(pkglist, members.map((path) => `${path}\n`).join(''))
-  const hasPrevious = (await sizeOf(join(dir, 'repodata', 'repomd.xml'))) !== undefined
+  const groupfile = join(into, 'comps.xml')
+  if (comps !== undefined) await writeFile(groupfile, comps)
+  // createrepo_c does not find a package again whose place it has prefixed.
+  const hasPrevious =
+    prefix === undefined && (await sizeOf(join(dir, 'repodata', 'repomd.xml'))) !== undefined
   const update = ['--update', '--skip-stat', '--update-md-path', dir]
   await runOrThrow(
     'createrepo_c',
@@ -39,6 +49,8 @@ export async function renderIndex({
       '--general-compress-type=gz',
       '--workers=2',
       ...(hasPrevious ? update : []),
+      ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
+      ...(prefix === undefined ? [] : [`--location-prefix=${prefix}`]),
       `--pkglist=${pkglist}`,
       `--outputdir=${into}`,
       dir,

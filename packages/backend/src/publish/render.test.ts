@@ -126,3 +126,23 @@ test('createrepo_c itself agrees with the index', { skip }, async () => {
   )
   assert.ok((await run('rm', ['-rf', fresh])).ok)
 })
+
+test('groups of a comps file are seen by dnf, and gone when it is', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  const group = '<group><id>lenses</id><name>Lenses</name><uservisible>true</uservisible></group>'
+  const show = async (comps: string | null): Promise<string> => {
+    await system.db.updateTable('project_chroot').set({ comps }).execute()
+    await system.db
+      .updateTable('repository')
+      .set((eb) => ({ generation: eb('generation', '+', 1) }))
+      .execute()
+    await renderDue(system.backend, never)
+    const { repository, key } = urls(system)
+    await using client = await dnfFor(repository, key)
+    await client.query('repoquery')
+    // Without any groups dnf fails, and says so.
+    return (await client.dnf('group', 'list', '--hidden')).output
+  }
+  assert.match(await show(`<?xml version="1.0"?>\n<comps>${group}</comps>\n`), /Lenses/)
+  assert.match(await show(null), /No group data/)
+})

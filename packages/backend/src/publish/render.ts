@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { placeOfTask } from '@copr/domain/queue/task-facts'
+import { compsOfRepository } from '@copr/domain/repositories/repository-comps'
 import {
   markPublished,
   memberPaths,
@@ -55,12 +56,17 @@ async function renderRepository(
   at('render')
   const key = await projectKey(backend, repository)
   const members = await memberPaths(db, id)
+  const comps = await compsOfRepository(db, id)
   const path = repositoryPath(repository)
   await store.makeDir(path)
   const dir = store.absolute(path)
-  const into = join(dir, `.render-${randomUUID()}`)
+  const place = repository.is_devel ? join(dir, 'devel') : dir
+  await mkdir(place, { recursive: true })
+  const into = join(place, `.render-${randomUUID()}`)
   await mkdir(into)
-  await renderIndex({ dir, members, into, now: now(), signal })
+  // The devel index lies one folder deeper than the packages that it names.
+  const prefix = repository.is_devel ? '../' : undefined
+  await renderIndex({ dir, members, into, comps, prefix, now: now(), signal })
   at('sign-index')
   const made = join(into, 'repodata')
   await signIndex(backend, { repository, key, made })
@@ -68,11 +74,16 @@ async function renderRepository(
   at('switch')
   await stillLocked()
   const { generation } = repository
-  await switchIndex(dir, made, { generation, now: now() })
+  await switchIndex(place, made, { generation, now: now() })
+  if (!repository.devel_mode) await rm(join(dir, 'devel'), { recursive: true, force: true })
   at('announce')
   await announce(backend, repository)
   const ms = Math.round(performance.now() - started)
-  log.info({ repository: path, generation, packages: members.length, ms }, 'Repository published')
+  const { is_devel } = repository
+  log.info(
+    { repository: path, is_devel, generation, packages: members.length, ms },
+    'Repository published',
+  )
 }
 
 async function signIndex(

@@ -102,21 +102,21 @@ async function deleteBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
   const chroots = await tx
     .selectFrom('build_chroot')
     .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
-    .select([
-      'build_chroot.id',
-      'build_chroot.result_dir',
-      'build_chroot.repository_id',
-      'chroot.name',
-    ])
+    .select(['build_chroot.id', 'build_chroot.result_dir', 'chroot.name'])
     .where('build_chroot.build_id', '=', buildId)
     .execute()
-  const repositories = chroots.flatMap((chroot) => chroot.repository_id ?? [])
-  if (repositories.length > 0)
-    await tx
-      .updateTable('repository')
-      .set((eb) => ({ generation: eb('generation', '+', 1) }))
-      .where('id', 'in', repositories)
-      .execute()
+  // In devel mode its packages may be members of two.
+  await tx
+    .updateTable('repository')
+    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('repository_member')
+        .innerJoin('build_chroot', 'build_chroot.id', 'repository_member.build_chroot_id')
+        .select('repository_member.repository_id')
+        .where('build_chroot.build_id', '=', buildId),
+    )
+    .execute()
   const base = `${build.ownername}/${build.dirname}`
   const paths = [
     `${base}/srpm-builds/${paddedBuildId(buildId)}`,

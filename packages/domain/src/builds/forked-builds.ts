@@ -222,7 +222,16 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
       )
       .returning(['id', 'generation'])
       .executeTakeFirstOrThrow()
-    await copyMembers(tx, fork, repository.id)
+    const devel = await tx
+      .updateTable('repository')
+      .set((eb) => ({ generation: eb('generation', '+', 1) }))
+      .where('project_dir_id', '=', project_dir_id)
+      .where('chroot_id', '=', chroot_id)
+      .where('is_devel', '=', true)
+      .returning('id')
+      .execute()
+    for (const { id } of [repository, ...devel]) await copyMembers(tx, fork, id)
+    await copyPackageList(tx, fork)
     await tx
       .updateTable('build_chroot')
       .set({
@@ -251,6 +260,10 @@ async function copyMembers(tx: Tx, fork: ForkedChroot, repository_id: number): P
     join chroot on chroot.id = build_chroot.chroot_id
     where build_chroot.build_id = ${from.build_id} and chroot.name = ${fork.chroot}
     on conflict (repository_id, path) do nothing`.execute(tx)
+}
+
+async function copyPackageList(tx: Tx, fork: ForkedChroot): Promise<void> {
+  const { from } = fork
   await sql`
     insert into built_package (build_chroot_id, name, epoch, version, release, arch)
     select ${fork.build_chroot_id}::bigint, built_package.name, epoch, version, release, built_package.arch

@@ -1,4 +1,5 @@
 import { audit } from '../audit/audit.ts'
+import { alignDevelRepositories } from '../repositories/devel-repositories.ts'
 import type { Actor } from '../users/actor.ts'
 import { CoprError } from '@copr/process/errors'
 import { requireActiveChroots, type Chroot } from '../chroots/chroot-queries.ts'
@@ -76,5 +77,6 @@ export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[
         .doUpdateSet((eb) => ({ generation: eb('repository.generation', '+', 1) })),
     )
     .execute()
+  await alignDevelRepositories(tx, project_id)
   await notify(tx, 'copr_repository')
 }

@@ -1,6 +1,8 @@
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import { requireActiveChroots } from '../chroots/chroot-queries.ts'
+import { notify } from '../database/notify.ts'
+import { alignDevelRepositories } from '../repositories/devel-repositories.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { Actor } from '../users/actor.ts'
 import { enableChroots } from './create-project.ts'
@@ -28,6 +30,10 @@ export async function editProject(
     if (chroots) await setChroots(tx, project.id, chroots, now)
     if (Object.keys(settings).length > 0)
       await tx.updateTable('project').set(settings).where('id', '=', project.id).execute()
+    if (settings.devel_mode !== undefined) {
+      await alignDevelRepositories(tx, project.id)
+      await notify(tx, 'copr_repository')
+    }
     await audit(
       tx,
       actor,

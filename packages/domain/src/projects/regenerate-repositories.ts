@@ -1,5 +1,6 @@
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
+import { releaseDevel } from '../repositories/devel-repositories.ts'
 import { republish } from '../repositories/publishing.ts'
 import type { Actor } from '../users/actor.ts'
 import type { Project } from './project-queries.ts'
@@ -12,6 +13,8 @@ export async function regenerateRepositories(
   now: Date,
 ): Promise<number> {
   return await db.transaction().execute(async (tx) => {
+    await tx.selectFrom('project').select('id').where('id', '=', id).forUpdate().execute()
+    await releaseDevel(tx, id)
     const repositories = await tx
       .selectFrom('repository')
       .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')

@@ -72,8 +72,11 @@ async function nextGeneration(
   const place = await tx
     .selectFrom('build_chroot')
     .innerJoin('build', 'build.id', 'build_chroot.build_id')
-    .select(['build.project_dir_id', 'build_chroot.chroot_id'])
+    .innerJoin('project', 'project.id', 'build.project_id')
+    .select(['build.project_dir_id', 'build_chroot.chroot_id', 'project.devel_mode as is_devel'])
     .where('build_chroot.id', '=', build_chroot_id)
+    // Not while somebody switches the mode.
+    .forShare('project')
     .executeTakeFirstOrThrow()
   return await tx
     .insertInto('repository')

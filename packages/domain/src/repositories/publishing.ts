@@ -14,6 +14,9 @@ export interface RepositoryFacts {
   projectname: string
   dirname: string
   chroot: string
+  is_devel: boolean
+  /** Does the project have devel repositories at all? */
+  devel_mode: boolean
   key_algorithm: KeyAlgorithm
   public_key: string | null
   /** Of projects whose signed packages this one took over. */
@@ -53,6 +56,8 @@ export async function repositoryFacts(db: Db, id: number): Promise<RepositoryFac
       'project.name as projectname',
       'project_dir.name as dirname',
       'chroot.name as chroot',
+      'repository.is_devel',
+      'project.devel_mode',
       'project.key_algorithm',
       'project.public_key',
       'project.inherited_keys',

@@ -1,0 +1,76 @@
+/**
+ * In devel mode a project's repositories change on request only. What is built meanwhile becomes a member of a second repository
+ * beside each, `CHROOT/devel/`, which the project's own builds use.
+ */
+import { sql } from 'kysely'
+import type { Tx } from '../database/open.ts'
+
+/** Each pair of a project's main and devel repository. */
+const PAIRS = (project_id: number) => sql`(
+  select main.id as main_id, main.generation as main_generation, devel.id as devel_id
+  from repository main
+  join repository devel on devel.project_dir_id = main.project_dir_id
+    and devel.chroot_id = main.chroot_id and devel.is_devel
+  join project_dir on project_dir.id = main.project_dir_id
+  where project_dir.project_id = ${project_id} and not main.is_devel)`
+
+/** Makes the devel repositories that the project's mode asks for, or ends those it no longer does. The project must be locked. */
+export async function alignDevelRepositories(tx: Tx, project_id: number): Promise<void> {
+  const { devel_mode } = await tx
+    .selectFrom('project')
+    .select('devel_mode')
+    .where('id', '=', project_id)
+    .executeTakeFirstOrThrow()
+  if (devel_mode) return await makeMissing(tx, project_id)
+  await releaseDevel(tx, project_id)
+  await sql`
+    update build_chroot set repository_id = pair.main_id, generation = pair.main_generation
+    from ${PAIRS(project_id)} pair where build_chroot.repository_id = pair.devel_id`.execute(tx)
+  await sql`
+    delete from repository_member using ${PAIRS(project_id)} pair
+    where repository_member.repository_id = pair.devel_id`.execute(tx)
+  await sql`
+    delete from repository using project_dir
+    where repository.project_dir_id = project_dir.id and project_dir.project_id = ${project_id}
+      and repository.is_devel`.execute(tx)
+}
+
+/** The main repositories get what the devel ones have. */
+export async function releaseDevel(tx: Tx, project_id: number): Promise<void> {
+  await sql`
+    delete from repository_member using ${PAIRS(project_id)} pair
+    where repository_member.repository_id = pair.main_id and not exists (
+      select 1 from repository_member devel
+      where devel.repository_id = pair.devel_id and devel.path = repository_member.path)`.execute(
+    tx,
+  )
+  await sql`
+    insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
+    select pair.main_id, path, build_chroot_id, sha256, size
+    from repository_member join ${PAIRS(project_id)} pair on pair.devel_id = repository_member.repository_id
+    on conflict (repository_id, path) do update
+    set build_chroot_id = excluded.build_chroot_id, sha256 = excluded.sha256, size = excluded.size`.execute(
+    tx,
+  )
+  await sql`
+    update repository set generation = generation + 1
+    from ${PAIRS(project_id)} pair where repository.id = pair.main_id`.execute(tx)
+}
+
+/** A new one begins with what the main one has. */
+async function makeMissing(tx: Tx, project_id: number): Promise<void> {
+  await sql`
+    with made as (
+      insert into repository (project_dir_id, chroot_id, is_devel)
+      select project_dir_id, chroot_id, true
+      from repository join project_dir on project_dir.id = repository.project_dir_id
+      where project_dir.project_id = ${project_id} and not repository.is_devel
+      on conflict on constraint repository_place do nothing
+      returning id, project_dir_id, chroot_id)
+    insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
+    select made.id, path, build_chroot_id, sha256, size
+    from made
+    join repository main on main.project_dir_id = made.project_dir_id
+      and main.chroot_id = made.chroot_id and not main.is_devel
+    join repository_member on repository_member.repository_id = main.id`.execute(tx)
+}
