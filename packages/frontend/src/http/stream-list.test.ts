@@ -22,6 +22,7 @@ for (const parts of [[], [[]], [[1]], [[1, 2], [3]], [[], [1], [], [2, 3]], [[1]
 
 test('streamList() lets an error before the first items be an ordinary one', async () => {
   async function* failing(): AsyncGenerator<number[]> {
+    yield* []
     throw new Error('no database')
   }
   const app = new Hono()
