@@ -3,12 +3,16 @@ import type { Db } from '@copr/domain/database/open'
 import { findPackage, type Package } from '@copr/domain/packages/package-queries'
 import { findProjectChroot, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import { findProject, findProjectById, type Project } from '@copr/domain/projects/project-queries'
+import { findGroup } from '@copr/domain/groups/group-queries'
 import { findUser } from '@copr/domain/users/user-queries'
 import { CoprError } from '@copr/process/errors'
 
 export async function requireOwner(db: Db, ownername: string): Promise<void> {
-  if (ownername.startsWith('@'))
-    throw new CoprError('not_found', `Group ${ownername} does not exist`)
+  if (ownername.startsWith('@')) {
+    if (!(await findGroup(db, ownername.slice(1))))
+      throw new CoprError('not_found', `Group ${ownername} does not exist`)
+    return
+  }
   if (!(await findUser(db, ownername)))
     throw new CoprError('not_found', `User ${ownername} does not exist`)
 }

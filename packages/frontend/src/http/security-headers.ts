@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import type { FrontendConfig } from '../frontend.ts'
 
 /** Scripts and styles come from /static only: nothing that a user wrote can become one. */
 const POLICY = [
@@ -9,15 +10,20 @@ const POLICY = [
   "font-src 'self'",
   "object-src 'none'",
   "base-uri 'none'",
-  "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ')
 
-export function securityHeaders({ public_url }: { public_url: string }): MiddlewareHandler {
+export function securityHeaders({
+  public_url,
+  oidc,
+}: Pick<FrontendConfig, 'public_url' | 'oidc'>): MiddlewareHandler {
+  // The logout's form leads on to the identity provider.
+  const forms = oidc ? `'self' ${new URL(oidc.issuer).origin}` : "'self'"
+  const policy = `${POLICY}; form-action ${forms}`
   const isEncrypted = public_url.startsWith('https:')
   return async (c, next) => {
     await next()
-    c.header('Content-Security-Policy', POLICY)
+    c.header('Content-Security-Policy', policy)
     c.header('X-Content-Type-Options', 'nosniff')
     c.header('Referrer-Policy', 'same-origin')
     c.header('Cross-Origin-Opener-Policy', 'same-origin')

@@ -10,6 +10,7 @@ import { pathPart } from '../http/answer.ts'
 import { clientAddress } from '../http/client-address.ts'
 import { readForm } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/session-cookie.ts'
+import type { OidcClient } from '../login/oidc-client.ts'
 import { submitButton, textField } from './forms.ts'
 import { heading, layout } from './layout.ts'
 import { newPasswordFields, newPasswordOf } from './password-fields.ts'
@@ -20,15 +21,16 @@ import { checkCsrf, type Html, type View, viewOf } from './view.ts'
 /** No name is longer. */
 const MAX_NAME = 200
 
-export function loginPages(frontend: Frontend): Hono {
-  const { db, now } = frontend
+/** `oidc`: the identity provider, if there is one. */
+export function loginPages(frontend: Frontend, oidc: OidcClient | undefined): Hono {
+  const { db, now, log, config } = frontend
   const app = new Hono({ strict: false })
 
   app.get('/login', async (c) => {
     const view = await viewOf(c, frontend)
     const next = nextOf(c.req.query('next'))
     if (view.user) return c.redirect(next, 303)
-    return await c.html(loginPage(view, next))
+    return await c.html(loginPage(view, next, { isLocal: c.req.query('local') !== undefined }))
   })
 
   app.post('/login', async (c) => {
@@ -36,7 +38,13 @@ export function loginPages(frontend: Frontend): Hono {
     const next = nextOf(form['next'])
     const username = textOf(form['username']).trim()
     const refuse = async (status: 400 | 403 | 429, message: string): Promise<Response> =>
-      c.html(await loginPage(await viewOf(c, frontend), next, { username, message }), status)
+      c.html(
+        await loginPage(await viewOf(c, frontend), next, {
+          isLocal: true,
+          failed: { username, message },
+        }),
+        status,
+      )
     const wrong = 'User name or password is wrong'
     if (username.length > MAX_NAME) return await refuse(400, wrong)
     const attempt = { username, address: clientAddress(c) }
@@ -50,6 +58,8 @@ export function loginPages(frontend: Frontend): Hono {
       throw error
     }
     if (!user) return await refuse(400, wrong)
+    if (config.oidc?.allow_local_login === false && !user.is_admin)
+      return await refuse(403, `Passwords are for administrators here: use ${config.oidc.label}`)
     await attemptSucceeded(db, attempt, now())
     setSessionCookie(c, frontend, await openSession(db, user.id, now()))
     return c.redirect(next, 303)
@@ -57,9 +67,16 @@ export function loginPages(frontend: Frontend): Hono {
 
   app.post('/logout', async (c) => {
     checkCsrf(c, await readForm(c))
-    await closeSession(db, sessionCookie(c))
+    const id_token = await closeSession(db, sessionCookie(c))
     dropSessionCookie(c)
-    return c.redirect(paths.home(), 303)
+    // Here the logout is done; the provider being away must not look otherwise.
+    const url = id_token
+      ? await oidc?.logoutUrl(id_token).catch((err: unknown) => {
+          log.warn({ err }, 'Cannot log out at the identity provider')
+          return undefined
+        })
+      : undefined
+    return c.redirect(url ?? paths.home(), 303)
   })
 
   // Programs that preview links only look: nothing is used up before the form is sent.
@@ -105,26 +122,45 @@ export function tooMany(until: Date, now: Date): string {
   return `Too many failed attempts: try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
 }
 
-function loginPage(view: View, next: string, failed?: { username: string; message: string }): Html {
+interface LoginPage {
+  /** Show the form for passwords even where users do not have any. */
+  isLocal: boolean
+  failed?: { username: string; message: string }
+}
+
+function loginPage(view: View, next: string, { isLocal, failed }: LoginPage): Html {
+  const { oidc } = view.frontend.config
+  const byProvider = oidc
+    ? html`<p>
+        <a class="pf-v6-c-button pf-m-primary" href="${paths.oidcLogin(next)}"
+          >Log in with ${oidc.label}</a
+        >
+      </p>`
+    : ''
+  const hasForm = isLocal || oidc?.allow_local_login !== false
   const body = html`<div class="narrow">
-    ${heading('Log in')} ${failed ? alert('danger', failed.message) : ''}
-    <form class="pf-v6-c-form" method="post" action="${paths.login()}">
-      <input type="hidden" name="next" value="${next}" />
-      ${textField(
-        { name: 'username', label: 'User name', required: true, autocomplete: 'username' },
-        { username: failed?.username ?? '' },
-      )}
-      ${textField({
-        name: 'password',
-        label: 'Password',
-        required: true,
-        type: 'password',
-        autocomplete: 'current-password',
-      })}
-      ${submitButton('Log in')}
-    </form>
+    ${heading('Log in')} ${failed ? alert('danger', failed.message) : ''} ${byProvider}
+    ${hasForm ? passwordForm(next, failed) : ''}
   </div>`
   return layout(view, 'Log in', body)
+}
+
+function passwordForm(next: string, failed: LoginPage['failed']): Html {
+  return html` <form class="pf-v6-c-form" method="post" action="${paths.login()}">
+    <input type="hidden" name="next" value="${next}" />
+    ${textField(
+      { name: 'username', label: 'User name', required: true, autocomplete: 'username' },
+      { username: failed?.username ?? '' },
+    )}
+    ${textField({
+      name: 'password',
+      label: 'Password',
+      required: true,
+      type: 'password',
+      autocomplete: 'current-password',
+    })}
+    ${submitButton('Log in')}
+  </form>`
 }
 
 function linkPage(view: View, { username }: User, action: string, fault?: string): Html {

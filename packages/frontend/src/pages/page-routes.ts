@@ -1,6 +1,8 @@
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
+import { oidcClient } from '../login/oidc-client.ts'
+import { oidcPages } from '../login/oidc-pages.ts'
 import { accountPages } from './account-pages.ts'
 import { apiTokenPages } from './api-token-pages.ts'
 import { auditPages } from './audit-pages.ts'
@@ -28,7 +30,6 @@ import { loginUrl, LoginNeeded } from './view.ts'
 
 /** The order matters where a path could be a user's or a project's name. */
 const PARTS = [
-  loginPages,
   apiTokenPages,
   accountPages,
   tokenPages,
@@ -66,6 +67,10 @@ export function pageRoutes(frontend: Frontend): Hono {
     const { owner, rest } = c.req.param()
     return c.redirect(`${paths.owner(owner)}${rest ? `${rest}/` : ''}`, 302)
   })
+  const { oidc, public_url } = frontend.config
+  const client = oidc && oidcClient(oidc, public_url)
+  if (client) app.route('/', oidcPages(frontend, client))
+  app.route('/', loginPages(frontend, client))
   for (const part of PARTS) app.route('/', part(frontend))
   app.onError((error, c) => {
     if (error instanceof LoginNeeded) return c.redirect(loginUrl(c), 303)

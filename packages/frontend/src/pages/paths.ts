@@ -14,6 +14,7 @@ const part = encodeURIComponent
 export const paths = {
   home: () => '/',
   login: (next?: string) => (next === undefined ? '/login/' : `/login/?next=${part(next)}`),
+  oidcLogin: (next: string) => `/oidc_login/?next=${part(next)}`,
   logout: () => '/logout/',
   api: () => '/api/',
   apiDocs: () => '/api_3/docs/',

@@ -35,14 +35,18 @@ interface AskOptions {
   headers?: Record<string, string>
 }
 
+type Overrides = Partial<Frontend> & { oidc?: Frontend['config']['oidc'] }
+
 /** The frontend on a database of its own, with users dana, kim and admin, and some chroots. */
-export async function openTestFrontend(overrides: Partial<Frontend> = {}): Promise<TestFrontend> {
+export async function openTestFrontend(overrides: Overrides = {}): Promise<TestFrontend> {
+  const { oidc, ...rest } = overrides
   const test = await openTestDb()
   const { db } = test
   const uploads_dir = mkdtempSync(join(tmpdir(), 'copr-test-uploads-'))
   const frontend: Frontend = {
     db,
     config: {
+      ...(oidc ? { oidc } : {}),
       public_url: URL_OF_SITE,
       site_name: 'Copr',
       repo_gpgcheck: true,
@@ -71,7 +75,7 @@ export async function openTestFrontend(overrides: Partial<Frontend> = {}): Promi
     now: () => NOW,
     log: silentLog(),
     untilPublished: async () => undefined,
-    ...overrides,
+    ...rest,
   }
   const app = frontendApp(frontend)
   for (const name of CHROOTS) await importChroot(db, chrootConfig(name), NOW)

@@ -1,0 +1,139 @@
+import type { Identity } from '@copr/domain/users/oidc-login'
+import { CoprError } from '@copr/process/errors'
+import * as oidc from 'openid-client'
+import { z } from 'zod'
+import type { FrontendConfig } from '../frontend.ts'
+
+type OidcConfig = NonNullable<FrontendConfig['oidc']>
+
+/** What the browser keeps between its way to the provider and its way back. */
+export const PendingLogin = z.strictObject({
+  state: z.string(),
+  nonce: z.string(),
+  code_verifier: z.string(),
+  next: z.string(),
+})
+export type PendingLogin = z.infer<typeof PendingLogin>
+
+export interface OidcClient {
+  /** Where the browser goes to log in. */
+  begin(next: string): Promise<{ url: string; pending: PendingLogin }>
+  /** Who came back. Throws CoprError `invalid` when the answer is not one to this login. */
+  finish(query: string, pending: PendingLogin): Promise<{ identity: Identity; id_token: string }>
+  /** Where the browser goes to log out, if the provider wants to know. */
+  logoutUrl(id_token: string): Promise<string | undefined>
+}
+
+/** Logs in at an identity provider, by the authorization code flow with PKCE. Nothing is asked of it before it is needed. */
+export function oidcClient(config: OidcConfig, public_url: string): OidcClient {
+  const redirect_uri = `${public_url}/oidc_auth/`
+  let discovered: Promise<oidc.Configuration> | undefined
+
+  /** Asked once; a provider that was away is asked again. */
+  async function provider(): Promise<oidc.Configuration> {
+    const issuer = new URL(config.issuer)
+    const execute = issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : []
+    discovered ??= oidc.discovery(issuer, config.client_id, config.client_secret, undefined, {
+      execute,
+      timeout: 10,
+    })
+    try {
+      return await discovered
+    } catch (cause) {
+      discovered = undefined
+      throw unreachable(cause)
+    }
+  }
+
+  return {
+    async begin(next) {
+      const code_verifier = oidc.randomPKCECodeVerifier()
+      const pending = { state: oidc.randomState(), nonce: oidc.randomNonce(), code_verifier, next }
+      const url = oidc.buildAuthorizationUrl(await provider(), {
+        redirect_uri,
+        scope: config.scopes.join(' '),
+        state: pending.state,
+        nonce: pending.nonce,
+        code_challenge: await oidc.calculatePKCECodeChallenge(code_verifier),
+        code_challenge_method: 'S256',
+      })
+      return { url: url.href, pending }
+    },
+
+    async finish(query, { state, nonce, code_verifier }) {
+      const at = await provider()
+      try {
+        const tokens = await oidc.authorizationCodeGrant(at, new URL(`${redirect_uri}${query}`), {
+          pkceCodeVerifier: code_verifier,
+          expectedState: state,
+          expectedNonce: nonce,
+          idTokenExpected: true,
+        })
+        const claims = tokens.claims()
+        if (!claims) throw new Error('the provider sent no identity')
+        const more = at.serverMetadata().userinfo_endpoint
+          ? await oidc.fetchUserInfo(at, tokens.access_token, claims.sub)
+          : {}
+        const identity = identityOf(config, claims.iss, { ...claims, ...more })
+        return { identity, id_token: tokens.id_token ?? '' }
+      } catch (cause) {
+        throw refused(cause)
+      }
+    },
+
+    async logoutUrl(id_token) {
+      const at = await provider()
+      if (!at.serverMetadata().end_session_endpoint) return undefined
+      const post_logout_redirect_uri = `${public_url}/`
+      return oidc.buildEndSessionUrl(at, { id_token_hint: id_token, post_logout_redirect_uri }).href
+    },
+  }
+}
+
+function identityOf(
+  { username_claim, groups_claim }: OidcConfig,
+  issuer: string,
+  claims: Record<string, unknown>,
+): Identity {
+  const username = claims[username_claim]
+  if (typeof username !== 'string' || username === '')
+    throw new CoprError(
+      'invalid',
+      `Cannot log in: the identity provider sent no claim "${username_claim}". Ask the administrator of this site`,
+    )
+  const groups = claims[groups_claim]
+  const { email } = claims
+  return {
+    issuer,
+    subject: String(claims['sub']),
+    username,
+    email: typeof email === 'string' ? email : null,
+    groups: Array.isArray(groups) ? groups.filter((each) => typeof each === 'string') : [],
+  }
+}
+
+function unreachable(cause: unknown): CoprError {
+  return new CoprError(
+    'bad_gateway',
+    'Cannot log in: the identity provider does not answer. Try again in a minute',
+    { cause },
+  )
+}
+
+/** What the provider or the user says no to is not our fault; neither is an answer to another login. */
+function refused(cause: unknown): unknown {
+  if (cause instanceof CoprError) return cause
+  if (cause instanceof oidc.AuthorizationResponseError)
+    return new CoprError(
+      'invalid',
+      `Cannot log in: the identity provider refuses: ${cause.error_description ?? cause.error}`,
+      { cause },
+    )
+  if (cause instanceof oidc.ResponseBodyError || cause instanceof oidc.ClientError)
+    return new CoprError(
+      'invalid',
+      'Cannot log in: the identity provider’s answer does not fit this login. Begin again',
+      { cause },
+    )
+  return unreachable(cause)
+}

@@ -1,0 +1,57 @@
+import { loginByIdentity } from '@copr/domain/users/oidc-login'
+import { openSession } from '@copr/domain/users/sessions'
+import { CoprError } from '@copr/process/errors'
+import { Hono } from 'hono'
+import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
+import type { Frontend } from '../frontend.ts'
+import { setSessionCookie } from '../http/session-cookie.ts'
+import { nextOf } from '../pages/login-pages.ts'
+import { type OidcClient, PendingLogin } from './oidc-client.ts'
+
+const COOKIE = 'oidc_login'
+const PATH = '/oidc_auth'
+/** Time enough for a password and a second factor. */
+const LOGIN_SECONDS = 15 * 60
+
+/** The way to the identity provider, and back. */
+export function oidcPages(frontend: Frontend, client: OidcClient): Hono {
+  const { db, config, now } = frontend
+  const app = new Hono({ strict: false })
+  const secret = config.oidc?.client_secret ?? ''
+  const cookie = {
+    path: PATH,
+    httpOnly: true,
+    sameSite: 'Lax',
+    secure: config.public_url.startsWith('https:'),
+    maxAge: LOGIN_SECONDS,
+  } as const
+
+  app.get('/oidc_login', async (c) => {
+    const { url, pending } = await client.begin(nextOf(pathOf(c.req.query('next'), config)))
+    await setSignedCookie(c, COOKIE, JSON.stringify(pending), secret, cookie)
+    c.header('Cache-Control', 'no-store')
+    return c.redirect(url, 302)
+  })
+
+  app.get(PATH, async (c) => {
+    const kept = await getSignedCookie(c, secret, COOKIE)
+    // One login, one answer.
+    deleteCookie(c, COOKIE, { path: PATH })
+    if (!kept)
+      throw new CoprError('invalid', 'Cannot log in: this login was not begun here, or is too old')
+    const pending = PendingLogin.parse(JSON.parse(kept))
+    const { search } = new URL(c.req.url)
+    const { identity, id_token } = await client.finish(search, pending)
+    const { admin_group } = config.oidc ?? {}
+    const user = await loginByIdentity(db, identity, { admin_group, now: now() })
+    setSessionCookie(c, frontend, await openSession(db, user.id, now(), id_token))
+    c.header('Cache-Control', 'no-store')
+    return c.redirect(pending.next, 303)
+  })
+  return app
+}
+
+/** Old links name the whole URL of the page to come back to. */
+function pathOf(next: string | undefined, { public_url }: Frontend['config']): string | undefined {
+  return next?.startsWith(`${public_url}/`) ? next.slice(public_url.length) : next
+}

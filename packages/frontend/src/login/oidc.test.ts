@@ -1,0 +1,260 @@
+import { createGroup } from '@copr/domain/groups/create-group'
+import { COMMAND } from '@copr/domain/users/actor'
+import { createUser, findUser } from '@copr/domain/users/user-queries'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type IdentityProvider, startIdentityProvider } from '../testing/identity-provider.ts'
+import { NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+
+const SITE = 'http://copr.example.org:5000'
+
+/** A browser that goes wherever it is sent, and keeps what each host gives it. */
+class Browser {
+  readonly #t: TestFrontend
+  readonly cookies = new Map<string, Map<string, string>>()
+
+  constructor(t: TestFrontend) {
+    this.#t = t
+  }
+
+  async once(url: string, init: RequestInit = {}): Promise<Response> {
+    const { origin, pathname, search } = new URL(url)
+    const jar = this.cookies.get(origin) ?? new Map<string, string>()
+    this.cookies.set(origin, jar)
+    const headers = new Headers({ accept: 'text/html' })
+    headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '))
+    const response =
+      origin === SITE
+        ? await this.#t.app.request(`${pathname}${search}`, { ...init, headers })
+        : await fetch(url, { ...init, headers, redirect: 'manual' })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value === '' || /Max-Age=0|Expires=Thu, 01 Jan 1970/i.test(line)) jar.delete(name)
+      else jar.set(name, value)
+    }
+    return response
+  }
+
+  /** Follows redirects; returns the last answer and where it came from. */
+  async go(
+    url: string,
+    init?: RequestInit,
+  ): Promise<{ url: string; status: number; text: string }> {
+    let at = url
+    let response = await this.once(at, init)
+    for (let hops = 0; hops < 20; hops++) {
+      const location = response.headers.get('location')
+      if (!location) break
+      at = new URL(location, at).href
+      response = await this.once(at)
+    }
+    return { url: at, status: response.status, text: await response.text() }
+  }
+
+  async login(next = '/coprs/dana/add/') {
+    return await this.go(`${SITE}/oidc_login/?next=${encodeURIComponent(next)}`)
+  }
+
+  whoami(): Promise<Response> {
+    return this.once(`${SITE}/api_3/auth-check`)
+  }
+}
+
+interface Scene extends AsyncDisposable {
+  t: TestFrontend
+  provider: IdentityProvider
+}
+
+async function open(more: object = {}): Promise<Scene> {
+  const provider = await startIdentityProvider(SITE)
+  const oidc = {
+    issuer: provider.issuer,
+    ...provider.client,
+    scopes: ['openid', 'profile', 'email'],
+    username_claim: 'preferred_username',
+    groups_claim: 'groups',
+    admin_group: 'site-admins',
+    label: 'Example ID',
+    allow_local_login: true,
+    ...more,
+  }
+  const t = await openTestFrontend({ oidc })
+  provider.people.set('1', {
+    sub: '1',
+    preferred_username: 'zoe@EXAMPLE.ORG',
+    email: 'zoe@example.org',
+    groups: ['astronomers'],
+  })
+  provider.who = '1'
+  return {
+    t,
+    provider,
+    async [Symbol.asyncDispose]() {
+      await t[Symbol.asyncDispose]()
+      await provider[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('the first login makes the user, and leads back to where it was begun', async () => {
+  await using scene = await open()
+  const { t } = scene
+  const browser = new Browser(t)
+  const page = await browser.go(`${SITE}/login/`)
+  assert.match(page.text, /Log in with Example ID/)
+  const { url, status } = await browser.login('/user/info/')
+  assert.deepEqual([url, status], [`${SITE}/user/info/`, 200])
+  const user = await findUser(t.db, 'zoe')
+  assert.equal(user?.email, 'zoe@example.org')
+  assert.equal(user?.is_admin, false)
+  assert.deepEqual(await (await browser.whoami()).json(), { id: user?.id, name: 'zoe' })
+})
+
+test('later logins find the user by subject, and bring address, groups and administration up to date', async () => {
+  await using scene = await open()
+  const { t, provider } = scene
+  const provider_group = 'astronomers'
+  await createGroup(t.db, COMMAND, { name: 'orbit', provider_group, now: NOW })
+  await new Browser(t).login()
+  const zoe = await findUser(t.db, 'zoe')
+  const json = { name: 'telescope', chroots: ['debian-12-x86_64'] }
+  const addAs = async (browser: Browser, name: string): Promise<number> => {
+    const body = JSON.stringify({ ...json, name })
+    return (await browser.once(`${SITE}/api_3/project/add/@orbit`, { method: 'POST', body })).status
+  }
+  const first = new Browser(t)
+  await first.login()
+  assert.equal(await addAs(first, 'one'), 200)
+
+  provider.people.set('1', {
+    sub: '1',
+    preferred_username: 'zoe.renamed',
+    email: 'new@example.org',
+    groups: ['site-admins'],
+  })
+  await new Browser(t).login()
+  const changed = await findUser(t.db, 'zoe')
+  assert.equal(changed?.id, zoe?.id)
+  assert.equal(changed?.email, 'new@example.org')
+  assert.equal(changed?.is_admin, true)
+
+  provider.people.set('1', {
+    sub: '1',
+    preferred_username: 'zoe',
+    email: 'new@example.org',
+    groups: [],
+  })
+  const last = new Browser(t)
+  await last.login()
+  assert.equal((await findUser(t.db, 'zoe'))?.is_admin, false)
+  assert.equal(await addAs(last, 'two'), 403)
+})
+
+test('a logout ends the session here and at the provider', async () => {
+  await using scene = await open()
+  const { t, provider } = scene
+  const browser = new Browser(t)
+  const { text } = await browser.login('/user/info/')
+  const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(text)?.[1] ?? ''
+  const response = await browser.once(`${SITE}/logout/`, {
+    method: 'POST',
+    body: new URLSearchParams({ csrf_token }),
+  })
+  const location = response.headers.get('location') ?? ''
+  assert.ok(location.startsWith(`${provider.issuer}/session/end?`))
+  const policy = response.headers.get('content-security-policy') ?? ''
+  assert.ok(policy.includes(`form-action 'self' ${provider.issuer}`))
+  assert.equal((await browser.whoami()).status, 401)
+  const asked = await browser.go(location)
+  assert.match(asked.text, /<form[^>]*session\/end\/confirm/)
+})
+
+test('who says no at the provider reads so, and is not logged in', async () => {
+  await using scene = await open()
+  scene.provider.who = undefined
+  const browser = new Browser(scene.t)
+  const { status, text } = await browser.login()
+  assert.equal(status, 400)
+  assert.match(text, /The user said no/)
+  assert.equal((await browser.whoami()).status, 401)
+})
+
+test('an answer that belongs to no login, to another one, or comes again is refused', async () => {
+  await using scene = await open()
+  const { t } = scene
+  const stranger = new Browser(t)
+  assert.equal((await stranger.go(`${SITE}/oidc_auth/?code=x&state=y`)).status, 400)
+
+  const begun = new Browser(t)
+  await begun.once(`${SITE}/oidc_login/`)
+  assert.equal((await begun.go(`${SITE}/oidc_auth/?code=x&state=y`)).status, 400)
+
+  const browser = new Browser(t)
+  let at = `${SITE}/oidc_login/`
+  while (!at.startsWith(`${SITE}/oidc_auth/`)) {
+    const response = await browser.once(at)
+    at = new URL(response.headers.get('location') ?? assert.fail(), at).href
+  }
+  const jar = new Map(browser.cookies.get(SITE))
+  assert.equal((await browser.once(at)).status, 303)
+  browser.cookies.set(SITE, jar)
+  assert.equal((await browser.once(at)).status, 400)
+})
+
+test('a name that a local user has is not taken over', async () => {
+  await using scene = await open()
+  const { t } = scene
+  await createUser(t.db, { username: 'zoe', is_admin: true, now: NOW })
+  const browser = new Browser(t)
+  const { status, text } = await browser.login()
+  assert.equal(status, 409)
+  assert.match(text, /has that name already/)
+  assert.equal((await browser.whoami()).status, 401)
+})
+
+test('a blocked user is refused, and a name that is none, too', async () => {
+  await using scene = await open()
+  const { t, provider } = scene
+  await new Browser(t).login()
+  await t.db
+    .updateTable('user_account')
+    .set({ blocked_at: NOW })
+    .where('username', '=', 'zoe')
+    .execute()
+  assert.equal((await new Browser(t).login()).status, 403)
+  provider.people.set('2', {
+    sub: '2',
+    preferred_username: '../etc',
+    email: 'a@example.org',
+    groups: [],
+  })
+  provider.who = '2'
+  assert.equal((await new Browser(t).login()).status, 400)
+})
+
+for (const next of ['https://evil.example.org/', '//evil.example.org/', 'javascript:alert(1)'])
+  test(`next=${next} leads to the front page`, async () => {
+    await using scene = await open()
+    assert.equal((await new Browser(scene.t).login(next)).url, `${SITE}/`)
+  })
+
+test('a provider that is away is said to be, and the site works', async () => {
+  await using t = await openTestFrontend({
+    oidc: {
+      issuer: 'http://127.0.0.1:9/',
+      client_id: 'copr',
+      client_secret: 'secret',
+      scopes: ['openid'],
+      username_claim: 'preferred_username',
+      groups_claim: 'groups',
+      label: 'Example ID',
+      allow_local_login: false,
+    },
+  })
+  const browser = new Browser(t)
+  const { status, text } = await browser.login()
+  assert.equal(status, 502)
+  assert.match(text, /does not answer/)
+  assert.doesNotMatch((await browser.go(`${SITE}/login/`)).text, /name="password"/)
+  assert.match((await browser.go(`${SITE}/login/?local=1`)).text, /name="password"/)
+})
