@@ -6,6 +6,7 @@ import type { Html, View } from './view.ts'
 const TABS = [
   ['account', 'Account', paths.account()],
   ['tokens', 'Tokens', paths.tokens()],
+  ['groups', 'My groups', paths.myGroups()],
   ['audit', 'My changes', paths.ownAudit()],
 ] as const
 

@@ -11,6 +11,7 @@ import { buildPages } from './build-pages.ts'
 import { chrootSettingsPages } from './chroot-settings-pages.ts'
 import { compsPages } from './comps-pages.ts'
 import { forkPages } from './fork-pages.ts'
+import { groupPages } from './group-pages.ts'
 import { homePages } from './home-pages.ts'
 import { loginPages } from './login-pages.ts'
 import { packageFormPages } from './package-form-pages.ts'
@@ -35,6 +36,7 @@ const PARTS = [
   tokenPages,
   auditPages,
   newProjectPages,
+  groupPages,
   homePages,
   statusPages,
   batchPages,

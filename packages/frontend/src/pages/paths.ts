@@ -16,6 +16,8 @@ export const paths = {
   login: (next?: string) => (next === undefined ? '/login/' : `/login/?next=${part(next)}`),
   oidcLogin: (next: string) => `/oidc_login/?next=${part(next)}`,
   logout: () => '/logout/',
+  myGroups: () => '/groups/list/my/',
+  activateGroup: (provider_group: string) => `/groups/activate/${part(provider_group)}/`,
   api: () => '/api/',
   apiDocs: () => '/api_3/docs/',
   rss: () => '/rss/',
