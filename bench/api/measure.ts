@@ -9,7 +9,7 @@ export interface Client extends AsyncDisposable, Ready {
   memory(): { now: number; peak: number }
 }
 
-export interface Answered {
+interface Answered {
   status: number
   ms: number
   bytes: number

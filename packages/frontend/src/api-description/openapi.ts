@@ -108,7 +108,7 @@ export function formSchema(schema: z.ZodType): Json {
   )
 }
 
-export function answerSchema(schema: z.ZodType): Json {
+function answerSchema(schema: z.ZodType): Json {
   return withoutDialect(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }))
 }
 

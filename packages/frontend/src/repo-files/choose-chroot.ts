@@ -13,7 +13,7 @@ export interface WantedChroot {
 /** Rebuilds of one distribution: what is built for `epel` serves them all. */
 const EL = ['epel', 'rhel', 'centos-stream', 'centos', 'almalinux', 'rocky', 'rhel+epel']
 
-export function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_version'>) {
+function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_version'>) {
   return `${os_release}-${os_version}`
 }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 
 /** Who is at the provider; what is changed here counts from the next login on. */
-export interface Person {
+interface Person {
   sub: string
   preferred_username: string
   email: string
