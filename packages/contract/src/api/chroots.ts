@@ -87,7 +87,14 @@ export const EditProjectChroot = z.object({
   /** Not in Copr: what a builder must offer to build in this chroot, besides what the chroot itself asks for. */
   build_tags: BuildTags.optional(),
   delete_comps: Flag.optional(),
-  reset_fields: Words.pipe(z.array(z.enum(RESETTABLE))).optional(),
+  reset_fields: Words.pipe(
+    z.array(
+      z.enum(RESETTABLE, {
+        error: ({ input }) =>
+          `${String(input)} cannot be reset; possible: ${RESETTABLE.join(', ')}`,
+      }),
+    ),
+  ).optional(),
 })
 export type EditProjectChroot = z.output<typeof EditProjectChroot>
 
