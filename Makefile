@@ -43,6 +43,11 @@ test-system: setup ## Run the whole-system tests: real builds of real packages, 
 	@tools/install-system-packages.sh test
 	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/system/**/*.test.ts'
 
+.PHONY: test-clients
+test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin against the whole system
+	@tools/install-system-packages.sh clients
+	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/clients/**/*.test.ts'
+
 .PHONY: check
 check: setup tools/node_modules/.installed ## Check types, lint, format and dead code
 	tsc -p .

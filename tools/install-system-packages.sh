@@ -1,6 +1,8 @@
 #!/bin/sh
 # Installs what the system needs and the machine lacks: nothing when all is there.
-# Usage: install-system-packages.sh [test]   (with "test": also what the test suites need)
+# Usage: install-system-packages.sh [test|clients]
+#   test:    also what the test suites need
+#   clients: also what the tests with the stock clients need
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,6 +23,7 @@ setpriv util-linux
 flock util-linux
 dpkg-deb dpkg
 npm npm'
+  dnf_plugins=dnf-plugins-core python_venv=python3-venv
   install() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
@@ -34,13 +37,15 @@ unshare util-linux
 setpriv util-linux
 flock util-linux
 npm nodejs-npm'
+  dnf_plugins=python3-dnf-plugins-core python_venv=python3
   install() { dnf -y -q install "$@"; }
 else
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
   exit 1
 fi
 
-if [ "${1:-}" = test ]; then
+mode=${1:-}
+if [ "$mode" = test ] || [ "$mode" = clients ]; then
   needed="$needed
 gpg gnupg
 wget wget
@@ -49,7 +54,13 @@ gpgv gpgv
 python3 python3"
 fi
 
-wanted=$(printf '%s\n' "$needed" | missing | sort -u)
+extra() { # prints the packages that come without a program of their own
+  [ "$mode" = clients ] || return 0
+  ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"
+  python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s\n' "$python_venv"
+}
+
+wanted=$({ printf '%s\n' "$needed" | missing; extra; } | sort -u)
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
   say "These packages are missing, and installing them needs root: $(echo $wanted)"

@@ -9,7 +9,7 @@ import {
 import { type Db, openDb } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
-import { type ApiClient, apiClient } from './api-client.ts'
+import { type ApiClient, apiClient, type Credentials } from './api-client.ts'
 import type { System } from './start-system.ts'
 
 type Place = Pick<System, 'dataDir' | 'url'>
@@ -36,8 +36,13 @@ export async function phasesOf(system: Place, id: number): Promise<RunningPhase[
 
 /** A user beside the administrator, with a client. */
 export async function anotherUser(system: Place, username: string): Promise<ApiClient> {
+  return apiClient(system.url, username, await newAccount(system, username))
+}
+
+/** A user beside the administrator. */
+export async function newAccount(system: Place, username: string): Promise<Credentials> {
   const now = new Date()
-  const token = await withDb(system, async (db) => {
+  return await withDb(system, async (db) => {
     const { id } = await createUser(db, {
       username,
       password: 'password-of-a-test',
@@ -46,7 +51,6 @@ export async function anotherUser(system: Place, username: string): Promise<ApiC
     })
     return await issueToken(db, id, { now, days: 1 })
   })
-  return apiClient(system.url, username, token)
 }
 
 async function withDb<T>({ dataDir }: Place, ask: (db: Db) => Promise<T>): Promise<T> {

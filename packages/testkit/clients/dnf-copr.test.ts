@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import {
+  type ClientWorld,
+  clientWorld,
+  createProject,
+  MULTILIB_CHROOT,
+  onlyBuild,
+} from '../src/clients/client-world.ts'
+import { type DnfCopr, dnfCopr } from '../src/clients/dnf-copr.ts'
+import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
+import { whyNoSystem } from '../src/system/requirements.ts'
+
+suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH']) }, () => {
+  let world: ClientWorld
+  let dnf: DnfCopr
+  const succeeds = async (outcome: ReturnType<DnfCopr['dnf']>): Promise<string> => {
+    const { ok, output } = await outcome
+    assert.ok(ok, output)
+    return output
+  }
+  const fails = async (outcome: ReturnType<DnfCopr['dnf']>): Promise<string> => {
+    const { ok, output } = await outcome
+    assert.ok(!ok, output)
+    return output
+  }
+  const repoFile = (owner: string, project: string): string =>
+    join(dnf.repos, `_copr:127.0.0.1:${owner}:${project}.repo`)
+
+  before(async () => {
+    world = await clientWorld()
+    dnf = dnfCopr(world.system)
+    const { cli, sources, ended, system } = world
+    await createProject(world, 'libs')
+    await cli.ok('create', '@crew/tools', '--chroot', DISTRO_CHROOT, '--description', 'Of the crew')
+    const depends = ['--runtime-repo-dependency', `copr://${cli.username}/libs`]
+    await createProject(world, 'app', '--description', 'Has what it needs', ...depends)
+    const wide = ['--chroot', MULTILIB_CHROOT, '--multilib', 'on', '--repo-priority', '7']
+    await createProject(world, 'wide', ...wide)
+    for (const project of ['libs', 'app', '@crew/tools']) {
+      const name = `from-${project.replace('@crew/', '')}`
+      const id = onlyBuild(await cli.ok('build', project, await sources.make({ name }), '--nowait'))
+      assert.equal((await ended(id)).state, 'succeeded', system.logs())
+    }
+  })
+  after(async () => {
+    dnf?.[Symbol.dispose]()
+    await world?.[Symbol.asyncDispose]()
+  })
+
+  test('enable, and install with both signatures checked', async () => {
+    const owner = world.cli.username
+    assert.match(
+      await succeeds(dnf.copr('enable', `${owner}/libs`, DISTRO_CHROOT)),
+      /successfully enabled/,
+    )
+    const content = readFileSync(repoFile(owner, 'libs'), 'utf8')
+    assert.match(content, /^\[copr:127\.0\.0\.1:[^\]]+:libs\]\n/)
+    assert.match(content, /^gpgcheck=1$/m)
+    await succeeds(dnf.dnf('install', 'from-libs'))
+    assert.equal(
+      readFileSync(join(dnf.root, 'usr/share/tiny/from-libs'), 'utf8'),
+      'from-libs 1.0 1\n',
+    )
+  })
+
+  test('list shows what is enabled, disabled and available', async () => {
+    const { username } = world.cli
+    const shown = `127.0.0.1/${username}/libs`
+    assert.ok((await succeeds(dnf.dnf('copr', 'list'))).includes(shown))
+    await succeeds(dnf.copr('disable', `${username}/libs`))
+    assert.match(readFileSync(repoFile(username, 'libs'), 'utf8'), /^enabled ?= ?0$/m)
+    assert.ok(
+      (await succeeds(dnf.dnf('copr', 'list', '--disabled'))).includes(`${shown} (disabled)`),
+    )
+    assert.ok(!(await succeeds(dnf.dnf('copr', 'list', '--enabled'))).includes(shown))
+    const available = await succeeds(dnf.copr('list', '--available-by-user', username))
+    assert.match(available, new RegExp(`${username}/app : Has what it needs`))
+    await succeeds(dnf.copr('remove', `${username}/libs`))
+    assert.ok(!existsSync(repoFile(username, 'libs')))
+  })
+
+  test('search finds projects', async () => {
+    assert.match(await succeeds(dnf.copr('search', 'tools')), /@crew\/tools : Of the crew/)
+  })
+
+  test('the projects of a group', async () => {
+    await succeeds(dnf.copr('enable', '@crew/tools', DISTRO_CHROOT))
+    assert.match(readFileSync(repoFile('group_crew', 'tools'), 'utf8'), /:group_crew:tools\]/)
+    await succeeds(dnf.dnf('install', 'from-tools'))
+    assert.ok(existsSync(join(dnf.root, 'usr/share/tiny/from-tools')))
+    await succeeds(dnf.copr('remove', '@crew/tools'))
+  })
+
+  test('runtime dependencies are enabled with a project, and told', async () => {
+    const { username } = world.cli
+    const output = await succeeds(dnf.copr('enable', `${username}/app`, DISTRO_CHROOT))
+    assert.match(output, new RegExp(`coprdep:127\\.0\\.0\\.1:${username}:libs`))
+    await succeeds(dnf.dnf('remove', 'from-libs'))
+    await succeeds(dnf.dnf('install', 'from-app', 'from-libs'))
+    assert.ok(existsSync(join(dnf.root, 'usr/share/tiny/from-libs')))
+    await succeeds(dnf.copr('remove', `${username}/app`))
+  })
+
+  test('multilib comes as a second repository', async () => {
+    const { username } = world.cli
+    await succeeds(dnf.copr('enable', `${username}/wide`, DISTRO_CHROOT))
+    const content = readFileSync(repoFile(username, 'wide'), 'utf8')
+    const multilib = content.slice(content.indexOf(`[copr:127.0.0.1:${username}:wide:ml]`))
+    assert.match(multilib, /^baseurl=.*-i386\/$/m)
+    assert.match(multilib, /^cost=1100$/m)
+    assert.match(content, /^priority=7$/m)
+    await succeeds(dnf.dnf('--refresh', 'makecache'))
+    await succeeds(dnf.copr('remove', `${username}/wide`))
+  })
+
+  test('a chroot that the project lacks is told with those it has', async () => {
+    const { username } = world.cli
+    const output = await fails(dnf.copr('enable', `${username}/libs`, 'fedora-43-x86_64'))
+    assert.match(output, /Repository 'fedora-43-x86_64' does not exist in project/)
+    assert.ok(output.includes(`Available repositories: '${DISTRO_CHROOT}'`), output)
+    const missing = await fails(dnf.copr('enable', `${username}/missing`, DISTRO_CHROOT))
+    assert.match(missing, /Project .*missing does not exist/)
+    assert.deepEqual(readdirSync(dnf.repos), ['base.repo'])
+  })
+})

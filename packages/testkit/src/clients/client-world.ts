@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BuildAnswer } from '@copr/contract/api/builds'
+import { DISTRO_CHROOT } from '../distro/chroot.ts'
+import { newAccount } from '../system/build-facts.ts'
+import { CACHE_DIR, startSystem, type System } from '../system/start-system.ts'
+import { until } from '../system/until.ts'
+import { tinySources, type TinySources } from '../system/tiny-srpm.ts'
+import { coprCli, type CoprCli, type Succeeded } from './copr-cli.ts'
+import { coprctl } from './coprctl.ts'
+import { type FileServer, fileServer } from './file-server.ts'
+import { type PythonClients, pythonClients } from './python-clients.ts'
+
+/** A chroot that nothing is built in here. */
+export const OTHER_CHROOT = 'fedora-43-x86_64'
+/** What a program for another architecture on the same machine needs. */
+export const MULTILIB_CHROOT = 'debian-12-i386'
+const GROUP = '@crew'
+
+/** A running system, and everybody who works with it. */
+export interface ClientWorld extends AsyncDisposable {
+  readonly system: System
+  readonly clients: PythonClients
+  /** The administrator's. */
+  readonly cli: CoprCli
+  /** Of a user without any rights, who is a member of the group. */
+  readonly kim: CoprCli
+  readonly sources: TinySources
+  readonly files: FileServer
+  readonly succeeded: Succeeded
+  /** For files of a test. */
+  readonly dir: string
+  /** An answer of the API that must be a success. */
+  readonly get: <T = Record<string, unknown>>(path: string) => Promise<T>
+  /** Waits for the end of a build. */
+  readonly ended: (id: number) => Promise<BuildAnswer>
+  /** Waits for what is done in the background. */
+  readonly eventually: (holds: () => Promise<boolean>) => Promise<void>
+}
+
+export async function clientWorld(): Promise<ClientWorld> {
+  const clients = await pythonClients()
+  const dir = mkdtempSync(join(tmpdir(), 'copr-clients-'))
+  const system = await startSystem({ builders: 2 })
+  const files = await fileServer()
+  const sources = tinySources()
+  const [kim] = await Promise.all([newAccount(system, 'kim'), addChroots(system, dir)])
+  await coprctl(system, 'group', 'add', GROUP)
+  for (const member of ['kim', system.api.username])
+    await coprctl(system, 'group', 'join', GROUP, member)
+  const succeeded: Succeeded = new Set()
+  const { url, credentials } = system
+  const admin = { url, username: system.api.username, ...credentials }
+  const cliOf = (name: string, account: typeof admin): CoprCli =>
+    coprCli(clients.program, join(dir, name), { account, succeeded })
+  return {
+    system,
+    clients,
+    cli: cliOf('admin.conf', admin),
+    kim: cliOf('kim.conf', { url, username: 'kim', ...kim }),
+    sources,
+    files,
+    succeeded,
+    dir,
+    get: async <T>(path: string) => {
+      const { status, body } = await system.api.raw('GET', path)
+      if (status !== 200) throw new Error(`${path} answered ${status}: ${JSON.stringify(body)}`)
+      return body as T
+    },
+    ended: async (id) => await system.api.waitForBuild(id),
+    eventually: async (holds) => {
+      // What is not there yet may be a 404.
+      const ask = async (): Promise<boolean> => await holds().catch(() => false)
+      await until(ask, { timeout_ms: 30_000, what: String(holds), every_ms: 300 })
+    },
+    [Symbol.asyncDispose]: async () => {
+      sources[Symbol.dispose]()
+      await files[Symbol.asyncDispose]()
+      await system[Symbol.asyncDispose]()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function addChroots(system: System, dir: string): Promise<void> {
+  const file = join(dir, 'chroots.yaml')
+  const repo = { id: 'base', name: 'Base', baseurl: `file://${CACHE_DIR}/distro/repo` }
+  const chroots = [OTHER_CHROOT, MULTILIB_CHROOT].map((name) => ({
+    name,
+    comment: 'Nothing is built here',
+    repos: [repo],
+    install: ['filesystem'],
+  }))
+  // JSON is YAML too.
+  writeFileSync(file, JSON.stringify(chroots))
+  await coprctl(system, 'chroot', 'add', file)
+}
+
+/** The path of a package, a project or a list in the API, for the administrator's project. */
+export function inProject({ cli }: Pick<ClientWorld, 'cli'>, projectname: string): string {
+  return `ownername=${cli.username}&projectname=${projectname}`
+}
+
+/** The ids in what copr-cli prints after it has submitted builds. */
+export function createdBuilds(output: string): number[] {
+  const ids = /^Created builds: ([\d ]+)$/m.exec(output)?.[1]
+  if (ids === undefined) throw new Error(`No builds were created:\n${output}`)
+  return ids.split(' ').map(Number)
+}
+
+export function onlyBuild(output: string): number {
+  const [id, ...others] = createdBuilds(output)
+  if (id === undefined || others.length > 0) throw new Error(`Not one build:\n${output}`)
+  return id
+}
+
+/** Creates a project with the chroot that builds work in. */
+export async function createProject(world: ClientWorld, name: string, ...options: string[]) {
+  return await world.cli.ok('create', name, '--chroot', DISTRO_CHROOT, ...options)
+}

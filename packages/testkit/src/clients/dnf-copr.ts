@@ -1,0 +1,55 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type RunOutcome, run } from '@copr/process/run'
+import { CACHE_DIR, type System } from '../system/start-system.ts'
+
+/** How the plugin is told to call the site. */
+const HUB = 'ours'
+
+/** dnf with the stock copr plugin, on a root and with a configuration of its own. */
+export interface DnfCopr extends Disposable {
+  /** The installed system. */
+  readonly root: string
+  /** Where the plugin writes `.repo` files. */
+  readonly repos: string
+  copr(...args: string[]): Promise<RunOutcome>
+  dnf(...args: string[]): Promise<RunOutcome>
+}
+
+export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-dnf-'))
+  const [root, repos, config] = [join(dir, 'root'), join(dir, 'repos'), join(dir, 'config')]
+  for (const folder of [root, repos, join(config, 'copr.d')]) mkdirSync(folder, { recursive: true })
+  const hub = ['hostname = 127.0.0.1', 'protocol = http', `port = ${port}`]
+  writeFileSync(join(config, 'copr.conf'), '[main]\ndistribution = debian\nreleasever = 12\n')
+  writeFileSync(join(config, 'copr.d', `${HUB}.conf`), [`[${HUB}]`, ...hub, ''].join('\n'))
+  const base = `[base]\nname=Mini distribution\nbaseurl=file://${CACHE_DIR}/distro/repo\ngpgcheck=0\n`
+  writeFileSync(join(repos, 'base.repo'), base)
+  // Not the machine's own, and dnf wants a real file.
+  writeFileSync(join(dir, 'dnf.conf'), '[main]\n')
+  const options = [
+    '-y',
+    // Of Debian's plugins only this one: another serves old packages from a cache of its own.
+    '--disableplugin=*',
+    '--enableplugin=copr',
+    `--config=${join(dir, 'dnf.conf')}`,
+    `--installroot=${root}`,
+    '--releasever=12',
+    `--setopt=reposdir=${repos}`,
+    `--setopt=pluginconfpath=${config}`,
+    `--setopt=cachedir=${join(dir, 'cache')}`,
+    '--setopt=install_weak_deps=False',
+  ]
+  // dnf leaves a gpg-agent behind: it ends with the namespace.
+  const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
+  const dnf = async (...args: string[]): Promise<RunOutcome> =>
+    await run('unshare', [...contained, ...options, ...args], { env: { HOME: '/nonexistent' } })
+  return {
+    root,
+    repos,
+    dnf,
+    copr: async (subcommand = '', ...args) => await dnf('copr', '--hub', HUB, subcommand, ...args),
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  }
+}
