@@ -12,7 +12,7 @@ const OURS: Record<string, string[]> = {
   backend: ['rpm', 'contract', 'process', 'domain'],
   distgit: ['rpm', 'contract', 'process'],
   keygen: ['contract', 'process'],
-  resalloc: ['process', 'domain'],
+  resalloc: ['contract', 'process', 'domain'],
   builder: ['rpm', 'contract', 'process'],
   testkit: ['rpm', 'contract', 'process', 'domain'],
   cli: [

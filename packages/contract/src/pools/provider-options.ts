@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { COMMON_OPTIONS } from './common-options.ts'
+
+const Command = z.string().min(1)
+const price = z.number().min(0)
+
+/** Builders that are processes of the host that the manager runs on. */
+const LocalPool = z.strictObject({ provider: z.literal('local'), ...COMMON_OPTIONS })
+
+/** Scripts with resalloc's contract (docs/pools.md): plugins written for it run unchanged. */
+const CommandPool = z.strictObject({
+  provider: z.literal('command'),
+  ...COMMON_OPTIONS,
+  cmd_new: Command,
+  cmd_delete: Command,
+  cmd_livecheck: Command.optional(),
+  cmd_release: Command.optional(),
+  cmd_list: Command.optional(),
+  /** How the agent is brought to the host that `cmd_new` prints. */
+  ssh_user: z.string().default('root'),
+  ssh_key_file: z.string().optional(),
+  ssh_known_hosts_file: z.string().optional(),
+  price_per_hour: price.default(0),
+})
+
+const InstanceType = z
+  .union([
+    z.string(),
+    z.strictObject({
+      type: z.string(),
+      price_per_hour: price.optional(),
+      spot_price_per_hour: price.optional(),
+    }),
+  ])
+  .transform((each) => (typeof each === 'string' ? { type: each } : each))
+
+const AwsImage = z.union([
+  z.strictObject({ id: z.string().regex(/^ami-/) }),
+  z.strictObject({ owner: z.string(), name: z.string() }),
+])
+
+/** EC2 instances. Every type × subnet × purchase option is an offering. */
+const AwsPool = z.strictObject({
+  provider: z.literal('aws'),
+  ...COMMON_OPTIONS,
+  region: z.string(),
+  /** Of another place that speaks EC2's API. */
+  endpoint_url: z.url().optional(),
+  /** Role to assume, instead of the credentials of the environment. */
+  role_arn: z.string().optional(),
+  instance_types: z.array(InstanceType).nonempty(),
+  subnets: z.array(z.string().regex(/^subnet-/)).nonempty(),
+  /** In the order of preference. */
+  purchase: z
+    .array(z.enum(['spot', 'on_demand']))
+    .nonempty()
+    .default(['on_demand']),
+  spot_max_price: price.optional(),
+  image: AwsImage,
+  root_volume_gb: z.number().int().positive().default(60),
+  /** Default: one that lets nothing in, made and removed with the pool. */
+  security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),
+  /** Lets administrators log in for debugging, from these networks; makes a key pair and removes it with the pool. */
+  ssh_from: z.array(z.string()).nonempty().optional(),
+  public_ip: z.boolean().default(true),
+  extra_tags: z.record(z.string(), z.string()).default({}),
+})
+
+const Quantity = z.union([z.string(), z.number()]).transform(String)
+
+/** Pods in a namespace of their own. */
+const KubernetesPool = z.strictObject({
+  provider: z.literal('kubernetes'),
+  ...COMMON_OPTIONS,
+  /** Of the cluster to use; default: the one that the manager runs in. */
+  kubeconfig: z.string().optional(),
+  namespace: z.string(),
+  image: z.string(),
+  image_pull_secret: z.string().optional(),
+  cpu: Quantity.default('2'),
+  memory: Quantity.default('4Gi'),
+  ephemeral_storage: Quantity.default('40Gi'),
+  /** The work volume: an emptyDir, or with a class an ephemeral claim. */
+  storage_class: z.string().optional(),
+  node_selector: z.record(z.string(), z.string()).default({}),
+  tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
+  runtime_class: z.string().optional(),
+  priority_class: z.string().optional(),
+  /** OpenShift: `nested-container` lets the build root have its own namespaces. */
+  required_scc: z.string().optional(),
+  service_account: z.string().default('default'),
+  host_users: z.boolean().default(false),
+  privileged: z.boolean().default(false),
+  extra_labels: z.record(z.string(), z.string()).default({}),
+  price_per_hour: price.default(0),
+})
+
+const Provided = z.discriminatedUnion('provider', [LocalPool, CommandPool, AwsPool, KubernetesPool])
+export type PoolConfig = z.output<typeof Provided>
+export type PoolConfigOf<Kind extends PoolConfig['provider']> = Extract<
+  PoolConfig,
+  { provider: Kind }
+>
+
+/** A pool that names no provider but has commands is one of resalloc's. */
+export const PoolConfig = z.preprocess(
+  (value) =>
+    typeof value === 'object' && value !== null && !('provider' in value) && 'cmd_new' in value
+      ? { provider: 'command', ...value }
+      : value,
+  Provided,
+)

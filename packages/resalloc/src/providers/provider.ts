@@ -1,0 +1,121 @@
+/**
+ * Where machines come from. A provider has three verbs, and each may be called again at any time: the manager is killed
+ * between any two calls and starts over from what its tables say. Clouds that fit as well (libvirt, OpenStack, IBM, Hetzner,
+ * GCP, Azure) need only these three.
+ */
+
+/** Ends up on everything that a provider makes: as tags, labels or the like. */
+export interface Ownership {
+  /** Of this system and no other: nothing with another one is ever touched. */
+  readonly installation_id: string
+  readonly machine_id: number
+  readonly pool: string
+}
+
+/** One way to get a machine: a type in a zone by a kind of purchase. Pools with one way have one offering. */
+export interface Offering {
+  /** Unique in the pool, stable: `c7i.xlarge/subnet-1/spot`. */
+  readonly name: string
+  /** Estimate, for the order of offerings and for budgets. */
+  readonly price_per_hour: number
+  /** Bigger machines have a higher one: a task that ran out of memory asks for more. */
+  readonly memory_mb?: number
+}
+
+export interface StartOrder extends Ownership {
+  /** Cosmetic; unique. */
+  readonly name: string
+  readonly offering: Offering
+  /**
+   * Stored before the first call. The same token means the same machine: a repeated start with it gives the machine that
+   * the first one made, also when the first answer was lost. Only after a definite failure comes another one.
+   */
+  readonly launch_token: string
+  /** Smallest number that no other living machine of the pool has. */
+  readonly id_in_pool: number
+  /** For `named_counters`. */
+  readonly counters: Readonly<Record<string, number>>
+  /** What the machine needs to call home: a one-use token, the gateway's address, the agent. */
+  readonly boot: BootFacts
+}
+
+export interface BootFacts {
+  readonly enroll_token: string
+  readonly gateway_url: string
+  readonly name: string
+  readonly arches: readonly string[]
+  readonly tags: readonly string[]
+  /** The agent powers its machine off after so many seconds: without enrolment, without contact, in any case. */
+  readonly dead_man: {
+    readonly enroll_seconds: number
+    readonly silence_seconds: number
+    readonly lifetime_seconds: number
+  }
+}
+
+/**
+ * - `no_capacity`: this offering not for some minutes; the next one now
+ * - `quota`: as that, for the whole purchase option; an administrator has to ask for more
+ * - `throttled`: all of this provider slower
+ * - `permission`, `configuration`: the pool stops until its configuration changes; the message is for the administrator
+ * - `token_spent`: the launch token's machine has ended already; list, then use a new token
+ * - `unknown`: it may have worked; again with the same token
+ */
+export type StartFailure =
+  | 'no_capacity'
+  | 'quota'
+  | 'throttled'
+  | 'permission'
+  | 'configuration'
+  | 'token_spent'
+  | 'unknown'
+
+export type StartOutcome =
+  | { ok: true; provider_id: string; data: Record<string, unknown> }
+  | { ok: false; failure: StartFailure; message: string; retry_seconds?: number }
+
+/** What `stop` knows of a machine: enough without the pool's configuration. */
+export interface StopOrder extends Ownership {
+  readonly name: string
+  /** Null when the answer of `start` was lost: then by launch token or name. */
+  readonly provider_id: string | null
+  readonly launch_token: string
+  readonly data: Record<string, unknown>
+  readonly id_in_pool: number
+  readonly counters: Readonly<Record<string, number>>
+}
+
+/** Something that carries this installation's id: a machine, or what belongs to one or to a pool (volume, key pair …). */
+export interface Listed {
+  readonly kind: string
+  readonly provider_id: string
+  /** Undefined for what belongs to a pool and not to a machine. */
+  readonly machine_id: number | undefined
+  readonly pool: string | undefined
+  readonly launch_token?: string | undefined
+  readonly created_at: Date | undefined
+  /** `ended`: listed still, costs nothing more. */
+  readonly state: 'starting' | 'running' | 'stopping' | 'ended'
+  /** Why it ended or will: an interruption is nobody's fault, `no_capacity` is a failed start. */
+  readonly cause?: 'interrupted' | 'no_capacity' | 'powered_off' | 'stopped' | 'failed' | undefined
+  readonly message?: string | undefined
+  /** What `stop` needs beside the id. */
+  readonly data: Record<string, unknown>
+}
+
+/** The machines of one pool. Every call ends within its deadline: `signal` aborts then. */
+export interface Provider {
+  /** In the order of preference where prices are equal. */
+  offerings(): readonly Offering[]
+  start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome>
+  /** Asks for the end; done when a listing proves it. What does not exist is ended. Throws when it cannot be asked for. */
+  stop(order: StopOrder, signal: AbortSignal): Promise<void>
+  /** All that this pool's account holds of this installation, in pages. Throws rather than giving a part of it for the whole. */
+  list(signal: AbortSignal): AsyncIterable<Listed>
+  /** Removes a listed thing that no machine of the tables owns. */
+  remove(listed: Listed, signal: AbortSignal): Promise<void>
+  /** False: not well. Machines with an agent send heartbeats, so that most providers have no such check. */
+  check?(order: StopOrder, signal: AbortSignal): Promise<boolean>
+  /** Between two tasks; throws when the machine could not be cleaned: then it is removed. */
+  clean?(order: StopOrder, signal: AbortSignal): Promise<void>
+}
