@@ -3,6 +3,8 @@
  * between any two calls and starts over from what its tables say. Clouds that fit as well (libvirt, OpenStack, IBM, Hetzner,
  * GCP, Azure) need only these three.
  */
+import type { PoolConfig, PoolConfigOf } from '@copr/contract/pools/provider-options'
+import type { Logger } from '@copr/process/log'
 
 /** Ends up on everything that a provider makes: as tags, labels or the like. */
 export interface Ownership {
@@ -119,3 +121,16 @@ export interface Provider {
   /** Between two tasks; throws when the machine could not be cleaned: then it is removed. */
   clean?(order: StopOrder, signal: AbortSignal): Promise<void>
 }
+
+export interface ProviderContext {
+  readonly pool: string
+  readonly installation_id: string
+  readonly log: Logger
+  readonly now: () => Date
+}
+
+/** Each kind of provider is one such function, in a folder of its own. It does nothing yet that needs the cloud. */
+export type MakeProvider<Kind extends PoolConfig['provider']> = (
+  config: PoolConfigOf<Kind>,
+  context: ProviderContext,
+) => Provider
