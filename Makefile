@@ -48,6 +48,12 @@ test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin agains
 	@tools/install-system-packages.sh clients
 	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/clients/**/*.test.ts'
 
+.PHONY: test-cluster
+test-cluster: setup ## Run the tests against a real Kubernetes API server, built from Go modules at the first time
+	@tools/install-system-packages.sh cluster
+	@node tools/build-cluster.ts
+	@$(NODE_TEST) --test-concurrency=1 'packages/*/cluster/**/*.test.ts'
+
 .PHONY: check
 check: setup tools/node_modules/.installed ## Check types, lint, format and dead code
 	tsc -p .

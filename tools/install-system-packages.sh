@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the system needs and the machine lacks: nothing when all is there.
-# Usage: install-system-packages.sh [test|clients]
+# Usage: install-system-packages.sh [test|clients|cluster]
 #   test:    also what the test suites need
 #   clients: also what the tests with the stock clients need
+#   cluster: also what the tests with a Kubernetes cluster need, but for Go's version: see tools/build-cluster.ts
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -23,7 +24,7 @@ setpriv util-linux
 flock util-linux
 dpkg-deb dpkg
 npm npm'
-  dnf_plugins=dnf-plugins-core python_venv=python3-venv
+  dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go
   install() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
@@ -37,7 +38,7 @@ unshare util-linux
 setpriv util-linux
 flock util-linux
 npm nodejs-npm'
-  dnf_plugins=python3-dnf-plugins-core python_venv=python3
+  dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang
   install() { dnf -y -q install "$@"; }
 else
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
@@ -52,6 +53,12 @@ wget wget
 xz xz-utils
 gpgv gpgv
 python3 python3"
+fi
+
+if [ "$mode" = cluster ]; then
+  needed="$needed
+openssl openssl
+go $go"
 fi
 
 extra() { # prints the packages that come without a program of their own

@@ -6,8 +6,13 @@ const PROGRAMS = ['rpmbuild', 'rpmkeys', 'dnf', 'createrepo_c', 'git', 'gpg', 'u
 /** Why the whole system cannot run on this machine: a reason to skip its tests, or false. */
 export function whyNoSystem(path: string | undefined): string | false {
   if (process.getuid?.() !== 0) return 'needs root: builds run in chroots and namespaces'
-  const missing = PROGRAMS.filter((name) => !isIn(path ?? '', name))
+  const missing = missingPrograms(path, PROGRAMS)
   return missing.length > 0 ? `needs ${missing.join(', ')}` : false
+}
+
+/** Those of the programs that are in none of the folders. */
+export function missingPrograms(path: string | undefined, programs: string[]): string[] {
+  return programs.filter((name) => !isIn(path ?? '', name))
 }
 
 function isIn(path: string, program: string): boolean {

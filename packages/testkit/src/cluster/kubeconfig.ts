@@ -1,0 +1,40 @@
+import { writeFileSync } from 'node:fs'
+
+/** Who asks: a certificate of the cluster's authority, or a token. */
+export type Credential = { cert: string; key: string } | { token: string }
+
+export interface ClusterAddress {
+  url: string
+  /** PEM of the authority that its certificate is from. */
+  ca: string
+}
+
+/** Writes what kubectl and every client library read. */
+export function writeKubeconfig(
+  path: string,
+  { url, ca }: ClusterAddress,
+  user: { name: string; credential: Credential; namespace?: string },
+): void {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64')
+  const { credential } = user
+  const secrets =
+    'token' in credential
+      ? { token: credential.token }
+      : {
+          'client-certificate-data': base64(credential.cert),
+          'client-key-data': base64(credential.key),
+        }
+  const context = { cluster: 'test', user: user.name, namespace: user.namespace ?? 'default' }
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [
+      { name: 'test', cluster: { server: url, 'certificate-authority-data': base64(ca) } },
+    ],
+    users: [{ name: user.name, user: secrets }],
+    contexts: [{ name: 'test', context }],
+  }
+  // JSON is YAML too.
+  writeFileSync(path, JSON.stringify(config, null, 2), { mode: 0o600 })
+}

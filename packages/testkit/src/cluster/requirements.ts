@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { missingPrograms } from '../system/requirements.ts'
+import { findBinaries, MODULE_DIR } from './binaries.ts'
+
+/** Why no cluster can be started on this machine: a reason to skip the tests that need one, or false. */
+export function whyNoCluster(path: string | undefined): string | false {
+  const missing = missingPrograms(path, ['openssl', 'setpriv', 'flock'])
+  if (missing.length > 0) return `needs ${missing.join(', ')}`
+  return findBinaries() ? false : whyNoBuild(path)
+}
+
+function whyNoBuild(path: string | undefined): string | false {
+  const wanted = /^go (\S+)$/m.exec(readFileSync(join(MODULE_DIR, 'go.mod'), 'utf8'))?.[1] ?? ''
+  const needs = `needs Go ${wanted} or newer to build Kubernetes`
+  if (missingPrograms(path, ['go']).length > 0) return `${needs}, and there is none`
+  // A newer Go fetches the version that the module asks for by itself, where it may.
+  const { stdout, stderr } = spawnSync('go', ['version'], { cwd: MODULE_DIR, encoding: 'utf8' })
+  const found = /^go version go([\d.]+)/.exec(stdout)?.[1]
+  if (found === undefined) return `${needs}: ${stderr.trim()}`
+  return isOlder(found, wanted) ? `${needs}, and this is ${found}` : false
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) < 0
+}
