@@ -18,6 +18,8 @@ export interface Ownership {
 export interface Offering {
   /** Unique in the pool, stable: `c7i.xlarge/subnet-1/spot`. */
   readonly name: string
+  /** Offerings with the same one share a quota: `spot`. Default: all of the pool. */
+  readonly group?: string
   /** Estimate, for the order of offerings and for budgets. */
   readonly price_per_hour: number
   /** Bigger machines have a higher one: a task that ran out of memory asks for more. */
@@ -37,7 +39,10 @@ export interface StartOrder extends Ownership {
   readonly id_in_pool: number
   /** For `named_counters`. */
   readonly counters: Readonly<Record<string, number>>
-  /** What the machine needs to call home: a one-use token, the gateway's address, the agent. */
+  /**
+   * What the machine needs to call home: a one-use token, the gateway's address, the agent. The same at each start with
+   * this launch token: clouds compare the whole request, and the machine may have got the first one's.
+   */
   readonly boot: BootFacts
 }
 
@@ -57,11 +62,11 @@ export interface BootFacts {
 
 /**
  * - `no_capacity`: this offering not for some minutes; the next one now
- * - `quota`: as that, for the whole purchase option; an administrator has to ask for more
+ * - `quota`: as that, for all offerings of its group; an administrator has to ask for more
  * - `throttled`: all of this provider slower
  * - `permission`, `configuration`: the pool stops until its configuration changes; the message is for the administrator
- * - `token_spent`: the launch token's machine has ended already; list, then use a new token
- * - `unknown`: it may have worked; again with the same token
+ * - `token_spent`: the launch token's machine has ended already, or was another; list, then use a new token
+ * - `unknown`: it may have worked; again with the same token and the same offering
  */
 export type StartFailure =
   | 'no_capacity'
@@ -89,9 +94,10 @@ export interface StopOrder extends Ownership {
 
 /** Something that carries this installation's id: a machine, or what belongs to one or to a pool (volume, key pair …). */
 export interface Listed {
+  /** `machine`, or what else the cloud has: `volume`, `key_pair` … */
   readonly kind: string
   readonly provider_id: string
-  /** Undefined for what belongs to a pool and not to a machine. */
+  /** Undefined for what belongs to a pool and not to a machine: an orphan when the pool is no more and has no machines. */
   readonly machine_id: number | undefined
   readonly pool: string | undefined
   readonly launch_token?: string | undefined
@@ -105,19 +111,40 @@ export interface Listed {
   readonly data: Record<string, unknown>
 }
 
+/** What `coprctl doctor` says of a pool. */
+export interface Finding {
+  /** `launching spot instances` */
+  readonly subject: string
+  /** What is wrong and what helps; undefined when all is well. */
+  readonly problem?: string | undefined
+}
+
 /** The machines of one pool. Every call ends within its deadline: `signal` aborts then. */
 export interface Provider {
+  /**
+   * Where its machines are: `aws eu-central-1`. Pools with the same one give the same listing, so that one of them is asked
+   * for all. A machine is proved absent only by a listing of the account that it was started in. Default: the pool's own.
+   */
+  readonly account?: string
+  /** A machine may be missing in listings for so long after its start: clouds are eventually consistent. Default: 0. */
+  readonly settle_seconds?: number
   /** In the order of preference where prices are equal. */
   offerings(): readonly Offering[]
+  /** Does not throw for what the cloud says or fails to say: aborted, or without an answer, it is `unknown`. */
   start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome>
   /** Asks for the end; done when a listing proves it. What does not exist is ended. Throws when it cannot be asked for. */
   stop(order: StopOrder, signal: AbortSignal): Promise<void>
-  /** All that this pool's account holds of this installation, in pages. Throws rather than giving a part of it for the whole. */
+  /**
+   * All that this pool's account holds of this installation, in pages, as it is after the call and not before it. Throws
+   * rather than giving a part of it for the whole.
+   */
   list(signal: AbortSignal): AsyncIterable<Listed>
-  /** Removes a listed thing that no machine of the tables owns. */
+  /** Removes a listed thing that no machine of the tables owns. What is gone already is removed. */
   remove(listed: Listed, signal: AbortSignal): Promise<void>
   /** False: not well. Machines with an agent send heartbeats, so that most providers have no such check. */
   check?(order: StopOrder, signal: AbortSignal): Promise<boolean>
+  /** Whether credentials, permissions and configuration are right, without making anything. */
+  diagnose?(signal: AbortSignal): Promise<Finding[]>
   /** Between two tasks; throws when the machine could not be cleaned: then it is removed. */
   clean?(order: StopOrder, signal: AbortSignal): Promise<void>
 }

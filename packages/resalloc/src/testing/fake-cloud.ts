@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import type {
+  Listed,
+  Offering,
+  Provider,
+  StartFailure,
+  StartOrder,
+  StartOutcome,
+} from '../providers/provider.ts'
+
+export interface FakeMachine extends Listed {
+  readonly installation_id: string
+  readonly order: StartOrder
+  /** Of everything that it was asked to be: another one with the same token is refused. */
+  readonly digest: string
+}
+
+export interface FakeCloudOptions {
+  now: () => Date
+  offerings?: readonly Offering[]
+  /** How many entries of a listing come between two pauses. */
+  page_size?: number
+}
+
+type Fault =
+  | { kind: 'fail'; failure: StartFailure }
+  | { kind: 'lose_answer' }
+  | { kind: 'break_listing' }
+
+/** A cloud in memory with a clock of the test's own. Its machines do nothing: what they would do is the test's. */
+export function fakeCloud({
+  now,
+  offerings = DEFAULT_OFFERINGS,
+  page_size = 100,
+}: FakeCloudOptions) {
+  /** By installation and launch token. */
+  const machines = new Map<string, FakeMachine>()
+  const faults: Fault[] = []
+  let hanging = 0
+  let made = 0
+
+  const takeFault = <K extends Fault['kind']>(...kinds: K[]): Fault | undefined => {
+    const at = faults.findIndex(({ kind }) => kinds.some((each) => each === kind))
+    return at < 0 ? undefined : faults.splice(at, 1)[0]
+  }
+  const end = (machine: FakeMachine | undefined, cause: Listed['cause']): void => {
+    if (machine && machine.state !== 'ended')
+      machines.set(keyOf(machine.order), { ...machine, state: 'ended', cause })
+  }
+  const byId = (id: string): FakeMachine | undefined =>
+    [...machines.values()].find(({ provider_id }) => provider_id === id)
+  /** As long as the cloud hangs, a call ends only with its deadline. */
+  const reach = async (signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted()
+    if (hanging > 0)
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      })
+  }
+
+  const start = (order: StartOrder): StartOutcome => {
+    const digest = createHash('sha256').update(JSON.stringify(order)).digest('hex')
+    const known = machines.get(keyOf(order))
+    if (known) {
+      if (known.state === 'ended' || known.digest !== digest)
+        return { ok: false, failure: 'token_spent', message: 'Its machine has ended' }
+      return { ok: true, provider_id: known.provider_id, data: known.data }
+    }
+    const fault = takeFault('fail', 'lose_answer')
+    if (fault?.kind === 'fail')
+      return { ok: false, failure: fault.failure, message: `The cloud says ${fault.failure}` }
+    const { installation_id, machine_id, pool, launch_token } = order
+    const provider_id = `fake-${++made}`
+    machines.set(keyOf(order), {
+      kind: 'machine',
+      provider_id,
+      installation_id,
+      machine_id,
+      pool,
+      launch_token,
+      created_at: now(),
+      state: 'running',
+      data: {},
+      order,
+      digest,
+    })
+    if (fault) return { ok: false, failure: 'unknown', message: 'No answer' }
+    return { ok: true, provider_id, data: {} }
+  }
+
+  const provider = ({ installation_id }: { installation_id: string }): Provider => ({
+    account: 'fake',
+    offerings: () => offerings,
+    async start(order, signal) {
+      try {
+        await reach(signal)
+      } catch {
+        return { ok: false, failure: 'unknown', message: 'No answer in time' }
+      }
+      return start(order)
+    },
+    async stop(order, signal) {
+      await reach(signal)
+      end(machines.get(keyOf(order)), 'stopped')
+    },
+    async *list(signal) {
+      await reach(signal)
+      const broken = takeFault('break_listing') !== undefined
+      const all = [...machines.values()].filter((each) => each.installation_id === installation_id)
+      for (const [at, machine] of all.entries()) {
+        if (at % page_size === page_size - 1) await reach(signal)
+        yield machine
+      }
+      if (broken) throw new Error('The cloud broke off its answer')
+    },
+    async remove(listed, signal) {
+      await reach(signal)
+      end(byId(listed.provider_id), 'stopped')
+    },
+  })
+
+  return {
+    provider,
+    machines: (): readonly FakeMachine[] => [...machines.values()],
+    /** It ends without anybody's asking. */
+    endMachine: (id: string, cause: Listed['cause'] = 'powered_off') => end(byId(id), cause),
+    /** Ended machines are no longer listed. */
+    forgetEnded: (before: Date) => {
+      for (const [key, { state, created_at }] of machines)
+        if (state === 'ended' && created_at && created_at < before) machines.delete(key)
+    },
+    fail: (fault: Fault) => void faults.push(fault),
+    /** Nothing answers until disposed. */
+    hang: (): Disposable => {
+      hanging++
+      return { [Symbol.dispose]: () => void hanging-- }
+    },
+  }
+}
+
+const DEFAULT_OFFERINGS: readonly Offering[] = [
+  { name: 'small', price_per_hour: 0.1, memory_mb: 4096 },
+  { name: 'big', price_per_hour: 0.4, memory_mb: 16_384 },
+]
+
+function keyOf({
+  installation_id,
+  launch_token,
+}: StartOrder | { installation_id: string; launch_token: string }): string {
+  return `${installation_id} ${launch_token}`
+}

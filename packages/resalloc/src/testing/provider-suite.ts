@@ -1,0 +1,243 @@
+/**
+ * What every provider does, whatever its machines are made of. Between any two calls the provider is made anew: the manager
+ * may have been killed there, and what it forgets with that must not matter.
+ */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { listings } from './listing-tests.ts'
+import { stopOrder } from './orders.ts'
+import type { ProviderWorld } from './provider-world.ts'
+import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
+
+/** How long a call may take that is told to end, or that waits for a cloud that does not answer. */
+const PROMPT_MS = 5_000
+
+export function providerSuite(name: string, openWorld: () => Promise<ProviderWorld>): void {
+  suite(`${name} is a provider:`, { timeout: 600_000 }, () => {
+    let world: ProviderWorld
+    before(async () => {
+      world = await openWorld()
+    })
+    after(async () => {
+      await world?.[Symbol.asyncDispose]()
+    })
+    starts(() => world)
+    lostAnswers(() => world)
+    failures(() => world)
+    stops(() => world)
+    listings(() => world)
+    deadlines(() => world)
+  })
+}
+
+function starts(world: () => ProviderWorld): void {
+  test('offerings() have unique names, which stay the same, and prices', async () => {
+    const pool = new SuitePool(world())
+    const first = (await pool.provider()).offerings()
+    assert.ok(first.length > 0)
+    assert.equal(new Set(first.map(({ name }) => name)).size, first.length)
+    for (const { price_per_hour } of first) assert.ok(price_per_hour >= 0)
+    assert.deepEqual((await pool.provider()).offerings(), first)
+  })
+
+  test('start() makes a machine that list() has, with its owner, token and time', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const { provider_id } = succeeded(await pool.start(order))
+    const [listed, ...others] = await pool.machines()
+    assert.ok(listed)
+    assert.deepEqual(others, [])
+    assert.equal(listed.provider_id, provider_id)
+    assert.equal(listed.machine_id, 1)
+    assert.equal(listed.pool, pool.owner.pool)
+    if (listed.launch_token !== undefined) assert.equal(listed.launch_token, order.launch_token)
+    if (listed.created_at) assert.ok(Math.abs(listed.created_at.getTime() - Date.now()) < 3_600_000)
+  })
+
+  test('start() gives data that survive as JSON', async () => {
+    await using pool = new SuitePool(world())
+    const { data } = await pool.startNew(1)
+    assert.deepEqual(JSON.parse(JSON.stringify(data)), data)
+  })
+
+  test('start() with the same token gives the same machine', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const first = succeeded(await pool.start(order))
+    const again = succeeded(await pool.start(order))
+    assert.deepEqual(again, first)
+    assert.equal((await pool.machines()).length, 1)
+  })
+
+  test('start() with the same token at the same time gives one machine', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const outcomes = await Promise.all([1, 2, 3].map(async () => await pool.start(order)))
+    const [machine, ...others] = await pool.machines()
+    assert.ok(machine)
+    assert.deepEqual(others, [])
+    // Some clouds tell those that come too late to ask again.
+    assert.ok(outcomes.some(({ ok }) => ok))
+    for (const outcome of outcomes)
+      if (outcome.ok) assert.equal(outcome.provider_id, machine.provider_id)
+      else assert.equal(outcome.failure, 'unknown')
+    assert.equal(succeeded(await pool.start(order)).provider_id, machine.provider_id)
+  })
+
+  test('start() with other tokens gives other machines', async () => {
+    await using pool = new SuitePool(world())
+    const started = await Promise.all([1, 2, 3].map(async (id) => await pool.startNew(id)))
+    assert.equal(new Set(started.map(({ provider_id }) => provider_id)).size, 3)
+    assert.deepEqual(
+      new Set((await pool.machines()).map(({ machine_id }) => machine_id)),
+      new Set([1, 2, 3]),
+    )
+  })
+
+  for (const how of ['stopped', 'ended by itself'] as const)
+    test(`start() with the token of a machine that was ${how} is token_spent, and makes none`, async () => {
+      await using pool = new SuitePool(world())
+      const order = await pool.order(1)
+      const started = succeeded(await pool.start(order))
+      if (how === 'stopped') await pool.stop(order, started)
+      else await world().endMachine(started.provider_id)
+      const again = await pool.start(order)
+      assert.equal(again.ok ? 'started' : again.failure, 'token_spent')
+      assert.deepEqual(await pool.machines(), [])
+      const other = { ...order, launch_token: `${order.launch_token}-2` }
+      assert.notEqual(succeeded(await pool.start(other)).provider_id, started.provider_id)
+    })
+}
+
+function lostAnswers(world: () => ProviderWorld): void {
+  test('start() whose answer is lost is unknown or repeated, and with the same token gives that machine', async (t) => {
+    const lose = can(t, world().loseNextStart)
+    if (!lose) return
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    lose()
+    const first = await pool.start(order)
+    if (!first.ok) assert.equal(first.failure, 'unknown')
+    const { provider_id } = succeeded(await pool.start(order))
+    assert.deepEqual(
+      (await pool.machines()).map((machine) => machine.provider_id),
+      [provider_id],
+    )
+  })
+
+  test('stop() ends a machine of which nothing but the token is known', async (t) => {
+    const lose = can(t, world().loseNextStart)
+    if (!lose) return
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    lose()
+    await pool.start(order)
+    assert.equal((await pool.machines()).length, 1)
+    await pool.stop(order)
+    assert.deepEqual(await pool.machines(), [])
+  })
+}
+
+function failures(world: () => ProviderWorld): void {
+  for (const failure of ['no_capacity', 'quota', 'throttled', 'permission'] as const)
+    test(`start() tells that it failed by ${failure}, and makes no machine`, async (t) => {
+      const fail = can(t, world().failNextStart)
+      if (!fail) return
+      await using pool = new SuitePool(world())
+      const order = await pool.order(1)
+      fail(failure)
+      const outcome = await pool.start(order)
+      assert.ok(!outcome.ok)
+      assert.equal(outcome.failure, failure)
+      assert.match(outcome.message, /\w/)
+      assert.deepEqual(await pool.machines(), [])
+      succeeded(await pool.start({ ...order, launch_token: `${order.launch_token}-2` }))
+    })
+}
+
+function stops(world: () => ProviderWorld): void {
+  test('stop() ends this machine only, and may be repeated', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const started = succeeded(await pool.start(order))
+    const other = await pool.startNew(2)
+    await pool.stop(order, started)
+    await pool.stop(order, started)
+    assert.deepEqual(
+      (await pool.machines()).map(({ provider_id }) => provider_id),
+      [other.provider_id],
+    )
+  })
+
+  test('stop() works without the id', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    succeeded(await pool.start(order))
+    await pool.stop(order)
+    await pool.stop(order)
+    assert.deepEqual(await pool.machines(), [])
+  })
+
+  test('stop() of several at the same time ends all of them, also when one is gone', async () => {
+    await using pool = new SuitePool(world())
+    const orders = await Promise.all([1, 2, 3, 4].map(async (id) => await pool.order(id)))
+    const started = await Promise.all(
+      orders.map(async (order) => succeeded(await pool.start(order))),
+    )
+    await world().endMachine(started[1]?.provider_id ?? '')
+    const provider = await pool.provider()
+    await Promise.all(
+      orders.map(
+        async (order, at) => await provider.stop(stopOrder(order, started[at]), deadline()),
+      ),
+    )
+    assert.deepEqual(await pool.machines(), [])
+  })
+
+  test('stop() of a machine that was never started is no error', async () => {
+    await using pool = new SuitePool(world())
+    await pool.stop(await pool.order(77))
+  })
+
+  test('stop() of a machine that ended by itself is no error', async () => {
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const started = succeeded(await pool.start(order))
+    await world().endMachine(started.provider_id)
+    await pool.stop(order, started)
+    assert.deepEqual(await pool.machines(), [])
+  })
+}
+
+function deadlines(world: () => ProviderWorld): void {
+  test('a call whose deadline has passed already does nothing', async () => {
+    await using pool = new SuitePool(world())
+    const provider = await pool.provider()
+    const order = await pool.order(1)
+    const outcome = await provider.start(order, AbortSignal.abort())
+    assert.equal(outcome.ok ? 'started' : outcome.failure, 'unknown')
+    await assert.rejects(provider.stop(stopOrder(order), AbortSignal.abort()))
+    await assert.rejects(Array.fromAsync(provider.list(AbortSignal.abort())))
+    assert.deepEqual(await pool.machines(), [])
+  })
+
+  test('every call ends with its deadline when nothing answers', async (t) => {
+    const hang = can(t, world().hang)
+    if (!hang) return
+    await using pool = new SuitePool(world())
+    const order = await pool.order(1)
+    const started = succeeded(await pool.start(order))
+    const [listed] = await pool.machines()
+    assert.ok(listed)
+    const provider = await pool.provider()
+    using _hanging = hang()
+    const soon = (): AbortSignal => AbortSignal.timeout(100)
+    const began = performance.now()
+    const outcome = await provider.start(await pool.order(2), soon())
+    assert.equal(outcome.ok ? 'started' : outcome.failure, 'unknown')
+    await assert.rejects(provider.stop(stopOrder(order, started), soon()))
+    await assert.rejects(Array.fromAsync(provider.list(soon())))
+    await assert.rejects(provider.remove(listed, soon()))
+    assert.ok(performance.now() - began < PROMPT_MS)
+  })
+}
