@@ -46,12 +46,20 @@ export interface StartOrder extends Ownership {
   readonly boot: BootFacts
 }
 
+/** The agent as the gateway serves it, below `/builder/agent/` by digest. */
+export interface AgentFacts {
+  readonly sha256: string
+  /** Architecture → the Node to run it, for machines whose distribution has none that is new enough. */
+  readonly node_sha256: Readonly<Record<string, string>>
+}
+
 export interface BootFacts {
   readonly enroll_token: string
   readonly gateway_url: string
   readonly name: string
   readonly arches: readonly string[]
   readonly tags: readonly string[]
+  readonly agent: AgentFacts
   /** The agent powers its machine off after so many seconds: without enrolment, without contact, in any case. */
   readonly dead_man: {
     readonly enroll_seconds: number

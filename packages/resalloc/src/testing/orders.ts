@@ -21,6 +21,7 @@ export function startOrder(
       name,
       arches: ['x86_64'],
       tags: ['arch_x86_64'],
+      agent: { sha256: 'a'.repeat(64), node_sha256: {} },
       dead_man: { enroll_seconds: 900, silence_seconds: 1200, lifetime_seconds: 86_400 },
     },
   }

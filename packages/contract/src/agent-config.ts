@@ -1,0 +1,36 @@
+import { z } from 'zod'
+
+/** What an agent finds on its machine, as JSON: who it is, whom to call, and when to give up. */
+export const AgentConfig = z.strictObject({
+  /** Where `/builder` is, without that part. */
+  gateway_url: z.url(),
+  name: z.string().min(1).max(200),
+  arches: z.array(z.string()),
+  tags: z.array(z.string()).default([]),
+  /** A one-use token, read once; `-` reads it from standard input. The file goes when the token is spent. */
+  enroll_token_file: z.string(),
+  /** Builds and caches. */
+  scratch_dir: z.string(),
+  /** Where the agent and the units beside it leave notes for each other. */
+  state_dir: z.string(),
+  allow_private_urls: z.boolean().default(false),
+  engine: z.enum(['auto', 'mock', 'native']).default('auto'),
+  dead_man: z.strictObject({
+    enroll_seconds: z.number().positive(),
+    silence_seconds: z.number().positive(),
+    lifetime_seconds: z.number().positive(),
+  }),
+  /** What becomes of the machine when the agent ends for good: clouds count it as terminated when it is off. */
+  at_end: z.enum(['power_off', 'exit']),
+  /** What a machine must have before it gets a task. */
+  self_test: z
+    .strictObject({
+      min_disk_mb: z.number().int().min(0).default(8192),
+      /** Of memory and swap together. */
+      min_memory_mb: z.number().int().min(0).default(1800),
+      /** Against the gateway: repositories and certificates look at the clock. */
+      max_clock_skew_seconds: z.number().min(0).default(60),
+    })
+    .prefault({}),
+})
+export type AgentConfig = z.output<typeof AgentConfig>

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { AgentConfig } from '@copr/contract/agent-config'
+import type { BootFacts } from '../providers/provider.ts'
+
+interface MachineFile {
+  readonly path: string
+  readonly content: string
+  readonly mode: '0600' | '0644' | '0755'
+}
+
+const CONFIG_DIR = '/etc/copr-builder'
+const SCRIPT_DIR = '/usr/local/libexec/copr-builder'
+const UNIT_DIR = '/etc/systemd/system'
+const SCRIPTS = ['install.sh', 'dead-man.sh'] as const
+const UNITS = [
+  'copr-builder-install.service',
+  'copr-builder.service',
+  'copr-dead-man.service',
+  'copr-dead-man.timer',
+] as const
+
+/** What differs between the clouds. */
+export interface MachineOptions {
+  /** Watches for EC2's notice that a spot instance is taken back. */
+  interruption_notice?: 'ec2'
+}
+
+/** The files that make a machine a builder, whoever puts them there. */
+export function machineFiles(boot: BootFacts, options: MachineOptions = {}): MachineFile[] {
+  const more = options.interruption_notice === 'ec2'
+  return [
+    secret('agent.json', `${JSON.stringify(agentConfig(boot))}\n`),
+    secret('enroll-token', `${boot.enroll_token}\n`),
+    secret('boot.env', bootEnv(boot)),
+    ...fixedFiles([...SCRIPTS, ...(more ? ['interruption.sh'] : [])]),
+    ...fixedFiles([...UNITS, ...(more ? ['copr-interruption.service'] : [])]),
+  ]
+}
+
+/** The units that a machine starts by itself at boot. */
+export function unitsToStart(options: MachineOptions = {}): string[] {
+  const more = options.interruption_notice === 'ec2' ? ['copr-interruption.service'] : []
+  return ['copr-dead-man.timer', ...more, 'copr-builder.service']
+}
+
+function secret(name: string, content: string): MachineFile {
+  return { path: `${CONFIG_DIR}/${name}`, content, mode: '0600' }
+}
+
+function fixedFiles(names: string[]): MachineFile[] {
+  return names.map((name) => {
+    const content = readFileSync(new URL(`machine/${name}`, import.meta.url), 'utf8')
+    return name.endsWith('.sh')
+      ? { path: `${SCRIPT_DIR}/${name}`, content, mode: '0755' }
+      : { path: `${UNIT_DIR}/${name}`, content, mode: '0644' }
+  })
+}
+
+function agentConfig({ gateway_url, name, arches, tags, dead_man }: BootFacts): AgentConfig {
+  return AgentConfig.parse({
+    gateway_url,
+    name,
+    arches,
+    tags,
+    enroll_token_file: `${CONFIG_DIR}/enroll-token`,
+    scratch_dir: '/var/lib/copr-builder',
+    state_dir: '/run/copr-builder',
+    dead_man,
+    at_end: 'power_off',
+  })
+}
+
+/** Read by shells: every value is quoted. */
+function bootEnv({ gateway_url, agent, dead_man }: BootFacts): string {
+  const values: Record<string, string> = {
+    GATEWAY_URL: gateway_url.replace(/\/+$/, ''),
+    AGENT_SHA256: agent.sha256,
+    ENROLL_SECONDS: String(Math.ceil(dead_man.enroll_seconds)),
+    SILENCE_SECONDS: String(Math.ceil(dead_man.silence_seconds)),
+    LIFETIME_SECONDS: String(Math.ceil(dead_man.lifetime_seconds)),
+  }
+  for (const [arch, digest] of Object.entries(agent.node_sha256))
+    values[`NODE_SHA256_${arch}`] = digest
+  return Object.entries(values)
+    .map(([key, value]) => `${key}=${quote(value)}\n`)
+    .join('')
+}
+
+/** As one word of a shell command. */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}

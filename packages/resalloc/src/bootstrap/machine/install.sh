@@ -1,0 +1,52 @@
+# Makes this machine a builder: packages, a Node that can run the agent, and the agent itself, checked by its digest.
+# May be run again at any time: what is there already stays. `install.sh image` prepares an image: it fetches what it can.
+set -eu
+. /etc/copr-builder/boot.env
+lib=/usr/local/lib/copr-builder
+tmp=$(mktemp -d /var/tmp/copr-install-XXXXXX)
+trap 'rm -rf "$tmp"' EXIT
+
+fetch() { # DIGEST FILE: whatever the gateway calls by that digest
+  curl --silent --show-error --fail --location --retry 20 --retry-delay 3 --retry-all-errors --retry-max-time 300 \
+    --output "$2" "$GATEWAY_URL/builder/agent/$1"
+  printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet
+}
+
+fits() { # PROGRAM: a Node that strips types and knows `await using`
+  command -v "$1" >/dev/null 2>&1 && [ "$("$1" -p 'process.versions.node.split(".")[0]')" -ge 24 ]
+}
+
+find_node() {
+  for node in "$lib/node-26" node node-26 node-24; do
+    if fits "$node"; then command -v "$node"; return 0; fi
+  done
+  return 1
+}
+
+missing=
+for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute hostname:hostname; do
+  command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+if [ -n "$missing" ]; then
+  # shellcheck disable=SC2086
+  dnf -y --setopt=install_weak_deps=False install $missing
+fi
+# mock is not for root: what it builds runs as whoever called it.
+getent passwd copr-mock >/dev/null || useradd --system --groups mock --home-dir /var/lib/copr-builder/mock-user --create-home copr-mock
+mkdir -p "$lib"
+if ! find_node >/dev/null; then
+  digest=$(eval "printf %s \"\${NODE_SHA256_$(uname -m):-}\"")
+  if [ -n "$digest" ] && fetch "$digest" "$tmp/node"; then
+    install -m 755 "$tmp/node" "$lib/node-26"
+  else
+    dnf -y install nodejs24 || dnf -y install nodejs
+  fi
+fi
+if [ ! -e "$lib/$AGENT_SHA256/packages" ]; then
+  fetch "$AGENT_SHA256" "$tmp/agent.tar.gz"
+  mkdir "$tmp/agent"
+  tar --extract --gzip --file "$tmp/agent.tar.gz" --directory "$tmp/agent" --no-same-owner
+  mv -T "$tmp/agent" "$lib/$AGENT_SHA256"
+fi
+ln -sfn "$AGENT_SHA256" "$lib/current"
+ln -sfn "$(find_node)" "$lib/node"

@@ -1,0 +1,15 @@
+import type { BootFacts } from '../providers/provider.ts'
+
+/** A machine's orders, for tests. */
+export function sampleBoot(changes: Partial<BootFacts> = {}): BootFacts {
+  return {
+    enroll_token: 'enrolment-token-of-this-test-only',
+    gateway_url: 'https://copr.example',
+    name: 'aws_x86_00000012',
+    arches: ['x86_64', 'i686'],
+    tags: ['arch_x86_64'],
+    agent: { sha256: 'a'.repeat(64), node_sha256: { x86_64: 'b'.repeat(64) } },
+    dead_man: { enroll_seconds: 600, silence_seconds: 1200, lifetime_seconds: 86_400 },
+    ...changes,
+  }
+}
