@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { createPublicKey, type JsonWebKeyInput, verify } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { after, before, suite, test } from 'node:test'
-import { KubeError, type KubeObject } from '../src/cluster/kube-client.ts'
+import { fileURLToPath } from 'node:url'
+import { KubeError } from '../src/cluster/kube-client.ts'
 import { whyNoCluster } from '../src/cluster/requirements.ts'
 import { type Cluster, startCluster } from '../src/cluster/start-cluster.ts'
 import { processesOf } from '../src/system/processes.ts'
 import { until } from '../src/system/until.ts'
-
-const configMap = (namespace: string, name: string, data = {}): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: { name, namespace },
-  data,
-})
-
-const pod = (namespace: string, securityContext: Record<string, unknown>): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'probe', namespace },
-  spec: { containers: [{ name: 'main', image: 'registry.invalid/probe', securityContext }] },
-})
-
-const RESTRICTED = {
-  runAsNonRoot: true,
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-}
+import { configMap, deployment, pod, podSpec } from './samples.ts'
 
 const isForbidden = (error: unknown): boolean => error instanceof KubeError && error.code === 403
 
@@ -67,10 +50,13 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
   test('Pod Security restricted refuses a pod that may be root', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
-    await assert.rejects(client.create(pod(namespace, {})), /violates PodSecurity "restricted/)
-    await client.create(pod(namespace, RESTRICTED))
+    await assert.rejects(
+      client.create(pod(namespace, 'probe', podSpec({}, { securityContext: {} }))),
+      /violates PodSecurity "restricted/,
+    )
+    await client.create(pod(namespace, 'probe', podSpec()))
     const lenient = await cluster.createNamespace({ podSecurity: 'privileged' })
-    await client.create(pod(lenient, {}))
+    await client.create(pod(lenient, 'probe', podSpec({}, { securityContext: {} })))
   })
 
   test('the token of a service account has its audience, and the published key verifies it', async () => {
@@ -115,7 +101,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
       timeout_ms: 20_000,
       what: 'the quota to be known',
     })
-    await client.create(deployment(namespace, 3))
+    await client.create(deployment(namespace, 'probe', 3))
     const pods = async () => await client.list('v1', 'Pod', { namespace })
     const events = async () =>
       (await client.list('v1', 'Event', { namespace })).map((e) => e['message'])
@@ -192,19 +178,22 @@ suite('the end of a cluster', { skip: whyNoCluster(process.env['PATH']) }, () =>
     assert.deepEqual(processesOf(dir), [])
     assert.equal(existsSync(dir), false)
   })
+  test('nothing is left of one whose test was killed: its programs end at once, its folder goes with the next start', async () => {
+    const script = fileURLToPath(new URL('start-and-wait.ts', import.meta.url))
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [chunk] = (await once(child.stdout, 'data')) as [Buffer]
+    const dir = chunk.toString()
+    assert.ok(processesOf(dir).length >= 4)
+    const exit = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exit
+    await until(() => processesOf(dir).length === 0, {
+      timeout_ms: 5_000,
+      what: 'the programs to end',
+      seen: () => processesOf(dir),
+    })
+    assert.ok(existsSync(dir))
+    await using _next = await startCluster()
+    assert.equal(existsSync(dir), false)
+  })
 })
-
-function deployment(namespace: string, replicas: number): KubeObject {
-  const labels = { app: 'probe' }
-  const container = { name: 'main', image: 'registry.invalid/probe', securityContext: RESTRICTED }
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'probe', namespace },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [container] } },
-    },
-  }
-}

@@ -1,0 +1,168 @@
+import type { KubeObject } from '../kube-client.ts'
+
+/** What becomes of a pod on a pretended node. */
+export type Fate =
+  /** Runs, and is ready when this time has passed. */
+  | { kind: 'runs'; ready_ms?: number }
+  /** Runs, and its readiness probe fails for ever. */
+  | { kind: 'never-ready'; message: string }
+  /** Ends, as pods of Jobs do. */
+  | { kind: 'ends'; exit_code: number; after_ms?: number; message?: string }
+  /** The registry does not give the image. */
+  | { kind: 'image-denied'; message: string }
+  /** Starts again and again, and ends each time. */
+  | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
+
+/** What a node does when a test says nothing else: services run at once, tasks succeed at once. */
+export function usualFate(pod: KubeObject): Fate {
+  return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
+}
+
+interface PodEvent {
+  type: 'Normal' | 'Warning'
+  reason: string
+  message: string
+}
+
+export interface Observation {
+  status: Record<string, unknown>
+  event?: PodEvent
+  /** Milliseconds until time alone changes it. */
+  due_ms?: number
+}
+
+interface Container {
+  name: string
+  image: string
+}
+
+/** The status of a pod whose fate this is, `age_ms` after it came to its node; in the words of a kubelet. */
+export function observe(pod: KubeObject, fate: Fate, age_ms: number, podIP: string): Observation {
+  const since = pod['status'].startTime as string
+  const running = { running: { startedAt: since } }
+  const ended = (exitCode: number, reason: string, message?: string): object => ({
+    exitCode,
+    reason,
+    startedAt: since,
+    finishedAt: since,
+    ...(message ? { message } : {}),
+  })
+  switch (fate.kind) {
+    case 'runs': {
+      const left = (fate.ready_ms ?? 0) - age_ms
+      const status = statusOf(pod, 'Running', running, { ready: left <= 0, podIP })
+      return left > 0 ? { status, due_ms: left } : { status }
+    }
+    case 'never-ready': {
+      const message = `Readiness probe failed: ${fate.message}`
+      return {
+        status: statusOf(pod, 'Running', running, { podIP }),
+        event: { type: 'Warning', reason: 'Unhealthy', message },
+      }
+    }
+    case 'ends': {
+      const left = (fate.after_ms ?? 0) - age_ms
+      if (left > 0)
+        return { status: statusOf(pod, 'Running', running, { ready: true, podIP }), due_ms: left }
+      const isGood = fate.exit_code === 0
+      const state = ended(fate.exit_code, isGood ? 'Completed' : 'Error', fate.message)
+      const phase = isGood ? 'Succeeded' : 'Failed'
+      return { status: statusOf(pod, phase, { terminated: state }, { podIP }) }
+    }
+    case 'image-denied': {
+      const image = (pod['spec'].containers as Container[])[0]?.image
+      const message = `Failed to pull image "${image}": ${fate.message}`
+      const waiting = { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
+      return {
+        status: statusOf(pod, 'Pending', { waiting }, { podIP }),
+        event: { type: 'Warning', reason: 'Failed', message },
+      }
+    }
+    case 'crashes': {
+      const message = `back-off restarting failed container in pod ${pod.metadata.name}`
+      const last = { terminated: ended(fate.exit_code, fate.reason ?? 'Error') }
+      const waiting = { reason: 'CrashLoopBackOff', message }
+      return {
+        status: statusOf(pod, 'Running', { waiting }, { podIP, last, restarts: 3 }),
+        event: { type: 'Warning', reason: 'BackOff', message },
+      }
+    }
+  }
+}
+
+/** A pod that lacks a ConfigMap or a Secret waits for it, as a kubelet says it. */
+export function observeMissing(
+  pod: KubeObject,
+  missing: { kind: string; name: string; from: 'volume' | 'environment' },
+): Observation {
+  const message = `${missing.kind.toLowerCase()} "${missing.name}" not found`
+  if (missing.from === 'environment') {
+    const waiting = { reason: 'CreateContainerConfigError', message }
+    const event = { type: 'Warning' as const, reason: 'Failed', message: `Error: ${message}` }
+    return { status: statusOf(pod, 'Pending', { waiting }, {}), event }
+  }
+  const text = `MountVolume.SetUp failed for a volume: ${message}`
+  const event = { type: 'Warning' as const, reason: 'FailedMount', message: text }
+  return {
+    status: statusOf(pod, 'Pending', { waiting: { reason: 'ContainerCreating' } }, {}),
+    event,
+  }
+}
+
+interface StatusDetails {
+  ready?: boolean
+  podIP?: string
+  last?: object
+  restarts?: number
+}
+
+function statusOf(
+  pod: KubeObject,
+  phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed',
+  state: object,
+  { ready = false, podIP, last = {}, restarts = 0 }: StatusDetails,
+): Record<string, unknown> {
+  const since = pod['status'].startTime as string
+  const { containers, initContainers = [] } = pod['spec'] as {
+    containers: Container[]
+    initContainers?: Container[]
+  }
+  const one = ({ name, image }: Container): Record<string, unknown> => ({
+    name,
+    image,
+    imageID: phase === 'Pending' ? '' : image,
+    state,
+    lastState: last,
+    ready,
+    started: 'running' in state,
+    restartCount: restarts,
+  })
+  const done = {
+    terminated: { exitCode: 0, reason: 'Completed', startedAt: since, finishedAt: since },
+  }
+  const is = (type: string, value: boolean, reason?: string): object => ({
+    type,
+    status: value ? 'True' : 'False',
+    lastTransitionTime: since,
+    ...(reason ? { reason } : {}),
+  })
+  const notReady = phase === 'Succeeded' ? 'PodCompleted' : 'ContainersNotReady'
+  return {
+    phase,
+    startTime: since,
+    hostIP: '10.0.0.1',
+    hostIPs: [{ ip: '10.0.0.1' }],
+    ...(podIP ? { podIP, podIPs: [{ ip: podIP }] } : {}),
+    conditions: [
+      is('PodScheduled', true),
+      is('Initialized', phase !== 'Pending'),
+      is('ContainersReady', ready, ready ? undefined : notReady),
+      is('Ready', ready, ready ? undefined : notReady),
+    ],
+    containerStatuses: containers.map(one),
+    initContainerStatuses: initContainers.map((container) => ({
+      ...one(container),
+      ...(phase === 'Pending' ? {} : { state: done, ready: true }),
+    })),
+  }
+}
