@@ -22,9 +22,13 @@ const NARROWER: Record<string, string> = {
   'build_chroot.seconds': 'Json<Record<string, number>>',
   'build_chroot.state': 'BuildState',
   'chroot.config': 'Json<ChrootConfig>',
-  'machine.state': "'starting' | 'ready' | 'gone'",
+  'machine.counters': 'Json<Record<string, number>>',
+  'machine.launch_order': 'Json<LaunchOrder>',
+  'machine.provider_data': 'Json<Record<string, unknown>>',
+  'machine.state': 'MachineState',
   'package.source_json': 'Json<Record<string, unknown>>',
   'package.source_type': 'SourceType',
+  'pool.config': 'Json<PoolConfig>',
   'project.key_algorithm': 'KeyAlgorithm',
   'project_permission.admin': 'PermissionState',
   'project_permission.builder': 'PermissionState',
@@ -37,6 +41,7 @@ const NARROWER: Record<string, string> = {
 const TYPES: Record<string, string> = {
   int8: 'number',
   int4: 'number',
+  float8: 'number',
   text: 'string',
   bool: 'boolean',
   timestamptz: 'Date',
@@ -50,12 +55,16 @@ const HEAD = `// Written by \`make schema\` from the migrations: change those, n
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { LaunchOrder } from '../machines/launch-order.ts'
+import type { MachineState } from '../machines/machine-state.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
+type DefaultJson<T> = ColumnType<T, string | undefined, string>
 `
 
 interface Column {
@@ -75,7 +84,8 @@ function typeOf(column: Column): string {
     )
   if (column.is_identity === 'YES') return `GeneratedAlways<${type}>`
   const orNull = column.is_nullable === 'YES' ? `${type} | null` : type
-  return column.column_default === null ? orNull : `Generated<${orNull}>`
+  if (column.column_default === null) return orNull
+  return type.startsWith('Json<') ? `Default${type}` : `Generated<${orNull}>`
 }
 
 const pascal = (name: string): string =>

@@ -2,6 +2,7 @@ import { expireChroots } from '@copr/domain/expiry/expire-chroots'
 import { expireDirs } from '@copr/domain/expiry/expire-dirs'
 import { expireProjects } from '@copr/domain/expiry/expire-projects'
 import { pruneBuilds } from '@copr/domain/packages/prune-builds'
+import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
 import { requeueLapsed } from '@copr/domain/queue/outcomes'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
@@ -77,6 +78,7 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     every(5, () => removeDue(backend), { stop, log, bell: remover }),
     every(5, () => actionsDue(backend, stop), { stop, log, bell: notices.bell('copr_action') }),
     requeue(),
+    every(5, () => noteGatewayBeat(db, now()), { stop, log }),
     every(20, tidy, { stop, log }),
   ])
 }

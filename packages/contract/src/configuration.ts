@@ -110,6 +110,13 @@ export const Configuration = z.strictObject({
       /** A task is tried so often when machines are lost; then its build fails. */
       max_attempts: z.number().int().positive().default(5),
       token_days: z.number().int().positive().default(180),
+      /** So many tasks of one owner run at a time; without a limit, fairness alone decides. */
+      max_builds_per_owner: z.number().int().positive().optional(),
+      /** Of one project and submitter. */
+      max_builds_per_sandbox: z.number().int().positive().optional(),
+      /** Architecture to how many of its tasks run at a time. */
+      max_builds_per_arch: z.record(z.string(), z.number().int().positive()).optional(),
+      max_builds_per_owner_and_arch: z.record(z.string(), z.number().int().positive()).optional(),
     })
     .prefault({}),
 })

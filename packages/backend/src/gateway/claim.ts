@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimAnswer } from '@copr/contract/builder-protocol'
 import type { Machine } from '@copr/domain/machines/machines'
-import { claimTask, type TaskRow } from '@copr/domain/queue/leases'
+import { claimTask } from '@copr/domain/queue/claim-task'
+import type { TaskRow } from '@copr/domain/queue/leases'
 import { giveBack } from '@copr/domain/queue/outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { messageOf } from '@copr/process/errors'
@@ -54,7 +55,12 @@ async function claimOnce(
   const { heartbeat_seconds } = config.limits
   // The first heartbeat comes at once and makes it a whole lease: an answer that gets lost costs little time.
   const lease_seconds = Math.min(config.limits.lease_seconds, heartbeat_seconds * FIRST_HEARTBEATS)
-  const task = await claimTask(db, machine, { lease, now: now(), lease_seconds })
+  const task = await claimTask(db, machine, {
+    lease,
+    now: now(),
+    lease_seconds,
+    limits: config.limits,
+  })
   if (!task) return undefined
   const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>
     void (await giveBack(db, lease, { reason, max_attempts, now: now(), wait_seconds }))

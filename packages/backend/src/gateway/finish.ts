@@ -73,7 +73,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     store.note(results, `${now().toISOString()} ${line}`)
   if (request.outcome === 'canceled') {
     await note('canceled')
-    return { commit: endTask, afterwards: drop }
+    return { commit: (tx, locked) => endTask(tx, locked, now()), afterwards: drop }
   }
   if (request.outcome === 'failed') {
     await store.place(key, withoutRpms(request.files), results)
@@ -140,7 +140,7 @@ async function endImport(
 }
 
 async function endLocked(
-  { db }: Backend,
+  { db, now }: Backend,
   lease: string,
   commit: Ending['commit'],
 ): Promise<boolean> {
@@ -148,7 +148,7 @@ async function endLocked(
     const task = await lockLeased(tx, lease)
     if (!task) return false
     // Canceled while the outcome was on its way: the states are set already.
-    await (task.cancel_requested ? endTask(tx, task) : commit(tx, task))
+    await (task.cancel_requested ? endTask(tx, task, now()) : commit(tx, task))
     return true
   })
 }

@@ -18,7 +18,7 @@ export async function failResults(
   const ended = await db.transaction().execute(async (tx) => {
     const row = await lockLeased(tx, lease)
     if (!row) return false
-    await (row.cancel_requested ? endTask(tx, row) : failTask(tx, row, { reason }, now()))
+    await (row.cancel_requested ? endTask(tx, row, now()) : failTask(tx, row, { reason }, now()))
     return true
   })
   if (!ended) return

@@ -69,6 +69,12 @@ export const COMMON_OPTIONS = {
   boot_failure_hold: seconds.default(600),
   /** Of the site's currency. Nothing is started any more in a month in which the estimate has reached it. */
   budget_per_month: z.number().positive().optional(),
+  /** Among pools of the same priority and price: its share of the machines. */
+  weight: z.number().positive().default(1),
+  /** Surplus of idle machines is kept for so long before it is removed, the longest idle first. */
+  scale_in_delay: seconds.default(120),
+  /** A used machine only does tasks of the same owner, project and submitter. Default: true, but false for `local`. */
+  one_sandbox: z.boolean().optional(),
   /** Nothing is started here; what runs goes on. */
   cordoned: z.boolean().default(false),
 }

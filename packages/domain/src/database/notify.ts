@@ -8,6 +8,7 @@ import type { Db } from './open.ts'
 /** What may have changed. A notice is a hint: whoever hears it looks at the tables. */
 export const CHANNELS = [
   'copr_queue',
+  'copr_machine',
   'copr_publish',
   'copr_repository',
   'copr_build',

@@ -2,12 +2,16 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
+import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { LaunchOrder } from '../machines/launch-order.ts'
+import type { MachineState } from '../machines/machine-state.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
+type DefaultJson<T> = ColumnType<T, string | undefined, string>
 
 export interface ActionTable {
   id: GeneratedAlways<number>
@@ -126,6 +130,12 @@ export interface ChrootAliasTable {
   target: string
 }
 
+export interface GatewayBeatTable {
+  only_one: Generated<boolean>
+  up_since: Date
+  beat_at: Date
+}
+
 export interface GroupMemberTable {
   group_id: number
   user_id: number
@@ -149,7 +159,7 @@ export interface MachineTable {
   id: GeneratedAlways<number>
   pool: string
   name: string
-  state: 'starting' | 'ready' | 'gone'
+  state: MachineState
   enroll_token_hash: Buffer | null
   session_token_hash: Buffer | null
   kinds: Generated<string[]>
@@ -159,6 +169,73 @@ export interface MachineTable {
   enrolled_at: Date | null
   last_seen_at: Date | null
   gone_at: Date | null
+  provider: string | null
+  provider_id: string | null
+  provider_data: DefaultJson<Record<string, unknown>>
+  offering: string | null
+  price_per_hour: Generated<number>
+  launch_token: string | null
+  attempt: Generated<number>
+  launch_order: Json<LaunchOrder> | null
+  id_in_pool: number | null
+  counters: DefaultJson<Record<string, number>>
+  planned_arches: string[] | null
+  planned_tags: string[] | null
+  sandbox: string | null
+  sandboxed_at: Date | null
+  uses: Generated<number>
+  released_at: Date | null
+  needs_cleaning: Generated<boolean>
+  cordoned: Generated<boolean>
+  held_until: Date | null
+  held_reason: string | null
+  checked_at: Date | null
+  check_failures: Generated<number>
+  launching_at: Date | null
+  booting_at: Date | null
+  draining_at: Date | null
+  deleting_at: Date | null
+  stopped_at: Date | null
+  delete_attempts: Generated<number>
+  next_try_at: Date | null
+  last_listed_at: Date | null
+  absent_since: Date | null
+  failure_class: string | null
+  failure_text: string | null
+  ended_cause: string | null
+  cost_until: Date | null
+  version: Generated<number>
+}
+
+export interface MachineEventTable {
+  id: GeneratedAlways<number>
+  machine_id: number | null
+  pool: string
+  at: Date
+  kind: string
+  text: Generated<string>
+}
+
+export interface ManagerLeaseTable {
+  name: string
+  holder: string
+  held_since: Date
+  until: Date
+}
+
+export interface OfferingTable {
+  pool: string
+  name: string
+  quota_group: Generated<string>
+  price_per_hour: number
+  unavailable_until: Date | null
+  failure_class: string | null
+  failure_text: string | null
+  failed_at: Date | null
+  attempts: Generated<number>
+  successes: Generated<number>
+  success_rate: Generated<number>
+  start_seconds: number | null
 }
 
 export interface PackageTable {
@@ -172,6 +249,45 @@ export interface PackageTable {
   timeout_seconds: Generated<number>
   chroot_denylist: Generated<string>
   created_at: Date
+}
+
+export interface PoolTable {
+  name: string
+  provider: string
+  config: Json<PoolConfig>
+  position: number
+  configured_at: Date
+  retired_at: Date | null
+  one_sandbox: boolean
+  cleans: boolean
+  reuse_opportunity_time: number
+  reuse_max_count: number
+  reuse_max_time: number
+  claim_rank: number
+  on_demand: string[]
+  cordoned: Generated<boolean>
+  hold_reason: string | null
+  held_until: Date | null
+  boot_failures: Generated<number>
+  throttled_until: Date | null
+  last_start_at: Date | null
+  listed_at: Date | null
+  list_tried_at: Date | null
+  list_error: string | null
+}
+
+export interface PoolCostTable {
+  pool: string
+  month: string
+  amount: number
+}
+
+export interface PoolsFileTable {
+  only_one: Generated<boolean>
+  digest: string
+  read_at: Date
+  accepted_at: Date | null
+  error: string | null
 }
 
 export interface ProjectTable {
@@ -276,6 +392,19 @@ export interface SessionTable {
   id_token: string | null
 }
 
+export interface SightingTable {
+  provider: string
+  kind: string
+  provider_id: string
+  pool: string | null
+  machine_id: number | null
+  first_seen_at: Date
+  last_seen_at: Date
+  sightings: Generated<number>
+  remove_tried_at: Date | null
+  remove_error: string | null
+}
+
 export interface TaskTable {
   id: GeneratedAlways<number>
   task_id: string
@@ -323,6 +452,16 @@ export interface UserGroupTable {
   created_at: Date
 }
 
+export interface WaitingReasonTable {
+  arch: string
+  tags: string[]
+  ownername: string
+  sandbox: string
+  tasks: number
+  reason: string
+  since: Date
+}
+
 export interface DB {
   action: ActionTable
   api_token: ApiTokenTable
@@ -333,11 +472,18 @@ export interface DB {
   built_package: BuiltPackageTable
   chroot: ChrootTable
   chroot_alias: ChrootAliasTable
+  gateway_beat: GatewayBeatTable
   group_member: GroupMemberTable
   login_failure: LoginFailureTable
   login_link: LoginLinkTable
   machine: MachineTable
+  machine_event: MachineEventTable
+  manager_lease: ManagerLeaseTable
+  offering: OfferingTable
   package: PackageTable
+  pool: PoolTable
+  pool_cost: PoolCostTable
+  pools_file: PoolsFileTable
   project: ProjectTable
   project_chroot: ProjectChrootTable
   project_dir: ProjectDirTable
@@ -346,7 +492,9 @@ export interface DB {
   repository: RepositoryTable
   repository_member: RepositoryMemberTable
   session: SessionTable
+  sighting: SightingTable
   task: TaskTable
   user_account: UserAccountTable
   user_group: UserGroupTable
+  waiting_reason: WaitingReasonTable
 }

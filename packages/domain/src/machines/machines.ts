@@ -1,16 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { TaskKind } from '@copr/contract/builder-protocol'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
+import { noteStart } from '../pools/offerings.ts'
 import { giveBack } from '../queue/outcomes.ts'
+import { addEvent } from './machine-events.ts'
 
 export type Machine = Selectable<MachineTable>
 
-const newToken = (): string => randomBytes(32).toString('base64url')
-const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
+export const newToken = (): string => randomBytes(32).toString('base64url')
+export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
-/** Writes down that a machine is about to start. It enrols with the token, once. */
+/** Builders of a pool do no imports. */
+const KINDS_OF_MANAGED: readonly string[] = ['source', 'rpm']
+
+/** Writes down that a machine that nobody manages is about to start. It enrols with the token, once. */
 export async function createMachine(
   db: Db,
   { pool, name, now }: { pool: string; name: string; now: Date },
@@ -21,9 +26,10 @@ export async function createMachine(
     .values({
       pool,
       name,
-      state: 'starting',
+      state: 'booting',
       enroll_token_hash: hashOf(enroll_token),
       created_at: now,
+      booting_at: now,
     })
     .returning('id')
     .executeTakeFirstOrThrow()
@@ -39,33 +45,62 @@ export interface Enrolment {
   now: Date
 }
 
-/** Exchanges the enrolment token for a session token; undefined when it is unknown or was used before. */
+/**
+ * Exchanges the enrolment token for a session token; undefined when it is unknown or was used before. A machine of a pool
+ * may not claim more than its pool says. It may enrol before its provider has answered.
+ */
 export async function enrollMachine(
   db: Db,
-  { enroll_token, name, kinds, arches, tags, now }: Enrolment,
+  enrolment: Enrolment,
 ): Promise<{ machine_id: number; session_token: string } | undefined> {
   const session_token = newToken()
-  const machine = await db
-    .updateTable('machine')
-    .set({
-      state: 'ready',
-      enroll_token_hash: null,
-      session_token_hash: hashOf(session_token),
-      name,
-      kinds,
-      arches,
-      tags,
-      enrolled_at: now,
-      last_seen_at: now,
-    })
-    .where('enroll_token_hash', '=', hashOf(enroll_token))
-    .where('state', '=', 'starting')
-    .returning('id')
-    .executeTakeFirst()
-  return machine && { machine_id: machine.id, session_token }
+  return await db.transaction().execute(async (tx) => {
+    const known = await tx
+      .selectFrom('machine')
+      .selectAll()
+      .where('enroll_token_hash', '=', hashOf(enrolment.enroll_token))
+      .where('state', 'in', ['launching', 'booting'])
+      .forUpdate()
+      .executeTakeFirst()
+    if (!known) return undefined
+    await tx
+      .updateTable('machine')
+      .set({
+        ...facultiesOf(known, enrolment),
+        state: 'ready',
+        enroll_token_hash: null,
+        launch_order: null,
+        session_token_hash: hashOf(session_token),
+        enrolled_at: enrolment.now,
+        last_seen_at: enrolment.now,
+        version: sql<number>`version + 1`,
+      })
+      .where('id', '=', known.id)
+      .execute()
+    if (known.provider !== null) {
+      await addEvent(tx, known, 'ready', '', enrolment.now)
+      await noteStart(tx, known, enrolment.now)
+    }
+    return { machine_id: known.id, session_token }
+  })
 }
 
-/** The living machine of a session token, noted as seen. */
+/** A machine of a pool keeps the name that its provider and the tables know. */
+function facultiesOf(
+  { provider, name: planned_name, planned_arches, planned_tags }: Machine,
+  { name, kinds, arches, tags }: Enrolment,
+): { name: string; kinds: string[]; arches: string[]; tags: string[] } {
+  const both = (said: string[], planned: readonly string[] | null): string[] =>
+    planned ? said.filter((each) => planned.includes(each)) : said
+  return {
+    name: provider === null ? name : planned_name,
+    kinds: both(kinds, provider === null ? null : KINDS_OF_MANAGED),
+    arches: both(arches, planned_arches),
+    tags: both(tags, planned_tags),
+  }
+}
+
+/** The living machine of a session token, noted as seen. One that is drained may end what it does. */
 export async function machineOfSession(
   db: Db,
   session_token: string,
@@ -75,12 +110,12 @@ export async function machineOfSession(
     .updateTable('machine')
     .set({ last_seen_at: now })
     .where('session_token_hash', '=', hashOf(session_token))
-    .where('state', '=', 'ready')
+    .where('state', 'in', ['ready', 'draining'])
     .returningAll()
     .executeTakeFirst()
 }
 
-/** The machine is no more: its session ends, and what it worked on goes back to the queue at once. */
+/** A machine that nobody manages is no more: its session ends, and what it worked on goes back to the queue at once. */
 export async function machineGone(
   db: Db,
   machine_id: number,
@@ -88,18 +123,36 @@ export async function machineGone(
 ): Promise<void> {
   await db
     .updateTable('machine')
-    .set({ state: 'gone', gone_at: now, enroll_token_hash: null, session_token_hash: null })
+    .set({
+      state: 'gone',
+      gone_at: now,
+      ended_cause: reason,
+      enroll_token_hash: null,
+      session_token_hash: null,
+      version: sql<number>`version + 1`,
+    })
     .where('id', '=', machine_id)
     .where('state', '<>', 'gone')
     .execute()
+  await giveBackTasks(db, machine_id, { reason, max_attempts, now })
+}
+
+/** What a machine that ended worked on goes back to the queue. */
+export async function giveBackTasks(
+  db: Db,
+  machine_id: number,
+  options: { reason: string; max_attempts: number; now: Date },
+): Promise<number> {
   const leased = await db
     .selectFrom('task')
     .select('lease')
     .where('machine_id', '=', machine_id)
     .where('state', '=', 'leased')
     .execute()
+  let count = 0
   for (const { lease } of leased)
-    if (lease !== null) await giveBack(db, lease, { reason, max_attempts, now })
+    if (lease !== null && (await giveBack(db, lease, options))) count++
+  return count
 }
 
 /** The machines of a pool that are not gone. */

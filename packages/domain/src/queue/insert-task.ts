@@ -1,7 +1,7 @@
 import type { Tx } from '../database/open.ts'
 
 /** Background builds wait until nothing else does. */
-const BACKGROUND = 1000
+export const BACKGROUND = 1000
 
 export interface NewTask {
   kind: 'source' | 'import' | 'rpm' | 'publish'

@@ -12,7 +12,8 @@ import {
   machineGone,
   machineOfSession,
 } from '../machines/machines.ts'
-import { claimPublish, claimTask, lockLeased, renewLease, type TaskRow } from './leases.ts'
+import { claimTask } from './claim-task.ts'
+import { claimPublish, lockLeased, renewLease, type TaskRow } from './leases.ts'
 import {
   failTask,
   finishImport,

@@ -1,80 +1,10 @@
 import { sql } from 'kysely'
 import type { Selectable } from 'kysely'
-import { buildDirName } from '@copr/contract/names'
 import { lockBuild, refreshBuild } from '../builds/build-state.ts'
-import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { TaskTable } from '../database/schema.ts'
 
 export type TaskRow = Selectable<TaskTable>
-
-export interface Claimant {
-  id: number
-  kinds: string[]
-  arches: string[]
-  tags: string[]
-}
-
-/**
- * Leases the most urgent task that the machine may run, or nothing. One statement finds, locks and takes it, so that any
- * number may claim at once; a task whose build somebody is changing is passed over until the notice that follows.
- */
-export async function claimTask(
-  db: Db,
-  machine: Claimant,
-  { lease, now, lease_seconds }: { lease: string; now: Date; lease_seconds: number },
-): Promise<TaskRow | undefined> {
-  return await db.transaction().execute(async (tx) => {
-    const until = new Date(now.getTime() + lease_seconds * 1000)
-    const { rows } = await sql<TaskRow>`
-      with next as (
-        select task.id from task join build on build.id = task.build_id
-        where task.state = 'queued' and task.kind = any(${machine.kinds})
-          and (task.arch is null or task.arch = any(${machine.arches}))
-          and task.tags <@ ${machine.tags}::text[]
-          and (task.not_before is null or task.not_before <= ${now})
-          and not exists (
-            select from batch join build earlier on earlier.batch_id = batch.blocked_by
-            where batch.id = build.batch_id and earlier.finished_at is null)
-        order by task.priority, task.queued_at, task.id
-        limit 1
-        for update of task, build skip locked
-      )
-      update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now},
-        machine_id = ${machine.id}, attempts = attempts + 1, phase = null
-      from next where task.id = next.id
-      returning task.*`.execute(tx)
-    const task = rows[0]
-    if (!task) return undefined
-    await markStarted(tx, task, now)
-    // Others may have passed over this build's further tasks while it was locked here.
-    await notify(tx, 'copr_queue')
-    return task
-  })
-}
-
-async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {
-  if (task.kind === 'source')
-    await tx
-      .updateTable('build')
-      .set({ source_state: 'starting', source_started_at: now })
-      .where('id', '=', task.build_id)
-      .execute()
-  if (task.kind === 'rpm' && task.build_chroot_id !== null) {
-    const { name } = await tx
-      .selectFrom('build')
-      .innerJoin('package', 'package.id', 'build.package_id')
-      .select('package.name')
-      .where('build.id', '=', task.build_id)
-      .executeTakeFirstOrThrow()
-    await tx
-      .updateTable('build_chroot')
-      .set({ state: 'starting', started_at: now, result_dir: buildDirName(task.build_id, name) })
-      .where('id', '=', task.build_chroot_id)
-      .execute()
-  }
-  await refreshBuild(tx, task.build_id, now)
-}
 
 /** Leases the next build whose results wait to be published. */
 export async function claimPublish(

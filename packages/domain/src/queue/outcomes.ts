@@ -4,6 +4,7 @@ import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { insertTask } from './insert-task.ts'
+import { releaseMachine } from '../machines/release-machine.ts'
 import { lockLeased, markChrootRunning, type TaskRow } from './leases.ts'
 
 // All of these take a task whose build is locked (lockLeased), and end it.
@@ -15,7 +16,7 @@ export async function finishSource(
   facts: SourceFacts,
   now: Date,
 ): Promise<void> {
-  await endTask(tx, task)
+  await endTask(tx, task, now)
   await tx
     .updateTable('build')
     .set({ source_ended_at: now })
@@ -31,7 +32,7 @@ export async function finishImport(
   branchCommits: Record<string, string>,
   now: Date,
 ): Promise<void> {
-  await endTask(tx, task)
+  await endTask(tx, task, now)
   const chroots = await tx
     .selectFrom('build_chroot')
     .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
@@ -88,7 +89,7 @@ export async function finishRpm(
   { files, seconds }: { files: ResultFile[]; seconds: Record<string, number> | undefined },
   now: Date,
 ): Promise<void> {
-  await endTask(tx, task)
+  await endTask(tx, task, now)
   if (task.build_chroot_id === null)
     throw new Error(`Cannot finish task ${task.id}: it has no build chroot`)
   if (task.cancel_requested) return
@@ -121,7 +122,7 @@ export async function failTask(
   { reason, seconds }: { reason: string; seconds?: Record<string, number> | undefined },
   now: Date,
 ): Promise<void> {
-  await endTask(tx, task)
+  await endTask(tx, task, now)
   const times = seconds ? { seconds: JSON.stringify(seconds) } : {}
   const failed = { state: 'failed', state_reason: reason, ended_at: now } as const
   if (task.build_chroot_id !== null) {
@@ -149,7 +150,8 @@ export async function failTask(
 }
 
 /** The agent has stopped a canceled build; cancelBuild() has set the states already. */
-export async function endTask(tx: Tx, task: TaskRow): Promise<void> {
+export async function endTask(tx: Tx, task: TaskRow, now: Date): Promise<void> {
+  await releaseMachine(tx, task, now)
   await tx
     .updateTable('task')
     .set({ state: 'done', last_lease: task.lease, lease: null, lease_until: null, phase: null })
@@ -180,7 +182,7 @@ export async function giveBack(
     const task = await lockLeased(tx, lease)
     if (!task || (only_lapsed && (task.lease_until ?? now) >= now)) return undefined
     if (task.cancel_requested) {
-      await endTask(tx, task)
+      await endTask(tx, task, now)
       return 'ended'
     }
     // Publishing fails for reasons that pass; a build that loses every machine it gets does not.
@@ -193,6 +195,7 @@ export async function giveBack(
       )
       return 'ended'
     }
+    await releaseMachine(tx, task, now)
     await tx
       .updateTable('task')
       .set({

@@ -32,7 +32,7 @@ export async function addMembers(
   if (!task) return undefined
   const build_chroot_id = task.build_chroot_id
   if (build_chroot_id === null) throw new Error(`Publish task ${task.id} has no build chroot`)
-  await endTask(tx, task)
+  await endTask(tx, task, now)
   if (task.cancel_requested) return 'canceled'
   const repository = await nextGeneration(tx, build_chroot_id)
   await tx.deleteFrom('built_package').where('build_chroot_id', '=', build_chroot_id).execute()

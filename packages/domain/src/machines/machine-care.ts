@@ -1,0 +1,64 @@
+import { CoprError } from '@copr/process/errors'
+import { type Updateable, sql } from 'kysely'
+import { notify } from '../database/notify.ts'
+import type { Db } from '../database/open.ts'
+import type { MachineTable } from '../database/schema.ts'
+import { addEvent } from './machine-events.ts'
+import type { Machine } from './machines.ts'
+
+// What administrators do with machines. The manager acts on it within seconds.
+
+/** It ends what it does, and then it is removed. */
+export async function drainMachine(db: Db, id: number, why: string, now: Date): Promise<void> {
+  const set = { state: 'draining', draining_at: now, ended_cause: why } as const
+  const drained = await change(db, id, 'draining', why, now, set)
+  if (!drained) throw new CoprError('conflict', `Cannot drain machine ${id}: it is not ready`)
+}
+
+/** It gets no further task, and stays. */
+export async function cordonMachine(
+  db: Db,
+  id: number,
+  cordoned: boolean,
+  now: Date,
+): Promise<void> {
+  const kind = cordoned ? 'cordoned' : 'uncordoned'
+  const changed = await change(db, id, kind, '', now, { cordoned })
+  if (!changed) throw new CoprError('conflict', `Cannot cordon machine ${id}: it is not ready`)
+}
+
+/** It gets no further task and is kept for somebody to look at, until a time; then it is removed. */
+export async function holdMachine(
+  db: Db,
+  id: number,
+  { until, reason, now }: { until: Date; reason: string; now: Date },
+): Promise<void> {
+  const set = { held_until: until, held_reason: reason }
+  if (!(await change(db, id, 'held', reason, now, set)))
+    throw new CoprError('conflict', `Cannot hold machine ${id}: it is not ready`)
+}
+
+/** Of a pool's machines, what only one of them at a time may change. */
+async function change(
+  db: Db,
+  id: number,
+  kind: string,
+  text: string,
+  now: Date,
+  set: Updateable<MachineTable>,
+): Promise<Machine | undefined> {
+  return await db.transaction().execute(async (tx) => {
+    const changed = await tx
+      .updateTable('machine')
+      .set({ ...set, version: sql<number>`version + 1` })
+      .where('id', '=', id)
+      .where('state', '=', 'ready')
+      .where('provider', 'is not', null)
+      .returningAll()
+      .executeTakeFirst()
+    if (!changed) return undefined
+    await addEvent(tx, changed, kind, text, now)
+    await notify(tx, 'copr_machine')
+    return changed
+  })
+}

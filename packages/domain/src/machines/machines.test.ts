@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openTestDb } from '@copr/testkit/postgres'
+import { holdManagerLease, leaveManagerLease } from '../pools/manager-lease.ts'
+import { syncPools } from '../pools/pools.ts'
+import { poolConfig } from '../testing/pool-config.ts'
+import type { Db } from '../database/open.ts'
+import { cordonMachine, drainMachine, holdMachine } from './machine-care.ts'
+import { machineEvents, poolEvents } from './machine-events.ts'
+import { enrollMachine, machineOfSession } from './machines.ts'
+import { managedMachines } from './managed-machines.ts'
+import { changeMachine, moveMachine } from './move-machine.ts'
+import { planMachines } from './plan-machine.ts'
+
+const now = new Date('2026-11-22T12:00:00Z')
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+
+async function plan(db: Db, count: number, named_counters: string[] = []): Promise<boolean> {
+  const one = {
+    pool: 'p',
+    provider: 'command',
+    name: ({ id, id_in_pool }: { id: number; id_in_pool: number }) => `p-${id}-${id_in_pool}`,
+    offering: { name: 'only', price_per_hour: 1 },
+    order: {
+      gateway_url: 'http://gateway',
+      dead_man: { enroll_seconds: 1, silence_seconds: 1, lifetime_seconds: 1 },
+    },
+    arches: ['x86_64'],
+    tags: ['big'],
+    named_counters,
+    why: 'test',
+  }
+  return await planMachines(db, Array<typeof one>(count).fill(one), { holder: 'me', now })
+}
+
+async function withPool(db: Db): Promise<void> {
+  await syncPools(db, [{ name: 'p', config: poolConfig({}), cleans: false }], now)
+  await holdManagerLease(db, { holder: 'me', now, lease_seconds: 30 })
+}
+
+test('planMachines() gives the smallest free ids and counters, and nothing without the lease', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  assert.ok(await plan(t.db, 3, ['address']))
+  const [, second] = await managedMachines(t.db)
+  assert.ok(second)
+  await moveMachine(t.db, { ...second, state: 'planned' }, { to: 'gone', now })
+  assert.ok(await plan(t.db, 2, ['address']))
+  const machines = await managedMachines(t.db)
+  assert.deepEqual(
+    machines.map((each) => [each.id_in_pool, each.counters]),
+    [
+      [0, { address: 0 }],
+      [2, { address: 2 }],
+      [1, { address: 1 }],
+      [3, { address: 3 }],
+    ],
+  )
+  assert.equal(new Set(machines.map((each) => each.launch_token)).size, 4)
+  await leaveManagerLease(t.db, 'me')
+  await holdManagerLease(t.db, { holder: 'other', now, lease_seconds: 30 })
+  assert.equal(await plan(t.db, 1), false)
+})
+
+test('holdManagerLease() gives the lease to one only, and to the next after its end', async () => {
+  await using t = await openTestDb()
+  const hold = (holder: string, at: Date): Promise<boolean> =>
+    holdManagerLease(t.db, { holder, now: at, lease_seconds: 10 })
+  assert.ok(await hold('a', now))
+  assert.equal(await hold('b', later(9)), false)
+  assert.ok(await hold('a', later(9)))
+  assert.equal(await hold('b', later(15)), false)
+  assert.ok(await hold('b', later(20)))
+  assert.equal(await hold('a', later(21)), false)
+})
+
+test('a machine of a pool may not claim more than its pool says, and enrols once', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  await plan(t.db, 1)
+  const [machine] = await managedMachines(t.db)
+  assert.ok(machine?.launch_order)
+  const { enroll_token } = machine.launch_order
+  const enrol = () =>
+    enrollMachine(t.db, {
+      enroll_token,
+      name: 'whatever',
+      kinds: ['source', 'import', 'rpm'],
+      arches: ['x86_64', 's390x'],
+      tags: ['big', 'admin'],
+      now,
+    })
+  assert.equal(await enrol(), undefined, 'nothing was started yet')
+  await moveMachine(t.db, machine, { to: 'launching', now })
+  const enrolled = await enrol()
+  assert.ok(enrolled)
+  assert.equal(await enrol(), undefined)
+  const session = await machineOfSession(t.db, enrolled.session_token, now)
+  assert.deepEqual(session?.kinds, ['source', 'rpm'])
+  assert.deepEqual(session?.arches, ['x86_64'])
+  assert.deepEqual(session?.tags, ['big'])
+  assert.equal(session?.name, machine.name)
+  assert.equal(session?.launch_order, null, 'the token is forgotten')
+})
+
+test('moveMachine() does nothing when the machine has changed meanwhile, and notes what it does', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  await plan(t.db, 1)
+  const [machine] = await managedMachines(t.db)
+  assert.ok(machine)
+  const launching = await moveMachine(t.db, machine, { to: 'launching', now })
+  assert.ok(launching)
+  assert.equal(await moveMachine(t.db, machine, { to: 'gone', now }), undefined)
+  assert.equal(await changeMachine(t.db, machine, { provider_id: 'x' }), undefined)
+  await assert.rejects(moveMachine(t.db, launching, { to: 'draining', now }), /cannot go/)
+  const kinds = (await machineEvents(t.db, machine.id)).map((each) => each.kind)
+  assert.deepEqual(kinds, ['planned', 'launching'])
+  assert.equal((await poolEvents(t.db, 'p', 1))[0]?.kind, 'launching')
+})
+
+test('administrators drain, cordon and hold only machines that are ready', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  await plan(t.db, 1)
+  const [machine] = await managedMachines(t.db)
+  assert.ok(machine)
+  const hold = { until: later(3600), reason: 'a look', now }
+  await assert.rejects(drainMachine(t.db, machine.id, 'old', now), /not ready/)
+  await assert.rejects(cordonMachine(t.db, machine.id, true, now), /not ready/)
+  await assert.rejects(holdMachine(t.db, machine.id, hold), /not ready/)
+  await moveMachine(t.db, machine, { to: 'launching', now })
+  await t.db.updateTable('machine').set({ state: 'ready' }).execute()
+  await cordonMachine(t.db, machine.id, true, now)
+  await holdMachine(t.db, machine.id, hold)
+  await drainMachine(t.db, machine.id, 'old', now)
+  const [drained] = await managedMachines(t.db)
+  assert.deepEqual(
+    [drained?.state, drained?.cordoned, drained?.held_reason, drained?.ended_cause],
+    ['draining', true, 'a look', 'old'],
+  )
+})

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Db, Tx } from '../database/open.ts'
+import { lockManagerLease } from '../pools/manager-lease.ts'
+import type { LaunchOrder } from './launch-order.ts'
+import { addEvent } from './machine-events.ts'
+import { hashOf, type Machine, newToken } from './machines.ts'
+
+export interface NewMachine {
+  pool: string
+  provider: string
+  /** Makes the name of what is known of the machine. */
+  name: (facts: { id: number; id_in_pool: number }) => string
+  offering: LaunchOrder['offering']
+  order: Omit<LaunchOrder, 'offering' | 'enroll_token'>
+  arches: string[]
+  tags: string[]
+  named_counters: string[]
+  why: string
+}
+
+/**
+ * Writes down machines that are to be started, with all that their start will say. Nothing is done, and false returned, when
+ * another manager acts meanwhile.
+ */
+export async function planMachines(
+  db: Db,
+  wanted: readonly NewMachine[],
+  { holder, now }: { holder: string; now: Date },
+): Promise<boolean> {
+  return await db.transaction().execute(async (tx) => {
+    if (!(await lockManagerLease(tx, holder, now))) return false
+    for (const each of wanted) await planMachine(tx, each, now)
+    return true
+  })
+}
+
+async function planMachine(tx: Tx, wanted: NewMachine, now: Date): Promise<void> {
+  const enroll_token = newToken()
+  const order: LaunchOrder = { ...wanted.order, offering: wanted.offering, enroll_token }
+  const id_in_pool = await smallestFreeId(tx, wanted.pool)
+  const { id } = await tx
+    .insertInto('machine')
+    .values({
+      pool: wanted.pool,
+      provider: wanted.provider,
+      name: '',
+      state: 'planned',
+      id_in_pool,
+      counters: JSON.stringify(await smallestFreeCounters(tx, wanted.named_counters)),
+      offering: wanted.offering.name,
+      price_per_hour: wanted.offering.price_per_hour,
+      launch_order: JSON.stringify(order),
+      enroll_token_hash: hashOf(enroll_token),
+      planned_arches: wanted.arches,
+      planned_tags: wanted.tags,
+      created_at: now,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const name = wanted.name({ id, id_in_pool })
+  await tx
+    .updateTable('machine')
+    .set({ name, launch_token: newLaunchToken(id) })
+    .where('id', '=', id)
+    .execute()
+  await addEvent(tx, { id, pool: wanted.pool }, 'planned', wanted.why, now)
+}
+
+/** EC2 takes at most 64 characters. */
+function newLaunchToken(machine_id: number): string {
+  return `${machine_id}-${randomUUID()}`
+}
+
+/** What a machine gets for its next attempt, after a definite failure of the one before. */
+export function nextAttempt(
+  { id, launch_order }: Machine,
+  offering: LaunchOrder['offering'],
+): { offering: string; price_per_hour: number; launch_token: string; launch_order: string } {
+  if (!launch_order) throw new Error(`Machine ${id} has no order any more`)
+  return {
+    offering: offering.name,
+    price_per_hour: offering.price_per_hour,
+    launch_token: newLaunchToken(id),
+    launch_order: JSON.stringify({ ...launch_order, offering }),
+  }
+}
+
+async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
+  const { rows } = await sql<{ id: number }>`
+    select min(n)::int as id from generate_series(0, (
+      select count(*) from machine where pool = ${pool} and state <> 'gone')) as n
+    where not exists (select from machine where pool = ${pool} and state <> 'gone' and id_in_pool = n)`.execute(
+    tx,
+  )
+  return rows[0]?.id ?? 0
+}
+
+/** Of all machines that use a counter, whatever their pools. The manager's lease keeps two from counting at once. */
+async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
+  const counters: Record<string, number> = {}
+  for (const name of names) {
+    const { rows } = await sql<{ value: number }>`
+      select (counters ->> ${name})::int as value from machine
+      where state <> 'gone' and counters ? ${name}`.execute(tx)
+    const used = new Set(rows.map((row) => row.value))
+    let value = 0
+    while (used.has(value)) value++
+    counters[name] = value
+  }
+  return counters
+}

@@ -1,0 +1,28 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+/** A gateway that was silent for longer was down, and machines could not reach it. */
+const DOWN_SECONDS = 15
+
+/** The gateway says that it is up: only while it is, a machine's silence means anything. */
+export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
+  await db
+    .insertInto('gateway_beat')
+    .values({ up_since: now, beat_at: now })
+    .onConflict((on) =>
+      on.column('only_one').doUpdateSet({
+        beat_at: now,
+        up_since: sql<Date>`case when gateway_beat.beat_at < ${new Date(now.getTime() - DOWN_SECONDS * 1000)}
+          then ${now} else gateway_beat.up_since end`,
+      }),
+    )
+    .execute()
+}
+
+/** Since when machines could reach a gateway; undefined: they cannot now. Where no gateway says anything, always. */
+export async function gatewayUpSince(db: Db, now: Date): Promise<Date | undefined> {
+  const beat = await db.selectFrom('gateway_beat').selectAll().executeTakeFirst()
+  if (!beat) return new Date(0)
+  const isUp = now.getTime() - beat.beat_at.getTime() <= DOWN_SECONDS * 1000
+  return isUp ? beat.up_since : undefined
+}

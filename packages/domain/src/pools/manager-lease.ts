@@ -1,0 +1,71 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+const NAME = 'resalloc'
+
+export interface ManagerHolder {
+  holder: string
+  now: Date
+  lease_seconds: number
+}
+
+/** Takes or prolongs the manager's lease; false: another one acts. */
+export async function holdManagerLease(
+  db: Db,
+  { holder, now, lease_seconds }: ManagerHolder,
+): Promise<boolean> {
+  const until = new Date(now.getTime() + lease_seconds * 1000)
+  const row = await db
+    .insertInto('manager_lease')
+    .values({ name: NAME, holder, held_since: now, until })
+    .onConflict((on) =>
+      on
+        .column('name')
+        .doUpdateSet({
+          holder,
+          until,
+          held_since: sql<Date>`case when manager_lease.holder = ${holder} then manager_lease.held_since else ${now} end`,
+        })
+        .where((eb) =>
+          eb.or([eb('manager_lease.holder', '=', holder), eb('manager_lease.until', '<', now)]),
+        ),
+    )
+    .returning('holder')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** At the end of a manager, so that the next one need not wait. */
+export async function leaveManagerLease(db: Db, holder: string): Promise<void> {
+  await db
+    .deleteFrom('manager_lease')
+    .where('name', '=', NAME)
+    .where('holder', '=', holder)
+    .execute()
+}
+
+/** Inside a transaction: nobody else can take the lease before its end. False: it is lost. */
+export async function lockManagerLease(tx: Db, holder: string, now: Date): Promise<boolean> {
+  const row = await tx
+    .selectFrom('manager_lease')
+    .select('holder')
+    .where('name', '=', NAME)
+    .where('holder', '=', holder)
+    .where('until', '>=', now)
+    .forShare()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Who acts, for those who look. */
+export async function activeManager(
+  db: Db,
+  now: Date,
+): Promise<{ holder: string; held_since: Date } | undefined> {
+  return await db
+    .selectFrom('manager_lease')
+    .select(['holder', 'held_since'])
+    .where('name', '=', NAME)
+    .where('until', '>=', now)
+    .executeTakeFirst()
+}

@@ -1,0 +1,94 @@
+import { type Selectable, sql } from 'kysely'
+import type { Db, Tx } from '../database/open.ts'
+import type { OfferingTable } from '../database/schema.ts'
+
+export type OfferingRow = Selectable<OfferingTable>
+
+/** How much the newest start counts in averages. */
+const NEWEST = 0.2
+
+/** A machine has enrolled: its offering works, and its pool starts. */
+export async function noteStart(
+  tx: Tx,
+  machine: { pool: string; offering: string | null; launching_at: Date | null },
+  now: Date,
+): Promise<void> {
+  await tx
+    .updateTable('pool')
+    .set({ boot_failures: 0 })
+    .where('name', '=', machine.pool)
+    .where('boot_failures', '>', 0)
+    .execute()
+  if (machine.offering === null) return
+  const seconds = (now.getTime() - (machine.launching_at ?? now).getTime()) / 1000
+  await tx
+    .updateTable('offering')
+    .set({
+      successes: sql<number>`successes + 1`,
+      success_rate: sql<number>`success_rate * ${1 - NEWEST} + ${NEWEST}`,
+      start_seconds: sql<number>`coalesce(start_seconds * ${1 - NEWEST} + ${NEWEST * seconds}, ${seconds})`,
+    })
+    .where('pool', '=', machine.pool)
+    .where('name', '=', machine.offering)
+    .execute()
+}
+
+/** An order is about to go out. */
+export async function noteAttempt(db: Db, pool: string, offering: string): Promise<void> {
+  await db
+    .updateTable('offering')
+    .set({ attempts: sql<number>`attempts + 1` })
+    .where('pool', '=', pool)
+    .where('name', '=', offering)
+    .execute()
+}
+
+export interface OfferingFailure {
+  failure_class: string
+  failure_text: string
+  /** Nothing is ordered of it before. */
+  unavailable_until?: Date
+}
+
+/** Of one offering, or of all that share its quota. */
+export async function noteOfferingFailure(
+  db: Db,
+  { pool, name, group }: { pool: string; name: string; group?: string | undefined },
+  failure: OfferingFailure,
+  now: Date,
+): Promise<void> {
+  await db
+    .updateTable('offering')
+    .set({ ...failure, failed_at: now, success_rate: sql<number>`success_rate * ${1 - NEWEST}` })
+    .where('pool', '=', pool)
+    .where((eb) =>
+      group === undefined
+        ? eb('name', '=', name)
+        : eb.or([eb('name', '=', name), eb('quota_group', '=', group)]),
+    )
+    .execute()
+}
+
+export interface OfferingFacts {
+  readonly name: string
+  readonly group?: string
+  readonly price_per_hour: number
+}
+
+/** What a pool offers now; the history of an offering that comes back is kept. */
+export async function syncOfferings(
+  db: Db,
+  pool: string,
+  offerings: readonly OfferingFacts[],
+): Promise<void> {
+  for (const { name, group: quota_group = '', price_per_hour } of offerings)
+    await db
+      .insertInto('offering')
+      .values({ pool, name, quota_group, price_per_hour })
+      .onConflict((on) => on.columns(['pool', 'name']).doUpdateSet({ quota_group, price_per_hour }))
+      .execute()
+}
+
+export async function allOfferings(db: Db): Promise<OfferingRow[]> {
+  return await db.selectFrom('offering').selectAll().orderBy('pool').orderBy('name').execute()
+}

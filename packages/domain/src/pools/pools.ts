@@ -1,0 +1,113 @@
+import type { PoolConfig } from '@copr/contract/pools/provider-options'
+import { type Selectable, type Updateable, sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+import type { PoolTable } from '../database/schema.ts'
+
+export type Pool = Selectable<PoolTable>
+
+/** Tasks of another sandbox never get on a used machine, except on local builders: those clean up by themselves. */
+function isOneSandbox(config: PoolConfig): boolean {
+  return config.one_sandbox ?? config.provider !== 'local'
+}
+
+/** Of machines that could do the same, those with a higher one ask first for work. */
+function claimRank({ priority, tags, tags_on_demand }: PoolConfig): number {
+  return [...tags, ...tags_on_demand].reduce((sum, tag) => sum + tag.priority, priority)
+}
+
+/**
+ * The pools of an accepted file. What is not in it any more is retired: nothing is started there, its machines are drained. A
+ * pool whose configuration has changed is tried again, whatever it was held for.
+ */
+export async function syncPools(
+  db: Db,
+  pools: readonly { name: string; config: PoolConfig; cleans: boolean }[],
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    for (const [position, { name, config, cleans }] of pools.entries()) {
+      const { reuse_opportunity_time, reuse_max_count, reuse_max_time, tags_on_demand } = config
+      const facts = {
+        provider: config.provider,
+        config: JSON.stringify(config),
+        position,
+        one_sandbox: isOneSandbox(config),
+        cleans,
+        reuse_opportunity_time,
+        reuse_max_count,
+        reuse_max_time,
+        claim_rank: claimRank(config),
+        on_demand: tags_on_demand.map((tag) => tag.name),
+        retired_at: null,
+      }
+      await tx
+        .insertInto('pool')
+        .values({ name, configured_at: now, ...facts })
+        .onConflict((on) => on.column('name').doUpdateSet(facts))
+        .execute()
+    }
+    await tx
+      .updateTable('pool')
+      .set({ retired_at: now })
+      .where('retired_at', 'is', null)
+      .where('name', 'not in', ['', ...pools.map(({ name }) => name)])
+      .execute()
+  })
+}
+
+/** The configuration of a pool is another one: what it was held for may be over. */
+export async function poolReconfigured(db: Db, name: string, now: Date): Promise<void> {
+  await db
+    .updateTable('pool')
+    .set({ configured_at: now, hold_reason: null, held_until: null, boot_failures: 0 })
+    .where('name', '=', name)
+    .execute()
+}
+
+export async function allPools(db: Db): Promise<Pool[]> {
+  return await db.selectFrom('pool').selectAll().orderBy('position').orderBy('name').execute()
+}
+
+export async function setPool(db: Db, name: string, set: Updateable<PoolTable>): Promise<void> {
+  await db.updateTable('pool').set(set).where('name', '=', name).execute()
+}
+
+/** One more machine has failed to boot; at the limit the pool is held for some time. */
+export async function noteBootFailure(
+  db: Db,
+  name: string,
+  { limit, held_until, reason }: { limit: number; held_until: Date; reason: string },
+): Promise<boolean> {
+  const held = await db
+    .updateTable('pool')
+    .set({
+      boot_failures: sql<number>`boot_failures + 1`,
+      hold_reason: sql<string>`case when boot_failures + 1 >= ${limit} then ${reason} else hold_reason end`,
+      held_until: sql<Date>`case when boot_failures + 1 >= ${limit} then ${held_until} else held_until end`,
+    })
+    .where('name', '=', name)
+    .returning('boot_failures')
+    .executeTakeFirst()
+  return (held?.boot_failures ?? 0) >= limit
+}
+
+/** A pool that left the file is forgotten when nothing of it is left. */
+export async function forgetPool(db: Db, name: string): Promise<void> {
+  await db
+    .deleteFrom('pool')
+    .where('name', '=', name)
+    .where('retired_at', 'is not', null)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('machine')
+            .select('machine.id')
+            .whereRef('machine.pool', '=', 'pool.name')
+            .where('machine.provider', 'is not', null)
+            .where('machine.state', '<>', 'gone'),
+        ),
+      ),
+    )
+    .execute()
+}

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { openTestDb } from '@copr/testkit/postgres'
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+import { drainMachine, holdMachine } from '../machines/machine-care.ts'
+import { changeMachine } from '../machines/move-machine.ts'
+import { syncPools } from '../pools/pools.ts'
+import { poolConfig } from '../testing/pool-config.ts'
+import { type RunningLimits, claimTask } from './claim-task.ts'
+import { runningTasks, waitingDemand } from './demand.ts'
+import { lockLeased, type TaskRow } from './leases.ts'
+import { failTask, giveBack } from './outcomes.ts'
+
+const now = new Date('2026-11-22T12:00:00Z')
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+
+/** Tasks that want the SRPM of a build made; each of a build of its own. */
+async function addTasks(
+  db: Db,
+  owner: string,
+  count: number,
+  task: { arch?: string; tags?: string[]; priority?: number; at?: Date } = {},
+): Promise<void> {
+  await sql`
+    with u as (insert into user_account (username, created_at) values (${owner}, ${now})
+        on conflict (username) do update set username = excluded.username returning id),
+      p as (insert into project (ownername, name, user_id, created_at)
+        select ${owner}, 'p' || gen_random_uuid(), id, ${now} from u returning id),
+      d as (insert into project_dir (project_id, name, created_at) select id, 'p', ${now} from p returning id, project_id),
+      b as (insert into build (project_id, project_dir_id, source_type, source_json, source_state, state, submitted_at, timeout_seconds)
+        select project_id, id, 'link', '{}', 'pending', 'pending', ${now}, 60 from d, generate_series(1, ${count}) returning id, project_id)
+    insert into task (task_id, kind, build_id, arch, tags, ownername, project_id, sandbox, priority, queued_at)
+    select b.id::text, 'source', b.id, ${task.arch ?? null}, ${task.tags ?? []}, ${owner}, b.project_id, ${`${owner}/p--${owner}`},
+      ${task.priority ?? 0}, ${task.at ?? now}::timestamptz + b.id * interval '1 ms' from b`.execute(
+    db,
+  )
+}
+
+async function addPool(db: Db, options: Record<string, unknown>): Promise<void> {
+  await syncPools(db, [{ name: 'p', config: poolConfig(options), cleans: false }], now)
+}
+
+async function addMachine(
+  db: Db,
+  { pool = null, tags = [] }: { pool?: string | null; tags?: string[] } = {},
+): Promise<{ id: number; kinds: string[]; arches: string[]; tags: string[] }> {
+  const machine = { kinds: ['source', 'rpm'], arches: ['x86_64'], tags }
+  const { id } = await db
+    .insertInto('machine')
+    .values({
+      ...machine,
+      pool: pool ?? 'manual',
+      provider: pool && 'command',
+      name: 'm',
+      state: 'ready',
+      created_at: now,
+      last_seen_at: now,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return { id, ...machine }
+}
+
+async function claim(
+  db: Db,
+  machine: Parameters<typeof claimTask>[1],
+  { at = now, limits = {} }: { at?: Date; limits?: RunningLimits } = {},
+): Promise<TaskRow | undefined> {
+  return await claimTask(db, machine, {
+    lease: randomUUID(),
+    now: at,
+    lease_seconds: 30,
+    limits,
+  })
+}
+
+async function end(db: Db, task: TaskRow | undefined, at = now): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const locked = await lockLeased(tx, task?.lease ?? '')
+    assert.ok(locked)
+    await failTask(tx, locked, { reason: 'test' }, at)
+  })
+}
+
+async function owners(db: Db, count: number, limits: RunningLimits = {}): Promise<string[]> {
+  const taken: string[] = []
+  for (let i = 0; i < count; i++) {
+    const task = await claim(db, await addMachine(db), { limits })
+    if (task) taken.push(task.ownername)
+  }
+  return taken
+}
+
+test('claimTask() is fair between owners: what an owner has running counts against him', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, 'many', 10)
+  await addTasks(t.db, 'few', 2, { at: later(60) })
+  assert.deepEqual(await owners(t.db, 6), ['many', 'few', 'many', 'few', 'many', 'many'])
+})
+
+test('claimTask() takes background builds when nothing else waits, whoever their owner is', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, 'quiet', 1, { priority: 1000 })
+  await addTasks(t.db, 'busy', 3, { at: later(1) })
+  assert.deepEqual(await owners(t.db, 4), ['busy', 'busy', 'busy', 'quiet'])
+})
+
+test('claimTask() keeps the limits of owners, sandboxes and architectures', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, 'a', 5, { arch: 'x86_64' })
+  await addTasks(t.db, 'b', 5)
+  assert.deepEqual(await owners(t.db, 10, { max_builds_per_owner: 2 }), ['a', 'b', 'a', 'b'])
+  assert.deepEqual(await owners(t.db, 10, { max_builds_per_sandbox: 3 }), ['a', 'b'])
+  assert.deepEqual(await owners(t.db, 1, { max_builds_per_arch: { x86_64: 3 } }), ['b'])
+  const both = { max_builds_per_owner_and_arch: { x86_64: 4 }, max_builds_per_owner: 4 }
+  assert.deepEqual(await owners(t.db, 10, both), ['a'])
+})
+
+test('claimTask() keeps limits also when many claim at once', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, 'a', 10)
+  const machines = await Promise.all(Array.from({ length: 8 }, () => addMachine(t.db)))
+  const limits = { max_builds_per_owner: 3 }
+  for (let round = 0; round < 3; round++)
+    await Promise.all(machines.map((machine) => claim(t.db, machine, { limits })))
+  const running = await runningTasks(t.db)
+  assert.deepEqual(running, [{ ownername: 'a', sandbox: 'a/p--a', arch: null, tasks: 3 }])
+})
+
+test('claimTask() gives a used machine only tasks of its sandbox, within the limits of reuse', async () => {
+  await using t = await openTestDb()
+  await addPool(t.db, { reuse_opportunity_time: 90, reuse_max_count: 3, reuse_max_time: 600 })
+  await addTasks(t.db, 'a', 1)
+  await addTasks(t.db, 'b', 3, { at: later(10) })
+  const first = await addMachine(t.db, { pool: 'p' })
+  await end(t.db, await claim(t.db, first))
+  assert.equal(await claim(t.db, first), undefined, 'what waits is of another sandbox')
+  await addTasks(t.db, 'a', 5, { at: later(20) })
+  const second = await claim(t.db, first)
+  assert.equal(second?.sandbox, 'a/p--a')
+  await end(t.db, second)
+  assert.equal(await claim(t.db, first, { at: later(601) }), undefined, 'used for too long')
+  await end(t.db, await claim(t.db, first))
+  assert.equal(await claim(t.db, first), undefined, 'used three times')
+})
+
+test('claimTask() gives a one-shot machine one task, and a local one any number of any sandbox', async () => {
+  await using t = await openTestDb()
+  await addPool(t.db, {})
+  await addTasks(t.db, 'a', 3)
+  await addTasks(t.db, 'b', 3)
+  const once = await addMachine(t.db, { pool: 'p' })
+  await end(t.db, await claim(t.db, once))
+  assert.equal(await claim(t.db, once), undefined)
+  const local = await addMachine(t.db)
+  for (let i = 0; i < 5; i++) await end(t.db, await claim(t.db, local))
+})
+
+test('claimTask() gives nothing to machines that are drained, held, cordoned, dirty or unwell', async () => {
+  await using t = await openTestDb()
+  await addPool(t.db, { reuse_opportunity_time: 90 })
+  await addTasks(t.db, 'a', 9)
+  const drained = await addMachine(t.db, { pool: 'p' })
+  await drainMachine(t.db, drained.id, 'old', now)
+  const held = await addMachine(t.db, { pool: 'p' })
+  await holdMachine(t.db, held.id, { until: later(9), reason: 'a look', now })
+  const bad = [drained, held]
+  for (const set of [{ cordoned: true }, { needs_cleaning: true }, { check_failures: 1 }]) {
+    const machine = await addMachine(t.db, { pool: 'p' })
+    assert.ok(await changeMachine(t.db, { ...machine, state: 'ready', version: 0 }, set))
+    bad.push(machine)
+  }
+  for (const machine of bad) assert.equal(await claim(t.db, machine), undefined)
+  assert.ok(await claim(t.db, await addMachine(t.db, { pool: 'p' })))
+})
+
+test('claimTask() serves tasks that asked for it first on a machine on demand', async () => {
+  await using t = await openTestDb()
+  await addPool(t.db, { tags_on_demand: ['powerful'] })
+  await addTasks(t.db, 'a', 1)
+  await addTasks(t.db, 'b', 1, { tags: ['powerful'], at: later(60) })
+  const machine = await addMachine(t.db, { pool: 'p', tags: ['powerful'] })
+  assert.equal((await claim(t.db, machine))?.ownername, 'b')
+})
+
+test('a task that ends, however it does, releases its machine', async () => {
+  await using t = await openTestDb()
+  await addPool(t.db, { reuse_opportunity_time: 90 })
+  await addTasks(t.db, 'a', 2)
+  const machine = await addMachine(t.db, { pool: 'p' })
+  const released = async (): Promise<Date | null | undefined> =>
+    (await t.db.selectFrom('machine').select('released_at').executeTakeFirst())?.released_at
+  await end(t.db, await claim(t.db, machine), later(5))
+  assert.deepEqual(await released(), later(5))
+  const task = await claim(t.db, machine)
+  assert.equal(await released(), null)
+  await giveBack(t.db, task?.lease ?? '', { reason: 'lost', max_attempts: 3, now: later(7) })
+  assert.deepEqual(await released(), later(7))
+})
+
+test('waitingDemand() groups what builders could do at once', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, 'a', 3, { arch: 'x86_64', tags: ['big'] })
+  await addTasks(t.db, 'b', 2, { priority: 1000, at: later(9) })
+  await sql`update task set not_before = ${later(60)} where ownername = 'b' and id = (
+    select max(id) from task)`.execute(t.db)
+  const demand = await waitingDemand(t.db, now)
+  assert.deepEqual(
+    demand.map(({ oldest: _, ...group }) => group),
+    [
+      {
+        arch: 'x86_64',
+        tags: ['big'],
+        ownername: 'a',
+        sandbox: 'a/p--a',
+        is_background: false,
+        tasks: 3,
+      },
+      { arch: null, tags: [], ownername: 'b', sandbox: 'b/p--b', is_background: true, tasks: 1 },
+    ],
+  )
+  assert.equal((await waitingDemand(t.db, later(60)))[1]?.tasks, 2)
+})
+
+test('claimTask() stays quick with 3,000 waiting tasks and 400 machines', async (t) => {
+  await using database = await openTestDb()
+  const { db } = database
+  await addPool(db, { reuse_opportunity_time: 90 })
+  for (let owner = 0; owner < 30; owner++) await addTasks(db, `owner${owner}`, 115)
+  const machines = await Promise.all(
+    Array.from({ length: 410 }, () => addMachine(db, { pool: 'p' })),
+  )
+  const limits = { max_builds_per_owner: 90, max_builds_per_sandbox: 35 }
+  await sql`analyze`.execute(db)
+  await sql`with t as (select id, row_number() over (order by random()) as n from task),
+    m as (select id, row_number() over (order by id) as n from machine order by id limit 400)
+    update task set state = 'leased', lease = task.id::text, machine_id = m.id, lease_until = ${later(60)}
+    from t, m where t.n = m.n and t.id = task.id`.execute(db)
+  const times: number[] = []
+  for (const machine of machines.toSorted((a, b) => a.id - b.id).slice(400)) {
+    const began = performance.now()
+    assert.ok(await claim(db, machine, { limits }))
+    times.push(performance.now() - began)
+  }
+  // The best of ten: other tests run beside this one.
+  const best = Math.min(...times)
+  t.diagnostic(`a claim: ${best.toFixed(1)} ms`)
+  assert.ok(best < 60, `${best} ms`)
+})

@@ -1,0 +1,189 @@
+import { buildDirName } from '@copr/contract/names'
+import { type RawBuilder, sql } from 'kysely'
+import { refreshBuild } from '../builds/build-state.ts'
+import { notify } from '../database/notify.ts'
+import type { Db, Tx } from '../database/open.ts'
+import { BACKGROUND } from './insert-task.ts'
+import type { TaskRow } from './leases.ts'
+
+export interface Claimant {
+  id: number
+  kinds: string[]
+  arches: string[]
+  tags: string[]
+}
+
+/** How many tasks may run at a time; what is not named is not limited. */
+export interface RunningLimits {
+  max_builds_per_owner?: number | undefined
+  max_builds_per_sandbox?: number | undefined
+  max_builds_per_arch?: Record<string, number> | undefined
+  max_builds_per_owner_and_arch?: Record<string, number> | undefined
+}
+
+export interface ClaimOptions {
+  lease: string
+  now: Date
+  lease_seconds: number
+  limits?: RunningLimits
+}
+
+/** The task was taken, but may not be: the transaction is rolled back. */
+class Refused extends Error {}
+
+/**
+ * Leases the next task that the machine may run, or nothing: fair between owners, then the most urgent, then the oldest.
+ * One statement finds, locks and takes it and enters it at the machine, so that any number may claim at once; a task whose
+ * build somebody is changing is passed over until the notice that follows.
+ */
+export async function claimTask(
+  db: Db,
+  machine: Claimant,
+  options: ClaimOptions,
+): Promise<TaskRow | undefined> {
+  const { now, limits = {} } = options
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const { rows } = await takeTask(machine, options).execute(tx)
+      const [taken] = rows
+      if (!taken) return undefined
+      const { machine_moved, ...task } = taken
+      // Somebody has drained or held the machine in this moment.
+      if (!machine_moved) throw new Refused()
+      await checkLimits(tx, task, limits)
+      await markStarted(tx, task, now)
+      // Others may have passed over this build's further tasks while it was locked here.
+      await notify(tx, 'copr_queue')
+      return task
+    })
+  } catch (error) {
+    if (error instanceof Refused) return undefined
+    throw error
+  }
+}
+
+/** One object looked up by key: a join would compare each task with each owner. */
+const OWNERS_RUNNING = sql<number>`coalesce(((select n from of_owner) -> task.ownername)::int, 0)`
+
+function takeTask(
+  machine: Claimant,
+  { lease, now, lease_seconds, limits = {} }: ClaimOptions,
+): RawBuilder<TaskRow & { machine_moved: boolean }> {
+  const until = new Date(now.getTime() + lease_seconds * 1000)
+  return sql`
+    with me as materialized (
+      select machine.id, machine.sandbox, coalesce(pool.one_sandbox, false) as one_sandbox,
+        coalesce(pool.on_demand, '{}') as on_demand
+      from machine left join pool on pool.name = machine.pool and machine.provider is not null
+      where machine.id = ${machine.id} and ${mayClaim(now)}
+    ), running as materialized (
+      select ownername, sandbox, arch, count(*)::int as n from task
+      where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3
+    ), of_owner as materialized (
+      select coalesce(jsonb_object_agg(ownername, n), '{}') as n
+      from (select ownername, sum(n)::int as n from running group by 1) as each
+    ), next as (
+      select task.id from me cross join task join build on build.id = task.build_id
+      where task.state = 'queued' and task.kind = any(${machine.kinds})
+        and (task.arch is null or task.arch = any(${machine.arches}))
+        and task.tags <@ ${machine.tags}::text[]
+        and (not me.one_sandbox or me.sandbox is null or me.sandbox = task.sandbox)
+        and (task.not_before is null or task.not_before <= ${now})
+        and (build.batch_id is null or not exists (
+          select from batch join build earlier on earlier.batch_id = batch.blocked_by
+          where batch.id = build.batch_id and earlier.finished_at is null))
+        and (task.kind not in ('source', 'rpm') or (${withinLimits(limits)}))
+      order by task.tags && me.on_demand desc, task.priority >= ${BACKGROUND}, ${OWNERS_RUNNING},
+        task.priority, task.queued_at, task.id
+      limit 1
+      for update of task, build skip locked
+    ), taken as (
+      update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now},
+        machine_id = ${machine.id}, attempts = attempts + 1, phase = null
+      from next where task.id = next.id
+      returning task.*
+    ), moved as (
+      update machine set uses = uses + 1, released_at = null, version = version + 1,
+        needs_cleaning = coalesce((select cleans from pool where pool.name = machine.pool and machine.provider is not null), false),
+        sandbox = case when me.one_sandbox then taken.sandbox else machine.sandbox end,
+        sandboxed_at = coalesce(machine.sandboxed_at, ${now})
+      from taken, me
+      where machine.id = taken.machine_id and machine.state = 'ready' and not machine.cordoned and machine.held_until is null
+        and (not me.one_sandbox or machine.sandbox is null or machine.sandbox = taken.sandbox)
+      returning machine.id
+    )
+    select taken.*, exists (select from moved) as machine_moved from taken`
+}
+
+/** Of `machine`, with its `pool` if it has one: it is at work, and may be used once more. */
+function mayClaim(now: Date): RawBuilder<boolean> {
+  return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
+    and not machine.needs_cleaning and machine.check_failures = 0
+    and (pool.name is null or pool.retired_at is null and (machine.uses = 0 or pool.reuse_opportunity_time > 0
+      and (pool.reuse_max_count = 0 or machine.uses < pool.reuse_max_count)
+      and (pool.reuse_max_time = 0
+        or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
+}
+
+/** Of `task`, against `running` without it. What is full is found once, not for each task. */
+function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
+  const { max_builds_per_owner, max_builds_per_sandbox } = limits
+  const conditions = [sql`true`]
+  if (max_builds_per_owner !== undefined)
+    conditions.push(sql`task.ownername not in (
+      select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`)
+  if (max_builds_per_sandbox !== undefined)
+    conditions.push(sql`task.sandbox not in (
+      select sandbox from running group by 1 having sum(n) >= ${max_builds_per_sandbox})`)
+  for (const [arch, max] of Object.entries(limits.max_builds_per_arch ?? {}))
+    conditions.push(sql`(task.arch is distinct from ${arch}
+      or (select coalesce(sum(n), 0) from running where running.arch = ${arch}) < ${max})`)
+  for (const [arch, max] of Object.entries(limits.max_builds_per_owner_and_arch ?? {}))
+    conditions.push(sql`(task.arch is distinct from ${arch} or task.ownername not in (
+      select ownername from running where running.arch = ${arch} group by 1 having sum(n) >= ${max}))`)
+  return sql`${sql.join(conditions, sql` and `)}`
+}
+
+function isLimited(limits: RunningLimits): boolean {
+  return (
+    limits.max_builds_per_owner !== undefined ||
+    limits.max_builds_per_sandbox !== undefined ||
+    limits.max_builds_per_arch !== undefined ||
+    limits.max_builds_per_owner_and_arch !== undefined
+  )
+}
+
+/** Looked at again behind a lock: of two that claim at once, each has seen the state before the other. */
+async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promise<void> {
+  if (task.kind === 'import' || !isLimited(limits)) return
+  await sql`select pg_advisory_xact_lock(hashtext('copr running limits'))`.execute(tx)
+  const { rows } = await sql<{ ok: boolean }>`
+    with running as materialized (
+      select ownername, sandbox, arch, count(*)::int as n from task
+      where state = 'leased' and kind in ('source', 'rpm') and id <> ${task.id} group by 1, 2, 3)
+    select ${withinLimits(limits)} as ok from task where task.id = ${task.id}`.execute(tx)
+  if (!rows[0]?.ok) throw new Refused()
+}
+
+async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {
+  if (task.kind === 'source')
+    await tx
+      .updateTable('build')
+      .set({ source_state: 'starting', source_started_at: now })
+      .where('id', '=', task.build_id)
+      .execute()
+  if (task.kind === 'rpm' && task.build_chroot_id !== null) {
+    const { name } = await tx
+      .selectFrom('build')
+      .innerJoin('package', 'package.id', 'build.package_id')
+      .select('package.name')
+      .where('build.id', '=', task.build_id)
+      .executeTakeFirstOrThrow()
+    await tx
+      .updateTable('build_chroot')
+      .set({ state: 'starting', started_at: now, result_dir: buildDirName(task.build_id, name) })
+      .where('id', '=', task.build_chroot_id)
+      .execute()
+  }
+  await refreshBuild(tx, task.build_id, now)
+}
