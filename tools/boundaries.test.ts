@@ -31,6 +31,7 @@ const OURS: Record<string, string[]> = {
 
 /** Every dependency from outside needs a reason. */
 const OTHERS: Record<string, string> = {
+  '@kubernetes/client-node': 'talks to Kubernetes',
   '@hono/node-server': 'serves Hono apps on Node',
   '@patternfly/patternfly': 'the look of the pages',
   busboy: 'streams multipart uploads',

@@ -17,8 +17,10 @@ export interface ProviderWorld extends AsyncDisposable {
   breakNextListing: (() => void) | Cannot
   /** Nothing answers any more until disposed. */
   hang: (() => Disposable) | Cannot
-  /** The next start fails in the cloud's own words for this. */
-  failNextStart: ((failure: 'no_capacity' | 'quota' | 'throttled' | 'permission') => void) | Cannot
+  /** The next start fails in the cloud's own words for this, where it has any. */
+  failNextStart:
+    | ((failure: 'no_capacity' | 'quota' | 'throttled' | 'permission') => Cannot | void)
+    | Cannot
   /** The owners that the cloud itself shows for all that exists, looked up without the provider; undefined for what has none. */
   owners(): Promise<({ installation_id: string; machine_id: number | undefined } | undefined)[]>
 }

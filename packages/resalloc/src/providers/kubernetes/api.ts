@@ -1,0 +1,49 @@
+import {
+  type ConfigurationOptions,
+  CoreV1Api,
+  KubeConfig,
+  Observable,
+  type ObservableMiddleware,
+  PatchStrategy,
+  setHeaderOptions,
+} from '@kubernetes/client-node'
+
+export interface Api {
+  readonly core: CoreV1Api
+  readonly kubeconfig: KubeConfig
+  /** The cluster's address. */
+  readonly server: string
+}
+
+/** Of the given kubeconfig, or the cluster that this process runs in. */
+export function openApi(path: string | undefined): Api {
+  const kubeconfig = new KubeConfig()
+  if (path === undefined) kubeconfig.loadFromCluster()
+  else kubeconfig.loadFromFile(path)
+  return {
+    core: kubeconfig.makeApiClient(CoreV1Api),
+    kubeconfig,
+    server: kubeconfig.getCurrentCluster()?.server ?? 'unknown',
+  }
+}
+
+/** A request that ends when the signal aborts. */
+export function ending(signal: AbortSignal): ConfigurationOptions<ObservableMiddleware> {
+  signal.throwIfAborted()
+  return {
+    middleware: [
+      {
+        pre: (request) => {
+          request.setSignal(signal)
+          return new Observable(Promise.resolve(request))
+        },
+        post: (response) => new Observable(Promise.resolve(response)),
+      },
+    ],
+    middlewareMergeStrategy: 'append',
+  }
+}
+
+export function mergePatch(signal: AbortSignal): ConfigurationOptions<ObservableMiddleware> {
+  return setHeaderOptions('Content-Type', PatchStrategy.MergePatch, ending(signal))
+}

@@ -1,0 +1,91 @@
+import { AuthorizationV1Api } from '@kubernetes/client-node'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import type { Finding, Ownership, StartOrder } from '../provider.ts'
+import { type Api, ending } from './api.ts'
+import { failureOf } from './failures.ts'
+import { podOf } from './pod.ts'
+
+/** What the manager does with pods and secrets; the same as the role in docs/kubernetes-pools.md. */
+const RIGHTS = [
+  { resource: 'pods', verbs: ['create', 'get', 'list', 'delete'] },
+  { resource: 'secrets', verbs: ['create', 'get', 'list', 'patch', 'delete'] },
+]
+
+/** Asks the cluster what would happen, without making anything. */
+export async function diagnose(
+  api: Api,
+  config: PoolConfigOf<'kubernetes'>,
+  owner: Omit<Ownership, 'machine_id'>,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const rights = await Promise.all(
+    RIGHTS.flatMap(({ resource, verbs }) =>
+      verbs.map(
+        async (verb) =>
+          await mayFinding(api, { namespace: config.namespace, resource, verb }, signal),
+      ),
+    ),
+  )
+  return [...rights, await podFinding(api, config, owner, signal)]
+}
+
+async function mayFinding(
+  { kubeconfig }: Api,
+  resourceAttributes: { namespace: string; resource: string; verb: string },
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { namespace, resource, verb } = resourceAttributes
+  const subject = `${verb} ${resource} in ${namespace}`
+  const authorization = kubeconfig.makeApiClient(AuthorizationV1Api)
+  try {
+    const { status } = await authorization.createSelfSubjectAccessReview(
+      { body: { spec: { resourceAttributes } } },
+      ending(signal),
+    )
+    if (status?.allowed === true) return { subject }
+    return {
+      subject,
+      problem: `This account may not ${verb} ${resource} in the namespace ${namespace}: give it a role with these rights`,
+    }
+  } catch (error) {
+    return { subject, problem: failureOf(error).message }
+  }
+}
+
+/** Would a pod as this pool makes them be admitted? Quotas, Pod Security and SCCs have their say. */
+async function podFinding(
+  { core }: Api,
+  config: PoolConfigOf<'kubernetes'>,
+  owner: Omit<Ownership, 'machine_id'>,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const subject = `a builder pod in ${config.namespace}`
+  const order: StartOrder = {
+    ...owner,
+    machine_id: 0,
+    name: 'diagnosis',
+    offering: { name: 'pod', price_per_hour: 0 },
+    launch_token: 'diagnosis',
+    id_in_pool: 0,
+    counters: {},
+    boot: {
+      enroll_token: '',
+      gateway_url: 'https://localhost',
+      name: 'diagnosis',
+      arches: [],
+      tags: [],
+      agent: { sha256: '', node_sha256: {} },
+      dead_man: { enroll_seconds: 60, silence_seconds: 60, lifetime_seconds: 60 },
+    },
+  }
+  const body = podOf(config, order, '00000000-0000-0000-0000-000000000000')
+  try {
+    await core.createNamespacedPod(
+      { namespace: config.namespace, body, dryRun: 'All' },
+      ending(signal),
+    )
+    return { subject }
+  } catch (error) {
+    return { subject, problem: failureOf(error).message }
+  }
+}

@@ -1,0 +1,195 @@
+import type { V1Pod, V1Secret } from '@kubernetes/client-node'
+import { messageOf } from '@copr/process/errors'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import type {
+  Listed,
+  MakeProvider,
+  Offering,
+  Provider,
+  StartOrder,
+  StartOutcome,
+  StopOrder,
+} from '../provider.ts'
+import { type Api, ending, mergePatch, openApi } from './api.ts'
+import { diagnose } from './diagnose.ts'
+import { failureOf, isStatus } from './failures.ts'
+import { isEnded, listedPod, listedSecret } from './listed.ts'
+import { ANNOTATIONS, LABELS, labelValue, podName } from './naming.ts'
+import { podOf, secretOf } from './pod.ts'
+
+type Config = PoolConfigOf<'kubernetes'>
+
+const PAGE_SIZE = 500
+
+/**
+ * Machines are pods in a namespace of their own. Each has a secret of the same name, made before the pod and kept until its
+ * machine is forgotten: it carries the one-use token to the agent, and remembers that a launch token was used.
+ */
+export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
+  // Read when first used: a pool whose kubeconfig is not there yet must not keep others from being made.
+  let opened: Api | undefined
+  const api = (): Api => (opened ??= openApi(config.kubeconfig))
+  const labelSelector = `${LABELS.installation}=${labelValue(context.installation_id)}`
+  return {
+    account: `kubernetes ${config.kubeconfig ?? 'in-cluster'} ${config.namespace}`,
+    offerings: () => [offeringOf(config)],
+    async start(order, signal) {
+      try {
+        api()
+      } catch (error) {
+        return { ok: false, failure: 'configuration', message: messageOf(error) }
+      }
+      try {
+        return await startPod(api(), config, order, signal)
+      } catch (error) {
+        return failureOf(error)
+      }
+    },
+    stop: async (order, signal) => await stopPod(api(), namespaceOf(order, config), order, signal),
+    async *list(signal) {
+      const { core } = api()
+      const query = { namespace: config.namespace, labelSelector, limit: PAGE_SIZE }
+      yield* pages(async (page) => {
+        const list = await core.listNamespacedPod({ ...query, ...page }, ending(signal))
+        return { items: list.items.map(listedPod), next: list.metadata?._continue }
+      })
+      yield* pages(async (page) => {
+        const list = await core.listNamespacedSecret({ ...query, ...page }, ending(signal))
+        return { items: list.items.map(listedSecret), next: list.metadata?._continue }
+      })
+    },
+    async remove(listed, signal) {
+      const where = { namespace: namespaceOf(listed, config), name: listed.provider_id }
+      const { core } = api()
+      // With the secret its pod goes, too; at once, though, when it is asked for itself.
+      await unlessGone(core.deleteNamespacedPod(where, ending(signal)))
+      if (listed.kind === 'secret')
+        await unlessGone(core.deleteNamespacedSecret(where, ending(signal)))
+    },
+    diagnose: async (signal) => await diagnose(api(), config, context, signal),
+  }
+}
+
+function offeringOf({ memory, price_per_hour }: Config): Offering {
+  const memory_mb = megabytes(memory)
+  return { name: 'pod', price_per_hour, ...(memory_mb === undefined ? {} : { memory_mb }) }
+}
+
+const UNITS: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+}
+
+/** Of a quantity as Kubernetes writes it; undefined when it is none that memory is given in. */
+export function megabytes(quantity: string): number | undefined {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([kMGT]?i?)$/.exec(quantity) ?? []
+  const factor = unit === undefined ? undefined : UNITS[unit]
+  return factor === undefined ? undefined : Math.floor((Number(number) * factor) / 2 ** 20)
+}
+
+async function startPod(
+  api: Api,
+  config: Config,
+  order: StartOrder,
+  signal: AbortSignal,
+): Promise<StartOutcome> {
+  const { core } = api
+  const where = { namespace: config.namespace, name: podName(order) }
+  const secret = await createOrRead<V1Secret>(
+    () =>
+      core.createNamespacedSecret(
+        { namespace: where.namespace, body: secretOf(config, order) },
+        ending(signal),
+      ),
+    () => core.readNamespacedSecret(where, ending(signal)),
+  )
+  const { annotations = {}, uid = '' } = secret.metadata ?? {}
+  if (annotations[ANNOTATIONS.stopped] !== undefined) return spent()
+  const known = annotations[ANNOTATIONS.pod_uid]
+  const read = async (): Promise<V1Pod> => await core.readNamespacedPod(where, ending(signal))
+  const pod = await (known === undefined
+    ? createOrRead<V1Pod>(
+        () =>
+          core.createNamespacedPod(
+            { namespace: where.namespace, body: podOf(config, order, uid) },
+            ending(signal),
+          ),
+        read,
+      )
+    : unlessGone(read()))
+  if (!pod) return spent()
+  if (known === undefined)
+    await annotate(api, where, { [ANNOTATIONS.pod_uid]: pod.metadata?.uid }, signal)
+  if (isEnded(pod.status) || pod.metadata?.deletionTimestamp !== undefined) return spent()
+  return { ok: true, provider_id: where.name, data: { namespace: where.namespace } }
+}
+
+function spent(): StartOutcome {
+  return { ok: false, failure: 'token_spent', message: 'The pod of this start has ended already' }
+}
+
+async function stopPod(
+  api: Api,
+  namespace: string,
+  order: StopOrder,
+  signal: AbortSignal,
+): Promise<void> {
+  const where = { namespace, name: order.provider_id ?? podName(order) }
+  // First, so that a start whose answer was lost and that is repeated makes nothing any more.
+  await unlessGone(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }, signal))
+  await unlessGone(api.core.deleteNamespacedPod(where, ending(signal)))
+}
+
+async function annotate(
+  { core }: Api,
+  where: { namespace: string; name: string },
+  annotations: Record<string, string | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
+  await core.patchNamespacedSecret(
+    { ...where, body: { metadata: { annotations } } },
+    mergePatch(signal),
+  )
+}
+
+function namespaceOf({ data }: { data: Record<string, unknown> }, config: Config): string {
+  return typeof data['namespace'] === 'string' ? data['namespace'] : config.namespace
+}
+
+/** Somebody may have made it meanwhile: then it is that one. */
+async function createOrRead<T>(create: () => Promise<T>, read: () => Promise<T>): Promise<T> {
+  try {
+    return await create()
+  } catch (error) {
+    if (!isStatus(error, 409)) throw error
+    return await read()
+  }
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined
+    throw error
+  }
+}
+
+/** One page after the other; a listing that expires on the way throws. */
+async function* pages(
+  ask: (page: { _continue?: string }) => Promise<{ items: Listed[]; next: string | undefined }>,
+): AsyncGenerator<Listed> {
+  let next: string | undefined
+  do {
+    const page = await ask(next ? { _continue: next } : {})
+    yield* page.items
+    next = page.next
+  } while (next)
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import type { Ownership } from '../provider.ts'
+
+const DOMAIN = 'copr.build'
+/** Who a thing belongs to: the labels that listings ask for. */
+export const LABELS = {
+  installation: `${DOMAIN}/installation`,
+  machine: `${DOMAIN}/machine`,
+  pool: `${DOMAIN}/pool`,
+} as const
+
+export const ANNOTATIONS = {
+  launch_token: `${DOMAIN}/launch-token`,
+  machine_name: `${DOMAIN}/machine-name`,
+  /** On the secret: the pod that was made for it. The pod's end is remembered by that, when it is gone itself. */
+  pod_uid: `${DOMAIN}/pod-uid`,
+  /** On the secret: its machine was stopped, whether it was ever started or not. */
+  stopped: `${DOMAIN}/stopped`,
+} as const
+
+const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
+const HASH_CHARS = 12
+const NAME_CHARS = 40
+
+/** What may be any string, as the value of a label. */
+export function labelValue(value: string): string {
+  return LABEL_VALUE.test(value) ? value : `x${digestOf(value).slice(0, NAME_CHARS)}`
+}
+
+/** The labels of everything that is made for a machine. */
+export function ownerLabels({
+  installation_id,
+  machine_id,
+  pool,
+}: Ownership): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'copr-builder',
+    'app.kubernetes.io/managed-by': 'copr-resalloc',
+    [LABELS.installation]: labelValue(installation_id),
+    [LABELS.machine]: String(machine_id),
+    [LABELS.pool]: labelValue(pool),
+  }
+}
+
+/** The pod's name and its secret's: the same for the same launch token, so that a repeated start finds the first one's. */
+export function podName({
+  installation_id,
+  launch_token,
+  name,
+}: {
+  installation_id: string
+  launch_token: string
+  name: string
+}): string {
+  const readable = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, NAME_CHARS)
+    .replaceAll(/^-+|-+$/g, '')
+  const digest = digestOf(`${installation_id} ${launch_token}`).slice(0, HASH_CHARS)
+  return `${readable || 'builder'}-${digest}`
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,168 @@
+import type { V1Pod, V1Secret, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import type { StartOrder } from '../provider.ts'
+import { ANNOTATIONS, ownerLabels, podName } from './naming.ts'
+
+type Config = PoolConfigOf<'kubernetes'>
+
+/** Where the builder's image looks for what it has to know. */
+const AGENT_DIR = '/etc/copr-builder'
+const SCRATCH_DIR = '/var/lib/copr-builder'
+const STATE_DIR = '/run/copr-builder'
+/** A task is given back within this time. */
+const GRACE_SECONDS = 30
+/** The agent ends itself at the end of its life; the cluster does it when the agent is beyond that. */
+const LIFETIME_MARGIN_SECONDS = 900
+
+/** Of root in the pod's own user namespace: what rpm, dnf and a chroot need. */
+const ROOT_CAPABILITIES = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'MKNOD',
+  'NET_ADMIN',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_ADMIN',
+  'SYS_CHROOT',
+]
+/** All that OpenShift's SCC of this name lets a pod have; the builder makes a namespace of its own for the rest. */
+const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
+
+/** What the agent must know, with the one-use token. It survives the pod, so that a spent launch token stays spent. */
+export function secretOf(config: Config, order: StartOrder): V1Secret {
+  const { boot } = order
+  const agent = {
+    gateway_url: boot.gateway_url,
+    name: boot.name,
+    arches: boot.arches,
+    tags: boot.tags,
+    enroll_token_file: `${AGENT_DIR}/enroll-token`,
+    scratch_dir: SCRATCH_DIR,
+    state_dir: STATE_DIR,
+    dead_man: boot.dead_man,
+    at_end: 'exit',
+  }
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: metadataOf(config, order),
+    stringData: { 'agent.json': JSON.stringify(agent), 'enroll-token': boot.enroll_token },
+  }
+}
+
+export function podOf(config: Config, order: StartOrder, secret_uid: string): V1Pod {
+  const name = podName(order)
+  const metadata = metadataOf(config, order)
+  const { host_users, node_selector, tolerations, extra_labels, required_scc } = config
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...metadata,
+      labels: { ...extra_labels, ...metadata.labels },
+      annotations: {
+        ...metadata.annotations,
+        // Moving a build elsewhere is losing it.
+        'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+        ...(required_scc ? { 'openshift.io/required-scc': required_scc } : {}),
+      },
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Secret', name, uid: secret_uid }],
+    },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      serviceAccountName: config.service_account,
+      hostUsers: host_users,
+      terminationGracePeriodSeconds: GRACE_SECONDS,
+      activeDeadlineSeconds: order.boot.dead_man.lifetime_seconds + LIFETIME_MARGIN_SECONDS,
+      nodeSelector: node_selector,
+      tolerations,
+      ...(config.runtime_class ? { runtimeClassName: config.runtime_class } : {}),
+      ...(config.priority_class ? { priorityClassName: config.priority_class } : {}),
+      ...(config.image_pull_secret
+        ? { imagePullSecrets: [{ name: config.image_pull_secret }] }
+        : {}),
+      containers: [
+        {
+          name: 'builder',
+          image: config.image,
+          args: ['--agent-config', `${AGENT_DIR}/agent.json`],
+          resources: resourcesOf(config),
+          securityContext: securityOf(config),
+          volumeMounts: [
+            { name: 'agent', mountPath: AGENT_DIR, readOnly: true },
+            { name: 'work', mountPath: SCRATCH_DIR },
+            { name: 'state', mountPath: STATE_DIR },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'agent', secret: { secretName: name, defaultMode: 0o400 } },
+        { name: 'state', emptyDir: { sizeLimit: '16Mi' } },
+        workVolume(config, metadata.labels),
+      ],
+    },
+  }
+}
+
+function metadataOf(config: Config, order: StartOrder) {
+  return {
+    name: podName(order),
+    namespace: config.namespace,
+    labels: ownerLabels(order),
+    annotations: {
+      [ANNOTATIONS.launch_token]: order.launch_token,
+      [ANNOTATIONS.machine_name]: order.name,
+    },
+  }
+}
+
+/** Requests are limits: a build must not live on what others leave. */
+function resourcesOf({ cpu, memory, ephemeral_storage, storage_class }: Config) {
+  // What is on a claim of its own does not count against the node.
+  const disk = storage_class === undefined ? { 'ephemeral-storage': ephemeral_storage } : {}
+  const amounts = { cpu, memory, ...disk }
+  return { requests: amounts, limits: amounts }
+}
+
+function securityOf({ privileged, required_scc }: Config): V1SecurityContext {
+  if (privileged) return { privileged: true, runAsUser: 0 }
+  const add =
+    required_scc === NESTED_CONTAINER.scc ? NESTED_CONTAINER.capabilities : ROOT_CAPABILITIES
+  return {
+    runAsUser: 0,
+    allowPrivilegeEscalation: true,
+    capabilities: { drop: ['ALL'], add },
+    // Namespaces within the pod's own, and a fresh /proc in them.
+    procMount: 'Unmasked',
+    seccompProfile: { type: 'Unconfined' },
+  }
+}
+
+function workVolume(
+  { storage_class, ephemeral_storage }: Config,
+  labels: Record<string, string>,
+): V1Volume {
+  if (storage_class === undefined)
+    return { name: 'work', emptyDir: { sizeLimit: ephemeral_storage } }
+  return {
+    name: 'work',
+    ephemeral: {
+      volumeClaimTemplate: {
+        metadata: { labels },
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: storage_class,
+          resources: { requests: { storage: ephemeral_storage } },
+        },
+      },
+    },
+  }
+}
