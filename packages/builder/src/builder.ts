@@ -1,4 +1,5 @@
-import type { FinishRequest, Task } from '@copr/contract/builder-protocol'
+import type { AgentConfig } from '@copr/contract/agent-config'
+import type { FinishRequest, SelfTest, Task } from '@copr/contract/builder-protocol'
 import { runAgent } from '@copr/process/agent/agent'
 import type { TaskContext } from '@copr/process/agent/handler'
 import type { Logger } from '@copr/process/log'
@@ -20,13 +21,19 @@ export interface BuilderOptions {
   tags: string[]
   /** Whether SRPMs may be fetched from this machine and private networks. */
   allow_private_urls: boolean
+  /** `auto`: mock where it is installed. */
+  engine?: AgentConfig['engine']
+  /** Done already, and reported: a machine with faults gets no task. Without one, faults end the builder. */
+  self_test?: SelfTest
+  fetch?: typeof globalThis.fetch
   log: Logger
   stop: AbortSignal
 }
 
 /** Does source and RPM tasks until told to stop; rejects when the machine cannot build or the gateway has forgotten it. */
 export async function runBuilder(options: BuilderOptions): Promise<void> {
-  await checkMachine()
+  const { self_test, fetch } = options
+  if (!self_test) await checkMachine()
   await using scratch = await openScratch(options.scratch_dir, options.cache_dir)
   await runAgent({
     gateway_url: options.gateway_url,
@@ -38,6 +45,8 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
     handlers: (task, context) => doTask(task, context, scratch, options),
     log: options.log,
     stop: options.stop,
+    ...(self_test && { self_test }),
+    ...(fetch && { fetch }),
   })
 }
 

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
+import { MachineFault } from '@copr/process/agent/machine-fault'
 import { messageOf } from '@copr/process/errors'
 import { BuildFailure } from './build-failure.ts'
 import { BuildLog } from './build-log.ts'
@@ -26,6 +27,7 @@ import {
   type RpmbuildOptions,
 } from './rpmbuild/rpmbuild.ts'
 import { BUILD_UID } from './sandbox/sandbox.ts'
+import { gaugesOf, MachineWatch } from './machine-watch.ts'
 import { removeTree } from './remove-tree.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
@@ -48,6 +50,7 @@ interface Build {
   log: BuildLog
   /** Aborts when canceled, too slow or too loud. */
   signal: AbortSignal
+  watch: MachineWatch
   hold: AsyncDisposableStack
   /** Result files known so far, by path. */
   found: Set<string>
@@ -77,6 +80,7 @@ export async function buildNatively(
     limit.abort(new BuildFailure(`the build's output is longer than ${max_bytes} bytes`))
   const log = new BuildLog({ context, dir, max_bytes, onTooLong })
   const hold = new AsyncDisposableStack()
+  using watch = new MachineWatch(gaugesOf(dir))
   const signal = AbortSignal.any([context.signal, limit.signal])
   const build: Build = {
     task,
@@ -85,6 +89,7 @@ export async function buildNatively(
     cacheDir: options.cache_dir,
     log,
     signal,
+    watch,
     hold,
     found: new Set(),
   }
@@ -92,8 +97,21 @@ export async function buildNatively(
     return await runBuild(build)
   } finally {
     clearTimeout(timer)
+    await cleanUp(dir, hold, context)
+  }
+}
+
+/** What cannot be removed is no fault of this build's, but the next one must not meet it. */
+async function cleanUp(
+  dir: string,
+  hold: AsyncDisposableStack,
+  context: TaskContext,
+): Promise<void> {
+  try {
     await hold.disposeAsync()
     await removeTree(dir)
+  } catch (error) {
+    context.spoil(`Cannot clean up after a build: ${messageOf(error)}`)
   }
 }
 
@@ -112,16 +130,22 @@ async function runBuild(build: Build): Promise<FinishRequest> {
       if (context.signal.reason === 'canceled') log.lastLine('Build canceled')
       return { outcome: 'canceled', files: [] }
     }
-    if (!(error instanceof BuildFailure)) {
-      log.lastLine(
-        `The builder could not go on, the build will be tried again: ${messageOf(error)}`,
-      )
-      throw error
+    const fault = faultBehind(build, error)
+    if (fault || !(error instanceof BuildFailure)) {
+      const reason = messageOf(fault ?? error)
+      log.lastLine(`The builder could not go on, the build will be tried again: ${reason}`)
+      throw fault ?? error
     }
     log.lastLine(`Build failed: ${error.message}`)
     const files = await uploadAll([...found, ...(await packLogs(build.dir))], context)
     return { outcome: 'failed', reason: error.message.slice(0, 2000), files, seconds: log.seconds }
   }
+}
+
+/** A machine without memory or disk makes builds fail that would not elsewhere; those that were too slow or too loud did so by themselves. */
+function faultBehind({ signal, watch }: Build, error: unknown): MachineFault | undefined {
+  if (signal.aborted || error instanceof MachineFault) return undefined
+  return watch.blame(messageOf(error))
 }
 
 function writeHeader({ task, log }: Build): void {

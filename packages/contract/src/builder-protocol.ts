@@ -10,8 +10,10 @@
  * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks) |
  * | `PUT /builder/tasks/:task_id/files/:name?offset=B` | bytes → {@link UploadAnswer}: `size` is what the gateway has now |
  * | `POST /builder/tasks/:task_id/finish` | {@link FinishRequest} → {@link FinishAnswer}; idempotent for one lease |
+ * | `POST /builder/goodbye` | {@link GoodbyeRequest} → 204: the machine ends |
+ * | `GET /builder/agent` and `/builder/agent/:sha256` | the agent itself, for machines that boot; needs no session |
  *
- * All but `enroll` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
+ * All but `enroll` and `agent` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
  * An upload whose offset is not what the gateway has is answered with 409 and the size it has, so that
  * the agent goes on from there: uploads are resumable and may be repeated.
  */
@@ -24,6 +26,26 @@ export type TaskKind = z.infer<typeof TaskKind>
 
 export const LEASE_HEADER = 'x-copr-lease'
 
+/** How a machine has found itself before its first task. With faults it is refused, and gets none. */
+export const SelfTest = z.object({
+  faults: z
+    .array(
+      z.object({
+        kind: z.enum(['disk', 'memory', 'clock', 'sandbox', 'setup']),
+        /** For the administrator. */
+        message: z.string().max(1000),
+      }),
+    )
+    .max(20),
+  cpus: z.number().int().min(0),
+  /** Memory without swap. */
+  memory_mb: z.number().int().min(0),
+  swap_mb: z.number().int().min(0),
+  /** Free where it builds. */
+  disk_mb: z.number().int().min(0),
+})
+export type SelfTest = z.infer<typeof SelfTest>
+
 export const EnrollRequest = z.object({
   /** One use only: it is exchanged for a session token. */
   enroll_token: z.string().min(16),
@@ -32,6 +54,8 @@ export const EnrollRequest = z.object({
   /** Architectures this machine builds for: `x86_64` also does `i686` and `noarch`. */
   arches: z.array(z.string()),
   tags: z.array(z.string()).default([]),
+  /** Builders only. */
+  self_test: SelfTest.optional(),
 })
 export type EnrollRequest = z.infer<typeof EnrollRequest>
 
@@ -149,6 +173,23 @@ export const ResultFile = z.object({
 })
 export type ResultFile = z.infer<typeof ResultFile>
 
+/**
+ * Why a task is given back:
+ * - `machine_lost`: the machine ended, or was told to
+ * - `interrupted`: its cloud takes it back
+ * - `disk_full`
+ * - `out_of_memory`: it needs a bigger machine
+ * - `setup`: nothing could be built there: no sandbox, a repository of the chroot cannot be reached …
+ */
+export const LostCause = z.enum([
+  'machine_lost',
+  'interrupted',
+  'disk_full',
+  'out_of_memory',
+  'setup',
+])
+export type LostCause = z.infer<typeof LostCause>
+
 export const FinishRequest = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('succeeded'),
@@ -167,11 +208,22 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
   }),
   /** The agent stopped because it was told to. */
   z.object({ outcome: z.literal('canceled'), files: z.array(ResultFile) }),
-  /** Not the build's fault (disk full, repository of the chroot unreachable, agent told to stop): tried again elsewhere. */
-  z.object({ outcome: z.literal('lost'), reason: z.string().max(2000) }),
+  /** Not the build's fault: tried again elsewhere. */
+  z.object({
+    outcome: z.literal('lost'),
+    cause: LostCause.default('setup'),
+    reason: z.string().max(2000),
+  }),
 ])
 export type FinishRequest = z.infer<typeof FinishRequest>
 
 /** `accepted: false` when the lease was lost: whatever the agent has is to be thrown away. */
 export const FinishAnswer = z.object({ accepted: z.boolean() })
 export type FinishAnswer = z.infer<typeof FinishAnswer>
+
+/** A machine says why it takes no further task: its cloud takes it back, or it could not be cleaned after a task. */
+export const GoodbyeRequest = z.object({
+  cause: z.enum(['interrupted', 'cannot_clean']),
+  reason: z.string().max(2000),
+})
+export type GoodbyeRequest = z.infer<typeof GoodbyeRequest>

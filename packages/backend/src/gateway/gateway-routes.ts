@@ -15,6 +15,7 @@ import { z } from 'zod'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { checkedFileName } from '../store/paths.ts'
+import { agentRoutes } from './agent-routes.ts'
 import { claims } from './claim.ts'
 import { finishTask } from './finish.ts'
 import { sendSrpm } from './send-srpm.ts'
@@ -40,6 +41,9 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
       throw new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
     return c.json({ ...machine, heartbeat_seconds })
   })
+
+  // Before anybody is known: a machine that boots has nothing but its distribution.
+  app.route('/agent', agentRoutes())
 
   app.use(async (c, next) => {
     const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]

@@ -212,7 +212,9 @@ test('lost tasks go to somebody else, with the earlier log put away', async () =
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
   await agent.log('first try\n', 0)
-  await accepted(await agent.finish({ outcome: 'lost', reason: 'The disk is full' }))
+  await accepted(
+    await agent.finish({ outcome: 'lost', cause: 'disk_full', reason: 'The disk is full' }),
+  )
   await system.db.updateTable('task').set({ not_before: null }).execute()
   await agent.claim()
   assert.equal((await agent.log('second try\n', 0)).status, 200)

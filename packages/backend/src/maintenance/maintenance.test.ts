@@ -71,7 +71,7 @@ test('staged files go when their lease is over, and no sooner', async () => {
   await mkdir(join(staging, '4711-gone'))
   await dropStaleStaging(system.backend)
   assert.equal((await readdir(staging)).length, 1)
-  await agent.finish({ outcome: 'lost', reason: 'It rains' })
+  await agent.finish({ outcome: 'lost', cause: 'setup', reason: 'It rains' })
   await dropStaleStaging(system.backend)
   assert.deepEqual(await readdir(staging), [])
 })

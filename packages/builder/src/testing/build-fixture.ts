@@ -33,6 +33,8 @@ export interface BuildFixture extends AsyncDisposable {
 export interface RecordedContext extends TaskContext {
   text(): string
   uploads: Map<string, string>
+  /** Why the machine could do nothing more. */
+  spoiled: string[]
   abort: (reason: 'canceled' | 'stopping') => void
   /** Resolves when the log contains the words. */
   says(words: string): Promise<void>
@@ -116,6 +118,7 @@ export function recordedContext(dir: string): RecordedContext {
   let text = ''
   const listeners = new Set<() => void>()
   const uploads = new Map<string, string>()
+  const spoiled: string[] = []
   return {
     lease: 'lease',
     signal: abort.signal,
@@ -126,6 +129,8 @@ export function recordedContext(dir: string): RecordedContext {
       for (const listener of listeners) listener()
     },
     flushLogs: () => Promise.resolve(),
+    spoil: (reason) => void spoiled.push(reason),
+    spoiled,
     async upload(path, name): Promise<ResultFile> {
       const copy = join(dir, 'uploads', name)
       await mkdir(join(dir, 'uploads'), { recursive: true })

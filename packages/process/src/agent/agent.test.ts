@@ -10,7 +10,8 @@ import { silentLog } from '../log.ts'
 import { type AgentOptions, runAgent } from './agent.ts'
 import { FAKE_ENROLL_TOKEN, FakeGateway, type FakeGatewayOptions } from './fake-gateway.ts'
 import { GatewayError } from './gateway-client.ts'
-import type { TaskContext, TaskHandler } from './handler.ts'
+import { INTERRUPTED, type TaskContext, type TaskHandler } from './handler.ts'
+import { MachineFault } from './machine-fault.ts'
 
 const succeeded = { outcome: 'succeeded' as const, files: [] }
 
@@ -221,7 +222,8 @@ test('a stopped agent gives its task back', async (t) => {
   gateway.push(sourceTask())
   assert.deepEqual(await gateway.finished('12'), {
     outcome: 'lost',
-    reason: 'the agent was told to stop',
+    cause: 'machine_lost',
+    reason: 'The agent was told to stop',
   })
   await ended
 })
@@ -229,7 +231,64 @@ test('a stopped agent gives its task back', async (t) => {
 test('a handler that throws gives the task back with the reason', async (t) => {
   const { gateway } = await start(t, () => Promise.reject(new Error('disk full')))
   gateway.push(sourceTask())
-  assert.deepEqual(await gateway.finished('12'), { outcome: 'lost', reason: 'disk full' })
+  assert.deepEqual(await gateway.finished('12'), {
+    outcome: 'lost',
+    cause: 'setup',
+    reason: 'disk full',
+  })
+})
+
+for (const [what, error, cause] of [
+  ['a full disk', Object.assign(new Error('no space'), { code: 'ENOSPC' }), 'disk_full'],
+  [
+    'a full disk that something else speaks of',
+    new Error('Cannot copy', { cause: Object.assign(new Error('no space'), { code: 'ENOSPC' }) }),
+    'disk_full',
+  ],
+  ['what the handler knows', new MachineFault('out_of_memory', 'too little'), 'out_of_memory'],
+] as const)
+  test(`a task is given back with its cause: ${what}`, async (t) => {
+    const { gateway } = await start(t, () => Promise.reject(error))
+    gateway.push(sourceTask())
+    const outcome = await gateway.finished('12')
+    assert.equal('cause' in outcome && outcome.cause, cause)
+  })
+
+test('an interrupted machine gives its task back at once, says goodbye and takes no other', async (t) => {
+  const { gateway, stop, ended } = await start(t, async (_task, context) => {
+    stop.abort(INTERRUPTED)
+    await aborted(context)
+    throw new Error('killed')
+  })
+  gateway.push(sourceTask())
+  const outcome = await gateway.finished('12')
+  assert.equal('cause' in outcome && outcome.cause, 'interrupted')
+  await ended
+  assert.equal(gateway.goodbye?.cause, 'interrupted')
+})
+
+test('a machine that cannot be cleaned reports its outcome, says so, and ends', async (t) => {
+  const { gateway, ended } = await start(t, async (_task, context) => {
+    context.spoil('Cannot unmount')
+    return succeeded
+  })
+  gateway.push(sourceTask())
+  assert.equal((await gateway.finished('12')).outcome, 'succeeded')
+  await assert.rejects(ended, /Cannot unmount/)
+  assert.deepEqual(gateway.goodbye, { cause: 'cannot_clean', reason: 'Cannot unmount' })
+})
+
+test('a machine whose self-test has failed gets no task', async (t) => {
+  const self_test = {
+    faults: [{ kind: 'disk' as const, message: 'Only 3 MB are free' }],
+    cpus: 2,
+    memory_mb: 4096,
+    swap_mb: 0,
+    disk_mb: 3,
+  }
+  const { gateway, ended } = await start(t, async () => succeeded, { self_test })
+  await assert.rejects(ended, /self-test/)
+  assert.deepEqual(gateway.enrolled?.self_test, self_test)
 })
 
 test('an outcome that the gateway refuses gives the task back', async (t) => {

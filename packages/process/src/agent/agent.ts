@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TaskKind } from '@copr/contract/builder-protocol'
+import type { SelfTest, TaskKind } from '@copr/contract/builder-protocol'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { GatewayError, type GatewaySession, gatewayClient } from './gateway-client.ts'
-import type { TaskHandler } from './handler.ts'
+import { INTERRUPTED, type TaskHandler } from './handler.ts'
 import { retrying } from './retrying.ts'
 import { runTask } from './task-run.ts'
 
@@ -15,22 +15,31 @@ export interface AgentOptions {
   kinds: TaskKind[]
   arches: string[]
   tags?: string[]
+  /** With faults in it, the gateway refuses the machine. */
+  self_test?: SelfTest
   /** Does every kind of task in `kinds`. */
   handlers: TaskHandler
   /** How many tasks at a time. */
   concurrency?: number
   log: Logger
-  /** Aborted: running tasks are given back, then `runAgent` resolves. */
+  /** Aborted: running tasks are given back, then `runAgent` resolves. The reason {@link INTERRUPTED} is passed on. */
   stop: AbortSignal
   fetch?: typeof globalThis.fetch
 }
 
 const CLAIM_WAIT_SECONDS = 25
 const AFTER_FAILURE_MS = 1_000
+const GOODBYE_MS = 5_000
+
+/** The machine could not be cleaned after a task. */
+class SpoiledError extends Error {
+  override readonly name = 'SpoiledError'
+}
 
 /**
  * Enrolls at the gateway and does tasks until told to stop. Rejects with a {@link GatewayError} when the gateway
- * does not know this machine (any more): only a new enrolment token helps then.
+ * does not know this machine (any more): only a new enrolment token helps then. Rejects, too, when a task has left
+ * the machine in a state that is fit for no other.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { log } = options
@@ -46,6 +55,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     for (const loop of loops) loop.catch((error: unknown) => failed.abort(error))
     // Not only the first: a fault of one ends the others, and none may be left running.
     const ends = await Promise.allSettled(loops)
+    await sayGoodbye(session, options.stop, failed.signal)
     for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason
   } catch (error) {
     if (options.stop.aborted && !failed.signal.aborted) return
@@ -53,13 +63,30 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   }
 }
 
+/** So that nobody waits for the machine until it is found to be silent. */
+async function sayGoodbye(
+  session: GatewaySession,
+  stop: AbortSignal,
+  failed: AbortSignal,
+): Promise<void> {
+  const spoiled = failed.reason instanceof SpoiledError && failed.reason.message
+  const isInterrupted = stop.aborted && stop.reason === INTERRUPTED
+  if (spoiled === false && !isInterrupted) return
+  const request =
+    spoiled === false
+      ? { cause: 'interrupted' as const, reason: 'The cloud has taken the machine back' }
+      : { cause: 'cannot_clean' as const, reason: spoiled.slice(0, 2000) }
+  // It ends either way: the gateway finds out by itself when this does not reach it.
+  await session.goodbye(request, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
+}
+
 async function enroll(
   client: ReturnType<typeof gatewayClient>,
   options: AgentOptions,
   signal: AbortSignal,
 ) {
-  const { enroll_token, name, kinds, arches, tags = [], log } = options
-  const request = { enroll_token, name, kinds, arches, tags }
+  const { enroll_token, name, kinds, arches, tags = [], self_test, log } = options
+  const request = { enroll_token, name, kinds, arches, tags, self_test }
   return await retrying(() => client.enroll(request, signal), { signal, log, what: 'enrolment' })
 }
 
@@ -68,6 +95,8 @@ type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number
 /** Claims and does one task after the other; throws when the session is lost. */
 async function claimLoop(agent: Agent): Promise<void> {
   const { session, stop, log } = agent
+  let spoiled: string | undefined
+  const onSpoiled = (reason: string): void => void (spoiled ??= reason)
   while (!stop.aborted) {
     try {
       const claim = await retrying(() => session.claim(CLAIM_WAIT_SECONDS, stop), {
@@ -81,9 +110,20 @@ async function claimLoop(agent: Agent): Promise<void> {
       taskLog.info('Claimed task')
       const gateway = session.task(task.task_id, lease)
       const { handlers: handler, heartbeat_seconds } = agent
-      await runTask({ gateway, task, lease, handler, heartbeat_seconds, log: taskLog, stop })
+      await runTask({
+        gateway,
+        task,
+        lease,
+        handler,
+        heartbeat_seconds,
+        log: taskLog,
+        stop,
+        onSpoiled,
+      })
+      if (spoiled !== undefined) throw new SpoiledError(spoiled)
     } catch (error) {
       if (stop.aborted) return
+      if (error instanceof SpoiledError) throw error
       if (error instanceof GatewayError && error.kind === 'session_lost') throw error
       log.error({ reason: messageOf(error) }, 'Cannot claim, trying again')
       await sleep(AFTER_FAILURE_MS, undefined, { signal: stop }).catch(() => undefined)

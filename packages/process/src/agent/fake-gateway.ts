@@ -3,6 +3,7 @@ import {
   ClaimRequest,
   EnrollRequest,
   FinishRequest,
+  GoodbyeRequest,
   HeartbeatRequest,
   LEASE_HEADER,
   type Task,
@@ -41,6 +42,7 @@ export const FAKE_ENROLL_TOKEN = 'enrolment-token-for-tests'
 export class FakeGateway implements AsyncDisposable {
   heartbeats = 0
   enrolled: EnrollRequest | undefined
+  goodbye: GoodbyeRequest | undefined
   /** Called with each PUT before it is answered; throwing makes it fail. */
   onPut: (where: string) => void = () => undefined
   #server: RunningServer | undefined
@@ -153,6 +155,8 @@ export class FakeGateway implements AsyncDisposable {
       if (request.enroll_token !== FAKE_ENROLL_TOKEN || this.enrolled)
         throw new CoprError('unauthenticated', 'The enrolment token is used or wrong')
       this.enrolled = request
+      if (request.self_test && request.self_test.faults.length > 0)
+        throw new CoprError('conflict', 'Cannot enrol: the self-test of the machine has failed')
       this.#session = randomUUID()
       const { heartbeat_seconds } = this.#options
       return c.json({ machine_id: 1, session_token: this.#session, heartbeat_seconds })
@@ -161,6 +165,10 @@ export class FakeGateway implements AsyncDisposable {
       if (!this.#session || c.req.header('authorization') !== `Bearer ${this.#session}`)
         throw new CoprError('unauthenticated', 'The session is unknown')
       await next()
+    })
+    app.post('/goodbye', async (c) => {
+      this.goodbye = GoodbyeRequest.parse(await c.req.json())
+      return c.body(null, 204)
     })
     app.post('/claim', async (c) => {
       const { wait_seconds } = ClaimRequest.parse(await c.req.json())

@@ -4,6 +4,7 @@ import {
   type EnrollRequest,
   FinishAnswer,
   type FinishRequest,
+  type GoodbyeRequest,
   HeartbeatAnswer,
   LEASE_HEADER,
   UploadAnswer,
@@ -61,6 +62,7 @@ export interface TaskGateway {
 export interface GatewaySession {
   claim(wait_seconds: number, signal: AbortSignal): Promise<ClaimAnswer | undefined>
   task(task_id: string, lease: string): TaskGateway
+  goodbye(request: GoodbyeRequest, signal: AbortSignal): Promise<void>
 }
 
 export interface GatewayClient {
@@ -123,6 +125,8 @@ export function gatewayClient(
           jsonPost({ wait_seconds }, signal, wait_seconds * 1000 + ANSWER_MS),
           ClaimAnswer,
         ),
+      goodbye: async (request, signal) =>
+        void (await ask('/builder/goodbye', auth, jsonPost(request, signal), z.unknown())),
       task: (task_id, lease) =>
         task(`/builder/tasks/${encodeURIComponent(task_id)}`, { ...auth, [LEASE_HEADER]: lease }),
     }

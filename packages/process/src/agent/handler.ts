@@ -15,6 +15,8 @@ export interface TaskContext {
   flushLogs(): Promise<void>
   /** Uploads a file under `name`; resumes where an earlier try stopped. */
   upload(path: string, name: string): Promise<ResultFile>
+  /** The machine is fit for no further task: what this one left could not be removed. The outcome counts all the same. */
+  spoil(reason: string): void
   /** Import tasks: stores the SRPM at `path`. */
   fetchSrpm(path: string): Promise<void>
 }
@@ -24,3 +26,6 @@ export type TaskHandler = (task: Task, context: TaskContext) => Promise<FinishRe
 
 /** Why a task's signal aborted. */
 export type AbortReason = 'canceled' | 'lease_lost' | 'stopping'
+
+/** Why an agent is told to stop: its cloud takes the machine back. */
+export const INTERRUPTED = 'interrupted'

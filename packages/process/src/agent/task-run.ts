@@ -1,13 +1,14 @@
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { FinishRequest, Task } from '@copr/contract/builder-protocol'
+import type { FinishRequest, LostCause, Task } from '@copr/contract/builder-protocol'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { GatewayError, type TaskGateway } from './gateway-client.ts'
-import type { AbortReason, TaskContext, TaskHandler } from './handler.ts'
+import { type AbortReason, INTERRUPTED, type TaskContext, type TaskHandler } from './handler.ts'
 import { keepLease } from './lease.ts'
 import { LogStream } from './log-stream.ts'
+import { lostCauseOf } from './machine-fault.ts'
 import { retrying } from './retrying.ts'
 import { uploadFile } from './upload.ts'
 
@@ -19,6 +20,8 @@ export interface TaskRun {
   heartbeat_seconds: number
   log: Logger
   stop: AbortSignal
+  /** The machine is fit for no further task. */
+  onSpoiled: (reason: string) => void
 }
 
 const DEFAULT_LOG = 'builder-live.log'
@@ -96,6 +99,7 @@ function taskContext(
     phase: (name) => setPhase(name.slice(0, 100)),
     writeLog: (chunk, name = DEFAULT_LOG) => logStream(name).write(chunk),
     flushLogs: () => flushAll(logs),
+    spoil: (reason) => run.onSpoiled(reason),
     // A cancel ends the upload of results at once, but what is left to say afterwards may still go out.
     upload: (path, name) =>
       uploadFile(gateway, { path, name }, { signal: work.aborted ? report : work, log }),
@@ -135,18 +139,24 @@ async function outcomeOf(run: TaskRun, context: TaskContext): Promise<FinishRequ
     if (!signal.aborted) return outcome
     const files = 'files' in outcome ? outcome.files : []
     if (signal.reason === 'canceled') return { outcome: 'canceled', files }
-    return outcome.outcome === 'succeeded' ? outcome : lost('the agent was told to stop')
+    return outcome.outcome === 'succeeded' ? outcome : stopped(run)
   } catch (error) {
     if (error instanceof GatewayError && error.kind === 'lease_lost') throw error
     if (signal.reason === 'canceled') return { outcome: 'canceled', files: [] }
-    if (signal.aborted) return lost('the agent was told to stop')
+    if (signal.aborted) return stopped(run)
     run.log.error({ err: error }, 'Task failed for a reason that is not its own')
-    return lost(messageOf(error))
+    return lost(lostCauseOf(error), messageOf(error))
   }
 }
 
-function lost(reason: string): FinishRequest {
-  return { outcome: 'lost', reason: reason.slice(0, REASON_CHARS) }
+function lost(cause: LostCause, reason: string): FinishRequest {
+  return { outcome: 'lost', cause, reason: reason.slice(0, REASON_CHARS) }
+}
+
+function stopped({ stop }: TaskRun): FinishRequest {
+  return stop.reason === INTERRUPTED
+    ? lost('interrupted', 'The cloud has taken the machine back')
+    : lost('machine_lost', 'The agent was told to stop')
 }
 
 async function finish(run: TaskRun, outcome: FinishRequest, signal: AbortSignal): Promise<void> {
@@ -163,6 +173,6 @@ async function finish(run: TaskRun, outcome: FinishRequest, signal: AbortSignal)
       throw error
     // Better tried again elsewhere than leased until the lease lapses.
     log.error({ err: error }, 'Gateway refused the outcome, giving the task back')
-    await send(lost(error.message))
+    await send(lost('setup', error.message))
   }
 }

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { mock, test, type TestContext } from 'node:test'
+import { DeadMan } from './dead-man.ts'
+
+const LIMITS = { enroll_seconds: 600, silence_seconds: 120, lifetime_seconds: 3600 }
+
+function start(t: TestContext) {
+  t.after(() => mock.timers.reset())
+  mock.timers.enable({ apis: ['setInterval'] })
+  let now = 1000
+  const deaths: string[] = []
+  const man = new DeadMan({
+    limits: LIMITS,
+    uptime: () => now,
+    onDeath: (reason) => void deaths.push(reason),
+  })
+  t.after(() => man[Symbol.dispose]())
+  const pass = (seconds: number): void => {
+    now += seconds
+    mock.timers.tick(1000)
+  }
+  return { man, deaths, pass }
+}
+
+test('a machine that never enrols ends', (t) => {
+  const { deaths, pass } = start(t)
+  pass(600)
+  assert.deepEqual(deaths, [])
+  pass(1)
+  assert.deepEqual(deaths, ['It could not enrol within 600 seconds'])
+})
+
+test('a machine that the gateway no longer answers ends, once', (t) => {
+  const { man, deaths, pass } = start(t)
+  man.contact()
+  pass(100)
+  man.contact()
+  pass(120)
+  assert.deepEqual(deaths, [])
+  pass(1)
+  pass(1)
+  assert.deepEqual(deaths, ['The gateway has not answered for 120 seconds'])
+})
+
+test('a machine that is too old ends in any case', (t) => {
+  const { man, deaths, pass } = start(t)
+  for (let seconds = 0; seconds <= 3600; seconds += 100) {
+    man.contact()
+    pass(100)
+  }
+  assert.deepEqual(deaths, ['It is older than 3600 seconds'])
+})

@@ -1,0 +1,70 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AgentConfig } from '@copr/contract/agent-config'
+
+const LOOK_MS = 1_000
+
+export interface DeadManOptions {
+  limits: AgentConfig['dead_man']
+  /** Seconds since the boot, or another time that nobody can set. */
+  uptime: () => number
+  /** Called once, with a sentence. */
+  onDeath: (reason: string) => void
+  look_ms?: number
+}
+
+/** Ends an agent that nobody can want any more: never enrolled, out of contact, or too old. */
+export class DeadMan implements Disposable {
+  readonly #options: DeadManOptions
+  readonly #started: number
+  readonly #timer: NodeJS.Timeout
+  #contact: number | undefined
+
+  constructor(options: DeadManOptions) {
+    this.#options = options
+    this.#started = options.uptime()
+    this.#timer = setInterval(() => this.#look(), options.look_ms ?? LOOK_MS)
+  }
+
+  /** The gateway has answered a machine that it knows. */
+  contact(): void {
+    this.#contact = this.#options.uptime()
+  }
+
+  #look(): void {
+    const reason = this.#reason()
+    if (reason === undefined) return
+    clearInterval(this.#timer)
+    this.#options.onDeath(reason)
+  }
+
+  #reason(): string | undefined {
+    const { limits, uptime } = this.#options
+    const now = uptime()
+    const { enroll_seconds, silence_seconds, lifetime_seconds } = limits
+    if (now - this.#started > lifetime_seconds)
+      return `It is older than ${lifetime_seconds} seconds`
+    if (this.#contact === undefined)
+      return now - this.#started > enroll_seconds
+        ? `It could not enrol within ${enroll_seconds} seconds`
+        : undefined
+    return now - this.#contact > silence_seconds
+      ? `The gateway has not answered for ${silence_seconds} seconds`
+      : undefined
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+}
+
+export function uptimeSeconds(): number {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+}
+
+/** For the switch beside the agent, which reads when the last contact was. */
+export function noteContact(state_dir: string, uptime: number): void {
+  const path = join(state_dir, 'contact')
+  writeFileSync(`${path}.new`, `${uptime}\n`)
+  renameSync(`${path}.new`, path)
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+import { gaugesOf, MachineWatch } from './machine-watch.ts'
+
+const ROOM = 10 * 1024 ** 3
+
+function watched() {
+  const gauges = { free: ROOM, kills: 7 }
+  const watch = new MachineWatch({ freeBytes: () => gauges.free, oomKills: () => gauges.kills }, 5)
+  return { gauges, watch }
+}
+
+test('a build that fails on a machine that lacks nothing is its own fault', () => {
+  using watch = watched().watch
+  assert.equal(watch.blame('rpmbuild ended with exit code 1'), undefined)
+})
+
+test('a build during which the kernel killed for memory is out of memory', () => {
+  const { gauges, watch } = watched()
+  using _watch = watch
+  gauges.kills++
+  const fault = watch.blame('rpmbuild ended with exit code 1')
+  assert.equal(fault?.lost, 'out_of_memory')
+  assert.match(fault?.message ?? '', /ran out of memory: rpmbuild ended/)
+})
+
+test('a disk that was full for a moment is remembered', (t) => {
+  t.after(() => mock.timers.reset())
+  mock.timers.enable({ apis: ['setInterval'] })
+  const { gauges, watch } = watched()
+  using _watch = watch
+  gauges.free = 4096
+  mock.timers.tick(5)
+  gauges.free = ROOM
+  assert.equal(watch.blame('No space left on device')?.lost, 'disk_full')
+})
+
+test('gaugesOf() reads this machine', () => {
+  const gauges = gaugesOf('/')
+  assert.ok(gauges.freeBytes() > 0)
+  assert.ok(Number.isInteger(gauges.oomKills()))
+})

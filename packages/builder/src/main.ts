@@ -1,0 +1,14 @@
+/** The agent on a machine of its own: `main.ts CONFIG`, a JSON file as @copr/contract/agent-config describes it. */
+import { makeLog } from '@copr/process/log'
+import { runOnMachine } from './run-on-machine.ts'
+
+const log = makeLog('builder')
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => stop.abort('stopping'))
+try {
+  await runOnMachine(process.argv[2] ?? '/etc/copr-builder/agent.json', { log, stop: stop.signal })
+} catch (err) {
+  log.fatal({ err }, 'Builder ended')
+  process.exitCode = 1
+}

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { AgentConfig } from '@copr/contract/agent-config'
+import { INTERRUPTED } from '@copr/process/agent/handler'
+import type { Logger } from '@copr/process/log'
+import { run } from '@copr/process/run'
+import { runBuilder } from './builder.ts'
+import { DeadMan, noteContact, uptimeSeconds } from './dead-man.ts'
+import { selfTest } from './self-test.ts'
+
+const LOOK_MS = 1_000
+/** After it was decided that the agent ends: time to give its tasks back. */
+const GOODBYE_MS = 15_000
+
+/** Runs the agent as its configuration file says, to the end of the machine. */
+export async function runOnMachine(
+  config_path: string,
+  { log, stop }: { log: Logger; stop: AbortSignal },
+): Promise<void> {
+  const config = await readConfig(config_path)
+  const enroll_token = await readToken(config.enroll_token_file)
+  const { scratch_dir, state_dir } = config
+  await mkdir(state_dir, { recursive: true, mode: 0o700 })
+  await mkdir(scratch_dir, { recursive: true, mode: 0o700 })
+  const end = new AbortController()
+  const onDeath = (reason: string): void => {
+    log.fatal({ reason }, 'Nobody can want this machine any more')
+    end.abort('stopping')
+    // Whatever hangs, it ends.
+    setTimeout(() => void finish(config, log).finally(() => process.exit(1)), GOODBYE_MS).unref()
+  }
+  using switchOf = new DeadMan({ limits: config.dead_man, uptime: uptimeSeconds, onDeath })
+  const ended = AbortSignal.any([stop, end.signal])
+  using _notice = watchForNotice(join(state_dir, 'interrupted'), () => end.abort(INTERRUPTED))
+  try {
+    const needs = config.self_test
+    const gateway_url = config.gateway_url.replace(/\/+$/, '')
+    await runBuilder({
+      ...config,
+      gateway_url,
+      enroll_token,
+      self_test: await selfTest({ gateway_url, scratch_dir, needs, log, stop: ended }),
+      log,
+      stop: ended,
+      fetch: async (...request) => {
+        const response = await fetch(...request)
+        if (!response.ok) return response
+        switchOf.contact()
+        noteContact(state_dir, uptimeSeconds())
+        if (config.enroll_token_file !== '-') await rm(config.enroll_token_file, { force: true })
+        return response
+      },
+    })
+  } catch (error) {
+    if (!ended.aborted) throw error
+  } finally {
+    await finish(config, log)
+  }
+}
+
+async function readConfig(path: string): Promise<AgentConfig> {
+  try {
+    return AgentConfig.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}`, { cause })
+  }
+}
+
+async function readToken(path: string): Promise<string> {
+  if (path === '-') return (await text(process.stdin)).trim()
+  return (await readFile(path, 'utf8')).trim()
+}
+
+/** Another program finds out, in the way of its cloud, and leaves a file. */
+function watchForNotice(path: string, onNotice: () => void): Disposable {
+  const timer = setInterval(() => {
+    if (!existsSync(path)) return
+    clearInterval(timer)
+    onNotice()
+  }, LOOK_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+async function finish({ at_end }: AgentConfig, log: Logger): Promise<void> {
+  if (at_end === 'exit') return
+  const off = await run('systemctl', ['poweroff'])
+  if (!off.ok) log.error({ output: off.output }, 'Cannot power off')
+}

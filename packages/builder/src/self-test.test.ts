@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { test, type TestContext } from 'node:test'
+import { silentLog } from '@copr/process/log'
+import { selfTest } from './self-test.ts'
+
+const NOTHING = { min_disk_mb: 0, min_memory_mb: 0, max_clock_skew_seconds: 5 }
+
+/** A gateway whose clock is so many seconds ahead; it is away for the first requests. */
+async function gateway(t: TestContext, { ahead = 0, away = 0 } = {}): Promise<string> {
+  let count = 0
+  const server = createServer((request, response) => {
+    if (count++ < away) return void request.socket.destroy()
+    response.setHeader('date', new Date(Date.now() + ahead * 1000).toUTCString())
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function kindsOf(t: TestContext, needs: Partial<typeof NOTHING>, where = {}) {
+  const { faults } = await selfTest({
+    gateway_url: await gateway(t, where),
+    scratch_dir: tmpdir(),
+    needs: { ...NOTHING, ...needs },
+    log: silentLog(),
+    stop: t.signal,
+  })
+  // Whether builds can run where the tests run is not what is tested here.
+  return faults.filter(({ kind }) => kind !== 'sandbox')
+}
+
+test('a machine that has what it needs has no faults', async (t) => {
+  assert.deepEqual(await kindsOf(t, {}), [])
+})
+
+for (const [kind, needs] of [
+  ['disk', { min_disk_mb: 1e9 }],
+  ['memory', { min_memory_mb: 1e9 }],
+] as const)
+  test(`too little of it is a fault: ${kind}`, async (t) => {
+    const [fault] = await kindsOf(t, needs)
+    assert.equal(fault?.kind, kind)
+    assert.match(fault?.message ?? '', /needs 1000000000/)
+  })
+
+test("a clock that differs from the gateway's is a fault", async (t) => {
+  const [fault] = await kindsOf(t, {}, { ahead: 3600 })
+  assert.equal(fault?.kind, 'clock')
+  assert.match(fault?.message ?? '', /(3599|3600|3601) seconds behind/)
+})
+
+test('it waits for a gateway that is away', async (t) => {
+  assert.deepEqual(await kindsOf(t, {}, { away: 1 }), [])
+})

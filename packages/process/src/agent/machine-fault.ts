@@ -1,0 +1,28 @@
+import type { LostCause } from '@copr/contract/builder-protocol'
+
+/** What keeps a task from being done and is not its fault: it is tried again elsewhere. */
+export class MachineFault extends Error {
+  override readonly name = 'MachineFault'
+  readonly lost: LostCause
+
+  constructor(lost: LostCause, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.lost = lost
+  }
+}
+
+const BY_CODE: Record<string, LostCause> = {
+  ENOSPC: 'disk_full',
+  EDQUOT: 'disk_full',
+  ENOMEM: 'out_of_memory',
+}
+
+/** What was wrong with the machine when this was thrown. */
+export function lostCauseOf(error: unknown): LostCause {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each instanceof MachineFault) return each.lost
+    const code = 'code' in each ? BY_CODE[String(each.code)] : undefined
+    if (code) return code
+  }
+  return 'setup'
+}
