@@ -34,7 +34,7 @@ export async function finishTask(
     { task_id: task.task_id, kind: task.kind, outcome: request.outcome },
     'Task ended',
   )
-  if (request.outcome === 'lost') return await takeBack(backend, lease, request.reason)
+  if (request.outcome === 'lost') return await takeBack(backend, lease, request)
   const results = resultsOf(await placeOfTask(backend.db, task))
   const key = { task: task.id, lease }
   await backend.store.verifyStaged(key, request.files)
@@ -156,12 +156,13 @@ async function endLocked(
 async function takeBack(
   { db, config, now, log }: Backend,
   lease: string,
-  reason: string,
+  { cause, reason }: Extract<FinishRequest, { outcome: 'lost' }>,
 ): Promise<boolean> {
-  log.warn({ lease, reason }, 'Task given back')
+  log.warn({ lease, cause, reason }, 'Task given back')
   const { max_attempts } = config.limits
-  const wait_seconds = RETRY_SECONDS
-  const back = await giveBack(db, lease, { reason, max_attempts, now: now(), wait_seconds })
+  // Nothing has to pass when a cloud takes its machine back, or when a bigger one is wanted.
+  const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
+  const back = await giveBack(db, lease, { cause, reason, max_attempts, now: now(), wait_seconds })
   return back !== undefined
 }
 

@@ -2,9 +2,12 @@ import {
   ClaimRequest,
   EnrollRequest,
   FinishRequest,
+  GoodbyeRequest,
   HeartbeatRequest,
   LEASE_HEADER,
+  type SelfTest,
 } from '@copr/contract/builder-protocol'
+import { machineSaysGoodbye, refuseMachine } from '@copr/domain/machines/machine-faults'
 import { enrollMachine, type Machine, machineOfSession } from '@copr/domain/machines/machines'
 import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
 import { placeOfTask, taskOfRequest } from '@copr/domain/queue/task-facts'
@@ -28,15 +31,18 @@ const Offset = z.coerce.number().int().min(0)
 
 /** The protocol of `@copr/contract/builder-protocol`, below `/builder`. */
 export function gatewayRoutes(backend: Backend): Hono<Env> {
-  const { db, config, store, now } = backend
+  const { db, config, store, log, now } = backend
   const { heartbeat_seconds, lease_seconds, max_log_bytes } = config.limits
   const app = new Hono<Env>()
   const json = bodyLimit({ maxSize: MAX_JSON_BYTES })
   const claim = claims(backend)
 
   app.post('/enroll', json, async (c) => {
-    const request = await bodyAs(c, EnrollRequest)
-    const machine = await enrollMachine(db, { ...request, now: now() })
+    const { self_test, ...request } = await bodyAs(c, EnrollRequest)
+    if (self_test && self_test.faults.length > 0)
+      throw await refusal(request.enroll_token, self_test.faults)
+    const memory_mb = self_test?.memory_mb
+    const machine = await enrollMachine(db, { ...request, memory_mb, now: now() })
     if (!machine)
       throw new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
     return c.json({ ...machine, heartbeat_seconds })
@@ -52,6 +58,14 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
       throw new CoprError('unauthenticated', 'Cannot answer: the session is unknown or has ended')
     c.set('machine', machine)
     await next()
+  })
+
+  app.post('/goodbye', json, async (c) => {
+    const request = await bodyAs(c, GoodbyeRequest)
+    const machine = c.get('machine')
+    log.warn({ machine: machine.name, ...request }, 'Machine takes no further task')
+    await machineSaysGoodbye(db, machine, request, now())
+    return c.body(null, 204)
   })
 
   app.post('/claim', json, async (c) => {
@@ -98,6 +112,15 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     if (!task) return c.json({ accepted: false })
     return c.json({ accepted: await finishTask(backend, task, lease, request) })
   })
+
+  async function refusal(enroll_token: string, faults: SelfTest['faults']): Promise<CoprError> {
+    const machine = await refuseMachine(db, { enroll_token, faults, now: now() })
+    if (!machine)
+      return new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
+    log.warn({ machine: machine.name, faults }, 'Machine refused: its self-test has failed')
+    const why = faults.map(({ message }) => message).join('; ')
+    return new CoprError('conflict', `Cannot enrol: the self-test has failed: ${why}`)
+  }
 
   function shown(c: Context<Env>): { task_id: string; lease: string; machine_id: number } {
     const lease = c.req.header(LEASE_HEADER)

@@ -1,3 +1,4 @@
+import type { SelfTest } from '@copr/contract/builder-protocol'
 import { COMMAND } from '@copr/domain/users/actor'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -140,6 +141,7 @@ export class TestBackend implements AsyncDisposable {
 
   async agent(
     kinds: ('source' | 'import' | 'rpm')[] = ['source', 'import', 'rpm'],
+    self_test?: SelfTest,
   ): Promise<TestAgent> {
     const name = 'builder-1'
     const { enroll_token } = await createMachine(this.db, { pool: 'test', name, now: new Date() })
@@ -149,6 +151,7 @@ export class TestBackend implements AsyncDisposable {
       kinds,
       arches: ['x86_64', 'noarch'],
       tags: [],
+      self_test,
     })
     const response = await fetch(`${this.url}/builder/enroll`, { method: 'POST', body })
     if (!response.ok) throw new Error(`enroll: ${response.status} ${await response.text()}`)

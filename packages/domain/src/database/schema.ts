@@ -205,6 +205,7 @@ export interface MachineTable {
   ended_cause: string | null
   cost_until: Date | null
   version: Generated<number>
+  memory_mb: number | null
 }
 
 export interface MachineEventTable {
@@ -236,6 +237,7 @@ export interface OfferingTable {
   successes: Generated<number>
   success_rate: Generated<number>
   start_seconds: number | null
+  memory_mb: number | null
 }
 
 export interface PackageTable {
@@ -429,6 +431,8 @@ export interface TaskTable {
   phase: string | null
   last_lease: string | null
   payload: Json<ResultFile[]> | null
+  min_memory_mb: number | null
+  lost_cause: string | null
 }
 
 export interface UserAccountTable {

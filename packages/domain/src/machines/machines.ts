@@ -42,6 +42,8 @@ export interface Enrolment {
   kinds: TaskKind[]
   arches: string[]
   tags: string[]
+  /** Of its self-test. */
+  memory_mb?: number | undefined
   now: Date
 }
 
@@ -68,6 +70,7 @@ export async function enrollMachine(
       .set({
         ...facultiesOf(known, enrolment),
         state: 'ready',
+        memory_mb: enrolment.memory_mb ?? null,
         enroll_token_hash: null,
         launch_order: null,
         session_token_hash: hashOf(session_token),

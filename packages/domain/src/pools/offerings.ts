@@ -73,6 +73,7 @@ export interface OfferingFacts {
   readonly name: string
   readonly group?: string
   readonly price_per_hour: number
+  readonly memory_mb?: number
 }
 
 /** What a pool offers now; the history of an offering that comes back is kept. */
@@ -81,11 +82,13 @@ export async function syncOfferings(
   pool: string,
   offerings: readonly OfferingFacts[],
 ): Promise<void> {
-  for (const { name, group: quota_group = '', price_per_hour } of offerings)
+  for (const { name, group: quota_group = '', price_per_hour, memory_mb = null } of offerings)
     await db
       .insertInto('offering')
-      .values({ pool, name, quota_group, price_per_hour })
-      .onConflict((on) => on.columns(['pool', 'name']).doUpdateSet({ quota_group, price_per_hour }))
+      .values({ pool, name, quota_group, price_per_hour, memory_mb })
+      .onConflict((on) =>
+        on.columns(['pool', 'name']).doUpdateSet({ quota_group, price_per_hour, memory_mb }),
+      )
       .execute()
 }
 

@@ -213,6 +213,7 @@ test('waitingDemand() groups what builders could do at once', async () => {
       {
         arch: 'x86_64',
         tags: ['big'],
+        min_memory_mb: null,
         ownername: 'a',
         sandbox: 'a/p--a',
         is_background: false,

@@ -72,7 +72,7 @@ function takeTask(
   const until = new Date(now.getTime() + lease_seconds * 1000)
   return sql`
     with me as materialized (
-      select machine.id, machine.sandbox, coalesce(pool.one_sandbox, false) as one_sandbox,
+      select machine.id, machine.sandbox, machine.memory_mb, coalesce(pool.one_sandbox, false) as one_sandbox,
         coalesce(pool.on_demand, '{}') as on_demand
       from machine left join pool on pool.name = machine.pool and machine.provider is not null
       where machine.id = ${machine.id} and ${mayClaim(now)}
@@ -88,6 +88,8 @@ function takeTask(
         and (task.arch is null or task.arch = any(${machine.arches}))
         and task.tags <@ ${machine.tags}::text[]
         and (not me.one_sandbox or me.sandbox is null or me.sandbox = task.sandbox)
+        and (task.min_memory_mb is null or me.memory_mb is null or me.memory_mb >= task.min_memory_mb
+          or not ${canHaveMemory(sql`task.min_memory_mb`)})
         and (task.not_before is null or task.not_before <= ${now})
         and (build.batch_id is null or not exists (
           select from batch join build earlier on earlier.batch_id = batch.blocked_by
@@ -113,6 +115,13 @@ function takeTask(
       returning machine.id
     )
     select taken.*, exists (select from moved) as machine_moved from taken`
+}
+
+/** A machine of that size is there, or can be started. Without one, a task that ran out of memory tries its luck again. */
+function canHaveMemory(mb: RawBuilder<number>): RawBuilder<boolean> {
+  return sql`(exists (select from offering join pool on pool.name = offering.pool
+      where offering.memory_mb >= ${mb} and pool.retired_at is null)
+    or exists (select from machine as bigger where bigger.state = 'ready' and bigger.memory_mb >= ${mb}))`
 }
 
 /** Of `machine`, with its `pool` if it has one: it is at work, and may be used once more. */

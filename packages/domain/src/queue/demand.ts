@@ -7,6 +7,8 @@ export interface Demand {
   /** Null: any. */
   readonly arch: string | null
   readonly tags: string[]
+  /** Only offerings of this size help; null: any. */
+  readonly min_memory_mb: number | null
   readonly ownername: string
   readonly sandbox: string
   readonly is_background: boolean
@@ -25,7 +27,7 @@ export interface RunningTasks {
 /** What builders could do at once: not what waits for its batch or its time. */
 export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
   const { rows } = await sql<Demand>`
-    select task.arch, task.tags, task.ownername, task.sandbox, task.priority >= ${BACKGROUND} as is_background,
+    select task.arch, task.tags, task.min_memory_mb, task.ownername, task.sandbox, task.priority >= ${BACKGROUND} as is_background,
       count(*)::int as tasks, min(task.queued_at) as oldest
     from task join build on build.id = task.build_id
     where task.state = 'queued' and task.kind in ('source', 'rpm')
@@ -33,8 +35,8 @@ export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
       and (build.batch_id is null or not exists (
         select from batch join build earlier on earlier.batch_id = batch.blocked_by
         where batch.id = build.batch_id and earlier.finished_at is null))
-    group by 1, 2, 3, 4, 5
-    order by min(task.queued_at), 3, 4`.execute(db)
+    group by 1, 2, 3, 4, 5, 6
+    order by min(task.queued_at), 4, 5`.execute(db)
   return rows
 }
 

@@ -1,4 +1,4 @@
-import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
 import { refreshBuild } from '../builds/build-state.ts'
 import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
 import { notify } from '../database/notify.ts'
@@ -164,12 +164,15 @@ export async function giveBack(
   db: Db,
   lease: string,
   {
+    cause,
     reason,
     max_attempts,
     now,
     wait_seconds = 0,
     only_lapsed = false,
   }: {
+    /** Default: the machine is lost. */
+    cause?: LostCause
     reason: string
     max_attempts: number
     now: Date
@@ -196,9 +199,12 @@ export async function giveBack(
       return 'ended'
     }
     await releaseMachine(tx, task, now)
+    const more = cause === 'out_of_memory' ? await moreMemory(tx, task) : {}
     await tx
       .updateTable('task')
       .set({
+        ...more,
+        lost_cause: cause ?? 'machine_lost',
         state: 'queued',
         lease: null,
         lease_until: null,
@@ -225,6 +231,20 @@ export async function giveBack(
     await notify(tx, task.kind === 'publish' ? 'copr_publish' : 'copr_queue')
     return 'queued'
   })
+}
+
+/** It goes to a bigger machine than the one that was too small, where there is one (claimTask). */
+async function moreMemory(
+  tx: Tx,
+  { machine_id, min_memory_mb }: TaskRow,
+): Promise<{ min_memory_mb?: number }> {
+  const machine = await tx
+    .selectFrom('machine')
+    .select('memory_mb')
+    .where('id', '=', machine_id)
+    .executeTakeFirst()
+  if (!machine || machine.memory_mb === null) return {}
+  return { min_memory_mb: Math.max(min_memory_mb ?? 0, machine.memory_mb + 1) }
 }
 
 /** Returns every lapsed lease to the queue. May run anywhere, any number of times. */
