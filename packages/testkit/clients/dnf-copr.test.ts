@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import type { RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
 import {
   type ClientWorld,
   clientWorld,
@@ -9,6 +10,7 @@ import {
   MULTILIB_CHROOT,
   onlyBuild,
 } from '../src/clients/client-world.ts'
+import { readRepository } from '../src/system/repository.ts'
 import { type DnfCopr, dnfCopr } from '../src/clients/dnf-copr.ts'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { whyNoSystem } from '../src/system/requirements.ts'
@@ -114,6 +116,37 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     assert.match(content, /^priority=7$/m)
     await succeeds(dnf.dnf('--refresh', 'makecache'))
     await succeeds(dnf.copr('remove', `${username}/wide`))
+  })
+
+  test('what the plugin of dnf 5 reads leads to repositories that are there', async () => {
+    const { username } = world.cli
+    const read = async (owner: string, dirname: string): Promise<RpmrepoAnswer> =>
+      await world.get(`rpmrepo/${owner}/${dirname}/debian-12/`)
+    const app = await read(username, 'app')
+    const [dependency] = app.dependencies
+    assert.equal(dependency?.type, 'copr')
+    assert.deepEqual(dependency?.data, { owner: username, projectname: 'libs' })
+    assert.match(dependency.opts.id, new RegExp(`^coprdep:[^:]+:${username}:libs$`))
+    for (const [owner, project] of [
+      [username, 'app'],
+      [username, 'libs'],
+      ['@crew', 'tools'],
+    ] as const) {
+      const { results_url, repos, directories } = await read(owner, project)
+      assert.deepEqual(directories, { [project]: {} })
+      assert.deepEqual(repos, { 'debian-12': { arch: { x86_64: { opts: {} } } } })
+      const at = `${results_url}/${owner}/${project}`
+      const { packages } = await readRepository(`${at}/debian-12-x86_64/`)
+      assert.ok(packages.some(({ nevra }) => nevra.startsWith('from-')))
+      assert.match(await (await fetch(`${at}/pubkey.gpg`)).text(), /BEGIN PGP PUBLIC KEY/)
+    }
+    const wide = (await read(username, 'wide')).repos['debian-12']?.arch['x86_64']
+    assert.deepEqual(wide, {
+      opts: { priority: 7 },
+      multilib: { i386: { opts: { cost: '1100', priority: 7 } } },
+    })
+    const missing = await world.system.api.raw('GET', `rpmrepo/${username}/missing/debian-12/`)
+    assert.equal(missing.status, 404)
   })
 
   test('a chroot that the project lacks is told with those it has', async () => {

@@ -13,3 +13,11 @@ export async function digestOf(db: Db, tables: readonly string[]): Promise<strin
   }
   return hash.digest('hex')
 }
+
+/** Every table that the product has, but those that the caller leaves out. */
+export async function tablesOf(db: Db, without: readonly string[] = []): Promise<string[]> {
+  const { rows } = await sql<{
+    name: string
+  }>`select tablename as name from pg_tables where schemaname = 'public' order by 1`.execute(db)
+  return rows.map(({ name }) => name).filter((name) => !without.includes(name))
+}

@@ -75,8 +75,7 @@ async function late(): Promise<never> {
 
 async function faultsOf(route: ApiRoute, own: World): Promise<Fault[]> {
   const { json } = await sampleOf(route, own)
-  const inPath = pathParameters(route.path).filter(({ name }) => name !== 'build_id')
-  const path = inPath.flatMap(({ name }) =>
+  const path = pathParameters(route.path).flatMap(({ name }) =>
     NASTY_STRINGS.filter(([, value]) => value !== '').map(([kind, value]) => ({
       what: `${kind} in the path as ${name}`,
       change: (sample: SampleRequest) => ({ ...sample, path: { ...sample.path, [name]: value } }),

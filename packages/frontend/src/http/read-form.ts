@@ -68,7 +68,8 @@ export function formOf(entries: [string, string][]): Form {
   return form
 }
 
-function jsonOf(text: string): unknown {
+/** What a body says that is JSON, without what the database could not keep. */
+export function jsonOf(text: string): unknown {
   // PostgreSQL's text has no NUL, in no field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))
     throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')

@@ -72,9 +72,9 @@ export function packageFormPages(frontend: Frontend): Hono {
   }
 
   async function sent(c: Context, ownername: string) {
+    const { view, project } = await begin(c, ownername)
     const read = await readForm(c)
     checkCsrf(c, read)
-    const { view, project } = await begin(c, ownername)
     // A box without its mark is not sent.
     return { view, project, form: { webhook_rebuild: 'false', ...read } as Form }
   }

@@ -1,6 +1,9 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
 import type { BuildState } from '@copr/contract/states'
 import { issueToken } from '@copr/domain/users/api-tokens'
+import { COMMAND } from '@copr/domain/users/actor'
+import { makeLoginLink } from '@copr/domain/users/login-links'
+import { openSession } from '@copr/domain/users/sessions'
 import { createUser, type User } from '@copr/domain/users/user-queries'
 import { createHash } from 'node:crypto'
 import { NOW, openTestFrontend, type TestFrontend } from './test-frontend.ts'
@@ -24,34 +27,50 @@ export interface World extends AsyncDisposable {
   t: TestFrontend
   /** The header that says who asks. */
   as(who: Role | LimitedToken): Record<string, string>
+  /** The cookie that says so to pages. */
+  sessionOf(role: Role): string
   finished_build: number
   running_build: number
+  /** As those, in the project of the group. */
+  group_builds: { finished_build: number; running_build: number }
+  /** Of both projects. */
+  webhook_secret: string
+  /** Of a link with which dana chooses a password. */
+  login_secret: string
 }
+
+const WEBHOOK_SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
 
 /**
  * dana's project telescope, in which bob may build and ada is an admin; with the package lenscap, a finished build
- * of it and one that waits.
+ * of it and one that waits. And @orbit/telescope, which is the same, of a group whose only member is dana.
  */
 export async function openWorld(): Promise<World> {
   const t = await openTestFrontend()
   const { db } = t
   const bob = await createUser(db, { username: 'bob', now: NOW })
   const ada = await createUser(db, { username: 'ada', now: NOW })
-  const project = await makeProject(t, 'telescope')
-  const other = await makeProject(t, 'other')
-  await makeGroupProject(t)
-  await db
-    .insertInto('project_permission')
-    .values([
-      { project_id: project.id, user_id: bob.id, builder: 'approved' },
-      { project_id: project.id, user_id: ada.id, admin: 'approved' },
-    ])
-    .execute()
-  const { finished_build, running_build } = await makeBuilds(t, project.id)
+  await makeGroup(t)
+  const project = await makeProject(t, 'dana', 'telescope')
+  const other = await makeProject(t, 'dana', 'other')
+  const of_group = await makeProject(t, '@orbit', 'telescope')
+  for (const { id } of [project, of_group])
+    await db
+      .insertInto('project_permission')
+      .values([
+        { project_id: id, user_id: bob.id, builder: 'approved' },
+        { project_id: id, user_id: ada.id, admin: 'approved' },
+      ])
+      .execute()
+  await db.updateTable('project').set({ webhook_secret: WEBHOOK_SECRET }).execute()
+  const builds = await makeBuilds(t, project.id)
+  const group_builds = await makeBuilds(t, of_group.id)
   const headers = new Map<string, string>()
+  const sessions = new Map<Role, string>()
   const classic = async (role: Role, user: User): Promise<void> => {
     const { login, token } = await issueToken(db, user.id, { now: NOW, days: 180 })
     headers.set(role, basic(login, token))
+    sessions.set(role, await openSession(db, user.id, NOW))
   }
   await classic('stranger', t.kim)
   await classic('builder', bob)
@@ -71,34 +90,35 @@ export async function openWorld(): Promise<World> {
       const authorization = headers.get(who)
       return authorization === undefined ? {} : { authorization }
     },
-    finished_build,
-    running_build,
+    sessionOf: (role) => {
+      const session = sessions.get(role)
+      return session === undefined ? '' : `session=${session}`
+    },
+    ...builds,
+    group_builds,
+    webhook_secret: WEBHOOK_SECRET,
+    login_secret: await makeLoginLink(db, COMMAND, t.dana, NOW),
     [Symbol.asyncDispose]: () => t[Symbol.asyncDispose](),
   }
 }
 
-async function makeProject(t: TestFrontend, name: string): Promise<{ id: number }> {
+async function makeProject(t: TestFrontend, owner: string, name: string): Promise<{ id: number }> {
   const json = { name, chroots: ['debian-12-x86_64', 'fedora-43-x86_64'] }
-  return await t.get('/api_3/project/add/dana', { as: 'dana', json })
+  return await t.get(`/api_3/project/add/${owner}`, { as: 'dana', json })
 }
 
-/** @orbit/telescope, of a group whose only member is dana. */
-async function makeGroupProject({ db, dana }: TestFrontend): Promise<void> {
+/** @orbit, with dana in it, and astronomers, a group of an identity provider that could become an owner. */
+async function makeGroup({ db, dana }: TestFrontend): Promise<void> {
   const { id: group_id } = await db
     .insertInto('user_group')
     .values({ name: 'orbit', created_at: NOW })
     .returning('id')
     .executeTakeFirstOrThrow()
   await db.insertInto('group_member').values({ group_id, user_id: dana.id }).execute()
-  const place = { ownername: '@orbit', name: 'telescope', user_id: dana.id, created_at: NOW }
-  const { id: project_id } = await db
-    .insertInto('project')
-    .values(place)
-    .returning('id')
-    .executeTakeFirstOrThrow()
   await db
-    .insertInto('project_dir')
-    .values({ project_id, name: 'telescope', created_at: NOW })
+    .updateTable('user_account')
+    .set({ provider_groups: ['astronomers'] })
+    .where('id', '=', dana.id)
     .execute()
 }
 
@@ -111,6 +131,17 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
     spec: 'lenscap.spec',
     source_build_method: 'rpkg',
   })
+  const { id: batch_id } = await db
+    .insertInto('batch')
+    .defaultValues()
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const comps = '<comps><group><id>lenses</id></group></comps>'
+  await db
+    .updateTable('project_chroot')
+    .set({ comps, comps_name: 'comps.xml' })
+    .where('project_id', '=', project_id)
+    .execute()
   const pack = await db
     .insertInto('package')
     .values({ project_id, name: 'lenscap', source_type: 'scm', source_json, created_at: NOW })
@@ -138,6 +169,7 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
         submitted_at: NOW,
         finished_at,
         timeout_seconds: 18_000,
+        batch_id,
       })
       .returning('id')
       .executeTakeFirstOrThrow()

@@ -13,32 +13,34 @@ export interface ForgeEvent {
   sender: string
 }
 
+/** Refs, commits, names and addresses: no forge has longer ones. */
+const short = z.string().max(2000)
 const files = z.array(z.string()).default([])
 const Commits = z
   .array(z.looseObject({ added: files, modified: files, removed: files }))
   .default([])
 
 const GitHub = z.looseObject({
-  repository: z.looseObject({ clone_url: z.string() }),
-  ref: z.string().default(''),
-  ref_type: z.string().optional(),
-  after: z.string().default(''),
+  repository: z.looseObject({ clone_url: short }),
+  ref: short.default(''),
+  ref_type: short.optional(),
+  after: short.default(''),
   commits: Commits,
-  sender: z.looseObject({ url: z.string() }),
+  sender: z.looseObject({ url: short }),
 })
 
 const GitLab = z.looseObject({
-  project: z.looseObject({ git_http_url: z.string() }),
-  object_kind: z.string(),
-  ref: z.string(),
-  after: z.string().nullish(),
+  project: z.looseObject({ git_http_url: short }),
+  object_kind: short,
+  ref: short,
+  after: short.nullish(),
   commits: Commits,
-  user_username: z.string(),
+  user_username: short,
 })
 
 const Bitbucket = z.looseObject({
   repository: z.looseObject({
-    links: z.looseObject({ html: z.looseObject({ href: z.string() }) }),
+    links: z.looseObject({ html: z.looseObject({ href: short }) }),
   }),
   push: z.looseObject({
     changes: z
@@ -46,16 +48,16 @@ const Bitbucket = z.looseObject({
         z.looseObject({
           new: z
             .looseObject({
-              type: z.string(),
-              name: z.string(),
-              target: z.looseObject({ hash: z.string() }),
+              type: short,
+              name: short,
+              target: z.looseObject({ hash: short }),
             })
             .nullable(),
         }),
       )
       .min(1),
   }),
-  actor: z.looseObject({ links: z.looseObject({ html: z.looseObject({ href: z.string() }) }) }),
+  actor: z.looseObject({ links: z.looseObject({ html: z.looseObject({ href: short }) }) }),
 })
 
 /** From a body to an event; undefined: nothing that could be built (a branch was deleted). */

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { readBody } from '../http/read-form.ts'
+import { jsonOf, readBody } from '../http/read-form.ts'
 import { customWebhooks } from './custom-webhooks.ts'
 import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
 import { isMatch } from './match-package.ts'
@@ -86,11 +86,11 @@ async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefin
   const text = (await readBody(c.req.raw)).toString('utf8')
   const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
   const json = isForm ? (new URLSearchParams(text).get('payload') ?? '') : text
+  const body = jsonOf(json)
   try {
-    return FORGES[forge](JSON.parse(json))
+    return FORGES[forge](body)
   } catch (cause) {
-    if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause
-    const what = cause instanceof SyntaxError ? 'not valid JSON' : z.prettifyError(cause)
-    throw new CoprError('invalid', `Cannot take the webhook: ${what}`, { cause })
+    if (!(cause instanceof z.ZodError)) throw cause
+    throw new CoprError('invalid', `Cannot take the webhook: ${z.prettifyError(cause)}`, { cause })
   }
 }

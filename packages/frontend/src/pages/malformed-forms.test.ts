@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MARKER, NASTY_TEXTS } from '../testing/nasty-values.ts'
+import { findForms, type PageForm } from '../testing/page-forms.ts'
+import { pageName, pageRoutesOf } from '../testing/page-routes.ts'
+import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
+
+const LIMIT_MS = 20_000
+/** Random combinations for each form; FAST_CHECK_RUNS=1000 looks deeper. */
+const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
+
+interface Filled {
+  what: string
+  change: (values: PageForm['values']) => PageForm['values']
+}
+
+/** Each form once, with whoever has it: the pages of groups' projects are the same as those of users'. */
+async function listForms(): Promise<[Role, PageForm][]> {
+  await using world = await openWorld()
+  const all = new Map<string, [Role, PageForm]>()
+  for (const role of ['owner', ...ROLES] as const)
+    for (const form of await findForms(world, role)) {
+      const name = pageName(form.route)
+      if (!all.has(name) && !form.route.path.startsWith('/coprs/g/')) all.set(name, [role, form])
+    }
+  const wanted = pageRoutesOf(world)
+    .filter(({ method, path }) => method === 'POST' && !path.startsWith('/webhooks/'))
+    .map(pageName)
+  assert.deepEqual([...all.keys()].toSorted(), [...new Set(wanted)].toSorted())
+  return [...all.values()]
+}
+
+for (const [role, form] of await listForms()) {
+  const { path } = form.route
+  const fields = form.names.filter((name) => name !== 'csrf_token')
+
+  test(`POST ${path} survives every malformed value in every field`, async () => {
+    await using world = await openWorld()
+    for (const fault of fields.flatMap(faultsOf).filter(isNeeded))
+      await expectAnswer(world, role, form, fault)
+  })
+
+  test(`POST ${path} survives malformed values in many fields at once`, async () => {
+    if (fields.length < 2) return
+    await using world = await openWorld()
+    const some = fc.uniqueArray(fc.constantFrom(...fields.flatMap(faultsOf)), {
+      minLength: 2,
+      maxLength: 5,
+      selector: ({ what }) => what,
+    })
+    await fc.assert(
+      fc.asyncProperty(some, async (list) => {
+        const change: Filled['change'] = (values) =>
+          list.reduce((before, fault) => fault.change(before), values)
+        await expectAnswer(world, role, form, { what: list.map(({ what }) => what).join(), change })
+      }),
+      { numRuns: RUNS },
+    )
+  })
+}
+
+/** One kind of a megabyte for each field is enough, and the others come with the combinations. */
+function isNeeded({ what }: Filled): boolean {
+  return !what.startsWith('a megabyte of') || what.startsWith('a megabyte of wildcards')
+}
+
+function faultsOf(name: string): Filled[] {
+  const without = (values: PageForm['values']) => values.filter(([each]) => each !== name)
+  return [
+    { what: `no ${name}`, change: without },
+    { what: `${name} twice`, change: (values) => [...values, [name, 'a'], [name, 'b']] },
+    ...NASTY_TEXTS.map(([kind, text]) => ({
+      what: `${kind} as ${name}`,
+      change: (values: PageForm['values']): PageForm['values'] => [
+        ...without(values),
+        [name, text],
+      ],
+    })),
+  ]
+}
+
+/** Never a 5xx, never a hang, and nothing that was typed comes out as markup: neither at once nor on the page after it. */
+async function expectAnswer(
+  world: World,
+  role: Role,
+  form: PageForm,
+  { what, change }: Filled,
+): Promise<void> {
+  const headers = { cookie: world.sessionOf(role), accept: 'text/html' }
+  const { app } = world.t
+  const csrf = await csrfOf(world, role)
+  const body = form.isMultipart ? new FormData() : new URLSearchParams()
+  for (const [name, value] of change(form.values))
+    body.append(name, name === 'csrf_token' ? csrf : value)
+  const path = form.action.replace(/^\/login\/link\/.*/, `/login/link/${world.login_secret}`)
+  const response = await Promise.race([
+    app.request(path, { method: 'POST', headers, body }),
+    late(what),
+  ])
+  const text = await response.text()
+  assert.ok(response.status < 500, `${what}: ${response.status}`)
+  assert.ok(!text.includes(MARKER), `${what}: unescaped markup`)
+  const location = response.headers.get('location')
+  if (!location?.startsWith('/')) return
+  const next = await Promise.race([app.request(location, { headers }), late(what)])
+  assert.ok(next.status < 500, `${what}: ${location} answers ${next.status}`)
+  assert.ok(!(await next.text()).includes(MARKER), `${what}: unescaped markup at ${location}`)
+}
+
+const csrfs = new WeakMap<World, string>()
+/** The token that this form needs, which is the same as long as the session is. */
+async function csrfOf(world: World, role: Role): Promise<string> {
+  const known = csrfs.get(world)
+  if (known !== undefined) return known
+  const page = await world.t.app.request('/', { headers: { cookie: world.sessionOf(role) } })
+  const csrf = /name="csrf_token" value="([^"]+)"/.exec(await page.text())?.[1] ?? ''
+  csrfs.set(world, csrf)
+  return csrf
+}
+
+async function late(what: string): Promise<never> {
+  await new Promise((resolve) => setTimeout(resolve, LIMIT_MS).unref())
+  throw new Error(`${what}: no answer within ${LIMIT_MS} ms`)
+}

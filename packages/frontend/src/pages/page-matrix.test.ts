@@ -1,0 +1,248 @@
+import { digestOf, tablesOf } from '@copr/testkit/database-digest'
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { findForms, type PageForm } from '../testing/page-forms.ts'
+import { pageName, type PageRoute, pageRoutesOf, pathOfPage } from '../testing/page-routes.ts'
+import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
+
+const USERS = ROLES.slice(1)
+const BUILDERS = ['builder', 'project admin', 'owner', 'site admin'] as const
+const EDITORS = ['project admin', 'owner', 'site admin'] as const
+const OWNERS = ['owner', 'site admin'] as const
+
+/** Who may, by method and path; all others are sent to the login, or get 403. The test fails for a page that is not here. */
+const MAY: [who: readonly Role[], pages: string][] = [
+  [
+    ROLES,
+    `GET /
+GET /static/:version/assets/fonts/:family/:file
+GET /static/:version/:file
+GET /tmp/:dir/:file
+GET /coprs
+GET /recent
+GET /rss
+GET /rss/:count
+GET /rss/all
+GET /login
+POST /login
+GET /login/link/:secret
+POST /login/link/:secret
+GET /api
+GET /api/new
+GET /status
+GET /status/:state
+GET /batches/detail/:id
+GET /status/batches/detail/:id
+GET /coprs/fulltext
+GET /coprs/build/:id
+GET /coprs/build/:id/status_image.png
+GET /coprs/build/:id/status_image.svg
+GET /coprs/:owner
+GET /coprs/:owner/:rest
+GET /coprs/:owner/:dirname/repo/:name_release
+GET /coprs/:owner/:dirname/repo/:name_release/:file
+GET /coprs/:owner/:project
+GET /coprs/:owner/:project/packages
+GET /coprs/:owner/:project/builds
+GET /coprs/:owner/:project/build/:id
+GET /coprs/:owner/:project/monitor
+GET /coprs/:owner/:project/monitor/detailed
+GET /coprs/:owner/:project/chroot/:chroot/comps
+GET /coprs/:owner/:project/package/:package
+GET /coprs/:owner/:project/package/:package/status_image/last_build.png
+GET /coprs/:owner/:project/package/:package/status_image/last_build.svg`,
+  ],
+  [
+    USERS,
+    `POST /logout
+POST /api/new
+GET /user/info
+GET /user/info/download
+POST /user/password
+POST /user/sessions/close
+GET /user/tokens
+POST /user/tokens/new
+POST /user/tokens/:id/revoke
+GET /user/audit
+GET /groups/list/my
+GET /coprs/:owner/:project/permissions
+GET /coprs/:owner/:project/fork
+POST /coprs/:owner/:project/fork`,
+  ],
+  [
+    BUILDERS,
+    `GET /coprs/:owner/:project/add_build
+POST /coprs/:owner/:project/add_build
+GET /coprs/:owner/:project/add_build_upload
+POST /coprs/:owner/:project/add_build_upload
+GET /coprs/:owner/:project/add_build_scm
+POST /coprs/:owner/:project/add_build_scm
+GET /coprs/:owner/:project/add_build_distgit
+POST /coprs/:owner/:project/add_build_distgit
+GET /coprs/:owner/:project/add_build_pypi
+POST /coprs/:owner/:project/add_build_pypi
+GET /coprs/:owner/:project/add_build_rubygems
+POST /coprs/:owner/:project/add_build_rubygems
+GET /coprs/:owner/:project/add_build_custom
+POST /coprs/:owner/:project/add_build_custom
+POST /coprs/:owner/:project/cancel_build/:id
+GET /coprs/:owner/:project/repeat_build/:id
+POST /coprs/:owner/:project/new_build_rebuild/:id
+GET /coprs/:owner/:project/package/:package/rebuild
+POST /coprs/:owner/:project/package/:package/rebuild`,
+  ],
+  [
+    EDITORS,
+    `POST /coprs/:owner/:project/delete_build/:id
+GET /coprs/:owner/:project/edit
+POST /coprs/:owner/:project/update
+GET /coprs/:owner/:project/edit_chroot/:chroot
+POST /coprs/:owner/:project/update_chroot/:chroot
+POST /coprs/:owner/:project/update_permissions
+GET /coprs/:owner/:project/integrations
+POST /coprs/:owner/:project/integrations/new_secret
+GET /coprs/:owner/:project/package/add
+GET /coprs/:owner/:project/package/add/:type
+POST /coprs/:owner/:project/package/new/:type
+GET /coprs/:owner/:project/package/:package/edit
+GET /coprs/:owner/:project/package/:package/edit/:type
+POST /coprs/:owner/:project/package/:package/edit/:type
+POST /coprs/:owner/:project/package/:package/reset
+POST /coprs/:owner/:project/package/:package/delete
+POST /coprs/:owner/:project/createrepo
+GET /coprs/:owner/:project/audit`,
+  ],
+  [
+    OWNERS,
+    `GET /coprs/:owner/add
+POST /coprs/:owner/new
+GET /coprs/:owner/:project/delete
+POST /coprs/:owner/:project/delete`,
+  ],
+  [
+    ['stranger', 'builder', 'project admin', 'site admin'],
+    'POST /coprs/:owner/:project/permissions_applier_change',
+  ],
+  [['owner'], 'GET /groups/activate/:provider_group'],
+  [['owner'], 'POST /groups/activate/:provider_group'],
+  [['site admin'], 'GET /admin/audit'],
+]
+const WHO = new Map(
+  MAY.flatMap(([who, pages]) => pages.split('\n').map((name) => [name, who] as const)),
+)
+
+/** Whose secret is in the address: nobody's session counts (webhook-routes.test.ts, malformed-webhooks.test.ts). */
+const BY_SECRET = /^POST \/webhooks\//
+
+/** Where who may not is told something else than 403. */
+const REFUSED_WITH: Record<string, number> = {
+  // Has the role already.
+  'POST /coprs/:owner/:project/permissions_applier_change': 400,
+}
+
+/** What else than a page, or the way to one, is a good answer to what these tests send. */
+const OTHERWISE: Record<string, number> = {
+  // Nothing was uploaded, and no such font is there.
+  'GET /tmp/:dir/:file': 404,
+  'GET /static/:version/assets/fonts/:family/:file': 404,
+  // No file was chosen.
+  'POST /coprs/:owner/:project/add_build_upload': 400,
+  // The password is a wrong one.
+  'POST /user/password': 400,
+  'POST /login': 400,
+}
+
+/** Whoever sent it is no longer logged in. */
+const LEADS_TO_LOGIN = 'POST /user/sessions/close'
+
+const shared = await openWorld()
+after(() => shared[Symbol.asyncDispose]())
+const forms = new Map<Role, PageForm[]>()
+for (const role of ROLES) forms.set(role, await findForms(shared, role))
+// Failed logins are counted, also those with a form that is refused.
+const tables = await tablesOf(shared.t.db, ['login_failure'])
+
+for (const route of pageRoutesOf(shared)) {
+  const name = pageName(route)
+  if (BY_SECRET.test(name)) continue
+  const title = `${route.method} ${route.path}`
+  const isOfGroup = route.path.startsWith('/coprs/g/')
+
+  test(`${title} refuses whom it must, and changes nothing`, async () => {
+    const may = WHO.get(name) ?? assert.fail(`${name} has nobody who may: add it to MAY`)
+    const before = await digestOf(shared.t.db, tables)
+    for (const role of ROLES.filter((each) => !may.includes(each))) {
+      const response = await send(shared, route, role)
+      const context = `${role}: ${response.status} ${(await response.text()).slice(-600)}`
+      if (role !== 'anonymous') assert.equal(response.status, REFUSED_WITH[name] ?? 403, context)
+      else if (name === 'POST /logout') assert.equal(response.status, 403, context)
+      else {
+        assert.equal(response.status, 303, context)
+        assert.match(response.headers.get('location') ?? '', /^\/login\//, context)
+      }
+    }
+    // Pages are for browsers: a token is for the API, where its scopes count.
+    if (!may.includes('anonymous') && name !== 'POST /logout') {
+      const response = await send(shared, route, 'anonymous', shared.as('owner'))
+      assert.match(response.headers.get('location') ?? '', /^\/login\//)
+    }
+    assert.equal(await digestOf(shared.t.db, tables), before)
+  })
+
+  test(`${title} answers whom it may`, async () => {
+    for (const role of WHO.get(name) ?? []) {
+      // Roles in the project are the same there.
+      if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
+      // What only reads needs no world of its own.
+      await using own = route.method === 'GET' ? undefined : await openWorld()
+      if (own && name.endsWith('/delete')) await endBuilds(own)
+      const response = await send(own ?? shared, route, role)
+      const location = response.headers.get('location') ?? ''
+      const context = `${role}: ${response.status} ${location} ${(await response.text()).slice(-600)}`
+      if (OTHERWISE[name] !== undefined) assert.equal(response.status, OTHERWISE[name], context)
+      else assert.ok([200, 302, 303].includes(response.status), context)
+      assert.equal(location.startsWith('/login/'), name === LEADS_TO_LOGIN, context)
+    }
+  })
+}
+
+/** Asks for a page, or sends the form that leads there as a browser would. */
+async function send(
+  world: World,
+  route: PageRoute,
+  role: Role,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const headers = { cookie: world.sessionOf(role), accept: 'text/html', ...more }
+  const { app } = world.t
+  if (route.method === 'GET') return await app.request(pathOfPage(world, route), { headers })
+  const { action, isMultipart, values } = formFor(route, role)
+  const body = isMultipart ? new FormData() : new URLSearchParams()
+  const others: Record<string, string> = {
+    csrf_token: await csrfOf(world, headers),
+    // The form offers the name that the project has, which is taken for its owner.
+    ...(route.path.endsWith('/fork') ? { name: 'copy' } : {}),
+  }
+  for (const [name, value] of values) body.append(name, others[name] ?? value)
+  const path = action.replace(shared.login_secret, world.login_secret)
+  return await app.request(path, { method: 'POST', headers, body })
+}
+
+/** The form that this role sees, or else the one that it should not have. */
+function formFor(route: PageRoute, role: Role): PageForm {
+  const found = [role, ...ROLES].flatMap((each) =>
+    (forms.get(each) ?? []).filter((form) => form.route.path === route.path),
+  )
+  return found[0] ?? assert.fail(`No page has a form for POST ${route.path}`)
+}
+
+async function csrfOf(world: World, headers: Record<string, string>): Promise<string> {
+  const page = await (await world.t.app.request('/', { headers })).text()
+  return /name="csrf_token" value="([^"]+)"/.exec(page)?.[1] ?? ''
+}
+
+/** What has not ended cannot be deleted. */
+async function endBuilds({ t }: World): Promise<void> {
+  const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
+  await t.db.updateTable('build').set(ended).execute()
+}

@@ -1,0 +1,61 @@
+import type { World } from './world.ts'
+
+/** A path outside of the API, as registered. */
+export interface PageRoute {
+  method: 'GET' | 'POST'
+  path: string
+}
+
+export function pageRoutesOf({ t }: Pick<World, 't'>): PageRoute[] {
+  const found = t.app.routes.flatMap(({ method, path }): [string, PageRoute][] =>
+    path.startsWith('/api_3') || (method !== 'GET' && method !== 'POST')
+      ? []
+      : [[`${method} ${path}`, { method, path }]],
+  )
+  return [...new Map(found).values()]
+}
+
+/** The same page of a user's and of a group's project has one name. */
+export function pageName({ method, path }: PageRoute): string {
+  return `${method} ${path.replace(/^\/coprs\/g\/:(group|owner)(?=\/|$)/, '/coprs/:owner').replaceAll(/\{.*?\}+/g, '')}`
+}
+
+/** The names of a path's parts. */
+export function partsOf(path: string): string[] {
+  return [...path.matchAll(/:([a-z_]+)/g)].map(([, name = '']) => name)
+}
+
+/** The path of a page that there is in this world, or with other values for some parts. */
+export function pathOfPage(
+  world: World,
+  { method, path }: PageRoute,
+  values: Record<string, string> = {},
+): string {
+  const isGroup = path.startsWith('/coprs/g/')
+  const builds = isGroup ? world.group_builds : world
+  const isBuild = !/^\/(batches|status|webhooks|user)\//.test(path)
+  const build = path.includes('cancel_build') ? builds.running_build : builds.finished_build
+  const usual: Record<string, string> = {
+    owner: isGroup ? 'orbit' : path.startsWith('/coprs/:owner{@') ? '@orbit' : 'dana',
+    rest: 'telescope',
+    group: 'orbit',
+    project: 'telescope',
+    dirname: 'telescope',
+    package: 'lenscap',
+    // Batches, projects and tokens have small ones.
+    id: String(isBuild ? build : 1),
+    name_release: 'fedora-43',
+    file: path.startsWith('/static/') ? 'site.css' : 'telescope-fedora-43.repo',
+    chroot: 'fedora-43-x86_64',
+    type: 'scm',
+    state: 'pending',
+    count: '10',
+    provider_group: 'astronomers',
+    secret: path.startsWith('/login/') ? world.login_secret : world.webhook_secret,
+    ...values,
+  }
+  const filled = path.replaceAll(/:([a-z_]+)(\{.*?\}+)?/g, (_, name: string) =>
+    encodeURIComponent(usual[name] ?? 'x'),
+  )
+  return method === 'GET' && filled !== '/' ? `${filled}/` : filled
+}

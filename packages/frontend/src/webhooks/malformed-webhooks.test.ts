@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
+import { pageRoutesOf, partsOf, pathOfPage } from '../testing/page-routes.ts'
+import { openWorld, type World } from '../testing/world.ts'
+
+const CLONE = 'https://git.example.org/lenscap.git'
+const AT = { href: CLONE }
+/** A push that builds lenscap, as each forge tells of it. */
+const PUSHES: Record<string, unknown> = {
+  github: {
+    ref: 'refs/heads/main',
+    ref_type: 'branch',
+    after: 'abc123',
+    repository: { clone_url: CLONE },
+    commits: [{ added: ['lens.spec'], modified: [], removed: [] }],
+    sender: { url: 'https://api.example.org/users/dana' },
+  },
+  gitlab: {
+    object_kind: 'push',
+    ref: 'refs/heads/main',
+    after: 'abc123',
+    project: { git_http_url: CLONE },
+    commits: [{ added: ['lens.spec'], modified: [], removed: [] }],
+    user_username: 'dana',
+  },
+  bitbucket: {
+    repository: { links: { html: AT } },
+    push: { changes: [{ new: { type: 'branch', name: 'main', target: { hash: 'abc123' } } }] },
+    actor: { links: { html: AT } },
+  },
+}
+
+async function open(): Promise<World> {
+  const world = await openWorld()
+  await world.t.db.updateTable('package').set({ webhook_rebuild: true }).execute()
+  return world
+}
+
+const hooks = await (async () => {
+  await using world = await open()
+  return pageRoutesOf(world).filter(({ path }) => path.startsWith('/webhooks/'))
+})()
+
+test('receivers were found', () => assert.ok(hooks.length >= 12))
+
+for (const route of hooks) {
+  const [, , forge = ''] = route.path.split('/')
+  const push = PUSHES[forge] ?? {}
+  const send = async (world: World, path: string, body: string | Uint8Array<ArrayBuffer>) => {
+    const headers = { 'x-github-event': 'push', 'content-type': 'application/json' }
+    const response = await world.t.app.request(path, { method: 'POST', headers, body })
+    assert.ok(response.status < 500, `${path} ${String(body).slice(0, 200)}: ${response.status}`)
+    return response
+  }
+
+  test(`POST ${route.path} survives malformed values in every field`, async () => {
+    await using world = await open()
+    const path = pathOfPage(world, route)
+    for (const at of placesIn(push))
+      for (const value of Object.values(NASTY_VALUES))
+        await send(world, path, JSON.stringify(withValue(push, at, value)))
+    for (const body of ['', '{', 'null', '[]', 'payload=%', new Uint8Array([0xff, 0xfe])])
+      await send(world, path, body)
+  })
+
+  test(`POST ${route.path} survives malformed addresses, and builds nothing for them`, async () => {
+    await using world = await open()
+    const before = await countBuilds(world)
+    for (const name of partsOf(route.path).filter((each) => each !== 'package'))
+      for (const [kind, value] of NASTY_STRINGS) {
+        if (value === '' || kind === 'digits beyond 2^63') continue
+        const response = await send(
+          world,
+          pathOfPage(world, route, { [name]: value }),
+          JSON.stringify(push),
+        )
+        assert.ok(response.status >= 400, `${kind} as ${name}: ${response.status}`)
+      }
+    for (const id of ['0', '9007199254740993', '9300000000000000000000'])
+      await send(world, pathOfPage(world, route, { id }), JSON.stringify(push))
+    if (route.path.includes('/:id')) assert.equal(await countBuilds(world), before)
+  })
+}
+
+async function countBuilds({ t }: World): Promise<number> {
+  return (await t.db.selectFrom('build').select('id').execute()).length
+}
+
+/** The way to each value in what a forge sends, the objects among them too. */
+function placesIn(value: unknown, way: string[] = []): string[][] {
+  if (typeof value !== 'object' || value === null) return [way]
+  const inside = Object.entries(value).flatMap(([key, each]) => placesIn(each, [...way, key]))
+  return [way, ...inside]
+}
+
+function withValue(object: unknown, [key, ...rest]: string[], value: unknown): unknown {
+  if (key === undefined) return value
+  if (Array.isArray(object))
+    return object.map((each, i) => (String(i) === key ? withValue(each, rest, value) : each))
+  const fields = object as Record<string, unknown>
+  return { ...fields, [key]: withValue(fields[key], rest, value) }
+}
