@@ -78,6 +78,11 @@ bench-overhead: setup ## Measure the time from submit to installable beyond rpmb
 bench-api: setup ## Measure every page and every read of the API with a million builds (ARGS=FOLDER keeps the database)
 	@node bench/api.ts $(ARGS)
 
+.PHONY: images
+images: ## Build the container images with buildah, and lock their digests (ARGS="--verify" builds twice and compares)
+	@tools/install-system-packages.sh images
+	@images/build $(ARGS)
+
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)
 	rm -rf node_modules tools/node_modules

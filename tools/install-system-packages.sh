@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the system needs and the machine lacks: nothing when all is there.
-# Usage: install-system-packages.sh [test|clients|cluster]
+# Usage: install-system-packages.sh [test|clients|cluster|images]
 #   test:    also what the test suites need
 #   clients: also what the tests with the stock clients need
 #   cluster: also what the tests with a Kubernetes cluster need, but for Go's version: see tools/build-cluster.ts
+#   images:  also what building and trying the container images needs
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -59,6 +60,15 @@ if [ "$mode" = cluster ]; then
   needed="$needed
 openssl openssl
 go $go"
+fi
+
+if [ "$mode" = images ]; then
+  needed="$needed
+buildah buildah
+podman podman
+runc runc
+conmon conmon
+debootstrap debootstrap"
 fi
 
 extra() { # prints the packages that come without a program of their own

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs the production dependencies of the workspace, exactly as the lock file says, and removes what no program reads.
+# Usage: npm-packages.sh FOLDER-OF-PACKAGE.JSON
+set -eu
+cd "$1"
+node=$1/../../usr/local/bin/node
+[ ! -s /run/secrets/ca-bundle ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca-bundle
+# Optional are Node itself, which is there, and the embedded PostgreSQL of `make up`.
+"$node" /build/package/bin/npm-cli.js ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-progress \
+  --cache /build/npm-cache --loglevel=error
+rm -rf /build/npm-cache node_modules/.package-lock.json
+find packages -name '*.test.ts' -delete
+find packages -type d -name testing -prune -exec rm -rf {} +
+rm -rf packages/testkit/system packages/testkit/clients
+find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \
+  -o -name '*.markdown' -o -name '*.flow' \) ! -iname 'license*' -delete
+# Of PatternFly the pages take the finished style sheets only.
+find node_modules/@patternfly/patternfly -type f ! -name '*.css' ! -name package.json ! -name 'LICENSE*' \
+  ! -path '*/assets/fonts/*' -delete
+find node_modules -type d -empty -delete

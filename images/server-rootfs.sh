@@ -1,0 +1,49 @@
+#!/bin/sh
+# Unpacks the Debian packages that the server programs need, without what only an interactive system needs.
+# Usage: server-rootfs.sh FOLDER
+set -eu
+root=$1
+# git: dist-git. createrepo-c: repository metadata. opensc: key-encryption keys in a PKCS #11 token.
+wanted='base-files ca-certificates createrepo-c git libatomic1 libstdc++6 netbase opensc tini tzdata'
+# Needed by maintainer scripts, manuals and helpers that are scripts themselves; nothing here runs those.
+unused='adduser bash bsdutils cdebconf coreutils dash debconf debianutils diffutils dpkg findutils gcc-12-base git-man
+  grep gzip hostname init-system-helpers liberror-perl libpam-modules libpam-modules-bin libpam-runtime libpam0g libperl5.36
+  login mawk mount openssl passwd perl perl-base perl-modules-5.36 sed sysvinit-utils tar util-linux util-linux-extra'
+
+mkdir -p /build/debs/partial
+# As if nothing was installed: the whole closure is fetched.
+apt-get -qq -y --no-install-recommends -o Dir::State::status=/dev/null -o Dir::Cache::archives=/build/debs \
+  -o APT::Sandbox::User=root --download-only install $wanted
+mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/var/lib/dpkg/status.d"
+for dir in bin sbin lib lib64; do ln -s "usr/$dir" "$root/$dir"; done
+
+for deb in /build/debs/*.deb; do
+  name=$(dpkg-deb --field "$deb" Package)
+  case " $(echo $unused) " in *" $name "*) continue ;; esac
+  dpkg-deb --fsys-tarfile "$deb" | tar --extract --keep-directory-symlink --directory "$root" \
+    --exclude='./usr/share/doc/*/*[!t]' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
+    --exclude='./usr/share/locale/*' --exclude='./usr/share/lintian/*' --exclude='./usr/share/bash-completion/*'
+  # What scanners look for in images without a package manager.
+  dpkg-deb --field "$deb" >"$root/var/lib/dpkg/status.d/$name"
+done
+
+# Helpers of git that are shell or Perl scripts; templates would only be copied into each new repository.
+grep -rlIE '^#!' "$root/usr/lib/git-core" "$root/usr/bin" "$root/usr/sbin" | xargs -r rm -f
+rm -rf "$root/usr/share/git-core/templates" "$root/usr/share/perl5" "$root/usr/share/gitweb" "$root/usr/lib/apt" \
+  "$root/etc/cron.d" "$root/etc/systemd" "$root/usr/lib/systemd"
+# Each of git's builtin commands is the same program; as separate copies they would be 300 MB in some image formats.
+find "$root/usr/lib/git-core" -links +1 -type f -name 'git-*' ! -name git-remote-http -delete
+find "$root/usr/lib/git-core" -type l -lname 'git' -delete
+
+cp --dereference /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+find "$root/usr/share/ca-certificates" -mindepth 1 -delete
+cat >"$root/etc/passwd" <<PASSWD
+root:x:0:0:root:/tmp:/sbin/nologin
+copr:x:10001:0:Copr:/tmp:/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin
+PASSWD
+printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+printf 'hosts: files dns\npasswd: files\ngroup: files\n' >"$root/etc/nsswitch.conf"
+mkdir -p "$root/tmp" "$root/run" "$root/var/tmp" "$root/data"
+ldconfig -r "$root"
+rm -rf "$root/var/cache/ldconfig"
