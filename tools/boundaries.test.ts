@@ -38,6 +38,7 @@ const OTHERS: Record<string, string> = {
   commander: 'reads the command line',
   execa: 'runs programs, and ends their descendants too',
   hono: 'routes HTTP',
+  jose: 'checks the tokens of service accounts',
   kysely: 'writes SQL with types',
   'markdown-it': 'turns what owners write of their projects into HTML',
   'openid-client': 'logs in at an OpenID Connect provider',

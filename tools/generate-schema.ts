@@ -43,6 +43,7 @@ const TYPES: Record<string, string> = {
   int4: 'number',
   float8: 'number',
   text: 'string',
+  uuid: 'string',
   bool: 'boolean',
   timestamptz: 'Date',
   date: 'string',

@@ -25,7 +25,7 @@ setpriv util-linux
 flock util-linux
 dpkg-deb dpkg
 npm npm'
-  dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go
+  softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go
   install() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
@@ -39,7 +39,7 @@ unshare util-linux
 setpriv util-linux
 flock util-linux
 npm nodejs-npm'
-  dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang
+  softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang
   install() { dnf -y -q install "$@"; }
 else
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
@@ -53,6 +53,9 @@ gpg gnupg
 wget wget
 xz xz-utils
 gpgv gpgv
+openssl openssl
+pkcs11-tool opensc
+softhsm2-util $softhsm
 python3 python3"
 fi
 

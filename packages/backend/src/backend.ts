@@ -4,11 +4,13 @@ import { expireProjects } from '@copr/domain/expiry/expire-projects'
 import { pruneBuilds } from '@copr/domain/packages/prune-builds'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
 import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
 import type { BackendOptions } from './app.ts'
 import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
 import { removeDue } from './maintenance/removals.ts'
+import { followChangedKeys } from './publish/project-key.ts'
 import { publishDue } from './publish/publish-loop.ts'
 import { renderDue } from './publish/render.ts'
 import { actionsDue } from './actions.ts'
@@ -20,6 +22,8 @@ const PUBLISHERS = 2
 const RENDERERS = 2
 /** So long nothing was written to an upload that nobody needs. */
 const HOUR_MS = 3_600_000
+/** Keys are prolonged a year before their end: an hour is soon. */
+const FOLLOW_KEYS_SECONDS = 3_600
 /** After a start, agents have so many heartbeats to say that they still live. */
 const GRACE_HEARTBEATS = 3
 /** How far back the first look for open logs goes. */
@@ -37,6 +41,7 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     await dropStaleStaging(backend)
     await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
     await sealEndedLogs(backend, since)
+    await dropOldTickets(db, new Date(started.getTime() - DAY_MS))
     await pruneBuilds(db, started)
     await expireProjects(db, started)
     await expireDirs(db, started)
@@ -53,6 +58,9 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
       void (await requeueLapsed(db, { now: now(), max_attempts }))
     await every(1, step, { stop, log })
   }
+
+  const followKeys = (): Promise<void> =>
+    followChangedKeys(backend, new Date(now().getTime() - 2 * DAY_MS))
 
   await backend.store.emptyTrash()
   const publishers = Array.from({ length: PUBLISHERS }, () => {
@@ -80,5 +88,6 @@ export async function runBackend(options: BackendOptions & { stop: AbortSignal }
     requeue(),
     every(5, () => noteGatewayBeat(db, now()), { stop, log }),
     every(20, tidy, { stop, log }),
+    every(FOLLOW_KEYS_SECONDS, followKeys, { stop, log }),
   ])
 }

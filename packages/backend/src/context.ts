@@ -10,7 +10,7 @@ export interface Backend {
   db: Db
   notices: Notices
   config: Pick<Configuration, 'public_url' | 'internal_url' | 'data_dir' | 'limits'>
-  keygen: KeygenClient
+  keygen: Pick<KeygenClient, 'makeKey' | 'sign' | 'changedKeys'>
   store: ResultsStore
   log: Logger
   now: () => Date

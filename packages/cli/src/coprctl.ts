@@ -3,6 +3,7 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { VERSION } from '@copr/process/version'
 import { chrootCommand } from './commands/chroot-command.ts'
 import { groupCommand } from './commands/group-command.ts'
+import { keygenCommand } from './commands/keygen-command.ts'
 import { projectCommand } from './commands/project-command.ts'
 import type { Io } from './commands/administer.ts'
 import { tokenCommand } from './commands/token-command.ts'
@@ -29,6 +30,7 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(tokenCommand(io))
     .addCommand(chrootCommand(io))
     .addCommand(projectCommand(io))
+    .addCommand(keygenCommand(io))
     .addCommand(distroCommand())
   inherit(program)
   try {

@@ -19,7 +19,7 @@ function keysOf(schema: unknown, prefix = ''): string[] {
 
 test('the administrator guide names every key, and no other', () => {
   const section = readFileSync(GUIDE, 'utf8').split('\n## Configuration\n')[1]?.split('\n## ')[0]
-  const documented = [...(section ?? '').matchAll(/^\| `([a-z_.]+)`/gm)].map(([, key]) => key)
+  const documented = [...(section ?? '').matchAll(/^\| `([a-z0-9_.]+)`/gm)].map(([, key]) => key)
   const known = keysOf(z.toJSONSchema(Configuration, { io: 'input' }))
   assert.deepEqual(new Set(documented), new Set(known))
 })

@@ -23,6 +23,63 @@ const Oidc = z.strictObject({
 })
 export type OidcConfig = z.infer<typeof Oidc>
 
+const TlsFiles = z.strictObject({
+  /** PEM files; read again when they change, as the service CA and cert-manager renew them. */
+  certificate_file: z.string(),
+  key_file: z.string(),
+})
+
+/** What a caller of keygen may do: have keys made, have things signed, rotate keys and read the log of signatures. */
+export const KeygenRight = z.enum(['make', 'sign', 'administer'])
+export type KeygenRight = z.infer<typeof KeygenRight>
+
+/** Callers of keygen that prove themselves with a service account's token. */
+export const KeygenServiceAccounts = z.strictObject({
+  /** The tokens' audience. Tokens for the API server have another one, and are refused. */
+  audience: z.string().min(1).default('copr-keygen'),
+  namespace: z.string().min(1),
+  /** Account → its rights. */
+  accounts: z.record(z.string(), z.array(KeygenRight)).default({
+    'copr-frontend': ['make'],
+    'copr-backend': ['make', 'sign'],
+    'copr-admin': ['make', 'administer'],
+  }),
+  /** `jwks` checks tokens with the cluster's keys; `review` asks the API server about each; `auto` asks it where that is allowed. */
+  check: z.enum(['auto', 'jwks', 'review']).default('auto'),
+  api_url: Url.default('https://kubernetes.default.svc'),
+  api_ca_file: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount/ca.crt'),
+  api_token_file: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
+})
+export type KeygenServiceAccounts = z.infer<typeof KeygenServiceAccounts>
+
+/** The key that seals the keys with which private keys are sealed: from one of these places. */
+export const MasterKey = z.strictObject({
+  /** A file of 32 random bytes, raw or in base64: a Kubernetes Secret, for instance. */
+  file: z.string().optional(),
+  /** An RSA key in a PKCS #11 token, which never leaves it. Needs `pkcs11-tool` of OpenSC. */
+  pkcs11: z
+    .strictObject({
+      /** The token's library. */
+      module: z.string(),
+      token_label: z.string(),
+      /** The key's id, in hexadecimal. */
+      key_id: z.string().regex(/^([0-9a-f]{2})+$/i),
+      /** Holds the PIN. */
+      pin_file: z.string(),
+      /** Of RSA-OAEP. SoftHSM knows sha1 only, which is safe for this use. */
+      hash: z.enum(['sha1', 'sha256']).default('sha256'),
+    })
+    .optional(),
+  /** Programs that encrypt and decrypt standard input to standard output: a client of a KMS or of a vault. */
+  command: z
+    .strictObject({
+      encrypt: z.array(z.string()).nonempty(),
+      decrypt: z.array(z.string()).nonempty(),
+    })
+    .optional(),
+})
+export type MasterKey = z.infer<typeof MasterKey>
+
 /** A dist-git that others run, from which users build packages by name. */
 const DistgitInstance = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
@@ -57,6 +114,8 @@ export const Configuration = z.strictObject({
   listen: z.strictObject({
     host: z.string().default('0.0.0.0'),
     port: z.number().int().min(0).max(65535).default(5000),
+    /** HTTPS instead of HTTP. */
+    tls: TlsFiles.optional(),
   }),
   /** Results, dist-git, uploads, caches. */
   data_dir: z.string(),
@@ -66,8 +125,31 @@ export const Configuration = z.strictObject({
   sign_domain: z.string().default('localhost'),
   keygen: z.strictObject({
     url: Url,
-    secret: Secret,
-    master_key_file: z.string(),
+    /** What callers show who have no service account. */
+    secret: Secret.optional(),
+    /** Where keygen listens, if not where `url` says. */
+    listen: z
+      .strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) })
+      .optional(),
+    /** With what keygen serves HTTPS. */
+    tls: TlsFiles.optional(),
+    /** Whom callers trust to certify keygen, instead of the usual authorities. */
+    ca_file: z.string().optional(),
+    /** The service account's token that callers show, instead of the secret; read again for each request. */
+    token_file: z.string().optional(),
+    service_accounts: KeygenServiceAccounts.optional(),
+    master_key_file: z.string().optional(),
+    /** Instead of `master_key_file`, for other places. */
+    master_key: MasterKey.optional(),
+    /** Former master keys: what they sealed is sealed anew at the next start, then they can go. */
+    previous_master_keys: z.array(MasterKey).default([]),
+    /** Signatures a minute, for one project and for all. */
+    signatures_per_minute: z
+      .strictObject({
+        project: z.number().int().positive().default(3_000),
+        all: z.number().int().positive().default(20_000),
+      })
+      .prefault({}),
     /** RSA keys made ahead, so that a new project need not wait for one. */
     pool_size: z.number().int().min(0).max(50).default(2),
   }),

@@ -1,47 +1,67 @@
-import { MakeKeyRequest, SignRequest } from '@copr/contract/keygen-protocol'
+import { MakeKeyRequest, RotateRequest, SignRequest } from '@copr/contract/keygen-protocol'
 import { OwnerName, ProjectName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
-import { answerError, requireBearer } from '@copr/process/http-server'
+import { answerError } from '@copr/process/http-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { sql } from 'kysely'
 import { z } from 'zod'
-import { isDatabaseAway } from './key-table.ts'
-import { makeKey, publicKeyAnswer, requireKey, signDigests } from './project-keys.ts'
-import type { Vault } from './vault.ts'
+import { type Identify, type KeygenEnv, requireCaller, requireRight } from './callers/caller.ts'
+import { isDatabaseAway, keysChangedSince } from './key-table.ts'
+import { makeKey, publicKeyAnswer, requireKey, rotateKey } from './project-keys.ts'
+import { type Signing, signDigests } from './signatures/sign-digests.ts'
+import { checkSignatureLog, listSignatures } from './signatures/signature-log.ts'
 
-/** A thousand digests are 50 kB. */
-const MAX_BODY_BYTES = 256 * 1024
+/** A thousand digests are 50 kB, a thousand names as long as names get 300 kB. */
+const MAX_BODY_BYTES = 512 * 1024
 const KeyPath = z.object({ owner: OwnerName, project: ProjectName })
+const Since = z.object({ changed_since: z.coerce.number().int().nonnegative() })
+const LogQuery = KeyPath.partial()
 
 /** The protocol of `@copr/contract/keygen-protocol`. */
-export function makeKeygenApp(vault: Vault, secret: string): Hono {
-  const app = new Hono()
+export function makeKeygenApp(signing: Signing, ways: Identify[]): Hono<KeygenEnv> {
+  const { vault } = signing
+  const app = new Hono<KeygenEnv>()
   const answer = answerError(vault.log)
   app.onError((error, c) => answer(isDatabaseAway(error) ? databaseAway(error) : error, c))
   app.notFound((c) => c.json({ error: `Cannot find ${c.req.method} ${c.req.path}` }, 404))
-
   app.get('/health', async (c) => {
     await sql`select 1`.execute(vault.db)
     return c.json({ ok: true })
   })
 
-  app.use(requireBearer(secret), bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }))
-
+  app.use(requireCaller(ways), bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }))
   app.post('/keys', async (c) => {
+    requireRight(c, 'make')
     const { owner, project, algorithm } = accept(MakeKeyRequest, await readJson(c))
     return c.json(publicKeyAnswer(await makeKey(vault, owner, project, algorithm)))
   })
-
+  app.get('/keys', async (c) => {
+    const { changed_since } = accept(Since, c.req.query())
+    return c.json({ keys: await keysChangedSince(vault.db, new Date(changed_since * 1000)) })
+  })
   app.get('/keys/:owner/:project', async (c) => {
     const { owner, project } = accept(KeyPath, c.req.param())
     return c.json(publicKeyAnswer(await requireKey(vault, owner, project)))
   })
-
-  app.post('/sign', async (c) =>
-    c.json(await signDigests(vault, accept(SignRequest, await readJson(c)))),
-  )
-
+  app.post('/keys/:owner/:project/rotate', async (c) => {
+    const { name: by } = requireRight(c, 'administer')
+    const { owner, project } = accept(KeyPath, c.req.param())
+    const { fingerprint } = accept(RotateRequest, await readJson(c))
+    return c.json(publicKeyAnswer(await rotateKey(vault, { owner, project, fingerprint, by })))
+  })
+  app.post('/sign', async (c) => {
+    const caller = requireRight(c, 'sign')
+    return c.json(await signDigests(signing, caller, accept(SignRequest, await readJson(c))))
+  })
+  app.get('/signatures', async (c) => {
+    requireRight(c, 'administer')
+    return c.json({ entries: await listSignatures(vault.db, accept(LogQuery, c.req.query())) })
+  })
+  app.post('/signatures/check', async (c) => {
+    requireRight(c, 'administer')
+    return c.json(await checkSignatureLog(vault.db))
+  })
   return app
 }
 

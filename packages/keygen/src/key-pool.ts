@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { generatePrivateKey } from './key-pair.ts'
 import { addPooledKey, countPooledKeys, takePooledKey } from './key-table.ts'
-import { seal, unseal } from './seal.ts'
+import { poolContext } from './sealed-secrets.ts'
 import type { Vault } from './vault.ts'
 
 /** Makes RSA keys ahead, one after the other, until `size` wait; `stop` ends it after the one in work. */
@@ -9,7 +9,8 @@ export async function refillPool(vault: Vault, size: number, stop: AbortSignal):
   while (!stop.aborted && (await countPooledKeys(vault.db)) < size) {
     const secret = await generatePrivateKey('rsa4096')
     const id = randomUUID()
-    const sealed_private_key = seal(vault.master_key, poolContext(id), secret)
+    const sealed_private_key = vault.sealer.seal(poolContext(id), secret)
+    secret.fill(0)
     await addPooledKey(vault.db, { id, sealed_private_key, made_at: vault.now() })
   }
 }
@@ -19,9 +20,5 @@ export async function drawRsaKey(vault: Vault): Promise<Buffer> {
   const pooled = await takePooledKey(vault.db)
   vault.pool_drawn.ring()
   if (!pooled) return await generatePrivateKey('rsa4096')
-  return unseal(vault.master_key, poolContext(pooled.id), pooled.sealed_private_key)
-}
-
-export function poolContext(id: string): string {
-  return `pooled key ${id}`
+  return vault.sealer.unseal(poolContext(pooled.id), pooled.sealed_private_key)
 }

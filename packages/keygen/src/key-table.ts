@@ -1,6 +1,5 @@
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
-import { type Insertable, Kysely, PostgresDialect, type Selectable, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
+import { type Generated, type Insertable, Kysely, PostgresDialect, type Selectable } from 'kysely'
 import pg from 'pg'
 
 interface KeyRow {
@@ -16,6 +15,8 @@ interface KeyRow {
   /** The self-signatures' packets, oldest first. */
   certifications: Buffer
   sealed_private_key: Buffer
+  /** Made, prolonged or rotated. */
+  changed_at: Date
 }
 
 interface PooledKeyRow {
@@ -24,7 +25,43 @@ interface PooledKeyRow {
   made_at: Date
 }
 
+export interface DataKeyRow {
+  id: string
+  /** Which master key wrapped it: `KeyWrapper.id`. */
+  master_key: string
+  wrapped: Buffer
+  made_at: Date
+}
+
+/** A key that another has taken the place of: its public half stays known, its private half is gone. */
+interface RetiredKeyRow extends Omit<KeyRow, 'sealed_private_key' | 'changed_at'> {
+  retired_at: Date
+  retired_by: string
+}
+
+export interface SignatureRow {
+  id: Generated<string>
+  at: Date
+  caller: string
+  owner: string
+  project: string
+  fingerprint: string
+  purpose: string
+  names: string[]
+  /** SHA-256 of the digests, one a line. */
+  digests: Buffer
+  count: number
+  ticket: string
+  request_id: string | null
+  /** Hexadecimal: the hash of the entry before, and of this one with it. */
+  previous: string
+  hash: string
+}
+
 interface Schema {
+  'keygen.data_key': DataKeyRow
+  'keygen.retired_key': RetiredKeyRow
+  'keygen.signature': SignatureRow
   'keygen.key': KeyRow
   'keygen.key_pool': PooledKeyRow
 }
@@ -46,42 +83,6 @@ export function openKeyTable(connectionString: string): Db {
   pool.on('connect', (client) => void client.on('error', () => {}))
   pool.on('error', () => {})
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
-}
-
-const MIGRATIONS: Record<string, Migration> = {
-  '0001-keys': {
-    async up(db) {
-      await sql`
-        create table keygen.key (
-          owner text not null,
-          project text not null,
-          algorithm text not null,
-          fingerprint text not null unique,
-          created_at timestamptz not null,
-          expires_at timestamptz not null,
-          user_id text not null,
-          public_key bytea not null,
-          certifications bytea not null,
-          sealed_private_key bytea not null,
-          primary key (owner, project)
-        )`.execute(db)
-      await sql`create index on keygen.key (expires_at)`.execute(db)
-      await sql`
-        create table keygen.key_pool (
-          id uuid primary key,
-          sealed_private_key bytea not null,
-          made_at timestamptz not null
-        )`.execute(db)
-    },
-  },
-}
-
-/** Brings the schema up to date; several processes may start at once (Kysely takes an advisory lock). */
-export async function migrateKeyTable(db: Db): Promise<void> {
-  const provider = { getMigrations: async () => MIGRATIONS }
-  const migrator = new Migrator({ db, provider, migrationTableSchema: 'keygen' })
-  const { error } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
 }
 
 export async function findKey(
@@ -120,7 +121,7 @@ export async function keysExpiringBefore(db: Db, moment: Date): Promise<StoredKe
 export async function prolongKey(
   db: Db,
   key: StoredKey,
-  change: Pick<KeyRow, 'expires_at' | 'certifications'>,
+  change: Pick<KeyRow, 'expires_at' | 'certifications' | 'changed_at'>,
 ): Promise<void> {
   await db
     .updateTable('keygen.key')
@@ -130,12 +131,46 @@ export async function prolongKey(
     .execute()
 }
 
-/** Any stored secret, to try the master key on; undefined when nothing is stored yet. */
-export async function anySecret(db: Db): Promise<StoredKey | PooledKey | undefined> {
-  return (
-    (await db.selectFrom('keygen.key').selectAll().limit(1).executeTakeFirst()) ??
-    (await db.selectFrom('keygen.key_pool').selectAll().limit(1).executeTakeFirst())
-  )
+/** Puts a new key in the place of the one with this fingerprint; the one that there is then. */
+export async function replaceKey(
+  db: Db,
+  { fingerprint, key, by }: { fingerprint: string; key: Insertable<KeyRow>; by: string },
+): Promise<StoredKey | undefined> {
+  return await db.transaction().execute(async (tx) => {
+    const current = await tx
+      .selectFrom('keygen.key')
+      .selectAll()
+      .where('owner', '=', key.owner)
+      .where('project', '=', key.project)
+      .forUpdate()
+      .executeTakeFirst()
+    if (current?.fingerprint !== fingerprint) return current
+    const { sealed_private_key: _gone, changed_at: _then, ...retired } = current
+    await tx
+      .insertInto('keygen.retired_key')
+      .values({ ...retired, retired_at: key.created_at, retired_by: by })
+      .execute()
+    return await tx
+      .updateTable('keygen.key')
+      .set(key)
+      .where('fingerprint', '=', fingerprint)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  })
+}
+
+/** Of keys that were made, prolonged or rotated since. */
+export async function keysChangedSince(
+  db: Db,
+  moment: Date,
+): Promise<Pick<StoredKey, 'owner' | 'project'>[]> {
+  return await db
+    .selectFrom('keygen.key')
+    .select(['owner', 'project'])
+    .where('changed_at', '>=', moment)
+    .orderBy('changed_at')
+    .limit(10_000)
+    .execute()
 }
 
 export async function countPooledKeys(db: Db): Promise<number> {

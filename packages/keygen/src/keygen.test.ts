@@ -3,14 +3,22 @@ import { join } from 'node:path'
 import { writeFile } from 'node:fs/promises'
 import test, { after, before } from 'node:test'
 import { Bell } from '@copr/process/every'
-import { keygenClient, signDetached } from '@copr/process/keygen-client'
+import { keygenClient } from '@copr/process/keygen-client'
 import { silentLog } from '@copr/process/log'
 import { run, runOrThrow } from '@copr/process/run'
+import { signDetached } from '@copr/process/signing'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@copr/testkit/postgres'
 import { findKey, type Db, openKeyTable, countPooledKeys } from './key-table.ts'
-import { readMasterKey } from './master-key.ts'
+import { openDataKeys } from './data-keys.ts'
+import { openMasterKey } from './master-key/key-wrapper.ts'
 import { makeKey, prolongKeys, publicKeyAnswer } from './project-keys.ts'
-import { newProjectName, type RunningKeygen, scratchFolder, startKeygen } from './testing.ts'
+import {
+  newProjectName,
+  newTicket,
+  type RunningKeygen,
+  scratchFolder,
+  startKeygen,
+} from './testing.ts'
 
 const ALGORITHMS = ['rsa4096', 'ed25519'] as const
 const YEAR_MS = 365 * 86_400_000
@@ -71,14 +79,8 @@ for (const algorithm of ALGORITHMS)
     assert.equal(row('pub')[11], 'scSC', 'may sign and certify')
 
     const data = Buffer.from('<repomd/>')
-    const signed = await signDetached(keygen.client, {
-      owner,
-      project,
-      purpose: 'test',
-      data,
-      public: key,
-      now: new Date(),
-    })
+    const what = { owner, project, purpose: 'test', data, public: key, now: new Date() }
+    const signed = await signDetached(keygen.client, what, async () => newTicket(what))
     const [dataFile, signatureFile] = [join(home.path, 'data'), join(home.path, 'data.asc')]
     await writeFile(dataFile, data)
     await writeFile(signatureFile, signed)
@@ -123,20 +125,16 @@ test('makeKey() gives everybody who asks at once the same key', async () => {
 
 test('sign() signs every digest in order, and says so in the log', async () => {
   const [owner, project, purpose] = ['someone', newProjectName(), 'task 12-fedora-43-x86_64']
-  await keygen.client.makeKey({ owner, project, algorithm: 'ed25519' })
+  const { fingerprint } = await keygen.client.makeKey({ owner, project, algorithm: 'ed25519' })
+  const ticket = newTicket({ owner, project })
   const digests = Array.from({ length: 300 }, (_, index) =>
     Buffer.alloc(32, index).toString('base64'),
   )
   const created_at = Math.floor(Date.now() / 1000)
-  const { signatures } = await keygen.client.sign({ owner, project, purpose, created_at, digests })
+  const request = { owner, project, purpose, created_at, fingerprint, ticket }
+  const { signatures } = await keygen.client.sign({ ...request, digests })
   assert.equal(signatures.length, 300)
-  const again = await keygen.client.sign({
-    owner,
-    project,
-    purpose,
-    created_at,
-    digests: digests.slice(7, 8),
-  })
+  const again = await keygen.client.sign({ ...request, digests: digests.slice(7, 8) })
   assert.equal(again.signatures[0], signatures[7])
   const logged = keygen.lines.find(
     (line) => line['project'] === project && line['msg'] === 'Signed',
@@ -148,7 +146,9 @@ test('a key nobody made is not found', async () => {
   assert.equal(await keygen.client.publicKey('nobody', 'nothing'), undefined)
   const digests = [Buffer.alloc(32).toString('base64')]
   const created_at = Math.floor(Date.now() / 1000)
-  const request = { owner: 'nobody', project: 'nothing', purpose: 'test', created_at, digests }
+  const whose = { owner: 'nobody', project: 'nothing' }
+  const key = { fingerprint: 'A'.repeat(40), ticket: newTicket(whose) }
+  const request = { ...whose, ...key, purpose: 'test', created_at, digests }
   await assert.rejects(keygen.client.sign(request), {
     kind: 'not_found',
     message: 'Cannot find a key for nobody/nothing',
@@ -164,7 +164,7 @@ test('requests without the right secret are answered 401, but for /health', asyn
   assert.deepEqual([health.status, await health.json()], [200, { ok: true }])
   await assert.rejects(
     keygenClient({ url: keygen.url, secret: 'wrong' }).publicKey('a', 'b'),
-    /does not accept the secret/,
+    /does not accept the secret or token/,
   )
 })
 
@@ -175,6 +175,8 @@ test('bad requests are answered 400 with what is wrong', async () => {
     project: 'b',
     purpose: 'c',
     created_at: now,
+    fingerprint: 'A'.repeat(40),
+    ticket: newTicket({ owner: 'a', project: 'b' }),
     digests: [Buffer.alloc(32).toString('base64')],
   }
   for (const [path, body, message] of [
@@ -195,6 +197,9 @@ test('bad requests are answered 400 with what is wrong', async () => {
       { ...sign, digests: [Buffer.alloc(31).toString('base64')] },
       /digests: 0: a digest is 32 bytes/,
     ],
+    ['/sign', { ...sign, ticket: undefined }, /ticket: /],
+    ['/sign', { ...sign, ticket: '1' }, /ticket: /],
+    ['/sign', { ...sign, fingerprint: 'ab' }, /fingerprint: /],
     ['/sign', { ...sign, created_at: now - 700 }, /seconds from keygen's clock/],
     ['/sign', { ...sign, created_at: now + 700 }, /seconds from keygen's clock/],
   ] as const) {
@@ -204,7 +209,7 @@ test('bad requests are answered 400 with what is wrong', async () => {
   }
   assert.equal((await ask('/keys/a/b%00')).status, 400)
   assert.equal((await ask('/nowhere')).status, 404)
-  assert.equal((await post('/keys', `"${'x'.repeat(300_000)}"`)).status, 413)
+  assert.equal((await post('/keys', `"${'x'.repeat(600_000)}"`)).status, 413)
 })
 
 test('a private key opens only in its own row', async () => {
@@ -221,19 +226,23 @@ test('a private key opens only in its own row', async () => {
     .execute()
   const digests = [Buffer.alloc(32).toString('base64')]
   const created_at = Math.floor(Date.now() / 1000)
-  const request = { owner: 'someone', project: mine, purpose: 'test', created_at, digests }
+  const whose = { owner: 'someone', project: mine }
+  const { fingerprint } = await keygen.client.makeKey(whose)
+  const ticket = newTicket(whose)
+  const request = { ...whose, purpose: 'test', created_at, digests, fingerprint, ticket }
   await assert.rejects(keygen.client.sign(request), /status 500: Internal error/)
   await db.deleteFrom('keygen.key').where('project', '=', mine).execute()
 })
 
 test('prolongKeys() moves the end of keys that end within a year, once', async () => {
   await using home = await scratchFolder()
-  const master_key = await readMasterKey(join(folder.path, 'master.key'))
-  assert.ok(master_key)
+  const file = join(folder.path, 'master.key')
+  const current = await openMasterKey({ file }, async () => false)
+  const sealer = await openDataKeys(db, { current, previous: [] }, silentLog())
   const moments = { now: new Date(Date.now() - 4.5 * YEAR_MS) }
   const common = {
     db,
-    master_key,
+    sealer,
     sign_domain: 'copr.example',
     log: silentLog(),
     pool_drawn: new Bell(),

@@ -1,14 +1,22 @@
+import { KeygenServiceAccounts, MasterKey } from '@copr/contract/configuration'
 import { Bell, every } from '@copr/process/every'
 import { messageOf } from '@copr/process/errors'
 import { serveHttp } from '@copr/process/http-server'
 import type { Logger } from '@copr/process/log'
 import { z } from 'zod'
 import { makeKeygenApp } from './app.ts'
-import { poolContext, refillPool } from './key-pool.ts'
-import { anySecret, type Db, isDatabaseAway, migrateKeyTable, openKeyTable } from './key-table.ts'
-import { createMasterKey, parseMasterKey, readMasterKey } from './master-key.ts'
-import { openKey, prolongKeys } from './project-keys.ts'
-import { unseal } from './seal.ts'
+import type { Identify } from './callers/caller.ts'
+import { serviceAccounts } from './callers/service-account.ts'
+import { sharedSecret } from './callers/shared-secret.ts'
+import { type MasterKeys, openDataKeys } from './data-keys.ts'
+import { refillPool } from './key-pool.ts'
+import { type Db, isDatabaseAway, openKeyTable } from './key-table.ts'
+import { openMasterKey } from './master-key/key-wrapper.ts'
+import { migrateKeyTable } from './migrations.ts'
+import { prolongKeys } from './project-keys.ts'
+import { anySecret } from './sealed-secrets.ts'
+import { RateLimit } from './signatures/rate-limit.ts'
+import { type RedeemTicket, redeemTicket } from './signatures/tickets.ts'
 
 const DATABASE_RETRY_MS = 1_000
 const REFILL_SECONDS = 60
@@ -19,23 +27,28 @@ export const KeygenConfig = z
     database_url: z.string().min(1),
     host: z.string().default('127.0.0.1'),
     port: z.number().int().min(0).max(65_535),
-    /** What callers show as bearer token. */
-    secret: z.string().min(16),
-    /** A file of 32 random bytes, raw or in base64; made at the first start if it is missing. */
-    master_key_file: z.string().optional(),
-    /** The same in base64, instead of a file. */
-    master_key: z.string().optional(),
+    tls: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
+    /** What callers show as bearer token who have no service account. */
+    secret: z.string().min(16).optional(),
+    service_accounts: KeygenServiceAccounts.optional(),
+    master_key: MasterKey,
+    previous_master_keys: z.array(MasterKey).default([]),
     /** Keys are named `<owner>#<project>@copr.<sign_domain>`. */
     sign_domain: z.string().regex(/^[A-Za-z0-9.-]+$/, 'the sign domain is a host name'),
     /** How many RSA keys are made ahead. */
     pool_size: z.number().int().min(0).max(100).default(2),
+    signatures_per_minute: z.strictObject({
+      project: z.number().int().positive(),
+      all: z.number().int().positive(),
+    }),
   })
-  .refine(
-    (config) => (config.master_key === undefined) !== (config.master_key_file === undefined),
-    {
-      message: 'set one of master_key_file and master_key',
-    },
-  )
+  .refine((config) => config.secret !== undefined || config.service_accounts !== undefined, {
+    message: 'set secret or service_accounts: nobody could ask keygen anything',
+  })
+  // A token must not travel where others read it.
+  .refine((config) => config.service_accounts === undefined || config.tls !== undefined, {
+    message: 'set tls where callers have service accounts',
+  })
 export type KeygenConfig = z.infer<typeof KeygenConfig>
 
 export interface KeygenOptions {
@@ -44,24 +57,22 @@ export interface KeygenOptions {
   stop: AbortSignal
   /** Called once it answers; the port is the chosen one when the configuration says 0. */
   onListening?: (port: number) => void
+  redeem?: RedeemTicket
 }
 
 /** Serves until `stop` aborts. Waits for PostgreSQL at the start, and survives its absence later. */
-export async function runKeygen({ config, log, stop, onListening }: KeygenOptions): Promise<void> {
+export async function runKeygen(options: KeygenOptions): Promise<void> {
+  const { config, log, stop, onListening, redeem = redeemTicket } = options
+  const now = (): Date => new Date()
   await using db = openKeyTable(config.database_url)
   if (!(await migrateWhenReachable(db, log, stop))) return
-  const master_key = await findMasterKey(config, db, log)
+  const sealer = await openDataKeys(db, await openMasterKeys(config, db, log), log)
   const pool_drawn = new Bell()
-  const vault = {
-    db,
-    master_key,
-    sign_domain: config.sign_domain,
-    now: () => new Date(),
-    log,
-    pool_drawn,
-  }
+  const vault = { db, sealer, sign_domain: config.sign_domain, now, log, pool_drawn }
+  const limit = new RateLimit(config.signatures_per_minute, now)
+  const app = makeKeygenApp({ vault, limit, redeem }, waysIn(config, log, now))
 
-  await using server = await serveHttp(makeKeygenApp(vault, config.secret), config)
+  await using server = await serveHttp(app, config)
   log.info({ host: config.host, port: server.port }, 'Listening')
   onListening?.(server.port)
   await Promise.all([
@@ -89,21 +100,23 @@ async function migrateWhenReachable(db: Db, log: Logger, stop: AbortSignal): Pro
   return false
 }
 
-/** Fails at the start, not at the first signature, when the master key is not the one that the keys were sealed with. */
-async function findMasterKey(config: KeygenConfig, db: Db, log: Logger): Promise<Buffer> {
-  const stored = await anySecret(db)
-  const { master_key, master_key_file = '' } = config
-  const configured =
-    master_key === undefined
-      ? await readMasterKey(master_key_file)
-      : parseMasterKey(master_key, 'the configuration as master_key')
-  if (!configured) {
-    if (stored)
-      throw new Error(`Restore ${master_key_file}: the stored keys cannot be opened without it`)
-    log.info({ master_key_file }, 'Making a master key')
-    return await createMasterKey(master_key_file)
+function waysIn(config: KeygenConfig, log: Logger, now: () => Date): Identify[] {
+  const { secret, service_accounts } = config
+  return [
+    ...(secret === undefined ? [] : [sharedSecret(secret)]),
+    ...(service_accounts ? [serviceAccounts({ config: service_accounts, log, now })] : []),
+  ]
+}
+
+async function openMasterKeys(config: KeygenConfig, db: Db, log: Logger): Promise<MasterKeys> {
+  const isUnused = async (): Promise<boolean> => {
+    const isNew = (await anySecret(db)) === undefined
+    if (isNew) log.info({ file: config.master_key.file }, 'Making a master key')
+    return isNew
   }
-  if (stored && 'fingerprint' in stored) openKey({ master_key: configured }, stored)
-  else if (stored) unseal(configured, poolContext(stored.id), stored.sealed_private_key)
-  return configured
+  const current = await openMasterKey(config.master_key, isUnused)
+  const previous = config.previous_master_keys.map((source) =>
+    openMasterKey(source, async () => false),
+  )
+  return { current, previous: await Promise.all(previous) }
 }

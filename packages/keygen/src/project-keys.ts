@@ -1,23 +1,24 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
-import type {
-  KeyAlgorithm,
-  PublicKeyAnswer,
-  SignAnswer,
-  SignRequest,
-} from '@copr/contract/keygen-protocol'
+import type { KeyAlgorithm, PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { armor } from '@copr/contract/openpgp-signature'
 import { CoprError } from '@copr/process/errors'
 import { generatePrivateKey, readPrivateKey } from './key-pair.ts'
 import { drawRsaKey } from './key-pool.ts'
-import { findKey, insertKey, keysExpiringBefore, prolongKey, type StoredKey } from './key-table.ts'
+import {
+  findKey,
+  insertKey,
+  keysExpiringBefore,
+  prolongKey,
+  replaceKey,
+  type StoredKey,
+} from './key-table.ts'
 import { fingerprintOf, PACKET, packet, publicKeyBody } from './openpgp-key.ts'
-import { certifyUserId, signDocument } from './openpgp-sign.ts'
-import { seal, unseal } from './seal.ts'
+import { certifyUserId } from './openpgp-sign.ts'
+import { keyContext } from './sealed-secrets.ts'
 import type { Vault } from './vault.ts'
 
 /** How far the caller's clock may be from ours. */
-const CLOCK_TOLERANCE_SECONDS = 600
+export const CLOCK_TOLERANCE_SECONDS = 600
 const DAY_SECONDS = 86_400
 const LIFETIME_SECONDS = 5 * 365 * DAY_SECONDS
 /** Keys that end sooner are prolonged, so that every user has a year to fetch the new end. */
@@ -32,22 +33,40 @@ export async function makeKey(
 ): Promise<StoredKey> {
   const existing = await findKey(vault.db, owner, project)
   if (existing) return existing
-  const secret =
-    algorithm === 'rsa4096' ? await drawRsaKey(vault) : await generatePrivateKey(algorithm)
-  const made = newKey(vault, owner, project, algorithm, secret)
+  const made = await newKey(vault, owner, project, algorithm)
   const stored = await insertKey(vault.db, made)
   if (stored.fingerprint === made.fingerprint)
     vault.log.info({ owner, project, algorithm, fingerprint: stored.fingerprint }, 'Made key')
   return stored
 }
 
-function newKey(
+/** A new key in place of the one with this fingerprint, unless another has come already. Its private half is forgotten. */
+export async function rotateKey(
+  vault: Vault,
+  {
+    owner,
+    project,
+    fingerprint,
+    by,
+  }: { owner: string; project: string; fingerprint: string; by: string },
+): Promise<StoredKey> {
+  const { algorithm, fingerprint: current } = await requireKey(vault, owner, project)
+  if (current !== fingerprint) return await requireKey(vault, owner, project)
+  const key = await newKey(vault, owner, project, algorithm)
+  const stored = await replaceKey(vault.db, { fingerprint, key, by })
+  if (!stored) return await requireKey(vault, owner, project)
+  vault.log.info({ owner, project, from: fingerprint, to: stored.fingerprint, by }, 'Rotated key')
+  return stored
+}
+
+async function newKey(
   vault: Vault,
   owner: string,
   project: string,
   algorithm: KeyAlgorithm,
-  secret: Buffer,
-): StoredKey {
+): Promise<StoredKey> {
+  const secret =
+    algorithm === 'rsa4096' ? await drawRsaKey(vault) : await generatePrivateKey(algorithm)
   // Back by the tolerance: verifiers refuse a signature older than its key, and a signer's clock may be late.
   const created_at = unixSeconds(vault.now()) - CLOCK_TOLERANCE_SECONDS
   const expires_at = created_at + LIFETIME_SECONDS
@@ -56,6 +75,8 @@ function newKey(
   const fingerprint = fingerprintOf(public_key)
   const user_id = `${owner}_${project} <${owner}#${project}@copr.${vault.sign_domain}>`
   const times = { created_at, key_created_at: created_at, key_expires_at: expires_at }
+  const sealed_private_key = vault.sealer.seal(keyContext({ owner, project, fingerprint }), secret)
+  secret.fill(0)
   return {
     owner,
     project,
@@ -66,7 +87,8 @@ function newKey(
     user_id,
     public_key,
     certifications: certifyUserId(key, public_key, { algorithm, fingerprint, user_id, ...times }),
-    sealed_private_key: seal(vault.master_key, keyContext({ owner, project, fingerprint }), secret),
+    sealed_private_key,
+    changed_at: vault.now(),
   }
 }
 
@@ -91,29 +113,6 @@ export async function requireKey(vault: Vault, owner: string, project: string): 
   return key
 }
 
-/** Signs each digest; who asked for what goes to the log. */
-export async function signDigests(vault: Vault, request: SignRequest): Promise<SignAnswer> {
-  const { owner, project, purpose, created_at, digests } = request
-  const late_seconds = unixSeconds(vault.now()) - created_at
-  if (Math.abs(late_seconds) > CLOCK_TOLERANCE_SECONDS)
-    throw new CoprError(
-      'invalid',
-      `Cannot sign for a moment ${Math.abs(late_seconds)} seconds from keygen's clock: set both clocks`,
-    )
-  const stored = await requireKey(vault, owner, project)
-  const { algorithm, fingerprint } = stored
-  const key = openKey(vault, stored)
-  const signatures: string[] = []
-  for (const digest of digests) {
-    const facts = { algorithm, fingerprint, created_at }
-    signatures.push(signDocument(key, facts, Buffer.from(digest, 'base64')).toString('base64'))
-    // One signature takes milliseconds and a request may have a thousand: let others in between.
-    await setImmediate()
-  }
-  vault.log.info({ owner, project, purpose, count: digests.length, fingerprint }, 'Signed')
-  return { algorithm, signatures }
-}
-
 /**
  * Gives keys that end within a year five years more. Earlier self-signatures stay, because Sequoia (Fedora's rpm) judges
  * a signature by the self-signatures of its own time: without them it would refuse every package signed before.
@@ -136,6 +135,7 @@ export async function prolongKeys(vault: Vault): Promise<void> {
       const certification = certifyUserId(openKey(vault, stored), stored.public_key, facts)
       await prolongKey(vault.db, stored, {
         expires_at: dateOf(key_expires_at),
+        changed_at: vault.now(),
         certifications: Buffer.concat([stored.certifications, certification]),
       })
       vault.log.info({ owner, project, fingerprint, key_expires_at }, 'Prolonged key')
@@ -145,19 +145,17 @@ export async function prolongKeys(vault: Vault): Promise<void> {
   }
 }
 
-export function openKey(vault: Pick<Vault, 'master_key'>, stored: StoredKey): KeyObject {
-  return readPrivateKey(unseal(vault.master_key, keyContext(stored), stored.sealed_private_key))
+/** The private key of a row: opened for one use. */
+export function openKey({ sealer }: Pick<Vault, 'sealer'>, stored: StoredKey): KeyObject {
+  const secret = sealer.unseal(keyContext(stored), stored.sealed_private_key)
+  try {
+    return readPrivateKey(secret)
+  } finally {
+    secret.fill(0)
+  }
 }
 
-function keyContext({
-  owner,
-  project,
-  fingerprint,
-}: Pick<StoredKey, 'owner' | 'project' | 'fingerprint'>): string {
-  return `key ${owner}/${project}/${fingerprint}`
-}
-
-function unixSeconds(date: Date): number {
+export function unixSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000)
 }
 

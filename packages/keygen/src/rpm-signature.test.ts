@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { startEmbeddedPostgres } from '@copr/testkit/postgres'
-import { scratchFolder, startKeygen } from './testing.ts'
+import { newTicket, scratchFolder, startKeygen } from './testing.ts'
 
 const missing = ['rpmbuild', 'rpmsign', 'rpmkeys'].filter(
   (tool) => spawnSync(tool, ['--version']).error,
@@ -29,10 +29,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { keygenClient } from '${import.meta.resolve('@copr/process/keygen-client')}'
 import { digestFor } from '${import.meta.resolve('@copr/contract/openpgp-signature')}'
 const signature = process.argv[2]
-const { url, secret, key } = JSON.parse(process.env.KEYGEN)
+const { url, secret, key, ticket } = JSON.parse(process.env.KEYGEN)
 const created_at = Math.floor(Date.now() / 1000)
 const digest = digestFor(readFileSync(0), { ...key, created_at }).toString('base64')
-const request = { owner: 'someone', project: key.algorithm, purpose: 'tiny', created_at, digests: [digest] }
+const request = { owner: 'someone', project: key.algorithm, purpose: 'tiny', created_at, digests: [digest], fingerprint: key.fingerprint, ticket }
 const { signatures } = await keygenClient({ url, secret }).sign(request)
 writeFileSync(signature, Buffer.from(signatures[0], 'base64'))
 `
@@ -61,7 +61,8 @@ test('rpm accepts packages whose headers keygen signed', { skip }, async () => {
     await runOrThrow('rpmkeys', [...db, '--import', inside('key.asc')])
 
     const { url, secret } = keygen
-    const env = { HOME: top, KEYGEN: JSON.stringify({ url, secret, key }) }
+    const ticket = newTicket({ owner: 'someone', project: algorithm })
+    const env = { HOME: top, KEYGEN: JSON.stringify({ url, secret, key, ticket }) }
     const defines = ['--define', `__gpg_sign_cmd ${signer}`, '--define', '_gpg_name any']
     await runOrThrow('rpmsign', [...defines, '--addsign', rpm], { env })
     const checked = await run('rpmkeys', [...db, '-Kv', rpm])

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
-import { createMasterKey, readMasterKey } from './master-key.ts'
+import { createMasterKey, readMasterKey } from './master-key/master-key-file.ts'
 import { seal, unseal } from './seal.ts'
 import { scratchFolder } from './testing.ts'
 

@@ -6,18 +6,18 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Encrypts with AES-256-GCM, bound to `context`: a sealed value opens only where it belongs. */
-export function seal(masterKey: Uint8Array, context: string, secret: Uint8Array): Buffer {
+export function seal(key: Uint8Array, context: string, secret: Uint8Array): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', masterKey, nonce).setAAD(Buffer.from(context))
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))
   const sealed = Buffer.concat([cipher.update(secret), cipher.final()])
   return Buffer.concat([Buffer.from([VERSION]), nonce, cipher.getAuthTag(), sealed])
 }
 
-/** What was sealed; throws for another master key, another context, and altered bytes. */
-export function unseal(masterKey: Uint8Array, context: string, sealed: Buffer): Buffer {
+/** What was sealed; throws for another key, another context, and altered bytes. */
+export function unseal(key: Uint8Array, context: string, sealed: Buffer): Buffer {
   if (sealed[0] !== VERSION) throw new Error(`Cannot open ${context}: unknown form ${sealed[0]}`)
   const start = 1 + NONCE_BYTES + TAG_BYTES
-  const decipher = createDecipheriv('aes-256-gcm', masterKey, sealed.subarray(1, 1 + NONCE_BYTES), {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, 1 + NONCE_BYTES), {
     authTagLength: TAG_BYTES,
   })
   decipher.setAAD(Buffer.from(context)).setAuthTag(sealed.subarray(1 + NONCE_BYTES, start))

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type KeygenClient, keygenClient } from '@copr/process/keygen-client'
 import { makeLog } from '@copr/process/log'
-import { runKeygen } from './keygen.ts'
+import { type KeygenConfig, runKeygen } from './keygen.ts'
+import type { RedeemTicket } from './signatures/tickets.ts'
 
 const SECRET = 'a secret for tests only'
 
@@ -28,6 +29,10 @@ export interface RunningOptions {
   /** Holds the master key. */
   dir: string
   pool_size?: number
+  /** In place of what follows from the others. */
+  config?: Partial<KeygenConfig>
+  /** How tickets are used up; default: those of {@link newTicket} are good, again and again. */
+  redeem?: RedeemTicket
 }
 
 /** The whole program on a free port. */
@@ -42,13 +47,18 @@ export async function startKeygen(options: RunningOptions): Promise<RunningKeyge
     host: '127.0.0.1',
     port: 0,
     secret: SECRET,
-    master_key_file: join(dir, 'master.key'),
+    master_key: { file: join(dir, 'master.key') },
+    previous_master_keys: [],
+    signatures_per_minute: { project: 10_000, all: 10_000 },
     sign_domain: 'copr.example',
     pool_size,
+    ...options.config,
   }
-  const ended = runKeygen({ config, log, stop: stop.signal, onListening: listening.resolve })
+  const { redeem = redeemTestTicket } = options
+  const running = { config, log, stop: stop.signal, onListening: listening.resolve, redeem }
+  const ended = runKeygen(running)
   ended.catch(listening.reject)
-  const url = `http://127.0.0.1:${await listening.promise}`
+  const url = `${config.tls ? 'https' : 'http'}://127.0.0.1:${await listening.promise}`
   return {
     url,
     secret: SECRET,
@@ -63,4 +73,20 @@ export async function startKeygen(options: RunningOptions): Promise<RunningKeyge
 
 export function newProjectName(): string {
   return `p-${randomUUID()}`
+}
+
+const tickets = new Map<string, { owner: string; project: string }>()
+
+/** A ticket for whatever of a project. */
+export function newTicket({ owner, project }: { owner: string; project: string }): string {
+  const ticket = randomUUID()
+  tickets.set(ticket, { owner, project })
+  return ticket
+}
+
+const redeemTestTicket: RedeemTicket = async (_db, ticket) => {
+  const whose = tickets.get(ticket)
+  if (!whose) return undefined
+  const nothing = { build_id: null, task_id: null, repository_id: null }
+  return { ownername: whose.owner, projectname: whose.project, ...nothing }
 }

@@ -1,12 +1,12 @@
 import type { Bell } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
+import type { Sealer } from './data-keys.ts'
 import type { Db } from './key-table.ts'
 
 /** What everything here works with. */
 export interface Vault {
   db: Db
-  /** 32 bytes. */
-  master_key: Buffer
+  sealer: Sealer
   sign_domain: string
   now: () => Date
   log: Logger

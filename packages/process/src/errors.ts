@@ -5,6 +5,7 @@ export const STATUS_OF = {
   not_found: 404,
   conflict: 409,
   too_large: 413,
+  too_many: 429,
   bad_gateway: 502,
   unavailable: 503,
 } as const

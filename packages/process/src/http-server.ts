@@ -1,9 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
+import https from 'node:https'
 import { type HttpBindings, serve } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import { CoprError, STATUS_OF } from './errors.ts'
 import type { Logger } from './log.ts'
+import { acceptRequestId, REQUEST_ID_HEADER, withLogFields } from './log-fields.ts'
 
 export type { HttpBindings } from '@hono/node-server'
 
@@ -17,20 +20,37 @@ export interface RunningServer extends AsyncDisposable {
   readonly server: Server
 }
 
-/** Answers HTTP until disposed. Port 0 takes any free one. */
-export async function serveHttp(
-  app: HttpApp,
-  options: { host: string; port: number },
-): Promise<RunningServer> {
+export interface TlsFiles {
+  certificate_file: string
+  key_file: string
+}
+
+export interface ServeOptions {
+  host: string
+  port: number
+  /** HTTPS with these; they are looked at every `reload_seconds`, as certificates are renewed while programs run. */
+  tls?: TlsFiles | undefined
+  reload_seconds?: number
+}
+
+/** Answers HTTP, or HTTPS, until disposed. Port 0 takes any free one. */
+export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const { host: hostname, port: wanted, tls, reload_seconds = 60 } = options
+  const address = { fetch: tracedFetch(app), hostname, port: wanted }
+  const files = tls && (await readTls(tls))
   const server = serve(
-    {
-      fetch: (request, bindings) => app.fetch(request, bindings as HttpBindings),
-      hostname: options.host,
-      port: options.port,
-    },
+    files
+      ? {
+          ...address,
+          createServer: https.createServer,
+          serverOptions: { ...files, minVersion: 'TLSv1.3' },
+        }
+      : address,
     (info) => resolve(info.port),
   ) as Server
+  const reload = tls && setInterval(() => void reloadTls(server, tls), reload_seconds * 1000)
+  reload?.unref()
   server.once('error', (cause: NodeJS.ErrnoException) => {
     const why =
       cause.code === 'EADDRINUSE' ? 'the port is in use by another program' : cause.message
@@ -44,11 +64,38 @@ export async function serveHttp(
     port,
     server,
     async [Symbol.asyncDispose]() {
+      clearInterval(reload)
       await new Promise<void>((done) => {
         server.close(() => done())
         server.closeAllConnections()
       })
     },
+  }
+}
+
+/** Gives each request an id, the caller's if there is one: it is in all that is logged meanwhile, and in the answer. */
+function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
+  return async (request, given) => {
+    const bindings = given as HttpBindings
+    const request_id = acceptRequestId(request.headers.get(REQUEST_ID_HEADER))
+    bindings.outgoing.setHeader(REQUEST_ID_HEADER, request_id)
+    return await withLogFields({ request_id }, () => app.fetch(request, bindings))
+  }
+}
+
+async function readTls(files: TlsFiles): Promise<{ cert: string; key: string }> {
+  const [cert, key] = await Promise.all(
+    [files.certificate_file, files.key_file].map((path) => readFile(path, 'utf8')),
+  )
+  return { cert: cert ?? '', key: key ?? '' }
+}
+
+/** Files that are being replaced may not fit together for a moment: the next look sees them whole. */
+async function reloadTls(server: Server, files: TlsFiles): Promise<void> {
+  try {
+    ;(server as https.Server).setSecureContext({ ...(await readTls(files)), minVersion: 'TLSv1.3' })
+  } catch {
+    // Served on with the former certificate.
   }
 }
 

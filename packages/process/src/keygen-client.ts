@@ -1,12 +1,17 @@
+import { readFile } from 'node:fs/promises'
 import {
+  ChangedKeys,
+  LogVerdict,
   type MakeKeyRequest,
   PublicKeyAnswer,
   SignAnswer,
+  SignatureLog,
   type SignRequest,
 } from '@copr/contract/keygen-protocol'
-import { armor, digestFor } from '@copr/contract/openpgp-signature'
 import { z } from 'zod'
 import { CoprError, STATUS_OF } from './errors.ts'
+import { httpsClient } from './https-client.ts'
+import { requestIdHeader } from './log-fields.ts'
 
 const TIMEOUT_MS = 30_000
 /** An RSA key that is not made ahead takes seconds, on a busy machine many. */
@@ -19,105 +24,123 @@ export interface KeygenClient {
   /** Undefined when the project has none. */
   publicKey(owner: string, project: string): Promise<PublicKeyAnswer | undefined>
   sign(request: SignRequest): Promise<SignAnswer>
+  /** Keys that were made, prolonged or rotated since. */
+  changedKeys(since: Date): Promise<ChangedKeys['keys']>
+  /** A new key in place of the one with this fingerprint. */
+  rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
+  /** What was signed, the latest first; of one project, or of all. */
+  signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
+  checkLog(): Promise<LogVerdict>
 }
 
-/** Talks to keygen at `url`. An outage is a CoprError `unavailable`, and worth a new try later. */
-export function keygenClient({ url, secret }: { url: string; secret: string }): KeygenClient {
+export interface KeygenAddress {
+  url: string
+  /** What the caller shows, unless it has a token. */
+  secret?: string | undefined
+  /** A service account's token; read for each request, as the kubelet renews it. */
+  token_file?: string | undefined
+  ca_file?: string | undefined
+}
+
+/** Talks to keygen. An outage is a CoprError `unavailable`, and worth a new try later. */
+export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress): KeygenClient {
   const base = url.replace(/\/+$/, '')
-  const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' }
+  const send = httpsClient({ ca_file })
+
+  async function headers(): Promise<Record<string, string>> {
+    const shown = token_file === undefined ? secret : (await readFile(token_file, 'utf8')).trim()
+    return {
+      authorization: `Bearer ${shown ?? ''}`,
+      'content-type': 'application/json',
+      ...requestIdHeader(),
+    }
+  }
 
   async function ask<Schema extends z.ZodType>(
     answer: Schema,
     path: string,
-    init: RequestInit,
-    timeout_ms = TIMEOUT_MS,
+    { body, timeout_ms = TIMEOUT_MS, repeat = true }: Ask = {},
   ): Promise<z.output<Schema>> {
-    let status: number
-    let body: string
     const signal = AbortSignal.timeout(timeout_ms)
-    const once = async (): Promise<[number, string]> => {
-      const response = await fetch(`${base}${path}`, {
-        ...init,
-        headers,
-        signal,
-        redirect: 'error',
-      })
-      return [response.status, await response.text()]
+    const request = {
+      headers: await headers(),
+      signal,
+      ...(body === undefined
+        ? { method: 'GET' as const }
+        : { method: 'POST' as const, body: JSON.stringify(body) }),
     }
+    const once = (): ReturnType<typeof send> => send(`${base}${path}`, request)
+    let got: Awaited<ReturnType<typeof send>>
     try {
-      // Every request may be repeated; a kept connection may have ended just when it was used again.
-      ;[status, body] = await once().catch((error) => {
-        if (connectionEnded(error)) return once()
+      // A kept connection may have ended just when it was used again.
+      got = await once().catch((error: unknown) => {
+        if (repeat && connectionEnded(error)) return once()
         throw error
       })
     } catch (cause) {
       throw new CoprError('unavailable', `Cannot reach keygen at ${base}`, { cause })
     }
-    if (status !== 200) throw errorOf(base, status, body)
-    const parsed = answer.safeParse(jsonOf(body))
+    if (got.status !== 200) throw errorOf(base, got.status, got.body)
+    const parsed = answer.safeParse(jsonOf(got.body))
     if (!parsed.success)
       throw new Error(`Cannot understand what keygen at ${base} answers`, { cause: parsed.error })
     return parsed.data
   }
 
   return {
-    makeKey: (request) => ask(PublicKeyAnswer, '/keys', post(request), MAKE_KEY_TIMEOUT_MS),
+    makeKey: (body) => ask(PublicKeyAnswer, '/keys', { body, timeout_ms: MAKE_KEY_TIMEOUT_MS }),
     async publicKey(owner, project) {
-      const path = `/keys/${encodeURIComponent(owner)}/${encodeURIComponent(project)}`
       try {
-        return await ask(PublicKeyAnswer, path, { method: 'GET' })
+        return await ask(PublicKeyAnswer, keyPath(owner, project))
       } catch (error) {
         if (error instanceof CoprError && error.kind === 'not_found') return undefined
         throw error
       }
     },
-    async sign(request) {
-      const answer = await ask(SignAnswer, '/sign', post(request))
-      if (answer.signatures.length !== request.digests.length)
+    async sign(body) {
+      // Not repeated: a ticket is used once, the caller gets another.
+      const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
+      if (answer.signatures.length !== body.digests.length)
         throw new Error(`Cannot use what keygen at ${base} answers: a signature is missing`)
       return answer
     },
+    async changedKeys(since) {
+      const seconds = Math.floor(since.getTime() / 1000)
+      return (await ask(ChangedKeys, `/keys?changed_since=${seconds}`)).keys
+    },
+    rotateKey: (owner, project, fingerprint) =>
+      ask(PublicKeyAnswer, `${keyPath(owner, project)}/rotate`, {
+        body: { fingerprint },
+        timeout_ms: MAKE_KEY_TIMEOUT_MS,
+      }),
+    async signatures(of) {
+      const query = of ? `?${new URLSearchParams(of).toString()}` : ''
+      return (await ask(SignatureLog, `/signatures${query}`)).entries
+    },
+    checkLog: () => ask(LogVerdict, '/signatures/check', { body: {} }),
   }
 }
 
-/** What is signed, for whom, and with which key. */
-export interface DetachedRequest {
-  owner: string
-  project: string
-  purpose: string
-  data: Uint8Array
-  public: PublicKeyAnswer
-  now: Date
+interface Ask {
+  /** Makes it a POST. */
+  body?: unknown
+  timeout_ms?: number
+  repeat?: boolean
 }
 
-/** An ASCII-armoured detached signature over `data`, as `repomd.xml.asc` has it. */
-export async function signDetached(
-  client: KeygenClient,
-  request: DetachedRequest,
-): Promise<string> {
-  const { owner, project, purpose, data, now } = request
-  const { algorithm, fingerprint } = request.public
-  const created_at = Math.floor(now.getTime() / 1000)
-  const digest = digestFor(data, { algorithm, fingerprint, created_at })
-  const digests = [digest.toString('base64')]
-  const { signatures } = await client.sign({ owner, project, purpose, created_at, digests })
-  return armor('SIGNATURE', Buffer.from(signatures[0] ?? '', 'base64'))
+function keyPath(owner: string, project: string): string {
+  return `/keys/${encodeURIComponent(owner)}/${encodeURIComponent(project)}`
 }
 
 function connectionEnded(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
-}
-
-function post(body: unknown): RequestInit {
-  return { method: 'POST', body: JSON.stringify(body) }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 function errorOf(base: string, status: number, body: string): Error {
   // Our fault, not that of whoever asked us: it must not turn into "log in" for a user.
   if (status === 401)
-    return new Error(`Cannot use keygen at ${base}: it does not accept the secret`)
+    return new Error(`Cannot use keygen at ${base}: it does not accept the secret or token`)
   const message = ErrorAnswer.safeParse(jsonOf(body)).data?.error ?? body.slice(0, 200)
   const kind = KINDS.find((name) => STATUS_OF[name] === status)
   if (kind) return new CoprError(kind, message)

@@ -1,5 +1,6 @@
 import { openSync, writeSync } from 'node:fs'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { currentLogFields } from './log-fields.ts'
 
 export type { Logger } from 'pino'
 
@@ -7,6 +8,8 @@ export type { Logger } from 'pino'
 export function makeLog(name: string, destination?: DestinationStream): Logger {
   const options = {
     name,
+    /** Which request and which build a line belongs to. */
+    mixin: () => ({ ...currentLogFields() }),
     redact: [
       '*.password',
       '*.token',
@@ -14,6 +17,9 @@ export function makeLog(name: string, destination?: DestinationStream): Logger {
       'password',
       'token',
       'secret',
+      'ticket',
+      'pin',
+      '*.pin',
       'headers.authorization',
     ],
   }

@@ -72,7 +72,8 @@ async function claimOnce(
   try {
     const message = await taskMessage(backend, task)
     await prepare(backend, task, machine)
-    log.info({ task_id: task.task_id, kind: task.kind, machine: machine.name }, 'Task claimed')
+    const { task_id, build_id, kind } = task
+    log.info({ task_id, build_id, kind, machine: machine.name }, 'Task claimed')
     return { lease, task: message }
   } catch (error) {
     await undo(messageOf(error), config.limits.max_attempts, 2)

@@ -30,10 +30,8 @@ export async function finishTask(
 ): Promise<boolean> {
   if (task.state === 'done') return task.last_lease === lease
   if (task.state !== 'leased' || task.lease !== lease) return false
-  backend.log.info(
-    { task_id: task.task_id, kind: task.kind, outcome: request.outcome },
-    'Task ended',
-  )
+  const { task_id, build_id, kind } = task
+  backend.log.info({ task_id, build_id, kind, outcome: request.outcome }, 'Task ended')
   if (request.outcome === 'lost') return await takeBack(backend, lease, request)
   const results = resultsOf(await placeOfTask(backend.db, task))
   const key = { task: task.id, lease }

@@ -10,7 +10,7 @@ export async function failResults(
   { task, lease, staged, place }: Results,
   reason: string,
 ): Promise<void> {
-  log.warn({ task_id: task.task_id, reason }, 'Results refused')
+  log.warn({ reason }, 'Results refused')
   const names = (task.payload ?? []).map(({ name }) => name)
   const kept = names.filter((name) => !name.endsWith('.rpm') && !isOurs(name))
   await store.place(staged, kept, place)

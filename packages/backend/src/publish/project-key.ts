@@ -1,5 +1,6 @@
 import type { KeyAlgorithm, PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { storePublicKey } from '@copr/domain/projects/project-keys'
+import { findProject } from '@copr/domain/projects/project-queries'
 import type { Backend } from '../context.ts'
 
 export interface KeyOwner {
@@ -19,4 +20,17 @@ export async function projectKey(
   const key = await keygen.makeKey({ owner: ownername, project: projectname, algorithm })
   if (key.public_key !== owner.public_key) await storePublicKey(db, owner.project_id, key)
   return key
+}
+
+/** Follows keys that keygen has prolonged or rotated, of projects in which nothing is built any more, too. */
+export async function followChangedKeys(
+  backend: Pick<Backend, 'keygen' | 'db'>,
+  since: Date,
+): Promise<void> {
+  for (const { owner, project } of await backend.keygen.changedKeys(since)) {
+    const found = await findProject(backend.db, owner, project)
+    if (!found) continue
+    const { id: project_id, name: projectname } = found
+    await projectKey(backend, { ...found, project_id, projectname })
+  }
 }

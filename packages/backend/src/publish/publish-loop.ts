@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { claimPublish, renewLease, type TaskRow } from '@copr/domain/queue/leases'
 import { giveBack } from '@copr/domain/queue/outcomes'
 import { messageOf } from '@copr/process/errors'
+import { withLogFields } from '@copr/process/log-fields'
 import type { Backend } from '../context.ts'
 import { publishTask } from './publish-task.ts'
 
@@ -16,7 +17,10 @@ export async function publishDue(backend: Backend, stop: AbortSignal): Promise<v
     const lease = randomUUID()
     const task = await claimPublish(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
     if (!task) return
-    await publishLeased(backend, task, lease)
+    const { build_id, task_id } = task
+    // The id goes to keygen, too: what it signs for this build is found by it.
+    const fields = { request_id: randomUUID(), build_id, task_id }
+    await withLogFields(fields, () => publishLeased(backend, task, lease))
   }
 }
 
@@ -25,7 +29,7 @@ async function publishLeased(backend: Backend, task: TaskRow, lease: string): Pr
   const renewal = setInterval(
     () => {
       renewLease(db, { lease, now: now(), lease_seconds: LEASE_SECONDS }).catch((err: unknown) =>
-        log.warn({ err, task_id: task.task_id }, 'Cannot renew the lease of a publish task'),
+        log.warn({ err }, 'Cannot renew the lease of a publish task'),
       )
     },
     (LEASE_SECONDS * 1000) / 3,
@@ -35,7 +39,7 @@ async function publishLeased(backend: Backend, task: TaskRow, lease: string): Pr
   } catch (err) {
     clearInterval(renewal)
     const wait_seconds = Math.min(2 ** (task.attempts - 1), MAX_BACKOFF_SECONDS)
-    log.error({ err, task_id: task.task_id, wait_seconds }, 'Cannot publish, trying again')
+    log.error({ err, wait_seconds }, 'Cannot publish, trying again')
     const reason = messageOf(err)
     await giveBack(db, lease, { reason, max_attempts: Infinity, now: now(), wait_seconds })
   } finally {

@@ -45,7 +45,7 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
   const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }
   const key = await projectKey(backend, owner)
   const paths = packages.map(({ fileName }) => store.staged(staged, fileName))
-  await signPackages(backend, { paths, owner, key, purpose: `build ${task.task_id}` })
+  await signPackages(backend, { paths, owner, key, purpose: `build ${task.task_id}`, lease })
   await note(`signed with the key ${key.fingerprint}`)
 
   at('place')
@@ -65,7 +65,7 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
     .execute((tx) =>
       addMembers(tx, { lease, packages: packages.map(nevraOf), members, now: now() }),
     )
-  log.info({ task_id: task.task_id, packages: packages.length, outcome }, 'Results placed')
+  log.info({ packages: packages.length, outcome }, 'Results placed')
   at('drop')
   if (outcome === 'canceled') {
     await store.unplace(results.place, [...packages.map(({ fileName }) => fileName), 'success'])

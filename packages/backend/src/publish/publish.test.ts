@@ -196,7 +196,7 @@ test('while keygen is away builds wait, and are published when it is back', { sk
   const agent = await system.agent()
   const id = await system.built(agent, hello)
   const away = () => Promise.reject(new Error('keygen is away'))
-  const keygen = { makeKey: away, publicKey: away, sign: away }
+  const keygen = { makeKey: away, sign: away, changedKeys: away }
   await publishDue({ ...system.backend, keygen }, never)
   await renderDue({ ...system.backend, keygen }, never)
   assert.equal((await system.build(id)).chroot?.state, 'running')

@@ -13,7 +13,8 @@ import {
   unpublishedRepositories,
   withRepositoryLock,
 } from '@copr/domain/repositories/publishing'
-import { signDetached } from '@copr/process/keygen-client'
+import { issueIndexTicket } from '@copr/domain/signing/tickets'
+import { signDetached } from '@copr/process/signing'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
@@ -87,14 +88,17 @@ async function renderRepository(
 }
 
 async function signIndex(
-  { keygen, now }: Backend,
+  { db, keygen, now }: Backend,
   { repository, key, made }: { repository: RepositoryFacts; key: PublicKeyAnswer; made: string },
 ): Promise<void> {
   const { ownername: owner, projectname: project, dirname, chroot, generation } = repository
   const purpose = `repository ${owner}/${dirname}/${chroot} generation ${generation}`
   const data = await readFile(join(made, 'repomd.xml'))
   const request = { owner, project, purpose, data, public: key, now: now() }
-  await writeFile(join(made, 'repomd.xml.asc'), await signDetached(keygen, request))
+  const signature = await signDetached(keygen, request, (digests) =>
+    issueIndexTicket(db, { repository_id: repository.id, digests }),
+  )
+  await writeFile(join(made, 'repomd.xml.asc'), signature)
 }
 
 async function writePublicKey(
@@ -113,11 +117,12 @@ async function writePublicKey(
 
 /** Whatever waited for this generation has succeeded. */
 async function announce(
-  { db, store, now }: Backend,
+  { db, store, log, now }: Backend,
   { id, generation }: { id: number; generation: number },
 ): Promise<void> {
   const published = await markPublished(db, { repository_id: id, generation, now: now() })
   for (const build of published) {
+    log.info({ build_id: build.build_id, generation, repository_id: id }, 'Build published')
     const results = resultsOf(await placeOfTask(db, build))
     await store.note(results, `${now().toISOString()} published in generation ${generation}`)
     await store.sealLogs(results)

@@ -12,6 +12,7 @@ import { createMachine } from '@copr/domain/machines/machines'
 import { createProject } from '@copr/domain/projects/create-project'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { runKeygen } from '@copr/keygen/keygen'
+import { sql } from 'kysely'
 import { serveHttp } from '@copr/process/http-server'
 import { type KeygenClient, keygenClient } from '@copr/process/keygen-client'
 import { silentLog } from '@copr/process/log'
@@ -28,9 +29,9 @@ const SECRET = 'a secret for tests only'
 const COMMIT = 'c'.repeat(40)
 
 /** Stands for keygen where nothing is signed. */
-const NO_KEYGEN: KeygenClient = {
+const NO_KEYGEN: Backend['keygen'] = {
   makeKey: () => Promise.reject(new Error('no keygen in this test')),
-  publicKey: () => Promise.resolve(undefined),
+  changedKeys: () => Promise.resolve([]),
   sign: () => Promise.reject(new Error('no keygen in this test')),
 }
 
@@ -50,9 +51,16 @@ export class TestBackend implements AsyncDisposable {
   readonly #ends: (() => Promise<unknown>)[]
   project!: Project
   readonly #algorithm: KeyAlgorithm
+  readonly #admin: KeygenClient | undefined
 
   private constructor(
-    parts: { testDb: TestDb; data_dir: string; backend: Backend; url: string },
+    parts: {
+      testDb: TestDb
+      data_dir: string
+      backend: Backend
+      url: string
+      admin: KeygenClient | undefined
+    },
     ends: (() => Promise<unknown>)[],
     algorithm: KeyAlgorithm,
   ) {
@@ -60,6 +68,7 @@ export class TestBackend implements AsyncDisposable {
     this.data_dir = parts.data_dir
     this.backend = parts.backend
     this.url = parts.url
+    this.#admin = parts.admin
     this.#ends = ends
     this.#algorithm = algorithm
   }
@@ -74,6 +83,7 @@ export class TestBackend implements AsyncDisposable {
     const notices = new Notices()
     const listening = notices.run(testDb.url, { stop, log })
     let keygen = NO_KEYGEN
+    let admin: KeygenClient | undefined
     if (options.withKeygen) {
       const port = Promise.withResolvers<number>()
       const config = {
@@ -81,13 +91,18 @@ export class TestBackend implements AsyncDisposable {
         host: '127.0.0.1',
         port: 0,
         secret: SECRET,
-        master_key: Buffer.alloc(32, 7).toString('base64'),
+        master_key: { file: join(data_dir, 'master-key') },
+        previous_master_keys: [],
+        signatures_per_minute: { project: 10_000, all: 10_000 },
         sign_domain: 'copr.example',
         pool_size: 0,
       }
       const running = runKeygen({ config, log, stop, onListening: port.resolve })
       ends.push(() => running)
-      keygen = keygenClient({ url: `http://127.0.0.1:${await port.promise}`, secret: SECRET })
+      admin = keygen = keygenClient({
+        url: `http://127.0.0.1:${await port.promise}`,
+        secret: SECRET,
+      })
     }
     const config = Configuration.parse({
       public_url: 'http://copr.example',
@@ -114,7 +129,7 @@ export class TestBackend implements AsyncDisposable {
     })
     const backend = { ...common, store: directoryStore(data_dir) }
     const test = new TestBackend(
-      { testDb, data_dir, backend, url },
+      { testDb, data_dir, backend, url, admin },
       ends,
       options.algorithm ?? 'ed25519',
     )
@@ -124,6 +139,17 @@ export class TestBackend implements AsyncDisposable {
 
   get db() {
     return this.testDb.db
+  }
+
+  /** Keygen as administrators see it. */
+  get keygenAdmin(): KeygenClient {
+    if (!this.#admin) throw new Error('This test runs without keygen')
+    return this.#admin
+  }
+
+  /** SQL on tables that are not the domain's. */
+  async query(statement: string): Promise<void> {
+    await sql.raw(statement).execute(this.db)
   }
 
   get results(): string {

@@ -3,7 +3,9 @@ import { deleteProject } from '@copr/domain/projects/delete-project'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
 import { listProjects, type Project } from '@copr/domain/projects/project-queries'
 import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
+import { keygenClient } from '@copr/process/keygen-client'
 import { administer, type Io } from './administer.ts'
+import { rotateProjectKey } from './rotate-project-key.ts'
 import { subcommands } from './subcommands.ts'
 import { requireProject } from './require-project.ts'
 
@@ -53,6 +55,22 @@ export function projectCommand(io: Io): Command {
       const repositories = await regenerateRepositories(db, actor, found, now)
       const words = `${repositories} repositories of ${name} are written anew`
       return { value: { id: found.id, name, repositories }, plain: name, words }
+    },
+  )
+  administer(
+    sub(
+      'rotate-key <owner/project>',
+      'give a project a new signing key; the former stays published',
+    ),
+    io,
+    async ({ db, config, actor, now }, [name = '']) => {
+      const found = await requireProject(db, name)
+      const { from, to } = await rotateProjectKey(db, keygenClient(config.keygen), found, {
+        actor,
+        now,
+      })
+      const words = `${name} signs with ${to} from now on; ${from} stays in pubkey.gpg for what it has signed`
+      return { value: { name, from, to }, plain: to, words }
     },
   )
   return project

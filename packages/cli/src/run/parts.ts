@@ -17,6 +17,7 @@ import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
 import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
+import { keygenConfig } from './keygen-config.ts'
 import { oneDoor } from './server.ts'
 
 const now = (): Date => new Date()
@@ -125,25 +126,13 @@ const PARTS = {
   /** What `coprctl up` runs in its own process. */
   servers: (running: Running) => serve(running, frontendPart, backendPart, distgitPart),
 
-  keygen: ({ config, log, stop, onListening }: Running) => {
-    const { hostname, port } = new URL(config.keygen.url)
-    const { secret, master_key_file, pool_size } = config.keygen
-    const { database_url, sign_domain } = config
-    return runKeygen({
-      config: {
-        database_url,
-        host: hostname,
-        port: Number(port),
-        secret,
-        master_key_file,
-        sign_domain,
-        pool_size,
-      },
+  keygen: ({ config, log, stop, onListening }: Running) =>
+    runKeygen({
+      config: keygenConfig(config),
       log,
       stop,
       ...(onListening ? { onListening } : {}),
-    })
-  },
+    }),
 } satisfies Record<string, (running: Running) => Promise<void>>
 
 export type PartName = keyof typeof PARTS | 'builder'

@@ -407,6 +407,21 @@ export interface SightingTable {
   remove_error: string | null
 }
 
+export interface SignTicketTable {
+  id: string
+  project_id: number
+  build_id: number | null
+  task_id: string | null
+  build_chroot_id: number | null
+  repository_id: number | null
+  part: Generated<number>
+  digests: Buffer
+  count: number
+  issued_at: Generated<Date>
+  expires_at: Generated<Date>
+  used_at: Date | null
+}
+
 export interface TaskTable {
   id: GeneratedAlways<number>
   task_id: string
@@ -497,6 +512,7 @@ export interface DB {
   repository_member: RepositoryMemberTable
   session: SessionTable
   sighting: SightingTable
+  sign_ticket: SignTicketTable
   task: TaskTable
   user_account: UserAccountTable
   user_group: UserGroupTable

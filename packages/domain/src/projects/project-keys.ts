@@ -1,5 +1,6 @@
 import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import type { Db } from '../database/open.ts'
+import { republish } from '../repositories/publishing.ts'
 import type { Project } from './project-queries.ts'
 
 /** Projects that keygen has not yet made a key for. */
@@ -14,14 +15,44 @@ export async function projectsWithoutKey(db: Db, limit: number): Promise<Project
     .execute()
 }
 
+/**
+ * Notes what keygen says of a project's key. A key that was rotated stays among those that users import, because packages
+ * are signed with it; and whenever it was rotated or prolonged, the repositories are written anew with it.
+ */
 export async function storePublicKey(
   db: Db,
   project_id: number,
   key: Pick<PublicKeyAnswer, 'public_key' | 'fingerprint'>,
 ): Promise<void> {
-  await db
-    .updateTable('project')
-    .set({ public_key: key.public_key, key_fingerprint: key.fingerprint })
-    .where('id', '=', project_id)
-    .execute()
+  await db.transaction().execute(async (tx) => {
+    const before = await tx
+      .selectFrom('project')
+      .select(['public_key', 'key_fingerprint', 'inherited_keys'])
+      .where('id', '=', project_id)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!before || before.public_key === key.public_key) return
+    const isRotated = before.public_key !== null && before.key_fingerprint !== key.fingerprint
+    const former = isRotated && before.public_key !== null ? [before.public_key] : []
+    await tx
+      .updateTable('project')
+      .set({
+        public_key: key.public_key,
+        key_fingerprint: key.fingerprint,
+        inherited_keys: [...new Set([...former, ...before.inherited_keys])],
+      })
+      .where('id', '=', project_id)
+      .execute()
+    if (before.public_key === null) return
+    const repositories = await tx
+      .selectFrom('repository')
+      .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')
+      .select('repository.id')
+      .where('project_dir.project_id', '=', project_id)
+      .execute()
+    await republish(
+      tx,
+      repositories.map(({ id }) => id),
+    )
+  })
 }

@@ -17,7 +17,7 @@ export async function readMasterKey(path: string): Promise<Buffer | undefined> {
   return bytes.length === KEY_BYTES ? bytes : parseMasterKey(bytes.toString('latin1'), path)
 }
 
-export function parseMasterKey(base64: string, source: string): Buffer {
+function parseMasterKey(base64: string, source: string): Buffer {
   const text = base64.trim()
   const key = Buffer.from(text, 'base64')
   if (key.length !== KEY_BYTES || key.toString('base64') !== text)

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SelfTest, TaskKind } from '@copr/contract/builder-protocol'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { withLogFields } from '../log-fields.ts'
 import { GatewayError, type GatewaySession, gatewayClient } from './gateway-client.ts'
 import { INTERRUPTED, type TaskHandler } from './handler.ts'
 import { retrying } from './retrying.ts'
@@ -106,19 +108,14 @@ async function claimLoop(agent: Agent): Promise<void> {
       })
       if (!claim) continue
       const { task, lease } = claim
-      const taskLog = log.child({ task_id: task.task_id })
-      taskLog.info('Claimed task')
       const gateway = session.task(task.task_id, lease)
       const { handlers: handler, heartbeat_seconds } = agent
-      await runTask({
-        gateway,
-        task,
-        lease,
-        handler,
-        heartbeat_seconds,
-        log: taskLog,
-        stop,
-        onSpoiled,
+      const { task_id, build_id } = task
+      // One id for all that is asked of the gateway for this task.
+      await withLogFields({ request_id: randomUUID(), build_id, task_id }, async () => {
+        log.info('Claimed task')
+        const run = { gateway, task, lease, handler, heartbeat_seconds, log, stop, onSpoiled }
+        await runTask(run)
       })
       if (spoiled !== undefined) throw new SpoiledError(spoiled)
     } catch (error) {

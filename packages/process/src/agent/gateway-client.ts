@@ -11,6 +11,7 @@ import {
 } from '@copr/contract/builder-protocol'
 import { z } from 'zod'
 import { messageOf } from '../errors.ts'
+import { requestIdHeader } from '../log-fields.ts'
 
 /**
  * - `unreachable`: try again later
@@ -87,7 +88,7 @@ export function gatewayClient(
       timeout_ms === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)])
     const json = typeof body === 'string' ? { 'content-type': 'application/json' } : {}
     try {
-      const init = { method, headers: { ...headers, ...json }, signal: limit }
+      const init = { method, headers: { ...requestIdHeader(), ...headers, ...json }, signal: limit }
       return await fetch(`${base}${path}`, body === undefined ? init : { ...init, body })
     } catch (error) {
       signal.throwIfAborted()

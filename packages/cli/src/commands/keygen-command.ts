@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import { CoprError } from '@copr/process/errors'
+import { keygenClient } from '@copr/process/keygen-client'
+import { administer, type Io } from './administer.ts'
+import { subcommands } from './subcommands.ts'
+
+/** `coprctl keygen`: what was signed. */
+export function keygenCommand(io: Io): Command {
+  const keygen = new Command('keygen')
+    .summary('read and check the log of signatures')
+    .description('Signatures.')
+  const sub = subcommands(keygen)
+
+  administer(
+    sub('log [owner/project]', 'the latest signatures, of a project or of all'),
+    io,
+    async ({ config }, [name]) => {
+      const [owner = '', project = ''] = name?.split('/') ?? []
+      const entries = await keygenClient(config.keygen).signatures(
+        name === undefined ? undefined : { owner, project },
+      )
+      return { value: entries.map((entry) => ({ ...entry, names: entry.names.join(' ') })) }
+    },
+  )
+
+  administer(
+    sub('check', 'check that no entry of the log was changed or taken out'),
+    io,
+    async ({ config }) => {
+      const verdict = await keygenClient(config.keygen).checkLog()
+      if (verdict.broken_at !== null)
+        throw new CoprError(
+          'conflict',
+          `The log of signatures was changed: entry ${verdict.broken_at} does not fit those before it`,
+        )
+      const { entries, head } = verdict
+      return {
+        value: { entries, head },
+        words: `The log of signatures is whole: ${entries} entries`,
+      }
+    },
+  )
+  return keygen
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Configuration } from '@copr/contract/configuration'
+import { listAudit } from '@copr/domain/audit/audit-queries'
+import { createProject } from '@copr/domain/projects/create-project'
+import { storePublicKey } from '@copr/domain/projects/project-keys'
+import { COMMAND } from '@copr/domain/users/actor'
+import { createUser } from '@copr/domain/users/user-queries'
+import { runKeygen } from '@copr/keygen/keygen'
+import { keygenClient } from '@copr/process/keygen-client'
+import { silentLog } from '@copr/process/log'
+import { parse, stringify } from 'yaml'
+import { keygenConfig } from '../run/keygen-config.ts'
+import { openTestCli, type TestCli } from '../testing.ts'
+
+/** Keygen, where the test's configuration says. */
+async function startKeygen(t: TestCli): Promise<AsyncDisposable> {
+  const stop = new AbortController()
+  const port = Promise.withResolvers<number>()
+  const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
+  config.keygen.listen = { host: '127.0.0.1', port: 0 }
+  config.keygen.pool_size = 0
+  const running = runKeygen({
+    config: keygenConfig(config),
+    log: silentLog(),
+    stop: stop.signal,
+    onListening: port.resolve,
+  })
+  running.catch(port.reject)
+  config.keygen.url = `http://127.0.0.1:${await port.promise}`
+  writeFileSync(t.config, stringify(config))
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+test('project rotate-key: a new key, the former one stays known, and it is noted', async () => {
+  await using t = await openTestCli()
+  await using _ = await startKeygen(t)
+  const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
+  const client = keygenClient(keygen)
+  const now = new Date()
+  const user = await createUser(t.db, { username: 'dana', now })
+  const made = { ownername: 'dana', name: 'telescope', user_id: user.id, chroots: [], now }
+  const project = await createProject(t.db, COMMAND, made)
+  const whose = { owner: 'dana', project: 'telescope' }
+  assert.match((await t.run(['project', 'rotate-key', 'dana/telescope'])).err, /it has none/)
+
+  const before = await client.makeKey({ ...whose, algorithm: 'ed25519' })
+  await storePublicKey(t.db, project.id, before)
+  const rotate = ['project', 'rotate-key', 'dana/telescope', '--reason', 'it leaked']
+  const rotated = await t.json<{ from: string; to: string }>(rotate)
+  assert.equal(rotated.from, before.fingerprint)
+  assert.equal((await client.publicKey('dana', 'telescope'))?.fingerprint, rotated.to)
+  const row = await t.db
+    .selectFrom('project')
+    .select(['key_fingerprint', 'inherited_keys'])
+    .executeTakeFirstOrThrow()
+  assert.deepEqual(row, { key_fingerprint: rotated.to, inherited_keys: [before.public_key] })
+  const [noted] = await listAudit(t.db, {}, 1)
+  assert.partialDeepStrictEqual(noted, { action: 'project.rotate_key', reason: 'it leaked' })
+})
+
+test('keygen log and keygen check: what was signed, and that nobody has changed it', async () => {
+  await using t = await openTestCli()
+  await using _ = await startKeygen(t)
+  assert.deepEqual(await t.json(['keygen', 'log']), [])
+  const checked = await t.run(['keygen', 'check'])
+  assert.deepEqual([checked.code, checked.err], [0, 'The log of signatures is whole: 0 entries\n'])
+})
+
+test('keygen refuses a configuration in which nobody could ask it, or tokens would travel openly', async () => {
+  await using t = await openTestCli()
+  const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
+  const { secret: _secret, ...keygen } = config.keygen
+  const at = (name: string): string => join(t.dir, name)
+  assert.throws(() => keygenConfig({ ...config, keygen }), /set secret or service_accounts/)
+  const service_accounts = { namespace: 'copr' }
+  const parsed = Configuration.parse({ ...config, keygen: { ...keygen, service_accounts } })
+  assert.throws(() => keygenConfig(parsed), /set tls where callers have service accounts/)
+  const tls = { certificate_file: at('tls.crt'), key_file: at('tls.key') }
+  const url = 'https://keygen.copr.svc'
+  const secured = keygenConfig({ ...parsed, keygen: { ...parsed.keygen, tls, url } })
+  assert.deepEqual([secured.host, secured.port], ['keygen.copr.svc', 443])
+})

@@ -1,0 +1,39 @@
+import type { KeygenRight } from '@copr/contract/configuration'
+import { CoprError } from '@copr/process/errors'
+import type { Context, MiddlewareHandler } from 'hono'
+
+/** Who asks, and what he may have done. */
+export interface Caller {
+  /** For the log: `secret`, or the service account. */
+  name: string
+  rights: readonly KeygenRight[]
+}
+
+/** Says who shows this bearer token; undefined when the token is none of its own. Throws when it cannot tell now. */
+export type Identify = (token: string) => Promise<Caller | undefined>
+
+export type KeygenEnv = { Variables: { caller: Caller } }
+
+/** Lets through only whom one of `ways` knows. */
+export function requireCaller(ways: Identify[]): MiddlewareHandler<KeygenEnv> {
+  return async (c, next) => {
+    const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
+    for (const identify of token === '' ? [] : ways) {
+      const caller = await identify(token)
+      if (!caller) continue
+      c.set('caller', caller)
+      return await next()
+    }
+    throw new CoprError('unauthenticated', 'Cannot answer: the bearer token is missing or wrong')
+  }
+}
+
+export function requireRight(c: Context<KeygenEnv>, right: KeygenRight): Caller {
+  const caller = c.get('caller')
+  if (!caller.rights.includes(right))
+    throw new CoprError(
+      'forbidden',
+      `Cannot do this for ${caller.name}: it lacks the right ${right}`,
+    )
+  return caller
+}

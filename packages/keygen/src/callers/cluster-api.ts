@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import type { KeygenServiceAccounts } from '@copr/contract/configuration'
+import { CoprError } from '@copr/process/errors'
+import { httpsClient } from '@copr/process/https-client'
+
+const TIMEOUT_MS = 10_000
+
+export interface ClusterAnswer {
+  status: number
+  body: unknown
+}
+
+/** Asks the API server; with a body, by POST. */
+export type AskCluster = (path: string, body?: unknown) => Promise<ClusterAnswer>
+
+/** With the token of keygen's own service account, read for each request. */
+export function clusterApi(config: KeygenServiceAccounts): AskCluster {
+  const send = httpsClient({ ca_file: config.api_ca_file })
+  return async (path, body) => {
+    try {
+      const token = (await readFile(config.api_token_file, 'utf8')).trim()
+      const answer = await send(`${config.api_url}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+      return { status: answer.status, body: JSON.parse(answer.body) }
+    } catch (cause) {
+      throw new CoprError('unavailable', 'Cannot check the token: the API server is out of reach', {
+        cause,
+      })
+    }
+  }
+}

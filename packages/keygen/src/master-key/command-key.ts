@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import type { MasterKey } from '@copr/contract/configuration'
+import type { KeyWrapper } from './key-wrapper.ts'
+import { pipe } from './pipe.ts'
+
+/** A key in a KMS or a vault, behind the provider's own client. */
+export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command']>): KeyWrapper {
+  const words = JSON.stringify([encrypt, decrypt])
+  return {
+    id: `command:${createHash('sha256').update(words).digest('hex').slice(0, 32)}`,
+    wrap: (context, secret) => pipe(encrypt, bind(context, secret)),
+    async unwrap(context, wrapped) {
+      return unbind(context, await pipe(decrypt, wrapped))
+    },
+  }
+}
+
+/** The data key's name goes in with it, as these programs have no additional data: nothing opens in another's place. */
+function bind(context: string, secret: Buffer): Buffer {
+  return Buffer.concat([createHash('sha256').update(context).digest(), secret])
+}
+
+function unbind(context: string, bound: Buffer): Buffer {
+  const name = createHash('sha256').update(context).digest()
+  if (!bound.subarray(0, name.length).equals(name))
+    throw new Error(`Cannot open ${context}: it was sealed with another master key, or altered`)
+  return bound.subarray(name.length)
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import type { SignAnswer, SignRequest } from '@copr/contract/keygen-protocol'
+import { CoprError } from '@copr/process/errors'
+import { currentLogFields, withLogFields } from '@copr/process/log-fields'
+import type { Caller } from '../callers/caller.ts'
+import { signDocument } from '../openpgp-sign.ts'
+import { CLOCK_TOLERANCE_SECONDS, openKey, requireKey, unixSeconds } from '../project-keys.ts'
+import type { Vault } from '../vault.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { logSignature } from './signature-log.ts'
+import { type RedeemTicket, requireTicket, type Ticket } from './tickets.ts'
+
+export interface Signing {
+  vault: Vault
+  limit: RateLimit
+  redeem: RedeemTicket
+}
+
+/** Signs each digest of a ticket; who asked for what goes into the log before. */
+export async function signDigests(
+  { vault, limit, redeem }: Signing,
+  caller: Caller,
+  request: SignRequest,
+): Promise<SignAnswer> {
+  const { owner, project, created_at, digests, fingerprint } = request
+  const late_seconds = Math.abs(unixSeconds(vault.now()) - created_at)
+  if (late_seconds > CLOCK_TOLERANCE_SECONDS)
+    throw new CoprError(
+      'invalid',
+      `Cannot sign for a moment ${late_seconds} seconds from keygen's clock: set both clocks`,
+    )
+  const stored = await requireKey(vault, owner, project)
+  // The digests cover the fingerprint: with another key, the signatures would be bad.
+  if (stored.fingerprint !== fingerprint)
+    throw new CoprError('conflict', `Cannot sign for ${owner}/${project}: its key was rotated`)
+  limit.take(`${owner}/${project}`, digests.length)
+  const ticket = await requireTicket(vault.db, redeem, request)
+  return await withLogFields(buildOf(ticket), async () => {
+    await note(vault, caller, request)
+    const key = openKey(vault, stored)
+    const { algorithm } = stored
+    const signatures: string[] = []
+    for (const digest of digests) {
+      const facts = { algorithm, fingerprint, created_at }
+      signatures.push(signDocument(key, facts, Buffer.from(digest, 'base64')).toString('base64'))
+      // One signature takes milliseconds and a request may have a thousand: let others in between.
+      await setImmediate()
+    }
+    return { algorithm, signatures }
+  })
+}
+
+function buildOf({ build_id, task_id }: Ticket): { build_id?: number; task_id?: string } {
+  return build_id === null || task_id === null ? {} : { build_id, task_id }
+}
+
+async function note(vault: Vault, { name }: Caller, request: SignRequest): Promise<void> {
+  const { owner, project, purpose, names = [], digests, fingerprint, ticket } = request
+  const hash = await logSignature(vault.db, {
+    at: vault.now(),
+    caller: name,
+    owner,
+    project,
+    fingerprint,
+    purpose,
+    names,
+    digests: createHash('sha256').update(digests.join('\n')).digest(),
+    count: digests.length,
+    ticket,
+    request_id: currentLogFields().request_id ?? null,
+  })
+  const who = { caller: name, owner, project, fingerprint }
+  vault.log.info({ ...who, purpose, names, count: digests.length, hash }, 'Signed')
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import { CoprError } from '@copr/process/errors'
+import { sql } from 'kysely'
+import type { Db } from '../key-table.ts'
+
+/** What a ticket says that is to be signed; of a build, or of a repository's index. */
+export interface Ticket {
+  ownername: string
+  projectname: string
+  build_id: number | null
+  task_id: string | null
+  repository_id: number | null
+}
+
+/** Uses a ticket up; undefined when it is none, was used, is over, or was given for other digests. */
+export type RedeemTicket = (
+  db: Db,
+  ticket: string,
+  digests: readonly string[],
+) => Promise<Ticket | undefined>
+
+/**
+ * The queue's database gives tickets and takes them back: this function is all that keygen sees of it, and its right to
+ * call it is all that it needs.
+ */
+export const redeemTicket: RedeemTicket = async (db, ticket, digests) => {
+  const wanted = createHash('sha256').update(digests.join('\n')).digest()
+  const { rows } = await sql<Ticket>`
+    select ownername, projectname, build_id::float8, task_id, repository_id::float8
+    from public.redeem_sign_ticket(${ticket}::uuid, ${wanted}::bytea)`.execute(db)
+  return rows[0]
+}
+
+/** Uses up the ticket of a request, or throws. */
+export async function requireTicket(
+  db: Db,
+  redeem: RedeemTicket,
+  {
+    owner,
+    project,
+    ticket,
+    digests,
+  }: { owner: string; project: string; ticket: string; digests: string[] },
+): Promise<Ticket> {
+  const found = await redeem(db, ticket, digests)
+  if (!found || found.ownername !== owner || found.projectname !== project)
+    throw new CoprError(
+      'forbidden',
+      `Cannot sign for ${owner}/${project}: the ticket was used, is over, or is for something else`,
+    )
+  return found
+}

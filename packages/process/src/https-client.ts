@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import http from 'node:http'
+import https from 'node:https'
+
+export interface Request {
+  method: 'GET' | 'POST'
+  headers?: Record<string, string>
+  body?: string
+  signal: AbortSignal
+}
+
+export interface Answer {
+  status: number
+  body: string
+}
+
+/** Longest answer that is read: keys and lists of keys are far smaller. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+/**
+ * Asks over HTTP or HTTPS and follows no redirect. `ca_file` replaces the usual authorities; it is read anew for each
+ * request, because the service CA rotates while programs run. (Node's fetch takes no authorities.)
+ */
+export function httpsClient({
+  ca_file,
+}: {
+  ca_file?: string | undefined
+}): (url: string, request: Request) => Promise<Answer> {
+  let trusted: { ca: string | undefined; agent: https.Agent } | undefined
+  const plain = new http.Agent({ keepAlive: true })
+
+  async function trustedAgent(): Promise<https.Agent> {
+    const ca = ca_file === undefined ? undefined : await readFile(ca_file, 'utf8')
+    if (trusted && trusted.ca === ca) return trusted.agent
+    trusted?.agent.destroy()
+    const agent = new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
+    trusted = { ca, agent }
+    return agent
+  }
+
+  return async (url, request) =>
+    url.startsWith('https:')
+      ? await ask(https, url, request, await trustedAgent())
+      : await ask(http, url, request, plain)
+}
+
+async function ask(
+  from: typeof http | typeof https,
+  url: string,
+  { method, headers = {}, body, signal }: Request,
+  agent: http.Agent,
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const request = from.request(url, { method, headers, agent, signal }, (response) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > MAX_ANSWER_BYTES) response.destroy(new Error(`The answer of ${url} is too long`))
+      chunks.push(chunk)
+    })
+    response.on('error', reject)
+    response.on('end', () =>
+      resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+    )
+  })
+  request.on('error', reject)
+  request.end(body)
+  return await promise
+}
