@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { VERSION } from '@copr/process/version'
+import { buildersCommand } from './commands/builders-command.ts'
 import { chrootCommand } from './commands/chroot-command.ts'
 import { groupCommand } from './commands/group-command.ts'
 import { keygenCommand } from './commands/keygen-command.ts'
@@ -31,6 +32,7 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(chrootCommand(io))
     .addCommand(projectCommand(io))
     .addCommand(keygenCommand(io))
+    .addCommand(buildersCommand(io))
     .addCommand(distroCommand())
   inherit(program)
   try {

@@ -10,7 +10,14 @@ export type FrontendConfig = Pick<
 > & {
   limits: Pick<
     Configuration['limits'],
-    'max_upload_bytes' | 'default_timeout_seconds' | 'max_timeout_seconds' | 'token_days'
+    | 'max_upload_bytes'
+    | 'default_timeout_seconds'
+    | 'max_timeout_seconds'
+    | 'token_days'
+    | 'max_builds_per_owner'
+    | 'max_builds_per_sandbox'
+    | 'max_builds_per_arch'
+    | 'max_builds_per_owner_and_arch'
   >
 }
 

@@ -14,6 +14,7 @@ import { permissionRoutes } from './permission-routes.ts'
 import { projectRoutes } from './project-routes.ts'
 import { rpmrepoRoutes } from './rpmrepo-routes.ts'
 import { sourceRoutes } from './source-routes.ts'
+import { whyRoutes } from './why-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
 const PARTS = [
@@ -30,6 +31,7 @@ const PARTS = [
   monitorRoutes,
   webhookRoutes,
   rpmrepoRoutes,
+  whyRoutes,
 ]
 
 /** API v3; whatever it does not know is a 404 in JSON. */

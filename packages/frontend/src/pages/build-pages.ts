@@ -1,6 +1,7 @@
 import { batchIdOf } from '@copr/domain/builds/batches'
 import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
+import { whyWaiting } from '@copr/domain/queue/why-waiting'
 import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -34,6 +35,9 @@ export function buildPages(frontend: Frontend): Hono {
       phases: build.finished_at ? [] : await runningPhases(db, build.id),
       packages: await builtPackages(db, build.id),
       batch_id: await batchIdOf(db, build.id),
+      steps: build.finished_at
+        ? []
+        : await whyWaiting(db, build.id, { limits: frontend.config.limits, now: now() }),
     })
     const trail: [string, string?][] = [['Builds', paths.builds(project)], [String(build.id)]]
     const title = `Build ${build.id}`

@@ -22,6 +22,7 @@ test('the last step says how the chroots ended', async () => {
       build: { ...build, state, chroots },
       project,
       phases: [],
+      steps: [],
       batch_id: undefined,
       rights: { build: true, edit: true, delete: true },
       packages: new Map(),

@@ -6,6 +6,7 @@ import type {
 } from '@copr/domain/builds/build-queries'
 import type { Rights } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
+import type { Step } from '@copr/domain/queue/why-waiting'
 import { html } from 'hono/html'
 import { resultUrl, sourceDir } from '../api/present-build.ts'
 import { buildSteps } from './build-steps.ts'
@@ -23,6 +24,8 @@ export interface BuildView {
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
   batch_id: number | undefined
+  /** Why it does not run yet; empty when it has ended. */
+  steps: Step[]
 }
 
 /** Where browsers find results: always on the site they look at. */
@@ -41,6 +44,7 @@ export function buildView(view: View, page: BuildView): Html {
         <div class="actions">${actions(view, page)}</div>
       </div>
       ${build.fail_reason ? alert('danger', build.fail_reason) : ''} ${buildSteps(page)}
+      ${sourceWait(page)}
       <div class="columns">
         <div class="stack">${card('Chroots', chrootTable(page, view.now))}</div>
         <div class="stack">${card('About', about(page, view.now))}</div>
@@ -79,7 +83,7 @@ function actions(view: View, { build, project, rights }: BuildView): Html[] {
   return buttons
 }
 
-function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {
+function chrootTable({ build, phases, packages, steps }: BuildView, now: Date): Html {
   if (build.chroots.length === 0)
     return html`<p class="quiet">
       ${
@@ -93,7 +97,8 @@ function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {
     ['Chroot', 'State', 'Took', 'Results'],
     build.chroots.map((chroot) => [
       html`<strong>${chroot.name}</strong>`,
-      html`${stateLabel(chroot.state)} ${doing(chroot, phases)}`,
+      html`${stateLabel(chroot.state)} ${doing(chroot, phases)}
+      ${waits(steps.find((step) => step.chroot === chroot.name))}`,
       html`${duration(chroot.started_at, chroot.ended_at ?? (chroot.started_at && now))}
       ${chroot.seconds ? timeBar(chroot.seconds) : ''}`,
       results(build, chroot, packages.get(chroot.id) ?? []),
@@ -101,7 +106,24 @@ function chrootTable({ build, phases, packages }: BuildView, now: Date): Html {
   )
 }
 
-/** What is happening, or why nothing is. */
+/** What a step in the queue waits for. */
+function waits(step: Step | undefined): Html {
+  if (step?.state !== 'queued') return html``
+  const { position, tries, reasons } = step
+  const words = [
+    ...reasons.map(({ text }) => text),
+    position === null || position === 1 ? '' : `place ${position} in the queue`,
+    tries > 0 ? `try ${tries + 1}` : '',
+  ]
+  return html`<p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
+}
+
+/** Before there are chroots to say it of. */
+function sourceWait({ steps }: BuildView): Html {
+  return waits(steps.find(({ chroot }) => chroot === null))
+}
+
+/** What is happening. */
 function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
   const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
   const words = [

@@ -33,6 +33,7 @@ export const paths = {
   siteAudit: () => '/admin/audit/',
   recent: () => '/recent/',
   status: (state: string) => `/status/${state}/`,
+  builders: () => '/status/builders/',
   batch: (id: number) => `/status/batches/detail/${id}/`,
   search: () => '/coprs/fulltext/',
   owner: (ownername: string) => `${ownerPath(ownername)}/`,

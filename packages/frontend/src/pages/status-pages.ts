@@ -5,13 +5,15 @@ import {
   type QueuedTask,
   type QueueState,
 } from '@copr/domain/queue/waiting-tasks'
+import { type PoolOverview, poolOverview } from '@copr/domain/pools/pool-overview'
+import { type WaitingReason, waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { heading, layout } from './layout.ts'
 import { idOf, more } from './page-links.ts'
-import { empty, table, time } from './parts.ts'
+import { card, empty, secondsText, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { type Html, viewOf } from './view.ts'
 
@@ -26,7 +28,7 @@ const TITLES: Record<QueueState, string> = {
 
 /** What the builders do now, and what waits for them. */
 export function statusPages(frontend: Frontend): Hono {
-  const { db } = frontend
+  const { db, now } = frontend
   const app = new Hono({ strict: false })
 
   app.get('/status', (c) => c.redirect(paths.status('pending'), 302))
@@ -45,10 +47,62 @@ export function statusPages(frontend: Frontend): Hono {
       ${more(found.length > PER_PAGE, `?after=${tasks.at(-1)?.id ?? 0}`)}`
     return c.html(await layout(view, `${TITLES[state]} tasks`, body))
   })
+
+  app.get('/status/builders', async (c) => {
+    const view = await viewOf(c, frontend)
+    const pools = await poolOverview(db, now())
+    const unmet = await waitingReasons(db)
+    const body = html`${heading('Build queue')}
+      <div id="queue" data-live="5" class="stack">
+        ${states(await queueCounts(db), 'builders')}
+        ${pools.length === 0 ? empty('No builders', html`Nothing can be built now.`) : poolTable(pools)}
+        ${unmet.length === 0 ? '' : card('Waiting without a builder on its way', unmetTable(unmet))}
+      </div>`
+    return c.html(await layout(view, 'Builders', body))
+  })
   return app
 }
 
-function states(counts: Record<QueueState, number>, current: QueueState): Html {
+function poolTable(pools: PoolOverview[]): Html {
+  return table(
+    'Builders',
+    ['Pool', 'Busy', 'Idle', 'Starting', 'Ending', 'At most', 'Start takes', 'Remarks'],
+    pools.map((pool) => [
+      html`<strong>${pool.name}</strong>
+        ${pool.description === '' ? '' : html`<p class="quiet">${pool.description}</p>`}`,
+      html`${pool.busy}`,
+      html`${pool.idle}`,
+      html`${pool.starting}`,
+      html`${pool.ending + pool.set_aside}`,
+      html`${pool.max ?? '–'}`,
+      html`${pool.start_seconds === null ? '–' : secondsText(Math.round(pool.start_seconds))}`,
+      html`${remark(pool)}`,
+    ]),
+  )
+}
+
+/** Not what clouds say: that is for administrators. */
+function remark({ is_retired, is_cordoned, hold_reason }: PoolOverview): string {
+  if (is_retired) return 'is being removed'
+  if (is_cordoned) return 'starts nothing, by an administrator'
+  return hold_reason === null ? '' : 'starts nothing for now, after failures'
+}
+
+function unmetTable(unmet: WaitingReason[]): Html {
+  return table(
+    'Waiting',
+    ['Owner', 'Tasks', 'Needs', 'Why', 'Since'],
+    unmet.map(({ ownername, tasks, arch, tags, reason, since }) => [
+      html`${ownername}`,
+      html`${tasks}`,
+      html`${[arch, ...tags].filter((each) => each !== '').join(', ') || 'any builder'}`,
+      html`${reason === '' ? 'all builders are busy' : reason}`,
+      time(since),
+    ]),
+  )
+}
+
+function states(counts: Record<QueueState, number>, current: QueueState | 'builders'): Html {
   return html`<nav class="pf-v6-c-tabs" aria-label="State">
     <ul class="pf-v6-c-tabs__list">
       ${QUEUE_STATES.map(
@@ -63,6 +117,15 @@ function states(counts: Record<QueueState, number>, current: QueueState): Html {
             </a>
           </li>`,
       )}
+      <li class="pf-v6-c-tabs__item ${current === 'builders' ? 'pf-m-current' : ''}">
+        <a
+          class="pf-v6-c-tabs__link"
+          href="${paths.builders()}"
+          ${current === 'builders' ? 'aria-current=page' : ''}
+        >
+          <span class="pf-v6-c-tabs__item-text">Builders</span>
+        </a>
+      </li>
     </ul>
   </nav>`
 }

@@ -73,6 +73,7 @@ export const SAMPLES: Record<string, (world: World) => SampleRequest | Promise<S
     return { json: PACKAGE }
   },
   'GET /build/{build_id}': () => ({}),
+  'GET /build/{build_id}/why': () => ({}),
   'GET /build/list': () => ({ query: AT }),
   'GET /build/source-chroot/{build_id}': () => ({}),
   'GET /build/source-build-config/{build_id}': () => ({}),

@@ -1,0 +1,55 @@
+import { CoprError } from '@copr/process/errors'
+import { sql } from 'kysely'
+import { notify } from '../database/notify.ts'
+import type { Db } from '../database/open.ts'
+import { addEvent } from '../machines/machine-events.ts'
+
+// What administrators do with pools. The manager acts on it within seconds.
+
+/** Nothing is started in it any more, or again; what runs goes on. */
+export async function cordonPool(
+  db: Db,
+  name: string,
+  cordoned: boolean,
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const changed = await tx
+      .updateTable('pool')
+      // Who lets it go on has seen to what it was held for.
+      .set(
+        cordoned
+          ? { cordoned }
+          : { cordoned, hold_reason: null, held_until: null, boot_failures: 0 },
+      )
+      .where('name', '=', name)
+      .returning('name')
+      .executeTakeFirst()
+    if (!changed) throw new CoprError('not_found', `Cannot find the pool ${name}`)
+    await addEvent(tx, { id: null, pool: name }, cordoned ? 'cordoned' : 'uncordoned', '', now)
+    await notify(tx, 'copr_machine')
+  })
+}
+
+/** Nothing is started, and its idle machines go; those at work end what they do. */
+export async function drainPool(db: Db, name: string, why: string, now: Date): Promise<number> {
+  await cordonPool(db, name, true, now)
+  return await db.transaction().execute(async (tx) => {
+    const drained = await tx
+      .updateTable('machine')
+      .set({
+        state: 'draining',
+        draining_at: now,
+        ended_cause: why,
+        version: sql<number>`version + 1`,
+      })
+      .where('pool', '=', name)
+      .where('state', '=', 'ready')
+      .where('provider', 'is not', null)
+      .returning(['id', 'pool'])
+      .execute()
+    for (const machine of drained) await addEvent(tx, machine, 'draining', why, now)
+    await notify(tx, 'copr_machine')
+    return drained.length
+  })
+}

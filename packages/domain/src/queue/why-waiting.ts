@@ -1,0 +1,319 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+import type { RunningLimits } from './claim-task.ts'
+import { BACKGROUND } from './insert-task.ts'
+
+/** A reason why a task does not run, or what it does, in words for its user. */
+export interface Reason {
+  readonly kind:
+    | 'source'
+    | 'batch'
+    | 'retry'
+    | 'limit'
+    | 'no_machine'
+    | 'machine_coming'
+    | 'queue'
+    | 'running'
+    | 'publishing'
+  readonly text: string
+  /** Since when it is so, where that is known. */
+  readonly since: Date | null
+}
+
+/** Machines that could do the task. */
+export interface FittingMachines {
+  readonly idle: number
+  readonly busy: number
+  /** Ordered or booting. */
+  readonly starting: number
+}
+
+/** Where one step of a build stands: its source package, its import, or one of its chroots. */
+export interface Step {
+  /** Null: the source package. */
+  readonly chroot: string | null
+  readonly state: 'waiting' | 'queued' | 'running'
+  readonly reasons: Reason[]
+  /** Of queued ones: how many go first as things are now, with itself. */
+  readonly position: number | null
+  readonly machine: string | null
+  /** How often it has been begun. */
+  readonly tries: number
+  readonly machines: FittingMachines | null
+  /** Estimate for the machine that does it now, by its price. */
+  readonly cost: number | null
+}
+
+interface TaskRow {
+  id: number
+  kind: 'source' | 'import' | 'rpm' | 'publish'
+  state: 'queued' | 'leased'
+  chroot: string | null
+  arch: string | null
+  tags: string[]
+  ownername: string
+  sandbox: string
+  queued_at: Date
+  leased_at: Date | null
+  not_before: Date | null
+  attempts: number
+  machine: string | null
+  price_per_hour: number | null
+  state_reason: string | null
+  phase: string | null
+}
+
+/** What an unfinished build waits for, step by step. Empty for a finished one. */
+export async function whyWaiting(
+  db: Db,
+  build_id: number,
+  { limits, now }: { limits: RunningLimits; now: Date },
+): Promise<Step[]> {
+  const tasks = await tasksOf(db, build_id)
+  const earlier = await earlierBuilds(db, build_id)
+  const steps: Step[] = []
+  for (const task of tasks)
+    steps.push(
+      task.state === 'leased'
+        ? runningStep(task, now)
+        : await queuedStep(db, task, { earlier, limits, now }),
+    )
+  return [...steps, ...(await chrootsWithoutTask(db, build_id))]
+}
+
+async function tasksOf(db: Db, build_id: number): Promise<TaskRow[]> {
+  const { rows } = await sql<TaskRow>`
+    select task.id, task.kind, task.state, chroot.name as chroot, task.arch, task.tags, task.ownername, task.sandbox,
+      task.queued_at, task.leased_at, task.not_before, task.attempts, task.phase,
+      machine.name as machine, machine.price_per_hour, build_chroot.state_reason
+    from task left join machine on machine.id = task.machine_id
+    left join build_chroot on build_chroot.id = task.build_chroot_id
+    left join chroot on chroot.id = build_chroot.chroot_id
+    where task.build_id = ${build_id} and task.state <> 'done'
+    order by task.build_chroot_id nulls first, task.id`.execute(db)
+  return rows
+}
+
+function runningStep(task: TaskRow, now: Date): Step {
+  const { chroot, machine, attempts, leased_at: since, price_per_hour } = task
+  const hours = since === null ? 0 : (now.getTime() - since.getTime()) / 3_600_000
+  const reason: Reason =
+    task.kind === 'publish'
+      ? { kind: 'publishing', text: 'Its packages are being signed and published', since }
+      : { kind: 'running', text: runningText(task), since }
+  return {
+    chroot,
+    state: 'running',
+    reasons: [reason],
+    position: null,
+    machine,
+    tries: attempts,
+    machines: null,
+    cost: price_per_hour ? hours * price_per_hour : null,
+  }
+}
+
+function runningText({ kind, machine, phase }: TaskRow): string {
+  const doing =
+    kind === 'import'
+      ? 'The sources are being imported'
+      : kind === 'source'
+        ? 'The source package is being made'
+        : 'It is being built'
+  const where = machine === null ? '' : ` on ${machine}`
+  return `${doing}${where}${phase ? `: ${phase}` : ''}`
+}
+
+interface Facts {
+  earlier: number[]
+  limits: RunningLimits
+  now: Date
+}
+
+async function queuedStep(db: Db, task: TaskRow, facts: Facts): Promise<Step> {
+  const { chroot, attempts: tries } = task
+  const step = { chroot, state: 'queued' as const, machine: null, tries, cost: null }
+  const since = task.queued_at
+  const other = { position: null, machines: null }
+  if (task.kind === 'publish')
+    return {
+      ...step,
+      ...other,
+      reasons: [{ kind: 'publishing', text: 'Its packages wait to be signed', since }],
+    }
+  if (task.kind === 'import')
+    return {
+      ...step,
+      ...other,
+      reasons: [{ kind: 'queue', text: 'Its sources wait to be imported', since }],
+    }
+  const machines = await fittingMachines(db, task)
+  const position = await positionOf(db, task)
+  const reasons = [
+    ...batchReason(facts.earlier),
+    ...retryReason(task, facts.now),
+    ...(await limitReasons(db, task, facts.limits)),
+    ...(await machineReasons(db, task, machines)),
+  ]
+  const queue: Reason = { kind: 'queue', text: queueText(position, machines), since }
+  return { ...step, position, machines, reasons: reasons.length > 0 ? reasons : [queue] }
+}
+
+function queueText(position: number, { idle, busy }: FittingMachines): string {
+  if (idle > 0) return 'A builder is about to take it'
+  const ahead = position === 1 ? 'It is the next' : `${position - 1} go first`
+  return busy === 0 ? ahead : `${ahead}; the builders that can do it (${busy}) are busy`
+}
+
+function batchReason(earlier: number[]): Reason[] {
+  if (earlier.length === 0) return []
+  const names = earlier.slice(0, 5).join(', ')
+  const text = `It waits for the end of ${earlier.length === 1 ? 'build' : 'builds'} ${names}${earlier.length > 5 ? ` and ${earlier.length - 5} more` : ''}`
+  return [{ kind: 'batch', text, since: null }]
+}
+
+function retryReason({ not_before, state_reason, attempts }: TaskRow, now: Date): Reason[] {
+  if (attempts === 0 || not_before === null || not_before <= now) return []
+  const seconds = Math.ceil((not_before.getTime() - now.getTime()) / 1000)
+  const why = state_reason ? `: ${state_reason}` : ''
+  return [{ kind: 'retry', text: `It is tried again in ${seconds} s${why}`, since: null }]
+}
+
+/** Builds of the batch before this one's that have not ended. */
+async function earlierBuilds(db: Db, build_id: number): Promise<number[]> {
+  const rows = await db
+    .selectFrom('build')
+    .innerJoin('batch', 'batch.id', 'build.batch_id')
+    .innerJoin('build as earlier', 'earlier.batch_id', 'batch.blocked_by')
+    .select('earlier.id')
+    .where('build.id', '=', build_id)
+    .where('earlier.finished_at', 'is', null)
+    .orderBy('earlier.id')
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+async function limitReasons(
+  db: Db,
+  { ownername, sandbox, arch }: TaskRow,
+  limits: RunningLimits,
+): Promise<Reason[]> {
+  const { rows } = await sql<{ owner: number; sandbox: number; arch: number; owner_arch: number }>`
+    select count(*) filter (where ownername = ${ownername})::int as owner,
+      count(*) filter (where sandbox = ${sandbox})::int as sandbox,
+      count(*) filter (where arch = ${arch})::int as arch,
+      count(*) filter (where arch = ${arch} and ownername = ${ownername})::int as owner_arch
+    from task where state = 'leased' and kind in ('source', 'rpm')`.execute(db)
+  const running = rows[0] ?? { owner: 0, sandbox: 0, arch: 0, owner_arch: 0 }
+  const found = [
+    [running.owner, limits.max_builds_per_owner, `of ${ownername}`],
+    [running.sandbox, limits.max_builds_per_sandbox, 'of this project and submitter'],
+    [running.arch, arch === null ? undefined : limits.max_builds_per_arch?.[arch], `for ${arch}`],
+    [
+      running.owner_arch,
+      arch === null ? undefined : limits.max_builds_per_owner_and_arch?.[arch],
+      `of ${ownername} for ${arch}`,
+    ],
+  ] as const
+  return found.flatMap(([count, max, whose]) =>
+    max === undefined || count < max
+      ? []
+      : [
+          {
+            kind: 'limit' as const,
+            text: `${count} tasks ${whose} run, and no more may at a time`,
+            since: null,
+          },
+        ],
+  )
+}
+
+/** What the manager of the pools says of tasks like this one. */
+async function machineReasons(
+  db: Db,
+  { arch, tags, ownername, sandbox }: TaskRow,
+  { idle, busy, starting }: FittingMachines,
+): Promise<Reason[]> {
+  const unmet = await db
+    .selectFrom('waiting_reason')
+    .select(['reason', 'since'])
+    .where('arch', '=', arch ?? '')
+    .where('tags', '=', sql<string[]>`${tags}::text[]`)
+    .where('ownername', '=', ownername)
+    .where('sandbox', '=', sandbox)
+    .where('reason', '<>', '')
+    .executeTakeFirst()
+  if (starting > 0 && idle === 0)
+    return [
+      {
+        kind: 'machine_coming',
+        text: `${starting === 1 ? 'A builder is' : `${starting} builders are`} starting`,
+        since: null,
+      },
+    ]
+  if (unmet) return [{ kind: 'no_machine', text: unmet.reason, since: unmet.since }]
+  if (idle + busy > 0) return []
+  const wanted = [...(arch === null ? [] : [arch]), ...tags].join(', ')
+  const text = wanted === '' ? 'There is no builder' : `There is no builder for ${wanted}`
+  return [{ kind: 'no_machine', text, since: null }]
+}
+
+async function fittingMachines(db: Db, { arch, tags, kind }: TaskRow): Promise<FittingMachines> {
+  const { rows } = await sql<FittingMachines>`
+    select count(*) filter (where state = 'ready' and not cordoned and held_until is null and not is_busy)::int as idle,
+      count(*) filter (where state = 'ready' and is_busy)::int as busy,
+      count(*) filter (where state in ('planned', 'launching', 'booting'))::int as starting
+    from (
+      select machine.*, exists (
+        select from task where task.machine_id = machine.id and task.state = 'leased') as is_busy
+      from machine where machine.state <> 'gone'
+    ) as machine
+    where (enrolled_at is null or ${kind} = any(kinds))
+      and (enrolled_at is not null or planned_arches is not null)
+      and (${arch}::text is null or ${arch} = any(case when enrolled_at is null then planned_arches else arches end))
+      and ${tags}::text[] <@ (case when enrolled_at is null then planned_tags else tags end)`.execute(
+    db,
+  )
+  return rows[0] ?? { idle: 0, busy: 0, starting: 0 }
+}
+
+/** In the order in which machines for the same architecture take tasks, as owners stand now. */
+async function positionOf(db: Db, { id, arch }: TaskRow): Promise<number> {
+  const { rows } = await sql<{ position: number }>`
+    with running as materialized (
+      select ownername, count(*)::int as n from task
+      where state = 'leased' and kind in ('source', 'rpm') group by 1
+    ), waiting as (
+      select task.id, task.priority >= ${BACKGROUND} as is_background, coalesce(running.n, 0) as n,
+        task.priority, task.queued_at
+      from task left join running on running.ownername = task.ownername
+      where task.state = 'queued' and task.kind in ('source', 'rpm')
+        and (${arch}::text is null or task.arch is null or task.arch = ${arch})
+    )
+    select (count(*) + 1)::int as position from waiting, (select * from waiting where id = ${id}) as own
+    where (waiting.is_background, waiting.n, waiting.priority, waiting.queued_at, waiting.id)
+      < (own.is_background, own.n, own.priority, own.queued_at, own.id)`.execute(db)
+  return rows[0]?.position ?? 1
+}
+
+/** Chroots whose turn comes when the source package is made and imported. */
+async function chrootsWithoutTask(db: Db, build_id: number): Promise<Step[]> {
+  const rows = await db
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .select('chroot.name')
+    .where('build_chroot.build_id', '=', build_id)
+    .where('build_chroot.state', '=', 'waiting')
+    .orderBy('chroot.name')
+    .execute()
+  return rows.map(({ name }) => ({
+    chroot: name,
+    state: 'waiting',
+    reasons: [{ kind: 'source', text: 'It waits for the source package', since: null }],
+    position: null,
+    machine: null,
+    tries: 0,
+    machines: null,
+    cost: null,
+  }))
+}

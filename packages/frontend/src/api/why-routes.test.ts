@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { WhyAnswer } from '@copr/contract/api/why'
+import { setWaitingReasons } from '@copr/domain/queue/waiting-reasons'
+import { link } from '../testing/test-builds.ts'
+import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+
+async function whyOf(t: TestFrontend, id: number): Promise<WhyAnswer['steps']> {
+  const response = await t.ask(`/api_3/build/${id}/why`)
+  assert.equal(response.status, 200)
+  return ((await response.json()) as WhyAnswer).steps
+}
+
+async function reasonsOf(t: TestFrontend, id: number): Promise<string[]> {
+  const [step] = await whyOf(t, id)
+  assert.ok(step)
+  return step.reasons.map(({ kind, text }) => `${kind}: ${text}`)
+}
+
+async function addBuilder(t: TestFrontend, state: 'ready' | 'booting', id_of_task?: number) {
+  const now = t.frontend.now()
+  const { id } = await t.db
+    .insertInto('machine')
+    .values({
+      pool: 'aws',
+      name: 'aws-1',
+      provider: 'aws',
+      state,
+      kinds: ['source', 'rpm'],
+      arches: ['x86_64'],
+      planned_arches: ['x86_64'],
+      planned_tags: [],
+      created_at: now,
+      enrolled_at: state === 'ready' ? now : null,
+      price_per_hour: 2,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  if (id_of_task !== undefined) {
+    const leased_at = new Date(now.getTime() - 1_800_000)
+    await t.db
+      .updateTable('task')
+      .set({ state: 'leased', machine_id: id, leased_at, attempts: 1, phase: 'building' })
+      .where('build_id', '=', id_of_task)
+      .execute()
+  }
+}
+
+test('why: without any builder it says so, then that one is starting, then that it is about to be taken', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  assert.deepEqual(await reasonsOf(t, id), ['no_machine: There is no builder'])
+  await addBuilder(t, 'booting')
+  assert.deepEqual(await reasonsOf(t, id), ['machine_coming: A builder is starting'])
+  await t.db.updateTable('machine').set({ state: 'ready', enrolled_at: t.frontend.now() }).execute()
+  assert.deepEqual(await reasonsOf(t, id), ['queue: A builder is about to take it'])
+})
+
+test('why: behind others it says how many, and that those who have nothing running go first', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const first = await link(t)
+  await addBuilder(t, 'ready', first.id)
+  const second = await link(t)
+  const third = await link(t)
+  const [step] = await whyOf(t, third.id)
+  assert.equal(step?.position, 2)
+  assert.deepEqual(step?.machines, { idle: 0, busy: 1, starting: 0 })
+  assert.deepEqual(
+    step?.reasons.map(({ text }) => text),
+    ['1 go first; the builders that can do it (1) are busy'],
+  )
+  await t.db
+    .updateTable('task')
+    .set({ ownername: 'kim' })
+    .where('build_id', '=', third.id)
+    .execute()
+  assert.equal((await whyOf(t, third.id))[0]?.position, 1)
+  assert.equal((await whyOf(t, second.id))[0]?.position, 2)
+})
+
+test('why: what runs tells where, what it does and what that costs', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  await addBuilder(t, 'ready', id)
+  const [step] = await whyOf(t, id)
+  assert.ok(step)
+  const { reasons, ...facts } = step
+  assert.deepEqual(
+    reasons.map(({ kind, text }) => [kind, text]),
+    [['running', 'The source package is being made on aws-1: building']],
+  )
+  assert.deepEqual(facts, {
+    chroot: null,
+    state: 'running',
+    position: null,
+    machine: 'aws-1',
+    tries: 1,
+    machines: null,
+    cost: 1,
+  })
+})
+
+test('why: the unmet condition is the one that the manager of the pools found', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  const { sandbox, ownername, tags } = await t.db
+    .selectFrom('task')
+    .selectAll()
+    .executeTakeFirstOrThrow()
+  const reason = 'pool aws_x86 is at its limit of 20'
+  await setWaitingReasons(
+    t.db,
+    [{ arch: '', tags, ownername, sandbox, tasks: 1, reason }],
+    t.frontend.now(),
+  )
+  assert.deepEqual(await reasonsOf(t, id), [`no_machine: ${reason}`])
+  const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  assert.match(page, /pool aws_x86 is at its limit of 20/)
+  assert.match(
+    await (await t.ask('/status/builders/')).text(),
+    /pool aws_x86 is at its limit of 20/,
+  )
+})
+
+test('why: a limit is named', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const first = await link(t)
+  await addBuilder(t, 'ready', first.id)
+  t.frontend.config.limits.max_builds_per_owner = 1
+  const { id } = await link(t)
+  assert.deepEqual(await reasonsOf(t, id), [
+    'limit: 1 tasks of dana run, and no more may at a time',
+  ])
+})
+
+test('why: after a failure that was not its fault it says when it is tried again, and after what', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  const not_before = new Date(t.frontend.now().getTime() + 30_000)
+  await t.db.updateTable('task').set({ attempts: 1, not_before }).execute()
+  assert.match((await reasonsOf(t, id)).join(), /retry: It is tried again in 30 s/)
+})
+
+test('why: a finished build waits for nothing, and an unknown one is not found', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  await t.db.updateTable('task').set({ state: 'done' }).execute()
+  await t.db.updateTable('build_chroot').set({ state: 'failed' }).execute()
+  assert.deepEqual(await whyOf(t, id), [])
+  assert.equal((await t.ask('/api_3/build/999/why')).status, 404)
+})
