@@ -116,10 +116,16 @@ export const Configuration = z.strictObject({
     port: z.number().int().min(0).max(65535).default(5000),
     /** HTTPS instead of HTTP. */
     tls: TlsFiles.optional(),
+    /** Where `/livez`, `/readyz` and `/metrics` are answered, by plain HTTP; nowhere without it. */
+    probes_port: z.number().int().min(0).max(65535).optional(),
   }),
+  /** Files with certificates (PEM) of authorities that programs trust besides the public ones. */
+  trusted_ca_files: z.array(z.string()).default([]),
   /** Results, dist-git, uploads, caches. */
   data_dir: z.string(),
   database_url: z.string(),
+  /** Takes the place of a password in `database_url`, so that the two can be kept apart. */
+  database_password: z.string().min(1).optional(),
   site_name: z.string().default('Copr'),
   /** The host part of the signing keys' e-mail addresses. */
   sign_domain: z.string().default('localhost'),

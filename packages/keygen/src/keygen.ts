@@ -3,6 +3,8 @@ import { Bell, every } from '@copr/process/every'
 import { messageOf } from '@copr/process/errors'
 import { serveHttp } from '@copr/process/http-server'
 import type { Logger } from '@copr/process/log'
+import { measured, processMetrics, serveProbes } from '@copr/process/probes/probes'
+import { sql } from 'kysely'
 import { z } from 'zod'
 import { makeKeygenApp } from './app.ts'
 import type { Identify } from './callers/caller.ts'
@@ -28,6 +30,7 @@ export const KeygenConfig = z
     host: z.string().default('127.0.0.1'),
     port: z.number().int().min(0).max(65_535),
     tls: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
+    probes_port: z.number().int().min(0).max(65_535).optional(),
     /** What callers show as bearer token who have no service account. */
     secret: z.string().min(16).optional(),
     service_accounts: KeygenServiceAccounts.optional(),
@@ -70,9 +73,16 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   const pool_drawn = new Bell()
   const vault = { db, sealer, sign_domain: config.sign_domain, now, log, pool_drawn }
   const limit = new RateLimit(config.signatures_per_minute, now)
-  const app = makeKeygenApp({ vault, limit, redeem }, waysIn(config, log, now))
+  const metrics = processMetrics('keygen')
+  const ways = waysIn(config, log, now)
+  const app = measured(makeKeygenApp({ vault, limit, redeem }, ways), { part: 'keygen', metrics })
 
   await using server = await serveHttp(app, config)
+  const ready = async (): Promise<unknown> => await sql`select 1`.execute(db)
+  await using _probes =
+    config.probes_port === undefined
+      ? undefined
+      : await serveProbes({ part: 'keygen', metrics, ready }, config.probes_port)
   log.info({ host: config.host, port: server.port }, 'Listening')
   onListening?.(server.port)
   await Promise.all([

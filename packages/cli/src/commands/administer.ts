@@ -4,7 +4,7 @@ import { type Db, openDb } from '@copr/domain/database/open'
 import { type Actor, COMMAND } from '@copr/domain/users/actor'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { configOption } from '../config-option.ts'
-import { readConfigFile } from '../up/data-dir.ts'
+import { readConfigFile } from '../configuration/read-config.ts'
 import { linesOf } from './lines.ts'
 
 /** What a command has of its process. */

@@ -4,7 +4,12 @@ import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 
 /** What keygen takes of the configuration that all parts share. */
-export function keygenConfig({ database_url, sign_domain, keygen }: Configuration): KeygenConfig {
+export function keygenConfig({
+  database_url,
+  sign_domain,
+  keygen,
+  listen,
+}: Configuration): KeygenConfig {
   const { hostname, port, protocol } = new URL(keygen.url)
   const { secret, tls, service_accounts, pool_size, signatures_per_minute } = keygen
   const there = { host: hostname, port: Number(port || (protocol === 'https:' ? 443 : 80)) }
@@ -14,6 +19,7 @@ export function keygenConfig({ database_url, sign_domain, keygen }: Configuratio
     sign_domain,
     secret,
     tls,
+    probes_port: listen.probes_port,
     service_accounts,
     pool_size,
     signatures_per_minute,

@@ -4,9 +4,10 @@ import { runBackend } from '@copr/backend/backend'
 import { runBuilder } from '@copr/builder/builder'
 import type { Configuration } from '@copr/contract/configuration'
 import { distgitApp } from '@copr/distgit/app'
-import { migrate } from '@copr/domain/database/migrate'
+import { migrateWhenReachable } from '@copr/domain/database/migrate'
 import { Notices } from '@copr/domain/database/notify'
 import { type Db, openDb } from '@copr/domain/database/open'
+import { runPostgres } from '@copr/domain/database/run-postgres'
 import { createMachine } from '@copr/domain/machines/machines'
 import { frontendApp } from '@copr/frontend/app'
 import { makeMissingKeys } from '@copr/frontend/project-keys'
@@ -16,11 +17,17 @@ import { every, untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
+import type { Metrics } from '@copr/process/probes/metrics'
+import { measured, serveProbes } from '@copr/process/probes/probes'
+import { trustAuthorities } from '@copr/process/trust'
 import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
 import { keygenConfig } from './keygen-config.ts'
+import { partMetrics, requireDatabase } from './part-metrics.ts'
 import { oneDoor } from './server.ts'
 
 const now = (): Date => new Date()
+/** Where nothing limits it. */
+const POSTGRES_MEMORY = 512 * 1024 ** 2
 
 export interface Running {
   config: Configuration
@@ -48,7 +55,7 @@ interface Service {
  */
 async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]): Promise<void> {
   const { config, log } = running
-  await migrate(config.database_url)
+  if (!(await migrateWhenReachable(config.database_url, running))) return
   const failed = new AbortController()
   const stop = AbortSignal.any([running.stop, failed.signal])
   const notices = new Notices()
@@ -57,7 +64,11 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   })
   const shared = { ...running, stop, db, notices }
   const services = parts.map((part) => part(shared))
-  const app = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+')
+  const metrics = partMetrics(names, db)
+  const door = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const app = measured(door, { part: names, metrics })
+  await using _probes = await probesOf(shared, { part: names, metrics })
   const loops = [
     notices.run(config.database_url, { stop, log }),
     ...services.map((service) => service.loops()),
@@ -70,6 +81,16 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   await Promise.allSettled(works)
   await db.destroy()
   if (failed.signal.aborted) throw failed.signal.reason
+}
+
+async function probesOf(
+  { config, db }: Shared,
+  probed: { part: string; metrics: Metrics },
+): Promise<AsyncDisposable | undefined> {
+  const { probes_port } = config.listen
+  if (probes_port === undefined) return undefined
+  const ready = async (): Promise<unknown> => await requireDatabase(db)
+  return await serveProbes({ ...probed, ready }, probes_port)
 }
 
 async function serveUntilStopped(
@@ -133,6 +154,22 @@ const PARTS = {
       stop,
       ...(onListening ? { onListening } : {}),
     }),
+
+  /** The database of a cluster that has none of its own. */
+  postgresql: ({ config, log, stop }: Running) => {
+    const { tls } = config.listen
+    if (!tls) throw new Error('Cannot run PostgreSQL: the configuration has no listen.tls')
+    const { port, password } = new URL(config.database_url)
+    return runPostgres({
+      dir: config.data_dir,
+      port: Number(port || 5432),
+      password: decodeURIComponent(password),
+      tls,
+      memory_bytes: process.constrainedMemory() || POSTGRES_MEMORY,
+      log,
+      stop,
+    })
+  },
 } satisfies Record<string, (running: Running) => Promise<void>>
 
 export type PartName = keyof typeof PARTS | 'builder'
@@ -152,6 +189,7 @@ export async function runPart(
   running: Running,
   builder: BuilderOptions,
 ): Promise<void> {
+  using _trust = trustAuthorities(running.config.trusted_ca_files)
   if (part !== 'builder') return await PARTS[part](running)
   const { config, log, stop } = running
   await runBuilder({

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { configOption } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
 import { stopSignal } from '../stop-signal.ts'
-import { readConfigFile } from '../up/data-dir.ts'
+import { readConfigFile } from '../configuration/read-config.ts'
 import { PART_NAMES, type PartName, runPart } from './parts.ts'
 
 interface RunOptions {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Configuration } from '@copr/contract/configuration'
-import { messageOf } from '@copr/process/errors'
 import { freePort } from '@copr/domain/database/embedded-postgres'
-import { parse, stringify } from 'yaml'
-import { z } from 'zod'
+import { stringify } from 'yaml'
+import { readConfigFile } from '../configuration/read-config.ts'
 
 /** Where everything of an embedded system is. */
 export function layout(dataDir: string) {
@@ -88,22 +87,6 @@ function automaticUrl({ host, port }: { host: string; port: number }): string {
 /** The address that an earlier start was given, as opposed to one that follows from its port. */
 function givenUrl(known: Configuration | undefined): string | undefined {
   return known && known.public_url !== automaticUrl(known.listen) ? known.public_url : undefined
-}
-
-/** Reads a configuration file; all its faults are told at once. */
-export function readConfigFile(path: string): Configuration {
-  let content: unknown
-  try {
-    content = parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, {
-      cause: error,
-    })
-  }
-  const parsed = Configuration.safeParse(content)
-  if (!parsed.success)
-    throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
-  return parsed.data
 }
 
 /** Written aside and renamed, readable by its owner only. */

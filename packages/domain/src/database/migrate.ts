@@ -1,10 +1,43 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '@copr/process/errors'
+import type { Logger } from '@copr/process/log'
 import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
 /** Any number: the same for every program that migrates. */
 const LOCK = 7201
+
+const RETRY_MS = 500
+/** 08: connection lost, 57P: starting or shutting down, 53300: too many connections, 3D000: not made yet. */
+const AWAY =
+  /^(08...|57P..|53300|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/
+
+/** As migrate(), once the server answers: in a cluster, all parts start at the same time. False when told to stop before. */
+export async function migrateWhenReachable(
+  url: string,
+  { stop, log }: { stop: AbortSignal; log: Logger },
+): Promise<boolean> {
+  for (let tries = 0; !stop.aborted; tries++) {
+    try {
+      await migrate(url)
+      return true
+    } catch (error) {
+      if (!isAway(error)) throw error
+      if (tries % 20 === 0) log.warn({ reason: messageOf(error) }, 'Waiting for PostgreSQL')
+      await sleep(RETRY_MS, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+  return false
+}
+
+function isAway(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isAway)
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return AWAY.test(code) || error.message.startsWith('Connection terminated')
+}
 
 /** Brings the database to this version's schema. Several programs may start at once: one migrates, the others wait. */
 export async function migrate(url: string): Promise<{ applied: string[] }> {

@@ -10,6 +10,24 @@ import { USER_COLUMNS, type User } from './user-queries.ts'
 
 const VALID_MS = 24 * 60 * 60 * 1000
 
+/** A link that was made elsewhere: whoever has it keeps the secret, and only the hash comes here. It ends an earlier link. */
+export async function enterLoginLink(
+  db: Db,
+  actor: Actor,
+  user: Pick<User, 'id' | 'username'>,
+  link: { token_hash: Buffer; expires_at: Date },
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await tx.deleteFrom('login_link').where('user_id', '=', user.id).execute()
+    await tx
+      .insertInto('login_link')
+      .values({ ...link, user_id: user.id, created_at: now })
+      .execute()
+    await audit(tx, actor, { action: 'user.link', subject: `user ${user.username}` }, now)
+  })
+}
+
 /** The secret part of a link with which the user sets a password, once, within a day. It ends an earlier link. */
 export async function makeLoginLink(
   db: Db,
@@ -19,19 +37,7 @@ export async function makeLoginLink(
 ): Promise<string> {
   const secret = newSecret()
   const expires_at = new Date(now.getTime() + VALID_MS)
-  await db.transaction().execute(async (tx) => {
-    await tx.deleteFrom('login_link').where('user_id', '=', user.id).execute()
-    await tx
-      .insertInto('login_link')
-      .values({
-        token_hash: hashOfSecret(secret),
-        user_id: user.id,
-        created_at: now,
-        expires_at,
-      })
-      .execute()
-    await audit(tx, actor, { action: 'user.link', subject: `user ${user.username}` }, now)
-  })
+  await enterLoginLink(db, actor, user, { token_hash: hashOfSecret(secret), expires_at }, now)
   return secret
 }
 

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { Configuration } from '@copr/contract/configuration'
+import { messageOf } from '@copr/process/errors'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+/** Reads a configuration file, and the files that it names in place of values; all its faults are told at once. */
+export function readConfigFile(path: string): Configuration {
+  let content: unknown
+  try {
+    content = withFiles(parse(readFileSync(path, 'utf8')))
+  } catch (error) {
+    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  const parsed = Configuration.safeParse(content)
+  if (!parsed.success)
+    throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
+  return withPassword(parsed.data)
+}
+
+const FromFile = z.strictObject({ from_file: z.string() })
+
+/** `{from_file: PATH}` stands for what the file says: so that secrets need not be in the configuration. */
+function withFiles(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const reference = FromFile.safeParse(value)
+  if (reference.success) return readFileSync(reference.data.from_file, 'utf8').trim()
+  if (Array.isArray(value)) return value.map(withFiles)
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withFiles(each)]))
+}
+
+function withPassword({ database_password, ...config }: Configuration): Configuration {
+  if (database_password === undefined) return config
+  const url = new URL(config.database_url)
+  url.password = encodeURIComponent(database_password)
+  return { ...config, database_url: url.href }
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import { userOfLoginLink } from '@copr/domain/users/login-links'
+import { openTestCli } from '../testing.ts'
+
+const NOW = new Date()
+const HOUR_MS = 3_600_000
+
+test('coprctl prepare enters the link of a deployment, whose secret it never sees', async () => {
+  await using cli = await openTestCli()
+  const hash = createHash('sha256').update('the secret').digest('hex')
+  const args = ['prepare', '--administrator-link', hash]
+  const expires = new Date(NOW.getTime() + HOUR_MS).toISOString()
+  // Twice, as a pod that starts again does.
+  for (let time = 0; time < 2; time++)
+    assert.equal((await cli.run([...args, '--expires', expires])).code, 0)
+  const user = await userOfLoginLink(cli.db, 'the secret', NOW)
+  assert.equal(user?.username, 'admin')
+  assert.equal(user.is_admin, true)
+})
+
+test('coprctl prepare does not enter a link whose time is over', async () => {
+  await using cli = await openTestCli()
+  const hash = createHash('sha256').update('the secret').digest('hex')
+  const expires = new Date(NOW.getTime() - HOUR_MS).toISOString()
+  await cli.run(['prepare', '--administrator-link', hash, '--expires', expires])
+  assert.equal(await userOfLoginLink(cli.db, 'the secret', NOW), undefined)
+})
