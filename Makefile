@@ -16,6 +16,10 @@ help: ## Show this list
 up: setup ## Run the whole system on this machine (ARGS="--port 8080 --no-example")
 	@exec node packages/cli/src/main.ts up $(ARGS)
 
+.PHONY: deploy
+deploy: node_modules/.installed ## Deploy into the OpenShift or Kubernetes that you are logged in to, as vars.yml says
+	@exec node packages/cli/src/main.ts deploy $(ARGS)
+
 .PHONY: setup
 setup: system-packages node_modules/.installed ## Install what the system needs, and nothing that is there already
 
@@ -66,7 +70,8 @@ format: tools/node_modules/.installed ## Format the code in place
 	oxfmt packages tools bench
 
 .PHONY: schema
-schema: setup ## Write the database's row types from the migrations
+schema: setup ## Write the database's row types and the schemas of vars.yml
+	node tools/generate-vars-schema.ts
 	node tools/generate-schema.ts
 	oxfmt packages/domain/src/database/schema.ts
 

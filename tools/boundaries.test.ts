@@ -14,8 +14,10 @@ const OURS: Record<string, string[]> = {
   keygen: ['contract', 'process'],
   resalloc: ['contract', 'process', 'domain'],
   builder: ['rpm', 'contract', 'process'],
+  openshift: ['contract', 'process'],
   testkit: ['rpm', 'contract', 'process', 'domain'],
   cli: [
+    'rpm',
     'contract',
     'process',
     'domain',
@@ -25,14 +27,15 @@ const OURS: Record<string, string[]> = {
     'keygen',
     'resalloc',
     'builder',
+    'openshift',
     'testkit',
   ],
 }
 
 /** Every dependency from outside needs a reason. */
 const OTHERS: Record<string, string> = {
-  '@kubernetes/client-node': 'talks to Kubernetes',
   '@hono/node-server': 'serves Hono apps on Node',
+  '@kubernetes/client-node': 'finds the cluster and proves who we are to it',
   '@patternfly/patternfly': 'the look of the pages',
   busboy: 'streams multipart uploads',
   commander: 'reads the command line',

@@ -9,7 +9,15 @@ import { projectCommand } from './commands/project-command.ts'
 import type { Io } from './commands/administer.ts'
 import { tokenCommand } from './commands/token-command.ts'
 import { userCommand } from './commands/user-command.ts'
+import { configCommand } from './deploy/config-command.ts'
+import { deployCommand, upgradeCommand } from './deploy/deploy-command.ts'
+import { renderCommand } from './deploy/render-command.ts'
+import { secretsCommand } from './deploy/secrets-command.ts'
+import { doctorCommand, statusCommand } from './deploy/status-command.ts'
+import { undeployCommand } from './deploy/undeploy-command.ts'
 import { distroCommand } from './distro-command.ts'
+import { drainCommand } from './run/drain-command.ts'
+import { prepareCommand } from './run/prepare-command.ts'
 import { runCommand } from './run/run-command.ts'
 import { upCommand } from './up/up-command.ts'
 
@@ -26,6 +34,16 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .exitOverride()
     .addCommand(upCommand())
     .addCommand(runCommand(io.env))
+    .addCommand(prepareCommand(io.env))
+    .addCommand(drainCommand(io.env))
+    .addCommand(deployCommand(io))
+    .addCommand(statusCommand(io))
+    .addCommand(doctorCommand(io))
+    .addCommand(upgradeCommand(io))
+    .addCommand(undeployCommand(io))
+    .addCommand(renderCommand(io))
+    .addCommand(secretsCommand(io))
+    .addCommand(configCommand(io))
     .addCommand(userCommand(io))
     .addCommand(groupCommand(io))
     .addCommand(tokenCommand(io))

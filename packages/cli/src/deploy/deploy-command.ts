@@ -1,0 +1,128 @@
+import { Command } from 'commander'
+import {
+  type Deployed,
+  deploy,
+  type Progress,
+  requireState,
+} from '@copr/openshift/deploy/deployment'
+import { compareVersions } from '@copr/rpm/version'
+import { CoprError } from '@copr/process/errors'
+import { VERSION } from '@copr/process/version'
+import type { Io } from '../commands/administer.ts'
+import { PART_NAMES } from '../run/parts.ts'
+import { stopSignal } from '../stop-signal.ts'
+import {
+  type DeploymentFiles,
+  type Prepared,
+  prepareDeployment,
+  withDeployment,
+} from './deployment-options.ts'
+
+interface DeployCommandOptions extends DeploymentFiles {
+  timeout: string
+  newAdminLink?: boolean
+  json?: boolean
+}
+
+/** `coprctl deploy`. */
+export function deployCommand(io: Io): Command {
+  const command = new Command('deploy')
+    .summary('deploy into OpenShift or Kubernetes')
+    .description(
+      'Brings a cluster to what vars.yml says, and waits until it runs. Doing it again changes nothing.',
+    )
+    .option('--new-admin-link', 'make a new link with which the administrator sets a password')
+  return options(command).action(async (given: DeployCommandOptions) => {
+    await run(await prepareDeployment(given, io), given, io)
+  })
+}
+
+/** `coprctl upgrade`: the same, but only of something that is there, and never backwards. */
+export function upgradeCommand(io: Io): Command {
+  const command = new Command('upgrade')
+    .summary('bring a deployment to this version')
+    .description('Says what will change, and deploys this version over the one that runs.')
+  return options(command).action(async (given: DeployCommandOptions) => {
+    const prepared = await prepareDeployment(given, io)
+    const before = await requireState(prepared.api, prepared.read.vars.name)
+    if (compareVersions(before.version, VERSION) > 0)
+      throw new CoprError(
+        'conflict',
+        `Cannot upgrade: version ${before.version} is deployed, and this is ${VERSION}; the database cannot go back`,
+      )
+    io.stderr.write(`version   ${before.version} -> ${VERSION}\n`)
+    io.stderr.write(`image     ${before.images.server} -> ${prepared.images.server}\n`)
+    await run(prepared, given, io)
+  })
+}
+
+function options(command: Command): Command {
+  return withDeployment(command)
+    .option('--timeout <seconds>', 'how long to wait until all is ready', '600')
+    .option('--json', 'answer in JSON')
+}
+
+async function run(prepared: Prepared, given: DeployCommandOptions, io: Io): Promise<void> {
+  const { api, read, images } = prepared
+  refuseMissingParts(prepared)
+  const began = performance.now()
+  const done = await deploy(api, {
+    read,
+    images,
+    now: new Date(),
+    new_link: given.newAdminLink ?? false,
+    timeout_ms: Number(given.timeout) * 1000,
+    progress: progressOn(io, began),
+    stop: stopSignal(),
+  })
+  say(done, { io, json: given.json ?? false, seconds: secondsSince(began) })
+}
+
+/** Pools need their program: better no deployment than one that starts again and again. */
+function refuseMissingParts({ read: { vars } }: Prepared): void {
+  const { pools } = vars.builders
+  const isEmpty = Array.isArray(pools) ? pools.length === 0 : Object.keys(pools).length === 0
+  if (!isEmpty && !(PART_NAMES as string[]).includes('resalloc'))
+    throw new CoprError(
+      'invalid',
+      'Cannot deploy: builders.pools needs resalloc, which this version does not run yet; leave pools empty',
+    )
+}
+
+function say(
+  done: Deployed,
+  { io, json, seconds }: { io: Io; json: boolean; seconds: string },
+): void {
+  if (json) {
+    io.stdout.write(`${JSON.stringify(done, null, 2)}\n`)
+    return
+  }
+  io.stderr.write(
+    done.changes === 0
+      ? `\nNothing had to change (${seconds} s)\n`
+      : `\nReady after ${seconds} s\n`,
+  )
+  io.stdout.write(`${done.url}\n`)
+  if (done.administrator_url === undefined) return
+  io.stdout.write(`${done.administrator_url}\n`)
+  io.stderr.write('The administrator sets a password with the second link, once, within a day\n')
+}
+
+function secondsSince(began: number): string {
+  return ((performance.now() - began) / 1000).toFixed(1)
+}
+
+/** A line for each thing that happens; what is as it was says nothing. */
+export function progressOn(io: Io, began: number): Progress {
+  const line = (word: string, rest: string): void =>
+    void io.stderr.write(`${secondsSince(began).padStart(6)} s  ${word.padEnd(9)} ${rest}\n`)
+  return {
+    found: ({ fact, value, from }) => line('found', `${fact}: ${value} (from ${from})`),
+    generated: (what) => line('generated', what),
+    applied: ({ kind, metadata }, change) => {
+      if (change !== 'as it was') line(change, `${kind} ${metadata.name}`)
+    },
+    waiting: ({ object, ready, why }) =>
+      line(ready ? 'ready' : 'waiting', ready ? object : `${object}: ${why}`),
+  }
+}

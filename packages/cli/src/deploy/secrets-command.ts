@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import { discover } from '@copr/openshift/cluster/discover'
+import { makeMissingSecrets } from '@copr/openshift/secrets/make-secrets'
+import type { Io } from '../commands/administer.ts'
+import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+
+/** `coprctl secrets`: for those who apply the objects by other means. */
+export function secretsCommand(io: Io): Command {
+  const command = new Command('secrets')
+    .summary('make the missing secrets of a deployment')
+    .description(
+      'Generates passwords and keys in the cluster. Those that are there stay as they are; none is printed.',
+    )
+  return withDeployment(command).action(async (options: DeploymentFiles) => {
+    const { api, read } = await prepareDeployment(options, io)
+    const { facts } = await discover(api, read.vars)
+    const needs = {
+      namespace: read.vars.name,
+      service_ca: facts.service_ca,
+      database: read.vars.database.mode,
+    }
+    for (const made of await makeMissingSecrets(api, needs, new Date()))
+      io.stdout.write(`${made}\n`)
+  })
+}

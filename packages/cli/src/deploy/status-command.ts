@@ -1,0 +1,68 @@
+import { Command } from 'commander'
+import { driftOf } from '@copr/openshift/deploy/apply'
+import { currentObjects } from '@copr/openshift/deploy/deployment'
+import { doctor } from '@copr/openshift/deploy/doctor'
+import { isWaitedFor, readinessOf } from '@copr/openshift/deploy/readiness'
+import { CoprError } from '@copr/process/errors'
+import type { Io } from '../commands/administer.ts'
+import { linesOf } from '../commands/lines.ts'
+import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+
+interface StatusOptions extends DeploymentFiles {
+  json?: boolean
+}
+
+/** `coprctl status`: what runs, and what is not as it was deployed. */
+export function statusCommand(io: Io): Command {
+  const command = new Command('status')
+    .summary('show the state of a deployment, and what differs from it')
+    .description('Shows what runs, and which objects are not as vars.yml says. Changes nothing.')
+    .option('--json', 'answer in JSON')
+  return withDeployment(command).action(async (options: StatusOptions) => {
+    const prepared = await prepareDeployment(options, io)
+    const { objects, state } = await currentObjects(prepared.api, prepared)
+    const waited = objects.filter(isWaitedFor)
+    const states = await Promise.all(waited.map((each) => readinessOf(prepared.api, each)))
+    const drift = (await driftOf(prepared.api, objects)).map(
+      ({ object: { kind, metadata }, what }) => ({
+        object: `${kind} ${metadata.name}`,
+        differs: what,
+      }),
+    )
+    const status = {
+      url: `https://${state.host}`,
+      version: state.version,
+      image: state.images.server,
+    }
+    if (options.json)
+      io.stdout.write(`${JSON.stringify({ ...status, objects: states, drift }, null, 2)}\n`)
+    else {
+      const rows = states.map(({ object, ready, why }) => ({ object, ready, why }))
+      for (const line of [...linesOf(status), '', ...linesOf(rows)]) io.stdout.write(`${line}\n`)
+      if (drift.length > 0) for (const line of ['', ...linesOf(drift)]) io.stdout.write(`${line}\n`)
+    }
+    if (drift.length > 0)
+      throw new CoprError(
+        'conflict',
+        `${drift.length} objects differ from vars.yml: coprctl deploy puts them right`,
+      )
+    if (states.some(({ ready }) => !ready))
+      throw new CoprError('unavailable', 'Not everything is ready: coprctl doctor tells more')
+  })
+}
+
+/** `coprctl doctor`: what is wrong, from the outside in, and what helps. */
+export function doctorCommand(io: Io): Command {
+  const command = new Command('doctor')
+    .summary('look for what is wrong with a deployment')
+    .description('Checks the cluster, storage, quota, objects, name and site, and says what helps.')
+  return withDeployment(command).action(async (options: DeploymentFiles) => {
+    const prepared = await prepareDeployment(options, io)
+    const checks = await doctor(prepared.api, prepared)
+    for (const { check, ok, words } of checks)
+      io.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(8)} ${words}\n`)
+    const failed = checks.filter(({ ok }) => !ok)
+    if (failed.length > 0)
+      throw new CoprError('unavailable', `${failed.length} of ${checks.length} checks failed`)
+  })
+}

@@ -1,0 +1,47 @@
+import { Command } from 'commander'
+import { undeploy } from '@copr/openshift/deploy/undeploy'
+import type { Io } from '../commands/administer.ts'
+import { stopSignal } from '../stop-signal.ts'
+import { progressOn } from './deploy-command.ts'
+import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+
+interface UndeployCommandOptions extends DeploymentFiles {
+  deleteData?: boolean
+  abandonMachines?: boolean
+  timeout: string
+}
+
+/** `coprctl undeploy`. */
+export function undeployCommand(io: Io): Command {
+  const command = new Command('undeploy')
+    .summary('remove a deployment, its machines first')
+    .description(
+      'Ends the machines in clouds, waits until they are gone, and removes all objects. Volumes and keys stay, unless told otherwise.',
+    )
+    .option(
+      '--delete-data',
+      'delete volumes, database and signing keys, too: nobody can bring them back',
+    )
+    .option(
+      '--abandon-machines',
+      'do not wait for machines in clouds: those that are left go on costing money',
+    )
+    .option('--timeout <seconds>', 'how long to wait until machines are gone', '900')
+  return withDeployment(command).action(async (options: UndeployCommandOptions) => {
+    const prepared = await prepareDeployment(options, io)
+    const began = performance.now()
+    await undeploy(prepared.api, {
+      ...prepared,
+      delete_data: options.deleteData ?? false,
+      abandon_machines: options.abandonMachines ?? false,
+      timeout_ms: Number(options.timeout) * 1000,
+      progress: progressOn(io, began),
+      stop: stopSignal(),
+    })
+    const { name } = prepared.read.vars
+    const kept = options.deleteData
+      ? ''
+      : ' Volumes and Secrets are kept: coprctl deploy goes on with them.'
+    io.stderr.write(`Removed the deployment ${name}.${kept}\n`)
+  })
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+const FACTORS: Record<string, number> = {
+  '': 1,
+  m: 0.001,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 1024,
+  Mi: 1024 ** 2,
+  Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
+}
+const QUANTITY = /^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/
+
+/** What Kubernetes writes as `500m` or `20Gi`. */
+export const Quantity = z.string().regex(QUANTITY, 'write a size as 20Gi')
+
+/** Bytes, or cores. */
+export function amountOf(quantity: string): number {
+  const [, number = '', unit = ''] = QUANTITY.exec(quantity) ?? []
+  if (number === '') throw new Error(`Cannot read the quantity ${quantity}`)
+  return Number(number) * (FACTORS[unit] ?? 1)
+}

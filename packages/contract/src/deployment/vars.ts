@@ -1,0 +1,245 @@
+import { z } from 'zod'
+import { Configuration } from '../configuration.ts'
+import { Quantity } from './quantity.ts'
+
+/** Names of objects in Kubernetes. */
+const DnsLabel = z
+  .string()
+  .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'use lower case letters, digits and hyphens')
+  .max(50)
+const ObjectName = z.string().regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'name an existing object')
+const Host = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/, {
+  error: 'write a host name, without https:// and without a path',
+})
+
+/** A value that is kept in a Secret of the namespace: made by you, read by the cluster, never by this file. */
+const SecretRef = z.strictObject({
+  secret: ObjectName.describe('name of the Secret'),
+  key: z.string().min(1).describe('key in the Secret'),
+})
+export type SecretRef = z.infer<typeof SecretRef>
+
+const Expose = z.strictObject({
+  host: Host.optional().describe(
+    'public host name; OpenShift gives one below its apps domain when it is left out',
+  ),
+  with: z
+    .enum(['auto', 'route', 'gateway', 'ingress'])
+    .default('auto')
+    .describe('what brings requests in: auto takes Routes, else the Gateway API, else Ingress'),
+  certificate: z
+    .string()
+    .regex(/^(cluster|secret:[-a-z0-9.]+|issuer:[-a-z0-9.]+|cluster-issuer:[-a-z0-9.]+)$/, {
+      error: 'write cluster, secret:NAME, issuer:NAME or cluster-issuer:NAME',
+    })
+    .default('cluster')
+    .describe(
+      'the public certificate: that of the cluster, a TLS Secret, or one that cert-manager makes',
+    ),
+  gateway: z
+    .strictObject({
+      name: ObjectName.describe('name of the Gateway'),
+      namespace: ObjectName.describe('its namespace'),
+    })
+    .optional()
+    .describe('the Gateway to attach to; needed when the cluster has more than one'),
+  ingress_class: ObjectName.optional().describe(
+    'class of the Ingress; default: that of the cluster',
+  ),
+})
+
+const Login = z.strictObject({
+  mode: z
+    .enum(['auto', 'openshift', 'oidc', 'local'])
+    .default('auto')
+    .describe(
+      'auto takes the OpenID Connect provider when one is named, else the login of OpenShift where it has one, else passwords',
+    ),
+  admin_group: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('members of this group, at the provider or in OpenShift, administer the site'),
+  oidc: z
+    .strictObject({
+      issuer: z.url({ protocol: /^https$/ }).describe('the provider, as it writes its own address'),
+      client_id: z.string().min(1).describe('the name of this site at the provider'),
+      client_secret: SecretRef.describe('the Secret with what the provider gave for it'),
+      label: z.string().min(1).optional().describe('what the button says after "Log in with"'),
+      username_claim: z.string().min(1).optional().describe('claim that names a new user'),
+      groups_claim: z.string().min(1).optional().describe('claim that lists groups'),
+    })
+    .optional()
+    .describe('an OpenID Connect provider'),
+})
+
+const Database = z.strictObject({
+  mode: z
+    .enum(['embedded', 'cloudnativepg', 'crunchy', 'external'])
+    .default('embedded')
+    .describe(
+      'embedded: one PostgreSQL of ours; cloudnativepg, crunchy: a cluster of that operator; external: a server of yours',
+    ),
+  size: Quantity.optional().describe('size of its volume; default: from the profile'),
+  instances: z
+    .number()
+    .int()
+    .min(1)
+    .max(9)
+    .optional()
+    .describe('servers of an operator; default: from the profile'),
+  external: z
+    .strictObject({
+      host: z.string().min(1).describe('host of the server'),
+      port: z.number().int().min(1).max(65535).default(5432).describe('port of the server'),
+      name: z.string().min(1).default('copr').describe('name of the database'),
+      user: z.string().min(1).default('copr').describe('role that owns the database'),
+      password: SecretRef.describe('the Secret with its password'),
+      ca: SecretRef.optional().describe(
+        'the Secret with the authority that signed its certificate',
+      ),
+    })
+    .optional()
+    .describe('where the external server is'),
+})
+
+const Storage = z.strictObject({
+  class: ObjectName.optional().describe('storage class; default: that of the cluster'),
+  results: z
+    .strictObject({
+      kind: z.enum(['volume', 's3']).default('volume').describe('where results are kept'),
+      size: Quantity.optional().describe('size of the volume; default: from the profile'),
+      class: ObjectName.optional().describe('storage class of this volume'),
+      access: z
+        .enum(['auto', 'ReadWriteOnce', 'ReadWriteMany'])
+        .default('auto')
+        .describe(
+          'ReadWriteMany lets frontend and backend run several times; with ReadWriteOnce they share one pod. auto: ReadWriteOnce',
+        ),
+    })
+    .prefault({})
+    .describe('packages, repositories, logs and uploads'),
+  distgit: z
+    .strictObject({
+      size: Quantity.optional().describe('size of the volume; default: from the profile'),
+      class: ObjectName.optional().describe('storage class of this volume'),
+    })
+    .prefault({})
+    .describe('git repositories and sources'),
+})
+
+const Builders = z.strictObject({
+  pools: z
+    .union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
+    .default([])
+    .describe('the pools, as resalloc reads them in pools.yaml'),
+  aws: z
+    .strictObject({
+      role_arn: z
+        .string()
+        .regex(/^arn:aws[-a-z]*:iam::\d{12}:role\/.+$/, 'write arn:aws:iam::ACCOUNT:role/NAME')
+        .optional()
+        .describe('role that resalloc takes with a token of the cluster; no key is kept then'),
+      secret: ObjectName.optional().describe(
+        'existing Secret with the keys access_key_id and secret_access_key',
+      ),
+    })
+    .prefault({})
+    .describe('how resalloc proves itself to AWS; keys themselves go into secret-vars.yml'),
+  pods: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('may builders be pods?'),
+      max: z.number().int().min(1).max(1000).default(2).describe('builder pods at a time'),
+      cpu: Quantity.default('1').describe('cores of one builder pod'),
+      memory: Quantity.default('2Gi').describe('memory of one builder pod'),
+      disk: Quantity.default('20Gi').describe('scratch space of one builder pod'),
+    })
+    .prefault({})
+    .describe('builder pods, in a namespace of their own'),
+})
+
+const Images = z.strictObject({
+  registry: z
+    .string()
+    .regex(/^[-a-z0-9.:/]+$/)
+    .optional()
+    .describe('mirror that has the images: it takes the place of registry and folder'),
+  server: z
+    .string()
+    .regex(/@sha256:[0-9a-f]{64}$/, 'name an image by its digest: NAME@sha256:...')
+    .optional()
+    .describe('an image of your own for all programs, by digest'),
+  pull_secret: ObjectName.optional().describe('Secret with which the nodes pull the images'),
+})
+
+const { site_name, repo_gpgcheck, distgit_instances, limits } = Configuration.shape
+const limit = Object.entries(limits.unwrap().shape).map(([name, schema]) => [
+  name,
+  schema.unwrap().optional(),
+])
+/** What of the programs' own configuration the administrator chooses; what is not said is the programs' default. */
+const Site = z.strictObject({
+  site_name: site_name.unwrap().optional().describe('the name on the pages'),
+  sign_domain: z
+    .string()
+    .optional()
+    .describe("host part of the signing keys' addresses; default: the host"),
+  repo_gpgcheck: repo_gpgcheck
+    .unwrap()
+    .optional()
+    .describe('whether dnf verifies the signed metadata'),
+  distgit_instances: distgit_instances
+    .unwrap()
+    .optional()
+    .describe('dist-gits from which users build by package name'),
+  limits: z
+    .strictObject(Object.fromEntries(limit) as Record<string, z.ZodOptional<z.ZodNumber>>)
+    .optional()
+    .describe('limits of uploads, builds and tokens, as in the configuration of programs'),
+})
+
+/** `vars.yml`: all that an administrator may want to say about a deployment. Everything has a default. */
+export const Vars = z.strictObject({
+  name: DnsLabel.default('copr').describe(
+    'namespace of the deployment; builder pods live in NAME-builders',
+  ),
+  profile: z
+    .enum(['small', 'medium', 'large'])
+    .default('small')
+    .describe(
+      'small: one node; medium: hundreds of projects; large: several replicas of everything',
+    ),
+  cluster: z
+    .strictObject({
+      api: z
+        .url()
+        .optional()
+        .describe('refuse to deploy anywhere else than into the cluster with this address'),
+    })
+    .prefault({})
+    .describe('which cluster'),
+  expose: Expose.prefault({}).describe('how users and builders reach the site'),
+  login: Login.prefault({}).describe('how users log in'),
+  database: Database.prefault({}).describe('PostgreSQL'),
+  storage: Storage.prefault({}).describe('volumes'),
+  builders: Builders.prefault({}).describe('machines that build'),
+  images: Images.prefault({}).describe('container images'),
+  site: Site.prefault({}).describe('settings of the site'),
+  network_policies: z
+    .boolean()
+    .default(true)
+    .describe('deny all connections but those that the parts need'),
+})
+export type Vars = z.infer<typeof Vars>
+
+/** `secret-vars.yml`: what must not be in git. Everything else that is secret is generated in the cluster. */
+export const SecretVars = z.strictObject({
+  aws: z
+    .strictObject({
+      access_key_id: z.string().min(1).describe('access key of an IAM user'),
+      secret_access_key: z.string().min(1).describe('its secret'),
+    })
+    .optional()
+    .describe('keys for AWS; better: builders.aws.role_arn or builders.aws.secret in vars.yml'),
+})
+export type SecretVars = z.infer<typeof SecretVars>

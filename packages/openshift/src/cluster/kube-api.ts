@@ -1,0 +1,201 @@
+import { CoprError, messageOf } from '@copr/process/errors'
+import { request } from 'node:https'
+import { request as plainRequest } from 'node:http'
+import type { RequestOptions } from 'node:https'
+import { text } from 'node:stream/consumers'
+import { z } from 'zod'
+import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
+import { collectionPath, objectPath } from '../objects/kinds.ts'
+
+/** Who owns the fields that a deployment sets. */
+export const FIELD_MANAGER = 'coprctl'
+const TIMEOUT_MS = 30_000
+
+/** What the API server refused, and why. */
+export class KubeError extends Error {
+  override readonly name = 'KubeError'
+  readonly code: number
+  readonly reason: string
+
+  constructor(message: string, code: number, reason: string) {
+    super(message)
+    this.code = code
+    this.reason = reason
+  }
+}
+
+export interface ApplyOptions {
+  /** Only say what would be. */
+  dryRun?: boolean
+}
+
+export interface ListOptions {
+  namespace?: string
+  labelSelector?: string
+  fieldSelector?: string
+}
+
+/** The cluster, as one user sees it. */
+export interface KubeApi {
+  /** The address of the API server. */
+  readonly server: string
+  request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  find(ref: ObjectRef): Promise<KubeObject | undefined>
+  list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
+  /** Undefined when there is one of that name already, which stays as it is. */
+  createMissing(object: KubeObject): Promise<KubeObject | undefined>
+  /** Server-side, by force: the fields that are set here are ours. */
+  apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
+  /** False when there is none. */
+  remove(ref: ObjectRef): Promise<boolean>
+}
+
+interface Connection {
+  server: string
+  /** With what proves who we are; asked for before each request, as tokens end. */
+  options: () => Promise<RequestOptions>
+}
+
+/** Finds the cluster as kubectl does: `KUBECONFIG`, `~/.kube/config`, or the account of a pod. */
+export async function connect(kubeconfig?: string): Promise<KubeApi> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  const config = new KubeConfig()
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault()
+    else config.loadFromFile(kubeconfig)
+  } catch (error) {
+    throw new CoprError('invalid', `Cannot read the kubeconfig: ${messageOf(error)}`)
+  }
+  const server = config.getCurrentCluster()?.server
+  if (server === undefined || server === 'http://localhost:8080')
+    throw new CoprError(
+      'unauthenticated',
+      'Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)',
+    )
+  const options = async (): Promise<RequestOptions> => {
+    const asked: RequestOptions = {}
+    await config.applyToHTTPSOptions(asked)
+    return asked
+  }
+  return kubeApi({ server, options })
+}
+
+/** What the API server answers, told apart only where the caller must branch. */
+export function kubeApi(connection: Connection): KubeApi {
+  const ask = (method: string, path: string, body?: unknown, contentType?: string) =>
+    send(connection, { method, path, body, contentType })
+  const object = async (...args: Parameters<typeof ask>): Promise<KubeObject> =>
+    (await ask(...args)) as KubeObject
+  return {
+    server: connection.server,
+    request: ask,
+    find: (ref) => unlessMissing(object('GET', objectPath(ref))),
+    async list(apiVersion, kind, { namespace, ...selectors } = {}) {
+      const query = new URLSearchParams(Object.entries(selectors)).toString()
+      const path = `${collectionPath(apiVersion, kind, namespace)}${query && `?${query}`}`
+      const { items } = (await ask('GET', path)) as { items: KubeObject[] | null }
+      // Lists leave out what is the same for every item.
+      return (items ?? []).map((item) => ({ ...item, apiVersion, kind }))
+    },
+    async createMissing(made) {
+      const { apiVersion, kind, metadata } = made
+      const path = `${collectionPath(apiVersion, kind, metadata.namespace)}?fieldManager=${FIELD_MANAGER}`
+      try {
+        return await object('POST', path, made)
+      } catch (error) {
+        if (error instanceof KubeError && error.reason === 'AlreadyExists') return undefined
+        throw error
+      }
+    },
+    async apply(wanted, { dryRun = false } = {}) {
+      const query = `fieldManager=${FIELD_MANAGER}&force=true${dryRun ? '&dryRun=All' : ''}`
+      const path = `${objectPath(wanted)}?${query}`
+      return await object('PATCH', path, wanted, 'application/apply-patch+yaml')
+    },
+    async remove(ref) {
+      const options = { propagationPolicy: 'Background' }
+      return (await unlessMissing(object('DELETE', objectPath(ref), options))) !== undefined
+    },
+  }
+}
+
+interface Ask {
+  method: string
+  path: string
+  body: unknown
+  contentType: string | undefined
+}
+
+async function send(
+  connection: Connection,
+  { method, path, body, contentType }: Ask,
+): Promise<unknown> {
+  const url = new URL(connection.server)
+  const options = await connection.options()
+  const { promise, resolve, reject } = Promise.withResolvers<{ code: number; answer: string }>()
+  const open = url.protocol === 'http:' ? plainRequest : request
+  const asked = open(
+    `${url.origin}${url.pathname.replace(/\/$/, '')}${path}`,
+    {
+      ...options,
+      method,
+      timeout: TIMEOUT_MS,
+      headers: {
+        ...(options.headers as Record<string, string> | undefined),
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+      },
+    },
+    (response) => {
+      text(response).then(
+        (answer) => resolve({ code: response.statusCode ?? 0, answer }),
+        (error: unknown) => reject(error),
+      )
+    },
+  )
+  asked.once('error', reject)
+  asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
+  asked.end(body === undefined ? undefined : JSON.stringify(body))
+  const { code, answer } = await promise.catch((cause: unknown) => {
+    throw new CoprError('unavailable', `Cannot reach the cluster at ${connection.server}`, {
+      cause,
+    })
+  })
+  if (code < 300) return jsonOf(answer)
+  const status = Status.safeParse(jsonOf(answer)).data
+  throw new KubeError(
+    status?.message ?? `${method} ${path}: ${answer.slice(0, 300)}`,
+    code,
+    status?.reason ?? '',
+  )
+}
+
+const Status = z.object({ message: z.string().optional(), reason: z.string().optional() })
+
+function jsonOf(answer: string): unknown {
+  try {
+    return JSON.parse(answer)
+  } catch {
+    return answer
+  }
+}
+
+/** Undefined for what is not there; a kind that the cluster does not know is not there, too. */
+export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof KubeError && error.code === 404) return undefined
+    throw error
+  }
+}
+
+/** Undefined for what is not there or what we may not see. */
+export async function ifAllowed<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await unlessMissing(asked)
+  } catch (error) {
+    if (error instanceof KubeError && error.code === 403) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+import type { KubeApi } from '../cluster/kube-api.ts'
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts'
+import { refOf } from './state.ts'
+import { refused } from './trouble.ts'
+
+export type Change = 'made' | 'changed' | 'as it was'
+
+/** Applies objects in their order: each may need the ones before it. */
+export async function applyAll(
+  api: KubeApi,
+  objects: KubeObject[],
+  { namespace, tell }: { namespace: string; tell: (ref: ObjectRef, change: Change) => void },
+): Promise<void> {
+  for (const object of objects) {
+    try {
+      const before = await api.find(object)
+      const after = await api.apply(object)
+      const isSame = before?.metadata.resourceVersion === after.metadata.resourceVersion
+      tell(object, before === undefined ? 'made' : isSame ? 'as it was' : 'changed')
+    } catch (error) {
+      throw refused('deploy', object, error, namespace)
+    }
+  }
+}
+
+/** Kinds that hold what cannot be made anew: only undeploying with all data removes them. */
+const KEPT = new Set(['PersistentVolumeClaim', 'Secret', 'Namespace', 'Cluster', 'PostgresCluster'])
+
+export function holdsData({ kind }: ObjectRef): boolean {
+  return KEPT.has(kind)
+}
+
+/** Removes what an earlier deployment made and this one does not have. */
+export async function prune(
+  api: KubeApi,
+  before: ObjectRef[],
+  now: KubeObject[],
+  tell: (ref: ObjectRef) => void,
+): Promise<void> {
+  const wanted = new Set(now.map(keyOf))
+  for (const ref of before.filter((each) => !wanted.has(keyOf(each)) && !holdsData(each)))
+    if (await api.remove(refOf(ref))) tell(ref)
+}
+
+export interface Drift {
+  object: ObjectRef
+  /** `missing`, or the paths of fields that are not as they were deployed. */
+  what: string
+}
+
+/** What is not as a deployment would make it; nothing is changed. */
+export async function driftOf(api: KubeApi, objects: KubeObject[]): Promise<Drift[]> {
+  const drifts: Drift[] = []
+  for (const object of objects) {
+    const live = await api.find(object)
+    if (!live) drifts.push({ object, what: 'missing' })
+    else {
+      const paths = differences(live, await api.apply(object, { dryRun: true }))
+      if (paths.length > 0) drifts.push({ object, what: paths.join(', ') })
+    }
+  }
+  return drifts
+}
+
+/** Fields that say who wrote when, not what. */
+const BOOKKEEPING = new Set([
+  'metadata.managedFields',
+  'metadata.resourceVersion',
+  'metadata.generation',
+  'status',
+])
+
+function differences(a: unknown, b: unknown, path = ''): string[] {
+  if (BOOKKEEPING.has(path) || a === b) return []
+  if (!isObject(a) || !isObject(b)) return [path]
+  if (Array.isArray(a) !== Array.isArray(b)) return [path]
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  return keys.flatMap((key) => differences(a[key], b[key], path === '' ? key : `${path}.${key}`))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,185 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { CoprError } from '@copr/process/errors'
+import { VERSION } from '@copr/process/version'
+import { discover, type Finding, flavourOf, secretChecksums } from '../cluster/discover.ts'
+import type { KubeApi } from '../cluster/kube-api.ts'
+import type { ReadVars } from '../configuration/read-vars.ts'
+import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts'
+import type { Facts } from '../render/facts.ts'
+import { render, secretNames } from '../render/render.ts'
+import { secretObject } from '../secrets/generated-secrets.ts'
+import { makeMissingSecrets } from '../secrets/make-secrets.ts'
+import { applyAll, type Change, prune } from './apply.ts'
+import { requireNamespace } from './namespace.ts'
+import type { Readiness } from './readiness.ts'
+import { requireRights } from './rights.ts'
+import { readState, refOf, type State, writeState } from './state.ts'
+import { waitUntilReady } from './wait.ts'
+
+const LINK_DAYS = 1
+const DAY_MS = 86_400_000
+
+/** Told while it happens. */
+export interface Progress {
+  found(finding: Finding): void
+  generated(what: string): void
+  applied(ref: ObjectRef, change: Change | 'removed'): void
+  waiting(readiness: Readiness): void
+}
+
+export interface DeployOptions {
+  read: ReadVars
+  images: Facts['images']
+  now: Date
+  progress: Progress
+  /** Make a new link for the administrator, and end the one before. */
+  new_link?: boolean
+  timeout_ms: number
+  poll_ms?: number
+  stop: AbortSignal
+}
+
+export interface Deployed {
+  url: string
+  /** Only when it was just made: nobody can be told it again. */
+  administrator_url?: string
+  changes: number
+}
+
+/** Brings a cluster to what vars.yml says, and waits until that runs. Doing it again changes nothing. */
+export async function deploy(api: KubeApi, options: DeployOptions): Promise<Deployed> {
+  const { read, images, now, progress, stop } = options
+  const { vars, secrets } = read
+  const namespace = vars.name
+  requireCluster(api, read)
+  const { flavour } = await flavourOf(api)
+  if (await requireNamespace(api, namespace, { isOpenShift: flavour === 'openshift' }))
+    progress.generated(`Namespace ${namespace}`)
+  const before = await readState(api, namespace)
+  const { facts: found, findings } = await discover(api, vars, before?.host)
+  for (const finding of findings) progress.found(finding)
+  const link = linkOf(before, { now, renew: options.new_link ?? false })
+  const draft = { ...found, images, administrator_link: link.stored, secret_checksums: {} }
+  const planned = render(vars, draft)
+  await requireRights(api, [...planned, ...besides(namespace)], namespace)
+
+  const needs = { namespace, service_ca: found.service_ca, database: vars.database.mode }
+  for (const made of await makeMissingSecrets(api, needs, now)) progress.generated(made)
+  let changes = 0
+  const tell = (ref: ObjectRef, change: Change): void => {
+    if (change !== 'as it was') changes++
+    progress.applied(ref, change)
+  }
+  const given = secrets.aws
+    ? [secretObject(namespace, { name: 'cloud-aws', data: secrets.aws })]
+    : []
+  await applyAll(api, given, { namespace, tell })
+  const names = secretNames(vars)
+  const facts = { ...draft, secret_checksums: await secretChecksums(api, namespace, names) }
+  const objects = render(vars, facts)
+  const state = stateOf(objects, { facts, link: link.stored })
+  // Written before the objects: what breaks off half-way is removed by the next one, too.
+  await writeState(api, namespace, {
+    ...state,
+    inventory: united(state.inventory, before?.inventory),
+  })
+  await applyAll(api, objects, { namespace, tell })
+  const { timeout_ms, poll_ms = 1000 } = options
+  await waitUntilReady(api, objects.map(refOf), {
+    namespace,
+    timeout_ms,
+    poll_ms,
+    tell: (readiness) => progress.waiting(readiness),
+    stop,
+  })
+  await prune(api, before?.inventory ?? [], objects, (ref) => {
+    changes++
+    progress.applied(ref, 'removed')
+  })
+  await writeState(api, namespace, state)
+  const url = `https://${facts.host}`
+  return {
+    url,
+    changes,
+    ...(link.secret === undefined ? {} : { administrator_url: `${url}/login/link/${link.secret}` }),
+  }
+}
+
+/** What would be deployed now, without changing anything: for `status`, `render` and plans. */
+export async function currentObjects(
+  api: KubeApi,
+  { read, images }: Pick<DeployOptions, 'read' | 'images'>,
+): Promise<{ objects: KubeObject[]; state: State; facts: Facts }> {
+  const { vars } = read
+  requireCluster(api, read)
+  const state = await requireState(api, vars.name)
+  const { facts: found } = await discover(api, vars, state.host)
+  const names = secretNames(vars)
+  const facts = {
+    ...found,
+    images,
+    administrator_link: state.administrator_link,
+    secret_checksums: await secretChecksums(api, vars.name, names),
+  }
+  return { objects: render(vars, facts), state, facts }
+}
+
+export async function requireState(api: KubeApi, namespace: string): Promise<State> {
+  const state = await readState(api, namespace)
+  if (!state)
+    throw new CoprError(
+      'not_found',
+      `Cannot find a deployment in the namespace ${namespace} of ${api.server}\n    try: coprctl deploy`,
+    )
+  return state
+}
+
+export function requireCluster(api: KubeApi, { vars }: ReadVars): void {
+  const wanted = vars.cluster.api
+  if (wanted === undefined || sameAddress(wanted, api.server)) return
+  throw new CoprError(
+    'conflict',
+    `Cannot deploy: you are logged in to ${api.server}, but cluster.api is ${wanted}\n    try: oc login ${wanted}`,
+  )
+}
+
+function sameAddress(a: string, b: string): boolean {
+  const [one, other] = [new URL(a), new URL(b)]
+  return one.host === other.host && one.protocol === other.protocol
+}
+
+/** Objects that are not rendered, but written by a deployment. */
+const besides = (namespace: string): ObjectRef[] => [
+  { apiVersion: 'v1', kind: 'Secret', metadata: { name: '', namespace } },
+]
+
+function linkOf(
+  before: State | undefined,
+  { now, renew }: { now: Date; renew: boolean },
+): { stored: State['administrator_link']; secret?: string } {
+  if (before && !renew) return { stored: before.administrator_link }
+  const secret = randomBytes(32).toString('base64url')
+  const sha256 = createHash('sha256').update(secret).digest('hex')
+  return {
+    secret,
+    stored: { sha256, expires: new Date(now.getTime() + LINK_DAYS * DAY_MS).toISOString() },
+  }
+}
+
+function stateOf(
+  objects: KubeObject[],
+  { facts, link }: { facts: Facts; link: State['administrator_link'] },
+): State {
+  return {
+    version: VERSION,
+    host: facts.host,
+    images: facts.images,
+    ...(link ? { administrator_link: link } : {}),
+    inventory: objects.map(refOf),
+  }
+}
+
+function united(now: ObjectRef[], before: ObjectRef[] = []): ObjectRef[] {
+  const known = new Set(now.map(keyOf))
+  return [...now, ...before.filter((ref) => !known.has(keyOf(ref)))]
+}

@@ -1,0 +1,112 @@
+import { lookup } from 'node:dns/promises'
+import { messageOf } from '@copr/process/errors'
+import { discover } from '../cluster/discover.ts'
+import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
+import { amountOf } from '@copr/contract/deployment/quantity'
+import { refOf } from './state.ts'
+import { currentObjects, type DeployOptions, requireCluster } from './deployment.ts'
+import { isWaitedFor, readinessOf, volumeTrouble } from './readiness.ts'
+import { troubleOf } from './trouble.ts'
+import { nameOf } from '../objects/kube-object.ts'
+
+export interface Check {
+  check: string
+  ok: boolean
+  words: string
+}
+
+/** Looks at all that a deployment needs, from the outside in; one failed check does not hide the others. */
+export async function doctor(
+  api: KubeApi,
+  options: Pick<DeployOptions, 'read' | 'images'>,
+): Promise<Check[]> {
+  const { vars } = options.read
+  const checks: Check[] = []
+  const check = async (name: string, ask: () => Promise<string>): Promise<void> => {
+    try {
+      checks.push({ check: name, ok: true, words: await ask() })
+    } catch (error) {
+      checks.push({ check: name, ok: false, words: messageOf(error) })
+    }
+  }
+  await check('cluster', async () => {
+    requireCluster(api, options.read)
+    await api.request('GET', '/version')
+    return api.server
+  })
+  let host = ''
+  await check('facts', async () => {
+    const { facts } = await discover(api, vars)
+    host = facts.host
+    return `${facts.flavour}, requests by ${facts.exposure}, host ${facts.host}`
+  })
+  await check('storage', () => storageWords(api, options.read.vars.storage.class))
+  await check('quota', () => quotaWords(api, vars.name))
+  await check('objects', async () => {
+    const { objects } = await currentObjects(api, options)
+    const states = await Promise.all(
+      objects.filter(isWaitedFor).map((each) => readinessOf(api, refOf(each))),
+    )
+    const claims = objects.filter(({ kind }) => kind === 'PersistentVolumeClaim').map(refOf)
+    const volumes = await Promise.all(
+      claims.map(async (ref) => ({
+        object: nameOf(ref),
+        why: (await volumeTrouble(api, ref)) ?? '',
+      })),
+    )
+    const wrong = [
+      ...volumes.filter(({ why }) => why !== ''),
+      ...states.filter(({ ready }) => !ready),
+    ]
+    const told = wrong.map(({ object, why }) => troubleOf(object, why, vars.name))
+    if (told.length > 0)
+      throw new Error(
+        told.map(({ sentence, command }) => `${sentence}\n    try: ${command}`).join('\n  '),
+      )
+    return `${objects.length} objects, all ready`
+  })
+  await check('name', async () => (await lookup(host)).address)
+  await check('site', () => siteWords(host))
+  return checks
+}
+
+async function storageWords(api: KubeApi, wanted: string | undefined): Promise<string> {
+  const classes = await ifAllowed(api.list('storage.k8s.io/v1', 'StorageClass'))
+  if (!classes) return 'you may not list storage classes'
+  const names = classes.map(({ metadata }) => metadata.name)
+  if (wanted !== undefined) {
+    if (!names.includes(wanted))
+      throw new Error(`there is no class ${wanted}; there are: ${names.join(', ')}`)
+    return wanted
+  }
+  const standard = classes.find(
+    ({ metadata }) =>
+      metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true',
+  )
+  if (!standard)
+    throw new Error(
+      `no class is the default; set storage.class in vars.yml to one of: ${names.join(', ')}`,
+    )
+  return `${standard.metadata.name}, the default`
+}
+
+async function quotaWords(api: KubeApi, namespace: string): Promise<string> {
+  const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
+  for (const { metadata, status } of quotas) {
+    const { hard = {}, used = {} } = (status ?? {}) as {
+      hard?: Record<string, string>
+      used?: Record<string, string>
+    }
+    for (const [resource, most] of Object.entries(hard))
+      if (amountOf(used[resource] ?? '0') >= amountOf(most))
+        throw new Error(`${metadata.name}: ${resource} is used up (${most})`)
+  }
+  return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
+}
+
+async function siteWords(host: string): Promise<string> {
+  const url = `https://${host}/api_3/`
+  const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) })
+  if (status >= 500) throw new Error(`${url} answers ${status}`)
+  return `${url} answers ${status}`
+}

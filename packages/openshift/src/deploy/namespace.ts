@@ -1,0 +1,38 @@
+import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
+import { failure } from './trouble.ts'
+
+/** Makes the namespace when it is missing: as a project where the cluster knows these. False: it was there. */
+export async function requireNamespace(
+  api: KubeApi,
+  name: string,
+  { isOpenShift }: { isOpenShift: boolean },
+): Promise<boolean> {
+  const ref = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+  if (await ifAllowed(api.find(ref))) return false
+  try {
+    if (isOpenShift)
+      await api.request('POST', '/apis/project.openshift.io/v1/projectrequests', {
+        apiVersion: 'project.openshift.io/v1',
+        kind: 'ProjectRequest',
+        metadata: { name },
+        displayName: 'Copr',
+      })
+    else await api.createMissing({ ...ref, metadata: { name, labels: RESTRICTED } })
+    return true
+  } catch (error) {
+    if (error instanceof KubeError && error.reason === 'AlreadyExists') return false
+    if (!(error instanceof KubeError) || error.code !== 403) throw error
+    throw failure('deploy', [
+      {
+        sentence: `there is no namespace ${name} that you may see, and you may not make one`,
+        command: `oc new-project ${name}, or: kubectl create namespace ${name}, by an administrator of the cluster, who also makes you its admin`,
+      },
+    ])
+  }
+}
+
+/** The strictest policy for pods: all of ours keep it. */
+const RESTRICTED = {
+  'pod-security.kubernetes.io/enforce': 'restricted',
+  'app.kubernetes.io/part-of': 'copr',
+}

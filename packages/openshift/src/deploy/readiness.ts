@@ -1,0 +1,178 @@
+import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
+import { type KubeObject, nameOf, type ObjectRef } from '../objects/kube-object.ts'
+
+/** Is an object what it should be, and if not, why? */
+export interface Readiness {
+  object: string
+  ready: boolean
+  /** What is waited for; of a finished one, nothing. */
+  why: string
+  /** Waiting does not help. */
+  hopeless: boolean
+}
+
+/** Objects of other kinds are ready when they are there. */
+const WAITED_FOR = new Set([
+  'Deployment',
+  'StatefulSet',
+  'Job',
+  'Route',
+  'Cluster',
+  'PostgresCluster',
+])
+
+export function isWaitedFor({ kind }: ObjectRef): boolean {
+  return WAITED_FOR.has(kind)
+}
+
+interface Condition {
+  type: string
+  status: string
+  reason?: string
+  message?: string
+}
+
+interface Status {
+  observedGeneration?: number
+  replicas?: number
+  updatedReplicas?: number
+  availableReplicas?: number
+  readyReplicas?: number
+  succeeded?: number
+  conditions?: Condition[]
+  ingress?: { host?: string; conditions?: Condition[] }[]
+}
+
+export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readiness> {
+  const object = nameOf(ref)
+  const live = await api.find(ref)
+  const waiting = (why: string, hopeless = false): Readiness => ({
+    object,
+    ready: false,
+    why,
+    hopeless,
+  })
+  if (!live) return waiting('it is not there')
+  const status = (live['status'] ?? {}) as Status
+  const condition = (type: string): Condition | undefined =>
+    status.conditions?.find((each) => each.type === type)
+  const done: Readiness = { object, ready: true, why: '', hopeless: false }
+  switch (ref.kind) {
+    case 'Deployment':
+    case 'StatefulSet': {
+      const { replicas = 1 } = live['spec'] as { replicas?: number }
+      const isObserved = (status.observedGeneration ?? 0) >= (live.metadata.generation ?? 0)
+      const good = Math.min(
+        status.updatedReplicas ?? 0,
+        status.availableReplicas ?? status.readyReplicas ?? 0,
+      )
+      if (isObserved && good >= replicas && (status.replicas ?? 0) <= replicas) return done
+      const refusal = condition('ReplicaFailure')
+      if (refusal?.status === 'True') return waiting(refusal.message ?? 'pods are refused', true)
+      const trouble = (await podTrouble(api, live)) ?? (await eventTrouble(api, live))
+      return waiting(trouble ?? `${good} of ${replicas} pods are ready`)
+    }
+    case 'Job': {
+      if (condition('Complete')?.status === 'True' || (status.succeeded ?? 0) > 0) return done
+      const failed = condition('Failed')
+      if (failed?.status === 'True') return waiting(`Error: ${failed.message ?? 'it failed'}`, true)
+      return waiting(
+        (await podTrouble(api, live)) ??
+          (await eventTrouble(api, live)) ??
+          'its pod has not ended yet',
+      )
+    }
+    case 'Route': {
+      const admitted = status.ingress
+        ?.flatMap(({ conditions = [] }) => conditions)
+        .filter(({ type }) => type === 'Admitted')
+      if (admitted?.some((each) => each.status === 'True')) return done
+      const [refusal] = admitted ?? []
+      if (!refusal) return waiting('not admitted yet: no router has looked at it')
+      return waiting(
+        `${refusal.reason ?? 'NotAdmitted'}: ${refusal.message ?? ''}`,
+        refusal.reason === 'HostAlreadyClaimed',
+      )
+    }
+    default: {
+      const ready = condition('Ready') ?? condition('PGBackRestRepoHostReady')
+      return ready?.status === 'True' ? done : waiting(ready?.message ?? 'its operator is at work')
+    }
+  }
+}
+
+interface Pod extends KubeObject {
+  status?: {
+    phase?: string
+    conditions?: Condition[]
+    containerStatuses?: {
+      name: string
+      ready?: boolean
+      state?: { waiting?: { reason?: string; message?: string } }
+      lastState?: { terminated?: { exitCode?: number; message?: string } }
+    }[]
+  }
+}
+
+/** The first thing that keeps a pod from running. */
+async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | undefined> {
+  const { template } = owner['spec'] as {
+    template: { metadata: { labels: Record<string, string> } }
+  }
+  const { metadata } = owner
+  const name = template.metadata.labels['app.kubernetes.io/name'] ?? metadata.name
+  const labelSelector = `app.kubernetes.io/name=${name},app.kubernetes.io/part-of=copr`
+  const pods = (await ifAllowed(
+    api.list('v1', 'Pod', {
+      ...(metadata.namespace ? { namespace: metadata.namespace } : {}),
+      labelSelector,
+    }),
+  )) as Pod[] | undefined
+  for (const { status } of pods ?? []) {
+    const unscheduled = status?.conditions?.find(
+      ({ type, status: is }) => type === 'PodScheduled' && is === 'False',
+    )
+    if (unscheduled) return unscheduled.message ?? 'no node takes it yet'
+    for (const { name: container, state, lastState } of status?.containerStatuses ?? []) {
+      const { reason, message = '' } = state?.waiting ?? {}
+      if (reason === undefined || reason === 'ContainerCreating' || reason === 'PodInitializing')
+        continue
+      const last = lastState?.terminated
+      const words = last
+        ? `exit code ${last.exitCode}: ${last.message?.trim().split('\n').at(-1) ?? ''}`
+        : message
+      return `${container}: ${reason} ${words}`.trim()
+    }
+  }
+  return undefined
+}
+
+/** What a controller says when it cannot even make a pod: StatefulSets and Jobs have no condition for it. */
+async function eventTrouble(
+  api: KubeApi,
+  { kind, metadata }: KubeObject,
+): Promise<string | undefined> {
+  const events = (await ifAllowed(
+    api.list('v1', 'Event', {
+      ...(metadata.namespace ? { namespace: metadata.namespace } : {}),
+      fieldSelector: `involvedObject.kind=${kind},involvedObject.name=${metadata.name},type=Warning`,
+    }),
+  )) as { reason?: string; message?: string }[] | undefined
+  return events?.findLast(({ reason }) => reason === 'FailedCreate')?.message
+}
+
+/** Volumes that nobody provides. One that waits for its first pod is as it should be. */
+export async function volumeTrouble(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
+  const claim = await api.find(ref)
+  if ((claim?.['status'] as { phase?: string } | undefined)?.phase !== 'Pending') return undefined
+  const events = (await ifAllowed(
+    api.list('v1', 'Event', {
+      ...(ref.metadata.namespace ? { namespace: ref.metadata.namespace } : {}),
+      fieldSelector: `involvedObject.kind=PersistentVolumeClaim,involvedObject.name=${ref.metadata.name}`,
+    }),
+  )) as { reason?: string; message?: string }[] | undefined
+  const last = events?.findLast(
+    ({ reason }) => reason === 'FailedBinding' || reason === 'ProvisioningFailed',
+  )
+  return last && `${last.reason}: ${last.message}`
+}

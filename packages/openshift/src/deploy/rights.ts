@@ -1,0 +1,60 @@
+import type { KubeApi } from '../cluster/kube-api.ts'
+import { pluralOf } from '../objects/kinds.ts'
+import type { ObjectRef } from '../objects/kube-object.ts'
+import { failure } from './trouble.ts'
+
+interface Right {
+  group: string
+  resource: string
+  verb: string
+  namespace?: string | undefined
+}
+
+/** May we do this? The API server decides, and asking changes nothing. */
+export async function mayI(api: KubeApi, right: Right): Promise<boolean> {
+  const answer = (await api.request(
+    'POST',
+    '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+    {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: right },
+    },
+  )) as { status?: { allowed?: boolean } }
+  return answer.status?.allowed ?? false
+}
+
+/** Refuses before anything is changed, and lists all that is missing as rules that an administrator can grant. */
+export async function requireRights(
+  api: KubeApi,
+  refs: ObjectRef[],
+  namespace: string,
+): Promise<void> {
+  const kinds = new Map<string, Omit<Right, 'verb'>>()
+  for (const { apiVersion, kind, metadata } of refs) {
+    const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : ''
+    const resource = pluralOf(kind)
+    kinds.set(`${group}/${resource}/${metadata.namespace}`, {
+      group,
+      resource,
+      namespace: metadata.namespace,
+    })
+  }
+  const wanted = [...kinds.values()].flatMap((each) =>
+    ['get', 'create', 'patch'].map((verb) => ({ ...each, verb })),
+  )
+  const allowed = await Promise.all(wanted.map((right) => mayI(api, right)))
+  const missing = wanted.filter((_, index) => !allowed[index])
+  if (missing.length === 0) return
+  const words = [
+    ...new Set(
+      missing.map(({ group, resource, verb }) => `${verb} ${resource}${group && `.${group}`}`),
+    ),
+  ]
+  throw failure('deploy', [
+    {
+      sentence: `you lack rights in ${namespace}: ${words.join(', ')}`,
+      command: `oc adm policy add-role-to-user admin $(oc whoami) -n ${namespace} (kubectl: create rolebinding copr-admin --clusterrole=admin --user=YOU -n ${namespace}), by an administrator of the cluster`,
+    },
+  ])
+}

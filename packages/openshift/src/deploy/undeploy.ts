@@ -1,0 +1,85 @@
+import { CoprError } from '@copr/process/errors'
+import type { KubeApi } from '../cluster/kube-api.ts'
+import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
+import { drainJob } from '../render/render.ts'
+import { applyAll, holdsData } from './apply.ts'
+import { currentObjects, type DeployOptions } from './deployment.ts'
+import { stateRef } from './state.ts'
+import { waitUntilReady } from './wait.ts'
+
+export interface UndeployOptions extends Pick<
+  DeployOptions,
+  'read' | 'images' | 'stop' | 'timeout_ms' | 'progress'
+> {
+  /** Volumes, databases and keys, too. */
+  delete_data: boolean
+  /** Do not wait until machines in clouds are gone: they may go on costing money. */
+  abandon_machines: boolean
+  poll_ms?: number
+}
+
+const GENERATED = 'copr/generated=true'
+
+/** Removes a deployment: machines in clouds first, while there is still somebody who can. */
+export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<void> {
+  const { read, delete_data, progress } = options
+  const namespace = read.vars.name
+  const { objects, state, facts } = await currentObjects(api, options)
+  if (!options.abandon_machines) await drain(api, options, objects, drainJob(read.vars, facts))
+  for (const ref of state.inventory
+    .toReversed()
+    .filter((each) => delete_data || !holdsData(each))) {
+    if (ref.kind === 'Namespace' && !delete_data) continue
+    if (await api.remove(ref)) progress.applied(ref, 'removed')
+  }
+  if (delete_data) await removeGenerated(api, namespace, progress)
+  await api.remove(stateRef(namespace))
+}
+
+/** Pools without machines: resalloc ends all, and a Job waits until the database knows of none. */
+async function drain(
+  api: KubeApi,
+  { read, timeout_ms, poll_ms = 1000, stop, progress }: UndeployOptions,
+  objects: KubeObject[],
+  job: KubeObject,
+): Promise<void> {
+  const namespace = read.vars.name
+  const pools = objects.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'pools',
+  )
+  if (!pools) return
+  await applyAll(api, [{ ...pools, data: { 'pools.yaml': '[]\n' } }, job], {
+    namespace,
+    tell: (ref, change) => progress.applied(ref, change),
+  })
+  try {
+    const tell = progress.waiting.bind(progress)
+    await waitUntilReady(api, [job], { namespace, timeout_ms, poll_ms, tell, stop })
+  } catch (error) {
+    throw new CoprError(
+      'conflict',
+      `Cannot undeploy: machines in clouds are not gone yet, and nothing was removed\n    try: kubectl -n ${namespace} logs deployment/resalloc, and coprctl undeploy again; or remove them by hand, and coprctl undeploy --abandon-machines`,
+      { cause: error },
+    )
+  } finally {
+    await api.remove(job)
+  }
+}
+
+async function removeGenerated(
+  api: KubeApi,
+  namespace: string,
+  progress: DeployOptions['progress'],
+): Promise<void> {
+  const options = { namespace, labelSelector: GENERATED }
+  for (const secret of await api.list('v1', 'Secret', options)) {
+    await api.remove(secret)
+    progress.applied(secret, 'removed')
+  }
+  const authority: ObjectRef = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'internal-ca', namespace },
+  }
+  if (await api.remove(authority)) progress.applied(authority, 'removed')
+}

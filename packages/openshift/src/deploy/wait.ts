@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KubeApi } from '../cluster/kube-api.ts'
+import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
+import { isWaitedFor, type Readiness, readinessOf, volumeTrouble } from './readiness.ts'
+import { failure, type Trouble, troubleOf } from './trouble.ts'
+
+export interface WaitOptions {
+  namespace: string
+  timeout_ms: number
+  poll_ms: number
+  /** Told whenever what is waited for, or why, has changed. */
+  tell: (readiness: Readiness) => void
+  stop: AbortSignal
+}
+
+/** Waits until all is ready. What waiting does not help, and what lasts too long, ends in sentences with commands. */
+export async function waitUntilReady(
+  api: KubeApi,
+  refs: ObjectRef[],
+  { namespace, timeout_ms, poll_ms, tell, stop }: WaitOptions,
+): Promise<void> {
+  const told = new Map<string, string>()
+  const began = performance.now()
+  for (;;) {
+    const states = await Promise.all(refs.filter(isWaitedFor).map((ref) => readinessOf(api, ref)))
+    for (const state of states) {
+      const words = state.ready ? 'ready' : state.why
+      if (told.get(state.object) !== words) tell(state)
+      told.set(state.object, words)
+    }
+    const waiting = states.filter(({ ready }) => !ready)
+    if (waiting.length === 0) return
+    const isOver = performance.now() - began > timeout_ms
+    const hopeless = isOver ? waiting : waiting.filter((each) => each.hopeless)
+    if (hopeless.length > 0)
+      throw failure('finish the deployment', await troubles(api, refs, hopeless, namespace))
+    await sleep(poll_ms, undefined, { signal: stop })
+  }
+}
+
+async function troubles(
+  api: KubeApi,
+  refs: ObjectRef[],
+  states: Readiness[],
+  namespace: string,
+): Promise<Trouble[]> {
+  const claims = refs.filter(({ kind }) => kind === 'PersistentVolumeClaim')
+  const volumes = await Promise.all(
+    claims.map(async (ref) => ({ what: nameOf(ref), said: await volumeTrouble(api, ref) })),
+  )
+  const unbound = volumes.filter(
+    (each): each is { what: string; said: string } => each.said !== undefined,
+  )
+  return [
+    ...unbound.map(({ what, said }) => troubleOf(what, said, namespace)),
+    ...states.map(({ object, why }) => troubleOf(object, why, namespace)),
+  ]
+}

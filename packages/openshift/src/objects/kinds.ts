@@ -1,0 +1,68 @@
+import type { ObjectRef } from './kube-object.ts'
+
+/** How the API calls the kinds that a deployment has, and which of them are not in a namespace. */
+const PLURALS: Record<string, string> = {
+  AppliedClusterResourceQuota: 'appliedclusterresourcequotas',
+  Certificate: 'certificates',
+  Cluster: 'clusters',
+  ClusterVersion: 'clusterversions',
+  BackendTLSPolicy: 'backendtlspolicies',
+  ConfigMap: 'configmaps',
+  Deployment: 'deployments',
+  Event: 'events',
+  Gateway: 'gateways',
+  HTTPRoute: 'httproutes',
+  HorizontalPodAutoscaler: 'horizontalpodautoscalers',
+  Infrastructure: 'infrastructures',
+  Ingress: 'ingresses',
+  Job: 'jobs',
+  LimitRange: 'limitranges',
+  Namespace: 'namespaces',
+  Node: 'nodes',
+  NetworkPolicy: 'networkpolicies',
+  PersistentVolumeClaim: 'persistentvolumeclaims',
+  Pod: 'pods',
+  PodDisruptionBudget: 'poddisruptionbudgets',
+  PostgresCluster: 'postgresclusters',
+  PriorityClass: 'priorityclasses',
+  ProjectRequest: 'projectrequests',
+  ReplicaSet: 'replicasets',
+  ResourceQuota: 'resourcequotas',
+  Role: 'roles',
+  RoleBinding: 'rolebindings',
+  Route: 'routes',
+  Secret: 'secrets',
+  SelfSubjectAccessReview: 'selfsubjectaccessreviews',
+  Service: 'services',
+  ServiceAccount: 'serviceaccounts',
+  ServiceMonitor: 'servicemonitors',
+  StatefulSet: 'statefulsets',
+  StorageClass: 'storageclasses',
+}
+const WITHOUT_NAMESPACE = new Set([
+  'ClusterVersion',
+  'Infrastructure',
+  'Namespace',
+  'Node',
+  'PriorityClass',
+  'ProjectRequest',
+  'SelfSubjectAccessReview',
+  'StorageClass',
+])
+
+export function pluralOf(kind: string): string {
+  const plural = PLURALS[kind]
+  if (plural === undefined) throw new Error(`Cannot ask for ${kind}: the kind is not in the table`)
+  return plural
+}
+
+/** Where all objects of a kind are. OpenShift's own Ingress, its configuration, is in no namespace. */
+export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+  const everywhere = WITHOUT_NAMESPACE.has(kind) || namespace === undefined
+  return `${root}${everywhere ? '' : `/namespaces/${namespace}`}/${pluralOf(kind)}`
+}
+
+export function objectPath({ apiVersion, kind, metadata }: ObjectRef): string {
+  return `${collectionPath(apiVersion, kind, metadata.namespace)}/${metadata.name}`
+}

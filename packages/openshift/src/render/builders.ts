@@ -1,0 +1,85 @@
+import { amountOf } from '@copr/contract/deployment/quantity'
+import { yamlOf } from '../objects/yaml.ts'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { builderNamespace, builderPolicies } from './network-policies.ts'
+import { hasPools, labelsOf, meta, type Scene } from './scene.ts'
+
+/** What resalloc needs to start machines, in clouds or as pods. */
+export function builders(scene: Scene): KubeObject[] {
+  const pools: KubeObject[] = hasPools(scene)
+    ? [
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: meta(scene, 'pools', { component: 'resalloc' }),
+          data: { 'pools.yaml': yamlOf(scene.vars.builders.pools) },
+        },
+      ]
+    : []
+  return [...pools, ...(scene.vars.builders.pods.enabled ? builderPods(scene) : [])]
+}
+
+/** Builder pods run what users wrote: they have a namespace in which there is nothing else, and an account without a token. */
+function builderPods(scene: Scene): KubeObject[] {
+  const { max, cpu, memory, disk } = scene.vars.builders.pods
+  const there = { namespace: builderNamespace(scene) }
+  const rbac = 'rbac.authorization.k8s.io'
+  const times = (quantity: string): string => String(amountOf(quantity) * max)
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: there.namespace,
+        labels: {
+          ...labelsOf(scene, 'builders'),
+          // A user namespace of its own makes a pod safe that looks privileged from inside.
+          'pod-security.kubernetes.io/enforce': 'privileged',
+          'pod-security.kubernetes.io/warn': 'baseline',
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: meta(there, 'builder'),
+      automountServiceAccountToken: false,
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: meta(there, 'builders'),
+      spec: {
+        hard: {
+          pods: String(max),
+          'requests.cpu': times(cpu),
+          'requests.memory': times(memory),
+          'requests.storage': times(disk),
+          'count/secrets': '0',
+          'count/services': '0',
+        },
+      },
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'Role',
+      metadata: meta(there, 'resalloc'),
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['pods'],
+          verbs: ['create', 'get', 'list', 'watch', 'delete'],
+        },
+        { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata: meta(there, 'resalloc'),
+      roleRef: { apiGroup: rbac, kind: 'Role', name: 'resalloc' },
+      subjects: [{ kind: 'ServiceAccount', name: 'resalloc', namespace: scene.namespace }],
+    },
+    ...builderPolicies(scene),
+  ]
+}

@@ -1,0 +1,99 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+import { meta, POSTGRES_PORT, type Scene } from './scene.ts'
+
+/** How programs reach the database. */
+export interface DatabaseAccess {
+  url: string
+  password: { secret: string; key: string }
+  ca?: { secret: string; key: string } | undefined
+}
+
+export function databaseAccess({ vars, namespace }: Scene): DatabaseAccess {
+  const { mode, external } = vars.database
+  const url = (host: string, rest = `${POSTGRES_PORT}/copr`, user = 'copr'): string =>
+    `postgres://${user}@${host}:${rest}?sslmode=verify-full`
+  switch (mode) {
+    case 'embedded':
+      return {
+        url: url(`postgresql.${namespace}.svc`),
+        password: { secret: 'database', key: 'password' },
+      }
+    case 'cloudnativepg':
+      return {
+        url: url(`postgresql-rw.${namespace}.svc`),
+        password: { secret: 'postgresql-app', key: 'password' },
+        ca: { secret: 'postgresql-ca', key: 'ca.crt' },
+      }
+    case 'crunchy':
+      return {
+        url: url(`postgresql-primary.${namespace}.svc`),
+        password: { secret: 'postgresql-pguser-copr', key: 'password' },
+        ca: { secret: 'postgresql-cluster-cert', key: 'ca.crt' },
+      }
+    case 'external': {
+      if (!external) throw new Error('The external database was not checked')
+      const { host, port, name, user, password, ca } = external
+      return {
+        url: url(host, `${port}/${encodeURIComponent(name)}`, encodeURIComponent(user)),
+        password,
+        ca,
+      }
+    }
+  }
+}
+
+/** Labels of the pods of an operator's database. */
+export function operatorPods({ vars }: Scene): Record<string, string> | undefined {
+  if (vars.database.mode === 'cloudnativepg') return { 'cnpg.io/cluster': 'postgresql' }
+  if (vars.database.mode === 'crunchy')
+    return { 'postgres-operator.crunchydata.com/cluster': 'postgresql' }
+  return undefined
+}
+
+/** What the operator of a database makes it from. */
+export function operatorDatabase(scene: Scene): KubeObject[] {
+  const { vars, profile } = scene
+  const { mode, size = profile.database, instances = profile.database_instances } = vars.database
+  const storageClass = vars.storage.class
+  const { cpu, memory, memory_limit } = profile.postgresql
+  const resources = { requests: { cpu, memory }, limits: { memory: memory_limit } }
+  if (mode === 'cloudnativepg')
+    return [
+      {
+        apiVersion: 'postgresql.cnpg.io/v1',
+        kind: 'Cluster',
+        metadata: meta(scene, 'postgresql'),
+        spec: {
+          instances,
+          storage: { size, ...(storageClass ? { storageClass } : {}) },
+          resources,
+          bootstrap: { initdb: { database: 'copr', owner: 'copr', dataChecksums: true } },
+          postgresql: { parameters: { max_connections: '200' } },
+        },
+      },
+    ]
+  if (mode !== 'crunchy') return []
+  const claim = {
+    accessModes: ['ReadWriteOnce'],
+    ...(storageClass ? { storageClassName: storageClass } : {}),
+    resources: { requests: { storage: size } },
+  }
+  return [
+    {
+      apiVersion: 'postgres-operator.crunchydata.com/v1beta1',
+      kind: 'PostgresCluster',
+      metadata: meta(scene, 'postgresql', {
+        // Its user may not write into the schema `public`, and need not: it gets one of its own.
+        annotations: { 'postgres-operator.crunchydata.com/autoCreateUserSchema': 'true' },
+      }),
+      spec: {
+        postgresVersion: 17,
+        users: [{ name: 'copr', databases: ['copr'] }],
+        instances: [{ name: 'main', replicas: instances, resources, dataVolumeClaimSpec: claim }],
+        backups: {
+          pgbackrest: { repos: [{ name: 'repo1', volume: { volumeClaimSpec: claim } }] },
+        },
+      },
+    },
+  ]
+}

@@ -1,0 +1,158 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+import { routerMayReadCertificate } from './accounts.ts'
+import { hasInnerTls, meta, PARTS, PUBLIC_PARTS, type PublicPart, type Scene } from './scene.ts'
+
+/** An upload may be silent for as long as the server works on it; a router's 30 seconds are too few. */
+const TIMEOUT = '1h'
+const HSTS = 'max-age=31536000'
+
+interface Path {
+  name: string
+  path: string
+  part: PublicPart
+}
+
+/** Which part answers which paths of the one public host. */
+function publicPaths(): Path[] {
+  return PUBLIC_PARTS.flatMap((part) =>
+    PARTS[part].paths.map((path) => ({
+      part,
+      path,
+      name: path === '/' ? 'copr' : `copr${path.replaceAll('/', '-')}`,
+    })),
+  )
+}
+
+/** What brings requests from outside in. */
+export function exposure(scene: Scene): KubeObject[] {
+  const made = certificate(scene)
+  switch (scene.facts.exposure) {
+    case 'route':
+      return [...made, ...routes(scene)]
+    case 'gateway':
+      return [httpRoute(scene), ...backendPolicies(scene)]
+    case 'ingress':
+      return [...made, ingress(scene)]
+  }
+}
+
+/** The Secret of the public certificate; undefined where the cluster has one for the host. */
+function publicSecret({ vars }: Scene): string | undefined {
+  const { certificate: wanted } = vars.expose
+  if (wanted === 'cluster') return undefined
+  return wanted.startsWith('secret:') ? wanted.slice('secret:'.length) : 'public-tls'
+}
+
+function certificate(scene: Scene): KubeObject[] {
+  const [, kind, name] = /^(issuer|cluster-issuer):(.+)$/.exec(scene.vars.expose.certificate) ?? []
+  if (kind === undefined) return []
+  return [
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Certificate',
+      metadata: meta(scene, 'public-tls', { component: 'copr' }),
+      spec: {
+        secretName: 'public-tls',
+        dnsNames: [scene.facts.host],
+        privateKey: { rotationPolicy: 'Always' },
+        issuerRef: { name, kind: kind === 'issuer' ? 'Issuer' : 'ClusterIssuer' },
+      },
+    },
+  ]
+}
+
+function routes(scene: Scene): KubeObject[] {
+  const { facts } = scene
+  const secret = publicSecret(scene)
+  const place =
+    facts.subdomain === undefined ? { host: facts.host } : { subdomain: facts.subdomain }
+  return [
+    ...(secret ? routerMayReadCertificate(scene, secret) : []),
+    ...publicPaths().map(({ name, path, part }) => ({
+      apiVersion: 'route.openshift.io/v1',
+      kind: 'Route',
+      metadata: meta(scene, name, {
+        component: part,
+        annotations: {
+          'haproxy.router.openshift.io/timeout': TIMEOUT,
+          'haproxy.router.openshift.io/disable_cookies': 'true',
+          'haproxy.router.openshift.io/hsts_header': HSTS,
+        },
+      }),
+      spec: {
+        ...place,
+        path,
+        to: { kind: 'Service', name: part },
+        port: { targetPort: 'https' },
+        tls: {
+          termination: 'reencrypt',
+          insecureEdgeTerminationPolicy: 'Redirect',
+          ...(secret ? { externalCertificate: { name: secret } } : {}),
+        },
+      },
+    })),
+  ]
+}
+
+function httpRoute(scene: Scene): KubeObject {
+  const { facts } = scene
+  if (!facts.gateway) throw new Error('The Gateway was not found')
+  const { name, namespace } = facts.gateway
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: meta(scene, 'copr'),
+    spec: {
+      parentRefs: [{ name, namespace }],
+      hostnames: [facts.host],
+      rules: publicPaths().map(({ path, part }) => ({
+        matches: [{ path: { type: 'PathPrefix', value: path } }],
+        backendRefs: [{ name: part, port: PARTS[part].port }],
+        // Uploads and followed logs take as long as they take.
+        timeouts: { request: '0s' },
+      })),
+    },
+  }
+}
+
+function backendPolicies(scene: Scene): KubeObject[] {
+  if (!hasInnerTls(scene)) return []
+  return PUBLIC_PARTS.map((part) => ({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'BackendTLSPolicy',
+    metadata: meta(scene, part),
+    spec: {
+      targetRefs: [{ group: '', kind: 'Service', name: part, sectionName: 'https' }],
+      validation: {
+        hostname: `${part}.${scene.namespace}.svc`,
+        caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'internal-ca' }],
+      },
+    },
+  }))
+}
+
+function ingress(scene: Scene): KubeObject {
+  const { facts, vars } = scene
+  const secretName = publicSecret(scene)
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: meta(scene, 'copr'),
+    spec: {
+      ...(vars.expose.ingress_class ? { ingressClassName: vars.expose.ingress_class } : {}),
+      tls: [{ hosts: [facts.host], ...(secretName ? { secretName } : {}) }],
+      rules: [
+        {
+          host: facts.host,
+          http: {
+            paths: publicPaths().map(({ path, part }) => ({
+              path,
+              pathType: 'Prefix',
+              backend: { service: { name: part, port: { number: PARTS[part].port } } },
+            })),
+          },
+        },
+      ],
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod'
+
+/** Everything that objects depend on besides what the administrator said, as a file may say it. */
+export const FactsFile = z.strictObject({
+  flavour: z.enum(['openshift', 'microshift', 'kubernetes']),
+  /** Where the site is: `copr.apps.example.org`. */
+  host: z.string(),
+  /** The same without the cluster's domain, when the cluster gives the host. */
+  subdomain: z.string().optional(),
+  exposure: z.enum(['route', 'gateway', 'ingress']),
+  gateway: z.strictObject({ name: z.string(), namespace: z.string() }).optional(),
+  /** Can a Gateway speak TLS to what is behind it? */
+  backend_tls: z.boolean(),
+  /** Does the cluster make certificates for Services? */
+  service_ca: z.boolean(),
+  /** Authority of the cluster's public certificates, where the world does not know it. */
+  ingress_ca: z.string().optional(),
+  monitoring: z.boolean(),
+  single_node: z.boolean(),
+  /** A quota here admits only pods that say these. */
+  limits_demanded: z.strictObject({ cpu: z.boolean(), memory: z.boolean() }),
+  /** May priority classes be made, which belong to the whole cluster? */
+  priority_classes: z.boolean(),
+})
+export type FactsFile = z.infer<typeof FactsFile>
+export type Flavour = FactsFile['flavour']
+
+export interface Facts extends FactsFile {
+  images: { server: string; postgresql: string }
+  /** The administrator's link, by the hash of its secret. */
+  administrator_link?: { sha256: string; expires: string } | undefined
+  /** Of Secrets that programs read: their programs start anew when one changes. */
+  secret_checksums: Record<string, string>
+}

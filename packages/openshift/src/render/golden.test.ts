@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { Vars } from '@copr/contract/deployment/vars'
+import { nameOf } from '../objects/kube-object.ts'
+import { yamlOf } from '../objects/yaml.ts'
+import { sampleFacts } from '../testing/facts.ts'
+import { faultsOf } from '../testing/strict.ts'
+import type { Facts } from './facts.ts'
+import { render } from './render.ts'
+
+/** UPDATE_GOLDEN=1 writes them anew; the change is then looked at like code. */
+const FOLDER = new URL('../../golden/', import.meta.url)
+const isUpdate = process.env['UPDATE_GOLDEN'] === '1'
+
+const VARS: Record<string, unknown> = {
+  small: {},
+  medium: { profile: 'medium', builders: { pools: [{ name: 'aws' }], aws: { secret: 'aws' } } },
+  large: {
+    profile: 'large',
+    database: { mode: 'cloudnativepg' },
+    storage: { class: 'fast', results: { access: 'ReadWriteMany', class: 'shared' } },
+    builders: {
+      pools: { pods: {} },
+      aws: { role_arn: 'arn:aws:iam::123456789012:role/copr' },
+      pods: { enabled: true, max: 10 },
+    },
+  },
+}
+
+for (const [profile, vars] of Object.entries(VARS))
+  for (const flavour of ['openshift', 'microshift', 'kubernetes'] as const)
+    test(`render() of ${profile} for ${flavour} gives ${profile}-${flavour}.yaml`, () => {
+      const objects = render(Vars.parse(vars), sampleFacts(flavour))
+      const text = objects.map((object) => `---\n${yamlOf(object)}`).join('')
+      const path = new URL(`${profile}-${flavour}.yaml`, FOLDER)
+      mkdirSync(FOLDER, { recursive: true })
+      if (isUpdate || !existsSync(path)) writeFileSync(path, text)
+      assert.equal(text, readFileSync(path, 'utf8'))
+    })
+
+const EVERYTHING: [string, unknown, Partial<Facts>][] = [
+  ['small', VARS['small'], {}],
+  ['medium', VARS['medium'], {}],
+  ['large', VARS['large'], { priority_classes: true, ingress_ca: 'PEM' }],
+  ['crunchy', { database: { mode: 'crunchy' }, storage: { class: 'fast' } }, {}],
+  [
+    'external, oidc, issuer, limits',
+    {
+      database: {
+        mode: 'external',
+        external: {
+          host: 'db.example.org',
+          password: { secret: 'db', key: 'password' },
+          ca: { secret: 'db-ca', key: 'ca' },
+        },
+      },
+      login: {
+        oidc: {
+          issuer: 'https://id.example.org',
+          client_id: 'copr',
+          client_secret: { secret: 'oidc', key: 's' },
+        },
+      },
+      expose: { host: 'copr.example.org', certificate: 'issuer:letsencrypt' },
+      images: { pull_secret: 'pull' },
+    },
+    { limits_demanded: { cpu: true, memory: true }, subdomain: undefined },
+  ],
+  ['ingress', { expose: { ingress_class: 'traefik' } }, { exposure: 'ingress' }],
+]
+
+for (const flavour of ['openshift', 'microshift', 'kubernetes'] as const)
+  for (const [name, vars, facts] of EVERYTHING)
+    test(`every field of ${name} for ${flavour} is one that its kind has`, () => {
+      const objects = render(Vars.parse(vars), sampleFacts(flavour, facts))
+      const faults = objects.flatMap((each) =>
+        faultsOf(each).map((fault) => `${nameOf(each)}: ${fault}`),
+      )
+      assert.deepEqual(faults, [])
+    })
+
+test('faultsOf() finds a mistyped field and a wrong type', () => {
+  const object = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'a' },
+    spec: { replica: 1, template: { spec: { containers: [{ name: 3 }] } } },
+  }
+  assert.deepEqual(faultsOf(object), [
+    'spec.replica: unknown',
+    'spec.template.spec.containers[0].name: not a string: 3',
+  ])
+})
+
+for (const [vars, want] of [
+  [{ storage: { results: { kind: 's3' } } }, /results cannot be kept in S3 yet/],
+  [{ database: { mode: 'external' } }, /does not say where it is/],
+  [{ login: { mode: 'oidc' } }, /does not say which provider/],
+  [
+    { builders: { aws: { secret: 'a', role_arn: 'arn:aws:iam::123456789012:role/x' } } },
+    /both role_arn and secret/,
+  ],
+] as const)
+  test(`render() refuses ${JSON.stringify(vars)}`, () =>
+    assert.throws(() => render(Vars.parse(vars), sampleFacts('openshift')), {
+      kind: 'invalid',
+      message: want,
+    }))

@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto'
+import { databaseAccess } from './database.ts'
+import type { Size } from './profiles.ts'
+import {
+  CONFIG_DIR,
+  CONFIG_FILE,
+  DATA_DIR,
+  type Program,
+  programConfig,
+  KEYGEN_AUDIENCE,
+  KEYGEN_CALLERS,
+  servesTls,
+} from './program-config.ts'
+import { PARTS, partLabel, type Scene } from './scene.ts'
+import { amountOf } from '@copr/contract/deployment/quantity'
+
+/** A pod's user where the cluster gives none. */
+const USER = 10001
+/** Time for a Route to stop sending before a server stops listening. */
+const BEFORE_STOP = { preStop: { sleep: { seconds: 5 } } }
+const READ_BY_GROUP = 0o440
+
+export interface Container {
+  program: Program
+  size: Size
+  args?: string[]
+  env?: object[]
+  /** The volume claim where its data is. */
+  data?: string
+  mounts?: object[]
+}
+
+export interface PodOptions {
+  account: string
+  containers: Container[]
+  /** Besides those that follow from the containers. */
+  volumes?: object[]
+  /** Is this pod one of several? */
+  spread?: boolean
+  restart?: 'Always' | 'OnFailure'
+  grace_seconds?: number
+  api_token?: boolean
+}
+
+/** The template of a pod: restricted in every way that the strictest policies ask for. */
+export function podTemplate(scene: Scene, name: string, options: PodOptions): object {
+  const { facts, vars } = scene
+  const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
+  const isOpenShift = facts.flavour !== 'kubernetes'
+  const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'copr' }
+  const parts = Object.assign({}, ...containers.map(({ program }) => partLabel(program)))
+  return {
+    metadata: {
+      labels: { ...labels, ...parts },
+      annotations: {
+        ...(isOpenShift ? { 'openshift.io/required-scc': 'restricted-v2' } : {}),
+        'copr/checksum': checksum(scene, containers),
+      },
+    },
+    spec: {
+      serviceAccountName: account,
+      automountServiceAccountToken: options.api_token ?? false,
+      enableServiceLinks: false,
+      ...(restart === 'Always' ? {} : { restartPolicy: restart }),
+      ...(options.grace_seconds ? { terminationGracePeriodSeconds: options.grace_seconds } : {}),
+      ...(vars.images.pull_secret ? { imagePullSecrets: [{ name: vars.images.pull_secret }] } : {}),
+      ...(facts.priority_classes ? { priorityClassName: 'copr-control' } : {}),
+      // OpenShift gives each namespace users of its own, and refuses others.
+      securityContext: {
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+        ...(isOpenShift ? {} : { runAsUser: USER, runAsGroup: 0, fsGroup: USER }),
+        fsGroupChangePolicy: 'OnRootMismatch',
+      },
+      ...(spread && !facts.single_node ? { topologySpreadConstraints: spreadOf(labels) } : {}),
+      containers: containers.map((container) => containerOf(scene, container)),
+      volumes: [...containers.flatMap((each) => volumesOf(scene, each)), ...volumes].filter(
+        firstOfName,
+      ),
+    },
+  }
+}
+
+function firstOfName(volume: object, index: number, all: object[]): boolean {
+  const name = (each: object): unknown => (each as { name: string }).name
+  return all.findIndex((other) => name(other) === name(volume)) === index
+}
+
+/** Whatever is in it makes new pods when it changes. */
+function checksum(scene: Scene, containers: Container[]): string {
+  const hash = createHash('sha256')
+  for (const { program } of containers) {
+    hash.update(programConfig(scene, program))
+    for (const secret of secretsOf(scene, program))
+      hash.update(`${secret}=${scene.facts.secret_checksums[secret] ?? ''}\n`)
+  }
+  return hash.digest('hex').slice(0, 32)
+}
+
+/** Secrets that a program reads at its start only; certificates are followed while it runs. */
+function secretsOf(scene: Scene, program: Program): string[] {
+  const { oidc } = scene.vars.login
+  return [
+    databaseAccess(scene).password.secret,
+    ...(program === 'keygen' ? ['keygen-master-key'] : []),
+    ...(program === 'frontend' && oidc ? [oidc.client_secret.secret] : []),
+    ...(program === 'resalloc' ? [scene.vars.builders.aws.secret ?? 'cloud-aws'] : []),
+  ]
+}
+
+function containerOf(scene: Scene, container: Container): object {
+  const { program, size, env = [], mounts = [], data } = container
+  const { facts } = scene
+  const heap = Math.floor((amountOf(size.memory_limit) * 0.7) / 1024 ** 2)
+  const demanded = facts.limits_demanded.cpu ? { cpu: limitOfCpu(size.cpu) } : {}
+  return {
+    name: program,
+    image: program === 'postgresql' ? facts.images.postgresql : facts.images.server,
+    args: container.args ?? ['run', program, '--config', CONFIG_FILE],
+    env: [{ name: 'NODE_OPTIONS', value: `--max-old-space-size=${heap}` }, ...env],
+    ...portsAndProbes(program),
+    resources: {
+      requests: { cpu: size.cpu, memory: size.memory },
+      limits: { memory: size.memory_limit, ...demanded },
+    },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      { name: `config-${program}`, mountPath: CONFIG_DIR, readOnly: true },
+      ...(data === undefined ? [] : [{ name: data, mountPath: DATA_DIR }]),
+      ...mounts,
+    ],
+  }
+}
+
+/** Where every pod must have one: enough for a start at full speed. */
+function limitOfCpu(request: string): string {
+  return String(Math.max(1, Math.ceil(amountOf(request) * 4)))
+}
+
+function portsAndProbes(program: Program): object {
+  if (program === 'prepare') return {}
+  if (program === 'postgresql') {
+    const tcp = { tcpSocket: { port: 'postgresql' } }
+    return {
+      ports: [{ name: 'postgresql', containerPort: 5432 }],
+      startupProbe: { ...tcp, periodSeconds: 2, failureThreshold: 150 },
+      readinessProbe: { ...tcp, periodSeconds: 5 },
+      livenessProbe: { ...tcp, periodSeconds: 20, failureThreshold: 6 },
+    }
+  }
+  const { port, probes_port } = PARTS[program]
+  const probe = (path: string): object => ({
+    httpGet: { path, port: `${program.slice(0, 8)}-probe` },
+  })
+  return {
+    ports: [
+      { name: program, containerPort: port },
+      { name: `${program.slice(0, 8)}-probe`, containerPort: probes_port },
+    ],
+    // They wait for the database and its schema, and say so meanwhile.
+    startupProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 300 },
+    readinessProbe: {
+      ...probe('/readyz'),
+      periodSeconds: 5,
+      timeoutSeconds: 5,
+      failureThreshold: 3,
+    },
+    livenessProbe: {
+      ...probe('/livez'),
+      periodSeconds: 20,
+      timeoutSeconds: 10,
+      failureThreshold: 6,
+    },
+    lifecycle: BEFORE_STOP,
+  }
+}
+
+function volumesOf(scene: Scene, { program, data }: Container): object[] {
+  return [
+    { name: 'tmp', emptyDir: {} },
+    {
+      name: `config-${program}`,
+      projected: { defaultMode: READ_BY_GROUP, sources: sourcesOf(scene, program) },
+    },
+    ...(data === undefined ? [] : [{ name: data, persistentVolumeClaim: { claimName: data } }]),
+  ]
+}
+
+/** The configuration, authorities, certificate and secrets of one program, and of no other. */
+function sourcesOf(scene: Scene, program: Program): object[] {
+  const { facts, vars } = scene
+  const access = databaseAccess(scene)
+  const secret = (name: string, key: string, path: string): object => ({
+    secret: { name, items: [{ key, path }] },
+  })
+  const { oidc } = vars.login
+  return [
+    {
+      configMap: {
+        name: 'programs',
+        items: [{ key: `${program}.yaml`, path: 'config/copr.yaml' }],
+      },
+    },
+    facts.service_ca
+      ? { configMap: { name: 'service-ca', items: [{ key: 'service-ca.crt', path: 'ca/ca.crt' }] } }
+      : { configMap: { name: 'internal-ca', items: [{ key: 'ca.crt', path: 'ca/ca.crt' }] } },
+    secret(access.password.secret, access.password.key, 'database/password'),
+    ...(access.ca ? [secret(access.ca.secret, access.ca.key, 'database-ca/ca.crt')] : []),
+    ...(facts.ingress_ca === undefined
+      ? []
+      : [
+          {
+            configMap: {
+              name: 'ingress-ca',
+              items: [{ key: 'ca.crt', path: 'ingress-ca/ca.crt' }],
+            },
+          },
+        ]),
+    ...(servesTls(scene, program)
+      ? [
+          secret(`${program}-tls`, 'tls.crt', 'tls/tls.crt'),
+          secret(`${program}-tls`, 'tls.key', 'tls/tls.key'),
+        ]
+      : []),
+    ...(KEYGEN_CALLERS.has(program) ? [token('keygen/token', KEYGEN_AUDIENCE)] : []),
+    ...(program === 'keygen' ? keygenSources() : []),
+    ...(program === 'frontend' && oidc
+      ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
+      : []),
+  ]
+}
+
+/** A token of the pod's account, which the kubelet renews; without an audience, one for the API server. */
+function token(path: string, audience?: string): object {
+  return {
+    serviceAccountToken: {
+      path,
+      expirationSeconds: 600,
+      ...(audience === undefined ? {} : { audience }),
+    },
+  }
+}
+
+/** Its master key, and what it needs to check the tokens of its callers. */
+function keygenSources(): object[] {
+  const items = [{ key: 'master-key', path: 'master-key/master-key' }]
+  return [
+    { secret: { name: 'keygen-master-key', items } },
+    token('api/token'),
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] } },
+  ]
+}
+
+function spreadOf(labels: object): object[] {
+  return ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+    maxSkew: 1,
+    topologyKey,
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels: labels },
+  }))
+}

@@ -1,0 +1,103 @@
+import { yamlOf } from '../objects/yaml.ts'
+import { databaseAccess } from './database.ts'
+import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
+
+export const DATA_DIR = '/var/lib/copr'
+export const CONFIG_DIR = '/etc/copr'
+export const CONFIG_FILE = `${CONFIG_DIR}/config/copr.yaml`
+const TLS = {
+  certificate_file: `${CONFIG_DIR}/tls/tls.crt`,
+  key_file: `${CONFIG_DIR}/tls/tls.key`,
+}
+const fromFile = (path: string): object => ({ from_file: `${CONFIG_DIR}/${path}` })
+
+export type Program = Part | 'postgresql' | 'prepare'
+
+/** A program's configuration, in YAML: the same for all but addresses. Secrets are in files that it names. */
+export function programConfig(scene: Scene, program: Program): string {
+  const { vars, facts } = scene
+  const { sign_domain, ...site } = vars.site
+  const database = databaseAccess(scene)
+  return yamlOf({
+    public_url: `https://${facts.host}`,
+    ...(program === 'distgit' ? { internal_url: internalUrl(scene) } : {}),
+    listen: listenOf(scene, program),
+    trusted_ca_files: trustedFiles(scene),
+    data_dir: DATA_DIR,
+    database_url: database.url,
+    database_password: fromFile('database/password'),
+    keygen: keygenOf(scene, program),
+    ...(program === 'frontend' && vars.login.oidc ? { oidc: oidcOf(scene) } : {}),
+    ...site,
+    sign_domain: sign_domain ?? facts.host,
+  })
+}
+
+/** Who talks to keygen: with a token of its own account, for keygen only. */
+export const KEYGEN_CALLERS: ReadonlySet<Program> = new Set(['frontend', 'backend'])
+export const KEYGEN_AUDIENCE = 'copr-keygen'
+
+function keygenOf(scene: Scene, program: Program): object {
+  const { port } = PARTS.keygen
+  const url = `https://keygen.${scene.namespace}.svc:${port}`
+  if (program !== 'keygen')
+    return {
+      url,
+      ca_file: `${CONFIG_DIR}/ca/ca.crt`,
+      ...(KEYGEN_CALLERS.has(program) ? { token_file: `${CONFIG_DIR}/keygen/token` } : {}),
+    }
+  return {
+    url,
+    listen: { host: '0.0.0.0', port },
+    tls: TLS,
+    master_key_file: `${CONFIG_DIR}/master-key/master-key`,
+    service_accounts: {
+      audience: KEYGEN_AUDIENCE,
+      namespace: scene.namespace,
+      // Frontend and backend of one pod have one account.
+      accounts: scene.is_shared
+        ? { frontend: ['make'], backend: ['make', 'sign'] }
+        : { servers: ['make', 'sign'] },
+      api_ca_file: `${CONFIG_DIR}/api/ca.crt`,
+      api_token_file: `${CONFIG_DIR}/api/token`,
+    },
+  }
+}
+
+/** Where dist-git asks for imports: inside the cluster, never by the public host. */
+function internalUrl(scene: Scene): string {
+  const scheme = hasInnerTls(scene) ? 'https' : 'http'
+  return `${scheme}://backend.${scene.namespace}.svc:${PARTS.backend.port}`
+}
+
+function listenOf(scene: Scene, program: Program): object {
+  if (program === 'prepare') return {}
+  if (program === 'postgresql') return { tls: TLS }
+  const { port, probes_port } = PARTS[program]
+  return {
+    host: '0.0.0.0',
+    port,
+    probes_port,
+    ...(program !== 'keygen' && servesTls(scene, program) ? { tls: TLS } : {}),
+  }
+}
+
+export function servesTls(scene: Scene, program: Program): boolean {
+  if (program === 'keygen' || program === 'postgresql') return true
+  return program !== 'prepare' && program !== 'resalloc' && hasInnerTls(scene)
+}
+
+/** Authorities: of the Services, of the database, and of the cluster's public certificates. */
+function trustedFiles(scene: Scene): string[] {
+  return [
+    `${CONFIG_DIR}/ca/ca.crt`,
+    ...(databaseAccess(scene).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
+    ...(scene.facts.ingress_ca === undefined ? [] : [`${CONFIG_DIR}/ingress-ca/ca.crt`]),
+  ]
+}
+
+function oidcOf({ vars }: Scene): object {
+  const { oidc, admin_group } = vars.login
+  const { client_secret: _, ...rest } = oidc ?? {}
+  return { ...rest, client_secret: fromFile('oidc/client_secret'), admin_group }
+}

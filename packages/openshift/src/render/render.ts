@@ -1,0 +1,145 @@
+import type { Vars } from '@copr/contract/deployment/vars'
+import { CoprError } from '@copr/process/errors'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { accounts } from './accounts.ts'
+import { builders } from './builders.ts'
+import { operatorDatabase } from './database.ts'
+import { exposure } from './exposure.ts'
+import type { Facts } from './facts.ts'
+import { networkPolicies } from './network-policies.ts'
+import { PROFILES } from './profiles.ts'
+import { type Program, programConfig } from './program-config.ts'
+import { hasPools, labelsOf, meta, PART_OF, PARTS, type Part, type Scene } from './scene.ts'
+import { services } from './services.ts'
+import { volumes } from './volumes.ts'
+import { drainMachines, workloads } from './workloads.ts'
+
+/**
+ * All objects of a deployment, in the order in which they are applied. Pure: the same words and the same facts give the
+ * same objects, and no secret is in them.
+ */
+export function render(vars: Vars, facts: Facts): KubeObject[] {
+  refuseImpossible(vars)
+  const scene = sceneOf(vars, facts)
+  return [
+    ...priorityClass(scene),
+    ...accounts(scene),
+    ...configMaps(scene),
+    ...networkPolicies(scene),
+    ...builders(scene),
+    ...volumes(scene),
+    ...services(scene),
+    ...operatorDatabase(scene),
+    ...workloads(scene),
+    ...exposure(scene),
+    ...monitors(scene),
+  ]
+}
+
+/** The Job that an undeployment waits for. */
+export function drainJob(vars: Vars, facts: Facts): KubeObject {
+  return drainMachines(sceneOf(vars, facts))
+}
+
+function sceneOf(vars: Vars, facts: Facts): Scene {
+  return {
+    vars,
+    facts,
+    profile: PROFILES[vars.profile],
+    namespace: vars.name,
+    is_shared: vars.storage.results.access === 'ReadWriteMany',
+  }
+}
+
+/** What vars.yml may say, but this version cannot do, or what does not fit together. */
+function refuseImpossible({ database, login, storage, builders: { aws } }: Vars): void {
+  const refuse = (why: string): never => {
+    throw new CoprError('invalid', `Cannot deploy: ${why}`)
+  }
+  if (storage.results.kind === 's3')
+    refuse('results cannot be kept in S3 yet; set storage.results.kind to volume')
+  if (database.mode === 'external' && !database.external)
+    refuse('database.mode is external, but database.external does not say where it is')
+  if (database.mode !== 'external' && database.external)
+    refuse('database.external is set, but database.mode is not external')
+  if (login.mode === 'oidc' && !login.oidc)
+    refuse('login.mode is oidc, but login.oidc does not say which provider')
+  if (login.mode === 'openshift')
+    refuse('login with the OAuth server of OpenShift is not there yet; use login.oidc or local')
+  if (aws.role_arn && aws.secret)
+    refuse('builders.aws has both role_arn and secret; leave one of them out')
+}
+
+function priorityClass(scene: Scene): KubeObject[] {
+  if (!scene.facts.priority_classes) return []
+  return [
+    {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name: 'copr-control', labels: labelsOf(scene, 'copr') },
+      value: 1000,
+      description: 'The parts of Copr; builders have less.',
+    },
+  ]
+}
+
+function configMaps(scene: Scene): KubeObject[] {
+  const { facts, vars } = scene
+  const programs: Program[] = [
+    ...(Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(scene)),
+    ...(vars.database.mode === 'embedded' ? (['postgresql'] as const) : []),
+    'prepare',
+  ]
+  const data = programs.map((program) => [`${program}.yaml`, programConfig(scene, program)])
+  const configMap = (
+    name: string,
+    more: object,
+    annotations?: Record<string, string>,
+  ): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: meta(scene, name, { component: 'copr', ...(annotations ? { annotations } : {}) }),
+    ...more,
+  })
+  return [
+    configMap('programs', { data: Object.fromEntries(data) as Record<string, string> }),
+    ...(facts.service_ca
+      ? // OpenShift writes its authority into it.
+        [configMap('service-ca', {}, { 'service.beta.openshift.io/inject-cabundle': 'true' })]
+      : []),
+    ...(facts.ingress_ca === undefined
+      ? []
+      : [configMap('ingress-ca', { data: { 'ca.crt': facts.ingress_ca } })]),
+  ]
+}
+
+function monitors(scene: Scene): KubeObject[] {
+  if (!scene.facts.monitoring) return []
+  return [
+    {
+      apiVersion: 'monitoring.coreos.com/v1',
+      kind: 'ServiceMonitor',
+      metadata: meta(scene, 'copr'),
+      spec: {
+        selector: { matchLabels: PART_OF },
+        endpoints: [{ port: 'probes', path: '/metrics', interval: '30s' }],
+      },
+    },
+  ]
+}
+
+/** Secrets that programs read: when one changes, they start anew. */
+export function secretNames({ database, login, builders: { aws } }: Vars): string[] {
+  const operators = { cloudnativepg: 'postgresql-app', crunchy: 'postgresql-pguser-copr' }
+  const { mode, external } = database
+  return [
+    'keygen-master-key',
+    aws.secret ?? 'cloud-aws',
+    mode === 'embedded'
+      ? 'database'
+      : mode === 'external'
+        ? (external?.password.secret ?? '')
+        : operators[mode],
+    ...(login.oidc ? [login.oidc.client_secret.secret] : []),
+  ]
+}

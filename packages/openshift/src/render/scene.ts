@@ -1,0 +1,62 @@
+import type { Vars } from '@copr/contract/deployment/vars'
+import type { ObjectMeta } from '../objects/kube-object.ts'
+import type { Facts } from './facts.ts'
+import type { Profile } from './profiles.ts'
+
+/** What all objects of one deployment are made from. */
+export interface Scene {
+  vars: Vars
+  facts: Facts
+  profile: Profile
+  namespace: string
+  /** May frontend and backend run several times? Else they share one pod, as they share one volume. */
+  is_shared: boolean
+}
+
+export const PARTS = {
+  frontend: { port: 5000, probes_port: 9000, paths: ['/'] },
+  backend: { port: 5001, probes_port: 9001, paths: ['/results', '/builder'] },
+  distgit: { port: 5002, probes_port: 9002, paths: ['/git', '/lookaside', '/repo/pkgs'] },
+  keygen: { port: 5003, probes_port: 9003, paths: [] },
+  resalloc: { port: 5004, probes_port: 9004, paths: [] },
+} as const satisfies Record<string, { port: number; probes_port: number; paths: readonly string[] }>
+export type Part = keyof typeof PARTS
+/** Those that requests from outside reach. */
+export const PUBLIC_PARTS = ['frontend', 'backend', 'distgit'] as const
+export type PublicPart = (typeof PUBLIC_PARTS)[number]
+
+export const PART_OF = { 'app.kubernetes.io/part-of': 'copr' }
+/** Where the database listens, whoever runs it. */
+export const POSTGRES_PORT = 5432
+
+/** A pod may be several parts: each part is selected by a label of its own. */
+export const partLabel = (part: string): Record<string, string> => ({ [`copr/${part}`]: 'true' })
+
+export function labelsOf({ namespace }: Pick<Scene, 'namespace'>, component: string) {
+  return {
+    ...PART_OF,
+    'app.kubernetes.io/name': component,
+    'app.kubernetes.io/instance': namespace,
+    'app.kubernetes.io/managed-by': 'coprctl',
+  }
+}
+
+/** Name, namespace and labels of an object. */
+export function meta(
+  scene: Pick<Scene, 'namespace'>,
+  name: string,
+  { component = name, ...more }: Partial<ObjectMeta> & { component?: string } = {},
+): ObjectMeta {
+  const labels = { ...labelsOf(scene, component), ...more.labels }
+  return { namespace: scene.namespace, ...more, name, labels }
+}
+
+/** Do the parts that requests reach answer by TLS? Ingress has no way to say so. */
+export function hasInnerTls({ facts }: Pick<Scene, 'facts'>): boolean {
+  return facts.exposure === 'route' || (facts.exposure === 'gateway' && facts.backend_tls)
+}
+
+export function hasPools({ vars }: Pick<Scene, 'vars'>): boolean {
+  const { pools } = vars.builders
+  return Array.isArray(pools) ? pools.length > 0 : Object.keys(pools).length > 0
+}

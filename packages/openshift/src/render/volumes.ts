@@ -1,0 +1,38 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+import { meta, type Scene } from './scene.ts'
+
+/** What holds data that cannot be made anew. Deploying never removes one. */
+export function volumes(scene: Scene): KubeObject[] {
+  const { vars, profile } = scene
+  const { results, distgit } = vars.storage
+  const claim = (
+    name: string,
+    size: string,
+    more: { class?: string | undefined; mode?: string },
+  ) => {
+    const storageClassName = more.class ?? vars.storage.class
+    return {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: meta(scene, name),
+      spec: {
+        accessModes: [more.mode ?? 'ReadWriteOnce'],
+        ...(storageClassName === undefined ? {} : { storageClassName }),
+        resources: { requests: { storage: size } },
+      },
+    }
+  }
+  return [
+    claim('results', results.size ?? profile.results, {
+      class: results.class,
+      mode: scene.is_shared ? 'ReadWriteMany' : 'ReadWriteOnce',
+    }),
+    claim('sources', distgit.size ?? profile.sources, { class: distgit.class }),
+    ...(vars.database.mode === 'embedded'
+      ? [
+          // No second pod may ever mount it, not even on the same node.
+          claim('database', vars.database.size ?? profile.database, { mode: 'ReadWriteOncePod' }),
+        ]
+      : []),
+  ]
+}

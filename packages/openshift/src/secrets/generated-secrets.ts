@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import type { Vars } from '@copr/contract/deployment/vars'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { meta } from '../render/scene.ts'
+
+export interface GeneratedSecret {
+  name: string
+  /** Text, not base64. */
+  data: Record<string, string>
+}
+
+export interface SecretNeeds {
+  namespace: string
+  service_ca: boolean
+  database: Vars['database']['mode']
+}
+
+/** What is made once and then kept: passwords and keys, from 32 random bytes each. */
+export function generatedSecrets({ database }: SecretNeeds): GeneratedSecret[] {
+  const random = (encoding: 'base64' | 'base64url'): string => randomBytes(32).toString(encoding)
+  return [
+    ...(database === 'embedded'
+      ? [{ name: 'database', data: { password: random('base64url') } }]
+      : []),
+    // What opens all signing keys: whoever loses it cannot sign any more.
+    { name: 'keygen-master-key', data: { 'master-key': random('base64') } },
+  ]
+}
+
+/** Marked, so that nothing ever prunes it. */
+export function secretObject(
+  namespace: string,
+  { name, data }: GeneratedSecret,
+  type = 'Opaque',
+): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: meta({ namespace }, name, {
+      component: 'copr',
+      labels: { 'copr/generated': 'true' },
+    }),
+    type,
+    stringData: data,
+  }
+}

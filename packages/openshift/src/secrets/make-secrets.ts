@@ -1,0 +1,59 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeApi } from '../cluster/kube-api.ts'
+import { meta } from '../render/scene.ts'
+import { generatedSecrets, type SecretNeeds, secretObject } from './generated-secrets.ts'
+import { certifyService, makeAuthority } from './internal-authority.ts'
+
+const AUTHORITY = 'internal-ca'
+
+/**
+ * Makes the Secrets that are missing, and leaves those alone that are there: names of what was made. Two who do it at the same
+ * time end with the same secrets.
+ */
+export async function makeMissingSecrets(
+  api: KubeApi,
+  needs: SecretNeeds,
+  now: Date,
+): Promise<string[]> {
+  const { namespace } = needs
+  const made: string[] = []
+  const make = async (object: KubeObject): Promise<void> => {
+    if (await api.createMissing(object)) made.push(`${object.kind} ${object.metadata.name}`)
+  }
+  for (const secret of generatedSecrets(needs)) await make(secretObject(namespace, secret))
+  if (!needs.service_ca) await makeCertificates(api, needs, { make, now })
+  return made
+}
+
+async function makeCertificates(
+  api: KubeApi,
+  { namespace, database }: SecretNeeds,
+  { make, now }: { make: (object: KubeObject) => Promise<void>; now: Date },
+): Promise<void> {
+  const name = `Copr in ${namespace}`
+  const fresh = makeAuthority(name, now)
+  const ref = { apiVersion: 'v1', kind: 'Secret', metadata: { name: AUTHORITY, namespace } }
+  const tls = ({ certificate, key }: typeof fresh) => ({ 'tls.crt': certificate, 'tls.key': key })
+  await make(secretObject(namespace, { name: AUTHORITY, data: tls(fresh) }, 'kubernetes.io/tls'))
+  // Somebody else may have been faster.
+  const stored = (await api.find(ref))?.['data'] as Record<string, string> | undefined
+  const text = (key: string): string => Buffer.from(stored?.[key] ?? '', 'base64').toString()
+  await make({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: meta({ namespace }, AUTHORITY, { component: 'copr' }),
+    data: { 'ca.crt': text('tls.crt') },
+  })
+  const services = [
+    'frontend',
+    'backend',
+    'distgit',
+    'keygen',
+    ...(database === 'embedded' ? ['postgresql'] : []),
+  ]
+  for (const service of services) {
+    const certified = certifyService({ name, key: text('tls.key') }, { service, namespace }, now)
+    const secret = { name: `${service}-tls`, data: tls(certified) }
+    await make(secretObject(namespace, secret, 'kubernetes.io/tls'))
+  }
+}
