@@ -26,6 +26,7 @@ flock util-linux
 dpkg-deb dpkg
 npm npm'
   softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go
+  iproute=iproute2 procps=procps busybox=busybox-static
   install() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
@@ -40,6 +41,7 @@ setpriv util-linux
 flock util-linux
 npm nodejs-npm'
   softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang
+  iproute=iproute procps=procps-ng busybox=busybox
   install() { dnf -y -q install "$@"; }
 else
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
@@ -62,7 +64,13 @@ fi
 if [ "$mode" = cluster ]; then
   needed="$needed
 openssl openssl
-go $go"
+go $go
+containerd containerd
+runc runc
+iptables iptables
+ip $iproute
+sysctl $procps
+busybox $busybox"
 fi
 
 if [ "$mode" = images ]; then
@@ -75,6 +83,9 @@ debootstrap debootstrap"
 fi
 
 extra() { # prints the packages that come without a program of their own
+  if [ "$mode" = cluster ]; then
+    [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
+  fi
   [ "$mode" = clients ] || return 0
   ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"
   python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s\n' "$python_venv"

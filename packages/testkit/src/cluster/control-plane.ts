@@ -78,6 +78,10 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--service-account-jwks-uri=${address.url}/openid/v1/jwks`,
         `--service-account-key-file=${accountsKey}`,
         `--service-account-signing-key-file=${accountsKey}`,
+        // For logs and exec: nodes know administrators.
+        `--kubelet-client-certificate=${admin.certFile}`,
+        `--kubelet-client-key=${admin.keyFile}`,
+        '--kubelet-preferred-address-types=InternalIP',
         '--profiling=false',
       ]),
     startControllerManager: () =>

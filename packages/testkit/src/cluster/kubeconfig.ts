@@ -7,12 +7,14 @@ export interface ClusterAddress {
   url: string
   /** PEM of the authority that its certificate is from. */
   ca: string
+  /** The name that its certificate has, where that is not the one in the URL. */
+  serverName?: string
 }
 
 /** Writes what kubectl and every client library read. */
 export function writeKubeconfig(
   path: string,
-  { url, ca }: ClusterAddress,
+  { url, ca, serverName }: ClusterAddress,
   user: { name: string; credential: Credential; namespace?: string },
 ): void {
   const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -30,7 +32,14 @@ export function writeKubeconfig(
     kind: 'Config',
     'current-context': 'test',
     clusters: [
-      { name: 'test', cluster: { server: url, 'certificate-authority-data': base64(ca) } },
+      {
+        name: 'test',
+        cluster: {
+          server: url,
+          'certificate-authority-data': base64(ca),
+          ...(serverName ? { 'tls-server-name': serverName } : {}),
+        },
+      },
     ],
     users: [{ name: user.name, user: secrets }],
     contexts: [{ name: 'test', context }],

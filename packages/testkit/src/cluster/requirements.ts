@@ -1,14 +1,35 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { missingPrograms } from '../system/requirements.ts'
 import { findBinaries, MODULE_DIR } from './binaries.ts'
+import { CNI_DIRS } from './nodes/node-files.ts'
 
 /** Why no cluster can be started on this machine: a reason to skip the tests that need one, or false. */
 export function whyNoCluster(path: string | undefined): string | false {
   const missing = missingPrograms(path, ['openssl', 'setpriv', 'flock'])
   if (missing.length > 0) return `needs ${missing.join(', ')}`
   return findBinaries() ? false : whyNoBuild(path)
+}
+
+const NODE_PROGRAMS = [
+  'containerd',
+  'ctr',
+  'runc',
+  'iptables',
+  'ip',
+  'unshare',
+  'nsenter',
+  'busybox',
+]
+
+/** Why no pods can really run on this machine: a reason to skip the tests that need it, or false. */
+export function whyNoNode(path: string | undefined): string | false {
+  if (process.getuid?.() !== 0) return 'needs root: a node has namespaces of its own'
+  const missing = missingPrograms(path, NODE_PROGRAMS)
+  if (missing.length > 0) return `needs ${missing.join(', ')}`
+  if (!CNI_DIRS.some((dir) => existsSync(dir))) return 'needs containernetworking-plugins'
+  return whyNoCluster(path)
 }
 
 function whyNoBuild(path: string | undefined): string | false {

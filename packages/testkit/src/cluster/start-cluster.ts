@@ -30,7 +30,7 @@ export interface NamespaceOptions {
 
 /**
  * A real API server with etcd, controllers and scheduler, but without nodes: pods stay Pending until
- * something acts as a node for them (pretend-node.ts).
+ * something acts as a node for them: `startPretendNodes()` to show what the API shows, `startRealNode()` to run them.
  *
  * ```ts
  * await using cluster = await startCluster()
@@ -46,6 +46,8 @@ export interface Cluster extends AsyncDisposable {
   readonly url: string
   /** PEM of its certificate authority. */
   readonly ca: string
+  /** Path of the same. */
+  readonly caFile: string
   /** All it has: logs in `logs/`. */
   readonly dir: string
   /** Of the group `system:masters`: no rule applies. */
@@ -54,6 +56,8 @@ export interface Cluster extends AsyncDisposable {
   readonly startSeconds: number
   /** A user by certificate, without any right but what tests give to that name or to those groups. */
   user(name: string, groups?: string[]): Promise<Identity>
+  /** The certificate of such a user alone. */
+  credential(name: string, groups?: string[]): Promise<Credential>
   /** A service account, made if it is not there, by a token for an hour. */
   serviceAccount(
     namespace: string,
@@ -109,6 +113,7 @@ function removeLeftovers(): void {
 class RunningCluster implements Cluster {
   readonly url: string
   readonly ca: string
+  readonly caFile: string
   readonly dir: string
   readonly admin: Identity
   startSeconds = 0
@@ -126,6 +131,7 @@ class RunningCluster implements Cluster {
     this.#plane = plane
     this.url = plane.address.url
     this.ca = plane.address.ca
+    this.caFile = plane.authority.certFile
     this.admin = this.#identity('cluster-admin', plane.admin)
   }
 
@@ -172,8 +178,11 @@ class RunningCluster implements Cluster {
   }
 
   async user(name: string, groups: string[] = []): Promise<Identity> {
-    const file = `user-${++this.#files}`
-    return this.#identity(name, await this.#plane.authority.forUser(file, name, groups))
+    return this.#identity(name, await this.credential(name, groups))
+  }
+
+  async credential(name: string, groups: string[] = []): Promise<Credential> {
+    return await this.#plane.authority.forUser(`user-${++this.#files}`, name, groups)
   }
 
   async serviceAccount(

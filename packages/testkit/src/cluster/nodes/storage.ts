@@ -1,3 +1,5 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { startControlLoop } from '../control-loop.ts'
 import type { KubeClient, KubeObject } from '../kube-client.ts'
 
@@ -8,6 +10,8 @@ const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
 export interface StorageOptions {
   /** Whether there is a default storage class, `standard`, whose claims get volumes; true if not said. */
   storage?: boolean
+  /** Where volumes are folders; they are nowhere if not said. */
+  volumesDir?: string
 }
 
 /**
@@ -16,7 +20,7 @@ export interface StorageOptions {
  */
 export async function startStorage(
   client: KubeClient,
-  { storage = true }: StorageOptions,
+  { storage = true, volumesDir }: StorageOptions,
 ): Promise<AsyncDisposable> {
   if (!storage) return { [Symbol.asyncDispose]: async () => undefined }
   await client.apply(storageClass('standard', PROVISIONER, { [DEFAULT_CLASS]: 'true' }), 'testkit')
@@ -29,7 +33,9 @@ export async function startStorage(
     ],
     step: async () => {
       const claims = await client.list('v1', 'PersistentVolumeClaim')
-      await Promise.all(claims.filter(isDue).map(async (claim) => await provide(client, claim)))
+      await Promise.all(
+        claims.filter(isDue).map(async (claim) => await provide(client, claim, volumesDir)),
+      )
       const volumes = await client.list('v1', 'PersistentVolume')
       await Promise.all(volumes.filter(isReleased).map(async (each) => await client.delete(each)))
       return undefined
@@ -63,9 +69,19 @@ function isReleased({ metadata, status }: KubeObject): boolean {
   return metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && status?.phase === 'Released'
 }
 
-async function provide(client: KubeClient, claim: KubeObject): Promise<void> {
+async function provide(
+  client: KubeClient,
+  claim: KubeObject,
+  volumesDir = '/nonexistent',
+): Promise<void> {
   const { name, namespace, uid, resourceVersion } = claim.metadata
   const { accessModes, resources, volumeMode, storageClassName } = claim['spec']
+  const path = join(volumesDir, `pvc-${uid}`)
+  if (existsSync(volumesDir)) {
+    mkdirSync(path, { recursive: true })
+    // A folder of the node does not follow the group of a pod as volumes do: it is everybody's.
+    chmodSync(path, 0o777)
+  }
   const volume: KubeObject = {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
@@ -79,7 +95,7 @@ async function provide(client: KubeClient, claim: KubeObject): Promise<void> {
       volumeMode,
       storageClassName,
       persistentVolumeReclaimPolicy: 'Delete',
-      hostPath: { path: `/nonexistent/pvc-${uid}` },
+      hostPath: { path },
       claimRef: {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
