@@ -21,12 +21,13 @@ async function plan(db: Db, count: number, named_counters: string[] = []): Promi
     provider: 'command',
     name: ({ id, id_in_pool }: { id: number; id_in_pool: number }) => `p-${id}-${id_in_pool}`,
     offering: { name: 'only', price_per_hour: 1 },
-    order: {
+    boot: {
       gateway_url: 'http://gateway',
+      arches: ['x86_64'],
+      tags: ['big'],
+      agent: { sha256: '', node_sha256: {} },
       dead_man: { enroll_seconds: 1, silence_seconds: 1, lifetime_seconds: 1 },
     },
-    arches: ['x86_64'],
-    tags: ['big'],
     named_counters,
     why: 'test',
   }
@@ -80,7 +81,7 @@ test('a machine of a pool may not claim more than its pool says, and enrols once
   await plan(t.db, 1)
   const [machine] = await managedMachines(t.db)
   assert.ok(machine?.launch_order)
-  const { enroll_token } = machine.launch_order
+  const { enroll_token } = machine.launch_order.boot
   const enrol = () =>
     enrollMachine(t.db, {
       enroll_token,

@@ -18,21 +18,40 @@ export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   return rows
 }
 
-/** Idle builders that nobody manages: tasks that they can do need no machine of a pool. */
-export async function idleUnmanaged(
-  db: Db,
-  seen_after: Date,
-): Promise<{ arches: string[]; tags: string[] }[]> {
-  const { rows } = await sql<{ arches: string[]; tags: string[] }>`
-    select arches, tags from machine
-    where state = 'ready' and provider is null and 'rpm' = any(kinds) and last_seen_at > ${seen_after}
-      and not exists (select from task where task.machine_id = machine.id and task.state = 'leased')`.execute(
+/** Builders that nobody manages: what they can do needs no machine of a pool, and what an idle one does not at all. */
+export interface OtherBuilder {
+  readonly arches: string[]
+  readonly tags: string[]
+  readonly is_idle: boolean
+}
+
+export async function otherBuilders(db: Db, seen_after: Date): Promise<OtherBuilder[]> {
+  const { rows } = await sql<OtherBuilder>`
+    select arches, tags,
+      not exists (select from task where task.machine_id = machine.id and task.state = 'leased') as is_idle
+    from machine
+    where state = 'ready' and provider is null and 'rpm' = any(kinds) and last_seen_at > ${seen_after}`.execute(
     db,
   )
   return rows
 }
 
-/** Machines that have ended, or lost their provider's promise, and still hold a task. */
+/** What exists of a machine was told by its provider; whatever has become of the machine meanwhile. */
+export async function noteProviderId(
+  db: Db,
+  { id, launch_token }: { id: number; launch_token: string | null },
+  { provider_id, data }: { provider_id: string; data: Record<string, unknown> },
+): Promise<void> {
+  await db
+    .updateTable('machine')
+    .set({ provider_id, provider_data: JSON.stringify(data) })
+    .where('id', '=', id)
+    .where('launch_token', '=', launch_token)
+    .where('provider_id', 'is', null)
+    .execute()
+}
+
+/** Machines that have ended and still hold a task: the manager was killed in between. */
 export async function endedWithTasks(
   db: Db,
 ): Promise<{ id: number; ended_cause: string | null }[]> {
@@ -63,5 +82,15 @@ export async function noteListed(db: Db, ids: number[], now: Date): Promise<void
     .updateTable('machine')
     .set({ last_listed_at: now, absent_since: null })
     .where('id', '=', sql<number>`any(${ids}::bigint[])`)
+    .execute()
+}
+
+/** Missing in a listing for the first time. */
+export async function noteAbsent(db: Db, id: number, since: Date): Promise<void> {
+  await db
+    .updateTable('machine')
+    .set({ absent_since: since })
+    .where('id', '=', id)
+    .where('absent_since', 'is', null)
     .execute()
 }

@@ -12,9 +12,7 @@ export interface NewMachine {
   /** Makes the name of what is known of the machine. */
   name: (facts: { id: number; id_in_pool: number }) => string
   offering: LaunchOrder['offering']
-  order: Omit<LaunchOrder, 'offering' | 'enroll_token'>
-  arches: string[]
-  tags: string[]
+  boot: Omit<LaunchOrder['boot'], 'enroll_token' | 'name'>
   named_counters: string[]
   why: string
 }
@@ -37,7 +35,6 @@ export async function planMachines(
 
 async function planMachine(tx: Tx, wanted: NewMachine, now: Date): Promise<void> {
   const enroll_token = newToken()
-  const order: LaunchOrder = { ...wanted.order, offering: wanted.offering, enroll_token }
   const id_in_pool = await smallestFreeId(tx, wanted.pool)
   const { id } = await tx
     .insertInto('machine')
@@ -50,18 +47,19 @@ async function planMachine(tx: Tx, wanted: NewMachine, now: Date): Promise<void>
       counters: JSON.stringify(await smallestFreeCounters(tx, wanted.named_counters)),
       offering: wanted.offering.name,
       price_per_hour: wanted.offering.price_per_hour,
-      launch_order: JSON.stringify(order),
       enroll_token_hash: hashOf(enroll_token),
-      planned_arches: wanted.arches,
-      planned_tags: wanted.tags,
+      planned_arches: [...wanted.boot.arches],
+      planned_tags: [...wanted.boot.tags],
       created_at: now,
     })
     .returning('id')
     .executeTakeFirstOrThrow()
   const name = wanted.name({ id, id_in_pool })
+  const boot = { ...wanted.boot, enroll_token, name }
+  const order: LaunchOrder = { offering: wanted.offering, boot }
   await tx
     .updateTable('machine')
-    .set({ name, launch_token: newLaunchToken(id) })
+    .set({ name, launch_token: newLaunchToken(id), launch_order: JSON.stringify(order) })
     .where('id', '=', id)
     .execute()
   await addEvent(tx, { id, pool: wanted.pool }, 'planned', wanted.why, now)

@@ -7,6 +7,7 @@ import type { Db } from '../database/open.ts'
 import { drainMachine, holdMachine } from '../machines/machine-care.ts'
 import { changeMachine } from '../machines/move-machine.ts'
 import { syncPools } from '../pools/pools.ts'
+import { addTasks } from '../testing/add-tasks.ts'
 import { poolConfig } from '../testing/pool-config.ts'
 import { type RunningLimits, claimTask } from './claim-task.ts'
 import { runningTasks, waitingDemand } from './demand.ts'
@@ -15,28 +16,6 @@ import { failTask, giveBack } from './outcomes.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
-
-/** Tasks that want the SRPM of a build made; each of a build of its own. */
-async function addTasks(
-  db: Db,
-  owner: string,
-  count: number,
-  task: { arch?: string; tags?: string[]; priority?: number; at?: Date } = {},
-): Promise<void> {
-  await sql`
-    with u as (insert into user_account (username, created_at) values (${owner}, ${now})
-        on conflict (username) do update set username = excluded.username returning id),
-      p as (insert into project (ownername, name, user_id, created_at)
-        select ${owner}, 'p' || gen_random_uuid(), id, ${now} from u returning id),
-      d as (insert into project_dir (project_id, name, created_at) select id, 'p', ${now} from p returning id, project_id),
-      b as (insert into build (project_id, project_dir_id, source_type, source_json, source_state, state, submitted_at, timeout_seconds)
-        select project_id, id, 'link', '{}', 'pending', 'pending', ${now}, 60 from d, generate_series(1, ${count}) returning id, project_id)
-    insert into task (task_id, kind, build_id, arch, tags, ownername, project_id, sandbox, priority, queued_at)
-    select b.id::text, 'source', b.id, ${task.arch ?? null}, ${task.tags ?? []}, ${owner}, b.project_id, ${`${owner}/p--${owner}`},
-      ${task.priority ?? 0}, ${task.at ?? now}::timestamptz + b.id * interval '1 ms' from b`.execute(
-    db,
-  )
-}
 
 async function addPool(db: Db, options: Record<string, unknown>): Promise<void> {
   await syncPools(db, [{ name: 'p', config: poolConfig(options), cleans: false }], now)
@@ -95,22 +74,22 @@ async function owners(db: Db, count: number, limits: RunningLimits = {}): Promis
 
 test('claimTask() is fair between owners: what an owner has running counts against him', async () => {
   await using t = await openTestDb()
-  await addTasks(t.db, 'many', 10)
-  await addTasks(t.db, 'few', 2, { at: later(60) })
+  await addTasks(t.db, now, 'many', 10)
+  await addTasks(t.db, now, 'few', 2, { at: later(60) })
   assert.deepEqual(await owners(t.db, 6), ['many', 'few', 'many', 'few', 'many', 'many'])
 })
 
 test('claimTask() takes background builds when nothing else waits, whoever their owner is', async () => {
   await using t = await openTestDb()
-  await addTasks(t.db, 'quiet', 1, { priority: 1000 })
-  await addTasks(t.db, 'busy', 3, { at: later(1) })
+  await addTasks(t.db, now, 'quiet', 1, { priority: 1000 })
+  await addTasks(t.db, now, 'busy', 3, { at: later(1) })
   assert.deepEqual(await owners(t.db, 4), ['busy', 'busy', 'busy', 'quiet'])
 })
 
 test('claimTask() keeps the limits of owners, sandboxes and architectures', async () => {
   await using t = await openTestDb()
-  await addTasks(t.db, 'a', 5, { arch: 'x86_64' })
-  await addTasks(t.db, 'b', 5)
+  await addTasks(t.db, now, 'a', 5, { arch: 'x86_64' })
+  await addTasks(t.db, now, 'b', 5)
   assert.deepEqual(await owners(t.db, 10, { max_builds_per_owner: 2 }), ['a', 'b', 'a', 'b'])
   assert.deepEqual(await owners(t.db, 10, { max_builds_per_sandbox: 3 }), ['a', 'b'])
   assert.deepEqual(await owners(t.db, 1, { max_builds_per_arch: { x86_64: 3 } }), ['b'])
@@ -120,7 +99,7 @@ test('claimTask() keeps the limits of owners, sandboxes and architectures', asyn
 
 test('claimTask() keeps limits also when many claim at once', async () => {
   await using t = await openTestDb()
-  await addTasks(t.db, 'a', 10)
+  await addTasks(t.db, now, 'a', 10)
   const machines = await Promise.all(Array.from({ length: 8 }, () => addMachine(t.db)))
   const limits = { max_builds_per_owner: 3 }
   for (let round = 0; round < 3; round++)
@@ -132,12 +111,12 @@ test('claimTask() keeps limits also when many claim at once', async () => {
 test('claimTask() gives a used machine only tasks of its sandbox, within the limits of reuse', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90, reuse_max_count: 3, reuse_max_time: 600 })
-  await addTasks(t.db, 'a', 1)
-  await addTasks(t.db, 'b', 3, { at: later(10) })
+  await addTasks(t.db, now, 'a', 1)
+  await addTasks(t.db, now, 'b', 3, { at: later(10) })
   const first = await addMachine(t.db, { pool: 'p' })
   await end(t.db, await claim(t.db, first))
   assert.equal(await claim(t.db, first), undefined, 'what waits is of another sandbox')
-  await addTasks(t.db, 'a', 5, { at: later(20) })
+  await addTasks(t.db, now, 'a', 5, { at: later(20) })
   const second = await claim(t.db, first)
   assert.equal(second?.sandbox, 'a/p--a')
   await end(t.db, second)
@@ -149,8 +128,8 @@ test('claimTask() gives a used machine only tasks of its sandbox, within the lim
 test('claimTask() gives a one-shot machine one task, and a local one any number of any sandbox', async () => {
   await using t = await openTestDb()
   await addPool(t.db, {})
-  await addTasks(t.db, 'a', 3)
-  await addTasks(t.db, 'b', 3)
+  await addTasks(t.db, now, 'a', 3)
+  await addTasks(t.db, now, 'b', 3)
   const once = await addMachine(t.db, { pool: 'p' })
   await end(t.db, await claim(t.db, once))
   assert.equal(await claim(t.db, once), undefined)
@@ -161,7 +140,7 @@ test('claimTask() gives a one-shot machine one task, and a local one any number 
 test('claimTask() gives nothing to machines that are drained, held, cordoned, dirty or unwell', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90 })
-  await addTasks(t.db, 'a', 9)
+  await addTasks(t.db, now, 'a', 9)
   const drained = await addMachine(t.db, { pool: 'p' })
   await drainMachine(t.db, drained.id, 'old', now)
   const held = await addMachine(t.db, { pool: 'p' })
@@ -179,8 +158,8 @@ test('claimTask() gives nothing to machines that are drained, held, cordoned, di
 test('claimTask() serves tasks that asked for it first on a machine on demand', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { tags_on_demand: ['powerful'] })
-  await addTasks(t.db, 'a', 1)
-  await addTasks(t.db, 'b', 1, { tags: ['powerful'], at: later(60) })
+  await addTasks(t.db, now, 'a', 1)
+  await addTasks(t.db, now, 'b', 1, { tags: ['powerful'], at: later(60) })
   const machine = await addMachine(t.db, { pool: 'p', tags: ['powerful'] })
   assert.equal((await claim(t.db, machine))?.ownername, 'b')
 })
@@ -188,7 +167,7 @@ test('claimTask() serves tasks that asked for it first on a machine on demand', 
 test('a task that ends, however it does, releases its machine', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90 })
-  await addTasks(t.db, 'a', 2)
+  await addTasks(t.db, now, 'a', 2)
   const machine = await addMachine(t.db, { pool: 'p' })
   const released = async (): Promise<Date | null | undefined> =>
     (await t.db.selectFrom('machine').select('released_at').executeTakeFirst())?.released_at
@@ -202,8 +181,8 @@ test('a task that ends, however it does, releases its machine', async () => {
 
 test('waitingDemand() groups what builders could do at once', async () => {
   await using t = await openTestDb()
-  await addTasks(t.db, 'a', 3, { arch: 'x86_64', tags: ['big'] })
-  await addTasks(t.db, 'b', 2, { priority: 1000, at: later(9) })
+  await addTasks(t.db, now, 'a', 3, { arch: 'x86_64', tags: ['big'] })
+  await addTasks(t.db, now, 'b', 2, { priority: 1000, at: later(9) })
   await sql`update task set not_before = ${later(60)} where ownername = 'b' and id = (
     select max(id) from task)`.execute(t.db)
   const demand = await waitingDemand(t.db, now)
@@ -229,7 +208,7 @@ test('claimTask() stays quick with 3,000 waiting tasks and 400 machines', async 
   await using database = await openTestDb()
   const { db } = database
   await addPool(db, { reuse_opportunity_time: 90 })
-  for (let owner = 0; owner < 30; owner++) await addTasks(db, `owner${owner}`, 115)
+  for (let owner = 0; owner < 30; owner++) await addTasks(db, now, `owner${owner}`, 115)
   const machines = await Promise.all(
     Array.from({ length: 410 }, () => addMachine(db, { pool: 'p' })),
   )

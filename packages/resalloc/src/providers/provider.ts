@@ -136,6 +136,8 @@ export interface Provider {
   readonly account?: string
   /** A machine may be missing in listings for so long after its start: clouds are eventually consistent. Default: 0. */
   readonly settle_seconds?: number
+  /** How long `start` may take. Default: a minute. */
+  readonly start_seconds?: number
   /** It cannot list: an end that it was asked for and that did not fail is taken for proof, and nothing is swept. */
   readonly is_blind?: boolean
   /** In the order of preference where prices are equal. */

@@ -1,0 +1,110 @@
+import { giveBackTasks } from '@copr/domain/machines/machines'
+import type { Machine } from '@copr/domain/machines/machines'
+import { moveMachine } from '@copr/domain/machines/move-machine'
+import { noteOfferingFailure } from '@copr/domain/pools/offerings'
+import { noteBootFailure } from '@copr/domain/pools/pools'
+import type { StopOrder } from '../providers/provider.ts'
+import type { PoolSet } from '../pools/pool-set.ts'
+import {
+  type Deadlines,
+  DEADLINES,
+  type FaultPoint,
+  type ManagerOptions,
+} from './manager-options.ts'
+import type { EndFailure } from './plan-types.ts'
+
+/** What the parts of a manager share. */
+export interface ManagerContext extends ManagerOptions {
+  readonly pools: PoolSet
+}
+
+export function deadlinesOf({ deadlines }: ManagerContext): Deadlines {
+  return { ...DEADLINES, ...deadlines }
+}
+
+/** For tests: see FAULT_POINTS. */
+export async function reach(context: ManagerContext, point: FaultPoint): Promise<void> {
+  await context.at?.(point)
+}
+
+export function later(now: Date, seconds: number): Date {
+  return new Date(now.getTime() + seconds * 1000)
+}
+
+/** Doubles with each attempt. */
+export function backOff(
+  attempts: number,
+  { first, longest }: { first: number; longest: number },
+): number {
+  return Math.min(longest, first * 2 ** Math.min(attempts, 20))
+}
+
+export function stopOrder(context: ManagerContext, machine: Machine): StopOrder {
+  return {
+    installation_id: context.installation_id,
+    machine_id: machine.id,
+    pool: machine.pool,
+    name: machine.name,
+    provider_id: machine.provider_id,
+    launch_token: machine.launch_token ?? '',
+    data: machine.provider_data,
+    id_in_pool: machine.id_in_pool ?? 0,
+    counters: machine.counters,
+  }
+}
+
+export interface Ending {
+  why: string
+  failure?: EndFailure | undefined
+  /** A listing has shown that it has ended: nothing is left to stop. */
+  is_proved?: boolean
+}
+
+/** The machine's session ends, its task goes back to the queue, and its provider is asked to end it. */
+export async function endMachine(
+  context: ManagerContext,
+  machine: Machine,
+  { why, failure, is_proved = false }: Ending,
+): Promise<void> {
+  const { db, log, now, max_attempts } = context
+  const moved = await moveMachine(db, machine, {
+    to: is_proved ? 'gone' : 'deleting',
+    now: now(),
+    text: why,
+    set: {
+      ended_cause: why,
+      next_try_at: null,
+      ...(failure ? { failure_class: failure, failure_text: why } : {}),
+    },
+  })
+  if (!moved) return
+  log.info({ machine_id: machine.id, pool: machine.pool, reason: why }, 'Machine ends')
+  await reach(context, 'ending')
+  await giveBackTasks(db, machine.id, { reason: lostReason(why), max_attempts, now: now() })
+  if (failure === 'boot') await countBootFailure(context, machine, why)
+}
+
+/** What the owner of a build reads: it was not the build's fault. */
+export const lostReason = (why: string | null): string =>
+  `The builder was lost${why ? `: ${why[0]?.toLowerCase()}${why.slice(1)}` : ''}`
+
+async function countBootFailure(
+  { db, log, now, pools }: ManagerContext,
+  machine: Machine,
+  why: string,
+): Promise<void> {
+  const config = pools.get(machine.pool)?.desired.config
+  if (!config) return
+  const { boot_failure_limit: limit, boot_failure_hold } = config
+  const reason = `${limit} machines in a row have failed to boot`
+  const held_until = later(now(), boot_failure_hold)
+  if (machine.offering !== null)
+    await noteOfferingFailure(
+      db,
+      { pool: machine.pool, name: machine.offering },
+      { failure_class: 'boot', failure_text: why },
+      now(),
+    )
+  if (await noteBootFailure(db, machine.pool, { limit, held_until, reason }))
+    log.error({ pool: machine.pool, reason }, 'Pool held')
+}

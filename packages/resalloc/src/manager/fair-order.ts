@@ -1,0 +1,99 @@
+import type { RunningLimits } from '@copr/domain/queue/claim-task'
+import type { Demand, RunningTasks } from '@copr/domain/queue/demand'
+
+interface Owner {
+  running: number
+  readonly groups: { group: Demand; left: number }[]
+}
+
+/** Counts what runs, and what machines were found for, against the configured limits. */
+export class RunningCounts {
+  readonly #counts = new Map<string, number>()
+  readonly #limits: RunningLimits
+
+  constructor(running: readonly RunningTasks[], limits: RunningLimits) {
+    this.#limits = limits
+    for (const { tasks, ...of } of running) this.add(of, tasks)
+  }
+
+  add(of: Omit<RunningTasks, 'tasks'>, tasks: number): void {
+    for (const key of keysOf(of)) this.#counts.set(key, (this.#counts.get(key) ?? 0) + tasks)
+  }
+
+  ofOwner(ownername: string): number {
+    return this.#counts.get(`owner ${ownername}`) ?? 0
+  }
+
+  /** The limit that one more task would exceed. */
+  reached(of: Omit<RunningTasks, 'tasks'>): string | undefined {
+    const { ownername, sandbox, arch } = of
+    const limits = this.#limits
+    const isFull = (key: string, max: number | undefined): boolean =>
+      max !== undefined && (this.#counts.get(key) ?? 0) >= max
+    if (isFull(`owner ${ownername}`, limits.max_builds_per_owner))
+      return `${ownername} has ${limits.max_builds_per_owner} builds running, the limit of an owner`
+    if (isFull(`sandbox ${sandbox}`, limits.max_builds_per_sandbox))
+      return `${sandbox} has ${limits.max_builds_per_sandbox} builds running, the limit of a project and submitter`
+    if (arch === null) return undefined
+    const of_arch = limits.max_builds_per_arch?.[arch]
+    if (isFull(`arch ${arch}`, of_arch)) return `${of_arch} builds for ${arch} run, the limit`
+    const of_both = limits.max_builds_per_owner_and_arch?.[arch]
+    if (isFull(`both ${ownername} ${arch}`, of_both))
+      return `${ownername} has ${of_both} builds for ${arch} running, the limit of an owner`
+    return undefined
+  }
+}
+
+function keysOf({ ownername, sandbox, arch }: Omit<RunningTasks, 'tasks'>): string[] {
+  const keys = [`owner ${ownername}`, `sandbox ${sandbox}`]
+  return arch === null ? keys : [...keys, `arch ${arch}`, `both ${ownername} ${arch}`]
+}
+
+/**
+ * The waiting tasks one by one, in the order in which machines would claim them: fair between owners, then age, background
+ * builds last. `serve` says whether the group's next task got something: a group that did not is not asked again.
+ */
+export function inFairOrder(
+  demand: readonly Demand[],
+  counts: RunningCounts,
+  serve: (group: Demand) => boolean,
+): Map<Demand, number> {
+  const unserved = new Map<Demand, number>()
+  for (const is_background of [false, true]) {
+    const owners = new Map<string, Owner>()
+    for (const group of demand.filter((each) => each.is_background === is_background)) {
+      const owner = owners.get(group.ownername) ?? {
+        running: counts.ofOwner(group.ownername),
+        groups: [],
+      }
+      owner.groups.push({ group, left: group.tasks })
+      owners.set(group.ownername, owner)
+    }
+    serveOwners(owners, serve, unserved)
+  }
+  return unserved
+}
+
+function serveOwners(
+  owners: Map<string, Owner>,
+  serve: (group: Demand) => boolean,
+  unserved: Map<Demand, number>,
+): void {
+  while (owners.size > 0) {
+    const [name, owner] = [...owners].reduce((best, each) =>
+      each[1].running < best[1].running ? each : best,
+    )
+    const head = owner.groups[0]
+    if (!head) {
+      owners.delete(name)
+      continue
+    }
+    if (serve(head.group)) {
+      owner.running++
+      if (--head.left === 0) owner.groups.shift()
+    } else {
+      unserved.set(head.group, head.left)
+      owner.groups.shift()
+    }
+  }
+}

@@ -1,0 +1,211 @@
+import { noteProviderId } from '@copr/domain/machines/managed-machines'
+import type { Machine } from '@copr/domain/machines/machines'
+import { changeMachine, moveMachine } from '@copr/domain/machines/move-machine'
+import { nextAttempt } from '@copr/domain/machines/plan-machine'
+import { allOfferings, noteAttempt, noteOfferingFailure } from '@copr/domain/pools/offerings'
+import { setPool } from '@copr/domain/pools/pools'
+import { messageOf } from '@copr/process/errors'
+import type { ActivePool } from '../pools/pool-set.ts'
+import type { StartFailure, StartOrder, StartOutcome } from '../providers/provider.ts'
+import { withDeadline } from './calls.ts'
+import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
+import { availableOfferings } from './pool-room.ts'
+
+/** Capacity comes back within minutes, a quota is raised by people. */
+const NO_CAPACITY_SECONDS = 180
+const QUOTA_SECONDS = 600
+const THROTTLED_SECONDS = 20
+/** A token whose machine has ended already, again and again: something is wrong. */
+const MAX_ATTEMPTS = 12
+
+/**
+ * Asks for a machine until there is one, an outcome is not known, or nothing of the pool can be had now. That it was asked for is
+ * written down before each call: whatever happens in between, the same token is used again.
+ */
+export async function launchMachine(
+  context: ManagerContext,
+  seen: Machine,
+  active: ActivePool,
+): Promise<void> {
+  let machine: Machine | undefined = seen
+  while (machine?.state === 'planned' || machine?.state === 'launching')
+    machine = await launchOnce(context, machine, active)
+}
+
+/** What to go on with; undefined: done for now. */
+async function launchOnce(
+  context: ManagerContext,
+  seen: Machine,
+  active: ActivePool,
+): Promise<Machine | undefined> {
+  const isFirst = seen.state === 'planned'
+  const machine = isFirst ? await beginLaunch(context, seen) : seen
+  if (!machine) return undefined
+  await reach(context, 'before the start')
+  const outcome = await start(context, machine, active)
+  await reach(context, 'started')
+  if (outcome.ok) {
+    await noteStarted(context, machine, outcome)
+    return undefined
+  }
+  return await afterFailure(context, machine, outcome, { active, isFirst })
+}
+
+async function beginLaunch(
+  { db, now }: ManagerContext,
+  machine: Machine,
+): Promise<Machine | undefined> {
+  const attempt = machine.attempt + 1
+  const launching_at = machine.launching_at ?? now()
+  const moved = await moveMachine(db, machine, {
+    to: 'launching',
+    now: now(),
+    text: `attempt ${attempt}: ${machine.offering}`,
+    set: { attempt, launching_at, next_try_at: null, failure_class: null, failure_text: null },
+  })
+  if (moved?.offering) await noteAttempt(db, moved.pool, moved.offering)
+  return moved
+}
+
+async function start(
+  context: ManagerContext,
+  machine: Machine,
+  { provider }: ActivePool,
+): Promise<StartOutcome> {
+  const milliseconds = (provider.start_seconds ?? 0) * 1000 || deadlinesOf(context).start
+  try {
+    const order = startOrder(context, machine)
+    return await withDeadline(milliseconds, (signal) => provider.start(order, signal))
+  } catch (error) {
+    return { ok: false, failure: 'unknown', message: messageOf(error) }
+  }
+}
+
+function startOrder({ installation_id }: ManagerContext, machine: Machine): StartOrder {
+  const { launch_order, launch_token, id_in_pool, counters, name, pool } = machine
+  if (!launch_order || launch_token === null)
+    throw new Error(`Machine ${machine.id} has no order any more`)
+  return {
+    ...{ installation_id, machine_id: machine.id, pool, name, launch_token, counters },
+    ...{ offering: launch_order.offering, boot: launch_order.boot },
+    id_in_pool: id_in_pool ?? 0,
+  }
+}
+
+/** It may have enrolled, or been given up, before its provider has answered: then only its id is added. */
+async function noteStarted(
+  context: ManagerContext,
+  machine: Machine,
+  { provider_id, data }: { provider_id: string; data: Record<string, unknown> },
+): Promise<void> {
+  const { db, log, now } = context
+  await noteProviderId(db, machine, { provider_id, data })
+  await moveMachine(db, machine, { to: 'booting', now: now(), text: provider_id })
+  const facts = { machine_id: machine.id, pool: machine.pool, provider_id }
+  log.info({ ...facts, offering: machine.offering }, 'Machine started')
+  await reach(context, 'start noted')
+}
+
+type Failed = Extract<StartOutcome, { ok: false }>
+
+async function afterFailure(
+  context: ManagerContext,
+  machine: Machine,
+  failed: Failed,
+  { active, isFirst }: { active: ActivePool; isFirst: boolean },
+): Promise<Machine | undefined> {
+  const { db, log, now } = context
+  const { failure, message } = failed
+  const facts = { machine_id: machine.id, pool: machine.pool, failure, reason: message }
+  log.warn({ ...facts, offering: machine.offering }, 'Cannot start a machine')
+  const noted = { failure_class: failure, failure_text: message }
+  if (failure === 'unknown') {
+    // As long again as it was tried already.
+    const tried = (now().getTime() - (machine.launching_at ?? now()).getTime()) / 1000
+    const seconds = Math.min(60, Math.max(5, tried))
+    const next_try_at = later(now(), failed.retry_seconds ?? seconds)
+    await changeMachine(db, machine, { ...noted, next_try_at })
+    return undefined
+  }
+  await punish(context, machine, failed)
+  context.wake()
+  const again = await another(context, machine, failed, active)
+  if (again) {
+    const set = { ...again, ...noted }
+    const moved = await moveMachine(db, machine, { to: 'planned', now: now(), text: message, set })
+    // Otherwise when its time has come.
+    return again.next_try_at ? undefined : moved
+  }
+  const why = `It could not be started (${failure}): ${message}`
+  // An earlier try with the token may have worked, its answer got lost: then there is something to end.
+  if (!isFirst || machine.failure_class === 'unknown') await endMachine(context, machine, { why })
+  else
+    await moveMachine(db, machine, {
+      to: 'gone',
+      now: now(),
+      text: why,
+      set: { ...noted, ended_cause: why },
+    })
+  return undefined
+}
+
+/** What of the pool is not asked for again, and how long. */
+async function punish(
+  { db, log, now }: ManagerContext,
+  { pool, offering, launch_order }: Machine,
+  { failure, message, retry_seconds }: Failed,
+): Promise<void> {
+  const noted = { failure_class: failure, failure_text: message }
+  const of = { pool, name: offering ?? '' }
+  const until = (seconds: number): Date => later(now(), retry_seconds ?? seconds)
+  switch (failure) {
+    case 'no_capacity':
+      return await noteOfferingFailure(
+        db,
+        of,
+        { ...noted, unavailable_until: until(NO_CAPACITY_SECONDS) },
+        now(),
+      )
+    case 'quota': {
+      const group = launch_order?.offering.group ?? ''
+      const unavailable_until = until(QUOTA_SECONDS)
+      return await noteOfferingFailure(db, { ...of, group }, { ...noted, unavailable_until }, now())
+    }
+    case 'throttled':
+      return await setPool(db, pool, { throttled_until: until(THROTTLED_SECONDS) })
+    case 'permission':
+    case 'configuration':
+      log.error({ pool, reason: message }, 'Pool held until its configuration changes')
+      return await setPool(db, pool, { hold_reason: message, held_until: null })
+    case 'token_spent':
+    case 'unknown':
+  }
+}
+
+type Again = Partial<ReturnType<typeof nextAttempt>> & { next_try_at: Date | null }
+
+/** How the machine is tried once more; undefined: it is not. */
+async function another(
+  { db, now }: ManagerContext,
+  machine: Machine,
+  { failure, retry_seconds }: { failure: StartFailure; retry_seconds?: number },
+  { desired }: ActivePool,
+): Promise<Again | undefined> {
+  if (failure === 'throttled')
+    return { next_try_at: later(now(), retry_seconds ?? THROTTLED_SECONDS) }
+  if (failure === 'permission' || failure === 'configuration') return undefined
+  if (machine.attempt >= MAX_ATTEMPTS) return undefined
+  const available = availableOfferings(
+    desired.offerings,
+    await allOfferings(db),
+    machine.pool,
+    now(),
+  )
+  const same = available.find((each) => each.name === machine.offering)
+  const offering = failure === 'token_spent' && same ? same : available[0]
+  if (!offering) return undefined
+  return {
+    ...nextAttempt(machine, offering),
+    next_try_at: failure === 'token_spent' ? later(now(), 1) : null,
+  }
+}

@@ -1,0 +1,456 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { drainMachine } from '@copr/domain/machines/machine-care'
+import { machineEvents, poolEvents } from '@copr/domain/machines/machine-events'
+import { allSightings } from '@copr/domain/machines/sightings'
+import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
+import { activeManager } from '@copr/domain/pools/manager-lease'
+import { allOfferings } from '@copr/domain/pools/offerings'
+import { allPools } from '@copr/domain/pools/pools'
+import { poolsFile } from '@copr/domain/pools/pools-file'
+import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
+import type { StartOrder } from '../providers/provider.ts'
+import { ManagerWorld } from '../testing/manager-world.ts'
+import { sampleBoot } from '../testing/sample-boot.ts'
+
+const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
+
+const foreign = (owner: { installation_id: string; machine_id: number }): StartOrder => ({
+  ...owner,
+  pool: 'p',
+  name: 'x',
+  launch_token: `other-${owner.installation_id}-${owner.machine_id}`,
+  offering: { name: 'small', price_per_hour: 0.1 },
+  id_in_pool: 0,
+  counters: {},
+  boot: sampleBoot(),
+})
+
+test('a task brings a machine, which does it and goes', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  const [machine] = await w.ready()
+  assert.equal(machine?.state, 'ready')
+  assert.equal(machine.offering, 'small', 'the cheaper one')
+  const [task] = await w.claimAll()
+  assert.ok(task)
+  await w.finish(task)
+  await w.pass(60, 5)
+  assert.deepEqual(await w.machines(), [])
+  assert.deepEqual(w.existing(), [])
+  const kinds = (await machineEvents(w.db, machine.id)).map((event) => event.kind)
+  const life = ['planned', 'launching', 'booting', 'ready', 'draining', 'deleting', 'gone']
+  assert.deepEqual(kinds, life)
+})
+
+test('crash between "token stored" and "reply received": the machine is found by its token, not doubled', async () => {
+  for (const point of ['before the start', 'started'] as const) {
+    await using w = await ManagerWorld.open()
+    w.pools({ p: {} })
+    await w.tasks('a', 1)
+    await w.run(1)
+    const before = await w.all()
+    assert.deepEqual(
+      before.map(({ state }) => state),
+      ['planned'],
+    )
+    await w.killManagerAt(point)
+    assert.equal((await w.all())[0]?.state, 'launching')
+    await w.ready()
+    assert.equal(w.existing().length, 1)
+    assert.deepEqual(await w.states(), ['ready'])
+    assert.equal((await w.all()).length, 1)
+    assert.equal(w.existing()[0]?.launch_token, before[0]?.launch_token)
+  }
+})
+
+test('a reply that is lost is asked for again: one machine only', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  w.cloud.fail({ kind: 'lose_answer' })
+  await w.run(3, 6)
+  assert.deepEqual(await w.states(), ['booting'])
+  assert.equal(w.existing().length, 1)
+})
+
+test('capacity error in zone A: the next offering within the same cycle, and A is skipped until it expires', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  await w.run(1)
+  w.cloud.fail({ kind: 'fail', failure: 'no_capacity' })
+  await w.run(1)
+  assert.deepEqual(
+    (await w.machines()).map(({ offering, state }) => [offering, state]),
+    [['big', 'booting']],
+  )
+  await w.tasks('b', 1)
+  await w.run(2)
+  assert.equal((await w.machines())[1]?.offering, 'big')
+  w.later(180)
+  await w.tasks('c', 1)
+  await w.run(2)
+  assert.equal((await w.machines())[2]?.offering, 'small')
+  const small = (await allOfferings(w.db)).find(({ name }) => name === 'small')
+  assert.equal(small?.failure_class, 'no_capacity')
+})
+
+test('no capacity in a whole pool: the next pool serves', async () => {
+  await using w = await ManagerWorld.open({ offerings: [{ name: 'only', price_per_hour: 1 }] })
+  w.pools({ first: { priority: 5 }, second: {} })
+  await w.tasks('a', 1)
+  await w.run(1)
+  assert.equal((await w.machines())[0]?.pool, 'first')
+  w.cloud.fail({ kind: 'fail', failure: 'no_capacity' })
+  await w.run(3)
+  assert.deepEqual(
+    (await w.machines()).map(({ pool, state }) => [pool, state]),
+    [['second', 'booting']],
+  )
+})
+
+test('a quota closes all offerings of its group, being told to be slower the pool for a while', async () => {
+  await using w = await ManagerWorld.open({
+    offerings: [
+      { name: 'spot-a', group: 'spot', price_per_hour: 1 },
+      { name: 'spot-b', group: 'spot', price_per_hour: 2 },
+      { name: 'full', group: 'full', price_per_hour: 3 },
+    ],
+  })
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  await w.run(1)
+  w.cloud.fail({ kind: 'fail', failure: 'quota' })
+  await w.run(1)
+  assert.equal((await w.machines())[0]?.offering, 'full')
+  await w.tasks('b', 1)
+  w.cloud.fail({ kind: 'fail', failure: 'throttled' })
+  await w.run(3)
+  assert.deepEqual(await w.states(), ['booting', 'planned'])
+  w.later(20)
+  await w.run(1)
+  assert.deepEqual(await w.states(), ['booting', 'booting'])
+})
+
+test('a permission that is missing holds the pool until its configuration changes', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  w.cloud.fail({ kind: 'fail', failure: 'permission' })
+  await w.run(5, 600)
+  assert.deepEqual(w.existing(), [])
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /pool p is held: The cloud says perm/)
+  w.pools({ p: { description: 'now it may' } })
+  await w.run(2)
+  assert.equal(w.existing().length, 1)
+})
+
+test('a machine that is listed, unknown and younger than the age guard is not touched', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.run(1)
+  await w.cloud
+    .provider({ installation_id: 'test' })
+    .start(foreign({ installation_id: 'test', machine_id: 77 }), AbortSignal.timeout(9))
+  await w.pass(250, 125)
+  assert.equal(w.existing().length, 1)
+  assert.equal((await allSightings(w.db)).length, 1)
+})
+
+test('the same machine unknown twice and old enough is deleted once, and the event is noted', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.run(1)
+  await w.cloud
+    .provider({ installation_id: 'test' })
+    .start(foreign({ installation_id: 'test', machine_id: 77 }), AbortSignal.timeout(9))
+  w.later(1000)
+  await w.run(1)
+  assert.equal(w.existing().length, 1, 'one sighting is not enough')
+  await w.pass(600, 125)
+  assert.deepEqual(w.existing(), [])
+  const events = await poolEvents(w.db, 'p', 10)
+  assert.deepEqual(
+    events.map(({ kind, text }) => [kind, text]),
+    [['orphan', 'machine fake-1 removed']],
+  )
+})
+
+test('a machine of another installation is never touched', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.run(1)
+  await w.cloud
+    .provider({ installation_id: 'other' })
+    .start(foreign({ installation_id: 'other', machine_id: 77 }), AbortSignal.timeout(9))
+  await w.pass(1000, 125)
+  assert.equal(w.existing().length, 1)
+})
+
+test('a delete call that succeeds while the listing still shows the machine: it stays deleting, and is asked again', async () => {
+  await using w = await ManagerWorld.open()
+  let stops = 0
+  w.overrides.set('p', { stop: async () => void stops++ })
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  const [machine] = await w.ready()
+  assert.ok(machine)
+  await drainMachine(w.db, machine.id, 'old', w.now)
+  await w.pass(300)
+  assert.deepEqual(await w.states().then((states) => states[0]), 'deleting')
+  assert.ok(stops > 2 && stops < 10, `${stops} stops`)
+  w.cloud.endMachine(machine.provider_id ?? '')
+  await w.pass(60)
+  assert.equal((await w.all())[0]?.state, 'gone')
+})
+
+test('a delete that fails is tried for ever, ever less often', async () => {
+  await using w = await ManagerWorld.open()
+  let tries = 0
+  const stop = async (): Promise<void> => {
+    tries++
+    throw new Error('cannot just now')
+  }
+  w.overrides.set('p', { stop })
+  w.pools({ p: { max: 1 } })
+  await w.tasks('a', 1)
+  const [machine] = await w.ready()
+  await drainMachine(w.db, machine?.id ?? 0, 'old', w.now)
+  await w.pass(4000)
+  assert.ok(tries > 5 && tries < 15, `${tries} tries`)
+  const [stuck] = await w.machines()
+  assert.deepEqual([stuck?.state, stuck?.failure_text], ['deleting', 'cannot just now'])
+})
+
+for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] as const)
+  test(`a machine that vanishes while leased (${how}): the task is queued again, as the machine was lost`, async () => {
+    await using w = await ManagerWorld.open()
+    w.pools({ p: {} })
+    await w.tasks('a', 1)
+    const [machine] = await w.ready()
+    assert.ok(machine?.provider_id)
+    const [task] = await w.claimAll()
+    assert.ok(task)
+    if (how !== 'it is silent') w.cloud.endMachine(machine.provider_id, 'interrupted')
+    if (how === 'it is listed no more') w.cloud.forgetEnded(new Date('2100-01-01'))
+    await w.pass(how === 'its cloud says so' ? 130 : 260)
+    if (how === 'it is silent') w.overrides.clear()
+    const [row] = await w.db.selectFrom('task').selectAll().execute()
+    if (how === 'it is silent') {
+      assert.equal(row?.state, 'leased', 'it has sent heartbeats')
+      await w.run(10, 15)
+    }
+    const [after] = await w.db.selectFrom('task').selectAll().execute()
+    assert.equal(after?.state, 'queued')
+    assert.equal(after?.attempts, 1)
+    const gone = (await w.all()).find(({ id }) => id === machine.id)
+    assert.equal(gone?.failure_class, 'lost')
+    assert.equal((await w.machines()).length, 1, 'another one is on its way')
+  })
+
+test('a machine is not taken for silent while no gateway is up, nor just after', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  await noteGatewayBeat(w.db, w.now)
+  await w.ready()
+  await w.run(20, 30)
+  assert.deepEqual(await w.states(), ['ready'])
+  await noteGatewayBeat(w.db, w.now)
+  await w.run(1)
+  assert.deepEqual(await w.states(), ['ready'])
+  for (let i = 0; i < 12; i++) {
+    await noteGatewayBeat(w.db, w.now)
+    await w.run(1, 10)
+  }
+  assert.equal((await w.all())[0]?.failure_class, 'lost')
+})
+
+test('cleaning that fails removes the machine, also with unlimited reuse; one that works frees it', async () => {
+  await using w = await ManagerWorld.open()
+  let works = true
+  const clean = async (): Promise<void> => {
+    if (!works) throw new Error('dirty')
+  }
+  w.overrides.set('p', { clean })
+  w.pools({ p: { ...REUSE } })
+  await w.tasks('a', 3)
+  w.pools({ p: { ...REUSE, max: 1 } })
+  const [machine] = await w.ready()
+  const [first] = await w.claimAll()
+  assert.ok(first && machine)
+  await w.finish(first)
+  assert.equal(await w.claim(machine.id), undefined, 'not before it was cleaned')
+  await w.run(1)
+  const second = await w.claim(machine.id)
+  assert.ok(second)
+  works = false
+  await w.finish(second)
+  await w.run(2)
+  const ended = (await w.all())[0]
+  assert.equal(ended?.failure_class, 'cleaning')
+  assert.equal(await w.claim(machine.id), undefined)
+})
+
+test('a limit lowered below the current count: idle machines go, those at work end their task first', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max_prealloc: 5, max: 10, ...REUSE } })
+  await w.tasks('a', 2)
+  await w.ready()
+  assert.equal((await w.machines()).length, 7)
+  const tasks = await w.claimAll()
+  w.pools({ p: { max: 1, max_prealloc: 0, ...REUSE } })
+  await w.pass(60, 5)
+  const left = await w.machines()
+  assert.deepEqual(
+    left.map(({ state, task_id }) => [state, task_id !== null]),
+    [
+      ['ready', true],
+      ['ready', true],
+    ],
+  )
+  for (const task of tasks) await w.finish(task)
+  await w.pass(60, 5)
+  assert.deepEqual(await w.states(), ['ready'])
+})
+
+test('a pool that leaves the file: its machines are drained and deleted with what is stored', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max_prealloc: 1, max: 3 }, q: {} })
+  await w.tasks('a', 1)
+  await w.ready()
+  const [task] = await w.claimAll()
+  assert.ok(task)
+  w.pools({ q: {} })
+  await w.killManagerAt('listed')
+  await w.pass(60)
+  assert.deepEqual(await w.states(), ['draining'])
+  await w.finish(task)
+  await w.pass(60)
+  assert.deepEqual(w.existing(), [])
+  assert.deepEqual(await w.machines(), [])
+  await w.pass(1200, 60)
+  assert.deepEqual(
+    (await allPools(w.db)).map(({ name }) => name),
+    ['q'],
+  )
+})
+
+test('an invalid configuration: the old one stays active, the error is visible', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.run(1)
+  w.text = 'p: { cmd_new: x, cmd_delete: y, arches: [x86_64], max: many }'
+  await w.tasks('a', 1)
+  await w.run(2)
+  assert.equal(w.existing().length, 1)
+  assert.match((await poolsFile(w.db))?.error ?? '', /max/)
+  w.pools({ p: { max: 3 } })
+  await w.run(1)
+  assert.equal((await poolsFile(w.db))?.error, null)
+})
+
+test('two managers: one acts, the other stands by until the first is gone', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 3)
+  const other = w.makeManager()
+  await w.run(1)
+  assert.equal(await other.cycle(), false)
+  await w.run(2)
+  await other.settled()
+  assert.equal(w.existing().length, 3)
+  const acting = await activeManager(w.db, w.now)
+  w.later(30)
+  assert.ok(await other.cycle())
+  assert.notEqual((await activeManager(w.db, w.now))?.holder, acting?.holder)
+})
+
+test('a provider call that hangs ends with its deadline and is repeated; other pools go on', async () => {
+  await using w = await ManagerWorld.open()
+  let hangs = true
+  const start = (order: StartOrder, signal: AbortSignal) =>
+    hangs
+      ? new Promise<never>(() => undefined)
+      : w.cloud.provider({ installation_id: 'test' }).start(order, signal)
+  w.overrides.set('hangs', { start })
+  w.pools({ hangs: { arches: ['s390x'] }, works: {} })
+  await w.tasks('a', 1, { arch: 's390x' })
+  await w.tasks('b', 1, { arch: 'x86_64' })
+  const manager = w.makeManager({ deadlines: { start: 50 } })
+  for (let i = 0; i < 3; i++) {
+    assert.ok(await manager.cycle())
+    w.later(6)
+  }
+  assert.deepEqual(
+    w.existing().map(({ pool }) => pool),
+    ['works'],
+  )
+  await manager.settled()
+  hangs = false
+  w.later(30)
+  await manager.cycle()
+  await manager.settled()
+  assert.deepEqual(
+    w.existing().map(({ pool }) => pool),
+    ['works', 'hangs'],
+  )
+})
+
+test('warm stock and a burst: demand is served beyond the stock up to the limit, the better pool first', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({
+    dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },
+    good: { max: 4, max_prealloc: 2, tags: [{ name: 'arch_x86_64', priority: 20 }] },
+  })
+  await w.ready()
+  const count = async (): Promise<Record<string, number>> => {
+    const machines = await w.machines()
+    const of = (name: string): number => machines.filter(({ pool }) => pool === name).length
+    return { good: of('good'), dear: of('dear') }
+  }
+  assert.deepEqual(await count(), { good: 2, dear: 1 })
+  await w.tasks('a', 5, { arch: 'x86_64' })
+  await w.run(2)
+  assert.deepEqual(await count(), { good: 4, dear: 2 })
+  await w.tasks('b', 20, { arch: 'x86_64' })
+  await w.run(2)
+  assert.deepEqual(await count(), { good: 4, dear: 3 })
+  const reasons = await waitingReasons(w.db)
+  assert.match(reasons[0]?.reason ?? '', /pool dear is at its limit 3; pool good is at its limit 4/)
+  assert.equal(
+    reasons.reduce((sum, each) => sum + each.tasks, 0),
+    18,
+  )
+})
+
+test('an idle machine of a foreign sandbox is evicted at the limit in favour of the task that waits', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max: 2, ...REUSE } })
+  await w.tasks('a', 2)
+  await w.ready()
+  for (const task of await w.claimAll()) await w.finish(task)
+  await w.tasks('b', 1)
+  await w.run(1)
+  assert.deepEqual((await w.states()).toSorted(), ['draining', 'ready'])
+  await w.pass(60, 5)
+  await w.enrol()
+  assert.deepEqual(
+    (await w.claimAll()).map(({ ownername }) => ownername),
+    ['b'],
+  )
+  assert.equal((await w.machines()).length, 2)
+})
+
+test('what no pool can do is visibly unsatisfiable, and why', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { tags: ['big'] } })
+  await w.tasks('a', 1, { arch: 's390x' })
+  await w.tasks('b', 1, { arch: 'x86_64', tags: ['gpu'] })
+  await w.run(2)
+  assert.deepEqual(await w.machines(), [])
+  const reasons = (await waitingReasons(w.db)).map(({ reason }) => reason).toSorted()
+  assert.deepEqual(reasons, ['no pool offers gpu and x86_64 together', 'no pool offers s390x'])
+})

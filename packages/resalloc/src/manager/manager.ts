@@ -1,0 +1,97 @@
+import { giveBackTasks } from '@copr/domain/machines/machines'
+import {
+  endedWithTasks,
+  managedMachines,
+  otherBuilders,
+} from '@copr/domain/machines/managed-machines'
+import { accrueCosts, costsOfMonth } from '@copr/domain/pools/costs'
+import { gatewayUpSince } from '@copr/domain/pools/gateway-beat'
+import { holdManagerLease, leaveManagerLease } from '@copr/domain/pools/manager-lease'
+import { allOfferings } from '@copr/domain/pools/offerings'
+import { allPools, forgetPool } from '@copr/domain/pools/pools'
+import { runningTasks, waitingDemand } from '@copr/domain/queue/demand'
+import { PoolSet } from '../pools/pool-set.ts'
+import { apply } from './apply.ts'
+import { Calls } from './calls.ts'
+import { later, lostReason, type ManagerContext } from './context.ts'
+import type { ManagerOptions } from './manager-options.ts'
+import { plan } from './plan.ts'
+import { type Observed, secondsSince } from './plan-types.ts'
+
+/** A manager that was killed is replaced after so long. */
+const LEASE_SECONDS = 20
+/** A builder that nobody manages and that was silent for longer is not counted on. */
+const OTHERS_SEEN_SECONDS = 60
+const COSTS_EVERY_SECONDS = 60
+
+export interface Manager {
+  /** One look at everything, and what follows from it. False: another manager acts. */
+  cycle(): Promise<boolean>
+  /** When no call to a provider is under way. */
+  settled(): Promise<void>
+  /** Leaves the lease to others. */
+  leave(): Promise<void>
+}
+
+/** Which machines there are is decided here, and nowhere else; machines fetch their tasks by themselves. */
+export function makeManager(options: ManagerOptions): Manager {
+  const { db, holder, now, log, max_attempts, limits } = options
+  const context: ManagerContext = { ...options, pools: new PoolSet(options) }
+  const calls = new Calls(log)
+  let isActive = false
+  let costs_at: Date | undefined
+
+  async function cycle(): Promise<boolean> {
+    const holds = await holdManagerLease(db, { holder, now: now(), lease_seconds: LEASE_SECONDS })
+    if (holds !== isActive) log.info({ holder }, holds ? 'Acting' : 'Standing by')
+    isActive = holds
+    if (!holds) return false
+    await context.pools.refresh()
+    await keepAccounts()
+    for (const { id, ended_cause } of await endedWithTasks(db))
+      await giveBackTasks(db, id, { reason: lostReason(ended_cause), max_attempts, now: now() })
+    const observed = await observe(context, calls)
+    const desired = { pools: context.pools.all().map((each) => each.desired), limits }
+    await apply(context, calls, plan(observed, desired, now()))
+    for (const { name, retired_at, listed_at } of observed.pools)
+      // The last listing may have shown what belongs to the pool itself.
+      if (
+        retired_at &&
+        (listed_at === null || secondsSince(retired_at, listed_at) > FORGET_SECONDS)
+      )
+        if (!observed.machines.some(({ pool }) => pool === name)) await forgetPool(db, name)
+    return true
+  }
+
+  async function keepAccounts(): Promise<void> {
+    if (secondsSince(costs_at, now()) < COSTS_EVERY_SECONDS) return
+    await accrueCosts(db, now())
+    costs_at = now()
+  }
+
+  return {
+    cycle,
+    settled: () => calls.settled(),
+    leave: () => leaveManagerLease(db, holder),
+  }
+}
+
+/** Two sweeps after it left the file, what belongs to a pool itself was removed. */
+const FORGET_SECONDS = 900
+
+async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Observed> {
+  const at = now()
+  // Before the tables: what ends in between is seen as ended, and not done twice.
+  const in_call = calls.keys()
+  return {
+    in_call,
+    machines: await managedMachines(db),
+    pools: await allPools(db),
+    offerings: await allOfferings(db),
+    demand: await waitingDemand(db, at),
+    running: await runningTasks(db),
+    others: await otherBuilders(db, later(at, -OTHERS_SEEN_SECONDS)),
+    costs: await costsOfMonth(db, at),
+    gateway_up_since: await gatewayUpSince(db, at),
+  }
+}

@@ -1,0 +1,261 @@
+import type { ManagedMachine } from '@copr/domain/machines/managed-machines'
+import type { Demand } from '@copr/domain/queue/demand'
+import type { NewReason } from '@copr/domain/queue/waiting-reasons'
+import { warmStock } from '../pools/warm-stock.ts'
+import { inFairOrder, RunningCounts } from './fair-order.ts'
+import { PoolRoom, type Wish } from './pool-room.ts'
+import { type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
+
+/** Which machines there should be: for what waits, for the stock, and not more than allowed. */
+export function planFleet(
+  observed: Observed,
+  desired: Desired,
+  decided: readonly Action[],
+  now: Date,
+): Action[] {
+  const fleet = new Fleet(observed, desired, decided, now)
+  fleet.obeyLimits()
+  const counts = new RunningCounts(observed.running, desired.limits)
+  const reasons = new Map<Demand, string>()
+  const unserved = inFairOrder(observed.demand, counts, (group) => {
+    const limit = counts.reached(group)
+    const why = limit ?? fleet.serve(group)
+    if (why === undefined) counts.add(group, 1)
+    else reasons.set(group, why)
+    return why === undefined
+  })
+  fleet.keepStock()
+  const unmet = [...unserved].map(([group, tasks]) => reasonOf(group, tasks, reasons.get(group)))
+  return [...fleet.actions, { kind: 'explain', reasons: merged(unmet) }]
+}
+
+function reasonOf(group: Demand, tasks: number, why: string | undefined): NewReason {
+  const { arch, tags, ownername, sandbox } = group
+  return { arch: arch ?? '', tags, ownername, sandbox, tasks, reason: why ?? '' }
+}
+
+/** Foreground and background builds of one kind have one reason. */
+function merged(reasons: NewReason[]): NewReason[] {
+  const byKind = Map.groupBy(reasons, ({ arch, tags, ownername, sandbox }) =>
+    JSON.stringify([arch, tags, ownername, sandbox]),
+  )
+  return [...byKind.values()].flatMap(([first, ...others]) =>
+    first ? [{ ...first, tasks: others.reduce((sum, each) => sum + each.tasks, first.tasks) }] : [],
+  )
+}
+
+class Fleet {
+  readonly actions: Action[] = []
+  readonly #rooms: PoolRoom[]
+  readonly #others: Observed['others'][number][]
+  /** Nobody has used them: each will do whatever its pool can. */
+  readonly #fresh: Candidate[] = []
+  /** Used and idle: for tasks of their sandbox only. */
+  readonly #kept: Candidate[] = []
+  /** Sandboxes that something waits for. */
+  readonly #awaited: ReadonlySet<string>
+  readonly #awaitedTags: ReadonlySet<string>
+  readonly #now: Date
+
+  constructor(observed: Observed, desired: Desired, decided: readonly Action[], now: Date) {
+    this.#now = now
+    this.#awaitedTags = new Set(observed.demand.flatMap(({ tags }) => tags))
+    this.#awaited = new Set(observed.demand.map(({ sandbox }) => sandbox))
+    this.#others = [...observed.others]
+    const leaving = new Set(
+      decided.flatMap((action) =>
+        'machine' in action && ['drop', 'drain', 'end'].includes(action.kind)
+          ? [action.machine.id]
+          : [],
+      ),
+    )
+    const machines = Map.groupBy(observed.machines, (machine) => machine.pool)
+    const rows = new Map(observed.pools.map((row) => [row.name, row]))
+    this.#rooms = desired.pools.flatMap((pool) => {
+      const row = rows.get(pool.name)
+      const own = machines.get(pool.name) ?? []
+      if (!row) return []
+      const room = new PoolRoom(pool, row, own, observed, now)
+      for (const machine of own) if (!leaving.has(machine.id)) this.#sort(machine, room)
+      return [room]
+    })
+  }
+
+  #sort(machine: ManagedMachine, room: PoolRoom): void {
+    const { state, task_id, uses, held_until, cordoned, check_failures, needs_cleaning } = machine
+    const isUsable = !held_until && !cordoned && check_failures === 0
+    const isIdle = state === 'ready' && task_id === null && isUsable
+    if (['planned', 'launching', 'booting'].includes(state)) this.#fresh.push({ machine, room })
+    else if (isIdle && uses === 0) this.#fresh.push({ machine, room })
+    else if (isIdle && uses > 0 && !needs_cleaning) this.#kept.push({ machine, room })
+  }
+
+  /** Pools with more machines than they may have give up idle ones; what is at work ends its task first. */
+  obeyLimits(): void {
+    for (const room of this.#rooms) {
+      const { name, config } = room.pool
+      const why = `The pool ${name} has more than ${config.max} machines`
+      const idle = [...this.#fresh, ...this.#kept].filter((each) => each.room === room)
+      for (const each of inOrderOfLeaving(idle)) {
+        if (room.living - room.freeing <= config.max) break
+        this.#dismiss(each, why)
+      }
+    }
+  }
+
+  #dismiss(each: Candidate, why: string): boolean {
+    const { machine, room } = each
+    if (machine.state === 'planned') this.actions.push({ kind: 'drop', machine, why })
+    else if (machine.state === 'ready') this.actions.push({ kind: 'drain', machine, why })
+    // What is starting is there soon, and can be given up then.
+    else return false
+    for (const list of [this.#fresh, this.#kept])
+      if (list.includes(each)) list.splice(list.indexOf(each), 1)
+    room.freeing++
+    return true
+  }
+
+  /** Finds something for one task; otherwise says why there is nothing. */
+  serve(group: Demand): string | undefined {
+    if (this.#takeKept(group) || this.#takeOther(group) || this.#takeFresh(group)) return undefined
+    const rooms = this.#rooms.filter((room) => room.startsFor(group))
+    const [best] = inOrderOfPreference(
+      rooms.filter((room) => room.whyNot() === undefined),
+      group,
+    )
+    const offering = best?.start()
+    if (best && offering) {
+      const why = `${group.sandbox} waits`
+      this.actions.push({ kind: 'create', pool: best.pool.name, offering, why })
+      return undefined
+    }
+    for (const room of rooms) if (room.isFull) this.#makeRoom(room)
+    return this.#whyNot(group, rooms)
+  }
+
+  #takeKept({ sandbox, arch, tags }: Demand): boolean {
+    const wish = { arch, tags }
+    const at = this.#kept.findIndex(
+      ({ machine, room }) =>
+        room.can(wish) && (!room.row.one_sandbox || machine.sandbox === sandbox),
+    )
+    if (at >= 0) this.#kept.splice(at, 1)
+    return at >= 0
+  }
+
+  #takeOther({ arch, tags }: Demand): boolean {
+    const at = this.#others.findIndex((each) => each.is_idle && canOther(each, { arch, tags }))
+    if (at >= 0) this.#others.splice(at, 1)
+    return at >= 0
+  }
+
+  /** What is ready before what is still starting. */
+  #takeFresh(group: Demand): boolean {
+    const best = this.#fresh
+      .filter(({ machine, room }) => this.#mayTake(machine, room, group))
+      .reduce<Candidate | undefined>(
+        (found, each) => (found && !isBetter(each, found, group) ? found : each),
+        undefined,
+      )
+    if (best) this.#fresh.splice(this.#fresh.indexOf(best), 1)
+    return best !== undefined
+  }
+
+  /** What was started on demand is for those who have asked, as long as any of them waits. */
+  #mayTake({ state }: ManagedMachine, room: PoolRoom, group: Demand): boolean {
+    if (room.startsFor(group)) return true
+    const { tags_on_demand } = room.pool.config
+    const isAwaited = tags_on_demand.some(({ name }) => this.#awaitedTags.has(name))
+    return room.can(group) && state === 'ready' && !isAwaited
+  }
+
+  /** At the limit, an idle machine that waits for another sandbox goes: one for each task, and none while others are leaving. */
+  #makeRoom(room: PoolRoom): void {
+    if (room.freeing > 0) {
+      room.freeing--
+      return
+    }
+    const [victim] = inOrderOfLeaving(
+      this.#kept.filter(
+        ({ machine, room: its }) => its === room && !this.#awaited.has(machine.sandbox ?? ''),
+      ),
+    )
+    if (!victim || !this.#dismiss(victim, 'Its place is needed by others')) return
+    room.freeing--
+  }
+
+  #whyNot(group: Demand, rooms: PoolRoom[]): string {
+    if (rooms.length > 0) {
+      const reasons = rooms.flatMap((room) => room.whyNot() ?? [])
+      return [...new Set(reasons)].join('; ')
+    }
+    if (this.#others.some((each) => canOther(each, group))) return 'all builders are at work'
+    const { arch, tags } = group
+    if (arch !== null && !this.#rooms.some((room) => room.can({ arch, tags: [] })))
+      return `no pool offers ${arch}`
+    return `no pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')} together`
+  }
+
+  /** Fills the stock with what nobody waits for, and lets go what is too much, the longest idle first. */
+  keepStock(): void {
+    for (const room of this.#rooms) {
+      const { config, name } = room.pool
+      const spare = this.#fresh.filter((each) => each.room === room)
+      const wanted = warmStock(config, this.#now)
+      for (let missing = wanted - spare.length; missing > 0; missing--) {
+        const offering = room.start()
+        if (!offering) break
+        this.actions.push({ kind: 'create', pool: name, offering, why: 'warm stock' })
+      }
+      let surplus = spare.length - wanted
+      for (const each of inOrderOfLeaving(spare)) {
+        if (surplus <= 0) break
+        const { state, released_at, enrolled_at } = each.machine
+        const idle = secondsSince(released_at ?? enrolled_at, this.#now)
+        if (state === 'ready' && idle < config.scale_in_delay) continue
+        if (this.#dismiss(each, 'Nobody waits for it')) surplus--
+      }
+    }
+  }
+}
+
+function canOther({ arches, tags }: Observed['others'][number], wish: Wish): boolean {
+  return (
+    (wish.arch === null || arches.includes(wish.arch)) &&
+    wish.tags.every((tag) => tags.includes(tag))
+  )
+}
+
+const READINESS = ['ready', 'booting', 'launching', 'planned']
+
+interface Candidate {
+  readonly machine: ManagedMachine
+  readonly room: PoolRoom
+}
+
+function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
+  const readiness = ({ machine }: Candidate): number => READINESS.indexOf(machine.state)
+  const difference = readiness(one) - readiness(other)
+  if (difference !== 0) return difference < 0
+  return one.room.score(wish) > other.room.score(wish)
+}
+
+/** What the task asks for, then the pool's priority, then the price; what is equal shares by weight. */
+function inOrderOfPreference(rooms: PoolRoom[], wish: Wish): PoolRoom[] {
+  return rooms.toSorted(
+    (a, b) =>
+      b.score(wish) - a.score(wish) ||
+      b.pool.config.priority - a.pool.config.priority ||
+      a.price - b.price ||
+      a.load - b.load,
+  )
+}
+
+/** What was never asked for goes first, then the longest idle. */
+function inOrderOfLeaving<T extends { machine: ManagedMachine }>(machines: T[]): T[] {
+  const rank = ({ machine }: T): number =>
+    machine.state === 'planned'
+      ? -Infinity
+      : (machine.released_at ?? machine.enrolled_at ?? machine.created_at).getTime()
+  return machines.toSorted((a, b) => rank(a) - rank(b) || b.machine.id - a.machine.id)
+}

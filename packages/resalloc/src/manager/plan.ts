@@ -1,0 +1,48 @@
+import { planFleet } from './plan-fleet.ts'
+import { planLife } from './plan-life.ts'
+import { accountKey, type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
+
+/** A whole listing of each account comes so often; sooner when something is to be proved. */
+const SWEEP_SECONDS = 120
+const PROOF_SECONDS = 10
+
+/**
+ * What is to be done, from what is and what should be. It decides from the tables alone, so that a manager that was killed is
+ * no worse than one that was not; whatever has changed meanwhile makes the action fail, and the next plan sees it.
+ */
+export function plan(observed: Observed, desired: Desired, now: Date): Action[] {
+  const life = planLife(observed, desired, now)
+  return [
+    ...life,
+    ...planFleet(observed, desired, life, now),
+    ...planListings(observed, desired, now),
+  ]
+}
+
+/** One pool of each account is asked for all. */
+function planListings(
+  { machines, pools, in_call }: Observed,
+  desired: Desired,
+  now: Date,
+): Action[] {
+  const rows = new Map(pools.map((pool) => [pool.name, pool]))
+  const accounts = Map.groupBy(
+    desired.pools.filter((pool) => !pool.is_blind),
+    (pool) => pool.account,
+  )
+  const actions: Action[] = []
+  for (const [account, members] of accounts) {
+    if (in_call.has(accountKey(account))) continue
+    const names = new Set(members.map((pool) => pool.name))
+    const tried = members.flatMap((pool) => rows.get(pool.name)?.list_tried_at ?? [])
+    const age = Math.min(...tried.map((at) => secondsSince(at, now)), Infinity)
+    const needsProof = machines.some(
+      ({ pool, state, stopped_at, absent_since }) =>
+        names.has(pool) && ((state === 'deleting' && stopped_at !== null) || absent_since !== null),
+    )
+    const [first] = members
+    if (first && age >= (needsProof ? PROOF_SECONDS : SWEEP_SECONDS))
+      actions.push({ kind: 'list', account, pool: first.name })
+  }
+  return actions
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { holdMachine } from '@copr/domain/machines/machine-care'
+import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
+import { ManagerWorld } from '../testing/manager-world.ts'
+
+const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
+
+test('machines that fail to boot are replaced, and hold their pool after some', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { boot_timeout: 100, boot_failure_limit: 2, boot_failure_hold: 1000 } })
+  await w.tasks('a', 1)
+  await w.pass(600, 10)
+  const failed = (await w.all()).filter(({ failure_class }) => failure_class === 'boot')
+  assert.equal(failed.length, 2)
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /held: 2 machines in a row/)
+  assert.deepEqual(w.existing(), [])
+  w.later(1000)
+  await w.ready()
+  assert.deepEqual(await w.states(), ['ready'])
+})
+
+test('a machine that is held for debugging gets nothing and stays, and goes when the time is over', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max_prealloc: 1, max: 1 } })
+  const [machine] = await w.ready()
+  assert.ok(machine)
+  const until = new Date(w.now.getTime() + 500_000)
+  await holdMachine(w.db, machine.id, { until, reason: 'a look', now: w.now })
+  await w.tasks('a', 1)
+  await w.pass(400)
+  assert.deepEqual(await w.states(), ['ready'])
+  assert.deepEqual(await w.claimAll(), [])
+  await w.pass(200)
+  assert.equal((await w.all())[0]?.state, 'gone')
+})
+
+test('health checks that fail again and again end a machine, and one that fails gets no task', async () => {
+  await using w = await ManagerWorld.open()
+  let isWell = true
+  w.overrides.set('p', { check: async () => isWell })
+  w.pools({ p: { max_prealloc: 1, max: 1, livecheck_period: 60, livecheck_attempts: 3 } })
+  await w.ready()
+  await w.pass(200)
+  assert.equal((await w.machines())[0]?.check_failures, 0)
+  isWell = false
+  await w.pass(80)
+  await w.tasks('a', 1)
+  assert.deepEqual(await w.claimAll(), [])
+  await w.pass(200)
+  assert.equal((await w.all())[0]?.failure_class, 'unwell')
+})
+
+test('a surplus of idle machines goes after a while, and stock that nobody used is replaced', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max_prealloc: 3, max: 9, max_idle_age: 500, scale_in_delay: 60 } })
+  await w.ready()
+  w.pools({ p: { max_prealloc: 1, max: 9, max_idle_age: 500, scale_in_delay: 60 } })
+  await w.pass(40)
+  assert.equal((await w.machines()).length, 3)
+  await w.pass(100)
+  const [kept, ...others] = await w.machines()
+  assert.ok(kept && others.length === 0)
+  await w.pass(500)
+  const [fresh] = await w.machines()
+  assert.notEqual(fresh?.id, kept.id)
+})
+
+test('a budget that is spent stops new machines of its pool only', async () => {
+  await using w = await ManagerWorld.open({ offerings: [{ name: 'x', price_per_hour: 10 }] })
+  w.pools({ p: { priority: 1, budget_per_month: 5, ...REUSE }, q: {} })
+  await w.tasks('a', 1)
+  await w.ready()
+  await w.claimAll()
+  await w.pass(2400, 60)
+  await w.tasks('b', 1)
+  await w.run(2)
+  assert.deepEqual(
+    (await w.machines()).map(({ pool }) => pool),
+    ['p', 'q'],
+  )
+})
+
+test('machines on demand are started only for tasks that ask, and no stock is kept of them', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ big: { tags_on_demand: ['powerful'], max_prealloc: 2 }, p: {} })
+  await w.tasks('a', 1)
+  await w.tasks('b', 1, { tags: ['powerful'] })
+  await w.run(2)
+  assert.deepEqual((await w.machines()).map(({ pool }) => pool).toSorted(), ['big', 'p'])
+})
+
+test('limits of owners hold for machines, too: none is started for tasks that may not run', async () => {
+  await using w = await ManagerWorld.open({ limits: { max_builds_per_owner: 3 } })
+  w.pools({ p: { max: 50 } })
+  await w.tasks('a', 20)
+  await w.tasks('b', 2)
+  await w.ready()
+  assert.equal((await w.machines()).length, 5)
+  assert.equal((await w.claimAll()).length, 5)
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a has 3 builds running/)
+})

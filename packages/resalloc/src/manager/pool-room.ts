@@ -1,0 +1,142 @@
+import type { OfferingRow } from '@copr/domain/pools/offerings'
+import type { Pool } from '@copr/domain/pools/pools'
+import type { ManagedMachine } from '@copr/domain/machines/managed-machines'
+import type { Offering } from '../providers/provider.ts'
+import { type DesiredPool, type Observed, secondsSince } from './plan-types.ts'
+import { whyNoStarts } from './plan-life.ts'
+
+/** What a task asks of a machine. */
+export interface Wish {
+  readonly arch: string | null
+  readonly tags: readonly string[]
+}
+
+/** A pool with its machines as they are counted, and as the plan goes on. */
+export class PoolRoom {
+  readonly pool: DesiredPool
+  readonly row: Pool
+  /** In any state but gone. */
+  living: number
+  starting: number
+  /** Places that come free without more ado. */
+  freeing: number
+  readonly #offerings: Offering[]
+  readonly #blocked: string | undefined
+  readonly #tags: Set<string>
+  readonly #priorities: Map<string, number>
+  #started = 0
+
+  constructor(
+    pool: DesiredPool,
+    row: Pool,
+    machines: readonly ManagedMachine[],
+    observed: Observed,
+    now: Date,
+  ) {
+    this.pool = pool
+    this.row = row
+    this.living = machines.length
+    this.starting = machines.filter(({ state }) =>
+      ['planned', 'launching', 'booting'].includes(state),
+    ).length
+    this.freeing = machines.filter(
+      ({ state, task_id }) => state === 'deleting' || (state === 'draining' && task_id === null),
+    ).length
+    this.#blocked = blockedBy(pool, row, observed, now)
+    this.#offerings = availableOfferings(pool.offerings, observed.offerings, pool.name, now)
+    const tags = [...pool.config.tags, ...pool.config.tags_on_demand]
+    this.#tags = new Set(tags.map((tag) => tag.name))
+    this.#priorities = new Map(tags.map((tag) => [tag.name, tag.priority]))
+  }
+
+  can({ arch, tags }: Wish): boolean {
+    return (
+      (arch === null || this.pool.arches.includes(arch)) && tags.every((tag) => this.#tags.has(tag))
+    )
+  }
+
+  /** Pools on demand start machines only for who asks for them. */
+  startsFor(wish: Wish): boolean {
+    const { tags_on_demand } = this.pool.config
+    return (
+      this.can(wish) &&
+      (tags_on_demand.length === 0 || tags_on_demand.some(({ name }) => wish.tags.includes(name)))
+    )
+  }
+
+  /** Higher is better: the tags that the task asks for, its architecture's among them. */
+  score({ arch, tags }: Wish): number {
+    const asked = arch === null ? [...tags, 'arch_noarch'] : [...tags, `arch_${arch}`]
+    return [...new Set(asked)].reduce((sum, tag) => sum + (this.#priorities.get(tag) ?? 0), 0)
+  }
+
+  get price(): number {
+    return this.#offerings[0]?.price_per_hour ?? Infinity
+  }
+
+  /** How full it is for its weight. */
+  get load(): number {
+    return this.living / this.pool.config.weight
+  }
+
+  get isFull(): boolean {
+    return this.living >= this.pool.config.max
+  }
+
+  /** Why no machine can be started now; undefined: one can. */
+  whyNot(): string | undefined {
+    const { name, config } = this.pool
+    if (this.#blocked) return `pool ${name} ${this.#blocked}`
+    if (this.isFull) return `pool ${name} is at its limit ${config.max}`
+    if (this.#offerings.length === 0) return `pool ${name} has no capacity just now`
+    if (this.starting >= config.max_starting)
+      return `pool ${name} starts only ${config.max_starting} machines at a time`
+    if (config.start_delay > 0 && this.#started > 0)
+      return `pool ${name} waits ${config.start_delay} seconds between two starts`
+    return undefined
+  }
+
+  /** Takes the place of a new machine. */
+  start(): Offering | undefined {
+    const [offering] = this.#offerings
+    if (!offering || this.whyNot()) return undefined
+    this.living++
+    this.starting++
+    this.#started++
+    return offering
+  }
+}
+
+function blockedBy(
+  pool: DesiredPool,
+  row: Pool,
+  observed: Observed,
+  now: Date,
+): string | undefined {
+  const { budget_per_month, start_delay } = pool.config
+  const why = whyNoStarts(row, now)
+  if (why) return why
+  if (row.throttled_until && row.throttled_until > now) return 'was told by its cloud to be slower'
+  if (budget_per_month !== undefined && (observed.costs.get(pool.name) ?? 0) >= budget_per_month)
+    return `has spent its budget ${budget_per_month} of this month`
+  if (secondsSince(row.last_start_at, now) < start_delay)
+    return `waits ${start_delay} seconds between two starts`
+  return undefined
+}
+
+/** The cheapest first. */
+export function availableOfferings(
+  offerings: readonly Offering[],
+  rows: readonly OfferingRow[],
+  pool: string,
+  now: Date,
+): Offering[] {
+  const unavailable = new Set(
+    rows
+      .filter((row) => row.pool === pool && row.unavailable_until && row.unavailable_until > now)
+      .map((row) => row.name),
+  )
+  return offerings
+    .filter(({ name }) => !unavailable.has(name))
+    .toSorted((a, b) => a.price_per_hour - b.price_per_hour)
+}

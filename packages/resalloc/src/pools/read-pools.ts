@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import { PoolsFile } from '@copr/contract/pools/pools-file'
+import { messageOf } from '@copr/process/errors'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** All faults of the file at once, in words for administrators. */
+export function readPoolsText(
+  text: string,
+): { ok: true; pools: PoolsFile } | { ok: false; error: string } {
+  let content: unknown
+  try {
+    content = parse(text) ?? {}
+  } catch (error) {
+    return { ok: false, error: messageOf(error) }
+  }
+  const parsed = PoolsFile.safeParse(content)
+  return parsed.success
+    ? { ok: true, pools: parsed.data }
+    : { ok: false, error: z.prettifyError(parsed.error) }
+}

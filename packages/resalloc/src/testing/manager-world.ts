@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto'
+import { enrollMachine, machineOfSession } from '@copr/domain/machines/machines'
+import type { Machine } from '@copr/domain/machines/machines'
+import { type ManagedMachine, managedMachines } from '@copr/domain/machines/managed-machines'
+import type { Db } from '@copr/domain/database/open'
+import { claimTask } from '@copr/domain/queue/claim-task'
+import type { RunningLimits } from '@copr/domain/queue/claim-task'
+import { lockLeased, type TaskRow } from '@copr/domain/queue/leases'
+import { failTask } from '@copr/domain/queue/outcomes'
+import { addTasks } from '@copr/domain/testing/add-tasks'
+import { silentLog } from '@copr/process/log'
+import { openTestDb } from '@copr/testkit/postgres'
+import { stringify } from 'yaml'
+import { type Manager, makeManager } from '../manager/manager.ts'
+import type { FaultPoint, ManagerOptions } from '../manager/manager-options.ts'
+import type { Offering, Provider } from '../providers/provider.ts'
+import { fakeCloud, type FakeMachine } from './fake-cloud.ts'
+
+const START = new Date('2026-11-22T12:00:00Z')
+const COMMANDS = { cmd_new: 'new', cmd_delete: 'delete', arches: ['x86_64'] }
+
+/** A pool for the fake cloud: what it says beside these options. */
+export type PoolOptions = Record<string, unknown>
+
+interface WorldOptions {
+  offerings?: readonly Offering[]
+  limits?: RunningLimits
+}
+
+/** A database, a cloud, a clock, and managers that may be killed at any time. */
+export class ManagerWorld implements AsyncDisposable {
+  readonly db: Db
+  readonly cloud: ReturnType<typeof fakeCloud>
+  now: Date = START
+  /** What is in pools.yaml. */
+  text = '{}'
+  /** Pool → what its provider does otherwise. */
+  readonly overrides = new Map<string, Partial<Provider>>()
+  readonly #end: () => Promise<void>
+  readonly #sessions = new Map<number, string>()
+  readonly #limits: RunningLimits
+  #manager: Manager
+
+  private constructor(db: Db, end: () => Promise<void>, { offerings, limits = {} }: WorldOptions) {
+    this.db = db
+    this.#end = end
+    this.#limits = limits
+    this.cloud = fakeCloud({ now: () => this.now, ...(offerings ? { offerings } : {}) })
+    this.#manager = this.makeManager()
+  }
+
+  static async open(options: WorldOptions = {}): Promise<ManagerWorld> {
+    const t = await openTestDb()
+    return new ManagerWorld(t.db, async () => await t[Symbol.asyncDispose](), options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end()
+  }
+
+  /** Another process: it knows nothing but the database and the cloud. */
+  makeManager(options: Partial<ManagerOptions> = {}): Manager {
+    return makeManager({
+      db: this.db,
+      holder: randomUUID(),
+      installation_id: 'test',
+      gateway_url: 'http://gateway.example',
+      agent: async () => ({ sha256: 'a', node_sha256: {} }),
+      makeProvider: (_config, context) => ({
+        ...this.cloud.provider(context),
+        ...this.overrides.get(context.pool),
+      }),
+      readPools: async () => this.text,
+      limits: this.#limits,
+      max_attempts: 5,
+      now: () => this.now,
+      log: silentLog(),
+      wake: () => undefined,
+      ...options,
+    })
+  }
+
+  pools(pools: Record<string, PoolOptions>): void {
+    const full = Object.entries(pools).map(([name, pool]) => [
+      name,
+      { max_prealloc: 0, max_starting: 1000, ...COMMANDS, ...pool },
+    ])
+    this.text = stringify(Object.fromEntries(full))
+  }
+
+  later(seconds: number): void {
+    this.now = new Date(this.now.getTime() + seconds * 1000)
+  }
+
+  async tasks(
+    owner: string,
+    count: number,
+    task: Parameters<typeof addTasks>[4] = {},
+  ): Promise<void> {
+    await addTasks(this.db, this.now, owner, count, { at: this.now, ...task })
+  }
+
+  /** Cycles of the manager, each with all that it has begun. */
+  async run(cycles = 1, seconds = 2): Promise<void> {
+    for (let i = 0; i < cycles; i++) {
+      await this.#manager.cycle()
+      await this.#manager.settled()
+      this.later(seconds)
+    }
+  }
+
+  /** Time passes in which living agents speak, and the manager works. */
+  async pass(seconds: number, step = 20): Promise<void> {
+    for (let left = seconds; left > 0; left -= step) {
+      await this.heartbeats()
+      await this.run(1, Math.min(step, left))
+    }
+  }
+
+  /** The manager is killed where it is and leaves all behind; the next one comes when its lease is over. */
+  async killManagerAt(point: FaultPoint): Promise<void> {
+    const { promise: killed, resolve } = Promise.withResolvers<void>()
+    // The lease of the one before is over.
+    this.later(30)
+    const dead = this.makeManager({
+      at: async (reached) => {
+        if (reached !== point) return
+        resolve()
+        await new Promise(() => undefined)
+      },
+    })
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 6; i++) {
+        await dead.cycle()
+        await dead.settled()
+        this.later(2)
+      }
+    }
+    await Promise.race([killed, work()])
+    this.later(30)
+    this.#manager = this.makeManager()
+  }
+
+  async machines(): Promise<ManagedMachine[]> {
+    return await managedMachines(this.db)
+  }
+
+  async states(): Promise<string[]> {
+    return (await this.machines()).map(({ state }) => state)
+  }
+
+  async all(): Promise<Machine[]> {
+    return await this.db.selectFrom('machine').selectAll().orderBy('id').execute()
+  }
+
+  /** What exists in the cloud and costs. */
+  existing(): FakeMachine[] {
+    return this.cloud.machines().filter(({ state }) => state !== 'ended')
+  }
+
+  /** What runs in the cloud enrols, as agents do. */
+  async enrol(): Promise<void> {
+    for (const { order } of this.existing()) {
+      const { boot, machine_id } = order
+      if (this.#sessions.has(machine_id)) continue
+      const enrolled = await enrollMachine(this.db, {
+        enroll_token: boot.enroll_token,
+        name: boot.name,
+        kinds: ['source', 'rpm'],
+        arches: [...boot.arches],
+        tags: [...boot.tags],
+        now: this.now,
+      })
+      if (enrolled) this.#sessions.set(machine_id, enrolled.session_token)
+    }
+  }
+
+  /** Every agent whose machine runs says that it lives. */
+  async heartbeats(): Promise<void> {
+    for (const { machine_id } of this.existing())
+      if (machine_id !== undefined) await this.session(machine_id)
+  }
+
+  async session(machine_id: number): Promise<Machine | undefined> {
+    const token = this.#sessions.get(machine_id)
+    return token === undefined ? undefined : await machineOfSession(this.db, token, this.now)
+  }
+
+  async claim(machine_id: number): Promise<TaskRow | undefined> {
+    const machine = await this.session(machine_id)
+    const options = { lease: randomUUID(), now: this.now, lease_seconds: 1e6, limits: this.#limits }
+    return machine && (await claimTask(this.db, machine, options))
+  }
+
+  /** Every machine that is ready asks for a task. */
+  async claimAll(): Promise<TaskRow[]> {
+    const tasks: TaskRow[] = []
+    for (const { id, state } of await this.machines()) {
+      const task = state === 'ready' ? await this.claim(id) : undefined
+      if (task) tasks.push(task)
+    }
+    return tasks
+  }
+
+  async finish(task: TaskRow): Promise<void> {
+    await this.db.transaction().execute(async (tx) => {
+      const locked = await lockLeased(tx, task.lease ?? '')
+      if (locked) await failTask(tx, locked, { reason: 'test' }, this.now)
+    })
+  }
+
+  /** Machines that are ready, for what waits. */
+  async ready(): Promise<ManagedMachine[]> {
+    await this.run(2)
+    await this.enrol()
+    await this.run()
+    return await this.machines()
+  }
+}
