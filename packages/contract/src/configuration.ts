@@ -166,6 +166,13 @@ export const Configuration = z.strictObject({
   distgit_instances: z.array(DistgitInstance).nonempty().default([FEDORA_DISTGIT, CENTOS_DISTGIT]),
   /** Builders that run on this machine. */
   local_builders: z.number().int().min(0).max(256).default(0),
+  /** Pools of machines that are started and removed as they are needed (docs/pools.md). */
+  pools_file: z.string().optional(),
+  /** Marks all that this installation has in clouds: never the same for two, never changed while there is anything. */
+  installation_id: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/)
+    .optional(),
   /** May builders fetch sources from loopback and private addresses? Only where everything is on one machine. */
   allow_private_urls: z.boolean().default(false),
   limits: z

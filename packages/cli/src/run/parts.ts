@@ -17,12 +17,15 @@ import { every, untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
-import type { Metrics } from '@copr/process/probes/metrics'
-import { measured, serveProbes } from '@copr/process/probes/probes'
-import { trustAuthorities } from '@copr/process/trust'
 import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
 import { keygenConfig } from './keygen-config.ts'
 import { partMetrics, requireDatabase } from './part-metrics.ts'
+import { allProviders } from './providers.ts'
+import type { Metrics } from '@copr/process/probes/metrics'
+import { measured, serveProbes } from '@copr/process/probes/probes'
+import { trustAuthorities } from '@copr/process/trust'
+import type { StartLocal } from '@copr/resalloc/providers/local'
+import { runResalloc } from '@copr/resalloc/run-resalloc'
 import { oneDoor } from './server.ts'
 
 const now = (): Date => new Date()
@@ -35,6 +38,8 @@ export interface Running {
   stop: AbortSignal
   /** Called once the part answers. */
   onListening?: (port: number) => void
+  /** Starts a builder as a process of this host: for pools of the provider `local`. */
+  startBuilder?: StartLocal
 }
 
 /** What the parts that use the database share within one process. */
@@ -64,7 +69,7 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   })
   const shared = { ...running, stop, db, notices }
   const services = parts.map((part) => part(shared))
-  const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+')
+  const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
   const metrics = partMetrics(names, db)
   const door = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
   const app = measured(door, { part: names, metrics })
@@ -140,12 +145,24 @@ function distgitPart(shared: Shared): Service {
   }
 }
 
+function resallocPart(shared: Shared): Service {
+  const { config, db, notices, stop, startBuilder } = shared
+  const log = shared.log.child({ part: 'resalloc' })
+  const registry = allProviders(startBuilder)
+  return {
+    apps: {},
+    loops: () => runResalloc({ config, db, notices, registry, log, now, stop }),
+  }
+}
+
 const PARTS = {
   frontend: (running: Running) => serve(running, frontendPart),
   backend: (running: Running) => serve(running, backendPart),
   distgit: (running: Running) => serve(running, distgitPart),
+  resalloc: (running: Running) => serve(running, resallocPart),
   /** What `coprctl up` runs in its own process. */
-  servers: (running: Running) => serve(running, frontendPart, backendPart, distgitPart),
+  servers: (running: Running) =>
+    serve(running, frontendPart, backendPart, distgitPart, resallocPart),
 
   keygen: ({ config, log, stop, onListening }: Running) =>
     runKeygen({

@@ -71,6 +71,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
       master_key_file: paths.keygen_master_key,
     },
     local_builders: options.builders ?? known?.local_builders ?? defaultBuilders(),
+    installation_id: known?.installation_id ?? randomBytes(8).toString('hex'),
     allow_private_urls: true,
   })
   writeSecretFile(

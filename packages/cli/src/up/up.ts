@@ -135,7 +135,13 @@ async function start(context: Start): Promise<void> {
     run(
       runPart(
         'servers',
-        { config, log, stop: stopServing.signal, onListening: () => resolve() },
+        {
+          config,
+          log,
+          stop: stopServing.signal,
+          onListening: () => resolve(),
+          startBuilder: (machine) => startBuilder(paths, machine),
+        },
         { name: '', scratch_dir: '', enroll_token: undefined },
       ),
     )

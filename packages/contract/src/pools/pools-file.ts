@@ -8,6 +8,13 @@ const PoolName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/)
 export const PoolsFile = z.record(PoolName, PoolConfig).superRefine((pools, context) => {
   const tags = (list: 'tags' | 'tags_on_demand') =>
     new Set(Object.values(pools).flatMap((pool) => pool[list].map(({ name }) => name)))
+  for (const [name, pool] of Object.entries(pools))
+    if (archesOf(pool).length === 0)
+      context.addIssue({
+        code: 'custom',
+        path: [name, 'arches'],
+        message: 'No architecture: name them in `arches`, or give it an `arch_…` tag',
+      })
   const ordinary = tags('tags')
   for (const name of tags('tags_on_demand'))
     if (ordinary.has(name))

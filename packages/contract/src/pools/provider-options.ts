@@ -95,7 +95,9 @@ const KubernetesPool = z.strictObject({
   price_per_hour: price.default(0),
 })
 
-const Provided = z.discriminatedUnion('provider', [LocalPool, CommandPool, AwsPool, KubernetesPool])
+export const PROVIDER_POOLS = [LocalPool, CommandPool, AwsPool, KubernetesPool] as const
+
+const Provided = z.discriminatedUnion('provider', PROVIDER_POOLS)
 export type PoolConfig = z.output<typeof Provided>
 export type PoolConfigOf<Kind extends PoolConfig['provider']> = Extract<
   PoolConfig,

@@ -88,7 +88,8 @@ export async function endMachine(
 export const lostReason = (why: string | null): string =>
   `The builder was lost${why ? `: ${why[0]?.toLowerCase()}${why.slice(1)}` : ''}`
 
-async function countBootFailure(
+/** Against its offering and its pool. */
+export async function countBootFailure(
   { db, log, now, pools }: ManagerContext,
   machine: Machine,
   why: string,

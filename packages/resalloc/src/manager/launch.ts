@@ -86,8 +86,14 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
   if (!launch_order || launch_token === null)
     throw new Error(`Machine ${machine.id} has no order any more`)
   return {
-    ...{ installation_id, machine_id: machine.id, pool, name, launch_token, counters },
-    ...{ offering: launch_order.offering, boot: launch_order.boot },
+    installation_id,
+    machine_id: machine.id,
+    pool,
+    name,
+    launch_token,
+    counters,
+    offering: launch_order.offering,
+    boot: launch_order.boot,
     id_in_pool: id_in_pool ?? 0,
   }
 }

@@ -118,12 +118,15 @@ class Fleet {
   /** Finds something for one task; otherwise says why there is nothing. */
   serve(group: Demand): string | undefined {
     if (this.#takeKept(group) || this.#takeOther(group) || this.#takeFresh(group)) return undefined
-    const rooms = this.#rooms.filter((room) => room.startsFor(group))
+    const memory = this.#memoryFor(group)
+    const rooms = this.#rooms.filter(
+      (room) => room.startsFor(group) && (memory === 0 || room.offers(memory)),
+    )
     const [best] = inOrderOfPreference(
       rooms.filter((room) => room.whyNot() === undefined),
       group,
     )
-    const offering = best?.start()
+    const offering = best?.start(memory)
     if (best && offering) {
       const why = `${group.sandbox} waits`
       this.actions.push({ kind: 'create', pool: best.pool.name, offering, why })
@@ -133,11 +136,21 @@ class Fleet {
     return this.#whyNot(group, rooms)
   }
 
-  #takeKept({ sandbox, arch, tags }: Demand): boolean {
+  /** What ran out of memory needs more; where nobody has more, it tries its luck again. */
+  #memoryFor(group: Demand): number {
+    const wanted = group.min_memory_mb ?? 0
+    return this.#rooms.some((room) => room.startsFor(group) && room.offers(wanted)) ? wanted : 0
+  }
+
+  #takeKept(group: Demand): boolean {
+    const { sandbox, arch, tags } = group
     const wish = { arch, tags }
+    const memory = this.#memoryFor(group)
     const at = this.#kept.findIndex(
       ({ machine, room }) =>
-        room.can(wish) && (!room.row.one_sandbox || machine.sandbox === sandbox),
+        room.can(wish) &&
+        room.isBigEnough(machine, memory) &&
+        (!room.row.one_sandbox || machine.sandbox === sandbox),
     )
     if (at >= 0) this.#kept.splice(at, 1)
     return at >= 0
@@ -151,8 +164,12 @@ class Fleet {
 
   /** What is ready before what is still starting. */
   #takeFresh(group: Demand): boolean {
+    const memory = this.#memoryFor(group)
     const best = this.#fresh
-      .filter(({ machine, room }) => this.#mayTake(machine, room, group))
+      .filter(
+        ({ machine, room }) =>
+          this.#mayTake(machine, room, group) && room.isBigEnough(machine, memory),
+      )
       .reduce<Candidate | undefined>(
         (found, each) => (found && !isBetter(each, found, group) ? found : each),
         undefined,

@@ -100,3 +100,19 @@ test('limits of owners hold for machines, too: none is started for tasks that ma
   assert.equal((await w.claimAll()).length, 5)
   assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a has 3 builds running/)
 })
+
+test('a task that ran out of memory gets a bigger machine, and one that nobody could serve tries its luck', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max: 50 } })
+  await w.tasks('a', 1)
+  await w.db.updateTable('task').set({ min_memory_mb: 8000 }).execute()
+  await w.run(2)
+  assert.deepEqual(
+    (await w.machines()).map(({ offering }) => offering),
+    ['big'],
+  )
+  await w.tasks('b', 1)
+  await w.db.updateTable('task').set({ min_memory_mb: 99_000 }).execute()
+  await w.run(2)
+  assert.equal((await w.machines()).length, 2)
+})

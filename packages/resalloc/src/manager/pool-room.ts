@@ -96,9 +96,22 @@ export class PoolRoom {
     return undefined
   }
 
+  /** Could it ever have a machine of that size? */
+  offers(min_memory_mb: number): boolean {
+    return this.pool.offerings.some(({ memory_mb }) => (memory_mb ?? 0) >= min_memory_mb)
+  }
+
+  /** A machine with less has been too small once. */
+  isBigEnough({ memory_mb, offering }: ManagedMachine, min_memory_mb: number): boolean {
+    const offered = this.pool.offerings.find(({ name }) => name === offering)?.memory_mb
+    return (memory_mb ?? offered ?? Infinity) >= min_memory_mb
+  }
+
   /** Takes the place of a new machine. */
-  start(): Offering | undefined {
-    const [offering] = this.#offerings
+  start(min_memory_mb = 0): Offering | undefined {
+    const offering = this.#offerings.find(
+      ({ memory_mb }) => (memory_mb ?? Infinity) >= min_memory_mb,
+    )
     if (!offering || this.whyNot()) return undefined
     this.living++
     this.starting++

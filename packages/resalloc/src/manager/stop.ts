@@ -5,6 +5,7 @@ import type { ActivePool } from '../pools/pool-set.ts'
 import { withDeadline } from './calls.ts'
 import {
   backOff,
+  countBootFailure,
   deadlinesOf,
   endMachine,
   later,
@@ -24,6 +25,9 @@ export async function stopMachine(
 ): Promise<void> {
   const { db, log, now } = context
   await reach(context, 'before the stop')
+  // It has refused itself: nobody has counted that yet.
+  if (machine.delete_attempts === 0 && machine.failure_class?.startsWith('self_test'))
+    await countBootFailure(context, machine, machine.failure_text ?? '')
   const asked_at = now()
   const next_try_at = later(asked_at, backOff(machine.delete_attempts, RETRY))
   const delete_attempts = machine.delete_attempts + 1

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import type { Configuration } from '@copr/contract/configuration'
+import type { Notices } from '@copr/domain/database/notify'
+import type { Db } from '@copr/domain/database/open'
+import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
+import { Bell, every, untilAborted } from '@copr/process/every'
+import type { Logger } from '@copr/process/log'
+import { makeManager } from './manager/manager.ts'
+import { providerMaker, type Registry } from './providers/registry.ts'
+
+/** Without a reason to look sooner. */
+const LOOK_SECONDS = 3
+/** However many notices come, no oftener. */
+const PAUSE_MS = 300
+
+export interface ResallocOptions {
+  db: Db
+  notices: Notices
+  config: Configuration
+  registry: Registry
+  log: Logger
+  now: () => Date
+  stop: AbortSignal
+}
+
+/** Keeps the machines of all pools as they should be, until told to stop. Any number may run: one acts. */
+export async function runResalloc(options: ResallocOptions): Promise<void> {
+  const { db, notices, config, registry, log, now, stop } = options
+  const { pools_file, installation_id } = config
+  if (pools_file === undefined || installation_id === undefined) {
+    log.info('No pools_file is configured: no machines are started')
+    return await untilAborted(stop)
+  }
+  const bell = new Bell()
+  using _machines = notices.on('copr_machine', () => bell.ring())
+  using _tasks = notices.on('copr_queue', () => bell.ring())
+  const manager = makeManager({
+    db,
+    log,
+    now,
+    installation_id,
+    holder: `${hostname()} ${process.pid} ${randomUUID()}`,
+    gateway_url: config.internal_url ?? config.public_url,
+    agent: agentFacts,
+    makeProvider: providerMaker(registry),
+    readPools: async () => await readFile(pools_file, 'utf8'),
+    limits: config.limits,
+    max_attempts: config.limits.max_attempts,
+    wake: () => bell.ring(),
+  })
+  const step = async (): Promise<void> => {
+    await manager.cycle()
+    await new Bell().wait(PAUSE_MS, stop)
+  }
+  await every(LOOK_SECONDS, step, { stop, log, bell })
+  await manager.leave()
+}
+
+async function agentFacts(): Promise<{ sha256: string; node_sha256: Record<string, string> }> {
+  const { sha256, nodes } = await agentBundle()
+  return {
+    sha256,
+    node_sha256: Object.fromEntries(nodes.map((node) => [node.arch, node.sha256])),
+  }
+}
