@@ -58,6 +58,11 @@ test-cluster: setup ## Run the tests against a real Kubernetes API server, built
 	@node tools/build-cluster.ts
 	@$(NODE_TEST) --test-concurrency=1 'packages/*/cluster/**/*.test.ts'
 
+.PHONY: test-clouds
+test-clouds: setup ## Run the AWS provider with the real SDK against an EC2 server of this machine
+	@tools/install-system-packages.sh clients
+	@node --test --test-concurrency=1 'packages/resalloc/clouds/**/*.test.ts'
+
 .PHONY: check
 check: setup tools/node_modules/.installed ## Check types, lint, format and dead code
 	tsc -p .

@@ -34,6 +34,8 @@ const OURS: Record<string, string[]> = {
 
 /** Every dependency from outside needs a reason. */
 const OTHERS: Record<string, string> = {
+  '@aws-sdk/client-ec2': 'starts and ends machines in EC2',
+  '@aws-sdk/credential-providers': 'assumes the role that a pool of EC2 names',
   '@hono/node-server': 'serves Hono apps on Node',
   '@kubernetes/client-node': 'finds the cluster and proves who we are to it',
   '@patternfly/patternfly': 'the look of the pages',

@@ -30,6 +30,7 @@ const InstanceType = z
       type: z.string(),
       price_per_hour: price.optional(),
       spot_price_per_hour: price.optional(),
+      memory_mb: z.number().int().positive().optional(),
     }),
   ])
   .transform((each) => (typeof each === 'string' ? { type: each } : each))
@@ -40,31 +41,51 @@ const AwsImage = z.union([
 ])
 
 /** EC2 instances. Every type × subnet × purchase option is an offering. */
-const AwsPool = z.strictObject({
-  provider: z.literal('aws'),
-  ...COMMON_OPTIONS,
-  region: z.string(),
-  /** Of another place that speaks EC2's API. */
-  endpoint_url: z.url().optional(),
-  /** Role to assume, instead of the credentials of the environment. */
-  role_arn: z.string().optional(),
-  instance_types: z.array(InstanceType).nonempty(),
-  subnets: z.array(z.string().regex(/^subnet-/)).nonempty(),
-  /** In the order of preference. */
-  purchase: z
-    .array(z.enum(['spot', 'on_demand']))
-    .nonempty()
-    .default(['on_demand']),
-  spot_max_price: price.optional(),
-  image: AwsImage,
-  root_volume_gb: z.number().int().positive().default(60),
-  /** Default: one that lets nothing in, made and removed with the pool. */
-  security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),
-  /** Lets administrators log in for debugging, from these networks; makes a key pair and removes it with the pool. */
-  ssh_from: z.array(z.string()).nonempty().optional(),
-  public_ip: z.boolean().default(true),
-  extra_tags: z.record(z.string(), z.string()).default({}),
-})
+const AwsPool = z
+  .strictObject({
+    provider: z.literal('aws'),
+    ...COMMON_OPTIONS,
+    region: z.string(),
+    /** Of another place that speaks EC2's API. */
+    endpoint_url: z.url().optional(),
+    /** Role to assume, instead of the credentials of the environment. */
+    role_arn: z.string().optional(),
+    instance_types: z.array(InstanceType).nonempty(),
+    subnets: z.array(z.string().regex(/^subnet-/)).nonempty(),
+    /** In the order of preference. */
+    purchase: z
+      .array(z.enum(['spot', 'on_demand']))
+      .nonempty()
+      .default(['on_demand']),
+    spot_max_price: price.optional(),
+    image: AwsImage,
+    root_volume_gb: z.number().int().positive().default(60),
+    /** Default: one that lets nothing in, made and removed with the pool. */
+    security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),
+    /** Lets administrators log in for debugging, from these networks. */
+    ssh_from: z
+      .array(z.union([z.cidrv4(), z.cidrv6()]))
+      .nonempty()
+      .optional(),
+    /** By this key: becomes a key pair, which is removed with the pool. The private half stays where it is. */
+    ssh_public_key: z
+      .string()
+      .regex(/^ssh-(ed25519|rsa) /)
+      .optional(),
+    public_ip: z.boolean().default(true),
+    /** Keys that begin with `copr-` are ours, those with `aws:` are the cloud's. */
+    extra_tags: z
+      .record(z.string().regex(/^(?!aws:|copr-|Name$).{1,128}$/), z.string().max(256))
+      .default({}),
+  })
+  .refine((pool) => (pool.ssh_from === undefined) === (pool.ssh_public_key === undefined), {
+    path: ['ssh_from'],
+    message: 'ssh_from and ssh_public_key are of use only together',
+  })
+  .refine((pool) => !(pool.ssh_from && pool.security_groups), {
+    path: ['ssh_from'],
+    message: 'Cannot be said beside security_groups: let it in there',
+  })
 
 const Quantity = z.union([z.string(), z.number()]).transform(String)
 

@@ -35,6 +35,8 @@ export interface StartOrder extends Ownership {
    * the first one made, also when the first answer was lost. Only after a definite failure comes another one.
    */
   readonly launch_token: string
+  /** Stored with the token: nothing of this machine should live longer. Clouds that have tags show it. */
+  readonly expires_at?: Date
   /** Smallest number that no other living machine of the pool has. */
   readonly id_in_pool: number
   /** For `named_counters`. */
@@ -72,7 +74,8 @@ export interface BootFacts {
  * - `no_capacity`: this offering not for some minutes; the next one now
  * - `quota`: as that, for all offerings of its group; an administrator has to ask for more
  * - `throttled`: all of this provider slower
- * - `permission`, `configuration`: the pool stops until its configuration changes; the message is for the administrator
+ * - `permission`, `configuration`: the pool stops until its configuration changes, or `retry_seconds` have passed: rights and
+ *   images may be set right in the cloud; the message is for the administrator
  * - `token_spent`: the launch token's machine has ended already, or was another; list, then use a new token
  * - `unknown`: it may have worked; again with the same token and the same offering
  */

@@ -1,0 +1,136 @@
+/** What of EC2 the suite of all providers does not ask. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import {
+  DescribeInstancesCommand,
+  DescribeKeyPairsCommand,
+  DescribeSecurityGroupsCommand,
+} from '@aws-sdk/client-ec2'
+import { TAG } from '../src/providers/aws/ownership-tags.ts'
+import type { Listed, Provider } from '../src/providers/provider.ts'
+import { startOrder, stopOrder } from '../src/testing/orders.ts'
+import { type AwsWorld, awsWorld } from './aws-world.ts'
+
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBcDeF admin'
+const OTHER_KEY = KEY.replace('IJ0Z', 'IJ0Y')
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
+
+suite('the AWS provider', { timeout: 600_000 }, () => {
+  let world: AwsWorld
+  let installations = 0
+  const owner = () => ({ installation_id: `account-${++installations}`, pool: 'aws_x86' })
+  const list = async (provider: Provider): Promise<Listed[]> =>
+    await Array.fromAsync(provider.list(soon()))
+
+  before(async () => {
+    world = await awsWorld()
+  })
+  after(async () => {
+    await world?.[Symbol.asyncDispose]()
+  })
+
+  test('start() uses the newest image that the filter finds, of that owner and architecture', async () => {
+    const mine = owner()
+    const provider = world.provider(mine)
+    const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
+    assert.ok(outcome.ok)
+    const instance = await describe(world, outcome.provider_id)
+    assert.equal(instance?.ImageId, 'ami-00000000000000002')
+    assert.equal(instance?.SubnetId, world.subnets[0])
+    await provider.stop(stopOrder(startOrder(mine, 1, firstOf(provider)), outcome), soon())
+  })
+
+  test('start() whose image does not exist is told to the administrator', async () => {
+    const mine = owner()
+    const provider = world.provider(mine, { image: { owner: '1', name: 'Nothing-*' } })
+    const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
+    assert.ok(!outcome.ok)
+    assert.equal(outcome.failure, 'configuration')
+    assert.equal(outcome.message, 'Cannot find an image Nothing-* of owner 1 in eu-central-1')
+  })
+
+  test('start() adopts the machine of a lost answer also when the image has changed since', async () => {
+    const mine = owner()
+    const order = startOrder(mine, 1, firstOf(world.provider(mine)))
+    world.proxy.fail({ action: 'RunInstances', what: 'lose_answer' })
+    const lost = await world.provider(mine).start(order, soon())
+    assert.equal(lost.ok ? 'started' : lost.failure, 'unknown')
+    const changed = world.provider(mine, { image: { id: 'ami-00000000000000001' } })
+    const outcome = await changed.start(order, soon())
+    assert.ok(outcome.ok)
+    const machines = (await list(changed)).filter(({ kind }) => kind === 'machine')
+    assert.deepEqual(
+      machines.map(({ provider_id }) => provider_id),
+      [outcome.provider_id],
+    )
+    await changed.stop(stopOrder(order, outcome), soon())
+  })
+
+  test('the security group lets in what the pool says now, and the key pair is of its present key', async () => {
+    const mine = owner()
+    const start = async (id: number, options: object): Promise<void> => {
+      const provider = world.provider(mine, options)
+      const outcome = await provider.start(startOrder(mine, id, firstOf(provider)), soon())
+      assert.ok(outcome.ok)
+    }
+    await start(1, {})
+    assert.deepEqual(await accessOf(world, mine), { ranges: [], keys: 0 })
+    await start(2, { ssh_from: ['192.0.2.0/24', '198.51.100.0/24'], ssh_public_key: KEY })
+    assert.deepEqual(await accessOf(world, mine), {
+      ranges: ['192.0.2.0/24', '198.51.100.0/24'],
+      keys: 1,
+    })
+    await start(3, { ssh_from: ['198.51.100.0/24'], ssh_public_key: OTHER_KEY })
+    assert.deepEqual(await accessOf(world, mine), { ranges: ['198.51.100.0/24'], keys: 1 })
+    await start(4, {})
+    assert.deepEqual(await accessOf(world, mine), { ranges: [], keys: 0 })
+    await removeAll(world.provider(mine), list)
+  })
+
+  test('list() tries again what is throttled', async () => {
+    const mine = owner()
+    const throttled = { code: 'RequestLimitExceeded', message: 'Slow down', status: 503 }
+    for (let at = 0; at < 3; at++)
+      world.proxy.fail({ action: 'DescribeInstances', what: throttled })
+    assert.deepEqual(await list(world.provider(mine)), [])
+  })
+
+  test('diagnose() finds nothing wrong where all is well, makes nothing, and says what is not allowed', async () => {
+    const provider = world.provider(owner())
+    const subjects = ['listing', 'subnets', 'image', 'launching c7i.large/']
+    const well = (await provider.diagnose?.(soon())) ?? []
+    assert.deepEqual(
+      well.map(({ problem }) => problem),
+      subjects.map(() => undefined),
+    )
+    assert.deepEqual(await list(provider), [])
+    const denied = { code: 'UnauthorizedOperation', message: 'Not you', status: 403 }
+    world.proxy.fail({ action: 'RunInstances', what: denied })
+    const findings = (await provider.diagnose?.(soon())) ?? []
+    assert.equal(findings.at(-1)?.problem, 'UnauthorizedOperation: Not you')
+  })
+})
+
+function firstOf(provider: Provider) {
+  const [offering] = provider.offerings()
+  assert.ok(offering)
+  return offering
+}
+
+async function describe({ ec2 }: AwsWorld, id: string) {
+  const { Reservations } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }))
+  return Reservations?.[0]?.Instances?.[0]
+}
+
+async function accessOf({ ec2 }: AwsWorld, { installation_id }: { installation_id: string }) {
+  const Filters = [{ Name: `tag:${TAG.installation}`, Values: [installation_id] }]
+  const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }))
+  const { KeyPairs = [] } = await ec2.send(new DescribeKeyPairsCommand({ Filters }))
+  const rules = SecurityGroups.flatMap(({ IpPermissions = [] }) => IpPermissions)
+  const ranges = rules.flatMap(({ IpRanges = [] }) => IpRanges.map(({ CidrIp = '' }) => CidrIp))
+  return { ranges: ranges.toSorted((a, b) => a.localeCompare(b)), keys: KeyPairs.length }
+}
+
+async function removeAll(provider: Provider, list: (from: Provider) => Promise<Listed[]>) {
+  for (const each of await list(provider)) await provider.remove(each, soon())
+}

@@ -1,0 +1,127 @@
+import {
+  DescribeInstancesCommand,
+  DescribeKeyPairsCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeSpotInstanceRequestsCommand,
+  DescribeSubnetsCommand,
+  DescribeVolumesCommand,
+  EC2Client,
+  type Tag,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2'
+import { PoolConfig } from '@copr/contract/pools/provider-options'
+import { silentLog } from '@copr/process/log'
+import { awsProviders } from '../src/providers/aws/aws-provider.ts'
+import type { AwsPool } from '../src/providers/aws/offerings.ts'
+import { ownerOf } from '../src/providers/aws/ownership-tags.ts'
+import type { Provider } from '../src/providers/provider.ts'
+import type { ProviderWorld } from '../src/testing/provider-world.ts'
+import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
+import { startMoto } from './moto.ts'
+
+const REGION = 'eu-central-1'
+const IMAGE = { owner: '125523088429', name: 'Fedora-Cloud-Base-AmazonEC2.*-43-*' }
+
+/** EC2's words for what the suite wants to see failing. */
+const WORDS = {
+  no_capacity: { code: 'InsufficientInstanceCapacity', status: 500 },
+  quota: { code: 'VcpuLimitExceeded', status: 400 },
+  throttled: { code: 'RequestLimitExceeded', status: 503 },
+  permission: { code: 'UnauthorizedOperation', status: 403 },
+} as const
+
+export interface AwsWorld extends ProviderWorld {
+  readonly ec2: EC2Client
+  readonly proxy: FaultyProxy
+  readonly subnets: readonly string[]
+  provider(owner: { installation_id: string; pool: string }, options?: object): Provider
+}
+
+/** EC2 on this machine, with an image and two subnets, seen through the proxy by the providers and without it by the tests. */
+export async function awsWorld(pool_options: object = {}): Promise<AwsWorld> {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test'
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
+  await using stack = new AsyncDisposableStack()
+  const moto = stack.use(await startMoto())
+  const proxy = stack.use(await startFaultyProxy(moto.url))
+  const ec2 = new EC2Client({ region: REGION, endpoint: moto.url })
+  const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}))
+  const subnets = Subnets.flatMap(({ SubnetId }) => SubnetId ?? []).slice(0, 2)
+  const ended = stack.move()
+  return {
+    ec2,
+    proxy,
+    subnets,
+    // As in a fresh process: nothing is shared with the one before.
+    provider: (owner, options = {}) =>
+      awsProvider(owner, { endpoint_url: proxy.url, subnets, ...pool_options, ...options }),
+    async endMachine(id) {
+      await ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
+    },
+    loseNextStart: () => proxy.fail({ action: 'RunInstances', what: 'lose_answer' }),
+    breakNextListing: () =>
+      proxy.fail({
+        action: 'DescribeVolumes',
+        what: { code: 'UnauthorizedOperation', message: 'You are not authorized', status: 403 },
+      }),
+    hang: () => proxy.hang(),
+    failNextStart: (failure) =>
+      proxy.fail({ action: 'RunInstances', what: { message: 'Not now', ...WORDS[failure] } }),
+    owners: async () => await ownersIn(ec2),
+    async [Symbol.asyncDispose]() {
+      ec2.destroy()
+      await ended.disposeAsync()
+    },
+  }
+}
+
+/** Its clients know no other credentials than these. */
+export function awsProvider(
+  owner: { installation_id: string; pool: string },
+  options: object,
+): Provider {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test'
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
+  return awsProviders()(awsPool(options), { ...owner, log: silentLog(), now: () => new Date() })
+}
+
+function awsPool(options: object): AwsPool {
+  return PoolConfig.parse({
+    provider: 'aws',
+    region: REGION,
+    instance_types: ['c7i.large'],
+    image: IMAGE,
+    tags: ['arch_x86_64'],
+    ...options,
+  }) as AwsPool
+}
+
+async function ownersIn(ec2: EC2Client): ReturnType<ProviderWorld['owners']> {
+  const instances = (await ec2.send(new DescribeInstancesCommand({}))).Reservations ?? []
+  const living = instances
+    .flatMap(({ Instances = [] }) => Instances)
+    .filter(({ State }) => State?.Name !== 'terminated')
+  const groups = (await ec2.send(new DescribeSecurityGroupsCommand({}))).SecurityGroups ?? []
+  const interfaces =
+    (await ec2.send(new DescribeNetworkInterfacesCommand({}))).NetworkInterfaces ?? []
+  const tags: (Tag[] | undefined)[] = [
+    ...living.map(({ Tags }) => Tags),
+    ...groups.filter(({ GroupName }) => GroupName !== 'default').map(({ Tags }) => Tags),
+    ...((await ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []).map(({ Tags }) => Tags),
+    ...((await ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).map(({ Tags }) => Tags),
+    ...interfaces.map(({ TagSet, Attachment }) =>
+      // The server forgets their tags in launches; launch-request.test.ts sees to them.
+      TagSet?.length
+        ? TagSet
+        : living.find(({ InstanceId }) => InstanceId === Attachment?.InstanceId)?.Tags,
+    ),
+    ...((await ec2.send(new DescribeSpotInstanceRequestsCommand({}))).SpotInstanceRequests ?? [])
+      .filter(({ State }) => State === 'open' || State === 'active')
+      .map(({ Tags }) => Tags),
+  ]
+  return tags.map((each) => {
+    const { installation_id, machine_id } = ownerOf(each)
+    return installation_id === undefined ? undefined : { installation_id, machine_id }
+  })
+}

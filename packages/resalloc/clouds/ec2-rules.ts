@@ -1,0 +1,121 @@
+/** What EC2 documents and the server of the tests does not do. */
+import { createHash } from 'node:crypto'
+
+export interface Ec2Error {
+  readonly code: string
+  readonly message: string
+  readonly status: number
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+interface Launch {
+  readonly digest: string
+  readonly answer: Answer
+}
+
+/** Answers calls as EC2 does. */
+export function ec2Rules(upstream: string) {
+  const launch = tokenKeeper(upstream)
+  return async (form: URLSearchParams, authorization: string): Promise<Answer> => {
+    const send = async (): Promise<Answer> =>
+      await forward(upstream, form.toString(), authorization)
+    if (form.get('Action') === 'RunInstances') return await launch(form, authorization, send)
+    if (form.get('Action') === 'TerminateInstances')
+      return await terminate(upstream, form, authorization)
+    return await send()
+  }
+}
+
+/** Ending what has ended is no error in EC2. */
+async function terminate(
+  upstream: string,
+  form: URLSearchParams,
+  authorization: string,
+): Promise<Answer> {
+  const described = new URLSearchParams(form)
+  described.set('Action', 'DescribeInstances')
+  const states = await forward(upstream, described.toString(), authorization)
+  if (states.status !== 200) return states
+  const ids = [...form].filter(([key]) => key.startsWith('InstanceId.'))
+  for (const [key] of ids) form.delete(key)
+  const living = ids.filter(([, id]) => !hasEnded(states.body, id))
+  if (living.length === 0)
+    return {
+      status: 200,
+      body: '<TerminateInstancesResponse><instancesSet/></TerminateInstancesResponse>',
+    }
+  for (const [at, [, id]] of living.entries()) form.set(`InstanceId.${at + 1}`, id)
+  return await forward(upstream, form.toString(), authorization)
+}
+
+function hasEnded(described: string, id: string): boolean {
+  const from = described.indexOf(`<instanceId>${id}<`)
+  const state = /<instanceState>.*?<name>([a-z-]+)</s.exec(described.slice(from))?.[1]
+  return state === 'terminated' || state === 'shutting-down'
+}
+
+/**
+ * RunInstances as EC2 documents its client tokens: the same request gives what the first one made, another one with the token
+ * is refused, and so is one whose instance has ended. Where the request names a subnet, tokens count within it.
+ */
+function tokenKeeper(upstream: string) {
+  const launches = new Map<string, Promise<Launch>>()
+  return async (
+    form: URLSearchParams,
+    authorization: string,
+    send: () => Promise<Answer>,
+  ): Promise<Answer> => {
+    const token = form.get('ClientToken')
+    if (token === null) return await send()
+    const subnet = form.get('NetworkInterface.1.SubnetId') ?? form.get('SubnetId') ?? ''
+    const scope = `${token} ${subnet}`
+    const digest = createHash('sha256').update(form.toString()).digest('hex')
+    const known = launches.get(scope)
+    if (!known) {
+      const made = send().then((answer) => ({ digest, answer }))
+      launches.set(scope, made)
+      const { answer } = await made
+      // What was refused has used no token.
+      if (answer.status !== 200) launches.delete(scope)
+      return answer
+    }
+    const { digest: of_first, answer } = await known
+    if (of_first !== digest) return errorAnswer(MISMATCH)
+    const id = /<instanceId>(i-[0-9a-f]+)</.exec(answer.body)?.[1] ?? ''
+    const state = await forward(
+      upstream,
+      `Action=DescribeInstances&Version=2016-11-15&InstanceId.1=${id}`,
+      authorization,
+    )
+    return hasEnded(state.body, id) ? errorAnswer(TERMINATED) : answer
+  }
+}
+
+const MISMATCH = {
+  code: 'IdempotentParameterMismatch',
+  message: 'Arguments on this idempotent request are inconsistent with arguments used in previous',
+  status: 400,
+}
+const TERMINATED = {
+  code: 'IdempotentInstanceTerminated',
+  message: 'The client token was used for an instance that has been terminated',
+  status: 400,
+}
+
+async function forward(upstream: string, body: string, authorization: string): Promise<Answer> {
+  const response = await fetch(upstream, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', authorization },
+    body,
+  })
+  return { status: response.status, body: await response.text() }
+}
+
+export function errorAnswer({ code, message, status }: Ec2Error): Answer {
+  const error = `<Error><Code>${code}</Code><Message>${message}</Message></Error>`
+  return { status, body: `<Response><Errors>${error}</Errors><RequestID>r</RequestID></Response>` }
+}

@@ -1,0 +1,68 @@
+/** Between the SDK and the EC2 server: what goes wrong on real days. */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { type Answer, type Ec2Error, ec2Rules, errorAnswer } from './ec2-rules.ts'
+
+interface Fault {
+  /** EC2's name of the call. */
+  readonly action: string
+  /** It is done, but its answer never comes; or it is refused in EC2's words. */
+  readonly what: 'lose_answer' | Ec2Error
+}
+
+export interface FaultyProxy extends AsyncDisposable {
+  readonly url: string
+  /** How often each call was made. */
+  readonly calls: ReadonlyMap<string, number>
+  /** Once, at the next such call. */
+  fail(fault: Fault): void
+  /** Nothing is done or answered any more, until disposed. */
+  hang(): Disposable
+}
+
+export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
+  const calls = new Map<string, number>()
+  const faults: Fault[] = []
+  let hanging = 0
+  const obey = ec2Rules(upstream)
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request)
+    const form = new URLSearchParams(body)
+    const action = form.get('Action') ?? ''
+    calls.set(action, (calls.get(action) ?? 0) + 1)
+    if (hanging > 0) return
+    const at = faults.findIndex((fault) => fault.action === action)
+    const what = at < 0 ? undefined : faults.splice(at, 1)[0]?.what
+    if (typeof what === 'object') return reply(response, errorAnswer(what))
+    const authorization = request.headers.authorization ?? ''
+    const answer = await obey(form, authorization)
+    if (what === 'lose_answer') request.socket.destroy()
+    else reply(response, answer)
+  }
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('Cannot listen')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    calls,
+    fail: (fault) => void faults.push(fault),
+    hang: () => {
+      hanging++
+      return { [Symbol.dispose]: () => void hanging-- }
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+function reply(response: ServerResponse, { status, body }: Answer): void {
+  response.writeHead(status, { 'content-type': 'text/xml' }).end(body)
+}

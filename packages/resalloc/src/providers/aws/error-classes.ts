@@ -1,0 +1,127 @@
+import { messageOf } from '@copr/process/errors'
+import type { StartFailure, StartOutcome } from '../provider.ts'
+import type { AwsOffering } from './offerings.ts'
+
+interface ErrorClass {
+  readonly failure: StartFailure
+  readonly retry_seconds?: number
+}
+
+const NO_CAPACITY: ErrorClass = { failure: 'no_capacity', retry_seconds: 180 }
+/** The zone does not have the type: that changes with years, not with minutes. */
+const NOT_OFFERED: ErrorClass = { failure: 'no_capacity', retry_seconds: 3600 }
+const QUOTA: ErrorClass = { failure: 'quota', retry_seconds: 300 }
+const THROTTLED: ErrorClass = { failure: 'throttled', retry_seconds: 5 }
+/** Rights are mended, and credentials renewed, without a word to us. */
+const PERMISSION: ErrorClass = { failure: 'permission', retry_seconds: 600 }
+const CONFIGURATION: ErrorClass = { failure: 'configuration', retry_seconds: 1800 }
+const SPENT: ErrorClass = { failure: 'token_spent' }
+const UNKNOWN: ErrorClass = { failure: 'unknown' }
+
+/** EC2's codes that a launch may fail with. What is not here is told by its status. */
+const CLASS_OF: Readonly<Record<string, ErrorClass>> = {
+  InsufficientInstanceCapacity: NO_CAPACITY,
+  InsufficientHostCapacity: NO_CAPACITY,
+  InsufficientCapacity: NO_CAPACITY,
+  InsufficientReservedInstanceCapacity: NO_CAPACITY,
+  UnfulfillableCapacity: NO_CAPACITY,
+  ReservationCapacityExceeded: NO_CAPACITY,
+  SpotMaxPriceTooLow: NO_CAPACITY,
+  InsufficientFreeAddressesInSubnet: NO_CAPACITY,
+  Unsupported: NOT_OFFERED,
+  UnsupportedOperation: NOT_OFFERED,
+  VcpuLimitExceeded: QUOTA,
+  InstanceLimitExceeded: QUOTA,
+  MaxSpotInstanceCountExceeded: QUOTA,
+  MaxFleetCountExceeded: QUOTA,
+  VolumeLimitExceeded: QUOTA,
+  AddressLimitExceeded: QUOTA,
+  NetworkInterfaceLimitExceeded: QUOTA,
+  SecurityGroupLimitExceeded: QUOTA,
+  RequestLimitExceeded: THROTTLED,
+  RequestThrottled: THROTTLED,
+  Throttling: THROTTLED,
+  ThrottlingException: THROTTLED,
+  EC2ThrottledException: THROTTLED,
+  UnauthorizedOperation: PERMISSION,
+  AccessDenied: PERMISSION,
+  AccessDeniedException: PERMISSION,
+  AuthFailure: PERMISSION,
+  'AuthFailure.ServiceLinkedRoleCreationNotPermitted': PERMISSION,
+  OptInRequired: PERMISSION,
+  PendingVerification: PERMISSION,
+  Blocked: PERMISSION,
+  ExpiredToken: PERMISSION,
+  InvalidClientTokenId: PERMISSION,
+  SignatureDoesNotMatch: PERMISSION,
+  CredentialsProviderError: PERMISSION,
+  IdempotentParameterMismatch: SPENT,
+  IdempotentInstanceTerminated: SPENT,
+  RequestExpired: UNKNOWN,
+  InternalError: UNKNOWN,
+  InternalFailure: UNKNOWN,
+  ServiceUnavailable: UNKNOWN,
+  Unavailable: UNKNOWN,
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error ? error.name : ''
+}
+
+function statusOf(error: unknown): number | undefined {
+  const metadata = (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata
+  return metadata?.httpStatusCode
+}
+
+function classOf(error: unknown): ErrorClass {
+  const known = CLASS_OF[codeOf(error)]
+  if (known) return known
+  const status = statusOf(error)
+  // A refusal is definite: nothing was made. All else may have worked.
+  return status !== undefined && status >= 400 && status < 500 ? CONFIGURATION : UNKNOWN
+}
+
+export function isThrottled(error: unknown): boolean {
+  return classOf(error) === THROTTLED
+}
+
+/** Of no fault of the request: the same may work in a moment. */
+export function isPassing(error: unknown): boolean {
+  const { failure } = classOf(error)
+  return failure === 'throttled' || (failure === 'unknown' && codeOf(error) !== 'AbortError')
+}
+
+export function isMissing(error: unknown): boolean {
+  return /\.(NotFound|Unknown)$/.test(codeOf(error))
+}
+
+/** What a failed launch means for the manager. */
+export function startFailure(
+  error: unknown,
+  offering: Pick<AwsOffering, 'instance_type' | 'purchase'>,
+): Extract<StartOutcome, { ok: false }> {
+  const found = classOf(error)
+  const code = codeOf(error)
+  // UnauthorizedOperation carries an encoded message of some thousand characters.
+  const words = messageOf(error).replace(/\s*Encoded authorization failure message: \S+/, '')
+  const quota = found === QUOTA ? ` (${quotaName(code, offering)})` : ''
+  return { ok: false, ...found, message: `${code === '' ? '' : `${code}: `}${words}${quota}` }
+}
+
+/** As the console of service quotas has it, so that an administrator knows what to ask for. */
+function quotaName(
+  code: string,
+  { instance_type, purchase }: Pick<AwsOffering, 'instance_type' | 'purchase'>,
+): string {
+  if (code === 'VolumeLimitExceeded') return 'quota of EBS: Storage for gp3 volumes'
+  if (code === 'AddressLimitExceeded') return 'quota of EC2: EC2-VPC Elastic IPs'
+  if (code === 'NetworkInterfaceLimitExceeded') return 'quota of VPC: Network interfaces per Region'
+  if (code === 'SecurityGroupLimitExceeded') return 'quota of VPC: VPC security groups per Region'
+  const family = /^[a-z]+/.exec(instance_type)?.[0] ?? ''
+  const STANDARD = 'Standard (A, C, D, H, I, M, R, T, Z)'
+  const of =
+    'acdhimrtz'.includes(family[0] ?? '?') && family.length <= 2 ? STANDARD : family.toUpperCase()
+  return purchase === 'spot'
+    ? `quota of EC2: All ${of} Spot Instance Requests`
+    : `quota of EC2: Running On-Demand ${of} instances`
+}

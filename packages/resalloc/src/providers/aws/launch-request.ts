@@ -1,0 +1,105 @@
+import type { ResourceType, RunInstancesCommandInput, TagSpecification } from '@aws-sdk/client-ec2'
+import { CoprError } from '@copr/process/errors'
+import type { StartOrder } from '../provider.ts'
+import type { Image } from './image.ts'
+import type { AwsOffering, AwsPool } from './offerings.ts'
+import { asTags, clientToken, TAG } from './ownership-tags.ts'
+
+/** EC2's limit, before base64. */
+const USER_DATA_BYTES = 16 * 1024
+
+export interface LaunchFacts {
+  readonly image: Image
+  readonly security_groups: readonly string[]
+  readonly key_name?: string | undefined
+  /** For cloud-init, which unpacks it. */
+  readonly user_data: Buffer
+}
+
+/** The same order and facts give the same request to the byte: EC2 compares them for a token that it knows. */
+export function launchRequest(
+  pool: AwsPool,
+  order: StartOrder,
+  { instance_type, subnet, purchase }: AwsOffering,
+  { image, security_groups, key_name, user_data }: LaunchFacts,
+): RunInstancesCommandInput {
+  return {
+    ClientToken: clientToken(order),
+    MinCount: 1,
+    MaxCount: 1,
+    ImageId: image.id,
+    InstanceType: instance_type as NonNullable<RunInstancesCommandInput['InstanceType']>,
+    UserData: fitting(user_data).toString('base64'),
+    // Powering itself off is how a machine without any contact ends.
+    InstanceInitiatedShutdownBehavior: 'terminate',
+    // What runs in a container or namespace of the machine is one hop too far away to read the user data.
+    MetadataOptions: {
+      HttpTokens: 'required',
+      HttpPutResponseHopLimit: 1,
+      HttpEndpoint: 'enabled',
+    },
+    BlockDeviceMappings: [
+      {
+        DeviceName: image.root_device,
+        Ebs: {
+          VolumeType: 'gp3',
+          VolumeSize: pool.root_volume_gb,
+          Encrypted: true,
+          DeleteOnTermination: true,
+        },
+      },
+    ],
+    NetworkInterfaces: [
+      {
+        DeviceIndex: 0,
+        SubnetId: subnet,
+        Groups: [...security_groups],
+        AssociatePublicIpAddress: pool.public_ip,
+        DeleteOnTermination: true,
+      },
+    ],
+    ...(key_name === undefined ? {} : { KeyName: key_name }),
+    ...(purchase === 'spot' ? { InstanceMarketOptions: spotOptions(pool) } : {}),
+    TagSpecifications: tagSpecifications(pool, order, purchase === 'spot'),
+  }
+}
+
+function spotOptions(pool: AwsPool): RunInstancesCommandInput['InstanceMarketOptions'] {
+  return {
+    MarketType: 'spot',
+    SpotOptions: {
+      SpotInstanceType: 'one-time',
+      InstanceInterruptionBehavior: 'terminate',
+      // Without one the price of on-demand is the most that is paid.
+      ...(pool.spot_max_price === undefined ? {} : { MaxPrice: String(pool.spot_max_price) }),
+    },
+  }
+}
+
+function tagSpecifications(
+  pool: AwsPool,
+  { name, installation_id, machine_id, pool: pool_name, launch_token, expires_at }: StartOrder,
+  is_spot: boolean,
+): TagSpecification[] {
+  const tags = asTags({
+    ...pool.extra_tags,
+    Name: name,
+    [TAG.installation]: installation_id,
+    [TAG.pool]: pool_name,
+    [TAG.machine]: String(machine_id),
+    [TAG.launch_token]: launch_token,
+    ...(expires_at ? { [TAG.expires_at]: expires_at.toISOString() } : {}),
+  })
+  const kinds: ResourceType[] = ['instance', 'volume', 'network-interface']
+  if (is_spot) kinds.push('spot-instances-request')
+  return kinds.map((ResourceType) => ({ ResourceType, Tags: tags }))
+}
+
+function fitting(user_data: Buffer): Buffer {
+  if (user_data.length > USER_DATA_BYTES)
+    throw new CoprError(
+      'too_large',
+      `Cannot start a machine: its user data has ${user_data.length} bytes, EC2 takes ${USER_DATA_BYTES}`,
+    )
+  return user_data
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import type { Filter, Tag } from '@aws-sdk/client-ec2'
+import type { Ownership } from '../provider.ts'
+
+/** On everything that is made. The IAM policy lets nothing be ended that lacks the first (docs/aws.md). */
+export const TAG = {
+  installation: 'copr-installation',
+  machine: 'copr-machine',
+  pool: 'copr-pool',
+  launch_token: 'copr-launch-token',
+  expires_at: 'copr-expires-at',
+} as const
+
+export type PoolOwner = Omit<Ownership, 'machine_id'>
+
+/** For what belongs to a pool. */
+export function poolTags(
+  { installation_id, pool }: PoolOwner,
+  extra: Readonly<Record<string, string>>,
+): Tag[] {
+  return asTags({ ...extra, [TAG.installation]: installation_id, [TAG.pool]: pool })
+}
+
+export function asTags(tags: Readonly<Record<string, string>>): Tag[] {
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+}
+
+export function ownedBy(installation_id: string): Filter {
+  return { Name: `tag:${TAG.installation}`, Values: [installation_id] }
+}
+
+export function ownerOf(tags: readonly Tag[] | undefined) {
+  const of = (key: string): string | undefined => tags?.find(({ Key }) => Key === key)?.Value
+  const machine = Number(of(TAG.machine) ?? Number.NaN)
+  return {
+    installation_id: of(TAG.installation),
+    machine_id: Number.isSafeInteger(machine) ? machine : undefined,
+    pool: of(TAG.pool),
+    launch_token: of(TAG.launch_token),
+  }
+}
+
+/** EC2 takes at most 64 characters, and its accounts may be shared by several installations. */
+export function clientToken(order: { installation_id: string; launch_token: string }): string {
+  return createHash('sha256')
+    .update(`${order.installation_id}\n${order.launch_token}`)
+    .digest('hex')
+}

@@ -1,0 +1,78 @@
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2'
+import { CoprError } from '@copr/process/errors'
+import type { Ec2Api } from './ec2-api.ts'
+import { findImage, type Image } from './image.ts'
+import { ensureKeyPair } from './key-pair.ts'
+import type { AwsPool } from './offerings.ts'
+import type { PoolOwner } from './ownership-tags.ts'
+import { ensureSecurityGroup } from './security-group.ts'
+
+/** A new image of the distribution is used within this time, and a group that somebody removed is made again. */
+const FRESH_MS = 600_000
+
+export interface PoolFacts {
+  readonly image: Image
+  readonly key_name: string | undefined
+  readonly groups_of: ReadonlyMap<string, readonly string[]>
+}
+
+/** What all launches of a pool have in common. Found, or made, when it is first needed, and again from time to time. */
+export function poolFacts(
+  api: Ec2Api,
+  { pool, owner, now }: { pool: AwsPool; owner: PoolOwner; now: () => Date },
+) {
+  let known: { facts: Promise<PoolFacts>; until_ms: number } | undefined
+  return {
+    async get(signal: AbortSignal): Promise<PoolFacts> {
+      const now_ms = now().getTime()
+      if (known && now_ms < known.until_ms) return await known.facts
+      const facts = establish(api, { pool, owner }, signal)
+      known = { facts, until_ms: now_ms + FRESH_MS }
+      // Those who wait for it fail with it; the next one begins anew.
+      facts.catch(() => {
+        if (known?.facts === facts) known = undefined
+      })
+      return await facts
+    },
+    /** Something of it is no more. */
+    forget(): void {
+      known = undefined
+    },
+  }
+}
+
+async function establish(
+  api: Ec2Api,
+  { pool, owner }: { pool: AwsPool; owner: PoolOwner },
+  signal: AbortSignal,
+): Promise<PoolFacts> {
+  const image = await findImage(api, pool, signal)
+  const vpc_of = await vpcsOf(api, pool.subnets, signal)
+  const own = new Map<string, readonly string[]>()
+  if (!pool.security_groups)
+    for (const vpc_id of new Set(vpc_of.values()))
+      own.set(vpc_id, [await ensureSecurityGroup(api, { pool, owner, vpc_id }, signal)])
+  const key_name = await ensureKeyPair(api, { pool, owner }, signal)
+  const groups_of = new Map(
+    [...vpc_of].map(([subnet, vpc_id]) => [subnet, pool.security_groups ?? own.get(vpc_id) ?? []]),
+  )
+  return { image, key_name, groups_of }
+}
+
+export async function vpcsOf(
+  api: Ec2Api,
+  subnets: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const command = new DescribeSubnetsCommand({ SubnetIds: [...subnets] })
+  const { Subnets = [] } = await api.call(
+    'describe',
+    async (client, options) => await client.send(command, options),
+    signal,
+  )
+  const found = new Map(Subnets.map(({ SubnetId = '', VpcId = '' }) => [SubnetId, VpcId]))
+  const missing = subnets.filter((each) => !found.has(each))
+  if (missing.length > 0)
+    throw new CoprError('not_found', `Cannot use ${missing.join(', ')}: there is no such subnet`)
+  return found
+}

@@ -1,0 +1,51 @@
+import {
+  CancelSpotInstanceRequestsCommand,
+  DeleteKeyPairCommand,
+  DeleteNetworkInterfaceCommand,
+  DeleteSecurityGroupCommand,
+  DeleteVolumeCommand,
+  type EC2Client,
+} from '@aws-sdk/client-ec2'
+import type { Listed } from '../provider.ts'
+import type { Ec2Api } from './ec2-api.ts'
+import { isMissing } from './error-classes.ts'
+
+type Remove = (
+  client: EC2Client,
+  id: string,
+  options: { abortSignal: AbortSignal },
+) => Promise<unknown>
+
+/** How each kind that is not a machine goes. */
+const REMOVE: Readonly<Record<string, Remove>> = {
+  volume: async (client, VolumeId, options) =>
+    await client.send(new DeleteVolumeCommand({ VolumeId }), options),
+  network_interface: async (client, NetworkInterfaceId, options) =>
+    await client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId }), options),
+  spot_request: async (client, id, options) =>
+    await client.send(
+      new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds: [id] }),
+      options,
+    ),
+  key_pair: async (client, KeyName, options) =>
+    await client.send(new DeleteKeyPairCommand({ KeyName }), options),
+  security_group: async (client, GroupId, options) =>
+    await client.send(new DeleteSecurityGroupCommand({ GroupId }), options),
+}
+
+/** Fails while something still uses it: it is tried again at the next sweep. */
+export async function removeThing(api: Ec2Api, listed: Listed, signal: AbortSignal): Promise<void> {
+  const remove = REMOVE[listed.kind]
+  if (!remove) throw new Error(`Cannot remove a ${listed.kind}: EC2 has no such kind`)
+  signal.throwIfAborted()
+  if (listed.state === 'ended') return
+  try {
+    await api.call(
+      'mutate',
+      async (client, options) => await remove(client, listed.provider_id, options),
+      signal,
+    )
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+}

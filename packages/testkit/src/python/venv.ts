@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runOrThrow } from '@copr/process/run'
+import { CACHE_DIR } from '../system/start-system.ts'
+
+/**
+ * What a requirements file in `tools/` names, unmodified, in a folder that is kept while the file stays the same. Gives the
+ * folder of its programs.
+ */
+export async function pythonVenv(requirements: string): Promise<string> {
+  const file = fileURLToPath(new URL(`../../../../tools/${requirements}`, import.meta.url))
+  const digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12)
+  const name = basename(requirements, '-requirements.txt')
+  const dir = join(CACHE_DIR, `${name}-${digest}`)
+  const complete = join(dir, 'complete')
+  if (!existsSync(complete)) {
+    rmSync(dir, { recursive: true, force: true })
+    const env = settingsOfPip()
+    await runOrThrow('python3', ['-m', 'venv', dir], { env })
+    const install = ['install', '--quiet', '--requirement', file]
+    await runOrThrow(join(dir, 'bin/pip'), install, { env, timeout_ms: 300_000 })
+    writeFileSync(complete, '')
+  }
+  return join(dir, 'bin')
+}
+
+/** Where packages come from is this machine's business. */
+function settingsOfPip(): Record<string, string> {
+  const isWanted = (name: string): boolean =>
+    /^(PIP_|SSL_|REQUESTS_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && isWanted(name) ? [[name, value]] : [],
+    ),
+  )
+}
