@@ -3,6 +3,7 @@ import type { Configuration } from '@copr/contract/configuration'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { type Actor, COMMAND } from '@copr/domain/users/actor'
 import { CoprError, messageOf } from '@copr/process/errors'
+import { trustAuthorities } from '@copr/process/trust'
 import { configOption } from '../config-option.ts'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { linesOf } from './lines.ts'
@@ -50,6 +51,7 @@ export function administer<Options = Record<string, never>>(
       const { args } = given.at(-1) as Command
       const options = (given.at(-1) as Command).opts<Common & Options>()
       const config = readConfigFile(options.config)
+      using _trust = trustAuthorities(config.trusted_ca_files)
       const db = openDb(config.database_url, { max_connections: 2 })
       try {
         await requireDatabase(db)

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mayI } from '../deploy/rights.ts'
 import type { KubeObject } from '../objects/kube-object.ts'
 import type { Facts, Flavour } from '../render/facts.ts'
+import { appsDomain, configMapData } from './apps-domain.ts'
 import { ifAllowed, type KubeApi } from './kube-api.ts'
 
 /** Something that was found, and where: told to whoever deploys. */
@@ -27,11 +28,11 @@ export async function flavourOf(api: KubeApi): Promise<{ flavour: Flavour; group
   const { groups } = (await api.request('GET', '/apis')) as GroupList
   const names = new Set(groups.map(({ name }) => name))
   if (!names.has('route.openshift.io')) return { flavour: 'kubernetes', groups: names }
-  return { flavour: names.has('project.openshift.io') ? 'openshift' : 'microshift', groups: names }
+  return { flavour: names.has('config.openshift.io') ? 'openshift' : 'microshift', groups: names }
 }
 
-/** Asks the cluster for all that objects depend on. `known_host` is that of the deployment before: it stays. */
-export async function discover(api: KubeApi, vars: Vars, known_host?: string): Promise<Discovered> {
+/** Asks the cluster for all that objects depend on. `known` is the host of the deployment before: it stays. */
+export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<Discovered> {
   const { flavour, groups } = await flavourOf(api)
   const findings: Finding[] = [
     { fact: 'cluster', value: flavour, from: `the API at ${api.server}` },
@@ -39,10 +40,8 @@ export async function discover(api: KubeApi, vars: Vars, known_host?: string): P
   const found = (fact: string, value: string, from: string): void =>
     void findings.push({ fact, value, from })
   requireOperator(vars, groups)
-  const domain = flavour === 'kubernetes' ? undefined : await appsDomain(api)
-  if (domain) found('domain', domain.value, domain.from)
-  const host = hostOf(vars, { flavour, domain: domain?.value, known_host })
-  found('host', host.value, host.from)
+  const host = await hostOf(api, vars, { flavour, known })
+  found('host', host.host, host.from)
   const exposure = await exposureOf(api, vars, groups)
   found('requests come by', exposure.exposure, exposure.from)
   const monitoring =
@@ -57,12 +56,11 @@ export async function discover(api: KubeApi, vars: Vars, known_host?: string): P
     vars.profile !== 'small' &&
     (await mayI(api, { group: 'scheduling.k8s.io', resource: 'priorityclasses', verb: 'patch' }))
   const ingress_ca = flavour === 'openshift' ? await ingressAuthority(api) : undefined
-  const isBelow = domain !== undefined && host.value.endsWith(`.${domain.value}`)
   return {
     facts: {
       flavour,
-      host: host.value,
-      subdomain: isBelow ? host.value.slice(0, -domain.value.length - 1) : undefined,
+      host: host.host,
+      subdomain: host.subdomain,
       exposure: exposure.exposure,
       gateway: exposure.gateway,
       backend_tls: exposure.backend_tls,
@@ -90,51 +88,32 @@ function requireOperator({ database }: Vars, groups: Set<string>): void {
     )
 }
 
-async function appsDomain(api: KubeApi): Promise<{ value: string; from: string } | undefined> {
-  const path = '/apis/config.openshift.io/v1/ingresses/cluster'
-  const ingress = (await ifAllowed(api.request('GET', path))) as
-    | { spec?: { domain?: string; appsDomain?: string } }
-    | undefined
-  const value = ingress?.spec?.appsDomain || ingress?.spec?.domain
-  if (value) return { value, from: "the cluster's Ingress configuration" }
-  // Everybody who is logged in may read where the console is.
-  const data = await configMapData(api, 'openshift-config-managed', 'console-public')
-  const console =
-    data?.['consoleURL'] === undefined ? undefined : new URL(data['consoleURL']).hostname
-  const below = console && /^console-openshift-console\.(.+)$/.exec(console)?.[1]
-  return below ? { value: below, from: 'the address of the console' } : undefined
-}
-
 async function ingressAuthority(api: KubeApi): Promise<string | undefined> {
   const data = await configMapData(api, 'openshift-config-managed', 'default-ingress-cert')
   return data?.['ca-bundle.crt']
 }
 
-async function configMapData(
-  api: KubeApi,
-  namespace: string,
-  name: string,
-): Promise<Record<string, string> | undefined> {
-  const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } }
-  return (await ifAllowed(api.find(ref)))?.['data'] as Record<string, string> | undefined
+/** The public host, of which a deployment is told once and for all: links to it are everywhere. */
+export interface Host {
+  host: string
+  subdomain?: string | undefined
 }
 
-function hostOf(
+async function hostOf(
+  api: KubeApi,
   { expose, name }: Vars,
-  {
-    flavour,
-    domain,
-    known_host,
-  }: { flavour: Flavour; domain: string | undefined; known_host: string | undefined },
-): { value: string; from: string } {
-  if (expose.host) return { value: expose.host, from: 'expose.host' }
-  if (known_host) return { value: known_host, from: 'the deployment before' }
-  if (domain) return { value: `${name}.${domain}`, from: 'the name and the domain' }
-  const why =
-    flavour === 'kubernetes'
-      ? 'Kubernetes has no domain to take a host from'
-      : 'you may not read the domain of the cluster'
-  throw new CoprError('invalid', `Cannot deploy: ${why}; set expose.host in vars.yml`)
+  { flavour, known }: { flavour: Flavour; known: Host | undefined },
+): Promise<Host & { from: string }> {
+  if (known && (expose.host === undefined || expose.host === known.host))
+    return { ...known, from: 'the deployment before' }
+  if (expose.host !== undefined) return { host: expose.host, from: 'expose.host' }
+  if (flavour === 'kubernetes')
+    throw new CoprError(
+      'invalid',
+      'Cannot deploy: Kubernetes has no domain to take a host from; set expose.host in vars.yml',
+    )
+  const { value, from } = await appsDomain(api, name)
+  return { host: `${name}.${value}`, subdomain: name, from: `the name and ${from}` }
 }
 
 interface Exposure {

@@ -52,11 +52,11 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   const { vars, secrets } = read
   const namespace = vars.name
   requireCluster(api, read)
-  const { flavour } = await flavourOf(api)
-  if (await requireNamespace(api, namespace, { isOpenShift: flavour === 'openshift' }))
+  const { groups } = await flavourOf(api)
+  if (await requireNamespace(api, namespace, { hasProjects: groups.has('project.openshift.io') }))
     progress.generated(`Namespace ${namespace}`)
   const before = await readState(api, namespace)
-  const { facts: found, findings } = await discover(api, vars, before?.host)
+  const { facts: found, findings } = await discover(api, vars, before)
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: {} }
@@ -113,7 +113,7 @@ export async function currentObjects(
   const { vars } = read
   requireCluster(api, read)
   const state = await requireState(api, vars.name)
-  const { facts: found } = await discover(api, vars, state.host)
+  const { facts: found } = await discover(api, vars, state)
   const names = secretNames(vars)
   const facts = {
     ...found,
@@ -173,6 +173,7 @@ function stateOf(
   return {
     version: VERSION,
     host: facts.host,
+    ...(facts.subdomain === undefined ? {} : { subdomain: facts.subdomain }),
     images: facts.images,
     ...(link ? { administrator_link: link } : {}),
     inventory: objects.map(refOf),

@@ -5,12 +5,12 @@ import { failure } from './trouble.ts'
 export async function requireNamespace(
   api: KubeApi,
   name: string,
-  { isOpenShift }: { isOpenShift: boolean },
+  { hasProjects }: { hasProjects: boolean },
 ): Promise<boolean> {
   const ref = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
   if (await ifAllowed(api.find(ref))) return false
   try {
-    if (isOpenShift)
+    if (hasProjects)
       await api.request('POST', '/apis/project.openshift.io/v1/projectrequests', {
         apiVersion: 'project.openshift.io/v1',
         kind: 'ProjectRequest',

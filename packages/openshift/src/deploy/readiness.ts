@@ -161,6 +161,8 @@ async function eventTrouble(
   return events?.findLast(({ reason }) => reason === 'FailedCreate')?.message
 }
 
+const UNBOUND = new Set(['FailedBinding', 'ProvisioningFailed', 'ExternalProvisioning'])
+
 /** Volumes that nobody provides. One that waits for its first pod is as it should be. */
 export async function volumeTrouble(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
   const claim = await api.find(ref)
@@ -171,8 +173,6 @@ export async function volumeTrouble(api: KubeApi, ref: ObjectRef): Promise<strin
       fieldSelector: `involvedObject.kind=PersistentVolumeClaim,involvedObject.name=${ref.metadata.name}`,
     }),
   )) as { reason?: string; message?: string }[] | undefined
-  const last = events?.findLast(
-    ({ reason }) => reason === 'FailedBinding' || reason === 'ProvisioningFailed',
-  )
+  const last = events?.findLast(({ reason = '' }) => UNBOUND.has(reason))
   return last && `${last.reason}: ${last.message}`
 }

@@ -12,6 +12,7 @@ const Ref = z.object({
 const State = z.object({
   version: z.string(),
   host: z.string(),
+  subdomain: z.string().optional(),
   administrator_link: z.object({ sha256: z.string(), expires: z.string() }).optional(),
   images: z.object({ server: z.string(), postgresql: z.string() }),
   /** All objects of the last deployment. */

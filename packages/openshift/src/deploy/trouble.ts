@@ -41,7 +41,7 @@ const KNOWN: [pattern: RegExp, tell: (what: string, said: string, namespace: str
       }),
     ],
     [
-      /no persistent volumes available|no storage class is set|storageclass.* not found|ProvisioningFailed|unbound immediate|ReadWriteOncePod|waiting for a volume/i,
+      /no persistent volumes available|no storage class is set|storageclass.* not found|ProvisioningFailed|ExternalProvisioning|unbound immediate|ReadWriteOncePod|waiting for a volume/i,
       (what, said) => ({
         sentence: `${what}: there is no volume for it (${said})`,
         command: 'kubectl get storageclass; name one in vars.yml as storage.class',

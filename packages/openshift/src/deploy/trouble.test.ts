@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { troubleOf } from './trouble.ts'
+
+/** In the words of clusters. */
+for (const [what, said, sentence, command] of [
+  [
+    'Deployment a',
+    'pods "a-1" is forbidden: exceeded quota: tight, requested: pods=1, used: pods=2, limited: pods=2',
+    /the quota of the namespace does not allow it/,
+    /describe quota/,
+  ],
+  ['Deployment a', 'keygen: ErrImagePull manifest unknown', /cannot pull its image/, /pull_secret/],
+  [
+    'Route copr',
+    'HostAlreadyClaimed: route a already exposes it',
+    /another Route has this host/,
+    /oc get routes/,
+  ],
+  [
+    'Route copr',
+    'not admitted yet: no router has looked at it',
+    /no router has admitted it/,
+    /describe route/,
+  ],
+  [
+    'PersistentVolumeClaim database',
+    'FailedBinding: no persistent volumes available for this claim and no storage class is set',
+    /no volume for it/,
+    /storage\.class/,
+  ],
+  [
+    'Deployment a',
+    '0/3 nodes are available: 3 Insufficient memory.',
+    /no node has room/,
+    /smaller profile/,
+  ],
+  [
+    'Deployment a',
+    'pods "a" is forbidden: violates PodSecurity "restricted:latest"',
+    /a security policy of the cluster refuses/,
+    /restricted-v2/,
+  ],
+  [
+    'Deployment a',
+    'frontend: CrashLoopBackOff exit code 1: x',
+    /ends again and again/,
+    /logs a --all-containers/,
+  ],
+  [
+    'Role x',
+    'roles.rbac.authorization.k8s.io is forbidden: User "eve" cannot create resource "roles"',
+    /you lack a right/,
+    /add-role-to-user admin/,
+  ],
+  ['Job x', 'something new', /^Job x: something new$/, /get events/],
+] as const)
+  test(`troubleOf() of ${what}: ${said.slice(0, 50)}`, () => {
+    const trouble = troubleOf(what, said, 'copr')
+    assert.match(trouble.sentence, sentence)
+    assert.match(trouble.command, command)
+  })
