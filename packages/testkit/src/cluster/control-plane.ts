@@ -9,7 +9,7 @@ import { type ClusterAddress, type Credential, writeKubeconfig } from './kubecon
 
 /** As OpenShift calls itself in the tokens of service accounts. */
 const ISSUER = 'https://kubernetes.default.svc'
-const SERVICE_NETWORK = '10.217.0.0/16'
+export const SERVICE_NETWORK = '10.217.0.0/16'
 const FIRST_SERVICE = '10.217.0.1'
 
 /** How to start each program of a control plane that keeps all it has below one folder. */

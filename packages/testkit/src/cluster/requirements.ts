@@ -29,6 +29,8 @@ export function whyNoNode(path: string | undefined): string | false {
   const missing = missingPrograms(path, NODE_PROGRAMS)
   if (missing.length > 0) return `needs ${missing.join(', ')}`
   if (!CNI_DIRS.some((dir) => existsSync(dir))) return 'needs containernetworking-plugins'
+  const { status, stderr } = spawnSync('unshare', ['--net', '--mount', '--pid', '--fork', 'true'])
+  if (status !== 0) return `needs namespaces: ${stderr.toString().trim()}`
   return whyNoCluster(path)
 }
 

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 import { until } from '../../system/until.ts'
+import { SERVICE_NETWORK } from '../control-plane.ts'
 import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 
 /** A network, a mount table and process ids of a node's own: what runs there ends with it, however it ends. */
@@ -95,6 +96,8 @@ async function connect(
   for (const name of ['lo', 'eth0']) await run('ip', ['link', 'set', name, 'up'])
   await run('ip', ['address', 'add', `${nodeAddress}/30`, 'dev', 'eth0'])
   await run('ip', ['route', 'add', 'default', 'via', hostAddress])
+  // Refused at once while kube-proxy does not know the Service: a connection that had begun would never reach it.
+  await run('ip', ['route', 'add', 'unreachable', SERVICE_NETWORK])
   await run('sysctl', ['--quiet', '--write', 'net.ipv4.ip_forward=1'])
   await ip('route', 'add', podNetwork, 'via', nodeAddress)
   return { link, hostAddress, nodeAddress, podNetwork }
