@@ -55,6 +55,8 @@ gpg gnupg
 wget wget
 xz xz-utils
 gpgv gpgv
+/usr/sbin/sshd openssh-server
+ssh openssh-client
 openssl openssl
 pkcs11-tool opensc
 softhsm2-util $softhsm

@@ -2,6 +2,8 @@
 import { makeLog } from '@copr/process/log'
 import { runOnMachine } from './run-on-machine.ts'
 
+// Whatever it was started with: the build user must get into its roots.
+process.umask(0o022)
 const log = makeLog('builder')
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const)

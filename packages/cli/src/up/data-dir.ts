@@ -59,7 +59,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   const config = Configuration.parse({
     ...known,
     public_url: options.public_url ?? givenUrl(known) ?? automaticUrl(options),
-    internal_url: `http://127.0.0.1:${options.port}`,
+    internal_url: reachedFromElsewhere(known) ?? `http://127.0.0.1:${options.port}`,
     listen: { host: options.host, port: options.port },
     data_dir: paths.dir,
     database_url: `postgres://copr:${postgresPassword}@127.0.0.1:${postgresPort}/copr`,
@@ -79,6 +79,12 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
     `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
   )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
+}
+
+/** What an administrator has written for builders on other machines. */
+function reachedFromElsewhere(known: Configuration | undefined): string | undefined {
+  const url = known?.internal_url
+  return url !== undefined && new URL(url).hostname !== '127.0.0.1' ? url : undefined
 }
 
 function automaticUrl({ host, port }: { host: string; port: number }): string {

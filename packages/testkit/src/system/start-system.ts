@@ -30,6 +30,10 @@ export interface SystemOptions {
   builders: number
   /** Limits that differ from the defaults. */
   limits?: Partial<Configuration['limits']>
+  /** Where it listens; default: on this machine only. */
+  host?: string
+  /** How machines reach it, when that is not as the test does. */
+  address?: string
 }
 
 /** A whole system, started as a user starts it. */
@@ -37,6 +41,7 @@ export interface System {
   readonly dataDir: string
   readonly port: number
   readonly url: string
+  readonly databaseUrl: string
   /** The administrator's client. */
   readonly api: ApiClient
   readonly credentials: Credentials
@@ -64,7 +69,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const port = await freePort(0)
   mkdirSync(join(CACHE_DIR, 'distro'), { recursive: true })
   symlinkSync(join(CACHE_DIR, 'distro'), join(dataDir, 'distro'))
-  if (options.limits) await writeConfiguration(dataDir, port, options)
+  if (options.limits || options.address !== undefined)
+    await writeConfiguration(dataDir, port, options)
   const system = new RunningSystem(dataDir, port, options)
   try {
     await system.start()
@@ -79,11 +85,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 async function writeConfiguration(
   dataDir: string,
   port: number,
-  { limits, builders }: SystemOptions,
+  { limits, builders, host = '127.0.0.1', address }: SystemOptions,
 ): Promise<void> {
   const config = {
     public_url: `http://127.0.0.1:${port}`,
-    listen: { host: '127.0.0.1', port },
+    ...(address === undefined ? {} : { internal_url: `http://${address}:${port}` }),
+    listen: { host, port },
     data_dir: dataDir,
     database_url: `postgres://copr:of-this-test-only@127.0.0.1:${await freePort(0)}/copr`,
     sign_domain: 'test.invalid',
@@ -94,7 +101,7 @@ async function writeConfiguration(
     },
     local_builders: builders,
     allow_private_urls: true,
-    limits,
+    ...(limits && { limits }),
   }
   // JSON is YAML too.
   writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
@@ -106,15 +113,24 @@ class RunningSystem implements System {
   readonly url: string
   startSeconds = 0
   readonly #builders: number
+  readonly #host: string
   #child: ChildProcess | undefined
   #output = ''
   #client: { api: ApiClient; credentials: Credentials } | undefined
 
-  constructor(dataDir: string, port: number, { builders }: SystemOptions) {
+  constructor(dataDir: string, port: number, { builders, host = '127.0.0.1' }: SystemOptions) {
+    this.#host = host
     this.dataDir = dataDir
     this.port = port
     this.url = `http://127.0.0.1:${port}`
     this.#builders = builders
+  }
+
+  get databaseUrl(): string {
+    const text = readFileSync(join(this.dataDir, 'copr.yaml'), 'utf8')
+    const url = /"?database_url"?: "?(postgres:[^"\s]+)/.exec(text)?.[1]
+    if (url === undefined) throw new Error(`Cannot read the database of ${this.dataDir}`)
+    return url
   }
 
   get pid(): number {
@@ -147,7 +163,7 @@ class RunningSystem implements System {
       '--port',
       String(this.port),
       '--host',
-      '127.0.0.1',
+      this.#host,
     ]
     const more = ['--no-example', '--ready-file', readyFile, '--builders', String(this.#builders)]
     const child = spawn(process.execPath, [COPRCTL, ...args, ...more], {

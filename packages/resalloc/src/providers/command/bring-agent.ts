@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises'
+import { AgentConfig } from '@copr/contract/agent-config'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
+import { tar } from '@copr/process/agent-bundle/tar'
+import { run } from '@copr/process/run'
+import type { BootFacts } from '../provider.ts'
+import type { Host } from './host-of.ts'
+
+const START = new URL('start-agent.sh', import.meta.url)
+const DIR = '/var/lib/copr-builder'
+
+export interface Bringing {
+  /** Unique; becomes a folder and the name of a unit. */
+  name: string
+  host: Host
+  boot: BootFacts
+  config: Pick<PoolConfigOf<'command'>, 'ssh_user' | 'ssh_key_file' | 'ssh_known_hosts_file'>
+  /** Where the host's key is kept from the first contact on, unless the pool names a file. */
+  known_hosts_file: string
+  signal: AbortSignal
+}
+
+/**
+ * Starts the agent on a host. Everything goes through standard input, as the host's other users could read arguments; from
+ * then on the agent calls home, and nobody connects to the host again.
+ */
+export async function bringAgent(bringing: Bringing): Promise<void> {
+  const { name, host, boot, signal } = bringing
+  const { bytes } = await agentBundle()
+  const dir = `${DIR}/${name}`
+  const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+  const archive = tar([
+    { path: 'agent.json', content: json(agentConfig(boot, dir)) },
+    { path: 'enroll-token', content: Buffer.from(`${boot.enroll_token}\n`) },
+    { path: 'agent.tar.gz', content: bytes },
+    { path: 'start-agent.sh', content: await readFile(START) },
+  ])
+  const nodes = Object.entries(boot.agent.node_sha256).flat()
+  const start = ['/bin/sh', `${dir}/start-agent.sh`, name, boot.gateway_url, ...nodes].map(quote)
+  const remote = [
+    'umask 077',
+    // A launch that is repeated.
+    `rm -rf ${quote(dir)}`,
+    `mkdir -p ${quote(dir)}`,
+    `tar -x -f - -C ${quote(dir)}`,
+    start.join(' '),
+  ].join(' && ')
+  const brought = await run('ssh', [...sshOptions(bringing), host.host, remote], {
+    input: new Uint8Array(archive),
+    signal,
+  })
+  if (!brought.ok)
+    throw new Error(
+      `Cannot start the agent on ${host.host}: ${brought.output.trim().slice(-500) || brought.reason}`,
+    )
+}
+
+function sshOptions({ config, host, known_hosts_file }: Bringing): string[] {
+  const { ssh_user, ssh_key_file, ssh_known_hosts_file } = config
+  const strict = ssh_known_hosts_file === undefined ? 'accept-new' : 'yes'
+  return [
+    '-T',
+    '-F',
+    'none',
+    '-l',
+    ssh_user,
+    '-p',
+    String(host.ssh_port),
+    ...(ssh_key_file === undefined ? [] : ['-i', ssh_key_file]),
+    '-oBatchMode=yes',
+    '-oConnectTimeout=20',
+    '-oServerAliveInterval=15',
+    `-oStrictHostKeyChecking=${strict}`,
+    `-oUserKnownHostsFile=${ssh_known_hosts_file ?? known_hosts_file}`,
+    '--',
+  ]
+}
+
+function agentConfig(
+  { gateway_url, name, arches, tags, dead_man }: BootFacts,
+  dir: string,
+): AgentConfig {
+  return AgentConfig.parse({
+    gateway_url,
+    name,
+    arches,
+    tags,
+    dead_man,
+    enroll_token_file: `${dir}/enroll-token`,
+    // Its roots and packages serve the next agent of the host, too.
+    scratch_dir: `${DIR}/scratch`,
+    state_dir: `${dir}/state`,
+    // The host is not ours to power off.
+    at_end: 'exit',
+  })
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}

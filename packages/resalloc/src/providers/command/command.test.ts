@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { startOrder, stopOrder } from '../../testing/orders.ts'
+import { providerSuite } from '../../testing/provider-suite.ts'
+import { deadline, succeeded } from '../../testing/suite-pool.ts'
+import { hostOf } from './host-of.ts'
+import { environmentOf, keptOutput } from './script-contract.ts'
+import { runScript } from './script.ts'
+import { scriptName } from './script-name.ts'
+import { ScriptWorld } from '../../testing/script-world.ts'
+
+providerSuite('command', async () => new ScriptWorld())
+
+const world = new ScriptWorld()
+after(() => world[Symbol.asyncDispose]())
+const owner = { installation_id: 'installation-1', pool: 'lab' }
+const OFFERING = { name: 'script', price_per_hour: 0 }
+const kept = (variable: string): string => `printf %s "\${${variable}-unset}" >"$CLOUD/said"`
+const said = (): string => readFileSync(join(world.dir, 'said'), 'utf8')
+
+test('a new machine gets the environment that resalloc gives', async () => {
+  const order = { ...startOrder(owner, 12, OFFERING), id_in_pool: 3, counters: { ip: 7 } }
+  succeeded(await world.provider(owner).start(order, deadline()))
+  const lines = readFileSync(join(world.dir, `env-${scriptName(order)}`), 'utf8').split('\n')
+  assert.deepEqual(lines.filter(Boolean).toSorted(), [
+    'RESALLOC_ID=12',
+    'RESALLOC_ID_IN_POOL=3',
+    `RESALLOC_NAME=${scriptName(order)}`,
+    'RESALLOC_NAMED_COUNTER_ip=7',
+    'RESALLOC_POOL_ID=lab',
+  ])
+  assert.ok(scriptName(order).startsWith('lab'))
+})
+
+for (const [command, call] of [
+  ['cmd_livecheck', 'check'],
+  ['cmd_release', 'clean'],
+] as const)
+  test(`${command} hears what cmd_new has printed`, async () => {
+    const order = startOrder(owner, 13, OFFERING)
+    const started = succeeded(await world.provider(owner).start(order, deadline()))
+    const provider = world.provider(owner, { [command]: kept('RESALLOC_RESOURCE_DATA') })
+    await provider[call]?.(stopOrder(order, started), deadline())
+    assert.equal(Buffer.from(said(), 'base64').toString(), 'host-13.example\n')
+  })
+
+test('a failed livecheck is a machine that is not well, a failed release an error', async () => {
+  const order = stopOrder(startOrder(owner, 14, OFFERING))
+  const provider = world.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
+  assert.equal(await provider.check?.(order, deadline()), false)
+  await assert.rejects(async () => await provider.clean?.(order, deadline()), /cmd_release/)
+})
+
+test('a launch that was cut off by the end of the process is cleaned up, and its token is spent', async () => {
+  const order = startOrder(owner, 15, OFFERING)
+  const name = scriptName(order)
+  // As a manager leaves it that is killed while cmd_new runs.
+  writeFileSync(join(world.dir, 'machines', name), '')
+  const note = { name, machine_id: 15, phase: 'creating', at: new Date() }
+  writeFileSync(
+    join(world.dir, 'state', 'installation-1', 'lab', `${name}.json`),
+    JSON.stringify(note),
+  )
+  const outcome = await world.provider(owner).start(order, deadline())
+  assert.equal(outcome.ok ? 'started' : outcome.failure, 'token_spent')
+  assert.equal(existsSync(join(world.dir, 'machines', name)), false)
+})
+
+test('a script that is slower than a call goes on, and the next call has its machine', async () => {
+  const order = startOrder(owner, 16, OFFERING)
+  const hanging = world.hang()
+  const first = await world.provider(owner).start(order, AbortSignal.timeout(50))
+  assert.equal(first.ok ? 'started' : first.failure, 'unknown')
+  hanging[Symbol.dispose]()
+  succeeded(await world.provider(owner).start(order, deadline()))
+})
+
+test('stop() ends a script that still makes the machine', async () => {
+  const order = startOrder(owner, 17, OFFERING)
+  const slow = { cmd_new: 'sleep 1000 & wait' }
+  await world.provider(owner, slow).start(order, AbortSignal.timeout(50))
+  await world.provider(owner).stop(stopOrder(order), deadline())
+  const again = await world.provider(owner).start(order, deadline())
+  assert.equal(again.ok ? 'started' : again.failure, 'token_spent')
+})
+
+test('a command that does not exist is for the administrator', async () => {
+  const provider = world.provider(owner, { cmd_new: '/no/such/plugin' })
+  const outcome = await provider.start(startOrder(owner, 18, OFFERING), deadline())
+  assert.equal(outcome.ok ? 'started' : outcome.failure, 'configuration')
+})
+
+test("machines of others that a script lists are nobody's to remove", async () => {
+  writeFileSync(join(world.dir, 'machines', 'lab_00000001_20261125'), '')
+  const listed = await Array.fromAsync(world.provider(owner).list(deadline()))
+  assert.ok(!listed.some(({ provider_id }) => provider_id === 'lab_00000001_20261125'))
+})
+
+test('runScript() kills all that a script has started', async () => {
+  const signal = AbortSignal.timeout(300)
+  const file = join(world.dir, 'pid')
+  const script = `sleep 1000 & echo $! >${file}; wait`
+  await assert.rejects(
+    runScript(script, { env: { PATH: '/bin:/usr/bin' }, signal, max_output_bytes: 9 }),
+  )
+  const pid = Number(readFileSync(file, 'utf8'))
+  // Nobody waits for it here: it may be a zombie.
+  const state = existsSync(`/proc/${pid}/stat`)
+    ? readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0]
+    : 'Z'
+  assert.equal(state, 'Z')
+})
+
+test('a child that keeps the output open does not make a script last longer', async () => {
+  const began = performance.now()
+  const { output } = await runScript('sleep 5 & echo done', {
+    env: { PATH: '/bin:/usr/bin' },
+    signal: deadline(),
+    max_output_bytes: 100,
+  })
+  assert.equal(output, 'done\n')
+  assert.ok(performance.now() - began < 4000)
+})
+
+for (const [output, host] of [
+  ['10.0.0.7\n', { host: '10.0.0.7', ssh_port: 22 }],
+  ['builder.example\nand more\n', { host: 'builder.example', ssh_port: 22 }],
+  ['fe80::1\n', { host: 'fe80::1', ssh_port: 22 }],
+  ['---\nname: a\nhost: 10.0.0.7\nssh_port: 2222\n', { host: '10.0.0.7', ssh_port: 2222 }],
+  ['host: "10.0.0.7"\n', { host: '10.0.0.7', ssh_port: 22 }],
+  ['-oProxyCommand=evil\n', undefined],
+  ['', undefined],
+] as const)
+  test(`hostOf(${JSON.stringify(output)})`, () => assert.deepEqual(hostOf(output), host))
+
+for (const [what, output, is_cut, wanted] of [
+  ['short', 'a\nb\n', false, 'a\nb\n'],
+  ['whole lines', `a\n${'b'.repeat(600)}\n`, false, 'a\n<RESALLOC_TRIMMED>\n'],
+  ['a long first line', 'c'.repeat(600), true, `${'c'.repeat(512)}\n<RESALLOC_TRIMMED>\n`],
+] as const)
+  test(`keptOutput() keeps 512 bytes: ${what}`, () =>
+    assert.equal(keptOutput(output, is_cut), wanted))
+
+test('environmentOf() a list names no machine', () => {
+  assert.deepEqual(environmentOf({ pool: 'lab' }), {
+    RESALLOC_ID: '0',
+    RESALLOC_NAME: 'None',
+    RESALLOC_POOL_ID: 'lab',
+    RESALLOC_ID_IN_POOL: 'None',
+  })
+})

@@ -1,0 +1,252 @@
+import { join } from 'node:path'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { messageOf } from '@copr/process/errors'
+import type {
+  Listed,
+  MakeProvider,
+  Provider,
+  ProviderContext,
+  StartOrder,
+  StartOutcome,
+  StopOrder,
+} from '../provider.ts'
+import { bringAgent, type Bringing } from './bring-agent.ts'
+import { hostOf } from './host-of.ts'
+import { LaunchNotes } from './launch-notes.ts'
+import { listNames } from './list-names.ts'
+import { runScript } from './script.ts'
+import { environmentOf, keptOutput, MAX_NEW_BYTES } from './script-contract.ts'
+import { machineOfName, scriptName } from './script-name.ts'
+
+type Config = PoolConfigOf<'command'>
+
+export interface CommandOptions {
+  /** Notes of launches, and keys of hosts: outlives the process. */
+  state_dir: string
+  /** What scripts inherit, beside what resalloc's contract gives them. */
+  env: Record<string, string>
+  bring?: (bringing: Bringing) => Promise<void>
+}
+
+/** Launches that go on while nobody waits for them: by file of their note, since providers are made anew. */
+const RUNNING = new Map<string, { outcome: Promise<StartOutcome>; abort: AbortController }>()
+const ASK_AGAIN_SECONDS = 5
+
+/** Machines that scripts make, in the contract of resalloc: plugins written for it run unchanged. */
+export function commandProvider(options: CommandOptions): MakeProvider<'command'> {
+  return (config, context) => new CommandProvider(config, context, options)
+}
+
+class CommandProvider implements Provider {
+  readonly is_blind: boolean
+  readonly #config: Config
+  readonly #context: ProviderContext
+  readonly #options: CommandOptions
+  readonly #notes: LaunchNotes
+
+  constructor(config: Config, context: ProviderContext, options: CommandOptions) {
+    this.is_blind = config.cmd_list === undefined
+    this.#config = config
+    this.#context = context
+    this.#options = options
+    this.#notes = new LaunchNotes(join(options.state_dir, context.installation_id, context.pool))
+  }
+
+  offerings() {
+    return [{ name: 'script', price_per_hour: this.#config.price_per_hour }]
+  }
+
+  /** The script may take longer than a call: it goes on, and whoever asks again with the same token waits for the same one. */
+  async start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome> {
+    const unknown = {
+      ok: false,
+      failure: 'unknown',
+      message: 'The script is still at work',
+      retry_seconds: ASK_AGAIN_SECONDS,
+    } as const
+    if (signal.aborted) return unknown
+    const key = this.#notes.pathOf(scriptName(order))
+    let running = RUNNING.get(key)
+    if (!running) {
+      const abort = new AbortController()
+      const outcome = this.#launch(order, abort.signal).finally(() => RUNNING.delete(key))
+      running = { outcome, abort }
+      RUNNING.set(key, running)
+    }
+    const tooLate = new Promise<StartOutcome>((resolve) =>
+      signal.addEventListener('abort', () => resolve(unknown), { once: true }),
+    )
+    return await Promise.race([running.outcome, tooLate])
+  }
+
+  async #launch(order: StartOrder, abort: AbortSignal): Promise<StartOutcome> {
+    const name = scriptName(order)
+    const signal = AbortSignal.any([abort, AbortSignal.timeout(this.#config.boot_timeout * 1000)])
+    try {
+      const note = await this.#notes.read(name)
+      if (note?.phase === 'up' && (await this.#exists(name, signal)))
+        return started(name, note.output)
+      if (note) {
+        // Ended, or this process was killed while the script ran: what it has printed is lost.
+        if (note.phase !== 'ended') await this.#delete(name, order, note.output, signal)
+        await this.#notes.write({ ...note, phase: 'ended', at: this.#context.now() })
+        return failed('token_spent', `The machine of this launch has ended: ${name}`)
+      }
+      return await this.#create(name, order, signal)
+    } catch (error) {
+      this.#context.log.warn({ name, reason: messageOf(error) }, 'Launch by script has failed')
+      return failed('unknown', messageOf(error))
+    }
+  }
+
+  async #create(name: string, order: StartOrder, signal: AbortSignal): Promise<StartOutcome> {
+    const { cmd_new, ...config } = this.#config
+    const { log, now } = this.#context
+    const note = { name, machine_id: order.machine_id, at: now(), output: '' }
+    await this.#notes.write({ ...note, phase: 'creating' })
+    const env = { ...this.#options.env, ...environmentOf({ ...order, name }) }
+    const made = await runScript(cmd_new, { env, signal, max_output_bytes: MAX_NEW_BYTES * 16 })
+    const output = keptOutput(made.output, made.is_cut)
+    const host = hostOf(output)
+    const known_hosts_file = this.#notes.pathOf(name, 'known-hosts')
+    let message = ''
+    if (made.code !== 0)
+      message = `cmd_new ended with ${made.code ?? 'a signal'}: ${made.errors.slice(-500)}`
+    else if (!host) message = `cmd_new has printed no host: ${output.slice(0, 200)}`
+    else {
+      const bring = this.#options.bring ?? bringAgent
+      await bring({ name, host, boot: order.boot, config, known_hosts_file, signal }).catch(
+        (error: unknown) => (message = messageOf(error)),
+      )
+    }
+    if (message === '') {
+      await this.#notes.write({ ...note, phase: 'up', output })
+      return started(name, output)
+    }
+    log.warn({ name, message }, 'Machine by script has not come to be')
+    await this.#delete(name, order, output, AbortSignal.timeout(this.#config.boot_timeout * 1000))
+    await this.#notes.write({ ...note, phase: 'ended' })
+    // 126 and 127 are the shell's: there is no such command.
+    const isWrong = made.code === 126 || made.code === 127
+    return failed(isWrong ? 'configuration' : 'no_capacity', message)
+  }
+
+  async stop(order: StopOrder, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    await this.#end(scriptName(order), order, signal)
+  }
+
+  async remove(listed: Listed, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    await this.#end(listed.provider_id, { machine_id: listed.machine_id ?? 0 }, signal)
+  }
+
+  async #end(name: string, order: Partial<StopOrder>, signal: AbortSignal): Promise<void> {
+    const running = RUNNING.get(this.#notes.pathOf(name))
+    running?.abort.abort(new Error('The machine is no longer wanted'))
+    await running?.outcome
+    const note = await this.#notes.read(name)
+    if (note?.phase === 'ended' || (!note && !(await this.#exists(name, signal)))) return
+    await this.#delete(name, order, note?.output ?? '', signal)
+    const machine_id = order.machine_id ?? 0
+    const at = this.#context.now()
+    await this.#notes.write({ output: '', machine_id, ...note, name, phase: 'ended', at })
+  }
+
+  async #delete(
+    name: string,
+    order: Partial<StopOrder>,
+    output: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#call('cmd_delete', name, order, output, signal)
+  }
+
+  /** Runs one of the other commands for a machine; throws when it fails. */
+  async #call(
+    what: 'cmd_delete' | 'cmd_release' | 'cmd_livecheck',
+    name: string,
+    order: Partial<StopOrder>,
+    output: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const command = this.#config[what]
+    if (command === undefined) return
+    const { pool } = this.#context
+    const env = { ...this.#options.env, ...environmentOf({ pool, ...order, name, output }) }
+    const end = await runScript(command, { env, signal, max_output_bytes: MAX_NEW_BYTES })
+    if (end.code !== 0)
+      throw new Error(
+        `${what} of ${name} ended with ${end.code ?? 'a signal'}: ${end.errors.slice(-500)}`,
+      )
+  }
+
+  async *list(signal: AbortSignal): AsyncIterable<Listed> {
+    signal.throwIfAborted()
+    const { installation_id, pool, now } = this.#context
+    const listed = await this.#names(signal)
+    // Read after the listing: a launch that began meanwhile is in the notes at least.
+    const notes = new Map((await this.#notes.living(now())).map((note) => [note.name, note]))
+    const creating = [...notes.values()].filter(({ phase }) => phase === 'creating')
+    const names = listed ? [...listed, ...creating.map(({ name }) => name)] : [...notes.keys()]
+    for (const name of new Set(names)) {
+      const machine_id = machineOfName(name, installation_id)
+      // Somebody else's machines, of which the script tells, too.
+      if (machine_id === undefined) continue
+      const note = notes.get(name)
+      yield {
+        kind: 'machine',
+        provider_id: name,
+        machine_id,
+        pool,
+        created_at: note?.at,
+        state: note?.phase === 'creating' ? 'starting' : 'running',
+        data: { output: note?.output ?? '' },
+      }
+    }
+  }
+
+  async check(order: StopOrder, signal: AbortSignal): Promise<boolean> {
+    const name = scriptName(order)
+    try {
+      await this.#call('cmd_livecheck', name, order, outputOf(order), signal)
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#context.log.info({ name, reason: messageOf(error) }, 'Machine is not well')
+      return false
+    }
+  }
+
+  async clean(order: StopOrder, signal: AbortSignal): Promise<void> {
+    await this.#call('cmd_release', scriptName(order), order, outputOf(order), signal)
+  }
+
+  /** Whether it is listed; without a list it is taken for granted. */
+  async #exists(name: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#names(signal))?.includes(name) ?? true
+  }
+
+  /** What `cmd_list` names; undefined without one. */
+  async #names(signal: AbortSignal): Promise<string[] | undefined> {
+    const { cmd_list } = this.#config
+    if (cmd_list === undefined) return undefined
+    const env = { ...this.#options.env, ...environmentOf({ pool: this.#context.pool }) }
+    return await listNames(cmd_list, env, signal)
+  }
+}
+
+function outputOf({ data }: StopOrder): string {
+  return typeof data['output'] === 'string' ? data['output'] : ''
+}
+
+function started(name: string, output: string): StartOutcome {
+  return { ok: true, provider_id: name, data: { output } }
+}
+
+function failed(
+  failure: Extract<StartOutcome, { ok: false }>['failure'],
+  message: string,
+): StartOutcome {
+  return { ok: false, failure, message }
+}
