@@ -1,236 +1,152 @@
-import { SIZES } from './fill-database.ts'
+import type { Sample, Samples, Visitor, Visitors } from './samples.ts'
 
 export interface Case {
   name: string
+  /** As Hono writes it. */
+  route: string
   /** Each request asks for something else. */
   path: (index: number) => string
+  as?: Visitor
+  /** What every answer must be; anything else fails the measurement. */
+  status: number
 }
 
-/** An ordinary project, with one of its packages and builds. */
-export interface Sample {
-  ownername: string
-  projectname: string
-  packagename: string
-  build_id: number
-  chrootname: string
+/** What is not measured, and why. A route that is neither here nor can be filled in fails the bench. */
+const NOT_MEASURED: Record<string, string> = {
+  '/static/:version/assets/fonts/:family/:file{[A-Za-z0-9-]+\\.woff2}':
+    'a file, without the database',
+  '/static/:version/:file': 'a file, without the database',
+  '/tmp/:dir/:file': 'a file that a builder fetches',
+  '/oidc_login': 'waits for the identity provider',
+  '/oidc_auth': 'waits for the identity provider',
 }
 
-const { builds, projects, giant_dirs } = SIZES
-const GIANT = 'ownername=user1&projectname=giant'
-const GIANT_BUILDS = builds / 5
-const GIANT_PAGE = '/coprs/user1/giant'
+/** Routes whose answer is as long as what it lists, for a giant: see the long answers. */
+const AS_LONG_AS_LISTED = ['/api_3/monitor', '/user/info/download']
 
-/** Answers of a fixed size: these have the goal of 50 ms. */
-export function listedCases(samples: Sample[]): Case[] {
-  const of = (index: number): Sample => samples[index % samples.length] as Sample
-  const word = (index: number): string => WORDS[index % WORDS.length] as string
-  const page = (sample: Sample): string => `/coprs/${sample.ownername}/${sample.projectname}`
-  const own = (sample: Sample): string =>
-    `ownername=${sample.ownername}&projectname=${sample.projectname}`
-  /** From the beginning to the end of a list of so many. */
-  const depth = (index: number, total: number): number =>
-    Math.floor((((index * 37) % 100) / 100) * total)
-  const chosen: [string, Case['path']][] = [
-    [
-      '/api_3/project/list, 100, any depth',
-      (i) => `/api_3/project/list?limit=100&offset=${depth(i, projects)}`,
-    ],
-    [
-      '/api_3/project/list by name, 100, any depth',
-      (i) => `/api_3/project/list?limit=100&order=name&offset=${depth(i, projects)}`,
-    ],
-    [
-      '/api_3/project/list of an owner',
-      (i) => `/api_3/project/list?limit=100&ownername=${of(i).ownername}`,
-    ],
-    [
-      '/api_3/project/search, a common word',
-      (i) => `/api_3/project/search?limit=100&query=${word(i)}`,
-    ],
-    [
-      '/api_3/project/search, a common word, any depth',
-      (i) => `/api_3/project/search?limit=100&query=${word(i)}&offset=${depth(i, 2000)}`,
-    ],
-    [
-      '/api_3/project/search, a rare word',
-      (i) => `/api_3/project/search?limit=100&query=${of(i).projectname}`,
-    ],
-    [
-      '/api_3/project/search, a package',
-      (i) => `/api_3/project/search?limit=100&query=${of(i).packagename}`,
-    ],
-    [
-      '/api_3/project/search, a chroot',
-      (i) => `/api_3/project/search?limit=100&query=${of(i).chrootname}`,
-    ],
-    [
-      '/api_3/project/search, two words',
-      (i) => `/api_3/project/search?limit=100&query=${word(i)}+${word(i + 7)}`,
-    ],
-    [
-      '/api_3/project/search, nothing found',
-      (i) => `/api_3/project/search?limit=100&query=zzz${i}`,
-    ],
-    [
-      '/api_3/project/search, owner/project',
-      (i) =>
-        `/api_3/project/search?limit=100&query=${of(i).ownername}/${of(i).projectname.slice(0, 4)}`,
-    ],
-    [
-      '/api_3/package/list of the giant, 50, any depth',
-      (i) => `/api_3/package/list?${GIANT}&limit=50&offset=${depth(i, 10_000)}`,
-    ],
-    [
-      '/api_3/package/list of the giant, 50, latest builds',
-      (i) =>
-        `/api_3/package/list?${GIANT}&limit=50&offset=${depth(i, 10_000)}&with_latest_build=True&with_latest_succeeded_build=True`,
-    ],
-    ['/api_3/build/list of the giant, 100, newest', () => `/api_3/build/list?${GIANT}&limit=100`],
-    [
-      '/api_3/build/list of the giant, 100, any depth',
-      (i) => `/api_3/build/list?${GIANT}&limit=100&offset=${depth(i, GIANT_BUILDS)}`,
-    ],
-    [
-      '/api_3/build/list of the giant, 100, the end',
-      (i) => `/api_3/build/list?${GIANT}&limit=100&offset=${GIANT_BUILDS - 100 - i}`,
-    ],
-    [
-      '/api_3/build/list of the giant, failed, any depth',
-      (i) =>
-        `/api_3/build/list?${GIANT}&status=failed&limit=100&offset=${depth(i, GIANT_BUILDS / 6)}`,
-    ],
-    [
-      '/api_3/build/list of the giant, succeeded, any depth',
-      (i) =>
-        `/api_3/build/list?${GIANT}&status=succeeded&limit=100&offset=${depth(i, GIANT_BUILDS * 0.8)}`,
-    ],
-    [
-      '/api_3/build/list of the giant, running',
-      () => `/api_3/build/list?${GIANT}&status=running&limit=100`,
-    ],
-    [
-      '/api_3/build/list of the giant, skipped (none)',
-      () => `/api_3/build/list?${GIANT}&status=skipped&limit=100`,
-    ],
-    [
-      '/api_3/build/list of a package',
-      (i) => `/api_3/build/list?${own(of(i))}&packagename=${of(i).packagename}&limit=100`,
-    ],
-    [
-      '/api_3/build/list of a package with most builds, failed',
-      () =>
-        '/api_3/build/list?ownername=user2&projectname=mass-rebuild&status=failed&limit=100&offset=100',
-    ],
-    ['/api_3/rpmrepo of the giant', () => '/api_3/rpmrepo/user1/giant/fedora-40'],
-    ['home page', () => '/'],
-    ['recent builds', () => '/recent/'],
-    ['search page, a common word', (i) => `/coprs/fulltext/?fulltext=${word(i)}`],
-    ['search page, a rare word', (i) => `/coprs/fulltext/?fulltext=${of(i).projectname}`],
-    ['search page, a package', (i) => `/coprs/fulltext/?fulltext=${of(i).packagename}`],
-    ['owner’s page', (i) => `/coprs/${of(i).ownername.replace('@', 'g/')}/`],
-    ['owner’s page, most projects', () => '/coprs/user1/'],
-    ['project page of the giant', () => `${GIANT_PAGE}/`],
-    ['packages page of the giant', () => `${GIANT_PAGE}/packages/`],
-    [
-      'packages page of the giant, any depth',
-      (i) => `${GIANT_PAGE}/packages/?offset=${depth(i, 10_000)}`,
-    ],
-    ['builds page of the giant', () => `${GIANT_PAGE}/builds/`],
-    [
-      'builds page of the giant, any depth',
-      (i) => `${GIANT_PAGE}/builds/?before=${builds - depth(i, builds)}`,
-    ],
-    ['package page', (i) => `${page(of(i))}/package/${of(i).packagename}/`],
-    [
-      '.repo file of a directory',
-      (i) => `${GIANT_PAGE}:pr:${1 + (i % giant_dirs)}/repo/fedora-42/`,
-    ],
-  ]
-  return chosen.map(([name, path]) => ({ name, path }))
-}
-
-/** Answers as long as what they list: no goal but flat memory. */
-export const LONG_CASES: Case[] = [
-  {
-    name: 'package/list of the giant, 1000 with latest builds',
-    path: (i) =>
-      `/api_3/package/list?${GIANT}&limit=1000&offset=${(i % 10) * 1000}&with_latest_build=True&with_latest_succeeded_build=True`,
-  },
-  { name: 'package/list of the giant, all 10 000', path: () => `/api_3/package/list?${GIANT}` },
-  {
-    name: 'package/list of the giant, all with latest builds',
-    path: () =>
-      `/api_3/package/list?${GIANT}&with_latest_build=True&with_latest_succeeded_build=True`,
-  },
-  {
-    name: 'build/list of the giant, 1000, any depth',
-    path: (i) => `/api_3/build/list?${GIANT}&limit=1000&offset=${(i * 7919) % GIANT_BUILDS}`,
-  },
-  { name: 'build/list of the giant, all 200 000', path: () => `/api_3/build/list?${GIANT}` },
-  { name: 'project/list, all 20 000', path: () => '/api_3/project/list' },
-  { name: 'project/search, all that match', path: () => '/api_3/project/search?query=python' },
-  { name: 'monitor of the giant', path: () => `/api_3/monitor?${GIANT}` },
-]
-
-/** One case for each route that can be filled in from a sample; the names of those that cannot. */
-export function routeCases(
-  paths: string[],
-  samples: Sample[],
-): { cases: Case[]; unknown: string[] } {
-  const cases: Case[] = []
-  const unknown: string[] = []
-  for (const path of paths) {
-    // Groups' pages are the same as users'.
-    if (path.includes('*') || path.includes(':group') || path.startsWith('/static')) continue
-    const names = [...path.matchAll(PART)].map(([, name = '']) => name)
-    if (names.some((name) => !(name in VALUE))) unknown.push(path)
-    else
-      cases.push({
-        name: path.replaceAll(PART, ':$1'),
-        path: (index) => filled(path, samples[index % samples.length] as Sample),
-      })
-  }
-  return { cases, unknown }
+const STATUS: Record<string, number> = {
+  '/api_3/gssapi_login/web-ui': 302,
+  '/coprs/:owner{@[^/]+}/:rest{.*}': 302,
+  '/login': 303,
+  '/api/new': 303,
+  '/status': 302,
+  '/batches/detail/:id{[0-9]+}': 302,
+  '/coprs/build/:id{[0-9]+}': 302,
 }
 
 const PART = /:(\w+)(?:\{[^}]*\})?\??/g
 
-const VALUE: Record<string, (sample: Sample) => string | number> = {
+type Value = (sample: Sample, index: number) => string | number
+
+const VALUE: Record<string, Value> = {
   ownername: ({ ownername }) => ownername,
   projectname: ({ projectname }) => projectname,
-  dirname: ({ projectname }) => projectname,
+  dirname: ({ dirname }) => dirname,
   packagename: ({ packagename }) => packagename,
   build_id: ({ build_id }) => build_id,
   chrootname: ({ chrootname }) => chrootname,
-  owner: ({ ownername }) => ownername.replace('@', 'g/'),
+  owner: ({ ownername }) => ownername,
+  group: ({ ownername }) => ownername.slice(1),
   project: ({ projectname }) => projectname,
   package: ({ packagename }) => packagename,
   id: ({ build_id }) => build_id,
   who: () => 'user7',
-  user: () => 'user7',
   chroot: ({ chrootname }) => chrootname,
   name_release: ({ chrootname }) => chrootname.split('-').slice(0, 2).join('-'),
   file: () => 'a.repo',
+  rest: ({ projectname }) => projectname,
+  count: () => 50,
+  type: () => 'scm',
+  state: (_, index) => ['pending', 'starting', 'running', 'importing'][index % 4] as string,
+  provider_group: () => 'crew',
 }
 
-function filled(path: string, sample: Sample): string {
-  const there = path.replaceAll(PART, (_, name: string) => encodeURI(String(VALUE[name]?.(sample))))
-  if (!path.startsWith('/api_3/')) return there
-  const query = ['ownername', 'projectname', 'packagename', 'build_id', 'chrootname'].map(
-    (name) => `${name}=${VALUE[name]?.(sample)}`,
+/** Where a name means something else. */
+const OTHERWISE: Record<string, Record<string, Value>> = {
+  '/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
+  '/status/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
+  '/coprs/g/:owner/add': { owner: ({ ownername }) => ownername.slice(1) },
+}
+
+const OF_A_PROJECT = ['project', 'projectname', 'dirname', 'build_id', 'id', 'rest']
+/** Their project, package or build is in the query. */
+const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|monitor)(\/|$)/
+
+/** How a route's measurements are told apart. */
+export type Kind = 'a user’s' | 'a group’s' | 'the giant’s'
+
+/** For each route one case or two: of an ordinary project, and of a giant one. */
+export function routeCases(
+  routes: string[],
+  samples: Samples,
+  visitors: Visitors,
+): (Case & { kind: Kind })[] {
+  return measuredRoutes(routes).flatMap((route) => {
+    const names = partsOf(route)
+    const isOfGroup =
+      names.includes('group') || route === '/coprs/g/:owner/add' || names.includes('rest')
+    const isOfProject = BY_QUERY.test(route) || names.some((name) => OF_A_PROJECT.includes(name))
+    const made = (kind: Kind, of: Sample[]): Case & { kind: Kind } => ({
+      name: `${shown(route)}, ${kind}`,
+      route,
+      kind,
+      path: (index) => filled(route, of[index % of.length] as Sample, { index, visitors }),
+      status: STATUS[route] ?? 200,
+      ...(route.startsWith('/admin') || route.endsWith('/delete') || route.endsWith('/add')
+        ? { as: 'admin' }
+        : {}),
+    })
+    if (isOfGroup) return [made('a group’s', samples.groups)]
+    const cases = [made('a user’s', samples.users)]
+    if (AS_LONG_AS_LISTED.includes(route)) return isOfProject ? cases : []
+    return isOfProject ? [...cases, made('the giant’s', samples.giant)] : cases
+  })
+}
+
+/** Throws when there is a route that nobody said how to measure. */
+export function measuredRoutes(routes: string[]): string[] {
+  const measured = routes
+    .filter((route) => !route.includes('*') || route.includes('{'))
+    .filter((route) => NOT_MEASURED[route] === undefined)
+  const unknown = measured.filter((route) =>
+    partsOf(route).some((name) => !(name in VALUE) && name !== 'secret'),
   )
-  return `${there}?${query.join('&')}&query=python&limit=100`
+  const gone = [
+    ...Object.keys(NOT_MEASURED),
+    ...Object.keys(STATUS),
+    ...Object.keys(OTHERWISE),
+    ...AS_LONG_AS_LISTED,
+  ].filter((route) => !routes.includes(route))
+  if (unknown.length > 0)
+    throw new Error(
+      `Cannot measure ${unknown.join(', ')}: bench/api/cases.ts does not say what stands for the parts of the path`,
+    )
+  if (gone.length > 0)
+    throw new Error(`bench/api/cases.ts has routes that do not exist: ${gone.join(', ')}`)
+  return measured
 }
 
-const WORDS = [
-  'python',
-  'rust',
-  'gnome',
-  'kernel',
-  'nightly',
-  'image',
-  'agent',
-  'docs',
-  'yaml',
-  'crypto',
-]
+/** As tables show it. */
+export function shown(route: string): string {
+  return route.replaceAll(PART, ':$1')
+}
+
+function partsOf(route: string): string[] {
+  return [...route.matchAll(PART)].map(([, name = '']) => name)
+}
+
+function filled(
+  route: string,
+  sample: Sample,
+  { index, visitors }: { index: number; visitors: Visitors },
+): string {
+  const there = route.replaceAll(PART, (_, name: string) => {
+    if (name === 'secret') return visitors.login_link
+    const value = OTHERWISE[route]?.[name] ?? VALUE[name]
+    return encodeURI(String(value?.(sample, index)))
+  })
+  if (!route.startsWith('/api_3/')) return there
+  const { ownername, projectname, packagename, build_id, chrootname } = sample
+  const query = { ownername, projectname, packagename, chrootname, build_id: String(build_id) }
+  return `${there}?${new URLSearchParams({ ...query, query: 'python', limit: '100' }).toString()}`
+}

@@ -1,11 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type { Ready } from './server.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Case } from './cases.ts'
+import type { Visitor, Visitors } from './samples.ts'
 
-export interface Client extends AsyncDisposable, Ready {
-  get(path: string): Promise<Answered>
-  /** Of the server, in MB: now, and at most since it started or was asked to forget. */
+export interface Client extends AsyncDisposable {
+  get(path: string, as?: Visitor): Promise<Answered>
+  /** The answer itself. */
+  text(path: string, as?: Visitor): Promise<string>
+  /** Of the server, in MB: now, and at most since it started. */
   memory(): { now: number; peak: number }
 }
 
@@ -15,33 +19,35 @@ interface Answered {
   bytes: number
 }
 
-/** Starts the server in a process of its own; requests carry the token and the session of one user. */
+/** Starts the server in a process of its own. */
 export async function startServer(
   database_url: string,
-  headers: Record<string, string>,
+  { headers }: Pick<Visitors, 'headers'>,
 ): Promise<Client> {
   const child = fork(new URL('./server.ts', import.meta.url), [database_url], { stdio: 'inherit' })
   const ended = once(child, 'exit')
-  const [ready] = (await Promise.race([once(child, 'message'), ended])) as [Ready | number | null]
-  if (ready === null || typeof ready === 'number') throw new Error('The server did not start')
+  const [port] = (await Promise.race([once(child, 'message'), ended.then(() => [undefined])])) as [
+    number | undefined,
+  ]
+  if (port === undefined) throw new Error('The server did not start')
+  const ask = async (path: string, as: Visitor = 'owner'): Promise<Response> =>
+    await fetch(`http://127.0.0.1:${port}${path}`, { headers: headers[as], redirect: 'manual' })
   return {
-    ...ready,
-    get: (path) => timed(`http://127.0.0.1:${ready.port}${path}`, headers),
+    async get(path, as) {
+      const began = performance.now()
+      const response = await ask(path, as)
+      let bytes = 0
+      // Read and dropped: the answer must not fill this process either.
+      for await (const chunk of response.body ?? []) bytes += chunk.length
+      return { status: response.status, ms: performance.now() - began, bytes }
+    },
+    text: async (path, as) => await (await ask(path, as)).text(),
     memory: () => memoryOf(child),
     async [Symbol.asyncDispose]() {
       child.disconnect()
       await ended
     },
   }
-}
-
-async function timed(url: string, headers: Record<string, string>): Promise<Answered> {
-  const began = performance.now()
-  const response = await fetch(url, { headers, redirect: 'manual' })
-  let bytes = 0
-  // Read and dropped: the answer must not fill this process either.
-  for await (const chunk of response.body ?? []) bytes += chunk.length
-  return { status: response.status, ms: performance.now() - began, bytes }
 }
 
 function memoryOf({ pid }: ChildProcess): { now: number; peak: number } {
@@ -52,37 +58,61 @@ function memoryOf({ pid }: ChildProcess): { now: number; peak: number } {
 }
 
 export interface Measured {
-  requests: number
   p50: number
   p95: number
   max: number
   /** Of the largest answer. */
   bytes: number
-  statuses: number[]
+  /** Answers with another status than the expected one. */
+  odd: number[]
 }
 
 /** Sends requests, `concurrency` of them at any time, after a few that do not count. */
 export async function measure(
   client: Client,
-  path: (index: number) => string,
+  { path, as, status }: Omit<Case, 'name' | 'route'>,
   { requests, warm_up, concurrency }: { requests: number; warm_up: number; concurrency: number },
 ): Promise<Measured> {
   // The warm-up asks for other things than what is measured.
-  for (let index = 0; index < warm_up; index++) await client.get(path(requests + index))
+  for (let index = 0; index < warm_up; index++) await client.get(path(requests + index), as)
   const answered: Answered[] = []
   let next = 0
   const worker = async (): Promise<void> => {
-    while (next < requests) answered.push(await client.get(path(next++)))
+    while (next < requests) answered.push(await client.get(path(next++), as))
   }
   await Promise.all(Array.from({ length: concurrency }, worker))
   const times = answered.map(({ ms }) => ms).sort((a, b) => a - b)
   const at = (share: number): number => times[Math.ceil(times.length * share) - 1] ?? 0
+  const odd = answered.map((each) => each.status).filter((each) => each !== status)
   return {
-    requests: times.length,
     p50: at(0.5),
     p95: at(0.95),
     max: at(1),
     bytes: Math.max(...answered.map(({ bytes }) => bytes)),
-    statuses: [...new Set(answered.map(({ status }) => status))].toSorted((a, b) => a - b),
+    odd: [...new Set(odd)],
   }
+}
+
+const LOOK_MS = 150
+const QUIET = 0.25
+
+/** Waits for a moment in which other programs leave the processors alone; false: there was none. */
+export async function untilQuiet(patience_ms: number): Promise<boolean> {
+  const until = performance.now() + patience_ms
+  for (;;) {
+    const before = processorTime()
+    await sleep(LOOK_MS)
+    const after = processorTime()
+    if ((after.busy - before.busy) / (after.all - before.all) < QUIET) return true
+    if (performance.now() > until) return false
+  }
+}
+
+/** Of all processors, in ticks since the machine started. */
+function processorTime(): { busy: number; all: number } {
+  const [, ...ticks] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/)
+  // user nice system idle iowait irq softirq steal
+  const used = ticks.slice(0, 8).map(Number)
+  const all = used.reduce((sum, each) => sum + each, 0)
+  return { all, busy: all - (used[3] ?? 0) - (used[4] ?? 0) }
 }

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { listBuilds } from '@copr/domain/builds/build-queries'
+import { listBuildIds, loadBuilds } from '@copr/domain/builds/build-queries'
 import { deleteBuilds } from '@copr/domain/builds/cancel'
 import { forkProject } from '@copr/domain/projects/fork-project'
 import { findProject, type Project } from '@copr/domain/projects/project-queries'
@@ -53,7 +53,10 @@ async function fork(system: TestBackend, source: Project, name = 'binoculars'): 
 
 async function buildsOf(system: TestBackend, project: Project) {
   const page = { offset: 0, descending: false }
-  return await listBuilds(system.db, { project_id: project.id }, page)
+  return await loadBuilds(
+    system.db,
+    await listBuildIds(system.db, { project_id: project.id }, page),
+  )
 }
 
 function fileOf(system: TestBackend, name: string, result_dir: string | null | undefined): string {

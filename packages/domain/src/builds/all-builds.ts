@@ -1,11 +1,6 @@
 import type { Db } from '../database/open.ts'
-import {
-  type Build,
-  type BuildFilter,
-  type BuildPage,
-  listBuildIds,
-  loadBuilds,
-} from './build-queries.ts'
+import { type BuildFilter, type BuildPage, listBuildIds } from './build-queries.ts'
+import { type BuildSummary, loadBuildSummaries } from './build-summaries.ts'
 
 /** In memory at a time, whatever is asked for. */
 const CHUNK = 500
@@ -18,7 +13,7 @@ export async function* allBuilds(
   db: Db,
   filter: BuildFilter,
   { limit = Infinity, offset, descending }: BuildPage,
-): AsyncGenerator<Build[]> {
+): AsyncGenerator<BuildSummary[]> {
   let left = limit
   let from: BuildFilter = filter
   let skip = offset
@@ -27,7 +22,7 @@ export async function* allBuilds(
     const ids = await listBuildIds(db, from, { limit: wanted, offset: skip, descending })
     const last = ids.at(-1)
     if (last === undefined) return
-    yield await loadBuilds(db, ids)
+    yield await loadBuildSummaries(db, ids)
     if (ids.length < wanted) return
     left -= ids.length
     skip = 0

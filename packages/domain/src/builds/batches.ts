@@ -12,9 +12,6 @@ export interface BatchWish {
 
 type Field = keyof BatchWish
 
-/** More than these no page shows. */
-const MAX_SHOWN = 500
-
 /**
  * Throws unless the user may have the build in that batch: anyone may wait for a batch, but to make one of a build,
  * or to join one, is to change when others are built.
@@ -42,10 +39,11 @@ export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   return field === 'with_build_id' ? batch : await newBatch(tx, batch)
 }
 
-/** A batch's builds, the newest first; undefined when there is none. */
+/** A batch and some of its builds, the newest first, or from before one on; undefined when there is none. */
 export async function findBatch(
   db: Db,
   id: number,
+  { before_id, limit }: { before_id?: number | undefined; limit: number },
 ): Promise<{ blocked_by: number | null; build_ids: number[] } | undefined> {
   if (!Number.isSafeInteger(id)) return undefined
   const batch = await db
@@ -54,13 +52,14 @@ export async function findBatch(
     .where('id', '=', id)
     .executeTakeFirst()
   if (!batch) return undefined
-  const rows = await db
+  let query = db
     .selectFrom('build')
     .select('id')
     .where('batch_id', '=', id)
     .orderBy('id', 'desc')
-    .limit(MAX_SHOWN)
-    .execute()
+    .limit(limit)
+  if (before_id !== undefined) query = query.where('id', '<', before_id)
+  const rows = await query.execute()
   return { ...batch, build_ids: rows.map((row) => row.id) }
 }
 

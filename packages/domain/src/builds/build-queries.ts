@@ -2,34 +2,15 @@ import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
 import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
+import {
+  type BuildRow,
+  type BuildSummary,
+  loadBuildRows,
+  loadBuildSummaries,
+} from './build-summaries.ts'
 
-/** A build with everything that lists and pages show of it. */
-export interface Build {
-  id: number
-  state: BuildState
-  source_state: BuildState
-  source_type: string
-  source_json: Record<string, unknown>
-  fail_reason: string | null
-  canceled: boolean
-  project_id: number
-  ownername: string
-  projectname: string
-  dirname: string
-  package_id: number | null
-  package_name: string | null
-  package_version: string | null
-  srpm_name: string | null
-  submitter: string | null
-  submitted_at: Date
-  source_started_at: Date | null
-  source_ended_at: Date | null
-  finished_at: Date | null
-  is_background: boolean
-  timeout_seconds: number
-  enable_net: boolean | null
-  bootstrap: string
-  isolation: string
+/** A build with everything that its page shows. */
+export interface Build extends BuildSummary {
   chroots: BuildChroot[]
 }
 
@@ -54,32 +35,11 @@ export async function findBuild(db: Db, id: number): Promise<Build | undefined> 
 
 /** The builds with these ids, in their order; those that do not exist are left out. */
 export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
-  // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
-  const possible = ids.filter((id) => Number.isSafeInteger(id))
-  if (possible.length === 0) return []
-  const rows = await db
-    .selectFrom('build')
-    .innerJoin('project', 'project.id', 'build.project_id')
-    .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
-    .leftJoin('package', 'package.id', 'build.package_id')
-    .leftJoin('user_account', 'user_account.id', 'build.submitter_id')
-    .selectAll('build')
-    .select([
-      'project.ownername',
-      'project.name as projectname',
-      'project_dir.name as dirname',
-      'package.name as package_name',
-      'user_account.username as submitter',
-    ])
-    .where('build.id', '=', anyOf(possible))
-    // The builds of a deleted project are gone with it.
-    .where('project.deleted_at', 'is', null)
-    .execute()
-  const chroots = Map.groupBy(await chrootsOf(db, possible), (chroot) => chroot.build_id)
-  const builds = new Map(
-    rows.map((row) => [row.id, { ...row, chroots: chroots.get(row.id) ?? [] } satisfies Build]),
-  )
-  return possible.flatMap((id) => builds.get(id) ?? [])
+  const builds = await loadBuildSummaries(db, ids)
+  if (builds.length === 0) return []
+  const found = builds.map(({ id }) => id)
+  const chroots = Map.groupBy(await chrootsOf(db, found), (chroot) => chroot.build_id)
+  return builds.map((build) => ({ ...build, chroots: chroots.get(build.id) ?? [] }))
 }
 
 async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {
@@ -120,8 +80,12 @@ export interface BuildPage {
 }
 
 /** Finds the ids first, along an index, so that a page far down costs no joins for the rows that it skips. */
-export async function listBuilds(db: Db, filter: BuildFilter, page: BuildPage): Promise<Build[]> {
-  return await loadBuilds(db, await listBuildIds(db, filter, page))
+export async function listBuilds(
+  db: Db,
+  filter: BuildFilter,
+  page: BuildPage,
+): Promise<BuildRow[]> {
+  return await loadBuildRows(db, await listBuildIds(db, filter, page))
 }
 
 export async function listBuildIds(
@@ -145,7 +109,7 @@ export async function listBuildIds(
 }
 
 /** The newest builds of all projects that want to be seen on the front page. */
-export async function recentBuilds(db: Db, limit: number): Promise<Build[]> {
+export async function recentBuilds(db: Db, limit: number): Promise<BuildRow[]> {
   const ids = await db
     .selectFrom('build')
     .innerJoin('project', 'project.id', 'build.project_id')
@@ -155,7 +119,7 @@ export async function recentBuilds(db: Db, limit: number): Promise<Build[]> {
     .orderBy('build.id', 'desc')
     .limit(limit)
     .execute()
-  return await loadBuilds(
+  return await loadBuildRows(
     db,
     ids.map(({ id }) => id),
   )

@@ -41,22 +41,33 @@ export async function monitorPage(
     .execute()
   if (names.length === 0) return { packages: [], next: undefined }
   const ids = names.map(({ id }) => id)
-  // For each package and chroot one walk down an index, to the newest build there.
+  // The newest build of a package was built in most chroots, if not in all: only where it was not, older ones are looked at.
   const { rows } = await sql<MonitorCell>`
-    select package.name as package_name, chroot.name as chroot, latest.*
-    from package
-    join project_chroot on project_chroot.project_id = package.project_id and project_chroot.is_enabled
+    with newest as materialized (
+      select package.id as package_id, package.name as package_name, build.id as build_id
+      from package
+      cross join lateral (
+        select id from build
+        where package_id = package.id and project_dir_id = ${project_dir_id}
+        order by id desc limit 1
+      ) build
+      where package.id = any(${ids})
+    )
+    select package_name, chroot.name as chroot, build_chroot.build_id, build_chroot.state,
+      build.package_version as pkg_version, build_chroot.result_dir
+    from newest
+    join project_chroot on project_chroot.project_id = ${project_id} and project_chroot.is_enabled
     join chroot on chroot.id = project_chroot.chroot_id and chroot.is_active
-    join lateral (
-      select build.id as build_id, build_chroot.state, build.package_version as pkg_version,
-        build_chroot.result_dir
-      from build
-      join build_chroot on build_chroot.build_id = build.id and build_chroot.chroot_id = chroot.id
-      where build.package_id = package.id and build.project_dir_id = ${project_dir_id}
-      order by build.id desc
-      limit 1
-    ) latest on true
-    where package.id = any(${ids})
+    left join build_chroot there on there.build_id = newest.build_id and there.chroot_id = chroot.id
+    left join lateral (
+      select older.id from build
+      join build_chroot older on older.build_id = build.id and older.chroot_id = chroot.id
+      where there.id is null and build.package_id = newest.package_id
+        and build.project_dir_id = ${project_dir_id} and build.id < newest.build_id
+      order by build.id desc limit 1
+    ) before on true
+    join build_chroot on build_chroot.id = coalesce(there.id, before.id)
+    join build on build.id = build_chroot.build_id
     order by chroot.name`.execute(db)
   const cells = Map.groupBy(rows, ({ package_name }) => package_name)
   const packages = names.flatMap(({ name }) => {

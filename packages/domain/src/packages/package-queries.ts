@@ -1,5 +1,5 @@
 import { sql, type Selectable } from 'kysely'
-import { type Build, loadBuilds } from '../builds/build-queries.ts'
+import { type BuildSummary, loadBuildSummaries } from '../builds/build-summaries.ts'
 import { anyOf } from '../database/any-of.ts'
 import type { Page } from '../database/paging.ts'
 import type { Db } from '../database/open.ts'
@@ -26,12 +26,20 @@ export async function findPackage(
     .executeTakeFirst()
 }
 
-export async function listPackages(
+/** By name, from after one on. */
+export async function packagesAfter(
   db: Db,
   project_id: number,
-  page: PackagePage,
+  { after, limit }: { after: string; limit: number },
 ): Promise<Package[]> {
-  return await loadPackages(db, await listPackageIds(db, project_id, page))
+  return await db
+    .selectFrom('package')
+    .selectAll()
+    .where('project_id', '=', project_id)
+    .where('name', '>', after)
+    .orderBy('name')
+    .limit(limit)
+    .execute()
 }
 
 /** Some at a time, so that a list without a limit does not fill the memory. */
@@ -100,7 +108,7 @@ export interface LatestWanted {
 export async function latestBuilds(
   db: Db,
   { package_ids, only_succeeded, main_directory_first }: LatestWanted,
-): Promise<Map<number, Build>> {
+): Promise<Map<number, BuildSummary>> {
   if (package_ids.length === 0) return new Map()
   const succeeded = only_succeeded ? sql`and build.state = 'succeeded'` : sql``
   const newest = (where: ReturnType<typeof sql>) => sql`(
@@ -119,7 +127,7 @@ export async function latestBuilds(
     .select(['package.id', sql<number | null>`${chosen}`.as('build_id')])
     .where('package.id', '=', anyOf(package_ids))
     .execute()
-  const builds = await loadBuilds(
+  const builds = await loadBuildSummaries(
     db,
     rows.flatMap(({ build_id }) => build_id ?? []),
   )

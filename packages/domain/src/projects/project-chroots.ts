@@ -1,4 +1,5 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
+import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
 import type { ProjectChrootTable } from '../database/schema.ts'
 
@@ -48,6 +49,24 @@ export async function listProjectChroots(db: Db, project_ids: number[]): Promise
     .where((eb) => eb.or([eb('is_enabled', '=', true), eb('delete_after', 'is not', null)]))
     .orderBy('chroot.id')
     .execute()
+}
+
+/** The names of the chroots that are offered, by project: what lists show. */
+export async function offeredChrootNames(
+  db: Db,
+  project_ids: number[],
+): Promise<Map<number, string[]>> {
+  if (project_ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('project_chroot')
+    .innerJoin('chroot', 'chroot.id', 'project_chroot.chroot_id')
+    .select(['project_id', sql<string[]>`json_agg(chroot.name order by chroot.id)`.as('names')])
+    .where('project_id', '=', anyOf(project_ids))
+    .where('is_enabled', '=', true)
+    .where('is_active', '=', true)
+    .groupBy('project_id')
+    .execute()
+  return new Map(rows.map(({ project_id, names }) => [project_id, names]))
 }
 
 /** The chroots that a build of the project can go to. */

@@ -14,7 +14,7 @@ import {
 export type ProjectSearch = { owner: string; project: string } | { words: string }
 
 /** Indexed as it stands here: the index project_text. */
-const TEXT = sql<string>`(ownername || '/' || name || ' ' || description || ' ' || instructions)`
+const TEXT = sql<string>`lower(ownername || '/' || name || ' ' || description || ' ' || instructions)`
 /** More of them narrow no real search. */
 const MAX_WORDS = 8
 /** The index is one of three letters in a row. */
@@ -57,7 +57,7 @@ function wordsOf(text: string): string[] {
 function withWord(db: Db, word: string) {
   const like = containing(word)
   return livingIds(db)
-    .where(TEXT, 'ilike', like)
+    .where(TEXT, 'like', sql<string>`lower(${like})`)
     .unionAll(db.selectFrom('package').select('project_id as id').where('name', 'ilike', like))
     .unionAll(
       db

@@ -25,6 +25,19 @@ export type QueueState = (typeof QUEUE_STATES)[number]
 /** Where the task's step of the build stands. */
 const STEP = sql<BuildState>`coalesce(build_chroot.state, build.source_state)`
 
+/**
+ * The tasks of a state, without a look at their builds as far as possible: many wait, and few are with a machine. An import
+ * is one whether it waits or runs; whatever else waits is pending; only of what runs the build says how far it is.
+ * What is published was built before, so that it is no step of its own.
+ */
+function tasksIn(state: QueueState) {
+  if (state === 'importing')
+    return sql<boolean>`task.state in ('queued', 'leased') and task.kind = 'import'`
+  if (state === 'pending')
+    return sql<boolean>`task.state = 'queued' and task.kind in ('source', 'rpm')`
+  return sql<boolean>`task.state = 'leased' and task.kind in ('source', 'rpm') and ${STEP} = ${state}`
+}
+
 /** In the order in which they came, from after a task on. */
 export async function listQueue(
   db: Db,
@@ -54,11 +67,8 @@ export async function listQueue(
       'machine.name as machine',
       STEP.as('state'),
     ])
-    .where('task.state', 'in', ['queued', 'leased'])
-    // One task a step: what is published was built before.
-    .where('task.kind', '<>', 'publish')
+    .where(tasksIn(state))
     .where('task.id', '>', after_id)
-    .where(STEP, '=', state)
     .orderBy('task.id')
     .limit(limit)
     .execute()
@@ -66,18 +76,17 @@ export async function listQueue(
 
 /** How many tasks are in each state. */
 export async function queueCounts(db: Db): Promise<Record<QueueState, number>> {
-  const rows = await db
-    .selectFrom('task')
-    .innerJoin('build', 'build.id', 'task.build_id')
-    .leftJoin('build_chroot', 'build_chroot.id', 'task.build_chroot_id')
-    .select([STEP.as('state'), (eb) => eb.fn.countAll<number>().as('count')])
-    .where('task.state', 'in', ['queued', 'leased'])
-    .where('task.kind', '<>', 'publish')
-    .groupBy(STEP)
-    .execute()
-  const counts = new Map<string, number>(rows.map(({ state, count }) => [state, count]))
-  return Object.fromEntries(QUEUE_STATES.map((state) => [state, counts.get(state) ?? 0])) as Record<
-    QueueState,
-    number
-  >
+  const alone = (state: QueueState) =>
+    sql<number>`(select count(*) from task where ${tasksIn(state)})`
+  const withBuild = (state: QueueState) => sql<number>`(
+    select count(*) from task join build on build.id = task.build_id
+    left join build_chroot on build_chroot.id = task.build_chroot_id where ${tasksIn(state)})`
+  return await db
+    .selectNoFrom([
+      alone('pending').as('pending'),
+      withBuild('starting').as('starting'),
+      withBuild('running').as('running'),
+      alone('importing').as('importing'),
+    ])
+    .executeTakeFirstOrThrow()
 }

@@ -9,8 +9,12 @@ import { describeApi } from './openapi.ts'
 export function descriptionRoutes(api: Api): void {
   const { frontend, routes } = api
   const { public_url, site_name } = frontend.config
-  const describe = (c: Context): Response =>
-    c.json(describeApi(routes, { public_url, site_name, version: VERSION }))
+  let text: string | undefined
+  const describe = (c: Context): Response => {
+    // The routes and the configuration are those of the start, and so is what is said of them.
+    text ??= JSON.stringify(describeApi(routes, { public_url, site_name, version: VERSION }))
+    return c.body(text, 200, { 'Content-Type': 'application/json' })
+  }
 
   for (const path of ['/openapi.json', '/swagger.json'])
     answer(api, path, {

@@ -2,7 +2,7 @@ import { ListQuery, listOf } from '@copr/contract/api/lists'
 import { ProjectQuery } from '@copr/contract/api/projects'
 import { z } from 'zod'
 import { PackageAnswer } from '@copr/contract/api/packages'
-import type { Build } from '@copr/domain/builds/build-queries'
+import type { BuildSummary } from '@copr/domain/builds/build-summaries'
 import {
   allPackages,
   countPackages,
@@ -89,13 +89,17 @@ export function packageRoutes(api: Api): void {
     packages: Package[],
     main_directory_first: boolean,
   ): Promise<PackageAnswer[]> {
-    const latest = async (flag: string, only_succeeded: boolean): Promise<Map<number, Build>> => {
+    const latest = async (
+      flag: string,
+      only_succeeded: boolean,
+    ): Promise<Map<number, BuildSummary>> => {
       const package_ids = queryFlag(c, flag) ? packages.map(({ id }) => id) : []
       return await latestBuilds(db, { package_ids, only_succeeded, main_directory_first })
     }
     const all = await latest('with_latest_build', false)
     const succeeded = await latest('with_latest_succeeded_build', true)
-    const show = (build: Build | undefined) => (build ? presentBuild(build, results_url) : null)
+    const show = (build: BuildSummary | undefined) =>
+      build ? presentBuild(build, results_url) : null
     return packages.map((each) =>
       presentPackage(each, project, {
         latest: show(all.get(each.id)),

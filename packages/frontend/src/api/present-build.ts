@@ -1,14 +1,12 @@
 import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
 import { paddedBuildId } from '@copr/contract/names'
 import type { Build, BuildChroot } from '@copr/domain/builds/build-queries'
+import type { BuildSummary } from '@copr/domain/builds/build-summaries'
 
 /** What the reference system gives a builder, shown by old clients. */
 export const MEMORY_LIMIT = 2048
 
-export function presentBuild(build: Build, results_url: string): BuildAnswer {
-  const started = build.chroots.flatMap(({ started_at }) => started_at ?? [])
-  const ended = build.chroots.flatMap(({ ended_at }) => ended_at ?? [])
-  const allEnded = build.chroots.length > 0 && ended.length === build.chroots.length
+export function presentBuild(build: BuildSummary, results_url: string): BuildAnswer {
   return {
     id: build.id,
     state: build.state,
@@ -21,10 +19,10 @@ export function presentBuild(build: Build, results_url: string): BuildAnswer {
       version: build.package_version,
       url: build.srpm_name === null ? null : `${sourceDir(build, results_url)}/${build.srpm_name}`,
     },
-    chroots: build.chroots.map(({ name }) => name),
+    chroots: build.chroot_names,
     submitted_on: unixSeconds(build.submitted_at),
-    started_on: started.length > 0 ? Math.min(...started.map(unixSeconds)) : null,
-    ended_on: allEnded ? Math.max(...ended.map(unixSeconds)) : null,
+    started_on: build.first_started_at && unixSeconds(build.first_started_at),
+    ended_on: build.last_ended_at && unixSeconds(build.last_ended_at),
     submitter: build.submitter,
     is_background: build.is_background,
   }

@@ -1,21 +1,13 @@
 import type { ProjectAnswer } from '@copr/contract/api/projects'
 import type { Db } from '@copr/domain/database/open'
-import {
-  isOffered,
-  listProjectChroots,
-  type ProjectChroot,
-} from '@copr/domain/projects/project-chroots'
+import { offeredChrootNames } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 
-function presentProject(
-  project: Project,
-  chroots: ProjectChroot[],
-  results_url: string,
-): ProjectAnswer {
+function presentProject(project: Project, chroots: string[], results_url: string): ProjectAnswer {
   const { ownername, name } = project
-  const urls = chroots
-    .filter(isOffered)
-    .map((chroot) => [chroot.name, `${results_url}/${ownername}/${name}/${chroot.name}/`] as const)
+  const urls = chroots.map(
+    (chroot) => [chroot, `${results_url}/${ownername}/${name}/${chroot}/`] as const,
+  )
   return {
     id: project.id,
     name,
@@ -49,8 +41,10 @@ export async function presentProjects(
   projects: Project[],
   results_url: string,
 ): Promise<ProjectAnswer[]> {
-  const ids = projects.map((project) => project.id)
-  const chroots = Map.groupBy(await listProjectChroots(db, ids), (chroot) => chroot.project_id)
+  const chroots = await offeredChrootNames(
+    db,
+    projects.map(({ id }) => id),
+  )
   return projects.map((project) =>
     presentProject(project, chroots.get(project.id) ?? [], results_url),
   )

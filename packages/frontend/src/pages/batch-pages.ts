@@ -1,5 +1,5 @@
 import { findBatch } from '@copr/domain/builds/batches'
-import { loadBuilds } from '@copr/domain/builds/build-queries'
+import { loadBuildRows } from '@copr/domain/builds/build-summaries'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -7,8 +7,11 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { buildTable } from './build-table.ts'
 import { heading, layout } from './layout.ts'
+import { idOf, more } from './page-links.ts'
 import { paths } from './paths.ts'
 import { viewOf } from './view.ts'
+
+const PER_PAGE = 100
 
 /** Builds that belong together, and what they wait for. */
 export function batchPages(frontend: Frontend): Hono {
@@ -21,17 +24,21 @@ export function batchPages(frontend: Frontend): Hono {
 
   app.get('/status/batches/detail/:id{[0-9]+}', async (c) => {
     const id = Number(pathPart(c, 'id'))
-    const batch = await findBatch(db, id)
+    const batch = await findBatch(db, id, {
+      before_id: idOf(c.req.query('before')),
+      limit: PER_PAGE + 1,
+    })
     if (!batch) throw new CoprError('not_found', `Batch ${id} does not exist`)
     const view = await viewOf(c, frontend)
-    const builds = await loadBuilds(db, batch.build_ids)
+    const builds = await loadBuildRows(db, batch.build_ids.slice(0, PER_PAGE))
     const isMoving = builds.some(({ finished_at }) => finished_at === null)
     const before = batch.blocked_by
     const body = html`${heading(`Batch ${id}`)}
       ${before === null ? '' : html`<p>It begins when <a href="${paths.batch(before)}">batch ${before}</a> has ended.</p>`}
       <div id="builds" ${isMoving ? 'data-live=5' : ''}>
         ${buildTable(builds, { isOfOneProject: false })}
-      </div>`
+      </div>
+      ${more(batch.build_ids.length > PER_PAGE, `?before=${builds.at(-1)?.id ?? 0}`)}`
     return c.html(await layout(view, `Batch ${id}`, body))
   })
   return app

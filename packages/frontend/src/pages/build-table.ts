@@ -1,4 +1,4 @@
-import type { Build } from '@copr/domain/builds/build-queries'
+import type { BuildRow } from '@copr/domain/builds/build-summaries'
 import { html } from 'hono/html'
 import { duration, table, time } from './parts.ts'
 import { paths } from './paths.ts'
@@ -6,7 +6,10 @@ import { stateLabel } from './state-label.ts'
 import type { Html } from './view.ts'
 
 /** A row for each build; `isOfOneProject` leaves out what is the same in all. */
-export function buildTable(builds: Build[], { isOfOneProject }: { isOfOneProject: boolean }): Html {
+export function buildTable(
+  builds: BuildRow[],
+  { isOfOneProject }: { isOfOneProject: boolean },
+): Html {
   const columns = [
     'Build',
     'Package',
@@ -31,7 +34,7 @@ export function buildTable(builds: Build[], { isOfOneProject }: { isOfOneProject
   )
 }
 
-function packageCell(build: Build): Html {
+function packageCell(build: BuildRow): Html {
   if (build.package_name === null)
     return html`<span class="quiet">${build.finished_at ? 'unknown' : 'not known yet'}</span>`
   const project = { ownername: build.ownername, name: build.projectname }
@@ -39,7 +42,7 @@ function packageCell(build: Build): Html {
     <span class="quiet">${build.package_version ?? ''}</span>`
 }
 
-function projectCell(build: Build): Html {
+function projectCell(build: BuildRow): Html {
   const project = { ownername: build.ownername, name: build.projectname }
   return html`<a href="${paths.project(project)}">${build.ownername}/${build.dirname}</a>`
 }

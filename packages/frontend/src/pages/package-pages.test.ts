@@ -205,3 +205,51 @@ test('a build leads to its batch, and a batch to what it waits for', async () =>
   assert.match(batch.text, new RegExp(`/build/${later.id}/`))
   assert.equal((await dana.get('/status/batches/detail/99999999999999999/')).status, 404)
 })
+
+test('packages are listed by name, and ?after= goes on behind one', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await t.db.selectFrom('project').select('id').executeTakeFirstOrThrow()
+  const names = Array.from({ length: 60 }, (_, index) => `lens${String(index).padStart(2, '0')}`)
+  const facts = { source_type: 'unset' as const, source_json: '{}', created_at: new Date() }
+  await t.db
+    .insertInto('package')
+    .values(names.toReversed().map((name) => ({ project_id: id, name, ...facts })))
+    .execute()
+  const first = await (await t.ask(`${OP}/packages/`)).text()
+  assert.deepEqual(listed(first), names.slice(0, 50))
+  const next = /class="more"><a href="(\?after=[^"]+)"/.exec(
+    first.slice(first.indexOf('lens49')),
+  )?.[1]
+  const second = await (await t.ask(`${OP}/packages/${next}`)).text()
+  assert.deepEqual(listed(second), names.slice(50))
+  assert.doesNotMatch(second, />More</)
+
+  function listed(page: string): (string | undefined)[] {
+    return [...page.matchAll(/\/package\/(lens\d+)\/"/g)].map(([, name]) => name)
+  }
+})
+
+test('a batch of many builds is shown in pages', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  await link(t, { with_build_id: id })
+  const build = await t.db
+    .selectFrom('build')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const { id: _, source_json, ...facts } = build
+  const copy = { ...facts, source_json: JSON.stringify(source_json) }
+  await t.db
+    .insertInto('build')
+    .values(Array.from({ length: 100 }, () => copy))
+    .execute()
+  const first = await (await t.ask('/status/batches/detail/1/')).text()
+  const before = /href="\?before=(\d+)"/.exec(first)?.[1]
+  assert.equal(before, '3')
+  const second = await (await t.ask(`/status/batches/detail/1/?before=${before}`)).text()
+  assert.match(second, new RegExp(`/build/${id}/`))
+  assert.doesNotMatch(second, />More</)
+})

@@ -1,4 +1,4 @@
-import type { Build } from '@copr/domain/builds/build-queries'
+import type { BuildRow } from '@copr/domain/builds/build-summaries'
 import type { Package } from '@copr/domain/packages/package-queries'
 import type { Rights } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
@@ -16,7 +16,7 @@ export interface PackageView {
   project: Project
   pack: Package
   rights: Rights
-  builds: Build[]
+  builds: BuildRow[]
   hasMore: boolean
 }
 

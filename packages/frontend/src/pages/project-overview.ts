@@ -1,4 +1,4 @@
-import type { Build } from '@copr/domain/builds/build-queries'
+import type { BuildRow } from '@copr/domain/builds/build-summaries'
 import type { Rights } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
@@ -19,7 +19,7 @@ export interface Overview {
   /** What is to be known of the project before anything else. */
   notice: Html
   chroots: ProjectChroot[]
-  builds: Build[]
+  builds: BuildRow[]
 }
 
 export function overview(view: View, { project, chroots, builds, rights, notice }: Overview): Html {

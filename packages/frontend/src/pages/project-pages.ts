@@ -1,5 +1,5 @@
 import { listBuilds } from '@copr/domain/builds/build-queries'
-import { latestBuilds, listPackages } from '@copr/domain/packages/package-queries'
+import { latestBuilds, packagesAfter } from '@copr/domain/packages/package-queries'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
@@ -49,9 +49,8 @@ export function projectPages(frontend: Frontend): Hono {
   onProject(app, 'get', '/packages', async (c, ownername) => {
     const view = await viewOf(c, frontend)
     const project = await projectOfPage(c, frontend, ownername)
-    const offset = offsetOf(c.req.query('offset'))
-    const page = { limit: PER_PAGE + 1, offset, order: 'name' as const, descending: false }
-    const found = await listPackages(db, project.id, page)
+    const after = c.req.query('after') ?? ''
+    const found = await packagesAfter(db, project.id, { after, limit: PER_PAGE + 1 })
     const packages = found.slice(0, PER_PAGE)
     const latest = await latestBuilds(db, {
       package_ids: packages.map(({ id }) => id),
@@ -78,7 +77,7 @@ export function projectPages(frontend: Frontend): Hono {
           ${add}`
         : html`${add}
           ${table('Packages', ['Package', 'Version', 'Build', 'State', 'Submitted'], rows)}
-          ${more(found.length > PER_PAGE, `?offset=${offset + PER_PAGE}`)}`
+          ${more(found.length > PER_PAGE, `?${new URLSearchParams({ after: packages.at(-1)?.name ?? '' }).toString()}`)}`
     return await c.html(
       projectFrame(view, project, { tab: 'packages', title: 'Packages', content }),
     )
@@ -137,8 +136,4 @@ export function projectPages(frontend: Frontend): Hono {
     return c.redirect(paths.owner(ownername), 303)
   })
   return app
-}
-
-function offsetOf(text: string | undefined): number {
-  return idOf(text) ?? 0
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { link } from '../testing/test-builds.ts'
+import { link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 test('/status/pending/ lists what waits, a source package first of all', async () => {
@@ -25,4 +25,25 @@ test('/status/pending/?after= goes on where the page before ended', async () => 
   await link(t)
   const { id } = await t.db.selectFrom('task').select('id').executeTakeFirstOrThrow()
   assert.match(await (await t.ask(`/status/pending/?after=${id}`)).text(), /No task is pending/)
+})
+
+test('a task counts where its step of the build stands, and is listed there', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id: imported } = await upload(t)
+  const { id: begun } = await link(t)
+  await link(t)
+  await t.db.updateTable('task').set({ state: 'leased' }).where('build_id', '=', begun).execute()
+  for (const state of ['starting', 'running'] as const) {
+    await t.db.updateTable('build').set({ source_state: state }).where('id', '=', begun).execute()
+    const page = await (await t.ask(`/status/${state}/`)).text()
+    assert.match(page, new RegExp(`>${begun}</a>`))
+    assert.match(
+      page,
+      state === 'running' ? /Starting 0<[^]*Running 1</ : /Starting 1<[^]*Running 0</,
+    )
+  }
+  const page = await (await t.ask('/status/importing/')).text()
+  assert.match(page, new RegExp(`>${imported}</a>`))
+  assert.match(page, /Pending 1<[^]*Importing 1</)
 })

@@ -1,0 +1,37 @@
+import { Configuration } from '@copr/contract/configuration'
+import { openDb } from '@copr/domain/database/open'
+import { frontendApp } from '@copr/frontend/app'
+import { makeLog } from '@copr/process/log'
+import { tmpdir } from 'node:os'
+
+/** The frontend as the product serves it, with every route that a configuration can turn on. */
+export function benchSite(database_url: string): ReturnType<typeof frontendApp> {
+  const config = Configuration.parse({
+    public_url: 'http://copr.example.org',
+    listen: {},
+    data_dir: tmpdir(),
+    database_url,
+    keygen: {
+      url: 'http://127.0.0.1:1',
+      secret: 'nobody asks it here',
+      master_key_file: '/dev/null',
+    },
+    oidc: { issuer: 'http://127.0.0.1:1', client_id: 'copr', client_secret: 'nobody asks it' },
+  })
+  return frontendApp({
+    db: openDb(database_url),
+    config,
+    keygen: {
+      makeKey: () => Promise.reject(new Error('Nobody makes a key while reads are measured')),
+    },
+    uploads_dir: tmpdir(),
+    now: () => new Date(),
+    log: makeLog('bench', { write: (line) => void process.stderr.write(line) }),
+    untilPublished: async () => undefined,
+  })
+}
+
+/** Everything that can be read, as Hono writes paths. */
+export function readPaths({ routes }: ReturnType<typeof benchSite>): string[] {
+  return [...new Set(routes.filter(({ method }) => method === 'GET').map(({ path }) => path))]
+}
