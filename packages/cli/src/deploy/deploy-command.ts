@@ -9,7 +9,6 @@ import { compareVersions } from '@copr/rpm/version'
 import { CoprError } from '@copr/process/errors'
 import { VERSION } from '@copr/process/version'
 import type { Io } from '../commands/administer.ts'
-import { PART_NAMES } from '../run/parts.ts'
 import { stopSignal } from '../stop-signal.ts'
 import {
   type DeploymentFiles,
@@ -64,7 +63,6 @@ function options(command: Command): Command {
 
 async function run(prepared: Prepared, given: DeployCommandOptions, io: Io): Promise<void> {
   const { api, read, images } = prepared
-  refuseMissingParts(prepared)
   const began = performance.now()
   const done = await deploy(api, {
     read,
@@ -76,17 +74,6 @@ async function run(prepared: Prepared, given: DeployCommandOptions, io: Io): Pro
     stop: stopSignal(),
   })
   say(done, { io, json: given.json ?? false, seconds: secondsSince(began) })
-}
-
-/** Pools need their program: better no deployment than one that starts again and again. */
-function refuseMissingParts({ read: { vars } }: Prepared): void {
-  const { pools } = vars.builders
-  const isEmpty = Array.isArray(pools) ? pools.length === 0 : Object.keys(pools).length === 0
-  if (!isEmpty && !(PART_NAMES as string[]).includes('resalloc'))
-    throw new CoprError(
-      'invalid',
-      'Cannot deploy: builders.pools needs resalloc, which this version does not run yet; leave pools empty',
-    )
 }
 
 function say(

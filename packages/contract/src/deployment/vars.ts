@@ -130,9 +130,9 @@ const Storage = z.strictObject({
 
 const Builders = z.strictObject({
   pools: z
-    .union([z.array(z.unknown()), z.record(z.string(), z.unknown())])
-    .default([])
-    .describe('the pools, as resalloc reads them in pools.yaml'),
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('the pools, as in pools.yaml (docs/pools.md): each by its name'),
   aws: z
     .strictObject({
       role_arn: z

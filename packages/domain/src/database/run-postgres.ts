@@ -42,7 +42,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
   const binaries = await findBinaries()
   const data = join(dir, 'data')
   await refuseOtherVersion(data, binaries.postgres)
-  if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(binaries.initdb, options)
+  if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(binaries, options)
   writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
   // A volume that moved with a killed server: no process of this container can be the one it names.
   rmSync(join(data, 'postmaster.pid'), { force: true })
@@ -88,7 +88,10 @@ async function refuseOtherVersion(data: string, postgres: string): Promise<void>
     )
 }
 
-async function makeCluster(initdb: string, { dir, password, log }: PostgresOptions): Promise<void> {
+async function makeCluster(
+  { initdb, postgres }: Binaries,
+  { dir, password, log }: PostgresOptions,
+): Promise<void> {
   const data = join(dir, 'data')
   if (existsSync(data))
     throw new Error(
@@ -100,10 +103,14 @@ async function makeCluster(initdb: string, { dir, password, log }: PostgresOptio
   const passwordFile = join(process.env['TMPDIR'] ?? '/tmp', 'postgres-password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
   const args = ['-D', aside, '-U', 'copr', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
+  const env = { LC_ALL: 'C', PATH: '/usr/bin:/bin', ...accountEnv(dir) }
   try {
     await promisify(execFile)(initdb, [...args, '-E', 'UTF8', '--no-locale', '--data-checksums'], {
-      env: { LC_ALL: 'C', PATH: '/usr/bin:/bin', ...accountEnv(dir) },
+      env,
     })
+    const made = promisify(execFile)(postgres, ['--single', '-D', aside, 'postgres'], { env })
+    made.child.stdin?.end('create database copr\n')
+    await made
   } catch (error) {
     throw new Error(`Cannot make a database: ${messageOf(error)}`, { cause: error })
   } finally {

@@ -48,7 +48,7 @@ async function drain(
     ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'pools',
   )
   if (!pools) return
-  await applyAll(api, [{ ...pools, data: { 'pools.yaml': '[]\n' } }, job], {
+  await applyAll(api, [{ ...pools, data: { 'pools.yaml': '{}\n' } }, job], {
     namespace,
     tell: (ref, change) => progress.applied(ref, change),
   })

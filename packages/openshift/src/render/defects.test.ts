@@ -17,7 +17,7 @@ import { render } from './render.ts'
  */
 const FLAVOURS: Flavour[] = ['openshift', 'microshift', 'kubernetes']
 const WITH_ALL = {
-  builders: { pools: [{ name: 'a' }], aws: { secret: 'aws' }, pods: { enabled: true } },
+  builders: { pools: { a: {} }, aws: { secret: 'aws' }, pods: { enabled: true } },
 }
 const SHARED = { profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }
 
@@ -191,7 +191,7 @@ test('defect 9: cloud credentials are a role, or a Secret that only resalloc see
   })
   const role = 'arn:aws:iam::123456789012:role/copr'
   const objects = render(
-    Vars.parse({ builders: { pools: [1], aws: { role_arn: role } } }),
+    Vars.parse({ builders: { pools: { a: {} }, aws: { role_arn: role } } }),
     sampleFacts('openshift'),
   )
   const resalloc = text(named(objects, 'Deployment', 'resalloc'))
@@ -401,7 +401,7 @@ test('defect 26: what is to be done from time to time is done by the programs: n
 })
 
 test('defect 27: pools are what the administrator says, nothing of a cloud is built in', () => {
-  const pools = [{ name: 'mine', region: 'somewhere' }]
+  const pools = { mine: { region: 'somewhere' } }
   const objects = render(
     Vars.parse({ builders: { pools, aws: { secret: 'a' } } }),
     sampleFacts('openshift'),

@@ -15,7 +15,7 @@ const isUpdate = process.env['UPDATE_GOLDEN'] === '1'
 
 const VARS: Record<string, unknown> = {
   small: {},
-  medium: { profile: 'medium', builders: { pools: [{ name: 'aws' }], aws: { secret: 'aws' } } },
+  medium: { profile: 'medium', builders: { pools: { aws: {} }, aws: { secret: 'aws' } } },
   large: {
     profile: 'large',
     database: { mode: 'cloudnativepg' },

@@ -27,6 +27,7 @@ export function programConfig(scene: Scene, program: Program): string {
     database_url: database.url,
     database_password: fromFile('database/password'),
     keygen: keygenOf(scene, program),
+    ...(program === 'resalloc' ? { pools_file: '/etc/copr-pools/pools.yaml' } : {}),
     ...(program === 'frontend' && vars.login.oidc ? { oidc: oidcOf(scene) } : {}),
     ...site,
     sign_domain: sign_domain ?? facts.host,

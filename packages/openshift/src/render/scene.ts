@@ -57,6 +57,5 @@ export function hasInnerTls({ facts }: Pick<Scene, 'facts'>): boolean {
 }
 
 export function hasPools({ vars }: Pick<Scene, 'vars'>): boolean {
-  const { pools } = vars.builders
-  return Array.isArray(pools) ? pools.length > 0 : Object.keys(pools).length > 0
+  return Object.keys(vars.builders.pools).length > 0
 }
