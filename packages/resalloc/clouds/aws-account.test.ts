@@ -66,6 +66,18 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await changed.stop(stopOrder(order, outcome), soon())
   })
 
+  test('stop() ends a machine where it was made, also when its pool has moved to another region', async () => {
+    const mine = owner()
+    const provider = world.provider(mine)
+    const order = startOrder(mine, 1, firstOf(provider))
+    const outcome = await provider.start(order, soon())
+    assert.ok(outcome.ok)
+    const moved = world.provider(mine, { region: 'us-east-1' })
+    assert.notEqual(moved.account, provider.account)
+    await moved.stop(stopOrder(order, outcome), soon())
+    assert.equal((await describe(world, outcome.provider_id))?.State?.Name, 'terminated')
+  })
+
   test('the security group lets in what the pool says now, and the key pair is of its present key', async () => {
     const mine = owner()
     const start = async (id: number, options: object): Promise<void> => {

@@ -33,9 +33,10 @@ export function awsProviders(): MakeProvider<'aws'> {
     const owner = { installation_id: context.installation_id, pool: context.pool }
     const facts = poolFacts(account.api, { pool: config, owner, now: context.now })
     const offerings = awsOfferings(config)
-    /** A machine may be older than the pool's present region. */
-    const accountOfMachine = ({ data }: StopOrder): AwsAccount =>
-      typeof data['region'] === 'string' ? accountOf({ ...key, ...data }) : account
+    const accountOfMachine = ({ data }: StopOrder): AwsAccount => {
+      const made_in = keyIn(data)
+      return made_in ? accountOf(made_in) : account
+    }
 
     const launch = async (
       order: StartOrder,
@@ -166,6 +167,16 @@ async function instancesOf(
 function unknownOffering({ offering }: StartOrder): StartOutcome {
   const message = `Cannot start ${offering.name}: the pool does not offer it any more`
   return { ok: false, failure: 'no_capacity', message }
+}
+
+/** Where the machine was made, which may be older than what the pool says now. */
+function keyIn(data: Record<string, unknown>): AccountKey | undefined {
+  const of = (name: string): string | undefined =>
+    typeof data[name] === 'string' ? data[name] : undefined
+  const region = of('region')
+  return region === undefined
+    ? undefined
+    : { region, endpoint_url: of('endpoint_url'), role_arn: of('role_arn') }
 }
 
 /** Enough to end a machine when the pool has moved or is no more. */
