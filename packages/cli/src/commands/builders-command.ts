@@ -10,6 +10,7 @@ import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { audit } from '@copr/domain/audit/audit'
 import { CoprError } from '@copr/process/errors'
 import { administer, type Answer, type Io, type Task } from './administer.ts'
+import { reapOptions } from './reap-command.ts'
 import { subcommands } from './subcommands.ts'
 
 const HOURS_HELD = 4
@@ -110,6 +111,13 @@ export function buildersCommand(io: Io): Command {
         `${machine.name} is kept until ${until.toISOString()}`,
       )
     },
+  )
+  reapOptions(
+    sub(
+      'reap',
+      'remove all that clouds still hold of an installation that is gone: needs no database',
+    ),
+    io,
   )
   return builders
 }

@@ -148,7 +148,11 @@ function distgitPart(shared: Shared): Service {
 function resallocPart(shared: Shared): Service {
   const { config, db, notices, stop, startBuilder } = shared
   const log = shared.log.child({ part: 'resalloc' })
-  const registry = allProviders(startBuilder)
+  const registry = allProviders({
+    state_dir: join(config.data_dir, 'command-pools'),
+    env: process.env,
+    startLocal: startBuilder,
+  })
   return {
     apps: {},
     loops: () => runResalloc({ config, db, notices, registry, log, now, stop }),

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import type { Command } from 'commander'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { makeLog } from '@copr/process/log'
+import { readPoolsText } from '@copr/resalloc/pools/read-pools'
+import { providerMaker } from '@copr/resalloc/providers/registry'
+import { type Leftover, leftovers, reap, type ReapOptions } from '@copr/resalloc/reap'
+import { allProviders } from '../run/providers.ts'
+import type { Io } from './administer.ts'
+import { linesOf } from './lines.ts'
+
+interface Options {
+  pools: string
+  installation: string
+  stateDir?: string
+  yes?: boolean
+  json?: boolean
+}
+
+/** `coprctl builders reap`: for when the system and its database are gone, and its machines may not be. */
+export function reapOptions(command: Command, io: Io): Command {
+  return command
+    .requiredOption('--pools <file>', 'the pools file')
+    .requiredOption('--installation <id>', 'the installation_id of the configuration')
+    .option('--state-dir <dir>', 'where pools of scripts kept their notes (DATA_DIR/command-pools)')
+    .option('--yes', 'remove without asking')
+    .option('--json', 'answer in JSON')
+    .action(async (options: Options) => await runReap(options, io))
+}
+
+async function runReap(options: Options, io: Io): Promise<void> {
+  const work = prepare(options, io)
+  const { found, unasked } = await leftovers(work)
+  const value = found.map(facts)
+  if (options.json) io.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  else for (const line of linesOf(value)) io.stdout.write(`${line}\n`)
+  for (const each of unasked) io.stderr.write(`cannot be listed: ${each}\n`)
+  if (found.length === 0) {
+    if (unasked.length > 0) throw new CoprError('unavailable', 'Cannot list all pools')
+    io.stderr.write(`nothing carries the id ${options.installation}\n`)
+    return
+  }
+  if (!options.yes && !(await isConfirmed(found.length, options, io))) {
+    io.stderr.write('nothing was removed\n')
+    return
+  }
+  const { left } = await reap(work)
+  for (const each of left) io.stderr.write(`left: ${each}\n`)
+  if (left.length > 0)
+    throw new CoprError('unavailable', 'Cannot remove everything: run it again in some minutes')
+  io.stderr.write(`removed ${found.length}\n`)
+}
+
+function prepare(
+  { pools: path, installation, stateDir }: Options,
+  { env, stderr }: Io,
+): ReapOptions {
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new CoprError('invalid', `Cannot read the pools file: ${messageOf(error)}`)
+  }
+  const read = readPoolsText(content)
+  if (!read.ok) throw new CoprError('invalid', `Cannot use ${path}: ${read.error}`)
+  const state_dir = stateDir ?? '/var/lib/copr/command-pools'
+  return {
+    pools: read.pools,
+    installation_id: installation,
+    makeProvider: providerMaker(allProviders({ state_dir, env, startLocal: undefined })),
+    log: makeLog('reap', { write: (line) => void stderr.write(env['COPR_DEBUG'] ? line : '') }),
+    now: () => new Date(),
+  }
+}
+
+function facts({ listed, pool }: Leftover): object {
+  const { kind, provider_id, machine_id, state, created_at } = listed
+  return { kind, provider_id, pool, machine_id: machine_id ?? null, state, created_at }
+}
+
+async function isConfirmed(count: number, { installation }: Options, io: Io): Promise<boolean> {
+  if (!io.stdin.isTTY)
+    throw new CoprError('invalid', 'Cannot ask whether to remove all this: say --yes')
+  io.stderr.write(
+    `Removes these ${count}, whatever they do. Type the installation's id and end with Ctrl-D: `,
+  )
+  return (await text(Readable.from(io.stdin))).trim() === installation
+}
