@@ -216,10 +216,12 @@ export function buildCommands(world: () => ClientWorld): void {
     await world().eventually(async () =>
       (await readRepository(url)).packages.some(({ nevra }) => nevra === 'by-file-1.0-1.noarch'),
     )
-    const { items } = await get<{ items: { state: string }[] }>(
-      'build/list?ownername=kim&projectname=copy',
-    )
-    assert.deepEqual([...new Set(items.map(({ state }) => state))], ['forked'])
+    await world().eventually(async () => {
+      const { items } = await get<{ items: { state: string }[] }>(
+        'build/list?ownername=kim&projectname=copy',
+      )
+      return items.length > 0 && items.every(({ state }) => state === 'forked')
+    })
     await kim.fails(1, 'fork', `${cli.username}/${PROJECT}`, 'copy')
     assert.match(
       await kim.ok('fork', `${cli.username}/${PROJECT}`, 'copy', '--confirm'),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Configuration } from '@copr/contract/configuration'
 import { messageOf } from '@copr/process/errors'
 import { parse } from 'yaml'
@@ -10,9 +10,8 @@ export function readConfigFile(path: string): Configuration {
   try {
     content = withFiles(parse(readFileSync(path, 'utf8')))
   } catch (error) {
-    throw new Error(`Cannot read the configuration file ${path}: ${messageOf(error)}`, {
-      cause: error,
-    })
+    const why = existsSync(path) ? messageOf(error) : 'it does not exist; --config names another'
+    throw new Error(`Cannot read the configuration file ${path}: ${why}`, { cause: error })
   }
   const parsed = Configuration.safeParse(content)
   if (!parsed.success)

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkMachine } from '@copr/builder/check-machine'
 import type { Configuration } from '@copr/contract/configuration'
@@ -15,6 +15,7 @@ import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
 import { debianChroot } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
+import { DEFAULT_CONFIG } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
 import { runPart } from '../run/parts.ts'
 import { VERSION } from '@copr/process/version'
@@ -230,10 +231,13 @@ function sayWhatNext(
     progress.say(
       `              (once, within a day: choose the password of ${ADMINISTRATOR} there)`,
     )
-  } else
+  } else {
+    const config_option =
+      paths.config === resolve(DEFAULT_CONFIG) ? '' : ` --config ${paths.config}`
     progress.say(
-      `  log in      as ${ADMINISTRATOR}; a new password: npx coprctl user link ${ADMINISTRATOR}`,
+      `  log in      as ${ADMINISTRATOR}; a new password: npx coprctl user link ${ADMINISTRATOR}${config_option}`,
     )
+  }
   progress.say(`  logs        ${paths.logs}`)
   progress.say()
   progress.say('What a user would type next:')

@@ -37,7 +37,9 @@ export async function docsPage(
       Errors are <code>{"error": "what is wrong"}</code>. The same for programs:
       <a href="/api_3/openapi.json">openapi.json</a>.
     </p>
-    <p>${areas.map(([area]) => html`<a href="#${area}">${area}</a> `)}</p>
+    <nav class="links" aria-label="Areas">
+      ${areas.map(([area]) => html`<a href="#${area}">${area}</a>`)}
+    </nav>
     ${areas.map(([area, list]) => section(area, list))} ${card('Scopes of named tokens', scopes())}`
   return c.html(await layout(view, `API · ${site_name}`, body))
 }

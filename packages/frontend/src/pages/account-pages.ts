@@ -15,7 +15,7 @@ import { accountFrame } from './account-frame.ts'
 import { csrfField, postButton, submitButton, textField } from './forms.ts'
 import { tooMany } from './login-pages.ts'
 import { alert, card, facts, table, time } from './parts.ts'
-import { newPasswordFields, newPasswordOf } from './password-fields.ts'
+import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
 import { paths } from './paths.ts'
 import { checkCsrf, type Html, userView, type View } from './view.ts'
 
@@ -109,7 +109,7 @@ function passwordCard(view: View): Html {
   return card(
     'Password',
     html`<form class="pf-v6-c-form" method="post" action="${paths.changePassword()}">
-      ${csrfField(view)}
+      ${csrfField(view)} ${userNameField(view.user?.username ?? '')}
       ${textField({
         name: 'old_password',
         label: 'Old password',

@@ -9,7 +9,7 @@ import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { type Form, readForm } from '../http/read-form.ts'
 import { copyProject } from '../projects/copy-project.ts'
-import { csrfField, submitButton, textField } from './forms.ts'
+import { csrfField, selectField, submitButton, textField } from './forms.ts'
 import { alert } from './parts.ts'
 import { paths } from './paths.ts'
 import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
@@ -65,7 +65,12 @@ export function forkPages(frontend: Frontend): Hono {
       </p>
       ${fault ? alert('danger', fault) : ''}
       <form class="pf-v6-c-form" method="post" action="${paths.fork(source)}">
-        ${csrfField(view)} ${ownerField(owners, form)}
+        ${csrfField(view)}
+        ${selectField(
+          { name: 'ownername', label: 'Owner' },
+          owners.map((owner) => [owner, owner] as const),
+          form,
+        )}
         ${textField({ name: 'name', label: 'Name', required: true }, form)}
         <label class="check">
           <input type="checkbox" name="confirm" value="true" />
@@ -78,18 +83,6 @@ export function forkPages(frontend: Frontend): Hono {
     return c.html(await projectFrame(view, source, frame), fault ? 400 : 200)
   }
   return app
-}
-
-function ownerField(owners: string[], form: Form): Html {
-  return html`<label class="pf-v6-c-form__label" for="ownername">Owner</label>
-    <select id="ownername" name="ownername">
-      ${owners.map(
-        (owner) =>
-          html`<option value="${owner}" ${form['ownername'] === owner ? 'selected' : ''}>
-            ${owner}
-          </option>`,
-      )}
-    </select>`
 }
 
 /** Where a project comes from, and whether all of it is there. */

@@ -13,7 +13,7 @@ import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/sess
 import type { OidcClient } from '../login/oidc-client.ts'
 import { submitButton, textField } from './forms.ts'
 import { heading, layout } from './layout.ts'
-import { newPasswordFields, newPasswordOf } from './password-fields.ts'
+import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
 import { alert } from './parts.ts'
 import { paths } from './paths.ts'
 import { checkCsrf, type Html, type View, viewOf } from './view.ts'
@@ -170,8 +170,8 @@ function linkPage(view: View, { username }: User, action: string, fault?: string
       For the user <strong>${username}</strong>. This link works once; you are logged in then.
     </p>
     <form class="pf-v6-c-form" method="post" action="${action}">
-      <input type="hidden" name="username" value="${username}" autocomplete="username" />
-      ${newPasswordFields()} ${submitButton('Set the password and log in')}
+      ${userNameField(username)} ${newPasswordFields()}
+      ${submitButton('Set the password and log in')}
     </form>
   </div>`
   return layout(view, 'Choose a password', body)

@@ -75,15 +75,20 @@ function actions(view: View, { project, pack, rights }: PackageView): Html[] {
   ]
 }
 
+/** The script has a place of its own, and an upload is there only until it is imported. */
+function isShown(type: Package['source_type'], key: string): boolean {
+  return type === 'upload' ? key === 'pkg' : key !== 'script'
+}
+
 function source({ source_type, source_json }: Package): Html {
   const known = Object.entries(source_json).filter(
-    ([key, value]) => key !== 'script' && value !== null && value !== '',
+    ([key, value]) => isShown(source_type, key) && value !== null && value !== '',
   )
   const script = source_json['script']
   return html`${facts([
     ['Type', LABELS[source_type]],
     ...known.map(([key, value]): [string, string] => [
-      key.replaceAll('_', ' '),
+      key === 'pkg' ? 'file' : key.replaceAll('_', ' '),
       Array.isArray(value) ? value.join(', ') : String(value),
     ]),
   ])}

@@ -4,6 +4,17 @@ import type { Form } from '../http/read-form.ts'
 import { textField } from './forms.ts'
 import type { Html } from './view.ts'
 
+/** Tells a password manager whose password it is. */
+export function userNameField(username: string): Html {
+  return html`<input
+    type="text"
+    name="username"
+    value="${username}"
+    autocomplete="username"
+    hidden
+  />`
+}
+
 /** A new password, twice. */
 export function newPasswordFields(): Html {
   const field = { required: true, type: 'password', autocomplete: 'new-password' } as const

@@ -35,13 +35,14 @@ function enhance(root) {
 function showTime(time) {
   const moment = new Date(time.dateTime)
   time.title = moment.toLocaleString()
-  const seconds = (Date.now() - moment.getTime()) / 1000
+  const seconds = (moment.getTime() - Date.now()) / 1000
   const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
-  if (seconds < 45) time.textContent = 'just now'
-  else if (seconds < 3600) time.textContent = format.format(-Math.round(seconds / 60), 'minute')
-  else if (seconds < 86_400) time.textContent = format.format(-Math.round(seconds / 3600), 'hour')
-  else if (seconds < 30 * 86_400)
-    time.textContent = format.format(-Math.round(seconds / 86_400), 'day')
+  const distance = Math.abs(seconds)
+  if (distance < 45) time.textContent = seconds > 0 ? 'in a moment' : 'just now'
+  else if (distance < 3600) time.textContent = format.format(Math.round(seconds / 60), 'minute')
+  else if (distance < 86_400) time.textContent = format.format(Math.round(seconds / 3600), 'hour')
+  else if (distance < 30 * 86_400)
+    time.textContent = format.format(Math.round(seconds / 86_400), 'day')
 }
 
 /** Replaces what is inside `[data-live]` by the server's newest version of it, until it is no longer live. */
