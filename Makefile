@@ -93,6 +93,10 @@ images: ## Build the container images with buildah, and lock their digests (ARGS
 	@tools/install-system-packages.sh images
 	@images/build $(ARGS)
 
+.PHONY: simulate-fleet
+simulate-fleet: setup ## Run a day of 42,000 builds on 400 pretended machines with the real manager (ARGS="FILE.svg HOURS")
+	@node bench/simulate-fleet.ts $(ARGS)
+
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)
 	rm -rf node_modules tools/node_modules

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimAnswer } from '@copr/contract/builder-protocol'
+import { claimOrder } from '@copr/domain/machines/claim-order'
 import type { Machine } from '@copr/domain/machines/machines'
 import { claimTask } from '@copr/domain/queue/claim-task'
 import type { TaskRow } from '@copr/domain/queue/leases'
@@ -34,8 +35,9 @@ export function claims(backend: Backend): Claims {
     const until = performance.now() + wait_ms
     // Before the first look, so that what comes between the look and the wait is heard.
     using _listening = backend.notices.on('copr_queue', () => bell.ring())
+    const order = await claimOrder(backend.db, machine)
     while (!gone.aborted) {
-      const answer = await turns.take(() => claimOnce(backend, machine, gone))
+      const answer = await turns.take(order, () => claimOnce(backend, machine, gone))
       const left_ms = until - performance.now()
       if (answer || left_ms <= 0) return answer
       await bell.wait(Math.min(left_ms, LOOK_AGAIN_MS), gone)

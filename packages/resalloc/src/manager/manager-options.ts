@@ -8,6 +8,8 @@ export interface ManagerOptions {
   db: Db
   /** Tells this manager from others: no two processes have the same one, ever. */
   holder: string
+  /** A manager that was killed is replaced after so long. */
+  lease_seconds?: number
   installation_id: string
   /** How machines reach the gateway. */
   gateway_url: string

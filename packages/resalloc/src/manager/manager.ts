@@ -18,7 +18,6 @@ import type { ManagerOptions } from './manager-options.ts'
 import { plan } from './plan.ts'
 import { type Observed, secondsSince } from './plan-types.ts'
 
-/** A manager that was killed is replaced after so long. */
 const LEASE_SECONDS = 20
 /** A builder that nobody manages and that was silent for longer is not counted on. */
 const OTHERS_SEEN_SECONDS = 60
@@ -35,14 +34,14 @@ export interface Manager {
 
 /** Which machines there are is decided here, and nowhere else; machines fetch their tasks by themselves. */
 export function makeManager(options: ManagerOptions): Manager {
-  const { db, holder, now, log, max_attempts, limits } = options
+  const { db, holder, now, log, max_attempts, limits, lease_seconds = LEASE_SECONDS } = options
   const context: ManagerContext = { ...options, pools: new PoolSet(options) }
   const calls = new Calls(log)
   let isActive = false
   let costs_at: Date | undefined
 
   async function cycle(): Promise<boolean> {
-    const holds = await holdManagerLease(db, { holder, now: now(), lease_seconds: LEASE_SECONDS })
+    const holds = await holdManagerLease(db, { holder, now: now(), lease_seconds })
     if (holds !== isActive) log.info({ holder }, holds ? 'Acting' : 'Standing by')
     isActive = holds
     if (!holds) return false

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Turns } from './turns.ts'
+
+test('Turns lets the smallest key go first, and of equals the first that came', async () => {
+  const turns = new Turns(1)
+  const order: string[] = []
+  const { promise: held, resolve } = Promise.withResolvers<void>()
+  const first = turns.take([9], () => held)
+  const keys = { dear: [0, 5], cheap: [0, 1], cheap_too: [0, 1], choosy: [-1, 9] }
+  const others = Object.entries(keys).map(([name, key]) =>
+    turns.take(key, async () => void order.push(name)),
+  )
+  resolve()
+  await Promise.all([first, ...others])
+  assert.deepEqual(order, ['choosy', 'cheap', 'cheap_too', 'dear'])
+})

@@ -1,0 +1,346 @@
+import { randomUUID } from 'node:crypto'
+import type { TaskKind } from '@copr/contract/builder-protocol'
+import type { Db } from '@copr/domain/database/open'
+import { enrollMachine, type Machine } from '@copr/domain/machines/machines'
+import { managedMachines, type ManagedMachine } from '@copr/domain/machines/managed-machines'
+import { costsOfMonth } from '@copr/domain/pools/costs'
+import { type Claimant, claimTask } from '@copr/domain/queue/claim-task'
+import { lockLeased } from '@copr/domain/queue/leases'
+import { failTask } from '@copr/domain/queue/outcomes'
+import { addTasks } from '@copr/domain/testing/add-tasks'
+import { silentLog } from '@copr/process/log'
+import { stringify } from 'yaml'
+import { type Manager, makeManager } from '../../manager/manager.ts'
+import { fakeCloud } from '../fake-cloud.ts'
+import { randomNumbers } from './random.ts'
+
+export interface FleetScenario {
+  db: Db
+  hours: number
+  builds: number
+  owners: number
+  /** Of one user, at once. */
+  burst: { at_hour: number; builds: number }
+  machines: number
+  /** Of a build. */
+  mean_seconds: number
+  boot_failures: number
+  interruptions: number
+  restart_every_hours: number
+  tick_seconds: number
+  onHour?: (hour: number, sample: Sample | undefined) => void
+}
+
+export interface Sample {
+  seconds: number
+  waiting: number
+  running: number
+  machines: number
+}
+
+export interface FleetOutcome {
+  samples: Sample[]
+  /** Seconds from the queue to a machine; of the burst's owner apart. */
+  waits: number[]
+  burst_waits: number[]
+  builds: number
+  /** That did not end, or ended twice. */
+  unfinished: number
+  doubled: number
+  machines_made: number
+  interrupted: number
+  boot_failed: number
+  restarts: number
+  /** The longest that a machine existed after it was of no use. */
+  longest_leftover_seconds: number
+  /** What exists in the cloud at the end and no row knows. */
+  orphans: number
+  cost: Map<string, number>
+}
+
+const START = Date.UTC(2026, 10, 2)
+const OFFERINGS = [
+  { name: 'big', price_per_hour: 0.19 },
+  { name: 'bigger', price_per_hour: 0.22 },
+]
+const FACULTIES = {
+  kinds: ['source', 'rpm'] satisfies TaskKind[],
+  arches: ['x86_64'],
+  tags: [],
+}
+const BOOT_TIMEOUT = 300
+const REUSE = 90
+
+/** A day of builds with the real manager, the real claims and a real database; only clouds and clock are not. */
+export async function simulateFleet(scenario: FleetScenario): Promise<FleetOutcome> {
+  const simulation = new Simulation(scenario)
+  return await simulation.run()
+}
+
+class Simulation {
+  readonly #scenario: FleetScenario
+  readonly #random = randomNumbers(42)
+  readonly #cloud: ReturnType<typeof fakeCloud>
+  readonly #sampled: Sample[] = []
+  readonly #waits: number[] = []
+  readonly #burstWaits: number[] = []
+  /** Machine → when it enrols; undefined: never. */
+  readonly #boots = new Map<number, number | undefined>()
+  readonly #ready = new Map<number, Claimant & { uses: number }>()
+  readonly #work = new Map<number, { lease: string; ends: number; breaks: boolean }>()
+  readonly #ended = new Map<number, number>()
+  #seconds = 0
+  #due = 0
+  #queued = 0
+  #interrupted = 0
+  #restarts = 0
+  #longest = 0
+  #manager: Manager
+
+  constructor(scenario: FleetScenario) {
+    this.#scenario = scenario
+    this.#cloud = fakeCloud({ now: () => this.#now(), offerings: OFFERINGS })
+    this.#manager = this.#makeManager()
+  }
+
+  #now(): Date {
+    return new Date(START + this.#seconds * 1000)
+  }
+
+  #makeManager(): Manager {
+    const { db, machines } = this.#scenario
+    const common = {
+      cmd_new: 'new',
+      cmd_delete: 'delete',
+      arches: ['x86_64'],
+      boot_timeout: BOOT_TIMEOUT,
+      boot_failure_limit: 20,
+      reuse_opportunity_time: REUSE,
+      reuse_max_count: 8,
+      reuse_max_time: 1800,
+    }
+    const share = (part: number): number => Math.round(machines * part)
+    const pools = {
+      reserved: { max: share(0.2), max_starting: 20, max_prealloc: share(0.1), priority: 20 },
+      spot: { max: share(0.6), max_starting: 30, max_prealloc: share(0.02), priority: 10 },
+      on_demand: { max: machines - share(0.2) - share(0.6), max_starting: 20, max_prealloc: 0 },
+    }
+    const text = stringify(
+      Object.fromEntries(
+        Object.entries(pools).map(([name, pool]) => [name, { ...common, ...pool }]),
+      ),
+    )
+    return makeManager({
+      db,
+      holder: randomUUID(),
+      installation_id: 'simulation',
+      gateway_url: 'http://gateway.example',
+      agent: async () => ({ sha256: 'a', node_sha256: {} }),
+      makeProvider: (_config, context) => this.#cloud.provider(context),
+      readPools: async () => text,
+      limits: {},
+      max_attempts: 5,
+      now: () => this.#now(),
+      log: silentLog(),
+      wake: () => undefined,
+    })
+  }
+
+  async run(): Promise<FleetOutcome> {
+    const { hours, tick_seconds, restart_every_hours } = this.#scenario
+    const end = hours * 3600
+    let restart = restart_every_hours * 3600
+    for (
+      ;
+      this.#seconds < end || this.#queued > 0 || this.#work.size > 0;
+      this.#seconds += tick_seconds
+    ) {
+      if (this.#seconds > 3 * end) break
+      if (this.#seconds < end) await this.#submit()
+      await this.#endWork()
+      await this.#boot()
+      await this.#claim()
+      if (this.#seconds >= restart) {
+        // Killed with whatever it was doing: the next one waits for the lease's end.
+        void this.#manager.cycle().catch(() => undefined)
+        this.#manager = this.#makeManager()
+        this.#restarts++
+        restart += restart_every_hours * 3600
+      }
+      await this.#manager.cycle()
+      await this.#manager.settled()
+      await this.#look()
+    }
+    // Everything that nobody needs has time to go.
+    for (let i = 0; i < 120; i++, this.#seconds += tick_seconds) {
+      await this.#boot()
+      await this.#manager.cycle()
+      await this.#manager.settled()
+    }
+    return await this.#outcome()
+  }
+
+  /** More by day than by night; the burst all at once. */
+  async #submit(): Promise<void> {
+    const { db, builds, hours, owners, burst, tick_seconds } = this.#scenario
+    const day = (this.#seconds / 3600 / hours) * 2 * Math.PI
+    const usual = ((builds - burst.builds) / (hours * 3600)) * tick_seconds
+    this.#due += usual * (1 - 0.6 * Math.cos(day))
+    const byOwner = new Map<string, number>()
+    for (; this.#due >= 1; this.#due--) {
+      // A few owners build much, many a little.
+      const owner = `owner${Math.floor(owners * this.#random() ** 3)}`
+      byOwner.set(owner, (byOwner.get(owner) ?? 0) + 1)
+    }
+    const burstAt = burst.at_hour * 3600
+    if (this.#seconds <= burstAt && burstAt < this.#seconds + tick_seconds)
+      byOwner.set('rebuilder', burst.builds)
+    for (const [owner, count] of byOwner) {
+      await addTasks(db, this.#now(), owner, count, { at: this.#now(), arch: 'x86_64' })
+      this.#queued += count
+    }
+  }
+
+  async #endWork(): Promise<void> {
+    const due = [...this.#work].filter(([, { ends }]) => ends <= this.#seconds)
+    for (const [machine_id, { breaks }] of due) {
+      this.#work.delete(machine_id)
+      if (breaks) this.#break(machine_id)
+    }
+    for (const some of chunks(due.filter(([, { breaks }]) => !breaks)))
+      await Promise.all(some.map(([, { lease }]) => this.#endTask(lease)))
+  }
+
+  async #endTask(lease: string): Promise<void> {
+    await this.#scenario.db.transaction().execute(async (tx) => {
+      const task = await lockLeased(tx, lease)
+      if (!task) return
+      await failTask(tx, task, { reason: 'simulated' }, this.#now())
+      this.#ended.set(task.id, (this.#ended.get(task.id) ?? 0) + 1)
+    })
+  }
+
+  #break(machine_id: number): void {
+    const found = this.#cloud.machines().find((each) => each.machine_id === machine_id)
+    this.#ready.delete(machine_id)
+    if (!found) return
+    this.#interrupted++
+    this.#queued++
+    this.#cloud.endMachine(found.provider_id, 'interrupted')
+  }
+
+  async #boot(): Promise<void> {
+    const { db, boot_failures } = this.#scenario
+    const running = this.#cloud.machines().filter(({ state }) => state === 'running')
+    for (const { order } of running) {
+      const { machine_id, boot } = order
+      if (!this.#boots.has(machine_id)) {
+        const fails = this.#random() < boot_failures
+        const at = fails ? undefined : this.#seconds + 40 + 60 * this.#random()
+        this.#boots.set(machine_id, at)
+      }
+      const at = this.#boots.get(machine_id)
+      if (at === undefined || at > this.#seconds || this.#ready.has(machine_id)) continue
+      this.#boots.set(machine_id, Infinity)
+      const enrolled = await enrollMachine(db, {
+        enroll_token: boot.enroll_token,
+        name: boot.name,
+        ...FACULTIES,
+        now: this.#now(),
+      })
+      if (enrolled) this.#ready.set(machine_id, { ...FACULTIES, id: machine_id, uses: 0 })
+    }
+    const alive = new Set(running.map(({ machine_id }) => machine_id))
+    for (const id of this.#ready.keys()) if (!alive.has(id)) this.#ready.delete(id)
+    if (this.#ready.size > 0)
+      await db
+        .updateTable('machine')
+        .set({ last_seen_at: this.#now() })
+        .where('id', 'in', [...this.#ready.keys()])
+        .execute()
+    this.#cloud.forgetEnded(new Date(this.#now().getTime() - 3_600_000))
+  }
+
+  /** Idle machines ask, used ones first, until there is nothing for one that was never used. */
+  async #claim(): Promise<void> {
+    const idle = [...this.#ready.values()].filter(({ id }) => !this.#work.has(id))
+    for (const some of chunks(idle.toSorted((a, b) => b.uses - a.uses))) {
+      if (this.#queued === 0) return
+      const got = await Promise.all(some.map((machine) => this.#claimOne(machine)))
+      if (some.some(({ uses }, at) => uses === 0 && got[at] === false)) return
+    }
+  }
+
+  async #claimOne(machine: Claimant & { uses: number }): Promise<boolean> {
+    const { db, mean_seconds, interruptions } = this.#scenario
+    const lease = randomUUID()
+    const task = await claimTask(db, machine, { lease, now: this.#now(), lease_seconds: 1e6 })
+    if (!task) return false
+    machine.uses++
+    this.#queued--
+    const waited = (this.#now().getTime() - task.queued_at.getTime()) / 1000
+    if (task.attempts === 1)
+      (task.ownername === 'rebuilder' ? this.#burstWaits : this.#waits).push(waited)
+    // Most are short, some take long.
+    const takes = -Math.log(1 - this.#random()) * mean_seconds
+    const breaks = this.#random() < interruptions
+    const ends = this.#seconds + (breaks ? takes * this.#random() : takes)
+    this.#work.set(machine.id, { lease, ends, breaks })
+    return true
+  }
+
+  async #look(): Promise<void> {
+    const { onHour, tick_seconds } = this.#scenario
+    if (this.#seconds % 300 < tick_seconds) {
+      const machines = this.#cloud.machines().filter(({ state }) => state !== 'ended').length
+      const { size } = this.#work
+      this.#sampled.push({ seconds: this.#seconds, waiting: this.#queued, running: size, machines })
+    }
+    if (this.#seconds % 3600 < tick_seconds) onHour?.(this.#seconds / 3600, this.#sampled.at(-1))
+  }
+
+  async #outcome(): Promise<FleetOutcome> {
+    const { db } = this.#scenario
+    const rows = await db.selectFrom('machine').selectAll().execute()
+    for (const row of rows) this.#longest = Math.max(this.#longest, leftover(row))
+    const living = new Set((await managedMachines(db)).map(({ id }: ManagedMachine) => id))
+    const existing = this.#cloud.machines().filter(({ state }) => state !== 'ended')
+    const open = await db
+      .selectFrom('task')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('state', '<>', 'done')
+      .executeTakeFirstOrThrow()
+    return {
+      samples: this.#sampled,
+      waits: this.#waits,
+      burst_waits: this.#burstWaits,
+      builds: this.#ended.size,
+      unfinished: open.count,
+      doubled: [...this.#ended.values()].filter((times) => times !== 1).length,
+      machines_made: rows.filter(({ provider_id }) => provider_id !== null).length,
+      interrupted: this.#interrupted,
+      boot_failed: rows.filter(({ failure_class }) => failure_class === 'boot').length,
+      restarts: this.#restarts,
+      longest_leftover_seconds: this.#longest,
+      orphans: existing.filter(({ machine_id }) => !living.has(machine_id ?? 0)).length,
+      cost: await costsOfMonth(db, this.#now()),
+    }
+  }
+}
+
+/** As many as ask the database at a time. */
+function chunks<T>(all: T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / 8) }, (_, at) => all.slice(at * 8, at * 8 + 8))
+}
+
+/** How long a machine that is gone existed beyond its use: its task, its wait for another, its time to boot, its place in the stock. */
+function leftover(row: Machine): number {
+  if (!row.gone_at || !row.launching_at) return 0
+  const started = row.launching_at.getTime()
+  const purpose = row.enrolled_at
+    ? row.uses > 0 && row.released_at
+      ? row.released_at.getTime() + REUSE * 1000
+      : (row.draining_at ?? row.deleting_at ?? row.gone_at).getTime()
+    : started + BOOT_TIMEOUT * 1000
+  return Math.max(0, (row.gone_at.getTime() - purpose) / 1000)
+}
