@@ -49,7 +49,7 @@ export async function runOnMachine(
         if (!response.ok) return response
         switchOf.contact()
         noteContact(state_dir, uptimeSeconds())
-        if (config.enroll_token_file !== '-') await rm(config.enroll_token_file, { force: true })
+        await dropToken(config.enroll_token_file)
         return response
       },
     })
@@ -71,6 +71,16 @@ async function readConfig(path: string): Promise<AgentConfig> {
 async function readToken(path: string): Promise<string> {
   if (path === '-') return (await text(process.stdin)).trim()
   return (await readFile(path, 'utf8')).trim()
+}
+
+/** It is spent. In a pod it came with a secret, which cannot be written; that one goes with the pod. */
+async function dropToken(path: string): Promise<void> {
+  if (path === '-') return
+  try {
+    await rm(path, { force: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
+  }
 }
 
 /** Another program finds out, in the way of its cloud, and leaves a file. */

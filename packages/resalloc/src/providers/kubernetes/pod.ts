@@ -5,7 +5,9 @@ import { ANNOTATIONS, ownerLabels, podName } from './naming.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
 
-/** Where the builder's image looks for what it has to know. */
+/** The agent in the builder image, below a PID 1 that reaps what builds leave. */
+const AGENT = ['/usr/bin/tini', '--', 'node', '/opt/copr/packages/builder/src/main.ts']
+/** Where it looks for what it has to know. */
 const AGENT_DIR = '/etc/copr-builder'
 const SCRATCH_DIR = '/var/lib/copr-builder'
 const STATE_DIR = '/run/copr-builder'
@@ -93,7 +95,7 @@ export function podOf(config: Config, order: StartOrder, secret_uid: string): V1
         {
           name: 'builder',
           image: config.image,
-          args: ['--agent-config', `${AGENT_DIR}/agent.json`],
+          command: [...AGENT, `${AGENT_DIR}/agent.json`],
           resources: resourcesOf(config),
           securityContext: securityOf(config),
           volumeMounts: [
