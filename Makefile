@@ -97,6 +97,11 @@ images: ## Build the container images with buildah, and lock their digests (ARGS
 simulate-fleet: setup ## Run a day of 42,000 builds on 400 pretended machines with the real manager (ARGS="FILE.svg HOURS")
 	@node bench/simulate-fleet.ts $(ARGS)
 
+.PHONY: test-images
+test-images: setup images ## Try the images: a whole build through them, restricted as in a cluster
+	@tools/install-system-packages.sh test
+	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/images/**/*.test.ts'
+
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)
 	rm -rf node_modules tools/node_modules

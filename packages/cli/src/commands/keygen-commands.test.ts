@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { ChrootConfig } from '@copr/contract/chroot-config'
 import { Configuration } from '@copr/contract/configuration'
 import { listAudit } from '@copr/domain/audit/audit-queries'
+import { importChroot } from '@copr/domain/chroots/chroot-queries'
 import { createProject } from '@copr/domain/projects/create-project'
 import { storePublicKey } from '@copr/domain/projects/project-keys'
 import { COMMAND } from '@copr/domain/users/actor'
@@ -14,6 +16,8 @@ import { silentLog } from '@copr/process/log'
 import { parse, stringify } from 'yaml'
 import { keygenConfig } from '../run/keygen-config.ts'
 import { openTestCli, type TestCli } from '../testing.ts'
+
+const CHROOT = 'fedora-43-x86_64'
 
 /** Keygen, where the test's configuration says. */
 async function startKeygen(t: TestCli): Promise<AsyncDisposable> {
@@ -46,7 +50,17 @@ test('project rotate-key: a new key, the former one stays known, and it is noted
   const client = keygenClient(keygen)
   const now = new Date()
   const user = await createUser(t.db, { username: 'dana', now })
-  const made = { ownername: 'dana', name: 'telescope', user_id: user.id, chroots: [], now }
+  const base = { id: 'base', name: 'base', baseurl: 'https://mirror.example.org/' }
+  const chroot = {
+    name: CHROOT,
+    comment: '',
+    repos: [base],
+    install: ['bash'],
+    macros: {},
+    tags: [],
+  }
+  await importChroot(t.db, ChrootConfig.parse(chroot), now)
+  const made = { ownername: 'dana', name: 'telescope', user_id: user.id, chroots: [CHROOT], now }
   const project = await createProject(t.db, COMMAND, made)
   const whose = { owner: 'dana', project: 'telescope' }
   assert.match((await t.run(['project', 'rotate-key', 'dana/telescope'])).err, /it has none/)
