@@ -142,7 +142,7 @@ suite('the images', { skip }, () => {
       const { state } = await api.waitForBuild(submitted.id, 300_000)
       const lines = (await Promise.all(all.map((each) => each.log()))).map((log) => log.map(parse))
       const ends = JSON.stringify(lines.map((log) => log.slice(-5)))
-      assert.equal(state, 'succeeded', `${(await api.log(submitted.id)).slice(-3000)}\n${ends}`)
+      assert.equal(state, 'succeeded', `${(await api.log(submitted.id)).slice(-1200)}\n${ends}`)
       using root = await scratchRoot({ url: config.public_url, api }, 'hello')
       await root.install('hello-copr')
       t.diagnostic((await root.run('/usr/bin/hello-copr')).trim())
@@ -155,10 +155,10 @@ suite('the images', { skip }, () => {
       assert.ok(said[1]?.includes('Task claimed') && said[1].includes('Build published'), 'servers')
       assert.ok(said[2]?.includes('Claimed task') && said[2].includes('Finished task'), 'builder')
       const checked = await servers.exec(
-        ...['/usr/local/bin/coprctl', 'keygen', 'check', '--json'],
+        ...['/usr/local/bin/coprctl', 'keygen', 'check'],
         ...['--config', '/etc/copr/copr.yaml'],
       )
-      assert.ok((JSON.parse(checked) as { entries: number }).entries >= 2)
+      assert.match(checked, /The log of signatures is whole: [1-9]/)
       for (const each of all.toReversed()) assert.equal(await each.stop(), 0, each.name)
     })
   })

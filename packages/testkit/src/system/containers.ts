@@ -5,8 +5,8 @@ import { run, runOrThrow } from '@copr/process/run'
 import { missingPrograms } from './requirements.ts'
 
 const STOP_SECONDS = 15
-/** Some machines let nobody raise these, and podman tries to. */
-const ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
+/** Some machines let nobody raise these, and podman tries to; a build wants many processes. */
+const ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=32768:32768']
 const ENGINE = ['--runtime', 'runc', '--log-level', 'error']
 
 /** Why containers cannot run on this machine, or false. */
