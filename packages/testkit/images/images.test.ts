@@ -28,8 +28,15 @@ const DISTRO = join(CACHE_DIR, 'distro')
 /** OpenShift gives each namespace ids of its own, from this on. */
 const UID = 1_000_000_000 + randomInt(1_000_000)
 const RESTRICTED = [
-  ...['--user', `${UID}:0`, '--read-only', '--cap-drop', 'all'],
-  ...['--security-opt', 'no-new-privileges', '--tmpfs', '/tmp:mode=1777'],
+  '--user',
+  `${UID}:0`,
+  '--read-only',
+  '--cap-drop',
+  'all',
+  '--security-opt',
+  'no-new-privileges',
+  '--tmpfs',
+  '/tmp:mode=1777',
 ]
 const skip = whyNoSystem(process.env['PATH']) || (await whyNoContainers(SERVER))
 const name = (part: string): string => `copr-test-${process.pid}-${part}`
@@ -120,8 +127,13 @@ suite('the images', { skip }, () => {
       await using builder = await startContainer(name('builder'), BUILDER, {
         options: [
           // Builds need mounts and namespaces of their own.
-          ...['--privileged', '--env', `COPR_ENROLL_TOKEN=${enroll_token}`],
-          ...['--volume', `${dir}/etc:/etc/copr:ro`, '--volume', `${DISTRO}:${DISTRO}:ro`],
+          '--privileged',
+          '--env',
+          `COPR_ENROLL_TOKEN=${enroll_token}`,
+          '--volume',
+          `${dir}/etc:/etc/copr:ro`,
+          '--volume',
+          `${DISTRO}:${DISTRO}:ro`,
         ],
         args: ['--config', '/etc/copr/copr.yaml', '--scratch-dir', '/var/lib/copr-builder'],
       })
@@ -155,8 +167,11 @@ suite('the images', { skip }, () => {
       assert.ok(said[1]?.includes('Task claimed') && said[1].includes('Build published'), 'servers')
       assert.ok(said[2]?.includes('Claimed task') && said[2].includes('Finished task'), 'builder')
       const checked = await servers.exec(
-        ...['/usr/local/bin/coprctl', 'keygen', 'check'],
-        ...['--config', '/etc/copr/copr.yaml'],
+        '/usr/local/bin/coprctl',
+        'keygen',
+        'check',
+        '--config',
+        '/etc/copr/copr.yaml',
       )
       assert.match(checked, /The log of signatures is whole: [1-9]/)
       for (const each of all.toReversed()) assert.equal(await each.stop(), 0, each.name)
