@@ -4,13 +4,11 @@
 set -eu
 root=$1
 # git: dist-git. createrepo-c: repository metadata. opensc: key-encryption keys in a PKCS #11 token.
-# postgresql-15: the database of a cluster that has none; libnss-wrapper: a name for the user id that runs it.
-wanted='base-files ca-certificates createrepo-c git libatomic1 libnss-wrapper libstdc++6 netbase opensc postgresql-15 tini tzdata'
+wanted='base-files ca-certificates createrepo-c git libatomic1 libstdc++6 netbase opensc tini tzdata'
 # Needed by maintainer scripts, manuals and helpers that are scripts themselves; nothing here runs those.
 unused='adduser bash bsdutils cdebconf coreutils dash debconf debianutils diffutils dpkg findutils gcc-12-base git-man
-  grep gzip hostname init-system-helpers liberror-perl libpam-modules libpam-modules-bin libpam-runtime libperl5.36 libllvm14
-  locales locales-all login mawk mount openssl passwd perl perl-base perl-modules-5.36 postgresql-client-15
-  postgresql-client-common postgresql-common sed ssl-cert sysvinit-utils tar ucf util-linux util-linux-extra'
+  grep gzip hostname init-system-helpers liberror-perl libpam-modules libpam-modules-bin libpam-runtime libpam0g libperl5.36
+  login mawk mount openssl passwd perl perl-base perl-modules-5.36 sed sysvinit-utils tar util-linux util-linux-extra'
 
 mkdir -p /build/debs/partial
 # As if nothing was installed: the whole closure is fetched.

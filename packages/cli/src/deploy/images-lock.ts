@@ -17,7 +17,10 @@ export const LOCK_FILE = fileURLToPath(
 )
 
 /** Which images run: one of the administrator's own, or those of the lock file, if wanted from a mirror. */
-export function imagesOf({ images }: Pick<Vars, 'images'>, lockFile: string): Facts['images'] {
+export function imagesOf(
+  { images, database }: Pick<Vars, 'images' | 'database'>,
+  lockFile: string,
+): Facts['images'] {
   if (images.server) return { server: images.server, postgresql: images.server }
   if (!existsSync(lockFile))
     throw new CoprError(
@@ -28,6 +31,12 @@ export function imagesOf({ images }: Pick<Vars, 'images'>, lockFile: string): Fa
   if (!parsed.success)
     throw new CoprError('invalid', `Cannot use ${lockFile}:\n${z.prettifyError(parsed.error)}`)
   const { server, postgresql = server } = parsed.data.images
+  // initdb needs a shell, which the image of the servers does not have.
+  if (database.mode === 'embedded' && !parsed.data.images.postgresql)
+    throw new CoprError(
+      'not_found',
+      `Cannot deploy an embedded database: ${lockFile} has no image postgresql\n    try: database.mode: cloudnativepg, crunchy or external in vars.yml`,
+    )
   return {
     server: mirrored(server.image, images.registry),
     postgresql: mirrored(postgresql.image, images.registry),
