@@ -4,6 +4,7 @@ import { runAgent } from '@copr/process/agent/agent'
 import type { TaskContext } from '@copr/process/agent/handler'
 import type { Logger } from '@copr/process/log'
 import { checkMachine } from './check-machine.ts'
+import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { cannotMake } from './sources/cannot-make.ts'
@@ -21,7 +22,7 @@ export interface BuilderOptions {
   tags: string[]
   /** Whether SRPMs may be fetched from this machine and private networks. */
   allow_private_urls: boolean
-  /** `auto`: mock where it is installed. */
+  /** `auto`: mock where it is installed. Default: native. */
   engine?: AgentConfig['engine']
   /** Done already, and reported: a machine with faults gets no task. Without one, faults end the builder. */
   self_test?: SelfTest
@@ -34,6 +35,8 @@ export interface BuilderOptions {
 export async function runBuilder(options: BuilderOptions): Promise<void> {
   const { self_test, fetch } = options
   if (!self_test) await checkMachine()
+  const { engine = 'native' } = options
+  const byMock = engine === 'mock' || (engine === 'auto' && (await hasMock()))
   await using scratch = await openScratch(options.scratch_dir, options.cache_dir)
   await runAgent({
     gateway_url: options.gateway_url,
@@ -42,7 +45,7 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
     kinds: ['source', 'rpm'],
     arches: options.arches,
     tags: options.tags,
-    handlers: (task, context) => doTask(task, context, scratch, options),
+    handlers: (task, context) => doTask(task, context, { ...scratch, byMock }, options),
     log: options.log,
     stop: options.stop,
     ...(self_test && { self_test }),
@@ -53,7 +56,7 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
 async function doTask(
   task: Task,
   context: TaskContext,
-  scratch: Scratch,
+  scratch: Scratch & { byMock: boolean },
   options: BuilderOptions,
 ): Promise<FinishRequest> {
   const { allow_private_urls } = options
@@ -64,7 +67,7 @@ async function doTask(
       return await fetchLinkedSrpm({ ...task, source }, context, { ...scratch, allow_private_urls })
     }
     case 'rpm':
-      return await buildNatively(task, context, scratch)
+      return await (scratch.byMock ? buildByMock : buildNatively)(task, context, scratch)
     case 'import':
       throw new Error('A builder imports nothing')
   }

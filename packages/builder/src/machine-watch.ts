@@ -44,6 +44,7 @@ export class MachineWatch implements Disposable {
   }
 }
 
+/** Of the disk of a folder that outlives the build. */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {

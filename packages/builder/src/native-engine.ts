@@ -3,7 +3,6 @@ import {
   chown,
   copyFile,
   mkdir,
-  mkdtemp,
   readdir,
   readFile,
   rename,
@@ -12,12 +11,10 @@ import {
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
-import { MachineFault } from '@copr/process/agent/machine-fault'
-import { messageOf } from '@copr/process/errors'
+import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
-import { BuildLog } from './build-log.ts'
-import { readRepository, type Repository } from './repositories/repository.ts'
-import { collectResults, describeMachine, packLogs, uploadAll } from './results.ts'
+import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
+import { collectResults, describeMachine } from './results.ts'
 import { baseRoot, type BuildRoot, withPackages } from './roots/build-root.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
@@ -27,134 +24,16 @@ import {
   type RpmbuildOptions,
 } from './rpmbuild/rpmbuild.ts'
 import { BUILD_UID } from './sandbox/sandbox.ts'
-import { gaugesOf, MachineWatch } from './machine-watch.ts'
-import { removeTree } from './remove-tree.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
-export interface EngineOptions {
-  /** Each build gets a directory of its own in it; on the same disk as `cache_dir`. */
-  builds_dir: string
-  /** Roots, packages and repository data kept between builds; several builders may share it. */
-  cache_dir: string
-}
-
 const MAX_GENERATE_ROUNDS = 10
-/** dist-git's repository of a project is ours, as is what the chroot is made of. */
-const OWN_REPOSITORY = /^copr_(base|base_devel|coprdir)$/
-
-interface Build {
-  task: RpmTask
-  context: TaskContext
-  dir: string
-  cacheDir: string
-  log: BuildLog
-  /** Aborts when canceled, too slow or too loud. */
-  signal: AbortSignal
-  watch: MachineWatch
-  hold: AsyncDisposableStack
-  /** Result files known so far, by path. */
-  found: Set<string>
-}
-
 /** Builds an RPM task in a root of its own; throws when the fault is the machine's or the installation's. */
 export async function buildNatively(
   task: RpmTask,
   context: TaskContext,
   options: EngineOptions,
 ): Promise<FinishRequest> {
-  await mkdir(options.builds_dir, { recursive: true })
-  await mkdir(options.cache_dir, { recursive: true })
-  const dir = await mkdtemp(join(options.builds_dir, 'build-'))
-  const limit = new AbortController()
-  const timer = setTimeout(
-    () =>
-      limit.abort(
-        new BuildFailure(
-          `the build took longer than its timeout of ${task.timeout_seconds} seconds`,
-        ),
-      ),
-    task.timeout_seconds * 1000,
-  )
-  const max_bytes = task.limits.max_log_bytes
-  const onTooLong = (): void =>
-    limit.abort(new BuildFailure(`the build's output is longer than ${max_bytes} bytes`))
-  const log = new BuildLog({ context, dir, max_bytes, onTooLong })
-  const hold = new AsyncDisposableStack()
-  using watch = new MachineWatch(gaugesOf(dir))
-  const signal = AbortSignal.any([context.signal, limit.signal])
-  const build: Build = {
-    task,
-    context,
-    dir,
-    cacheDir: options.cache_dir,
-    log,
-    signal,
-    watch,
-    hold,
-    found: new Set(),
-  }
-  try {
-    return await runBuild(build)
-  } finally {
-    clearTimeout(timer)
-    await cleanUp(dir, hold, context)
-  }
-}
-
-/** What cannot be removed is no fault of this build's, but the next one must not meet it. */
-async function cleanUp(
-  dir: string,
-  hold: AsyncDisposableStack,
-  context: TaskContext,
-): Promise<void> {
-  try {
-    await hold.disposeAsync()
-    await removeTree(dir)
-  } catch (error) {
-    context.spoil(`Cannot clean up after a build: ${messageOf(error)}`)
-  }
-}
-
-async function runBuild(build: Build): Promise<FinishRequest> {
-  const { log, context, found } = build
-  try {
-    writeHeader(build)
-    const paths = await makePackages(build)
-    const files = await log.phase('upload', 'uploading the results', async () =>
-      uploadAll([...found, ...paths, ...(await packLogs(build.dir))], context),
-    )
-    log.lastLine('Build succeeded')
-    return { outcome: 'succeeded', files, seconds: log.seconds }
-  } catch (error) {
-    if (context.signal.aborted) {
-      if (context.signal.reason === 'canceled') log.lastLine('Build canceled')
-      return { outcome: 'canceled', files: [] }
-    }
-    const fault = faultBehind(build, error)
-    if (fault || !(error instanceof BuildFailure)) {
-      const reason = messageOf(fault ?? error)
-      log.lastLine(`The builder could not go on, the build will be tried again: ${reason}`)
-      throw fault ?? error
-    }
-    log.lastLine(`Build failed: ${error.message}`)
-    const files = await uploadAll([...found, ...(await packLogs(build.dir))], context)
-    return { outcome: 'failed', reason: error.message.slice(0, 2000), files, seconds: log.seconds }
-  }
-}
-
-/** A machine without memory or disk makes builds fail that would not elsewhere; those that were too slow or too loud did so by themselves. */
-function faultBehind({ signal, watch }: Build, error: unknown): MachineFault | undefined {
-  if (signal.aborted || error instanceof MachineFault) return undefined
-  return watch.blame(messageOf(error))
-}
-
-function writeHeader({ task, log }: Build): void {
-  const version = task.package_version === null ? '' : ` ${task.package_version}`
-  log.line(`Building ${task.package_name}${version} for ${task.chroot.name}`)
-  log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)
-  log.line(
-    `Network: ${task.enable_net ? 'as the project wants, open' : 'none'}; timeout: ${task.timeout_seconds} seconds`,
-  )
+  return await runEngine(task, context, options, makePackages)
 }
 
 /** All steps up to finished packages; returns the paths of the results. */
@@ -214,26 +93,12 @@ async function giveAway(path: string): Promise<void> {
     await chown(join(entry.parentPath, entry.name), BUILD_UID, BUILD_UID)
 }
 
-interface Repositories {
-  chrootRepositories: Repository[]
-  taskRepositories: Repository[]
-}
-
-async function prepareRoot(build: Build): Promise<{ base: BuildRoot; repositories: Repositories }> {
-  const { task, signal } = build
-  const chroot = task.chroot.name
-  const [chrootRepositories, taskRepositories] = await Promise.all([
-    Promise.all(
-      task.chroot.repos.map((one) => readRepository(one, { chroot, isOurs: true, signal })),
-    ),
-    Promise.all(
-      task.repos.map((one) =>
-        readRepository(one, { chroot, isOurs: OWN_REPOSITORY.test(one.id), signal }),
-      ),
-    ),
-  ])
-  const base = await baseRoot(rootOptions(build), chrootRepositories)
-  return { base, repositories: { chrootRepositories, taskRepositories } }
+async function prepareRoot(
+  build: Build,
+): Promise<{ base: BuildRoot; repositories: TaskRepositories }> {
+  const repositories = await readTaskRepositories(build)
+  const base = await baseRoot(rootOptions(build), repositories.chrootRepositories)
+  return { base, repositories }
 }
 
 function rootOptions({ task, dir, cacheDir, log, signal, hold }: Build) {
@@ -251,7 +116,7 @@ async function generatesRequires({ dir }: Build, spec: string): Promise<boolean>
 async function installGenerated(
   build: Build,
   options: RpmbuildOptions,
-  repositories: Repositories,
+  repositories: TaskRepositories,
   known: Set<string>,
 ): Promise<BuildRoot> {
   const { log } = build

@@ -22,9 +22,12 @@ const MAIN = {
 }
 
 /** dnf's configuration for a build root: these repositories and nothing of the host. */
-export function renderDnfConfig(repositories: Repository[]): string {
+export function renderDnfConfig(
+  repositories: Repository[],
+  main: Record<string, string> = MAIN,
+): string {
   return [
-    section('main', MAIN),
+    section('main', main),
     ...repositories.map((one) => section(one.config.id, repositoryOptions(one))),
   ].join('\n')
 }

@@ -1,0 +1,158 @@
+import { chmod, chown, copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
+import type { TaskContext } from '@copr/process/agent/handler'
+import { run } from '@copr/process/run'
+import { BuildFailure } from '../build-failure.ts'
+import { type Build, type EngineOptions, runEngine } from '../engine.ts'
+import { readTaskRepositories } from '../repositories/task-repositories.ts'
+import { collectResults, describeMachine } from '../results.ts'
+import { fetchSources } from '../sources/fetch-sources.ts'
+import { renderMockConfig } from './mock-config.ts'
+
+/** Whom mock runs as: it lets nobody else become root, and its builds run as this user, too. */
+const MOCK_USER = 'copr-mock'
+/** mock's own words for a failing build: its spec, its BuildRequires, its time. Everything else is the machine's fault. */
+const BUILD_FAULTS: Record<number, string> = {
+  10: 'the build has failed',
+  11: 'the build took longer than its timeout',
+  30: 'BuildRequires cannot be installed',
+  31: 'its external dependencies cannot be installed',
+  40: 'the source package cannot be used',
+}
+
+/** How mock is called: tests put something of their own in its place. */
+export interface MockOptions extends EngineOptions {
+  mock?: { command: string[]; user: { uid: number; gid: number } }
+}
+
+/** Whether mock can be used here. */
+export async function hasMock(): Promise<boolean> {
+  const found = await run('/bin/sh', [
+    '-c',
+    'command -v mock >/dev/null && getent passwd "$1"',
+    'sh',
+    MOCK_USER,
+  ])
+  return found.ok
+}
+
+/** Builds an RPM task by mock; throws when the fault is the machine's or the installation's. */
+export async function buildByMock(
+  task: RpmTask,
+  context: TaskContext,
+  options: MockOptions,
+): Promise<FinishRequest> {
+  return await runEngine(task, context, options, (build) => makePackages(build, options))
+}
+
+async function makePackages(build: Build, options: MockOptions): Promise<string[]> {
+  const { task, dir, log, found } = build
+  await describeMachine(dir, log)
+  const mock = options.mock ?? (await mockOfMachine())
+  const sources = join(dir, 'sources')
+  const spec = await log.phase('sources', 'fetching the sources', async () => {
+    const name = await fetchSources(task, { dir, target: sources, log, signal: build.signal })
+    await copyFile(join(sources, name), join(dir, name))
+    found.add(join(dir, name))
+    return name
+  })
+  const config = join(dir, 'mock.cfg')
+  const { chrootRepositories, taskRepositories } = await readTaskRepositories(build)
+  const repositories = [...chrootRepositories, ...taskRepositories]
+  const hasDnf5 = (await run('/bin/sh', ['-c', 'command -v dnf5'])).ok
+  const package_manager = hasDnf5 ? 'dnf5' : 'dnf'
+  const base_dir = join(dir, 'roots')
+  // Not with the native engine's roots, which nobody but root may enter.
+  const cache_dir = join(dirname(options.builds_dir), 'mock-cache')
+  await writeFile(
+    config,
+    renderMockConfig(task, { repositories, base_dir, cache_dir, package_manager }),
+  )
+  for (const path of [base_dir, cache_dir, join(dir, 'srpm'), join(dir, 'rpms')]) {
+    await mkdir(path, { recursive: true })
+    await chown(path, mock.user.uid, mock.user.gid)
+  }
+  // mock is not root when it reads its configuration: it may pass through, and look into nothing else.
+  for (const path of [dir, options.builds_dir, dirname(options.builds_dir)])
+    await chmod(path, 0o711)
+  const call = (part: 'root' | 'build', ...args: string[]): Promise<void> =>
+    runMock(build, mock, part, ['--root', config, ...withOptions(task), ...args])
+  await log.phase('srpm', 'making the SRPM', () =>
+    call(
+      'root',
+      '--buildsrpm',
+      '--spec',
+      join(sources, spec),
+      '--sources',
+      sources,
+      '--resultdir',
+      join(dir, 'srpm'),
+    ),
+  )
+  const srpm = (await readdir(join(dir, 'srpm'))).find((name) => name.endsWith('.src.rpm'))
+  if (srpm === undefined) throw new BuildFailure('mock made no SRPM')
+  await log.phase('rpmbuild', 'building', () =>
+    call('build', '--rebuild', join(dir, 'srpm', srpm), '--resultdir', join(dir, 'rpms')),
+  )
+  await takeResults(build)
+  const results = await collectResults(task, dir)
+  return [...results.rpms, results.summary]
+}
+
+async function mockOfMachine(): Promise<NonNullable<MockOptions['mock']>> {
+  const passwd = await run('getent', ['passwd', MOCK_USER])
+  const [, , uid, gid] = passwd.output.split(':').map(Number)
+  if (!passwd.ok || uid === undefined || gid === undefined)
+    throw new Error(`Cannot run mock: there is no user ${MOCK_USER}`)
+  const become = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--']
+  return { command: [...become, 'mock'], user: { uid, gid } }
+}
+
+function withOptions({ with_opts, without_opts }: RpmTask): string[] {
+  return [
+    ...with_opts.flatMap((name) => ['--with', name]),
+    ...without_opts.flatMap((name) => ['--without', name]),
+  ]
+}
+
+async function runMock(
+  { log, signal }: Build,
+  { command }: NonNullable<MockOptions['mock']>,
+  part: 'root' | 'build',
+  args: string[],
+): Promise<void> {
+  const [program = '', ...before] = command
+  log.command(['mock', ...args], part)
+  const ended = await run(program, [...before, ...args], {
+    signal,
+    env: { HOME: '/var/lib/copr-builder/mock-user' },
+    onOutput: (chunk) => log.output(chunk, part),
+  })
+  signal.throwIfAborted()
+  if (ended.ok) return
+  const code = ended.exit_code ?? -1
+  const fault = BUILD_FAULTS[code]
+  if (fault !== undefined) throw new BuildFailure(`${fault}${lastError(ended.output)}`)
+  throw new Error(`mock ended with ${code}: ${ended.output.trim().slice(-500)}`)
+}
+
+/** rpm's own words, or mock's. */
+function lastError(output: string): string {
+  const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(output)?.[1]
+  if (section !== undefined) return `: ${section} failed`
+  const error = /^(?:error|ERROR): (.*)$/m.exec(output)?.[1]
+  return error === undefined ? '' : `: ${error.slice(0, 500)}`
+}
+
+/** Into the folders where results are looked for, whichever engine made them. */
+async function takeResults({ dir, log }: Build): Promise<void> {
+  for (const folder of ['RPMS', 'SRPMS'])
+    await mkdir(join(dir, 'builddir', 'build', folder), { recursive: true })
+  for (const entry of await readdir(join(dir, 'rpms'), { withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.rpm')) continue
+    const folder = entry.name.endsWith('.src.rpm') ? 'SRPMS' : 'RPMS'
+    await rename(join(dir, 'rpms', entry.name), join(dir, 'builddir', 'build', folder, entry.name))
+  }
+  log.line('mock has built the packages')
+}
