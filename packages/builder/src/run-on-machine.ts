@@ -9,6 +9,7 @@ import { run } from '@copr/process/run'
 import { runBuilder } from './builder.ts'
 import { DeadMan, noteContact, uptimeSeconds } from './dead-man.ts'
 import { selfTest } from './self-test.ts'
+import { trustOnMachine } from './trust-on-machine.ts'
 
 const LOOK_MS = 1_000
 /** After it was decided that the agent ends: time to give its tasks back. */
@@ -24,6 +25,8 @@ export async function runOnMachine(
   const { scratch_dir, state_dir } = config
   await mkdir(state_dir, { recursive: true, mode: 0o700 })
   await mkdir(scratch_dir, { recursive: true, mode: 0o700 })
+  const { trusted_ca } = config
+  using _trust = trusted_ca ? await trustOnMachine(trusted_ca, state_dir) : undefined
   const end = new AbortController()
   const onDeath = (reason: string): void => {
     log.fatal({ reason }, 'Nobody can want this machine any more')

@@ -4,6 +4,8 @@ import { z } from 'zod'
 export const AgentConfig = z.strictObject({
   /** Where `/builder` is, without that part. */
   gateway_url: z.url(),
+  /** PEM: authorities of the gateway's certificate that the world does not know. The whole machine trusts them then. */
+  trusted_ca: z.string().optional(),
   name: z.string().min(1).max(200),
   arches: z.array(z.string()),
   tags: z.array(z.string()).default([]),

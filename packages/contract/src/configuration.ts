@@ -121,6 +121,8 @@ export const Configuration = z.strictObject({
   }),
   /** Files with certificates (PEM) of authorities that programs trust besides the public ones. */
   trusted_ca_files: z.array(z.string()).default([]),
+  /** Authorities of `public_url`'s certificate where the world does not know them: builder pods learn of them. */
+  public_ca_file: z.string().optional(),
   /** Results, dist-git, uploads, caches. */
   data_dir: z.string(),
   database_url: z.string(),

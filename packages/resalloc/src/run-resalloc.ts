@@ -28,7 +28,7 @@ export interface ResallocOptions {
 /** Keeps the machines of all pools as they should be, until told to stop. Any number may run: one acts. */
 export async function runResalloc(options: ResallocOptions): Promise<void> {
   const { db, notices, config, registry, log, now, stop } = options
-  const { pools_file, installation_id } = config
+  const { pools_file, installation_id, public_ca_file } = config
   if (pools_file === undefined || installation_id === undefined) {
     log.info('No pools_file is configured: no machines are started')
     return await untilAborted(stop)
@@ -43,6 +43,7 @@ export async function runResalloc(options: ResallocOptions): Promise<void> {
     installation_id,
     holder: `${hostname()} ${process.pid} ${randomUUID()}`,
     gateway_url: config.internal_url ?? config.public_url,
+    ...(public_ca_file ? { trusted_ca: await readFile(public_ca_file, 'utf8') } : {}),
     agent: agentFacts,
     makeProvider: providerMaker(registry),
     readPools: async () => await readFile(pools_file, 'utf8'),

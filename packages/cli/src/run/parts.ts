@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { backendApp } from '@copr/backend/app'
 import { runBackend } from '@copr/backend/backend'
@@ -108,6 +109,12 @@ async function serveUntilStopped(
   await untilAborted(stop)
 }
 
+/** Of this container; Node says a number beyond all machines where there is no limit. */
+function memoryLimit(): number | undefined {
+  const limit = process.constrainedMemory()
+  return limit > 0 && limit < totalmem() ? limit : undefined
+}
+
 const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
   keygenClient(config.keygen)
 
@@ -186,7 +193,7 @@ const PARTS = {
       port: Number(port || 5432),
       password: decodeURIComponent(password),
       tls,
-      memory_bytes: process.constrainedMemory() || POSTGRES_MEMORY,
+      memory_bytes: memoryLimit() ?? POSTGRES_MEMORY,
       log,
       stop,
     })

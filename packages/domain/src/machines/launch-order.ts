@@ -10,6 +10,7 @@ export interface LaunchOrder {
   readonly boot: {
     readonly enroll_token: string
     readonly gateway_url: string
+    readonly trusted_ca?: string
     readonly name: string
     readonly arches: readonly string[]
     readonly tags: readonly string[]

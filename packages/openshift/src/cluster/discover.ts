@@ -55,7 +55,9 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
   const priority_classes =
     vars.profile !== 'small' &&
     (await mayI(api, { group: 'scheduling.k8s.io', resource: 'priorityclasses', verb: 'patch' }))
-  const ingress_ca = flavour === 'openshift' ? await ingressAuthority(api) : undefined
+  const ingress_ca =
+    (await ownAuthority(api, vars)) ??
+    (flavour === 'openshift' ? await ingressAuthority(api) : undefined)
   return {
     facts: {
       flavour,
@@ -86,6 +88,16 @@ function requireOperator({ database }: Vars, groups: Set<string>): void {
       'conflict',
       `Cannot deploy: database.mode is ${database.mode}, but the cluster does not have its operator (there is no API group ${group})\n    try: install the operator, or set database.mode to embedded`,
     )
+}
+
+/** What the Secret of the administrator's certificate says of who issued it. */
+async function ownAuthority(api: KubeApi, { expose, name }: Vars): Promise<string | undefined> {
+  const [, secret] = /^secret:(.+)$/.exec(expose.certificate) ?? []
+  if (secret === undefined) return undefined
+  const ref = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret, namespace: name } }
+  const data = (await ifAllowed(api.find(ref)))?.['data'] as Record<string, string> | undefined
+  const authority = data?.['ca.crt']
+  return authority === undefined ? undefined : Buffer.from(authority, 'base64').toString()
 }
 
 async function ingressAuthority(api: KubeApi): Promise<string | undefined> {

@@ -55,7 +55,6 @@ function builderPods(scene: Scene): KubeObject[] {
           'requests.cpu': times(cpu),
           'requests.memory': times(memory),
           'requests.storage': times(disk),
-          'count/secrets': '0',
           'count/services': '0',
         },
       },
@@ -65,12 +64,13 @@ function builderPods(scene: Scene): KubeObject[] {
       kind: 'Role',
       metadata: meta(there, 'resalloc'),
       rules: [
+        { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'list', 'delete'] },
+        // What each pod is told, with a token for one use.
         {
           apiGroups: [''],
-          resources: ['pods'],
-          verbs: ['create', 'get', 'list', 'watch', 'delete'],
+          resources: ['secrets'],
+          verbs: ['create', 'get', 'list', 'patch', 'delete'],
         },
-        { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
       ],
     },
     {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
 import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
@@ -5,6 +6,7 @@ import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
 export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
 export const CONFIG_FILE = `${CONFIG_DIR}/config/copr.yaml`
+const INGRESS_CA = `${CONFIG_DIR}/ingress-ca/ca.crt`
 const TLS = {
   certificate_file: `${CONFIG_DIR}/tls/tls.crt`,
   key_file: `${CONFIG_DIR}/tls/tls.key`,
@@ -27,7 +29,7 @@ export function programConfig(scene: Scene, program: Program): string {
     database_url: database.url,
     database_password: fromFile('database/password'),
     keygen: keygenOf(scene, program),
-    ...(program === 'resalloc' ? { pools_file: '/etc/copr-pools/pools.yaml' } : {}),
+    ...(program === 'resalloc' ? machinesOf(scene) : {}),
     ...(program === 'frontend' && vars.login.oidc ? { oidc: oidcOf(scene) } : {}),
     ...site,
     sign_domain: sign_domain ?? facts.host,
@@ -65,6 +67,16 @@ function keygenOf(scene: Scene, program: Program): object {
   }
 }
 
+/** What resalloc starts, and how all of it is marked: by the host, of which there are no two. */
+function machinesOf({ facts, namespace }: Scene): object {
+  const mark = createHash('sha256').update(facts.host).digest('hex').slice(0, 12)
+  return {
+    pools_file: '/etc/copr-pools/pools.yaml',
+    installation_id: `${namespace.slice(0, 27).replace(/-+$/, '')}-${mark}`,
+    ...(facts.ingress_ca === undefined ? {} : { public_ca_file: INGRESS_CA }),
+  }
+}
+
 /** Where dist-git asks for imports: inside the cluster, never by the public host. */
 function internalUrl(scene: Scene): string {
   const scheme = hasInnerTls(scene) ? 'https' : 'http'
@@ -93,7 +105,7 @@ function trustedFiles(scene: Scene): string[] {
   return [
     `${CONFIG_DIR}/ca/ca.crt`,
     ...(databaseAccess(scene).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
-    ...(scene.facts.ingress_ca === undefined ? [] : [`${CONFIG_DIR}/ingress-ca/ca.crt`]),
+    ...(scene.facts.ingress_ca === undefined ? [] : [INGRESS_CA]),
   ]
 }
 

@@ -100,7 +100,7 @@ async function create(
 }
 
 function newMachine(
-  { pools, gateway_url, now }: ManagerContext,
+  { pools, gateway_url, trusted_ca, now }: ManagerContext,
   { pool, offering, why }: Extract<Action, { kind: 'create' }>,
   agent: AgentFacts,
 ): NewMachine | undefined {
@@ -119,6 +119,7 @@ function newMachine(
     offering,
     boot: {
       gateway_url,
+      ...(trusted_ca === undefined ? {} : { trusted_ca }),
       arches,
       tags,
       agent,

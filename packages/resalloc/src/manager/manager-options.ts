@@ -13,6 +13,8 @@ export interface ManagerOptions {
   installation_id: string
   /** How machines reach the gateway. */
   gateway_url: string
+  /** PEM: authorities that they need to know for that. */
+  trusted_ca?: string
   agent: () => Promise<AgentFacts>
   makeProvider: ProviderMaker
   /** The text of pools.yaml. Throws when it cannot be read. */

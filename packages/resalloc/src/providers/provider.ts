@@ -58,6 +58,8 @@ export interface AgentFacts {
 export interface BootFacts {
   readonly enroll_token: string
   readonly gateway_url: string
+  /** PEM: authorities of the gateway's certificate that the world does not know. */
+  readonly trusted_ca?: string
   readonly name: string
   readonly arches: readonly string[]
   readonly tags: readonly string[]

@@ -67,6 +67,8 @@ export interface Cluster extends AsyncDisposable {
   /** A namespace with a name of its own. */
   createNamespace(options?: NamespaceOptions): Promise<string>
   kubectl(as: Identity, ...args: string[]): Promise<RunOutcome>
+  /** The same with something for its standard input. */
+  kubectlWith(input: string, as: Identity, ...args: string[]): Promise<RunOutcome>
   /** The API server goes away, as in an upgrade of the cluster. */
   stopApiServer(): Promise<void>
   /** It comes back at the same address; ready when this returns. */
@@ -225,8 +227,13 @@ class RunningCluster implements Cluster {
   }
 
   async kubectl(as: Identity, ...args: string[]): Promise<RunOutcome> {
+    return await this.kubectlWith('', as, ...args)
+  }
+
+  async kubectlWith(input: string, as: Identity, ...args: string[]): Promise<RunOutcome> {
     return await run(this.#binaries.kubectl, ['--kubeconfig', as.kubeconfig, ...args], {
       env: { HOME: this.dir },
+      input,
     })
   }
 

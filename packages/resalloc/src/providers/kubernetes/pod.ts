@@ -40,6 +40,7 @@ export function secretOf(config: Config, order: StartOrder): V1Secret {
   const { boot } = order
   const agent = {
     gateway_url: boot.gateway_url,
+    trusted_ca: boot.trusted_ca,
     name: boot.name,
     arches: boot.arches,
     tags: boot.tags,

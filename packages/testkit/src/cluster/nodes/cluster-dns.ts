@@ -6,15 +6,20 @@ const TYPE_A = 1
 const SUFFIX = ['svc', 'cluster', 'local']
 const [NO_ERROR, NO_SUCH_NAME] = [0, 3]
 
-/** Answers for `service.namespace.svc.cluster.local` at an address that pods ask, and knows no other name. */
+/**
+ * Answers for `service.namespace.svc.cluster.local` at an address that pods ask, and for `hosts`, which are there;
+ * knows no other name.
+ */
 export async function startClusterDns(
   client: KubeClient,
   address: string,
+  hosts: string[],
 ): Promise<AsyncDisposable> {
   const socket = createSocket('udp4')
   socket.on('message', (query, from) => {
     const { labels, type, end } = readQuestion(query)
-    void addressesOf(client, labels)
+    const known = hosts.includes(labels.join('.')) ? [address] : undefined
+    void Promise.resolve(known ?? addressesOf(client, labels))
       // An API server that is away is a name that is not there; whoever asks asks again.
       .catch(() => undefined)
       .then((addresses) => {

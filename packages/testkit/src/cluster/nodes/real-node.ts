@@ -17,14 +17,18 @@ const API_PORT = 6443
 export interface RealNodeOptions {
   /** Archives of images (OCI or docker's) that pods can have; there is no registry. */
   images?: string[]
+  /** Names of hosts that pods find at this machine's address. */
+  hosts?: string[]
 }
 
 export interface RealNode extends AsyncDisposable {
   /** Pods are reached by their own addresses, NodePorts at this one. */
   readonly address: string
   readonly name: string
-  /** Adds what an archive has. */
-  loadImage(archive: string): Promise<void>
+  /** Of this machine, as pods see it. */
+  readonly hostAddress: string
+  /** Adds what an archive has; its images as pods can name them: `NAME@sha256:…`. */
+  loadImage(archive: string): Promise<string[]>
 }
 
 /**
@@ -34,7 +38,7 @@ export interface RealNode extends AsyncDisposable {
  */
 export async function startRealNode(
   cluster: Cluster,
-  { images = [] }: RealNodeOptions = {},
+  { images = [], hosts = [] }: RealNodeOptions = {},
 ): Promise<RealNode> {
   const dir = mkdtempSync(join(cluster.dir, 'node-'))
   for (const name of ['containerd', 'cni', 'kubelet', 'pki', 'pod-logs', 'volumes'])
@@ -49,7 +53,7 @@ export async function startRealNode(
     clientCa: cluster.caFile,
   })
   opened.use(await forwardApi(cluster, space.hostAddress))
-  opened.use(await startClusterDns(cluster.admin.client, space.hostAddress))
+  opened.use(await startClusterDns(cluster.admin.client, space.hostAddress, hosts))
   opened.use(await startStorage(cluster.admin.client, { volumesDir: join(dir, 'volumes') }))
   const node = new Node(cluster, space, dir, files)
   opened.defer(async () => await node.stop())
@@ -60,6 +64,7 @@ export async function startRealNode(
   const all = opened.move()
   return {
     address: space.nodeAddress,
+    hostAddress: space.hostAddress,
     name: node.name,
     loadImage: async (archive) => await node.loadImage(archive),
     [Symbol.asyncDispose]: async () => await all[Symbol.asyncDispose](),
@@ -102,8 +107,17 @@ class Node {
     )
   }
 
-  async loadImage(archive: string): Promise<void> {
-    await this.#ctr('--namespace', 'k8s.io', 'images', 'import', archive)
+  async loadImage(archive: string): Promise<string[]> {
+    const images = ['--namespace', 'k8s.io', 'images']
+    const said = await this.#ctr(...images, 'import', archive)
+    const loaded = [...said.matchAll(/^unpacking ((\S+):\S+) \((sha256:[0-9a-f]{64})\)/gm)]
+    const byDigest: string[] = []
+    for (const [, tagged = '', name, digest] of loaded) {
+      const reference = `${name}@${digest}`
+      await this.#ctr(...images, 'tag', '--force', tagged, reference)
+      byDigest.push(reference)
+    }
+    return byDigest
   }
 
   /** Starts kubelet and kube-proxy, and returns when the node is ready for pods. */
