@@ -88,3 +88,28 @@ export function startBuilder(
   )
   return { ended, stop: () => stopPart(child) }
 }
+
+/** Starts builders for a pool's manager, and ends them all at the stop. */
+export function poolBuilders(
+  paths: Layout,
+  stop: AbortSignal,
+): {
+  start: (machine: Parameters<typeof startBuilder>[1]) => StartedMachine
+  ended: Promise<void>
+} {
+  const running = new Set<StartedMachine>()
+  const stopAll = async (): Promise<void> => {
+    await untilAborted(stop)
+    await Promise.all([...running].map(async (machine) => await machine.stop()))
+  }
+  return {
+    start(machine) {
+      if (stop.aborted) throw new Error(`Cannot start ${machine.name}: the system is stopping`)
+      const builder = startBuilder(paths, machine)
+      running.add(builder)
+      void builder.ended.then(() => running.delete(builder))
+      return builder
+    },
+    ended: stopAll(),
+  }
+}

@@ -34,7 +34,7 @@ import {
 } from './data-dir.ts'
 import { EXAMPLE_PROJECT, showExample } from './example.ts'
 import type { Progress } from './progress.ts'
-import { keepKeygen, keepPostgres, startBuilder } from './supervise.ts'
+import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervise.ts'
 
 export interface UpCommandOptions extends UpOptions {
   data_dir: string
@@ -127,9 +127,10 @@ async function start(context: Start): Promise<void> {
   await progress.step('keygen', () => orStopped(keygen.ready, stop))
   // Builders give their tasks back when told to stop: the servers answer until they are gone.
   let builders = Promise.resolve()
+  const managed = poolBuilders(paths, stop)
   const stopServing = new AbortController()
   void untilAborted(stop)
-    .then(async () => await Promise.allSettled([builders]))
+    .then(async () => await Promise.allSettled([builders, managed.ended]))
     .then(() => stopServing.abort())
   await progress.step('frontend, backend, dist-git', async () => {
     const { promise: listening, resolve } = Promise.withResolvers<void>()
@@ -141,7 +142,7 @@ async function start(context: Start): Promise<void> {
           log,
           stop: stopServing.signal,
           onListening: () => resolve(),
-          startBuilder: (machine) => startBuilder(paths, machine),
+          startBuilder: managed.start,
         },
         { name: '', scratch_dir: '', enroll_token: undefined },
       ),

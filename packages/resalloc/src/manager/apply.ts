@@ -16,6 +16,11 @@ const DEAD_MAN_SILENCE_SECONDS = 1200
 /** Later than the manager would have ended it. */
 const DEAD_MAN_MARGIN_SECONDS = 600
 
+const NO_AGENT: AgentFacts = { sha256: '', node_sha256: {} }
+
+const isLocalPool = ({ pools }: ManagerContext, name: string): boolean =>
+  pools.get(name)?.desired.config.provider === 'local'
+
 type MachineAction = Extract<Action, { machine: unknown }>
 
 /** Does what was planned. What is written down is written at once; what providers have to do goes on beside. */
@@ -89,7 +94,9 @@ async function create(
   if (actions.length === 0) return
   const { db, holder, now } = context
   await reach(context, 'before planning')
-  const agent = await context.agent()
+  // Packing it takes seconds, and processes of this host run what is here.
+  const isLocal = actions.every(({ pool }) => isLocalPool(context, pool))
+  const agent = isLocal ? NO_AGENT : await context.agent()
   const wanted = actions.flatMap((action) => newMachine(context, action, agent) ?? [])
   const done = await planMachines(db, wanted, { holder, now: now() })
   await reach(context, 'planned')

@@ -444,6 +444,23 @@ test('an idle machine of a foreign sandbox is evicted at the limit in favour of 
   assert.equal((await w.machines()).length, 2)
 })
 
+test('as many idle machines of foreign sandboxes are evicted as tasks wait, and none that is awaited', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: { max: 4, ...REUSE } })
+  await w.tasks('a', 3)
+  await w.tasks('c', 1)
+  await w.ready()
+  const tasks = await w.claimAll()
+  assert.equal(tasks.length, 4)
+  for (const task of tasks) await w.finish(task)
+  await w.tasks('b', 2)
+  await w.tasks('c', 1)
+  await w.run(1)
+  await w.run(1)
+  const left = (await w.machines()).filter(({ state }) => state === 'ready')
+  assert.deepEqual(left.map(({ sandbox }) => String(sandbox)).toSorted(), ['a/p--a', 'c/p--c'])
+})
+
 test('what no pool can do is visibly unsatisfiable, and why', async () => {
   await using w = await ManagerWorld.open()
   w.pools({ p: { tags: ['big'] } })

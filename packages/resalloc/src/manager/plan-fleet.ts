@@ -17,13 +17,17 @@ export function planFleet(
   fleet.obeyLimits()
   const counts = new RunningCounts(observed.running, desired.limits)
   const reasons = new Map<Demand, string>()
+  /** No machine would help them. */
+  const limited = new Set<Demand>()
   const unserved = inFairOrder(observed.demand, counts, (group) => {
     const limit = counts.reached(group)
+    if (limit !== undefined) limited.add(group)
     const why = limit ?? fleet.serve(group)
     if (why === undefined) counts.add(group, 1)
     else reasons.set(group, why)
     return why === undefined
   })
+  for (const [group, tasks] of unserved) if (!limited.has(group)) fleet.makeRoom(group, tasks)
   fleet.keepStock()
   const unmet = [...unserved].map(([group, tasks]) => reasonOf(group, tasks, reasons.get(group)))
   return [...fleet.actions, { kind: 'explain', reasons: merged(unmet) }]
@@ -132,7 +136,6 @@ class Fleet {
       this.actions.push({ kind: 'create', pool: best.pool.name, offering, why })
       return undefined
     }
-    for (const room of rooms) if (room.isFull) this.#makeRoom(room)
     return this.#whyNot(group, rooms)
   }
 
@@ -186,19 +189,28 @@ class Fleet {
     return room.can(group) && state === 'ready' && !isAwaited
   }
 
-  /** At the limit, an idle machine that waits for another sandbox goes: one for each task, and none while others are leaving. */
-  #makeRoom(room: PoolRoom): void {
-    if (room.freeing > 0) {
-      room.freeing--
-      return
+  /**
+   * At the limit, idle machines that wait for another sandbox, or are too small, go: one for each task that waits, beside what is
+   * leaving anyway.
+   */
+  makeRoom(group: Demand, tasks: number): void {
+    const memory = this.#memoryFor(group)
+    let missing = tasks
+    for (const room of this.#rooms.filter((each) => each.isFull && each.startsFor(group))) {
+      const leaving = Math.min(missing, room.freeing)
+      room.freeing -= leaving
+      missing -= leaving
+      const victims = [
+        ...this.#kept.filter(({ machine }) => !this.#awaited.has(machine.sandbox ?? '')),
+        ...this.#fresh.filter(({ machine }) => !room.isBigEnough(machine, memory)),
+      ].filter((each) => each.room === room)
+      for (const victim of inOrderOfLeaving(victims)) {
+        if (missing <= 0) return
+        if (!this.#dismiss(victim, 'Its place is needed by others')) continue
+        room.freeing--
+        missing--
+      }
     }
-    const [victim] = inOrderOfLeaving(
-      this.#kept.filter(
-        ({ machine, room: its }) => its === room && !this.#awaited.has(machine.sandbox ?? ''),
-      ),
-    )
-    if (!victim || !this.#dismiss(victim, 'Its place is needed by others')) return
-    room.freeing--
   }
 
   #whyNot(group: Demand, rooms: PoolRoom[]): string {

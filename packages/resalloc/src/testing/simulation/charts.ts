@@ -1,4 +1,4 @@
-import type { Sample } from './simulate-fleet.ts'
+import type { Sample } from './fleet-scenario.ts'
 
 export interface Line {
   readonly name: string

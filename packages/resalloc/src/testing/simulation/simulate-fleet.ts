@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { TaskKind } from '@copr/contract/builder-protocol'
-import type { Db } from '@copr/domain/database/open'
 import { enrollMachine, type Machine } from '@copr/domain/machines/machines'
 import { managedMachines, type ManagedMachine } from '@copr/domain/machines/managed-machines'
 import { costsOfMonth } from '@copr/domain/pools/costs'
@@ -12,51 +11,8 @@ import { silentLog } from '@copr/process/log'
 import { stringify } from 'yaml'
 import { type Manager, makeManager } from '../../manager/manager.ts'
 import { fakeCloud } from '../fake-cloud.ts'
+import type { FleetOutcome, FleetScenario, Sample } from './fleet-scenario.ts'
 import { randomNumbers } from './random.ts'
-
-export interface FleetScenario {
-  db: Db
-  hours: number
-  builds: number
-  owners: number
-  /** Of one user, at once. */
-  burst: { at_hour: number; builds: number }
-  machines: number
-  /** Of a build. */
-  mean_seconds: number
-  boot_failures: number
-  interruptions: number
-  restart_every_hours: number
-  tick_seconds: number
-  onHour?: (hour: number, sample: Sample | undefined) => void
-}
-
-export interface Sample {
-  seconds: number
-  waiting: number
-  running: number
-  machines: number
-}
-
-export interface FleetOutcome {
-  samples: Sample[]
-  /** Seconds from the queue to a machine; of the burst's owner apart. */
-  waits: number[]
-  burst_waits: number[]
-  builds: number
-  /** That did not end, or ended twice. */
-  unfinished: number
-  doubled: number
-  machines_made: number
-  interrupted: number
-  boot_failed: number
-  restarts: number
-  /** The longest that a machine existed after it was of no use. */
-  longest_leftover_seconds: number
-  /** What exists in the cloud at the end and no row knows. */
-  orphans: number
-  cost: Map<string, number>
-}
 
 const START = Date.UTC(2026, 10, 2)
 const OFFERINGS = [

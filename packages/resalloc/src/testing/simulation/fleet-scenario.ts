@@ -1,0 +1,45 @@
+import type { Db } from '@copr/domain/database/open'
+
+export interface FleetScenario {
+  db: Db
+  hours: number
+  builds: number
+  owners: number
+  /** Of one user, at once. */
+  burst: { at_hour: number; builds: number }
+  machines: number
+  /** Of a build. */
+  mean_seconds: number
+  boot_failures: number
+  interruptions: number
+  restart_every_hours: number
+  tick_seconds: number
+  onHour?: (hour: number, sample: Sample | undefined) => void
+}
+
+export interface Sample {
+  seconds: number
+  waiting: number
+  running: number
+  machines: number
+}
+
+export interface FleetOutcome {
+  samples: Sample[]
+  /** Seconds from the queue to a machine; of the burst's owner apart. */
+  waits: number[]
+  burst_waits: number[]
+  builds: number
+  /** That did not end, or ended twice. */
+  unfinished: number
+  doubled: number
+  machines_made: number
+  interrupted: number
+  boot_failed: number
+  restarts: number
+  /** The longest that a machine existed after it was of no use. */
+  longest_leftover_seconds: number
+  /** What exists in the cloud at the end and no row knows. */
+  orphans: number
+  cost: Map<string, number>
+}
