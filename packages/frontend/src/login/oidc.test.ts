@@ -166,7 +166,17 @@ test('a logout ends the session here and at the provider', async () => {
   assert.ok(policy.includes(`form-action 'self' ${provider.issuer}`))
   assert.equal((await browser.whoami()).status, 401)
   const asked = await browser.go(location)
-  assert.match(asked.text, /<form[^>]*session\/end\/confirm/)
+  const [, confirm = ''] = /<form[^>]*action="([^"]*session\/end\/confirm)"/.exec(asked.text) ?? []
+  const [, xsrf = ''] = /name="xsrf" value="([^"]+)"/.exec(asked.text) ?? []
+  assert.ok(confirm && xsrf, asked.text)
+  const left = await browser.go(confirm, {
+    method: 'POST',
+    body: new URLSearchParams({ xsrf, logout: 'yes' }),
+  })
+  assert.deepEqual([left.url, left.status], [`${SITE}/`, 200])
+  // The provider asks who it is once more, where it had known it: this is somebody else now.
+  provider.who = undefined
+  assert.equal((await browser.login()).status, 400)
 })
 
 test('who says no at the provider reads so, and is not logged in', async () => {
