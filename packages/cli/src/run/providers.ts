@@ -1,3 +1,4 @@
+import { awsProviders } from '@copr/resalloc/providers/aws'
 import { commandProvider } from '@copr/resalloc/providers/command'
 import { kubernetesProvider } from '@copr/resalloc/providers/kubernetes'
 import { localProvider, type StartLocal } from '@copr/resalloc/providers/local'
@@ -15,6 +16,7 @@ export interface ProvidersOptions {
 /** All kinds of providers. */
 export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): Registry {
   return {
+    aws: awsProviders(),
     command: commandProvider({ state_dir, env: inheritable(env) }),
     kubernetes: kubernetesProvider,
     ...(startLocal ? { local: localProvider(startLocal) } : {}),
