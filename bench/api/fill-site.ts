@@ -53,6 +53,9 @@ export const FILL_SITE: Step[] = [
        case when id % 3 = 0 then 'Enable it, then install ' || ${word('id * 13')} else '' end,
        id = 2 or id % 20 = 0, ${at('id * 50')}, case when id > 3 and id % 50 = 0 then ${at('id * 60')} end, 'key', md5('hook' || id)
      from (select id, case when id <= 3 then id else 1 + floor(${users} * power(random(), 2))::int end as owner from generate_series(1, ${projects}) id) as each;
+     -- As its trigger does.
+     insert into project_search (project_id, text)
+     select id, lower(ownername || '/' || name || ' ' || description || ' ' || instructions) from project;
      insert into project_dir (id, project_id, name, created_at) overriding system value
      select id, id, name, created_at from project;
      insert into project_dir (id, project_id, name, created_at, last_build_at) overriding system value

@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os'
+import { cpus, getPriority, totalmem } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type Case, type Kind, shown } from './cases.ts'
 import type { Client, Measured } from './measure.ts'
@@ -64,10 +64,12 @@ export function writeTables(rows: Row[], long: LongRow[], memory: MemoryOverTime
 function aboutTheMachine(rows: Row[]): string {
   const noisy = rows.filter(({ was_quiet }) => !was_quiet).length
   const again = rows.filter(({ tries }) => tries > 1).length
+  const priority = getPriority()
   return [
     `\`make bench-api\`: ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, with the client and PostgreSQL`,
-    `(its shared memory 64 MB, as embedded) on them too; three requests at a time, milliseconds. The machine was shared: ${noisy} of ${rows.length}`,
-    `measurements began while others used a quarter of the processors or more, and ${again} were repeated because the first was above the goal.`,
+    `(its shared memory 64 MB, as embedded) on them too; three requests at a time, milliseconds. ${noisy} of ${rows.length} measurements began while`,
+    `other programs used a quarter of the processors or more, ${priority < 0 ? `over which the measurement had priority (nice ${priority})` : 'with the same priority'};`,
+    `${again} were repeated because the first was above the goal.`,
   ].join('\n')
 }
 

@@ -11,6 +11,7 @@ import {
 
 /** A build with everything that its page shows. */
 export interface Build extends BuildSummary {
+  source_json: Record<string, unknown>
   chroots: BuildChroot[]
 }
 
@@ -38,8 +39,18 @@ export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
   const builds = await loadBuildSummaries(db, ids)
   if (builds.length === 0) return []
   const found = builds.map(({ id }) => id)
+  const sources = await db
+    .selectFrom('build')
+    .select(['id', 'source_json'])
+    .where('id', '=', anyOf(found))
+    .execute()
+  const sourceOf = new Map(sources.map(({ id, source_json }) => [id, source_json]))
   const chroots = Map.groupBy(await chrootsOf(db, found), (chroot) => chroot.build_id)
-  return builds.map((build) => ({ ...build, chroots: chroots.get(build.id) ?? [] }))
+  return builds.map((build) => ({
+    ...build,
+    source_json: sourceOf.get(build.id) ?? {},
+    chroots: chroots.get(build.id) ?? [],
+  }))
 }
 
 async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {

@@ -9,7 +9,6 @@ export interface BuildRow {
   state: BuildState
   source_state: BuildState
   source_type: string
-  source_json: Record<string, unknown>
   fail_reason: string | null
   canceled: boolean
   project_id: number
@@ -42,6 +41,28 @@ export interface BuildSummary extends BuildRow {
   last_ended_at: Date | null
 }
 
+const COLUMNS = [
+  'build.id',
+  'build.state',
+  'build.source_state',
+  'build.source_type',
+  'build.fail_reason',
+  'build.canceled',
+  'build.project_id',
+  'build.package_id',
+  'build.package_version',
+  'build.srpm_name',
+  'build.submitted_at',
+  'build.source_started_at',
+  'build.source_ended_at',
+  'build.finished_at',
+  'build.is_background',
+  'build.timeout_seconds',
+  'build.enable_net',
+  'build.bootstrap',
+  'build.isolation',
+] as const
+
 /** The builds with these ids, in their order; those that do not exist are left out. */
 export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> {
   // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
@@ -53,7 +74,7 @@ export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> 
     .innerJoin('project_dir', 'project_dir.id', 'build.project_dir_id')
     .leftJoin('package', 'package.id', 'build.package_id')
     .leftJoin('user_account', 'user_account.id', 'build.submitter_id')
-    .selectAll('build')
+    .select(COLUMNS)
     .select([
       'project.ownername',
       'project.name as projectname',

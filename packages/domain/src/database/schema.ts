@@ -361,6 +361,11 @@ export interface ProjectPermissionTable {
   builder: Generated<PermissionState>
 }
 
+export interface ProjectSearchTable {
+  project_id: number
+  text: string
+}
+
 export interface RemovalTable {
   id: GeneratedAlways<number>
   place: 'results' | 'distgit'
@@ -507,6 +512,7 @@ export interface DB {
   project_chroot: ProjectChrootTable
   project_dir: ProjectDirTable
   project_permission: ProjectPermissionTable
+  project_search: ProjectSearchTable
   removal: RemovalTable
   repository: RepositoryTable
   repository_member: RepositoryMemberTable

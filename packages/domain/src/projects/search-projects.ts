@@ -13,8 +13,6 @@ import {
 /** What is searched for: `owner/project` parts, or words anywhere. */
 export type ProjectSearch = { owner: string; project: string } | { words: string }
 
-/** Indexed as it stands here: the index project_text. */
-const TEXT = sql<string>`lower(ownername || '/' || name || ' ' || description || ' ' || instructions)`
 /** More of them narrow no real search. */
 const MAX_WORDS = 8
 /** The index is one of three letters in a row. */
@@ -42,9 +40,12 @@ function matching(db: Db, search: ProjectSearch): ProjectIds {
     return livingIds(db)
       .where('ownername', 'ilike', containing(search.owner))
       .where('name', 'ilike', containing(search.project))
-  let query = livingIds(db)
-  for (const word of wordsOf(search.words)) query = query.where('id', 'in', withWord(db, word))
-  return query
+  // Each in a table of its own: `intersect` binds more closely than `union`.
+  const [first, ...more] = wordsOf(search.words).map((word) =>
+    db.selectFrom(withWord(db, word).as('found')).select('found.id'),
+  )
+  const all = more.reduce((found, another) => found?.intersect(another), first)
+  return all === undefined ? livingIds(db) : livingIds(db).where('id', 'in', all)
 }
 
 /** All must be found somewhere. Those too short for the index count only when there is nothing else: as one phrase. */
@@ -56,8 +57,10 @@ function wordsOf(text: string): string[] {
 /** The projects that have it in their own texts, as part of a package's name, or of a chroot's. */
 function withWord(db: Db, word: string) {
   const like = containing(word)
-  return livingIds(db)
-    .where(TEXT, 'like', sql<string>`lower(${like})`)
+  return db
+    .selectFrom('project_search')
+    .select('project_id as id')
+    .where('text', 'like', sql<string>`lower(${like})`)
     .unionAll(db.selectFrom('package').select('project_id as id').where('name', 'ilike', like))
     .unionAll(
       db

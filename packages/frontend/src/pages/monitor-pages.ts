@@ -13,7 +13,7 @@ import { stateLabel } from './state-label.ts'
 import { type Html, viewOf } from './view.ts'
 
 /** Packages on a page: each has a cell for each chroot. */
-const PER_PAGE = 50
+const PER_PAGE = 40
 
 export function monitorPages(frontend: Frontend): Hono {
   const { db } = frontend
