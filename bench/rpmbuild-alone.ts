@@ -7,9 +7,15 @@ import { CACHE_DIR } from '@copr/testkit/system/start-system'
 
 const BUILD_USER = 61000
 
-/** What to compare with: seconds that `rpmbuild` takes for an SRPM in a root that holds the same packages, without us. */
-export async function rpmbuildAlone(srpm: string, times: number): Promise<number[]> {
+export interface RootByHand extends AsyncDisposable {
+  /** Seconds that `rpmbuild` takes for the SRPM. */
+  rebuild(): Promise<number>
+}
+
+/** What to compare with: a root that holds the same packages, filled and entered without us. */
+export async function rootByHand(srpm: string): Promise<RootByHand> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-bench-'))
+  const remove = (): void => rmSync(dir, { recursive: true, force: true })
   try {
     const root = join(dir, 'root')
     await fillRoot(dir, root)
@@ -17,11 +23,13 @@ export async function rpmbuildAlone(srpm: string, times: number): Promise<number
     mkdirSync(home)
     cpSync(srpm, join(home, basename(srpm)))
     chownSync(home, BUILD_USER, BUILD_USER)
-    const seconds: number[] = []
-    for (let index = 0; index < times; index++) seconds.push(await rebuild(root, basename(srpm)))
-    return seconds
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
+    return {
+      rebuild: () => rebuild(root, basename(srpm)),
+      [Symbol.asyncDispose]: async () => remove(),
+    }
+  } catch (error) {
+    remove()
+    throw error
   }
 }
 
