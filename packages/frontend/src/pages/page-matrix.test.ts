@@ -30,6 +30,7 @@ POST /login/link/:secret
 GET /api
 GET /api/new
 GET /status
+GET /status/builders
 GET /status/:state
 GET /batches/detail/:id
 GET /status/batches/detail/:id
