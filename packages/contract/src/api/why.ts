@@ -34,6 +34,8 @@ export const WhyAnswer = z.strictObject({
       machine: z.string().nullable(),
       /** How often it has been begun. */
       tries: z.number().int(),
+      /** Why the try before was lost through no fault of the build: `interrupted`, `out_of_memory` … */
+      lost_cause: z.string().nullable(),
       /** Builders that could do it. */
       machines: z
         .strictObject({

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { RunningLimits } from './claim-task.ts'
-import { BACKGROUND } from './insert-task.ts'
+import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
 /** A reason why a task does not run, or what it does, in words for its user. */
 export interface Reason {
@@ -20,14 +20,6 @@ export interface Reason {
   readonly since: Date | null
 }
 
-/** Machines that could do the task. */
-export interface FittingMachines {
-  readonly idle: number
-  readonly busy: number
-  /** Ordered or booting. */
-  readonly starting: number
-}
-
 /** Where one step of a build stands: its source package, its import, or one of its chroots. */
 export interface Step {
   /** Null: the source package. */
@@ -39,6 +31,8 @@ export interface Step {
   readonly machine: string | null
   /** How often it has been begun. */
   readonly tries: number
+  /** Why the try before was lost, as agents and the manager say it; null: none was. */
+  readonly lost_cause: string | null
   readonly machines: FittingMachines | null
   /** Estimate for the machine that does it now, by its price. */
   readonly cost: number | null
@@ -57,6 +51,7 @@ interface TaskRow {
   leased_at: Date | null
   not_before: Date | null
   attempts: number
+  lost_cause: string | null
   machine: string | null
   price_per_hour: number | null
   state_reason: string | null
@@ -84,7 +79,7 @@ export async function whyWaiting(
 async function tasksOf(db: Db, build_id: number): Promise<TaskRow[]> {
   const { rows } = await sql<TaskRow>`
     select task.id, task.kind, task.state, chroot.name as chroot, task.arch, task.tags, task.ownername, task.sandbox,
-      task.queued_at, task.leased_at, task.not_before, task.attempts, task.phase,
+      task.queued_at, task.leased_at, task.not_before, task.attempts, task.lost_cause, task.phase,
       machine.name as machine, machine.price_per_hour, build_chroot.state_reason
     from task left join machine on machine.id = task.machine_id
     left join build_chroot on build_chroot.id = task.build_chroot_id
@@ -95,7 +90,7 @@ async function tasksOf(db: Db, build_id: number): Promise<TaskRow[]> {
 }
 
 function runningStep(task: TaskRow, now: Date): Step {
-  const { chroot, machine, attempts, leased_at: since, price_per_hour } = task
+  const { chroot, machine, attempts, lost_cause, leased_at: since, price_per_hour } = task
   const hours = since === null ? 0 : (now.getTime() - since.getTime()) / 3_600_000
   const reason: Reason =
     task.kind === 'publish'
@@ -108,6 +103,7 @@ function runningStep(task: TaskRow, now: Date): Step {
     position: null,
     machine,
     tries: attempts,
+    lost_cause,
     machines: null,
     cost: price_per_hour ? hours * price_per_hour : null,
   }
@@ -131,8 +127,8 @@ interface Facts {
 }
 
 async function queuedStep(db: Db, task: TaskRow, facts: Facts): Promise<Step> {
-  const { chroot, attempts: tries } = task
-  const step = { chroot, state: 'queued' as const, machine: null, tries, cost: null }
+  const { chroot, attempts: tries, lost_cause } = task
+  const step = { chroot, state: 'queued' as const, machine: null, tries, lost_cause, cost: null }
   const since = task.queued_at
   const other = { position: null, machines: null }
   if (task.kind === 'publish')
@@ -258,44 +254,6 @@ async function machineReasons(
   return [{ kind: 'no_machine', text, since: null }]
 }
 
-async function fittingMachines(db: Db, { arch, tags, kind }: TaskRow): Promise<FittingMachines> {
-  const { rows } = await sql<FittingMachines>`
-    select count(*) filter (where state = 'ready' and not cordoned and held_until is null and not is_busy)::int as idle,
-      count(*) filter (where state = 'ready' and is_busy)::int as busy,
-      count(*) filter (where state in ('planned', 'launching', 'booting'))::int as starting
-    from (
-      select machine.*, exists (
-        select from task where task.machine_id = machine.id and task.state = 'leased') as is_busy
-      from machine where machine.state <> 'gone'
-    ) as machine
-    where (enrolled_at is null or ${kind} = any(kinds))
-      and (enrolled_at is not null or planned_arches is not null)
-      and (${arch}::text is null or ${arch} = any(case when enrolled_at is null then planned_arches else arches end))
-      and ${tags}::text[] <@ (case when enrolled_at is null then planned_tags else tags end)`.execute(
-    db,
-  )
-  return rows[0] ?? { idle: 0, busy: 0, starting: 0 }
-}
-
-/** In the order in which machines for the same architecture take tasks, as owners stand now. */
-async function positionOf(db: Db, { id, arch }: TaskRow): Promise<number> {
-  const { rows } = await sql<{ position: number }>`
-    with running as materialized (
-      select ownername, count(*)::int as n from task
-      where state = 'leased' and kind in ('source', 'rpm') group by 1
-    ), waiting as (
-      select task.id, task.priority >= ${BACKGROUND} as is_background, coalesce(running.n, 0) as n,
-        task.priority, task.queued_at
-      from task left join running on running.ownername = task.ownername
-      where task.state = 'queued' and task.kind in ('source', 'rpm')
-        and (${arch}::text is null or task.arch is null or task.arch = ${arch})
-    )
-    select (count(*) + 1)::int as position from waiting, (select * from waiting where id = ${id}) as own
-    where (waiting.is_background, waiting.n, waiting.priority, waiting.queued_at, waiting.id)
-      < (own.is_background, own.n, own.priority, own.queued_at, own.id)`.execute(db)
-  return rows[0]?.position ?? 1
-}
-
 /** Chroots whose turn comes when the source package is made and imported. */
 async function chrootsWithoutTask(db: Db, build_id: number): Promise<Step[]> {
   const rows = await db
@@ -313,6 +271,7 @@ async function chrootsWithoutTask(db: Db, build_id: number): Promise<Step[]> {
     position: null,
     machine: null,
     tries: 0,
+    lost_cause: null,
     machines: null,
     cost: null,
   }))

@@ -98,6 +98,7 @@ test('why: what runs tells where, what it does and what that costs', async () =>
     position: null,
     machine: 'aws-1',
     tries: 1,
+    lost_cause: null,
     machines: null,
     cost: 1,
   })
@@ -143,7 +144,9 @@ test('why: after a failure that was not its fault it says when it is tried again
   await addTelescope(t)
   const { id } = await link(t)
   const not_before = new Date(t.frontend.now().getTime() + 30_000)
-  await t.db.updateTable('task').set({ attempts: 1, not_before }).execute()
+  const lost_cause = 'disk_full'
+  await t.db.updateTable('task').set({ attempts: 1, not_before, lost_cause }).execute()
+  assert.equal((await whyOf(t, id))[0]?.lost_cause, lost_cause)
   assert.match((await reasonsOf(t, id)).join(), /retry: It is tried again in 30 s/)
 })
 
