@@ -10,22 +10,7 @@ unused='adduser bash bsdutils cdebconf coreutils dash debconf debianutils diffut
   grep gzip hostname init-system-helpers liberror-perl libpam-modules libpam-modules-bin libpam-runtime libpam0g libperl5.36
   login mawk mount openssl passwd perl perl-base perl-modules-5.36 sed sysvinit-utils tar util-linux util-linux-extra'
 
-mkdir -p /build/debs/partial
-# As if nothing was installed: the whole closure is fetched.
-apt-get -qq -y --no-install-recommends -o Dir::State::status=/dev/null -o Dir::Cache::archives=/build/debs \
-  -o APT::Sandbox::User=root --download-only install $wanted
-mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/var/lib/dpkg/status.d"
-for dir in bin sbin lib lib64; do ln -s "usr/$dir" "$root/$dir"; done
-
-for deb in /build/debs/*.deb; do
-  name=$(dpkg-deb --field "$deb" Package)
-  case " $(echo $unused) " in *" $name "*) continue ;; esac
-  dpkg-deb --fsys-tarfile "$deb" | tar --extract --keep-directory-symlink --directory "$root" \
-    --exclude='./usr/share/doc/*/*[!t]' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
-    --exclude='./usr/share/locale/*' --exclude='./usr/share/lintian/*' --exclude='./usr/share/bash-completion/*'
-  # What scanners look for in images without a package manager.
-  dpkg-deb --field "$deb" >"$root/var/lib/dpkg/status.d/$name"
-done
+sh /build/unpack-debs.sh "$root" "$wanted" "$unused"
 
 # Helpers of git that are shell or Perl scripts; templates would only be copied into each new repository.
 grep -rlIE '^#!' "$root/usr/lib/git-core" "$root/usr/bin" "$root/usr/sbin" | xargs -r rm -f

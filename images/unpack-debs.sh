@@ -1,0 +1,24 @@
+#!/bin/sh
+# Unpacks Debian packages with all that they need into a folder, without running their scripts.
+# Usage: unpack-debs.sh FOLDER 'WANTED...' 'UNUSED...'   (UNUSED: of the closure, what stays outside)
+# Packages that /build/servers has a file for are in the image already.
+set -eu
+root=$1 wanted=$2 unused=$3
+mkdir -p /build/debs/partial
+# As if nothing was installed: the whole closure is fetched.
+apt-get -qq -y --no-install-recommends -o Dir::State::status=/dev/null -o Dir::Cache::archives=/build/debs \
+  -o APT::Sandbox::User=root --download-only install $wanted
+mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/var/lib/dpkg/status.d"
+for dir in bin sbin lib lib64; do ln -s "usr/$dir" "$root/$dir"; done
+
+for deb in /build/debs/*.deb; do
+  name=$(dpkg-deb --field "$deb" Package)
+  [ ! -e "/build/servers/$name" ] || continue
+  case " $(echo $unused) " in *" $name "*) continue ;; esac
+  dpkg-deb --fsys-tarfile "$deb" | tar --extract --keep-directory-symlink --directory "$root" \
+    --exclude='./usr/share/doc/*/*[!t]' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
+    --exclude='./usr/share/locale/*' --exclude='./usr/share/lintian/*' --exclude='./usr/share/bash-completion/*' \
+    --exclude='./usr/lib/postgresql/15/lib/bitcode'
+  # What scanners look for in images without a package manager.
+  dpkg-deb --field "$deb" >"$root/var/lib/dpkg/status.d/$name"
+done
