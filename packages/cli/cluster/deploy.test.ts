@@ -65,7 +65,10 @@ suite(
       const owner = await cluster.user('ana')
       const vars = {
         name: namespace,
-        images: { server: `registry.example.org/copr@${DIGEST}` },
+        images: {
+          server: `registry.example.org/copr@${DIGEST}`,
+          postgresql: `registry.example.org/copr-postgresql@${DIGEST}`,
+        },
         ...more,
       }
       return {

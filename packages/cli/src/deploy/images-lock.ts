@@ -21,7 +21,22 @@ export function imagesOf(
   { images, database }: Pick<Vars, 'images' | 'database'>,
   lockFile: string,
 ): Facts['images'] {
-  if (images.server) return { server: images.server, postgresql: images.server }
+  const { server, postgresql } = images.server
+    ? { server: images.server, postgresql: images.postgresql }
+    : lockedImages(lockFile, images.registry)
+  // initdb needs a shell, which the image of the servers does not have.
+  if (database.mode === 'embedded' && postgresql === undefined)
+    throw new CoprError(
+      'not_found',
+      `Cannot deploy an embedded database: ${images.server ? 'vars.yml' : lockFile} has no image for it\n    try: ${images.server ? 'images.postgresql in vars.yml' : 'make images'}, or another database.mode`,
+    )
+  return { server, postgresql: postgresql ?? server }
+}
+
+function lockedImages(
+  lockFile: string,
+  registry: string | undefined,
+): { server: string; postgresql: string | undefined } {
   if (!existsSync(lockFile))
     throw new CoprError(
       'not_found',
@@ -30,16 +45,10 @@ export function imagesOf(
   const parsed = Lock.safeParse(parse(readFileSync(lockFile, 'utf8')))
   if (!parsed.success)
     throw new CoprError('invalid', `Cannot use ${lockFile}:\n${z.prettifyError(parsed.error)}`)
-  const { server, postgresql = server } = parsed.data.images
-  // initdb needs a shell, which the image of the servers does not have.
-  if (database.mode === 'embedded' && !parsed.data.images.postgresql)
-    throw new CoprError(
-      'not_found',
-      `Cannot deploy an embedded database: ${lockFile} has no image postgresql\n    try: database.mode: cloudnativepg, crunchy or external in vars.yml`,
-    )
+  const { server, postgresql } = parsed.data.images
   return {
-    server: mirrored(server.image, images.registry),
-    postgresql: mirrored(postgresql.image, images.registry),
+    server: mirrored(server.image, registry),
+    postgresql: postgresql && mirrored(postgresql.image, registry),
   }
 }
 

@@ -168,7 +168,12 @@ const Images = z.strictObject({
     .string()
     .regex(/@sha256:[0-9a-f]{64}$/, 'name an image by its digest: NAME@sha256:...')
     .optional()
-    .describe('an image of your own for all programs, by digest'),
+    .describe('an image of your own for all programs but the embedded database, by digest'),
+  postgresql: z
+    .string()
+    .regex(/@sha256:[0-9a-f]{64}$/, 'name an image by its digest: NAME@sha256:...')
+    .optional()
+    .describe('beside images.server: an image of your own for the embedded database, by digest'),
   pull_secret: ObjectName.optional().describe('Secret with which the nodes pull the images'),
 })
 

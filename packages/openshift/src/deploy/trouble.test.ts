@@ -45,7 +45,7 @@ for (const [what, said, sentence, command] of [
     'Deployment a',
     'frontend: CrashLoopBackOff exit code 1: x',
     /ends again and again/,
-    /logs a --all-containers/,
+    /logs deployment\/a --all-containers/,
   ],
   [
     'Role x',

@@ -66,7 +66,7 @@ const KNOWN: [pattern: RegExp, tell: (what: string, said: string, namespace: str
       /CrashLoopBackOff|exit code|Error:/,
       (what, said, namespace) => ({
         sentence: `${what}: the program ends again and again (${said})`,
-        command: `kubectl -n ${namespace} logs ${what.split(' ').at(-1)} --all-containers --previous`,
+        command: `kubectl -n ${namespace} logs ${what.toLowerCase().replace(' ', '/')} --all-containers --previous`,
       }),
     ],
     [

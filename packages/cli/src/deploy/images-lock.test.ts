@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { Vars } from '@copr/contract/deployment/vars'
+import { stringify } from 'yaml'
+import { imagesOf } from './images-lock.ts'
+
+const named = (name: string) => `registry.example.org/copr/${name}@sha256:${'a'.repeat(64)}`
+
+/** What a lock file with these images, and such a vars.yml, come to. */
+function chosen(locked: string[] | undefined, images: object, mode = 'embedded') {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-images-lock-'))
+  try {
+    const file = join(dir, 'images.lock.yaml')
+    const entries = locked?.map((name) => [name, { image: named(name) }])
+    if (entries) writeFileSync(file, stringify({ images: Object.fromEntries(entries) }))
+    return imagesOf(Vars.parse({ images, database: { mode } }), file)
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+test('imagesOf() takes both from the lock file, or from a mirror of it', () => {
+  const both = ['server', 'postgresql']
+  assert.deepEqual(chosen(both, {}), { server: named('server'), postgresql: named('postgresql') })
+  assert.match(
+    chosen(both, { registry: 'mirror.example/x/' }).postgresql,
+    /^mirror\.example\/x\/postgresql@/,
+  )
+})
+
+test('imagesOf() takes images of the administrator’s own, without a lock file', () => {
+  const own = { server: named('mine'), postgresql: named('db') }
+  assert.deepEqual(chosen(undefined, own), own)
+})
+
+test('imagesOf() refuses an embedded database that has no image, and says what helps', () => {
+  assert.throws(() => chosen(['server'], {}), /has no image for it\n {4}try: make images/)
+  assert.throws(
+    () => chosen(undefined, { server: named('mine') }),
+    /try: images\.postgresql in vars\.yml/,
+  )
+})
+
+test('imagesOf() needs no image for a database of others', () => {
+  assert.equal(chosen(['server'], {}, 'cloudnativepg').server, named('server'))
+})
+
+test('imagesOf() without a lock file says how to make one', () => {
+  assert.throws(() => chosen(undefined, {}), /try: make images/)
+})
