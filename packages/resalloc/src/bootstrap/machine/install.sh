@@ -1,5 +1,5 @@
 # Makes this machine a builder: packages, a Node that can run the agent, and the agent itself, checked by its digest.
-# May be run again at any time: what is there already stays. `install.sh image` prepares an image: it fetches what it can.
+# May be run again at any time: what is there already stays.
 set -eu
 . /etc/copr-builder/boot.env
 lib=/usr/local/lib/copr-builder
