@@ -125,11 +125,13 @@ export function buildersCommand(io: Io): Command {
 async function pools({ db, now }: Task): Promise<Answer> {
   const manager = await activeManager(db, now)
   const file = await poolsFile(db)
-  const value = (await poolOverview(db, now)).map(poolFacts)
+  const found = await poolOverview(db, now)
+  const isManaged = found.some(({ provider }) => provider !== null)
   const words = [
-    manager ? '' : 'No manager is running: nothing is started or removed.',
+    manager || !isManaged ? '' : 'No manager is running: nothing is started or removed.',
     file?.error ? `The pools file is not in use as it is now: ${file.error}` : '',
   ].filter((each) => each !== '')
+  const value = found.map(poolFacts)
   return { value, ...(words.length > 0 ? { words: words.join('\n') } : {}) }
 }
 
