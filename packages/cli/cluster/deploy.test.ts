@@ -162,7 +162,7 @@ suite(
       assert.deepEqual(await versions(ana), before)
 
       const image = `registry.example.org/copr@${OTHER}`
-      ana.vars['images'] = { server: image }
+      ana.vars['images'] = { ...(ana.vars['images'] as object), server: image }
       const upgrade = await ana.run('upgrade', '--timeout', '90')
       assert.equal(upgrade.code, 0, upgrade.err)
       assert.match(upgrade.err, new RegExp(`image +.*${DIGEST} -> .*${OTHER}`))
