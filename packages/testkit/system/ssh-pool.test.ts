@@ -1,23 +1,17 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { PoolConfig, type PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { type Db, openDb } from '@copr/domain/database/open'
-import { createMachine, machineGone } from '@copr/domain/machines/machines'
-import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
-import { silentLog } from '@copr/process/log'
-import { commandProvider } from '@copr/resalloc/providers/command'
-import type { StartOrder } from '@copr/resalloc/providers/provider'
 import { whyNoSystem } from '../src/system/requirements.ts'
 import { type SshHost, startSshHost, whyNoSshHost } from '../src/system/ssh-host.ts'
 import { startSystem, type System } from '../src/system/start-system.ts'
 import { tinySources, type TinySources } from '../src/system/tiny-srpm.ts'
 import { until } from '../src/system/until.ts'
 
-const OWNER = { installation_id: 'test-installation', pool: 'lab' }
 const skip = whyNoSystem(process.env['PATH']) || whyNoSshHost()
+const AGENT = 'packages/builder/src/main.ts'
 
 suite('a pool of scripts, in the contract of resalloc', { skip }, () => {
   let host: SshHost
@@ -30,7 +24,8 @@ suite('a pool of scripts, in the contract of resalloc', { skip }, () => {
     dir = mkdtempSync(join(tmpdir(), 'copr-ssh-pool-'))
     sources = tinySources()
     host = await startSshHost()
-    system = await startSystem({ builders: 0, host: '0.0.0.0', address: host.gateway })
+    const pools = { lab: labPool() }
+    system = await startSystem({ builders: 0, host: '0.0.0.0', address: host.gateway, pools })
     db = openDb(system.databaseUrl, { max_connections: 2 })
   })
   after(async () => {
@@ -41,54 +36,77 @@ suite('a pool of scripts, in the contract of resalloc', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  test('a build runs on a host that a script has named, reached by SSH', async (t) => {
-    // As Copr's wrappers print it, with what resalloc tells the script.
-    const cmd_new = `env | grep ^RESALLOC_ | sort >${dir}/new
-printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC_NAME"`
-    const cmd_delete = `echo "$RESALLOC_NAME $RESALLOC_RESOURCE_DATA" >>${dir}/deleted`
-    const options = { ssh_key_file: host.key_file, boot_timeout: 120 }
-    const config = PoolConfig.parse({ cmd_new, cmd_delete, ...options }) as PoolConfigOf<'command'>
-    const state_dir = join(dir, 'state')
-    const make = commandProvider({ state_dir, env: { PATH: process.env['PATH'] ?? '' } })
-    const provider = make(config, { ...OWNER, log: silentLog(), now: () => new Date() })
-    const machine = await createMachine(db, { pool: 'lab', name: 'lab_1', now: new Date() })
-    const order = await orderFor(machine)
+  /** As a pools.yaml of resalloc has it, whose scripts print what Copr's wrappers do. */
+  function labPool(more: object = {}): object {
+    return {
+      max: 1,
+      max_prealloc: 0,
+      tags: [process.arch === 'arm64' ? 'arch_aarch64' : 'arch_x86_64'],
+      cmd_new: `env | grep ^RESALLOC_ | sort >${dir}/new
+printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC_NAME"`,
+      cmd_delete: `echo "$RESALLOC_NAME $RESALLOC_RESOURCE_DATA" >>${dir}/deleted`,
+      ssh_key_file: host.key_file,
+      ...more,
+    }
+  }
 
+  async function eventsOf(pool: string): Promise<string[]> {
+    const events = await db
+      .selectFrom('machine_event')
+      .select(['kind', 'text'])
+      .where('pool', '=', pool)
+      .orderBy('id')
+      .execute()
+    return events.map(({ kind, text }) => `${kind} ${text}`)
+  }
+
+  test('a waiting build has a machine started, brought by SSH, used, and deleted', async (t) => {
+    // Without a need nothing is started.
+    assert.equal(await host.processes().then((running) => running.includes(AGENT)), false)
     await system.api.createProject('by-ssh')
-    const { id } = await system.api.uploadBuild('by-ssh', await sources.make({ name: 'far' }))
     const began = performance.now()
-    const started = await provider.start(order, AbortSignal.timeout(120_000))
-    assert.ok(started.ok, JSON.stringify(started))
-    const brought = performance.now()
+    const { id } = await system.api.uploadBuild('by-ssh', await sources.make({ name: 'far' }))
     const { state } = await system.api.waitForBuild(id)
-    assert.equal(state, 'succeeded', await system.api.log(id))
-    const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1)
-    t.diagnostic(
-      `agent brought in ${((brought - began) / 1000).toFixed(1)} s, built after ${seconds(began)} s`,
-    )
+    const told = async (): Promise<string> =>
+      [...(await eventsOf('lab')), await system.api.log(id)].join('\n')
+    assert.equal(state, 'succeeded', await told())
+    t.diagnostic(`built after ${((performance.now() - began) / 1000).toFixed(1)} s`)
 
-    const told = readFileSync(join(dir, 'new'), 'utf8')
-    assert.match(told, /^RESALLOC_ID=\d+$/m)
-    assert.match(told, /^RESALLOC_POOL_ID=lab$/m)
-    assert.match(await host.processes(), /packages\/builder\/src\/main\.ts/)
+    const environment = readFileSync(join(dir, 'new'), 'utf8')
+    assert.match(environment, /^RESALLOC_ID=\d+$/m)
+    assert.match(environment, /^RESALLOC_POOL_ID=lab$/m)
+    const name = /^RESALLOC_NAME=(.+)$/m.exec(environment)?.[1] ?? ''
     // One-use, and gone with its use.
-    const { provider_id } = started
-    const token = join(host.builder_dir, provider_id, 'enroll-token')
-    assert.throws(() => readFileSync(token), /ENOENT/)
+    assert.throws(() => readFileSync(join(host.builder_dir, name, 'enroll-token')), /ENOENT/)
 
-    await provider.stop({ ...order, provider_id, data: started.data }, AbortSignal.timeout(30_000))
-    const [name, data = ''] = readFileSync(join(dir, 'deleted'), 'utf8').trim().split(' ')
-    assert.equal(name, provider_id)
+    // It has done its one task: the script is told what it has printed.
+    const deleted = (): string[] => {
+      try {
+        return readFileSync(join(dir, 'deleted'), 'utf8').trim().split('\n')
+      } catch {
+        return []
+      }
+    }
+    await until(() => deleted().length > 0, {
+      timeout_ms: 60_000,
+      what: 'the machine to be deleted',
+      seen: () => system.logs(),
+    })
+    const [line = ''] = deleted()
+    const [deleted_name, data = ''] = line.split(' ')
+    assert.equal(deleted_name, name)
     assert.match(Buffer.from(data, 'base64').toString(), new RegExp(`host: ${host.address}`))
-
+    await until(
+      async () => (await db.selectFrom('machine').select('state').execute())[0]?.state === 'gone',
+      { timeout_ms: 60_000, what: 'the machine to be gone' },
+    )
+    assert.equal(deleted().length, 1)
     // The script leaves the host as it is: the agent ends because nobody knows it any more.
-    const gone = { reason: 'Stopped', max_attempts: 5, now: new Date() }
-    await machineGone(db, machine.machine_id, gone)
     let running = ''
     await until(
       async () => {
         running = await host.processes()
-        return !running.includes('packages/builder/src/main.ts')
+        return !running.includes(AGENT)
       },
       { timeout_ms: 60_000, what: 'the agent to end', seen: () => running },
     )
@@ -99,49 +117,21 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     const other =
       'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000'
     writeFileSync(known, `${host.address} ${other}\n`)
-    const config = PoolConfig.parse({
-      cmd_new: `echo ${host.address}`,
-      cmd_delete: 'true',
-      ssh_key_file: host.key_file,
-      ssh_known_hosts_file: known,
-    }) as PoolConfigOf<'command'>
-    const make = commandProvider({ state_dir: join(dir, 'state'), env: { PATH: '/bin:/usr/bin' } })
-    const provider = make(config, { ...OWNER, log: silentLog(), now: () => new Date() })
-    const machine = await createMachine(db, { pool: 'lab', name: 'lab_2', now: new Date() })
-    const outcome = await provider.start(await orderFor(machine), AbortSignal.timeout(60_000))
-    assert.ok(!outcome.ok)
-    assert.match(outcome.message, /Host key verification failed/)
-  })
-
-  async function orderFor({
-    machine_id,
-    enroll_token,
-  }: {
-    machine_id: number
-    enroll_token: string
-  }): Promise<StartOrder> {
-    const { sha256, nodes } = await agentBundle()
-    const arches = [process.arch === 'arm64' ? 'aarch64' : 'x86_64']
-    return {
-      ...OWNER,
-      machine_id,
-      name: `lab_${machine_id}`,
-      offering: { name: 'script', price_per_hour: 0 },
-      launch_token: `launch-${machine_id}`,
-      id_in_pool: 1,
-      counters: {},
-      boot: {
-        enroll_token,
-        gateway_url: `http://${host.gateway}:${system.port}`,
-        name: `lab_${machine_id}`,
-        arches,
-        tags: [],
-        agent: {
-          sha256,
-          node_sha256: Object.fromEntries(nodes.map((node) => [node.arch, node.sha256])),
-        },
-        dead_man: { enroll_seconds: 120, silence_seconds: 120, lifetime_seconds: 3600 },
+    system.setPools({ strange: labPool({ ssh_known_hosts_file: known }) })
+    await system.api.createProject('by-nobody')
+    const { id } = await system.api.uploadBuild('by-nobody', await sources.make({ name: 'no' }))
+    let seen: string[] = []
+    await until(
+      async () => {
+        seen = await eventsOf('strange')
+        return seen.some((each) => each.includes('Host key verification failed'))
       },
-    }
-  }
+      { timeout_ms: 60_000, what: 'the refusal', seen: () => seen.join('\n') },
+    )
+    assert.deepEqual(
+      readdirSync(host.builder_dir).filter((each) => each.startsWith('strange')),
+      [],
+    )
+    await system.api.cancel(id)
+  })
 })

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -34,6 +35,8 @@ export interface SystemOptions {
   host?: string
   /** How machines reach it, when that is not as the test does. */
   address?: string
+  /** Its pools of machines; `setPools` changes them. */
+  pools?: Record<string, object>
 }
 
 /** A whole system, started as a user starts it. */
@@ -42,6 +45,8 @@ export interface System {
   readonly port: number
   readonly url: string
   readonly databaseUrl: string
+  /** Writes another pools file; resalloc reads it within seconds. */
+  setPools(pools: Record<string, object>): void
   /** The administrator's client. */
   readonly api: ApiClient
   readonly credentials: Credentials
@@ -69,7 +74,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const port = await freePort(0)
   mkdirSync(join(CACHE_DIR, 'distro'), { recursive: true })
   symlinkSync(join(CACHE_DIR, 'distro'), join(dataDir, 'distro'))
-  if (options.limits || options.address !== undefined)
+  if (options.pools) writePools(dataDir, options.pools)
+  if (options.limits || options.address !== undefined || options.pools)
     await writeConfiguration(dataDir, port, options)
   const system = new RunningSystem(dataDir, port, options)
   try {
@@ -85,7 +91,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 async function writeConfiguration(
   dataDir: string,
   port: number,
-  { limits, builders, host = '127.0.0.1', address }: SystemOptions,
+  { limits, builders, host = '127.0.0.1', address, pools }: SystemOptions,
 ): Promise<void> {
   const config = {
     public_url: `http://127.0.0.1:${port}`,
@@ -102,9 +108,19 @@ async function writeConfiguration(
     local_builders: builders,
     allow_private_urls: true,
     ...(limits && { limits }),
+    ...(pools && { pools_file: poolsFileIn(dataDir) }),
   }
   // JSON is YAML too.
   writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
+}
+
+const poolsFileIn = (dataDir: string): string => join(dataDir, 'pools.yaml')
+
+/** Whole or not at all: resalloc may read it at any moment. */
+function writePools(dataDir: string, pools: Record<string, object>): void {
+  const path = poolsFileIn(dataDir)
+  writeFileSync(`${path}.new`, JSON.stringify(pools))
+  renameSync(`${path}.new`, path)
 }
 
 class RunningSystem implements System {
@@ -200,6 +216,10 @@ class RunningSystem implements System {
     const pid = findPart(part, this.dataDir)[index]
     if (pid === undefined) throw new Error(`Cannot find a process of ${part} on ${this.dataDir}`)
     return pid
+  }
+
+  setPools(pools: Record<string, object>): void {
+    writePools(this.dataDir, pools)
   }
 
   async ended(): Promise<void> {
