@@ -7,14 +7,13 @@ import { requeueLapsed } from '@copr/domain/queue/outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
-import type { BackendOptions } from './app.ts'
 import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
 import { removeDue } from './maintenance/removals.ts'
 import { followChangedKeys } from './publish/project-key.ts'
 import { publishDue } from './publish/publish-loop.ts'
 import { renderDue } from './publish/render.ts'
 import { actionsDue } from './actions.ts'
-import { directoryStore } from './store/directory-store.ts'
+import type { Backend } from './context.ts'
 
 /** Builds that are verified and signed at the same time. */
 const PUBLISHERS = 2
@@ -30,9 +29,8 @@ const GRACE_HEARTBEATS = 3
 const DAY_MS = 86_400_000
 
 /** Does what is due until `stop` aborts. Every loop may be repeated, run elsewhere too, or be killed at any time. */
-export async function runBackend(options: BackendOptions & { stop: AbortSignal }): Promise<void> {
-  const { db, notices, config, log, now, stop } = options
-  const backend = { ...options, store: directoryStore(config.data_dir) }
+export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal }): Promise<void> {
+  const { db, notices, config, log, now } = backend
   const { max_attempts } = config.limits
   let since = new Date(now().getTime() - DAY_MS)
 

@@ -56,16 +56,16 @@ export async function readHeaderSignature(from: string | FileHandle): Promise<Bu
 /**
  * Makes the OpenPGP packet the package's only signature. The file is changed in place where the
  * signature header has room (so every hard link changes too), otherwise replaced by a new one. After a
- * crash calling it again completes the work.
+ * crash calling it again completes the work. Returns where the main header began: nothing from there on has changed.
  */
 export async function writeHeaderSignature(
   path: string,
   packet: Buffer,
   algorithm: SignatureAlgorithm,
-): Promise<void> {
+): Promise<number> {
   checkPacket(packet, algorithm)
   const entry = { tag: TAG_OF[algorithm], type: TYPE.BIN, count: packet.length, data: packet }
-  await changeSignatures(path, [entry])
+  return await changeSignatures(path, [entry])
 }
 
 /** Removes all OpenPGP signatures; digests stay. */
@@ -94,10 +94,10 @@ function newLengthSize(first: number): number {
   return first < 192 ? 1 : first < 255 ? 2 : 5
 }
 
-async function changeSignatures(path: string, signatures: NewEntry[]): Promise<void> {
+async function changeSignatures(path: string, signatures: NewEntry[]): Promise<number> {
   const { O_RDWR, O_NOFOLLOW } = constants
   await using handle = await open(path, O_RDWR | O_NOFOLLOW)
-  await withRpmFile(handle, async (unnamed) => {
+  return await withRpmFile(handle, async (unnamed) => {
     const source = { ...unnamed, label: basename(path) }
     const { headerStart, signature, kept } = await readSignatures(source)
     const entries = [...kept, ...signatures]
@@ -111,6 +111,7 @@ async function changeSignatures(path: string, signatures: NewEntry[]): Promise<v
         replacement: replacement ?? withReserve(entries),
       })
     }
+    return headerStart
   })
 }
 

@@ -114,8 +114,9 @@ async function endSource(
     return fail(`The source package is larger than ${config.limits.max_upload_bytes} bytes`)
   await store.place(key, withoutRpms(files), results)
   try {
-    const facts = await readSourceFacts(store.staged(key, srpm.name), srpm.name)
-    await store.keepSrpm(store.staged(key, srpm.name), facts.srpm_name, task.build_id)
+    const facts = await store.withStaged(key, srpm.name, (path) => readSourceFacts(path, srpm.name))
+    const kept = { build_id: task.build_id, upload: null, file_name: facts.srpm_name }
+    await store.keepSrpm(key, srpm.name, kept)
     return { commit: (tx, row) => finishSource(tx, row, facts, now()), afterwards: drop }
   } catch (error) {
     if (error instanceof RpmFormatError || error instanceof CoprError) return fail(error.message)

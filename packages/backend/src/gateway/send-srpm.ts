@@ -1,13 +1,10 @@
-import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
 import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import type { Backend } from '../context.ts'
-import { sizeOf } from '../store/files.ts'
 import { srpmPath } from '../store/paths.ts'
-import type { KeptSrpm } from '../store/results-store.ts'
+import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.ts'
 
 /** As the frontend stores them: the file `pkg` in the folder `tmp` of the uploads. */
 const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
@@ -29,11 +26,15 @@ export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<R
   const facts = await loadTaskFacts(db, task)
   const srpm = keptSrpm(facts)
   const place = { ...facts.project, dirname: facts.dirname, build_id: task.build_id }
-  const path = (await store.findSrpm(srpm)) ?? store.absolute(srpmPath(place), srpm.file_name)
-  const size = await sizeOf(path)
-  if (size === undefined) throw new Error(`The SRPM of build ${task.build_id} is gone: ${path}`)
-  const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>
-  return new Response(body, {
-    headers: { 'content-type': 'application/x-rpm', 'content-length': String(size) },
+  const names = [...srpmPath(place).split('/'), srpm.file_name]
+  const file = (await store.findSrpm(srpm)) ?? (await placed(store, names))
+  if (!file) throw new Error(`The SRPM of build ${task.build_id} is gone: ${names.join('/')}`)
+  return new Response(await file.read(), {
+    headers: { 'content-type': 'application/x-rpm', 'content-length': String(file.size) },
   })
+}
+
+async function placed(store: ResultsTree, names: string[]): Promise<StoredFile | undefined> {
+  const found = await store.find(names)
+  return found?.kind === 'file' ? found.file : undefined
 }

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises'
 import {
   buildsOfDir,
   forgetRemoval,
@@ -10,7 +9,6 @@ import {
 import { republish } from '@copr/domain/repositories/publishing'
 import { CoprError } from '@copr/process/errors'
 import type { Backend } from '../context.ts'
-import { isMissing } from '../store/files.ts'
 import { removalPath, type ResultsPath } from '../store/paths.ts'
 
 /** Removes folders that nobody refers to any more. A row is forgotten only when its folder is gone. */
@@ -58,13 +56,15 @@ async function removeOthers(
   path: ResultsPath,
   project_dir_id: number,
 ): Promise<boolean> {
-  const root = store.absolute(path)
-  const below = path.includes('/', path.indexOf('/') + 1) ? [''] : await namesIn(root)
+  const foldersIn = async (names: string[]): Promise<string[][]> =>
+    (await store.list(names)).filter(({ isDir }) => isDir).map(({ name }) => [...names, name])
+  const names = path.split('/')
+  const below = names.length > 2 ? [names] : await foldersIn(names)
   const builds: { id: number; path: string }[] = []
   for (const chroot of below)
-    for (const name of await namesIn(chroot === '' ? root : `${root}/${chroot}`)) {
-      const id = /^(\d{8,15})(-|$)/.exec(name)?.[1]
-      if (id) builds.push({ id: Number(id), path: [path, chroot, name].filter(Boolean).join('/') })
+    for (const folder of await foldersIn(chroot)) {
+      const id = /^(\d{8,15})(-|$)/.exec(folder.at(-1) ?? '')?.[1]
+      if (id) builds.push({ id: Number(id), path: folder.join('/') })
     }
   const own = await buildsOfDir(
     db,
@@ -78,13 +78,4 @@ async function removeOthers(
     repositories.map(({ id }) => id),
   )
   return true
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return (await readdir(dir)).filter((name) => !name.startsWith('.'))
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
 }

@@ -36,7 +36,9 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
 
   at('verify')
   const expected = { package_name: facts.package_name ?? '', arch: facts.build_chroot?.arch ?? '' }
-  const verdict = await verifyResults(files, expected, (name) => store.staged(staged, name))
+  const verdict = await verifyResults(files, expected, (name, use) =>
+    store.withStaged(staged, name, use),
+  )
   if (!verdict.ok) return await failResults(backend, results, verdict.reason)
   const { packages } = verdict
   await note(`verified ${packages.length} packages`)
@@ -44,8 +46,9 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
   at('sign')
   const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }
   const key = await projectKey(backend, owner)
-  const paths = packages.map(({ fileName }) => store.staged(staged, fileName))
-  await signPackages(backend, { paths, owner, key, purpose: `build ${task.task_id}`, lease })
+  const names = packages.map(({ fileName }) => fileName)
+  const purpose = `build ${task.task_id}`
+  await signPackages(backend, { staged, names, owner, key, purpose, lease })
   await note(`signed with the key ${key.fingerprint}`)
 
   at('place')
@@ -99,11 +102,14 @@ function nevraOf({ name, epoch, version, release, arch }: PackageInfo) {
 
 async function memberOf(
   { store }: Backend,
-  { place }: Results,
+  { staged, place }: Results,
   { fileName }: PackageInfo,
 ): Promise<Member> {
-  const path = store.absolute(place, fileName)
   // Relative to the repository's folder, which is the one above.
-  const member = `${place.split('/').at(-1)}/${fileName}`
-  return { path: member, sha256: await sha256Of(path), size: (await sizeOf(path)) ?? 0 }
+  const path = `${place.split('/').at(-1)}/${fileName}`
+  return await store.withStaged(staged, fileName, async (file) => ({
+    path,
+    sha256: await sha256Of(file),
+    size: (await sizeOf(file)) ?? 0,
+  }))
 }

@@ -1,63 +1,68 @@
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
-import { sizeOf } from '../store/files.ts'
+import type { IndexDesk, IndexMember } from '../store/results-store.ts'
 
 export interface IndexRequest {
-  /** The repository's folder. */
-  dir: string
-  /** Packages, as paths below it. */
-  members: string[]
-  /** An empty folder in which `repodata` is made. */
-  into: string
+  members: IndexMember[]
   /** The comps file, which dnf shows as groups. */
   comps?: string | undefined
-  /** From where the index will lie to the repository's folder; undefined: the same. */
-  prefix?: string | undefined
+  /** The devel index lies one folder deeper than the packages that it names. */
+  is_devel: boolean
   now: Date
   signal?: AbortSignal
 }
 
 /** Makes a repository's index. What the published index says of a package is believed: members never change. */
-export async function renderIndex({
-  dir,
-  members,
-  into,
-  comps,
-  prefix,
-  now,
-  signal,
-}: IndexRequest): Promise<void> {
+export async function renderIndex(
+  desk: Pick<IndexDesk, 'packages' | 'previous' | 'into' | 'portions'>,
+  { members, comps, is_devel, now, signal }: IndexRequest,
+): Promise<void> {
+  const { into } = desk
   if (members.length === 0 && comps === undefined) return await renderEmptyIndex(into, now)
-  const pkglist = join(into, 'pkglist')
-  await writeFile(pkglist, members.map((path) => `${path}\n`).join(''))
   const groupfile = join(into, 'comps.xml')
   if (comps !== undefined) await writeFile(groupfile, comps)
-  // createrepo_c does not find a package again whose place it has prefixed.
-  const hasPrevious =
-    prefix === undefined && (await sizeOf(join(dir, 'repodata', 'repomd.xml'))) !== undefined
-  const update = ['--update', '--skip-stat', '--update-md-path', dir]
-  await runOrThrow(
-    'createrepo_c',
-    // gzip: every dnf and zypper reads it.
-    [
-      '--quiet',
-      '--no-database',
-      '--compress-type=gz',
-      '--general-compress-type=gz',
-      '--workers=2',
-      ...(hasPrevious ? update : []),
-      ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
-      ...(prefix === undefined ? [] : [`--location-prefix=${prefix}`]),
-      `--pkglist=${pkglist}`,
-      `--outputdir=${into}`,
-      dir,
-    ],
-    signal ? { signal } : {},
-  )
+  let previous = desk.previous
+  let count = 0
+  for await (const some of desk.portions(members)) {
+    signal?.throwIfAborted()
+    const step = join(into, `step-${++count}`)
+    await mkdir(step)
+    const pkglist = join(into, 'pkglist')
+    const above = is_devel ? '../' : ''
+    await writeFile(pkglist, some.map(({ path }) => `${above}${path}\n`).join(''))
+    const update = previous === undefined ? [] : updateFrom(previous)
+    await runOrThrow(
+      'createrepo_c',
+      // gzip: every dnf and zypper reads it.
+      [
+        '--quiet',
+        '--no-database',
+        '--compress-type=gz',
+        '--general-compress-type=gz',
+        '--workers=2',
+        ...update,
+        ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
+        `--pkglist=${pkglist}`,
+        `--outputdir=${step}`,
+        is_devel ? join(desk.packages, 'devel') : desk.packages,
+      ],
+      signal ? { signal } : {},
+    )
+    previous = step
+  }
+  await rename(join(into, `step-${count}`, 'repodata'), join(into, 'repodata'))
 }
+
+/** With --skip-stat the packages that it describes need not even be there. */
+const updateFrom = (previous: string): string[] => [
+  '--update',
+  '--skip-stat',
+  '--update-md-path',
+  previous,
+]
 
 const COMMON = 'http://linux.duke.edu/metadata/'
 const XML = '<?xml version="1.0" encoding="UTF-8"?>\n'

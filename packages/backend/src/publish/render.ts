@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { placeOfTask } from '@copr/domain/queue/task-facts'
 import { compsOfRepository } from '@copr/domain/repositories/repository-comps'
 import {
   markPublished,
-  memberPaths,
   repositoriesWithUnmarkedBuilds,
   repositoryFacts,
   type RepositoryFacts,
+  repositoryMembers,
+  republish,
   unpublishedRepositories,
   withRepositoryLock,
 } from '@copr/domain/repositories/publishing'
@@ -20,7 +20,6 @@ import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
 import { projectKey } from './project-key.ts'
 import { renderIndex } from './render-index.ts'
-import { switchIndex } from './switch-index.ts'
 
 /**
  * Renders the index of every repository whose members have changed. One that fails does not hold up the others;
@@ -56,27 +55,26 @@ async function renderRepository(
   const started = performance.now()
   at('render')
   const key = await projectKey(backend, repository)
-  const members = await memberPaths(db, id)
+  const members = await repositoryMembers(db, id)
   const comps = await compsOfRepository(db, id)
   const path = repositoryPath(repository)
   await store.makeDir(path)
-  const dir = store.absolute(path)
-  const place = repository.is_devel ? join(dir, 'devel') : dir
-  await mkdir(place, { recursive: true })
-  const into = join(place, `.render-${randomUUID()}`)
-  await mkdir(into)
-  // The devel index lies one folder deeper than the packages that it names.
-  const prefix = repository.is_devel ? '../' : undefined
-  await renderIndex({ dir, members, into, comps, prefix, now: now(), signal })
+  await using desk = await store.openIndex(path, repository)
+  await renderIndex(desk, { members, comps, is_devel: repository.is_devel, now: now(), signal })
   at('sign-index')
-  const made = join(into, 'repodata')
+  const made = join(desk.into, 'repodata')
   await signIndex(backend, { repository, key, made })
   await writePublicKey(backend, repository, key)
   at('switch')
   await stillLocked()
   const { generation } = repository
-  await switchIndex(place, made, { generation, now: now() })
-  if (!repository.devel_mode) await rm(join(dir, 'devel'), { recursive: true, force: true })
+  await desk.publish({ generation, now: now() })
+  // Who lost the lock just now may have put an older index over a newer one: another is made, whoever does it.
+  await stillLocked().catch(async (error: unknown) => {
+    await republish(db, [id])
+    throw error
+  })
+  if (!repository.devel_mode) await store.removeDevel(path)
   at('announce')
   await announce(backend, repository)
   const ms = Math.round(performance.now() - started)
@@ -111,8 +109,8 @@ async function writePublicKey(
   const keys = [public_key, ...repository.inherited_keys]
     .map((key) => `${key.trimEnd()}\n`)
     .join('')
-  const has = await readFile(store.absolute(path, 'pubkey.gpg'), 'utf8').catch(() => undefined)
-  if (has !== keys) await store.write(path, 'pubkey.gpg', keys)
+  if ((await store.readText(path, 'pubkey.gpg')) !== keys)
+    await store.write(path, 'pubkey.gpg', keys)
 }
 
 /** Whatever waited for this generation has succeeded. */

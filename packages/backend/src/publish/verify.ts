@@ -29,12 +29,13 @@ class Unacceptable extends Error {}
 export async function verifyResults(
   files: ResultFile[],
   expected: Expected,
-  pathOf: (name: string) => string,
+  open: <T>(name: string, use: (path: string) => Promise<T>) => Promise<T>,
 ): Promise<Verdict> {
   const packages: PackageInfo[] = []
   try {
     for (const { name } of files)
-      if (name.endsWith('.rpm')) packages.push(await verifyPackage(pathOf(name), name, expected))
+      if (name.endsWith('.rpm'))
+        packages.push(await open(name, (path) => verifyPackage(path, name, expected)))
     verifyOrigin(packages, expected)
     return { ok: true, packages }
   } catch (error) {

@@ -1,14 +1,4 @@
-import type { Stats } from 'node:fs'
-
-export interface Range {
-  start: number
-  /** The last byte, inclusive. */
-  end: number
-}
-
-export function etagOf({ ino, size, mtimeMs }: Stats): string {
-  return `"${ino.toString(16)}-${size.toString(16)}-${Math.floor(mtimeMs * 1000).toString(16)}"`
-}
+import type { Range, StoredFile } from '../store/results-store.ts'
 
 /** Does the client have it already? Source: RFC 9110 section 13.2.2. */
 export function isUnchanged(headers: Headers, etag: string, mtime: Date): boolean {
@@ -22,7 +12,7 @@ export function isUnchanged(headers: Headers, etag: string, mtime: Date): boolea
 /** The one range asked for; undefined for everything (several ranges get it all), `none` when it is outside. */
 export function rangeOf(
   headers: Headers,
-  { size, etag, mtime }: { size: number; etag: string; mtime: Date },
+  { size, etag, mtime }: Pick<StoredFile, 'size' | 'etag' | 'mtime'>,
 ): Range | 'none' | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(headers.get('range')?.trim() ?? '') ?? []
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined

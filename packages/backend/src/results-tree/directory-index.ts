@@ -1,28 +1,17 @@
-import { lstat, readdir, readlink, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { html } from 'hono/html'
-import { isMissing } from '../store/files.ts'
+import type { Entry } from '../store/results-store.ts'
 
-interface Entry {
-  name: string
-  isDir: boolean
-  size: number
-  mtime: Date
-}
-
-/** An HTML page with relative links to everything in a folder that is not hidden: `wget -r` follows it. */
-export async function directoryIndex(dir: string, shown_path: string): Promise<string> {
-  const names = (await readdir(dir)).filter((name) => !name.startsWith('.'))
-  const found = await Promise.all(names.map((name) => entryOf(dir, name)))
-  const entries = found
-    .flatMap((entry) => entry ?? [])
-    .toSorted((a, b) => Number(b.isDir) - Number(a.isDir) || (a.name < b.name ? -1 : 1))
-  const rows = entries.map(({ name, isDir, size, mtime }) => {
+/** An HTML page with relative links to what is in a folder: `wget -r` follows it. */
+export async function directoryIndex(entries: Entry[], shown_path: string): Promise<string> {
+  const sorted = entries.toSorted(
+    (a, b) => Number(b.isDir) - Number(a.isDir) || (a.name < b.name ? -1 : 1),
+  )
+  const rows = sorted.map(({ name, isDir, size, mtime }) => {
     const end = isDir ? '/' : ''
     // With ./ in front, as the colon of "project:pr:1" would make it a URL scheme.
     return html`<tr>
       <td><a href="./${encodeURIComponent(name)}${end}">${name}${end}</a></td>
-      <td>${mtime.toISOString().slice(0, 19).replace('T', ' ')}</td>
+      <td>${mtime?.toISOString().slice(0, 19).replace('T', ' ') ?? ''}</td>
       <td class="size">${isDir ? '-' : size}</td>
     </tr> `
   })
@@ -69,19 +58,4 @@ export async function directoryIndex(dir: string, shown_path: string): Promise<s
         </body>
       </html> `,
   )
-}
-
-async function entryOf(dir: string, name: string): Promise<Entry | undefined> {
-  const path = join(dir, name)
-  try {
-    // The only links of ours lead to something beside them: the index of a repository.
-    if ((await lstat(path)).isSymbolicLink() && (await readlink(path)).includes('/'))
-      return undefined
-    const stats = await stat(path)
-    return { name, isDir: stats.isDirectory(), size: stats.size, mtime: stats.mtime }
-  } catch (error) {
-    // It may just have been removed.
-    if (isMissing(error)) return undefined
-    throw error
-  }
 }

@@ -1,10 +1,8 @@
-import type { FileHandle } from 'node:fs/promises'
-import { Readable } from 'node:stream'
-import type { Stats } from 'node:fs'
 import { type Context, Hono } from 'hono'
-import { etagOf, isUnchanged, rangeOf } from './conditional.ts'
+import type { ResultsTree, StoredFile } from '../store/results-store.ts'
+import { isUnchanged, rangeOf } from './conditional.ts'
 import { directoryIndex } from './directory-index.ts'
-import { findFile, namesIn } from './find-file.ts'
+import { namesIn } from './url-names.ts'
 
 const TYPES: [ending: string, type: string][] = [
   ['.rpm', 'application/x-rpm'],
@@ -29,27 +27,27 @@ const LASTING = /\.rpm$|^[0-9a-f]{64}-[^/]+$/
 const HOUR = 'public, max-age=3600'
 
 /** The results tree over HTTP: static files with ranges, and directory indexes. */
-export function treeRoutes(root: string): Hono {
+export function treeRoutes(tree: ResultsTree): Hono {
   const app = new Hono()
   app.get('*', async (c) => {
     const url_path = new URL(c.req.url).pathname
     const below = url_path.replace(/^\/results(?=\/|$)/, '')
     const names = namesIn(below)
-    const found = names && (await findFile(root, names))
-    if (!found) return notFound(c)
+    const found = names && (await tree.find(names))
+    if (!names || !found) return notFound(c)
     switch (found.kind) {
       case 'packed':
         return c.redirect(`${url_path}.gz`, 302)
       case 'dir':
         if (!url_path.endsWith('/')) return c.redirect(`${url_path}/`, 301)
         c.header('cache-control', 'no-cache')
-        return c.html(await directoryIndex(found.path, `/results/${names?.join('/') ?? ''}`))
+        return c.html(await directoryIndex(await tree.list(names), `/results/${names.join('/')}`))
       case 'file':
         if (url_path.endsWith('/')) {
           await found.file.close()
           return notFound(c)
         }
-        return await sendFile(c, found)
+        return await sendFile(c, found.file)
     }
   })
   return app
@@ -61,15 +59,8 @@ function notFound(c: Context): Response {
   return c.json({ error: `Nothing is at ${c.req.path}` }, 404)
 }
 
-interface OpenFile {
-  name: string
-  file: FileHandle
-  stats: Stats
-}
-
-async function sendFile(c: Context, { name, file, stats }: OpenFile): Promise<Response> {
-  const { size, mtime } = stats
-  const etag = etagOf(stats)
+async function sendFile(c: Context, file: StoredFile): Promise<Response> {
+  const { name, size, etag, mtime } = file
   const headers = new Headers({
     etag,
     'last-modified': mtime.toUTCString(),
@@ -83,7 +74,8 @@ async function sendFile(c: Context, { name, file, stats }: OpenFile): Promise<Re
     return new Response(null, { status, headers })
   }
   if (isUnchanged(request, etag, mtime)) return await answer(304)
-  headers.set('content-type', typeOf(name))
+  const type = typeOf(name)
+  headers.set('content-type', type)
   const range = rangeOf(request, { size, etag, mtime })
   if (range === 'none') {
     headers.set('content-range', `bytes */${size}`)
@@ -95,8 +87,14 @@ async function sendFile(c: Context, { name, file, stats }: OpenFile): Promise<Re
   headers.set('content-length', String(end - start + 1))
   if (range) headers.set('content-range', `bytes ${start}-${end}/${size}`)
   if (c.req.method === 'HEAD' || size === 0) return await answer(status)
-  const stream = file.createReadStream({ start, end, highWaterMark: 256 * 1024 })
-  return new Response(Readable.toWeb(stream) as ReadableStream<Uint8Array>, { status, headers })
+  if (file.elsewhere) return await sendElsewhere(file, await file.elsewhere(type))
+  return new Response(await file.read({ start, end }), { status, headers })
+}
+
+/** The address works for a while only: nobody may keep the redirect. */
+async function sendElsewhere(file: StoredFile, location: string): Promise<Response> {
+  await file.close()
+  return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })
 }
 
 function typeOf(name: string): string {

@@ -8,6 +8,7 @@ import { serveHttp } from '@copr/process/http-server'
 import { run } from '@copr/process/run'
 import { Hono } from 'hono'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
+import { directoryTree } from '../store/directory-tree.ts'
 import { treeRoutes } from './tree-routes.ts'
 
 async function serveTree() {
@@ -25,7 +26,7 @@ async function serveTree() {
   await writeFile(join(dir, 'empty'), '')
   await symlink('../../../../../secret', join(dir, 'out'))
   await symlink('hello-1-1.noarch.rpm', join(dir, 'in'))
-  const app = new Hono().route('/results', treeRoutes(root))
+  const app = new Hono().route('/results', treeRoutes(directoryTree(root)))
   const server = await serveHttp(app, { host: '127.0.0.1', port: 0 })
   return {
     port: server.port,

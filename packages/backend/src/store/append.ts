@@ -1,6 +1,4 @@
 import { open } from 'node:fs/promises'
-import { addAbortSignal, Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import { CoprError } from '@copr/process/errors'
 
 export type Body = globalThis.ReadableStream<Uint8Array> | null
@@ -22,29 +20,29 @@ export interface Appended {
 }
 
 /**
- * Appends to files, one request a file at a time. A newer request ends an older one: its client has given it up,
- * though the connection may not yet know.
+ * One request a file at a time. A newer request ends an older one: its client has given it up, though the connection may not
+ * yet know.
  */
-export class Appender {
+export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()
 
-  async append(path: string, body: Body, options: AppendOptions): Promise<Appended> {
-    for (let older = this.#current.get(path); older; older = this.#current.get(path)) {
+  async run<T>(file: string, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    for (let older = this.#current.get(file); older; older = this.#current.get(file)) {
       older.stop.abort()
       await older.ended
     }
     const stop = new AbortController()
-    const writing = write(path, body, options, stop.signal)
-    this.#current.set(path, { stop, ended: writing.catch(() => undefined) })
+    const working = work(stop.signal)
+    this.#current.set(file, { stop, ended: working.catch(() => undefined) })
     try {
-      return await writing
+      return await working
     } finally {
-      this.#current.delete(path)
+      this.#current.delete(file)
     }
   }
 }
 
-async function write(
+export async function appendToFile(
   path: string,
   body: Body,
   { offset, max_size, onBytes, sync = false }: AppendOptions,
@@ -54,9 +52,7 @@ async function write(
   let { size } = await file.stat()
   if (size !== offset) return { at_offset: false, size }
   for await (const chunk of chunksOf(body, stop)) {
-    if (stop.aborted) break
-    if (size + chunk.length > max_size)
-      throw new CoprError('too_large', `Cannot take more than ${max_size} bytes`)
+    checkSize(size + chunk.length, max_size)
     onBytes?.(chunk.length)
     for (let done = 0; done < chunk.length;)
       done += (await file.write(chunk, done, chunk.length - done)).bytesWritten
@@ -66,15 +62,23 @@ async function write(
   return { at_offset: !stop.aborted, size }
 }
 
+function checkSize(size: number, max_size: number): void {
+  if (size > max_size) throw new CoprError('too_large', `Cannot take more than ${max_size} bytes`)
+}
+
 /** What came before the client went away counts: it asks how much we have and goes on from there. */
 async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
-  const stream = Readable.fromWeb(body as ReadableStream<Uint8Array>)
-  addAbortSignal(stop, stream)
-  const chunks = stream[Symbol.asyncIterator]()
-  while (true) {
-    const next = await chunks.next().catch(() => undefined)
-    if (!next || next.done === true) return
-    yield next.value as Uint8Array
+  const reader = body.getReader()
+  const cancel = (): void => void reader.cancel().catch(() => undefined)
+  stop.addEventListener('abort', cancel, { once: true })
+  try {
+    while (!stop.aborted) {
+      const next = await reader.read().catch(() => undefined)
+      if (!next || next.done || stop.aborted) return
+      yield next.value
+    }
+  } finally {
+    stop.removeEventListener('abort', cancel)
   }
 }

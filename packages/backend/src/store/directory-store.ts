@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { appendFile, readdir, rename, rm } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
-import { Appender } from './append.ts'
+import { appendToFile, NewestRequest } from './append.ts'
+import { directoryIndexDesk } from './directory-index-desk.ts'
+import { directoryTree, openFile } from './directory-tree.ts'
 import * as files from './files.ts'
 import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
 import type { KeptSrpm, ResultsStore, StagingKey } from './results-store.ts'
@@ -23,7 +25,7 @@ export function directoryStore(data_dir: string): ResultsStore {
   mkdirSync(root, { recursive: true })
   for (const dir of [staging, uploads, trash]) mkdirSync(dir, { recursive: true, mode: 0o700 })
 
-  const appender = new Appender()
+  const newest = new NewestRequest()
   const totals = new Map<string, Promise<{ bytes: number }>>()
   const absolute = (path: ResultsPath, ...names: string[]): string =>
     join(root, path, ...names.map((name) => checkedFileName(name)))
@@ -56,19 +58,19 @@ export function directoryStore(data_dir: string): ResultsStore {
     )
   }
 
-  async function findSrpm(srpm: KeptSrpm): Promise<string | undefined> {
+  async function waitingSrpm(srpm: KeptSrpm): Promise<string | undefined> {
     const path = join(srpmDir(srpm), checkedFileName(srpm.file_name))
     return (await files.sizeOf(path)) === undefined ? undefined : path
   }
 
   return {
-    root,
-    absolute,
+    ...directoryTree(root),
     makeDir: (path) => files.makeDir(join(root, path)),
 
     async appendLog(path, name, body, { offset, max_size }) {
       await files.makeDir(join(root, path))
-      return await appender.append(absolute(path, name), body, { offset, max_size })
+      const file = absolute(path, name)
+      return await newest.run(file, (stop) => appendToFile(file, body, { offset, max_size }, stop))
     },
     async note(path, line) {
       await files.makeDir(join(root, path))
@@ -85,8 +87,15 @@ export function directoryStore(data_dir: string): ResultsStore {
       for (const name of names) await files.gzipInPlace(absolute(path, name))
     },
     write: (path, name, data) => files.writeWhole(absolute(path, name), data),
+    async readText(path, name) {
+      try {
+        return await readFile(absolute(path, name), 'utf8')
+      } catch (error) {
+        if (files.isMissing(error)) return undefined
+        throw error
+      }
+    },
 
-    staged,
     async stage(key, name, body, { offset, max_total }) {
       const dir = stagingDir(key)
       await files.makeDir(dir, 0o700)
@@ -99,7 +108,8 @@ export function directoryStore(data_dir: string): ResultsStore {
           throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
       }
       const options = { offset, max_size: max_total, onBytes, sync: true }
-      return await appender.append(staged(key, name), body, options)
+      const file = staged(key, name)
+      return await newest.run(file, (stop) => appendToFile(file, body, options, stop))
     },
     async verifyStaged(key, list) {
       if (new Set(list.map(({ name }) => name)).size !== list.length)
@@ -109,6 +119,8 @@ export function directoryStore(data_dir: string): ResultsStore {
       for (const file of list) await verifyFile(staged(key, file.name), file)
       if (list.length > 0) await files.syncDir(stagingDir(key))
     },
+    withStaged: (key, name, use) => use(staged(key, name)),
+    changeHead: async (key, name, change) => void (await change(staged(key, name))),
     place: (key, names, to) => put(stagingDir(key), to, names),
     async linkAll(from, to) {
       const names = await files.filesIn(join(root, from))
@@ -131,16 +143,19 @@ export function directoryStore(data_dir: string): ResultsStore {
       )
     },
 
-    async keepSrpm(path, name, build_id) {
-      const dir = srpmDir({ build_id, upload: null })
+    async keepSrpm(key, name, srpm) {
+      const dir = srpmDir(srpm)
       await files.makeDir(dir, 0o700)
-      await files.linkOver(path, join(dir, checkedFileName(name)))
+      await files.linkOver(staged(key, name), join(dir, checkedFileName(srpm.file_name)))
       await files.syncDir(dir)
     },
-    findSrpm,
+    async findSrpm(srpm) {
+      const path = await waitingSrpm(srpm)
+      return path === undefined ? undefined : await openFile(path)
+    },
     async placeSrpm(srpm, to) {
       // Done before, if the SRPM is gone from where it waited.
-      if ((await findSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
+      if ((await waitingSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
     },
     dropSrpm: (srpm) => rm(srpmDir(srpm), { recursive: true, force: true }),
     async listSrpms(before) {
@@ -152,6 +167,9 @@ export function directoryStore(data_dir: string): ResultsStore {
       }
       return found
     },
+
+    openIndex: (path, options) => directoryIndexDesk(join(root, path), options),
+    removeDevel: (path) => rm(join(root, path, 'devel'), { recursive: true, force: true }),
 
     async remove(path) {
       const doomed = join(trash, randomUUID())

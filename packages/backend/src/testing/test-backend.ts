@@ -17,7 +17,7 @@ import { serveHttp } from '@copr/process/http-server'
 import { type KeygenClient, keygenClient } from '@copr/process/keygen-client'
 import { silentLog } from '@copr/process/log'
 import { openTestDb, type TestDb } from '@copr/testkit/postgres'
-import { backendApp, type BackendOptions } from '../app.ts'
+import { backendApp } from '../app.ts'
 import { runBackend } from '../backend.ts'
 import type { Backend } from '../context.ts'
 import { directoryStore } from '../store/directory-store.ts'
@@ -112,22 +112,22 @@ export class TestBackend implements AsyncDisposable {
       keygen: { url: 'http://keygen.example', secret: SECRET, master_key_file: '' },
       limits: options.limits ?? {},
     })
-    const common: BackendOptions = {
+    const backend: Backend = {
       db: testDb.db,
       notices,
       config,
       keygen,
       log,
       now: () => new Date(),
+      store: directoryStore(data_dir),
     }
-    const server = await serveHttp(backendApp(common), { host: '127.0.0.1', port: 0 })
+    const server = await serveHttp(backendApp(backend), { host: '127.0.0.1', port: 0 })
     const url = `http://127.0.0.1:${server.port}`
     ends.unshift(async () => {
       await server[Symbol.asyncDispose]()
       outer.abort()
       await listening
     })
-    const backend = { ...common, store: directoryStore(data_dir) }
     const test = new TestBackend(
       { testDb, data_dir, backend, url, admin },
       ends,
@@ -158,7 +158,7 @@ export class TestBackend implements AsyncDisposable {
 
   /** Starts the loops; they end with the test. */
   run(): void {
-    const running = runBackend({ ...this.backend, stop: this.#stop.signal })
+    const running = runBackend(this.backend, { stop: this.#stop.signal })
     this.#ends.unshift(async () => {
       this.#stop.abort()
       await running

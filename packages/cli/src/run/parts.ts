@@ -2,6 +2,7 @@ import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { backendApp } from '@copr/backend/app'
 import { runBackend } from '@copr/backend/backend'
+import { openStore } from '@copr/backend/store'
 import { runBuilder } from '@copr/builder/builder'
 import type { Configuration } from '@copr/contract/configuration'
 import { distgitApp } from '@copr/distgit/app'
@@ -140,8 +141,9 @@ function frontendPart(shared: Shared): Service {
 function backendPart(shared: Shared): Service {
   const { config, db, notices, stop } = shared
   const log = shared.log.child({ part: 'backend' })
-  const backend = { config, db, notices, log, now, keygen: keygenOf(shared) }
-  return { apps: { backend: backendApp(backend) }, loops: () => runBackend({ ...backend, stop }) }
+  const store = openStore(config)
+  const backend = { config, db, notices, log, now, store, keygen: keygenOf(shared) }
+  return { apps: { backend: backendApp(backend) }, loops: () => runBackend(backend, { stop }) }
 }
 
 function distgitPart(shared: Shared): Service {

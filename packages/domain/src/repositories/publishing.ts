@@ -68,15 +68,17 @@ export async function repositoryFacts(db: Db, id: number): Promise<RepositoryFac
     .executeTakeFirst()
 }
 
-/** Paths below the repository's folder, in order. At least those of the generation read before. */
-export async function memberPaths(db: Db, repository_id: number): Promise<string[]> {
-  const rows = await db
+/** The packages of a repository, ordered by their path below its folder. At least those of the generation read before. */
+export async function repositoryMembers(
+  db: Db,
+  repository_id: number,
+): Promise<{ path: string; sha256: string; size: number }[]> {
+  return await db
     .selectFrom('repository_member')
-    .select('path')
+    .select(['path', 'sha256', 'size'])
     .where('repository_id', '=', repository_id)
     .orderBy('path')
     .execute()
-  return rows.map(({ path }) => path)
 }
 
 /** Any number that nobody else uses for advisory locks. */

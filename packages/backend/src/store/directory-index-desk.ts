@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import {
   link,
   lstat,
+  mkdir,
   readdir,
   readFile,
   readlink,
@@ -11,18 +12,40 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { isMissing, syncDir, syncFile } from '../store/files.ts'
+import { isMissing, sizeOf, syncDir, syncFile } from './files.ts'
+import type { IndexDesk } from './results-store.ts'
 
 /** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
 const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
 
+/** Makes an index beside the published one, of the packages where they lie. */
+export async function directoryIndexDesk(
+  dir: string,
+  { is_devel }: { is_devel: boolean },
+): Promise<IndexDesk> {
+  const place = is_devel ? join(dir, 'devel') : dir
+  const into = join(place, `.render-${randomUUID()}`)
+  await mkdir(into, { recursive: true })
+  const hasPrevious = (await sizeOf(join(place, 'repodata', 'repomd.xml'))) !== undefined
+  return {
+    packages: dir,
+    previous: hasPrevious ? place : undefined,
+    into,
+    async *portions(members) {
+      yield members
+    },
+    publish: (options) => switchIndex(place, join(into, 'repodata'), options),
+    [Symbol.asyncDispose]: () => rm(into, { recursive: true, force: true }),
+  }
+}
+
 /**
  * Makes a finished `repodata` folder the visible one, by turning a symbolic link: repomd.xml and its signature
  * change at the same moment. `made` is moved.
  */
-export async function switchIndex(
+async function switchIndex(
   dir: string,
   made: string,
   { generation, now }: { generation: number; now: Date },

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  bodyOf,
+  found,
+  namesIn,
+  resultsOf,
+  type StoreWorld,
+  textIn,
+  unpackedIn,
+} from './store-world.ts'
+
+const LOG = 'builder-live.log'
+
+export function logTests(open: () => Promise<StoreWorld>): void {
+  test('a log can be read by ranges while several processes append to it', async () => {
+    await using world = await open()
+    const { store } = world
+    const path = resultsOf(1)
+    await store.makeDir(path)
+    let size = 0
+    let text = ''
+    for (let line = 0; line < 80; line++) {
+      const more = `line ${line}\n`
+      const writer = line % 20 === 19 ? world.another() : store
+      const appended = await writer.appendLog(path, LOG, bodyOf([more]), {
+        offset: size,
+        max_size: 10_000,
+      })
+      text += more
+      size += more.length
+      assert.deepEqual(appended, { at_offset: true, size })
+      if (line % 13 === 0) assert.equal(await textIn(store, `${path}/${LOG}`), text)
+    }
+    const range = { start: 7, end: size - 3 }
+    assert.equal(await textIn(store, `${path}/${LOG}`, range), text.slice(7, -2))
+    assert.equal(await textIn(world.another(), `${path}/${LOG}`, range), text.slice(7, -2))
+    assert.deepEqual(await namesIn(store, path), [LOG])
+    const it = await found(store, `${path}/${LOG}`)
+    assert.ok(it?.kind === 'file')
+    assert.equal(it.file.size, size)
+    await it.file.close()
+  })
+
+  test('what is not at the end of a log is refused with its size', async () => {
+    await using world = await open()
+    const path = resultsOf(1)
+    const append = (store: StoreWorld['store'], offset: number, text: string) =>
+      store.appendLog(path, LOG, bodyOf([text]), { offset, max_size: 10 })
+    await append(world.store, 0, 'one')
+    for (const store of [world.store, world.another()])
+      for (const offset of [0, 2, 4])
+        assert.deepEqual(await append(store, offset, 'x'), { at_offset: false, size: 3 })
+    await assert.rejects(append(world.store, 3, '12345678'), { kind: 'too_large' })
+    assert.equal((await textIn(world.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
+  })
+
+  test('what came of a log before its client went away is kept', async () => {
+    await using world = await open()
+    const path = resultsOf(1)
+    const limits = { offset: 0, max_size: 100 }
+    const body = bodyOf(['begins ', 'well'], { breaks: true })
+    assert.equal((await world.store.appendLog(path, LOG, body, limits)).size, 11)
+    assert.equal(await textIn(world.store, `${path}/${LOG}`), 'begins well')
+  })
+
+  test('a newer request for the same log ends an older one', async () => {
+    await using world = await open()
+    const path = resultsOf(1)
+    let begin: (() => void) | undefined
+    const begun = new Promise<void>((resolve) => (begin = resolve))
+    const hanging = new ReadableStream<Uint8Array>({ pull: () => begin?.() })
+    const older = world.store.appendLog(path, LOG, hanging, { offset: 0, max_size: 100 })
+    await begun
+    const newer = await world.store.appendLog(path, LOG, bodyOf(['new']), {
+      offset: 0,
+      max_size: 100,
+    })
+    assert.deepEqual(newer, { at_offset: true, size: 3 })
+    assert.equal((await older).at_offset, false)
+  })
+
+  test('a log that ended is found packed under its old name, and packing it again changes nothing', async () => {
+    await using world = await open()
+    const { store } = world
+    const path = resultsOf(1)
+    for (const [offset, text] of [
+      [0, 'one\n'],
+      [4, 'two\n'],
+    ] as const)
+      await store.appendLog(path, LOG, bodyOf([text]), { offset, max_size: 100 })
+    await store.note(path, 'claimed')
+    await store.note(path, 'built')
+    assert.equal(await textIn(store, `${path}/backend.log`), 'claimed\nbuilt\n')
+    for (const each of [store, world.another(), store]) {
+      await each.sealLogs(path)
+      assert.deepEqual(await found(each, `${path}/${LOG}`), { kind: 'packed' })
+      assert.equal(await unpackedIn(each, `${path}/${LOG}.gz`), 'one\ntwo\n')
+      assert.equal(await unpackedIn(each, `${path}/backend.log.gz`), 'claimed\nbuilt\n')
+    }
+    assert.deepEqual(await namesIn(store, path), ['backend.log.gz', `${LOG}.gz`])
+  })
+
+  test('notes of several processes are all there, in their order', async () => {
+    await using world = await open()
+    const path = resultsOf(1)
+    const other = world.another()
+    for (let i = 0; i < 6; i++) await (i % 2 ? other : world.store).note(path, `note ${i}`)
+    await world.store.sealLogs(path)
+    const text = await unpackedIn(other, `${path}/backend.log.gz`)
+    assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
+  })
+
+  test('logs of an earlier try are put away, and a new try begins at 0', async () => {
+    await using world = await open()
+    const { store } = world
+    const path = resultsOf(1)
+    const names = [LOG, `${LOG}.gz`]
+    const append = (text: string, offset = 0) =>
+      store.appendLog(path, LOG, bodyOf([text]), { offset, max_size: 100 })
+    await append('first')
+    await store.setAside(path, names)
+    assert.equal(await found(store, `${path}/${LOG}`), undefined)
+    assert.equal(await textIn(store, `${path}/prev_build_backup/${LOG}`), 'first')
+    assert.deepEqual(await append('second try'), { at_offset: true, size: 10 })
+    await store.sealLogs(path)
+    await store.setAside(path, names)
+    assert.equal(await unpackedIn(store, `${path}/prev_build_backup/${LOG}.gz`), 'second try')
+    assert.equal(await found(store, `${path}/${LOG}.gz`), undefined)
+    await append('third')
+    await store.setAside(path, names)
+    assert.equal(await textIn(store, `${path}/prev_build_backup/${LOG}`), 'third')
+    assert.deepEqual(await namesIn(store, path), ['prev_build_backup/'])
+    await store.setAside(path, names)
+  })
+}

@@ -1,0 +1,16 @@
+import { suite } from 'node:test'
+import { indexTests } from './store-index-tests.ts'
+import { logTests } from './store-log-tests.ts'
+import { stagingTests } from './store-staging-tests.ts'
+import { treeTests } from './store-tree-tests.ts'
+import type { StoreWorld } from './store-world.ts'
+
+/** What every results store must do, whatever is below it. */
+export function storeSuite(name: string, open: () => Promise<StoreWorld>): void {
+  suite(name, () => {
+    logTests(open)
+    stagingTests(open)
+    treeTests(open)
+    indexTests(open)
+  })
+}

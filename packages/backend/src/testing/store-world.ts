@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import { gunzipSync } from 'node:zlib'
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import { type ResultsPath, resultPath } from '../store/paths.ts'
+import type { Found, ResultsStore } from '../store/results-store.ts'
+
+/** A store for tests, and what is around it. */
+export interface StoreWorld extends AsyncDisposable {
+  store: ResultsStore
+  /** The same files as a further process sees them. */
+  another(): ResultsStore
+  /** Stores what a user has uploaded, as the frontend does. */
+  upload(dir: string, name: string, data: Uint8Array): Promise<void>
+}
+
+export const REPOSITORY = 'dana/telescope/debian-12-x86_64' as ResultsPath
+export const KEY = { task: 7, lease: '5f0c7e0e-0000-4000-8000-000000000001' }
+export const AMPLE = { offset: 0, max_total: 1024 ** 3 }
+
+export function resultsOf(build_id: number, dirname = 'telescope'): ResultsPath {
+  const result_dir = `${String(build_id).padStart(8, '0')}-hello`
+  return resultPath({ ownername: 'dana', dirname, chroot: 'debian-12-x86_64', result_dir })
+}
+
+/** A body that comes in pieces, and breaks off when told to. */
+export function bodyOf(
+  pieces: (string | Uint8Array)[],
+  { breaks = false }: { breaks?: boolean } = {},
+): ReadableStream<Uint8Array> {
+  const waiting = pieces.map((piece) => new Uint8Array(Buffer.from(piece)))
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    const next = waiting.shift()
+    if (next) controller.enqueue(next)
+    else if (breaks) controller.error(new Error('The client went away'))
+    else controller.close()
+  }
+  // Nothing is read ahead, or it would be lost at the break.
+  return new ReadableStream({ pull }, { highWaterMark: 0 })
+}
+
+export function listed(name: string, data: string | Uint8Array): ResultFile {
+  const bytes = Buffer.from(data)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return { name, size: bytes.length, sha256 }
+}
+
+export async function found(store: ResultsStore, path: string): Promise<Found> {
+  return await store.find(path.split('/'))
+}
+
+/** What a client gets at a path of the public tree; undefined when nothing is there. */
+export async function readTree(
+  store: ResultsStore,
+  path: string,
+  range?: { start: number; end: number },
+): Promise<Buffer | undefined> {
+  const it = await found(store, path)
+  if (it?.kind !== 'file') return undefined
+  return Buffer.from(await new Response(await it.file.read(range)).arrayBuffer())
+}
+
+export async function textIn(
+  store: ResultsStore,
+  path: string,
+  range?: { start: number; end: number },
+): Promise<string | undefined> {
+  return (await readTree(store, path, range))?.toString()
+}
+
+export async function unpackedIn(store: ResultsStore, path: string): Promise<string | undefined> {
+  const packed = await readTree(store, path)
+  return packed && gunzipSync(packed).toString()
+}
+
+/** The names in a folder of the tree, folders with a slash. */
+export async function namesIn(store: ResultsStore, path: string): Promise<string[]> {
+  const entries = await store.list(path.split('/').filter(Boolean))
+  return entries.map(({ name, isDir }) => (isDir ? `${name}/` : name)).toSorted()
+}
