@@ -35,6 +35,8 @@ export interface AwsWorld extends ProviderWorld {
   readonly ec2: EC2Client
   readonly proxy: FaultyProxy
   readonly subnets: readonly string[]
+  /** What a pool here says in pools.yaml. */
+  readonly pool: object
   provider(owner: { installation_id: string; pool: string }, options?: object): Provider
 }
 
@@ -53,6 +55,7 @@ export async function awsWorld(pool_options: object = {}): Promise<AwsWorld> {
     ec2,
     proxy,
     subnets,
+    pool: poolText({ endpoint_url: proxy.url, subnets, ...pool_options }),
     // As in a fresh process: nothing is shared with the one before.
     provider: (owner, options = {}) =>
       awsProvider(owner, { endpoint_url: proxy.url, subnets, ...pool_options, ...options }),
@@ -87,14 +90,18 @@ export function awsProvider(
 }
 
 function awsPool(options: object): AwsPool {
-  return PoolConfig.parse({
+  return PoolConfig.parse(poolText(options)) as AwsPool
+}
+
+function poolText(options: object): object {
+  return {
     provider: 'aws',
     region: REGION,
     instance_types: ['c7i.large'],
     image: IMAGE,
     tags: ['arch_x86_64'],
     ...options,
-  }) as AwsPool
+  }
 }
 
 async function ownersIn(ec2: EC2Client): ReturnType<ProviderWorld['owners']> {

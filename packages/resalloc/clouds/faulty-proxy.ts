@@ -17,6 +17,8 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly calls: ReadonlyMap<string, number>
   /** Once, at the next such call. */
   fail(fault: Fault): void
+  /** Other words in all answers, until disposed. */
+  reword(from: string, to: string): Disposable
   /** Nothing is done or answered any more, until disposed. */
   hang(): Disposable
 }
@@ -24,6 +26,7 @@ export interface FaultyProxy extends AsyncDisposable {
 export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
   const calls = new Map<string, number>()
   const faults: Fault[] = []
+  const words = new Map<string, string>()
   let hanging = 0
   const obey = ec2Rules(upstream)
 
@@ -39,7 +42,7 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
     const authorization = request.headers.authorization ?? ''
     const answer = await obey(form, authorization)
     if (what === 'lose_answer') request.socket.destroy()
-    else reply(response, answer)
+    else reply(response, { ...answer, body: inOtherWords(answer.body, words) })
   }
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => response.destroy(error as Error))
@@ -51,6 +54,10 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
     url: `http://127.0.0.1:${address.port}`,
     calls,
     fail: (fault) => void faults.push(fault),
+    reword: (from, to) => {
+      words.set(from, to)
+      return { [Symbol.dispose]: () => void words.delete(from) }
+    },
     hang: () => {
       hanging++
       return { [Symbol.dispose]: () => void hanging-- }
@@ -61,6 +68,10 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
       await once(server, 'close')
     },
   }
+}
+
+function inOtherWords(body: string, words: ReadonlyMap<string, string>): string {
+  return [...words].reduce((said, [from, to]) => said.replaceAll(from, to), body)
 }
 
 function reply(response: ServerResponse, { status, body }: Answer): void {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { TaskKind } from '@copr/contract/builder-protocol'
+import type { LostCause, TaskKind } from '@copr/contract/builder-protocol'
 import { type Selectable, sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
@@ -144,7 +144,7 @@ export async function machineGone(
 export async function giveBackTasks(
   db: Db,
   machine_id: number,
-  options: { reason: string; max_attempts: number; now: Date },
+  options: { cause?: LostCause; reason: string; max_attempts: number; now: Date },
 ): Promise<number> {
   const leased = await db
     .selectFrom('task')

@@ -54,11 +54,11 @@ export async function noteProviderId(
 /** Machines that have ended and still hold a task: the manager was killed in between. */
 export async function endedWithTasks(
   db: Db,
-): Promise<{ id: number; ended_cause: string | null }[]> {
+): Promise<{ id: number; ended_cause: string | null; failure_class: string | null }[]> {
   return await db
     .selectFrom('machine')
     .innerJoin('task', 'task.machine_id', 'machine.id')
-    .select(['machine.id', 'machine.ended_cause'])
+    .select(['machine.id', 'machine.ended_cause', 'machine.failure_class'])
     .distinct()
     .where('task.state', '=', 'leased')
     .where('machine.state', 'in', ['deleting', 'gone'])

@@ -1,3 +1,4 @@
+import type { LostCause } from '@copr/contract/builder-protocol'
 import { giveBackTasks } from '@copr/domain/machines/machines'
 import type { Machine } from '@copr/domain/machines/machines'
 import { moveMachine } from '@copr/domain/machines/move-machine'
@@ -80,13 +81,24 @@ export async function endMachine(
   if (!moved) return
   log.info({ machine_id: machine.id, pool: machine.pool, reason: why }, 'Machine ends')
   await reach(context, 'ending')
-  await giveBackTasks(db, machine.id, { reason: lostReason(why), max_attempts, now: now() })
+  await giveBackTasks(db, machine.id, {
+    ...lostBy({ ended_cause: why, failure_class: failure ?? null }),
+    max_attempts,
+    now: now(),
+  })
   if (failure === 'boot') await countBootFailure(context, machine, why)
 }
 
-/** What the owner of a build reads: it was not the build's fault. */
-export const lostReason = (why: string | null): string =>
-  `The builder was lost${why ? `: ${why[0]?.toLowerCase()}${why.slice(1)}` : ''}`
+/** What the owner of a build reads of the machine that ended: it was not the build's fault. */
+export function lostBy({
+  ended_cause: why,
+  failure_class,
+}: Pick<Machine, 'ended_cause' | 'failure_class'>): { reason: string; cause: LostCause } {
+  return {
+    reason: `The builder was lost${why ? `: ${why[0]?.toLowerCase()}${why.slice(1)}` : ''}`,
+    cause: failure_class === 'interrupted' ? 'interrupted' : 'machine_lost',
+  }
+}
 
 /** Against its offering and its pool. */
 export async function countBootFailure(

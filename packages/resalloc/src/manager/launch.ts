@@ -95,7 +95,14 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
     offering: launch_order.offering,
     boot: launch_order.boot,
     id_in_pool: id_in_pool ?? 0,
+    ...expiryOf(machine),
   }
+}
+
+/** Of what is stored: a start that is repeated says the same. */
+function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date } {
+  if (!launching_at || !launch_order) return {}
+  return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
 }
 
 /** It may have enrolled, or been given up, before its provider has answered: then only its id is added. */

@@ -13,7 +13,7 @@ import { runningTasks, waitingDemand } from '@copr/domain/queue/demand'
 import { PoolSet } from '../pools/pool-set.ts'
 import { apply } from './apply.ts'
 import { Calls } from './calls.ts'
-import { later, lostReason, type ManagerContext } from './context.ts'
+import { later, lostBy, type ManagerContext } from './context.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { plan } from './plan.ts'
 import { type Observed, secondsSince } from './plan-types.ts'
@@ -47,8 +47,8 @@ export function makeManager(options: ManagerOptions): Manager {
     if (!holds) return false
     await context.pools.refresh()
     await keepAccounts()
-    for (const { id, ended_cause } of await endedWithTasks(db))
-      await giveBackTasks(db, id, { reason: lostReason(ended_cause), max_attempts, now: now() })
+    for (const ended of await endedWithTasks(db))
+      await giveBackTasks(db, ended.id, { ...lostBy(ended), max_attempts, now: now() })
     const observed = await observe(context, calls)
     const desired = { pools: context.pools.all().map((each) => each.desired), limits }
     await apply(context, calls, plan(observed, desired, now()))

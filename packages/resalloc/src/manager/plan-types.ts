@@ -55,8 +55,11 @@ export type Action =
   | { kind: 'list'; account: string; pool: string }
   | { kind: 'explain'; reasons: NewReason[] }
 
-/** `boot`: it has not enrolled in time, which counts against its offering and pool. */
-export type EndFailure = 'boot' | 'lost' | 'unwell' | 'cleaning'
+/**
+ * `boot`: it has not enrolled in time, which counts against its offering and pool. `interrupted`: its cloud took it back, which
+ * its task is told.
+ */
+export type EndFailure = 'boot' | 'lost' | 'interrupted' | 'unwell' | 'cleaning'
 
 export const machineKey = (machine: { id: number }): string => `machine ${machine.id}`
 export const accountKey = (account: string): string => `account ${account}`

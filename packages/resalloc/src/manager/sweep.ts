@@ -127,7 +127,7 @@ async function judgeEnded(
   const isBootFailure = isBooting && cause !== 'interrupted' && cause !== 'no_capacity'
   await endMachine(context, machine, {
     why: CAUSES[cause ?? 'failed'] + (message ? `: ${message}` : ''),
-    failure: isBootFailure ? 'boot' : 'lost',
+    failure: isBootFailure ? 'boot' : cause === 'interrupted' ? cause : 'lost',
     is_proved: true,
   })
   context.wake()

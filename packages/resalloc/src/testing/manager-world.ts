@@ -13,7 +13,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { stringify } from 'yaml'
 import { type Manager, makeManager } from '../manager/manager.ts'
 import type { FaultPoint, ManagerOptions } from '../manager/manager-options.ts'
-import type { Offering, Provider } from '../providers/provider.ts'
+import type { BootFacts, Offering, Provider } from '../providers/provider.ts'
 import { fakeCloud, type FakeMachine } from './fake-cloud.ts'
 
 const START = new Date('2026-11-22T12:00:00Z')
@@ -25,6 +25,8 @@ export type PoolOptions = Record<string, unknown>
 interface WorldOptions {
   offerings?: readonly Offering[]
   limits?: RunningLimits
+  /** Instead of what a test's manager has, as another cloud than the fake one. */
+  manager?: Partial<ManagerOptions>
 }
 
 /** A database, a cloud, a clock, and managers that may be killed at any time. */
@@ -39,12 +41,15 @@ export class ManagerWorld implements AsyncDisposable {
   readonly #end: () => Promise<void>
   readonly #sessions = new Map<number, string>()
   readonly #limits: RunningLimits
+  readonly #options: Partial<ManagerOptions>
   #manager: Manager
 
-  private constructor(db: Db, end: () => Promise<void>, { offerings, limits = {} }: WorldOptions) {
+  private constructor(db: Db, end: () => Promise<void>, options: WorldOptions) {
+    const { offerings, limits = {}, manager = {} } = options
     this.db = db
     this.#end = end
     this.#limits = limits
+    this.#options = manager
     this.cloud = fakeCloud({ now: () => this.now, ...(offerings ? { offerings } : {}) })
     this.#manager = this.makeManager()
   }
@@ -76,6 +81,7 @@ export class ManagerWorld implements AsyncDisposable {
       now: () => this.now,
       log: silentLog(),
       wake: () => undefined,
+      ...this.#options,
       ...options,
     })
   }
@@ -160,19 +166,23 @@ export class ManagerWorld implements AsyncDisposable {
 
   /** What runs in the cloud enrols, as agents do. */
   async enrol(): Promise<void> {
-    for (const { order } of this.existing()) {
-      const { boot, machine_id } = order
-      if (this.#sessions.has(machine_id)) continue
-      const enrolled = await enrollMachine(this.db, {
-        enroll_token: boot.enroll_token,
-        name: boot.name,
-        kinds: ['source', 'rpm'],
-        arches: [...boot.arches],
-        tags: [...boot.tags],
-        now: this.now,
-      })
-      if (enrolled) this.#sessions.set(machine_id, enrolled.session_token)
-    }
+    for (const { order } of this.existing()) await this.enrolMachine(order.machine_id, order.boot)
+  }
+
+  async enrolMachine(
+    machine_id: number,
+    boot: Pick<BootFacts, 'enroll_token' | 'name' | 'arches' | 'tags'>,
+  ): Promise<void> {
+    if (this.#sessions.has(machine_id)) return
+    const enrolled = await enrollMachine(this.db, {
+      enroll_token: boot.enroll_token,
+      name: boot.name,
+      kinds: ['source', 'rpm'],
+      arches: [...boot.arches],
+      tags: [...boot.tags],
+      now: this.now,
+    })
+    if (enrolled) this.#sessions.set(machine_id, enrolled.session_token)
   }
 
   /** Every agent whose machine runs says that it lives. */

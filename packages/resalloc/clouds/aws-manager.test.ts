@@ -1,0 +1,165 @@
+/** The whole loop: what the queue needs, by the real manager and the real provider, in EC2. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import {
+  DescribeInstanceAttributeCommand,
+  DescribeInstancesCommand,
+  type Instance,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2'
+import { machineEvents } from '@copr/domain/machines/machine-events'
+import { stringify } from 'yaml'
+import { awsProviders } from '../src/providers/aws/aws-provider.ts'
+import { providerMaker } from '../src/providers/registry.ts'
+import { bootOfUserData } from '../src/testing/boot-of-user-data.ts'
+import { ManagerWorld } from '../src/testing/manager-world.ts'
+import { type AwsWorld, awsWorld } from './aws-world.ts'
+
+const MAX_LIFETIME = 7200
+/** The manager ends it first; after that it ends itself. */
+const DEAD_MAN_MARGIN = 600
+const LIVING = new Set(['pending', 'running'])
+
+suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
+  let aws: AwsWorld
+  let installations = 0
+  /** Of the test that runs. */
+  let installation_id = ''
+
+  before(async () => {
+    aws = await awsWorld()
+  })
+  after(async () => {
+    await aws?.[Symbol.asyncDispose]()
+  })
+
+  const poolsText = (pool: object = {}): string => {
+    const limits = { max_prealloc: 0, max_starting: 4, max_lifetime: MAX_LIFETIME }
+    return stringify({ aws_x86: { ...aws.pool, ...limits, ...pool } })
+  }
+
+  async function openWorld(pool: object = {}): Promise<ManagerWorld> {
+    installation_id = `manager-${++installations}`
+    const makeProvider = providerMaker({ aws: awsProviders() })
+    const w = await ManagerWorld.open({ manager: { installation_id, makeProvider } })
+    w.text = poolsText(pool)
+    return w
+  }
+
+  async function instances(): Promise<Instance[]> {
+    const Filters = [{ Name: 'tag:copr-installation', Values: [installation_id] }]
+    const { Reservations = [] } = await aws.ec2.send(new DescribeInstancesCommand({ Filters }))
+    return Reservations.flatMap(({ Instances = [] }) => Instances)
+  }
+  const living = async (): Promise<Instance[]> =>
+    (await instances()).filter(({ State }) => LIVING.has(State?.Name ?? ''))
+
+  /** What runs in EC2 calls home with what its user data says. */
+  async function enrol(w: ManagerWorld): Promise<void> {
+    for (const { InstanceId, Tags } of await living()) {
+      const command = new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'userData' })
+      const { UserData } = await aws.ec2.send(command)
+      const machine_id = Number(Tags?.find(({ Key }) => Key === 'copr-machine')?.Value)
+      await w.enrolMachine(machine_id, bootOfUserData(UserData?.Value ?? ''))
+    }
+  }
+
+  /** Time passes in which the machines speak. */
+  async function pass(w: ManagerWorld, seconds: number): Promise<void> {
+    for (let left = seconds; left > 0; left -= 20) {
+      for (const { id } of await w.machines()) await w.session(id)
+      await w.run(1, 20)
+    }
+  }
+
+  async function working(w: ManagerWorld) {
+    await w.tasks('a', 1)
+    await w.run(2)
+    await enrol(w)
+    await w.run()
+    const [machine] = await w.machines()
+    const [task] = await w.claimAll()
+    const [instance] = await living()
+    assert.ok(machine && task && instance?.InstanceId)
+    return { machine, task, instance, id: instance.InstanceId }
+  }
+
+  test('a waiting task brings an instance with its tags, which does it and is terminated', async () => {
+    await using w = await openWorld()
+    await w.run(2)
+    assert.deepEqual(await instances(), [], 'nobody needs one')
+    const { machine, task, instance } = await working(w)
+    assert.equal(machine.provider_id, instance.InstanceId)
+    const tags = Object.fromEntries((instance.Tags ?? []).map(({ Key, Value }) => [Key, Value]))
+    assert.deepEqual(tags, {
+      Name: machine.name,
+      'copr-installation': installation_id,
+      'copr-pool': 'aws_x86',
+      'copr-machine': String(machine.id),
+      'copr-launch-token': machine.launch_token,
+      'copr-expires-at': new Date(
+        (machine.launching_at?.getTime() ?? 0) + (MAX_LIFETIME + DEAD_MAN_MARGIN) * 1000,
+      ).toISOString(),
+    })
+    await pass(w, 300)
+    assert.equal((await living()).length, 1, 'it works')
+    await w.finish(task)
+    await pass(w, 600)
+    assert.deepEqual(await living(), [])
+    assert.deepEqual(await w.machines(), [])
+    const kinds = (await machineEvents(w.db, machine.id)).map(({ kind }) => kind)
+    const life = ['planned', 'launching', 'booting', 'ready', 'draining', 'deleting', 'gone']
+    assert.deepEqual(kinds, life)
+    // What belongs to the pool stays for the next one.
+    assert.equal((await instances()).length, 1)
+  })
+
+  test('what nobody needs any more is terminated: a canceled task, and stock that is no longer wanted', async () => {
+    await using w = await openWorld({ max_prealloc: 2 })
+    await w.run(2)
+    await enrol(w)
+    await w.run()
+    assert.equal((await living()).length, 2)
+    w.text = poolsText()
+    await w.tasks('a', 3)
+    await w.run(2)
+    assert.equal((await living()).length, 3)
+    await w.db.updateTable('task').set({ state: 'done' }).execute()
+    await enrol(w)
+    await pass(w, 900)
+    assert.deepEqual(await living(), [])
+    assert.deepEqual(await w.machines(), [])
+  })
+
+  for (const [how, code, cause, words] of [
+    ['killed by somebody', 'Client.UserInitiatedShutdown', 'machine_lost', /^Somebody stopped it/],
+    [
+      'taken back by EC2',
+      'Server.SpotInstanceTermination',
+      'interrupted',
+      /^Its cloud took it back/,
+    ],
+  ] as const)
+    test(`an instance that is ${how} gives its task back to the queue, with the cause; another one does it`, async () => {
+      // Otherwise its silence may be noticed before a listing is due.
+      await using w = await openWorld({ silence_timeout: 300 })
+      const { machine, task, id } = await working(w)
+      using _reason = aws.proxy.reword('Client.UserInitiatedShutdown', code)
+      await aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
+      await w.run(10, 20)
+      const [after_it] = await w.db.selectFrom('task').selectAll().execute()
+      assert.equal(after_it?.state, 'queued')
+      assert.equal(after_it.lost_cause, cause)
+      assert.equal(after_it.attempts, 1)
+      const gone = (await w.all()).find((each) => each.id === machine.id)
+      assert.equal(gone?.state, 'gone')
+      assert.match(gone.ended_cause ?? '', words)
+      await enrol(w)
+      await w.run()
+      const [again] = await w.claimAll()
+      assert.equal(again?.id, task.id)
+      const [other, ...more] = await living()
+      assert.ok(other && more.length === 0)
+      assert.notEqual(other.InstanceId, id)
+    })
+})
