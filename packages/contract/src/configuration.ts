@@ -23,6 +23,25 @@ const Oidc = z.strictObject({
 })
 export type OidcConfig = z.infer<typeof Oidc>
 
+/** The OAuth server of the OpenShift that the site runs in, where a service account is this site's name. */
+const OpenshiftLogin = z.strictObject({
+  /** Of the API server, which says where the OAuth server is and who has logged in. */
+  api_url: Url.default('https://kubernetes.default.svc'),
+  /** `system:serviceaccount:NAMESPACE:NAME` */
+  client_id: z.string().regex(/^system:serviceaccount:[^:]+:[^:]+$/, {
+    error: 'write system:serviceaccount:NAMESPACE:NAME',
+  }),
+  /** Has a token of that account; read anew for each login. */
+  client_secret_file: z.string().min(1),
+  /** Members of this group of the cluster, and of those who log in there only they, administer the site. */
+  admin_group: z.string().min(1).optional(),
+  /** What the button on the login page says after "Log in with". */
+  label: z.string().min(1).default('OpenShift'),
+  /** When false, only site administrators can log in with a password. */
+  allow_local_login: z.boolean().default(true),
+})
+export type OpenshiftLoginConfig = z.infer<typeof OpenshiftLogin>
+
 const TlsFiles = z.strictObject({
   /** PEM files; read again when they change, as the service CA and cert-manager renew them. */
   certificate_file: z.string(),
@@ -162,6 +181,8 @@ export const Configuration = z.strictObject({
     pool_size: z.number().int().min(0).max(50).default(2),
   }),
   oidc: Oidc.optional(),
+  /** Instead of `oidc`. */
+  openshift_login: OpenshiftLogin.optional(),
   /** Do the `.repo` files that users download ask dnf to verify the signed metadata? */
   repo_gpgcheck: z.boolean().default(true),
   /** Where the sources of dist-git builds are cloned from. */

@@ -6,7 +6,7 @@ import type { Logger } from '@copr/process/log'
 /** What the frontend needs of the configuration file. */
 export type FrontendConfig = Pick<
   Configuration,
-  'public_url' | 'site_name' | 'repo_gpgcheck' | 'distgit_instances' | 'oidc'
+  'public_url' | 'site_name' | 'repo_gpgcheck' | 'distgit_instances' | 'oidc' | 'openshift_login'
 > & {
   limits: Pick<
     Configuration['limits'],

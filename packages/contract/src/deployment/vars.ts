@@ -53,7 +53,7 @@ const Login = z.strictObject({
     .enum(['auto', 'openshift', 'oidc', 'local'])
     .default('auto')
     .describe(
-      'auto takes the OpenID Connect provider when one is named, else the login of OpenShift where it has one, else passwords',
+      'auto takes the OpenID Connect provider when one is named, else the OAuth server of OpenShift where there is one, else passwords',
     ),
   admin_group: z
     .string()

@@ -1,32 +1,16 @@
 import type { Identity } from '@copr/domain/users/oidc-login'
 import { CoprError } from '@copr/process/errors'
 import * as oidc from 'openid-client'
-import { z } from 'zod'
 import type { FrontendConfig } from '../frontend.ts'
+import type { ProviderClient } from './login-provider.ts'
 
 type OidcConfig = NonNullable<FrontendConfig['oidc']>
 
-/** What the browser keeps between its way to the provider and its way back. */
-export const PendingLogin = z.strictObject({
-  state: z.string(),
-  nonce: z.string(),
-  code_verifier: z.string(),
-  next: z.string(),
-})
-export type PendingLogin = z.infer<typeof PendingLogin>
-
-export interface OidcClient {
-  /** Where the browser goes to log in. */
-  begin(next: string): Promise<{ url: string; pending: PendingLogin }>
-  /** Who came back. Throws CoprError `invalid` when the answer is not one to this login. */
-  finish(query: string, pending: PendingLogin): Promise<{ identity: Identity; id_token: string }>
-  /** Where the browser goes to log out, if the provider wants to know. */
-  logoutUrl(id_token: string): Promise<string | undefined>
-}
-
 /** Logs in at an identity provider, by the authorization code flow with PKCE. Nothing is asked of it before it is needed. */
-export function oidcClient(config: OidcConfig, public_url: string): OidcClient {
-  const redirect_uri = `${public_url}/oidc_auth/`
+export function oidcClient(
+  config: OidcConfig,
+  { public_url, redirect_uri }: { public_url: string; redirect_uri: string },
+): ProviderClient {
   let discovered: Promise<oidc.Configuration> | undefined
 
   /** Asked once; a provider that was away is asked again. */
@@ -75,7 +59,7 @@ export function oidcClient(config: OidcConfig, public_url: string): OidcClient {
           ? await oidc.fetchUserInfo(at, tokens.access_token, claims.sub)
           : {}
         const identity = identityOf(config, claims.iss, { ...claims, ...more })
-        return { identity, id_token: tokens.id_token ?? '' }
+        return { identity, id_token: tokens.id_token }
       } catch (cause) {
         throw refused(cause)
       }
@@ -87,6 +71,8 @@ export function oidcClient(config: OidcConfig, public_url: string): OidcClient {
       const post_logout_redirect_uri = `${public_url}/`
       return oidc.buildEndSessionUrl(at, { id_token_hint: id_token, post_logout_redirect_uri }).href
     },
+
+    secret: async () => config.client_secret,
   }
 }
 

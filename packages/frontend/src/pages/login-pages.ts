@@ -10,7 +10,7 @@ import { pathPart } from '../http/answer.ts'
 import { clientAddress } from '../http/client-address.ts'
 import { readForm } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/session-cookie.ts'
-import type { OidcClient } from '../login/oidc-client.ts'
+import type { LoginProvider } from '../login/login-provider.ts'
 import { submitButton, textField } from './forms.ts'
 import { heading, layout } from './layout.ts'
 import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
@@ -21,16 +21,17 @@ import { checkCsrf, type Html, type View, viewOf } from './view.ts'
 /** No name is longer. */
 const MAX_NAME = 200
 
-/** `oidc`: the identity provider, if there is one. */
-export function loginPages(frontend: Frontend, oidc: OidcClient | undefined): Hono {
-  const { db, now, log, config } = frontend
+/** `provider`: where else users log in. */
+export function loginPages(frontend: Frontend, provider: LoginProvider | undefined): Hono {
+  const { db, now, log } = frontend
   const app = new Hono({ strict: false })
 
   app.get('/login', async (c) => {
     const view = await viewOf(c, frontend)
     const next = nextOf(c.req.query('next'))
     if (view.user) return c.redirect(next, 303)
-    return await c.html(loginPage(view, next, { isLocal: c.req.query('local') !== undefined }))
+    const isLocal = c.req.query('local') !== undefined
+    return await c.html(loginPage(view, next, { provider, isLocal }))
   })
 
   app.post('/login', async (c) => {
@@ -40,6 +41,7 @@ export function loginPages(frontend: Frontend, oidc: OidcClient | undefined): Ho
     const refuse = async (status: 400 | 403 | 429, message: string): Promise<Response> =>
       c.html(
         await loginPage(await viewOf(c, frontend), next, {
+          provider,
           isLocal: true,
           failed: { username, message },
         }),
@@ -58,8 +60,8 @@ export function loginPages(frontend: Frontend, oidc: OidcClient | undefined): Ho
       throw error
     }
     if (!user) return await refuse(400, wrong)
-    if (config.oidc?.allow_local_login === false && !user.is_admin)
-      return await refuse(403, `Passwords are for administrators here: use ${config.oidc.label}`)
+    if (provider?.allow_local_login === false && !user.is_admin)
+      return await refuse(403, `Passwords are for administrators here: use ${provider.label}`)
     await attemptSucceeded(db, attempt, now())
     setSessionCookie(c, frontend, await openSession(db, user.id, now()))
     return c.redirect(next, 303)
@@ -71,7 +73,7 @@ export function loginPages(frontend: Frontend, oidc: OidcClient | undefined): Ho
     dropSessionCookie(c)
     // Here the logout is done; the provider being away must not look otherwise.
     const url = id_token
-      ? await oidc?.logoutUrl(id_token).catch((err: unknown) => {
+      ? await provider?.logoutUrl(id_token).catch((err: unknown) => {
           log.warn({ err }, 'Cannot log out at the identity provider')
           return undefined
         })
@@ -123,21 +125,21 @@ export function tooMany(until: Date, now: Date): string {
 }
 
 interface LoginPage {
+  provider: LoginProvider | undefined
   /** Show the form for passwords even where users do not have any. */
   isLocal: boolean
   failed?: { username: string; message: string }
 }
 
-function loginPage(view: View, next: string, { isLocal, failed }: LoginPage): Html {
-  const { oidc } = view.frontend.config
-  const byProvider = oidc
+function loginPage(view: View, next: string, { provider, isLocal, failed }: LoginPage): Html {
+  const byProvider = provider
     ? html`<p>
         <a class="pf-v6-c-button pf-m-primary" href="${paths.oidcLogin(next)}"
-          >Log in with ${oidc.label}</a
+          >Log in with ${provider.label}</a
         >
       </p>`
     : ''
-  const hasForm = isLocal || oidc?.allow_local_login !== false
+  const hasForm = isLocal || provider?.allow_local_login !== false
   const body = html`<div class="narrow">
     ${heading('Log in')} ${failed ? alert('danger', failed.message) : ''} ${byProvider}
     ${hasForm ? passwordForm(next, failed) : ''}

@@ -1,8 +1,8 @@
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import type { Frontend } from '../frontend.ts'
-import { oidcClient } from '../login/oidc-client.ts'
-import { oidcPages } from '../login/oidc-pages.ts'
+import { loginProvider } from '../login/login-provider.ts'
+import { providerPages } from '../login/provider-pages.ts'
 import { accountPages } from './account-pages.ts'
 import { apiTokenPages } from './api-token-pages.ts'
 import { auditPages } from './audit-pages.ts'
@@ -69,10 +69,9 @@ export function pageRoutes(frontend: Frontend): Hono {
     const { owner, rest } = c.req.param()
     return c.redirect(`${paths.owner(owner)}${rest ? `${rest}/` : ''}`, 302)
   })
-  const { oidc, public_url } = frontend.config
-  const client = oidc && oidcClient(oidc, public_url)
-  if (client) app.route('/', oidcPages(frontend, client))
-  app.route('/', loginPages(frontend, client))
+  const provider = loginProvider(frontend.config)
+  if (provider) app.route('/', providerPages(frontend, provider))
+  app.route('/', loginPages(frontend, provider))
   for (const part of PARTS) app.route('/', part(frontend))
   app.onError((error, c) => {
     if (error instanceof LoginNeeded) return c.redirect(loginUrl(c), 303)

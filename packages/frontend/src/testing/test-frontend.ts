@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { type Frontend, frontendApp } from '../app.ts'
 
 export const NOW = new Date('2026-11-22T12:00:00Z')
-const URL_OF_SITE = 'http://copr.example.org:5000'
+export const SITE = 'http://copr.example.org:5000'
 const CHROOTS = ['debian-12-x86_64', 'fedora-43-x86_64', 'fedora-43-i386']
 
 export interface TestFrontend extends AsyncDisposable {
@@ -35,11 +35,11 @@ interface AskOptions {
   headers?: Record<string, string>
 }
 
-type Overrides = Partial<Frontend> & { oidc?: Frontend['config']['oidc'] }
+type Overrides = Partial<Frontend> & Pick<Frontend['config'], 'oidc' | 'openshift_login'>
 
 /** The frontend on a database of its own, with users dana, kim and admin, and some chroots. */
 export async function openTestFrontend(overrides: Overrides = {}): Promise<TestFrontend> {
-  const { oidc, ...rest } = overrides
+  const { oidc, openshift_login, ...rest } = overrides
   const test = await openTestDb()
   const { db } = test
   const uploads_dir = mkdtempSync(join(tmpdir(), 'copr-test-uploads-'))
@@ -47,7 +47,8 @@ export async function openTestFrontend(overrides: Overrides = {}): Promise<TestF
     db,
     config: {
       ...(oidc ? { oidc } : {}),
-      public_url: URL_OF_SITE,
+      ...(openshift_login ? { openshift_login } : {}),
+      public_url: SITE,
       site_name: 'Copr',
       repo_gpgcheck: true,
       distgit_instances: [

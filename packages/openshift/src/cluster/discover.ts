@@ -44,6 +44,8 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
   found('host', host.host, host.from)
   const exposure = await exposureOf(api, vars, groups)
   found('requests come by', exposure.exposure, exposure.from)
+  const oauth = flavour === 'openshift' ? await oauthServer(api) : undefined
+  if (oauth !== undefined) found('login of the cluster', oauth, 'what its API says of OAuth')
   const monitoring =
     groups.has('monitoring.coreos.com') &&
     (await mayI(api, {
@@ -66,6 +68,7 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
       exposure: exposure.exposure,
       gateway: exposure.gateway,
       backend_tls: exposure.backend_tls,
+      oauth: oauth !== undefined,
       service_ca: flavour !== 'kubernetes',
       ingress_ca,
       monitoring,
@@ -75,6 +78,13 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
     },
     findings,
   }
+}
+
+/** The issuer. Clusters that use an OpenID Connect provider directly have none. */
+async function oauthServer(api: KubeApi): Promise<string | undefined> {
+  const path = '/.well-known/oauth-authorization-server'
+  const metadata = await ifAllowed(api.request('GET', path))
+  return (metadata as { issuer?: string } | undefined)?.issuer
 }
 
 function requireOperator({ database }: Vars, groups: Set<string>): void {

@@ -11,6 +11,8 @@ export const FactsFile = z.strictObject({
   gateway: z.strictObject({ name: z.string(), namespace: z.string() }).optional(),
   /** Can a Gateway speak TLS to what is behind it? */
   backend_tls: z.boolean(),
+  /** Has OpenShift an OAuth server of its own, where its users log in? */
+  oauth: z.boolean().default(false),
   /** Does the cluster make certificates for Services? */
   service_ca: z.boolean(),
   /** Authority of the cluster's public certificates, where the world does not know it. */

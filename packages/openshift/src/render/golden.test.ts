@@ -39,6 +39,13 @@ for (const [profile, vars] of Object.entries(VARS))
       assert.equal(text, readFileSync(path, 'utf8'))
     })
 
+const OIDC = {
+  issuer: 'https://id.example.org',
+  client_id: 'copr',
+  client_secret: { secret: 'oidc', key: 's' },
+}
+const OAUTH_BY_INGRESS: Partial<Facts> = { exposure: 'ingress', oauth: true }
+
 const EVERYTHING: [string, unknown, Partial<Facts>][] = [
   ['small', VARS['small'], {}],
   ['medium', VARS['medium'], {}],
@@ -55,18 +62,13 @@ const EVERYTHING: [string, unknown, Partial<Facts>][] = [
           ca: { secret: 'db-ca', key: 'ca' },
         },
       },
-      login: {
-        oidc: {
-          issuer: 'https://id.example.org',
-          client_id: 'copr',
-          client_secret: { secret: 'oidc', key: 's' },
-        },
-      },
+      login: { oidc: OIDC },
       expose: { host: 'copr.example.org', certificate: 'issuer:letsencrypt' },
       images: { pull_secret: 'pull' },
     },
     { limits_demanded: { cpu: true, memory: true }, subdomain: undefined },
   ],
+  ['login of OpenShift by Ingress', { login: { mode: 'openshift' } }, OAUTH_BY_INGRESS],
   ['ingress', { expose: { ingress_class: 'traefik' } }, { exposure: 'ingress' }],
 ]
 
@@ -93,10 +95,20 @@ test('faultsOf() finds a mistyped field and a wrong type', () => {
   ])
 })
 
+test('render() refuses the login of OpenShift where there is none', () => {
+  const vars = Vars.parse({ login: { mode: 'openshift' } })
+  for (const flavour of ['microshift', 'kubernetes'] as const)
+    assert.throws(() => render(vars, sampleFacts(flavour)), {
+      kind: 'invalid',
+      message: /this cluster has no OAuth server of its own/,
+    })
+})
+
 for (const [vars, want] of [
   [{ storage: { results: { kind: 's3' } } }, /results cannot be kept in S3 yet/],
   [{ database: { mode: 'external' } }, /does not say where it is/],
   [{ login: { mode: 'oidc' } }, /does not say which provider/],
+  [{ login: { mode: 'local', oidc: OIDC } }, /login\.mode is local; leave one of them out/],
   [
     { builders: { aws: { secret: 'a', role_arn: 'arn:aws:iam::123456789012:role/x' } } },
     /both role_arn and secret/,

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { operatorPods } from './database.ts'
+import { loginMode } from './login.ts'
 import {
   hasPools,
   meta,
@@ -82,12 +83,18 @@ function outgoing(scene: Scene, part: Part | 'prepare'): KubeObject {
           ports: tcp(PARTS[to].port),
         },
   )
-  const outside = part === 'prepare' ? undefined : OUTSIDE[part]
+  const outside = part === 'prepare' ? undefined : outsideOf(scene, part)
   return policy(scene, `${part}-out`, {
     podSelector: { matchLabels: partLabel(part) },
     policyTypes: ['Egress'],
     egress: [...egress, ...(outside ? [{ ports: tcp(...outside) }] : [])],
   })
+}
+
+/** Users who log in at the cluster are asked for at the API server. */
+function outsideOf(scene: Scene, part: Part): number[] | undefined {
+  if (part === 'frontend' && loginMode(scene) === 'openshift') return [443, 6443]
+  return OUTSIDE[part]
 }
 
 function toDatabase(scene: Scene): object {

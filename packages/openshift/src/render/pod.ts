@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { databaseAccess } from './database.ts'
+import { LOGIN_TOKEN } from './login.ts'
 import type { Size } from './profiles.ts'
 import {
+  asksCluster,
   CONFIG_DIR,
   CONFIG_FILE,
   DATA_DIR,
@@ -233,6 +235,7 @@ function sourcesOf(scene: Scene, program: Program): object[] {
     ...(program === 'frontend' && oidc
       ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
       : []),
+    ...(asksCluster(scene, program) ? [secret(LOGIN_TOKEN, 'token', 'login/token'), API_CA] : []),
   ]
 }
 
@@ -247,14 +250,14 @@ function token(path: string, audience?: string): object {
   }
 }
 
+const API_CA = {
+  configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] },
+}
+
 /** Its master key, and what it needs to check the tokens of its callers. */
 function keygenSources(): object[] {
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]
-  return [
-    { secret: { name: 'keygen-master-key', items } },
-    token('api/token'),
-    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] } },
-  ]
+  return [{ secret: { name: 'keygen-master-key', items } }, token('api/token'), API_CA]
 }
 
 function spreadOf(labels: object): object[] {

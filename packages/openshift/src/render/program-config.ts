@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
 import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
+import { clientId, loginMode } from './login.ts'
 import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
 
 export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
 export const CONFIG_FILE = `${CONFIG_DIR}/config/copr.yaml`
 const INGRESS_CA = `${CONFIG_DIR}/ingress-ca/ca.crt`
+/** On OpenShift it has the authority of the router, too, behind which its OAuth server is. */
+const API_CA = `${CONFIG_DIR}/api/ca.crt`
 const TLS = {
   certificate_file: `${CONFIG_DIR}/tls/tls.crt`,
   key_file: `${CONFIG_DIR}/tls/tls.key`,
@@ -24,13 +27,13 @@ export function programConfig(scene: Scene, program: Program): string {
     public_url: `https://${facts.host}`,
     ...(program === 'distgit' ? { internal_url: internalUrl(scene) } : {}),
     listen: listenOf(scene, program),
-    trusted_ca_files: trustedFiles(scene),
+    trusted_ca_files: trustedFiles(scene, program),
     data_dir: DATA_DIR,
     database_url: database.url,
     database_password: fromFile('database/password'),
     keygen: keygenOf(scene, program),
     ...(program === 'resalloc' ? machinesOf(scene) : {}),
-    ...(program === 'frontend' && vars.login.oidc ? { oidc: oidcOf(scene) } : {}),
+    ...(program === 'frontend' ? loginOf(scene) : {}),
     ...site,
     sign_domain: sign_domain ?? facts.host,
   })
@@ -61,7 +64,7 @@ function keygenOf(scene: Scene, program: Program): object {
       accounts: scene.is_shared
         ? { frontend: ['make'], backend: ['make', 'sign'] }
         : { servers: ['make', 'sign'] },
-      api_ca_file: `${CONFIG_DIR}/api/ca.crt`,
+      api_ca_file: API_CA,
       api_token_file: `${CONFIG_DIR}/api/token`,
     },
   }
@@ -101,16 +104,32 @@ export function servesTls(scene: Scene, program: Program): boolean {
 }
 
 /** Authorities: of the Services, of the database, and of the cluster's public certificates. */
-function trustedFiles(scene: Scene): string[] {
+function trustedFiles(scene: Scene, program: Program): string[] {
   return [
     `${CONFIG_DIR}/ca/ca.crt`,
     ...(databaseAccess(scene).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
     ...(scene.facts.ingress_ca === undefined ? [] : [INGRESS_CA]),
+    ...(asksCluster(scene, program) ? [API_CA] : []),
   ]
 }
 
-function oidcOf({ vars }: Scene): object {
-  const { oidc, admin_group } = vars.login
-  const { client_secret: _, ...rest } = oidc ?? {}
-  return { ...rest, client_secret: fromFile('oidc/client_secret'), admin_group }
+/** The frontend where users log in at the cluster: the API server says who they are. */
+export function asksCluster(scene: Scene, program: Program): boolean {
+  return program === 'frontend' && loginMode(scene) === 'openshift'
+}
+
+function loginOf(scene: Scene): object {
+  const { oidc, admin_group } = scene.vars.login
+  switch (loginMode(scene)) {
+    case 'oidc': {
+      const { client_secret: _, ...rest } = oidc ?? {}
+      return { oidc: { ...rest, client_secret: fromFile('oidc/client_secret'), admin_group } }
+    }
+    case 'openshift': {
+      const client_secret_file = `${CONFIG_DIR}/login/token`
+      return { openshift_login: { client_id: clientId(scene), client_secret_file, admin_group } }
+    }
+    case 'local':
+      return {}
+  }
 }

@@ -6,6 +6,7 @@ import { builders } from './builders.ts'
 import { operatorDatabase } from './database.ts'
 import { exposure } from './exposure.ts'
 import type { Facts } from './facts.ts'
+import { loginClient } from './login.ts'
 import { networkPolicies } from './network-policies.ts'
 import { PROFILES } from './profiles.ts'
 import { type Program, programConfig } from './program-config.ts'
@@ -19,11 +20,12 @@ import { drainMachines, workloads } from './workloads.ts'
  * same objects, and no secret is in them.
  */
 export function render(vars: Vars, facts: Facts): KubeObject[] {
-  refuseImpossible(vars)
+  refuseImpossible(vars, facts)
   const scene = sceneOf(vars, facts)
   return [
     ...priorityClass(scene),
     ...accounts(scene),
+    ...loginClient(scene),
     ...configMaps(scene),
     ...networkPolicies(scene),
     ...builders(scene),
@@ -52,7 +54,10 @@ function sceneOf(vars: Vars, facts: Facts): Scene {
 }
 
 /** What vars.yml may say, but this version cannot do, or what does not fit together. */
-function refuseImpossible({ database, login, storage, builders: { aws } }: Vars): void {
+function refuseImpossible(
+  { database, login, storage, builders: { aws } }: Vars,
+  { oauth }: Pick<Facts, 'oauth'>,
+): void {
   const refuse = (why: string): never => {
     throw new CoprError('invalid', `Cannot deploy: ${why}`)
   }
@@ -64,8 +69,12 @@ function refuseImpossible({ database, login, storage, builders: { aws } }: Vars)
     refuse('database.external is set, but database.mode is not external')
   if (login.mode === 'oidc' && !login.oidc)
     refuse('login.mode is oidc, but login.oidc does not say which provider')
-  if (login.mode === 'openshift')
-    refuse('login with the OAuth server of OpenShift is not there yet; use login.oidc or local')
+  if (login.oidc && (login.mode === 'openshift' || login.mode === 'local'))
+    refuse(`login.oidc is set, but login.mode is ${login.mode}; leave one of them out`)
+  if (login.mode === 'openshift' && !oauth)
+    refuse(
+      'login.mode is openshift, but this cluster has no OAuth server of its own (its API has no /.well-known/oauth-authorization-server); name the provider where its users log in as login.oidc, or set login.mode to local',
+    )
   if (aws.role_arn && aws.secret)
     refuse('builders.aws has both role_arn and secret; leave one of them out')
 }

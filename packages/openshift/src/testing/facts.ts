@@ -12,6 +12,7 @@ export function sampleFacts(flavour: Flavour, more: Partial<Facts> = {}): Facts 
     exposure: isOpenShift ? 'route' : 'gateway',
     gateway: isOpenShift ? undefined : { name: 'public', namespace: 'gateways' },
     backend_tls: true,
+    oauth: flavour === 'openshift',
     service_ca: isOpenShift,
     monitoring: flavour === 'openshift',
     single_node: flavour === 'microshift',

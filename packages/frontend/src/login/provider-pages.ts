@@ -6,7 +6,7 @@ import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
 import { setSessionCookie } from '../http/session-cookie.ts'
 import { nextOf } from '../pages/login-pages.ts'
-import { type OidcClient, PendingLogin } from './oidc-client.ts'
+import { type LoginProvider, PendingLogin } from './login-provider.ts'
 
 const COOKIE = 'oidc_login'
 const PATH = '/oidc_auth'
@@ -14,10 +14,9 @@ const PATH = '/oidc_auth'
 const LOGIN_SECONDS = 15 * 60
 
 /** The way to the identity provider, and back. */
-export function oidcPages(frontend: Frontend, client: OidcClient): Hono {
+export function providerPages(frontend: Frontend, provider: LoginProvider): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })
-  const secret = config.oidc?.client_secret ?? ''
   const cookie = {
     path: PATH,
     httpOnly: true,
@@ -27,22 +26,22 @@ export function oidcPages(frontend: Frontend, client: OidcClient): Hono {
   } as const
 
   app.get('/oidc_login', async (c) => {
-    const { url, pending } = await client.begin(nextOf(pathOf(c.req.query('next'), config)))
-    await setSignedCookie(c, COOKIE, JSON.stringify(pending), secret, cookie)
+    const { url, pending } = await provider.begin(nextOf(pathOf(c.req.query('next'), config)))
+    await setSignedCookie(c, COOKIE, JSON.stringify(pending), await provider.secret(), cookie)
     c.header('Cache-Control', 'no-store')
     return c.redirect(url, 302)
   })
 
   app.get(PATH, async (c) => {
-    const kept = await getSignedCookie(c, secret, COOKIE)
+    const kept = await getSignedCookie(c, await provider.secret(), COOKIE)
     // One login, one answer.
     deleteCookie(c, COOKIE, { path: PATH })
     if (!kept)
       throw new CoprError('invalid', 'Cannot log in: this login was not begun here, or is too old')
     const pending = PendingLogin.parse(JSON.parse(kept))
     const { search } = new URL(c.req.url)
-    const { identity, id_token } = await client.finish(search, pending)
-    const { admin_group } = config.oidc ?? {}
+    const { identity, id_token } = await provider.finish(search, pending)
+    const { admin_group } = provider
     const user = await loginByIdentity(db, identity, { admin_group, now: now() })
     setSessionCookie(c, frontend, await openSession(db, user.id, now(), id_token))
     c.header('Cache-Control', 'no-store')

@@ -1,0 +1,166 @@
+import { readFile } from 'node:fs/promises'
+import type { Identity } from '@copr/domain/users/oidc-login'
+import { CoprError } from '@copr/process/errors'
+import * as oidc from 'openid-client'
+import { z } from 'zod'
+import type { FrontendConfig } from '../frontend.ts'
+import type { ProviderClient } from './login-provider.ts'
+
+type OpenshiftLogin = NonNullable<FrontendConfig['openshift_login']>
+
+const TIMEOUT_MS = 10_000
+/** All that is wanted: who it is. A token of this scope can do nothing else, not even end itself. */
+const SCOPE = 'user:info'
+/** Every user has them; they say nothing. */
+const EVERYBODY = new Set([
+  'system:authenticated',
+  'system:authenticated:oauth',
+  'system:unauthenticated',
+])
+
+const Metadata = z.object({
+  issuer: z.url(),
+  authorization_endpoint: z.url(),
+  token_endpoint: z.url(),
+})
+const User = z.object({
+  metadata: z.object({ name: z.string().min(1), uid: z.string().optional() }),
+  groups: z.array(z.string()).nullish(),
+})
+
+/**
+ * Logs in at the OAuth server of OpenShift, by the authorization code flow with PKCE. That is OAuth 2, not OpenID Connect:
+ * there is no ID token, and the API server says who it is. The access token is used for this one question and then forgotten;
+ * it ends by itself within a day.
+ */
+export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): ProviderClient {
+  const { api_url, client_id } = config
+
+  /** Asked for each login: a cluster can change its OAuth server's address, and tokens are renewed. */
+  async function server(): Promise<oidc.Configuration> {
+    const answer = await ask(`${api_url}/.well-known/oauth-authorization-server`)
+    const metadata = answer.ok ? Metadata.safeParse(await jsonOf(answer)).data : undefined
+    if (!metadata)
+      throw new CoprError(
+        'bad_gateway',
+        'Cannot log in: this cluster has no OAuth server any more. Ask the administrator of this site',
+      )
+    // Not in the header: there the server takes all before the first colon for the name, and ours has colons.
+    const auth = oidc.ClientSecretPost(await secret())
+    const at = new oidc.Configuration(metadata, client_id, undefined, auth)
+    at.timeout = TIMEOUT_MS / 1000
+    return at
+  }
+
+  async function secret(): Promise<string> {
+    const token = await readFile(config.client_secret_file, 'utf8').catch(() => '')
+    if (token.trim() === '')
+      throw new CoprError(
+        'unavailable',
+        `Cannot log in: this site has no token of ${client_id} yet. Ask the administrator of this site`,
+      )
+    return token.trim()
+  }
+
+  return {
+    async begin(next) {
+      const code_verifier = oidc.randomPKCECodeVerifier()
+      const pending = { state: oidc.randomState(), nonce: '', code_verifier, next }
+      const url = oidc.buildAuthorizationUrl(await server(), {
+        redirect_uri,
+        scope: SCOPE,
+        state: pending.state,
+        code_challenge: await oidc.calculatePKCECodeChallenge(code_verifier),
+        code_challenge_method: 'S256',
+      })
+      return { url: url.href, pending }
+    },
+
+    async finish(query, { state, code_verifier }) {
+      const at = await server()
+      const tokens = await oidc
+        .authorizationCodeGrant(at, new URL(`${redirect_uri}${query}`), {
+          pkceCodeVerifier: code_verifier,
+          expectedState: state,
+        })
+        .catch((cause: unknown) => {
+          throw refused(cause, client_id)
+        })
+      const { issuer } = at.serverMetadata()
+      return { identity: await whoHas(tokens.access_token, issuer), id_token: undefined }
+    },
+
+    // Its page for that takes no visitors from elsewhere; whoever is logged in at the cluster stays so there.
+    logoutUrl: async () => undefined,
+    secret,
+  }
+
+  async function whoHas(token: string, issuer: string): Promise<Identity> {
+    const answer = await ask(`${api_url}/apis/user.openshift.io/v1/users/~`, token)
+    if (!answer.ok)
+      throw new CoprError(
+        'bad_gateway',
+        `Cannot log in: the cluster does not say who you are (it answers ${answer.status}). Try again in a minute`,
+      )
+    const user = User.safeParse(await jsonOf(answer))
+    if (!user.success) throw unreachable(user.error)
+    const { name, uid } = user.data.metadata
+    return {
+      issuer,
+      subject: uid || name,
+      // As in kube:admin.
+      username: name.replaceAll(':', '_'),
+      email: null,
+      groups: (user.data.groups ?? []).filter((group) => !EVERYBODY.has(group)),
+    }
+  }
+}
+
+async function jsonOf(answer: Response): Promise<unknown> {
+  return await answer.json().catch(() => undefined)
+}
+
+async function ask(url: string, token?: string): Promise<Response> {
+  try {
+    return await fetch(url, {
+      headers: {
+        accept: 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+  } catch (cause) {
+    throw unreachable(cause)
+  }
+}
+
+function unreachable(cause: unknown): CoprError {
+  return new CoprError(
+    'bad_gateway',
+    'Cannot log in: the cluster does not answer. Try again in a minute',
+    { cause },
+  )
+}
+
+function refused(cause: unknown, client_id: string): CoprError {
+  const invalid = (why: string): CoprError =>
+    new CoprError('invalid', `Cannot log in: ${why}`, { cause })
+  if (cause instanceof oidc.AuthorizationResponseError)
+    return cause.error === 'access_denied'
+      ? invalid('you did not allow this site to know who you are')
+      : invalid(`OpenShift refuses: ${cause.error_description ?? cause.error}`)
+  if (cause instanceof oidc.ResponseBodyError) {
+    if (cause.error === 'invalid_grant' || cause.error === 'access_denied')
+      return invalid('this login is too old. Begin again')
+    // Both for a login that is used up and for a wrong token of ours.
+    if (cause.error === 'unauthorized_client')
+      return invalid(
+        `OpenShift knows nothing of this login, or does not take the token of ${client_id}. Begin again; if it stays so, ask the administrator of this site`,
+      )
+    return invalid(`OpenShift refuses: ${cause.error_description ?? cause.error}`)
+  }
+  if (cause instanceof oidc.ClientError && cause.code !== 'OAUTH_TIMEOUT')
+    return invalid('the answer of OpenShift does not fit this login. Begin again')
+  return unreachable(cause)
+}

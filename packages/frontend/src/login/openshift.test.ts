@@ -1,0 +1,251 @@
+import { createGroup } from '@copr/domain/groups/create-group'
+import { COMMAND } from '@copr/domain/users/actor'
+import { createUser, findUser } from '@copr/domain/users/user-queries'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Browser } from '../testing/browser.ts'
+import { type OpenshiftOauth, startOpenshiftOauth } from '../testing/openshift-oauth.ts'
+import { NOW, openTestFrontend, SITE, type TestFrontend } from '../testing/test-frontend.ts'
+
+interface Scene extends AsyncDisposable {
+  t: TestFrontend
+  cluster: OpenshiftOauth
+}
+
+async function open(more: object = {}): Promise<Scene> {
+  const cluster = await startOpenshiftOauth(`${SITE}/oidc_auth/`)
+  const openshift_login = {
+    ...cluster.login,
+    admin_group: 'site-admins',
+    label: 'OpenShift',
+    allow_local_login: true,
+    ...more,
+  }
+  const t = await openTestFrontend({ openshift_login })
+  cluster.who = { name: 'zoe', uid: 'uid-of-zoe', groups: ['astronomers'] }
+  return {
+    t,
+    cluster,
+    async [Symbol.asyncDispose]() {
+      await t[Symbol.asyncDispose]()
+      await cluster[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Goes the whole way to the cluster, without the way back. */
+async function codeFor(browser: Browser): Promise<string> {
+  const begun = await browser.once(`${SITE}/oidc_login/`)
+  const asked = await browser.once(begun.headers.get('location') ?? assert.fail())
+  return asked.headers.get('location') ?? assert.fail()
+}
+
+test('the first login at OpenShift makes the user, with one question for the access token', async () => {
+  await using scene = await open()
+  const { t, cluster } = scene
+  const browser = new Browser(t)
+  assert.match((await browser.go(`${SITE}/login/`)).text, /Log in with OpenShift/)
+  const { url, status } = await browser.login('/user/info/')
+  assert.deepEqual([url, status], [`${SITE}/user/info/`, 200])
+  const user = await findUser(t.db, 'zoe')
+  assert.equal(user?.email, null)
+  assert.equal(user?.is_admin, false)
+  assert.deepEqual(await (await browser.whoami()).json(), { id: user?.id, name: 'zoe' })
+  const [used, ...more] = [...cluster.used]
+  assert.deepEqual([used?.[1], more], [1, []])
+  const kept = await t.db.selectFrom('session').selectAll().execute()
+  assert.ok(!JSON.stringify(kept).includes(used?.[0] ?? assert.fail()))
+})
+
+test('groups of the cluster are owners here, and administration follows at the next login', async () => {
+  await using scene = await open()
+  const { t, cluster } = scene
+  const provider_group = 'astronomers'
+  await createGroup(t.db, COMMAND, { name: 'orbit', provider_group, now: NOW })
+  const addAs = async (browser: Browser, name: string): Promise<number> => {
+    const body = JSON.stringify({ name, chroots: ['debian-12-x86_64'] })
+    return (await browser.once(`${SITE}/api_3/project/add/@orbit`, { method: 'POST', body })).status
+  }
+  const first = new Browser(t)
+  await first.login()
+  assert.equal(await addAs(first, 'one'), 200)
+  assert.equal((await findUser(t.db, 'zoe'))?.is_admin, false)
+
+  cluster.who = { name: 'zoe', uid: 'uid-of-zoe', groups: ['site-admins'] }
+  await new Browser(t).login()
+  assert.equal((await findUser(t.db, 'zoe'))?.is_admin, true)
+
+  cluster.who = { name: 'zoe', uid: 'uid-of-zoe', groups: [] }
+  const last = new Browser(t)
+  await last.login()
+  assert.equal((await findUser(t.db, 'zoe'))?.is_admin, false)
+  assert.equal(await addAs(last, 'two'), 403)
+})
+
+test('what every user of the cluster is in is no group here', async () => {
+  await using scene = await open()
+  await new Browser(scene.t).login()
+  const { provider_groups } = await scene.t.db
+    .selectFrom('user_account')
+    .select('provider_groups')
+    .where('username', '=', 'zoe')
+    .executeTakeFirstOrThrow()
+  assert.deepEqual(provider_groups, ['astronomers'])
+})
+
+for (const [name, username] of [
+  ['kube:admin', 'kube_admin'],
+  ['zoe@example.org', 'zoe'],
+] as const)
+  test(`who is called ${name} at the cluster is ${username} here`, async () => {
+    await using scene = await open()
+    scene.cluster.who = { name, uid: '', groups: [] }
+    const browser = new Browser(scene.t)
+    await browser.login()
+    assert.equal(((await (await browser.whoami()).json()) as { name: string }).name, username)
+    await new Browser(scene.t).login()
+  })
+
+test('the account has a new token: the next login takes it, without a restart', async () => {
+  await using scene = await open()
+  scene.cluster.renewToken({ isTold: true })
+  const browser = new Browser(scene.t)
+  await browser.login()
+  assert.equal((await browser.whoami()).status, 200)
+})
+
+interface Refusal {
+  what: string
+  status: number
+  says: RegExp
+  way: (scene: Scene, browser: Browser) => Promise<{ status: number; text: string }>
+}
+
+const REFUSED: Refusal[] = [
+  {
+    what: 'who does not allow it',
+    status: 400,
+    says: /you did not allow this site to know who you are/,
+    way: async ({ cluster }, browser) => {
+      cluster.who = undefined
+      return await browser.login()
+    },
+  },
+  {
+    what: 'an answer to no login',
+    status: 400,
+    says: /not begun here, or is too old/,
+    way: async (_, browser) => await browser.go(`${SITE}/oidc_auth/?code=x&state=y`),
+  },
+  {
+    what: 'an answer to another login',
+    status: 400,
+    says: /does not fit this login\. Begin again/,
+    way: async (_, browser) => {
+      const back = new URL(await codeFor(browser))
+      back.searchParams.set('state', 'another')
+      return await browser.go(back.href)
+    },
+  },
+  {
+    what: 'a code that is too old',
+    status: 400,
+    says: /this login is too old\. Begin again/,
+    way: async ({ cluster }, browser) => {
+      const back = await codeFor(browser)
+      cluster.expireCodes()
+      return await browser.go(back)
+    },
+  },
+  {
+    what: 'a code of somebody else',
+    status: 400,
+    says: /too old\. Begin again/,
+    way: async ({ t }, browser) => {
+      const other = new URL(await codeFor(new Browser(t)))
+      const own = new URL(await codeFor(browser))
+      own.searchParams.set('code', other.searchParams.get('code') ?? '')
+      return await browser.go(own.href)
+    },
+  },
+  {
+    what: 'a token of the account that is none any more',
+    status: 400,
+    says: /does not take the token of system:serviceaccount:copr:login/,
+    way: async ({ cluster }, browser) => {
+      cluster.renewToken({ isTold: false })
+      return await browser.login()
+    },
+  },
+  {
+    what: 'a cluster without an OAuth server',
+    status: 502,
+    says: /no OAuth server any more/,
+    way: async ({ cluster }, browser) => {
+      cluster.hasServer = false
+      return await browser.login()
+    },
+  },
+  {
+    what: 'a name that a local user has',
+    status: 409,
+    says: /has that name already/,
+    way: async ({ t }, browser) => {
+      await createUser(t.db, { username: 'zoe', is_admin: true, now: NOW })
+      return await browser.login()
+    },
+  },
+]
+
+for (const { what, status, says, way } of REFUSED)
+  test(`${what} is refused in a sentence`, async () => {
+    await using scene = await open()
+    const browser = new Browser(scene.t)
+    const answer = await way(scene, browser)
+    assert.match(answer.text, says)
+    assert.equal(answer.status, status)
+    assert.equal((await browser.whoami()).status, 401)
+  })
+
+test('a code works once', async () => {
+  await using scene = await open()
+  const browser = new Browser(scene.t)
+  const back = await codeFor(browser)
+  const jar = new Map(browser.cookies.get(SITE))
+  assert.equal((await browser.once(back)).status, 303)
+  browser.cookies.set(SITE, jar)
+  assert.equal((await browser.once(back)).status, 400)
+})
+
+test('without a token, and with a cluster that is away, the site works and says so', async () => {
+  await using t = await openTestFrontend({
+    openshift_login: {
+      api_url: 'https://127.0.0.1:9',
+      client_id: 'system:serviceaccount:copr:login',
+      client_secret_file: '/nowhere/token',
+      label: 'OpenShift',
+      allow_local_login: false,
+    },
+  })
+  const browser = new Browser(t)
+  const { status, text } = await browser.login()
+  assert.equal(status, 502)
+  assert.match(text, /the cluster does not answer/)
+  assert.doesNotMatch((await browser.go(`${SITE}/login/`)).text, /name="password"/)
+  assert.match((await browser.go(`${SITE}/login/?local=1`)).text, /name="password"/)
+  await using scene = await open({ client_secret_file: '/nowhere/token' })
+  const other = await new Browser(scene.t).login()
+  assert.equal(other.status, 503)
+  assert.match(other.text, /no token of system:serviceaccount:copr:login yet/)
+})
+
+test('a logout ends the session here, and leaves the one at the cluster alone', async () => {
+  await using scene = await open()
+  const browser = new Browser(scene.t)
+  const { text } = await browser.login('/user/info/')
+  const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(text)?.[1] ?? ''
+  const body = new URLSearchParams({ csrf_token })
+  const response = await browser.once(`${SITE}/logout/`, { method: 'POST', body })
+  assert.equal(response.headers.get('location'), '/')
+  assert.equal((await browser.whoami()).status, 401)
+})
