@@ -109,18 +109,73 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
 
   test('diagnose() finds nothing wrong where all is well, makes nothing, and says what is not allowed', async () => {
     const provider = world.provider(owner())
-    const subjects = ['listing', 'subnets', 'image', 'launching c7i.large/']
-    const well = (await provider.diagnose?.(soon())) ?? []
+    const offerings = provider.offerings().map(({ name }) => `launching ${name}`)
+    const subjects = ['credentials and listing', 'subnets', 'image', ...offerings]
     assert.deepEqual(
-      well.map(({ problem }) => problem),
-      subjects.map(() => undefined),
+      await provider.diagnose?.(soon()),
+      subjects.map((subject) => ({ subject, problem: undefined })),
     )
     assert.deepEqual(await list(provider), [])
     const denied = { code: 'UnauthorizedOperation', message: 'Not you', status: 403 }
     world.proxy.fail({ action: 'RunInstances', what: denied })
     const findings = (await provider.diagnose?.(soon())) ?? []
-    assert.equal(findings.at(-1)?.problem, 'UnauthorizedOperation: Not you')
+    assert.match(
+      findings.find(({ problem }) => problem !== undefined)?.problem ?? '',
+      /^UnauthorizedOperation: Not you; give the manager the policy that "coprctl builders aws-policy"/,
+    )
   })
+
+  for (const [what, action, code, options, subject, words] of [
+    [
+      'credentials that are not valid',
+      'DescribeInstances',
+      'AuthFailure',
+      {},
+      'credentials and listing',
+      /^AuthFailure: No; give the manager .* credentials that are valid$/,
+    ],
+    [
+      'a quota that is used up',
+      'RunInstances',
+      'VcpuLimitExceeded',
+      {},
+      'launching',
+      /Running On-Demand Standard .*; ask AWS for more/,
+    ],
+    [
+      'a type that a zone does not have',
+      'RunInstances',
+      'Unsupported',
+      {},
+      'launching',
+      /; name other instance_types or subnets/,
+    ],
+    [
+      'a subnet that is not there',
+      undefined,
+      '',
+      { subnets: ['subnet-0123456789abcdef0'] },
+      'subnets',
+      /^InvalidSubnetID.NotFound: .*; correct the pool/,
+    ],
+    [
+      'an image that is not there',
+      undefined,
+      '',
+      { image: { owner: '1', name: 'Nothing-*' } },
+      'image',
+      /^Cannot find an image Nothing-\* .*; correct the pool/,
+    ],
+  ] as const)
+    test(`diagnose() tells of ${what}, and what to do`, async () => {
+      const provider = world.provider(owner(), options)
+      if (action) world.proxy.fail({ action, what: { code, message: 'No', status: 400 } })
+      const found = (await provider.diagnose?.(soon())) ?? []
+      const problems = found.filter(({ problem }) => problem !== undefined)
+      assert.equal(problems.length, 1, JSON.stringify(problems))
+      assert.match(problems[0]?.subject ?? '', new RegExp(`^${subject}`))
+      assert.match(problems[0]?.problem ?? '', words)
+    })
 })
 
 function firstOf(provider: Provider) {

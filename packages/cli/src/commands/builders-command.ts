@@ -10,6 +10,8 @@ import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { audit } from '@copr/domain/audit/audit'
 import { CoprError } from '@copr/process/errors'
 import { administer, type Answer, type Io, type Task } from './administer.ts'
+import { awsPolicyCommand } from './aws-policy-command.ts'
+import { doctorOptions } from './builders-doctor.ts'
 import { reapOptions } from './reap-command.ts'
 import { subcommands } from './subcommands.ts'
 
@@ -117,6 +119,17 @@ export function buildersCommand(io: Io): Command {
       'reap',
       'remove all that clouds still hold of an installation that is gone: needs no database',
     ),
+    io,
+  )
+  awsPolicyCommand(
+    sub(
+      'aws-policy [pools...]',
+      'print the IAM policy that the manager needs for the pools of AWS, all or these',
+    ),
+    io,
+  )
+  doctorOptions(
+    sub('doctor [pools...]', 'look for what is wrong with pools, all or these; makes nothing'),
     io,
   )
   return builders

@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
 import type { Command } from 'commander'
-import { CoprError, messageOf } from '@copr/process/errors'
+import { CoprError } from '@copr/process/errors'
 import { makeLog } from '@copr/process/log'
-import { readPoolsText } from '@copr/resalloc/pools/read-pools'
 import { providerMaker } from '@copr/resalloc/providers/registry'
 import { type Leftover, leftovers, reap, type ReapOptions } from '@copr/resalloc/reap'
 import { allProviders } from '../run/providers.ts'
 import type { Io } from './administer.ts'
 import { linesOf } from './lines.ts'
+import { readPoolsFile } from './pools-of.ts'
 
 interface Options {
   pools: string
@@ -57,17 +56,9 @@ function prepare(
   { pools: path, installation, stateDir }: Options,
   { env, stderr }: Io,
 ): ReapOptions {
-  let content: string
-  try {
-    content = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new CoprError('invalid', `Cannot read the pools file: ${messageOf(error)}`)
-  }
-  const read = readPoolsText(content)
-  if (!read.ok) throw new CoprError('invalid', `Cannot use ${path}: ${read.error}`)
   const state_dir = stateDir ?? '/var/lib/copr/command-pools'
   return {
-    pools: read.pools,
+    pools: readPoolsFile(path),
     installation_id: installation,
     makeProvider: providerMaker(allProviders({ state_dir, env, startLocal: undefined })),
     log: makeLog('reap', { write: (line) => void stderr.write(env['COPR_DEBUG'] ? line : '') }),

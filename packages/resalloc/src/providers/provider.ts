@@ -124,7 +124,7 @@ export interface Listed {
   readonly data: Record<string, unknown>
 }
 
-/** What `coprctl doctor` says of a pool. */
+/** What `coprctl builders doctor` says of a pool. */
 export interface Finding {
   /** `launching spot instances` */
   readonly subject: string

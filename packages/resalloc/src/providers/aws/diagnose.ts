@@ -1,6 +1,6 @@
 import { RunInstancesCommand } from '@aws-sdk/client-ec2'
-import { messageOf } from '@copr/process/errors'
-import type { Finding, StartOrder } from '../provider.ts'
+import { CoprError } from '@copr/process/errors'
+import type { Finding, StartFailure, StartOrder } from '../provider.ts'
 import type { AwsAccount } from './aws-account.ts'
 import { codeOf, startFailure } from './error-classes.ts'
 import { findImage } from './image.ts'
@@ -8,6 +8,9 @@ import { launchRequest } from './launch-request.ts'
 import type { AwsOffering, AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { vpcsOf } from './pool-facts.ts'
+
+/** A pool with many types and zones takes its time: EC2 lets two launches a second be asked for. */
+const MOST_LAUNCHES = 40
 
 interface DiagnosedPool {
   readonly pool: AwsPool
@@ -27,19 +30,21 @@ export async function diagnose(
     try {
       await work()
     } catch (error) {
-      problem = messageOf(error)
+      problem = helpedBy(error)
     }
     findings.push({ subject, problem })
   }
-  await tell('listing', async () => await account.list(owner.installation_id, signal))
+  await tell('credentials and listing', async () => {
+    await account.list(owner.installation_id, signal)
+  })
+  // Whoever may not even list is told the same by every other call.
+  if (findings.some(({ problem }) => problem !== undefined)) return findings
   await tell('subnets', async () => await vpcsOf(account.api, pool.subnets, signal))
   await tell('image', async () => await findImage(account.api, pool, signal))
   // A launch that cannot work for another reason would only repeat it.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   const image = await findImage(account.api, pool, signal)
-  for (const purchase of pool.purchase) {
-    const offering = offerings.find((each) => each.purchase === purchase)
-    if (!offering) continue
+  for (const offering of offerings.slice(0, MOST_LAUNCHES)) {
     await tell(`launching ${offering.name}`, async () => {
       const request = launchRequest(pool, dryOrder(owner, offering), offering, {
         image,
@@ -68,8 +73,34 @@ async function dryRun(
   } catch (error) {
     // Allowed, and not done.
     if (codeOf(error) === 'DryRunOperation') return
-    throw new Error(startFailure(error, offering).message, { cause: error })
+    const { failure, message } = startFailure(error, offering)
+    throw new LaunchRefused(`${message}; ${HELP[failure]}`, { cause: error })
   }
+}
+
+/** Has its advice already. */
+class LaunchRefused extends Error {
+  override readonly name = 'LaunchRefused'
+}
+
+/** What an administrator can do about it. */
+const HELP: Readonly<Record<StartFailure, string>> = {
+  permission:
+    'give the manager the policy that "coprctl builders aws-policy" prints, and credentials that are valid',
+  configuration: 'correct the pool in pools.yaml',
+  no_capacity: 'name other instance_types or subnets, too',
+  quota: 'ask AWS for more of it in the console of Service Quotas',
+  throttled: 'ask again in a minute',
+  token_spent: 'ask again',
+  unknown: 'ask again; see that EC2 can be reached from here',
+}
+
+function helpedBy(error: unknown): string {
+  if (error instanceof LaunchRefused) return error.message
+  // Ours say what is wrong with the pool.
+  if (error instanceof CoprError) return `${error.message}; ${HELP.configuration}`
+  const { failure, message } = startFailure(error, { instance_type: '', purchase: 'on_demand' })
+  return `${message}; ${HELP[failure]}`
 }
 
 /** With the real owner: the policy allows launches with its tag only. */

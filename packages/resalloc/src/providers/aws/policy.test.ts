@@ -1,31 +1,88 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { readPoolsText } from '../../pools/read-pools.ts'
+import type { AwsPool } from './offerings.ts'
 import { awsPolicy } from './policy.ts'
 
 const HERE = new URL('./', import.meta.url)
+const PAGE = readFileSync(new URL('../../../../../docs/aws.md', HERE), 'utf8')
+const KEY = 'ssh-ed25519 AAAA admin'
 
-test('awsPolicy() is what docs/aws.md shows', () => {
-  const page = readFileSync(new URL('../../../../../docs/aws.md', HERE), 'utf8')
-  const shown = /```json\n(.*?)```/s.exec(page)?.[1] ?? ''
-  assert.deepEqual(JSON.parse(shown), awsPolicy('INSTALLATION', 'REGION'))
+function pools(more: Record<string, object> = { p: {} }): Record<string, AwsPool> {
+  const text = Object.entries(more).map(([name, pool]) => [
+    name,
+    {
+      provider: 'aws',
+      region: 'eu-central-1',
+      tags: ['arch_x86_64'],
+      instance_types: ['c7i.large'],
+      subnets: ['subnet-1'],
+      image: { owner: 'self', name: 'x' },
+      ...pool,
+    },
+  ])
+  const read = readPoolsText(JSON.stringify(Object.fromEntries(text)))
+  assert.ok(read.ok, JSON.stringify(read))
+  return read.pools as Record<string, AwsPool>
+}
+
+const FULL = { purchase: ['spot', 'on_demand'], ssh_from: ['192.0.2.0/24'], ssh_public_key: KEY }
+const policyOf = (more?: Record<string, object>) =>
+  awsPolicy({ installation_id: 'copr-1', pools: pools(more) })
+const actionsOf = (more?: Record<string, object>): Set<string> =>
+  new Set(policyOf(more).Statement.flatMap(({ Action }) => Action))
+
+test('awsPolicy() of the pool that docs/aws.md shows is the policy that it shows', () => {
+  const read = readPoolsText(/```yaml\n(.*?)```/s.exec(PAGE)?.[1] ?? '')
+  assert.ok(read.ok)
+  const shown = /```json\n(.*?)```/s.exec(PAGE)?.[1] ?? ''
+  const made = awsPolicy({
+    installation_id: 'example-copr',
+    pools: read.pools as Record<string, AwsPool>,
+  })
+  assert.deepEqual(JSON.parse(shown), JSON.parse(JSON.stringify(made)))
 })
 
-test('awsPolicy() allows every call that the provider makes, and no other', () => {
+test('awsPolicy() of a pool with everything allows every call that the provider makes, and no other', () => {
   const sources = readdirSync(HERE).filter((name) => /(?<!\.test)\.ts$/.test(name))
   const calls = sources.flatMap((name) => {
     const code = readFileSync(new URL(name, HERE), 'utf8')
     return [...code.matchAll(/new (\w+)Command\(/g)].map(([, call]) => `ec2:${call}`)
   })
-  const allowed = awsPolicy('i', 'r').Statement.flatMap(({ Action }) => Action)
   // Not called: tags are given in the launch itself.
-  assert.deepEqual(new Set([...calls, 'ec2:CreateTags']), new Set(allowed))
+  assert.deepEqual(actionsOf({ p: FULL }), new Set([...calls, 'ec2:CreateTags']))
+})
+
+test('awsPolicy() allows no more than the pools use', () => {
+  const all = actionsOf({ p: FULL })
+  const of = (pool: object): string[] =>
+    [...all].filter((each) => !actionsOf({ p: pool }).has(each))
+  const key = ['ec2:ImportKeyPair', 'ec2:AuthorizeSecurityGroupIngress']
+  assert.deepEqual(of({}), key)
+  assert.deepEqual(of({ security_groups: ['sg-1'] }), ['ec2:CreateSecurityGroup', ...key])
+  assert.match(JSON.stringify(policyOf({ p: FULL })), /spot-instances-request/)
+  assert.doesNotMatch(JSON.stringify(policyOf()), /spot-instances-request|key-pair\/|us-east-1/)
+  const two = policyOf({ p: {}, q: { region: 'us-east-1' } })
+  for (const { Resource } of two.Statement)
+    if (Resource !== '*') assert.match(JSON.stringify(Resource), /eu-central-1.*us-east-1/)
 })
 
 test('awsPolicy() lets nothing be made or ended without the tag of the installation', () => {
-  for (const { Action, Condition } of awsPolicy('copr-1', 'r').Statement)
-    if (Action.some((each) => /Terminate|Delete|Cancel/.test(each)))
-      assert.deepEqual(Condition, {
-        StringEquals: { 'aws:ResourceTag/copr-installation': 'copr-1' },
-      })
+  const tag = (kind: string) => ({
+    StringEquals: { [`aws:${kind}Tag/copr-installation`]: 'copr-1' },
+  })
+  for (const { Sid, Action, Condition } of policyOf({ p: FULL }).Statement)
+    if (Action.some((each) => /Terminate|Delete|Cancel|Revoke|Authorize/.test(each)))
+      assert.deepEqual(Condition, tag('Resource'), Sid)
+    else if (['Launch', 'MakeGroup', 'MakeKeyPair'].includes(Sid))
+      assert.deepEqual(Condition, tag('Request'), Sid)
+})
+
+test('awsPolicy() refuses what is not one policy, and says what to do', () => {
+  const role_arn = 'arn:aws:iam::1:role/builders'
+  assert.throws(() => policyOf({ a: {}, b: { role_arn }, c: {} }), {
+    message: `Cannot make one policy for several roles: name the pools of one of them: a c (no role); b (${role_arn})`,
+  })
+  assert.throws(() => policyOf({}), /there is no pool of the provider aws/)
 })

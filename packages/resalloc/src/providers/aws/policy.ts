@@ -1,55 +1,89 @@
+import { CoprError } from '@copr/process/errors'
+import type { AwsPool } from './offerings.ts'
 import { TAG } from './ownership-tags.ts'
 
-const CREATED = ['instance', 'volume', 'network-interface', 'spot-instances-request']
+export interface PolicyOptions {
+  readonly installation_id: string
+  /** Of one account: whoever the policy is given to starts the machines of all of them. */
+  readonly pools: Readonly<Record<string, AwsPool>>
+}
 
-/** The least that an installation needs: it can make nothing without its tag, and end nothing that lacks it. */
-export function awsPolicy(installation_id: string, region: string) {
-  const arn = (kind: string): string => `arn:aws:ec2:${region}:*:${kind}/*`
+type Statement = ReturnType<typeof allow>
+
+/** The least that pools need: nothing can be made without the installation's tag, and nothing ended that lacks it. */
+export function awsPolicy({ installation_id, pools }: PolicyOptions) {
+  const all = Object.values(pools)
+  requireOneRole(pools)
+  const regions = [...new Set(all.map(({ region }) => region))].toSorted((a, b) =>
+    a.localeCompare(b),
+  )
+  const arns = (...kinds: string[]): string[] =>
+    regions.flatMap((region) => kinds.map((kind) => arnOf(region, kind)))
   const made = { StringEquals: { [`aws:RequestTag/${TAG.installation}`]: installation_id } }
   const owned = { StringEquals: { [`aws:ResourceTag/${TAG.installation}`]: installation_id } }
-  const allow = (
-    Sid: string,
-    Action: string[],
-    Resource: string | string[],
-    Condition?: object,
-  ) => ({
-    Sid,
-    Effect: 'Allow',
-    Action,
-    Resource,
-    ...(Condition ? { Condition } : {}),
-  })
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      allow('Read', READ, '*', { StringEquals: { 'aws:RequestedRegion': region } }),
-      // Image and snapshot belong to whoever published them.
-      allow(
-        'LaunchFrom',
-        ['ec2:RunInstances'],
-        [
-          `arn:aws:ec2:${region}::image/*`,
-          `arn:aws:ec2:${region}::snapshot/*`,
-          ...['subnet', 'security-group', 'key-pair'].map(arn),
-        ],
-      ),
-      allow('Launch', ['ec2:RunInstances'], CREATED.map(arn), made),
-      allow('MakeGroup', ['ec2:CreateSecurityGroup'], [arn('security-group')], made),
-      allow('MakeGroupIn', ['ec2:CreateSecurityGroup'], [arn('vpc')]),
-      allow('MakeKeyPair', ['ec2:ImportKeyPair'], [arn('key-pair')], made),
-      allow(
-        'TagWhatIsMade',
-        ['ec2:CreateTags'],
-        [...CREATED, 'security-group', 'key-pair'].map(arn),
-        {
-          StringEquals: {
-            'ec2:CreateAction': ['RunInstances', 'CreateSecurityGroup', 'ImportKeyPair'],
-          },
-        },
-      ),
-      allow('RemoveWhatIsOurs', REMOVE, '*', owned),
-    ],
+  const has_spot = all.some(({ purchase }) => purchase.includes('spot'))
+  const has_key = all.some(({ ssh_public_key }) => ssh_public_key !== undefined)
+  const makes_group = all.some(({ security_groups }) => security_groups === undefined)
+  const created = ['instance', 'volume', 'network-interface']
+  if (has_spot) created.push('spot-instances-request')
+  const used = ['image', 'snapshot', 'subnet', 'security-group', ...(has_key ? ['key-pair'] : [])]
+  const makers = ['RunInstances']
+  const tagged = [...created]
+  const statements: Statement[] = [
+    allow('Read', READ, '*', { StringEquals: { 'aws:RequestedRegion': regions } }),
+    allow('LaunchFrom', ['ec2:RunInstances'], arns(...used)),
+    allow('Launch', ['ec2:RunInstances'], arns(...created), made),
+  ]
+  if (makes_group) {
+    statements.push(
+      allow('MakeGroup', ['ec2:CreateSecurityGroup'], arns('security-group'), made),
+      allow('MakeGroupIn', ['ec2:CreateSecurityGroup'], arns('vpc')),
+    )
+    makers.push('CreateSecurityGroup')
+    tagged.push('security-group')
   }
+  if (has_key) {
+    statements.push(
+      allow('MakeKeyPair', ['ec2:ImportKeyPair'], arns('key-pair'), made),
+      allow('LetIn', ['ec2:AuthorizeSecurityGroupIngress'], arns('security-group'), owned),
+    )
+    makers.push('ImportKeyPair')
+    tagged.push('key-pair')
+  }
+  statements.push(
+    allow('TagWhatIsMade', ['ec2:CreateTags'], arns(...tagged), {
+      StringEquals: { 'ec2:CreateAction': makers },
+    }),
+    allow('RemoveWhatIsOurs', REMOVE, '*', owned),
+  )
+  return { Version: '2012-10-17', Statement: statements }
+}
+
+function allow(Sid: string, Action: string[], Resource: string | string[], Condition?: Condition) {
+  return { Sid, Effect: 'Allow', Action, Resource, ...(Condition ? { Condition } : {}) }
+}
+interface Condition {
+  StringEquals: Record<string, string | string[]>
+}
+
+/** Images and their snapshots may be anybody's. */
+function arnOf(region: string, kind: string): string {
+  const account = kind === 'image' || kind === 'snapshot' ? '' : '*'
+  return `arn:aws:ec2:${region}:${account}:${kind}/*`
+}
+
+function requireOneRole(pools: PolicyOptions['pools']): void {
+  const roles = Map.groupBy(Object.entries(pools), ([, { role_arn }]) => role_arn ?? 'no role')
+  if (roles.size === 0)
+    throw new CoprError('invalid', 'Cannot make a policy: there is no pool of the provider aws')
+  if (roles.size === 1) return
+  const groups = [...roles].map(
+    ([role, members]) => `${members.map(([name]) => name).join(' ')} (${role})`,
+  )
+  throw new CoprError(
+    'invalid',
+    `Cannot make one policy for several roles: name the pools of one of them: ${groups.join('; ')}`,
+  )
 }
 
 const READ = [
@@ -63,13 +97,13 @@ const READ = [
   'ec2:DescribeVolumes',
 ]
 
+/** Also of what pools do not have any more. */
 const REMOVE = [
-  'ec2:AuthorizeSecurityGroupIngress',
-  'ec2:RevokeSecurityGroupIngress',
   'ec2:CancelSpotInstanceRequests',
   'ec2:DeleteKeyPair',
   'ec2:DeleteNetworkInterface',
   'ec2:DeleteSecurityGroup',
   'ec2:DeleteVolume',
+  'ec2:RevokeSecurityGroupIngress',
   'ec2:TerminateInstances',
 ]

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { messageOf } from '@copr/process/errors'
 import type {
+  Finding,
   Listed,
   MakeProvider,
   Provider,
@@ -11,6 +12,7 @@ import type {
   StopOrder,
 } from '../provider.ts'
 import { bringAgent, type Bringing } from './bring-agent.ts'
+import { diagnose } from './diagnose.ts'
 import { hostOf } from './host-of.ts'
 import { LaunchNotes } from './launch-notes.ts'
 import { listNames } from './list-names.ts'
@@ -216,6 +218,12 @@ class CommandProvider implements Provider {
       this.#context.log.info({ name, reason: messageOf(error) }, 'Machine is not well')
       return false
     }
+  }
+
+  async diagnose(signal: AbortSignal): Promise<Finding[]> {
+    const { cmd_list } = this.#config
+    const list = cmd_list === undefined ? undefined : this.#names.bind(this)
+    return await diagnose({ config: this.#config, env: this.#options.env, list }, signal)
   }
 
   async clean(order: StopOrder, signal: AbortSignal): Promise<void> {

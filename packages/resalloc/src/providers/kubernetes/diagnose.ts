@@ -1,6 +1,6 @@
 import { AuthorizationV1Api } from '@kubernetes/client-node'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
-import type { Finding, Ownership, StartOrder } from '../provider.ts'
+import type { Finding, Ownership, StartFailure, StartOrder } from '../provider.ts'
 import { type Api, ending } from './api.ts'
 import { failureOf } from './failures.ts'
 import { podOf } from './pod.ts'
@@ -48,8 +48,26 @@ async function mayFinding(
       problem: `This account may not ${verb} ${resource} in the namespace ${namespace}: give it a role with these rights`,
     }
   } catch (error) {
-    return { subject, problem: failureOf(error).message }
+    return { subject, problem: helped(error, namespace) }
   }
+}
+
+/** In the cluster's words, with what an administrator can do. */
+function helped(error: unknown, namespace: string): string {
+  const { failure, message } = failureOf(error)
+  return `${message}; ${HELP[failure](namespace)}`
+}
+
+const HELP: Readonly<Record<StartFailure, (namespace: string) => string>> = {
+  permission: (namespace) =>
+    `give the account the role that docs/kubernetes-pools.md has, in the namespace ${namespace}, and a token that is valid`,
+  quota: (namespace) => `raise the ResourceQuota of ${namespace}, or ask for less in pools.yaml`,
+  configuration: (namespace) =>
+    `see that the namespace ${namespace} is there and admits such pods, or correct the pool in pools.yaml`,
+  no_capacity: () => 'ask again',
+  throttled: () => 'ask again in a minute',
+  token_spent: () => 'ask again',
+  unknown: () => 'see that the API server can be reached from here',
 }
 
 /** Would a pod as this pool makes them be admitted? Quotas, Pod Security and SCCs have their say. */
@@ -86,6 +104,6 @@ async function podFinding(
     )
     return { subject }
   } catch (error) {
-    return { subject, problem: failureOf(error).message }
+    return { subject, problem: helped(error, config.namespace) }
   }
 }

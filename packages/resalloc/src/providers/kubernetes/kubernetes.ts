@@ -66,7 +66,15 @@ export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context):
       if (listed.kind === 'secret')
         await unlessGone(core.deleteNamespacedSecret(where, ending(signal)))
     },
-    diagnose: async (signal) => await diagnose(api(), config, context, signal),
+    async diagnose(signal) {
+      try {
+        api()
+      } catch (error) {
+        const problem = `Cannot find the cluster: ${messageOf(error)}; name its kubeconfig in pools.yaml`
+        return [{ subject: 'cluster', problem }]
+      }
+      return await diagnose(api(), config, context, signal)
+    },
   }
 }
 

@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { awsPolicy } from '@copr/resalloc/providers/aws-policy'
+import type { Io } from './administer.ts'
+import { type PoolsOptions, poolsOf, withPools } from './pools-of.ts'
+
+/** `coprctl builders aws-policy`: what an administrator pastes into IAM. */
+export function awsPolicyCommand(command: Command, io: Io): Command {
+  return withPools(command, io).action((names: string[], options: PoolsOptions) => {
+    const { pools, installation_id } = poolsOf(options, names)
+    const ours = Object.entries(pools).filter(
+      (entry): entry is [string, PoolConfigOf<'aws'>] => entry[1].provider === 'aws',
+    )
+    const policy = awsPolicy({ installation_id, pools: Object.fromEntries(ours) })
+    io.stdout.write(`${JSON.stringify(policy, null, 2)}\n`)
+  })
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Command } from 'commander'
+import type { Configuration } from '@copr/contract/configuration'
+import type { PoolsFile } from '@copr/contract/pools/pools-file'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { readPoolsText } from '@copr/resalloc/pools/read-pools'
+import { configOption } from '../config-option.ts'
+import { readConfigFile } from '../configuration/read-config.ts'
+import type { Io } from './administer.ts'
+
+/** Options of commands that work on pools without the database. */
+export interface PoolsOptions {
+  config: string
+  pools?: string
+  installation?: string
+}
+
+export interface PoolsOf {
+  pools: PoolsFile
+  installation_id: string
+  /** Undefined when the options have said all. */
+  config: Configuration | undefined
+}
+
+export function withPools(command: Command, { env }: Io): Command {
+  return command
+    .addOption(configOption(env))
+    .option('--pools <file>', 'the pools file, where the configuration names none or another one')
+    .option('--installation <id>', 'as installation_id of the configuration')
+}
+
+/** The pools, all or those that are named, from the options or the configuration. */
+export function poolsOf(options: PoolsOptions, names: readonly string[]): PoolsOf {
+  const isSaid = options.pools !== undefined && options.installation !== undefined
+  const config = isSaid ? undefined : readConfigFile(options.config)
+  const path = options.pools ?? config?.pools_file
+  const installation_id = options.installation ?? config?.installation_id
+  if (path === undefined)
+    throw new CoprError('invalid', `Cannot find the pools: ${options.config} has no pools_file`)
+  if (installation_id === undefined)
+    throw new CoprError(
+      'invalid',
+      `Cannot tell whose pools these are: ${options.config} has no installation_id`,
+    )
+  const pools = readPoolsFile(path)
+  for (const name of names)
+    if (!(name in pools)) {
+      const there = Object.keys(pools).join(', ')
+      throw new CoprError('not_found', `Cannot find the pool ${name}: ${path} has ${there}`)
+    }
+  const chosen = Object.entries(pools).filter(
+    ([name]) => names.length === 0 || names.includes(name),
+  )
+  return { pools: Object.fromEntries(chosen), installation_id, config }
+}
+
+export function readPoolsFile(path: string): PoolsFile {
+  let content: string
+  try {
+    content = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new CoprError(
+      'invalid',
+      `Cannot read the pools file in ${dirname(path)}: ${messageOf(error)}`,
+    )
+  }
+  const read = readPoolsText(content)
+  if (!read.ok) throw new CoprError('invalid', `Cannot use ${path}: ${read.error}`)
+  return read.pools
+}

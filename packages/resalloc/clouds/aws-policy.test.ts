@@ -1,0 +1,87 @@
+/** What pools really ask of EC2, against the policy that an administrator is told to give them. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2'
+import { PoolConfig } from '@copr/contract/pools/provider-options'
+import type { AwsPool } from '../src/providers/aws/offerings.ts'
+import { awsPolicy } from '../src/providers/aws/policy.ts'
+import type { Listed, Provider } from '../src/providers/provider.ts'
+import { startOrder, stopOrder } from '../src/testing/orders.ts'
+import { type AwsWorld, awsWorld } from './aws-world.ts'
+
+const key = (of: string): string =>
+  `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBc${of} admin`
+const SSH = { ssh_from: ['192.0.2.0/24', '198.51.100.0/24'], ssh_public_key: key('DeF') }
+const CHANGED = { ssh_from: ['198.51.100.0/24'], ssh_public_key: key('XyZ') }
+/** Of things that no pool has any more: removed wherever they are found. */
+const KINDS = ['volume', 'network_interface', 'spot_request', 'key_pair', 'security_group']
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
+
+suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
+  let world: AwsWorld
+
+  before(async () => {
+    world = await awsWorld()
+  })
+  after(async () => {
+    await world?.[Symbol.asyncDispose]()
+  })
+
+  /** All that a pool does from its first machine to its last trace; the calls that EC2 has seen. */
+  async function live(pool: string, ...changes: object[]): Promise<Set<string>> {
+    const before_it = new Map(world.proxy.calls)
+    const owner = { installation_id: `policy-${pool}`, pool }
+    let provider: Provider | undefined
+    for (const [at, options] of changes.entries()) {
+      provider = world.provider(owner, options)
+      await provider.diagnose?.(soon())
+      for (const [of, offering] of provider.offerings().entries()) {
+        const order = startOrder(owner, at * 100 + of, offering)
+        const outcome = await provider.start(order, soon())
+        assert.ok(outcome.ok, JSON.stringify(outcome))
+        // The answer was lost: it is looked for.
+        await provider.stop(stopOrder(order), soon())
+      }
+    }
+    assert.ok(provider)
+    for (const each of await Array.fromAsync(provider.list(soon())))
+      await provider.remove(each, soon())
+    for (const kind of KINDS) await provider.remove(missing(kind), soon()).catch(() => undefined)
+    const { calls } = world.proxy
+    const made = [...calls].filter(([call, count]) => count > (before_it.get(call) ?? 0))
+    return new Set(made.map(([call]) => `ec2:${call}`))
+  }
+
+  function actionsOf(...changes: object[]): Set<string> {
+    const pools = changes.map((each, at) => [
+      `p${at}`,
+      PoolConfig.parse({ ...world.pool, ...each }) as AwsPool,
+    ])
+    const policy = awsPolicy({ installation_id: 'policy', pools: Object.fromEntries(pools) })
+    return new Set(policy.Statement.flatMap(({ Action }) => Action))
+  }
+
+  test('of one that has everything is what it calls, and nothing else', async () => {
+    const full = { purchase: ['spot', 'on_demand'] }
+    const called = await live('full', { ...full, ...SSH }, { ...full, ...CHANGED })
+    // Asked for by launches that tag what they make.
+    assert.deepEqual(called.union(new Set(['ec2:CreateTags'])), actionsOf({ ...full, ...SSH }))
+  })
+
+  test('of one with a group of its administrator lets it do all that it calls, and make no group or key', async () => {
+    const { SecurityGroups = [] } = await world.ec2.send(new DescribeSecurityGroupsCommand({}))
+    const plain = { security_groups: [SecurityGroups[0]?.GroupId ?? ''] }
+    const called = await live('plain', plain)
+    const allowed = actionsOf(plain)
+    assert.deepEqual(called.difference(allowed), new Set())
+    const surplus = [...allowed.difference(called)]
+    // With former options there may be rules to take back.
+    assert.deepEqual(surplus, ['ec2:CreateTags', 'ec2:RevokeSecurityGroupIngress'])
+  })
+})
+
+function missing(kind: string): Listed {
+  const provider_id = `${kind.slice(0, 3)}-0123456789abcdef0`
+  const state = 'running'
+  return { kind, provider_id, machine_id: 1, pool: 'x', created_at: undefined, state, data: {} }
+}

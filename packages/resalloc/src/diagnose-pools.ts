@@ -1,0 +1,39 @@
+import type { PoolsFile } from '@copr/contract/pools/pools-file'
+import { messageOf } from '@copr/process/errors'
+import type { Logger } from '@copr/process/log'
+import type { Finding, ProviderContext } from './providers/provider.ts'
+import type { ProviderMaker } from './providers/registry.ts'
+
+const POOL_MS = 120_000
+
+export interface PoolFinding extends Finding {
+  readonly pool: string
+}
+
+export interface DiagnoseOptions {
+  pools: PoolsFile
+  installation_id: string
+  makeProvider: ProviderMaker
+  log: Logger
+  now: () => Date
+}
+
+/** What providers find out about their pools without making anything; one that cannot even be asked hides no other. */
+export async function diagnosePools(options: DiagnoseOptions): Promise<PoolFinding[]> {
+  const { pools, installation_id, makeProvider, log, now } = options
+  const found = await Promise.all(
+    Object.entries(pools).map(async ([pool, config]) => {
+      // They are processes of whoever runs them: nothing can be wrong with them beforehand.
+      if (config.provider === 'local') return [{ pool, subject: 'processes of coprctl up' }]
+      const context: ProviderContext = { pool, installation_id, log, now }
+      try {
+        const provider = makeProvider(config, context)
+        const findings = (await provider.diagnose?.(AbortSignal.timeout(POOL_MS))) ?? []
+        return findings.map((finding) => ({ pool, ...finding }))
+      } catch (error) {
+        return [{ pool, subject: `provider ${config.provider}`, problem: messageOf(error) }]
+      }
+    }),
+  )
+  return found.flat()
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { deadline } from '../../testing/suite-pool.ts'
+import { ScriptWorld } from '../../testing/script-world.ts'
+
+const world = new ScriptWorld()
+after(() => world[Symbol.asyncDispose]())
+const owner = { installation_id: 'installation-1', pool: 'lab' }
+const path = (name: string, mode = 0o600): string => {
+  writeFileSync(join(world.dir, name), '#!/bin/sh\n')
+  chmodSync(join(world.dir, name), mode)
+  return join(world.dir, name)
+}
+
+async function problemsOf(options: object): Promise<Record<string, string>> {
+  const findings = await world.provider(owner, { ...options }).diagnose?.(deadline())
+  const wrong = findings?.flatMap(({ subject, problem }) => (problem ? [[subject, problem]] : []))
+  return Object.fromEntries(wrong ?? []) as Record<string, string>
+}
+
+test('diagnose() finds nothing wrong with scripts and keys that are right', async () => {
+  const ssh = { ssh_key_file: path('key'), ssh_known_hosts_file: path('known') }
+  const scripts = { cmd_new: `A=1 ${path('new', 0o755)} --all`, cmd_livecheck: '! false; (exit 0)' }
+  assert.deepEqual(await problemsOf({ ...ssh, ...scripts }), {})
+})
+
+for (const [what, options, subject, words] of [
+  ['a script that is not there', { cmd_new: '/nowhere/new x' }, 'cmd_new', /no program \/nowhere/],
+  ['a script that cannot be executed', { cmd_delete: path('plain') }, 'cmd_delete', /chmod|execut/],
+  ['a command that no shell understands', { cmd_release: 'if true' }, 'cmd_release', /[Ss]yntax/],
+  ['a key that is not there', { ssh_key_file: '/nowhere/key' }, 'ssh_key_file', /ENOENT.*; corr/],
+  [
+    'a key that others may read',
+    { ssh_key_file: path('open', 0o644) },
+    'ssh_key_file',
+    /chmod 600/,
+  ],
+  [
+    'a file of known hosts that is not there',
+    { ssh_known_hosts_file: '/nowhere/known' },
+    'ssh_known_hosts_file',
+    /Cannot read it/,
+  ],
+  [
+    'a list that fails',
+    { cmd_list: 'echo no >&2; exit 3' },
+    'listing',
+    /cmd_list ended with 3: no/,
+  ],
+] as const)
+  test(`diagnose() tells of ${what}`, async () => {
+    const problems = await problemsOf(options)
+    assert.deepEqual(Object.keys(problems), [subject])
+    assert.match(problems[subject] ?? '', words)
+  })

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { test, type TestContext } from 'node:test'
+import { PoolConfig, type PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { silentLog } from '@copr/process/log'
+import { deadline } from '../../testing/suite-pool.ts'
+import type { Finding } from '../provider.ts'
+import { kubernetesProvider } from './kubernetes.ts'
+
+interface Says {
+  /** Of `verb resource`. */
+  denied?: string
+  /** To a pod that would be made. */
+  pod?: { code: number; message: string }
+}
+
+/** A cluster that answers these two questions; the real one is in cluster/kubernetes.test.ts. */
+async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Finding[]> {
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const asked = JSON.parse(body) as {
+        spec: { resourceAttributes: { verb: string; resource: string } }
+      }
+      const isReview = request.url?.includes('selfsubjectaccessreviews') ?? false
+      const { verb, resource } = isReview
+        ? asked.spec.resourceAttributes
+        : { verb: '', resource: '' }
+      const answer = isReview
+        ? { status: { allowed: `${verb} ${resource}` !== denied } }
+        : (pod ?? { kind: 'Pod', metadata: {} })
+      assert.ok(isReview || request.url?.includes('dryRun=All'), 'it makes nothing')
+      response
+        .writeHead(!isReview && pod ? pod.code : 201, { 'content-type': 'application/json' })
+        .end(JSON.stringify(answer))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const dir = mkdtempSync(join(tmpdir(), 'copr-kube-'))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+  const kubeconfig = join(dir, 'config')
+  const cluster = {
+    'insecure-skip-tls-verify': true,
+    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  }
+  const names = { cluster: 'c', user: 'u' }
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user: { token: 't' } }],
+      contexts: [{ name: 'x', context: names }],
+      'current-context': 'x',
+    }),
+  )
+  return await diagnosed({ kubeconfig })
+}
+
+async function diagnosed(options: object): Promise<Finding[]> {
+  const pool = { provider: 'kubernetes', namespace: 'builders', image: 'i', arches: ['x86_64'] }
+  const config = PoolConfig.parse({ ...pool, ...options }) as PoolConfigOf<'kubernetes'>
+  const owner = { installation_id: 'i', pool: 'p' }
+  const context = { ...owner, log: silentLog(), now: () => new Date() }
+  const findings = await kubernetesProvider(config, context).diagnose?.(deadline())
+  return (findings ?? []).filter(({ problem }) => problem !== undefined)
+}
+
+test('diagnose() finds nothing wrong where all is allowed', async (t) => {
+  assert.deepEqual(await findingsOf(t, {}), [])
+})
+
+test('diagnose() tells of a right that is missing', async (t) => {
+  const [finding, ...more] = await findingsOf(t, { denied: 'patch secrets' })
+  assert.deepEqual(more, [])
+  assert.equal(finding?.subject, 'patch secrets in builders')
+  assert.match(finding.problem ?? '', /may not patch secrets in the namespace builders: give it/)
+})
+
+for (const [what, code, message, words] of [
+  ['a namespace that is not there', 404, 'namespaces "builders" not found', /; see that the name/],
+  ['a quota', 403, 'exceeded quota: small', /^exceeded quota: small; raise the ResourceQuota of/],
+  ['Pod Security', 403, 'violates PodSecurity "baseline"', /; see that .* admits such pods/],
+] as const)
+  test(`diagnose() tells of ${what}, and what to do`, async (t) => {
+    const [finding, ...more] = await findingsOf(t, { pod: { code, message } })
+    assert.deepEqual(more, [])
+    assert.match(finding?.problem ?? '', words)
+  })
+
+test('diagnose() tells of a kubeconfig that is not there', async () => {
+  const [finding] = await diagnosed({ kubeconfig: '/nowhere/config' })
+  assert.match(finding?.problem ?? '', /^Cannot find the cluster: .*\/nowhere\/config.*; name its/)
+})
