@@ -3,7 +3,7 @@ import type { Db } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser, type User } from '@copr/domain/users/user-queries'
 import { silentLog } from '@copr/process/log'
-import { openTestDb } from '@copr/testkit/postgres'
+import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
 import type { Hono } from 'hono'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -35,13 +35,27 @@ interface AskOptions {
   headers?: Record<string, string>
 }
 
+/** Who is in the database, and the headers with their tokens. */
+export interface Accounts {
+  users: Record<'dana' | 'kim' | 'admin', User>
+  tokens: Map<string, string>
+}
+
 type Overrides = Partial<Frontend> & Pick<Frontend['config'], 'oidc' | 'openshift_login'>
 
 /** The frontend on a database of its own, with users dana, kim and admin, and some chroots. */
 export async function openTestFrontend(overrides: Overrides = {}): Promise<TestFrontend> {
+  return await openFrontendOn(await openFilledTestDb('frontend', fillFrontend), overrides)
+}
+
+/** The frontend on a database that has what fillFrontend() puts into it. */
+export async function openFrontendOn(
+  test: TestDb & { made: Accounts },
+  overrides: Overrides = {},
+): Promise<TestFrontend> {
   const { oidc, openshift_login, ...rest } = overrides
-  const test = await openTestDb()
   const { db } = test
+  const { users, tokens } = test.made
   const uploads_dir = mkdtempSync(join(tmpdir(), 'copr-test-uploads-'))
   const frontend: Frontend = {
     db,
@@ -79,17 +93,6 @@ export async function openTestFrontend(overrides: Overrides = {}): Promise<TestF
     ...rest,
   }
   const app = frontendApp(frontend)
-  for (const name of CHROOTS) await importChroot(db, chrootConfig(name), NOW)
-  const users = {
-    dana: await createUser(db, { username: 'dana', password: 'correct horse', now: NOW }),
-    kim: await createUser(db, { username: 'kim', password: 'battery staple', now: NOW }),
-    admin: await createUser(db, { username: 'admin', is_admin: true, now: NOW }),
-  }
-  const tokens = new Map<string, string>()
-  for (const user of Object.values(users)) {
-    const { login, token } = await issueToken(db, user.id, { now: NOW, days: 180 })
-    tokens.set(user.username, `Basic ${Buffer.from(`${login}:${token}`).toString('base64')}`)
-  }
 
   async function ask(path: string, options: AskOptions = {}): Promise<Response> {
     const {
@@ -126,6 +129,21 @@ export async function openTestFrontend(overrides: Overrides = {}): Promise<TestF
       rmSync(uploads_dir, { recursive: true, force: true })
     },
   }
+}
+
+export async function fillFrontend({ db }: TestDb): Promise<Accounts> {
+  for (const name of CHROOTS) await importChroot(db, chrootConfig(name), NOW)
+  const users = {
+    dana: await createUser(db, { username: 'dana', password: 'correct horse', now: NOW }),
+    kim: await createUser(db, { username: 'kim', password: 'battery staple', now: NOW }),
+    admin: await createUser(db, { username: 'admin', is_admin: true, now: NOW }),
+  }
+  const tokens = new Map<string, string>()
+  for (const user of Object.values(users)) {
+    const { login, token } = await issueToken(db, user.id, { now: NOW, days: 180 })
+    tokens.set(user.username, `Basic ${Buffer.from(`${login}:${token}`).toString('base64')}`)
+  }
+  return { users, tokens }
 }
 
 /** Makes dana/telescope through the API. */

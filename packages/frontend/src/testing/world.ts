@@ -5,8 +5,9 @@ import { COMMAND } from '@copr/domain/users/actor'
 import { makeLoginLink } from '@copr/domain/users/login-links'
 import { openSession } from '@copr/domain/users/sessions'
 import { createUser, type User } from '@copr/domain/users/user-queries'
+import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
 import { createHash } from 'node:crypto'
-import { NOW, openTestFrontend, type TestFrontend } from './test-frontend.ts'
+import { fillFrontend, NOW, openFrontendOn, type TestFrontend } from './test-frontend.ts'
 
 /** Who asks, from nobody to everybody's administrator. */
 export const ROLES = [
@@ -46,8 +47,29 @@ const WEBHOOK_SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
  * of it and one that waits. And @orbit/telescope, which is the same, of a group whose only member is dana.
  */
 export async function openWorld(): Promise<World> {
-  const t = await openTestFrontend()
-  const { db } = t
+  const test = await openFilledTestDb('world', fillWorld)
+  const { headers, sessions, ...rest } = test.made
+  const t = await openFrontendOn(test)
+  return {
+    t,
+    as: (who): Record<string, string> => {
+      const authorization = headers.get(who)
+      return authorization === undefined ? {} : { authorization }
+    },
+    sessionOf: (role) => {
+      const session = sessions.get(role)
+      return session === undefined ? '' : `session=${session}`
+    },
+    ...rest,
+    webhook_secret: WEBHOOK_SECRET,
+    [Symbol.asyncDispose]: () => t[Symbol.asyncDispose](),
+  }
+}
+
+async function fillWorld(empty: TestDb) {
+  const { db } = empty
+  const accounts = await fillFrontend(empty)
+  await using t = await openFrontendOn({ ...empty, made: accounts })
   const bob = await createUser(db, { username: 'bob', now: NOW })
   const ada = await createUser(db, { username: 'ada', now: NOW })
   await makeGroup(t)
@@ -84,22 +106,8 @@ export async function openWorld(): Promise<World> {
         : { scopes: [name], project_id: null }
     headers.set(name, await namedToken(t, name, limits))
   }
-  return {
-    t,
-    as: (who): Record<string, string> => {
-      const authorization = headers.get(who)
-      return authorization === undefined ? {} : { authorization }
-    },
-    sessionOf: (role) => {
-      const session = sessions.get(role)
-      return session === undefined ? '' : `session=${session}`
-    },
-    ...builds,
-    group_builds,
-    webhook_secret: WEBHOOK_SECRET,
-    login_secret: await makeLoginLink(db, COMMAND, t.dana, NOW),
-    [Symbol.asyncDispose]: () => t[Symbol.asyncDispose](),
-  }
+  const login_secret = await makeLoginLink(db, COMMAND, t.dana, NOW)
+  return { ...accounts, headers, sessions, ...builds, group_builds, login_secret }
 }
 
 async function makeProject(t: TestFrontend, owner: string, name: string): Promise<{ id: number }> {
