@@ -7,7 +7,8 @@ import { keygenClient } from '@copr/process/keygen-client'
 import { silentLog } from '@copr/process/log'
 import { run, runOrThrow } from '@copr/process/run'
 import { signDetached } from '@copr/process/signing'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@copr/testkit/postgres'
+import { openTestDb, type TestDb } from '@copr/testkit/postgres'
+import { until } from '@copr/testkit/system/until'
 import { findKey, type Db, openKeyTable, countPooledKeys } from './key-table.ts'
 import { openDataKeys } from './data-keys.ts'
 import { openMasterKey } from './master-key/key-wrapper.ts'
@@ -24,23 +25,19 @@ const ALGORITHMS = ['rsa4096', 'ed25519'] as const
 const YEAR_MS = 365 * 86_400_000
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>
-let postgres: EmbeddedPostgres
+let test_db: TestDb
 let db: Db
 let keygen: RunningKeygen
 before(async () => {
   folder = await scratchFolder()
-  postgres = await startEmbeddedPostgres({
-    dir: join(folder.path, 'postgres'),
-    password: 'test',
-    unsafe: true,
-  })
-  db = openKeyTable(postgres.url)
-  keygen = await startKeygen({ database_url: postgres.url, dir: folder.path })
+  test_db = await openTestDb()
+  db = openKeyTable(test_db.url)
+  keygen = await startKeygen({ database_url: test_db.url, dir: folder.path })
 })
 after(async () => {
   await keygen[Symbol.asyncDispose]()
   await db.destroy()
-  await postgres[Symbol.asyncDispose]()
+  await test_db[Symbol.asyncDispose]()
   await folder[Symbol.asyncDispose]()
 })
 
@@ -274,26 +271,31 @@ test('prolongKeys() moves the end of keys that end within a year, once', async (
 })
 
 test('keys made ahead are used and survive a restart', async () => {
-  const options = { database_url: postgres.url, dir: folder.path, pool_size: 1 }
+  const options = { database_url: test_db.url, dir: folder.path, pool_size: 1 }
   const pooled = async (): Promise<string[]> =>
     (await db.selectFrom('keygen.key_pool').select('id').execute()).map(({ id }) => id)
   {
     await using _ = await startKeygen(options)
-    while ((await countPooledKeys(db)) < 1);
+    await untilPooled()
   }
   const [waiting] = await pooled()
   await using restarted = await startKeygen(options)
   assert.deepEqual(await pooled(), [waiting])
   const key = await restarted.client.makeKey({ owner: 'someone', project: newProjectName() })
   assert.equal(key.algorithm, 'rsa4096')
-  while ((await countPooledKeys(db)) < 1);
+  await untilPooled()
   assert.notDeepEqual(await pooled(), [waiting])
 })
+
+async function untilPooled(): Promise<void> {
+  const isFull = async (): Promise<boolean> => (await countPooledKeys(db)) > 0
+  await until(isFull, { timeout_ms: 120_000, what: 'a key in the pool' })
+}
 
 test('runKeygen() refuses to start without the master key that the keys were sealed with', async () => {
   await using empty = await scratchFolder()
   await keygen.client.makeKey({ owner: 'someone', project: newProjectName(), algorithm: 'ed25519' })
-  const options = { database_url: postgres.url, dir: empty.path }
+  const options = { database_url: test_db.url, dir: empty.path }
   await assert.rejects(startKeygen(options), /^Error: Restore .*master.key/)
   await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32), { mode: 0o600 })
   await assert.rejects(startKeygen(options), /sealed with another master key/)
@@ -301,11 +303,7 @@ test('runKeygen() refuses to start without the master key that the keys were sea
 
 test('two keygens started at once on an empty database agree', async () => {
   await using empty = await scratchFolder()
-  await using server = await startEmbeddedPostgres({
-    dir: join(empty.path, 'postgres'),
-    password: 'test',
-    unsafe: true,
-  })
+  await using server = await openTestDb()
   await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32, 1), { mode: 0o600 })
   const options = { database_url: server.url, dir: empty.path }
   const both = await Promise.all([startKeygen(options), startKeygen(options)])

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
-import { startEmbeddedPostgres } from '@copr/testkit/postgres'
+import { openTestDb } from '@copr/testkit/postgres'
 import { newTicket, scratchFolder, startKeygen } from './testing.ts'
 
 const missing = ['rpmbuild', 'rpmsign', 'rpmkeys'].filter(
@@ -40,12 +40,8 @@ writeFileSync(signature, Buffer.from(signatures[0], 'base64'))
 test('rpm accepts packages whose headers keygen signed', { skip }, async () => {
   await using folder = await scratchFolder()
   const inside = (name: string): string => join(folder.path, name)
-  await using postgres = await startEmbeddedPostgres({
-    dir: inside('postgres'),
-    password: 'test',
-    unsafe: true,
-  })
-  await using keygen = await startKeygen({ database_url: postgres.url, dir: folder.path })
+  await using test_db = await openTestDb()
+  await using keygen = await startKeygen({ database_url: test_db.url, dir: folder.path })
   await writeFile(inside('tiny.spec'), SPEC)
   await writeFile(inside('signer.mjs'), SIGNER)
   const signer = `${process.execPath} node ${inside('signer.mjs')} %{__signature_filename}`

@@ -6,7 +6,7 @@ import test, { after, before } from 'node:test'
 import type { MasterKey } from '@copr/contract/configuration'
 import { silentLog } from '@copr/process/log'
 import { run, runOrThrow } from '@copr/process/run'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '@copr/testkit/postgres'
+import { openTestDb, type TestDb } from '@copr/testkit/postgres'
 import { type MasterKeys, openDataKeys } from '../data-keys.ts'
 import { type Db, openKeyTable } from '../key-table.ts'
 import { migrateKeyTable } from '../migrations.ts'
@@ -19,18 +19,17 @@ const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so'
 const log = silentLog()
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>
-let postgres: EmbeddedPostgres
+let test_db: TestDb
 let db: Db
 before(async () => {
   folder = await scratchFolder()
-  const dir = join(folder.path, 'postgres')
-  postgres = await startEmbeddedPostgres({ dir, password: 'test', unsafe: true })
-  db = openKeyTable(postgres.url)
+  test_db = await openTestDb()
+  db = openKeyTable(test_db.url)
   await migrateKeyTable(db)
 })
 after(async () => {
   await db.destroy()
-  await postgres[Symbol.asyncDispose]()
+  await test_db[Symbol.asyncDispose]()
   await folder[Symbol.asyncDispose]()
 })
 
