@@ -60,6 +60,7 @@ ssh openssh-client
 openssl openssl
 pkcs11-tool opensc
 softhsm2-util $softhsm
+systemd-analyze systemd
 python3 python3"
 fi
 
