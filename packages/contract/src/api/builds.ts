@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
 import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } from '../states.ts'
 import { RepoAnswer } from './chroots.ts'
-import { Flag, Line, WholeOrEmpty, Words } from './form-fields.ts'
+import { Flag, Line, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
 
 /** Which project a submission is for: looked up before anything else is checked. */
 export const BuildTarget = z.object({
@@ -32,13 +32,9 @@ export const BuildOptions = z.object({
 export type BuildOptions = z.output<typeof BuildOptions>
 
 export const UrlBuild = BuildOptions.extend({
-  pkgs: Words.refine((urls) => urls.length > 0, 'at least one URL is needed').superRefine(
-    (urls, ctx) => {
-      for (const url of urls) {
-        const message = faultOfSourceUrl(url)
-        if (message) ctx.addIssue({ code: 'custom', message })
-      }
-    },
+  pkgs: wordsWithout(faultOfSourceUrl).refine(
+    (urls) => urls.length > 0,
+    'at least one URL is needed',
   ),
 })
 export type UrlBuild = z.output<typeof UrlBuild>

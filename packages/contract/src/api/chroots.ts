@@ -44,6 +44,8 @@ const Modules = z
         ctx.addIssue({ code: 'custom', message: `${module.slice(0, 200)} ${fault}` })
       else seen.add(name)
     }
+    if (modules.length > MAX_WORDS)
+      ctx.addIssue({ code: 'custom', message: `at most ${MAX_WORDS} are allowed` })
   })
   .meta({ type: 'array', items: { type: 'string' } })
 

@@ -48,6 +48,11 @@ export const WholeOrEmpty = z.preprocess(
   Whole.optional(),
 )
 
+/** Nobody writes more: each costs time to check and room to keep. */
+const MAX_WORDS = 10_000
+/** Of many faults of one kind the first ones say enough. */
+const MAX_NAMED = 10
+
 /** A list, or one string with the items separated by white space. */
 export const Words = z
   .unknown()
@@ -55,9 +60,23 @@ export const Words = z
     const items = typeof value === 'string' ? [value] : value
     if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
       return fault(ctx, value, 'must be a list of strings')
-    return items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
+    const words = items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
+    if (words.length <= MAX_WORDS) return words
+    return fault(ctx, value, `has more than ${MAX_WORDS} entries`)
   })
   .meta({ type: 'array', items: { type: 'string' } })
+
+/** A list that names the first of its words which are wrong, as `faultOf` says of each. */
+export function wordsWithout(faultOf: (word: string) => string | undefined) {
+  return Words.superRefine((words, ctx) => {
+    let named = 0
+    for (const word of words) {
+      const message = faultOf(word)
+      if (message !== undefined) ctx.addIssue({ code: 'custom', message })
+      if (message !== undefined && ++named === MAX_NAMED) return
+    }
+  })
+}
 
 /** What is wrong, a line for each field. */
 export function formFaults(error: z.ZodError): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ProjectName } from '../names.ts'
-import { Flag, Line, Text, WholeOrEmpty, Words } from './form-fields.ts'
+import { Flag, Line, Text, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
 
 const Homepage = Line.refine((text) => text === '' || isPublicUrl(text), 'must be a URL')
 const Contact = Line.refine(
@@ -8,14 +8,9 @@ const Contact = Line.refine(
   'must be an e-mail address or a URL',
 )
 /** http(s) URLs, or `copr://OWNER/PROJECT`. */
-export const Repositories = Words.superRefine((urls, ctx) => {
-  for (const url of urls)
-    if (!isRepositoryUrl(url))
-      ctx.addIssue({
-        code: 'custom',
-        message: `${url} is neither an http(s) URL nor copr://OWNER/PROJECT`,
-      })
-})
+export const Repositories = wordsWithout((url) =>
+  isRepositoryUrl(url) ? undefined : `${url} is neither an http(s) URL nor copr://OWNER/PROJECT`,
+)
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
 /** -1: never. */
 const DeleteAfterDays = z.preprocess(
