@@ -21,6 +21,15 @@ up: setup ## Run the whole system on this machine (ARGS="--port 8080 --no-exampl
 deploy: node_modules/.installed ## Deploy into the OpenShift or Kubernetes that you are logged in to, as vars.yml says
 	@exec node packages/cli/src/main.ts deploy $(ARGS)
 
+.PHONY: up-containers
+up-containers: node_modules/.installed ## Run the objects of a deployment on this machine with podman (ARGS="--port 8080")
+	@tools/install-system-packages.sh images
+	@exec node packages/cli/src/main.ts containers up $(ARGS)
+
+.PHONY: down-containers
+down-containers: node_modules/.installed ## End what up-containers runs; data stays (ARGS=--volumes removes it)
+	@exec node packages/cli/src/main.ts containers down $(ARGS)
+
 .PHONY: setup
 setup: system-packages node_modules/.installed ## Install what the system needs, and nothing that is there already
 

@@ -82,12 +82,19 @@ buildah buildah
 podman podman
 runc runc
 conmon conmon
+iptables iptables
 debootstrap debootstrap"
 fi
 
 extra() { # prints the packages that come without a program of their own
   if [ "$mode" = cluster ]; then
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
+  fi
+  if [ "$mode" = images ]; then
+    # What holds the network of a pod, and what makes that network.
+    command -v catatonit >/dev/null 2>&1 || [ -e /usr/libexec/catatonit/catatonit ] || printf '%s\n' catatonit
+    [ -e /usr/lib/cni/bridge ] || [ -e /usr/libexec/cni/bridge ] || [ -e /usr/lib/podman/netavark ] ||
+      [ -e /usr/libexec/podman/netavark ] || printf '%s\n' containernetworking-plugins
   fi
   [ "$mode" = clients ] || return 0
   ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"

@@ -9,6 +9,7 @@ import { projectCommand } from './commands/project-command.ts'
 import type { Io } from './commands/administer.ts'
 import { tokenCommand } from './commands/token-command.ts'
 import { userCommand } from './commands/user-command.ts'
+import { containersCommand } from './containers/containers-command.ts'
 import { configCommand } from './deploy/config-command.ts'
 import { deployCommand, upgradeCommand } from './deploy/deploy-command.ts'
 import { renderCommand } from './deploy/render-command.ts'
@@ -16,6 +17,7 @@ import { secretsCommand } from './deploy/secrets-command.ts'
 import { doctorCommand, statusCommand } from './deploy/status-command.ts'
 import { undeployCommand } from './deploy/undeploy-command.ts'
 import { distroCommand } from './distro-command.ts'
+import { doorCommand } from './run/door-command.ts'
 import { drainCommand } from './run/drain-command.ts'
 import { prepareCommand } from './run/prepare-command.ts'
 import { runCommand } from './run/run-command.ts'
@@ -36,6 +38,8 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(runCommand(io.env))
     .addCommand(prepareCommand(io.env))
     .addCommand(drainCommand(io.env))
+    .addCommand(doorCommand())
+    .addCommand(containersCommand(io))
     .addCommand(deployCommand(io))
     .addCommand(statusCommand(io))
     .addCommand(doctorCommand(io))

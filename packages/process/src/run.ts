@@ -11,6 +11,8 @@ export interface RunOptions {
   onOutput?: (chunk: Buffer) => void
   uid?: number
   gid?: number
+  /** For programs that answer on stdout and warn on stderr: of a success, `output` is the answer alone. */
+  answer_only?: boolean
 }
 
 export type RunOutcome =
@@ -34,9 +36,9 @@ export async function run(
   args: string[],
   options: RunOptions = {},
 ): Promise<RunOutcome> {
-  const { signal, timeout_ms, cwd, env, input, onOutput, uid, gid } = options
-  const kept: Buffer[] = []
-  let keptBytes = 0
+  const { signal, timeout_ms, cwd, env, input, onOutput, uid, gid, answer_only } = options
+  const kept = tail()
+  const answer = tail()
   const child = execa(command, args, {
     reject: false,
     all: true,
@@ -60,19 +62,32 @@ export async function run(
   })
   child.all.on('data', (chunk: Buffer) => {
     onOutput?.(chunk)
-    kept.push(chunk)
-    keptBytes += chunk.length
-    while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.length ?? 0
+    kept.add(chunk)
   })
+  if (answer_only) child.stdout.on('data', (chunk: Buffer) => answer.add(chunk))
   const result = await child
-  const output = Buffer.concat(kept).toString('utf8')
-  if (!result.failed) return { ok: true, output }
+  const output = kept.text()
+  if (!result.failed) return { ok: true, output: answer_only ? answer.text() : output }
   if (result.isCanceled)
     return { ok: false, reason: 'canceled', exit_code: result.exitCode, output }
   if (result.timedOut) return { ok: false, reason: 'timed_out', exit_code: result.exitCode, output }
   if (result.exitCode === undefined && result.signal === undefined)
     throw new Error(`Cannot run ${command}`, { cause: result.cause ?? result })
   return { ok: false, reason: 'failed', exit_code: result.exitCode, output }
+}
+
+/** The end of an output. */
+function tail(): { add(chunk: Buffer): void; text(): string } {
+  const kept: Buffer[] = []
+  let bytes = 0
+  return {
+    add(chunk) {
+      kept.push(chunk)
+      bytes += chunk.length
+      while (bytes > KEPT_BYTES && kept.length > 1) bytes -= kept.shift()?.length ?? 0
+    },
+    text: () => Buffer.concat(kept).toString('utf8'),
+  }
 }
 
 /** As `run()`, for programs whose failure means that something is broken: returns the output, throws with it otherwise. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { listAudit } from '@copr/domain/audit/audit-queries'
+import { enrollMachine } from '@copr/domain/machines/machines'
 import { syncPools } from '@copr/domain/pools/pools'
 import { openTestCli, type TestCli } from '../testing.ts'
 
@@ -81,6 +82,17 @@ test('builders cordon, uncordon, hold and drain change machines and pools, and a
       'builders.uncordon pool here',
     ],
   )
+})
+
+test('builders enroll enters a machine, whose token works once', async () => {
+  await using t = await openTestCli()
+  const { out } = await t.run(['builders', 'enroll', 'mine'])
+  const enrolment = { name: 'mine', kinds: [], arches: ['x86_64'], tags: [], now: new Date() }
+  const enrol = async () => await enrollMachine(t.db, { ...enrolment, enroll_token: out.trim() })
+  assert.ok(await enrol())
+  assert.equal(await enrol(), undefined)
+  const [machine] = await t.json<{ name: string; state: string }[]>(['builders', 'list'])
+  assert.deepEqual([machine?.name, machine?.state], ['mine', 'ready'])
 })
 
 for (const [args, message] of [

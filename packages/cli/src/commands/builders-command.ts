@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { cordonMachine, drainMachine, holdMachine } from '@copr/domain/machines/machine-care'
 import { machineEvents } from '@copr/domain/machines/machine-events'
+import { createMachine } from '@copr/domain/machines/machines'
 import { machinesById } from '@copr/domain/machines/managed-machines'
 import { activeManager } from '@copr/domain/pools/manager-lease'
 import { cordonPool, drainPool } from '@copr/domain/pools/pool-care'
@@ -49,6 +50,18 @@ export function buildersCommand(io: Io): Command {
         ({ at, kind, text }) => `${at.toISOString()} ${kind}${text ? `: ${text}` : ''}`,
       )
       return { value: { ...facts, events: lines } }
+    },
+  )
+
+  administer(
+    sub('enroll <name>', 'enter a machine that nobody manages; prints its token for one use'),
+    io,
+    async (task, [name = '']) => {
+      const { db, now } = task
+      const { machine_id, enroll_token } = await createMachine(db, { pool: 'manual', name, now })
+      const subject = `machine ${machine_id}`
+      await audit(db, task.actor, { action: 'builders.enroll', subject }, now)
+      return { value: { machine_id, enroll_token }, plain: enroll_token }
     },
   )
 

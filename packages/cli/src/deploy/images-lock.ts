@@ -9,7 +9,13 @@ import { z } from 'zod'
 const Entry = z.object({
   image: z.string().regex(/@sha256:[0-9a-f]{64}$/, 'images are named by digest'),
 })
-const Lock = z.object({ images: z.object({ server: Entry, postgresql: Entry.optional() }) })
+const Lock = z.object({
+  images: z.object({
+    server: Entry,
+    postgresql: Entry.optional(),
+    builder: Entry.optional(),
+  }),
+})
 
 /** Beside the code, as `make images` writes it and as a release has it. */
 export const LOCK_FILE = fileURLToPath(
@@ -33,10 +39,24 @@ export function imagesOf(
   return { server, postgresql: postgresql ?? server }
 }
 
-function lockedImages(
-  lockFile: string,
-  registry: string | undefined,
-): { server: string; postgresql: string | undefined } {
+/** The image of builders, which a deployment itself does not run, but a pool. */
+export function builderImageOf({ images }: Pick<Vars, 'images'>, lockFile: string): string {
+  const { builder } = lockedImages(lockFile, images.registry)
+  if (builder === undefined)
+    throw new CoprError(
+      'not_found',
+      `Cannot run builders: ${lockFile} has no image for them\n    try: make images`,
+    )
+  return builder
+}
+
+interface LockedImages {
+  server: string
+  postgresql: string | undefined
+  builder: string | undefined
+}
+
+function lockedImages(lockFile: string, registry: string | undefined): LockedImages {
   if (!existsSync(lockFile))
     throw new CoprError(
       'not_found',
@@ -45,10 +65,11 @@ function lockedImages(
   const parsed = Lock.safeParse(parse(readFileSync(lockFile, 'utf8')))
   if (!parsed.success)
     throw new CoprError('invalid', `Cannot use ${lockFile}:\n${z.prettifyError(parsed.error)}`)
-  const { server, postgresql } = parsed.data.images
+  const { server, postgresql, builder } = parsed.data.images
   return {
     server: mirrored(server.image, registry),
     postgresql: postgresql && mirrored(postgresql.image, registry),
+    builder: builder && mirrored(builder.image, registry),
   }
 }
 

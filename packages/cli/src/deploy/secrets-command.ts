@@ -17,6 +17,7 @@ export function secretsCommand(io: Io): Command {
     const needs = {
       namespace: read.vars.name,
       service_ca: facts.service_ca,
+      account_tokens: true,
       database: read.vars.database.mode,
     }
     for (const made of await makeMissingSecrets(api, needs, new Date()))

@@ -205,7 +205,7 @@ async function limitsDemanded(api: KubeApi, namespace: string): Promise<Facts['l
 
 /** Of the Secrets of a namespace that programs read; those that we may not read do not count. */
 export async function secretChecksums(
-  api: KubeApi,
+  api: Pick<KubeApi, 'find'>,
   namespace: string,
   names: string[],
 ): Promise<Record<string, string>> {

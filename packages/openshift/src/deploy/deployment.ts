@@ -63,7 +63,12 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   const planned = render(vars, draft)
   await requireRights(api, [...planned, ...besides(namespace)], namespace)
 
-  const needs = { namespace, service_ca: found.service_ca, database: vars.database.mode }
+  const needs = {
+    namespace,
+    service_ca: found.service_ca,
+    account_tokens: true,
+    database: vars.database.mode,
+  }
   for (const made of await makeMissingSecrets(api, needs, now)) progress.generated(made)
   let changes = 0
   const tell = (ref: ObjectRef, change: Change): void => {

@@ -114,9 +114,12 @@ test('defect 2: nothing logs anybody in without a proof', () => {
 
 test('defect 3: no secret has a built-in default: all are generated, long, and different each time', () => {
   const make = (): Record<string, string>[] =>
-    generatedSecrets({ namespace: 'copr', service_ca: true, database: 'embedded' }).map(
-      ({ data }) => data,
-    )
+    generatedSecrets({
+      namespace: 'copr',
+      service_ca: true,
+      account_tokens: true,
+      database: 'embedded',
+    }).map(({ data }) => data)
   const [one, two] = [make(), make()]
   for (const [index, data] of one.entries())
     for (const [key, value] of Object.entries(data)) {

@@ -2,7 +2,11 @@ import { z } from 'zod'
 
 /** Everything that objects depend on besides what the administrator said, as a file may say it. */
 export const FactsFile = z.strictObject({
-  flavour: z.enum(['openshift', 'microshift', 'kubernetes']),
+  flavour: z.enum(['openshift', 'microshift', 'kubernetes', 'podman']),
+  /** How users reach the site where that is not `https://HOST`. */
+  public_url: z.string().optional(),
+  /** How builders reach it where they cannot do it as users do. */
+  builders_url: z.string().optional(),
   /** Where the site is: `copr.apps.example.org`. */
   host: z.string(),
   /** The same without the cluster's domain, when the cluster gives the host. */
@@ -26,6 +30,14 @@ export const FactsFile = z.strictObject({
 })
 export type FactsFile = z.infer<typeof FactsFile>
 export type Flavour = FactsFile['flavour']
+
+export function isOpenShift({ flavour }: Pick<FactsFile, 'flavour'>): boolean {
+  return flavour === 'openshift' || flavour === 'microshift'
+}
+
+export function publicUrl({ public_url, host }: Pick<FactsFile, 'public_url' | 'host'>): string {
+  return public_url ?? `https://${host}`
+}
 
 export interface Facts extends FactsFile {
   images: { server: string; postgresql: string }

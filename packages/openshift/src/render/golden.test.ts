@@ -5,6 +5,9 @@ import { Vars } from '@copr/contract/deployment/vars'
 import { nameOf } from '../objects/kube-object.ts'
 import { yamlOf } from '../objects/yaml.ts'
 import { sampleFacts } from '../testing/facts.ts'
+import type { Place } from '../podman/place.ts'
+import { podmanPods } from '../podman/podman-pods.ts'
+import { podmanFacts } from '../podman/podman-vars.ts'
 import { faultsOf } from '../testing/strict.ts'
 import type { Facts } from './facts.ts'
 import { render } from './render.ts'
@@ -45,6 +48,25 @@ const OIDC = {
   client_secret: { secret: 'oidc', key: 's' },
 }
 const OAUTH_BY_INGRESS: Partial<Facts> = { exposure: 'ingress', oauth: true }
+
+test('podmanPods() of small gives small-podman.yaml', () => {
+  const place: Place = {
+    namespace: 'copr',
+    subnet: '10.89.0.0/24',
+    publish: { host: '0.0.0.0', port: 5000 },
+    images: {
+      server: 'localhost/copr-server@sha256:1',
+      builder: 'localhost/copr-builder@sha256:2',
+    },
+  }
+  const images = { server: place.images.server, postgresql: 'localhost/copr-postgresql@sha256:3' }
+  const facts = podmanFacts(place, { public_url: 'http://localhost:5000', images })
+  const objects = podmanPods(render(Vars.parse({}), facts), place).flatMap((pod) => pod.objects)
+  const text = objects.map((object) => `---\n${yamlOf(object)}`).join('')
+  const path = new URL('small-podman.yaml', FOLDER)
+  if (isUpdate || !existsSync(path)) writeFileSync(path, text)
+  assert.equal(text, readFileSync(path, 'utf8'))
+})
 
 const EVERYTHING: [string, unknown, Partial<Facts>][] = [
   ['small', VARS['small'], {}],

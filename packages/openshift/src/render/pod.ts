@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { databaseAccess } from './database.ts'
 import { LOGIN_TOKEN } from './login.ts'
+import { isOpenShift } from './facts.ts'
 import type { Size } from './profiles.ts'
 import {
   asksCluster,
@@ -9,10 +10,12 @@ import {
   DATA_DIR,
   type Program,
   programConfig,
+  hasAccountTokens,
   KEYGEN_AUDIENCE,
   KEYGEN_CALLERS,
   servesTls,
 } from './program-config.ts'
+import { KEYGEN_SECRET } from '../secrets/generated-secrets.ts'
 import { PARTS, partLabel, type Scene } from './scene.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
@@ -48,14 +51,14 @@ export interface PodOptions {
 export function podTemplate(scene: Scene, name: string, options: PodOptions): object {
   const { facts, vars } = scene
   const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
-  const isOpenShift = facts.flavour !== 'kubernetes'
+  const hasSccs = isOpenShift(facts)
   const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'copr' }
   const parts = Object.assign({}, ...containers.map(({ program }) => partLabel(program)))
   return {
     metadata: {
       labels: { ...labels, ...parts },
       annotations: {
-        ...(isOpenShift ? { 'openshift.io/required-scc': 'restricted-v2' } : {}),
+        ...(hasSccs ? { 'openshift.io/required-scc': 'restricted-v2' } : {}),
         'copr/checksum': checksum(scene, containers),
       },
     },
@@ -71,7 +74,7 @@ export function podTemplate(scene: Scene, name: string, options: PodOptions): ob
       securityContext: {
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
-        ...(isOpenShift ? {} : { runAsUser: USER, runAsGroup: 0, fsGroup: USER }),
+        ...(hasSccs ? {} : { runAsUser: USER, runAsGroup: 0, fsGroup: USER }),
         fsGroupChangePolicy: 'OnRootMismatch',
       },
       ...(spread && !facts.single_node ? { topologySpreadConstraints: spreadOf(labels) } : {}),
@@ -230,8 +233,7 @@ function sourcesOf(scene: Scene, program: Program): object[] {
           secret(`${program}-tls`, 'tls.key', 'tls/tls.key'),
         ]
       : []),
-    ...(KEYGEN_CALLERS.has(program) ? [token('keygen/token', KEYGEN_AUDIENCE)] : []),
-    ...(program === 'keygen' ? keygenSources() : []),
+    ...keygenSources(scene, program),
     ...(program === 'frontend' && oidc
       ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
       : []),
@@ -254,10 +256,18 @@ const API_CA = {
   configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] },
 }
 
-/** Its master key, and what it needs to check the tokens of its callers. */
-function keygenSources(): object[] {
+/** Of keygen its master key; and how callers prove themselves: by tokens that it can check, or by a secret that both know. */
+function keygenSources({ facts }: Scene, program: Program): object[] {
+  const isKeygen = program === 'keygen'
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]
-  return [{ secret: { name: 'keygen-master-key', items } }, token('api/token'), API_CA]
+  const master = isKeygen ? [{ secret: { name: 'keygen-master-key', items } }] : []
+  if (!isKeygen && !KEYGEN_CALLERS.has(program)) return []
+  if (!hasAccountTokens(facts)) {
+    const shared = [{ key: 'secret', path: 'keygen/secret' }]
+    return [...master, { secret: { name: KEYGEN_SECRET, items: shared } }]
+  }
+  if (!isKeygen) return [token('keygen/token', KEYGEN_AUDIENCE)]
+  return [...master, token('api/token'), API_CA]
 }
 
 function spreadOf(labels: object): object[] {

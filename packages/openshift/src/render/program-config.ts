@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
 import { clientId, loginMode } from './login.ts'
+import { type Facts, publicUrl } from './facts.ts'
 import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
 
 export const DATA_DIR = '/var/lib/copr'
@@ -24,8 +25,8 @@ export function programConfig(scene: Scene, program: Program): string {
   const { sign_domain, ...site } = vars.site
   const database = databaseAccess(scene)
   return yamlOf({
-    public_url: `https://${facts.host}`,
-    ...(program === 'distgit' ? { internal_url: internalUrl(scene) } : {}),
+    public_url: publicUrl(facts),
+    ...internalUrl(scene, program),
     listen: listenOf(scene, program),
     trusted_ca_files: trustedFiles(scene, program),
     data_dir: DATA_DIR,
@@ -43,30 +44,44 @@ export function programConfig(scene: Scene, program: Program): string {
 export const KEYGEN_CALLERS: ReadonlySet<Program> = new Set(['frontend', 'backend'])
 export const KEYGEN_AUDIENCE = 'copr-keygen'
 
+/** Does whoever runs the pods give them tokens of their accounts? */
+export function hasAccountTokens({ flavour }: Pick<Facts, 'flavour'>): boolean {
+  return flavour !== 'podman'
+}
+
 function keygenOf(scene: Scene, program: Program): object {
   const { port } = PARTS.keygen
+  const hasTokens = hasAccountTokens(scene.facts)
   const url = `https://keygen.${scene.namespace}.svc:${port}`
   if (program !== 'keygen')
     return {
       url,
       ca_file: `${CONFIG_DIR}/ca/ca.crt`,
-      ...(KEYGEN_CALLERS.has(program) ? { token_file: `${CONFIG_DIR}/keygen/token` } : {}),
+      ...(KEYGEN_CALLERS.has(program)
+        ? hasTokens
+          ? { token_file: `${CONFIG_DIR}/keygen/token` }
+          : { secret: fromFile('keygen/secret') }
+        : {}),
     }
   return {
     url,
     listen: { host: '0.0.0.0', port },
     tls: TLS,
     master_key_file: `${CONFIG_DIR}/master-key/master-key`,
-    service_accounts: {
-      audience: KEYGEN_AUDIENCE,
-      namespace: scene.namespace,
-      // Frontend and backend of one pod have one account.
-      accounts: scene.is_shared
-        ? { frontend: ['make'], backend: ['make', 'sign'] }
-        : { servers: ['make', 'sign'] },
-      api_ca_file: API_CA,
-      api_token_file: `${CONFIG_DIR}/api/token`,
-    },
+    ...(hasTokens ? { service_accounts: callersOf(scene) } : { secret: fromFile('keygen/secret') }),
+  }
+}
+
+function callersOf(scene: Scene): object {
+  return {
+    audience: KEYGEN_AUDIENCE,
+    namespace: scene.namespace,
+    // Frontend and backend of one pod have one account.
+    accounts: scene.is_shared
+      ? { frontend: ['make'], backend: ['make', 'sign'] }
+      : { servers: ['make', 'sign'] },
+    api_ca_file: API_CA,
+    api_token_file: `${CONFIG_DIR}/api/token`,
   }
 }
 
@@ -80,10 +95,13 @@ function machinesOf({ facts, namespace }: Scene): object {
   }
 }
 
-/** Where dist-git asks for imports: inside the cluster, never by the public host. */
-function internalUrl(scene: Scene): string {
+/** Where dist-git asks for imports: inside the cluster, never by the public host. And what the gateway tells builders. */
+function internalUrl(scene: Scene, program: Program): { internal_url?: string } {
+  const { builders_url } = scene.facts
+  if (program === 'backend' && builders_url !== undefined) return { internal_url: builders_url }
+  if (program !== 'distgit') return {}
   const scheme = hasInnerTls(scene) ? 'https' : 'http'
-  return `${scheme}://backend.${scene.namespace}.svc:${PARTS.backend.port}`
+  return { internal_url: `${scheme}://backend.${scene.namespace}.svc:${PARTS.backend.port}` }
 }
 
 function listenOf(scene: Scene, program: Program): object {

@@ -9,14 +9,19 @@ export interface GeneratedSecret {
   data: Record<string, string>
 }
 
+/** What callers of keygen show where no account has a token. */
+export const KEYGEN_SECRET = 'keygen-callers'
+
 export interface SecretNeeds {
   namespace: string
   service_ca: boolean
+  /** Have the pods' accounts tokens? */
+  account_tokens: boolean
   database: Vars['database']['mode']
 }
 
 /** What is made once and then kept: passwords and keys, from 32 random bytes each. */
-export function generatedSecrets({ database }: SecretNeeds): GeneratedSecret[] {
+export function generatedSecrets({ database, account_tokens }: SecretNeeds): GeneratedSecret[] {
   const random = (encoding: 'base64' | 'base64url'): string => randomBytes(32).toString(encoding)
   return [
     ...(database === 'embedded'
@@ -24,6 +29,7 @@ export function generatedSecrets({ database }: SecretNeeds): GeneratedSecret[] {
       : []),
     // What opens all signing keys: whoever loses it cannot sign any more.
     { name: 'keygen-master-key', data: { 'master-key': random('base64') } },
+    ...(account_tokens ? [] : [{ name: KEYGEN_SECRET, data: { secret: random('base64url') } }]),
   ]
 }
 

@@ -6,12 +6,15 @@ import { certifyService, makeAuthority } from './internal-authority.ts'
 
 const AUTHORITY = 'internal-ca'
 
+/** Where Secrets are kept. */
+export type SecretStore = Pick<KubeApi, 'createMissing' | 'find'>
+
 /**
  * Makes the Secrets that are missing, and leaves those alone that are there: names of what was made. Two who do it at the same
  * time end with the same secrets.
  */
 export async function makeMissingSecrets(
-  api: KubeApi,
+  api: SecretStore,
   needs: SecretNeeds,
   now: Date,
 ): Promise<string[]> {
@@ -26,7 +29,7 @@ export async function makeMissingSecrets(
 }
 
 async function makeCertificates(
-  api: KubeApi,
+  api: SecretStore,
   { namespace, database }: SecretNeeds,
   { make, now }: { make: (object: KubeObject) => Promise<void>; now: Date },
 ): Promise<void> {

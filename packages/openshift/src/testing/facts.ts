@@ -4,7 +4,7 @@ const DIGEST = 'sha256:'.padEnd(71, '5')
 
 /** A healthy cluster of each kind. */
 export function sampleFacts(flavour: Flavour, more: Partial<Facts> = {}): Facts {
-  const isOpenShift = flavour !== 'kubernetes'
+  const isOpenShift = flavour === 'openshift' || flavour === 'microshift'
   return {
     flavour,
     host: isOpenShift ? 'copr.apps.example.org' : 'copr.example.org',

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, request, type RequestListener } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { makeLog } from '@copr/process/log'
+import { type Behind, door } from './door.ts'
+
+const silent = makeLog('door', { write: () => undefined })
+
+async function listening(listener: RequestListener): Promise<{ url: string } & AsyncDisposable> {
+  return await started(createServer(listener))
+}
+
+async function started(
+  server: ReturnType<typeof createServer>,
+): Promise<{ url: string } & AsyncDisposable> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+    },
+  }
+}
+
+const named = (name: string) =>
+  listening((from, to) => void to.end(`${name} ${from.method} ${from.url}`))
+
+test('door() passes each path on to the part that answers it', async () => {
+  await using frontend = await named('frontend')
+  await using backend = await named('backend')
+  const to: Behind[] = [
+    { path: '/', url: frontend.url },
+    { path: '/results', url: backend.url },
+  ]
+  await using front = await started(door(to, silent))
+  for (const [path, want] of [
+    ['/', 'frontend GET /'],
+    ['/results', 'backend GET /results'],
+    ['/results/a%2Fb?c=d', 'backend GET /results/a%2Fb?c=d'],
+    ['/resultsx', 'frontend GET /resultsx'],
+    ['/coprs/results', 'frontend GET /coprs/results'],
+  ] as const)
+    assert.equal(await (await fetch(front.url + path)).text(), want)
+})
+
+test('door() passes what is no path on, too', async () => {
+  await using frontend = await named('frontend')
+  await using front = await started(door([{ path: '/', url: frontend.url }], silent))
+  const [answer] = (await once(request(front.url, { path: '//' }).end(), 'response')) as [
+    NodeJS.ReadableStream,
+  ]
+  assert.equal(await text(answer), 'frontend GET //')
+})
+
+test('door() streams bodies both ways, before their end', async () => {
+  await using echo = await listening((from, to) => void from.pipe(to))
+  await using front = await started(door([{ path: '/', url: echo.url }], silent))
+  const sending = request(front.url, { method: 'POST' })
+  sending.write('first')
+  const [answer] = (await once(sending, 'response')) as [NodeJS.ReadableStream]
+  const [chunk] = (await once(answer, 'data')) as [Buffer]
+  assert.equal(chunk.toString(), 'first')
+  sending.end('last')
+  assert.equal(await text(answer), 'last')
+})
+
+test('door() adds whence a request comes at the end, and keeps host, status and headers', async () => {
+  await using part = await listening((from, to) => {
+    to.writeHead(418, { 'x-told': from.headers['x-forwarded-for'], 'set-cookie': ['a=1', 'b=2'] })
+    to.end(from.headers.host)
+  })
+  await using front = await started(door([{ path: '/', url: part.url }], silent))
+  const answer = await fetch(front.url, { headers: { 'x-forwarded-for': '10.9.9.9' } })
+  assert.equal(answer.status, 418)
+  assert.equal(answer.headers.get('x-told'), '10.9.9.9, 127.0.0.1')
+  assert.deepEqual(answer.headers.getSetCookie(), ['a=1', 'b=2'])
+  assert.equal(await answer.text(), new URL(front.url).host)
+})
+
+test('door() answers 502 while a part does not answer, and lives on when a client goes away', async () => {
+  const gone = await named('gone')
+  await gone[Symbol.asyncDispose]()
+  await using slow = await listening((_, to) => void to.write('begun'))
+  const to = [
+    { path: '/', url: gone.url },
+    { path: '/slow', url: slow.url },
+  ]
+  await using front = await started(door(to, silent))
+  assert.equal((await fetch(front.url)).status, 502)
+  const client = connect(Number(new URL(front.url).port), '127.0.0.1')
+  client.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(client, 'data')
+  client.destroy()
+  await once(client, 'close')
+  assert.equal((await fetch(front.url)).status, 502)
+})

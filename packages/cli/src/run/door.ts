@@ -1,0 +1,61 @@
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { messageOf } from '@copr/process/errors'
+import type { Logger } from '@copr/process/log'
+
+/** Which server answers what is below a path. */
+export interface Behind {
+  path: string
+  url: string
+}
+
+/** One port for all parts; the longest path that fits decides. Bodies pass through as they come, however long they are. */
+export function door(to: Behind[], log: Logger): Server {
+  const longestFirst = to.toSorted((a, b) => b.path.length - a.path.length)
+  const server = createServer((from, answer) => {
+    // Undecoded, and not as a URL: what is none is for the part to refuse.
+    const [pathname = '/'] = (from.url ?? '/').split('?')
+    const found = longestFirst.find(({ path }) => isBelow(pathname, path))
+    if (found) pass(from, answer, { url: found.url, log })
+    else answer.writeHead(404).end(`Nothing answers here: ${pathname}\n`)
+  })
+  // Uploads of gigabytes and followed logs take as long as they take.
+  server.requestTimeout = 0
+  return server
+}
+
+function isBelow(pathname: string, path: string): boolean {
+  return path === '/' || pathname === path || pathname.startsWith(`${path}/`)
+}
+
+function pass(
+  from: IncomingMessage,
+  answer: ServerResponse,
+  { url, log }: { url: string; log: Logger },
+): void {
+  const { method, url: path, headers, socket } = from
+  const before = headers['x-forwarded-for']
+  const forwarded = [...(before === undefined ? [] : [before]), socket.remoteAddress ?? '']
+  const onward = request(
+    new URL(url),
+    { method, path, headers: { ...headers, 'x-forwarded-for': forwarded.join(', ') } },
+    (given) => {
+      answer.writeHead(given.statusCode ?? 502, given.statusMessage, given.rawHeaders)
+      given.pipe(answer)
+      given.on('error', () => answer.destroy())
+    },
+  )
+  onward.on('error', (error) => {
+    if (answer.headersSent || answer.destroyed) return void answer.destroy()
+    log.warn({ url, reason: messageOf(error) }, 'Cannot pass a request on')
+    answer.writeHead(502, { 'content-type': 'application/json', 'retry-after': '2' })
+    answer.end(JSON.stringify({ error: 'This part does not answer at the moment; try again' }))
+  })
+  answer.on('close', () => onward.destroy())
+  from.pipe(onward)
+}

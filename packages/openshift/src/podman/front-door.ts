@@ -1,0 +1,28 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+
+export interface PublicPath {
+  path: string
+  service: string
+  port: number
+}
+
+interface IngressSpec {
+  rules: {
+    http: {
+      paths: { path: string; backend: { service: { name: string; port: { number: number } } } }[]
+    }
+  }[]
+}
+
+/** Which Service answers which paths, as the Ingress says. */
+export function pathsOf(objects: KubeObject[]): PublicPath[] {
+  const ingress = objects.find(({ kind }) => kind === 'Ingress')
+  const { rules } = (ingress?.['spec'] ?? { rules: [] }) as IngressSpec
+  return rules.flatMap(({ http }) =>
+    http.paths.map(({ path, backend: { service } }) => ({
+      path,
+      service: service.name,
+      port: service.port.number,
+    })),
+  )
+}

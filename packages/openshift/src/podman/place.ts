@@ -1,0 +1,54 @@
+import type { KubeObject } from '../objects/kube-object.ts'
+
+/** Where podman runs a deployment. */
+export interface Place {
+  namespace: string
+  /** Of the network of the deployment: `10.89.0.0/24`. */
+  subnet: string
+  publish: { host: string; port: number }
+  images: { server: string; builder: string }
+}
+
+/** What Secrets and ConfigMaps that nobody renders must be there as volumes, with which files. */
+export interface Given {
+  volume: string
+  kind: 'Secret' | 'ConfigMap'
+  name: string
+  items: { key: string; path: string }[]
+}
+
+export interface PodmanPod {
+  name: string
+  component: string
+  /** For `podman kube play`: ConfigMaps, then the pod. */
+  objects: KubeObject[]
+  address: string
+  given: Given[]
+  /** Volumes that outlive it. */
+  data: string[]
+  runs: 'always' | 'once'
+  /** What must answer until it is ready: by HTTP where there is a path, else by TCP. */
+  checks: { container: string; port: number; path?: string }[]
+}
+
+export const INSTANCE_LABEL = 'copr/instance'
+
+export function labelled(
+  { namespace }: Pick<Place, 'namespace'>,
+  more: Record<string, string> = {},
+): Record<string, string> {
+  return { ...more, [INSTANCE_LABEL]: namespace }
+}
+
+/** podman has no namespaces: the name begins with it. */
+export function podName({ namespace }: Pick<Place, 'namespace'>, component: string): string {
+  return `${namespace}-${component}`
+}
+
+export function givenVolume(
+  { namespace }: Pick<Place, 'namespace'>,
+  kind: Given['kind'],
+  name: string,
+): string {
+  return `${namespace}-${kind.toLowerCase()}-${name}`
+}

@@ -1,0 +1,70 @@
+import type { Vars } from '@copr/contract/deployment/vars'
+import { type Facts, publicUrl } from '../render/facts.ts'
+import type { Place } from './place.ts'
+import { buildersUrl } from './podman-pods.ts'
+
+export interface PodmanVars {
+  vars: Vars
+  /** What of the administrator's words cannot be here, and what is instead. */
+  remarks: string[]
+}
+
+/** What vars.yml says of a cluster, brought to what one machine with podman has. */
+export function varsForPodman(given: Vars): PodmanVars {
+  const vars = structuredClone(given)
+  const remarks: string[] = []
+  const instead = (isSo: boolean, remark: string, change: () => void): void => {
+    if (!isSo) return
+    remarks.push(remark)
+    change()
+  }
+  const { database, builders, login, expose } = vars
+  instead(
+    database.mode === 'cloudnativepg' || database.mode === 'crunchy',
+    `database.mode: ${database.mode} needs an operator; here a PostgreSQL of ours takes its place`,
+    () => (vars.database = { mode: 'embedded' }),
+  )
+  instead(
+    Object.keys(builders.pools).length > 0 || builders.pods.enabled,
+    'builders: pools and pods are left out; containers of this machine build instead',
+    () => {
+      builders.pools = {}
+      builders.pods.enabled = false
+    },
+  )
+  instead(
+    login.mode === 'openshift',
+    'login.mode: there is no OpenShift here to log in with; passwords do',
+    () => (login.mode = 'local'),
+  )
+  instead(
+    expose.host !== undefined || expose.certificate !== 'cluster',
+    'expose: left out; --port and --public-url say how users reach it here',
+    () => (vars.expose = { with: 'ingress', certificate: 'cluster' }),
+  )
+  return { vars, remarks }
+}
+
+/** What podman is, as a cluster tells it of itself. */
+export function podmanFacts(
+  place: Pick<Place, 'namespace'>,
+  { public_url, images }: { public_url: string; images: Facts['images'] },
+): Facts {
+  const host = new URL(public_url).hostname
+  return {
+    flavour: 'podman',
+    host,
+    public_url: publicUrl({ public_url: public_url.replace(/\/+$/, ''), host }),
+    builders_url: buildersUrl(place),
+    exposure: 'ingress',
+    oauth: false,
+    backend_tls: false,
+    service_ca: false,
+    monitoring: false,
+    single_node: true,
+    limits_demanded: { cpu: false, memory: false },
+    priority_classes: false,
+    images,
+    secret_checksums: {},
+  }
+}

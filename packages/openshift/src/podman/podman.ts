@@ -1,0 +1,53 @@
+import { CoprError } from '@copr/process/errors'
+import { run, type RunOutcome } from '@copr/process/run'
+
+/** podman of this machine. */
+export interface Podman {
+  /** What it says; throws with its words when it fails. */
+  run(args: string[], options?: { input?: string; timeout_ms?: number }): Promise<string>
+  /** The outcome, whatever it is. */
+  try(args: string[], options?: { timeout_ms?: number }): Promise<RunOutcome>
+  json<T>(args: string[]): Promise<T>
+}
+
+/**
+ * `PODMAN_ARGS` are options that go before each command, for machines that need some; what else podman reads of its
+ * environment (`CONTAINERS_CONF` …), it reads.
+ */
+export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal): Podman {
+  const always = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')
+  const known = Object.fromEntries(
+    Object.entries(env).filter((each): each is [string, string] => each[1] !== undefined),
+  )
+  const attempt: Podman['try'] = async (args, options = {}) => {
+    try {
+      return await run('podman', [...always, ...args], {
+        env: known,
+        signal: stop,
+        answer_only: true,
+        ...options,
+      })
+    } catch (error) {
+      throw new CoprError(
+        'unavailable',
+        'Cannot run podman: it is not installed\n    try: make up-containers, which installs it, or your package manager',
+        { cause: error },
+      )
+    }
+  }
+  const insist: Podman['run'] = async (args, options) => {
+    const outcome = await attempt(args, options)
+    if (outcome.ok) return outcome.output
+    stop.throwIfAborted()
+    const said = outcome.output.trim().split('\n').slice(-10).join('\n')
+    throw new CoprError(
+      'unavailable',
+      `Cannot go on: podman ${args.slice(0, 3).join(' ')} failed: ${said}`,
+    )
+  }
+  return {
+    run: insist,
+    try: attempt,
+    json: async <T>(args: string[]) => JSON.parse(await insist(args)) as T,
+  }
+}
