@@ -4,6 +4,7 @@ import { VERSION } from '@copr/process/version'
 import { buildersCommand } from './commands/builders-command.ts'
 import { chrootCommand } from './commands/chroot-command.ts'
 import { groupCommand } from './commands/group-command.ts'
+import { imageCommand } from './commands/image-command.ts'
 import { keygenCommand } from './commands/keygen-command.ts'
 import { projectCommand } from './commands/project-command.ts'
 import type { Io } from './commands/administer.ts'
@@ -55,6 +56,7 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(projectCommand(io))
     .addCommand(keygenCommand(io))
     .addCommand(buildersCommand(io))
+    .addCommand(imageCommand(io))
     .addCommand(distroCommand())
   inherit(program)
   try {

@@ -159,6 +159,14 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
       /^InvalidSubnetID.NotFound: .*; correct the pool/,
     ],
     [
+      'a baked image that nobody has baked',
+      undefined,
+      '',
+      { baked: true },
+      'baked image',
+      /make one: coprctl image bake aws_x86$/,
+    ],
+    [
       'an image that is not there',
       undefined,
       '',

@@ -17,8 +17,8 @@ interface Launch {
   readonly answer: Answer
 }
 
-/** Answers calls as EC2 does. */
-export function ec2Rules(upstream: string) {
+/** Answers calls as EC2 does. `consoles` has what machines have said, by id. */
+export function ec2Rules(upstream: string, consoles: ReadonlyMap<string, string>) {
   const launch = tokenKeeper(upstream)
   return async (form: URLSearchParams, authorization: string): Promise<Answer> => {
     const send = async (): Promise<Answer> =>
@@ -26,8 +26,51 @@ export function ec2Rules(upstream: string) {
     if (form.get('Action') === 'RunInstances') return await launch(form, authorization, send)
     if (form.get('Action') === 'TerminateInstances')
       return await terminate(upstream, form, authorization)
+    const rule = RULES[form.get('Action') ?? '']
+    if (rule) return await rule({ upstream, form, authorization, consoles })
     return await send()
   }
+}
+
+interface Call {
+  upstream: string
+  form: URLSearchParams
+  authorization: string
+  consoles: ReadonlyMap<string, string>
+}
+
+const RULES: Record<string, (call: Call) => Promise<Answer>> = {
+  /** Every machine of the server says the same. */
+  async GetConsoleOutput({ form, consoles }) {
+    const id = form.get('InstanceId') ?? ''
+    const output = Buffer.from(consoles.get(id) ?? '').toString('base64')
+    const inner = `<instanceId>${id}</instanceId><output>${output}</output>`
+    return {
+      status: 200,
+      body: `<GetConsoleOutputResponse>${inner}</GetConsoleOutputResponse>`,
+    }
+  },
+
+  /** The server takes tags for images, not for their snapshots. */
+  async CreateImage({ upstream, form, authorization }) {
+    const kept = new URLSearchParams(
+      [...form].filter(([key]) => !key.startsWith('TagSpecification.2')),
+    )
+    return await forward(upstream, kept.toString(), authorization)
+  },
+
+  /** The server forgets the snapshots. */
+  async DeregisterImage({ upstream, form, authorization }) {
+    const ask = async (call: string): Promise<Answer> =>
+      await forward(upstream, `${call}&Version=2016-11-15`, authorization)
+    const image = form.get('ImageId') ?? ''
+    const described = await ask(`Action=DescribeImages&ImageId.1=${image}`)
+    const answered = await forward(upstream, form.toString(), authorization)
+    if (answered.status === 200 && form.get('DeleteAssociatedSnapshots') === 'true')
+      for (const [, id] of described.body.matchAll(/<snapshotId>(snap-[0-9a-f]+)</g))
+        await ask(`Action=DeleteSnapshot&SnapshotId=${id}`)
+    return answered
+  },
 }
 
 /** Ending what has ended is no error in EC2. */

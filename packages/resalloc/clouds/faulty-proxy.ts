@@ -17,6 +17,10 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly calls: ReadonlyMap<string, number>
   /** Once, at the next such call. */
   fail(fault: Fault): void
+  /** Hears of each such call before it is done, until disposed. */
+  onCall(action: string, hear: () => void): Disposable
+  /** What machines have said on their consoles, by id. */
+  readonly consoles: Map<string, string>
   /** Other words in all answers, until disposed. */
   reword(from: string, to: string): Disposable
   /** Nothing is done or answered any more, until disposed. */
@@ -27,14 +31,17 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
   const calls = new Map<string, number>()
   const faults: Fault[] = []
   const words = new Map<string, string>()
+  const ears = new Map<string, () => void>()
   let hanging = 0
-  const obey = ec2Rules(upstream)
+  const consoles = new Map<string, string>()
+  const obey = ec2Rules(upstream, consoles)
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request)
     const form = new URLSearchParams(body)
     const action = form.get('Action') ?? ''
     calls.set(action, (calls.get(action) ?? 0) + 1)
+    ears.get(action)?.()
     if (hanging > 0) return
     const at = faults.findIndex((fault) => fault.action === action)
     const what = at < 0 ? undefined : faults.splice(at, 1)[0]?.what
@@ -53,7 +60,12 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
   return {
     url: `http://127.0.0.1:${address.port}`,
     calls,
+    consoles,
     fail: (fault) => void faults.push(fault),
+    onCall: (action, hear) => {
+      ears.set(action, hear)
+      return { [Symbol.dispose]: () => void ears.delete(action) }
+    },
     reword: (from, to) => {
       words.set(from, to)
       return { [Symbol.dispose]: () => void words.delete(from) }

@@ -29,7 +29,7 @@ function world(t: TestContext, pools: (dir: string) => Record<string, object>) {
   writeFileSync(config, stringify({ ...at, pools_file, installation_id: 'mine' }))
   const run = async (args: string[]) => {
     let [out, err] = ['', '']
-    const code = await coprctl(['builders', ...args], {
+    const code = await coprctl(args, {
       env: { PATH: process.env['PATH'], COPR_CONFIG: config },
       stdin: Readable.from([]),
       stdout: { write: (text: string) => (out += text) },
@@ -43,22 +43,37 @@ function world(t: TestContext, pools: (dir: string) => Record<string, object>) {
 test('builders aws-policy prints a policy for the pools of AWS, of the configuration or of options', async (t) => {
   const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
   const { run, pools_file } = world(t, () => ({ lab, x86: AWS, arm: { ...AWS, region: 'r-2' } }))
-  const { code, out, err } = await run(['aws-policy'])
+  const { code, out, err } = await run(['builders', 'aws-policy'])
   assert.equal(code, 0, err)
   const { Statement } = JSON.parse(out) as { Statement: object[] }
   assert.match(JSON.stringify(Statement), /"aws:RequestTag\/copr-installation":"mine"/)
   assert.match(out, /arn:aws:ec2:r-2:\*:instance/)
-  const one = await run(['aws-policy', 'x86', '--pools', pools_file, '--installation', 'other'])
+  const one = await run([
+    'builders',
+    'aws-policy',
+    'x86',
+    '--pools',
+    pools_file,
+    '--installation',
+    'other',
+  ])
+  assert.doesNotMatch(out, /CreateImage/)
+  assert.match((await run(['builders', 'aws-policy', '--bake'])).out, /ec2:CreateImage/)
   assert.match(one.out, /"aws:RequestTag\/copr-installation": "other"/)
   assert.doesNotMatch(one.out, /r-2/)
 })
 
 for (const [args, words] of [
-  [['aws-policy', 'lab'], /Cannot make a policy: there is no pool of the provider aws/],
-  [['aws-policy', 'nowhere'], /Cannot find the pool nowhere: .* has lab, x86/],
-  [['doctor', '--pools', '/nowhere/pools.yaml'], /Cannot read the pools file .*no such file/],
+  [['builders', 'aws-policy', 'lab'], /Cannot make a policy: there is no pool of the provider aws/],
+  [['builders', 'aws-policy', 'nowhere'], /Cannot find the pool nowhere: .* has lab, x86/],
+  [
+    ['builders', 'doctor', '--pools', '/nowhere/pools.yaml'],
+    /Cannot read the pools file .*no such file/,
+  ],
+  [['image', 'bake', 'nowhere'], /Cannot find the pool nowhere/],
+  [['image', 'bake', 'lab'], /Cannot bake an image for lab: its provider is command, and only aws/],
 ] as const)
-  test(`builders ${args.join(' ')} fails with a sentence`, async (t) => {
+  test(`${args.join(' ')} fails with a sentence`, async (t) => {
     const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
     const { code, err } = await world(t, () => ({ lab, x86: AWS })).run([...args])
     assert.equal(code, 1)
@@ -71,7 +86,7 @@ test('builders doctor says of each pool what is right and what is not, and makes
     here: { provider: 'local', arches: ['x86_64'] },
   }))
   writeFileSync(join(dir, 'new'), '#!/bin/sh\ntouch "$0.ran"\n')
-  const wrong = await run(['doctor'])
+  const wrong = await run(['builders', 'doctor'])
   assert.equal(wrong.code, 1)
   assert.match(
     wrong.out,
@@ -80,7 +95,7 @@ test('builders doctor says of each pool what is right and what is not, and makes
   assert.match(wrong.out, /ok {4}here: processes of coprctl up/)
   assert.match(wrong.err, /1 of \d checks failed/)
   chmodSync(join(dir, 'new'), 0o755)
-  const well = await run(['doctor', 'well', '--json'])
+  const well = await run(['builders', 'doctor', 'well', '--json'])
   assert.equal(well.code, 0, well.err)
   const subjects = (JSON.parse(well.out) as { subject: string }[]).map(({ subject }) => subject)
   assert.deepEqual(subjects, ['cmd_new', 'cmd_delete', 'cmd_list', 'ssh', 'listing'])

@@ -1,5 +1,3 @@
-import type { WriteStream } from 'node:tty'
-
 export interface Step {
   /** Replaces the words behind the step while it runs: `12 of 137`. */
   detail(text: string): void
@@ -11,15 +9,23 @@ export interface Progress {
   say(line?: string): void
 }
 
+/** A stream of lines; as a terminal, it says so and how wide it is. */
+interface Terminal {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+}
+
 const SHOWN_EVERY_MS = 100
 
 /**
  * One line a step: on a terminal it is redrawn while the step runs, elsewhere it is printed when the step ends
  * (and once when it begins to take long), so that a log stays readable.
  */
-export function showProgress(out: NodeJS.WriteStream | WriteStream): Progress {
-  const isTerminal = 'isTTY' in out && out.isTTY === true
-  const width = (): number => (isTerminal && out.columns > 40 ? out.columns : 100)
+export function showProgress(out: Terminal): Progress {
+  const isTerminal = out.isTTY === true
+  const width = (): number =>
+    isTerminal && out.columns !== undefined && out.columns > 40 ? out.columns : 100
   return {
     say: (line = '') => void out.write(`${line}\n`),
     async step(title, work, note) {

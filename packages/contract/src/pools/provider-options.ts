@@ -59,6 +59,8 @@ const AwsPool = z
       .default(['on_demand']),
     spot_max_price: price.optional(),
     image: AwsImage,
+    /** The newest image that `coprctl image bake` has made of `image` for this pool; `image` itself until there is one. */
+    baked: z.boolean().default(false),
     root_volume_gb: z.number().int().positive().default(60),
     /** Default: one that lets nothing in, made and removed with the pool. */
     security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),

@@ -37,6 +37,11 @@ export function machineFiles(boot: BootFacts, options: MachineOptions = {}): Mac
   ]
 }
 
+/** What installs a builder into an image, without what makes a machine one. */
+export function bakeFiles(facts: Pick<BootFacts, 'gateway_url' | 'agent'>): MachineFile[] {
+  return [secret('boot.env', installEnv(facts)), ...fixedFiles(['install.sh', 'bake.sh'])]
+}
+
 /** The units that a machine starts by itself at boot. */
 export function unitsToStart(options: MachineOptions = {}): string[] {
   const more = options.interruption_notice === 'ec2' ? ['copr-interruption.service'] : []
@@ -71,16 +76,26 @@ function agentConfig({ gateway_url, name, arches, tags, dead_man }: BootFacts): 
 }
 
 /** Read by shells: every value is quoted. */
-function bootEnv({ gateway_url, agent, dead_man }: BootFacts): string {
-  const values: Record<string, string> = {
-    GATEWAY_URL: gateway_url.replace(/\/+$/, ''),
-    AGENT_SHA256: agent.sha256,
+function bootEnv(boot: BootFacts): string {
+  const { dead_man } = boot
+  return `${installEnv(boot)}${asShell({
     ENROLL_SECONDS: String(Math.ceil(dead_man.enroll_seconds)),
     SILENCE_SECONDS: String(Math.ceil(dead_man.silence_seconds)),
     LIFETIME_SECONDS: String(Math.ceil(dead_man.lifetime_seconds)),
+  })}`
+}
+
+function installEnv({ gateway_url, agent }: Pick<BootFacts, 'gateway_url' | 'agent'>): string {
+  const values: Record<string, string> = {
+    GATEWAY_URL: gateway_url.replace(/\/+$/, ''),
+    AGENT_SHA256: agent.sha256,
   }
   for (const [arch, digest] of Object.entries(agent.node_sha256))
     values[`NODE_SHA256_${arch}`] = digest
+  return asShell(values)
+}
+
+function asShell(values: Record<string, string>): string {
   return Object.entries(values)
     .map(([key, value]) => `${key}=${quote(value)}\n`)
     .join('')

@@ -183,7 +183,9 @@ async function judgeOrphans(sweep: Sweep): Promise<void> {
     const owner = each.machine_id === undefined ? undefined : living.get(each.machine_id)
     const isOwned =
       each.machine_id === undefined
-        ? each.pool !== undefined && poolsAlive.has(each.pool)
+        ? each.pool !== undefined &&
+          poolsAlive.has(each.pool) &&
+          (each.expires_at === undefined || each.expires_at > began)
         : owner !== undefined && (each.kind !== 'machine' || isOf(each, owner))
     if (isOwned) continue
     // It may have been planned in a pool of the same account that is not in use here.

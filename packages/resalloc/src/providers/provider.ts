@@ -115,6 +115,8 @@ export interface Listed {
   readonly pool: string | undefined
   readonly launch_token?: string | undefined
   readonly created_at: Date | undefined
+  /** Of what is no machine of the tables: from then on it is an orphan. */
+  readonly expires_at?: Date | undefined
   /** `ended`: listed still, costs nothing more. */
   readonly state: 'starting' | 'running' | 'stopping' | 'ended'
   /** Why it ended or will: an interruption is nobody's fault, `no_capacity` is a failed start. */

@@ -1,15 +1,20 @@
 # Makes this machine a builder: packages, a Node that can run the agent, and the agent itself, checked by its digest.
-# May be run again at any time: what is there already stays.
+# May be run again at any time: what is there already stays. An image may have brought all of it; the agent and its Node are
+# checked all the same, as an image may be old, or somebody else's.
 set -eu
-. /etc/copr-builder/boot.env
-lib=/usr/local/lib/copr-builder
-tmp=$(mktemp -d /var/tmp/copr-install-XXXXXX)
+. "${COPR_BOOT_ENV:-/etc/copr-builder/boot.env}"
+lib=${COPR_LIB:-/usr/local/lib/copr-builder}
+tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/copr-install-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
 fetch() { # DIGEST FILE: whatever the gateway calls by that digest
   curl --silent --show-error --fail --location --retry 20 --retry-delay 3 --retry-all-errors --retry-max-time 300 \
     --output "$2" "$GATEWAY_URL/builder/agent/$1"
   printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet
+}
+
+is() { # DIGEST FILE
+  [ -f "$2" ] && printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet 2>/dev/null
 }
 
 fits() { # PROGRAM: a Node that strips types and knows `await using`
@@ -34,19 +39,26 @@ fi
 # mock is not for root: what it builds runs as whoever called it.
 getent passwd copr-mock >/dev/null || useradd --system --groups mock --home-dir /var/lib/copr-builder/mock-user --create-home copr-mock
 mkdir -p "$lib"
+digest=$(eval "printf %s \"\${NODE_SHA256_$(uname -m):-}\"")
+if [ -e "$lib/node-26" ] && [ -n "$digest" ] && ! is "$digest" "$lib/node-26"; then rm "$lib/node-26"; fi
 if ! find_node >/dev/null; then
-  digest=$(eval "printf %s \"\${NODE_SHA256_$(uname -m):-}\"")
   if [ -n "$digest" ] && fetch "$digest" "$tmp/node"; then
     install -m 755 "$tmp/node" "$lib/node-26"
   else
     dnf -y install nodejs24 || dnf -y install nodejs
   fi
 fi
-if [ ! -e "$lib/$AGENT_SHA256/packages" ]; then
+if ! is "$AGENT_SHA256" "$lib/agent.tar.gz"; then
   fetch "$AGENT_SHA256" "$tmp/agent.tar.gz"
-  mkdir "$tmp/agent"
-  tar --extract --gzip --file "$tmp/agent.tar.gz" --directory "$tmp/agent" --no-same-owner
-  mv -T "$tmp/agent" "$lib/$AGENT_SHA256"
+  mv "$tmp/agent.tar.gz" "$lib/agent.tar.gz"
 fi
+# Unpacked anew, out of what was checked just now.
+mkdir "$tmp/agent"
+tar --extract --gzip --file "$lib/agent.tar.gz" --directory "$tmp/agent" --no-same-owner
+rm -rf "${lib:?}/$AGENT_SHA256"
+mv -T "$tmp/agent" "$lib/$AGENT_SHA256"
+for old in "$lib"/????????????????????????????????????????????????????????????????; do
+  [ "$old" = "$lib/$AGENT_SHA256" ] || rm -rf "$old"
+done
 ln -sfn "$AGENT_SHA256" "$lib/current"
 ln -sfn "$(find_node)" "$lib/node"

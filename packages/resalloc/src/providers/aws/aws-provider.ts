@@ -78,7 +78,8 @@ export function awsProviders(): MakeProvider<'aws'> {
           // Perhaps of what is ours: then the next start makes it again.
           facts.forget()
           const is_ours =
-            !config.security_groups && /^InvalidGroup|^InvalidKeyPair/.test(codeOf(error))
+            (!config.security_groups && /^InvalidGroup|^InvalidKeyPair/.test(codeOf(error))) ||
+            (config.baked && codeOf(error).startsWith('InvalidAMIID'))
           return { ...startFailure(error, offering), ...(is_ours ? { failure: 'unknown' } : {}) }
         }
       },

@@ -1,10 +1,10 @@
 import { RunInstancesCommand } from '@aws-sdk/client-ec2'
 import { CoprError } from '@copr/process/errors'
-import type { Finding, StartFailure, StartOrder } from '../provider.ts'
+import type { Finding, StartFailure } from '../provider.ts'
 import type { AwsAccount } from './aws-account.ts'
 import { codeOf, startFailure } from './error-classes.ts'
-import { findImage } from './image.ts'
-import { launchRequest } from './launch-request.ts'
+import { bakedImages, findImage } from './image.ts'
+import { launchRequest, pseudoOrder } from './launch-request.ts'
 import type { AwsOffering, AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { vpcsOf } from './pool-facts.ts'
@@ -40,13 +40,13 @@ export async function diagnose(
   // Whoever may not even list is told the same by every other call.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   await tell('subnets', async () => await vpcsOf(account.api, pool.subnets, signal))
-  await tell('image', async () => await findImage(account.api, pool, signal))
+  await tell('image', async () => await findImage(account.api, { pool, owner }, signal))
   // A launch that cannot work for another reason would only repeat it.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
-  const image = await findImage(account.api, pool, signal)
+  const image = await findImage(account.api, { pool, owner }, signal)
   for (const offering of offerings.slice(0, MOST_LAUNCHES)) {
     await tell(`launching ${offering.name}`, async () => {
-      const request = launchRequest(pool, dryOrder(owner, offering), offering, {
+      const request = launchRequest(pool, pseudoOrder(owner, offering, 'diagnosis'), offering, {
         image,
         security_groups: pool.security_groups ?? [],
         user_data: Buffer.alloc(0),
@@ -54,6 +54,14 @@ export async function diagnose(
       await dryRun(account, request, offering, signal)
     })
   }
+  if (pool.baked)
+    await tell('baked image', async () => {
+      const [newest] = await bakedImages(account.api, { pool, owner }, signal)
+      if (!newest)
+        throw new Advised(
+          `There is none, so that machines take minutes to install themselves; make one: coprctl image bake ${owner.pool}`,
+        )
+    })
   return findings
 }
 
@@ -74,13 +82,13 @@ async function dryRun(
     // Allowed, and not done.
     if (codeOf(error) === 'DryRunOperation') return
     const { failure, message } = startFailure(error, offering)
-    throw new LaunchRefused(`${message}; ${HELP[failure]}`, { cause: error })
+    throw new Advised(`${message}; ${HELP[failure]}`, { cause: error })
   }
 }
 
 /** Has its advice already. */
-class LaunchRefused extends Error {
-  override readonly name = 'LaunchRefused'
+class Advised extends Error {
+  override readonly name = 'Advised'
 }
 
 /** What an administrator can do about it. */
@@ -96,31 +104,9 @@ const HELP: Readonly<Record<StartFailure, string>> = {
 }
 
 function helpedBy(error: unknown): string {
-  if (error instanceof LaunchRefused) return error.message
+  if (error instanceof Advised) return error.message
   // Ours say what is wrong with the pool.
   if (error instanceof CoprError) return `${error.message}; ${HELP.configuration}`
   const { failure, message } = startFailure(error, { instance_type: '', purchase: 'on_demand' })
   return `${message}; ${HELP[failure]}`
-}
-
-/** With the real owner: the policy allows launches with its tag only. */
-function dryOrder(owner: PoolOwner, offering: AwsOffering): StartOrder {
-  return {
-    ...owner,
-    machine_id: 0,
-    name: 'diagnosis',
-    offering,
-    launch_token: `diagnosis-${offering.name}`,
-    id_in_pool: 0,
-    counters: {},
-    boot: {
-      enroll_token: '',
-      gateway_url: '',
-      name: 'diagnosis',
-      arches: [],
-      tags: [],
-      agent: { sha256: '', node_sha256: {} },
-      dead_man: { enroll_seconds: 0, silence_seconds: 0, lifetime_seconds: 0 },
-    },
-  }
 }

@@ -1,8 +1,13 @@
-import { DescribeImagesCommand, type DescribeImagesRequest } from '@aws-sdk/client-ec2'
+import {
+  DescribeImagesCommand,
+  type DescribeImagesRequest,
+  type Image as Ami,
+} from '@aws-sdk/client-ec2'
 import { archesOf } from '@copr/contract/pools/pools-file'
 import { CoprError } from '@copr/process/errors'
 import type { Ec2Api } from './ec2-api.ts'
 import type { AwsPool } from './offerings.ts'
+import { ownedBy, type PoolOwner, TAG } from './ownership-tags.ts'
 
 export interface Image {
   readonly id: string
@@ -10,36 +15,82 @@ export interface Image {
   readonly root_device: string
 }
 
-/** The pool's image as it is now: of several that fit, the newest. */
-export async function findImage(api: Ec2Api, pool: AwsPool, signal: AbortSignal): Promise<Image> {
+/** What the pool's machines start from now: the newest that was baked for it, where it wants that and there is one. */
+export async function findImage(
+  api: Ec2Api,
+  { pool, owner }: { pool: AwsPool; owner: PoolOwner },
+  signal: AbortSignal,
+): Promise<Image> {
+  if (pool.baked) {
+    const [newest] = await bakedImages(api, { pool, owner }, signal)
+    if (newest) return asImage(newest)
+  }
+  return await findBaseImage(api, pool, signal)
+}
+
+/** The pool's `image` as it is now: of several that fit, the newest. */
+export async function findBaseImage(
+  api: Ec2Api,
+  pool: AwsPool,
+  signal: AbortSignal,
+): Promise<Image> {
   const wanted = pool.image
-  const command = new DescribeImagesCommand(imageQuery(pool))
+  const query =
+    'id' in wanted
+      ? { ImageIds: [wanted.id] }
+      : {
+          Owners: [wanted.owner],
+          Filters: [{ Name: 'name', Values: [wanted.name] }, ...usable(pool)],
+        }
+  const [newest] = await describe(api, query, signal)
+  if (newest === undefined) {
+    const words = 'id' in wanted ? wanted.id : `${wanted.name} of owner ${wanted.owner}`
+    throw new CoprError('not_found', `Cannot find an image ${words} in ${pool.region}`)
+  }
+  return asImage(newest)
+}
+
+/** Those that were baked for the pool, the newest first. */
+export async function bakedImages(
+  api: Ec2Api,
+  { pool, owner }: { pool: AwsPool; owner: PoolOwner },
+  signal: AbortSignal,
+): Promise<Ami[]> {
+  const Filters = [
+    ownedBy(owner.installation_id),
+    { Name: `tag:${TAG.pool}`, Values: [owner.pool] },
+    { Name: 'tag-key', Values: [TAG.bake] },
+    ...usable(pool),
+  ]
+  return await describe(api, { Owners: ['self'], Filters }, signal)
+}
+
+async function describe(
+  api: Ec2Api,
+  query: DescribeImagesRequest,
+  signal: AbortSignal,
+): Promise<Ami[]> {
+  const command = new DescribeImagesCommand(query)
   const { Images = [] } = await api.call(
     'describe',
     async (client, options) => await client.send(command, options),
     signal,
   )
-  const newest = Images.filter(
-    ({ RootDeviceType }) => RootDeviceType !== 'instance-store',
-  ).toSorted((a, b) => (b.CreationDate ?? '').localeCompare(a.CreationDate ?? ''))[0]
-  if (newest?.ImageId === undefined) {
-    const words = 'id' in wanted ? wanted.id : `${wanted.name} of owner ${wanted.owner}`
-    throw new CoprError('not_found', `Cannot find an image ${words} in ${pool.region}`)
-  }
-  return { id: newest.ImageId, root_device: newest.RootDeviceName ?? '/dev/sda1' }
+  return Images.filter(
+    ({ RootDeviceType, ImageId }) => RootDeviceType !== 'instance-store' && ImageId !== undefined,
+  ).toSorted((a, b) => (b.CreationDate ?? '').localeCompare(a.CreationDate ?? ''))
 }
 
-function imageQuery(pool: AwsPool): DescribeImagesRequest {
-  if ('id' in pool.image) return { ImageIds: [pool.image.id] }
+function asImage({ ImageId = '', RootDeviceName = '/dev/sda1' }: Ami): Image {
+  return { id: ImageId, root_device: RootDeviceName }
+}
+
+function usable(pool: AwsPool): { Name: string; Values: string[] }[] {
   const architecture = architectureOf(archesOf(pool))
-  return {
-    Owners: [pool.image.owner],
-    Filters: [
-      { Name: 'name', Values: [pool.image.name] },
-      { Name: 'state', Values: ['available'] },
-      ...(architecture === undefined ? [] : [{ Name: 'architecture', Values: [architecture] }]),
-    ],
-  }
+  return [
+    { Name: 'state', Values: ['available'] },
+    ...(architecture === undefined ? [] : [{ Name: 'architecture', Values: [architecture] }]),
+  ]
 }
 
 /** What EC2 calls that of the machine; undefined where builds are emulated and it could be either. */

@@ -3,7 +3,7 @@ import { CoprError } from '@copr/process/errors'
 import type { StartOrder } from '../provider.ts'
 import type { Image } from './image.ts'
 import type { AwsOffering, AwsPool } from './offerings.ts'
-import { asTags, clientToken, TAG } from './ownership-tags.ts'
+import { asTags, clientToken, type PoolOwner, TAG } from './ownership-tags.ts'
 
 /** EC2's limit, before base64. */
 const USER_DATA_BYTES = 16 * 1024
@@ -102,4 +102,26 @@ function fitting(user_data: Buffer): Buffer {
       `Cannot start a machine: its user data has ${user_data.length} bytes, EC2 takes ${USER_DATA_BYTES}`,
     )
   return user_data
+}
+
+/** For launches that are no machine's. With the real owner: the policy allows launches with its tag only. */
+export function pseudoOrder(owner: PoolOwner, offering: AwsOffering, name: string): StartOrder {
+  return {
+    ...owner,
+    machine_id: 0,
+    name,
+    offering,
+    launch_token: `${name}-${offering.name}`,
+    id_in_pool: 0,
+    counters: {},
+    boot: {
+      enroll_token: '',
+      gateway_url: '',
+      name,
+      arches: [],
+      tags: [],
+      agent: { sha256: '', node_sha256: {} },
+      dead_man: { enroll_seconds: 0, silence_seconds: 0, lifetime_seconds: 0 },
+    },
+  }
 }

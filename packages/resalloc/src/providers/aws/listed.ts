@@ -40,7 +40,7 @@ export function listedInstance(instance: Instance): Listed {
   const { InstanceId = '', Tags, LaunchTime, State, StateReason } = instance
   const state = STATE_OF_INSTANCE[State?.Name ?? ''] ?? 'running'
   const ending = state === 'stopping' || state === 'ended'
-  const { machine_id, pool, launch_token } = ownerOf(Tags)
+  const { machine_id, pool, launch_token, expires_at } = ownerOf(Tags)
   return {
     kind: 'machine',
     provider_id: InstanceId,
@@ -48,6 +48,7 @@ export function listedInstance(instance: Instance): Listed {
     pool,
     launch_token,
     created_at: LaunchTime,
+    expires_at,
     state,
     cause: ending ? CAUSE_OF[StateReason?.Code ?? ''] : undefined,
     message: ending ? (StateReason?.Message ?? StateReason?.Code) : undefined,
@@ -95,6 +96,6 @@ function listedThing(
   state: State,
   created_at: Date | undefined,
 ): Listed {
-  const { machine_id, pool } = ownerOf(tags)
-  return { kind, provider_id, machine_id, pool, created_at, state, data: {} }
+  const { machine_id, pool, expires_at } = ownerOf(tags)
+  return { kind, provider_id, machine_id, pool, created_at, expires_at, state, data: {} }
 }

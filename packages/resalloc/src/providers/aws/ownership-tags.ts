@@ -9,6 +9,12 @@ export const TAG = {
   pool: 'copr-pool',
   launch_token: 'copr-launch-token',
   expires_at: 'copr-expires-at',
+  /** What an image was baked by, and out of; also on the instance that it is made of. */
+  bake: 'copr-bake',
+  source_image: 'copr-source-image',
+  agent: 'copr-agent-sha256',
+  bootstrap: 'copr-bootstrap-sha256',
+  created_at: 'copr-created-at',
 } as const
 
 export type PoolOwner = Omit<Ownership, 'machine_id'>
@@ -32,11 +38,13 @@ export function ownedBy(installation_id: string): Filter {
 export function ownerOf(tags: readonly Tag[] | undefined) {
   const of = (key: string): string | undefined => tags?.find(({ Key }) => Key === key)?.Value
   const machine = Number(of(TAG.machine) ?? Number.NaN)
+  const expires_at = new Date(of(TAG.expires_at) ?? Number.NaN)
   return {
     installation_id: of(TAG.installation),
     machine_id: Number.isSafeInteger(machine) ? machine : undefined,
     pool: of(TAG.pool),
     launch_token: of(TAG.launch_token),
+    expires_at: Number.isNaN(expires_at.getTime()) ? undefined : expires_at,
   }
 }
 

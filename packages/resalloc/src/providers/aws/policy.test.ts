@@ -44,14 +44,26 @@ test('awsPolicy() of the pool that docs/aws.md shows is the policy that it shows
   assert.deepEqual(JSON.parse(shown), JSON.parse(JSON.stringify(made)))
 })
 
-test('awsPolicy() of a pool with everything allows every call that the provider makes, and no other', () => {
-  const sources = readdirSync(HERE).filter((name) => /(?<!\.test)\.ts$/.test(name))
-  const calls = sources.flatMap((name) => {
-    const code = readFileSync(new URL(name, HERE), 'utf8')
+function callsIn(folder: URL): string[] {
+  const sources = readdirSync(folder).filter((name) => /(?<!\.test)\.ts$/.test(name))
+  return sources.flatMap((name) => {
+    const code = readFileSync(new URL(name, folder), 'utf8')
     return [...code.matchAll(/new (\w+)Command\(/g)].map(([, call]) => `ec2:${call}`)
   })
+}
+
+test('awsPolicy() of a pool with everything allows every call that the provider makes, and no other', () => {
   // Not called: tags are given in the launch itself.
-  assert.deepEqual(actionsOf({ p: FULL }), new Set([...calls, 'ec2:CreateTags']))
+  assert.deepEqual(actionsOf({ p: FULL }), new Set([...callsIn(HERE), 'ec2:CreateTags']))
+})
+
+test('awsPolicy() with bake allows what that calls, too', () => {
+  const policy = awsPolicy({ installation_id: 'i', pools: pools({ p: FULL }), bake: true })
+  const calls = [...callsIn(HERE), ...callsIn(new URL('bake/', HERE))]
+  // Not called: the snapshots of an image go with it.
+  const implied = ['ec2:CreateTags', 'ec2:DeleteSnapshot']
+  const allowed = policy.Statement.flatMap(({ Action }) => Action)
+  assert.deepEqual(new Set(allowed), new Set([...calls, ...implied]))
 })
 
 test('awsPolicy() allows no more than the pools use', () => {

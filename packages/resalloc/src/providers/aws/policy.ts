@@ -6,12 +6,14 @@ export interface PolicyOptions {
   readonly installation_id: string
   /** Of one account: whoever the policy is given to starts the machines of all of them. */
   readonly pools: Readonly<Record<string, AwsPool>>
+  /** Also for `coprctl image bake`. */
+  readonly bake?: boolean
 }
 
 type Statement = ReturnType<typeof allow>
 
 /** The least that pools need: nothing can be made without the installation's tag, and nothing ended that lacks it. */
-export function awsPolicy({ installation_id, pools }: PolicyOptions) {
+export function awsPolicy({ installation_id, pools, bake = false }: PolicyOptions) {
   const all = Object.values(pools)
   requireOneRole(pools)
   const regions = [...new Set(all.map(({ region }) => region))].toSorted((a, b) =>
@@ -49,6 +51,21 @@ export function awsPolicy({ installation_id, pools }: PolicyOptions) {
     )
     makers.push('ImportKeyPair')
     tagged.push('key-pair')
+  }
+  if (bake) {
+    statements.push(
+      // Of our machines, and into what carries our tag.
+      allow('BakeFrom', ['ec2:CreateImage', 'ec2:GetConsoleOutput'], arns('instance'), owned),
+      allow('Bake', ['ec2:CreateImage'], arns('image', 'snapshot'), made),
+      allow(
+        'RemoveImages',
+        ['ec2:DeregisterImage', 'ec2:DeleteSnapshot'],
+        arns('image', 'snapshot'),
+        owned,
+      ),
+    )
+    makers.push('CreateImage')
+    tagged.push('image', 'snapshot')
   }
   statements.push(
     allow('TagWhatIsMade', ['ec2:CreateTags'], arns(...tagged), {

@@ -46,17 +46,26 @@ async function establish(
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },
   signal: AbortSignal,
 ): Promise<PoolFacts> {
-  const image = await findImage(api, pool, signal)
+  const image = await findImage(api, { pool, owner }, signal)
+  const groups_of = await groupsOf(api, { pool, owner }, signal)
+  const key_name = await ensureKeyPair(api, { pool, owner }, signal)
+  return { image, key_name, groups_of }
+}
+
+/** Subnet → the security groups of machines in it. */
+export async function groupsOf(
+  api: Ec2Api,
+  { pool, owner }: { pool: AwsPool; owner: PoolOwner },
+  signal: AbortSignal,
+): Promise<Map<string, readonly string[]>> {
   const vpc_of = await vpcsOf(api, pool.subnets, signal)
   const own = new Map<string, readonly string[]>()
   if (!pool.security_groups)
     for (const vpc_id of new Set(vpc_of.values()))
       own.set(vpc_id, [await ensureSecurityGroup(api, { pool, owner, vpc_id }, signal)])
-  const key_name = await ensureKeyPair(api, { pool, owner }, signal)
-  const groups_of = new Map(
+  return new Map(
     [...vpc_of].map(([subnet, vpc_id]) => [subnet, pool.security_groups ?? own.get(vpc_id) ?? []]),
   )
-  return { image, key_name, groups_of }
 }
 
 export async function vpcsOf(

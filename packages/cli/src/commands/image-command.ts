@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import { Command, InvalidArgumentError } from 'commander'
+import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
+import { CoprError } from '@copr/process/errors'
+import { bakeImage } from '@copr/resalloc/providers/aws-bake'
+import { readConfigFile } from '../configuration/read-config.ts'
+import { stopSignal } from '../stop-signal.ts'
+import { showProgress } from '../up/progress.ts'
+import type { Io } from './administer.ts'
+import { type PoolsOptions, poolsOf, withPools } from './pools-of.ts'
+import { subcommands } from './subcommands.ts'
+
+const LIMIT_MINUTES = 30
+
+interface Options extends PoolsOptions {
+  gateway?: string
+  keep?: number
+  limit: number
+  json?: boolean
+}
+
+/** `coprctl image`: images that builders start from. */
+export function imageCommand(io: Io): Command {
+  const image = new Command('image')
+    .summary('prepare images that builders start from')
+    .description('Images that builders start from.')
+  const bake = subcommands(image)(
+    'bake <pool>',
+    'make an image for a pool of AWS whose machines are ready in seconds',
+  )
+  withPools(bake, io)
+    .option('--gateway <url>', 'as internal_url, or else public_url, of the configuration')
+    .option('--keep <n>', 'remove older baked images of the pool: so many stay', atLeastOne)
+    .option('--limit <minutes>', 'how long the installation may take', atLeastOne, LIMIT_MINUTES)
+    .option('--json', 'answer in JSON')
+    .action(async (name: string, options: Options) => await bakeFor(name, options, io))
+  return image
+}
+
+async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
+  const { pools, installation_id, config: read } = poolsOf(options, [name])
+  const pool = awsPool(name, pools[name])
+  const gateway_url = options.gateway ?? gatewayOf(read ?? readConfigFile(options.config))
+  const { sha256, nodes } = await agentBundle()
+  const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
+  const baked = await bakeImage(
+    {
+      pool,
+      owner: { installation_id, pool: name },
+      gateway_url,
+      agent: { sha256, node_sha256 },
+      nonce: randomUUID(),
+      keep: options.keep,
+      limit_seconds: options.limit * 60,
+      progress: showProgress(io.stderr),
+      now: () => new Date(),
+    },
+    stopSignal(),
+  )
+  if (options.json) {
+    io.stdout.write(`${JSON.stringify(baked, null, 2)}\n`)
+    return
+  }
+  io.stdout.write(`${baked.image_id}\n`)
+  io.stderr.write(
+    pool.baked
+      ? `machines of ${name} start from it within ten minutes\n`
+      : `in pools.yaml, for ${name}: say "baked: true" for the newest of these, or "image: { id: ${baked.image_id} }" for this one\n`,
+  )
+}
+
+function awsPool(name: string, pool: { provider: string } | undefined): PoolConfigOf<'aws'> {
+  if (pool?.provider === 'aws') return pool as PoolConfigOf<'aws'>
+  throw new CoprError(
+    'invalid',
+    `Cannot bake an image for ${name}: its provider is ${pool?.provider}, and only aws has images`,
+  )
+}
+
+function gatewayOf({ internal_url, public_url }: ReturnType<typeof readConfigFile>): string {
+  return internal_url ?? public_url
+}
+
+function atLeastOne(text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1)
+    throw new InvalidArgumentError('a whole number from 1')
+  return number
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { stringify } from 'yaml'
+import type { BootFacts } from '../providers/provider.ts'
+import { bakeFiles } from './machine-files.ts'
+
+export interface BakeFacts extends Pick<BootFacts, 'gateway_url' | 'agent'> {
+  /** Marks the lines that are meant, on a console that others write to. */
+  readonly nonce: string
+  /** Then the machine switches itself off, however far it is. */
+  readonly limit_seconds: number
+}
+
+/** User data for a machine that becomes the model of an image. It holds no secret: images are kept, and may be shared. */
+export function bakeUserData(facts: BakeFacts): Buffer {
+  const config = {
+    bootcmd: [
+      [
+        'systemd-run',
+        '--unit=copr-bake-limit',
+        `--on-boot=${Math.ceil(facts.limit_seconds)}`,
+        'systemctl',
+        'poweroff',
+      ],
+    ],
+    write_files: bakeFiles(facts).map(({ path, content, mode }) => ({
+      path,
+      content,
+      permissions: mode,
+      owner: 'root:root',
+    })),
+    ssh_pwauth: false,
+    runcmd: [
+      [
+        'systemd-run',
+        '--no-block',
+        '--unit=copr-bake',
+        '/bin/sh',
+        '/usr/local/libexec/copr-builder/bake.sh',
+        facts.nonce,
+      ],
+    ],
+  }
+  return gzipSync(`#cloud-config\n${stringify(config, { lineWidth: 0 })}`, { level: 9 })
+}
+
+/** Of the scripts that an image is made with: another one is a reason to bake anew. */
+export function bakeDigest(): string {
+  const hash = createHash('sha256')
+  const facts = { gateway_url: '', agent: { sha256: '', node_sha256: {} } }
+  for (const { path, content } of bakeFiles(facts))
+    if (path.endsWith('.sh')) hash.update(`${path}\n${content}\n`)
+  return hash.digest('hex')
+}
+
+export type BakeState =
+  | { kind: 'silent' }
+  | { kind: 'working'; at: string }
+  | { kind: 'done' }
+  | { kind: 'failed'; log: string[] }
+
+/** What bake.sh has said so far. */
+export function bakeStateOf(console_text: string, nonce: string): BakeState {
+  const mark = `copr-bake ${nonce} `
+  const said = console_text
+    .split(/\r?\n/)
+    .flatMap((line) => (line.includes(mark) ? line.slice(line.indexOf(mark) + mark.length) : []))
+  const log = said.filter((line) => line.startsWith('log ')).map((line) => line.slice(4).trim())
+  const words = said.filter((line) => !line.startsWith('log ')).map((line) => line.trim())
+  if (words.includes('failed')) return { kind: 'failed', log }
+  if (words.includes('done')) return { kind: 'done' }
+  const at = words.at(-1)
+  return at === undefined ? { kind: 'silent' } : { kind: 'working', at }
+}

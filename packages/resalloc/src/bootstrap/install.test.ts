@@ -1,0 +1,179 @@
+/** install.sh and bake.sh as machines run them, with programs that only note that they were called. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { tar } from '@copr/process/agent-bundle/tar'
+import { run, type RunOutcome } from '@copr/process/run'
+import { sampleBoot } from '../testing/sample-boot.ts'
+import { bakeStateOf, bakeUserData } from './bake-config.ts'
+import { machineFiles } from './machine-files.ts'
+
+const script = (name: string): string => fileURLToPath(new URL(`machine/${name}`, import.meta.url))
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+const agentOf = (version: string): Buffer =>
+  gzipSync(tar([{ path: 'packages/agent.ts', content: Buffer.from(version) }]))
+
+async function machine(t: TestContext) {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-install-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  const [bin, lib] = [join(dir, 'bin'), join(dir, 'lib')]
+  mkdirSync(bin)
+  const program = (name: string, body: string): void =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+  for (const name of ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'ip', 'hostname'])
+    program(name, 'exit 0')
+  for (const name of ['dnf', 'useradd', 'cloud-init']) program(name, `echo "$0 $*" >>${dir}/called`)
+  program('node', 'echo 26')
+  const served = new Map<string, Buffer>()
+  const fetched: string[] = []
+  const server = createServer((request, response) => {
+    const digest = request.url?.split('/').at(-1) ?? ''
+    fetched.push(digest)
+    const bytes = served.get(digest)
+    response.writeHead(bytes ? 200 : 404).end(bytes)
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => server.close())
+  const gateway_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const env = {
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    COPR_BOOT_ENV: join(dir, 'boot.env'),
+    COPR_LIB: lib,
+    TMPDIR: dir,
+    COPR_BAKE_PAUSE: '0',
+  }
+  const orders = (agent: Buffer): void => {
+    served.set(sha256(agent), agent)
+    const facts = { sha256: sha256(agent), node_sha256: {} }
+    const files = machineFiles(sampleBoot({ gateway_url, agent: facts }))
+    const boot = files.find(({ path }) => path.endsWith('/boot.env'))
+    writeFileSync(join(dir, 'boot.env'), boot?.content ?? '')
+  }
+  return {
+    dir,
+    lib,
+    fetched,
+    served,
+    orders,
+    program,
+    called: (): string =>
+      existsSync(`${dir}/called`) ? readFileSync(`${dir}/called`, 'utf8') : '',
+    install: async (): Promise<RunOutcome> => await run('/bin/sh', [script('install.sh')], { env }),
+    bake: async (install = script('install.sh')): Promise<string> => {
+      const root = join(dir, 'root')
+      for (const each of ['etc/copr-builder', 'etc/ssh', 'root/.ssh'])
+        mkdirSync(join(root, each), { recursive: true })
+      for (const each of [
+        'etc/ssh/ssh_host_rsa_key',
+        'etc/machine-id',
+        'etc/copr-builder/boot.env',
+      ])
+        writeFileSync(join(root, each), 'of this machine')
+      const args = [script('bake.sh'), 'n-1', join(dir, 'console'), root, install]
+      const baked = await run('/bin/sh', [...args, `touch ${dir}/off`], { env })
+      assert.ok(baked.ok, baked.output)
+      assert.ok(existsSync(join(dir, 'off')), 'it is switched off in any case')
+      return readFileSync(join(dir, 'console'), 'utf8')
+    },
+    agent: (): string => readFileSync(join(lib, 'current/packages/agent.ts'), 'utf8'),
+  }
+}
+
+test('install.sh of an image that has everything fetches and installs nothing', async (t) => {
+  const m = await machine(t)
+  m.orders(agentOf('one'))
+  const first = await m.install()
+  assert.ok(first.ok, first.output)
+  assert.equal(m.agent(), 'one')
+  const [asked, noted] = [m.fetched.length, m.called()]
+  assert.equal(asked, 1)
+  // As the image's machines find it: the units start it again.
+  const again = await m.install()
+  assert.ok(again.ok, again.output)
+  assert.equal(m.fetched.length, asked)
+  assert.doesNotMatch(m.called().slice(noted.length), /dnf/)
+})
+
+test('install.sh takes no agent of another digest out of an image, and brings the right one', async (t) => {
+  const m = await machine(t)
+  m.orders(agentOf('one'))
+  assert.ok((await m.install()).ok)
+  writeFileSync(join(m.lib, 'agent.tar.gz'), agentOf('somebody else'))
+  writeFileSync(join(m.lib, 'current/packages/agent.ts'), 'somebody else')
+  assert.ok((await m.install()).ok)
+  assert.equal(m.agent(), 'one')
+  // The gateway has another version since the image was made.
+  m.orders(agentOf('two'))
+  assert.ok((await m.install()).ok)
+  assert.equal(m.agent(), 'two')
+  assert.equal(m.fetched.length, 3)
+  const versions = readdirSync(m.lib).filter((name) => name.length === 64)
+  assert.deepEqual(versions, [readlinkSync(join(m.lib, 'current'))])
+})
+
+test('bake.sh says that it is done when all is installed, and leaves nothing of its machine', async (t) => {
+  const m = await machine(t)
+  m.orders(agentOf('one'))
+  const said = await m.bake()
+  assert.deepEqual(bakeStateOf(said, 'n-1'), { kind: 'done' })
+  assert.equal(m.agent(), 'one')
+  const root = join(m.dir, 'root')
+  assert.equal(readFileSync(join(root, 'etc/machine-id'), 'utf8'), '')
+  for (const gone of ['etc/copr-builder', 'etc/ssh/ssh_host_rsa_key'])
+    assert.equal(existsSync(join(root, gone)), false, gone)
+  assert.match(m.called(), /cloud-init clean --logs/)
+})
+
+test('bake.sh says what failed, after three tries', async (t) => {
+  const m = await machine(t)
+  const broken = join(m.dir, 'broken.sh')
+  writeFileSync(broken, 'echo "No match for argument: mock" >&2; exit 1\n')
+  const said = await m.bake(broken)
+  assert.equal(said.match(/installing, try/g)?.length, 3)
+  assert.deepEqual(bakeStateOf(said, 'n-1'), {
+    kind: 'failed',
+    log: Array.from({ length: 3 }, () => 'No match for argument: mock'),
+  })
+})
+
+test('bake.sh says that it failed when it could not clean up: two machines would be one', async (t) => {
+  const m = await machine(t)
+  m.orders(agentOf('one'))
+  m.program('cloud-init', 'echo "cannot clean"; exit 1')
+  assert.deepEqual(bakeStateOf(await m.bake(), 'n-1'), { kind: 'failed', log: ['cannot clean'] })
+})
+
+for (const [what, text, state] of [
+  ['nothing yet', 'Linux version 6', { kind: 'silent' }],
+  ['other words', 'copr-bake other done\ncopr-bake n-1x done', { kind: 'silent' }],
+  [
+    'work',
+    'x\r\n[ 3.1] copr-bake n-1 installing, try 1\r\n',
+    { kind: 'working', at: 'installing, try 1' },
+  ],
+] as const)
+  test(`bakeStateOf() of a console with ${what}`, () => {
+    assert.deepEqual(bakeStateOf(text, 'n-1'), state)
+  })
+
+test('bakeUserData() fits and holds no enrolment token', () => {
+  const { gateway_url, agent } = sampleBoot()
+  const bytes = bakeUserData({ gateway_url, agent, nonce: 'n-1', limit_seconds: 1800 })
+  assert.ok(bytes.length < 8192)
+})

@@ -1,0 +1,41 @@
+# Makes this machine the model of an image: installs what builders need, removes what may not be in two machines, says on the
+# console how it went, and switches the machine off. Whoever reads the console tells success from failure by these lines.
+# Arguments: NONCE [CONSOLE ROOT INSTALL POWER_OFF]   (the rest for tests)
+set -u
+mark="copr-bake $1"
+console=${2:-/dev/console}
+root=${3:-}
+install=${4:-/usr/local/libexec/copr-builder/install.sh}
+power_off=${5:-systemctl poweroff}
+log=$(mktemp)
+
+say() { printf '\n%s %s\n' "$mark" "$*" >>"$console"; }
+
+# Mirrors break, and the gateway may be away for a moment; what is there already stays.
+install_all() {
+  for try in 1 2 3; do
+    say "installing, try $try"
+    /bin/sh "$install" >>"$log" 2>&1 && return 0
+    [ "$try" = 3 ] || sleep "${COPR_BAKE_PAUSE:-15}"
+  done
+  return 1
+}
+
+# What the next boot makes anew, and what is of this machine alone.
+clean() {
+  dnf -y clean all &&
+    rm -rf "$root/etc/copr-builder" "$root/usr/local/libexec/copr-builder" "$root"/etc/ssh/ssh_host_* \
+      "$root/root/.ssh/authorized_keys" "$root"/home/*/.ssh/authorized_keys "$root"/var/log/journal/* &&
+    : >"$root/etc/machine-id" &&
+    cloud-init clean --logs &&
+    sync
+}
+
+if install_all && say cleaning && clean >>"$log" 2>&1; then
+  say done
+else
+  tail -n 15 "$log" | while IFS= read -r line; do say "log $line"; done
+  say failed
+fi
+# Also after a failure: nothing more is to be had from this machine.
+$power_off

@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { bakeDigest, bakeUserData } from '../../../bootstrap/bake-config.ts'
+import type { AgentFacts } from '../../provider.ts'
+import { ec2Api } from '../ec2-api.ts'
+import { bakedImages, findBaseImage } from '../image.ts'
+import type { AwsPool } from '../offerings.ts'
+import { type PoolOwner, TAG } from '../ownership-tags.ts'
+import { createImage, imageState, removeImage, removeImagesOf } from './baked-image.ts'
+import { endInstances, launchModel, type Model, readModel } from './model-instance.ts'
+
+/** What a step of the work says while it lasts. */
+export interface BakeProgress {
+  step<T>(
+    title: string,
+    work: (step: { detail: (text: string) => void }) => Promise<T>,
+    note?: (result: T) => string,
+  ): Promise<T>
+  say(line: string): void
+}
+
+export interface BakeOptions {
+  readonly pool: AwsPool
+  readonly owner: PoolOwner
+  readonly gateway_url: string
+  readonly agent: AgentFacts
+  /** Unique: marks all that this work makes. */
+  readonly nonce: string
+  /** So many of the pool's baked images stay, the newest; default: all. */
+  readonly keep?: number | undefined
+  readonly limit_seconds: number
+  readonly progress: BakeProgress
+  readonly now: () => Date
+  /** Between two looks. */
+  readonly poll_ms?: number
+}
+
+export interface Baked {
+  readonly image_id: string
+  readonly source_image: string
+  readonly removed: string[]
+}
+
+const POLL_MS = 10_000
+/** A console may be shown only some time after its machine has stopped. */
+const CONSOLE_SECONDS = 600
+const CLEANUP_MS = 120_000
+
+/**
+ * Makes an image out of a machine that has installed itself. Nothing connects to it: that it is done, or why not, it says on its
+ * console, and then it switches itself off. Whatever happens, the machine is ended; what was aborted leaves no image.
+ */
+export async function bakeImage(options: BakeOptions, signal: AbortSignal): Promise<Baked> {
+  const { pool, owner, nonce, progress, now } = options
+  const api = ec2Api(pool)
+  const tags = {
+    ...pool.extra_tags,
+    [TAG.installation]: owner.installation_id,
+    [TAG.pool]: owner.pool,
+    [TAG.bake]: nonce,
+  }
+  await using undo = new AsyncDisposableStack()
+  const source = await progress.step(
+    'image to begin with',
+    async () => await findBaseImage(api, pool, signal),
+    ({ id }) => id,
+  )
+  // Found by its tag: it may exist although its launch was not answered.
+  let model_id: string | undefined
+  const end = async (): Promise<void> =>
+    await endInstances(api, tags, model_id, AbortSignal.timeout(CLEANUP_MS))
+  undo.defer(async () => await orSay(progress, 'The machine of this bake may be left', nonce, end))
+  const user_data = bakeUserData(options)
+  const model = await progress.step(
+    'machine',
+    async () => {
+      const expires_at = new Date(now().getTime() + 2 * options.limit_seconds * 1000)
+      const order = { pool, owner, source, user_data, tags, nonce, expires_at }
+      const launched = await launchModel(api, order, (id) => (model_id = id))
+      signal.throwIfAborted()
+      return launched
+    },
+    ({ id, offering }) => `${id}, ${offering}`,
+  )
+  await progress.step('installation', async ({ detail }) => {
+    await untilInstalled({ ...options, api, model, detail }, signal)
+  })
+  await using undoImage = new AsyncDisposableStack()
+  const remove = async (): Promise<void> =>
+    await removeImagesOf(api, tags, AbortSignal.timeout(CLEANUP_MS))
+  undoImage.defer(async () => await orSay(progress, 'An image may be left', nonce, remove))
+  const image_id = await progress.step(
+    'image',
+    async ({ detail }) => {
+      const created_at = now()
+      const facts = {
+        [TAG.source_image]: source.id,
+        [TAG.agent]: options.agent.sha256,
+        [TAG.bootstrap]: bakeDigest(),
+        [TAG.created_at]: created_at.toISOString(),
+      }
+      const name = `copr ${owner.installation_id} ${owner.pool} ${nonce}`
+      const id = await createImage(api, { model, name, tags: { ...tags, ...facts } })
+      signal.throwIfAborted()
+      await untilAvailable({ ...options, api, detail }, id, signal)
+      return id
+    },
+    (id) => id,
+  )
+  undoImage.move()
+  const removed = await removeOlder({ ...options, api, image_id }, signal)
+  return { image_id, source_image: source.id, removed }
+}
+
+/** What went wrong before is what counts. */
+async function orSay(
+  progress: BakeProgress,
+  what: string,
+  nonce: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    progress.say(`${what}, with the tag ${TAG.bake}=${nonce}: ${messageOf(error)}`)
+  }
+}
+
+interface Waiting extends BakeOptions {
+  api: ReturnType<typeof ec2Api>
+  detail: (text: string) => void
+}
+
+async function untilInstalled(
+  { api, model, nonce, limit_seconds, detail, now, poll_ms = POLL_MS }: Waiting & { model: Model },
+  signal: AbortSignal,
+): Promise<void> {
+  const until = now().getTime() + limit_seconds * 1000
+  let stopped_at: number | undefined
+  let last = 'it has said nothing yet'
+  for (;;) {
+    const { state, said } = await readModel(api, model, nonce, signal)
+    if (said.kind === 'failed')
+      throw new CoprError(
+        'unavailable',
+        `Cannot bake an image: the installation has failed\n${said.log.map((line) => `  ${line}`).join('\n')}`,
+      )
+    if (state === 'ended')
+      throw new CoprError('unavailable', 'Cannot bake an image: somebody has ended its machine')
+    if (state === 'stopped') {
+      if (said.kind === 'done') return
+      stopped_at ??= now().getTime()
+      if (now().getTime() - stopped_at > CONSOLE_SECONDS * 1000)
+        throw new CoprError(
+          'unavailable',
+          `Cannot bake an image: its machine has switched itself off without saying that it is done (${last})`,
+        )
+    }
+    if (said.kind === 'working') last = said.at
+    detail(said.kind === 'done' ? 'switching off' : last)
+    if (now().getTime() > until + (stopped_at === undefined ? 0 : CONSOLE_SECONDS * 1000))
+      throw new CoprError(
+        'unavailable',
+        `Cannot bake an image: not installed within ${limit_seconds} seconds (${last}); see that the machine reaches the gateway and the mirrors, or give it more with --limit`,
+      )
+    await sleep(poll_ms, undefined, { signal })
+  }
+}
+
+async function untilAvailable(
+  { api, limit_seconds, detail, now, poll_ms = POLL_MS }: Waiting,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = now().getTime() + limit_seconds * 1000
+  for (;;) {
+    const { state, reason } = await imageState(api, id, signal)
+    if (state === 'available') return
+    if (state === 'failed')
+      throw new CoprError('unavailable', `Cannot bake an image: EC2 could not store it: ${reason}`)
+    if (now().getTime() > until)
+      throw new CoprError(
+        'unavailable',
+        `Cannot bake an image: EC2 has not stored ${id} within ${limit_seconds} seconds`,
+      )
+    detail(`${id} is ${state}`)
+    await sleep(poll_ms, undefined, { signal })
+  }
+}
+
+/** The new image is there: what cannot be removed now is removed by the next one. */
+async function removeOlder(
+  { api, pool, owner, keep, image_id, progress }: Omit<Waiting, 'detail'> & { image_id: string },
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (keep === undefined) return []
+  return await progress.step(
+    'older images',
+    async ({ detail }) => {
+      const removed: string[] = []
+      const all = (await bakedImages(api, { pool, owner }, signal)).map(
+        ({ ImageId = '' }) => ImageId,
+      )
+      // Listings may not show the new one yet.
+      const others = all.filter((id) => id !== image_id)
+      for (const id of others.slice(Math.max(0, keep - 1)))
+        try {
+          await removeImage(api, id, signal)
+          removed.push(id)
+        } catch (error) {
+          signal.throwIfAborted()
+          detail(`Cannot remove ${id}: ${messageOf(error)}`)
+        }
+      return removed
+    },
+    (removed) => (removed.length === 0 ? 'none to remove' : `removed ${removed.join(', ')}`),
+  )
+}

@@ -1,0 +1,172 @@
+import {
+  DescribeInstancesCommand,
+  type DescribeInstancesCommandInput,
+  GetConsoleOutputCommand,
+  type Instance,
+  type ResourceType,
+  RunInstancesCommand,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2'
+import { CoprError } from '@copr/process/errors'
+import { type BakeState, bakeStateOf } from '../../../bootstrap/bake-config.ts'
+import type { Ec2Api } from '../ec2-api.ts'
+import { codeOf, isMissing, startFailure } from '../error-classes.ts'
+import type { Image } from '../image.ts'
+import { launchRequest, pseudoOrder } from '../launch-request.ts'
+import { awsOfferings, type AwsPool } from '../offerings.ts'
+import { asTags, type PoolOwner, TAG } from '../ownership-tags.ts'
+import { groupsOf } from '../pool-facts.ts'
+
+/** The machine that an image is made of. */
+export interface Model {
+  readonly id: string
+  readonly offering: string
+}
+
+interface ModelOrder {
+  readonly pool: AwsPool
+  readonly owner: PoolOwner
+  readonly source: Image
+  readonly user_data: Buffer
+  readonly tags: Record<string, string>
+  readonly nonce: string
+  readonly expires_at: Date
+}
+
+const LAUNCH_MS = 120_000
+/** An image's volume is the least that machines from it can have. */
+const MODEL_VOLUME_GB = 20
+
+/** On demand, as an interruption would only cost time, wherever there is capacity. Not aborted: it would leave a machine behind. */
+export async function launchModel(
+  api: Ec2Api,
+  order: ModelOrder,
+  onLaunched: (id: string) => void,
+): Promise<Model> {
+  const { pool, owner, nonce } = order
+  const groups = await groupsOf(api, { pool, owner }, AbortSignal.timeout(LAUNCH_MS))
+  let refusal = ''
+  for (const offering of awsOfferings({ ...pool, purchase: ['on_demand'] })) {
+    const request = {
+      ...launchRequest(
+        { ...pool, root_volume_gb: Math.min(pool.root_volume_gb, MODEL_VOLUME_GB) },
+        pseudoOrder(owner, offering, `bake ${nonce}`),
+        offering,
+        {
+          image: order.source,
+          security_groups: groups.get(offering.subnet) ?? [],
+          user_data: order.user_data,
+        },
+      ),
+      // An instance that has ended cannot be made an image of.
+      InstanceInitiatedShutdownBehavior: 'stop' as const,
+      TagSpecifications: tagsOf(order),
+    }
+    try {
+      const { Instances } = await api.call(
+        'run',
+        async (client, options) => await client.send(new RunInstancesCommand(request), options),
+        AbortSignal.timeout(LAUNCH_MS),
+      )
+      const id = Instances?.[0]?.InstanceId
+      if (id === undefined) throw new Error('EC2 started nothing, and gave no reason')
+      onLaunched(id)
+      return { id, offering: offering.name }
+    } catch (error) {
+      const { failure, message } = startFailure(error, offering)
+      refusal = `${offering.name}: ${message}`
+      if (failure !== 'no_capacity' && failure !== 'quota') break
+    }
+  }
+  throw new CoprError('unavailable', `Cannot bake an image: no machine could be had: ${refusal}`)
+}
+
+function tagsOf({ tags, owner, expires_at }: ModelOrder) {
+  const kinds: ResourceType[] = ['instance', 'volume', 'network-interface']
+  const Tags = asTags({
+    ...tags,
+    Name: `bake ${owner.pool}`,
+    [TAG.expires_at]: expires_at.toISOString(),
+  })
+  return kinds.map((ResourceType) => ({ ResourceType, Tags }))
+}
+
+export async function readModel(
+  api: Ec2Api,
+  { id }: Model,
+  nonce: string,
+  signal: AbortSignal,
+): Promise<{ state: 'running' | 'stopped' | 'ended'; said: BakeState }> {
+  const [instance] = await describe(api, { InstanceIds: [id] }, signal).catch((error: unknown) => {
+    // EC2 may not show at once what it has made.
+    if (isMissing(error)) return []
+    throw error
+  })
+  const name = instance?.State?.Name
+  const state =
+    name === 'stopped'
+      ? name
+      : name === 'terminated' || name === 'shutting-down'
+        ? 'ended'
+        : 'running'
+  // After the state: what a stopped machine has said is all that it will.
+  return { state, said: bakeStateOf(await consoleOf(api, id, signal), nonce) }
+}
+
+/** The newest, where the type of the machine has that; else what is posted from time to time. */
+async function consoleOf(api: Ec2Api, InstanceId: string, signal: AbortSignal): Promise<string> {
+  for (const Latest of [true, false])
+    try {
+      const command = new GetConsoleOutputCommand({ InstanceId, ...(Latest ? { Latest } : {}) })
+      const { Output = '' } = await api.call(
+        'describe',
+        async (client, options) => await client.send(command, options),
+        signal,
+      )
+      return Buffer.from(Output, 'base64').toString()
+    } catch (error) {
+      if (isMissing(error)) return ''
+      if (!Latest || !codeOf(error).startsWith('Unsupported')) throw error
+    }
+  return ''
+}
+
+/** All machines of one bake. */
+export async function endInstances(
+  api: Ec2Api,
+  tags: Record<string, string>,
+  known: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const Filters = [TAG.installation, TAG.bake].map((tag) => ({
+    Name: `tag:${tag}`,
+    Values: [tags[tag] ?? ''],
+  }))
+  const living = (await describe(api, { Filters }, signal)).filter(
+    ({ State }) => State?.Name !== 'terminated' && State?.Name !== 'shutting-down',
+  )
+  const ids = new Set(living.flatMap(({ InstanceId }) => InstanceId ?? []))
+  // EC2 may not show at once what it has made; to end what has ended is no mistake.
+  if (known !== undefined) ids.add(known)
+  if (ids.size === 0) return
+  const command = new TerminateInstancesCommand({ InstanceIds: [...ids] })
+  await api.call(
+    'terminate',
+    async (client, options) => await client.send(command, options),
+    signal,
+  )
+}
+
+async function describe(
+  api: Ec2Api,
+  query: DescribeInstancesCommandInput,
+  signal: AbortSignal,
+): Promise<Instance[]> {
+  const command = new DescribeInstancesCommand(query)
+  const { Reservations = [] } = await api.call(
+    'describe',
+    async (client, options) => await client.send(command, options),
+    signal,
+  )
+  return Reservations.flatMap(({ Instances = [] }) => Instances)
+}
