@@ -14,6 +14,7 @@ export type FrontendConfig = Pick<
     | 'default_timeout_seconds'
     | 'max_timeout_seconds'
     | 'token_days'
+    | 'max_attempts'
     | 'max_builds_per_owner'
     | 'max_builds_per_sandbox'
     | 'max_builds_per_arch'

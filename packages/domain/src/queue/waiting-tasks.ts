@@ -17,6 +17,10 @@ export interface QueuedTask {
   queued_at: Date
   leased_at: Date | null
   machine: string | null
+  /** How often it was begun. */
+  tries: number
+  /** Why the try before was lost, through no fault of the build; null: none was. */
+  lost_cause: string | null
 }
 
 export const QUEUE_STATES = ['pending', 'starting', 'running', 'importing'] as const
@@ -44,7 +48,27 @@ export async function listQueue(
   state: QueueState,
   { after_id = 0, limit }: { after_id?: number | undefined; limit: number },
 ): Promise<QueuedTask[]> {
-  return await db
+  return await queuedTasks(db)
+    .where(tasksIn(state))
+    .where('task.id', '>', after_id)
+    .orderBy('task.id')
+    .limit(limit)
+    .execute()
+}
+
+/** What is tried again because a try was lost, the newest first. */
+export async function listLost(db: Db, limit: number): Promise<QueuedTask[]> {
+  return await queuedTasks(db)
+    .where('task.state', 'in', ['queued', 'leased'])
+    .where('task.kind', 'in', ['source', 'rpm'])
+    .where('task.lost_cause', 'is not', null)
+    .orderBy('task.id', 'desc')
+    .limit(limit)
+    .execute()
+}
+
+function queuedTasks(db: Db) {
+  return db
     .selectFrom('task')
     .innerJoin('build', 'build.id', 'task.build_id')
     .innerJoin('project', 'project.id', 'build.project_id')
@@ -65,13 +89,10 @@ export async function listQueue(
       'task.queued_at',
       'task.leased_at',
       'machine.name as machine',
+      'task.attempts as tries',
+      'task.lost_cause',
       STEP.as('state'),
     ])
-    .where(tasksIn(state))
-    .where('task.id', '>', after_id)
-    .orderBy('task.id')
-    .limit(limit)
-    .execute()
 }
 
 /** How many tasks are in each state. */

@@ -38,6 +38,7 @@ export function buildPages(frontend: Frontend): Hono {
       steps: build.finished_at
         ? []
         : await whyWaiting(db, build.id, { limits: frontend.config.limits, now: now() }),
+      max_attempts: frontend.config.limits.max_attempts,
     })
     const trail: [string, string?][] = [['Builds', paths.builds(project)], [String(build.id)]]
     const title = `Build ${build.id}`

@@ -23,6 +23,7 @@ test('the last step says how the chroots ended', async () => {
       project,
       phases: [],
       steps: [],
+      max_attempts: 3,
       batch_id: undefined,
       rights: { build: true, edit: true, delete: true },
       packages: new Map(),

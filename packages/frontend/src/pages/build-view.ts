@@ -11,6 +11,7 @@ import { html } from 'hono/html'
 import { resultUrl, sourceDir } from '../api/present-build.ts'
 import { buildSteps } from './build-steps.ts'
 import { postButton } from './forms.ts'
+import { lostNotice, lostWords } from './lost-words.ts'
 import { alert, card, duration, facts, secondsText, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { stateLabel } from './state-label.ts'
@@ -26,6 +27,8 @@ export interface BuildView {
   batch_id: number | undefined
   /** Why it does not run yet; empty when it has ended. */
   steps: Step[]
+  /** After so many tries that were lost it fails. */
+  max_attempts: number
 }
 
 /** Where browsers find results: always on the site they look at. */
@@ -83,7 +86,7 @@ function actions(view: View, { build, project, rights }: BuildView): Html[] {
   return buttons
 }
 
-function chrootTable({ build, phases, packages, steps }: BuildView, now: Date): Html {
+function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView, now: Date): Html {
   if (build.chroots.length === 0)
     return html`<p class="quiet">
       ${
@@ -98,7 +101,10 @@ function chrootTable({ build, phases, packages, steps }: BuildView, now: Date): 
     build.chroots.map((chroot) => [
       html`<strong>${chroot.name}</strong>`,
       html`${stateLabel(chroot.state)} ${doing(chroot, phases)}
-      ${waits(steps.find((step) => step.chroot === chroot.name))}`,
+      ${waits(
+        steps.find((step) => step.chroot === chroot.name),
+        max_attempts,
+      )}`,
       html`${duration(chroot.started_at, chroot.ended_at ?? (chroot.started_at && now))}
       ${chroot.seconds ? timeBar(chroot.seconds) : ''}`,
       results(build, chroot, packages.get(chroot.id) ?? []),
@@ -106,21 +112,26 @@ function chrootTable({ build, phases, packages, steps }: BuildView, now: Date): 
   )
 }
 
-/** What a step in the queue waits for. */
-function waits(step: Step | undefined): Html {
-  if (step?.state !== 'queued') return html``
+/** What a step in the queue waits for, and why it was begun again. */
+function waits(step: Step | undefined, max_attempts: number): Html {
+  const lost = step && lostWords(step, max_attempts)
+  if (step?.state !== 'queued') return lostNotice(lost)
   const { position, tries, reasons } = step
   const words = [
     ...reasons.map(({ text }) => text),
     position === null || position === 1 ? '' : `place ${position} in the queue`,
-    tries > 0 ? `try ${tries + 1}` : '',
+    tries > 0 && lost === undefined ? `try ${tries + 1}` : '',
   ]
-  return html`<p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
+  return html`${lostNotice(lost)}
+    <p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
 }
 
 /** Before there are chroots to say it of. */
-function sourceWait({ steps }: BuildView): Html {
-  return waits(steps.find(({ chroot }) => chroot === null))
+function sourceWait({ steps, max_attempts }: BuildView): Html {
+  return waits(
+    steps.find(({ chroot }) => chroot === null),
+    max_attempts,
+  )
 }
 
 /** What is happening. */

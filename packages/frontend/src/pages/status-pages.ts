@@ -1,4 +1,5 @@
 import {
+  listLost,
   listQueue,
   QUEUE_STATES,
   queueCounts,
@@ -14,6 +15,7 @@ import { pathPart } from '../http/answer.ts'
 import { heading, layout } from './layout.ts'
 import { idOf, more } from './page-links.ts'
 import { card, empty, secondsText, table, time } from './parts.ts'
+import { lostNotice, lostWords } from './lost-words.ts'
 import { paths } from './paths.ts'
 import { type Html, viewOf } from './view.ts'
 
@@ -26,9 +28,12 @@ const TITLES: Record<QueueState, string> = {
   importing: 'Importing',
 }
 
+const LOST_SHOWN = 20
+
 /** What the builders do now, and what waits for them. */
 export function statusPages(frontend: Frontend): Hono {
   const { db, now } = frontend
+  const { max_attempts } = frontend.config.limits
   const app = new Hono({ strict: false })
 
   app.get('/status', (c) => c.redirect(paths.status('pending'), 302))
@@ -42,7 +47,7 @@ export function statusPages(frontend: Frontend): Hono {
     const body = html`${heading('Build queue')}
       <div id="queue" data-live="5">
         ${states(await queueCounts(db), state)}
-        ${tasks.length === 0 ? empty('Nothing here', html`No task is ${state} now.`) : taskTable(tasks)}
+        ${tasks.length === 0 ? empty('Nothing here', html`No task is ${state} now.`) : taskTable(tasks, max_attempts)}
       </div>
       ${more(found.length > PER_PAGE, `?after=${tasks.at(-1)?.id ?? 0}`)}`
     return c.html(await layout(view, `${TITLES[state]} tasks`, body))
@@ -52,10 +57,12 @@ export function statusPages(frontend: Frontend): Hono {
     const view = await viewOf(c, frontend)
     const pools = await poolOverview(db, now())
     const unmet = await waitingReasons(db)
+    const lost = await listLost(db, LOST_SHOWN)
     const body = html`${heading('Build queue')}
       <div id="queue" data-live="5" class="stack">
         ${states(await queueCounts(db), 'builders')}
         ${pools.length === 0 ? empty('No builders', html`Nothing can be built now.`) : poolTable(pools)}
+        ${lost.length === 0 ? '' : card('Tried again because a machine was lost', taskTable(lost, max_attempts))}
         ${unmet.length === 0 ? '' : card('Waiting without a builder on its way', unmetTable(unmet))}
       </div>`
     return c.html(await layout(view, 'Builders', body))
@@ -130,7 +137,7 @@ function states(counts: Record<QueueState, number>, current: QueueState | 'build
   </nav>`
 }
 
-function taskTable(tasks: QueuedTask[]): Html {
+function taskTable(tasks: QueuedTask[], max_attempts: number): Html {
   return table(
     'Tasks',
     ['Build', 'Package', 'Project', 'Chroot', 'Waits since', 'Runs since', 'Builder'],
@@ -141,7 +148,8 @@ function taskTable(tasks: QueuedTask[]): Html {
           >${task.ownername}/${task.dirname}</a
         >
         ${task.is_background ? html`<span class="quiet">background</span>` : ''}`,
-      html`${task.chroot ?? 'source package'}`,
+      html`${task.chroot ?? 'source package'}
+      ${lostNotice(lostWords({ ...task, state: task.leased_at ? 'running' : 'queued' }, max_attempts))}`,
       time(task.queued_at),
       time(task.leased_at),
       html`${task.machine ?? '–'}`,

@@ -83,6 +83,7 @@ export async function openFrontendOn(
         default_timeout_seconds: 18_000,
         max_timeout_seconds: 108_000,
         token_days: 180,
+        max_attempts: 3,
       },
     },
     keygen: { makeKey: () => Promise.reject(new Error('no keygen in this test')) },

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LostCause } from '@copr/contract/builder-protocol'
+import { link } from '../testing/test-builds.ts'
+import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { lostWords } from './lost-words.ts'
+
+for (const [state, tries, words] of [
+  ['queued', 1, 'The machine was interrupted by its cloud; the build starts again, try 2 of 3'],
+  [
+    'running',
+    2,
+    'The machine was interrupted by its cloud; the build has started again, try 2 of 3',
+  ],
+  // A package that is published is tried as often as it takes.
+  ['queued', 7, 'The machine was interrupted by its cloud; the build starts again, try 8'],
+  ['waiting', 0, undefined],
+] as const)
+  test(`lostWords() of a step that is ${state} after ${tries} tries`, () => {
+    assert.equal(lostWords({ lost_cause: 'interrupted', state, tries }, 3), words)
+  })
+
+test('lostWords() has other words for each cause, and none when nothing was lost', () => {
+  const of = (lost_cause: string | null) => lostWords({ lost_cause, state: 'queued', tries: 1 }, 3)
+  assert.equal(new Set(LostCause.options.map(of)).size, LostCause.options.length)
+  assert.equal(of(null), undefined)
+})
+
+test('the pages of a build and of the builders say why a try was lost, apart from failures', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await link(t)
+  const page = async (path: string): Promise<string> =>
+    (await (await t.ask(path)).text()).replaceAll(/\s+/g, ' ')
+  const build = `/coprs/dana/telescope/build/${id}/`
+  for (const path of [build, '/status/builders/', '/status/pending/'])
+    assert.doesNotMatch(await page(path), /class="lost"|interrupted/, path)
+  await t.db.updateTable('task').set({ attempts: 1, lost_cause: 'interrupted' }).execute()
+  const max = t.frontend.config.limits.max_attempts
+  const words = `The machine was interrupted by its cloud; the build starts again, try 2 of ${max}`
+  for (const path of [build, '/status/builders/', '/status/pending/'])
+    assert.match(await page(path), new RegExp(`not your build's fault.*${words}\\.`), path)
+  assert.doesNotMatch(await page(build), /pf-m-danger/)
+})
