@@ -69,9 +69,9 @@ test-cluster: setup ## Run the tests against a real Kubernetes API server, built
 	@$(NODE_TEST) --test-concurrency=1 'packages/*/cluster/**/*.test.ts'
 
 .PHONY: test-clouds
-test-clouds: setup ## Run the AWS provider with the real SDK against an EC2 server of this machine
+test-clouds: setup ## Run the AWS provider and the results store with the real SDK against a server of EC2 and S3 on this machine
 	@tools/install-system-packages.sh clients
-	@node --test --test-concurrency=1 'packages/resalloc/clouds/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 'packages/*/clouds/**/*.test.ts'
 
 .PHONY: check
 check: setup tools/node_modules/.installed ## Check types, lint, format and dead code

@@ -8,8 +8,9 @@ const OURS: Record<string, string[]> = {
   contract: [],
   process: ['contract'],
   domain: ['contract', 'process'],
-  frontend: ['rpm', 'contract', 'process', 'domain'],
-  backend: ['rpm', 'contract', 'process', 'domain'],
+  storage: ['contract', 'process'],
+  frontend: ['rpm', 'contract', 'process', 'domain', 'storage'],
+  backend: ['rpm', 'contract', 'process', 'domain', 'storage'],
   distgit: ['rpm', 'contract', 'process'],
   keygen: ['contract', 'process'],
   resalloc: ['contract', 'process', 'domain'],
@@ -28,6 +29,7 @@ const OURS: Record<string, string[]> = {
     'resalloc',
     'builder',
     'openshift',
+    'storage',
     'testkit',
   ],
 }
@@ -35,7 +37,10 @@ const OURS: Record<string, string[]> = {
 /** Every dependency from outside needs a reason. */
 const OTHERS: Record<string, string> = {
   '@aws-sdk/client-ec2': 'starts and ends machines in EC2',
+  '@aws-sdk/client-s3': 'stores results at any server that speaks S3',
   '@aws-sdk/credential-providers': 'assumes the role that a pool of EC2 names',
+  '@aws-sdk/lib-storage': 'uploads to S3 what has no length yet',
+  '@aws-sdk/s3-request-presigner': 'gives clients addresses at which S3 answers them itself',
   '@hono/node-server': 'serves Hono apps on Node',
   '@kubernetes/client-node': 'finds the cluster and proves who we are to it',
   '@patternfly/patternfly': 'the look of the pages',

@@ -2,6 +2,7 @@ import { Configuration } from '@copr/contract/configuration'
 import { openDb } from '@copr/domain/database/open'
 import { frontendApp } from '@copr/frontend/app'
 import { makeLog } from '@copr/process/log'
+import { directoryUploads } from '@copr/storage/uploads'
 import { tmpdir } from 'node:os'
 
 /** The frontend as the product serves it, with every route that a configuration can turn on. */
@@ -25,6 +26,7 @@ export function benchSite(database_url: string): ReturnType<typeof frontendApp> 
       makeKey: () => Promise.reject(new Error('Nobody makes a key while reads are measured')),
     },
     uploads_dir: tmpdir(),
+    uploads: directoryUploads(tmpdir()),
     now: () => new Date(),
     log: makeLog('bench', { write: (line) => void process.stderr.write(line) }),
     untilPublished: async () => undefined,

@@ -23,6 +23,8 @@ const RENDERERS = 2
 const HOUR_MS = 3_600_000
 /** Keys are prolonged a year before their end: an hour is soon. */
 const FOLLOW_KEYS_SECONDS = 3_600
+/** What lies there was left by programs that were killed. */
+const EMPTY_TRASH_SECONDS = 3_600
 /** After a start, agents have so many heartbeats to say that they still live. */
 const GRACE_HEARTBEATS = 3
 /** How far back the first look for open logs goes. */
@@ -60,7 +62,6 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   const followKeys = (): Promise<void> =>
     followChangedKeys(backend, new Date(now().getTime() - 2 * DAY_MS))
 
-  await backend.store.emptyTrash()
   const publishers = Array.from({ length: PUBLISHERS }, () => {
     const bell = notices.bell('copr_publish')
     return every(2, () => publishDue(backend, stop), { stop, log, bell })
@@ -87,5 +88,6 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     every(5, () => noteGatewayBeat(db, now()), { stop, log }),
     every(20, tidy, { stop, log }),
     every(FOLLOW_KEYS_SECONDS, followKeys, { stop, log }),
+    every(EMPTY_TRASH_SECONDS, () => backend.store.emptyTrash(), { stop, log }),
   ])
 }

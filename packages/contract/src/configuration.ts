@@ -99,6 +99,47 @@ export const MasterKey = z.strictObject({
 })
 export type MasterKey = z.infer<typeof MasterKey>
 
+const BucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
+
+/** A bucket of AWS or of any server that speaks S3. */
+const S3 = z
+  .strictObject({
+    /** The server; without it, that of AWS in the region. */
+    endpoint: Url.optional(),
+    region: z.string().min(1).default('us-east-1'),
+    /** It must be there already, and be nobody else's. */
+    bucket: BucketName.optional(),
+    /** Instead of endpoint, bucket and keys: a folder with what an ObjectBucketClaim gives, a file for each value. */
+    claim_dir: z.string().optional(),
+    /** What all names in the bucket begin with: with a slash at its end it is a folder. */
+    prefix: z.string().default(''),
+    /** Without keys, the role of the pod or machine is taken. */
+    access_key_id: z.string().min(1).optional(),
+    secret_access_key: z.string().min(1).optional(),
+    /** Is the bucket's name in the path instead of in the host name? Default: with an endpoint, yes. */
+    path_style: z.boolean().optional(),
+    /**
+     * Where users and builders reach the server. Packages are then not sent through us: they are redirected to an address there that
+     * works for an hour.
+     */
+    public_endpoint: Url.optional(),
+    /** So much of the disk below `data_dir` is for packages that are verified, signed and indexed. */
+    scratch_bytes: z
+      .number()
+      .int()
+      .positive()
+      .default(10 * 1024 ** 3),
+  })
+  .refine(({ bucket, claim_dir }) => (bucket === undefined) !== (claim_dir === undefined), {
+    error: 'name either a bucket or a claim_dir',
+  })
+  .refine(
+    ({ access_key_id, secret_access_key }) =>
+      (access_key_id === undefined) === (secret_access_key === undefined),
+    { error: 'access_key_id and secret_access_key belong together' },
+  )
+export type S3Config = z.infer<typeof S3>
+
 /** A dist-git that others run, from which users build packages by name. */
 const DistgitInstance = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
@@ -144,6 +185,8 @@ export const Configuration = z.strictObject({
   public_ca_file: z.string().optional(),
   /** Results, dist-git, uploads, caches. */
   data_dir: z.string(),
+  /** Where packages, repositories, logs and uploads are, if not in `data_dir`. */
+  results: z.strictObject({ s3: S3.optional() }).prefault({}),
   database_url: z.string(),
   /** Takes the place of a password in `database_url`, so that the two can be kept apart. */
   database_password: z.string().min(1).optional(),

@@ -2,6 +2,7 @@ import type { Configuration } from '@copr/contract/configuration'
 import type { Db } from '@copr/domain/database/open'
 import type { KeygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
+import type { Uploads } from '@copr/storage/uploads'
 
 /** What the frontend needs of the configuration file. */
 export type FrontendConfig = Pick<
@@ -27,8 +28,10 @@ export interface Frontend {
   db: Db
   config: FrontendConfig
   keygen: Pick<KeygenClient, 'makeKey'>
-  /** A folder of this frontend's own, shared with the backend, which takes the SRPMs from it. */
+  /** A folder of this machine, in which files are received and looked at. */
   uploads_dir: string
+  /** Where they are then kept, shared with the backend, which takes the SRPMs from it. */
+  uploads: Uploads
   now: () => Date
   log: Logger
   /** Waits, not for ever, until the project's repositories can be used by dnf. */

@@ -12,15 +12,18 @@ import {
 } from '@aws-sdk/client-ec2'
 import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { silentLog } from '@copr/process/log'
+import { startMoto } from '@copr/testkit/python/moto'
+import { fileURLToPath } from 'node:url'
 import { awsProviders } from '../src/providers/aws/aws-provider.ts'
 import type { AwsPool } from '../src/providers/aws/offerings.ts'
 import { ownerOf } from '../src/providers/aws/ownership-tags.ts'
 import type { Provider } from '../src/providers/provider.ts'
 import type { ProviderWorld } from '../src/testing/provider-world.ts'
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
-import { startMoto } from './moto.ts'
 
 const REGION = 'eu-central-1'
+/** What distributions have published, and what somebody else has published under their name. */
+const IMAGES = fileURLToPath(new URL('images.json', import.meta.url))
 const IMAGE = { owner: '125523088429', name: 'Fedora-Cloud-Base-AmazonEC2.*-43-*' }
 
 /** EC2's words for what the suite wants to see failing. */
@@ -45,7 +48,7 @@ export async function awsWorld(pool_options: object = {}): Promise<AwsWorld> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
   await using stack = new AsyncDisposableStack()
-  const moto = stack.use(await startMoto())
+  const moto = stack.use(await startMoto({ MOTO_AMIS_PATH: IMAGES }))
   const proxy = stack.use(await startFaultyProxy(moto.url))
   const ec2 = new EC2Client({ region: REGION, endpoint: moto.url })
   const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}))

@@ -44,6 +44,10 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
   if (living && chroot === undefined)
     return await removeOthers(backend, path, living.project_dir_id)
   await store.remove(path)
+  if (living) return true
+  // It takes a while: a project that took the place meanwhile may have lost files of its indexes.
+  const heir = await livingDir(db, { ownername, dirname })
+  if (heir) await republishAll(db, heir.project_dir_id)
   return true
 }
 
@@ -72,10 +76,14 @@ async function removeOthers(
     builds.map(({ id }) => id),
   )
   for (const build of builds) if (!own.has(build.id)) await store.remove(removalPath(build.path))
+  await republishAll(db, project_dir_id)
+  return true
+}
+
+async function republishAll(db: Backend['db'], project_dir_id: number): Promise<void> {
   const repositories = await repositoriesOfDir(db, project_dir_id)
   await republish(
     db,
     repositories.map(({ id }) => id),
   )
-  return true
 }

@@ -62,12 +62,12 @@ export async function appendToFile(
   return { at_offset: !stop.aborted, size }
 }
 
-function checkSize(size: number, max_size: number): void {
+export function checkSize(size: number, max_size: number): void {
   if (size > max_size) throw new CoprError('too_large', `Cannot take more than ${max_size} bytes`)
 }
 
 /** What came before the client went away counts: it asks how much we have and goes on from there. */
-async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()
   const cancel = (): void => void reader.cancel().catch(() => undefined)

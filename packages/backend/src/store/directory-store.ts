@@ -2,18 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { appendFile, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 import { appendToFile, NewestRequest } from './append.ts'
 import { directoryIndexDesk } from './directory-index-desk.ts'
 import { directoryTree, openFile } from './directory-tree.ts'
 import * as files from './files.ts'
 import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
-import type { KeptSrpm, ResultsStore, StagingKey } from './results-store.ts'
-
-/** Enough for the largest source packages there are; a bound all the same. */
-const MAX_FILES = 10_000
-const LOGS = ['builder-live.log', 'import.log', 'backend.log']
+import { GROWING_LOGS, type KeptSrpm, type ResultsStore, type StagingKey } from './results-store.ts'
+import { checkFacts, checkList, MAX_FILES } from './staged-files.ts'
 
 /** The results store in a folder: staging and uploads lie beside the public tree, on the same file system. */
 export function directoryStore(data_dir: string): ResultsStore {
@@ -83,7 +79,7 @@ export function directoryStore(data_dir: string): ResultsStore {
         await rename(absolute(path, name), absolute(path, 'prev_build_backup', name))
       }
     },
-    async sealLogs(path, names = LOGS) {
+    async sealLogs(path, names = GROWING_LOGS) {
       for (const name of names) await files.gzipInPlace(absolute(path, name))
     },
     write: (path, name, data) => files.writeWhole(absolute(path, name), data),
@@ -112,11 +108,11 @@ export function directoryStore(data_dir: string): ResultsStore {
       return await newest.run(file, (stop) => appendToFile(file, body, options, stop))
     },
     async verifyStaged(key, list) {
-      if (new Set(list.map(({ name }) => name)).size !== list.length)
-        throw new CoprError('invalid', 'Cannot finish: a file is listed twice')
-      if (list.length > MAX_FILES)
-        throw new CoprError('invalid', `Cannot take more than ${MAX_FILES} files`)
-      for (const file of list) await verifyFile(staged(key, file.name), file)
+      checkList(list)
+      for (const file of list) {
+        const path = staged(key, file.name)
+        await checkFacts(file, await files.sizeOf(path), () => files.sha256Of(path))
+      }
       if (list.length > 0) await files.syncDir(stagingDir(key))
     },
     withStaged: (key, name, use) => use(staged(key, name)),
@@ -125,7 +121,7 @@ export function directoryStore(data_dir: string): ResultsStore {
     async linkAll(from, to) {
       const names = await files.filesIn(join(root, from))
       if (names === undefined) return false
-      const lasting = names.filter((name) => !LOGS.includes(name) && !name.startsWith('.'))
+      const lasting = names.filter((name) => !GROWING_LOGS.includes(name) && !name.startsWith('.'))
       await put(join(root, from), to, lasting)
       return true
     },
@@ -191,12 +187,4 @@ export function directoryStore(data_dir: string): ResultsStore {
 function checkedTaskId(id: number): number {
   if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', 'Cannot use this task id')
   return id
-}
-
-async function verifyFile(path: string, { name, size, sha256 }: ResultFile): Promise<void> {
-  const has = (await files.sizeOf(path)) ?? 'nothing'
-  if (has !== size)
-    throw new CoprError('invalid', `Cannot finish: ${name} has ${size} bytes, ${has} came`)
-  if ((await files.sha256Of(path)) !== sha256)
-    throw new CoprError('invalid', `Cannot finish: the digest of ${name} is wrong`)
 }

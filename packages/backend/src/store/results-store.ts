@@ -2,6 +2,9 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { Appended, Body } from './append.ts'
 import type { ResultsPath } from './paths.ts'
 
+/** Logs that may grow, in results of any kind. */
+export const GROWING_LOGS = ['builder-live.log', 'import.log', 'backend.log']
+
 /** What an agent brings under one lease, until it is published or thrown away. Nobody else sees it. */
 export interface StagingKey {
   /** The task row's id. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Found } from '../store/results-store.ts'
 import {
   bodyOf,
   found,
@@ -99,6 +100,25 @@ export function logTests(open: () => Promise<StoreWorld>): void {
       assert.equal(await unpackedIn(each, `${path}/backend.log.gz`), 'claimed\nbuilt\n')
     }
     assert.deepEqual(await namesIn(store, path), ['backend.log.gz', `${LOG}.gz`])
+  })
+
+  test('a log that is packed while it is read is read to its end', async () => {
+    await using world = await open()
+    const { store } = world
+    const path = resultsOf(1)
+    const whole = Array.from({ length: 10 }, (_, line) => `line ${line}\n`).join('')
+    for (let offset = 0; offset < whole.length; offset += 7) {
+      const body = bodyOf([whole.slice(offset, offset + 7)])
+      await store.appendLog(path, LOG, body, { offset, max_size: 1000 })
+    }
+    const logs: { start: number; it: Found }[] = []
+    for (const start of [0, 30]) logs.push({ start, it: await found(store, `${path}/${LOG}`) })
+    await world.another().sealLogs(path)
+    for (const { start, it } of logs) {
+      assert.ok(it?.kind === 'file')
+      const read = await new Response(await it.file.read({ start, end: 60 })).text()
+      assert.equal(read, whole.slice(start, 61))
+    }
   })
 
   test('notes of several processes are all there, in their order', async () => {

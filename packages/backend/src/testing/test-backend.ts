@@ -21,6 +21,7 @@ import { backendApp } from '../app.ts'
 import { runBackend } from '../backend.ts'
 import type { Backend } from '../context.ts'
 import { directoryStore } from '../store/directory-store.ts'
+import type { ResultsStore } from '../store/results-store.ts'
 import { TestAgent } from './agent.ts'
 import type { BuiltFile } from './packages.ts'
 
@@ -39,6 +40,8 @@ export interface TestBackendOptions {
   limits?: Partial<Configuration['limits']>
   withKeygen?: boolean
   algorithm?: KeyAlgorithm
+  /** Default: a folder. */
+  store?: ResultsStore
 }
 
 /** A backend with its own database and folder, answering on a free port. Loops run only when told to. */
@@ -119,7 +122,7 @@ export class TestBackend implements AsyncDisposable {
       keygen,
       log,
       now: () => new Date(),
-      store: directoryStore(data_dir),
+      store: options.store ?? directoryStore(data_dir),
     }
     const server = await serveHttp(backendApp(backend), { host: '127.0.0.1', port: 0 })
     const url = `http://127.0.0.1:${server.port}`

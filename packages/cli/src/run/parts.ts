@@ -26,6 +26,7 @@ import { allProviders } from './providers.ts'
 import type { Metrics } from '@copr/process/probes/metrics'
 import { measured, serveProbes } from '@copr/process/probes/probes'
 import { trustAuthorities } from '@copr/process/trust'
+import { openUploads } from '@copr/storage/open-uploads'
 import type { StartLocal } from '@copr/resalloc/providers/local'
 import { runResalloc } from '@copr/resalloc/run-resalloc'
 import { oneDoor } from './server.ts'
@@ -128,7 +129,7 @@ function frontendPart(shared: Shared): Service {
     log,
     now,
     keygen: keygenOf(shared),
-    uploads_dir: join(config.data_dir, 'uploads'),
+    ...openUploads(config),
     untilPublished: publishedWaiter({ db }),
   }
   return {

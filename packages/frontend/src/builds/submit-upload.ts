@@ -3,8 +3,6 @@ import { submitBuild } from '@copr/domain/builds/submit'
 import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
-import { rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { checkSrpm } from '../uploads/check-srpm.ts'
@@ -21,7 +19,7 @@ export async function submitUpload(
   user: UserActor,
   complete: (form: Form) => Form = (form) => form,
 ): Promise<number> {
-  const { db, config, uploads_dir, now } = frontend
+  const { db, config, uploads_dir, uploads, now } = frontend
   const { max_upload_bytes } = config.limits
   await using upload = await receiveUpload(c, {
     uploads_dir,
@@ -36,10 +34,16 @@ export async function submitUpload(
   const facts = await checkSrpm(upload.file)
   // From here on it has the name that its header gives it, like the SRPM in the results.
   const { srpm_name } = facts
-  await rename(upload.file.path, join(dirname(upload.file.path), srpm_name))
+  await uploads.keep(upload.dir, srpm_name, upload.file.path)
   const url = `${config.public_url}/tmp/${upload.dir}/${srpm_name}`
   const json = { url, pkg: srpm_name, tmp: upload.dir }
-  const id = await submitBuild(db, { ...prepared, source: { type: 'upload', json, facts } }, now())
-  upload.keep()
-  return id
+  try {
+    const source = { type: 'upload' as const, json, facts }
+    const id = await submitBuild(db, { ...prepared, source }, now())
+    upload.keep()
+    return id
+  } catch (error) {
+    await uploads.drop(upload.dir)
+    throw error
+  }
 }

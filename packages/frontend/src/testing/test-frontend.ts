@@ -3,6 +3,7 @@ import type { Db } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser, type User } from '@copr/domain/users/user-queries'
 import { silentLog } from '@copr/process/log'
+import { directoryUploads } from '@copr/storage/uploads'
 import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
 import type { Hono } from 'hono'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -88,6 +89,7 @@ export async function openFrontendOn(
     },
     keygen: { makeKey: () => Promise.reject(new Error('no keygen in this test')) },
     uploads_dir,
+    uploads: directoryUploads(uploads_dir),
     now: () => NOW,
     log: silentLog(),
     untilPublished: async () => undefined,

@@ -3,7 +3,7 @@ import busboy from 'busboy'
 import type { Context } from 'hono'
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -41,7 +41,9 @@ export async function receiveUpload(c: Context, options: Options): Promise<Uploa
   const folder = join(options.uploads_dir, dir)
   let kept = false
   const remove = async (): Promise<void> => {
-    if (!kept) await rm(folder, { recursive: true, force: true })
+    if (!kept) return await rm(folder, { recursive: true, force: true })
+    // Empty when the file is kept in another place.
+    await rmdir(folder).catch(() => undefined)
   }
   try {
     await mkdir(folder, { recursive: true })

@@ -6,8 +6,6 @@ import { CoprError } from '@copr/process/errors'
 import { sameSecret } from '@copr/process/http-server'
 import { type Context, Hono } from 'hono'
 import { randomUUID } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { readBody } from '../http/read-form.ts'
@@ -33,7 +31,7 @@ interface Call {
 
 /** Webhooks for anything: they build one package, whatever its source, and answer with the build's id. */
 export function customWebhooks(frontend: Frontend): Hono {
-  const { db, uploads_dir } = frontend
+  const { db, uploads } = frontend
   const app = new Hono({ strict: false })
   const fail = (c: Context, word: keyof typeof FAILURES): Response =>
     c.text(`${word}\n`, FAILURES[word])
@@ -78,15 +76,13 @@ export function customWebhooks(frontend: Frontend): Hono {
   async function submit(c: Context, project: Project, pack: Package, options: BuildOptions) {
     const body = await readBody(c.req.raw)
     const tmp = randomUUID()
-    const folder = join(uploads_dir, tmp)
-    await mkdir(folder, { recursive: true })
     try {
-      await writeFile(join(folder, 'hook_payload'), body)
+      await uploads.write(tmp, 'hook_payload', body)
       const by = { id: null, submitted_by: 'custom webhook' }
       const source = { tmp, hook_data: true }
       return await submitPackage(frontend, { project, pack, options, by, source })
     } catch (error) {
-      await rm(folder, { recursive: true, force: true })
+      await uploads.drop(tmp)
       throw error
     }
   }

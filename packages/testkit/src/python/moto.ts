@@ -2,22 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { pythonVenv } from '@copr/testkit/python/venv'
-import { until } from '@copr/testkit/system/until'
-
-/** What distributions have published, and what somebody else has published under their name. */
-const IMAGES = fileURLToPath(new URL('images.json', import.meta.url))
+import { until } from '../system/until.ts'
+import { pythonVenv } from './venv.ts'
 
 export interface Moto extends AsyncDisposable {
   readonly url: string
 }
 
-/** An EC2 server of this machine, empty but for its default network and images. */
-export async function startMoto(): Promise<Moto> {
+/** A server of EC2 and S3 on this machine; `settings` are its environment variables. */
+export async function startMoto(settings: Record<string, string> = {}): Promise<Moto> {
   const bin = await pythonVenv('clouds-requirements.txt')
   const port = await freePort()
-  const env = { PATH: process.env['PATH'], MOTO_AMIS_PATH: IMAGES }
+  const env = { PATH: process.env['PATH'], ...settings }
   const args = ['-H', '127.0.0.1', '-p', String(port)]
   const server = spawn(join(bin, 'moto_server'), args, { env, stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
@@ -31,7 +27,7 @@ export async function startMoto(): Promise<Moto> {
           () => false,
         )
       },
-      { timeout_ms: 60_000, what: 'the EC2 server' },
+      { timeout_ms: 60_000, what: 'the server of EC2 and S3' },
     )
   } catch (error) {
     await close()

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { Bucket } from '@copr/storage/bucket'
+import { type ResultsPath, removalPath } from '../src/store/paths.ts'
+import type { ResultsStore } from '../src/store/results-store.ts'
+import {
+  AMPLE,
+  bodyOf,
+  found,
+  KEY,
+  listed,
+  readTree,
+  REPOSITORY,
+  resultsOf,
+  textIn,
+  unpackedIn,
+} from '../src/testing/store-world.ts'
+import { endServer, s3World, type S3World } from './s3-world.ts'
+
+after(endServer)
+
+const MB = 1024 ** 2
+const CHANGES = ['put', 'putFile', 'putStream', 'copy', 'compose', 'remove'] as const
+
+/** A bucket whose process is killed before, or just after, its n-th change. */
+function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
+  let count = 0
+  const killed: Record<string, unknown> = {}
+  for (const name of CHANGES)
+    killed[name] = async (...args: unknown[]) => {
+      if (name === 'remove' && (args[0] as string[]).length === 0) return
+      const isLast = ++count === n
+      if (count > n || (isLast && when === 'before')) throw new Error('killed')
+      // Of several keys, some.
+      const some = isLast && name === 'remove' ? [(args[0] as string[]).slice(0, 1)] : args
+      await (bucket[name] as (...all: unknown[]) => Promise<void>)(...some)
+      if (isLast) throw new Error('killed')
+    }
+  return { ...bucket, ...killed }
+}
+
+/** Does it with a process that is killed at every change in turn, then again with another; `check` looks in between and at the end. */
+async function killEverywhere(
+  world: S3World,
+  work: (store: ResultsStore, round: number) => Promise<void>,
+  check: (store: ResultsStore, round: number, isDone: boolean) => Promise<void>,
+): Promise<number> {
+  let round = 0
+  for (const when of ['before', 'after'] as const)
+    for (let n = 1; ; n++) {
+      round++
+      const isKilled = await work(
+        world.through((bucket) => killedAt(bucket, n, when)),
+        round,
+      ).then(
+        () => false,
+        (error: unknown) => {
+          assert.match(String(error), /killed/)
+          return true
+        },
+      )
+      await check(world.another(), round, !isKilled)
+      if (!isKilled) break
+      await work(world.another(), round)
+      await check(world.another(), round, true)
+    }
+  return round
+}
+
+test('signing and placing may be killed at every change', async () => {
+  await using world = await s3World()
+  const data = randomBytes(11 * MB)
+  const head = randomBytes(300)
+  const signed = Buffer.concat([head, data.subarray(300)])
+  await world.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
+  const rounds = await killEverywhere(
+    world,
+    async (store, round) => {
+      await store.changeHead(KEY, 'x.rpm', async (path) => {
+        await using file = await open(path, 'r+')
+        await file.write(head, 0, head.length, 0)
+        return head.length
+      })
+      await store.place(KEY, ['x.rpm'], resultsOf(round))
+    },
+    async (store, round, isDone) => {
+      const placed = await readTree(store, `${resultsOf(round)}/x.rpm`)
+      assert.ok(placed === undefined ? !isDone : placed.equals(signed))
+      const staged = await store.withStaged(KEY, 'x.rpm', (path) => readFile(path))
+      assert.ok(staged.equals(signed) || staged.equals(data))
+    },
+  )
+  assert.ok(rounds > 4)
+})
+
+test('an upload may be killed at every change, and goes on', async () => {
+  await using world = await s3World()
+  const data = randomBytes(18 * MB)
+  await killEverywhere(
+    world,
+    async (store, round) => {
+      const key = { ...KEY, task: round }
+      const { size } = await store.stage(key, 'a', bodyOf([]), { ...AMPLE, offset: -1 })
+      const rest = data.subarray(size)
+      const options = { ...AMPLE, offset: size }
+      await store.stage(
+        key,
+        'a',
+        bodyOf([rest.subarray(0, 9 * MB), rest.subarray(9 * MB)]),
+        options,
+      )
+    },
+    async (store, round, isDone) => {
+      const key = { ...KEY, task: round }
+      if (isDone) return await store.verifyStaged(key, [listed('a', data)])
+      const { size } = await store.stage(key, 'a', bodyOf([]), { ...AMPLE, offset: -1 })
+      if (size === 0) return
+      await store.verifyStaged(key, [listed('a', data.subarray(0, size))])
+    },
+  )
+})
+
+test('publishing an index may be killed at every change: the old or the new one is there, whole', async () => {
+  await using world = await s3World()
+  const publish = async (store: ResultsStore, round: number): Promise<void> => {
+    await using desk = await store.openIndex(REPOSITORY, { is_devel: false })
+    const made = join(desk.into, 'repodata')
+    await mkdir(made)
+    const href = `${round}-primary.xml.gz`
+    await writeFile(join(made, href), `data ${round}`)
+    await writeFile(join(made, 'repomd.xml'), `<location href="repodata/${href}"/> ${round}`)
+    await writeFile(join(made, 'repomd.xml.asc'), `signature ${round}`)
+    await desk.publish({ generation: round, now: new Date() })
+  }
+  await publish(world.store, 0)
+  const rounds = await killEverywhere(world, publish, async (store, round, isDone) => {
+    const at = (name: string) => textIn(store, `${REPOSITORY}/repodata/${name}`)
+    const shown = Number((await at('repomd.xml'))?.split(' ').at(-1))
+    assert.ok(shown === round || (!isDone && shown === round - 1), `${shown} in round ${round}`)
+    assert.equal(await at('repomd.xml.asc'), `signature ${shown}`)
+    assert.equal(await at(`${shown}-primary.xml.gz`), `data ${shown}`)
+    if (shown > 0) assert.equal(await at(`${shown - 1}-primary.xml.gz`), `data ${shown - 1}`)
+  })
+  assert.ok(rounds > 6)
+})
+
+test('packing logs may be killed at every change: nothing is lost and nothing twice', async () => {
+  await using world = await s3World()
+  const LOG = 'builder-live.log'
+  const text = Array.from({ length: 6 }, (_, line) => `line ${line}\n`)
+  const begun = new Set<number>()
+  await killEverywhere(
+    world,
+    async (store, round) => {
+      const path = resultsOf(round)
+      if (!begun.has(round)) {
+        begun.add(round)
+        let offset = 0
+        for (const line of text) {
+          await world.store.appendLog(path, LOG, bodyOf([line]), { offset, max_size: 1000 })
+          await world.store.note(path, line.trim())
+          offset += line.length
+        }
+      }
+      await store.sealLogs(path)
+    },
+    async (store, round, isDone) => {
+      for (const name of [LOG, 'backend.log']) {
+        const packed = await unpackedIn(store, `${resultsOf(round)}/${name}.gz`)
+        const growing = await textIn(store, `${resultsOf(round)}/${name}`)
+        if (isDone) assert.equal(growing, undefined)
+        if (isDone || packed !== undefined) assert.equal(packed, text.join(''))
+        else assert.equal(growing, text.join(''))
+      }
+    },
+  )
+})
+
+test('notes after a log was packed are added to it', async () => {
+  await using world = await s3World()
+  const path = resultsOf(1)
+  for (const line of ['one', 'two']) {
+    await world.store.note(path, line)
+    await world.another().sealLogs(path)
+  }
+  assert.equal(await unpackedIn(world.store, `${path}/backend.log.gz`), 'one\ntwo\n')
+})
+
+test('removing may be killed at every change, and takes indexes first', async () => {
+  await using world = await s3World()
+  const project = (round: number): ResultsPath => removalPath(`dana/telescope${round}`)
+  const filled = new Set<number>()
+  await killEverywhere(
+    world,
+    async (store, round) => {
+      const repository = `${project(round)}/debian-12-x86_64`
+      if (!filled.has(round)) {
+        filled.add(round)
+        const names = ['repodata/repomd.xml', 'repodata/a-primary.xml.gz', '00000001-a/a.rpm']
+        for (const name of names) await world.bucket.put(`results/${repository}/${name}`, name)
+      }
+      await store.remove(project(round))
+    },
+    async (store, round, isDone) => {
+      const repository = `${project(round)}/debian-12-x86_64`
+      const index = await textIn(store, `${repository}/repodata/repomd.xml`)
+      if (index !== undefined) assert.ok(await textIn(store, `${repository}/00000001-a/a.rpm`))
+      if (isDone) assert.equal(await found(store, project(round)), undefined)
+    },
+  )
+  assert.deepEqual(
+    (await world.keys()).filter((key) => key.startsWith('results/')),
+    [],
+  )
+})
+
+test('a stale fragment of the same bytes does no harm, however it is cut', async () => {
+  await using world = await s3World()
+  const data = randomBytes(3000)
+  await world.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)
+  await world.store.stage(KEY, 'a', bodyOf([data.subarray(2000)]), { ...AMPLE, offset: 2000 })
+  const folder = `staging/${KEY.task}-${KEY.lease}/a/`
+  for (const [start, end] of [
+    [0, 500],
+    [2000, 2100],
+    [1500, 2500],
+    [2900, 3000],
+  ] as const)
+    await world.bucket.put(
+      `${folder}${String(start).padStart(16, '0')}-late`,
+      data.subarray(start, end),
+    )
+  await world.another().verifyStaged(KEY, [listed('a', data)])
+  await world.another().place(KEY, ['a'], resultsOf(1))
+  assert.ok((await readTree(world.store, `${resultsOf(1)}/a`))?.equals(data))
+})

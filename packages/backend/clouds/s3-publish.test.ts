@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { openBucket } from '@copr/storage/open-bucket'
+import { missingTools } from '@copr/rpm/testing/real-rpm'
+import { dropStaleStaging } from '../src/maintenance/leftovers.ts'
+import { publishDue } from '../src/publish/publish-loop.ts'
+import { renderDue } from '../src/publish/render.ts'
+import { s3Store } from '../src/store/s3/s3-store.ts'
+import { scratchIn } from '../src/store/s3/scratch.ts'
+import { dnfFor } from '../src/testing/dnf.ts'
+import { type BuiltFile, buildPackages } from '../src/testing/packages.ts'
+import { CHROOT, TestBackend } from '../src/testing/test-backend.ts'
+import { endServer, s3Config, s3World } from './s3-world.ts'
+
+const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
+const never = new AbortController().signal
+
+let scratch: string
+let hello: BuiltFile[]
+let other: BuiltFile[]
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'copr-s3-publish-'))
+  if (skip) return
+  hello = await buildPackages(scratch)
+  other = await buildPackages(scratch, { name: 'other' })
+})
+after(async () => {
+  await endServer()
+  await rm(scratch, { recursive: true, force: true })
+})
+
+function urls(system: TestBackend) {
+  const project = `${system.url}/results/dana/telescope`
+  return { repository: `${project}/${CHROOT}/`, key: `${project}/pubkey.gpg` }
+}
+
+async function publish(system: TestBackend): Promise<void> {
+  await publishDue(system.backend, never)
+  await renderDue(system.backend, never)
+}
+
+for (const algorithm of ['rsa4096', 'ed25519'] as const)
+  test(
+    `a package in S3 signed with ${algorithm} is installed, signatures checked`,
+    { skip },
+    async () => {
+      await using world = await s3World()
+      await using system = await TestBackend.start({
+        withKeygen: true,
+        algorithm,
+        store: world.store,
+      })
+      const agent = await system.agent()
+      const { repository, key } = urls(system)
+      for (const files of [hello, other]) {
+        const id = await system.built(agent, files)
+        await publish(system)
+        assert.equal((await system.build(id)).state, 'succeeded')
+      }
+      await using client = await dnfFor(repository, key)
+      const listed = await client.query('repoquery', '--qf', '%{name}.%{arch}')
+      assert.deepEqual(listed, [
+        'hello-doc.noarch',
+        'hello.noarch',
+        'hello.src',
+        'other-doc.noarch',
+        'other.noarch',
+        'other.src',
+      ])
+      const installed = await client.dnf('install', 'hello', 'other')
+      assert.ok(installed.ok, installed.output)
+      assert.equal(
+        await readFile(join(client.root, 'usr/share/hello/greeting'), 'utf8'),
+        'hello 1.0\n',
+      )
+      const left = (await world.keys()).filter((each) => /^(staging|uploads|trash)\//.test(each))
+      assert.deepEqual(left, [])
+    },
+  )
+
+test(
+  'publishing that is killed at any step is completed by another process, once',
+  { skip },
+  async (t) => {
+    const steps = ['sign', 'place', 'commit', 'drop', 'render', 'switch', 'announce']
+    await using world = await s3World()
+    await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+    await renderDue(system.backend, never)
+    const agent = await system.agent()
+    const { repository, key } = urls(system)
+    await using client = await dnfFor(repository, key)
+    let count = 0
+    for (const step of steps)
+      await t.test(step, async () => {
+        const id = await system.built(agent, hello)
+        const at = (reached: string): void => {
+          if (reached === step) throw new Error(`killed at ${step}`)
+        }
+        await publishDue({ ...system.backend, at }, never)
+        await renderDue({ ...system.backend, at }, never)
+        const between = await client.query('repoquery', '--qf', '%{location}')
+        assert.ok([count * 3, count * 3 + 3].includes(between.length))
+        await system.db.updateTable('task').set({ not_before: null }).execute()
+        const heir = { ...system.backend, store: world.another() }
+        await publishDue(heir, never)
+        await renderDue(heir, never)
+        await renderDue(heir, never)
+        assert.equal((await system.build(id)).state, 'succeeded')
+        count++
+        const listed = await client.query('repoquery', '--qf', '%{location}')
+        assert.equal(listed.length, count * 3)
+      })
+    const installed = await client.dnf('install', 'hello-doc')
+    assert.ok(installed.ok, installed.output)
+    await dropStaleStaging(system.backend)
+    assert.deepEqual(await world.store.listStaged(), [])
+  },
+)
+
+test(
+  'an index of more packages than the disk has room for is made in portions',
+  { skip },
+  async () => {
+    await using world = await s3World()
+    // Each package is larger than a quarter of it.
+    const store = s3Store(world.bucket, scratchIn(join(scratch, 'tight'), 10_000))
+    await using system = await TestBackend.start({ withKeygen: true, store })
+    const agent = await system.agent()
+    for (const files of [hello, other]) {
+      await system.built(agent, files)
+      await publishDue(system.backend, never)
+    }
+    await renderDue(system.backend, never)
+    const { repository, key } = urls(system)
+    await using client = await dnfFor(repository, key)
+    assert.equal((await client.query('repoquery')).length, 6)
+    const installed = await client.dnf('install', 'hello', 'other-doc')
+    assert.ok(installed.ok, installed.output)
+  },
+)
+
+test('a package that is not what was published is not indexed', { skip }, async () => {
+  await using world = await s3World()
+  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  const agent = await system.agent()
+  const id = await system.built(agent, hello)
+  await publishDue(system.backend, never)
+  const rpm = (await world.keys()).find((each) => each.endsWith('hello-1.0-1.noarch.rpm')) ?? ''
+  const bytes = (await world.bucket.getBytes(rpm)) ?? Buffer.alloc(0)
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+  await world.bucket.put(rpm, bytes)
+  await renderDue({ ...system.backend, store: world.another() }, never)
+  assert.equal((await system.build(id)).chroot?.state, 'running')
+})
+
+test('dnf follows packages to a store that it reaches by itself', { skip }, async () => {
+  await using world = await s3World()
+  const { endpoint } = s3Config(world.config)
+  const bucket = openBucket(s3Config({ ...world.config, public_endpoint: endpoint }))
+  // Small packages are sent by us: these count as large.
+  const large = { ...bucket, head: async (key: string) => await largeHead(bucket, key) }
+  const store = s3Store(large, scratchIn(join(scratch, 'public'), 1e9))
+  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  const agent = await system.agent()
+  await system.built(agent, hello)
+  await publish(system)
+  await using front = await TestBackend.start({ store })
+  const project = `${front.url}/results/dana/telescope`
+  const { chroot } = await system.build(1)
+  const rpm = `${project}/${CHROOT}/${chroot?.result_dir}/hello-1.0-1.noarch.rpm`
+  const answer = await fetch(rpm, { redirect: 'manual' })
+  assert.equal(answer.status, 302)
+  assert.equal(answer.headers.get('cache-control'), 'no-store')
+  assert.ok(answer.headers.get('location')?.startsWith(`${endpoint}/`))
+  assert.equal((await fetch(rpm, { method: 'HEAD', redirect: 'manual' })).status, 200)
+  await using client = await dnfFor(`${project}/${CHROOT}/`, `${project}/pubkey.gpg`)
+  const installed = await client.dnf('install', 'hello')
+  assert.ok(installed.ok, installed.output)
+  bucket.close()
+})
+
+async function largeHead(bucket: ReturnType<typeof openBucket>, key: string) {
+  const facts = await bucket.head(key)
+  return facts && key.endsWith('.rpm') ? { ...facts, size: facts.size + 2 * 1024 ** 2 } : facts
+}

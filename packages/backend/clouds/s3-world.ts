@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { Configuration } from '@copr/contract/configuration'
+import type { Bucket } from '@copr/storage/bucket'
+import { openBucket } from '@copr/storage/open-bucket'
+import { bucketUploads } from '@copr/storage/uploads'
+import { type Moto, startMoto } from '@copr/testkit/python/moto'
+import type { ResultsStore } from '../src/store/results-store.ts'
+import { s3Store } from '../src/store/s3/s3-store.ts'
+import { scratchIn } from '../src/store/s3/scratch.ts'
+import type { StoreWorld } from '../src/testing/store-world.ts'
+
+const BUCKET = 'copr-results'
+const MB = 1024 ** 2
+
+export interface S3World extends StoreWorld {
+  bucket: Bucket
+  config: Record<string, unknown>
+  /** A store whose bucket is seen through `change`. */
+  through(change: (bucket: Bucket) => Bucket): ResultsStore
+  /** The keys of all objects. */
+  keys(): Promise<string[]>
+}
+
+let server: Promise<Moto> | undefined
+let worlds = 0
+
+/** A folder of its own in a bucket of an S3 server that all tests of a process share. */
+export async function s3World(): Promise<S3World> {
+  server ??= startServer()
+  const { url } = await server
+  const config = {
+    endpoint: url,
+    bucket: BUCKET,
+    prefix: `world-${++worlds}/`,
+    access_key_id: 'test',
+    secret_access_key: 'test',
+    scratch_bytes: 64 * MB,
+  }
+  const bucket = openBucket(s3Config(config))
+  const dir = await mkdtemp(join(tmpdir(), 'copr-s3-'))
+  let stores = 0
+  const through = (change: (bucket: Bucket) => Bucket): ResultsStore =>
+    s3Store(change(bucket), scratchIn(join(dir, `scratch-${++stores}`), 64 * MB))
+  const another = (): ResultsStore => through((same) => same)
+  const uploads = bucketUploads(bucket)
+  return {
+    config,
+    bucket,
+    through,
+    another,
+    store: another(),
+    upload: (folder, name, data) => uploads.write(folder, name, data),
+    keys: async () => (await Array.fromAsync(bucket.list(''))).map(({ key }) => key),
+    async [Symbol.asyncDispose]() {
+      bucket.close()
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+export function s3Config(config: object) {
+  const { s3 } = Configuration.shape.results.parse({ s3: config })
+  if (!s3) throw new Error('unreachable')
+  return s3
+}
+
+async function startServer(): Promise<Moto> {
+  const moto = await startMoto()
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  const client = new S3Client({
+    endpoint: moto.url,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials,
+  })
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
+  client.destroy()
+  return moto
+}
+
+/** To be called when all tests are over. */
+export async function endServer(): Promise<void> {
+  await (await server)?.[Symbol.asyncDispose]()
+}

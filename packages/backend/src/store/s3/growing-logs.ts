@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto'
+import { pipeline, Readable } from 'node:stream'
+import { createGzip } from 'node:zlib'
+import { type Bucket, isMissing, type Piece } from '@copr/storage/bucket'
+import { type Appended, type Body, checkSize, chunksOf, NewestRequest } from '../append.ts'
+import type { ResultsPath } from '../paths.ts'
+import { growingKey, resultKey } from './keys.ts'
+import {
+  bytesOf,
+  type Fragment,
+  fragmentName,
+  fragmentsBelow,
+  type ScatteredFile,
+  scatteredFile,
+} from './scattered-file.ts'
+
+/** Of one object; agents send no more in one request. */
+const CHUNK_BYTES = 1024 ** 2
+/** So many fragments of a level become one of the next: a log of a million requests has about a hundred objects. */
+const MERGED = 32
+/** Beyond this, copying costs more than a further object. */
+const MAX_MERGED_BYTES = 32 * 1024 ** 2
+/** So many logs that grow are remembered: else each request would list its fragments. */
+const REMEMBERED = 2_000
+/** Its fragments have no offsets, as several processes write it: they are in the order of time. */
+const NOTES = 'backend.log'
+
+export interface GrowingLogs {
+  find(path: string, name: string): Promise<(ScatteredFile & { mtime: Date }) | undefined>
+  append(path: ResultsPath, name: string, body: Body, limits: Limits): Promise<Appended>
+  note(path: ResultsPath, line: string): Promise<void>
+  setAside(path: ResultsPath, name: string): Promise<void>
+  seal(path: ResultsPath, name: string): Promise<void>
+}
+
+interface Limits {
+  offset: number
+  max_size: number
+}
+
+/** Logs that can be read while they grow: each request adds an object, and from time to time many become one. */
+export function growingLogs(bucket: Bucket): GrowingLogs {
+  const newest = new NewestRequest()
+  const remembered = new Map<string, Fragment[]>()
+
+  /** Of a folder as in keys.ts. */
+  async function load(folder: string): Promise<ScatteredFile> {
+    const fragments = await fragmentsBelow(bucket, folder)
+    return isNotes(folder) ? inOrder(fragments) : scatteredFile(fragments)
+  }
+
+  function remember(folder: string, fragments: Fragment[]): void {
+    remembered.delete(folder)
+    remembered.set(folder, fragments)
+    const [oldest] = remembered.keys()
+    if (remembered.size > REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+  }
+
+  async function appendTo(
+    folder: string,
+    body: Body,
+    { offset, max_size }: Limits,
+    stop: AbortSignal,
+  ): Promise<Appended> {
+    let known = scatteredFile(remembered.get(folder) ?? [])
+    if (known.size !== offset || offset === 0) known = await load(folder)
+    let { size } = known
+    if (size !== offset) return { at_offset: false, size }
+    const fragments = [...known.fragments]
+    let chunks: Uint8Array[] = []
+    let start = size
+    const flush = async (): Promise<void> => {
+      const data = Buffer.concat(chunks)
+      if (data.length === 0) return
+      fragments.push(await putFragment(bucket, folder, { start, level: 0, data }))
+      chunks = []
+      start += data.length
+    }
+    for await (const chunk of chunksOf(body, stop)) {
+      checkSize(size + chunk.length, max_size)
+      chunks.push(chunk)
+      size += chunk.length
+      if (size - start >= CHUNK_BYTES) await flush()
+    }
+    await flush()
+    remember(folder, await merged(bucket, folder, fragments))
+    return { at_offset: !stop.aborted, size }
+  }
+
+  async function forget(folder: string, fragments: Fragment[]): Promise<void> {
+    remembered.delete(folder)
+    // The first ones first: what is left after a crash begins with a gap, and is nobody's log.
+    const [first, ...rest] = fragments.toSorted((a, b) => a.start - b.start)
+    if (first) await bucket.remove([first.key])
+    await bucket.remove(rest.map(({ key }) => key))
+  }
+
+  return {
+    async find(path, name) {
+      const file = await load(`${path}/.${name}/`)
+      if (file.fragments.length === 0) return undefined
+      const mtime = Math.max(...file.fragments.map((each) => each.mtime.getTime()))
+      return { ...file, mtime: new Date(mtime) }
+    },
+    append: async (path, name, body, limits) => {
+      const folder = growingKey(path, name)
+      return await newest.run(folder, (stop) => appendTo(folder, body, limits, stop))
+    },
+    async note(path, line) {
+      // In microseconds, so that one process writes its notes in their order.
+      const start = Math.floor((performance.timeOrigin + performance.now()) * 1000)
+      const data = Buffer.from(`${line}\n`)
+      await putFragment(bucket, growingKey(path, NOTES), { start, level: 0, data })
+    },
+    async setAside(path, name) {
+      const folder = growingKey(path, name)
+      const { fragments, pieces } = await load(folder)
+      if (fragments.length === 0) return
+      const aside = `${resultKey(path, 'prev_build_backup')}/${name}`
+      if (pieces.length > 0) await bucket.compose(pieces, aside)
+      await forget(folder, fragments)
+    },
+    async seal(path, name) {
+      const folder = growingKey(path, name)
+      const fragments = await fragmentsBelow(bucket, folder)
+      if (fragments.length === 0) return
+      try {
+        await pack(bucket, { key: `${resultKey(path, name)}.gz`, folder, fragments })
+      } catch (error) {
+        // Another process has packed it, and removes what we are reading.
+        if (isMissing(error)) return
+        throw error
+      }
+      await forget(folder, fragments)
+    },
+  }
+}
+
+const isNotes = (folder: string): boolean => folder.endsWith(`/.${NOTES}/`)
+
+/** All fragments, one after the other. */
+function inOrder(fragments: Fragment[]): ScatteredFile {
+  const sorted = fragments.toSorted((a, b) => a.start - b.start || (a.key < b.key ? -1 : 1))
+  const pieces = sorted.map(({ key, size }): Piece => ({
+    key,
+    start: 0,
+    length: size,
+    isWhole: true,
+  }))
+  return { fragments, pieces, size: pieces.reduce((sum, { length }) => sum + length, 0) }
+}
+
+/**
+ * Adds fragments to the packed log. How far that one goes stands with it: whoever comes after a crash, or at the same time,
+ * adds nothing twice.
+ */
+async function pack(
+  bucket: Bucket,
+  { key, folder, fragments }: { key: string; folder: string; fragments: Fragment[] },
+): Promise<void> {
+  // After the fragments were listed: when some are gone already, it says so.
+  const packed = await bucket.head(key)
+  const done = Number(packed?.metadata['sealed'] ?? 0)
+  const file = isNotes(folder)
+    ? inOrder(fragments.filter(({ start }) => start > done))
+    : scatteredFile(fragments, done)
+  if (file.pieces.length === 0) return
+  const sealed = isNotes(folder) ? Math.max(...fragments.map(({ start }) => start)) : file.size
+  // Gzip files one after the other are one.
+  async function* all(): AsyncGenerator<Buffer> {
+    if (packed) yield* (await bucket.get(key, { etag: packed.etag })) as AsyncIterable<Buffer>
+    const gzip = createGzip()
+    // What breaks before it breaks it, too.
+    pipeline(Readable.from(bytesOf(bucket, file.pieces)), gzip, () => undefined)
+    yield* gzip as AsyncIterable<Buffer>
+  }
+  await bucket.putStream(key, Readable.from(all()), { metadata: { sealed: String(sealed) } })
+}
+
+async function putFragment(
+  bucket: Bucket,
+  folder: string,
+  { start, level, data }: { start: number; level: number; data: Buffer },
+): Promise<Fragment> {
+  const key = folder + fragmentName(start, `${level}-${randomUUID().slice(0, 8)}`)
+  await bucket.put(key, data)
+  return { key, start, size: data.length, mtime: new Date(), etag: '' }
+}
+
+/** Makes one fragment of the last ones when they are many of the same level; the fragments that there are then. */
+async function merged(bucket: Bucket, folder: string, fragments: Fragment[]): Promise<Fragment[]> {
+  const last = fragments.slice(-MERGED)
+  const level = levelOf(last.at(-1))
+  const size = last.reduce((sum, each) => sum + each.size, 0)
+  const isDue =
+    last.length === MERGED &&
+    size <= MAX_MERGED_BYTES &&
+    last.every((each, at) => levelOf(each) === level && isNext(last[at - 1], each))
+  if (!isDue) return fragments
+  try {
+    const { pieces } = scatteredFile(last, last[0]?.start)
+    const data = Buffer.concat(await Array.fromAsync(bytesOf(bucket, pieces)))
+    const start = last[0]?.start ?? 0
+    const one = await putFragment(bucket, folder, { start, level: level + 1, data })
+    await bucket.remove(last.map(({ key }) => key))
+    return await merged(bucket, folder, [...fragments.slice(0, -MERGED), one])
+  } catch (error) {
+    // Another process has done so.
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+const isNext = (before: Fragment | undefined, each: Fragment): boolean =>
+  !before || before.start + before.size === each.start
+
+function levelOf(fragment: Fragment | undefined): number {
+  return Number(/-(\d+)-[^/]*$/.exec(fragment?.key ?? '')?.[1] ?? 0)
+}

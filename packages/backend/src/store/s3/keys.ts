@@ -1,0 +1,48 @@
+import { CoprError } from '@copr/process/errors'
+import { checkedFileName, checkedToken, type ResultsPath } from '../paths.ts'
+import type { KeptSrpm, StagingKey } from '../results-store.ts'
+
+/**
+ * What lies where in the bucket:
+ * - `results/PATH/NAME`: the public tree
+ * - `results/PATH/.NAME/OFFSET-LEVEL-ID`: fragments of a log that grows; of backend.log, by time
+ * - `staging/TASK-LEASE/NAME/OFFSET-ID`: fragments of what an agent brings
+ * - `staging/TASK-LEASE/NAME/head-OFFSET`: stands for all bytes before the offset
+ * - `uploads/DIR/NAME`: SRPMs that wait for the import
+ * - `trash/ID`: tells the time of the store, for a moment
+ */
+export const TREE = 'results/'
+export const STAGING = 'staging/'
+export const UPLOADS = 'uploads/'
+export const TRASH = 'trash/'
+
+export function resultKey(path: ResultsPath, name: string): string {
+  return `${TREE}${path}/${checkedFileName(name)}`
+}
+
+/** The folder of the fragments of a log. */
+export function growingKey(path: ResultsPath, name: string): string {
+  return `${TREE}${path}/.${checkedFileName(name)}/`
+}
+
+export function stagingKey({ task, lease }: StagingKey): string {
+  return `${STAGING}${checkedId(task)}-${checkedToken(lease)}/`
+}
+
+export function stagedKey(key: StagingKey, name: string): string {
+  return `${stagingKey(key)}${checkedFileName(name)}/`
+}
+
+export function srpmFolder({ build_id, upload }: Omit<KeptSrpm, 'file_name'>): string {
+  const dir = upload === null ? `build-${checkedId(build_id)}` : checkedToken(upload)
+  return `${UPLOADS}${dir}/`
+}
+
+export function srpmKey(srpm: KeptSrpm): string {
+  return srpmFolder(srpm) + checkedFileName(srpm.file_name)
+}
+
+function checkedId(id: number): number {
+  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', 'Cannot use this task id')
+  return id
+}

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { link, mkdir, readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { type Bucket, inParallel } from '@copr/storage/bucket'
+import { sha256Of } from '../files.ts'
+import type { IndexDesk, IndexMember } from '../results-store.ts'
+import type { Scratch } from './scratch.ts'
+import { putSignedIndex } from './signed-index.ts'
+
+/** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
+const KEEP_MS = 10 * 60_000
+const REPOMD = 'repomd.xml'
+const KEPT = '.kept.json'
+const TRANSFERS_AT_A_TIME = 4
+
+export interface DeskOptions {
+  /** Of the repository, ending with a slash. */
+  folder: string
+  is_devel: boolean
+  scratch: Scratch
+  /** A file of this machine that may have the content of an object. */
+  sourceOf: (key: string) => string | undefined
+}
+
+/** Makes an index on this machine, of which new packages only are brought here, and puts it into the bucket. */
+export async function s3IndexDesk(bucket: Bucket, options: DeskOptions): Promise<IndexDesk> {
+  const { folder, is_devel, scratch } = options
+  const dir = join(scratch.dir, `desk-${randomUUID()}`)
+  const [packages, into, previous] = ['packages', 'into', 'previous'].map((name) => join(dir, name))
+  if (!packages || !into || !previous) throw new Error('unreachable')
+  const published = `${folder}${is_devel ? 'devel/' : ''}repodata/`
+  await mkdir(join(packages, 'devel'), { recursive: true })
+  await mkdir(into)
+  const close = (): Promise<void> => rm(dir, { recursive: true, force: true })
+  try {
+    const hrefs = await fetchIndex(bucket, published, join(previous, 'repodata'))
+    return {
+      packages,
+      into,
+      previous: hrefs && previous,
+      portions: (members) =>
+        portions(bucket, members, {
+          ...options,
+          packages,
+          described: hrefs ? previous : undefined,
+        }),
+      publish: ({ now }) => publishIndex(bucket, published, join(into, 'repodata'), now),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Fetches the published index; undefined when there is none, or not all of it. */
+async function fetchIndex(
+  bucket: Bucket,
+  published: string,
+  into: string,
+): Promise<string[] | undefined> {
+  const repomd = await bucket.getBytes(published + REPOMD)
+  if (!repomd) return undefined
+  await mkdir(into, { recursive: true })
+  const names = namesIn(repomd.toString())
+  await inParallel([REPOMD, ...names], TRANSFERS_AT_A_TIME, (name) =>
+    bucket.getFile(published + name, join(into, name)),
+  )
+  return names
+}
+
+/** The data files that a repomd.xml names. */
+function namesIn(repomd: string): string[] {
+  return [...repomd.matchAll(/<location href="repodata\/([^"/]+)"/g)].map(([, name = '']) => name)
+}
+
+async function* portions(
+  bucket: Bucket,
+  members: IndexMember[],
+  options: DeskOptions & { packages: string; described: string | undefined },
+): AsyncGenerator<IndexMember[]> {
+  const { scratch, packages, described, is_devel } = options
+  const known = described === undefined ? new Set<string>() : await locationsIn(described)
+  const above = is_devel ? '../' : ''
+  const missing = members.filter(({ path }) => !known.has(above + path))
+  const ready = new Set(members.filter(({ path }) => known.has(above + path)))
+  let at = 0
+  do {
+    const some: IndexMember[] = []
+    let bytes = 0
+    for (let next = missing[at]; next; next = missing[++at]) {
+      if (some.length > 0 && bytes + next.size > scratch.max_bytes / 4) break
+      some.push(next)
+      bytes += next.size
+    }
+    using _room = await scratch.room(bytes)
+    await inParallel(some, TRANSFERS_AT_A_TIME, (member) => bring(bucket, member, options))
+    for (const member of some) ready.add(member)
+    yield members.filter((member) => ready.has(member))
+    for (const { path } of some) await rm(join(packages, path), { force: true })
+  } while (at < missing.length)
+}
+
+/** Throws unless it is what was published: the index must not say anything else. */
+async function bring(
+  bucket: Bucket,
+  { path, sha256, size }: IndexMember,
+  { folder, packages, sourceOf }: DeskOptions & { packages: string },
+): Promise<void> {
+  const key = folder + path
+  const to = join(packages, path)
+  await mkdir(dirname(to), { recursive: true })
+  const here = sourceOf(key)
+  if (here !== undefined) {
+    await link(here, to).catch(() => undefined)
+    if ((await sha256Of(to).catch(() => undefined)) === sha256) return
+    await rm(to, { force: true })
+  }
+  await bucket.getFile(key, to)
+  if ((await sha256Of(to)) !== sha256)
+    throw new Error(`Cannot index ${key}: its ${size} bytes are not those that were published`)
+}
+
+/** The places of the packages that an index describes. */
+async function locationsIn(dir: string): Promise<Set<string>> {
+  const repodata = join(dir, 'repodata')
+  const names = await readdir(repodata)
+  const primary = names.find((name) => /(^|-)primary\.xml\.gz$/.test(name))
+  const found = new Set<string>()
+  if (primary === undefined) return found
+  let rest = ''
+  await pipeline(createReadStream(join(repodata, primary)), createGunzip(), async (chunks) => {
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      // As latin1 no character can be cut in two; names of packages are ASCII.
+      const text = rest + chunk.toString('latin1')
+      for (const [, href = ''] of text.matchAll(/<location [^>]*?href="([^"]*)"/g)) found.add(href)
+      rest = text.slice(Math.max(text.lastIndexOf('<location '), text.length - 20))
+    }
+  })
+  return found
+}
+
+/** Data first, repomd.xml with its signature then; what the index before named goes later. */
+async function publishIndex(
+  bucket: Bucket,
+  published: string,
+  made: string,
+  now: Date,
+): Promise<void> {
+  const names = (await readdir(made)).filter((name) => !/^repomd\.xml(\.asc)?$/.test(name))
+  const before = await bucket.getBytes(published + REPOMD)
+  const current = new Set(before ? namesIn(before.toString()) : [])
+  const replacedAt = await readKept(bucket, published)
+  await inParallel(names, TRANSFERS_AT_A_TIME, (name) =>
+    bucket.putFile(published + name, join(made, name)),
+  )
+  await putSignedIndex(bucket, published + REPOMD, made)
+  const kept: Record<string, number> = {}
+  const over: string[] = []
+  const { files } = await bucket.listFolder(published)
+  for (const { key } of files) {
+    const name = key.slice(published.length)
+    if (name === REPOMD || name.startsWith('.') || names.includes(name)) continue
+    const since = (current.has(name) ? undefined : replacedAt[name]) ?? now.getTime()
+    if (now.getTime() - since > KEEP_MS) over.push(key)
+    else kept[name] = since
+  }
+  await bucket.put(published + KEPT, JSON.stringify(kept))
+  await bucket.remove(over)
+}
+
+async function readKept(bucket: Bucket, published: string): Promise<Record<string, number>> {
+  const text = await bucket.getBytes(published + KEPT)
+  return text ? (JSON.parse(text.toString()) as Record<string, number>) : {}
+}

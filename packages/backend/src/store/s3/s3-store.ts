@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto'
+import { type Bucket, inParallel, type ListedObject } from '@copr/storage/bucket'
+import type { ResultsPath } from '../paths.ts'
+import { GROWING_LOGS, type KeptSrpm, type ResultsStore } from '../results-store.ts'
+import { growingLogs } from './growing-logs.ts'
+import { resultKey, srpmFolder, srpmKey, TRASH, TREE, UPLOADS } from './keys.ts'
+import { s3IndexDesk } from './s3-index-desk.ts'
+import { objectFile, s3Tree } from './s3-tree.ts'
+import type { Scratch } from './scratch.ts'
+import { stagingIn } from './staging.ts'
+
+const COPIES_AT_A_TIME = 8
+/** A multipart upload takes minutes; one of yesterday is nobody's any more. */
+const STALE_MS = 86_400_000
+
+/** The results store in a bucket of any S3-compatible server. Several processes may use it at the same time. */
+export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
+  const logs = growingLogs(bucket)
+  const staging = stagingIn(bucket, scratch)
+
+  /** All below a folder that was there at this moment, by the clock of the store. */
+  async function thereNow(folder: string): Promise<ListedObject[]> {
+    const marker = TRASH + randomUUID()
+    await bucket.put(marker, '')
+    // From a listing, as the others: the time of one object alone may be cut to the second.
+    const [listed] = await Array.fromAsync(bucket.list(marker))
+    const now = listed?.mtime ?? new Date()
+    await bucket.remove([marker])
+    const all = await Array.fromAsync(bucket.list(folder))
+    return all.filter(({ mtime }) => mtime <= now)
+  }
+
+  async function waitingSrpm(srpm: KeptSrpm) {
+    const key = srpmKey(srpm)
+    const facts = await bucket.head(key)
+    return facts && { key, name: srpm.file_name, facts }
+  }
+
+  const folderOf = (path: ResultsPath): string => `${TREE}${path}/`
+
+  return {
+    ...s3Tree(bucket, logs),
+    makeDir: async () => undefined,
+
+    appendLog: (path, name, body, limits) => logs.append(path, name, body, limits),
+    note: (path, line) => logs.note(path, line),
+    async setAside(path, names) {
+      for (const name of names) {
+        await logs.setAside(path, name)
+        const key = resultKey(path, name)
+        const facts = await bucket.head(key)
+        if (!facts) continue
+        await bucket.copy(key, `${resultKey(path, 'prev_build_backup')}/${name}`, facts.size)
+        await bucket.remove([key])
+      }
+    },
+    async sealLogs(path, names = GROWING_LOGS) {
+      for (const name of names) await logs.seal(path, name)
+    },
+    write: async (path, name, data) => await bucket.put(resultKey(path, name), data),
+    readText: async (path, name) => (await bucket.getBytes(resultKey(path, name)))?.toString(),
+
+    stage: (key, name, body, limits) => staging.stage(key, name, body, limits),
+    verifyStaged: (key, files) => staging.verify(key, files),
+    withStaged: (key, name, use) => staging.withFile(key, name, use),
+    changeHead: (key, name, change) => staging.changeHead(key, name, change),
+    place: (key, names, to) => staging.compose(key, names, (name) => resultKey(to, name)),
+    async linkAll(from, to) {
+      const { files, folders } = await bucket.listFolder(folderOf(from))
+      const names = files.map(({ key, size }) => ({ name: key.slice(folderOf(from).length), size }))
+      const lasting = names.filter(({ name }) => name !== '' && !name.startsWith('.'))
+      await inParallel(lasting, COPIES_AT_A_TIME, ({ name, size }) =>
+        bucket.copy(resultKey(from, name), resultKey(to, name), size),
+      )
+      return files.length > 0 || folders.length > 0
+    },
+    unplace: (path, names) => bucket.remove(names.map((name) => resultKey(path, name))),
+    dropStaged: (key) => staging.drop(key),
+    listStaged: () => staging.list(),
+
+    keepSrpm: (key, name, kept) => staging.compose(key, [name], () => srpmKey(kept)),
+    async findSrpm(srpm) {
+      const found = await waitingSrpm(srpm)
+      return found && objectFile(bucket, found)
+    },
+    async placeSrpm(srpm, to) {
+      const found = await waitingSrpm(srpm)
+      // Done before, if the SRPM is gone from where it waited.
+      if (found) await bucket.copy(found.key, resultKey(to, found.name), found.facts.size)
+    },
+    async dropSrpm(srpm) {
+      const objects = await Array.fromAsync(bucket.list(srpmFolder(srpm)))
+      await bucket.remove(objects.map(({ key }) => key))
+    },
+    async listSrpms(before) {
+      const changed = new Map<string, number>()
+      for await (const { key, mtime } of bucket.list(UPLOADS)) {
+        const dir = key.slice(UPLOADS.length).split('/')[0] ?? ''
+        changed.set(dir, Math.max(changed.get(dir) ?? 0, mtime.getTime()))
+      }
+      const old = [...changed].filter(([, time]) => time < before.getTime())
+      return old.map(([name]) => {
+        const id = /^build-(\d+)$/.exec(name)?.[1]
+        return { build_id: Number(id ?? 0), upload: id === undefined ? name : null }
+      })
+    },
+
+    openIndex: (path, { is_devel }) =>
+      s3IndexDesk(bucket, {
+        folder: folderOf(path),
+        is_devel,
+        scratch,
+        sourceOf: (key) => staging.sourceOf(key),
+      }),
+    async removeDevel(path) {
+      await removeFolder(bucket, await Array.fromAsync(bucket.list(`${folderOf(path)}devel/`)))
+    },
+
+    remove: async (path) => await removeFolder(bucket, await thereNow(folderOf(path))),
+    async emptyTrash() {
+      const before = new Date(Date.now() - STALE_MS)
+      await bucket.abortUploads(before)
+      const markers = await Array.fromAsync(bucket.list(TRASH))
+      await bucket.remove(markers.filter(({ mtime }) => mtime < before).map(({ key }) => key))
+    },
+  }
+}
+
+/** Indexes go first: none must name files that are gone. */
+async function removeFolder(bucket: Bucket, objects: ListedObject[]): Promise<void> {
+  const isIndex = ({ key }: ListedObject): boolean => key.endsWith('/repodata/repomd.xml')
+  await bucket.remove(objects.filter(isIndex).map(({ key }) => key))
+  await bucket.remove(objects.filter((each) => !isIndex(each)).map(({ key }) => key))
+}

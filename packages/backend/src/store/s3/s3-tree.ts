@@ -1,0 +1,135 @@
+import { pipeline, Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import type { Bucket, ObjectFacts } from '@copr/storage/bucket'
+import type { Entry, Found, Range, ResultsTree, StoredFile } from '../results-store.ts'
+import type { GrowingLogs } from './growing-logs.ts'
+import { TREE } from './keys.ts'
+import { readScattered } from './scattered-file.ts'
+import { SIGNATURE, signatureIn } from './signed-index.ts'
+
+/** Longer keys are no keys. Source: the S3 API. */
+const MAX_KEY_BYTES = 900
+/** Smaller files are sent as fast as a redirect is followed. */
+const MIN_ELSEWHERE_BYTES = 1024 ** 2
+
+/** The public tree in a bucket. */
+export function s3Tree(bucket: Bucket, logs: GrowingLogs): ResultsTree {
+  async function find(names: string[]): Promise<Found> {
+    const key = TREE + names.join('/')
+    const name = names.at(-1)
+    if (name === undefined) return { kind: 'dir' }
+    if (Buffer.byteLength(key) > MAX_KEY_BYTES) return undefined
+    const facts = await bucket.head(key)
+    if (facts) return { kind: 'file', file: objectFile(bucket, { key, name, facts }) }
+    if (name.endsWith('.log')) {
+      const log = await logFile(bucket, logs, key)
+      // After the fragments were looked for: when some are gone already, it is there.
+      if (await bucket.head(`${key}.gz`)) return { kind: 'packed' }
+      if (log) return { kind: 'file', file: log }
+    }
+    const file = name === SIGNATURE ? await signatureFile(bucket, key) : undefined
+    if (file) return { kind: 'file', file }
+    return (await bucket.hasBelow(`${key}/`)) ? { kind: 'dir' } : undefined
+  }
+
+  async function list(names: string[]): Promise<Entry[]> {
+    const folder = TREE + names.map((name) => `${name}/`).join('')
+    const { files, folders } = await bucket.listFolder(folder)
+    const entries: Entry[] = []
+    for (const { key, size, mtime } of files) {
+      const name = key.slice(folder.length)
+      if (name !== '' && !name.startsWith('.')) entries.push({ name, isDir: false, size, mtime })
+      if (name === 'repomd.xml') {
+        const signature = await signatureFile(bucket, `${folder}${SIGNATURE}`)
+        if (signature) entries.push({ ...signature, isDir: false })
+      }
+    }
+    for (const name of folders) {
+      if (!name.startsWith('.')) entries.push({ name, isDir: true, size: 0, mtime: undefined })
+      else if (name.endsWith('.log')) {
+        const log = await logs.find(folder.slice(0, -1), name.slice(1))
+        const isPacked = files.some(({ key }) => key === `${folder}${name.slice(1)}.gz`)
+        if (log && !isPacked) entries.push({ ...log, name: name.slice(1), isDir: false })
+      }
+    }
+    return entries
+  }
+
+  return { find, list }
+}
+
+export function objectFile(
+  bucket: Bucket,
+  { key, name, facts }: { key: string; name: string; facts: ObjectFacts },
+): StoredFile {
+  const { size, mtime, etag } = facts
+  const { addressOf } = bucket
+  return {
+    name,
+    size,
+    mtime,
+    etag,
+    // A repomd.xml that was just replaced must not be mixed of two.
+    read: async (range) => webStream(await bucket.get(key, { etag, ...(range ? { range } : {}) })),
+    ...(addressOf && size >= MIN_ELSEWHERE_BYTES
+      ? { elsewhere: async (type: string) => await addressOf(key, type) }
+      : {}),
+    close: async () => undefined,
+  }
+}
+
+/** A log that still grows: `key` without its fragments' folder. */
+async function logFile(
+  bucket: Bucket,
+  logs: GrowingLogs,
+  key: string,
+): Promise<StoredFile | undefined> {
+  const slash = key.lastIndexOf('/')
+  const [path, name] = [key.slice(0, slash), key.slice(slash + 1)]
+  const later = {
+    find: () => logs.find(path, name),
+    unpacked: async () => {
+      const packed = await bucket.head(`${key}.gz`)
+      return packed && unpack(await bucket.get(`${key}.gz`))
+    },
+  }
+  const log = await later.find()
+  if (!log) return undefined
+  const { size, mtime } = log
+  const whole: Range = { start: 0, end: size - 1 }
+  return {
+    name,
+    size,
+    mtime,
+    etag: `"log-${size.toString(16)}-${mtime.getTime().toString(16)}"`,
+    read: async (range) => webStream(readScattered(bucket, log, later, range ?? whole)),
+    close: async () => undefined,
+  }
+}
+
+function unpack(packed: Readable): Readable {
+  const unpacked = createGunzip()
+  // What breaks before it breaks it, too.
+  pipeline(packed, unpacked, () => undefined)
+  return unpacked
+}
+
+/** It stands with repomd.xml, so that both change at the same moment. */
+async function signatureFile(bucket: Bucket, key: string): Promise<StoredFile | undefined> {
+  const facts = await bucket.head(key.replace(/\.asc$/, ''))
+  const signature = facts && signatureIn(facts)
+  if (!signature) return undefined
+  const { mtime, etag } = facts
+  return {
+    name: SIGNATURE,
+    size: signature.length,
+    mtime,
+    etag,
+    read: async ({ start, end } = { start: 0, end: signature.length - 1 }) =>
+      webStream(Readable.from([signature.subarray(start, end + 1)])),
+    close: async () => undefined,
+  }
+}
+
+const webStream = (stream: Readable): ReadableStream<Uint8Array> =>
+  Readable.toWeb(stream) as ReadableStream<Uint8Array>

@@ -1,0 +1,146 @@
+import { Readable } from 'node:stream'
+import { type Bucket, isMissing, type ListedObject, type Piece } from '@copr/storage/bucket'
+import type { Range } from '../results-store.ts'
+
+/** An object that holds the bytes of a file from `start` on. */
+export interface Fragment {
+  key: string
+  start: number
+  size: number
+  mtime: Date
+  etag: string
+}
+
+/**
+ * A file that several requests, perhaps of several processes, bring in fragments. The same bytes may have come twice, cut
+ * differently: who writes is always the one agent whose file it is.
+ */
+export interface ScatteredFile {
+  /** All that there is. */
+  fragments: Fragment[]
+  /** Its bytes, each once, without a gap; what lies behind a gap does not count. */
+  pieces: Piece[]
+  size: number
+}
+
+/** Each time others may have merged or packed a log just then. */
+const TRIES = 4
+
+/** Ten petabytes are enough for a file. */
+const DIGITS = 16
+
+export function fragmentName(start: number, rest: string): string {
+  return `${String(start).padStart(DIGITS, '0')}-${rest}`
+}
+
+/** Undefined for an object that is not a fragment. */
+export function fragmentOf({ key, size, mtime, etag }: ListedObject): Fragment | undefined {
+  const digits = /(?:^|\/)(\d{16})-[^/]*$/.exec(key)?.[1]
+  return digits === undefined ? undefined : { key, start: Number(digits), size, mtime, etag }
+}
+
+/** The fewest pieces that make up a file from `from` on. */
+export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
+  const sorted = fragments.toSorted((a, b) => a.start - b.start || b.size - a.size)
+  const pieces: Piece[] = []
+  let size = from
+  let best: Fragment | undefined
+  const take = (): void => {
+    if (!best || best.start + best.size <= size) return
+    const start = size - best.start
+    const length = best.size - start
+    pieces.push({ key: best.key, start, length, isWhole: start === 0 })
+    size += length
+  }
+  for (const fragment of sorted) {
+    if (fragment.start > size) take()
+    // Behind a gap.
+    if (fragment.start > size) break
+    if (!best || fragment.start + fragment.size > best.start + best.size) best = fragment
+  }
+  take()
+  return { fragments, pieces, size }
+}
+
+/** What of some pieces is in a range of the file that begins with them. */
+function within(pieces: Piece[], { start, end }: Range): Piece[] {
+  const found: Piece[] = []
+  let at = 0
+  for (const { key, start: first, length, isWhole } of pieces) {
+    const skip = Math.max(0, start - at)
+    const taken = Math.min(length, end + 1 - at) - skip
+    const piece = { key, start: first + skip, length: taken }
+    if (taken > 0) found.push({ ...piece, isWhole: isWhole && taken === length })
+    at += length
+  }
+  return found
+}
+
+/** The bytes of pieces, one after the other. */
+export async function* bytesOf(bucket: Bucket, pieces: Piece[]): AsyncGenerator<Buffer> {
+  for (const { key, start, length } of pieces) {
+    if (length === 0) continue
+    const range = { start, end: start + length - 1 }
+    for await (const chunk of await bucket.get(key, { range })) yield chunk as Buffer
+  }
+}
+
+export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fragment[]> {
+  const found: Fragment[] = []
+  for await (const object of bucket.list(prefix)) {
+    const fragment = fragmentOf(object)
+    if (fragment) found.push(fragment)
+  }
+  return found
+}
+
+/** What becomes of a log while it is read. */
+export interface Later {
+  /** Its fragments now: others may have been made of them. */
+  find(): Promise<{ pieces: Piece[] } | undefined>
+  /** All of it from the first byte on, when it has been packed. */
+  unpacked(): Promise<Readable | undefined>
+}
+
+/** Reads a log, through whatever becomes of its fragments meanwhile. */
+export function readScattered(
+  bucket: Bucket,
+  file: { pieces: Piece[] },
+  later: Later,
+  { start, end }: Range,
+): Readable {
+  async function* read(): AsyncGenerator<Buffer> {
+    let { pieces } = file
+    let at = start
+    for (let tries = 0; at <= end && tries < TRIES; tries++) {
+      try {
+        for await (const chunk of bytesOf(bucket, within(pieces, { start: at, end }))) {
+          at += chunk.length
+          tries = 0
+          yield chunk
+        }
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      }
+      if (at > end) return
+      pieces = (await later.find())?.pieces ?? []
+      const unpacked = await later.unpacked()
+      if (unpacked) return yield* cut(unpacked, { start: at, end })
+    }
+    if (at <= end) throw new Error('Cannot read a log to its end: it has been put away')
+  }
+  return Readable.from(read())
+}
+
+async function* cut(
+  stream: AsyncIterable<Buffer>,
+  { start, end }: Range,
+): AsyncGenerator<Buffer, undefined> {
+  let at = 0
+  for await (const chunk of stream) {
+    const wanted = chunk.subarray(Math.max(0, start - at), end + 1 - at)
+    at += chunk.length
+    if (wanted.length > 0) yield wanted
+    if (at > end) return
+  }
+}

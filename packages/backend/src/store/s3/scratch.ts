@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Room on this machine for files that programs want to read from a disk. What is there stays as long as there is room. */
+export interface Scratch {
+  dir: string
+  max_bytes: number
+  /** Has `use` work on a file, which `fetch` brings if it is not there. Waits until there is room. */
+  withFile<T>(file: ScratchFile, use: (path: string, rename: Rename) => Promise<T>): Promise<T>
+  /** Where a file is, if it is there by chance: look at once, it may go. */
+  find(id: string): string | undefined
+  /** Room for something else, until it is given back. Waits until there is some. */
+  room(bytes: number): Promise<Disposable>
+}
+
+interface ScratchFile {
+  /** Says what is in it: the same id, the same bytes. */
+  id: string
+  size: number
+  fetch: (path: string) => Promise<void>
+}
+
+/** The file has changed and is this one now; undefined: nobody may use it again. */
+type Rename = (id: string | undefined) => void
+
+interface Kept {
+  path: string
+  size: number
+  users: number
+}
+
+/** Whatever an earlier process left in the folder is removed: it belongs to one process. */
+export function scratchIn(dir: string, max_bytes: number): Scratch {
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  /** In the order of their last use. */
+  const kept = new Map<string, Kept>()
+  const fetching = new Map<string, Promise<unknown>>()
+  const waiting: { bytes: number; begin: () => void }[] = []
+  /** Of what is in use, and promised. */
+  let used = 0
+
+  const isRoom = (bytes: number): boolean =>
+    // What is larger than all there is gets it alone.
+    used + bytes <= max_bytes || used === 0
+
+  async function take(bytes: number, id?: string): Promise<void> {
+    // Whoever waits comes first, or a large file would wait for ever.
+    if (waiting.length > 0 || !isRoom(bytes))
+      await new Promise<void>((begin) => waiting.push({ bytes, begin }))
+    else used += bytes
+    await evict(id)
+  }
+
+  function give(bytes: number): void {
+    used -= bytes
+    for (let next = waiting[0]; next && isRoom(next.bytes); next = waiting[0]) {
+      waiting.shift()
+      used += next.bytes
+      next.begin()
+    }
+  }
+
+  /** Makes room of what nobody uses, nor is just about to, the longest unused first. */
+  async function evict(wanted?: string): Promise<void> {
+    const idle = [...kept].filter(([id, { users }]) => users === 0 && id !== wanted)
+    let bytes = idle.reduce((sum, [, { size }]) => sum + size, 0)
+    for (const [id, { path, size }] of idle) {
+      if (used + bytes <= max_bytes) return
+      if (kept.get(id)?.users !== 0) continue
+      kept.delete(id)
+      bytes -= size
+      await rm(path, { force: true })
+    }
+  }
+
+  async function opened({ id, size, fetch }: ScratchFile): Promise<Kept> {
+    // Fetched once, though two want it at the same time.
+    while (fetching.has(id)) await fetching.get(id)?.catch(() => undefined)
+    const found = kept.get(id)
+    if (found) {
+      found.users++
+      return found
+    }
+    const path = join(dir, randomUUID())
+    const fetched = fetch(path)
+    fetching.set(id, fetched)
+    try {
+      await fetched
+    } catch (error) {
+      await rm(path, { force: true })
+      throw error
+    } finally {
+      fetching.delete(id)
+    }
+    const file = { path, size, users: 1 }
+    kept.set(id, file)
+    return file
+  }
+
+  return {
+    dir,
+    max_bytes,
+    async withFile(wanted, use) {
+      const { size } = wanted
+      await take(size, wanted.id)
+      let id: string | undefined = wanted.id
+      let file: Kept | undefined
+      try {
+        file = await opened(wanted)
+        const { path } = file
+        return await use(path, (next) => {
+          if (id !== undefined && kept.get(id)?.path === path) kept.delete(id)
+          id = next
+        })
+      } finally {
+        if (file) await leave(file, id)
+        give(size)
+      }
+    },
+    find: (id) => kept.get(id)?.path,
+    async room(bytes) {
+      await take(bytes)
+      return { [Symbol.dispose]: () => give(bytes) }
+    },
+  }
+
+  async function leave(file: Kept, id: string | undefined): Promise<void> {
+    file.users--
+    if (id === undefined) return await rm(file.path, { force: true })
+    const other = kept.get(id)
+    if (other && other.path !== file.path) return await rm(file.path, { force: true })
+    file.size = (await stat(file.path)).size
+    // The most recently used one is the last.
+    kept.delete(id)
+    kept.set(id, file)
+  }
+}

@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Bucket, ObjectFacts } from '@copr/storage/bucket'
+
+export const SIGNATURE = 'repomd.xml.asc'
+const FIELD = 'signature'
+/** Of an object's metadata together. Source: the S3 API. */
+const MAX_METADATA_BYTES = 2048
+
+/** Puts repomd.xml and its signature, which stands in the object's metadata: one request changes both, and no reader sees one without the other. */
+export async function putSignedIndex(bucket: Bucket, key: string, made: string): Promise<void> {
+  const signature = (await readFile(join(made, SIGNATURE))).toString('base64')
+  if (signature.length + FIELD.length > MAX_METADATA_BYTES)
+    throw new Error(
+      `Cannot publish an index with a signature of ${signature.length} characters: S3 allows ${MAX_METADATA_BYTES}`,
+    )
+  const repomd = await readFile(join(made, 'repomd.xml'))
+  await bucket.put(key, repomd, { metadata: { [FIELD]: signature } })
+}
+
+export function signatureIn({ metadata }: ObjectFacts): Buffer | undefined {
+  const signature = metadata[FIELD]
+  return signature === undefined ? undefined : Buffer.from(signature, 'base64')
+}

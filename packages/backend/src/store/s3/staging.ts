@@ -1,0 +1,270 @@
+import { createHash, type Hash, randomUUID } from 'node:crypto'
+import { open, stat } from 'node:fs/promises'
+import { type Bucket, inParallel, type Piece } from '@copr/storage/bucket'
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import { CoprError } from '@copr/process/errors'
+import { type Appended, type Body, chunksOf, NewestRequest } from '../append.ts'
+import { checkList, checkFacts, MAX_FILES } from '../staged-files.ts'
+import type { StagingKey } from '../results-store.ts'
+import { STAGING, stagedKey, stagingKey } from './keys.ts'
+import { bytesOf, fragmentName, fragmentOf, scatteredFile } from './scattered-file.ts'
+import type { Scratch } from './scratch.ts'
+
+/** Of one object: each can be a part of the file that is made of them. At most 10,000 parts make a file. */
+const FRAGMENT_BYTES = 8 * 1024 ** 2
+/** A part that is not the last has at least as much. Source: the S3 API. */
+const MIN_PART_BYTES = 5 * 1024 ** 2
+const COPIES_AT_A_TIME = 8
+const REMEMBERED = 10_000
+
+interface StagedFile {
+  pieces: Piece[]
+  size: number
+  /** Changes with the content. */
+  id: string
+  /** What stands for the beginning, and for how much of what came. */
+  head: { key: string; replaced: number } | undefined
+}
+
+interface Limits {
+  offset: number
+  max_total: number
+}
+
+export interface Staging {
+  stage(key: StagingKey, name: string, body: Body, limits: Limits): Promise<Appended>
+  verify(key: StagingKey, files: ResultFile[]): Promise<void>
+  withFile<T>(key: StagingKey, name: string, use: (path: string) => Promise<T>): Promise<T>
+  changeHead(
+    key: StagingKey,
+    name: string,
+    change: (path: string) => Promise<number>,
+  ): Promise<void>
+  /** Makes whole objects of staged files: each where `to` says. */
+  compose(key: StagingKey, names: string[], to: (name: string) => string): Promise<void>
+  /** The file of this machine from which an object was made, as far as this process knows. */
+  sourceOf(key: string): string | undefined
+  drop(key: StagingKey): Promise<void>
+  list(): Promise<StagingKey[]>
+}
+
+/**
+ * What agents bring, in the bucket, so that they may go on with another process of ours. Each file is a folder of fragments; it
+ * becomes one object within the store when it is published.
+ */
+export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
+  const newest = new NewestRequest()
+  const totals = new Map<string, Promise<{ bytes: number }>>()
+  /** Digests of what came through this process from the first byte on: it need not be read again. */
+  const digests = new Map<string, { size: number; hash: Hash }>()
+  /** Objects made of staged files → their ids. */
+  const sources = new Map<string, string>()
+
+  async function findAll(key: StagingKey): Promise<Map<string, StagedFile>> {
+    const prefix = stagingKey(key)
+    const objects = new Map<string, ObjectOfFile[]>()
+    for await (const object of bucket.list(prefix)) {
+      const name = object.key.slice(prefix.length).split('/')[0] ?? ''
+      objects.set(name, [...(objects.get(name) ?? []), object])
+    }
+    return new Map([...objects].map(([name, all]) => [name, stagedFile(all)]))
+  }
+
+  async function find(folder: string): Promise<StagedFile | undefined> {
+    const objects = await Array.fromAsync(bucket.list(folder))
+    return objects.length === 0 ? undefined : stagedFile(objects)
+  }
+
+  async function totalOf(key: StagingKey): Promise<{ bytes: number }> {
+    const files = [...(await findAll(key)).values()]
+    if (files.length > MAX_FILES)
+      throw new CoprError('too_large', `Cannot take more than ${MAX_FILES} files`)
+    return { bytes: files.reduce((sum, { size }) => sum + size, 0) }
+  }
+
+  async function receive(
+    folder: string,
+    body: Body,
+    { offset, onBytes }: { offset: number; onBytes: (count: number) => void },
+    stop: AbortSignal,
+  ): Promise<Appended> {
+    const before = await find(folder)
+    let size = before?.size ?? 0
+    if (size !== offset) return { at_offset: false, size }
+    const known = offset === 0 ? { size: 0, hash: createHash('sha256') } : digests.get(folder)
+    digests.delete(folder)
+    let chunks: Uint8Array[] = []
+    let start = size
+    let writing: Promise<void> | undefined
+    const flush = async (): Promise<void> => {
+      const data = Buffer.concat(chunks)
+      chunks = []
+      // One is on its way while the next one comes.
+      await writing
+      writing = bucket.put(folder + fragmentName(start, randomUUID().slice(0, 8)), data)
+      writing.catch(() => undefined)
+      start += data.length
+    }
+    for await (const chunk of chunksOf(body, stop)) {
+      onBytes(chunk.length)
+      known?.hash.update(chunk)
+      chunks.push(chunk)
+      size += chunk.length
+      if (size - start >= FRAGMENT_BYTES) await flush()
+    }
+    // An empty file is one, too.
+    if (size > start || !before) await flush()
+    await writing
+    if (known?.size === offset) digests.set(folder, { size, hash: known.hash })
+    return { at_offset: !stop.aborted, size }
+  }
+
+  async function digestOf(folder: string, { pieces, size }: StagedFile): Promise<string> {
+    const known = digests.get(folder)
+    if (known?.size === size) return known.hash.copy().digest('hex')
+    const hash = createHash('sha256')
+    for await (const chunk of bytesOf(bucket, pieces)) hash.update(chunk)
+    return hash.digest('hex')
+  }
+
+  async function needed(key: StagingKey, name: string): Promise<StagedFile> {
+    const file = await find(stagedKey(key, name))
+    if (!file) throw new Error(`Cannot use the staged file ${name} of task ${key.task}: it is gone`)
+    return file
+  }
+
+  const scratchFile = ({ id, size, pieces }: StagedFile) => ({
+    id,
+    size,
+    fetch: async (path: string): Promise<void> => {
+      await using file = await open(path, 'wx', 0o600)
+      await file.writeFile(bytesOf(bucket, pieces))
+    },
+  })
+
+  return {
+    async stage(key, name, body, { offset, max_total }) {
+      const lease = stagingKey(key)
+      const folder = stagedKey(key, name)
+      const counted = totals.get(lease) ?? totalOf(key)
+      totals.set(lease, counted)
+      // Not remembered when it failed.
+      counted.catch(() => totals.delete(lease))
+      const total = await counted
+      const onBytes = (count: number): void => {
+        total.bytes += count
+        if (total.bytes > max_total)
+          throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+      }
+      return await newest.run(folder, (stop) => receive(folder, body, { offset, onBytes }, stop))
+    },
+    async verify(key, list) {
+      checkList(list)
+      if (list.length === 0) return
+      const files = await findAll(key)
+      for (const expected of list) {
+        const file = files.get(expected.name)
+        const folder = stagedKey(key, expected.name)
+        await checkFacts(expected, file?.size, async () =>
+          file ? await digestOf(folder, file) : '',
+        )
+      }
+    },
+    withFile: async (key, name, use) =>
+      await scratch.withFile(scratchFile(await needed(key, name)), use),
+
+    async changeHead(key, name, change) {
+      const folder = stagedKey(key, name)
+      const before = await needed(key, name)
+      await scratch.withFile(scratchFile(before), async (path, rename) => {
+        rename(undefined)
+        const changed = await change(path)
+        digests.delete(folder)
+        const { size } = await stat(path)
+        const { taken, replaced } = headOf(before, changed)
+        await using file = await open(path, 'r')
+        const head = Buffer.alloc(taken + size - before.size)
+        await file.read(head, 0, head.length, 0)
+        await bucket.put(`${folder}head-${String(replaced).padStart(16, '0')}`, head)
+        const after = await needed(key, name)
+        rename(after.id)
+      })
+    },
+    async compose(key, names, to) {
+      const files = names.length > 1 ? await findAll(key) : undefined
+      await inParallel(names, COPIES_AT_A_TIME, async (name) => {
+        stagedKey(key, name)
+        const { pieces, id } = files?.get(name) ?? (await needed(key, name))
+        const made = to(name)
+        await bucket.compose(pieces, made)
+        sources.delete(made)
+        sources.set(made, id)
+        const [oldest] = sources.keys()
+        if (sources.size > REMEMBERED && oldest !== undefined) sources.delete(oldest)
+      })
+    },
+    sourceOf(made) {
+      const id = sources.get(made)
+      return id === undefined ? undefined : scratch.find(id)
+    },
+    async drop(key) {
+      const prefix = stagingKey(key)
+      totals.delete(prefix)
+      for (const folder of digests.keys()) if (folder.startsWith(prefix)) digests.delete(folder)
+      const objects = await Array.fromAsync(bucket.list(prefix))
+      await bucket.remove(objects.map((object) => object.key))
+    },
+    async list() {
+      const { folders } = await bucket.listFolder(STAGING)
+      const matches = folders.map((name) => /^(\d+)-(.+)$/.exec(name))
+      return matches.flatMap((match) =>
+        match?.[1] && match[2] ? [{ task: Number(match[1]), lease: match[2] }] : [],
+      )
+    },
+  }
+}
+
+interface ObjectOfFile {
+  key: string
+  size: number
+  mtime: Date
+  etag: string
+}
+
+function stagedFile(objects: ObjectOfFile[]): StagedFile {
+  // Of several heads the one that stands for the most is the newest.
+  const head = objects
+    .flatMap((object) => {
+      const digits = /\/head-(\d{16})$/.exec(object.key)?.[1]
+      return digits === undefined ? [] : [{ ...object, replaced: Number(digits) }]
+    })
+    .toSorted((a, b) => b.replaced - a.replaced)[0]
+  const fragments = objects.flatMap((object) => fragmentOf(object) ?? [])
+  const { pieces, size } = scatteredFile(fragments, head?.replaced ?? 0)
+  const first: Piece[] = head ? [{ key: head.key, start: 0, length: head.size, isWhole: true }] : []
+  const tags = new Map(objects.map(({ key, etag }) => [key, etag]))
+  const all = [...first, ...pieces]
+  return {
+    pieces: all,
+    size: size - (head?.replaced ?? 0) + (head?.size ?? 0),
+    id: all
+      .map(({ key, start, length }) => `${key} ${tags.get(key)} ${start} ${length}`)
+      .join('\n'),
+    head,
+  }
+}
+
+/** The first pieces of a file that hold all that has changed, and are large enough for a part: their bytes, and those they stand for. */
+function headOf(
+  { pieces, head }: StagedFile,
+  changed: number,
+): { taken: number; replaced: number } {
+  let taken = 0
+  let replaced = 0
+  for (const [at, { length }] of pieces.entries()) {
+    if (at > 0 && taken >= changed && taken >= MIN_PART_BYTES) break
+    taken += length
+    replaced += at === 0 && head ? head.replaced : length
+  }
+  return { taken, replaced }
+}

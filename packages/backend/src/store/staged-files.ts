@@ -1,0 +1,27 @@
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import { CoprError } from '@copr/process/errors'
+
+/** Enough for the largest source packages there are; a bound all the same. */
+export const MAX_FILES = 10_000
+
+export function checkList(list: ResultFile[]): void {
+  if (new Set(list.map(({ name }) => name)).size !== list.length)
+    throw new CoprError('invalid', 'Cannot finish: a file is listed twice')
+  if (list.length > MAX_FILES)
+    throw new CoprError('invalid', `Cannot take more than ${MAX_FILES} files`)
+}
+
+/** Throws unless a file is as its agent says; `size` is undefined when it has not come. */
+export async function checkFacts(
+  { name, size: expected, sha256 }: ResultFile,
+  size: number | undefined,
+  digest: () => Promise<string>,
+): Promise<void> {
+  if (size !== expected)
+    throw new CoprError(
+      'invalid',
+      `Cannot finish: ${name} has ${expected} bytes, ${size ?? 'nothing'} came`,
+    )
+  if ((await digest()) !== sha256)
+    throw new CoprError('invalid', `Cannot finish: the digest of ${name} is wrong`)
+}

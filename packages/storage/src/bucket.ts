@@ -1,0 +1,204 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  AbortMultipartUploadCommand,
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { composeObject, copySource, type Piece } from './compose.ts'
+import { inParallel } from './in-parallel.ts'
+import { isMissing } from './is-missing.ts'
+import { folderOf, keysBelow, type ListedObject } from './list-objects.ts'
+
+export { isMissing } from './is-missing.ts'
+export { inParallel } from './in-parallel.ts'
+export type { ListedObject } from './list-objects.ts'
+export type { Piece } from './compose.ts'
+
+/** The part size of uploads of unknown length. */
+const PART_BYTES = 8 * 1024 ** 2
+/** What one request copies at most. Source: the S3 API's limit for CopyObject. */
+const MAX_COPY_BYTES = 5 * 1024 ** 3
+const DELETES_AT_A_TIME = 16
+/** A client that got an address fetches at once; dnf tries again with a new one. */
+const ADDRESS_SECONDS = 3600
+
+export interface ObjectFacts {
+  size: number
+  mtime: Date
+  etag: string
+  metadata: Record<string, string>
+}
+
+export interface ByteRange {
+  start: number
+  /** The last byte, inclusive. */
+  end: number
+}
+
+interface Content {
+  metadata?: Record<string, string>
+}
+
+/** The few things that we want of an object store; names are below our prefix. Every S3-compatible server has them. */
+export interface Bucket {
+  /** Small content, whole or not at all. */
+  put(key: string, data: string | Uint8Array, content?: Content): Promise<void>
+  putFile(key: string, path: string): Promise<void>
+  /** Of any length. When the stream fails, nothing is stored. */
+  putStream(key: string, stream: Readable, content?: Content): Promise<void>
+  head(key: string): Promise<ObjectFacts | undefined>
+  /** Throws an error for which `isMissing()` holds when there is no such object, or not with this ETag. */
+  get(key: string, options?: { range?: ByteRange; etag?: string }): Promise<Readable>
+  /** Undefined when there is no such object. */
+  getBytes(key: string, range?: ByteRange): Promise<Buffer | undefined>
+  getFile(key: string, path: string): Promise<void>
+  /** Everything below a prefix, in the order of the keys. */
+  list(prefix: string): AsyncGenerator<ListedObject>
+  /** What is directly in a folder, whose name ends with a slash, or is empty. */
+  listFolder(prefix: string): Promise<{ files: ListedObject[]; folders: string[] }>
+  hasBelow(prefix: string): Promise<boolean>
+  /** Within the store, an object of this size. */
+  copy(from: string, to: string, size: number): Promise<void>
+  /** Makes an object of pieces of others within the store; only what is small comes here. */
+  compose(pieces: Piece[], to: string): Promise<void>
+  remove(keys: string[]): Promise<void>
+  /** Ends multipart uploads that a killed program left behind. How many. */
+  abortUploads(before: Date): Promise<number>
+  /** Where anybody may fetch an object for a while; undefined when nobody but us reaches the store. */
+  addressOf?: (key: string, type: string) => Promise<string>
+  close(): void
+}
+
+export interface BucketParts {
+  client: S3Client
+  /** For addresses that clients use. */
+  signer: S3Client | undefined
+  bucket: string
+  prefix: string
+}
+
+export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts): Bucket {
+  const at = (key: string): { Bucket: string; Key: string } => ({ Bucket, Key: prefix + key })
+  const place = { client, bucket: Bucket, prefix }
+
+  async function head(key: string): Promise<ObjectFacts | undefined> {
+    try {
+      const found = await client.send(new HeadObjectCommand(at(key)))
+      return {
+        size: found.ContentLength ?? 0,
+        mtime: found.LastModified ?? new Date(0),
+        etag: found.ETag ?? '',
+        metadata: found.Metadata ?? {},
+      }
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  async function get(
+    key: string,
+    { range, etag }: { range?: ByteRange; etag?: string } = {},
+  ): Promise<Readable> {
+    const { Body } = await client.send(
+      new GetObjectCommand({
+        ...at(key),
+        ...(range ? { Range: `bytes=${range.start}-${range.end}` } : {}),
+        ...(etag === undefined ? {} : { IfMatch: etag }),
+      }),
+    )
+    return (Body as Readable | undefined) ?? Readable.from([])
+  }
+
+  async function putStream(key: string, stream: Readable, { metadata }: Content = {}) {
+    const params = { ...at(key), Body: stream, ...(metadata ? { Metadata: metadata } : {}) }
+    await new Upload({ client, params, partSize: PART_BYTES, queueSize: 2 }).done()
+  }
+
+  /** Metadata comes along. */
+  async function copy(from: string, to: string, size: number): Promise<void> {
+    const whole = { key: from, start: 0, length: size, isWhole: true }
+    if (size > MAX_COPY_BYTES) return await composeObject(place, [whole], to)
+    await client.send(new CopyObjectCommand({ ...at(to), CopySource: copySource(place, from) }))
+  }
+
+  return {
+    head,
+    get,
+    putStream,
+    copy,
+    async put(key, data, { metadata } = {}) {
+      const more = metadata ? { Metadata: metadata } : {}
+      // A string that is empty has no length for the SDK.
+      const Body = Buffer.from(data)
+      await client.send(new PutObjectCommand({ ...at(key), Body, ...more }))
+    },
+    async putFile(key, path) {
+      const { size } = await stat(path)
+      if (size > PART_BYTES) return await putStream(key, createReadStream(path))
+      const body = { Body: createReadStream(path), ContentLength: size }
+      await client.send(new PutObjectCommand({ ...at(key), ...body }))
+    },
+    async getBytes(key, range) {
+      try {
+        return Buffer.concat(await (await get(key, range ? { range } : {})).toArray())
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw error
+      }
+    },
+    getFile: async (key, path) => await pipeline(await get(key), createWriteStream(path)),
+    list: (below) => keysBelow(place, below),
+    listFolder: (below) => folderOf(place, below),
+    async hasBelow(below) {
+      const { value } = await keysBelow(place, below, 1).next()
+      return value !== undefined
+    },
+    async compose(pieces, to) {
+      const [only, ...more] = pieces
+      if (only?.isWhole && more.length === 0) await copy(only.key, to, only.length)
+      else await composeObject(place, pieces, to)
+    },
+    async remove(keys) {
+      // One by one: not every server takes a list, or wants it with the same digest.
+      await inParallel(keys, DELETES_AT_A_TIME, async (key) => {
+        await client.send(new DeleteObjectCommand(at(key)))
+      })
+    },
+    async abortUploads(before) {
+      const listed = await client.send(
+        new ListMultipartUploadsCommand({ Bucket, ...(prefix ? { Prefix: prefix } : {}) }),
+      )
+      const stale = (listed.Uploads ?? []).filter(
+        ({ Initiated }) => Initiated && Initiated < before,
+      )
+      for (const { Key, UploadId } of stale)
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+      return stale.length
+    },
+    ...(signer
+      ? {
+          addressOf: async (key: string, type: string) =>
+            await getSignedUrl(
+              signer,
+              new GetObjectCommand({ ...at(key), ResponseContentType: type }),
+              { expiresIn: ADDRESS_SECONDS },
+            ),
+        }
+      : {}),
+    close() {
+      client.destroy()
+      signer?.destroy()
+    },
+  }
+}

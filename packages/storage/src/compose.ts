@@ -1,0 +1,127 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3'
+import type { Readable } from 'node:stream'
+import { inParallel } from './in-parallel.ts'
+import type { ObjectPlace } from './list-objects.ts'
+
+/** Some bytes of an object. */
+export interface Piece {
+  key: string
+  start: number
+  length: number
+  /** Are these all bytes of the object? */
+  isWhole: boolean
+}
+
+/** The limits of S3: of parts but the last, of what one request copies, and of parts in all. */
+export const MIN_PART_BYTES = 5 * 1024 ** 2
+const MAX_PART_BYTES = 1024 ** 3
+const MAX_PARTS = 10_000
+const PARTS_AT_A_TIME = 4
+
+/** A part is either copied within the store, or small pieces that come here and go back as one. */
+export type Part = Piece[]
+
+/** Makes an object of pieces of others. */
+export async function composeObject(
+  place: ObjectPlace,
+  pieces: Piece[],
+  to: string,
+): Promise<void> {
+  const { client, bucket: Bucket, prefix } = place
+  const at = { Bucket, Key: prefix + to }
+  const parts = partsOf(pieces)
+  if (parts.length > MAX_PARTS)
+    throw new Error(`Cannot make ${to} of ${parts.length} parts: S3 allows ${MAX_PARTS}`)
+  const [only = [], ...more] = parts
+  const isSmall = only.reduce((sum, { length }) => sum + length, 0) < MIN_PART_BYTES
+  if (more.length === 0 && isSmall) {
+    await client.send(new PutObjectCommand({ ...at, Body: await bytesOf(place, only) }))
+    return
+  }
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(at))
+  try {
+    const Parts = await inParallel(parts, PARTS_AT_A_TIME, async (part, index) => {
+      const numbered = { ...at, UploadId, PartNumber: index + 1 }
+      return { PartNumber: index + 1, ETag: await putPart(place, part, numbered) }
+    })
+    const complete = { ...at, UploadId, MultipartUpload: { Parts } }
+    await client.send(new CompleteMultipartUploadCommand(complete))
+  } catch (error) {
+    const abort = new AbortMultipartUploadCommand({ ...at, UploadId })
+    await client.send(abort).catch(() => undefined)
+    throw error
+  }
+}
+
+async function putPart(
+  place: ObjectPlace,
+  part: Part,
+  numbered: { Bucket: string; Key: string; UploadId: string | undefined; PartNumber: number },
+): Promise<string | undefined> {
+  const [only, ...more] = part
+  if (only && more.length === 0 && only.length >= MIN_PART_BYTES) {
+    const CopySourceRange = `bytes=${only.start}-${only.start + only.length - 1}`
+    const CopySource = copySource(place, only.key)
+    const copied = await place.client.send(
+      new UploadPartCopyCommand({ ...numbered, CopySource, CopySourceRange }),
+    )
+    return copied.CopyPartResult?.ETag
+  }
+  const Body = await bytesOf(place, part)
+  return (await place.client.send(new UploadPartCommand({ ...numbered, Body }))).ETag
+}
+
+/** Cuts and groups pieces so that each part but the last is large enough, and none too large. */
+export function partsOf(pieces: Piece[]): Part[] {
+  const parts: Part[] = []
+  let small: Piece[] = []
+  let small_bytes = 0
+  const flush = (): void => {
+    if (small.length > 0) parts.push(small)
+    small = []
+    small_bytes = 0
+  }
+  for (let { key, start, length, isWhole } of pieces) {
+    while (length > 0) {
+      const isCopied = small_bytes === 0 && length >= MIN_PART_BYTES
+      const most = isCopied ? MAX_PART_BYTES : MIN_PART_BYTES - small_bytes
+      let taken = Math.min(length, most)
+      // What is left must be large enough for a part of its own.
+      if (isCopied && length - taken > 0 && length - taken < MIN_PART_BYTES)
+        taken = length - MIN_PART_BYTES
+      const piece = { key, start, length: taken, isWhole: isWhole && taken === length }
+      if (isCopied) parts.push([piece])
+      else {
+        small.push(piece)
+        small_bytes += taken
+        if (small_bytes >= MIN_PART_BYTES) flush()
+      }
+      start += taken
+      length -= taken
+    }
+  }
+  flush()
+  return parts
+}
+
+async function bytesOf({ client, bucket: Bucket, prefix }: ObjectPlace, part: Part) {
+  const all = await inParallel(part, PARTS_AT_A_TIME, async ({ key, start, length }) => {
+    const Range = `bytes=${start}-${start + length - 1}`
+    const found = await client.send(new GetObjectCommand({ Bucket, Key: prefix + key, Range }))
+    return Buffer.concat(await ((found.Body as Readable | undefined)?.toArray() ?? []))
+  })
+  return Buffer.concat(all)
+}
+
+/** As the header wants it: every part of the key encoded. */
+export function copySource({ bucket, prefix }: ObjectPlace, key: string): string {
+  return `${bucket}/${prefix}${key}`.split('/').map(encodeURIComponent).join('/')
+}

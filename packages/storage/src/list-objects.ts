@@ -1,0 +1,70 @@
+import { ListObjectsV2Command, type S3Client, type _Object } from '@aws-sdk/client-s3'
+
+export interface ListedObject {
+  key: string
+  size: number
+  mtime: Date
+  etag: string
+}
+
+export interface ObjectPlace {
+  client: S3Client
+  bucket: string
+  prefix: string
+}
+
+/** Everything whose key begins so, in the order of the keys. */
+export async function* keysBelow(
+  { client, bucket: Bucket, prefix }: ObjectPlace,
+  below: string,
+  MaxKeys = 1000,
+): AsyncGenerator<ListedObject> {
+  let ContinuationToken: string | undefined
+  do {
+    const page = await client.send(
+      new ListObjectsV2Command({
+        Bucket,
+        Prefix: prefix + below,
+        MaxKeys,
+        ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+      }),
+    )
+    for (const object of page.Contents ?? []) yield listed(object, prefix)
+    ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
+  } while (ContinuationToken !== undefined)
+}
+
+/** What is directly in a folder: files, and the names of folders in it. */
+export async function folderOf(
+  { client, bucket: Bucket, prefix }: ObjectPlace,
+  below: string,
+): Promise<{ files: ListedObject[]; folders: string[] }> {
+  const files: ListedObject[] = []
+  const folders: string[] = []
+  const Prefix = prefix + below
+  let ContinuationToken: string | undefined
+  do {
+    const page = await client.send(
+      new ListObjectsV2Command({
+        Bucket,
+        Prefix,
+        Delimiter: '/',
+        ...(ContinuationToken === undefined ? {} : { ContinuationToken }),
+      }),
+    )
+    for (const object of page.Contents ?? []) files.push(listed(object, prefix))
+    for (const { Prefix: folder } of page.CommonPrefixes ?? [])
+      if (folder !== undefined) folders.push(folder.slice(Prefix.length, -1))
+    ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
+  } while (ContinuationToken !== undefined)
+  return { files, folders }
+}
+
+function listed({ Key = '', Size, LastModified, ETag }: _Object, prefix: string): ListedObject {
+  return {
+    key: Key.slice(prefix.length),
+    size: Size ?? 0,
+    mtime: LastModified ?? new Date(0),
+    etag: ETag ?? '',
+  }
+}

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import type { S3Config } from '@copr/contract/configuration'
+import { type Bucket, bucketOf } from './bucket.ts'
+
+/** A server that does not answer must not hold up a build for ever: the SDK tries again, then we do. */
+const CONNECT_MS = 5_000
+const SILENT_MS = 60_000
+const ATTEMPTS = 5
+const SOCKETS = 200
+
+/** The bucket that the configuration names. Nothing is asked of the server yet. */
+export function openBucket(config: S3Config): Bucket {
+  const place = placeOf(config)
+  const common: S3ClientConfig = {
+    region: place.region,
+    forcePathStyle: config.path_style ?? place.endpoint !== undefined,
+    ...(place.credentials ? { credentials: place.credentials } : {}),
+    maxAttempts: ATTEMPTS,
+    // Servers beside AWS do not know the SDK's new checksums; signatures and ETags find what gets damaged on the way.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: SILENT_MS,
+      httpsAgent: { maxSockets: SOCKETS },
+      httpAgent: { maxSockets: SOCKETS },
+    },
+  }
+  const clientFor = (endpoint: string | undefined): S3Client =>
+    new S3Client({ ...common, ...(endpoint === undefined ? {} : { endpoint }) })
+  const { public_endpoint } = config
+  return bucketOf({
+    client: clientFor(place.endpoint),
+    signer: public_endpoint === undefined ? undefined : clientFor(public_endpoint),
+    bucket: place.bucket,
+    prefix: config.prefix,
+  })
+}
+
+interface Place {
+  endpoint: string | undefined
+  region: string
+  bucket: string
+  credentials: { accessKeyId: string; secretAccessKey: string } | undefined
+}
+
+function placeOf(config: S3Config): Place {
+  if (config.claim_dir !== undefined) return claimedPlace(config.claim_dir, config)
+  const { endpoint, region, bucket, access_key_id, secret_access_key } = config
+  return {
+    endpoint,
+    region,
+    bucket: bucket ?? '',
+    // Without keys the SDK looks for a role of the pod or of the machine.
+    credentials:
+      access_key_id !== undefined && secret_access_key !== undefined
+        ? { accessKeyId: access_key_id, secretAccessKey: secret_access_key }
+        : undefined,
+  }
+}
+
+/** What an ObjectBucketClaim gives: a ConfigMap and a Secret, whose keys are files here. */
+function claimedPlace(dir: string, { region }: S3Config): Place {
+  const said = (name: string): string | undefined => {
+    try {
+      return readFileSync(join(dir, name), 'utf8').trim() || undefined
+    } catch {
+      return undefined
+    }
+  }
+  const needed = (name: string): string => {
+    const value = said(name)
+    if (value === undefined)
+      throw new Error(`Cannot use the bucket claim in ${dir}: the file ${name} is missing`)
+    return value
+  }
+  const port = said('BUCKET_PORT') ?? '443'
+  // Ports of servers without TLS: Ceph and NooBaa say 80, MinIO 9000, everything else is HTTPS.
+  const scheme = ['80', '8080', '9000'].includes(port) ? 'http' : 'https'
+  return {
+    endpoint: `${scheme}://${needed('BUCKET_HOST')}:${port}`,
+    region: said('BUCKET_REGION') ?? region,
+    bucket: needed('BUCKET_NAME'),
+    credentials: {
+      accessKeyId: needed('AWS_ACCESS_KEY_ID'),
+      secretAccessKey: needed('AWS_SECRET_ACCESS_KEY'),
+    },
+  }
+}

@@ -1,0 +1,18 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Configuration } from '@copr/contract/configuration'
+import { openBucket } from './open-bucket.ts'
+import { bucketUploads, directoryUploads, type Uploads } from './uploads.ts'
+
+/** Where uploads are kept, and the folder of this machine in which they are received. */
+export function openUploads({
+  data_dir,
+  results: { s3 },
+}: Pick<Configuration, 'data_dir' | 'results'>): { uploads: Uploads; uploads_dir: string } {
+  const shared = join(data_dir, 'uploads')
+  if (!s3) return { uploads: directoryUploads(shared), uploads_dir: shared }
+  const uploads_dir = join(data_dir, 'receiving')
+  // Left by a frontend that was killed: nobody else removes it.
+  rmSync(uploads_dir, { recursive: true, force: true })
+  return { uploads: bucketUploads(openBucket(s3)), uploads_dir }
+}

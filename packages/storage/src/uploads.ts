@@ -1,0 +1,61 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Bucket } from './bucket.ts'
+
+/** What users have uploaded and nobody has imported yet: a folder of a random name for each, which the backend removes. */
+export interface Uploads {
+  /** Takes over a file of this machine. */
+  keep(dir: string, name: string, path: string): Promise<void>
+  write(dir: string, name: string, data: string | Uint8Array): Promise<void>
+  /** Undefined when there is no such file. */
+  open(dir: string, name: string): Promise<{ size: number; body: ReadableStream } | undefined>
+  drop(dir: string): Promise<void>
+}
+
+export function directoryUploads(root: string): Uploads {
+  return {
+    async keep(dir, name, path) {
+      await mkdir(join(root, dir), { recursive: true })
+      await rename(path, join(root, dir, name))
+    },
+    async write(dir, name, data) {
+      await mkdir(join(root, dir), { recursive: true })
+      await writeFile(join(root, dir, name), data)
+    },
+    async open(dir, name) {
+      const path = join(root, dir, name)
+      const stats = await stat(path).catch(() => undefined)
+      if (!stats?.isFile()) return undefined
+      return { size: stats.size, body: webStream(createReadStream(path)) }
+    },
+    drop: (dir) => rm(join(root, dir), { recursive: true, force: true }),
+  }
+}
+
+/** Where in the bucket: the backend knows it, too. */
+export const uploadKey = (dir: string, name = ''): string => `uploads/${dir}/${name}`
+
+export function bucketUploads(bucket: Bucket): Uploads {
+  return {
+    async keep(dir, name, path) {
+      await bucket.putFile(uploadKey(dir, name), path)
+      await rm(path)
+    },
+    write: (dir, name, data) => bucket.put(uploadKey(dir, name), data),
+    async open(dir, name) {
+      const key = uploadKey(dir, name)
+      const facts = await bucket.head(key)
+      return facts && { size: facts.size, body: webStream(await bucket.get(key)) }
+    },
+    async drop(dir) {
+      const keys: string[] = []
+      for await (const { key } of bucket.list(uploadKey(dir))) keys.push(key)
+      await bucket.remove(keys)
+    },
+  }
+}
+
+const webStream = (stream: Readable): ReadableStream =>
+  Readable.toWeb(stream) as unknown as ReadableStream
