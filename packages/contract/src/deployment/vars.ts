@@ -103,11 +103,51 @@ const Database = z.strictObject({
     .describe('where the external server is'),
 })
 
+const ROLE_ARN = z
+  .string()
+  .regex(/^arn:aws[-a-z]*:iam::\d{12}:role\/.+$/, 'write arn:aws:iam::ACCOUNT:role/NAME')
+
+const ResultsInS3 = z.strictObject({
+  bucket: z.string().min(3).optional().describe('a bucket that is there already'),
+  bucket_claim: z
+    .strictObject({
+      storage_class: ObjectName.describe(
+        'storage class of the claim: openshift-storage.noobaa.io, ocs-storagecluster-ceph-rgw …',
+      ),
+      namespace: DnsLabel.default('openshift-storage').describe(
+        'namespace in which the servers of this class run',
+      ),
+    })
+    .optional()
+    .describe('instead of a bucket: one that the cluster makes for an ObjectBucketClaim'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('the server; default: that of AWS in the region'),
+  region: z.string().min(1).optional().describe('region of the bucket'),
+  prefix: z.string().optional().describe('what all names in the bucket begin with'),
+  secret: ObjectName.optional().describe(
+    'existing Secret with the keys access_key_id and secret_access_key',
+  ),
+  role_arn: ROLE_ARN.optional().describe(
+    'instead of keys: role that frontend and backend take with a token of the cluster',
+  ),
+  ca: SecretRef.optional().describe("the Secret with the authority of the server's certificate"),
+  public_endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('where users and builders reach the server: packages are redirected there'),
+  scratch: Quantity.default('20Gi').describe(
+    'disk of each backend for packages that it signs and indexes; more than twice the largest package',
+  ),
+})
+
 const Storage = z.strictObject({
   class: ObjectName.optional().describe('storage class; default: that of the cluster'),
   results: z
     .strictObject({
       kind: z.enum(['volume', 's3']).default('volume').describe('where results are kept'),
+      s3: ResultsInS3.optional().describe('which bucket; for the kind s3'),
       size: Quantity.optional().describe('size of the volume; default: from the profile'),
       class: ObjectName.optional().describe('storage class of this volume'),
       access: z
@@ -135,11 +175,9 @@ const Builders = z.strictObject({
     .describe('the pools, as in pools.yaml (docs/pools.md): each by its name'),
   aws: z
     .strictObject({
-      role_arn: z
-        .string()
-        .regex(/^arn:aws[-a-z]*:iam::\d{12}:role\/.+$/, 'write arn:aws:iam::ACCOUNT:role/NAME')
-        .optional()
-        .describe('role that resalloc takes with a token of the cluster; no key is kept then'),
+      role_arn: ROLE_ARN.optional().describe(
+        'role that resalloc takes with a token of the cluster; no key is kept then',
+      ),
       secret: ObjectName.optional().describe(
         'existing Secret with the keys access_key_id and secret_access_key',
       ),

@@ -24,7 +24,14 @@ export async function applyAll(
 }
 
 /** Kinds that hold what cannot be made anew: only undeploying with all data removes them. */
-const KEPT = new Set(['PersistentVolumeClaim', 'Secret', 'Namespace', 'Cluster', 'PostgresCluster'])
+const KEPT = new Set([
+  'PersistentVolumeClaim',
+  'ObjectBucketClaim',
+  'Secret',
+  'Namespace',
+  'Cluster',
+  'PostgresCluster',
+])
 
 export function holdsData({ kind }: ObjectRef): boolean {
   return KEPT.has(kind)

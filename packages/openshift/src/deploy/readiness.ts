@@ -19,6 +19,7 @@ const WAITED_FOR = new Set([
   'Route',
   'Cluster',
   'PostgresCluster',
+  'ObjectBucketClaim',
 ])
 
 export function isWaitedFor({ kind }: ObjectRef): boolean {
@@ -40,6 +41,8 @@ interface Status {
   readyReplicas?: number
   succeeded?: number
   conditions?: Condition[]
+  /** Of a claim. */
+  phase?: string
   ingress?: { host?: string; conditions?: Condition[] }[]
 }
 
@@ -94,6 +97,11 @@ export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readine
         refusal.reason === 'HostAlreadyClaimed',
       )
     }
+    case 'ObjectBucketClaim':
+      if (status.phase === 'Bound') return done
+      return waiting(
+        (await eventTrouble(api, live)) ?? `no bucket yet: the claim is ${status.phase ?? 'new'}`,
+      )
     default: {
       const ready = condition('Ready') ?? condition('PGBackRestRepoHostReady')
       return ready?.status === 'True' ? done : waiting(ready?.message ?? 'its operator is at work')

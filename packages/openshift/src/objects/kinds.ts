@@ -20,6 +20,7 @@ const PLURALS: Record<string, string> = {
   Namespace: 'namespaces',
   Node: 'nodes',
   NetworkPolicy: 'networkpolicies',
+  ObjectBucketClaim: 'objectbucketclaims',
   PersistentVolumeClaim: 'persistentvolumeclaims',
   Pod: 'pods',
   PodDisruptionBudget: 'poddisruptionbudgets',

@@ -284,6 +284,28 @@ test('defect 12: uploads are on the volume of the results', () => {
   })
 })
 
+test('results in S3 need no volume: frontend and backend run several times, each with a disk of its own', () => {
+  const bucket_claim = { storage_class: 'openshift-storage.noobaa.io' }
+  const results = { kind: 's3', s3: { bucket_claim } }
+  const objects = render(
+    Vars.parse({ profile: 'large', storage: { results } }),
+    sampleFacts('openshift'),
+  )
+  const claims = ofKind(objects, 'PersistentVolumeClaim').map(({ metadata }) => metadata.name)
+  assert.deepEqual(claims, ['sources', 'database'])
+  assert.doesNotMatch(text(objects), /ReadWriteMany/)
+  assert.equal(ofKind(objects, 'ObjectBucketClaim').length, 1)
+  const backend = named(objects, 'Deployment', 'backend') as { spec?: { replicas?: number } }
+  assert.equal(backend.spec?.replicas, 3)
+  for (const { spec, metadata } of podsOf(objects)) {
+    const isUser = ['copr/frontend', 'copr/backend'].some((label) => metadata.labels[label])
+    assert.equal(text(spec.volumes).includes('"secret":{"name":"results"}'), isUser)
+  }
+  for (const part of ['frontend', 'backend'])
+    assert.match(text(policyOf(objects, `${part}-out`)), /openshift-storage/)
+  assert.doesNotMatch(text(policyOf(objects, 'keygen-out')), /openshift-storage/)
+})
+
 test('defect 13: no init container touches the database, and nothing deletes data', () => {
   inEachCase((objects) => {
     for (const { spec } of podsOf(objects)) assert.equal(spec['initContainers'], undefined)

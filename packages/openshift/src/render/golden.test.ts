@@ -29,6 +29,16 @@ const VARS: Record<string, unknown> = {
       pods: { enabled: true, max: 10 },
     },
   },
+  'large-s3': {
+    profile: 'large',
+    database: { mode: 'cloudnativepg' },
+    storage: {
+      results: {
+        kind: 's3',
+        s3: { bucket_claim: { storage_class: 'openshift-storage.noobaa.io' } },
+      },
+    },
+  },
 }
 
 for (const [profile, vars] of Object.entries(VARS))
@@ -91,6 +101,44 @@ const EVERYTHING: [string, unknown, Partial<Facts>][] = [
     { limits_demanded: { cpu: true, memory: true }, subdomain: undefined },
   ],
   ['login of OpenShift by Ingress', { login: { mode: 'openshift' } }, OAUTH_BY_INGRESS],
+  ['bucket claim', VARS['large-s3'], { secret_checksums: { results: '1' } }],
+  [
+    'bucket with keys and an authority',
+    {
+      storage: {
+        results: {
+          kind: 's3',
+          s3: {
+            bucket: 'copr-results',
+            endpoint: 'https://minio.storage.svc:9000',
+            region: 'home',
+            prefix: 'copr/',
+            secret: 'bucket',
+            ca: { secret: 'bucket-ca', key: 'ca.crt' },
+            public_endpoint: 'https://s3.example.org',
+          },
+        },
+      },
+    },
+    {},
+  ],
+  [
+    'bucket with a role',
+    {
+      profile: 'medium',
+      storage: {
+        results: {
+          kind: 's3',
+          s3: {
+            bucket: 'copr-results',
+            region: 'eu-central-1',
+            role_arn: 'arn:aws:iam::123456789012:role/copr-results',
+          },
+        },
+      },
+    },
+    {},
+  ],
   ['ingress', { expose: { ingress_class: 'traefik' } }, { exposure: 'ingress' }],
 ]
 
@@ -127,7 +175,18 @@ test('render() refuses the login of OpenShift where there is none', () => {
 })
 
 for (const [vars, want] of [
-  [{ storage: { results: { kind: 's3' } } }, /results cannot be kept in S3 yet/],
+  [{ storage: { results: { kind: 's3' } } }, /does not say which bucket/],
+  [{ storage: { results: { s3: { bucket: 'copr' } } } }, /kind is not s3/],
+  [{ storage: { results: { kind: 's3', s3: {} } } }, /either bucket or bucket_claim/],
+  [{ storage: { results: { kind: 's3', s3: { bucket: 'copr' } } } }, /either secret or role_arn/],
+  [
+    {
+      storage: {
+        results: { kind: 's3', s3: { bucket_claim: { storage_class: 'a' }, secret: 'b' } },
+      },
+    },
+    /brings endpoint and keys/,
+  ],
   [{ database: { mode: 'external' } }, /does not say where it is/],
   [{ login: { mode: 'oidc' } }, /does not say which provider/],
   [{ login: { mode: 'local', oidc: OIDC } }, /login\.mode is local; leave one of them out/],

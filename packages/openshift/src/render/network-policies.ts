@@ -1,6 +1,7 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { operatorPods } from './database.ts'
 import { loginMode } from './login.ts'
+import { BUCKET_USERS, bucketEgress } from './results-in-s3.ts'
 import {
   hasPools,
   meta,
@@ -87,7 +88,11 @@ function outgoing(scene: Scene, part: Part | 'prepare'): KubeObject {
   return policy(scene, `${part}-out`, {
     podSelector: { matchLabels: partLabel(part) },
     policyTypes: ['Egress'],
-    egress: [...egress, ...(outside ? [{ ports: tcp(...outside) }] : [])],
+    egress: [
+      ...egress,
+      ...(outside ? [{ ports: tcp(...outside) }] : []),
+      ...(BUCKET_USERS.has(part) ? bucketEgress(scene) : []),
+    ],
   })
 }
 

@@ -16,6 +16,7 @@ import {
   servesTls,
 } from './program-config.ts'
 import { KEYGEN_SECRET } from '../secrets/generated-secrets.ts'
+import { BUCKET_USERS, bucketSources, secretOfS3 } from './results-in-s3.ts'
 import { PARTS, partLabel, type Scene } from './scene.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
@@ -105,11 +106,13 @@ function checksum(scene: Scene, containers: Container[]): string {
 /** Secrets that a program reads at its start only; certificates are followed while it runs. */
 function secretsOf(scene: Scene, program: Program): string[] {
   const { oidc } = scene.vars.login
+  const bucket = secretOfS3(scene.vars)
   return [
     databaseAccess(scene).password.secret,
     ...(program === 'keygen' ? ['keygen-master-key'] : []),
     ...(program === 'frontend' && oidc ? [oidc.client_secret.secret] : []),
     ...(program === 'resalloc' ? [scene.vars.builders.aws.secret ?? 'cloud-aws'] : []),
+    ...(BUCKET_USERS.has(program) && bucket !== undefined ? [bucket] : []),
   ]
 }
 
@@ -234,6 +237,7 @@ function sourcesOf(scene: Scene, program: Program): object[] {
         ]
       : []),
     ...keygenSources(scene, program),
+    ...(BUCKET_USERS.has(program) ? bucketSources(scene) : []),
     ...(program === 'frontend' && oidc
       ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
       : []),

@@ -3,6 +3,7 @@ import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
 import { clientId, loginMode } from './login.ts'
 import { type Facts, publicUrl } from './facts.ts'
+import { BUCKET_USERS, hasBucketCa, resultsConfig } from './results-in-s3.ts'
 import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
 
 export const DATA_DIR = '/var/lib/copr'
@@ -32,6 +33,7 @@ export function programConfig(scene: Scene, program: Program): string {
     data_dir: DATA_DIR,
     database_url: database.url,
     database_password: fromFile('database/password'),
+    ...(BUCKET_USERS.has(program) ? resultsConfig(scene, fromFile) : {}),
     keygen: keygenOf(scene, program),
     ...(program === 'resalloc' ? machinesOf(scene) : {}),
     ...(program === 'frontend' ? loginOf(scene) : {}),
@@ -121,13 +123,14 @@ export function servesTls(scene: Scene, program: Program): boolean {
   return program !== 'prepare' && program !== 'resalloc' && hasInnerTls(scene)
 }
 
-/** Authorities: of the Services, of the database, and of the cluster's public certificates. */
+/** Authorities: of the Services, of the database, of the cluster's public certificates, and of the S3 server. */
 function trustedFiles(scene: Scene, program: Program): string[] {
   return [
     `${CONFIG_DIR}/ca/ca.crt`,
     ...(databaseAccess(scene).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
     ...(scene.facts.ingress_ca === undefined ? [] : [INGRESS_CA]),
     ...(asksCluster(scene, program) ? [API_CA] : []),
+    ...(BUCKET_USERS.has(program) && hasBucketCa(scene) ? [`${CONFIG_DIR}/bucket-ca/ca.crt`] : []),
   ]
 }
 

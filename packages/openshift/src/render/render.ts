@@ -11,6 +11,7 @@ import { networkPolicies } from './network-policies.ts'
 import { PROFILES } from './profiles.ts'
 import { type Program, programConfig } from './program-config.ts'
 import { hasPools, labelsOf, meta, PART_OF, PARTS, type Part, type Scene } from './scene.ts'
+import { faultOfS3, isInS3, secretOfS3 } from './results-in-s3.ts'
 import { services } from './services.ts'
 import { volumes } from './volumes.ts'
 import { drainMachines, workloads } from './workloads.ts'
@@ -49,7 +50,7 @@ function sceneOf(vars: Vars, facts: Facts): Scene {
     facts,
     profile: PROFILES[vars.profile],
     namespace: vars.name,
-    is_shared: vars.storage.results.access === 'ReadWriteMany',
+    is_shared: isInS3(vars) || vars.storage.results.access === 'ReadWriteMany',
   }
 }
 
@@ -61,8 +62,8 @@ function refuseImpossible(
   const refuse = (why: string): never => {
     throw new CoprError('invalid', `Cannot deploy: ${why}`)
   }
-  if (storage.results.kind === 's3')
-    refuse('results cannot be kept in S3 yet; set storage.results.kind to volume')
+  const fault = faultOfS3(storage.results)
+  if (fault !== undefined) refuse(fault)
   if (database.mode === 'external' && !database.external)
     refuse('database.mode is external, but database.external does not say where it is')
   if (database.mode !== 'external' && database.external)
@@ -138,7 +139,13 @@ function monitors(scene: Scene): KubeObject[] {
 }
 
 /** Secrets that programs read: when one changes, they start anew. */
-export function secretNames({ database, login, builders: { aws } }: Vars): string[] {
+export function secretNames(vars: Vars): string[] {
+  const {
+    database,
+    login,
+    builders: { aws },
+  } = vars
+  const bucket = secretOfS3(vars)
   const operators = { cloudnativepg: 'postgresql-app', crunchy: 'postgresql-pguser-copr' }
   const { mode, external } = database
   return [
@@ -150,5 +157,6 @@ export function secretNames({ database, login, builders: { aws } }: Vars): strin
         ? (external?.password.secret ?? '')
         : operators[mode],
     ...(login.oidc ? [login.oidc.client_secret.secret] : []),
+    ...(bucket === undefined ? [] : [bucket]),
   ]
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../objects/kube-object.ts'
+import { bucketClaim, isInS3 } from './results-in-s3.ts'
 import { meta, type Scene } from './scene.ts'
 
 /** What holds data that cannot be made anew. Deploying never removes one. */
@@ -23,10 +24,15 @@ export function volumes(scene: Scene): KubeObject[] {
     }
   }
   return [
-    claim('results', results.size ?? profile.results, {
-      class: results.class,
-      mode: scene.is_shared ? 'ReadWriteMany' : 'ReadWriteOnce',
-    }),
+    ...bucketClaim(scene),
+    ...(isInS3(vars)
+      ? []
+      : [
+          claim('results', results.size ?? profile.results, {
+            class: results.class,
+            mode: scene.is_shared ? 'ReadWriteMany' : 'ReadWriteOnce',
+          }),
+        ]),
     claim('sources', distgit.size ?? profile.sources, { class: distgit.class }),
     ...(vars.database.mode === 'embedded'
       ? [

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { type Container, type PodOptions, podTemplate } from './pod.ts'
 import type { Profile } from './profiles.ts'
-import { CONFIG_FILE } from './program-config.ts'
+import { CONFIG_FILE, DATA_DIR } from './program-config.ts'
+import { bucketAccess, isInS3 } from './results-in-s3.ts'
 import { hasPools, meta, type Part, PART_OF, type Scene } from './scene.ts'
 
 /** The volume of results and uploads. */
@@ -21,8 +22,14 @@ export function workloads(scene: Scene): KubeObject[] {
   ]
 }
 
-/** Frontend and backend: in one pod where the volume can be mounted only once. */
+/** Frontend and backend: in one pod where they share a volume that can be mounted only once. */
 function siteWorkloads(scene: Scene): KubeObject[] {
+  if (isInS3(scene.vars))
+    return [
+      ...several(scene, 'frontend', bucketPod(scene, 'frontend')),
+      ...several(scene, 'backend', bucketPod(scene, 'backend')),
+      ...autoscaler(scene),
+    ]
   const frontend = container(scene, 'frontend', { data: RESULTS })
   const backend = container(scene, 'backend', { data: RESULTS })
   if (!scene.is_shared)
@@ -39,6 +46,11 @@ function siteWorkloads(scene: Scene): KubeObject[] {
     ...several(scene, 'backend', { account: 'backend', containers: [backend] }),
     ...autoscaler(scene),
   ]
+}
+
+function bucketPod(scene: Scene, program: 'frontend' | 'backend'): PodOptions {
+  const { volumes, ...access } = bucketAccess(scene, program, DATA_DIR)
+  return { account: program, containers: [container(scene, program, access)], volumes }
 }
 
 function container(scene: Scene, program: Part, more: Partial<Container> = {}): Container {

@@ -94,6 +94,11 @@ const CUSTOM: Record<string, z.ZodType> = {
       })
       .refine(({ host, subdomain }) => (host === undefined) !== (subdomain === undefined)),
   ),
+  'objectbucket.io/v1alpha1 ObjectBucketClaim': custom(
+    'objectbucket.io/v1alpha1',
+    'ObjectBucketClaim',
+    z.strictObject({ generateBucketName: z.string(), storageClassName: z.string() }),
+  ),
   'gateway.networking.k8s.io/v1 HTTPRoute': custom(
     'gateway.networking.k8s.io/v1',
     'HTTPRoute',

@@ -1,0 +1,176 @@
+import { amountOf } from '@copr/contract/deployment/quantity'
+import type { Vars } from '@copr/contract/deployment/vars'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { meta, type Scene } from './scene.ts'
+
+/** Who reads and writes the bucket. */
+export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend'])
+/** The claim, and the ConfigMap and Secret that its operator makes, have one name. */
+const CLAIM = 'results'
+const CLAIM_DIR = '/etc/copr-bucket'
+const TOKEN_DIR = '/var/run/secrets/aws'
+/** The rest is for the index that is being made. */
+const SCRATCH_SHARE = 0.75
+
+type Results = Vars['storage']['results']
+
+export function isInS3({ storage: { results } }: Pick<Vars, 'storage'>): boolean {
+  return results.kind === 's3'
+}
+
+function s3Of({ storage: { results } }: Pick<Vars, 'storage'>): Results['s3'] {
+  return results.kind === 's3' ? results.s3 : undefined
+}
+
+/** What does not fit together, in words. */
+export function faultOfS3({ kind, s3 }: Results): string | undefined {
+  if (kind !== 's3')
+    return s3 && 'storage.results.s3 is set, but storage.results.kind is not s3; set it to s3'
+  if (!s3) return 'storage.results.kind is s3, but storage.results.s3 does not say which bucket'
+  const { bucket, bucket_claim, secret, role_arn, endpoint } = s3
+  if ((bucket === undefined) === (bucket_claim === undefined))
+    return 'storage.results.s3 needs either bucket or bucket_claim'
+  if (bucket_claim && (secret ?? role_arn ?? endpoint) !== undefined)
+    return 'storage.results.s3.bucket_claim brings endpoint and keys; leave out endpoint, secret and role_arn'
+  if (bucket !== undefined && (secret === undefined) === (role_arn === undefined))
+    return 'storage.results.s3.bucket needs either secret or role_arn'
+  return undefined
+}
+
+/** The Secret with the keys: who reads it starts anew when it changes. */
+export function secretOfS3(vars: Pick<Vars, 'storage'>): string | undefined {
+  const s3 = s3Of(vars)
+  return s3?.bucket_claim ? CLAIM : s3?.secret
+}
+
+export function bucketClaim(scene: Scene): KubeObject[] {
+  const claim = s3Of(scene.vars)?.bucket_claim
+  if (!claim) return []
+  return [
+    {
+      apiVersion: 'objectbucket.io/v1alpha1',
+      kind: 'ObjectBucketClaim',
+      metadata: meta(scene, CLAIM),
+      spec: {
+        generateBucketName: `${scene.namespace}-results`,
+        storageClassName: claim.storage_class,
+      },
+    },
+  ]
+}
+
+/** What of the programs' configuration says where results are. */
+export function resultsConfig({ vars }: Scene, files: (path: string) => object): object {
+  const s3 = s3Of(vars)
+  if (!s3) return {}
+  const { bucket, bucket_claim, endpoint, region, prefix, secret, public_endpoint } = s3
+  return {
+    results: {
+      s3: {
+        ...(bucket_claim ? { claim_dir: CLAIM_DIR } : { bucket }),
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(region === undefined ? {} : { region }),
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(public_endpoint === undefined ? {} : { public_endpoint }),
+        ...(secret === undefined
+          ? {}
+          : {
+              access_key_id: files('bucket/access_key_id'),
+              secret_access_key: files('bucket/secret_access_key'),
+            }),
+        scratch_bytes: Math.floor(amountOf(s3.scratch) * SCRATCH_SHARE),
+      },
+    },
+  }
+}
+
+/** Files beside the configuration: keys, and the authority of the server. */
+export function bucketSources({ vars }: Scene): object[] {
+  const { secret, ca } = s3Of(vars) ?? {}
+  const items = ['access_key_id', 'secret_access_key'].map((key) => ({
+    key,
+    path: `bucket/${key}`,
+  }))
+  return [
+    ...(secret === undefined ? [] : [{ secret: { name: secret, items } }]),
+    ...(ca
+      ? [{ secret: { name: ca.secret, items: [{ key: ca.key, path: 'bucket-ca/ca.crt' }] } }]
+      : []),
+  ]
+}
+
+export function hasBucketCa({ vars }: Scene): boolean {
+  return s3Of(vars)?.ca !== undefined
+}
+
+/** What a container of frontend or backend has for it: a disk of its own instead of a volume, and what proves who it is. */
+export function bucketAccess(
+  { vars }: Scene,
+  program: string,
+  data_dir: string,
+): { env: object[]; mounts: object[]; volumes: object[] } {
+  const s3 = s3Of(vars)
+  if (!s3) return { env: [], mounts: [], volumes: [] }
+  const { role_arn, bucket_claim, scratch } = s3
+  const disk = `scratch-${program}`
+  // Uploads of users have limits of their own.
+  const emptyDir = program === 'backend' ? { sizeLimit: scratch } : {}
+  const token = { audience: 'sts.amazonaws.com', expirationSeconds: 3600, path: 'token' }
+  return {
+    env: role_arn
+      ? [
+          { name: 'AWS_ROLE_ARN', value: role_arn },
+          { name: 'AWS_WEB_IDENTITY_TOKEN_FILE', value: `${TOKEN_DIR}/token` },
+        ]
+      : [],
+    mounts: [
+      { name: disk, mountPath: data_dir },
+      ...(bucket_claim ? [{ name: 'bucket', mountPath: CLAIM_DIR, readOnly: true }] : []),
+      ...(role_arn ? [{ name: 'aws-token', mountPath: TOKEN_DIR, readOnly: true }] : []),
+    ],
+    volumes: [
+      { name: disk, emptyDir },
+      ...(bucket_claim
+        ? [
+            {
+              name: 'bucket',
+              projected: {
+                defaultMode: 0o440,
+                sources: [{ configMap: { name: CLAIM } }, { secret: { name: CLAIM } }],
+              },
+            },
+          ]
+        : []),
+      ...(role_arn
+        ? [{ name: 'aws-token', projected: { sources: [{ serviceAccountToken: token }] } }]
+        : []),
+    ],
+  }
+}
+
+/** Connections to the server, and to AWS for the role. Within a cluster policies look at ports of pods, which nobody knows here. */
+export function bucketEgress({ vars }: Scene): object[] {
+  const s3 = s3Of(vars)
+  if (!s3) return []
+  const { bucket_claim, role_arn } = s3
+  const endpoint = new URL(s3.endpoint ?? 'https://s3.amazonaws.com')
+  const namespace =
+    bucket_claim?.namespace ?? /^[^.]+\.([^.]+)\.svc(\.|$)/.exec(endpoint.hostname)?.[1]
+  const port = Number(endpoint.port || (endpoint.protocol === 'http:' ? 80 : 443))
+  const outside = namespace === undefined ? [port] : []
+  const ports = [...new Set([...outside, ...(role_arn ? [443] : [])])]
+  return [
+    ...(namespace === undefined
+      ? []
+      : [
+          {
+            to: [
+              { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } },
+            ],
+          },
+        ]),
+    ...(ports.length === 0
+      ? []
+      : [{ ports: ports.map((each) => ({ protocol: 'TCP', port: each })) }]),
+  ]
+}
