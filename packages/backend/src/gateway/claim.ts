@@ -3,20 +3,21 @@ import type { ClaimAnswer } from '@copr/contract/builder-protocol'
 import { claimOrder } from '@copr/domain/machines/claim-order'
 import type { Machine } from '@copr/domain/machines/machines'
 import { claimTask } from '@copr/domain/queue/claim-task'
+import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { giveBack } from '@copr/domain/queue/outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { messageOf } from '@copr/process/errors'
-import { Bell } from '@copr/process/every'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { keptSrpm } from './send-srpm.ts'
 import { Turns } from './turns.ts'
 import { taskMessage } from './task-message.ts'
+import { WaitingMachines } from './waiting-machines.ts'
 
 /** A task may become due without a notice: its `not_before` has passed. */
 const LOOK_AGAIN_MS = 5_000
-/** A notice wakes every waiting machine: so many of them ask the database at a time. */
+/** So many machines ask the database at a time. */
 const CLAIMS_AT_A_TIME = 4
 
 /** So many heartbeats may be missing before a task that was just claimed goes back to the queue. */
@@ -29,18 +30,24 @@ export type Claims = (
 
 /** Waits for a task that the machine may run, and leases it to it. */
 export function claims(backend: Backend): Claims {
+  const { db, config, log, now, notices } = backend
   const turns = new Turns(CLAIMS_AT_A_TIME)
+  const waiting = new WaitingMachines({
+    find: async (ids) => await machinesWithWork(db, ids, { now: now(), limits: config.limits }),
+    listen: (changed) => notices.on('copr_queue', changed),
+    every_ms: LOOK_AGAIN_MS,
+    log,
+  })
   return async (machine, { wait_ms, gone }) => {
-    const bell = new Bell()
     const until = performance.now() + wait_ms
     // Before the first look, so that what comes between the look and the wait is heard.
-    using _listening = backend.notices.on('copr_queue', () => bell.ring())
-    const order = await claimOrder(backend.db, machine)
+    using place = waiting.add(machine.id)
+    const order = await claimOrder(db, machine)
     while (!gone.aborted) {
       const answer = await turns.take(order, () => claimOnce(backend, machine, gone))
       const left_ms = until - performance.now()
       if (answer || left_ms <= 0) return answer
-      await bell.wait(Math.min(left_ms, LOOK_AGAIN_MS), gone)
+      await place.bell.wait(left_ms, gone)
     }
     return undefined
   }

@@ -9,9 +9,11 @@ import { changeMachine } from '../machines/move-machine.ts'
 import { syncPools } from '../pools/pools.ts'
 import { addTasks } from '../testing/add-tasks.ts'
 import { poolConfig } from '../testing/pool-config.ts'
-import { type RunningLimits, claimTask } from './claim-task.ts'
+import type { RunningLimits } from './claim-conditions.ts'
+import { claimTask } from './claim-task.ts'
 import { runningTasks, waitingDemand } from './demand.ts'
 import { lockLeased, type TaskRow } from './leases.ts'
+import { machinesWithWork } from './machines-with-work.ts'
 import { failTask, giveBack } from './outcomes.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
@@ -42,17 +44,17 @@ async function addMachine(
   return { id, ...machine }
 }
 
+/** Whoever gets a task was among those that may find one. */
 async function claim(
   db: Db,
   machine: Parameters<typeof claimTask>[1],
   { at = now, limits = {} }: { at?: Date; limits?: RunningLimits } = {},
 ): Promise<TaskRow | undefined> {
-  return await claimTask(db, machine, {
-    lease: randomUUID(),
-    now: at,
-    lease_seconds: 30,
-    limits,
-  })
+  const mayFind = await machinesWithWork(db, [machine.id], { now: at, limits })
+  const options = { lease: randomUUID(), now: at, lease_seconds: 30, limits }
+  const task = await claimTask(db, machine, options)
+  assert.ok(!task || mayFind.includes(machine.id))
+  return task
 }
 
 async function end(db: Db, task: TaskRow | undefined, at = now): Promise<void> {

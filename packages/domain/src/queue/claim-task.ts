@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { refreshBuild } from '../builds/build-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
+import { mayClaim, RUNNING, type RunningLimits, withinLimits } from './claim-conditions.ts'
 import { BACKGROUND } from './insert-task.ts'
 import type { TaskRow } from './leases.ts'
 
@@ -11,14 +12,6 @@ export interface Claimant {
   kinds: string[]
   arches: string[]
   tags: string[]
-}
-
-/** How many tasks may run at a time; what is not named is not limited. */
-export interface RunningLimits {
-  max_builds_per_owner?: number | undefined
-  max_builds_per_sandbox?: number | undefined
-  max_builds_per_arch?: Record<string, number> | undefined
-  max_builds_per_owner_and_arch?: Record<string, number> | undefined
 }
 
 export interface ClaimOptions {
@@ -76,10 +69,7 @@ function takeTask(
         coalesce(pool.on_demand, '{}') as on_demand
       from machine left join pool on pool.name = machine.pool and machine.provider is not null
       where machine.id = ${machine.id} and ${mayClaim(now)}
-    ), running as materialized (
-      select ownername, sandbox, arch, count(*)::int as n from task
-      where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3
-    ), of_owner as materialized (
+    ), running as materialized (${RUNNING}), of_owner as materialized (
       select coalesce(jsonb_object_agg(ownername, n), '{}') as n
       from (select ownername, sum(n)::int as n from running group by 1) as each
     ), next as (
@@ -122,35 +112,6 @@ function canHaveMemory(mb: RawBuilder<number>): RawBuilder<boolean> {
   return sql`(exists (select from offering join pool on pool.name = offering.pool
       where offering.memory_mb >= ${mb} and pool.retired_at is null)
     or exists (select from machine as bigger where bigger.state = 'ready' and bigger.memory_mb >= ${mb}))`
-}
-
-/** Of `machine`, with its `pool` if it has one: it is at work, and may be used once more. */
-function mayClaim(now: Date): RawBuilder<boolean> {
-  return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
-    and not machine.needs_cleaning and machine.check_failures = 0
-    and (pool.name is null or pool.retired_at is null and (machine.uses = 0 or pool.reuse_opportunity_time > 0
-      and (pool.reuse_max_count = 0 or machine.uses < pool.reuse_max_count)
-      and (pool.reuse_max_time = 0
-        or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
-}
-
-/** Of `task`, against `running` without it. What is full is found once, not for each task. */
-function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
-  const { max_builds_per_owner, max_builds_per_sandbox } = limits
-  const conditions = [sql`true`]
-  if (max_builds_per_owner !== undefined)
-    conditions.push(sql`task.ownername not in (
-      select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`)
-  if (max_builds_per_sandbox !== undefined)
-    conditions.push(sql`task.sandbox not in (
-      select sandbox from running group by 1 having sum(n) >= ${max_builds_per_sandbox})`)
-  for (const [arch, max] of Object.entries(limits.max_builds_per_arch ?? {}))
-    conditions.push(sql`(task.arch is distinct from ${arch}
-      or (select coalesce(sum(n), 0) from running where running.arch = ${arch}) < ${max})`)
-  for (const [arch, max] of Object.entries(limits.max_builds_per_owner_and_arch ?? {}))
-    conditions.push(sql`(task.arch is distinct from ${arch} or task.ownername not in (
-      select ownername from running where running.arch = ${arch} group by 1 having sum(n) >= ${max}))`)
-  return sql`${sql.join(conditions, sql` and `)}`
 }
 
 function isLimited(limits: RunningLimits): boolean {

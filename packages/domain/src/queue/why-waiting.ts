@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
-import type { RunningLimits } from './claim-task.ts'
+import type { RunningLimits } from './claim-conditions.ts'
 import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
 /** A reason why a task does not run, or what it does, in words for its user. */

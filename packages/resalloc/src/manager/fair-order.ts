@@ -1,4 +1,4 @@
-import type { RunningLimits } from '@copr/domain/queue/claim-task'
+import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Demand, RunningTasks } from '@copr/domain/queue/demand'
 
 interface Owner {

@@ -1,5 +1,5 @@
 import type { Db } from '@copr/domain/database/open'
-import type { RunningLimits } from '@copr/domain/queue/claim-task'
+import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Logger } from '@copr/process/log'
 import type { AgentFacts } from '../providers/provider.ts'
 import type { ProviderMaker } from '../providers/registry.ts'

@@ -4,6 +4,7 @@ import { enrollMachine, type Machine } from '@copr/domain/machines/machines'
 import { managedMachines, type ManagedMachine } from '@copr/domain/machines/managed-machines'
 import { costsOfMonth } from '@copr/domain/pools/costs'
 import { type Claimant, claimTask } from '@copr/domain/queue/claim-task'
+import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
 import { lockLeased } from '@copr/domain/queue/leases'
 import { failTask } from '@copr/domain/queue/outcomes'
 import { addTasks } from '@copr/domain/testing/add-tasks'
@@ -217,10 +218,14 @@ class Simulation {
     this.#cloud.forgetEnded(new Date(this.#now().getTime() - 3_600_000))
   }
 
-  /** Idle machines ask, used ones first, until there is nothing for one that was never used. */
+  /** Idle machines ask, as the gateway lets them: those that may find something, used ones first. */
   async #claim(): Promise<void> {
+    if (this.#queued === 0) return
     const idle = [...this.#ready.values()].filter(({ id }) => !this.#work.has(id))
-    for (const some of chunks(idle.toSorted((a, b) => b.uses - a.uses))) {
+    const ids = idle.map(({ id }) => id)
+    const found = new Set(await machinesWithWork(this.#scenario.db, ids, { now: this.#now() }))
+    const asking = idle.filter(({ id }) => found.has(id)).toSorted((a, b) => b.uses - a.uses)
+    for (const some of chunks(asking)) {
       if (this.#queued === 0) return
       const got = await Promise.all(some.map((machine) => this.#claimOne(machine)))
       if (some.some(({ uses }, at) => uses === 0 && got[at] === false)) return

@@ -1,0 +1,83 @@
+import { messageOf } from '@copr/process/errors'
+import { Bell } from '@copr/process/every'
+import type { Logger } from '@copr/process/log'
+
+export interface WaitingMachinesOptions {
+  /** Which of these machines may find a task. */
+  find: (machine_ids: number[]) => Promise<number[]>
+  /** Calls at each change of the queue, until disposed of. */
+  listen: (changed: () => void) => Disposable
+  /** Looks again so often while somebody waits: a task may become due without a notice. */
+  every_ms: number
+  log: Logger
+}
+
+/** Machines that wait for a task: one question to the database tells which of them shall claim, instead of one for each of them. */
+export class WaitingMachines {
+  readonly #options: WaitingMachinesOptions
+  readonly #waiting = new Map<Bell, number>()
+  #listening: Disposable | undefined
+  #isLooking = false
+  #lookAgain = false
+
+  constructor(options: WaitingMachinesOptions) {
+    this.#options = options
+  }
+
+  /** Its bell rings when the machine shall claim; a change that comes from now on is not missed. */
+  add(machine_id: number): { bell: Bell; [Symbol.dispose]: () => void } {
+    const bell = new Bell()
+    this.#waiting.set(bell, machine_id)
+    this.#listening ??= this.#listen()
+    return {
+      bell,
+      [Symbol.dispose]: () => {
+        this.#waiting.delete(bell)
+        if (this.#waiting.size > 0) return
+        this.#listening?.[Symbol.dispose]()
+        this.#listening = undefined
+      },
+    }
+  }
+
+  #listen(): Disposable {
+    const { listen, every_ms } = this.#options
+    const look = (): void => void this.#look()
+    const timer = setInterval(look, every_ms)
+    const listening = listen(look)
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer)
+        listening[Symbol.dispose]()
+      },
+    }
+  }
+
+  /** However many changes come during a look, one more look is made. */
+  async #look(): Promise<void> {
+    this.#lookAgain = true
+    if (this.#isLooking) return
+    this.#isLooking = true
+    while (this.#lookAgain) {
+      this.#lookAgain = false
+      await this.#lookOnce()
+    }
+    this.#isLooking = false
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { find, log } = this.#options
+    const asked = [...this.#waiting]
+    if (asked.length === 0) return
+    try {
+      const found = new Set(await find(asked.map(([, id]) => id)))
+      for (const [bell, id] of asked) if (found.has(id)) bell.ring()
+    } catch (error) {
+      log.warn(
+        { error: messageOf(error) },
+        'Cannot tell which machines have work: all of them look',
+      )
+      for (const [bell] of asked) bell.ring()
+    }
+  }
+}

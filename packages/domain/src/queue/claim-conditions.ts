@@ -1,0 +1,43 @@
+import { type RawBuilder, sql } from 'kysely'
+
+/** How many tasks may run at a time; what is not named is not limited. */
+export interface RunningLimits {
+  max_builds_per_owner?: number | undefined
+  max_builds_per_sandbox?: number | undefined
+  max_builds_per_arch?: Record<string, number> | undefined
+  max_builds_per_owner_and_arch?: Record<string, number> | undefined
+}
+
+/** Builds at work, counted. */
+export const RUNNING = sql`
+  select ownername, sandbox, arch, count(*)::int as n from task
+  where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`
+
+/** Of `machine`, with its `pool` if it has one: it is at work, and may be used once more. */
+export function mayClaim(now: Date): RawBuilder<boolean> {
+  return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
+    and not machine.needs_cleaning and machine.check_failures = 0
+    and (pool.name is null or pool.retired_at is null and (machine.uses = 0 or pool.reuse_opportunity_time > 0
+      and (pool.reuse_max_count = 0 or machine.uses < pool.reuse_max_count)
+      and (pool.reuse_max_time = 0
+        or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
+}
+
+/** Of `task`, against `running` without it. What is full is found once, not for each task. */
+export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
+  const { max_builds_per_owner, max_builds_per_sandbox } = limits
+  const conditions = [sql`true`]
+  if (max_builds_per_owner !== undefined)
+    conditions.push(sql`task.ownername not in (
+      select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`)
+  if (max_builds_per_sandbox !== undefined)
+    conditions.push(sql`task.sandbox not in (
+      select sandbox from running group by 1 having sum(n) >= ${max_builds_per_sandbox})`)
+  for (const [arch, max] of Object.entries(limits.max_builds_per_arch ?? {}))
+    conditions.push(sql`(task.arch is distinct from ${arch}
+      or (select coalesce(sum(n), 0) from running where running.arch = ${arch}) < ${max})`)
+  for (const [arch, max] of Object.entries(limits.max_builds_per_owner_and_arch ?? {}))
+    conditions.push(sql`(task.arch is distinct from ${arch} or task.ownername not in (
+      select ownername from running where running.arch = ${arch} group by 1 having sum(n) >= ${max}))`)
+  return sql`${sql.join(conditions, sql` and `)}`
+}

@@ -1,0 +1,31 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+import { mayClaim, RUNNING, type RunningLimits, withinLimits } from './claim-conditions.ts'
+
+/**
+ * Which of these machines may find a task if they claim now: those without any need not ask. Some that are named find nothing all
+ * the same, as batches, memory and what others take meanwhile are not looked at here.
+ */
+export async function machinesWithWork(
+  db: Db,
+  ids: number[],
+  { now, limits = {} }: { now: Date; limits?: RunningLimits },
+): Promise<number[]> {
+  if (ids.length === 0) return []
+  const { rows } = await sql<{ id: number }>`
+    with running as materialized (${RUNNING}), waiting as materialized (
+      select distinct kind, arch, tags, sandbox, ownername from task
+      where state = 'queued' and (not_before is null or not_before <= ${now})
+    ), open as materialized (
+      select distinct kind, arch, tags, sandbox from waiting as task
+      where kind not in ('source', 'rpm') or (${withinLimits(limits)})
+    )
+    select machine.id from machine left join pool on pool.name = machine.pool and machine.provider is not null
+    where machine.id = any(${ids}) and ${mayClaim(now)} and exists (
+      select from open where open.kind = any(machine.kinds)
+        and (open.arch is null or open.arch = any(machine.arches)) and open.tags <@ machine.tags
+        and (not coalesce(pool.one_sandbox, false) or machine.sandbox is null or machine.sandbox = open.sandbox))`.execute(
+    db,
+  )
+  return rows.map(({ id }) => id)
+}
