@@ -7,6 +7,7 @@ import {
   DescribeInstanceAttributeCommand,
   DescribeInstancesCommand,
   DescribeSnapshotsCommand,
+  DescribeVolumesCommand,
   type Instance,
   StopInstancesCommand,
   TerminateInstancesCommand,
@@ -182,6 +183,24 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
       }
       await installs(id, look)
     })
+  })
+
+  test('has a small volume, as small as the image to begin with allows', async () => {
+    for (const [was, is, wanted] of [
+      ['15', '15', 20],
+      ['15', '35', 35],
+    ] as const) {
+      fresh()
+      using _size = world.proxy.reword(`<volumeSize>${was}<`, `<volumeSize>${is}<`)
+      await bake(async (id, look) => {
+        if (look === 0) {
+          const Filters = [{ Name: 'attachment.instance-id', Values: [id] }]
+          const { Volumes = [] } = await world.ec2.send(new DescribeVolumesCommand({ Filters }))
+          assert.equal(Volumes[0]?.Size, wanted)
+        }
+        await installs(id, look)
+      })
+    }
   })
 
   test('--keep removes the oldest images with their snapshots', async () => {

@@ -13,6 +13,8 @@ export interface Image {
   readonly id: string
   /** The device of its root volume, whose size a launch changes. */
   readonly root_device: string
+  /** No machine of it can have a smaller one. */
+  readonly root_gb?: number | undefined
 }
 
 /** What the pool's machines start from now: the newest that was baked for it, where it wants that and there is one. */
@@ -81,8 +83,13 @@ async function describe(
   ).toSorted((a, b) => (b.CreationDate ?? '').localeCompare(a.CreationDate ?? ''))
 }
 
-function asImage({ ImageId = '', RootDeviceName = '/dev/sda1' }: Ami): Image {
-  return { id: ImageId, root_device: RootDeviceName }
+function asImage({
+  ImageId = '',
+  RootDeviceName = '/dev/sda1',
+  BlockDeviceMappings = [],
+}: Ami): Image {
+  const root = BlockDeviceMappings.find(({ DeviceName }) => DeviceName === RootDeviceName)
+  return { id: ImageId, root_device: RootDeviceName, root_gb: root?.Ebs?.VolumeSize }
 }
 
 function usable(pool: AwsPool): { Name: string; Values: string[] }[] {

@@ -49,7 +49,7 @@ export async function launchModel(
   for (const offering of awsOfferings({ ...pool, purchase: ['on_demand'] })) {
     const request = {
       ...launchRequest(
-        { ...pool, root_volume_gb: Math.min(pool.root_volume_gb, MODEL_VOLUME_GB) },
+        { ...pool, root_volume_gb: volumeOf(order) },
         pseudoOrder(owner, offering, `bake ${nonce}`),
         offering,
         {
@@ -79,6 +79,10 @@ export async function launchModel(
     }
   }
   throw new CoprError('unavailable', `Cannot bake an image: no machine could be had: ${refusal}`)
+}
+
+function volumeOf({ pool, source }: ModelOrder): number {
+  return Math.max(source.root_gb ?? 0, Math.min(pool.root_volume_gb, MODEL_VOLUME_GB))
 }
 
 function tagsOf({ tags, owner, expires_at }: ModelOrder) {
