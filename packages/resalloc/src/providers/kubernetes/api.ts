@@ -18,8 +18,12 @@ export interface Api {
 /** Of the given kubeconfig, or the cluster that this process runs in. */
 export function openApi(path: string | undefined): Api {
   const kubeconfig = new KubeConfig()
-  if (path === undefined) kubeconfig.loadFromCluster()
-  else kubeconfig.loadFromFile(path)
+  if (path === undefined) {
+    // Otherwise each request would be to an address that is none.
+    if (process.env['KUBERNETES_SERVICE_HOST'] === undefined)
+      throw new Error('this process runs in none')
+    kubeconfig.loadFromCluster()
+  } else kubeconfig.loadFromFile(path)
   return {
     core: kubeconfig.makeApiClient(CoreV1Api),
     kubeconfig,

@@ -41,16 +41,21 @@ async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Findin
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const dir = mkdtempSync(join(tmpdir(), 'copr-kube-'))
   t.after(() => {
     server.closeAllConnections()
     server.close()
-    rmSync(dir, { recursive: true, force: true })
   })
+  const kubeconfig = kubeconfigOf(t, (server.address() as AddressInfo).port)
+  return await diagnosed({ kubeconfig })
+}
+
+function kubeconfigOf(t: TestContext, port: number): string {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-kube-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
   const kubeconfig = join(dir, 'config')
   const cluster = {
     'insecure-skip-tls-verify': true,
-    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server: `http://127.0.0.1:${port}`,
   }
   const names = { cluster: 'c', user: 'u' }
   writeFileSync(
@@ -62,7 +67,7 @@ async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Findin
       'current-context': 'x',
     }),
   )
-  return await diagnosed({ kubeconfig })
+  return kubeconfig
 }
 
 async function diagnosed(options: object): Promise<Finding[]> {
@@ -95,6 +100,15 @@ for (const [what, code, message, words] of [
     assert.deepEqual(more, [])
     assert.match(finding?.problem ?? '', words)
   })
+
+test('diagnose() tells once of a cluster that cannot be reached, or is none', async (t) => {
+  const closed = kubeconfigOf(t, 2)
+  const [finding, ...more] = await diagnosed({ kubeconfig: closed })
+  assert.deepEqual(more, [])
+  assert.match(finding?.problem ?? '', /^.+; see that the API server can be reached/)
+  const [outside] = await diagnosed({})
+  assert.match(outside?.problem ?? '', /^Cannot find the cluster: this process runs in none; name/)
+})
 
 test('diagnose() tells of a kubeconfig that is not there', async () => {
   const [finding] = await diagnosed({ kubeconfig: '/nowhere/config' })

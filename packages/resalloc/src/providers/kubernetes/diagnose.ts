@@ -26,6 +26,10 @@ export async function diagnose(
       ),
     ),
   )
+  const [first] = rights
+  // All the same: it cannot even be asked.
+  if (first?.problem !== undefined && rights.every(({ problem }) => problem === first.problem))
+    return [{ subject: 'cluster', problem: first.problem }]
   return [...rights, await podFinding(api, config, owner, signal)]
 }
 
