@@ -44,7 +44,8 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const gateway_url = options.gateway ?? gatewayOf(read ?? readConfigFile(options.config))
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
-  const baked = await bakeImage(
+  const stop = stopSignal()
+  const work = bakeImage(
     {
       pool,
       owner: { installation_id, pool: name },
@@ -56,8 +57,12 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
       progress: showProgress(io.stderr),
       now: () => new Date(),
     },
-    stopSignal(),
+    stop,
   )
+  const baked = await work.catch((error: unknown) => {
+    if (!stop.aborted) throw error
+    throw new CoprError('unavailable', 'Cannot bake an image: interrupted', { cause: error })
+  })
   if (options.json) {
     io.stdout.write(`${JSON.stringify(baked, null, 2)}\n`)
     return
