@@ -17,6 +17,7 @@ import { renderCommand } from './deploy/render-command.ts'
 import { secretsCommand } from './deploy/secrets-command.ts'
 import { doctorCommand, statusCommand } from './deploy/status-command.ts'
 import { undeployCommand } from './deploy/undeploy-command.ts'
+import { devCommand } from './dev/dev-command.ts'
 import { distroCommand } from './distro-command.ts'
 import { doorCommand } from './run/door-command.ts'
 import { drainCommand } from './run/drain-command.ts'
@@ -42,6 +43,7 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(doorCommand())
     .addCommand(containersCommand(io))
     .addCommand(deployCommand(io))
+    .addCommand(devCommand(io))
     .addCommand(statusCommand(io))
     .addCommand(doctorCommand(io))
     .addCommand(upgradeCommand(io))

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { Vars } from '@copr/contract/deployment/vars'
 import type { Podman } from '@copr/openshift/podman/podman'
 import { CoprError } from '@copr/process/errors'
-import { run } from '@copr/process/run'
 import type { Io } from '../commands/administer.ts'
+import { buildHere } from '../deploy/build-here.ts'
 import { builderImageOf, imagesOf, LOCK_FILE } from '../deploy/images-lock.ts'
 
 interface Wanted {
@@ -25,13 +24,13 @@ export async function containerImages(podman: Podman, wanted: Wanted): Promise<I
   const { vars, lock, io } = wanted
   const isOurs =
     lock === LOCK_FILE && vars.images.server === undefined && vars.images.registry === undefined
-  if (isOurs && !existsSync(lock)) await build(wanted)
+  if (isOurs && !existsSync(lock)) await buildHere([], wanted)
   const images = locked(wanted)
   const missing = await missingOf(podman, images)
   if (missing.length === 0) return images
   if (isOurs) {
     io.stderr.write(`Building the images: podman does not have ${missing.join(', ')}\n`)
-    await build(wanted)
+    await buildHere([], wanted)
     return locked(wanted)
   }
   for (const image of missing) {
@@ -51,24 +50,4 @@ async function missingOf(podman: Podman, images: Images): Promise<string[]> {
     names.map(async (name) => (await podman.try(['image', 'exists', name])).ok),
   )
   return names.filter((_, index) => there[index] !== true)
-}
-
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
-
-/** `make images`: minutes, and each image is told of when it is done. */
-async function build({ io, stop }: Wanted): Promise<void> {
-  const env = Object.fromEntries(
-    Object.entries(io.env).filter((each): each is [string, string] => each[1] !== undefined),
-  )
-  const outcome = await run('bash', [`${ROOT}images/build`], {
-    env,
-    signal: stop,
-    onOutput: (chunk) => void io.stderr.write(chunk.toString()),
-  })
-  if (outcome.ok) return
-  stop.throwIfAborted()
-  throw new CoprError(
-    'unavailable',
-    'Cannot build the images: what is above says why\n    try: make images',
-  )
 }

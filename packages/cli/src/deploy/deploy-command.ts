@@ -17,7 +17,7 @@ import {
   withDeployment,
 } from './deployment-options.ts'
 
-interface DeployCommandOptions extends DeploymentFiles {
+export interface DeployCommandOptions extends DeploymentFiles {
   timeout: string
   newAdminLink?: boolean
   json?: boolean
@@ -32,7 +32,7 @@ export function deployCommand(io: Io): Command {
     )
     .option('--new-admin-link', 'make a new link with which the administrator sets a password')
   return options(command).action(async (given: DeployCommandOptions) => {
-    await run(await prepareDeployment(given, io), given, io)
+    await runDeploy(await prepareDeployment(given, io), given, io)
   })
 }
 
@@ -51,7 +51,7 @@ export function upgradeCommand(io: Io): Command {
       )
     io.stderr.write(`version   ${before.version} -> ${VERSION}\n`)
     io.stderr.write(`image     ${before.images.server} -> ${prepared.images.server}\n`)
-    await run(prepared, given, io)
+    await runDeploy(prepared, given, io)
   })
 }
 
@@ -61,7 +61,11 @@ function options(command: Command): Command {
     .option('--json', 'answer in JSON')
 }
 
-async function run(prepared: Prepared, given: DeployCommandOptions, io: Io): Promise<void> {
+export async function runDeploy(
+  prepared: Prepared,
+  given: DeployCommandOptions,
+  io: Io,
+): Promise<void> {
   const { api, read, images } = prepared
   const began = performance.now()
   const done = await deploy(api, {

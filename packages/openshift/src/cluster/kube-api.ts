@@ -2,6 +2,7 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { request } from 'node:https'
 import { request as plainRequest } from 'node:http'
 import type { RequestOptions } from 'node:https'
+import { pipeline, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
@@ -40,6 +41,8 @@ export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  /** Sends a file as it is; the answer may take as long as it takes. */
+  upload(path: string, file: { stream: Readable; bytes: number }): Promise<unknown>
   find(ref: ObjectRef): Promise<KubeObject | undefined>
   list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
   /** Undefined when there is one of that name already, which stays as it is. */
@@ -89,6 +92,14 @@ export function kubeApi(connection: Connection): KubeApi {
   return {
     server: connection.server,
     request: ask,
+    upload: async (path, { stream, bytes }) =>
+      await send(connection, {
+        method: 'POST',
+        path,
+        body: undefined,
+        contentType: 'application/octet-stream',
+        file: { stream, bytes },
+      }),
     find: (ref) => unlessMissing(object('GET', objectPath(ref))),
     async list(apiVersion, kind, { namespace, ...selectors } = {}) {
       const query = new URLSearchParams(Object.entries(selectors)).toString()
@@ -124,26 +135,33 @@ interface Ask {
   path: string
   body: unknown
   contentType: string | undefined
+  file?: { stream: Readable; bytes: number }
 }
 
 async function send(
   connection: Connection,
-  { method, path, body, contentType }: Ask,
+  { method, path, body, contentType, file }: Ask,
 ): Promise<unknown> {
   const url = new URL(connection.server)
   const options = await connection.options()
   const { promise, resolve, reject } = Promise.withResolvers<{ code: number; answer: string }>()
+  const sent = body === undefined ? undefined : JSON.stringify(body)
+  const bytes = file?.bytes ?? (sent === undefined ? undefined : Buffer.byteLength(sent))
   const open = url.protocol === 'http:' ? plainRequest : request
   const asked = open(
     `${url.origin}${url.pathname.replace(/\/$/, '')}${path}`,
     {
       ...options,
       method,
-      timeout: TIMEOUT_MS,
+      timeout: file ? 0 : TIMEOUT_MS,
       headers: {
         ...(options.headers as Record<string, string> | undefined),
         accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+        ...(body === undefined && !file
+          ? {}
+          : { 'content-type': contentType ?? 'application/json' }),
+        // Node says it of itself for some methods only: the body of a DELETE would be lost.
+        ...(bytes === undefined ? {} : { 'content-length': bytes }),
       },
     },
     (response) => {
@@ -155,7 +173,9 @@ async function send(
   )
   asked.once('error', reject)
   asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
-  asked.end(body === undefined ? undefined : JSON.stringify(body))
+  // What goes wrong with it is an error of the request.
+  if (file) pipeline(file.stream, asked, () => undefined)
+  else asked.end(sent)
   const { code, answer } = await promise.catch((cause: unknown) => {
     throw new CoprError('unavailable', `Cannot reach the cluster at ${connection.server}`, {
       cause,

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url'
+import { CoprError } from '@copr/process/errors'
+import { run } from '@copr/process/run'
+import type { Io } from '../commands/administer.ts'
+
+/** The folder that this program is part of. */
+export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+
+/** `make images`: minutes, and each image is told of when it is done. */
+export async function buildHere(
+  args: string[],
+  { io, stop }: { io: Io; stop: AbortSignal },
+): Promise<void> {
+  const env = Object.fromEntries(
+    Object.entries(io.env).filter((each): each is [string, string] => each[1] !== undefined),
+  )
+  const outcome = await run('bash', [`${ROOT}images/build`, ...args], {
+    env,
+    signal: stop,
+    onOutput: (chunk) => void io.stderr.write(chunk.toString()),
+  })
+  if (outcome.ok) return
+  stop.throwIfAborted()
+  throw new CoprError(
+    'unavailable',
+    'Cannot build the images: what is above says why\n    try: make images',
+  )
+}

@@ -1,0 +1,102 @@
+import { Command } from 'commander'
+import { connect } from '@copr/openshift/cluster/kube-api'
+import type { DevProgress } from '@copr/openshift/dev/build-image'
+import { buildImages, cannotBuild, hasBuilds, removeBuilds } from '@copr/openshift/dev/dev-up'
+import { sourceArchive } from '@copr/openshift/dev/source-archive'
+import { readState } from '@copr/openshift/deploy/state'
+import { undeploy } from '@copr/openshift/deploy/undeploy'
+import type { Io } from '../commands/administer.ts'
+import { subcommands } from '../commands/subcommands.ts'
+import { buildHere, ROOT } from '../deploy/build-here.ts'
+import { type DeployCommandOptions, progressOn, runDeploy } from '../deploy/deploy-command.ts'
+import { type Prepared, readDeployment } from '../deploy/deployment-options.ts'
+import { imagesOf, LOCK_FILE } from '../deploy/images-lock.ts'
+import { stopSignal } from '../stop-signal.ts'
+
+interface DevOptions extends DeployCommandOptions {
+  source: string
+  buildTimeout: string
+}
+
+interface DownOptions extends DeployCommandOptions {
+  deleteData?: boolean
+  abandonMachines?: boolean
+}
+
+/** `coprctl dev`: the code of this folder in a cluster, without a release and without a registry of one's own. */
+export function devCommand(io: Io): Command {
+  const dev = new Command('dev')
+    .summary('run the code of this folder in a cluster')
+    .description('The code of this folder in a cluster, as it is now.')
+  const sub = subcommands(dev)
+  withCluster(sub('up', 'build what is in this folder in the cluster, and deploy it'))
+    .option('--source <dir>', 'the folder', ROOT)
+    .option('--build-timeout <seconds>', 'how long to wait for each image', '1800')
+    .option('--new-admin-link', 'make a new link with which the administrator sets a password')
+    .option('--json', 'answer in JSON')
+    .action(async (options: DevOptions) => await up(options, io))
+  withCluster(sub('down', 'remove the deployment, and what was built for it'))
+    .option('--delete-data', 'delete volumes, database and signing keys, too')
+    .option('--abandon-machines', 'do not wait for machines in clouds')
+    .action(async (options: DownOptions) => await down(options, io))
+  return dev
+}
+
+/** As all commands about a deployment have it, but for the lock file: what runs is built. */
+function withCluster(command: Command): Command {
+  return command
+    .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
+    .option('--secret-vars <file>', 'credentials of clouds', 'secret-vars.yml')
+    .option('--kubeconfig <file>', 'how to reach the cluster')
+    .option('--timeout <seconds>', 'how long to wait until all is ready, or is gone', '600')
+}
+
+async function up(options: DevOptions, io: Io): Promise<void> {
+  const read = readDeployment(options)
+  const api = await connect(options.kubeconfig)
+  const stop = stopSignal()
+  const began = performance.now()
+  let prepared: Prepared
+  if (await hasBuilds(api)) {
+    using source = await sourceArchive(options.source, stop)
+    const progress = devProgress(io, began)
+    const timeout_ms = Number(options.buildTimeout) * 1000
+    const built = await buildImages(api, read, { source, progress, timeout_ms, stop })
+    prepared = { api, ...built }
+  } else {
+    const { registry } = read.vars.images
+    if (registry === undefined) throw cannotBuild(api.server)
+    await buildHere(['--push', `${registry.replace(/\/$/, '')}/copr`], { io, stop })
+    prepared = { api, read, images: imagesOf(read.vars, LOCK_FILE) }
+  }
+  await runDeploy(prepared, options, io)
+}
+
+async function down(options: DownOptions, io: Io): Promise<void> {
+  const read = readDeployment(options)
+  const api = await connect(options.kubeconfig)
+  const progress = progressOn(io, performance.now())
+  const { name } = read.vars
+  const state = await readState(api, name)
+  if (state)
+    await undeploy(api, {
+      read,
+      images: state.images,
+      delete_data: options.deleteData ?? false,
+      abandon_machines: options.abandonMachines ?? false,
+      timeout_ms: Number(options.timeout) * 1000,
+      progress,
+      stop: stopSignal(),
+    })
+  if (await hasBuilds(api)) await removeBuilds(api, name, (ref) => progress.applied(ref, 'removed'))
+  const kept = options.deleteData ? '' : ' Volumes and Secrets are kept.'
+  io.stderr.write(`Removed what ran of this folder in ${name}.${kept}\n`)
+}
+
+function devProgress(io: Io, began: number): DevProgress {
+  const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1).padStart(6)
+  return {
+    step: (what) => void io.stderr.write(`${seconds()} s  build     ${what}\n`),
+    log: (lines) => void io.stderr.write(lines.map((line) => `          | ${line}\n`).join('')),
+  }
+}
