@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Vars } from '@copr/contract/deployment/vars'
 import type { Podman } from '@copr/openshift/podman/podman'
-import { CoprError } from '@copr/process/errors'
 import type { Io } from '../commands/administer.ts'
 import { buildHere } from '../deploy/build-here.ts'
 import { builderImageOf, imagesOf, LOCK_FILE } from '../deploy/images-lock.ts'

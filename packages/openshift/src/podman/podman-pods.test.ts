@@ -33,6 +33,11 @@ const OIDC = {
   client_id: 'copr',
   client_secret: { secret: 'provider', key: 'value' },
 }
+const S3 = { bucket: 'results', endpoint: 'https://s3.example.org' }
+const BUCKET = {
+  name: 'copr',
+  storage: { results: { kind: 's3', s3: { ...S3, secret: 'keys' } } },
+}
 const EVERYTHING = {
   profile: 'large',
   database: { mode: 'cloudnativepg' },
@@ -42,7 +47,7 @@ const EVERYTHING = {
   expose: { host: 'copr.example.org', certificate: 'issuer:letsencrypt' },
 }
 
-for (const vars of [{}, EVERYTHING])
+for (const vars of [{}, EVERYTHING, BUCKET])
   test(`each Service of ${JSON.stringify(vars).slice(0, 20)} leads to the pod behind it`, () => {
     const pods = podsOf(vars)
     const addresses = pods.map(({ address }) => address)
@@ -65,7 +70,7 @@ for (const vars of [{}, EVERYTHING])
     }
   })
 
-for (const vars of [{}, EVERYTHING])
+for (const vars of [{}, EVERYTHING, BUCKET])
   test(`what containers of ${JSON.stringify(vars).slice(0, 20)} mount, their pod has, once`, () => {
     for (const pod of podsOf(vars)) {
       const { containers, volumes = [] } = specOf(pod)
@@ -106,4 +111,11 @@ test('varsForPodman() says what it leaves out, and nothing of what fits', () => 
     ['database.mode', 'builders', 'expose'],
   )
   assert.equal(vars.database.mode, 'embedded')
+})
+
+test('varsForPodman() refuses a bucket that only a cluster can give', () => {
+  const results = { kind: 's3', s3: { ...S3, role_arn: 'arn:aws:iam::123456789012:role/x' } }
+  assert.throws(() => varsForPodman(Vars.parse({ storage: { results } })), {
+    message: /^Cannot run in containers: storage\.results\.s3\.role_arn needs a cluster\n {4}try: /,
+  })
 })

@@ -1,4 +1,5 @@
 import type { Vars } from '@copr/contract/deployment/vars'
+import { CoprError } from '@copr/process/errors'
 import { type Facts, publicUrl } from '../render/facts.ts'
 import type { Place } from './place.ts'
 import { buildersUrl } from './podman-pods.ts'
@@ -18,6 +19,7 @@ export function varsForPodman(given: Vars): PodmanVars {
     remarks.push(remark)
     change()
   }
+  refuseClouds(vars)
   const { database, builders, login, expose } = vars
   instead(
     database.mode === 'cloudnativepg' || database.mode === 'crunchy',
@@ -43,6 +45,17 @@ export function varsForPodman(given: Vars): PodmanVars {
     () => (vars.expose = { with: 'ingress', certificate: 'cluster' }),
   )
   return { vars, remarks }
+}
+
+/** What only a cluster or a cloud can give, and nothing can take the place of: data would be somewhere else. */
+function refuseClouds({ storage: { results } }: Vars): void {
+  const { bucket_claim, role_arn } = results.kind === 's3' ? (results.s3 ?? {}) : {}
+  if (!bucket_claim && role_arn === undefined) return
+  const key = bucket_claim ? 'bucket_claim' : 'role_arn'
+  throw new CoprError(
+    'invalid',
+    `Cannot run in containers: storage.results.s3.${key} needs a cluster\n    try: storage.results.s3.secret with --secrets FILE, or storage.results.kind: volume`,
+  )
 }
 
 /** What podman is, as a cluster tells it of itself. */
