@@ -53,6 +53,18 @@ for (const [what, said, sentence, command] of [
     /you lack a right/,
     /add-role-to-user admin/,
   ],
+  [
+    'ObjectBucketClaim results',
+    'no bucket yet: the claim is Pending',
+    /has not made the bucket/,
+    /storage\.results\.s3\.bucket_claim\.storage_class/,
+  ],
+  [
+    'ObjectBucketClaim results',
+    '404 page not found',
+    /does not know this kind of object/,
+    /api-resources/,
+  ],
   ['Job x', 'something new', /^Job x: something new$/, /get events/],
 ] as const)
   test(`troubleOf() of ${what}: ${said.slice(0, 50)}`, () => {

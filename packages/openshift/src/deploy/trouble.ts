@@ -48,6 +48,21 @@ const KNOWN: [pattern: RegExp, tell: (what: string, said: string, namespace: str
       }),
     ],
     [
+      /no bucket yet/i,
+      (what, said, namespace) => ({
+        sentence: `${what}: the cluster has not made the bucket (${said})`,
+        command: `kubectl -n ${namespace} describe objectbucketclaim results; storage.results.s3.bucket_claim.storage_class must be one of buckets: kubectl get storageclass`,
+      }),
+    ],
+    [
+      /404 page not found|could not find the requested resource/i,
+      (what, said) => ({
+        sentence: `${what}: the cluster does not know this kind of object (${said})`,
+        command:
+          'kubectl api-resources; install the operator that brings it, or choose something else in vars.yml',
+      }),
+    ],
+    [
       /Insufficient (cpu|memory)|nodes are available|node\(s\)/i,
       (what, said) => ({
         sentence: `${what}: no node has room for it (${said})`,
