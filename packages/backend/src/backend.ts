@@ -25,6 +25,7 @@ const HOUR_MS = 3_600_000
 const FOLLOW_KEYS_SECONDS = 3_600
 /** What lies there was left by programs that were killed. */
 const EMPTY_TRASH_SECONDS = 3_600
+const CHECK_STORE_SECONDS = 5
 /** After a start, agents have so many heartbeats to say that they still live. */
 const GRACE_HEARTBEATS = 3
 /** How far back the first look for open logs goes. */
@@ -35,12 +36,13 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   const { db, notices, config, log, now } = backend
   const { max_attempts } = config.limits
   let since = new Date(now().getTime() - DAY_MS)
+  const looks = new Map<string, number>()
 
   async function tidy(): Promise<void> {
     const started = now()
     await dropStaleStaging(backend)
     await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
-    await sealEndedLogs(backend, since)
+    await sealEndedLogs(backend, since, looks)
     await dropOldTickets(db, new Date(started.getTime() - DAY_MS))
     await pruneBuilds(db, started)
     await expireProjects(db, started)
@@ -62,6 +64,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   const followKeys = (): Promise<void> =>
     followChangedKeys(backend, new Date(now().getTime() - 2 * DAY_MS))
 
+  await untilUsable(backend, stop)
   const publishers = Array.from({ length: PUBLISHERS }, () => {
     const bell = notices.bell('copr_publish')
     return every(2, () => publishDue(backend, stop), { stop, log, bell })
@@ -90,4 +93,15 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     every(FOLLOW_KEYS_SECONDS, followKeys, { stop, log }),
     every(EMPTY_TRASH_SECONDS, () => backend.store.emptyTrash(), { stop, log }),
   ])
+}
+
+/** Nothing is published, and nothing fails either, while the store cannot be used: it may be about to come. */
+async function untilUsable({ store, log }: Backend, stop: AbortSignal): Promise<void> {
+  const usable = new AbortController()
+  const either = AbortSignal.any([stop, usable.signal])
+  const look = async (): Promise<void> => {
+    await store.check()
+    usable.abort()
+  }
+  await every(CHECK_STORE_SECONDS, look, { stop: either, log })
 }

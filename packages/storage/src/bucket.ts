@@ -7,6 +7,7 @@ import {
   CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
@@ -17,6 +18,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { composeObject, copySource, type Piece } from './compose.ts'
 import { inParallel } from './in-parallel.ts'
 import { isMissing } from './is-missing.ts'
+import { endpointOf, unusable } from './unusable.ts'
 import { folderOf, keysBelow, type ListedObject } from './list-objects.ts'
 
 export { isMissing } from './is-missing.ts'
@@ -72,6 +74,8 @@ export interface Bucket {
   /** Makes an object of pieces of others within the store; only what is small comes here. */
   compose(pieces: Piece[], to: string): Promise<void>
   remove(keys: string[]): Promise<void>
+  /** Throws, and says what to do, when the bucket cannot be used. */
+  check(): Promise<void>
   /** Ends multipart uploads that a killed program left behind. How many. */
   abortUploads(before: Date): Promise<number>
   /** Where anybody may fetch an object for a while; undefined when nobody but us reaches the store. */
@@ -173,6 +177,11 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
       // One by one: not every server takes a list, or wants it with the same digest.
       await inParallel(keys, DELETES_AT_A_TIME, async (key) => {
         await client.send(new DeleteObjectCommand(at(key)))
+      })
+    },
+    async check() {
+      await client.send(new HeadBucketCommand({ Bucket })).catch(async (error: unknown) => {
+        throw unusable(error, { bucket: Bucket, endpoint: await endpointOf(client) })
       })
     },
     async abortUploads(before) {

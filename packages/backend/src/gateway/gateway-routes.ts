@@ -84,9 +84,12 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   })
 
   app.put('/tasks/:task_id/log', async (c) => {
-    const { task } = await leasedTask(c)
+    const { task, lease } = await leasedTask(c)
     const name = logName(task.kind, c.req.query('name') ?? '')
-    const limits = { offset: offsetOf(c), max_size: max_log_bytes }
+    const request = shown(c)
+    const isWanted = async (): Promise<boolean> =>
+      (await taskOfRequest(db, request))?.lease === lease
+    const limits = { offset: offsetOf(c), max_size: max_log_bytes, isWanted }
     const results = resultsOf(await placeOfTask(db, task))
     const { at_offset, size } = await store.appendLog(results, name, c.req.raw.body, limits)
     return c.json({ size }, at_offset ? 200 : 409)

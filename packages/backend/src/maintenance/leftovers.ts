@@ -32,8 +32,25 @@ export async function dropStaleSrpms({ db, store, log }: Backend, before: Date):
   }
 }
 
-/** Compresses the logs of builds that ended without their agent: canceled, given up, or while we were away. */
-export async function sealEndedLogs({ db, store }: Backend, since: Date): Promise<void> {
-  for (const { ownername, dirname, chroot, result_dir } of await endedSince(db, since))
-    await store.sealLogs(resultPath({ ownername, dirname, chroot, result_dir }))
+/**
+ * Compresses the logs of builds that ended without their agent: canceled, given up, or while we were away. `looks` counts
+ * how often each was looked at: there is something new ever more seldom.
+ */
+export async function sealEndedLogs(
+  { db, store }: Backend,
+  since: Date,
+  looks = new Map<string, number>(),
+): Promise<void> {
+  const ended = await endedSince(db, since)
+  const paths = ended.map(({ ownername, dirname, chroot, result_dir }) =>
+    resultPath({ ownername, dirname, chroot, result_dir }),
+  )
+  for (const path of paths) {
+    const count = looks.get(path) ?? 0
+    looks.set(path, count + 1)
+    // At the first, second, fourth, eighth look.
+    if (Number.isInteger(Math.log2(count + 1))) await store.sealLogs(path)
+  }
+  const isRecent = new Set<string>(paths)
+  for (const path of looks.keys()) if (!isRecent.has(path)) looks.delete(path)
 }

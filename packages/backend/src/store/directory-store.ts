@@ -61,6 +61,7 @@ export function directoryStore(data_dir: string): ResultsStore {
 
   return {
     ...directoryTree(root),
+    check: async () => undefined,
     makeDir: (path) => files.makeDir(join(root, path)),
 
     async appendLog(path, name, body, { offset, max_size }) {

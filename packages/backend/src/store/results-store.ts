@@ -56,6 +56,8 @@ export interface ResultsTree {
 
 /** Where the files are. Everything public is served as it lies there, so nothing is half-written under its own name. */
 export interface ResultsStore extends ResultsTree {
+  /** Throws, and says what to do, when nothing can be stored or read. */
+  check(): Promise<void>
   makeDir(path: ResultsPath): Promise<void>
 
   /** Appends to a public log while it grows. */
@@ -120,6 +122,8 @@ export interface ResultsStore extends ResultsTree {
 interface LogLimits {
   offset: number
   max_size: number
+  /** Does the writer still have its task? Asked when a request has lasted long. */
+  isWanted?: () => Promise<boolean>
 }
 
 interface StageLimits {

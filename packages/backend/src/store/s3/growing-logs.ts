@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { pipeline, Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
+import { CoprError } from '@copr/process/errors'
 import { type Bucket, isMissing, type Piece } from '@copr/storage/bucket'
 import { type Appended, type Body, checkSize, chunksOf, NewestRequest } from '../append.ts'
 import type { ResultsPath } from '../paths.ts'
-import { growingKey, resultKey } from './keys.ts'
+import { growingKey, growingPrefix, resultKey } from './keys.ts'
 import {
   bytesOf,
   type Fragment,
@@ -22,6 +23,8 @@ const MERGED = 32
 const MAX_MERGED_BYTES = 32 * 1024 ** 2
 /** So many logs that grow are remembered: else each request would list its fragments. */
 const REMEMBERED = 2_000
+/** Far less than a lease lasts. */
+const HUNG_MS = 2_000
 /** Its fragments have no offsets, as several processes write it: they are in the order of time. */
 const NOTES = 'backend.log'
 
@@ -30,12 +33,13 @@ export interface GrowingLogs {
   append(path: ResultsPath, name: string, body: Body, limits: Limits): Promise<Appended>
   note(path: ResultsPath, line: string): Promise<void>
   setAside(path: ResultsPath, name: string): Promise<void>
-  seal(path: ResultsPath, name: string): Promise<void>
+  seal(path: ResultsPath, names: string[]): Promise<void>
 }
 
 interface Limits {
   offset: number
   max_size: number
+  isWanted?: () => Promise<boolean>
 }
 
 /** Logs that can be read while they grow: each request adds an object, and from time to time many become one. */
@@ -59,9 +63,10 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
   async function appendTo(
     folder: string,
     body: Body,
-    { offset, max_size }: Limits,
+    { offset, max_size, isWanted = async () => true }: Limits,
     stop: AbortSignal,
   ): Promise<Appended> {
+    const began = performance.now()
     let known = scatteredFile(remembered.get(folder) ?? [])
     if (known.size !== offset || offset === 0) known = await load(folder)
     let { size } = known
@@ -72,6 +77,9 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
     const flush = async (): Promise<void> => {
       const data = Buffer.concat(chunks)
       if (data.length === 0) return
+      // A request that hung so long may be of a builder whose task somebody else has by now: its bytes are not those of the log.
+      if (performance.now() - began > HUNG_MS && !(await isWanted()))
+        throw new CoprError('conflict', 'Cannot go on with the log: the lease is lost')
       fragments.push(await putFragment(bucket, folder, { start, level: 0, data }))
       chunks = []
       start += data.length
@@ -120,18 +128,22 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       if (pieces.length > 0) await bucket.compose(pieces, aside)
       await forget(folder, fragments)
     },
-    async seal(path, name) {
-      const folder = growingKey(path, name)
-      const fragments = await fragmentsBelow(bucket, folder)
-      if (fragments.length === 0) return
-      try {
-        await pack(bucket, { key: `${resultKey(path, name)}.gz`, folder, fragments })
-      } catch (error) {
-        // Another process has packed it, and removes what we are reading.
-        if (isMissing(error)) return
-        throw error
+    async seal(path, names) {
+      // Most have none, and are looked at several times: one request for all.
+      const all = await fragmentsBelow(bucket, growingPrefix(path))
+      for (const name of names) {
+        const folder = growingKey(path, name)
+        const fragments = all.filter(({ key }) => key.startsWith(folder))
+        if (fragments.length === 0) continue
+        try {
+          await pack(bucket, { key: `${resultKey(path, name)}.gz`, folder, fragments })
+        } catch (error) {
+          // Another process has packed it, and removes what we are reading.
+          if (isMissing(error)) continue
+          throw error
+        }
+        await forget(folder, fragments)
       }
-      await forget(folder, fragments)
     },
   }
 }

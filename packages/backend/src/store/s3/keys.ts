@@ -20,6 +20,11 @@ export function resultKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/${checkedFileName(name)}`
 }
 
+/** What the folders of fragments begin with, of all logs of some results. */
+export function growingPrefix(path: ResultsPath): string {
+  return `${TREE}${path}/.`
+}
+
 /** The folder of the fragments of a log. */
 export function growingKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/.${checkedFileName(name)}/`

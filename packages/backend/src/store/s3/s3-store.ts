@@ -40,6 +40,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
 
   return {
     ...s3Tree(bucket, logs),
+    check: () => bucket.check(),
     makeDir: async () => undefined,
 
     appendLog: (path, name, body, limits) => logs.append(path, name, body, limits),
@@ -54,9 +55,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
         await bucket.remove([key])
       }
     },
-    async sealLogs(path, names = GROWING_LOGS) {
-      for (const name of names) await logs.seal(path, name)
-    },
+    sealLogs: (path, names = GROWING_LOGS) => logs.seal(path, names),
     write: async (path, name, data) => await bucket.put(resultKey(path, name), data),
     readText: async (path, name) => (await bucket.getBytes(resultKey(path, name)))?.toString(),
 

@@ -1,0 +1,36 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import { messageOf } from '@copr/process/errors'
+
+export async function endpointOf({ config }: S3Client): Promise<string> {
+  const endpoint = await config.endpoint?.()
+  return endpoint
+    ? `${endpoint.protocol}//${endpoint.hostname}${endpoint.port ? `:${endpoint.port}` : ''}`
+    : 'AWS'
+}
+
+/** Why a bucket cannot be used, and what to do, as a server or the way to it has said. */
+export function unusable(
+  error: unknown,
+  { bucket, endpoint }: { bucket: string; endpoint: string },
+): Error {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+  const why = reasonOf(status, error)
+  return new Error(`Cannot use the bucket ${bucket} at ${endpoint}: ${why}`, { cause: error })
+}
+
+function reasonOf(status: number | undefined, error: unknown): string {
+  switch (status) {
+    case 404:
+      return 'it does not exist; make it, or correct results.s3.bucket'
+    case 403:
+      return 'the server refuses; correct the keys or the role, and what they may do'
+    case 301:
+    case 400:
+      return `the server wants another request (${status}); correct results.s3.region or path_style`
+    default: {
+      // Several addresses were tried: each has a reason.
+      const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []
+      return `${messageOf(first ?? error)}; correct results.s3.endpoint, or start the server`
+    }
+  }
+}
