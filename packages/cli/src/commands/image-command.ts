@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import type { Configuration } from '@copr/contract/configuration'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
 import { CoprError } from '@copr/process/errors'
@@ -41,7 +43,7 @@ export function imageCommand(io: Io): Command {
 async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const { pools, installation_id, config: read } = poolsOf(options, [name])
   const pool = awsPool(name, pools[name])
-  const gateway_url = options.gateway ?? gatewayOf(read ?? readConfigFile(options.config))
+  const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
   const stop = stopSignal()
@@ -49,7 +51,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
     {
       pool,
       owner: { installation_id, pool: name },
-      gateway_url,
+      ...gateway,
       agent: { sha256, node_sha256 },
       nonce: randomUUID(),
       keep: options.keep,
@@ -83,8 +85,17 @@ function awsPool(name: string, pool: { provider: string } | undefined): PoolConf
   )
 }
 
-function gatewayOf({ internal_url, public_url }: ReturnType<typeof readConfigFile>): string {
-  return internal_url ?? public_url
+/** An authority of one's own is that of the configuration. */
+function gatewayOf(
+  { gateway, config }: Options,
+  read: Configuration | undefined,
+): { gateway_url: string; trusted_ca?: string } {
+  if (gateway !== undefined && !read) return { gateway_url: gateway }
+  const { internal_url, public_url, public_ca_file } = read ?? readConfigFile(config)
+  return {
+    gateway_url: gateway ?? internal_url ?? public_url,
+    ...(public_ca_file ? { trusted_ca: readFileSync(public_ca_file, 'utf8') } : {}),
+  }
 }
 
 function atLeastOne(text: string): number {

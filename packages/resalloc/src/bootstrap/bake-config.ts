@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { stringify } from 'yaml'
-import type { BootFacts } from '../providers/provider.ts'
-import { bakeFiles } from './machine-files.ts'
+import { bakeFiles, type InstallFacts } from './machine-files.ts'
 
-export interface BakeFacts extends Pick<BootFacts, 'gateway_url' | 'agent'> {
+export interface BakeFacts extends InstallFacts {
   /** Marks the lines that are meant, on a console that others write to. */
   readonly nonce: string
   /** Then the machine switches itself off, however far it is. */

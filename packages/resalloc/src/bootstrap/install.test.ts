@@ -12,14 +12,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { tar } from '@copr/process/agent-bundle/tar'
 import { run, type RunOutcome } from '@copr/process/run'
+import { makeAuthority } from '@copr/testkit/cluster/certificates'
+import type { BootFacts } from '../providers/provider.ts'
 import { sampleBoot } from '../testing/sample-boot.ts'
 import { bakeStateOf, bakeUserData } from './bake-config.ts'
 import { machineFiles } from './machine-files.ts'
@@ -58,12 +61,13 @@ async function machine(t: TestContext) {
     TMPDIR: dir,
     COPR_BAKE_PAUSE: '0',
   }
-  const orders = (agent: Buffer): void => {
+  const orders = (agent: Buffer, more: Partial<BootFacts> = {}): void => {
     served.set(sha256(agent), agent)
     const facts = { sha256: sha256(agent), node_sha256: {} }
-    const files = machineFiles(sampleBoot({ gateway_url, agent: facts }))
-    const boot = files.find(({ path }) => path.endsWith('/boot.env'))
-    writeFileSync(join(dir, 'boot.env'), boot?.content ?? '')
+    const files = machineFiles(sampleBoot({ gateway_url, agent: facts, ...more }))
+    for (const { path, content } of files)
+      if (/\/(boot\.env|gateway-ca\.pem)$/.test(path))
+        writeFileSync(join(dir, basename(path)), content.replaceAll(dirname(path), dir))
   }
   return {
     dir,
@@ -108,6 +112,21 @@ test('install.sh of an image that has everything fetches and installs nothing', 
   assert.ok(again.ok, again.output)
   assert.equal(m.fetched.length, asked)
   assert.doesNotMatch(m.called().slice(noted.length), /dnf/)
+})
+
+test('install.sh trusts the authority of the gateway that the machine was told of', async (t) => {
+  const m = await machine(t)
+  const authority = await makeAuthority(m.dir, 'Authority of this test')
+  const { cert, key } = await authority.forServer('gateway', ['localhost'])
+  const agent = agentOf('one')
+  const server = createTlsServer({ cert, key }, (_, response) => response.end(agent))
+  await new Promise((resolve) => server.listen(0, 'localhost', () => resolve(undefined)))
+  t.after(() => server.close())
+  const gateway_url = `https://localhost:${(server.address() as AddressInfo).port}`
+  m.orders(agent, { gateway_url, trusted_ca: authority.cert })
+  const installed = await m.install()
+  assert.ok(installed.ok, installed.output)
+  assert.equal(m.agent(), 'one')
 })
 
 test('install.sh takes no agent of another digest out of an image, and brings the right one', async (t) => {

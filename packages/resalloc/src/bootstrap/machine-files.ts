@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { AgentConfig } from '@copr/contract/agent-config'
 import type { BootFacts } from '../providers/provider.ts'
+import { agentConfigOf } from './agent-config-of.ts'
 
 interface MachineFile {
   readonly path: string
@@ -11,6 +11,13 @@ interface MachineFile {
 const CONFIG_DIR = '/etc/copr-builder'
 const SCRIPT_DIR = '/usr/local/libexec/copr-builder'
 const UNIT_DIR = '/etc/systemd/system'
+const GATEWAY_CA = `${CONFIG_DIR}/gateway-ca.pem`
+const PLACE = {
+  enroll_token_file: `${CONFIG_DIR}/enroll-token`,
+  scratch_dir: '/var/lib/copr-builder',
+  state_dir: '/run/copr-builder',
+  at_end: 'power_off',
+} as const
 const SCRIPTS = ['install.sh', 'dead-man.sh'] as const
 const UNITS = [
   'copr-builder-install.service',
@@ -29,23 +36,36 @@ export interface MachineOptions {
 export function machineFiles(boot: BootFacts, options: MachineOptions = {}): MachineFile[] {
   const more = options.interruption_notice === 'ec2'
   return [
-    secret('agent.json', `${JSON.stringify(agentConfig(boot))}\n`),
+    secret('agent.json', `${JSON.stringify(agentConfigOf(boot, PLACE))}\n`),
     secret('enroll-token', `${boot.enroll_token}\n`),
     secret('boot.env', bootEnv(boot)),
+    ...authority(boot),
     ...fixedFiles([...SCRIPTS, ...(more ? ['interruption.sh'] : [])]),
     ...fixedFiles([...UNITS, ...(more ? ['copr-interruption.service'] : [])]),
   ]
 }
 
+/** What must be known to fetch the agent. */
+export type InstallFacts = Pick<BootFacts, 'gateway_url' | 'trusted_ca' | 'agent'>
+
 /** What installs a builder into an image, without what makes a machine one. */
-export function bakeFiles(facts: Pick<BootFacts, 'gateway_url' | 'agent'>): MachineFile[] {
-  return [secret('boot.env', installEnv(facts)), ...fixedFiles(['install.sh', 'bake.sh'])]
+export function bakeFiles(facts: InstallFacts): MachineFile[] {
+  return [
+    secret('boot.env', installEnv(facts)),
+    ...authority(facts),
+    ...fixedFiles(['install.sh', 'bake.sh']),
+  ]
 }
 
 /** The units that a machine starts by itself at boot. */
 export function unitsToStart(options: MachineOptions = {}): string[] {
   const more = options.interruption_notice === 'ec2' ? ['copr-interruption.service'] : []
   return ['copr-dead-man.timer', ...more, 'copr-builder.service']
+}
+
+/** For the gateway alone: the machine trusts nobody else because of it. */
+function authority({ trusted_ca }: InstallFacts): MachineFile[] {
+  return trusted_ca === undefined ? [] : [{ path: GATEWAY_CA, content: trusted_ca, mode: '0644' }]
 }
 
 function secret(name: string, content: string): MachineFile {
@@ -61,20 +81,6 @@ function fixedFiles(names: string[]): MachineFile[] {
   })
 }
 
-function agentConfig({ gateway_url, name, arches, tags, dead_man }: BootFacts): AgentConfig {
-  return AgentConfig.parse({
-    gateway_url,
-    name,
-    arches,
-    tags,
-    enroll_token_file: `${CONFIG_DIR}/enroll-token`,
-    scratch_dir: '/var/lib/copr-builder',
-    state_dir: '/run/copr-builder',
-    dead_man,
-    at_end: 'power_off',
-  })
-}
-
 /** Read by shells: every value is quoted. */
 function bootEnv(boot: BootFacts): string {
   const { dead_man } = boot
@@ -85,11 +91,12 @@ function bootEnv(boot: BootFacts): string {
   })}`
 }
 
-function installEnv({ gateway_url, agent }: Pick<BootFacts, 'gateway_url' | 'agent'>): string {
+function installEnv({ gateway_url, trusted_ca, agent }: InstallFacts): string {
   const values: Record<string, string> = {
     GATEWAY_URL: gateway_url.replace(/\/+$/, ''),
     AGENT_SHA256: agent.sha256,
   }
+  if (trusted_ca !== undefined) values['GATEWAY_CA'] = GATEWAY_CA
   for (const [arch, digest] of Object.entries(agent.node_sha256))
     values[`NODE_SHA256_${arch}`] = digest
   return asShell(values)

@@ -187,9 +187,12 @@ async function punish(
     case 'throttled':
       return await setPool(db, pool, { throttled_until: until(THROTTLED_SECONDS) })
     case 'permission':
-    case 'configuration':
-      log.error({ pool, reason: message }, 'Pool held until its configuration changes')
-      return await setPool(db, pool, { hold_reason: message, held_until: null })
+    case 'configuration': {
+      // Rights and images change elsewhere, too.
+      const held_until = retry_seconds === undefined ? null : until(retry_seconds)
+      log.error({ pool, reason: message, held_until }, 'Pool held until its configuration changes')
+      return await setPool(db, pool, { hold_reason: message, held_until })
+    }
     case 'token_spent':
     case 'unknown':
   }

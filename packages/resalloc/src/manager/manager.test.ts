@@ -147,6 +147,21 @@ test('a permission that is missing holds the pool until its configuration change
   assert.equal(w.existing().length, 1)
 })
 
+test('a pool that a permission holds tries again when the provider says so', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  w.cloud.fail({ kind: 'fail', failure: 'permission', retry_seconds: 600 })
+  await w.run(3)
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /pool p is held: The cloud says perm/)
+  w.later(500)
+  await w.run(2)
+  assert.deepEqual(w.existing(), [])
+  w.later(200)
+  await w.run(2)
+  assert.equal(w.existing().length, 1)
+})
+
 test('a machine that is listed, unknown and younger than the age guard is not touched', async () => {
   await using w = await ManagerWorld.open()
   w.pools({ p: {} })

@@ -23,7 +23,7 @@ export interface FakeCloudOptions {
 }
 
 type Fault =
-  | { kind: 'fail'; failure: StartFailure }
+  | { kind: 'fail'; failure: StartFailure; retry_seconds?: number }
   | { kind: 'lose_answer' }
   | { kind: 'break_listing' }
 
@@ -67,8 +67,10 @@ export function fakeCloud({
       return { ok: true, provider_id: known.provider_id, data: known.data }
     }
     const fault = takeFault('fail', 'lose_answer')
-    if (fault?.kind === 'fail')
-      return { ok: false, failure: fault.failure, message: `The cloud says ${fault.failure}` }
+    if (fault?.kind === 'fail') {
+      const { kind: _, ...failed } = fault
+      return { ok: false, ...failed, message: `The cloud says ${fault.failure}` }
+    }
     const { installation_id, machine_id, pool, launch_token } = order
     const provider_id = `fake-${++made}`
     machines.set(keyOf(order), {

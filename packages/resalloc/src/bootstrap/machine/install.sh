@@ -9,7 +9,7 @@ trap 'rm -rf "$tmp"' EXIT
 
 fetch() { # DIGEST FILE: whatever the gateway calls by that digest
   curl --silent --show-error --fail --location --retry 20 --retry-delay 3 --retry-all-errors --retry-max-time 300 \
-    --output "$2" "$GATEWAY_URL/builder/agent/$1"
+    ${GATEWAY_CA:+--cacert "$GATEWAY_CA"} --output "$2" "$GATEWAY_URL/builder/agent/$1"
   printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet
 }
 

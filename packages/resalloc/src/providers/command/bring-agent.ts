@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { AgentConfig } from '@copr/contract/agent-config'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
 import { tar } from '@copr/process/agent-bundle/tar'
 import { run } from '@copr/process/run'
+import { agentConfigOf } from '../../bootstrap/agent-config-of.ts'
 import type { BootFacts } from '../provider.ts'
 import type { Host } from './host-of.ts'
 
@@ -30,8 +30,18 @@ export async function bringAgent(bringing: Bringing): Promise<void> {
   const { bytes } = await agentBundle()
   const dir = `${DIR}/${name}`
   const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+  // Whom the host trusts is its administrator's decision.
+  const { trusted_ca: _, ...facts } = boot
+  const agentConfig = agentConfigOf(facts, {
+    enroll_token_file: `${dir}/enroll-token`,
+    // Its roots and packages serve the next agent of the host, too.
+    scratch_dir: `${DIR}/scratch`,
+    state_dir: `${dir}/state`,
+    // The host is not ours to power off.
+    at_end: 'exit',
+  })
   const archive = tar([
-    { path: 'agent.json', content: json(agentConfig(boot, dir)) },
+    { path: 'agent.json', content: json(agentConfig) },
     { path: 'enroll-token', content: Buffer.from(`${boot.enroll_token}\n`) },
     { path: 'agent.tar.gz', content: bytes },
     { path: 'start-agent.sh', content: await readFile(START) },
@@ -75,25 +85,6 @@ function sshOptions({ config, host, known_hosts_file }: Bringing): string[] {
     `-oUserKnownHostsFile=${ssh_known_hosts_file ?? known_hosts_file}`,
     '--',
   ]
-}
-
-function agentConfig(
-  { gateway_url, name, arches, tags, dead_man }: BootFacts,
-  dir: string,
-): AgentConfig {
-  return AgentConfig.parse({
-    gateway_url,
-    name,
-    arches,
-    tags,
-    dead_man,
-    enroll_token_file: `${dir}/enroll-token`,
-    // Its roots and packages serve the next agent of the host, too.
-    scratch_dir: `${DIR}/scratch`,
-    state_dir: `${dir}/state`,
-    // The host is not ours to power off.
-    at_end: 'exit',
-  })
 }
 
 function quote(word: string): string {

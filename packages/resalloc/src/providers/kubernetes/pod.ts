@@ -1,5 +1,6 @@
 import type { V1Pod, V1Secret, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
+import { agentConfigOf } from '../../bootstrap/agent-config-of.ts'
 import type { StartOrder } from '../provider.ts'
 import { ANNOTATIONS, ownerLabels, podName } from './naming.ts'
 
@@ -38,18 +39,12 @@ const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SE
 /** What the agent must know, with the one-use token. It survives the pod, so that a spent launch token stays spent. */
 export function secretOf(config: Config, order: StartOrder): V1Secret {
   const { boot } = order
-  const agent = {
-    gateway_url: boot.gateway_url,
-    trusted_ca: boot.trusted_ca,
-    name: boot.name,
-    arches: boot.arches,
-    tags: boot.tags,
+  const agent = agentConfigOf(boot, {
     enroll_token_file: `${AGENT_DIR}/enroll-token`,
     scratch_dir: SCRATCH_DIR,
     state_dir: STATE_DIR,
-    dead_man: boot.dead_man,
     at_end: 'exit',
-  }
+  })
   return {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -23,6 +23,8 @@ export interface BakeOptions {
   readonly pool: AwsPool
   readonly owner: PoolOwner
   readonly gateway_url: string
+  /** PEM: authorities of the gateway's certificate that the world does not know. */
+  readonly trusted_ca?: string
   readonly agent: AgentFacts
   /** Unique: marks all that this work makes. */
   readonly nonce: string
