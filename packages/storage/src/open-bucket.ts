@@ -46,7 +46,8 @@ interface Place {
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined
 }
 
-function placeOf(config: S3Config): Place {
+/** What the configuration says, and what a claim says that it names. */
+export function placeOf(config: S3Config): Place {
   if (config.claim_dir !== undefined) return claimedPlace(config.claim_dir, config)
   const { endpoint, region, bucket, access_key_id, secret_access_key } = config
   return {
@@ -62,7 +63,7 @@ function placeOf(config: S3Config): Place {
 }
 
 /** What an ObjectBucketClaim gives: a ConfigMap and a Secret, whose keys are files here. */
-function claimedPlace(dir: string, { region }: S3Config): Place {
+function claimedPlace(dir: string, config: S3Config): Place {
   const said = (name: string): string | undefined => {
     try {
       return readFileSync(join(dir, name), 'utf8').trim() || undefined
@@ -80,8 +81,8 @@ function claimedPlace(dir: string, { region }: S3Config): Place {
   // Ports of servers without TLS: Ceph and NooBaa say 80, MinIO 9000, everything else is HTTPS.
   const scheme = ['80', '8080', '9000'].includes(port) ? 'http' : 'https'
   return {
-    endpoint: `${scheme}://${needed('BUCKET_HOST')}:${port}`,
-    region: said('BUCKET_REGION') ?? region,
+    endpoint: config.endpoint ?? `${scheme}://${needed('BUCKET_HOST')}:${port}`,
+    region: said('BUCKET_REGION') ?? config.region,
     bucket: needed('BUCKET_NAME'),
     credentials: {
       accessKeyId: needed('AWS_ACCESS_KEY_ID'),

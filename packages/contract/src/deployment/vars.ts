@@ -123,7 +123,7 @@ const ResultsInS3 = z.strictObject({
   endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('the server; default: that of AWS in the region'),
+    .describe('the server; default: that of AWS in the region, or what a claim says'),
   region: z.string().min(1).optional().describe('region of the bucket'),
   prefix: z.string().optional().describe('what all names in the bucket begin with'),
   secret: ObjectName.optional().describe(

@@ -185,7 +185,7 @@ for (const [vars, want] of [
         results: { kind: 's3', s3: { bucket_claim: { storage_class: 'a' }, secret: 'b' } },
       },
     },
-    /brings endpoint and keys/,
+    /brings keys/,
   ],
   [{ database: { mode: 'external' } }, /does not say where it is/],
   [{ login: { mode: 'oidc' } }, /does not say which provider/],

@@ -27,11 +27,11 @@ export function faultOfS3({ kind, s3 }: Results): string | undefined {
   if (kind !== 's3')
     return s3 && 'storage.results.s3 is set, but storage.results.kind is not s3; set it to s3'
   if (!s3) return 'storage.results.kind is s3, but storage.results.s3 does not say which bucket'
-  const { bucket, bucket_claim, secret, role_arn, endpoint } = s3
+  const { bucket, bucket_claim, secret, role_arn } = s3
   if ((bucket === undefined) === (bucket_claim === undefined))
     return 'storage.results.s3 needs either bucket or bucket_claim'
-  if (bucket_claim && (secret ?? role_arn ?? endpoint) !== undefined)
-    return 'storage.results.s3.bucket_claim brings endpoint and keys; leave out endpoint, secret and role_arn'
+  if (bucket_claim && (secret ?? role_arn) !== undefined)
+    return 'storage.results.s3.bucket_claim brings keys; leave out secret and role_arn'
   if (bucket !== undefined && (secret === undefined) === (role_arn === undefined))
     return 'storage.results.s3.bucket needs either secret or role_arn'
   return undefined
