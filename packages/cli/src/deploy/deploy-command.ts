@@ -113,6 +113,7 @@ export function progressOn(io: Io, began: number): Progress {
     applied: ({ kind, metadata }, change) => {
       if (change !== 'as it was') line(change, `${kind} ${metadata.name}`)
     },
+    blocked: (why) => line('waiting', `for ${why}`),
     waiting: ({ object, ready, why }) =>
       line(ready ? 'ready' : 'waiting', ready ? object : `${object}: ${why}`),
   }

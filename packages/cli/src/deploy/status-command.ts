@@ -55,7 +55,9 @@ export function statusCommand(io: Io): Command {
 export function doctorCommand(io: Io): Command {
   const command = new Command('doctor')
     .summary('look for what is wrong with a deployment')
-    .description('Checks the cluster, storage, quota, objects, name and site, and says what helps.')
+    .description(
+      'Checks the cluster, your rights, storage, quota, objects, name and site, and says what helps.',
+    )
   return withDeployment(command).action(async (options: DeploymentFiles) => {
     const prepared = await prepareDeployment(options, io)
     const checks = await doctor(prepared.api, prepared)

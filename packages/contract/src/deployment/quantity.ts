@@ -2,6 +2,8 @@ import { z } from 'zod'
 
 const FACTORS: Record<string, number> = {
   '': 1,
+  n: 1e-9,
+  u: 1e-6,
   m: 0.001,
   k: 1e3,
   M: 1e6,
@@ -11,8 +13,12 @@ const FACTORS: Record<string, number> = {
   Mi: 1024 ** 2,
   Gi: 1024 ** 3,
   Ti: 1024 ** 4,
+  P: 1e15,
+  Pi: 1024 ** 5,
+  E: 1e18,
+  Ei: 1024 ** 6,
 }
-const QUANTITY = /^(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/
+const QUANTITY = /^(\d+(?:\.\d+)?)([numkMGTPE]|[KMGTPE]i)?$/
 
 /** What Kubernetes writes as `500m` or `20Gi`. */
 export const Quantity = z.string().regex(QUANTITY, 'write a size as 20Gi')

@@ -13,7 +13,9 @@ import { applyAll, type Change, prune } from './apply.ts'
 import { requireNamespace } from './namespace.ts'
 import type { Readiness } from './readiness.ts'
 import { requireRights } from './rights.ts'
+import { requireRoom } from './room.ts'
 import { readState, refOf, type State, writeState } from './state.ts'
+import { takeTurn } from './turn.ts'
 import { waitUntilReady } from './wait.ts'
 
 const LINK_DAYS = 1
@@ -25,6 +27,8 @@ export interface Progress {
   generated(what: string): void
   applied(ref: ObjectRef, change: Change | 'removed'): void
   waiting(readiness: Readiness): void
+  /** For somebody else who deploys. */
+  blocked(why: string): void
 }
 
 export interface DeployOptions {
@@ -48,13 +52,27 @@ export interface Deployed {
 
 /** Brings a cluster to what vars.yml says, and waits until that runs. Doing it again changes nothing. */
 export async function deploy(api: KubeApi, options: DeployOptions): Promise<Deployed> {
-  const { read, images, now, progress, stop } = options
-  const { vars, secrets } = read
-  const namespace = vars.name
+  const { read, progress, timeout_ms, poll_ms = 1000 } = options
+  const namespace = read.vars.name
   requireCluster(api, read)
   const { groups } = await flavourOf(api)
   if (await requireNamespace(api, namespace, { hasProjects: groups.has('project.openshift.io') }))
     progress.generated(`Namespace ${namespace}`)
+  const tell = progress.blocked.bind(progress)
+  const { stop } = options
+  await using turn = await takeTurn(api, { namespace, timeout_ms, poll_ms, stop, tell })
+  try {
+    return await deployAlone(api, { ...options, stop: turn.stop })
+  } finally {
+    // What went wrong then has this reason.
+    turn.require()
+  }
+}
+
+async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deployed> {
+  const { read, images, now, progress, stop } = options
+  const { vars, secrets } = read
+  const namespace = vars.name
   const before = await readState(api, namespace)
   const { facts: found, findings } = await discover(api, vars, before)
   for (const finding of findings) progress.found(finding)
@@ -62,6 +80,7 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: {} }
   const planned = render(vars, draft)
   await requireRights(api, [...planned, ...besides(namespace)], namespace)
+  await requireRoom(api, planned, namespace)
 
   const needs = {
     namespace,

@@ -7,7 +7,10 @@ import { refOf } from './state.ts'
 import { currentObjects, type DeployOptions, requireCluster } from './deployment.ts'
 import { isWaitedFor, readinessOf, volumeTrouble } from './readiness.ts'
 import { troubleOf } from './trouble.ts'
-import { nameOf } from '../objects/kube-object.ts'
+import { type KubeObject, nameOf } from '../objects/kube-object.ts'
+import { render } from '../render/render.ts'
+import { requireRights } from './rights.ts'
+import { requireRoom } from './room.ts'
 
 export interface Check {
   check: string
@@ -35,13 +38,19 @@ export async function doctor(
     return api.server
   })
   let host = ''
+  let planned: KubeObject[] = []
   await check('facts', async () => {
     const { facts } = await discover(api, vars)
     host = facts.host
+    planned = render(vars, { ...facts, images: options.images, secret_checksums: {} })
     return `${facts.flavour}, requests by ${facts.exposure}, host ${facts.host}`
   })
   await check('storage', () => storageWords(api, options.read.vars.storage.class))
-  await check('quota', () => quotaWords(api, vars.name))
+  await check('rights', async () => {
+    await requireRights(api, planned, vars.name)
+    return 'all that a deployment needs'
+  })
+  await check('quota', () => quotaWords(api, planned, vars.name))
   await check('objects', async () => {
     const { objects } = await currentObjects(api, options)
     const states = await Promise.all(
@@ -90,7 +99,7 @@ async function storageWords(api: KubeApi, wanted: string | undefined): Promise<s
   return `${standard.metadata.name}, the default`
 }
 
-async function quotaWords(api: KubeApi, namespace: string): Promise<string> {
+async function quotaWords(api: KubeApi, planned: KubeObject[], namespace: string): Promise<string> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
   for (const { metadata, status } of quotas) {
     const { hard = {}, used = {} } = (status ?? {}) as {
@@ -101,6 +110,7 @@ async function quotaWords(api: KubeApi, namespace: string): Promise<string> {
       if (amountOf(used[resource] ?? '0') >= amountOf(most))
         throw new Error(`${metadata.name}: ${resource} is used up (${most})`)
   }
+  await requireRoom(api, planned, namespace)
   return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
 }
 

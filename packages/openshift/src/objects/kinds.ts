@@ -19,6 +19,7 @@ const PLURALS: Record<string, string> = {
   Infrastructure: 'infrastructures',
   Ingress: 'ingresses',
   Job: 'jobs',
+  Lease: 'leases',
   LimitRange: 'limitranges',
   Namespace: 'namespaces',
   Node: 'nodes',

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Vars } from '@copr/contract/deployment/vars'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { render } from '../render/render.ts'
+import { sampleFacts } from '../testing/facts.ts'
+import { memoryApi } from '../testing/memory-api.ts'
+import { requireRoom, roomTroubles } from './room.ts'
+
+const objects = render(Vars.parse({}), sampleFacts('openshift'))
+
+function quota(hard: object, more: { used?: object; scopes?: string[] } = {}): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'tight', namespace: 'copr' },
+    spec: { hard, ...(more.scopes ? { scopes: more.scopes } : {}) },
+    status: { hard, used: more.used ?? {} },
+  }
+}
+
+function range(limit: object): KubeObject {
+  const metadata = { name: 'sizes', namespace: 'copr' }
+  return { apiVersion: 'v1', kind: 'LimitRange', metadata, spec: { limits: [limit] } }
+}
+
+const sentences = async (given: KubeObject[]): Promise<string> =>
+  (await roomTroubles(memoryApi(given), objects, 'copr')).map(({ sentence }) => sentence).join('\n')
+
+/** What a small deployment takes: five pods (servers has two containers), three volumes. */
+for (const [what, hard, used, want] of [
+  ['enough of all', { pods: '5', 'requests.cpu': '1', persistentvolumeclaims: '3' }, {}, ''],
+  ['pods', { pods: '4' }, {}, 'room for 4 pods, and this needs 5 (4 in all, 0 used)'],
+  [
+    'pods of others',
+    { pods: '8' },
+    { pods: '6' },
+    'room for 2 pods, and this needs 5 (8 in all, 6 used)',
+  ],
+  ['cpu', { cpu: '100m' }, {}, 'room for 0.1 requests.cpu, and this needs 0.19'],
+  [
+    'memory',
+    { 'requests.memory': '512Mi' },
+    {},
+    'room for 512Mi requests.memory, and this needs 960Mi',
+  ],
+  ['limits', { 'limits.memory': '1Gi' }, {}, 'room for 1024Mi limits.memory'],
+  [
+    'storage',
+    { 'requests.storage': '10Gi' },
+    {},
+    'room for 10240Mi requests.storage, and this needs 35840Mi',
+  ],
+  [
+    'kinds',
+    { 'count/routes.route.openshift.io': '1' },
+    {},
+    'room for 1 count/routes.route.openshift.io',
+  ],
+] as const)
+  test(`a quota of ${what}: ${want || 'there is room'}`, async () => {
+    const said = await sentences([quota(hard, { used })])
+    assert.equal(said.split('\n').length, 1, said)
+    assert.ok(want === '' ? said === '' : said.includes(want), said)
+  })
+
+test('what is deployed already counts by what becomes more, and a finished Job by nothing', async () => {
+  const live = objects.map((object) =>
+    object.kind === 'Job' ? { ...object, status: { succeeded: 1 } } : object,
+  )
+  const full = quota(
+    { pods: '4', 'requests.memory': '1Gi' },
+    { used: { pods: '4', 'requests.memory': '1Gi' } },
+  )
+  assert.equal(await sentences([...live, full]), '')
+  const larger = render(Vars.parse({ profile: 'medium' }), sampleFacts('openshift'))
+  const troubles = await roomTroubles(memoryApi([...live, full]), larger, 'copr')
+  assert.match(troubles.map(({ sentence }) => sentence).join('\n'), /room for 0 pods/)
+})
+
+test('quotas for other kinds of pods do not count', async () => {
+  assert.equal(await sentences([quota({ pods: '0' }, { scopes: ['BestEffort'] })]), '')
+  assert.match(await sentences([quota({ pods: '0' }, { scopes: ['NotTerminating'] })]), /pods/)
+})
+
+test('ranges of sizes are kept, with what they fill in', async () => {
+  assert.match(
+    await sentences([range({ type: 'Container', min: { memory: '128Mi' } })]),
+    /Deployment keygen, container keygen: a range of the namespace asks for at least 128Mi memory, and this requests 96Mi/,
+  )
+  assert.match(
+    await sentences([range({ type: 'Container', max: { cpu: '1' }, default: { cpu: '2' } })]),
+    /allows 1 cpu, and this may need 2/,
+  )
+  assert.match(
+    await sentences([range({ type: 'PersistentVolumeClaim', max: { storage: '15Gi' } })]),
+    /PersistentVolumeClaim results: a range of the namespace allows 15Gi storage, and this may need 20Gi/,
+  )
+  assert.equal(await sentences([range({ type: 'Container', max: { memory: '4Gi' } })]), '')
+})
+
+test('requireRoom() says what to type', async () => {
+  await assert.rejects(requireRoom(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
+    message: /^Cannot deploy: the quota tight .*\n +try: kubectl -n copr describe quota,limitrange/,
+  })
+})

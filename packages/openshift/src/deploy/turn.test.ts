@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { type MemoryApi, memoryApi } from '../testing/memory-api.ts'
+import { takeTurn } from './turn.ts'
+
+const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
+
+function optionsOf(told: string[], more: object = {}) {
+  return {
+    namespace: 'copr',
+    timeout_ms: 10_000,
+    poll_ms: 5,
+    duration_ms: 200,
+    stop: new AbortController().signal,
+    tell: (why: string) => void told.push(why),
+    ...more,
+  }
+}
+
+/** What somebody left behind who does not renew it any more, or who will never answer. */
+function heldByBob(): KubeObject {
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'coprctl', namespace: 'copr', resourceVersion: '1', uid: 'a' },
+    spec: { holderIdentity: 'bob on b, process 7', acquireTime: '2026-11-26T09:00:00.000000Z' },
+  }
+}
+
+const holderOf = (api: MemoryApi): unknown =>
+  (api.objects.get(LEASE)?.['spec'] as { holderIdentity: string } | undefined)?.holderIdentity
+
+test('takeTurn() lets one deploy at a time; who waits is told for whom', async () => {
+  const api = memoryApi()
+  const told: string[] = []
+  const first = await takeTurn(api, optionsOf(told))
+  assert.match(String(holderOf(api)), /^ana on .*, process \d+$/)
+  let isSecond = false
+  // It waits long enough for a dead one, so that a slow machine does not make the first look dead.
+  const second = takeTurn(api, optionsOf(told, { duration_ms: 60_000 })).then((turn) => {
+    isSecond = true
+    return turn
+  })
+  // The first one renews.
+  const versions = new Set<string | undefined>()
+  while (versions.size < 4) {
+    versions.add(api.objects.get(LEASE)?.metadata.resourceVersion)
+    await sleep(5)
+  }
+  assert.equal(isSecond, false)
+  assert.match(told.join('\n'), /^ana on .*, who deploys since 20/)
+  assert.equal(told.length, 1)
+  await first[Symbol.asyncDispose]()
+  await (await second)[Symbol.asyncDispose]()
+  assert.equal(holderOf(api), undefined, 'nothing is left behind')
+})
+
+test('takeTurn() takes over from a holder that does not renew', async () => {
+  const api = memoryApi([heldByBob()])
+  const told: string[] = []
+  await using turn = await takeTurn(api, optionsOf(told))
+  turn.require()
+  assert.match(String(holderOf(api)), /^ana /)
+  assert.deepEqual(told, ['bob on b, process 7, who deploys since 2026-11-26T09:00:00.000000Z'])
+})
+
+test('takeTurn() gives up and says who deploys', async () => {
+  const api = memoryApi([heldByBob()])
+  await assert.rejects(takeTurn(api, optionsOf([], { timeout_ms: 20, duration_ms: 60_000 })), {
+    message:
+      /^Cannot deploy: bob on b, process 7 deploys into copr since .*\n +try: .* delete lease/,
+  })
+  assert.match(String(holderOf(api)), /^bob /)
+})
+
+test('a turn that was taken over stops, and leaves the Lease to the other', async () => {
+  const api = memoryApi()
+  {
+    await using turn = await takeTurn(api, optionsOf([]))
+    await api.apply(heldByBob())
+    await new Promise<void>((resolve) => turn.stop.addEventListener('abort', () => resolve()))
+    assert.throws(() => turn.require(), /somebody else has taken over/)
+  }
+  assert.match(String(holderOf(api)), /^bob /)
+})
+
+test('takeTurn() goes on where leases may not be made, and says so', async () => {
+  const api = memoryApi()
+  api.denied.add('create leases')
+  const told: string[] = []
+  await using turn = await takeTurn(api, optionsOf(told))
+  turn.require()
+  assert.match(told.join(), /you may not create leases/)
+})

@@ -1,0 +1,171 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CoprError } from '@copr/process/errors'
+import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { collectionPath, objectPath } from '../objects/kinds.ts'
+import { meta } from '../render/scene.ts'
+import { mayI } from './rights.ts'
+
+const GROUP = 'coordination.k8s.io'
+const NAME = 'coprctl'
+/** Whoever has not renewed for so long is gone. */
+const DURATION_MS = 20_000
+const RENEW_MS = 5_000
+
+export interface TurnOptions {
+  namespace: string
+  /** How long to wait for somebody else. */
+  timeout_ms: number
+  poll_ms: number
+  stop: AbortSignal
+  /** Told once of each whom is waited for. */
+  tell: (why: string) => void
+  duration_ms?: number
+}
+
+/** That nobody else deploys into the namespace meanwhile. */
+export interface Turn extends AsyncDisposable {
+  /** Aborted when the turn was lost, or by whoever started all this. */
+  stop: AbortSignal
+  /** Throws when somebody else has taken over. */
+  require(): void
+}
+
+interface Spec {
+  holderIdentity?: string
+  acquireTime?: string
+  renewTime?: string
+}
+
+/**
+ * Waits until nobody else deploys, by a Lease. Whether its holder is alive is told by watching it, not by comparing clocks.
+ * Where leases may not be made there is no such thing, and that is said.
+ */
+export async function takeTurn(api: KubeApi, options: TurnOptions): Promise<Turn> {
+  const { namespace, timeout_ms, poll_ms, stop, tell, duration_ms = DURATION_MS } = options
+  for (const verb of ['create', 'update', 'delete'])
+    if (!(await mayI(api, { group: GROUP, resource: 'leases', verb, namespace }))) {
+      tell(
+        `nobody: you may not ${verb} leases.${GROUP}, so nothing keeps others from deploying meanwhile`,
+      )
+      return { stop, require: () => undefined, [Symbol.asyncDispose]: async () => undefined }
+    }
+  const holder = `${await whoAmI(api)} on ${hostname()}, process ${process.pid}`
+  const began = performance.now()
+  let seen = { version: '', at: 0, holder: '' }
+  for (;;) {
+    const lease = await find(api, namespace)
+    const version = lease?.metadata.resourceVersion ?? ''
+    const spec = (lease?.['spec'] ?? {}) as Spec
+    if (version !== seen.version) seen = { ...seen, version, at: performance.now() }
+    const isGone = !spec.holderIdentity || performance.now() - seen.at > duration_ms
+    const held = isGone ? await hold(api, leaseOf(namespace, holder, lease)) : undefined
+    if (held) return keep(api, held, { stop, duration_ms })
+    const { holderIdentity: other = '', acquireTime = '' } = spec
+    if (other && other !== seen.holder) tell(`${other}, who deploys since ${acquireTime}`)
+    seen.holder = other
+    if (performance.now() - began > timeout_ms)
+      throw new CoprError(
+        'conflict',
+        `Cannot deploy: ${other} deploys into ${namespace} since ${acquireTime}\n    try: the same again when that is done; if nobody does, kubectl -n ${namespace} delete lease ${NAME}`,
+      )
+    await sleep(poll_ms, undefined, { signal: stop })
+  }
+}
+
+function find(api: KubeApi, namespace: string): Promise<KubeObject | undefined> {
+  return api.find({ apiVersion: `${GROUP}/v1`, kind: 'Lease', metadata: { name: NAME, namespace } })
+}
+
+function leaseOf(namespace: string, holder: string, before: KubeObject | undefined): KubeObject {
+  const now = microTime()
+  const version = before?.metadata.resourceVersion
+  const leaseDurationSeconds = DURATION_MS / 1000
+  return {
+    apiVersion: `${GROUP}/v1`,
+    kind: 'Lease',
+    metadata: {
+      ...meta({ namespace }, NAME, { component: 'copr' }),
+      ...(version === undefined ? {} : { resourceVersion: version }),
+    },
+    spec: { holderIdentity: holder, leaseDurationSeconds, acquireTime: now, renewTime: now },
+  }
+}
+
+/** Undefined: somebody else was faster. */
+async function hold(api: KubeApi, lease: KubeObject): Promise<KubeObject | undefined> {
+  const { apiVersion, kind, metadata } = lease
+  const isNew = metadata.resourceVersion === undefined
+  try {
+    const path = isNew ? collectionPath(apiVersion, kind, metadata.namespace) : objectPath(lease)
+    return (await api.request(isNew ? 'POST' : 'PUT', path, lease)) as KubeObject
+  } catch (error) {
+    if (error instanceof KubeError && (error.code === 409 || error.code === 404)) return undefined
+    throw error
+  }
+}
+
+function keep(
+  api: KubeApi,
+  first: KubeObject,
+  { stop, duration_ms }: { stop: AbortSignal; duration_ms: number },
+): Turn {
+  let lease = first
+  const lost = new AbortController()
+  const ended = new AbortController()
+  const renewing = renew()
+
+  async function renew(): Promise<void> {
+    let renewed = performance.now()
+    while (!ended.signal.aborted) {
+      await sleep(Math.min(RENEW_MS, duration_ms / 4), undefined, { signal: ended.signal }).catch(
+        () => undefined,
+      )
+      if (ended.signal.aborted) return
+      const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
+      try {
+        const next = await hold(api, { ...lease, spec })
+        if (!next) return lost.abort()
+        lease = next
+        renewed = performance.now()
+      } catch {
+        // The API server may be away for a moment; nobody takes over before the duration is over.
+        if (performance.now() - renewed > duration_ms) return lost.abort()
+      }
+    }
+  }
+
+  return {
+    stop: AbortSignal.any([stop, lost.signal]),
+    require() {
+      if (lost.signal.aborted)
+        throw new CoprError(
+          'conflict',
+          `Cannot go on deploying: somebody else has taken over\n    try: kubectl -n ${lease.metadata.namespace} get lease ${NAME} -o yaml; then the same again`,
+        )
+    },
+    async [Symbol.asyncDispose]() {
+      ended.abort()
+      await renewing
+      if (lost.signal.aborted) return
+      const { uid, resourceVersion } = lease.metadata
+      const preconditions = { uid, resourceVersion }
+      // Left behind, it ends by itself.
+      await api.request('DELETE', objectPath(lease), { preconditions }).catch(() => undefined)
+    },
+  }
+}
+
+async function whoAmI(api: KubeApi): Promise<string> {
+  const kind = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+  const review = (await ifAllowed(api.request('POST', path, kind))) as
+    | { status?: { userInfo?: { username?: string } } }
+    | undefined
+  return review?.status?.userInfo?.username ?? 'somebody'
+}
+
+function microTime(): string {
+  return new Date().toISOString().replace('Z', '000Z')
+}

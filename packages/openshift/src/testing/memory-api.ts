@@ -1,0 +1,68 @@
+import { KubeError, type KubeApi } from '../cluster/kube-api.ts'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { collectionPath, objectPath } from '../objects/kinds.ts'
+
+export interface MemoryApi extends KubeApi {
+  objects: Map<string, KubeObject>
+  /** Rights that are missing: `delete leases`. */
+  denied: Set<string>
+  user: string
+}
+
+/** An API server in memory, as far as versions of objects and questions for rights go. */
+export function memoryApi(given: KubeObject[] = []): MemoryApi {
+  const objects = new Map(given.map((object) => [objectPath(object), object]))
+  let version = 1
+  const fail = (code: number, reason: string): never => {
+    throw new KubeError(reason, code, reason)
+  }
+  const put = (path: string, object: KubeObject): KubeObject => {
+    const resourceVersion = String(++version)
+    const stored = { ...object, metadata: { uid: path, ...object.metadata, resourceVersion } }
+    objects.set(path, stored)
+    return stored
+  }
+  const api: MemoryApi = {
+    objects,
+    denied: new Set(),
+    user: 'ana',
+    server: 'https://api.example.org',
+    // oxlint-disable-next-line typescript/require-await -- as a real one
+    async request(method, path, body) {
+      if (path.endsWith('/selfsubjectreviews'))
+        return { status: { userInfo: { username: api.user } } }
+      if (path.endsWith('/selfsubjectaccessreviews')) {
+        const { verb, resource } = (
+          body as { spec: { resourceAttributes: Record<'verb' | 'resource', string> } }
+        ).spec.resourceAttributes
+        return { status: { allowed: !api.denied.has(`${verb} ${resource}`) } }
+      }
+      const object = body as KubeObject
+      if (method === 'POST') {
+        const at = objectPath(object)
+        return objects.has(at) ? fail(409, 'AlreadyExists') : put(at, object)
+      }
+      const there = objects.get(path) ?? fail(404, 'NotFound')
+      const wanted =
+        method === 'DELETE'
+          ? (body as { preconditions: { resourceVersion: string } }).preconditions
+          : object.metadata
+      if (wanted.resourceVersion !== there.metadata.resourceVersion) return fail(409, 'Conflict')
+      if (method === 'PUT') return put(path, object)
+      return objects.delete(path)
+    },
+    find: async (ref) => objects.get(objectPath(ref)),
+    async list(apiVersion, kind, { namespace } = {}) {
+      const folder = `${collectionPath(apiVersion, kind, namespace)}/`
+      return [...objects].flatMap(([path, object]) => (path.startsWith(folder) ? [object] : []))
+    },
+    async createMissing(object) {
+      const at = objectPath(object)
+      return objects.has(at) ? undefined : put(at, object)
+    },
+    apply: async (object) => put(objectPath(object), object),
+    remove: async (ref) => objects.delete(objectPath(ref)),
+    upload: () => Promise.reject(new Error('There are no uploads in memory')),
+  }
+  return api
+}
