@@ -25,8 +25,8 @@ import { prepareCommand } from './run/prepare-command.ts'
 import { runCommand } from './run/run-command.ts'
 import { upCommand } from './up/up-command.ts'
 
-/** Runs a command line; returns its exit code: 0, 1 for a failure, 2 for wrong use. */
-export async function coprctl(args: string[], io: Io): Promise<number> {
+/** All commands. */
+export function commandTable(io: Io): Command {
   const program = new Command('coprctl')
     .description('Administers a Copr build system.')
     .version(VERSION)
@@ -61,6 +61,12 @@ export async function coprctl(args: string[], io: Io): Promise<number> {
     .addCommand(imageCommand(io))
     .addCommand(distroCommand())
   inherit(program)
+  return program
+}
+
+/** Runs a command line; returns its exit code: 0, 1 for a failure, 2 for wrong use. */
+export async function coprctl(args: string[], io: Io): Promise<number> {
+  const program = commandTable(io)
   try {
     await program.parseAsync(args, { from: 'user' })
     return 0

@@ -1,10 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Configuration } from '@copr/contract/configuration'
 import type { Db } from '@copr/domain/database/open'
+import { runKeygen } from '@copr/keygen/keygen'
+import { silentLog } from '@copr/process/log'
 import { openTestDb } from '@copr/testkit/postgres'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { coprctl } from './coprctl.ts'
+import { keygenConfig } from './run/keygen-config.ts'
 
 interface Said {
   code: number
@@ -73,4 +77,28 @@ export async function openTestCli(): Promise<TestCli> {
 async function* asyncIterableOf(text: string): AsyncGenerator<string> {
   await Promise.resolve()
   yield text
+}
+
+/** Keygen, where the test's configuration says. */
+export async function startTestKeygen(t: TestCli): Promise<AsyncDisposable> {
+  const stop = new AbortController()
+  const port = Promise.withResolvers<number>()
+  const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
+  config.keygen.listen = { host: '127.0.0.1', port: 0 }
+  config.keygen.pool_size = 0
+  const running = runKeygen({
+    config: keygenConfig(config),
+    log: silentLog(),
+    stop: stop.signal,
+    onListening: port.resolve,
+  })
+  running.catch(port.reject)
+  config.keygen.url = `http://127.0.0.1:${await port.promise}`
+  writeFileSync(t.config, stringify(config))
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
 }

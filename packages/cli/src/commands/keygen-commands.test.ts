@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ChrootConfig } from '@copr/contract/chroot-config'
@@ -10,42 +10,16 @@ import { createProject } from '@copr/domain/projects/create-project'
 import { storePublicKey } from '@copr/domain/projects/project-keys'
 import { COMMAND } from '@copr/domain/users/actor'
 import { createUser } from '@copr/domain/users/user-queries'
-import { runKeygen } from '@copr/keygen/keygen'
 import { keygenClient } from '@copr/process/keygen-client'
-import { silentLog } from '@copr/process/log'
-import { parse, stringify } from 'yaml'
+import { parse } from 'yaml'
 import { keygenConfig } from '../run/keygen-config.ts'
-import { openTestCli, type TestCli } from '../testing.ts'
+import { openTestCli, startTestKeygen } from '../testing.ts'
 
 const CHROOT = 'fedora-43-x86_64'
 
-/** Keygen, where the test's configuration says. */
-async function startKeygen(t: TestCli): Promise<AsyncDisposable> {
-  const stop = new AbortController()
-  const port = Promise.withResolvers<number>()
-  const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
-  config.keygen.listen = { host: '127.0.0.1', port: 0 }
-  config.keygen.pool_size = 0
-  const running = runKeygen({
-    config: keygenConfig(config),
-    log: silentLog(),
-    stop: stop.signal,
-    onListening: port.resolve,
-  })
-  running.catch(port.reject)
-  config.keygen.url = `http://127.0.0.1:${await port.promise}`
-  writeFileSync(t.config, stringify(config))
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      await running
-    },
-  }
-}
-
 test('project rotate-key: a new key, the former one stays known, and it is noted', async () => {
   await using t = await openTestCli()
-  await using _ = await startKeygen(t)
+  await using _ = await startTestKeygen(t)
   const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
   const client = keygenClient(keygen)
   const now = new Date()
@@ -82,7 +56,7 @@ test('project rotate-key: a new key, the former one stays known, and it is noted
 
 test('keygen log and keygen check: what was signed, and that nobody has changed it', async () => {
   await using t = await openTestCli()
-  await using _ = await startKeygen(t)
+  await using _ = await startTestKeygen(t)
   assert.deepEqual(await t.json(['keygen', 'log']), [])
   const checked = await t.run(['keygen', 'check'])
   assert.deepEqual([checked.code, checked.err], [0, 'The log of signatures is whole: 0 entries\n'])

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { Command } from 'commander'
+import { commandTable } from '../coprctl.ts'
+import { argumentsOf, commandsIn, type Guide, type GuideCommand } from './guide-commands.ts'
+import { RUN_ELSEWHERE, STEPS } from './guide-steps.ts'
+
+const ROOT = new URL('../../../../', import.meta.url)
+const textOf = (file: string): string => readFileSync(new URL(file, ROOT), 'utf8')
+const NOUNS = new Set(table('').commands.map((command) => command.name()))
+const FILES = ['README.md', 'docs/administrator-guide.md']
+const GUIDES = FILES.map((file): Guide => commandsIn(textOf(file), file, NOUNS))
+const TYPED = GUIDES.flatMap(({ typed }) => typed)
+const ROWS = GUIDES.flatMap(({ rows }) => rows)
+const TARGETS = new Set([...textOf('Makefile').matchAll(/^([a-z-]+):/gm)].map(([, name]) => name))
+
+/** What is not ours to parse, with the reason why no test here runs it either. */
+const OTHERS: [pattern: RegExp, why: string][] = [
+  [
+    /^python3 -m venv .* && \. /,
+    'a shell of the user; make test-clients makes the same environment',
+  ],
+  [/^pip install copr-cli$/, 'make test-clients installs copr-cli so'],
+  [/^copr-cli .*(create|build|request-|edit-)/, 'make test-clients runs all of copr-cli'],
+  [/^cp vars\.yml\.template vars\.yml$/, 'configuration.test.ts reads the template itself'],
+  [
+    /^images\/build --push REGISTRY/,
+    'pushes to a registry; make images and make test-images run it without',
+  ],
+  [/^grep -h /, 'a way to read logs; log-fields.test.ts has the fields'],
+  [
+    /^oc (get|describe|delete) (secret|groups|serviceaccount)/,
+    'a command of OpenShift, about objects that golden files have',
+  ],
+  [
+    /^(oc|kubectl) .*(exec|logs|cp|create job|scale|wait) /,
+    'a command of the cluster; what runs in the pod is parsed here',
+  ],
+  [/^(oc login|kubectl -n)/, 'a command of the cluster'],
+]
+
+function table(out: string): Command & { said?: string } {
+  const write = (text: string): unknown => (out += text)
+  return commandTable({
+    env: {},
+    stdin: (async function* () {})(),
+    stdout: { write },
+    stderr: { write },
+  })
+}
+
+/** Parses a command line as coprctl does, and does nothing. Throws for what coprctl would refuse. */
+async function parse(args: string[]): Promise<void> {
+  const program = table('')
+  const idle = (command: Command): void => {
+    if (command.commands.length === 0) command.action(() => undefined)
+    command.commands.forEach(idle)
+  }
+  idle(program)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+  } catch (error) {
+    const { code = '', message } = error as Error & { code?: string }
+    if (!['commander.helpDisplayed', 'commander.version'].includes(code)) throw new Error(message)
+  }
+}
+
+async function check({ text }: GuideCommand): Promise<void> {
+  const [, ours] = /(?:^|.* -- )(?:npx )?coprctl (.*)$/.exec(text) ?? []
+  if (ours !== undefined) return await parse(argumentsOf(ours))
+  const [, target, args] = /^make ([-a-z]+)(?: ARGS="(.*)")?/.exec(text) ?? []
+  if (target === undefined) {
+    const known = OTHERS.some(([pattern]) => pattern.test(text))
+    assert.ok(known, 'neither coprctl nor make, and not in the list with a reason')
+    return
+  }
+  assert.ok(TARGETS.has(target), `make has no target ${target}`)
+  if (['up', 'deploy'].includes(target) && args && args !== '...')
+    await parse([target, ...argumentsOf(args)])
+}
+
+test('there are commands to look at', () => {
+  assert.ok(TYPED.length > 15 && ROWS.length > 25, `${TYPED.length}, ${ROWS.length}`)
+})
+
+for (const command of TYPED)
+  test(`${command.at}: ${command.text}`, async () => await check(command))
+
+for (const { commands, options } of ROWS)
+  test(`${commands[0]?.at}: ${commands.map(({ text }) => text).join(', ')}`, async () => {
+    for (const { text } of commands) await parse(argumentsOf(text))
+    const known = commands.flatMap(({ text }) => optionsOf(text))
+    assert.deepEqual(
+      options.filter((option) => !known.includes(option)),
+      [],
+    )
+  })
+
+test('options that README lists for make up are those of coprctl up', () => {
+  const listed = [...textOf('README.md').matchAll(/^\| `(--[-a-z]+)/gm)].map(([, name]) => name)
+  const own = optionsOf('up').filter((name) => name !== '--help')
+  assert.deepEqual(new Set(listed), new Set(own))
+})
+
+function optionsOf(text: string): string[] {
+  let command: Command = table('')
+  for (const word of argumentsOf(text))
+    command = command.commands.find((each) => each.name() === word) ?? command
+  return command.options.flatMap(({ long }) => long ?? [])
+}
+
+test('every command of the tables is run by a test, or there is a reason', () => {
+  const names = ROWS.flatMap(({ commands }) => commands.map(({ text }) => nameOf(text)))
+  const run = new Set(STEPS.map(({ args }) => nameOf(args.join(' '))))
+  const missing = names.filter((name) => !run.has(name) && !(name in RUN_ELSEWHERE))
+  assert.deepEqual([...new Set(missing)], [])
+  const stale = [...run, ...Object.keys(RUN_ELSEWHERE)].filter((name) => !names.includes(name))
+  assert.deepEqual(stale, [], 'not in the guide')
+})
+
+/** `user add` of `user add NAME [--admin]`. */
+function nameOf(text: string): string {
+  const [noun = '', verb = ''] = text.split(' ')
+  const hasVerbs =
+    (table('').commands.find((each) => each.name() === noun)?.commands.length ?? 0) > 0
+  return hasVerbs ? `${noun} ${verb}` : noun
+}
+
+test('what is not a command is found', async () => {
+  for (const text of ['coprctl user ad NAME', 'npx coprctl user add', 'coprctl deploy --quickly'])
+    await assert.rejects(check({ text, at: '' }), text)
+  await assert.rejects(check({ text: 'make everything', at: '' }), /no target everything/)
+  await assert.rejects(check({ text: 'wget x', at: '' }), /not in the list/)
+})

@@ -1,0 +1,66 @@
+/** Something that a document tells people to type. */
+export interface GuideCommand {
+  text: string
+  /** `docs/administrator-guide.md:12` */
+  at: string
+}
+
+export interface Guide {
+  /** Lines of fenced blocks, and commands in sentences. */
+  typed: GuideCommand[]
+  /** Rows of tables of commands: what is in the first cell, and the options that the row names. */
+  rows: { commands: GuideCommand[]; options: string[] }[]
+}
+
+const SPAN = /`([^`]+)`/g
+/** What a sentence names by these is a command; by other words, it is a file or a value. */
+const PROGRAM =
+  /^(?:… )?(?:npx coprctl|coprctl|make|oc|kubectl|copr-cli|pip|python3|grep|images\/build) ./
+
+/** All commands in a document. `nouns` begin those in tables, where `coprctl` is left out. */
+export function commandsIn(markdown: string, file: string, nouns: Set<string>): Guide {
+  const guide: Guide = { typed: [], rows: [] }
+  let fence: string | undefined
+  for (const [index, line] of markdown.split('\n').entries()) {
+    const at = `${file}:${index + 1}`
+    const opening = /^```(\w*)$/.exec(line)?.[1]
+    if (opening !== undefined) fence = fence === undefined ? opening : undefined
+    else if (fence === '' && line.trim() !== '') guide.typed.push({ text: line.trim(), at })
+    else if (fence === undefined) addLine(guide, line, at, nouns)
+  }
+  return guide
+}
+
+function addLine(guide: Guide, line: string, at: string, nouns: Set<string>): void {
+  const [, first = ''] = /^\| (.+?) \|/.exec(line) ?? []
+  const inFirst = spansOf(first).map((text) => text.replace(/^coprctl /, ''))
+  const commands = inFirst.filter((text) => nouns.has(text.split(' ')[0] ?? ''))
+  if (commands.length > 0) {
+    const options = spansOf(line).flatMap((text) => /^--[-a-z]+/.exec(text)?.[0] ?? [])
+    guide.rows.push({ commands: commands.map((text) => ({ text, at })), options })
+    return
+  }
+  for (const text of spansOf(line).filter((each) => PROGRAM.test(each)))
+    guide.typed.push({ text: text.replace(/^… /, ''), at })
+}
+
+function spansOf(text: string): string[] {
+  return [...text.matchAll(SPAN)].map(([, span = '']) => span)
+}
+
+const VALUES: Record<string, string> = {
+  N: '1',
+  PORT: '5001',
+  SECONDS: '60',
+  ID: '1',
+  SCOPE: 'build',
+}
+
+/** Words for coprctl: what may be left out is said, and numbers stand for what is one. */
+export function argumentsOf(text: string): string[] {
+  return text
+    .replaceAll(/[[\]]|\.\.\.$|\.\.\.(?= )/g, '')
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => VALUES[word] ?? word)
+}

@@ -1,0 +1,75 @@
+/** A command of the administrator guide as it is run, and what the guide says comes of it. */
+export interface Step {
+  args: string[]
+  stdin?: string
+  /** Of standard output and standard error together. */
+  says: RegExp
+}
+
+const step = (line: string, says: RegExp, stdin?: string): Step => ({
+  args: line.split(' '),
+  says,
+  ...(stdin === undefined ? {} : { stdin }),
+})
+
+const LINK = /^http:\/\/copr\.example\.org\/login\/link\/\S{43}$/m
+
+/** In this order, on a database with the chroot fedora-43-x86_64 (its file is CHROOT), the pool `here` and its machine ID. */
+export const STEPS: Step[] = [
+  step('user add dana --email dana@example.org --admin', LINK),
+  step('user add kim --password-stdin', /kim/, 'battery staple'),
+  step('user list', /dana[^\n]*\n[^]*kim/),
+  step('user show dana', /admin: yes/),
+  step('user link dana', LINK),
+  step('user password dana', /dana/, 'correct horse'),
+  step('user block dana', /dana/),
+  step('user unblock dana', /dana/),
+  step('user admin dana --off', /dana/),
+  step('group add orbit', /@orbit/),
+  step('group list', /@orbit/),
+  step('group join orbit dana', /dana is now a member of @orbit/),
+  step('group members orbit', /dana/),
+  step('group leave orbit dana', /no longer a member/),
+  step('group delete orbit', /orbit/),
+  step('token new dana ci --scope build --days 30', /\[copr-cli\][^]*token = /),
+  step('token list dana', /ci/),
+  step('token revoke dana ci', /ci/),
+  step('chroot add CHROOT', /fedora-43-x86_64/),
+  step('chroot list', /fedora-43-x86_64/),
+  step('chroot disable fedora-43-x86_64', /fedora-43-x86_64/),
+  step('chroot enable fedora-43-x86_64', /fedora-43-x86_64/),
+  step('chroot comment fedora-43-x86_64 New', /fedora-43-x86_64/),
+  step('chroot alias fedora-latest fedora-43', /fedora-latest/),
+  step('chroot alias fedora-latest --remove', /fedora-latest/),
+  step('builders pools', /here +local/),
+  step('builders list here', /here-1/),
+  step('builders show ID', /here-1/),
+  step('builders waiting', /^$/),
+  step('builders cordon here', /cordon here/),
+  step('builders uncordon here', /uncordon here/),
+  step('builders hold ID --hours 1', /here-1/),
+  step('builders drain here', /Draining here: \d+ machines/),
+  step('project list', /owner\/telescope/),
+  step('project show owner/telescope', /telescope/),
+  step('project regenerate owner/telescope', /owner\/telescope/),
+  step('project rotate-key owner/telescope', /owner\/telescope/),
+  step('project delete owner/telescope', /owner\/telescope/),
+  step('keygen log owner/telescope', /owner|^$/),
+  step('keygen check', /The log of signatures is whole/),
+  step('chroot end-of-life fedora-43-x86_64', /fedora-43-x86_64/),
+  step('config check --vars VARS', /Both files are right/),
+  step('config explain profile --vars VARS', /small: one node/),
+  step('config schema', /"\$schema"/),
+]
+
+/** Commands that need more than a database, and which test runs them. */
+export const RUN_ELSEWHERE: Record<string, string> = {
+  deploy: 'packages/cli/cluster/deploy.test.ts',
+  status: 'packages/cli/cluster/deploy.test.ts',
+  upgrade: 'packages/cli/cluster/deploy.test.ts',
+  undeploy: 'packages/cli/cluster/deploy.test.ts',
+  'dev up': 'packages/openshift/src/dev/dev-up.test.ts',
+  doctor: 'packages/cli/cluster/commands.test.ts',
+  render: 'packages/cli/cluster/commands.test.ts',
+  secrets: 'packages/cli/cluster/commands.test.ts',
+}
