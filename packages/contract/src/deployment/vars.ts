@@ -268,6 +268,17 @@ export const Vars = z.strictObject({
   builders: Builders.prefault({}).describe('machines that build'),
   images: Images.prefault({}).describe('container images'),
   site: Site.prefault({}).describe('settings of the site'),
+  monitoring: z
+    .strictObject({
+      enabled: z
+        .union([z.literal('auto'), z.boolean()])
+        .default('auto')
+        .describe(
+          'metrics are collected, and rules tell what is wrong: auto where the cluster has the Prometheus operator',
+        ),
+    })
+    .prefault({})
+    .describe('ServiceMonitor and PrometheusRule'),
   network_policies: z
     .boolean()
     .default(true)

@@ -46,14 +46,7 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
   found('requests come by', exposure.exposure, exposure.from)
   const oauth = flavour === 'openshift' ? await oauthServer(api) : undefined
   if (oauth !== undefined) found('login of the cluster', oauth, 'what its API says of OAuth')
-  const monitoring =
-    groups.has('monitoring.coreos.com') &&
-    (await mayI(api, {
-      group: 'monitoring.coreos.com',
-      resource: 'servicemonitors',
-      verb: 'create',
-      namespace: vars.name,
-    }))
+  const monitoring = groups.has('monitoring.coreos.com') && (await mayMonitor(api, vars.name))
   const priority_classes =
     vars.profile !== 'small' &&
     (await mayI(api, { group: 'scheduling.k8s.io', resource: 'priorityclasses', verb: 'patch' }))
@@ -85,6 +78,12 @@ async function oauthServer(api: KubeApi): Promise<string | undefined> {
   const path = '/.well-known/oauth-authorization-server'
   const metadata = await ifAllowed(api.request('GET', path))
   return (metadata as { issuer?: string } | undefined)?.issuer
+}
+
+async function mayMonitor(api: KubeApi, namespace: string): Promise<boolean> {
+  const may = (resource: string): Promise<boolean> =>
+    mayI(api, { group: 'monitoring.coreos.com', resource, verb: 'create', namespace })
+  return (await may('servicemonitors')) && (await may('prometheusrules'))
 }
 
 function requireOperator({ database }: Vars, groups: Set<string>): void {

@@ -39,7 +39,7 @@ test('readVars() names unknown keys, all at once, and what was meant', () => {
       '  expose.hots: there is no such key; did you mean host?',
       '  site.limits.tokendays: there is no such key; did you mean token_days?',
       '  profil: there is no such key; did you mean profile?',
-      '  x: there is no such key; known here: name, profile, cluster, expose, login, database, storage, builders, images, site, network_policies',
+      '  x: there is no such key; known here: name, profile, cluster, expose, login, database, storage, builders, images, site, monitoring, network_policies',
     ].join('\n'),
   })
 })

@@ -30,6 +30,7 @@ const PLURALS: Record<string, string> = {
   PodDisruptionBudget: 'poddisruptionbudgets',
   PostgresCluster: 'postgresclusters',
   PriorityClass: 'priorityclasses',
+  PrometheusRule: 'prometheusrules',
   ProjectRequest: 'projectrequests',
   ReplicaSet: 'replicasets',
   ResourceQuota: 'resourcequotas',

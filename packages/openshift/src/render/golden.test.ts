@@ -165,6 +165,21 @@ test('faultsOf() finds a mistyped field and a wrong type', () => {
   ])
 })
 
+test('render() refuses monitoring where the cluster has none, and leaves it out where it is not wanted', () => {
+  assert.throws(
+    () => render(Vars.parse({ monitoring: { enabled: true } }), sampleFacts('kubernetes')),
+    {
+      kind: 'invalid',
+      message: /monitoring\.enabled is true, but the cluster has no ServiceMonitor/,
+    },
+  )
+  const without = render(Vars.parse({ monitoring: { enabled: false } }), sampleFacts('openshift'))
+  assert.doesNotMatch(
+    JSON.stringify(without),
+    /ServiceMonitor|PrometheusRule|user-workload-monitoring/,
+  )
+})
+
 test('render() refuses the login of OpenShift where there is none', () => {
   const vars = Vars.parse({ login: { mode: 'openshift' } })
   for (const flavour of ['microshift', 'kubernetes'] as const)

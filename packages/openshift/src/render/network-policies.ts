@@ -1,6 +1,7 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { operatorPods } from './database.ts'
 import { loginMode } from './login.ts'
+import { isMonitored } from './monitoring.ts'
 import { BUCKET_USERS, bucketEgress } from './results-in-s3.ts'
 import {
   hasPools,
@@ -122,7 +123,7 @@ function incoming(scene: Scene, part: Part): KubeObject {
     ingress: [
       ...(callers.length > 0 ? [{ from: callers.map(podsOf), ports: tcp(port) }] : []),
       ...(isPublic ? [{ ...fromOutside(scene), ports: tcp(port) }] : []),
-      ...(scene.facts.monitoring ? [{ from: monitors(scene), ports: tcp(probes_port) }] : []),
+      ...(isMonitored(scene) ? [{ from: monitors(scene), ports: tcp(probes_port) }] : []),
     ],
   })
 }

@@ -7,10 +7,11 @@ import { operatorDatabase } from './database.ts'
 import { exposure } from './exposure.ts'
 import type { Facts } from './facts.ts'
 import { loginClient } from './login.ts'
+import { monitoring } from './monitoring.ts'
 import { networkPolicies } from './network-policies.ts'
 import { PROFILES } from './profiles.ts'
 import { type Program, programConfig } from './program-config.ts'
-import { hasPools, labelsOf, meta, PART_OF, PARTS, type Part, type Scene } from './scene.ts'
+import { hasPools, labelsOf, meta, PARTS, type Part, type Scene } from './scene.ts'
 import { faultOfS3, isInS3, secretOfS3 } from './results-in-s3.ts'
 import { services } from './services.ts'
 import { volumes } from './volumes.ts'
@@ -35,7 +36,7 @@ export function render(vars: Vars, facts: Facts): KubeObject[] {
     ...operatorDatabase(scene),
     ...workloads(scene),
     ...exposure(scene),
-    ...monitors(scene),
+    ...monitoring(scene),
   ]
 }
 
@@ -56,8 +57,8 @@ function sceneOf(vars: Vars, facts: Facts): Scene {
 
 /** What vars.yml may say, but this version cannot do, or what does not fit together. */
 function refuseImpossible(
-  { database, login, storage, builders: { aws } }: Vars,
-  { oauth }: Pick<Facts, 'oauth'>,
+  { database, login, monitoring, storage, builders: { aws } }: Vars,
+  facts: Pick<Facts, 'oauth' | 'monitoring'>,
 ): void {
   const refuse = (why: string): never => {
     throw new CoprError('invalid', `Cannot deploy: ${why}`)
@@ -72,9 +73,13 @@ function refuseImpossible(
     refuse('login.mode is oidc, but login.oidc does not say which provider')
   if (login.oidc && (login.mode === 'openshift' || login.mode === 'local'))
     refuse(`login.oidc is set, but login.mode is ${login.mode}; leave one of them out`)
-  if (login.mode === 'openshift' && !oauth)
+  if (login.mode === 'openshift' && !facts.oauth)
     refuse(
       'login.mode is openshift, but this cluster has no OAuth server of its own (its API has no /.well-known/oauth-authorization-server); name the provider where its users log in as login.oidc, or set login.mode to local',
+    )
+  if (monitoring.enabled === true && !facts.monitoring)
+    refuse(
+      'monitoring.enabled is true, but the cluster has no ServiceMonitor and PrometheusRule, or you may not make them; ask its administrator, or set it to auto',
     )
   if (aws.role_arn && aws.secret)
     refuse('builders.aws has both role_arn and secret; leave one of them out')
@@ -120,21 +125,6 @@ function configMaps(scene: Scene): KubeObject[] {
     ...(facts.ingress_ca === undefined
       ? []
       : [configMap('ingress-ca', { data: { 'ca.crt': facts.ingress_ca } })]),
-  ]
-}
-
-function monitors(scene: Scene): KubeObject[] {
-  if (!scene.facts.monitoring) return []
-  return [
-    {
-      apiVersion: 'monitoring.coreos.com/v1',
-      kind: 'ServiceMonitor',
-      metadata: meta(scene, 'copr'),
-      spec: {
-        selector: { matchLabels: PART_OF },
-        endpoints: [{ port: 'probes', path: '/metrics', interval: '30s' }],
-      },
-    },
   ]
 }
 

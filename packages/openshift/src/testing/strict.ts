@@ -158,6 +158,26 @@ const CUSTOM: Record<string, z.ZodType> = {
       ),
     }),
   ),
+  'monitoring.coreos.com/v1 PrometheusRule': custom(
+    'monitoring.coreos.com/v1',
+    'PrometheusRule',
+    z.strictObject({
+      groups: z.array(
+        z.strictObject({
+          name: z.string(),
+          rules: z.array(
+            z.strictObject({
+              alert: z.string().regex(/^[A-Z][A-Za-z]+$/),
+              expr: z.string(),
+              for: z.string().regex(/^\d+m$/),
+              labels: z.record(z.string(), z.string()),
+              annotations: z.record(z.string(), z.string()),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
   'postgresql.cnpg.io/v1 Cluster': custom(
     'postgresql.cnpg.io/v1',
     'Cluster',

@@ -1,0 +1,52 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+/** Whoever was silent for longer does not take tasks. */
+const PRESENT_SECONDS = 300
+
+/** Machines that take builds, by state; those that are gone do not count. */
+export async function builderCounts(db: Db): Promise<{ state: string; machines: number }[]> {
+  return await db
+    .selectFrom('machine')
+    .select(({ fn }) => ['state', fn.countAll<number>().as('machines')])
+    .where(sql<boolean>`'rpm' = any(kinds)`)
+    .where('gone_at', 'is', null)
+    .groupBy('state')
+    .orderBy('state')
+    .execute()
+}
+
+/** How many of them were heard of lately. */
+export async function presentBuilders(db: Db): Promise<number> {
+  const { present } = await db
+    .selectFrom('machine')
+    .select(({ fn }) => fn.countAll<number>().as('present'))
+    .where(sql<boolean>`'rpm' = any(kinds)`)
+    .where('gone_at', 'is', null)
+    .where(sql<boolean>`last_seen_at > now() - make_interval(secs => ${PRESENT_SECONDS})`)
+    .executeTakeFirstOrThrow()
+  return present
+}
+
+export interface Publishing {
+  /** Repositories that are not yet as builds made them. */
+  waiting: number
+  /** When one was last published, in seconds since 1970; 0: never. */
+  last: number
+}
+
+export async function publishingHealth(db: Db): Promise<Publishing> {
+  return await db
+    .selectFrom('repository')
+    .select([
+      sql<number>`count(*) filter (where generation > published_generation)::float8`.as('waiting'),
+      sql<number>`coalesce(extract(epoch from max(published_at)), 0)::float8`.as('last'),
+    ])
+    .executeTakeFirstOrThrow()
+}
+
+export async function databaseBytes(db: Db): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`
+    select pg_database_size(current_database())::float8 as bytes`.execute(db)
+  return rows[0]?.bytes ?? 0
+}

@@ -1,0 +1,101 @@
+import { amountOf } from '@copr/contract/deployment/quantity'
+import type { KubeObject } from '../objects/kube-object.ts'
+import { meta, PART_OF, type Scene } from './scene.ts'
+
+const API = 'monitoring.coreos.com/v1'
+
+/** Are there what watches the programs, and rules that tell when something is wrong? */
+export function isMonitored({ vars, facts }: Pick<Scene, 'vars' | 'facts'>): boolean {
+  return vars.monitoring.enabled !== false && facts.monitoring
+}
+
+export function monitoring(scene: Scene): KubeObject[] {
+  if (!isMonitored(scene)) return []
+  return [
+    {
+      apiVersion: API,
+      kind: 'ServiceMonitor',
+      metadata: meta(scene, 'copr'),
+      spec: {
+        selector: { matchLabels: PART_OF },
+        endpoints: [{ port: 'probes', path: '/metrics', interval: '30s' }],
+      },
+    },
+    {
+      apiVersion: API,
+      kind: 'PrometheusRule',
+      metadata: meta(scene, 'copr'),
+      spec: { groups: [{ name: 'copr', rules: alerts(scene) }] },
+    },
+  ]
+}
+
+interface Alert {
+  alert: string
+  expr: string
+  for: string
+  labels: { severity: 'warning' | 'critical' }
+  annotations: { summary: string; description: string }
+}
+
+/** Only of metrics that our programs tell (packages/cli/src/run/part-metrics.ts). */
+export function alerts(scene: Scene): Alert[] {
+  const { namespace } = scene
+  const of = (metric: string, more = ''): string =>
+    `${metric}{namespace="${namespace}"${more && `,${more}`}}`
+  return [
+    alert('CoprNoBuilders', 'critical', '15m', {
+      // Several backends tell the same.
+      expr: `max(${of('copr_queue_tasks', 'kind="rpm",state="queued"')}) > 0 and max(${of('copr_builders_present')}) == 0`,
+      summary: 'Builds wait, and no builder is there',
+      description: 'See coprctl builders waiting, and coprctl builders pools.',
+    }),
+    alert('CoprQueueSlow', 'warning', '10m', {
+      expr: `max by (kind) (${of('copr_queue_oldest_seconds', 'state="queued"')}) > 7200`,
+      summary: 'A {{ $labels.kind }} task has waited for more than two hours',
+      description: 'See coprctl builders waiting: more machines are needed, or none fits.',
+    }),
+    alert('CoprPublishStalled', 'critical', '15m', {
+      expr: `max(${of('copr_repositories_waiting')}) > 0 and time() - max(${of('copr_last_publication_timestamp_seconds')}) > 1800`,
+      summary: 'Built packages are not published',
+      description: 'See the log of the backend, and whether keygen answers.',
+    }),
+    ...(['frontend', 'backend', 'distgit', 'keygen'] as const).map((part) =>
+      alert(part === 'keygen' ? 'CoprKeygenDown' : 'CoprPartDown', 'critical', '5m', {
+        expr: `absent(${of('copr_build_info', `component="${part}"`)})`,
+        summary: `No ${part} runs`,
+        description: `${part === 'keygen' ? 'Nothing is signed. ' : ''}See coprctl doctor.`,
+      }),
+    ),
+    alert('CoprVolumeFull', 'warning', '15m', {
+      expr: `min by (volume) (${of('copr_volume_free_bytes')} / ${of('copr_volume_size_bytes')}) < 0.1`,
+      summary: 'The volume {{ $labels.volume }} is nearly full',
+      description: 'Make its claim larger (storage in vars.yml), or delete builds.',
+    }),
+    ...databaseAlert(scene, of('copr_database_bytes')),
+  ]
+}
+
+/** Only of the database of ours is it known how much room it has. */
+function databaseAlert({ vars, profile }: Scene, metric: string): Alert[] {
+  if (vars.database.mode !== 'embedded') return []
+  const size = vars.database.size ?? profile.database
+  return [
+    alert('CoprDatabaseFull', 'critical', '15m', {
+      // The rest is for its log.
+      expr: `max(${metric}) > ${Math.floor(amountOf(size) * 0.8)}`,
+      summary: `The database has used four fifths of its ${size}`,
+      description: 'Make its claim larger: database.size in vars.yml, then coprctl deploy.',
+    }),
+  ]
+}
+
+function alert(
+  name: string,
+  severity: 'warning' | 'critical',
+  duration: string,
+  { expr, summary, description }: { expr: string; summary: string; description: string },
+): Alert {
+  const annotations = { summary, description }
+  return { alert: name, expr, for: duration, labels: { severity }, annotations }
+}
