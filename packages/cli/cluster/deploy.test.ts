@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -12,17 +12,10 @@ import {
 import { installOpenshift, type Openshift } from '@copr/testkit/cluster/openshift/install-openshift'
 import { whyNoCluster } from '@copr/testkit/cluster/requirements'
 import { type Cluster, type Identity, startCluster } from '@copr/testkit/cluster/start-cluster'
-import { stringify } from 'yaml'
-import { coprctl } from '../src/coprctl.ts'
+import { type Said, typeCommand } from './type-command.ts'
 
 const DIGEST = 'sha256:'.padEnd(71, '5')
 const OTHER = 'sha256:'.padEnd(71, '6')
-
-interface Said {
-  code: number
-  out: string
-  err: string
-}
 
 suite(
   'coprctl and a real API server of OpenShift',
@@ -79,26 +72,12 @@ suite(
       }
     }
 
-    async function run(
+    const run = async (
       who: Identity,
       vars: Record<string, unknown>,
       command: string,
       ...args: string[]
-    ): Promise<Said> {
-      const file = join(dir, 'vars.yml')
-      writeFileSync(file, stringify(vars))
-      const said = { out: '', err: '' }
-      const code = await coprctl(
-        [command, '--vars', file, '--kubeconfig', who.kubeconfig, ...args],
-        {
-          env: {},
-          stdin: (async function* () {})(),
-          stdout: { write: (text: string) => (said.out += text) },
-          stderr: { write: (text: string) => (said.err += text) },
-        },
-      )
-      return { code, ...said }
-    }
+    ): Promise<Said> => await typeCommand(dir, who, vars, command, ...args)
 
     const all = async (namespace: string, kind: string, apiVersion = 'v1'): Promise<KubeObject[]> =>
       await cluster.admin.client.list(apiVersion, kind, { namespace })
@@ -308,7 +287,7 @@ suite(
         assert.match(err, /Route copr-domain: no router has admitted it/)
       })
 
-      test('an exceeded quota', async () => {
+      test('a quota without room, before anything is changed', async () => {
         const ana = await site()
         await cluster.admin.client.create({
           apiVersion: 'v1',
@@ -316,10 +295,15 @@ suite(
           metadata: { name: 'tight', namespace: ana.namespace },
           spec: { hard: { pods: '2' } },
         })
+        const before = await versions(ana)
         const { code, err } = await ana.run('deploy', '--timeout', '20')
         assert.equal(code, 1)
-        assert.match(err, /the quota of the namespace does not allow it \(.*exceeded quota/)
+        assert.match(
+          err,
+          /the quota tight of the namespace has room for 2 pods, and this needs 5 \(2 in all, 0 used\)/,
+        )
         assert.match(err, /try: kubectl -n .* describe quota/)
+        assert.deepEqual(await versions(ana), before)
       })
 
       test('an unbound volume', async () => {
