@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openTestCli } from '../testing.ts'
+
+test('drain ends when no machine in a cloud is left; others do not keep it', async () => {
+  await using t = await openTestCli()
+  const machine = { pool: 'a', state: 'ready', created_at: new Date(), kinds: ['rpm'] } as const
+  const { id } = await t.db
+    .insertInto('machine')
+    .values({ ...machine, kinds: ['rpm'], name: 'cloud', provider: 'aws' })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await t.db
+    .insertInto('machine')
+    .values({ ...machine, kinds: ['rpm'], name: 'by-hand' })
+    .execute()
+  let isOver = false
+  const draining = t.run(['drain']).finally(() => (isOver = true))
+  // As long as it takes to look a hundred times.
+  for (let looks = 0; looks < 100; looks++) {
+    await t.db.selectFrom('machine').select('id').execute()
+    assert.equal(isOver, false)
+  }
+  await t.db
+    .updateTable('machine')
+    .set({ state: 'gone', gone_at: new Date() })
+    .where('id', '=', id)
+    .execute()
+  const { code, err } = await draining
+  assert.equal(code, 0, err)
+})
