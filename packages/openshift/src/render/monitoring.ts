@@ -39,7 +39,7 @@ interface Alert {
 }
 
 /** Only of metrics that our programs tell (packages/cli/src/run/part-metrics.ts). */
-export function alerts(scene: Scene): Alert[] {
+function alerts(scene: Scene): Alert[] {
   const { namespace } = scene
   const of = (metric: string, more = ''): string =>
     `${metric}{namespace="${namespace}"${more && `,${more}`}}`
