@@ -102,7 +102,7 @@ function routeRights(): KubeObject[] {
       { apiGroups: group, resources: ['routes/custom-host'], verbs: ['create'] },
       {
         apiGroups: ['image.openshift.io', 'build.openshift.io'],
-        resources: ['imagestreams', 'buildconfigs', 'builds'],
+        resources: ['imagestreams', 'imagestreams/layers', 'buildconfigs', 'builds'],
         verbs: ['*'],
       },
     ],
@@ -115,7 +115,10 @@ function routeRights(): KubeObject[] {
       verbs: ['get', 'list', 'watch'],
     },
   ])
-  return [admin, everybody]
+  const puller = clusterRole('system:image-puller', [
+    { apiGroups: ['image.openshift.io'], resources: ['imagestreams/layers'], verbs: ['get'] },
+  ])
+  return [admin, everybody, puller]
 }
 
 function clusterRole(
