@@ -170,7 +170,8 @@ async function leftOf(podman: PodmanCommand): Promise<object> {
 /** For whoever reads why it failed. */
 async function whatRuns(podman: PodmanCommand): Promise<string> {
   const filter = ['--all', '--filter', `label=copr/instance=${NAME}`]
-  const names = (await podman('ps', ...filter, '--format', '{{.Names}}')).trim().split('\n')
+  const said = await podman('ps', ...filter, '--format', '{{.Names}}')
+  const names = said.split('\n').filter((name) => name !== '')
   const logs = names.map(async (name) => `${name}:\n${await podman('logs', '--tail', '8', name)}`)
   return [await podman('ps', ...filter), ...(await Promise.all(logs))].join('\n')
 }
