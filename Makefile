@@ -112,6 +112,13 @@ test-images: setup images ## Try the images: a whole build through them, restric
 	@tools/install-system-packages.sh test
 	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/images/**/*.test.ts'
 
+.PHONY: test-deployment
+test-deployment: setup ## Deploy into a cluster whose pods really run, after make images: build there, install over the Ingress
+	@tools/install-system-packages.sh cluster
+	@tools/install-system-packages.sh images
+	@node tools/build-cluster.ts
+	@$(NODE_TEST) --test-concurrency=1 'packages/cli/deployment/**/*.test.ts'
+
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)
 	rm -rf node_modules tools/node_modules

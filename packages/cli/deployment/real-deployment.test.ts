@@ -14,7 +14,8 @@ import { whyNoNode } from '@copr/testkit/cluster/requirements'
 import { type Cluster, startCluster } from '@copr/testkit/cluster/start-cluster'
 import { debianChroot } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
-import { type ApiClient, apiClient, textAt } from '@copr/testkit/system/api-client'
+import { textAt } from '@copr/testkit/system/api-client'
+import { logInByLink } from '@copr/testkit/system/log-in'
 import { whyNoSystem } from '@copr/testkit/system/requirements'
 import { CACHE_DIR } from '@copr/testkit/system/start-system'
 import { tinySources } from '@copr/testkit/system/tiny-srpm'
@@ -28,9 +29,7 @@ const NAMESPACE = 'copr'
 const BUILDERS = `${NAMESPACE}-builders`
 const PASSWORD = 'of this test only'
 const skip =
-  process.env['REAL_DEPLOYMENT'] === '1'
-    ? whyNoNode(process.env['PATH']) || whyNoSystem(process.env['PATH']) || (await whyNoImages())
-    : 'takes minutes of an idle machine and images: make images, then set REAL_DEPLOYMENT=1'
+  whyNoNode(process.env['PATH']) || whyNoSystem(process.env['PATH']) || (await whyNoImages())
 
 /** Seconds of each step, in the order in which they happen. */
 class Stopwatch {
@@ -108,7 +107,7 @@ suite('a deployment whose pods really run', { skip }, () => {
     await addChroot(cluster, stringify(await debianChroot(mirror.url)))
     const api = await watch.time(
       'login by the link, token',
-      async () => await logIn(link, `${URL_OF_SITE}/api`),
+      async () => await logInByLink(link, { url: URL_OF_SITE, password: PASSWORD }),
     )
     using sources = tinySources()
     const srpm = await sources.make({ name: 'tiny' })
@@ -193,27 +192,6 @@ async function addChroot(cluster: Cluster, yaml: string): Promise<void> {
   const args = `${inServers} ${add}`.split(' ')
   const added = await cluster.kubectlWith(yaml, cluster.admin, ...args)
   assert.ok(added.ok, added.output)
-}
-
-/** Sets the password by the link that deploying printed, and makes a token on the page for that. */
-async function logIn(link: string, page: string): Promise<ApiClient> {
-  const form = new URLSearchParams({ password: PASSWORD, password_again: PASSWORD })
-  const entered = await fetch(link, { method: 'POST', body: form, redirect: 'manual' })
-  assert.equal(entered.status, 303, await entered.text())
-  const cookie = entered.headers.getSetCookie()[0]?.split(';')[0] ?? ''
-  const shown = await (await fetch(page, { headers: { cookie } })).text()
-  const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(shown)?.[1] ?? ''
-  const made = await fetch(`${page}/new`, {
-    method: 'POST',
-    headers: { cookie },
-    body: new URLSearchParams({ csrf_token }),
-  })
-  const text = await made.text()
-  const field = (name: string): string =>
-    new RegExp(`^(?:.*>)?${name} = (\\S+?)(?:<.*)?$`, 'm').exec(text)?.[1] ?? ''
-  const credentials = { login: field('login'), token: field('token') }
-  assert.ok(credentials.login && credentials.token, text)
-  return apiClient(URL_OF_SITE, field('username'), credentials)
 }
 
 /** A machine of some user, with dnf and the project's `.repo` file as the site gives it. */
