@@ -28,7 +28,7 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('all is as it was, and ready soon', async (t) => {
+  test('all is as it was', async (t) => {
     const before_it = {
       build: await system.api.build(built),
       log: await system.api.log(built),
@@ -46,7 +46,6 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     t.diagnostic(
       `stopped in ${stopSeconds.toFixed(1)} s, ready again after ${system.startSeconds.toFixed(1)} s`,
     )
-    assert.ok(system.startSeconds < 30, `ready after ${system.startSeconds} s`)
     assert.deepEqual(
       {
         build: await system.api.build(built),
