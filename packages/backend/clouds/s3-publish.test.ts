@@ -156,6 +156,22 @@ test('a package that is not what was published is not indexed', { skip }, async 
   assert.equal((await system.build(id)).chroot?.state, 'running')
 })
 
+test('an index that has lost a file is made anew, of all packages', { skip }, async () => {
+  await using world = await s3World()
+  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  const agent = await system.agent()
+  await system.built(agent, hello)
+  await publish(system)
+  const primary = (await world.keys()).filter((each) => each.endsWith('-primary.xml.gz'))
+  await world.bucket.remove(primary)
+  const id = await system.built(agent, other)
+  await publish(system)
+  assert.equal((await system.build(id)).state, 'succeeded')
+  const { repository, key } = urls(system)
+  await using client = await dnfFor(repository, key)
+  assert.equal((await client.query('repoquery')).length, 6)
+})
+
 test('dnf follows packages to a store that it reaches by itself', { skip }, async () => {
   await using world = await s3World()
   const { endpoint } = s3Config(world.config)

@@ -4,7 +4,7 @@ import { link, mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { type Bucket, inParallel } from '@copr/storage/bucket'
+import { type Bucket, inParallel, isMissing } from '@copr/storage/bucket'
 import { sha256Of } from '../files.ts'
 import type { IndexDesk, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
@@ -66,10 +66,23 @@ async function fetchIndex(
   if (!repomd) return undefined
   await mkdir(into, { recursive: true })
   const names = namesIn(repomd.toString())
-  await inParallel([REPOMD, ...names], TRANSFERS_AT_A_TIME, (name) =>
-    bucket.getFile(published + name, join(into, name)),
+  const fetched = await inParallel([REPOMD, ...names], TRANSFERS_AT_A_TIME, (name) =>
+    fetchIfThere(bucket, published + name, join(into, name)),
   )
-  return names
+  if (fetched.every(Boolean)) return names
+  // An index that has lost a file is of no use: the next one is made of the packages themselves.
+  await rm(into, { recursive: true, force: true })
+  return undefined
+}
+
+async function fetchIfThere(bucket: Bucket, key: string, path: string): Promise<boolean> {
+  try {
+    await bucket.getFile(key, path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
 }
 
 /** The data files that a repomd.xml names. */
@@ -137,7 +150,9 @@ async function locationsIn(dir: string): Promise<Set<string>> {
       // As latin1 no character can be cut in two; names of packages are ASCII.
       const text = rest + chunk.toString('latin1')
       for (const [, href = ''] of text.matchAll(/<location [^>]*?href="([^"]*)"/g)) found.add(href)
-      rest = text.slice(Math.max(text.lastIndexOf('<location '), text.length - 20))
+      const last = text.lastIndexOf('<location ')
+      // Of its beginning alone there are fewer characters.
+      rest = text.slice(last < 0 ? -20 : last)
     }
   })
   return found
