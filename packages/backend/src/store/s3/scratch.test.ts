@@ -94,3 +94,29 @@ test('what fails leaves no file and keeps no room', async () => {
   assert.deepEqual(await readdir(t.scratch.dir), [])
   using _room = await t.scratch.room(100)
 })
+
+test('a file that goes while it is used is an error, and keeps no room', async () => {
+  await using t = await openScratch(100)
+  const gone = t.scratch.withFile(t.file('a', 100), (path) => rm(path))
+  await assert.rejects(gone, { code: 'ENOENT' })
+  assert.equal(t.scratch.find('a'), undefined)
+  using _room = await t.scratch.room(100)
+})
+
+test('a file that one changes is there until all have left it, and then nobody takes it for the old one', async () => {
+  await using t = await openScratch(1000)
+  let changed: (() => void) | undefined
+  const changing = new Promise<void>((resolve) => (changed = resolve))
+  const reading = t.scratch.withFile(t.file('a', 10), async (path) => {
+    await changing
+    return await readFile(path, 'utf8')
+  })
+  await t.scratch.withFile(t.file('a', 10), async (path, rename) => {
+    rename(undefined)
+    await appendFile(path, 'more')
+  })
+  changed?.()
+  assert.equal(await reading, `${'a'.padEnd(10)}more`)
+  assert.equal(t.scratch.find('a'), undefined)
+  assert.deepEqual(await readdir(t.scratch.dir), [])
+})

@@ -26,6 +26,8 @@ interface ScratchFile {
 type Rename = (id: string | undefined) => void
 
 interface Kept {
+  /** Undefined: nobody else may use it. */
+  id: string | undefined
   path: string
   size: number
   users: number
@@ -95,7 +97,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     } finally {
       fetching.delete(id)
     }
-    const file = { path, size, users: 1 }
+    const file = { id, path, size, users: 1 }
     kept.set(id, file)
     return file
   }
@@ -106,17 +108,17 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     async withFile(wanted, use) {
       const { size } = wanted
       await take(size, wanted.id)
-      let id: string | undefined = wanted.id
-      let file: Kept | undefined
       try {
-        file = await opened(wanted)
-        const { path } = file
-        return await use(path, (next) => {
-          if (id !== undefined && kept.get(id)?.path === path) kept.delete(id)
-          id = next
-        })
+        const file = await opened(wanted)
+        try {
+          return await use(file.path, (next) => {
+            forget(file)
+            file.id = next
+          })
+        } finally {
+          await leave(file)
+        }
       } finally {
-        if (file) await leave(file, id)
         give(size)
       }
     },
@@ -127,14 +129,24 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     },
   }
 
-  async function leave(file: Kept, id: string | undefined): Promise<void> {
-    file.users--
-    if (id === undefined) return await rm(file.path, { force: true })
-    const other = kept.get(id)
-    if (other && other.path !== file.path) return await rm(file.path, { force: true })
-    file.size = (await stat(file.path)).size
+  function forget(file: Kept): void {
+    if (file.id !== undefined && kept.get(file.id) === file) kept.delete(file.id)
+  }
+
+  async function leave(file: Kept): Promise<void> {
+    try {
+      // As long as it counts as in use, nobody makes room of it.
+      file.size = (await stat(file.path)).size
+    } catch (error) {
+      forget(file)
+      file.id = undefined
+      throw error
+    } finally {
+      file.users--
+    }
+    forget(file)
     // The most recently used one is the last.
-    kept.delete(id)
-    kept.set(id, file)
+    if (file.id !== undefined && !kept.has(file.id)) kept.set(file.id, file)
+    else if (file.users === 0) await rm(file.path, { force: true })
   }
 }
