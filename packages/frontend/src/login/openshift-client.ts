@@ -86,8 +86,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
         .catch((cause: unknown) => {
           throw refused(cause, client_id)
         })
-      const { issuer } = at.serverMetadata()
-      return { identity: await whoHas(tokens.access_token, issuer), id_token: undefined }
+      return { identity: await whoHas(tokens.access_token), id_token: undefined }
     },
 
     // Its page for that takes no visitors from elsewhere; whoever is logged in at the cluster stays so there.
@@ -95,7 +94,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     secret,
   }
 
-  async function whoHas(token: string, issuer: string): Promise<Identity> {
+  async function whoHas(token: string): Promise<Identity> {
     const answer = await ask(`${api_url}/apis/user.openshift.io/v1/users/~`, token)
     if (!answer.ok)
       throw new CoprError(
@@ -106,7 +105,8 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!user.success) throw unreachable(user.error)
     const { name, uid } = user.data.metadata
     return {
-      issuer,
+      // Not the OAuth server's own: an administrator of the cluster can change its address, and users stay the same.
+      issuer: `openshift:${api_url}`,
       subject: uid || name,
       // As in kube:admin.
       username: name.replaceAll(':', '_'),

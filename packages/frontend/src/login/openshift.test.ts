@@ -114,6 +114,16 @@ test('the account has a new token: the next login takes it, without a restart', 
   assert.equal((await browser.whoami()).status, 200)
 })
 
+test('the address of the OAuth server changes, and everybody is who they were', async () => {
+  await using scene = await open()
+  await new Browser(scene.t).login()
+  const before = await findUser(scene.t.db, 'zoe')
+  scene.cluster.issuer = 'https://login.example.org'
+  const browser = new Browser(scene.t)
+  await browser.login()
+  assert.deepEqual(await (await browser.whoami()).json(), { id: before?.id, name: 'zoe' })
+})
+
 interface Refusal {
   what: string
   status: number

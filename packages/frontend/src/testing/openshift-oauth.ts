@@ -26,6 +26,7 @@ interface Grant {
 export interface OpenshiftOauth extends AsyncDisposable {
   /** What the site's configuration says of it. */
   login: { api_url: string; client_id: string; client_secret_file: string }
+  /** What the cluster says of its OAuth server: another address when an administrator changes the one of its Route. */
   issuer: string
   /** Who is logged in at the cluster; undefined: does not allow the site to know. */
   who: Person | undefined
@@ -83,7 +84,7 @@ export async function startOpenshiftOauth(redirect_uri: string): Promise<Openshi
   function apiServer({ url, headers }: IncomingMessage, response: ServerResponse): void {
     if (url === '/.well-known/oauth-authorization-server' && result.hasServer)
       return json(response, 200, {
-        issuer: oauth.url,
+        issuer: result.issuer,
         authorization_endpoint: `${oauth.url}/oauth/authorize`,
         token_endpoint: `${oauth.url}/oauth/token`,
         scopes_supported: SCOPES,
