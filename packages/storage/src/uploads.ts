@@ -10,8 +10,14 @@ export interface Uploads {
   keep(dir: string, name: string, path: string): Promise<void>
   write(dir: string, name: string, data: string | Uint8Array): Promise<void>
   /** Undefined when there is no such file. */
-  open(dir: string, name: string): Promise<{ size: number; body: ReadableStream } | undefined>
+  open(dir: string, name: string): Promise<Upload | undefined>
   drop(dir: string): Promise<void>
+}
+
+export interface Upload {
+  size: number
+  /** Holds a file or a connection until it is read or canceled. */
+  read(): Promise<ReadableStream>
 }
 
 export function directoryUploads(root: string): Uploads {
@@ -28,7 +34,7 @@ export function directoryUploads(root: string): Uploads {
       const path = join(root, dir, name)
       const stats = await stat(path).catch(() => undefined)
       if (!stats?.isFile()) return undefined
-      return { size: stats.size, body: webStream(createReadStream(path)) }
+      return { size: stats.size, read: async () => webStream(createReadStream(path)) }
     },
     drop: (dir) => rm(join(root, dir), { recursive: true, force: true }),
   }
@@ -47,7 +53,7 @@ export function bucketUploads(bucket: Bucket): Uploads {
     async open(dir, name) {
       const key = uploadKey(dir, name)
       const facts = await bucket.head(key)
-      return facts && { size: facts.size, body: webStream(await bucket.get(key)) }
+      return facts && { size: facts.size, read: async () => webStream(await bucket.get(key)) }
     },
     async drop(dir) {
       const keys: string[] = []

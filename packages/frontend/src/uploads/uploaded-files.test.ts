@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { directoryUploads } from '@copr/storage/uploads'
 import { helloSrpm, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
@@ -15,6 +16,22 @@ test('an upload can be fetched at the URL that its build names', async () => {
   const response = await t.ask(pathname)
   assert.equal(response.status, 200)
   assert.deepEqual(Buffer.from(await response.arrayBuffer()), (await helloSrpm()).bytes)
+})
+
+test('who asks for the facts of an upload alone opens no stream that nobody would read', async () => {
+  let reads = 0
+  const read = async (): Promise<ReadableStream> => {
+    reads++
+    return new Blob(['hello']).stream()
+  }
+  const uploads = { ...directoryUploads('/nowhere'), open: async () => ({ size: 5, read }) }
+  await using t = await openTestFrontend({ uploads })
+  const path = '/tmp/00000000-0000-0000-0000-000000000000/x.src.rpm'
+  const head = await t.ask(path, { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers.get('content-length')], [200, '5'])
+  assert.equal(await head.text(), '')
+  assert.equal(reads, 0)
+  assert.equal(await (await t.ask(path)).text(), 'hello')
 })
 
 for (const path of [

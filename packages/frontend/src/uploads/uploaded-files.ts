@@ -15,7 +15,7 @@ export function uploadedFiles({ uploads }: Pick<Frontend, 'uploads'>): Hono {
     c.header('Content-Length', String(found.size))
     c.header('Content-Disposition', 'attachment')
     c.header('Cache-Control', 'no-store')
-    return c.body(found.body)
+    return c.req.method === 'HEAD' ? c.body(null) : c.body(await found.read())
   })
   return app
 }
