@@ -1,3 +1,4 @@
+import { amountOf } from '@copr/contract/deployment/quantity'
 import type { Vars } from '@copr/contract/deployment/vars'
 import { CoprError } from '@copr/process/errors'
 import { createHash } from 'node:crypto'
@@ -66,7 +67,7 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
       ingress_ca,
       monitoring,
       single_node: await isSingleNode(api, flavour),
-      limits_demanded: await limitsDemanded(api, vars.name),
+      ...(await limitsOf(api, vars.name)),
       priority_classes,
     },
     findings,
@@ -86,7 +87,12 @@ async function mayMonitor(api: KubeApi, namespace: string): Promise<boolean> {
   return (await may('servicemonitors')) && (await may('prometheusrules'))
 }
 
-function requireOperator({ database }: Vars, groups: Set<string>): void {
+function requireOperator({ database, storage }: Vars, groups: Set<string>): void {
+  if (storage.results.s3?.bucket_claim && !groups.has('objectbucket.io'))
+    throw new CoprError(
+      'conflict',
+      'Cannot deploy: storage.results.s3.bucket_claim is set, but the cluster makes no buckets (there is no API group objectbucket.io)\n    try: install what makes them, as OpenShift Data Foundation, or name a bucket of yours as storage.results.s3.bucket',
+    )
   const needed = {
     cloudnativepg: 'postgresql.cnpg.io',
     crunchy: 'postgres-operator.crunchydata.com',
@@ -191,15 +197,48 @@ async function isSingleNode(api: KubeApi, flavour: Flavour): Promise<boolean> {
   return (await ifAllowed(api.list('v1', 'Node')))?.length === 1
 }
 
-/** A quota on limits refuses pods without, unless a range gives them defaults. */
-async function limitsDemanded(api: KubeApi, namespace: string): Promise<Facts['limits_demanded']> {
+interface Range {
+  type: string
+  default?: Record<string, string>
+  max?: Record<string, string>
+}
+
+/**
+ * A quota on limits refuses pods without, unless a range gives them defaults. What a range gives or demands of CPU would slow
+ * down starts, so there are limits of our own then; but where a quota counts them, only where the default would not do.
+ */
+async function limitsOf(
+  api: KubeApi,
+  namespace: string,
+): Promise<Pick<Facts, 'limits_demanded' | 'cpu_range'>> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
   const ranges = (await ifAllowed(api.list('v1', 'LimitRange', { namespace }))) ?? []
   const hard = quotas.flatMap((each) => Object.keys((each['spec'] as { hard?: object }).hard ?? {}))
-  const text = JSON.stringify(ranges.map((each) => each['spec']))
-  const demanded = (resource: string): boolean =>
-    hard.includes(`limits.${resource}`) && !new RegExp(`"default":\\{[^}]*"${resource}"`).test(text)
-  return { cpu: demanded('cpu'), memory: demanded('memory') }
+  const limits = ranges.flatMap((each) => (each['spec'] as { limits?: Range[] }).limits ?? [])
+  const ofContainers = limits.filter(({ type }) => type === 'Container')
+  const given = (resource: string): string[] =>
+    ofContainers.flatMap((each) => each.default?.[resource] ?? [])
+  const isCounted = (resource: string): boolean => hard.includes(`limits.${resource}`)
+  const most = least(ofContainers.flatMap((each) => each.max?.['cpu'] ?? []))
+  const ranged = given('cpu').length > 0 || limits.some(({ max }) => max?.['cpu'] !== undefined)
+  const standard = least(given('cpu'))
+  return {
+    limits_demanded: {
+      cpu: isCounted('cpu') ? given('cpu').length === 0 : ranged,
+      memory: isCounted('memory') && given('memory').length === 0,
+    },
+    cpu_range:
+      (standard ?? most) === undefined
+        ? undefined
+        : {
+            ...(standard === undefined ? {} : { default: standard }),
+            ...(most === undefined ? {} : { max: most }),
+          },
+  }
+}
+
+function least(quantities: string[]): string | undefined {
+  return quantities.toSorted((a, b) => amountOf(a) - amountOf(b))[0]
 }
 
 /** Of the Secrets of a namespace that programs read; those that we may not read do not count. */

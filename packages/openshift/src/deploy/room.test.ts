@@ -99,6 +99,47 @@ test('ranges of sizes are kept, with what they fill in', async () => {
   assert.equal(await sentences([range({ type: 'Container', max: { memory: '4Gi' } })]), '')
 })
 
+test('a default limit of a range is no complaint where it is enough, and one where less is asked for', async () => {
+  const least = (cpu: string): KubeObject => range({ type: 'Container', default: { cpu } })
+  assert.equal(await sentences([least('50m')]), '')
+  assert.match(
+    await sentences([least('40m')]),
+    /Deployment servers, container frontend: a range of the namespace limits it to 40m cpu, and this requests 50m/,
+  )
+})
+
+test('what has limits asks for as much before it asks for what a range fills in', async () => {
+  const [container] = [{ name: 'a', resources: { limits: { cpu: '2' } } }]
+  const spec = { template: { spec: { containers: [container] } } }
+  const metadata = { name: 'a', namespace: 'copr' }
+  const pod: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec }
+  const filled = range({ type: 'Container', default: { cpu: '1' }, defaultRequest: { cpu: '1' } })
+  const troubles = await roomTroubles(
+    memoryApi([filled, quota({ 'requests.cpu': '1' })]),
+    [pod],
+    'copr',
+  )
+  assert.match(troubles.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
+})
+
+test('a Deployment whose replicas an autoscaler decides counts as many as there are, or as it starts with', async () => {
+  const scaled = render(
+    Vars.parse({ profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }),
+    sampleFacts('openshift'),
+  )
+  const podsOf = async (given: KubeObject[]): Promise<string> =>
+    (await roomTroubles(memoryApi([quota({ pods: '0' }), ...given]), scaled, 'copr'))
+      .map(({ sentence }) => sentence)
+      .join('\n')
+  // Database, the Job, dist-git, and frontend, backend and keygen three times each.
+  assert.match(await podsOf([]), /this needs 12 /)
+  const frontend = scaled.find(
+    ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'frontend',
+  )!
+  const grown = { ...frontend, spec: { ...(frontend['spec'] as object), replicas: 7 } }
+  assert.match(await podsOf([grown]), /this needs 9 /)
+})
+
 test('requireRoom() says what to type', async () => {
   await assert.rejects(requireRoom(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
     message: /^Cannot deploy: the quota tight .*\n +try: kubectl -n copr describe quota,limitrange/,

@@ -48,7 +48,9 @@ export async function roomTroubles(
     const found = await Promise.all(ours.map((object) => api.find(object)))
     const live = found.filter((object) => object !== undefined)
     // A Job that was done is not done again.
-    const wanted = ours.map((object, index) => (isDone(found[index]) ? found[index]! : object))
+    const wanted = ours.map((object, index) =>
+      isDone(found[index]) ? found[index]! : withReplicas(object, found[index], objects),
+    )
     const total = (all: KubeObject[]): Amounts => sum(all.map((each) => needsOf(each, limits)))
     const [all, there] = [total(wanted), total(live)]
     sentences.push(...quotas.flatMap((quota) => quotaFaults(quota, all, there)))
@@ -145,7 +147,8 @@ function effective({ resources = {} }: Container, limits: Limit[]) {
   const ranges = limits.filter(({ type }) => type === 'Container')
   const most = Object.assign({}, ...ranges.map((each) => each.default), resources.limits)
   const least = Object.assign({}, ...ranges.map((each) => each.defaultRequest))
-  const requests = { ...resources.limits, ...least, ...resources.requests } as Quantities
+  // In the order of Kubernetes: limits of the container itself count before what a range asks for.
+  const requests = { ...least, ...resources.limits, ...resources.requests } as Quantities
   return { requests, limits: most as Quantities }
 }
 
@@ -160,9 +163,13 @@ function limitFaults(object: KubeObject, limits: Limit[]): string[] {
   return containers.flatMap((container) => {
     const sizes = effective(container, limits)
     const what = `${nameOf(object)}, container ${container.name}`
-    return limits
-      .filter(({ type }) => type === 'Container')
-      .flatMap((limit) => outside(what, { requests: sizes.requests, most: sizes.limits, limit }))
+    const ranges = limits.filter(({ type }) => type === 'Container')
+    return [
+      ...ranges.flatMap((limit) =>
+        outside(what, { requests: sizes.requests, most: sizes.limits, limit }),
+      ),
+      ...overLimit(what, sizes),
+    ]
   })
 }
 
@@ -187,6 +194,36 @@ function outside(
         `${what}: a range of the namespace allows ${top} ${name}, and this may need ${most[name]}`,
     ),
   ]
+}
+
+/** The API server takes no container that asks for more than it may use. */
+function overLimit(
+  what: string,
+  { requests, limits }: { requests: Quantities; limits: Quantities },
+): string[] {
+  return Object.entries(limits)
+    .filter(([name, most]) => amountOf(requests[name] ?? '0') > amountOf(most))
+    .map(
+      ([name, most]) =>
+        `${what}: a range of the namespace limits it to ${most} ${name}, and this requests ${requests[name]}`,
+    )
+}
+
+/** An autoscaler decides how many there are where a Deployment does not say it. */
+function withReplicas(
+  object: KubeObject,
+  live: KubeObject | undefined,
+  objects: KubeObject[],
+): KubeObject {
+  const { kind, metadata } = object
+  const spec = object['spec'] as { replicas?: number } | undefined
+  if (kind !== 'Deployment' || spec?.replicas !== undefined) return object
+  const scalers = objects
+    .filter((each) => each.kind === 'HorizontalPodAutoscaler')
+    .map((each) => each['spec'] as { scaleTargetRef: { name: string }; minReplicas?: number })
+  const scaler = scalers.find(({ scaleTargetRef }) => scaleTargetRef.name === metadata.name)
+  const there = (live?.['spec'] as { replicas?: number } | undefined)?.replicas
+  return { ...object, spec: { ...spec, replicas: there ?? scaler?.minReplicas ?? 1 } }
 }
 
 function podOf(object: KubeObject): { containers: Container[]; replicas: number } | undefined {

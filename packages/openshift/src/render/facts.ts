@@ -1,3 +1,4 @@
+import { Quantity } from '@copr/contract/deployment/quantity'
 import { z } from 'zod'
 
 /** Everything that objects depend on besides what the administrator said, as a file may say it. */
@@ -23,8 +24,10 @@ export const FactsFile = z.strictObject({
   ingress_ca: z.string().optional(),
   monitoring: z.boolean(),
   single_node: z.boolean(),
-  /** A quota here admits only pods that say these. */
+  /** Containers need these: a quota admits none without, or a range would give them too little. */
   limits_demanded: z.strictObject({ cpu: z.boolean(), memory: z.boolean() }),
+  /** What a range of the namespace gives a container without a limit of CPU, and the most that one may have. */
+  cpu_range: z.strictObject({ default: Quantity.optional(), max: Quantity.optional() }).optional(),
   /** May priority classes be made, which belong to the whole cluster? */
   priority_classes: z.boolean(),
 })

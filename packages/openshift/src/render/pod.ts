@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { databaseAccess } from './database.ts'
 import { LOGIN_TOKEN } from './login.ts'
-import { isOpenShift } from './facts.ts'
+import { type Facts, isOpenShift } from './facts.ts'
 import type { Size } from './profiles.ts'
 import {
   asksCluster,
@@ -120,7 +120,8 @@ function containerOf(scene: Scene, container: Container): object {
   const { program, size, env = [], mounts = [], data } = container
   const { facts } = scene
   const heap = Math.floor((amountOf(size.memory_limit) * 0.7) / 1024 ** 2)
-  const demanded = facts.limits_demanded.cpu ? { cpu: limitOfCpu(size.cpu) } : {}
+  const cpu = limitOfCpu(size.cpu, facts)
+  const demanded = cpu === undefined ? {} : { cpu }
   return {
     name: program,
     image: program === 'postgresql' ? facts.images.postgresql : facts.images.server,
@@ -146,9 +147,16 @@ function containerOf(scene: Scene, container: Container): object {
   }
 }
 
-/** Where every pod must have one: enough for a start at full speed. */
-function limitOfCpu(request: string): string {
-  return String(Math.max(1, Math.ceil(amountOf(request) * 4)))
+/** Where there must be one: enough for a start at full speed, if that is allowed. */
+function limitOfCpu(
+  request: string,
+  { limits_demanded, cpu_range }: Pick<Facts, 'limits_demanded' | 'cpu_range'>,
+): string | undefined {
+  const { default: standard, max } = cpu_range ?? {}
+  const suffices = standard === undefined || amountOf(request) <= amountOf(standard)
+  if (!limits_demanded.cpu && suffices) return undefined
+  const wanted = Math.max(1, Math.ceil(amountOf(request) * 4))
+  return max !== undefined && amountOf(max) < wanted ? max : String(wanted)
 }
 
 function portsAndProbes(program: Program): object {
