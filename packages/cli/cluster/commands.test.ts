@@ -204,6 +204,22 @@ suite(
       assert.match((await ana.type('doctor')).out, /FAIL +quota +.*the quota tight .* pods/)
     })
 
+    test('a quota that is used up by the deployment itself is none that a deployment or doctor complains of', async () => {
+      const ana = await site()
+      const first = await ana.type('deploy', '--timeout', '90')
+      assert.equal(first.code, 0, first.err)
+      await quota(ana.namespace, {
+        pods: '4',
+        'count/jobs.batch': '1',
+        'count/deployments.apps': '2',
+        'services.loadbalancers': '0',
+      })
+      const second = await ana.type('deploy', '--timeout', '90')
+      assert.equal(second.code, 0, second.err)
+      assert.match(second.err, /Nothing had to change/)
+      assert.match((await ana.type('doctor')).out, /ok +quota +1, with room left/)
+    })
+
     test('a missing right is named with its verb and kind, by deploy and by doctor', async () => {
       const { namespace, vars } = await site()
       const vic = await cluster.user('vic')

@@ -11,9 +11,15 @@ import { installOpenshift, type Openshift } from '@copr/testkit/cluster/openshif
 import { whyNoCluster } from '@copr/testkit/cluster/requirements'
 import { type Cluster, startCluster } from '@copr/testkit/cluster/start-cluster'
 import { coprctl } from '../src/coprctl.ts'
+import type { Said } from './type-command.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const REGISTRY = 'image-registry.openshift-image-registry.svc:5000'
+
+interface Where {
+  namespace: string
+  kubeconfig: string
+}
 
 suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-dev-'))
@@ -56,16 +62,15 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
     return { namespace, kubeconfig }
   }
 
-  async function dev(
-    where: { namespace: string; kubeconfig: string },
-    vars: object,
-    ...args: string[]
-  ): Promise<{ code: number; out: string; err: string }> {
+  const dev = async (where: Where, vars: object, ...args: string[]): Promise<Said> =>
+    await type(where, vars, 'dev', ...args)
+
+  async function type(where: Where, vars: object, ...args: string[]): Promise<Said> {
     const file = join(dir, 'vars.yml')
     writeFileSync(file, JSON.stringify({ name: where.namespace, ...vars }))
     const said = { out: '', err: '' }
     const files = ['--vars', file, '--kubeconfig', where.kubeconfig]
-    const code = await coprctl(['dev', ...args, ...files], {
+    const code = await coprctl([...args, ...files], {
       env: {},
       stdin: (async function* () {})(),
       stdout: { write: (text: string) => (said.out += text) },
@@ -111,6 +116,12 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       assert.match(first.err, /copr-server: build copr-server-1 is (New|Running|Complete)/)
       assert.match(first.err, /\| Push successful/)
       const server = await imageOf(namespace, 'Deployment', 'servers')
+      const status = await type(where, {}, 'status', '--json')
+      assert.equal(status.code, 0, status.err)
+      assert.equal((JSON.parse(status.out) as { image: string }).image, server)
+      const { out: checks } = await type(where, {}, 'doctor')
+      assert.match(checks, /ok +objects +\d+ objects, all ready/)
+      assert.equal((await type(where, {}, 'secrets')).code, 0)
       assert.match(server, new RegExp(`^${REGISTRY}/${namespace}/copr-server@sha256:[0-9a-f]{64}$`))
       const database = await imageOf(namespace, 'StatefulSet', 'postgresql')
       assert.match(database, /\/copr-postgresql@sha256:/)

@@ -11,7 +11,7 @@ import { parseAllDocuments } from 'yaml'
 import type { Io } from '../commands/administer.ts'
 import { subcommands } from '../commands/subcommands.ts'
 import { progressOn } from '../deploy/deploy-command.ts'
-import { readDeployment } from '../deploy/deployment-options.ts'
+import { readDeployment, secondsOf } from '../deploy/deployment-options.ts'
 import { LOCK_FILE } from '../deploy/images-lock.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { containerImages } from './container-images.ts'
@@ -26,7 +26,7 @@ interface UpOptions {
   builders: number
   secrets?: string
   newAdminLink?: boolean
-  timeout: string
+  timeout: number
   json?: boolean
 }
 
@@ -57,7 +57,7 @@ export function containersCommand(io: Io): Command {
     .option('--builders <count>', 'how many builds run at a time', whole(0, 100), cores)
     .option('--secrets <file>', 'Secrets that vars.yml names, as one would give them to kubectl')
     .option('--new-admin-link', 'make a new link with which the administrator sets a password')
-    .option('--timeout <seconds>', 'how long to wait until all is ready', '600')
+    .option('--timeout <seconds>', 'how long to wait until all is ready', secondsOf, 600)
     .option('--json', 'answer in JSON')
     .action(async (options: UpOptions) => await up(options, io))
   withVars(sub('down', 'end all of it; data and keys stay'))
@@ -91,7 +91,7 @@ async function up(options: UpOptions, io: Io): Promise<void> {
     secrets: options.secrets === undefined ? [] : secretsIn(options.secrets),
     new_link: options.newAdminLink ?? false,
     now: new Date(),
-    timeout_ms: Number(options.timeout) * 1000,
+    timeout_ms: options.timeout * 1000,
     progress: progressOn(io, began),
     stop,
   })

@@ -1,24 +1,27 @@
 import { Command } from 'commander'
 import {
   type Deployed,
+  type DeployOptions,
   deploy,
   type Progress,
   requireState,
 } from '@copr/openshift/deploy/deployment'
+import type { State } from '@copr/openshift/deploy/state'
 import { compareVersions } from '@copr/rpm/version'
 import { CoprError } from '@copr/process/errors'
 import { VERSION } from '@copr/process/version'
 import type { Io } from '../commands/administer.ts'
 import { stopSignal } from '../stop-signal.ts'
 import {
-  type DeploymentFiles,
+  type DeploymentOptions,
   type Prepared,
   prepareDeployment,
-  withDeployment,
+  secondsOf,
+  withImages,
 } from './deployment-options.ts'
 
-export interface DeployCommandOptions extends DeploymentFiles {
-  timeout: string
+export interface DeployCommandOptions extends DeploymentOptions {
+  timeout: number
   newAdminLink?: boolean
   json?: boolean
 }
@@ -43,27 +46,34 @@ export function upgradeCommand(io: Io): Command {
     .description('Says what will change, and deploys this version over the one that runs.')
   return options(command).action(async (given: DeployCommandOptions) => {
     const prepared = await prepareDeployment(given, io)
-    const before = await requireState(prepared.api, prepared.read.vars.name)
-    if (compareVersions(before.version, VERSION) > 0)
-      throw new CoprError(
-        'conflict',
-        `Cannot upgrade: version ${before.version} is deployed, and this is ${VERSION}; the database cannot go back`,
-      )
-    io.stderr.write(`version   ${before.version} -> ${VERSION}\n`)
-    io.stderr.write(`image     ${before.images.server} -> ${prepared.images.server}\n`)
-    await runDeploy(prepared, given, io)
+    requireOlder(await requireState(prepared.api, prepared.read.vars.name))
+    const allow = (before: State | undefined): void => {
+      if (!before) throw new CoprError('conflict', 'Cannot upgrade: it was just undeployed')
+      requireOlder(before)
+      io.stderr.write(`version   ${before.version} -> ${VERSION}\n`)
+      io.stderr.write(`image     ${before.images.server} -> ${prepared.images.server}\n`)
+    }
+    await runDeploy(prepared, { ...given, allow }, io)
   })
 }
 
+function requireOlder({ version }: State): void {
+  if (compareVersions(version, VERSION) > 0)
+    throw new CoprError(
+      'conflict',
+      `Cannot upgrade: version ${version} is deployed, and this is ${VERSION}; the database cannot go back`,
+    )
+}
+
 function options(command: Command): Command {
-  return withDeployment(command)
-    .option('--timeout <seconds>', 'how long to wait until all is ready', '600')
+  return withImages(command)
+    .option('--timeout <seconds>', 'how long to wait until all is ready', secondsOf, 600)
     .option('--json', 'answer in JSON')
 }
 
 export async function runDeploy(
   prepared: Prepared,
-  given: DeployCommandOptions,
+  given: Omit<DeployCommandOptions, 'images'> & Pick<DeployOptions, 'allow'>,
   io: Io,
 ): Promise<void> {
   const { api, read, images } = prepared
@@ -72,8 +82,9 @@ export async function runDeploy(
     read,
     images,
     now: new Date(),
+    ...(given.allow ? { allow: given.allow } : {}),
     new_link: given.newAdminLink ?? false,
-    timeout_ms: Number(given.timeout) * 1000,
+    timeout_ms: given.timeout * 1000,
     progress: progressOn(io, began),
     stop: stopSignal(),
   })

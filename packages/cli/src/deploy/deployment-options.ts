@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { connect, type KubeApi } from '@copr/openshift/cluster/kube-api'
 import { type ReadVars, readVars, type VarsFile } from '@copr/openshift/configuration/read-vars'
+import type { LookOptions } from '@copr/openshift/deploy/deployment'
 import type { Facts } from '@copr/openshift/render/facts'
 import { CoprError } from '@copr/process/errors'
 import type { Io } from '../commands/administer.ts'
@@ -11,7 +12,15 @@ export interface DeploymentFiles {
   vars: string
   secretVars: string
   kubeconfig?: string
+}
+
+export interface DeploymentOptions extends DeploymentFiles {
   images: string
+}
+
+/** What commands have that say which images run. */
+export function withImages(command: Command): Command {
+  return withDeployment(command).option('--images <file>', 'which images to run', LOCK_FILE)
 }
 
 /** What all commands about a deployment have. */
@@ -27,7 +36,6 @@ export function withDeployment(command: Command): Command {
       '--kubeconfig <file>',
       'how to reach the cluster (default: KUBECONFIG, or ~/.kube/config)',
     )
-    .option('--images <file>', 'which images to run', LOCK_FILE)
 }
 
 export function readDeployment({
@@ -46,6 +54,13 @@ function fileAt(path: string, standard: string): VarsFile | undefined {
   throw new CoprError('not_found', `Cannot read ${path}: there is no such file`)
 }
 
+/** Of `--timeout`. */
+export function secondsOf(text: string): number {
+  const seconds = text.trim() === '' ? Number.NaN : Number(text)
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds
+  throw new InvalidArgumentError('a number of seconds')
+}
+
 export interface Prepared {
   api: KubeApi
   read: ReadVars
@@ -53,9 +68,31 @@ export interface Prepared {
 }
 
 /** Reads the files, says what became of those of the reference system, and finds the cluster. */
-export async function prepareDeployment(files: DeploymentFiles, io: Io): Promise<Prepared> {
+export async function findDeployment(
+  files: DeploymentFiles,
+  io: Io,
+): Promise<Omit<Prepared, 'images'>> {
   const read = readDeployment(files)
   for (const { key, became } of read.remarks) io.stderr.write(`${key}: ${became}\n`)
-  const images = imagesOf(read.vars, files.images)
-  return { read, images, api: await connect(files.kubeconfig) }
+  return { read, api: await connect(files.kubeconfig) }
+}
+
+/** The same, with the images to deploy. */
+export async function prepareDeployment(options: DeploymentOptions, io: Io): Promise<Prepared> {
+  const found = await findDeployment(options, io)
+  return { ...found, images: imagesOf(found.read.vars, options.images) }
+}
+
+/** The same, to look at what is deployed: of images nobody named, those that run are the right ones. */
+export async function lookAtDeployment(
+  options: DeploymentOptions,
+  io: Io,
+): Promise<LookOptions & Pick<Prepared, 'api'>> {
+  const found = await findDeployment(options, io)
+  const { vars } = found.read
+  const isNamed = vars.images.server !== undefined || options.images !== LOCK_FILE
+  return {
+    ...found,
+    images: (deployed) => (deployed && !isNamed ? deployed : imagesOf(vars, options.images)),
+  }
 }

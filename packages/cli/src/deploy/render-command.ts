@@ -11,10 +11,10 @@ import { CoprError } from '@copr/process/errors'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Io } from '../commands/administer.ts'
-import { type DeploymentFiles, readDeployment, withDeployment } from './deployment-options.ts'
+import { type DeploymentOptions, readDeployment, withImages } from './deployment-options.ts'
 import { imagesOf } from './images-lock.ts'
 
-interface RenderOptions extends DeploymentFiles {
+interface RenderOptions extends DeploymentOptions {
   out?: string
   facts?: string
 }
@@ -31,7 +31,7 @@ export function renderCommand(io: Io): Command {
       '--facts <file>',
       'take what there is to know of the cluster from this file instead of asking it',
     )
-  return withDeployment(command).action(async (options: RenderOptions) => {
+  return withImages(command).action(async (options: RenderOptions) => {
     const read = readDeployment(options)
     const found =
       options.facts === undefined

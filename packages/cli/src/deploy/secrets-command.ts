@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { discover } from '@copr/openshift/cluster/discover'
 import { makeMissingSecrets } from '@copr/openshift/secrets/make-secrets'
 import type { Io } from '../commands/administer.ts'
-import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+import { type DeploymentFiles, findDeployment, withDeployment } from './deployment-options.ts'
 
 /** `coprctl secrets`: for those who apply the objects by other means. */
 export function secretsCommand(io: Io): Command {
@@ -12,7 +12,7 @@ export function secretsCommand(io: Io): Command {
       'Generates passwords and keys in the cluster. Those that are there stay as they are; none is printed.',
     )
   return withDeployment(command).action(async (options: DeploymentFiles) => {
-    const { api, read } = await prepareDeployment(options, io)
+    const { api, read } = await findDeployment(options, io)
     const { facts } = await discover(api, read.vars)
     const needs = {
       namespace: read.vars.name,

@@ -6,9 +6,9 @@ import { isWaitedFor, readinessOf } from '@copr/openshift/deploy/readiness'
 import { CoprError } from '@copr/process/errors'
 import type { Io } from '../commands/administer.ts'
 import { linesOf } from '../commands/lines.ts'
-import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+import { type DeploymentOptions, lookAtDeployment, withImages } from './deployment-options.ts'
 
-interface StatusOptions extends DeploymentFiles {
+interface StatusOptions extends DeploymentOptions {
   json?: boolean
 }
 
@@ -18,8 +18,8 @@ export function statusCommand(io: Io): Command {
     .summary('show the state of a deployment, and what differs from it')
     .description('Shows what runs, and which objects are not as vars.yml says. Changes nothing.')
     .option('--json', 'answer in JSON')
-  return withDeployment(command).action(async (options: StatusOptions) => {
-    const prepared = await prepareDeployment(options, io)
+  return withImages(command).action(async (options: StatusOptions) => {
+    const prepared = await lookAtDeployment(options, io)
     const { objects, state } = await currentObjects(prepared.api, prepared)
     const waited = objects.filter(isWaitedFor)
     const states = await Promise.all(waited.map((each) => readinessOf(prepared.api, each)))
@@ -58,8 +58,8 @@ export function doctorCommand(io: Io): Command {
     .description(
       'Checks the cluster, your rights, storage, quota, objects, name and site, and says what helps.',
     )
-  return withDeployment(command).action(async (options: DeploymentFiles) => {
-    const prepared = await prepareDeployment(options, io)
+  return withImages(command).action(async (options: DeploymentOptions) => {
+    const prepared = await lookAtDeployment(options, io)
     const checks = await doctor(prepared.api, prepared)
     for (const { check, ok, words } of checks)
       io.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(8)} ${words}\n`)

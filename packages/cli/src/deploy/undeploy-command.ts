@@ -3,12 +3,17 @@ import { undeploy } from '@copr/openshift/deploy/undeploy'
 import type { Io } from '../commands/administer.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { progressOn } from './deploy-command.ts'
-import { type DeploymentFiles, prepareDeployment, withDeployment } from './deployment-options.ts'
+import {
+  type DeploymentFiles,
+  findDeployment,
+  secondsOf,
+  withDeployment,
+} from './deployment-options.ts'
 
 interface UndeployCommandOptions extends DeploymentFiles {
   deleteData?: boolean
   abandonMachines?: boolean
-  timeout: string
+  timeout: number
 }
 
 /** `coprctl undeploy`. */
@@ -26,15 +31,15 @@ export function undeployCommand(io: Io): Command {
       '--abandon-machines',
       'do not wait for machines in clouds: those that are left go on costing money',
     )
-    .option('--timeout <seconds>', 'how long to wait until machines are gone', '900')
+    .option('--timeout <seconds>', 'how long to wait until machines are gone', secondsOf, 900)
   return withDeployment(command).action(async (options: UndeployCommandOptions) => {
-    const prepared = await prepareDeployment(options, io)
+    const prepared = await findDeployment(options, io)
     const began = performance.now()
     await undeploy(prepared.api, {
       ...prepared,
       delete_data: options.deleteData ?? false,
       abandon_machines: options.abandonMachines ?? false,
-      timeout_ms: Number(options.timeout) * 1000,
+      timeout_ms: options.timeout * 1000,
       progress: progressOn(io, began),
       stop: stopSignal(),
     })

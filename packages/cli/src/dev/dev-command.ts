@@ -9,16 +9,22 @@ import type { Io } from '../commands/administer.ts'
 import { subcommands } from '../commands/subcommands.ts'
 import { buildHere, ROOT } from '../deploy/build-here.ts'
 import { type DeployCommandOptions, progressOn, runDeploy } from '../deploy/deploy-command.ts'
-import { type Prepared, readDeployment } from '../deploy/deployment-options.ts'
+import {
+  type DeploymentFiles,
+  type Prepared,
+  readDeployment,
+  secondsOf,
+} from '../deploy/deployment-options.ts'
 import { imagesOf, LOCK_FILE } from '../deploy/images-lock.ts'
 import { stopSignal } from '../stop-signal.ts'
 
-interface DevOptions extends DeployCommandOptions {
+interface DevOptions extends Omit<DeployCommandOptions, 'images'> {
   source: string
-  buildTimeout: string
+  buildTimeout: number
 }
 
-interface DownOptions extends DeployCommandOptions {
+interface DownOptions extends DeploymentFiles {
+  timeout: number
   deleteData?: boolean
   abandonMachines?: boolean
 }
@@ -31,7 +37,7 @@ export function devCommand(io: Io): Command {
   const sub = subcommands(dev)
   withCluster(sub('up', 'build what is in this folder in the cluster, and deploy it'))
     .option('--source <dir>', 'the folder', ROOT)
-    .option('--build-timeout <seconds>', 'how long to wait for each image', '1800')
+    .option('--build-timeout <seconds>', 'how long to wait for each image', secondsOf, 1800)
     .option('--new-admin-link', 'make a new link with which the administrator sets a password')
     .option('--json', 'answer in JSON')
     .action(async (options: DevOptions) => await up(options, io))
@@ -48,7 +54,12 @@ function withCluster(command: Command): Command {
     .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
     .option('--secret-vars <file>', 'credentials of clouds', 'secret-vars.yml')
     .option('--kubeconfig <file>', 'how to reach the cluster')
-    .option('--timeout <seconds>', 'how long to wait until all is ready, or is gone', '600')
+    .option(
+      '--timeout <seconds>',
+      'how long to wait until all is ready, or is gone',
+      secondsOf,
+      600,
+    )
 }
 
 async function up(options: DevOptions, io: Io): Promise<void> {
@@ -60,7 +71,7 @@ async function up(options: DevOptions, io: Io): Promise<void> {
   if (await hasBuilds(api)) {
     using source = await sourceArchive(options.source, stop)
     const progress = devProgress(io, began)
-    const timeout_ms = Number(options.buildTimeout) * 1000
+    const timeout_ms = options.buildTimeout * 1000
     const built = await buildImages(api, read, { source, progress, timeout_ms, stop })
     prepared = { api, ...built }
   } else {
@@ -81,10 +92,9 @@ async function down(options: DownOptions, io: Io): Promise<void> {
   if (state)
     await undeploy(api, {
       read,
-      images: state.images,
       delete_data: options.deleteData ?? false,
       abandon_machines: options.abandonMachines ?? false,
-      timeout_ms: Number(options.timeout) * 1000,
+      timeout_ms: options.timeout * 1000,
       progress,
       stop: stopSignal(),
     })

@@ -5,13 +5,21 @@ import { refused } from './trouble.ts'
 
 export type Change = 'made' | 'changed' | 'as it was'
 
+interface ApplyAllOptions {
+  namespace: string
+  tell: (ref: ObjectRef, change: Change) => void
+  /** Nothing more is applied then. */
+  stop?: AbortSignal
+}
+
 /** Applies objects in their order: each may need the ones before it. */
 export async function applyAll(
   api: KubeApi,
   objects: KubeObject[],
-  { namespace, tell }: { namespace: string; tell: (ref: ObjectRef, change: Change) => void },
+  { namespace, tell, stop }: ApplyAllOptions,
 ): Promise<void> {
   for (const object of objects) {
+    stop?.throwIfAborted()
     try {
       const before = await api.find(object)
       const after = await api.apply(object)

@@ -36,6 +36,8 @@ export interface DeployOptions {
   images: Facts['images']
   now: Date
   progress: Progress
+  /** Throws when this may not be deployed over what runs; asked when it is this one's turn. */
+  allow?: (before: State | undefined) => void
   /** Make a new link for the administrator, and end the one before. */
   new_link?: boolean
   timeout_ms: number
@@ -74,10 +76,14 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   const { vars, secrets } = read
   const namespace = vars.name
   const before = await readState(api, namespace)
+  options.allow?.(before)
   const { facts: found, findings } = await discover(api, vars, before)
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
-  const draft = { ...found, images, administrator_link: link.stored, secret_checksums: {} }
+  const names = secretNames(vars)
+  // As what is in the cluster was rendered: otherwise nothing would be what is there already.
+  const known = await secretChecksums(api, namespace, names)
+  const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)
   await requireRights(api, [...planned, ...besides(namespace)], namespace)
   await requireRoom(api, planned, namespace)
@@ -97,8 +103,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   const given = secrets.aws
     ? [secretObject(namespace, { name: 'cloud-aws', data: secrets.aws })]
     : []
-  await applyAll(api, given, { namespace, tell })
-  const names = secretNames(vars)
+  await applyAll(api, given, { namespace, tell, stop })
   const facts = { ...draft, secret_checksums: await secretChecksums(api, namespace, names) }
   const objects = render(vars, facts)
   const state = stateOf(objects, { facts, link: link.stored })
@@ -107,7 +112,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
     ...state,
     inventory: united(state.inventory, before?.inventory),
   })
-  await applyAll(api, objects, { namespace, tell })
+  await applyAll(api, objects, { namespace, tell, stop })
   const { timeout_ms, poll_ms = 1000 } = options
   await waitUntilReady(api, objects.map(refOf), {
     namespace,
@@ -129,23 +134,38 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   }
 }
 
-/** What would be deployed now, without changing anything: for `status`, `render` and plans. */
+/** What a look at a deployment needs. */
+export interface LookOptions {
+  read: ReadVars
+  /** Which images are to run where these run, or where nothing does. */
+  images: (deployed: State['images'] | undefined) => Facts['images']
+}
+
+/** What would be deployed now, without changing anything: for `status` and `undeploy`. */
 export async function currentObjects(
   api: KubeApi,
-  { read, images }: Pick<DeployOptions, 'read' | 'images'>,
+  options: LookOptions,
 ): Promise<{ objects: KubeObject[]; state: State; facts: Facts }> {
-  const { vars } = read
+  const { read } = options
   requireCluster(api, read)
-  const state = await requireState(api, vars.name)
+  const state = await requireState(api, read.vars.name)
+  return { ...(await plannedObjects(api, options, state)), state }
+}
+
+/** The same where perhaps nothing is deployed yet. */
+export async function plannedObjects(
+  api: KubeApi,
+  { read: { vars }, images }: LookOptions,
+  state: State | undefined,
+): Promise<{ objects: KubeObject[]; facts: Facts }> {
   const { facts: found } = await discover(api, vars, state)
-  const names = secretNames(vars)
   const facts = {
     ...found,
-    images,
-    administrator_link: state.administrator_link,
-    secret_checksums: await secretChecksums(api, vars.name, names),
+    images: images(state?.images),
+    administrator_link: state?.administrator_link,
+    secret_checksums: await secretChecksums(api, vars.name, secretNames(vars)),
   }
-  return { objects: render(vars, facts), state, facts }
+  return { objects: render(vars, facts), facts }
 }
 
 export async function requireState(api: KubeApi, namespace: string): Promise<State> {

@@ -1,14 +1,11 @@
 import { lookup } from 'node:dns/promises'
 import { messageOf } from '@copr/process/errors'
-import { discover } from '../cluster/discover.ts'
 import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
-import { amountOf } from '@copr/contract/deployment/quantity'
-import { refOf } from './state.ts'
-import { currentObjects, type DeployOptions, requireCluster } from './deployment.ts'
+import { readState, refOf } from './state.ts'
+import { currentObjects, type LookOptions, plannedObjects, requireCluster } from './deployment.ts'
 import { isWaitedFor, readinessOf, volumeTrouble } from './readiness.ts'
 import { troubleOf } from './trouble.ts'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
-import { render } from '../render/render.ts'
 import { requireRights } from './rights.ts'
 import { requireRoom } from './room.ts'
 
@@ -19,10 +16,7 @@ export interface Check {
 }
 
 /** Looks at all that a deployment needs, from the outside in; one failed check does not hide the others. */
-export async function doctor(
-  api: KubeApi,
-  options: Pick<DeployOptions, 'read' | 'images'>,
-): Promise<Check[]> {
+export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[]> {
   const { vars } = options.read
   const checks: Check[] = []
   const check = async (name: string, ask: () => Promise<string>): Promise<void> => {
@@ -40,9 +34,10 @@ export async function doctor(
   let host = ''
   let planned: KubeObject[] = []
   await check('facts', async () => {
-    const { facts } = await discover(api, vars)
+    const state = await ifAllowed(readState(api, vars.name))
+    const { facts, objects } = await plannedObjects(api, options, state)
     host = facts.host
-    planned = render(vars, { ...facts, images: options.images, secret_checksums: {} })
+    planned = objects
     return `${facts.flavour}, requests by ${facts.exposure}, host ${facts.host}`
   })
   await check('storage', () => storageWords(api, options.read.vars.storage.class))
@@ -101,15 +96,6 @@ async function storageWords(api: KubeApi, wanted: string | undefined): Promise<s
 
 async function quotaWords(api: KubeApi, planned: KubeObject[], namespace: string): Promise<string> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
-  for (const { metadata, status } of quotas) {
-    const { hard = {}, used = {} } = (status ?? {}) as {
-      hard?: Record<string, string>
-      used?: Record<string, string>
-    }
-    for (const [resource, most] of Object.entries(hard))
-      if (amountOf(used[resource] ?? '0') >= amountOf(most))
-        throw new Error(`${metadata.name}: ${resource} is used up (${most})`)
-  }
   await requireRoom(api, planned, namespace)
   return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
 }

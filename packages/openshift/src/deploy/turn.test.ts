@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { type MemoryApi, memoryApi } from '../testing/memory-api.ts'
+import { applyAll } from './apply.ts'
 import { takeTurn } from './turn.ts'
 
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
@@ -84,6 +85,36 @@ test('a turn that was taken over stops, and leaves the Lease to the other', asyn
     assert.throws(() => turn.require(), /somebody else has taken over/)
   }
   assert.match(String(holderOf(api)), /^bob /)
+})
+
+test('a turn goes on when only the version of its Lease has changed', async () => {
+  const api = memoryApi()
+  await using turn = await takeTurn(api, optionsOf([]))
+  const labelled = await api.apply(api.objects.get(LEASE)!)
+  // It is renewed from what is there now.
+  while (api.objects.get(LEASE)?.metadata.resourceVersion === labelled.metadata.resourceVersion) {
+    turn.require()
+    await sleep(5)
+  }
+  turn.require()
+})
+
+test('applyAll() applies nothing more when it is to stop', async () => {
+  const api = memoryApi()
+  const stop = new AbortController()
+  const object = (name: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'copr' },
+  })
+  const tell = (): void => stop.abort()
+  const applied = applyAll(api, [object('a'), object('b')], {
+    namespace: 'copr',
+    tell,
+    stop: stop.signal,
+  })
+  await assert.rejects(applied, { name: 'AbortError' })
+  assert.equal(api.objects.size, 1)
 })
 
 test('takeTurn() goes on where leases may not be made, and says so', async () => {

@@ -74,6 +74,10 @@ export async function takeTurn(api: KubeApi, options: TurnOptions): Promise<Turn
   }
 }
 
+function holderOf(lease: KubeObject): string | undefined {
+  return (lease['spec'] as Spec | undefined)?.holderIdentity
+}
+
 function find(api: KubeApi, namespace: string): Promise<KubeObject | undefined> {
   return api.find({ apiVersion: `${GROUP}/v1`, kind: 'Lease', metadata: { name: NAME, namespace } })
 }
@@ -126,8 +130,11 @@ function keep(
       const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
       try {
         const next = await hold(api, { ...lease, spec })
-        if (!next) return lost.abort()
-        lease = next
+        // An answer that was lost, or a label of somebody else: the turn is whose name is in it.
+        const there = next ?? (await find(api, lease.metadata.namespace ?? ''))
+        if (!there || holderOf(there) !== holderOf(first)) return lost.abort()
+        lease = there
+        if (!next) continue
         renewed = performance.now()
       } catch {
         // The API server may be away for a moment; nobody takes over before the duration is over.

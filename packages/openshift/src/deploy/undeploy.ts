@@ -3,13 +3,14 @@ import type { KubeApi } from '../cluster/kube-api.ts'
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
 import { drainJob } from '../render/render.ts'
 import { applyAll, holdsData } from './apply.ts'
-import { currentObjects, type DeployOptions } from './deployment.ts'
-import { stateRef } from './state.ts'
+import { type DeployOptions, plannedObjects, requireCluster, requireState } from './deployment.ts'
+import { type State, stateRef } from './state.ts'
+import { takeTurn } from './turn.ts'
 import { waitUntilReady } from './wait.ts'
 
 export interface UndeployOptions extends Pick<
   DeployOptions,
-  'read' | 'images' | 'stop' | 'timeout_ms' | 'progress'
+  'read' | 'stop' | 'timeout_ms' | 'progress'
 > {
   /** Volumes, databases and keys, too. */
   delete_data: boolean
@@ -22,14 +23,32 @@ const GENERATED = 'copr/generated=true'
 
 /** Removes a deployment: machines in clouds first, while there is still somebody who can. */
 export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<void> {
+  const { read, progress, timeout_ms, poll_ms = 1000, stop } = options
+  const namespace = read.vars.name
+  requireCluster(api, read)
+  await requireState(api, namespace)
+  const tell = progress.blocked.bind(progress)
+  await using turn = await takeTurn(api, { namespace, timeout_ms, poll_ms, stop, tell })
+  try {
+    await undeployAlone(api, { ...options, stop: turn.stop })
+  } finally {
+    turn.require()
+  }
+}
+
+async function undeployAlone(api: KubeApi, options: UndeployOptions): Promise<void> {
   const { read, delete_data, progress } = options
   const namespace = read.vars.name
-  const { objects, state, facts } = await currentObjects(api, options)
+  // Whoever had the turn before may have changed it.
+  const state = await requireState(api, namespace)
+  const images = (): State['images'] => state.images
+  const { objects, facts } = await plannedObjects(api, { read, images }, state)
   if (!options.abandon_machines) await drain(api, options, objects, drainJob(read.vars, facts))
   for (const ref of state.inventory
     .toReversed()
     .filter((each) => delete_data || !holdsData(each))) {
     if (ref.kind === 'Namespace' && !delete_data) continue
+    options.stop.throwIfAborted()
     if (await api.remove(ref)) progress.applied(ref, 'removed')
   }
   if (delete_data) await removeGenerated(api, namespace, progress)
@@ -51,6 +70,7 @@ async function drain(
   await applyAll(api, [{ ...pools, data: { 'pools.yaml': '{}\n' } }, job], {
     namespace,
     tell: (ref, change) => progress.applied(ref, change),
+    stop,
   })
   try {
     const tell = progress.waiting.bind(progress)
