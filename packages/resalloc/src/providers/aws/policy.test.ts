@@ -91,6 +91,20 @@ test('awsPolicy() lets nothing be made or ended without the tag of the installat
       assert.deepEqual(Condition, tag('Request'), Sid)
 })
 
+test('awsPolicy() names things as the part of AWS does that the region is in', () => {
+  for (const [region, partition] of [
+    ['eu-central-1', 'aws'],
+    ['cn-north-1', 'aws-cn'],
+    ['us-gov-west-1', 'aws-us-gov'],
+    ['eusc-de-east-1', 'aws-eusc'],
+  ] as const) {
+    const policy = awsPolicy({ installation_id: 'i', pools: pools({ p: { region } }), bake: true })
+    const arns = [...JSON.stringify(policy).matchAll(/"(arn:[^"]*)"/g)].map(([, arn = '']) => arn)
+    assert.ok(arns.length > 0)
+    for (const arn of arns) assert.ok(arn.startsWith(`arn:${partition}:ec2:${region}:`), arn)
+  }
+})
+
 test('awsPolicy() refuses what is not one policy, and says what to do', () => {
   const role_arn = 'arn:aws:iam::1:role/builders'
   assert.throws(() => policyOf({ a: {}, b: { role_arn }, c: {} }), {

@@ -86,8 +86,15 @@ interface Condition {
 /** Images and their snapshots may be anybody's. */
 function arnOf(region: string, kind: string): string {
   const account = kind === 'image' || kind === 'snapshot' ? '' : '*'
-  return `arn:aws:ec2:${region}:${account}:${kind}/*`
+  return `arn:${partitionOf(region)}:ec2:${region}:${account}:${kind}/*`
 }
+
+/** Some regions are of an AWS of their own, which has its own name for everything. */
+function partitionOf(region: string): string {
+  const apart = Object.entries(PARTITIONS).find(([prefix]) => region.startsWith(prefix))
+  return apart?.[1] ?? 'aws'
+}
+const PARTITIONS = { 'cn-': 'aws-cn', 'us-gov-': 'aws-us-gov', 'eusc-': 'aws-eusc' }
 
 function requireOneRole(pools: PolicyOptions['pools']): void {
   const roles = Map.groupBy(Object.entries(pools), ([, { role_arn }]) => role_arn ?? 'no role')
