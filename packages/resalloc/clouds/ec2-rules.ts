@@ -66,10 +66,14 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     const image = form.get('ImageId') ?? ''
     const described = await ask(`Action=DescribeImages&ImageId.1=${image}`)
     const answered = await forward(upstream, form.toString(), authorization)
-    if (answered.status === 200 && form.get('DeleteAssociatedSnapshots') === 'true')
-      for (const [, id] of described.body.matchAll(/<snapshotId>(snap-[0-9a-f]+)</g))
-        await ask(`Action=DeleteSnapshot&SnapshotId=${id}`)
-    return answered
+    if (answered.status !== 200 || form.get('DeleteAssociatedSnapshots') !== 'true') return answered
+    let results = ''
+    for (const [, id] of described.body.matchAll(/<snapshotId>(snap-[0-9a-f]+)</g)) {
+      await ask(`Action=DeleteSnapshot&SnapshotId=${id}`)
+      results += `<item><snapshotId>${id}</snapshotId><returnCode>success</returnCode></item>`
+    }
+    const inner = `<return>true</return><deleteSnapshotResultSet>${results}</deleteSnapshotResultSet>`
+    return { status: 200, body: `<DeregisterImageResponse>${inner}</DeregisterImageResponse>` }
   },
 }
 

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Configuration } from '@copr/contract/configuration'
+import type { PoolsFile } from '@copr/contract/pools/pools-file'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
-import { CoprError } from '@copr/process/errors'
+import { CoprError, messageOf } from '@copr/process/errors'
 import { bakeImage } from '@copr/resalloc/providers/aws-bake'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { stopSignal } from '../stop-signal.ts'
@@ -17,6 +18,7 @@ const LIMIT_MINUTES = 30
 
 interface Options extends PoolsOptions {
   gateway?: string
+  ca?: string
   keep?: number
   limit: number
   json?: boolean
@@ -33,6 +35,7 @@ export function imageCommand(io: Io): Command {
   )
   withPools(bake, io)
     .option('--gateway <url>', 'as internal_url, or else public_url, of the configuration')
+    .option('--ca <file>', 'authority of its certificate, in PEM, where the world does not know it')
     .option('--keep <n>', 'remove older baked images of the pool: so many stay', atLeastOne)
     .option('--limit <minutes>', 'how long the installation may take', atLeastOne, LIMIT_MINUTES)
     .option('--json', 'answer in JSON')
@@ -41,7 +44,7 @@ export function imageCommand(io: Io): Command {
 }
 
 async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
-  const { pools, installation_id, config: read } = poolsOf(options, [name])
+  const { pools, all_pools, installation_id, config: read } = poolsOf(options, [name])
   const pool = awsPool(name, pools[name])
   const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
@@ -55,6 +58,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
       agent: { sha256, node_sha256 },
       nonce: randomUUID(),
       keep: options.keep,
+      in_use: imagesOf(all_pools),
       limit_seconds: options.limit * 60,
       progress: showProgress(io.stderr),
       now: () => new Date(),
@@ -77,25 +81,48 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   )
 }
 
+function isAws(pool: { provider: string }): pool is PoolConfigOf<'aws'> {
+  return pool.provider === 'aws'
+}
+
 function awsPool(name: string, pool: { provider: string } | undefined): PoolConfigOf<'aws'> {
-  if (pool?.provider === 'aws') return pool as PoolConfigOf<'aws'>
+  if (pool && isAws(pool)) return pool
   throw new CoprError(
     'invalid',
     `Cannot bake an image for ${name}: its provider is ${pool?.provider}, and only aws has images`,
   )
 }
 
-/** An authority of one's own is that of the configuration. */
+/** Those that pools start from by their names. */
+function imagesOf(pools: PoolsFile): string[] {
+  const aws = Object.values(pools).filter(isAws)
+  return aws.flatMap(({ image }) => ('id' in image ? [image.id] : []))
+}
+
+/** An authority of one's own is named, or that of the configuration. */
 function gatewayOf(
-  { gateway, config }: Options,
+  { gateway, config, ca }: Options,
   read: Configuration | undefined,
 ): { gateway_url: string; trusted_ca?: string } {
-  if (gateway !== undefined && !read) return { gateway_url: gateway }
+  const named = ca === undefined ? {} : { trusted_ca: readAuthority(ca) }
+  if (gateway !== undefined && !read) return { gateway_url: gateway, ...named }
   const { internal_url, public_url, public_ca_file } = read ?? readConfigFile(config)
   return {
     gateway_url: gateway ?? internal_url ?? public_url,
     ...(public_ca_file ? { trusted_ca: readFileSync(public_ca_file, 'utf8') } : {}),
+    ...named,
   }
+}
+
+function readAuthority(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new CoprError('invalid', `Cannot read the authority of the gateway: ${messageOf(error)}`)
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+  throw new CoprError('invalid', `Cannot use ${path}: it has no certificate in PEM`)
 }
 
 function atLeastOne(text: string): number {

@@ -80,6 +80,26 @@ for (const [args, words] of [
     assert.match(err, words)
   })
 
+test('image bake takes the authority of a gateway from a file, also without a configuration', async (t) => {
+  const { run, pools_file, dir } = world(t, () => ({ x86: AWS }))
+  const without = [
+    '--pools',
+    pools_file,
+    '--installation',
+    'mine',
+    '--gateway',
+    'https://c.example',
+  ]
+  for (const more of [without, []]) {
+    const missing = await run(['image', 'bake', 'x86', ...more, '--ca', join(dir, 'none.pem')])
+    assert.equal(missing.code, 1)
+    assert.match(missing.err, /Cannot read the authority of the gateway: .*none\.pem/)
+    const wrong = await run(['image', 'bake', 'x86', ...more, '--ca', pools_file])
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.err, /Cannot use .*pools\.yaml: it has no certificate in PEM/)
+  }
+})
+
 test('builders doctor says of each pool what is right and what is not, and makes nothing', async (t) => {
   const { run, dir } = world(t, (at) => ({
     well: { cmd_new: `${at}/new`, cmd_delete: 'true', cmd_list: 'true', arches: ['x86_64'] },

@@ -18,6 +18,8 @@ export interface PoolsOptions {
 
 export interface PoolsOf {
   pools: PoolsFile
+  /** Also those that are not named. */
+  all_pools: PoolsFile
   installation_id: string
   /** Undefined when the options have said all. */
   config: Configuration | undefined
@@ -52,7 +54,7 @@ export function poolsOf(options: PoolsOptions, names: readonly string[]): PoolsO
   const chosen = Object.entries(pools).filter(
     ([name]) => names.length === 0 || names.includes(name),
   )
-  return { pools: Object.fromEntries(chosen), installation_id, config }
+  return { pools: Object.fromEntries(chosen), all_pools: pools, installation_id, config }
 }
 
 export function readPoolsFile(path: string): PoolsFile {

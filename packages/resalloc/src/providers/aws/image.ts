@@ -27,15 +27,30 @@ export async function findImage(
     const [newest] = await bakedImages(api, { pool, owner }, signal)
     if (newest) return asImage(newest)
   }
-  return await findBaseImage(api, pool, signal)
+  return asImage(await findBase(api, pool, signal))
 }
 
-/** The pool's `image` as it is now: of several that fit, the newest. */
-export async function findBaseImage(
+/** What an image for the pool is made of: never of a baked one, but of what that was made of. */
+export async function findBakeSource(
   api: Ec2Api,
   pool: AwsPool,
   signal: AbortSignal,
 ): Promise<Image> {
+  const image = await findBase(api, pool, signal)
+  const tag = (key: string): string | undefined => image.Tags?.find(({ Key }) => Key === key)?.Value
+  if (tag(TAG.bake) === undefined) return asImage(image)
+  const origin = tag(TAG.source_image) ?? 'the image'
+  const query = { Filters: [{ Name: 'image-id', Values: [origin] }] }
+  const [source] = await describe(api, query, signal)
+  if (source) return asImage(source)
+  throw new CoprError(
+    'invalid',
+    `Cannot bake an image: ${image.ImageId} is baked itself, and ${origin}, which it was made of, is gone; in pools.yaml, say "image" for what to begin with, and "baked: true"`,
+  )
+}
+
+/** The pool's `image` as it is now: of several that fit, the newest. */
+async function findBase(api: Ec2Api, pool: AwsPool, signal: AbortSignal): Promise<Ami> {
   const wanted = pool.image
   const query =
     'id' in wanted
@@ -49,7 +64,7 @@ export async function findBaseImage(
     const words = 'id' in wanted ? wanted.id : `${wanted.name} of owner ${wanted.owner}`
     throw new CoprError('not_found', `Cannot find an image ${words} in ${pool.region}`)
   }
-  return asImage(newest)
+  return newest
 }
 
 /** Those that were baked for the pool, the newest first. */

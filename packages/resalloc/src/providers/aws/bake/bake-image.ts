@@ -3,10 +3,16 @@ import { CoprError, messageOf } from '@copr/process/errors'
 import { bakeDigest, bakeUserData } from '../../../bootstrap/bake-config.ts'
 import type { AgentFacts } from '../../provider.ts'
 import { ec2Api } from '../ec2-api.ts'
-import { bakedImages, findBaseImage } from '../image.ts'
+import { bakedImages, findBakeSource, type Image } from '../image.ts'
 import type { AwsPool } from '../offerings.ts'
 import { type PoolOwner, TAG } from '../ownership-tags.ts'
-import { createImage, imageState, removeImage, removeImagesOf } from './baked-image.ts'
+import {
+  createImage,
+  imageState,
+  removeImage,
+  removeImagesOf,
+  SnapshotsLeft,
+} from './baked-image.ts'
 import { endInstances, launchModel, type Model, readModel } from './model-instance.ts'
 
 /** What a step of the work says while it lasts. */
@@ -30,6 +36,8 @@ export interface BakeOptions {
   readonly nonce: string
   /** So many of the pool's baked images stay, the newest; default: all. */
   readonly keep?: number | undefined
+  /** Images that stay besides, as other pools name them. */
+  readonly in_use?: readonly string[]
   readonly limit_seconds: number
   readonly progress: BakeProgress
   readonly now: () => Date
@@ -64,7 +72,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   await using undo = new AsyncDisposableStack()
   const source = await progress.step(
     'image to begin with',
-    async () => await findBaseImage(api, pool, signal),
+    async () => await findBakeSource(api, pool, signal),
     ({ id }) => id,
   )
   // Found by its tag: it may exist although its launch was not answered.
@@ -88,9 +96,12 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
     await untilInstalled({ ...options, api, model, detail }, signal)
   })
   await using undoImage = new AsyncDisposableStack()
+  let made_id: string | undefined
   const remove = async (): Promise<void> =>
-    await removeImagesOf(api, tags, AbortSignal.timeout(CLEANUP_MS))
-  undoImage.defer(async () => await orSay(progress, 'An image may be left', nonce, remove))
+    await removeImagesOf(api, tags, made_id, AbortSignal.timeout(CLEANUP_MS))
+  undoImage.defer(
+    async () => await orSay(progress, 'An image or its snapshot may be left', nonce, remove),
+  )
   const image_id = await progress.step(
     'image',
     async ({ detail }) => {
@@ -103,6 +114,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
       }
       const name = `copr ${owner.installation_id} ${owner.pool} ${nonce}`
       const id = await createImage(api, { model, name, tags: { ...tags, ...facts } })
+      made_id = id
       signal.throwIfAborted()
       await untilAvailable({ ...options, api, detail }, id, signal)
       return id
@@ -110,7 +122,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
     (id) => id,
   )
   undoImage.move()
-  const removed = await removeOlder({ ...options, api, image_id }, signal)
+  const removed = await removeOlder({ ...options, api, image_id, source }, signal)
   return { image_id, source_image: source.id, removed }
 }
 
@@ -190,28 +202,37 @@ async function untilAvailable(
   }
 }
 
+interface Removal extends Omit<Waiting, 'detail'> {
+  image_id: string
+  source: Image
+}
+
 /** The new image is there: what cannot be removed now is removed by the next one. */
 async function removeOlder(
-  { api, pool, owner, keep, image_id, progress }: Omit<Waiting, 'detail'> & { image_id: string },
+  { api, pool, owner, keep, in_use = [], image_id, source, progress }: Removal,
   signal: AbortSignal,
 ): Promise<string[]> {
   if (keep === undefined) return []
   return await progress.step(
     'older images',
-    async ({ detail }) => {
+    async () => {
       const removed: string[] = []
+      const named = 'id' in pool.image ? [pool.image.id] : []
+      const stay = new Set([...in_use, ...named, source.id])
       const all = (await bakedImages(api, { pool, owner }, signal)).map(
         ({ ImageId = '' }) => ImageId,
       )
       // Listings may not show the new one yet.
       const others = all.filter((id) => id !== image_id)
-      for (const id of others.slice(Math.max(0, keep - 1)))
+      for (const id of others.slice(Math.max(0, keep - 1)).filter((each) => !stay.has(each)))
         try {
           await removeImage(api, id, signal)
           removed.push(id)
         } catch (error) {
           signal.throwIfAborted()
-          detail(`Cannot remove ${id}: ${messageOf(error)}`)
+          if (error instanceof SnapshotsLeft) removed.push(id)
+          const words = messageOf(error)
+          progress.say(error instanceof SnapshotsLeft ? words : `Cannot remove ${id}: ${words}`)
         }
       return removed
     },

@@ -6,6 +6,7 @@ import {
   type Image,
   type ResourceType,
 } from '@aws-sdk/client-ec2'
+import { CoprError, messageOf } from '@copr/process/errors'
 import type { Ec2Api } from '../ec2-api.ts'
 import { isMissing } from '../error-classes.ts'
 import { asTags, TAG } from '../ownership-tags.ts'
@@ -52,16 +53,32 @@ export async function imageState(
   }
 }
 
+/** Rejects, too, when the image is gone and a snapshot of it is not: that costs money. */
 export async function removeImage(
   api: Ec2Api,
   ImageId: string,
   signal: AbortSignal,
 ): Promise<void> {
   const command = new DeregisterImageCommand({ ImageId, DeleteAssociatedSnapshots: true })
-  try {
-    await api.call('mutate', async (client, options) => await client.send(command, options), signal)
-  } catch (error) {
-    if (!isMissing(error)) throw error
+  const { DeleteSnapshotResults = [] } = await api
+    .call('mutate', async (client, options) => await client.send(command, options), signal)
+    .catch((error: unknown) => {
+      if (isMissing(error)) return { DeleteSnapshotResults: [] }
+      throw error
+    })
+  const left = DeleteSnapshotResults.filter(({ ReturnCode }) => ReturnCode !== 'success').map(
+    ({ SnapshotId, ReturnCode = 'no reason given' }) => `${SnapshotId} (${ReturnCode})`,
+  )
+  if (left.length > 0)
+    throw new SnapshotsLeft(
+      `Cannot remove a snapshot of ${ImageId}: ${left.join(', ')}; remove it by hand`,
+    )
+}
+
+/** The image itself is gone. */
+export class SnapshotsLeft extends CoprError {
+  constructor(message: string) {
+    super('unavailable', message)
   }
 }
 
@@ -69,14 +86,23 @@ export async function removeImage(
 export async function removeImagesOf(
   api: Ec2Api,
   tags: Record<string, string>,
+  known: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const Filters = [TAG.installation, TAG.bake].map((tag) => ({
     Name: `tag:${tag}`,
     Values: [tags[tag] ?? ''],
   }))
-  for (const { ImageId = '' } of await describe(api, { Owners: ['self'], Filters }, signal))
-    await removeImage(api, ImageId, signal)
+  const listed = await describe(api, { Owners: ['self'], Filters }, signal)
+  const ids = new Set(listed.flatMap(({ ImageId }) => ImageId ?? []))
+  // EC2 may not show at once what it has made.
+  if (known !== undefined) ids.add(known)
+  const failures: string[] = []
+  for (const id of ids)
+    await removeImage(api, id, signal).catch(
+      (error: unknown) => void failures.push(messageOf(error)),
+    )
+  if (failures.length > 0) throw new CoprError('unavailable', failures.join('; '))
 }
 
 async function describe(
