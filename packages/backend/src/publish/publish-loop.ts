@@ -26,16 +26,19 @@ export async function publishDue(backend: Backend, stop: AbortSignal): Promise<v
 
 async function publishLeased(backend: Backend, task: TaskRow, lease: string): Promise<void> {
   const { db, log, now } = backend
+  const renew = () => renewLease(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
+  const checkLease = async (): Promise<void> => {
+    if (!(await renew()))
+      throw new Error('Cannot go on publishing: the lease is lost, somebody else has the task now')
+  }
   const renewal = setInterval(
     () => {
-      renewLease(db, { lease, now: now(), lease_seconds: LEASE_SECONDS }).catch((err: unknown) =>
-        log.warn({ err }, 'Cannot renew the lease of a publish task'),
-      )
+      renew().catch((err: unknown) => log.warn({ err }, 'Cannot renew the lease of a publish task'))
     },
     (LEASE_SECONDS * 1000) / 3,
   )
   try {
-    await publishTask(backend, task, lease)
+    await publishTask(backend, task, { lease, checkLease })
   } catch (err) {
     clearInterval(renewal)
     const wait_seconds = Math.min(2 ** (task.attempts - 1), MAX_BACKOFF_SECONDS)

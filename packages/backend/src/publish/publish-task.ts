@@ -12,6 +12,13 @@ import { projectKey } from './project-key.ts'
 import { signPackages } from './sign.ts'
 import { verifyResults } from './verify.ts'
 
+/** That of a publish task. */
+interface Lease {
+  lease: string
+  /** Throws when it is lost: somebody else has the task now. */
+  checkLease: () => Promise<void>
+}
+
 export interface Results {
   task: TaskRow
   /** Of the publish task. */
@@ -25,7 +32,11 @@ export interface Results {
  * Verifies, signs and places what a build brought, and makes it members of its repository. Every step may be
  * repeated after a crash. Bad results fail the build; whatever else is wrong throws, to be tried again.
  */
-export async function publishTask(backend: Backend, task: TaskRow, lease: string): Promise<void> {
+export async function publishTask(
+  backend: Backend,
+  task: TaskRow,
+  { lease, checkLease }: Lease,
+): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
   const facts = await loadTaskFacts(db, task)
   const staged = await buildTaskOf(db, task)
@@ -48,10 +59,11 @@ export async function publishTask(backend: Backend, task: TaskRow, lease: string
   const key = await projectKey(backend, owner)
   const names = packages.map(({ fileName }) => fileName)
   const purpose = `build ${task.task_id}`
-  await signPackages(backend, { staged, names, owner, key, purpose, lease })
+  await signPackages(backend, { staged, names, owner, key, purpose, lease, checkLease })
   await note(`signed with the key ${key.fingerprint}`)
 
   at('place')
+  await checkLease()
   await store.place(
     staged,
     files.map(({ name }) => name).filter((name) => !isOurs(name)),

@@ -163,6 +163,38 @@ test(
   },
 )
 
+for (const [what, last] of [
+  ['changes no further package', 1],
+  ['places nothing', 3],
+] as const)
+  test(`who has lost the lease of a task ${what}`, { skip }, async () => {
+    await using system = await TestBackend.start({ withKeygen: true })
+    const agent = await system.agent()
+    const id = await system.built(agent, hello)
+    const { store } = system.backend
+    const done: string[] = []
+    const lost = {
+      ...store,
+      changeHead: async (...args: Parameters<typeof store.changeHead>) => {
+        await store.changeHead(...args)
+        if (done.push('sign') === last) await take('another', 'leased')
+      },
+      place: async () => void done.push('place'),
+    }
+    // As when the lease had lapsed, and another publisher got the task.
+    const take = (lease: string | null, state: 'leased' | 'queued') =>
+      system.db.updateTable('task').set({ lease, state }).where('kind', '=', 'publish').execute()
+    await publishDue({ ...system.backend, store: lost }, never)
+    assert.deepEqual(
+      done,
+      Array.from({ length: last }, () => 'sign'),
+    )
+    await take(null, 'queued')
+    await publishDue(system.backend, never)
+    await renderDue(system.backend, never)
+    assert.equal((await system.build(id)).state, 'succeeded')
+  })
+
 test('results that lie about themselves fail the build', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()

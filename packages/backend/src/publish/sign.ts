@@ -19,12 +19,14 @@ export interface PackagesToSign {
   purpose: string
   /** Of the publish task: who has it gets the tickets for signatures. */
   lease: string
+  /** Throws when somebody else has the task now. */
+  checkLease: () => Promise<void>
 }
 
 /** Signs staged packages. May be repeated: each has exactly one signature in the end. */
 export async function signPackages(
   { db, keygen, store, now }: Pick<Backend, 'db' | 'keygen' | 'store' | 'now'>,
-  { staged, names, owner, key, purpose, lease }: PackagesToSign,
+  { staged, names, owner, key, purpose, lease, checkLease }: PackagesToSign,
 ): Promise<void> {
   const algorithm = key.algorithm === 'ed25519' ? 'eddsa' : 'rsa'
   for (let i = 0; i < names.length; i += AT_A_TIME) {
@@ -51,6 +53,8 @@ export async function signPackages(
     )
     for (const [at, name] of some.entries()) {
       const packet = Buffer.from(signatures[at] ?? '', 'base64')
+      // Who has it now signs with other bytes: of both nothing whole would come.
+      await checkLease()
       await store.changeHead(staged, name, (path) => writeHeaderSignature(path, packet, algorithm))
     }
   }
