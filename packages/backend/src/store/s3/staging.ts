@@ -31,6 +31,12 @@ interface Limits {
   max_total: number
 }
 
+interface Receiving {
+  offset: number
+  onBytes: (count: number) => void
+  onStored: (count: number) => void
+}
+
 export interface Staging {
   stage(key: StagingKey, name: string, body: Body, limits: Limits): Promise<Appended>
   verify(key: StagingKey, files: ResultFile[]): Promise<void>
@@ -52,13 +58,21 @@ export interface Staging {
  * What agents bring, in the bucket, so that they may go on with another process of ours. Each file is a folder of fragments; it
  * becomes one object within the store when it is published.
  */
-export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
+export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REMEMBERED): Staging {
   const newest = new NewestRequest()
   const totals = new Map<string, Promise<{ bytes: number }>>()
   /** Digests of what came through this process from the first byte on: it need not be read again. */
   const digests = new Map<string, { size: number; hash: Hash }>()
   /** Objects made of staged files → their ids. */
   const sources = new Map<string, string>()
+
+  /** Forgets the longest unused of too many: others may publish, and drop, what came through this process. */
+  function remember<T>(all: Map<string, T>, key: string, value: T): void {
+    all.delete(key)
+    all.set(key, value)
+    const [oldest] = all.keys()
+    if (all.size > max_remembered && oldest !== undefined) all.delete(oldest)
+  }
 
   async function findAll(key: StagingKey): Promise<Map<string, StagedFile>> {
     const prefix = stagingKey(key)
@@ -85,7 +99,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
   async function receive(
     folder: string,
     body: Body,
-    { offset, onBytes }: { offset: number; onBytes: (count: number) => void },
+    { offset, onBytes, onStored }: Receiving,
     stop: AbortSignal,
   ): Promise<Appended> {
     const before = await find(folder)
@@ -101,21 +115,29 @@ export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
       chunks = []
       // One is on its way while the next one comes.
       await writing
-      writing = bucket.put(folder + fragmentName(start, randomUUID().slice(0, 8)), data)
+      writing = bucket
+        .put(folder + fragmentName(start, randomUUID().slice(0, 8)), data)
+        .then(() => onStored(data.length))
       writing.catch(() => undefined)
       start += data.length
     }
-    for await (const chunk of chunksOf(body, stop)) {
-      onBytes(chunk.length)
-      known?.hash.update(chunk)
-      chunks.push(chunk)
-      size += chunk.length
-      if (size - start >= FRAGMENT_BYTES) await flush()
+    try {
+      for await (const chunk of chunksOf(body, stop)) {
+        onBytes(chunk.length)
+        known?.hash.update(chunk)
+        chunks.push(chunk)
+        size += chunk.length
+        if (size - start >= FRAGMENT_BYTES) await flush()
+      }
+      // An empty file is one, too.
+      if (size > start || !before) await flush()
+      await writing
+    } catch (error) {
+      // Whoever comes next finds all that was stored.
+      await writing?.catch(() => undefined)
+      throw error
     }
-    // An empty file is one, too.
-    if (size > start || !before) await flush()
-    await writing
-    if (known?.size === offset) digests.set(folder, { size, hash: known.hash })
+    if (known?.size === offset) remember(digests, folder, { size, hash: known.hash })
     return { at_offset: !stop.aborted, size }
   }
 
@@ -147,16 +169,25 @@ export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
       const lease = stagingKey(key)
       const folder = stagedKey(key, name)
       const counted = totals.get(lease) ?? totalOf(key)
-      totals.set(lease, counted)
+      remember(totals, lease, counted)
       // Not remembered when it failed.
       counted.catch(() => totals.delete(lease))
       const total = await counted
+      let pending = 0
       const onBytes = (count: number): void => {
+        pending += count
         total.bytes += count
         if (total.bytes > max_total)
           throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
       }
-      return await newest.run(folder, (stop) => receive(folder, body, { offset, onBytes }, stop))
+      const onStored = (count: number): void => void (pending -= count)
+      const receiving = { offset, onBytes, onStored }
+      try {
+        return await newest.run(folder, (stop) => receive(folder, body, receiving, stop))
+      } finally {
+        // What was not stored when it failed comes again.
+        total.bytes -= pending
+      }
     },
     async verify(key, list) {
       checkList(list)
@@ -197,10 +228,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch): Staging {
         const { pieces, id } = files?.get(name) ?? (await needed(key, name))
         const made = to(name)
         await bucket.compose(pieces, made)
-        sources.delete(made)
-        sources.set(made, id)
-        const [oldest] = sources.keys()
-        if (sources.size > REMEMBERED && oldest !== undefined) sources.delete(oldest)
+        remember(sources, made, id)
       })
     },
     sourceOf(made) {
