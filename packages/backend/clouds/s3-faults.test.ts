@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import type { Bucket } from '@copr/storage/bucket'
 import { openBucket } from '@copr/storage/open-bucket'
-import { resultsOf } from '../src/testing/store-world.ts'
+import { treeRoutes } from '../src/results-tree/tree-routes.ts'
+import { AMPLE, bodyOf, KEY, resultsOf } from '../src/testing/store-world.ts'
 import { endServer, s3Config, s3World } from './s3-world.ts'
 
 after(endServer)
@@ -56,3 +58,45 @@ test('a request for a log that hung writes nothing when its task has gone to som
   assert.equal(asked.length, 1)
   assert.deepEqual(await world.store.list(path.split('/')), [])
 })
+
+test('bytes that were not stored do not count towards the limit', async () => {
+  await using world = await s3World()
+  let isBroken = false
+  const store = world.through((bucket) => ({
+    ...bucket,
+    put: async (...args) => {
+      if (isBroken) throw new Error('no connection')
+      await bucket.put(...args)
+    },
+  }))
+  const stage = (name: string, data: string) =>
+    store.stage(KEY, name, bodyOf([data]), { ...AMPLE, max_total: 10 })
+  await stage('a', '1234')
+  isBroken = true
+  await assert.rejects(stage('b', '123456'), /no connection/)
+  isBroken = false
+  await assert.rejects(stage('b', '1234567'), { kind: 'too_large' })
+  assert.deepEqual(await stage('b', '123456'), { at_offset: true, size: 6 })
+  await assert.rejects(stage('c', '1'), { kind: 'too_large' })
+})
+
+for (const [what, change, status, text] of [
+  ['replaced', (bucket: Bucket, key: string) => bucket.put(key, 'newer'), 200, 'newer'],
+  ['removed', (bucket: Bucket, key: string) => bucket.remove([key]), 404, undefined],
+] as const)
+  test(`a file that is ${what} between its facts and its content is looked for once more`, async () => {
+    await using world = await s3World()
+    await world.store.write(resultsOf(1), 'results.json', 'old')
+    let heads = 0
+    const store = world.through((bucket) => ({
+      ...bucket,
+      head: async (key) => {
+        const facts = await bucket.head(key)
+        if (++heads === 1) await change(bucket, key)
+        return facts
+      },
+    }))
+    const answer = await treeRoutes(store).request(`/results/${resultsOf(1)}/results.json`)
+    assert.equal(answer.status, status)
+    if (text !== undefined) assert.equal(await answer.text(), text)
+  })

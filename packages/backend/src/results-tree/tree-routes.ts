@@ -1,3 +1,4 @@
+import { isMissing } from '@copr/storage/bucket'
 import { type Context, Hono } from 'hono'
 import type { ResultsTree, StoredFile } from '../store/results-store.ts'
 import { isUnchanged, rangeOf } from './conditional.ts'
@@ -28,8 +29,7 @@ const HOUR = 'public, max-age=3600'
 
 /** The results tree over HTTP: static files with ranges, and directory indexes. */
 export function treeRoutes(tree: ResultsTree): Hono {
-  const app = new Hono()
-  app.get('*', async (c) => {
+  const answer = async (c: Context): Promise<Response> => {
     const url_path = new URL(c.req.url).pathname
     const below = url_path.replace(/^\/results(?=\/|$)/, '')
     const names = namesIn(below)
@@ -48,6 +48,16 @@ export function treeRoutes(tree: ResultsTree): Hono {
           return notFound(c)
         }
         return await sendFile(c, found.file)
+    }
+  }
+  const app = new Hono()
+  app.get('*', async (c) => {
+    try {
+      return await answer(c)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      // Replaced or removed since it was found: what is there now counts.
+      return await answer(c)
     }
   })
   return app
