@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { Configuration } from '@copr/contract/configuration'
 import type { Db } from '@copr/domain/database/open'
 import {
   builderCounts,
@@ -17,10 +18,16 @@ const VOLUMES = [
 ] as const
 
 /** Those of every program, of those with a volume how full it is, and of the backend what the whole system is like. */
-export function partMetrics(part: string, db: Db, data_dir: string): Metrics {
+export function partMetrics(
+  part: string,
+  db: Db,
+  { data_dir, results }: Pick<Configuration, 'data_dir' | 'results'>,
+): Metrics {
   const metrics = processMetrics(part)
   for (const [owner, volume] of VOLUMES)
-    if (part.includes(owner)) addVolume(metrics, volume, data_dir)
+    // With results in S3 it is the disk of the machine, with what is being worked on.
+    if (part.includes(owner) && !(volume === 'results' && results.s3))
+      addVolume(metrics, volume, data_dir)
   if (!part.includes('backend')) return metrics
   addQueue(metrics, db)
   const one = (ask: () => Promise<number>) => async (): Promise<Sample[]> => [

@@ -73,7 +73,7 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   const shared = { ...running, stop, db, notices }
   const services = parts.map((part) => part(shared))
   const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
-  const metrics = partMetrics(names, db, config.data_dir)
+  const metrics = partMetrics(names, db, config)
   const door = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
   const app = measured(door, { part: names, metrics })
   await using _probes = await probesOf(shared, { part: names, metrics })

@@ -260,15 +260,29 @@ test('defect 10: all connections are denied but those of the table; pods are res
 
 test('defect 11: nobody reaches resalloc, and no Route leads to it', () => {
   inEachCase((objects) => {
-    assert.equal(
-      ofKind(objects, 'Service').some(({ metadata }) => metadata.name === 'resalloc'),
-      false,
-    )
+    // Only to be watched.
+    const { spec } = named(objects, 'Service', 'resalloc') as { spec?: { ports: unknown } }
+    assert.deepEqual(spec?.ports, [{ name: 'probes', port: 9004, targetPort: 'resalloc-probe' }])
     const ports = policyOf(objects, 'resalloc-in').ingress?.flatMap((rule) =>
       rule.ports?.map(({ port }) => port),
     )
     assert.ok(!ports?.includes(5004))
   })
+})
+
+test('every program that lasts is watched: resalloc where there are pools', () => {
+  for (const [vars, watched] of [
+    [WITH_ALL, true],
+    [{}, false],
+  ] as const) {
+    const objects = render(Vars.parse(vars), sampleFacts('openshift'))
+    const services = ofKind(objects, 'Service').map(({ metadata }) => metadata.name)
+    assert.equal(services.includes('resalloc'), watched)
+    const rules = text(ofKind(objects, 'PrometheusRule'))
+    for (const part of ['frontend', 'backend', 'distgit', 'keygen'])
+      assert.ok(rules.includes(`component=\\"${part}\\"`), part)
+    assert.equal(rules.includes('component=\\"resalloc\\"'), watched)
+  }
 })
 
 test('defect 12: uploads are on the volume of the results', () => {

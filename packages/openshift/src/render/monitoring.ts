@@ -1,6 +1,6 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { meta, PART_OF, type Scene } from './scene.ts'
+import { hasPools, meta, type Part, PART_OF, PARTS, type Scene } from './scene.ts'
 
 const API = 'monitoring.coreos.com/v1'
 
@@ -60,7 +60,7 @@ function alerts(scene: Scene): Alert[] {
       summary: 'Built packages are not published',
       description: 'See the log of the backend, and whether keygen answers.',
     }),
-    ...(['frontend', 'backend', 'distgit', 'keygen'] as const).map((part) =>
+    ...watchedParts(scene).map((part) =>
       alert(part === 'keygen' ? 'CoprKeygenDown' : 'CoprPartDown', 'critical', '5m', {
         expr: `absent(${of('copr_build_info', `component="${part}"`)})`,
         summary: `No ${part} runs`,
@@ -74,6 +74,11 @@ function alerts(scene: Scene): Alert[] {
     }),
     ...databaseAlert(scene, of('copr_database_bytes')),
   ]
+}
+
+/** All that run. */
+function watchedParts(scene: Scene): Part[] {
+  return (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(scene))
 }
 
 /** Only of the database of ours is it known how much room it has. */
