@@ -45,7 +45,7 @@ export function svgOf(lines: readonly Line[], hours: number): string {
   })
   const bottom = lines.length * (height + gap) + 2 * gap
   const ends = `<text x="40" y="${bottom - gap}">0 h</text><text x="${width}" y="${bottom - gap}">${hours} h</text>`
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 80}" height="${bottom}" font-family="sans-serif" font-size="13">${strips.join('')}${ends}</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 80}" height="${bottom}" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>${strips.join('')}${ends}</svg>\n`
 }
 
 /** The value that so many of a hundred do not exceed. */

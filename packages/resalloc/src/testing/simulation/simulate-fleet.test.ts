@@ -22,6 +22,7 @@ test('a small fleet gets through two hours with a burst, failing boots, interrup
   assert.equal(outcome.unfinished, 0)
   assert.equal(outcome.doubled, 0)
   assert.equal(outcome.orphans, 0)
+  assert.ok(outcome.waits.every((seconds) => seconds >= 0))
   assert.ok(outcome.restarts >= 4)
   assert.ok(outcome.samples.every(({ machines }) => machines <= 20))
   assert.ok(outcome.longest_leftover_seconds <= 600, `${outcome.longest_leftover_seconds} s`)

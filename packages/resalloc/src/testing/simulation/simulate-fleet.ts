@@ -239,7 +239,9 @@ class Simulation {
     if (!task) return false
     machine.uses++
     this.#queued--
-    const waited = (this.#now().getTime() - task.queued_at.getTime()) / 1000
+    // addTasks() puts them into the queue by their ids, a millisecond apart.
+    const queued = task.queued_at.getTime() - task.build_id
+    const waited = (this.#now().getTime() - queued) / 1000
     if (task.attempts === 1)
       (task.ownername === 'rebuilder' ? this.#burstWaits : this.#waits).push(waited)
     // Most are short, some take long.
