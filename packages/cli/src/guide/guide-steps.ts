@@ -72,4 +72,9 @@ export const RUN_ELSEWHERE: Record<string, string> = {
   doctor: 'packages/cli/cluster/commands.test.ts',
   render: 'packages/cli/cluster/commands.test.ts',
   secrets: 'packages/cli/cluster/commands.test.ts',
+  'builders enroll': 'packages/cli/src/commands/builders-command.test.ts',
+  'builders doctor': 'packages/cli/src/commands/pools-commands.test.ts',
+  'builders aws-policy': 'packages/cli/src/commands/pools-commands.test.ts',
+  'builders reap': 'packages/cli/src/commands/reap-command.test.ts',
+  'image bake': 'packages/resalloc/clouds/aws-bake.test.ts',
 }
