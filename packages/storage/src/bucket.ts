@@ -21,8 +21,6 @@ import { isMissing } from './is-missing.ts'
 import { endpointOf, unusable } from './unusable.ts'
 import { folderOf, keysBelow, type ListedObject } from './list-objects.ts'
 
-export { isMissing } from './is-missing.ts'
-export { inParallel } from './in-parallel.ts'
 export type { ListedObject } from './list-objects.ts'
 export type { Piece } from './compose.ts'
 

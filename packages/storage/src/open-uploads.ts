@@ -1,8 +1,12 @@
 import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Configuration } from '@copr/contract/configuration'
-import { openBucket } from './open-bucket.ts'
+import type * as bucket from './open-bucket.ts'
 import { bucketUploads, directoryUploads, type Uploads } from './uploads.ts'
+
+/** Loaded when it is needed: the SDK takes 40 MB of memory. */
+const load = createRequire(import.meta.url)
 
 /** Where uploads are kept, and the folder of this machine in which they are received. */
 export function openUploads({
@@ -14,5 +18,6 @@ export function openUploads({
   const uploads_dir = join(data_dir, 'receiving')
   // Left by a frontend that was killed: nobody else removes it.
   rmSync(uploads_dir, { recursive: true, force: true })
+  const { openBucket } = load('./open-bucket.ts') as typeof bucket
   return { uploads: bucketUploads(openBucket(s3)), uploads_dir }
 }

@@ -1,4 +1,4 @@
-import { isMissing } from '@copr/storage/bucket'
+import { isMissing } from '@copr/storage/is-missing'
 import { type Context, Hono } from 'hono'
 import type { ResultsTree, StoredFile } from '../store/results-store.ts'
 import { isUnchanged, rangeOf } from './conditional.ts'

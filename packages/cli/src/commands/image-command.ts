@@ -6,7 +6,6 @@ import type { PoolsFile } from '@copr/contract/pools/pools-file'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
 import { CoprError, messageOf } from '@copr/process/errors'
-import { bakeImage } from '@copr/resalloc/providers/aws-bake'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { showProgress } from '../up/progress.ts'
@@ -49,6 +48,8 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
+  // The SDK of AWS takes 90 MB of memory: no other command loads it.
+  const { bakeImage } = await import('@copr/resalloc/providers/aws-bake')
   const stop = stopSignal()
   const work = bakeImage(
     {

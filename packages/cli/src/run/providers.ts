@@ -1,8 +1,13 @@
-import { awsProviders } from '@copr/resalloc/providers/aws'
+import { createRequire } from 'node:module'
+import type * as aws from '@copr/resalloc/providers/aws'
 import { commandProvider } from '@copr/resalloc/providers/command'
-import { kubernetesProvider } from '@copr/resalloc/providers/kubernetes'
+import type * as kubernetes from '@copr/resalloc/providers/kubernetes'
 import { localProvider, type StartLocal } from '@copr/resalloc/providers/local'
+import type { MakeProvider } from '@copr/resalloc/providers/provider'
 import type { Registry } from '@copr/resalloc/providers/registry'
+
+/** The clouds' SDKs take 90 MB of memory each: they are loaded with the first pool of their kind. */
+const load = createRequire(import.meta.url)
 
 export interface ProvidersOptions {
   /** Where pools of scripts keep their notes. */
@@ -16,11 +21,25 @@ export interface ProvidersOptions {
 /** All kinds of providers. */
 export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): Registry {
   return {
-    aws: awsProviders(),
+    aws: lazyAws(),
     command: commandProvider({ state_dir, env: inheritable(env) }),
-    kubernetes: kubernetesProvider,
+    kubernetes: lazyKubernetes,
     ...(startLocal ? { local: localProvider(startLocal) } : {}),
   }
+}
+
+/** All pools of AWS share what they know of their accounts. */
+function lazyAws(): MakeProvider<'aws'> {
+  let made: MakeProvider<'aws'> | undefined
+  return (config, context) => {
+    made ??= (load('@copr/resalloc/providers/aws') as typeof aws).awsProviders()
+    return made(config, context)
+  }
+}
+
+const lazyKubernetes: MakeProvider<'kubernetes'> = (config, context) => {
+  const module = load('@copr/resalloc/providers/kubernetes') as typeof kubernetes
+  return module.kubernetesProvider(config, context)
 }
 
 function inheritable(env: NodeJS.ProcessEnv): Record<string, string> {

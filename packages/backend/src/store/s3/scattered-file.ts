@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { type Bucket, isMissing, type ListedObject, type Piece } from '@copr/storage/bucket'
+import type { Bucket, ListedObject, Piece } from '@copr/storage/bucket'
+import { isMissing } from '@copr/storage/is-missing'
 import type { Range } from '../results-store.ts'
 
 /** An object that holds the bytes of a file from `start` on. */

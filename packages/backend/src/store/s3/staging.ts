@@ -1,6 +1,7 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
-import { type Bucket, inParallel, type Piece } from '@copr/storage/bucket'
+import type { Bucket, Piece } from '@copr/storage/bucket'
+import { inParallel } from '@copr/storage/in-parallel'
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 import { type Appended, type Body, chunksOf, NewestRequest } from '../append.ts'
