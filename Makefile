@@ -1,20 +1,25 @@
 # Targets with a `## text` are listed by `make help`.
 SHELL := /bin/sh
-PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
+# The pinned Node comes from its own package: npm 9, which Debian 12 and 13 have, makes no link to it in node_modules/.bin.
+PINNED_NODE := $(CURDIR)/node_modules/node-linux-$(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))/bin
+PATH := $(PINNED_NODE):$(CURDIR)/node_modules/.bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
 export PATH
+# The certificates that the administrator added to this machine count, as they do for the system's own programs.
+export NODE_USE_SYSTEM_CA ?= 1
 ARGS ?=
 TESTS ?= {packages/*/src/**,tools}/*.test.ts
 # Compiled code is kept for the next process: most of a test file's time goes into loading what it tests.
 NODE_TEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node --test --test-global-setup=packages/testkit/src/test-setup.ts
 
-.DEFAULT_GOAL := help
+# With a vars.yml in place `make` alone deploys as that says; without one it lists the targets.
+.DEFAULT_GOAL := $(if $(wildcard vars.yml),deploy,help)
 
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-18s %s\n", $$1, $$2 }'
 
 .PHONY: up
-up: setup ## Run the whole system on this machine (ARGS="--port 8080 --no-example")
+up: root setup ## Run the whole system on this machine (ARGS="--port 8080 --no-example")
 	@exec node packages/cli/src/main.ts up $(ARGS)
 
 .PHONY: deploy
@@ -33,18 +38,23 @@ down-containers: node_modules/.installed ## End what up-containers runs; data st
 .PHONY: setup
 setup: system-packages node_modules/.installed ## Install what the system needs, and nothing that is there already
 
+.PHONY: root
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "make up needs root: builds get namespaces, mounts and a root file system of their own, and packages are installed into that. Run: sudo make up" >&2; exit 1; }
+
 .PHONY: system-packages
 system-packages:
 	@tools/install-system-packages.sh
 
 node_modules/.installed: package.json package-lock.json $(wildcard packages/*/package.json)
 	@echo "Installing npm packages"
-	@npm ci --silent --no-progress
+	@tools/install-npm-packages.sh . ci
+	@tools/check-node.sh
 	@touch $@
 
 tools/node_modules/.installed: tools/package.json
 	@echo "Installing linters"
-	@cd tools && npm install --silent --no-progress --no-package-lock
+	@tools/install-npm-packages.sh tools install --no-package-lock
 	@touch $@
 
 .PHONY: test
@@ -74,7 +84,7 @@ test-clouds: setup ## Run the AWS provider and the results store with the real S
 	@$(NODE_TEST) --test-concurrency=1 'packages/*/clouds/**/*.test.ts'
 
 .PHONY: check
-check: setup tools/node_modules/.installed ## Check types, lint, format and dead code
+check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format and dead code
 	tsc -p .
 	oxlint --type-aware --quiet packages tools bench
 	oxfmt --check packages tools bench

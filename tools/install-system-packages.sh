@@ -24,12 +24,17 @@ unshare util-linux
 setpriv util-linux
 flock util-linux
 dpkg-deb dpkg
+ip iproute2
+hostname hostname
 npm npm'
-  softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go
+  softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go libatomic=libatomic1
   iproute=iproute2 procps=procps busybox=busybox-static
+  installer='apt-get install'
   install() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    # A machine that has just booted may be updating itself: its lock is waited for.
+    set -- -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+    apt-get update -qq && apt-get install "$@"
   }
 elif command -v dnf >/dev/null 2>&1; then
   needed='rpmbuild rpm-build
@@ -39,9 +44,12 @@ git git-core
 unshare util-linux
 setpriv util-linux
 flock util-linux
+ip iproute
+hostname hostname
 npm nodejs-npm'
-  softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang
+  softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang libatomic=libatomic
   iproute=iproute procps=procps-ng busybox=busybox
+  installer='dnf install'
   install() { dnf -y -q install "$@"; }
 else
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
@@ -87,6 +95,8 @@ debootstrap debootstrap"
 fi
 
 extra() { # prints the packages that come without a program of their own
+  # The pinned Node needs it.
+  PATH=$PATH:/sbin ldconfig -p | grep -q 'libatomic\.so\.1 ' || printf '%s\n' "$libatomic"
   if [ "$mode" = cluster ]; then
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
   fi
@@ -103,10 +113,17 @@ extra() { # prints the packages that come without a program of their own
 
 wanted=$({ printf '%s\n' "$needed" | missing; extra; } | sort -u)
 [ -n "$wanted" ] || exit 0
+wanted=$(echo $wanted)
 if [ "$(id -u)" != 0 ]; then
-  say "These packages are missing, and installing them needs root: $(echo $wanted)"
+  say "Packages are missing, and installing them needs root. Run once: sudo $installer $wanted"
   exit 1
 fi
-say "Installing system packages: $(echo $wanted)"
+say "Installing system packages: $wanted"
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 # shellcheck disable=SC2086
-install $wanted
+install $wanted >"$output" 2>&1 || {
+  cat "$output" >&2
+  say "Cannot install $wanted: the reason stands above. Check the network, the disk and the package sources of this machine, see that '$installer $wanted' works, and run make again."
+  exit 1
+}

@@ -6,6 +6,8 @@ import type { Logger } from '@copr/process/log'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const KILL_AFTER_MS = 6_000
+/** Which certificates Node trusts beyond its own: the same for every component. */
+const TRUST = ['NODE_USE_SYSTEM_CA', 'NODE_EXTRA_CA_CERTS']
 
 /**
  * Starts another coprctl. The channel between the two is how the child learns that its parent is gone:
@@ -17,7 +19,15 @@ export function spawnPart(
 ): ChildProcess {
   const child = spawn(process.execPath, [MAIN, 'run', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: '/nonexistent',
+      LC_ALL: 'C.UTF-8',
+      ...Object.fromEntries(
+        TRUST.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+      ),
+      ...env,
+    },
     // Ctrl-C goes to the parent alone, which stops the parts in order.
     detached: true,
   })
