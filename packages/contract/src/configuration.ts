@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isLoopback } from './listen-address.ts'
 
 const Url = z.url().transform((url) => url.replace(/\/+$/, ''))
 const Secret = z.string().min(16)
@@ -239,8 +240,8 @@ export const Configuration = z.strictObject({
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/)
     .optional(),
-  /** May builders fetch sources from loopback and private addresses? Only where everything is on one machine. */
-  allow_private_urls: z.boolean().default(false),
+  /** May builders fetch sources from loopback and private addresses? Default: `allowsPrivateUrls()`. */
+  allow_private_urls: z.boolean().optional(),
   limits: z
     .strictObject({
       max_upload_bytes: z
@@ -282,3 +283,15 @@ export const Configuration = z.strictObject({
     .prefault({}),
 })
 export type Configuration = z.infer<typeof Configuration>
+
+/**
+ * May builders fetch sources from loopback and private addresses? Unless it is configured, only for the users of the
+ * machine itself: a public URL elsewhere means that a reverse proxy lets others in, who must not reach its network.
+ */
+export function allowsPrivateUrls({
+  allow_private_urls,
+  listen,
+  public_url,
+}: Pick<Configuration, 'allow_private_urls' | 'listen' | 'public_url'>): boolean {
+  return allow_private_urls ?? (isLoopback(listen.host) && isLoopback(new URL(public_url).hostname))
+}

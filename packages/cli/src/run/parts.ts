@@ -4,7 +4,7 @@ import { backendApp } from '@copr/backend/app'
 import { runBackend } from '@copr/backend/backend'
 import { openStore } from '@copr/backend/store'
 import { runBuilder } from '@copr/builder/builder'
-import type { Configuration } from '@copr/contract/configuration'
+import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
 import { distgitApp } from '@copr/distgit/app'
 import { migrateWhenReachable } from '@copr/domain/database/migrate'
 import { Notices } from '@copr/domain/database/notify'
@@ -230,7 +230,7 @@ export async function runPart(
     scratch_dir: builder.scratch_dir,
     arches: [process.arch === 'arm64' ? 'aarch64' : 'x86_64'],
     tags: [],
-    allow_private_urls: config.allow_private_urls,
+    allow_private_urls: allowsPrivateUrls(config),
     log,
     stop,
   })

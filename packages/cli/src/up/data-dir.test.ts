@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { allowsPrivateUrls } from '@copr/contract/configuration'
 import { layout, prepareDataDir } from './data-dir.ts'
 
 const options = { port: 5000, host: '0.0.0.0', public_url: undefined, builders: 1 }
@@ -25,6 +26,40 @@ test('prepareDataDir() keeps secrets and the address it was given, and follows a
     const later = await prepareDataDir(paths, { ...options, port: 5002 })
     assert.equal(later.config.public_url, 'http://build.example.org')
     assert.equal(later.config.listen.port, 5002)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('prepareDataDir() keeps the setting about private addresses as it is configured, and sets none', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
+  try {
+    const paths = layout(dir)
+    const first = await prepareDataDir(paths, { ...options, host: '127.0.0.1' })
+    assert.equal(first.config.allow_private_urls, undefined)
+    assert.equal(allowsPrivateUrls(first.config), true)
+    const opened = await prepareDataDir(paths, options)
+    assert.equal(allowsPrivateUrls(opened.config), false)
+    appendFileSync(paths.config, 'allow_private_urls: true\n')
+    const allowed = await prepareDataDir(paths, options)
+    assert.equal(allowsPrivateUrls(allowed.config), true)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('prepareDataDir() keeps an address for builders elsewhere, and follows the host otherwise', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
+  try {
+    const paths = layout(dir)
+    const internalUrl = async (host: string): Promise<string | undefined> =>
+      (await prepareDataDir(paths, { ...options, host })).config.internal_url
+    assert.equal(await internalUrl('10.0.0.7'), 'http://10.0.0.7:5000')
+    assert.equal(await internalUrl('::1'), 'http://[::1]:5000')
+    const text = readFileSync(paths.config, 'utf8')
+    const elsewhere = text.replace(/^internal_url: .*$/m, 'internal_url: http://10.0.0.9:5000')
+    writeFileSync(paths.config, elsewhere)
+    assert.equal(await internalUrl('0.0.0.0'), 'http://10.0.0.9:5000')
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }

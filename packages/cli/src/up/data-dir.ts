@@ -6,6 +6,7 @@ import { Configuration } from '@copr/contract/configuration'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { stringify } from 'yaml'
 import { readConfigFile } from '../configuration/read-config.ts'
+import { automaticInternalUrl, automaticUrl, givenInternalUrl, givenUrl } from './listen-urls.ts'
 
 /** Where everything of an embedded system is. */
 export function layout(dataDir: string) {
@@ -59,7 +60,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   const config = Configuration.parse({
     ...known,
     public_url: options.public_url ?? givenUrl(known) ?? automaticUrl(options),
-    internal_url: reachedFromElsewhere(known) ?? `http://127.0.0.1:${options.port}`,
+    internal_url: givenInternalUrl(known) ?? automaticInternalUrl(options),
     listen: { host: options.host, port: options.port },
     data_dir: paths.dir,
     database_url: `postgres://copr:${postgresPassword}@127.0.0.1:${postgresPort}/copr`,
@@ -72,28 +73,12 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
     },
     local_builders: options.builders ?? known?.local_builders ?? defaultBuilders(),
     installation_id: known?.installation_id ?? randomBytes(8).toString('hex'),
-    allow_private_urls: true,
   })
   writeSecretFile(
     paths.config,
     `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
   )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
-}
-
-/** What an administrator has written for builders on other machines. */
-function reachedFromElsewhere(known: Configuration | undefined): string | undefined {
-  const url = known?.internal_url
-  return url !== undefined && new URL(url).hostname !== '127.0.0.1' ? url : undefined
-}
-
-function automaticUrl({ host, port }: { host: string; port: number }): string {
-  return `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
-}
-
-/** The address that an earlier start was given, as opposed to one that follows from its port. */
-function givenUrl(known: Configuration | undefined): string | undefined {
-  return known && known.public_url !== automaticUrl(known.listen) ? known.public_url : undefined
 }
 
 /** Written aside and renamed, readable by its owner only. */

@@ -33,6 +33,7 @@ import {
   type UpOptions,
 } from './data-dir.ts'
 import { EXAMPLE_PROJECT, showExample } from './example.ts'
+import { openTo } from './listen-urls.ts'
 import type { Progress } from './progress.ts'
 import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervise.ts'
 
@@ -53,6 +54,7 @@ export async function up(
   await progress.step('this machine', () => checkMachine())
   using _lock = takeDataDir(paths)
   const system = await prepareDataDir(paths, options)
+  for (const line of openTo(system.config)) progress.say(`  ${line}`)
   const log = makeFileLog('up', join(paths.logs, 'copr.log'))
   logUnhandled(log)
   // Servers and builders stop first, what they need stops last.

@@ -44,6 +44,8 @@ export interface System {
   readonly dataDir: string
   readonly port: number
   readonly url: string
+  /** How it says that users reach it. */
+  readonly publicUrl: string
   readonly databaseUrl: string
   /** Writes another pools file; resalloc reads it within seconds. */
   setPools(pools: Record<string, object>): void
@@ -127,6 +129,7 @@ class RunningSystem implements System {
   readonly dataDir: string
   readonly port: number
   readonly url: string
+  publicUrl = ''
   startSeconds = 0
   readonly #builders: number
   readonly #host: string
@@ -208,6 +211,7 @@ class RunningSystem implements System {
       url: string
       config: string
     }
+    this.publicUrl = url
     const { username, ...credentials } = readClientConfig(config)
     this.#client = { api: apiClient(url, username, credentials), credentials }
   }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Configuration } from '@copr/contract/configuration'
+import { automaticInternalUrl, automaticUrl, givenUrl, openTo } from './listen-urls.ts'
+
+function configuration(host: string, more: object = {}): Configuration {
+  return Configuration.parse({
+    public_url: 'http://localhost:5000',
+    listen: { host, port: 5000 },
+    data_dir: '/data',
+    database_url: 'postgres://copr@127.0.0.1/copr',
+    keygen: { url: 'http://127.0.0.1:1' },
+    ...more,
+  })
+}
+
+for (const [host, forUsers, forBuilders] of [
+  ['127.0.0.1', 'http://localhost:5000', 'http://127.0.0.1:5000'],
+  ['127.0.0.2', 'http://127.0.0.2:5000', 'http://127.0.0.2:5000'],
+  ['0.0.0.0', 'http://localhost:5000', 'http://127.0.0.1:5000'],
+  ['::', 'http://localhost:5000', 'http://[::1]:5000'],
+  ['::1', 'http://[::1]:5000', 'http://[::1]:5000'],
+  ['[::1]', 'http://[::1]:5000', 'http://[::1]:5000'],
+  ['10.0.0.7', 'http://10.0.0.7:5000', 'http://10.0.0.7:5000'],
+] as const)
+  test(`--host ${host} is reached at ${forUsers}, by builders at ${forBuilders}`, () => {
+    const listen = { host, port: 5000 }
+    assert.deepEqual([automaticUrl(listen), automaticInternalUrl(listen)], [forUsers, forBuilders])
+    const again = configuration(host, { public_url: forUsers })
+    assert.equal(givenUrl(again), undefined, 'the next start must follow its own options')
+  })
+
+test('a start says to whom it is open, unless only this machine can reach it', () => {
+  assert.deepEqual(openTo(configuration('127.0.0.1')), [])
+  assert.deepEqual(openTo(configuration('::1')), [])
+  const [all = '', proxy = '', ...more] = openTo(configuration('::'))
+  assert.match(
+    all,
+    /^Open to everybody who can reach an address of this machine, port 5000, in plain HTTP: passwords/,
+  )
+  assert.match(proxy, /^Put a reverse proxy with TLS in front/)
+  assert.deepEqual(more, [])
+  const [one = '', , fetching = ''] = openTo(configuration('fd00::7', { allow_private_urls: true }))
+  assert.match(one, /can reach \[fd00::7\]:5000/)
+  assert.match(fetching, /allow_private_urls in \/data\/copr\.yaml/)
+})

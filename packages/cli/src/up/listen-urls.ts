@@ -1,0 +1,51 @@
+import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
+import { isLoopback, isWildcard, urlHost, withoutBrackets } from '@copr/contract/listen-address'
+
+type Listen = Pick<Configuration['listen'], 'host' | 'port'>
+
+/** How users of this machine reach the system. */
+export function automaticUrl({ host, port }: Listen): string {
+  const bare = withoutBrackets(host)
+  return isWildcard(bare) || bare === '127.0.0.1'
+    ? `http://localhost:${port}`
+    : `http://${urlHost(bare)}:${port}`
+}
+
+/** How builders on this machine reach it: not by name, which a resolver may not know. */
+export function automaticInternalUrl({ host, port }: Listen): string {
+  if (!isWildcard(host)) return `http://${urlHost(host)}:${port}`
+  return `http://${host.includes(':') ? '[::1]' : '127.0.0.1'}:${port}`
+}
+
+/** The address that an earlier start was given, as opposed to one that follows from its host and port. */
+export function givenUrl(known: Configuration | undefined): string | undefined {
+  if (!known) return undefined
+  const { public_url, listen } = known
+  const automatic = [automaticUrl(listen), `http://${urlHost(listen.host)}:${listen.port}`]
+  return automatic.includes(public_url) ? undefined : public_url
+}
+
+/** The address that an administrator has written for builders on other machines. */
+export function givenInternalUrl(known: Configuration | undefined): string | undefined {
+  const url = known?.internal_url
+  if (!known || url === undefined || isLoopback(new URL(url).hostname)) return undefined
+  return url === automaticInternalUrl(known.listen) ? undefined : url
+}
+
+/** Lines that say to whom a system is open that others can reach; none when only this machine can. */
+export function openTo(config: Configuration): string[] {
+  const { host, port } = config.listen
+  if (isLoopback(host)) return []
+  const where = isWildcard(host)
+    ? `an address of this machine, port ${port}`
+    : `${urlHost(host)}:${port}`
+  const lines = [
+    `Open to everybody who can reach ${where}, in plain HTTP: passwords and tokens are readable on the way.`,
+    'Put a reverse proxy with TLS in front: docs/administrator-guide.md, "Open to others".',
+  ]
+  if (allowsPrivateUrls(config))
+    lines.push(
+      `Builds of all users may fetch from the private network of this machine: allow_private_urls in ${config.data_dir}/copr.yaml.`,
+    )
+  return lines
+}
