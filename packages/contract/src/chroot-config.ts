@@ -1,16 +1,26 @@
 import { z } from 'zod'
 import { ChrootName } from './names.ts'
 
-/** A dnf repository as a build root sees it. */
+/**
+ * A dnf repository as a build root sees it. Keys and certificates are read where builds run: a path or a `file:` URL
+ * names a file of the builder's machine, below /etc/pki or /usr.
+ */
 export const RepoConfig = z.object({
   id: z.string().regex(/^[A-Za-z0-9_.:-]+$/),
   name: z.string(),
-  baseurl: z.string(),
+  /** Empty where a metalink or a mirrorlist takes its place. */
+  baseurl: z.string().default(''),
+  metalink: z.string().optional(),
+  mirrorlist: z.string().optional(),
   priority: z.number().int().nullable().default(null),
   module_hotfixes: z.boolean().nullable().default(null),
   gpgcheck: z.boolean().default(false),
   repo_gpgcheck: z.boolean().nullable().default(null),
   gpgkey: z.string().nullable().default(null),
+  /** Paths: the authority of the server's certificate, and the certificate with which the builder identifies itself. */
+  sslcacert: z.string().optional(),
+  sslclientcert: z.string().optional(),
+  sslclientkey: z.string().optional(),
 })
 export type RepoConfig = z.infer<typeof RepoConfig>
 
@@ -18,7 +28,14 @@ export type RepoConfig = z.infer<typeof RepoConfig>
 export const ChrootConfig = z.object({
   name: ChrootName,
   comment: z.string().default(''),
-  repos: z.array(RepoConfig).min(1),
+  repos: z
+    .array(
+      RepoConfig.refine(
+        ({ baseurl, metalink, mirrorlist }) => Boolean(baseurl || metalink || mirrorlist),
+        'a repository needs a baseurl, a metalink or a mirrorlist',
+      ),
+    )
+    .min(1),
   /** The packages every build root begins with. */
   install: z.array(z.string()).min(1),
   /** RPM macros defined for every build, without the leading `%`. */

@@ -1,3 +1,5 @@
+import type { RepoConfig } from '@copr/contract/chroot-config'
+import { clientTls } from './read-url.ts'
 import type { Repository } from './repository.ts'
 
 const MAIN = {
@@ -35,7 +37,7 @@ export function renderDnfConfig(
 function repositoryOptions({ config, url }: Repository): Record<string, string> {
   return {
     name: config.name,
-    baseurl: url,
+    ...place(config, url),
     enabled: '1',
     gpgcheck: flag(config.gpgcheck),
     skip_if_unavailable: '0',
@@ -43,9 +45,16 @@ function repositoryOptions({ config, url }: Repository): Record<string, string> 
     metadata_expire: '0',
     ...(config.repo_gpgcheck === null ? {} : { repo_gpgcheck: flag(config.repo_gpgcheck) }),
     ...(config.gpgkey === null ? {} : { gpgkey: config.gpgkey }),
+    ...clientTls(config),
     ...(config.priority === null ? {} : { priority: String(config.priority) }),
     ...(config.module_hotfixes === null ? {} : { module_hotfixes: flag(config.module_hotfixes) }),
   }
+}
+
+/** dnf itself goes on to another mirror when one fails. */
+function place({ metalink, mirrorlist }: RepoConfig, url: string): Record<string, string> {
+  if (metalink) return { metalink }
+  return mirrorlist ? { mirrorlist } : { baseurl: url }
 }
 
 function section(name: string, options: Record<string, string>): string {

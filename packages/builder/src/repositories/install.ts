@@ -7,6 +7,7 @@ import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
 import { faultOfDnf } from './dnf-faults.ts'
 import { isRich, makeRichPackage, RICH_PACKAGE } from './rich-dependencies.ts'
+import { clientTls } from './read-url.ts'
 import { chrootParts, type Repository } from './repository.ts'
 
 export interface InstallOptions {
@@ -126,6 +127,11 @@ async function runDnf(
           to: `.${fileURLToPath(url)}`,
           changes: 'forbidden' as const,
         })),
+      ...certificateDirs(repositories).map((dir) => ({
+        from: dir,
+        to: `.${dir}`,
+        changes: 'forbidden' as const,
+      })),
     ],
     onOutput,
     signal,
@@ -133,6 +139,20 @@ async function runDnf(
   if (code === 0) return output
   const fault = faultOfDnf(output, repositories)
   throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
+}
+
+/** The directories of keys and certificates that a sandbox does not see anyway. */
+function certificateDirs(repositories: Repository[]): string[] {
+  const files = repositories.flatMap(({ config }) => [
+    ...Object.values(clientTls(config) ?? {}),
+    ...(config.gpgkey ?? '')
+      .split(/\s+/)
+      .filter((url) => url.startsWith('file:'))
+      .map((url) => fileURLToPath(url)),
+  ])
+  return [...new Set(files.map((file) => dirname(file)))].filter(
+    (dir) => !/^\/(etc\/pki|usr)(\/|$)/.test(dir),
+  )
 }
 
 async function writeConfig({ dir, repositories, dbPath }: InstallOptions): Promise<void> {

@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
-import { readUrl, type Repository } from './repository.ts'
+import { clientTls, readUrl } from './read-url.ts'
+import type { Repository } from './repository.ts'
 
 /** What a package of a repository can be asked for by, and the digest of its file. */
 export interface OfferedPackage {
@@ -54,6 +55,7 @@ async function readOffers(
     const bytes = await readUrl(`${repository.url}/${primary.href}`, {
       max_bytes: MAX_PRIMARY_BYTES,
       signal,
+      tls: clientTls(repository.config),
     })
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
