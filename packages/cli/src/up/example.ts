@@ -1,8 +1,9 @@
 import { mkdirSync, openAsBlob, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { splitChrootName } from '@copr/contract/names'
 import { runOrThrow } from '@copr/process/run'
-import { DISTRO_CHROOT } from '@copr/testkit/distro/chroot'
 import { makeExampleSrpm } from '@copr/testkit/samples/example'
 import type { Layout } from './data-dir.ts'
 import type { Progress, Step } from './progress.ts'
@@ -15,6 +16,7 @@ export interface ExampleOptions {
   username: string
   login: string
   token: string
+  chroot: ChrootConfig
   paths: Layout
   progress: Progress
   stop: AbortSignal
@@ -22,13 +24,13 @@ export interface ExampleOptions {
 
 /** Does what a new user would do, by the same API: makes a project, builds a package in it, and installs that with dnf. */
 export async function showExample(options: ExampleOptions): Promise<void> {
-  const { progress, paths, url, username } = options
+  const { progress, paths, url, username, chroot } = options
   const api = client(options)
   mkdirSync(paths.example, { recursive: true })
   await progress.step(`project ${username}/${EXAMPLE_PROJECT}`, async () => {
     await api(`project/add/${username}?exist_ok=True`, {
       name: EXAMPLE_PROJECT,
-      chroots: [DISTRO_CHROOT],
+      chroots: [chroot.name],
       description:
         'A first project, made at the first start: one package, built, signed and published.',
     })
@@ -100,14 +102,14 @@ function srpmName(build: Record<string, unknown>): string {
 
 /** Downloads the package as anybody would, and asks rpm itself. */
 async function checkSignature(
-  { paths, url, username }: ExampleOptions,
+  { paths, url, username, chroot }: ExampleOptions,
   id: number,
   api: Api,
 ): Promise<void> {
   const { items } = (await api(`build-chroot/list?build_id=${id}`)) as {
     items: { result_url: string }[]
   }
-  const { [DISTRO_CHROOT]: built } = (await api(`build/built-packages/${id}`)) as Record<
+  const { [chroot.name]: built } = (await api(`build/built-packages/${id}`)) as Record<
     string,
     { packages: { name: string; version: string; release: string; arch: string }[] }
   >
@@ -134,22 +136,21 @@ async function download(from: string, to: string): Promise<void> {
 }
 
 /** Installs the package, with what it needs, into a fresh scratch root, and runs it there. Returns what it says. */
-async function installExample({ paths, url, username, stop }: ExampleOptions): Promise<string> {
+async function installExample(options: ExampleOptions): Promise<string> {
+  const { paths, url, username, chroot, stop } = options
+  const { os_release = '', os_version = '', arch = '' } = splitChrootName(chroot.name) ?? {}
   const root = join(paths.example, 'root')
   const repos = join(paths.example, 'repos')
   rmSync(root, { recursive: true, force: true })
   mkdirSync(repos, { recursive: true })
   await download(
-    `${url}/coprs/${username}/${EXAMPLE_PROJECT}/repo/debian-12/dnf.repo?arch=x86_64`,
+    `${url}/coprs/${username}/${EXAMPLE_PROJECT}/repo/${os_release}-${os_version}/dnf.repo?arch=${arch}`,
     join(repos, `${EXAMPLE_PROJECT}.repo`),
   )
   const repoFile = readFileSync(join(repos, `${EXAMPLE_PROJECT}.repo`), 'utf8')
   for (const line of ['gpgcheck=1', 'repo_gpgcheck=1'])
     if (!repoFile.split('\n').includes(line)) throw new Error(`The repository file lacks ${line}`)
-  writeFileSync(
-    join(repos, 'base.repo'),
-    `[base]\nname=Mini distribution\nbaseurl=file://${join(paths.distro, 'repo')}\ngpgcheck=0\n`,
-  )
+  writeFileSync(join(repos, 'base.repo'), renderRepositories(chroot))
   await runOrThrow(
     // dnf leaves a gpg-agent behind: it ends with the namespace.
     'unshare',
@@ -163,7 +164,7 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
       '--noplugins',
       '--installroot',
       root,
-      '--releasever=12',
+      `--releasever=${os_version}`,
       `--setopt=reposdir=${repos}`,
       `--setopt=cachedir=${join(paths.example, 'cache')}`,
       '--setopt=install_weak_deps=False',
@@ -177,4 +178,16 @@ async function installExample({ paths, url, username, stop }: ExampleOptions): P
   })
   rmSync(root, { recursive: true, force: true })
   return greeting
+}
+
+/** What the package is made against has what it needs. */
+function renderRepositories({ repos }: ChrootConfig): string {
+  return repos
+    .map(({ id, ...options }) => {
+      const lines = Object.entries(options)
+        .filter(([, value]) => value !== null && value !== '')
+        .map(([key, value]) => `${key}=${typeof value === 'boolean' ? Number(value) : value}`)
+      return [`[${id}]`, ...lines, ''].join('\n')
+    })
+    .join('\n')
 }

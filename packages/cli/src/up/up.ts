@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkMachine } from '@copr/builder/check-machine'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { Configuration } from '@copr/contract/configuration'
 import { importChroot } from '@copr/domain/chroots/chroot-queries'
 import { migrate } from '@copr/domain/database/migrate'
@@ -13,8 +14,6 @@ import { untilAborted } from '@copr/process/every'
 import { makeFileLog } from '@copr/process/log'
 import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
-import { debianChroot } from '@copr/testkit/distro/chroot'
-import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { DEFAULT_CONFIG } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
 import { runPart } from '../run/parts.ts'
@@ -33,6 +32,7 @@ import {
   type UpOptions,
 } from './data-dir.ts'
 import { EXAMPLE_PROJECT, showExample } from './example.ts'
+import { firstChroot } from './first-chroot.ts'
 import { openTo } from './listen-urls.ts'
 import type { Progress } from './progress.ts'
 import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervise.ts'
@@ -151,7 +151,7 @@ async function start(context: Start): Promise<void> {
     )
     await orStopped(listening, stop)
   })
-  await prepareChroot(context)
+  const chroot = await prepareChroot(context)
   await progress.step(
     `builders`,
     async () => {
@@ -173,30 +173,22 @@ async function start(context: Start): Promise<void> {
   )
   if (options.ready_file) writeReadyFile(options.ready_file, config, paths)
   log.info({ seconds: (performance.now() - began) / 1000 }, 'Ready')
-  if (options.example) await example(context, administrator)
-  sayWhatNext(context, administrator)
+  if (options.example && chroot) await example(context, administrator, chroot)
+  sayWhatNext(context, administrator, chroot?.name ?? 'CHROOT')
 }
 
-/** The mini distribution, as the first chroot. */
-async function prepareChroot({ paths, db, progress, stop }: Start): Promise<void> {
-  const { repoDir } = await progress.step(
-    'mini distribution',
-    (step) =>
-      makeDistro({
-        dir: paths.distro,
-        signal: stop,
-        onProgress: ({ step: phase, done, total }) =>
-          step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
-      }),
-    ({ packages, made, leftOut }) =>
-      `${packages} packages${made ? ' made' : ', as they were'}${leftOut.length > 0 ? `; not to be had: ${leftOut.join(', ')}` : ''}`,
-  )
-  await importChroot(db, await debianChroot(`file://${repoDir}`), new Date())
+/** Undefined where this machine has none to give. */
+async function prepareChroot(context: Start): Promise<ChrootConfig | undefined> {
+  const { paths, db, progress, stop } = context
+  const config = await firstChroot({ dir: paths.distro, progress, stop })
+  if (config) await importChroot(db, config, new Date())
+  return config
 }
 
 async function example(
   { paths, system, db, progress, stop }: Start,
   credentials: Credentials,
+  chroot: ChrootConfig,
 ): Promise<void> {
   // Only until it was shown once: the next start should be quick and leave the user's projects alone.
   const marker = join(paths.example, 'shown')
@@ -206,6 +198,7 @@ async function example(
       ...credentials,
       url: system.config.public_url,
       username: ADMINISTRATOR,
+      chroot,
       paths,
       progress,
       stop,
@@ -225,6 +218,7 @@ async function example(
 function sayWhatNext(
   { paths, system: { config }, progress, began }: Start,
   { login_url }: Administrator,
+  chroot: string,
 ): void {
   const seconds = ((performance.now() - began) / 1000).toFixed(1)
   progress.say()
@@ -247,7 +241,7 @@ function sayWhatNext(
   progress.say('  python3 -m venv v; . v/bin/activate; pip install copr-cli')
   progress.say(`  alias c='copr-cli --config ${paths.client_config}'`)
   progress.say(`  c whoami`)
-  progress.say(`  c create first --chroot debian-12-x86_64`)
+  progress.say(`  c create first --chroot ${chroot}`)
   progress.say(`  c build first YOUR.src.rpm`)
   progress.say()
   progress.say('Ctrl-C stops everything; the next start goes on where this one stopped.')

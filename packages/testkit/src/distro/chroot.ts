@@ -1,7 +1,18 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { thisHost } from './host-distribution.ts'
 import { readPackageList } from './list.ts'
 
-export const DISTRO_CHROOT = 'debian-12-x86_64'
+const host = thisHost()
+
+/**
+ * The chroot that `make up` makes on this machine: of its own packages or from its own repositories. Where neither
+ * works, a name that no chroot has.
+ */
+export const DISTRO_CHROOT = host.kind === 'none' ? 'none-0-none' : host.chroot
+
+/** The name without the architecture, as in addresses of .repo files. */
+export const DISTRO_RELEASE = DISTRO_CHROOT.replace(/-[^-]*$/, '')
+export const DISTRO_ARCH = DISTRO_CHROOT.slice(DISTRO_RELEASE.length + 1)
 
 /** The packages that every build root of the mini distribution begins with, by RPM name. */
 export async function buildRootPackages(): Promise<string[]> {

@@ -14,6 +14,7 @@ import {
   readPackageList,
   type ListedPackage,
 } from './list.ts'
+import { type HostDistribution, thisHost } from './host-distribution.ts'
 import { holdLock } from './lock.ts'
 import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
 import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
@@ -53,6 +54,8 @@ interface Manifest {
   leftOut: string[]
 }
 
+type DebianHost = Extract<HostDistribution, { kind: 'debian-like' }>
+
 const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
 
 /**
@@ -61,7 +64,7 @@ const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF 
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const { dir, cacheDir = dir, signal } = options
-  await checkHost()
+  requireDebian()
   await mkdir(dir, { recursive: true })
   await using _lock = await holdLock(join(dir, 'lock'), signal)
   const list = await readPackageList()
@@ -93,15 +96,13 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   return { repoDir, packages: rpms, made: true, leftOut }
 }
 
-/** The list, the macros and the chroot's name are those of one release. */
-async function checkHost() {
-  const text = await readFile('/etc/os-release', 'utf8')
-  if (/^ID="?debian"?$/m.test(text) && /^VERSION_ID="?12"?$/m.test(text)) return
-  const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? 'something else'
-  throw new CoprError(
-    'unavailable',
-    `Cannot make the mini distribution: it needs Debian 12, and this is ${name}`,
-  )
+/** The package list is complete for a few releases only. */
+function requireDebian(): DebianHost {
+  const host = thisHost()
+  if (host.kind === 'debian-like') return host
+  const reason =
+    host.kind === 'none' ? host.reason : `${host.name} is made of RPMs: its own repositories serve`
+  throw new CoprError('unavailable', `Cannot make the mini distribution: ${reason}`)
 }
 
 /** The packages of the list with all they need, those that this machine lacks downloaded. */

@@ -1,0 +1,71 @@
+import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { messageOf } from '@copr/process/errors'
+import { debianChroot } from '@copr/testkit/distro/chroot'
+import { thisHost } from '@copr/testkit/distro/host-distribution'
+import { makeDistro } from '@copr/testkit/distro/make-distro'
+import { ownChroot } from '@copr/testkit/distro/own-chroot'
+import type { Progress } from './progress.ts'
+
+export interface FirstChrootOptions {
+  /** Where a mini distribution is made. */
+  dir: string
+  progress: Progress
+  stop: AbortSignal
+}
+
+/**
+ * The chroot that this machine can make out of itself. Where it has none the system is of use all the same: undefined,
+ * after it was said why and how to add one. A machine that should have one, and fails to make it, ends with exit code 1.
+ */
+export async function firstChroot(options: FirstChrootOptions): Promise<ChrootConfig | undefined> {
+  const { progress, stop } = options
+  const host = thisHost()
+  if (host.kind === 'none') {
+    sayHowToAdd(progress, host.reason)
+    return undefined
+  }
+  try {
+    if (host.kind === 'debian-like') return await miniDistribution(options)
+    const { config } = await progress.step(
+      `chroot ${host.chroot}`,
+      () => ownChroot(host, stop),
+      ({ config: { repos }, leftOut }) =>
+        `this machine's repositories ${repos.map(({ id }) => id).join(', ')}${leftOut.length > 0 ? `; without ${leftOut.map(({ id }) => id).join(', ')}` : ''}`,
+    )
+    return config
+  } catch (error) {
+    stop.throwIfAborted()
+    sayHowToAdd(progress, messageOf(error))
+    process.exitCode = 1
+    return undefined
+  }
+}
+
+async function miniDistribution({
+  dir,
+  progress,
+  stop,
+}: FirstChrootOptions): Promise<ChrootConfig> {
+  const { repoDir } = await progress.step(
+    'mini distribution',
+    (step) =>
+      makeDistro({
+        dir,
+        signal: stop,
+        onProgress: ({ step: phase, done, total }) =>
+          step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
+      }),
+    ({ packages, made, leftOut }) =>
+      `${packages} packages${made ? ' made' : ', as they were'}${leftOut.length > 0 ? `; not to be had: ${leftOut.join(', ')}` : ''}`,
+  )
+  return await debianChroot(`file://${repoDir}`)
+}
+
+function sayHowToAdd(progress: Progress, reason: string): void {
+  progress.say(`\n  No chroot is made: ${reason}`)
+  progress.say(
+    '  The system starts without. To build, add a chroot of any distribution whose mirror',
+  )
+  progress.say('  this machine reaches: npx coprctl chroot add FILE.yaml')
+  progress.say('  docs/administrator-guide.md shows such a file under "Commands".\n')
+}

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { machine } from 'node:os'
+
+/** What decides, besides os-release, which chroot a machine can make out of itself. */
+export interface HostFacts {
+  /** As `uname -m` prints it. */
+  arch: string
+  /** The program whose database has the package that owns os-release. */
+  managedBy: 'dpkg' | 'rpm' | undefined
+}
+
+export type HostDistribution =
+  /** A mini distribution is made of the packages of this release. */
+  | { kind: 'debian-like'; name: string; id: string; version: string; arch: string; chroot: string }
+  /** The repositories that dnf uses on this machine are those of the chroot. */
+  | { kind: 'dnf'; name: string; id: string; version: string; arch: string; chroot: string }
+  | { kind: 'none'; name: string; reason: string }
+
+const ARCHES = ['x86_64', 'aarch64']
+/** Releases that the package list is complete for, and by their code names those of derivatives. */
+const DEBIAN_RELEASES: Record<string, string[]> = { debian: ['12', '13'], ubuntu: ['24.04'] }
+const CODENAMES: Record<string, [id: string, version: string]> = {
+  bookworm: ['debian', '12'],
+  trixie: ['debian', '13'],
+  noble: ['ubuntu', '24.04'],
+}
+const WORKING =
+  'Debian 12, Debian 13 and Ubuntu 24.04 have one, and Fedora, RHEL and its rebuilds use their own repositories'
+
+/** os-release's ID → the name that Copr's and mock's chroots of it begin with, where that differs. */
+const CHROOT_IDS: Record<string, string> = { ol: 'oraclelinux', amzn: 'amazonlinux' }
+/** Families whose releases are named by the major version; a minor one follows the same repositories. */
+const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
+
+/**
+ * Decides which chroot this machine can make out of itself. What manages its packages decides first: a machine whose
+ * os-release says Debian may well be made of RPMs.
+ */
+export function hostDistribution(osRelease: string, facts: HostFacts): HostDistribution {
+  const os = parseOsRelease(osRelease)
+  const name = os['PRETTY_NAME'] ?? os['NAME'] ?? 'an unknown system'
+  const none = (reason: string): HostDistribution => ({ kind: 'none', name, reason })
+  if (!ARCHES.includes(facts.arch))
+    return none(`${name} runs on ${facts.arch}: only ${ARCHES.join(' and ')} are supported`)
+  if (facts.managedBy === 'dpkg') return debianLike(os, name, facts.arch)
+  if (facts.managedBy === 'rpm') {
+    if (/\bsuse\b/.test(`${os['ID'] ?? ''} ${os['ID_LIKE'] ?? ''}`))
+      return none(`${name} manages its packages with zypper, not with dnf`)
+    const [id, version] = rpmRelease(os)
+    return {
+      kind: 'dnf',
+      name,
+      id,
+      version,
+      arch: facts.arch,
+      chroot: `${id}-${version}-${facts.arch}`,
+    }
+  }
+  return none(`There is no mini distribution for ${name}: ${WORKING}`)
+}
+
+function debianLike(os: Record<string, string>, name: string, arch: string): HostDistribution {
+  const own = [os['ID'] ?? '', os['VERSION_ID'] ?? ''] as const
+  const base = CODENAMES[os['UBUNTU_CODENAME'] ?? os['DEBIAN_CODENAME'] ?? '']
+  const isKnown = (id: string): boolean => id in DEBIAN_RELEASES
+  const [id, version] = isKnown(own[0]) ? own : (base ?? own)
+  if (!DEBIAN_RELEASES[id]?.includes(version))
+    return {
+      kind: 'none',
+      name,
+      reason: `There is no mini distribution for ${name}: ${WORKING}`,
+    }
+  return { kind: 'debian-like', name, id, version, arch, chroot: `${id}-${version}-${arch}` }
+}
+
+function rpmRelease(os: Record<string, string>): [id: string, version: string] {
+  const id = os['ID'] ?? 'linux'
+  const version = os['VERSION_ID'] ?? 'rolling'
+  // Before it is branched, rawhide has the number of the release to come.
+  if (id === 'fedora' && os['REDHAT_BUGZILLA_PRODUCT_VERSION'] === 'rawhide') return [id, 'rawhide']
+  if (id === 'centos' && /stream/i.test(os['NAME'] ?? '')) return ['centos-stream', major(version)]
+  const isRebuild = / (rhel|centos) /.test(` ${os['ID_LIKE'] ?? ''} `) && id !== 'amzn'
+  return [
+    CHROOT_IDS[id] ?? id,
+    MAJOR_ONLY.test(id) || isRebuild ? major(version) : version.replaceAll('-', '.'),
+  ]
+}
+
+const major = (version: string): string => version.split('.')[0] ?? version
+
+export function parseOsRelease(text: string): Record<string, string> {
+  const found = text.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))/gm)
+  return Object.fromEntries(
+    [...found].map(([, key = '', double, single, plain]) => [key, double ?? single ?? plain ?? '']),
+  )
+}
+
+const RPM_DATABASES = ['/usr/lib/sysimage/rpm', '/var/lib/rpm'].flatMap((dir) =>
+  ['rpmdb.sqlite', 'Packages.db', 'Packages'].map((file) => `${dir}/${file}`),
+)
+
+/** dpkg's answer counts first: on Debian, rpm has a database as soon as somebody used it. */
+export function readHostFacts(): HostFacts {
+  const isDpkg = existsSync('/var/lib/dpkg/info/base-files.list')
+  const isRpm = RPM_DATABASES.some((path) => existsSync(path))
+  return { arch: machine(), managedBy: isDpkg ? 'dpkg' : isRpm ? 'rpm' : undefined }
+}
+
+/** The machine that this runs on. */
+export function thisHost(): HostDistribution {
+  const path = ['/etc/os-release', '/usr/lib/os-release'].find((one) => existsSync(one))
+  return hostDistribution(path ? readFileSync(path, 'utf8') : '', readHostFacts())
+}
