@@ -13,10 +13,10 @@ test('prepareDataDir() keeps secrets and the address it was given, and follows a
   try {
     const paths = layout(dir)
     const first = await prepareDataDir(paths, options)
-    assert.equal(first.config.public_url, 'http://localhost:5000')
+    assert.equal(first.config.public_url, 'http://127.0.0.1:5000')
     assert.equal(statSync(paths.config).mode & 0o777, 0o600)
     const moved = await prepareDataDir(paths, { ...options, port: 5001 })
-    assert.equal(moved.config.public_url, 'http://localhost:5001')
+    assert.equal(moved.config.public_url, 'http://127.0.0.1:5001')
     assert.equal(moved.config.keygen.secret, first.config.keygen.secret)
     const named = await prepareDataDir(paths, {
       ...options,

@@ -6,7 +6,7 @@ import { Configuration } from '@copr/contract/configuration'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { stringify } from 'yaml'
 import { readConfigFile } from '../configuration/read-config.ts'
-import { automaticInternalUrl, automaticUrl, givenInternalUrl, givenUrl } from './listen-urls.ts'
+import { automaticUrl, givenInternalUrl, givenUrl } from './listen-urls.ts'
 
 /** Where everything of an embedded system is. */
 export function layout(dataDir: string) {
@@ -60,7 +60,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   const config = Configuration.parse({
     ...known,
     public_url: options.public_url ?? givenUrl(known) ?? automaticUrl(options),
-    internal_url: givenInternalUrl(known) ?? automaticInternalUrl(options),
+    internal_url: givenInternalUrl(known) ?? automaticUrl(options),
     listen: { host: options.host, port: options.port },
     data_dir: paths.dir,
     database_url: `postgres://copr:${postgresPassword}@127.0.0.1:${postgresPort}/copr`,

@@ -1,18 +1,10 @@
 import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
-import { isLoopback, isWildcard, urlHost, withoutBrackets } from '@copr/contract/listen-address'
+import { isLoopback, isWildcard, urlHost } from '@copr/contract/listen-address'
 
 type Listen = Pick<Configuration['listen'], 'host' | 'port'>
 
-/** How users of this machine reach the system. */
+/** How this machine reaches the system. By address: a bare machine has no /etc/hosts that knows `localhost`. */
 export function automaticUrl({ host, port }: Listen): string {
-  const bare = withoutBrackets(host)
-  return isWildcard(bare) || bare === '127.0.0.1'
-    ? `http://localhost:${port}`
-    : `http://${urlHost(bare)}:${port}`
-}
-
-/** How builders on this machine reach it: not by name, which a resolver may not know. */
-export function automaticInternalUrl({ host, port }: Listen): string {
   if (!isWildcard(host)) return `http://${urlHost(host)}:${port}`
   return `http://${host.includes(':') ? '[::1]' : '127.0.0.1'}:${port}`
 }
@@ -21,15 +13,14 @@ export function automaticInternalUrl({ host, port }: Listen): string {
 export function givenUrl(known: Configuration | undefined): string | undefined {
   if (!known) return undefined
   const { public_url, listen } = known
-  const automatic = [automaticUrl(listen), `http://${urlHost(listen.host)}:${listen.port}`]
-  return automatic.includes(public_url) ? undefined : public_url
+  return public_url === automaticUrl(listen) ? undefined : public_url
 }
 
 /** The address that an administrator has written for builders on other machines. */
 export function givenInternalUrl(known: Configuration | undefined): string | undefined {
   const url = known?.internal_url
   if (!known || url === undefined || isLoopback(new URL(url).hostname)) return undefined
-  return url === automaticInternalUrl(known.listen) ? undefined : url
+  return url === automaticUrl(known.listen) ? undefined : url
 }
 
 /** Lines that say to whom a system is open that others can reach; none when only this machine can. */

@@ -23,7 +23,7 @@ export function upCommand(): Command {
     .option('--data-dir <dir>', 'where all data is', '.copr')
     .option('--port <port>', 'the one public port', portNumber, 5000)
     .option('--host <address>', 'listen at this address; 0.0.0.0 or :: for all', '127.0.0.1')
-    .option('--public-url <url>', 'how users reach it (default: http://localhost:PORT)')
+    .option('--public-url <url>', 'how users reach it (default: http://127.0.0.1:PORT)')
     .option(
       '--builders <count>',
       'builders on this machine (default: one a core, at most 8)',
