@@ -127,3 +127,5 @@ install $wanted >"$output" 2>&1 || {
   say "Cannot install $wanted: the reason stands above. Check the network, the disk and the package sources of this machine, see that '$installer $wanted' works, and run make again."
   exit 1
 }
+# README.md says how to remove them again.
+printf '%s\n' $wanted >>"$(dirname "$0")/../.installed-packages"
