@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { run } from 'node:test'
+import type { TimeDependentFile } from './time-dependent.ts'
+
+/** A file that takes longer hangs. */
+const TIMEOUT_MS = 15 * 60_000
+
+export interface TestTally {
+  passed: number
+  skipped: number
+  failed: number
+  /** Text of the first failure. */
+  failure?: string
+}
+
+export interface FileTally {
+  runs: number
+  seconds: number
+  /** By title, in the order in which they ended first. */
+  tests: Map<string, TestTally>
+}
+
+export interface Rounds {
+  rounds: number
+  /** Test files that run at a time. */
+  concurrency: number
+  stop: AbortSignal
+  /** Called after each run of a file. */
+  onRun: (path: string, tally: FileTally) => void
+}
+
+/** Runs the time-dependent tests of each file as often as asked for, in a new order each round. */
+export async function runRounds(
+  files: TimeDependentFile[],
+  { rounds, concurrency, stop, onRun }: Rounds,
+): Promise<Map<string, FileTally>> {
+  const tallies = new Map<string, FileTally>(
+    files.map(({ path }) => [path, { runs: 0, seconds: 0, tests: new Map() }]),
+  )
+  const due = Array.from({ length: rounds }, () => shuffled(files)).flat().values()
+  const worker = async (): Promise<void> => {
+    for (const file of due) {
+      if (stop.aborted) return
+      const tally = tallies.get(file.path)
+      if (!tally) continue
+      await runFile(file, tally, stop)
+      onRun(file.path, tally)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+  return tallies
+}
+
+async function runFile(file: TimeDependentFile, tally: FileTally, signal: AbortSignal): Promise<void> {
+  const began = performance.now()
+  let ran = 0
+  const options = { files: [file.path], isolation: 'process' as const, timeout: TIMEOUT_MS, signal }
+  const patterns = file.is_whole ? {} : { testNamePatterns: file.tests.map(({ pattern }) => pattern) }
+  for await (const event of run({ ...options, ...patterns })) {
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue
+    const { name, details, skip } = event.data
+    if (details.type === 'suite') continue
+    ran++
+    const failure = event.type === 'test:fail' ? event.data.details.error : undefined
+    // Tells of subtests, which are counted themselves.
+    if (failure?.failureType === 'subtestsFailed' || signal.aborted) continue
+    const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
+    note(tally, name, outcome, failure && textOf(failure))
+  }
+  if (ran === 0) note(tally, file.path, 'failed', 'No test of the file has a title that was found')
+  tally.runs++
+  tally.seconds += (performance.now() - began) / 1000
+}
+
+function note(
+  { tests }: FileTally,
+  title: string,
+  outcome: 'passed' | 'skipped' | 'failed',
+  failure?: string,
+): void {
+  const test = tests.get(title) ?? { passed: 0, skipped: 0, failed: 0 }
+  test[outcome]++
+  if (failure !== undefined) test.failure ??= failure
+  tests.set(title, test)
+}
+
+function textOf({ cause, message }: Error): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : message
+}
+
+function shuffled<T>(all: T[]): T[] {
+  const keyed = all.map((each) => [Math.random(), each] as const)
+  return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
+}
+
+/** Keeps this many cores busy until disposed. */
+export function busyCores(count = availableParallelism()): Disposable {
+  const children = Array.from({ length: count }, () =>
+    spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' }),
+  )
+  return { [Symbol.dispose]: () => children.forEach((child) => void child.kill('SIGKILL')) }
+}

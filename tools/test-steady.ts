@@ -1,0 +1,74 @@
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { startTestPostgres } from '../packages/testkit/src/postgres.ts'
+import { busyCores, type FileTally, runRounds } from './run-rounds.ts'
+import { type TimeDependentFile, timeDependentFiles } from './time-dependent.ts'
+
+const USAGE = `Usage: node tools/test-steady.ts [--run <times>] [--busy <cores>] [file...]
+
+Lists the tests that depend on time or order, each with the reason. With --run, runs each of
+them that many times while other processes keep the cores busy, and says which failed how often.
+`
+const cores = availableParallelism()
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    run: { type: 'string', default: '0' },
+    busy: { type: 'string', default: String(cores) },
+    help: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.run)
+const busy = Number(values.busy)
+const paths = positionals.length > 0 ? positionals : globSync('{packages/*/src/**,tools}/*.test.ts')
+const files = timeDependentFiles(paths.toSorted())
+
+if (values.help || !Number.isInteger(rounds) || !Number.isInteger(busy)) {
+  console.log(USAGE)
+  process.exitCode = values.help ? 0 : 2
+} else if (rounds === 0) list(files)
+else process.exitCode = (await repeat(files)) ? 0 : 1
+
+function list(found: TimeDependentFile[]): void {
+  for (const { path, tests } of found) {
+    console.log(path)
+    for (const { title, reasons } of tests) console.log(`  ${title} (${reasons.join(', ')})`)
+  }
+  const count = found.reduce((sum, { tests }) => sum + tests.length, 0)
+  console.log(`${count} tests in ${found.length} files depend on time or order`)
+}
+
+/** True when no test failed. */
+async function repeat(found: TimeDependentFile[]): Promise<boolean> {
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort())
+  process.once('SIGTERM', () => interrupted.abort())
+  const began = performance.now()
+  const total = found.length * rounds
+  let done = 0
+  const onRun = (path: string, { runs, tests }: FileTally): void => {
+    const failed = [...tests.values()].reduce((sum, test) => sum + test.failed, 0)
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+    console.log(`${minutes} min ${++done}/${total} ${path} run ${runs}, ${failed} failed`)
+  }
+  await using postgres = await startTestPostgres()
+  process.env['COPR_TEST_POSTGRES'] = postgres.url
+  using _load = busyCores(busy)
+  const options = { rounds, concurrency: cores, stop: interrupted.signal, onRun }
+  return report(await runRounds(found, options))
+}
+
+function report(tallies: Map<string, FileTally>): boolean {
+  let isSteady = true
+  for (const [path, { runs, seconds, tests }] of tallies) {
+    console.log(`${path}: ${runs} runs of ${(seconds / runs).toFixed(1)} s`)
+    for (const [title, { passed, skipped, failed, failure }] of tests) {
+      if (failed > 0) isSteady = false
+      const skips = skipped > 0 ? `, ${skipped} skipped` : ''
+      console.log(`  ${title}: ${passed} passed${skips}, ${failed} failed`)
+      if (failure !== undefined) console.log(failure.replaceAll(/^/gm, '      '))
+    }
+  }
+  return isSteady
+}

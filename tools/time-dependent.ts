@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+
+/** A test that uses one of these can depend on time, or on the order in which things happen. */
+const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
+  ['timer', /\b(setTimeout|setInterval|setImmediate|sleep)\(|timers\/promises/],
+  ['deadline', /AbortSignal\.timeout|\btimeout_ms\b/],
+  ['interval', /\b(reload_seconds|\w+_every|every_ms|look_ms|heartbeat_ms)\b|(?<![\w.])every\(/],
+  ['clock', /\bDate\.now\(|\bperformance\.now\(|\bhrtime\b/],
+  ['mocked time', /\bmock\.timers\b/],
+  ['process', /\bspawn\(|\.kill\(|\bSIG(KILL|TERM|STOP|INT)\b/],
+  ['polling', /\b(until\w*|waitFor\w*)\(|\bwhile \(|\bfor \(;;\)/],
+  ['notification', /\b(notices|Notices|Bell)\b|\bpg_notify\b|`(listen|notify) /],
+  ['file time', /\butimes(Sync)?\(|\bmtime(Ms)?\b/],
+  ['watched file', /\bwatch(File)?\(|\bonChange\(/],
+  ['concurrency', /\bPromise\.(all|allSettled|any|race|withResolvers)\b/],
+  ['cancellation', /\.abort\(/],
+  ['broken connection', /\b(socket|request|response|client|connection)\.destroy\(|\bcloseAllConnections\(/],
+]
+
+export interface TimeDependentTest {
+  /** The title as the source has it. */
+  title: string
+  /** Matches the title at run time, when the parts in `${}` are filled in. */
+  pattern: RegExp
+  reasons: string[]
+}
+
+export interface TimeDependentFile {
+  path: string
+  tests: TimeDependentTest[]
+  /** Whether the file has no other tests, and need not be filtered. */
+  is_whole: boolean
+}
+
+/** The tests of these files that depend on time or order; files without any are left out. */
+export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
+  return paths
+    .map((path) => ({ path, ...timeDependentTests(readFileSync(path, 'utf8')) }))
+    .filter(({ tests }) => tests.length > 0)
+}
+
+/**
+ * Finds the tests whose text, or that of a function of the same file that they call, directly or not, matches a rule. What a
+ * file does at its top level, outside of functions and tests, counts for all its tests.
+ */
+export function timeDependentTests(source: string): Omit<TimeDependentFile, 'path'> {
+  const chunks = chunksOf(source)
+  const common = chunks.filter((chunk) => chunk.title === undefined && chunk.name === undefined)
+  const titled = chunks.filter((chunk) => chunk.title !== undefined)
+  const tests = titled.flatMap((chunk) => {
+    const text = [chunk, ...common].flatMap((each) => textsUsedBy(each, chunks)).join('\n')
+    const reasons = RULES.filter(([, pattern]) => pattern.test(text)).map(([reason]) => reason)
+    const title = chunk.title ?? ''
+    return reasons.length > 0 ? [{ title, pattern: patternOf(title), reasons }] : []
+  })
+  return { tests, is_whole: tests.length === titled.length }
+}
+
+interface Chunk {
+  text: string
+  /** Of a test or a suite. */
+  title?: string
+  /** Of a function, a class or a constant that is an arrow function. */
+  name?: string
+}
+
+const TITLE = /\b(?:test|it|suite|describe)(?:\.\w+)?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/
+const NAME = /^(?:export )?(?:async )?(?:function\*?|class|const) (\w+)/
+
+/** The statements at the top level. The formatter begins each at the margin and ends it there. */
+function chunksOf(source: string): Chunk[] {
+  const texts = source
+    .split(/^(?=[^\s})\]`/*])/m)
+    .filter((text) => !/^(import|export type|interface|type) /.test(text))
+  return texts.map((text) => {
+    const isFunction = /^(?:export )?(?:(?:async )?function|class|const \w+ = (?:async )?\()/.test(text)
+    const name = isFunction ? NAME.exec(text)?.[1] : undefined
+    const title = isFunction ? undefined : TITLE.exec(text)
+    if (name !== undefined) return { text, name }
+    return title ? { text, title: title[1] ?? title[2] ?? '' } : { text }
+  })
+}
+
+function textsUsedBy(chunk: Chunk, chunks: Chunk[], seen = new Set<Chunk>()): string[] {
+  if (seen.has(chunk)) return []
+  seen.add(chunk)
+  const words = new Set(chunk.text.match(/\w+/g))
+  const used = chunks.filter(({ name }) => name !== undefined && words.has(name))
+  return [chunk.text, ...used.flatMap((each) => textsUsedBy(each, chunks, seen))]
+}
+
+function patternOf(title: string): RegExp {
+  const parts = title.replaceAll(/\\(.)/g, '$1').split(/\$\{[^}]*\}/)
+  return new RegExp(`^${parts.map((part) => RegExp.escape(part)).join('.*')}`)
+}
