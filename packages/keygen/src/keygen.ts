@@ -77,7 +77,7 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   const ways = waysIn(config, log, now)
   const app = measured(makeKeygenApp({ vault, limit, redeem }, ways), { part: 'keygen', metrics })
 
-  await using server = await serveHttp(app, config)
+  await using server = await serveHttp(app, { ...config, log })
   const ready = async (): Promise<unknown> => await sql`select 1`.execute(db)
   await using _probes =
     config.probes_port === undefined

@@ -1,12 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import https from 'node:https'
 import { type HttpBindings, serve } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import { CoprError, STATUS_OF } from './errors.ts'
-import type { Logger } from './log.ts'
+import { type Logger, silentLog } from './log.ts'
 import { acceptRequestId, REQUEST_ID_HEADER, withLogFields } from './log-fields.ts'
+import { followTls, readTls, type TlsFiles, type TlsPair } from './tls-files.ts'
 
 export type { HttpBindings } from '@hono/node-server'
 
@@ -20,37 +20,26 @@ export interface RunningServer extends AsyncDisposable {
   readonly server: Server
 }
 
-export interface TlsFiles {
-  certificate_file: string
-  key_file: string
-}
-
 export interface ServeOptions {
   host: string
   port: number
   /** HTTPS with these; they are looked at every `reload_seconds`, as certificates are renewed while programs run. */
   tls?: TlsFiles | undefined
   reload_seconds?: number
+  /** Records which certificate is in use, and why a new one is not. */
+  log?: Logger
 }
 
 /** Answers HTTP, or HTTPS, until disposed. Port 0 takes any free one. */
 export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const { host: hostname, port: wanted, tls, reload_seconds = 60 } = options
+  const { host: hostname, port: wanted, tls, reload_seconds = 60, log = silentLog() } = options
   const address = { fetch: tracedFetch(app), hostname, port: wanted }
-  const files = tls && (await readTls(tls))
+  const pair = tls && (await readTls(tls))
   const server = serve(
-    files
-      ? {
-          ...address,
-          createServer: https.createServer,
-          serverOptions: { ...files, minVersion: 'TLSv1.3' },
-        }
-      : address,
+    pair ? { ...address, createServer: https.createServer, serverOptions: pair } : address,
     (info) => resolve(info.port),
   ) as Server
-  const reload = tls && setInterval(() => void reloadTls(server, tls), reload_seconds * 1000)
-  reload?.unref()
   server.once('error', (cause: NodeJS.ErrnoException) => {
     const why =
       cause.code === 'EADDRINUSE' ? 'the port is in use by another program' : cause.message
@@ -60,11 +49,13 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
   server.requestTimeout = 0
   server.headersTimeout = 30_000
   const port = await promise
+  const take = (renewed: TlsPair): void => (server as https.Server).setSecureContext(renewed)
+  const following = pair && followTls(tls, pair, { reload_seconds, log, take })
   return {
     port,
     server,
     async [Symbol.asyncDispose]() {
-      clearInterval(reload)
+      following?.[Symbol.dispose]()
       await new Promise<void>((done) => {
         server.close(() => done())
         server.closeAllConnections()
@@ -80,22 +71,6 @@ function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Pro
     const request_id = acceptRequestId(request.headers.get(REQUEST_ID_HEADER))
     bindings.outgoing.setHeader(REQUEST_ID_HEADER, request_id)
     return await withLogFields({ request_id }, () => app.fetch(request, bindings))
-  }
-}
-
-async function readTls(files: TlsFiles): Promise<{ cert: string; key: string }> {
-  const [cert, key] = await Promise.all(
-    [files.certificate_file, files.key_file].map((path) => readFile(path, 'utf8')),
-  )
-  return { cert: cert ?? '', key: key ?? '' }
-}
-
-/** Files that are being replaced may not fit together for a moment: the next look sees them whole. */
-async function reloadTls(server: Server, files: TlsFiles): Promise<void> {
-  try {
-    ;(server as https.Server).setSecureContext({ ...(await readTls(files)), minVersion: 'TLSv1.3' })
-  } catch {
-    // Served on with the former certificate.
   }
 }
 

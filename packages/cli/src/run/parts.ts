@@ -105,7 +105,7 @@ async function serveUntilStopped(
   app: HttpApp,
   { config, log, stop, onListening }: Running,
 ): Promise<void> {
-  await using server = await serveHttp(app, config.listen)
+  await using server = await serveHttp(app, { ...config.listen, log })
   log.info({ port: server.port }, 'Listening')
   onListening?.(server.port)
   await untilAborted(stop)
