@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import https from 'node:https'
+import { requireCertificates } from './pem.ts'
+import { lastGoodFile } from './replaced-file.ts'
 
 export interface Request {
   method: 'GET' | 'POST'
@@ -18,8 +19,9 @@ export interface Answer {
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /**
- * Asks over HTTP or HTTPS and follows no redirect. `ca_file` replaces the usual authorities; it is read anew for each
- * request, because the service CA rotates while programs run. (Node's fetch takes no authorities.)
+ * Asks over HTTP or HTTPS and follows no redirect. `ca_file` replaces the usual authorities; it is read for each request,
+ * because the service CA rotates while programs run. While it is being written, the authorities before it are trusted.
+ * (Node's fetch takes no authorities.)
  */
 export function httpsClient({
   ca_file,
@@ -28,11 +30,15 @@ export function httpsClient({
 }): (url: string, request: Request) => Promise<Answer> {
   let trusted: { ca: string | undefined; agent: https.Agent } | undefined
   const plain = new http.Agent({ keepAlive: true })
+  const readAuthorities =
+    ca_file === undefined
+      ? undefined
+      : lastGoodFile(ca_file, (pem) => void requireCertificates(pem, ca_file))
 
   async function trustedAgent(): Promise<https.Agent> {
-    const ca = ca_file === undefined ? undefined : await readFile(ca_file, 'utf8')
+    const ca = await readAuthorities?.()
     if (trusted && trusted.ca === ca) return trusted.agent
-    trusted?.agent.destroy()
+    if (trusted) retire(trusted.agent)
     const agent = new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
     trusted = { ca, agent }
     return agent
@@ -42,6 +48,12 @@ export function httpsClient({
     url.startsWith('https:')
       ? await ask(https, url, request, await trustedAgent())
       : await ask(http, url, request, plain)
+}
+
+/** Closes the agent's idle connections; those in use are closed when their requests have ended. */
+function retire(agent: https.Agent): void {
+  agent.maxFreeSockets = 0
+  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy()
 }
 
 async function ask(

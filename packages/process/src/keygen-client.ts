@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import {
   ChangedKeys,
   LogVerdict,
@@ -12,6 +11,7 @@ import { z } from 'zod'
 import { CoprError, STATUS_OF } from './errors.ts'
 import { httpsClient } from './https-client.ts'
 import { requestIdHeader } from './log-fields.ts'
+import { lastGoodFile } from './replaced-file.ts'
 
 const TIMEOUT_MS = 30_000
 /** An RSA key that is not made ahead takes seconds, on a busy machine many. */
@@ -46,9 +46,10 @@ export interface KeygenAddress {
 export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress): KeygenClient {
   const base = url.replace(/\/+$/, '')
   const send = httpsClient({ ca_file })
+  const readToken = token_file === undefined ? undefined : lastGoodFile(token_file)
 
   async function headers(): Promise<Record<string, string>> {
-    const shown = token_file === undefined ? secret : (await readFile(token_file, 'utf8')).trim()
+    const shown = readToken ? await readToken() : secret
     return {
       authorization: `Bearer ${shown ?? ''}`,
       'content-type': 'application/json',

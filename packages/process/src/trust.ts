@@ -1,29 +1,61 @@
 import { readFileSync, watchFile, unwatchFile } from 'node:fs'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { messageOf } from './errors.ts'
+import { type Logger, silentLog } from './log.ts'
+import { certificatesIn, requireCertificates } from './pem.ts'
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 const LOOK_MS = 30_000
+
+interface TrustOptions {
+  log?: Logger
+  look_ms?: number
+}
 
 /**
  * Trusts the authorities in the files besides the public ones, from now on and for the whole process. The files are read
- * again when they change: a cluster replaces its authority while programs run.
+ * again when they change: a cluster replaces its authority while programs run. A file that is being written, or has lost
+ * its certificates, leaves the former ones trusted; its next change is looked at again.
  */
-export function trustAuthorities(paths: string[]): Disposable {
+export function trustAuthorities(
+  paths: string[],
+  { log = silentLog(), look_ms = LOOK_MS }: TrustOptions = {},
+): Disposable {
   const known = getCACertificates('default')
-  const trust = (): void => {
-    const found = paths.flatMap((path) => readFileSync(path, 'utf8').match(CERTIFICATE) ?? [])
-    setDefaultCACertificates([...known, ...found])
-  }
+  const trusted = new Map<string, string[]>()
+  const trust = (): void => setDefaultCACertificates([...known, ...[...trusted.values()].flat()])
+  for (const path of paths) trusted.set(path, certificatesIn(readFileSync(path, 'utf8'), path))
   if (paths.length > 0) trust()
-  return onChange(paths, trust)
+
+  const readAgain = (path: string): void => {
+    const former = trusted.get(path) ?? []
+    try {
+      trusted.set(path, requireCertificates(readFileSync(path, 'utf8'), path))
+      trust()
+      log.info({ file: path }, 'Trusts the renewed authorities')
+    } catch (error) {
+      trusted.set(path, former)
+      log.error(
+        { file: path, reason: messageOf(error) },
+        'Cannot trust the renewed authorities, the former stay',
+      )
+    }
+  }
+  return onChange(paths, readAgain, look_ms)
 }
 
-/** Calls back when one of the files has changed. Polls: volumes of a cluster change by links to links. */
-export function onChange(paths: string[], then: () => void): Disposable {
-  const changed = (now: { mtimeMs: number }): void => {
-    // 0: it is just being replaced.
-    if (now.mtimeMs !== 0) then()
-  }
-  for (const path of paths) watchFile(path, { interval: LOOK_MS, persistent: false }, changed)
-  return { [Symbol.dispose]: () => paths.forEach((path) => unwatchFile(path, changed)) }
+/** Calls back with each file that has changed. Polls: volumes of a cluster change by links to links. */
+export function onChange(
+  paths: string[],
+  then: (path: string) => void,
+  look_ms = LOOK_MS,
+): Disposable {
+  const watched = paths.map((path) => {
+    const changed = (now: { mtimeMs: number }): void => {
+      // 0: it is just being replaced.
+      if (now.mtimeMs !== 0) then(path)
+    }
+    watchFile(path, { interval: look_ms, persistent: false }, changed)
+    return () => unwatchFile(path, changed)
+  })
+  return { [Symbol.dispose]: () => watched.forEach((unwatch) => unwatch()) }
 }

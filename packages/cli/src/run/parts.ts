@@ -220,7 +220,7 @@ export async function runPart(
   running: Running,
   builder: BuilderOptions,
 ): Promise<void> {
-  using _trust = trustAuthorities(running.config.trusted_ca_files)
+  using _trust = trustAuthorities(running.config.trusted_ca_files, { log: running.log })
   if (part !== 'builder') return await PARTS[part](running)
   const { config, log, stop } = running
   await runBuilder({

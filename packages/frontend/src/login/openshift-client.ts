@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { Identity } from '@copr/domain/users/oidc-login'
 import { CoprError } from '@copr/process/errors'
+import { lastGoodFile } from '@copr/process/replaced-file'
 import * as oidc from 'openid-client'
 import { z } from 'zod'
 import type { FrontendConfig } from '../frontend.ts'
@@ -35,6 +35,7 @@ const User = z.object({
  */
 export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): ProviderClient {
   const { api_url, client_id } = config
+  const readToken = lastGoodFile(config.client_secret_file)
 
   /** Asked for each login: a cluster can change its OAuth server's address, and tokens are renewed. */
   async function server(): Promise<oidc.Configuration> {
@@ -53,13 +54,15 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
   }
 
   async function secret(): Promise<string> {
-    const token = await readFile(config.client_secret_file, 'utf8').catch(() => '')
-    if (token.trim() === '')
+    try {
+      return await readToken()
+    } catch (cause) {
       throw new CoprError(
         'unavailable',
         `Cannot log in: this site has no token of ${client_id} yet. Ask the administrator of this site`,
+        { cause },
       )
-    return token.trim()
+    }
   }
 
   return {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import type { KeygenServiceAccounts } from '@copr/contract/configuration'
 import { CoprError } from '@copr/process/errors'
 import { httpsClient } from '@copr/process/https-client'
+import { lastGoodFile } from '@copr/process/replaced-file'
 
 const TIMEOUT_MS = 10_000
 
@@ -16,9 +16,10 @@ export type AskCluster = (path: string, body?: unknown) => Promise<ClusterAnswer
 /** With the token of keygen's own service account, read for each request. */
 export function clusterApi(config: KeygenServiceAccounts): AskCluster {
   const send = httpsClient({ ca_file: config.api_ca_file })
+  const readToken = lastGoodFile(config.api_token_file)
   return async (path, body) => {
     try {
-      const token = (await readFile(config.api_token_file, 'utf8')).trim()
+      const token = await readToken()
       const answer = await send(`${config.api_url}${path}`, {
         method: body === undefined ? 'GET' : 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
