@@ -7,6 +7,7 @@ import type { Db } from '@copr/domain/database/open'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
 import { Bell, every, untilAborted } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
+import { settledFile } from '@copr/process/replaced-file'
 import { makeManager } from './manager/manager.ts'
 import { providerMaker, type Registry } from './providers/registry.ts'
 
@@ -46,7 +47,7 @@ export async function runResalloc(options: ResallocOptions): Promise<void> {
     ...(public_ca_file ? { trusted_ca: await readFile(public_ca_file, 'utf8') } : {}),
     agent: agentFacts,
     makeProvider: providerMaker(registry),
-    readPools: async () => await readFile(pools_file, 'utf8'),
+    readPools: settledFile(pools_file),
     limits: config.limits,
     max_attempts: config.limits.max_attempts,
     wake: () => bell.ring(),

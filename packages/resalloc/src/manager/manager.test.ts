@@ -370,6 +370,20 @@ test('an invalid configuration: the old one stays active, the error is visible',
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
+test('an empty configuration leaves the former pools active; {} removes them', async () => {
+  await using w = await ManagerWorld.open()
+  w.pools({ p: {} })
+  await w.tasks('a', 1)
+  await w.run(2)
+  w.text = '\n'
+  await w.run(2)
+  assert.equal(w.existing().length, 1)
+  assert.match((await poolsFile(w.db))?.error ?? '', /The file is empty; write {} for no pools/)
+  w.text = '{}'
+  await w.run(1)
+  assert.equal((await poolsFile(w.db))?.error, null)
+})
+
 test('two managers: one acts, the other stands by until the first is gone', async () => {
   await using w = await ManagerWorld.open()
   w.pools({ p: {} })

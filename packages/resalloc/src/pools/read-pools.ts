@@ -10,6 +10,8 @@ export const digestOf = (text: string): string => createHash('sha256').update(te
 export function readPoolsText(
   text: string,
 ): { ok: true; pools: PoolsFile } | { ok: false; error: string } {
+  // Every pool would go, with its machines, because of a disk that is full or an editor that is saving.
+  if (text.trim() === '') return { ok: false, error: 'The file is empty; write {} for no pools' }
   let content: unknown
   try {
     content = parse(text) ?? {}
