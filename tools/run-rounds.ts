@@ -38,7 +38,9 @@ export async function runRounds(
   const tallies = new Map<string, FileTally>(
     files.map(({ path }) => [path, { runs: 0, seconds: 0, tests: new Map() }]),
   )
-  const due = Array.from({ length: rounds }, () => shuffled(files)).flat().values()
+  const due = Array.from({ length: rounds }, () => shuffled(files))
+    .flat()
+    .values()
   const worker = async (): Promise<void> => {
     for (const file of due) {
       if (stop.aborted) return
@@ -52,11 +54,17 @@ export async function runRounds(
   return tallies
 }
 
-async function runFile(file: TimeDependentFile, tally: FileTally, signal: AbortSignal): Promise<void> {
+async function runFile(
+  file: TimeDependentFile,
+  tally: FileTally,
+  signal: AbortSignal,
+): Promise<void> {
   const began = performance.now()
   let ran = 0
   const options = { files: [file.path], isolation: 'process' as const, timeout: TIMEOUT_MS, signal }
-  const patterns = file.is_whole ? {} : { testNamePatterns: file.tests.map(({ pattern }) => pattern) }
+  const patterns = file.is_whole
+    ? {}
+    : { testNamePatterns: file.tests.map(({ pattern }) => pattern) }
   for await (const event of run({ ...options, ...patterns })) {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue
     const { name, details, skip } = event.data
@@ -94,10 +102,13 @@ function shuffled<T>(all: T[]): T[] {
   return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
 }
 
+/** Checks between calculations whether this process is still there, because a killed one cannot end them. */
+const BUSY = `for (const parent = process.ppid; process.ppid === parent;) for (let i = 0; i < 1e8; i++);`
+
 /** Keeps this many cores busy until disposed. */
 export function busyCores(count = availableParallelism()): Disposable {
   const children = Array.from({ length: count }, () =>
-    spawn(process.execPath, ['--eval', 'for (;;);'], { stdio: 'ignore' }),
+    spawn(process.execPath, ['--eval', BUSY], { stdio: 'ignore' }),
   )
   return { [Symbol.dispose]: () => children.forEach((child) => void child.kill('SIGKILL')) }
 }

@@ -25,18 +25,22 @@ const paths = positionals.length > 0 ? positionals : globSync('{packages/*/src/*
 const files = timeDependentFiles(paths.toSorted())
 
 if (values.help || !Number.isInteger(rounds) || !Number.isInteger(busy)) {
-  console.log(USAGE)
+  process.stdout.write(USAGE)
   process.exitCode = values.help ? 0 : 2
 } else if (rounds === 0) list(files)
 else process.exitCode = (await repeat(files)) ? 0 : 1
 
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
 function list(found: TimeDependentFile[]): void {
   for (const { path, tests } of found) {
-    console.log(path)
-    for (const { title, reasons } of tests) console.log(`  ${title} (${reasons.join(', ')})`)
+    print(path)
+    for (const { title, reasons } of tests) print(`  ${title} (${reasons.join(', ')})`)
   }
   const count = found.reduce((sum, { tests }) => sum + tests.length, 0)
-  console.log(`${count} tests in ${found.length} files depend on time or order`)
+  print(`${count} tests in ${found.length} files depend on time or order`)
 }
 
 /** True when no test failed. */
@@ -50,7 +54,7 @@ async function repeat(found: TimeDependentFile[]): Promise<boolean> {
   const onRun = (path: string, { runs, tests }: FileTally): void => {
     const failed = [...tests.values()].reduce((sum, test) => sum + test.failed, 0)
     const minutes = ((performance.now() - began) / 60_000).toFixed(1)
-    console.log(`${minutes} min ${++done}/${total} ${path} run ${runs}, ${failed} failed`)
+    print(`${minutes} min ${++done}/${total} ${path} run ${runs}, ${failed} failed`)
   }
   await using postgres = await startTestPostgres()
   process.env['COPR_TEST_POSTGRES'] = postgres.url
@@ -62,12 +66,12 @@ async function repeat(found: TimeDependentFile[]): Promise<boolean> {
 function report(tallies: Map<string, FileTally>): boolean {
   let isSteady = true
   for (const [path, { runs, seconds, tests }] of tallies) {
-    console.log(`${path}: ${runs} runs of ${(seconds / runs).toFixed(1)} s`)
+    print(`${path}: ${runs} runs of ${(seconds / runs).toFixed(1)} s`)
     for (const [title, { passed, skipped, failed, failure }] of tests) {
       if (failed > 0) isSteady = false
       const skips = skipped > 0 ? `, ${skipped} skipped` : ''
-      console.log(`  ${title}: ${passed} passed${skips}, ${failed} failed`)
-      if (failure !== undefined) console.log(failure.replaceAll(/^/gm, '      '))
+      print(`  ${title}: ${passed} passed${skips}, ${failed} failed`)
+      if (failure !== undefined) print(failure.replaceAll(/^/gm, '      '))
     }
   }
   return isSteady

@@ -14,7 +14,10 @@ const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ['watched file', /\bwatch(File)?\(|\bonChange\(/],
   ['concurrency', /\bPromise\.(all|allSettled|any|race|withResolvers)\b/],
   ['cancellation', /\.abort\(/],
-  ['broken connection', /\b(socket|request|response|client|connection)\.destroy\(|\bcloseAllConnections\(/],
+  [
+    'broken connection',
+    /\b(socket|request|response|client|connection)\.destroy\(|\bcloseAllConnections\(/,
+  ],
 ]
 
 export interface TimeDependentTest {
@@ -64,7 +67,8 @@ interface Chunk {
   name?: string
 }
 
-const TITLE = /\b(?:test|it|suite|describe)(?:\.\w+)?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/
+const TITLE =
+  /\b(?:test|it|suite|describe)(?:\.\w+)?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/
 const NAME = /^(?:export )?(?:async )?(?:function\*?|class|const) (\w+)/
 
 /** The statements at the top level. The formatter begins each at the margin and ends it there. */
@@ -73,7 +77,9 @@ function chunksOf(source: string): Chunk[] {
     .split(/^(?=[^\s})\]`/*])/m)
     .filter((text) => !/^(import|export type|interface|type) /.test(text))
   return texts.map((text) => {
-    const isFunction = /^(?:export )?(?:(?:async )?function|class|const \w+ = (?:async )?\()/.test(text)
+    const isFunction = /^(?:export )?(?:(?:async )?function|class|const \w+ = (?:async )?\()/.test(
+      text,
+    )
     const name = isFunction ? NAME.exec(text)?.[1] : undefined
     const title = isFunction ? undefined : TITLE.exec(text)
     if (name !== undefined) return { text, name }
