@@ -5,26 +5,30 @@ import { startTestPostgres } from '../packages/testkit/src/postgres.ts'
 import { busyCores, type FileTally, runRounds } from './run-rounds.ts'
 import { type TimeDependentFile, timeDependentFiles } from './time-dependent.ts'
 
-const USAGE = `Usage: node tools/test-steady.ts [--run <times>] [--busy <cores>] [file...]
+const USAGE = `Usage: node tools/test-steady.ts [--run <times>] [--busy <processes>] [--concurrency <files>] [file...]
 
 Lists the tests that depend on time or order, each with the reason. With --run, runs each of
 them that many times while other processes keep the cores busy, and says which failed how often.
 `
 const cores = availableParallelism()
+/** More than one: tests wait a good deal, and disturb each other as well as any busy process does. */
+const TESTS_PER_CORE = 3
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     run: { type: 'string', default: '0' },
     busy: { type: 'string', default: String(cores) },
+    concurrency: { type: 'string', default: String(TESTS_PER_CORE * cores) },
     help: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.run)
 const busy = Number(values.busy)
+const concurrency = Number(values.concurrency)
 const paths = positionals.length > 0 ? positionals : globSync('{packages/*/src/**,tools}/*.test.ts')
 const files = timeDependentFiles(paths.toSorted())
 
-if (values.help || !Number.isInteger(rounds) || !Number.isInteger(busy)) {
+if (values.help || ![rounds, busy, concurrency].every(Number.isInteger)) {
   process.stdout.write(USAGE)
   process.exitCode = values.help ? 0 : 2
 } else if (rounds === 0) list(files)
@@ -59,7 +63,7 @@ async function repeat(found: TimeDependentFile[]): Promise<boolean> {
   await using postgres = await startTestPostgres()
   process.env['COPR_TEST_POSTGRES'] = postgres.url
   using _load = busyCores(busy)
-  const options = { rounds, concurrency: cores, stop: interrupted.signal, onRun }
+  const options = { rounds, concurrency, stop: interrupted.signal, onRun }
   return report(await runRounds(found, options))
 }
 

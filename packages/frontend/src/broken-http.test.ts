@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { after, test } from 'node:test'
 import { openTestFrontend } from './testing/test-frontend.ts'
 
-const LIMIT_MS = 10_000
+const LIMIT_MS = 120_000
 const HOST = 'Host: copr.example.org'
 
 /** What no HTTP library sends. An empty answer: the connection was closed. */

@@ -10,7 +10,7 @@ import { sampleOf, sendSample } from '../testing/send-sample.ts'
 import { openWorld, type World } from '../testing/world.ts'
 import { buildApi } from './api.ts'
 
-const LIMIT_MS = 20_000
+const LIMIT_MS = 120_000
 /** Random combinations for each route; FAST_CHECK_RUNS=1000 looks deeper. */
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
 

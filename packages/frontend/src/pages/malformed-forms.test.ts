@@ -6,7 +6,7 @@ import { findForms, type PageForm } from '../testing/page-forms.ts'
 import { pageName, pageRoutesOf } from '../testing/page-routes.ts'
 import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
 
-const LIMIT_MS = 20_000
+const LIMIT_MS = 120_000
 /** Random combinations for each form; FAST_CHECK_RUNS=1000 looks deeper. */
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
 const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
