@@ -26,6 +26,9 @@ const FIELDS = [
 ]
 const FORMAT = `${FIELDS.map((field) => `\${${field}}`).join('\t')}\n`
 
+/** dpkg's states of packages whose files are in place: installed, and those whose triggers have still to run. */
+const INSTALLED = /^i[itW]/
+
 /** The packages installed on this machine, in its own architecture. */
 export async function readInstalled(signal?: AbortSignal): Promise<Map<string, DebianPackage>> {
   const own = (await toolOutput('dpkg', ['--print-architecture'], signal)).trim()
@@ -36,7 +39,7 @@ export async function readInstalled(signal?: AbortSignal): Promise<Map<string, D
   )
   const packages = text
     .split('\n')
-    .filter((line) => line.startsWith('ii'))
+    .filter((line) => INSTALLED.test(line))
     .map((line) => line.slice(line.indexOf('\t') + 1))
     .filter((line) => [own, 'all'].includes(line.split('\t')[1] ?? ''))
     .map((line) => parsePackage(line))
