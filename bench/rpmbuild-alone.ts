@@ -2,7 +2,7 @@ import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
-import { buildRootPackages } from '@copr/testkit/distro/chroot'
+import { buildRootPackages, DISTRO_VERSION } from '@copr/testkit/distro/chroot'
 import { CACHE_DIR } from '@copr/testkit/system/start-system'
 
 const BUILD_USER = 61000
@@ -38,7 +38,7 @@ async function fillRoot(dir: string, root: string): Promise<void> {
     '-y',
     '--noplugins',
     `--installroot=${root}`,
-    '--releasever=12',
+    `--releasever=${DISTRO_VERSION}`,
     `--setopt=reposdir=${join(dir, 'none')}`,
     `--setopt=cachedir=${join(dir, 'cache')}`,
     '--setopt=install_weak_deps=False',

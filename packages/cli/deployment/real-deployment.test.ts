@@ -12,7 +12,7 @@ import { startIngress } from '@copr/testkit/cluster/nodes/ingress'
 import { startRealNode } from '@copr/testkit/cluster/nodes/real-node'
 import { whyNoNode } from '@copr/testkit/cluster/requirements'
 import { type Cluster, startCluster } from '@copr/testkit/cluster/start-cluster'
-import { debianChroot } from '@copr/testkit/distro/chroot'
+import { debianChroot, DISTRO_ARCH, DISTRO_RELEASE } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { textAt } from '@copr/testkit/system/api-client'
 import { logInByLink } from '@copr/testkit/system/log-in'
@@ -121,7 +121,7 @@ suite('a deployment whose pods really run', { skip }, () => {
       const log = await installInPod(cluster, images.builder, {
         ca: authority.cert,
         repo: await textAt(
-          `${URL_OF_SITE}/coprs/${api.username}/first/repo/debian-12/dnf.repo?arch=x86_64`,
+          `${URL_OF_SITE}/coprs/${api.username}/first/repo/${DISTRO_RELEASE}/dnf.repo?arch=${DISTRO_ARCH}`,
         ),
       })
       assert.match(log, /tiny 1\.0 1\n$/)

@@ -12,7 +12,7 @@ import {
 } from '../src/clients/client-world.ts'
 import { readRepository } from '../src/system/repository.ts'
 import { type DnfCopr, dnfCopr } from '../src/clients/dnf-copr.ts'
-import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
+import { DISTRO_ARCH, DISTRO_CHROOT, DISTRO_RELEASE } from '../src/distro/chroot.ts'
 import { whyNoSystem } from '../src/system/requirements.ts'
 
 suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH']) }, () => {
@@ -121,7 +121,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   test('what the plugin of dnf 5 reads leads to repositories that are there', async () => {
     const { username } = world.cli
     const read = async (owner: string, dirname: string): Promise<RpmrepoAnswer> =>
-      await world.get(`rpmrepo/${owner}/${dirname}/debian-12/`)
+      await world.get(`rpmrepo/${owner}/${dirname}/${DISTRO_RELEASE}/`)
     const app = await read(username, 'app')
     const [dependency] = app.dependencies
     assert.equal(dependency?.type, 'copr')
@@ -134,18 +134,23 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     ] as const) {
       const { results_url, repos, directories } = await read(owner, project)
       assert.deepEqual(directories, { [project]: {} })
-      assert.deepEqual(repos, { 'debian-12': { arch: { x86_64: { opts: {} } } } })
+      assert.deepEqual(repos, {
+        [DISTRO_RELEASE]: { arch: { [DISTRO_ARCH]: { opts: {} } } },
+      })
       const at = `${results_url}/${owner}/${project}`
-      const { packages } = await readRepository(`${at}/debian-12-x86_64/`)
+      const { packages } = await readRepository(`${at}/${DISTRO_CHROOT}/`)
       assert.ok(packages.some(({ nevra }) => nevra.startsWith('from-')))
       assert.match(await (await fetch(`${at}/pubkey.gpg`)).text(), /BEGIN PGP PUBLIC KEY/)
     }
-    const wide = (await read(username, 'wide')).repos['debian-12']?.arch['x86_64']
+    const wide = (await read(username, 'wide')).repos[DISTRO_RELEASE]?.arch[DISTRO_ARCH]
     assert.deepEqual(wide, {
       opts: { priority: 7 },
       multilib: { i386: { opts: { cost: '1100', priority: 7 } } },
     })
-    const missing = await world.system.api.raw('GET', `rpmrepo/${username}/missing/debian-12/`)
+    const missing = await world.system.api.raw(
+      'GET',
+      `rpmrepo/${username}/missing/${DISTRO_RELEASE}/`,
+    )
     assert.equal(missing.status, 404)
   })
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { run, type RunOutcome, runOrThrow } from '@copr/process/run'
 import { serveFolder } from '../src/cluster/nodes/folder-server.ts'
-import { debianChroot } from '../src/distro/chroot.ts'
+import { debianChroot, DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { makeDistro } from '../src/distro/make-distro.ts'
 import { makeExampleSrpm } from '../src/samples/example.ts'
 import { whyNoContainers } from '../src/system/containers.ts'
@@ -113,7 +113,7 @@ suite('coprctl containers', { skip }, () => {
       env: env(),
       input: chroot,
     })
-    await api.createProject('hello', { chroots: ['debian-12-x86_64'] })
+    await api.createProject('hello', { chroots: [DISTRO_CHROOT] })
     const { id } = await api.uploadBuild('hello', await makeExampleSrpm(CACHE_DIR))
     const { state } = await api.waitForBuild(id, 600_000)
     assert.equal(state, 'succeeded', `${await api.log(id)}\n${await whatRuns(podman)}`)

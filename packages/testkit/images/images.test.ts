@@ -12,7 +12,7 @@ import { createMachine } from '@copr/domain/machines/machines'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
 import { runOrThrow } from '@copr/process/run'
-import { debianChroot } from '../src/distro/chroot.ts'
+import { debianChroot, DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { makeDistro } from '../src/distro/make-distro.ts'
 import { makeExampleSrpm } from '../src/samples/example.ts'
 import { apiClient } from '../src/system/api-client.ts'
@@ -149,7 +149,7 @@ suite('the images', { skip }, () => {
         },
       )
 
-      await api.createProject('hello', { chroots: ['debian-12-x86_64'] })
+      await api.createProject('hello', { chroots: [DISTRO_CHROOT] })
       const submitted = await api.uploadBuild('hello', await makeExampleSrpm(CACHE_DIR))
       const { state } = await api.waitForBuild(submitted.id, 300_000)
       const lines = (await Promise.all(all.map((each) => each.log()))).map((log) => log.map(parse))

@@ -9,7 +9,7 @@ import type { ResultFile, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
 import { silentLog } from '@copr/process/log'
 import { runOrThrow } from '@copr/process/run'
-import { debianChroot } from '@copr/testkit/distro/chroot'
+import { debianChroot, DISTRO_CHROOT } from '@copr/testkit/distro/chroot'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
 
 /** Shared with other tests: making it takes minutes, and builds only read it. */
@@ -70,7 +70,7 @@ export async function buildFixture(): Promise<BuildFixture> {
       })
       return {
         kind: 'rpm',
-        task_id: `${count}-debian-12-x86_64`,
+        task_id: `${count}-${DISTRO_CHROOT}`,
         build_id: count,
         owner: 'jane',
         project: 'tools',

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BuildAnswer } from '@copr/contract/api/builds'
-import { DISTRO_CHROOT } from '../distro/chroot.ts'
+import { DISTRO_CHROOT, DISTRO_RELEASE } from '../distro/chroot.ts'
 import { newAccount } from '../system/build-facts.ts'
 import { CACHE_DIR, startSystem, type System } from '../system/start-system.ts'
 import { until } from '../system/until.ts'
@@ -15,7 +15,7 @@ import { type PythonClients, pythonClients } from './python-clients.ts'
 /** A chroot that nothing is built in here. */
 export const OTHER_CHROOT = 'fedora-43-x86_64'
 /** What a program for another architecture on the same machine needs. */
-export const MULTILIB_CHROOT = 'debian-12-i386'
+export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
 /** A running system, and everybody who works with it. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunOutcome, run } from '@copr/process/run'
+import { DISTRO_OS, DISTRO_VERSION } from '../distro/chroot.ts'
 import { CACHE_DIR, type System } from '../system/start-system.ts'
 
 /** How the plugin is told to call the site. */
@@ -22,7 +23,10 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
   const [root, repos, config] = [join(dir, 'root'), join(dir, 'repos'), join(dir, 'config')]
   for (const folder of [root, repos, join(config, 'copr.d')]) mkdirSync(folder, { recursive: true })
   const hub = ['hostname = 127.0.0.1', 'protocol = http', `port = ${port}`]
-  writeFileSync(join(config, 'copr.conf'), '[main]\ndistribution = debian\nreleasever = 12\n')
+  writeFileSync(
+    join(config, 'copr.conf'),
+    `[main]\ndistribution = ${DISTRO_OS}\nreleasever = ${DISTRO_VERSION}\n`,
+  )
   writeFileSync(join(config, 'copr.d', `${HUB}.conf`), [`[${HUB}]`, ...hub, ''].join('\n'))
   const base = `[base]\nname=Mini distribution\nbaseurl=file://${CACHE_DIR}/distro/repo\ngpgcheck=0\n`
   writeFileSync(join(repos, 'base.repo'), base)
@@ -35,7 +39,7 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
     '--enableplugin=copr',
     `--config=${join(dir, 'dnf.conf')}`,
     `--installroot=${root}`,
-    '--releasever=12',
+    `--releasever=${DISTRO_VERSION}`,
     `--setopt=reposdir=${repos}`,
     `--setopt=pluginconfpath=${config}`,
     `--setopt=cachedir=${join(dir, 'cache')}`,

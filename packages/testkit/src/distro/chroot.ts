@@ -1,4 +1,5 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { splitChrootName } from '@copr/contract/names'
 import { thisHost } from './host-distribution.ts'
 import { readPackageList } from './list.ts'
 
@@ -10,9 +11,12 @@ const host = thisHost()
  */
 export const DISTRO_CHROOT = host.kind === 'none' ? 'none-0-none' : host.chroot
 
+const parts = splitChrootName(DISTRO_CHROOT)
+export const DISTRO_OS = parts?.os_release ?? ''
+export const DISTRO_VERSION = parts?.os_version ?? ''
+export const DISTRO_ARCH = parts?.arch ?? ''
 /** The name without the architecture, as in addresses of .repo files. */
-export const DISTRO_RELEASE = DISTRO_CHROOT.replace(/-[^-]*$/, '')
-export const DISTRO_ARCH = DISTRO_CHROOT.slice(DISTRO_RELEASE.length + 1)
+export const DISTRO_RELEASE = `${DISTRO_OS}-${DISTRO_VERSION}`
 
 /** The packages that every build root of the mini distribution begins with, by RPM name. */
 export async function buildRootPackages(): Promise<string[]> {

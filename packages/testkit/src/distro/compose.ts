@@ -1,22 +1,20 @@
 import { neededBy, parseDepends, type Ignored } from './closure.ts'
 import type { DebianPackage } from './debian-packages.ts'
-import {
-  EXTRA_FILES,
-  EXTRA_LINKS,
-  EXTRA_PROVIDES,
-  EXTRA_REQUIRES,
-  type ListedPackage,
-} from './list.ts'
+import { EXTRA_FILES, EXTRA_REQUIRES, type ListedPackage } from './list.ts'
 import { rpmDependency, rpmVersion } from './version.ts'
 import type { RpmPackage } from './spec.ts'
 import { addLink, packageFiles } from './file-tree.ts'
 import { findProvides } from './provides.ts'
+import { extraLinks, extraProvides, type Release } from './release.ts'
 
 export interface Composition {
   list: ListedPackage[]
   packages: Map<string, DebianPackage>
   fileLists: Map<string, string[]>
   tree: string
+  release: Release
+  /** Paths that packages of ours have. */
+  owned: Iterable<string>
   ignored: Ignored
   onPackage: (done: number) => void
   signal?: AbortSignal
@@ -29,7 +27,7 @@ export async function composePackages(what: Composition): Promise<RpmPackage[]> 
   const names = new Map(
     [...packages.keys()].map((name) => [name, listed.get(name)?.rpmName ?? name]),
   )
-  const owned = new Set<string>()
+  const owned = new Set(what.owned)
   const composed: RpmPackage[] = []
   for (const one of packages.values()) {
     composed.push(await composePackage(one, listed.get(one.name), names, owned, what))
@@ -43,12 +41,13 @@ async function composePackage(
   listed: ListedPackage | undefined,
   names: Map<string, string>,
   owned: Set<string>,
-  { packages, fileLists, tree, ignored, signal }: Composition,
+  { packages, fileLists, tree, release: of, ignored, signal }: Composition,
 ): Promise<RpmPackage> {
   const { version, release } = rpmVersion(one.version)
   const content = await packageFiles(fileLists.get(one.name) ?? [], tree, owned)
-  for (const [path, target] of Object.entries(EXTRA_LINKS[one.name] ?? {}))
-    content.files.push(await addLink(tree, path, target))
+  for (const [path, target] of Object.entries(extraLinks(of)[one.name] ?? {}))
+    if (!content.files.some((file) => file.path === path))
+      content.files.push(await addLink(tree, path, target))
   for (const path of EXTRA_FILES[one.name] ?? [])
     content.files.push({ path, kind: 'file', mode: '644' })
   const name = names.get(one.name) ?? one.name
@@ -81,8 +80,12 @@ async function composePackage(
       ...new Set([
         ...aliases.map((alias) => `${alias} = ${version}-${release}`),
         ...virtual,
-        ...(EXTRA_PROVIDES[one.name] ?? []),
-        ...(await findProvides(content, tree, signal)),
+        ...(extraProvides(of)[one.name] ?? []),
+        ...(await findProvides(content, {
+          tree,
+          python: of.python,
+          ...(signal && { signal }),
+        })),
       ]),
     ],
     files: content.files,

@@ -47,17 +47,17 @@ export async function readInstalled(signal?: AbortSignal): Promise<Map<string, D
 }
 
 /**
- * Gets the archives of packages that this machine lacks, with what they need, and reads them. Nothing is
+ * Gets the archives of packages that this machine lacks, with what they need, and reads them. Each has one or more
+ * names, of which the first that apt knows counts. Nothing is
  * installed, and the machine's own package lists stay as they are: stale ones are fetched anew into `cacheDir`.
  */
 export async function downloadPackages(
-  names: string[],
+  wanted: string[][],
   cacheDir: string,
   signal?: AbortSignal,
 ): Promise<DebianPackage[]> {
   const archives = join(cacheDir, 'debs')
   await mkdir(join(archives, 'partial'), { recursive: true })
-  const download = ['install', '--yes', '--download-only', '--no-install-recommends', ...names]
   const place = [
     '-o',
     `Dir::Cache::archives=${archives}`,
@@ -67,24 +67,49 @@ export async function downloadPackages(
     'Debug::NoLocking=1',
   ]
   const options = signal === undefined ? {} : { signal }
-  const first = await run('apt-get', [...place, ...download], options)
-  if (!first.ok) {
-    const lists = join(cacheDir, 'apt-lists')
-    await mkdir(join(lists, 'partial'), { recursive: true })
-    const caches = ['pkgcache', 'srcpkgcache'].flatMap((name) => [
-      '-o',
-      `Dir::Cache::${name}=${join(cacheDir, name)}`,
-    ])
-    const fresh = [...place, ...caches, '-o', `Dir::State::Lists=${lists}`]
-    await runOrThrow('apt-get', [...fresh, 'update'], options)
-    await runOrThrow('apt-get', [...fresh, ...download], options)
-    return await readArchives(
-      archives,
-      await wantedArchives([...fresh, ...download], signal),
-      signal,
-    )
+  const names = await knownNames(wanted, place, signal)
+  if (!names.includes(undefined)) {
+    const args = [...place, ...download(names)]
+    const first = await run('apt-get', args, options)
+    if (first.ok) return await readArchives(archives, await wantedArchives(args, signal), signal)
   }
-  return await readArchives(archives, await wantedArchives([...place, ...download], signal), signal)
+  const lists = join(cacheDir, 'apt-lists')
+  await mkdir(join(lists, 'partial'), { recursive: true })
+  const caches = ['pkgcache', 'srcpkgcache'].flatMap((name) => [
+    '-o',
+    `Dir::Cache::${name}=${join(cacheDir, name)}`,
+  ])
+  const fresh = [...place, ...caches, '-o', `Dir::State::Lists=${lists}`]
+  await runOrThrow('apt-get', [...fresh, 'update'], options)
+  const freshNames = await knownNames(wanted, fresh, signal)
+  const unknown = wanted.filter((_, index) => freshNames[index] === undefined)
+  if (unknown.length > 0)
+    throw new Error(`apt knows no package ${unknown.map((one) => one.join(' or ')).join(', ')}`)
+  const args = [...fresh, ...download(freshNames)]
+  await runOrThrow('apt-get', args, options)
+  return await readArchives(archives, await wantedArchives(args, signal), signal)
+}
+
+function download(names: (string | undefined)[]): string[] {
+  const known = names.filter((name) => name !== undefined)
+  return ['install', '--yes', '--download-only', '--no-install-recommends', ...known]
+}
+
+/** For each package the first of its names that apt knows. */
+async function knownNames(
+  wanted: string[][],
+  place: string[],
+  signal?: AbortSignal,
+): Promise<(string | undefined)[]> {
+  const chunks: Buffer[] = []
+  // Fails when one of the names is unknown, and still answers for the rest.
+  await run('apt-cache', [...place, 'show', '--no-all-versions', ...wanted.flat()], {
+    onOutput: (chunk) => chunks.push(chunk),
+    ...(signal && { signal }),
+  })
+  const shown = Buffer.concat(chunks).toString('utf8')
+  const known = new Set([...shown.matchAll(/^Package: (\S+)$/gm)].map(([, name]) => name))
+  return wanted.map((names) => names.find((name) => known.has(name)))
 }
 
 /** What apt would unpack now, as file names: the cache holds older versions too. */

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { makeExampleSrpm } from '../samples/example.ts'
-import { buildRootPackages } from './chroot.ts'
+import { buildRootPackages, DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from './chroot.ts'
 import { makeDistro, type Distro } from './make-distro.ts'
 
 /** Shared with other tests, so that the repository is made once on a machine. */
@@ -70,8 +70,12 @@ suite('the mini distribution', { skip }, () => {
     const root = join(work, 'root')
     await fillRoot(root, distro.repoDir, await buildRootPackages())
     const rpms = await buildInRoot(root, await makeExampleSrpm(CACHE))
-    assert.ok(rpms.includes('hello-copr-1.0-1.deb12.x86_64.rpm'), rpms.join(' '))
-    assert.ok(rpms.includes('hello-copr-debuginfo-1.0-1.deb12.x86_64.rpm'), rpms.join(' '))
+    const dist = DISTRO_RELEASE.replace('debian-', 'deb').replace('-', '')
+    const names = ['hello-copr', 'hello-copr-debuginfo', 'hello-copr-debugsource']
+    assert.deepEqual(
+      rpms.toSorted(),
+      names.map((name) => `${name}-1.0-1.${dist}.${DISTRO_ARCH}.rpm`),
+    )
   })
 
   test('names that Fedora specs use are found', async () => {
@@ -108,7 +112,7 @@ suite('the mini distribution', { skip }, () => {
       '--noplugins',
       '--assumeyes',
       `--installroot=${root}`,
-      '--releasever=12',
+      `--releasever=${DISTRO_VERSION}`,
       '--nogpgcheck',
     ].concat(
       settings.map((one) => `--setopt=${one}`),
@@ -140,5 +144,5 @@ async function buildInRoot(root: string, srpm: string): Promise<string[]> {
   const script = `mount -t tmpfs dev "$1/dev" && mknod -m 666 "$1/dev/null" c 1 3 && ln -s /proc/self/fd "$1/dev/fd" && ${build}`
   const isolated = ['--mount', '--pid', '--fork', '--net', `--mount-proc=${root}/proc`]
   await runOrThrow('unshare', [...isolated, 'sh', '-c', script, 'sh', root, basename(srpm)])
-  return await readdir(join(root, 'builddir/build/RPMS/x86_64'))
+  return await readdir(join(root, 'builddir/build/RPMS', DISTRO_ARCH))
 }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 
 export interface ListedPackage {
+  /** The first of its names, after {@link resolveNames} the one that exists. */
   debianName: string
+  /** What releases call it; a name with a `*` only names what comes along as a dependency. */
+  names: string[]
   rpmName: string
   /** Further names that spec files know the package by. */
   provides: string[]
@@ -25,8 +28,41 @@ export function parsePackageList(text: string): ListedPackage[] {
 
 function parseLine(line: string): ListedPackage {
   const inBuildRoot = line.startsWith('*')
-  const [debianName = '', named = '=', ...provides] = line.replace(/^\*\s*/, '').split(/\s+/)
-  return { debianName, rpmName: named === '=' ? debianName : named, provides, inBuildRoot }
+  const [first = '', named = '=', ...provides] = line.replace(/^\*\s*/, '').split(/\s+/)
+  const names = first.split('|')
+  const [debianName = ''] = names
+  return { debianName, names, rpmName: named === '=' ? debianName : named, provides, inBuildRoot }
+}
+
+export function isPattern({ debianName }: ListedPackage): boolean {
+  return debianName.includes('*')
+}
+
+/** The list with each package under the first of its names that exists; patterns that match nothing are dropped. */
+export function resolveNames(
+  list: ListedPackage[],
+  existing: ReadonlyMap<string, unknown>,
+): ListedPackage[] {
+  return list.flatMap((one) => {
+    const found = isPattern(one)
+      ? [...existing.keys()].find((name) => patternOf(one.debianName).test(name))
+      : one.names.find((name) => existing.has(name))
+    if (found === undefined) return isPattern(one) ? [] : [one]
+    return {
+      ...one,
+      debianName: found,
+      rpmName: one.rpmName === one.debianName ? found : one.rpmName,
+    }
+  })
+}
+
+function patternOf(name: string): RegExp {
+  return new RegExp(
+    `^${name
+      .split('*')
+      .map((part) => RegExp.escape(part))
+      .join('[0-9.]+')}$`,
+  )
 }
 
 /**
@@ -45,19 +81,6 @@ export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   rpm: ['perl'],
 }
 
-/** Links that Debian's alternatives make when a package is installed. */
-export const EXTRA_LINKS: Record<string, Record<string, string>> = {
-  automake: { '/usr/bin/automake': 'automake-1.16', '/usr/bin/aclocal': 'aclocal-1.16' },
-  bison: { '/usr/bin/yacc': 'bison.yacc' },
-  debianutils: { '/usr/bin/which': 'which.debianutils' },
-  gcc: { '/usr/bin/cc': 'gcc' },
-  'g++': { '/usr/bin/c++': 'g++' },
-  cpp: { '/usr/lib/cpp': '../bin/cpp' },
-  mawk: { '/usr/bin/awk': 'mawk' },
-  flex: { '/usr/bin/lex': 'flex' },
-  python3: { '/usr/bin/python': 'python3' },
-}
-
 /** Files of ours, from `tree/`, in the package that they change. */
 export const EXTRA_FILES: Record<string, string[]> = {
   python3: [
@@ -73,13 +96,4 @@ export const EXTRA_REQUIRES: Record<string, string[]> = {
   // rpm's generator of python3dist() dependencies imports it
   'python3-dev': ['python3-packaging'],
   'python3-pip': ['python3-packaging'],
-}
-
-/** Provides that can be read from no file. */
-export const EXTRA_PROVIDES: Record<string, string[]> = {
-  libc6: ['rtld(GNU_HASH)'],
-  dash: ['/bin/sh'],
-  // of the package with the command, though a smaller one has the interpreter
-  python3: ['python(abi) = 3.11'],
-  'perl-base': ['perl(:VERSION) = 5.36', 'perl(:WITH_ITHREADS)', 'perl(:WITH_THREADS)'],
 }

@@ -5,18 +5,21 @@ import { join } from 'node:path'
 import { CoprError } from '@copr/process/errors'
 import { runOrThrow } from '@copr/process/run'
 import { closureOf } from './closure.ts'
-import { composePackages } from './compose.ts'
+import { composePackages, type Composition } from './compose.ts'
 import { downloadPackages, readInstalled, type DebianPackage } from './debian-packages.ts'
 import { fillTree, makeTree } from './file-tree.ts'
 import {
   IGNORED_DEPENDENCIES,
   IGNORED_DEPENDENCIES_OF,
+  isPattern,
   readPackageList,
+  resolveNames,
   type ListedPackage,
 } from './list.ts'
-import { type HostDistribution, thisHost } from './host-distribution.ts'
+import { thisHost } from './host-distribution.ts'
 import { holdLock } from './lock.ts'
 import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
+import { type DebianHost, releaseOf } from './release.ts'
 import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
 
 export interface DistroProgress {
@@ -54,8 +57,6 @@ interface Manifest {
   leftOut: string[]
 }
 
-type DebianHost = Extract<HostDistribution, { kind: 'debian-like' }>
-
 const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
 
 /**
@@ -64,12 +65,12 @@ const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF 
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const { dir, cacheDir = dir, signal } = options
-  requireDebian()
+  const host = requireDebian()
   await mkdir(dir, { recursive: true })
   await using _lock = await holdLock(join(dir, 'lock'), signal)
   const list = await readPackageList()
   const installed = await readInstalled(signal)
-  const generator = await generatorDigest()
+  const generator = await generatorDigest(host)
   const repoDir = join(dir, 'repo')
   const known = await readManifest(repoDir)
   const isCurrent =
@@ -78,11 +79,13 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
     return { repoDir, packages: known.packages, made: false, leftOut: [] }
 
   const { packages, leftOut } = await gatherPackages(list, installed, cacheDir, options)
+  const release = releaseOf(host, packages)
   if (isCurrent && leftOut.length === known.leftOut.length)
     return { repoDir, packages: known.packages, made: false, leftOut }
   const work = join(dir, 'work')
   await rm(work, { recursive: true, force: true })
-  const rpms = await makeRpms(list, packages, generator, work, options)
+  const named = resolveNames(list, packages)
+  const rpms = await makeRpms({ list: named, packages, generator, release, work }, options)
   const fromHere = [...packages.values()].filter((one) => one.archive === undefined)
   const manifest: Manifest = {
     generator,
@@ -113,31 +116,36 @@ async function gatherPackages(
   { onProgress, signal }: DistroOptions,
 ) {
   onProgress?.({ step: 'packages', done: 0, total: list.length })
-  const wanted = list.map((one) => one.debianName)
+  const listed = resolveNames(list, installed).filter((one) => !isPattern(one))
+  const wanted = listed.map((one) => one.debianName)
   const { missing } = closureOf(wanted, installed, IGNORED)
   const available = new Map(installed)
-  const absent = wanted.filter((name) => missing.has(name))
+  const absent = listed.filter((one) => missing.has(one.debianName))
   let leftOut: string[] = []
   if (missing.size > 0) {
     onProgress?.({ step: 'download', done: 0, total: absent.length })
     try {
-      for (const one of await downloadPackages(absent, cacheDir, signal))
+      for (const one of await downloadPackages(
+        absent.map(({ names }) => names),
+        cacheDir,
+        signal,
+      ))
         available.set(one.name, one)
     } catch (error) {
-      const needed = list
-        .filter((one) => one.inBuildRoot && missing.has(one.debianName))
-        .map((one) => one.debianName)
+      const needed = absent.filter((one) => one.inBuildRoot).map((one) => one.debianName)
       signal?.throwIfAborted()
       if (needed.length > 0)
         throw new Error(
           `Cannot download ${needed.join(', ')}: install them or connect this machine`,
           { cause: error },
         )
-      leftOut = absent
+      leftOut = absent.map((one) => one.debianName)
       onProgress?.({ step: 'download', done: 0, total: 0 })
     }
   }
-  const there = wanted.filter((name) => !leftOut.includes(name))
+  const there = resolveNames(listed, available)
+    .map((one) => one.debianName)
+    .filter((name) => !leftOut.includes(name))
   const closure = closureOf(there, available, IGNORED)
   if (closure.missing.size > 0)
     throw new Error(`Packages needed but not found: ${[...closure.missing].join(', ')}`)
@@ -145,12 +153,10 @@ async function gatherPackages(
 }
 
 async function makeRpms(
-  list: ListedPackage[],
-  packages: Map<string, DebianPackage>,
-  generator: string,
-  work: string,
+  what: Pick<Composition, 'list' | 'packages' | 'release'> & { generator: string; work: string },
   { onProgress, signal }: DistroOptions,
 ): Promise<number> {
+  const { list, packages, generator, release, work } = what
   const tree = join(work, 'tree')
   const lists = join(work, 'lists')
   await mkdir(lists, { recursive: true })
@@ -158,14 +164,19 @@ async function makeRpms(
   onProgress?.({ step: 'files', done: 0, total: packages.size })
   const fileLists = await fillTree([...packages.values()], tree, signal)
   const onPackage = (done: number) => onProgress?.({ step: 'describe', done, total: packages.size })
+  const own = [
+    await makeFilesystemPackage(tree, generator, release),
+    await makeMacrosPackage(tree, generator, release),
+  ]
   const rpms = [
-    await makeFilesystemPackage(tree, generator),
-    await makeMacrosPackage(tree, generator),
+    ...own,
     ...(await composePackages({
       list,
       packages,
       fileLists,
       tree,
+      release,
+      owned: own.flatMap(({ files }) => files.map(({ path }) => path)),
       ignored: IGNORED,
       onPackage,
       ...(signal && { signal }),
@@ -185,6 +196,8 @@ const RPMBUILD_MACROS: Record<string, string> = {
   __check_files: '%{nil}',
   _build_id_links: 'none',
   _missing_doc_files_terminate_build: '0',
+  // a package may be there for its dependencies alone
+  _empty_manifest_terminate_build: '0',
   _buildhost: 'copr-mini',
   vendor: 'Copr mini distribution',
 }
@@ -269,13 +282,13 @@ function hasVersions(
 }
 
 /** Of every source file here: whatever changes the code or the list makes the repository again. */
-async function generatorDigest(): Promise<string> {
+async function generatorDigest({ chroot }: DebianHost): Promise<string> {
   const here = new URL('.', import.meta.url)
   const files = (await readdir(here, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted()
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(chroot)
   for (const file of files) hash.update(await readFile(file))
   return hash.digest('hex')
 }

@@ -1,7 +1,8 @@
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import type { PackageFile } from './file-tree.ts'
+import { fillPlaceholders, type Release } from './release.ts'
 import type { RpmPackage } from './spec.ts'
 
 /** Files that no Debian package brings: macros and what they run. */
@@ -32,7 +33,11 @@ const ACCOUNTS = [
 const GROUPS = ['root:0', 'daemon:1', 'bin:2', 'sys:3', 'adm:4', 'tty:5', 'disk:6', 'lp:7', 'mail:8', 'kmem:15', 'shadow:42', 'utmp:43', 'staff:50', 'users:100', 'nogroup:65534'] // prettier-ignore
 
 /** The package that everything else stands on: directories, the links of the merged layout, accounts. */
-export async function makeFilesystemPackage(tree: string, generator: string): Promise<RpmPackage> {
+export async function makeFilesystemPackage(
+  tree: string,
+  generator: string,
+  release: Release,
+): Promise<RpmPackage> {
   const texts: Record<string, string> = {
     '/etc/passwd': ACCOUNTS.map(
       ([name, id, home, shell]) => `${name}:x:${id}:${id}:${name}:${home}:${shell}\n`,
@@ -55,7 +60,7 @@ export async function makeFilesystemPackage(tree: string, generator: string): Pr
   for (const [path, target] of Object.entries(LINKS))
     await linkUnlessThere(join(tree, path), target)
   return {
-    ...blank(generator, 'filesystem', 'Directories, accounts and the merged /usr layout'),
+    ...blank(generator, release, 'filesystem', 'Directories, accounts and the merged /usr layout'),
     provides: [
       'setup',
       'basesystem',
@@ -88,10 +93,19 @@ const MACRO_FILES = [
 ]
 
 /** The RPM macros that specs of the Fedora family count on. */
-export async function makeMacrosPackage(tree: string, generator: string): Promise<RpmPackage> {
-  await cp(fileURLToPath(EXTRA_TREE_URL), tree, { recursive: true })
+export async function makeMacrosPackage(
+  tree: string,
+  generator: string,
+  release: Release,
+): Promise<RpmPackage> {
+  await writeExtraFiles(tree, release)
   return {
-    ...blank(generator, 'copr-mini-macros', 'RPM macros that specs of the Fedora family count on'),
+    ...blank(
+      generator,
+      release,
+      'copr-mini-macros',
+      'RPM macros that specs of the Fedora family count on',
+    ),
     provides: [
       'redhat-rpm-config',
       'rpm-macros',
@@ -110,11 +124,22 @@ export async function makeMacrosPackage(tree: string, generator: string): Promis
   }
 }
 
+async function writeExtraFiles(tree: string, release: Release): Promise<void> {
+  const from = fileURLToPath(EXTRA_TREE_URL)
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    const target = join(tree, relative(from, path))
+    await mkdir(dirname(target), { recursive: true })
+    await writeFile(target, fillPlaceholders(await readFile(path, 'utf8'), release))
+  }
+}
+
 /** The release tells the makings apart: caches keep packages by name, version and release. */
-function blank(generator: string, name: string, summary: string): RpmPackage {
+function blank(generator: string, { version }: Release, name: string, summary: string): RpmPackage {
   return {
     name,
-    version: '12',
+    version,
     release: `1.${generator.slice(0, 8)}`,
     noarch: true,
     summary,

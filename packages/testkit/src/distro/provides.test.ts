@@ -1,20 +1,116 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mergedPath, isLeftOut } from './file-tree.ts'
-import { parsePackageList } from './list.ts'
+import type { DebianPackage } from './debian-packages.ts'
+import { parsePackageList, resolveNames } from './list.ts'
 import { pkgConfigProvide, pythonProvides } from './provides.ts'
+import { fillPlaceholders, releaseOf } from './release.ts'
 import { renderFileList } from './spec.ts'
 
 test('parsePackageList() reads names, aliases and the build root', () => {
   assert.deepEqual(
     parsePackageList('# text\n* g++ gcc-c++ c++ # compiler\nlibxml2\nperl = perl-devel\n'),
     [
-      { debianName: 'g++', rpmName: 'gcc-c++', provides: ['c++'], inBuildRoot: true },
-      { debianName: 'libxml2', rpmName: 'libxml2', provides: [], inBuildRoot: false },
-      { debianName: 'perl', rpmName: 'perl', provides: ['perl-devel'], inBuildRoot: false },
+      {
+        debianName: 'g++',
+        names: ['g++'],
+        rpmName: 'gcc-c++',
+        provides: ['c++'],
+        inBuildRoot: true,
+      },
+      {
+        debianName: 'libxml2',
+        names: ['libxml2'],
+        rpmName: 'libxml2',
+        provides: [],
+        inBuildRoot: false,
+      },
+      {
+        debianName: 'perl',
+        names: ['perl'],
+        rpmName: 'perl',
+        provides: ['perl-devel'],
+        inBuildRoot: false,
+      },
     ],
   )
 })
+
+const RENAMED = parsePackageList(
+  'libelf1t64|libelf1 elfutils-libelf\nlibstdc++-*-dev libstdc++-devel\na|b\n',
+)
+for (const [existing, want] of [
+  // Debian 12, Debian 13 and Ubuntu 24.04
+  [
+    ['libelf1', 'libstdc++-12-dev', 'b'],
+    ['libelf1 elfutils-libelf', 'libstdc++-12-dev libstdc++-devel', 'b b'],
+  ],
+  [
+    ['libelf1t64', 'libstdc++-14-dev', 'a'],
+    ['libelf1t64 elfutils-libelf', 'libstdc++-14-dev libstdc++-devel', 'a a'],
+  ],
+  [
+    ['libelf1t64', 'libstdc++-13-dev', 'libstdc++-13-dev-x', 'a', 'b'],
+    ['libelf1t64 elfutils-libelf', 'libstdc++-13-dev libstdc++-devel', 'a a'],
+  ],
+  [[], ['libelf1t64 elfutils-libelf', 'a a']],
+] as const)
+  test(`resolveNames() takes the names that exist: ${existing.join(', ')}`, () => {
+    const resolved = resolveNames(RENAMED, new Map(existing.map((name) => [name, true])))
+    assert.deepEqual(
+      resolved.map((one) => `${one.debianName} ${one.rpmName}`),
+      want,
+    )
+  })
+
+const package_ = (version: string): DebianPackage => ({
+  name: 'x',
+  version,
+  noarch: false,
+  depends: '',
+  provides: '',
+  summary: 'x',
+})
+for (const [host, versions, want, text] of [
+  [
+    { id: 'debian', version: '12' },
+    {
+      python3: '3.11.2-1+b1',
+      'perl-base': '5.36.0-7+deb12u3',
+      automake: '1:1.16.5-1.3',
+      rpm: '4.18.0+dfsg-1+deb12u1',
+    },
+    { python: '3.11', perl: '5.36', automake: '1.16', rpm: '4.18' },
+    '%debian 12\n%dist .deb12 3.11 311',
+  ],
+  [
+    { id: 'debian', version: '13' },
+    { python3: '3.13.5-1', 'perl-base': '5.40.1-6', automake: '1:1.17-4', rpm: '4.20.1+dfsg-3' },
+    { python: '3.13', perl: '5.40', automake: '1.17', rpm: '4.20' },
+    '%debian 13\n%dist .deb13 3.13 313',
+  ],
+  [
+    { id: 'ubuntu', version: '24.04' },
+    {
+      python3: '3.12.3-0ubuntu2',
+      'perl-base': '5.38.2-3.2ubuntu0.2',
+      rpm: '4.18.2+dfsg-2.1build2',
+    },
+    { python: '3.12', perl: '5.38', automake: undefined, rpm: '4.18' },
+    '%ubuntu 2404\n%dist .ubuntu24.04 3.12 312',
+  ],
+] as const)
+  test(`releaseOf() reads the versions of ${host.id} ${host.version} from its packages`, () => {
+    const entries = Object.entries(versions)
+    const packages = new Map(entries.map(([name, version]) => [name, package_(version)]))
+    const release = releaseOf(host, packages)
+    assert.deepEqual(release, { ...host, ...want })
+    assert.equal(
+      /%install/.test(fillPlaceholders('@DEBUG_PACKAGES@', release)),
+      want.rpm === '4.18',
+    )
+    assert.equal(fillPlaceholders('@RELEASE_MACROS@ @PYTHON@ @PYTHON_NODOTS@', release), text)
+  })
 
 test('pkgConfigProvide() fills in variables', () => {
   const text = 'prefix=/usr\nmajor=1\nfull=${major}.2\nName: x\nVersion: ${full}\n'
@@ -23,9 +119,9 @@ test('pkgConfigProvide() fills in variables', () => {
 
 test('pythonProvides() normalizes the name and drops zeros at the end', () => {
   const text = 'Metadata-Version: 2.1\nName: Flit_Core\nVersion: 3.8.0\n'
-  assert.deepEqual(pythonProvides('x', text), [
+  assert.deepEqual(pythonProvides('x', text, '3.13'), [
     'python3dist(flit-core) = 3.8',
-    'python3.11dist(flit-core) = 3.8',
+    'python3.13dist(flit-core) = 3.8',
   ])
 })
 

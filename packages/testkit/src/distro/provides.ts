@@ -6,8 +6,7 @@ import type { PackageFiles } from './file-tree.ts'
 /** What specs and rpm's own generators ask for by other things than a package's name. */
 export async function findProvides(
   content: PackageFiles,
-  tree: string,
-  signal?: AbortSignal,
+  { tree, python, signal }: { tree: string; python?: string | undefined; signal?: AbortSignal },
 ): Promise<string[]> {
   const paths = content.files.filter((file) => file.kind !== 'directory').map((file) => file.path)
   const regular = content.files.filter((file) => file.kind === 'file').map((file) => file.path)
@@ -17,7 +16,9 @@ export async function findProvides(
       ...(await libraryProvides(regular, tree, signal)),
       ...(await gather(paths, /\/pkgconfig\/[^/]+\.pc$/, tree, pkgConfigProvide)),
       ...(await gather(regular, PERL_MODULE, tree, perlProvide)),
-      ...(await gather(paths, PYTHON_METADATA, tree, pythonProvides)),
+      ...(await gather(paths, PYTHON_METADATA, tree, (path, text) =>
+        pythonProvides(path, text, python),
+      )),
     ]),
   ]
 }
@@ -76,7 +77,7 @@ function perlProvide(path: string, text: string): string[] {
 const PYTHON_METADATA =
   /^\/usr\/lib\/python3\/dist-packages\/[^/]+\.(dist-info\/METADATA|egg-info\/PKG-INFO|egg-info)$/
 
-export function pythonProvides(path: string, text: string): string[] {
+export function pythonProvides(path: string, text: string, python: string | undefined): string[] {
   const name = /^Name:\s*(\S+)/m
     .exec(text)?.[1]
     ?.replaceAll(/[-_.]+/g, '-')
@@ -85,5 +86,7 @@ export function pythonProvides(path: string, text: string): string[] {
   if (name === undefined || version === undefined) return []
   // rpm's generator drops the zeros at the end of a version, on both sides
   const short = version.replace(/(\.0+)+$/, '')
-  return [`python3dist(${name}) = ${short}`, `python3.11dist(${name}) = ${short}`]
+  return ['3', ...(python === undefined ? [] : [python])].map(
+    (interpreter) => `python${interpreter}dist(${name}) = ${short}`,
+  )
 }

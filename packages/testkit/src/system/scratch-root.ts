@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunOutcome, run, runOrThrow } from '@copr/process/run'
+import { DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from '../distro/chroot.ts'
 import { textAt } from './api-client.ts'
 import { CACHE_DIR, type System } from './start-system.ts'
 
@@ -31,7 +32,7 @@ export async function scratchRoot(
   const root = join(dir, 'root')
   for (const folder of [repos, onlyProject, root]) mkdirSync(folder)
   const repoFile = await textAt(
-    `${system.url}/coprs/${username}/${project}/repo/debian-12/dnf.repo?arch=x86_64`,
+    `${system.url}/coprs/${username}/${project}/repo/${DISTRO_RELEASE}/dnf.repo?arch=${DISTRO_ARCH}`,
   )
   for (const line of ['gpgcheck=1', 'repo_gpgcheck=1'])
     assert.ok(repoFile.split('\n').includes(line), `the .repo file lacks ${line}:\n${repoFile}`)
@@ -47,7 +48,7 @@ export async function scratchRoot(
     // Those of this machine have repositories and rules of their own.
     '--noplugins',
     `--installroot=${root}`,
-    '--releasever=12',
+    `--releasever=${DISTRO_VERSION}`,
     `--setopt=reposdir=${reposDir}`,
     // A cache for each set of repositories: their ids differ, what dnf remembers of the root must not.
     `--setopt=cachedir=${join(dir, 'cache')}`,
