@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the system needs and the machine lacks: nothing when all is there.
-# Usage: install-system-packages.sh [test|clients|cluster|images]
+# Usage: install-system-packages.sh [test|clients|cluster|images|fresh]
 #   test:    also what the test suites need
 #   clients: also what the tests with the stock clients need
 #   cluster: also what the tests with a Kubernetes cluster need, but for Go's version: see tools/build-cluster.ts
 #   images:  also what building and trying the container images needs
+#   fresh:   also what making the roots of make test-fresh needs
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
@@ -60,6 +61,7 @@ mode=${1:-}
 if [ "$mode" = test ] || [ "$mode" = clients ]; then
   needed="$needed
 gpg gnupg
+curl curl
 wget wget
 xz xz-utils
 gpgv gpgv
@@ -92,6 +94,13 @@ runc runc
 conmon conmon
 iptables iptables
 debootstrap debootstrap"
+fi
+
+if [ "$mode" = fresh ]; then
+  needed="$needed
+debootstrap debootstrap
+nsenter util-linux
+pivot_root util-linux"
 fi
 
 extra() { # prints the packages that come without a program of their own

@@ -119,22 +119,13 @@ async function findCloudInit(): Promise<
     return 'needs cloud-init, or apt-get to fetch it'
   const root = join(dir, 'cloud-init')
   mkdirSync(root)
-  const packages = [
-    'cloud-init',
-    ...['attr', 'configobj', 'jinja2', 'jsonschema', 'markupsafe', 'oauthlib', 'pyrsistent'].map(
-      (name) => `python3-${name}`,
-    ),
-    ...['requests', 'six', 'urllib3', 'yaml', 'chardet', 'certifi', 'idna', 'netifaces'].map(
-      (name) => `python3-${name}`,
-    ),
-  ]
-  const fetched = await run('/bin/sh', [
-    '-ec',
-    'cd "$1" && shift && apt-get download -q "$@" && for deb in *.deb; do dpkg-deb -x "$deb" .; done',
-    'sh',
-    root,
-    ...packages,
-  ])
+  // Only those that this machine lacks: python3 finds the others at their place.
+  const script = `
+    mkdir -p "$1/debs/partial"
+    apt-get install --quiet --yes --download-only --no-install-recommends -o Dir::Cache::archives="$1/debs" \
+      -o Debug::NoLocking=1 -o APT::Sandbox::User=root cloud-init
+    for deb in "$1"/debs/*.deb; do dpkg-deb -x "$deb" "$1"; done`
+  const fetched = await run('/bin/sh', ['-ec', script, 'sh', root])
   if (!fetched.ok) return `needs cloud-init, and apt-get cannot fetch it: ${fetched.output}`
   return {
     program: 'python3',
