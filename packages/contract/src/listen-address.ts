@@ -22,6 +22,6 @@ export function urlHost(host: string): string {
   return isIPv6(bare) ? `[${bare}]` : bare
 }
 
-function withoutBrackets(host: string): string {
+export function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1')
 }

@@ -15,8 +15,20 @@ export function readConfigFile(path: string): Configuration {
   }
   const parsed = Configuration.safeParse(content)
   if (!parsed.success)
-    throw new Error(`Cannot use the configuration file ${path}:\n${z.prettifyError(parsed.error)}`)
+    throw new Error(`Cannot use the configuration file ${path}:${faultsIn(parsed.error)}`)
   return withPassword(parsed.data)
+}
+
+/** A newer version writes keys that an older one does not know. */
+function faultsIn(error: z.ZodError): string {
+  const unknown = error.issues.map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => [...issue.path, key].join('.')).join(', ')
+      : undefined,
+  )
+  return unknown.includes(undefined)
+    ? `\n${z.prettifyError(error)}`
+    : ` this version does not know the keys ${unknown.join(', ')}; remove them, or start the newer version that wrote them`
 }
 
 const FromFile = z.strictObject({ from_file: z.string() })

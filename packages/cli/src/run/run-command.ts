@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander'
+import { withoutBrackets } from '@copr/contract/listen-address'
 import { makeLog } from '@copr/process/log'
 import { join } from 'node:path'
 import { configOption } from '../config-option.ts'
@@ -32,7 +33,8 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
     .action(async (part: PartName, options: RunOptions) => {
       const config = readConfigFile(options.config)
       const listen = /^(.*):(\d+)$/.exec(options.listen ?? '')
-      if (listen) config.listen = { host: listen[1] ?? '', port: Number(listen[2]) }
+      if (listen)
+        config.listen = { host: withoutBrackets(listen[1] ?? ''), port: Number(listen[2]) }
       const log = makeLog(part)
       logUnhandled(log)
       const running = {

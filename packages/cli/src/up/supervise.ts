@@ -51,15 +51,26 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
   return { ready, ended }
 }
 
+/** Keeps keygen running until `stop`. When it ends before it was ready for the first time, the start has failed. */
 export function keepKeygen({ paths, stop, log }: Watch): Kept {
-  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
+  const log_file = join(paths.logs, 'keygen.log')
   const start = (): ReturnType<typeof spawnPart> => {
-    const child = spawnPart(['keygen', '--config', paths.config], {
-      log_file: join(paths.logs, 'keygen.log'),
-    })
+    const child = spawnPart(['keygen', '--config', paths.config], { log_file })
+    let said = ''
+    child.stderr?.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-4_000)))
     child.once('message', () => resolve())
+    child.once('close', () => {
+      const words = said
+        .trim()
+        .split('\n')
+        .at(-1)
+        ?.replace(/^coprctl: /, '')
+      reject(new Error(`Cannot start keygen: ${words || `it ended; ${log_file} may say why`}`))
+    })
     return child
   }
+  ready.catch(() => undefined) // The caller may have been stopped before it waits.
   return { ready, ended: keepPart('keygen', start, { stop, log }) }
 }
 

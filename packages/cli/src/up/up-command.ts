@@ -1,3 +1,4 @@
+import { withoutBrackets } from '@copr/contract/listen-address'
 import { Command, InvalidArgumentError } from 'commander'
 import { stopSignal } from '../stop-signal.ts'
 import { showProgress } from './progress.ts'
@@ -22,7 +23,12 @@ export function upCommand(): Command {
     )
     .option('--data-dir <dir>', 'where all data is', '.copr')
     .option('--port <port>', 'the one public port', portNumber, 5000)
-    .option('--host <address>', 'listen at this address; 0.0.0.0 or :: for all', '127.0.0.1')
+    .option(
+      '--host <address>',
+      'listen at this address; 0.0.0.0 or :: for all',
+      withoutBrackets,
+      '127.0.0.1',
+    )
     .option('--public-url <url>', 'how users reach it (default: http://127.0.0.1:PORT)')
     .option(
       '--builders <count>',

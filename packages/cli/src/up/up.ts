@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkMachine } from '@copr/builder/check-machine'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { Configuration } from '@copr/contract/configuration'
 import { importChroot } from '@copr/domain/chroots/chroot-queries'
@@ -24,6 +23,7 @@ import {
   type Credentials,
   prepareAdministrator,
 } from './administrator.ts'
+import { checkBeforeStart, explainFullDisk } from './before-start.ts'
 import {
   type EmbeddedSystem,
   type Layout,
@@ -43,15 +43,29 @@ export interface UpCommandOptions extends UpOptions {
   ready_file: string | undefined
 }
 
+interface Surroundings {
+  progress: Progress
+  stop: AbortSignal
+}
+
 /** Starts the whole system on this machine and runs it until `stop` aborts. */
-export async function up(
+export async function up(options: UpCommandOptions, surroundings: Surroundings): Promise<void> {
+  const paths = layout(options.data_dir)
+  try {
+    await runSystem(options, paths, surroundings)
+  } catch (error) {
+    throw await explainFullDisk(error, paths)
+  }
+}
+
+async function runSystem(
   options: UpCommandOptions,
-  { progress, stop }: { progress: Progress; stop: AbortSignal },
+  paths: Layout,
+  { progress, stop }: Surroundings,
 ): Promise<void> {
   const began = performance.now()
-  const paths = layout(options.data_dir)
   progress.say(`Copr ${VERSION}, data in ${paths.dir}`)
-  await progress.step('this machine', () => checkMachine())
+  await progress.step('this machine', () => checkBeforeStart(paths, options))
   using _lock = takeDataDir(paths)
   const system = await prepareDataDir(paths, options)
   for (const line of openTo(system.config)) progress.say(`  ${line}`)
@@ -71,7 +85,7 @@ export async function up(
     await progress.step('PostgreSQL', () => postgres.ready)
     await progress.step(
       'database',
-      () => migrate(system.config.database_url),
+      () => migrate(system.config.database_url, { refuse_newer: true }),
       ({ applied }) => (applied.length > 0 ? 'schema brought up to date' : 'as it was'),
     )
     const db = openDb(system.config.database_url, {
@@ -268,22 +282,9 @@ function writeReadyFile(path: string, config: Configuration, paths: Layout): voi
   renameSync(`${path}.new`, path)
 }
 
-/** Two systems on one folder would destroy it. */
-function takeDataDir(paths: Layout): Disposable {
-  const pid = existsSync(paths.lock) ? Number(readFileSync(paths.lock, 'utf8')) : 0
-  if (pid > 0 && pid !== process.pid && isCoprctl(pid))
-    throw new Error(
-      `Cannot use ${paths.dir}: it is in use by the process ${pid}; stop that one or choose another folder with --data-dir`,
-    )
-  mkdirSync(paths.dir, { recursive: true })
-  writeFileSync(paths.lock, `${process.pid}\n`)
-  return { [Symbol.dispose]: () => rmSync(paths.lock, { force: true }) }
-}
-
-function isCoprctl(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('up')
-  } catch {
-    return false
-  }
+/** Tells other starts that the folder is in use: two systems on one would destroy it. */
+function takeDataDir({ dir, lock }: Layout): Disposable {
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(lock, `${process.pid}\n`)
+  return { [Symbol.dispose]: () => rmSync(lock, { force: true }) }
 }

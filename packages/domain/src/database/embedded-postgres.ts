@@ -4,8 +4,6 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
-  readdirSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -15,6 +13,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { stopLeftOver } from './left-over-postgres.ts'
 
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** Of the database `copr`. */
@@ -85,14 +84,20 @@ export async function startEmbeddedPostgres(
     // A terminal's Ctrl-C must not reach it before its clients are done.
     detached: true,
   })
-  child.stdout.on('data', (chunk: Buffer) => onOutput?.(chunk))
-  child.stderr.on('data', (chunk: Buffer) => onOutput?.(chunk))
+  let said = ''
+  const keep = (chunk: Buffer): void => {
+    said = `${said}${chunk.toString()}`.slice(-4_000)
+    onOutput?.(chunk)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const server = `postgres://copr:${encodeURIComponent(password)}@127.0.0.1:${port}`
   try {
-    await whenReady(`${server}/postgres`, child)
+    await whenReady(`${server}/postgres`, child, () => reasonIn(said))
   } catch (error) {
     child.kill('SIGQUIT')
+    if (/database files are incompatible/.test(said)) throw otherVersion(data)
     throw error
   }
   return {
@@ -174,21 +179,41 @@ function makeCluster(
         env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' },
       },
     )
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true })
+    const { stderr } = error as { stderr?: Buffer }
+    // Not as its cause, which has the whole command and all of the output.
+    throw new Error(`Cannot make the database: initdb failed: ${reasonIn(String(stderr))}`)
   } finally {
     rmSync(passwordFile, { force: true })
   }
   renameSync(aside, data)
 }
 
+function otherVersion(data: string): Error {
+  const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
+  return new Error(
+    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr brings another one; start the version that made it, or restore a backup of this one's data`,
+  )
+}
+
+/** The first complaint in the output of a program of PostgreSQL; what follows are its consequences. */
+function reasonIn(output: string): string {
+  const lines = output.trim().split('\n')
+  const complaint = lines.find((line) => /:\s+could not |\b(PANIC|FATAL|error):/.test(line))
+  return (complaint ?? lines.at(-1) ?? '').replace(/^.*?\b(PANIC|FATAL|LOG|error):\s*/, '')
+}
+
 /** Waits for the server, and makes the database at the first start. */
-async function whenReady(url: string, child: ChildProcess): Promise<void> {
+async function whenReady(url: string, child: ChildProcess, reason: () => string): Promise<void> {
   const deadline = Date.now() + 60_000
   for (;;) {
     if (child.exitCode !== null)
       throw new Error(
-        `Cannot start PostgreSQL: it ended with exit code ${child.exitCode}, see its log`,
+        `Cannot start PostgreSQL: it ended with exit code ${child.exitCode}: ${reason()}`,
       )
-    const client = new pg.Client(url)
+    // Another program may have the port: it accepts the connection, and never answers.
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
     client.on('error', () => undefined)
     try {
       await client.connect()
@@ -202,53 +227,6 @@ async function whenReady(url: string, child: ChildProcess): Promise<void> {
         throw new Error('Cannot reach PostgreSQL within 60 seconds of its start', { cause: error })
       await sleep(50)
     }
-  }
-}
-
-/**
- * Ends what an earlier process left running on this folder: a whole server whose parent was killed, or the
- * sessions of a server that was killed itself. PostgreSQL's own pid file is left to PostgreSQL.
- */
-async function stopLeftOver(data: string): Promise<void> {
-  const postmaster = postmasterOf(data)
-  if (postmaster !== undefined) signal(postmaster, 'SIGINT')
-  const began = Date.now()
-  for (;;) {
-    const left = processesIn(data)
-    if (left.length === 0) return
-    const waited_ms = Date.now() - began
-    if (waited_ms > (postmaster === undefined ? 3_000 : 20_000))
-      for (const pid of left) signal(pid, 'SIGKILL')
-    await sleep(50)
-  }
-}
-
-function postmasterOf(data: string): number | undefined {
-  const pidFile = join(data, 'postmaster.pid')
-  if (!existsSync(pidFile)) return undefined
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
-  return processesIn(data).includes(pid) ? pid : undefined
-}
-
-/** The server and its sessions all work in the folder. */
-function processesIn(data: string): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.filter((pid) => workingDirOf(pid) === data).map(Number)
-}
-
-function workingDirOf(pid: string): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`)
-  } catch {
-    return undefined // it has ended, or is somebody else's
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // it has ended by itself
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
+import { sql } from 'kysely'
 import { migrate } from './migrate.ts'
 
 test('migrate() leaves a current database as it is', async () => {
@@ -24,4 +25,16 @@ test('schema.ts is what the migrations make', () => {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+})
+
+test('migrate() refuses the schema of a newer version where the caller asks for that', async () => {
+  await using t = await openTestDb()
+  await sql`insert into schema_migration (name, sha256) values ('9999_later.sql', '0')`.execute(
+    t.db,
+  )
+  assert.deepEqual(await migrate(t.url), { applied: [] })
+  await assert.rejects(migrate(t.url, { refuse_newer: true }), {
+    message:
+      "Cannot use the database: a newer version has changed it (9999_later.sql is not known to this one), and there is no way back; start that version, or restore a backup of this one's data",
+  })
 })

@@ -39,8 +39,14 @@ function isAway(error: unknown): boolean {
   return AWAY.test(code) || error.message.startsWith('Connection terminated')
 }
 
-/** Brings the database to this version's schema. Several programs may start at once: one migrates, the others wait. */
-export async function migrate(url: string): Promise<{ applied: string[] }> {
+/**
+ * Brings the database to this version's schema. Several programs may start at once: one migrates, the others wait.
+ * A newer schema is accepted unless the caller refuses it: while a cluster is upgraded, pods of both versions run.
+ */
+export async function migrate(
+  url: string,
+  { refuse_newer = false } = {},
+): Promise<{ applied: string[] }> {
   const client = new pg.Client(url)
   client.on('error', () => undefined) // a server that dies fails the query, too
   await client.connect()
@@ -54,7 +60,13 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
     )
     const known = new Map(rows.map((row) => [row.name, row.sha256]))
     const applied: string[] = []
-    for (const name of migrationNames()) {
+    const names = migrationNames()
+    const newer = [...known.keys()].find((name) => !names.includes(name))
+    if (refuse_newer && newer !== undefined)
+      throw new Error(
+        `Cannot use the database: a newer version has changed it (${newer} is not known to this one), and there is no way back; start that version, or restore a backup of this one's data`,
+      )
+    for (const name of names) {
       const text = readFileSync(new URL(name, FOLDER), 'utf8')
       const sha256 = createHash('sha256').update(text).digest('hex')
       const before = known.get(name)

@@ -22,7 +22,7 @@ import { until } from './until.ts'
 
 /** What is expensive to make and the same for every system: the mini distribution and the samples. */
 export const CACHE_DIR = '/var/tmp/copr-test-cache'
-const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
+export const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 /** The first system on a machine also makes the mini distribution. */
 const START_MS = 300_000
 const STOP_MS = 10_000

@@ -1,0 +1,138 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+/** Namespaces of a build, by the names that `unshare` and the sysctls `user.max_*_namespaces` have for them. */
+export const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts', net: 'net' } as const
+export type Namespace = keyof typeof NAMESPACES
+
+/** The first step of a sandbox that failed. */
+export type SandboxStep = Namespace | 'tmpfs' | 'overlay' | 'proc' | 'loopback'
+
+/** What the kernel tells about the rights of this process. */
+export interface NamespaceFacts {
+  /** CapEff of /proc/self/status. */
+  capabilities: bigint
+  /** `docker`, `podman`, `lxc`, `kubernetes` …; undefined outside of containers. */
+  container: string | undefined
+  /** Whether this process is in a user namespace of its own. */
+  in_user_namespace: boolean
+  /** The sysctls `user.max_*_namespaces`. */
+  limits: Partial<Record<Namespace, number>>
+  /** `docker-default (enforce)`; empty without AppArmor. */
+  apparmor_profile: string
+  /** Ubuntu's sysctl kernel.apparmor_restrict_unprivileged_userns. */
+  apparmor_restricts_userns: boolean
+  /** Whether system calls are filtered. */
+  seccomp: boolean
+}
+
+const CAP_NET_ADMIN = 12n
+const CAP_SYS_ADMIN = 21n
+
+const PRIVILEGED =
+  'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
+
+/** Why a step fails with these words, and what to do about it: a clause for the administrator. */
+export function causeOf(step: SandboxStep, words: string, facts: NamespaceFacts): string {
+  if (step in NAMESPACES && /No space left on device/.test(words))
+    return limitCause(step as Namespace, facts)
+  if (step === 'overlay' && /unknown filesystem type|No such device/.test(words))
+    return 'the kernel has no overlay file system: run "modprobe overlay", on the host if this is a container'
+  if (step in NAMESPACES && /Invalid argument|Function not implemented/.test(words))
+    return `the kernel is built without ${step} namespaces: boot another one`
+  return capabilityCause(step, facts) ?? apparmorCause(facts) ?? forbiddenCause(step, facts)
+}
+
+function limitCause(namespace: Namespace, { limits, container }: NamespaceFacts): string {
+  const sysctl = `user.max_${NAMESPACES[namespace]}_namespaces`
+  const raise = `run "sysctl -w ${sysctl}=10000"${container === undefined ? '' : ' on the host'}`
+  const limit = limits[namespace]
+  return limit === 0
+    ? `the sysctl ${sysctl} is 0, which forbids them: ${raise}`
+    : `as many exist as the sysctl ${sysctl} allows (${limit ?? 'unknown'}), here or in an outer user namespace: ${raise}`
+}
+
+function capabilityCause(step: SandboxStep, facts: NamespaceFacts): string | undefined {
+  const { capabilities, container } = facts
+  const [bit, name] =
+    step === 'loopback' ? [CAP_NET_ADMIN, 'CAP_NET_ADMIN'] : [CAP_SYS_ADMIN, 'CAP_SYS_ADMIN']
+  if ((capabilities & (1n << bit)) !== 0n) return undefined
+  const userns = usernsCause(facts)
+  if (userns !== undefined) return userns
+  return container === undefined
+    ? `this process is root without ${name}: start it from a shell of root that has all capabilities (systemd's CapabilityBoundingSet=, setpriv and capsh take them away)`
+    : `this container (${container}) has no ${name}: ${PRIVILEGED}`
+}
+
+/** Ubuntu moves a process that makes a user namespace without rights to a profile that denies all capabilities in it. */
+function usernsCause(facts: NamespaceFacts): string | undefined {
+  const { apparmor_profile, apparmor_restricts_userns, in_user_namespace } = facts
+  const isDenied =
+    apparmor_profile.startsWith('unprivileged_userns') ||
+    (apparmor_restricts_userns && in_user_namespace)
+  return isDenied
+    ? 'AppArmor gives user namespaces of ordinary users no capabilities (the sysctl kernel.apparmor_restrict_unprivileged_userns is 1, as on Ubuntu): run it as root of the machine, or run "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0" on the host'
+    : undefined
+}
+
+function apparmorCause(facts: NamespaceFacts): string | undefined {
+  const userns = usernsCause(facts)
+  if (userns !== undefined) return userns
+  const { apparmor_profile, container } = facts
+  if (apparmor_profile === '' || apparmor_profile.startsWith('unconfined')) return undefined
+  return container === undefined
+    ? `the AppArmor profile ${apparmor_profile} forbids it: start it from a shell that no profile confines`
+    : `the AppArmor profile ${apparmor_profile} of this container forbids it: ${PRIVILEGED}`
+}
+
+function forbiddenCause(step: SandboxStep, facts: NamespaceFacts): string {
+  const { container, in_user_namespace, seccomp } = facts
+  if (step === 'proc' && container !== undefined)
+    return `this container (${container}) hides parts of /proc: ${PRIVILEGED}`
+  if (seccomp)
+    return container === undefined
+      ? 'a seccomp filter forbids it: start it from a shell without one (systemd: SystemCallFilter=, RestrictNamespaces=)'
+      : `the seccomp filter of this container (${container}) forbids it: ${PRIVILEGED}`
+  if (in_user_namespace)
+    return `the user namespace that this process is in does not allow it${step === 'overlay' ? ' (Linux before 5.11 has no overlay mounts there)' : ''}: run it as root of the machine`
+  if (container !== undefined) return `this container (${container}) forbids it: ${PRIVILEGED}`
+  return 'neither capabilities, limits, AppArmor nor seccomp explain it: the kernel log (dmesg) may name a security module'
+}
+
+/** Reads the facts of this process. */
+export function readNamespaceFacts(env: NodeJS.ProcessEnv = process.env): NamespaceFacts {
+  const status = textOf('/proc/self/status')
+  const field = (name: string): string =>
+    new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
+  const limits: NamespaceFacts['limits'] = {}
+  for (const [name, kernelName] of Object.entries(NAMESPACES)) {
+    const limit = textOf(`/proc/sys/user/max_${kernelName}_namespaces`)
+    if (limit !== '') limits[name as Namespace] = Number(limit)
+  }
+  return {
+    capabilities: BigInt(`0x${field('CapEff') || 'ffffffffffffffff'}`),
+    container: containerOf(env),
+    in_user_namespace: !/^\s*0\s+0\s+4294967295$/m.test(textOf('/proc/self/uid_map')),
+    limits,
+    apparmor_profile: textOf('/proc/self/attr/apparmor/current'),
+    apparmor_restricts_userns:
+      textOf('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1',
+    seccomp: field('Seccomp') === '2',
+  }
+}
+
+function containerOf(env: NodeJS.ProcessEnv): string | undefined {
+  if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes'
+  if (existsSync('/run/.containerenv')) return 'podman'
+  if (existsSync('/.dockerenv')) return 'docker'
+  // What process 1 was started with says so for LXC and systemd-nspawn.
+  const init = /(?:^|\0)container=([^\0]+)/.exec(textOf('/proc/1/environ'))?.[1]
+  return init ?? env['container']
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return '' // The kernel or the machine does not have it.
+  }
+}

@@ -1,0 +1,75 @@
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+
+/** The packages of a program, where they do not have its name. */
+interface Packages {
+  apt: string
+  dnf: string
+}
+
+const UTIL_LINUX = { apt: 'util-linux', dnf: 'util-linux' }
+
+const PACKAGES: Record<string, Packages> = {
+  createrepo_c: { apt: 'createrepo-c', dnf: 'createrepo_c' },
+  flock: UTIL_LINUX,
+  git: { apt: 'git', dnf: 'git-core' },
+  ip: { apt: 'iproute2', dnf: 'iproute' },
+  mount: { apt: 'mount', dnf: 'util-linux' },
+  pivot_root: { apt: 'util-linux', dnf: 'util-linux' },
+  prlimit: UTIL_LINUX,
+  rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
+  setpriv: UTIL_LINUX,
+  unshare: UTIL_LINUX,
+}
+
+/** Those of the programs that are in none of the folders of PATH. */
+export function missingPrograms(
+  programs: string[],
+  path = process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+): string[] {
+  const folders = path.split(':').filter((folder) => folder !== '')
+  return programs.filter((program) => !folders.some((folder) => isProgram(join(folder, program))))
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where programs of root are, which a shell of "su" may not have in its PATH. */
+const SBIN = '/usr/sbin:/sbin'
+
+interface Surroundings {
+  manager: 'apt' | 'dnf' | undefined
+  /** Folders to look in besides PATH. */
+  path: string
+}
+
+/** Names missing programs and the command that installs them: with the package manager of the machine, or with both. */
+export function missingSentence(
+  missing: string[],
+  { manager, path }: Surroundings = { manager: packageManager(), path: SBIN },
+): string {
+  const outsidePath = missing.filter((program) => missingPrograms([program], path).length === 0)
+  if (outsidePath.length > 0)
+    return `Programs are not in PATH: ${outsidePath.join(', ')}; run export PATH="$PATH:${SBIN}", or log in with "su -"`
+  const install = (each: 'apt' | 'dnf'): string => {
+    const packages = new Set(missing.map((program) => PACKAGES[program]?.[each] ?? program))
+    return `"${each === 'apt' ? 'apt-get' : 'dnf'} install ${[...packages].join(' ')}"`
+  }
+  const how =
+    manager === undefined
+      ? `install the packages that ${install('apt')} or ${install('dnf')} would install`
+      : `run ${install(manager)}`
+  return `Programs are missing: ${missing.join(', ')}; ${how}`
+}
+
+/** Debian may have dnf, too: builds need it there. */
+function packageManager(): 'apt' | 'dnf' | undefined {
+  if (missingPrograms(['apt-get']).length === 0) return 'apt'
+  return missingPrograms(['dnf']).length === 0 ? 'dnf' : undefined
+}

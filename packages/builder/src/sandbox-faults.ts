@@ -1,0 +1,78 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from '@copr/process/run'
+import { causeOf, type Namespace, readNamespaceFacts, type SandboxStep } from './namespace-cause.ts'
+
+const FLAGS: Record<Namespace, string[]> = {
+  mount: ['--mount', '--propagation', 'private'],
+  pid: ['--pid', '--fork'],
+  ipc: ['--ipc'],
+  uts: ['--uts'],
+  net: ['--net'],
+}
+
+/** Exit codes of the script below: each names the step of a sandbox that failed. */
+const STEPS: Record<number, SandboxStep> = {
+  91: 'tmpfs',
+  92: 'overlay',
+  93: 'proc',
+  94: 'loopback',
+}
+const TRY_STEPS = `
+mount -t tmpfs tmpfs "$1" || exit 91
+cd "$1" && mkdir lower upper work merged proc || exit 91
+mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay merged || exit 92
+mount -t proc proc proc || exit 93
+ip link set lo up || exit 94
+`
+
+const NAMES: Record<SandboxStep, string> = {
+  mount: 'Mount namespaces cannot be made',
+  pid: 'PID namespaces cannot be made',
+  ipc: 'IPC namespaces cannot be made',
+  uts: 'UTS namespaces cannot be made',
+  net: 'Network namespaces cannot be made',
+  tmpfs: 'File systems cannot be mounted',
+  overlay: 'Overlay file systems cannot be mounted',
+  proc: '/proc cannot be mounted in a new PID namespace',
+  loopback: 'The loopback device of a new network namespace cannot be brought up',
+}
+
+/** Why this machine cannot make the sandbox of a build, as a sentence for the administrator; none when it can. */
+export async function sandboxFaults(): Promise<string[]> {
+  const failed = await failedStep()
+  if (!failed) return []
+  const { step, words } = failed
+  return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceFacts())}`]
+}
+
+async function failedStep(): Promise<{ step: SandboxStep; words: string } | undefined> {
+  const dir = await mkdtemp(join(tmpdir(), 'copr-check-'))
+  try {
+    const place = join(dir, 'try')
+    await mkdir(place)
+    const all = Object.values(FLAGS).flat()
+    const tried = await run('unshare', [...all, '/bin/sh', '-c', TRY_STEPS, 'sh', place])
+    if (tried.ok) return undefined
+    const step = STEPS[tried.exit_code ?? 0]
+    if (step !== undefined) return { step, words: wordsOf(tried.output) }
+    for (const [name, flags] of Object.entries(FLAGS)) {
+      const one = await run('unshare', [...flags, 'true'])
+      if (!one.ok) return { step: name as Namespace, words: wordsOf(one.output) }
+    }
+    // Each can be made, but not all at a time.
+    return { step: 'mount', words: wordsOf(tried.output) }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** The first line, without the program's name and the path: mount adds a hint about dmesg. */
+function wordsOf(output: string): string {
+  const [line = ''] = output.trim().split('\n')
+  return line
+    .replace(/^\w+: (?:unshare failed: |\S+: )?/, '')
+    .replace(/\.$/, '')
+    .slice(0, 300)
+}

@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { basename } from 'node:path'
+import { urlHost, withoutBrackets } from '@copr/contract/listen-address'
+import { CoprError } from '@copr/process/errors'
+
+interface Listen {
+  host: string
+  port: number
+}
+
+/** Throws with the reason why a server could not listen there. */
+export async function requireFreePort({ host, port }: Listen): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const probe = createServer()
+  probe.once('error', reject)
+  probe.listen(port, withoutBrackets(host), () => probe.close(() => resolve()))
+  try {
+    await promise
+  } catch (cause) {
+    const why = reasonOf(cause as NodeJS.ErrnoException, { host, port })
+    // Not as its cause: it is said already.
+    throw new CoprError('unavailable', `Cannot listen at ${urlHost(host)}:${port}: ${why}`)
+  }
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: Listen): string {
+  switch (code) {
+    case 'EADDRINUSE': {
+      const user = listenerOf(port)
+      const who = user
+        ? `${user.name} (process ${user.pid})`
+        : 'another program, which is not visible from here'
+      return `the port is in use by ${who}; stop it, or choose another port with --port`
+    }
+    case 'EACCES':
+      return `ports below 1024 need the capability CAP_NET_BIND_SERVICE; choose another port with --port`
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address; "ip address" lists those for --host'
+    case 'EAFNOSUPPORT':
+      return 'this machine has no IPv6; choose an IPv4 address with --host'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${host} is not an address and no known name; choose an address with --host`
+    default:
+      return `${message}; choose another address with --host`
+  }
+}
+
+/** The process that listens on a TCP port, if /proc shows it. */
+export function listenerOf(port: number): { pid: number; name: string } | undefined {
+  const sockets = listeningSockets(port)
+  if (sockets.size === 0) return undefined
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+    if (holdsOneOf(pid, sockets)) return { pid: Number(pid), name: nameOf(pid) }
+  return undefined
+}
+
+/** `socket:[INODE]`, as the links in /proc/PID/fd name them. */
+function listeningSockets(port: number): Set<string> {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  const LISTEN = '0A'
+  const lines = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => textOf(path).split('\n'))
+  const inodes = lines.flatMap((line) => {
+    const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/)
+    return local.endsWith(`:${hex}`) && state === LISTEN ? [`socket:[${inode}]`] : []
+  })
+  return new Set(inodes)
+}
+
+function holdsOneOf(pid: string, sockets: Set<string>): boolean {
+  try {
+    const folder = `/proc/${pid}/fd`
+    return readdirSync(folder).some((fd) => sockets.has(linkAt(`${folder}/${fd}`)))
+  } catch {
+    return false // It has ended, or belongs to somebody else.
+  }
+}
+
+function linkAt(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
+/** The program's file: the command line may be anything, and Node renames its main thread. */
+const nameOf = (pid: string): string => basename(linkAt(`/proc/${pid}/exe`)) || 'a program'
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return '' // Without IPv6 there is no tcp6.
+  }
+}

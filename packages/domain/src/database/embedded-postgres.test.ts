@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { run } from '@copr/process/run'
+import { startEmbeddedPostgres } from './embedded-postgres.ts'
+
+const password = 'of this test only'
+
+function temporaryFolder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-embedded-postgres-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+test('a port that is in use is named, and a cluster of another PostgreSQL is refused', async (t) => {
+  const dir = join(temporaryFolder(t), 'postgres')
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  await assert.rejects(startEmbeddedPostgres({ dir, password, port }), {
+    message:
+      'Cannot start PostgreSQL: it ended with exit code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
+  })
+  // What is there now is a whole cluster; make it one of a later version.
+  writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
+  await assert.rejects(
+    startEmbeddedPostgres({ dir, password }),
+    /^Error: Cannot start PostgreSQL: \S+ has the format of PostgreSQL 99, and this version of Copr brings another one; start the version that made it, or restore/,
+  )
+})
+
+const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a small file system'
+
+/** Starts it on a file system in memory; its end is what is printed. */
+async function startOn(dir: string, mountOptions: string): Promise<string> {
+  const script = `const { startEmbeddedPostgres } = await import(${JSON.stringify(import.meta.resolve('./embedded-postgres.ts'))})
+const { existsSync } = await import('node:fs')
+const dir = ${JSON.stringify(dir)} + '/postgres'
+await startEmbeddedPostgres({ dir, password: 'x' }).then(
+  async (server) => { await server[Symbol.asyncDispose](); console.log('it started') },
+  (error) => console.log(error.message))
+for (const name of ['data', 'data.new', 'password']) if (existsSync(dir + '/' + name)) console.log('left: ' + name)`
+  const small = 'mount -t tmpfs -o "$2" tmpfs "$1"; shift 2; exec "$@"'
+  const prefix = ['--mount', '--propagation', 'private', 'sh', '-c', small, 'sh', dir, mountOptions]
+  const node = [process.execPath, '--input-type=module', '-e', script]
+  const ran = await run('unshare', [...prefix, ...node], { timeout_ms: 60_000 })
+  assert.ok(ran.ok, ran.output)
+  return ran.output.trim()
+}
+
+for (const mountOptions of ['size=10m', 'size=1g,nr_inodes=300'])
+  test(
+    `a disk that gets full while the cluster is made (${mountOptions}) leaves no part of it`,
+    {
+      skip,
+    },
+    async (t) =>
+      assert.match(
+        await startOn(temporaryFolder(t), mountOptions),
+        /^Cannot make the database: initdb failed: could not .*: No space left on device$/,
+      ),
+  )
