@@ -51,7 +51,7 @@ function optionsOf(blocked: () => void): DeployOptions {
   }
   const stop = new AbortController().signal
   const read = readVars({ vars: { path: 'vars.yml', text: 'expose: {host: copr.example.org}' } })
-  return { read, images, now: new Date(), progress, timeout_ms: 10_000, poll_ms: 5, stop }
+  return { read, images, now: new Date(), progress, timeout_ms: 120_000, poll_ms: 5, stop }
 }
 
 test('deploy() asks whether it may deploy over what runs when it is its turn, not before', async () => {

@@ -11,7 +11,7 @@ const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
 function optionsOf(told: string[], more: object = {}) {
   return {
     namespace: 'copr',
-    timeout_ms: 10_000,
+    timeout_ms: 120_000,
     poll_ms: 5,
     duration_ms: 200,
     stop: new AbortController().signal,

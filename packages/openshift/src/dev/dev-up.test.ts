@@ -100,7 +100,7 @@ async function built(api: OpenShift['api'], dir: string, vars: object = {}) {
   const { images, read: changed } = await buildImages(api, read, {
     source,
     progress,
-    timeout_ms: 5000,
+    timeout_ms: 120_000,
     poll_ms: 1,
     stop,
   })

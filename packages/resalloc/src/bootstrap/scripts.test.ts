@@ -55,7 +55,7 @@ test("EC2's notice of an interruption becomes a note for the agent", async (t) =
   t.after(() => server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const watched = await run('/bin/sh', [script('interruption.sh'), dir, url, '0.05'], {
-    timeout_ms: 20_000,
+    timeout_ms: 120_000,
   })
   assert.ok(watched.ok, watched.output)
   assert.match(readFileSync(join(dir, 'interrupted'), 'utf8'), /terminate/)

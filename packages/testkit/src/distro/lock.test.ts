@@ -11,7 +11,7 @@ const ownChildren = (): string[] =>
 
 test(
   'a lock whose holder was ended by Ctrl-C is given back all the same',
-  { timeout: 30_000 },
+  { timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-lock-'))
     try {
