@@ -62,6 +62,11 @@ test: setup ## Run the unit and integration tests (TESTS=packages/rpm/src/*.test
 	@tools/install-system-packages.sh test
 	@$(NODE_TEST) --test-concurrency=$$(nproc) '$(TESTS)'
 
+.PHONY: test-steady
+test-steady: setup ## List the tests that depend on time or order; ARGS="--run 100" runs each that often on busy cores
+	@tools/install-system-packages.sh test
+	@NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node tools/test-steady.ts $(ARGS)
+
 .PHONY: test-system
 test-system: setup ## Run the whole-system tests: real builds of real packages, bad input, crashes
 	@tools/install-system-packages.sh test

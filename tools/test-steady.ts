@@ -60,8 +60,9 @@ async function repeat(found: TimeDependentFile[]): Promise<boolean> {
     const minutes = ((performance.now() - began) / 60_000).toFixed(1)
     print(`${minutes} min ${++done}/${total} ${path} run ${runs}, ${failed} failed`)
   }
-  await using postgres = await startTestPostgres()
-  process.env['COPR_TEST_POSTGRES'] = postgres.url
+  const server = process.env['COPR_TEST_POSTGRES']
+  await using started = server === undefined ? await startTestPostgres() : undefined
+  if (started) process.env['COPR_TEST_POSTGRES'] = started.url
   using _load = busyCores(busy)
   const options = { rounds, concurrency, stop: interrupted.signal, onRun }
   return report(await runRounds(found, options))

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 /** A test that uses one of these can depend on time, or on the order in which things happen. */
 const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ['timer', /\b(setTimeout|setInterval|setImmediate|sleep)\(|timers\/promises/],
-  ['deadline', /AbortSignal\.timeout|\btimeout_ms\b/],
+  ['deadline', /AbortSignal\.timeout|\btimeout_ms\b|\bdeadlines\b/],
+  ['short time', /_seconds: (0?\.\d+|[1-3])\b(?!_)/],
   ['interval', /\b(reload_seconds|\w+_every|every_ms|look_ms|heartbeat_ms)\b|(?<![\w.])every\(/],
   ['measured time', /\bperformance\.now\(|\bhrtime\b|\bDate\.now\(\) [-<>]|[-<>] Date\.now\(\)/],
   ['mocked time', /\bmock\.timers\b/],
@@ -23,7 +24,10 @@ const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
 /** Test files whose timers cannot decide about an outcome. Both send thousands of requests, and would take most of the time. */
 const EXEMPT = new Map([
   ['packages/frontend/src/api/malformed.test.ts', 'its timer only ends a request that hangs'],
-  ['packages/frontend/src/pages/malformed-forms.test.ts', 'its timer only ends a request that hangs'],
+  [
+    'packages/frontend/src/pages/malformed-forms.test.ts',
+    'its timer only ends a request that hangs',
+  ],
 ])
 
 export interface TimeDependentTest {
