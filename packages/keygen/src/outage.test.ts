@@ -17,14 +17,17 @@ test('a killed PostgreSQL makes keygen answer 503, and the next one is used at o
   const key = await keygen.client.makeKey(request)
 
   // One request waits for a lock, so that its connection breaks in the middle of a query; others are idle.
-  const locker = new pg.Client(first.url)
-  locker.on('error', () => {})
-  await locker.connect()
+  // Another connection looks, because the list of sessions stays as it is for the length of a transaction.
+  const [locker, watcher] = [new pg.Client(first.url), new pg.Client(first.url)]
+  for (const client of [locker, watcher]) {
+    client.on('error', () => {})
+    await client.connect()
+  }
   await locker.query('begin')
   await locker.query('lock table keygen.key')
   const caught = assert.rejects(keygen.client.makeKey(request), { kind: 'unavailable' })
   const waiting = `select 1 from pg_stat_activity where application_name = 'keygen' and wait_event_type = 'Lock'`
-  while ((await locker.query(waiting)).rowCount === 0);
+  while ((await watcher.query(waiting)).rowCount === 0);
   const [pid = ''] = (await readFile(join(server.dir, 'data', 'postmaster.pid'), 'utf8')).split(
     '\n',
   )
