@@ -168,7 +168,7 @@ test('a machine that is listed, unknown and younger than the age guard is not to
   await w.run(1)
   await w.cloud
     .provider({ installation_id: 'test' })
-    .start(foreign({ installation_id: 'test', machine_id: 77 }), AbortSignal.timeout(9))
+    .start(foreign({ installation_id: 'test', machine_id: 77 }), new AbortController().signal)
   await w.pass(250, 125)
   assert.equal(w.existing().length, 1)
   assert.equal((await allSightings(w.db)).length, 1)
@@ -180,7 +180,7 @@ test('the same machine unknown twice and old enough is deleted once, and the eve
   await w.run(1)
   await w.cloud
     .provider({ installation_id: 'test' })
-    .start(foreign({ installation_id: 'test', machine_id: 77 }), AbortSignal.timeout(9))
+    .start(foreign({ installation_id: 'test', machine_id: 77 }), new AbortController().signal)
   w.later(1000)
   await w.run(1)
   assert.equal(w.existing().length, 1, 'one sighting is not enough')
@@ -199,7 +199,7 @@ test('a machine of another installation is never touched', async () => {
   await w.run(1)
   await w.cloud
     .provider({ installation_id: 'other' })
-    .start(foreign({ installation_id: 'other', machine_id: 77 }), AbortSignal.timeout(9))
+    .start(foreign({ installation_id: 'other', machine_id: 77 }), new AbortController().signal)
   await w.pass(1000, 125)
   assert.equal(w.existing().length, 1)
 })
