@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -27,17 +27,23 @@ function postmasterOf(data: string): number | undefined {
   return processesIn(data).includes(pid) ? pid : undefined
 }
 
-/** The server and its sessions all work in the folder. */
+/**
+ * The server and its sessions all work in the folder. Folders are compared by device and inode: a process of a
+ * container works in a folder of the same path, which is another one.
+ */
 function processesIn(data: string): number[] {
+  const folder = statSync(data, { throwIfNoEntry: false })
+  if (folder === undefined) return []
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.filter((pid) => workingDirOf(pid) === data).map(Number)
+  return pids.filter((pid) => worksIn(pid, folder)).map(Number)
 }
 
-function workingDirOf(pid: string): string | undefined {
+function worksIn(pid: string, folder: Stats): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`)
+    const { dev, ino } = statSync(`/proc/${pid}/cwd`)
+    return dev === folder.dev && ino === folder.ino
   } catch {
-    return undefined // it has ended, or is somebody else's
+    return false // it has ended, or is somebody else's
   }
 }
 
