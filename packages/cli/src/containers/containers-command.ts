@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
+import { missingPrograms } from '@copr/builder/programs'
 import { downContainers } from '@copr/openshift/podman/down-containers'
+import { fitPodman } from '@copr/openshift/podman/fit-podman'
 import { openPodman } from '@copr/openshift/podman/podman'
 import { varsForPodman } from '@copr/openshift/podman/podman-vars'
 import { upContainers, type UpContainers } from '@copr/openshift/podman/up-containers'
@@ -14,6 +16,8 @@ import { progressOn } from '../deploy/deploy-command.ts'
 import { readDeployment, secondsOf } from '../deploy/deployment-options.ts'
 import { LOCK_FILE } from '../deploy/images-lock.ts'
 import { stopSignal } from '../stop-signal.ts'
+import { requireFreePort } from '../up/listen-check.ts'
+import { openTo } from '../up/listen-urls.ts'
 import { containerImages } from './container-images.ts'
 
 interface UpOptions {
@@ -52,7 +56,7 @@ export function containersCommand(io: Io): Command {
       LOCK_FILE,
     )
     .option('--port <port>', 'the one public port', whole(1, 65_535), 5000)
-    .option('--host <address>', 'listen at this address', '0.0.0.0')
+    .option('--host <address>', 'listen at this address; 0.0.0.0 for all', '127.0.0.1')
     .option('--public-url <url>', 'how users reach it (default: http://localhost:PORT)')
     .option('--builders <count>', 'how many builds run at a time', whole(0, 100), cores)
     .option('--secrets <file>', 'Secrets that vars.yml names, as one would give them to kubectl')
@@ -78,10 +82,18 @@ async function up(options: UpOptions, io: Io): Promise<void> {
   for (const { key, became } of read.remarks) io.stderr.write(`${key}: ${became}\n`)
   for (const remark of remarks) io.stderr.write(`${remark}\n`)
   const stop = stopSignal()
-  const podman = openPodman(io.env, stop)
   const began = performance.now()
-  const images = await containerImages(podman, { vars, lock: options.images, io, stop })
+  const plain = openPodman(io.env, stop)
+  await plain.run(['--version']) // Before images are built for minutes.
+  const images = await containerImages(plain, { vars, lock: options.images, io, stop })
+  using fitted = await fitPodman(io.env, { image: images.server, stop })
+  const { podman, remark } = fitted
+  if (remark !== undefined) io.stderr.write(`${remark}\n`)
   const { port, host, builders, publicUrl } = options
+  // The port of what runs already is its own.
+  if (!(await podman.try(['pod', 'exists', `${vars.name}-door`])).ok)
+    await requireFreePort({ host, port })
+  for (const line of openTo({ host, port })) io.stderr.write(`${line}\n`)
   const done = await upContainers(podman, {
     vars,
     images,
@@ -125,6 +137,10 @@ function say(
 
 async function down(options: DownOptions, io: Io): Promise<void> {
   const { vars } = readDeployment(options)
+  if (missingPrograms(['podman'], io.env['PATH']).length > 0) {
+    io.stderr.write('Nothing was running: podman is not installed\n')
+    return
+  }
   const podman = openPodman(io.env, stopSignal())
   const onEnding = (pod: string): void => void io.stderr.write(`ending    Pod ${pod}\n`)
   const volumes = options.volumes ?? false

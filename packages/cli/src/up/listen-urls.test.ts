@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Configuration } from '@copr/contract/configuration'
-import { automaticUrl, givenUrl, openTo } from './listen-urls.ts'
+import { automaticUrl, givenUrl, openTo, privateNetworkWarning } from './listen-urls.ts'
 
 function configuration(host: string, more: object = {}): Configuration {
   return Configuration.parse({
@@ -30,16 +30,24 @@ for (const [host, url] of [
   })
 
 test('a start says to whom it is open, unless only this machine can reach it', () => {
-  assert.deepEqual(openTo(configuration('127.0.0.1')), [])
-  assert.deepEqual(openTo(configuration('::1')), [])
-  const [all = '', proxy = '', ...more] = openTo(configuration('::'))
+  assert.deepEqual(openTo({ host: '127.0.0.1', port: 5000 }), [])
+  assert.deepEqual(openTo({ host: '::1', port: 5000 }), [])
+  const [all = '', proxy = '', ...more] = openTo({ host: '::', port: 5000 })
   assert.match(
     all,
     /^Open to everybody who can reach an address of this machine, port 5000, in plain HTTP: passwords/,
   )
   assert.match(proxy, /^Put a reverse proxy with TLS in front/)
   assert.deepEqual(more, [])
-  const [one = '', , fetching = ''] = openTo(configuration('fd00::7', { allow_private_urls: true }))
-  assert.match(one, /can reach \[fd00::7\]:5000/)
-  assert.match(fetching, /allow_private_urls in \/data\/copr\.yaml/)
+  assert.match(openTo({ host: 'fd00::7', port: 5000 })[0] ?? '', /can reach \[fd00::7\]:5000/)
+})
+
+test('builds that may reach the private network are warned of once others can use the system', () => {
+  const allowed = { allow_private_urls: true }
+  assert.deepEqual(privateNetworkWarning(configuration('127.0.0.1', allowed)), [])
+  assert.deepEqual(privateNetworkWarning(configuration('10.0.0.7')), [])
+  assert.match(
+    privateNetworkWarning(configuration('10.0.0.7', allowed)).join(),
+    /allow_private_urls in \/data\/copr\.yaml/,
+  )
 })

@@ -24,19 +24,21 @@ export function givenInternalUrl(known: Configuration | undefined): string | und
 }
 
 /** Lines that say to whom a system is open that others can reach; none when only this machine can. */
-export function openTo(config: Configuration): string[] {
-  const { host, port } = config.listen
+export function openTo({ host, port }: Listen): string[] {
   if (isLoopback(host)) return []
   const where = isWildcard(host)
     ? `an address of this machine, port ${port}`
     : `${urlHost(host)}:${port}`
-  const lines = [
+  return [
     `Open to everybody who can reach ${where}, in plain HTTP: passwords and tokens are readable on the way.`,
     'Put a reverse proxy with TLS in front: docs/administrator-guide.md, "Open to others".',
   ]
-  if (allowsPrivateUrls(config))
-    lines.push(
-      `Builds of all users may fetch from the private network of this machine: allow_private_urls in ${config.data_dir}/copr.yaml.`,
-    )
-  return lines
+}
+
+/** Warns of builds that reach what only this machine should, once others can use the system. */
+export function privateNetworkWarning(config: Configuration): string[] {
+  if (isLoopback(config.listen.host) || !allowsPrivateUrls(config)) return []
+  return [
+    `Builds of all users may fetch from the private network of this machine: allow_private_urls in ${config.data_dir}/copr.yaml.`,
+  ]
 }

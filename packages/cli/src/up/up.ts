@@ -33,7 +33,7 @@ import {
 } from './data-dir.ts'
 import { EXAMPLE_PROJECT, showExample } from './example.ts'
 import { firstChroot } from './first-chroot.ts'
-import { openTo } from './listen-urls.ts'
+import { openTo, privateNetworkWarning } from './listen-urls.ts'
 import type { Progress } from './progress.ts'
 import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervise.ts'
 
@@ -68,7 +68,9 @@ async function runSystem(
   await progress.step('this machine', () => checkBeforeStart(paths, options))
   using _lock = takeDataDir(paths)
   const system = await prepareDataDir(paths, options)
-  for (const line of openTo(system.config)) progress.say(`  ${line}`)
+  const { config } = system
+  for (const line of [...openTo(config.listen), ...privateNetworkWarning(config)])
+    progress.say(`  ${line}`)
   const log = makeFileLog('up', join(paths.logs, 'copr.log'))
   logUnhandled(log)
   // Servers and builders stop first, what they need stops last.

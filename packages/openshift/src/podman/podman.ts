@@ -11,11 +11,12 @@ export interface Podman {
 }
 
 /**
- * `PODMAN_ARGS` are options that go before each command, for machines that need some; what else podman reads of its
- * environment (`CONTAINERS_CONF` …), it reads.
+ * `PODMAN_ARGS` are options that go before each command, for machines that need some, and `more` go after them; what
+ * else podman reads of its environment (`CONTAINERS_CONF` …), it reads.
  */
-export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal): Podman {
-  const always = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')
+export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: string[] = []): Podman {
+  const given = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')
+  const always = [...given, ...more]
   const known = Object.fromEntries(
     Object.entries(env).filter((each): each is [string, string] => each[1] !== undefined),
   )
@@ -27,11 +28,10 @@ export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal): Podman {
         answer_only: true,
         ...options,
       })
-    } catch (error) {
+    } catch {
       throw new CoprError(
         'unavailable',
-        'Cannot run podman: it is not installed\n    try: make up-containers, which installs it, or your package manager',
-        { cause: error },
+        'Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager',
       )
     }
   }

@@ -1,0 +1,111 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CoprError } from '@copr/process/errors'
+import type { RunOutcome } from '@copr/process/run'
+import { limitsToKeep, withLimits } from './host-limits.ts'
+import { openPodman, type Podman } from './podman.ts'
+
+/** podman with what this machine makes it need; its configuration goes when the scope ends. */
+export interface FittedPodman extends Disposable {
+  podman: Podman
+  /** What differs from podman's defaults, in a sentence. */
+  remark: string | undefined
+}
+
+interface FitOptions {
+  /** An image of ours that podman has: a container of it is tried. */
+  image: string
+  stop: AbortSignal
+}
+
+/** The runtime that works with control groups of either version. */
+const OTHER_RUNTIME = 'runc'
+
+/** Finds limits and a runtime with which containers start on this machine; throws with the reason when none do. */
+export async function fitPodman(
+  env: NodeJS.ProcessEnv,
+  { image, stop }: FitOptions,
+): Promise<FittedPodman> {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-podman-'))
+  const remove = (): void => rmSync(dir, { recursive: true, force: true })
+  try {
+    const version = await openPodman(env, stop).run(['--version'])
+    const limited = { ...env, ...limitsIn(env, { dir, version }) }
+    const found = (podman: Podman, remark?: string): FittedPodman => ({
+      podman,
+      remark,
+      [Symbol.dispose]: remove,
+    })
+    const podman = openPodman(limited, stop)
+    const tried = await startOne(podman, image)
+    if (tried.ok) return found(podman)
+    const other = openPodman(limited, stop, ['--runtime', OTHER_RUNTIME])
+    if ((await startOne(other, image)).ok)
+      return found(
+        other,
+        `podman's runtime cannot start containers here (${lastLine(tried)}): ${OTHER_RUNTIME} is used instead`,
+      )
+    stop.throwIfAborted()
+    throw new CoprError(
+      'unavailable',
+      `Cannot run containers on this machine, neither with podman's runtime nor with ${OTHER_RUNTIME}: ${lastLine(tried)}; "podman run --rm ${image} --version" must work first`,
+    )
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+async function startOne(podman: Podman, image: string): Promise<RunOutcome> {
+  const nothing = ['--entrypoint', '/usr/local/bin/node', image, '--version']
+  return await podman.try(['run', '--rm', '--network', 'none', ...nothing], { timeout_ms: 60_000 })
+}
+
+function lastLine({ output }: RunOutcome): string {
+  const line = output.trim().split('\n').at(-1) ?? ''
+  return line.replace(/^Error: /, '').slice(0, 400)
+}
+
+/** Variables that keep containers to the limits of this machine; none where podman may raise limits. */
+function limitsIn(
+  env: NodeJS.ProcessEnv,
+  { dir, version }: { dir: string; version: string },
+): Record<string, string> {
+  const limits = limitsToKeep({
+    limits: readFileSync('/proc/self/limits', 'utf8'),
+    status: readFileSync('/proc/self/status', 'utf8'),
+    pid_max: readFileSync('/proc/sys/kernel/pid_max', 'utf8'),
+  })
+  if (limits === undefined || env['CONTAINERS_CONF_OVERRIDE'] !== undefined) return {}
+  const path = join(dir, 'containers.conf')
+  const isAdded = knowsOverride(version)
+  writeFileSync(path, withLimits(isAdded ? '' : presentConfiguration(env), limits))
+  return { [isAdded ? 'CONTAINERS_CONF_OVERRIDE' : 'CONTAINERS_CONF']: path }
+}
+
+/** Since 4.5, one more file can be read after all others; before, a file takes their place. */
+function knowsOverride(version: string): boolean {
+  const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
+  return major > 4 || (major === 4 && minor >= 5)
+}
+
+/** The configuration that podman would read, of its files the one that wins. */
+function presentConfiguration(env: NodeJS.ProcessEnv): string {
+  const { CONTAINERS_CONF: named, XDG_CONFIG_HOME, HOME = '/root' } = env
+  const ofUser = join(XDG_CONFIG_HOME ?? join(HOME, '.config'), 'containers/containers.conf')
+  const ofAll = ['/etc/containers/containers.conf', '/usr/share/containers/containers.conf']
+  for (const path of named === undefined ? [ofUser, ...ofAll] : [named]) {
+    const text = textAt(path)
+    if (text !== undefined) return text
+  }
+  return ''
+}
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

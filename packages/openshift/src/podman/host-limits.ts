@@ -1,0 +1,48 @@
+/** What the kernel tells about the limits of this process. */
+export interface LimitFacts {
+  /** /proc/self/limits */
+  limits: string
+  /** /proc/self/status */
+  status: string
+  /** /proc/sys/kernel/pid_max */
+  pid_max: string
+}
+
+/** Hard limits that no container here can exceed. */
+export interface HostLimits {
+  nofile: number
+  nproc: number
+}
+
+const CAP_SYS_RESOURCE = 24n
+/** The limit of open files that podman asks for unless told otherwise. */
+const PODMAN_NOFILE = 1_048_576
+
+/**
+ * Limits to which containers must be kept; undefined for a process that may raise its own. podman asks for more than
+ * most machines give: without the right to raise limits, no container starts then.
+ */
+export function limitsToKeep({ limits, status, pid_max }: LimitFacts): HostLimits | undefined {
+  const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
+  if ((capabilities & (1n << CAP_SYS_RESOURCE)) !== 0n) return undefined
+  return {
+    nofile: Math.min(hardLimit(limits, 'Max open files'), PODMAN_NOFILE),
+    // podman lowers its own limit to the number of process ids.
+    nproc: Math.min(hardLimit(limits, 'Max processes'), Number(pid_max)),
+  }
+}
+
+function hardLimit(limits: string, name: string): number {
+  const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1]
+  return hard === undefined || hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard)
+}
+
+/** A configuration of podman with the limits: one that there is already, with a line more, unless it has limits itself. */
+export function withLimits(configuration: string, { nofile, nproc }: HostLimits): string {
+  if (/^\s*default_ulimits\s*=/m.test(configuration)) return configuration
+  const line = `default_ulimits = ["nofile=${nofile}:${nofile}", "nproc=${nproc}:${nproc}"]\n`
+  const section = /^[ \t]*\[containers\][^\n]*\n/m
+  return section.test(configuration)
+    ? configuration.replace(section, (header) => `${header}${line}`)
+    : `${configuration.trimEnd()}\n[containers]\n${line}`.trimStart()
+}
