@@ -29,6 +29,12 @@ for (const [host, url] of [
     assert.equal(givenUrl(again), undefined, 'the next start must follow its own options')
   })
 
+test('a system that was reached by the name localhost follows its options again', () => {
+  assert.equal(givenUrl(configuration('0.0.0.0')), undefined)
+  const other = configuration('127.0.0.1', { public_url: 'http://localhost:8080' })
+  assert.equal(givenUrl(other), 'http://localhost:8080')
+})
+
 test('a start says to whom it is open, unless only this machine can reach it', () => {
   assert.deepEqual(openTo({ host: '127.0.0.1', port: 5000 }), [])
   assert.deepEqual(openTo({ host: '::1', port: 5000 }), [])

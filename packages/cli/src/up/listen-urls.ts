@@ -13,7 +13,9 @@ export function automaticUrl({ host, port }: Listen): string {
 export function givenUrl(known: Configuration | undefined): string | undefined {
   if (!known) return undefined
   const { public_url, listen } = known
-  return public_url === automaticUrl(listen) ? undefined : public_url
+  // Systems of before were reached by name.
+  const automatic = [automaticUrl(listen), `http://localhost:${listen.port}`]
+  return automatic.includes(public_url) ? undefined : public_url
 }
 
 /** The address that an administrator has written for builders on other machines. */

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test, type TestContext } from 'node:test'
+
+/** What README's "More ways to run it" says on a machine that lacks what they need. */
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
+
+const KUBECONFIG = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Config',
+  'current-context': 'one',
+  clusters: [{ name: 'one', cluster: { server: 'https://127.0.0.1:1' } }],
+  users: [{ name: 'dana', user: { token: 'x' } }],
+  contexts: [{ name: 'one', context: { cluster: 'one', user: 'dana' } }],
+})
+
+interface Said {
+  code: number | null
+  err: string
+}
+
+function emptyHome(t: TestContext): string {
+  const home = mkdtempSync(join(tmpdir(), 'copr-more-ways-'))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
+  return home
+}
+
+/** Runs coprctl with an empty HOME, and no program in its PATH. */
+function coprctl(home: string, ...args: string[]): Said {
+  const env = { HOME: home, PATH: join(home, 'bin') }
+  const ran = spawnSync(process.execPath, [MAIN, ...args], { cwd: home, env, encoding: 'utf8' })
+  return { code: ran.status, err: ran.stderr }
+}
+
+const NO_CLUSTER =
+  'coprctl: Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)\n'
+
+for (const command of ['deploy', 'dev up'])
+  test(`${command} without a cluster says how to log in`, (t) => {
+    assert.deepEqual(coprctl(emptyHome(t), ...command.split(' ')), { code: 1, err: NO_CLUSTER })
+  })
+
+for (const command of ['deploy', 'dev up'])
+  test(`${command} names a cluster that does not answer`, (t) => {
+    const home = emptyHome(t)
+    writeFileSync(join(home, 'kubeconfig'), KUBECONFIG)
+    // Any file of images will do: the cluster is looked for first.
+    const { code, err } = coprctl(home, ...command.split(' '), '--kubeconfig', 'kubeconfig')
+    assert.equal(code, 1)
+    assert.match(
+      err,
+      /^coprctl: Cannot (reach the cluster at https:\/\/127\.0\.0\.1:1: connect ECONNREFUSED|find .*images\.lock\.yaml: it says which images to run\n {4}try: make images)/,
+    )
+  })
+
+test('containers up without podman says so before it builds images', (t) =>
+  assert.deepEqual(coprctl(emptyHome(t), 'containers', 'up'), {
+    code: 1,
+    err: 'coprctl: Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager\n',
+  }))
+
+test('containers down without podman has nothing to end', (t) =>
+  assert.deepEqual(coprctl(emptyHome(t), 'containers', 'down'), {
+    code: 0,
+    err: 'Nothing was running: podman is not installed\n',
+  }))
+
+test('the coprctl of a clone without npm packages says how to install them', (t) => {
+  const home = emptyHome(t)
+  mkdirSync(join(home, 'packages/cli'), { recursive: true })
+  cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
+  const ran = spawnSync(join(home, 'packages/cli/coprctl'), ['dev', 'up'], { encoding: 'utf8' })
+  assert.equal(ran.status, 1)
+  assert.match(
+    ran.stderr,
+    /^coprctl: Cannot start: the npm packages of \S+ are not installed; run "npm ci" there, or "make up"\n$/,
+  )
+})
+
+test('coprctl finds the Node of the checkout where npm has not linked it', (t) => {
+  const home = emptyHome(t)
+  const bin = `node_modules/node-linux-${process.arch}/bin`
+  for (const dir of [
+    'packages/cli/src',
+    'node_modules/commander',
+    bin,
+  ])
+    mkdirSync(join(home, dir), { recursive: true })
+  cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
+  symlinkSync(process.execPath, join(home, bin, 'node'))
+  writeFileSync(join(home, 'packages/cli/src/main.ts'), 'console.log(process.version as string)')
+  const env = { PATH: ['/usr/bin', '/bin'].join(delimiter) }
+  const ran = spawnSync(join(home, 'packages/cli/coprctl'), { env, encoding: 'utf8' })
+  assert.equal(ran.stdout.trim(), process.version, ran.stderr)
+})
