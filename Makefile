@@ -47,6 +47,7 @@ system-packages:
 	@tools/install-system-packages.sh
 
 node_modules/.installed: package.json package-lock.json $(wildcard packages/*/package.json)
+	@tools/install-system-packages.sh node
 	@echo "Installing npm packages"
 	@tools/install-npm-packages.sh . ci
 	@tools/check-node.sh
