@@ -7,7 +7,7 @@ export PATH
 # The certificates that the administrator added to this machine count, as they do for the system's own programs.
 export NODE_USE_SYSTEM_CA ?= 1
 ARGS ?=
-TESTS ?= {packages/*/src/**,tools}/*.test.ts
+TESTS ?= {packages/*/src/**,tools,tools/fresh}/*.test.ts
 # Compiled code is kept for the next process: most of a test file's time goes into loading what it tests.
 NODE_TEST := NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node --test --test-global-setup=packages/testkit/src/test-setup.ts
 
@@ -88,6 +88,11 @@ test-cluster: setup ## Run the tests against a real Kubernetes API server, built
 test-clouds: setup ## Run the AWS provider and the results store with the real SDK against a server of EC2 and S3 on this machine
 	@tools/install-system-packages.sh clients
 	@$(NODE_TEST) --test-concurrency=1 'packages/*/clouds/**/*.test.ts'
+
+.PHONY: test-fresh
+test-fresh: setup ## Try make up in roots of Debian 12 and 13 on which nothing else is installed (ARGS="debian-12 --working-tree")
+	@tools/install-system-packages.sh fresh
+	@node tools/test-fresh.ts $(ARGS)
 
 .PHONY: check
 check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format and dead code

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the system needs and the machine lacks: nothing when all is there.
-# Usage: install-system-packages.sh [test|clients|cluster|images|fresh]
+# Usage: install-system-packages.sh [test|clients|cluster|images|node|fresh]
 #   test:    also what the test suites need
 #   clients: also what the tests with the stock clients need
 #   cluster: also what the tests with a Kubernetes cluster need, but for Go's version: see tools/build-cluster.ts

@@ -1,0 +1,24 @@
+import { lstatSync, rmSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runOrThrow } from '@copr/process/run'
+
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Clones this checkout as it is committed; with `workingTree`, as it is on the disk, but for ignored files. */
+export async function cloneCheckout(dir: string, workingTree: boolean): Promise<string> {
+  const git = async (...args: string[]): Promise<string> =>
+    await runOrThrow('git', ['-c', 'safe.directory=*', ...args], { answer_only: true })
+  await git('clone', '--quiet', '--no-hardlinks', CHECKOUT, dir)
+  const commit = (await git('-C', dir, 'log', '-1', '--format=%h')).trim()
+  if (!workingTree) return commit
+  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+  const files = (await git('-C', CHECKOUT, ...list)).split('\0').filter((file) => file !== '')
+  for (const file of files) {
+    const to = join(dir, file)
+    if (!lstatSync(join(CHECKOUT, file), { throwIfNoEntry: false })) rmSync(to, { force: true })
+    else await cp(join(CHECKOUT, file), to, { force: true, verbatimSymlinks: true })
+  }
+  return `${commit} with uncommitted changes`
+}

@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { runOrThrow } from '@copr/process/run'
+import { type AptSettings, readAptSettings, sourcesFor } from './apt-settings.ts'
+import type { FreshRoot, MakeOptions } from './fresh-root.ts'
+import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
+import { proxySettings } from './user-settings.ts'
+
+/** The README's prerequisites, as somebody installs them who follows it. */
+const PREREQUISITES = ['ca-certificates', 'git', 'make', 'nodejs', 'npm']
+/** A root that is not finished is thrown away: nothing needs to be on the disk before the next file is unpacked. */
+const UNSAFE = 'etc/dpkg/dpkg.cfg.d/unsafe-io'
+
+/** A Debian of the required packages only, as its container image, with the README's prerequisites. */
+export function debianRoot({ name, codename }: { name: string; codename: string }): FreshRoot {
+  return {
+    name,
+    recipe: import.meta.filename,
+    inputs: async () => ({
+      codename,
+      prerequisites: PREREQUISITES,
+      settings: await readAptSettings(),
+      certificates: readCertificates(),
+    }),
+    make: async (dir, options) => await make(dir, codename, options),
+    downloads: (checkout) => [
+      '/var/cache/apt/archives',
+      `${checkout}/.copr/distro/debs`,
+      '/var/tmp/copr-test-cache/distro/debs',
+    ],
+    downloadSuffix: '.deb',
+    listPackages: ['dpkg-query', '--show'],
+    baseRepository: (checkout) => [
+      '[base]',
+      'name=Mini distribution',
+      `baseurl=file://${checkout}/.copr/distro/repo`,
+      'gpgcheck=0',
+    ],
+  }
+}
+
+async function make(dir: string, codename: string, options: MakeOptions): Promise<void> {
+  const settings = await readAptSettings()
+  const sources = sourcesFor(settings, codename)
+  const mirror = sources[0]?.uri
+  mkdirSync(join(dir, dirname(UNSAFE)), { recursive: true })
+  writeFileSync(join(dir, UNSAFE), 'force-unsafe-io\n')
+  await runOrThrow(
+    'debootstrap',
+    ['--variant=minbase', '--include=ca-certificates', codename, dir, ...(mirror ? [mirror] : [])],
+    { env: proxySettings(process.env), ...options },
+  )
+  writeSettings(dir, settings, codename)
+  await inRoot(dir, ['update-ca-certificates'], options)
+  await inRoot(dir, ['apt-get', 'update'], options)
+  await inRoot(dir, ['apt-get', 'upgrade', '--yes'], options)
+  const install = ['apt-get', 'install', '--yes', '--no-install-recommends']
+  await inRoot(dir, [...install, ...PREREQUISITES], options)
+  // Downloads come from the cache: see FreshRoot.downloads.
+  await inRoot(dir, ['apt-get', 'clean'], options)
+  rmSync(join(dir, UNSAFE))
+}
+
+/** The machine's mirrors, apt settings and certificates: a company's proxy applies in the root, too. */
+function writeSettings(dir: string, settings: AptSettings, codename: string): void {
+  const sources = sourcesFor(settings, codename)
+  if (sources.length > 0) {
+    const lines = sources.map(({ uri, suite }) => `deb ${uri} ${suite} main\n`)
+    writeFileSync(join(dir, 'etc/apt/sources.list'), lines.join(''))
+  }
+  writeFileSync(join(dir, 'etc/apt/apt.conf.d/90host'), `${settings.options.join('\n')}\n`)
+  // The installer of Debian writes it; debootstrap does not.
+  writeFileSync(join(dir, 'etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n')
+  writeCertificates(dir)
+}

@@ -1,0 +1,20 @@
+import { CLONE, type Trial } from './trial.ts'
+
+/** Runs a shell's command in the clone, which must succeed; its output is shown as it comes. */
+export async function runCommand(
+  { entered, signal, step, log }: Trial,
+  command: string,
+): Promise<void> {
+  const append = log(`${command.replaceAll(/[^a-z0-9]+/gi, '-')}.log`)
+  await step(command, async () => {
+    const outcome = await entered.run(['sh', '-c', command], {
+      cwd: CLONE,
+      signal,
+      onOutput: (chunk) => {
+        append(chunk)
+        process.stdout.write(chunk)
+      },
+    })
+    if (!outcome.ok) throw new Error(`${command} failed, exit code ${outcome.exit_code}`)
+  })
+}

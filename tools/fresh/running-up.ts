@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import type { RunOutcome } from '@copr/process/run'
+import type { Step } from '../../packages/cli/src/up/progress.ts'
+import { until } from '../../packages/testkit/src/system/until.ts'
+import { CLONE, type Trial } from './trial.ts'
+
+const READY_FILE = '/tmp/copr-ready.json'
+const PID_FILE = '/tmp/copr-up.pid'
+/** A cold start downloads a distribution's packages. */
+const START_MS = 1_200_000
+const STOP_MS = 30_000
+
+/** A `make up` that has said that it is ready. */
+export interface RunningUp {
+  url: string
+  /** The whole of its output until now. */
+  output(): string
+  /** Its own steps with their seconds. */
+  steps(): string[]
+  /** Does what Ctrl-C does, and fails when anything is left of it but `mounts`, which were there before. */
+  stop(mounts: string[]): Promise<void>
+}
+
+/** Types `make up` and waits until it is ready. */
+export async function startUp(
+  { entered, signal, log }: Trial,
+  { port, logName, shown }: { port: number; logName: string; shown: Step },
+): Promise<RunningUp> {
+  const append = log(logName)
+  let output = ''
+  const onOutput = (chunk: Buffer): void => {
+    append(chunk)
+    output += chunk.toString()
+    shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
+  }
+  // A process group of its own, as a shell makes one for each command: that group gets the signal of Ctrl-C.
+  const script = `echo $$ >${PID_FILE}; exec make up "ARGS=--port ${port} --ready-file ${READY_FILE}"`
+  let outcome: RunOutcome | undefined
+  const ended = entered
+    .run(['setsid', 'sh', '-c', script], { cwd: CLONE, signal, onOutput })
+    .then((result) => (outcome = result))
+  // The ready file comes when everything answers, and the line when the example is installed, too.
+  const isReady = (): boolean =>
+    /^Ready after /m.test(output) && existsSync(entered.onHost(READY_FILE))
+  await until(() => outcome !== undefined || isReady(), {
+    timeout_ms: START_MS,
+    what: 'make up to be ready',
+  })
+  if (outcome !== undefined)
+    throw new Error(
+      `make up ended before it was ready, exit code ${outcome.ok ? 0 : outcome.exit_code}`,
+    )
+  const { url } = JSON.parse(readFileSync(entered.onHost(READY_FILE), 'utf8')) as { url: string }
+  return {
+    url,
+    output: () => output,
+    steps: () => output.split('\n').filter((line) => /^\s*[✓✗] |^Ready after/.test(line)),
+    stop: async (mounts) => {
+      const pid = readFileSync(entered.onHost(PID_FILE), 'utf8').trim()
+      // A bare root has no program for it, but its shell does.
+      await entered.run(['sh', '-c', `kill -INT -${pid}`])
+      await until(() => outcome !== undefined, { timeout_ms: STOP_MS, what: 'make up to end' })
+      await ended
+      assert.ok(
+        output.includes('Stopped. All data is in '),
+        'make up does not say that it has stopped',
+      )
+      // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
+      await until(() => entered.processes().length === 0, {
+        timeout_ms: 5_000,
+        what: 'all processes of make up to be gone',
+        seen: () => entered.processes(),
+      })
+      assert.deepEqual(entered.mounts(), mounts, 'make up left mounts behind')
+      assert.ok(!existsSync(entered.onHost(READY_FILE)), 'the ready file is still there')
+      await assert.rejects(fetch(url), 'something still answers at the port')
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import { run } from '@copr/process/run'
+
+/** Variables by which somebody behind a proxy tells programs so. */
+const OF_PROXIES = /^(https?|no|all)_proxy$/i
+
+export function proxySettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      OF_PROXIES.test(name) && value ? [[name, value] as const] : [],
+    ),
+  )
+}
+
+/** The npm registry of this machine's user, where it is another than npm's own. */
+export async function registrySetting(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+  const home = env['HOME']
+  const registry = env['npm_config_registry']
+  const settings = await run('npm', ['config', 'ls'], {
+    env: {
+      ...(home ? { HOME: home } : {}),
+      ...(registry ? { npm_config_registry: registry } : {}),
+    },
+  })
+  return parseRegistry(settings.output)
+}
+
+/** npm lists only what is set somewhere. */
+export function parseRegistry(settings: string): Record<string, string> {
+  const [, registry] = /^registry = "([^"]+)"/m.exec(settings) ?? []
+  return registry ? { npm_config_registry: registry } : {}
+}

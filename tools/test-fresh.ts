@@ -1,0 +1,53 @@
+/**
+ * Runs `make up` as the README says, in roots of distributions on which nothing else is installed.
+ *
+ * `node tools/test-fresh.ts [ROOT...] [--working-tree] [--no-up] [--run COMMAND]...`
+ */
+import { parseArgs } from 'node:util'
+import { stopSignal } from '../packages/cli/src/stop-signal.ts'
+import { showProgress } from '../packages/cli/src/up/progress.ts'
+import { FRESH_ROOTS } from './fresh/fresh-root.ts'
+import { runCommand } from './fresh/run-command.ts'
+import { type Trial, tryInRoot } from './fresh/trial.ts'
+import { tryUp } from './fresh/try-up.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    // The files as they are, instead of the latest commit.
+    'working-tree': { type: 'boolean', default: false },
+    'no-up': { type: 'boolean', default: false },
+    // A command of a shell in the clone, after `make up`.
+    run: { type: 'string', multiple: true, default: [] },
+  },
+})
+if (process.getuid?.() !== 0)
+  throw new Error('Cannot enter fresh roots: that needs root. Run: sudo make test-fresh')
+const names = FRESH_ROOTS.map(({ name }) => name)
+const unknown = positionals.filter((name) => !names.includes(name))
+if (unknown.length > 0)
+  throw new Error(`Cannot find the root ${unknown.join(', ')}: there are ${names.join(', ')}`)
+
+const works = [
+  ...(values['no-up'] ? [] : [tryUp]),
+  ...values.run.map((command) => async (trial: Trial) => await runCommand(trial, command)),
+]
+const signal = stopSignal()
+const progress = showProgress(process.stdout)
+const total = { passed: 0, failed: 0 }
+try {
+  for (const root of FRESH_ROOTS) {
+    if (positionals.length > 0 && !positionals.includes(root.name)) continue
+    const options = { workingTree: values['working-tree'], progress, signal }
+    const { passed, failed } = await tryInRoot(root, options, works)
+    total.passed += passed
+    total.failed += failed
+  }
+} catch (error) {
+  if (!signal.aborted) throw error
+  progress.say('\nStopped')
+  total.failed += 1
+}
+// As node's test runner ends: .ci/run adds these up.
+progress.say(`\nℹ pass ${total.passed}\nℹ fail ${total.failed}`)
+process.exitCode = total.failed === 0 ? 0 : 1
