@@ -94,6 +94,11 @@ test-fresh: setup ## Try make up in roots of Debian 12 and 13 on which nothing e
 	@tools/install-system-packages.sh fresh
 	@node tools/test-fresh.ts $(ARGS)
 
+.PHONY: drills
+drills: setup ## Run the trials that are too long for every change (ARGS=NAME for one)
+	@tools/install-system-packages.sh fresh
+	@node tools/run-drills.ts $(ARGS)
+
 .PHONY: check
 check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format and dead code
 	tsc -p .

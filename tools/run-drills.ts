@@ -1,0 +1,63 @@
+/**
+ * Runs drills: trials that are too long for every change.
+ *
+ * `node tools/run-drills.ts [NAME...]` runs these, or all; `--today` one of those that fit into continuous integration,
+ * another one each day.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import { FRESH_ROOTS } from './fresh/fresh-root.ts'
+
+interface Drill {
+  name: string
+  /** A program of this folder, with its arguments. */
+  command: string[]
+  /** The reason why continuous integration leaves it out; a drill there ends within five minutes. */
+  notInCi?: string
+}
+
+/** .ci/run tries the first root each time. */
+const OTHER_ROOTS: Drill[] = FRESH_ROOTS.slice(1).map(({ name }) => ({
+  name: `fresh-${name}`,
+  command: ['test-fresh.ts', name],
+}))
+/** Others are added here, one a line. */
+const DRILLS: readonly Drill[] = OTHER_ROOTS
+const DAY_MS = 24 * 3600 * 1000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { today: { type: 'boolean', default: false } },
+})
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const unknown = positionals.filter((name) => !DRILLS.some((drill) => drill.name === name))
+if (unknown.length > 0)
+  throw new Error(
+    `Cannot find the drill ${unknown.join(', ')}: there are ${DRILLS.map(({ name }) => name).join(', ')}`,
+  )
+
+const failed: string[] = []
+for (const drill of values.today ? drillOfToday() : chosen()) {
+  say(`\n=== drill ${drill.name}`)
+  const [program = '', ...args] = drill.command
+  const child = spawn(process.execPath, [`${import.meta.dirname}/${program}`, ...args], {
+    stdio: 'inherit',
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) failed.push(drill.name)
+}
+if (failed.length > 0) {
+  say(`\nFailed: ${failed.join(', ')}`)
+  process.exitCode = 1
+}
+
+function chosen(): readonly Drill[] {
+  return positionals.length === 0 ? DRILLS : DRILLS.filter(({ name }) => positionals.includes(name))
+}
+
+function drillOfToday(): Drill[] {
+  const inCi = DRILLS.filter(({ notInCi }) => notInCi === undefined)
+  for (const { name, notInCi } of DRILLS) if (notInCi) say(`Left out: ${name}, ${notInCi}`)
+  return inCi.slice(Math.floor(Date.now() / DAY_MS) % inCi.length).slice(0, 1)
+}
