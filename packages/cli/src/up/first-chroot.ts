@@ -1,7 +1,7 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { messageOf } from '@copr/process/errors'
 import { debianChroot } from '@copr/testkit/distro/chroot'
-import { thisHost } from '@copr/testkit/distro/host-distribution'
+import { type HostDistribution, thisHost } from '@copr/testkit/distro/host-distribution'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { ownChroot } from '@copr/testkit/distro/own-chroot'
 import type { Progress } from './progress.ts'
@@ -17,9 +17,11 @@ export interface FirstChrootOptions {
  * The chroot that this machine can make out of itself. Where it has none the system is of use all the same: undefined,
  * after it was said why and how to add one. A machine that should have one, and fails to make it, ends with exit code 1.
  */
-export async function firstChroot(options: FirstChrootOptions): Promise<ChrootConfig | undefined> {
+export async function firstChroot(
+  options: FirstChrootOptions,
+  host: HostDistribution = thisHost(),
+): Promise<ChrootConfig | undefined> {
   const { progress, stop } = options
-  const host = thisHost()
   if (host.kind === 'none') {
     sayHowToAdd(progress, host.reason)
     return undefined

@@ -18,11 +18,11 @@ export interface OwnChroot {
 
 /**
  * The packages that build roots of the Fedora family begin with, as mock installs them. By name, because the group
- * `buildsys-build` exists in Fedora's own repositories only. `/bin/sh` is bash there; elsewhere it may be another.
+ * `buildsys-build` exists in Fedora's own repositories only. The paths are bash and gawk there; elsewhere they may be others.
  */
 const BASE_PACKAGES = [
-  '/bin/sh', 'bash', 'bzip2', 'coreutils', 'cpio', 'diffutils', 'findutils', 'gawk', 'glibc-minimal-langpack', 'grep', 'gzip',
-  'info', 'patch', 'redhat-rpm-config', 'rpm-build', 'sed', 'shadow-utils', 'tar', 'unzip', 'util-linux', 'which', 'xz',
+  '/bin/sh', '/usr/bin/awk', 'bash', 'bzip2', 'coreutils', 'cpio', 'diffutils', 'findutils', 'gawk', 'glibc-minimal-langpack', 'grep',
+  'gzip', 'info', 'patch', 'redhat-rpm-config', 'rpm-build', 'sed', 'shadow-utils', 'tar', 'unzip', 'util-linux', 'which', 'xz',
 ] // prettier-ignore
 
 /** The chroot that consists of the repositories which dnf uses on this machine. */
