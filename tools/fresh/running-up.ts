@@ -9,7 +9,8 @@ const READY_FILE = '/tmp/copr-ready.json'
 const PID_FILE = '/tmp/copr-up.pid'
 /** A cold start downloads a distribution's packages. */
 const START_MS = 1_200_000
-const STOP_MS = 30_000
+/** make up promises ten seconds; a busy machine takes longer. */
+const STOP_MS = 120_000
 
 /** A `make up` that has said that it is ready. */
 export interface RunningUp {
@@ -68,7 +69,7 @@ export async function startUp(
       )
       // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
       await until(() => entered.processes().length === 0, {
-        timeout_ms: 5_000,
+        timeout_ms: STOP_MS,
         what: 'all processes of make up to be gone',
         seen: () => entered.processes(),
       })
