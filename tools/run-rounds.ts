@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { run } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { TimeDependentFile } from './time-dependent.ts'
 
 /** A file that takes longer hangs. */
 const TIMEOUT_MS = 15 * 60_000
+const REPEAT = fileURLToPath(new URL('repeat-tests.ts', import.meta.url))
 
 export interface TestTally {
   passed: number
@@ -23,6 +25,8 @@ export interface FileTally {
 
 export interface Rounds {
   rounds: number
+  /** Runs of a file in one process. */
+  batch: number
   /** Test files that run at a time. */
   concurrency: number
   stop: AbortSignal
@@ -33,20 +37,21 @@ export interface Rounds {
 /** Runs the time-dependent tests of each file as often as asked for, in a new order each round. */
 export async function runRounds(
   files: TimeDependentFile[],
-  { rounds, concurrency, stop, onRun }: Rounds,
+  { rounds, batch, concurrency, stop, onRun }: Rounds,
 ): Promise<Map<string, FileTally>> {
   const tallies = new Map<string, FileTally>(
     files.map(({ path }) => [path, { runs: 0, seconds: 0, tests: new Map() }]),
   )
-  const due = Array.from({ length: rounds }, () => shuffled(files))
-    .flat()
-    .values()
+  const batches = Array.from({ length: Math.ceil(rounds / batch) }, (_, at) =>
+    shuffled(files).map((file) => ({ file, times: Math.min(batch, rounds - at * batch) })),
+  )
+  const due = batches.flat().values()
   const worker = async (): Promise<void> => {
-    for (const file of due) {
+    for (const { file, times } of due) {
       if (stop.aborted) return
       const tally = tallies.get(file.path)
       if (!tally) continue
-      await runFile(file, tally, stop)
+      await runFile(file, { tally, times, signal: stop })
       onRun(file.path, tally)
     }
   }
@@ -56,12 +61,14 @@ export async function runRounds(
 
 async function runFile(
   file: TimeDependentFile,
-  tally: FileTally,
-  signal: AbortSignal,
+  { tally, times, signal }: { tally: FileTally; times: number; signal: AbortSignal },
 ): Promise<void> {
   const began = performance.now()
   let ran = 0
-  const options = { files: [file.path], isolation: 'process' as const, timeout: TIMEOUT_MS, signal }
+  const once = { files: [file.path] }
+  const repeated = { files: [REPEAT], argv: [file.path, String(times)] }
+  const source = times === 1 ? once : repeated
+  const options = { ...source, isolation: 'process' as const, timeout: TIMEOUT_MS, signal }
   const patterns = file.is_whole
     ? {}
     : { testNamePatterns: file.tests.map(({ pattern }) => pattern) }
@@ -76,8 +83,9 @@ async function runFile(
     const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
     note(tally, name, outcome, failure && textOf(failure))
   }
-  if (ran === 0) note(tally, file.path, 'failed', 'No test of the file has a title that was found')
-  tally.runs++
+  if (ran === 0 && !signal.aborted)
+    note(tally, file.path, 'failed', 'No test of the file has a title that was found')
+  tally.runs += times
   tally.seconds += (performance.now() - began) / 1000
 }
 
