@@ -43,12 +43,13 @@ for (const [what, up, contact, ends] of [
 test("EC2's notice of an interruption becomes a note for the agent", async (t) => {
   const dir = scratch(t)
   const asked: string[] = []
+  let looks = 0
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
     const session = request.headers['x-aws-ec2-metadata-token']
     if (request.method === 'PUT') return void response.end('session-1')
     // The first look finds nothing.
-    if (session !== 'session-1' || asked.length < 4) response.statusCode = session ? 404 : 401
+    if (session !== 'session-1' || ++looks === 1) response.statusCode = session ? 404 : 401
     response.end('{"action":"terminate","time":"2026-11-25T10:00:00Z"}')
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -59,10 +60,10 @@ test("EC2's notice of an interruption becomes a note for the agent", async (t) =
   })
   assert.ok(watched.ok, watched.output)
   assert.match(readFileSync(join(dir, 'interrupted'), 'utf8'), /terminate/)
-  assert.deepEqual(asked, [
-    'PUT /latest/api/token',
-    'GET /latest/meta-data/spot/instance-action',
-    'PUT /latest/api/token',
-    'GET /latest/meta-data/spot/instance-action',
-  ])
+  // A request that a busy machine answers too late is repeated, with a token of its own.
+  const look = 'GET /latest/meta-data/spot/instance-action'
+  assert.deepEqual([...new Set(asked)], ['PUT /latest/api/token', look])
+  assert.ok(looks >= 2)
+  for (const [at, each] of asked.entries())
+    if (each === look) assert.equal(asked[at - 1], 'PUT /latest/api/token')
 })
