@@ -85,11 +85,7 @@ test('the coprctl of a clone without npm packages says how to install them', (t)
 test('coprctl finds the Node of the checkout where npm has not linked it', (t) => {
   const home = emptyHome(t)
   const bin = `node_modules/node-linux-${process.arch}/bin`
-  for (const dir of [
-    'packages/cli/src',
-    'node_modules/commander',
-    bin,
-  ])
+  for (const dir of ['packages/cli/src', 'node_modules/commander', bin])
     mkdirSync(join(home, dir), { recursive: true })
   cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
   symlinkSync(process.execPath, join(home, bin, 'node'))
