@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 /** Namespaces of a build, by the names that `unshare` and the sysctls `user.max_*_namespaces` have for them. */
-export const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts', net: 'net' } as const
+const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts', net: 'net' } as const
 export type Namespace = keyof typeof NAMESPACES
 
 /** The first step of a sandbox that failed. */

@@ -48,7 +48,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: List
 }
 
 /** The process that listens on a TCP port, if /proc shows it. */
-export function listenerOf(port: number): { pid: number; name: string } | undefined {
+function listenerOf(port: number): { pid: number; name: string } | undefined {
   const sockets = listeningSockets(port)
   if (sockets.size === 0) return undefined
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
