@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { chown, readFile, readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -39,6 +40,34 @@ async function start(t: TestContext) {
 }
 
 const urlOf = (server: RunningServer): string => `http://127.0.0.1:${server.port}`
+
+test('nothing in dist-git runs in a browser: every answer is sandboxed', async (t) => {
+  const { url, repository, commit } = await start(t)
+  await commit('Version: 1\n')
+  const md5 = createHash('md5').update(TARBALL).digest('hex')
+  const source = `@team/proj:pr:12/libfoo++/foo-1.tar.gz/md5/${md5}/foo-1.tar.gz`
+  for (const [address, status] of [
+    [`${url}/git/@team/proj:pr:12/`, 200],
+    [repository, 200],
+    [`${repository}/info/refs?service=git-upload-pack`, 200],
+    [`${repository}/HEAD`, 200],
+    [`${repository}/git-receive-pack`, 403],
+    [`${url}/lookaside/${source}`, 200],
+    [`${url}/repo/pkgs/${source}`, 200],
+    [`${url}/git/nobody/nothing/none`, 404],
+    [`${url}/elsewhere`, 404],
+  ] as const) {
+    const answer = await fetch(address)
+    await answer.arrayBuffer()
+    assert.equal(answer.status, status, address)
+    assert.equal(
+      answer.headers.get('content-security-policy'),
+      "sandbox; default-src 'none'",
+      address,
+    )
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', address)
+  }
+})
 
 test('a package can be cloned, with .git and without, and pulled', async (t) => {
   const { repository, commit } = await start(t)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { CoprError } from '@copr/process/errors'
 import { answerError } from '@copr/process/http-server'
 import type { Logger } from '@copr/process/log'
+import { sandboxAnswers } from '@copr/process/untrusted-content'
 import { type Context, Hono } from 'hono'
 import { answerByCgi } from './cgi.ts'
 import { GIT_ENVIRONMENT } from './git-environment.ts'
@@ -18,6 +19,7 @@ export interface DistgitAppOptions {
 /** Serves the repositories over git's smart HTTP (read only) and the sources of the lookaside. */
 export function distgitApp({ root, log }: DistgitAppOptions): Hono {
   const app = new Hono()
+  app.use(sandboxAnswers())
   app.onError(answerError(log))
   app.notFound((c) => c.json({ error: `Cannot find ${c.req.path}` }, 404))
   app.get('/git/:owner/:dirname/', async (c) => {

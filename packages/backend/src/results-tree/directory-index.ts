@@ -1,5 +1,32 @@
-import { html } from 'hono/html'
+import { createHash } from 'node:crypto'
+import { html, raw } from 'hono/html'
 import type { Entry } from '../store/results-store.ts'
+
+const STYLE = `
+body {
+  font-family: sans-serif;
+  margin: 2em;
+}
+h1 {
+  overflow-wrap: anywhere;
+}
+td,
+th {
+  padding: 0 1.5em 0 0;
+  text-align: left;
+}
+.size {
+  text-align: right;
+}
+`
+const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
+
+/** As of all results, with the page's own style; without `allow-downloads` its links to packages do nothing in Chrome. */
+export const INDEX_POLICY = [
+  'sandbox allow-downloads',
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+].join('; ')
 
 /** An HTML page with relative links to what is in a folder: `wget -r` follows it. */
 export async function directoryIndex(entries: Entry[], shown_path: string): Promise<string> {
@@ -22,23 +49,7 @@ export async function directoryIndex(entries: Entry[], shown_path: string): Prom
           <meta charset="utf-8" />
           <meta name="viewport" content="width=device-width" />
           <title>Index of ${shown_path}</title>
-          <style>
-            body {
-              font-family: sans-serif;
-              margin: 2em;
-            }
-            h1 {
-              overflow-wrap: anywhere;
-            }
-            td,
-            th {
-              padding: 0 1.5em 0 0;
-              text-align: left;
-            }
-            .size {
-              text-align: right;
-            }
-          </style>
+          ${STYLE_ELEMENT}
         </head>
         <body>
           <h1>Index of ${shown_path}</h1>

@@ -1,8 +1,9 @@
+import { sandboxAnswers } from '@copr/process/untrusted-content'
 import { isMissing } from '@copr/storage/is-missing'
 import { type Context, Hono } from 'hono'
 import type { ResultsTree, StoredFile } from '../store/results-store.ts'
 import { isUnchanged, rangeOf } from './conditional.ts'
-import { directoryIndex } from './directory-index.ts'
+import { directoryIndex, INDEX_POLICY } from './directory-index.ts'
 import { namesIn } from './url-names.ts'
 
 const TYPES: [ending: string, type: string][] = [
@@ -41,6 +42,7 @@ export function treeRoutes(tree: ResultsTree): Hono {
       case 'dir':
         if (!url_path.endsWith('/')) return c.redirect(`${url_path}/`, 301)
         c.header('cache-control', 'no-cache')
+        c.header('content-security-policy', INDEX_POLICY)
         return c.html(await directoryIndex(await tree.list(names), `/results/${names.join('/')}`))
       case 'file':
         if (url_path.endsWith('/')) {
@@ -51,6 +53,7 @@ export function treeRoutes(tree: ResultsTree): Hono {
     }
   }
   const app = new Hono()
+  app.use(sandboxAnswers())
   app.get('*', async (c) => {
     try {
       return await answer(c)
@@ -76,7 +79,6 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
     'last-modified': mtime.toUTCString(),
     'cache-control': LASTING.test(name) ? HOUR : 'no-cache',
     'accept-ranges': 'bytes',
-    'x-content-type-options': 'nosniff',
   })
   const request = c.req.raw.headers
   const answer = async (status: number): Promise<Response> => {
@@ -97,7 +99,7 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
   headers.set('content-length', String(end - start + 1))
   if (range) headers.set('content-range', `bytes ${start}-${end}/${size}`)
   if (c.req.method === 'HEAD' || size === 0) return await answer(status)
-  if (file.elsewhere) return await sendElsewhere(file, await file.elsewhere(type))
+  if (file.elsewhere) return await sendElsewhere(file, await file.elsewhere(inertType(type)))
   return new Response(await file.read({ start, end }), { status, headers })
 }
 
@@ -105,6 +107,11 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
 async function sendElsewhere(file: StoredFile, location: string): Promise<Response> {
   await file.close()
   return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })
+}
+
+/** S3 sends no policy of ours: a browser shows XML from there as text, and runs nothing of it. */
+function inertType(type: string): string {
+  return type.startsWith('text/') ? 'text/plain; charset=utf-8' : type
 }
 
 function typeOf(name: string): string {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { run } from '@copr/process/run'
 import { Hono } from 'hono'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { directoryTree } from '../store/directory-tree.ts'
+import type { StoredFile } from '../store/results-store.ts'
 import { treeRoutes } from './tree-routes.ts'
 
 async function serveTree() {
@@ -84,6 +86,51 @@ for (const [range, status, body] of [
     assert.equal(response.status, status)
     assert.equal(await response.text(), body)
   })
+
+test('nothing in the results runs in a browser: every answer is sandboxed', async () => {
+  await using tree = await serveTree()
+  await writeFile(
+    join(tree.dir, 'comps.xml'),
+    '<c xmlns:h="http://www.w3.org/1999/xhtml"><h:script>1</h:script></c>',
+  )
+  const etag = (await fetch(`${tree.url}comps.xml`)).headers.get('etag') ?? ''
+  for (const [path, headers, status] of [
+    ['comps.xml', {}, 200],
+    ['comps.xml', { range: 'bytes=0-3' }, 206],
+    ['comps.xml', { range: 'bytes=900-' }, 416],
+    ['comps.xml', { 'if-none-match': etag }, 304],
+    ['backend.log', {}, 200],
+    ['hello-1-1.noarch.rpm', {}, 200],
+    ['builder-live.log', {}, 302],
+    ['../00000001-hello', {}, 301],
+    ['missing', {}, 404],
+    ['missing', { accept: 'text/html' }, 404],
+  ] as const) {
+    const answer = await fetch(`${tree.url}${path}`, { headers, redirect: 'manual' })
+    assert.equal(answer.status, status, path)
+    assert.equal(
+      answer.headers.get('content-security-policy'),
+      "sandbox; default-src 'none'",
+      `${path} ${status}`,
+    )
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', path)
+  }
+  assert.equal(
+    (await fetch(`${tree.url}backend.log`)).headers.get('content-type'),
+    'text/plain; charset=utf-8',
+  )
+})
+
+test('a directory index is sandboxed, too; its style and the downloads from it are allowed', async () => {
+  await using tree = await serveTree()
+  const answer = await fetch(tree.url)
+  const page = await answer.text()
+  const policy = answer.headers.get('content-security-policy') ?? ''
+  const [, style = ''] = /<style>([^]*)<\/style>/.exec(page) ?? []
+  const digest = createHash('sha256').update(style).digest('base64')
+  assert.equal(policy, `sandbox allow-downloads; default-src 'none'; style-src 'sha256-${digest}'`)
+  assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+})
 
 test('what the client has already is not sent again', async () => {
   await using tree = await serveTree()
@@ -176,3 +223,24 @@ test('an index has relative links that no name can break', async () => {
   assert.ok(!own.includes('.new-secret') && !own.includes('./out'))
   assert.ok(own.includes('./in'))
 })
+
+for (const [name, type] of [
+  ['comps.xml', 'text/plain; charset=utf-8'],
+  ['backend.log', 'text/plain; charset=utf-8'],
+  ['hello.rpm', 'application/x-rpm'],
+] as const)
+  test(`S3 is to call ${name} ${type}, as it sends no policy of ours`, async () => {
+    const file: StoredFile = {
+      name,
+      size: 10,
+      mtime: new Date(0),
+      etag: '"1"',
+      read: () => assert.fail('the client reads it at S3'),
+      elsewhere: async (given) => `https://s3.example/${encodeURIComponent(given)}`,
+      close: async () => undefined,
+    }
+    const tree = { find: async () => ({ kind: 'file' as const, file }), list: async () => [] }
+    const answer = await treeRoutes(tree).request(`/results/${name}`)
+    assert.equal(answer.headers.get('location'), `https://s3.example/${encodeURIComponent(type)}`)
+    assert.equal(answer.headers.get('content-security-policy'), "sandbox; default-src 'none'")
+  })

@@ -2,17 +2,40 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkComps, MAX_COMPS_BYTES } from './comps.ts'
 
+/** Every element that dnf knows, with each of its attributes. */
 const GOOD = `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE comps PUBLIC "-//Red Hat, Inc.//DTD Comps info//EN" "comps.dtd">
 <!-- of telescope -->
 <comps>
-  <group>
+  <group arch="x86_64">
     <id>lenses</id>
-    <name xml:lang='de'>Linsen &amp; Glas &#x41;</name>
-    <packagelist><packagereq type="mandatory">lens</packagereq><empty/></packagelist>
-    <![CDATA[ <any> ]]>
+    <name>Lenses</name>
+    <name xml:lang='de'>Linsen &amp; Glas &#x41;&#10;</name>
+    <description><![CDATA[ <any> ]]></description>
+    <default>true</default>
+    <uservisible>true</uservisible>
+    <biarchonly>false</biarchonly>
+    <langonly>de</langonly>
+    <display_order>1024</display_order>
+    <packagelist>
+      <packagereq type="conditional" requires="glass" basearchonly="true" arch="x86_64">lens</packagereq>
+    </packagelist>
   </group>
+  <category>
+    <id>optics</id>
+    <grouplist><groupid>lenses</groupid></grouplist>
+  </category>
+  <environment>
+    <id>observatory</id>
+    <description/>
+    <grouplist><groupid arch="x86_64">lenses</groupid></grouplist>
+    <optionlist><groupid default="true">lenses</groupid></optionlist>
+  </environment>
+  <langpacks><match name="lens" install="lens-%s"/></langpacks>
+  <whiteout><ignoredep requires="glass" package="lens"/></whiteout>
+  <blacklist><package name="mirror" arch="i686"/></blacklist>
 </comps>
+<!-- the end -->
 `
 
 test('checkComps() takes a comps file', () => {
@@ -21,23 +44,58 @@ test('checkComps() takes a comps file', () => {
   checkComps(`<comps>${'<group><id>a</id></group>\n'.repeat(50_000)}</comps>`)
 })
 
+const XHTML = 'xmlns:h="http://www.w3.org/1999/xhtml"'
+
 const BAD: [xml: string, message: RegExp][] = [
   ['', /root element/],
   ['<group/>', /root element/],
-  ['hello', /text outside/],
+  ['hello', /line 1: text outside/],
   ['<comps>', /<comps> is not closed/],
-  ['<comps><a></comps></a>', /closes nothing/],
+  ['<comps><group></comps></group>', /line 1: <\/comps> closes nothing/],
   ['<comps/><comps/>', /more than one root/],
   ['<comps a=1/>', /line 1/],
   ['<comps>\n<\n</comps>', /line 2/],
-  ['<comps>&lol;</comps>', /entity/],
-  ['<comps a="&lol;"/>', /entity/],
+  ['<comps><group><id>&lol;</id></group></comps>', /entity/],
+  ['<comps><group arch="&lol;"/></comps>', /entity/],
   ['<!DOCTYPE comps [<!ENTITY lol "lol">]><comps>&lol;</comps>', /line 1/],
   ['<!DOCTYPE comps SYSTEM "file:///etc/passwd" [ <!ENTITY % x SYSTEM "y"> ]><comps/>', /line 1/],
   ['<!ENTITY a "b"><comps/>', /line 1/],
   ['<comps>\0</comps>', /characters/],
   ['<comps>\u0001</comps>', /characters/],
-  ['<a>'.repeat(1000), /too deep/],
+  ['<comps>\ufffe</comps>', /characters/],
+  // What a browser would run or load.
+  [`<comps ${XHTML}>\n<h:script>alert(1)</h:script></comps>`, /line 1: .*attribute xmlns:h/],
+  ['<comps>\n<script xmlns="http://www.w3.org/1999/xhtml">1</script></comps>', /line 2: <script>/],
+  [
+    '<comps><group>\n<id xmlns="http://www.w3.org/2000/svg">1</id></group></comps>',
+    /line 2: .*xmlns/,
+  ],
+  ['<comps><group><id onload="alert(1)">1</id></group></comps>', /attribute onload/],
+  ['<comps><group><name xml:base="http:x">1</name></group></comps>', /attribute xml:base/],
+  [
+    '<?xml-stylesheet type="text/xsl" href="#x"?><comps/>',
+    /line 1: the instruction <\?xml-stylesheet/,
+  ],
+  ['<comps><?php 1 ?></comps>', /line 1: the instruction <\?php/],
+  // What libxml2 refuses: dnf would fail for all who use the repository.
+  ['\n<?xml version="1.0"?><comps/>', /line 2: <\?xml .* at the beginning/],
+  ['<?xml version="1.0" encoding="UTF-16"?><comps/>', /line 1: <\?xml/],
+  ['<comps/><!DOCTYPE comps>', /line 1: <!DOCTYPE/],
+  ['<!DOCTYPE comps><!DOCTYPE comps><comps/>', /line 1: <!DOCTYPE/],
+  ['<!DOCTYPE html><comps/>', /line 1: <!DOCTYPE/],
+  ['<![CDATA[x]]><comps/>', /line 1: text outside/],
+  ['<comps/><![CDATA[ ]]>', /line 1: text outside/],
+  ['<comps><group><id>]]></id></group></comps>', /line 1: \]\]>/],
+  ['<comps><group><id>&#0;</id></group></comps>', /line 1: &#0;/],
+  ['<comps><group><id>&#xd800;</id></group></comps>', /line 1: &#xd800;/],
+  ['<comps><group><id>&#9999999;</id></group></comps>', /line 1: &#9999999;/],
+  ['<comps><group arch="a" arch="b"/></comps>', /line 1: .*attribute arch twice/],
+  // Where dnf does not look for it.
+  ['<comps>\n\n<id>x</id></comps>', /line 3: <id> .*<comps>/],
+  ['<comps><group><group/></group></comps>', /line 1: <group> .*<group>/],
+  ['<comps><group>words</group></comps>', /line 1: text in <group>/],
+  ['<comps><group><![CDATA[words]]></group></comps>', /line 1: text in <group>/],
+  ['<a>'.repeat(1000), /root element/],
 ]
 for (const [xml, message] of BAD)
   test(`checkComps() refuses ${JSON.stringify(xml.slice(0, 60))}`, () => {

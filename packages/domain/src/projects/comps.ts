@@ -1,53 +1,125 @@
 import { CoprError } from '@copr/process/errors'
+import { COMPS_ELEMENTS } from './comps-elements.ts'
 
 /** Fedora's own is a third of it. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
-const MAX_DEPTH = 100
 
 /** One piece of XML after the other; what matches none of these is not XML. */
 const PIECE =
-  /<!--(?:[^-]|-(?!-))*-->|<\?[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<]+/y
+  /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<]+/y
+const DECLARATION =
+  /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>$/i
+/** Nothing follows the name but identifiers, which are not fetched. */
+const DOCTYPE = /^<!DOCTYPE\s+comps(?:\s+(?:SYSTEM|PUBLIC\s+["'][^"']*["'])\s+["'][^"']*["'])?\s*>$/
+
+/** What is read at the moment: where, and inside of which elements. */
+interface Reading {
+  text: string
+  at: number
+  open: string[]
+  root: string | undefined
+  hasDoctype: boolean
+}
 
 /**
- * Refuses what is no comps file. Users' dnf reads it with all trust, so nothing may be in it that a parser expands or
- * fetches: no entities but XML's own, no declarations.
+ * Refuses any file but well-formed comps XML made of the known elements and attributes. Users' dnf reads it with all
+ * trust and browsers show it: it has no entities but XML's own, no declarations, no namespaces, no instructions.
  */
 export function checkComps(xml: string): void {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)
     throw new CoprError('too_large', `upload_comps: longer than ${MAX_COMPS_BYTES} bytes`)
-  if (/[^\P{Cc}\t\n\r]|\ufffd/u.test(xml) || !xml.isWellFormed())
+  if (/[^\P{Cc}\t\n\r]|[\ufffd-\uffff]/u.test(xml) || !xml.isWellFormed())
     fault('it has characters that XML does not allow')
   const text = xml.replace(/^\ufeff/, '')
-  const open: string[] = []
-  let root: string | undefined
-  PIECE.lastIndex = 0
-  while (PIECE.lastIndex < text.length) {
-    const at = PIECE.lastIndex
-    const [piece, end, start, attributes = '', empty] = PIECE.exec(text) ?? fault(whereOf(text, at))
-    if (end !== undefined) {
-      if (open.pop() !== end) fault(`${whereOf(text, at)}: </${end}> closes nothing`)
-    } else if (start !== undefined) {
-      if (open.length === 0 && root !== undefined) fault('it has more than one root element')
-      root ??= start
-      checkEntities(attributes, text, at)
-      if (!empty) open.push(start)
-      if (open.length > MAX_DEPTH) fault('its elements are too deep')
-    } else if (!piece.startsWith('<')) {
-      if (open.length === 0 && piece.trim() !== '') fault(`${whereOf(text, at)}: text outside`)
-      checkEntities(piece, text, at)
-    }
+  const reading: Reading = { text, at: 0, open: [], root: undefined, hasDoctype: false }
+  while (reading.at < text.length) {
+    PIECE.lastIndex = reading.at
+    const match = PIECE.exec(text) ?? faultAt(reading, 'this is not XML')
+    readPiece(reading, match)
+    reading.at = PIECE.lastIndex
   }
-  if (open.length > 0) fault(`<${open.at(-1)}> is not closed`)
-  if (root !== 'comps') fault('its root element is not <comps>')
+  if (reading.open.length > 0) fault(`<${reading.open.at(-1)}> is not closed`)
+  if (reading.root === undefined) fault('its root element is not <comps>')
 }
 
-function checkEntities(text: string, whole: string, at: number): void {
-  if (/&(?!(amp|lt|gt|quot|apos|#\d{1,7}|#x[\da-fA-F]{1,6});)/.test(text))
-    fault(`${whereOf(whole, at)}: an entity that XML does not have`)
+function readPiece(reading: Reading, match: RegExpExecArray): void {
+  const [piece, instruction, end, start, attributes = '', empty] = match
+  if (end !== undefined) {
+    if (reading.open.pop() !== end) faultAt(reading, `</${end}> closes nothing`)
+  } else if (start !== undefined) {
+    beginElement(reading, start)
+    checkAttributes(reading, start, attributes)
+    if (!empty) reading.open.push(start)
+  } else if (instruction !== undefined) {
+    checkInstruction(reading, instruction, piece)
+  } else if (piece.startsWith('<!DOCTYPE')) {
+    if (reading.root !== undefined || reading.hasDoctype || !DOCTYPE.test(piece))
+      faultAt(reading, '<!DOCTYPE has no place here, or names more than comps.dtd')
+    reading.hasDoctype = true
+  } else if (piece.startsWith('<![CDATA[')) {
+    checkText(reading, 'character data')
+  } else if (!piece.startsWith('<!--')) {
+    checkText(reading, piece)
+    if (piece.includes(']]>')) faultAt(reading, ']]> ends nothing')
+    checkReferences(reading, piece)
+  }
 }
 
-function whereOf(text: string, at: number): string {
-  return `line ${text.slice(0, at).split('\n').length}`
+function beginElement(reading: Reading, name: string): void {
+  const parent = reading.open.at(-1)
+  if (parent === undefined) {
+    if (reading.root !== undefined) faultAt(reading, 'it has more than one root element')
+    if (name !== 'comps') faultAt(reading, 'its root element is not <comps>')
+    reading.root = name
+  } else if (!COMPS_ELEMENTS[parent]?.children?.includes(name))
+    faultAt(reading, `<${name.slice(0, 100)}> has no place in <${parent}>`)
+}
+
+function checkAttributes(reading: Reading, element: string, text: string): void {
+  const seen = new Set<string>()
+  for (const [, name = '', value = ''] of text.matchAll(/\s([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')/g)) {
+    const shown = name.slice(0, 100)
+    if (!COMPS_ELEMENTS[element]?.attributes?.includes(name))
+      faultAt(reading, `<${element}> has no attribute ${shown}`)
+    if (seen.has(name)) faultAt(reading, `<${element}> has the attribute ${shown} twice`)
+    seen.add(name)
+    checkReferences(reading, value)
+  }
+}
+
+function checkInstruction(reading: Reading, name: string, piece: string): void {
+  if (name !== 'xml') faultAt(reading, `the instruction <?${name.slice(0, 100)}`)
+  if (reading.at > 0 || !DECLARATION.test(piece))
+    faultAt(reading, '<?xml with version and encoding="UTF-8" may only be at the beginning')
+}
+
+function checkText({ open, ...reading }: Reading, text: string): void {
+  const element = open.at(-1)
+  if (element === undefined) {
+    if (text.trim() !== '') faultAt(reading, 'text outside of <comps>')
+  } else if (COMPS_ELEMENTS[element]?.children && text.trim() !== '')
+    faultAt(reading, `text in <${element}>`)
+}
+
+function checkReferences(reading: Reading, text: string): void {
+  for (const [reference] of text.matchAll(/&[^;\s&]{0,20};?/g)) {
+    const [, decimal, hexadecimal] =
+      /^&(?:amp|lt|gt|quot|apos|#(\d{1,7})|#x([\dA-Fa-f]{1,6}));$/.exec(reference) ??
+      faultAt(reading, `${reference}: an entity that XML does not have`)
+    const code = decimal ?? (hexadecimal === undefined ? undefined : `0x${hexadecimal}`)
+    if (code !== undefined && !isXmlCharacter(Number(code)))
+      faultAt(reading, `${reference} is a character that XML does not allow`)
+  }
+}
+
+/** Source: XML 1.0, fifth edition, production 2. */
+function isXmlCharacter(code: number): boolean {
+  if (code < 0x20) return code === 0x9 || code === 0xa || code === 0xd
+  return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || (code > 0xffff && code <= 0x10ffff)
+}
+
+function faultAt({ text, at }: Pick<Reading, 'text' | 'at'>, what: string): never {
+  fault(`line ${text.slice(0, at).split('\n').length}: ${what}`)
 }
 
 function fault(what: string): never {
