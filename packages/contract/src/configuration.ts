@@ -170,6 +170,8 @@ const CENTOS_DISTGIT = {
 export const Configuration = z.strictObject({
   /** How users reach the system: pages, API, `/results`, `/git`, `/lookaside` and `/builder`. */
   public_url: Url,
+  /** Where users and dnf find results if not below `public_url`: on a host of their own, which has no sessions. */
+  results_url: Url.optional(),
   /** How builders and dist-git reach it; default: as users do. */
   internal_url: Url.optional(),
   listen: z.strictObject({

@@ -7,7 +7,13 @@ import type { Uploads } from '@copr/storage/uploads'
 /** What the frontend needs of the configuration file. */
 export type FrontendConfig = Pick<
   Configuration,
-  'public_url' | 'site_name' | 'repo_gpgcheck' | 'distgit_instances' | 'oidc' | 'openshift_login'
+  | 'public_url'
+  | 'results_url'
+  | 'site_name'
+  | 'repo_gpgcheck'
+  | 'distgit_instances'
+  | 'oidc'
+  | 'openshift_login'
 > & {
   limits: Pick<
     Configuration['limits'],
@@ -38,6 +44,10 @@ export interface Frontend {
   untilPublished: (project_id: number) => Promise<void>
 }
 
-export function resultsUrl(config: Pick<FrontendConfig, 'public_url'>): string {
-  return `${config.public_url}/results`
+/** Where results are as users and dnf see it, without a slash at the end. */
+export function resultsUrl({
+  public_url,
+  results_url,
+}: Pick<FrontendConfig, 'public_url' | 'results_url'>): string {
+  return results_url ?? `${public_url}/results`
 }

@@ -52,7 +52,8 @@ async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
   const { build, project, dirname, build_chroot: chroot } = facts
   if (!chroot) throw new Error(`The task of build ${build.id} has no build chroot`)
   const base_url = config.internal_url ?? config.public_url
-  const results_url = `${base_url}/results`
+  const results_url =
+    (config.internal_url ? undefined : config.results_url) ?? `${base_url}/results`
   const repos = reposForBuild(await loadBuildRepos(db, { project, dirname, chroot, results_url }))
   const package_name = packageOf(facts)
   const path = `${project.ownername}/${dirname}/${package_name}`

@@ -23,6 +23,9 @@ const Expose = z.strictObject({
   host: Host.optional().describe(
     'public host name; OpenShift gives one below its apps domain when it is left out',
   ),
+  results_host: Host.optional().describe(
+    'host name for the results alone: files that users made then have no site in common with logins',
+  ),
   with: z
     .enum(['auto', 'route', 'gateway', 'ingress'])
     .default('auto')

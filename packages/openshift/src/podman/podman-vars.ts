@@ -40,7 +40,9 @@ export function varsForPodman(given: Vars): PodmanVars {
     () => (login.mode = 'local'),
   )
   instead(
-    expose.host !== undefined || expose.certificate !== 'cluster',
+    expose.host !== undefined ||
+      expose.results_host !== undefined ||
+      expose.certificate !== 'cluster',
     'expose: left out; --port and --public-url say how users reach it here',
     () => (vars.expose = { with: 'ingress', certificate: 'cluster' }),
   )

@@ -23,6 +23,17 @@ function publicPaths(): Path[] {
   )
 }
 
+const RESULTS_PATHS: Path[] = [{ name: 'copr-results-host', path: '/results', part: 'backend' }]
+
+/** Every host that requests come for, and which part answers which paths there. */
+function publicHosts({ vars, facts }: Scene): { host: string; paths: Path[] }[] {
+  const { results_host } = vars.expose
+  return [
+    { host: facts.host, paths: publicPaths() },
+    ...(results_host === undefined ? [] : [{ host: results_host, paths: RESULTS_PATHS }]),
+  ]
+}
+
 /** What brings requests from outside in. */
 export function exposure(scene: Scene): KubeObject[] {
   const made = certificate(scene)
@@ -30,7 +41,7 @@ export function exposure(scene: Scene): KubeObject[] {
     case 'route':
       return [...made, ...routes(scene)]
     case 'gateway':
-      return [httpRoute(scene), ...backendPolicies(scene)]
+      return [...httpRoutes(scene), ...backendPolicies(scene)]
     case 'ingress':
       return [...made, ingress(scene)]
   }
@@ -53,7 +64,7 @@ function certificate(scene: Scene): KubeObject[] {
       metadata: meta(scene, 'public-tls', { component: 'copr' }),
       spec: {
         secretName: 'public-tls',
-        dnsNames: [scene.facts.host],
+        dnsNames: publicHosts(scene).map(({ host }) => host),
         privateKey: { rotationPolicy: 'Always' },
         issuerRef: { name, kind: kind === 'issuer' ? 'Issuer' : 'ClusterIssuer' },
       },
@@ -64,11 +75,14 @@ function certificate(scene: Scene): KubeObject[] {
 function routes(scene: Scene): KubeObject[] {
   const { facts } = scene
   const secret = publicSecret(scene)
-  const place =
-    facts.subdomain === undefined ? { host: facts.host } : { subdomain: facts.subdomain }
+  const placeOf = (host: string): object =>
+    host === facts.host && facts.subdomain !== undefined ? { subdomain: facts.subdomain } : { host }
+  const all = publicHosts(scene).flatMap(({ host, paths }) =>
+    paths.map((each) => ({ ...each, place: placeOf(host) })),
+  )
   return [
     ...(secret ? routerMayReadCertificate(scene, secret) : []),
-    ...publicPaths().map(({ name, path, part }) => ({
+    ...all.map(({ name, path, part, place }) => ({
       apiVersion: 'route.openshift.io/v1',
       kind: 'Route',
       metadata: meta(scene, name, {
@@ -94,25 +108,25 @@ function routes(scene: Scene): KubeObject[] {
   ]
 }
 
-function httpRoute(scene: Scene): KubeObject {
+function httpRoutes(scene: Scene): KubeObject[] {
   const { facts } = scene
   if (!facts.gateway) throw new Error('The Gateway was not found')
   const { name, namespace } = facts.gateway
-  return {
+  return publicHosts(scene).map(({ host, paths }) => ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
-    metadata: meta(scene, 'copr'),
+    metadata: meta(scene, host === facts.host ? 'copr' : 'copr-results-host'),
     spec: {
       parentRefs: [{ name, namespace }],
-      hostnames: [facts.host],
-      rules: publicPaths().map(({ path, part }) => ({
+      hostnames: [host],
+      rules: paths.map(({ path, part }) => ({
         matches: [{ path: { type: 'PathPrefix', value: path } }],
         backendRefs: [{ name: part, port: PARTS[part].port }],
         // Uploads and followed logs take as long as they take.
         timeouts: { request: '0s' },
       })),
     },
-  }
+  }))
 }
 
 function backendPolicies(scene: Scene): KubeObject[] {
@@ -132,7 +146,8 @@ function backendPolicies(scene: Scene): KubeObject[] {
 }
 
 function ingress(scene: Scene): KubeObject {
-  const { facts, vars } = scene
+  const { vars } = scene
+  const hosts = publicHosts(scene)
   const secretName = publicSecret(scene)
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -140,19 +155,17 @@ function ingress(scene: Scene): KubeObject {
     metadata: meta(scene, 'copr'),
     spec: {
       ...(vars.expose.ingress_class ? { ingressClassName: vars.expose.ingress_class } : {}),
-      tls: [{ hosts: [facts.host], ...(secretName ? { secretName } : {}) }],
-      rules: [
-        {
-          host: facts.host,
-          http: {
-            paths: publicPaths().map(({ path, part }) => ({
-              path,
-              pathType: 'Prefix',
-              backend: { service: { name: part, port: { number: PARTS[part].port } } },
-            })),
-          },
+      tls: [{ hosts: hosts.map(({ host }) => host), ...(secretName ? { secretName } : {}) }],
+      rules: hosts.map(({ host, paths }) => ({
+        host,
+        http: {
+          paths: paths.map(({ path, part }) => ({
+            path,
+            pathType: 'Prefix',
+            backend: { service: { name: part, port: { number: PARTS[part].port } } },
+          })),
         },
-      ],
+      })),
     },
   }
 }

@@ -95,7 +95,11 @@ const EVERYTHING: [string, unknown, Partial<Facts>][] = [
         },
       },
       login: { oidc: OIDC },
-      expose: { host: 'copr.example.org', certificate: 'issuer:letsencrypt' },
+      expose: {
+        host: 'copr.example.org',
+        results_host: 'results.example.org',
+        certificate: 'issuer:letsencrypt',
+      },
       images: { pull_secret: 'pull' },
     },
     { limits_demanded: { cpu: true, memory: true }, subdomain: undefined },

@@ -27,6 +27,9 @@ export function programConfig(scene: Scene, program: Program): string {
   const database = databaseAccess(scene)
   return yamlOf({
     public_url: publicUrl(facts),
+    ...(vars.expose.results_host === undefined
+      ? {}
+      : { results_url: `https://${vars.expose.results_host}/results` }),
     ...internalUrl(scene, program),
     listen: listenOf(scene, program),
     trusted_ca_files: trustedFiles(scene, program),
