@@ -1,7 +1,9 @@
 import type { AgentConfig } from '@copr/contract/agent-config'
 import type { FinishRequest, SelfTest, Task } from '@copr/contract/builder-protocol'
+import type { PrivateUrls } from '@copr/contract/private-urls'
 import { runAgent } from '@copr/process/agent/agent'
 import type { TaskContext } from '@copr/process/agent/handler'
+import { addressRules } from '@copr/process/guarded/address-rules'
 import type { Logger } from '@copr/process/log'
 import { checkMachine } from './check-machine.ts'
 import { buildByMock, hasMock } from './mock/mock-engine.ts'
@@ -20,8 +22,8 @@ export interface BuilderOptions {
   cache_dir?: string
   arches: string[]
   tags: string[]
-  /** Whether SRPMs may be fetched from this machine and private networks. */
-  allow_private_urls: boolean
+  /** Where sources and repositories of users may be, besides the open internet. */
+  allow_private_urls: PrivateUrls
   /** `auto`: mock where it is installed. Default: native. */
   engine?: AgentConfig['engine']
   /** Done already, and reported: a machine with faults gets no task. Without one, faults end the builder. */
@@ -59,15 +61,18 @@ async function doTask(
   scratch: Scratch & { byMock: boolean },
   options: BuilderOptions,
 ): Promise<FinishRequest> {
-  const { allow_private_urls } = options
+  const rules = addressRules(options.allow_private_urls)
   switch (task.kind) {
     case 'source': {
       const { source } = task
       if (source.type !== 'link') return cannotMake(source)
-      return await fetchLinkedSrpm({ ...task, source }, context, { ...scratch, allow_private_urls })
+      return await fetchLinkedSrpm({ ...task, source }, context, { ...scratch, rules })
     }
     case 'rpm':
-      return await (scratch.byMock ? buildByMock : buildNatively)(task, context, scratch)
+      return await (scratch.byMock ? buildByMock : buildNatively)(task, context, {
+        ...scratch,
+        rules,
+      })
     case 'import':
       throw new Error('A builder imports nothing')
   }

@@ -4,6 +4,9 @@ import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/process/agent/handler'
 import { MachineFault } from '@copr/process/agent/machine-fault'
 import { messageOf } from '@copr/process/errors'
+import { type AddressRules, addressRules } from '@copr/process/guarded/address-rules'
+import { type GuardedProxy, serveGuardedProxy } from '@copr/process/guarded/guarded-proxy'
+import type { UrlGuard } from './repositories/repository.ts'
 import { BuildFailure } from './build-failure.ts'
 import { BuildLog } from './build-log.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
@@ -15,6 +18,8 @@ export interface EngineOptions {
   builds_dir: string
   /** Roots, packages and repository data kept between builds; several builders may share it. */
   cache_dir: string
+  /** Where repositories of users may be. Default: not in private networks. */
+  rules?: AddressRules
 }
 
 /** One build while an engine works on it. */
@@ -22,6 +27,8 @@ export interface Build {
   task: RpmTask
   context: TaskContext
   dir: string
+  /** For URLs of users. */
+  guard: UrlGuard | undefined
   cacheDir: string
   log: BuildLog
   /** Aborts when canceled, too slow or too loud. */
@@ -30,6 +37,19 @@ export interface Build {
   hold: AsyncDisposableStack
   /** Result files known so far, by path. */
   found: Set<string>
+}
+
+/** Through it dnf fetches what users name; not needed when they name nothing. */
+async function proxyFor(
+  { repos }: RpmTask,
+  { rules, log, refused }: { rules: AddressRules; log: BuildLog; refused: string[] },
+): Promise<GuardedProxy | undefined> {
+  if (!repos.some((one) => one.is_external)) return undefined
+  const onRefused = (reason: string): void => {
+    refused.push(reason)
+    log.line(reason, 'root')
+  }
+  return await serveGuardedProxy({ rules, onRefused })
 }
 
 /** What engines have in common: limits, logs, the outcome, and that nothing is left. `makePackages` gives the paths of the results. */
@@ -52,6 +72,7 @@ export async function runEngine(
       ),
     task.timeout_seconds * 1000,
   )
+  const { rules = addressRules(false) } = options
   const max_bytes = task.limits.max_log_bytes
   const onTooLong = (): void =>
     limit.abort(new BuildFailure(`the build's output is longer than ${max_bytes} bytes`))
@@ -59,8 +80,11 @@ export async function runEngine(
   const hold = new AsyncDisposableStack()
   using watch = new MachineWatch(gaugesOf(options.builds_dir))
   const signal = AbortSignal.any([context.signal, limit.signal])
+  const refused: string[] = []
+  await using proxy = await proxyFor(task, { rules, log, refused })
   const build: Build = {
     task,
+    guard: proxy && { rules, proxy_url: proxy.url, refused },
     context,
     dir,
     cacheDir: options.cache_dir,

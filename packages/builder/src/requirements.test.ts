@@ -114,6 +114,7 @@ test(
       gpgcheck: false,
       repo_gpgcheck: null,
       gpgkey: null,
+      is_external: false,
     }
     const task = await fixture.task(specOf())
     const { outcome } = await build({ ...task, repos: [gone] })
@@ -156,6 +157,7 @@ async function projectRepository(name: string) {
       gpgcheck: false,
       repo_gpgcheck: null,
       gpgkey: null,
+      is_external: false,
     },
   ]
   async function add(package_name: string, sections: Parameters<typeof specOf>[0] = {}) {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { AgentConfig } from '@copr/contract/agent-config'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { INTERRUPTED } from '@copr/process/agent/handler'
 import type { Logger } from '@copr/process/log'
 import { run } from '@copr/process/run'
@@ -39,7 +40,7 @@ export async function runOnMachine(
   using _notice = watchForNotice(join(state_dir, 'interrupted'), () => end.abort(INTERRUPTED))
   try {
     const needs = config.self_test
-    const gateway_url = config.gateway_url.replace(/\/+$/, '')
+    const gateway_url = withoutSlashes(config.gateway_url)
     await runBuilder({
       ...config,
       gateway_url,

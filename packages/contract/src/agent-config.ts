@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PrivateUrls } from './private-urls.ts'
 
 /** What an agent finds on its machine, as JSON: who it is, whom to call, and when to give up. */
 export const AgentConfig = z.strictObject({
@@ -15,7 +16,7 @@ export const AgentConfig = z.strictObject({
   scratch_dir: z.string(),
   /** Where the agent and the units beside it leave notes for each other. */
   state_dir: z.string(),
-  allow_private_urls: z.boolean().default(false),
+  allow_private_urls: PrivateUrls.default(false),
   engine: z.enum(['auto', 'mock', 'native']).default('auto'),
   dead_man: z.strictObject({
     enroll_seconds: z.number().positive(),

@@ -115,6 +115,13 @@ export const ImportTask = z.object({
 })
 export type ImportTask = z.infer<typeof ImportTask>
 
+/** A repository beside those of the chroot. */
+export const TaskRepo = RepoConfig.extend({
+  /** Its URL was given by a user: what fetches it keeps out of private networks. */
+  is_external: z.boolean().default(true),
+})
+export type TaskRepo = z.infer<typeof TaskRepo>
+
 export const RpmTask = z.object({
   kind: z.literal('rpm'),
   ...TaskBase,
@@ -122,7 +129,7 @@ export const RpmTask = z.object({
   package_version: z.string().nullable(),
   chroot: ChrootConfig,
   /** In addition to the chroot's own: the project's repository first. */
-  repos: z.array(RepoConfig),
+  repos: z.array(TaskRepo),
   buildroot_packages: z.array(z.string()),
   with_opts: z.array(z.string()),
   without_opts: z.array(z.string()),

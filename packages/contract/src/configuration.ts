@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { isLoopback } from './listen-address.ts'
+import { PrivateUrls } from './private-urls.ts'
+import { withoutSlashes } from './without-slashes.ts'
 
-const Url = z.url().transform((url) => url.replace(/\/+$/, ''))
+const Url = z.url().transform((url) => withoutSlashes(url))
 const Secret = z.string().min(16)
 
 /** An OpenID Connect provider where users log in. */
@@ -242,8 +244,8 @@ export const Configuration = z.strictObject({
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/)
     .optional(),
-  /** May builders fetch sources from loopback and private addresses? Default: `allowsPrivateUrls()`. */
-  allow_private_urls: z.boolean().optional(),
+  /** May URLs of users lead to loopback and private addresses? Default: `allowsPrivateUrls()`. */
+  allow_private_urls: PrivateUrls.optional(),
   limits: z
     .strictObject({
       max_upload_bytes: z
@@ -287,13 +289,13 @@ export const Configuration = z.strictObject({
 export type Configuration = z.infer<typeof Configuration>
 
 /**
- * May builders fetch sources from loopback and private addresses? Unless it is configured, only for the users of the
+ * May URLs of users lead to loopback and private addresses? Unless it is configured, only for the users of the
  * machine itself: a public URL elsewhere means that a reverse proxy lets others in, who must not reach its network.
  */
 export function allowsPrivateUrls({
   allow_private_urls,
   listen,
   public_url,
-}: Pick<Configuration, 'allow_private_urls' | 'listen' | 'public_url'>): boolean {
+}: Pick<Configuration, 'allow_private_urls' | 'listen' | 'public_url'>): PrivateUrls {
   return allow_private_urls ?? (isLoopback(listen.host) && isLoopback(new URL(public_url).hostname))
 }

@@ -7,6 +7,7 @@ import {
   SignatureLog,
   type SignRequest,
 } from '@copr/contract/keygen-protocol'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { z } from 'zod'
 import { CoprError, STATUS_OF } from './errors.ts'
 import { httpsClient } from './https-client.ts'
@@ -44,7 +45,7 @@ export interface KeygenAddress {
 
 /** Talks to keygen. An outage is a CoprError `unavailable`, and worth a new try later. */
 export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress): KeygenClient {
-  const base = url.replace(/\/+$/, '')
+  const base = withoutSlashes(url)
   const send = httpsClient({ ca_file })
   const readToken = token_file === undefined ? undefined : lastGoodFile(token_file)
 

@@ -34,10 +34,12 @@ export function renderDnfConfig(
   ].join('\n')
 }
 
-function repositoryOptions({ config, url }: Repository): Record<string, string> {
+function repositoryOptions({ config, url, guard }: Repository): Record<string, string> {
   return {
     name: config.name,
     ...place(config, url),
+    // dnf follows redirects and addresses in metadata by itself.
+    ...(guard && { proxy: guard.proxy_url }),
     enabled: '1',
     gpgcheck: flag(config.gpgcheck),
     skip_if_unavailable: '0',

@@ -137,6 +137,9 @@ async function runDnf(
     signal,
   })
   if (code === 0) return output
+  const refused = repositories.find(({ guard }) => guard)?.guard?.refused.at(-1)
+  if (refused !== undefined)
+    throw new BuildFailure(`Cannot install packages into the root: ${refused}`)
   const fault = faultOfDnf(output, repositories)
   throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
 }

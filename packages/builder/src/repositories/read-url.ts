@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { request } from 'node:https'
-import { Readable } from 'node:stream'
-import { rootCertificates } from 'node:tls'
+import { getCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { RepoConfig } from '@copr/contract/chroot-config'
+import { ANY_ADDRESS, type AddressRules } from '@copr/process/guarded/address-rules'
+import { type Certificates, guardedFetch } from '@copr/process/guarded/guarded-fetch'
 
 const ANSWER_MS = 60_000
 
@@ -20,61 +20,37 @@ export function clientTls(config: RepoConfig): ClientTls | undefined {
   return Object.keys(tls).length > 0 ? tls : undefined
 }
 
-/** A small file by http, https or file. */
-export async function readUrl(
-  url: string,
-  {
+interface ReadOptions {
+  max_bytes: number
+  signal: AbortSignal
+  tls?: ClientTls | undefined
+  /** For URLs of users. Without rules the URL is the administrator's: it may lead anywhere, and name a file. */
+  rules?: AddressRules | undefined
+}
+
+/** A small file by http or https; by `file:` where the URL is trusted. */
+export async function readUrl(url: string, options: ReadOptions): Promise<Buffer> {
+  const { max_bytes, tls, rules } = options
+  if (!rules && url.startsWith('file:'))
+    return await readFile(fileURLToPath(url), { signal: options.signal })
+  const response = await guardedFetch(url, {
+    rules: rules ?? ANY_ADDRESS,
+    signal: AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_MS)]),
     max_bytes,
-    signal,
-    tls,
-  }: { max_bytes: number; signal: AbortSignal; tls?: ClientTls | undefined },
-): Promise<Buffer> {
-  if (url.startsWith('file:')) return await readFile(fileURLToPath(url), { signal })
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)])
-  const body =
-    tls && url.startsWith('https:')
-      ? await openWithCertificates(url, tls, limited)
-      : await open(url, limited)
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > max_bytes) throw new Error(`${url} is longer than ${max_bytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+    tls: tls && (await readCertificates(tls)),
+  })
+  if (response.ok) return Buffer.from(await response.arrayBuffer())
+  await response.body?.cancel()
+  throw new Error(`the server answered ${response.status} ${response.statusText}`)
 }
 
-async function open(url: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  const response = await fetch(url, { signal })
-  if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`)
-  return response.body ?? Readable.from([])
-}
-
-/** fetch() takes no client certificate. */
-async function openWithCertificates(
-  url: string,
-  { sslcacert, sslclientcert, sslclientkey }: ClientTls,
-  signal: AbortSignal,
-): Promise<AsyncIterable<Uint8Array>> {
+async function readCertificates(tls: ClientTls): Promise<Certificates> {
   const read = async (path: string | undefined): Promise<string | undefined> =>
     path === undefined ? undefined : await readFile(path, 'utf8')
+  const { sslcacert, sslclientcert, sslclientkey } = tls
   const [ca, cert, key] = await Promise.all([sslcacert, sslclientcert, sslclientkey].map(read))
-  const { promise, resolve, reject } = Promise.withResolvers<AsyncIterable<Uint8Array>>()
-  request(
-    url,
-    {
-      ...(ca !== undefined && { ca: [...rootCertificates, ca] }),
-      ...(cert !== undefined && { cert, key: key ?? cert }),
-      signal,
-    },
-    (response) => {
-      if (response.statusCode === 200) return resolve(response as AsyncIterable<Uint8Array>)
-      response.resume()
-      reject(new Error(`the server answered ${response.statusCode} ${response.statusMessage}`))
-    },
-  )
-    .once('error', reject)
-    .end()
-  return await promise
+  return {
+    ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }),
+    ...(cert !== undefined && { cert, key: key ?? cert }),
+  }
 }

@@ -56,6 +56,7 @@ async function readOffers(
       max_bytes: MAX_PRIMARY_BYTES,
       signal,
       tls: clientTls(repository.config),
+      rules: repository.guard?.rules,
     })
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {

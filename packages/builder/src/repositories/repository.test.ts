@@ -109,3 +109,18 @@ test('parseMirrorlist() leaves comments out', () => {
     'https://a.example.org/9/',
   ])
 })
+
+test('addresses with very many slashes are read without delay', async () => {
+  const slashes = '/'.repeat(1_000_000)
+  const { mirrors } = parseMetalink(metalink(`http://m.example.org${slashes}x`))
+  assert.equal(mirrors[0], `http://m.example.org${slashes}x/gone`)
+  const baseurl = `file:///nonexistent${slashes}x`
+  await assert.rejects(
+    readRepository(RepoConfig.parse({ id: 'a', name: 'A', baseurl }), {
+      chroot: 'fedora-43-x86_64',
+      isOurs: true,
+      signal: new AbortController().signal,
+    }),
+    /Cannot read the repository A/,
+  )
+})

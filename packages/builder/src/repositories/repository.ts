@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { RepoConfig } from '@copr/contract/chroot-config'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { messageOf } from '@copr/process/errors'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
 import { clientTls, readUrl } from './read-url.ts'
 
@@ -13,8 +15,27 @@ export interface Repository {
   digest: string
   /** Chroot and project repositories are ours to keep up; those a user adds are not. */
   isOurs: boolean
+  /** Set for URLs of users: all requests obey its rules. */
+  guard?: UrlGuard | undefined
 }
 
+/** Where URLs of users may lead. */
+export interface UrlGuard {
+  rules: AddressRules
+  /** Obeys the rules, too: for programs that fetch by themselves. */
+  proxy_url: string
+  /** Why it refused or could not reach what was asked for, so far. */
+  refused: string[]
+}
+
+interface ReadOptions {
+  chroot: string
+  isOurs: boolean
+  guard?: UrlGuard | undefined
+  signal: AbortSignal
+}
+
+const INDEX = '/repodata/repomd.xml'
 const MAX_REPOMD_BYTES = 4 * 1024 * 1024
 
 /** The parts of a chroot's name: `fedora-43-x86_64` → version `43`, architecture `x86_64`. */
@@ -30,13 +51,14 @@ const MAX_LIST_BYTES = 4 * 1024 * 1024
 /** Reads the index of a repository. One that a user added and that is not there is the build's failure. */
 export async function readRepository(
   config: RepoConfig,
-  { chroot, isOurs, signal }: { chroot: string; isOurs: boolean; signal: AbortSignal },
+  { isOurs, guard, ...options }: ReadOptions,
 ): Promise<Repository> {
+  const { chroot, signal } = options
   const places = [config.metalink, config.mirrorlist, config.baseurl].filter(Boolean)
   try {
-    const { url, bytes } = await readIndex(config, { chroot, signal })
+    const { url, bytes } = await readIndex(config, { ...options, guard })
     const digest = createHash('sha256').update(bytes).digest('hex')
-    return { config, url, repomd: bytes.toString('utf8'), digest, isOurs }
+    return { config, url, repomd: bytes.toString('utf8'), digest, isOurs, guard }
   } catch (error) {
     signal.throwIfAborted()
     const url = expand(places[0] ?? '', chroot)
@@ -47,15 +69,16 @@ export async function readRepository(
 
 async function readIndex(
   config: RepoConfig,
-  { chroot, signal }: { chroot: string; signal: AbortSignal },
+  options: Omit<ReadOptions, 'isOurs'>,
 ): Promise<{ url: string; bytes: Buffer }> {
-  const { mirrors, digests } = await findMirrors(config, { chroot, signal })
-  const tls = clientTls(config)
+  const { guard, signal } = options
+  const { mirrors, digests } = await findMirrors(config, options)
+  const access = { signal, tls: clientTls(config), rules: guard?.rules }
   let fault: unknown = new Error('the list of mirrors has no http or https address')
   for (const url of mirrors.slice(0, MIRRORS_TRIED)) {
     try {
-      const address = `${url}/repodata/repomd.xml`
-      const bytes = await readUrl(address, { max_bytes: MAX_REPOMD_BYTES, signal, tls })
+      const address = `${url}${INDEX}`
+      const bytes = await readUrl(address, { max_bytes: MAX_REPOMD_BYTES, ...access })
       const digest = createHash('sha256').update(bytes).digest('hex')
       if (digests.length === 0 || digests.includes(digest)) return { url, bytes }
       fault = new Error(`${address} is not the index that the metalink names`)
@@ -70,7 +93,7 @@ async function readIndex(
 /** The addresses of a repository, the best first, and what its index may be (any when none is named). */
 async function findMirrors(
   config: RepoConfig,
-  { chroot, signal }: { chroot: string; signal: AbortSignal },
+  { chroot, guard, signal }: Omit<ReadOptions, 'isOurs'>,
 ): Promise<{ mirrors: string[]; digests: string[] }> {
   const { metalink, mirrorlist, baseurl } = config
   const read = async (url: string): Promise<string> =>
@@ -79,14 +102,15 @@ async function findMirrors(
         max_bytes: MAX_LIST_BYTES,
         signal,
         tls: clientTls(config),
+        rules: guard?.rules,
       })
     ).toString('utf8')
   if (metalink) return parseMetalink(await read(metalink))
   if (mirrorlist) {
     const mirrors = parseMirrorlist(await read(mirrorlist))
-    return { mirrors: mirrors.map((one) => withoutSlash(expand(one, chroot))), digests: [] }
+    return { mirrors: mirrors.map((one) => withoutSlashes(expand(one, chroot))), digests: [] }
   }
-  return { mirrors: [withoutSlash(expand(baseurl, chroot))], digests: [] }
+  return { mirrors: [withoutSlashes(expand(baseurl, chroot))], digests: [] }
 }
 
 export function parseMetalink(xml: string): { mirrors: string[]; digests: string[] } {
@@ -95,11 +119,11 @@ export function parseMetalink(xml: string): { mirrors: string[]; digests: string
       url: url.replaceAll('&amp;', '&'),
       preference: Number(/preference="(\d+)"/.exec(attributes)?.[1] ?? 0),
     }))
-    .filter(({ url }) => /^https?:\/\/.*\/repodata\/repomd\.xml$/.test(url))
+    .filter(({ url }) => /^https?:\/\//.test(url) && url.endsWith(INDEX))
     .toSorted((a, b) => b.preference - a.preference)
   const digests = [...xml.matchAll(/<hash type="sha256">\s*([0-9a-f]{64})\s*<\/hash>/g)]
   return {
-    mirrors: urls.map(({ url }) => url.replace(/\/+repodata\/repomd\.xml$/, '')),
+    mirrors: urls.map(({ url }) => withoutSlashes(url.slice(0, -INDEX.length))),
     digests: digests.map(([, digest = '']) => digest),
   }
 }
@@ -118,5 +142,3 @@ function expand(text: string, chroot: string): string {
     (_, a?: string, b?: string) => ((a ?? b) === 'releasever' ? version : arch),
   )
 }
-
-const withoutSlash = (url: string): string => url.replace(/\/+$/, '')

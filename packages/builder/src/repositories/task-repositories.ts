@@ -1,7 +1,7 @@
 import type { Build } from '../engine.ts'
-import { readRepository, type Repository } from './repository.ts'
+import { readRepository, type Repository, type UrlGuard } from './repository.ts'
 
-/** dist-git's repository of a project is ours, as is what the chroot is made of. */
+/** The project's own repositories are ours, as is what the chroot is made of. */
 const OWN_REPOSITORY = /^copr_(base|base_devel|coprdir)$/
 
 export interface TaskRepositories {
@@ -13,13 +13,29 @@ export interface TaskRepositories {
 export async function readTaskRepositories({
   task,
   signal,
-}: Pick<Build, 'task' | 'signal'>): Promise<TaskRepositories> {
+  guard,
+}: Pick<Build, 'task' | 'signal' | 'guard'>): Promise<TaskRepositories> {
   const chroot = task.chroot.name
-  const read = (isOurs: (id: string) => boolean) => (one: (typeof task.repos)[number]) =>
-    readRepository(one, { chroot, isOurs: isOurs(one.id), signal })
   const [chrootRepositories, taskRepositories] = await Promise.all([
-    Promise.all(task.chroot.repos.map(read(() => true))),
-    Promise.all(task.repos.map(read((id) => OWN_REPOSITORY.test(id)))),
+    Promise.all(
+      task.chroot.repos.map((one) => readRepository(one, { chroot, isOurs: true, signal })),
+    ),
+    Promise.all(
+      task.repos.map(({ is_external, ...one }) =>
+        readRepository(one, {
+          chroot,
+          isOurs: !is_external && OWN_REPOSITORY.test(one.id),
+          guard: is_external ? required(guard) : undefined,
+          signal,
+        }),
+      ),
+    ),
   ])
   return { chrootRepositories, taskRepositories }
+}
+
+/** A URL of a user is not read without rules. */
+function required(guard: UrlGuard | undefined): UrlGuard {
+  if (!guard) throw new Error('There are no rules for the repositories of users')
+  return guard
 }

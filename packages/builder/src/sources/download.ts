@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@copr/process/errors'
+import { UrlError } from '@copr/process/guarded/guarded-lookup'
 import { BuildFailure } from '../build-failure.ts'
 
 export interface DownloadOptions {
@@ -31,6 +32,7 @@ export async function download(url: string, path: string, options: DownloadOptio
     await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
   } catch (error) {
     options.signal.throwIfAborted()
+    if (error instanceof UrlError) throw new BuildFailure(error.message)
     if (idle.signal.aborted)
       throw new BuildFailure(`${url} sent nothing for ${options.idle_seconds} seconds`)
     throw error

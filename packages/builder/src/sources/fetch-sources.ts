@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
@@ -106,7 +107,7 @@ async function fetchSource(
   { log, signal }: { log: BuildLog; signal: AbortSignal },
 ): Promise<void> {
   const name = encodeURIComponent(fileName)
-  const url = `${task.lookaside_url.replace(/\/+$/, '')}/${name}/${algorithm}/${hex}/${name}`
+  const url = `${withoutSlashes(task.lookaside_url)}/${name}/${algorithm}/${hex}/${name}`
   const options = {
     max_bytes: MAX_SOURCE_BYTES,
     open: (from: string, limit: AbortSignal) => fetch(from, { signal: limit }),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { addressRules, ANY_ADDRESS } from '@copr/process/guarded/address-rules'
 import { run, runOrThrow } from '@copr/process/run'
 import { recordedContext } from '../testing/build-fixture.ts'
 import { fetchLinkedSrpm, type LinkOptions, type LinkTask } from './link-source.ts'
@@ -64,7 +65,7 @@ async function link(
   const builds_dir = join(dir, 'builds')
   const outcome = await fetchLinkedSrpm(task, context, {
     builds_dir,
-    allow_private_urls: true,
+    rules: ANY_ADDRESS,
     ...options,
   })
   assert.deepEqual(await readdir(builds_dir), [])
@@ -186,7 +187,7 @@ test('private addresses are refused unless allowed', { skip }, async (t) => {
     ({ srpm }) =>
       (_, response) =>
         response.end(srpm),
-    { allow_private_urls: false },
+    { rules: addressRules(false) },
   )
   assert.match(reason, /leads into a private network, which is not allowed$/)
 })

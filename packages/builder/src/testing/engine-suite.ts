@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { machineFaults } from '../check-machine.ts'
 import { buildNatively } from '../native-engine.ts'
 import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
@@ -56,16 +57,21 @@ ${check}
 export function start(
   task: RpmTask,
   context = recordedContext(join(fixture.dir, `run-${++count}`)),
+  rules?: AddressRules,
 ) {
   const builds_dir = join(fixture.dir, 'builds')
   return {
     context,
-    outcome: buildNatively(task, context, { builds_dir, cache_dir: fixture.cacheDir }),
+    outcome: buildNatively(task, context, {
+      builds_dir,
+      cache_dir: fixture.cacheDir,
+      ...(rules && { rules }),
+    }),
   }
 }
 
-export async function build(task: RpmTask) {
-  const { context, outcome } = start(task)
+export async function build(task: RpmTask, rules?: AddressRules) {
+  const { context, outcome } = start(task, undefined, rules)
   return { context, outcome: await outcome }
 }
 

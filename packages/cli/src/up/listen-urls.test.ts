@@ -56,4 +56,11 @@ test('builds that may reach the private network are warned of once others can us
     privateNetworkWarning(configuration('10.0.0.7', allowed)).join(),
     /allow_private_urls in \/data\/copr\.yaml/,
   )
+  const listed = { allow_private_urls: ['10.20.0.0/16'] }
+  assert.match(
+    privateNetworkWarning(configuration('fd00::7', listed)).join(),
+    /fetch from 10\.20\.0\.0\/16: allow_private_urls/,
+  )
+  const none = { allow_private_urls: [] }
+  assert.deepEqual(privateNetworkWarning(configuration('fd00::7', none)), [])
 })

@@ -39,8 +39,11 @@ export function openTo({ host, port }: Listen): string[] {
 
 /** Warns of builds that reach what only this machine should, once others can use the system. */
 export function privateNetworkWarning(config: Configuration): string[] {
-  if (isLoopback(config.listen.host) || !allowsPrivateUrls(config)) return []
+  const allowed = allowsPrivateUrls(config)
+  const where =
+    allowed === true ? 'the private network of this machine' : (allowed || []).join(', ')
+  if (isLoopback(config.listen.host) || where === '') return []
   return [
-    `Builds of all users may fetch from the private network of this machine: allow_private_urls in ${config.data_dir}/copr.yaml.`,
+    `Builds of all users may fetch from ${where}: allow_private_urls in ${config.data_dir}/copr.yaml.`,
   ]
 }

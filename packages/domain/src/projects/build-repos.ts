@@ -1,4 +1,4 @@
-import type { RepoConfig } from '@copr/contract/chroot-config'
+import type { TaskRepo } from '@copr/contract/builder-protocol'
 import type { Db } from '../database/open.ts'
 import type { ProjectChroot } from './project-chroots.ts'
 import { findProject, type Project } from './project-queries.ts'
@@ -24,10 +24,10 @@ export interface BuildReposInput {
 const DEFAULT_PRIORITY = 99
 
 /** The repositories that a build uses beside its chroot's own, in Copr's order. */
-export function reposForBuild(input: BuildReposInput): RepoConfig[] {
+export function reposForBuild(input: BuildReposInput): TaskRepo[] {
   const { project, dirname, chroot, results_url } = input
   const main = `${results_url}/${project.ownername}/${project.name}/${chroot}/`
-  const own = (id: string, name: string, baseurl: string): RepoConfig => ({
+  const own = (id: string, name: string, baseurl: string): TaskRepo => ({
     id,
     name,
     baseurl,
@@ -36,6 +36,7 @@ export function reposForBuild(input: BuildReposInput): RepoConfig[] {
     gpgcheck: false,
     repo_gpgcheck: false,
     gpgkey: null,
+    is_external: false,
   })
   const base = own('copr_base', 'Copr repository', main)
   const repos = [project.module_hotfixes ? { ...base, module_hotfixes: true } : base]
@@ -48,7 +49,7 @@ export function reposForBuild(input: BuildReposInput): RepoConfig[] {
   return [...repos, ...additional.map((url) => additionalRepo(url, input))]
 }
 
-function additionalRepo(url: string, input: BuildReposInput): RepoConfig {
+function additionalRepo(url: string, input: BuildReposInput): TaskRepo {
   const { baseurl, priority, copr } = expandRepo(url, input)
   const project = copr && input.copr_projects.get(projectOf(copr))
   const id = repoIdOf(url)
@@ -61,6 +62,8 @@ function additionalRepo(url: string, input: BuildReposInput): RepoConfig {
     gpgcheck: false,
     repo_gpgcheck: project ? false : null,
     gpgkey: null,
+    // Another project of this site is read where our own results are.
+    is_external: copr === undefined,
   }
 }
 

@@ -1,3 +1,4 @@
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import type { Package } from '@copr/domain/packages/package-queries'
 import type { ForgeEvent } from './forge-events.ts'
 
@@ -15,7 +16,7 @@ export function isMatch(pack: Matched, event: ForgeEvent, named: string | undefi
 function isChanged({ source_json }: Matched, { ref, changed_files }: ForgeEvent): boolean {
   const committish = textOf(source_json['committish'])
   if (committish !== '' && !ref.endsWith(committish)) return false
-  const folder = textOf(source_json['subdirectory']).replaceAll(/^[./]+|\/+$/g, '')
+  const folder = withoutSlashes(textOf(source_json['subdirectory']).replace(/^[./]+/, ''))
   return changed_files.some((file) => folder === '' || file.startsWith(`${folder}/`))
 }
 
@@ -33,7 +34,7 @@ export function namesInTag(tag: string): string[] {
 }
 
 function plain(url: string): string {
-  return url.replace(/\/+$/, '').replace(/\.git$/, '')
+  return withoutSlashes(url).replace(/\.git$/, '')
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,5 @@
 import type { Vars } from '@copr/contract/deployment/vars'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { CoprError } from '@copr/process/errors'
 import { type Facts, publicUrl } from '../render/facts.ts'
 import type { Place } from './place.ts'
@@ -69,7 +70,7 @@ export function podmanFacts(
   return {
     flavour: 'podman',
     host,
-    public_url: publicUrl({ public_url: public_url.replace(/\/+$/, ''), host }),
+    public_url: publicUrl({ public_url: withoutSlashes(public_url), host }),
     builders_url: buildersUrl(place),
     exposure: 'ingress',
     oauth: false,

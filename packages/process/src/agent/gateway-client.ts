@@ -9,6 +9,7 @@ import {
   LEASE_HEADER,
   UploadAnswer,
 } from '@copr/contract/builder-protocol'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import { z } from 'zod'
 import { messageOf } from '../errors.ts'
 import { requestIdHeader } from '../log-fields.ts'
@@ -76,7 +77,7 @@ export function gatewayClient(
   gateway_url: string,
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ): GatewayClient {
-  const base = gateway_url.replace(/\/+$/, '')
+  const base = withoutSlashes(gateway_url)
 
   async function send(
     path: string,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { withoutSlashes } from '@copr/contract/without-slashes'
 import type { BootFacts } from '../providers/provider.ts'
 import { agentConfigOf } from './agent-config-of.ts'
 
@@ -93,7 +94,7 @@ function bootEnv(boot: BootFacts): string {
 
 function installEnv({ gateway_url, trusted_ca, agent }: InstallFacts): string {
   const values: Record<string, string> = {
-    GATEWAY_URL: gateway_url.replace(/\/+$/, ''),
+    GATEWAY_URL: withoutSlashes(gateway_url),
     AGENT_SHA256: agent.sha256,
   }
   if (trusted_ca !== undefined) values['GATEWAY_CA'] = GATEWAY_CA

@@ -1,0 +1,92 @@
+import { BlockList, isIP, isIPv6 } from 'node:net'
+import type { PrivateUrls } from '@copr/contract/private-urls'
+
+/**
+ * IPv4 that is not the open internet. Source: the IANA IPv4 special-purpose address registry, without the entries that are
+ * globally reachable; multicast; and Azure's address for its machines' metadata, which looks public.
+ */
+const PRIVATE_V4 = blockList('ipv4', [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['168.63.129.16', 32],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+])
+
+/** The only part of IPv6 that is given out for the open internet; everything outside of it is refused. */
+const GLOBAL_V6 = blockList('ipv6', [['2000::', 3]])
+/**
+ * Parts of it that are not. Source: the IANA IPv6 special-purpose address registry. Protocol assignments include Teredo,
+ * which like 6to4 leads to an IPv4 address of the sender's choice.
+ */
+const PRIVATE_V6 = blockList('ipv6', [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+])
+/** They stand for the IPv4 address in their last 32 bits: mapped ones, and those of NAT64. */
+const EMBEDDING_V6 = blockList('ipv6', [
+  ['::ffff:0:0', 96],
+  ['64:ff9b::', 96],
+])
+
+export interface AddressRules {
+  /** May a connection go to this IP address? */
+  allows(address: string): boolean
+}
+
+/** Rules for URLs that users give. */
+export function addressRules(allow: PrivateUrls): AddressRules {
+  if (allow === true) return ANY_ADDRESS
+  const listed = new BlockList()
+  for (const range of allow === false ? [] : allow) {
+    const [net = '', bits = ''] = range.split('/')
+    listed.addSubnet(net, Number(bits), isIPv6(net) ? 'ipv6' : 'ipv4')
+  }
+  const isListed = (address: string): boolean =>
+    listed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  return { allows: (address) => !isPrivateAddress(address) || isListed(plainAddress(address)) }
+}
+
+/** For URLs of the administrator, or of an installation whose users all have the machine anyway. */
+export const ANY_ADDRESS: AddressRules = { allows: () => true }
+
+/** True for everything that is not an address of the open internet, text that is no address included. */
+export function isPrivateAddress(address: string): boolean {
+  const plain = plainAddress(address)
+  switch (isIP(plain)) {
+    case 4:
+      return PRIVATE_V4.check(plain, 'ipv4')
+    case 6:
+      return !GLOBAL_V6.check(plain, 'ipv6') || PRIVATE_V6.check(plain, 'ipv6')
+    default:
+      return true
+  }
+}
+
+/** The IPv4 address where an IPv6 address stands for one. */
+function plainAddress(address: string): string {
+  if (!isIPv6(address) || address.includes('%') || !EMBEDDING_V6.check(address, 'ipv6'))
+    return address
+  // As a URL it has one way to be written: `::ffff:127.0.0.1` is `[::ffff:7f00:1]`.
+  const groups = new URL(`http://[${address}]/`).hostname.slice(1, -1).split(':')
+  const last = groups.slice(-2).map((group) => Number.parseInt(group || '0', 16))
+  return last.flatMap((group) => [group >> 8, group & 255]).join('.')
+}
+
+function blockList(family: 'ipv4' | 'ipv6', subnets: [net: string, bits: number][]): BlockList {
+  const list = new BlockList()
+  for (const [net, bits] of subnets) list.addSubnet(net, bits, family)
+  return list
+}

@@ -1,0 +1,118 @@
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { Readable, Transform } from 'node:stream'
+import type { AddressRules } from './address-rules.ts'
+import {
+  guardedLookup,
+  hostOf,
+  parseHttpUrl,
+  requireAllowedHost,
+  type Resolve,
+  UrlError,
+} from './guarded-lookup.ts'
+
+/** How a server is recognized, and how it recognizes us; PEM. */
+export interface Certificates {
+  ca?: string[]
+  cert?: string
+  key?: string
+}
+
+export interface GuardedOptions {
+  rules: AddressRules
+  signal: AbortSignal
+  /** To the headers of an answer, of each step. */
+  connect_seconds?: number
+  max_redirects?: number
+  /** The body ends with an error beyond this. */
+  max_bytes?: number
+  tls?: Certificates | undefined
+  /** Stands for the machine's name servers. */
+  resolve?: Resolve
+}
+
+const NO_BODY = new Set([204, 205, 304])
+
+/**
+ * GETs a URL that a user gave. The address is checked where the connection is made, at the first step and after each
+ * redirect: nobody can let a name mean something else in between. Throws a {@link UrlError} when the URL is at fault.
+ */
+export async function guardedFetch(from: string, options: GuardedOptions): Promise<Response> {
+  const { max_redirects = 5, max_bytes = Infinity } = options
+  let { tls } = options
+  let url = parseHttpUrl(from)
+  for (let redirects = 0; redirects <= max_redirects; redirects++) {
+    const message = await openWithin(url, { ...options, tls })
+    const { statusCode: status = 502, headers } = message
+    if (status < 300 || status > 399 || headers.location === undefined)
+      return responseOf(message, url, max_bytes)
+    message.destroy()
+    const next = parseHttpUrl(URL.parse(headers.location, url)?.href ?? headers.location)
+    // Another server does not learn who we are.
+    if (next.origin !== url.origin && tls) tls = tls.ca ? { ca: tls.ca } : undefined
+    url = next
+  }
+  throw new UrlError(`${from} redirects more than ${max_redirects} times`)
+}
+
+async function openWithin(
+  url: URL,
+  { rules, signal, connect_seconds = 30, tls, resolve: names }: GuardedOptions,
+): Promise<IncomingMessage> {
+  requireAllowedHost(hostOf(url), rules, url.href)
+  const slow = new AbortController()
+  const timer = setTimeout(() => slow.abort(), connect_seconds * 1000)
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  try {
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+    const request = send(
+      url,
+      {
+        agent: false,
+        signal: AbortSignal.any([signal, slow.signal]),
+        headers: { 'user-agent': 'copr', accept: '*/*' },
+        lookup: guardedLookup(rules, url.href, names),
+        ...tls,
+      },
+      resolve,
+    )
+    request.on('error', reject)
+    request.end()
+    return await promise
+  } catch (error) {
+    signal.throwIfAborted()
+    if (slow.signal.aborted)
+      throw new UrlError(`${url.href} did not answer within ${connect_seconds} seconds`)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function responseOf(message: IncomingMessage, url: URL, max_bytes: number): Response {
+  const { statusCode: status = 502, statusMessage: statusText = '' } = message
+  const answered = Object.entries(message.headers).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value] as [string, string]] : [],
+  )
+  if (NO_BODY.has(status)) message.destroy()
+  const body = NO_BODY.has(status)
+    ? null
+    : (Readable.toWeb(limited(message, url, max_bytes)) as ReadableStream)
+  return new Response(body, { status, statusText, headers: answered })
+}
+
+/** The same bytes, and an error after too many. */
+function limited(message: IncomingMessage, url: URL, max_bytes: number): Readable {
+  if (max_bytes === Infinity) return message
+  let size = 0
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      size += chunk.length
+      if (size <= max_bytes) done(null, chunk)
+      else done(new UrlError(`${url.href} is longer than ${max_bytes} bytes`))
+    },
+  })
+  message.on('error', (error) => counter.destroy(error))
+  counter.on('close', () => message.destroy())
+  return message.pipe(counter)
+}
