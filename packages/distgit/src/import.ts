@@ -64,21 +64,30 @@ export function importHandler(options: {
   root: string
   limits: ImportLimits
   now?: () => Date
+  /** Told which commits are stored, before the gateway is: it holds the importer's report against them. */
+  onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 }): TaskHandler {
-  const { root, limits, now = () => new Date() } = options
+  const { root, limits, now = () => new Date(), onImported = async () => undefined } = options
   let swept: Promise<void> | undefined
   return async (task, context) => {
     if (task.kind !== 'import')
       throw new Error(`Cannot do a task of kind ${task.kind}: dist-git imports only`)
     await (swept ??= sweepTemp(root, now()))
-    return await doTask(task, context, { root, limits, now: now() })
+    return await doTask(task, context, { root, limits, now: now(), onImported })
   }
+}
+
+interface DoOptions {
+  root: string
+  limits: ImportLimits
+  now: Date
+  onImported: (build_id: number, commits: Record<string, string>) => Promise<void>
 }
 
 async function doTask(
   task: ImportTask,
   context: TaskContext,
-  options: { root: string; limits: ImportLimits; now: Date },
+  { onImported, ...options }: DoOptions,
 ): Promise<FinishRequest> {
   const say = (line: string): void => context.writeLog(`${line}\n`, 'import.log')
   await using temp = await makeTempDir(options.root)
@@ -99,6 +108,7 @@ async function doTask(
       signal,
       say,
     })
+    await onImported(task.build_id, branch_commits)
     return { outcome: 'succeeded', files: [], branch_commits }
   } catch (error) {
     if (!(error instanceof RpmFormatError) && !(error instanceof CoprError)) throw error

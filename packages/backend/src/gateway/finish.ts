@@ -1,5 +1,5 @@
 import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
-import type { Tx } from '@copr/domain/database/open'
+import type { Db, Tx } from '@copr/domain/database/open'
 import { lockLeased, type TaskRow } from '@copr/domain/queue/leases'
 import {
   endTask,
@@ -10,6 +10,7 @@ import {
   giveBack,
 } from '@copr/domain/queue/outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
+import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
 import { resultsOf } from '../build-place.ts'
@@ -130,12 +131,29 @@ async function endImport(
   drop: () => Promise<void>,
 ): Promise<Ending> {
   const commits = 'branch_commits' in request ? (request.branch_commits ?? {}) : {}
+  await requireImported(db, task.build_id, commits)
   const srpm = keptSrpm(await loadTaskFacts(db, task))
   await store.placeSrpm(srpm, results)
   return {
     commit: (tx, row) => finishImport(tx, row, commits, now()),
     afterwards: drop,
   }
+}
+
+/** The commits are what builders build: dist-git itself must have written down the very same. */
+async function requireImported(
+  db: Db,
+  build_id: number,
+  commits: Record<string, string>,
+): Promise<void> {
+  const known = await importedCommits(db, build_id)
+  const branches = new Set([...Object.keys(commits), ...Object.keys(known)])
+  for (const branch of branches)
+    if (commits[branch] === undefined || commits[branch] !== known[branch])
+      throw new CoprError(
+        'invalid',
+        `Cannot finish the import of build ${build_id}: of ${branch.slice(0, 200)}, dist-git has ${known[branch] ?? 'no commit'}, the report ${commits[branch]?.slice(0, 64) ?? 'none'}`,
+      )
 }
 
 async function endLocked(

@@ -8,7 +8,12 @@ import {
   type SelfTest,
 } from '@copr/contract/builder-protocol'
 import { machineSaysGoodbye, refuseMachine } from '@copr/domain/machines/machine-faults'
-import { enrollMachine, type Machine, machineOfSession } from '@copr/domain/machines/machines'
+import {
+  enrollMachine,
+  type Machine,
+  machineOfSession,
+  mayHaveTask,
+} from '@copr/domain/machines/machines'
 import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
 import { placeOfTask, taskOfRequest } from '@copr/domain/queue/task-facts'
 import { CoprError } from '@copr/process/errors'
@@ -112,7 +117,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     const request = await bodyAs(c, FinishRequest)
     const { task_id, lease, machine_id } = shown(c)
     const task = await taskOfRequest(db, { task_id, lease, machine_id })
-    if (!task) return c.json({ accepted: false })
+    if (!task || !mayHaveTask(c.get('machine'), task)) return c.json({ accepted: false })
     return c.json({ accepted: await finishTask(backend, task, lease, request) })
   })
 
@@ -137,6 +142,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     const { lease, ...rest } = shown(c)
     const task = await taskOfRequest(db, { lease, ...rest })
     if (task?.state !== 'leased' || task.lease !== lease) throw leaseLost()
+    if (!mayHaveTask(c.get('machine'), task)) throw leaseLost()
     return { task, lease }
   }
 

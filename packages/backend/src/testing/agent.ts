@@ -8,6 +8,9 @@ export class TestAgent {
   readonly token: string
   lease = ''
   task_id = ''
+  build_id = 0
+  /** What dist-git does beside its report; see noteImport(). */
+  onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 
   constructor(url: string, token: string) {
     this.url = url
@@ -31,6 +34,7 @@ export class TestAgent {
     const answer = (await response.json()) as ClaimAnswer
     this.lease = answer.lease
     this.task_id = answer.task.task_id
+    this.build_id = answer.task.build_id
     return answer
   }
 
@@ -55,6 +59,7 @@ export class TestAgent {
     more: { branch_commits?: Record<string, string> } = {},
   ): Promise<Response> {
     for (const file of files) await this.put(file.name, file.data)
+    if (more.branch_commits) await this.onImported?.(this.build_id, more.branch_commits)
     return await this.finish({ outcome: 'succeeded', files: files.map(listed), ...more })
   }
 }

@@ -9,6 +9,7 @@ import { findBuild } from '@copr/domain/builds/build-queries'
 import { submitBuild } from '@copr/domain/builds/submit'
 import { Notices } from '@copr/domain/database/notify'
 import { createMachine } from '@copr/domain/machines/machines'
+import { noteImport } from '@copr/domain/queue/imported-commits'
 import { createProject } from '@copr/domain/projects/create-project'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { runKeygen } from '@copr/keygen/keygen'
@@ -173,7 +174,12 @@ export class TestBackend implements AsyncDisposable {
     self_test?: SelfTest,
   ): Promise<TestAgent> {
     const name = 'builder-1'
-    const { enroll_token } = await createMachine(this.db, { pool: 'test', name, now: new Date() })
+    const { enroll_token } = await createMachine(this.db, {
+      pool: 'test',
+      name,
+      kinds,
+      now: new Date(),
+    })
     const body = JSON.stringify({
       enroll_token,
       name,
@@ -185,7 +191,9 @@ export class TestBackend implements AsyncDisposable {
     const response = await fetch(`${this.url}/builder/enroll`, { method: 'POST', body })
     if (!response.ok) throw new Error(`enroll: ${response.status} ${await response.text()}`)
     const { session_token } = (await response.json()) as { session_token: string }
-    return new TestAgent(this.url, session_token)
+    const agent = new TestAgent(this.url, session_token)
+    agent.onImported = (build_id, commits) => noteImport(this.db, build_id, commits)
+    return agent
   }
 
   async submitLink(url = 'https://example.com/hello-1.0-1.src.rpm'): Promise<number> {
@@ -201,12 +209,18 @@ export class TestBackend implements AsyncDisposable {
 
   /** From the submission to the task of the build chroot, which the agent then has. */
   async untilRpmTask(agent: TestAgent, files: BuiltFile[]): Promise<number> {
+    const id = await this.untilPending(agent, files)
+    await agent.claim()
+    return id
+  }
+
+  /** From the submission to the task of the build chroot, which waits. */
+  async untilPending(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.submitLink()
     await agent.claim()
     await accepted(await agent.succeed(files.filter(({ name }) => name.endsWith('.src.rpm'))))
     await agent.claim()
     await accepted(await agent.succeed([], { branch_commits: { debian12: COMMIT } }))
-    await agent.claim()
     return id
   }
 

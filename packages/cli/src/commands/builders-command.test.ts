@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TaskKind } from '@copr/contract/builder-protocol'
 import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { listAudit } from '@copr/domain/audit/audit-queries'
-import { enrollMachine } from '@copr/domain/machines/machines'
+import { enrollMachine, livingMachines } from '@copr/domain/machines/machines'
 import { syncPools } from '@copr/domain/pools/pools'
 import { openTestCli, type TestCli } from '../testing.ts'
 
@@ -95,7 +96,27 @@ test('builders enroll enters a machine, whose token works once', async () => {
   assert.deepEqual([machine?.name, machine?.state], ['mine', 'ready'])
 })
 
+test('builders enroll fixes what the machine may do', async () => {
+  await using t = await openTestCli()
+  const { out } = await t.run([
+    'builders',
+    'enroll',
+    'mine',
+    '--kinds',
+    'rpm',
+    '--arches',
+    'x86_64',
+  ])
+  const kinds: TaskKind[] = ['source', 'import', 'rpm']
+  const arches = ['x86_64', 's390x']
+  const said = { name: 'mine', kinds, arches, tags: [], now: new Date() }
+  assert.ok(await enrollMachine(t.db, { ...said, enroll_token: out.trim() }))
+  const [machine] = await livingMachines(t.db, 'manual')
+  assert.deepEqual([machine?.kinds, machine?.arches], [['rpm'], ['x86_64']])
+})
+
 for (const [args, message] of [
+  [['enroll', 'x', '--kinds', 'source,import'], /Cannot enroll a machine for import/],
   [['drain', 'nowhere'], /Cannot find the pool nowhere/],
   [['drain', '99'], /Cannot find machine 99/],
   [['show', 'x'], /Cannot find a machine: x is not a number/],

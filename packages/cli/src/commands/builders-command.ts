@@ -1,7 +1,8 @@
 import { Command } from 'commander'
+import type { TaskKind } from '@copr/contract/builder-protocol'
 import { cordonMachine, drainMachine, holdMachine } from '@copr/domain/machines/machine-care'
 import { machineEvents } from '@copr/domain/machines/machine-events'
-import { createMachine } from '@copr/domain/machines/machines'
+import { BUILDER_KINDS, createMachine } from '@copr/domain/machines/machines'
 import { machinesById } from '@copr/domain/machines/managed-machines'
 import { activeManager } from '@copr/domain/pools/manager-lease'
 import { cordonPool, drainPool } from '@copr/domain/pools/pool-care'
@@ -53,12 +54,22 @@ export function buildersCommand(io: Io): Command {
     },
   )
 
-  administer(
-    sub('enroll <name>', 'enter a machine that nobody manages; prints its token for one use'),
+  administer<{ kinds: string; arches?: string; tags?: string }>(
+    sub('enroll <name>', 'enter a machine that nobody manages; prints its token for one use')
+      .option('--kinds <list>', 'all that it may ever do: source, rpm', BUILDER_KINDS.join())
+      .option('--arches <list>', 'its architectures; default: those that it reports')
+      .option('--tags <list>', 'its tags; default: those that it reports'),
     io,
-    async (task, [name = '']) => {
+    async (task, [name = ''], { kinds, arches, tags }) => {
       const { db, now } = task
-      const { machine_id, enroll_token } = await createMachine(db, { pool: 'manual', name, now })
+      const { machine_id, enroll_token } = await createMachine(db, {
+        pool: 'manual',
+        name,
+        kinds: builderKinds(kinds),
+        arches: arches === undefined ? undefined : listOf(arches),
+        tags: tags === undefined ? undefined : listOf(tags),
+        now,
+      })
       const subject = `machine ${machine_id}`
       await audit(db, task.actor, { action: 'builders.enroll', subject }, now)
       return { value: { machine_id, enroll_token }, plain: enroll_token }
@@ -206,6 +217,20 @@ function noteOf({
     list_error ? `cannot be listed: ${list_error}` : '',
   ].filter((each) => each !== '')
   return notes.length > 0 ? notes.join('; ') : null
+}
+
+const listOf = (text: string): string[] => text.split(',').filter((each) => each !== '')
+
+/** Imports are dist-git's own. */
+function builderKinds(text: string): TaskKind[] {
+  return listOf(text).map((each) => {
+    const kind = BUILDER_KINDS.find((known) => known === each)
+    if (kind) return kind
+    throw new CoprError(
+      'invalid',
+      `Cannot enroll a machine for ${each}: builders do ${BUILDER_KINDS.join(' and ')}`,
+    )
+  })
 }
 
 const isId = (text: string): boolean => /^\d+$/.test(text)

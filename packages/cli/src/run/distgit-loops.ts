@@ -4,6 +4,7 @@ import type { Configuration } from '@copr/contract/configuration'
 import { importHandler } from '@copr/distgit/import'
 import { deleteRepositories } from '@copr/distgit/layout'
 import { createMachine } from '@copr/domain/machines/machines'
+import { noteImport } from '@copr/domain/queue/imported-commits'
 import { forgetRemoval, livingDir, wantedRemovals } from '@copr/domain/repositories/removals'
 import { runAgent } from '@copr/process/agent/agent'
 import { messageOf } from '@copr/process/errors'
@@ -48,6 +49,9 @@ async function importSrpms(shared: Shared): Promise<void> {
       const { enroll_token } = await createMachine(db, {
         pool: 'distgit',
         name: 'distgit',
+        kinds: ['import'],
+        arches: [],
+        tags: [],
         now: now(),
       })
       await runAgent({
@@ -57,7 +61,11 @@ async function importSrpms(shared: Shared): Promise<void> {
         kinds: ['import'],
         arches: [],
         concurrency: 2,
-        handlers: importHandler({ root: distgitRoot(config), limits: config.limits }),
+        handlers: importHandler({
+          root: distgitRoot(config),
+          limits: config.limits,
+          onImported: (build_id, commits) => noteImport(db, build_id, commits),
+        }),
         log,
         stop,
       })

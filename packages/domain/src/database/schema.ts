@@ -141,6 +141,12 @@ export interface GroupMemberTable {
   user_id: number
 }
 
+export interface ImportedCommitTable {
+  build_id: number
+  branch: string
+  git_commit: string
+}
+
 export interface LoginFailureTable {
   key: string
   failures: number
@@ -206,6 +212,7 @@ export interface MachineTable {
   cost_until: Date | null
   version: Generated<number>
   memory_mb: number | null
+  planned_kinds: Generated<string[]>
 }
 
 export interface MachineEventTable {
@@ -498,6 +505,7 @@ export interface DB {
   chroot_alias: ChrootAliasTable
   gateway_beat: GatewayBeatTable
   group_member: GroupMemberTable
+  imported_commit: ImportedCommitTable
   login_failure: LoginFailureTable
   login_link: LoginLinkTable
   machine: MachineTable

@@ -12,13 +12,24 @@ export type Machine = Selectable<MachineTable>
 export const newToken = (): string => randomBytes(32).toString('base64url')
 export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
-/** Builders of a pool do no imports. */
-const KINDS_OF_MANAGED: readonly string[] = ['source', 'rpm']
+/** Only dist-git itself imports. */
+export const BUILDER_KINDS: readonly TaskKind[] = ['source', 'rpm']
+
+export interface NewMachine {
+  pool: string
+  name: string
+  /** All that it may ever do. Default: those of builders. */
+  kinds?: readonly TaskKind[]
+  /** Default: those that it reports when it enrolls. */
+  arches?: readonly string[] | undefined
+  tags?: readonly string[] | undefined
+  now: Date
+}
 
 /** Writes down that a machine that nobody manages is about to start. It enrols with the token, once. */
 export async function createMachine(
   db: Db,
-  { pool, name, now }: { pool: string; name: string; now: Date },
+  { pool, name, kinds = BUILDER_KINDS, arches, tags, now }: NewMachine,
 ): Promise<{ machine_id: number; enroll_token: string }> {
   const enroll_token = newToken()
   const { id } = await db
@@ -27,6 +38,9 @@ export async function createMachine(
       pool,
       name,
       state: 'booting',
+      planned_kinds: [...kinds],
+      planned_arches: arches ? [...arches] : null,
+      planned_tags: tags ? [...tags] : null,
       enroll_token_hash: hashOf(enroll_token),
       created_at: now,
       booting_at: now,
@@ -48,8 +62,8 @@ export interface Enrolment {
 }
 
 /**
- * Exchanges the enrolment token for a session token; undefined when it is unknown or was used before. A machine of a pool
- * may not claim more than its pool says. It may enrol before its provider has answered.
+ * Exchanges the enrolment token for a session token; undefined when it is unknown or was used before. A machine may never do
+ * more than was written down when its token was made. It may enrol before its provider has answered.
  */
 export async function enrollMachine(
   db: Db,
@@ -90,14 +104,14 @@ export async function enrollMachine(
 
 /** A machine of a pool keeps the name that its provider and the tables know. */
 function facultiesOf(
-  { provider, name: planned_name, planned_arches, planned_tags }: Machine,
+  { provider, name: planned_name, planned_kinds, planned_arches, planned_tags }: Machine,
   { name, kinds, arches, tags }: Enrolment,
 ): { name: string; kinds: string[]; arches: string[]; tags: string[] } {
   const both = (said: string[], planned: readonly string[] | null): string[] =>
     planned ? said.filter((each) => planned.includes(each)) : said
   return {
     name: provider === null ? name : planned_name,
-    kinds: both(kinds, provider === null ? null : KINDS_OF_MANAGED),
+    kinds: both(kinds, planned_kinds),
     arches: both(arches, planned_arches),
     tags: both(tags, planned_tags),
   }
@@ -166,4 +180,15 @@ export async function livingMachines(db: Db, pool: string): Promise<Machine[]> {
     .where('pool', '=', pool)
     .where('state', '<>', 'gone')
     .execute()
+}
+
+/** May the machine have this task? What was fixed at its enrollment counts, as it is now. */
+export function mayHaveTask(
+  { planned_kinds, planned_arches }: Machine,
+  { kind, arch }: { kind: string; arch: string | null },
+): boolean {
+  return (
+    planned_kinds.includes(kind) &&
+    (planned_arches === null || arch === null || planned_arches.includes(arch))
+  )
 }

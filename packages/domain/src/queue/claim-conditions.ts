@@ -23,6 +23,14 @@ export function mayClaim(now: Date): RawBuilder<boolean> {
         or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
 }
 
+/** Of `task` or a row like it, and `machine`: what the machine says of itself, within what its enrollment has fixed. */
+export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
+  return sql`${task}.kind = any(machine.kinds) and ${task}.kind = any(machine.planned_kinds)
+    and (${task}.arch is null or ${task}.arch = any(machine.arches)
+      and (machine.planned_arches is null or ${task}.arch = any(machine.planned_arches)))
+    and ${task}.tags <@ machine.tags and (machine.planned_tags is null or ${task}.tags <@ machine.planned_tags)`
+}
+
 /** Of `task`, against `running` without it. What is full is found once, not for each task. */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
   const { max_builds_per_owner, max_builds_per_sandbox } = limits

@@ -65,7 +65,8 @@ function takeTask(
   const until = new Date(now.getTime() + lease_seconds * 1000)
   return sql`
     with me as materialized (
-      select machine.id, machine.sandbox, machine.memory_mb, coalesce(pool.one_sandbox, false) as one_sandbox,
+      select machine.id, machine.sandbox, machine.memory_mb, machine.planned_kinds, machine.planned_arches,
+        machine.planned_tags, coalesce(pool.one_sandbox, false) as one_sandbox,
         coalesce(pool.on_demand, '{}') as on_demand
       from machine left join pool on pool.name = machine.pool and machine.provider is not null
       where machine.id = ${machine.id} and ${mayClaim(now)}
@@ -77,6 +78,9 @@ function takeTask(
       where task.state = 'queued' and task.kind = any(${machine.kinds})
         and (task.arch is null or task.arch = any(${machine.arches}))
         and task.tags <@ ${machine.tags}::text[]
+        and task.kind = any(me.planned_kinds)
+        and (me.planned_arches is null or task.arch is null or task.arch = any(me.planned_arches))
+        and (me.planned_tags is null or task.tags <@ me.planned_tags)
         and (not me.one_sandbox or me.sandbox is null or me.sandbox = task.sandbox)
         and (task.min_memory_mb is null or me.memory_mb is null or me.memory_mb >= task.min_memory_mb
           or not ${canHaveMemory(sql`task.min_memory_mb`)})

@@ -105,7 +105,12 @@ async function makeMachine(
   db: Db,
   arches: string[],
 ): Promise<{ id: number; kinds: string[]; arches: string[]; tags: string[] }> {
-  const { enroll_token } = await createMachine(db, { pool: 'test', name: 'm', now })
+  const { enroll_token } = await createMachine(db, {
+    pool: 'test',
+    name: 'm',
+    kinds: ['source', 'import', 'rpm'],
+    now,
+  })
   const enrolled = await enrollMachine(db, {
     enroll_token,
     name: 'm',

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
-import { mayClaim, RUNNING, type RunningLimits, withinLimits } from './claim-conditions.ts'
+import { mayClaim, RUNNING, type RunningLimits, suits, withinLimits } from './claim-conditions.ts'
 
 /**
  * Which of these machines may find a task if they claim now: those without any need not ask. Some that are named find nothing all
@@ -22,8 +22,7 @@ export async function machinesWithWork(
     )
     select machine.id from machine left join pool on pool.name = machine.pool and machine.provider is not null
     where machine.id = any(${ids}) and ${mayClaim(now)} and exists (
-      select from open where open.kind = any(machine.kinds)
-        and (open.arch is null or open.arch = any(machine.arches)) and open.tags <@ machine.tags
+      select from open where ${suits(sql`open`)}
         and (not coalesce(pool.one_sandbox, false) or machine.sandbox is null or machine.sandbox = open.sandbox))`.execute(
     db,
   )
