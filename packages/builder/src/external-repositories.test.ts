@@ -67,7 +67,7 @@ test(
       reasonOf(refused.outcome),
       /http:\/\/127.0.0.2:\d+\/extra-1.0-1.noarch.rpm leads into a private network/,
     )
-    assert.deepEqual(inside.paths, [])
+    assert.equal(inside.paths.length, 0)
     assert.ok(outside.paths.length > 0)
 
     const allowed = await build(task, addressRules(['127.0.0.0/30']))
