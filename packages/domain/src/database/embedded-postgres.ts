@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import {
   chownSync,
   existsSync,
@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { stopLeftOver } from './left-over-postgres.ts'
+import { type PrivateAccount, privateAccount } from './private-account.ts'
 
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** Of the database `copr`. */
@@ -33,9 +34,6 @@ export interface EmbeddedPostgresOptions {
   onOutput?: (chunk: Buffer) => void
 }
 
-/** PostgreSQL refuses to run as root, so that root lends it this account. */
-const UNPRIVILEGED = 'nobody'
-
 /**
  * Starts a real PostgreSQL from an npm package. A server that an earlier process left behind
  * (it was killed) is stopped first, cleanly, so that two never share a folder.
@@ -50,8 +48,9 @@ export async function startEmbeddedPostgres(
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const data = join(realpathSync(dir), 'data')
-  const account = process.getuid?.() === 0 ? borrowAccount(dir, binaries.initdb) : undefined
   await stopLeftOver(data)
+  // PostgreSQL refuses to run as root.
+  using account = process.getuid?.() === 0 ? privateAccount(dir, binaries.initdb) : undefined
   if (!existsSync(join(data, 'PG_VERSION'))) makeCluster(binaries.initdb, dir, password, account)
   const port = options.port ?? (await freePort(lastPort(dir)))
   writeFileSync(join(dir, 'port'), `${port}\n`)
@@ -110,48 +109,11 @@ export async function startEmbeddedPostgres(
   }
 }
 
-interface Account {
-  uid: number
-  gid: number
-  /** Put before a command, it runs as this account. */
-  prefix: string[]
-}
-
-/** The unprivileged account, able to reach the folder and the programs even below a closed home such as /root. */
-function borrowAccount(dir: string, program: string): Account {
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${UNPRIVILEGED}:`))
-  const [, , uid, gid] = line?.split(':') ?? []
-  if (uid === undefined || gid === undefined)
-    throw new Error(
-      `Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" is missing in /etc/passwd`,
-    )
-  chownSync(dir, Number(uid), Number(gid))
-  const plain = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
-  const reaches = ([command = '', ...args]: string[]): boolean =>
-    spawnSync(command, [...args, 'sh', '-c', 'test -x "$1" && test -w "$2"', 'sh', program, dir])
-      .status === 0
-  const seeing = [
-    ...plain,
-    // initdb asks with access(2), which otherwise looks at the account alone.
-    '--securebits=+no_setuid_fixup',
-    '--inh-caps=-all,+dac_read_search',
-    '--ambient-caps=-all,+dac_read_search',
-  ]
-  const prefix = [plain, seeing].find(reaches)
-  if (!prefix)
-    throw new Error(
-      `Cannot start PostgreSQL as root: the account "${UNPRIVILEGED}" cannot reach ${program} and ${dir}; use a folder that everybody may enter`,
-    )
-  return { uid: Number(uid), gid: Number(gid), prefix }
-}
-
 function makeCluster(
   initdb: string,
   dir: string,
   password: string,
-  account: Account | undefined,
+  account: PrivateAccount | undefined,
 ): void {
   const data = join(dir, 'data')
   const aside = `${data}.new`
@@ -159,9 +121,9 @@ function makeCluster(
   rmSync(aside, { recursive: true, force: true }) // a start that was killed leaves half a cluster
   const passwordFile = join(dir, 'password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
-  if (account) chownSync(passwordFile, account.uid, account.gid)
+  if (account) chownSync(passwordFile, account.uid, account.uid)
   const [program, ...args] = [
-    ...(account?.prefix ?? []),
+    ...(account?.named_prefix ?? []),
     initdb,
     '-D',
     aside,

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
+import {
+  chownSync,
+  lchownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A user id that owns one folder and nothing else of the machine; there is no entry for it in /etc/passwd. */
+export interface PrivateAccount extends Disposable {
+  uid: number
+  /** Put before a command, it runs as this account. */
+  prefix: string[]
+  /** The same for a program that asks for the account's name, as initdb does: it sees an /etc/passwd of its own. */
+  named_prefix: string[]
+}
+
+/** Above all ids that systemd gives to people, services and containers. */
+const FIRST_UID = 1_880_000_000
+const UIDS = 100_000_000
+/** In a container with fewer ids: the last of those that it has. */
+const FEW_UIDS = 10_000
+const PASSWD = '/etc/passwd'
+const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'
+
+/**
+ * Lends root's rights on a folder to an account that runs one program, able to reach the folder and the program even below a
+ * closed home such as /root. The folder remembers its account; one that belonged to a shared account is taken over.
+ */
+export function privateAccount(dir: string, program: string): PrivateAccount {
+  const uid = ownerOf(dir) ?? freeUid(dir)
+  giveTo(dir, uid)
+  const plain = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+  const reaches = ([command = '', ...args]: string[]): boolean =>
+    spawnSync(command, [...args, 'sh', '-c', 'test -x "$1" && test -w "$2"', 'sh', program, dir])
+      .status === 0
+  const seeing = [
+    ...plain,
+    // initdb asks with access(2), which otherwise looks at the account alone.
+    '--securebits=+no_setuid_fixup',
+    '--inh-caps=-all,+dac_read_search',
+    '--ambient-caps=-all,+dac_read_search',
+  ]
+  const prefix = [plain, seeing].find(reaches)
+  if (!prefix)
+    throw new Error(
+      `Cannot start PostgreSQL as root: the user id ${uid} cannot reach ${program} and ${dir}; use a folder that everybody may enter`,
+    )
+  const passwd = passwdWith(uid)
+  return {
+    uid,
+    prefix,
+    named_prefix: [
+      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', ENTER, 'sh'],
+      join(passwd, 'passwd'),
+      ...prefix,
+    ],
+    [Symbol.dispose]: () => rmSync(passwd, { recursive: true, force: true }),
+  }
+}
+
+/** The account of an earlier start; undefined when it is root's or shared with others. */
+function ownerOf(dir: string): number | undefined {
+  const { uid } = statSync(dir)
+  return uid !== 0 && !namedUids().has(uid) ? uid : undefined
+}
+
+function namedUids(): Set<number> {
+  const lines = readFileSync(PASSWD, 'utf8').split('\n')
+  return new Set(lines.map((line) => Number(line.split(':')[2] ?? Number.NaN)))
+}
+
+/** By the folder's path, so that two systems on one machine have two; not one that somebody has or runs as. */
+function freeUid(dir: string): number {
+  const [first, count] = availableUids()
+  const taken = new Set([...namedUids(), ...runningUids()])
+  const start = createHash('sha256').update(realpathSync(dir)).digest().readUInt32BE(0)
+  for (let tries = 0; tries < Math.min(count, 1000); tries++) {
+    const uid = first + ((start + tries) % count)
+    if (!taken.has(uid)) return uid
+  }
+  throw new Error('Cannot start PostgreSQL as root: no user id is free')
+}
+
+/** The ids that exist here: a container may have 65,536 of them, whose last ones are mostly unused. */
+function availableUids(): [first: number, count: number] {
+  const ranges = readFileSync('/proc/self/uid_map', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .map(([from = 0, , count = 0]) => ({ from, end: from + count }))
+  if (ranges.some(({ from, end }) => from <= FIRST_UID && end >= FIRST_UID + UIDS))
+    return [FIRST_UID, UIDS]
+  const largest = ranges.toSorted((a, b) => b.end - b.from - (a.end - a.from))[0]
+  const { from, end } = largest ?? { from: 0, end: 1 }
+  const count = Math.max(1, Math.min(FEW_UIDS, Math.floor((end - from) / 2)))
+  return [end - count, count]
+}
+
+function runningUids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [statSync(`/proc/${pid}`).uid]
+      } catch {
+        return [] // it has ended
+      }
+    })
+}
+
+/** The folder itself comes last: if its owner is right, so is everything in it. */
+function giveTo(dir: string, uid: number): void {
+  if (statSync(dir).uid === uid) return
+  for (const { parentPath, name } of readdirSync(dir, { withFileTypes: true, recursive: true }))
+    lchownSync(join(parentPath, name), uid, uid)
+  chownSync(dir, uid, uid)
+}
+
+/** A folder with an /etc/passwd that also has the account. */
+function passwdWith(uid: number): string {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-passwd-'))
+  const known = readFileSync(PASSWD, 'utf8').replace(/\n?$/, '\n')
+  writeFileSync(
+    join(dir, 'passwd'),
+    `${known}copr-postgres:x:${uid}:${uid}::/nonexistent:/usr/sbin/nologin\n`,
+    { mode: 0o644 },
+  )
+  return dir
+}
