@@ -28,7 +28,7 @@ export function makeLog(name: string, destination?: DestinationStream): Logger {
 
 /** JSON lines in a file, for a program whose terminal is for people. */
 export function makeFileLog(name: string, path: string): Logger {
-  const file = openSync(path, 'a')
+  const file = openSync(path, 'a', 0o600)
   const write = (line: string): void => {
     try {
       writeSync(file, line)

@@ -31,7 +31,7 @@ export function spawnPart(
     // Ctrl-C goes to the parent alone, which stops the parts in order.
     detached: true,
   })
-  const log = createWriteStream(log_file, { flags: 'a' })
+  const log = createWriteStream(log_file, { flags: 'a', mode: 0o600 })
   log.on('error', () => undefined) // a full disk must not end the system
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })

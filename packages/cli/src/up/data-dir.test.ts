@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { allowsPrivateUrls } from '@copr/contract/configuration'
+import { makeFileLog } from '@copr/process/log'
 import { layout, prepareDataDir } from './data-dir.ts'
 
 const options = { port: 5000, host: '0.0.0.0', public_url: undefined, builders: 1 }
@@ -28,6 +37,28 @@ test('prepareDataDir() keeps secrets and the address it was given, and follows a
     assert.equal(later.config.listen.port, 5002)
   } finally {
     rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('prepareDataDir() lets nobody else read logs and what users have sent, also those of earlier starts', async () => {
+  const top = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
+  const umask = process.umask(0o022)
+  try {
+    const paths = layout(join(top, 'data'))
+    mkdirSync(paths.logs, { recursive: true })
+    writeFileSync(join(paths.logs, 'copr.log'), 'secret', { mode: 0o644 })
+    await prepareDataDir(paths, options)
+    const modeOf = (...path: string[]): number => statSync(join(paths.dir, ...path)).mode & 0o777
+    for (const dir of ['logs', 'uploads', 'staging']) assert.equal(modeOf(dir), 0o700, dir)
+    assert.equal(modeOf('logs', 'copr.log'), 0o600)
+    makeFileLog('x', join(paths.logs, 'new.log')).info('x')
+    assert.equal(modeOf('logs', 'new.log'), 0o600)
+    const fresh = layout(join(top, 'fresh'))
+    await prepareDataDir(fresh, options)
+    assert.equal(statSync(fresh.dir).mode & 0o777, 0o711)
+  } finally {
+    process.umask(umask)
+    rmSync(top, { recursive: true, force: true })
   }
 })
 

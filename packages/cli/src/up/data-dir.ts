@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { cpus, hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Configuration } from '@copr/contract/configuration'
@@ -22,6 +22,8 @@ export function layout(dataDir: string) {
     distgit: at('distgit'),
     builders: at('builders'),
     logs: at('logs'),
+    /** What users have sent and nobody has published yet. */
+    on_their_way: [at('uploads'), at('staging')],
     example: at('example'),
     keygen_master_key: at('keygen-master-key'),
   }
@@ -49,8 +51,10 @@ const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
  * The file also serves `coprctl run PART`.
  */
 export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
-  for (const dir of [paths.dir, paths.logs, paths.builders, paths.distgit])
-    mkdirSync(dir, { recursive: true })
+  // PostgreSQL, which is not root, must be able to pass through; a directory that was there before stays as it is.
+  mkdirSync(paths.dir, { recursive: true, mode: 0o711 })
+  for (const dir of [paths.builders, paths.distgit]) mkdirSync(dir, { recursive: true })
+  for (const dir of [paths.logs, ...paths.on_their_way]) makePrivate(dir)
   const known = existsSync(paths.config) ? readConfigFile(paths.config) : undefined
   const postgresPassword = known
     ? decodeURIComponent(new URL(known.database_url).password)
@@ -79,6 +83,14 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
     `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
   )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
+}
+
+/** The directory and its files are their owner's alone; those of earlier versions become so. */
+function makePrivate(dir: string): void {
+  mkdirSync(dir, { recursive: true })
+  chmodSync(dir, 0o700)
+  for (const entry of readdirSync(dir, { withFileTypes: true }))
+    if (entry.isFile()) chmodSync(join(dir, entry.name), 0o600)
 }
 
 /** Written aside and renamed, readable by its owner only. */

@@ -22,7 +22,7 @@ export interface Kept {
 
 /** Keeps PostgreSQL running until `stop`: one that was killed is started again on the same port. */
 export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }: Watch): Kept {
-  const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a' })
+  const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a', mode: 0o600 })
   output.on('error', () => undefined) // a full disk must not end the system
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const runOnce = async (): Promise<void> => {

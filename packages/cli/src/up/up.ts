@@ -286,7 +286,7 @@ function writeReadyFile(path: string, config: Configuration, paths: Layout): voi
 
 /** Tells other starts that the folder is in use: two systems on one would destroy it. */
 function takeDataDir({ dir, lock }: Layout): Disposable {
-  mkdirSync(dir, { recursive: true })
+  mkdirSync(dir, { recursive: true, mode: 0o711 })
   writeFileSync(lock, `${process.pid}\n`)
   return { [Symbol.dispose]: () => rmSync(lock, { force: true }) }
 }
