@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { parsePrimary } from './repository-content.ts'
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { RepoConfig } from '@copr/contract/chroot-config'
+import { digestOfOffers, parsePrimary } from './repository-content.ts'
+import { readRepository, type Repository } from './repository.ts'
 
 test('parsePrimary() finds all names that a package can be asked for by', () => {
   const xml = `<metadata><package type="rpm"><name>zlib</name><checksum type="sha256" pkgid="YES">abc</checksum><format>
@@ -10,4 +18,75 @@ test('parsePrimary() finds all names that a package can be asked for by', () => 
   assert.deepEqual(parsePrimary(xml), [
     { digest: 'abc', names: ['zlib', 'pkgconfig(zlib)', 'a<b', 'libz', '/usr/bin/z', '/etc/z'] },
   ])
+})
+
+const packageOf = (digest: string): string =>
+  `<metadata><package type="rpm"><name>gcc</name><checksum type="sha256">${digest}</checksum></package></metadata>`
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** A repository whose index promises one list of packages, and a server that sends what it likes. */
+async function repository(
+  t: TestContext,
+  {
+    promised,
+    sent,
+    checksum = `<checksum type="sha256">${sha256(promised)}</checksum>`,
+  }: {
+    promised: string
+    sent: string
+    checksum?: string
+  },
+): Promise<Repository> {
+  const repomd = `<repomd><data type="primary">${checksum}
+    <location href="repodata/primary.xml"/><size>${promised.length}</size></data></repomd>`
+  const server = createServer((request, response) =>
+    response.end(request.url === '/repodata/primary.xml' ? sent : repomd),
+  ).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.after(() => server.close())
+  const baseurl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const options = { chroot: 'fedora-43-x86_64', isOurs: true, signal }
+  return await readRepository(RepoConfig.parse({ id: 'a', name: 'A', baseurl }), options)
+}
+
+const { signal } = new AbortController()
+const NAMES = new Set(['gcc'])
+
+test('digestOfOffers() keeps no list of packages that is not the one that the index promises', async (t) => {
+  const cacheDir = await mkdtemp(join(tmpdir(), 'copr-offers-'))
+  t.after(() => rm(cacheDir, { recursive: true }))
+  const promised = packageOf('honest')
+  const liar = await repository(t, { promised, sent: packageOf('forged') })
+  assert.equal(await digestOfOffers(liar, NAMES, { cacheDir, signal }), liar.digest)
+  const honest = await repository(t, { promised, sent: promised })
+  assert.equal(honest.digest, liar.digest, 'a copy of the index')
+  assert.equal(await digestOfOffers(honest, NAMES, { cacheDir, signal }), sha256('honest'))
+})
+
+for (const checksum of [
+  '',
+  '<checksum type="md5">0</checksum>',
+  '<checksum type="sha">0</checksum>',
+])
+  test(`digestOfOffers() takes a repository as a whole whose index has the checksum ${checksum || 'of nothing'}`, async (t) => {
+    const cacheDir = await mkdtemp(join(tmpdir(), 'copr-offers-'))
+    t.after(() => rm(cacheDir, { recursive: true }))
+    const promised = packageOf('x')
+    const one = await repository(t, { promised, sent: promised, checksum })
+    assert.equal(await digestOfOffers(one, NAMES, { cacheDir, signal }), one.digest)
+  })
+
+test('parsePrimary() ends whatever it is given', () => {
+  for (const piece of [
+    '<package type="rpm">',
+    '<rpm:provides>',
+    '<rpm:obsoletes>',
+    '<rpm:entry name="',
+    '<file',
+    '<file>',
+    '<checksum',
+    '<checksum>',
+    '<name>',
+  ])
+    parsePrimary(`<package type="rpm">${piece.repeat(2_000_000 / piece.length)}</package>`)
 })

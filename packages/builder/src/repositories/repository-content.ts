@@ -14,6 +14,8 @@ export interface OfferedPackage {
 
 /** Bigger repositories are taken as a whole: reading them takes longer than asking dnf. */
 const MAX_PRIMARY_BYTES = 4 * 1024 * 1024
+/** Those that earlier versions kept in `offers` were not verified. */
+const VERIFIED_OFFERS = 'verified-offers'
 const MAX_OFFER_FILES = 400
 const MAX_XML_BYTES = 64 * 1024 * 1024
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
@@ -40,7 +42,8 @@ async function readOffers(
   cacheDir: string,
   signal: AbortSignal,
 ): Promise<OfferedPackage[] | undefined> {
-  const file = join(cacheDir, 'offers', `${repository.digest}.json`)
+  const dir = join(cacheDir, VERIFIED_OFFERS)
+  const file = join(dir, `${repository.digest}.json`)
   try {
     return JSON.parse(await readFile(file, 'utf8')) as OfferedPackage[]
   } catch {
@@ -58,14 +61,16 @@ async function readOffers(
       tls: clientTls(repository.config),
       rules: repository.guard?.rules,
     })
+    // Whoever copies an index must not say for everybody what its repository offers.
+    if (createHash(primary.algorithm).update(bytes).digest('hex') !== primary.hex) return undefined
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
     // Replaced meanwhile, or broken: dnf will say so if it matters.
     signal.throwIfAborted()
     return undefined
   }
-  await mkdir(join(cacheDir, 'offers'), { recursive: true })
-  await pruneOffers(join(cacheDir, 'offers'))
+  await mkdir(dir, { recursive: true })
+  await pruneOffers(dir)
   await writeFile(`${file}.${process.pid}`, JSON.stringify(offers))
   await rename(`${file}.${process.pid}`, file)
   return offers
@@ -92,29 +97,51 @@ const DECOMPRESS: Record<string, (bytes: Buffer) => Promise<Buffer>> = {
   zst: (bytes) => promisify(zstdDecompress)(bytes, limits),
 }
 
-function primaryOf(repomd: string): { href: string; size: number } | undefined {
-  const data = /<data type="primary">[\s\S]*?<\/data>/.exec(repomd)?.[0] ?? ''
-  const href = /<location[^>]*\shref="([^"]+)"/.exec(data)?.[1]
-  return href === undefined
-    ? undefined
-    : { href: decode(href), size: Number(/<size>(\d+)/.exec(data)?.[1] ?? Infinity) }
+interface Primary {
+  href: string
+  size: number
+  algorithm: string
+  hex: string
+}
+
+/** Where the list of packages is, and what it must be; undefined when nothing tells a forged one from the real one. */
+function primaryOf(repomd: string): Primary | undefined {
+  const [data = ''] = between(repomd, '<data type="primary">', '</data>')
+  const href = /<location[^<>]*\shref="([^"]+)"/.exec(data)?.[1]
+  const [, algorithm, hex] =
+    /<checksum type="(sha256|sha384|sha512)">\s*([0-9a-f]{64,128})\s*</.exec(data) ?? []
+  if (href === undefined || algorithm === undefined || hex === undefined) return undefined
+  const size = Number(/<size>(\d+)/.exec(data)?.[1] ?? Infinity)
+  return { href: decode(href), size, algorithm, hex }
 }
 
 export function parsePrimary(xml: string): OfferedPackage[] {
-  return [...xml.matchAll(/<package type="rpm">([\s\S]*?)<\/package>/g)].map(([, text = '']) => {
-    const lists = [...text.matchAll(/<rpm:(provides|obsoletes)>([\s\S]*?)<\/rpm:\1>/g)]
-      .map((match) => match[2] ?? '')
+  return between(xml, '<package type="rpm">', '</package>').map((text) => {
+    const lists = ['provides', 'obsoletes']
+      .flatMap((list) => between(text, `<rpm:${list}>`, `</rpm:${list}>`))
       .join('')
     const names = [
       ...text.matchAll(/<name>([^<]*)<\/name>/g),
       ...lists.matchAll(/<rpm:entry name="([^"]*)"/g),
-      ...text.matchAll(/<file[^>]*>([^<]*)<\/file>/g),
+      ...text.matchAll(/<file[^<>]*>([^<]*)<\/file>/g),
     ]
     return {
-      digest: /<checksum[^>]*>([^<]*)</.exec(text)?.[1] ?? '',
+      digest: /<checksum[^<>]*>([^<]*)</.exec(text)?.[1] ?? '',
       names: [...new Set(names.map((match) => decode(match[1] ?? '')))],
     }
   })
+}
+
+/** The texts between two marks. Each character is looked at once, which no regular expression does for marks left open. */
+function between(text: string, from: string, to: string): string[] {
+  const found: string[] = []
+  for (let at = text.indexOf(from); at >= 0;) {
+    const end = text.indexOf(to, at + from.length)
+    if (end < 0) break
+    found.push(text.slice(at + from.length, end))
+    at = text.indexOf(from, end + to.length)
+  }
+  return found
 }
 
 function decode(text: string): string {
