@@ -158,9 +158,15 @@ function certificateDirs(repositories: Repository[]): string[] {
   )
 }
 
+/**
+ * Since 4.20 rpm moves each scriptlet into namespaces of its own, which the sandbox forbids: scriptlets would fail, and
+ * dnf would go on. They are isolated by the sandbox already.
+ */
+const NO_UNSHARE = '%__transaction_unshare %{nil}'
+
 async function writeConfig({ dir, repositories, dbPath }: InstallOptions): Promise<void> {
   await mkdir(join(dir, 'etc-dnf'), { recursive: true })
   await mkdir(join(dir, 'etc-rpm'), { recursive: true })
   await writeFile(join(dir, 'etc-dnf', 'dnf.conf'), renderDnfConfig(repositories))
-  await writeFile(join(dir, 'etc-rpm', 'macros'), `%_dbpath ${dbPath}\n`)
+  await writeFile(join(dir, 'etc-rpm', 'macros'), `%_dbpath ${dbPath}\n${NO_UNSHARE}\n`)
 }
