@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
+import { coprctl } from './coprctl.ts'
 
 /** What README's "More ways to run it" says on a machine that lacks what they need. */
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
 
 const KUBECONFIG = JSON.stringify({
@@ -19,38 +19,54 @@ const KUBECONFIG = JSON.stringify({
   contexts: [{ name: 'one', context: { cluster: 'one', user: 'dana' } }],
 })
 
+/** Where the programs are that the shell script needs. */
+const SYSTEM = { PATH: ['/usr/bin', '/bin'].join(delimiter) }
+
 interface Said {
-  code: number | null
+  code: number
   err: string
 }
 
 function emptyHome(t: TestContext): string {
   const home = mkdtempSync(join(tmpdir(), 'copr-more-ways-'))
-  t.after(() => rmSync(home, { recursive: true, force: true }))
+  t.after(() => {
+    process.chdir('/')
+    rmSync(home, { recursive: true, force: true })
+  })
   return home
 }
 
-/** Runs coprctl with an empty HOME, and no program in its PATH. */
-function coprctl(home: string, ...args: string[]): Said {
+/** Runs coprctl in an empty HOME, with no program in its PATH. */
+async function said(home: string, ...args: string[]): Promise<Said> {
   const env = { HOME: home, PATH: join(home, 'bin') }
-  const ran = spawnSync(process.execPath, [MAIN, ...args], { cwd: home, env, encoding: 'utf8' })
-  return { code: ran.status, err: ran.stderr }
+  // The client of Kubernetes looks for ~/.kube/config itself, and coprctl for vars.yml in the current folder.
+  Object.assign(process.env, env)
+  delete process.env['KUBECONFIG']
+  process.chdir(home)
+  let err = ''
+  const code = await coprctl(args, {
+    env,
+    stdin: (async function* () {})(),
+    stdout: { write: () => undefined },
+    stderr: { write: (text: string) => (err += text) },
+  })
+  return { code, err }
 }
 
 const NO_CLUSTER =
   'coprctl: Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)\n'
 
 for (const command of ['deploy', 'dev up'])
-  test(`${command} without a cluster says how to log in`, (t) => {
-    assert.deepEqual(coprctl(emptyHome(t), ...command.split(' ')), { code: 1, err: NO_CLUSTER })
+  test(`${command} without a cluster says how to log in`, async (t) => {
+    assert.deepEqual(await said(emptyHome(t), ...command.split(' ')), { code: 1, err: NO_CLUSTER })
   })
 
 for (const command of ['deploy', 'dev up'])
-  test(`${command} names a cluster that does not answer`, (t) => {
+  test(`${command} names a cluster that does not answer`, async (t) => {
     const home = emptyHome(t)
     writeFileSync(join(home, 'kubeconfig'), KUBECONFIG)
     // Any file of images will do: the cluster is looked for first.
-    const { code, err } = coprctl(home, ...command.split(' '), '--kubeconfig', 'kubeconfig')
+    const { code, err } = await said(home, ...command.split(' '), '--kubeconfig', 'kubeconfig')
     assert.equal(code, 1)
     assert.match(
       err,
@@ -58,14 +74,14 @@ for (const command of ['deploy', 'dev up'])
     )
   })
 
-test('containers up without podman says so before it builds images', (t) =>
-  assert.deepEqual(coprctl(emptyHome(t), 'containers', 'up'), {
+test('containers up without podman says so before it builds images', async (t) =>
+  assert.deepEqual(await said(emptyHome(t), 'containers', 'up'), {
     code: 1,
     err: 'coprctl: Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager\n',
   }))
 
-test('containers down without podman has nothing to end', (t) =>
-  assert.deepEqual(coprctl(emptyHome(t), 'containers', 'down'), {
+test('containers down without podman has nothing to end', async (t) =>
+  assert.deepEqual(await said(emptyHome(t), 'containers', 'down'), {
     code: 0,
     err: 'Nothing was running: podman is not installed\n',
   }))
@@ -74,7 +90,10 @@ test('the coprctl of a clone without npm packages says how to install them', (t)
   const home = emptyHome(t)
   mkdirSync(join(home, 'packages/cli'), { recursive: true })
   cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
-  const ran = spawnSync(join(home, 'packages/cli/coprctl'), ['dev', 'up'], { encoding: 'utf8' })
+  const ran = spawnSync(join(home, 'packages/cli/coprctl'), ['dev', 'up'], {
+    env: SYSTEM,
+    encoding: 'utf8',
+  })
   assert.equal(ran.status, 1)
   assert.match(
     ran.stderr,
@@ -90,7 +109,6 @@ test('coprctl finds the Node of the checkout where npm has not linked it', (t) =
   cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
   symlinkSync(process.execPath, join(home, bin, 'node'))
   writeFileSync(join(home, 'packages/cli/src/main.ts'), 'console.log(process.version as string)')
-  const env = { PATH: ['/usr/bin', '/bin'].join(delimiter) }
-  const ran = spawnSync(join(home, 'packages/cli/coprctl'), { env, encoding: 'utf8' })
+  const ran = spawnSync(join(home, 'packages/cli/coprctl'), { env: SYSTEM, encoding: 'utf8' })
   assert.equal(ran.stdout.trim(), process.version, ran.stderr)
 })

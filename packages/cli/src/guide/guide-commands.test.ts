@@ -21,6 +21,8 @@ const OTHERS: [pattern: RegExp, why: string][] = [
     /^python3 -m venv .* && \. /,
     'a shell of the user; make test-clients makes the same environment',
   ],
+  [/^apt-get autoremove /, 'removes packages of the machine that runs the tests'],
+  [/^cd \.\. && rm -rf /, 'removes the checkout that the tests are in'],
   [/^pip install copr-cli$/, 'make test-clients installs copr-cli so'],
   [/^copr-cli .*(create|build|request-|edit-)/, 'make test-clients runs all of copr-cli'],
   [/^cp vars\.yml\.template vars\.yml$/, 'configuration.test.ts reads the template itself'],
