@@ -23,7 +23,14 @@ const OTHER_ROOTS: Drill[] = FRESH_ROOTS.slice(1).map(({ name }) => ({
   command: ['test-fresh.ts', name],
 }))
 /** Others are added here, one a line. */
-const DRILLS: readonly Drill[] = OTHER_ROOTS
+const DRILLS: readonly Drill[] = [
+  ...OTHER_ROOTS,
+  {
+    name: 'booted',
+    command: ['drills/booted.ts'],
+    notInCi: 'as its processor is emulated, which takes most of an hour',
+  },
+]
 const DAY_MS = 24 * 3600 * 1000
 
 const { values, positionals } = parseArgs({

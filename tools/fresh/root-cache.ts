@@ -61,7 +61,7 @@ function digest(inputs: unknown): string {
 }
 
 /** Roots of other inputs that no run has used for a day, and those that a killed run was making. */
-function removeFormer(parent: string, rootName: string, current: string, now: Date): void {
+export function removeFormer(parent: string, rootName: string, current: string, now: Date): void {
   const isOfRoot = new RegExp(`^${rootName}-[0-9a-f]{12}(?:\\.(\\d+))?$`)
   for (const entry of readdirSync(parent)) {
     const [, maker] = isOfRoot.exec(entry) ?? []

@@ -1,0 +1,104 @@
+/**
+ * How long `make up` takes on a machine where it never ran, and how long the next time: in a fresh root of Debian 12
+ * with warm download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
+ */
+import { cpus, loadavg } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { freePort } from '@copr/domain/database/embedded-postgres'
+import { until } from '@copr/testkit/system/until'
+import { showProgress } from '../packages/cli/src/up/progress.ts'
+import { stopSignal } from '../packages/cli/src/stop-signal.ts'
+import { FRESH_ROOTS } from '../tools/fresh/fresh-root.ts'
+import { startUp } from '../tools/fresh/running-up.ts'
+import { tryInRoot, type Trial } from '../tools/fresh/trial.ts'
+import { readStart, stampLines, type Start } from './first-start/steps.ts'
+import { medianOf, renderTable } from './first-start/table.ts'
+
+const ROOT = 'debian-12'
+const TARGETS = { first: 120, second: 10 }
+/** The example is built after the ready file is written. */
+const EXAMPLE_MS = 600_000
+const PAGE = new URL('../docs/performance.md', import.meta.url)
+
+interface Run {
+  first: Start
+  second: Start
+  /** Average number of processes that wanted a processor in the minute before. */
+  load: number
+}
+
+const count = Number(process.argv[2] ?? 3)
+const root = FRESH_ROOTS.find(({ name }) => name === ROOT)
+if (root === undefined) throw new Error(`There is no recipe for a root of ${ROOT}`)
+const progress = showProgress(process.stdout)
+const signal = stopSignal()
+
+progress.say('Warm-up: downloads are cached')
+await startTwice()
+const runs: Run[] = []
+for (let index = 0; index < count; index++) {
+  const run = await startTwice()
+  runs.push(run)
+  progress.say(
+    `Run ${index + 1}: ${run.first.seconds.toFixed(1)} s, again ${run.second.seconds.toFixed(1)} s; load before: ${run.load.toFixed(1)}`,
+  )
+}
+const loads = runs.map(({ load }) => load.toFixed(1)).join(', ')
+const table = [
+  `\`make bench-first-start\`, ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores (${cpuName()}), ${count} runs, seconds;`,
+  `load average before each run: ${loads}.`,
+  '',
+  ...renderTable(runs),
+].join('\n')
+progress.say(`\n${table}`)
+const page = readFileSync(PAGE, 'utf8')
+const block = /(<!-- first-start -->\n)[^]*?(<!-- \/first-start -->)/
+if (!block.test(page)) throw new Error('docs/performance.md has no place for the table')
+writeFileSync(
+  PAGE,
+  page.replace(block, (_, begin: string, end: string) => `${begin}\n${table}\n\n${end}`),
+)
+const median = (which: 'first' | 'second'): number =>
+  medianOf(runs.map((run) => run[which].seconds))
+if (median('first') > TARGETS.first || median('second') > TARGETS.second) process.exitCode = 1
+
+/** Both starts in a fresh root of their own. */
+async function startTwice(): Promise<Run> {
+  const load = loadavg()[0] ?? 0
+  const starts: Start[] = []
+  const verdict = await tryInRoot(root!, { workingTree: true, progress, signal }, async (trial) => {
+    for (const logName of ['up-1.log', 'up-2.log']) starts.push(await measure(trial, logName))
+  })
+  const [first, second] = starts
+  if (verdict.failed > 0 || !first || !second) throw new Error('make up failed: see above')
+  return { first, second, load }
+}
+
+async function measure(trial: Trial, logName: string): Promise<Start> {
+  const mounts = trial.entered.mounts()
+  const port = await freePort(0)
+  const lines = stampLines(() => performance.now())
+  const stamping: Trial = {
+    ...trial,
+    log: (name) => {
+      const append = trial.log(name)
+      return (chunk) => {
+        lines.add(chunk.toString())
+        append(chunk)
+      }
+    },
+  }
+  return await trial.step('make up', async ({ detail }) => {
+    const up = await startUp(stamping, { port, logName, detail })
+    await until(() => /^Ready after/m.test(up.output()), {
+      timeout_ms: EXAMPLE_MS,
+      what: 'the example',
+    })
+    await up.stop(mounts)
+    return readStart(lines.stamped())
+  })
+}
+
+function cpuName(): string {
+  return cpus()[0]?.model.replaceAll(/\s+/g, ' ').trim() ?? 'unknown'
+}
