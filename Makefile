@@ -120,6 +120,11 @@ schema: setup ## Write the database's row types and the schemas of vars.yml
 bench-overhead: setup ## Measure the time from submit to installable beyond rpmbuild itself
 	node bench/overhead.ts
 
+.PHONY: bench-first-start
+bench-first-start: setup ## Measure the first and the second make up, step by step, in a fresh root of Debian 12 (ARGS=RUNS)
+	@tools/install-system-packages.sh fresh
+	@node bench/first-start.ts $(ARGS)
+
 .PHONY: bench-api
 bench-api: setup ## Measure every page and every read of the API with a million builds (ARGS=FOLDER keeps the database)
 	@node bench/api.ts $(ARGS)
