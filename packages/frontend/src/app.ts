@@ -14,6 +14,9 @@ import { webhookReceivers } from './webhooks/webhook-routes.ts'
 
 export type { Frontend, FrontendConfig } from './frontend.ts'
 
+/** No page and no route of the API knows as many. */
+const MAX_PARAMETERS = 100
+
 /** Characters of an error's text. */
 const MAX_MESSAGE = 4000
 
@@ -28,6 +31,11 @@ export function frontendApp(frontend: Frontend): Hono {
     // PostgreSQL's text has no NUL: no name, no search could ever match.
     if (/%00/.test(c.req.url))
       throw new CoprError('invalid', 'Cannot read the request: the address has a NUL character')
+    if (c.req.url.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS)
+      throw new CoprError(
+        'invalid',
+        `Cannot read the request: the address has more than ${MAX_PARAMETERS} parameters`,
+      )
     await next()
   })
   app.route('/api_3', apiRoutes(frontend))

@@ -27,7 +27,7 @@ export const BuildOptions = z.object({
   isolation: Line.pipe(z.enum(['unchanged', 'default', 'nspawn', 'simple'])).optional(),
   after_build_id: WholeOrEmpty.optional(),
   with_build_id: WholeOrEmpty.optional(),
-  packit_forge_project: Line.optional(),
+  packit_forge_project: Line.pipe(z.string().max(1000, 'has more than 1000 characters')).optional(),
 })
 export type BuildOptions = z.output<typeof BuildOptions>
 
@@ -40,7 +40,10 @@ export const UrlBuild = BuildOptions.extend({
 export type UrlBuild = z.output<typeof UrlBuild>
 
 export const DeleteBuilds = z.object({
-  builds: z.array(z.number().int().positive(), 'must be a list of build ids').min(1),
+  builds: z
+    .array(z.number().int().positive(), 'must be a list of build ids')
+    .min(1)
+    .max(10_000, 'has more than 10000 entries'),
 })
 
 const BuildStateName = z.enum(Object.keys(STATE_NUMBER) as [BuildState, ...BuildState[]])

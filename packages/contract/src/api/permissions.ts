@@ -13,6 +13,8 @@ export const SetPermissions = z
     z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
   )
   .refine((users) => Object.keys(users).length > 0, 'no user is named')
+  // Each of them takes statements of one transaction.
+  .refine((users) => Object.keys(users).length <= 1000, 'more than 1000 users are named')
 
 /** True asks for the role, false gives it up. */
 export const RequestPermissions = z

@@ -1,22 +1,38 @@
+import { MIMEType } from 'node:util'
 import { formFaults } from '@copr/contract/api/form-fields'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
 
 /** Uploads of files do not come this way. */
 const MAX_BYTES = 8 * 1024 * 1024
+/** The limit where anybody may send a form, before it is known who it is. */
+export const SMALL_FORM_BYTES = 64 * 1024
 
 /** The fields of a request, whatever its encoding; what is null was not sent. */
-export async function readForm(c: Context): Promise<Form> {
-  const body = await readBody(c.req.raw)
+export async function readForm(c: Context, { max_bytes = MAX_BYTES } = {}): Promise<Form> {
+  const body = await readBody(c.req.raw, max_bytes)
   if (body.length === 0) return {}
-  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (type === 'application/x-www-form-urlencoded')
+  const type = mediaTypeOf(c)
+  if (type === 'application/x-www-form-urlencoded') {
+    requireFewFields(body, '&', 1)
     return formOf([...new URLSearchParams(body.toString('utf8'))])
+  }
   if (type === 'multipart/form-data') return await formOfData(await multipartData(c, body))
+  // A browser sends text/plain to any site without asking it first.
+  if (type !== '' && !/^application\/([\w.-]+\+)?json$/.test(type))
+    throw new CoprError(
+      'invalid',
+      `Cannot read the request: send JSON or a form, not ${type.slice(0, 100)}`,
+    )
   return jsonForm(body.toString('utf8'))
+}
+
+function mediaTypeOf(c: Context): string {
+  return c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
 export interface UploadedFile {
@@ -29,8 +45,7 @@ export async function readFormWithFile(
   c: Context,
   part: string,
 ): Promise<{ form: Form; file: UploadedFile | undefined }> {
-  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (type !== 'multipart/form-data') return { form: await readForm(c), file: undefined }
+  if (mediaTypeOf(c) !== 'multipart/form-data') return { form: await readForm(c), file: undefined }
   const data = await multipartData(c, await readBody(c.req.raw))
   const value = data.get(part)
   // What a browser sends for a field where nothing was chosen is a file without a name.
@@ -63,7 +78,8 @@ export function formOf(entries: [string, string][]): Form {
       throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
     const before = form[key]
     if (before === undefined) form[key] = value
-    else form[key] = Array.isArray(before) ? [...before, value] : [before, value]
+    else if (Array.isArray(before)) before.push(value)
+    else form[key] = [before, value]
   }
   return form
 }
@@ -73,6 +89,7 @@ export function jsonOf(text: string): unknown {
   // PostgreSQL's text has no NUL, in no field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))
     throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
+  requireSmallJson(text)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -92,10 +109,30 @@ function hasBrokenText(value: unknown): boolean {
 }
 
 async function multipartData(c: Context, body: Buffer): Promise<FormData> {
-  const headers = { 'content-type': c.req.header('content-type') ?? '' }
+  const type = c.req.header('content-type') ?? ''
+  const boundary = boundaryOf(type)
+  if (boundary === '') throw invalidMultipart()
+  // Counted before any part is parsed; the last boundary is the end.
+  requireFewFields(body, `--${boundary}`, -1)
+  const headers = { 'content-type': type }
   return await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
-    throw new CoprError('invalid', 'Cannot read the request: the body is not valid multipart data')
+    throw invalidMultipart()
   })
+}
+
+function boundaryOf(type: string): string {
+  try {
+    return new MIMEType(type).params.get('boundary') ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function invalidMultipart(): CoprError {
+  return new CoprError(
+    'invalid',
+    'Cannot read the request: the body is not valid multipart data',
+  )
 }
 
 async function formOfData(data: FormData): Promise<Form> {
@@ -107,15 +144,15 @@ async function formOfData(data: FormData): Promise<Form> {
 }
 
 /** All of a body that is not a file, within limits. */
-export async function readBody(request: Request): Promise<Buffer> {
+export async function readBody(request: Request, max_bytes = MAX_BYTES): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > MAX_BYTES)
+    if (size > max_bytes)
       throw new CoprError(
         'too_large',
-        `Cannot read the request: it is longer than ${MAX_BYTES} bytes`,
+        `Cannot read the request: it is longer than ${max_bytes} bytes`,
       )
     chunks.push(chunk)
   }

@@ -8,7 +8,7 @@ import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { clientAddress } from '../http/client-address.ts'
-import { readForm } from '../http/read-form.ts'
+import { readForm, SMALL_FORM_BYTES } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/session-cookie.ts'
 import type { LoginProvider } from '../login/login-provider.ts'
 import { submitButton, textField } from './forms.ts'
@@ -35,7 +35,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
   })
 
   app.post('/login', async (c) => {
-    const form = await readForm(c)
+    const form = await readForm(c, { max_bytes: SMALL_FORM_BYTES })
     const next = nextOf(form['next'])
     const username = textOf(form['username']).trim()
     const refuse = async (status: 400 | 403 | 429, message: string): Promise<Response> =>
@@ -68,7 +68,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
   })
 
   app.post('/logout', async (c) => {
-    checkCsrf(c, await readForm(c))
+    checkCsrf(c, await readForm(c, { max_bytes: SMALL_FORM_BYTES }))
     const id_token = await closeSession(db, sessionCookie(c))
     dropSessionCookie(c)
     // Here the logout is done; the provider being away must not look otherwise.
@@ -89,7 +89,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
   })
 
   app.post('/login/link/:secret', async (c) => {
-    const form = await readForm(c)
+    const form = await readForm(c, { max_bytes: SMALL_FORM_BYTES })
     const secret = pathPart(c, 'secret')
     try {
       const user = await redeemLoginLink(db, { secret, password: newPasswordOf(form) }, now())

@@ -54,6 +54,20 @@ for (const [what, disposition] of [
     assert.equal(answer.status, 413)
   })
 
+test('an upload with more than 2,000 fields is refused instead of losing some of them', async () => {
+  await using t = await openTestFrontend()
+  const headers = {
+    authorization: await credentials(t),
+    'content-type': 'multipart/form-data; boundary=x',
+  }
+  const part = '--x\r\nContent-Disposition: form-data; name="chroots"\r\n\r\na\r\n'
+  const body = `${part.repeat(2001)}--x--\r\n`
+  const path = '/api_3/build/create/upload'
+  const answer = await t.app.request(path, { method: 'POST', headers, body })
+  assert.match(await answer.text(), /more than 2000 fields/)
+  assert.equal(answer.status, 400)
+})
+
 async function credentials(t: TestFrontend): Promise<string> {
   const user = await createUser(t.db, { username: 'lee', now: NOW })
   const { login, token } = await issueToken(t.db, user.id, { now: NOW, days: 1 })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
+import { MAX_FIELDS, tooManyFields } from '../http/body-limits.ts'
 import { type Form, formOf, jsonForm } from '../http/read-form.ts'
 
 export interface ReceivedFile {
@@ -100,6 +101,9 @@ async function receive(
     if (name === 'json') json = value
     else entries.push([name, value])
   })
+  // Else the fields beyond the limit would be left out, and the build be another one than was asked for.
+  for (const limit of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const)
+    parser.on(limit, () => keepWrite(Promise.reject(tooManyFields())))
   parser.on('file', (name, stream, { filename }) => {
     // What a client sends as a file named `json` holds the fields.
     if (name === 'json') {
@@ -158,7 +162,7 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
       defParamCharset: 'utf8',
       // Else a name with a path would be cut to its last part, silently.
       preservePath: true,
-      limits: { fileSize: max_bytes, files: 4, fields: 200, fieldSize: 4 * 1024 * 1024 },
+      limits: { fileSize: max_bytes, files: 4, fields: MAX_FIELDS, fieldSize: 4 * 1024 * 1024 },
     })
   } catch (cause) {
     throw new CoprError('invalid', 'pkgs: send the file as multipart/form-data', { cause })

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
+import { requireFewFields } from '../http/body-limits.ts'
 import { jsonOf, readBody } from '../http/read-form.ts'
 import { customWebhooks } from './custom-webhooks.ts'
 import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
@@ -83,10 +84,11 @@ async function requireHookedProject(
 }
 
 async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefined> {
-  const text = (await readBody(c.req.raw)).toString('utf8')
+  const bytes = await readBody(c.req.raw)
   const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
-  const json = isForm ? (new URLSearchParams(text).get('payload') ?? '') : text
-  const body = jsonOf(json)
+  if (isForm) requireFewFields(bytes, '&', 1)
+  const text = bytes.toString('utf8')
+  const body = jsonOf(isForm ? (new URLSearchParams(text).get('payload') ?? '') : text)
   try {
     return FORGES[forge](body)
   } catch (cause) {

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chrootPattern } from './chroot-pattern.ts'
+
+for (const [pattern, text, want] of [
+  ['', '', true],
+  ['', 'a', false],
+  ['a*', 'a', true],
+  ['*a', 'bab', false],
+  ['*a*b*', 'xxaxbx', true],
+  ['**ab', 'aab', true],
+  ['*aab', 'aaab', true],
+  ['a?c', 'abc', true],
+  ['[ab-]*', '-x', true],
+  ['[!ab]*', 'ax', false],
+  ['.', 'a', false],
+  ['a*b?', 'ab', false],
+] as const)
+  test(`chrootPattern(${pattern}) ${want ? 'matches' : 'does not match'} "${text}"`, () =>
+    assert.equal(chrootPattern(pattern).test(text), want))
+
+/** A regular expression with these eight stars would be tried in 10^20 ways. */
+test('chrootPattern() with eight stars takes a long text in linear time', { timeout: 20_000 }, () =>
+  assert.equal(chrootPattern(`${'*a'.repeat(8)}b`).test('a'.repeat(20_000)), false))
