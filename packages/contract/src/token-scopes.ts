@@ -3,7 +3,8 @@ export const TOKEN_SCOPES = {
   read: 'see what only you may see: who you are, permissions',
   build: 'submit, rebuild and cancel builds',
   edit: 'change packages, chroots and settings of projects, delete builds',
-  admin: 'create, fork and delete projects, give permissions, make secrets and tokens',
+  admin:
+    'create, fork and delete projects; with build, make webhook secrets; with build and edit, give permissions',
 } as const satisfies Record<string, string>
 
 export type TokenScope = keyof typeof TOKEN_SCOPES

@@ -1,6 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import type { Db } from '../database/open.ts'
 import type { Actor } from '../users/actor.ts'
+import { refusalOfToken } from '../users/token-limits.ts'
 
 interface Owned {
   id: number
@@ -25,8 +26,7 @@ const VERBS = { build: 'build in', edit: 'change', delete: 'delete' } as const
 /** Site admins, the owner and members of the owning group may do all; others what they were given. */
 export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned): Promise<Rights> {
   if (!actor) return NONE
-  const only = actor.limits?.project_id ?? project.id
-  if (only !== project.id) return NONE
+  if (refusalOfToken(actor, { access: 'user', project_id: project.id })) return NONE
   // Persistent projects are deleted by nobody.
   const all: Rights = { build: true, edit: true, delete: !project.persistent }
   if (actor.is_admin || actor.username === project.ownername) return all
@@ -53,14 +53,14 @@ export async function requireRight(
   const name = `${project.ownername}/${project.name}`
   if (right === 'delete' && project.persistent)
     throw new CoprError('forbidden', `${name} is persistent: it cannot be deleted`)
-  if (actor?.limits?.project_id && actor.limits.project_id !== project.id)
+  if (actor && refusalOfToken(actor, { access: right, project_id: project.id }))
     throw new CoprError('forbidden', `Your token is for another project than ${name}`)
   throw new CoprError('forbidden', `You cannot ${VERBS[right]} ${name}`)
 }
 
 /** May the user make projects of this owner? Only administrators act for somebody else. */
 export async function canCreateFor(db: Db, actor: Actor, ownername: string): Promise<boolean> {
-  if (actor.limits?.project_id) return false
+  if (refusalOfToken(actor, { access: 'create' })) return false
   if (actor.is_admin || actor.username === ownername) return true
   return actor.id !== null && (await isMember(db, actor.id, ownername))
 }

@@ -44,7 +44,3 @@ export const SYSTEM: Actor = {
   is_admin: true,
   via: 'system',
 }
-
-export function hasScope({ limits }: Pick<Actor, 'limits'>, scope: TokenScope): boolean {
-  return limits === undefined || limits.scopes === null || limits.scopes.includes(scope)
-}

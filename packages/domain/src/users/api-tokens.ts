@@ -3,6 +3,7 @@ import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
 import type { Actor, UserActor } from './actor.ts'
 import { hashOfSecret, randomLetters } from './secrets.ts'
+import { requireOfToken } from './token-limits.ts'
 import { USER_COLUMNS } from './user-queries.ts'
 
 export interface IssuedToken {
@@ -30,6 +31,7 @@ export async function issueToken(
   user_id: number,
   { now, days, actor }: IssueOptions,
 ): Promise<IssuedToken> {
+  if (actor) requireOfToken(actor, { access: 'account' })
   const issued = {
     login: randomLetters(20),
     token: randomLetters(30),

@@ -6,6 +6,7 @@ import type { Db } from '../database/open.ts'
 import type { Actor } from './actor.ts'
 import { dateOf, type IssuedToken, MS_PER_DAY } from './api-tokens.ts'
 import { hashOfSecret, randomLetters } from './secrets.ts'
+import { requireOfToken } from './token-limits.ts'
 
 export const TOKEN_DAYS = { min: 1, default: 90, max: 365 } as const
 
@@ -48,6 +49,7 @@ export async function issueNamedToken(
     throw refuse(`scopes are ${Object.keys(TOKEN_SCOPES).join(', ')}`)
   if (!Number.isInteger(days) || days < TOKEN_DAYS.min || days > TOKEN_DAYS.max)
     throw refuse(`it can be valid for ${TOKEN_DAYS.min} to ${TOKEN_DAYS.max} days`)
+  requireOfToken(actor, { access: 'account' })
   const issued = {
     login: randomLetters(20),
     token: randomLetters(30),

@@ -14,6 +14,7 @@ import { operationId, tagOf, urlPath } from './route-names.ts'
 const WHO: Record<ApiRoute['access'], string> = {
   anyone: 'anyone',
   user: 'who is logged in',
+  account: 'who is logged in, but no named token',
   build: 'who may build in the project',
   edit: 'who may change the project',
   delete: 'who may delete the project',
@@ -56,7 +57,7 @@ function section(area: string, routes: ApiRoute[]): Html {
           </summary>
           <p>
             For
-            ${WHO[route.access]}${route.scope ? html`; tokens need the scope <code>${route.scope}</code>` : ''}.
+            ${WHO[route.access]}${route.scope ? html`; tokens need the scope <code>${[route.scope, ...(route.gives ?? [])].join(', ')}</code>` : ''}.
           </p>
           ${fields('In the query', route.query)} ${fields('In the body', route.body)}
           ${route.file === undefined ? '' : html`<p>With a file in the multipart part <code>${route.file}</code>; the fields above go into the part <code>json</code>.</p>`}

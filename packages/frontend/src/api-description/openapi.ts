@@ -62,7 +62,7 @@ function describeRoute(route: ApiRoute): Json {
     },
     security: isOpen ? [] : [{ token: [] }, { session: [] }],
     'x-copr-access': route.access,
-    ...(route.scope ? { 'x-copr-scope': route.scope } : {}),
+    ...(route.scope ? { 'x-copr-scope': [route.scope, ...(route.gives ?? [])].join(' ') } : {}),
   }
 }
 

@@ -29,7 +29,7 @@ export function accountRoutes(api: Api): void {
     POST: protectedBy(
       {
         summary: 'Replace my classic token by a new one',
-        access: 'user',
+        access: 'account',
         scope: 'admin',
         answer: TokenAnswer,
       },

@@ -73,6 +73,7 @@ export function permissionRoutes(api: Api): void {
           summary: 'Give roles to users, or take them',
           access: 'edit',
           scope: 'admin',
+          gives: ['build', 'edit'],
           body: SetPermissions,
           answer: PermissionsSetAnswer,
         },

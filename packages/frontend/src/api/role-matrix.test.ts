@@ -1,17 +1,26 @@
 import { digestOf, tablesOf } from '@copr/testkit/database-digest'
+import type { TokenScope } from '@copr/contract/token-scopes'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { urlPath } from '../api-description/route-names.ts'
 import type { ApiRoute } from '../http/answer.ts'
 import type { SampleRequest } from '../testing/sample-requests.ts'
 import { sampleOf, sendSample } from '../testing/send-sample.ts'
-import { LIMITED_TOKENS, type LimitedToken, openWorld, type Role, ROLES } from '../testing/world.ts'
+import {
+  LIMITED_TOKENS,
+  type LimitedToken,
+  openWorld,
+  type Role,
+  ROLES,
+  type World,
+} from '../testing/world.ts'
 import { buildApi } from './api.ts'
 
 /** Who may, by what the route says of itself. */
 const MAY: Record<ApiRoute['access'], readonly Role[]> = {
   anyone: ROLES,
   user: ROLES.slice(1),
+  account: ROLES.slice(1),
   build: ['builder', 'project admin', 'owner', 'site admin'],
   edit: ['project admin', 'owner', 'site admin'],
   delete: ['owner', 'site admin'],
@@ -29,14 +38,36 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/project/permissions/request/{ownername}/{projectname}': {
     owner: 400,
     'project admin': 400,
-    // A token of the owner.
+    // Tokens of the owner.
     admin: 400,
+    'all scopes': 400,
+    'own project': 400,
   },
   '/gssapi_login': Object.fromEntries(ROLES.map((role) => [role, 403])),
   '/gssapi_login/web-ui': Object.fromEntries(ROLES.map((role) => [role, 302])),
 }
 
+/** What is worth more than its scope: a role for another account, a secret with which anybody builds. */
+const WORTH: Record<string, readonly TokenScope[]> = {
+  '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
+  '/webhook/generate/{ownername}/{projectname}': ['build'],
+}
+
+/** May this token do that, and have no more afterwards than it has? */
+function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boolean {
+  if (access === 'account') return false
+  if (token === 'all scopes') return true
+  // The sample deletes dana/other.
+  if (access === 'delete') return token === 'other project' || token === scope
+  if (token === 'own project') return access !== 'create'
+  if (token === 'other project') return access === 'user' && !path.includes(':projectname')
+  return token === scope && WORTH[urlPath(path)] === undefined
+}
+
 /** Nothing is changed by those who are refused, so that they can share one. */
+/** What opens the site to somebody. */
+const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
+
 const shared = await openWorld()
 after(() => shared[Symbol.asyncDispose]())
 const { routes } = buildApi(shared.t.frontend)
@@ -59,24 +90,26 @@ for (const route of routes) {
       const wanted = role === 'anonymous' ? 401 : (REFUSED_WITH[path] ?? 403)
       await expectRefusal(response, wanted, role)
     }
-    for (const token of route.scope === undefined ? [] : LIMITED_TOKENS)
-      if (token !== 'other project' && token !== route.scope)
-        await expectRefusal(await sendSample(route, shared, token), 403, `a token for ${token}`)
-    if (['build', 'edit', 'delete', 'create'].includes(route.access))
-      await expectRefusal(
-        await sendSample(route, shared, 'other project', inTelescope),
-        REFUSED_WITH[path] ?? 403,
-        'a token for another project',
-      )
+    for (const token of route.scope === undefined ? [] : LIMITED_TOKENS) {
+      if (isEnough(token, route)) continue
+      const isByText = token === 'other project' && route.access !== 'create'
+      const wanted = isByText ? (REFUSED_WITH[path] ?? 403) : 403
+      await expectRefusal(await sendSample(route, shared, token), wanted, `a token for ${token}`)
+    }
+    if (route.access === 'delete')
+      await expectRefusal(await sendSample(route, shared, 'other project', inTelescope), 403, name)
     assert.equal(await digestOf(shared.t.db, tables), before)
   })
 
   test(`${name} answers whom it may, as it says`, async () => {
-    const scoped = route.scope === undefined ? [] : [route.scope]
-    for (const who of [...may, ...scoped]) {
+    const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
+    for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
       // What only reads needs no world of its own.
       await using own = route.method === 'GET' ? undefined : await openWorld()
+      await own?.t.app.request('/api_3/auth-check', { headers: own.as(who) })
+      const before = await powersOf(own ?? shared, who)
       const response = await sendSample(route, own ?? shared, who)
+      assert.equal(await powersOf(own ?? shared, who), before, `${who} has more than before`)
       const text = await response.text()
       const wanted = OTHERWISE[path]?.[who] ?? 200
       assert.equal(response.status, wanted, `${who}: ${text.slice(0, 300)}`)
@@ -87,6 +120,24 @@ for (const route of routes) {
       assert.ok(!('error' in (JSON.parse(text) as object)))
     }
   })
+}
+
+/** Of a limited token: what there is that it must not have more of. A GET changes nothing at all. */
+async function powersOf(world: World, who: Role | LimitedToken): Promise<string> {
+  const { db } = world.t
+  if (world === shared) return await digestOf(db, tables)
+  if (!LIMITED_TOKENS.some((each) => each === who)) return ''
+  const credentials = await digestOf(db, CREDENTIALS)
+  if (who !== 'own project' && who !== 'other project') return credentials
+  const others = await db
+    .selectFrom('project')
+    .leftJoin('project_permission', 'project_permission.project_id', 'project.id')
+    .select(['project.id', 'project.user_id', 'webhook_secret', 'deleted_at'])
+    .select(['project_permission.user_id as of', 'admin', 'builder'])
+    .where('project.name', '!=', who === 'own project' ? 'telescope' : 'other')
+    .orderBy('project.id')
+    .execute()
+  return `${credentials} ${JSON.stringify(others)}`
 }
 
 /** What is deleted with success is the project that the token is for. */

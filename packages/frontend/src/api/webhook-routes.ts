@@ -13,6 +13,7 @@ export function webhookRoutes(api: Api): void {
         summary: 'Replace the secret of the project’s webhooks',
         access: 'edit',
         scope: 'admin',
+        gives: ['build'],
         answer: WebhookSecretAnswer,
       },
       async (c, user) => {

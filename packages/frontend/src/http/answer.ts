@@ -1,5 +1,7 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
+import { findProject } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/users/actor'
+import { type Access, requireOfToken } from '@copr/domain/users/token-limits'
 import { CoprError } from '@copr/process/errors'
 import type { Context, Hono } from 'hono'
 import type { z } from 'zod'
@@ -21,12 +23,14 @@ export interface Operation {
   /** One line. */
   summary: string
   /**
-   * Who may: `anyone`, a `user` who is logged in, or one who may `build` in, `edit` or `delete` the project, or `create`
-   * one for the owner. Besides `anyone` and `user`, the handler asks for the right itself when it knows the project.
+   * Who may: `anyone`, a `user` who is logged in, the same for the own `account`, or one who may `build` in, `edit` or
+   * `delete` the project, or `create` one for the owner. The handler asks for a right in the project itself.
    */
-  access: 'anyone' | 'user' | 'build' | 'edit' | 'delete' | 'create'
+  access: Access
   /** What a named token needs. */
   scope?: TokenScope
+  /** What it needs besides, because that is what is got. */
+  gives?: readonly TokenScope[]
   query?: z.ZodType
   body?: z.ZodType
   /** The part of a multipart body that holds a file. */
@@ -55,15 +59,27 @@ export function open(
   return { ...operation, access: 'anyone', run: (c) => handler(c) }
 }
 
-/** What needs credentials; the scope is checked here, the right in a project by the handler. */
+/** What needs credentials; the token's limits are checked here, the right in a project by the handler. */
 export function protectedBy(
   operation: Operation & { access: Exclude<Operation['access'], 'anyone'>; scope: TokenScope },
   handler: (c: Context, user: UserActor) => Answer,
 ): Handled {
   return {
     ...operation,
-    run: async (c, frontend) => await handler(c, await requireUser(c, frontend, operation.scope)),
+    run: async (c, frontend) => {
+      const user = await requireUser(c, frontend, operation)
+      await requireProjectOfToken(c, frontend, user)
+      return await handler(c, user)
+    },
   }
+}
+
+/** A token for one project is none for another that the path names, whatever the handler does there. */
+async function requireProjectOfToken(c: Context, { db }: Frontend, user: UserActor): Promise<void> {
+  const { ownername, projectname } = c.req.param() as Record<string, string | undefined>
+  if (!user.limits?.project_id || ownername === undefined || projectname === undefined) return
+  const project = await findProject(db, ownername, projectname)
+  if (project) requireOfToken(user, { access: 'user', project_id: project.id })
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { TokenScope } from '@copr/contract/token-scopes'
-import { hasScope, onTheWeb, type UserActor } from '@copr/domain/users/actor'
+import { onTheWeb, type UserActor } from '@copr/domain/users/actor'
 import { userOfToken } from '@copr/domain/users/api-tokens'
 import { userOfSession } from '@copr/domain/users/sessions'
+import { type Need, refusalOfToken } from '@copr/domain/users/token-limits'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
@@ -9,19 +9,17 @@ import type { Frontend } from '../frontend.ts'
 
 export const SESSION_COOKIE = 'session'
 
-/** Whom the API answers: by token, which must have the scope, else by the browser's session. */
-export async function requireUser(
-  c: Context,
-  frontend: Frontend,
-  scope: TokenScope,
-): Promise<UserActor> {
+
+/** Whom the API answers: by token, whose limits must allow it, else by the browser's session. */
+export async function requireUser(c: Context, frontend: Frontend, need: Need): Promise<UserActor> {
   const user = await userOf(c, frontend)
-  if (user && hasScope(user, scope)) return user
-  if (user)
+  const refusal = user && refusalOfToken(user, need)
+  if (refusal !== undefined)
     throw new CoprError(
       'forbidden',
-      `Your token may not do this: it lacks the scope "${scope}". Make another one at ${frontend.config.public_url}/api`,
+      `Your token may not do this: ${refusal}. Make another one at ${frontend.config.public_url}/api`,
     )
+  if (user) return user
   throw new CoprError(
     'unauthenticated',
     `Login invalid or expired. Please visit ${frontend.config.public_url}/api to get or renew your API token`,

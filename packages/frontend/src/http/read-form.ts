@@ -129,10 +129,7 @@ function boundaryOf(type: string): string {
 }
 
 function invalidMultipart(): CoprError {
-  return new CoprError(
-    'invalid',
-    'Cannot read the request: the body is not valid multipart data',
-  )
+  return new CoprError('invalid', 'Cannot read the request: the body is not valid multipart data')
 }
 
 async function formOfData(data: FormData): Promise<Form> {

@@ -1,7 +1,7 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
 import type { BuildState } from '@copr/contract/states'
 import { issueToken } from '@copr/domain/users/api-tokens'
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND, type TokenLimits } from '@copr/domain/users/actor'
 import { makeLoginLink } from '@copr/domain/users/login-links'
 import { openSession } from '@copr/domain/users/sessions'
 import { createUser, type User } from '@copr/domain/users/user-queries'
@@ -20,9 +20,14 @@ export const ROLES = [
 ] as const
 export type Role = (typeof ROLES)[number]
 
-/** A token of the project's owner that has one scope only, or is for another project. */
-export type LimitedToken = TokenScope | 'other project'
-export const LIMITED_TOKENS = [...Object.keys(TOKEN_SCOPES), 'other project'] as LimitedToken[]
+/** Named tokens of the project's owner: with one scope only, with all of them, for this project, for another one. */
+export type LimitedToken = TokenScope | 'all scopes' | 'own project' | 'other project'
+export const LIMITED_TOKENS = [
+  ...Object.keys(TOKEN_SCOPES),
+  'all scopes',
+  'own project',
+  'other project',
+] as LimitedToken[]
 
 export interface World extends AsyncDisposable {
   t: TestFrontend
@@ -100,14 +105,17 @@ async function fillWorld(empty: TestDb) {
   await classic('owner', t.dana)
   await classic('site admin', t.admin)
   for (const name of LIMITED_TOKENS) {
-    const limits =
-      name === 'other project'
-        ? { scopes: null, project_id: other.id }
-        : { scopes: [name], project_id: null }
-    headers.set(name, await namedToken(t, name, limits))
+    headers.set(name, await namedToken(t, name, limitsOf(name, project, other)))
   }
   const login_secret = await makeLoginLink(db, COMMAND, t.dana, NOW)
   return { ...accounts, headers, sessions, ...builds, group_builds, login_secret }
+}
+
+function limitsOf(name: LimitedToken, own: { id: number }, other: { id: number }): TokenLimits {
+  if (name === 'own project') return { scopes: null, project_id: own.id }
+  if (name === 'other project') return { scopes: null, project_id: other.id }
+  const scopes = name === 'all scopes' ? (Object.keys(TOKEN_SCOPES) as TokenScope[]) : [name]
+  return { scopes, project_id: null }
 }
 
 async function makeProject(t: TestFrontend, owner: string, name: string): Promise<{ id: number }> {
@@ -203,15 +211,16 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
 async function namedToken(
   { db, dana }: TestFrontend,
   name: string,
-  limits: { scopes: TokenScope[] | null; project_id: number | null },
+  limits: TokenLimits,
 ): Promise<string> {
   const login = `limited${name.replaceAll(' ', '')}`
   const token = 'a'.repeat(30)
   const token_hash = createHash('sha256').update(token).digest()
+  const scopes = limits.scopes && [...limits.scopes]
   const dates = { created_at: NOW, expires_on: '2027-01-01' }
   await db
     .insertInto('api_token')
-    .values({ user_id: dana.id, name, login, token_hash, ...limits, ...dates })
+    .values({ user_id: dana.id, name, login, token_hash, ...limits, scopes, ...dates })
     .execute()
   return basic(login, token)
 }
