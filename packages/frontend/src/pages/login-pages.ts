@@ -184,7 +184,10 @@ export function nextOf(value: unknown): string {
   const text = textOf(value)
   const base = 'http://site.invalid'
   const url = text.startsWith('/') ? URL.parse(text, base) : null
-  return url?.origin === base ? `${url.pathname}${url.search}` : '/'
+  if (url?.origin !== base) return '/'
+  const path = `${url.pathname}${url.search}`
+  // "/..//host" is a path here, and without its dots the address of another host.
+  return URL.parse(path, base)?.origin === base ? path : '/'
 }
 
 function textOf(value: unknown): string {
