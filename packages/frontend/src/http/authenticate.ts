@@ -6,9 +6,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
-
-export const SESSION_COOKIE = 'session'
-
+import { isFromThisSite, SESSION_COOKIE } from './same-origin.ts'
 
 /** Whom the API answers: by token, whose limits must allow it, else by the browser's session. */
 export async function requireUser(c: Context, frontend: Frontend, need: Need): Promise<UserActor> {
@@ -29,9 +27,9 @@ export async function requireUser(c: Context, frontend: Frontend, need: Need): P
 async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undefined> {
   const header = c.req.header('authorization')
   if (header === undefined) {
-    // A form of another site, sent by a browser that is logged in here.
-    const isForeign = c.req.header('sec-fetch-site') === 'cross-site' && c.req.method !== 'GET'
-    return isForeign ? undefined : await sessionUser(c, frontend)
+    // Reading needs no proof: pages of other sites cannot see the answer.
+    const isProven = c.req.method === 'GET' || isFromThisSite(c, frontend)
+    return isProven ? await sessionUser(c, frontend) : undefined
   }
   const credentials = basicCredentials(header)
   return credentials && (await userOfToken(frontend.db, credentials, frontend.now()))

@@ -2,7 +2,7 @@ import { SESSION_SECONDS } from '@copr/domain/users/sessions'
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
-import { SESSION_COOKIE } from './authenticate.ts'
+import { SESSION_COOKIE } from './same-origin.ts'
 
 /** Has the browser keep what openSession() returned. */
 export function setSessionCookie(c: Context, { config }: Frontend, cookie: string): void {

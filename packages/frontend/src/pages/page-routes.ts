@@ -27,6 +27,7 @@ import { projectSettingsPages } from './project-settings-pages.ts'
 import { statusPages } from './status-pages.ts'
 import { submitPages } from './submit-pages.ts'
 import { tokenPages } from './token-pages.ts'
+import { isFromAnotherSite } from '../http/same-origin.ts'
 import { loginUrl, LoginNeeded } from './view.ts'
 
 /** The order matters where a path could be a user's or a project's name. */
@@ -59,7 +60,7 @@ export function pageRoutes(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(async (c, next) => {
     // No form of another site, not even the one for the login, which has no session yet.
-    if (c.req.method === 'POST' && c.req.header('sec-fetch-site') === 'cross-site')
+    if (c.req.method === 'POST' && isFromAnotherSite(c, frontend))
       throw new CoprError('forbidden', 'The form comes from another site')
     await next()
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache')

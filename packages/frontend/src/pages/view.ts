@@ -1,13 +1,11 @@
 import type { UserActor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
-import { sameSecret } from '@copr/process/http-server'
-import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
-import { getCookie } from 'hono/cookie'
 import type { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { SESSION_COOKIE, sessionUser } from '../http/authenticate.ts'
+import { sessionUser } from '../http/authenticate.ts'
 import type { Form } from '../http/read-form.ts'
+import { csrfTokenOf, isCsrfToken } from '../http/same-origin.ts'
 import { paths } from './paths.ts'
 
 export type Html = ReturnType<typeof html>
@@ -28,7 +26,7 @@ export async function viewOf(c: Context, frontend: Frontend): Promise<View> {
   return {
     frontend,
     user,
-    csrf: csrfOf(c),
+    csrf: csrfTokenOf(c),
     path: `${url.pathname}${url.search}`,
     now: frontend.now(),
   }
@@ -56,13 +54,6 @@ export function loginUrl(c: Context): string {
 
 /** Throws unless the form was made by us for this session. */
 export function checkCsrf(c: Context, form: Form): void {
-  const token = form['csrf_token']
-  if (typeof token !== 'string' || !sameSecret(token, csrfOf(c)))
+  if (!isCsrfToken(c, form['csrf_token']))
     throw new CoprError('forbidden', 'The form is out of date: load the page again')
-}
-
-/** Derived from the secret in the cookie, so that it need not be kept. */
-function csrfOf(c: Context): string {
-  const cookie = getCookie(c, SESSION_COOKIE) ?? ''
-  return createHash('sha256').update(`csrf:${cookie}`).digest('base64url')
 }

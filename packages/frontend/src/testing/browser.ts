@@ -14,6 +14,8 @@ export class Browser {
     const jar = this.cookies.get(origin) ?? new Map<string, string>()
     this.cookies.set(origin, jar)
     const headers = new Headers({ accept: 'text/html' })
+    if ((init.method ?? 'GET') !== 'GET') headers.set('origin', origin)
+    if (typeof init.body === 'string') headers.set('content-type', 'application/json')
     headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '))
     const response =
       origin === SITE
