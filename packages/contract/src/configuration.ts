@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isLoopback } from './listen-address.ts'
 import { PrivateUrls } from './private-urls.ts'
+import { TrustedProxies } from './trusted-proxies.ts'
 import { withoutSlashes } from './without-slashes.ts'
 
 const Url = z.url().transform((url) => withoutSlashes(url))
@@ -183,6 +184,8 @@ export const Configuration = z.strictObject({
     tls: TlsFiles.optional(),
     /** Where `/livez`, `/readyz` and `/metrics` are answered, by plain HTTP; nowhere without it. */
     probes_port: z.number().int().min(0).max(65535).optional(),
+    /** Reverse proxies whose X-Forwarded-For is believed, by address or network; default: those of this machine. */
+    trusted_proxies: TrustedProxies.optional(),
   }),
   /** Files with certificates (PEM) of authorities that programs trust besides the public ones. */
   trusted_ca_files: z.array(z.string()).default([]),

@@ -5,7 +5,9 @@ import type { Logger } from '@copr/process/log'
 import type { Uploads } from '@copr/storage/uploads'
 
 /** What the frontend needs of the configuration file. */
-export type FrontendConfig = Pick<
+export type FrontendConfig = {
+  listen?: Pick<Configuration['listen'], 'trusted_proxies'> | undefined
+} & Pick<
   Configuration,
   | 'public_url'
   | 'results_url'
@@ -15,19 +17,19 @@ export type FrontendConfig = Pick<
   | 'oidc'
   | 'openshift_login'
 > & {
-  limits: Pick<
-    Configuration['limits'],
-    | 'max_upload_bytes'
-    | 'default_timeout_seconds'
-    | 'max_timeout_seconds'
-    | 'token_days'
-    | 'max_attempts'
-    | 'max_builds_per_owner'
-    | 'max_builds_per_sandbox'
-    | 'max_builds_per_arch'
-    | 'max_builds_per_owner_and_arch'
-  >
-}
+    limits: Pick<
+      Configuration['limits'],
+      | 'max_upload_bytes'
+      | 'default_timeout_seconds'
+      | 'max_timeout_seconds'
+      | 'token_days'
+      | 'max_attempts'
+      | 'max_builds_per_owner'
+      | 'max_builds_per_sandbox'
+      | 'max_builds_per_arch'
+      | 'max_builds_per_owner_and_arch'
+    >
+  }
 
 /** Everything that routes and pages depend on. */
 export interface Frontend {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TrustedProxies } from '../trusted-proxies.ts'
 import { Configuration } from '../configuration.ts'
 import { Quantity } from './quantity.ts'
 
@@ -48,6 +49,9 @@ const Expose = z.strictObject({
     .describe('the Gateway to attach to; needed when the cluster has more than one'),
   ingress_class: ObjectName.optional().describe(
     'class of the Ingress; default: that of the cluster',
+  ),
+  trusted_proxies: TrustedProxies.optional().describe(
+    'addresses and networks of the router or ingress controller, whose X-Forwarded-For says where users are; default: all private networks',
   ),
 })
 

@@ -51,7 +51,7 @@ export function accountPages(frontend: Frontend): Hono {
     checkCsrf(c, form)
     const { user } = view
     // Who finds an open browser cannot try passwords in it.
-    const attempt = { username: user.username, address: clientAddress(c) }
+    const attempt = { username: user.username, address: clientAddress(c, frontend) }
     const until = await countAttempt(db, attempt, now())
     if (until) return await show(c, { kind: 'danger', text: tooMany(until, now()), status: 429 })
     const old = typeof form['old_password'] === 'string' ? form['old_password'] : ''

@@ -49,7 +49,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
       )
     const wrong = 'User name or password is wrong'
     if (username.length > MAX_NAME) return await refuse(400, wrong)
-    const attempt = { username, address: clientAddress(c) }
+    const attempt = { username, address: clientAddress(c, frontend) }
     const blocked_until = await countAttempt(db, attempt, now())
     if (blocked_until) return await refuse(429, tooMany(blocked_until, now()))
     let user: User | undefined

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CLUSTER_PROXIES } from '@copr/contract/trusted-proxies'
 import { yamlOf } from '../objects/yaml.ts'
 import { databaseAccess } from './database.ts'
 import { clientId, loginMode } from './login.ts'
@@ -117,6 +118,9 @@ function listenOf(scene: Scene, program: Program): object {
     host: '0.0.0.0',
     port,
     probes_port,
+    ...(program === 'frontend'
+      ? { trusted_proxies: scene.vars.expose.trusted_proxies ?? CLUSTER_PROXIES }
+      : {}),
     ...(program !== 'keygen' && servesTls(scene, program) ? { tls: TLS } : {}),
   }
 }
