@@ -1,6 +1,7 @@
 import { Configuration } from '@copr/contract/configuration'
 import { openDb } from '@copr/domain/database/open'
 import { frontendApp } from '@copr/frontend/app'
+import { openAttempts } from '@copr/process/attempts'
 import { makeLog } from '@copr/process/log'
 import { directoryUploads } from '@copr/storage/uploads'
 import { tmpdir } from 'node:os'
@@ -29,6 +30,7 @@ export function benchSite(database_url: string): ReturnType<typeof frontendApp> 
     uploads: directoryUploads(tmpdir()),
     now: () => new Date(),
     log: makeLog('bench', { write: (line) => void process.stderr.write(line) }),
+    attempts: openAttempts(() => new Date()),
     untilPublished: async () => undefined,
   })
 }

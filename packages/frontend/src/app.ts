@@ -4,6 +4,7 @@ import { badgeRoutes } from './badges/badge-routes.ts'
 import { feedRoutes } from './feeds/feed-routes.ts'
 import { apiRoutes } from './api/api.ts'
 import type { Frontend } from './frontend.ts'
+import { limitRequests } from './http/request-limit.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { pageRoutes } from './pages/page-routes.ts'
 import { errorPage } from './pages/error-page.ts'
@@ -27,6 +28,7 @@ const MAX_MESSAGE = 4000
 export function frontendApp(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(securityHeaders(frontend.config))
+  app.use(limitRequests(frontend))
   app.use(async (c, next) => {
     // PostgreSQL's text has no NUL: no name, no search could ever match.
     if (/%00/.test(c.req.url))
@@ -62,6 +64,7 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   const message = known
     ? shortened(known.message)
     : 'Internal error: the administrator finds the details in the log'
+  if (known?.retry_after !== undefined) c.header('Retry-After', String(known.retry_after))
   if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)
 }

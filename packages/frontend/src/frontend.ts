@@ -1,5 +1,6 @@
 import type { Configuration } from '@copr/contract/configuration'
 import type { Db } from '@copr/domain/database/open'
+import type { Attempts } from '@copr/process/attempts'
 import type { KeygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
 import type { Uploads } from '@copr/storage/uploads'
@@ -41,6 +42,8 @@ export interface Frontend {
   /** Where they are then kept, shared with the backend, which takes the SRPMs from it. */
   uploads: Uploads
   now: () => Date
+  /** What was wrong lately: tokens, secrets of webhooks, links. */
+  attempts: Attempts
   log: Logger
   /** Waits, not for ever, until the project's repositories can be used by dnf. */
   untilPublished: (project_id: number) => Promise<void>

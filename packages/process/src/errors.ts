@@ -14,10 +14,17 @@ export const STATUS_OF = {
 export class CoprError extends Error {
   override readonly name = 'CoprError'
   readonly kind: keyof typeof STATUS_OF
+  /** Seconds after which the same request may be answered. */
+  readonly retry_after: number | undefined
 
-  constructor(kind: keyof typeof STATUS_OF, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: keyof typeof STATUS_OF,
+    message: string,
+    options?: ErrorOptions & { retry_after?: number },
+  ) {
     super(message, options)
     this.kind = kind
+    this.retry_after = options?.retry_after
   }
 }
 

@@ -1,11 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
 import https from 'node:https'
+import { LOOPBACK_PROXIES } from '@copr/contract/trusted-proxies'
 import { type HttpBindings, serve } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
+import { clientAddresses } from './client-address.ts'
+import { limitConnections } from './connection-limit.ts'
 import { CoprError, STATUS_OF } from './errors.ts'
 import { type Logger, silentLog } from './log.ts'
 import { acceptRequestId, REQUEST_ID_HEADER, withLogFields } from './log-fields.ts'
+import { endStalledRequests, PROGRESS_LIMITS, type ProgressLimits } from './stalled-requests.ts'
 import { followTls, readTls, type TlsFiles, type TlsPair } from './tls-files.ts'
 
 export type { HttpBindings } from '@hono/node-server'
@@ -28,16 +32,29 @@ export interface ServeOptions {
   reload_seconds?: number
   /** Records which certificate is in use, and why a new one is not. */
   log?: Logger
+  /** Reverse proxies, whose connections are those of many clients. */
+  trusted_proxies?: readonly string[] | undefined
+  max_connections_per_address?: number
+  /** Milliseconds within which all headers of a request must come. */
+  headers_ms?: number
+  progress?: ProgressLimits
 }
+
+/** A fleet behind one address has two for each machine. */
+const MAX_CONNECTIONS = 1000
+const HEADERS_MS = 30_000
 
 /** Answers HTTP, or HTTPS, until disposed. Port 0 takes any free one. */
 export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const { host: hostname, port: wanted, tls, reload_seconds = 60, log = silentLog() } = options
   const address = { fetch: tracedFetch(app), hostname, port: wanted }
+  const timeouts = timeoutsOf(options)
   const pair = tls && (await readTls(tls))
   const server = serve(
-    pair ? { ...address, createServer: https.createServer, serverOptions: pair } : address,
+    pair
+      ? { ...address, createServer: https.createServer, serverOptions: { ...pair, ...timeouts } }
+      : { ...address, serverOptions: timeouts },
     (info) => resolve(info.port),
   ) as Server
   server.once('error', (cause: NodeJS.ErrnoException) => {
@@ -45,9 +62,9 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
       cause.code === 'EADDRINUSE' ? 'the port is in use by another program' : cause.message
     reject(new Error(`Cannot listen at ${options.host}:${options.port}: ${why}`))
   })
-  // Uploads of gigabytes and followed logs take as long as they take; a client that sends no header does not.
-  server.requestTimeout = 0
-  server.headersTimeout = 30_000
+  const addresses = clientAddresses(options.trusted_proxies ?? LOOPBACK_PROXIES)
+  limitConnections(server, addresses, options.max_connections_per_address ?? MAX_CONNECTIONS)
+  const stalled = endStalledRequests(server, options.progress ?? PROGRESS_LIMITS)
   const port = await promise
   const take = (renewed: TlsPair): void => (server as https.Server).setSecureContext(renewed)
   const following = pair && followTls(tls, pair, { reload_seconds, log, take })
@@ -56,11 +73,22 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
     server,
     async [Symbol.asyncDispose]() {
       following?.[Symbol.dispose]()
+      stalled[Symbol.dispose]()
       await new Promise<void>((done) => {
         server.close(() => done())
         server.closeAllConnections()
       })
     },
+  }
+}
+
+function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
+  return {
+    // How long an upload of gigabytes or a followed log takes is not limited: only that it goes on.
+    requestTimeout: 0,
+    headersTimeout: headers_ms,
+    handshakeTimeout: headers_ms,
+    connectionsCheckingInterval: headers_ms / 6,
   }
 }
 

@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
+import { endStalledRequests, PROGRESS_LIMITS } from '@copr/process/stalled-requests'
 
 /** Which server answers what is below a path. */
 export interface Behind {
@@ -24,8 +25,10 @@ export function door(to: Behind[], log: Logger): Server {
     if (found) pass(from, answer, { url: found.url, log })
     else answer.writeHead(404).end(`Nothing answers here: ${pathname}\n`)
   })
-  // Uploads of gigabytes and followed logs take as long as they take.
+  // How long an upload of gigabytes or a followed log takes is not limited: only that it goes on.
   server.requestTimeout = 0
+  server.headersTimeout = 30_000
+  endStalledRequests(server, PROGRESS_LIMITS)
   return server
 }
 

@@ -15,6 +15,7 @@ import { frontendApp } from '@copr/frontend/app'
 import { makeMissingKeys } from '@copr/frontend/project-keys'
 import { publishedWaiter } from '@copr/frontend/until-published'
 import { runKeygen } from '@copr/keygen/keygen'
+import { openAttempts } from '@copr/process/attempts'
 import { every, untilAborted } from '@copr/process/every'
 import { type HttpApp, serveHttp } from '@copr/process/http-server'
 import { keygenClient } from '@copr/process/keygen-client'
@@ -130,6 +131,7 @@ function frontendPart(shared: Shared): Service {
     now,
     keygen: keygenOf(shared),
     ...openUploads(config),
+    attempts: openAttempts(now),
     untilPublished: publishedWaiter({ db }),
   }
   return {

@@ -166,20 +166,37 @@ test('setAdministrator() changes what the account is', async () => {
   assert.deepEqual([is_admin, has_password, email], [true, false, 'kim@example.org'])
 })
 
-test('ten failures of a name block it for ten minutes, whatever the case, and a success forgets them', async () => {
+const seconds = (count: number): Date => new Date(NOW.getTime() + count * 1000)
+
+test('ten failures cost nothing, each further one doubles the delay, and a success forgets them', async () => {
   await using test = await openTestDb()
   const { db } = test
-  const kim = { username: 'kim', address: undefined }
-  for (let i = 0; i < 9; i++) assert.equal(await countAttempt(db, kim, NOW), undefined)
-  await attemptSucceeded(db, kim, NOW)
+  const kim = { username: 'kim', address: '192.0.2.7' }
   // At the same time, too.
   const ten = Array.from({ length: 10 }, () => countAttempt(db, kim, NOW))
   assert.deepEqual(new Set(await Promise.all(ten)), new Set([undefined]))
-  const until = later(10)
-  assert.deepEqual(await countAttempt(db, { ...kim, username: 'KIM' }, NOW), until)
-  assert.deepEqual(await countAttempt(db, kim, later(9)), until)
+  // The eleventh is the right one.
+  assert.equal(await countAttempt(db, kim, NOW), undefined)
+  await attemptSucceeded(db, kim, NOW)
+  for (let i = 0; i < 11; i++) assert.equal(await countAttempt(db, kim, NOW), undefined)
+  assert.deepEqual(await countAttempt(db, { ...kim, username: 'KIM' }, NOW), seconds(1))
+  assert.equal(await countAttempt(db, kim, seconds(1)), undefined)
+  assert.deepEqual(await countAttempt(db, kim, seconds(2)), seconds(3))
+  assert.equal(await countAttempt(db, kim, seconds(3)), undefined)
+  assert.deepEqual(await countAttempt(db, kim, seconds(3)), seconds(7))
   assert.equal(await countAttempt(db, { ...kim, username: 'dana' }, NOW), undefined)
-  assert.equal(await countAttempt(db, kim, until), undefined)
+  assert.equal(await countAttempt(db, { ...kim, address: '192.0.2.8' }, NOW), undefined)
+})
+
+test('guesses from everywhere do not keep the owner out, who has logged in before', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const from = (address: string) => ({ username: 'kim', address })
+  for (let i = 0; i <= 100; i++)
+    assert.equal(await countAttempt(db, from(`198.51.100.${i}`), NOW), undefined)
+  assert.deepEqual(await countAttempt(db, from('203.0.113.1'), NOW), seconds(1))
+  const owner = { ...from('192.0.2.7'), is_known: true }
+  assert.equal(await countAttempt(db, owner, NOW), undefined)
 })
 
 test('failures long ago do not count', async () => {
@@ -189,7 +206,7 @@ test('failures long ago do not count', async () => {
   for (let i = 0; i < 30; i++) assert.equal(await countAttempt(db, kim, later(i * 11)), undefined)
 })
 
-test('fifty failures from one address block it for every name; good logins do not count', async () => {
+test('fifty failures from one address delay it for every name; good logins do not count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (username: string, address = '192.0.2.7') => ({ username, address })
@@ -197,8 +214,8 @@ test('fifty failures from one address block it for every name; good logins do no
     assert.equal(await countAttempt(db, from('dana'), NOW), undefined)
     await attemptSucceeded(db, from('dana'), NOW)
   }
-  for (let i = 0; i < 50; i++)
+  for (let i = 0; i < 51; i++)
     assert.equal(await countAttempt(db, from(`user${i}`), NOW), undefined)
-  assert.deepEqual(await countAttempt(db, from('dana'), NOW), later(10))
+  assert.deepEqual(await countAttempt(db, from('dana'), NOW), seconds(1))
   assert.equal(await countAttempt(db, from('dana', '192.0.2.8'), NOW), undefined)
 })

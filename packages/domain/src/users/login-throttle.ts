@@ -1,21 +1,31 @@
+import { delayOf } from '@copr/process/attempts'
 import type { Db, Tx } from '../database/open.ts'
 
 const MINUTE_MS = 60 * 1000
 const WINDOW_MS = 10 * MINUTE_MS
 /** Counts that nobody looks at any more go after this. */
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
-/** An address may be that of a whole office. */
-const MAX_FAILURES = { user: 10, address: 50 } as const
+const MAX_DELAY_MS = 10 * MINUTE_MS
+/**
+ * Failures that cost nothing: of one name from one address, from one address, which may be that of a whole office, and
+ * of one name from everywhere. Each one more doubles the delay, from a second on.
+ */
+const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
 export interface LoginAttempt {
   username: string
-  /** Undefined: not known. */
+  /** What stands for where it comes from; undefined: not known. */
   address: string | undefined
+  /**
+   * Has this user logged in from this address before? Then what others try elsewhere does not count: they could keep the
+   * owner out otherwise.
+   */
+  is_known?: boolean
 }
 
 /**
  * Counts an attempt to log in, before the password is looked at, so that many at the same time count too. Returns until
- * when no more are allowed, by this user name or from this address.
+ * when the next one is refused, for this user name from this address, from this address, or for this user name.
  */
 export async function countAttempt(
   db: Db,
@@ -23,29 +33,30 @@ export async function countAttempt(
   now: Date,
 ): Promise<Date | undefined> {
   return await db.transaction().execute(async (tx) => {
-    let blocked: Date | undefined
-    // In this order everywhere: two attempts never wait for each other crosswise.
-    for (const { key, max } of keysOf(attempt)) {
-      const until = await countOne(tx, key, max, now)
-      if (until && (!blocked || until > blocked)) blocked = until
-    }
-    return blocked
+    const counted: Counted[] = []
+    // Rows are locked in this order everywhere, which rules out deadlocks.
+    for (const { key, free } of keysOf(attempt)) counted.push(await lockOne(tx, key, free))
+    const until = Math.max(...counted.map(({ blocked_until }) => blocked_until?.getTime() ?? 0))
+    // A refused attempt is none: it must not lengthen the delay of others.
+    if (until > now.getTime()) return new Date(until)
+    for (const each of counted) await countOne(tx, each, now)
+    return undefined
   })
 }
 
-/** The attempt was a good one: the name's failures are forgotten, the address gets its one back. */
+/** The attempt was a good one: the pair's failures are forgotten, the address and the name get their one back. */
 export async function attemptSucceeded(db: Db, attempt: LoginAttempt, now: Date): Promise<void> {
-  const [user, address] = keysOf(attempt)
+  const [pair, ...others] = keysOf(attempt)
   await db.transaction().execute(async (tx) => {
     await tx
       .deleteFrom('login_failure')
-      .where('key', '=', user?.key ?? '')
+      .where('key', '=', pair?.key ?? '')
       .execute()
-    if (address)
+    for (const { key } of others)
       await tx
         .updateTable('login_failure')
-        .set((eb) => ({ failures: eb('failures', '-', 1) }))
-        .where('key', '=', address.key)
+        .set((eb) => ({ failures: eb('failures', '-', 1), blocked_until: null }))
+        .where('key', '=', key)
         .where('failures', '>', 0)
         .execute()
   })
@@ -55,29 +66,44 @@ export async function attemptSucceeded(db: Db, attempt: LoginAttempt, now: Date)
     .execute()
 }
 
-function keysOf({ username, address }: LoginAttempt): { key: string; max: number }[] {
-  const user = { key: `user ${username.toLowerCase()}`, max: MAX_FAILURES.user }
-  return address === undefined
-    ? [user]
-    : [user, { key: `address ${address.toLowerCase()}`, max: MAX_FAILURES.address }]
+function keysOf({ username, address, is_known }: LoginAttempt): { key: string; free: number }[] {
+  const user = `user ${username.toLowerCase()}`
+  const from = address?.toLowerCase()
+  return [
+    { key: `${user} from ${from ?? 'unknown'}`, free: FREE_FAILURES.pair },
+    ...(from === undefined ? [] : [{ key: `address ${from}`, free: FREE_FAILURES.address }]),
+    ...(is_known ? [] : [{ key: user, free: FREE_FAILURES.user }]),
+  ]
 }
 
-async function countOne(tx: Tx, key: string, max: number, now: Date): Promise<Date | undefined> {
+interface Counted {
+  key: string
+  free: number
+  failures: number
+  last_at: Date
+  blocked_until: Date | null
+}
+
+async function lockOne(tx: Tx, key: string, free: number): Promise<Counted> {
   const found = await tx
     .insertInto('login_failure')
-    .values({ key, failures: 0, last_at: now })
+    .values({ key, failures: 0, last_at: new Date(0) })
     // Changes nothing, but locks the row.
     .onConflict((oc) => oc.column('key').doUpdateSet({ key }))
     .returning(['failures', 'last_at', 'blocked_until'])
     .executeTakeFirstOrThrow()
-  if (found.blocked_until && found.blocked_until > now) return found.blocked_until
-  const isOld = found.blocked_until !== null || now.getTime() - found.last_at.getTime() >= WINDOW_MS
-  const failures = isOld ? 1 : found.failures + 1
-  const blocked_until = failures > max ? new Date(now.getTime() + WINDOW_MS) : null
+  return { key, free, ...found }
+}
+
+async function countOne(tx: Tx, before: Counted, now: Date): Promise<void> {
+  // A delay is no time in which nothing was tried.
+  const last_at = Math.max(before.last_at.getTime(), before.blocked_until?.getTime() ?? 0)
+  const failures = now.getTime() - last_at >= WINDOW_MS ? 1 : before.failures + 1
+  const delay_ms = delayOf(failures - before.free, MAX_DELAY_MS)
+  const blocked_until = delay_ms > 0 ? new Date(now.getTime() + delay_ms) : null
   await tx
     .updateTable('login_failure')
     .set({ failures, last_at: now, blocked_until })
-    .where('key', '=', key)
+    .where('key', '=', before.key)
     .execute()
-  return blocked_until ?? undefined
 }

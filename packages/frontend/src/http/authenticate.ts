@@ -6,6 +6,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
+import { attempt, countedToken } from './attempts.ts'
 import { isFromThisSite, SESSION_COOKIE } from './same-origin.ts'
 
 /** Whom the API answers: by token, whose limits must allow it, else by the browser's session. */
@@ -32,7 +33,13 @@ async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undef
     return isProven ? await sessionUser(c, frontend) : undefined
   }
   const credentials = basicCredentials(header)
-  return credentials && (await userOfToken(frontend.db, credentials, frontend.now()))
+  if (!credentials) return undefined
+  const { login, token } = credentials
+  return await attempt(frontend, {
+    counted: countedToken(c, frontend, login),
+    proof: `token ${login}:${token}`,
+    look: async () => await userOfToken(frontend.db, credentials, frontend.now()),
+  })
 }
 
 /** Who is logged in with this browser. */

@@ -8,12 +8,11 @@ import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import { stream } from 'hono/streaming'
 import type { Frontend } from '../frontend.ts'
-import { clientAddress } from '../http/client-address.ts'
+import { loginAttempt, tooMany } from '../http/attempts.ts'
 import { readForm } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie } from '../http/session-cookie.ts'
 import { accountFrame } from './account-frame.ts'
 import { csrfField, postButton, submitButton, textField } from './forms.ts'
-import { tooMany } from './login-pages.ts'
 import { alert, card, facts, table, time } from './parts.ts'
 import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
 import { paths } from './paths.ts'
@@ -51,9 +50,13 @@ export function accountPages(frontend: Frontend): Hono {
     checkCsrf(c, form)
     const { user } = view
     // Who finds an open browser cannot try passwords in it.
-    const attempt = { username: user.username, address: clientAddress(c, frontend) }
+    const attempt = loginAttempt(c, frontend, user.username)
     const until = await countAttempt(db, attempt, now())
-    if (until) return await show(c, { kind: 'danger', text: tooMany(until, now()), status: 429 })
+    if (until) {
+      const { message, retry_after } = tooMany(until, now())
+      c.header('Retry-After', String(retry_after))
+      return await show(c, { kind: 'danger', text: message, status: 429 })
+    }
     const old = typeof form['old_password'] === 'string' ? form['old_password'] : ''
     try {
       const fresh = newPasswordOf(form)

@@ -7,7 +7,7 @@ import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { clientAddress } from '../http/client-address.ts'
+import { attempt, countedLink, loginAttempt, proofOf, tooMany } from '../http/attempts.ts'
 import { readForm, SMALL_FORM_BYTES } from '../http/read-form.ts'
 import { dropSessionCookie, sessionCookie, setSessionCookie } from '../http/session-cookie.ts'
 import type { LoginProvider } from '../login/login-provider.ts'
@@ -49,9 +49,13 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
       )
     const wrong = 'User name or password is wrong'
     if (username.length > MAX_NAME) return await refuse(400, wrong)
-    const attempt = { username, address: clientAddress(c, frontend) }
-    const blocked_until = await countAttempt(db, attempt, now())
-    if (blocked_until) return await refuse(429, tooMany(blocked_until, now()))
+    const login = loginAttempt(c, frontend, username)
+    const blocked_until = await countAttempt(db, login, now())
+    if (blocked_until) {
+      const { message, retry_after } = tooMany(blocked_until, now())
+      c.header('Retry-After', String(retry_after))
+      return await refuse(429, message)
+    }
     let user: User | undefined
     try {
       user = await userOfPassword(db, username, textOf(form['password']))
@@ -62,7 +66,8 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     if (!user) return await refuse(400, wrong)
     if (provider?.allow_local_login === false && !user.is_admin)
       return await refuse(403, `Passwords are for administrators here: use ${provider.label}`)
-    await attemptSucceeded(db, attempt, now())
+    await attemptSucceeded(db, login, now())
+    frontend.attempts.succeeded(proofOf(login))
     setSessionCookie(c, frontend, await openSession(db, user.id, now()))
     return c.redirect(next, 303)
   })
@@ -83,14 +88,13 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
 
   // Programs that preview links only look: nothing is used up before the form is sent.
   app.get('/login/link/:secret', async (c) => {
-    const user = await userOfLoginLink(db, pathPart(c, 'secret'), now())
-    if (!user) throw unknownLink()
-    return await showLink(c, user)
+    return await showLink(c, await requireLink(c, pathPart(c, 'secret')))
   })
 
   app.post('/login/link/:secret', async (c) => {
     const form = await readForm(c, { max_bytes: SMALL_FORM_BYTES })
     const secret = pathPart(c, 'secret')
+    await requireLink(c, secret)
     try {
       const user = await redeemLoginLink(db, { secret, password: newPasswordOf(form) }, now())
       setSessionCookie(c, frontend, await openSession(db, user.id, now()))
@@ -102,6 +106,16 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
       return await showLink(c, user, error.message)
     }
   })
+
+  async function requireLink(c: Context, secret: string): Promise<User> {
+    const user = await attempt(frontend, {
+      counted: countedLink(c, frontend),
+      proof: `link ${secret}`,
+      look: async () => await userOfLoginLink(db, secret, now()),
+    })
+    if (!user) throw unknownLink()
+    return user
+  }
 
   async function showLink(c: Context, user: User, fault?: string): Promise<Response> {
     c.header('Cache-Control', 'no-store')
@@ -116,12 +130,6 @@ function unknownLink(): CoprError {
     'not_found',
     'This link was used already, or is too old: ask an administrator for another one',
   )
-}
-
-/** What whoever failed too often is told. */
-export function tooMany(until: Date, now: Date): string {
-  const minutes = Math.ceil((until.getTime() - now.getTime()) / 60_000)
-  return `Too many failed attempts: try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
 }
 
 interface LoginPage {

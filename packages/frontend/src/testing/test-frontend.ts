@@ -2,6 +2,7 @@ import { importChroot } from '@copr/domain/chroots/chroot-queries'
 import type { Db } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser, type User } from '@copr/domain/users/user-queries'
+import { openAttempts } from '@copr/process/attempts'
 import { silentLog } from '@copr/process/log'
 import { directoryUploads } from '@copr/storage/uploads'
 import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
@@ -91,6 +92,7 @@ export async function openFrontendOn(
     uploads_dir,
     uploads: directoryUploads(uploads_dir),
     now: () => NOW,
+    attempts: openAttempts(overrides.now ?? (() => NOW)),
     log: silentLog(),
     untilPublished: async () => undefined,
     ...rest,

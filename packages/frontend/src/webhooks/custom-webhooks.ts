@@ -3,12 +3,12 @@ import { findPackage, type Package } from '@copr/domain/packages/package-queries
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import { findProject, findProjectById, type Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
-import { sameSecret } from '@copr/process/http-server'
 import { type Context, Hono } from 'hono'
 import { randomUUID } from 'node:crypto'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { readBody } from '../http/read-form.ts'
+import { isWebhookSecret } from './webhook-secret.ts'
 
 /** One word for each failure: scripts look for them. */
 const FAILURES = {
@@ -55,8 +55,7 @@ export function customWebhooks(frontend: Frontend): Hono {
 
   async function build(c: Context, { project, secret, package_name, dirname }: Call) {
     if (!project) return fail(c, 'PROJECT_NOT_FOUND')
-    if (project.webhook_secret === null || !sameSecret(project.webhook_secret, secret))
-      return fail(c, 'BAD_UUID')
+    if (!(await isWebhookSecret(c, frontend, project, secret))) return fail(c, 'BAD_UUID')
     if (!package_name) return fail(c, 'PACKAGE_NAME_REQUIRED')
     const pack = await findPackage(db, project.id, package_name)
     if (!pack) return fail(c, 'PACKAGE_NOT_FOUND')

@@ -2,7 +2,6 @@ import { BuildOptions } from '@copr/contract/api/builds'
 import { listRebuiltByWebhook, type Package } from '@copr/domain/packages/package-queries'
 import { findProjectById, type Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
-import { sameSecret } from '@copr/process/http-server'
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { submitPackage } from '../builds/submit-package.ts'
@@ -10,6 +9,7 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { requireFewFields } from '../http/body-limits.ts'
 import { jsonOf, readBody } from '../http/read-form.ts'
+import { isWebhookSecret } from './webhook-secret.ts'
 import { customWebhooks } from './custom-webhooks.ts'
 import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
 import { isMatch } from './match-package.ts'
@@ -29,7 +29,7 @@ export function webhookReceivers(frontend: Frontend): Hono {
             throw new CoprError('invalid', 'Cannot take the webhook: X-GitHub-Event is missing')
           if (event === 'ping') return c.text('OK')
         }
-        const project = await requireHookedProject(frontend, {
+        const project = await requireHookedProject(c, frontend, {
           id: Number(pathPart(c, 'id')),
           secret: pathPart(c, 'secret'),
         })
@@ -73,12 +73,13 @@ export function webhookReceivers(frontend: Frontend): Hono {
 
 /** The project that an address with its secret names: 404 without one, 403 with another secret. */
 async function requireHookedProject(
-  { db }: Frontend,
+  c: Context,
+  frontend: Frontend,
   { id, secret }: { id: number; secret: string },
 ): Promise<Project> {
-  const project = Number.isSafeInteger(id) ? await findProjectById(db, id) : undefined
+  const project = Number.isSafeInteger(id) ? await findProjectById(frontend.db, id) : undefined
   if (!project) throw new CoprError('not_found', `Project ${id} does not exist`)
-  if (project.webhook_secret === null || !sameSecret(project.webhook_secret, secret))
+  if (!(await isWebhookSecret(c, frontend, project, secret)))
     throw new CoprError('forbidden', 'The secret in the webhook’s address is not the project’s')
   return project
 }

@@ -1,0 +1,81 @@
+import type { LoginAttempt } from '@copr/domain/users/login-throttle'
+import type { Counted } from '@copr/process/attempts'
+import { addressKey } from '@copr/process/client-address'
+import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
+import type { Frontend } from '../frontend.ts'
+import { clientAddress } from './client-address.ts'
+
+type Site = Pick<Frontend, 'attempts' | 'config'>
+
+interface Attempt<T> {
+  counted: Counted[]
+  /** What is shown, with what it is shown for. */
+  proof: string
+  /** Undefined: it is wrong. */
+  look: () => Promise<T | undefined>
+}
+
+/** Looks at a secret, unless too many were wrong lately: then it is refused unseen, with 429. */
+export async function attempt<T>(
+  { attempts }: Pick<Frontend, 'attempts'>,
+  { counted, proof, look }: Attempt<T>,
+): Promise<T | undefined> {
+  const seconds = attempts.wait(counted, proof)
+  if (seconds > 0) throw tooManyAttempts(seconds)
+  const found = await look()
+  if (found === undefined) attempts.failed(counted, proof)
+  else attempts.succeeded(proof)
+  return found
+}
+
+/** Of a password: whose it should be, and from where. */
+export function loginAttempt(c: Context, site: Site, username: string): LoginAttempt {
+  const address = clientAddress(c, site)
+  const login = { username, address: address && addressKey(address) }
+  return { ...login, is_known: site.attempts.hasSucceeded(proofOf(login)) }
+}
+
+/** That this user has logged in from this address. */
+export function proofOf({ username, address }: LoginAttempt): string {
+  return `login ${username.toLowerCase()} from ${address ?? 'unknown'}`
+}
+
+export function tooMany(until: Date, now: Date): { message: string; retry_after: number } {
+  const seconds = Math.ceil((until.getTime() - now.getTime()) / 1000)
+  return { message: tooManyAttempts(seconds).message, retry_after: seconds }
+}
+
+export function tooManyAttempts(seconds: number): CoprError {
+  return new CoprError(
+    'too_many',
+    `Too many failed attempts: try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`,
+    { retry_after: seconds },
+  )
+}
+
+/** For tokens: what one address may get wrong, and what anybody may get wrong about one token. */
+export function countedToken(c: Context, site: Site, login: string): Counted[] {
+  return [
+    { key: `token from ${addressOf(c, site)}`, free: 30 },
+    { key: `token ${login}`, free: 20 },
+  ]
+}
+
+/** A forge calls for all its projects from a few addresses: one wrong secret there must not stop the others. */
+export function countedWebhook(c: Context, site: Site, project: string): Counted[] {
+  const from = addressOf(c, site)
+  return [
+    { key: `webhook ${project} from ${from}`, free: 20 },
+    { key: `webhook ${project}`, free: 200 },
+    { key: `webhook from ${from}`, free: 300 },
+  ]
+}
+
+export function countedLink(c: Context, site: Site): Counted[] {
+  return [{ key: `link from ${addressOf(c, site)}`, free: 20 }]
+}
+
+function addressOf(c: Context, site: Site): string {
+  return addressKey(clientAddress(c, site))
+}

@@ -1,0 +1,35 @@
+import { addressKey } from '@copr/process/client-address'
+import type { HttpBindings } from '@copr/process/http-server'
+import { CoprError } from '@copr/process/errors'
+import type { MiddlewareHandler } from 'hono'
+import type { Frontend } from '../frontend.ts'
+import { addressesOf, clientAddress } from './client-address.ts'
+
+/** A browser has six connections to a site, and an office may be behind one address. */
+export const MAX_REQUESTS = 64
+
+/** Refuses an address more requests at a time than the limit, so that others are answered meanwhile. */
+export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHandler {
+  const running = new Map<string, number>()
+  return async (c, next) => {
+    const address = clientAddress(c, frontend)
+    // This machine has its own programs, and a proxy that names no client would be limited for all of them.
+    if (address === undefined || addressesOf(frontend).isTrusted(address)) return await next()
+    const key = addressKey(address)
+    const count = running.get(key) ?? 0
+    if (count >= MAX_REQUESTS)
+      throw new CoprError(
+        'too_many',
+        `Cannot answer: ${count} requests from your address are being answered, which is the limit`,
+        { retry_after: 1 },
+      )
+    running.set(key, count + 1)
+    // An upload or a long list lasts until its last byte.
+    ;(c.env as HttpBindings).outgoing.once('close', () => {
+      const left = (running.get(key) ?? 1) - 1
+      if (left > 0) running.set(key, left)
+      else running.delete(key)
+    })
+    return await next()
+  }
+}

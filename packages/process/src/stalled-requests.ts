@@ -1,0 +1,94 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+
+export interface ProgressLimits {
+  /** In each window of this length a body must grow … */
+  window_ms: number
+  /** … by so many bytes, or end. However long an upload is, one that goes on is never ended. */
+  min_bytes: number
+  /** A client that takes none of its answer for so long is gone. */
+  reader_ms: number
+}
+
+/** A gigabyte may take as long as it takes, at no less than 1 KB a second. */
+export const PROGRESS_LIMITS: ProgressLimits = {
+  window_ms: 30_000,
+  min_bytes: 30 * 1024,
+  reader_ms: 120_000,
+}
+
+interface Watched {
+  incoming: IncomingMessage
+  outgoing: ServerResponse
+  /** Bytes of the connection when the window began. */
+  read: number
+  since: number
+  /** The same for the answer. */
+  pending: number
+  pending_since: number
+}
+
+const TIMED_OUT = [
+  'HTTP/1.1 408 Request Timeout',
+  'Connection: close',
+  'Content-Type: application/json',
+  '',
+  '{"error":"Cannot read the request: its body came too slowly, or not to its end"}',
+].join('\r\n')
+
+/** Ends requests whose client sends no body, or takes no answer. A server that is slow itself is nobody's fault. */
+export function endStalledRequests(
+  server: Server,
+  { window_ms, min_bytes, reader_ms }: ProgressLimits,
+): Disposable {
+  const open = new Set<Watched>()
+  server.on('request', (incoming, outgoing) => {
+    const now = performance.now()
+    const { bytesRead } = incoming.socket
+    const times = { read: bytesRead, since: now, pending: 0, pending_since: now }
+    const watched = { incoming, outgoing, ...times }
+    open.add(watched)
+    outgoing.once('close', () => open.delete(watched))
+  })
+  const timer = setInterval(
+    () => {
+      for (const watched of open) {
+        if (hasStalledBody(watched, window_ms, min_bytes)) end(watched)
+        else if (hasStalledReader(watched, reader_ms)) watched.incoming.socket.destroy()
+      }
+    },
+    Math.min(window_ms, reader_ms) / 6,
+  )
+  timer.unref()
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+function hasStalledBody(watched: Watched, window_ms: number, min_bytes: number): boolean {
+  const { incoming, read, since } = watched
+  if (incoming.complete) return false
+  const { bytesRead } = incoming.socket
+  const now = performance.now()
+  // Full buffers: it is the handler that does not read.
+  const isUnread = incoming.readableLength >= incoming.readableHighWaterMark
+  if (!isUnread && now - since < window_ms) return false
+  const isSlow = !isUnread && bytesRead - read < min_bytes
+  Object.assign(watched, { read: bytesRead, since: now })
+  return isSlow
+}
+
+function hasStalledReader(watched: Watched, reader_ms: number): boolean {
+  const { socket } = watched.incoming
+  const now = performance.now()
+  // What was handed to the connection, less what still waits in it.
+  const taken = socket.bytesWritten - socket.writableLength
+  if (socket.writableLength > 0 && taken === watched.pending)
+    return now - watched.pending_since >= reader_ms
+  Object.assign(watched, { pending: taken, pending_since: now })
+  return false
+}
+
+function end({ incoming, outgoing }: Watched): void {
+  const { socket } = incoming
+  if (outgoing.headersSent) return void socket.destroy()
+  socket.write(TIMED_OUT)
+  socket.destroySoon()
+}
