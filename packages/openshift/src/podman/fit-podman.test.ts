@@ -37,7 +37,9 @@ suite('fitPodman()', { skip }, () => {
       spec: { restartPolicy: 'Never', containers: [container] },
     }
     const { podman } = fitted
-    await podman.run(['kube', 'play', '--quiet', '--network', 'none', '-'], { input: JSON.stringify(pod) })
+    await podman.run(['kube', 'play', '--quiet', '--network', 'none', '-'], {
+      input: JSON.stringify(pod),
+    })
     await podman.run(['wait', `${POD}-one`])
     assert.match(await podman.run(['logs', `${POD}-one`]), /^Max open files +\d+ +\d+/m)
   })
