@@ -36,7 +36,7 @@ export function guardedLookup(
   resolve: Resolve = lookup,
 ): LookupFunction {
   return (host, options, callback) => {
-    resolve(host, { ...options, all: true }, (error, addresses = []) => {
+    resolve(host, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(unknownHost(error, shown), '')
       const [first] = addresses
       if (!first || !addresses.every(({ address }) => rules.allows(address)))

@@ -54,7 +54,8 @@ test('the proxy passes on what leads to allowed addresses, and gives redirects b
   const { port, refused } = await start(t)
   const site = await listen(t, (request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: 'http://127.0.0.2/' }).end()
-    else response.end(`${request.headers.host} ${request.headers['proxy-connection'] ?? '-'}`)
+    else
+      response.end(`${request.headers.host} ${String(request.headers['proxy-connection'] ?? '-')}`)
   })
   const { status, body } = await ask(port, `http://127.0.0.1:${site}/a?b`)
   assert.deepEqual({ status, body }, { status: 200, body: `127.0.0.1:${site} -` })
