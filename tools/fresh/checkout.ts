@@ -13,12 +13,13 @@ export async function cloneCheckout(dir: string, workingTree: boolean): Promise<
   await git('clone', '--quiet', '--no-hardlinks', CHECKOUT, dir)
   const commit = (await git('-C', dir, 'log', '-1', '--format=%h')).trim()
   if (!workingTree) return commit
-  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
-  const files = (await git('-C', CHECKOUT, ...list)).split('\0').filter((file) => file !== '')
+  const changed = await git('-C', CHECKOUT, 'diff', '-z', '--name-only', '--no-renames', 'HEAD')
+  const added = await git('-C', CHECKOUT, 'ls-files', '-z', '--others', '--exclude-standard')
+  const files = `${changed}${added}`.split('\0').filter((file) => file !== '')
   for (const file of files) {
     const to = join(dir, file)
     if (!lstatSync(join(CHECKOUT, file), { throwIfNoEntry: false })) rmSync(to, { force: true })
     else await cp(join(CHECKOUT, file), to, { force: true, verbatimSymlinks: true })
   }
-  return `${commit} with uncommitted changes`
+  return files.length === 0 ? commit : `${commit} with ${files.length} changed files`
 }
