@@ -83,8 +83,8 @@ async function runFile(
     const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
     note(tally, name, outcome, failure && textOf(failure))
   }
-  if (ran === 0 && !signal.aborted)
-    note(tally, file.path, 'failed', 'No test of the file has a title that was found')
+  if (signal.aborted) return
+  if (ran === 0) note(tally, file.path, 'failed', 'No test of the file has a title that was found')
   tally.runs += times
   tally.seconds += (performance.now() - began) / 1000
 }
