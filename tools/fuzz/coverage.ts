@@ -1,0 +1,38 @@
+import { Session } from 'node:inspector/promises'
+
+/** Which blocks of our own code have run: V8's precise coverage, as a debugger gets it. Asking takes milliseconds. */
+export interface Coverage {
+  /** Has anything run since the last call that never ran before? */
+  hasNews(): Promise<boolean>
+  /** The same, and it is known from now on. */
+  learn(): Promise<boolean>
+}
+
+export async function startCoverage(): Promise<Coverage> {
+  const session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
+  const known = new Set<string>()
+  const unknownBlocks = async (): Promise<string[]> => {
+    const { result } = await session.post('Profiler.takePreciseCoverage')
+    return result
+      .filter(({ url }) => url.includes('/packages/'))
+      .flatMap(({ url, functions }) =>
+        functions.flatMap(({ ranges }) =>
+          ranges
+            .filter(({ count }) => count > 0)
+            .map(({ startOffset, endOffset }) => `${url}:${startOffset}:${endOffset}`),
+        ),
+      )
+      .filter((block) => !known.has(block))
+  }
+  return {
+    hasNews: async () => (await unknownBlocks()).length > 0,
+    async learn() {
+      const blocks = await unknownBlocks()
+      for (const block of blocks) known.add(block)
+      return blocks.length > 0
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so is
+ * every finding: an unexpected error, an input that takes three seconds of the CPU or ten in all, or one that needs too much memory.
+ * Ends with code 1 when there is one. The same seed and corpus give the same inputs.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { messageOf } from '@copr/process/errors'
+import { keepInput, readCorpus } from './corpus.ts'
+import { type FromWorker, makeShared } from './shared.ts'
+import { targetOf } from './targets.ts'
+
+const HANG_MS = 10_000
+const LOOK_MS = 500
+const MEMORY_MB = 512
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+interface Totals {
+  inputs: number
+  kept: number
+  findings: Map<string, string>
+}
+
+/** Until it finds something that ends the worker, or the time is over. */
+async function fuzzOnce(name: string, seed: number, until: number, totals: Totals): Promise<void> {
+  const shared = makeShared()
+  const corpus = readCorpus(name).map(({ bytes }) => new Uint8Array(bytes))
+  const worker = new Worker(new URL('worker.ts', import.meta.url), {
+    workerData: { name, seed, corpus, shared },
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
+  })
+  const present = (): Buffer => Buffer.from(shared.bytes.slice(0, Atomics.load(shared.numbers, 1)))
+  const found = (bytes: Buffer, why: string): void => {
+    const where = why.split('\n').slice(0, 2).join(' ')
+    if (totals.findings.has(where)) return
+    totals.findings.set(where, keepInput(name, 'finding', bytes))
+    say(`FINDING ${totals.findings.get(where)}\n${why}`)
+  }
+  const ended = new AbortController()
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'finding') return found(Buffer.from(message.bytes), message.why)
+    totals.kept++
+    keepInput(name, 'input', Buffer.from(message.bytes))
+  })
+  worker.on('error', (error) => {
+    found(present(), `the worker ended: ${messageOf(error)}`)
+    ended.abort()
+  })
+  let before = { count: 0, since: performance.now() }
+  while (!ended.signal.aborted && performance.now() < until) {
+    await sleep(LOOK_MS, undefined, { signal: ended.signal }).catch(() => undefined)
+    const count = Atomics.load(shared.numbers, 0)
+    if (count !== before.count) before = { count, since: performance.now() }
+    else if (count > 0 && performance.now() - before.since > HANG_MS) {
+      found(present(), `an input takes more than ${HANG_MS / 1000} seconds`)
+      break
+    }
+  }
+  totals.inputs += Atomics.load(shared.numbers, 0)
+  await worker.terminate()
+}
+
+async function main(): Promise<void> {
+  const [name, minutes = '1', seed = '1'] = process.argv.slice(2)
+  const target = targetOf(name)
+  const until = performance.now() + Number(minutes) * 60_000
+  const totals: Totals = { inputs: 0, kept: 0, findings: new Map() }
+  for (let round = 0; performance.now() < until; round++)
+    await fuzzOnce(target.name, Number(seed) + round, until, totals)
+  const { inputs, kept, findings } = totals
+  say(
+    `${target.name}: ${inputs} inputs in ${minutes} minutes, ${kept} kept, ${findings.size} findings`,
+  )
+  process.exitCode = findings.size > 0 ? 1 : 0
+}
+
+await main()

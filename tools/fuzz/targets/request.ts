@@ -1,0 +1,26 @@
+import { type Form, readForm } from '../../../packages/frontend/src/http/read-form.ts'
+
+type Context = Parameters<typeof readForm>[0]
+
+/** What the frontend reads from a request; throws what it throws. */
+export async function sendForm(type: string, body: Buffer): Promise<Form> {
+  const headers = type === '' ? {} : { 'content-type': type }
+  const raw = new Request('http://localhost/', {
+    method: 'POST',
+    headers,
+    body: new Uint8Array(body),
+  })
+  const req = { raw, header: (name: string) => raw.headers.get(name) ?? undefined }
+  return await readForm({ req } as unknown as Context)
+}
+
+/** No text that the database refuses may come through. */
+export function requireClean(value: unknown, depth = 0): void {
+  if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
+    throw new Error(`It lets ${JSON.stringify(value.slice(0, 100))} through`)
+  if (typeof value !== 'object' || value === null || depth > 5000) return
+  for (const [key, each] of Object.entries(value)) {
+    requireClean(key)
+    requireClean(each, depth + 1)
+  }
+}
