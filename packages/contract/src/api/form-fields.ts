@@ -50,6 +50,8 @@ export const WholeOrEmpty = z.preprocess(
 
 /** Nobody writes more: each costs time to check and room to keep. */
 const MAX_WORDS = 10_000
+/** Of them together. */
+const MAX_CHARACTERS = 1_000_000
 /** Of many faults of one kind the first ones say enough. */
 const MAX_NAMED = 10
 
@@ -60,6 +62,9 @@ export const Words = z
     const items = typeof value === 'string' ? [value] : value
     if (!Array.isArray(items) || !items.every((item) => typeof item === 'string'))
       return fault(ctx, value, 'must be a list of strings')
+    // Splitting costs more than counting.
+    if (items.reduce((sum, item) => sum + item.length, 0) > MAX_CHARACTERS)
+      return fault(ctx, value, `has more than ${MAX_CHARACTERS} characters`)
     const words = items.flatMap((item) => item.split(/\s+/).filter((word) => word !== ''))
     if (words.length <= MAX_WORDS) return words
     return fault(ctx, value, `has more than ${MAX_WORDS} entries`)

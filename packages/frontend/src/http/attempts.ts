@@ -46,7 +46,7 @@ export function tooMany(until: Date, now: Date): { message: string; retry_after:
   return { message: tooManyAttempts(seconds).message, retry_after: seconds }
 }
 
-export function tooManyAttempts(seconds: number): CoprError {
+function tooManyAttempts(seconds: number): CoprError {
   return new CoprError(
     'too_many',
     `Too many failed attempts: try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}`,

@@ -3,6 +3,7 @@ import { formFaults } from '@copr/contract/api/form-fields'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { urlEncodedFields } from './url-encoded.ts'
 import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
@@ -19,7 +20,7 @@ export async function readForm(c: Context, { max_bytes = MAX_BYTES } = {}): Prom
   const type = mediaTypeOf(c)
   if (type === 'application/x-www-form-urlencoded') {
     requireFewFields(body, '&', 1)
-    return formOf([...new URLSearchParams(body.toString('utf8'))])
+    return formOf(urlEncodedFields(body))
   }
   if (type === 'multipart/form-data') return await formOfData(await multipartData(c, body))
   // A browser sends text/plain to any site without asking it first.
@@ -144,14 +145,20 @@ async function formOfData(data: FormData): Promise<Form> {
 export async function readBody(request: Request, max_bytes = MAX_BYTES): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length
-    if (size > max_bytes)
-      throw new CoprError(
-        'too_large',
-        `Cannot read the request: it is longer than ${max_bytes} bytes`,
-      )
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length
+      if (size > max_bytes)
+        throw new CoprError(
+          'too_large',
+          `Cannot read the request: it is longer than ${max_bytes} bytes`,
+        )
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    if (cause instanceof CoprError) throw cause
+    // The client went away, or was too slow: no fault of ours that belongs into the log.
+    throw new CoprError('invalid', 'Cannot read the request: its body is not complete', { cause })
   }
   return Buffer.concat(chunks)
 }

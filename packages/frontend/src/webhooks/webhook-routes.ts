@@ -8,6 +8,7 @@ import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { requireFewFields } from '../http/body-limits.ts'
+import { urlEncodedFields } from '../http/url-encoded.ts'
 import { jsonOf, readBody } from '../http/read-form.ts'
 import { isWebhookSecret } from './webhook-secret.ts'
 import { customWebhooks } from './custom-webhooks.ts'
@@ -88,8 +89,9 @@ async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefin
   const bytes = await readBody(c.req.raw)
   const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
   if (isForm) requireFewFields(bytes, '&', 1)
-  const text = bytes.toString('utf8')
-  const body = jsonOf(isForm ? (new URLSearchParams(text).get('payload') ?? '') : text)
+  const payload = (): string =>
+    urlEncodedFields(bytes).find(([name]) => name === 'payload')?.[1] ?? ''
+  const body = jsonOf(isForm ? payload() : bytes.toString('utf8'))
   try {
     return FORGES[forge](body)
   } catch (cause) {
