@@ -133,6 +133,10 @@ bench-first-start: setup ## Measure the first and the second make up, step by st
 bench-api: setup ## Measure every page and every read of the API with a million builds (ARGS=FOLDER keeps the database)
 	@node bench/api.ts $(ARGS)
 
+.PHONY: bench-edges
+bench-edges: setup ## Measure ordinary pages while others misuse the site (ARGS=SECONDS for each case)
+	@node bench/edges.ts $(ARGS)
+
 .PHONY: images
 images: ## Build the container images with buildah, and lock their digests (ARGS="--verify" builds twice and compares)
 	@tools/install-system-packages.sh images

