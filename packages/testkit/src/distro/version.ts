@@ -1,7 +1,9 @@
 /** Debian's version as RPM's version and release, without the epoch, which RPM users do not expect. */
 export function rpmVersion(debian: string): { version: string; release: string } {
   const [, upstream, revision] = /^(.*?)(?:-([^-]*))?$/.exec(withoutEpoch(debian)) ?? []
-  return { version: (upstream ?? '').replaceAll('-', '.'), release: revision ?? '0' }
+  // Debian joins the versions of components by +~, which rpm would take for a pre-release of the first.
+  const version = (upstream ?? '').replaceAll('-', '.').replaceAll('+~', '+')
+  return { version, release: revision ?? '0' }
 }
 
 function epochOf(debian: string): number {
@@ -35,6 +37,8 @@ export function rpmDependency(
   if (operator === undefined || bound === undefined) return name
   if (present !== undefined && epochOf(bound) !== epochOf(present)) return name
   const { version } = rpmVersion(bound)
+  // `2.39.5-.` is later than every revision of 2.39.5
+  if (operator === '<<' && bound.endsWith('-.')) return `${name} <= ${version}`
   const hasRevision = withoutEpoch(bound).includes('-')
   // to Debian 2.36-9 is later than 2.36, to RPM a bound without release means every release of it
   const rpmOperator = operator === '>>' && !hasRevision ? '>=' : OPERATORS[operator]
