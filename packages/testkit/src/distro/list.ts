@@ -92,7 +92,12 @@ export const EXTRA_FILES: Record<string, string[]> = {
 /** Dependencies beyond Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
-  rpm: ['copr-mini-macros'],
+  gcc: ['glibc-devel'],
+  // with the programs that rpmbuild and its scripts run, as Fedora's rpm-build has them
+  rpm: [
+    'copr-mini-macros', 'binutils', 'bzip2', 'cpio', 'diffutils', 'elfutils', 'file', 'findutils', 'grep', 'gzip', 'make', 'mawk',
+    'patch', 'pkgconf', 'sed', 'tar', 'unzip', 'xz', 'zstd',
+  ], // prettier-ignore
   // rpm's generator of python3dist() dependencies imports it
   'python3-dev': ['python3-packaging'],
   'python3-pip': ['python3-packaging'],
