@@ -68,9 +68,10 @@ export async function fillTree(packages: DebianPackage[], tree: string, signal?:
   )
   for (const { name, archive } of packages) {
     if (archive === undefined) continue
+    const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -C "$2" -xvf - --keep-directory-symlink'
     const listing = await toolOutput(
       'bash',
-      ['-o', 'pipefail', '-c', 'dpkg-deb --fsys-tarfile "$1" | tar -t', 'bash', archive],
+      ['-o', 'pipefail', '-c', unpack, 'bash', archive, tree],
       signal,
     )
     lists.set(
@@ -79,11 +80,6 @@ export async function fillTree(packages: DebianPackage[], tree: string, signal?:
         .split('\n')
         .map((line) => line.replace(/^\.?\//, '/').replace(/\/$/, ''))
         .filter((path) => path !== ''),
-    )
-    await bash(
-      'dpkg-deb --fsys-tarfile "$1" | tar -C "$2" -xf - --keep-directory-symlink',
-      [archive, tree],
-      options,
     )
   }
   return lists
