@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, runOrThrow } from '@copr/process/run'
 
@@ -46,15 +46,21 @@ export async function readInstalled(signal?: AbortSignal): Promise<Map<string, D
   return new Map(packages.map((one) => [one.name, one]))
 }
 
+export interface DownloadOptions {
+  cacheDir: string
+  /** Takes nothing of this machine into account: all packages are downloaded, the distribution's own where others exist. */
+  fromScratch?: boolean
+  signal?: AbortSignal
+}
+
 /**
  * Gets the archives of packages that this machine lacks, with what they need, and reads them. Each has one or more
- * names, of which the first that apt knows counts. Nothing is
- * installed, and the machine's own package lists stay as they are: stale ones are fetched anew into `cacheDir`.
+ * names, of which the first that apt knows counts. Nothing is installed, and the machine's own package lists stay as
+ * they are: stale ones are fetched again, into `cacheDir`.
  */
 export async function downloadPackages(
   wanted: string[][],
-  cacheDir: string,
-  signal?: AbortSignal,
+  { cacheDir, fromScratch = false, signal }: DownloadOptions,
 ): Promise<DebianPackage[]> {
   const archives = join(cacheDir, 'debs')
   await mkdir(join(archives, 'partial'), { recursive: true })
@@ -65,6 +71,7 @@ export async function downloadPackages(
     'APT::Sandbox::User=root',
     '-o',
     'Debug::NoLocking=1',
+    ...(fromScratch ? await scratchState(cacheDir) : []),
   ]
   const options = signal === undefined ? {} : { signal }
   const names = await knownNames(wanted, place, signal)
@@ -88,6 +95,27 @@ export async function downloadPackages(
   const args = [...fresh, ...download(freshNames)]
   await runOrThrow('apt-get', args, options)
   return await readArchives(archives, await wantedArchives(args, signal), signal)
+}
+
+/** apt options that hide the installed packages and prefer the distribution to repositories of other vendors. */
+async function scratchState(cacheDir: string): Promise<string[]> {
+  const status = join(cacheDir, 'no-packages')
+  const preferences = join(cacheDir, 'preferences')
+  const preferred = ['Debian', 'Ubuntu'].map(
+    (origin) => `Package: *\nPin: release o=${origin}\nPin-Priority: 990\n`,
+  )
+  await writeFile(status, '')
+  await writeFile(preferences, preferred.join('\n'))
+  const settings = {
+    'Dir::State::status': status,
+    'Dir::State::extended_states': join(cacheDir, 'extended-states'),
+    'Dir::Etc::Preferences': preferences,
+    'Dir::Etc::PreferencesParts': '/dev/null',
+    // apt would write them for the packages that are really installed
+    'Dir::Cache::pkgcache': '',
+    'Dir::Cache::srcpkgcache': '',
+  }
+  return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
 }
 
 function download(names: (string | undefined)[]): string[] {

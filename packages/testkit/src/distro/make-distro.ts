@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { CoprError } from '@copr/process/errors'
 import { runOrThrow } from '@copr/process/run'
 import { closureOf } from './closure.ts'
 import { composePackages, type Composition } from './compose.ts'
@@ -12,14 +11,15 @@ import {
   IGNORED_DEPENDENCIES,
   IGNORED_DEPENDENCIES_OF,
   isPattern,
+  parsePackageList,
   readPackageList,
   resolveNames,
   type ListedPackage,
 } from './list.ts'
-import { thisHost } from './host-distribution.ts'
+import { type DistroMachine, generatorDigest, requireDebian } from './generator.ts'
 import { holdLock } from './lock.ts'
 import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
-import { type DebianHost, releaseOf } from './release.ts'
+import { releaseOf } from './release.ts'
 import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
 
 export interface DistroProgress {
@@ -33,6 +33,8 @@ export interface DistroOptions {
   dir: string
   /** Holds downloaded archives; `dir` when left out. */
   cacheDir?: string
+  /** Makes the repository for a whole machine, from downloaded packages only. */
+  machine?: DistroMachine
   onProgress?: (progress: DistroProgress) => void
   signal?: AbortSignal
 }
@@ -64,13 +66,13 @@ const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF 
  * neither the list nor the packages have changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
-  const { dir, cacheDir = dir, signal } = options
+  const { dir, cacheDir = dir, machine, signal } = options
   const host = requireDebian()
   await mkdir(dir, { recursive: true })
   await using _lock = await holdLock(join(dir, 'lock'), signal)
-  const list = await readPackageList()
-  const installed = await readInstalled(signal)
-  const generator = await generatorDigest(host)
+  const list = [...(await readPackageList()), ...parsePackageList(machine?.packageList ?? '')]
+  const installed = machine ? new Map<string, DebianPackage>() : await readInstalled(signal)
+  const generator = await generatorDigest(machine)
   const repoDir = join(dir, 'repo')
   const known = await readManifest(repoDir)
   const isCurrent =
@@ -99,21 +101,12 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   return { repoDir, packages: rpms, made: true, leftOut }
 }
 
-/** The package list is complete for a few releases only. */
-function requireDebian(): DebianHost {
-  const host = thisHost()
-  if (host.kind === 'debian-like') return host
-  const reason =
-    host.kind === 'none' ? host.reason : `${host.name} is made of RPMs: its own repositories serve`
-  throw new CoprError('unavailable', `Cannot make the mini distribution: ${reason}`)
-}
-
 /** The packages of the list with all they need, those that this machine lacks downloaded. */
 async function gatherPackages(
   list: ListedPackage[],
   installed: Map<string, DebianPackage>,
   cacheDir: string,
-  { onProgress, signal }: DistroOptions,
+  { machine, onProgress, signal }: DistroOptions,
 ) {
   onProgress?.({ step: 'packages', done: 0, total: list.length })
   const listed = resolveNames(list, installed).filter((one) => !isPattern(one))
@@ -125,10 +118,10 @@ async function gatherPackages(
   if (missing.size > 0) {
     onProgress?.({ step: 'download', done: 0, total: absent.length })
     try {
+      const options = { cacheDir, fromScratch: machine !== undefined, ...(signal && { signal }) }
       for (const one of await downloadPackages(
         absent.map(({ names }) => names),
-        cacheDir,
-        signal,
+        options,
       ))
         available.set(one.name, one)
     } catch (error) {
@@ -154,7 +147,7 @@ async function gatherPackages(
 
 async function makeRpms(
   what: Pick<Composition, 'list' | 'packages' | 'release'> & { generator: string; work: string },
-  { onProgress, signal }: DistroOptions,
+  { machine, onProgress, signal }: DistroOptions,
 ): Promise<number> {
   const { list, packages, generator, release, work } = what
   const tree = join(work, 'tree')
@@ -165,7 +158,7 @@ async function makeRpms(
   const fileLists = await fillTree([...packages.values()], tree, signal)
   const onPackage = (done: number) => onProgress?.({ step: 'describe', done, total: packages.size })
   const own = [
-    await makeFilesystemPackage(tree, generator, release),
+    await makeFilesystemPackage(tree, generator, release, machine?.osRelease),
     await makeMacrosPackage(tree, generator, release),
   ]
   const rpms = [
@@ -182,10 +175,17 @@ async function makeRpms(
       ...(signal && { signal }),
     })),
   ]
+  // The builder runs ldconfig in build roots; on a machine it is dnf that must.
+  const glibc = machine && rpms.find(({ name }) => name === 'glibc-common')
+  if (glibc) glibc.trigger = LDCONFIG_TRIGGER
   for (const one of rpms) await writeFile(join(lists, one.name), renderFileList(one.files))
   await runRpmbuild(rpms, work, { ...(onProgress && { onProgress }), ...(signal && { signal }) })
   return rpms.length
 }
+
+/** In lua, because a root may lack a shell. */
+const LDCONFIG_TRIGGER = `%transfiletriggerin -n glibc-common -P 2000000 -p <lua> -- /usr/lib /usr/lib64
+rpm.execute("/sbin/ldconfig")`
 
 const RPMBUILD_MACROS: Record<string, string> = {
   // quick to install: a build root is filled far more often than the repository is downloaded
@@ -279,16 +279,4 @@ function hasVersions(
   wanted: Record<string, string>,
 ): boolean {
   return Object.entries(wanted).every(([name, version]) => installed.get(name)?.version === version)
-}
-
-/** Of every source file here: whatever changes the code or the list makes the repository again. */
-async function generatorDigest({ chroot }: DebianHost): Promise<string> {
-  const here = new URL('.', import.meta.url)
-  const files = (await readdir(here, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted()
-  const hash = createHash('sha256').update(chroot)
-  for (const file of files) hash.update(await readFile(file))
-  return hash.digest('hex')
 }

@@ -37,6 +37,7 @@ export async function makeFilesystemPackage(
   tree: string,
   generator: string,
   release: Release,
+  osRelease?: string,
 ): Promise<RpmPackage> {
   const texts: Record<string, string> = {
     '/etc/passwd': ACCOUNTS.map(
@@ -53,7 +54,7 @@ export async function makeFilesystemPackage(
     '/etc/profile': 'export PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin\n',
     '/etc/login.defs': 'UID_MIN 1000\nGID_MIN 1000\nUMASK 022\nUSERGROUPS_ENAB yes\n',
     '/etc/ld.so.conf': 'include /etc/ld.so.conf.d/*.conf\n',
-    '/usr/lib/os-release': await readFile('/etc/os-release', 'utf8'),
+    '/usr/lib/os-release': osRelease ?? (await readFile('/etc/os-release', 'utf8')),
   }
   for (const path of Object.keys(DIRECTORIES)) await mkdir(join(tree, path), { recursive: true })
   for (const [path, text] of Object.entries(texts)) await writeFile(join(tree, path), text)

@@ -9,6 +9,8 @@ export interface RpmPackage {
   requires: string[]
   provides: string[]
   files: PackageFile[]
+  /** Lines of a trigger in the spec's notation. */
+  trigger?: string
 }
 
 /** One spec for all packages: rpmbuild starts once and writes them in parallel. */
@@ -40,6 +42,7 @@ function renderPackage(one: RpmPackage, listDir: string): string {
     summary,
     `%files -n ${one.name} -f ${listDir}/${one.name}`,
     '%defattr(-,root,root,-)',
+    ...(one.trigger === undefined ? [] : [one.trigger]),
   ].join('\n')
 }
 
