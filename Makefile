@@ -94,7 +94,7 @@ test-clouds: setup ## Run the AWS provider and the results store with the real S
 	@$(NODE_TEST) --test-concurrency=1 'packages/*/clouds/**/*.test.ts'
 
 .PHONY: test-fresh
-test-fresh: setup ## Try make up in roots of Debian 12 and 13 on which nothing else is installed (ARGS="debian-12 --working-tree")
+test-fresh: setup ## Try make up in bare roots: Debian 12 and 13, and RPMs alone (ARGS="debian-12 --working-tree")
 	@tools/install-system-packages.sh fresh
 	@node tools/test-fresh.ts $(ARGS)
 

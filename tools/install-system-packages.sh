@@ -102,6 +102,7 @@ fi
 if [ "$mode" = fresh ]; then
   needed="$needed
 debootstrap debootstrap
+gpg gnupg
 nsenter util-linux
 pivot_root util-linux"
 fi

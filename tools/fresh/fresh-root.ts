@@ -1,4 +1,5 @@
 import { debianRoot } from './debian-root.ts'
+import { rpmRoot } from './rpm-root.ts'
 
 export interface MakeOptions {
   onOutput: (chunk: Buffer) => void
@@ -35,4 +36,5 @@ export interface FreshRoot {
 export const FRESH_ROOTS: readonly FreshRoot[] = [
   debianRoot({ name: 'debian-12', codename: 'bookworm' }),
   debianRoot({ name: 'debian-13', codename: 'trixie' }),
+  rpmRoot(),
 ]

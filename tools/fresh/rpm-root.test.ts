@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { parsePackageList, readPackageList } from '../../packages/testkit/src/distro/list.ts'
+import { BARE, PREREQUISITES } from './rpm-root.ts'
+
+test('the lists have every package that the machine of RPMs begins with, by the names that Fedora uses', async () => {
+  const text = await readFile(new URL('machine-packages.list', import.meta.url), 'utf8')
+  const listed = [...(await readPackageList()), ...parsePackageList(text)]
+  const names = new Set(['filesystem', ...listed.flatMap((one) => [one.rpmName, ...one.provides])])
+  assert.deepEqual(
+    [...BARE, ...PREREQUISITES].filter((name) => !names.has(name)),
+    [],
+  )
+})
