@@ -32,7 +32,7 @@ printf '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localho
 if [ "$network" = host ]; then
   if [ -f /etc/resolv.conf ]; then cp -L /etc/resolv.conf etc/resolv.conf; fi
   if [ -f /etc/nsswitch.conf ]; then cp -L /etc/nsswitch.conf etc/nsswitch.conf; fi
-  cat /etc/hosts >>etc/hosts
+  if [ -f /etc/hosts ]; then cat /etc/hosts >>etc/hosts; fi
 else
   ip link set lo up
 fi
