@@ -24,7 +24,7 @@ env | grep -c SECRET
 ls -A /tmp /var/tmp /home | grep -v rpm-tmp | tr '\\n' ' '; echo
 ls -d /proc/[0-9]* | wc -l
 tr '\\0' ' ' </proc/1/cmdline | grep -c ${fixture.dir}
-grep -c copr-test-cache /proc/self/mountinfo
+grep -c copr-test-cache/distro /proc/self/mountinfo
 grep -E 'CapEff|NoNewPrivs' /proc/self/status | tr -s '\\t' ' '
 tail -n +3 /proc/net/dev | sed 's/:.*//' | tr -d ' '
 ls /proc/1/root/ >/dev/null 2>&1 && echo escaped || echo kept
