@@ -106,7 +106,8 @@ function enterArgs(pid: number, cwd: string, env: Record<string, string>): strin
     '--wd=/',
     '--',
   ]
-  const environment = ['env', '--ignore-environment', `--chdir=${cwd}`]
+  // A session of its own: where the group of a process is outside of the namespace, its id reads as 0 inside.
+  const environment = ['setsid', 'env', '--ignore-environment', `--chdir=${cwd}`]
   return [...namespaces, ...environment, ...settings.map(([name, value]) => `${name}=${value}`)]
 }
 

@@ -35,11 +35,11 @@ export async function startUp(
     output += chunk.toString()
     shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
   }
-  // A process group of its own, as a shell makes one for each command: that group gets the signal of Ctrl-C.
+  // The shell leads a process group, as one does that a terminal starts: that group gets the signal of Ctrl-C.
   const script = `echo $$ >${PID_FILE}; exec make up "ARGS=--port ${port} --ready-file ${READY_FILE}"`
   let outcome: RunOutcome | undefined
   const ended = entered
-    .run(['setsid', 'sh', '-c', script], { cwd: CLONE, signal, onOutput })
+    .run(['sh', '-c', script], { cwd: CLONE, signal, onOutput })
     .then((result) => (outcome = result))
   // The ready file comes when everything answers, and the line when the example is installed, too.
   const isReady = (): boolean =>
