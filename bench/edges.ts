@@ -1,6 +1,6 @@
 /**
- * What ordinary pages cost while others misuse the site: 200 slow clients, forms of 8 MiB, 10,000 wrong tokens a minute.
- * Writes the table of docs/performance.md. `node bench/edges.ts [SECONDS]`: how long each case is measured.
+ * Measures ordinary pages under abuse: 200 slow clients, forms of 8 MiB, 10,000 wrong tokens a minute. Writes the table
+ * of docs/performance.md. `node bench/edges.ts [SECONDS]`: how long each case is measured.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'

@@ -41,7 +41,7 @@ for (const [title, node, answer] of cases) {
   })
 }
 
-/** What the script reads, in a folder of its own. */
+/** Copies the files that the script reads into a folder of their own. */
 function copyOfCheckout(): { dir: string } & Disposable {
   const top = join(import.meta.dirname, '..')
   const dir = mkdtempSync(join(tmpdir(), 'copr-check-node-'))

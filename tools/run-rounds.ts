@@ -78,7 +78,7 @@ async function runFile(
     if (details.type === 'suite') continue
     ran++
     const failure = event.type === 'test:fail' ? event.data.details.error : undefined
-    // Tells of subtests, which are counted themselves.
+    // A report about subtests, which are counted themselves.
     if (failure?.failureType === 'subtestsFailed' || signal.aborted) continue
     const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
     note(tally, name, outcome, failure && textOf(failure))

@@ -54,8 +54,8 @@ export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
 }
 
 /**
- * Finds the tests whose text, or that of a function of the same file that they call, directly or not, matches a rule. What a
- * file does at its top level, outside of functions and tests, counts for all its tests.
+ * Finds the tests whose text, or that of a function of the same file that they call, directly or not, matches a rule. Code
+ * at the top level of a file, outside of functions and tests, counts for all its tests.
  */
 export function timeDependentTests(source: string): Omit<TimeDependentFile, 'path'> {
   const chunks = chunksOf(source)
@@ -72,9 +72,9 @@ export function timeDependentTests(source: string): Omit<TimeDependentFile, 'pat
 
 interface Chunk {
   text: string
-  /** Of a test or a suite. */
+  /** The title of a test or a suite. */
   title?: string
-  /** Of a function, a class or a constant that is an arrow function. */
+  /** The name of a function, a class or a constant that is an arrow function. */
   name?: string
 }
 

@@ -19,7 +19,7 @@ process.once('disconnect', () => process.exit())
 ATTACKS[kind as AttackName]()
 process.send?.('ready')
 
-/** Each says that it has a body, and sends a byte a second of it; who is refused comes again. */
+/** Each announces a body and sends a byte a second of it; a refused one connects again. */
 function slowClients(): void {
   for (let i = 0; i < SLOW_CLIENTS; i++) slowClient(`192.0.2.${1 + (i % 50)}`)
 }

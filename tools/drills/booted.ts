@@ -48,7 +48,7 @@ await using machine = await progress.step('boot', async () => {
 try {
   await drill()
 } catch (error) {
-  // The journal tells what the serial port does not; a machine that is off has none to give.
+  // The journal has more than the serial port; a machine that is off cannot send it.
   const journal = await machine.run('journalctl --no-pager --boot')
   if (journal.ok) save('journal.log', journal.output)
   progress.say(

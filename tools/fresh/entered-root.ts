@@ -59,7 +59,7 @@ export interface EnterOptions {
   fillHome: (dir: string) => Promise<void>
   /** Folders of the root that begin with the cached downloads, and the ending of those files' names. */
   downloads: { folders: string[]; suffix: string }
-  /** Variables beside PATH, HOME and TERM. */
+  /** Variables besides PATH, HOME and TERM. */
   env: Record<string, string>
 }
 

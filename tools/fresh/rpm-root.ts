@@ -9,7 +9,7 @@ import { FRESH_CACHE } from './root-cache.ts'
 import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 
 const PACKAGE_LIST = new URL('machine-packages.list', import.meta.url)
-/** What a small image of Fedora has, by RPM name. */
+/** The packages of a small image of Fedora, by RPM name. */
 export const BARE = [
   'filesystem', 'bash', 'ca-certificates', 'coreutils', 'curl', 'dash', 'dnf', 'findutils', 'gawk', 'glibc-common', 'gnupg2', 'grep',
   'gzip', 'mawk', 'openssl', 'rpm', 'sed', 'shadow-utils', 'tar', 'tzdata', 'util-linux', 'util-linux-mount', 'xz', 'which',

@@ -23,7 +23,7 @@ export const CLONE = `${HOME}/copr`
 const SHOWN_LINES = 30
 const KEPT_MS = 7 * 24 * 3600 * 1000
 
-/** What a trial in a fresh root works with. */
+/** The root of a trial, and the means to run and report its steps. */
 export interface Trial {
   root: FreshRoot
   entered: EnteredRoot

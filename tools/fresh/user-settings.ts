@@ -1,6 +1,6 @@
 import { run } from '@copr/process/run'
 
-/** Variables by which somebody behind a proxy tells programs so. */
+/** Variables by which programs learn of a proxy. */
 const OF_PROXIES = /^(https?|no|all)_proxy$/i
 
 export function proxySettings(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -1,6 +1,6 @@
 import { MAX_INPUT_BYTES } from './mutate.ts'
 
-/** What the driver and its worker both see. */
+/** Memory that the driver shares with its worker. */
 export interface Shared {
   /** How many inputs were begun, and the length of the present one. */
   numbers: Int32Array

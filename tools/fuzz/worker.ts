@@ -16,7 +16,7 @@ const { name, seed, corpus, shared } = workerData as {
 }
 /** Inputs between two looks at what has run. */
 const BATCH = 50
-/** Of one input of at most 256 KiB: what takes longer takes more than linear time. */
+/** The limit for one input of at most 256 KiB, which only more than linear time exceeds. */
 const MAX_CPU_MICROSECONDS = 3_000_000
 const tell = (message: FromWorker): void => parentPort?.postMessage(message)
 

@@ -12,7 +12,7 @@ import { proxySettings, registrySetting } from '../fresh/user-settings.ts'
 export interface MachineRecipe {
   /** A Debian; its pristine root becomes the machine's root filesystem. */
   root: FreshRoot
-  /** Packages beside those that make a root bootable, without what they only recommend. */
+  /** Packages besides those that make a root bootable, without what they only recommend. */
   packages: string[]
   /** Size of the root filesystem; the file is sparse. */
   disk_gb: number

@@ -122,7 +122,7 @@ for (const [title, step, words, facts, cause] of [
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root'
 
-/** What the faults are for a child that was started by the command. */
+/** Returns the faults that a child started by the command finds. */
 async function faultsBelow(...command: string[]): Promise<string> {
   const module = new URL('./sandbox-faults.ts', import.meta.url).href
   const script = `const { sandboxFaults } = await import(${JSON.stringify(module)})
@@ -141,7 +141,7 @@ const rightsMissing =
   noRoot ||
   ((await faultsBelow('env')) === 'none' ? false : 'builds cannot run where these tests run')
 
-test('root without CAP_SYS_ADMIN is told so', { skip: rightsMissing }, async () => {
+test('sandboxFaults() names a missing CAP_SYS_ADMIN of root', { skip: rightsMissing }, async () => {
   const fault = await faultsBelow('setpriv', '--bounding-set', '-sys_admin')
   assert.match(fault, /^Mount namespaces cannot be made \(Operation not permitted\): /)
   assert.match(
@@ -150,7 +150,7 @@ test('root without CAP_SYS_ADMIN is told so', { skip: rightsMissing }, async () 
   )
 })
 
-test('root without CAP_NET_ADMIN is told so', { skip: rightsMissing }, async () =>
+test('sandboxFaults() names a missing CAP_NET_ADMIN of root', { skip: rightsMissing }, async () =>
   assert.match(
     await faultsBelow('setpriv', '--bounding-set', '-net_admin'),
     /^The loopback device of a new network namespace .* CAP_NET_ADMIN/,

@@ -7,7 +7,7 @@ export type Namespace = keyof typeof NAMESPACES
 /** The first step of a sandbox that failed. */
 export type SandboxStep = Namespace | 'tmpfs' | 'overlay' | 'proc' | 'loopback'
 
-/** What the kernel tells about the rights of this process. */
+/** The rights of this process, as the kernel reports them. */
 export interface NamespaceFacts {
   /** CapEff of /proc/self/status. */
   capabilities: bigint
@@ -124,7 +124,7 @@ function containerOf(env: NodeJS.ProcessEnv): string | undefined {
   if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes'
   if (existsSync('/run/.containerenv')) return 'podman'
   if (existsSync('/.dockerenv')) return 'docker'
-  // What process 1 was started with says so for LXC and systemd-nspawn.
+  // LXC and systemd-nspawn say so in the environment of process 1.
   const init = /(?:^|\0)container=([^\0]+)/.exec(textOf('/proc/1/environ'))?.[1]
   return init ?? env['container']
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 import { coprctl } from './coprctl.ts'
 
-/** What README's "More ways to run it" says on a machine that lacks what they need. */
+/** Run as in README's "More ways to run it", on a machine that lacks their prerequisites. */
 const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
 
 const KUBECONFIG = JSON.stringify({

@@ -115,9 +115,9 @@ export const ImportTask = z.object({
 })
 export type ImportTask = z.infer<typeof ImportTask>
 
-/** A repository beside those of the chroot. */
+/** A repository in addition to those of the chroot. */
 export const TaskRepo = RepoConfig.extend({
-  /** Its URL was given by a user: what fetches it keeps out of private networks. */
+  /** A user gave its URL, so it is fetched by a client that keeps out of private networks. */
   is_external: z.boolean().default(true),
 })
 export type TaskRepo = z.infer<typeof TaskRepo>

@@ -64,7 +64,7 @@ export function importHandler(options: {
   root: string
   limits: ImportLimits
   now?: () => Date
-  /** Told which commits are stored, before the gateway is: it holds the importer's report against them. */
+  /** Receives the stored commits before the gateway does, which compares the importer's report with them. */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 }): TaskHandler {
   const { root, limits, now = () => new Date(), onImported = async () => undefined } = options

@@ -42,7 +42,7 @@ export interface Frontend {
   /** Where they are then kept, shared with the backend, which takes the SRPMs from it. */
   uploads: Uploads
   now: () => Date
-  /** What was wrong lately: tokens, secrets of webhooks, links. */
+  /** Recent failures with tokens, secrets of webhooks and login links. */
   attempts: Attempts
   log: Logger
   /** Waits, not for ever, until the project's repositories can be used by dnf. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** What failures are counted by, and how many of them cost nothing. */
+/** A key by which failures are counted, and the number of them that cost nothing. */
 export interface Counted {
   /** An address, an account, or both: `token of 192.0.2.7`. */
   key: string
@@ -22,13 +22,13 @@ interface Failures {
   blocked_until: number
 }
 
-/** Of each kind, so that nobody fills the memory with made up addresses. */
+/** Limits failures and proofs each, so that nobody fills the memory with made up addresses. */
 const MAX_KEPT = 20_000
 const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Failed attempts, each of which doubles the delay before the next one. Whatever has been right before is never delayed:
+ * Failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed:
  * a guesser locks nobody out. In the memory of one process: another one, or the next, counts for itself.
  */
 export function openAttempts(now: () => Date): Attempts {

@@ -10,8 +10,8 @@ export interface ClientAddresses {
 }
 
 /**
- * A trusted proxy tells the client's address as the last entry of X-Forwarded-For; if that is another trusted proxy,
- * the entry before counts. What is before the first address that is not trusted, anybody can make up.
+ * A trusted proxy reports the client's address as the last entry of X-Forwarded-For; if that is another trusted proxy,
+ * the entry before counts. Anybody can make up the entries before the first address that is not trusted.
  */
 export function clientAddresses(trusted_proxies: readonly string[]): ClientAddresses {
   const proxies = networksOf(trusted_proxies)
@@ -32,7 +32,7 @@ export function clientAddresses(trusted_proxies: readonly string[]): ClientAddre
   }
 }
 
-/** What limits are counted by: an IPv6 client has a network of its own, with 2^64 addresses. */
+/** The key by which limits count; an IPv6 client counts by its /64, of which it has all 2^64 addresses. */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
   if (!address.includes(':')) return address

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 export interface ProgressLimits {
   /** In each window of this length a body must grow … */
   window_ms: number
-  /** … by so many bytes, or end. However long an upload is, one that goes on is never ended. */
+  /** … by at least this, or the request is ended. An upload that makes progress is never ended, whatever its size. */
   min_bytes: number
   /** A client that takes none of its answer for so long is gone. */
   reader_ms: number
@@ -78,7 +78,7 @@ function hasStalledBody(watched: Watched, window_ms: number, min_bytes: number):
 function hasStalledReader(watched: Watched, reader_ms: number): boolean {
   const { socket } = watched.incoming
   const now = performance.now()
-  // What was handed to the connection, less what still waits in it.
+  // Bytes handed to the connection, less those that still wait in it.
   const taken = socket.bytesWritten - socket.writableLength
   if (socket.writableLength > 0 && taken === watched.pending)
     return now - watched.pending_since >= reader_ms

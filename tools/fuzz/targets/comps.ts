@@ -25,7 +25,7 @@ const WORDS = [
 ]
 const KNOWN = new Set(Object.keys(COMPS_ELEMENTS))
 
-/** What is accepted has no markup but the known elements, by a second and simpler look at it. */
+/** Throws if accepted XML has markup other than the known elements: a second, simpler check. */
 function requireInert(xml: string): void {
   const plain = xml
     .replaceAll(/<!--[^]*?-->/g, '')

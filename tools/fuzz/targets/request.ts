@@ -2,7 +2,7 @@ import { type Form, readForm } from '../../../packages/frontend/src/http/read-fo
 
 type Context = Parameters<typeof readForm>[0]
 
-/** What the frontend reads from a request; throws what it throws. */
+/** Returns the form that the frontend reads from a request, or throws the frontend's error. */
 export async function sendForm(type: string, body: Buffer): Promise<Form> {
   const headers = type === '' ? {} : { 'content-type': type }
   const raw = new Request('http://localhost/', {

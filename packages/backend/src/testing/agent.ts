@@ -9,7 +9,7 @@ export class TestAgent {
   lease = ''
   task_id = ''
   build_id = 0
-  /** What dist-git does beside its report; see noteImport(). */
+  /** Stands for dist-git's own write to the database, which comes with its report; see noteImport(). */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 
   constructor(url: string, token: string) {

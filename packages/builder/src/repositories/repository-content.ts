@@ -61,11 +61,11 @@ async function readOffers(
       tls: clientTls(repository.config),
       rules: repository.guard?.rules,
     })
-    // Whoever copies an index must not say for everybody what its repository offers.
+    // A copied index must not let another repository decide for everybody what this one offers.
     if (createHash(primary.algorithm).update(bytes).digest('hex') !== primary.hex) return undefined
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
-    // Replaced meanwhile, or broken: dnf will say so if it matters.
+    // Replaced since, or broken: dnf will say so if it matters.
     signal.throwIfAborted()
     return undefined
   }
@@ -104,7 +104,7 @@ interface Primary {
   hex: string
 }
 
-/** Where the list of packages is, and what it must be; undefined when nothing tells a forged one from the real one. */
+/** Location and checksum of the list of packages; undefined without a checksum that detects a forged one. */
 function primaryOf(repomd: string): Primary | undefined {
   const [data = ''] = between(repomd, '<data type="primary">', '</data>')
   const href = /<location[^<>]*\shref="([^"]+)"/.exec(data)?.[1]

@@ -25,7 +25,7 @@ export function door(to: Behind[], log: Logger): Server {
     if (found) pass(from, answer, { url: found.url, log })
     else answer.writeHead(404).end(`Nothing answers here: ${pathname}\n`)
   })
-  // How long an upload of gigabytes or a followed log takes is not limited: only that it goes on.
+  // An upload of gigabytes or a followed log may take any time, as long as it makes progress.
   server.requestTimeout = 0
   server.headersTimeout = 30_000
   endStalledRequests(server, PROGRESS_LIMITS)

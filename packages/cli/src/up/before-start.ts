@@ -10,7 +10,7 @@ import { requireFreePort } from './listen-check.ts'
 const GB = 1e9
 /** A first start with the example used 0.77 GB at most, and 0.55 GB afterwards. */
 const FIRST_START_BYTES = 1 * GB
-/** PostgreSQL does not start without room for its log; an administrator must be able to remove builds. */
+/** PostgreSQL does not start without space for its log; an administrator must be able to remove builds. */
 const LATER_START_BYTES = 0.05 * GB
 
 /** Programs of the servers, besides those of builds. */

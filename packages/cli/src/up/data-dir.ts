@@ -22,7 +22,7 @@ export function layout(dataDir: string) {
     distgit: at('distgit'),
     builders: at('builders'),
     logs: at('logs'),
-    /** What users have sent and nobody has published yet. */
+    /** Uploads and results that are not published yet. */
     on_their_way: [at('uploads'), at('staging')],
     example: at('example'),
     keygen_master_key: at('keygen-master-key'),

@@ -180,7 +180,7 @@ async function installExample(options: ExampleOptions): Promise<string> {
   return greeting
 }
 
-/** What the package is made against has what it needs. */
+/** Renders the repositories that the package was built against: they have its dependencies. */
 function renderRepositories({ repos }: ChrootConfig): string {
   return repos
     .map(({ id, ...options }) => {

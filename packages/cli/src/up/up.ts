@@ -284,7 +284,7 @@ function writeReadyFile(path: string, config: Configuration, paths: Layout): voi
   renameSync(`${path}.new`, path)
 }
 
-/** Tells other starts that the folder is in use: two systems on one would destroy it. */
+/** Marks the folder as in use for other starts: two systems on one would destroy it. */
 function takeDataDir({ dir, lock }: Layout): Disposable {
   mkdirSync(dir, { recursive: true, mode: 0o711 })
   writeFileSync(lock, `${process.pid}\n`)

@@ -48,11 +48,11 @@ export const WholeOrEmpty = z.preprocess(
   Whole.optional(),
 )
 
-/** Nobody writes more: each costs time to check and room to keep. */
+/** Nobody writes more: each costs time to check and space to keep. */
 const MAX_WORDS = 10_000
-/** Of them together. */
+/** The limit for all entries together. */
 const MAX_CHARACTERS = 1_000_000
-/** Of many faults of one kind the first ones say enough. */
+/** An error names only the first faults of one kind: they say enough. */
 const MAX_NAMED = 10
 
 /** A list, or one string with the items separated by white space. */

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-/** What a shell pattern says of one character: any, or some, or all but some. */
+/** One element of a shell pattern: `*`, or one character (any, one of a set, or none of a set). */
 type Element = '*' | { matches: (character: string) => boolean }
 
 export interface ChrootPattern {

@@ -26,7 +26,7 @@ test('a port that is in use is named, and a cluster of another PostgreSQL is ref
     message:
       'Cannot start PostgreSQL: it ended with exit code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
   })
-  // What is there now is a whole cluster; make it one of a later version.
+  // The folder has a complete cluster now; make it one of a later version.
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),

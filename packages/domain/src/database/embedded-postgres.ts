@@ -159,7 +159,7 @@ function otherVersion(data: string): Error {
   )
 }
 
-/** The first complaint in the output of a program of PostgreSQL; what follows are its consequences. */
+/** The first complaint in the output of a program of PostgreSQL; later ones are its consequences. */
 function reasonIn(output: string): string {
   const lines = output.trim().split('\n')
   const complaint = lines.find((line) => /:\s+could not |\b(PANIC|FATAL|error):/.test(line))

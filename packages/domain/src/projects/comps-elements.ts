@@ -1,4 +1,4 @@
-/** What an element of a comps file may have: attributes, and either child elements or text. */
+/** The permitted content of an element of a comps file: attributes, and either child elements or text. */
 export interface CompsElement {
   attributes?: readonly string[]
   /** Names in `COMPS_ELEMENTS`; an element without them holds text. */

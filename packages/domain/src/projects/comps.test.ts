@@ -63,7 +63,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps>\0</comps>', /characters/],
   ['<comps>\u0001</comps>', /characters/],
   ['<comps>\ufffe</comps>', /characters/],
-  // What a browser would run or load.
+  // A browser would run or load these.
   [`<comps ${XHTML}>\n<h:script>alert(1)</h:script></comps>`, /line 1: .*attribute xmlns:h/],
   ['<comps>\n<script xmlns="http://www.w3.org/1999/xhtml">1</script></comps>', /line 2: <script>/],
   [
@@ -77,7 +77,7 @@ const BAD: [xml: string, message: RegExp][] = [
     /line 1: the instruction <\?xml-stylesheet/,
   ],
   ['<comps><?php 1 ?></comps>', /line 1: the instruction <\?php/],
-  // What libxml2 refuses: dnf would fail for all who use the repository.
+  // libxml2 refuses these: dnf would fail for all users of the repository.
   ['\n<?xml version="1.0"?><comps/>', /line 2: <\?xml .* at the beginning/],
   ['<?xml version="1.0" encoding="UTF-16"?><comps/>', /line 1: <\?xml/],
   ['<comps/><!DOCTYPE comps>', /line 1: <!DOCTYPE/],

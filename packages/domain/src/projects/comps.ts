@@ -12,7 +12,7 @@ const DECLARATION =
 /** Nothing follows the name but identifiers, which are not fetched. */
 const DOCTYPE = /^<!DOCTYPE\s+comps(?:\s+(?:SYSTEM|PUBLIC\s+["'][^"']*["'])\s+["'][^"']*["'])?\s*>$/
 
-/** What is read at the moment: where, and inside of which elements. */
+/** The state of the parser: its position, and the elements that are open there. */
 interface Reading {
   text: string
   at: number

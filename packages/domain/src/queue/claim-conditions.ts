@@ -23,7 +23,7 @@ export function mayClaim(now: Date): RawBuilder<boolean> {
         or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
 }
 
-/** Of `task` or a row like it, and `machine`: what the machine says of itself, within what its enrollment has fixed. */
+/** Matches `task`, or a row like it, with the capabilities that `machine` reports and that its enrollment permits. */
 export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql`${task}.kind = any(machine.kinds) and ${task}.kind = any(machine.planned_kinds)
     and (${task}.arch is null or ${task}.arch = any(machine.arches)

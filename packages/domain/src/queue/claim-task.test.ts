@@ -228,7 +228,7 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
     m as (select id, row_number() over (order by id) as n from machine order by id limit 400)
     update task set state = 'leased', lease = task.id::text, machine_id = m.id, lease_until = ${later(60)}
     from t, m where t.n = m.n and t.id = task.id`.execute(db)
-  // Rows instead of milliseconds: other tests run beside this one. docs/performance.md has the times that were measured.
+  // Rows instead of milliseconds: other tests run at the same time. docs/performance.md has the times that were measured.
   await using one = oneConnection(database.url)
   const before = await rowsRead(one.db)
   for (const machine of machines.toSorted((a, b) => a.id - b.id).slice(400))

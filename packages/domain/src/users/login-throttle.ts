@@ -14,7 +14,7 @@ const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
 export interface LoginAttempt {
   username: string
-  /** What stands for where it comes from; undefined: not known. */
+  /** The client's address, or its network for IPv6, see addressKey(); undefined: not known. */
   address: string | undefined
   /**
    * Has this user logged in from this address before? Then what others try elsewhere does not count: they could keep the

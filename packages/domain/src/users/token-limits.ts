@@ -3,8 +3,8 @@ import { CoprError } from '@copr/process/errors'
 import type { Actor } from './actor.ts'
 
 /**
- * What a request needs besides a login: nothing, a right in one project, or more. `account` changes the account
- * itself: what it gives has no limits.
+ * The right that a request needs besides a login: none, one in a project, or more. `account` changes the account
+ * itself, and gives rights without limits.
  */
 export type Access = 'anyone' | 'user' | 'account' | 'build' | 'edit' | 'delete' | 'create'
 

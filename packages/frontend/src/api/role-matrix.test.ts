@@ -47,7 +47,7 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/gssapi_login/web-ui': Object.fromEntries(ROLES.map((role) => [role, 302])),
 }
 
-/** What is worth more than its scope: a role for another account, a secret with which anybody builds. */
+/** Routes that give more than their scope: a role for another account, a secret with which anybody builds. */
 const WORTH: Record<string, readonly TokenScope[]> = {
   '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
   '/webhook/generate/{ownername}/{projectname}': ['build'],
@@ -64,10 +64,10 @@ function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boole
   return token === scope && WORTH[urlPath(path)] === undefined
 }
 
-/** Nothing is changed by those who are refused, so that they can share one. */
-/** What opens the site to somebody. */
+/** Tables whose rows open the site to somebody. */
 const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
 
+/** Nothing is changed by those who are refused, so that they can share one. */
 const shared = await openWorld()
 after(() => shared[Symbol.asyncDispose]())
 const { routes } = buildApi(shared.t.frontend)
@@ -122,7 +122,7 @@ for (const route of routes) {
   })
 }
 
-/** Of a limited token: what there is that it must not have more of. A GET changes nothing at all. */
+/** Digest of all that a limited token must not get more of. A GET changes nothing at all. */
 async function powersOf(world: World, who: Role | LimitedToken): Promise<string> {
   const { db } = world.t
   if (world === shared) return await digestOf(db, tables)

@@ -23,13 +23,13 @@ export interface Operation {
   /** One line. */
   summary: string
   /**
-   * Who may: `anyone`, a `user` who is logged in, the same for the own `account`, or one who may `build` in, `edit` or
-   * `delete` the project, or `create` one for the owner. The handler asks for a right in the project itself.
+   * The callers it admits: `anyone`, a `user` who is logged in, the same for the own `account`, or one who may `build`
+   * in, `edit` or `delete` the project, or `create` one for the owner. The handler asks for a right in the project itself.
    */
   access: Access
-  /** What a named token needs. */
+  /** The scope that a named token needs. */
   scope?: TokenScope
-  /** What it needs besides, because that is what is got. */
+  /** Further scopes that it needs, because the answer or its effect is worth them. */
   gives?: readonly TokenScope[]
   query?: z.ZodType
   body?: z.ZodType
@@ -59,7 +59,7 @@ export function open(
   return { ...operation, access: 'anyone', run: (c) => handler(c) }
 }
 
-/** What needs credentials; the token's limits are checked here, the right in a project by the handler. */
+/** An operation that needs credentials. Checks the token's limits; the handler checks the right in a project. */
 export function protectedBy(
   operation: Operation & { access: Exclude<Operation['access'], 'anyone'>; scope: TokenScope },
   handler: (c: Context, user: UserActor) => Answer,

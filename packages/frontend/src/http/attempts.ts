@@ -10,7 +10,7 @@ type Site = Pick<Frontend, 'attempts' | 'config'>
 
 interface Attempt<T> {
   counted: Counted[]
-  /** What is shown, with what it is shown for. */
+  /** The secret, with the thing that it is for: a secret is right for one thing only. */
   proof: string
   /** Undefined: it is wrong. */
   look: () => Promise<T | undefined>
@@ -29,7 +29,7 @@ export async function attempt<T>(
   return found
 }
 
-/** Of a password: whose it should be, and from where. */
+/** Describes an attempt with a password: the user it is for, and the client's address. */
 export function loginAttempt(c: Context, site: Site, username: string): LoginAttempt {
   const address = clientAddress(c, site)
   const login = { username, address: address && addressKey(address) }
@@ -54,7 +54,7 @@ function tooManyAttempts(seconds: number): CoprError {
   )
 }
 
-/** For tokens: what one address may get wrong, and what anybody may get wrong about one token. */
+/** Failures with tokens count by address, and by token from all addresses. */
 export function countedToken(c: Context, site: Site, login: string): Counted[] {
   return [
     { key: `token from ${addressOf(c, site)}`, free: 30 },

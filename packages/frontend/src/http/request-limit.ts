@@ -8,7 +8,7 @@ import { addressesOf, clientAddress } from './client-address.ts'
 /** A browser has six connections to a site, and an office may be behind one address. */
 export const MAX_REQUESTS = 64
 
-/** Refuses an address more requests at a time than the limit, so that others are answered meanwhile. */
+/** Caps the concurrent requests of an address, so that others are answered, too. */
 export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHandler {
   const running = new Map<string, number>()
   return async (c, next) => {

@@ -21,7 +21,7 @@ for (const text of SAMPLES)
   test(`urlEncodedFields(${text}) is what the URL standard says`, () => check(text))
 
 test('urlEncodedFields() is what the URL standard says, whatever the text', () => {
-  // ASCII, as clients send: Node's own parser breaks other characters beside a lone percent sign.
+  // ASCII, as clients send: Node's own parser breaks other characters next to a lone percent sign.
   const pieces = fc.constantFrom(
     'a',
     '%',

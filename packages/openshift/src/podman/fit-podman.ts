@@ -9,7 +9,7 @@ import { openPodman, type Podman } from './podman.ts'
 /** podman with what this machine makes it need; its configuration goes when the scope ends. */
 export interface FittedPodman extends Disposable {
   podman: Podman
-  /** What differs from podman's defaults, in a sentence. */
+  /** A sentence with the differences from podman's defaults; undefined: there are none. */
   remark: string | undefined
 }
 

@@ -1,4 +1,4 @@
-/** What the kernel tells about the limits of this process. */
+/** The limits of this process, as the kernel reports them. */
 export interface LimitFacts {
   /** /proc/self/limits */
   limits: string
@@ -15,7 +15,7 @@ export interface HostLimits {
 }
 
 const CAP_SYS_RESOURCE = 24n
-/** The limit of open files that podman asks for unless told otherwise. */
+/** The limit of open files that podman requests by default. */
 const PODMAN_NOFILE = 1_048_576
 
 /**

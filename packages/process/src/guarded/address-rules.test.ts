@@ -18,7 +18,7 @@ const ADDRESSES: [address: string, isPrivate: boolean, what: string][] = [
   ['100.128.0.0', false, 'after shared address space'],
   ['127.0.0.1', true, 'loopback'],
   ['127.255.255.254', true, 'loopback'],
-  ['168.63.129.15', false, 'beside metadata of Azure'],
+  ['168.63.129.15', false, 'next to metadata of Azure'],
   ['168.63.129.16', true, 'metadata of Azure'],
   ['169.254.169.254', true, 'link local, metadata of most clouds'],
   ['172.15.255.255', false, 'before private use'],

@@ -2,7 +2,7 @@ import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { AddressRules } from './address-rules.ts'
 
-/** A URL that a user gave is at fault: what it is, where it leads, or how its server answers. */
+/** A URL that a user gave is at fault: its text, the address it leads to, or its server's answer. */
 export class UrlError extends Error {}
 
 /** The URL in a text; only `http` and `https` are allowed. */
@@ -28,7 +28,8 @@ export type Resolve = (
 
 /**
  * Resolves names for a socket, which then connects to one of just these addresses: another answer of the name server a
- * moment later changes nothing. One address that is not allowed spoils the name. `shown` names the target in messages.
+ * moment later changes nothing. One address that is not allowed makes the lookup fail. `shown`
+ * names the target in messages.
  */
 export function guardedLookup(
   rules: AddressRules,

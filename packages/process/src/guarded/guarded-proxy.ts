@@ -19,9 +19,9 @@ interface ProxyOptions {
   rules: AddressRules
   /** A connection without traffic ends after this. */
   idle_seconds?: number
-  /** Of one connection, in the direction of the program. */
+  /** The limit for one connection, in the direction of the program. */
   max_bytes?: number
-  /** Told why a URL was refused: the program itself sees only a status. */
+  /** Receives the reason why a URL was refused: the program itself sees only a status. */
   onRefused?: (reason: string) => void
 }
 

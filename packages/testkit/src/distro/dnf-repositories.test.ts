@@ -60,7 +60,7 @@ baseurl = https://download.copr.fedorainfracloud.org/results/@x/tools/fedora-43-
 skip_if_unavailable = 0
 `
 
-/** As dnf 4's library tells it on a RHEL 9 with a subscription. */
+/** The output of dnf 4's library on a RHEL 9 with a subscription. */
 const DNF4 = `Updating Subscription Management repositories.
 ${JSON.stringify([
   {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { machine } from 'node:os'
 
-/** What decides, besides os-release, which chroot a machine can make out of itself. */
+/** The facts that decide, besides os-release, which chroot a machine can make out of itself. */
 export interface HostFacts {
   /** As `uname -m` prints it. */
   arch: string
@@ -33,7 +33,7 @@ const CHROOT_IDS: Record<string, string> = { ol: 'oraclelinux', amzn: 'amazonlin
 const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
 
 /**
- * Decides which chroot this machine can make out of itself. What manages its packages decides first: a machine whose
+ * Decides which chroot this machine can make out of itself. Its package manager decides first: a machine whose
  * os-release says Debian may well be made of RPMs.
  */
 export function hostDistribution(osRelease: string, facts: HostFacts): HostDistribution {

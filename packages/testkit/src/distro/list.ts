@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 export interface ListedPackage {
   /** The first of its names, after {@link resolveNames} the one that exists. */
   debianName: string
-  /** What releases call it; a name with a `*` only names what comes along as a dependency. */
+  /** Its names in the releases; one with a `*` only names a package that comes along as a dependency. */
   names: string[]
   rpmName: string
   /** Further names that spec files know the package by. */
