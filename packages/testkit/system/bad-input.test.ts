@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { type ApiClient, apiClient, uploadForm } from '../src/system/api-client.ts'
 import { anotherUser, failReason } from '../src/system/build-facts.ts'
@@ -79,7 +80,10 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
   for (const { title, content, reason } of FAILED)
     test(`failed: ${title}`, async (t) => {
       const treesBefore = new Set(trees())
-      const { status, body } = await send(content())
+      const sent = content()
+      // Making it may take seconds; fetch() must first see that the server has closed idle connections since.
+      await setImmediate()
+      const { status, body } = await send(sent)
       if (status !== 200) {
         assert.equal(status, 400)
         assert.match(String(body['error']), reason)

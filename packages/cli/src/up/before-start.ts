@@ -121,7 +121,8 @@ export async function explainFullDisk(error: unknown, { dir }: Layout): Promise<
   )
 }
 
-function isFullDisk(error: unknown): boolean {
+/** Reports whether a full disk caused the error, directly or as the cause of a cause. */
+export function isFullDisk(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, cause } = error as NodeJS.ErrnoException & { cause?: unknown }
   return (

@@ -4,6 +4,7 @@ import { debianChroot } from '@copr/testkit/distro/chroot'
 import { type HostDistribution, thisHost } from '@copr/testkit/distro/host-distribution'
 import { makeDistro } from '@copr/testkit/distro/make-distro'
 import { ownChroot } from '@copr/testkit/distro/own-chroot'
+import { isFullDisk } from './before-start.ts'
 import type { Progress } from './progress.ts'
 
 export interface FirstChrootOptions {
@@ -16,6 +17,7 @@ export interface FirstChrootOptions {
 /**
  * The chroot that this machine can make out of itself. Where it has none the system is of use all the same: undefined,
  * after it was said why and how to add one. A machine that should have one, and fails to make it, ends with exit code 1.
+ * Throws when the disk is full.
  */
 export async function firstChroot(
   options: FirstChrootOptions,
@@ -37,6 +39,8 @@ export async function firstChroot(
     return config
   } catch (error) {
     stop.throwIfAborted()
+    // Nothing else would work either.
+    if (isFullDisk(error)) throw error
     sayHowToAdd(progress, messageOf(error))
     process.exitCode = 1
     return undefined
