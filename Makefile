@@ -53,7 +53,7 @@ node_modules/.installed: package.json package-lock.json $(wildcard packages/*/pa
 	@tools/check-node.sh
 	@touch $@
 
-tools/node_modules/.installed: tools/package.json
+tools/node_modules/.installed: tools/package.json | node_modules/.installed
 	@echo "Installing linters"
 	@tools/install-npm-packages.sh tools install --no-package-lock
 	@touch $@

@@ -5,8 +5,9 @@ set -eu
 
 dir=$1
 shift
-# npm runs on the machine's own Node: the pinned one lies in the folder that `npm ci` replaces.
-PATH=$(printf '%s' "$PATH" | tr : '\n' | grep -v /node_modules/ | paste -sd :)
+# `npm ci` replaces the folder in which the pinned Node lies: it runs on the machine's own. Everything else runs on the pinned one: npm leaves out
+# bindings of the linters that do not support the Node that it runs on, as they do not support Debian 12's.
+[ "$1" != ci ] || PATH=$(printf '%s' "$PATH" | tr : '\n' | grep -v /node_modules/ | paste -sd :)
 say() { printf '%s\n' "$*" >&2; }
 
 command -v npm >/dev/null 2>&1 || {

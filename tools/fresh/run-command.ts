@@ -5,7 +5,7 @@ export async function runCommand(
   { entered, signal, step, log }: Trial,
   command: string,
 ): Promise<void> {
-  const append = log(`${command.replaceAll(/[^a-z0-9]+/gi, '-')}.log`)
+  const append = log(`${command.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 60)}.log`)
   await step(command, async () => {
     const outcome = await entered.run(['sh', '-c', command], {
       cwd: CLONE,
