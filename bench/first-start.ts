@@ -42,8 +42,8 @@ for (let index = 0; index < count; index++) {
 }
 const loads = runs.map(({ load }) => load.toFixed(1)).join(', ')
 const table = [
-  `\`make bench-first-start\`, ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores (${cpuName()}), ${count} runs, seconds;`,
-  `load average before each run: ${loads}.`,
+  `\`make bench-first-start\`, ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores (${cpuName()}), ${count} ${count === 1 ? 'run' : 'runs'}, seconds;`,
+  `load average before each run: ${loads}; above the number of cores, other programs took a share of them.`,
   '',
   ...renderTable(runs),
 ].join('\n')
