@@ -21,7 +21,7 @@ export interface Appended {
 
 /**
  * One request a file at a time. A newer request ends an older one: its client has given it up, though the connection may not
- * yet know.
+ * yet know. Which request is newer is the order in which `run` is called: callers await nothing before.
  */
 export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()

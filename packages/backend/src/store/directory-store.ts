@@ -65,9 +65,12 @@ export function directoryStore(data_dir: string): ResultsStore {
     makeDir: (path) => files.makeDir(join(root, path)),
 
     async appendLog(path, name, body, { offset, max_size }) {
-      await files.makeDir(join(root, path))
       const file = absolute(path, name)
-      return await newest.run(file, (stop) => appendToFile(file, body, { offset, max_size }, stop))
+      // Requests register in the order in which they came: nothing is awaited before.
+      return await newest.run(file, async (stop) => {
+        await files.makeDir(join(root, path))
+        return await appendToFile(file, body, { offset, max_size }, stop)
+      })
     },
     async note(path, line) {
       await files.makeDir(join(root, path))
@@ -94,19 +97,25 @@ export function directoryStore(data_dir: string): ResultsStore {
     },
 
     async stage(key, name, body, { offset, max_total }) {
-      const dir = stagingDir(key)
-      await files.makeDir(dir, 0o700)
-      const counted = totals.get(dir) ?? totalOf(dir)
-      totals.set(dir, counted)
-      const total = await counted
-      const onBytes = (count: number): void => {
-        total.bytes += count
-        if (total.bytes > max_total)
-          throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
-      }
-      const options = { offset, max_size: max_total, onBytes, sync: true }
       const file = staged(key, name)
-      return await newest.run(file, (stop) => appendToFile(file, body, options, stop))
+      return await newest.run(file, async (stop) => {
+        const dir = stagingDir(key)
+        await files.makeDir(dir, 0o700)
+        const counted = totals.get(dir) ?? totalOf(dir)
+        totals.set(dir, counted)
+        const total = await counted
+        const onBytes = (count: number): void => {
+          total.bytes += count
+          if (total.bytes > max_total)
+            throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+        }
+        return await appendToFile(
+          file,
+          body,
+          { offset, max_size: max_total, onBytes, sync: true },
+          stop,
+        )
+      })
     },
     async verifyStaged(key, list) {
       checkList(list)

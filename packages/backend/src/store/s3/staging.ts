@@ -169,26 +169,27 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
     async stage(key, name, body, { offset, max_total }) {
       const lease = stagingKey(key)
       const folder = stagedKey(key, name)
-      const counted = totals.get(lease) ?? totalOf(key)
-      remember(totals, lease, counted)
-      // Not remembered when it failed.
-      counted.catch(() => totals.delete(lease))
-      const total = await counted
-      let pending = 0
-      const onBytes = (count: number): void => {
-        pending += count
-        total.bytes += count
-        if (total.bytes > max_total)
-          throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
-      }
-      const onStored = (count: number): void => void (pending -= count)
-      const receiving = { offset, onBytes, onStored }
-      try {
-        return await newest.run(folder, (stop) => receive(folder, body, receiving, stop))
-      } finally {
-        // What was not stored when it failed comes again.
-        total.bytes -= pending
-      }
+      return await newest.run(folder, async (stop) => {
+        const counted = totals.get(lease) ?? totalOf(key)
+        remember(totals, lease, counted)
+        // Not remembered when it failed.
+        counted.catch(() => totals.delete(lease))
+        const total = await counted
+        let pending = 0
+        const onBytes = (count: number): void => {
+          pending += count
+          total.bytes += count
+          if (total.bytes > max_total)
+            throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+        }
+        const onStored = (count: number): void => void (pending -= count)
+        try {
+          return await receive(folder, body, { offset, onBytes, onStored }, stop)
+        } finally {
+          // What was not stored when it failed comes again.
+          total.bytes -= pending
+        }
+      })
     },
     async verify(key, list) {
       checkList(list)
