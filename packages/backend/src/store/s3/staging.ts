@@ -186,7 +186,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
         try {
           return await receive(folder, body, { offset, onBytes, onStored }, stop)
         } finally {
-          // What was not stored when it failed comes again.
+          // The agent sends again the bytes that were not stored when it failed.
           total.bytes -= pending
         }
       })
