@@ -96,9 +96,14 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     const [deleted_name, data = ''] = line.split(' ')
     assert.equal(deleted_name, name)
     assert.match(Buffer.from(data, 'base64').toString(), new RegExp(`host: ${host.address}`))
+    let state_of_machine: string | undefined
     await until(
-      async () => (await db.selectFrom('machine').select('state').execute())[0]?.state === 'gone',
-      { timeout_ms: 60_000, what: 'the machine to be gone' },
+      async () => {
+        const machine = db.selectFrom('machine').select('state').where('pool', '=', 'lab')
+        state_of_machine = (await machine.executeTakeFirst())?.state
+        return state_of_machine === 'gone'
+      },
+      { timeout_ms: 60_000, what: 'the machine to be gone', seen: () => state_of_machine },
     )
     assert.equal(deleted().length, 1)
     // The script leaves the host as it is: the agent ends because nobody knows it any more.
