@@ -1,5 +1,5 @@
 /**
- * Measures ordinary pages under abuse: 200 slow clients, forms of 8 MiB, 10,000 wrong tokens a minute. Writes the table
+ * Measures ordinary pages under abuse: 200 slow clients, forms of 8 MiB and of 1 MiB, 10,000 wrong tokens a minute. Writes the table
  * of docs/performance.md. `node bench/edges.ts [SECONDS]`: how long each case is measured.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
@@ -22,8 +22,9 @@ const CASES: [name: string, attacks: AttackName[]][] = [
   ['nobody else', []],
   ['200 slow clients', ['slow']],
   ['forms of 8 MiB, to the login and by a user', ['forms']],
+  ['the largest forms that are accepted, 1 MiB, to the same', ['largest']],
   ['10,000 wrong tokens a minute', ['tokens']],
-  ['all of them', ['slow', 'forms', 'tokens']],
+  ['all of them', ['slow', 'forms', 'largest', 'tokens']],
 ]
 
 interface Row {

@@ -4,7 +4,8 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const SLOW_CLIENTS = 200
-const FORM_BYTES = 8 * 1024 * 1024 - 1024
+const REFUSED_FORM_BYTES = 8 * 1024 * 1024
+const LARGEST_FORM_BYTES = 1024 * 1024
 const FORMS_AT_A_TIME = 4
 const TOKENS_A_MINUTE = 10_000
 
@@ -12,7 +13,12 @@ const [, , kind = '', url = '', authorization = ''] = process.argv
 const { hostname, port } = new URL(url)
 const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 
-const ATTACKS = { slow: slowClients, forms: largeForms, tokens: wrongTokens }
+const ATTACKS = {
+  slow: slowClients,
+  forms: () => largeForms(REFUSED_FORM_BYTES),
+  largest: () => largeForms(LARGEST_FORM_BYTES),
+  tokens: wrongTokens,
+}
 export type AttackName = keyof typeof ATTACKS
 
 process.once('disconnect', () => process.exit())
@@ -39,8 +45,8 @@ function slowClient(address: string): void {
 }
 
 /** Half of them to the login, where anybody may send one, and half as a user who edits a project. */
-function largeForms(): void {
-  const text = `username=dana&description=${'a+'.repeat(FORM_BYTES / 2 - 50)}`
+function largeForms(bytes: number): void {
+  const text = `username=dana&description=${'a+'.repeat(bytes / 2 - 50)}`
   for (let i = 0; i < FORMS_AT_A_TIME; i++)
     void forever(async () => {
       const path = i % 2 === 0 ? '/login' : '/api_3/project/edit/dana/hello-2'

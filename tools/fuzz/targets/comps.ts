@@ -56,8 +56,8 @@ export const comps: FuzzTarget = {
   },
   run: async (input) => {
     const xml = input.toString('utf8')
-    await refusing(() => {
-      checkComps(xml)
+    await refusing(async () => {
+      await checkComps(xml)
       requireInert(xml)
     }, CoprError)
   },

@@ -32,6 +32,8 @@ type Env = { Variables: { machine: Machine } }
 
 /** A list of ten thousand files is two megabytes. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024
+/** The limit before a machine is known. A self-test has at most 20 faults. */
+const MAX_ENROLL_BYTES = 256 * 1024
 const Offset = z.coerce.number().int().min(0)
 
 /** The protocol of `@copr/contract/builder-protocol`, below `/builder`. */
@@ -42,7 +44,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   const json = bodyLimit({ maxSize: MAX_JSON_BYTES })
   const claim = claims(backend)
 
-  app.post('/enroll', json, async (c) => {
+  app.post('/enroll', bodyLimit({ maxSize: MAX_ENROLL_BYTES }), async (c) => {
     const { self_test, ...request } = await bodyAs(c, EnrollRequest)
     if (self_test && self_test.faults.length > 0)
       throw await refusal(request.enroll_token, self_test.faults)

@@ -38,10 +38,10 @@ const GOOD = `<?xml version="1.0" encoding="UTF-8"?>
 <!-- the end -->
 `
 
-test('checkComps() takes a comps file', () => {
-  checkComps(GOOD)
-  checkComps('\ufeff<comps/>')
-  checkComps(`<comps>${'<group><id>a</id></group>\n'.repeat(50_000)}</comps>`)
+test('checkComps() takes a comps file', async () => {
+  await checkComps(GOOD)
+  await checkComps('\ufeff<comps/>')
+  await checkComps(`<comps>${'<group><id>a</id></group>\n'.repeat(50_000)}</comps>`)
 })
 
 const XHTML = 'xmlns:h="http://www.w3.org/1999/xhtml"'
@@ -92,17 +92,21 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps><group arch="a" arch="b"/></comps>', /line 1: .*attribute arch twice/],
   // Where dnf does not look for it.
   ['<comps>\n\n<id>x</id></comps>', /line 3: <id> .*<comps>/],
+  [`<comps><group arch="${'a'.repeat(1001)}"/></comps>`, /attribute arch is longer than 1000/],
+  ['<comps><group><id>&amp</id></group></comps>', /line 1: &amp: an entity/],
+  ['<comps><group>&#32;</group></comps>', /line 1: text in <group>/],
+  ['<comps/>&#32;', /line 1: text outside/],
   ['<comps><group><group/></group></comps>', /line 1: <group> .*<group>/],
   ['<comps><group>words</group></comps>', /line 1: text in <group>/],
   ['<comps><group><![CDATA[words]]></group></comps>', /line 1: text in <group>/],
   ['<a>'.repeat(1000), /root element/],
 ]
 for (const [xml, message] of BAD)
-  test(`checkComps() refuses ${JSON.stringify(xml.slice(0, 60))}`, () => {
-    assert.throws(() => checkComps(xml), { name: 'CoprError', kind: 'invalid', message })
+  test(`checkComps() refuses ${JSON.stringify(xml.slice(0, 60))}`, async () => {
+    await assert.rejects(checkComps(xml), { name: 'CoprError', kind: 'invalid', message })
   })
 
-test('checkComps() ends whatever it is given', () => {
+test('checkComps() ends whatever it is given', async () => {
   for (const piece of [
     '<!--',
     '<!-- -',
@@ -115,8 +119,17 @@ test('checkComps() ends whatever it is given', () => {
     '<!DOCTYPE ',
     ']',
   ])
-    assert.throws(() => checkComps(`<comps>${piece.repeat(1_000_000 / piece.length)}`))
-  assert.throws(() => checkComps(`<comps>${' '.repeat(MAX_COMPS_BYTES)}</comps>`), {
+    await assert.rejects(checkComps(`<comps>${piece.repeat(1_000_000 / piece.length)}`))
+  await assert.rejects(checkComps(`<comps>${' '.repeat(MAX_COMPS_BYTES)}</comps>`), {
     kind: 'too_large',
   })
+})
+
+test('checkComps() lets other work go on while it checks a long file', async () => {
+  const checked = checkComps(`<comps>${'<group><id>&#65;</id></group>\n'.repeat(100_000)}</comps>`)
+  let turns = 0
+  const other = setInterval(() => turns++, 0)
+  await checked
+  clearInterval(other)
+  assert.ok(turns > 10, `${turns} turns of the event loop`)
 })

@@ -1,12 +1,19 @@
+import { setImmediate } from 'node:timers/promises'
 import { CoprError } from '@copr/process/errors'
 import { COMPS_ELEMENTS } from './comps-elements.ts'
 
 /** Fedora's own is a third of it. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
 
+/** Checking so much takes about 5 ms. */
+const CHARACTERS_AT_A_TIME = 64 * 1024
+
+/** No attribute of comps is longer than a few words. */
+const MAX_VALUE = 1000
+
 /** One piece of XML after the other; what matches none of these is not XML. */
 const PIECE =
-  /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<]+/y
+  /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<&]+|&[^;\s&<]{0,20};?/y
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>$/i
 /** Nothing follows the name but identifiers, which are not fetched. */
@@ -24,15 +31,21 @@ interface Reading {
 /**
  * Refuses any file but well-formed comps XML made of the known elements and attributes. Users' dnf reads it with all
  * trust and browsers show it: it has no entities but XML's own, no declarations, no namespaces, no instructions.
+ * The longest takes half a second, in which the process goes on with other requests.
  */
-export function checkComps(xml: string): void {
+export async function checkComps(xml: string): Promise<void> {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)
     throw new CoprError('too_large', `upload_comps: longer than ${MAX_COMPS_BYTES} bytes`)
   if (/[^\P{Cc}\t\n\r]|[\ufffd-\uffff]/u.test(xml) || !xml.isWellFormed())
     fault('it has characters that XML does not allow')
   const text = xml.replace(/^\ufeff/, '')
   const reading: Reading = { text, at: 0, open: [], root: undefined, hasDoctype: false }
+  let yielded_at = 0
   while (reading.at < text.length) {
+    if (reading.at - yielded_at > CHARACTERS_AT_A_TIME) {
+      yielded_at = reading.at
+      await setImmediate()
+    }
     PIECE.lastIndex = reading.at
     const match = PIECE.exec(text) ?? faultAt(reading, 'this is not XML')
     readPiece(reading, match)
@@ -83,6 +96,8 @@ function checkAttributes(reading: Reading, element: string, text: string): void 
       faultAt(reading, `<${element}> has no attribute ${shown}`)
     if (seen.has(name)) faultAt(reading, `<${element}> has the attribute ${shown} twice`)
     seen.add(name)
+    if (value.length > MAX_VALUE)
+      faultAt(reading, `the attribute ${shown} is longer than ${MAX_VALUE} characters`)
     checkReferences(reading, value)
   }
 }

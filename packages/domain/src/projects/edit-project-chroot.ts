@@ -50,7 +50,7 @@ export async function editProjectChroot(
   },
 ): Promise<void> {
   const { project, chroot, settings, comps, now } = wanted
-  if (comps) checkComps(comps.xml)
+  if (comps) await checkComps(comps.xml)
   const file =
     comps === undefined ? {} : { comps: comps?.xml ?? null, comps_name: comps?.name ?? null }
   if (Object.keys({ ...settings, ...file }).length === 0) return

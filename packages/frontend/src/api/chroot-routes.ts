@@ -7,6 +7,7 @@ import {
 } from '@copr/contract/api/chroots'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
+import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
 import { requireRight } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
@@ -96,7 +97,7 @@ export function chrootRoutes(api: Api): void {
           const project = await requireProject(db, owner, pathPart(c, 'projectname'))
           const chroot = await requireProjectChroot(db, project, pathPart(c, 'chrootname'))
           await requireRight(db, user, project, 'edit')
-          const { form, file } = await readFormWithFile(c, 'upload_comps')
+          const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
           await changeChroot(frontend, { user, project, chroot, form, file })
           const changed = await requireProjectChroot(db, project, chroot.name)
           return c.json(presentProjectChroot(project, changed, now()))

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Hono } from 'hono'
-import { formOf, jsonForm, readForm, SMALL_FORM_BYTES } from './read-form.ts'
+import {
+  formOf,
+  jsonForm,
+  MAX_FORM_BYTES,
+  MAX_WEBHOOK_BYTES,
+  readForm,
+  SMALL_FORM_BYTES,
+} from './read-form.ts'
 
 test('jsonForm() takes null for "not sent"', () => {
   assert.deepEqual(jsonForm('{"a": null, "b": false}'), { b: false })
@@ -45,7 +52,8 @@ test('formOf() takes a key that comes 120,000 times in linear time', { timeout: 
 })
 
 const app = new Hono()
-app.post('/', async (c) => c.json(await readForm(c)))
+app.post('/', async (c) => c.json(await readForm(c, { max_bytes: MAX_WEBHOOK_BYTES })))
+app.post('/form', async (c) => c.json(await readForm(c)))
 app.post('/small', async (c) => c.json(await readForm(c, { max_bytes: SMALL_FORM_BYTES })))
 app.onError((error, c) => c.text(error.message, 400))
 
@@ -85,13 +93,17 @@ test('readForm() takes 2,000 fields, JSON that is 64 deep, and brackets within s
   }
 })
 
-test('readForm() reads no more than its caller allows', async () => {
-  const headers = { 'content-type': FORM }
-  const ask = (length: number): Promise<Response> | Response =>
-    app.request('/small', { method: 'POST', headers, body: `a=${'b'.repeat(length - 2)}` })
-  assert.equal((await ask(SMALL_FORM_BYTES)).status, 200)
-  assert.match(await (await ask(SMALL_FORM_BYTES + 1)).text(), /longer than 65536 bytes/)
-})
+for (const [path, limit] of [
+  ['/small', SMALL_FORM_BYTES],
+  ['/form', MAX_FORM_BYTES],
+] as const)
+  test(`readForm() reads at most ${limit} bytes`, async () => {
+    const headers = { 'content-type': FORM }
+    const post = (length: number): Promise<Response> | Response =>
+      app.request(path, { method: 'POST', headers, body: `a=${'b'.repeat(length - 2)}` })
+    assert.equal((await post(limit)).status, 200)
+    assert.match(await (await post(limit + 1)).text(), new RegExp(`longer than ${limit} bytes`))
+  })
 
 function jsonOfKeys(count: number): string {
   return `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(',')}}`

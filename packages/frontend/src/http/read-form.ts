@@ -8,13 +8,15 @@ import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
 
-/** Uploads of files do not come this way. */
-const MAX_BYTES = 8 * 1024 * 1024
+/** Parsing this much takes about 10 ms, in which a process answers nobody else. Uploads of SRPMs do not come this way. */
+export const MAX_FORM_BYTES = 1024 * 1024
+/** The body of a webhook, whose sender is known before it is read. GitHub's largest have 25 MB, those of pushes and releases far less. */
+export const MAX_WEBHOOK_BYTES = 8 * 1024 * 1024
 /** The limit where anybody may send a form, before it is known who it is. */
 export const SMALL_FORM_BYTES = 64 * 1024
 
 /** The fields of a request, whatever its encoding; what is null was not sent. */
-export async function readForm(c: Context, { max_bytes = MAX_BYTES } = {}): Promise<Form> {
+export async function readForm(c: Context, { max_bytes = MAX_FORM_BYTES } = {}): Promise<Form> {
   const body = await readBody(c.req.raw, max_bytes)
   if (body.length === 0) return {}
   const type = mediaTypeOf(c)
@@ -45,9 +47,10 @@ export interface UploadedFile {
 export async function readFormWithFile(
   c: Context,
   part: string,
+  max_file_bytes: number,
 ): Promise<{ form: Form; file: UploadedFile | undefined }> {
   if (mediaTypeOf(c) !== 'multipart/form-data') return { form: await readForm(c), file: undefined }
-  const data = await multipartData(c, await readBody(c.req.raw))
+  const data = await multipartData(c, await readBody(c.req.raw, MAX_FORM_BYTES + max_file_bytes))
   const value = data.get(part)
   // What a browser sends for a field where nothing was chosen is a file without a name.
   const file =
@@ -142,7 +145,7 @@ async function formOfData(data: FormData): Promise<Form> {
 }
 
 /** All of a body that is not a file, within limits. */
-export async function readBody(request: Request, max_bytes = MAX_BYTES): Promise<Buffer> {
+export async function readBody(request: Request, max_bytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0
   try {

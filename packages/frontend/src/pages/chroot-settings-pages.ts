@@ -1,4 +1,5 @@
 import { CHROOT_BOOTSTRAPS, CHROOT_ISOLATIONS } from '@copr/contract/api/chroots'
+import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
 import { requireRight } from '@copr/domain/projects/project-access'
 import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
@@ -47,7 +48,7 @@ export function chrootSettingsPages(frontend: Frontend): Hono {
 
   onProject(app, 'post', '/update_chroot/:chroot', async (c, ownername) => {
     const view = await userView(c, frontend)
-    const { form, file } = await readFormWithFile(c, 'upload_comps')
+    const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
     checkCsrf(c, form)
     const project = await projectOfPage(c, frontend, ownername)
     await requireRight(db, view.user, project, 'edit')

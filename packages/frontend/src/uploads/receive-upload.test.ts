@@ -42,7 +42,7 @@ for (const [what, disposition] of [
     await using t = await openTestFrontend()
     t.frontend.config.limits.max_upload_bytes = 10 * 1024 * 1024
     const authorization = await credentials(t)
-    const part = `--x\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${'a'.repeat(3 * 1024 * 1024)}\r\n`
+    const part = `--x\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${'a'.repeat(400 * 1024)}\r\n`
     const headers = { authorization, 'content-type': 'multipart/form-data; boundary=x' }
     const body = `${part.repeat(3)}--x--\r\n`
     const answer = await t.app.request('/api_3/build/create/upload', {

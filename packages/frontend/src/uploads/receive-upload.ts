@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { MAX_FIELDS, tooManyFields } from '../http/body-limits.ts'
-import { type Form, formOf, jsonForm } from '../http/read-form.ts'
+import { type Form, formOf, jsonForm, MAX_FORM_BYTES } from '../http/read-form.ts'
 
 export interface ReceivedFile {
   /** As the client calls it, checked to be a plain name. */
@@ -34,7 +34,6 @@ interface Options {
 }
 
 /** Of all fields together: they are kept in memory. */
-const MAX_FIELD_BYTES = 8 * 1024 * 1024
 
 /** Streams a multipart body: fields into memory (bounded), the one file to disk. */
 export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
@@ -84,10 +83,10 @@ async function receive(
   let fieldBytes = 0
   const countField = (bytes: number): void => {
     fieldBytes += bytes
-    if (fieldBytes > MAX_FIELD_BYTES)
+    if (fieldBytes > MAX_FORM_BYTES)
       throw new CoprError(
         'too_large',
-        `Cannot read the request: its fields are longer than ${MAX_FIELD_BYTES} bytes`,
+        `Cannot read the request: its fields are longer than ${MAX_FORM_BYTES} bytes`,
       )
   }
 
@@ -162,7 +161,7 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
       defParamCharset: 'utf8',
       // Else a name with a path would be cut to its last part, silently.
       preservePath: true,
-      limits: { fileSize: max_bytes, files: 4, fields: MAX_FIELDS, fieldSize: 4 * 1024 * 1024 },
+      limits: { fileSize: max_bytes, files: 4, fields: MAX_FIELDS, fieldSize: MAX_FORM_BYTES },
     })
   } catch (cause) {
     throw new CoprError('invalid', 'pkgs: send the file as multipart/form-data', { cause })

@@ -7,7 +7,7 @@ import { type Context, Hono } from 'hono'
 import { randomUUID } from 'node:crypto'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
-import { readBody } from '../http/read-form.ts'
+import { MAX_WEBHOOK_BYTES, readBody } from '../http/read-form.ts'
 import { isWebhookSecret } from './webhook-secret.ts'
 
 /** One word for each failure: scripts look for them. */
@@ -73,7 +73,7 @@ export function customWebhooks(frontend: Frontend): Hono {
 
   /** The body is kept for the builder: without a build nothing of it stays. */
   async function submit(c: Context, project: Project, pack: Package, options: BuildOptions) {
-    const body = await readBody(c.req.raw)
+    const body = await readBody(c.req.raw, MAX_WEBHOOK_BYTES)
     const tmp = randomUUID()
     try {
       await uploads.write(tmp, 'hook_payload', body)

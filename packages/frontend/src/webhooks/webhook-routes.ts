@@ -9,7 +9,7 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { requireFewFields } from '../http/body-limits.ts'
 import { urlEncodedFields } from '../http/url-encoded.ts'
-import { jsonOf, readBody } from '../http/read-form.ts'
+import { jsonOf, MAX_WEBHOOK_BYTES, readBody } from '../http/read-form.ts'
 import { isWebhookSecret } from './webhook-secret.ts'
 import { customWebhooks } from './custom-webhooks.ts'
 import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
@@ -86,7 +86,7 @@ async function requireHookedProject(
 }
 
 async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefined> {
-  const bytes = await readBody(c.req.raw)
+  const bytes = await readBody(c.req.raw, MAX_WEBHOOK_BYTES)
   const isForm = c.req.header('content-type')?.startsWith('application/x-www-form-urlencoded')
   if (isForm) requireFewFields(bytes, '&', 1)
   const payload = (): string =>
