@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Db, Tx } from '../database/open.ts'
 import { rightsIn } from '../projects/project-access.ts'
 import type { Actor } from '../users/actor.ts'
-import { lockBuild } from './build-state.ts'
+import { lockBuild } from '../states/build-state.ts'
 
 /** Whose end a build waits for, or with which it belongs together; one of them at most. */
 export interface BatchWish {

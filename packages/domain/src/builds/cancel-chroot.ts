@@ -1,5 +1,5 @@
 import type { Tx } from '../database/open.ts'
-import { lockBuild, refreshBuild } from './build-state.ts'
+import { lockBuild, refreshBuild } from '../states/build-state.ts'
 
 /** Cancels what is unfinished in one chroot, in all builds; their other chroots go on. */
 export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date): Promise<void> {

@@ -4,7 +4,7 @@ import { CoprError } from '@copr/process/errors'
 import { paddedBuildId } from '@copr/contract/names'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import { lockBuild, refreshBuild } from './build-state.ts'
+import { lockBuild, refreshBuild } from '../states/build-state.ts'
 
 /**
  * Cancels whatever of the build is not finished. What waits ends here; what runs is told with the next heartbeat.

@@ -2,7 +2,7 @@ import { buildDirName } from '@copr/contract/names'
 import { sql } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import { lockBuild, refreshBuild } from './build-state.ts'
+import { lockBuild, refreshBuild } from '../states/build-state.ts'
 
 /** A build chroot of the source and its copy, whose files are still to be linked. */
 export interface ForkedChroot {

@@ -2,7 +2,7 @@ import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 import { notDenied } from '../packages/chroot-denylist.ts'
 import { insertTask } from '../queue/insert-task.ts'
-import { refreshBuild } from './build-state.ts'
+import { refreshBuild } from '../states/build-state.ts'
 
 /** What the control plane reads from an SRPM's header. */
 export interface SourceFacts {

@@ -5,7 +5,7 @@ import { alignDevelRepositories } from '../repositories/devel-repositories.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
-import { refreshBuild } from './build-state.ts'
+import { refreshBuild } from '../states/build-state.ts'
 import { applySourceFacts, type SourceFacts } from './source-facts.ts'
 
 export interface Submission extends BatchWish {

@@ -7,7 +7,7 @@ import type { BuildState, PermissionState, SourceType } from '@copr/contract/sta
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from '../machines/launch-order.ts'
-import type { MachineState } from '../machines/machine-state.ts'
+import type { MachineState } from '../states/machine-state.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>

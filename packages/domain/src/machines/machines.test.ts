@@ -9,7 +9,7 @@ import { cordonMachine, drainMachine, holdMachine } from './machine-care.ts'
 import { machineEvents, poolEvents } from './machine-events.ts'
 import { enrollMachine, machineOfSession } from './machines.ts'
 import { managedMachines } from './managed-machines.ts'
-import { changeMachine, moveMachine } from './move-machine.ts'
+import { changeMachine, moveMachine } from '../states/move-machine.ts'
 import { planMachines } from './plan-machine.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')

@@ -1,6 +1,6 @@
 import { buildDirName } from '@copr/contract/names'
 import { type RawBuilder, sql } from 'kysely'
-import { refreshBuild } from '../builds/build-state.ts'
+import { refreshBuild } from '../states/build-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { mayClaim, RUNNING, type RunningLimits, withinLimits } from './claim-conditions.ts'

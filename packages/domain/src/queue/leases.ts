@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Selectable } from 'kysely'
-import { lockBuild, refreshBuild } from '../builds/build-state.ts'
+import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { TaskTable } from '../database/schema.ts'
 

@@ -1,5 +1,5 @@
 import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
-import { refreshBuild } from '../builds/build-state.ts'
+import { refreshBuild } from '../states/build-state.ts'
 import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'

@@ -1,6 +1,6 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
-import { refreshBuild } from '../builds/build-state.ts'
+import { refreshBuild } from '../states/build-state.ts'
 import { lockLeased } from '../queue/leases.ts'
 import { endTask } from '../queue/outcomes.ts'
 

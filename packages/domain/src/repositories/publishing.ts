@@ -1,6 +1,6 @@
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import { sql } from 'kysely'
-import { lockBuild, refreshBuild } from '../builds/build-state.ts'
+import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 

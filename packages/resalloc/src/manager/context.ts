@@ -1,7 +1,7 @@
 import type { LostCause } from '@copr/contract/builder-protocol'
 import { giveBackTasks } from '@copr/domain/machines/machines'
 import type { Machine } from '@copr/domain/machines/machines'
-import { moveMachine } from '@copr/domain/machines/move-machine'
+import { moveMachine } from '@copr/domain/states/move-machine'
 import { noteOfferingFailure } from '@copr/domain/pools/offerings'
 import { noteBootFailure } from '@copr/domain/pools/pools'
 import type { StopOrder } from '../providers/provider.ts'

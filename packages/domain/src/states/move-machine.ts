@@ -1,9 +1,9 @@
 import { type Updateable, sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
-import { addEvent } from './machine-events.ts'
+import { addEvent } from '../machines/machine-events.ts'
 import { mayMove, type MachineState } from './machine-state.ts'
-import type { Machine } from './machines.ts'
+import type { Machine } from '../machines/machines.ts'
 
 /** When a machine came into a state, where there is a column for it. */
 const TIME_OF = {
