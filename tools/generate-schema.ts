@@ -16,16 +16,16 @@ const NARROWER: Record<string, string> = {
   'api_token.scopes': 'TokenScope[]',
   'audit_log.details': 'Json<Record<string, unknown>>',
   'build.source_json': 'Json<Record<string, unknown>>',
-  'build.source_state': 'BuildState',
+  'build.source_state': "State<SourceState, 'pending' | 'importing' | 'succeeded'>",
   'build.source_type': 'SourceType',
-  'build.state': 'BuildState',
+  'build.state': "State<BuildState, 'pending'>",
   'build_chroot.seconds': 'Json<Record<string, number>>',
-  'build_chroot.state': 'BuildState',
+  'build_chroot.state': "State<ChrootState, 'waiting'>",
   'chroot.config': 'Json<ChrootConfig>',
   'machine.counters': 'Json<Record<string, number>>',
   'machine.launch_order': 'Json<LaunchOrder>',
   'machine.provider_data': 'Json<Record<string, unknown>>',
-  'machine.state': 'MachineState',
+  'machine.state': "State<MachineState, 'planned' | 'booting'>",
   'package.source_json': 'Json<Record<string, unknown>>',
   'package.source_type': 'SourceType',
   'pool.config': 'Json<PoolConfig>',
@@ -35,7 +35,7 @@ const NARROWER: Record<string, string> = {
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
   'task.payload': 'Json<ResultFile[]>',
-  'task.state': "'queued' | 'leased' | 'done'",
+  'task.state': 'State<TaskState, undefined>',
 }
 
 const TYPES: Record<string, string> = {
@@ -61,11 +61,17 @@ import type { BuildState, PermissionState, SourceType } from '@copr/contract/sta
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from '../machines/launch-order.ts'
+import type { ChrootState } from '../states/chroot-state.ts'
 import type { MachineState } from '../states/machine-state.ts'
+import type { SourceState } from '../states/source-state.ts'
+import type { TaskState } from '../states/task-state.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
+
+/** Inserted with one of the first states; after that only the functions of states/ write it. */
+type State<All, First extends All | undefined> = ColumnType<All, First, never>
 `
 
 interface Column {
@@ -85,7 +91,7 @@ function typeOf(column: Column): string {
     )
   if (column.is_identity === 'YES') return `GeneratedAlways<${type}>`
   const orNull = column.is_nullable === 'YES' ? `${type} | null` : type
-  if (column.column_default === null) return orNull
+  if (column.column_default === null || type.startsWith('State<')) return orNull
   return type.startsWith('Json<') ? `Default${type}` : `Generated<${orNull}>`
 }
 

@@ -1,6 +1,6 @@
 /**
  * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so is
- * every finding: an unexpected error, an input that takes three seconds of the CPU or ten in all, or one that needs too much memory.
+ * every finding: an unexpected error, an input that takes three seconds of the CPU or a minute in all, or one that needs too much memory.
  * Ends with code 1 when there is one. The same seed and corpus give the same inputs.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,8 @@ import { keepInput, readCorpus } from './corpus.ts'
 import { type FromWorker, makeShared } from './shared.ts'
 import { targetOf } from './targets.ts'
 
-const HANG_MS = 10_000
+/** An input that takes longer hangs, however busy the machine is. */
+const HANG_MS = 60_000
 const LOOK_MS = 500
 const MEMORY_MB = 512
 const say = (line: string): void => void process.stdout.write(`${line}\n`)

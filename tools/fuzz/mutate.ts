@@ -60,6 +60,9 @@ function withNumber(input: Buffer, at: number, random: Random): Buffer {
   return bytes
 }
 
+/** More of a piece of this size would be cut off, or be too long for a string before that. */
+const longestRepeat = (size: number): number => Math.ceil(MAX_INPUT_BYTES / Math.max(1, size))
+
 /** Removes, repeats, exchanges or replaces one of the pieces that an input is made of. */
 export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T): T[] {
   const copy = [...list]
@@ -71,8 +74,11 @@ export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T
       break
     case 1:
       // Very many now and then: work that grows with the square shows itself.
-      if (first !== undefined)
-        copy.splice(at, 0, ...Array<T>(1 + random(random(20) === 0 ? 30_000 : 50)).fill(first))
+      if (first !== undefined) {
+        const times = 1 + random(random(20) === 0 ? 30_000 : 50)
+        const size = typeof first === 'string' ? first.length : 1
+        copy.splice(at, 0, ...Array<T>(Math.min(times, longestRepeat(size))).fill(first))
+      }
       break
     case 2:
       if (first !== undefined) copy.splice(random(copy.length), 0, ...copy.splice(at, 1))

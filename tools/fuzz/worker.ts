@@ -68,8 +68,9 @@ function nextInput({ mutate, words }: FuzzTarget, known: Buffer[], numbers: Rand
   let input = pick(numbers(2) === 0 ? newest : known, numbers)
   for (let steps = 1 + numbers(4); steps > 0; steps--) {
     const structured = numbers(3) === 0 ? undefined : mutate(input, numbers)
-    input =
+    const changed =
       structured ?? mutateBytes(input, { random: numbers, words, other: pick(known, numbers) })
+    input = changed.subarray(0, MAX_INPUT_BYTES)
   }
-  return input.subarray(0, MAX_INPUT_BYTES)
+  return input
 }

@@ -3,7 +3,7 @@ import { expireDirs } from '@copr/domain/expiry/expire-dirs'
 import { expireProjects } from '@copr/domain/expiry/expire-projects'
 import { pruneBuilds } from '@copr/domain/packages/prune-builds'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
-import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { requeueExpired } from '@copr/domain/queue/outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
@@ -57,7 +57,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
       signal: stop,
     }).catch(() => undefined)
     const step = async (): Promise<void> =>
-      void (await requeueLapsed(db, { now: now(), max_attempts }))
+      void (await requeueExpired(db, { now: now(), max_attempts }))
     await every(1, step, { stop, log })
   }
 

@@ -14,6 +14,7 @@ import { providerMaker } from '../src/providers/registry.ts'
 import { bootOfUserData } from '../src/testing/boot-of-user-data.ts'
 import { ManagerWorld } from '../src/testing/manager-world.ts'
 import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MAX_LIFETIME = 7200
 /** The manager ends it first; after that it ends itself. */
@@ -124,7 +125,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     await w.tasks('a', 3)
     await w.run(2)
     assert.equal((await living()).length, 3)
-    await w.db.updateTable('task').set({ state: 'done' }).execute()
+    await fixtures(w.db).updateTable('task').set({ state: 'done' }).execute()
     await enrol(w)
     await pass(w, 900)
     assert.deepEqual(await living(), [])

@@ -5,7 +5,7 @@ import type { Machine } from '@copr/domain/machines/machines'
 import { claimTask } from '@copr/domain/queue/claim-task'
 import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { giveBack } from '@copr/domain/queue/outcomes'
+import { requeueTask } from '@copr/domain/queue/outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { messageOf } from '@copr/process/errors'
 import { resultsOf } from '../build-place.ts'
@@ -72,7 +72,7 @@ async function claimOnce(
   })
   if (!task) return undefined
   const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>
-    void (await giveBack(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
+    void (await requeueTask(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
   // Nobody would ever send a heartbeat for it.
   if (gone.aborted) {
     await undo('The builder went away before it got the task', Infinity)

@@ -1,14 +1,7 @@
 import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
-import type { Db, Tx } from '@copr/domain/database/open'
-import { lockLeased, type TaskRow } from '@copr/domain/queue/leases'
-import {
-  endTask,
-  failTask,
-  finishImport,
-  finishRpm,
-  finishSource,
-  giveBack,
-} from '@copr/domain/queue/outcomes'
+import type { Db } from '@copr/domain/database/open'
+import type { TaskRow } from '@copr/domain/queue/leases'
+import { finishTask as endTask, requeueTask, type TaskOutcome } from '@copr/domain/queue/outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'
@@ -33,20 +26,20 @@ export async function finishTask(
   if (task.state !== 'leased' || task.lease !== lease) return false
   const { task_id, build_id, kind } = task
   backend.log.info({ task_id, build_id, kind, outcome: request.outcome }, 'Task ended')
-  if (request.outcome === 'lost') return await takeBack(backend, lease, request)
+  if (request.outcome === 'lost') return await requeue(backend, lease, request)
   const results = resultsOf(await placeOfTask(backend.db, task))
   const key = { task: task.id, lease }
   await backend.store.verifyStaged(key, request.files)
   const ending = await prepareEnding(backend, { task, lease, request, results })
-  const accepted = await endLocked(backend, lease, ending.commit)
-  if (!accepted) return false
+  const finished = await endTask(backend.db, lease, ending.outcome, backend.now())
+  if (finished === undefined) return false
   await ending.afterwards()
   return true
 }
 
-/** What is done to the database at once, and what can be repeated or left to the next start. */
+/** What is committed to the database, and what follows: it may be repeated, or left to the next start. */
 interface Ending {
-  commit: (tx: Tx, task: TaskRow) => Promise<void>
+  outcome: TaskOutcome
   afterwards: () => Promise<void>
 }
 
@@ -72,13 +65,13 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     store.note(results, `${now().toISOString()} ${line}`)
   if (request.outcome === 'canceled') {
     await note('canceled')
-    return { commit: (tx, locked) => endTask(tx, locked, now()), afterwards: drop }
+    return { outcome: { kind: 'canceled' }, afterwards: drop }
   }
   if (request.outcome === 'failed') {
     await store.place(key, withoutRpms(request.files), results)
     await note(`failed: ${request.reason}`)
     const { reason, seconds } = request
-    return { commit: (tx, row) => failTask(tx, row, { reason, seconds }, now()), afterwards: drop }
+    return { outcome: { kind: 'failed', reason, seconds }, afterwards: drop }
   }
   switch (task.kind) {
     case 'source':
@@ -89,8 +82,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
       const { files, seconds } = request
       await note(`built: ${files.length} files`)
       // The results stay staged until they are published.
-      const commit = (tx: Tx, row: TaskRow) => finishRpm(tx, row, { files, seconds }, now())
-      return { commit, afterwards: async () => undefined }
+      return { outcome: { kind: 'rpm', files, seconds }, afterwards: async () => undefined }
     }
     case 'publish':
       throw new CoprError('invalid', 'Cannot finish: this task is not for agents')
@@ -98,14 +90,14 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
 }
 
 async function endSource(
-  { store, config, now }: Backend,
+  { store, config }: Backend,
   { task, lease, request, results }: Report,
   drop: () => Promise<void>,
 ): Promise<Ending> {
   const key = { task: task.id, lease }
   const { files } = request
   const fail = (reason: string): Ending => ({
-    commit: (tx, row) => failTask(tx, row, { reason }, now()),
+    outcome: { kind: 'failed', reason },
     afterwards: drop,
   })
   const [srpm, ...more] = files.filter(({ name }) => name.endsWith('.rpm'))
@@ -118,7 +110,7 @@ async function endSource(
     const facts = await store.withStaged(key, srpm.name, (path) => readSourceFacts(path, srpm.name))
     const kept = { build_id: task.build_id, upload: null, file_name: facts.srpm_name }
     await store.keepSrpm(key, srpm.name, kept)
-    return { commit: (tx, row) => finishSource(tx, row, facts, now()), afterwards: drop }
+    return { outcome: { kind: 'source', facts }, afterwards: drop }
   } catch (error) {
     if (error instanceof RpmFormatError || error instanceof CoprError) return fail(error.message)
     throw error
@@ -126,7 +118,7 @@ async function endSource(
 }
 
 async function endImport(
-  { db, store, now }: Backend,
+  { db, store }: Backend,
   { task, request, results }: Report,
   drop: () => Promise<void>,
 ): Promise<Ending> {
@@ -134,10 +126,7 @@ async function endImport(
   await requireImported(db, task.build_id, commits)
   const srpm = keptSrpm(await loadTaskFacts(db, task))
   await store.placeSrpm(srpm, results)
-  return {
-    commit: (tx, row) => finishImport(tx, row, commits, now()),
-    afterwards: drop,
-  }
+  return { outcome: { kind: 'import', branch_commits: commits }, afterwards: drop }
 }
 
 /** The commits are what builders build: dist-git itself must have written down the very same. */
@@ -156,21 +145,7 @@ async function requireImported(
       )
 }
 
-async function endLocked(
-  { db, now }: Backend,
-  lease: string,
-  commit: Ending['commit'],
-): Promise<boolean> {
-  return await db.transaction().execute(async (tx) => {
-    const task = await lockLeased(tx, lease)
-    if (!task) return false
-    // Canceled while the outcome was on its way: the states are set already.
-    await (task.cancel_requested ? endTask(tx, task, now()) : commit(tx, task))
-    return true
-  })
-}
-
-async function takeBack(
+async function requeue(
   { db, config, now, log }: Backend,
   lease: string,
   { cause, reason }: Extract<FinishRequest, { outcome: 'lost' }>,
@@ -179,7 +154,13 @@ async function takeBack(
   const { max_attempts } = config.limits
   // Nothing has to pass when a cloud takes its machine back, or when a bigger one is wanted.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
-  const back = await giveBack(db, lease, { cause, reason, max_attempts, now: now(), wait_seconds })
+  const back = await requeueTask(db, lease, {
+    cause,
+    reason,
+    max_attempts,
+    now: now(),
+    wait_seconds,
+  })
   return back !== undefined
 }
 

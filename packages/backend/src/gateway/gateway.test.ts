@@ -10,7 +10,7 @@ import { gunzipSync } from 'node:zlib'
 import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { cancelBuild } from '@copr/domain/builds/cancel'
 import { submitBuild } from '@copr/domain/builds/submit'
-import { requeueLapsed } from '@copr/domain/queue/outcomes'
+import { requeueExpired } from '@copr/domain/queue/outcomes'
 import { readSourceFacts } from './source-facts.ts'
 import { listed } from '../testing/agent.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
@@ -152,7 +152,7 @@ test('finish may be repeated, and is not for those who lost their lease', async 
     .set({ lease_until: new Date(0) })
     .where('lease', '=', agent.lease)
     .execute()
-  await requeueLapsed(system.db, { now: new Date(), max_attempts: 5 })
+  await requeueExpired(system.db, { now: new Date(), max_attempts: 5 })
   assert.deepEqual(await (await agent.finish(failed)).json(), { accepted: false })
   assert.equal((await agent.log('late\n', 0)).status, 409)
   assert.equal((await agent.put('late.txt', Buffer.from('late'))).status, 409)

@@ -8,6 +8,7 @@ import { COMMAND } from '@copr/domain/users/actor'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './leftovers.ts'
 import { removeDue } from './removals.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const repomdOf = (system: TestBackend): string =>
   join(system.results, 'dana/telescope', CHROOT, 'repodata/repomd.xml')
@@ -82,7 +83,7 @@ test('the log of a build that ended without its agent is packed', async () => {
   const ended = new Date()
   const chroot = await system.db.selectFrom('chroot').select('id').executeTakeFirstOrThrow()
   const result_dir = `${String(id).padStart(8, '0')}-hello`
-  await system.db
+  await fixtures(system.db)
     .insertInto('build_chroot')
     .values({ build_id: id, chroot_id: chroot.id, state: 'canceled', result_dir, ended_at: ended })
     .execute()

@@ -1,5 +1,4 @@
-import { lockLeased } from '@copr/domain/queue/leases'
-import { endTask, failTask } from '@copr/domain/queue/outcomes'
+import { finishTask } from '@copr/domain/queue/outcomes'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
 import type { Results } from './publish-task.ts'
@@ -15,13 +14,8 @@ export async function failResults(
   const kept = names.filter((name) => !name.endsWith('.rpm') && !isOurs(name))
   await store.place(staged, kept, place)
   await store.note(place, `${now().toISOString()} failed: ${reason}`)
-  const ended = await db.transaction().execute(async (tx) => {
-    const row = await lockLeased(tx, lease)
-    if (!row) return false
-    await (row.cancel_requested ? endTask(tx, row, now()) : failTask(tx, row, { reason }, now()))
-    return true
-  })
-  if (!ended) return
+  const finished = await finishTask(db, lease, { kind: 'failed', reason }, now())
+  if (finished === undefined) return
   await store.unplace(
     place,
     names.filter((name) => name.endsWith('.rpm')),

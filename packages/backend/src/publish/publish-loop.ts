@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { claimPublish, renewLease, type TaskRow } from '@copr/domain/queue/leases'
-import { giveBack } from '@copr/domain/queue/outcomes'
+import { requeueTask } from '@copr/domain/queue/outcomes'
 import { messageOf } from '@copr/process/errors'
 import { withLogFields } from '@copr/process/log-fields'
 import type { Backend } from '../context.ts'
@@ -44,7 +44,7 @@ async function publishLeased(backend: Backend, task: TaskRow, lease: string): Pr
     const wait_seconds = Math.min(2 ** (task.attempts - 1), MAX_BACKOFF_SECONDS)
     log.error({ err, wait_seconds }, 'Cannot publish, trying again')
     const reason = messageOf(err)
-    await giveBack(db, lease, { reason, max_attempts: Infinity, now: now(), wait_seconds })
+    await requeueTask(db, lease, { reason, max_attempts: Infinity, now: now(), wait_seconds })
   } finally {
     clearInterval(renewal)
   }

@@ -1,6 +1,6 @@
 import { addMembers, type Member } from '@copr/domain/repositories/membership'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { buildTaskOf, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
+import { loadTaskFacts, stagedFilesOf, type TaskFacts } from '@copr/domain/queue/task-facts'
 import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
@@ -39,7 +39,7 @@ export async function publishTask(
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
   const facts = await loadTaskFacts(db, task)
-  const staged = await buildTaskOf(db, task)
+  const staged = stagedFilesOf(task)
   const results = { task, lease, facts, staged, place: placeOf(facts) }
   const files = task.payload ?? []
   const note = (line: string): Promise<void> =>
@@ -75,11 +75,8 @@ export async function publishTask(
   at('commit')
   const members: Member[] = []
   for (const info of packages) members.push(await memberOf(backend, results, info))
-  const outcome = await db
-    .transaction()
-    .execute((tx) =>
-      addMembers(tx, { lease, packages: packages.map(nevraOf), members, now: now() }),
-    )
+  const nevras = packages.map(nevraOf)
+  const outcome = await addMembers(db, { lease, packages: nevras, members, now: now() })
   log.info({ packages: packages.length, outcome }, 'Results placed')
   at('drop')
   if (outcome === 'canceled') {

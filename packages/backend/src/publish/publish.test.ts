@@ -15,6 +15,7 @@ import { dnfFor } from '../testing/dnf.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { publishDue } from './publish-loop.ts'
 import { renderDue } from './render.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
@@ -183,7 +184,11 @@ for (const [what, last] of [
     }
     // As when the lease had lapsed, and another publisher got the task.
     const take = (lease: string | null, state: 'leased' | 'queued') =>
-      system.db.updateTable('task').set({ lease, state }).where('kind', '=', 'publish').execute()
+      fixtures(system.db)
+        .updateTable('task')
+        .set({ lease, state })
+        .where('kind', '=', 'publish')
+        .execute()
     await publishDue({ ...system.backend, store: lost }, never)
     assert.deepEqual(
       done,

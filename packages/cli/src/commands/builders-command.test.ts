@@ -6,6 +6,7 @@ import { listAudit } from '@copr/domain/audit/audit-queries'
 import { enrollMachine, livingMachines } from '@copr/domain/machines/machines'
 import { syncPools } from '@copr/domain/pools/pools'
 import { openTestCli, type TestCli } from '../testing.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const NOW = new Date()
 
@@ -15,7 +16,7 @@ async function addPool({ db }: TestCli): Promise<void> {
 }
 
 async function addMachine({ db }: TestCli, state: 'ready' | 'booting' = 'ready'): Promise<string> {
-  const { id } = await db
+  const { id } = await fixtures(db)
     .insertInto('machine')
     .values({
       pool: 'here',

@@ -12,6 +12,7 @@ import { keygenClient } from '@copr/process/keygen-client'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { openTestCli, startTestKeygen, type TestCli } from '../testing.ts'
 import { STEPS } from './guide-steps.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const NOW = new Date()
 const CHROOT = 'fedora-43-x86_64'
@@ -29,7 +30,7 @@ async function furnish(t: TestCli): Promise<Record<string, string>> {
   const config = PoolConfig.parse({ provider: 'local', tags: ['arch_x86_64'], max: 7 })
   await syncPools(t.db, [{ name: 'here', config, cleans: false }], NOW)
   const machine = { pool: 'here', name: 'here-1', provider: 'local', state: 'ready' } as const
-  const { id } = await t.db
+  const { id } = await fixtures(t.db)
     .insertInto('machine')
     .values({ ...machine, created_at: NOW, kinds: ['rpm'] })
     .returning('id')

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openTestCli } from '../testing.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 test('drain ends when no machine in a cloud is left; others do not keep it', async () => {
   await using t = await openTestCli()
   const machine = { pool: 'a', state: 'ready', created_at: new Date(), kinds: ['rpm'] } as const
-  const { id } = await t.db
+  const { id } = await fixtures(t.db)
     .insertInto('machine')
     .values({ ...machine, kinds: ['rpm'], name: 'cloud', provider: 'aws' })
     .returning('id')
     .executeTakeFirstOrThrow()
-  await t.db
+  await fixtures(t.db)
     .insertInto('machine')
     .values({ ...machine, kinds: ['rpm'], name: 'by-hand' })
     .execute()
@@ -21,7 +22,7 @@ test('drain ends when no machine in a cloud is left; others do not keep it', asy
     await t.db.selectFrom('machine').select('id').execute()
     assert.equal(isOver, false)
   }
-  await t.db
+  await fixtures(t.db)
     .updateTable('machine')
     .set({ state: 'gone', gone_at: new Date() })
     .where('id', '=', id)

@@ -7,6 +7,7 @@ import { FactsFile } from '@copr/openshift/render/facts'
 import { render } from '@copr/openshift/render/render'
 import { openTestDb } from '@copr/testkit/postgres'
 import { partMetrics } from './part-metrics.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const NOW = new Date()
 
@@ -32,7 +33,7 @@ function rules(): { alert: string; expr: string }[] {
 
 test('alerts are about metrics and labels that programs tell', async () => {
   await using t = await openTestDb()
-  await t.db
+  await fixtures(t.db)
     .insertInto('machine')
     .values({ pool: 'a', name: 'b', state: 'ready', created_at: NOW, kinds: ['rpm'] })
     .execute()
@@ -82,7 +83,7 @@ test('with results in S3 there is no volume of results, and nothing tells of one
 test('the backend tells of builders, repositories, volume and database', async () => {
   await using t = await openTestDb()
   const machine = { pool: 'a', state: 'ready', created_at: NOW, kinds: ['rpm'] } as const
-  await t.db
+  await fixtures(t.db)
     .insertInto('machine')
     .values([
       { ...machine, kinds: ['rpm'], name: 'here', last_seen_at: NOW },

@@ -1,5 +1,7 @@
 import type { Tx } from '../database/open.ts'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
+import { moveChroots, OPEN_CHROOT_STATES } from '../states/chroot-state.ts'
+import { cancelTasks } from '../states/task-state.ts'
 
 /** Cancels what is unfinished in one chroot, in all builds; their other chroots go on. */
 export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date): Promise<void> {
@@ -16,18 +18,17 @@ export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date)
       .execute()
     if (canceled.length === 0) continue
     const ids = canceled.map(({ id }) => id)
-    await tx
-      .updateTable('build_chroot')
-      .set({
-        state: 'canceled',
-        state_reason: 'The chroot has reached its end of life',
-        ended_at: now,
-      })
-      .where('id', 'in', ids)
+    const state_reason = 'The chroot has reached its end of life'
+    await moveChroots(tx, ids, { to: 'canceled', set: { state_reason, ended_at: now } })
+    const tasks = await tx
+      .selectFrom('task')
+      .select('id')
+      .where('build_chroot_id', 'in', ids)
       .execute()
-    const tasks = tx.updateTable('task').where('build_chroot_id', 'in', ids)
-    await tasks.set({ state: 'done' }).where('state', '=', 'queued').execute()
-    await tasks.set({ cancel_requested: true }).where('state', '=', 'leased').execute()
+    await cancelTasks(
+      tx,
+      tasks.map(({ id }) => id),
+    )
     await refreshBuild(tx, build_id, now)
   }
 }
@@ -37,6 +38,6 @@ function openIn(tx: Tx, chroot_id: number) {
   return tx
     .selectFrom('build_chroot')
     .where('chroot_id', '=', chroot_id)
-    .where('state', 'in', ['waiting', 'pending', 'starting', 'running'])
+    .where('state', 'in', OPEN_CHROOT_STATES)
     .where('generation', 'is', null)
 }

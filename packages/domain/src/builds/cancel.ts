@@ -5,6 +5,10 @@ import { paddedBuildId } from '@copr/contract/names'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
+import { moveChroots, OPEN_CHROOT_STATES } from '../states/chroot-state.ts'
+import { moveSource, SOURCE_TRANSITIONS } from '../states/source-state.ts'
+import { cancelTasks } from '../states/task-state.ts'
+import { isFinal } from '../states/transitions.ts'
 
 /**
  * Cancels whatever of the build is not finished. What waits ends here; what runs is told with the next heartbeat.
@@ -24,37 +28,25 @@ export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Da
       .selectFrom('build_chroot')
       .select('id')
       .where('build_id', '=', buildId)
-      .where('state', 'in', ['waiting', 'pending', 'starting', 'running'])
+      .where('state', 'in', OPEN_CHROOT_STATES)
       .where('generation', 'is', null)
       .execute()
-    const sourceOpen = ['pending', 'starting', 'running', 'importing'].includes(build.source_state)
-    if (build.finished_at !== null || (open.length === 0 && !sourceOpen))
+    const isSourceOpen = !isFinal(SOURCE_TRANSITIONS, build.source_state)
+    if (build.finished_at !== null || (open.length === 0 && !isSourceOpen))
       throw new CoprError('conflict', `Cannot cancel build ${buildId}: it is finished already`)
     await tx.updateTable('build').set({ canceled: true }).where('id', '=', buildId).execute()
-    if (sourceOpen)
-      await tx
-        .updateTable('build')
-        .set({ source_state: 'canceled', source_ended_at: now })
-        .where('id', '=', buildId)
-        .execute()
-    if (open.length > 0)
-      await tx
-        .updateTable('build_chroot')
-        .set({ state: 'canceled', ended_at: now })
-        .where(
-          'id',
-          'in',
-          open.map((chroot) => chroot.id),
-        )
-        .execute()
-    const tasks = tx.updateTable('task').where('build_id', '=', buildId)
-    await tasks.set({ state: 'done' }).where('state', '=', 'queued').execute()
-    await tasks.set({ cancel_requested: true }).where('state', '=', 'leased').execute()
+    if (isSourceOpen)
+      await moveSource(tx, buildId, { to: 'canceled', set: { source_ended_at: now } })
+    await moveChroots(tx, idsOf(open), { to: 'canceled', set: { ended_at: now } })
+    const tasks = await tx.selectFrom('task').select('id').where('build_id', '=', buildId).execute()
+    await cancelTasks(tx, idsOf(tasks))
     await refreshBuild(tx, buildId, now)
     const { project_id } = build
     await audit(tx, actor, { action: 'build.cancel', project_id, subject: `build ${buildId}` }, now)
   })
 }
+
+const idsOf = (rows: { id: number }[]): number[] => rows.map(({ id }) => id)
 
 /** Deletes finished builds of one project: their results leave the repositories, then the disk. All or nothing. */
 export async function deleteBuilds(

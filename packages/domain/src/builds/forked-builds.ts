@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
 
 /** A build chroot of the source and its copy, whose files are still to be linked. */
 export interface ForkedChroot {
@@ -232,17 +233,13 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
       .execute()
     for (const { id } of [repository, ...devel]) await copyMembers(tx, fork, id)
     await copyPackageList(tx, fork)
-    await tx
-      .updateTable('build_chroot')
-      .set({
-        state: 'forked',
-        started_at: now,
-        ended_at: now,
-        repository_id: repository.id,
-        generation: repository.generation,
-      })
-      .where('id', '=', fork.build_chroot_id)
-      .execute()
+    const set = {
+      started_at: now,
+      ended_at: now,
+      repository_id: repository.id,
+      generation: repository.generation,
+    }
+    await moveChroots(tx, [fork.build_chroot_id], { to: 'forked', set })
     await refreshBuild(tx, fork.build_id, now)
     await notify(tx, 'copr_repository', String(repository.id))
   })
@@ -286,17 +283,18 @@ export async function dropUnlinkable(db: Db, target_id: number, now: Date): Prom
   for (const { id } of builds)
     await db.transaction().execute(async (tx) => {
       if (!(await lockBuild(tx, id))) return
-      await tx
-        .updateTable('build_chroot')
-        .set({
-          state: 'failed',
-          state_reason: 'The results to copy were deleted meanwhile',
-          ended_at: now,
-          result_dir: null,
-        })
+      const waiting = await tx
+        .selectFrom('build_chroot')
+        .select('id')
         .where('build_id', '=', id)
         .where('state', '=', 'waiting')
         .execute()
+      const state_reason = 'The results to copy have been deleted'
+      await moveChroots(
+        tx,
+        waiting.map((chroot) => chroot.id),
+        { to: 'failed', set: { state_reason, ended_at: now, result_dir: null } },
+      )
       await refreshBuild(tx, id, now)
     })
 }

@@ -3,6 +3,8 @@ import type { Tx } from '../database/open.ts'
 import { notDenied } from '../packages/chroot-denylist.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import { refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
+import { moveSource } from '../states/source-state.ts'
 
 /** What the control plane reads from an SRPM's header. */
 export interface SourceFacts {
@@ -37,68 +39,61 @@ export async function applySourceFacts(
     .where('id', '=', buildId)
     .execute()
   const chroots = await chrootsOf(tx, build, chroot_denylist)
-  for (const chroot of chroots) {
-    const reason = whyNotBuilt(chroot.arch, facts)
-    const outcome = reason
-      ? ({ state: 'skipped', state_reason: reason, ended_at: now } as const)
-      : ({ state: 'waiting' } as const)
-    await tx
-      .insertInto('build_chroot')
-      .values({ build_id: buildId, chroot_id: chroot.id, ...outcome })
-      // A chroot asked for by name waits since the build was submitted.
-      .onConflict((conflict) => conflict.columns(['build_id', 'chroot_id']).doUpdateSet(outcome))
-      .execute()
-  }
-  await skipDisabled(
-    tx,
-    buildId,
-    chroots.map(({ id }) => id),
-    now,
-  )
-  const anything = await tx
-    .selectFrom('build_chroot')
-    .select('id')
-    .where('build_id', '=', buildId)
-    .where('state', '=', 'waiting')
-    .executeTakeFirst()
-  if (chroots.length === 0)
-    await endSource(tx, buildId, now, 'failed', 'No chroot of the project is left to build in')
-  else if (!anything) await endSource(tx, buildId, now, 'succeeded', null)
-  else {
-    await tx
-      .updateTable('build')
-      .set({ source_state: 'importing' })
-      .where('id', '=', buildId)
-      .execute()
+  await insertMissing(tx, buildId, chroots)
+  const isLeft = await skipUnwanted(tx, buildId, { chroots, facts, now })
+  if (chroots.length === 0) {
+    const fail_reason = 'No chroot of the project is left to build in'
+    await moveSource(tx, buildId, { to: 'failed', set: { fail_reason, source_ended_at: now } })
+  } else if (!isLeft) {
+    await moveSource(tx, buildId, { to: 'succeeded', set: { source_ended_at: now } })
+  } else {
+    // The source of an upload is `importing` from the start.
+    if (build.source_state !== 'importing') await moveSource(tx, buildId, { to: 'importing' })
     await insertTask(tx, { build, kind: 'import', build_chroot: undefined }, now)
     await notify(tx, 'copr_queue')
   }
   await refreshBuild(tx, buildId, now)
 }
 
-/** Chroots that were asked for by name, and disabled before the SRPM was there. */
-async function skipDisabled(tx: Tx, buildId: number, enabled: number[], now: Date): Promise<void> {
-  const state_reason = 'The chroot was disabled in the project meanwhile'
-  const waiting = tx
-    .updateTable('build_chroot')
-    .set({ state: 'skipped', state_reason, ended_at: now })
-    .where('build_id', '=', buildId)
-    .where('state', '=', 'waiting')
-  await (enabled.length === 0 ? waiting : waiting.where('chroot_id', 'not in', enabled)).execute()
+/** A chroot that was requested by name has its row since the build was submitted. */
+async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]): Promise<void> {
+  if (chroots.length === 0) return
+  await tx
+    .insertInto('build_chroot')
+    .values(chroots.map(({ id }) => ({ build_id, chroot_id: id, state: 'waiting' as const })))
+    .onConflict((conflict) => conflict.columns(['build_id', 'chroot_id']).doNothing())
+    .execute()
 }
 
-async function endSource(
+/**
+ * Skips the chroots whose architecture the spec file excludes, and those that were requested by name but have been disabled
+ * since. False if none is left to build in.
+ */
+async function skipUnwanted(
   tx: Tx,
   buildId: number,
-  now: Date,
-  source_state: 'failed' | 'succeeded',
-  fail_reason: string | null,
-): Promise<void> {
-  await tx
-    .updateTable('build')
-    .set({ source_state, fail_reason, source_ended_at: now })
-    .where('id', '=', buildId)
+  wanted: { chroots: { id: number; arch: string }[]; facts: SourceFacts; now: Date },
+): Promise<boolean> {
+  const { chroots, facts, now } = wanted
+  const arches = new Map(chroots.map(({ id, arch }) => [id, arch]))
+  const waiting = await tx
+    .selectFrom('build_chroot')
+    .select(['id', 'chroot_id'])
+    .where('build_id', '=', buildId)
+    .where('state', '=', 'waiting')
     .execute()
+  let left = waiting.length
+  for (const { id, chroot_id } of waiting) {
+    const arch = arches.get(chroot_id)
+    const state_reason =
+      arch === undefined
+        ? 'The chroot was disabled in the project before the source package was ready'
+        : whyNotBuilt(arch, facts)
+    if (state_reason === undefined) continue
+    left--
+    await moveChroots(tx, [id], { to: 'skipped', set: { state_reason, ended_at: now } })
+  }
+  return left > 0
 }
 
 interface SubmittedBuild {

@@ -16,6 +16,7 @@ import {
   listChroots,
   pauseChroot,
 } from './life-cycle.ts'
+import { fixtures } from '../testing/fixtures.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')
 const NAME = 'fedora-43-x86_64'
@@ -65,7 +66,7 @@ async function openChroots(): Promise<TestDb & { project_id: number }> {
     })
     .returning('id')
     .executeTakeFirstOrThrow()
-  await db
+  await fixtures(db)
     .insertInto('build_chroot')
     .values(chroots.map(({ id }) => ({ build_id, chroot_id: id, state: 'pending' as const })))
     .execute()

@@ -7,11 +7,17 @@ import type { BuildState, PermissionState, SourceType } from '@copr/contract/sta
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from '../machines/launch-order.ts'
+import type { ChrootState } from '../states/chroot-state.ts'
 import type { MachineState } from '../states/machine-state.ts'
+import type { SourceState } from '../states/source-state.ts'
+import type { TaskState } from '../states/task-state.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
+
+/** Inserted with one of the first states; after that only the functions of states/ write it. */
+type State<All, First extends All | undefined> = ColumnType<All, First, never>
 
 export interface ActionTable {
   id: GeneratedAlways<number>
@@ -65,11 +71,11 @@ export interface BuildTable {
   package_version: string | null
   source_type: SourceType
   source_json: Json<Record<string, unknown>>
-  source_state: BuildState
+  source_state: State<SourceState, 'pending' | 'importing' | 'succeeded'>
   source_started_at: Date | null
   source_ended_at: Date | null
   srpm_name: string | null
-  state: BuildState
+  state: State<BuildState, 'pending'>
   fail_reason: string | null
   canceled: Generated<boolean>
   submitter_id: number | null
@@ -90,7 +96,7 @@ export interface BuildChrootTable {
   id: GeneratedAlways<number>
   build_id: number
   chroot_id: number
-  state: BuildState
+  state: State<ChrootState, 'waiting'>
   state_reason: string | null
   git_commit: string | null
   result_dir: string | null
@@ -165,7 +171,7 @@ export interface MachineTable {
   id: GeneratedAlways<number>
   pool: string
   name: string
-  state: MachineState
+  state: State<MachineState, 'planned' | 'booting'>
   enroll_token_hash: Buffer | null
   session_token_hash: Buffer | null
   kinds: Generated<string[]>
@@ -440,7 +446,7 @@ export interface TaskTable {
   kind: 'source' | 'import' | 'rpm' | 'publish'
   build_id: number
   build_chroot_id: number | null
-  state: Generated<'queued' | 'leased' | 'done'>
+  state: State<TaskState, undefined>
   arch: string | null
   tags: Generated<string[]>
   ownername: string
@@ -460,6 +466,8 @@ export interface TaskTable {
   payload: Json<ResultFile[]> | null
   min_memory_mb: number | null
   lost_cause: string | null
+  staged_task_id: number | null
+  staged_lease: string | null
 }
 
 export interface UserAccountTable {

@@ -3,15 +3,28 @@ import { type Updateable, sql } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
+import { moveMachineIn } from '../states/machine-state.ts'
 import { addEvent } from './machine-events.ts'
 import type { Machine } from './machines.ts'
 
 // What administrators do with machines. The manager acts on it within seconds.
 
-/** It ends what it does, and then it is removed. */
+/** The machine ends its task, and then it is removed. */
 export async function drainMachine(db: Db, id: number, why: string, now: Date): Promise<void> {
-  const set = { state: 'draining', draining_at: now, ended_cause: why } as const
-  const drained = await change(db, id, 'draining', why, now, set)
+  const drained = await db.transaction().execute(async (tx) => {
+    const machine = await tx
+      .selectFrom('machine')
+      .selectAll()
+      .where('id', '=', id)
+      .where('state', '=', 'ready')
+      .where('provider', 'is not', null)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!machine) return undefined
+    const set = { ended_cause: why }
+    await notify(tx, 'copr_machine')
+    return await moveMachineIn(tx, machine, { to: 'draining', now, text: why, set })
+  })
   if (!drained) throw new CoprError('conflict', `Cannot drain machine ${id}: it is not ready`)
 }
 

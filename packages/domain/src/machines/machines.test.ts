@@ -9,8 +9,9 @@ import { cordonMachine, drainMachine, holdMachine } from './machine-care.ts'
 import { machineEvents, poolEvents } from './machine-events.ts'
 import { enrollMachine, machineOfSession } from './machines.ts'
 import { managedMachines } from './managed-machines.ts'
-import { changeMachine, moveMachine } from '../states/move-machine.ts'
+import { changeMachine, moveMachine } from '../states/machine-state.ts'
 import { planMachines } from './plan-machine.ts'
+import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
@@ -114,7 +115,10 @@ test('moveMachine() does nothing when the machine has changed meanwhile, and not
   assert.ok(launching)
   assert.equal(await moveMachine(t.db, machine, { to: 'gone', now }), undefined)
   assert.equal(await changeMachine(t.db, machine, { provider_id: 'x' }), undefined)
-  await assert.rejects(moveMachine(t.db, launching, { to: 'draining', now }), /cannot go/)
+  await assert.rejects(
+    moveMachine(t.db, launching, { to: 'draining', now }),
+    /from launching to draining is not allowed/,
+  )
   const kinds = (await machineEvents(t.db, machine.id)).map((each) => each.kind)
   assert.deepEqual(kinds, ['planned', 'launching'])
   assert.equal((await poolEvents(t.db, 'p', 1))[0]?.kind, 'launching')
@@ -131,7 +135,7 @@ test('administrators drain, cordon and hold only machines that are ready', async
   await assert.rejects(cordonMachine(t.db, machine.id, true, now), /not ready/)
   await assert.rejects(holdMachine(t.db, machine.id, hold), /not ready/)
   await moveMachine(t.db, machine, { to: 'launching', now })
-  await t.db.updateTable('machine').set({ state: 'ready' }).execute()
+  await fixtures(t.db).updateTable('machine').set({ state: 'ready' }).execute()
   await cordonMachine(t.db, machine.id, true, now)
   await holdMachine(t.db, machine.id, hold)
   await drainMachine(t.db, machine.id, 'old', now)

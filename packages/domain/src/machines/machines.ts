@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { LostCause, TaskKind } from '@copr/contract/builder-protocol'
-import { type Selectable, sql } from 'kysely'
+import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
 import { noteStart } from '../pools/offerings.ts'
-import { giveBack } from '../queue/outcomes.ts'
-import { addEvent } from './machine-events.ts'
+import { requeueTask } from '../queue/outcomes.ts'
+import { moveMachineIn } from '../states/machine-state.ts'
 
 export type Machine = Selectable<MachineTable>
 
@@ -79,31 +79,24 @@ export async function enrollMachine(
       .forUpdate()
       .executeTakeFirst()
     if (!known) return undefined
-    await tx
-      .updateTable('machine')
-      .set({
-        ...facultiesOf(known, enrolment),
-        state: 'ready',
-        memory_mb: enrolment.memory_mb ?? null,
-        enroll_token_hash: null,
-        launch_order: null,
-        session_token_hash: hashOf(session_token),
-        enrolled_at: enrolment.now,
-        last_seen_at: enrolment.now,
-        version: sql<number>`version + 1`,
-      })
-      .where('id', '=', known.id)
-      .execute()
-    if (known.provider !== null) {
-      await addEvent(tx, known, 'ready', '', enrolment.now)
-      await noteStart(tx, known, enrolment.now)
+    const { now, memory_mb = null } = enrolment
+    const set = {
+      ...capabilitiesOf(known, enrolment),
+      memory_mb,
+      enroll_token_hash: null,
+      launch_order: null,
+      session_token_hash: hashOf(session_token),
+      enrolled_at: now,
+      last_seen_at: now,
     }
+    await moveMachineIn(tx, known, { to: 'ready', now, set })
+    if (known.provider !== null) await noteStart(tx, known, now)
     return { machine_id: known.id, session_token }
   })
 }
 
 /** A machine of a pool keeps the name that its provider and the tables know. */
-function facultiesOf(
+function capabilitiesOf(
   { provider, name: planned_name, planned_kinds, planned_arches, planned_tags }: Machine,
   { name, kinds, arches, tags }: Enrolment,
 ): { name: string; kinds: string[]; arches: string[]; tags: string[] } {
@@ -138,24 +131,21 @@ export async function machineGone(
   machine_id: number,
   { reason, max_attempts, now }: { reason: string; max_attempts: number; now: Date },
 ): Promise<void> {
-  await db
-    .updateTable('machine')
-    .set({
-      state: 'gone',
-      gone_at: now,
-      ended_cause: reason,
-      enroll_token_hash: null,
-      session_token_hash: null,
-      version: sql<number>`version + 1`,
-    })
-    .where('id', '=', machine_id)
-    .where('state', '<>', 'gone')
-    .execute()
-  await giveBackTasks(db, machine_id, { reason, max_attempts, now })
+  await db.transaction().execute(async (tx) => {
+    const machine = await tx
+      .selectFrom('machine')
+      .selectAll()
+      .where('id', '=', machine_id)
+      .where('state', '<>', 'gone')
+      .forUpdate()
+      .executeTakeFirst()
+    if (machine) await moveMachineIn(tx, machine, { to: 'gone', now, set: { ended_cause: reason } })
+  })
+  await requeueTasksOf(db, machine_id, { reason, max_attempts, now })
 }
 
 /** What a machine that ended worked on goes back to the queue. */
-export async function giveBackTasks(
+export async function requeueTasksOf(
   db: Db,
   machine_id: number,
   options: { cause?: LostCause; reason: string; max_attempts: number; now: Date },
@@ -168,7 +158,7 @@ export async function giveBackTasks(
     .execute()
   let count = 0
   for (const { lease } of leased)
-    if (lease !== null && (await giveBack(db, lease, options))) count++
+    if (lease !== null && (await requeueTask(db, lease, options))) count++
   return count
 }
 

@@ -2,6 +2,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pruneBuilds } from './prune-builds.ts'
+import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
@@ -49,7 +50,7 @@ test('pruneBuilds() deletes the oldest ended builds of a directory, and no other
           .executeTakeFirstOrThrow()
       ).id
     dirs.set(dir, project_dir_id)
-    const { id } = await db
+    const { id } = await fixtures(db)
       .insertInto('build')
       .values({
         project_id,

@@ -1,8 +1,8 @@
 import { CoprError } from '@copr/process/errors'
-import { sql } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 import { addEvent } from '../machines/machine-events.ts'
+import { moveMachineIn } from '../states/machine-state.ts'
 
 // What administrators do with pools. The manager acts on it within seconds.
 
@@ -35,21 +35,19 @@ export async function cordonPool(
 export async function drainPool(db: Db, name: string, why: string, now: Date): Promise<number> {
   await cordonPool(db, name, true, now)
   return await db.transaction().execute(async (tx) => {
-    const drained = await tx
-      .updateTable('machine')
-      .set({
-        state: 'draining',
-        draining_at: now,
-        ended_cause: why,
-        version: sql<number>`version + 1`,
-      })
+    const ready = await tx
+      .selectFrom('machine')
+      .selectAll()
       .where('pool', '=', name)
       .where('state', '=', 'ready')
       .where('provider', 'is not', null)
-      .returning(['id', 'pool'])
+      .orderBy('id')
+      .forUpdate()
       .execute()
-    for (const machine of drained) await addEvent(tx, machine, 'draining', why, now)
+    const set = { ended_cause: why }
+    for (const machine of ready)
+      await moveMachineIn(tx, machine, { to: 'draining', now, text: why, set })
     await notify(tx, 'copr_machine')
-    return drained.length
+    return ready.length
   })
 }

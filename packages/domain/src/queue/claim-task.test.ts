@@ -5,16 +5,17 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { sql } from 'kysely'
 import { type Db, openDb } from '../database/open.ts'
 import { drainMachine, holdMachine } from '../machines/machine-care.ts'
-import { changeMachine } from '../states/move-machine.ts'
+import { changeMachine } from '../states/machine-state.ts'
 import { syncPools } from '../pools/pools.ts'
 import { addTasks } from '../testing/add-tasks.ts'
 import { poolConfig } from '../testing/pool-config.ts'
 import type { RunningLimits } from './claim-conditions.ts'
 import { claimTask } from './claim-task.ts'
 import { runningTasks, waitingDemand } from './demand.ts'
-import { lockLeased, type TaskRow } from './leases.ts'
+import type { TaskRow } from './leases.ts'
 import { machinesWithWork } from './machines-with-work.ts'
-import { failTask, giveBack } from './outcomes.ts'
+import { finishTask, requeueTask } from './outcomes.ts'
+import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
@@ -28,7 +29,7 @@ async function addMachine(
   { pool = null, tags = [] }: { pool?: string | null; tags?: string[] } = {},
 ): Promise<{ id: number; kinds: string[]; arches: string[]; tags: string[] }> {
   const machine = { kinds: ['source', 'rpm'], arches: ['x86_64'], tags }
-  const { id } = await db
+  const { id } = await fixtures(db)
     .insertInto('machine')
     .values({
       ...machine,
@@ -58,11 +59,8 @@ async function claim(
 }
 
 async function end(db: Db, task: TaskRow | undefined, at = now): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    const locked = await lockLeased(tx, task?.lease ?? '')
-    assert.ok(locked)
-    await failTask(tx, locked, { reason: 'test' }, at)
-  })
+  const outcome = { kind: 'failed', reason: 'test' } as const
+  assert.equal(await finishTask(db, task?.lease ?? '', outcome, at), 'finished')
 }
 
 async function owners(db: Db, count: number, limits: RunningLimits = {}): Promise<string[]> {
@@ -177,7 +175,7 @@ test('a task that ends, however it does, releases its machine', async () => {
   assert.deepEqual(await released(), later(5))
   const task = await claim(t.db, machine)
   assert.equal(await released(), null)
-  await giveBack(t.db, task?.lease ?? '', { reason: 'lost', max_attempts: 3, now: later(7) })
+  await requeueTask(t.db, task?.lease ?? '', { reason: 'lost', max_attempts: 3, now: later(7) })
   assert.deepEqual(await released(), later(7))
 })
 

@@ -1,6 +1,9 @@
 import { buildDirName } from '@copr/contract/names'
 import { type RawBuilder, sql } from 'kysely'
 import { refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
+import { moveSource } from '../states/source-state.ts'
+import { leasing } from '../states/task-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { mayClaim, RUNNING, type RunningLimits, withinLimits } from './claim-conditions.ts'
@@ -62,7 +65,6 @@ function takeTask(
   machine: Claimant,
   { lease, now, lease_seconds, limits = {} }: ClaimOptions,
 ): RawBuilder<TaskRow & { machine_moved: boolean }> {
-  const until = new Date(now.getTime() + lease_seconds * 1000)
   return sql`
     with me as materialized (
       select machine.id, machine.sandbox, machine.memory_mb, machine.planned_kinds, machine.planned_arches,
@@ -94,10 +96,7 @@ function takeTask(
       limit 1
       for update of task, build skip locked
     ), taken as (
-      update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now},
-        machine_id = ${machine.id}, attempts = attempts + 1, phase = null
-      from next where task.id = next.id
-      returning task.*
+      ${leasing({ lease, now, lease_seconds, machine_id: machine.id })}
     ), moved as (
       update machine set uses = uses + 1, released_at = null, version = version + 1,
         needs_cleaning = coalesce((select cleans from pool where pool.name = machine.pool and machine.provider is not null), false),
@@ -141,11 +140,7 @@ async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promis
 
 async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {
   if (task.kind === 'source')
-    await tx
-      .updateTable('build')
-      .set({ source_state: 'starting', source_started_at: now })
-      .where('id', '=', task.build_id)
-      .execute()
+    await moveSource(tx, task.build_id, { to: 'starting', set: { source_started_at: now } })
   if (task.kind === 'rpm' && task.build_chroot_id !== null) {
     const { name } = await tx
       .selectFrom('build')
@@ -153,11 +148,8 @@ async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {
       .select('package.name')
       .where('build.id', '=', task.build_id)
       .executeTakeFirstOrThrow()
-    await tx
-      .updateTable('build_chroot')
-      .set({ state: 'starting', started_at: now, result_dir: buildDirName(task.build_id, name) })
-      .where('id', '=', task.build_chroot_id)
-      .execute()
+    const set = { started_at: now, result_dir: buildDirName(task.build_id, name) }
+    await moveChroots(tx, [task.build_chroot_id], { to: 'starting', set })
   }
   await refreshBuild(tx, task.build_id, now)
 }

@@ -1,20 +1,20 @@
+import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { Tx } from '../database/open.ts'
+import type { TaskRow } from './leases.ts'
 
 /** Background builds wait until nothing else does. */
 export const BACKGROUND = 1000
 
 export interface NewTask {
-  kind: 'source' | 'import' | 'rpm' | 'publish'
+  kind: 'source' | 'import' | 'rpm'
   build: { id: number }
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
-  /** Publish tasks: the verified files. */
-  payload?: string
 }
 
-/** Puts a task into the queue. The caller notifies `copr_queue` (or `copr_publish`) once. */
+/** Puts a task into the queue. The caller notifies `copr_queue` once. */
 export async function insertTask(
   tx: Tx,
-  { kind, build, build_chroot, payload }: NewTask,
+  { kind, build, build_chroot }: NewTask,
   now: Date,
 ): Promise<void> {
   const facts = await tx
@@ -44,7 +44,30 @@ export async function insertTask(
       sandbox: `${facts.ownername}/${facts.name}--${facts.username ?? 'webhook'}`,
       priority: facts.is_background ? BACKGROUND : 0,
       queued_at: now,
-      payload: payload ?? null,
+    })
+    .execute()
+}
+
+/**
+ * Queues the publication of what a leased task has built: its files stay staged under that task and lease until then. The
+ * caller notifies `copr_publish`.
+ */
+export async function insertPublishTask(
+  tx: Tx,
+  built: TaskRow,
+  files: ResultFile[],
+  now: Date,
+): Promise<void> {
+  const { task_id, build_id, build_chroot_id, ownername, project_id, sandbox, priority } = built
+  await tx
+    .insertInto('task')
+    .values({
+      ...{ task_id, build_id, build_chroot_id, ownername, project_id, sandbox, priority },
+      kind: 'publish',
+      queued_at: now,
+      payload: JSON.stringify(files),
+      staged_task_id: built.id,
+      staged_lease: built.lease,
     })
     .execute()
 }

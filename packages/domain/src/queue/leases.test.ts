@@ -14,14 +14,7 @@ import {
 } from '../machines/machines.ts'
 import { claimTask } from './claim-task.ts'
 import { claimPublish, lockLeased, renewLease, type TaskRow } from './leases.ts'
-import {
-  failTask,
-  finishImport,
-  finishRpm,
-  finishSource,
-  giveBack,
-  requeueLapsed,
-} from './outcomes.ts'
+import { finishTask, requeueExpired, requeueTask, type TaskOutcome } from './outcomes.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
@@ -133,22 +126,14 @@ async function claim(
   return await claimTask(db, machine, { lease: randomUUID(), now: at, lease_seconds: 30 })
 }
 
-async function inLease(
-  db: Db,
-  task: TaskRow,
-  work: (tx: Parameters<typeof lockLeased>[0], task: TaskRow) => Promise<void>,
-): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    const locked = await lockLeased(tx, task.lease ?? '')
-    assert.ok(locked, 'the lease is lost')
-    await work(tx, locked)
-  })
+async function finish(db: Db, task: TaskRow, outcome: TaskOutcome): Promise<void> {
+  assert.ok(await finishTask(db, task.lease ?? '', outcome, now), 'the lease is lost')
 }
 
 async function importBuild(db: Db, machine: Parameters<typeof claimTask>[1]): Promise<void> {
   const task = await claim(db, machine)
   assert.equal(task?.kind, 'import')
-  await inLease(db, task, (tx, locked) => finishImport(tx, locked, { debian12: COMMIT }, now))
+  await finish(db, task, { kind: 'import', branch_commits: { debian12: COMMIT } })
 }
 
 const stateOf = async (db: Db, id: number): Promise<string | undefined> =>
@@ -178,9 +163,7 @@ test('a build goes from upload over import and build to publishing', async () =>
     cancel: false,
   })
   assert.equal(await stateOf(t.db, id), 'running')
-  await inLease(t.db, task, (tx, locked) =>
-    finishRpm(tx, locked, { files: [], seconds: { rpmbuild: 1 } }, now),
-  )
+  await finish(t.db, task, { kind: 'rpm', files: [], seconds: { rpmbuild: 1 } })
   const publish = await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 })
   assert.deepEqual(publish?.payload, [])
   assert.equal(await stateOf(t.db, id), 'running', 'it succeeds when the repository is published')
@@ -226,8 +209,8 @@ test('a lapsed lease goes back to the queue, and its old holder is refused', asy
   await importBuild(t.db, machine)
   const task = await claim(t.db, machine)
   assert.ok(task)
-  assert.equal(await requeueLapsed(t.db, { now: later(29), max_attempts: 3 }), 0)
-  assert.equal(await requeueLapsed(t.db, { now: later(31), max_attempts: 3 }), 1)
+  assert.equal(await requeueExpired(t.db, { now: later(29), max_attempts: 3 }), 0)
+  assert.equal(await requeueExpired(t.db, { now: later(31), max_attempts: 3 }), 1)
   assert.equal(await stateOf(t.db, id), 'pending')
   assert.equal(
     await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }),
@@ -246,8 +229,8 @@ test('a lease that is renewed in the last moment is kept', async () => {
   const lease = task?.lease ?? ''
   // Between the look at what has lapsed and the lock.
   await renewLease(t.db, { lease, now: later(31), lease_seconds: 30 })
-  const lost = { reason: 'lost', max_attempts: 3, now: later(32), only_lapsed: true }
-  assert.equal(await giveBack(t.db, lease, lost), undefined)
+  const lost = { reason: 'lost', max_attempts: 3, now: later(32), only_expired: true }
+  assert.equal(await requeueTask(t.db, lease, lost), undefined)
   assert.deepEqual(await renewLease(t.db, { lease, now: later(33), lease_seconds: 30 }), {
     cancel: false,
   })
@@ -259,7 +242,7 @@ test('a task that loses every machine fails at last, and says so', async () => {
   const machine = await makeMachine(t.db, ['x86_64'])
   for (const minute of [1, 2]) {
     assert.ok(await claim(t.db, machine, later(60 * minute)))
-    await requeueLapsed(t.db, { now: later(60 * minute + 31), max_attempts: 2 })
+    await requeueExpired(t.db, { now: later(60 * minute + 31), max_attempts: 2 })
   }
   const build = await t.db
     .selectFrom('build')
@@ -292,9 +275,7 @@ test('cancelBuild() ends what waits, tells what runs, and a late result changes 
   assert.deepEqual(await renewLease(t.db, { lease: task.lease ?? '', now, lease_seconds: 30 }), {
     cancel: true,
   })
-  await inLease(t.db, task, (tx, locked) =>
-    finishRpm(tx, locked, { files: [], seconds: undefined }, now),
-  )
+  await finish(t.db, task, { kind: 'rpm', files: [], seconds: undefined })
   assert.equal(await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 }), undefined)
   assert.equal(await stateOf(t.db, id), 'canceled')
   await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
@@ -325,7 +306,7 @@ test('a link is fetched by a builder before its import', async () => {
   const task = await claim(t.db, machine)
   assert.equal(task?.kind, 'source')
   assert.equal(await stateOf(t.db, id), 'starting')
-  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, facts, now))
+  await finish(t.db, task, { kind: 'source', facts })
   assert.equal(await stateOf(t.db, id), 'importing')
   await importBuild(t.db, machine)
   assert.equal(await stateOf(t.db, id), 'pending')
@@ -340,7 +321,7 @@ test('a link skips the chroots that its spec file excludes, also those asked for
   const task = await claim(t.db, await makeMachine(t.db, []))
   assert.ok(task)
   const excluding = { ...facts, exclude_arch: ['aarch64'] }
-  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, excluding, now))
+  await finish(t.db, task, { kind: 'source', facts: excluding })
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
 })
 
@@ -353,7 +334,7 @@ test('a link without a chroot left fails, and nothing of it waits any more', asy
   const task = await claim(t.db, await makeMachine(t.db, []))
   assert.ok(task)
   await t.db.updateTable('project_chroot').set({ is_enabled: false }).execute()
-  await inLease(t.db, task, (tx, locked) => finishSource(tx, locked, facts, now))
+  await finish(t.db, task, { kind: 'source', facts })
   assert.equal(await stateOf(t.db, id), 'failed')
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'skipped' })
 })
@@ -365,9 +346,7 @@ test('a failed source fails the build with its reason', async () => {
   })
   const task = await claim(t.db, await makeMachine(t.db, []))
   assert.ok(task)
-  await inLease(t.db, task, (tx, locked) =>
-    failTask(tx, locked, { reason: 'the server answered 404' }, now),
-  )
+  await finish(t.db, task, { kind: 'failed', reason: 'the server answered 404' })
   const build = await t.db
     .selectFrom('build')
     .selectAll()

@@ -1,6 +1,9 @@
 import { sql } from 'kysely'
 import type { Selectable } from 'kysely'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
+import { moveSource } from '../states/source-state.ts'
+import { leasing } from '../states/task-state.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { TaskTable } from '../database/schema.ts'
 
@@ -11,15 +14,12 @@ export async function claimPublish(
   db: Db,
   { lease, now, lease_seconds }: { lease: string; now: Date; lease_seconds: number },
 ): Promise<TaskRow | undefined> {
-  const until = new Date(now.getTime() + lease_seconds * 1000)
   const { rows } = await sql<TaskRow>`
     with next as (
       select id from task where state = 'queued' and kind = 'publish' and (not_before is null or not_before <= ${now})
       order by queued_at, id limit 1 for update skip locked
     )
-    update task set state = 'leased', lease = ${lease}, lease_until = ${until}, leased_at = ${now}, attempts = attempts + 1
-    from next where task.id = next.id
-    returning task.*`.execute(db)
+    ${leasing({ lease, now, lease_seconds, machine_id: null })}`.execute(db)
   return rows[0]
 }
 
@@ -62,25 +62,11 @@ async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const task = await lockLeased(tx, lease)
     if (!task) return
-    if (task.kind === 'source')
-      await tx
-        .updateTable('build')
-        .set({ source_state: 'running' })
-        .where('id', '=', task.build_id)
-        .where('source_state', '=', 'starting')
-        .execute()
-    else if (task.build_chroot_id !== null) await markChrootRunning(tx, task.build_chroot_id)
+    if (task.kind === 'source') await moveSource(tx, task.build_id, { to: 'running' })
+    else if (task.build_chroot_id !== null)
+      await moveChroots(tx, [task.build_chroot_id], { to: 'running' })
     await refreshBuild(tx, task.build_id, now)
   })
-}
-
-export async function markChrootRunning(tx: Tx, id: number): Promise<void> {
-  await tx
-    .updateTable('build_chroot')
-    .set({ state: 'running' })
-    .where('id', '=', id)
-    .where('state', '=', 'starting')
-    .execute()
 }
 
 /** The task of a lease, with its build locked; undefined when the lease is lost. */

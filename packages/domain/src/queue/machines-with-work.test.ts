@@ -8,6 +8,7 @@ import { poolConfig } from '../testing/pool-config.ts'
 import type { RunningLimits } from './claim-conditions.ts'
 import { claimTask } from './claim-task.ts'
 import { machinesWithWork } from './machines-with-work.ts'
+import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
@@ -19,7 +20,7 @@ test('machinesWithWork() leaves out whom no waiting task suits', async () => {
   const add = async (name: string, more: Record<string, unknown> = {}): Promise<number> => {
     const machine = { kinds: ['source', 'rpm'], arches: ['x86_64'], tags: ['arch_x86_64'] }
     const values = { pool: 'p', provider: 'command', name, created_at: now, last_seen_at: now }
-    const { id } = await db
+    const { id } = await fixtures(db)
       .insertInto('machine')
       .values({ ...machine, ...values, state: 'ready', ...more })
       .returning('id')

@@ -1,21 +1,75 @@
 import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
-import { refreshBuild } from '../states/build-state.ts'
 import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import { insertTask } from './insert-task.ts'
 import { releaseMachine } from '../machines/release-machine.ts'
-import { lockLeased, markChrootRunning, type TaskRow } from './leases.ts'
+import { refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
+import { moveSource } from '../states/source-state.ts'
+import { moveTasks } from '../states/task-state.ts'
+import { insertPublishTask, insertTask } from './insert-task.ts'
+import { lockLeased, type TaskRow } from './leases.ts'
 
-// All of these take a task whose build is locked (lockLeased), and end it.
+/** How a task has ended that was not lost. `source`, `import` and `rpm` are the successes of the three kinds. */
+export type TaskOutcome =
+  | { kind: 'canceled' }
+  /** The build's own fault; `reason` is one readable sentence. */
+  | { kind: 'failed'; reason: string; seconds?: Record<string, number> | undefined }
+  | { kind: 'source'; facts: SourceFacts }
+  /** The commit of each branch in dist-git. */
+  | { kind: 'import'; branch_commits: Record<string, string> }
+  | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
 
-/** The builder brought the SRPM. */
-export async function finishSource(
-  tx: Tx,
-  task: TaskRow,
-  facts: SourceFacts,
+/** Ends a leased task. Undefined when the lease is lost; `canceled` when the build was canceled, whatever the outcome. */
+export async function finishTask(
+  db: Db,
+  lease: string,
+  outcome: TaskOutcome,
   now: Date,
-): Promise<void> {
+): Promise<'finished' | 'canceled' | undefined> {
+  return await withLeasedTask(db, { lease, now }, async (tx, task) => {
+    await finish(tx, task, outcome, now)
+    return 'finished' as const
+  })
+}
+
+/**
+ * Runs `work` in a transaction that has locked the task and its build. A cancellation wins: the task of a canceled build ends
+ * here instead, as cancelBuild() has set the states of the build already. Undefined when the lease is lost.
+ */
+export async function withLeasedTask<T>(
+  db: Db,
+  { lease, now, only_expired = false }: { lease: string; now: Date; only_expired?: boolean },
+  work: (tx: Tx, task: TaskRow) => Promise<T>,
+): Promise<T | 'canceled' | undefined> {
+  return await db.transaction().execute(async (tx) => {
+    const task = await lockLeased(tx, lease)
+    if (!task || (only_expired && (task.lease_until ?? now) >= now)) return undefined
+    if (!task.cancel_requested) return await work(tx, task)
+    await endTask(tx, task, now)
+    return 'canceled'
+  })
+}
+
+async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): Promise<void> {
+  switch (outcome.kind) {
+    case 'canceled': {
+      // Without this the build would wait for ever: only withLeasedTask() knows of real cancellations.
+      const reason = 'The builder stopped although nobody has canceled the build'
+      return await failTask(tx, task, { reason }, now)
+    }
+    case 'failed':
+      return await failTask(tx, task, outcome, now)
+    case 'source':
+      return await finishSource(tx, task, outcome.facts, now)
+    case 'import':
+      return await finishImport(tx, task, outcome.branch_commits, now)
+    case 'rpm':
+      return await finishRpm(tx, task, outcome, now)
+  }
+}
+
+async function finishSource(tx: Tx, task: TaskRow, facts: SourceFacts, now: Date): Promise<void> {
   await endTask(tx, task, now)
   await tx
     .updateTable('build')
@@ -25,8 +79,8 @@ export async function finishSource(
   await applySourceFacts(tx, task.build_id, facts, now)
 }
 
-/** The SRPM is in dist-git: every chroot gets the commit of its branch and may be built. */
-export async function finishImport(
+/** Every waiting chroot gets the commit of its branch and may be built. */
+async function finishImport(
   tx: Tx,
   task: TaskRow,
   branchCommits: Record<string, string>,
@@ -56,111 +110,78 @@ export async function finishImport(
   for (const chroot of chroots) {
     const git_commit = branchCommits[chroot.distgit_branch]
     if (git_commit === undefined) {
-      const reason = `The import did not deliver the branch ${chroot.distgit_branch}`
-      await tx
-        .updateTable('build_chroot')
-        .set({ state: 'failed', state_reason: reason, ended_at: now })
-        .where('id', '=', chroot.id)
-        .execute()
+      const state_reason = `The import did not deliver the branch ${chroot.distgit_branch}`
+      await moveChroots(tx, [chroot.id], { to: 'failed', set: { state_reason, ended_at: now } })
       continue
     }
-    await tx
-      .updateTable('build_chroot')
-      .set({ state: 'pending', git_commit })
-      .where('id', '=', chroot.id)
-      .execute()
+    await moveChroots(tx, [chroot.id], { to: 'pending', set: { git_commit } })
     const tags = [...new Set([...chroot.config.tags, ...(chroot.build_tags ?? [])])]
     const build_chroot = { ...chroot, tags }
     await insertTask(tx, { kind: 'rpm', build: { id: task.build_id }, build_chroot }, now)
   }
-  await tx
-    .updateTable('build')
-    .set({ source_state: 'succeeded', source_ended_at: now })
-    .where('id', '=', task.build_id)
-    .execute()
+  await moveSource(tx, task.build_id, { to: 'succeeded', set: { source_ended_at: now } })
   await refreshBuild(tx, task.build_id, now)
   await notify(tx, 'copr_queue')
 }
 
-/** The builder brought the results: they wait to be verified, signed and published. The build chroot goes on running until then. */
-export async function finishRpm(
+/** The results wait to be verified, signed and published; the build chroot goes on running until then. */
+async function finishRpm(
   tx: Tx,
   task: TaskRow,
-  { files, seconds }: { files: ResultFile[]; seconds: Record<string, number> | undefined },
+  { files, seconds }: Extract<TaskOutcome, { kind: 'rpm' }>,
   now: Date,
 ): Promise<void> {
   await endTask(tx, task, now)
   if (task.build_chroot_id === null)
     throw new Error(`Cannot finish task ${task.id}: it has no build chroot`)
-  if (task.cancel_requested) return
-  const build_chroot = {
-    id: task.build_chroot_id,
-    chroot_name: task.task_id.slice(`${task.build_id}-`.length),
-    arch: '',
-    tags: [],
-  }
   await tx
     .updateTable('build_chroot')
     .set({ seconds: seconds ? JSON.stringify(seconds) : null })
     .where('id', '=', task.build_chroot_id)
     .execute()
-  await insertTask(
-    tx,
-    { kind: 'publish', build: { id: task.build_id }, build_chroot, payload: JSON.stringify(files) },
-    now,
-  )
+  await insertPublishTask(tx, task, files, now)
   await notify(tx, 'copr_publish')
-  // It may have been so quick that no heartbeat said that it runs.
-  await markChrootRunning(tx, task.build_chroot_id)
+  // A short build may end before its first heartbeat, which moves it to `running`.
+  await moveChroots(tx, [task.build_chroot_id], { to: 'running' })
   await refreshBuild(tx, task.build_id, now)
 }
 
-/** The build's own fault: `reason` is one readable sentence. */
-export async function failTask(
+async function failTask(
   tx: Tx,
   task: TaskRow,
   { reason, seconds }: { reason: string; seconds?: Record<string, number> | undefined },
   now: Date,
 ): Promise<void> {
   await endTask(tx, task, now)
-  const times = seconds ? { seconds: JSON.stringify(seconds) } : {}
-  const failed = { state: 'failed', state_reason: reason, ended_at: now } as const
+  const failed = { state_reason: reason, ended_at: now }
   if (task.build_chroot_id !== null) {
-    await tx
-      .updateTable('build_chroot')
-      .set({ ...failed, ...times })
-      .where('id', '=', task.build_chroot_id)
-      .where('state', 'in', ['pending', 'starting', 'running'])
-      .execute()
+    const times = seconds ? { seconds: JSON.stringify(seconds) } : {}
+    const set = { ...failed, ...times }
+    await moveChroots(tx, [task.build_chroot_id], { to: 'failed', set })
   } else {
-    await tx
-      .updateTable('build')
-      .set({ source_state: 'failed', fail_reason: reason, source_ended_at: now })
-      .where('id', '=', task.build_id)
-      .where('canceled', '=', false)
-      .execute()
-    await tx
-      .updateTable('build_chroot')
-      .set(failed)
+    const set = { fail_reason: reason, source_ended_at: now }
+    await moveSource(tx, task.build_id, { to: 'failed', set })
+    const waiting = await tx
+      .selectFrom('build_chroot')
+      .select('id')
       .where('build_id', '=', task.build_id)
-      .where('state', 'in', ['waiting', 'pending'])
+      .where('state', '=', 'waiting')
       .execute()
+    const ids = waiting.map(({ id }) => id)
+    await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set: failed })
   }
   await refreshBuild(tx, task.build_id, now)
 }
 
-/** The agent has stopped a canceled build; cancelBuild() has set the states already. */
+/** Ends a locked task and releases its machine; the caller moves the build. */
 export async function endTask(tx: Tx, task: TaskRow, now: Date): Promise<void> {
   await releaseMachine(tx, task, now)
-  await tx
-    .updateTable('task')
-    .set({ state: 'done', last_lease: task.lease, lease: null, lease_until: null, phase: null })
-    .where('id', '=', task.id)
-    .execute()
+  const set = { last_lease: task.lease, lease: null, lease_until: null, phase: null }
+  await moveTasks(tx, [task.id], { to: 'done', from: ['leased'], set })
 }
 
-/** Back to the queue, through no fault of the build: the machine is lost or cannot go on. */
-export async function giveBack(
+/** Puts a task back into the queue through no fault of the build: its machine was lost or cannot go on. */
+export async function requeueTask(
   db: Db,
   lease: string,
   {
@@ -169,7 +190,7 @@ export async function giveBack(
     max_attempts,
     now,
     wait_seconds = 0,
-    only_lapsed = false,
+    only_expired = false,
   }: {
     /** Default: the machine is lost. */
     cause?: LostCause
@@ -177,63 +198,46 @@ export async function giveBack(
     max_attempts: number
     now: Date
     wait_seconds?: number
-    /** Leaves a lease alone that was renewed meanwhile. */
-    only_lapsed?: boolean
+    /** Leaves a lease alone that was renewed in the meantime. */
+    only_expired?: boolean
   },
 ): Promise<'queued' | 'ended' | undefined> {
-  return await db.transaction().execute(async (tx) => {
-    const task = await lockLeased(tx, lease)
-    if (!task || (only_lapsed && (task.lease_until ?? now) >= now)) return undefined
-    if (task.cancel_requested) {
-      await endTask(tx, task, now)
-      return 'ended'
-    }
+  const outcome = await withLeasedTask(db, { lease, now, only_expired }, async (tx, task) => {
     // Publishing fails for reasons that pass; a build that loses every machine it gets does not.
     if (task.kind !== 'publish' && task.attempts >= max_attempts) {
-      await failTask(
-        tx,
-        task,
-        { reason: `Given up after ${task.attempts} tries. The last one: ${reason}` },
-        now,
-      )
+      const why = `Given up after ${task.attempts} tries. The last one: ${reason}`
+      await failTask(tx, task, { reason: why }, now)
       return 'ended'
     }
     await releaseMachine(tx, task, now)
     const more = cause === 'out_of_memory' ? await moreMemory(tx, task) : {}
-    await tx
-      .updateTable('task')
-      .set({
-        ...more,
-        lost_cause: cause ?? 'machine_lost',
-        state: 'queued',
-        lease: null,
-        lease_until: null,
-        machine_id: null,
-        phase: null,
-        not_before: wait_seconds > 0 ? new Date(now.getTime() + wait_seconds * 1000) : null,
+    const set = {
+      ...more,
+      lost_cause: cause ?? 'machine_lost',
+      lease: null,
+      lease_until: null,
+      machine_id: null,
+      phase: null,
+      not_before: wait_seconds > 0 ? new Date(now.getTime() + wait_seconds * 1000) : null,
+    }
+    await moveTasks(tx, [task.id], { to: 'queued', set })
+    if (task.kind === 'source') await moveSource(tx, task.build_id, { to: 'pending' })
+    if (task.kind === 'rpm' && task.build_chroot_id !== null) {
+      const from = ['starting', 'running'] as const
+      await moveChroots(tx, [task.build_chroot_id], {
+        to: 'pending',
+        from,
+        set: { state_reason: reason },
       })
-      .where('id', '=', task.id)
-      .execute()
-    if (task.kind === 'source')
-      await tx
-        .updateTable('build')
-        .set({ source_state: 'pending' })
-        .where('id', '=', task.build_id)
-        .execute()
-    if (task.kind === 'rpm' && task.build_chroot_id !== null)
-      await tx
-        .updateTable('build_chroot')
-        .set({ state: 'pending', state_reason: reason })
-        .where('id', '=', task.build_chroot_id)
-        .where('state', 'in', ['starting', 'running'])
-        .execute()
+    }
     await refreshBuild(tx, task.build_id, now)
     await notify(tx, task.kind === 'publish' ? 'copr_publish' : 'copr_queue')
     return 'queued'
   })
+  return outcome === 'canceled' ? 'ended' : outcome
 }
 
-/** It goes to a bigger machine than the one that was too small, where there is one (claimTask). */
+/** The task goes to a machine with more memory than the one that was too small, where there is one (claimTask). */
 async function moreMemory(
   tx: Tx,
   { machine_id, min_memory_mb }: TaskRow,
@@ -247,25 +251,25 @@ async function moreMemory(
   return { min_memory_mb: Math.max(min_memory_mb ?? 0, machine.memory_mb + 1) }
 }
 
-/** Returns every lapsed lease to the queue. May run anywhere, any number of times. */
-export async function requeueLapsed(
+/** Requeues every task whose lease has expired. Idempotent; may run in several processes. */
+export async function requeueExpired(
   db: Db,
   { now, max_attempts }: { now: Date; max_attempts: number },
 ): Promise<number> {
-  const lapsed = await db
+  const expired = await db
     .selectFrom('task')
     .select('lease')
     .where('state', '=', 'leased')
     .where('lease_until', '<', now)
     .execute()
   let count = 0
-  for (const { lease } of lapsed) {
+  for (const { lease } of expired) {
     if (lease === null) continue
-    const outcome = await giveBack(db, lease, {
+    const outcome = await requeueTask(db, lease, {
       reason: 'The builder was lost: it sent no sign of life',
       max_attempts,
       now,
-      only_lapsed: true,
+      only_expired: true,
     })
     if (outcome) count++
   }

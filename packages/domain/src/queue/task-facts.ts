@@ -208,16 +208,12 @@ export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads
   return { builds: new Set(rows.map(({ id }) => id)), uploads: new Set(uploads) }
 }
 
-/** The task that brought the files of a publish task, and the lease under which it did. */
-export async function buildTaskOf(
-  db: Db,
-  publish: Pick<TaskRow, 'build_chroot_id'>,
-): Promise<{ task: number; lease: string }> {
-  const row = await db
-    .selectFrom('task')
-    .select(['id', 'last_lease'])
-    .where('build_chroot_id', '=', publish.build_chroot_id)
-    .where('kind', '=', 'rpm')
-    .executeTakeFirstOrThrow()
-  return { task: row.id, lease: row.last_lease ?? '' }
+/** The key of the staged files that a publish task publishes. */
+export function stagedFilesOf({ id, staged_task_id, staged_lease }: TaskRow): {
+  task: number
+  lease: string
+} {
+  if (staged_task_id === null || staged_lease === null)
+    throw new Error(`Task ${id} has no staged files: it is not a publish task`)
+  return { task: staged_task_id, lease: staged_lease }
 }

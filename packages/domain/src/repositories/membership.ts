@@ -1,8 +1,8 @@
 import { notify } from '../database/notify.ts'
-import type { Tx } from '../database/open.ts'
+import type { Db, Tx } from '../database/open.ts'
 import { refreshBuild } from '../states/build-state.ts'
-import { lockLeased } from '../queue/leases.ts'
-import { endTask } from '../queue/outcomes.ts'
+import type { TaskRow } from '../queue/leases.ts'
+import { endTask, withLeasedTask } from '../queue/outcomes.ts'
 
 export interface Member {
   /** Below the repository's folder. */
@@ -21,19 +21,23 @@ export interface NewMembers {
 
 /**
  * The results of a build chroot become members of its repository, all or none, and the publish task ends.
- * What was a member under the same path is replaced. `canceled` when somebody canceled the build meanwhile,
- * undefined when the lease is lost.
+ * A member with the same path is replaced. `canceled` when the build was canceled, undefined when the lease is lost.
  */
 export async function addMembers(
-  tx: Tx,
-  { lease, packages, members, now }: NewMembers,
+  db: Db,
+  results: NewMembers,
 ): Promise<'added' | 'canceled' | undefined> {
-  const task = await lockLeased(tx, lease)
-  if (!task) return undefined
+  return await withLeasedTask(db, results, async (tx, task) => await add(tx, task, results))
+}
+
+async function add(
+  tx: Tx,
+  task: TaskRow,
+  { packages, members, now }: NewMembers,
+): Promise<'added'> {
   const build_chroot_id = task.build_chroot_id
   if (build_chroot_id === null) throw new Error(`Publish task ${task.id} has no build chroot`)
   await endTask(tx, task, now)
-  if (task.cancel_requested) return 'canceled'
   const repository = await nextGeneration(tx, build_chroot_id)
   await tx.deleteFrom('built_package').where('build_chroot_id', '=', build_chroot_id).execute()
   for (const some of chunks(packages))

@@ -1,6 +1,7 @@
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import { sql } from 'kysely'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
+import { moveChroots } from '../states/chroot-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 
@@ -147,14 +148,9 @@ export async function markPublished(
 async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolean> {
   return await db.transaction().execute(async (tx) => {
     if (!(await lockBuild(tx, build.build_id))) return false
-    const moved = await tx
-      .updateTable('build_chroot')
-      .set({ state: 'succeeded', state_reason: null, ended_at: now })
-      .where('id', '=', build.build_chroot_id)
-      .where('state', '=', 'running')
-      .returning('id')
-      .executeTakeFirst()
-    if (!moved) return false
+    const set = { state_reason: null, ended_at: now }
+    const moved = await moveChroots(tx, [build.build_chroot_id], { to: 'succeeded', set })
+    if (moved.length === 0) return false
     await refreshBuild(tx, build.build_id, now)
     return true
   })

@@ -1,36 +1,11 @@
 import type { BuildState } from '@copr/contract/states'
+import type { Updateable } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
-
-/** From each state of a source build or build chroot, the states it may move to. One that leads nowhere is final. */
-const MOVES = {
-  waiting: ['pending', 'skipped', 'failed', 'canceled', 'forked'],
-  pending: ['starting', 'failed', 'canceled'],
-  starting: ['running', 'pending', 'importing', 'succeeded', 'failed', 'canceled'], // pending again: the builder was lost
-  running: ['succeeded', 'importing', 'failed', 'pending', 'canceled'],
-  importing: ['succeeded', 'failed', 'canceled'],
-  succeeded: [],
-  failed: [],
-  canceled: [],
-  skipped: [],
-  forked: [],
-  unknown: [],
-} as const satisfies Record<BuildState, readonly BuildState[]>
-
-export const FINAL_STATES = (Object.keys(MOVES) as BuildState[]).filter((state) => isFinal(state))
-
-export function isFinal(state: BuildState): boolean {
-  return movesFrom(state).length === 0
-}
-
-/** The states from which `to` can be reached: the `where` of every compare-and-set. */
-export function statesBefore(to: BuildState): BuildState[] {
-  return (Object.keys(MOVES) as BuildState[]).filter((from) => movesFrom(from).includes(to))
-}
-
-function movesFrom(state: BuildState): readonly BuildState[] {
-  return MOVES[state]
-}
+import type { BuildTable } from '../database/schema.ts'
+import { CHROOT_TRANSITIONS, type ChrootState } from './chroot-state.ts'
+import { SOURCE_TRANSITIONS, type SourceState } from './source-state.ts'
+import { isFinal } from './transitions.ts'
 
 /** A build's state is the first of these that any of its chroots has. */
 const PRECEDENCE = [
@@ -41,12 +16,12 @@ const PRECEDENCE = [
   'succeeded',
   'skipped',
   'forked',
-] as const
+] as const satisfies ChrootState[]
 
 /** The state that users see, from the source's and the chroots' states. Source: copr's Build.status. */
 export function derivedState(
-  build: { canceled: boolean; source_state: BuildState },
-  chroots: BuildState[],
+  build: { canceled: boolean; source_state: SourceState },
+  chroots: ChrootState[],
 ): BuildState {
   if (build.canceled) return 'canceled'
   if (['starting', 'pending', 'running', 'importing', 'failed'].includes(build.source_state))
@@ -61,7 +36,7 @@ export function derivedState(
 
 /**
  * Locks a build for the rest of the transaction. Everything that changes a build, its chroots or tasks takes this lock first,
- * so that no two of them wait for each other crosswise.
+ * which rules out deadlocks.
  */
 export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
   const row = await tx
@@ -73,7 +48,7 @@ export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
   return row !== undefined
 }
 
-/** Brings the build's derived columns up to date and tells whoever waits for it. The build must be locked. */
+/** Updates the derived columns of a locked build and notifies its listeners. */
 export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
   const build = await tx
     .selectFrom('build')
@@ -90,10 +65,15 @@ export async function refreshBuild(tx: Tx, buildId: number, now: Date): Promise<
   const sourceEnded =
     build.canceled || build.source_state === 'failed' || build.source_state === 'canceled'
   const finished =
-    sourceEnded || (isFinal(build.source_state) && states.every((each) => isFinal(each)))
+    sourceEnded ||
+    (isFinal(SOURCE_TRANSITIONS, build.source_state) &&
+      states.every((each) => isFinal(CHROOT_TRANSITIONS, each)))
   await tx
     .updateTable('build')
-    .set({ state, finished_at: finished ? (build.finished_at ?? now) : null })
+    .set({
+      state,
+      finished_at: finished ? (build.finished_at ?? now) : null,
+    } as Updateable<BuildTable>)
     .where('id', '=', buildId)
     .execute()
   await notify(tx, 'copr_build', String(buildId))

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { finish, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MONITOR = '/api_3/monitor?ownername=dana&projectname=telescope'
 
@@ -50,7 +51,7 @@ test('monitor gives the URLs of logs that are asked for', async () => {
   await finish(t, id)
   const dir = 'http://copr.example.org:5000/results/dana/telescope/debian-12-x86_64/00000001-hello'
   assert.deepEqual(await ask(), [`${dir}/builder-live.log.gz`, `${dir}/backend.log.gz`])
-  await t.db.updateTable('build_chroot').set({ state: 'running' }).execute()
+  await fixtures(t.db).updateTable('build_chroot').set({ state: 'running' }).execute()
   assert.deepEqual(await ask(), [`${dir}/builder-live.log`, `${dir}/backend.log`])
 })
 

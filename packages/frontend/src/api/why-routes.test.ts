@@ -4,6 +4,7 @@ import type { WhyAnswer } from '@copr/contract/api/why'
 import { setWaitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { link } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 async function whyOf(t: TestFrontend, id: number): Promise<WhyAnswer['steps']> {
   const response = await t.ask(`/api_3/build/${id}/why`)
@@ -19,7 +20,7 @@ async function reasonsOf(t: TestFrontend, id: number): Promise<string[]> {
 
 async function addBuilder(t: TestFrontend, state: 'ready' | 'booting', id_of_task?: number) {
   const now = t.frontend.now()
-  const { id } = await t.db
+  const { id } = await fixtures(t.db)
     .insertInto('machine')
     .values({
       pool: 'aws',
@@ -38,7 +39,7 @@ async function addBuilder(t: TestFrontend, state: 'ready' | 'booting', id_of_tas
     .executeTakeFirstOrThrow()
   if (id_of_task !== undefined) {
     const leased_at = new Date(now.getTime() - 1_800_000)
-    await t.db
+    await fixtures(t.db)
       .updateTable('task')
       .set({ state: 'leased', machine_id: id, leased_at, attempts: 1, phase: 'building' })
       .where('build_id', '=', id_of_task)
@@ -53,7 +54,10 @@ test('why: without any builder it says so, then that one is starting, then that 
   assert.deepEqual(await reasonsOf(t, id), ['no_machine: There is no builder'])
   await addBuilder(t, 'booting')
   assert.deepEqual(await reasonsOf(t, id), ['machine_coming: A builder is starting'])
-  await t.db.updateTable('machine').set({ state: 'ready', enrolled_at: t.frontend.now() }).execute()
+  await fixtures(t.db)
+    .updateTable('machine')
+    .set({ state: 'ready', enrolled_at: t.frontend.now() })
+    .execute()
   assert.deepEqual(await reasonsOf(t, id), ['queue: A builder is about to take it'])
 })
 
@@ -154,8 +158,8 @@ test('why: a finished build waits for nothing, and an unknown one is not found',
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
-  await t.db.updateTable('task').set({ state: 'done' }).execute()
-  await t.db.updateTable('build_chroot').set({ state: 'failed' }).execute()
+  await fixtures(t.db).updateTable('task').set({ state: 'done' }).execute()
+  await fixtures(t.db).updateTable('build_chroot').set({ state: 'failed' }).execute()
   assert.deepEqual(await whyOf(t, id), [])
   assert.equal((await t.ask('/api_3/build/999/why')).status, 404)
 })

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { finish, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const OF_PACKAGE = '/coprs/dana/telescope/package/hello/status_image/last_build.png'
 
@@ -37,7 +38,7 @@ test('a package’s badge follows its latest build', async () => {
     'succeeded',
     'public, max-age=300',
   ])
-  await t.db.updateTable('build').set({ state: 'canceled' }).execute()
+  await fixtures(t.db).updateTable('build').set({ state: 'canceled' }).execute()
   assert.deepEqual(await badgeAt(t, OF_PACKAGE), ['unknown', 'public, max-age=60'])
 })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { finish, LINK, link, upload } from '../testing/test-builds.ts'
 import { addTelescope, NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const OP = '/coprs/dana/telescope'
 
@@ -242,7 +243,7 @@ test('a batch of many builds is shown in pages', async () => {
     .executeTakeFirstOrThrow()
   const { id: _, source_json, ...facts } = build
   const copy = { ...facts, source_json: JSON.stringify(source_json) }
-  await t.db
+  await fixtures(t.db)
     .insertInto('build')
     .values(Array.from({ length: 100 }, () => copy))
     .execute()

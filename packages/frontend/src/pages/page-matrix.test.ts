@@ -4,6 +4,7 @@ import { after, test } from 'node:test'
 import { findForms, type PageForm } from '../testing/page-forms.ts'
 import { pageName, type PageRoute, pageRoutesOf, pathOfPage } from '../testing/page-routes.ts'
 import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 const USERS = ROLES.slice(1)
 const BUILDERS = ['builder', 'project admin', 'owner', 'site admin'] as const
@@ -245,5 +246,5 @@ async function csrfOf(world: World, headers: Record<string, string>): Promise<st
 /** What has not ended cannot be deleted. */
 async function endBuilds({ t }: World): Promise<void> {
   const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
-  await t.db.updateTable('build').set(ended).execute()
+  await fixtures(t.db).updateTable('build').set(ended).execute()
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 test('/status/pending/ lists what waits, a source package first of all', async () => {
   await using t = await openTestFrontend()
@@ -33,9 +34,17 @@ test('a task counts where its step of the build stands, and is listed there', as
   const { id: imported } = await upload(t)
   const { id: begun } = await link(t)
   await link(t)
-  await t.db.updateTable('task').set({ state: 'leased' }).where('build_id', '=', begun).execute()
+  await fixtures(t.db)
+    .updateTable('task')
+    .set({ state: 'leased' })
+    .where('build_id', '=', begun)
+    .execute()
   for (const state of ['starting', 'running'] as const) {
-    await t.db.updateTable('build').set({ source_state: state }).where('id', '=', begun).execute()
+    await fixtures(t.db)
+      .updateTable('build')
+      .set({ source_state: state })
+      .where('id', '=', begun)
+      .execute()
     const page = await (await t.ask(`/status/${state}/`)).text()
     assert.match(page, new RegExp(`>${begun}</a>`))
     assert.match(

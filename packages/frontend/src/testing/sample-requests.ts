@@ -1,5 +1,6 @@
 import { TARGET } from './test-builds.ts'
 import type { World } from './world.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 /** A request that the owner of dana/telescope may make with success. */
 export interface SampleRequest {
@@ -69,7 +70,7 @@ export const SAMPLES: Record<string, (world: World) => SampleRequest | Promise<S
   'POST /package/build': () => ({ json: PACKAGE }),
   'DELETE /package/delete': async ({ t, running_build }) => {
     const over = { finished_at: t.frontend.now(), state: 'failed' as const }
-    await t.db.updateTable('build').set(over).where('id', '=', running_build).execute()
+    await fixtures(t.db).updateTable('build').set(over).where('id', '=', running_build).execute()
     return { json: PACKAGE }
   },
   'GET /build/{build_id}': () => ({}),

@@ -3,6 +3,7 @@ import { listOf } from '@copr/contract/api/lists'
 import assert from 'node:assert/strict'
 import { type MadeRpm, makeRpm, uploadForm } from './make-srpm.ts'
 import type { TestFrontend } from './test-frontend.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 export const TARGET = { ownername: 'dana', projectname: 'telescope' }
 export const UPLOAD = '/api_3/build/create/upload'
@@ -36,11 +37,11 @@ export async function finish(t: TestFrontend, id: number): Promise<void> {
   const ended_at = new Date('2026-11-22T12:05:00Z')
   const started_at = new Date('2026-11-22T12:01:00Z')
   const done = { state: 'succeeded' as const, started_at, ended_at, result_dir: '00000001-hello' }
-  await t.db.updateTable('build_chroot').set(done).where('build_id', '=', id).execute()
+  await fixtures(t.db).updateTable('build_chroot').set(done).where('build_id', '=', id).execute()
   const build = {
     state: 'succeeded' as const,
     source_state: 'succeeded' as const,
     finished_at: ended_at,
   }
-  await t.db.updateTable('build').set(build).where('id', '=', id).execute()
+  await fixtures(t.db).updateTable('build').set(build).where('id', '=', id).execute()
 }

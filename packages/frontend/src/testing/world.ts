@@ -1,5 +1,4 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
-import type { BuildState } from '@copr/contract/states'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { COMMAND, type TokenLimits } from '@copr/domain/users/actor'
 import { makeLoginLink } from '@copr/domain/users/login-links'
@@ -8,6 +7,8 @@ import { createUser, type User } from '@copr/domain/users/user-queries'
 import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
 import { createHash } from 'node:crypto'
 import { fillFrontend, NOW, openFrontendOn, type TestFrontend } from './test-frontend.ts'
+import type { ChrootState } from '@copr/domain/states/chroot-state'
+import { fixtures } from '@copr/domain/testing/fixtures'
 
 /** Who asks, from nobody to everybody's administrator. */
 export const ROLES = [
@@ -168,8 +169,8 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
     .select('id')
     .where('project_id', '=', project_id)
     .executeTakeFirstOrThrow()
-  const build = async (state: BuildState, finished_at: Date | null): Promise<number> => {
-    const { id } = await db
+  const build = async (state: ChrootState, finished_at: Date | null): Promise<number> => {
+    const { id } = await fixtures(db)
       .insertInto('build')
       .values({
         project_id,
@@ -196,7 +197,7 @@ async function makeBuilds({ db, dana }: TestFrontend, project_id: number) {
       .executeTakeFirstOrThrow()
     const times = { started_at: NOW, ended_at: finished_at }
     const result_dir = `${String(id).padStart(8, '0')}-lenscap`
-    await db
+    await fixtures(db)
       .insertInto('build_chroot')
       .values({ build_id: id, chroot_id, state, result_dir, ...times })
       .execute()

@@ -1,4 +1,4 @@
-import { moveMachine } from '@copr/domain/states/move-machine'
+import { moveMachine } from '@copr/domain/states/machine-state'
 import { type NewMachine, planMachines } from '@copr/domain/machines/plan-machine'
 import { setPool } from '@copr/domain/pools/pools'
 import { setWaitingReasons } from '@copr/domain/queue/waiting-reasons'

@@ -1,7 +1,7 @@
 import type { LostCause } from '@copr/contract/builder-protocol'
-import { giveBackTasks } from '@copr/domain/machines/machines'
+import { requeueTasksOf } from '@copr/domain/machines/machines'
 import type { Machine } from '@copr/domain/machines/machines'
-import { moveMachine } from '@copr/domain/states/move-machine'
+import { moveMachine } from '@copr/domain/states/machine-state'
 import { noteOfferingFailure } from '@copr/domain/pools/offerings'
 import { noteBootFailure } from '@copr/domain/pools/pools'
 import type { StopOrder } from '../providers/provider.ts'
@@ -81,7 +81,7 @@ export async function endMachine(
   if (!moved) return
   log.info({ machine_id: machine.id, pool: machine.pool, reason: why }, 'Machine ends')
   await reach(context, 'ending')
-  await giveBackTasks(db, machine.id, {
+  await requeueTasksOf(db, machine.id, {
     ...lostBy({ ended_cause: why, failure_class: failure ?? null }),
     max_attempts,
     now: now(),

@@ -10,8 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { enrollMachine, machineOfSession } from '@copr/domain/machines/machines'
 import { managedMachines } from '@copr/domain/machines/managed-machines'
 import { claimTask } from '@copr/domain/queue/claim-task'
-import { lockLeased } from '@copr/domain/queue/leases'
-import { failTask } from '@copr/domain/queue/outcomes'
+import { finishTask } from '@copr/domain/queue/outcomes'
 import { addTasks } from '@copr/domain/testing/add-tasks'
 import { openTestDb } from '@copr/testkit/postgres'
 import { directoryCloud } from '../testing/directory-cloud.ts'
@@ -70,11 +69,8 @@ test('managers that are killed with kill -9 at any time: afterwards exactly the 
       assert.ok(machine)
       const lease = randomUUID()
       assert.ok(await claimTask(t.db, machine, { lease, now, lease_seconds: 600 }))
-      await t.db.transaction().execute(async (tx) => {
-        const task = await lockLeased(tx, lease)
-        assert.ok(task)
-        await failTask(tx, task, { reason: 'test' }, now)
-      })
+      const outcome = { kind: 'failed', reason: 'test' } as const
+      assert.equal(await finishTask(t.db, lease, outcome, now), 'finished')
     }
     await kill(last)
     await killAgainAndAgain()

@@ -1,4 +1,4 @@
-import { giveBackTasks } from '@copr/domain/machines/machines'
+import { requeueTasksOf } from '@copr/domain/machines/machines'
 import {
   endedWithTasks,
   managedMachines,
@@ -48,7 +48,7 @@ export function makeManager(options: ManagerOptions): Manager {
     await context.pools.refresh()
     await keepAccounts()
     for (const ended of await endedWithTasks(db))
-      await giveBackTasks(db, ended.id, { ...lostBy(ended), max_attempts, now: now() })
+      await requeueTasksOf(db, ended.id, { ...lostBy(ended), max_attempts, now: now() })
     const observed = await observe(context, calls)
     const desired = { pools: context.pools.all().map((each) => each.desired), limits }
     await apply(context, calls, plan(observed, desired, now()))

@@ -1,5 +1,5 @@
 import type { Machine } from '@copr/domain/machines/machines'
-import { changeMachine, moveMachine } from '@copr/domain/states/move-machine'
+import { changeMachine, moveMachine } from '@copr/domain/states/machine-state'
 import { messageOf } from '@copr/process/errors'
 import type { ActivePool } from '../pools/pool-set.ts'
 import { withDeadline } from './calls.ts'

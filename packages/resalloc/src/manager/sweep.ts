@@ -7,7 +7,7 @@ import {
   noteListed,
   noteProviderId,
 } from '@copr/domain/machines/managed-machines'
-import { moveMachine } from '@copr/domain/states/move-machine'
+import { moveMachine } from '@copr/domain/states/machine-state'
 import { forgetSightings, noteRemoval, noteSighting } from '@copr/domain/machines/sightings'
 import { noteOfferingFailure } from '@copr/domain/pools/offerings'
 import { allPools, setPool } from '@copr/domain/pools/pools'

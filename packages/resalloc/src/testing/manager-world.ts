@@ -5,8 +5,8 @@ import { type ManagedMachine, managedMachines } from '@copr/domain/machines/mana
 import type { Db } from '@copr/domain/database/open'
 import { claimTask } from '@copr/domain/queue/claim-task'
 import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
-import { lockLeased, type TaskRow } from '@copr/domain/queue/leases'
-import { failTask } from '@copr/domain/queue/outcomes'
+import type { TaskRow } from '@copr/domain/queue/leases'
+import { finishTask } from '@copr/domain/queue/outcomes'
 import { addTasks } from '@copr/domain/testing/add-tasks'
 import { silentLog } from '@copr/process/log'
 import { openTestDb } from '@copr/testkit/postgres'
@@ -213,10 +213,7 @@ export class ManagerWorld implements AsyncDisposable {
   }
 
   async finish(task: TaskRow): Promise<void> {
-    await this.db.transaction().execute(async (tx) => {
-      const locked = await lockLeased(tx, task.lease ?? '')
-      if (locked) await failTask(tx, locked, { reason: 'test' }, this.now)
-    })
+    await finishTask(this.db, task.lease ?? '', { kind: 'failed', reason: 'test' }, this.now)
   }
 
   /** Machines that are ready, for what waits. */

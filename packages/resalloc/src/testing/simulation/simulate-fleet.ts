@@ -5,8 +5,7 @@ import { managedMachines, type ManagedMachine } from '@copr/domain/machines/mana
 import { costsOfMonth } from '@copr/domain/pools/costs'
 import { type Claimant, claimTask } from '@copr/domain/queue/claim-task'
 import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
-import { lockLeased } from '@copr/domain/queue/leases'
-import { failTask } from '@copr/domain/queue/outcomes'
+import { finishTask } from '@copr/domain/queue/outcomes'
 import { addTasks } from '@copr/domain/testing/add-tasks'
 import { silentLog } from '@copr/process/log'
 import { stringify } from 'yaml'
@@ -44,7 +43,7 @@ class Simulation {
   /** Machine → when it enrols; undefined: never. */
   readonly #boots = new Map<number, number | undefined>()
   readonly #ready = new Map<number, Claimant & { uses: number }>()
-  readonly #work = new Map<number, { lease: string; ends: number; breaks: boolean }>()
+  readonly #work = new Map<number, { id: number; lease: string; ends: number; breaks: boolean }>()
   readonly #ended = new Map<number, number>()
   #seconds = 0
   #due = 0
@@ -165,16 +164,13 @@ class Simulation {
       if (breaks) this.#break(machine_id)
     }
     for (const some of chunks(due.filter(([, { breaks }]) => !breaks)))
-      await Promise.all(some.map(([, { lease }]) => this.#endTask(lease)))
+      await Promise.all(some.map(([, task]) => this.#endTask(task)))
   }
 
-  async #endTask(lease: string): Promise<void> {
-    await this.#scenario.db.transaction().execute(async (tx) => {
-      const task = await lockLeased(tx, lease)
-      if (!task) return
-      await failTask(tx, task, { reason: 'simulated' }, this.#now())
-      this.#ended.set(task.id, (this.#ended.get(task.id) ?? 0) + 1)
-    })
+  async #endTask({ id, lease }: { id: number; lease: string }): Promise<void> {
+    const outcome = { kind: 'failed', reason: 'simulated' } as const
+    if (await finishTask(this.#scenario.db, lease, outcome, this.#now()))
+      this.#ended.set(id, (this.#ended.get(id) ?? 0) + 1)
   }
 
   #break(machine_id: number): void {
@@ -248,7 +244,7 @@ class Simulation {
     const takes = -Math.log(1 - this.#random()) * mean_seconds
     const breaks = this.#random() < interruptions
     const ends = this.#seconds + (breaks ? takes * this.#random() : takes)
-    this.#work.set(machine.id, { lease, ends, breaks })
+    this.#work.set(machine.id, { id: task.id, lease, ends, breaks })
     return true
   }
 

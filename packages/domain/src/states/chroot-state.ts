@@ -1,0 +1,63 @@
+import type { Updateable } from 'kysely'
+import type { Tx } from '../database/open.ts'
+import type { BuildChrootTable } from '../database/schema.ts'
+import { expectedBefore, isFinal, statesOf, type Transitions } from './transitions.ts'
+
+export type ChrootState =
+  | 'waiting'
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+  | 'skipped'
+  | 'forked'
+
+/**
+ * A build in one chroot. It waits for the import, is `pending` when it may be built, and goes on `running` while its results
+ * are published. `pending` follows `starting` and `running` when the builder was lost. It begins as `waiting`.
+ */
+export const CHROOT_TRANSITIONS: Transitions<ChrootState> = {
+  waiting: ['pending', 'failed', 'canceled', 'skipped', 'forked'],
+  pending: ['starting', 'canceled'],
+  starting: ['running', 'pending', 'failed', 'canceled'],
+  running: ['succeeded', 'pending', 'failed', 'canceled'],
+  succeeded: [],
+  failed: [],
+  canceled: [],
+  skipped: [],
+  forked: [],
+}
+
+export const OPEN_CHROOT_STATES = statesOf(CHROOT_TRANSITIONS).filter(
+  (state) => !isFinal(CHROOT_TRANSITIONS, state),
+)
+
+export interface ChrootMove {
+  to: ChrootState
+  /** Default: all states from which `to` can be reached. */
+  from?: readonly ChrootState[]
+  set?: Updateable<BuildChrootTable>
+}
+
+/**
+ * Moves those of the build chroots that are in one of the states `from`, and returns their ids. Their builds must be locked.
+ * Throws when a transition is not allowed.
+ */
+export async function moveChroots(
+  tx: Tx,
+  ids: readonly number[],
+  { to, from, set = {} }: ChrootMove,
+): Promise<number[]> {
+  const before = expectedBefore(CHROOT_TRANSITIONS, to, from)
+  if (ids.length === 0) return []
+  const moved = await tx
+    .updateTable('build_chroot')
+    .set({ ...set, state: to } as Updateable<BuildChrootTable>)
+    .where('id', 'in', ids)
+    .where('state', 'in', before)
+    .returning('id')
+    .execute()
+  return moved.map(({ id }) => id)
+}

@@ -1,0 +1,50 @@
+import type { Updateable } from 'kysely'
+import type { Tx } from '../database/open.ts'
+import type { BuildTable } from '../database/schema.ts'
+import { expectedBefore, type Transitions } from './transitions.ts'
+
+export type SourceState =
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'importing'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+
+/**
+ * The source build: makes the SRPM and imports it. `pending` follows `starting` and `running` when the builder was lost. A
+ * build begins as `pending`, an upload as `importing`, a fork as `succeeded`.
+ */
+export const SOURCE_TRANSITIONS: Transitions<SourceState> = {
+  pending: ['starting', 'canceled'],
+  starting: ['running', 'pending', 'importing', 'succeeded', 'failed', 'canceled'],
+  running: ['pending', 'importing', 'succeeded', 'failed', 'canceled'],
+  importing: ['succeeded', 'failed', 'canceled'],
+  succeeded: [],
+  failed: [],
+  canceled: [],
+}
+
+export interface SourceMove {
+  to: SourceState
+  /** Default: all states from which `to` can be reached. */
+  from?: readonly SourceState[]
+  set?: Updateable<BuildTable>
+}
+
+/** Moves the source of a locked build; false when its state is none of `from`. Throws when a transition is not allowed. */
+export async function moveSource(
+  tx: Tx,
+  build_id: number,
+  { to, from, set = {} }: SourceMove,
+): Promise<boolean> {
+  const moved = await tx
+    .updateTable('build')
+    .set({ ...set, source_state: to } as Updateable<BuildTable>)
+    .where('id', '=', build_id)
+    .where('source_state', 'in', expectedBefore(SOURCE_TRANSITIONS, to, from))
+    .returning('id')
+    .executeTakeFirst()
+  return moved !== undefined
+}
