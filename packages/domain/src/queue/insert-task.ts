@@ -62,7 +62,13 @@ export async function insertPublishTask(
   await tx
     .insertInto('task')
     .values({
-      ...{ task_id, build_id, build_chroot_id, ownername, project_id, sandbox, priority },
+      task_id,
+      build_id,
+      build_chroot_id,
+      ownername,
+      project_id,
+      sandbox,
+      priority,
       kind: 'publish',
       queued_at: now,
       payload: JSON.stringify(files),

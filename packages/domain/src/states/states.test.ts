@@ -6,7 +6,6 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import { addTasks } from '../testing/add-tasks.ts'
-import { fixtures } from '../testing/fixtures.ts'
 import { CHROOT_TRANSITIONS, moveChroots } from './chroot-state.ts'
 import { MACHINE_TRANSITIONS, moveMachine } from './machine-state.ts'
 import { moveSource, SOURCE_TRANSITIONS } from './source-state.ts'
@@ -72,8 +71,13 @@ async function fill(db: Db): Promise<void> {
   await db
     .insertInto('chroot')
     .values({
-      ...{ name: 'c-1-x86_64', os_release: 'c', os_version: '1', arch: 'x86_64' },
-      ...{ distgit_branch: 'c1', config: '{}', created_at: now },
+      name: 'c-1-x86_64',
+      os_release: 'c',
+      os_version: '1',
+      arch: 'x86_64',
+      distgit_branch: 'c1',
+      config: '{}',
+      created_at: now,
     })
     .execute()
   await db
@@ -139,7 +143,7 @@ test('the database accepts the states of the code, and no others', async () => {
       where conrelid = ${table}::regclass and contype = 'c'`.execute(t.db)
     const check = rows.find(({ text }) => text.includes(`CHECK ((${column} = ANY`))
     const known = [...(check?.text ?? '').matchAll(/'(\w+)'/g)].map(([, state]) => state)
-    assert.deepEqual(known.toSorted(), states.toSorted(), `${table}.${column}`)
+    assert.deepEqual(new Set(known), new Set(states), `${table}.${column}`)
   }
 })
 
