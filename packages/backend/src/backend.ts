@@ -61,8 +61,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await every(1, step, { stop, log })
   }
 
-  const followKeys = (): Promise<void> =>
-    followChangedKeys(backend, new Date(now().getTime() - 2 * DAY_MS))
+  const followKeys = (): Promise<void> => followChangedKeys(backend)
 
   await untilUsable(backend, stop)
   const publishers = Array.from({ length: PUBLISHERS }, () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { claimPublish } from '@copr/domain/queue/leases'
 import { issueBuildTicket, issueIndexTicket } from '@copr/domain/signing/tickets'
-import { storePublicKey } from '@copr/domain/projects/project-keys'
+import { noteKeyChangesSeen, storePublicKey } from '@copr/domain/projects/project-keys'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { buildPackages } from '../testing/packages.ts'
 import { dnfFor } from '../testing/dnf.ts'
@@ -119,7 +119,20 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
     message: /its key was rotated/,
   })
 
-  await followChangedKeys(backend, new Date(Date.now() - 60_000))
+  // The change is a week old when the backend is back.
+  const week_later = new Date(Date.now() + 7 * 24 * 3600_000)
+  await noteKeyChangesSeen(db, new Date())
+  await followChangedKeys({ ...backend, now: () => week_later })
+  const requested: Date[] = []
+  const keygen = {
+    ...backend.keygen,
+    changedKeys: async (since: Date) => {
+      requested.push(since)
+      return []
+    },
+  }
+  await followChangedKeys({ ...backend, keygen })
+  assert.deepEqual(requested, [new Date(week_later.getTime() - 3600_000)])
   await system.built(agent, await buildPackages(system.data_dir, { name: 'other' }))
   await publish()
   const pubkey = await readFile(join(system.results, 'dana/telescope/pubkey.gpg'), 'utf8')

@@ -153,6 +153,11 @@ export interface ImportedCommitTable {
   git_commit: string
 }
 
+export interface KeyChangesSeenTable {
+  only_row: Generated<boolean>
+  until: Date
+}
+
 export interface LoginFailureTable {
   key: string
   failures: number
@@ -514,6 +519,7 @@ export interface DB {
   gateway_beat: GatewayBeatTable
   group_member: GroupMemberTable
   imported_commit: ImportedCommitTable
+  key_changes_seen: KeyChangesSeenTable
   login_failure: LoginFailureTable
   login_link: LoginLinkTable
   machine: MachineTable

@@ -56,3 +56,17 @@ export async function storePublicKey(
     )
   })
 }
+
+/** Up to when the changes of keys have been stored; undefined before the first pass. */
+export async function keyChangesSeen(db: Db): Promise<Date | undefined> {
+  const row = await db.selectFrom('key_changes_seen').select('until').executeTakeFirst()
+  return row?.until
+}
+
+export async function noteKeyChangesSeen(db: Db, until: Date): Promise<void> {
+  await db
+    .insertInto('key_changes_seen')
+    .values({ until })
+    .onConflict((conflict) => conflict.column('only_row').doUpdateSet({ until }))
+    .execute()
+}
