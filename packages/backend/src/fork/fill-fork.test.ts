@@ -169,5 +169,5 @@ test('results that were deleted before they could be copied end as failed', { sk
   await actionsDue(system.backend, never)
   const [build] = await buildsOf(system, target)
   assert.equal(build?.state, 'failed')
-  assert.match(build?.chroots[0]?.state_reason ?? '', /deleted meanwhile/)
+  assert.match(build?.chroots[0]?.state_reason ?? '', /have been deleted/)
 })
