@@ -17,8 +17,8 @@ import {
   resultsOf,
   textIn,
   unpackedIn,
-} from '../src/testing/store-world.ts'
-import { endServer, s3World, type S3World } from './s3-world.ts'
+} from '../src/testing/store-fixture.ts'
+import { endServer, s3Fixture, type S3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
@@ -44,7 +44,7 @@ function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
 
 /** Does it with a process that is killed at every change in turn, then again with another; `check` looks in between and at the end. */
 async function killEverywhere(
-  world: S3World,
+  fixture: S3Fixture,
   work: (store: ResultsStore, round: number) => Promise<void>,
   check: (store: ResultsStore, round: number, isDone: boolean) => Promise<void>,
 ): Promise<number> {
@@ -53,7 +53,7 @@ async function killEverywhere(
     for (let n = 1; ; n++) {
       round++
       const isKilled = await work(
-        world.through((bucket) => killedAt(bucket, n, when)),
+        fixture.through((bucket) => killedAt(bucket, n, when)),
         round,
       ).then(
         () => false,
@@ -62,22 +62,22 @@ async function killEverywhere(
           return true
         },
       )
-      await check(world.another(), round, !isKilled)
+      await check(fixture.another(), round, !isKilled)
       if (!isKilled) break
-      await work(world.another(), round)
-      await check(world.another(), round, true)
+      await work(fixture.another(), round)
+      await check(fixture.another(), round, true)
     }
   return round
 }
 
 test('signing and placing may be killed at every change', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const data = randomBytes(11 * MB)
   const head = randomBytes(300)
   const signed = Buffer.concat([head, data.subarray(300)])
-  await world.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
+  await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
   const rounds = await killEverywhere(
-    world,
+    fixture,
     async (store, round) => {
       await store.changeHead(KEY, 'x.rpm', async (path) => {
         await using file = await open(path, 'r+')
@@ -97,10 +97,10 @@ test('signing and placing may be killed at every change', async () => {
 })
 
 test('an upload may be killed at every change, and goes on', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const data = randomBytes(18 * MB)
   await killEverywhere(
-    world,
+    fixture,
     async (store, round) => {
       const key = { ...KEY, task: round }
       const { size } = await store.stage(key, 'a', bodyOf([]), { ...AMPLE, offset: -1 })
@@ -124,19 +124,19 @@ test('an upload may be killed at every change, and goes on', async () => {
 })
 
 test('publishing an index may be killed at every change: the old or the new one is there, whole', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const publish = async (store: ResultsStore, round: number): Promise<void> => {
-    await using desk = await store.openIndex(REPOSITORY, { is_devel: false })
-    const made = join(desk.into, 'repodata')
+    await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
+    const made = join(workspace.into, 'repodata')
     await mkdir(made)
     const href = `${round}-primary.xml.gz`
     await writeFile(join(made, href), `data ${round}`)
     await writeFile(join(made, 'repomd.xml'), `<location href="repodata/${href}"/> ${round}`)
     await writeFile(join(made, 'repomd.xml.asc'), `signature ${round}`)
-    await desk.publish({ generation: round, now: new Date() })
+    await workspace.publish({ generation: round, now: new Date() })
   }
-  await publish(world.store, 0)
-  const rounds = await killEverywhere(world, publish, async (store, round, isDone) => {
+  await publish(fixture.store, 0)
+  const rounds = await killEverywhere(fixture, publish, async (store, round, isDone) => {
     const at = (name: string) => textIn(store, `${REPOSITORY}/repodata/${name}`)
     const shown = Number((await at('repomd.xml'))?.split(' ').at(-1))
     assert.ok(shown === round || (!isDone && shown === round - 1), `${shown} in round ${round}`)
@@ -148,20 +148,20 @@ test('publishing an index may be killed at every change: the old or the new one 
 })
 
 test('packing logs may be killed at every change: nothing is lost and nothing twice', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const LOG = 'builder-live.log'
   const text = Array.from({ length: 6 }, (_, line) => `line ${line}\n`)
   const begun = new Set<number>()
   await killEverywhere(
-    world,
+    fixture,
     async (store, round) => {
       const path = resultsOf(round)
       if (!begun.has(round)) {
         begun.add(round)
         let offset = 0
         for (const line of text) {
-          await world.store.appendLog(path, LOG, bodyOf([line]), { offset, max_size: 1000 })
-          await world.store.note(path, line.trim())
+          await fixture.store.appendLog(path, LOG, bodyOf([line]), { offset, max_size: 1000 })
+          await fixture.store.note(path, line.trim())
           offset += line.length
         }
       }
@@ -180,27 +180,27 @@ test('packing logs may be killed at every change: nothing is lost and nothing tw
 })
 
 test('notes after a log was packed are added to it', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const path = resultsOf(1)
   for (const line of ['one', 'two']) {
-    await world.store.note(path, line)
-    await world.another().sealLogs(path)
+    await fixture.store.note(path, line)
+    await fixture.another().sealLogs(path)
   }
-  assert.equal(await unpackedIn(world.store, `${path}/backend.log.gz`), 'one\ntwo\n')
+  assert.equal(await unpackedIn(fixture.store, `${path}/backend.log.gz`), 'one\ntwo\n')
 })
 
 test('removing may be killed at every change, and takes indexes first', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const project = (round: number): ResultsPath => removalPath(`dana/telescope${round}`)
   const filled = new Set<number>()
   await killEverywhere(
-    world,
+    fixture,
     async (store, round) => {
       const repository = `${project(round)}/debian-12-x86_64`
       if (!filled.has(round)) {
         filled.add(round)
         const names = ['repodata/repomd.xml', 'repodata/a-primary.xml.gz', '00000001-a/a.rpm']
-        for (const name of names) await world.bucket.put(`results/${repository}/${name}`, name)
+        for (const name of names) await fixture.bucket.put(`results/${repository}/${name}`, name)
       }
       await store.remove(project(round))
     },
@@ -212,16 +212,16 @@ test('removing may be killed at every change, and takes indexes first', async ()
     },
   )
   assert.deepEqual(
-    (await world.keys()).filter((key) => key.startsWith('results/')),
+    (await fixture.keys()).filter((key) => key.startsWith('results/')),
     [],
   )
 })
 
 test('a stale fragment of the same bytes does no harm, however it is cut', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   const data = randomBytes(3000)
-  await world.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)
-  await world.store.stage(KEY, 'a', bodyOf([data.subarray(2000)]), { ...AMPLE, offset: 2000 })
+  await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)
+  await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(2000)]), { ...AMPLE, offset: 2000 })
   const folder = `staging/${KEY.task}-${KEY.lease}/a/`
   for (const [start, end] of [
     [0, 500],
@@ -229,11 +229,11 @@ test('a stale fragment of the same bytes does no harm, however it is cut', async
     [1500, 2500],
     [2900, 3000],
   ] as const)
-    await world.bucket.put(
+    await fixture.bucket.put(
       `${folder}${String(start).padStart(16, '0')}-late`,
       data.subarray(start, end),
     )
-  await world.another().verifyStaged(KEY, [listed('a', data)])
-  await world.another().place(KEY, ['a'], resultsOf(1))
-  assert.ok((await readTree(world.store, `${resultsOf(1)}/a`))?.equals(data))
+  await fixture.another().verifyStaged(KEY, [listed('a', data)])
+  await fixture.another().place(KEY, ['a'], resultsOf(1))
+  assert.ok((await readTree(fixture.store, `${resultsOf(1)}/a`))?.equals(data))
 })

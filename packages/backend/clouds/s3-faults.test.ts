@@ -3,14 +3,14 @@ import { after, test } from 'node:test'
 import type { Bucket } from '@copr/storage/bucket'
 import { openBucket } from '@copr/storage/open-bucket'
 import { treeRoutes } from '../src/results-tree/tree-routes.ts'
-import { AMPLE, bodyOf, KEY, resultsOf } from '../src/testing/store-world.ts'
-import { endServer, s3Config, s3World } from './s3-world.ts'
+import { AMPLE, bodyOf, KEY, resultsOf } from '../src/testing/store-fixture.ts'
+import { endServer, s3Config, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
 test('a bucket that can be used is', async () => {
-  await using world = await s3World()
-  await world.store.check()
+  await using fixture = await s3Fixture()
+  await fixture.store.check()
 })
 
 for (const [change, message] of [
@@ -21,14 +21,14 @@ for (const [change, message] of [
   ],
 ] as const)
   test(`a bucket with ${JSON.stringify(change)} is said to be unusable, and what to do`, async () => {
-    await using world = await s3World()
-    const bucket = openBucket(s3Config({ ...world.config, ...change }))
+    await using fixture = await s3Fixture()
+    const bucket = openBucket(s3Config({ ...fixture.config, ...change }))
     await assert.rejects(bucket.check(), { message })
     bucket.close()
   })
 
 test('a request for a log that hung writes nothing when its task has gone to somebody else', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   let release: (() => void) | undefined
   const hung = new Promise<void>((resolve) => (release = resolve))
   const body = new ReadableStream<Uint8Array>(
@@ -46,7 +46,7 @@ test('a request for a log that hung writes nothing when its task has gone to som
   const isWanted = async (): Promise<boolean> => asked.push(true) > 1
   const path = resultsOf(1)
   const limits = { offset: 0, max_size: 100, isWanted }
-  const appending = world.store.appendLog(path, 'builder-live.log', body, limits)
+  const appending = fixture.store.appendLog(path, 'builder-live.log', body, limits)
   try {
     // As if it had lasted a minute.
     performance.now = () => now() + 60_000
@@ -56,13 +56,13 @@ test('a request for a log that hung writes nothing when its task has gone to som
     performance.now = now
   }
   assert.equal(asked.length, 1)
-  assert.deepEqual(await world.store.list(path.split('/')), [])
+  assert.deepEqual(await fixture.store.list(path.split('/')), [])
 })
 
 test('bytes that were not stored do not count towards the limit', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   let isBroken = false
-  const store = world.through((bucket) => ({
+  const store = fixture.through((bucket) => ({
     ...bucket,
     put: async (...args) => {
       if (isBroken) throw new Error('no connection')
@@ -85,10 +85,10 @@ for (const [what, change, status, text] of [
   ['removed', (bucket: Bucket, key: string) => bucket.remove([key]), 404, undefined],
 ] as const)
   test(`a file that is ${what} between its facts and its content is looked for once more`, async () => {
-    await using world = await s3World()
-    await world.store.write(resultsOf(1), 'results.json', 'old')
+    await using fixture = await s3Fixture()
+    await fixture.store.write(resultsOf(1), 'results.json', 'old')
     let heads = 0
-    const store = world.through((bucket) => ({
+    const store = fixture.through((bucket) => ({
       ...bucket,
       head: async (key) => {
         const facts = await bucket.head(key)

@@ -7,13 +7,13 @@ import { openBucket } from '@copr/storage/open-bucket'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { dropStaleStaging } from '../src/maintenance/leftovers.ts'
 import { publishDue } from '../src/publish/publish-loop.ts'
-import { renderDue } from '../src/publish/render.ts'
+import { publishDueRepositories } from '../src/publish/publish-repository.ts'
 import { s3Store } from '../src/store/s3/s3-store.ts'
 import { scratchIn } from '../src/store/s3/scratch.ts'
 import { dnfFor } from '../src/testing/dnf.ts'
 import { type BuiltFile, buildPackages } from '../src/testing/packages.ts'
 import { CHROOT, TestBackend } from '../src/testing/test-backend.ts'
-import { endServer, s3Config, s3World } from './s3-world.ts'
+import { endServer, s3Config, s3Fixture } from './s3-fixture.ts'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
@@ -39,7 +39,7 @@ function urls(system: TestBackend) {
 
 async function publish(system: TestBackend): Promise<void> {
   await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
 }
 
 for (const algorithm of ['rsa4096', 'ed25519'] as const)
@@ -47,11 +47,11 @@ for (const algorithm of ['rsa4096', 'ed25519'] as const)
     `a package in S3 signed with ${algorithm} is installed, signatures checked`,
     { skip },
     async () => {
-      await using world = await s3World()
+      await using fixture = await s3Fixture()
       await using system = await TestBackend.start({
         withKeygen: true,
         algorithm,
-        store: world.store,
+        store: fixture.store,
       })
       const agent = await system.agent()
       const { repository, key } = urls(system)
@@ -76,7 +76,7 @@ for (const algorithm of ['rsa4096', 'ed25519'] as const)
         await readFile(join(client.root, 'usr/share/hello/greeting'), 'utf8'),
         'hello 1.0\n',
       )
-      const left = (await world.keys()).filter((each) => /^(staging|uploads|trash)\//.test(each))
+      const left = (await fixture.keys()).filter((each) => /^(staging|uploads|trash)\//.test(each))
       assert.deepEqual(left, [])
     },
   )
@@ -86,9 +86,9 @@ test(
   { skip },
   async (t) => {
     const steps = ['sign', 'place', 'commit', 'drop', 'render', 'switch', 'announce']
-    await using world = await s3World()
-    await using system = await TestBackend.start({ withKeygen: true, store: world.store })
-    await renderDue(system.backend, never)
+    await using fixture = await s3Fixture()
+    await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
+    await publishDueRepositories(system.backend, never)
     const agent = await system.agent()
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
@@ -100,14 +100,14 @@ test(
           if (reached === step) throw new Error(`killed at ${step}`)
         }
         await publishDue({ ...system.backend, at }, never)
-        await renderDue({ ...system.backend, at }, never)
+        await publishDueRepositories({ ...system.backend, at }, never)
         const between = await client.query('repoquery', '--qf', '%{location}')
         assert.ok([count * 3, count * 3 + 3].includes(between.length))
         await system.db.updateTable('task').set({ not_before: null }).execute()
-        const heir = { ...system.backend, store: world.another() }
-        await publishDue(heir, never)
-        await renderDue(heir, never)
-        await renderDue(heir, never)
+        const successor = { ...system.backend, store: fixture.another() }
+        await publishDue(successor, never)
+        await publishDueRepositories(successor, never)
+        await publishDueRepositories(successor, never)
         assert.equal((await system.build(id)).state, 'succeeded')
         count++
         const listed = await client.query('repoquery', '--qf', '%{location}')
@@ -116,7 +116,7 @@ test(
     const installed = await client.dnf('install', 'hello-doc')
     assert.ok(installed.ok, installed.output)
     await dropStaleStaging(system.backend)
-    assert.deepEqual(await world.store.listStaged(), [])
+    assert.deepEqual(await fixture.store.listStaged(), [])
   },
 )
 
@@ -124,16 +124,16 @@ test(
   'an index of more packages than the disk has room for is made in portions',
   { skip },
   async () => {
-    await using world = await s3World()
+    await using fixture = await s3Fixture()
     // Each package is larger than a quarter of it.
-    const store = s3Store(world.bucket, scratchIn(join(scratch, 'tight'), 10_000))
+    const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
     await using system = await TestBackend.start({ withKeygen: true, store })
     const agent = await system.agent()
     for (const files of [hello, other]) {
       await system.built(agent, files)
       await publishDue(system.backend, never)
     }
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
     assert.equal((await client.query('repoquery')).length, 6)
@@ -143,27 +143,27 @@ test(
 )
 
 test('a package that is not what was published is not indexed', { skip }, async () => {
-  await using world = await s3World()
-  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  await using fixture = await s3Fixture()
+  await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()
   const id = await system.built(agent, hello)
   await publishDue(system.backend, never)
-  const rpm = (await world.keys()).find((each) => each.endsWith('hello-1.0-1.noarch.rpm')) ?? ''
-  const bytes = (await world.bucket.getBytes(rpm)) ?? Buffer.alloc(0)
+  const rpm = (await fixture.keys()).find((each) => each.endsWith('hello-1.0-1.noarch.rpm')) ?? ''
+  const bytes = (await fixture.bucket.getBytes(rpm)) ?? Buffer.alloc(0)
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
-  await world.bucket.put(rpm, bytes)
-  await renderDue({ ...system.backend, store: world.another() }, never)
+  await fixture.bucket.put(rpm, bytes)
+  await publishDueRepositories({ ...system.backend, store: fixture.another() }, never)
   assert.equal((await system.build(id)).chroot?.state, 'running')
 })
 
 test('an index that has lost a file is made anew, of all packages', { skip }, async () => {
-  await using world = await s3World()
-  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  await using fixture = await s3Fixture()
+  await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()
   await system.built(agent, hello)
   await publish(system)
-  const primary = (await world.keys()).filter((each) => each.endsWith('-primary.xml.gz'))
-  await world.bucket.remove(primary)
+  const primary = (await fixture.keys()).filter((each) => each.endsWith('-primary.xml.gz'))
+  await fixture.bucket.remove(primary)
   const id = await system.built(agent, other)
   await publish(system)
   assert.equal((await system.build(id)).state, 'succeeded')
@@ -173,13 +173,13 @@ test('an index that has lost a file is made anew, of all packages', { skip }, as
 })
 
 test('dnf follows packages to a store that it reaches by itself', { skip }, async () => {
-  await using world = await s3World()
-  const { endpoint } = s3Config(world.config)
-  const bucket = openBucket(s3Config({ ...world.config, public_endpoint: endpoint }))
+  await using fixture = await s3Fixture()
+  const { endpoint } = s3Config(fixture.config)
+  const bucket = openBucket(s3Config({ ...fixture.config, public_endpoint: endpoint }))
   // Small packages are sent by us: these count as large.
   const large = { ...bucket, head: async (key: string) => await largeHead(bucket, key) }
   const store = s3Store(large, scratchIn(join(scratch, 'public'), 1e9))
-  await using system = await TestBackend.start({ withKeygen: true, store: world.store })
+  await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()
   await system.built(agent, hello)
   await publish(system)

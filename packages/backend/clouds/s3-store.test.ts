@@ -1,7 +1,7 @@
 import { after } from 'node:test'
 import { storeSuite } from '../src/testing/store-suite.ts'
-import { endServer, s3World } from './s3-world.ts'
+import { endServer, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
-storeSuite('the results store in S3', s3World)
+storeSuite('the results store in S3', s3Fixture)

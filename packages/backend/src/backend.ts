@@ -2,7 +2,7 @@ import { expireChroots } from '@copr/domain/expiry/expire-chroots'
 import { expireDirs } from '@copr/domain/expiry/expire-dirs'
 import { expireProjects } from '@copr/domain/expiry/expire-projects'
 import { pruneBuilds } from '@copr/domain/packages/prune-builds'
-import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
+import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
 import { requeueExpired } from '@copr/domain/queue/outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/l
 import { removeDue } from './maintenance/removals.ts'
 import { followChangedKeys } from './publish/project-key.ts'
 import { publishDue } from './publish/publish-loop.ts'
-import { renderDue } from './publish/render.ts'
+import { publishDueRepositories } from './publish/publish-repository.ts'
 import { actionsDue } from './actions.ts'
 import type { Backend } from './context.ts'
 
@@ -71,7 +71,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   const remover = notices.bell('copr_removal')
 
   async function render(): Promise<void> {
-    await renderDue(backend, stop)
+    await publishDueRepositories(backend, stop)
     // A removal waits for the index that no longer names it.
     remover.ring()
   }

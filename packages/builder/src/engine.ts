@@ -112,7 +112,7 @@ async function cleanUp(
     await hold.disposeAsync()
     await removeTree(dir)
   } catch (error) {
-    context.spoil(`Cannot clean up after a build: ${messageOf(error)}`)
+    context.markUnclean(`Cannot clean up after a build: ${messageOf(error)}`)
   }
 }
 

@@ -27,7 +27,7 @@ suite(
     before(async () => {
       cluster = await startCluster()
       openshift = await installOpenshift(cluster)
-      nodes = await startPretendNodes({ client: cluster.admin.client, fate: () => undefined })
+      nodes = await startPretendNodes({ client: cluster.admin.client, behavior: () => undefined })
     })
     after(async () => {
       await nodes?.[Symbol.asyncDispose]()

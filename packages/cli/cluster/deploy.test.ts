@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { KubeObject } from '@copr/testkit/cluster/kube-client'
 import {
-  type Fate,
+  type SimulatedPodBehavior,
   type PretendNodes,
   startPretendNodes,
 } from '@copr/testkit/cluster/nodes/pretend-nodes'
@@ -26,7 +26,7 @@ suite(
     let nodes: PretendNodes
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-deploy-'))
     /** What becomes of the pods of an owner, by namespace and name. */
-    const fates = new Map<string, Fate>()
+    const fates = new Map<string, SimulatedPodBehavior>()
     const hidden = new Set<string>()
 
     before(async () => {
@@ -34,9 +34,9 @@ suite(
       openshift = await installOpenshift(cluster, {
         watches: ({ metadata }) => !hidden.has(metadata.namespace ?? ''),
       })
-      const fate = ({ metadata }: KubeObject): Fate | undefined =>
+      const behavior = ({ metadata }: KubeObject): SimulatedPodBehavior | undefined =>
         fates.get(`${metadata.namespace}/${metadata.labels?.['app.kubernetes.io/name']}`)
-      nodes = await startPretendNodes({ client: cluster.admin.client, fate })
+      nodes = await startPretendNodes({ client: cluster.admin.client, behavior })
     })
     after(async () => {
       await nodes?.[Symbol.asyncDispose]()

@@ -19,7 +19,7 @@ import { doctorCommand, statusCommand } from './deploy/status-command.ts'
 import { undeployCommand } from './deploy/undeploy-command.ts'
 import { devCommand } from './dev/dev-command.ts'
 import { distroCommand } from './distro-command.ts'
-import { doorCommand } from './run/door-command.ts'
+import { proxyCommand } from './run/proxy-command.ts'
 import { drainCommand } from './run/drain-command.ts'
 import { prepareCommand } from './run/prepare-command.ts'
 import { runCommand } from './run/run-command.ts'
@@ -40,7 +40,7 @@ export function commandTable(io: Io): Command {
     .addCommand(runCommand(io.env))
     .addCommand(prepareCommand(io.env))
     .addCommand(drainCommand(io.env))
-    .addCommand(doorCommand())
+    .addCommand(proxyCommand())
     .addCommand(containersCommand(io))
     .addCommand(deployCommand(io))
     .addCommand(devCommand(io))

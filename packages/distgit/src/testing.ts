@@ -103,7 +103,7 @@ export function fakeContext(srpm: string) {
     phase: () => undefined,
     writeLog: (chunk, name) => void log.push(`${name}: ${String(chunk)}`),
     flushLogs: async () => undefined,
-    spoil: () => undefined,
+    markUnclean: () => undefined,
     upload: async () => assert.fail('nothing is uploaded'),
     fetchSrpm: async (path) => await copyFile(srpm, path),
   }

@@ -19,36 +19,36 @@ const Since = z.object({ changed_since: z.coerce.number().int().nonnegative() })
 const LogQuery = KeyPath.partial()
 
 /** The protocol of `@copr/contract/keygen-protocol`. */
-export function makeKeygenApp(signing: Signing, ways: Identify[]): Hono<KeygenEnv> {
-  const { vault } = signing
+export function makeKeygenApp(signing: Signing, authenticators: Identify[]): Hono<KeygenEnv> {
+  const { keygen } = signing
   const app = new Hono<KeygenEnv>()
-  const answer = answerError(vault.log)
+  const answer = answerError(keygen.log)
   app.onError((error, c) => answer(isDatabaseAway(error) ? databaseAway(error) : error, c))
   app.notFound((c) => c.json({ error: `Cannot find ${c.req.method} ${c.req.path}` }, 404))
   app.get('/health', async (c) => {
-    await sql`select 1`.execute(vault.db)
+    await sql`select 1`.execute(keygen.db)
     return c.json({ ok: true })
   })
 
-  app.use(requireCaller(ways), bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }))
+  app.use(requireCaller(authenticators), bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }))
   app.post('/keys', async (c) => {
     requireRight(c, 'make')
     const { owner, project, algorithm } = accept(MakeKeyRequest, await readJson(c))
-    return c.json(publicKeyAnswer(await makeKey(vault, owner, project, algorithm)))
+    return c.json(publicKeyAnswer(await makeKey(keygen, owner, project, algorithm)))
   })
   app.get('/keys', async (c) => {
     const { changed_since } = accept(Since, c.req.query())
-    return c.json({ keys: await keysChangedSince(vault.db, new Date(changed_since * 1000)) })
+    return c.json({ keys: await keysChangedSince(keygen.db, new Date(changed_since * 1000)) })
   })
   app.get('/keys/:owner/:project', async (c) => {
     const { owner, project } = accept(KeyPath, c.req.param())
-    return c.json(publicKeyAnswer(await requireKey(vault, owner, project)))
+    return c.json(publicKeyAnswer(await requireKey(keygen, owner, project)))
   })
   app.post('/keys/:owner/:project/rotate', async (c) => {
     const { name: by } = requireRight(c, 'administer')
     const { owner, project } = accept(KeyPath, c.req.param())
     const { fingerprint } = accept(RotateRequest, await readJson(c))
-    return c.json(publicKeyAnswer(await rotateKey(vault, { owner, project, fingerprint, by })))
+    return c.json(publicKeyAnswer(await rotateKey(keygen, { owner, project, fingerprint, by })))
   })
   app.post('/sign', async (c) => {
     const caller = requireRight(c, 'sign')
@@ -56,11 +56,11 @@ export function makeKeygenApp(signing: Signing, ways: Identify[]): Hono<KeygenEn
   })
   app.get('/signatures', async (c) => {
     requireRight(c, 'administer')
-    return c.json({ entries: await listSignatures(vault.db, accept(LogQuery, c.req.query())) })
+    return c.json({ entries: await listSignatures(keygen.db, accept(LogQuery, c.req.query())) })
   })
   app.post('/signatures/check', async (c) => {
     requireRight(c, 'administer')
-    return c.json(await checkSignatureLog(vault.db))
+    return c.json(await checkSignatureLog(keygen.db))
   })
   return app
 }

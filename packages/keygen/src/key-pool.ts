@@ -2,23 +2,27 @@ import { randomUUID } from 'node:crypto'
 import { generatePrivateKey } from './key-pair.ts'
 import { addPooledKey, countPooledKeys, takePooledKey } from './key-table.ts'
 import { poolContext } from './sealed-secrets.ts'
-import type { Vault } from './vault.ts'
+import type { KeygenContext } from './keygen-context.ts'
 
 /** Makes RSA keys ahead, one after the other, until `size` wait; `stop` ends it after the one in work. */
-export async function refillPool(vault: Vault, size: number, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted && (await countPooledKeys(vault.db)) < size) {
+export async function refillPool(
+  keygen: KeygenContext,
+  size: number,
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted && (await countPooledKeys(keygen.db)) < size) {
     const secret = await generatePrivateKey('rsa4096')
     const id = randomUUID()
-    const sealed_private_key = vault.sealer.seal(poolContext(id), secret)
+    const sealed_private_key = keygen.sealer.seal(poolContext(id), secret)
     secret.fill(0)
-    await addPooledKey(vault.db, { id, sealed_private_key, made_at: vault.now() })
+    await addPooledKey(keygen.db, { id, sealed_private_key, made_at: keygen.now() })
   }
 }
 
 /** An RSA key as PKCS #8: made ahead if there is one, otherwise made now, which takes seconds. */
-export async function drawRsaKey(vault: Vault): Promise<Buffer> {
-  const pooled = await takePooledKey(vault.db)
-  vault.pool_drawn.ring()
+export async function drawRsaKey(keygen: KeygenContext): Promise<Buffer> {
+  const pooled = await takePooledKey(keygen.db)
+  keygen.pool_drawn.ring()
   if (!pooled) return await generatePrivateKey('rsa4096')
-  return vault.sealer.unseal(poolContext(pooled.id), pooled.sealed_private_key)
+  return keygen.sealer.unseal(poolContext(pooled.id), pooled.sealed_private_key)
 }

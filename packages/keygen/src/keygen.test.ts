@@ -244,14 +244,14 @@ test('prolongKeys() moves the end of keys that end within a year, once', async (
     log: silentLog(),
     pool_drawn: new Bell(),
   }
-  const vault = { ...common, now: () => moments.now }
+  const context = { ...common, now: () => moments.now }
   const project = newProjectName()
-  const before = publicKeyAnswer(await makeKey(vault, 'someone', project, 'ed25519'))
-  await prolongKeys(vault)
+  const before = publicKeyAnswer(await makeKey(context, 'someone', project, 'ed25519'))
+  await prolongKeys(context)
   assert.deepEqual(await keygen.client.publicKey('someone', project), before, 'too early')
   moments.now = new Date()
-  await prolongKeys(vault)
-  await prolongKeys(vault)
+  await prolongKeys(context)
+  await prolongKeys(context)
   const after = await keygen.client.publicKey('someone', project)
   assert.ok(after)
   assert.equal(after.fingerprint, before.fingerprint)

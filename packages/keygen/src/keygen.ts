@@ -71,11 +71,14 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   if (!(await migrateWhenReachable(db, log, stop))) return
   const sealer = await openDataKeys(db, await openMasterKeys(config, db, log), log)
   const pool_drawn = new Bell()
-  const vault = { db, sealer, sign_domain: config.sign_domain, now, log, pool_drawn }
+  const keygen = { db, sealer, sign_domain: config.sign_domain, now, log, pool_drawn }
   const limit = new RateLimit(config.signatures_per_minute, now)
   const metrics = processMetrics('keygen')
-  const ways = waysIn(config, log, now)
-  const app = measured(makeKeygenApp({ vault, limit, redeem }, ways), { part: 'keygen', metrics })
+  const identities = authenticators(config, log, now)
+  const app = measured(makeKeygenApp({ keygen, limit, redeem }, identities), {
+    part: 'keygen',
+    metrics,
+  })
 
   await using server = await serveHttp(app, { ...config, log })
   const ready = async (): Promise<unknown> => await sql`select 1`.execute(db)
@@ -86,12 +89,12 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   log.info({ host: config.host, port: server.port }, 'Listening')
   onListening?.(server.port)
   await Promise.all([
-    every(REFILL_SECONDS, () => refillPool(vault, config.pool_size, stop), {
+    every(REFILL_SECONDS, () => refillPool(keygen, config.pool_size, stop), {
       stop,
       log,
       bell: pool_drawn,
     }),
-    every(PROLONG_SECONDS, () => prolongKeys(vault), { stop, log }),
+    every(PROLONG_SECONDS, () => prolongKeys(keygen), { stop, log }),
   ])
 }
 
@@ -110,7 +113,7 @@ async function migrateWhenReachable(db: Db, log: Logger, stop: AbortSignal): Pro
   return false
 }
 
-function waysIn(config: KeygenConfig, log: Logger, now: () => Date): Identify[] {
+function authenticators(config: KeygenConfig, log: Logger, now: () => Date): Identify[] {
   const { secret, service_accounts } = config
   return [
     ...(secret === undefined ? [] : [sharedSecret(secret)]),

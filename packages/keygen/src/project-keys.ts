@@ -15,7 +15,7 @@ import {
 import { fingerprintOf, PACKET, packet, publicKeyBody } from './openpgp-key.ts'
 import { certifyUserId } from './openpgp-sign.ts'
 import { keyContext } from './sealed-secrets.ts'
-import type { Vault } from './vault.ts'
+import type { KeygenContext } from './keygen-context.ts'
 
 /** How far the caller's clock may be from ours. */
 export const CLOCK_TOLERANCE_SECONDS = 600
@@ -26,23 +26,23 @@ const PROLONG_BEFORE_SECONDS = 365 * DAY_SECONDS
 
 /** The project's key, made now if it has none; then `algorithm` counts, otherwise it has the one it has. */
 export async function makeKey(
-  vault: Vault,
+  keygen: KeygenContext,
   owner: string,
   project: string,
   algorithm: KeyAlgorithm,
 ): Promise<StoredKey> {
-  const existing = await findKey(vault.db, owner, project)
+  const existing = await findKey(keygen.db, owner, project)
   if (existing) return existing
-  const made = await newKey(vault, owner, project, algorithm)
-  const stored = await insertKey(vault.db, made)
+  const made = await newKey(keygen, owner, project, algorithm)
+  const stored = await insertKey(keygen.db, made)
   if (stored.fingerprint === made.fingerprint)
-    vault.log.info({ owner, project, algorithm, fingerprint: stored.fingerprint }, 'Made key')
+    keygen.log.info({ owner, project, algorithm, fingerprint: stored.fingerprint }, 'Made key')
   return stored
 }
 
 /** A new key in place of the one with this fingerprint, unless another has come already. Its private half is forgotten. */
 export async function rotateKey(
-  vault: Vault,
+  keygen: KeygenContext,
   {
     owner,
     project,
@@ -50,32 +50,32 @@ export async function rotateKey(
     by,
   }: { owner: string; project: string; fingerprint: string; by: string },
 ): Promise<StoredKey> {
-  const { algorithm, fingerprint: current } = await requireKey(vault, owner, project)
-  if (current !== fingerprint) return await requireKey(vault, owner, project)
-  const key = await newKey(vault, owner, project, algorithm)
-  const stored = await replaceKey(vault.db, { fingerprint, key, by })
-  if (!stored) return await requireKey(vault, owner, project)
-  vault.log.info({ owner, project, from: fingerprint, to: stored.fingerprint, by }, 'Rotated key')
+  const { algorithm, fingerprint: current } = await requireKey(keygen, owner, project)
+  if (current !== fingerprint) return await requireKey(keygen, owner, project)
+  const key = await newKey(keygen, owner, project, algorithm)
+  const stored = await replaceKey(keygen.db, { fingerprint, key, by })
+  if (!stored) return await requireKey(keygen, owner, project)
+  keygen.log.info({ owner, project, from: fingerprint, to: stored.fingerprint, by }, 'Rotated key')
   return stored
 }
 
 async function newKey(
-  vault: Vault,
+  keygen: KeygenContext,
   owner: string,
   project: string,
   algorithm: KeyAlgorithm,
 ): Promise<StoredKey> {
   const secret =
-    algorithm === 'rsa4096' ? await drawRsaKey(vault) : await generatePrivateKey(algorithm)
+    algorithm === 'rsa4096' ? await drawRsaKey(keygen) : await generatePrivateKey(algorithm)
   // Back by the tolerance: verifiers refuse a signature older than its key, and a signer's clock may be late.
-  const created_at = unixSeconds(vault.now()) - CLOCK_TOLERANCE_SECONDS
+  const created_at = unixSeconds(keygen.now()) - CLOCK_TOLERANCE_SECONDS
   const expires_at = created_at + LIFETIME_SECONDS
   const key = readPrivateKey(secret)
   const public_key = publicKeyBody(algorithm, createPublicKey(key), created_at)
   const fingerprint = fingerprintOf(public_key)
-  const user_id = `${owner}_${project} <${owner}#${project}@copr.${vault.sign_domain}>`
+  const user_id = `${owner}_${project} <${owner}#${project}@copr.${keygen.sign_domain}>`
   const times = { created_at, key_created_at: created_at, key_expires_at: expires_at }
-  const sealed_private_key = vault.sealer.seal(keyContext({ owner, project, fingerprint }), secret)
+  const sealed_private_key = keygen.sealer.seal(keyContext({ owner, project, fingerprint }), secret)
   secret.fill(0)
   return {
     owner,
@@ -88,7 +88,7 @@ async function newKey(
     public_key,
     certifications: certifyUserId(key, public_key, { algorithm, fingerprint, user_id, ...times }),
     sealed_private_key,
-    changed_at: vault.now(),
+    changed_at: keygen.now(),
   }
 }
 
@@ -107,8 +107,12 @@ export function publicKeyAnswer(key: StoredKey): PublicKeyAnswer {
   }
 }
 
-export async function requireKey(vault: Vault, owner: string, project: string): Promise<StoredKey> {
-  const key = await findKey(vault.db, owner, project)
+export async function requireKey(
+  keygen: KeygenContext,
+  owner: string,
+  project: string,
+): Promise<StoredKey> {
+  const key = await findKey(keygen.db, owner, project)
   if (!key) throw new CoprError('not_found', `Cannot find a key for ${owner}/${project}`)
   return key
 }
@@ -117,9 +121,9 @@ export async function requireKey(vault: Vault, owner: string, project: string): 
  * Gives keys that end within a year five years more. Earlier self-signatures stay, because Sequoia (Fedora's rpm) judges
  * a signature by the self-signatures of its own time: without them it would refuse every package signed before.
  */
-export async function prolongKeys(vault: Vault): Promise<void> {
-  const now = unixSeconds(vault.now())
-  for (const stored of await keysExpiringBefore(vault.db, dateOf(now + PROLONG_BEFORE_SECONDS))) {
+export async function prolongKeys(keygen: KeygenContext): Promise<void> {
+  const now = unixSeconds(keygen.now())
+  for (const stored of await keysExpiringBefore(keygen.db, dateOf(now + PROLONG_BEFORE_SECONDS))) {
     const { owner, project, fingerprint, user_id, algorithm } = stored
     try {
       const key_created_at = unixSeconds(stored.created_at)
@@ -132,21 +136,21 @@ export async function prolongKeys(vault: Vault): Promise<void> {
         key_created_at,
         key_expires_at,
       }
-      const certification = certifyUserId(openKey(vault, stored), stored.public_key, facts)
-      await prolongKey(vault.db, stored, {
+      const certification = certifyUserId(openKey(keygen, stored), stored.public_key, facts)
+      await prolongKey(keygen.db, stored, {
         expires_at: dateOf(key_expires_at),
-        changed_at: vault.now(),
+        changed_at: keygen.now(),
         certifications: Buffer.concat([stored.certifications, certification]),
       })
-      vault.log.info({ owner, project, fingerprint, key_expires_at }, 'Prolonged key')
+      keygen.log.info({ owner, project, fingerprint, key_expires_at }, 'Prolonged key')
     } catch (err) {
-      vault.log.error({ err, owner, project, fingerprint }, 'Cannot prolong key')
+      keygen.log.error({ err, owner, project, fingerprint }, 'Cannot prolong key')
     }
   }
 }
 
 /** The private key of a row: opened for one use. */
-export function openKey({ sealer }: Pick<Vault, 'sealer'>, stored: StoredKey): KeyObject {
+export function openKey({ sealer }: Pick<KeygenContext, 'sealer'>, stored: StoredKey): KeyObject {
   const secret = sealer.unseal(keyContext(stored), stored.sealed_private_key)
   try {
     return readPrivateKey(secret)

@@ -14,7 +14,7 @@ import { followTls, readTls, type TlsFiles, type TlsPair } from './tls-files.ts'
 
 export type { HttpBindings } from '@hono/node-server'
 
-/** A Hono app, or several behind one door. */
+/** A Hono app, or several apps that are routed by path. */
 export interface HttpApp {
   fetch(request: Request, bindings: HttpBindings): Response | Promise<Response>
 }

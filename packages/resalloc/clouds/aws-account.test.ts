@@ -9,40 +9,40 @@ import {
 import { TAG } from '../src/providers/aws/ownership-tags.ts'
 import type { Listed, Provider } from '../src/providers/provider.ts'
 import { startOrder, stopOrder } from '../src/testing/orders.ts'
-import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBcDeF admin'
 const OTHER_KEY = KEY.replace('IJ0Z', 'IJ0Y')
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 suite('the AWS provider', { timeout: 600_000 }, () => {
-  let world: AwsWorld
+  let fixture: AwsFixture
   let installations = 0
   const owner = () => ({ installation_id: `account-${++installations}`, pool: 'aws_x86' })
   const list = async (provider: Provider): Promise<Listed[]> =>
     await Array.fromAsync(provider.list(soon()))
 
   before(async () => {
-    world = await awsWorld()
+    fixture = await awsFixture()
   })
   after(async () => {
-    await world?.[Symbol.asyncDispose]()
+    await fixture?.[Symbol.asyncDispose]()
   })
 
   test('start() uses the newest image that the filter finds, of that owner and architecture', async () => {
     const mine = owner()
-    const provider = world.provider(mine)
+    const provider = fixture.provider(mine)
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
     assert.ok(outcome.ok)
-    const instance = await describe(world, outcome.provider_id)
+    const instance = await describe(fixture, outcome.provider_id)
     assert.equal(instance?.ImageId, 'ami-00000000000000002')
-    assert.equal(instance?.SubnetId, world.subnets[0])
+    assert.equal(instance?.SubnetId, fixture.subnets[0])
     await provider.stop(stopOrder(startOrder(mine, 1, firstOf(provider)), outcome), soon())
   })
 
   test('start() whose image does not exist is told to the administrator', async () => {
     const mine = owner()
-    const provider = world.provider(mine, { image: { owner: '1', name: 'Nothing-*' } })
+    const provider = fixture.provider(mine, { image: { owner: '1', name: 'Nothing-*' } })
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
     assert.ok(!outcome.ok)
     assert.equal(outcome.failure, 'configuration')
@@ -51,11 +51,11 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
 
   test('start() adopts the machine of a lost answer also when the image has changed since', async () => {
     const mine = owner()
-    const order = startOrder(mine, 1, firstOf(world.provider(mine)))
-    world.proxy.fail({ action: 'RunInstances', what: 'lose_answer' })
-    const lost = await world.provider(mine).start(order, soon())
+    const order = startOrder(mine, 1, firstOf(fixture.provider(mine)))
+    fixture.proxy.fail({ action: 'RunInstances', what: 'lose_answer' })
+    const lost = await fixture.provider(mine).start(order, soon())
     assert.equal(lost.ok ? 'started' : lost.failure, 'unknown')
-    const changed = world.provider(mine, { image: { id: 'ami-00000000000000001' } })
+    const changed = fixture.provider(mine, { image: { id: 'ami-00000000000000001' } })
     const outcome = await changed.start(order, soon())
     assert.ok(outcome.ok)
     const machines = (await list(changed)).filter(({ kind }) => kind === 'machine')
@@ -68,47 +68,47 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
 
   test('stop() ends a machine where it was made, also when its pool has moved to another region', async () => {
     const mine = owner()
-    const provider = world.provider(mine)
+    const provider = fixture.provider(mine)
     const order = startOrder(mine, 1, firstOf(provider))
     const outcome = await provider.start(order, soon())
     assert.ok(outcome.ok)
-    const moved = world.provider(mine, { region: 'us-east-1' })
+    const moved = fixture.provider(mine, { region: 'us-east-1' })
     assert.notEqual(moved.account, provider.account)
     await moved.stop(stopOrder(order, outcome), soon())
-    assert.equal((await describe(world, outcome.provider_id))?.State?.Name, 'terminated')
+    assert.equal((await describe(fixture, outcome.provider_id))?.State?.Name, 'terminated')
   })
 
   test('the security group lets in what the pool says now, and the key pair is of its present key', async () => {
     const mine = owner()
     const start = async (id: number, options: object): Promise<void> => {
-      const provider = world.provider(mine, options)
+      const provider = fixture.provider(mine, options)
       const outcome = await provider.start(startOrder(mine, id, firstOf(provider)), soon())
       assert.ok(outcome.ok)
     }
     await start(1, {})
-    assert.deepEqual(await accessOf(world, mine), { ranges: [], keys: 0 })
+    assert.deepEqual(await accessOf(fixture, mine), { ranges: [], keys: 0 })
     await start(2, { ssh_from: ['192.0.2.0/24', '198.51.100.0/24'], ssh_public_key: KEY })
-    assert.deepEqual(await accessOf(world, mine), {
+    assert.deepEqual(await accessOf(fixture, mine), {
       ranges: ['192.0.2.0/24', '198.51.100.0/24'],
       keys: 1,
     })
     await start(3, { ssh_from: ['198.51.100.0/24'], ssh_public_key: OTHER_KEY })
-    assert.deepEqual(await accessOf(world, mine), { ranges: ['198.51.100.0/24'], keys: 1 })
+    assert.deepEqual(await accessOf(fixture, mine), { ranges: ['198.51.100.0/24'], keys: 1 })
     await start(4, {})
-    assert.deepEqual(await accessOf(world, mine), { ranges: [], keys: 0 })
-    await removeAll(world.provider(mine), list)
+    assert.deepEqual(await accessOf(fixture, mine), { ranges: [], keys: 0 })
+    await removeAll(fixture.provider(mine), list)
   })
 
   test('list() tries again what is throttled', async () => {
     const mine = owner()
     const throttled = { code: 'RequestLimitExceeded', message: 'Slow down', status: 503 }
     for (let at = 0; at < 3; at++)
-      world.proxy.fail({ action: 'DescribeInstances', what: throttled })
-    assert.deepEqual(await list(world.provider(mine)), [])
+      fixture.proxy.fail({ action: 'DescribeInstances', what: throttled })
+    assert.deepEqual(await list(fixture.provider(mine)), [])
   })
 
   test('diagnose() finds nothing wrong where all is well, makes nothing, and says what is not allowed', async () => {
-    const provider = world.provider(owner())
+    const provider = fixture.provider(owner())
     const offerings = provider.offerings().map(({ name }) => `launching ${name}`)
     const subjects = ['credentials and listing', 'subnets', 'image', ...offerings]
     assert.deepEqual(
@@ -117,7 +117,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     )
     assert.deepEqual(await list(provider), [])
     const denied = { code: 'UnauthorizedOperation', message: 'Not you', status: 403 }
-    world.proxy.fail({ action: 'RunInstances', what: denied })
+    fixture.proxy.fail({ action: 'RunInstances', what: denied })
     const findings = (await provider.diagnose?.(soon())) ?? []
     assert.match(
       findings.find(({ problem }) => problem !== undefined)?.problem ?? '',
@@ -176,8 +176,8 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     ],
   ] as const)
     test(`diagnose() tells of ${what}, and what to do`, async () => {
-      const provider = world.provider(owner(), options)
-      if (action) world.proxy.fail({ action, what: { code, message: 'No', status: 400 } })
+      const provider = fixture.provider(owner(), options)
+      if (action) fixture.proxy.fail({ action, what: { code, message: 'No', status: 400 } })
       const found = (await provider.diagnose?.(soon())) ?? []
       const problems = found.filter(({ problem }) => problem !== undefined)
       assert.equal(problems.length, 1, JSON.stringify(problems))
@@ -192,12 +192,12 @@ function firstOf(provider: Provider) {
   return offering
 }
 
-async function describe({ ec2 }: AwsWorld, id: string) {
+async function describe({ ec2 }: AwsFixture, id: string) {
   const { Reservations } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }))
   return Reservations?.[0]?.Instances?.[0]
 }
 
-async function accessOf({ ec2 }: AwsWorld, { installation_id }: { installation_id: string }) {
+async function accessOf({ ec2 }: AwsFixture, { installation_id }: { installation_id: string }) {
   const Filters = [{ Name: `tag:${TAG.installation}`, Values: [installation_id] }]
   const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ Filters }))
   const { KeyPairs = [] } = await ec2.send(new DescribeKeyPairsCommand({ Filters }))

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
-import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { type BakeBench, bakeBench } from './bake-bench.ts'
 
 suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () => {
-  let world: AwsWorld
+  let fixture: AwsFixture
   let bench: BakeBench
 
   before(async () => {
-    world = await awsWorld()
-    bench = bakeBench(world)
+    fixture = await awsFixture()
+    bench = bakeBench(fixture)
   })
   after(async () => {
-    await world?.[Symbol.asyncDispose]()
+    await fixture?.[Symbol.asyncDispose]()
   })
   afterEach(async () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
@@ -25,7 +25,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     const ids: string[] = []
     for (let i = 0; i < 3; i++) ids.push((await bench.bake(bench.installs)).image_id)
     const snapshots = async (): Promise<string[]> => {
-      const { Snapshots = [] } = await world.ec2.send(new DescribeSnapshotsCommand({}))
+      const { Snapshots = [] } = await fixture.ec2.send(new DescribeSnapshotsCommand({}))
       return Snapshots.map(({ Description = '' }) => /ami-\w+/.exec(Description)?.[0] ?? '')
     }
     assert.deepEqual(
@@ -66,7 +66,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     bench.fresh()
     const { image_id, source_image } = await bench.bake(bench.installs)
     const gone = 'ami-0123456789abcdef0'
-    using _gone = world.proxy.reword(
+    using _gone = fixture.proxy.reword(
       `<key>copr-source-image</key><value>${source_image}<`,
       `<key>copr-source-image</key><value>${gone}<`,
     )
@@ -81,7 +81,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
   test('a snapshot that EC2 does not remove is told, with its reason', async () => {
     bench.fresh()
     const { image_id } = await bench.bake(bench.installs)
-    using _refused = world.proxy.reword('>success<', '>missing-permissions<')
+    using _refused = fixture.proxy.reword('>success<', '>missing-permissions<')
     const { removed } = await bench.bake(bench.installs, { keep: 1 })
     assert.deepEqual(removed, [image_id])
     assert.match(
@@ -91,7 +91,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
       ),
     )
     const abort = new AbortController()
-    using _watch = world.proxy.onCall('CreateImage', () => abort.abort(new Error('stopping')))
+    using _watch = fixture.proxy.onCall('CreateImage', () => abort.abort(new Error('stopping')))
     await assert.rejects(bench.bake(bench.installs, { signal: abort.signal }), /stopping/)
     assert.match(
       bench.said.join('\n'),
@@ -104,8 +104,8 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     const abort = new AbortController()
     // The first listing afterwards finds nothing.
     const what = { code: '', message: '', status: 200 }
-    using _watch = world.proxy.onCall('CreateImage', () => {
-      world.proxy.fail({ action: 'DescribeImages', what })
+    using _watch = fixture.proxy.onCall('CreateImage', () => {
+      fixture.proxy.fail({ action: 'DescribeImages', what })
       abort.abort(new Error('stopping'))
     })
     await assert.rejects(bench.bake(bench.installs, { signal: abort.signal }), /stopping/)

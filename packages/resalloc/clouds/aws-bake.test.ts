@@ -10,19 +10,19 @@ import {
 } from '@aws-sdk/client-ec2'
 import { awsPolicy } from '../src/providers/aws/policy.ts'
 import { startOrder, stopOrder } from '../src/testing/orders.ts'
-import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { AGENT, type BakeBench, bakeBench, never } from './bake-bench.ts'
 
 suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
-  let world: AwsWorld
+  let fixture: AwsFixture
   let bench: BakeBench
 
   before(async () => {
-    world = await awsWorld()
-    bench = bakeBench(world)
+    fixture = await awsFixture()
+    bench = bakeBench(fixture)
   })
   after(async () => {
-    await world?.[Symbol.asyncDispose]()
+    await fixture?.[Symbol.asyncDispose]()
   })
   afterEach(async () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
@@ -31,7 +31,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
   test('makes an image with its origin in its tags, ends the machine, and is what the pool starts from', async () => {
     bench.fresh()
     let launched: Instance | undefined
-    const before_it = new Map(world.proxy.calls)
+    const before_it = new Map(fixture.proxy.calls)
     const { image_id, source_image } = await bench.bake(async (id, look) => {
       if (look === 0) [launched] = await bench.living()
       await bench.installs(id, look)
@@ -55,14 +55,14 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     const pools = { aws_x86: bench.poolOf() }
     const policy = awsPolicy({ installation_id: 'i', pools, bake: true })
     const allowed = new Set(policy.Statement.flatMap(({ Action }) => Action))
-    for (const [call, times] of world.proxy.calls)
+    for (const [call, times] of fixture.proxy.calls)
       if (times > (before_it.get(call) ?? 0)) assert.ok(allowed.has(`ec2:${call}`), call)
 
     for (const [baked, from] of [
       [true, image_id],
       [false, source_image],
     ] as const) {
-      const provider = world.provider(bench.owner, { baked })
+      const provider = fixture.provider(bench.owner, { baked })
       const [offering] = provider.offerings()
       assert.ok(offering)
       const order = startOrder(bench.owner, baked ? 1 : 2, offering)
@@ -81,7 +81,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
           InstanceId: id,
           Attribute: 'userData',
         })
-        const { UserData } = await world.ec2.send(command)
+        const { UserData } = await fixture.ec2.send(command)
         const text = gunzipSync(Buffer.from(UserData?.Value ?? '', 'base64')).toString()
         assert.match(text, new RegExp(`AGENT_SHA256='${AGENT.sha256}'`))
         assert.doesNotMatch(text, /\/enroll-token|\/agent\.json/)
@@ -96,11 +96,11 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
       ['15', '35', 35],
     ] as const) {
       bench.fresh()
-      using _size = world.proxy.reword(`<volumeSize>${was}<`, `<volumeSize>${is}<`)
+      using _size = fixture.proxy.reword(`<volumeSize>${was}<`, `<volumeSize>${is}<`)
       await bench.bake(async (id, look) => {
         if (look === 0) {
           const Filters = [{ Name: 'attachment.instance-id', Values: [id] }]
-          const { Volumes = [] } = await world.ec2.send(new DescribeVolumesCommand({ Filters }))
+          const { Volumes = [] } = await fixture.ec2.send(new DescribeVolumesCommand({ Filters }))
           assert.equal(Volumes[0]?.Size, wanted)
         }
         await bench.installs(id, look)
@@ -134,7 +134,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
       'a machine that somebody has ended',
       async (id: string, look: number) => {
         if (look !== 1) return
-        await world.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
+        await fixture.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
       },
       /somebody has ended its machine/,
     ],
@@ -149,7 +149,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     for (const call of ['DescribeSubnets', 'RunInstances', 'GetConsoleOutput', 'CreateImage']) {
       bench.fresh()
       const abort = new AbortController()
-      using _watch = world.proxy.onCall(call, () => abort.abort(new Error('stopping')))
+      using _watch = fixture.proxy.onCall(call, () => abort.abort(new Error('stopping')))
       await assert.rejects(bench.bake(bench.installs, { signal: abort.signal }), /stopping/, call)
       assert.deepEqual(await bench.living(), [], call)
       assert.deepEqual(await bench.images(), [], call)
@@ -158,7 +158,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
 
   test('an image that is not stored, and an answer that is lost, leave nothing', async () => {
     bench.fresh()
-    world.proxy.fail({ action: 'CreateImage', what: 'lose_answer' })
+    fixture.proxy.fail({ action: 'CreateImage', what: 'lose_answer' })
     await assert.rejects(bench.bake(bench.installs))
     assert.deepEqual(await bench.images(), [])
   })
@@ -166,7 +166,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
   test('without capacity anywhere it says so', async () => {
     bench.fresh()
     const what = { code: 'InsufficientInstanceCapacity', message: 'Later', status: 500 }
-    for (const _ of world.subnets) world.proxy.fail({ action: 'RunInstances', what })
+    for (const _ of fixture.subnets) fixture.proxy.fail({ action: 'RunInstances', what })
     await assert.rejects(
       bench.bake(bench.installs),
       /no machine could be had: .*InsufficientInstanceCapacity/,

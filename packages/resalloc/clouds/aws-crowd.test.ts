@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Listed, Provider } from '../src/providers/provider.ts'
-import { awsProvider } from './aws-world.ts'
+import { awsProvider } from './aws-fixture.ts'
 import { startEc2Crowd } from './ec2-crowd.ts'
 
 const COUNT = 3000

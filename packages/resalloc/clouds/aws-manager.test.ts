@@ -12,8 +12,8 @@ import { stringify } from 'yaml'
 import { awsProviders } from '../src/providers/aws/aws-provider.ts'
 import { providerMaker } from '../src/providers/registry.ts'
 import { bootOfUserData } from '../src/testing/boot-of-user-data.ts'
-import { ManagerWorld } from '../src/testing/manager-world.ts'
-import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { ManagerFixture } from '../src/testing/manager-fixture.ts'
+import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MAX_LIFETIME = 7200
@@ -22,13 +22,13 @@ const DEAD_MAN_MARGIN = 600
 const LIVING = new Set(['pending', 'running'])
 
 suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
-  let aws: AwsWorld
+  let aws: AwsFixture
   let installations = 0
   /** Of the test that runs. */
   let installation_id = ''
 
   before(async () => {
-    aws = await awsWorld()
+    aws = await awsFixture()
   })
   after(async () => {
     await aws?.[Symbol.asyncDispose]()
@@ -39,10 +39,10 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     return stringify({ aws_x86: { ...aws.pool, ...limits, ...pool } })
   }
 
-  async function openWorld(pool: object = {}): Promise<ManagerWorld> {
+  async function openFixture(pool: object = {}): Promise<ManagerFixture> {
     installation_id = `manager-${++installations}`
     const makeProvider = providerMaker({ aws: awsProviders() })
-    const w = await ManagerWorld.open({ manager: { installation_id, makeProvider } })
+    const w = await ManagerFixture.open({ manager: { installation_id, makeProvider } })
     w.text = poolsText(pool)
     return w
   }
@@ -56,7 +56,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     (await instances()).filter(({ State }) => LIVING.has(State?.Name ?? ''))
 
   /** What runs in EC2 calls home with what its user data says. */
-  async function enrol(w: ManagerWorld): Promise<void> {
+  async function enrol(w: ManagerFixture): Promise<void> {
     for (const { InstanceId, Tags } of await living()) {
       const command = new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'userData' })
       const { UserData } = await aws.ec2.send(command)
@@ -66,14 +66,14 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   }
 
   /** Time passes in which the machines speak. */
-  async function pass(w: ManagerWorld, seconds: number): Promise<void> {
+  async function pass(w: ManagerFixture, seconds: number): Promise<void> {
     for (let left = seconds; left > 0; left -= 20) {
       for (const { id } of await w.machines()) await w.session(id)
       await w.run(1, 20)
     }
   }
 
-  async function working(w: ManagerWorld) {
+  async function working(w: ManagerFixture) {
     await w.tasks('a', 1)
     await w.run(2)
     await enrol(w)
@@ -86,7 +86,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   }
 
   test('a waiting task brings an instance with its tags, which does it and is terminated', async () => {
-    await using w = await openWorld()
+    await using w = await openFixture()
     await w.run(2)
     assert.deepEqual(await instances(), [], 'nobody needs one')
     const { machine, task, instance } = await working(w)
@@ -116,7 +116,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   })
 
   test('what nobody needs any more is terminated: a canceled task, and stock that is no longer wanted', async () => {
-    await using w = await openWorld({ max_prealloc: 2 })
+    await using w = await openFixture({ max_prealloc: 2 })
     await w.run(2)
     await enrol(w)
     await w.run()
@@ -143,7 +143,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   ] as const)
     test(`an instance that is ${how} gives its task back to the queue, with the cause; another one does it`, async () => {
       // Otherwise its silence may be noticed before a listing is due.
-      await using w = await openWorld({ silence_timeout: 300 })
+      await using w = await openFixture({ silence_timeout: 300 })
       const { machine, task, id } = await working(w)
       using _reason = aws.proxy.reword('Client.UserInitiatedShutdown', code)
       await aws.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))

@@ -7,7 +7,7 @@ import type { AwsPool } from '../src/providers/aws/offerings.ts'
 import { awsPolicy } from '../src/providers/aws/policy.ts'
 import type { Listed, Provider } from '../src/providers/provider.ts'
 import { startOrder, stopOrder } from '../src/testing/orders.ts'
-import { type AwsWorld, awsWorld } from './aws-world.ts'
+import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 
 const key = (of: string): string =>
   `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBc${of} admin`
@@ -18,22 +18,22 @@ const KINDS = ['volume', 'network_interface', 'spot_request', 'key_pair', 'secur
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
-  let world: AwsWorld
+  let fixture: AwsFixture
 
   before(async () => {
-    world = await awsWorld()
+    fixture = await awsFixture()
   })
   after(async () => {
-    await world?.[Symbol.asyncDispose]()
+    await fixture?.[Symbol.asyncDispose]()
   })
 
   /** All that a pool does from its first machine to its last trace; the calls that EC2 has seen. */
   async function live(pool: string, ...changes: object[]): Promise<Set<string>> {
-    const before_it = new Map(world.proxy.calls)
+    const before_it = new Map(fixture.proxy.calls)
     const owner = { installation_id: `policy-${pool}`, pool }
     let provider: Provider | undefined
     for (const [at, options] of changes.entries()) {
-      provider = world.provider(owner, options)
+      provider = fixture.provider(owner, options)
       await provider.diagnose?.(soon())
       for (const [of, offering] of provider.offerings().entries()) {
         const order = startOrder(owner, at * 100 + of, offering)
@@ -47,7 +47,7 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
     for (const each of await Array.fromAsync(provider.list(soon())))
       await provider.remove(each, soon())
     for (const kind of KINDS) await provider.remove(missing(kind), soon()).catch(() => undefined)
-    const { calls } = world.proxy
+    const { calls } = fixture.proxy
     const made = [...calls].filter(([call, count]) => count > (before_it.get(call) ?? 0))
     return new Set(made.map(([call]) => `ec2:${call}`))
   }
@@ -55,7 +55,7 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
   function actionsOf(...changes: object[]): Set<string> {
     const pools = changes.map((each, at) => [
       `p${at}`,
-      PoolConfig.parse({ ...world.pool, ...each }) as AwsPool,
+      PoolConfig.parse({ ...fixture.pool, ...each }) as AwsPool,
     ])
     const policy = awsPolicy({ installation_id: 'policy', pools: Object.fromEntries(pools) })
     return new Set(policy.Statement.flatMap(({ Action }) => Action))
@@ -69,7 +69,7 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
   })
 
   test('of one with a group of its administrator lets it do all that it calls, and make no group or key', async () => {
-    const { SecurityGroups = [] } = await world.ec2.send(new DescribeSecurityGroupsCommand({}))
+    const { SecurityGroups = [] } = await fixture.ec2.send(new DescribeSecurityGroupsCommand({}))
     const plain = { security_groups: [SecurityGroups[0]?.GroupId ?? ''] }
     const called = await live('plain', plain)
     const allowed = actionsOf(plain)

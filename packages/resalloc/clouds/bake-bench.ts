@@ -9,14 +9,14 @@ import {
 import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { bakeImage, type BakeOptions } from '../src/providers/aws/bake/bake-image.ts'
 import type { AwsPool } from '../src/providers/aws/offerings.ts'
-import type { AwsWorld } from './aws-world.ts'
+import type { AwsFixture } from './aws-fixture.ts'
 
 export const AGENT = { sha256: 'a'.repeat(64), node_sha256: { x86_64: 'b'.repeat(64) } }
 export const never = (): AbortSignal => AbortSignal.timeout(120_000)
 
 export type BakeBench = ReturnType<typeof bakeBench>
 
-export function bakeBench(world: AwsWorld) {
+export function bakeBench(fixture: AwsFixture) {
   let count = 0
   let owner = { installation_id: '', pool: 'aws_x86' }
   let said: string[] = []
@@ -25,19 +25,19 @@ export function bakeBench(world: AwsWorld) {
 
   async function living(): Promise<Instance[]> {
     const command = new DescribeInstancesCommand({ Filters: ours() })
-    const { Reservations = [] } = await world.ec2.send(command)
+    const { Reservations = [] } = await fixture.ec2.send(command)
     const all = Reservations.flatMap(({ Instances = [] }) => Instances)
     return all.filter(({ State }) => State?.Name !== 'terminated')
   }
   const images = async (): Promise<Image[]> =>
-    (await world.ec2.send(new DescribeImagesCommand({ Filters: ours() }))).Images ?? []
+    (await fixture.ec2.send(new DescribeImagesCommand({ Filters: ours() }))).Images ?? []
 
   const fresh = (): void => {
     owner = { installation_id: `bake-${++count}`, pool: 'aws_x86' }
     said = []
   }
   const poolOf = (more: object = {}): AwsPool =>
-    PoolConfig.parse({ ...world.pool, ...more }) as AwsPool
+    PoolConfig.parse({ ...fixture.pool, ...more }) as AwsPool
 
   /** `machine` is what happens to the machine, asked for at each look at the clock. */
   async function bake(
@@ -95,10 +95,10 @@ export function bakeBench(world: AwsWorld) {
   const says = async (id: string, ...lines: string[]): Promise<void> => {
     const nonce = await nonceOf(id)
     const text = lines.map((line) => `[  12.3] copr-bake ${nonce} ${line}\r\n`).join('')
-    world.proxy.consoles.set(id, `Booting\r\n${text}`)
+    fixture.proxy.consoles.set(id, `Booting\r\n${text}`)
   }
   const switchOff = async (id: string): Promise<void> => {
-    await world.ec2.send(new StopInstancesCommand({ InstanceIds: [id] }))
+    await fixture.ec2.send(new StopInstancesCommand({ InstanceIds: [id] }))
   }
   const installs = async (id: string, look: number): Promise<void> => {
     if (look === 0) await says(id, 'installing, try 1')

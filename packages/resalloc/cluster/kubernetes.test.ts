@@ -11,7 +11,7 @@ import { kubernetesProvider } from '../src/providers/kubernetes/kubernetes.ts'
 import type { Provider } from '../src/providers/provider.ts'
 import { startOrder } from '../src/testing/orders.ts'
 import { providerSuite } from '../src/testing/provider-suite.ts'
-import type { ProviderWorld } from '../src/testing/provider-world.ts'
+import type { ProviderFixture } from '../src/testing/provider-fixture.ts'
 import { type ApiProxy, apiProxy } from './api-proxy.ts'
 
 const skip = whyNoCluster(process.env['PATH'])
@@ -44,26 +44,26 @@ suite('pods in a real API server', { skip }, () => {
     await cluster?.[Symbol.asyncDispose]()
   })
 
-  providerSuite('kubernetes', async () => await openWorld(cluster))
+  providerSuite('kubernetes', async () => await openFixture(cluster))
 
   test('a namespace that enforces the restricted level refuses builders as a matter of configuration', async () => {
-    await using world = await openWorld(cluster, { podSecurity: 'restricted' })
-    const outcome = await startOne(world.provider(OWNER))
+    await using fixture = await openFixture(cluster, { podSecurity: 'restricted' })
+    const outcome = await startOne(fixture.provider(OWNER))
     assert.ok(!outcome.ok)
     assert.equal(outcome.failure, 'configuration')
     assert.match(outcome.message, /violates PodSecurity/)
   })
 
   test('a full quota is told with its name', async () => {
-    await using world = await openWorld(cluster)
+    await using fixture = await openFixture(cluster)
     await cluster.admin.client.create({
       apiVersion: 'v1',
       kind: 'ResourceQuota',
-      metadata: { name: 'builders', namespace: world.namespace },
+      metadata: { name: 'builders', namespace: fixture.namespace },
       spec: { hard: { pods: '1' } },
     })
-    const provider = world.provider(OWNER)
-    await quotaIsKnown(cluster, world.namespace)
+    const provider = fixture.provider(OWNER)
+    await quotaIsKnown(cluster, fixture.namespace)
     const first = await startOne(provider, 1)
     assert.ok(first.ok)
     const second = await startOne(provider, 2)
@@ -73,26 +73,26 @@ suite('pods in a real API server', { skip }, () => {
   })
 
   test('a namespace that this account has no rights in is a matter of permission', async () => {
-    await using world = await openWorld(cluster, { namespace: 'nowhere' })
-    const outcome = await startOne(world.provider(OWNER))
+    await using fixture = await openFixture(cluster, { namespace: 'nowhere' })
+    const outcome = await startOne(fixture.provider(OWNER))
     // Without a right in it the API server does not say whether it is there.
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'permission')
   })
 
   test('an API server that is away makes the outcome unknown, and the same start works later', async () => {
-    await using world = await openWorld(cluster)
+    await using fixture = await openFixture(cluster)
     await cluster.stopApiServer()
-    const outcome = await startOne(world.provider(OWNER))
+    const outcome = await startOne(fixture.provider(OWNER))
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'unknown')
-    await assert.rejects(Array.fromAsync(world.provider(OWNER).list(soon())))
+    await assert.rejects(Array.fromAsync(fixture.provider(OWNER).list(soon())))
     await cluster.startApiServer()
-    assert.ok((await startOne(world.provider(OWNER))).ok)
+    assert.ok((await startOne(fixture.provider(OWNER))).ok)
   })
 
   test('a pod is what was asked for, as the API server understands it', async () => {
-    await using world = await openWorld(cluster)
-    const { provider_id } = await mustStart(world.provider(OWNER))
-    const pod = await cluster.admin.client.read(refOf('Pod', world.namespace, provider_id))
+    await using fixture = await openFixture(cluster)
+    const { provider_id } = await mustStart(fixture.provider(OWNER))
+    const pod = await cluster.admin.client.read(refOf('Pod', fixture.namespace, provider_id))
     const { spec, metadata } = pod
     assert.equal(spec.hostUsers, false)
     assert.equal(spec.automountServiceAccountToken, false)
@@ -100,13 +100,13 @@ suite('pods in a real API server', { skip }, () => {
     assert.deepEqual(spec.containers[0].resources.requests, spec.containers[0].resources.limits)
     assert.equal(metadata.labels?.['copr.build/machine'], '1')
     assert.ok(!JSON.stringify(pod).includes('enroll-1"'), 'the token is only in the secret')
-    const secret = await cluster.admin.client.read(refOf('Secret', world.namespace, provider_id))
+    const secret = await cluster.admin.client.read(refOf('Secret', fixture.namespace, provider_id))
     assert.equal(Buffer.from(secret['data']['enroll-token'], 'base64').toString(), 'enroll-1')
   })
 
   test('list() tells how pods end', async () => {
-    await using world = await openWorld(cluster)
-    const provider = world.provider(OWNER)
+    await using fixture = await openFixture(cluster)
+    const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
     const statuses: [Record<string, unknown>, Record<string, unknown>][] = [
       [{ phase: 'Running' }, { state: 'running' }],
@@ -117,7 +117,7 @@ suite('pods in a real API server', { skip }, () => {
     ]
     for (const [status, expected] of statuses) {
       await cluster.admin.client.patch(
-        refOf('Pod', world.namespace, provider_id),
+        refOf('Pod', fixture.namespace, provider_id),
         { status },
         'status',
       )
@@ -129,17 +129,21 @@ suite('pods in a real API server', { skip }, () => {
   })
 
   test('list() gives all of a thousand pods and more', async () => {
-    await using world = await openWorld(cluster)
-    const provider = world.provider(OWNER)
+    await using fixture = await openFixture(cluster)
+    const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
-    const ref = refOf('Secret', world.namespace, provider_id)
+    const ref = refOf('Secret', fixture.namespace, provider_id)
     const secret = await cluster.admin.client.read(ref)
     const { labels } = secret.metadata
     const copies = Array.from({ length: 1_100 }, (_, at) => at)
     while (copies.length > 0)
       await Promise.all(
         copies.splice(0, 50).map(async (at) => {
-          const metadata = { name: `copy-${at}`, namespace: world.namespace, labels: labels ?? {} }
+          const metadata = {
+            name: `copy-${at}`,
+            namespace: fixture.namespace,
+            labels: labels ?? {},
+          }
           await cluster.admin.client.create({ apiVersion: 'v1', kind: 'Secret', metadata })
         }),
       )
@@ -147,8 +151,8 @@ suite('pods in a real API server', { skip }, () => {
   })
 
   test('diagnose() finds what is missing, and nothing where all is well', async () => {
-    await using world = await openWorld(cluster)
-    const provider = world.provider(OWNER)
+    await using fixture = await openFixture(cluster)
+    const provider = fixture.provider(OWNER)
     const well = await provider.diagnose?.(soon())
     assert.deepEqual(
       well?.filter(({ problem }) => problem !== undefined),
@@ -158,7 +162,7 @@ suite('pods in a real API server', { skip }, () => {
       {
         apiVersion: RBAC,
         kind: 'Role',
-        metadata: { name: 'resalloc', namespace: world.namespace },
+        metadata: { name: 'resalloc', namespace: fixture.namespace },
       },
       { rules: RULES.slice(0, 1) },
     )
@@ -166,7 +170,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.deepEqual(
       findings.map(({ subject }) => subject),
       ['create', 'get', 'list', 'patch', 'delete'].map(
-        (verb) => `${verb} secrets in ${world.namespace}`,
+        (verb) => `${verb} secrets in ${fixture.namespace}`,
       ),
     )
     assert.match(findings[0]?.problem ?? '', /give it a role/)
@@ -175,16 +179,16 @@ suite('pods in a real API server', { skip }, () => {
 
 const RBAC = 'rbac.authorization.k8s.io/v1'
 
-interface PodWorld extends ProviderWorld {
+interface PodFixture extends ProviderFixture {
   readonly namespace: string
   provider(owner: { installation_id: string; pool: string }): Provider
 }
 
 /** A namespace with an account that has the documented rights in it, asked through a proxy. */
-async function openWorld(
+async function openFixture(
   cluster: Cluster,
   options: { namespace?: string; podSecurity?: 'restricted' | 'privileged' } = {},
-): Promise<PodWorld> {
+): Promise<PodFixture> {
   const made = await cluster.createNamespace({ podSecurity: options.podSecurity ?? 'privileged' })
   const namespace = options.namespace ?? made
   const account = await cluster.serviceAccount(made, 'resalloc')

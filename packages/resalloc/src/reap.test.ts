@@ -17,7 +17,7 @@ const POOLS = PoolsFile.parse({
 })
 
 /** Two machines of ours in two pools of one account, and one of another installation. */
-async function world(wrap: (provider: Provider) => Provider = (provider) => provider) {
+async function fixture(wrap: (provider: Provider) => Provider = (provider) => provider) {
   const cloud = fakeCloud({ now })
   for (const [installation_id, pool, id] of [
     ['mine', 'a', 1],
@@ -44,7 +44,7 @@ async function world(wrap: (provider: Provider) => Provider = (provider) => prov
 }
 
 test('leftovers() lists each machine of the installation once, and asks nobody about processes', async () => {
-  const { options } = await world()
+  const { options } = await fixture()
   const { found, unasked } = await leftovers(options)
   assert.deepEqual(
     found.map(({ listed, pool }) => [listed.machine_id, pool]),
@@ -57,7 +57,7 @@ test('leftovers() lists each machine of the installation once, and asks nobody a
 })
 
 test('reap() removes all of the installation and nothing of another', async () => {
-  const { options, running } = await world()
+  const { options, running } = await fixture()
   assert.deepEqual(await reap(options), { left: [] })
   assert.deepEqual(running(), [3])
 })
@@ -71,19 +71,19 @@ test('reap() tries again what would not go, and says what is left', async () => 
       await provider.remove(listed, signal)
     },
   })
-  const { options, running } = await world(wrap)
+  const { options, running } = await fixture(wrap)
   assert.deepEqual(await reap(options), { left: [] })
   assert.deepEqual(running(), [3])
 
   refusals = Infinity
-  const stubborn = await world(wrap)
+  const stubborn = await fixture(wrap)
   const { left } = await reap(stubborn.options)
   assert.deepEqual(left, ['machine fake-1 of a: It is in use'])
   assert.deepEqual(stubborn.running(), [1, 3])
 })
 
 test('a cloud that cannot be listed is told, and is not nothing', async () => {
-  const { cloud, options } = await world()
+  const { cloud, options } = await fixture()
   cloud.fail({ kind: 'break_listing' })
   // The pool that comes next asks the same account again.
   const { found, unasked } = await leftovers(options)

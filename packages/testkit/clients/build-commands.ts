@@ -5,26 +5,26 @@ import { test } from 'node:test'
 import type { ProjectAnswer } from '@copr/contract/api/projects'
 import { readRepository } from '../src/system/repository.ts'
 import {
-  type ClientWorld,
+  type ClientFixture,
   createdBuilds,
   createProject,
   inProject,
   onlyBuild,
-} from '../src/clients/client-world.ts'
+} from '../src/clients/client-fixture.ts'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 
 const PROJECT = 'yard'
 const FOR_EVER = 'sleep 3600'
 
-export function buildCommands(world: () => ClientWorld): void {
+export function buildCommands(fixture: () => ClientFixture): void {
   const resultsOf = (project: string): string => {
-    const { system, cli } = world()
+    const { system, cli } = fixture()
     return `${system.url}/results/${cli.username}/${project}/${DISTRO_CHROOT}/`
   }
   const nevrasOf = async (project: string): Promise<string[]> =>
     (await readRepository(resultsOf(project))).packages.map(({ nevra }) => nevra)
   const submit = async (name: string, ...options: string[]): Promise<number> => {
-    const { cli, sources } = world()
+    const { cli, sources } = fixture()
     return onlyBuild(
       await cli.ok('build', PROJECT, await sources.make({ name }), '--nowait', ...options),
     )
@@ -32,8 +32,8 @@ export function buildCommands(world: () => ClientWorld): void {
   let uploaded: number
 
   test('build takes files and URLs, and the builds succeed', async () => {
-    const { cli, sources, files, system, ended } = world()
-    await createProject(world(), PROJECT)
+    const { cli, sources, files, system, ended } = fixture()
+    await createProject(fixture(), PROJECT)
     const [file, link] = [
       await sources.make({ name: 'by-file' }),
       await sources.make({ name: 'by-link' }),
@@ -50,7 +50,7 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('build waits for the end, and watch-build sees it', async () => {
-    const { cli, sources } = world()
+    const { cli, sources } = fixture()
     const printed = await cli.ok('build', PROJECT, await sources.make({ name: 'watched' }))
     assert.match(printed, /Watching build\(s\): \(this may be safely interrupted\)/)
     const id = onlyBuild(printed)
@@ -62,7 +62,7 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('a failed build ends copr-cli with 4', async () => {
-    const { cli, sources, ended } = world()
+    const { cli, sources, ended } = fixture()
     const srpm = await sources.make({ name: 'broken', build: 'exit 1' })
     const id = onlyBuild(await cli.ok('build', PROJECT, srpm, '--nowait'))
     assert.equal((await ended(id)).state, 'failed')
@@ -74,11 +74,11 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('status, list-builds and monitor', async () => {
-    const { cli, get } = world()
+    const { cli, get } = fixture()
     assert.equal(await cli.ok('status', String(uploaded)), 'succeeded\n')
     await cli.fails(1, 'status', '999999')
     const { items } = await get<{ items: { id: number }[] }>(
-      `build/list?${inProject(world(), PROJECT)}`,
+      `build/list?${inProject(fixture(), PROJECT)}`,
     )
     const listed = JSON.parse(await cli.ok('list-builds', PROJECT, '--output-format', 'json')) as {
       id: number
@@ -105,7 +105,7 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('download-build fetches the results', async () => {
-    const { cli, dir } = world()
+    const { cli, dir } = fixture()
     const download = async (name: string, ...options: string[]): Promise<string[]> => {
       const dest = join(dir, name)
       await cli.ok('download-build', String(uploaded), '--dest', dest, ...options)
@@ -122,7 +122,7 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('cancel ends a build, and watch-build ends with 4', async () => {
-    const { cli, sources, system } = world()
+    const { cli, sources, system } = fixture()
     const srpm = await sources.make({ name: 'sleeper', build: FOR_EVER })
     const id = onlyBuild(await cli.ok('build', PROJECT, srpm, '--nowait'))
     await system.api.waitForState(id, ['running'], 60_000)
@@ -130,11 +130,11 @@ export function buildCommands(world: () => ClientWorld): void {
     assert.equal((await system.api.build(id)).state, 'canceled')
     assert.match(await cli.fails(4, 'watch-build', String(id)), /canceled\./)
     assert.match(await cli.fails(1, 'cancel', String(id)), /finished|cannot/i)
-    await world().kim.fails(7, 'cancel', String(id))
+    await fixture().kim.fails(7, 'cancel', String(id))
   })
 
   test('batches, directories and the other options of a build', async () => {
-    const { cli, sources, system, get, ended } = world()
+    const { cli, sources, system, get, ended } = fixture()
     const slow = await sources.make({ name: 'first', build: FOR_EVER })
     const first = onlyBuild(await cli.ok('build', PROJECT, slow, '--nowait', '--background'))
     assert.equal((await system.api.build(first)).is_background, true)
@@ -177,19 +177,19 @@ export function buildCommands(world: () => ClientWorld): void {
   })
 
   test('delete-build deletes builds, and their packages leave the repository', async () => {
-    const { cli, system } = world()
+    const { cli, system } = fixture()
     const id = await submit('goes')
-    assert.equal((await world().ended(id)).state, 'succeeded')
-    await world().kim.fails(1, 'delete-build', String(id))
+    assert.equal((await fixture().ended(id)).state, 'succeeded')
+    await fixture().kim.fails(1, 'delete-build', String(id))
     assert.equal(await cli.ok('delete-build', String(id)), `Build(s) ${id} were deleted.\n`)
     assert.equal((await system.api.raw('GET', `build/${id}`)).status, 404)
-    await world().eventually(async () => !(await nevrasOf(PROJECT)).includes('goes-1.0-1.noarch'))
+    await fixture().eventually(async () => !(await nevrasOf(PROJECT)).includes('goes-1.0-1.noarch'))
     await cli.fails(1, 'delete-build', String(id))
   })
 
   test('regenerate-repos publishes what devel mode keeps back', async () => {
-    const { cli, sources, ended } = world()
-    await createProject(world(), 'slow-lane', '--disable_createrepo', 'true')
+    const { cli, sources, ended } = fixture()
+    await createProject(fixture(), 'slow-lane', '--disable_createrepo', 'true')
     const srpm = await sources.make({ name: 'held' })
     const id = onlyBuild(await cli.ok('build', 'slow-lane', srpm, '--nowait'))
     assert.equal((await ended(id)).state, 'succeeded')
@@ -198,13 +198,13 @@ export function buildCommands(world: () => ClientWorld): void {
       await cli.ok('regenerate-repos', 'slow-lane'),
       `Submitted action to regenerate repository metadata for the '${cli.username}/slow-lane' project.\n`,
     )
-    await world().eventually(async () =>
+    await fixture().eventually(async () =>
       (await nevrasOf('slow-lane')).includes('held-1.0-1.noarch'),
     )
   })
 
   test('fork copies the project with its builds', async () => {
-    const { cli, kim, get } = world()
+    const { cli, kim, get } = fixture()
     const printed = await kim.ok('fork', `${cli.username}/${PROJECT}`, 'copy')
     assert.match(
       printed,
@@ -213,10 +213,10 @@ export function buildCommands(world: () => ClientWorld): void {
     const copy = await get<ProjectAnswer>('project?ownername=kim&projectname=copy')
     assert.deepEqual(Object.keys(copy.chroot_repos), [DISTRO_CHROOT])
     const url = copy.chroot_repos[DISTRO_CHROOT] ?? ''
-    await world().eventually(async () =>
+    await fixture().eventually(async () =>
       (await readRepository(url)).packages.some(({ nevra }) => nevra === 'by-file-1.0-1.noarch'),
     )
-    await world().eventually(async () => {
+    await fixture().eventually(async () => {
       const { items } = await get<{ items: { state: string }[] }>(
         'build/list?ownername=kim&projectname=copy',
       )

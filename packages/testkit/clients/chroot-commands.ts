@@ -2,19 +2,21 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type ClientWorld, createProject, inProject } from '../src/clients/client-world.ts'
+import { type ClientFixture, createProject, inProject } from '../src/clients/client-fixture.ts'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 
 const PROJECT = 'rooms'
 const PLACE = `${PROJECT}/${DISTRO_CHROOT}`
 
-export function chrootCommands(world: () => ClientWorld): void {
+export function chrootCommands(fixture: () => ClientFixture): void {
   const inApi = async (): Promise<Record<string, unknown>> =>
-    await world().get(`project-chroot?${inProject(world(), PROJECT)}&chrootname=${DISTRO_CHROOT}`)
+    await fixture().get(
+      `project-chroot?${inProject(fixture(), PROJECT)}&chrootname=${DISTRO_CHROOT}`,
+    )
 
   test('edit-chroot changes everything a chroot has', async () => {
-    const { cli, dir } = world()
-    await createProject(world(), PROJECT)
+    const { cli, dir } = fixture()
+    await createProject(fixture(), PROJECT)
     const comps = join(dir, 'comps.xml')
     writeFileSync(
       comps,
@@ -55,7 +57,7 @@ export function chrootCommands(world: () => ClientWorld): void {
   })
 
   test('get-chroot prints it', async () => {
-    const { cli, kim } = world()
+    const { cli, kim } = fixture()
     const fields = JSON.parse(
       await cli.ok('get-chroot', PLACE, '--output-format', 'json'),
     ) as object
@@ -67,7 +69,7 @@ export function chrootCommands(world: () => ClientWorld): void {
   })
 
   test('edit-chroot puts fields back, and leaves alone what it is not told', async () => {
-    const { cli } = world()
+    const { cli } = fixture()
     const reset = ['additional_packages', 'with_opts', 'isolation'].flatMap((name) => [
       '--reset',
       name,
@@ -91,6 +93,6 @@ export function chrootCommands(world: () => ClientWorld): void {
       { additional_repos: [], additional_modules: [] },
     )
     assert.match(await cli.fails(1, 'edit-chroot', PLACE, '--reset', 'nonsense'), /reset_fields/)
-    await world().kim.fails(7, 'edit-chroot', `${cli.username}/${PLACE}`, '--packages', 'gcc')
+    await fixture().kim.fails(7, 'edit-chroot', `${cli.username}/${PLACE}`, '--packages', 'gcc')
   })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { type ClientWorld, clientWorld } from '../src/clients/client-world.ts'
+import { type ClientFixture, clientFixture } from '../src/clients/client-fixture.ts'
 import { subcommandsOf } from '../src/clients/copr-cli.ts'
 import { whyNoSystem } from '../src/system/requirements.ts'
 import { buildCommands } from './build-commands.ts'
@@ -17,23 +17,23 @@ const NOT_OFFERED: Record<string, string> = {
 }
 
 suite('the stock copr-cli and python-copr', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  let running: ClientWorld
-  const world = (): ClientWorld => running
+  let running: ClientFixture
+  const fixture = (): ClientFixture => running
 
   before(async () => {
-    running = await clientWorld()
+    running = await clientFixture()
   })
   after(async () => {
     await running?.[Symbol.asyncDispose]()
   })
 
-  projectCommands(world)
-  chrootCommands(world)
-  buildCommands(world)
-  packageCommands(world)
-  permissionCommands(world)
-  exitCodes(world)
-  pythonCopr(world)
+  projectCommands(fixture)
+  chrootCommands(fixture)
+  buildCommands(fixture)
+  packageCommands(fixture)
+  permissionCommands(fixture)
+  exitCodes(fixture)
+  pythonCopr(fixture)
 
   test('every subcommand has succeeded', async () => {
     const all = await subcommandsOf(running.clients.program)

@@ -4,19 +4,19 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
 import {
-  type ClientWorld,
-  clientWorld,
+  type ClientFixture,
+  clientFixture,
   createProject,
   MULTILIB_CHROOT,
   onlyBuild,
-} from '../src/clients/client-world.ts'
+} from '../src/clients/client-fixture.ts'
 import { readRepository } from '../src/system/repository.ts'
 import { type DnfCopr, dnfCopr } from '../src/clients/dnf-copr.ts'
 import { DISTRO_ARCH, DISTRO_CHROOT, DISTRO_RELEASE } from '../src/distro/chroot.ts'
 import { whyNoSystem } from '../src/system/requirements.ts'
 
 suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  let world: ClientWorld
+  let fixture: ClientFixture
   let dnf: DnfCopr
   const succeeds = async (outcome: ReturnType<DnfCopr['dnf']>): Promise<string> => {
     const { ok, output } = await outcome
@@ -32,15 +32,15 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     join(dnf.repos, `_copr:127.0.0.1:${owner}:${project}.repo`)
 
   before(async () => {
-    world = await clientWorld()
-    dnf = dnfCopr(world.system)
-    const { cli, sources, ended, system } = world
-    await createProject(world, 'libs')
+    fixture = await clientFixture()
+    dnf = dnfCopr(fixture.system)
+    const { cli, sources, ended, system } = fixture
+    await createProject(fixture, 'libs')
     await cli.ok('create', '@crew/tools', '--chroot', DISTRO_CHROOT, '--description', 'Of the crew')
     const depends = ['--runtime-repo-dependency', `copr://${cli.username}/libs`]
-    await createProject(world, 'app', '--description', 'Has what it needs', ...depends)
+    await createProject(fixture, 'app', '--description', 'Has what it needs', ...depends)
     const wide = ['--chroot', MULTILIB_CHROOT, '--multilib', 'on', '--repo-priority', '7']
-    await createProject(world, 'wide', ...wide)
+    await createProject(fixture, 'wide', ...wide)
     for (const project of ['libs', 'app', '@crew/tools']) {
       const name = `from-${project.replace('@crew/', '')}`
       const id = onlyBuild(await cli.ok('build', project, await sources.make({ name }), '--nowait'))
@@ -49,11 +49,11 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
   after(async () => {
     dnf?.[Symbol.dispose]()
-    await world?.[Symbol.asyncDispose]()
+    await fixture?.[Symbol.asyncDispose]()
   })
 
   test('enable, and install with both signatures checked', async () => {
-    const owner = world.cli.username
+    const owner = fixture.cli.username
     assert.match(
       await succeeds(dnf.copr('enable', `${owner}/libs`, DISTRO_CHROOT)),
       /successfully enabled/,
@@ -69,7 +69,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
 
   test('list shows what is enabled, disabled and available', async () => {
-    const { username } = world.cli
+    const { username } = fixture.cli
     const shown = `127.0.0.1/${username}/libs`
     assert.ok((await succeeds(dnf.dnf('copr', 'list'))).includes(shown))
     await succeeds(dnf.copr('disable', `${username}/libs`))
@@ -97,7 +97,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
 
   test('runtime dependencies are enabled with a project, and told', async () => {
-    const { username } = world.cli
+    const { username } = fixture.cli
     const output = await succeeds(dnf.copr('enable', `${username}/app`, DISTRO_CHROOT))
     assert.match(output, new RegExp(`coprdep:127\\.0\\.0\\.1:${username}:libs`))
     await succeeds(dnf.dnf('remove', 'from-libs'))
@@ -107,7 +107,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
 
   test('multilib comes as a second repository', async () => {
-    const { username } = world.cli
+    const { username } = fixture.cli
     await succeeds(dnf.copr('enable', `${username}/wide`, DISTRO_CHROOT))
     const content = readFileSync(repoFile(username, 'wide'), 'utf8')
     const multilib = content.slice(content.indexOf(`[copr:127.0.0.1:${username}:wide:ml]`))
@@ -119,9 +119,9 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
 
   test('what the plugin of dnf 5 reads leads to repositories that are there', async () => {
-    const { username } = world.cli
+    const { username } = fixture.cli
     const read = async (owner: string, dirname: string): Promise<RpmrepoAnswer> =>
-      await world.get(`rpmrepo/${owner}/${dirname}/${DISTRO_RELEASE}/`)
+      await fixture.get(`rpmrepo/${owner}/${dirname}/${DISTRO_RELEASE}/`)
     const app = await read(username, 'app')
     const [dependency] = app.dependencies
     assert.equal(dependency?.type, 'copr')
@@ -147,7 +147,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
       opts: { priority: 7 },
       multilib: { i386: { opts: { cost: '1100', priority: 7 } } },
     })
-    const missing = await world.system.api.raw(
+    const missing = await fixture.system.api.raw(
       'GET',
       `rpmrepo/${username}/missing/${DISTRO_RELEASE}/`,
     )
@@ -155,7 +155,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
   })
 
   test('a chroot that the project lacks is told with those it has', async () => {
-    const { username } = world.cli
+    const { username } = fixture.cli
     const output = await fails(dnf.copr('enable', `${username}/libs`, 'fedora-43-x86_64'))
     assert.match(output, /Repository 'fedora-43-x86_64' does not exist in project/)
     assert.ok(output.includes(`Available repositories: '${DISTRO_CHROOT}'`), output)

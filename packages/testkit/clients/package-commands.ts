@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { failReason } from '../src/system/build-facts.ts'
 import {
-  type ClientWorld,
+  type ClientFixture,
   createProject,
   inProject,
   onlyBuild,
-} from '../src/clients/client-world.ts'
+} from '../src/clients/client-fixture.ts'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 
 const PROJECT = 'shelf'
@@ -27,18 +27,18 @@ interface Kind {
   reason: RegExp
 }
 
-export function packageCommands(world: () => ClientWorld): void {
+export function packageCommands(fixture: () => ClientFixture): void {
   const packageOf = async (name: string) =>
-    await world().get(`package?${inProject(world(), PROJECT)}&packagename=${name}`)
+    await fixture().get(`package?${inProject(fixture(), PROJECT)}&packagename=${name}`)
 
   test('the project of the packages is created', async () => {
-    await createProject(world(), PROJECT)
-    writeFileSync(join(world().dir, 'script.sh'), '#!/bin/sh\necho Name: tool > tool.spec\n')
+    await createProject(fixture(), PROJECT)
+    writeFileSync(join(fixture().dir, 'script.sh'), '#!/bin/sh\necho Name: tool > tool.spec\n')
   })
 
   for (const { type, add, source, edit, edited } of kinds()) {
     test(`add-package-${type} and edit-package-${type}`, async () => {
-      const { cli, kim } = world()
+      const { cli, kim } = fixture()
       const name = `${type}-tool`
       const common = [
         '--name',
@@ -71,7 +71,7 @@ export function packageCommands(world: () => ClientWorld): void {
   }
 
   test('list-packages, list-package-names and get-package', async () => {
-    const { cli, get } = world()
+    const { cli, get } = fixture()
     const names = kinds().map(({ type }) => `${type}-tool`)
     assert.deepEqual(
       (await cli.ok('list-package-names', PROJECT)).trim().split('\n').toSorted(),
@@ -105,14 +105,14 @@ export function packageCommands(world: () => ClientWorld): void {
     )
     await cli.fails(1, 'get-package', PROJECT, '--name', 'missing')
     assert.equal(
-      (await get<{ items: [] }>(`package/list?${inProject(world(), PROJECT)}`)).items.length,
+      (await get<{ items: [] }>(`package/list?${inProject(fixture(), PROJECT)}`)).items.length,
       names.length,
     )
   })
 
   for (const { type, build, reason } of kinds()) {
     test(`${build[0]} is accepted, shown, and says why it cannot be built`, async () => {
-      const { cli, get, system, ended } = world()
+      const { cli, get, system, ended } = fixture()
       const [command = '', ...options] = build
       const id = onlyBuild(await cli.ok(command, PROJECT, ...options, '--nowait'))
       const config = await get(`build/source-build-config/${id}`)
@@ -127,7 +127,7 @@ export function packageCommands(world: () => ClientWorld): void {
   }
 
   test('build-package builds from what the package says', async () => {
-    const { cli, get, ended } = world()
+    const { cli, get, ended } = fixture()
     const printed = await cli.ok('build-package', PROJECT, '--name', 'custom-tool', '--nowait')
     assert.match(printed, new RegExp(`^Build was added to ${PROJECT}:\n`))
     const id = onlyBuild(printed)
@@ -150,7 +150,7 @@ export function packageCommands(world: () => ClientWorld): void {
   })
 
   test('reset-package takes the source away, delete-package the package', async () => {
-    const { cli, system } = world()
+    const { cli, system } = fixture()
     assert.match(await cli.ok('reset-package', PROJECT, '--name', 'scm-tool'), /reset/)
     const { source_type, source_dict } = await packageOf('scm-tool')
     assert.deepEqual({ source_type, source_dict }, { source_type: 'unset', source_dict: {} })
@@ -159,7 +159,7 @@ export function packageCommands(world: () => ClientWorld): void {
       await cli.ok('delete-package', PROJECT, '--name', 'custom-tool'),
       'Package custom-tool was successfully deleted.\n',
     )
-    const path = `package?${inProject(world(), PROJECT)}&packagename=custom-tool`
+    const path = `package?${inProject(fixture(), PROJECT)}&packagename=custom-tool`
     assert.equal((await system.api.raw('GET', path)).status, 404)
     await cli.fails(1, 'delete-package', PROJECT, '--name', 'custom-tool')
   })

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type ClientWorld, createProject, onlyBuild } from '../src/clients/client-world.ts'
+import { type ClientFixture, createProject, onlyBuild } from '../src/clients/client-fixture.ts'
 
 const PROJECT = 'doors'
 
-export function permissionCommands(world: () => ClientWorld): void {
+export function permissionCommands(fixture: () => ClientFixture): void {
   test('a stranger may not build, asks for it, is let in, and builds', async () => {
-    const { cli, kim, sources, system, ended } = world()
+    const { cli, kim, sources, system, ended } = fixture()
     const place = `${cli.username}/${PROJECT}`
-    await createProject(world(), PROJECT)
+    await createProject(fixture(), PROJECT)
     assert.match(await cli.fails(1, 'list-permissions', PROJECT), /permission/i)
     const srpm = await sources.make({ name: 'by-kim' })
     await kim.fails(7, 'build', place, srpm, '--nowait')
@@ -35,7 +35,7 @@ export function permissionCommands(world: () => ClientWorld): void {
   })
 
   test('an admin of the project may edit it; roles are dropped again', async () => {
-    const { cli, kim, get } = world()
+    const { cli, kim, get } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await cli.ok('edit-permissions', PROJECT, '--admin', 'kim=approved')
     await kim.ok('modify', place, '--description', 'Edited by kim')
@@ -48,7 +48,7 @@ export function permissionCommands(world: () => ClientWorld): void {
   })
 
   test('wrong permissions are refused', async () => {
-    const { cli, kim } = world()
+    const { cli, kim } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await cli.fails(2, 'edit-permissions', PROJECT)
     await kim.fails(2, 'request-permissions', place)

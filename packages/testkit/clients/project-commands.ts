@@ -5,15 +5,15 @@ import type { ProjectAnswer } from '@copr/contract/api/projects'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 import { apiClient } from '../src/system/api-client.ts'
 import {
-  type ClientWorld,
+  type ClientFixture,
   createProject,
   inProject,
   OTHER_CHROOT,
-} from '../src/clients/client-world.ts'
+} from '../src/clients/client-fixture.ts'
 
-export function projectCommands(world: () => ClientWorld): void {
+export function projectCommands(fixture: () => ClientFixture): void {
   test('whoami, list-chroots', async () => {
-    const { cli } = world()
+    const { cli } = fixture()
     assert.equal(await cli.ok('whoami'), `${cli.username}\n`)
     const chroots = await cli.ok('list-chroots')
     assert.match(chroots, new RegExp(`^${DISTRO_CHROOT}\\n {4}Mini distribution`, 'm'))
@@ -21,7 +21,7 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('create takes every option', async () => {
-    const { cli, get, system } = world()
+    const { cli, get, system } = fixture()
     const options = {
       '--chroot': DISTRO_CHROOT,
       '--description': 'All of it',
@@ -54,7 +54,7 @@ export function projectCommands(world: () => ClientWorld): void {
       printed,
       `New project was successfully created: ${system.url}/coprs/${cli.username}/all/\n`,
     )
-    const project = await get<ProjectAnswer>(`project?${inProject(world(), 'all')}`)
+    const project = await get<ProjectAnswer>(`project?${inProject(fixture(), 'all')}`)
     const { id, chroot_repos, ...rest } = project
     assert.ok(id > 0)
     assert.deepEqual(Object.keys(chroot_repos), [DISTRO_CHROOT])
@@ -87,7 +87,7 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('get and list print a project', async () => {
-    const { cli, kim, system } = world()
+    const { cli, kim, system } = fixture()
     const repo = `${system.url}/results/${cli.username}/all/${DISTRO_CHROOT}/`
     const lines = [
       'Name: all',
@@ -105,8 +105,8 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('modify changes what it is given, and nothing else', async () => {
-    const { cli, get } = world()
-    const before = await get<ProjectAnswer>(`project?${inProject(world(), 'all')}`)
+    const { cli, get } = fixture()
+    const before = await get<ProjectAnswer>(`project?${inProject(fixture(), 'all')}`)
     const options = {
       '--chroot': OTHER_CHROOT,
       '--description': 'Less of it',
@@ -120,7 +120,7 @@ export function projectCommands(world: () => ClientWorld): void {
     }
     await cli.ok('modify', 'all', ...Object.entries(options).flat())
     const { chroot_repos, ...after } = await get<ProjectAnswer>(
-      `project?${inProject(world(), 'all')}`,
+      `project?${inProject(fixture(), 'all')}`,
     )
     assert.deepEqual(Object.keys(chroot_repos), [OTHER_CHROOT])
     const { chroot_repos: _, ...same } = before
@@ -138,7 +138,7 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('mock-config prints a profile with the repositories of the project', async () => {
-    const { cli, system } = world()
+    const { cli, system } = fixture()
     const printed = await cli.ok('mock-config', 'all', OTHER_CHROOT)
     for (const line of [
       `include('/etc/mock/${OTHER_CHROOT}.cfg')`,
@@ -153,7 +153,7 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('new-webhook-secret replaces the secret', async () => {
-    const { cli } = world()
+    const { cli } = fixture()
     const uuid = /Generated new token: ([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{21})\n$/
     const secrets = new Set<string | undefined>()
     for (let times = 0; times < 2; times += 1)
@@ -164,7 +164,7 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('new-api-token replaces the token in the configuration', async () => {
-    const { kim, system } = world()
+    const { kim, system } = fixture()
     const tokenIn = () => {
       const text = readFileSync(kim.config, 'utf8')
       const value = (key: string): string =>
@@ -184,15 +184,18 @@ export function projectCommands(world: () => ClientWorld): void {
   })
 
   test('delete deletes the project, and its name is free', async () => {
-    const { cli, system } = world()
+    const { cli, system } = fixture()
     assert.equal(await cli.ok('delete', 'all'), 'Project all has been deleted.\n')
-    assert.equal((await system.api.raw('GET', `project?${inProject(world(), 'all')}`)).status, 404)
+    assert.equal(
+      (await system.api.raw('GET', `project?${inProject(fixture(), 'all')}`)).status,
+      404,
+    )
     assert.match(await cli.fails(1, 'delete', 'all'), /does not exist/)
-    await createProject(world(), 'all')
+    await createProject(fixture(), 'all')
   })
 
   test('a group owns projects', async () => {
-    const { cli, kim, get, system } = world()
+    const { cli, kim, get, system } = fixture()
     const printed = await kim.ok('create', '@crew/shared', '--chroot', DISTRO_CHROOT)
     assert.equal(
       printed,

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
-import { type ClientWorld, createProject } from '../src/clients/client-world.ts'
+import { type ClientFixture, createProject } from '../src/clients/client-fixture.ts'
 import { DISTRO_CHROOT } from '../src/distro/chroot.ts'
 
 const SCRIPT = fileURLToPath(new URL('python-calls.py', import.meta.url))
 
 type Fields = Record<string, unknown>
 
-export function pythonCopr(world: () => ClientWorld): void {
+export function pythonCopr(fixture: () => ClientFixture): void {
   test('python-copr: what it offers beyond copr-cli', async () => {
-    const { cli, clients, sources, system } = world()
-    await createProject(world(), 'library')
+    const { cli, clients, sources, system } = fixture()
+    await createProject(fixture(), 'library')
     const srpm = await sources.make({ name: 'from-python' })
     const args = [SCRIPT, cli.config, cli.username, 'library', DISTRO_CHROOT, srpm]
     const answers = JSON.parse(await runOrThrow(clients.python, args)) as Record<string, Fields>

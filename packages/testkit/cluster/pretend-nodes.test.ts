@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { KubeObject } from '../src/cluster/kube-client.ts'
 import {
-  type Fate,
+  type SimulatedPodBehavior,
   type PretendNodes,
   startPretendNodes,
 } from '../src/cluster/nodes/pretend-nodes.ts'
@@ -14,12 +14,13 @@ import { claim, configMap, deployment, pod, podSpec } from './samples.ts'
 suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
   let cluster: Cluster
   let nodes: PretendNodes
-  const fates: Record<string, Fate> = {}
+  const fates: Record<string, SimulatedPodBehavior> = {}
 
   before(async () => {
     cluster = await startCluster()
-    const fate = ({ metadata }: KubeObject): Fate | undefined => fates[metadata.name ?? '']
-    nodes = await startPretendNodes({ client: cluster.admin.client, count: 2, fate })
+    const behavior = ({ metadata }: KubeObject): SimulatedPodBehavior | undefined =>
+      fates[metadata.name ?? '']
+    nodes = await startPretendNodes({ client: cluster.admin.client, count: 2, behavior })
   })
   after(async () => {
     await nodes?.[Symbol.asyncDispose]()

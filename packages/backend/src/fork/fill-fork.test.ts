@@ -12,7 +12,7 @@ import type { UserActor } from '@copr/domain/users/actor'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { actionsDue } from '../actions.ts'
 import { publishDue } from '../publish/publish-loop.ts'
-import { renderDue } from '../publish/render.ts'
+import { publishDueRepositories } from '../publish/publish-repository.ts'
 import { dnfFor } from '../testing/dnf.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
@@ -33,7 +33,7 @@ async function open(): Promise<{ system: TestBackend; source: Project; id: numbe
   const system = await TestBackend.start({ withKeygen: true })
   const id = await system.built(await system.agent(), hello)
   await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
   assert.equal((await system.build(id)).state, 'succeeded')
   const source = await findProject(system.db, 'dana', 'telescope')
   return { system, source: source ?? assert.fail(), id }
@@ -71,7 +71,7 @@ test(
     await using _ = system
     const target = await fork(system, source)
     await actionsDue(system.backend, never)
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
 
     const [build, ...more] = await buildsOf(system, target)
     assert.equal(more.length, 0)
@@ -111,7 +111,7 @@ test(
     await fork(system, source)
     await actionsDue(system.backend, never)
     assert.equal((await buildsOf(system, first)).length, 1)
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     const again = await findProject(system.db, 'dana', 'binoculars')
     const second = await fork(system, again ?? assert.fail(), 'opera-glass')
     await actionsDue(system.backend, never)

@@ -11,7 +11,7 @@ import { messageOf } from '@copr/process/errors'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { keptSrpm } from './send-srpm.ts'
-import { Turns } from './turns.ts'
+import { PriorityLimiter } from './priority-limiter.ts'
 import { taskMessage } from './task-message.ts'
 import { WaitingMachines } from './waiting-machines.ts'
 
@@ -31,7 +31,7 @@ export type Claims = (
 /** Waits for a task that the machine may run, and leases it to it. */
 export function claims(backend: Backend): Claims {
   const { db, config, log, now, notices } = backend
-  const turns = new Turns(CLAIMS_AT_A_TIME)
+  const turns = new PriorityLimiter(CLAIMS_AT_A_TIME)
   const waiting = new WaitingMachines({
     find: async (ids) => await machinesWithWork(db, ids, { now: now(), limits: config.limits }),
     listen: (changed) => notices.on('copr_queue', changed),

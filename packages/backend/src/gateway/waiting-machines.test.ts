@@ -5,14 +5,14 @@ import { WaitingMachines } from './waiting-machines.ts'
 
 const never = new AbortController().signal
 
-interface World {
+interface Fixture {
   waiting: WaitingMachines
   asked: number[][]
   change: () => void
   isListening: () => boolean
 }
 
-function world(find: (ids: number[]) => Promise<number[]>): World {
+function fixture(find: (ids: number[]) => Promise<number[]>): Fixture {
   const asked: number[][] = []
   let changed: (() => void) | undefined
   const waiting = new WaitingMachines({
@@ -32,7 +32,7 @@ function world(find: (ids: number[]) => Promise<number[]>): World {
 }
 
 test('WaitingMachines asks once for all, and wakes those that may find something', async () => {
-  const { waiting, asked, change, isListening } = world(async () => [2])
+  const { waiting, asked, change, isListening } = fixture(async () => [2])
   {
     using first = waiting.add(1)
     using second = waiting.add(2)
@@ -54,7 +54,7 @@ test('WaitingMachines asks once for all, and wakes those that may find something
 test('WaitingMachines looks once more, however many changes came during a look', async () => {
   const held = Promise.withResolvers<number[]>()
   const answers = [held.promise, Promise.resolve([7])]
-  const { waiting, asked, change } = world(async () => await (answers.shift() ?? []))
+  const { waiting, asked, change } = fixture(async () => await (answers.shift() ?? []))
   using place = waiting.add(7)
   for (let i = 0; i < 5; i++) change()
   held.resolve([])
@@ -63,7 +63,7 @@ test('WaitingMachines looks once more, however many changes came during a look',
 })
 
 test('WaitingMachines wakes everybody when the database does not answer', async () => {
-  const { waiting, change } = world(async () => {
+  const { waiting, change } = fixture(async () => {
     throw new Error('gone')
   })
   using first = waiting.add(1)

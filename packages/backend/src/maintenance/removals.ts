@@ -46,8 +46,8 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
   await store.remove(path)
   if (living) return true
   // It takes a while: a project that took the place meanwhile may have lost files of its indexes.
-  const heir = await livingDir(db, { ownername, dirname })
-  if (heir) await republishAll(db, heir.project_dir_id)
+  const successor = await livingDir(db, { ownername, dirname })
+  if (successor) await republishAll(db, successor.project_dir_id)
   return true
 }
 

@@ -13,7 +13,7 @@ import { dnfFor } from '../testing/dnf.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { publishDue } from './publish-loop.ts'
-import { renderDue } from './render.ts'
+import { publishDueRepositories } from './publish-repository.ts'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
@@ -43,7 +43,7 @@ async function packagesIn(system: TestBackend, place: '' | 'devel/'): Promise<st
 
 async function publish(system: TestBackend): Promise<void> {
   await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
 }
 
 const setMode = (system: TestBackend, devel_mode: boolean) =>

@@ -14,7 +14,7 @@ import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { dnfFor } from '../testing/dnf.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { publishDue } from './publish-loop.ts'
-import { renderDue } from './render.ts'
+import { publishDueRepositories } from './publish-repository.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
@@ -119,7 +119,7 @@ test(
       'announce',
     ]
     await using system = await TestBackend.start({ withKeygen: true })
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     const agent = await system.agent()
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
@@ -131,13 +131,13 @@ test(
           if (reached === step) throw new Error(`killed at ${step}`)
         }
         await publishDue({ ...system.backend, at }, never)
-        await renderDue({ ...system.backend, at }, never)
+        await publishDueRepositories({ ...system.backend, at }, never)
         const between = await client.query('repoquery', '--qf', '%{location}')
         assert.ok([count * 3, count * 3 + 3].includes(between.length))
         await system.db.updateTable('task').set({ not_before: null }).execute()
         await publishDue(system.backend, never)
-        await renderDue(system.backend, never)
-        await renderDue(system.backend, never)
+        await publishDueRepositories(system.backend, never)
+        await publishDueRepositories(system.backend, never)
         const { state, chroot } = await system.build(id)
         assert.equal(state, 'succeeded')
         count++
@@ -196,7 +196,7 @@ for (const [what, last] of [
     )
     await take(null, 'queued')
     await publishDue(system.backend, never)
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     assert.equal((await system.build(id)).state, 'succeeded')
   })
 
@@ -235,7 +235,7 @@ test('while keygen is away builds wait, and are published when it is back', { sk
   const away = () => Promise.reject(new Error('keygen is away'))
   const keygen = { makeKey: away, sign: away, changedKeys: away }
   await publishDue({ ...system.backend, keygen }, never)
-  await renderDue({ ...system.backend, keygen }, never)
+  await publishDueRepositories({ ...system.backend, keygen }, never)
   assert.equal((await system.build(id)).chroot?.state, 'running')
   system.run()
   await untilState(system, id, 'succeeded')
@@ -246,13 +246,13 @@ test('a deleted build leaves the index first, then the disk', { skip }, async ()
   const agent = await system.agent()
   const id = await system.built(agent, hello)
   await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
   const { chroot } = await system.build(id)
   const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
   await deleteBuilds(system.db, COMMAND, [id], new Date())
   await removeDue(system.backend)
   assert.ok((await readdir(place)).length > 0, 'dnf still sees it')
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
   await removeDue(system.backend)
   await assert.rejects(readdir(place))
   assert.deepEqual(

@@ -10,7 +10,7 @@ import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { dnfFor } from '../testing/dnf.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { publishDue } from './publish-loop.ts'
-import { renderDue } from './render.ts'
+import { publishDueRepositories } from './publish-repository.ts'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
@@ -33,7 +33,7 @@ function urls(system: TestBackend) {
 
 test('a new project has a valid, signed, empty repository', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
   const { repository, key } = urls(system)
   await using client = await dnfFor(repository, key)
   assert.deepEqual(await client.query('repoquery'), [])
@@ -44,7 +44,7 @@ test('a tampered index or package is refused by dnf', { skip }, async () => {
   const agent = await system.agent()
   await system.built(agent, hello)
   await publishDue(system.backend, never)
-  await renderDue(system.backend, never)
+  await publishDueRepositories(system.backend, never)
   const { repository, key } = urls(system)
   const repodata = join(system.results, 'dana/telescope', CHROOT, 'repodata')
   const repomd = await readFile(join(repodata, 'repomd.xml'), 'utf8')
@@ -66,7 +66,7 @@ test('an index that was just replaced can still be fetched to its end', { skip }
   for (const files of [hello, other, hello]) {
     await system.built(agent, files)
     await publishDue(system.backend, never)
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     seen.push(...(await dataFiles()))
   }
   assert.equal(new Set(seen).size, 9)
@@ -74,7 +74,7 @@ test('an index that was just replaced can still be fetched to its end', { skip }
   const later = { ...system.backend, now: () => new Date(Date.now() + 11 * 60_000) }
   await system.db.updateTable('repository').set({ generation: 100 }).execute()
   // Keygen refuses a time that is not its own.
-  await renderDue(
+  await publishDueRepositories(
     {
       ...later,
       keygen: {
@@ -95,7 +95,7 @@ test('createrepo_c itself agrees with the index', { skip }, async () => {
   for (const files of [hello, other]) {
     await system.built(agent, files)
     await publishDue(system.backend, never)
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
   }
   const dir = join(system.results, 'dana/telescope', CHROOT)
   const fresh = join(scratch, 'fresh')
@@ -136,7 +136,7 @@ test('groups of a comps file are seen by dnf, and gone when it is', { skip }, as
       .updateTable('repository')
       .set((eb) => ({ generation: eb('generation', '+', 1) }))
       .execute()
-    await renderDue(system.backend, never)
+    await publishDueRepositories(system.backend, never)
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
     await client.query('repoquery')

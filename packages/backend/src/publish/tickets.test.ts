@@ -12,7 +12,7 @@ import { dnfFor } from '../testing/dnf.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
 import { followChangedKeys } from './project-key.ts'
 import { publishDue } from './publish-loop.ts'
-import { renderDue } from './render.ts'
+import { publishDueRepositories } from './publish-repository.ts'
 
 const skip = missingTools('rpmbuild', 'createrepo_c', 'dnf')
 const never = new AbortController().signal
@@ -104,7 +104,7 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
   const agent = await system.agent()
   const publish = async (): Promise<void> => {
     await publishDue(backend, never)
-    await renderDue(backend, never)
+    await publishDueRepositories(backend, never)
   }
   await system.built(agent, await buildPackages(system.data_dir))
   await publish()
@@ -159,7 +159,7 @@ test(
     const { backend, keygenAdmin } = system
     const id = await system.built(await system.agent(), await buildPackages(system.data_dir))
     await publishDue(backend, never)
-    await renderDue(backend, never)
+    await publishDueRepositories(backend, never)
     const [index, packages] = await keygenAdmin.signatures(WHOSE)
     assert.equal(index?.purpose, `repository dana/telescope/${CHROOT} generation 2`)
     assert.partialDeepStrictEqual(packages, { purpose: `build ${id}-${CHROOT}`, caller: 'secret' })

@@ -4,7 +4,7 @@ import { appendFile, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CoprError } from '@copr/process/errors'
 import { appendToFile, NewestRequest } from './append.ts'
-import { directoryIndexDesk } from './directory-index-desk.ts'
+import { directoryRepodataWorkspace } from './directory-repodata-workspace.ts'
 import { directoryTree, openFile } from './directory-tree.ts'
 import * as files from './files.ts'
 import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
@@ -174,7 +174,7 @@ export function directoryStore(data_dir: string): ResultsStore {
       return found
     },
 
-    openIndex: (path, options) => directoryIndexDesk(join(root, path), options),
+    openIndex: (path, options) => directoryRepodataWorkspace(join(root, path), options),
     removeDevel: (path) => rm(join(root, path, 'devel'), { recursive: true, force: true }),
 
     async remove(path) {

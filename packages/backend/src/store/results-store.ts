@@ -109,7 +109,7 @@ export interface ResultsStore extends ResultsTree {
   listSrpms(before: Date): Promise<Omit<KeptSrpm, 'file_name'>[]>
 
   /** For making a repository's index anew. The repository's lock is held until it is closed. */
-  openIndex(repository: ResultsPath, options: { is_devel: boolean }): Promise<IndexDesk>
+  openIndex(repository: ResultsPath, options: { is_devel: boolean }): Promise<RepodataWorkspace>
   /** The devel repository beside this one is no more. */
   removeDevel(repository: ResultsPath): Promise<void>
 
@@ -147,7 +147,7 @@ export interface IndexMember {
 }
 
 /** Folders of this machine in which an index is made. */
-export interface IndexDesk extends AsyncDisposable {
+export interface RepodataWorkspace extends AsyncDisposable {
   /** Where the packages are found below. */
   packages: string
   /** The folder whose `repodata` is the published index; undefined when there is none. */

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { readFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { found, namesIn, REPOSITORY, type StoreWorld, textIn } from './store-world.ts'
+import { found, namesIn, REPOSITORY, type StoreFixture, textIn } from './store-fixture.ts'
 
 const NOW = new Date('2026-11-26T12:00:00Z')
 const minutesLater = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000)
 
-export function indexTests(open: () => Promise<StoreWorld>): void {
+export function indexTests(open: () => Promise<StoreFixture>): void {
   test('an index replaces the one before at once, whose files can be fetched for a while', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.makeDir(REPOSITORY)
     await publish(store, { generation: 1, now: NOW })
     await assertShown(store, 1)
@@ -18,9 +18,9 @@ export function indexTests(open: () => Promise<StoreWorld>): void {
       [2, 1],
       [3, 2],
     ] as const) {
-      await publish(world.another(), { generation, now: minutesLater(minutes) })
+      await publish(fixture.another(), { generation, now: minutesLater(minutes) })
       await assertShown(store, generation)
-      await assertShown(world.another(), generation)
+      await assertShown(fixture.another(), generation)
     }
     assert.deepEqual(await namesIn(store, `${REPOSITORY}/repodata`), [
       '1-primary.xml.gz',
@@ -37,8 +37,8 @@ export function indexTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('a file that was in an index, was not in the next, and is in the one after, stays', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.makeDir(REPOSITORY)
     const files = [['1'], ['2'], ['1']]
     for (const [at, names] of files.entries())
@@ -49,37 +49,37 @@ export function indexTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('the next index is made from the published one', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.makeDir(REPOSITORY)
     {
-      await using desk = await store.openIndex(REPOSITORY, { is_devel: false })
-      assert.equal(desk.previous, undefined)
+      await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
+      assert.equal(workspace.previous, undefined)
     }
     await publish(store, { generation: 1, now: NOW })
-    await using desk = await world.another().openIndex(REPOSITORY, { is_devel: false })
-    assert.ok(desk.previous)
-    const repodata = join(desk.previous, 'repodata')
+    await using workspace = await fixture.another().openIndex(REPOSITORY, { is_devel: false })
+    assert.ok(workspace.previous)
+    const repodata = join(workspace.previous, 'repodata')
     assert.equal(await readFile(join(repodata, 'repomd.xml'), 'utf8'), repomd('1'))
     assert.equal(await readFile(join(repodata, '1-primary.xml.gz'), 'utf8'), 'data 1')
   })
 
   test('an index that was not finished changes nothing', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.makeDir(REPOSITORY)
     await publish(store, { generation: 1, now: NOW })
     {
-      await using desk = await store.openIndex(REPOSITORY, { is_devel: false })
-      await make(desk.into, ['2'])
+      await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
+      await make(workspace.into, ['2'])
     }
-    await assertShown(world.another(), 1)
+    await assertShown(fixture.another(), 1)
     assert.equal(await found(store, `${REPOSITORY}/repodata/2-primary.xml.gz`), undefined)
   })
 
   test('the devel index lies beside the other, and goes alone', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.makeDir(REPOSITORY)
     await publish(store, { generation: 1, now: NOW })
     await publish(store, { generation: 2, now: NOW, is_devel: true })
@@ -111,16 +111,16 @@ interface Publication {
 }
 
 async function publish(
-  store: StoreWorld['store'],
+  store: StoreFixture['store'],
   { generation, now, is_devel = false, names = [String(generation)] }: Publication,
 ): Promise<void> {
-  await using desk = await store.openIndex(REPOSITORY, { is_devel })
-  await make(desk.into, names)
-  await desk.publish({ generation, now })
+  await using workspace = await store.openIndex(REPOSITORY, { is_devel })
+  await make(workspace.into, names)
+  await workspace.publish({ generation, now })
 }
 
 async function assertShown(
-  store: StoreWorld['store'],
+  store: StoreFixture['store'],
   generation: number,
   path: string = REPOSITORY,
 ): Promise<void> {

@@ -6,24 +6,24 @@ import {
   found,
   namesIn,
   resultsOf,
-  type StoreWorld,
+  type StoreFixture,
   textIn,
   unpackedIn,
-} from './store-world.ts'
+} from './store-fixture.ts'
 
 const LOG = 'builder-live.log'
 
-export function logTests(open: () => Promise<StoreWorld>): void {
+export function logTests(open: () => Promise<StoreFixture>): void {
   test('a log can be read by ranges while several processes append to it', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const path = resultsOf(1)
     await store.makeDir(path)
     let size = 0
     let text = ''
     for (let line = 0; line < 80; line++) {
       const more = `line ${line}\n`
-      const writer = line % 20 === 19 ? world.another() : store
+      const writer = line % 20 === 19 ? fixture.another() : store
       const appended = await writer.appendLog(path, LOG, bodyOf([more]), {
         offset: size,
         max_size: 10_000,
@@ -35,7 +35,7 @@ export function logTests(open: () => Promise<StoreWorld>): void {
     }
     const range = { start: 7, end: size - 3 }
     assert.equal(await textIn(store, `${path}/${LOG}`, range), text.slice(7, -2))
-    assert.equal(await textIn(world.another(), `${path}/${LOG}`, range), text.slice(7, -2))
+    assert.equal(await textIn(fixture.another(), `${path}/${LOG}`, range), text.slice(7, -2))
     assert.deepEqual(await namesIn(store, path), [LOG])
     const it = await found(store, `${path}/${LOG}`)
     assert.ok(it?.kind === 'file')
@@ -44,36 +44,36 @@ export function logTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('what is not at the end of a log is refused with its size', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
-    const append = (store: StoreWorld['store'], offset: number, text: string) =>
+    const append = (store: StoreFixture['store'], offset: number, text: string) =>
       store.appendLog(path, LOG, bodyOf([text]), { offset, max_size: 10 })
-    await append(world.store, 0, 'one')
-    for (const store of [world.store, world.another()])
+    await append(fixture.store, 0, 'one')
+    for (const store of [fixture.store, fixture.another()])
       for (const offset of [0, 2, 4])
         assert.deepEqual(await append(store, offset, 'x'), { at_offset: false, size: 3 })
-    await assert.rejects(append(world.store, 3, '12345678'), { kind: 'too_large' })
-    assert.equal((await textIn(world.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
+    await assert.rejects(append(fixture.store, 3, '12345678'), { kind: 'too_large' })
+    assert.equal((await textIn(fixture.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
   })
 
   test('what came of a log before its client went away is kept', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
     const limits = { offset: 0, max_size: 100 }
     const body = bodyOf(['begins ', 'well'], { breaks: true })
-    assert.equal((await world.store.appendLog(path, LOG, body, limits)).size, 11)
-    assert.equal(await textIn(world.store, `${path}/${LOG}`), 'begins well')
+    assert.equal((await fixture.store.appendLog(path, LOG, body, limits)).size, 11)
+    assert.equal(await textIn(fixture.store, `${path}/${LOG}`), 'begins well')
   })
 
   test('a newer request for the same log ends an older one', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
     let begin: (() => void) | undefined
     const begun = new Promise<void>((resolve) => (begin = resolve))
     const hanging = new ReadableStream<Uint8Array>({ pull: () => begin?.() })
-    const older = world.store.appendLog(path, LOG, hanging, { offset: 0, max_size: 100 })
+    const older = fixture.store.appendLog(path, LOG, hanging, { offset: 0, max_size: 100 })
     await begun
-    const newer = await world.store.appendLog(path, LOG, bodyOf(['new']), {
+    const newer = await fixture.store.appendLog(path, LOG, bodyOf(['new']), {
       offset: 0,
       max_size: 100,
     })
@@ -82,8 +82,8 @@ export function logTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('a log that ended is found packed under its old name, and packing it again changes nothing', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const path = resultsOf(1)
     for (const [offset, text] of [
       [0, 'one\n'],
@@ -93,7 +93,7 @@ export function logTests(open: () => Promise<StoreWorld>): void {
     await store.note(path, 'claimed')
     await store.note(path, 'built')
     assert.equal(await textIn(store, `${path}/backend.log`), 'claimed\nbuilt\n')
-    for (const each of [store, world.another(), store]) {
+    for (const each of [store, fixture.another(), store]) {
       await each.sealLogs(path)
       assert.deepEqual(await found(each, `${path}/${LOG}`), { kind: 'packed' })
       assert.equal(await unpackedIn(each, `${path}/${LOG}.gz`), 'one\ntwo\n')
@@ -103,8 +103,8 @@ export function logTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('a log that is packed while it is read is read to its end', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const path = resultsOf(1)
     const whole = Array.from({ length: 10 }, (_, line) => `line ${line}\n`).join('')
     for (let offset = 0; offset < whole.length; offset += 7) {
@@ -113,7 +113,7 @@ export function logTests(open: () => Promise<StoreWorld>): void {
     }
     const logs: { start: number; it: Found }[] = []
     for (const start of [0, 30]) logs.push({ start, it: await found(store, `${path}/${LOG}`) })
-    await world.another().sealLogs(path)
+    await fixture.another().sealLogs(path)
     for (const { start, it } of logs) {
       assert.ok(it?.kind === 'file')
       const read = await new Response(await it.file.read({ start, end: 60 })).text()
@@ -122,18 +122,18 @@ export function logTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('notes of several processes are all there, in their order', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
-    const other = world.another()
-    for (let i = 0; i < 6; i++) await (i % 2 ? other : world.store).note(path, `note ${i}`)
-    await world.store.sealLogs(path)
+    const other = fixture.another()
+    for (let i = 0; i < 6; i++) await (i % 2 ? other : fixture.store).note(path, `note ${i}`)
+    await fixture.store.sealLogs(path)
     const text = await unpackedIn(other, `${path}/backend.log.gz`)
     assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
   })
 
   test('logs of an earlier try are put away, and a new try begins at 0', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const path = resultsOf(1)
     const names = [LOG, `${LOG}.gz`]
     const append = (text: string, offset = 0) =>

@@ -11,47 +11,47 @@ import {
   namesIn,
   readTree,
   resultsOf,
-  type StoreWorld,
+  type StoreFixture,
   textIn,
-} from './store-world.ts'
+} from './store-fixture.ts'
 
 const MB = 1024 * 1024
 
-export function stagingTests(open: () => Promise<StoreWorld>): void {
+export function stagingTests(open: () => Promise<StoreFixture>): void {
   test('an upload goes on where it broke off, in another process too', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const data = randomBytes(20 * MB + 17)
     const name = 'hello-1-1.noarch.rpm'
-    const put = (store: StoreWorld['store'], from: number, to: number, breaks: boolean) =>
+    const put = (store: StoreFixture['store'], from: number, to: number, breaks: boolean) =>
       store.stage(KEY, name, bodyOf([data.subarray(from, to)], { breaks }), {
         ...AMPLE,
         offset: from,
       })
-    assert.equal((await put(world.store, 0, 100, true)).size, 100)
-    assert.equal((await put(world.another(), 100, 9 * MB, true)).size, 9 * MB)
-    const wrong = await put(world.store, 5, 6, false)
+    assert.equal((await put(fixture.store, 0, 100, true)).size, 100)
+    assert.equal((await put(fixture.another(), 100, 9 * MB, true)).size, 9 * MB)
+    const wrong = await put(fixture.store, 5, 6, false)
     assert.deepEqual(wrong, { at_offset: false, size: 9 * MB })
-    const last = await put(world.store, 9 * MB, data.length, false)
+    const last = await put(fixture.store, 9 * MB, data.length, false)
     assert.deepEqual(last, { at_offset: true, size: data.length })
-    for (const store of [world.another(), world.store])
+    for (const store of [fixture.another(), fixture.store])
       await store.verifyStaged(KEY, [listed(name, data)])
-    assert.equal(await found(world.store, `${resultsOf(1)}/${name}`), undefined)
-    await world.another().place(KEY, [name], resultsOf(1))
-    assert.deepEqual(await readTree(world.store, `${resultsOf(1)}/${name}`), data)
+    assert.equal(await found(fixture.store, `${resultsOf(1)}/${name}`), undefined)
+    await fixture.another().place(KEY, [name], resultsOf(1))
+    assert.deepEqual(await readTree(fixture.store, `${resultsOf(1)}/${name}`), data)
     const range = { start: 8 * MB - 5, end: 9 * MB + 5 }
     assert.deepEqual(
-      await readTree(world.store, `${resultsOf(1)}/${name}`, range),
+      await readTree(fixture.store, `${resultsOf(1)}/${name}`, range),
       data.subarray(range.start, range.end + 1),
     )
   })
 
   test('files are verified by size and digest', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.stage(KEY, 'a', bodyOf(['abc']), AMPLE)
     await store.stage(KEY, 'empty', bodyOf([]), AMPLE)
     const a = listed('a', 'abc')
-    for (const each of [store, world.another()]) {
+    for (const each of [store, fixture.another()]) {
       await each.verifyStaged(KEY, [a, listed('empty', '')])
       await each.verifyStaged(KEY, [])
       for (const files of [
@@ -65,27 +65,27 @@ export function stagingTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('all files of a task together are bounded', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const limits = { offset: 0, max_total: 10 }
-    await world.store.stage(KEY, 'a', bodyOf(['12345678']), limits)
-    for (const store of [world.store, world.another()])
+    await fixture.store.stage(KEY, 'a', bodyOf(['12345678']), limits)
+    for (const store of [fixture.store, fixture.another()])
       await assert.rejects(store.stage(KEY, 'b', bodyOf(['123']), limits), { kind: 'too_large' })
   })
 
   test('staged files are placed as often as wanted, listed, and dropped', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const other = { task: 8, lease: 'other' }
     await store.stage(KEY, 'hello.spec', bodyOf(['Name: hello\n']), AMPLE)
     await store.stage(KEY, 'empty', bodyOf([]), AMPLE)
     await store.stage(other, 'hello.spec', bodyOf(['Name: other\n']), AMPLE)
-    for (const each of [store, world.another(), store])
+    for (const each of [store, fixture.another(), store])
       await each.place(KEY, ['hello.spec', 'empty'], resultsOf(1))
     assert.deepEqual(await namesIn(store, resultsOf(1)), ['empty', 'hello.spec'])
     assert.equal(await textIn(store, `${resultsOf(1)}/hello.spec`), 'Name: hello\n')
     assert.equal(await textIn(store, `${resultsOf(1)}/empty`), '')
     assert.deepEqual(
-      (await world.another().listStaged()).toSorted((a, b) => a.task - b.task),
+      (await fixture.another().listStaged()).toSorted((a, b) => a.task - b.task),
       [KEY, other],
     )
     await store.dropStaged(KEY)
@@ -102,48 +102,48 @@ export function stagingTests(open: () => Promise<StoreWorld>): void {
     ['large', 18 * MB + 5],
   ] as const)
     test(`the beginning of a ${what} file is changed, longer or shorter, as often as wanted`, async () => {
-      await using world = await open()
+      await using fixture = await open()
       const data = randomBytes(size)
-      await world.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
+      await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
       let expected = data
       for (const [replaced, head] of [
         [100, randomBytes(100)],
         [100, randomBytes(164)],
         [164, randomBytes(20)],
       ] as const) {
-        const store = world.another()
+        const store = fixture.another()
         await store.changeHead(KEY, 'x.rpm', (path) => replaceHead(path, replaced, head))
         expected = Buffer.concat([head, expected.subarray(replaced)])
-        for (const each of [store, world.another()])
+        for (const each of [store, fixture.another()])
           assert.ok(
             (await each.withStaged(KEY, 'x.rpm', (path) => readFile(path))).equals(expected),
           )
       }
-      await world.another().place(KEY, ['x.rpm'], resultsOf(1))
-      assert.ok((await readTree(world.store, `${resultsOf(1)}/x.rpm`))?.equals(expected))
+      await fixture.another().place(KEY, ['x.rpm'], resultsOf(1))
+      assert.ok((await readTree(fixture.store, `${resultsOf(1)}/x.rpm`))?.equals(expected))
     })
 
   test('a change of the beginning that breaks off leaves a file that can be changed again', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const data = randomBytes(500)
-    await world.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
-    const broken = world
+    await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
+    const broken = fixture
       .another()
       .changeHead(KEY, 'x.rpm', () => Promise.reject(new Error('killed')))
     await assert.rejects(broken, /killed/)
     const head = randomBytes(10)
-    await world.another().changeHead(KEY, 'x.rpm', (path) => replaceHead(path, 10, head))
-    const after = await world.store.withStaged(KEY, 'x.rpm', (path) => readFile(path))
+    await fixture.another().changeHead(KEY, 'x.rpm', (path) => replaceHead(path, 10, head))
+    const after = await fixture.store.withStaged(KEY, 'x.rpm', (path) => readFile(path))
     assert.ok(after.equals(Buffer.concat([head, data.subarray(10)])))
   })
 
   test('an SRPM waits for the import, whoever brought it', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const upload = 'a1b2c3d4-0000-4000-8000-000000000000'
     const uploaded = { build_id: 3, upload, file_name: 'hello-1-1.src.rpm' }
     const made = { build_id: 4, upload: null, file_name: 'hello-2-1.src.rpm' }
-    await world.upload(upload, uploaded.file_name, Buffer.from('uploaded'))
+    await fixture.upload(upload, uploaded.file_name, Buffer.from('uploaded'))
     await store.stage(KEY, 'any.src.rpm', bodyOf(['made']), AMPLE)
     await store.keepSrpm(KEY, 'any.src.rpm', made)
     await store.dropStaged(KEY)
@@ -151,7 +151,7 @@ export function stagingTests(open: () => Promise<StoreWorld>): void {
       [uploaded, 'uploaded'],
       [made, 'made'],
     ] as const) {
-      const file = await world.another().findSrpm(srpm)
+      const file = await fixture.another().findSrpm(srpm)
       assert.ok(file)
       assert.equal(await new Response(await file.read()).text(), text)
       await store.placeSrpm(srpm, resultsOf(srpm.build_id))

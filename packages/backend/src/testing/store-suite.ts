@@ -3,10 +3,10 @@ import { indexTests } from './store-index-tests.ts'
 import { logTests } from './store-log-tests.ts'
 import { stagingTests } from './store-staging-tests.ts'
 import { treeTests } from './store-tree-tests.ts'
-import type { StoreWorld } from './store-world.ts'
+import type { StoreFixture } from './store-fixture.ts'
 
 /** What every results store must do, whatever is below it. */
-export function storeSuite(name: string, open: () => Promise<StoreWorld>): void {
+export function storeSuite(name: string, open: () => Promise<StoreFixture>): void {
   suite(name, () => {
     logTests(open)
     stagingTests(open)

@@ -9,45 +9,45 @@ import {
   namesIn,
   REPOSITORY,
   resultsOf,
-  type StoreWorld,
+  type StoreFixture,
   textIn,
-} from './store-world.ts'
+} from './store-fixture.ts'
 
-export function treeTests(open: () => Promise<StoreWorld>): void {
+export function treeTests(open: () => Promise<StoreFixture>): void {
   test('small files are replaced whole, and read', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
-    await world.store.makeDir(path)
-    assert.equal(await world.store.readText(path, 'success'), undefined)
+    await fixture.store.makeDir(path)
+    assert.equal(await fixture.store.readText(path, 'success'), undefined)
     for (const text of ['one', 'two\n']) {
-      await world.store.write(path, 'success', text)
-      assert.equal(await world.another().readText(path, 'success'), text)
-      assert.equal(await textIn(world.store, `${path}/success`), text)
+      await fixture.store.write(path, 'success', text)
+      assert.equal(await fixture.another().readText(path, 'success'), text)
+      assert.equal(await textIn(fixture.store, `${path}/success`), text)
     }
   })
 
   test('an ETag stays while the file stays, and changes with it', async () => {
-    await using world = await open()
+    await using fixture = await open()
     const path = resultsOf(1)
-    await world.store.makeDir(path)
+    await fixture.store.makeDir(path)
     const etag = async (): Promise<string> => {
-      const it = await found(world.another(), `${path}/build.info`)
+      const it = await found(fixture.another(), `${path}/build.info`)
       assert.ok(it?.kind === 'file')
       await it.file.close()
       assert.ok(Math.abs(it.file.mtime.getTime() - Date.now()) < 3_600_000)
       return it.file.etag
     }
-    await world.store.write(path, 'build.info', 'one')
+    await fixture.store.write(path, 'build.info', 'one')
     const first = await etag()
     assert.match(first, /^"[^"]+"$/)
     assert.equal(await etag(), first)
-    await world.store.write(path, 'build.info', 'two!')
+    await fixture.store.write(path, 'build.info', 'two!')
     assert.notEqual(await etag(), first)
   })
 
   test('folders are listed with what is in them, and nothing hidden', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     for (const id of [1, 2]) {
       await store.makeDir(resultsOf(id))
       await store.write(resultsOf(id), 'success', 'done\n')
@@ -73,8 +73,8 @@ export function treeTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('a fork has the files of its source, without the logs that still grow', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     await store.stage(KEY, 'hello-1-1.noarch.rpm', bodyOf(['package']), AMPLE)
     await store.place(KEY, ['hello-1-1.noarch.rpm'], resultsOf(1))
     await store.appendLog(resultsOf(1), 'builder-live.log', bodyOf(['log']), {
@@ -84,7 +84,7 @@ export function treeTests(open: () => Promise<StoreWorld>): void {
     await store.sealLogs(resultsOf(1))
     await store.note(resultsOf(1), 'still growing')
     const to = resultsOf(5, 'binoculars')
-    for (const each of [store, world.another()])
+    for (const each of [store, fixture.another()])
       assert.equal(await each.linkAll(resultsOf(1), to), true)
     assert.deepEqual(await namesIn(store, to), ['builder-live.log.gz', 'hello-1-1.noarch.rpm'])
     await store.remove(resultsOf(1))
@@ -93,8 +93,8 @@ export function treeTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('what is removed is gone with all below it, and nothing beside it', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const paths = [
       resultsOf(1),
       resultsOf(2),
@@ -110,7 +110,7 @@ export function treeTests(open: () => Promise<StoreWorld>): void {
     assert.equal(await found(store, resultsOf(1)), undefined)
     assert.equal(await found(store, `${resultsOf(1)}/success`), undefined)
     assert.equal((await found(store, resultsOf(2)))?.kind, 'dir')
-    for (const each of [store, world.another()]) await each.remove(removalPath('dana/telescope'))
+    for (const each of [store, fixture.another()]) await each.remove(removalPath('dana/telescope'))
     assert.deepEqual(await namesIn(store, 'dana'), ['telescope2/', 'telescope:pr:1/'])
     await store.emptyTrash()
     await store.write(resultsOf(1, 'telescope2'), 'success', 'still\n')
@@ -118,8 +118,8 @@ export function treeTests(open: () => Promise<StoreWorld>): void {
   })
 
   test('names that lead elsewhere are refused', async () => {
-    await using world = await open()
-    const { store } = world
+    await using fixture = await open()
+    const { store } = fixture
     const path: ResultsPath = resultsOf(1)
     for (const name of ['..', '.x', 'a/b', '', 'a\n', '../../x']) {
       const body = (): ReadableStream<Uint8Array> => bodyOf(['x'])

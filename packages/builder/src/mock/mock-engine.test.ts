@@ -72,7 +72,7 @@ test('a task is built by mock: SRPM and packages, with its options', async () =>
   const calls = (await told('calls')).trim().split('\n')
   assert.equal(calls.length, 2)
   for (const call of calls) assert.match(call, /--with fast --without docs/)
-  assert.deepEqual(context.spoiled, [])
+  assert.deepEqual(context.unclean, [])
 })
 
 test('a build that fails in mock has failed, with the reason of rpm', async () => {

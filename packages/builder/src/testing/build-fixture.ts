@@ -34,7 +34,7 @@ export interface RecordedContext extends TaskContext {
   text(): string
   uploads: Map<string, string>
   /** Why the machine could do nothing more. */
-  spoiled: string[]
+  unclean: string[]
   abort: (reason: 'canceled' | 'stopping') => void
   /** Resolves when the log contains the words. */
   says(words: string): Promise<void>
@@ -118,7 +118,7 @@ export function recordedContext(dir: string): RecordedContext {
   let text = ''
   const listeners = new Set<() => void>()
   const uploads = new Map<string, string>()
-  const spoiled: string[] = []
+  const unclean: string[] = []
   return {
     lease: 'lease',
     signal: abort.signal,
@@ -129,8 +129,8 @@ export function recordedContext(dir: string): RecordedContext {
       for (const listener of listeners) listener()
     },
     flushLogs: () => Promise.resolve(),
-    spoil: (reason) => void spoiled.push(reason),
-    spoiled,
+    markUnclean: (reason) => void unclean.push(reason),
+    unclean,
     async upload(path, name): Promise<ResultFile> {
       const copy = join(dir, 'uploads', name)
       await mkdir(join(dir, 'uploads'), { recursive: true })

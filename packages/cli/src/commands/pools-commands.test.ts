@@ -17,7 +17,7 @@ const AWS = {
 }
 
 /** A folder with pools, and a configuration that names them. */
-function world(t: TestContext, pools: (dir: string) => Record<string, object>) {
+function fixture(t: TestContext, pools: (dir: string) => Record<string, object>) {
   const dir = mkdtempSync(join(tmpdir(), 'copr-pools-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   const pools_file = join(dir, 'pools.yaml')
@@ -42,7 +42,7 @@ function world(t: TestContext, pools: (dir: string) => Record<string, object>) {
 
 test('builders aws-policy prints a policy for the pools of AWS, of the configuration or of options', async (t) => {
   const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
-  const { run, pools_file } = world(t, () => ({ lab, x86: AWS, arm: { ...AWS, region: 'r-2' } }))
+  const { run, pools_file } = fixture(t, () => ({ lab, x86: AWS, arm: { ...AWS, region: 'r-2' } }))
   const { code, out, err } = await run(['builders', 'aws-policy'])
   assert.equal(code, 0, err)
   const { Statement } = JSON.parse(out) as { Statement: object[] }
@@ -75,13 +75,13 @@ for (const [args, words] of [
 ] as const)
   test(`${args.join(' ')} fails with a sentence`, async (t) => {
     const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
-    const { code, err } = await world(t, () => ({ lab, x86: AWS })).run([...args])
+    const { code, err } = await fixture(t, () => ({ lab, x86: AWS })).run([...args])
     assert.equal(code, 1)
     assert.match(err, words)
   })
 
 test('image bake takes the authority of a gateway from a file, also without a configuration', async (t) => {
-  const { run, pools_file, dir } = world(t, () => ({ x86: AWS }))
+  const { run, pools_file, dir } = fixture(t, () => ({ x86: AWS }))
   const without = [
     '--pools',
     pools_file,
@@ -101,7 +101,7 @@ test('image bake takes the authority of a gateway from a file, also without a co
 })
 
 test('builders doctor says of each pool what is right and what is not, and makes nothing', async (t) => {
-  const { run, dir } = world(t, (at) => ({
+  const { run, dir } = fixture(t, (at) => ({
     well: { cmd_new: `${at}/new`, cmd_delete: 'true', cmd_list: 'true', arches: ['x86_64'] },
     here: { provider: 'local', arches: ['x86_64'] },
   }))

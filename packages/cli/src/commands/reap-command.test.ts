@@ -12,7 +12,7 @@ const MINE = `lab_7_c${short('mine')}m7t00000000`
 const OTHER = `lab_8_c${short('other')}m8t00000000`
 
 /** A cloud of files, with one machine of ours and two of others. */
-function world(t: TestContext) {
+function fixture(t: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), 'copr-reap-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   const machines = join(dir, 'machines')
@@ -55,7 +55,7 @@ function world(t: TestContext) {
 }
 
 test('builders reap shows what is left, and removes nothing unless told to', async (t) => {
-  const { run, left } = world(t)
+  const { run, left } = fixture(t)
   const { code, out, err } = await run()
   assert.equal(code, 1)
   assert.match(out, new RegExp(MINE))
@@ -65,7 +65,7 @@ test('builders reap shows what is left, and removes nothing unless told to', asy
 })
 
 test('builders reap --yes removes what is ours, without a database', async (t) => {
-  const { run, left } = world(t)
+  const { run, left } = fixture(t)
   const { code, err } = await run('--yes')
   assert.equal(code, 0, err)
   assert.match(err, /removed 1\n$/)

@@ -91,7 +91,7 @@ async function up(options: UpOptions, io: Io): Promise<void> {
   if (remark !== undefined) io.stderr.write(`${remark}\n`)
   const { port, host, builders, publicUrl } = options
   // The port of what runs already is its own.
-  if (!(await podman.try(['pod', 'exists', `${vars.name}-door`])).ok)
+  if (!(await podman.try(['pod', 'exists', `${vars.name}-proxy`])).ok)
     await requireFreePort({ host, port })
   for (const line of openTo({ host, port })) io.stderr.write(`${line}\n`)
   const done = await upContainers(podman, {

@@ -30,7 +30,7 @@ import { trustAuthorities } from '@copr/process/trust'
 import { openUploads } from '@copr/storage/open-uploads'
 import type { StartLocal } from '@copr/resalloc/providers/local'
 import { runResalloc } from '@copr/resalloc/run-resalloc'
-import { oneDoor } from './server.ts'
+import { routeByPath } from './server.ts'
 
 const now = (): Date => new Date()
 /** Where nothing limits it. */
@@ -54,7 +54,7 @@ export interface Shared extends Running {
 
 /** What a part answers, and what it does besides. */
 interface Service {
-  apps: Parameters<typeof oneDoor>[0]
+  apps: Parameters<typeof routeByPath>[0]
   loops: () => Promise<void>
 }
 
@@ -75,8 +75,8 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
   const services = parts.map((part) => part(shared))
   const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
   const metrics = partMetrics(names, db, config)
-  const door = oneDoor(Object.assign({}, ...services.map(({ apps }) => apps)))
-  const app = measured(door, { part: names, metrics })
+  const routed = routeByPath(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const app = measured(routed, { part: names, metrics })
   await using _probes = await probesOf(shared, { part: names, metrics })
   const loops = [
     notices.run(config.database_url, { stop, log }),

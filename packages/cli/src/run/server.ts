@@ -8,8 +8,8 @@ const PARTS = [
 ] as const
 type PartName = (typeof PARTS)[number]['part']
 
-/** One door for several apps. The path is looked at undecoded: each app decodes its own. */
-export function oneDoor(apps: Partial<Record<PartName, HttpApp>>): HttpApp {
+/** Routes requests to several apps by their paths, which stay undecoded: each app decodes its own. */
+export function routeByPath(apps: Partial<Record<PartName, HttpApp>>): HttpApp {
   return {
     fetch(request: Request, bindings: HttpBindings): Response | Promise<Response> {
       const { pathname } = new URL(request.url)

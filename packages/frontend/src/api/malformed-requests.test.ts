@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { urlPath } from '../api-description/route-names.ts'
 import { usualPath } from '../testing/sample-requests.ts'
-import { openWorld } from '../testing/world.ts'
+import { openFixture } from '../testing/fixture.ts'
 import { buildApi } from './api.ts'
 
 const JSON_TYPE = 'application/json'
@@ -64,21 +64,21 @@ const HEADERS: [what: string, headers: Record<string, string>][] = [
   ['a long cookie', { cookie: `session=${'a'.repeat(8000)}` }],
 ]
 
-const world = await openWorld()
-after(() => world[Symbol.asyncDispose]())
+const fixture = await openFixture()
+after(() => fixture[Symbol.asyncDispose]())
 // More wrong tokens than anybody may try.
-const { attempts } = world.t.frontend
-world.t.frontend.attempts = { ...attempts, wait: () => 0 }
-const { routes } = buildApi(world.t.frontend)
+const { attempts } = fixture.t.frontend
+fixture.t.frontend.attempts = { ...attempts, wait: () => 0 }
+const { routes } = buildApi(fixture.t.frontend)
 
 for (const route of routes) {
-  const path = `/api_3${urlPath(route.path).replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => usualPath(world)[name] ?? 'x')}`
+  const path = `/api_3${urlPath(route.path).replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => usualPath(fixture)[name] ?? 'x')}`
   const name = `${route.method} ${urlPath(route.path)}`
 
   if (route.method !== 'GET')
     test(`${name} answers bodies that are none`, async () => {
       // One of them makes the owner another token.
-      await using own = await openWorld()
+      await using own = await openFixture()
       for (const [what, type, body] of BODIES) {
         const headers = new Headers(own.as('owner'))
         if (type !== undefined) headers.set('content-type', type)
@@ -91,7 +91,7 @@ for (const route of routes) {
 
   test(`${name} answers headers that are none`, async () => {
     for (const [what, headers] of HEADERS) {
-      const response = await world.t.app.request(path, { method: route.method, headers })
+      const response = await fixture.t.app.request(path, { method: route.method, headers })
       await expectAnswer(what, response)
       if (route.access !== 'anyone') assert.equal(response.status, 401, what)
     }

@@ -7,7 +7,7 @@ import type { ApiRoute } from '../http/answer.ts'
 import { NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
 import type { SampleRequest } from '../testing/sample-requests.ts'
 import { sampleOf, sendSample } from '../testing/send-sample.ts'
-import { openWorld, type World } from '../testing/world.ts'
+import { openFixture, type Fixture } from '../testing/fixture.ts'
 import { buildApi } from './api.ts'
 
 const LIMIT_MS = 120_000
@@ -20,8 +20,8 @@ interface Fault {
 }
 
 async function listRoutes(): Promise<ApiRoute[]> {
-  await using world = await openWorld()
-  return buildApi(world.t.frontend).routes.filter(({ deprecated_for }) => !deprecated_for)
+  await using fixture = await openFixture()
+  return buildApi(fixture.t.frontend).routes.filter(({ deprecated_for }) => !deprecated_for)
 }
 
 const routes = await listRoutes()
@@ -30,12 +30,12 @@ for (const route of routes) {
   const name = `${route.method} ${urlPath(route.path)}`
 
   test(`${name} survives every malformed value in every place`, async () => {
-    await using own = await openWorld()
+    await using own = await openFixture()
     for (const fault of await faultsOf(route, own)) await expectAnswer(route, own, fault)
   })
 
   test(`${name} survives malformed values in many places at once`, async () => {
-    await using own = await openWorld()
+    await using own = await openFixture()
     const faults = await faultsOf(route, own)
     if (faults.length === 0) return
     const some = fc.uniqueArray(fc.constantFrom(...faults), {
@@ -55,7 +55,7 @@ for (const route of routes) {
 }
 
 /** Never a 5xx, never a hang, always JSON with a text when it is refused. */
-async function expectAnswer(route: ApiRoute, own: World, fault: Fault): Promise<void> {
+async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promise<void> {
   const response = await Promise.race([sendSample(route, own, 'owner', fault.change), late()])
   const text = await response.text()
   const context = `${fault.what}: ${response.status} ${text.slice(0, 300)}`
@@ -73,7 +73,7 @@ async function late(): Promise<never> {
   throw new Error(`No answer within ${LIMIT_MS} ms`)
 }
 
-async function faultsOf(route: ApiRoute, own: World): Promise<Fault[]> {
+async function faultsOf(route: ApiRoute, own: Fixture): Promise<Fault[]> {
   const { json } = await sampleOf(route, own)
   const path = pathParameters(route.path).flatMap(({ name }) =>
     NASTY_STRINGS.filter(([, value]) => value !== '').map(([kind, value]) => ({

@@ -9,11 +9,11 @@ import { sampleOf, sendSample } from '../testing/send-sample.ts'
 import {
   LIMITED_TOKENS,
   type LimitedToken,
-  openWorld,
+  openFixture,
   type Role,
   ROLES,
-  type World,
-} from '../testing/world.ts'
+  type Fixture,
+} from '../testing/fixture.ts'
 import { buildApi } from './api.ts'
 
 /** Who may, by what the route says of itself. */
@@ -68,7 +68,7 @@ function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boole
 const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
 
 /** Nothing is changed by those who are refused, so that they can share one. */
-const shared = await openWorld()
+const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const { routes } = buildApi(shared.t.frontend)
 const tables = await tablesOf(shared.t.db)
@@ -82,7 +82,7 @@ for (const route of routes) {
   const may = MAY[route.access]
 
   test(`${name} refuses whom it must, and changes nothing`, async () => {
-    // A sample may make its world ready first.
+    // A sample may make its fixture ready first.
     await sampleOf(route, shared)
     const before = await digestOf(shared.t.db, tables)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
@@ -104,8 +104,8 @@ for (const route of routes) {
   test(`${name} answers whom it may, as it says`, async () => {
     const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
     for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
-      // What only reads needs no world of its own.
-      await using own = route.method === 'GET' ? undefined : await openWorld()
+      // What only reads needs no fixture of its own.
+      await using own = route.method === 'GET' ? undefined : await openFixture()
       await own?.t.app.request('/api_3/auth-check', { headers: own.as(who) })
       const before = await powersOf(own ?? shared, who)
       const response = await sendSample(route, own ?? shared, who)
@@ -123,9 +123,9 @@ for (const route of routes) {
 }
 
 /** Digest of all that a limited token must not get more of. A GET changes nothing at all. */
-async function powersOf(world: World, who: Role | LimitedToken): Promise<string> {
-  const { db } = world.t
-  if (world === shared) return await digestOf(db, tables)
+async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<string> {
+  const { db } = fixture.t
+  if (fixture === shared) return await digestOf(db, tables)
   if (!LIMITED_TOKENS.some((each) => each === who)) return ''
   const credentials = await digestOf(db, CREDENTIALS)
   if (who !== 'own project' && who !== 'other project') return credentials

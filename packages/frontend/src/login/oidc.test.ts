@@ -7,12 +7,12 @@ import { type IdentityProvider, startIdentityProvider } from '../testing/identit
 import { Browser } from '../testing/browser.ts'
 import { NOW, openTestFrontend, SITE, type TestFrontend } from '../testing/test-frontend.ts'
 
-interface Scene extends AsyncDisposable {
+interface Fixture extends AsyncDisposable {
   t: TestFrontend
   provider: IdentityProvider
 }
 
-async function open(more: object = {}): Promise<Scene> {
+async function open(more: object = {}): Promise<Fixture> {
   const provider = await startIdentityProvider(SITE)
   const oidc = {
     issuer: provider.issuer,
@@ -44,8 +44,8 @@ async function open(more: object = {}): Promise<Scene> {
 }
 
 test('the first login makes the user, and leads back to where it was begun', async () => {
-  await using scene = await open()
-  const { t } = scene
+  await using fixture = await open()
+  const { t } = fixture
   const browser = new Browser(t)
   const page = await browser.go(`${SITE}/login/`)
   assert.match(page.text, /Log in with Example ID/)
@@ -58,8 +58,8 @@ test('the first login makes the user, and leads back to where it was begun', asy
 })
 
 test('later logins find the user by subject, and bring address, groups and administration up to date', async () => {
-  await using scene = await open()
-  const { t, provider } = scene
+  await using fixture = await open()
+  const { t, provider } = fixture
   const provider_group = 'astronomers'
   await createGroup(t.db, COMMAND, { name: 'orbit', provider_group, now: NOW })
   await new Browser(t).login()
@@ -98,8 +98,8 @@ test('later logins find the user by subject, and bring address, groups and admin
 })
 
 test('a logout ends the session here and at the provider', async () => {
-  await using scene = await open()
-  const { t, provider } = scene
+  await using fixture = await open()
+  const { t, provider } = fixture
   const browser = new Browser(t)
   const { text } = await browser.login('/user/info/')
   const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(text)?.[1] ?? ''
@@ -127,9 +127,9 @@ test('a logout ends the session here and at the provider', async () => {
 })
 
 test('who says no at the provider reads so, and is not logged in', async () => {
-  await using scene = await open()
-  scene.provider.who = undefined
-  const browser = new Browser(scene.t)
+  await using fixture = await open()
+  fixture.provider.who = undefined
+  const browser = new Browser(fixture.t)
   const { status, text } = await browser.login()
   assert.equal(status, 400)
   assert.match(text, /The user said no/)
@@ -137,8 +137,8 @@ test('who says no at the provider reads so, and is not logged in', async () => {
 })
 
 test('an answer that belongs to no login, to another one, or comes again is refused', async () => {
-  await using scene = await open()
-  const { t } = scene
+  await using fixture = await open()
+  const { t } = fixture
   const stranger = new Browser(t)
   assert.equal((await stranger.go(`${SITE}/oidc_auth/?code=x&state=y`)).status, 400)
 
@@ -159,8 +159,8 @@ test('an answer that belongs to no login, to another one, or comes again is refu
 })
 
 test('a name that a local user has is not taken over', async () => {
-  await using scene = await open()
-  const { t } = scene
+  await using fixture = await open()
+  const { t } = fixture
   await createUser(t.db, { username: 'zoe', is_admin: true, now: NOW })
   const browser = new Browser(t)
   const { status, text } = await browser.login()
@@ -170,8 +170,8 @@ test('a name that a local user has is not taken over', async () => {
 })
 
 test('a blocked user is refused, and a name that is none, too', async () => {
-  await using scene = await open()
-  const { t, provider } = scene
+  await using fixture = await open()
+  const { t, provider } = fixture
   await new Browser(t).login()
   await t.db
     .updateTable('user_account')
@@ -191,8 +191,8 @@ test('a blocked user is refused, and a name that is none, too', async () => {
 
 for (const next of ['https://evil.example.org/', '//evil.example.org/', 'javascript:alert(1)'])
   test(`next=${next} leads to the front page`, async () => {
-    await using scene = await open()
-    assert.equal((await new Browser(scene.t).login(next)).url, `${SITE}/`)
+    await using fixture = await open()
+    assert.equal((await new Browser(fixture.t).login(next)).url, `${SITE}/`)
   })
 
 test('a provider that is away is said to be, and the site works', async () => {

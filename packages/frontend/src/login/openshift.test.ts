@@ -7,12 +7,12 @@ import { Browser } from '../testing/browser.ts'
 import { type OpenshiftOauth, startOpenshiftOauth } from '../testing/openshift-oauth.ts'
 import { NOW, openTestFrontend, SITE, type TestFrontend } from '../testing/test-frontend.ts'
 
-interface Scene extends AsyncDisposable {
+interface Fixture extends AsyncDisposable {
   t: TestFrontend
   cluster: OpenshiftOauth
 }
 
-async function open(more: object = {}): Promise<Scene> {
+async function open(more: object = {}): Promise<Fixture> {
   const cluster = await startOpenshiftOauth(`${SITE}/oidc_auth/`)
   const openshift_login = {
     ...cluster.login,
@@ -41,8 +41,8 @@ async function codeFor(browser: Browser): Promise<string> {
 }
 
 test('the first login at OpenShift makes the user, with one question for the access token', async () => {
-  await using scene = await open()
-  const { t, cluster } = scene
+  await using fixture = await open()
+  const { t, cluster } = fixture
   const browser = new Browser(t)
   assert.match((await browser.go(`${SITE}/login/`)).text, /Log in with OpenShift/)
   const { url, status } = await browser.login('/user/info/')
@@ -58,8 +58,8 @@ test('the first login at OpenShift makes the user, with one question for the acc
 })
 
 test('groups of the cluster are owners here, and administration follows at the next login', async () => {
-  await using scene = await open()
-  const { t, cluster } = scene
+  await using fixture = await open()
+  const { t, cluster } = fixture
   const provider_group = 'astronomers'
   await createGroup(t.db, COMMAND, { name: 'orbit', provider_group, now: NOW })
   const addAs = async (browser: Browser, name: string): Promise<number> => {
@@ -83,9 +83,9 @@ test('groups of the cluster are owners here, and administration follows at the n
 })
 
 test('what every user of the cluster is in is no group here', async () => {
-  await using scene = await open()
-  await new Browser(scene.t).login()
-  const { provider_groups } = await scene.t.db
+  await using fixture = await open()
+  await new Browser(fixture.t).login()
+  const { provider_groups } = await fixture.t.db
     .selectFrom('user_account')
     .select('provider_groups')
     .where('username', '=', 'zoe')
@@ -98,28 +98,28 @@ for (const [name, username] of [
   ['zoe@example.org', 'zoe'],
 ] as const)
   test(`who is called ${name} at the cluster is ${username} here`, async () => {
-    await using scene = await open()
-    scene.cluster.who = { name, uid: '', groups: [] }
-    const browser = new Browser(scene.t)
+    await using fixture = await open()
+    fixture.cluster.who = { name, uid: '', groups: [] }
+    const browser = new Browser(fixture.t)
     await browser.login()
     assert.equal(((await (await browser.whoami()).json()) as { name: string }).name, username)
-    await new Browser(scene.t).login()
+    await new Browser(fixture.t).login()
   })
 
 test('the account has a new token: the next login takes it, without a restart', async () => {
-  await using scene = await open()
-  scene.cluster.renewToken({ isTold: true })
-  const browser = new Browser(scene.t)
+  await using fixture = await open()
+  fixture.cluster.renewToken({ isTold: true })
+  const browser = new Browser(fixture.t)
   await browser.login()
   assert.equal((await browser.whoami()).status, 200)
 })
 
 test('the address of the OAuth server changes, and everybody is who they were', async () => {
-  await using scene = await open()
-  await new Browser(scene.t).login()
-  const before = await findUser(scene.t.db, 'zoe')
-  scene.cluster.issuer = 'https://login.example.org'
-  const browser = new Browser(scene.t)
+  await using fixture = await open()
+  await new Browser(fixture.t).login()
+  const before = await findUser(fixture.t.db, 'zoe')
+  fixture.cluster.issuer = 'https://login.example.org'
+  const browser = new Browser(fixture.t)
   await browser.login()
   assert.deepEqual(await (await browser.whoami()).json(), { id: before?.id, name: 'zoe' })
 })
@@ -128,7 +128,7 @@ interface Refusal {
   what: string
   status: number
   says: RegExp
-  way: (scene: Scene, browser: Browser) => Promise<{ status: number; text: string }>
+  way: (fixture: Fixture, browser: Browser) => Promise<{ status: number; text: string }>
 }
 
 const REFUSED: Refusal[] = [
@@ -209,17 +209,17 @@ const REFUSED: Refusal[] = [
 
 for (const { what, status, says, way } of REFUSED)
   test(`${what} is refused in a sentence`, async () => {
-    await using scene = await open()
-    const browser = new Browser(scene.t)
-    const answer = await way(scene, browser)
+    await using fixture = await open()
+    const browser = new Browser(fixture.t)
+    const answer = await way(fixture, browser)
     assert.match(answer.text, says)
     assert.equal(answer.status, status)
     assert.equal((await browser.whoami()).status, 401)
   })
 
 test('a code works once', async () => {
-  await using scene = await open()
-  const browser = new Browser(scene.t)
+  await using fixture = await open()
+  const browser = new Browser(fixture.t)
   const back = await codeFor(browser)
   const jar = new Map(browser.cookies.get(SITE))
   assert.equal((await browser.once(back)).status, 303)
@@ -243,15 +243,15 @@ test('without a token, and with a cluster that is away, the site works and says 
   assert.match(text, /the cluster does not answer/)
   assert.doesNotMatch((await browser.go(`${SITE}/login/`)).text, /name="password"/)
   assert.match((await browser.go(`${SITE}/login/?local=1`)).text, /name="password"/)
-  await using scene = await open({ client_secret_file: '/nowhere/token' })
-  const other = await new Browser(scene.t).login()
+  await using fixture = await open({ client_secret_file: '/nowhere/token' })
+  const other = await new Browser(fixture.t).login()
   assert.equal(other.status, 503)
   assert.match(other.text, /no token of system:serviceaccount:copr:login yet/)
 })
 
 test('a logout ends the session here, and leaves the one at the cluster alone', async () => {
-  await using scene = await open()
-  const browser = new Browser(scene.t)
+  await using fixture = await open()
+  const browser = new Browser(fixture.t)
   const { text } = await browser.login('/user/info/')
   const csrf_token = /name="csrf_token" value="([^"]+)"/.exec(text)?.[1] ?? ''
   const body = new URLSearchParams({ csrf_token })

@@ -11,7 +11,7 @@ import { html } from 'hono/html'
 import { resultUrl, sourceDir } from '../api/present-build.ts'
 import { buildSteps } from './build-steps.ts'
 import { postButton } from './forms.ts'
-import { lostNotice, lostWords } from './lost-words.ts'
+import { lostNotice, retryNotice } from './retry-notice.ts'
 import { alert, card, duration, facts, secondsText, table, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { stateLabel } from './state-label.ts'
@@ -114,7 +114,7 @@ function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView
 
 /** What a step in the queue waits for, and why it was begun again. */
 function waits(step: Step | undefined, max_attempts: number): Html {
-  const lost = step && lostWords(step, max_attempts)
+  const lost = step && retryNotice(step, max_attempts)
   if (step?.state !== 'queued') return lostNotice(lost)
   const { position, tries, reasons } = step
   const words = [

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { MARKER, NASTY_TEXTS } from '../testing/nasty-values.ts'
 import { findForms, type PageForm } from '../testing/page-forms.ts'
 import { pageName, pageRoutesOf } from '../testing/page-routes.ts'
-import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
+import { openFixture, type Role, ROLES, type Fixture } from '../testing/fixture.ts'
 
 const LIMIT_MS = 120_000
 /** Random combinations for each form; FAST_CHECK_RUNS=1000 looks deeper. */
@@ -18,14 +18,14 @@ interface Filled {
 
 /** Each form once, with whoever has it: the pages of groups' projects are the same as those of users'. */
 async function listForms(): Promise<[Role, PageForm][]> {
-  await using world = await openWorld()
+  await using fixture = await openFixture()
   const all = new Map<string, [Role, PageForm]>()
   for (const role of ['owner', ...ROLES] as const)
-    for (const form of await findForms(world, role)) {
+    for (const form of await findForms(fixture, role)) {
       const name = pageName(form.route)
       if (!all.has(name) && !form.route.path.startsWith('/coprs/g/')) all.set(name, [role, form])
     }
-  const wanted = pageRoutesOf(world)
+  const wanted = pageRoutesOf(fixture)
     .filter(({ method, path }) => method === 'POST' && !path.startsWith('/webhooks/'))
     .map(pageName)
   assert.deepEqual([...all.keys()].toSorted(), [...new Set(wanted)].toSorted())
@@ -47,13 +47,13 @@ for (const [role, form] of await listForms()) {
   const own = fields.filter((name) => !isTried(form, name))
 
   test(`POST ${path} survives every malformed value in every field`, async () => {
-    await using world = await openWorld()
-    for (const fault of own.flatMap(faultsInTurn)) await expectAnswer(world, role, form, fault)
+    await using fixture = await openFixture()
+    for (const fault of own.flatMap(faultsInTurn)) await expectAnswer(fixture, role, form, fault)
   })
 
   test(`POST ${path} survives malformed values in many fields at once`, async () => {
     if (fields.length < 2) return
-    await using world = await openWorld()
+    await using fixture = await openFixture()
     const some = fc.uniqueArray(fc.constantFrom(...fields.flatMap(faultsOf)), {
       minLength: 2,
       maxLength: 5,
@@ -63,7 +63,10 @@ for (const [role, form] of await listForms()) {
       fc.asyncProperty(some, async (list) => {
         const change: Filled['change'] = (values) =>
           list.reduce((before, fault) => fault.change(before), values)
-        await expectAnswer(world, role, form, { what: list.map(({ what }) => what).join(), change })
+        await expectAnswer(fixture, role, form, {
+          what: list.map(({ what }) => what).join(),
+          change,
+        })
       }),
       { numRuns: RUNS },
     )
@@ -95,18 +98,18 @@ function faultsOf(name: string): Filled[] {
 
 /** Never a 5xx, never a hang, and nothing that was typed comes out as markup: neither at once nor on the page after it. */
 async function expectAnswer(
-  world: World,
+  fixture: Fixture,
   role: Role,
   form: PageForm,
   { what, change }: Filled,
 ): Promise<void> {
-  const headers = { cookie: world.sessionOf(role), accept: 'text/html' }
-  const { app } = world.t
-  const csrf = await csrfOf(world, role)
+  const headers = { cookie: fixture.sessionOf(role), accept: 'text/html' }
+  const { app } = fixture.t
+  const csrf = await csrfOf(fixture, role)
   const body = form.isMultipart ? new FormData() : new URLSearchParams()
   for (const [name, value] of change(form.values))
     body.append(name, name === 'csrf_token' ? csrf : value)
-  const path = form.action.replace(/^\/login\/link\/.*/, `/login/link/${world.login_secret}`)
+  const path = form.action.replace(/^\/login\/link\/.*/, `/login/link/${fixture.login_secret}`)
   const response = await Promise.race([
     app.request(path, { method: 'POST', headers, body }),
     late(what),
@@ -121,14 +124,14 @@ async function expectAnswer(
   assert.ok(!(await next.text()).includes(MARKER), `${what}: unescaped markup at ${location}`)
 }
 
-const csrfs = new WeakMap<World, string>()
+const csrfs = new WeakMap<Fixture, string>()
 /** The token that this form needs, which is the same as long as the session is. */
-async function csrfOf(world: World, role: Role): Promise<string> {
-  const known = csrfs.get(world)
+async function csrfOf(fixture: Fixture, role: Role): Promise<string> {
+  const known = csrfs.get(fixture)
   if (known !== undefined) return known
-  const page = await world.t.app.request('/', { headers: { cookie: world.sessionOf(role) } })
+  const page = await fixture.t.app.request('/', { headers: { cookie: fixture.sessionOf(role) } })
   const csrf = /name="csrf_token" value="([^"]+)"/.exec(await page.text())?.[1] ?? ''
-  csrfs.set(world, csrf)
+  csrfs.set(fixture, csrf)
   return csrf
 }
 

@@ -4,14 +4,14 @@ import { after, test } from 'node:test'
 import { MARKER, NASTY_STRINGS } from '../testing/nasty-values.ts'
 import { pageRoutesOf, partsOf, pathOfPage } from '../testing/page-routes.ts'
 import { NOW } from '../testing/test-frontend.ts'
-import { openWorld, type World } from '../testing/world.ts'
+import { openFixture, type Fixture } from '../testing/fixture.ts'
 
-const world = await openWorld()
-after(() => world[Symbol.asyncDispose]())
-const session = await openSession(world.t.db, world.t.admin.id, NOW)
-await writeMarkers(world)
+const fixture = await openFixture()
+after(() => fixture[Symbol.asyncDispose]())
+const session = await openSession(fixture.t.db, fixture.t.admin.id, NOW)
+await writeMarkers(fixture)
 
-const pages = pageRoutesOf(world)
+const pages = pageRoutesOf(fixture)
 const readable = pages.filter(({ method }) => method === 'GET')
 const writable = pages.filter(({ method }) => method === 'POST')
 
@@ -19,14 +19,14 @@ const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 
 
 test('pages were found', () => assert.ok(readable.length > 10 && writable.length > 5))
 
-/** What is not there in this world: an upload, a font, and groups of the site's administrator. */
+/** What is not there in this fixture: an upload, a font, and groups of the site's administrator. */
 const ABSENT = /^\/(tmp|static\/:version\/assets|groups\/activate)\//
 
 for (const route of readable) {
   const { path } = route
 
   test(`GET ${path} shows markup as text`, async () => {
-    const response = await expectPage(pathOfPage(world, route))
+    const response = await expectPage(pathOfPage(fixture, route))
     const wanted = ABSENT.test(path) ? [403, 404] : [200, 302, 303]
     assert.ok(wanted.includes(response.status), String(response.status))
   })
@@ -34,18 +34,18 @@ for (const route of readable) {
   test(`GET ${path} survives every malformed value`, async () => {
     for (const name of partsOf(path))
       for (const [, value] of NASTY_STRINGS)
-        if (value !== '') await expectPage(pathOfPage(world, route, { [name]: value }))
+        if (value !== '') await expectPage(pathOfPage(fixture, route, { [name]: value }))
     for (const name of QUERIES)
       for (const [, value] of NASTY_STRINGS) {
         const query = new URLSearchParams({ [name]: value })
-        await expectPage(`${pathOfPage(world, route)}?${query.toString()}`)
+        await expectPage(`${pathOfPage(fixture, route)}?${query.toString()}`)
       }
   })
 
   test(`GET ${path} survives broken escapes`, async () => {
     for (const name of ['project', 'package', 'owner', 'q'])
       for (const broken of ['%', '%zz', '%ff', '%c3%28', '%ed%a0%80', '%2e%2e%2f', '%252e']) {
-        const url = pathOfPage(world, route, { [name]: 'BROKEN' }).replace('BROKEN', broken)
+        const url = pathOfPage(fixture, route, { [name]: 'BROKEN' }).replace('BROKEN', broken)
         await expectPage(url)
         await expectPage(`${url}?${name}=${broken}&${broken}=${name}`)
       }
@@ -63,7 +63,7 @@ for (const route of writable)
     for (const [name, value] of Object.entries(wrong)) multipart.append(name, value)
     multipart.append('pkgs', new File(['x'], 'a.src.rpm'))
     const isUpload = route.path.endsWith('/add_build_upload')
-    const response = await world.t.app.request(pathOfPage(world, route), {
+    const response = await fixture.t.app.request(pathOfPage(fixture, route), {
       method: 'POST',
       headers: { cookie: `session=${session}` },
       body: isUpload ? multipart : fields,
@@ -72,7 +72,7 @@ for (const route of writable)
   })
 
 async function expectPage(url: string): Promise<Response> {
-  const response = await world.t.app.request(url, {
+  const response = await fixture.t.app.request(url, {
     headers: { cookie: `session=${session}`, accept: 'text/html' },
   })
   const text = await response.text()
@@ -83,7 +83,7 @@ async function expectPage(url: string): Promise<Response> {
 }
 
 /** Wherever somebody's words are kept. */
-async function writeMarkers({ t }: World): Promise<void> {
+async function writeMarkers({ t }: Fixture): Promise<void> {
   const { db } = t
   const words = { description: MARKER, instructions: MARKER, contact: MARKER, homepage: MARKER }
   await db.updateTable('project').set(words).execute()

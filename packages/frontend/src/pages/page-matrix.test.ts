@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { findForms, type PageForm } from '../testing/page-forms.ts'
 import { pageName, type PageRoute, pageRoutesOf, pathOfPage } from '../testing/page-routes.ts'
-import { openWorld, type Role, ROLES, type World } from '../testing/world.ts'
+import { openFixture, type Role, ROLES, type Fixture } from '../testing/fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const USERS = ROLES.slice(1)
@@ -157,7 +157,7 @@ const OTHERWISE: Record<string, number> = {
 /** Whoever sent it is no longer logged in. */
 const LEADS_TO_LOGIN = 'POST /user/sessions/close'
 
-const shared = await openWorld()
+const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const forms = new Map<Role, PageForm[]>()
 for (const role of ROLES) forms.set(role, await findForms(shared, role))
@@ -195,8 +195,8 @@ for (const route of pageRoutesOf(shared)) {
     for (const role of WHO.get(name) ?? []) {
       // Roles in the project are the same there.
       if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
-      // What only reads needs no world of its own.
-      await using own = route.method === 'GET' ? undefined : await openWorld()
+      // What only reads needs no fixture of its own.
+      await using own = route.method === 'GET' ? undefined : await openFixture()
       if (own && name.endsWith('/delete')) await endBuilds(own)
       const response = await send(own ?? shared, route, role)
       const location = response.headers.get('location') ?? ''
@@ -210,23 +210,23 @@ for (const route of pageRoutesOf(shared)) {
 
 /** Asks for a page, or sends the form that leads there as a browser would. */
 async function send(
-  world: World,
+  fixture: Fixture,
   route: PageRoute,
   role: Role,
   more: Record<string, string> = {},
 ): Promise<Response> {
-  const headers = { cookie: world.sessionOf(role), accept: 'text/html', ...more }
-  const { app } = world.t
-  if (route.method === 'GET') return await app.request(pathOfPage(world, route), { headers })
+  const headers = { cookie: fixture.sessionOf(role), accept: 'text/html', ...more }
+  const { app } = fixture.t
+  if (route.method === 'GET') return await app.request(pathOfPage(fixture, route), { headers })
   const { action, isMultipart, values } = formFor(route, role)
   const body = isMultipart ? new FormData() : new URLSearchParams()
   const others: Record<string, string> = {
-    csrf_token: await csrfOf(world, headers),
+    csrf_token: await csrfOf(fixture, headers),
     // The form offers the name that the project has, which is taken for its owner.
     ...(route.path.endsWith('/fork') ? { name: 'copy' } : {}),
   }
   for (const [name, value] of values) body.append(name, others[name] ?? value)
-  const path = action.replace(shared.login_secret, world.login_secret)
+  const path = action.replace(shared.login_secret, fixture.login_secret)
   return await app.request(path, { method: 'POST', headers, body })
 }
 
@@ -238,13 +238,13 @@ function formFor(route: PageRoute, role: Role): PageForm {
   return found[0] ?? assert.fail(`No page has a form for POST ${route.path}`)
 }
 
-async function csrfOf(world: World, headers: Record<string, string>): Promise<string> {
-  const page = await (await world.t.app.request('/', { headers })).text()
+async function csrfOf(fixture: Fixture, headers: Record<string, string>): Promise<string> {
+  const page = await (await fixture.t.app.request('/', { headers })).text()
   return /name="csrf_token" value="([^"]+)"/.exec(page)?.[1] ?? ''
 }
 
 /** What has not ended cannot be deleted. */
-async function endBuilds({ t }: World): Promise<void> {
+async function endBuilds({ t }: Fixture): Promise<void> {
   const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
   await fixtures(t.db).updateTable('build').set(ended).execute()
 }

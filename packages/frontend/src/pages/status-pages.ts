@@ -15,7 +15,7 @@ import { pathPart } from '../http/answer.ts'
 import { heading, layout } from './layout.ts'
 import { idOf, more } from './page-links.ts'
 import { card, empty, secondsText, table, time } from './parts.ts'
-import { lostNotice, lostWords } from './lost-words.ts'
+import { lostNotice, retryNotice } from './retry-notice.ts'
 import { paths } from './paths.ts'
 import { type Html, viewOf } from './view.ts'
 
@@ -149,7 +149,7 @@ function taskTable(tasks: QueuedTask[], max_attempts: number): Html {
         >
         ${task.is_background ? html`<span class="quiet">background</span>` : ''}`,
       html`${task.chroot ?? 'source package'}
-      ${lostNotice(lostWords({ ...task, state: task.leased_at ? 'running' : 'queued' }, max_attempts))}`,
+      ${lostNotice(retryNotice({ ...task, state: task.leased_at ? 'running' : 'queued' }, max_attempts))}`,
       time(task.queued_at),
       time(task.leased_at),
       html`${task.machine ?? '–'}`,

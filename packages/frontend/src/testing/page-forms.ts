@@ -1,5 +1,5 @@
 import { pageName, pageRoutesOf, type PageRoute, pathOfPage } from './page-routes.ts'
-import type { Role, World } from './world.ts'
+import type { Role, Fixture } from './fixture.ts'
 
 /** A form as a page has it. */
 export interface PageForm {
@@ -32,12 +32,12 @@ const TYPED: Record<string, string> = {
 }
 
 /** The forms that the pages have for somebody, by what they do; of several that do the same, the first. */
-export async function findForms(world: World, role: Role): Promise<PageForm[]> {
-  const routes = pageRoutesOf(world)
+export async function findForms(fixture: Fixture, role: Role): Promise<PageForm[]> {
+  const routes = pageRoutesOf(fixture)
   const found = new Map<string, PageForm>()
-  const headers = { cookie: world.sessionOf(role), accept: 'text/html' }
-  for (const path of readablePaths(world)) {
-    const response = await world.t.app.request(path, { headers })
+  const headers = { cookie: fixture.sessionOf(role), accept: 'text/html' }
+  for (const path of readablePaths(fixture)) {
+    const response = await fixture.t.app.request(path, { headers })
     if (!response.headers.get('content-type')?.includes('html')) continue
     for (const form of formsOf(await response.text(), routes))
       if (!found.has(form.route.path)) found.set(form.route.path, form)
@@ -45,15 +45,15 @@ export async function findForms(world: World, role: Role): Promise<PageForm[]> {
   return [...found.values()]
 }
 
-function readablePaths(world: World): string[] {
-  const pages = pageRoutesOf(world).filter(({ method }) => method === 'GET')
+function readablePaths(fixture: Fixture): string[] {
+  const pages = pageRoutesOf(fixture).filter(({ method }) => method === 'GET')
   const running = pages
     .filter((page) => pageName(page).startsWith('GET /coprs/:owner/:project/build/'))
     .map((page) => {
-      const builds = page.path.startsWith('/coprs/g/') ? world.group_builds : world
-      return pathOfPage(world, page, { id: String(builds.running_build) })
+      const builds = page.path.startsWith('/coprs/g/') ? fixture.group_builds : fixture
+      return pathOfPage(fixture, page, { id: String(builds.running_build) })
     })
-  return [...pages.map((page) => pathOfPage(world, page)), ...running]
+  return [...pages.map((page) => pathOfPage(fixture, page)), ...running]
 }
 
 function formsOf(html: string, routes: readonly PageRoute[]): PageForm[] {

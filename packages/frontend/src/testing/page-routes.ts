@@ -1,4 +1,4 @@
-import type { World } from './world.ts'
+import type { Fixture } from './fixture.ts'
 
 /** A path outside of the API, as registered. */
 export interface PageRoute {
@@ -6,7 +6,7 @@ export interface PageRoute {
   path: string
 }
 
-export function pageRoutesOf({ t }: Pick<World, 't'>): PageRoute[] {
+export function pageRoutesOf({ t }: Pick<Fixture, 't'>): PageRoute[] {
   const found = t.app.routes.flatMap(({ method, path }): [string, PageRoute][] =>
     path.startsWith('/api_3') || (method !== 'GET' && method !== 'POST')
       ? []
@@ -25,14 +25,14 @@ export function partsOf(path: string): string[] {
   return [...path.matchAll(/:([a-z_]+)/g)].map(([, name = '']) => name)
 }
 
-/** The path of a page that there is in this world, or with other values for some parts. */
+/** The path of a page that there is in this fixture, or with other values for some parts. */
 export function pathOfPage(
-  world: World,
+  fixture: Fixture,
   { method, path }: PageRoute,
   values: Record<string, string> = {},
 ): string {
   const isGroup = path.startsWith('/coprs/g/')
-  const builds = isGroup ? world.group_builds : world
+  const builds = isGroup ? fixture.group_builds : fixture
   const isBuild = !/^\/(batches|status|webhooks|user)\//.test(path)
   const build = path.includes('cancel_build') ? builds.running_build : builds.finished_build
   const usual: Record<string, string> = {
@@ -51,7 +51,7 @@ export function pathOfPage(
     state: 'pending',
     count: '10',
     provider_group: 'astronomers',
-    secret: path.startsWith('/login/') ? world.login_secret : world.webhook_secret,
+    secret: path.startsWith('/login/') ? fixture.login_secret : fixture.webhook_secret,
     ...values,
   }
   const filled = path.replaceAll(/:([a-z_]+)(\{.*?\}+)?/g, (_, name: string) =>

@@ -1,33 +1,33 @@
 import { urlPath } from '../api-description/route-names.ts'
 import type { ApiRoute } from '../http/answer.ts'
 import { SAMPLES, type SampleRequest, usualPath } from './sample-requests.ts'
-import type { LimitedToken, Role, World } from './world.ts'
+import type { LimitedToken, Role, Fixture } from './fixture.ts'
 
 /** The sample of a route: an old method has that of the new one. */
-export async function sampleOf(route: ApiRoute, world: World): Promise<SampleRequest> {
+export async function sampleOf(route: ApiRoute, fixture: Fixture): Promise<SampleRequest> {
   const key = `${route.deprecated_for ?? route.method} ${urlPath(route.path)}`
   const sample = SAMPLES[key]
   if (!sample) throw new Error(`${key} has no sample request: add one to sample-requests.ts`)
-  return await sample(world)
+  return await sample(fixture)
 }
 
 /** Sends a route's sample request; `change` makes another one of it. */
 export async function sendSample(
   route: ApiRoute,
-  world: World,
+  fixture: Fixture,
   who: Role | LimitedToken,
   change: (sample: SampleRequest) => SampleRequest = (sample) => sample,
 ): Promise<Response> {
-  const { path, query, json, form } = change(await sampleOf(route, world))
-  const parts = { ...usualPath(world), ...path }
+  const { path, query, json, form } = change(await sampleOf(route, fixture))
+  const parts = { ...usualPath(fixture), ...path }
   const url = urlPath(route.path).replaceAll(/\{([a-z_]+)\}/g, (_, name: string) =>
     encodeURIComponent(parts[name] ?? 'missing'),
   )
   const search = new URLSearchParams(query)
-  const headers = new Headers(world.as(who))
+  const headers = new Headers(fixture.as(who))
   if (json !== undefined) headers.set('content-type', 'application/json')
   const body = json === undefined ? form : JSON.stringify(json)
-  return await world.t.app.request(`/api_3${url}?${search.toString()}`, {
+  return await fixture.t.app.request(`/api_3${url}?${search.toString()}`, {
     method: route.method,
     headers,
     ...(body === undefined ? {} : { body }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NASTY_STRINGS, NASTY_VALUES } from '../testing/nasty-values.ts'
 import { pageRoutesOf, partsOf, pathOfPage } from '../testing/page-routes.ts'
-import { openWorld, type World } from '../testing/world.ts'
+import { openFixture, type Fixture } from '../testing/fixture.ts'
 
 const CLONE = 'https://git.example.org/lenscap.git'
 const AT = { href: CLONE }
@@ -31,15 +31,15 @@ const PUSHES: Record<string, unknown> = {
   },
 }
 
-async function open(): Promise<World> {
-  const world = await openWorld()
-  await world.t.db.updateTable('package').set({ webhook_rebuild: true }).execute()
-  return world
+async function open(): Promise<Fixture> {
+  const fixture = await openFixture()
+  await fixture.t.db.updateTable('package').set({ webhook_rebuild: true }).execute()
+  return fixture
 }
 
 const hooks = await (async () => {
-  await using world = await open()
-  return pageRoutesOf(world).filter(({ path }) => path.startsWith('/webhooks/'))
+  await using fixture = await open()
+  return pageRoutesOf(fixture).filter(({ path }) => path.startsWith('/webhooks/'))
 })()
 
 test('receivers were found', () => assert.ok(hooks.length >= 12))
@@ -47,43 +47,43 @@ test('receivers were found', () => assert.ok(hooks.length >= 12))
 for (const route of hooks) {
   const [, , forge = ''] = route.path.split('/')
   const push = PUSHES[forge] ?? {}
-  const send = async (world: World, path: string, body: string | Uint8Array<ArrayBuffer>) => {
+  const send = async (fixture: Fixture, path: string, body: string | Uint8Array<ArrayBuffer>) => {
     const headers = { 'x-github-event': 'push', 'content-type': 'application/json' }
-    const response = await world.t.app.request(path, { method: 'POST', headers, body })
+    const response = await fixture.t.app.request(path, { method: 'POST', headers, body })
     assert.ok(response.status < 500, `${path} ${String(body).slice(0, 200)}: ${response.status}`)
     return response
   }
 
   test(`POST ${route.path} survives malformed values in every field`, async () => {
-    await using world = await open()
-    const path = pathOfPage(world, route)
+    await using fixture = await open()
+    const path = pathOfPage(fixture, route)
     for (const at of placesIn(push))
       for (const value of Object.values(NASTY_VALUES))
-        await send(world, path, JSON.stringify(withValue(push, at, value)))
+        await send(fixture, path, JSON.stringify(withValue(push, at, value)))
     for (const body of ['', '{', 'null', '[]', 'payload=%', new Uint8Array([0xff, 0xfe])])
-      await send(world, path, body)
+      await send(fixture, path, body)
   })
 
   test(`POST ${route.path} survives malformed addresses, and builds nothing for them`, async () => {
-    await using world = await open()
-    const before = await countBuilds(world)
+    await using fixture = await open()
+    const before = await countBuilds(fixture)
     for (const name of partsOf(route.path).filter((each) => each !== 'package'))
       for (const [kind, value] of NASTY_STRINGS) {
         if (value === '' || kind === 'digits beyond 2^63') continue
         const response = await send(
-          world,
-          pathOfPage(world, route, { [name]: value }),
+          fixture,
+          pathOfPage(fixture, route, { [name]: value }),
           JSON.stringify(push),
         )
         assert.ok(response.status >= 400, `${kind} as ${name}: ${response.status}`)
       }
     for (const id of ['0', '9007199254740993', '9300000000000000000000'])
-      await send(world, pathOfPage(world, route, { id }), JSON.stringify(push))
-    if (route.path.includes('/:id')) assert.equal(await countBuilds(world), before)
+      await send(fixture, pathOfPage(fixture, route, { id }), JSON.stringify(push))
+    if (route.path.includes('/:id')) assert.equal(await countBuilds(fixture), before)
   })
 }
 
-async function countBuilds({ t }: World): Promise<number> {
+async function countBuilds({ t }: Fixture): Promise<number> {
   return (await t.db.selectFrom('build').select('id').execute()).length
 }
 

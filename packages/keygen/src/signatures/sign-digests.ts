@@ -6,39 +6,39 @@ import { currentLogFields, withLogFields } from '@copr/process/log-fields'
 import type { Caller } from '../callers/caller.ts'
 import { signDocument } from '../openpgp-sign.ts'
 import { CLOCK_TOLERANCE_SECONDS, openKey, requireKey, unixSeconds } from '../project-keys.ts'
-import type { Vault } from '../vault.ts'
+import type { KeygenContext } from '../keygen-context.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { logSignature } from './signature-log.ts'
 import { type RedeemTicket, requireTicket, type Ticket } from './tickets.ts'
 
 export interface Signing {
-  vault: Vault
+  keygen: KeygenContext
   limit: RateLimit
   redeem: RedeemTicket
 }
 
 /** Signs each digest of a ticket; who asked for what goes into the log before. */
 export async function signDigests(
-  { vault, limit, redeem }: Signing,
+  { keygen, limit, redeem }: Signing,
   caller: Caller,
   request: SignRequest,
 ): Promise<SignAnswer> {
   const { owner, project, created_at, digests, fingerprint } = request
-  const late_seconds = Math.abs(unixSeconds(vault.now()) - created_at)
+  const late_seconds = Math.abs(unixSeconds(keygen.now()) - created_at)
   if (late_seconds > CLOCK_TOLERANCE_SECONDS)
     throw new CoprError(
       'invalid',
       `Cannot sign for a moment ${late_seconds} seconds from keygen's clock: set both clocks`,
     )
-  const stored = await requireKey(vault, owner, project)
+  const stored = await requireKey(keygen, owner, project)
   // The digests cover the fingerprint: with another key, the signatures would be bad.
   if (stored.fingerprint !== fingerprint)
     throw new CoprError('conflict', `Cannot sign for ${owner}/${project}: its key was rotated`)
   limit.take(`${owner}/${project}`, digests.length)
-  const ticket = await requireTicket(vault.db, redeem, request)
+  const ticket = await requireTicket(keygen.db, redeem, request)
   return await withLogFields(buildOf(ticket), async () => {
-    await note(vault, caller, request)
-    const key = openKey(vault, stored)
+    await note(keygen, caller, request)
+    const key = openKey(keygen, stored)
     const { algorithm } = stored
     const signatures: string[] = []
     for (const digest of digests) {
@@ -55,10 +55,10 @@ function buildOf({ build_id, task_id }: Ticket): { build_id?: number; task_id?: 
   return build_id === null || task_id === null ? {} : { build_id, task_id }
 }
 
-async function note(vault: Vault, { name }: Caller, request: SignRequest): Promise<void> {
+async function note(keygen: KeygenContext, { name }: Caller, request: SignRequest): Promise<void> {
   const { owner, project, purpose, names = [], digests, fingerprint, ticket } = request
-  const hash = await logSignature(vault.db, {
-    at: vault.now(),
+  const hash = await logSignature(keygen.db, {
+    at: keygen.now(),
     caller: name,
     owner,
     project,
@@ -71,5 +71,5 @@ async function note(vault: Vault, { name }: Caller, request: SignRequest): Promi
     request_id: currentLogFields().request_id ?? null,
   })
   const who = { caller: name, owner, project, fingerprint }
-  vault.log.info({ ...who, purpose, names, count: digests.length, hash }, 'Signed')
+  keygen.log.info({ ...who, purpose, names, count: digests.length, hash }, 'Signed')
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failure, troubleOf } from '../deploy/trouble.ts'
-import { meta } from '../render/scene.ts'
+import { failure, troubleOf } from '../deploy/failure-hints.ts'
+import { meta } from '../render/render-context.ts'
 import { ifAllowed, type KubeApi } from './kube-api.ts'
 
 interface Domain {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
-import { roomTroubles } from '../deploy/room.ts'
+import { roomTroubles } from '../deploy/quota-check.ts'
 import type { KubeObject } from '../objects/kube-object.ts'
 import type { Facts } from '../render/facts.ts'
 import { render } from '../render/render.ts'

@@ -1,7 +1,7 @@
 import type { KubeApi } from '../cluster/kube-api.ts'
 import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts'
 import { refOf } from './state.ts'
-import { refused } from './trouble.ts'
+import { refused } from './failure-hints.ts'
 
 export type Change = 'made' | 'changed' | 'as it was'
 

@@ -13,9 +13,9 @@ import { applyAll, type Change, prune } from './apply.ts'
 import { requireNamespace } from './namespace.ts'
 import type { Readiness } from './readiness.ts'
 import { requireRights } from './rights.ts'
-import { requireRoom } from './room.ts'
+import { requireQuota } from './quota-check.ts'
 import { readState, refOf, type State, writeState } from './state.ts'
-import { takeTurn } from './turn.ts'
+import { takeTurn } from './deploy-lock.ts'
 import { waitUntilReady } from './wait.ts'
 
 const LINK_DAYS = 1
@@ -86,7 +86,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)
   await requireRights(api, [...planned, ...besides(namespace)], namespace)
-  await requireRoom(api, planned, namespace)
+  await requireQuota(api, planned, namespace)
 
   const needs = {
     namespace,

@@ -4,10 +4,10 @@ import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
 import { readState, refOf } from './state.ts'
 import { currentObjects, type LookOptions, plannedObjects, requireCluster } from './deployment.ts'
 import { isWaitedFor, readinessOf, volumeTrouble } from './readiness.ts'
-import { troubleOf } from './trouble.ts'
+import { troubleOf } from './failure-hints.ts'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
 import { requireRights } from './rights.ts'
-import { requireRoom } from './room.ts'
+import { requireQuota } from './quota-check.ts'
 
 export interface Check {
   check: string
@@ -96,7 +96,7 @@ async function storageWords(api: KubeApi, wanted: string | undefined): Promise<s
 
 async function quotaWords(api: KubeApi, planned: KubeObject[], namespace: string): Promise<string> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
-  await requireRoom(api, planned, namespace)
+  await requireQuota(api, planned, namespace)
   return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
 }
 

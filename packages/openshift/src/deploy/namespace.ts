@@ -1,5 +1,5 @@
 import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
-import { failure } from './trouble.ts'
+import { failure } from './failure-hints.ts'
 
 /** Makes the namespace when it is missing: as a project where the cluster knows these. False: it was there. */
 export async function requireNamespace(

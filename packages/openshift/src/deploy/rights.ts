@@ -1,7 +1,7 @@
 import type { KubeApi } from '../cluster/kube-api.ts'
 import { pluralOf } from '../objects/kinds.ts'
 import type { ObjectRef } from '../objects/kube-object.ts'
-import { failure } from './trouble.ts'
+import { failure } from './failure-hints.ts'
 
 interface Right {
   group: string

@@ -5,7 +5,7 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import { render } from '../render/render.ts'
 import { sampleFacts } from '../testing/facts.ts'
 import { memoryApi } from '../testing/memory-api.ts'
-import { requireRoom, roomTroubles } from './room.ts'
+import { requireQuota, roomTroubles } from './quota-check.ts'
 
 const objects = render(Vars.parse({}), sampleFacts('openshift'))
 
@@ -140,8 +140,8 @@ test('a Deployment whose replicas an autoscaler decides counts as many as there 
   assert.match(await podsOf([grown]), /this needs 9 /)
 })
 
-test('requireRoom() says what to type', async () => {
-  await assert.rejects(requireRoom(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
+test('requireQuota() says what to type', async () => {
+  await assert.rejects(requireQuota(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
     message: /^Cannot deploy: the quota tight .*\n +try: kubectl -n copr describe quota,limitrange/,
   })
 })

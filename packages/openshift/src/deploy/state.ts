@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type KubeApi, unlessMissing } from '../cluster/kube-api.ts'
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
-import { meta } from '../render/scene.ts'
+import { meta } from '../render/render-context.ts'
 
 const Ref = z.object({
   apiVersion: z.string(),

@@ -5,7 +5,7 @@ import { drainJob } from '../render/render.ts'
 import { applyAll, holdsData } from './apply.ts'
 import { type DeployOptions, plannedObjects, requireCluster, requireState } from './deployment.ts'
 import { type State, stateRef } from './state.ts'
-import { takeTurn } from './turn.ts'
+import { takeTurn } from './deploy-lock.ts'
 import { waitUntilReady } from './wait.ts'
 
 export interface UndeployOptions extends Pick<

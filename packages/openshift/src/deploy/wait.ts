@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeApi } from '../cluster/kube-api.ts'
 import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
 import { isWaitedFor, type Readiness, readinessOf, volumeTrouble } from './readiness.ts'
-import { failure, type Trouble, troubleOf } from './trouble.ts'
+import { failure, type Trouble, troubleOf } from './failure-hints.ts'
 
 export interface WaitOptions {
   namespace: string

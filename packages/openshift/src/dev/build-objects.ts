@@ -1,5 +1,5 @@
 import type { KubeObject } from '../objects/kube-object.ts'
-import { meta } from '../render/scene.ts'
+import { meta } from '../render/render-context.ts'
 
 /** The images of this folder, in the order in which they are built: each of the others begins with that of the servers. */
 export const DEV_IMAGES = ['server', 'postgresql', 'builder'] as const

@@ -98,9 +98,9 @@ test('a key of a Secret is found under the name that programs read', () => {
   assert.deepEqual(provider?.items, [{ key: 'value', path: 'client_secret' }])
 })
 
-test('a builder knows the door only', () => {
+test('a builder knows the reverse proxy only', () => {
   const { hostAliases } = specOf(builderPod(PLACE, 1, ['agent']))
-  assert.deepEqual(hostAliases, [{ ip: '10.89.7.10', hostnames: ['door.copr.svc'] }])
+  assert.deepEqual(hostAliases, [{ ip: '10.89.7.10', hostnames: ['proxy.copr.svc'] }])
 })
 
 test('varsForPodman() says what it leaves out, and nothing of what fits', () => {

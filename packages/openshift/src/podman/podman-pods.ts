@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { pathsOf } from './front-door.ts'
+import { pathsOf } from './proxy-paths.ts'
 import { labelled, podName, type Place, type PodmanPod } from './place.ts'
 import { type Mounts, mountsOf, type Volume } from './pod-volumes.ts'
 
@@ -34,7 +34,7 @@ interface Template {
 
 /** Each pod has an address of its own for good: others know it by that. */
 const ADDRESSES: Record<string, number> = {
-  door: 10,
+  proxy: 10,
   postgresql: 11,
   prepare: 12,
   servers: 13,
@@ -173,29 +173,29 @@ function doorPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): Podma
     `${path}=http://${service}.${namespace}.svc:${port}`,
   ])
   const container = {
-    name: 'door',
+    name: 'proxy',
     image: images.server,
     imagePullPolicy: 'IfNotPresent',
-    args: ['door', '--listen', `0.0.0.0:${DOOR_PORT}`, ...to],
-    ports: [{ containerPort: DOOR_PORT, hostPort: publish.port, hostIP: publish.host }],
+    args: ['proxy', '--listen', `0.0.0.0:${PROXY_PORT}`, ...to],
+    ports: [{ containerPort: PROXY_PORT, hostPort: publish.port, hostIP: publish.host }],
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     },
   }
-  return finished(place, 'door', {
+  return finished(place, 'proxy', {
     spec: { restartPolicy: 'Always', hostAliases: hosts, containers: [container] },
     runs: 'always',
-    checks: [{ container: 'door', port: DOOR_PORT, path: '/api_3/' }],
+    checks: [{ container: 'proxy', port: PROXY_PORT, path: '/api_3/' }],
   })
 }
 
-const DOOR_PORT = 5000
+const PROXY_PORT = 5000
 
-/** How builders find the door. */
+/** How builders find the reverse proxy. */
 export function buildersUrl({ namespace }: Pick<Place, 'namespace'>): string {
-  return `http://door.${namespace}.svc:${DOOR_PORT}`
+  return `http://proxy.${namespace}.svc:${PROXY_PORT}`
 }
 
 /** A machine that builds: root in a container that may make mounts and namespaces. Its Secret is made when it is enrolled. */
@@ -214,12 +214,12 @@ export function builderPod(place: Place, number: number, command: string[]): Pod
       { name: work, mountPath: '/var/lib/copr-builder' },
     ],
   }
-  const door = { ip: addressOf(place, 'door'), hostnames: [new URL(buildersUrl(place)).hostname] }
+  const proxy = { ip: addressOf(place, 'proxy'), hostnames: [new URL(buildersUrl(place)).hostname] }
   return finished(place, component, {
     labels: { 'app.kubernetes.io/name': component },
     spec: {
       restartPolicy: 'Never',
-      hostAliases: [door],
+      hostAliases: [proxy],
       terminationGracePeriodSeconds: 30,
       containers: [container],
       volumes: [

@@ -1,31 +1,31 @@
 import type { KubeObject } from '../objects/kube-object.ts'
-import { hasPools, meta, type Scene } from './scene.ts'
+import { hasPools, meta, type RenderContext } from './render-context.ts'
 
 /** An account for each kind of pod. None has a right in the cluster, but resalloc's where builders are pods. */
-export function accounts(scene: Scene): KubeObject[] {
+export function accounts(context: RenderContext): KubeObject[] {
   const names = [
-    ...(scene.is_shared ? ['frontend', 'backend'] : ['servers']),
+    ...(context.is_shared ? ['frontend', 'backend'] : ['servers']),
     'distgit',
     'keygen',
     'prepare',
-    ...(scene.vars.database.mode === 'embedded' ? ['postgresql'] : []),
-    ...(hasPools(scene) ? ['resalloc'] : []),
+    ...(context.vars.database.mode === 'embedded' ? ['postgresql'] : []),
+    ...(hasPools(context) ? ['resalloc'] : []),
   ]
   return names.map((name) => ({
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: meta(scene, name),
+    metadata: meta(context, name),
     automountServiceAccountToken: false,
   }))
 }
 
 /** Lets the router of OpenShift read the one Secret with the public certificate. */
-export function routerMayReadCertificate(scene: Scene, secret: string): KubeObject[] {
+export function routerMayReadCertificate(context: RenderContext, secret: string): KubeObject[] {
   return [
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'Role',
-      metadata: meta(scene, 'router-certificate'),
+      metadata: meta(context, 'router-certificate'),
       rules: [
         {
           apiGroups: [''],
@@ -38,7 +38,7 @@ export function routerMayReadCertificate(scene: Scene, secret: string): KubeObje
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
-      metadata: meta(scene, 'router-certificate'),
+      metadata: meta(context, 'router-certificate'),
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'router-certificate' },
       subjects: [{ kind: 'ServiceAccount', name: 'router', namespace: 'openshift-ingress' }],
     },

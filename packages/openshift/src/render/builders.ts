@@ -2,27 +2,27 @@ import { amountOf } from '@copr/contract/deployment/quantity'
 import { yamlOf } from '../objects/yaml.ts'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { builderNamespace, builderPolicies } from './network-policies.ts'
-import { hasPools, labelsOf, meta, type Scene } from './scene.ts'
+import { hasPools, labelsOf, meta, type RenderContext } from './render-context.ts'
 
 /** What resalloc needs to start machines, in clouds or as pods. */
-export function builders(scene: Scene): KubeObject[] {
-  const pools: KubeObject[] = hasPools(scene)
+export function builders(context: RenderContext): KubeObject[] {
+  const pools: KubeObject[] = hasPools(context)
     ? [
         {
           apiVersion: 'v1',
           kind: 'ConfigMap',
-          metadata: meta(scene, 'pools', { component: 'resalloc' }),
-          data: { 'pools.yaml': yamlOf(scene.vars.builders.pools) },
+          metadata: meta(context, 'pools', { component: 'resalloc' }),
+          data: { 'pools.yaml': yamlOf(context.vars.builders.pools) },
         },
       ]
     : []
-  return [...pools, ...(scene.vars.builders.pods.enabled ? builderPods(scene) : [])]
+  return [...pools, ...(context.vars.builders.pods.enabled ? builderPods(context) : [])]
 }
 
 /** Builder pods run what users wrote: they have a namespace in which there is nothing else, and an account without a token. */
-function builderPods(scene: Scene): KubeObject[] {
-  const { max, cpu, memory, disk } = scene.vars.builders.pods
-  const there = { namespace: builderNamespace(scene) }
+function builderPods(context: RenderContext): KubeObject[] {
+  const { max, cpu, memory, disk } = context.vars.builders.pods
+  const there = { namespace: builderNamespace(context) }
   const rbac = 'rbac.authorization.k8s.io'
   const times = (quantity: string): string => String(amountOf(quantity) * max)
   return [
@@ -32,7 +32,7 @@ function builderPods(scene: Scene): KubeObject[] {
       metadata: {
         name: there.namespace,
         labels: {
-          ...labelsOf(scene, 'builders'),
+          ...labelsOf(context, 'builders'),
           // A user namespace of its own makes a pod safe that looks privileged from inside.
           'pod-security.kubernetes.io/enforce': 'privileged',
           'pod-security.kubernetes.io/warn': 'baseline',
@@ -78,8 +78,8 @@ function builderPods(scene: Scene): KubeObject[] {
       kind: 'RoleBinding',
       metadata: meta(there, 'resalloc'),
       roleRef: { apiGroup: rbac, kind: 'Role', name: 'resalloc' },
-      subjects: [{ kind: 'ServiceAccount', name: 'resalloc', namespace: scene.namespace }],
+      subjects: [{ kind: 'ServiceAccount', name: 'resalloc', namespace: context.namespace }],
     },
-    ...builderPolicies(scene),
+    ...builderPolicies(context),
   ]
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../objects/kube-object.ts'
-import { meta, POSTGRES_PORT, type Scene } from './scene.ts'
+import { meta, POSTGRES_PORT, type RenderContext } from './render-context.ts'
 
 /** How programs reach the database. */
 export interface DatabaseAccess {
@@ -8,7 +8,7 @@ export interface DatabaseAccess {
   ca?: { secret: string; key: string } | undefined
 }
 
-export function databaseAccess({ vars, namespace }: Scene): DatabaseAccess {
+export function databaseAccess({ vars, namespace }: RenderContext): DatabaseAccess {
   const { mode, external } = vars.database
   const url = (host: string, rest = `${POSTGRES_PORT}/copr`, user = 'copr'): string =>
     `postgres://${user}@${host}:${rest}?sslmode=verify-full`
@@ -43,7 +43,7 @@ export function databaseAccess({ vars, namespace }: Scene): DatabaseAccess {
 }
 
 /** Labels of the pods of an operator's database. */
-export function operatorPods({ vars }: Scene): Record<string, string> | undefined {
+export function operatorPods({ vars }: RenderContext): Record<string, string> | undefined {
   if (vars.database.mode === 'cloudnativepg') return { 'cnpg.io/cluster': 'postgresql' }
   if (vars.database.mode === 'crunchy')
     return { 'postgres-operator.crunchydata.com/cluster': 'postgresql' }
@@ -51,8 +51,8 @@ export function operatorPods({ vars }: Scene): Record<string, string> | undefine
 }
 
 /** What the operator of a database makes it from. */
-export function operatorDatabase(scene: Scene): KubeObject[] {
-  const { vars, profile } = scene
+export function operatorDatabase(context: RenderContext): KubeObject[] {
+  const { vars, profile } = context
   const { mode, size = profile.database, instances = profile.database_instances } = vars.database
   const storageClass = vars.storage.class
   const { cpu, memory, memory_limit } = profile.postgresql
@@ -62,7 +62,7 @@ export function operatorDatabase(scene: Scene): KubeObject[] {
       {
         apiVersion: 'postgresql.cnpg.io/v1',
         kind: 'Cluster',
-        metadata: meta(scene, 'postgresql'),
+        metadata: meta(context, 'postgresql'),
         spec: {
           instances,
           storage: { size, ...(storageClass ? { storageClass } : {}) },
@@ -82,7 +82,7 @@ export function operatorDatabase(scene: Scene): KubeObject[] {
     {
       apiVersion: 'postgres-operator.crunchydata.com/v1beta1',
       kind: 'PostgresCluster',
-      metadata: meta(scene, 'postgresql', {
+      metadata: meta(context, 'postgresql', {
         // Its user may not write into the schema `public`, and need not: it gets one of its own.
         annotations: { 'postgres-operator.crunchydata.com/autoCreateUserSchema': 'true' },
       }),

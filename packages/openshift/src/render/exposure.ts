@@ -1,6 +1,13 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { routerMayReadCertificate } from './accounts.ts'
-import { hasInnerTls, meta, PARTS, PUBLIC_PARTS, type PublicPart, type Scene } from './scene.ts'
+import {
+  hasInnerTls,
+  meta,
+  PARTS,
+  PUBLIC_PARTS,
+  type PublicPart,
+  type RenderContext,
+} from './render-context.ts'
 
 /** An upload may be silent for as long as the server works on it; a router's 30 seconds are too few. */
 const TIMEOUT = '1h'
@@ -26,7 +33,7 @@ function publicPaths(): Path[] {
 const RESULTS_PATHS: Path[] = [{ name: 'copr-results-host', path: '/results', part: 'backend' }]
 
 /** Every host that requests come for, and which part answers which paths there. */
-function publicHosts({ vars, facts }: Scene): { host: string; paths: Path[] }[] {
+function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Path[] }[] {
   const { results_host } = vars.expose
   return [
     { host: facts.host, paths: publicPaths() },
@@ -35,36 +42,37 @@ function publicHosts({ vars, facts }: Scene): { host: string; paths: Path[] }[] 
 }
 
 /** What brings requests from outside in. */
-export function exposure(scene: Scene): KubeObject[] {
-  const made = certificate(scene)
-  switch (scene.facts.exposure) {
+export function exposure(context: RenderContext): KubeObject[] {
+  const made = certificate(context)
+  switch (context.facts.exposure) {
     case 'route':
-      return [...made, ...routes(scene)]
+      return [...made, ...routes(context)]
     case 'gateway':
-      return [...httpRoutes(scene), ...backendPolicies(scene)]
+      return [...httpRoutes(context), ...backendPolicies(context)]
     case 'ingress':
-      return [...made, ingress(scene)]
+      return [...made, ingress(context)]
   }
 }
 
 /** The Secret of the public certificate; undefined where the cluster has one for the host. */
-function publicSecret({ vars }: Scene): string | undefined {
+function publicSecret({ vars }: RenderContext): string | undefined {
   const { certificate: wanted } = vars.expose
   if (wanted === 'cluster') return undefined
   return wanted.startsWith('secret:') ? wanted.slice('secret:'.length) : 'public-tls'
 }
 
-function certificate(scene: Scene): KubeObject[] {
-  const [, kind, name] = /^(issuer|cluster-issuer):(.+)$/.exec(scene.vars.expose.certificate) ?? []
+function certificate(context: RenderContext): KubeObject[] {
+  const [, kind, name] =
+    /^(issuer|cluster-issuer):(.+)$/.exec(context.vars.expose.certificate) ?? []
   if (kind === undefined) return []
   return [
     {
       apiVersion: 'cert-manager.io/v1',
       kind: 'Certificate',
-      metadata: meta(scene, 'public-tls', { component: 'copr' }),
+      metadata: meta(context, 'public-tls', { component: 'copr' }),
       spec: {
         secretName: 'public-tls',
-        dnsNames: publicHosts(scene).map(({ host }) => host),
+        dnsNames: publicHosts(context).map(({ host }) => host),
         privateKey: { rotationPolicy: 'Always' },
         issuerRef: { name, kind: kind === 'issuer' ? 'Issuer' : 'ClusterIssuer' },
       },
@@ -72,20 +80,20 @@ function certificate(scene: Scene): KubeObject[] {
   ]
 }
 
-function routes(scene: Scene): KubeObject[] {
-  const { facts } = scene
-  const secret = publicSecret(scene)
+function routes(context: RenderContext): KubeObject[] {
+  const { facts } = context
+  const secret = publicSecret(context)
   const placeOf = (host: string): object =>
     host === facts.host && facts.subdomain !== undefined ? { subdomain: facts.subdomain } : { host }
-  const all = publicHosts(scene).flatMap(({ host, paths }) =>
+  const all = publicHosts(context).flatMap(({ host, paths }) =>
     paths.map((each) => ({ ...each, place: placeOf(host) })),
   )
   return [
-    ...(secret ? routerMayReadCertificate(scene, secret) : []),
+    ...(secret ? routerMayReadCertificate(context, secret) : []),
     ...all.map(({ name, path, part, place }) => ({
       apiVersion: 'route.openshift.io/v1',
       kind: 'Route',
-      metadata: meta(scene, name, {
+      metadata: meta(context, name, {
         component: part,
         annotations: {
           'haproxy.router.openshift.io/timeout': TIMEOUT,
@@ -108,14 +116,14 @@ function routes(scene: Scene): KubeObject[] {
   ]
 }
 
-function httpRoutes(scene: Scene): KubeObject[] {
-  const { facts } = scene
+function httpRoutes(context: RenderContext): KubeObject[] {
+  const { facts } = context
   if (!facts.gateway) throw new Error('The Gateway was not found')
   const { name, namespace } = facts.gateway
-  return publicHosts(scene).map(({ host, paths }) => ({
+  return publicHosts(context).map(({ host, paths }) => ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
-    metadata: meta(scene, host === facts.host ? 'copr' : 'copr-results-host'),
+    metadata: meta(context, host === facts.host ? 'copr' : 'copr-results-host'),
     spec: {
       parentRefs: [{ name, namespace }],
       hostnames: [host],
@@ -129,30 +137,30 @@ function httpRoutes(scene: Scene): KubeObject[] {
   }))
 }
 
-function backendPolicies(scene: Scene): KubeObject[] {
-  if (!hasInnerTls(scene)) return []
+function backendPolicies(context: RenderContext): KubeObject[] {
+  if (!hasInnerTls(context)) return []
   return PUBLIC_PARTS.map((part) => ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'BackendTLSPolicy',
-    metadata: meta(scene, part),
+    metadata: meta(context, part),
     spec: {
       targetRefs: [{ group: '', kind: 'Service', name: part, sectionName: 'https' }],
       validation: {
-        hostname: `${part}.${scene.namespace}.svc`,
+        hostname: `${part}.${context.namespace}.svc`,
         caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'internal-ca' }],
       },
     },
   }))
 }
 
-function ingress(scene: Scene): KubeObject {
-  const { vars } = scene
-  const hosts = publicHosts(scene)
-  const secretName = publicSecret(scene)
+function ingress(context: RenderContext): KubeObject {
+  const { vars } = context
+  const hosts = publicHosts(context)
+  const secretName = publicSecret(context)
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
-    metadata: meta(scene, 'copr'),
+    metadata: meta(context, 'copr'),
     spec: {
       ...(vars.expose.ingress_class ? { ingressClassName: vars.expose.ingress_class } : {}),
       tls: [{ hosts: hosts.map(({ host }) => host), ...(secretName ? { secretName } : {}) }],

@@ -13,7 +13,7 @@ const OIDC = {
   client_secret: { secret: 'oidc', key: 's' },
 }
 
-function scene(vars: object, facts: Partial<Facts> = {}) {
+function context(vars: object, facts: Partial<Facts> = {}) {
   const objects = render(Vars.parse(vars), sampleFacts('openshift', facts))
   const programs = objects.find(({ metadata }) => metadata.name === 'programs')
   const config = (name: string): Record<string, unknown> =>
@@ -30,7 +30,7 @@ for (const [what, vars, facts, want] of [
   ['local', { login: { mode: 'local' } }, {}, undefined],
 ] as const)
   test(`login.mode ${what}: ${want ?? 'passwords only'}`, () => {
-    const { objects, config } = scene(vars, facts)
+    const { objects, config } = context(vars, facts)
     const keys = ['oidc', 'openshift_login'].filter((key) => key in config('frontend'))
     assert.deepEqual(keys, want ? [want] : [])
     const clients = objects.filter(({ metadata }) => metadata.name.startsWith('login'))
@@ -38,7 +38,7 @@ for (const [what, vars, facts, want] of [
   })
 
 test('a service account that nobody runs as is the client, with one redirect URI below the Route', () => {
-  const { objects, config } = scene({ name: 'builds', login: { admin_group: 'ops' } })
+  const { objects, config } = context({ name: 'builds', login: { admin_group: 'ops' } })
   const account = objects.find(
     ({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === 'login',
   )
@@ -66,7 +66,7 @@ test('a service account that nobody runs as is the client, with one redirect URI
 })
 
 test('only the frontend sees the token, and trusts and reaches the API server', () => {
-  const { objects, config } = scene({})
+  const { objects, config } = context({})
   const configOf = podsOf(objects).flatMap(({ spec }) =>
     spec.volumes.filter((volume) => JSON.stringify(volume).includes('login-token')),
   )
@@ -79,7 +79,7 @@ test('only the frontend sees the token, and trusts and reaches the API server', 
   assert.ok(!(config('backend')['trusted_ca_files'] as string[]).includes(ca))
   const out = objects.find(({ metadata }) => metadata.name === 'frontend-out')
   assert.match(JSON.stringify(out), /"port":6443/)
-  const without = scene({}, { oauth: false }).objects
+  const without = context({}, { oauth: false }).objects
   const other = without.find(({ metadata }) => metadata.name === 'frontend-out')
   assert.doesNotMatch(JSON.stringify(other), /"port":6443/)
 })

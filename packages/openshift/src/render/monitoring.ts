@@ -1,21 +1,21 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { hasPools, meta, type Part, PART_OF, PARTS, type Scene } from './scene.ts'
+import { hasPools, meta, type Part, PART_OF, PARTS, type RenderContext } from './render-context.ts'
 
 const API = 'monitoring.coreos.com/v1'
 
 /** Are there what watches the programs, and rules that tell when something is wrong? */
-export function isMonitored({ vars, facts }: Pick<Scene, 'vars' | 'facts'>): boolean {
+export function isMonitored({ vars, facts }: Pick<RenderContext, 'vars' | 'facts'>): boolean {
   return vars.monitoring.enabled !== false && facts.monitoring
 }
 
-export function monitoring(scene: Scene): KubeObject[] {
-  if (!isMonitored(scene)) return []
+export function monitoring(context: RenderContext): KubeObject[] {
+  if (!isMonitored(context)) return []
   return [
     {
       apiVersion: API,
       kind: 'ServiceMonitor',
-      metadata: meta(scene, 'copr'),
+      metadata: meta(context, 'copr'),
       spec: {
         selector: { matchLabels: PART_OF },
         endpoints: [{ port: 'probes', path: '/metrics', interval: '30s' }],
@@ -24,8 +24,8 @@ export function monitoring(scene: Scene): KubeObject[] {
     {
       apiVersion: API,
       kind: 'PrometheusRule',
-      metadata: meta(scene, 'copr'),
-      spec: { groups: [{ name: 'copr', rules: alerts(scene) }] },
+      metadata: meta(context, 'copr'),
+      spec: { groups: [{ name: 'copr', rules: alerts(context) }] },
     },
   ]
 }
@@ -39,8 +39,8 @@ interface Alert {
 }
 
 /** Only of metrics that our programs tell (packages/cli/src/run/part-metrics.ts). */
-function alerts(scene: Scene): Alert[] {
-  const { namespace } = scene
+function alerts(context: RenderContext): Alert[] {
+  const { namespace } = context
   const of = (metric: string, more = ''): string =>
     `${metric}{namespace="${namespace}"${more && `,${more}`}}`
   return [
@@ -60,7 +60,7 @@ function alerts(scene: Scene): Alert[] {
       summary: 'Built packages are not published',
       description: 'See the log of the backend, and whether keygen answers.',
     }),
-    ...watchedParts(scene).map((part) =>
+    ...watchedParts(context).map((part) =>
       alert(part === 'keygen' ? 'CoprKeygenDown' : 'CoprPartDown', 'critical', '5m', {
         expr: `absent(${of('copr_build_info', `component="${part}"`)})`,
         summary: `No ${part} runs`,
@@ -72,17 +72,17 @@ function alerts(scene: Scene): Alert[] {
       summary: 'The volume {{ $labels.volume }} is nearly full',
       description: 'Make its claim larger (storage in vars.yml), or delete builds.',
     }),
-    ...databaseAlert(scene, of('copr_database_bytes')),
+    ...databaseAlert(context, of('copr_database_bytes')),
   ]
 }
 
 /** All that run. */
-function watchedParts(scene: Scene): Part[] {
-  return (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(scene))
+function watchedParts(context: RenderContext): Part[] {
+  return (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(context))
 }
 
 /** Only of the database of ours is it known how much room it has. */
-function databaseAlert({ vars, profile }: Scene, metric: string): Alert[] {
+function databaseAlert({ vars, profile }: RenderContext, metric: string): Alert[] {
   if (vars.database.mode !== 'embedded') return []
   const size = vars.database.size ?? profile.database
   return [

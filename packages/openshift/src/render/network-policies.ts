@@ -12,8 +12,8 @@ import {
   partLabel,
   POSTGRES_PORT,
   PUBLIC_PARTS,
-  type Scene,
-} from './scene.ts'
+  type RenderContext,
+} from './render-context.ts'
 
 /** What in the cluster may connect to what; there is nothing else. */
 export const CONNECTIONS: Record<Part | 'prepare', readonly (Part | 'postgresql')[]> = {
@@ -38,37 +38,37 @@ const tcp = (...ports: (number | string)[]): object[] =>
 const podsOf = (part: string): object => ({ podSelector: { matchLabels: partLabel(part) } })
 
 /** Denies everything, and then allows what the parts need. */
-export function networkPolicies(scene: Scene): KubeObject[] {
-  if (!scene.vars.network_policies) return []
+export function networkPolicies(context: RenderContext): KubeObject[] {
+  if (!context.vars.network_policies) return []
   const parts = (Object.keys(CONNECTIONS) as (Part | 'prepare')[]).filter(
-    (part) => part !== 'resalloc' || hasPools(scene),
+    (part) => part !== 'resalloc' || hasPools(context),
   )
   return [
-    policy(scene, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
-    policy(scene, 'dns', {
+    policy(context, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
+    policy(context, 'dns', {
       podSelector: {},
       policyTypes: ['Egress'],
-      egress: [dns(scene)],
+      egress: [dns(context)],
     }),
-    ...parts.map((part) => outgoing(scene, part)),
+    ...parts.map((part) => outgoing(context, part)),
     ...(Object.keys(PARTS) as Part[])
-      .filter((part) => part !== 'resalloc' || hasPools(scene))
-      .map((part) => incoming(scene, part)),
-    ...databasePolicies(scene),
+      .filter((part) => part !== 'resalloc' || hasPools(context))
+      .map((part) => incoming(context, part)),
+    ...databasePolicies(context),
   ]
 }
 
-function policy(scene: Pick<Scene, 'namespace'>, name: string, spec: object): KubeObject {
+function policy(context: Pick<RenderContext, 'namespace'>, name: string, spec: object): KubeObject {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: meta(scene, name, { component: 'network' }),
+    metadata: meta(context, name, { component: 'network' }),
     spec,
   }
 }
 
 /** OpenShift's DNS listens at 5353 inside its pods, and policies look at those. */
-function dns({ facts }: Pick<Scene, 'facts'>): object {
+function dns({ facts }: Pick<RenderContext, 'facts'>): object {
   const ports = facts.flavour === 'kubernetes' ? [53] : [53, 5353]
   const both = ports.flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })))
   const namespace = facts.flavour === 'kubernetes' ? 'kube-system' : 'openshift-dns'
@@ -76,66 +76,66 @@ function dns({ facts }: Pick<Scene, 'facts'>): object {
   return { to, ports: both }
 }
 
-function outgoing(scene: Scene, part: Part | 'prepare'): KubeObject {
+function outgoing(context: RenderContext, part: Part | 'prepare'): KubeObject {
   const egress = CONNECTIONS[part].map((to) =>
     to === 'postgresql'
-      ? toDatabase(scene)
+      ? toDatabase(context)
       : {
           to: [podsOf(to)],
           ports: tcp(PARTS[to].port),
         },
   )
-  const outside = part === 'prepare' ? undefined : outsideOf(scene, part)
-  return policy(scene, `${part}-out`, {
+  const outside = part === 'prepare' ? undefined : outsideOf(context, part)
+  return policy(context, `${part}-out`, {
     podSelector: { matchLabels: partLabel(part) },
     policyTypes: ['Egress'],
     egress: [
       ...egress,
       ...(outside ? [{ ports: tcp(...outside) }] : []),
-      ...(BUCKET_USERS.has(part) ? bucketEgress(scene) : []),
+      ...(BUCKET_USERS.has(part) ? bucketEgress(context) : []),
     ],
   })
 }
 
 /** Users who log in at the cluster are asked for at the API server. */
-function outsideOf(scene: Scene, part: Part): number[] | undefined {
-  if (part === 'frontend' && loginMode(scene) === 'openshift') return [443, 6443]
+function outsideOf(context: RenderContext, part: Part): number[] | undefined {
+  if (part === 'frontend' && loginMode(context) === 'openshift') return [443, 6443]
   return OUTSIDE[part]
 }
 
-function toDatabase(scene: Scene): object {
-  const { mode, external } = scene.vars.database
+function toDatabase(context: RenderContext): object {
+  const { mode, external } = context.vars.database
   if (mode === 'external') return { ports: tcp(external?.port ?? POSTGRES_PORT) }
-  const pods = operatorPods(scene)
+  const pods = operatorPods(context)
   const to = pods ? { podSelector: { matchLabels: pods } } : podsOf('postgresql')
   return { to: [to], ports: tcp(POSTGRES_PORT) }
 }
 
-function incoming(scene: Scene, part: Part): KubeObject {
+function incoming(context: RenderContext, part: Part): KubeObject {
   const { port, probes_port } = PARTS[part]
   const callers = (Object.keys(CONNECTIONS) as (Part | 'prepare')[]).filter((from) =>
     CONNECTIONS[from].includes(part),
   )
   const isPublic = (PUBLIC_PARTS as readonly Part[]).includes(part)
-  return policy(scene, `${part}-in`, {
+  return policy(context, `${part}-in`, {
     podSelector: { matchLabels: partLabel(part) },
     policyTypes: ['Ingress'],
     ingress: [
       ...(callers.length > 0 ? [{ from: callers.map(podsOf), ports: tcp(port) }] : []),
-      ...(isPublic ? [{ ...fromOutside(scene), ports: tcp(port) }] : []),
-      ...(isMonitored(scene) ? [{ from: monitors(scene), ports: tcp(probes_port) }] : []),
+      ...(isPublic ? [{ ...fromOutside(context), ports: tcp(port) }] : []),
+      ...(isMonitored(context) ? [{ from: monitors(context), ports: tcp(probes_port) }] : []),
     ],
   })
 }
 
 /** Through the router. Elsewhere nobody knows where the ingress controller is: its port is open within the cluster. */
-function fromOutside({ facts }: Scene): object {
+function fromOutside({ facts }: RenderContext): object {
   if (facts.exposure !== 'route') return {}
   const router = { 'policy-group.network.openshift.io/ingress': '' }
   return { from: [{ namespaceSelector: { matchLabels: router } }] }
 }
 
-function monitors({ facts }: Scene): object[] {
+function monitors({ facts }: RenderContext): object[] {
   if (facts.flavour === 'kubernetes')
     return [
       {
@@ -150,16 +150,16 @@ function monitors({ facts }: Scene): object[] {
   return labels.map((matchLabels) => ({ namespaceSelector: { matchLabels } }))
 }
 
-function databasePolicies(scene: Scene): KubeObject[] {
+function databasePolicies(context: RenderContext): KubeObject[] {
   const clients = (Object.keys(CONNECTIONS) as (Part | 'prepare')[])
     .filter((part) => CONNECTIONS[part].includes('postgresql'))
     .map(podsOf)
   const fromClients = { from: clients, ports: tcp(POSTGRES_PORT) }
-  const pods = operatorPods(scene)
+  const pods = operatorPods(context)
   if (pods)
     // Among each other, to their operator and to the API server they talk as the operator wants.
     return [
-      policy(scene, 'postgresql', {
+      policy(context, 'postgresql', {
         podSelector: { matchLabels: pods },
         policyTypes: ['Ingress', 'Egress'],
         ingress: [
@@ -170,9 +170,9 @@ function databasePolicies(scene: Scene): KubeObject[] {
         egress: [{}],
       }),
     ]
-  if (scene.vars.database.mode === 'external') return []
+  if (context.vars.database.mode === 'external') return []
   return [
-    policy(scene, 'postgresql-in', {
+    policy(context, 'postgresql-in', {
       podSelector: { matchLabels: partLabel('postgresql') },
       policyTypes: ['Ingress'],
       ingress: [fromClients],
@@ -181,10 +181,10 @@ function databasePolicies(scene: Scene): KubeObject[] {
 }
 
 /** Of the namespace of builder pods: they reach the public host and the internet, nothing of the cluster; nobody reaches them. */
-export function builderPolicies(scene: Scene): KubeObject[] {
-  const builders = { namespace: builderNamespace(scene) }
+export function builderPolicies(context: RenderContext): KubeObject[] {
+  const builders = { namespace: builderNamespace(context) }
   const router =
-    scene.facts.exposure === 'route'
+    context.facts.exposure === 'route'
       ? [
           {
             namespaceSelector: { matchLabels: { 'policy-group.network.openshift.io/ingress': '' } },
@@ -192,7 +192,7 @@ export function builderPolicies(scene: Scene): KubeObject[] {
         ]
       : []
   const web = PUBLIC_PARTS.map((part) => ({
-    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': scene.namespace } },
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': context.namespace } },
     podSelector: { matchLabels: { ...PART_OF, ...partLabel(part) } },
   }))
   return [
@@ -201,7 +201,7 @@ export function builderPolicies(scene: Scene): KubeObject[] {
       podSelector: {},
       policyTypes: ['Egress'],
       egress: [
-        dns(scene),
+        dns(context),
         { to: [...web, ...router] },
         { to: [{ ipBlock: { cidr: '0.0.0.0/0', except: PRIVATE } }] },
       ],
@@ -209,6 +209,6 @@ export function builderPolicies(scene: Scene): KubeObject[] {
   ]
 }
 
-export function builderNamespace({ namespace }: Pick<Scene, 'namespace'>): string {
+export function builderNamespace({ namespace }: Pick<RenderContext, 'namespace'>): string {
   return `${namespace}-builders`
 }

@@ -17,7 +17,7 @@ import {
 } from './program-config.ts'
 import { KEYGEN_SECRET } from '../secrets/generated-secrets.ts'
 import { BUCKET_USERS, bucketSources, secretOfS3 } from './results-in-s3.ts'
-import { PARTS, partLabel, type Scene } from './scene.ts'
+import { PARTS, partLabel, type RenderContext } from './render-context.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
 /** A pod's user where the cluster gives none. */
@@ -49,8 +49,8 @@ export interface PodOptions {
 }
 
 /** The template of a pod: restricted in every way that the strictest policies ask for. */
-export function podTemplate(scene: Scene, name: string, options: PodOptions): object {
-  const { facts, vars } = scene
+export function podTemplate(context: RenderContext, name: string, options: PodOptions): object {
+  const { facts, vars } = context
   const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
   const hasSccs = isOpenShift(facts)
   const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'copr' }
@@ -60,7 +60,7 @@ export function podTemplate(scene: Scene, name: string, options: PodOptions): ob
       labels: { ...labels, ...parts },
       annotations: {
         ...(hasSccs ? { 'openshift.io/required-scc': 'restricted-v2' } : {}),
-        'copr/checksum': checksum(scene, containers),
+        'copr/checksum': checksum(context, containers),
       },
     },
     spec: {
@@ -79,8 +79,8 @@ export function podTemplate(scene: Scene, name: string, options: PodOptions): ob
         fsGroupChangePolicy: 'OnRootMismatch',
       },
       ...(spread && !facts.single_node ? { topologySpreadConstraints: spreadOf(labels) } : {}),
-      containers: containers.map((container) => containerOf(scene, container)),
-      volumes: [...containers.flatMap((each) => volumesOf(scene, each)), ...volumes].filter(
+      containers: containers.map((container) => containerOf(context, container)),
+      volumes: [...containers.flatMap((each) => volumesOf(context, each)), ...volumes].filter(
         firstOfName,
       ),
     },
@@ -93,32 +93,32 @@ function firstOfName(volume: object, index: number, all: object[]): boolean {
 }
 
 /** Whatever is in it makes new pods when it changes. */
-function checksum(scene: Scene, containers: Container[]): string {
+function checksum(context: RenderContext, containers: Container[]): string {
   const hash = createHash('sha256')
   for (const { program } of containers) {
-    hash.update(programConfig(scene, program))
-    for (const secret of secretsOf(scene, program))
-      hash.update(`${secret}=${scene.facts.secret_checksums[secret] ?? ''}\n`)
+    hash.update(programConfig(context, program))
+    for (const secret of secretsOf(context, program))
+      hash.update(`${secret}=${context.facts.secret_checksums[secret] ?? ''}\n`)
   }
   return hash.digest('hex').slice(0, 32)
 }
 
 /** Secrets that a program reads at its start only; certificates are followed while it runs. */
-function secretsOf(scene: Scene, program: Program): string[] {
-  const { oidc } = scene.vars.login
-  const bucket = secretOfS3(scene.vars)
+function secretsOf(context: RenderContext, program: Program): string[] {
+  const { oidc } = context.vars.login
+  const bucket = secretOfS3(context.vars)
   return [
-    databaseAccess(scene).password.secret,
+    databaseAccess(context).password.secret,
     ...(program === 'keygen' ? ['keygen-master-key'] : []),
     ...(program === 'frontend' && oidc ? [oidc.client_secret.secret] : []),
-    ...(program === 'resalloc' ? [scene.vars.builders.aws.secret ?? 'cloud-aws'] : []),
+    ...(program === 'resalloc' ? [context.vars.builders.aws.secret ?? 'cloud-aws'] : []),
     ...(BUCKET_USERS.has(program) && bucket !== undefined ? [bucket] : []),
   ]
 }
 
-function containerOf(scene: Scene, container: Container): object {
+function containerOf(context: RenderContext, container: Container): object {
   const { program, size, env = [], mounts = [], data } = container
-  const { facts } = scene
+  const { facts } = context
   const heap = Math.floor((amountOf(size.memory_limit) * 0.7) / 1024 ** 2)
   const cpu = limitOfCpu(size.cpu, facts)
   const demanded = cpu === undefined ? {} : { cpu }
@@ -197,21 +197,21 @@ function portsAndProbes(program: Program): object {
   }
 }
 
-function volumesOf(scene: Scene, { program, data }: Container): object[] {
+function volumesOf(context: RenderContext, { program, data }: Container): object[] {
   return [
     { name: 'tmp', emptyDir: {} },
     {
       name: `config-${program}`,
-      projected: { defaultMode: READ_BY_GROUP, sources: sourcesOf(scene, program) },
+      projected: { defaultMode: READ_BY_GROUP, sources: sourcesOf(context, program) },
     },
     ...(data === undefined ? [] : [{ name: data, persistentVolumeClaim: { claimName: data } }]),
   ]
 }
 
 /** The configuration, authorities, certificate and secrets of one program, and of no other. */
-function sourcesOf(scene: Scene, program: Program): object[] {
-  const { facts, vars } = scene
-  const access = databaseAccess(scene)
+function sourcesOf(context: RenderContext, program: Program): object[] {
+  const { facts, vars } = context
+  const access = databaseAccess(context)
   const secret = (name: string, key: string, path: string): object => ({
     secret: { name, items: [{ key, path }] },
   })
@@ -238,18 +238,18 @@ function sourcesOf(scene: Scene, program: Program): object[] {
             },
           },
         ]),
-    ...(servesTls(scene, program)
+    ...(servesTls(context, program)
       ? [
           secret(`${program}-tls`, 'tls.crt', 'tls/tls.crt'),
           secret(`${program}-tls`, 'tls.key', 'tls/tls.key'),
         ]
       : []),
-    ...keygenSources(scene, program),
-    ...(BUCKET_USERS.has(program) ? bucketSources(scene) : []),
+    ...keygenSources(context, program),
+    ...(BUCKET_USERS.has(program) ? bucketSources(context) : []),
     ...(program === 'frontend' && oidc
       ? [secret(oidc.client_secret.secret, oidc.client_secret.key, 'oidc/client_secret')]
       : []),
-    ...(asksCluster(scene, program) ? [secret(LOGIN_TOKEN, 'token', 'login/token'), API_CA] : []),
+    ...(asksCluster(context, program) ? [secret(LOGIN_TOKEN, 'token', 'login/token'), API_CA] : []),
   ]
 }
 
@@ -269,7 +269,7 @@ const API_CA = {
 }
 
 /** Of keygen its master key; and how callers prove themselves: by tokens that it can check, or by a secret that both know. */
-function keygenSources({ facts }: Scene, program: Program): object[] {
+function keygenSources({ facts }: RenderContext, program: Program): object[] {
   const isKeygen = program === 'keygen'
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]
   const master = isKeygen ? [{ secret: { name: 'keygen-master-key', items } }] : []

@@ -5,7 +5,7 @@ import { databaseAccess } from './database.ts'
 import { clientId, loginMode } from './login.ts'
 import { type Facts, publicUrl } from './facts.ts'
 import { BUCKET_USERS, hasBucketCa, resultsConfig } from './results-in-s3.ts'
-import { hasInnerTls, type Part, PARTS, type Scene } from './scene.ts'
+import { hasInnerTls, type Part, PARTS, type RenderContext } from './render-context.ts'
 
 export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
@@ -22,25 +22,25 @@ const fromFile = (path: string): object => ({ from_file: `${CONFIG_DIR}/${path}`
 export type Program = Part | 'postgresql' | 'prepare'
 
 /** A program's configuration, in YAML: the same for all but addresses. Secrets are in files that it names. */
-export function programConfig(scene: Scene, program: Program): string {
-  const { vars, facts } = scene
+export function programConfig(context: RenderContext, program: Program): string {
+  const { vars, facts } = context
   const { sign_domain, ...site } = vars.site
-  const database = databaseAccess(scene)
+  const database = databaseAccess(context)
   return yamlOf({
     public_url: publicUrl(facts),
     ...(vars.expose.results_host === undefined
       ? {}
       : { results_url: `https://${vars.expose.results_host}/results` }),
-    ...internalUrl(scene, program),
-    listen: listenOf(scene, program),
-    trusted_ca_files: trustedFiles(scene, program),
+    ...internalUrl(context, program),
+    listen: listenOf(context, program),
+    trusted_ca_files: trustedFiles(context, program),
     data_dir: DATA_DIR,
     database_url: database.url,
     database_password: fromFile('database/password'),
-    ...(BUCKET_USERS.has(program) ? resultsConfig(scene, fromFile) : {}),
-    keygen: keygenOf(scene, program),
-    ...(program === 'resalloc' ? machinesOf(scene) : {}),
-    ...(program === 'frontend' ? loginOf(scene) : {}),
+    ...(BUCKET_USERS.has(program) ? resultsConfig(context, fromFile) : {}),
+    keygen: keygenOf(context, program),
+    ...(program === 'resalloc' ? machinesOf(context) : {}),
+    ...(program === 'frontend' ? loginOf(context) : {}),
     ...site,
     sign_domain: sign_domain ?? facts.host,
   })
@@ -55,10 +55,10 @@ export function hasAccountTokens({ flavour }: Pick<Facts, 'flavour'>): boolean {
   return flavour !== 'podman'
 }
 
-function keygenOf(scene: Scene, program: Program): object {
+function keygenOf(context: RenderContext, program: Program): object {
   const { port } = PARTS.keygen
-  const hasTokens = hasAccountTokens(scene.facts)
-  const url = `https://keygen.${scene.namespace}.svc:${port}`
+  const hasTokens = hasAccountTokens(context.facts)
+  const url = `https://keygen.${context.namespace}.svc:${port}`
   if (program !== 'keygen')
     return {
       url,
@@ -74,16 +74,18 @@ function keygenOf(scene: Scene, program: Program): object {
     listen: { host: '0.0.0.0', port },
     tls: TLS,
     master_key_file: `${CONFIG_DIR}/master-key/master-key`,
-    ...(hasTokens ? { service_accounts: callersOf(scene) } : { secret: fromFile('keygen/secret') }),
+    ...(hasTokens
+      ? { service_accounts: callersOf(context) }
+      : { secret: fromFile('keygen/secret') }),
   }
 }
 
-function callersOf(scene: Scene): object {
+function callersOf(context: RenderContext): object {
   return {
     audience: KEYGEN_AUDIENCE,
-    namespace: scene.namespace,
+    namespace: context.namespace,
     // Frontend and backend of one pod have one account.
-    accounts: scene.is_shared
+    accounts: context.is_shared
       ? { frontend: ['make'], backend: ['make', 'sign'] }
       : { servers: ['make', 'sign'] },
     api_ca_file: API_CA,
@@ -92,7 +94,7 @@ function callersOf(scene: Scene): object {
 }
 
 /** What resalloc starts, and how all of it is marked: by the host, of which there are no two. */
-function machinesOf({ facts, namespace }: Scene): object {
+function machinesOf({ facts, namespace }: RenderContext): object {
   const mark = createHash('sha256').update(facts.host).digest('hex').slice(0, 12)
   return {
     pools_file: '/etc/copr-pools/pools.yaml',
@@ -102,15 +104,15 @@ function machinesOf({ facts, namespace }: Scene): object {
 }
 
 /** Where dist-git asks for imports: inside the cluster, never by the public host. And what the gateway tells builders. */
-function internalUrl(scene: Scene, program: Program): { internal_url?: string } {
-  const { builders_url } = scene.facts
+function internalUrl(context: RenderContext, program: Program): { internal_url?: string } {
+  const { builders_url } = context.facts
   if (program === 'backend' && builders_url !== undefined) return { internal_url: builders_url }
   if (program !== 'distgit') return {}
-  const scheme = hasInnerTls(scene) ? 'https' : 'http'
-  return { internal_url: `${scheme}://backend.${scene.namespace}.svc:${PARTS.backend.port}` }
+  const scheme = hasInnerTls(context) ? 'https' : 'http'
+  return { internal_url: `${scheme}://backend.${context.namespace}.svc:${PARTS.backend.port}` }
 }
 
-function listenOf(scene: Scene, program: Program): object {
+function listenOf(context: RenderContext, program: Program): object {
   if (program === 'prepare') return {}
   if (program === 'postgresql') return { tls: TLS }
   const { port, probes_port } = PARTS[program]
@@ -119,43 +121,45 @@ function listenOf(scene: Scene, program: Program): object {
     port,
     probes_port,
     ...(program === 'frontend'
-      ? { trusted_proxies: scene.vars.expose.trusted_proxies ?? CLUSTER_PROXIES }
+      ? { trusted_proxies: context.vars.expose.trusted_proxies ?? CLUSTER_PROXIES }
       : {}),
-    ...(program !== 'keygen' && servesTls(scene, program) ? { tls: TLS } : {}),
+    ...(program !== 'keygen' && servesTls(context, program) ? { tls: TLS } : {}),
   }
 }
 
-export function servesTls(scene: Scene, program: Program): boolean {
+export function servesTls(context: RenderContext, program: Program): boolean {
   if (program === 'keygen' || program === 'postgresql') return true
-  return program !== 'prepare' && program !== 'resalloc' && hasInnerTls(scene)
+  return program !== 'prepare' && program !== 'resalloc' && hasInnerTls(context)
 }
 
 /** Authorities: of the Services, of the database, of the cluster's public certificates, and of the S3 server. */
-function trustedFiles(scene: Scene, program: Program): string[] {
+function trustedFiles(context: RenderContext, program: Program): string[] {
   return [
     `${CONFIG_DIR}/ca/ca.crt`,
-    ...(databaseAccess(scene).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
-    ...(scene.facts.ingress_ca === undefined ? [] : [INGRESS_CA]),
-    ...(asksCluster(scene, program) ? [API_CA] : []),
-    ...(BUCKET_USERS.has(program) && hasBucketCa(scene) ? [`${CONFIG_DIR}/bucket-ca/ca.crt`] : []),
+    ...(databaseAccess(context).ca ? [`${CONFIG_DIR}/database-ca/ca.crt`] : []),
+    ...(context.facts.ingress_ca === undefined ? [] : [INGRESS_CA]),
+    ...(asksCluster(context, program) ? [API_CA] : []),
+    ...(BUCKET_USERS.has(program) && hasBucketCa(context)
+      ? [`${CONFIG_DIR}/bucket-ca/ca.crt`]
+      : []),
   ]
 }
 
 /** The frontend where users log in at the cluster: the API server says who they are. */
-export function asksCluster(scene: Scene, program: Program): boolean {
-  return program === 'frontend' && loginMode(scene) === 'openshift'
+export function asksCluster(context: RenderContext, program: Program): boolean {
+  return program === 'frontend' && loginMode(context) === 'openshift'
 }
 
-function loginOf(scene: Scene): object {
-  const { oidc, admin_group } = scene.vars.login
-  switch (loginMode(scene)) {
+function loginOf(context: RenderContext): object {
+  const { oidc, admin_group } = context.vars.login
+  switch (loginMode(context)) {
     case 'oidc': {
       const { client_secret: _, ...rest } = oidc ?? {}
       return { oidc: { ...rest, client_secret: fromFile('oidc/client_secret'), admin_group } }
     }
     case 'openshift': {
       const client_secret_file = `${CONFIG_DIR}/login/token`
-      return { openshift_login: { client_id: clientId(scene), client_secret_file, admin_group } }
+      return { openshift_login: { client_id: clientId(context), client_secret_file, admin_group } }
     }
     case 'local':
       return {}

@@ -11,7 +11,7 @@ import { monitoring } from './monitoring.ts'
 import { networkPolicies } from './network-policies.ts'
 import { PROFILES } from './profiles.ts'
 import { type Program, programConfig } from './program-config.ts'
-import { hasPools, labelsOf, meta, PARTS, type Part, type Scene } from './scene.ts'
+import { hasPools, labelsOf, meta, PARTS, type Part, type RenderContext } from './render-context.ts'
 import { faultOfS3, isInS3, secretOfS3 } from './results-in-s3.ts'
 import { services } from './services.ts'
 import { volumes } from './volumes.ts'
@@ -23,20 +23,20 @@ import { drainMachines, workloads } from './workloads.ts'
  */
 export function render(vars: Vars, facts: Facts): KubeObject[] {
   refuseImpossible(vars, facts)
-  const scene = sceneOf(vars, facts)
+  const context = sceneOf(vars, facts)
   return [
-    ...priorityClass(scene),
-    ...accounts(scene),
-    ...loginClient(scene),
-    ...configMaps(scene),
-    ...networkPolicies(scene),
-    ...builders(scene),
-    ...volumes(scene),
-    ...services(scene),
-    ...operatorDatabase(scene),
-    ...workloads(scene),
-    ...exposure(scene),
-    ...monitoring(scene),
+    ...priorityClass(context),
+    ...accounts(context),
+    ...loginClient(context),
+    ...configMaps(context),
+    ...networkPolicies(context),
+    ...builders(context),
+    ...volumes(context),
+    ...services(context),
+    ...operatorDatabase(context),
+    ...workloads(context),
+    ...exposure(context),
+    ...monitoring(context),
   ]
 }
 
@@ -45,7 +45,7 @@ export function drainJob(vars: Vars, facts: Facts): KubeObject {
   return drainMachines(sceneOf(vars, facts))
 }
 
-function sceneOf(vars: Vars, facts: Facts): Scene {
+function sceneOf(vars: Vars, facts: Facts): RenderContext {
   return {
     vars,
     facts,
@@ -85,27 +85,27 @@ function refuseImpossible(
     refuse('builders.aws has both role_arn and secret; leave one of them out')
 }
 
-function priorityClass(scene: Scene): KubeObject[] {
-  if (!scene.facts.priority_classes) return []
+function priorityClass(context: RenderContext): KubeObject[] {
+  if (!context.facts.priority_classes) return []
   return [
     {
       apiVersion: 'scheduling.k8s.io/v1',
       kind: 'PriorityClass',
-      metadata: { name: 'copr-control', labels: labelsOf(scene, 'copr') },
+      metadata: { name: 'copr-control', labels: labelsOf(context, 'copr') },
       value: 1000,
       description: 'The parts of Copr; builders have less.',
     },
   ]
 }
 
-function configMaps(scene: Scene): KubeObject[] {
-  const { facts, vars } = scene
+function configMaps(context: RenderContext): KubeObject[] {
+  const { facts, vars } = context
   const programs: Program[] = [
-    ...(Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(scene)),
+    ...(Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(context)),
     ...(vars.database.mode === 'embedded' ? (['postgresql'] as const) : []),
     'prepare',
   ]
-  const data = programs.map((program) => [`${program}.yaml`, programConfig(scene, program)])
+  const data = programs.map((program) => [`${program}.yaml`, programConfig(context, program)])
   const configMap = (
     name: string,
     more: object,
@@ -113,7 +113,7 @@ function configMaps(scene: Scene): KubeObject[] {
   ): KubeObject => ({
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: meta(scene, name, { component: 'copr', ...(annotations ? { annotations } : {}) }),
+    metadata: meta(context, name, { component: 'copr', ...(annotations ? { annotations } : {}) }),
     ...more,
   })
   return [

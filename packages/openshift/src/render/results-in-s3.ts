@@ -1,7 +1,7 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import type { Vars } from '@copr/contract/deployment/vars'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { meta, type Scene } from './scene.ts'
+import { meta, type RenderContext } from './render-context.ts'
 
 /** Who reads and writes the bucket. */
 export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend'])
@@ -43,16 +43,16 @@ export function secretOfS3(vars: Pick<Vars, 'storage'>): string | undefined {
   return s3?.bucket_claim ? CLAIM : s3?.secret
 }
 
-export function bucketClaim(scene: Scene): KubeObject[] {
-  const claim = s3Of(scene.vars)?.bucket_claim
+export function bucketClaim(context: RenderContext): KubeObject[] {
+  const claim = s3Of(context.vars)?.bucket_claim
   if (!claim) return []
   return [
     {
       apiVersion: 'objectbucket.io/v1alpha1',
       kind: 'ObjectBucketClaim',
-      metadata: meta(scene, CLAIM),
+      metadata: meta(context, CLAIM),
       spec: {
-        generateBucketName: `${scene.namespace}-results`,
+        generateBucketName: `${context.namespace}-results`,
         storageClassName: claim.storage_class,
       },
     },
@@ -60,7 +60,7 @@ export function bucketClaim(scene: Scene): KubeObject[] {
 }
 
 /** What of the programs' configuration says where results are. */
-export function resultsConfig({ vars }: Scene, files: (path: string) => object): object {
+export function resultsConfig({ vars }: RenderContext, files: (path: string) => object): object {
   const s3 = s3Of(vars)
   if (!s3) return {}
   const { bucket, bucket_claim, endpoint, region, prefix, secret, public_endpoint } = s3
@@ -85,7 +85,7 @@ export function resultsConfig({ vars }: Scene, files: (path: string) => object):
 }
 
 /** Files beside the configuration: keys, and the authority of the server. */
-export function bucketSources({ vars }: Scene): object[] {
+export function bucketSources({ vars }: RenderContext): object[] {
   const { secret, ca } = s3Of(vars) ?? {}
   const items = ['access_key_id', 'secret_access_key'].map((key) => ({
     key,
@@ -99,13 +99,13 @@ export function bucketSources({ vars }: Scene): object[] {
   ]
 }
 
-export function hasBucketCa({ vars }: Scene): boolean {
+export function hasBucketCa({ vars }: RenderContext): boolean {
   return s3Of(vars)?.ca !== undefined
 }
 
 /** What a container of frontend or backend has for it: a disk of its own instead of a volume, and what proves who it is. */
 export function bucketAccess(
-  { vars }: Scene,
+  { vars }: RenderContext,
   program: string,
   data_dir: string,
 ): { env: object[]; mounts: object[]; volumes: object[] } {
@@ -149,7 +149,7 @@ export function bucketAccess(
 }
 
 /** Connections to the server, and to AWS for the role. Within a cluster policies look at ports of pods, which nobody knows here. */
-export function bucketEgress({ vars }: Scene): object[] {
+export function bucketEgress({ vars }: RenderContext): object[] {
   const s3 = s3Of(vars)
   if (!s3) return []
   const { bucket_claim, role_arn } = s3

@@ -1,23 +1,31 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { servesTls } from './program-config.ts'
-import { hasPools, meta, type Part, PARTS, partLabel, POSTGRES_PORT, type Scene } from './scene.ts'
+import {
+  hasPools,
+  meta,
+  type Part,
+  PARTS,
+  partLabel,
+  POSTGRES_PORT,
+  type RenderContext,
+} from './render-context.ts'
 
 /** Where each part is found inside the cluster, under its own name, whatever pod it is in. */
-export function services(scene: Scene): KubeObject[] {
+export function services(context: RenderContext): KubeObject[] {
   const parts = (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc')
   return [
     ...parts.map((part) => {
       const { port } = PARTS[part]
-      return service(scene, part, [
-        { name: servesTls(scene, part) ? 'https' : 'http', port, targetPort: part },
+      return service(context, part, [
+        { name: servesTls(context, part) ? 'https' : 'http', port, targetPort: part },
         probesOf(part),
       ])
     }),
     // Nobody asks it for anything: only how it is.
-    ...(hasPools(scene) ? [service(scene, 'resalloc', [probesOf('resalloc')])] : []),
-    ...(scene.vars.database.mode === 'embedded'
+    ...(hasPools(context) ? [service(context, 'resalloc', [probesOf('resalloc')])] : []),
+    ...(context.vars.database.mode === 'embedded'
       ? [
-          service(scene, 'postgresql', [
+          service(context, 'postgresql', [
             { name: 'postgresql', port: POSTGRES_PORT, targetPort: 'postgresql' },
           ]),
         ]
@@ -33,13 +41,13 @@ function probesOf(part: Part): object {
   }
 }
 
-function service(scene: Scene, name: Part | 'postgresql', ports: object[]): KubeObject {
-  const makesCertificate = scene.facts.service_ca && servesTls(scene, name)
+function service(context: RenderContext, name: Part | 'postgresql', ports: object[]): KubeObject {
+  const makesCertificate = context.facts.service_ca && servesTls(context, name)
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: meta(
-      scene,
+      context,
       name,
       makesCertificate
         ? { annotations: { 'service.beta.openshift.io/serving-cert-secret-name': `${name}-tls` } }

@@ -1,10 +1,10 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { bucketClaim, isInS3 } from './results-in-s3.ts'
-import { meta, type Scene } from './scene.ts'
+import { meta, type RenderContext } from './render-context.ts'
 
 /** What holds data that cannot be made anew. Deploying never removes one. */
-export function volumes(scene: Scene): KubeObject[] {
-  const { vars, profile } = scene
+export function volumes(context: RenderContext): KubeObject[] {
+  const { vars, profile } = context
   const { results, distgit } = vars.storage
   const claim = (
     name: string,
@@ -15,7 +15,7 @@ export function volumes(scene: Scene): KubeObject[] {
     return {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
-      metadata: meta(scene, name),
+      metadata: meta(context, name),
       spec: {
         accessModes: [more.mode ?? 'ReadWriteOnce'],
         ...(storageClassName === undefined ? {} : { storageClassName }),
@@ -24,13 +24,13 @@ export function volumes(scene: Scene): KubeObject[] {
     }
   }
   return [
-    ...bucketClaim(scene),
+    ...bucketClaim(context),
     ...(isInS3(vars)
       ? []
       : [
           claim('results', results.size ?? profile.results, {
             class: results.class,
-            mode: scene.is_shared ? 'ReadWriteMany' : 'ReadWriteOnce',
+            mode: context.is_shared ? 'ReadWriteMany' : 'ReadWriteOnce',
           }),
         ]),
     claim('sources', distgit.size ?? profile.sources, { class: distgit.class }),

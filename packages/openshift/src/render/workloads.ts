@@ -4,37 +4,40 @@ import { type Container, type PodOptions, podTemplate } from './pod.ts'
 import type { Profile } from './profiles.ts'
 import { CONFIG_FILE, DATA_DIR } from './program-config.ts'
 import { bucketAccess, isInS3 } from './results-in-s3.ts'
-import { hasPools, meta, type Part, PART_OF, type Scene } from './scene.ts'
+import { hasPools, meta, type Part, PART_OF, type RenderContext } from './render-context.ts'
 
 /** The volume of results and uploads. */
 const RESULTS = 'results'
 const SOURCES = 'sources'
 
-export function workloads(scene: Scene): KubeObject[] {
-  const { vars } = scene
+export function workloads(context: RenderContext): KubeObject[] {
+  const { vars } = context
   return [
-    ...(vars.database.mode === 'embedded' ? [postgresql(scene)] : []),
-    prepare(scene),
-    ...siteWorkloads(scene),
-    distgit(scene),
-    ...several(scene, 'keygen', { account: 'keygen', containers: [container(scene, 'keygen')] }),
-    ...(hasPools(scene) ? [resalloc(scene)] : []),
+    ...(vars.database.mode === 'embedded' ? [postgresql(context)] : []),
+    prepare(context),
+    ...siteWorkloads(context),
+    distgit(context),
+    ...several(context, 'keygen', {
+      account: 'keygen',
+      containers: [container(context, 'keygen')],
+    }),
+    ...(hasPools(context) ? [resalloc(context)] : []),
   ]
 }
 
 /** Frontend and backend: in one pod where they share a volume that can be mounted only once. */
-function siteWorkloads(scene: Scene): KubeObject[] {
-  if (isInS3(scene.vars))
+function siteWorkloads(context: RenderContext): KubeObject[] {
+  if (isInS3(context.vars))
     return [
-      ...several(scene, 'frontend', bucketPod(scene, 'frontend')),
-      ...several(scene, 'backend', bucketPod(scene, 'backend')),
-      ...autoscaler(scene),
+      ...several(context, 'frontend', bucketPod(context, 'frontend')),
+      ...several(context, 'backend', bucketPod(context, 'backend')),
+      ...autoscaler(context),
     ]
-  const frontend = container(scene, 'frontend', { data: RESULTS })
-  const backend = container(scene, 'backend', { data: RESULTS })
-  if (!scene.is_shared)
+  const frontend = container(context, 'frontend', { data: RESULTS })
+  const backend = container(context, 'backend', { data: RESULTS })
+  if (!context.is_shared)
     return [
-      deployment(scene, 'servers', {
+      deployment(context, 'servers', {
         // Its volume may be mounted once: the old pod ends before the new one starts.
         strategy: { type: 'Recreate' },
         replicas: 1,
@@ -42,33 +45,41 @@ function siteWorkloads(scene: Scene): KubeObject[] {
       }),
     ]
   return [
-    ...several(scene, 'frontend', { account: 'frontend', containers: [frontend] }),
-    ...several(scene, 'backend', { account: 'backend', containers: [backend] }),
-    ...autoscaler(scene),
+    ...several(context, 'frontend', { account: 'frontend', containers: [frontend] }),
+    ...several(context, 'backend', { account: 'backend', containers: [backend] }),
+    ...autoscaler(context),
   ]
 }
 
-function bucketPod(scene: Scene, program: 'frontend' | 'backend'): PodOptions {
-  const { volumes, ...access } = bucketAccess(scene, program, DATA_DIR)
-  return { account: program, containers: [container(scene, program, access)], volumes }
+function bucketPod(context: RenderContext, program: 'frontend' | 'backend'): PodOptions {
+  const { volumes, ...access } = bucketAccess(context, program, DATA_DIR)
+  return { account: program, containers: [container(context, program, access)], volumes }
 }
 
-function container(scene: Scene, program: Part, more: Partial<Container> = {}): Container {
-  return { program, size: scene.profile[program], ...more }
+function container(
+  context: RenderContext,
+  program: Part,
+  more: Partial<Container> = {},
+): Container {
+  return { program, size: context.profile[program], ...more }
 }
 
 /** A Deployment without a volume of its own, and what keeps enough of its pods alive. */
-function several(scene: Scene, name: keyof Profile & Part, pod: PodOptions): KubeObject[] {
-  const replicas = scene.facts.single_node ? 1 : scene.profile[name].replicas
-  const isScaled = name === 'frontend' && scales(scene)
+function several(
+  context: RenderContext,
+  name: keyof Profile & Part,
+  pod: PodOptions,
+): KubeObject[] {
+  const replicas = context.facts.single_node ? 1 : context.profile[name].replicas
+  const isScaled = name === 'frontend' && scales(context)
   const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
   return [
-    deployment(scene, name, {
+    deployment(context, name, {
       strategy,
       replicas: isScaled ? undefined : replicas,
       pod: { ...pod, spread: replicas > 1 },
     }),
-    ...(replicas > 1 ? [disruptionBudget(scene, name)] : []),
+    ...(replicas > 1 ? [disruptionBudget(context, name)] : []),
   ]
 }
 
@@ -79,56 +90,56 @@ interface DeploymentOptions {
   pod: PodOptions
 }
 
-function deployment(scene: Scene, name: string, options: DeploymentOptions): KubeObject {
+function deployment(context: RenderContext, name: string, options: DeploymentOptions): KubeObject {
   const { strategy, replicas, pod } = options
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: meta(scene, name),
+    metadata: meta(context, name),
     spec: {
       ...(replicas === undefined ? {} : { replicas }),
       strategy,
       progressDeadlineSeconds: 900,
       revisionHistoryLimit: 3,
       selector: { matchLabels: { 'app.kubernetes.io/name': name, ...PART_OF } },
-      template: podTemplate(scene, name, { grace_seconds: 60, ...pod }),
+      template: podTemplate(context, name, { grace_seconds: 60, ...pod }),
     },
   }
 }
 
-function statefulSet(scene: Scene, name: string, pod: PodOptions): KubeObject {
+function statefulSet(context: RenderContext, name: string, pod: PodOptions): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: meta(scene, name),
+    metadata: meta(context, name),
     spec: {
       replicas: 1,
       serviceName: name,
       podManagementPolicy: 'Parallel',
       revisionHistoryLimit: 3,
       selector: { matchLabels: { 'app.kubernetes.io/name': name, ...PART_OF } },
-      template: podTemplate(scene, name, { grace_seconds: 120, ...pod }),
+      template: podTemplate(context, name, { grace_seconds: 120, ...pod }),
     },
   }
 }
 
-function postgresql(scene: Scene): KubeObject {
-  const size = scene.profile.postgresql
+function postgresql(context: RenderContext): KubeObject {
+  const size = context.profile.postgresql
   const containers: Container[] = [{ program: 'postgresql', size, data: 'database' }]
-  return statefulSet(scene, 'postgresql', { account: 'postgresql', containers })
+  return statefulSet(context, 'postgresql', { account: 'postgresql', containers })
 }
 
-function distgit(scene: Scene): KubeObject {
-  const containers = [container(scene, 'distgit', { data: SOURCES })]
-  return statefulSet(scene, 'distgit', { account: 'distgit', containers })
+function distgit(context: RenderContext): KubeObject {
+  const containers = [container(context, 'distgit', { data: SOURCES })]
+  return statefulSet(context, 'distgit', { account: 'distgit', containers })
 }
 
 /** One allocator at a time: it starts machines that cost money. */
-function resalloc(scene: Scene): KubeObject {
-  const { aws, pods } = scene.vars.builders
+function resalloc(context: RenderContext): KubeObject {
+  const { aws, pods } = context.vars.builders
   const containers = [
-    container(scene, 'resalloc', {
-      env: cloudEnv(scene),
+    container(context, 'resalloc', {
+      env: cloudEnv(context),
       mounts: [
         { name: 'pools', mountPath: '/etc/copr-pools', readOnly: true },
         ...(aws.role_arn
@@ -144,14 +155,14 @@ function resalloc(scene: Scene): KubeObject {
       ? [{ name: 'aws-token', projected: { sources: [{ serviceAccountToken: token }] } }]
       : []),
   ]
-  return deployment(scene, 'resalloc', {
+  return deployment(context, 'resalloc', {
     strategy: { type: 'Recreate' },
     replicas: 1,
     pod: { account: 'resalloc', containers, volumes, api_token: pods.enabled },
   })
 }
 
-function cloudEnv({ vars }: Scene): object[] {
+function cloudEnv({ vars }: RenderContext): object[] {
   const { role_arn, secret } = vars.builders.aws
   if (role_arn)
     return [
@@ -170,9 +181,9 @@ function cloudEnv({ vars }: Scene): object[] {
 }
 
 /** Migrates once for each version, under a lock, and enters the administrator's link. A finished Job stays as it is. */
-function prepare(scene: Scene): KubeObject {
-  const link = scene.facts.administrator_link
-  return onceJob(scene, 'prepare', [
+function prepare(context: RenderContext): KubeObject {
+  const link = context.facts.administrator_link
+  return onceJob(context, 'prepare', [
     'prepare',
     '--config',
     CONFIG_FILE,
@@ -181,13 +192,13 @@ function prepare(scene: Scene): KubeObject {
 }
 
 /** Ends when no machine in a cloud is left. */
-export function drainMachines(scene: Scene): KubeObject {
-  return onceJob(scene, 'drain', ['drain', '--config', CONFIG_FILE])
+export function drainMachines(context: RenderContext): KubeObject {
+  return onceJob(context, 'drain', ['drain', '--config', CONFIG_FILE])
 }
 
-function onceJob(scene: Scene, name: string, args: string[]): KubeObject {
-  const size = { ...scene.profile.keygen, replicas: 1 }
-  const template = podTemplate(scene, name, {
+function onceJob(context: RenderContext, name: string, args: string[]): KubeObject {
+  const size = { ...context.profile.keygen, replicas: 1 }
+  const template = podTemplate(context, name, {
     account: 'prepare',
     containers: [{ program: 'prepare', size, args }],
     restart: 'OnFailure',
@@ -197,16 +208,16 @@ function onceJob(scene: Scene, name: string, args: string[]): KubeObject {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
-    metadata: meta(scene, `${name}-${version}`, { component: name }),
+    metadata: meta(context, `${name}-${version}`, { component: name }),
     spec: { backoffLimit: 20, template },
   }
 }
 
-function disruptionBudget(scene: Scene, name: string): KubeObject {
+function disruptionBudget(context: RenderContext, name: string): KubeObject {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: meta(scene, name),
+    metadata: meta(context, name),
     spec: {
       maxUnavailable: 1,
       unhealthyPodEvictionPolicy: 'AlwaysAllow',
@@ -215,18 +226,18 @@ function disruptionBudget(scene: Scene, name: string): KubeObject {
   }
 }
 
-function scales({ facts, profile }: Scene): boolean {
+function scales({ facts, profile }: RenderContext): boolean {
   return !facts.single_node && profile.frontend_max > profile.frontend.replicas
 }
 
-function autoscaler(scene: Scene): KubeObject[] {
-  if (!scales(scene)) return []
-  const { profile } = scene
+function autoscaler(context: RenderContext): KubeObject[] {
+  if (!scales(context)) return []
+  const { profile } = context
   return [
     {
       apiVersion: 'autoscaling/v2',
       kind: 'HorizontalPodAutoscaler',
-      metadata: meta(scene, 'frontend'),
+      metadata: meta(context, 'frontend'),
       spec: {
         scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'frontend' },
         minReplicas: profile.frontend.replicas,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Vars } from '@copr/contract/deployment/vars'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { meta } from '../render/scene.ts'
+import { meta } from '../render/render-context.ts'
 
 export interface GeneratedSecret {
   name: string

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import type { KubeApi } from '../cluster/kube-api.ts'
-import { meta } from '../render/scene.ts'
+import { meta } from '../render/render-context.ts'
 import { generatedSecrets, type SecretNeeds, secretObject } from './generated-secrets.ts'
 import { certifyService, makeAuthority } from './internal-authority.ts'
 

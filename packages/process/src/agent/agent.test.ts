@@ -78,7 +78,7 @@ test('runAgent() enrolls, does a task, and streams its log, phase and files', as
   const { gateway } = await start(t, async (_task, context) => {
     context.phase('working')
     context.writeLog('hello ')
-    context.writeLog(Buffer.from('world\n'))
+    context.writeLog(Buffer.from('fixture\n'))
     await gateway.until(
       '12',
       () => gateway.log('12') === 'hello world\n' && gateway.phases('12').includes('working'),
@@ -269,7 +269,7 @@ test('an interrupted machine gives its task back at once, says goodbye and takes
 
 test('a machine that cannot be cleaned reports its outcome, says so, and ends', async (t) => {
   const { gateway, ended } = await start(t, async (_task, context) => {
-    context.spoil('Cannot unmount')
+    context.markUnclean('Cannot unmount')
     return succeeded
   })
   gateway.push(sourceTask())

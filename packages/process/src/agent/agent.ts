@@ -34,8 +34,8 @@ const AFTER_FAILURE_MS = 1_000
 const GOODBYE_MS = 5_000
 
 /** The machine could not be cleaned after a task. */
-class SpoiledError extends Error {
-  override readonly name = 'SpoiledError'
+class UncleanMachineError extends Error {
+  override readonly name = 'UncleanMachineError'
 }
 
 /**
@@ -71,13 +71,13 @@ async function sayGoodbye(
   stop: AbortSignal,
   failed: AbortSignal,
 ): Promise<void> {
-  const spoiled = failed.reason instanceof SpoiledError && failed.reason.message
+  const unclean = failed.reason instanceof UncleanMachineError && failed.reason.message
   const isInterrupted = stop.aborted && stop.reason === INTERRUPTED
-  if (spoiled === false && !isInterrupted) return
+  if (unclean === false && !isInterrupted) return
   const request =
-    spoiled === false
+    unclean === false
       ? { cause: 'interrupted' as const, reason: 'The cloud has taken the machine back' }
-      : { cause: 'cannot_clean' as const, reason: spoiled.slice(0, 2000) }
+      : { cause: 'cannot_clean' as const, reason: unclean.slice(0, 2000) }
   // It ends either way: the gateway finds out by itself when this does not reach it.
   await session.goodbye(request, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
 }
@@ -97,8 +97,8 @@ type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number
 /** Claims and does one task after the other; throws when the session is lost. */
 async function claimLoop(agent: Agent): Promise<void> {
   const { session, stop, log } = agent
-  let spoiled: string | undefined
-  const onSpoiled = (reason: string): void => void (spoiled ??= reason)
+  let unclean: string | undefined
+  const onUnclean = (reason: string): void => void (unclean ??= reason)
   while (!stop.aborted) {
     try {
       const claim = await retrying(() => session.claim(CLAIM_WAIT_SECONDS, stop), {
@@ -114,13 +114,13 @@ async function claimLoop(agent: Agent): Promise<void> {
       // One id for all that is asked of the gateway for this task.
       await withLogFields({ request_id: randomUUID(), build_id, task_id }, async () => {
         log.info('Claimed task')
-        const run = { gateway, task, lease, handler, heartbeat_seconds, log, stop, onSpoiled }
+        const run = { gateway, task, lease, handler, heartbeat_seconds, log, stop, onUnclean }
         await runTask(run)
       })
-      if (spoiled !== undefined) throw new SpoiledError(spoiled)
+      if (unclean !== undefined) throw new UncleanMachineError(unclean)
     } catch (error) {
       if (stop.aborted) return
-      if (error instanceof SpoiledError) throw error
+      if (error instanceof UncleanMachineError) throw error
       if (error instanceof GatewayError && error.kind === 'session_lost') throw error
       log.error({ reason: messageOf(error) }, 'Cannot claim, trying again')
       await sleep(AFTER_FAILURE_MS, undefined, { signal: stop }).catch(() => undefined)

@@ -16,7 +16,7 @@ export interface TaskContext {
   /** Uploads a file under `name`; resumes where an earlier try stopped. */
   upload(path: string, name: string): Promise<ResultFile>
   /** The machine is fit for no further task: what this one left could not be removed. The outcome counts all the same. */
-  spoil(reason: string): void
+  markUnclean(reason: string): void
   /** Import tasks: stores the SRPM at `path`. */
   fetchSrpm(path: string): Promise<void>
 }

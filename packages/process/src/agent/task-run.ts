@@ -21,7 +21,7 @@ export interface TaskRun {
   log: Logger
   stop: AbortSignal
   /** The machine is fit for no further task. */
-  onSpoiled: (reason: string) => void
+  onUnclean: (reason: string) => void
 }
 
 const DEFAULT_LOG = 'builder-live.log'
@@ -99,7 +99,7 @@ function taskContext(
     phase: (name) => setPhase(name.slice(0, 100)),
     writeLog: (chunk, name = DEFAULT_LOG) => logStream(name).write(chunk),
     flushLogs: () => flushAll(logs),
-    spoil: (reason) => run.onSpoiled(reason),
+    markUnclean: (reason) => run.onUnclean(reason),
     // A cancel ends the upload of results at once, but what is left to say afterwards may still go out.
     upload: (path, name) =>
       uploadFile(gateway, { path, name }, { signal: work.aborted ? report : work, log }),

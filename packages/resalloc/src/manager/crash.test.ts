@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ManagerWorld } from '../testing/manager-world.ts'
+import { ManagerFixture } from '../testing/manager-fixture.ts'
 import { FAULT_POINTS } from './manager-options.ts'
 
 for (const point of FAULT_POINTS)
   test(`a manager that is killed ${point}, again and again: afterwards exactly the wanted machines exist`, async () => {
-    await using w = await ManagerWorld.open()
+    await using w = await ManagerFixture.open()
     w.pools({ p: { max: 5, boot_timeout: 3000 } })
     await w.tasks('a', 2)
     for (let i = 0; i < 3; i++) await w.killManagerAt(point)
@@ -25,7 +25,7 @@ for (const point of FAULT_POINTS)
   })
 
 test('the machine of a task that was killed with its manager goes back to the queue, once', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   const [machine] = await w.ready()

@@ -9,7 +9,7 @@ import type { ActivePool } from '../pools/pool-set.ts'
 import type { StartFailure, StartOrder, StartOutcome } from '../providers/provider.ts'
 import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
-import { availableOfferings } from './pool-room.ts'
+import { availableOfferings } from './pool-capacity.ts'
 
 /** Capacity comes back within minutes, a quota is raised by people. */
 const NO_CAPACITY_SECONDS = 180

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drainMachine } from '@copr/domain/machines/machine-care'
+import { drainMachine } from '@copr/domain/machines/machine-admin'
 import { machineEvents, poolEvents } from '@copr/domain/machines/machine-events'
 import { allSightings } from '@copr/domain/machines/sightings'
-import { noteGatewayBeat } from '@copr/domain/pools/gateway-beat'
+import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
 import { activeManager } from '@copr/domain/pools/manager-lease'
 import { allOfferings } from '@copr/domain/pools/offerings'
 import { allPools } from '@copr/domain/pools/pools'
 import { poolsFile } from '@copr/domain/pools/pools-file'
 import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import type { StartOrder } from '../providers/provider.ts'
-import { ManagerWorld } from '../testing/manager-world.ts'
+import { ManagerFixture } from '../testing/manager-fixture.ts'
 import { sampleBoot } from '../testing/sample-boot.ts'
 
 const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
@@ -27,7 +27,7 @@ const foreign = (owner: { installation_id: string; machine_id: number }): StartO
 })
 
 test('a task brings a machine, which does it and goes', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   const [machine] = await w.ready()
@@ -46,7 +46,7 @@ test('a task brings a machine, which does it and goes', async () => {
 
 test('crash between "token stored" and "reply received": the machine is found by its token, not doubled', async () => {
   for (const point of ['before the start', 'started'] as const) {
-    await using w = await ManagerWorld.open()
+    await using w = await ManagerFixture.open()
     w.pools({ p: {} })
     await w.tasks('a', 1)
     await w.run(1)
@@ -66,7 +66,7 @@ test('crash between "token stored" and "reply received": the machine is found by
 })
 
 test('a reply that is lost is asked for again: one machine only', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   w.cloud.fail({ kind: 'lose_answer' })
@@ -76,7 +76,7 @@ test('a reply that is lost is asked for again: one machine only', async () => {
 })
 
 test('capacity error in zone A: the next offering within the same cycle, and A is skipped until it expires', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   await w.run(1)
@@ -98,7 +98,7 @@ test('capacity error in zone A: the next offering within the same cycle, and A i
 })
 
 test('no capacity in a whole pool: the next pool serves', async () => {
-  await using w = await ManagerWorld.open({ offerings: [{ name: 'only', price_per_hour: 1 }] })
+  await using w = await ManagerFixture.open({ offerings: [{ name: 'only', price_per_hour: 1 }] })
   w.pools({ first: { priority: 5 }, second: {} })
   await w.tasks('a', 1)
   await w.run(1)
@@ -112,7 +112,7 @@ test('no capacity in a whole pool: the next pool serves', async () => {
 })
 
 test('a quota closes all offerings of its group, being told to be slower the pool for a while', async () => {
-  await using w = await ManagerWorld.open({
+  await using w = await ManagerFixture.open({
     offerings: [
       { name: 'spot-a', group: 'spot', price_per_hour: 1 },
       { name: 'spot-b', group: 'spot', price_per_hour: 2 },
@@ -135,7 +135,7 @@ test('a quota closes all offerings of its group, being told to be slower the poo
 })
 
 test('a permission that is missing holds the pool until its configuration changes', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   w.cloud.fail({ kind: 'fail', failure: 'permission' })
@@ -148,7 +148,7 @@ test('a permission that is missing holds the pool until its configuration change
 })
 
 test('a pool that a permission holds tries again when the provider says so', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   w.cloud.fail({ kind: 'fail', failure: 'permission', retry_seconds: 600 })
@@ -163,7 +163,7 @@ test('a pool that a permission holds tries again when the provider says so', asy
 })
 
 test('a machine that is listed, unknown and younger than the age guard is not touched', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
   await w.cloud
@@ -175,7 +175,7 @@ test('a machine that is listed, unknown and younger than the age guard is not to
 })
 
 test('the same machine unknown twice and old enough is deleted once, and the event is noted', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
   await w.cloud
@@ -194,7 +194,7 @@ test('the same machine unknown twice and old enough is deleted once, and the eve
 })
 
 test('a machine of another installation is never touched', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
   await w.cloud
@@ -205,7 +205,7 @@ test('a machine of another installation is never touched', async () => {
 })
 
 test('a delete call that succeeds while the listing still shows the machine: it stays deleting, and is asked again', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   let stops = 0
   w.overrides.set('p', { stop: async () => void stops++ })
   w.pools({ p: {} })
@@ -222,7 +222,7 @@ test('a delete call that succeeds while the listing still shows the machine: it 
 })
 
 test('a delete that fails is tried for ever, ever less often', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   let tries = 0
   const stop = async (): Promise<void> => {
     tries++
@@ -241,7 +241,7 @@ test('a delete that fails is tried for ever, ever less often', async () => {
 
 for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] as const)
   test(`a machine that vanishes while leased (${how}): the task is queued again, as the machine was lost`, async () => {
-    await using w = await ManagerWorld.open()
+    await using w = await ManagerFixture.open()
     // Otherwise its silence may be noticed before a listing is due.
     w.pools({ p: how === 'it is silent' ? {} : { silence_timeout: 400 } })
     await w.tasks('a', 1)
@@ -269,7 +269,7 @@ for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] 
   })
 
 test('a machine is not taken for silent while no gateway is up, nor just after', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   await noteGatewayBeat(w.db, w.now)
@@ -287,7 +287,7 @@ test('a machine is not taken for silent while no gateway is up, nor just after',
 })
 
 test('cleaning that fails removes the machine, also with unlimited reuse; one that works frees it', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   let works = true
   const clean = async (): Promise<void> => {
     if (!works) throw new Error('dirty')
@@ -313,7 +313,7 @@ test('cleaning that fails removes the machine, also with unlimited reuse; one th
 })
 
 test('a limit lowered below the current count: idle machines go, those at work end their task first', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 5, max: 10, ...REUSE } })
   await w.tasks('a', 2)
   await w.ready()
@@ -335,7 +335,7 @@ test('a limit lowered below the current count: idle machines go, those at work e
 })
 
 test('a pool that leaves the file: its machines are drained and deleted with what is stored', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 3 }, q: {} })
   await w.tasks('a', 1)
   await w.ready()
@@ -357,7 +357,7 @@ test('a pool that leaves the file: its machines are drained and deleted with wha
 })
 
 test('an invalid configuration: the old one stays active, the error is visible', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
   w.text = 'p: { cmd_new: x, cmd_delete: y, arches: [x86_64], max: many }'
@@ -371,7 +371,7 @@ test('an invalid configuration: the old one stays active, the error is visible',
 })
 
 test('an empty configuration leaves the former pools active; {} removes them', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
   await w.run(2)
@@ -385,7 +385,7 @@ test('an empty configuration leaves the former pools active; {} removes them', a
 })
 
 test('two managers: one acts, the other stands by until the first is gone', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 3)
   const other = w.makeManager()
@@ -401,7 +401,7 @@ test('two managers: one acts, the other stands by until the first is gone', asyn
 })
 
 test('a provider call that hangs ends with its deadline and is repeated; other pools go on', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   let hangs = true
   const start = (order: StartOrder, signal: AbortSignal) =>
     hangs
@@ -432,7 +432,7 @@ test('a provider call that hangs ends with its deadline and is repeated; other p
 })
 
 test('warm stock and a burst: demand is served beyond the stock up to the limit, the better pool first', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({
     dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },
     good: { max: 4, max_prealloc: 2, tags: [{ name: 'arch_x86_64', priority: 20 }] },
@@ -459,7 +459,7 @@ test('warm stock and a burst: demand is served beyond the stock up to the limit,
 })
 
 test('an idle machine of a foreign sandbox is evicted at the limit in favour of the task that waits', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max: 2, ...REUSE } })
   await w.tasks('a', 2)
   await w.ready()
@@ -477,7 +477,7 @@ test('an idle machine of a foreign sandbox is evicted at the limit in favour of 
 })
 
 test('as many idle machines of foreign sandboxes are evicted as tasks wait, and none that is awaited', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max: 4, ...REUSE } })
   await w.tasks('a', 3)
   await w.tasks('c', 1)
@@ -494,7 +494,7 @@ test('as many idle machines of foreign sandboxes are evicted as tasks wait, and 
 })
 
 test('what no pool can do is visibly unsatisfiable, and why', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { tags: ['big'] } })
   await w.tasks('a', 1, { arch: 's390x' })
   await w.tasks('b', 1, { arch: 'x86_64', tags: ['gpu'] })

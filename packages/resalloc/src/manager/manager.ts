@@ -5,7 +5,7 @@ import {
   otherBuilders,
 } from '@copr/domain/machines/managed-machines'
 import { accrueCosts, costsOfMonth } from '@copr/domain/pools/costs'
-import { gatewayUpSince } from '@copr/domain/pools/gateway-beat'
+import { gatewayUpSince } from '@copr/domain/pools/gateway-heartbeat'
 import { holdManagerLease, leaveManagerLease } from '@copr/domain/pools/manager-lease'
 import { allOfferings } from '@copr/domain/pools/offerings'
 import { allPools, forgetPool } from '@copr/domain/pools/pools'

@@ -3,7 +3,7 @@ import type { Demand } from '@copr/domain/queue/demand'
 import type { NewReason } from '@copr/domain/queue/waiting-reasons'
 import { warmStock } from '../pools/warm-stock.ts'
 import { inFairOrder, RunningCounts } from './fair-order.ts'
-import { PoolRoom, type Wish } from './pool-room.ts'
+import { PoolCapacity, type Wish } from './pool-capacity.ts'
 import { type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
 /** Which machines there should be: for what waits, for the stock, and not more than allowed. */
@@ -50,7 +50,7 @@ function merged(reasons: NewReason[]): NewReason[] {
 
 class Fleet {
   readonly actions: Action[] = []
-  readonly #rooms: PoolRoom[]
+  readonly #rooms: PoolCapacity[]
   readonly #others: Observed['others'][number][]
   /** Nobody has used them: each will do whatever its pool can. */
   readonly #fresh: Candidate[] = []
@@ -79,13 +79,13 @@ class Fleet {
       const row = rows.get(pool.name)
       const own = machines.get(pool.name) ?? []
       if (!row) return []
-      const room = new PoolRoom(pool, row, own, observed, now)
+      const room = new PoolCapacity(pool, row, own, observed, now)
       for (const machine of own) if (!leaving.has(machine.id)) this.#sort(machine, room)
       return [room]
     })
   }
 
-  #sort(machine: ManagedMachine, room: PoolRoom): void {
+  #sort(machine: ManagedMachine, room: PoolCapacity): void {
     const { state, task_id, uses, held_until, cordoned, check_failures, needs_cleaning } = machine
     const isUsable = !held_until && !cordoned && check_failures === 0
     const isIdle = state === 'ready' && task_id === null && isUsable
@@ -182,7 +182,7 @@ class Fleet {
   }
 
   /** What was started on demand is for those who have asked, as long as any of them waits. */
-  #mayTake({ state }: ManagedMachine, room: PoolRoom, group: Demand): boolean {
+  #mayTake({ state }: ManagedMachine, room: PoolCapacity, group: Demand): boolean {
     if (room.startsFor(group)) return true
     const { tags_on_demand } = room.pool.config
     const isAwaited = tags_on_demand.some(({ name }) => this.#awaitedTags.has(name))
@@ -200,20 +200,20 @@ class Fleet {
       const leaving = Math.min(missing, room.freeing)
       room.freeing -= leaving
       missing -= leaving
-      const victims = [
+      const candidates = [
         ...this.#kept.filter(({ machine }) => !this.#awaited.has(machine.sandbox ?? '')),
         ...this.#fresh.filter(({ machine }) => !room.isBigEnough(machine, memory)),
       ].filter((each) => each.room === room)
-      for (const victim of inOrderOfLeaving(victims)) {
+      for (const candidate of inOrderOfLeaving(candidates)) {
         if (missing <= 0) return
-        if (!this.#dismiss(victim, 'Its place is needed by others')) continue
+        if (!this.#dismiss(candidate, 'Its place is needed by others')) continue
         room.freeing--
         missing--
       }
     }
   }
 
-  #whyNot(group: Demand, rooms: PoolRoom[]): string {
+  #whyNot(group: Demand, rooms: PoolCapacity[]): string {
     if (rooms.length > 0) {
       const reasons = rooms.flatMap((room) => room.whyNot() ?? [])
       return [...new Set(reasons)].join('; ')
@@ -259,7 +259,7 @@ const READINESS = ['ready', 'booting', 'launching', 'planned']
 
 interface Candidate {
   readonly machine: ManagedMachine
-  readonly room: PoolRoom
+  readonly room: PoolCapacity
 }
 
 function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
@@ -270,7 +270,7 @@ function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
 }
 
 /** What the task asks for, then the pool's priority, then the price; what is equal shares by weight. */
-function inOrderOfPreference(rooms: PoolRoom[], wish: Wish): PoolRoom[] {
+function inOrderOfPreference(rooms: PoolCapacity[], wish: Wish): PoolCapacity[] {
   return rooms.toSorted(
     (a, b) =>
       b.score(wish) - a.score(wish) ||

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { holdMachine } from '@copr/domain/machines/machine-care'
+import { holdMachine } from '@copr/domain/machines/machine-admin'
 import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
-import { ManagerWorld } from '../testing/manager-world.ts'
+import { ManagerFixture } from '../testing/manager-fixture.ts'
 
 const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
 
 test('machines that fail to boot are replaced, and hold their pool after some', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { boot_timeout: 100, boot_failure_limit: 2, boot_failure_hold: 1000 } })
   await w.tasks('a', 1)
   await w.pass(600, 10)
@@ -21,7 +21,7 @@ test('machines that fail to boot are replaced, and hold their pool after some', 
 })
 
 test('a machine that is held for debugging gets nothing and stays, and goes when the time is over', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 1 } })
   const [machine] = await w.ready()
   assert.ok(machine)
@@ -36,7 +36,7 @@ test('a machine that is held for debugging gets nothing and stays, and goes when
 })
 
 test('health checks that fail again and again end a machine, and one that fails gets no task', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   let isWell = true
   w.overrides.set('p', { check: async () => isWell })
   w.pools({ p: { max_prealloc: 1, max: 1, livecheck_period: 60, livecheck_attempts: 3 } })
@@ -52,7 +52,7 @@ test('health checks that fail again and again end a machine, and one that fails 
 })
 
 test('a surplus of idle machines goes after a while, and stock that nobody used is replaced', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 3, max: 9, max_idle_age: 500, scale_in_delay: 60 } })
   await w.ready()
   w.pools({ p: { max_prealloc: 1, max: 9, max_idle_age: 500, scale_in_delay: 60 } })
@@ -67,7 +67,7 @@ test('a surplus of idle machines goes after a while, and stock that nobody used 
 })
 
 test('a budget that is spent stops new machines of its pool only', async () => {
-  await using w = await ManagerWorld.open({ offerings: [{ name: 'x', price_per_hour: 10 }] })
+  await using w = await ManagerFixture.open({ offerings: [{ name: 'x', price_per_hour: 10 }] })
   w.pools({ p: { priority: 1, budget_per_month: 5, ...REUSE }, q: {} })
   await w.tasks('a', 1)
   await w.ready()
@@ -82,7 +82,7 @@ test('a budget that is spent stops new machines of its pool only', async () => {
 })
 
 test('machines on demand are started only for tasks that ask, and no stock is kept of them', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ big: { tags_on_demand: ['powerful'], max_prealloc: 2 }, p: {} })
   await w.tasks('a', 1)
   await w.tasks('b', 1, { tags: ['powerful'] })
@@ -91,7 +91,7 @@ test('machines on demand are started only for tasks that ask, and no stock is ke
 })
 
 test('limits of owners hold for machines, too: none is started for tasks that may not run', async () => {
-  await using w = await ManagerWorld.open({ limits: { max_builds_per_owner: 3 } })
+  await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 20)
   await w.tasks('b', 2)
@@ -102,7 +102,7 @@ test('limits of owners hold for machines, too: none is started for tasks that ma
 })
 
 test('a task that ran out of memory gets a bigger machine, and one that nobody could serve tries its luck', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 1)
   await w.db.updateTable('task').set({ min_memory_mb: 8000 }).execute()

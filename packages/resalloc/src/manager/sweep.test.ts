@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Listed } from '../providers/provider.ts'
-import { ManagerWorld } from '../testing/manager-world.ts'
+import { ManagerFixture } from '../testing/manager-fixture.ts'
 
 test('what belongs to a pool and not to a machine stays until it expires', async () => {
-  await using w = await ManagerWorld.open()
+  await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   const listed = (provider_id: string, expires_at?: Date): Listed => ({
     kind: 'machine',

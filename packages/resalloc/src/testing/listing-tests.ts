@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stopOrder } from './orders.ts'
-import type { ProviderWorld } from './provider-world.ts'
+import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
-export function listings(world: () => ProviderWorld): void {
+export function listings(fixture: () => ProviderFixture): void {
   test('list() has all of this installation and nothing of another', async () => {
-    await using mine = new SuitePool(world())
-    await using mine_too = new SuitePool(world(), { ...mine.owner, pool: 'pool_b' })
-    await using foreign = new SuitePool(world())
+    await using mine = new SuitePool(fixture())
+    await using mine_too = new SuitePool(fixture(), { ...mine.owner, pool: 'pool_b' })
+    await using foreign = new SuitePool(fixture())
     await mine.startNew(1)
     await mine_too.startNew(2)
     await foreign.startNew(3)
@@ -28,7 +28,7 @@ export function listings(world: () => ProviderWorld): void {
   })
 
   test('list() shows what was started before it was called, also while another listing runs', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const provider = await pool.provider()
     const running = Array.fromAsync(provider.list(deadline()))
     const { provider_id } = succeeded(await provider.start(await pool.order(1), deadline()))
@@ -39,16 +39,16 @@ export function listings(world: () => ProviderWorld): void {
   })
 
   test('list() does not show a machine that ended as one that runs', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const { provider_id } = await pool.startNew(1)
-    await world().endMachine(provider_id)
+    await fixture().endMachine(provider_id)
     assert.deepEqual(await pool.machines(), [])
   })
 
   test('list() throws when it cannot give all', async (t) => {
-    const breakNext = can(t, world().breakNextListing)
+    const breakNext = can(t, fixture().breakNextListing)
     if (!breakNext) return
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     await pool.startNew(1)
     breakNext()
     await assert.rejects(pool.list())
@@ -56,7 +56,7 @@ export function listings(world: () => ProviderWorld): void {
   })
 
   test('remove() ends what no machine of the tables owns, and may be repeated', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     await pool.startNew(1)
     const kept = await pool.startNew(2)
     const orphans = (await pool.list()).filter(({ machine_id }) => machine_id === 1)
@@ -70,9 +70,9 @@ export function listings(world: () => ProviderWorld): void {
   })
 
   test('everything that is made carries its owner', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     await pool.startNew(1)
-    const owners = await world().owners()
+    const owners = await fixture().owners()
     assert.ok(owners.length > 0)
     assert.ok(owners.every((owner) => owner !== undefined))
     const { installation_id } = pool.owner
@@ -82,7 +82,7 @@ export function listings(world: () => ProviderWorld): void {
   })
 
   test('what a pool made goes when its machines and the pool are removed', async () => {
-    const pool = new SuitePool(world())
+    const pool = new SuitePool(fixture())
     await pool.startNew(1)
     await pool[Symbol.asyncDispose]()
     assert.deepEqual(
@@ -90,7 +90,7 @@ export function listings(world: () => ProviderWorld): void {
       [],
     )
     assert.ok(
-      (await world().owners()).every(
+      (await fixture().owners()).every(
         (each) => each?.installation_id !== pool.owner.installation_id,
       ),
     )

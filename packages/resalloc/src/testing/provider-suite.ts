@@ -6,33 +6,33 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { listings } from './listing-tests.ts'
 import { stopOrder } from './orders.ts'
-import type { ProviderWorld } from './provider-world.ts'
+import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
 /** How long a call may take that is told to end, or that waits for a cloud that does not answer. */
 const PROMPT_MS = 5_000
 
-export function providerSuite(name: string, openWorld: () => Promise<ProviderWorld>): void {
+export function providerSuite(name: string, openFixture: () => Promise<ProviderFixture>): void {
   suite(`${name} is a provider:`, { timeout: 600_000 }, () => {
-    let world: ProviderWorld
+    let fixture: ProviderFixture
     before(async () => {
-      world = await openWorld()
+      fixture = await openFixture()
     })
     after(async () => {
-      await world?.[Symbol.asyncDispose]()
+      await fixture?.[Symbol.asyncDispose]()
     })
-    starts(() => world)
-    lostAnswers(() => world)
-    failures(() => world)
-    stops(() => world)
-    listings(() => world)
-    deadlines(() => world)
+    starts(() => fixture)
+    lostAnswers(() => fixture)
+    failures(() => fixture)
+    stops(() => fixture)
+    listings(() => fixture)
+    deadlines(() => fixture)
   })
 }
 
-function starts(world: () => ProviderWorld): void {
+function starts(fixture: () => ProviderFixture): void {
   test('offerings() have unique names, which stay the same, and prices', async () => {
-    const pool = new SuitePool(world())
+    const pool = new SuitePool(fixture())
     const first = (await pool.provider()).offerings()
     assert.ok(first.length > 0)
     assert.equal(new Set(first.map(({ name }) => name)).size, first.length)
@@ -41,7 +41,7 @@ function starts(world: () => ProviderWorld): void {
   })
 
   test('start() makes a machine that list() has, with its owner, token and time', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const { provider_id } = succeeded(await pool.start(order))
     const [listed, ...others] = await pool.machines()
@@ -55,13 +55,13 @@ function starts(world: () => ProviderWorld): void {
   })
 
   test('start() gives data that survive as JSON', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const { data } = await pool.startNew(1)
     assert.deepEqual(JSON.parse(JSON.stringify(data)), data)
   })
 
   test('start() with the same token gives the same machine', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const first = succeeded(await pool.start(order))
     const again = succeeded(await pool.start(order))
@@ -70,7 +70,7 @@ function starts(world: () => ProviderWorld): void {
   })
 
   test('start() with the same token at the same time gives one machine', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const outcomes = await Promise.all([1, 2, 3].map(async () => await pool.start(order)))
     const [machine, ...others] = await pool.machines()
@@ -85,7 +85,7 @@ function starts(world: () => ProviderWorld): void {
   })
 
   test('start() with other tokens gives other machines', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const started = await Promise.all([1, 2, 3].map(async (id) => await pool.startNew(id)))
     assert.equal(new Set(started.map(({ provider_id }) => provider_id)).size, 3)
     assert.deepEqual(
@@ -96,11 +96,11 @@ function starts(world: () => ProviderWorld): void {
 
   for (const how of ['stopped', 'ended by itself'] as const)
     test(`start() with the token of a machine that was ${how} is token_spent, and makes none`, async () => {
-      await using pool = new SuitePool(world())
+      await using pool = new SuitePool(fixture())
       const order = await pool.order(1)
       const started = succeeded(await pool.start(order))
       if (how === 'stopped') await pool.stop(order, started)
-      else await world().endMachine(started.provider_id)
+      else await fixture().endMachine(started.provider_id)
       const again = await pool.start(order)
       assert.equal(again.ok ? 'started' : again.failure, 'token_spent')
       assert.deepEqual(await pool.machines(), [])
@@ -109,11 +109,11 @@ function starts(world: () => ProviderWorld): void {
     })
 }
 
-function lostAnswers(world: () => ProviderWorld): void {
+function lostAnswers(fixture: () => ProviderFixture): void {
   test('start() whose answer is lost is unknown or repeated, and with the same token gives that machine', async (t) => {
-    const lose = can(t, world().loseNextStart)
+    const lose = can(t, fixture().loseNextStart)
     if (!lose) return
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     lose()
     const first = await pool.start(order)
@@ -126,9 +126,9 @@ function lostAnswers(world: () => ProviderWorld): void {
   })
 
   test('stop() ends a machine of which nothing but the token is known', async (t) => {
-    const lose = can(t, world().loseNextStart)
+    const lose = can(t, fixture().loseNextStart)
     if (!lose) return
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     lose()
     await pool.start(order)
@@ -138,12 +138,12 @@ function lostAnswers(world: () => ProviderWorld): void {
   })
 }
 
-function failures(world: () => ProviderWorld): void {
+function failures(fixture: () => ProviderFixture): void {
   for (const failure of ['no_capacity', 'quota', 'throttled', 'permission'] as const)
     test(`start() tells that it failed by ${failure}, and makes no machine`, async (t) => {
-      const fail = can(t, world().failNextStart)
+      const fail = can(t, fixture().failNextStart)
       if (!fail) return
-      await using pool = new SuitePool(world())
+      await using pool = new SuitePool(fixture())
       const order = await pool.order(1)
       const refusal = fail(failure)
       if (refusal) return t.skip(refusal.cannot)
@@ -156,9 +156,9 @@ function failures(world: () => ProviderWorld): void {
     })
 }
 
-function stops(world: () => ProviderWorld): void {
+function stops(fixture: () => ProviderFixture): void {
   test('stop() ends this machine only, and may be repeated', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
     const other = await pool.startNew(2)
@@ -171,7 +171,7 @@ function stops(world: () => ProviderWorld): void {
   })
 
   test('stop() works without the id', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     succeeded(await pool.start(order))
     await pool.stop(order)
@@ -180,12 +180,12 @@ function stops(world: () => ProviderWorld): void {
   })
 
   test('stop() of several at the same time ends all of them, also when one is gone', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const orders = await Promise.all([1, 2, 3, 4].map(async (id) => await pool.order(id)))
     const started = await Promise.all(
       orders.map(async (order) => succeeded(await pool.start(order))),
     )
-    await world().endMachine(started[1]?.provider_id ?? '')
+    await fixture().endMachine(started[1]?.provider_id ?? '')
     const provider = await pool.provider()
     await Promise.all(
       orders.map(
@@ -196,23 +196,23 @@ function stops(world: () => ProviderWorld): void {
   })
 
   test('stop() of a machine that was never started is no error', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     await pool.stop(await pool.order(77))
   })
 
   test('stop() of a machine that ended by itself is no error', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
-    await world().endMachine(started.provider_id)
+    await fixture().endMachine(started.provider_id)
     await pool.stop(order, started)
     assert.deepEqual(await pool.machines(), [])
   })
 }
 
-function deadlines(world: () => ProviderWorld): void {
+function deadlines(fixture: () => ProviderFixture): void {
   test('a call whose deadline has passed already does nothing', async () => {
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const provider = await pool.provider()
     const order = await pool.order(1)
     const outcome = await provider.start(order, AbortSignal.abort())
@@ -223,9 +223,9 @@ function deadlines(world: () => ProviderWorld): void {
   })
 
   test('every call ends with its deadline when nothing answers', async (t) => {
-    const hang = can(t, world().hang)
+    const hang = can(t, fixture().hang)
     if (!hang) return
-    await using pool = new SuitePool(world())
+    await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
     const [listed] = await pool.machines()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Listed, Provider, StartOrder, StartOutcome } from '../providers/provider.ts'
 import { startOrder, stopOrder } from './orders.ts'
-import type { Cannot, ProviderWorld } from './provider-world.ts'
+import type { Cannot, ProviderFixture } from './provider-fixture.ts'
 
 const DEADLINE_MS = 60_000
 
@@ -10,12 +10,12 @@ type Started = Extract<StartOutcome, { ok: true }>
 /** A pool of an installation of its own: tests do not see each other's machines. */
 export class SuitePool {
   static #installations = 0
-  readonly #world: ProviderWorld
+  readonly #fixture: ProviderFixture
   readonly owner: { installation_id: string; pool: string }
   readonly started: { order: StartOrder; outcome: Started }[] = []
 
-  constructor(world: ProviderWorld, owner: Partial<SuitePool['owner']> = {}) {
-    this.#world = world
+  constructor(fixture: ProviderFixture, owner: Partial<SuitePool['owner']> = {}) {
+    this.#fixture = fixture
     const installation_id =
       owner.installation_id ?? `suite-${process.pid}-${++SuitePool.#installations}`
     this.owner = { installation_id, pool: owner.pool ?? 'pool_a' }
@@ -23,7 +23,7 @@ export class SuitePool {
 
   /** As after a restart. */
   async provider(): Promise<Provider> {
-    return await this.#world.provider(this.owner)
+    return await this.#fixture.provider(this.owner)
   }
 
   async order(machine_id: number): Promise<StartOrder> {

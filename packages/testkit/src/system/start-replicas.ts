@@ -14,7 +14,7 @@ import { debianChroot } from '../distro/chroot.ts'
 import { makeDistro } from '../distro/make-distro.ts'
 import { openTestDb } from '../postgres.ts'
 import { type ApiClient, apiClient } from './api-client.ts'
-import { openDoor } from './door.ts'
+import { openTestProxy } from './test-proxy.ts'
 import { CACHE_DIR } from './start-system.ts'
 import { until } from './until.ts'
 
@@ -51,10 +51,10 @@ export async function startReplicas(options: {
 
   const backends = Array.from({ length: options.backends }, (_, index) => `backend-${index}`)
   const ports = new Map<string, number>()
-  for (const name of ['door', 'keygen', 'frontend', 'distgit', 'builder', ...backends])
+  for (const name of ['proxy', 'keygen', 'frontend', 'distgit', 'builder', ...backends])
     ports.set(name, await freePort(0))
   const portOf = (name: string): number => ports.get(name) ?? 0
-  const url = `http://127.0.0.1:${portOf('door')}`
+  const url = `http://127.0.0.1:${portOf('proxy')}`
 
   const start = async (name: string, env: Record<string, string> = {}): Promise<void> => {
     const [part = ''] = name.split('-')
@@ -77,11 +77,11 @@ export async function startReplicas(options: {
   const { id } = await createUser(db, { username: USERNAME, is_admin: true, now })
   const credentials = await issueToken(db, id, { now, days: 1 })
   stack.use(
-    await openDoor((path) => {
+    await openTestProxy((path) => {
       if (/^\/(results|builder)(\/|$)/.test(path)) return backends.map(portOf)
       if (/^\/(git|lookaside|repo\/pkgs)(\/|$)/.test(path)) return [portOf('distgit')]
       return [portOf('frontend')]
-    }, portOf('door')),
+    }, portOf('proxy')),
   )
   await start('keygen')
   await Promise.all([...backends, 'frontend'].map((name) => start(name)))

@@ -5,7 +5,7 @@ import type { ResultsPath } from '../paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore } from '../results-store.ts'
 import { growingLogs } from './growing-logs.ts'
 import { resultKey, srpmFolder, srpmKey, TRASH, TREE, UPLOADS } from './keys.ts'
-import { s3IndexDesk } from './s3-index-desk.ts'
+import { s3RepodataWorkspace } from './s3-repodata-workspace.ts'
 import { objectFile, s3Tree } from './s3-tree.ts'
 import type { Scratch } from './scratch.ts'
 import { stagingIn } from './staging.ts'
@@ -106,7 +106,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
     },
 
     openIndex: (path, { is_devel }) =>
-      s3IndexDesk(bucket, {
+      s3RepodataWorkspace(bucket, {
         folder: folderOf(path),
         is_devel,
         scratch,

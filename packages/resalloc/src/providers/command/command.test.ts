@@ -10,21 +10,21 @@ import { hostOf } from './host-of.ts'
 import { environmentOf, keptOutput } from './script-contract.ts'
 import { runScript } from './script.ts'
 import { scriptName } from './script-name.ts'
-import { ScriptWorld } from '../../testing/script-world.ts'
+import { ScriptFixture } from '../../testing/script-fixture.ts'
 
-providerSuite('command', async () => new ScriptWorld())
+providerSuite('command', async () => new ScriptFixture())
 
-const world = new ScriptWorld()
-after(() => world[Symbol.asyncDispose]())
+const fixture = new ScriptFixture()
+after(() => fixture[Symbol.asyncDispose]())
 const owner = { installation_id: 'installation-1', pool: 'lab' }
 const OFFERING = { name: 'script', price_per_hour: 0 }
 const kept = (variable: string): string => `printf %s "\${${variable}-unset}" >"$CLOUD/said"`
-const said = (): string => readFileSync(join(world.dir, 'said'), 'utf8')
+const said = (): string => readFileSync(join(fixture.dir, 'said'), 'utf8')
 
 test('a new machine gets the environment that resalloc gives', async () => {
   const order = { ...startOrder(owner, 12, OFFERING), id_in_pool: 3, counters: { ip: 7 } }
-  succeeded(await world.provider(owner).start(order, deadline()))
-  const lines = readFileSync(join(world.dir, `env-${scriptName(order)}`), 'utf8').split('\n')
+  succeeded(await fixture.provider(owner).start(order, deadline()))
+  const lines = readFileSync(join(fixture.dir, `env-${scriptName(order)}`), 'utf8').split('\n')
   assert.deepEqual(lines.filter(Boolean).toSorted(), [
     'RESALLOC_ID=12',
     'RESALLOC_ID_IN_POOL=3',
@@ -41,15 +41,15 @@ for (const [command, call] of [
 ] as const)
   test(`${command} hears what cmd_new has printed`, async () => {
     const order = startOrder(owner, 13, OFFERING)
-    const started = succeeded(await world.provider(owner).start(order, deadline()))
-    const provider = world.provider(owner, { [command]: kept('RESALLOC_RESOURCE_DATA') })
+    const started = succeeded(await fixture.provider(owner).start(order, deadline()))
+    const provider = fixture.provider(owner, { [command]: kept('RESALLOC_RESOURCE_DATA') })
     await provider[call]?.(stopOrder(order, started), deadline())
     assert.equal(Buffer.from(said(), 'base64').toString(), 'host-13.example\n')
   })
 
 test('a failed livecheck is a machine that is not well, a failed release an error', async () => {
   const order = stopOrder(startOrder(owner, 14, OFFERING))
-  const provider = world.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
+  const provider = fixture.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
   assert.equal(await provider.check?.(order, deadline()), false)
   await assert.rejects(async () => await provider.clean?.(order, deadline()), /cmd_release/)
 })
@@ -58,50 +58,50 @@ test('a launch that was cut off by the end of the process is cleaned up, and its
   const order = startOrder(owner, 15, OFFERING)
   const name = scriptName(order)
   // As a manager leaves it that is killed while cmd_new runs.
-  writeFileSync(join(world.dir, 'machines', name), '')
+  writeFileSync(join(fixture.dir, 'machines', name), '')
   const note = { name, machine_id: 15, phase: 'creating', at: new Date() }
   writeFileSync(
-    join(world.dir, 'state', 'installation-1', 'lab', `${name}.json`),
+    join(fixture.dir, 'state', 'installation-1', 'lab', `${name}.json`),
     JSON.stringify(note),
   )
-  const outcome = await world.provider(owner).start(order, deadline())
+  const outcome = await fixture.provider(owner).start(order, deadline())
   assert.equal(outcome.ok ? 'started' : outcome.failure, 'token_spent')
-  assert.equal(existsSync(join(world.dir, 'machines', name)), false)
+  assert.equal(existsSync(join(fixture.dir, 'machines', name)), false)
 })
 
 test('a script that is slower than a call goes on, and the next call has its machine', async () => {
   const order = startOrder(owner, 16, OFFERING)
-  const hanging = world.hang()
-  const first = await world.provider(owner).start(order, AbortSignal.timeout(50))
+  const hanging = fixture.hang()
+  const first = await fixture.provider(owner).start(order, AbortSignal.timeout(50))
   assert.equal(first.ok ? 'started' : first.failure, 'unknown')
   hanging[Symbol.dispose]()
-  succeeded(await world.provider(owner).start(order, deadline()))
+  succeeded(await fixture.provider(owner).start(order, deadline()))
 })
 
 test('stop() ends a script that still makes the machine', async () => {
   const order = startOrder(owner, 17, OFFERING)
   const slow = { cmd_new: 'sleep 1000 & wait' }
-  await world.provider(owner, slow).start(order, AbortSignal.timeout(50))
-  await world.provider(owner).stop(stopOrder(order), deadline())
-  const again = await world.provider(owner).start(order, deadline())
+  await fixture.provider(owner, slow).start(order, AbortSignal.timeout(50))
+  await fixture.provider(owner).stop(stopOrder(order), deadline())
+  const again = await fixture.provider(owner).start(order, deadline())
   assert.equal(again.ok ? 'started' : again.failure, 'token_spent')
 })
 
 test('a command that does not exist is for the administrator', async () => {
-  const provider = world.provider(owner, { cmd_new: '/no/such/plugin' })
+  const provider = fixture.provider(owner, { cmd_new: '/no/such/plugin' })
   const outcome = await provider.start(startOrder(owner, 18, OFFERING), deadline())
   assert.equal(outcome.ok ? 'started' : outcome.failure, 'configuration')
 })
 
 test("machines of others that a script lists are nobody's to remove", async () => {
-  writeFileSync(join(world.dir, 'machines', 'lab_00000001_20261125'), '')
-  const listed = await Array.fromAsync(world.provider(owner).list(deadline()))
+  writeFileSync(join(fixture.dir, 'machines', 'lab_00000001_20261125'), '')
+  const listed = await Array.fromAsync(fixture.provider(owner).list(deadline()))
   assert.ok(!listed.some(({ provider_id }) => provider_id === 'lab_00000001_20261125'))
 })
 
 test('runScript() kills all that a script has started', async () => {
   const stop = new AbortController()
-  const file = join(world.dir, 'pid')
+  const file = join(fixture.dir, 'pid')
   const script = `sleep 1000 & echo $! >${file}.new; mv ${file}.new ${file}; wait`
   const env = { PATH: '/bin:/usr/bin' }
   const running = runScript(script, { env, signal: stop.signal, max_output_bytes: 9 })
@@ -122,7 +122,7 @@ function isRunning(pid: number): boolean {
 }
 
 test('a child that keeps the output open does not make a script last longer', async () => {
-  const file = join(world.dir, 'child')
+  const file = join(fixture.dir, 'child')
   const script = `sleep 1000 & echo $! >${file}; echo done`
   const env = { PATH: '/bin:/usr/bin' }
   // The child is there still: the script was not waited for until the deadline.

@@ -11,7 +11,7 @@ import type {
   StartOutcome,
   StopOrder,
 } from '../provider.ts'
-import { bringAgent, type Bringing } from './bring-agent.ts'
+import { installAgent, type Installation } from './install-agent.ts'
 import { diagnose } from './diagnose.ts'
 import { hostOf } from './host-of.ts'
 import { LaunchNotes } from './launch-notes.ts'
@@ -27,7 +27,7 @@ export interface CommandOptions {
   state_dir: string
   /** What scripts inherit, beside what resalloc's contract gives them. */
   env: Record<string, string>
-  bring?: (bringing: Bringing) => Promise<void>
+  install?: (installation: Installation) => Promise<void>
 }
 
 /** Launches that go on while nobody waits for them: by file of their note, since providers are made anew. */
@@ -116,8 +116,8 @@ class CommandProvider implements Provider {
       message = `cmd_new ended with ${made.code ?? 'a signal'}: ${made.errors.slice(-500)}`
     else if (!host) message = `cmd_new has printed no host: ${output.slice(0, 200)}`
     else {
-      const bring = this.#options.bring ?? bringAgent
-      await bring({ name, host, boot: order.boot, config, known_hosts_file, signal }).catch(
+      const install = this.#options.install ?? installAgent
+      await install({ name, host, boot: order.boot, config, known_hosts_file, signal }).catch(
         (error: unknown) => (message = messageOf(error)),
       )
     }

@@ -3,19 +3,19 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { deadline } from '../../testing/suite-pool.ts'
-import { ScriptWorld } from '../../testing/script-world.ts'
+import { ScriptFixture } from '../../testing/script-fixture.ts'
 
-const world = new ScriptWorld()
-after(() => world[Symbol.asyncDispose]())
+const fixture = new ScriptFixture()
+after(() => fixture[Symbol.asyncDispose]())
 const owner = { installation_id: 'installation-1', pool: 'lab' }
 const path = (name: string, mode = 0o600): string => {
-  writeFileSync(join(world.dir, name), '#!/bin/sh\n')
-  chmodSync(join(world.dir, name), mode)
-  return join(world.dir, name)
+  writeFileSync(join(fixture.dir, name), '#!/bin/sh\n')
+  chmodSync(join(fixture.dir, name), mode)
+  return join(fixture.dir, name)
 }
 
 async function problemsOf(options: object): Promise<Record<string, string>> {
-  const findings = await world.provider(owner, { ...options }).diagnose?.(deadline())
+  const findings = await fixture.provider(owner, { ...options }).diagnose?.(deadline())
   const wrong = findings?.flatMap(({ subject, problem }) => (problem ? [[subject, problem]] : []))
   return Object.fromEntries(wrong ?? []) as Record<string, string>
 }

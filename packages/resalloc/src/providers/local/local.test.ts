@@ -4,7 +4,7 @@ import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { providerSuite } from '../../testing/provider-suite.ts'
 import assert from 'node:assert/strict'
 
-/** Each world has one process's memory: after a restart of that, its builders are no more. */
+/** Each fixture has one process's memory: after a restart of that, its builders are no more. */
 providerSuite('local', async () => {
   const running = new Map<string, (reason: string) => void>()
   const ids = new Map<string, string>()

@@ -1,12 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { startControlLoop } from '../control-loop.ts'
 import type { KubeClient, KubeObject } from '../kube-client.ts'
-import { type Fate, type Observation, observe, observeMissing, usualFate } from './fate.ts'
+import {
+  type SimulatedPodBehavior,
+  type Observation,
+  observe,
+  observeMissing,
+  usualFate,
+} from './simulated-pod-behavior.ts'
 import { heartbeat, registerNode } from './node-object.ts'
 import { referencesOf } from './references.ts'
 import { type StorageOptions, startStorage } from './storage.ts'
 
-export type { Fate } from './fate.ts'
+export type { SimulatedPodBehavior } from './simulated-pod-behavior.ts'
 
 export interface PretendNodesOptions extends StorageOptions {
   client: KubeClient
@@ -16,12 +22,12 @@ export interface PretendNodesOptions extends StorageOptions {
   capacity?: Record<string, string>
   labels?: Record<string, string>
   /** What becomes of a pod; asked anew whenever anything changes. Undefined: what is usual. */
-  fate?: (pod: KubeObject) => Fate | undefined
+  behavior?: (pod: KubeObject) => SimulatedPodBehavior | undefined
 }
 
 export interface PretendNodes extends AsyncDisposable {
   /** Changes what becomes of pods, from now on and of those that are there. */
-  setFate(fate: (pod: KubeObject) => Fate | undefined): void
+  setFate(behavior: (pod: KubeObject) => SimulatedPodBehavior | undefined): void
 }
 
 /**
@@ -35,11 +41,15 @@ export interface PretendNodes extends AsyncDisposable {
  */
 export async function startPretendNodes(options: PretendNodesOptions): Promise<PretendNodes> {
   const { client, count = 1 } = options
-  let fate = options.fate ?? (() => undefined)
+  let behavior = options.behavior ?? (() => undefined)
   const names = Array.from({ length: count }, (_, index) => `pretend-${index + 1}`)
   for (const name of names) await registerNode(client, name, options)
   const storage = await startStorage(client, options)
-  const kubelet = new PretendKubelet(client, new Set(names), (pod) => fate(pod) ?? usualFate(pod))
+  const kubelet = new PretendKubelet(
+    client,
+    new Set(names),
+    (pod) => behavior(pod) ?? usualFate(pod),
+  )
   const loop = startControlLoop({
     client,
     kinds: [
@@ -52,7 +62,7 @@ export async function startPretendNodes(options: PretendNodesOptions): Promise<P
   const beat = heartbeat(client, names)
   return {
     setFate(wanted) {
-      fate = wanted
+      behavior = wanted
       loop.lookAgain()
     },
     async [Symbol.asyncDispose]() {
@@ -66,11 +76,15 @@ export async function startPretendNodes(options: PretendNodesOptions): Promise<P
 class PretendKubelet {
   readonly #client: KubeClient
   readonly #nodes: Set<string>
-  readonly #fateOf: (pod: KubeObject) => Fate
+  readonly #fateOf: (pod: KubeObject) => SimulatedPodBehavior
   readonly #addresses = new Map<string, string>()
   readonly #told = new Set<string>()
 
-  constructor(client: KubeClient, nodes: Set<string>, fateOf: (pod: KubeObject) => Fate) {
+  constructor(
+    client: KubeClient,
+    nodes: Set<string>,
+    fateOf: (pod: KubeObject) => SimulatedPodBehavior,
+  ) {
     this.#client = client
     this.#nodes = nodes
     this.#fateOf = fateOf

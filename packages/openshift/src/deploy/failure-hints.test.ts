@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { troubleOf } from './trouble.ts'
+import { troubleOf } from './failure-hints.ts'
 
 /** In the words of clusters. */
 for (const [what, said, sentence, command] of [

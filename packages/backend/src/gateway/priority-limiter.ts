@@ -2,7 +2,7 @@
  * Lets so many at a time do something; of those who wait the one with the smallest key comes next, of equals the first. Keys are
  * compared number by number.
  */
-export class Turns {
+export class PriorityLimiter {
   #free: number
   readonly #waiting: { key: readonly number[]; begin: () => void }[] = []
 

@@ -1,12 +1,12 @@
 import type { Provider } from '../providers/provider.ts'
 
-/** Why a world cannot do something: the reason of a skipped test. */
+/** Why a fixture cannot do something: the reason of a skipped test. */
 export interface Cannot {
   readonly cannot: string
 }
 
 /** A cloud to test a provider in, and what can happen to it from outside. */
-export interface ProviderWorld extends AsyncDisposable {
+export interface ProviderFixture extends AsyncDisposable {
   /** A provider as a fresh process makes it: it knows nothing but its configuration and this. Pools share one account. */
   provider(owner: { installation_id: string; pool: string }): Promise<Provider> | Provider
   /** A machine ends without our doing. */

@@ -30,7 +30,7 @@ export const LIMITED_TOKENS = [
   'other project',
 ] as LimitedToken[]
 
-export interface World extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   t: TestFrontend
   /** The header that says who asks. */
   as(who: Role | LimitedToken): Record<string, string>
@@ -52,8 +52,8 @@ const WEBHOOK_SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
  * dana's project telescope, in which bob may build and ada is an admin; with the package lenscap, a finished build
  * of it and one that waits. And @orbit/telescope, which is the same, of a group whose only member is dana.
  */
-export async function openWorld(): Promise<World> {
-  const test = await openFilledTestDb('world', fillWorld)
+export async function openFixture(): Promise<Fixture> {
+  const test = await openFilledTestDb('fixture', fillFixture)
   const { headers, sessions, ...rest } = test.made
   const t = await openFrontendOn(test)
   return {
@@ -72,7 +72,7 @@ export async function openWorld(): Promise<World> {
   }
 }
 
-async function fillWorld(empty: TestDb) {
+async function fillFixture(empty: TestDb) {
   const { db } = empty
   const accounts = await fillFrontend(empty)
   await using t = await openFrontendOn({ ...empty, made: accounts })

@@ -12,7 +12,7 @@ export interface Wish {
 }
 
 /** A pool with its machines as they are counted, and as the plan goes on. */
-export class PoolRoom {
+export class PoolCapacity {
   readonly pool: DesiredPool
   readonly row: Pool
   /** In any state but gone. */

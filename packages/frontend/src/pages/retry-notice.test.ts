@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { LostCause } from '@copr/contract/builder-protocol'
 import { link } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
-import { lostWords } from './lost-words.ts'
+import { retryNotice } from './retry-notice.ts'
 
 for (const [state, tries, words] of [
   ['queued', 1, 'The machine was interrupted by its cloud; the build starts again, try 2 of 3'],
@@ -16,12 +16,13 @@ for (const [state, tries, words] of [
   ['queued', 7, 'The machine was interrupted by its cloud; the build starts again, try 8'],
   ['waiting', 0, undefined],
 ] as const)
-  test(`lostWords() of a step that is ${state} after ${tries} tries`, () => {
-    assert.equal(lostWords({ lost_cause: 'interrupted', state, tries }, 3), words)
+  test(`retryNotice() of a step that is ${state} after ${tries} tries`, () => {
+    assert.equal(retryNotice({ lost_cause: 'interrupted', state, tries }, 3), words)
   })
 
-test('lostWords() has other words for each cause, and none when nothing was lost', () => {
-  const of = (lost_cause: string | null) => lostWords({ lost_cause, state: 'queued', tries: 1 }, 3)
+test('retryNotice() has other words for each cause, and none when nothing was lost', () => {
+  const of = (lost_cause: string | null) =>
+    retryNotice({ lost_cause, state: 'queued', tries: 1 }, 3)
   assert.equal(new Set(LostCause.options.map(of)).size, LostCause.options.length)
   assert.equal(of(null), undefined)
 })

@@ -8,7 +8,7 @@ import type { Bucket } from '@copr/storage/bucket'
 import { inParallel } from '@copr/storage/in-parallel'
 import { isMissing } from '@copr/storage/is-missing'
 import { sha256Of } from '../files.ts'
-import type { IndexDesk, IndexMember } from '../results-store.ts'
+import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
 import { putSignedIndex } from './signed-index.ts'
 
@@ -18,7 +18,7 @@ const REPOMD = 'repomd.xml'
 const KEPT = '.kept.json'
 const TRANSFERS_AT_A_TIME = 4
 
-export interface DeskOptions {
+export interface WorkspaceOptions {
   /** Of the repository, ending with a slash. */
   folder: string
   is_devel: boolean
@@ -28,9 +28,12 @@ export interface DeskOptions {
 }
 
 /** Makes an index on this machine, of which new packages only are brought here, and puts it into the bucket. */
-export async function s3IndexDesk(bucket: Bucket, options: DeskOptions): Promise<IndexDesk> {
+export async function s3RepodataWorkspace(
+  bucket: Bucket,
+  options: WorkspaceOptions,
+): Promise<RepodataWorkspace> {
   const { folder, is_devel, scratch } = options
-  const dir = join(scratch.dir, `desk-${randomUUID()}`)
+  const dir = join(scratch.dir, `repodata-${randomUUID()}`)
   const [packages, into, previous] = ['packages', 'into', 'previous'].map((name) => join(dir, name))
   if (!packages || !into || !previous) throw new Error('unreachable')
   const published = `${folder}${is_devel ? 'devel/' : ''}repodata/`
@@ -95,7 +98,7 @@ function namesIn(repomd: string): string[] {
 async function* portions(
   bucket: Bucket,
   members: IndexMember[],
-  options: DeskOptions & { packages: string; described: string | undefined },
+  options: WorkspaceOptions & { packages: string; described: string | undefined },
 ): AsyncGenerator<IndexMember[]> {
   const { scratch, packages, described, is_devel } = options
   const known = described === undefined ? new Set<string>() : await locationsIn(described)
@@ -123,7 +126,7 @@ async function* portions(
 async function bring(
   bucket: Bucket,
   { path, sha256, size }: IndexMember,
-  { folder, packages, sourceOf }: DeskOptions & { packages: string },
+  { folder, packages, sourceOf }: WorkspaceOptions & { packages: string },
 ): Promise<void> {
   const key = folder + path
   const to = join(packages, path)

@@ -5,7 +5,7 @@ import { type ResultsPath, resultPath } from '../store/paths.ts'
 import type { Found, ResultsStore } from '../store/results-store.ts'
 
 /** A store for tests, and what is around it. */
-export interface StoreWorld extends AsyncDisposable {
+export interface StoreFixture extends AsyncDisposable {
   store: ResultsStore
   /** The same files as a further process sees them. */
   another(): ResultsStore

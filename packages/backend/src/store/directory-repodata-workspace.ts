@@ -13,7 +13,7 @@ import {
 } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { isMissing, sizeOf, syncDir, syncFile } from './files.ts'
-import type { IndexDesk } from './results-store.ts'
+import type { RepodataWorkspace } from './results-store.ts'
 
 /** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
 const KEEP_MS = 10 * 60_000
@@ -21,10 +21,10 @@ const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
 
 /** Makes an index beside the published one, of the packages where they lie. */
-export async function directoryIndexDesk(
+export async function directoryRepodataWorkspace(
   dir: string,
   { is_devel }: { is_devel: boolean },
-): Promise<IndexDesk> {
+): Promise<RepodataWorkspace> {
   const place = is_devel ? join(dir, 'devel') : dir
   const into = join(place, `.render-${randomUUID()}`)
   await mkdir(into, { recursive: true })

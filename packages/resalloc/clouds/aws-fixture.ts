@@ -18,7 +18,7 @@ import { awsProviders } from '../src/providers/aws/aws-provider.ts'
 import type { AwsPool } from '../src/providers/aws/offerings.ts'
 import { ownerOf } from '../src/providers/aws/ownership-tags.ts'
 import type { Provider } from '../src/providers/provider.ts'
-import type { ProviderWorld } from '../src/testing/provider-world.ts'
+import type { ProviderFixture } from '../src/testing/provider-fixture.ts'
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 
 const REGION = 'eu-central-1'
@@ -34,7 +34,7 @@ const WORDS = {
   permission: { code: 'UnauthorizedOperation', status: 403 },
 } as const
 
-export interface AwsWorld extends ProviderWorld {
+export interface AwsFixture extends ProviderFixture {
   readonly ec2: EC2Client
   readonly proxy: FaultyProxy
   readonly subnets: readonly string[]
@@ -44,7 +44,7 @@ export interface AwsWorld extends ProviderWorld {
 }
 
 /** EC2 on this machine, with an image and two subnets, seen through the proxy by the providers and without it by the tests. */
-export async function awsWorld(pool_options: object = {}): Promise<AwsWorld> {
+export async function awsFixture(pool_options: object = {}): Promise<AwsFixture> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
   await using stack = new AsyncDisposableStack()
@@ -107,7 +107,7 @@ function poolText(options: object): object {
   }
 }
 
-async function ownersIn(ec2: EC2Client): ReturnType<ProviderWorld['owners']> {
+async function ownersIn(ec2: EC2Client): ReturnType<ProviderFixture['owners']> {
   const instances = (await ec2.send(new DescribeInstancesCommand({}))).Reservations ?? []
   const living = instances
     .flatMap(({ Instances = [] }) => Instances)

@@ -4,16 +4,16 @@ import { untilAborted } from '@copr/process/every'
 import { makeLog } from '@copr/process/log'
 import { logUnhandled } from '../log-unhandled.ts'
 import { stopSignal } from '../stop-signal.ts'
-import { type Behind, door } from './door.ts'
+import { type Behind, reverseProxy } from './reverse-proxy.ts'
 
 interface Options {
   listen: { host: string; port: number }
   to: Behind[]
 }
 
-/** `coprctl door`: what an Ingress is in a cluster. `coprctl containers up` starts it. */
-export function doorCommand(): Command {
-  return new Command('door')
+/** `coprctl proxy`: what an Ingress is in a cluster. `coprctl containers up` starts it. */
+export function proxyCommand(): Command {
+  return new Command('proxy')
     .summary('pass requests on to the parts, as an Ingress does')
     .description(
       'Listens at one port and passes each request on to the part that answers its path.',
@@ -21,10 +21,10 @@ export function doorCommand(): Command {
     .requiredOption('--listen <host:port>', 'where to listen', address)
     .requiredOption('--to <path=url>', 'which part answers which paths; may be repeated', behind)
     .action(async ({ listen, to }: Options) => {
-      const log = makeLog('door')
+      const log = makeLog('proxy')
       logUnhandled(log)
       const stop = stopSignal()
-      const server = door(to, log).listen(listen.port, listen.host)
+      const server = reverseProxy(to, log).listen(listen.port, listen.host)
       await once(server, 'listening')
       log.info({ port: listen.port }, 'Listening')
       await untilAborted(stop)

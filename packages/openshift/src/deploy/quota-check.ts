@@ -3,7 +3,7 @@ import { ifAllowed } from '../cluster/kube-api.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
 import { pluralOf } from '../objects/kinds.ts'
-import { failure, type Trouble } from './trouble.ts'
+import { failure, type Trouble } from './failure-hints.ts'
 
 type Amounts = Record<string, number>
 type Quantities = Record<string, string>
@@ -23,7 +23,7 @@ interface Limit {
 }
 
 /** Refuses before anything is changed what quotas and ranges of the namespace do not allow. */
-export async function requireRoom(
+export async function requireQuota(
   api: KubeApi,
   objects: KubeObject[],
   namespace: string,

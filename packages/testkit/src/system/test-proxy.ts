@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 
-export interface Door extends AsyncDisposable {
+export interface TestProxy extends AsyncDisposable {
   readonly port: number
 }
 
 /** One address for several servers, as a cluster has it: each request goes to the next one, and on to another when that one is gone. */
-export async function openDoor(
+export async function openTestProxy(
   portsFor: (path: string) => number[],
   listen_port: number,
-): Promise<Door> {
+): Promise<TestProxy> {
   let turn = 0
   const server = createServer((incoming, answer) => {
     const ports = portsFor(incoming.url ?? '/')

@@ -19,13 +19,13 @@ import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
 import { projectKey } from './project-key.ts'
-import { renderIndex } from './render-index.ts'
+import { writeRepodata } from './write-repodata.ts'
 
 /**
  * Renders the index of every repository whose members have changed. One that fails does not hold up the others;
  * several of these may run at the same time, so that a large repository does not either.
  */
-export async function renderDue(backend: Backend, stop: AbortSignal): Promise<void> {
+export async function publishDueRepositories(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, log } = backend
   for (const { id, published_generation } of await repositoriesWithUnmarkedBuilds(db))
     await announce(backend, { id, generation: published_generation })
@@ -59,16 +59,22 @@ async function renderRepository(
   const comps = await compsOfRepository(db, id)
   const path = repositoryPath(repository)
   await store.makeDir(path)
-  await using desk = await store.openIndex(path, repository)
-  await renderIndex(desk, { members, comps, is_devel: repository.is_devel, now: now(), signal })
+  await using workspace = await store.openIndex(path, repository)
+  await writeRepodata(workspace, {
+    members,
+    comps,
+    is_devel: repository.is_devel,
+    now: now(),
+    signal,
+  })
   at('sign-index')
-  const made = join(desk.into, 'repodata')
+  const made = join(workspace.into, 'repodata')
   await signIndex(backend, { repository, key, made })
   await writePublicKey(backend, repository, key)
   at('switch')
   await stillLocked()
   const { generation } = repository
-  await desk.publish({ generation, now: now() })
+  await workspace.publish({ generation, now: now() })
   // Who lost the lock just now may have put an older index over a newer one: another is made, whoever does it.
   await stillLocked().catch(async (error: unknown) => {
     await republish(db, [id])

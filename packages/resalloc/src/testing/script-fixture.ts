@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PoolConfig, type PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { silentLog } from '@copr/process/log'
-import type { ProviderWorld } from './provider-world.ts'
+import type { ProviderFixture } from './provider-fixture.ts'
 import type { Provider } from '../providers/provider.ts'
 import { commandProvider } from '../providers/command/command.ts'
 
@@ -22,7 +22,7 @@ ls "$CLOUD/machines"
 if [ -e "$CLOUD/break" ]; then rm "$CLOUD/break"; exit 1; fi`
 
 /** A cloud of files, which four scripts know. */
-export class ScriptWorld implements ProviderWorld {
+export class ScriptFixture implements ProviderFixture {
   readonly dir = mkdtempSync(join(tmpdir(), 'copr-scripts-'))
   readonly #installations = new Set<string>()
   loseNextStart = { cannot: 'the answer of a script is lost with the process only' }
@@ -44,7 +44,7 @@ export class ScriptWorld implements ProviderWorld {
     const make = commandProvider({
       state_dir: join(this.dir, 'state'),
       env: { PATH: process.env['PATH'] ?? '', CLOUD: this.dir },
-      bring: async () => undefined,
+      install: async () => undefined,
     })
     return make(this.config(more), { ...owner, log: silentLog(), now: () => new Date() })
   }

@@ -5,9 +5,9 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { makeLog } from '@copr/process/log'
-import { type Behind, door } from './door.ts'
+import { type Behind, reverseProxy } from './reverse-proxy.ts'
 
-const silent = makeLog('door', { write: () => undefined })
+const silent = makeLog('proxy', { write: () => undefined })
 
 async function listening(listener: RequestListener): Promise<{ url: string } & AsyncDisposable> {
   return await started(createServer(listener))
@@ -32,14 +32,14 @@ async function started(
 const named = (name: string) =>
   listening((from, to) => void to.end(`${name} ${from.method} ${from.url}`))
 
-test('door() passes each path on to the part that answers it', async () => {
+test('reverseProxy() passes each path on to the part that answers it', async () => {
   await using frontend = await named('frontend')
   await using backend = await named('backend')
   const to: Behind[] = [
     { path: '/', url: frontend.url },
     { path: '/results', url: backend.url },
   ]
-  await using front = await started(door(to, silent))
+  await using front = await started(reverseProxy(to, silent))
   for (const [path, want] of [
     ['/', 'frontend GET /'],
     ['/results', 'backend GET /results'],
@@ -50,18 +50,18 @@ test('door() passes each path on to the part that answers it', async () => {
     assert.equal(await (await fetch(front.url + path)).text(), want)
 })
 
-test('door() passes what is no path on, too', async () => {
+test('reverseProxy() passes what is no path on, too', async () => {
   await using frontend = await named('frontend')
-  await using front = await started(door([{ path: '/', url: frontend.url }], silent))
+  await using front = await started(reverseProxy([{ path: '/', url: frontend.url }], silent))
   const [answer] = (await once(request(front.url, { path: '//' }).end(), 'response')) as [
     NodeJS.ReadableStream,
   ]
   assert.equal(await text(answer), 'frontend GET //')
 })
 
-test('door() streams bodies both ways, before their end', async () => {
+test('reverseProxy() streams bodies both ways, before their end', async () => {
   await using echo = await listening((from, to) => void from.pipe(to))
-  await using front = await started(door([{ path: '/', url: echo.url }], silent))
+  await using front = await started(reverseProxy([{ path: '/', url: echo.url }], silent))
   const sending = request(front.url, { method: 'POST' })
   sending.write('first')
   const [answer] = (await once(sending, 'response')) as [NodeJS.ReadableStream]
@@ -71,12 +71,12 @@ test('door() streams bodies both ways, before their end', async () => {
   assert.equal(await text(answer), 'last')
 })
 
-test('door() adds whence a request comes at the end, and keeps host, status and headers', async () => {
+test('reverseProxy() adds whence a request comes at the end, and keeps host, status and headers', async () => {
   await using part = await listening((from, to) => {
     to.writeHead(418, { 'x-told': from.headers['x-forwarded-for'], 'set-cookie': ['a=1', 'b=2'] })
     to.end(from.headers.host)
   })
-  await using front = await started(door([{ path: '/', url: part.url }], silent))
+  await using front = await started(reverseProxy([{ path: '/', url: part.url }], silent))
   const answer = await fetch(front.url, { headers: { 'x-forwarded-for': '10.9.9.9' } })
   assert.equal(answer.status, 418)
   assert.equal(answer.headers.get('x-told'), '10.9.9.9, 127.0.0.1')
@@ -84,7 +84,7 @@ test('door() adds whence a request comes at the end, and keeps host, status and 
   assert.equal(await answer.text(), new URL(front.url).host)
 })
 
-test('door() answers 502 while a part does not answer, and lives on when a client goes away', async () => {
+test('reverseProxy() answers 502 while a part does not answer, and lives on when a client goes away', async () => {
   const gone = await named('gone')
   await gone[Symbol.asyncDispose]()
   await using slow = await listening((_, to) => void to.write('begun'))
@@ -92,7 +92,7 @@ test('door() answers 502 while a part does not answer, and lives on when a clien
     { path: '/', url: gone.url },
     { path: '/slow', url: slow.url },
   ]
-  await using front = await started(door(to, silent))
+  await using front = await started(reverseProxy(to, silent))
   assert.equal((await fetch(front.url)).status, 502)
   const client = connect(Number(new URL(front.url).port), '127.0.0.1')
   client.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')

@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts'
 import type { Profile } from './profiles.ts'
 
 /** What all objects of one deployment are made from. */
-export interface Scene {
+export interface RenderContext {
   vars: Vars
   facts: Facts
   profile: Profile
@@ -32,7 +32,7 @@ export const POSTGRES_PORT = 5432
 /** A pod may be several parts: each part is selected by a label of its own. */
 export const partLabel = (part: string): Record<string, string> => ({ [`copr/${part}`]: 'true' })
 
-export function labelsOf({ namespace }: Pick<Scene, 'namespace'>, component: string) {
+export function labelsOf({ namespace }: Pick<RenderContext, 'namespace'>, component: string) {
   return {
     ...PART_OF,
     'app.kubernetes.io/name': component,
@@ -43,19 +43,19 @@ export function labelsOf({ namespace }: Pick<Scene, 'namespace'>, component: str
 
 /** Name, namespace and labels of an object. */
 export function meta(
-  scene: Pick<Scene, 'namespace'>,
+  context: Pick<RenderContext, 'namespace'>,
   name: string,
   { component = name, ...more }: Partial<ObjectMeta> & { component?: string } = {},
 ): ObjectMeta {
-  const labels = { ...labelsOf(scene, component), ...more.labels }
-  return { namespace: scene.namespace, ...more, name, labels }
+  const labels = { ...labelsOf(context, component), ...more.labels }
+  return { namespace: context.namespace, ...more, name, labels }
 }
 
 /** Do the parts that requests reach answer by TLS? Ingress has no way to say so. */
-export function hasInnerTls({ facts }: Pick<Scene, 'facts'>): boolean {
+export function hasInnerTls({ facts }: Pick<RenderContext, 'facts'>): boolean {
   return facts.exposure === 'route' || (facts.exposure === 'gateway' && facts.backend_tls)
 }
 
-export function hasPools({ vars }: Pick<Scene, 'vars'>): boolean {
+export function hasPools({ vars }: Pick<RenderContext, 'vars'>): boolean {
   return Object.keys(vars.builders.pools).length > 0
 }

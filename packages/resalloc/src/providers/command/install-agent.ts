@@ -10,7 +10,7 @@ import type { Host } from './host-of.ts'
 const START = new URL('start-agent.sh', import.meta.url)
 const DIR = '/var/lib/copr-builder'
 
-export interface Bringing {
+export interface Installation {
   /** Unique; becomes a folder and the name of a unit. */
   name: string
   host: Host
@@ -25,8 +25,8 @@ export interface Bringing {
  * Starts the agent on a host. Everything goes through standard input, as the host's other users could read arguments; from
  * then on the agent calls home, and nobody connects to the host again.
  */
-export async function bringAgent(bringing: Bringing): Promise<void> {
-  const { name, host, boot, signal } = bringing
+export async function installAgent(installation: Installation): Promise<void> {
+  const { name, host, boot, signal } = installation
   const { bytes } = await agentBundle()
   const dir = `${DIR}/${name}`
   const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
@@ -56,7 +56,7 @@ export async function bringAgent(bringing: Bringing): Promise<void> {
     `tar -x -f - -C ${quote(dir)}`,
     start.join(' '),
   ].join(' && ')
-  const brought = await run('ssh', [...sshOptions(bringing), host.host, remote], {
+  const brought = await run('ssh', [...sshOptions(installation), host.host, remote], {
     input: new Uint8Array(archive),
     signal,
   })
@@ -66,7 +66,7 @@ export async function bringAgent(bringing: Bringing): Promise<void> {
     )
 }
 
-function sshOptions({ config, host, known_hosts_file }: Bringing): string[] {
+function sshOptions({ config, host, known_hosts_file }: Installation): string[] {
   const { ssh_user, ssh_key_file, ssh_known_hosts_file } = config
   const strict = ssh_known_hosts_file === undefined ? 'accept-new' : 'yes'
   return [

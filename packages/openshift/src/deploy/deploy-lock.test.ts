@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { type MemoryApi, memoryApi } from '../testing/memory-api.ts'
 import { applyAll } from './apply.ts'
-import { takeTurn } from './turn.ts'
+import { takeTurn } from './deploy-lock.ts'
 
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
 

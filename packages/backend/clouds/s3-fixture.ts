@@ -10,12 +10,12 @@ import { type Moto, startMoto } from '@copr/testkit/python/moto'
 import type { ResultsStore } from '../src/store/results-store.ts'
 import { s3Store } from '../src/store/s3/s3-store.ts'
 import { scratchIn } from '../src/store/s3/scratch.ts'
-import type { StoreWorld } from '../src/testing/store-world.ts'
+import type { StoreFixture } from '../src/testing/store-fixture.ts'
 
 const BUCKET = 'copr-results'
 const MB = 1024 ** 2
 
-export interface S3World extends StoreWorld {
+export interface S3Fixture extends StoreFixture {
   bucket: Bucket
   config: Record<string, unknown>
   /** A store whose bucket is seen through `change`. */
@@ -25,16 +25,16 @@ export interface S3World extends StoreWorld {
 }
 
 let server: Promise<Moto> | undefined
-let worlds = 0
+let fixtures = 0
 
 /** A folder of its own in a bucket of an S3 server that all tests of a process share. */
-export async function s3World(): Promise<S3World> {
+export async function s3Fixture(): Promise<S3Fixture> {
   server ??= startServer()
   const { url } = await server
   const config = {
     endpoint: url,
     bucket: BUCKET,
-    prefix: `world-${++worlds}/`,
+    prefix: `fixture-${++fixtures}/`,
     access_key_id: 'test',
     secret_access_key: 'test',
     scratch_bytes: 64 * MB,

@@ -20,7 +20,7 @@ export interface LostTry {
 }
 
 /** `The machine was interrupted by its cloud; the build starts again, try 2 of 3`; undefined when no try was lost. */
-export function lostWords(
+export function retryNotice(
   { lost_cause, tries, state }: LostTry,
   max_attempts: number,
 ): string | undefined {

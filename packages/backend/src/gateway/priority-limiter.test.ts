@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Turns } from './turns.ts'
+import { PriorityLimiter } from './priority-limiter.ts'
 
-test('Turns lets the smallest key go first, and of equals the first that came', async () => {
-  const turns = new Turns(1)
+test('PriorityLimiter lets the smallest key go first, and of equals the first that came', async () => {
+  const turns = new PriorityLimiter(1)
   const order: string[] = []
   const { promise: held, resolve } = Promise.withResolvers<void>()
   const first = turns.take([9], () => held)

@@ -3,7 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
-import type { IndexDesk, IndexMember } from '../store/results-store.ts'
+import type { RepodataWorkspace, IndexMember } from '../store/results-store.ts'
 
 export interface IndexRequest {
   members: IndexMember[]
@@ -16,17 +16,17 @@ export interface IndexRequest {
 }
 
 /** Makes a repository's index. What the published index says of a package is believed: members never change. */
-export async function renderIndex(
-  desk: Pick<IndexDesk, 'packages' | 'previous' | 'into' | 'portions'>,
+export async function writeRepodata(
+  workspace: Pick<RepodataWorkspace, 'packages' | 'previous' | 'into' | 'portions'>,
   { members, comps, is_devel, now, signal }: IndexRequest,
 ): Promise<void> {
-  const { into } = desk
+  const { into } = workspace
   if (members.length === 0 && comps === undefined) return await renderEmptyIndex(into, now)
   const groupfile = join(into, 'comps.xml')
   if (comps !== undefined) await writeFile(groupfile, comps)
-  let previous = desk.previous
+  let previous = workspace.previous
   let count = 0
-  for await (const some of desk.portions(members)) {
+  for await (const some of workspace.portions(members)) {
     signal?.throwIfAborted()
     const step = join(into, `step-${++count}`)
     await mkdir(step)
@@ -47,7 +47,7 @@ export async function renderIndex(
         ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
         `--pkglist=${pkglist}`,
         `--outputdir=${step}`,
-        is_devel ? join(desk.packages, 'devel') : desk.packages,
+        is_devel ? join(workspace.packages, 'devel') : workspace.packages,
       ],
       signal ? { signal } : {},
     )

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube-client.ts'
 
 /** What becomes of a pod on a pretended node. */
-export type Fate =
+export type SimulatedPodBehavior =
   /** Runs, and is ready when this time has passed. */
   | { kind: 'runs'; ready_ms?: number }
   /** Runs, and its readiness probe fails for ever. */
@@ -14,7 +14,7 @@ export type Fate =
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
 /** What a node does when a test says nothing else: services run at once, tasks succeed at once. */
-export function usualFate(pod: KubeObject): Fate {
+export function usualFate(pod: KubeObject): SimulatedPodBehavior {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
 
@@ -36,8 +36,13 @@ interface Container {
   image: string
 }
 
-/** The status of a pod whose fate this is, `age_ms` after it came to its node; in the words of a kubelet. */
-export function observe(pod: KubeObject, fate: Fate, age_ms: number, podIP: string): Observation {
+/** The status of a pod whose behavior this is, `age_ms` after it came to its node; in the words of a kubelet. */
+export function observe(
+  pod: KubeObject,
+  behavior: SimulatedPodBehavior,
+  age_ms: number,
+  podIP: string,
+): Observation {
   const since = pod['status'].startTime as string
   const running = { running: { startedAt: since } }
   const ended = (exitCode: number, reason: string, message?: string): object => ({
@@ -47,31 +52,31 @@ export function observe(pod: KubeObject, fate: Fate, age_ms: number, podIP: stri
     finishedAt: since,
     ...(message ? { message } : {}),
   })
-  switch (fate.kind) {
+  switch (behavior.kind) {
     case 'runs': {
-      const left = (fate.ready_ms ?? 0) - age_ms
+      const left = (behavior.ready_ms ?? 0) - age_ms
       const status = statusOf(pod, 'Running', running, { ready: left <= 0, podIP })
       return left > 0 ? { status, due_ms: left } : { status }
     }
     case 'never-ready': {
-      const message = `Readiness probe failed: ${fate.message}`
+      const message = `Readiness probe failed: ${behavior.message}`
       return {
         status: statusOf(pod, 'Running', running, { podIP }),
         event: { type: 'Warning', reason: 'Unhealthy', message },
       }
     }
     case 'ends': {
-      const left = (fate.after_ms ?? 0) - age_ms
+      const left = (behavior.after_ms ?? 0) - age_ms
       if (left > 0)
         return { status: statusOf(pod, 'Running', running, { ready: true, podIP }), due_ms: left }
-      const isGood = fate.exit_code === 0
-      const state = ended(fate.exit_code, isGood ? 'Completed' : 'Error', fate.message)
+      const isGood = behavior.exit_code === 0
+      const state = ended(behavior.exit_code, isGood ? 'Completed' : 'Error', behavior.message)
       const phase = isGood ? 'Succeeded' : 'Failed'
       return { status: statusOf(pod, phase, { terminated: state }, { podIP }) }
     }
     case 'image-denied': {
       const image = (pod['spec'].containers as Container[])[0]?.image
-      const message = `Failed to pull image "${image}": ${fate.message}`
+      const message = `Failed to pull image "${image}": ${behavior.message}`
       const waiting = { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}"` }
       return {
         status: statusOf(pod, 'Pending', { waiting }, { podIP }),
@@ -80,7 +85,7 @@ export function observe(pod: KubeObject, fate: Fate, age_ms: number, podIP: stri
     }
     case 'crashes': {
       const message = `back-off restarting failed container in pod ${pod.metadata.name}`
-      const last = { terminated: ended(fate.exit_code, fate.reason ?? 'Error') }
+      const last = { terminated: ended(behavior.exit_code, behavior.reason ?? 'Error') }
       const waiting = { reason: 'CrashLoopBackOff', message }
       return {
         status: statusOf(pod, 'Running', { waiting }, { podIP, last, restarts: 3 }),

@@ -19,7 +19,7 @@ export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
 /** A running system, and everybody who works with it. */
-export interface ClientWorld extends AsyncDisposable {
+export interface ClientFixture extends AsyncDisposable {
   readonly system: System
   readonly clients: PythonClients
   /** The administrator's. */
@@ -39,7 +39,7 @@ export interface ClientWorld extends AsyncDisposable {
   readonly eventually: (holds: () => Promise<boolean>) => Promise<void>
 }
 
-export async function clientWorld(): Promise<ClientWorld> {
+export async function clientFixture(): Promise<ClientFixture> {
   const clients = await pythonClients()
   const dir = mkdtempSync(join(tmpdir(), 'copr-clients-'))
   const system = await startSystem({ builders: 2 })
@@ -98,7 +98,7 @@ async function addChroots(system: System, dir: string): Promise<void> {
 }
 
 /** The path of a package, a project or a list in the API, for the administrator's project. */
-export function inProject({ cli }: Pick<ClientWorld, 'cli'>, projectname: string): string {
+export function inProject({ cli }: Pick<ClientFixture, 'cli'>, projectname: string): string {
   return `ownername=${cli.username}&projectname=${projectname}`
 }
 
@@ -116,6 +116,6 @@ export function onlyBuild(output: string): number {
 }
 
 /** Creates a project with the chroot that builds work in. */
-export async function createProject(world: ClientWorld, name: string, ...options: string[]) {
-  return await world.cli.ok('create', name, '--chroot', DISTRO_CHROOT, ...options)
+export async function createProject(fixture: ClientFixture, name: string, ...options: string[]) {
+  return await fixture.cli.ok('create', name, '--chroot', DISTRO_CHROOT, ...options)
 }

@@ -4,7 +4,7 @@ import { CoprError } from '@copr/process/errors'
 import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { collectionPath, objectPath } from '../objects/kinds.ts'
-import { meta } from '../render/scene.ts'
+import { meta } from '../render/render-context.ts'
 import { mayI } from './rights.ts'
 
 const GROUP = 'coordination.k8s.io'

@@ -16,7 +16,7 @@ export interface Behind {
 }
 
 /** One port for all parts; the longest path that fits decides. Bodies pass through as they come, however long they are. */
-export function door(to: Behind[], log: Logger): Server {
+export function reverseProxy(to: Behind[], log: Logger): Server {
   const longestFirst = to.toSorted((a, b) => b.path.length - a.path.length)
   const server = createServer((from, answer) => {
     // Undecoded, and not as a URL: what is none is for the part to refuse.

@@ -22,7 +22,7 @@ const COMMANDS = { cmd_new: 'new', cmd_delete: 'delete', arches: ['x86_64'] }
 /** A pool for the fake cloud: what it says beside these options. */
 export type PoolOptions = Record<string, unknown>
 
-interface WorldOptions {
+interface FixtureOptions {
   offerings?: readonly Offering[]
   limits?: RunningLimits
   /** Instead of what a test's manager has, as another cloud than the fake one. */
@@ -30,7 +30,7 @@ interface WorldOptions {
 }
 
 /** A database, a cloud, a clock, and managers that may be killed at any time. */
-export class ManagerWorld implements AsyncDisposable {
+export class ManagerFixture implements AsyncDisposable {
   readonly db: Db
   readonly cloud: ReturnType<typeof fakeCloud>
   now: Date = START
@@ -44,7 +44,7 @@ export class ManagerWorld implements AsyncDisposable {
   readonly #options: Partial<ManagerOptions>
   #manager: Manager
 
-  private constructor(db: Db, end: () => Promise<void>, options: WorldOptions) {
+  private constructor(db: Db, end: () => Promise<void>, options: FixtureOptions) {
     const { offerings, limits = {}, manager = {} } = options
     this.db = db
     this.#end = end
@@ -54,9 +54,9 @@ export class ManagerWorld implements AsyncDisposable {
     this.#manager = this.makeManager()
   }
 
-  static async open(options: WorldOptions = {}): Promise<ManagerWorld> {
+  static async open(options: FixtureOptions = {}): Promise<ManagerFixture> {
     const t = await openTestDb()
-    return new ManagerWorld(t.db, async () => await t[Symbol.asyncDispose](), options)
+    return new ManagerFixture(t.db, async () => await t[Symbol.asyncDispose](), options)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
