@@ -7,7 +7,7 @@ import type { KeyWrapper } from './master-key/key-wrapper.ts'
 import { seal, unseal } from './seal.ts'
 import { anySecret } from './sealed-secrets.ts'
 
-/** What comes before the sealed bytes: this form's number and the data key's id. */
+/** The prefix of sealed bytes: one byte with this format's number, then the data key's id. */
 const FORM = 2
 const ID_BYTES = 16
 /** Any number: the same for every keygen. */

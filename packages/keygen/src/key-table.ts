@@ -159,7 +159,7 @@ export async function replaceKey(
   })
 }
 
-/** Of keys that were made, prolonged or rotated since. */
+/** Returns the owner and project of keys created, extended or rotated since `moment`; at most 10,000. */
 export async function keysChangedSince(
   db: Db,
   moment: Date,

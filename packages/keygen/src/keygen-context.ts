@@ -3,8 +3,8 @@ import type { Logger } from '@copr/process/log'
 import type { Sealer } from './data-keys.ts'
 import type { Db } from './key-table.ts'
 
-/** What everything here works with. */
-export interface KeygenContext {
+/** The dependencies that keygen's functions share. */
+export interface Vault {
   db: Db
   sealer: Sealer
   sign_domain: string

@@ -31,7 +31,7 @@ export const KeygenConfig = z
     port: z.number().int().min(0).max(65_535),
     tls: z.strictObject({ certificate_file: z.string(), key_file: z.string() }).optional(),
     probes_port: z.number().int().min(0).max(65_535).optional(),
-    /** What callers show as bearer token who have no service account. */
+    /** The bearer token of callers that have no service account. */
     secret: z.string().min(16).optional(),
     service_accounts: KeygenServiceAccounts.optional(),
     master_key: MasterKey,

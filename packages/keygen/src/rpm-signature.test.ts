@@ -23,7 +23,7 @@ BuildArch: noarch
 %files
 `
 
-/** What rpmsign runs in place of gpg: the bytes come on stdin, the signature goes to a file. */
+/** Replaces gpg in rpmsign: reads the data from stdin and writes the signature to a file. */
 const SIGNER = `
 import { readFileSync, writeFileSync } from 'node:fs'
 import { keygenClient } from '${import.meta.resolve('@copr/process/keygen-client')}'

@@ -2,7 +2,7 @@ import type { KeygenRight } from '@copr/contract/configuration'
 import { CoprError } from '@copr/process/errors'
 import type { Context, MiddlewareHandler } from 'hono'
 
-/** Who asks, and what he may have done. */
+/** An authenticated caller and its rights. */
 export interface Caller {
   /** For the log: `secret`, or the service account. */
   name: string

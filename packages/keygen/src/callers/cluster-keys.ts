@@ -28,7 +28,7 @@ export function clusterKeys(ask: AskCluster, now: () => Date): ClusterKeys {
         `Cannot check the token: the API server answers ${discovery.status} and ${keys.status} for its keys`,
       )
     const { issuer } = Discovery.parse(discovery.body)
-    // What is not a key of a known kind is passed over when a key is chosen.
+    // Keys of unknown types need no filtering: jose skips them when it selects a key.
     const set = KeySet.parse(keys.body) as Parameters<typeof createLocalJWKSet>[0]
     found = { issuer, key: createLocalJWKSet(set) }
     looked_at = now().getTime()

@@ -21,7 +21,7 @@ interface Cluster {
   review: (body: unknown) => ClusterAnswer
 }
 
-/** What keygen asks of an API server. */
+/** A fake API server that answers the requests keygen makes. */
 function fakeCluster(): Cluster {
   const cluster: Cluster = {
     paths: [],

@@ -12,7 +12,7 @@ import { type Reviewed, reviewToken } from './token-review.ts'
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'EdDSA']
 const REVIEW_AGAIN_MS = 600_000
 
-/** What the API server writes into the tokens that the kubelet mounts into pods. */
+/** The claims that the API server adds to the service account tokens which the kubelet mounts into pods. */
 const Claims = z.object({
   'kubernetes.io': z.object({
     namespace: z.string(),

@@ -1,7 +1,7 @@
 import { sameSecret } from '@copr/process/http-server'
 import type { Identify } from './caller.ts'
 
-/** Whoever knows the secret may do everything: for parts on one machine. */
+/** Gives every right to any caller with the secret: meant for components on one machine. */
 export function sharedSecret(secret: string): Identify {
   return async (token) =>
     sameSecret(token, secret)

@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import type { AskCluster } from './cluster-api.ts'
 
-/** Who holds a token. */
+/** The pod and service account that a token was issued to. */
 export interface Reviewed {
   namespace: string
   account: string

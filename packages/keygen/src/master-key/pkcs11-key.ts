@@ -41,7 +41,7 @@ function nameOf(context: string): Buffer {
 async function decrypt(token: Pkcs11, wrapped: Buffer): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'copr-unwrap-'))
   try {
-    // What is encrypted is no secret; the answer comes through the pipe.
+    // The input may be a file because it is encrypted; the plaintext comes back through a pipe.
     const input = join(dir, 'wrapped')
     await writeFile(input, wrapped)
     const name = token.hash === 'sha1' ? 'SHA-1' : 'SHA256'

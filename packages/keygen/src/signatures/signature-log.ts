@@ -9,7 +9,7 @@ const SHOWN = 100
 const CHECKED_AT_A_TIME = 1_000
 const FIRST = '0'.repeat(64)
 
-/** What was signed, for whom and by what right. */
+/** A log entry before it has an id and is part of the hash chain. */
 export type NewSignature = Omit<SignatureRow, 'id' | 'previous' | 'hash'>
 
 /**

@@ -3,7 +3,7 @@ import { CoprError } from '@copr/process/errors'
 import { sql } from 'kysely'
 import type { Db } from '../key-table.ts'
 
-/** What a ticket says that is to be signed; of a build, or of a repository's index. */
+/** The signing that a ticket permits: of a build chroot's packages or of a repository's index. */
 export interface Ticket {
   ownername: string
   projectname: string
