@@ -10,7 +10,7 @@ export const STATUS_OF = {
   unavailable: 503,
 } as const
 
-/** What the caller caused, or must hear about. Everything else that is thrown is a bug or an outage. */
+/** An error that the caller caused or must know about. Everything else that is thrown is a bug or an outage. */
 export class CoprError extends Error {
   override readonly name = 'CoprError'
   readonly kind: keyof typeof STATUS_OF

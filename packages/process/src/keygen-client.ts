@@ -29,14 +29,14 @@ export interface KeygenClient {
   changedKeys(since: Date): Promise<ChangedKeys['keys']>
   /** A new key in place of the one with this fingerprint. */
   rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
-  /** What was signed, the latest first; of one project, or of all. */
+  /** Lists the most recent signatures, latest first, of one project or of all. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
   checkLog(): Promise<LogVerdict>
 }
 
 export interface KeygenAddress {
   url: string
-  /** What the caller shows, unless it has a token. */
+  /** The bearer token; ignored if `token_file` is set. */
   secret?: string | undefined
   /** A service account's token; read for each request, as the kubelet renews it. */
   token_file?: string | undefined

@@ -27,7 +27,7 @@ export function acceptRequestId(shown: string | null | undefined): string {
   return shown && REQUEST_ID.test(shown) ? shown : randomUUID()
 }
 
-/** What a request to another part carries. */
+/** The header that passes the current request id on to another component; empty outside of a request. */
 export function requestIdHeader(): Record<string, string> {
   const { request_id } = currentLogFields()
   return request_id === undefined ? {} : { [REQUEST_ID_HEADER]: request_id }

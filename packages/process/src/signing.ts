@@ -23,7 +23,6 @@ export async function signWithTicket(
   }
 }
 
-/** What is signed, for whom, and with which key. */
 export interface DetachedRequest {
   owner: string
   project: string

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { tar, type TarEntry } from './tar.ts'
 
-/** Of the product: packages run from source, so that it is there wherever a program of ours runs. */
+/** The repository's root: packages run from source, so it exists wherever one of our programs runs. */
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 const ENTRY = '@copr/builder'
-/** What nobody reads at run time. */
+/** Files that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
 const SKIPPED_DIRS = new Set(['testing', 'test', 'tests', 'docs', 'node_modules', '.github'])
 /** As `uname -m` has it → as npm has it. */

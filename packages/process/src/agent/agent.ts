@@ -65,7 +65,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   }
 }
 
-/** So that nobody waits for the machine until it is found to be silent. */
+/** Reports an unclean or interrupted machine to the gateway, which would otherwise learn of it only from missing heartbeats. */
 async function sayGoodbye(
   session: GatewaySession,
   stop: AbortSignal,

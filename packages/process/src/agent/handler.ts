@@ -1,7 +1,7 @@
 import type { FinishRequest, ResultFile, Task } from '@copr/contract/builder-protocol'
 import type { Logger } from '../log.ts'
 
-/** What a handler of tasks may do while it works on one. */
+/** The lease, the signals and the operations that a handler has while it works on a task. */
 export interface TaskContext {
   readonly lease: string
   /** Aborts when the build was canceled, the lease was lost, or the agent is told to stop: `signal.reason` tells which. */

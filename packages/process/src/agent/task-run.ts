@@ -32,9 +32,9 @@ const REASON_CHARS = 2000
 /** Has one task done under its lease and reports the outcome. Never throws: a task is over when this resolves. */
 export async function runTask(run: TaskRun): Promise<void> {
   const { stop, log } = run
-  /** What the handler sees. */
+  /** Aborts the handler. */
   const work = new AbortController()
-  /** What may go on when the work was canceled: the rest of the log and the outcome. */
+  /** Aborts reporting: the rest of the log and the outcome, which may still be sent after the work was canceled. */
   const report = new AbortController()
   const done = new AbortController()
   let goodbye: NodeJS.Timeout | undefined

@@ -16,7 +16,7 @@ export interface Histogram {
   observe(labels: Labels, value: number): void
 }
 
-/** What a gauge has when it is asked. */
+/** One value of a gauge at the time of a scrape. */
 export interface Sample {
   labels: Labels
   value: number
