@@ -17,7 +17,7 @@ const RESERVE_TAGS: readonly number[] = [SIGNATURE_TAG.RESERVEDSPACE, SIGNATURE_
 /** as much as rpmbuild leaves: enough for every signature in use */
 const RESERVED_BYTES = 4096
 
-/** What a signature header says apart from OpenPGP signatures and reserved space. */
+/** Returns the entries to keep: all but OpenPGP signatures, reserved space and the region tag. */
 export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
   const dropped = [...OPENPGP_TAGS, ...RESERVE_TAGS, SIGNATURE_TAG.HEADERSIGNATURES]
   return [...entries.values()].filter(({ tag }) => !dropped.includes(tag))

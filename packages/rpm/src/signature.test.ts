@@ -79,7 +79,7 @@ suite('header signatures', { skip }, () => {
     return copy
   }
 
-  /** What rpm says, one line for each check; throws when one failed. */
+  /** Returns the output of `rpmkeys --checksig`, one line per check; throws if a check failed. */
   const verify = (path: string): string =>
     run('rpmkeys', ['--dbpath', join(dir.path, 'db'), '--checksig', '--verbose', path])
 

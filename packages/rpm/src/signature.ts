@@ -115,7 +115,7 @@ async function changeSignatures(path: string, signatures: NewEntry[]): Promise<n
   })
 }
 
-/** What to keep of the signature header, also when an earlier change of it was interrupted. */
+/** Reads the entries to keep of the signature header, even if an earlier rewrite of it was interrupted. */
 async function readSignatures(
   source: RpmSource,
 ): Promise<{ headerStart: number; signature?: HeaderBlock; kept: NewEntry[] }> {

@@ -119,7 +119,7 @@ export const TYPE = {
   I18NSTRING: 9,
 } as const
 
-/** What a hash algorithm is called in Node, by the OpenPGP number that rpm uses. */
+/** Node's names of hash algorithms, by the OpenPGP number that rpm uses. */
 export const HASH_NAME: Partial<Record<number, string>> = {
   1: 'md5',
   2: 'sha1',
