@@ -26,7 +26,7 @@ export type { Piece } from './compose.ts'
 
 /** The part size of uploads of unknown length. */
 const PART_BYTES = 8 * 1024 ** 2
-/** What one request copies at most. Source: the S3 API's limit for CopyObject. */
+/** The maximum size that one request copies. Source: the S3 API's limit for CopyObject. */
 const MAX_COPY_BYTES = 5 * 1024 ** 3
 const DELETES_AT_A_TIME = 16
 /** A client that got an address fetches at once; dnf tries again with a new one. */
@@ -54,7 +54,7 @@ export interface Bucket {
   /** Small content, whole or not at all. */
   put(key: string, data: string | Uint8Array, content?: Content): Promise<void>
   putFile(key: string, path: string): Promise<void>
-  /** Of any length. When the stream fails, nothing is stored. */
+  /** Uploads a stream of any length; stores nothing if the stream fails. */
   putStream(key: string, stream: Readable, content?: Content): Promise<void>
   head(key: string): Promise<ObjectFacts | undefined>
   /** Throws an error for which `isMissing()` holds when there is no such object, or not with this ETag. */
@@ -64,7 +64,7 @@ export interface Bucket {
   getFile(key: string, path: string): Promise<void>
   /** Everything below a prefix, in the order of the keys. */
   list(prefix: string): AsyncGenerator<ListedObject>
-  /** What is directly in a folder, whose name ends with a slash, or is empty. */
+  /** Lists the direct children of a folder; `prefix` ends with a slash or is empty. */
   listFolder(prefix: string): Promise<{ files: ListedObject[]; folders: string[] }>
   hasBelow(prefix: string): Promise<boolean>
   /** Within the store, an object of this size. */

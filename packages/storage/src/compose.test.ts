@@ -32,7 +32,7 @@ for (const sizes of [
     for (const part of parts.slice(0, -1)) assert.ok(size(part) >= MIN_PART_BYTES)
     for (const part of parts) {
       assert.ok(size(part) > 0 && size(part) <= 1024 * MB)
-      // What is not copied has to come here.
+      // The bytes of a part that is not copied pass through this process, so such a part must be small.
       assert.ok(part.length === 1 || size(part) <= MIN_PART_BYTES)
     }
     const joined: Piece[] = []

@@ -94,7 +94,7 @@ export function partsOf(pieces: Piece[]): Part[] {
       const isCopied = small_bytes === 0 && length >= MIN_PART_BYTES
       const most = isCopied ? MAX_PART_BYTES : MIN_PART_BYTES - small_bytes
       let taken = Math.min(length, most)
-      // What is left must be large enough for a part of its own.
+      // The rest must be large enough to be a part of its own.
       if (isCopied && length - taken > 0 && length - taken < MIN_PART_BYTES)
         taken = length - MIN_PART_BYTES
       const piece = { key, start, length: taken, isWhole: isWhole && taken === length }

@@ -34,7 +34,7 @@ export async function* keysBelow(
   } while (ContinuationToken !== undefined)
 }
 
-/** What is directly in a folder: files, and the names of folders in it. */
+/** Lists the files directly in a folder, and the names of its subfolders. */
 export async function folderOf(
   { client, bucket: Bucket, prefix }: ObjectPlace,
   below: string,

@@ -46,7 +46,7 @@ interface Place {
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined
 }
 
-/** What the configuration says, and what a claim says that it names. */
+/** Resolves the bucket and its credentials from the configuration, or from the claim that it names. */
 export function placeOf(config: S3Config): Place {
   if (config.claim_dir !== undefined) return claimedPlace(config.claim_dir, config)
   const { endpoint, region, bucket, access_key_id, secret_access_key } = config
@@ -62,7 +62,7 @@ export function placeOf(config: S3Config): Place {
   }
 }
 
-/** What an ObjectBucketClaim gives: a ConfigMap and a Secret, whose keys are files here. */
+/** Reads an ObjectBucketClaim: its ConfigMap and Secret are mounted at `dir`, with one file per key. */
 function claimedPlace(dir: string, config: S3Config): Place {
   const said = (name: string): string | undefined => {
     try {

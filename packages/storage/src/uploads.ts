@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Bucket } from './bucket.ts'
 
-/** What users have uploaded and nobody has imported yet: a folder of a random name for each, which the backend removes. */
+/** Files that users uploaded and that are not imported yet: one folder with a random name per upload. The backend removes them. */
 export interface Uploads {
   /** Takes over a file of this machine. */
   keep(dir: string, name: string, path: string): Promise<void>
