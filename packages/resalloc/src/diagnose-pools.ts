@@ -18,7 +18,7 @@ export interface DiagnoseOptions {
   now: () => Date
 }
 
-/** What providers find out about their pools without making anything; one that cannot even be asked hides no other. */
+/** Runs the providers' checks, which create nothing; a pool whose checks cannot run does not hide the results of others. */
 export async function diagnosePools(options: DiagnoseOptions): Promise<PoolFinding[]> {
   const { pools, installation_id, makeProvider, log, now } = options
   const found = await Promise.all(

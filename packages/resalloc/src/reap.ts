@@ -7,7 +7,7 @@ import type { ProviderMaker } from './providers/registry.ts'
 
 const LIST_MS = 600_000
 const REMOVE_MS = 60_000
-/** What hangs on a machine, a network interface or a security group, goes only some time after it. */
+/** Resources attached to a machine, such as network interfaces and security groups, can be removed only some time after it. */
 const ROUNDS = 5
 const BETWEEN_ROUNDS_MS = 10_000
 

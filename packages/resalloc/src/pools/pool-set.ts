@@ -24,7 +24,7 @@ export class PoolSet {
   readonly #active = new Map<string, ActivePool & { digest: string }>()
   /** Configurations that no provider could be made of. */
   readonly #failed = new Map<string, string>()
-  /** Of the file that was last looked at. */
+  /** The digest of the pools file as last read, valid or not; empty if it could not be read. */
   #digest: string | undefined
 
   constructor(options: ManagerOptions) {

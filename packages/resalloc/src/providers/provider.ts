@@ -8,7 +8,7 @@ import type { Logger } from '@copr/process/log'
 
 /** Ends up on everything that a provider makes: as tags, labels or the like. */
 export interface Ownership {
-  /** Of this system and no other: nothing with another one is ever touched. */
+  /** Unique to this installation: resources with another id are never touched. */
   readonly installation_id: string
   readonly machine_id: number
   readonly pool: string
@@ -42,8 +42,8 @@ export interface StartOrder extends Ownership {
   /** For `named_counters`. */
   readonly counters: Readonly<Record<string, number>>
   /**
-   * What the machine needs to call home: a one-use token, the gateway's address, the agent. The same at each start with
-   * this launch token: clouds compare the whole request, and the machine may have got the first one's.
+   * The data that the machine enrolls with: a one-use token, the gateway's address, the agent. Identical at every start with
+   * this launch token: clouds compare the whole request, and a machine may already run with the first one's data.
    */
   readonly boot: BootFacts
 }
@@ -94,7 +94,7 @@ export type StartOutcome =
   | { ok: true; provider_id: string; data: Record<string, unknown> }
   | { ok: false; failure: StartFailure; message: string; retry_seconds?: number }
 
-/** What `stop` knows of a machine: enough without the pool's configuration. */
+/** All that `stop` knows of a machine: it must work without the pool's configuration. */
 export interface StopOrder extends Ownership {
   readonly name: string
   /** Null when the answer of `start` was lost: then by launch token or name. */
@@ -115,22 +115,22 @@ export interface Listed {
   readonly pool: string | undefined
   readonly launch_token?: string | undefined
   readonly created_at: Date | undefined
-  /** Of what is no machine of the tables: from then on it is an orphan. */
+  /** When a resource that belongs to no machine becomes an orphan. */
   readonly expires_at?: Date | undefined
   /** `ended`: listed still, costs nothing more. */
   readonly state: 'starting' | 'running' | 'stopping' | 'ended'
   /** Why it ended or will: an interruption is nobody's fault, `no_capacity` is a failed start. */
   readonly cause?: 'interrupted' | 'no_capacity' | 'powered_off' | 'stopped' | 'failed' | undefined
   readonly message?: string | undefined
-  /** What `stop` needs beside the id. */
+  /** Provider data that `stop` needs in addition to the id. */
   readonly data: Record<string, unknown>
 }
 
-/** What `coprctl builders doctor` says of a pool. */
+/** The result of one check of a pool by `coprctl builders doctor`. */
 export interface Finding {
   /** `launching spot instances` */
   readonly subject: string
-  /** What is wrong and what helps; undefined when all is well. */
+  /** The problem and its remedy; undefined if the check passed. */
   readonly problem?: string | undefined
 }
 

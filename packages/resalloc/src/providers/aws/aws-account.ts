@@ -4,7 +4,7 @@ import { listOwned } from './listing.ts'
 import { shareNext } from './shared-call.ts'
 import { terminator } from './terminate.ts'
 
-/** What pools with the same credentials in the same region have together: limits, listings, terminations. */
+/** The rate limits, listings and terminations that pools with the same credentials and region share. */
 export interface AwsAccount {
   readonly name: string
   readonly api: Ec2Api

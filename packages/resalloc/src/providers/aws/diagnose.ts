@@ -37,7 +37,7 @@ export async function diagnose(
   await tell('credentials and listing', async () => {
     await account.list(owner.installation_id, signal)
   })
-  // Whoever may not even list is told the same by every other call.
+  // If listing fails, every other call would fail for the same reason.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   await tell('subnets', async () => await vpcsOf(account.api, pool.subnets, signal))
   await tell('image', async () => await findImage(account.api, { pool, owner }, signal))
@@ -91,7 +91,7 @@ class Advised extends Error {
   override readonly name = 'Advised'
 }
 
-/** What an administrator can do about it. */
+/** The administrator's remedy for each failure class. */
 const HELP: Readonly<Record<StartFailure, string>> = {
   permission:
     'give the manager the policy that "coprctl builders aws-policy" prints, and credentials that are valid',

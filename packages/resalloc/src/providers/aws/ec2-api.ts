@@ -4,7 +4,7 @@ import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { isPassing, isThrottled } from './error-classes.ts'
 import { type TokenBucket, tokenBucket } from './token-bucket.ts'
 
-/** What tells one account and region from another. */
+/** The identity of one account and region. */
 export interface AccountKey {
   readonly region: string
   readonly endpoint_url?: string | undefined

@@ -85,7 +85,7 @@ export function isThrottled(error: unknown): boolean {
   return classOf(error) === THROTTLED
 }
 
-/** Of no fault of the request: the same may work in a moment. */
+/** Reports whether the error is transient: a retry of the same request may succeed. */
 export function isPassing(error: unknown): boolean {
   const { failure } = classOf(error)
   return failure === 'throttled' || (failure === 'unknown' && codeOf(error) !== 'AbortError')
@@ -95,7 +95,7 @@ export function isMissing(error: unknown): boolean {
   return /\.(NotFound|Unknown)$/.test(codeOf(error))
 }
 
-/** What a failed launch means for the manager. */
+/** Classifies a failed launch for the manager. */
 export function startFailure(
   error: unknown,
   offering: Pick<AwsOffering, 'instance_type' | 'purchase'>,

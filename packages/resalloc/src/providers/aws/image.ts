@@ -17,7 +17,7 @@ export interface Image {
   readonly root_gb?: number | undefined
 }
 
-/** What the pool's machines start from now: the newest that was baked for it, where it wants that and there is one. */
+/** Returns the image for new machines: the newest baked one if the pool sets `baked` and there is one, else the base image. */
 export async function findImage(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },
@@ -30,7 +30,7 @@ export async function findImage(
   return asImage(await findBase(api, pool, signal))
 }
 
-/** What an image for the pool is made of: never of a baked one, but of what that was made of. */
+/** Returns the image to bake from: the pool's base image or, if that one is baked itself, its source. */
 export async function findBakeSource(
   api: Ec2Api,
   pool: AwsPool,
@@ -115,7 +115,7 @@ function usable(pool: AwsPool): { Name: string; Values: string[] }[] {
   ]
 }
 
-/** What EC2 calls that of the machine; undefined where builds are emulated and it could be either. */
+/** EC2's name of the machine's architecture; undefined if every arch of the pool is emulated, as either one would do then. */
 function architectureOf(arches: readonly string[]): string | undefined {
   if (arches.includes('aarch64')) return 'arm64'
   return arches.some((arch) => /^(x86_64|i[3-6]86)$/.test(arch)) ? 'x86_64' : undefined

@@ -32,7 +32,7 @@ export function launchRequest(
     UserData: fitting(user_data).toString('base64'),
     // Powering itself off is how a machine without any contact ends.
     InstanceInitiatedShutdownBehavior: 'terminate',
-    // What runs in a container or namespace of the machine is one hop too far away to read the user data.
+    // A hop limit of 1 keeps containers and network namespaces on the machine from reading the user data.
     MetadataOptions: {
       HttpTokens: 'required',
       HttpPutResponseHopLimit: 1,

@@ -1,4 +1,4 @@
-/** What EC2 lists, in the words of the contract. */
+/** Converts EC2's listings to the provider contract's `Listed`. */
 import type {
   Instance,
   KeyPairInfo,

@@ -10,9 +10,9 @@ export interface AwsOffering extends Offering {
   readonly purchase: Purchase
 }
 
-/** Of a virtual processor and hour, as general and compute types cost about everywhere. Only for the order of offerings. */
+/** Approximate price per vCPU-hour of general-purpose and compute-optimized types, which is similar in all regions. */
 const PRICE_PER_VCPU = 0.048
-/** What spot instances cost of that, typically. */
+/** A typical spot price as a fraction of the on-demand price. */
 const SPOT_SHARE = 0.4
 const GIB_PER_VCPU: Record<string, number> = { c: 2, m: 4, r: 8 }
 

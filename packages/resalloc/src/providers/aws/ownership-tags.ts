@@ -9,7 +9,7 @@ export const TAG = {
   pool: 'copr-pool',
   launch_token: 'copr-launch-token',
   expires_at: 'copr-expires-at',
-  /** What an image was baked by, and out of; also on the instance that it is made of. */
+  /** The nonce of the bake: on the image, its snapshots, and the instance that the image is made from. */
   bake: 'copr-bake',
   source_image: 'copr-source-image',
   agent: 'copr-agent-sha256',

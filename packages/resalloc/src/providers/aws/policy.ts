@@ -4,7 +4,7 @@ import { TAG } from './ownership-tags.ts'
 
 export interface PolicyOptions {
   readonly installation_id: string
-  /** Of one account: whoever the policy is given to starts the machines of all of them. */
+  /** Pools with the same role: the principal that has the policy starts the machines of all of them. */
   readonly pools: Readonly<Record<string, AwsPool>>
   /** Also for `coprctl image bake`. */
   readonly bake?: boolean
@@ -54,7 +54,7 @@ export function awsPolicy({ installation_id, pools, bake = false }: PolicyOption
   }
   if (bake) {
     statements.push(
-      // Of our machines, and into what carries our tag.
+      // CreateImage is allowed from our instances only, and only if the new image and snapshots carry our tag.
       allow('BakeFrom', ['ec2:CreateImage', 'ec2:GetConsoleOutput'], arns('instance'), owned),
       allow('Bake', ['ec2:CreateImage'], arns('image', 'snapshot'), made),
       allow(

@@ -16,7 +16,7 @@ export interface PoolFacts {
   readonly groups_of: ReadonlyMap<string, readonly string[]>
 }
 
-/** What all launches of a pool have in common. Found, or made, when it is first needed, and again from time to time. */
+/** Caches what all launches of a pool share. It is looked up, or created, on first use and whenever the cache has expired. */
 export function poolFacts(
   api: Ec2Api,
   { pool, owner, now }: { pool: AwsPool; owner: PoolOwner; now: () => Date },

@@ -119,7 +119,7 @@ function isSsh({ IpProtocol, FromPort, ToPort }: IpPermission): boolean {
   return IpProtocol === 'tcp' && FromPort === SSH && ToPort === SSH
 }
 
-/** Who may use SSH. */
+/** Returns the CIDR ranges that may connect by SSH. */
 function rangesOf({ IpPermissions = [] }: SecurityGroup): string[] {
   return IpPermissions.filter(isSsh).flatMap(({ IpRanges = [], Ipv6Ranges = [] }) => [
     ...IpRanges.flatMap(({ CidrIp }) => CidrIp ?? []),
@@ -127,7 +127,7 @@ function rangesOf({ IpPermissions = [] }: SecurityGroup): string[] {
   ])
 }
 
-/** What of a rule lets somebody in who is not wanted any more. */
+/** Returns the part of a rule to revoke: everything but SSH from the wanted ranges. Empty if nothing remains. */
 function withoutWanted(rule: IpPermission, wanted: ReadonlySet<string>): IpPermission[] {
   if (!isSsh(rule)) return [rule]
   const IpRanges = rule.IpRanges?.filter(({ CidrIp }) => !wanted.has(CidrIp ?? '')) ?? []

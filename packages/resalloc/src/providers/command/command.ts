@@ -25,7 +25,7 @@ type Config = PoolConfigOf<'command'>
 export interface CommandOptions {
   /** Notes of launches, and keys of hosts: outlives the process. */
   state_dir: string
-  /** What scripts inherit, beside what resalloc's contract gives them. */
+  /** Variables that scripts inherit in addition to those of resalloc's contract. */
   env: Record<string, string>
   install?: (installation: Installation) => Promise<void>
 }
@@ -235,7 +235,7 @@ class CommandProvider implements Provider {
     return (await this.#names(signal))?.includes(name) ?? true
   }
 
-  /** What `cmd_list` names; undefined without one. */
+  /** Returns the names that `cmd_list` prints; undefined if the pool has none. */
   async #names(signal: AbortSignal): Promise<string[] | undefined> {
     const { cmd_list } = this.#config
     if (cmd_list === undefined) return undefined

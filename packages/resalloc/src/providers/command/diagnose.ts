@@ -20,7 +20,7 @@ esac || { echo "there is no program $1 here, or it may not be executed" >&2; exi
 interface Asked {
   config: Config
   env: Record<string, string>
-  /** What `cmd_list` names. */
+  /** Runs `cmd_list`; undefined if the pool has none. */
   list: ((signal: AbortSignal) => Promise<unknown>) | undefined
 }
 
@@ -74,7 +74,7 @@ async function commandFinding(
   })
 }
 
-/** Of a plain command line; what a shell has to think about is left to the shell. */
+/** Returns the program of a plain command line; empty if only a shell can tell. */
 function firstWord(command: string): string {
   const line = command.trimStart().split('\n')[0] ?? ''
   const word = line.replace(/^(?:[A-Za-z_]\w*=\S* +)*/, '').split(/\s/)[0] ?? ''

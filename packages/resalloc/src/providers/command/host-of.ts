@@ -6,7 +6,7 @@ export interface Host {
   ssh_port: number
 }
 
-/** What Copr's wrappers around resalloc's plugins print. */
+/** The YAML document that Copr's wrappers around resalloc's plugins print. */
 const HostFile = z.object({
   host: z.string().min(1),
   ssh_port: z.coerce.number().int().min(1).max(65535).default(22),

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { z } from 'zod'
 
-/** What scripts cannot tell again: what they printed, and that a launch is over. */
+/** State that scripts cannot report again: their output, and that a launch has ended. */
 const Note = z.object({
   name: z.string(),
   machine_id: z.number(),

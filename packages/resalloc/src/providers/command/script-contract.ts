@@ -1,6 +1,6 @@
-// What resalloc tells its scripts, and what it takes from them.
+// The contract with resalloc's scripts: the environment they get and the output they return.
 
-/** Of what a new machine's script prints, whole lines. */
+/** Maximum bytes kept of the output of `cmd_new`. */
 export const MAX_NEW_BYTES = 512
 const CUT = '<RESALLOC_TRIMMED>'
 
@@ -10,7 +10,7 @@ interface Told {
   name?: string
   id_in_pool?: number
   counters?: Readonly<Record<string, number>>
-  /** What `cmd_new` has printed. */
+  /** The output of `cmd_new`. */
   output?: string
 }
 
@@ -30,7 +30,7 @@ export function environmentOf(told: Told): Record<string, string> {
   return env
 }
 
-/** What is kept of a script's output: whole lines up to the limit, or the beginning of the first. */
+/** Trims a script's output to the lines that fit the limit, or to the start of the first line, and marks the cut. */
 export function keptOutput(output: string, is_cut: boolean): string {
   if (!is_cut && Buffer.byteLength(output) <= MAX_NEW_BYTES) return output
   let kept = ''

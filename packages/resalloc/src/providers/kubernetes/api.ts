@@ -15,7 +15,7 @@ export interface Api {
   readonly server: string
 }
 
-/** Of the given kubeconfig, or the cluster that this process runs in. */
+/** Opens the API of the kubeconfig's current cluster; without a path, of the cluster that this process runs in. */
 export function openApi(path: string | undefined): Api {
   const kubeconfig = new KubeConfig()
   if (path === undefined) {

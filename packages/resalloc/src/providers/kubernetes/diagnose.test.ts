@@ -14,7 +14,7 @@ import type { Finding } from '../provider.ts'
 import { kubernetesProvider } from './kubernetes.ts'
 
 interface Says {
-  /** Of `verb resource`. */
+  /** The denied permission, as `verb resource`. */
   denied?: string
   /** To a pod that would be made. */
   pod?: { code: number; message: string }

@@ -5,7 +5,7 @@ import { type Api, ending } from './api.ts'
 import { failureOf } from './failures.ts'
 import { podOf } from './pod.ts'
 
-/** What the manager does with pods and secrets; the same as the role in docs/kubernetes-pools.md. */
+/** The manager's verbs on pods and secrets; keep in sync with the role in docs/kubernetes-pools.md. */
 const RIGHTS = [
   { resource: 'pods', verbs: ['create', 'get', 'list', 'delete'] },
   { resource: 'secrets', verbs: ['create', 'get', 'list', 'patch', 'delete'] },

@@ -3,11 +3,11 @@ import { messageOf } from '@copr/process/errors'
 import type { StartFailure, StartOutcome } from '../provider.ts'
 
 const QUOTA = /exceeded quota|must specify (limits|requests)/
-/** What admission says of a pod that this namespace may never have. */
+/** Admission errors for pods that this namespace never allows. */
 const POLICY =
   /violates PodSecurity|unable to validate against any security context constraint|required-scc|admission webhook/
 
-/** What the API server said, in its words. */
+/** Returns the API server's status code and message; undefined for any other error. */
 function statusOf(error: unknown): { code: number; message: string } | undefined {
   if (!(error instanceof ApiException)) return undefined
   return { code: error.code, message: messageIn(error.body) ?? error.message }
@@ -17,7 +17,7 @@ export function isStatus(error: unknown, code: number): boolean {
   return statusOf(error)?.code === code
 }
 
-/** What a failed start means for the machine, its pool and its provider. */
+/** Classifies a failed start for the manager. */
 export function failureOf(error: unknown): Extract<StartOutcome, { ok: false }> {
   const status = statusOf(error)
   if (!status) return { ok: false, failure: 'unknown', message: messageOf(error) }
@@ -45,7 +45,7 @@ function headerOf(error: unknown, name: string): string | undefined {
   return error instanceof ApiException ? error.headers[name] : undefined
 }
 
-/** Of a Status object, parsed or not. */
+/** Returns the message of a Status object, parsed or as JSON; other non-empty text is returned as it is. */
 function messageIn(body: unknown): string | undefined {
   if (typeof body === 'string') {
     try {

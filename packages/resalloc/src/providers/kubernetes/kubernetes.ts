@@ -95,7 +95,7 @@ const UNITS: Record<string, number> = {
   Ti: 2 ** 40,
 }
 
-/** Of a quantity as Kubernetes writes it; undefined when it is none that memory is given in. */
+/** Converts a Kubernetes quantity to MiB, rounded down; undefined if its suffix is not one used for memory. */
 export function megabytes(quantity: string): number | undefined {
   const [, number, unit] = /^(\d+(?:\.\d+)?)([kMGT]?i?)$/.exec(quantity) ?? []
   const factor = unit === undefined ? undefined : UNITS[unit]

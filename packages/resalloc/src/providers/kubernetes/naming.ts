@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Ownership } from '../provider.ts'
 
 const DOMAIN = 'copr.build'
-/** Who a thing belongs to: the labels that listings ask for. */
+/** Ownership labels; listings select by `installation`. */
 export const LABELS = {
   installation: `${DOMAIN}/installation`,
   machine: `${DOMAIN}/machine`,
@@ -22,7 +22,7 @@ const LABEL_VALUE = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
 const HASH_CHARS = 12
 const NAME_CHARS = 40
 
-/** What may be any string, as the value of a label. */
+/** Returns the string if it is a valid label value, otherwise a hash of it. */
 export function labelValue(value: string): string {
   return LABEL_VALUE.test(value) ? value : `x${digestOf(value).slice(0, NAME_CHARS)}`
 }

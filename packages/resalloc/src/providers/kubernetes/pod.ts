@@ -17,7 +17,7 @@ const GRACE_SECONDS = 30
 /** The agent ends itself at the end of its life; the cluster does it when the agent is beyond that. */
 const LIFETIME_MARGIN_SECONDS = 900
 
-/** Of root in the pod's own user namespace: what rpm, dnf and a chroot need. */
+/** Capabilities of root in the pod's own user namespace that rpm, dnf and chroot need. */
 const ROOT_CAPABILITIES = [
   'CHOWN',
   'DAC_OVERRIDE',
@@ -36,7 +36,7 @@ const ROOT_CAPABILITIES = [
 /** All that OpenShift's SCC of this name lets a pod have; the builder makes a namespace of its own for the rest. */
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
-/** What the agent must know, with the one-use token. It survives the pod, so that a spent launch token stays spent. */
+/** The agent's configuration and one-use token. The secret outlives the pod, so that a spent launch token stays spent. */
 export function secretOf(config: Config, order: StartOrder): V1Secret {
   const { boot } = order
   const agent = agentConfigOf(boot, {
@@ -124,7 +124,7 @@ function metadataOf(config: Config, order: StartOrder) {
 
 /** Requests are limits: a build must not live on what others leave. */
 function resourcesOf({ cpu, memory, ephemeral_storage, storage_class }: Config) {
-  // What is on a claim of its own does not count against the node.
+  // Storage on a PersistentVolumeClaim does not count against the node's ephemeral storage.
   const disk = storage_class === undefined ? { 'ephemeral-storage': ephemeral_storage } : {}
   const amounts = { cpu, memory, ...disk }
   return { requests: amounts, limits: amounts }

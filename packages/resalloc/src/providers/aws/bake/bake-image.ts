@@ -15,7 +15,7 @@ import {
 } from './baked-image.ts'
 import { endInstances, launchModel, type Model, readModel } from './model-instance.ts'
 
-/** What a step of the work says while it lasts. */
+/** Reports the progress of a bake; `detail` describes a step while it runs. */
 export interface BakeProgress {
   step<T>(
     title: string,
@@ -34,7 +34,7 @@ export interface BakeOptions {
   readonly agent: AgentFacts
   /** Unique: marks all that this work makes. */
   readonly nonce: string
-  /** So many of the pool's baked images stay, the newest; default: all. */
+  /** Number of the pool's newest baked images to keep, including the new one; default: all. */
   readonly keep?: number | undefined
   /** Images that stay besides, as other pools name them. */
   readonly in_use?: readonly string[]
@@ -126,7 +126,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   return { image_id, source_image: source.id, removed }
 }
 
-/** What went wrong before is what counts. */
+/** Reports a failed cleanup instead of throwing, so that the bake's own error is the one that is thrown. */
 async function orSay(
   progress: BakeProgress,
   what: string,
