@@ -1,7 +1,7 @@
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 
-/** So many calls of one pool are under way at a time; what is beyond waits for the next plan. */
+/** Maximum concurrent calls of one pool; further ones wait for the next plan. */
 const CALLS_OF_A_POOL = 40
 
 /**

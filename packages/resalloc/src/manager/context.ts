@@ -14,7 +14,7 @@ import {
 } from './manager-options.ts'
 import type { EndFailure } from './plan-types.ts'
 
-/** What the parts of a manager share. */
+/** The options and the pools that the manager's functions share. */
 export interface ManagerContext extends ManagerOptions {
   readonly pools: PoolSet
 }
@@ -89,7 +89,7 @@ export async function endMachine(
   if (failure === 'boot') await countBootFailure(context, machine, why)
 }
 
-/** What the owner of a build reads of the machine that ended: it was not the build's fault. */
+/** Returns the reason shown to the build's owner when a machine ends, and its cause: the build is not at fault. */
 export function lostBy({
   ended_cause: why,
   failure_class,

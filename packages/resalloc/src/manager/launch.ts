@@ -32,7 +32,7 @@ export async function launchMachine(
     machine = await launchOnce(context, machine, active)
 }
 
-/** What to go on with; undefined: done for now. */
+/** Makes one attempt. Returns the machine if another attempt can follow at once, otherwise undefined. */
 async function launchOnce(
   context: ManagerContext,
   seen: Machine,
@@ -99,7 +99,7 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
   }
 }
 
-/** Of what is stored: a start that is repeated says the same. */
+/** Derived from stored values only, so that a repeated start sends an identical request. */
 function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date } {
   if (!launching_at || !launch_order) return {}
   return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
@@ -162,7 +162,7 @@ async function afterFailure(
   return undefined
 }
 
-/** What of the pool is not asked for again, and how long. */
+/** Suspends the offering, its group or the pool, for as long as the failure class requires. */
 async function punish(
   { db, log, now }: ManagerContext,
   { pool, offering, launch_order }: Machine,

@@ -111,7 +111,7 @@ class Fleet {
     const { machine, room } = each
     if (machine.state === 'planned') this.actions.push({ kind: 'drop', machine, why })
     else if (machine.state === 'ready') this.actions.push({ kind: 'drain', machine, why })
-    // What is starting is there soon, and can be given up then.
+    // A starting machine is ready soon and can be drained then.
     else return false
     for (const list of [this.#fresh, this.#kept])
       if (list.includes(each)) list.splice(list.indexOf(each), 1)
@@ -139,7 +139,7 @@ class Fleet {
     return this.#whyNot(group, rooms)
   }
 
-  /** What ran out of memory needs more; where nobody has more, it tries its luck again. */
+  /** Returns the memory that tasks need after they ran out of it, or 0 if no pool offers that much: any machine may retry them. */
   #memoryFor(group: Demand): number {
     const wanted = group.min_memory_mb ?? 0
     return this.#rooms.some((room) => room.startsFor(group) && room.offers(wanted)) ? wanted : 0
@@ -165,7 +165,7 @@ class Fleet {
     return at >= 0
   }
 
-  /** What is ready before what is still starting. */
+  /** Takes an unused machine, a ready one in preference to one that is still starting. */
   #takeFresh(group: Demand): boolean {
     const memory = this.#memoryFor(group)
     const best = this.#fresh
@@ -181,8 +181,8 @@ class Fleet {
     return best !== undefined
   }
 
-  /** What was started on demand is for those who have asked, as long as any of them waits. */
-  #mayTake({ state }: ManagedMachine, room: PoolCapacity, group: Demand): boolean {
+  /** Reserves the machines of on-demand pools for tasks that ask for their tags, as long as any of those wait. */
+  #mayTake({ state }: ManagedMachine, room: PoolRoom, group: Demand): boolean {
     if (room.startsFor(group)) return true
     const { tags_on_demand } = room.pool.config
     const isAwaited = tags_on_demand.some(({ name }) => this.#awaitedTags.has(name))
@@ -269,8 +269,8 @@ function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
   return one.room.score(wish) > other.room.score(wish)
 }
 
-/** What the task asks for, then the pool's priority, then the price; what is equal shares by weight. */
-function inOrderOfPreference(rooms: PoolCapacity[], wish: Wish): PoolCapacity[] {
+/** By the score for the task's tags, then the pool's priority, then price, then load relative to weight. */
+function inOrderOfPreference(rooms: PoolRoom[], wish: Wish): PoolRoom[] {
   return rooms.toSorted(
     (a, b) =>
       b.score(wish) - a.score(wish) ||
@@ -280,7 +280,7 @@ function inOrderOfPreference(rooms: PoolCapacity[], wish: Wish): PoolCapacity[] 
   )
 }
 
-/** What was never asked for goes first, then the longest idle. */
+/** Planned machines, whose start was not requested yet, come first, then the longest idle. */
 function inOrderOfLeaving<T extends { machine: ManagedMachine }>(machines: T[]): T[] {
   const rank = ({ machine }: T): number =>
     machine.state === 'planned'

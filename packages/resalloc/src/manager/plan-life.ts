@@ -9,7 +9,7 @@ import {
   secondsSince,
 } from './plan-types.ts'
 
-/** What the life of each machine asks for, whatever the demand. */
+/** Plans the next step in the lifecycle of each machine, regardless of demand. */
 export function planLife(observed: Observed, desired: Desired, now: Date): Action[] {
   const pools = new Map(desired.pools.map((pool) => [pool.name, pool]))
   const rows = new Map(observed.pools.map((pool) => [pool.name, pool]))

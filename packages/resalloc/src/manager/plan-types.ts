@@ -7,7 +7,7 @@ import type { Demand, RunningTasks } from '@copr/domain/queue/demand'
 import type { NewReason } from '@copr/domain/queue/waiting-reasons'
 import type { Offering } from '../providers/provider.ts'
 
-/** What the tables say. */
+/** The observed state: the rows of the database and the calls in progress. */
 export interface Observed {
   readonly machines: readonly ManagedMachine[]
   readonly pools: readonly Pool[]

@@ -7,8 +7,8 @@ const SWEEP_SECONDS = 120
 const PROOF_SECONDS = 10
 
 /**
- * What is to be done, from what is and what should be. It decides from the tables alone, so that a manager that was killed is
- * no worse than one that was not; whatever has changed meanwhile makes the action fail, and the next plan sees it.
+ * Returns the actions that reconcile the observed state with the desired one. It keeps no state of its own, so the manager may
+ * be killed at any time. An action fails if the state has changed since it was planned, and the next plan starts from the new one.
  */
 export function plan(observed: Observed, desired: Desired, now: Date): Action[] {
   const life = planLife(observed, desired, now)

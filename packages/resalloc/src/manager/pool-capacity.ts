@@ -5,7 +5,7 @@ import type { Offering } from '../providers/provider.ts'
 import { type DesiredPool, type Observed, secondsSince } from './plan-types.ts'
 import { whyNoStarts } from './plan-life.ts'
 
-/** What a task asks of a machine. */
+/** A task's requirements for a machine. */
 export interface Wish {
   readonly arch: string | null
   readonly tags: readonly string[]

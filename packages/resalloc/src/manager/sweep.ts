@@ -18,7 +18,7 @@ import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
 import { secondsSince } from './plan-types.ts'
 
-/** What is younger may be something that is just being written down. */
+/** Minimum age of an orphan: the row of a younger resource may not have been written yet. */
 const ORPHAN_SECONDS = 300
 /** A start whose answer never came may still have its effect after so long. */
 const LATE_START_SECONDS = 120
@@ -152,7 +152,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
       await moveMachine(db, machine, { to: 'gone', now: now(), text: 'no longer listed' })
     return
   }
-  // Whatever is not known to exist is asked for until it is.
+  // Absence counts only for a machine known to exist; the start of any other is retried.
   if (!isKnown) return
   if (machine.absent_since === null) {
     await noteAbsent(db, machine.id, began)
@@ -169,7 +169,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
   context.wake()
 }
 
-/** What carries our name and belongs to nothing that lives. */
+/** Removes resources that carry this installation's id but whose owner, a machine or a pool, no longer exists. */
 async function judgeOrphans(sweep: Sweep): Promise<void> {
   const { context, active, listed, machines, began } = sweep
   const rows = await allPools(context.db)
