@@ -1,7 +1,7 @@
 import { AgentConfig } from '@copr/contract/agent-config'
 import type { BootFacts } from '../providers/provider.ts'
 
-/** What is not of the machine but of the way in which the agent came there. */
+/** Settings that depend on how the agent was installed, not on the machine. */
 type Place = Pick<AgentConfig, 'enroll_token_file' | 'scratch_dir' | 'state_dir' | 'at_end'>
 
 /** The agent's configuration on a machine, whoever brings it there. */

@@ -43,7 +43,7 @@ export function bakeUserData(facts: BakeFacts): Buffer {
   return gzipSync(`#cloud-config\n${stringify(config, { lineWidth: 0 })}`, { level: 9 })
 }
 
-/** Of the scripts that an image is made with: another one is a reason to bake anew. */
+/** The digest of the scripts that an image is made with; an image with another digest is outdated. */
 export function bakeDigest(): string {
   const hash = createHash('sha256')
   const facts = { gateway_url: '', agent: { sha256: '', node_sha256: {} } }
@@ -58,7 +58,7 @@ export type BakeState =
   | { kind: 'done' }
   | { kind: 'failed'; log: string[] }
 
-/** What bake.sh has said so far. */
+/** Parses the progress that bake.sh has reported on the console. */
 export function bakeStateOf(console_text: string, nonce: string): BakeState {
   const mark = `copr-bake ${nonce} `
   const said = console_text

@@ -6,7 +6,7 @@ import { type MachineOptions, machineFiles, unitsToStart } from './machine-files
 /** Over the switch on the machine, which is there a minute after the boot: this one needs nothing but systemd. */
 const EARLY_SWITCH_EXTRA_SECONDS = 120
 
-/** What cloud-init makes a builder of, out of a stock Fedora Cloud image or a prepared one. */
+/** The cloud-init configuration that makes a builder of a stock Fedora Cloud image or a prepared one. */
 export function cloudConfig(boot: BootFacts, options: MachineOptions = {}): string {
   const early = Math.ceil(boot.dead_man.enroll_seconds) + EARLY_SWITCH_EXTRA_SECONDS
   const config = {

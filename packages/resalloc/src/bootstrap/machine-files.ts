@@ -27,7 +27,7 @@ const UNITS = [
   'copr-dead-man.timer',
 ] as const
 
-/** What differs between the clouds. */
+/** Options that differ between clouds. */
 export interface MachineOptions {
   /** Watches for EC2's notice that a spot instance is taken back. */
   interruption_notice?: 'ec2'
@@ -46,10 +46,10 @@ export function machineFiles(boot: BootFacts, options: MachineOptions = {}): Mac
   ]
 }
 
-/** What must be known to fetch the agent. */
+/** The data needed to fetch the agent. */
 export type InstallFacts = Pick<BootFacts, 'gateway_url' | 'trusted_ca' | 'agent'>
 
-/** What installs a builder into an image, without what makes a machine one. */
+/** The files that install a builder into an image, without those that are specific to a machine. */
 export function bakeFiles(facts: InstallFacts): MachineFile[] {
   return [
     secret('boot.env', installEnv(facts)),

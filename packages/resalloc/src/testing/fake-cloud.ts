@@ -11,7 +11,7 @@ import type {
 export interface FakeMachine extends Listed {
   readonly installation_id: string
   readonly order: StartOrder
-  /** Of everything that it was asked to be: another one with the same token is refused. */
+  /** The digest of the start order; a different order with the same launch token is refused. */
   readonly digest: string
 }
 

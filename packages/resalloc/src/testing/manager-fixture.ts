@@ -34,7 +34,7 @@ export class ManagerFixture implements AsyncDisposable {
   readonly db: Db
   readonly cloud: ReturnType<typeof fakeCloud>
   now: Date = START
-  /** What is in pools.yaml. */
+  /** The contents of pools.yaml. */
   text = '{}'
   /** Pool → what its provider does otherwise. */
   readonly overrides = new Map<string, Partial<Provider>>()
@@ -159,12 +159,12 @@ export class ManagerFixture implements AsyncDisposable {
     return await this.db.selectFrom('machine').selectAll().orderBy('id').execute()
   }
 
-  /** What exists in the cloud and costs. */
+  /** The machines that have not ended and so still cost money. */
   existing(): FakeMachine[] {
     return this.cloud.machines().filter(({ state }) => state !== 'ended')
   }
 
-  /** What runs in the cloud enrols, as agents do. */
+  /** Enrolls every existing machine, as its agent would. */
   async enrol(): Promise<void> {
     for (const { order } of this.existing()) await this.enrolMachine(order.machine_id, order.boot)
   }

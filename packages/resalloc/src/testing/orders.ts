@@ -27,7 +27,7 @@ export function startOrder(
   }
 }
 
-/** What the manager knows of a machine: all that its start gave, or nothing when the answer was lost. */
+/** The order to stop a machine; without `started`, the response to its start was lost. */
 export function stopOrder(
   order: StartOrder,
   started?: { provider_id: string; data: Record<string, unknown> },

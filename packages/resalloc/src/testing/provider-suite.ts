@@ -1,6 +1,6 @@
 /**
- * What every provider does, whatever its machines are made of. Between any two calls the provider is made anew: the manager
- * may have been killed there, and what it forgets with that must not matter.
+ * The contract tests that every provider passes. The provider is created again between any two calls: the manager may have
+ * been killed there, and must not depend on anything that a provider held in memory.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'

@@ -21,7 +21,7 @@ install_all() {
   return 1
 }
 
-# What the next boot makes anew, and what is of this machine alone.
+# Removes what the next boot recreates and what is specific to this machine.
 clean() {
   dnf -y clean all &&
     rm -rf "$root/etc/copr-builder" "$root/usr/local/libexec/copr-builder" "$root"/etc/ssh/ssh_host_* \

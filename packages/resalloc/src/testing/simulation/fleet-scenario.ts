@@ -5,10 +5,10 @@ export interface FleetScenario {
   hours: number
   builds: number
   owners: number
-  /** Of one user, at once. */
+  /** Builds that one user submits at once. */
   burst: { at_hour: number; builds: number }
   machines: number
-  /** Of a build. */
+  /** The mean duration of a build; durations are exponentially distributed. */
   mean_seconds: number
   boot_failures: number
   interruptions: number
@@ -39,7 +39,7 @@ export interface FleetOutcome {
   restarts: number
   /** The longest that a machine existed after it was of no use. */
   longest_leftover_seconds: number
-  /** What exists in the cloud at the end and no row knows. */
+  /** Machines that exist in the cloud at the end without a living row. */
   orphans: number
   cost: Map<string, number>
 }
