@@ -1,4 +1,4 @@
-/** What of EC2 the suite of all providers does not ask. */
+/** Tests EC2-specific behavior that the common provider suite does not cover. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import {

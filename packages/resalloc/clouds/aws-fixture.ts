@@ -22,7 +22,7 @@ import type { ProviderFixture } from '../src/testing/provider-fixture.ts'
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 
 const REGION = 'eu-central-1'
-/** What distributions have published, and what somebody else has published under their name. */
+/** Images that a distribution published, and one that another account published under its naming scheme. */
 const IMAGES = fileURLToPath(new URL('images.json', import.meta.url))
 const IMAGE = { owner: '125523088429', name: 'Fedora-Cloud-Base-AmazonEC2.*-43-*' }
 
@@ -38,7 +38,7 @@ export interface AwsFixture extends ProviderFixture {
   readonly ec2: EC2Client
   readonly proxy: FaultyProxy
   readonly subnets: readonly string[]
-  /** What a pool here says in pools.yaml. */
+  /** A pool's entry in pools.yaml. */
   readonly pool: object
   provider(owner: { installation_id: string; pool: string }, options?: object): Provider
 }

@@ -24,7 +24,7 @@ const LIVING = new Set(['pending', 'running'])
 suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   let aws: AwsFixture
   let installations = 0
-  /** Of the test that runs. */
+  /** Set by openWorld(); unique to each test. */
   let installation_id = ''
 
   before(async () => {
@@ -55,8 +55,8 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   const living = async (): Promise<Instance[]> =>
     (await instances()).filter(({ State }) => LIVING.has(State?.Name ?? ''))
 
-  /** What runs in EC2 calls home with what its user data says. */
-  async function enrol(w: ManagerFixture): Promise<void> {
+  /** Enrolls each living instance with the data from its own user data, as its agent would. */
+  async function enrol(w: ManagerWorld): Promise<void> {
     for (const { InstanceId, Tags } of await living()) {
       const command = new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'userData' })
       const { UserData } = await aws.ec2.send(command)
@@ -111,7 +111,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     const kinds = (await machineEvents(w.db, machine.id)).map(({ kind }) => kind)
     const life = ['planned', 'launching', 'booting', 'ready', 'draining', 'deleting', 'gone']
     assert.deepEqual(kinds, life)
-    // What belongs to the pool stays for the next one.
+    // The list includes terminated instances: only one was ever launched.
     assert.equal((await instances()).length, 1)
   })
 

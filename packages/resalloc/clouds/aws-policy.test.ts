@@ -1,4 +1,4 @@
-/** What pools really ask of EC2, against the policy that an administrator is told to give them. */
+/** Compares the EC2 calls that pools make with the policy that administrators are asked to grant. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { DescribeSecurityGroupsCommand } from '@aws-sdk/client-ec2'
@@ -13,7 +13,7 @@ const key = (of: string): string =>
   `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBc${of} admin`
 const SSH = { ssh_from: ['192.0.2.0/24', '198.51.100.0/24'], ssh_public_key: key('DeF') }
 const CHANGED = { ssh_from: ['198.51.100.0/24'], ssh_public_key: key('XyZ') }
-/** Of things that no pool has any more: removed wherever they are found. */
+/** The policy always lets pools remove these, even if no pool creates them any more. */
 const KINDS = ['volume', 'network_interface', 'spot_request', 'key_pair', 'security_group']
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 

@@ -110,7 +110,7 @@ export function bakeBench(fixture: AwsFixture) {
     get owner() {
       return owner
     },
-    /** Of all work since `fresh()`. */
+    /** Progress reported since the last `fresh()`. */
     get said() {
       return said
     },

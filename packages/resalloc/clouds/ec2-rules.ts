@@ -1,4 +1,4 @@
-/** What EC2 documents and the server of the tests does not do. */
+/** Documented behavior of EC2 that the test server does not implement. */
 import { createHash } from 'node:crypto'
 
 export interface Ec2Error {
@@ -126,7 +126,7 @@ function tokenKeeper(upstream: string) {
       const made = send().then((answer) => ({ digest, answer }))
       launches.set(scope, made)
       const { answer } = await made
-      // What was refused has used no token.
+      // A refused request does not use up its token.
       if (answer.status !== 200) launches.delete(scope)
       return answer
     }

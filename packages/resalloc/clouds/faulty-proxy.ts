@@ -19,7 +19,7 @@ export interface FaultyProxy extends AsyncDisposable {
   fail(fault: Fault): void
   /** Hears of each such call before it is done, until disposed. */
   onCall(action: string, hear: () => void): Disposable
-  /** What machines have said on their consoles, by id. */
+  /** Console output of machines by instance id; tests write it. */
   readonly consoles: Map<string, string>
   /** Other words in all answers, until disposed. */
   reword(from: string, to: string): Disposable

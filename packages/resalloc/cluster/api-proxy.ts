@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-/** What becomes of one request: passed on if nothing is said. */
+/** The fault injected into one request; a request without one is passed on. */
 type Fault = 'lose_answer' | 'break_answer' | { code: number; message: string }
 
 /** Stands before the API server and does to requests what networks and admission do. */

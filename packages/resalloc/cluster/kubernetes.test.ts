@@ -22,7 +22,7 @@ const RULES = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'list', 'patch', 'delete'] },
 ]
 
-/** What the API server, or what stands before it, says in these cases. */
+/** Error responses of the API server, or of a proxy in front of it, by failure class. */
 const REFUSALS = {
   quota: {
     code: 403,
