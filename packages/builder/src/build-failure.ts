@@ -1,4 +1,4 @@
-/** What the build itself caused: its message is the readable reason on the build's page. */
+/** A failure that the build itself caused. The build's page shows the message as the reason. */
 export class BuildFailure extends Error {
   override readonly name = 'BuildFailure'
 }

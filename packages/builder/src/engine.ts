@@ -52,7 +52,7 @@ async function proxyFor(
   return await serveGuardedProxy({ rules, onRefused })
 }
 
-/** What engines have in common: limits, logs, the outcome, and that nothing is left. `makePackages` gives the paths of the results. */
+/** Runs a build with all that engines share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the results. */
 export async function runEngine(
   task: RpmTask,
   context: TaskContext,
@@ -102,7 +102,7 @@ export async function runEngine(
   }
 }
 
-/** What cannot be removed is no fault of this build's, but the next one must not meet it. */
+/** A failed cleanup does not fail this build, but marks the machine unclean: the next build must not find the leftovers. */
 async function cleanUp(
   dir: string,
   hold: AsyncDisposableStack,

@@ -29,7 +29,7 @@ export class MachineWatch implements Disposable {
     this.#least = Math.min(this.#least, this.#gauges.freeBytes())
   }
 
-  /** What the machine has lacked since the beginning, given that the build failed. */
+  /** Returns the machine's fault behind a failed build: memory or disk ran out since the watch began. Undefined if neither did. */
   blame(failure: string): MachineFault | undefined {
     this.#look()
     if (this.#gauges.oomKills() > this.#kills)
@@ -44,7 +44,7 @@ export class MachineWatch implements Disposable {
   }
 }
 
-/** Of the disk of a folder that outlives the build. */
+/** Gauges of the file system that holds `dir`, which must outlive the build, and of the OOM kills. */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {
@@ -55,7 +55,7 @@ export function gaugesOf(dir: string): MachineGauges {
   }
 }
 
-/** Of this control group and those below it where the kernel tells, otherwise of the machine. */
+/** Counts the OOM kills in this control group and its descendants; on the whole machine if memory.events cannot be read. */
 function oomKills(): number {
   const group = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1]
   const own = group === undefined ? '' : read(`/sys/fs/cgroup${group}/memory.events`)

@@ -129,7 +129,7 @@ test(
 test('a scriptlet that hangs holds up its own build alone', { skip }, async () => {
   const { repos, add } = await projectRepository('hanging')
   await add('quick')
-  // What follows %check is a section of its own.
+  // The %post line ends the %check section and begins a scriptlet.
   await add('hanging', { check: '%post\nsleep 54321' })
   const task = (name: string): ReturnType<typeof fixture.task> =>
     fixture.task(specOf({ head: `BuildRequires: ${name}` }), { repos })

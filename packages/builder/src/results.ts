@@ -58,7 +58,7 @@ export async function packLogs(dir: string): Promise<string[]> {
   return packed.flat()
 }
 
-/** What kind of machine it was; nothing that names it. */
+/** Records the hardware and kernel in hw_info.log, but nothing that identifies the machine. */
 export async function describeMachine(dir: string, log: BuildLog): Promise<void> {
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`
   const disk = await runOrThrow('df', ['--human-readable', '--output=fstype,size,used,avail', dir])

@@ -32,7 +32,7 @@ export async function runOnMachine(
   const onDeath = (reason: string): void => {
     log.fatal({ reason }, 'Nobody can want this machine any more')
     end.abort('stopping')
-    // Whatever hangs, it ends.
+    // Ends the process at this deadline even if the shutdown hangs.
     setTimeout(() => void finish(config, log).finally(() => process.exit(1)), GOODBYE_MS).unref()
   }
   using switchOf = new DeadMan({ limits: config.dead_man, uptime: uptimeSeconds, onDeath })

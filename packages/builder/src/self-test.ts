@@ -45,7 +45,7 @@ export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   return { faults, ...facts }
 }
 
-/** What this control group may use, where it has a limit; otherwise the machine's. */
+/** The memory limit of this control group, or the machine's memory if it has none; swap is always the machine's. */
 async function memory(): Promise<{ memory_mb: number; swap_mb: number }> {
   const info = await readFile('/proc/meminfo', 'utf8')
   const mb = (name: string): number =>

@@ -71,7 +71,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   await runDnf([...command, '--cacheonly'], options, { network: false }, transactionOnly(log))
 }
 
-/** What a user or a build has written must not be taken for an option, a URL or a second line. */
+/** Rejects names, given by users or builds, that dnf would parse as an option or a URL, or that contain control characters. */
 function requireNames(packages: string[]): void {
   const bad = packages.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
   if (bad !== undefined)

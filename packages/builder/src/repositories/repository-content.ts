@@ -6,7 +6,7 @@ import { gunzip, zstdDecompress } from 'node:zlib'
 import { clientTls, readUrl } from './read-url.ts'
 import type { Repository } from './repository.ts'
 
-/** What a package of a repository can be asked for by, and the digest of its file. */
+/** The names that select a package of a repository (its name, provides, obsoletes and files), and the digest of its file. */
 export interface OfferedPackage {
   digest: string
   names: string[]

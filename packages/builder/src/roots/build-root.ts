@@ -27,7 +27,7 @@ export interface RootOptions {
   chroot: ChrootConfig
   log: BuildLog
   signal: AbortSignal
-  /** What is used stays until this is disposed. */
+  /** Protects the cached directories in use from pruning until it is disposed. */
   hold: AsyncDisposableStack
 }
 

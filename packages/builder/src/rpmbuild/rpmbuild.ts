@@ -18,7 +18,7 @@ export interface RpmbuildOptions {
   signal: AbortSignal
 }
 
-/** Of rpmbuild, when generated BuildRequires are missing. */
+/** Exit code of `rpmbuild -br` when generated BuildRequires are missing. */
 const MISSING_BUILD_REQUIRES = 11
 
 /** `bs` makes the SRPM, `br` prepares and generates BuildRequires, `bb` makes the packages, `ba` those and the SRPM again. */

@@ -45,7 +45,7 @@ export interface SandboxExit {
   output: string
 }
 
-/** What the scripts exit with before the command has begun. */
+/** Exit code of setup.sh and enter.sh when they fail before the command starts. */
 const NO_SANDBOX = 199
 
 const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as const

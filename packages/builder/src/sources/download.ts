@@ -11,9 +11,9 @@ export interface DownloadOptions {
   max_bytes: number
   /** Makes one request, following redirects as the caller thinks right. */
   open: (url: string, signal: AbortSignal) => Promise<Response>
-  /** What comes must have this digest. */
+  /** The digest that the downloaded bytes must have. */
   expect?: { algorithm: string; hex: string }
-  /** Nothing may come for this long. */
+  /** Idle timeout: the download fails if no data arrives for this long. */
   idle_seconds: number
   signal: AbortSignal
 }

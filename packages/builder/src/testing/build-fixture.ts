@@ -29,7 +29,7 @@ export interface BuildFixture extends AsyncDisposable {
   ): Promise<RpmTask>
 }
 
-/** What a context has heard. */
+/** A task context that records what the engine reports. */
 export interface RecordedContext extends TaskContext {
   text(): string
   uploads: Map<string, string>

@@ -75,7 +75,7 @@ export async function build(task: RpmTask, rules?: AddressRules) {
   return { context, outcome: await outcome }
 }
 
-/** What a script says within %check of a build that must succeed. */
+/** Runs `script` in %check of a build that must succeed; returns the lines that it wrote to stdout and stderr. */
 export async function probe(script: string, options: Partial<RpmTask> = {}): Promise<string[]> {
   const task = await fixture.task(
     specOf({ check: `set +ex\n{\n${script}\n} 2>&1 | sed 's/^/probe: /'` }),
