@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PrivateUrls } from './private-urls.ts'
 
-/** What an agent finds on its machine, as JSON: who it is, whom to call, and when to give up. */
+/** An agent's JSON configuration on its machine: its identity, the gateway, and the deadlines after which it gives up. */
 export const AgentConfig = z.strictObject({
   /** Where `/builder` is, without that part. */
   gateway_url: z.url(),
@@ -23,13 +23,13 @@ export const AgentConfig = z.strictObject({
     silence_seconds: z.number().positive(),
     lifetime_seconds: z.number().positive(),
   }),
-  /** What becomes of the machine when the agent ends for good: clouds count it as terminated when it is off. */
+  /** The last act of an agent that ends for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
   at_end: z.enum(['power_off', 'exit']),
-  /** What a machine must have before it gets a task. */
+  /** Requirements that a machine must meet before it gets a task. */
   self_test: z
     .strictObject({
       min_disk_mb: z.number().int().min(0).default(8192),
-      /** Of memory and swap together. */
+      /** Memory and swap together. */
       min_memory_mb: z.number().int().min(0).default(1800),
       /** Against the gateway: repositories and certificates look at the clock. */
       max_clock_skew_seconds: z.number().min(0).default(60),

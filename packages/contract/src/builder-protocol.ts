@@ -1,10 +1,10 @@
 /**
- * What the agents (builders, and dist-git for imports) say to the gateway under `/builder`.
+ * The protocol that the agents (builders, and dist-git for imports) use with the gateway, under `/builder`.
  *
  * | method and path | body → answer |
  * | --- | --- |
  * | `POST /builder/enroll` | {@link EnrollRequest} → {@link EnrollAnswer} |
- * | `POST /builder/claim` | {@link ClaimRequest} → 200 {@link ClaimAnswer}, or 204 when nothing came up while waiting |
+ * | `POST /builder/claim` | {@link ClaimRequest} → 200 {@link ClaimAnswer}, or 204 if no task became available during the long poll |
  * | `POST /builder/tasks/:task_id/heartbeat` | {@link HeartbeatRequest} → {@link HeartbeatAnswer}; 409 when the lease is lost |
  * | `PUT /builder/tasks/:task_id/log?name=N&offset=B` | bytes → {@link UploadAnswer} |
  * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks) |
@@ -14,8 +14,8 @@
  * | `GET /builder/agent` and `/builder/agent/:sha256` | the agent itself, for machines that boot; needs no session |
  *
  * All but `enroll` and `agent` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
- * An upload whose offset is not what the gateway has is answered with 409 and the size it has, so that
- * the agent goes on from there: uploads are resumable and may be repeated.
+ * An upload whose offset differs from the size at the gateway gets 409 and that size, at which
+ * the agent resumes: uploads can be resumed and retried.
  */
 import { z } from 'zod'
 import { SOURCE_TYPES } from './api/sources.ts'

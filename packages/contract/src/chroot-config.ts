@@ -24,7 +24,7 @@ export const RepoConfig = z.object({
 })
 export type RepoConfig = z.infer<typeof RepoConfig>
 
-/** What a chroot is: data, never code. */
+/** The definition of a chroot: data, never code. */
 export const ChrootConfig = z.object({
   name: ChrootName,
   comment: z.string().default(''),
@@ -40,7 +40,7 @@ export const ChrootConfig = z.object({
   install: z.array(z.string()).min(1),
   /** RPM macros defined for every build, without the leading `%`. */
   macros: z.record(z.string(), z.string()).default({}),
-  /** What a builder must offer to run builds of this chroot, beside the architecture. */
+  /** Tags that a builder must offer, in addition to the architecture, to run builds of this chroot. */
   tags: z.array(z.string()).default([]),
 })
 export type ChrootConfig = z.infer<typeof ChrootConfig>

@@ -20,7 +20,7 @@ const Oidc = z.strictObject({
   groups_claim: z.string().min(1).default('groups'),
   /** Members of this group at the provider, and of those who log in there only they, administer the site. */
   admin_group: z.string().min(1).optional(),
-  /** What the button on the login page says after "Log in with". */
+  /** Text that follows "Log in with" on the button of the login page. */
   label: z.string().min(1).default('OpenID Connect'),
   /** When false, only site administrators can log in with a password. */
   allow_local_login: z.boolean().default(true),
@@ -29,17 +29,17 @@ export type OidcConfig = z.infer<typeof Oidc>
 
 /** The OAuth server of the OpenShift that the site runs in, where a service account is this site's name. */
 const OpenshiftLogin = z.strictObject({
-  /** Of the API server, which says where the OAuth server is and who has logged in. */
+  /** URL of the API server, which reports the address of the OAuth server and identifies the user who logged in. */
   api_url: Url.default('https://kubernetes.default.svc'),
   /** `system:serviceaccount:NAMESPACE:NAME` */
   client_id: z.string().regex(/^system:serviceaccount:[^:]+:[^:]+$/, {
     error: 'write system:serviceaccount:NAMESPACE:NAME',
   }),
-  /** Has a token of that account; read anew for each login. */
+  /** Holds a token of that account; read again for each login. */
   client_secret_file: z.string().min(1),
   /** Members of this group of the cluster, and of those who log in there only they, administer the site. */
   admin_group: z.string().min(1).optional(),
-  /** What the button on the login page says after "Log in with". */
+  /** Text that follows "Log in with" on the button of the login page. */
   label: z.string().min(1).default('OpenShift'),
   /** When false, only site administrators can log in with a password. */
   allow_local_login: z.boolean().default(true),
@@ -52,7 +52,7 @@ const TlsFiles = z.strictObject({
   key_file: z.string(),
 })
 
-/** What a caller of keygen may do: have keys made, have things signed, rotate keys and read the log of signatures. */
+/** Rights of a caller of keygen: `make` creates keys, `sign` signs, `administer` rotates keys and reads the signature log. */
 export const KeygenRight = z.enum(['make', 'sign', 'administer'])
 export type KeygenRight = z.infer<typeof KeygenRight>
 
@@ -89,7 +89,7 @@ export const MasterKey = z.strictObject({
       key_id: z.string().regex(/^([0-9a-f]{2})+$/i),
       /** Holds the PIN. */
       pin_file: z.string(),
-      /** Of RSA-OAEP. SoftHSM knows sha1 only, which is safe for this use. */
+      /** Hash of RSA-OAEP. SoftHSM supports only sha1, which is safe for this use. */
       hash: z.enum(['sha1', 'sha256']).default('sha256'),
     })
     .optional(),
@@ -115,7 +115,7 @@ const S3 = z
     bucket: BucketName.optional(),
     /** Instead of endpoint, bucket and keys: a folder with what an ObjectBucketClaim gives, a file for each value. */
     claim_dir: z.string().optional(),
-    /** What all names in the bucket begin with: with a slash at its end it is a folder. */
+    /** Prefix of all object keys in the bucket; one that ends with a slash is a folder. */
     prefix: z.string().default(''),
     /** Without keys, the role of the pod or machine is taken. */
     access_key_id: z.string().min(1).optional(),
@@ -127,7 +127,7 @@ const S3 = z
      * works for an hour.
      */
     public_endpoint: Url.optional(),
-    /** So much of the disk below `data_dir` is for packages that are verified, signed and indexed. */
+    /** Disk space in bytes, below `data_dir`, for packages while they are verified, signed and indexed. */
     scratch_bytes: z
       .number()
       .int()
@@ -149,7 +149,7 @@ const DistgitInstance = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
   /** With `{name}` for the package's, and `{namespace}`. */
   clone_url: z.string().includes('{name}'),
-  /** What stands for `{namespace}` when the user names none; without it he has to. */
+  /** Replaces `{namespace}` when the user names none; without a default the user must name one. */
   default_namespace: z.string().optional(),
   /** The instance with the highest is taken when the user names none. */
   priority: z.number().int().default(0),
@@ -203,7 +203,7 @@ export const Configuration = z.strictObject({
   sign_domain: z.string().default('localhost'),
   keygen: z.strictObject({
     url: Url,
-    /** What callers show who have no service account. */
+    /** Shared secret of callers without a service account. */
     secret: Secret.optional(),
     /** Where keygen listens, if not where `url` says. */
     listen: z
@@ -273,15 +273,15 @@ export const Configuration = z.strictObject({
         .int()
         .positive()
         .default(40 * 1024 ** 3),
-      /** A task whose builder is silent for so long goes back to the queue. */
+      /** The lease of a task expires after this many seconds without a heartbeat; the task is then requeued. */
       lease_seconds: z.number().positive().default(60),
       heartbeat_seconds: z.number().positive().default(2),
-      /** A task is tried so often when machines are lost; then its build fails. */
+      /** Maximum attempts of a task whose machines are lost; after that its build fails. */
       max_attempts: z.number().int().positive().default(5),
       token_days: z.number().int().positive().default(180),
-      /** So many tasks of one owner run at a time; without a limit, fairness alone decides. */
+      /** Maximum number of an owner's tasks that run at a time; without it, only fair scheduling limits them. */
       max_builds_per_owner: z.number().int().positive().optional(),
-      /** Of one project and submitter. */
+      /** Maximum number of tasks of one project and submitter that run at a time. */
       max_builds_per_sandbox: z.number().int().positive().optional(),
       /** Architecture to how many of its tasks run at a time. */
       max_builds_per_arch: z.record(z.string(), z.number().int().positive()).optional(),

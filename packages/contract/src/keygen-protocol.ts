@@ -1,12 +1,12 @@
 /**
- * What the backend says to keygen. Digests go in, OpenPGP signatures come out; private keys never leave.
+ * The protocol of keygen. Digests go in, OpenPGP signatures come out; private keys never leave.
  *
  * | method and path | body → answer |
  * | --- | --- |
  * | `POST /keys` | {@link MakeKeyRequest} → {@link PublicKeyAnswer}; the same key when it exists |
  * | `GET /keys/:owner/:project` | → {@link PublicKeyAnswer}; 404 |
- * | `GET /keys?changed_since=UNIX` | → {@link ChangedKeys}: made, prolonged or rotated since then |
- * | `POST /keys/:owner/:project/rotate` | {@link RotateRequest} → {@link PublicKeyAnswer}: a new key, unless another has come already |
+ * | `GET /keys?changed_since=UNIX` | → {@link ChangedKeys}: created, extended or rotated since then |
+ * | `POST /keys/:owner/:project/rotate` | {@link RotateRequest} → {@link PublicKeyAnswer}: a new key, or the current one on a retry |
  * | `POST /sign` | {@link SignRequest} → {@link SignAnswer} |
  * | `GET /signatures?owner=&project=` | → {@link SignatureLog}: the latest first |
  * | `POST /signatures/check` | → {@link LogVerdict}: whether the chain of the log is whole |
@@ -45,13 +45,13 @@ export type PublicKeyAnswer = z.infer<typeof PublicKeyAnswer>
 export const SignRequest = z.object({
   owner: OwnerName,
   project: ProjectName,
-  /** What is signed, for the log: a task id or a repository. */
+  /** The subject of the signatures, for the log: a build task or a repository. */
   purpose: z.string().max(300),
-  /** The names of what is signed, for the log. */
+  /** The names of the signed files, for the log. */
   names: z.array(z.string().max(300)).max(1000).default([]),
   /** From the database: for exactly these digests, to be used once. */
   ticket: z.uuid(),
-  /** Of the key that the digests name. */
+  /** Fingerprint of the key for which the digests were computed. */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
   /** Unix seconds: the signatures' creation time, which the digests cover. */
   created_at: z.number().int(),
@@ -71,7 +71,7 @@ export const SignAnswer = z.object({
 export type SignAnswer = z.infer<typeof SignAnswer>
 
 export const RotateRequest = z.object({
-  /** Of the key that is to go: rotating it twice makes one new key. */
+  /** Fingerprint of the key to replace. If it is no longer the current key, nothing changes, so a retry does not rotate twice. */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
 })
 export type RotateRequest = z.infer<typeof RotateRequest>

@@ -44,7 +44,7 @@ export function hashedPart(facts: SignatureFacts): Buffer {
   return hashedPartOf(BINARY_DOCUMENT, facts.algorithm, commonSubpackets(facts))
 }
 
-/** What is hashed after the signed bytes: the hashed part, and its length. */
+/** The bytes hashed after the signed data: the hashed part and its length. Source: RFC 4880 section 5.2.4. */
 export function trailerOf(hashed: Uint8Array): Buffer {
   return Buffer.concat([hashed, Buffer.from([4, 0xff]), uint32(hashed.length)])
 }

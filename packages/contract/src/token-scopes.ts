@@ -1,4 +1,4 @@
-/** What a named token may do; the classic one may do all. Reading what is public needs no token at all. */
+/** Scopes of named tokens; the classic token may do everything. Reading public data needs no token. */
 export const TOKEN_SCOPES = {
   read: 'see what only you may see: who you are, permissions',
   build: 'submit, rebuild and cancel builds',

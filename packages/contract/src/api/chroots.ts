@@ -54,7 +54,7 @@ const BootstrapImage = Line.refine(
   'must be a container image: NAME or NAME:TAG',
 )
 
-/** What `reset_fields` may name. */
+/** Fields that `reset_fields` may name. */
 export const RESETTABLE = [
   'additional_repos',
   'additional_packages',

@@ -21,7 +21,7 @@ export const Text = z
   })
   .meta({ type: 'string' })
 
-/** Of the strings, only "false" and the empty one are false. */
+/** A boolean, also as a number or string. Of the strings, only "false" and the empty one are false. */
 export const Flag = z
   .unknown()
   .transform((value, ctx) => {
@@ -83,7 +83,7 @@ export function wordsWithout(faultOf: (word: string) => string | undefined) {
   })
 }
 
-/** What is wrong, a line for each field. */
+/** Lists the faults of a form without duplicates, one per line, as `FIELD: MESSAGE`. */
 export function formFaults(error: z.ZodError): string {
   const lines = error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${String(path[0])}: ${message}`,

@@ -6,7 +6,7 @@ import { Flag, Line, WholeOrEmpty } from './form-fields.ts'
 
 const MAX_BUILDS = 100
 
-/** What can be set on a package besides its source. */
+/** Settings of a package other than its source. */
 export const PackageSettings = z.object({
   /** Must be the one of the path. */
   package_name: Line.pipe(PackageName).optional(),

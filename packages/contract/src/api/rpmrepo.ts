@@ -15,7 +15,7 @@ const Arch = z.strictObject({
 
 const Named = z.strictObject({ id: z.string(), name: z.string() })
 
-/** What DNF 5 makes a `.repo` file from. */
+/** The response from which the copr plugin of DNF 5 generates a `.repo` file. */
 export const RpmrepoAnswer = z.strictObject({
   results_url: z.string(),
   repos: z.record(z.string(), z.strictObject({ arch: z.record(z.string(), Arch) })),

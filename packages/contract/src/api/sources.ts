@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ChrootName, PackageName } from '../names.ts'
 import { Line, Text, Words } from './form-fields.ts'
 
-/** What can be set as the source of a package; links and uploads are a build's only. */
+/** Source types that a package can have; `link` and `upload` are sources of builds only. */
 export const SOURCE_TYPES = ['scm', 'distgit', 'pypi', 'rubygems', 'custom'] as const
 export type SettableSource = (typeof SOURCE_TYPES)[number]
 
@@ -17,7 +17,7 @@ const line = (max = MAX_TEXT) => Line.pipe(z.string().max(max, `has more than ${
 /** One of some words; an empty field of a form means the first. */
 const choice = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.preprocess((value) => (value === '' ? words[0] : value), Line.pipe(z.enum(words))).optional()
-/** What git and the builder's tools get as an argument or a path. */
+/** A string that is passed to git or to the builder's tools as an argument or a path. */
 const plain = (pattern: RegExp, message: string) =>
   line()
     .refine((text) => text === '' || (pattern.test(text) && !hasParent(text)), message)

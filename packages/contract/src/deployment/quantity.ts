@@ -20,7 +20,7 @@ const FACTORS: Record<string, number> = {
 }
 const QUANTITY = /^(\d+(?:\.\d+)?)([numkMGTPE]|[KMGTPE]i)?$/
 
-/** What Kubernetes writes as `500m` or `20Gi`. */
+/** A Kubernetes quantity such as `500m` or `20Gi`. */
 export const Quantity = z.string().regex(QUANTITY, 'write a size as 20Gi')
 
 /** Bytes, or cores. */

@@ -227,7 +227,7 @@ const limit = Object.entries(limits.unwrap().shape).map(([name, schema]) => [
   name,
   schema.unwrap().optional(),
 ])
-/** What of the programs' own configuration the administrator chooses; what is not said is the programs' default. */
+/** Settings of the components' own configuration that the administrator may choose; omitted ones keep the components' defaults. */
 const Site = z.strictObject({
   site_name: site_name.unwrap().optional().describe('the name on the pages'),
   sign_domain: z

@@ -23,8 +23,8 @@ const Schedule = z.strictObject({
 })
 
 /**
- * What every pool may say, whatever its machines are made of. Names and meanings are resalloc's where it has them, so that
- * a `pools.yaml` of it can be taken over; times are in seconds.
+ * Options of every pool, whatever its machines are made of. Names and meanings are those of resalloc where it has them, so that
+ * its `pools.yaml` can be reused; times are in seconds.
  */
 export const COMMON_OPTIONS = {
   description: z.string().default(''),
@@ -67,7 +67,7 @@ export const COMMON_OPTIONS = {
   /** After so many failed boots in a row nothing is started for `boot_failure_hold`. */
   boot_failure_limit: z.number().int().min(1).default(5),
   boot_failure_hold: seconds.default(600),
-  /** Of the site's currency. Nothing is started any more in a month in which the estimate has reached it. */
+  /** In the site's currency. Once the pool's estimated cost in a month reaches it, no machine is started until the next month. */
   budget_per_month: z.number().positive().optional(),
   /** Among pools of the same priority and price: its share of the machines. */
   weight: z.number().positive().default(1),

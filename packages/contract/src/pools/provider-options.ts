@@ -46,7 +46,7 @@ const AwsPool = z
     provider: z.literal('aws'),
     ...COMMON_OPTIONS,
     region: z.string(),
-    /** Of another place that speaks EC2's API. */
+    /** Endpoint of another service that implements the EC2 API. */
     endpoint_url: z.url().optional(),
     /** Role to assume, instead of the credentials of the environment. */
     role_arn: z.string().optional(),
@@ -95,7 +95,7 @@ const Quantity = z.union([z.string(), z.number()]).transform(String)
 const KubernetesPool = z.strictObject({
   provider: z.literal('kubernetes'),
   ...COMMON_OPTIONS,
-  /** Of the cluster to use; default: the one that the manager runs in. */
+  /** Kubeconfig file of the cluster to use; default: the cluster in which the manager runs. */
   kubeconfig: z.string().optional(),
   namespace: z.string(),
   image: z.string(),
