@@ -20,7 +20,7 @@ import { checkCsrf, type Html, userView, type View } from './view.ts'
 
 type Said = { kind: 'success' | 'danger'; text: string; status: 200 | 400 | 403 | 429 }
 
-/** What somebody can see and change of the own account. */
+/** The pages on which users see and change their own accounts. */
 export function accountPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
@@ -49,7 +49,7 @@ export function accountPages(frontend: Frontend): Hono {
     const form = await readForm(c)
     checkCsrf(c, form)
     const { user } = view
-    // Who finds an open browser cannot try passwords in it.
+    // Counted as a login attempt, so that nobody can guess the password in an unattended browser.
     const attempt = loginAttempt(c, frontend, user.username)
     const until = await countAttempt(db, attempt, now())
     if (until) {

@@ -10,7 +10,7 @@ import { alert, card, code, facts, time } from './parts.ts'
 import { paths } from './paths.ts'
 import { checkCsrf, type Html, userView, type View, viewOf } from './view.ts'
 
-/** What copr-cli and its users expect: the one classic token. */
+/** The page of the one classic token, which copr-cli and its users expect. */
 export function apiTokenPages(frontend: Frontend): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })

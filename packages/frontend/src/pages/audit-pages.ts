@@ -16,7 +16,7 @@ import { type Html, userView } from './view.ts'
 
 const PER_PAGE = 50
 
-/** Who changed what, when and why: on the site, in a project, and oneself. */
+/** The audit log of the site, of a project and of the user's own account: who changed what, when and why. */
 export function auditPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

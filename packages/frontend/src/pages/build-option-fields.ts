@@ -22,7 +22,7 @@ const NETWORK = [
   ['false', 'Off'],
 ] as const
 
-/** What can be said of every build, wherever its source comes from. */
+/** The fields that every build has, whatever its source. */
 export function buildOptionFields(
   { frontend }: View,
   chroots: { name: string }[],
@@ -57,7 +57,7 @@ export function buildOptionFields(
     </details>`
 }
 
-/** Of a form of ours: what was left open was not said. */
+/** Removes an option that the form sends empty, which means that the user set none. */
 export function withoutOpenOptions(form: Form): Form {
   return form['enable_net'] === '' ? { ...form, enable_net: undefined } : form
 }

@@ -112,7 +112,7 @@ function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView
   )
 }
 
-/** What a step in the queue waits for, and why it was begun again. */
+/** Shows why a queued step waits, and why it was retried. */
 function waits(step: Step | undefined, max_attempts: number): Html {
   const lost = step && retryNotice(step, max_attempts)
   if (step?.state !== 'queued') return lostNotice(lost)
@@ -134,7 +134,7 @@ function sourceWait({ steps, max_attempts }: BuildView): Html {
   )
 }
 
-/** What is happening. */
+/** Shows the reason of the state, and the phase and machine of a running task. */
 function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
   const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
   const words = [

@@ -134,7 +134,7 @@ export function flagField(
   )
 }
 
-/** What a box says: its hidden false comes before its true. */
+/** The value of a checkbox: its hidden `false` precedes its `true`. */
 export function lastOf(value: unknown): string | undefined {
   return listOf(value).at(-1)
 }

@@ -73,9 +73,9 @@ for (const [role, form] of await listForms()) {
   })
 }
 
-/** What broke programs before, in every field. */
+/** Values that often break programs; tried in every field. */
 const ALWAYS = /^(no |NUL|HTML as|SQL|control characters|a megabyte as|right to left|an option)/
-/** Of the rest every third, another one in the next field: the combinations have them all. */
+/** Each field tries a third of the other values, the next field another third; the test of combinations draws from all of them. */
 function faultsInTurn(name: string, turn: number): Filled[] {
   if (IS_DEEP) return faultsOf(name)
   return faultsOf(name).filter(({ what }, i) => ALWAYS.test(what) || (i + turn) % 3 === 0)

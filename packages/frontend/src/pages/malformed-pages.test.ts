@@ -19,7 +19,7 @@ const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 
 
 test('pages were found', () => assert.ok(readable.length > 10 && writable.length > 5))
 
-/** What is not there in this fixture: an upload, a font, and groups of the site's administrator. */
+/** Pages whose subject the fixture lacks: an upload, a font, and groups of the administrator of the site. */
 const ABSENT = /^\/(tmp|static\/:version\/assets|groups\/activate)\//
 
 for (const route of readable) {

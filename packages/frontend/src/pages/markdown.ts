@@ -47,7 +47,7 @@ for (const rule of ['th_open', 'td_open'])
     return self.renderToken(tokens, index, options)
   }
 
-/** What an owner wrote, as HTML that cannot do harm. */
+/** Renders an owner's Markdown; raw HTML in it is shown as text, and links lead only to http, https and mailto URLs. */
 export function renderMarkdown(text: string): ReturnType<typeof raw> {
   return raw(`<div class="markdown">${markdown.render(bounded(text))}</div>`)
 }

@@ -121,7 +121,7 @@ interface PackageForm {
   project: Project
   type: SettableSource
   values: Form
-  /** Of a package that is there already. */
+  /** The name of an existing package; undefined for a new one. */
   name?: string
   failed?: string
 }

@@ -11,7 +11,7 @@ const BUILDERS = ['builder', 'project admin', 'owner', 'site admin'] as const
 const EDITORS = ['project admin', 'owner', 'site admin'] as const
 const OWNERS = ['owner', 'site admin'] as const
 
-/** Who may, by method and path; all others are sent to the login, or get 403. The test fails for a page that is not here. */
+/** The roles that each page admits; all others are redirected to the login, or get 403. The test fails for a page that is missing here. */
 const MAY: [who: readonly Role[], pages: string][] = [
   [
     ROLES,
@@ -133,16 +133,16 @@ const WHO = new Map(
   MAY.flatMap(([who, pages]) => pages.split('\n').map((name) => [name, who] as const)),
 )
 
-/** Whose secret is in the address: nobody's session counts (webhook-routes.test.ts, malformed-webhooks.test.ts). */
+/** Routes that the secret in the URL authenticates; sessions do not count (webhook-routes.test.ts, malformed-webhooks.test.ts). */
 const BY_SECRET = /^POST \/webhooks\//
 
-/** Where who may not is told something else than 403. */
+/** Pages that refuse with a status other than 403. */
 const REFUSED_WITH: Record<string, number> = {
   // Has the role already.
   'POST /coprs/:owner/:project/permissions_applier_change': 400,
 }
 
-/** What else than a page, or the way to one, is a good answer to what these tests send. */
+/** Expected statuses of requests that get neither a page nor a redirect in these tests. */
 const OTHERWISE: Record<string, number> = {
   // Nothing was uploaded, and no such font is there.
   'GET /tmp/:dir/:file': 404,
@@ -154,7 +154,7 @@ const OTHERWISE: Record<string, number> = {
   'POST /login': 400,
 }
 
-/** Whoever sent it is no longer logged in. */
+/** Ends the session that sends it, so it redirects to the login. */
 const LEADS_TO_LOGIN = 'POST /user/sessions/close'
 
 const shared = await openFixture()
@@ -195,8 +195,8 @@ for (const route of pageRoutesOf(shared)) {
     for (const role of WHO.get(name) ?? []) {
       // Roles in the project are the same there.
       if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
-      // What only reads needs no fixture of its own.
-      await using own = route.method === 'GET' ? undefined : await openFixture()
+      // A GET changes nothing, so it can use the shared fixture.
+      await using own = route.method === 'GET' ? undefined : await openWorld()
       if (own && name.endsWith('/delete')) await endBuilds(own)
       const response = await send(own ?? shared, route, role)
       const location = response.headers.get('location') ?? ''
@@ -243,8 +243,8 @@ async function csrfOf(fixture: Fixture, headers: Record<string, string>): Promis
   return /name="csrf_token" value="([^"]+)"/.exec(page)?.[1] ?? ''
 }
 
-/** What has not ended cannot be deleted. */
-async function endBuilds({ t }: Fixture): Promise<void> {
+/** Ends all builds, because a package or project with unfinished ones cannot be deleted. */
+async function endBuilds({ t }: World): Promise<void> {
   const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
   await fixtures(t.db).updateTable('build').set(ended).execute()
 }

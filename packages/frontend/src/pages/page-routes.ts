@@ -65,7 +65,7 @@ export function pageRoutes(frontend: Frontend): Hono {
     await next()
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache')
   })
-  // What dnf users type, as a page.
+  // Redirects `@GROUP/PROJECT`, the form that dnf users type, to the page of the group or project.
   app.get('/coprs/:owner{@[^/]+}/:rest{.*}', (c) => {
     const { owner, rest } = c.req.param()
     return c.redirect(`${paths.owner(owner)}${rest ? `${rest}/` : ''}`, 302)

@@ -51,7 +51,7 @@ export function permissionPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, frame))
   })
 
-  // What one asks for oneself.
+  // Requests, or gives up, roles of the user who is logged in.
   onProject(app, 'post', '/permissions_applier_change', async (c, ownername) => {
     const view = await userView(c, frontend)
     const form = await readForm(c)

@@ -39,7 +39,7 @@ const TABS = [
   ['audit', 'Changes', paths.projectAudit],
 ] as const
 
-/** Who sees a tab, where not everybody does. */
+/** Conditions of the tabs that not everybody sees. */
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,

@@ -16,7 +16,7 @@ const FOUND_BY_PLUGIN = ['fedora', 'epel', 'rhel', 'centos-stream', 'mageia', 'o
 export interface Overview {
   project: Project
   rights: Rights
-  /** What is to be known of the project before anything else. */
+  /** Shown above everything else, such as the origin of a fork. */
   notice: Html
   chroots: ProjectChroot[]
   builds: BuildRow[]

@@ -2,7 +2,7 @@ import type { LostCause } from '@copr/contract/builder-protocol'
 import { html } from 'hono/html'
 import type { Html } from './view.ts'
 
-/** What packagers need to know: it was not their build. A new cause does not compile before it has words. */
+/** Texts that tell packagers that the machine failed, not their build. A new cause does not compile until it has a text. */
 const WORDS: Record<LostCause, string> = {
   machine_lost: 'The machine was lost',
   interrupted: 'The machine was interrupted by its cloud',

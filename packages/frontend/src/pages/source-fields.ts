@@ -21,7 +21,7 @@ export const SOURCE_LABELS: Record<SettableSource, string> = {
 
 type Fields = (values: Form, frontend: Frontend) => Html
 
-/** What a form asks of each source. */
+/** The form fields of each source type. */
 export const SOURCE_FORMS: Record<SettableSource, Fields> = {
   scm: (values) =>
     html`${textField({ name: 'clone_url', label: 'Clone URL', required: true, placeholder: 'https://git.example.org/hello.git' }, values)}

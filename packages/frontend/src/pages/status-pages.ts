@@ -30,7 +30,7 @@ const TITLES: Record<QueueState, string> = {
 
 const LOST_SHOWN = 20
 
-/** What the builders do now, and what waits for them. */
+/** The pages of the queue and of the builders. */
 export function statusPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const { max_attempts } = frontend.config.limits

@@ -13,11 +13,11 @@ export interface SubmitForm {
   project: Project
   title: string
   action: string
-  /** What comes before the options. */
+  /** The fields before the build options. */
   fields: Html
   above?: Html
   values: Form
-  /** What was wrong with what was sent. */
+  /** The error in the form that was sent. */
   failed?: string | undefined
   isUpload?: boolean
 }

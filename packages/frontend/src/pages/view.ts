@@ -10,7 +10,7 @@ import { paths } from './paths.ts'
 
 export type Html = ReturnType<typeof html>
 
-/** Who looks at a page, and on which site. */
+/** The context in which a page is rendered. */
 export interface View {
   frontend: Frontend
   user: UserActor | undefined
