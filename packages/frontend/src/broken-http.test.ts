@@ -7,7 +7,7 @@ import { openTestFrontend } from './testing/test-frontend.ts'
 const LIMIT_MS = 120_000
 const HOST = 'Host: copr.example.org'
 
-/** What no HTTP library sends. An empty answer: the connection was closed. */
+/** Requests that no HTTP library sends. `isClosed`: the client closes the connection early, and gets no response. */
 const REQUESTS: [what: string, request: string, isClosed?: true][] = [
   ['an escape of no UTF-8', `GET /coprs/%ff%zz/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
   ['bytes of no UTF-8', `GET /coprs/\xff\xfe/ HTTP/1.1\r\n${HOST}\r\n\r\n`],

@@ -86,7 +86,7 @@ const NOT_SUPPORTED = new Map(
     }),
 )
 
-/** Of these alone the table may speak. */
+/** The only routes that the table may list. */
 const MAY_BE_LEFT_OUT = /^(POST \/module\/|GET \/gssapi_login)/
 
 const t = await openTestFrontend()

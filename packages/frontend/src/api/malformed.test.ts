@@ -64,7 +64,7 @@ async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promis
   assert.match(response.headers.get('content-type') ?? '', /^application\/json/, context)
   const { error } = JSON.parse(text) as { error?: unknown }
   assert.ok(typeof error === 'string' && error !== '', context)
-  // What is told back is told in short.
+  // An error truncates the input that it quotes.
   assert.ok(text.length < 20_000, `${fault.what}: an error of ${text.length} characters`)
 }
 

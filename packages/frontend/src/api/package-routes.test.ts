@@ -134,7 +134,7 @@ for (const [type, json, source_dict] of [
     assert.deepEqual(made.source_dict, source_dict)
     assert.equal(made.source_type, type)
     assert.deepEqual(made.builds, { latest: null, latest_succeeded: null })
-    // What is stored can be sent again.
+    // An edit that sends no fields accepts the stored source and keeps it.
     assert.deepEqual((await edit(t, 'lenscap', {})).source_dict, source_dict)
   })
 

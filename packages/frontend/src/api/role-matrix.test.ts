@@ -16,7 +16,7 @@ import {
 } from '../testing/fixture.ts'
 import { buildApi } from './api.ts'
 
-/** Who may, by what the route says of itself. */
+/** The roles that each access level admits. */
 const MAY: Record<ApiRoute['access'], readonly Role[]> = {
   anyone: ROLES,
   user: ROLES.slice(1),
@@ -33,7 +33,7 @@ const REFUSED_WITH: Record<string, number> = {
   '/project/fork/{ownername}/{projectname}': 400,
 }
 
-/** Who has the role already cannot ask for it; Kerberos is offered to nobody. */
+/** Expected statuses other than 200: a role cannot be requested twice, and Kerberos login is not available. */
 const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = {
   '/project/permissions/request/{ownername}/{projectname}': {
     owner: 400,
@@ -104,8 +104,8 @@ for (const route of routes) {
   test(`${name} answers whom it may, as it says`, async () => {
     const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
     for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
-      // What only reads needs no fixture of its own.
-      await using own = route.method === 'GET' ? undefined : await openFixture()
+      // A GET changes nothing, so it can use the shared fixture.
+      await using own = route.method === 'GET' ? undefined : await openWorld()
       await own?.t.app.request('/api_3/auth-check', { headers: own.as(who) })
       const before = await powersOf(own ?? shared, who)
       const response = await sendSample(route, own ?? shared, who)
@@ -140,7 +140,7 @@ async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<str
   return `${credentials} ${JSON.stringify(others)}`
 }
 
-/** What is deleted with success is the project that the token is for. */
+/** Points a sample that deletes dana/other at dana/telescope, which is beyond the limits of the token `other project`. */
 function inTelescope(sample: SampleRequest): SampleRequest {
   const { projectname, ...path } = sample.path ?? {}
   return projectname === 'other' ? { ...sample, path } : sample

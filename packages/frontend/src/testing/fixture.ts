@@ -10,7 +10,7 @@ import { fillFrontend, NOW, openFrontendOn, type TestFrontend } from './test-fro
 import type { ChrootState } from '@copr/domain/states/chroot-state'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-/** Who asks, from nobody to everybody's administrator. */
+/** The callers in the tests, from anonymous to the administrator of the site. */
 export const ROLES = [
   'anonymous',
   'stranger',
@@ -32,17 +32,17 @@ export const LIMITED_TOKENS = [
 
 export interface Fixture extends AsyncDisposable {
   t: TestFrontend
-  /** The header that says who asks. */
+  /** The Authorization header of a caller. */
   as(who: Role | LimitedToken): Record<string, string>
-  /** The cookie that says so to pages. */
+  /** The session cookie of a caller, for pages. */
   sessionOf(role: Role): string
   finished_build: number
   running_build: number
   /** As those, in the project of the group. */
   group_builds: { finished_build: number; running_build: number }
-  /** Of both projects. */
+  /** The webhook secret of every project. */
   webhook_secret: string
-  /** Of a link with which dana chooses a password. */
+  /** The secret of a login link with which dana chooses a password. */
   login_secret: string
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { Provider } from 'oidc-provider'
 
-/** Who is at the provider; what is changed here counts from the next login on. */
+/** A user of the provider; changes take effect at the next login. */
 interface Person {
   sub: string
   preferred_username: string
@@ -14,7 +14,7 @@ export interface IdentityProvider extends AsyncDisposable {
   issuer: string
   client: { client_id: string; client_secret: string }
   people: Map<string, Person>
-  /** Who logs in next; undefined: denies it. */
+  /** Key in `people` of the user who logs in next; undefined: the login is denied. */
   who: string | undefined
 }
 

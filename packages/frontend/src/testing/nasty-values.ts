@@ -1,7 +1,7 @@
 /** Would be a script if it came out as it went in. */
 export const MARKER = '<script>copr()</script>'
 
-/** What no field expects, by a name for the test's report. Each is a value of JSON. */
+/** JSON values that no field expects, keyed by a name for the test report. */
 export const NASTY_VALUES: Record<string, unknown> = {
   'an empty string': '',
   spaces: '   ',
@@ -46,7 +46,7 @@ export const NASTY_TEXTS = Object.entries(NASTY_VALUES).flatMap(([name, value]) 
   typeof value === 'string' && value.isWellFormed() ? [[name, value] as const] : [],
 )
 
-/** What a path or a query can say: a megabyte does not fit into a URL. */
+/** The texts that fit into a path or a query; a megabyte does not fit into a URL. */
 export const NASTY_STRINGS = NASTY_TEXTS.filter(([, value]) => value.length < 1000)
 
 function deep(levels: number): unknown {

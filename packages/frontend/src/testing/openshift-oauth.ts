@@ -24,15 +24,15 @@ interface Grant {
 }
 
 export interface OpenshiftOauth extends AsyncDisposable {
-  /** What the site's configuration says of it. */
+  /** Values of `openshift_login` in the site's configuration. */
   login: { api_url: string; client_id: string; client_secret_file: string }
-  /** What the cluster says of its OAuth server: another address when an administrator changes the one of its Route. */
+  /** The issuer that the API server reports; tests change it, as an administrator does who changes the server's Route. */
   issuer: string
-  /** Who is logged in at the cluster; undefined: does not allow the site to know. */
+  /** The user who is logged in at the cluster; undefined: the user denies access to the site. */
   who: Person | undefined
   /** As on a cluster that uses an OpenID Connect provider directly. */
   hasServer: boolean
-  /** Gives the account another token, of which the site does or does not learn. */
+  /** Gives the account another token; `isTold` writes it to the site's secret file. */
   renewToken(options: { isTold: boolean }): void
   /** Codes that were given out are too old from now on. */
   expireCodes(): void
@@ -45,9 +45,9 @@ const SCOPES = ['user:info', 'user:check-access', 'user:list-scoped-projects', '
 const DENIED = 'The resource owner or authorization server denied the request.'
 
 /**
- * The OAuth server of an OpenShift and what of its API server a login needs, over HTTPS with certificates of its own authority,
- * which this process trusts meanwhile. As the real one: the client is a service account with one redirect URI, its secret one
- * of the account's tokens; a secret in the header is cut at the first colon, so that no service account can use it.
+ * A fake of OpenShift's OAuth server, and of the requests to the API server that a login needs, over HTTPS with a CA of its own that
+ * this process trusts until the fixture is disposed. As in OpenShift, the client is a service account with one redirect URI, its secret
+ * is one of the account's tokens, and a secret in the header is cut at the first colon, so that no service account can use it there.
  */
 export async function startOpenshiftOauth(redirect_uri: string): Promise<OpenshiftOauth> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-oauth-'))

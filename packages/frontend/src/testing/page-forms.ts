@@ -6,13 +6,13 @@ export interface PageForm {
   route: PageRoute
   action: string
   isMultipart: boolean
-  /** What a browser sends when nothing is changed. */
+  /** The fields as a browser sends them, with `TYPED` for those that the page leaves empty. */
   values: [name: string, value: string][]
   /** Every field, those too that are not sent without a mark. */
   names: string[]
 }
 
-/** What somebody types where the page leaves a field empty that must be filled. */
+/** Values for fields that the page leaves empty but the user must fill in. */
 const TYPED: Record<string, string> = {
   name: 'new',
   package_name: 'new',

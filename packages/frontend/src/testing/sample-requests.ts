@@ -120,8 +120,8 @@ function chroot(build: number): Record<string, string> {
   return { build_id: String(build), chrootname: 'fedora-43-x86_64' }
 }
 
-/** What stands for the parts of a path, unless the sample says otherwise. */
-export function usualPath({ finished_build }: Fixture): Record<string, string> {
+/** Values of path parameters that a sample does not set itself. */
+export function usualPath({ finished_build }: World): Record<string, string> {
   return {
     ownername: 'dana',
     projectname: 'telescope',

@@ -37,7 +37,7 @@ interface AskOptions {
   headers?: Record<string, string>
 }
 
-/** Who is in the database, and the headers with their tokens. */
+/** The users in the database, and the headers with their tokens. */
 export interface Accounts {
   users: Record<'dana' | 'kim' | 'admin', User>
   tokens: Map<string, string>
