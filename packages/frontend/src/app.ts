@@ -69,7 +69,7 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)
 }
 
-/** What a client sent is told back, but not all of a megabyte. */
+/** Truncates messages: they may quote the request, which can be a megabyte long. */
 function shortened(message: string): string {
   return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message
 }

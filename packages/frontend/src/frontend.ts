@@ -5,7 +5,7 @@ import type { KeygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
 import type { Uploads } from '@copr/storage/uploads'
 
-/** What the frontend needs of the configuration file. */
+/** The part of the configuration file that the frontend uses. */
 export type FrontendConfig = {
   listen?: Pick<Configuration['listen'], 'trusted_proxies'> | undefined
 } & Pick<

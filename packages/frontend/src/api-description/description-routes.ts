@@ -5,7 +5,7 @@ import { VERSION } from '@copr/process/version'
 import { docsPage } from './docs-page.ts'
 import { describeApi } from './openapi.ts'
 
-/** What the API says of itself, to programs and to people. Registered last: it describes what was registered before. */
+/** Serves the API's description, for programs and for people. Registered last, so that these routes end the list. */
 export function descriptionRoutes(api: Api): void {
   const { frontend, routes } = api
   const { public_url, site_name } = frontend.config

@@ -92,7 +92,7 @@ function queryParameters(query: z.ZodType | undefined): Json[] {
   )
 }
 
-/** What may be sent: fields convert what they get, so their own words count, not the converter's. */
+/** The JSON Schema of accepted input. Fields convert any input, so their `meta` describes them, not the converter's type. */
 export function formSchema(schema: z.ZodType): Json {
   return withoutDialect(
     z.toJSONSchema(schema, {

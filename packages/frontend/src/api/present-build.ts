@@ -3,7 +3,7 @@ import { paddedBuildId } from '@copr/contract/names'
 import type { Build, BuildChroot } from '@copr/domain/builds/build-queries'
 import type { BuildSummary } from '@copr/domain/builds/build-summaries'
 
-/** What the reference system gives a builder, shown by old clients. */
+/** The `memory_limit` of the reference system, which old clients display. */
 export const MEMORY_LIMIT = 2048
 
 export function presentBuild(build: BuildSummary, results_url: string): BuildAnswer {

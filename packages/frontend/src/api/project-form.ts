@@ -37,7 +37,7 @@ export function settingsOf(form: EditProject | AddProject, now: Date): Partial<P
   return Object.fromEntries(sent) as Partial<ProjectSettings>
 }
 
-/** What a form alone cannot tell: whether the projects it names exist, and combinations. */
+/** Checks beyond the form's schema: the projects it names exist, and its settings do not exclude each other. */
 export async function checkSettings(db: Db, settings: Partial<ProjectSettings>): Promise<void> {
   if (settings.persistent && settings.delete_after)
     throw new CoprError('invalid', 'persistent: cannot be combined with delete_after_days')

@@ -14,7 +14,7 @@ import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { externalRepoId, hubHost, projectRepoId } from '../repo-files/repo-ids.ts'
 import { requireProject } from './find-or-404.ts'
 
-/** What DNF 5's plugin makes a repository file from; the same for all directories and releases of a project. */
+/** Serves the data from which the copr plugin of DNF 5 generates a `.repo` file; the same for all directories and releases of a project. */
 export function rpmrepoRoutes(api: Api): void {
   const { frontend } = api
   const { db, config, now } = frontend

@@ -20,7 +20,7 @@ export async function targetProject({ db }: Pick<Frontend, 'db'>, form: Form): P
   return await requireProject(db, ownername, projectname)
 }
 
-/** Who submits: a user, or a webhook that says of itself who it is. */
+/** The submitter of a build: a user, or a webhook, whose `submitted_by` is recorded without verification. */
 export type Submitter = UserActor | { id: null; submitted_by: string }
 
 type Prepared = Omit<Submission, 'source'>

@@ -21,9 +21,9 @@ export interface SourceSettings {
 interface SourceWanted {
   type: SettableSource
   form: Form
-  /** What a dist-git is asked for. */
+  /** The name to clone from a dist-git; other source types ignore it. */
   package_name: string
-  /** What the request does not say stays as it was. */
+  /** Stored settings, which apply to the fields that the request omits. */
   stored?: Record<string, unknown> | undefined
 }
 

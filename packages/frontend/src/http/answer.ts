@@ -18,7 +18,7 @@ export interface Api {
   routes: ApiRoute[]
 }
 
-/** What a method of a path is, for whoever reads: the OpenAPI description and the tests of every route. */
+/** Metadata of one method of a path, used by the OpenAPI description and by the tests that cover every route. */
 export interface Operation {
   /** One line. */
   summary: string
@@ -51,7 +51,7 @@ interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
 }
 
-/** What everybody may ask. */
+/** Declares an operation that needs no credentials. */
 export function open(
   operation: Omit<Operation, 'access' | 'scope'>,
   handler: (c: Context) => Answer,

@@ -42,7 +42,7 @@ async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undef
   })
 }
 
-/** Who is logged in with this browser. */
+/** The user whose session the browser's cookie names; undefined without a valid session. */
 export async function sessionUser(
   c: Context,
   { db, now }: Pick<Frontend, 'db' | 'now'>,

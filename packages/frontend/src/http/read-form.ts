@@ -52,7 +52,7 @@ export async function readFormWithFile(
   if (mediaTypeOf(c) !== 'multipart/form-data') return { form: await readForm(c), file: undefined }
   const data = await multipartData(c, await readBody(c.req.raw, MAX_FORM_BYTES + max_file_bytes))
   const value = data.get(part)
-  // What a browser sends for a field where nothing was chosen is a file without a name.
+  // If no file was selected, a browser sends an empty file without a name.
   const file =
     value instanceof File && (value.name !== '' || value.size > 0)
       ? { name: value.name, text: await value.text() }
@@ -88,7 +88,7 @@ export function formOf(entries: [string, string][]): Form {
   return form
 }
 
-/** What a body says that is JSON, without what the database could not keep. */
+/** Parses a JSON body. Rejects NUL characters and lone surrogates, which PostgreSQL cannot store. */
 export function jsonOf(text: string): unknown {
   // PostgreSQL's text has no NUL, in no field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))

@@ -4,7 +4,7 @@ import type { FrontendConfig } from '../frontend.ts'
 import { oidcClient } from './oidc-client.ts'
 import { openshiftClient } from './openshift-client.ts'
 
-/** What the browser keeps between its way to the provider and its way back. */
+/** State that the browser keeps, in a signed cookie, between the redirect to the provider and the callback. */
 export const PendingLogin = z.strictObject({
   state: z.string(),
   nonce: z.string(),
@@ -17,18 +17,18 @@ export type PendingLogin = z.infer<typeof PendingLogin>
 export interface ProviderClient {
   /** Where the browser goes to log in. */
   begin(next: string): Promise<{ url: string; pending: PendingLogin }>
-  /** Who came back. Throws CoprError `invalid` when the answer is not one to this login. */
+  /** Returns the user who logged in. Throws CoprError `invalid` if the response does not belong to this login. */
   finish(
     query: string,
     pending: PendingLogin,
   ): Promise<{ identity: Identity; id_token: string | undefined }>
   /** Where the browser goes to log out, if the provider wants to know. */
   logoutUrl(id_token: string): Promise<string | undefined>
-  /** What only this site and the provider know: signs what browsers keep. */
+  /** A secret that only this site and the provider know; signs the cookies of pending logins. */
   secret(): Promise<string>
 }
 
-/** Of an identity provider, what pages say about it and who administers the site. */
+/** An identity provider with its label, and the rules for password logins and for administrators of the site. */
 export interface LoginProvider extends ProviderClient {
   label: string
   allow_local_login: boolean

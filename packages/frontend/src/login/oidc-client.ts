@@ -106,7 +106,7 @@ function unreachable(cause: unknown): CoprError {
   )
 }
 
-/** What the provider or the user says no to is not our fault; neither is an answer to another login. */
+/** Maps a failed login: a refusal or a response to another login is `invalid`, any other failure is `bad_gateway`. */
 function refused(cause: unknown): unknown {
   if (cause instanceof CoprError) return cause
   if (cause instanceof oidc.AuthorizationResponseError)

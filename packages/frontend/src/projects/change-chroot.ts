@@ -21,7 +21,7 @@ interface ChrootChange {
   file: UploadedFile | undefined
 }
 
-/** What a form of the API or of a page changes on a project's chroot. The right has been checked. */
+/** Applies a form of the API or of a page to a project's chroot. The caller has checked the right to edit it. */
 export async function changeChroot(
   { db, now }: Frontend,
   { user, project, chroot, form, file }: ChrootChange,
@@ -34,7 +34,7 @@ export async function changeChroot(
   await editProjectChroot(db, user, { project, chroot, settings, comps, now: now() })
 }
 
-/** What is reset goes first: what is sent besides wins. */
+/** Applies resets first: a field that is both reset and sent gets the sent value. */
 function settingsOf(form: EditProjectChroot, before: ProjectChroot): Partial<ChrootSettings> {
   const { delete_comps: _, reset_fields = [], bootstrap, bootstrap_image, ...rest } = form
   const sent = Object.entries(rest).filter(([, value]) => value !== undefined)

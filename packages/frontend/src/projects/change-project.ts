@@ -7,7 +7,7 @@ import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 
-/** What a form of the API or of a page changes on a project. */
+/** Applies a form of the API or of a page to a project. Requires the right to edit it. */
 export async function changeProject(
   frontend: Frontend,
   { user, project, form }: { user: UserActor; project: Project; form: Form },

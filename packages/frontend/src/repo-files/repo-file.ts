@@ -29,7 +29,7 @@ interface Part {
   priority?: number | null
 }
 
-/** What `dnf copr enable` writes into /etc/yum.repos.d: it must begin with `[copr:`. */
+/** Renders the file that `dnf copr enable` writes into /etc/yum.repos.d; it must begin with `[copr:`. */
 export function renderRepoFile(input: RepoFileInput): string {
   const { project, dirname, chroot, host, results_url, multilib, dependencies } = input
   const { ownername } = project

@@ -60,7 +60,7 @@ async function keepLive() {
     const next = page.getElementById(live.id)
     if (!next) return
     if (next.innerHTML !== live.dataset.seen) replaceLive(live, next)
-    // What happens below it, like a log that exists now, comes with the next load of the page.
+    // Logs are outside the live element: add new ones, and update the others, from the page just fetched.
     for (const details of page.querySelectorAll('details[data-log]')) addLog(details)
   }
 }
@@ -107,7 +107,7 @@ async function followIfOpen(details) {
   }
 }
 
-/** What the log has after `offset`, or its end when that is 0; undefined when it has nothing (yet). */
+/** Reads the log from `offset` on, or only its end if that is 0. Undefined: there is no data (yet), or the request failed. */
 async function readLog(url, offset) {
   const range = offset > 0 ? `bytes=${offset}-` : `bytes=-${MAX_LOG_CHARACTERS / 2}`
   const response = await fetch(url, { headers: { range } }).catch(() => undefined)

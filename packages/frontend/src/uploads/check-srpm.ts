@@ -9,7 +9,7 @@ import { formatEvr } from '@copr/rpm/version'
 import { stat } from 'node:fs/promises'
 import type { ReceivedFile } from './receive-upload.ts'
 
-/** What the header of an uploaded source package says, or a 400 that says what is wrong with the file. */
+/** Returns the metadata in the header of an uploaded SRPM; throws CoprError `invalid` if the file cannot be accepted. */
 export async function checkSrpm(file: ReceivedFile): Promise<SourceFacts> {
   checkFileName(file.name)
   if ((await stat(file.path)).size === 0) refuse(file, 'the file is empty')

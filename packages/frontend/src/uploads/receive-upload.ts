@@ -33,8 +33,6 @@ interface Options {
   field: string
 }
 
-/** Of all fields together: they are kept in memory. */
-
 /** Streams a multipart body: fields into memory (bounded), the one file to disk. */
 export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
   const dir = randomUUID()
@@ -104,7 +102,7 @@ async function receive(
   for (const limit of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const)
     parser.on(limit, () => keepWrite(Promise.reject(tooManyFields())))
   parser.on('file', (name, stream, { filename }) => {
-    // What a client sends as a file named `json` holds the fields.
+    // Clients may send the fields as a file named `json`.
     if (name === 'json') {
       keepWrite(textOf(stream, countField).then((text) => void (json = text)))
       return

@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
-/** What a forge tells of a push, in one form for all. */
+/** A push event, in one form for all forges. */
 export interface ForgeEvent {
   clone_url: string
   is_tag: boolean
   /** The branch, or the tag's name. */
   ref: string
-  /** What is built: a commit, or the tag. */
+  /** The revision to build: a commit, or the name of the tag. */
   commit: string
   changed_files: readonly string[]
-  /** Who pushed, as the forge says it. */
+  /** The user who pushed, as the forge reports it. */
   sender: string
 }
 

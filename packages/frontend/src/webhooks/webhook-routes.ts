@@ -15,7 +15,7 @@ import { customWebhooks } from './custom-webhooks.ts'
 import { type Forge, FORGES, type ForgeEvent } from './forge-events.ts'
 import { isMatch } from './match-package.ts'
 
-/** What forges call after a push: the secret in the address is the proof. */
+/** Receives the requests that forges send after a push; the secret in the URL authenticates them. */
 export function webhookReceivers(frontend: Frontend): Hono {
   const { db, log } = frontend
   const app = new Hono({ strict: false })
