@@ -23,7 +23,7 @@ export const AgentConfig = z.strictObject({
     silence_seconds: z.number().positive(),
     lifetime_seconds: z.number().positive(),
   }),
-  /** The last act of an agent that ends for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
+  /** How an agent ends for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
   at_end: z.enum(['power_off', 'exit']),
   /** Requirements that a machine must meet before it gets a task. */
   self_test: z
