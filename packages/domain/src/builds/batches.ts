@@ -81,7 +81,7 @@ function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, numbe
 }
 
 async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<number> {
-  // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
+  // No build id is beyond 2^53, and PostgreSQL rejects a number that does not fit the column.
   const exists = Number.isSafeInteger(build_id) && (await lockBuild(tx, build_id))
   const build = exists ? await buildOf(tx, build_id) : undefined
   if (!build) throw new CoprError('invalid', `${field}: build ${build_id} does not exist`)

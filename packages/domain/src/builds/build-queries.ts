@@ -144,7 +144,7 @@ export interface BuiltPackage {
   arch: string
 }
 
-/** What each build chroot brought, by the build chroot's id. */
+/** The packages that each build chroot produced, keyed by the build chroot's id. */
 export async function builtPackages(
   db: Db,
   build_id: number,
@@ -178,7 +178,7 @@ export interface RunningPhase {
   machine: string | null
 }
 
-/** What the machines say they are doing for this build right now. */
+/** The build's unfinished tasks, each with the phase that its machine reported last. */
 export async function runningPhases(db: Db, build_id: number): Promise<RunningPhase[]> {
   return await db
     .selectFrom('task')

@@ -65,7 +65,7 @@ const COLUMNS = [
 
 /** The builds with these ids, in their order; those that do not exist are left out. */
 export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> {
-  // What is beyond 2^53 is no id of ours, and PostgreSQL would refuse the number.
+  // No build id is beyond 2^53, and PostgreSQL rejects a number that does not fit the column.
   const possible = ids.filter((id) => Number.isSafeInteger(id))
   if (possible.length === 0) return []
   const rows = await db

@@ -60,7 +60,7 @@ interface Newest {
   package_name: string
 }
 
-/** Of each package and enabled chroot of the target: the source's newest results that it does not have yet. */
+/** The source's newest results for each of its packages and each enabled chroot of the target, except those already copied. */
 async function newestResults(tx: Tx, source_id: number, target_id: number): Promise<Newest[]> {
   const { rows } = await sql<Newest>`
     select latest.build_id, project_chroot.chroot_id, package.name as package_name

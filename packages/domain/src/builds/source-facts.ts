@@ -6,7 +6,7 @@ import { refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 import { moveSource } from '../states/source-state.ts'
 
-/** What the control plane reads from an SRPM's header. */
+/** Metadata that the control plane reads from an SRPM's header. */
 export interface SourceFacts {
   name: string
   /** `[epoch:]version-release` */

@@ -14,7 +14,7 @@ export interface Submission extends BatchWish {
   dirname?: string | undefined
   /** Null: no user, but a webhook. */
   submitter_id: number | null
-  /** What the webhook says of who it was. */
+  /** The sender as the webhook reports it, such as a profile URL; `custom webhook` if it reports none. */
   submitted_by?: string | undefined
   source: Source
   /** Known from the start when a package is built from its own source. */

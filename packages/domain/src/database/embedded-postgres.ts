@@ -17,7 +17,7 @@ import { stopLeftOver } from './left-over-postgres.ts'
 import { type PrivateAccount, privateAccount } from './private-account.ts'
 
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** Of the database `copr`. */
+  /** Connection URL of the database `copr`. */
   readonly url: string
   /** Resolves when the server ends, wanted or not. */
   readonly ended: Promise<void>

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db } from './open.ts'
 
-/** What may have changed. A notice is a hint: whoever hears it looks at the tables. */
+/** NOTIFY channels, one for each kind of change. A notification is only a hint: listeners read the tables again. */
 export const CHANNELS = [
   'copr_queue',
   'copr_machine',

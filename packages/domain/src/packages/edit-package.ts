@@ -7,7 +7,7 @@ import type { Project } from '../projects/project-queries.ts'
 import type { Actor } from '../users/actor.ts'
 import type { Package } from './package-queries.ts'
 
-/** What can be changed of a package. */
+/** The settings of a package that can be changed, and its source. */
 export type PackageChanges = Partial<
   Pick<Package, 'webhook_rebuild' | 'max_builds' | 'timeout_seconds' | 'chroot_denylist'>
 > & { source?: { type: SourceType; json: Record<string, unknown> } | undefined }

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { deleteBuilds } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
 
-/** So many at a time: each goes with its files, and the rest comes with the next look. */
+/** Maximum builds deleted per run, as each is deleted with its files; the next run continues. */
 const AT_A_TIME = 100
 
 /**

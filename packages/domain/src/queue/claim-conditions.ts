@@ -13,7 +13,7 @@ export const RUNNING = sql`
   select ownername, sandbox, arch, count(*)::int as n from task
   where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`
 
-/** Of `machine`, with its `pool` if it has one: it is at work, and may be used once more. */
+/** A condition on `machine` and its left-joined `pool`: the machine is ready, not set aside, and may be used once more. */
 export function mayClaim(now: Date): RawBuilder<boolean> {
   return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
     and not machine.needs_cleaning and machine.check_failures = 0
@@ -31,7 +31,7 @@ export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
     and ${task}.tags <@ machine.tags and (machine.planned_tags is null or ${task}.tags <@ machine.planned_tags)`
 }
 
-/** Of `task`, against `running` without it. What is full is found once, not for each task. */
+/** A condition on `task`: no limit is reached by `running`, which must not count it. The subqueries run once, not for each task. */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
   const { max_builds_per_owner, max_builds_per_sandbox } = limits
   const conditions = [sql`true`]

@@ -45,7 +45,7 @@ async function addMachine(
   return { id, ...machine }
 }
 
-/** Whoever gets a task was among those that may find one. */
+/** Claims a task; asserts that machinesWithWork() lists each machine that gets one. */
 async function claim(
   db: Db,
   machine: Parameters<typeof claimTask>[1],

@@ -16,7 +16,7 @@ export interface Demand {
   readonly oldest: Date
 }
 
-/** What runs, for fairness and limits. */
+/** Running tasks of builders, counted for fairness and limits. */
 export interface RunningTasks {
   readonly ownername: string
   readonly sandbox: string
@@ -24,7 +24,7 @@ export interface RunningTasks {
   readonly tasks: number
 }
 
-/** What builders could do at once: not what waits for its batch or its time. */
+/** Queued tasks that builders could start now; leaves out those blocked by an earlier batch or by `not_before`. */
 export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
   const { rows } = await sql<Demand>`
     select task.arch, task.tags, task.min_memory_mb, task.ownername, task.sandbox, task.priority >= ${BACKGROUND} as is_background,

@@ -31,7 +31,7 @@ export interface TaskFacts {
   dirname: string
   package_name: string | null
   submitter: string | null
-  /** Of tasks of one build chroot only. */
+  /** Undefined for tasks of the whole build: `source` and `import`. */
   build_chroot: ChrootFacts | undefined
 }
 
@@ -176,7 +176,7 @@ export async function taskOfRequest(
     .executeTakeFirst()
 }
 
-/** Of the tasks with these ids, the leases whose staged files are still needed: running ones, and results not yet published. */
+/** The leases of these tasks whose staged files are still needed: those of running tasks, and those of results not yet published. */
 export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<string>> {
   if (task_ids.length === 0) return new Set()
   const rows = await db

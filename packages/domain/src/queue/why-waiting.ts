@@ -26,7 +26,7 @@ export interface Step {
   readonly chroot: string | null
   readonly state: 'waiting' | 'queued' | 'running'
   readonly reasons: Reason[]
-  /** Of queued ones: how many go first as things are now, with itself. */
+  /** Current place in the queue, from 1; null unless the step is queued for a builder. */
   readonly position: number | null
   readonly machine: string | null
   /** How often it has been begun. */
@@ -58,7 +58,7 @@ interface TaskRow {
   phase: string | null
 }
 
-/** What an unfinished build waits for, step by step. Empty for a finished one. */
+/** The unfinished steps of a build, with the reasons why each waits. Empty for a finished build. */
 export async function whyWaiting(
   db: Db,
   build_id: number,
@@ -224,7 +224,7 @@ async function limitReasons(
   )
 }
 
-/** What the manager of the pools says of tasks like this one. */
+/** Reasons for which no machine has taken the task: one is starting, the manager cannot start one, or no pool has one. */
 async function machineReasons(
   db: Db,
   { arch, tags, ownername, sandbox }: TaskRow,

@@ -20,7 +20,7 @@ export interface RepositoryFacts {
   devel_mode: boolean
   key_algorithm: KeyAlgorithm
   public_key: string | null
-  /** Of projects whose signed packages this one took over. */
+  /** Public keys that signed the packages which this project took over as a fork. */
   inherited_keys: string[]
   key_fingerprint: string | null
 }

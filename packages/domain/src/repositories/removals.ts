@@ -38,7 +38,7 @@ export async function livingDir(
     .executeTakeFirst()
 }
 
-/** Of these builds, those that are in the directory. */
+/** The subset of `build_ids` that belongs to the directory. */
 export async function buildsOfDir(
   db: Db,
   project_dir_id: number,

@@ -5,7 +5,7 @@ import type { Db } from '../database/open.ts'
 import { lockLeased } from '../queue/leases.ts'
 
 export interface BuildTicket {
-  /** Of the publish task. */
+  /** The lease of the publish task. */
   lease: string
   /** A build with many packages is signed in parts, counted from 0. */
   part: number

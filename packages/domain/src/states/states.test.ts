@@ -147,7 +147,7 @@ test('the database accepts the states of the code, and no others', async () => {
   }
 })
 
-/** What writes a state column: SQL text, or a cast around the types of the schema, which let nobody update one. */
+/** Detects a write to a state column: SQL text, or a way around the schema's types, which forbid such updates. */
 function writesState(source: string): boolean {
   const updates = source.matchAll(
     /\bupdate (?:build|build_chroot|task|machine)\b([\s\S]*?)(?:\bwhere\b|\bfrom\b|`)/g,
