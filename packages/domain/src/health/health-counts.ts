@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Whoever was silent for longer does not take tasks. */
+/** Builders not seen for longer than this do not count as present. */
 const PRESENT_SECONDS = 300
 
 /** Machines that take builds, by state; those that are gone do not count. */

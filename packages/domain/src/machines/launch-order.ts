@@ -1,4 +1,4 @@
-/** What a machine's start was first asked with. It is stored, as a start that is repeated must say the very same. */
+/** Parameters of the request that starts a machine. Stored, as a retry is idempotent only if it sends exactly the same ones. */
 export interface LaunchOrder {
   readonly offering: {
     readonly name: string
@@ -6,7 +6,7 @@ export interface LaunchOrder {
     readonly price_per_hour: number
     readonly memory_mb?: number
   }
-  /** What the machine is told: all that it needs to call home. */
+  /** Boot configuration passed to the machine: all that it needs to enroll. */
   readonly boot: {
     readonly enroll_token: string
     readonly gateway_url: string

@@ -7,7 +7,7 @@ import { moveMachineIn } from '../states/machine-state.ts'
 import { addEvent } from './machine-events.ts'
 import type { Machine } from './machines.ts'
 
-// What administrators do with machines. The manager acts on it within seconds.
+// Operations of administrators on machines. The manager acts on them within seconds.
 
 /** The machine ends its task, and then it is removed. */
 export async function drainMachine(db: Db, id: number, why: string, now: Date): Promise<void> {
@@ -51,7 +51,7 @@ export async function holdMachine(
     throw new CoprError('conflict', `Cannot hold machine ${id}: it is not ready`)
 }
 
-/** Of a pool's machines, what only one of them at a time may change. */
+/** Changes a ready machine that has a provider; undefined if there is none. Incrementing `version` makes stale writes fail. */
 async function change(
   db: Db,
   id: number,

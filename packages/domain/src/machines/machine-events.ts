@@ -18,7 +18,7 @@ export async function addEvent(
     .execute()
 }
 
-/** What happened to a machine, the oldest first. */
+/** The events of a machine, oldest first. */
 export async function machineEvents(db: Db, machine_id: number): Promise<MachineEvent[]> {
   return await db
     .selectFrom('machine_event')
@@ -28,7 +28,7 @@ export async function machineEvents(db: Db, machine_id: number): Promise<Machine
     .execute()
 }
 
-/** What happened in a pool, the newest first. */
+/** The events of a pool, newest first. */
 export async function poolEvents(db: Db, pool: string, limit: number): Promise<MachineEvent[]> {
   return await db
     .selectFrom('machine_event')

@@ -56,7 +56,7 @@ export interface Enrolment {
   kinds: TaskKind[]
   arches: string[]
   tags: string[]
-  /** Of its self-test. */
+  /** Measured by the self-test of the machine, without swap. */
   memory_mb?: number | undefined
   now: Date
 }
@@ -144,7 +144,7 @@ export async function machineGone(
   await requeueTasksOf(db, machine_id, { reason, max_attempts, now })
 }
 
-/** What a machine that ended worked on goes back to the queue. */
+/** Requeues the tasks leased to a machine that has ended, or fails those out of attempts; returns how many. */
 export async function requeueTasksOf(
   db: Db,
   machine_id: number,

@@ -36,7 +36,7 @@ export async function otherBuilders(db: Db, seen_after: Date): Promise<OtherBuil
   return rows
 }
 
-/** What exists of a machine was told by its provider; whatever has become of the machine meanwhile. */
+/** Stores a machine's id and data at its provider, whatever its state. Does nothing if it has an id, or was launched again since. */
 export async function noteProviderId(
   db: Db,
   { id, launch_token }: { id: number; launch_token: string | null },

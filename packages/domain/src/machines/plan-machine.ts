@@ -70,7 +70,7 @@ function newLaunchToken(machine_id: number): string {
   return `${machine_id}-${randomUUID()}`
 }
 
-/** What a machine gets for its next attempt, after a definite failure of the one before. */
+/** The columns to set for the next start of a machine whose previous start has definitely failed. A new token makes it a new request. */
 export function nextAttempt(
   { id, launch_order }: Machine,
   offering: LaunchOrder['offering'],
@@ -94,7 +94,7 @@ async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
   return rows[0]?.id ?? 0
 }
 
-/** Of all machines that use a counter, whatever their pools. The manager's lease keeps two from counting at once. */
+/** For each counter, the smallest value that no machine of any pool uses. The manager's lease, held here, rules out a race. */
 async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
   const counters: Record<string, number> = {}
   for (const name of names) {

@@ -41,7 +41,7 @@ export async function noteRemoval(
     .execute()
 }
 
-/** What was not seen again is no more. */
+/** Deletes sightings that no sweep has confirmed since `last_seen_before`: their objects are taken to be gone. */
 export async function forgetSightings(db: Db, last_seen_before: Date): Promise<void> {
   await db.deleteFrom('sighting').where('last_seen_at', '<', last_seen_before).execute()
 }

@@ -22,7 +22,7 @@ export async function accrueCosts(db: Db, now: Date): Promise<void> {
     on conflict (pool, month) do update set amount = pool_cost.amount + excluded.amount`.execute(db)
 }
 
-/** What each pool has cost in the month of a day, estimated. */
+/** The estimated cost of each pool in the month (UTC) of `now`. */
 export async function costsOfMonth(db: Db, now: Date): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('pool_cost')

@@ -57,7 +57,7 @@ export async function lockManagerLease(tx: Db, holder: string, now: Date): Promi
   return row !== undefined
 }
 
-/** Who acts, for those who look. */
+/** The holder of the lease, for display only: it may expire at any time. */
 export async function activeManager(
   db: Db,
   now: Date,

@@ -50,7 +50,7 @@ export interface OfferingFailure {
   unavailable_until?: Date
 }
 
-/** Of one offering, or of all that share its quota. */
+/** Records a failure of one offering or, given a `group`, of all that share its quota. */
 export async function noteOfferingFailure(
   db: Db,
   { pool, name, group }: { pool: string; name: string; group?: string | undefined },
@@ -76,7 +76,7 @@ export interface OfferingFacts {
   readonly memory_mb?: number
 }
 
-/** What a pool offers now; the history of an offering that comes back is kept. */
+/** Stores the current offerings of a pool. No row is deleted, so an offering that comes back still has its history. */
 export async function syncOfferings(
   db: Db,
   pool: string,

@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 import { addEvent } from '../machines/machine-events.ts'
 import { moveMachineIn } from '../states/machine-state.ts'
 
-// What administrators do with pools. The manager acts on it within seconds.
+// Operations of administrators on pools. The manager acts on them within seconds.
 
 /** Nothing is started in it any more, or again; what runs goes on. */
 export async function cordonPool(
@@ -16,7 +16,7 @@ export async function cordonPool(
   await db.transaction().execute(async (tx) => {
     const changed = await tx
       .updateTable('pool')
-      // Who lets it go on has seen to what it was held for.
+      // An administrator who uncordons the pool has fixed the cause of the hold.
       .set(
         cordoned
           ? { cordoned }

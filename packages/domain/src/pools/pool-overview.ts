@@ -26,7 +26,7 @@ export interface PoolOverview {
   readonly cost: number
   /** Average from the order to the enrolment; null: none has enrolled yet. */
   readonly start_seconds: number | null
-  /** Of starts, the newest counting most; null: nothing was started yet. */
+  /** Share of starts that succeeded, 0 to 1, weighted toward recent ones; null: nothing was started yet. */
   readonly success_rate: number | null
 }
 
@@ -80,7 +80,7 @@ export interface MachineOverview {
   readonly uses: number
   readonly created_at: Date
   readonly last_seen_at: Date | null
-  /** What is wrong or why it is set aside; null: nothing. */
+  /** The failure, the reason for the hold, or the reason for the end; null: none. */
   readonly note: string | null
 }
 

@@ -10,7 +10,7 @@ function isOneSandbox(config: PoolConfig): boolean {
   return config.one_sandbox ?? config.provider !== 'local'
 }
 
-/** Of machines that could do the same, those with a higher one ask first for work. */
+/** Orders machines that could run the same task: those of the pool with the highest rank claim first. */
 function claimRank({ priority, tags, tags_on_demand }: PoolConfig): number {
   return [...tags, ...tags_on_demand].reduce((sum, tag) => sum + tag.priority, priority)
 }
