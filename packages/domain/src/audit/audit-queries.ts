@@ -8,7 +8,7 @@ export type AuditEntry = Selectable<AuditLogTable>
 export interface AuditFilter {
   project_id?: number | undefined
   user_id?: number | undefined
-  /** Who did it, by name: a user, `coprctl`, `webhook`. */
+  /** The name of the actor: a user, `coprctl`, `webhook`. */
   actor?: string | undefined
   /** Only older entries: the last id of the page before. */
   before_id?: number | undefined

@@ -6,7 +6,7 @@ export interface Change {
   /** As noun.verb: `project.edit`. */
   action: string
   project_id?: number | undefined
-  /** What was changed: `dana/telescope`, `build 12`, `user kim`. */
+  /** The changed object: `dana/telescope`, `build 12`, `user kim`. */
   subject: string
   /** Why; default: what the actor says of all he does now. */
   reason?: string | undefined

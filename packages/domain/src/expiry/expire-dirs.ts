@@ -6,7 +6,7 @@ import type { Db } from '../database/open.ts'
 import { SYSTEM } from '../users/actor.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** So long after its last build a directory of a pull request goes. */
+/** Days that the directory of a pull request is kept after its last build, or after its creation if it has none. */
 const KEPT_DAYS = 40
 const AT_A_TIME = 50
 

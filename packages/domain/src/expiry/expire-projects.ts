@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import { deleteProject } from '../projects/delete-project.ts'
 import { SYSTEM } from '../users/actor.ts'
 
-/** So many at a time: the rest comes with the next look. */
+/** Maximum projects deleted per run; the next run continues. */
 const AT_A_TIME = 50
 
 /** Deletes temporary projects whose time is over, as their owner would; one that still builds waits. Returns how many went. */

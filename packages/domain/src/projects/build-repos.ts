@@ -16,7 +16,7 @@ export interface BuildReposInput {
   chroot_repos: string[]
   /** `https://copr.example.org/results`, without a slash at its end. */
   results_url: string
-  /** Of the projects that `copr://` repositories name, by `owner/project`. */
+  /** The projects that `copr://` repositories refer to, keyed by `owner/project`. */
   copr_projects: ReadonlyMap<string, { module_hotfixes: boolean }>
 }
 

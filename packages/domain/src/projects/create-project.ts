@@ -12,7 +12,7 @@ import type { ProjectSettings } from './project-settings.ts'
 export interface NewProject {
   ownername: string
   name: string
-  /** Who makes it. */
+  /** The user who creates it; `ownername` may be a group. */
   user_id: number
   chroots: string[]
   settings?: Partial<ProjectSettings>

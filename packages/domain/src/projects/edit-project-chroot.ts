@@ -6,7 +6,7 @@ import { checkComps } from './comps.ts'
 import type { ProjectChroot } from './project-chroots.ts'
 import type { Project } from './project-queries.ts'
 
-/** What an owner can set on a chroot of the project. */
+/** The settings of a project chroot that the project's owner can change. */
 export type ChrootSettings = Pick<
   ProjectChroot,
   | 'additional_repos'

@@ -19,7 +19,7 @@ export interface WantedFork {
 
 const MAX_PACKAGES = 1000
 
-/** What an owner decides anew for a copy. */
+/** Project columns that a fork does not copy: identity, keys, and settings left to the owner of the fork. */
 const NOT_COPIED = new Set([
   'id',
   'ownername',

@@ -10,7 +10,7 @@ interface Owned {
   persistent: boolean
 }
 
-/** What somebody may do with a project. */
+/** The rights of an actor in a project. */
 export interface Rights {
   /** Submit and cancel builds. */
   build: boolean

@@ -1,6 +1,6 @@
 import type { Project } from './project-queries.ts'
 
-/** What an owner can set on a project. */
+/** The settings of a project that its owner can change. */
 export type ProjectSettings = Pick<
   Project,
   | 'homepage'

@@ -20,7 +20,7 @@ export function parseCoprUrl(url: string): { owner: string; dirname: string } | 
   return { owner, dirname }
 }
 
-/** What a build root of `chroot` is to use; `results_url` has no slash at its end. */
+/** Expands a repository URL for the buildroot of `chroot`; `results_url` has no trailing slash. */
 export function expandRepo(
   url: string,
   { chroot, results_url }: { chroot: string; results_url: string },

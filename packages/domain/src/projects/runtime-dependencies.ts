@@ -10,7 +10,7 @@ export interface RuntimeDependencies {
   missing: string[]
 }
 
-/** What a user of the project's packages needs beside the project. */
+/** The projects and external repositories that users of the project's packages also need, found transitively. */
 export async function runtimeDependencies(db: Db, project: Project): Promise<RuntimeDependencies> {
   const seen = new Set([project.id])
   const found: RuntimeDependencies = { projects: [], external: [], missing: [] }

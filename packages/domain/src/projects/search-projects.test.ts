@@ -28,7 +28,7 @@ test('searchProjects() looks at owners, names, texts, packages and chroots', asy
     ['dana debian-12', []],
     ['scope lens-tools', ['microscope']],
     ['kim debian-12', ['observatory']],
-    // What is too short for the index does not count beside longer words.
+    // Words too short for the index are ignored when there are longer ones.
     ['telescope a', ['telescope']],
     // No wildcards.
     ['tel%ope', []],

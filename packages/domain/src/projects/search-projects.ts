@@ -10,7 +10,7 @@ import {
   type ProjectPage,
 } from './project-queries.ts'
 
-/** What is searched for: `owner/project` parts, or words anywhere. */
+/** A search for parts of owner and project names, or for words in the projects' texts, packages and chroots. */
 export type ProjectSearch = { owner: string; project: string } | { words: string }
 
 /** More of them narrow no real search. */

@@ -1,13 +1,13 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { User } from './user-queries.ts'
 
-/** Who does something, and by what right. */
+/** The user or system component that acts, and the rights that it acts with. */
 export interface Actor extends Omit<User, 'id'> {
   /** Null: no user, but the system, or a command of the administrator. */
   id: number | null
   /** How: `web`, `token`, `token NAME`, `command`, `webhook`, `system`. */
   via: string
-  /** What the token is limited to; undefined: nothing. */
+  /** The limits of the API token used; undefined: no limits. */
   limits?: TokenLimits | undefined
   /** Why it is done, for the audit log. */
   reason?: string | undefined

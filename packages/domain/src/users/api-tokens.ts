@@ -21,7 +21,7 @@ const USE_RECORDED_EVERY_MS = 60 * 60 * 1000
 export interface IssueOptions {
   now: Date
   days: number
-  /** Who asked for it; none: the system makes its own. */
+  /** The user who requested the token; undefined when the system issues one for itself, which is not audited. */
   actor?: Actor
 }
 
@@ -114,7 +114,7 @@ export async function userOfToken(
     : { ...user, via: `token ${token_name}`, limits: { scopes, project_id } }
 }
 
-/** What may be shown of the user's classic token. */
+/** The user's classic token without its secret; undefined if there is none. */
 export async function tokenOf(
   db: Db,
   user_id: number,

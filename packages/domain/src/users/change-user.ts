@@ -24,7 +24,7 @@ export interface OwnPassword {
   cookie: string
 }
 
-/** Who knows the old password sets a new one; everybody else who is logged in with the old one is out. */
+/** Sets a new password if the old one is right, and closes the user's other sessions. */
 export async function changeOwnPassword(
   db: Db,
   actor: UserActor,

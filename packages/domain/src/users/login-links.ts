@@ -70,7 +70,7 @@ export async function redeemLoginLink(
   requireGoodPassword(password, user.username)
   const password_hash = await hashPassword(password)
   await db.transaction().execute(async (tx) => {
-    // Of two who use it at the same time, one finds it.
+    // Deleting it is atomic: of two concurrent requests, only one finds the link.
     const used = await tx
       .deleteFrom('login_link')
       .where('token_hash', '=', hashOfSecret(secret))

@@ -6,10 +6,10 @@ import { syncMemberships } from '../groups/memberships.ts'
 import type { UserActor } from './actor.ts'
 import { USER_COLUMNS, type User } from './user-queries.ts'
 
-/** What an identity provider says of who logs in. */
+/** A user as the identity provider describes it at login. */
 export interface Identity {
   issuer: string
-  /** Who it is, for ever; names may change hands. */
+  /** The permanent id of the user at this issuer; a username may be reassigned to another user. */
   subject: string
   /** The claim as it came: `dana`, `dana@EXAMPLE.ORG`, `host/dana`. */
   username: string

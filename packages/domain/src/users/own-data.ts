@@ -5,7 +5,7 @@ import { USER_COLUMNS } from './user-queries.ts'
 
 const BUILDS_AT_ONCE = 1000
 
-/** What is kept about a user, but the builds; secrets are kept as hashes only. */
+/** The data stored about a user, except builds (see `buildsOfUser()`). Secrets are stored only as hashes. */
 export async function ownData(db: Db, user_id: number): Promise<Record<string, unknown>> {
   const user = await db
     .selectFrom('user_account')

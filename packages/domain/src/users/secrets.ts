@@ -10,7 +10,7 @@ export function randomLetters(count: number): string {
   return Array.from({ length: count }, () => String.fromCharCode(97 + randomInt(26))).join('')
 }
 
-/** What the database keeps: the secrets are random and long, so that a slow hash adds nothing. */
+/** The hash that the database stores. The secrets are long and random, so a slow password hash would add nothing. */
 export function hashOfSecret(secret: string): Buffer {
   return createHash('sha256').update(secret).digest()
 }

@@ -8,7 +8,7 @@ import { checkPassword, hashPassword, requireGoodPassword } from './passwords.ts
 
 type Row = Selectable<UserAccountTable>
 
-/** Who acts: what the rules need to know. */
+/** The columns of a user that permission checks need. */
 export type User = Pick<Row, 'id' | 'username' | 'email' | 'is_admin'>
 
 export const USER_COLUMNS = [
@@ -63,12 +63,12 @@ export async function requireUserNamed(db: Db, username: string): Promise<User> 
   return user
 }
 
-/** What administrators see of a user. */
+/** A user as administrators see it. */
 export interface Account extends User {
   created_at: Date
   blocked_at: Date | null
   has_password: boolean
-  /** Who the user is at the identity provider; null: a local user. */
+  /** The user's permanent id at the identity provider; null: a local user. */
   oidc_subject: string | null
 }
 
