@@ -34,7 +34,7 @@ function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
       if (name === 'remove' && (args[0] as string[]).length === 0) return
       const isLast = ++count === n
       if (count > n || (isLast && when === 'before')) throw new Error('killed')
-      // Of several keys, some.
+      // Deletes only some of the keys, as S3 does on partial failure.
       const some = isLast && name === 'remove' ? [(args[0] as string[]).slice(0, 1)] : args
       await (bucket[name] as (...all: unknown[]) => Promise<void>)(...some)
       if (isLast) throw new Error('killed')

@@ -7,8 +7,8 @@ import { endServer, s3Fixture } from './s3-fixture.ts'
 after(endServer)
 
 test('every package that a long index describes is known, and none is brought again', async () => {
-  await using fixture = await s3Fixture()
-  // Of so many lengths that some are cut wherever what unpacks them ends a chunk.
+  await using world = await s3World()
+  // The lengths vary, so that some elements span a boundary between two chunks of the decompressor.
   const members = Array.from({ length: 5000 }, (_, at) => ({
     path: `00000001-hello/${'p'.repeat(at % 37)}-${at}.rpm`,
     sha256: '',

@@ -66,7 +66,7 @@ export function checkSize(size: number, max_size: number): void {
   if (size > max_size) throw new CoprError('too_large', `Cannot take more than ${max_size} bytes`)
 }
 
-/** What came before the client went away counts: it asks how much we have and goes on from there. */
+/** Yields the chunks of the body. Ends without an error if the client disconnects: it asks for the stored size and resumes there. */
 export async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()

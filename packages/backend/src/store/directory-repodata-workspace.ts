@@ -15,7 +15,7 @@ import { basename, join } from 'node:path'
 import { isMissing, sizeOf, syncDir, syncFile } from './files.ts'
 import type { RepodataWorkspace } from './results-store.ts'
 
-/** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
+/** How long the files of a replaced index stay available: a dnf that has read its repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./

@@ -10,7 +10,7 @@ function temporaryName(path: string): string {
   return join(dirname(path), `.new-${randomUUID()}-${basename(path).slice(0, 100)}`)
 }
 
-/** What a program that was killed left under temporary names. */
+/** Removes temporary files that a killed process left behind. */
 export async function removeTemporary(dir: string): Promise<void> {
   for (const name of await readdir(dir))
     if (name.startsWith('.new-')) await rm(join(dir, name), { force: true })

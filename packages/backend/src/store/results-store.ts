@@ -5,7 +5,7 @@ import type { ResultsPath } from './paths.ts'
 /** Logs that may grow, in results of any kind. */
 export const GROWING_LOGS = ['builder-live.log', 'import.log', 'backend.log']
 
-/** What an agent brings under one lease, until it is published or thrown away. Nobody else sees it. */
+/** Identifies the files that an agent uploads under one lease. They are private until they are published or dropped. */
 export interface StagingKey {
   /** The task row's id. */
   task: number
@@ -32,7 +32,7 @@ export interface StoredFile {
   close(): Promise<void>
 }
 
-/** What a path of the public tree leads to; `packed` when only the same name with `.gz` is there. */
+/** The result of looking up a path of the public tree; `packed` means that only `NAME.gz` exists. */
 export type Found =
   | { kind: 'file'; file: StoredFile }
   | { kind: 'dir' }
@@ -50,7 +50,7 @@ export interface Entry {
 /** The public tree as HTTP shows it. Names are plain, as `namesIn()` has checked. */
 export interface ResultsTree {
   find(names: string[]): Promise<Found>
-  /** What is in a folder and not hidden; nothing when there is none. */
+  /** The entries of a folder that are not hidden; empty if the folder does not exist. */
   list(names: string[]): Promise<Entry[]>
 }
 
@@ -105,7 +105,7 @@ export interface ResultsStore extends ResultsTree {
   findSrpm(srpm: KeptSrpm): Promise<StoredFile | undefined>
   placeSrpm(srpm: KeptSrpm, to: ResultsPath): Promise<void>
   dropSrpm(srpm: Omit<KeptSrpm, 'file_name'>): Promise<void>
-  /** What waits, or is being uploaded, and has not changed since then. */
+  /** SRPMs that wait for their import or are being uploaded, last changed before `before`. */
   listSrpms(before: Date): Promise<Omit<KeptSrpm, 'file_name'>[]>
 
   /** For making a repository's index anew. The repository's lock is held until it is closed. */

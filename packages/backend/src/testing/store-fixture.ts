@@ -48,7 +48,7 @@ export async function found(store: ResultsStore, path: string): Promise<Found> {
   return await store.find(path.split('/'))
 }
 
-/** What a client gets at a path of the public tree; undefined when nothing is there. */
+/** The bytes that a client gets at a path of the public tree; undefined if there is no file. */
 export async function readTree(
   store: ResultsStore,
   path: string,

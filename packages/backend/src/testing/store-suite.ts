@@ -5,8 +5,8 @@ import { stagingTests } from './store-staging-tests.ts'
 import { treeTests } from './store-tree-tests.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
-/** What every results store must do, whatever is below it. */
-export function storeSuite(name: string, open: () => Promise<StoreFixture>): void {
+/** The contract of a results store, tested against each implementation. */
+export function storeSuite(name: string, open: () => Promise<StoreWorld>): void {
   suite(name, () => {
     logTests(open)
     stagingTests(open)

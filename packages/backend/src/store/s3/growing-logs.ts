@@ -16,13 +16,13 @@ import {
   scatteredFile,
 } from './scattered-file.ts'
 
-/** Of one object; agents send no more in one request. */
+/** Size from which received bytes are stored as a fragment. Agents send at most this much in one request. */
 const CHUNK_BYTES = 1024 ** 2
-/** So many fragments of a level become one of the next: a log of a million requests has about a hundred objects. */
+/** Number of fragments of one level that are merged into one of the next: a log of a million requests has about a hundred objects. */
 const MERGED = 32
 /** Beyond this, copying costs more than a further object. */
 const MAX_MERGED_BYTES = 32 * 1024 ** 2
-/** So many logs that grow are remembered: else each request would list its fragments. */
+/** Number of growing logs whose fragments are cached; without the cache, each request would list them. */
 const REMEMBERED = 2_000
 /** Far less than a lease lasts. */
 const HUNG_MS = 2_000
@@ -48,7 +48,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
   const newest = new NewestRequest()
   const remembered = new Map<string, Fragment[]>()
 
-  /** Of a folder as in keys.ts. */
+  /** Lists the fragments of a log; `folder` is its key, as described in keys.ts. */
   async function load(folder: string): Promise<ScatteredFile> {
     const fragments = await fragmentsBelow(bucket, folder)
     return isNotes(folder) ? inOrder(fragments) : scatteredFile(fragments)
@@ -183,7 +183,7 @@ async function pack(
   async function* all(): AsyncGenerator<Buffer> {
     if (packed) yield* (await bucket.get(key, { etag: packed.etag })) as AsyncIterable<Buffer>
     const gzip = createGzip()
-    // What breaks before it breaks it, too.
+    // An error of the fragments also destroys `gzip`, so that the upload fails.
     pipeline(Readable.from(bytesOf(bucket, file.pieces)), gzip, () => undefined)
     yield* gzip as AsyncIterable<Buffer>
   }

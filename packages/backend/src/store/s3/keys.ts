@@ -3,13 +3,13 @@ import { checkedFileName, checkedToken, type ResultsPath } from '../paths.ts'
 import type { KeptSrpm, StagingKey } from '../results-store.ts'
 
 /**
- * What lies where in the bucket:
+ * Layout of the bucket:
  * - `results/PATH/NAME`: the public tree
- * - `results/PATH/.NAME/OFFSET-LEVEL-ID`: fragments of a log that grows; of backend.log, by time
- * - `staging/TASK-LEASE/NAME/OFFSET-ID`: fragments of what an agent brings
- * - `staging/TASK-LEASE/NAME/head-OFFSET`: stands for all bytes before the offset
+ * - `results/PATH/.NAME/OFFSET-LEVEL-ID`: fragments of a growing log; for backend.log, OFFSET is a time in microseconds
+ * - `staging/TASK-LEASE/NAME/OFFSET-ID`: fragments of a file that an agent uploads
+ * - `staging/TASK-LEASE/NAME/head-OFFSET`: replaces all bytes before the offset
  * - `uploads/DIR/NAME`: SRPMs that wait for the import
- * - `trash/ID`: tells the time of the store, for a moment
+ * - `trash/ID`: short-lived marker; its modification time tells the clock of the store
  */
 export const TREE = 'results/'
 export const STAGING = 'staging/'
@@ -20,7 +20,7 @@ export function resultKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/${checkedFileName(name)}`
 }
 
-/** What the folders of fragments begin with, of all logs of some results. */
+/** Common key prefix of the fragments of all growing logs in a results folder. */
 export function growingPrefix(path: ResultsPath): string {
   return `${TREE}${path}/.`
 }

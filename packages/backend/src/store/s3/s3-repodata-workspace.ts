@@ -12,14 +12,14 @@ import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
 import { putSignedIndex } from './signed-index.ts'
 
-/** So long the files of an index that was replaced can still be fetched: a dnf may have read its repomd.xml before. */
+/** How long the files of a replaced index stay available: a dnf that has read its repomd.xml may still fetch them. */
 const KEEP_MS = 10 * 60_000
 const REPOMD = 'repomd.xml'
 const KEPT = '.kept.json'
 const TRANSFERS_AT_A_TIME = 4
 
-export interface WorkspaceOptions {
-  /** Of the repository, ending with a slash. */
+export interface DeskOptions {
+  /** Key prefix of the repository, with a trailing slash. */
   folder: string
   is_devel: boolean
   scratch: Scratch
@@ -156,7 +156,7 @@ async function locationsIn(dir: string): Promise<Set<string>> {
       const text = rest + chunk.toString('latin1')
       for (const [, href = ''] of text.matchAll(/<location [^>]*?href="([^"]*)"/g)) found.add(href)
       const last = text.lastIndexOf('<location ')
-      // Of its beginning alone there are fewer characters.
+      // An incomplete `<location ` at the end is shorter than 20 characters.
       rest = text.slice(last < 0 ? -20 : last)
     }
   })

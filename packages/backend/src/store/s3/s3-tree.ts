@@ -109,7 +109,7 @@ async function logFile(
 
 function unpack(packed: Readable): Readable {
   const unpacked = createGunzip()
-  // What breaks before it breaks it, too.
+  // An error of `packed` also destroys `unpacked`, so that the reader gets it.
   pipeline(packed, unpacked, () => undefined)
   return unpacked
 }

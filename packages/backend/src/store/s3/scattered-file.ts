@@ -63,7 +63,7 @@ export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   return { fragments, pieces, size }
 }
 
-/** What of some pieces is in a range of the file that begins with them. */
+/** The parts of `pieces` that lie in a byte range of the file; the pieces start at its first byte. */
 function within(pieces: Piece[], { start, end }: Range): Piece[] {
   const found: Piece[] = []
   let at = 0
@@ -95,7 +95,7 @@ export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fr
   return found
 }
 
-/** What becomes of a log while it is read. */
+/** Finds a log again whose fragments were merged or packed while it was read. */
 export interface Later {
   /** Its fragments now: others may have been made of them. */
   find(): Promise<{ pieces: Piece[] } | undefined>

@@ -33,7 +33,7 @@ interface Kept {
   users: number
 }
 
-/** Whatever an earlier process left in the folder is removed: it belongs to one process. */
+/** Takes over the folder, which belongs to a single process, and removes what an earlier one left in it. */
 export function scratchIn(dir: string, max_bytes: number): Scratch {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -41,15 +41,15 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
   const kept = new Map<string, Kept>()
   const fetching = new Map<string, Promise<unknown>>()
   const waiting: { bytes: number; begin: () => void }[] = []
-  /** Of what is in use, and promised. */
+  /** Bytes in use or reserved. */
   let used = 0
 
   const isRoom = (bytes: number): boolean =>
-    // What is larger than all there is gets it alone.
+    // A file larger than the whole space is admitted when nothing else is in use.
     used + bytes <= max_bytes || used === 0
 
   async function take(bytes: number, id?: string): Promise<void> {
-    // Whoever waits comes first, or a large file would wait for ever.
+    // First in, first out: otherwise large files would starve.
     if (waiting.length > 0 || !isRoom(bytes))
       await new Promise<void>((begin) => waiting.push({ bytes, begin }))
     else used += bytes

@@ -4,7 +4,7 @@ import type { Bucket, ObjectFacts } from '@copr/storage/bucket'
 
 export const SIGNATURE = 'repomd.xml.asc'
 const FIELD = 'signature'
-/** Of an object's metadata together. Source: the S3 API. */
+/** Limit on all user metadata of an object together. Source: the S3 API. */
 const MAX_METADATA_BYTES = 2048
 
 /** Puts repomd.xml and its signature, which stands in the object's metadata: one request changes both, and no reader sees one without the other. */

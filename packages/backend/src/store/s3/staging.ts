@@ -11,7 +11,7 @@ import { STAGING, stagedKey, stagingKey } from './keys.ts'
 import { bytesOf, fragmentName, fragmentOf, scatteredFile } from './scattered-file.ts'
 import type { Scratch } from './scratch.ts'
 
-/** Of one object: each can be a part of the file that is made of them. At most 10,000 parts make a file. */
+/** Size from which a fragment is stored: enough to be a part of a multipart upload, which takes at most 10,000 parts. */
 const FRAGMENT_BYTES = 8 * 1024 ** 2
 /** A part that is not the last has at least as much. Source: the S3 API. */
 const MIN_PART_BYTES = 5 * 1024 ** 2
@@ -23,7 +23,7 @@ interface StagedFile {
   size: number
   /** Changes with the content. */
   id: string
-  /** What stands for the beginning, and for how much of what came. */
+  /** The object that replaces the first `replaced` bytes of the upload. */
   head: { key: string; replaced: number } | undefined
 }
 
@@ -56,8 +56,8 @@ export interface Staging {
 }
 
 /**
- * What agents bring, in the bucket, so that they may go on with another process of ours. Each file is a folder of fragments; it
- * becomes one object within the store when it is published.
+ * Uploads of agents. They are kept in the bucket, so that an agent can continue an upload with another replica of the backend. Each file
+ * is a folder of fragments; the store composes them into one object when the file is published.
  */
 export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REMEMBERED): Staging {
   const newest = new NewestRequest()
@@ -134,7 +134,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
       if (size > start || !before) await flush()
       await writing
     } catch (error) {
-      // Whoever comes next finds all that was stored.
+      // Wait for the write in flight, so that the next request sees all stored bytes.
       await writing?.catch(() => undefined)
       throw error
     }
@@ -262,7 +262,7 @@ interface ObjectOfFile {
 }
 
 function stagedFile(objects: ObjectOfFile[]): StagedFile {
-  // Of several heads the one that stands for the most is the newest.
+  // Each new head replaces at least as many bytes, so the newest is the one that replaces the most.
   const head = objects
     .flatMap((object) => {
       const digits = /\/head-(\d{16})$/.exec(object.key)?.[1]
