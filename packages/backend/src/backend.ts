@@ -19,11 +19,11 @@ import type { Backend } from './context.ts'
 const PUBLISHERS = 2
 /** Repositories that are rendered at the same time; each holds a database connection meanwhile. */
 const RENDERERS = 2
-/** So long nothing was written to an upload that nobody needs. */
+/** How long an SRPM that no build needs must have been unchanged before it is removed: it may still be uploading. */
 const HOUR_MS = 3_600_000
 /** Keys are prolonged a year before their end: an hour is soon. */
 const FOLLOW_KEYS_SECONDS = 3_600
-/** What lies there was left by programs that were killed. */
+/** Only killed processes leave files in the trash, so emptying it is not urgent. */
 const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
 /** After a start, agents have so many heartbeats to say that they still live. */

@@ -5,7 +5,7 @@ import type { KeygenClient } from '@copr/process/keygen-client'
 import type { Logger } from '@copr/process/log'
 import type { ResultsStore } from './store/results-store.ts'
 
-/** What every part of the backend works with. */
+/** The dependencies that all modules of the backend share. */
 export interface Backend {
   db: Db
   notices: Notices

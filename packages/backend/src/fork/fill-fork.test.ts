@@ -94,7 +94,7 @@ test(
     const installed = await client.dnf('install', 'hello')
     assert.ok(installed.ok, installed.output)
 
-    // What happens to the source does not touch the copy.
+    // Deleting builds of the source does not touch the copy.
     await deleteBuilds(system.db, COMMAND, [id], new Date())
     await stat(fileOf(system, 'binoculars', copy))
   },

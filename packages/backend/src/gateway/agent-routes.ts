@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
 import { Hono } from 'hono'
 
-/** What a digest names never changes. */
+/** The paths contain a digest, so the content behind them never changes. */
 const FOR_EVER = { 'cache-control': 'public, max-age=31536000, immutable' }
 
 /** The build agent, and a Node to run it, for machines that boot: by digest, so that they get what they were told to get. */

@@ -17,10 +17,10 @@ import { WaitingMachines } from './waiting-machines.ts'
 
 /** A task may become due without a notice: its `not_before` has passed. */
 const LOOK_AGAIN_MS = 5_000
-/** So many machines ask the database at a time. */
+/** Maximum concurrent claims, each a query of the database; further machines wait in claim order. */
 const CLAIMS_AT_A_TIME = 4
 
-/** So many heartbeats may be missing before a task that was just claimed goes back to the queue. */
+/** Heartbeat intervals that the first lease of a task lasts at most: the task is requeued if none arrives by then. */
 const FIRST_HEARTBEATS = 5
 
 export type Claims = (

@@ -37,7 +37,7 @@ export async function finishTask(
   return true
 }
 
-/** What is committed to the database, and what follows: it may be repeated, or left to the next start. */
+/** The outcome to commit, and the cleanup after the commit. Cleanup is idempotent; if the process dies first, maintenance does it. */
 interface Ending {
   outcome: TaskOutcome
   afterwards: () => Promise<void>

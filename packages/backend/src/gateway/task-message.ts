@@ -7,7 +7,7 @@ import type { Backend } from '../context.ts'
 
 type Messenger = Pick<Backend, 'db' | 'config'>
 
-/** What the agent is told about a task. */
+/** Builds the description of a task that its agent receives. */
 export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
   const facts = await loadTaskFacts(backend.db, task)
   const base = {

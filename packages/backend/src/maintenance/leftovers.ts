@@ -3,7 +3,7 @@ import { endedSince } from '@copr/domain/repositories/removals'
 import type { Backend } from '../context.ts'
 import { resultPath } from '../store/paths.ts'
 
-/** What agents staged under leases that are over. */
+/** Removes files staged under leases that have ended, unless they are still to be published. */
 export async function dropStaleStaging({ db, store, log }: Backend): Promise<void> {
   // The folders first: one that comes later belongs to a lease that is later still.
   const keys = await store.listStaged()

@@ -29,7 +29,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** What dnf finds, in the repository of the project or in the devel one beside it. */
+/** The packages that dnf finds in the project's repository, or in its devel repository. */
 async function packagesIn(system: TestBackend, place: '' | 'devel/'): Promise<string[]> {
   const base = `${system.url}/results/dana/telescope`
   await using client = await dnfFor(`${base}/${CHROOT}/${place}`, `${base}/pubkey.gpg`)

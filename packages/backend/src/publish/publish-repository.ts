@@ -74,8 +74,8 @@ async function renderRepository(
   at('switch')
   await stillLocked()
   const { generation } = repository
-  await workspace.publish({ generation, now: now() })
-  // Who lost the lock just now may have put an older index over a newer one: another is made, whoever does it.
+  await desk.publish({ generation, now: now() })
+  // If the lock was lost during the switch, an older index may have replaced a newer one: have it rendered again.
   await stillLocked().catch(async (error: unknown) => {
     await republish(db, [id])
     throw error
@@ -119,7 +119,7 @@ async function writePublicKey(
     await store.write(path, 'pubkey.gpg', keys)
 }
 
-/** Whatever waited for this generation has succeeded. */
+/** Marks the builds that this generation publishes as succeeded, and seals their logs. */
 async function announce(
   { db, store, log, now }: Backend,
   { id, generation }: { id: number; generation: number },

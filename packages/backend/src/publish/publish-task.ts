@@ -21,7 +21,7 @@ interface Lease {
 
 export interface Results {
   task: TaskRow
-  /** Of the publish task. */
+  /** The lease of the publish task. */
   lease: string
   facts: TaskFacts
   staged: StagingKey

@@ -12,12 +12,12 @@ const AT_A_TIME = 100
 
 export interface PackagesToSign {
   staged: StagingKey
-  /** Of staged files. */
+  /** File names of the staged packages. */
   names: string[]
   owner: KeyOwner
   key: PublicKeyAnswer
   purpose: string
-  /** Of the publish task: who has it gets the tickets for signatures. */
+  /** The lease of the publish task. Only its holder gets signing tickets. */
   lease: string
   /** Throws when somebody else has the task now. */
   checkLease: () => Promise<void>
@@ -53,7 +53,7 @@ export async function signPackages(
     )
     for (const [at, name] of some.entries()) {
       const packet = Buffer.from(signatures[at] ?? '', 'base64')
-      // Who has it now signs with other bytes: of both nothing whole would come.
+      // If the lease is lost, another worker may already be re-signing this file; interleaved writes would corrupt it.
       await checkLease()
       await store.changeHead(staged, name, (path) => writeHeaderSignature(path, packet, algorithm))
     }

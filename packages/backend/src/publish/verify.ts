@@ -12,7 +12,7 @@ export interface Expected {
 
 export type Verdict = { ok: true; packages: PackageInfo[] } | { ok: false; reason: string }
 
-/** What rpmbuild makes for an architecture beside the architecture itself. */
+/** Architectures that a package built in a chroot may have, besides the chroot's own (the key) and noarch. */
 const COMPATIBLE: Record<string, string[]> = {
   x86_64: ['x86_64_v2', 'x86_64_v3', 'x86_64_v4', 'amd64', 'ia32e', 'i386', 'i486', 'i586', 'i686'],
   i386: ['i486', 'i586', 'i686', 'athlon'],

@@ -93,7 +93,7 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
     headers.set('content-range', `bytes */${size}`)
     return await answer(416)
   }
-  // What a growing log gets meanwhile is not part of this answer: its length has been told.
+  // A snapshot: bytes appended to a growing log from here on are not part of the response, as its Content-Length is fixed.
   const { start, end } = range ?? { start: 0, end: size - 1 }
   const status = range ? 206 : 200
   headers.set('content-length', String(end - start + 1))
