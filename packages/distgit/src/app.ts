@@ -40,7 +40,7 @@ export function distgitApp({ root, log }: DistgitAppOptions): Hono {
   return app
 }
 
-/** What a client may ask of a repository: the smart protocol's two addresses and the files of the dumb one. */
+/** Paths of a repository that a client may request: the smart protocol's by POST; `info/refs` and the dumb protocol's by GET. */
 const SMART = /^git-upload-pack$/
 const DUMB =
   /^(?:info\/refs|HEAD|objects\/info\/(?:packs|alternates|http-alternates)|objects\/[0-9a-f]{2}\/[0-9a-f]{38}|objects\/pack\/pack-[0-9a-f]{40}\.(?:pack|idx))$/

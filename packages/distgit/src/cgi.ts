@@ -80,7 +80,7 @@ function parseHead(text: string): { status: number; headers: Headers } {
   return { status, headers }
 }
 
-/** What follows the headers; a reader that stops early ends the program. */
+/** Yields the body, and terminates the program when the reader stops early. */
 async function* rest(first: Buffer, output: AsyncIterator<Buffer>, end: () => void) {
   try {
     if (first.length > 0) yield first

@@ -12,7 +12,7 @@ import { commitSources } from './commit-sources.ts'
 import { type PackagePlace, makeTempDir, sweepTemp } from './layout.ts'
 
 export interface ImportLimits {
-  /** Of all files of one SRPM together. */
+  /** Total size of all files of one SRPM. */
   max_unpacked_bytes: number
 }
 

@@ -93,7 +93,7 @@ export function importTask(task: Partial<ImportTask> = {}): ImportTask {
   }
 }
 
-/** What a handler of tasks is given, with the SRPM at `srpm`; what it logs is kept. */
+/** A task context whose `fetchSrpm()` copies the file `srpm`, and the lines that the handler logs. */
 export function fakeContext(srpm: string) {
   const log: string[] = []
   const context: TaskContext = {
