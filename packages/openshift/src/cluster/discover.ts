@@ -105,7 +105,7 @@ function requireOperator({ database, storage }: Vars, groups: Set<string>): void
     )
 }
 
-/** What the Secret of the administrator's certificate says of who issued it. */
+/** The CA certificate in the administrator's certificate Secret (`ca.crt`), if there is one and it may be read. */
 async function ownAuthority(api: KubeApi, { expose, name }: Vars): Promise<string | undefined> {
   const [, secret] = /^secret:(.+)$/.exec(expose.certificate) ?? []
   if (secret === undefined) return undefined
@@ -241,7 +241,7 @@ function least(quantities: string[]): string | undefined {
   return quantities.toSorted((a, b) => amountOf(a) - amountOf(b))[0]
 }
 
-/** Of the Secrets of a namespace that programs read; those that we may not read do not count. */
+/** Checksums of the named Secrets, by name; those that are missing or may not be read are left out. */
 export async function secretChecksums(
   api: Pick<KubeApi, 'find'>,
   namespace: string,

@@ -8,11 +8,11 @@ import { z } from 'zod'
 import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
 import { collectionPath, objectPath } from '../objects/kinds.ts'
 
-/** Who owns the fields that a deployment sets. */
+/** The field manager that owns the fields that a deployment sets. */
 export const FIELD_MANAGER = 'coprctl'
 const TIMEOUT_MS = 30_000
 
-/** What the API server refused, and why. */
+/** An error response of the API server: its HTTP status, and the message and reason of its Status object. */
 export class KubeError extends Error {
   override readonly name = 'KubeError'
   readonly code: number
@@ -83,7 +83,7 @@ export async function connect(kubeconfig?: string): Promise<KubeApi> {
   return kubeApi({ server, options })
 }
 
-/** What the API server answers, told apart only where the caller must branch. */
+/** A client of the API server. Error responses throw, except those on which callers branch: not found, already exists. */
 export function kubeApi(connection: Connection): KubeApi {
   const ask = (method: string, path: string, body?: unknown, contentType?: string) =>
     send(connection, { method, path, body, contentType })
@@ -173,7 +173,7 @@ async function send(
   )
   asked.once('error', reject)
   asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
-  // What goes wrong with it is an error of the request.
+  // A failing stream aborts the request, which then emits an error of its own.
   if (file) pipeline(file.stream, asked, () => undefined)
   else asked.end(sent)
   const { code, answer } = await promise.catch((cause: unknown) => {

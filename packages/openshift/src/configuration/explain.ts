@@ -10,11 +10,11 @@ export interface Explanation {
   default?: unknown
   value?: unknown
   decided_by?: string
-  /** Of a section: what is in it. */
+  /** The keys in a section; unset for a single key. */
   keys?: string[]
 }
 
-/** What a key of vars.yml means, its default, its value now and who decided that. */
+/** Explains a key of vars.yml: its meaning, its default, its current value and where that comes from. */
 export function explainKey(key: string, { vars, given, remarks }: ReadVars): Explanation {
   const keys = keysOfVars()
   const found = keys.find((each) => each.key === key)

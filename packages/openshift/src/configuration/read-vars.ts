@@ -14,9 +14,9 @@ export interface VarsFile {
 export interface ReadVars {
   vars: Vars
   secrets: SecretVars
-  /** What vars.yml says itself, without defaults. */
+  /** The vars that the files set, without defaults. */
   given: unknown
-  /** What became of each key of a file of the reference system. */
+  /** How each key of a file of the reference system is used; empty if there is no such file. */
   remarks: KeyRemark[]
 }
 
@@ -63,7 +63,7 @@ function withoutEmpty(value: unknown): unknown {
   return Object.fromEntries(kept)
 }
 
-/** What vars.yml says counts more than what follows from the other file. */
+/** Merges records recursively; values of `above`, which come from vars.yml, win. */
 function merged(below: unknown, above: unknown): unknown {
   if (!isRecord(below) || !isRecord(above)) return above ?? below
   const keys = new Set([...Object.keys(below), ...Object.keys(above)])

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What became of one key of a file of the reference system. */
+/** How one key of the reference system's file is used. */
 export interface KeyRemark {
   key: string
   became: string

@@ -63,7 +63,7 @@ export interface Drift {
   what: string
 }
 
-/** What is not as a deployment would make it; nothing is changed. */
+/** Detects drift from what a deployment would apply, by server-side dry run; changes nothing. */
 export async function driftOf(api: KubeApi, objects: KubeObject[]): Promise<Drift[]> {
   const drifts: Drift[] = []
   for (const object of objects) {

@@ -20,7 +20,7 @@ function optionsOf(told: string[], more: object = {}) {
   }
 }
 
-/** What somebody left behind who does not renew it any more, or who will never answer. */
+/** A Lease that its holder never renews. */
 function heldByBob(): KubeObject {
   return {
     apiVersion: 'coordination.k8s.io/v1',

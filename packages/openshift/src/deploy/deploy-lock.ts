@@ -9,7 +9,7 @@ import { mayI } from './rights.ts'
 
 const GROUP = 'coordination.k8s.io'
 const NAME = 'coprctl'
-/** Whoever has not renewed for so long is gone. */
+/** A holder that has not renewed its Lease for this long has lost it. */
 const DURATION_MS = 20_000
 const RENEW_MS = 5_000
 

@@ -66,7 +66,7 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   try {
     return await deployAlone(api, { ...options, stop: turn.stop })
   } finally {
-    // What went wrong then has this reason.
+    // A lost lock takes precedence over any other error, as it is the cause.
     turn.require()
   }
 }
@@ -134,14 +134,14 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   }
 }
 
-/** What a look at a deployment needs. */
+/** Inputs for inspecting a deployment. */
 export interface LookOptions {
   read: ReadVars
   /** Which images are to run where these run, or where nothing does. */
   images: (deployed: State['images'] | undefined) => Facts['images']
 }
 
-/** What would be deployed now, without changing anything: for `status` and `undeploy`. */
+/** Renders the objects that a deployment would apply now, without changing anything; for `status` and `undeploy`. */
 export async function currentObjects(
   api: KubeApi,
   options: LookOptions,

@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { KubeError } from '../cluster/kube-api.ts'
 import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
 
-/** What is wrong, in a sentence, and the command that helps. */
+/** The cause of a failure in one sentence, and the command that helps. */
 export interface Trouble {
   sentence: string
   command: string
@@ -108,7 +108,7 @@ export function failure(action: string, troubles: Trouble[]): CoprError {
   return new CoprError('conflict', `Cannot ${action}: ${lines.join('\n  ')}`)
 }
 
-/** What the API server refused, in the same words. */
+/** Translates an object's rejection by the API server into a failure with a hint; returns other errors unchanged. */
 export function refused(action: string, ref: ObjectRef, error: unknown, namespace: string): Error {
   if (!(error instanceof KubeError)) return error as Error
   return failure(action, [troubleOf(nameOf(ref), error.message, namespace)])

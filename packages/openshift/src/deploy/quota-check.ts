@@ -32,7 +32,7 @@ export async function requireQuota(
   if (troubles.length > 0) throw failure('deploy', troubles)
 }
 
-/** What of a deployment the namespace has no room for. What is deployed already counts only by what becomes more. */
+/** Lists what quotas and limit ranges of the namespace do not allow. Against quotas only the increase over live objects counts. */
 export async function roomTroubles(
   api: KubeApi,
   objects: KubeObject[],
@@ -105,7 +105,7 @@ function wordsOf(resource: string, amount: number): string {
   return String(Math.round(amount * 1000) / 1000)
 }
 
-/** What an object takes of a quota. */
+/** Computes what an object counts against a ResourceQuota. */
 function needsOf(object: KubeObject, limits: Limit[]): Amounts {
   const { apiVersion, kind, metadata } = object
   const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0]}` : ''
@@ -235,7 +235,7 @@ function podOf(object: KubeObject): { containers: Container[]; replicas: number 
   return containers && { containers, replicas }
 }
 
-/** Of a finished Job nothing is left that takes anything. */
+/** Reports whether a Job has succeeded: its pods then no longer count against compute quotas. */
 function isDone(object: KubeObject | undefined): boolean {
   if (object?.kind !== 'Job') return false
   return ((object['status'] as { succeeded?: number } | undefined)?.succeeded ?? 0) > 0

@@ -5,7 +5,7 @@ import { type KubeObject, nameOf, type ObjectRef } from '../objects/kube-object.
 export interface Readiness {
   object: string
   ready: boolean
-  /** What is waited for; of a finished one, nothing. */
+  /** Why the object is not ready; empty when it is. */
   why: string
   /** Waiting does not help. */
   hopeless: boolean
@@ -41,7 +41,7 @@ interface Status {
   readyReplicas?: number
   succeeded?: number
   conditions?: Condition[]
-  /** Of a claim. */
+  /** Phase of an ObjectBucketClaim: `Bound` once there is a bucket. */
   phase?: string
   ingress?: { host?: string; conditions?: Condition[] }[]
 }
@@ -155,7 +155,7 @@ async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | und
   return undefined
 }
 
-/** What a controller says when it cannot even make a pod: StatefulSets and Jobs have no condition for it. */
+/** Reads the last FailedCreate event: StatefulSets and Jobs have no condition for pods that cannot be created. */
 async function eventTrouble(
   api: KubeApi,
   { kind, metadata }: KubeObject,

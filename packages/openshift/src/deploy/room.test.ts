@@ -27,7 +27,7 @@ function range(limit: object): KubeObject {
 const sentences = async (given: KubeObject[]): Promise<string> =>
   (await roomTroubles(memoryApi(given), objects, 'copr')).map(({ sentence }) => sentence).join('\n')
 
-/** What a small deployment takes: five pods (servers has two containers), three volumes. */
+/** A small deployment needs five pods (`servers` has two containers) and three volumes. */
 for (const [what, hard, used, want] of [
   ['enough of all', { pods: '5', 'requests.cpu': '1', persistentvolumeclaims: '3' }, {}, ''],
   ['pods', { pods: '4' }, {}, 'room for 4 pods, and this needs 5 (4 in all, 0 used)'],

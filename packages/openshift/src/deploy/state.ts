@@ -22,7 +22,7 @@ export type State = Omit<z.infer<typeof State>, 'inventory'> & { inventory: Obje
 
 const NAME = 'deployment'
 
-/** What a deployment remembers, in the namespace itself; undefined before the first. */
+/** Reads the state that the last deployment stored in the namespace; undefined before the first one. */
 export async function readState(api: KubeApi, namespace: string): Promise<State | undefined> {
   const ref = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: NAME, namespace } }
   const found = await unlessMissing(api.find(ref))

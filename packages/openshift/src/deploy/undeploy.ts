@@ -39,7 +39,7 @@ export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<
 async function undeployAlone(api: KubeApi, options: UndeployOptions): Promise<void> {
   const { read, delete_data, progress } = options
   const namespace = read.vars.name
-  // Whoever had the turn before may have changed it.
+  // Read again under the lock: its previous holder may have changed the state.
   const state = await requireState(api, namespace)
   const images = (): State['images'] => state.images
   const { objects, facts } = await plannedObjects(api, { read, images }, state)

@@ -52,7 +52,7 @@ export async function buildImage(
     (await api.find(stream))?.metadata.annotations ?? {}
   const from = inputsOf(of, source)
   const isSame = before === from && known !== undefined
-  // What is not said again goes: until the new image is there, none is known.
+  // Server-side apply removes annotations that are left out: no digest is recorded until the new image is there.
   const kept = isSame ? withAnnotations(stream, from, known) : stream
   await applyAll(api, [kept, config], { namespace, tell: () => undefined })
   const repository = await repositoryOf(api, stream, options)
@@ -124,7 +124,7 @@ async function instantiate(
 }
 
 const FAILED = new Set(['Failed', 'Error', 'Cancelled'])
-/** Of a log that was shown already, for when the build has failed. */
+/** Log lines that the error of a failed build repeats. */
 const LAST_LINES = 20
 
 /** Follows a build to its end. */
@@ -164,7 +164,7 @@ async function untilBuilt(
   }
 }
 
-/** What its pod has said so far; nothing while there is no pod, or after it was removed. */
+/** Reads the complete lines of a build's log; empty while there is no pod, or after it was removed. */
 async function logOf(api: KubeApi, ref: Build): Promise<string[]> {
   try {
     const text = await unlessMissing(api.request('GET', `${objectPath(ref)}/log`))

@@ -26,13 +26,13 @@ interface OpenShift extends ObjectServer {
 
 interface Behaviour {
   hasRegistry?: boolean
-  /** What becomes of a build. */
+  /** Returns the status of a build, given its name. */
   status?: (build: string) => object
   log?: string
   refuses?: Answer
 }
 
-/** What OpenShift does with what it is told, as far as coprctl sees it. */
+/** Starts a fake of OpenShift's API server, with as much of the build API as coprctl uses. */
 async function openShift(behaviour: Behaviour = {}): Promise<OpenShift> {
   const { hasRegistry = true, status = complete, log = 'Push successful\n', refuses } = behaviour
   const uploads: Uploaded[] = []

@@ -14,7 +14,7 @@ import { buildImage, type BuildOptions } from './build-image.ts'
 import { buildObjects, DEV_IMAGES, DEV_LABEL, type DevImage, pullersOf } from './build-objects.ts'
 
 export interface DevImages {
-  /** What to deploy. */
+  /** The images to deploy, by digest. */
   images: Facts['images']
   /** vars.yml with the builder's image in pools of pods. */
   read: ReadVars
@@ -106,7 +106,7 @@ export async function removeBuilds(
       if (await api.remove(object)) removed(object)
 }
 
-/** What to do where the cluster cannot build. */
+/** The error for a cluster without a build API; it names the alternative. */
 export function cannotBuild(server: string): CoprError {
   return new CoprError(
     'conflict',

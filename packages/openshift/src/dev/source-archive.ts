@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { CoprError } from '@copr/process/errors'
 import { run, runOrThrow } from '@copr/process/run'
 
-/** What the Containerfiles copy. */
+/** The paths from which the Containerfiles copy. */
 const WANTED = ['package.json', 'package-lock.json', '.npmrc', 'packages', 'images']
 
 export interface SourceArchive extends Disposable {

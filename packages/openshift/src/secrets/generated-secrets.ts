@@ -9,7 +9,7 @@ export interface GeneratedSecret {
   data: Record<string, string>
 }
 
-/** What callers of keygen show where no account has a token. */
+/** The Secret by which callers authenticate to keygen where there are no service account tokens. */
 export const KEYGEN_SECRET = 'keygen-callers'
 
 export interface SecretNeeds {
@@ -20,14 +20,14 @@ export interface SecretNeeds {
   database: Vars['database']['mode']
 }
 
-/** What is made once and then kept: passwords and keys, from 32 random bytes each. */
+/** Passwords and keys, from 32 random bytes each; those that already exist are kept. */
 export function generatedSecrets({ database, account_tokens }: SecretNeeds): GeneratedSecret[] {
   const random = (encoding: 'base64' | 'base64url'): string => randomBytes(32).toString(encoding)
   return [
     ...(database === 'embedded'
       ? [{ name: 'database', data: { password: random('base64url') } }]
       : []),
-    // What opens all signing keys: whoever loses it cannot sign any more.
+    // Encrypts all signing keys: without it, nothing can be signed any more.
     { name: 'keygen-master-key', data: { 'master-key': random('base64') } },
     ...(account_tokens ? [] : [{ name: KEYGEN_SECRET, data: { secret: random('base64url') } }]),
   ]
