@@ -3,13 +3,13 @@ import type { KubeObject } from '../objects/kube-object.ts'
 /** Where podman runs a deployment. */
 export interface Place {
   namespace: string
-  /** Of the network of the deployment: `10.89.0.0/24`. */
+  /** The deployment's network in CIDR notation: `10.89.0.0/24`. */
   subnet: string
   publish: { host: string; port: number }
   images: { server: string; builder: string }
 }
 
-/** What Secrets and ConfigMaps that nobody renders must be there as volumes, with which files. */
+/** A Secret or ConfigMap that is not rendered, and the files of it that a pod needs in a volume. */
 export interface Given {
   volume: string
   kind: 'Secret' | 'ConfigMap'
@@ -27,7 +27,7 @@ export interface PodmanPod {
   /** Volumes that outlive it. */
   data: string[]
   runs: 'always' | 'once'
-  /** What must answer until it is ready: by HTTP where there is a path, else by TCP. */
+  /** Readiness checks of the containers: HTTP where there is a path, else TCP. */
   checks: { container: string; port: number; path?: string }[]
 }
 

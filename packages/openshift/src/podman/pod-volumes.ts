@@ -24,7 +24,7 @@ interface Mount {
   readOnly?: boolean
 }
 
-/** What the volumes of a pod became. */
+/** The volumes of a pod, translated for podman. */
 export interface Mounts {
   volumes: object[]
   configMaps: KubeObject[]

@@ -93,7 +93,7 @@ function podOf(owner: KubeObject, { metadata, spec }: Template, context: Context
 
 interface Unfinished {
   labels?: Record<string, string>
-  /** Of what it reads besides, as Secrets. */
+  /** Checksum of the pod's other inputs, such as Secrets. */
   inputs?: string | undefined
   spec: object
   mounts?: Mounts
@@ -148,7 +148,7 @@ interface HostAlias {
   hostnames: string[]
 }
 
-/** What Services are for: each name leads to the pod that its selector finds. */
+/** Replaces Services: maps each Service's DNS name to the address of the pod that its selector matches. */
 function hostAliases(objects: KubeObject[], place: Place): HostAlias[] {
   const services = objects.filter(({ kind }) => kind === 'Service')
   return services.map(({ metadata, spec }) => {

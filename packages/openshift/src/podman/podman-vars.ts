@@ -7,11 +7,11 @@ import { buildersUrl } from './podman-pods.ts'
 
 export interface PodmanVars {
   vars: Vars
-  /** What of the administrator's words cannot be here, and what is instead. */
+  /** Settings that podman cannot honor, and what replaces them. */
   remarks: string[]
 }
 
-/** What vars.yml says of a cluster, brought to what one machine with podman has. */
+/** Adapts the vars of a cluster deployment to one machine with podman. */
 export function varsForPodman(given: Vars): PodmanVars {
   const vars = structuredClone(given)
   const remarks: string[] = []
@@ -50,7 +50,7 @@ export function varsForPodman(given: Vars): PodmanVars {
   return { vars, remarks }
 }
 
-/** What only a cluster or a cloud can give, and nothing can take the place of: data would be somewhere else. */
+/** Rejects storage settings that only a cluster or cloud can honor. They have no substitute: data would end up elsewhere. */
 function refuseClouds({ storage: { results } }: Vars): void {
   const { bucket_claim, role_arn } = results.kind === 's3' ? (results.s3 ?? {}) : {}
   if (!bucket_claim && role_arn === undefined) return
@@ -61,7 +61,7 @@ function refuseClouds({ storage: { results } }: Vars): void {
   )
 }
 
-/** What podman is, as a cluster tells it of itself. */
+/** The facts about podman, in the form in which a cluster's facts are discovered. */
 export function podmanFacts(
   place: Pick<Place, 'namespace'>,
   { public_url, images }: { public_url: string; images: Facts['images'] },

@@ -3,7 +3,7 @@ import { run, type RunOutcome } from '@copr/process/run'
 
 /** podman of this machine. */
 export interface Podman {
-  /** What it says; throws with its words when it fails. */
+  /** Returns the output; if the command fails, throws with its last 10 lines. */
   run(args: string[], options?: { input?: string; timeout_ms?: number }): Promise<string>
   /** The outcome, whatever it is. */
   try(args: string[], options?: { timeout_ms?: number }): Promise<RunOutcome>

@@ -11,7 +11,7 @@ const MODE = 0o440
 export interface SecretVolumes extends SecretStore {
   /** Writes one that the administrator gave: it takes the place of what was there. */
   put(object: KubeObject): Promise<void>
-  /** What pods ask for under another name than it has. */
+  /** Copies keys that the pod mounts under another file name. Returns the first key that does not exist. */
   provide(given: Given): Promise<string | undefined>
 }
 

@@ -4,9 +4,9 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import { builderNamespace, builderPolicies } from './network-policies.ts'
 import { hasPools, labelsOf, meta, type RenderContext } from './render-context.ts'
 
-/** What resalloc needs to start machines, in clouds or as pods. */
-export function builders(context: RenderContext): KubeObject[] {
-  const pools: KubeObject[] = hasPools(context)
+/** Renders the objects that resalloc needs to start machines, in clouds or as pods. */
+export function builders(scene: Scene): KubeObject[] {
+  const pools: KubeObject[] = hasPools(scene)
     ? [
         {
           apiVersion: 'v1',
@@ -65,7 +65,7 @@ function builderPods(context: RenderContext): KubeObject[] {
       metadata: meta(there, 'resalloc'),
       rules: [
         { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'list', 'delete'] },
-        // What each pod is told, with a token for one use.
+        // Each holds the settings of one pod, with a token that can be used once.
         {
           apiGroups: [''],
           resources: ['secrets'],

@@ -12,8 +12,8 @@ import { CONNECTIONS } from './network-policies.ts'
 import { render } from './render.ts'
 
 /**
- * What is known to go wrong when a build system of this kind is deployed, one test each. They are numbered so that the table
- * in docs/deployment.md can name them.
+ * Known defects in deployments of build systems of this kind, one test each. They are numbered so that the table
+ * in docs/deployment.md can refer to them.
  */
 const FLAVOURS: Flavour[] = ['openshift', 'microshift', 'kubernetes']
 const WITH_ALL = {

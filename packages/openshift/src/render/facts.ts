@@ -26,7 +26,7 @@ export const FactsFile = z.strictObject({
   single_node: z.boolean(),
   /** Containers need these: a quota admits none without, or a range would give them too little. */
   limits_demanded: z.strictObject({ cpu: z.boolean(), memory: z.boolean() }),
-  /** What a range of the namespace gives a container without a limit of CPU, and the most that one may have. */
+  /** The smallest default and the smallest maximum of a container's CPU limit that LimitRanges of the namespace set. */
   cpu_range: z.strictObject({ default: Quantity.optional(), max: Quantity.optional() }).optional(),
   /** May priority classes be made, which belong to the whole cluster? */
   priority_classes: z.boolean(),
@@ -46,6 +46,6 @@ export interface Facts extends FactsFile {
   images: { server: string; postgresql: string }
   /** The administrator's link, by the hash of its secret. */
   administrator_link?: { sha256: string; expires: string } | undefined
-  /** Of Secrets that programs read: their programs start anew when one changes. */
+  /** Checksums of the Secrets that components read, by name; a changed Secret rolls out new pods. */
   secret_checksums: Record<string, string>
 }

@@ -15,7 +15,7 @@ import {
   type RenderContext,
 } from './render-context.ts'
 
-/** What in the cluster may connect to what; there is nothing else. */
+/** The allowed connections between components; all others are denied. */
 export const CONNECTIONS: Record<Part | 'prepare', readonly (Part | 'postgresql')[]> = {
   frontend: ['keygen', 'postgresql'],
   backend: ['keygen', 'postgresql'],
@@ -24,7 +24,7 @@ export const CONNECTIONS: Record<Part | 'prepare', readonly (Part | 'postgresql'
   resalloc: ['postgresql'],
   prepare: ['postgresql'],
 }
-/** Who leaves the namespace: for a login provider, for the API server, for clouds. */
+/** Egress ports to outside the namespace: a login provider, the API server, clouds. */
 const OUTSIDE: Partial<Record<Part, number[]>> = {
   frontend: [443],
   keygen: [443, 6443],
@@ -180,9 +180,9 @@ function databasePolicies(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Of the namespace of builder pods: they reach the public host and the internet, nothing of the cluster; nobody reaches them. */
-export function builderPolicies(context: RenderContext): KubeObject[] {
-  const builders = { namespace: builderNamespace(context) }
+/** Policies for builder pods: egress to DNS, the public host and the internet, but nothing else in the cluster; no ingress. */
+export function builderPolicies(scene: Scene): KubeObject[] {
+  const builders = { namespace: builderNamespace(scene) }
   const router =
     context.facts.exposure === 'route'
       ? [

@@ -92,8 +92,8 @@ function firstOfName(volume: object, index: number, all: object[]): boolean {
   return all.findIndex((other) => name(other) === name(volume)) === index
 }
 
-/** Whatever is in it makes new pods when it changes. */
-function checksum(context: RenderContext, containers: Container[]): string {
+/** Covers everything that the containers read only at their start: a change rolls out new pods. */
+function checksum(scene: Scene, containers: Container[]): string {
   const hash = createHash('sha256')
   for (const { program } of containers) {
     hash.update(programConfig(context, program))
@@ -268,8 +268,8 @@ const API_CA = {
   configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'api/ca.crt' }] },
 }
 
-/** Of keygen its master key; and how callers prove themselves: by tokens that it can check, or by a secret that both know. */
-function keygenSources({ facts }: RenderContext, program: Program): object[] {
+/** keygen's master key, and how its callers authenticate: service account tokens or, where there are none, a shared secret. */
+function keygenSources({ facts }: Scene, program: Program): object[] {
   const isKeygen = program === 'keygen'
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]
   const master = isKeygen ? [{ secret: { name: 'keygen-master-key', items } }] : []

@@ -1,4 +1,4 @@
-/** What one container asks for. There is no limit of CPU: it would only slow down starts. */
+/** Resources of one container, and its replicas. There is no CPU limit: it would only slow down starts. */
 export interface Size {
   cpu: string
   memory: string

@@ -46,7 +46,7 @@ export function programConfig(context: RenderContext, program: Program): string 
   })
 }
 
-/** Who talks to keygen: with a token of its own account, for keygen only. */
+/** The components that call keygen. Where pods have service account tokens, each sends one for the audience KEYGEN_AUDIENCE. */
 export const KEYGEN_CALLERS: ReadonlySet<Program> = new Set(['frontend', 'backend'])
 export const KEYGEN_AUDIENCE = 'copr-keygen'
 
@@ -93,8 +93,8 @@ function callersOf(context: RenderContext): object {
   }
 }
 
-/** What resalloc starts, and how all of it is marked: by the host, of which there are no two. */
-function machinesOf({ facts, namespace }: RenderContext): object {
+/** Configuration of resalloc. The installation ID marks all its machines; it is derived from the host, which is unique. */
+function machinesOf({ facts, namespace }: Scene): object {
   const mark = createHash('sha256').update(facts.host).digest('hex').slice(0, 12)
   return {
     pools_file: '/etc/copr-pools/pools.yaml',

@@ -3,8 +3,8 @@ import type { ObjectMeta } from '../objects/kube-object.ts'
 import type { Facts } from './facts.ts'
 import type { Profile } from './profiles.ts'
 
-/** What all objects of one deployment are made from. */
-export interface RenderContext {
+/** The inputs from which all objects of one deployment are rendered. */
+export interface Scene {
   vars: Vars
   facts: Facts
   profile: Profile

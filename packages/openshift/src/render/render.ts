@@ -55,7 +55,7 @@ function sceneOf(vars: Vars, facts: Facts): RenderContext {
   }
 }
 
-/** What vars.yml may say, but this version cannot do, or what does not fit together. */
+/** Throws for settings that this version does not support or that contradict each other. */
 function refuseImpossible(
   { database, login, monitoring, storage, builders: { aws } }: Vars,
   facts: Pick<Facts, 'oauth' | 'monitoring'>,

@@ -3,7 +3,7 @@ import type { Vars } from '@copr/contract/deployment/vars'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { meta, type RenderContext } from './render-context.ts'
 
-/** Who reads and writes the bucket. */
+/** The components that read and write the bucket. */
 export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend'])
 /** The claim, and the ConfigMap and Secret that its operator makes, have one name. */
 const CLAIM = 'results'
@@ -22,7 +22,7 @@ function s3Of({ storage: { results } }: Pick<Vars, 'storage'>): Results['s3'] {
   return results.kind === 's3' ? results.s3 : undefined
 }
 
-/** What does not fit together, in words. */
+/** Returns the first inconsistency of the settings as a sentence; undefined if there is none. */
 export function faultOfS3({ kind, s3 }: Results): string | undefined {
   if (kind !== 's3')
     return s3 && 'storage.results.s3 is set, but storage.results.kind is not s3; set it to s3'
@@ -59,8 +59,8 @@ export function bucketClaim(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** What of the programs' configuration says where results are. */
-export function resultsConfig({ vars }: RenderContext, files: (path: string) => object): object {
+/** The section `results` of the components' configuration; empty if results are in a volume. */
+export function resultsConfig({ vars }: Scene, files: (path: string) => object): object {
   const s3 = s3Of(vars)
   if (!s3) return {}
   const { bucket, bucket_claim, endpoint, region, prefix, secret, public_endpoint } = s3
@@ -103,7 +103,7 @@ export function hasBucketCa({ vars }: RenderContext): boolean {
   return s3Of(vars)?.ca !== undefined
 }
 
-/** What a container of frontend or backend has for it: a disk of its own instead of a volume, and what proves who it is. */
+/** Returns what frontend and backend need for S3: a scratch disk in place of a volume, and the credentials of a claim or role. */
 export function bucketAccess(
   { vars }: RenderContext,
   program: string,

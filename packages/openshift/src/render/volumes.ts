@@ -2,9 +2,9 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import { bucketClaim, isInS3 } from './results-in-s3.ts'
 import { meta, type RenderContext } from './render-context.ts'
 
-/** What holds data that cannot be made anew. Deploying never removes one. */
-export function volumes(context: RenderContext): KubeObject[] {
-  const { vars, profile } = context
+/** Renders the claims for data that cannot be recreated. Deploying never deletes one. */
+export function volumes(scene: Scene): KubeObject[] {
+  const { vars, profile } = scene
   const { results, distgit } = vars.storage
   const claim = (
     name: string,
