@@ -1,6 +1,6 @@
 import type { KubeObject } from '../src/cluster/kube-client.ts'
 
-/** What Pod Security `restricted` asks of a container. */
+/** The security context that Pod Security `restricted` requires of a container. */
 const RESTRICTED = {
   runAsNonRoot: true,
   allowPrivilegeEscalation: false,

@@ -37,7 +37,7 @@ suite('coprctl containers', { skip }, () => {
     const command = [main, 'containers', ...args, '--vars', join(dir, 'vars.yml')]
     return await run(process.execPath, command, { env: env(), answer_only: true })
   }
-  /** What a command answered in JSON; it must succeed. */
+  /** Runs a command that must succeed; returns its JSON output. */
   const answer = async <T>(...args: string[]): Promise<T> => {
     const outcome = await coprctl({}, ...args, '--json')
     assert.ok(outcome.ok, `${outcome.output}\n${await whatRuns(podman)}`)
@@ -142,7 +142,7 @@ suite('coprctl containers', { skip }, () => {
 
 type PodmanCommand = (...args: string[]) => Promise<string>
 
-/** What there is of this test; the volumes of Secrets aside, whose names tell that they are. */
+/** Lists the pods, networks and volumes of this test, without the volumes of Secrets and ConfigMaps. */
 async function leftOf(podman: PodmanCommand): Promise<object> {
   const ours = async (...args: string[]): Promise<string[]> =>
     (await podman(...args))

@@ -77,7 +77,7 @@ async function build(lock: string, out: string, progress: (line: string) => void
     said = performance.now()
     progress(`Building the test cluster: ${Math.min(compiled, total)} of ${total} packages`)
   }
-  // Whoever comes second waits, and finds all packages in Go's own cache.
+  // flock serializes concurrent builds; the later one finds all packages in Go's build cache.
   const command = [lock, 'nice', '-n', '19', 'go', 'build', ...args, '-o', `${out}/`, ...packages]
   await runOrThrow('flock', command, { ...options, onOutput })
 }

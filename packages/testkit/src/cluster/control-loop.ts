@@ -54,7 +54,7 @@ export function startControlLoop({ client, kinds, step }: ControlLoopOptions): C
   }
 }
 
-/** What the state of the cluster explains is tried again; what is wrong in the loop itself must be seen. */
+/** Backs off after an error of the API server or the network; rethrows others, as a defect in the loop must be seen. */
 async function afterFailure(error: unknown): Promise<void> {
   const passes = error instanceof KubeError || 'code' in (error as Error) || isAborted(error)
   if (!passes) throw error

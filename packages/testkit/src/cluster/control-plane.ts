@@ -16,7 +16,7 @@ const FIRST_SERVICE = '10.217.0.1'
 export interface ControlPlane {
   readonly address: ClusterAddress
   readonly authority: Authority
-  /** Of a cluster administrator. */
+  /** The credential of a cluster administrator. */
   readonly admin: Credential
   startEtcd(): Daemon
   startApiServer(): Daemon

@@ -39,7 +39,7 @@ export interface WatchEvent {
   object: KubeObject
 }
 
-/** What the API server answered when it did not do what it was asked. */
+/** An error response of the API server. */
 export class KubeError extends Error {
   readonly code: number
   readonly reason: string | undefined
@@ -132,7 +132,7 @@ export class KubeClient implements Disposable {
     await unlessMissing(this.request('DELETE', await this.pathOf(ref), { body: options }))
   }
 
-  /** What happens from now on to all objects of a kind, those that are there first; ends when the server ends it. */
+  /** Watches all objects of a kind, beginning with the existing ones; ends when the server ends the watch. */
   async *watch(
     apiVersion: string,
     kind: string,

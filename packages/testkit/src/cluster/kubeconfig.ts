@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 
-/** Who asks: a certificate of the cluster's authority, or a token. */
+/** Credentials of a client: a certificate of the cluster's authority, or a bearer token. */
 export type Credential = { cert: string; key: string } | { token: string }
 
 export interface ClusterAddress {

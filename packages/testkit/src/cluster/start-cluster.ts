@@ -50,7 +50,7 @@ export interface Cluster extends AsyncDisposable {
   readonly caFile: string
   /** All it has: logs in `logs/`. */
   readonly dir: string
-  /** Of the group `system:masters`: no rule applies. */
+  /** A member of the group `system:masters`, which bypasses RBAC. */
   readonly admin: Identity
   /** Seconds from the call of `startCluster()` until the cluster could be used. */
   readonly startSeconds: number

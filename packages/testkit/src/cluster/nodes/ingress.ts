@@ -20,8 +20,8 @@ interface Place {
 }
 
 /**
- * What an Ingress controller does: at port 443 of an address of this machine it speaks TLS for the hosts of all Ingresses, with
- * the certificates that these name, and passes requests on to the pods behind their Services.
+ * A minimal Ingress controller: terminates TLS on port 443 of a local address for the hosts of all Ingresses, with the
+ * certificates that they name, and proxies requests to the pods behind their Services.
  */
 export async function startIngress(client: KubeClient, address: string): Promise<AsyncDisposable> {
   const SNICallback = callbackify(async (host: string) => await contextFor(client, host))

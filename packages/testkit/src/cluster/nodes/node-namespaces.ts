@@ -8,7 +8,7 @@ import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 
 /** A network, a mount table and process ids of a node's own: what runs there ends with it, however it ends. */
 export interface NodeNamespaces extends AsyncDisposable {
-  /** Of this machine, as the node's pods see it. */
+  /** The address of this machine, as the node's pods see it. */
   readonly hostAddress: string
   readonly nodeAddress: string
   readonly podNetwork: string

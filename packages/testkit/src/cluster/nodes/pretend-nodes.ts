@@ -18,11 +18,11 @@ export interface PretendNodesOptions extends StorageOptions {
   client: KubeClient
   /** How many nodes there are; one if not said. */
   count?: number
-  /** What each node offers; 16 CPUs, 64Gi, 250 pods if not said. */
+  /** Capacity of each node; default: 16 CPUs, 64Gi, 250 pods. */
   capacity?: Record<string, string>
   labels?: Record<string, string>
-  /** What becomes of a pod; asked anew whenever anything changes. Undefined: what is usual. */
-  behavior?: (pod: KubeObject) => SimulatedPodBehavior | undefined
+  /** Chooses a pod's behavior; called again after every change. Undefined means the default, `usualFate()`. */
+  fate?: (pod: KubeObject) => Fate | undefined
 }
 
 export interface PretendNodes extends AsyncDisposable {

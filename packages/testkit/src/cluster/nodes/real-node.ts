@@ -25,7 +25,7 @@ export interface RealNode extends AsyncDisposable {
   /** Pods are reached by their own addresses, NodePorts at this one. */
   readonly address: string
   readonly name: string
-  /** Of this machine, as pods see it. */
+  /** The address of this machine, as pods see it. */
   readonly hostAddress: string
   /** Adds what an archive has; its images as pods can name them: `NAME@sha256:…`. */
   loadImage(archive: string): Promise<string[]>
@@ -212,7 +212,7 @@ async function forwardApi(cluster: Cluster, address: string): Promise<AsyncDispo
   }
 }
 
-/** What an API server would say of itself if it had an address that is not this machine's own. */
+/** Publishes the endpoint of the Service `kubernetes`, as an API server does that does not listen on loopback. */
 async function publishApi(cluster: Cluster, address: string): Promise<void> {
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube-client.ts'
 
-/** What becomes of a pod on a pretended node. */
-export type SimulatedPodBehavior =
+/** The behavior of a pod on a simulated node. */
+export type Fate =
   /** Runs, and is ready when this time has passed. */
   | { kind: 'runs'; ready_ms?: number }
   /** Runs, and its readiness probe fails for ever. */
@@ -13,8 +13,8 @@ export type SimulatedPodBehavior =
   /** Starts again and again, and ends each time. */
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
-/** What a node does when a test says nothing else: services run at once, tasks succeed at once. */
-export function usualFate(pod: KubeObject): SimulatedPodBehavior {
+/** The default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
+export function usualFate(pod: KubeObject): Fate {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
 

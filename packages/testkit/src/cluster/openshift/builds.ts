@@ -11,7 +11,7 @@ import { runOrThrow } from '@copr/process/run'
 import type { KubeObject } from '../kube-client.ts'
 import type { Cluster } from '../start-cluster.ts'
 
-/** What became of an upload. */
+/** An archive that was uploaded for a build. */
 export interface Upload {
   config: string
   files: string[]
@@ -82,7 +82,7 @@ export async function startBuilds(cluster: Cluster): Promise<Builds> {
     { namespace, name, url }: { namespace: string; name: string; url: URL },
   ): Promise<void> {
     const archive = await buffer(from)
-    // Who may not even see it may not build.
+    // A user who may not read the BuildConfig may not build either.
     const path = `/apis/${BUILD_API}/namespaces/${namespace}/buildconfigs/${name}`
     const seen = await ask(cluster, { headers: from.headers, method: 'GET', url: path })
     if (seen.code >= 300) return answer(to, seen.code, seen.body.toString())

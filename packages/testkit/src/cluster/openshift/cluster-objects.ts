@@ -13,7 +13,7 @@ const CONSTRAINTS = {
   privileged: { everybody: false },
 } as const
 
-/** What every OpenShift cluster has from its beginning. */
+/** The objects that every OpenShift cluster has from its installation. */
 export function clusterObjects(appsDomain: string): KubeObject[] {
   return [
     config('Ingress', { domain: appsDomain }, {}),
@@ -151,7 +151,7 @@ function customHostPolicy(): KubeObject {
   )
 }
 
-/** What matters of the admission of pods: ids outside the range of the namespace, and constraints that are asked for by name. */
+/** Emulates SCC admission where it matters here: IDs outside the namespace's range, and constraints required by annotation. */
 function constraintsPolicy(): KubeObject {
   const account =
     "(has(object.spec.serviceAccountName) && object.spec.serviceAccountName != '' ? object.spec.serviceAccountName : 'default')"

@@ -48,7 +48,7 @@ const consoleLink = object(
   ['text', 'href', 'location'],
 )
 
-/** What facts are discovered from, and what is only stored. */
+/** CRDs of the objects from which facts are discovered, and of objects that are only stored. */
 const others: CrdShape[] = [
   scc,
   ...(
