@@ -17,7 +17,7 @@ const CLONE_URL = 'https://git.example.org/tool.git'
 interface Kind {
   type: string
   add: string[]
-  /** Of the package that was added. */
+  /** Expected fields of `source_dict` after the package was added. */
   source: Record<string, unknown>
   edit: string[]
   edited: Record<string, unknown>

@@ -21,7 +21,7 @@ const MEMORY = '/dev/shm'
 const ROOM_BYTES = 3 * 1024 ** 3
 
 export interface TestServer extends AsyncDisposable {
-  /** Of the migrated template database. */
+  /** URL of the migrated template database. */
   readonly url: string
 }
 
@@ -83,7 +83,7 @@ export async function openFilledTestDb<T>(
 /** Template → what `fill` returned, of those that this process has asked for. */
 const fillings: Record<string, Promise<string>> = {}
 
-/** Of processes that want it at the same time one makes it, and the others wait. The database's comment has what was returned. */
+/** Fills the template in only one of several concurrent processes; a comment on the database holds what `fill` returned. */
 async function makeFilled<T>(
   template: string,
   fill: (empty: TestDb) => Promise<T>,

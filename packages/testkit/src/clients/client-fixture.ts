@@ -14,7 +14,7 @@ import { type PythonClients, pythonClients } from './python-clients.ts'
 
 /** A chroot that nothing is built in here. */
 export const OTHER_CHROOT = 'fedora-43-x86_64'
-/** What a program for another architecture on the same machine needs. */
+/** The 32-bit chroot of the same release, for multilib repositories. */
 export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
@@ -24,7 +24,7 @@ export interface ClientFixture extends AsyncDisposable {
   readonly clients: PythonClients
   /** The administrator's. */
   readonly cli: CoprCli
-  /** Of a user without any rights, who is a member of the group. */
+  /** copr-cli as a user without privileges, who is a member of the group. */
   readonly kim: CoprCli
   readonly sources: TinySources
   readonly files: FileServer
@@ -70,7 +70,7 @@ export async function clientFixture(): Promise<ClientFixture> {
     },
     ended: async (id) => await system.api.waitForBuild(id),
     eventually: async (holds) => {
-      // What is not there yet may be a 404.
+      // The request may fail, for example with 404, until the work is done.
       const ask = async (): Promise<boolean> => await holds().catch(() => false)
       await until(ask, { timeout_ms: 30_000, what: String(holds), every_ms: 300 })
     },

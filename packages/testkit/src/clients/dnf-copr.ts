@@ -34,7 +34,7 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
   writeFileSync(join(dir, 'dnf.conf'), '[main]\n')
   const options = [
     '-y',
-    // Of Debian's plugins only this one: another serves old packages from a cache of its own.
+    // Enables only one of Debian's plugins: another serves outdated packages from its own cache.
     '--disableplugin=*',
     '--enableplugin=copr',
     `--config=${join(dir, 'dnf.conf')}`,

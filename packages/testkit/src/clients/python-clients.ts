@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { pythonVenv } from '../python/venv.ts'
 
 export interface PythonClients {
-  /** Of copr-cli. */
+  /** Path of copr-cli. */
   program: string
   /** An interpreter that finds python-copr. */
   python: string

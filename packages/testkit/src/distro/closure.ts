@@ -31,7 +31,7 @@ export interface Ignored {
   of: Record<string, string[]>
 }
 
-/** What a package needs, each need narrowed to the one alternative that `isThere` answers for. */
+/** The dependencies of a package, less ignored ones. Of alternatives, a preferred one is taken, else one that `isThere`. */
 export function neededBy(
   one: DebianPackage,
   ignored: Ignored,

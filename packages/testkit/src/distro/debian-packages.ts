@@ -140,7 +140,7 @@ async function knownNames(
   return wanted.map((names) => names.find((name) => known.has(name)))
 }
 
-/** What apt would unpack now, as file names: the cache holds older versions too. */
+/** The file names of the archives that apt would unpack now: the cache holds older versions too. */
 async function wantedArchives(args: string[], signal?: AbortSignal): Promise<Set<string>> {
   const simulated = args.map((arg) => (arg === '--download-only' ? '--simulate' : arg))
   const text = await toolOutput('apt-get', simulated, signal)

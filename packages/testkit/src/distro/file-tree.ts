@@ -19,7 +19,7 @@ export interface PackageFiles {
 
 const MERGED = /^\/(bin|sbin|lib|lib32|lib64|libx32)(?=\/|$)/
 
-/** What a build root never reads. Fewer files make a root that is ready sooner. */
+/** Paths that builds never read. With fewer files a buildroot is ready sooner. */
 const LEFT_OUT = [
   /^\/usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|pixmaps|icons|applications|gitweb|metainfo|readline)(\/|$)/,
   /^\/usr\/share\/(bash-completion|zsh|fish|emacs|vim|reportbug|gdb|cmake-[\d.]+\/Help|perl5\/Debian)(\/|$)/,

@@ -51,7 +51,7 @@ export interface Distro {
 }
 
 interface Manifest {
-  /** Of the generator and its list. */
+  /** Digest of the generator's source files, which include its package list. */
   generator: string
   /** Version of each package that came from this machine. */
   installed: Record<string, string>

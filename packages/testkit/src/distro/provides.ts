@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { run } from '@copr/process/run'
 import type { PackageFiles } from './file-tree.ts'
 
-/** What specs and rpm's own generators ask for by other things than a package's name. */
+/** Finds what specs and rpm's generators may require other than by package name: paths, libraries, pkgconfig(), perl() … */
 export async function findProvides(
   content: PackageFiles,
   { tree, python, signal }: { tree: string; python?: string | undefined; signal?: AbortSignal },

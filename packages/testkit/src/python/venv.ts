@@ -6,8 +6,8 @@ import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
 /**
- * What a requirements file in `tools/` names, unmodified, in a folder that is kept while the file stays the same. Gives the
- * folder of its programs.
+ * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused while the
+ * file stays the same. Returns its folder of programs.
  */
 export async function pythonVenv(requirements: string): Promise<string> {
   const file = fileURLToPath(new URL(`../../../../tools/${requirements}`, import.meta.url))

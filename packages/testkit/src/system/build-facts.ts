@@ -14,7 +14,7 @@ import type { System } from './start-system.ts'
 
 type Place = Pick<System, 'dataDir' | 'url'>
 
-/** What the database knows beyond the API: times to the millisecond, reasons, phases. */
+/** Reads a build from the database, which has more than the API: times in milliseconds, reasons, phases. */
 export async function buildFacts(system: Place, id: number): Promise<Build> {
   const build = await withDb(system, (db) => findBuild(db, id))
   if (!build) throw new Error(`Build ${id} does not exist`)
@@ -29,7 +29,7 @@ export async function failReason(system: Place, id: number): Promise<string> {
     .join('\n')
 }
 
-/** What the tasks of a build are at; none when the database cannot be asked right now. */
+/** The phases of a build's running tasks; empty if the query fails, as while the database restarts. */
 export async function phasesOf(system: Place, id: number): Promise<RunningPhase[]> {
   return await withDb(system, (db) => runningPhases(db, id)).catch(() => [])
 }

@@ -18,9 +18,9 @@ export async function whyNoContainers(image: string): Promise<string | false> {
 }
 
 export interface ContainerOptions {
-  /** Of `podman run`. */
+  /** Options of `podman run`. */
   options?: string[]
-  /** Of the image's program. */
+  /** Arguments for the image's entry point. */
   args: string[]
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
 
 export interface FollowedLog {
-  /** What could be read while the build ran, put together from ranges. */
+  /** The log as read while the build ran, concatenated from ranges. */
   live: string
   /** How often there was more than before. */
   growths: number

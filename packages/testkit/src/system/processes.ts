@@ -7,7 +7,7 @@ export interface ProcessFacts {
   cwd: string
 }
 
-/** What runs on this machine right now; what ends while it is looked at is left out. */
+/** Lists the processes of this machine, without zombies and those that exit while they are read. */
 function listProcesses(): ProcessFacts[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)

@@ -8,7 +8,7 @@ import { run, runOrThrow } from '@copr/process/run'
 import { textAt } from './api-client.ts'
 
 export interface RepositoryContent {
-  /** Of repomd.xml. */
+  /** The revision in repomd.xml. */
   revision: string
   packages: { nevra: string; location: string; sha256: string }[]
 }

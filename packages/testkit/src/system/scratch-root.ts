@@ -16,7 +16,7 @@ export interface ScratchRoot extends Disposable {
   dnf(...args: string[]): Promise<RunOutcome>
   /** Runs a program that was installed. */
   run(...command: string[]): Promise<string>
-  /** What the repository has, as `name-version-release.arch`. */
+  /** Lists the packages of the project's repository as `name-version-release.arch`. */
   available(): Promise<string[]>
 }
 
@@ -85,7 +85,7 @@ export async function scratchRoot(
   }
 }
 
-/** What `rpm -K` says of a downloaded package when it knows the project's key only. */
+/** Returns the output of `rpmkeys -K` for a downloaded package, with a keyring that holds only the project's key. */
 export async function rpmVerdict(pubkeyUrl: string, packageUrl: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-verdict-'))
   try {

@@ -20,13 +20,13 @@ const BUILDER_DIR = '/var/lib/copr-builder'
 /** A host of its own, as far as a network goes, that nothing but SSH leads to. */
 export interface SshHost extends AsyncDisposable {
   readonly address: string
-  /** Of this machine, as the host sees it. */
+  /** The address of this machine on the host's network. */
   readonly gateway: string
   readonly port: number
   readonly key_file: string
-  /** What the host has in its folder of agents. */
+  /** The directory that the host sees as /var/lib/copr-builder. */
   readonly builder_dir: string
-  /** What sshd has said. */
+  /** The log of sshd so far. */
   log(): string
   /** Command lines of all that runs on the host. */
   processes(): Promise<string>

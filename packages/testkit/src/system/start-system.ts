@@ -20,7 +20,7 @@ import { assertNothingLeft } from './leftovers.ts'
 import { findPart, type PartToFind } from './processes.ts'
 import { until } from './until.ts'
 
-/** What is expensive to make and the same for every system: the mini distribution and the samples. */
+/** Cache for what is expensive to make and the same for every system, such as the mini distribution and the samples. */
 export const CACHE_DIR = '/var/tmp/copr-test-cache'
 export const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 /** The first system on a machine also makes the mini distribution. */
