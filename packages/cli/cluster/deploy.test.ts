@@ -25,8 +25,8 @@ suite(
     let openshift: Openshift
     let nodes: PretendNodes
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-deploy-'))
-    /** What becomes of the pods of an owner, by namespace and name. */
-    const fates = new Map<string, SimulatedPodBehavior>()
+    /** Simulated behavior of pods, by `NAMESPACE/COMPONENT`. */
+    const fates = new Map<string, Fate>()
     const hidden = new Set<string>()
 
     before(async () => {

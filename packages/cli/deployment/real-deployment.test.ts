@@ -142,7 +142,7 @@ function findHere(host: string, address: string): Disposable {
   }
 }
 
-/** What an administrator of the cluster has done before: a namespace with the public certificate. */
+/** Prepares what the cluster's administrator provides: a namespace, and the Secret with the public certificate. */
 async function prepareNamespaces(
   { admin }: Cluster,
   authority: Awaited<ReturnType<typeof makeAuthority>>,

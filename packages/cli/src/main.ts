@@ -1,5 +1,5 @@
 import { coprctl } from './coprctl.ts'
 
 const code = await coprctl(process.argv.slice(2), process)
-// What ended a part may have set it already.
+// Success must not overwrite a failure that `coprctl up` has already recorded in process.exitCode.
 if (code !== 0) process.exitCode = code

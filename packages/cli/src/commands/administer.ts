@@ -8,7 +8,7 @@ import { configOption } from '../config-option.ts'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { linesOf } from './lines.ts'
 
-/** What a command has of its process. */
+/** The environment and standard streams of a command's process. */
 export interface Io {
   env: NodeJS.ProcessEnv
   stdin: AsyncIterable<Buffer | string> & { isTTY?: boolean }
@@ -16,7 +16,7 @@ export interface Io {
   stderr: { write(text: string): unknown }
 }
 
-/** What a command works with. */
+/** The dependencies of a command that works on the database. */
 export interface Task {
   db: Db
   config: Configuration
@@ -25,7 +25,7 @@ export interface Task {
   io: Io
 }
 
-/** What a command says. */
+/** The output of a command. */
 export interface Answer {
   /** For standard output: a list becomes a table, an object lines of facts; with --json they are what they are. */
   value?: object

@@ -16,7 +16,7 @@ export function linesOf(value: object): string[] {
   )
 }
 
-/** What users wrote may not move the cursor of an administrator's terminal. */
+/** Replaces control characters, so that text from users cannot move the cursor of an administrator's terminal. */
 function textOf(value: unknown): string {
   return plainOf(value).replaceAll(/\p{Cc}/gu, ' ')
 }

@@ -18,12 +18,12 @@ export interface DeploymentOptions extends DeploymentFiles {
   images: string
 }
 
-/** What commands have that say which images run. */
+/** Adds `--images` to the options that all deployment commands share. */
 export function withImages(command: Command): Command {
   return withDeployment(command).option('--images <file>', 'which images to run', LOCK_FILE)
 }
 
-/** What all commands about a deployment have. */
+/** Adds the options that all deployment commands share. */
 export function withDeployment(command: Command): Command {
   return command
     .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
@@ -54,7 +54,7 @@ function fileAt(path: string, standard: string): VarsFile | undefined {
   throw new CoprError('not_found', `Cannot read ${path}: there is no such file`)
 }
 
-/** Of `--timeout`. */
+/** Parses the value of `--timeout`, a non-negative number of seconds. */
 export function secondsOf(text: string): number {
   const seconds = text.trim() === '' ? Number.NaN : Number(text)
   if (Number.isFinite(seconds) && seconds >= 0) return seconds

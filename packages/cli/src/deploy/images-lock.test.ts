@@ -9,7 +9,7 @@ import { imagesOf } from './images-lock.ts'
 
 const named = (name: string) => `registry.example.org/copr/${name}@sha256:${'a'.repeat(64)}`
 
-/** What a lock file with these images, and such a vars.yml, come to. */
+/** Resolves the images for a lock file with these entries (undefined: no lock file) and the section `images` of vars.yml. */
 function chosen(locked: string[] | undefined, images: object, mode = 'embedded') {
   const dir = mkdtempSync(join(tmpdir(), 'copr-images-lock-'))
   try {

@@ -15,7 +15,7 @@ const TYPED = GUIDES.flatMap(({ typed }) => typed)
 const ROWS = GUIDES.flatMap(({ rows }) => rows)
 const TARGETS = new Set([...textOf('Makefile').matchAll(/^([a-z-]+):/gm)].map(([, name]) => name))
 
-/** What is not ours to parse, with the reason why no test here runs it either. */
+/** Commands that this test does not parse, with the reason why no test here runs them either. */
 const OTHERS: [pattern: RegExp, why: string][] = [
   [
     /^python3 -m venv .* && \. /,

@@ -13,7 +13,7 @@ export interface Guide {
 }
 
 const SPAN = /`([^`]+)`/g
-/** What a sentence names by these is a command; by other words, it is a file or a value. */
+/** Inline code that begins with one of these programs is a command; other inline code is a file or a value. */
 const PROGRAM =
   /^(?:… )?(?:npx coprctl|coprctl|make|oc|kubectl|copr-cli|pip|python3|grep|images\/build) ./
 

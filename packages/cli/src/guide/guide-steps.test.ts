@@ -17,7 +17,7 @@ import { fixtures } from '@copr/domain/testing/fixtures'
 const NOW = new Date()
 const CHROOT = 'fedora-43-x86_64'
 
-/** What stands for words of the steps: files and numbers that are known only now. */
+/** Creates the fixtures of the steps and returns the values of their placeholders: files, and IDs known only at run time. */
 async function furnish(t: TestCli): Promise<Record<string, string>> {
   const file = join(t.dir, 'chroot.yaml')
   writeFileSync(

@@ -2,7 +2,7 @@
 export interface Step {
   args: string[]
   stdin?: string
-  /** Of standard output and standard error together. */
+  /** Must match standard output followed by standard error. */
   says: RegExp
 }
 

@@ -3,7 +3,7 @@ import { KeygenConfig } from '@copr/keygen/keygen'
 import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 
-/** What keygen takes of the configuration that all parts share. */
+/** Derives the configuration of keygen from the one that all components share; throws if it is invalid. */
 export function keygenConfig({
   database_url,
   sign_domain,

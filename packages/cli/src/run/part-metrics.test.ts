@@ -52,7 +52,7 @@ test('alerts are about metrics and labels that programs tell', async () => {
   assert.ok(asked.length >= 10)
   for (const { alert, name, labels } of asked) {
     assert.ok(told.has(name), `${alert} asks for ${name}, which no program tells`)
-    // Of an empty queue there is no sample: its labels are in the source.
+    // A metric of an empty queue has no samples, so its labels are repeated here.
     const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
     for (const label of labels.filter((each) => each !== 'namespace'))
       assert.ok(

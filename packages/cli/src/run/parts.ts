@@ -46,13 +46,13 @@ export interface Running {
   startBuilder?: StartLocal
 }
 
-/** What the parts that use the database share within one process. */
+/** Dependencies shared within one process by the components that use the database. */
 export interface Shared extends Running {
   db: Db
   notices: Notices
 }
 
-/** What a part answers, and what it does besides. */
+/** The HTTP apps of a component, and its background loops. */
 interface Service {
   apps: Parameters<typeof routeByPath>[0]
   loops: () => Promise<void>
@@ -82,7 +82,7 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
     notices.run(config.database_url, { stop, log }),
     ...services.map((service) => service.loops()),
   ]
-  // Who imports gives the task back when told to stop: the server answers until then.
+  // On shutdown dist-git returns its import tasks over HTTP, so the server stops only after all loops have ended.
   const idle = new AbortController()
   void Promise.allSettled(loops).then(() => idle.abort())
   const works = [...loops, serveUntilStopped(app, { ...shared, stop: idle.signal })]
@@ -112,7 +112,7 @@ async function serveUntilStopped(
   await untilAborted(stop)
 }
 
-/** Of this container; Node says a number beyond all machines where there is no limit. */
+/** Memory limit of this container in bytes. Without a limit, Node reports 0 or a value above the machine's memory. */
 function memoryLimit(): number | undefined {
   const limit = process.constrainedMemory()
   return limit > 0 && limit < totalmem() ? limit : undefined
@@ -136,7 +136,7 @@ function frontendPart(shared: Shared): Service {
   }
   return {
     apps: { frontend: frontendApp(frontend) },
-    // What was left undone: keys while keygen was away.
+    // Retries keys that could not be made while keygen was unavailable.
     loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
   }
 }
@@ -176,7 +176,7 @@ const PARTS = {
   backend: (running: Running) => serve(running, backendPart),
   distgit: (running: Running) => serve(running, distgitPart),
   resalloc: (running: Running) => serve(running, resallocPart),
-  /** What `coprctl up` runs in its own process. */
+  /** The components that `coprctl up` runs in its own process. */
   servers: (running: Running) =>
     serve(running, frontendPart, backendPart, distgitPart, resallocPart),
 

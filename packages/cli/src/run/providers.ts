@@ -12,7 +12,7 @@ const load = createRequire(import.meta.url)
 export interface ProvidersOptions {
   /** Where pools of scripts keep their notes. */
   state_dir: string
-  /** What scripts inherit, but for our own secrets. */
+  /** The environment that scripts inherit, except variables that begin with `COPR_`, which may hold secrets. */
   env: NodeJS.ProcessEnv
   /** How builders are started as processes, where they can be. */
   startLocal: StartLocal | undefined

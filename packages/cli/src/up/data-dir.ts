@@ -30,7 +30,7 @@ export function layout(dataDir: string) {
 }
 export type Layout = ReturnType<typeof layout>
 
-/** What is kept beside the public configuration from the first start on. */
+/** The configuration of a system under `coprctl up`, and the port and password of its PostgreSQL. */
 export interface EmbeddedSystem {
   config: Configuration
   postgres: { port: number; password: string }
