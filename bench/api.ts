@@ -18,7 +18,7 @@ import { builds } from './api/sizes.ts'
 import { type LongRow, type Row, writeTables } from './api/tables.ts'
 
 const TARGET_MS = 50
-/** What is measured while another program has the processors says nothing: a slow case gets other chances. */
+/** Maximum attempts per case. A slow case is measured again, as other programs may have used the processors. */
 const TRIES = 4
 /** With a priority above the others' there is no need to wait for them. */
 const PATIENCE_MS = getPriority() < 0 ? 0 : 10_000

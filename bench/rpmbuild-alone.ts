@@ -12,7 +12,7 @@ export interface RootByHand extends AsyncDisposable {
   rebuild(): Promise<number>
 }
 
-/** What to compare with: a root that holds the same packages, filled and entered without us. */
+/** The baseline of the comparison: a buildroot with the same packages, set up and entered without our code. */
 export async function rootByHand(srpm: string): Promise<RootByHand> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-bench-'))
   const remove = (): void => rmSync(dir, { recursive: true, force: true })

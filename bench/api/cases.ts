@@ -7,11 +7,11 @@ export interface Case {
   /** Each request asks for something else. */
   path: (index: number) => string
   as?: Visitor
-  /** What every answer must be; anything else fails the measurement. */
+  /** The expected status; any other fails the measurement. */
   status: number
 }
 
-/** What is not measured, and why. A route that is neither here nor can be filled in fails the bench. */
+/** Routes that are not measured, and why. The bench fails for any other route whose parameters it cannot fill in. */
 const NOT_MEASURED: Record<string, string> = {
   '/static/:version/assets/fonts/:family/:file{[A-Za-z0-9-]+\\.woff2}':
     'a file, without the database',

@@ -25,7 +25,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
     const { rows } = await client.query(`select 1 from build where id = ${builds}`)
     if (rows.length > 0) return
     await client.query(`select setseed(0.5); set work_mem = '256MB';
-      -- What is made here refers to what is there: the checks would take most of the time.
+      -- The new rows refer to existing ones; checking the foreign keys would take most of the time.
       set session_replication_role = replica`)
     // One transaction, so that a run that is stopped leaves all or nothing of it.
     await client.query('begin')
@@ -45,7 +45,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
   }
 }
 
-/** What was inserted with its id: the next ones come behind. */
+/** Advances the identity sequences past the IDs that were inserted explicitly. */
 const SET_IDENTITIES = `
   do $$
   declare each record; last bigint;

@@ -9,7 +9,7 @@ export interface Client extends AsyncDisposable {
   get(path: string, as?: Visitor): Promise<Answered>
   /** The answer itself. */
   text(path: string, as?: Visitor): Promise<string>
-  /** Of the server, in MB: now, and at most since it started. */
+  /** Resident memory of the server in MB: current and peak. */
   memory(): { now: number; peak: number }
 }
 
@@ -61,7 +61,7 @@ export interface Measured {
   p50: number
   p95: number
   max: number
-  /** Of the largest answer. */
+  /** Size of the largest response. */
   bytes: number
   /** Answers with another status than the expected one. */
   odd: number[]
@@ -108,7 +108,7 @@ export async function untilQuiet(patience_ms: number): Promise<boolean> {
   }
 }
 
-/** Of all processors, in ticks since the machine started. */
+/** CPU time of all processors together, in ticks since boot. */
 function processorTime(): { busy: number; all: number } {
   const [, ...ticks] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/)
   // user nice system idle iowait irq softirq steal

@@ -18,10 +18,10 @@ export interface Sample {
 }
 
 export interface Samples {
-  /** Of users' projects of all sizes. */
+  /** Builds in users' projects of all sizes, except the giant. */
   users: Sample[]
   groups: Sample[]
-  /** Of the project with a fifth of all builds, in its directories. */
+  /** Builds of the giant, the project with a fifth of all builds, across its directories. */
   giant: Sample[]
 }
 
@@ -48,7 +48,7 @@ export async function prepare(url: string): Promise<Prepared> {
   await client.connect()
   const db = openDb(url)
   try {
-    // Of the giant's every 5000th build.
+    // Every nth build ID is sampled; those of the giant are multiples of 5.
     const samples = {
       users: await sampled(client, 3163, `build.id % 5 <> 0 and ownername not like '@%'`),
       groups: await sampled(client, 397, `build.id % 5 <> 0 and ownername like '@%'`),

@@ -5,17 +5,17 @@ export const projects = 20_000
 export const users = 5000
 export const groups = 200
 export const chroots = 48
-/** Of the first project, which has a fifth of all builds. */
+/** Packages of the giant, the first project, which has a fifth of all builds. */
 export const giant_packages = 10_000
 export const giant_chroots = 12
-/** Of pull requests. */
+/** Directories of the giant for pull requests. */
 export const giant_dirs = 300
 /** Builds of an unlisted project that came last, one after the other, in one batch: a mass rebuild. */
 export const mass_rebuild = 20_000
-/** Of the giant, before that. */
+/** Builds of the giant: a fifth of those that precede the mass rebuild. */
 export const giant_builds = (builds - mass_rebuild) / 5
 /** The last builds, which wait or run. */
 export const unfinished = 3000
-/** Of builds that are over, kept for repeated reports. */
+/** Tasks in the state `done`, which are kept so that reporting a result is idempotent. */
 export const finished_tasks = 500_000
 export const audit_entries = 500_000
