@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the native engine needs, and nothing that would differ between two builds of the image.
+# Installs what the native engine needs, and removes files that would differ between two builds of the image.
 set -eu
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends \

@@ -14,7 +14,7 @@ find packages -type d -name testing -prune -exec rm -rf {} +
 rm -rf packages/testkit/system packages/testkit/clients
 find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \
   -o -name '*.markdown' -o -name '*.flow' \) ! -iname 'license*' -delete
-# Of PatternFly the pages take the finished style sheets only.
+# The pages use only the compiled style sheets and the fonts of PatternFly.
 find node_modules/@patternfly/patternfly -type f ! -name '*.css' ! -name package.json ! -name 'LICENSE*' \
   ! -path '*/assets/fonts/*' -delete
 find node_modules -type d -empty -delete

@@ -19,6 +19,6 @@ for deb in /build/debs/*.deb; do
     --exclude='./usr/share/doc/*/*[!t]' --exclude='./usr/share/man/*' --exclude='./usr/share/info/*' \
     --exclude='./usr/share/locale/*' --exclude='./usr/share/lintian/*' --exclude='./usr/share/bash-completion/*' \
     --exclude='./usr/lib/postgresql/15/lib/bitcode'
-  # What scanners look for in images without a package manager.
+  # Image scanners find packages in status.d when there is no package manager.
   dpkg-deb --field "$deb" >"$root/var/lib/dpkg/status.d/$name"
 done

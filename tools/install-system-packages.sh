@@ -116,7 +116,7 @@ extra() { # prints the packages that come without a program of their own
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
   fi
   if [ "$mode" = images ]; then
-    # What holds the network of a pod, and what makes that network.
+    # catatonit is the pause process of a pod; CNI plugins or netavark set up the pod's network.
     command -v catatonit >/dev/null 2>&1 || [ -e /usr/libexec/catatonit/catatonit ] || printf '%s\n' catatonit
     [ -e /usr/lib/cni/bridge ] || [ -e /usr/libexec/cni/bridge ] || [ -e /usr/lib/podman/netavark ] ||
       [ -e /usr/libexec/podman/netavark ] || printf '%s\n' containernetworking-plugins
