@@ -104,11 +104,12 @@ drills: setup ## Run the trials that are too long for every change (ARGS=NAME fo
 	@node tools/run-drills.ts $(ARGS)
 
 .PHONY: check
-check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format and dead code
+check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format, dead code and words
 	tsc -p .
 	oxlint --type-aware --quiet packages tools bench
 	oxfmt --check packages tools bench
 	knip --no-config-hints
+	node tools/check-words.ts
 
 .PHONY: format
 format: tools/node_modules/.installed ## Format the code in place

@@ -7,7 +7,7 @@ import { endServer, s3Fixture } from './s3-fixture.ts'
 after(endServer)
 
 test('every package that a long index describes is known, and none is brought again', async () => {
-  await using world = await s3World()
+  await using fixture = await s3Fixture()
   // The lengths vary, so that some elements span a boundary between two chunks of the decompressor.
   const members = Array.from({ length: 5000 }, (_, at) => ({
     path: `00000001-hello/${'p'.repeat(at % 37)}-${at}.rpm`,

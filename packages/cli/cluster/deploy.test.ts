@@ -26,7 +26,7 @@ suite(
     let nodes: PretendNodes
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-deploy-'))
     /** Simulated behavior of pods, by `NAMESPACE/COMPONENT`. */
-    const fates = new Map<string, Fate>()
+    const behaviors = new Map<string, SimulatedPodBehavior>()
     const hidden = new Set<string>()
 
     before(async () => {
@@ -35,7 +35,7 @@ suite(
         watches: ({ metadata }) => !hidden.has(metadata.namespace ?? ''),
       })
       const behavior = ({ metadata }: KubeObject): SimulatedPodBehavior | undefined =>
-        fates.get(`${metadata.namespace}/${metadata.labels?.['app.kubernetes.io/name']}`)
+        behaviors.get(`${metadata.namespace}/${metadata.labels?.['app.kubernetes.io/name']}`)
       nodes = await startPretendNodes({ client: cluster.admin.client, behavior })
     })
     after(async () => {
@@ -218,12 +218,12 @@ suite(
       ana.vars['builders'] = { pools: { a: {} }, aws: { secret: 'aws' } }
       const deployed = await ana.run('deploy', '--timeout', '90')
       assert.equal(deployed.code, 0, deployed.err)
-      fates.set(`${ana.namespace}/drain`, { kind: 'runs' })
+      behaviors.set(`${ana.namespace}/drain`, { kind: 'runs' })
       const refused = await ana.run('undeploy', '--timeout', '3')
       assert.equal(refused.code, 1)
       assert.match(refused.err, /machines in clouds are not gone yet, and nothing was removed/)
       assert.notEqual((await all(ana.namespace, 'Deployment', 'apps/v1')).length, 0)
-      fates.delete(`${ana.namespace}/drain`)
+      behaviors.delete(`${ana.namespace}/drain`)
       assert.equal((await ana.run('undeploy', '--timeout', '60')).code, 0)
     })
 
@@ -250,7 +250,7 @@ suite(
 
       test('a denied image', async () => {
         const ana = await site()
-        fates.set(`${ana.namespace}/keygen`, {
+        behaviors.set(`${ana.namespace}/keygen`, {
           kind: 'image-denied',
           message: 'pull access denied',
         })

@@ -4,7 +4,7 @@ import type { Sealer } from './data-keys.ts'
 import type { Db } from './key-table.ts'
 
 /** The dependencies that keygen's functions share. */
-export interface Vault {
+export interface KeygenContext {
   db: Db
   sealer: Sealer
   sign_domain: string

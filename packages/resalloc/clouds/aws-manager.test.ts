@@ -24,7 +24,7 @@ const LIVING = new Set(['pending', 'running'])
 suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
   let aws: AwsFixture
   let installations = 0
-  /** Set by openWorld(); unique to each test. */
+  /** Set by openFixture(); unique to each test. */
   let installation_id = ''
 
   before(async () => {
@@ -56,7 +56,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     (await instances()).filter(({ State }) => LIVING.has(State?.Name ?? ''))
 
   /** Enrolls each living instance with the data from its own user data, as its agent would. */
-  async function enrol(w: ManagerWorld): Promise<void> {
+  async function enrol(w: ManagerFixture): Promise<void> {
     for (const { InstanceId, Tags } of await living()) {
       const command = new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'userData' })
       const { UserData } = await aws.ec2.send(command)

@@ -14,12 +14,12 @@ import { claim, configMap, deployment, pod, podSpec } from './samples.ts'
 suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
   let cluster: Cluster
   let nodes: PretendNodes
-  const fates: Record<string, SimulatedPodBehavior> = {}
+  const behaviors: Record<string, SimulatedPodBehavior> = {}
 
   before(async () => {
     cluster = await startCluster()
     const behavior = ({ metadata }: KubeObject): SimulatedPodBehavior | undefined =>
-      fates[metadata.name ?? '']
+      behaviors[metadata.name ?? '']
     nodes = await startPretendNodes({ client: cluster.admin.client, count: 2, behavior })
   })
   after(async () => {
@@ -121,9 +121,12 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
   test('an image that is denied, a crash, a failing probe: each as a kubelet says it, until it is repaired', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
-    fates['denied'] = { kind: 'image-denied', message: 'unauthorized: access denied' }
-    fates['crashing'] = { kind: 'crashes', exit_code: 137, reason: 'OOMKilled' }
-    fates['unready'] = { kind: 'never-ready', message: 'HTTP probe failed with statuscode: 503' }
+    behaviors['denied'] = { kind: 'image-denied', message: 'unauthorized: access denied' }
+    behaviors['crashing'] = { kind: 'crashes', exit_code: 137, reason: 'OOMKilled' }
+    behaviors['unready'] = {
+      kind: 'never-ready',
+      message: 'HTTP probe failed with statuscode: 503',
+    }
     const [denied, crashing, unready] = ['denied', 'crashing', 'unready'].map((name) =>
       pod(namespace, name, podSpec()),
     ) as [KubeObject, KubeObject, KubeObject]
@@ -134,7 +137,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     await becomes(unready, ({ status: now }) => now.phase === 'Running' && now.podIP !== undefined)
     assert.match((await eventsOf(denied)).join('\n'), /unauthorized: access denied/)
     assert.match((await eventsOf(unready)).join('\n'), /statuscode: 503/)
-    for (const name of Object.keys(fates)) delete fates[name]
+    for (const name of Object.keys(behaviors)) delete behaviors[name]
     nodes.setFate(() => undefined)
     for (const each of [denied, crashing, unready]) await becomes(each, isReady)
   })

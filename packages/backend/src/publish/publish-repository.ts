@@ -74,7 +74,7 @@ async function renderRepository(
   at('switch')
   await stillLocked()
   const { generation } = repository
-  await desk.publish({ generation, now: now() })
+  await workspace.publish({ generation, now: now() })
   // If the lock was lost during the switch, an older index may have replaced a newer one: have it rendered again.
   await stillLocked().catch(async (error: unknown) => {
     await republish(db, [id])

@@ -6,7 +6,7 @@ import { treeTests } from './store-tree-tests.ts'
 import type { StoreFixture } from './store-fixture.ts'
 
 /** The contract of a results store, tested against each implementation. */
-export function storeSuite(name: string, open: () => Promise<StoreWorld>): void {
+export function storeSuite(name: string, open: () => Promise<StoreFixture>): void {
   suite(name, () => {
     logTests(open)
     stagingTests(open)

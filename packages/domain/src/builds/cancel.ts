@@ -70,7 +70,7 @@ export async function deleteBuilds(
 
 /** As part of something larger. */
 export async function deleteBuildsIn(tx: Tx, buildIds: number[], now: Date): Promise<void> {
-  // Sorted, so that two who delete the same builds do not wait for each other crosswise.
+  // Locks are taken in build-id order, which rules out deadlocks.
   for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b)) await deleteBuild(tx, id, now)
   await notify(tx, 'copr_repository')
   await notify(tx, 'copr_removal')

@@ -105,7 +105,7 @@ for (const route of routes) {
     const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
     for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
       // A GET changes nothing, so it can use the shared fixture.
-      await using own = route.method === 'GET' ? undefined : await openWorld()
+      await using own = route.method === 'GET' ? undefined : await openFixture()
       await own?.t.app.request('/api_3/auth-check', { headers: own.as(who) })
       const before = await powersOf(own ?? shared, who)
       const response = await sendSample(route, own ?? shared, who)

@@ -196,7 +196,7 @@ for (const route of pageRoutesOf(shared)) {
       // Roles in the project are the same there.
       if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
       // A GET changes nothing, so it can use the shared fixture.
-      await using own = route.method === 'GET' ? undefined : await openWorld()
+      await using own = route.method === 'GET' ? undefined : await openFixture()
       if (own && name.endsWith('/delete')) await endBuilds(own)
       const response = await send(own ?? shared, route, role)
       const location = response.headers.get('location') ?? ''
@@ -244,7 +244,7 @@ async function csrfOf(fixture: Fixture, headers: Record<string, string>): Promis
 }
 
 /** Ends all builds, because a package or project with unfinished ones cannot be deleted. */
-async function endBuilds({ t }: World): Promise<void> {
+async function endBuilds({ t }: Fixture): Promise<void> {
   const ended = { finished_at: t.frontend.now(), state: 'failed' as const }
   await fixtures(t.db).updateTable('build').set(ended).execute()
 }

@@ -121,7 +121,7 @@ function chroot(build: number): Record<string, string> {
 }
 
 /** Values of path parameters that a sample does not set itself. */
-export function usualPath({ finished_build }: World): Record<string, string> {
+export function usualPath({ finished_build }: Fixture): Record<string, string> {
   return {
     ownername: 'dana',
     projectname: 'telescope',

@@ -5,8 +5,8 @@ import { builderNamespace, builderPolicies } from './network-policies.ts'
 import { hasPools, labelsOf, meta, type RenderContext } from './render-context.ts'
 
 /** Renders the objects that resalloc needs to start machines, in clouds or as pods. */
-export function builders(scene: Scene): KubeObject[] {
-  const pools: KubeObject[] = hasPools(scene)
+export function builders(context: RenderContext): KubeObject[] {
+  const pools: KubeObject[] = hasPools(context)
     ? [
         {
           apiVersion: 'v1',

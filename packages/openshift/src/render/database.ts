@@ -51,8 +51,8 @@ export function operatorPods({ vars }: RenderContext): Record<string, string> | 
 }
 
 /** Renders the custom resource from which an operator creates the database; nothing in modes without an operator. */
-export function operatorDatabase(scene: Scene): KubeObject[] {
-  const { vars, profile } = scene
+export function operatorDatabase(context: RenderContext): KubeObject[] {
+  const { vars, profile } = context
   const { mode, size = profile.database, instances = profile.database_instances } = vars.database
   const storageClass = vars.storage.class
   const { cpu, memory, memory_limit } = profile.postgresql

@@ -42,9 +42,9 @@ function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Pat
 }
 
 /** Renders the objects that let requests in from outside: Routes, HTTPRoutes or an Ingress. */
-export function exposure(scene: Scene): KubeObject[] {
-  const made = certificate(scene)
-  switch (scene.facts.exposure) {
+export function exposure(context: RenderContext): KubeObject[] {
+  const made = certificate(context)
+  switch (context.facts.exposure) {
     case 'route':
       return [...made, ...routes(context)]
     case 'gateway':

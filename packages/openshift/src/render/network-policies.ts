@@ -181,8 +181,8 @@ function databasePolicies(context: RenderContext): KubeObject[] {
 }
 
 /** Policies for builder pods: egress to DNS, the public host and the internet, but nothing else in the cluster; no ingress. */
-export function builderPolicies(scene: Scene): KubeObject[] {
-  const builders = { namespace: builderNamespace(scene) }
+export function builderPolicies(context: RenderContext): KubeObject[] {
+  const builders = { namespace: builderNamespace(context) }
   const router =
     context.facts.exposure === 'route'
       ? [

@@ -93,7 +93,7 @@ function firstOfName(volume: object, index: number, all: object[]): boolean {
 }
 
 /** Covers everything that the containers read only at their start: a change rolls out new pods. */
-function checksum(scene: Scene, containers: Container[]): string {
+function checksum(context: RenderContext, containers: Container[]): string {
   const hash = createHash('sha256')
   for (const { program } of containers) {
     hash.update(programConfig(context, program))
@@ -269,7 +269,7 @@ const API_CA = {
 }
 
 /** keygen's master key, and how its callers authenticate: service account tokens or, where there are none, a shared secret. */
-function keygenSources({ facts }: Scene, program: Program): object[] {
+function keygenSources({ facts }: RenderContext, program: Program): object[] {
   const isKeygen = program === 'keygen'
   const items = [{ key: 'master-key', path: 'master-key/master-key' }]
   const master = isKeygen ? [{ secret: { name: 'keygen-master-key', items } }] : []

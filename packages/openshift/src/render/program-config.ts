@@ -94,7 +94,7 @@ function callersOf(context: RenderContext): object {
 }
 
 /** Configuration of resalloc. The installation ID marks all its machines; it is derived from the host, which is unique. */
-function machinesOf({ facts, namespace }: Scene): object {
+function machinesOf({ facts, namespace }: RenderContext): object {
   const mark = createHash('sha256').update(facts.host).digest('hex').slice(0, 12)
   return {
     pools_file: '/etc/copr-pools/pools.yaml',

@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts'
 import type { Profile } from './profiles.ts'
 
 /** The inputs from which all objects of one deployment are rendered. */
-export interface Scene {
+export interface RenderContext {
   vars: Vars
   facts: Facts
   profile: Profile

@@ -60,7 +60,7 @@ export function bucketClaim(context: RenderContext): KubeObject[] {
 }
 
 /** The section `results` of the components' configuration; empty if results are in a volume. */
-export function resultsConfig({ vars }: Scene, files: (path: string) => object): object {
+export function resultsConfig({ vars }: RenderContext, files: (path: string) => object): object {
   const s3 = s3Of(vars)
   if (!s3) return {}
   const { bucket, bucket_claim, endpoint, region, prefix, secret, public_endpoint } = s3

@@ -3,8 +3,8 @@ import { bucketClaim, isInS3 } from './results-in-s3.ts'
 import { meta, type RenderContext } from './render-context.ts'
 
 /** Renders the claims for data that cannot be recreated. Deploying never deletes one. */
-export function volumes(scene: Scene): KubeObject[] {
-  const { vars, profile } = scene
+export function volumes(context: RenderContext): KubeObject[] {
+  const { vars, profile } = context
   const { results, distgit } = vars.storage
   const claim = (
     name: string,

@@ -50,7 +50,7 @@ function merged(reasons: NewReason[]): NewReason[] {
 
 class Fleet {
   readonly actions: Action[] = []
-  readonly #rooms: PoolCapacity[]
+  readonly #capacities: PoolCapacity[]
   readonly #others: Observed['others'][number][]
   /** Nobody has used them: each will do whatever its pool can. */
   readonly #fresh: Candidate[] = []
@@ -75,47 +75,47 @@ class Fleet {
     )
     const machines = Map.groupBy(observed.machines, (machine) => machine.pool)
     const rows = new Map(observed.pools.map((row) => [row.name, row]))
-    this.#rooms = desired.pools.flatMap((pool) => {
+    this.#capacities = desired.pools.flatMap((pool) => {
       const row = rows.get(pool.name)
       const own = machines.get(pool.name) ?? []
       if (!row) return []
-      const room = new PoolCapacity(pool, row, own, observed, now)
-      for (const machine of own) if (!leaving.has(machine.id)) this.#sort(machine, room)
-      return [room]
+      const capacity = new PoolCapacity(pool, row, own, observed, now)
+      for (const machine of own) if (!leaving.has(machine.id)) this.#sort(machine, capacity)
+      return [capacity]
     })
   }
 
-  #sort(machine: ManagedMachine, room: PoolCapacity): void {
+  #sort(machine: ManagedMachine, capacity: PoolCapacity): void {
     const { state, task_id, uses, held_until, cordoned, check_failures, needs_cleaning } = machine
     const isUsable = !held_until && !cordoned && check_failures === 0
     const isIdle = state === 'ready' && task_id === null && isUsable
-    if (['planned', 'launching', 'booting'].includes(state)) this.#fresh.push({ machine, room })
-    else if (isIdle && uses === 0) this.#fresh.push({ machine, room })
-    else if (isIdle && uses > 0 && !needs_cleaning) this.#kept.push({ machine, room })
+    if (['planned', 'launching', 'booting'].includes(state)) this.#fresh.push({ machine, capacity })
+    else if (isIdle && uses === 0) this.#fresh.push({ machine, capacity })
+    else if (isIdle && uses > 0 && !needs_cleaning) this.#kept.push({ machine, capacity })
   }
 
   /** Pools with more machines than they may have give up idle ones; what is at work ends its task first. */
   obeyLimits(): void {
-    for (const room of this.#rooms) {
-      const { name, config } = room.pool
+    for (const capacity of this.#capacities) {
+      const { name, config } = capacity.pool
       const why = `The pool ${name} has more than ${config.max} machines`
-      const idle = [...this.#fresh, ...this.#kept].filter((each) => each.room === room)
+      const idle = [...this.#fresh, ...this.#kept].filter((each) => each.capacity === capacity)
       for (const each of inOrderOfLeaving(idle)) {
-        if (room.living - room.freeing <= config.max) break
+        if (capacity.living - capacity.freeing <= config.max) break
         this.#dismiss(each, why)
       }
     }
   }
 
   #dismiss(each: Candidate, why: string): boolean {
-    const { machine, room } = each
+    const { machine, capacity } = each
     if (machine.state === 'planned') this.actions.push({ kind: 'drop', machine, why })
     else if (machine.state === 'ready') this.actions.push({ kind: 'drain', machine, why })
     // A starting machine is ready soon and can be drained then.
     else return false
     for (const list of [this.#fresh, this.#kept])
       if (list.includes(each)) list.splice(list.indexOf(each), 1)
-    room.freeing++
+    capacity.freeing++
     return true
   }
 
@@ -123,11 +123,11 @@ class Fleet {
   serve(group: Demand): string | undefined {
     if (this.#takeKept(group) || this.#takeOther(group) || this.#takeFresh(group)) return undefined
     const memory = this.#memoryFor(group)
-    const rooms = this.#rooms.filter(
-      (room) => room.startsFor(group) && (memory === 0 || room.offers(memory)),
+    const capacities = this.#capacities.filter(
+      (capacity) => capacity.startsFor(group) && (memory === 0 || capacity.offers(memory)),
     )
     const [best] = inOrderOfPreference(
-      rooms.filter((room) => room.whyNot() === undefined),
+      capacities.filter((capacity) => capacity.whyNot() === undefined),
       group,
     )
     const offering = best?.start(memory)
@@ -136,13 +136,15 @@ class Fleet {
       this.actions.push({ kind: 'create', pool: best.pool.name, offering, why })
       return undefined
     }
-    return this.#whyNot(group, rooms)
+    return this.#whyNot(group, capacities)
   }
 
   /** Returns the memory that tasks need after they ran out of it, or 0 if no pool offers that much: any machine may retry them. */
   #memoryFor(group: Demand): number {
     const wanted = group.min_memory_mb ?? 0
-    return this.#rooms.some((room) => room.startsFor(group) && room.offers(wanted)) ? wanted : 0
+    return this.#capacities.some((capacity) => capacity.startsFor(group) && capacity.offers(wanted))
+      ? wanted
+      : 0
   }
 
   #takeKept(group: Demand): boolean {
@@ -150,10 +152,10 @@ class Fleet {
     const wish = { arch, tags }
     const memory = this.#memoryFor(group)
     const at = this.#kept.findIndex(
-      ({ machine, room }) =>
-        room.can(wish) &&
-        room.isBigEnough(machine, memory) &&
-        (!room.row.one_sandbox || machine.sandbox === sandbox),
+      ({ machine, capacity }) =>
+        capacity.can(wish) &&
+        capacity.isBigEnough(machine, memory) &&
+        (!capacity.row.one_sandbox || machine.sandbox === sandbox),
     )
     if (at >= 0) this.#kept.splice(at, 1)
     return at >= 0
@@ -170,8 +172,8 @@ class Fleet {
     const memory = this.#memoryFor(group)
     const best = this.#fresh
       .filter(
-        ({ machine, room }) =>
-          this.#mayTake(machine, room, group) && room.isBigEnough(machine, memory),
+        ({ machine, capacity }) =>
+          this.#mayTake(machine, capacity, group) && capacity.isBigEnough(machine, memory),
       )
       .reduce<Candidate | undefined>(
         (found, each) => (found && !isBetter(each, found, group) ? found : each),
@@ -182,11 +184,11 @@ class Fleet {
   }
 
   /** Reserves the machines of on-demand pools for tasks that ask for their tags, as long as any of those wait. */
-  #mayTake({ state }: ManagedMachine, room: PoolRoom, group: Demand): boolean {
-    if (room.startsFor(group)) return true
-    const { tags_on_demand } = room.pool.config
+  #mayTake({ state }: ManagedMachine, capacity: PoolCapacity, group: Demand): boolean {
+    if (capacity.startsFor(group)) return true
+    const { tags_on_demand } = capacity.pool.config
     const isAwaited = tags_on_demand.some(({ name }) => this.#awaitedTags.has(name))
-    return room.can(group) && state === 'ready' && !isAwaited
+    return capacity.can(group) && state === 'ready' && !isAwaited
   }
 
   /**
@@ -196,43 +198,45 @@ class Fleet {
   makeRoom(group: Demand, tasks: number): void {
     const memory = this.#memoryFor(group)
     let missing = tasks
-    for (const room of this.#rooms.filter((each) => each.isFull && each.startsFor(group))) {
-      const leaving = Math.min(missing, room.freeing)
-      room.freeing -= leaving
+    for (const capacity of this.#capacities.filter(
+      (each) => each.isFull && each.startsFor(group),
+    )) {
+      const leaving = Math.min(missing, capacity.freeing)
+      capacity.freeing -= leaving
       missing -= leaving
       const candidates = [
         ...this.#kept.filter(({ machine }) => !this.#awaited.has(machine.sandbox ?? '')),
-        ...this.#fresh.filter(({ machine }) => !room.isBigEnough(machine, memory)),
-      ].filter((each) => each.room === room)
+        ...this.#fresh.filter(({ machine }) => !capacity.isBigEnough(machine, memory)),
+      ].filter((each) => each.capacity === capacity)
       for (const candidate of inOrderOfLeaving(candidates)) {
         if (missing <= 0) return
         if (!this.#dismiss(candidate, 'Its place is needed by others')) continue
-        room.freeing--
+        capacity.freeing--
         missing--
       }
     }
   }
 
-  #whyNot(group: Demand, rooms: PoolCapacity[]): string {
-    if (rooms.length > 0) {
-      const reasons = rooms.flatMap((room) => room.whyNot() ?? [])
+  #whyNot(group: Demand, capacities: PoolCapacity[]): string {
+    if (capacities.length > 0) {
+      const reasons = capacities.flatMap((capacity) => capacity.whyNot() ?? [])
       return [...new Set(reasons)].join('; ')
     }
     if (this.#others.some((each) => canOther(each, group))) return 'all builders are at work'
     const { arch, tags } = group
-    if (arch !== null && !this.#rooms.some((room) => room.can({ arch, tags: [] })))
+    if (arch !== null && !this.#capacities.some((capacity) => capacity.can({ arch, tags: [] })))
       return `no pool offers ${arch}`
     return `no pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')} together`
   }
 
   /** Fills the stock with what nobody waits for, and lets go what is too much, the longest idle first. */
   keepStock(): void {
-    for (const room of this.#rooms) {
-      const { config, name } = room.pool
-      const spare = this.#fresh.filter((each) => each.room === room)
+    for (const capacity of this.#capacities) {
+      const { config, name } = capacity.pool
+      const spare = this.#fresh.filter((each) => each.capacity === capacity)
       const wanted = warmStock(config, this.#now)
       for (let missing = wanted - spare.length; missing > 0; missing--) {
-        const offering = room.start()
+        const offering = capacity.start()
         if (!offering) break
         this.actions.push({ kind: 'create', pool: name, offering, why: 'warm stock' })
       }
@@ -259,19 +263,19 @@ const READINESS = ['ready', 'booting', 'launching', 'planned']
 
 interface Candidate {
   readonly machine: ManagedMachine
-  readonly room: PoolCapacity
+  readonly capacity: PoolCapacity
 }
 
 function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
   const readiness = ({ machine }: Candidate): number => READINESS.indexOf(machine.state)
   const difference = readiness(one) - readiness(other)
   if (difference !== 0) return difference < 0
-  return one.room.score(wish) > other.room.score(wish)
+  return one.capacity.score(wish) > other.capacity.score(wish)
 }
 
 /** By the score for the task's tags, then the pool's priority, then price, then load relative to weight. */
-function inOrderOfPreference(rooms: PoolRoom[], wish: Wish): PoolRoom[] {
-  return rooms.toSorted(
+function inOrderOfPreference(capacities: PoolCapacity[], wish: Wish): PoolCapacity[] {
+  return capacities.toSorted(
     (a, b) =>
       b.score(wish) - a.score(wish) ||
       b.pool.config.priority - a.pool.config.priority ||

@@ -18,7 +18,7 @@ const REPOMD = 'repomd.xml'
 const KEPT = '.kept.json'
 const TRANSFERS_AT_A_TIME = 4
 
-export interface DeskOptions {
+export interface WorkspaceOptions {
   /** Key prefix of the repository, with a trailing slash. */
   folder: string
   is_devel: boolean

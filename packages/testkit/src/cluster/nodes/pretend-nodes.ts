@@ -22,7 +22,7 @@ export interface PretendNodesOptions extends StorageOptions {
   capacity?: Record<string, string>
   labels?: Record<string, string>
   /** Chooses a pod's behavior; called again after every change. Undefined means the default, `usualFate()`. */
-  fate?: (pod: KubeObject) => Fate | undefined
+  behavior?: (pod: KubeObject) => SimulatedPodBehavior | undefined
 }
 
 export interface PretendNodes extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube-client.ts'
 
 /** The behavior of a pod on a simulated node. */
-export type Fate =
+export type SimulatedPodBehavior =
   /** Runs, and is ready when this time has passed. */
   | { kind: 'runs'; ready_ms?: number }
   /** Runs, and its readiness probe fails for ever. */
@@ -14,7 +14,7 @@ export type Fate =
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
 /** The default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
-export function usualFate(pod: KubeObject): Fate {
+export function usualFate(pod: KubeObject): SimulatedPodBehavior {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
 

@@ -1,0 +1,18 @@
+/** Fails for names, phrases and comments that a native engineer would stumble over: `node tools/check-words.ts`. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { privateWords } from './words.ts'
+
+/** Migrations are checksummed where they have run; this list itself has the words. */
+const EXEMPT = /\/migrations\/|^tools\/(?:check-)?words(?:\.test)?\.ts$|^CHANGELOG\.md$/
+const FILES = /\.(?:ts|js|css|sh|md|yaml|yml)$|^Makefile$|^\.ci\/run$/
+
+const tracked = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0')
+const paths = tracked.filter((path) => FILES.test(path) && !EXEMPT.test(path))
+let count = 0
+for (const path of paths)
+  for (const { line, found, use } of privateWords(path, readFileSync(path, 'utf8'))) {
+    count++
+    process.stderr.write(`${path}:${line}: ${found}: use ${use}\n`)
+  }
+if (count > 0) process.exitCode = 1

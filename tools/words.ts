@@ -1,0 +1,49 @@
+/** A word of ours that the field has another one for. */
+interface PrivateWord {
+  pattern: RegExp
+  use: string
+}
+
+/** Distinctive names and phrases. Everyday words, which may be right elsewhere, are left to readers. */
+const PRIVATE_WORDS: readonly PrivateWord[] = [
+  { pattern: /\boneDoor\b|\bdoor-command\b|\bfront-door\b|coprctl door/, use: 'reverse proxy' },
+  { pattern: /\w*IndexDesk\b|-index-desk\b/, use: 'RepodataWorkspace' },
+  { pattern: /\brenderIndex\b/, use: 'writeRepodata' },
+  { pattern: /\bScene\b/, use: 'RenderContext' },
+  { pattern: /\brequireRoom\b|\bPoolRoom\b|\bpool-room\b/, use: 'quota check or pool capacity' },
+  { pattern: /\bdeploy\/turn\b|\bgateway\/turns\b/, use: 'deploy-lock or priority-limiter' },
+  { pattern: /\btrouble\.ts\b/, use: 'failure-hints' },
+  { pattern: /\bFate\b/, use: 'SimulatedPodBehavior' },
+  { pattern: /\b\w*World\b|-world\.(?:test\.)?ts\b/, use: 'fixture' },
+  { pattern: /\bopenVault\b|: Vault\b/, use: 'KeygenContext' },
+  { pattern: /\bmachine-care\b|\bpool-care\b/, use: 'machine-admin or pool-admin' },
+  { pattern: /\bgateway-beat\b/, use: 'gateway-heartbeat' },
+  { pattern: /\bfacultiesOf\b/, use: 'capabilitiesOf' },
+  { pattern: /\bwaysIn\b/, use: 'authenticators' },
+  { pattern: /\bSpoiledError\b|\.spoil\(/, use: 'UncleanMachineError or markUnclean' },
+  { pattern: /\btakeBack\b|\bgiveBack\w*/, use: 'requeueTask' },
+  { pattern: /\bbring-agent\b|\bbringAgent\b/, use: 'install-agent' },
+  { pattern: /\blost-words\b|\blostWords\b/, use: 'retry-notice' },
+  { pattern: /\bcrosswise\b/, use: 'deadlock' },
+  {
+    pattern: /^\s*(?:\/\/|\/\*\*|\*|#|--)\s*(?:Of|Who|Whoever|What|Whatever|So)\b/,
+    use: 'a sentence with a subject, or a noun phrase that stands alone',
+  },
+]
+
+export interface Finding {
+  /** Counted from 1; 0 for the name of the file. */
+  line: number
+  found: string
+  use: string
+}
+
+/** Searches a file, and its name, for words of ours that the field has others for. */
+export function privateWords(path: string, text: string): Finding[] {
+  return [path, ...text.split('\n')].flatMap((content, line) =>
+    PRIVATE_WORDS.flatMap(({ pattern, use }) => {
+      const found = pattern.exec(content)?.[0].trim()
+      return found === undefined ? [] : [{ line, found, use }]
+    }),
+  )
+}
