@@ -149,7 +149,7 @@ export async function commitToBranches(
   gitDir: string,
   request: CommitRequest,
 ): Promise<Record<string, string>> {
-  using _turn = await takeTurn(gitDir)
+  using _lock = await lockRepository(gitDir)
   const { branches, tree, message, now } = request
   for (let attempt = 1; ; attempt++) {
     const tips = await readTips(gitDir)
@@ -198,17 +198,17 @@ async function removeStaleLocks(gitDir: string): Promise<void> {
   }
 }
 
-const turns = new Map<string, Promise<void>>()
+const locks = new Map<string, Promise<void>>()
 
-/** Lets the imports of this process into a repository one after the other; the old values given to git guard against other processes. */
-async function takeTurn(gitDir: string): Promise<Disposable> {
-  const before = turns.get(gitDir)
+/** Serializes the imports of this process into a repository; the old values given to git guard against other processes. */
+async function lockRepository(gitDir: string): Promise<Disposable> {
+  const before = locks.get(gitDir)
   const { promise, resolve } = Promise.withResolvers<void>()
-  turns.set(gitDir, promise)
+  locks.set(gitDir, promise)
   await before
   return {
     [Symbol.dispose]() {
-      if (turns.get(gitDir) === promise) turns.delete(gitDir)
+      if (locks.get(gitDir) === promise) locks.delete(gitDir)
       resolve()
     },
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { type MemoryApi, memoryApi } from '../testing/memory-api.ts'
 import { applyAll } from './apply.ts'
-import { takeTurn } from './deploy-lock.ts'
+import { acquireDeployLock } from './deploy-lock.ts'
 
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
 
@@ -33,16 +33,16 @@ function heldByBob(): KubeObject {
 const holderOf = (api: MemoryApi): unknown =>
   (api.objects.get(LEASE)?.['spec'] as { holderIdentity: string } | undefined)?.holderIdentity
 
-test('takeTurn() lets one deploy at a time; who waits is told for whom', async () => {
+test('acquireDeployLock() admits one deployment at a time, and names the holder to those that wait', async () => {
   const api = memoryApi()
   const told: string[] = []
-  const first = await takeTurn(api, optionsOf(told))
+  const first = await acquireDeployLock(api, optionsOf(told))
   assert.match(String(holderOf(api)), /^ana on .*, process \d+$/)
   let isSecond = false
   // It waits long enough for a dead one, so that a slow machine does not make the first look dead.
-  const second = takeTurn(api, optionsOf(told, { duration_ms: 60_000 })).then((turn) => {
+  const second = acquireDeployLock(api, optionsOf(told, { duration_ms: 60_000 })).then((lock) => {
     isSecond = true
-    return turn
+    return lock
   })
   // The first one renews.
   const versions = new Set<string | undefined>()
@@ -58,45 +58,48 @@ test('takeTurn() lets one deploy at a time; who waits is told for whom', async (
   assert.equal(holderOf(api), undefined, 'nothing is left behind')
 })
 
-test('takeTurn() takes over from a holder that does not renew', async () => {
+test('acquireDeployLock() takes over from a holder that does not renew', async () => {
   const api = memoryApi([heldByBob()])
   const told: string[] = []
-  await using turn = await takeTurn(api, optionsOf(told))
-  turn.require()
+  await using lock = await acquireDeployLock(api, optionsOf(told))
+  lock.require()
   assert.match(String(holderOf(api)), /^ana /)
   assert.deepEqual(told, ['bob on b, process 7, who deploys since 2026-11-26T09:00:00.000000Z'])
 })
 
-test('takeTurn() gives up and says who deploys', async () => {
+test('acquireDeployLock() gives up and says who deploys', async () => {
   const api = memoryApi([heldByBob()])
-  await assert.rejects(takeTurn(api, optionsOf([], { timeout_ms: 20, duration_ms: 60_000 })), {
-    message:
-      /^Cannot deploy: bob on b, process 7 deploys into copr since .*\n +try: .* delete lease/,
-  })
+  await assert.rejects(
+    acquireDeployLock(api, optionsOf([], { timeout_ms: 20, duration_ms: 60_000 })),
+    {
+      message:
+        /^Cannot deploy: bob on b, process 7 deploys into copr since .*\n +try: .* delete lease/,
+    },
+  )
   assert.match(String(holderOf(api)), /^bob /)
 })
 
-test('a turn that was taken over stops, and leaves the Lease to the other', async () => {
+test('a lock that was taken over aborts its work, and leaves the Lease to its new holder', async () => {
   const api = memoryApi()
   {
-    await using turn = await takeTurn(api, optionsOf([]))
+    await using lock = await acquireDeployLock(api, optionsOf([]))
     await api.apply(heldByBob())
-    await new Promise<void>((resolve) => turn.stop.addEventListener('abort', () => resolve()))
-    assert.throws(() => turn.require(), /somebody else has taken over/)
+    await new Promise<void>((resolve) => lock.stop.addEventListener('abort', () => resolve()))
+    assert.throws(() => lock.require(), /another deployment has taken over/)
   }
   assert.match(String(holderOf(api)), /^bob /)
 })
 
-test('a turn goes on when only the version of its Lease has changed', async () => {
+test('a lock survives a change of its Lease by others, such as a label', async () => {
   const api = memoryApi()
-  await using turn = await takeTurn(api, optionsOf([]))
+  await using lock = await acquireDeployLock(api, optionsOf([]))
   const labelled = await api.apply(api.objects.get(LEASE)!)
   // It is renewed from what is there now.
   while (api.objects.get(LEASE)?.metadata.resourceVersion === labelled.metadata.resourceVersion) {
-    turn.require()
+    lock.require()
     await sleep(5)
   }
-  turn.require()
+  lock.require()
 })
 
 test('applyAll() applies nothing more when it is to stop', async () => {
@@ -117,11 +120,11 @@ test('applyAll() applies nothing more when it is to stop', async () => {
   assert.equal(api.objects.size, 1)
 })
 
-test('takeTurn() goes on where leases may not be made, and says so', async () => {
+test('acquireDeployLock() warns where leases may not be created, and excludes nobody', async () => {
   const api = memoryApi()
   api.denied.add('create leases')
   const told: string[] = []
-  await using turn = await takeTurn(api, optionsOf(told))
-  turn.require()
+  await using lock = await acquireDeployLock(api, optionsOf(told))
+  lock.require()
   assert.match(told.join(), /you may not create leases/)
 })

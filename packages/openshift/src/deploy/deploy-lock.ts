@@ -13,22 +13,24 @@ const NAME = 'coprctl'
 const DURATION_MS = 20_000
 const RENEW_MS = 5_000
 
-export interface TurnOptions {
+export interface DeployLockOptions {
   namespace: string
-  /** How long to wait for somebody else. */
+  /** How long to wait for another holder. */
   timeout_ms: number
   poll_ms: number
   stop: AbortSignal
-  /** Told once of each whom is waited for. */
+  /** Called once for each holder that is waited for. */
   tell: (why: string) => void
+  /** Completes "Cannot …" in messages. Default: deploy. */
+  verb?: string
   duration_ms?: number
 }
 
-/** That nobody else deploys into the namespace meanwhile. */
-export interface Turn extends AsyncDisposable {
-  /** Aborted when the turn was lost, or by whoever started all this. */
+/** Keeps others from deploying into the namespace, and from removing the deployment. */
+export interface DeployLock extends AsyncDisposable {
+  /** Aborted when the lock is lost, or by the caller. */
   stop: AbortSignal
-  /** Throws when somebody else has taken over. */
+  /** Throws when the lock is lost. */
   require(): void
 }
 
@@ -39,15 +41,19 @@ interface Spec {
 }
 
 /**
- * Waits until nobody else deploys, by a Lease. Whether its holder is alive is told by watching it, not by comparing clocks.
- * Where leases may not be made there is no such thing, and that is said.
+ * Acquires a Lease, and waits for its holder first. A holder is dead when its Lease has not changed for `duration_ms`, which
+ * needs no synchronized clocks. Without the right to create leases it warns and returns a lock that excludes nobody.
  */
-export async function takeTurn(api: KubeApi, options: TurnOptions): Promise<Turn> {
-  const { namespace, timeout_ms, poll_ms, stop, tell, duration_ms = DURATION_MS } = options
-  for (const verb of ['create', 'update', 'delete'])
-    if (!(await mayI(api, { group: GROUP, resource: 'leases', verb, namespace }))) {
+export async function acquireDeployLock(
+  api: KubeApi,
+  options: DeployLockOptions,
+): Promise<DeployLock> {
+  const { namespace, timeout_ms, poll_ms, stop, tell, verb = 'deploy' } = options
+  const { duration_ms = DURATION_MS } = options
+  for (const right of ['create', 'update', 'delete'])
+    if (!(await mayI(api, { group: GROUP, resource: 'leases', verb: right, namespace }))) {
       tell(
-        `nobody: you may not ${verb} leases.${GROUP}, so nothing keeps others from deploying meanwhile`,
+        `nobody: you may not ${right} leases.${GROUP}, so nothing keeps others from deploying at the same time`,
       )
       return { stop, require: () => undefined, [Symbol.asyncDispose]: async () => undefined }
     }
@@ -60,15 +66,17 @@ export async function takeTurn(api: KubeApi, options: TurnOptions): Promise<Turn
     const spec = (lease?.['spec'] ?? {}) as Spec
     if (version !== seen.version) seen = { ...seen, version, at: performance.now() }
     const isGone = !spec.holderIdentity || performance.now() - seen.at > duration_ms
-    const held = isGone ? await hold(api, leaseOf(namespace, holder, lease)) : undefined
-    if (held) return keep(api, held, { stop, duration_ms })
+    const held = isGone
+      ? await hold(api, leaseOf(namespace, { holder, duration_ms, before: lease }))
+      : undefined
+    if (held) return keep(api, held, { stop, duration_ms, verb })
     const { holderIdentity: other = '', acquireTime = '' } = spec
     if (other && other !== seen.holder) tell(`${other}, who deploys since ${acquireTime}`)
     seen.holder = other
     if (performance.now() - began > timeout_ms)
       throw new CoprError(
         'conflict',
-        `Cannot deploy: ${other} deploys into ${namespace} since ${acquireTime}\n    try: the same again when that is done; if nobody does, kubectl -n ${namespace} delete lease ${NAME}`,
+        `Cannot ${verb}: ${other} deploys into ${namespace} since ${acquireTime}\n    try: the same again when that is done; if nobody does, kubectl -n ${namespace} delete lease ${NAME}`,
       )
     await sleep(poll_ms, undefined, { signal: stop })
   }
@@ -82,10 +90,17 @@ function find(api: KubeApi, namespace: string): Promise<KubeObject | undefined> 
   return api.find({ apiVersion: `${GROUP}/v1`, kind: 'Lease', metadata: { name: NAME, namespace } })
 }
 
-function leaseOf(namespace: string, holder: string, before: KubeObject | undefined): KubeObject {
+function leaseOf(
+  namespace: string,
+  {
+    holder,
+    duration_ms,
+    before,
+  }: { holder: string; duration_ms: number; before: KubeObject | undefined },
+): KubeObject {
   const now = microTime()
   const version = before?.metadata.resourceVersion
-  const leaseDurationSeconds = DURATION_MS / 1000
+  const leaseDurationSeconds = Math.ceil(duration_ms / 1000)
   return {
     apiVersion: `${GROUP}/v1`,
     kind: 'Lease',
@@ -97,7 +112,7 @@ function leaseOf(namespace: string, holder: string, before: KubeObject | undefin
   }
 }
 
-/** Undefined: somebody else was faster. */
+/** Undefined when another holder was faster. */
 async function hold(api: KubeApi, lease: KubeObject): Promise<KubeObject | undefined> {
   const { apiVersion, kind, metadata } = lease
   const isNew = metadata.resourceVersion === undefined
@@ -113,8 +128,8 @@ async function hold(api: KubeApi, lease: KubeObject): Promise<KubeObject | undef
 function keep(
   api: KubeApi,
   first: KubeObject,
-  { stop, duration_ms }: { stop: AbortSignal; duration_ms: number },
-): Turn {
+  { stop, duration_ms, verb }: { stop: AbortSignal; duration_ms: number; verb: string },
+): DeployLock {
   let lease = first
   const lost = new AbortController()
   const ended = new AbortController()
@@ -130,7 +145,7 @@ function keep(
       const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
       try {
         const next = await hold(api, { ...lease, spec })
-        // An answer that was lost, or a label of somebody else: the turn is whose name is in it.
+        // An answer that was lost, or a label of somebody else: the lock belongs to the holder that the Lease names.
         const there = next ?? (await find(api, lease.metadata.namespace ?? ''))
         if (!there || holderOf(there) !== holderOf(first)) return lost.abort()
         lease = there
@@ -149,7 +164,7 @@ function keep(
       if (lost.signal.aborted)
         throw new CoprError(
           'conflict',
-          `Cannot go on deploying: somebody else has taken over\n    try: kubectl -n ${lease.metadata.namespace} get lease ${NAME} -o yaml; then the same again`,
+          `Cannot ${verb} any further: another deployment has taken over\n    try: kubectl -n ${lease.metadata.namespace} get lease ${NAME} -o yaml; then the same again`,
         )
     },
     async [Symbol.asyncDispose]() {

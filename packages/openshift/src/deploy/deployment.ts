@@ -15,7 +15,7 @@ import type { Readiness } from './readiness.ts'
 import { requireRights } from './rights.ts'
 import { requireQuota } from './quota-check.ts'
 import { readState, refOf, type State, writeState } from './state.ts'
-import { takeTurn } from './deploy-lock.ts'
+import { acquireDeployLock } from './deploy-lock.ts'
 import { waitUntilReady } from './wait.ts'
 
 const LINK_DAYS = 1
@@ -36,7 +36,7 @@ export interface DeployOptions {
   images: Facts['images']
   now: Date
   progress: Progress
-  /** Throws when this may not be deployed over what runs; asked when it is this one's turn. */
+  /** Throws when this may not be deployed over what runs; asked when it is this one's lock. */
   allow?: (before: State | undefined) => void
   /** Make a new link for the administrator, and end the one before. */
   new_link?: boolean
@@ -62,12 +62,12 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
     progress.generated(`Namespace ${namespace}`)
   const tell = progress.blocked.bind(progress)
   const { stop } = options
-  await using turn = await takeTurn(api, { namespace, timeout_ms, poll_ms, stop, tell })
+  await using lock = await acquireDeployLock(api, { namespace, timeout_ms, poll_ms, stop, tell })
   try {
-    return await deployAlone(api, { ...options, stop: turn.stop })
+    return await deployAlone(api, { ...options, stop: lock.stop })
   } finally {
     // A lost lock takes precedence over any other error, as it is the cause.
-    turn.require()
+    lock.require()
   }
 }
 

@@ -5,7 +5,7 @@ import { drainJob } from '../render/render.ts'
 import { applyAll, holdsData } from './apply.ts'
 import { type DeployOptions, plannedObjects, requireCluster, requireState } from './deployment.ts'
 import { type State, stateRef } from './state.ts'
-import { takeTurn } from './deploy-lock.ts'
+import { acquireDeployLock } from './deploy-lock.ts'
 import { waitUntilReady } from './wait.ts'
 
 export interface UndeployOptions extends Pick<
@@ -28,11 +28,18 @@ export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<
   requireCluster(api, read)
   await requireState(api, namespace)
   const tell = progress.blocked.bind(progress)
-  await using turn = await takeTurn(api, { namespace, timeout_ms, poll_ms, stop, tell })
+  await using lock = await acquireDeployLock(api, {
+    namespace,
+    timeout_ms,
+    poll_ms,
+    stop,
+    tell,
+    verb: 'undeploy',
+  })
   try {
-    await undeployAlone(api, { ...options, stop: turn.stop })
+    await undeployAlone(api, { ...options, stop: lock.stop })
   } finally {
-    turn.require()
+    lock.require()
   }
 }
 
