@@ -191,7 +191,7 @@ test('token: made with scopes for a project, listed, revoked', async () => {
   assert.match((await t.run(['token', 'revoke', 'dana', '--classic'])).err, /has no classic token/)
 })
 
-test('project: listed, shown, its repositories written anew, deleted', async () => {
+test('project: listed, shown, its repositories rewritten, deleted', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const { id: user_id } = await createUser(t.db, { username: 'dana', now: NOW })

@@ -25,7 +25,7 @@ export interface MasterKeys {
 }
 
 /**
- * Opens the data keys, and makes the first. Those that a previous master key wrapped are wrapped anew with the current
+ * Opens the data keys, and makes the first. Those that a previous master key wrapped are wrapped again with the current
  * one: afterwards the previous one is not needed. Fails at the start, not at the first signature, when one cannot be opened.
  */
 export async function openDataKeys(db: Db, masters: MasterKeys, log: Logger): Promise<Sealer> {
@@ -70,7 +70,7 @@ async function openDataKey(
     .where('id', '=', row.id)
     .where('master_key', '=', row.master_key)
     .execute()
-  log.info({ data_key: row.id, from: opener.id, to: current.id }, 'Data key wrapped anew')
+  log.info({ data_key: row.id, from: opener.id, to: current.id }, 'Data key wrapped again')
   return key
 }
 

@@ -53,7 +53,7 @@ export function projectCommand(io: Io): Command {
     async ({ db, actor, now }, [name = '']) => {
       const found = await requireProject(db, name)
       const repositories = await regenerateRepositories(db, actor, found, now)
-      const words = `${repositories} repositories of ${name} are written anew`
+      const words = `${repositories} repositories of ${name} are rewritten`
       return { value: { id: found.id, name, repositories }, plain: name, words }
     },
   )

@@ -75,7 +75,8 @@ export function nextAttempt(
   { id, launch_order }: Machine,
   offering: LaunchOrder['offering'],
 ): { offering: string; price_per_hour: number; launch_token: string; launch_order: string } {
-  if (!launch_order) throw new Error(`Machine ${id} has no order any more`)
+  if (!launch_order)
+    throw new Error(`Cannot repeat the start of machine ${id}: its launch order has been deleted`)
   return {
     offering: offering.name,
     price_per_hour: offering.price_per_hour,

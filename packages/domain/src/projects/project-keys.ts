@@ -17,7 +17,7 @@ export async function projectsWithoutKey(db: Db, limit: number): Promise<Project
 
 /**
  * Notes what keygen says of a project's key. A key that was rotated stays among those that users import, because packages
- * are signed with it; and whenever it was rotated or prolonged, the repositories are written anew with it.
+ * are signed with it; whenever it was rotated or prolonged, the repositories are rewritten with it.
  */
 export async function storePublicKey(
   db: Db,

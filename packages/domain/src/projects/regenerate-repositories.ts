@@ -5,7 +5,7 @@ import { republish } from '../repositories/publishing.ts'
 import type { Actor } from '../users/actor.ts'
 import type { Project } from './project-queries.ts'
 
-/** Has the metadata of all repositories of a project written anew. Returns how many. */
+/** Requests new metadata for all repositories of a project; returns their number. */
 export async function regenerateRepositories(
   db: Db,
   actor: Actor,

@@ -202,22 +202,26 @@ async function limitReasons(
     from task where state = 'leased' and kind in ('source', 'rpm')`.execute(db)
   const running = rows[0] ?? { owner: 0, sandbox: 0, arch: 0, owner_arch: 0 }
   const found = [
-    [running.owner, limits.max_builds_per_owner, `of ${ownername}`],
-    [running.sandbox, limits.max_builds_per_sandbox, 'of this project and submitter'],
-    [running.arch, arch === null ? undefined : limits.max_builds_per_arch?.[arch], `for ${arch}`],
+    [running.owner, limits.max_builds_per_owner, `${ownername} is running`],
+    [running.sandbox, limits.max_builds_per_sandbox, 'This project and submitter are running'],
+    [
+      running.arch,
+      arch === null ? undefined : limits.max_builds_per_arch?.[arch],
+      `Builders for ${arch} are running`,
+    ],
     [
       running.owner_arch,
       arch === null ? undefined : limits.max_builds_per_owner_and_arch?.[arch],
-      `of ${ownername} for ${arch}`,
+      `For ${arch}, ${ownername} is running`,
     ],
   ] as const
-  return found.flatMap(([count, max, whose]) =>
+  return found.flatMap(([count, max, running_now]) =>
     max === undefined || count < max
       ? []
       : [
           {
             kind: 'limit' as const,
-            text: `${count} tasks ${whose} run, and no more may at a time`,
+            text: `${running_now} ${count} ${count === 1 ? 'task' : 'tasks'}, which is the limit`,
             since: null,
           },
         ],

@@ -151,7 +151,7 @@ export function projectRoutes(api: Api): void {
     {
       PUT: protectedBy(
         {
-          summary: 'Write the metadata of all repositories anew',
+          summary: 'Rewrite the metadata of all repositories',
           access: 'edit',
           scope: 'edit',
           answer: ProjectAnswer,

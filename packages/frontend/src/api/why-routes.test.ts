@@ -138,9 +138,7 @@ test('why: a limit is named', async () => {
   await addBuilder(t, 'ready', first.id)
   t.frontend.config.limits.max_builds_per_owner = 1
   const { id } = await link(t)
-  assert.deepEqual(await reasonsOf(t, id), [
-    'limit: 1 tasks of dana run, and no more may at a time',
-  ])
+  assert.deepEqual(await reasonsOf(t, id), ['limit: dana is running 1 task, which is the limit'])
 })
 
 test('why: after a failure that was not its fault it says when it is tried again, and after what', async () => {

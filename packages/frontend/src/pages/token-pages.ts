@@ -143,7 +143,7 @@ function newTokenForm(view: View, form: Form = {}): Html {
       ${textField(
         {
           name: 'days',
-          label: 'Valid for so many days',
+          label: 'Days until it expires',
           type: 'number',
           help: `At most ${TOKEN_DAYS.max}`,
         },

@@ -84,7 +84,7 @@ async function start(
 function startOrder({ installation_id }: ManagerContext, machine: Machine): StartOrder {
   const { launch_order, launch_token, id_in_pool, counters, name, pool } = machine
   if (!launch_order || launch_token === null)
-    throw new Error(`Machine ${machine.id} has no order any more`)
+    throw new Error(`Cannot start machine ${machine.id}: its launch order has been deleted`)
   return {
     installation_id,
     machine_id: machine.id,
