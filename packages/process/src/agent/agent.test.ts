@@ -78,7 +78,7 @@ test('runAgent() enrolls, does a task, and streams its log, phase and files', as
   const { gateway } = await start(t, async (_task, context) => {
     context.phase('working')
     context.writeLog('hello ')
-    context.writeLog(Buffer.from('fixture\n'))
+    context.writeLog(Buffer.from('world\n'))
     await gateway.until(
       '12',
       () => gateway.log('12') === 'hello world\n' && gateway.phases('12').includes('working'),
