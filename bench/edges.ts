@@ -24,6 +24,7 @@ const CASES: [name: string, attacks: AttackName[]][] = [
   ['forms of 8 MiB, to the login and by a user', ['forms']],
   ['the largest forms that are accepted, 1 MiB, to the same', ['largest']],
   ['10,000 wrong tokens a minute', ['tokens']],
+  ['slow clients, forms of 8 MiB and wrong tokens at once', ['slow', 'forms', 'tokens']],
   ['all of them', ['slow', 'forms', 'largest', 'tokens']],
 ]
 
