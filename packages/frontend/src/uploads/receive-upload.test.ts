@@ -34,17 +34,19 @@ test('an upload that its client breaks off leaves no file', async () => {
   await until(async () => (await readdir(t.frontend.uploads_dir)).length === 0)
 })
 
-for (const [what, disposition] of [
-  ['a file of fields', 'name="json"; filename="json"'],
-  ['a field', 'name="description"'],
+for (const [what, disposition, size, times] of [
+  ['a file of fields', 'name="json"; filename="json"', 400 * 1024, 3],
+  ['a field', 'name="description"', 400 * 1024, 3],
+  // One that is cut would change the build without a word.
+  ['a single field', 'name="description"', 2 * 1024 * 1024, 1],
 ] as const)
   test(`${what} that is too long is refused, and not kept in memory`, async () => {
     await using t = await openTestFrontend()
     t.frontend.config.limits.max_upload_bytes = 10 * 1024 * 1024
     const authorization = await credentials(t)
-    const part = `--x\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${'a'.repeat(400 * 1024)}\r\n`
+    const part = `--x\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${'a'.repeat(size)}\r\n`
     const headers = { authorization, 'content-type': 'multipart/form-data; boundary=x' }
-    const body = `${part.repeat(3)}--x--\r\n`
+    const body = `${part.repeat(times)}--x--\r\n`
     const answer = await t.app.request('/api_3/build/create/upload', {
       method: 'POST',
       headers,

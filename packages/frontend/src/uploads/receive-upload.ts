@@ -159,7 +159,13 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
       defParamCharset: 'utf8',
       // Else a name with a path would be cut to its last part, silently.
       preservePath: true,
-      limits: { fileSize: max_bytes, files: 4, fields: MAX_FIELDS, fieldSize: MAX_FORM_BYTES },
+      limits: {
+        fileSize: max_bytes,
+        files: 4,
+        fields: MAX_FIELDS,
+        // A field that is cut here is one byte longer than all fields together may be, and refused.
+        fieldSize: MAX_FORM_BYTES + 1,
+      },
     })
   } catch (cause) {
     throw new CoprError('invalid', 'pkgs: send the file as multipart/form-data', { cause })
