@@ -5,7 +5,7 @@ import { COMPS_ELEMENTS } from './comps-elements.ts'
 /** Fedora's own is a third of it. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
 
-/** Checking so much takes about 5 ms. */
+/** Checking this many takes about 5 ms. */
 const CHARACTERS_AT_A_TIME = 64 * 1024
 
 /** No attribute of comps is longer than a few words. */

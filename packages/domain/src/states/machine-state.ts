@@ -50,7 +50,7 @@ export interface MachineMove {
   set?: Updateable<MachineTable>
 }
 
-type SeenMachine = Pick<Machine, 'id' | 'pool' | 'provider' | 'state' | 'version'>
+type SeenMachine = Pick<Machine, 'id' | 'state' | 'version'>
 
 /**
  * Moves a machine if it is still as the caller has read it; undefined when another writer was faster. Throws when the
@@ -61,7 +61,6 @@ export async function moveMachine(
   seen: SeenMachine,
   move: MachineMove,
 ): Promise<Machine | undefined> {
-  requireAllowed(MACHINE_TRANSITIONS, seen.state, move.to)
   return await db.transaction().execute(async (tx) => await moveMachineIn(tx, seen, move))
 }
 
@@ -97,7 +96,7 @@ export async function moveMachineIn(
 /** Changes a machine that is still as it was seen, without moving it. */
 export async function changeMachine(
   db: Db,
-  seen: Pick<Machine, 'id' | 'state' | 'version'>,
+  seen: SeenMachine,
   set: Updateable<MachineTable>,
 ): Promise<Machine | undefined> {
   return await db

@@ -59,7 +59,7 @@ const MACHINES: StateMachine[] = [
     transitions: MACHINE_TRANSITIONS,
     move: async (db, from, to) => {
       const { version } = await db.selectFrom('machine').select('version').executeTakeFirstOrThrow()
-      const seen = { id: 1, pool: 'p', provider: null, state: from as never, version }
+      const seen = { id: 1, state: from as never, version }
       return (await moveMachine(db, seen, { to: to as never, now })) !== undefined
     },
   },
