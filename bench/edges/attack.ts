@@ -1,10 +1,15 @@
-/** Misuses a site until its parent disconnects, in a process of its own: `attack.ts KIND URL TOKEN`. */
+/**
+ * Misuses a site until its parent says stop, in a process of its own: `attack.ts KIND URL TOKEN`. Then it tells how many
+ * requests it made.
+ */
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
+import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const SLOW_CLIENTS = 200
 const REFUSED_FORM_BYTES = 8 * 1024 * 1024
+/** The limit of what is read. */
 const LARGEST_FORM_BYTES = 1024 * 1024
 const FORMS_AT_A_TIME = 4
 const TOKENS_A_MINUTE = 10_000
@@ -15,13 +20,16 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 
 const ATTACKS = {
   slow: slowClients,
-  forms: () => largeForms(REFUSED_FORM_BYTES),
-  largest: () => largeForms(LARGEST_FORM_BYTES),
+  forms: () => largeForms(`description=${'a+'.repeat(REFUSED_FORM_BYTES / 2)}`),
+  largest: () => largeForms(`description=${'a+'.repeat(LARGEST_FORM_BYTES / 2 - 10)}`),
   tokens: wrongTokens,
 }
 export type AttackName = keyof typeof ATTACKS
 
-process.once('disconnect', () => process.exit())
+// Attackers have machines of their own: here they get what the site and its visitor leave of the processors.
+setPriority(19)
+let requests = 0
+process.once('message', () => process.send?.(requests, () => process.exit()))
 ATTACKS[kind as AttackName]()
 process.send?.('ready')
 
@@ -32,6 +40,7 @@ function slowClients(): void {
 
 function slowClient(address: string): void {
   const socket = connect(Number(port), hostname)
+  requests++
   socket.write(
     `POST /login HTTP/1.1\r\nHost: ${hostname}\r\nX-Forwarded-For: ${address}\r\n` +
       'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n',
@@ -45,11 +54,10 @@ function slowClient(address: string): void {
 }
 
 /** Half of them to the login, where anybody may send one, and half as a user who edits a project. */
-function largeForms(bytes: number): void {
-  const text = `username=dana&description=${'a+'.repeat(bytes / 2 - 50)}`
+function largeForms(text: string): void {
   for (let i = 0; i < FORMS_AT_A_TIME; i++)
     void forever(async () => {
-      const path = i % 2 === 0 ? '/login' : '/api_3/project/edit/dana/hello-2'
+      const path = i % 2 === 0 ? '/login' : '/api_3/project/edit/dana/hello-100'
       const headers = {
         'content-type': 'application/x-www-form-urlencoded',
         'content-length': String(text.length),
@@ -78,6 +86,7 @@ async function send(path: string, headers: Record<string, string>, body = ''): P
   )
   asked.once('error', reject).end(body)
   await promise
+  requests++
 }
 
 async function forever(step: () => Promise<void>): Promise<void> {

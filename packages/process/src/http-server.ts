@@ -8,6 +8,7 @@ import { clientAddresses } from './client-address.ts'
 import { limitConnections } from './connection-limit.ts'
 import { CoprError, STATUS_OF } from './errors.ts'
 import { type Logger, silentLog } from './log.ts'
+import { discardBody } from './discard-body.ts'
 import { acceptRequestId, REQUEST_ID_HEADER, withLogFields } from './log-fields.ts'
 import { endStalledRequests, PROGRESS_LIMITS, type ProgressLimits } from './stalled-requests.ts'
 import { followTls, readTls, type TlsFiles, type TlsPair } from './tls-files.ts'
@@ -92,13 +93,18 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
   }
 }
 
-/** Gives each request an id, the caller's if there is one: it is in all that is logged meanwhile, and in the answer. */
+/**
+ * Gives each request an id, the caller's if there is one: it is in all that is logged meanwhile, and in the answer. A
+ * request that is refused is read to its end.
+ */
 function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
   return async (request, given) => {
     const bindings = given as HttpBindings
     const request_id = acceptRequestId(request.headers.get(REQUEST_ID_HEADER))
     bindings.outgoing.setHeader(REQUEST_ID_HEADER, request_id)
-    return await withLogFields({ request_id }, () => app.fetch(request, bindings))
+    const response = await withLogFields({ request_id }, () => app.fetch(request, bindings))
+    if (!response.ok) await discardBody(bindings.incoming)
+    return response
   }
 }
 

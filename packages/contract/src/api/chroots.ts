@@ -5,16 +5,12 @@ import { ProjectQuery, Repositories } from './projects.ts'
 /** Names a project's chroot in a query. */
 export const ProjectChrootQuery = ProjectQuery.extend({ chrootname: z.string() })
 
-const MAX_WORDS = 1000
-
 /** Words that become arguments of dnf and rpmbuild: none may be taken for an option. */
 function wordsLike(pattern: RegExp, message: string) {
   return Words.superRefine((words, ctx) => {
     const wrong = words.find((word) => word.length > 200 || !pattern.test(word))
     if (wrong !== undefined)
       ctx.addIssue({ code: 'custom', message: `${wrong.slice(0, 200)}: ${message}` })
-    if (words.length > MAX_WORDS)
-      ctx.addIssue({ code: 'custom', message: `at most ${MAX_WORDS} are allowed` })
   })
 }
 const Packages = wordsLike(/^[^-\s][^\s'"`;|<>$\\]*$/, 'is not the name of a package')
@@ -27,25 +23,21 @@ const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')
 /** As dnf writes them: `name:stream`, with a `!` before those to disable; a list, or a string with commas. */
 const Modules = z
   .unknown()
-  .transform((value) => (typeof value === 'string' ? value.split(',') : value))
-  .pipe(
-    z
-      .array(z.string(), 'must be a list of strings')
-      .transform((items) =>
-        items.flatMap((item) => item.split(/[\s,]+/)).filter((item) => item !== ''),
-      ),
+  .transform((value): unknown =>
+    (Array.isArray(value) ? value : [value]).map((each: unknown) =>
+      typeof each === 'string' ? each.replaceAll(',', ' ') : each,
+    ),
   )
+  .pipe(Words)
   .superRefine((modules, ctx) => {
     const seen = new Set<string>()
-    for (const module of modules.slice(0, MAX_WORDS)) {
+    for (const module of modules) {
       const name = /^!?([\w.+-]+):[\w.+-]+$/.exec(module)?.[1]
       const fault = name === undefined ? 'is not name:stream or !name:stream' : 'is there twice'
       if (name === undefined || seen.has(name))
         ctx.addIssue({ code: 'custom', message: `${module.slice(0, 200)} ${fault}` })
       else seen.add(name)
     }
-    if (modules.length > MAX_WORDS)
-      ctx.addIssue({ code: 'custom', message: `at most ${MAX_WORDS} are allowed` })
   })
   .meta({ type: 'array', items: { type: 'string' } })
 

@@ -13,15 +13,15 @@ function faultsOf(schema: z.ZodType, form: Record<string, unknown>): string {
 test('a field has a limited number of words, and says so in one line', () => {
   const words = (count: number): string => 'a '.repeat(count)
   for (const name of ['chroots', 'packit_forge_projects_allowed']) {
-    assert.equal(faultsOf(EditProject, { [name]: words(10_000) }), '')
-    const refused = `${name}: has more than 10000 entries`
-    assert.equal(faultsOf(EditProject, { [name]: words(10_001) }), refused)
-    assert.equal(faultsOf(EditProject, { [name]: words(10_001).trim().split(' ') }), refused)
+    assert.equal(faultsOf(EditProject, { [name]: words(1000) }), '')
+    const refused = `${name}: has more than 1000 entries`
+    assert.equal(faultsOf(EditProject, { [name]: words(1001) }), refused)
+    assert.equal(faultsOf(EditProject, { [name]: words(1001).trim().split(' ') }), refused)
   }
 })
 
 test('of many wrong repositories the first ten are named', () => {
-  const repos = Array.from({ length: 2000 }, (_, i) => `wrong-${i}`)
+  const repos = Array.from({ length: 1000 }, (_, i) => `wrong-${i}`)
   const lines = faultsOf(EditProject, { additional_repos: repos }).split('\n')
   assert.equal(lines.length, 10)
   assert.match(lines[9] ?? '', /^additional_repos: wrong-9 is neither/)
@@ -32,6 +32,6 @@ test('modules after the thousandth are checked, too', () => {
   assert.equal(faultsOf(EditProjectChroot, { additional_modules: good }), '')
   assert.equal(
     faultsOf(EditProjectChroot, { additional_modules: [...good, '--option'] }),
-    'additional_modules: at most 1000 are allowed',
+    'additional_modules: has more than 1000 entries',
   )
 })

@@ -49,9 +49,9 @@ export const WholeOrEmpty = z.preprocess(
 )
 
 /** Nobody writes more: each costs time to check and space to keep. */
-const MAX_WORDS = 10_000
+const MAX_WORDS = 1000
 /** The limit for all entries together. */
-const MAX_CHARACTERS = 1_000_000
+const MAX_CHARACTERS = 100_000
 /** An error names only the first faults of one kind: they say enough. */
 const MAX_NAMED = 10
 

@@ -12,6 +12,9 @@ export const Repositories = wordsWithout((url) =>
   isRepositoryUrl(url) ? undefined : `${url} is neither an http(s) URL nor copr://OWNER/PROJECT`,
 )
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
+/** It is in each list that names the project. */
+const MAX_PROSE = 100_000
+const Prose = Text.pipe(z.string().max(MAX_PROSE, `has more than ${MAX_PROSE} characters`))
 /** -1: never. */
 const DeleteAfterDays = z.preprocess(
   (value) => (value === '' ? -1 : value),
@@ -22,8 +25,8 @@ const DeleteAfterDays = z.preprocess(
 
 const Settings = {
   chroots: Words.optional(),
-  description: Text.optional(),
-  instructions: Text.optional(),
+  description: Prose.optional(),
+  instructions: Prose.optional(),
   homepage: Homepage.optional(),
   contact: Contact.optional(),
   additional_repos: Repositories.optional(),

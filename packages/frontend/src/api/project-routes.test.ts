@@ -103,6 +103,12 @@ for (const [what, json, status, message] of [
   ['persistent', { name: 'x', chroots: CHROOTS, persistent: true }, 403, /administrators/],
   ['a duplicate', { name: 'telescope', chroots: CHROOTS }, 400, /already/],
   ['NUL', { name: 'x', chroots: CHROOTS, description: 'a\0b' }, 400, /NUL/],
+  [
+    'a description of 100,001 characters',
+    { name: 'x', chroots: CHROOTS, description: 'a'.repeat(100_001) },
+    400,
+    /description: has more than 100000 characters/,
+  ],
 ] as const)
   test(`project/add refuses ${what}`, async () => {
     await using t = await openTestFrontend()

@@ -105,6 +105,23 @@ for (const [path, limit] of [
     assert.match(await (await post(limit + 1)).text(), new RegExp(`longer than ${limit} bytes`))
   })
 
+test('readForm() reads nothing of a body that announces too much', async () => {
+  let was_read = false
+  const body = new ReadableStream(
+    {
+      pull(controller) {
+        was_read = true
+        controller.error(new Error('It was read'))
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const headers = { 'content-type': FORM, 'content-length': String(SMALL_FORM_BYTES + 1) }
+  const answer = await app.request('/small', { method: 'POST', headers, body, duplex: 'half' })
+  assert.match(await answer.text(), /longer than 65536 bytes/)
+  assert.equal(was_read, false)
+})
+
 function jsonOfKeys(count: number): string {
   return `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join(',')}}`
 }

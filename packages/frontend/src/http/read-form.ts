@@ -144,18 +144,15 @@ async function formOfData(data: FormData): Promise<Form> {
   )
 }
 
-/** All of a body that is not a file, within limits. */
+/** All of a body that is not a file, within limits. One that announces more is refused before any of it is read. */
 export async function readBody(request: Request, max_bytes: number): Promise<Buffer> {
+  if (Number(request.headers.get('content-length')) > max_bytes) throw tooLong(max_bytes)
   const chunks: Uint8Array[] = []
   let size = 0
   try {
     for await (const chunk of request.body ?? []) {
       size += chunk.length
-      if (size > max_bytes)
-        throw new CoprError(
-          'too_large',
-          `Cannot read the request: it is longer than ${max_bytes} bytes`,
-        )
+      if (size > max_bytes) throw tooLong(max_bytes)
       chunks.push(chunk)
     }
   } catch (cause) {
@@ -164,4 +161,8 @@ export async function readBody(request: Request, max_bytes: number): Promise<Buf
     throw new CoprError('invalid', 'Cannot read the request: its body is not complete', { cause })
   }
   return Buffer.concat(chunks)
+}
+
+function tooLong(max_bytes: number): CoprError {
+  return new CoprError('too_large', `Cannot read the request: it is longer than ${max_bytes} bytes`)
 }
