@@ -75,23 +75,23 @@ fuzz: node_modules/.installed ## Fuzz what reads the input of users (TARGET=form
 .PHONY: test-system
 test-system: setup ## Run the whole-system tests: real builds of real packages, bad input, crashes
 	@tools/install-system-packages.sh test
-	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/system/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 'e2e/system/**/*.test.ts'
 
 .PHONY: test-clients
 test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin against the whole system
 	@tools/install-system-packages.sh clients
-	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/clients/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 'e2e/clients/**/*.test.ts'
 
 .PHONY: test-cluster
 test-cluster: setup ## Run the tests against a real Kubernetes API server, built from Go modules at the first time
 	@tools/install-system-packages.sh cluster
 	@node tools/build-cluster.ts
-	@$(NODE_TEST) --test-concurrency=1 'packages/*/cluster/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 '{packages/*,e2e}/cluster/**/*.test.ts'
 
 .PHONY: test-clouds
 test-clouds: setup ## Run the AWS provider and the results store with the real SDK against a server of EC2 and S3 on this machine
 	@tools/install-system-packages.sh clients
-	@$(NODE_TEST) --test-concurrency=1 'packages/*/clouds/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 '{packages/*,e2e}/clouds/**/*.test.ts'
 
 .PHONY: test-fresh
 test-fresh: setup ## Try make up in bare roots: Debian 12 and 13, and RPMs alone (ARGS="debian-12 --working-tree")
@@ -106,14 +106,14 @@ drills: setup ## Run the trials that are too long for every change (ARGS=NAME fo
 .PHONY: check
 check: node_modules/.installed tools/node_modules/.installed ## Check types, lint, format, dead code and words
 	tsc -p .
-	oxlint --type-aware --quiet packages tools bench
-	oxfmt --check packages tools bench
+	oxlint --type-aware --quiet packages e2e tools bench
+	oxfmt --check packages e2e tools bench
 	knip --no-config-hints
 	node tools/check-words.ts
 
 .PHONY: format
 format: tools/node_modules/.installed ## Format the code in place
-	oxfmt packages tools bench
+	oxfmt packages e2e tools bench
 
 .PHONY: schema
 schema: setup ## Write the database's row types and the schemas of vars.yml
@@ -150,14 +150,14 @@ simulate-fleet: setup ## Run a day of 42,000 builds on 400 pretended machines wi
 .PHONY: test-images
 test-images: setup images ## Try the images: a whole build through them, restricted as in a cluster
 	@tools/install-system-packages.sh test
-	@$(NODE_TEST) --test-concurrency=1 'packages/testkit/images/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 'e2e/images/**/*.test.ts'
 
 .PHONY: test-deployment
 test-deployment: setup ## Deploy into a cluster whose pods really run, after make images: build there, install over the Ingress
 	@tools/install-system-packages.sh cluster
 	@tools/install-system-packages.sh images
 	@node tools/build-cluster.ts
-	@$(NODE_TEST) --test-concurrency=1 'packages/cli/deployment/**/*.test.ts'
+	@$(NODE_TEST) --test-concurrency=1 'e2e/deployment/**/*.test.ts'
 
 .PHONY: clean
 clean: ## Remove installed npm packages (data in .copr stays)

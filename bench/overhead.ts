@@ -4,7 +4,7 @@
  */
 import { cpus } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { DISTRO_CHROOT } from '@copr/testkit/distro/chroot'
+import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { fetchSample } from '@copr/testkit/samples/fetch-sample'
 import { buildFacts, failReason } from '@copr/testkit/system/build-facts'
 import { CACHE_DIR, startSystem, type System } from '@copr/testkit/system/start-system'

@@ -2,7 +2,7 @@ import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
-import { buildRootPackages, DISTRO_VERSION } from '@copr/testkit/distro/chroot'
+import { buildRootPackages, DISTRO_VERSION } from '@copr/demo-distro/chroot'
 import { CACHE_DIR } from '@copr/testkit/system/start-system'
 
 const BUILD_USER = 61000

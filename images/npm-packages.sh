@@ -11,7 +11,7 @@ node=$1/../../usr/local/bin/node
 rm -rf /build/npm-cache node_modules/.package-lock.json
 find packages -name '*.test.ts' -delete
 find packages -type d -name testing -prune -exec rm -rf {} +
-rm -rf packages/testkit/system packages/testkit/clients
+rm -rf packages/testkit node_modules/@copr/testkit
 find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \
   -o -name '*.markdown' -o -name '*.flow' \) ! -iname 'license*' -delete
 # The pages use only the compiled style sheets and the fonts of PatternFly.

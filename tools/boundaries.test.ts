@@ -2,36 +2,32 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-/** Which packages of ours each one may use: lower layers first (docs/architecture.md). */
+const COMPONENT = ['rpm', 'contract', 'process', 'agent', 'keygen-client', 'object-store', 'domain']
+
+/** Which packages of ours production code may use: lower layers first (docs/architecture.md). */
 const OURS: Record<string, string[]> = {
   rpm: [],
   contract: [],
   process: ['contract'],
+  agent: ['contract', 'process'],
+  'keygen-client': ['contract', 'process'],
+  'object-store': ['contract', 'process'],
   domain: ['contract', 'process'],
-  storage: ['contract', 'process'],
-  frontend: ['rpm', 'contract', 'process', 'domain', 'storage'],
-  backend: ['rpm', 'contract', 'process', 'domain', 'storage'],
-  distgit: ['rpm', 'contract', 'process'],
+  frontend: COMPONENT,
+  backend: COMPONENT,
+  resalloc: COMPONENT,
+  distgit: ['rpm', 'contract', 'process', 'agent'],
+  builder: ['rpm', 'contract', 'process', 'agent'],
   keygen: ['contract', 'process'],
-  resalloc: ['contract', 'process', 'domain'],
-  builder: ['rpm', 'contract', 'process'],
   openshift: ['contract', 'process'],
-  testkit: ['rpm', 'contract', 'process', 'domain'],
-  cli: [
-    'rpm',
-    'contract',
-    'process',
-    'domain',
-    'frontend',
-    'backend',
-    'distgit',
-    'keygen',
-    'resalloc',
-    'builder',
-    'openshift',
-    'storage',
-    'testkit',
+  'demo-distro': ['contract', 'process'],
+  server: [
+    ...COMPONENT,
+    ...['frontend', 'backend', 'distgit', 'keygen', 'resalloc', 'builder', 'openshift'],
   ],
+  cli: [...COMPONENT, 'resalloc', 'builder', 'openshift', 'demo-distro', 'server'],
+  // Only tests use it.
+  testkit: ['rpm', 'contract', 'process', 'domain', 'demo-distro'],
 }
 
 /** Every dependency from outside needs a reason. */

@@ -3,7 +3,7 @@ import { openDb } from '@copr/domain/database/open'
 import { frontendApp } from '@copr/frontend/app'
 import { openAttempts } from '@copr/process/attempts'
 import { makeLog } from '@copr/process/log'
-import { directoryUploads } from '@copr/storage/uploads'
+import { directoryUploads } from '@copr/object-store/uploads'
 import { tmpdir } from 'node:os'
 
 /** The frontend as the product serves it, with every route that a configuration can turn on. */

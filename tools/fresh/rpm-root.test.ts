@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { parsePackageList, readPackageList } from '../../packages/testkit/src/distro/list.ts'
+import { parsePackageList, readPackageList } from '../../packages/demo-distro/src/list.ts'
 import { BARE, PREREQUISITES } from './rpm-root.ts'
 
 test('the lists have every package that the machine of RPMs begins with, by the names that Fedora uses', async () => {

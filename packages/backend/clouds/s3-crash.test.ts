@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { Bucket } from '@copr/storage/bucket'
+import type { Bucket } from '@copr/object-store/bucket'
 import { type ResultsPath, removalPath } from '../src/store/paths.ts'
 import type { ResultsStore } from '../src/store/results-store.ts'
 import {

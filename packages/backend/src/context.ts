@@ -1,7 +1,7 @@
 import type { Configuration } from '@copr/contract/configuration'
 import type { Notices } from '@copr/domain/database/notify'
 import type { Db } from '@copr/domain/database/open'
-import type { KeygenClient } from '@copr/process/keygen-client'
+import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 import type { Logger } from '@copr/process/log'
 import type { ResultsStore } from './store/results-store.ts'
 

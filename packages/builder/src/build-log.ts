@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TaskContext } from '@copr/process/agent/handler'
+import type { TaskContext } from '@copr/agent/handler'
 
 export interface BuildLogOptions {
   context: Pick<TaskContext, 'writeLog' | 'phase'>

@@ -1,5 +1,5 @@
 import { readFileSync, statfsSync } from 'node:fs'
-import { MachineFault } from '@copr/process/agent/machine-fault'
+import { MachineFault } from '@copr/agent/machine-fault'
 
 const LOOK_MS = 1_000
 /** With less than this, writing fails sooner or later, whoever writes. */

@@ -10,7 +10,7 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
-import type { TaskContext } from '@copr/process/agent/handler'
+import type { TaskContext } from '@copr/agent/handler'
 import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'

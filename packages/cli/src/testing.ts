@@ -8,7 +8,7 @@ import { silentLog } from '@copr/process/log'
 import { openTestDb } from '@copr/testkit/postgres'
 import { parse, stringify } from 'yaml'
 import { coprctl } from './coprctl.ts'
-import { keygenConfig } from './run/keygen-config.ts'
+import { keygenConfig } from '@copr/server/keygen-config'
 
 interface Said {
   code: number

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { FAKE_ENROLL_TOKEN, FakeGateway } from '@copr/process/agent/fake-gateway'
+import { FAKE_ENROLL_TOKEN, FakeGateway } from '@copr/agent/testing/fake-gateway'
 import { silentLog } from '@copr/process/log'
 import { runDistgit } from './distgit.ts'
 import { git, importTask, makeSrpm, tempDir } from './testing.ts'

@@ -1,4 +1,4 @@
-import { runAgent } from '@copr/process/agent/agent'
+import { runAgent } from '@copr/agent/agent'
 import { serveHttp } from '@copr/process/http-server'
 import type { Logger } from '@copr/process/log'
 import { distgitApp } from './app.ts'

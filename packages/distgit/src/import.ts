@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, ImportTask } from '@copr/contract/builder-protocol'
-import type { TaskContext, TaskHandler } from '@copr/process/agent/handler'
+import type { TaskContext, TaskHandler } from '@copr/agent/handler'
 import { CoprError } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
 import { extractSrpm } from '@copr/rpm/extract-srpm'

@@ -1,9 +1,9 @@
 import type { Configuration } from '@copr/contract/configuration'
 import type { Db } from '@copr/domain/database/open'
 import type { Attempts } from '@copr/process/attempts'
-import type { KeygenClient } from '@copr/process/keygen-client'
+import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 import type { Logger } from '@copr/process/log'
-import type { Uploads } from '@copr/storage/uploads'
+import type { Uploads } from '@copr/object-store/uploads'
 
 /** The part of the configuration file that the frontend uses. */
 export type FrontendConfig = {

@@ -26,7 +26,7 @@ BuildArch: noarch
 /** Replaces gpg in rpmsign: reads the data from stdin and writes the signature to a file. */
 const SIGNER = `
 import { readFileSync, writeFileSync } from 'node:fs'
-import { keygenClient } from '${import.meta.resolve('@copr/process/keygen-client')}'
+import { keygenClient } from '${import.meta.resolve('@copr/keygen-client/keygen-client')}'
 import { digestFor } from '${import.meta.resolve('@copr/contract/openpgp-signature')}'
 const signature = process.argv[2]
 const { url, secret, key, ticket } = JSON.parse(process.env.KEYGEN)

@@ -40,7 +40,7 @@ test('the agent comes as what its digest says, and runs from where it was unpack
 
 test('another process packs the same bytes', async () => {
   const script = `
-    import { agentBundle } from '${import.meta.resolve('@copr/process/agent-bundle/agent-bundle')}'
+    import { agentBundle } from '${import.meta.resolve('@copr/agent/bundle/agent-bundle')}'
     console.log((await agentBundle()).sha256)`
   const other = await runOrThrow(process.execPath, ['--input-type=module', '--eval', script])
   assert.equal(other.trim(), sha256)

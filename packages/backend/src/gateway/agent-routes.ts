@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { agentBundle } from '@copr/process/agent-bundle/agent-bundle'
+import { agentBundle } from '@copr/agent/bundle/agent-bundle'
 import { Hono } from 'hono'
 
 /** The paths contain a digest, so the content behind them never changes. */

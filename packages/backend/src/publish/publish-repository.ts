@@ -14,7 +14,7 @@ import {
   withRepositoryLock,
 } from '@copr/domain/repositories/publishing'
 import { issueIndexTicket } from '@copr/domain/signing/tickets'
-import { signDetached } from '@copr/process/signing'
+import { signDetached } from '@copr/keygen-client/signing'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'

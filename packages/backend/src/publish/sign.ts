@@ -1,7 +1,7 @@
 import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { digestFor } from '@copr/contract/openpgp-signature'
 import { issueBuildTicket } from '@copr/domain/signing/tickets'
-import { signWithTicket } from '@copr/process/signing'
+import { signWithTicket } from '@copr/keygen-client/signing'
 import { readSignedRegion, writeHeaderSignature } from '@copr/rpm/signature'
 import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'

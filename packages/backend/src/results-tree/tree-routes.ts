@@ -1,5 +1,5 @@
 import { sandboxAnswers } from '@copr/process/untrusted-content'
-import { isMissing } from '@copr/storage/is-missing'
+import { isMissing } from '@copr/object-store/is-missing'
 import { type Context, Hono } from 'hono'
 import type { ResultsTree, StoredFile } from '../store/results-store.ts'
 import { isUnchanged, rangeOf } from './conditional.ts'

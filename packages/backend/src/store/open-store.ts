@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Configuration } from '@copr/contract/configuration'
-import type * as bucket from '@copr/storage/open-bucket'
+import type * as bucket from '@copr/object-store/open-bucket'
 import { directoryStore } from './directory-store.ts'
 import type { ResultsStore } from './results-store.ts'
 import { s3Store } from './s3/s3-store.ts'
@@ -16,6 +16,6 @@ export function openStore({
   results: { s3 },
 }: Pick<Configuration, 'data_dir' | 'results'>): ResultsStore {
   if (!s3) return directoryStore(data_dir)
-  const { openBucket } = load('@copr/storage/open-bucket') as typeof bucket
+  const { openBucket } = load('@copr/object-store/open-bucket') as typeof bucket
   return s3Store(openBucket(s3), scratchIn(join(data_dir, 'scratch'), s3.scratch_bytes))
 }

@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
-import type { TaskContext } from '@copr/process/agent/handler'
+import type { TaskContext } from '@copr/agent/handler'
 import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
 import { type Build, type EngineOptions, runEngine } from '../engine.ts'

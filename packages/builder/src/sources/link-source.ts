@@ -1,7 +1,7 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, LinkSource, SourceTask } from '@copr/contract/builder-protocol'
-import type { TaskContext } from '@copr/process/agent/handler'
+import type { TaskContext } from '@copr/agent/handler'
 import { messageOf } from '@copr/process/errors'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { guardedFetch } from '@copr/process/guarded/guarded-fetch'

@@ -4,7 +4,7 @@ import { CoprError } from '@copr/process/errors'
 import { makeLog } from '@copr/process/log'
 import { diagnosePools } from '@copr/resalloc/diagnose-pools'
 import { providerMaker } from '@copr/resalloc/providers/registry'
-import { allProviders } from '../run/providers.ts'
+import { allProviders } from '@copr/server/providers'
 import type { Io } from './administer.ts'
 import { type PoolsOptions, poolsOf, withPools } from './pools-of.ts'
 

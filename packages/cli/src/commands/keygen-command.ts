@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { CoprError } from '@copr/process/errors'
-import { keygenClient } from '@copr/process/keygen-client'
+import { keygenClient } from '@copr/keygen-client/keygen-client'
 import { administer, type Io } from './administer.ts'
 import { subcommands } from './subcommands.ts'
 

@@ -4,7 +4,7 @@ import { storePublicKey } from '@copr/domain/projects/project-keys'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { Actor } from '@copr/domain/users/actor'
 import { CoprError } from '@copr/process/errors'
-import type { KeygenClient } from '@copr/process/keygen-client'
+import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 
 /**
  * Has keygen make a new key. Should this end between the two halves, the backend notices the new key by itself, and it can

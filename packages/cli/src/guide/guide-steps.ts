@@ -64,14 +64,14 @@ export const STEPS: Step[] = [
 
 /** Commands that need more than a database, and which test runs them. */
 export const RUN_ELSEWHERE: Record<string, string> = {
-  deploy: 'packages/cli/cluster/deploy.test.ts',
-  status: 'packages/cli/cluster/deploy.test.ts',
-  upgrade: 'packages/cli/cluster/deploy.test.ts',
-  undeploy: 'packages/cli/cluster/deploy.test.ts',
+  deploy: 'e2e/cluster/deploy.test.ts',
+  status: 'e2e/cluster/deploy.test.ts',
+  upgrade: 'e2e/cluster/deploy.test.ts',
+  undeploy: 'e2e/cluster/deploy.test.ts',
   'dev up': 'packages/openshift/src/dev/dev-up.test.ts',
-  doctor: 'packages/cli/cluster/commands.test.ts',
-  render: 'packages/cli/cluster/commands.test.ts',
-  secrets: 'packages/cli/cluster/commands.test.ts',
+  doctor: 'e2e/cluster/commands.test.ts',
+  render: 'e2e/cluster/commands.test.ts',
+  secrets: 'e2e/cluster/commands.test.ts',
   'builders enroll': 'packages/cli/src/commands/builders-command.test.ts',
   'builders doctor': 'packages/cli/src/commands/pools-commands.test.ts',
   'builders aws-policy': 'packages/cli/src/commands/pools-commands.test.ts',

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { splitChrootName } from '@copr/contract/names'
 import { runOrThrow } from '@copr/process/run'
-import { makeExampleSrpm } from '@copr/testkit/samples/example'
+import { makeExampleSrpm } from '@copr/demo-distro/example/example'
 import type { Layout } from './data-dir.ts'
 import type { Progress, Step } from './progress.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import type { HostDistribution } from '@copr/testkit/distro/host-distribution'
+import type { HostDistribution } from '@copr/demo-distro/host-distribution'
 import { firstChroot } from './first-chroot.ts'
 import { showProgress } from './progress.ts'
 

@@ -1,9 +1,9 @@
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { messageOf } from '@copr/process/errors'
-import { debianChroot } from '@copr/testkit/distro/chroot'
-import { type HostDistribution, thisHost } from '@copr/testkit/distro/host-distribution'
-import { makeDistro } from '@copr/testkit/distro/make-distro'
-import { ownChroot } from '@copr/testkit/distro/own-chroot'
+import { debianChroot } from '@copr/demo-distro/chroot'
+import { type HostDistribution, thisHost } from '@copr/demo-distro/host-distribution'
+import { makeDistro } from '@copr/demo-distro/make-distro'
+import { ownChroot } from '@copr/demo-distro/own-chroot'
 import { isFullDisk } from './before-start.ts'
 import type { Progress } from './progress.ts'
 

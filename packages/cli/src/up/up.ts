@@ -15,7 +15,7 @@ import type { Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
 import { DEFAULT_CONFIG } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
-import { runPart } from '../run/parts.ts'
+import { runPart } from '@copr/server/components'
 import { VERSION } from '@copr/process/version'
 import {
   ADMINISTRATOR,

@@ -19,7 +19,7 @@ const PRECEDENCE = [
 ] as const satisfies ChrootState[]
 
 /** The state that users see, from the source's and the chroots' states. Source: copr's Build.status. */
-export function derivedState(
+function derivedState(
   build: { canceled: boolean; source_state: SourceState },
   chroots: ChrootState[],
 ): BuildState {

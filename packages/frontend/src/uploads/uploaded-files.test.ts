@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { directoryUploads } from '@copr/storage/uploads'
+import { directoryUploads } from '@copr/object-store/uploads'
 import { helloSrpm, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 

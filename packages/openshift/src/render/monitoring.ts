@@ -38,7 +38,7 @@ interface Alert {
   annotations: { summary: string; description: string }
 }
 
-/** Only of metrics that our programs tell (packages/cli/src/run/part-metrics.ts). */
+/** Only of metrics that our programs tell (packages/server/src/component-metrics.ts). */
 function alerts(context: RenderContext): Alert[] {
   const { namespace } = context
   const of = (metric: string, more = ''): string =>

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunOutcome, run } from '@copr/process/run'
-import { DISTRO_OS, DISTRO_VERSION } from '../distro/chroot.ts'
+import { DISTRO_OS, DISTRO_VERSION } from '@copr/demo-distro/chroot'
 import { CACHE_DIR, type System } from '../system/start-system.ts'
 
 /** How the plugin is told to call the site. */

@@ -18,7 +18,7 @@ const PACKAGES = {
   etcd: 'go.etcd.io/etcd/server/v3',
 } as const
 
-export type Binary = keyof typeof PACKAGES
+type Binary = keyof typeof PACKAGES
 
 /** Where each program is. */
 export type Binaries = Record<Binary, string>

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { cachedSrpm } from './cached-srpm.ts'
+import { cachedSrpm } from '@copr/demo-distro/example/cached-srpm'
 import { downloadDebianSource } from './debian-source.ts'
 
 /** Each sample package, with the Debian source package that its tarball comes from. */

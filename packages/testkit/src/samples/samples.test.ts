@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { sourcesOfList, sourcesOfStanzas } from './debian-source.ts'
-import { makeExampleSrpm } from './example.ts'
+import { makeExampleSrpm } from '@copr/demo-distro/example/example'
 import { fetchSample, SAMPLES } from './fetch-sample.ts'
 
 const CACHE = '/var/tmp/copr-test-cache'

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
 import type { ProjectAnswer } from '@copr/contract/api/projects'
 import type { BuildState } from '@copr/contract/states'
-import { DISTRO_CHROOT } from '../distro/chroot.ts'
+import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { until } from './until.ts'
 
 export interface Nevra {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunOutcome, run, runOrThrow } from '@copr/process/run'
-import { DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from '../distro/chroot.ts'
+import { DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from '@copr/demo-distro/chroot'
 import { textAt } from './api-client.ts'
 import { CACHE_DIR, type System } from './start-system.ts'
 

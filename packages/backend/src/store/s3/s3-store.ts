@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Bucket, ListedObject } from '@copr/storage/bucket'
-import { inParallel } from '@copr/storage/in-parallel'
+import type { Bucket, ListedObject } from '@copr/object-store/bucket'
+import { inParallel } from '@copr/object-store/in-parallel'
 import type { ResultsPath } from '../paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore } from '../results-store.ts'
 import { growingLogs } from './growing-logs.ts'

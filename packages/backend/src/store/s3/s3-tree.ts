@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import type { Bucket, ObjectFacts } from '@copr/storage/bucket'
+import type { Bucket, ObjectFacts } from '@copr/object-store/bucket'
 import type { Entry, Found, Range, ResultsTree, StoredFile } from '../results-store.ts'
 import type { GrowingLogs } from './growing-logs.ts'
 import { TREE } from './keys.ts'

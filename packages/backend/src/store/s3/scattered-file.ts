@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import type { Bucket, ListedObject, Piece } from '@copr/storage/bucket'
-import { isMissing } from '@copr/storage/is-missing'
+import type { Bucket, ListedObject, Piece } from '@copr/object-store/bucket'
+import { isMissing } from '@copr/object-store/is-missing'
 import type { Range } from '../results-store.ts'
 
 /** An object that holds the bytes of a file from `start` on. */

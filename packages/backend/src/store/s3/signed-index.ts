@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Bucket, ObjectFacts } from '@copr/storage/bucket'
+import type { Bucket, ObjectFacts } from '@copr/object-store/bucket'
 
 export const SIGNATURE = 'repomd.xml.asc'
 const FIELD = 'signature'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Bucket } from '@copr/storage/bucket'
+import type { Bucket } from '@copr/object-store/bucket'
 import { Readable } from 'node:stream'
 import { AMPLE, bodyOf, listed } from '../../testing/store-fixture.ts'
 import { stagingKey } from './keys.ts'

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type ClientFixture, createProject } from '@copr/testkit/clients/client-fixture'
+import { coprCli } from '@copr/testkit/clients/copr-cli'
+
+/** Those of builds, permissions and the like are tested with their subcommands. */
+export function exitCodes(fixture: () => ClientFixture): void {
+  test('a file that is not there ends copr-cli with 3', async () => {
+    await createProject(fixture(), 'codes')
+    assert.match(await fixture().cli.fails(3, 'build', 'codes', 'missing.src.rpm'), /not found/)
+  })
+
+  test('an answer that an older server would give ends it with 5', async () => {
+    const { clients, dir, files } = fixture()
+    const url = files.answer('/api_3/package', { id: 1, name: 'tool' })
+    const account = { url, username: 'kim', login: 'x', token: 'y' }
+    const old = coprCli(clients.program, join(dir, 'old.conf'), { account, succeeded: new Set() })
+    const printed = await old.fails(5, 'get-package', 'codes', '--name', 'tool')
+    assert.match(printed, /is older than/)
+  })
+
+  test('a configuration that is not there ends it with 6', async () => {
+    await fixture().cli.fails(6, '--config', '/nonexistent/copr', 'whoami')
+  })
+
+  test('a wrong token ends it with 1, and a path that does not exist answers in JSON', async () => {
+    const { system, clients, dir, cli } = fixture()
+    const account = { url: system.url, username: cli.username, login: 'x', token: 'y' }
+    const nobody = coprCli(clients.program, join(dir, 'bad.conf'), {
+      account,
+      succeeded: new Set(),
+    })
+    assert.match(await nobody.fails(1, 'delete', 'codes'), /token|log ?in/i)
+  })
+
+  test('uploadrpm, which the API does not have, is told so', async () => {
+    const { cli, sources } = fixture()
+    const file = await sources.make({ name: 'binary' })
+    assert.match(await cli.fails(1, 'uploadrpm', 'codes', file), /has no POST .*rpm-upload/)
+  })
+}

@@ -1,0 +1,97 @@
+import { closeSync, mkdtempSync, openSync, read, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Bell } from '@copr/process/every'
+
+const readAt = promisify(read)
+
+/** Often enough to watch a build live, seldom enough not to be a request a line. */
+const PAUSE_MS = 250
+const CHUNK_BYTES = 1024 * 1024
+
+export interface LogStreamOptions {
+  /** Sends bytes at an offset, tries again by itself, and returns how much the gateway has. */
+  put: (offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<number>
+  signal: AbortSignal
+}
+
+/**
+ * One growing log. What is written waits in an unnamed file until the gateway has it: a gateway that is away
+ * costs disk, not memory, and nothing is left behind when the agent is killed.
+ */
+export class LogStream implements AsyncDisposable {
+  readonly #fd: number
+  readonly #options: LogStreamOptions
+  readonly #news = new Bell()
+  readonly #hurry = new Bell()
+  readonly #closing = new AbortController()
+  readonly #sending: Promise<void>
+  #written = 0
+  #sent = 0
+  #failure: { error: unknown } | undefined
+  #waiters: { until: number; resolve: () => void; reject: (error: unknown) => void }[] = []
+
+  constructor(options: LogStreamOptions) {
+    this.#options = options
+    const dir = mkdtempSync(join(tmpdir(), 'copr-log-'))
+    this.#fd = openSync(join(dir, 'log'), 'wx+', 0o600)
+    rmSync(dir, { recursive: true })
+    this.#sending = this.#sendAll()
+  }
+
+  write(chunk: Uint8Array | string): void {
+    if (this.#closing.signal.aborted) return
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    for (let done = 0; done < bytes.length;) {
+      const count = writeSync(this.#fd, bytes, done, bytes.length - done, this.#written)
+      done += count
+      this.#written += count
+    }
+    this.#news.ring()
+  }
+
+  /** Resolves when the gateway has all that was written so far; throws when it never will. */
+  async flush(): Promise<void> {
+    if (this.#failure) throw this.#failure.error
+    if (this.#sent >= this.#written) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiters.push({ until: this.#written, resolve, reject })
+    this.#hurry.ring()
+    await promise
+  }
+
+  async #sendAll(): Promise<void> {
+    const stop = AbortSignal.any([this.#closing.signal, this.#options.signal])
+    try {
+      while (!stop.aborted) {
+        if (this.#sent === this.#written) await this.#news.wait(60_000, stop)
+        if (this.#sent < this.#written) await this.#sendChunk()
+        const isBehind = this.#written - this.#sent >= CHUNK_BYTES || this.#waiters.length > 0
+        if (!isBehind) await this.#hurry.wait(PAUSE_MS, stop)
+      }
+      throw stop.reason
+    } catch (error) {
+      this.#failure = { error }
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    }
+  }
+
+  async #sendChunk(): Promise<void> {
+    const bytes = new Uint8Array(Math.min(CHUNK_BYTES, this.#written - this.#sent))
+    await readAt(this.#fd, bytes, 0, bytes.length, this.#sent)
+    this.#sent = await this.#options.put(this.#sent, bytes)
+    if (this.#sent > this.#written)
+      throw new Error(
+        `Cannot go on with the log: the gateway has ${this.#sent} bytes of ${this.#written}`,
+      )
+    for (const waiter of this.#waiters) if (waiter.until <= this.#sent) waiter.resolve()
+    this.#waiters = this.#waiters.filter((waiter) => waiter.until > this.#sent)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#sending
+    closeSync(this.#fd)
+  }
+}

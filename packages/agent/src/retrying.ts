@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '@copr/process/log'
+import { GatewayError } from './gateway-client.ts'
+
+const FIRST_WAIT_MS = 200
+/** Short, because everybody waits for the result of a build once the gateway is back. */
+const LONGEST_WAIT_MS = 3_000
+
+/**
+ * Does a request again while the gateway is unreachable, until `signal` aborts. Waits are jittered so that
+ * a fleet does not come back all at once.
+ */
+export async function retrying<T>(
+  step: () => Promise<T>,
+  { signal, log, what }: { signal: AbortSignal; log: Logger; what: string },
+): Promise<T> {
+  for (let wait_ms = FIRST_WAIT_MS; ; wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS)) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.kind !== 'unreachable') throw error
+      log.warn({ what, reason: error.message }, 'Gateway unreachable, trying again')
+      await sleep(wait_ms * (0.5 + Math.random() / 2), undefined, { signal })
+    }
+  }
+}

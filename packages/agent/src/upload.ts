@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { Logger } from '@copr/process/log'
+import type { TaskGateway } from './gateway-client.ts'
+import { retrying } from './retrying.ts'
+
+/** Uploads a file, going on from what the gateway has after each break, until it has all or `signal` aborts. */
+export async function uploadFile(
+  gateway: TaskGateway,
+  file: { path: string; name: string },
+  { signal, log }: { signal: AbortSignal; log: Logger },
+): Promise<ResultFile> {
+  const { size } = await stat(file.path)
+  const sha256 = await sha256Of(file.path, signal)
+  const blob = await openAsBlob(file.path)
+  const what = `upload of ${file.name}`
+  // The first request is made even for an empty file: it makes the file.
+  for (let offset = 0, isFirst = true; isFirst || offset < size; isFirst = false) {
+    const from = offset
+    offset = await retrying(() => gateway.putFile(file.name, from, blob.slice(from), signal), {
+      signal,
+      log,
+      what,
+    })
+    if (offset > size)
+      throw new Error(`Cannot upload ${file.name}: the gateway has ${offset} bytes of ${size}`)
+    if (offset === from && size > 0 && !isFirst)
+      throw new Error(`Cannot upload ${file.name}: the gateway takes nothing after byte ${offset}`)
+  }
+  return { name: file.name, size, sha256 }
+}
+
+async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { signal, highWaterMark: 1024 * 1024 }))
+    hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}

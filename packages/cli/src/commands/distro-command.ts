@@ -1,0 +1,29 @@
+import { Command } from 'commander'
+import { makeDistro } from '@copr/demo-distro/make-distro'
+import { stopSignal } from '../stop-signal.ts'
+import { showProgress } from '../up/progress.ts'
+
+/** `coprctl distro`: the mini distribution alone. */
+export function distroCommand(): Command {
+  return new Command('distro')
+    .summary('make the mini distribution')
+    .description(
+      'Makes an RPM repository from the Debian packages of this machine, for chroots where no mirror of a distribution is reached. Made again only when the list or the packages change.',
+    )
+    .option('--dir <dir>', 'where it is made', '.copr/distro')
+    .action(async ({ dir }: { dir: string }) => {
+      const progress = showProgress(process.stderr)
+      const { repoDir } = await progress.step(
+        'mini distribution',
+        (step) =>
+          makeDistro({
+            dir,
+            signal: stopSignal(),
+            onProgress: ({ step: phase, done, total }) =>
+              step.detail(`${phase} ${done} of ${total}`),
+          }),
+        ({ packages, made }) => `${packages} packages${made ? ' made' : ', as they were'}`,
+      )
+      process.stdout.write(`${repoDir}\n`)
+    })
+}

@@ -1,0 +1,160 @@
+import {
+  ChangedKeys,
+  LogVerdict,
+  type MakeKeyRequest,
+  PublicKeyAnswer,
+  SignAnswer,
+  SignatureLog,
+  type SignRequest,
+} from '@copr/contract/keygen-protocol'
+import { withoutSlashes } from '@copr/contract/without-slashes'
+import { z } from 'zod'
+import { CoprError, STATUS_OF } from '@copr/process/errors'
+import { httpsClient } from '@copr/process/https-client'
+import { requestIdHeader } from '@copr/process/log-fields'
+import { lastGoodFile } from '@copr/process/replaced-file'
+
+const TIMEOUT_MS = 30_000
+/** An RSA key that is not made ahead takes seconds, on a busy machine many. */
+const MAKE_KEY_TIMEOUT_MS = 120_000
+const ErrorAnswer = z.object({ error: z.string() })
+
+export interface KeygenClient {
+  /** The project's key, made if it has none. */
+  makeKey(request: MakeKeyRequest): Promise<PublicKeyAnswer>
+  /** Undefined when the project has none. */
+  publicKey(owner: string, project: string): Promise<PublicKeyAnswer | undefined>
+  sign(request: SignRequest): Promise<SignAnswer>
+  /** Keys that were made, prolonged or rotated since. */
+  changedKeys(since: Date): Promise<ChangedKeys['keys']>
+  /** A new key in place of the one with this fingerprint. */
+  rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
+  /** Lists the most recent signatures, latest first, of one project or of all. */
+  signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
+  checkLog(): Promise<LogVerdict>
+}
+
+export interface KeygenAddress {
+  url: string
+  /** The bearer token; ignored if `token_file` is set. */
+  secret?: string | undefined
+  /** A service account's token; read for each request, as the kubelet renews it. */
+  token_file?: string | undefined
+  ca_file?: string | undefined
+}
+
+/** Talks to keygen. An outage is a CoprError `unavailable`, and worth a new try later. */
+export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress): KeygenClient {
+  const base = withoutSlashes(url)
+  const send = httpsClient({ ca_file })
+  const readToken = token_file === undefined ? undefined : lastGoodFile(token_file)
+
+  async function headers(): Promise<Record<string, string>> {
+    const shown = readToken ? await readToken() : secret
+    return {
+      authorization: `Bearer ${shown ?? ''}`,
+      'content-type': 'application/json',
+      ...requestIdHeader(),
+    }
+  }
+
+  async function ask<Schema extends z.ZodType>(
+    answer: Schema,
+    path: string,
+    { body, timeout_ms = TIMEOUT_MS, repeat = true }: Ask = {},
+  ): Promise<z.output<Schema>> {
+    const signal = AbortSignal.timeout(timeout_ms)
+    const request = {
+      headers: await headers(),
+      signal,
+      ...(body === undefined
+        ? { method: 'GET' as const }
+        : { method: 'POST' as const, body: JSON.stringify(body) }),
+    }
+    const once = (): ReturnType<typeof send> => send(`${base}${path}`, request)
+    let got: Awaited<ReturnType<typeof send>>
+    try {
+      // A kept connection may have ended just when it was used again.
+      got = await once().catch((error: unknown) => {
+        if (repeat && connectionEnded(error)) return once()
+        throw error
+      })
+    } catch (cause) {
+      throw new CoprError('unavailable', `Cannot reach keygen at ${base}`, { cause })
+    }
+    if (got.status !== 200) throw errorOf(base, got.status, got.body)
+    const parsed = answer.safeParse(jsonOf(got.body))
+    if (!parsed.success)
+      throw new Error(`Cannot understand what keygen at ${base} answers`, { cause: parsed.error })
+    return parsed.data
+  }
+
+  return {
+    makeKey: (body) => ask(PublicKeyAnswer, '/keys', { body, timeout_ms: MAKE_KEY_TIMEOUT_MS }),
+    async publicKey(owner, project) {
+      try {
+        return await ask(PublicKeyAnswer, keyPath(owner, project))
+      } catch (error) {
+        if (error instanceof CoprError && error.kind === 'not_found') return undefined
+        throw error
+      }
+    },
+    async sign(body) {
+      // Not repeated: a ticket is used once, the caller gets another.
+      const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
+      if (answer.signatures.length !== body.digests.length)
+        throw new Error(`Cannot use what keygen at ${base} answers: a signature is missing`)
+      return answer
+    },
+    async changedKeys(since) {
+      const seconds = Math.floor(since.getTime() / 1000)
+      return (await ask(ChangedKeys, `/keys?changed_since=${seconds}`)).keys
+    },
+    rotateKey: (owner, project, fingerprint) =>
+      ask(PublicKeyAnswer, `${keyPath(owner, project)}/rotate`, {
+        body: { fingerprint },
+        timeout_ms: MAKE_KEY_TIMEOUT_MS,
+      }),
+    async signatures(of) {
+      const query = of ? `?${new URLSearchParams(of).toString()}` : ''
+      return (await ask(SignatureLog, `/signatures${query}`)).entries
+    },
+    checkLog: () => ask(LogVerdict, '/signatures/check', { body: {} }),
+  }
+}
+
+interface Ask {
+  /** Makes it a POST. */
+  body?: unknown
+  timeout_ms?: number
+  repeat?: boolean
+}
+
+function keyPath(owner: string, project: string): string {
+  return `/keys/${encodeURIComponent(owner)}/${encodeURIComponent(project)}`
+}
+
+function connectionEnded(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+function errorOf(base: string, status: number, body: string): Error {
+  // Our fault, not that of whoever asked us: it must not turn into "log in" for a user.
+  if (status === 401)
+    return new Error(`Cannot use keygen at ${base}: it does not accept the secret or token`)
+  const message = ErrorAnswer.safeParse(jsonOf(body)).data?.error ?? body.slice(0, 200)
+  const kind = KINDS.find((name) => STATUS_OF[name] === status)
+  if (kind) return new CoprError(kind, message)
+  return new Error(`Cannot use keygen at ${base}: status ${status}: ${message}`)
+}
+
+const KINDS = Object.keys(STATUS_OF) as (keyof typeof STATUS_OF)[]
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { Vars } from '@copr/contract/deployment/vars'
+import type { KubeObject } from '@copr/openshift/objects/kube-object'
+import { FactsFile } from '@copr/openshift/render/facts'
+import { render } from '@copr/openshift/render/render'
+import { openTestDb } from '@copr/testkit/postgres'
+import { partMetrics } from './component-metrics.ts'
+import { fixtures } from '@copr/domain/testing/fixtures'
+
+const NOW = new Date()
+
+function rules(): { alert: string; expr: string }[] {
+  const facts = FactsFile.parse({
+    flavour: 'openshift',
+    host: 'copr.example.org',
+    exposure: 'route',
+    backend_tls: true,
+    service_ca: true,
+    monitoring: true,
+    single_node: false,
+    limits_demanded: { cpu: false, memory: false },
+    priority_classes: false,
+  })
+  const images = { server: 'a', postgresql: 'b' }
+  const objects = render(Vars.parse({}), { ...facts, images, secret_checksums: {} })
+  const rule = objects.find(({ kind }) => kind === 'PrometheusRule') as KubeObject & {
+    spec: { groups: { rules: { alert: string; expr: string }[] }[] }
+  }
+  return rule.spec.groups.flatMap((group) => group.rules)
+}
+
+test('alerts are about metrics and labels that programs tell', async () => {
+  await using t = await openTestDb()
+  await fixtures(t.db)
+    .insertInto('machine')
+    .values({ pool: 'a', name: 'b', state: 'ready', created_at: NOW, kinds: ['rpm'] })
+    .execute()
+  const texts = ['frontend', 'backend', 'distgit'].map((part) =>
+    partMetrics(part, t.db, { data_dir: tmpdir(), results: {} }).text(),
+  )
+  const text = (await Promise.all(texts)).join('\n')
+  const told = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name))
+  const asked = rules().flatMap(({ alert, expr }) =>
+    [...expr.matchAll(/([a-z_]+)\{([^}]*)\}/g)].map(([, name = '', labels = '']) => ({
+      alert,
+      name,
+      labels: labels.split(',').map((label) => label.split('=')[0] ?? ''),
+    })),
+  )
+  assert.ok(asked.length >= 10)
+  for (const { alert, name, labels } of asked) {
+    assert.ok(told.has(name), `${alert} asks for ${name}, which no program tells`)
+    // A metric of an empty queue has no samples, so its labels are repeated here.
+    const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
+    for (const label of labels.filter((each) => each !== 'namespace'))
+      assert.ok(
+        sample === undefined ? ['kind', 'state'].includes(label) : sample.includes(`${label}="`),
+        `${alert}: ${name} has no label ${label}`,
+      )
+  }
+  const names = asked.map(({ alert }) => alert)
+  for (const wanted of [
+    'NoBuilders',
+    'QueueSlow',
+    'PublishStalled',
+    'KeygenDown',
+    'VolumeFull',
+    'DatabaseFull',
+  ])
+    assert.ok(names.includes(`Copr${wanted}`), wanted)
+})
+
+test('with results in S3 there is no volume of results, and nothing tells of one', async () => {
+  await using t = await openTestDb()
+  const s3 = { bucket: 'copr', prefix: '', region: 'us-east-1', scratch_bytes: 1 }
+  const config = { data_dir: tmpdir(), results: { s3 } }
+  assert.doesNotMatch(await partMetrics('backend', t.db, config).text(), /volume/)
+  assert.match(await partMetrics('distgit', t.db, config).text(), /volume="sources"/)
+})
+
+test('the backend tells of builders, repositories, volume and database', async () => {
+  await using t = await openTestDb()
+  const machine = { pool: 'a', state: 'ready', created_at: NOW, kinds: ['rpm'] } as const
+  await fixtures(t.db)
+    .insertInto('machine')
+    .values([
+      { ...machine, kinds: ['rpm'], name: 'here', last_seen_at: NOW },
+      { ...machine, kinds: ['rpm'], name: 'silent', last_seen_at: new Date(0) },
+      { ...machine, kinds: ['import'], name: 'distgit', last_seen_at: NOW },
+    ])
+    .execute()
+  const value = async (name: string): Promise<number> => {
+    const text = await partMetrics('backend', t.db, { data_dir: tmpdir(), results: {} }).text()
+    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1])
+  }
+  assert.equal(await value('copr_builders'), 2)
+  assert.equal(await value('copr_builders_present'), 1)
+  assert.equal(await value('copr_repositories_waiting'), 0)
+  assert.equal(await value('copr_last_publication_timestamp_seconds'), 0)
+  assert.ok((await value('copr_database_bytes')) > 1_000_000)
+  const [free, size] = [
+    await value('copr_volume_free_bytes'),
+    await value('copr_volume_size_bytes'),
+  ]
+  assert.ok(free > 0 && free <= size)
+})

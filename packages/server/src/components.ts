@@ -1,0 +1,248 @@
+import { totalmem } from 'node:os'
+import { join } from 'node:path'
+import { backendApp } from '@copr/backend/app'
+import { runBackend } from '@copr/backend/backend'
+import { openStore } from '@copr/backend/store'
+import { runBuilder } from '@copr/builder/builder'
+import { allowsPrivateUrls, type Configuration } from '@copr/contract/configuration'
+import { distgitApp } from '@copr/distgit/app'
+import { migrateWhenReachable } from '@copr/domain/database/migrate'
+import { Notices } from '@copr/domain/database/notify'
+import { type Db, openDb } from '@copr/domain/database/open'
+import { runPostgres } from '@copr/domain/database/run-postgres'
+import { createMachine } from '@copr/domain/machines/machines'
+import { frontendApp } from '@copr/frontend/app'
+import { makeMissingKeys } from '@copr/frontend/project-keys'
+import { publishedWaiter } from '@copr/frontend/until-published'
+import { runKeygen } from '@copr/keygen/keygen'
+import { openAttempts } from '@copr/process/attempts'
+import { every, untilAborted } from '@copr/process/every'
+import { type HttpApp, serveHttp } from '@copr/process/http-server'
+import { keygenClient } from '@copr/keygen-client/keygen-client'
+import type { Logger } from '@copr/process/log'
+import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
+import { keygenConfig } from './keygen-config.ts'
+import { partMetrics, requireDatabase } from './component-metrics.ts'
+import { allProviders } from './providers.ts'
+import type { Metrics } from '@copr/process/probes/metrics'
+import { measured, serveProbes } from '@copr/process/probes/probes'
+import { trustAuthorities } from '@copr/process/trust'
+import { openUploads } from '@copr/object-store/open-uploads'
+import type { StartLocal } from '@copr/resalloc/providers/local'
+import { runResalloc } from '@copr/resalloc/run-resalloc'
+import { routeByPath } from './route-by-path.ts'
+
+const now = (): Date => new Date()
+/** Where nothing limits it. */
+const POSTGRES_MEMORY = 512 * 1024 ** 2
+
+export interface Running {
+  config: Configuration
+  log: Logger
+  stop: AbortSignal
+  /** Called once the part answers. */
+  onListening?: (port: number) => void
+  /** Starts a builder as a process of this host: for pools of the provider `local`. */
+  startBuilder?: StartLocal
+}
+
+/** Dependencies shared within one process by the components that use the database. */
+export interface Shared extends Running {
+  db: Db
+  notices: Notices
+}
+
+/** The HTTP apps of a component, and its background loops. */
+interface Service {
+  apps: Parameters<typeof routeByPath>[0]
+  loops: () => Promise<void>
+}
+
+/**
+ * Runs parts behind one port and on one database, until they are told to stop or one of them fails: then the
+ * others are stopped too.
+ */
+async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]): Promise<void> {
+  const { config, log } = running
+  if (!(await migrateWhenReachable(config.database_url, running))) return
+  const failed = new AbortController()
+  const stop = AbortSignal.any([running.stop, failed.signal])
+  const notices = new Notices()
+  const db = openDb(config.database_url, {
+    onError: (error) => log.warn({ reason: error.message }, 'Lost a database connection'),
+  })
+  const shared = { ...running, stop, db, notices }
+  const services = parts.map((part) => part(shared))
+  const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
+  const metrics = partMetrics(names, db, config)
+  const routed = routeByPath(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const app = measured(routed, { part: names, metrics })
+  await using _probes = await probesOf(shared, { part: names, metrics })
+  const loops = [
+    notices.run(config.database_url, { stop, log }),
+    ...services.map((service) => service.loops()),
+  ]
+  // On shutdown dist-git returns its import tasks over HTTP, so the server stops only after all loops have ended.
+  const idle = new AbortController()
+  void Promise.allSettled(loops).then(() => idle.abort())
+  const works = [...loops, serveUntilStopped(app, { ...shared, stop: idle.signal })]
+  for (const work of works) work.catch((error: unknown) => failed.abort(error))
+  await Promise.allSettled(works)
+  await db.destroy()
+  if (failed.signal.aborted) throw failed.signal.reason
+}
+
+async function probesOf(
+  { config, db }: Shared,
+  probed: { part: string; metrics: Metrics },
+): Promise<AsyncDisposable | undefined> {
+  const { probes_port } = config.listen
+  if (probes_port === undefined) return undefined
+  const ready = async (): Promise<unknown> => await requireDatabase(db)
+  return await serveProbes({ ...probed, ready }, probes_port)
+}
+
+async function serveUntilStopped(
+  app: HttpApp,
+  { config, log, stop, onListening }: Running,
+): Promise<void> {
+  await using server = await serveHttp(app, { ...config.listen, log })
+  log.info({ port: server.port }, 'Listening')
+  onListening?.(server.port)
+  await untilAborted(stop)
+}
+
+/** Memory limit of this container in bytes. Without a limit, Node reports 0 or a value above the machine's memory. */
+function memoryLimit(): number | undefined {
+  const limit = process.constrainedMemory()
+  return limit > 0 && limit < totalmem() ? limit : undefined
+}
+
+const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
+  keygenClient(config.keygen)
+
+function frontendPart(shared: Shared): Service {
+  const { config, db, stop } = shared
+  const log = shared.log.child({ part: 'frontend' })
+  const frontend = {
+    config,
+    db,
+    log,
+    now,
+    keygen: keygenOf(shared),
+    ...openUploads(config),
+    attempts: openAttempts(now),
+    untilPublished: publishedWaiter({ db }),
+  }
+  return {
+    apps: { frontend: frontendApp(frontend) },
+    // Retries keys that could not be made while keygen was unavailable.
+    loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
+  }
+}
+
+function backendPart(shared: Shared): Service {
+  const { config, db, notices, stop } = shared
+  const log = shared.log.child({ part: 'backend' })
+  const store = openStore(config)
+  const backend = { config, db, notices, log, now, store, keygen: keygenOf(shared) }
+  return { apps: { backend: backendApp(backend) }, loops: () => runBackend(backend, { stop }) }
+}
+
+function distgitPart(shared: Shared): Service {
+  const log = shared.log.child({ part: 'distgit' })
+  return {
+    apps: { distgit: distgitApp({ root: distgitRoot(shared.config), log }) },
+    loops: () => runDistgitLoops({ ...shared, log }),
+  }
+}
+
+function resallocPart(shared: Shared): Service {
+  const { config, db, notices, stop, startBuilder } = shared
+  const log = shared.log.child({ part: 'resalloc' })
+  const registry = allProviders({
+    state_dir: join(config.data_dir, 'command-pools'),
+    env: process.env,
+    startLocal: startBuilder,
+  })
+  return {
+    apps: {},
+    loops: () => runResalloc({ config, db, notices, registry, log, now, stop }),
+  }
+}
+
+const PARTS = {
+  frontend: (running: Running) => serve(running, frontendPart),
+  backend: (running: Running) => serve(running, backendPart),
+  distgit: (running: Running) => serve(running, distgitPart),
+  resalloc: (running: Running) => serve(running, resallocPart),
+  /** The components that `coprctl up` runs in its own process. */
+  servers: (running: Running) =>
+    serve(running, frontendPart, backendPart, distgitPart, resallocPart),
+
+  keygen: ({ config, log, stop, onListening }: Running) =>
+    runKeygen({
+      config: keygenConfig(config),
+      log,
+      stop,
+      ...(onListening ? { onListening } : {}),
+    }),
+
+  /** The database of a cluster that has none of its own. */
+  postgresql: ({ config, log, stop }: Running) => {
+    const { tls } = config.listen
+    if (!tls) throw new Error('Cannot run PostgreSQL: the configuration has no listen.tls')
+    const { port, password } = new URL(config.database_url)
+    return runPostgres({
+      dir: config.data_dir,
+      port: Number(port || 5432),
+      password: decodeURIComponent(password),
+      tls,
+      memory_bytes: memoryLimit() ?? POSTGRES_MEMORY,
+      log,
+      stop,
+    })
+  },
+} satisfies Record<string, (running: Running) => Promise<void>>
+
+export type PartName = keyof typeof PARTS | 'builder'
+export const PART_NAMES: PartName[] = [...(Object.keys(PARTS) as (keyof typeof PARTS)[]), 'builder']
+
+export interface BuilderOptions {
+  name: string
+  /** Where its builds and caches are. */
+  scratch_dir: string
+  /** Without one, a machine is entered into the database of the configuration. */
+  enroll_token: string | undefined
+}
+
+/** Runs one part until `stop` aborts. */
+export async function runPart(
+  part: PartName,
+  running: Running,
+  builder: BuilderOptions,
+): Promise<void> {
+  using _trust = trustAuthorities(running.config.trusted_ca_files, { log: running.log })
+  if (part !== 'builder') return await PARTS[part](running)
+  const { config, log, stop } = running
+  await runBuilder({
+    gateway_url: config.internal_url ?? config.public_url,
+    enroll_token: builder.enroll_token ?? (await enrollHere(config, builder.name)),
+    name: builder.name,
+    scratch_dir: builder.scratch_dir,
+    arches: [process.arch === 'arm64' ? 'aarch64' : 'x86_64'],
+    tags: [],
+    allow_private_urls: allowsPrivateUrls(config),
+    log,
+    stop,
+  })
+}
+
+async function enrollHere(config: Configuration, name: string): Promise<string> {
+  const db = openDb(config.database_url, { max_connections: 1 })
+  try {
+    return (await createMachine(db, { pool: 'manual', name, now: now() })).enroll_token
+  } finally {
+    await db.destroy()
+  }
+}

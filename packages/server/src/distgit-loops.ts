@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Configuration } from '@copr/contract/configuration'
+import { importHandler } from '@copr/distgit/import'
+import { deleteRepositories } from '@copr/distgit/layout'
+import { createMachine } from '@copr/domain/machines/machines'
+import { noteImport } from '@copr/domain/queue/imported-commits'
+import { forgetRemoval, livingDir, wantedRemovals } from '@copr/domain/repositories/removals'
+import { runAgent } from '@copr/agent/agent'
+import { messageOf } from '@copr/process/errors'
+import { every } from '@copr/process/every'
+import { forgetPool } from '@copr/resalloc/local-pool'
+import type { Shared } from './components.ts'
+
+const now = (): Date => new Date()
+
+export function distgitRoot(config: Pick<Configuration, 'data_dir'>): string {
+  return join(config.data_dir, 'distgit')
+}
+
+/** Imports, and removes what deleted projects left. */
+export async function runDistgitLoops(shared: Shared): Promise<void> {
+  const { notices, stop, log } = shared
+  const bell = notices.bell('copr_removal')
+  await Promise.all([
+    importSrpms(shared),
+    every(60, () => removeRepositories(shared), { stop, log, bell }),
+  ])
+}
+
+/** A project of the same name may have come meanwhile: it goes on with the repositories. */
+async function removeRepositories({ db, config, log }: Shared): Promise<void> {
+  for (const { id, path } of await wantedRemovals(db, 'distgit')) {
+    const [ownername = '', dirname = ''] = path.split('/')
+    if (!(await livingDir(db, { ownername, dirname }))) {
+      await deleteRepositories(distgitRoot(config), ownername, dirname)
+      log.info({ path }, 'Dist-git repositories removed')
+    }
+    await forgetRemoval(db, id)
+  }
+}
+
+/** Imports SRPMs until stopped; enrols anew whenever the gateway has forgotten it. */
+async function importSrpms(shared: Shared): Promise<void> {
+  const { config, db, stop, log } = shared
+  await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })
+  while (!stop.aborted) {
+    try {
+      const { enroll_token } = await createMachine(db, {
+        pool: 'distgit',
+        name: 'distgit',
+        kinds: ['import'],
+        arches: [],
+        tags: [],
+        now: now(),
+      })
+      await runAgent({
+        gateway_url: config.internal_url ?? config.public_url,
+        enroll_token,
+        name: 'distgit',
+        kinds: ['import'],
+        arches: [],
+        concurrency: 2,
+        handlers: importHandler({
+          root: distgitRoot(config),
+          limits: config.limits,
+          onImported: (build_id, commits) => noteImport(db, build_id, commits),
+        }),
+        log,
+        stop,
+      })
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'The import agent ended, enrolling again')
+      await sleep(1000, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+}
