@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isBuiltin } from 'node:module'
 import { createReadStream, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -8,8 +9,13 @@ import { tar, type TarEntry } from './tar.ts'
 
 /** The repository's root: packages run from source, so it exists wherever one of our programs runs. */
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
-const ENTRY = '@copr/builder'
-/** Files that are not needed at run time. */
+const ENTRY = 'packages/builder/src/main.ts'
+const OURS = '@copr/'
+/** What a file loads, as our formatter writes it; types are gone at run time. */
+const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
+/** Files beside the code that is named by it: `new URL('setup.sh', import.meta.url)`. */
+const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g
+/** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
 const SKIPPED_DIRS = new Set(['testing', 'test', 'tests', 'docs', 'node_modules', '.github'])
 /** As `uname -m` has it → as npm has it. */
@@ -33,7 +39,7 @@ export function agentBundle(): Promise<AgentBundle> {
 
 async function packAgent(root: string): Promise<AgentBundle> {
   const entries = new Map<string, TarEntry>()
-  addPackage(root, ENTRY, join(root, 'packages'), entries)
+  addFile(root, join(root, ENTRY), entries)
   const sorted = [...entries.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))
   const bytes = gzipSync(tar(sorted), { level: 9 })
   const nodes = []
@@ -44,27 +50,63 @@ async function packAgent(root: string): Promise<AgentBundle> {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes, nodes }
 }
 
-/** Adds a package and all that it needs; ours stay outside `node_modules`, where Node strips types. */
+/** Adds a file of ours with all that it loads, so that a machine gets nothing that it does not run. */
+function addFile(root: string, file: string, entries: Map<string, TarEntry>): void {
+  const path = relative(root, file)
+  if (entries.has(path)) return
+  const content = readFileSync(file)
+  entries.set(path, { path, content })
+  if (!file.endsWith('.ts')) return
+  const text = content.toString('utf8')
+  for (const specifier of matches(text, IMPORT)) {
+    if (specifier.startsWith('.')) addFile(root, join(dirname(file), specifier), entries)
+    else if (specifier.startsWith(OURS)) addFile(root, addOurs(root, specifier, entries), entries)
+    else if (!isBuiltin(specifier)) addPackage(root, packageOf(specifier), dirname(file), entries)
+  }
+  for (const asset of matches(text, ASSET)) addFile(root, join(dirname(file), asset), entries)
+}
+
+/** Adds what Node needs to find our package; returns the file that the specifier means. */
+function addOurs(root: string, specifier: string, entries: Map<string, TarEntry>): string {
+  const name = packageOf(specifier)
+  const dir = `packages/${name.slice(OURS.length)}`
+  const link = relative(OURS, dir)
+  entries.set(`node_modules/${name}`, { path: `node_modules/${name}`, link: `../${link}` })
+  const manifest = join(root, dir, 'package.json')
+  addFile(root, manifest, entries)
+  const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+    exports: Record<string, string>
+  }
+  const found = exports[`.${specifier.slice(name.length)}`]
+  if (found === undefined)
+    throw new Error(`Cannot pack the build agent: ${name} does not export ${specifier}`)
+  return join(root, dir, found)
+}
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? '')
+}
+
+/** `@scope/name/file` → `@scope/name`. */
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+/** Adds an npm package and all that it needs. */
 function addPackage(
   root: string,
   name: string,
   from: string,
   entries: Map<string, TarEntry>,
 ): void {
-  const found = findPackage(root, name, from)
-  const dir = realpathSync(found)
+  const dir = realpathSync(findPackage(root, name, from))
   const path = relative(root, dir)
-  if (dir !== found) {
-    const link = relative(dirname(found), dir)
-    entries.set(relative(root, found), { path: relative(root, found), link })
-  }
-  const manifest = `${path}/package.json`
-  if (entries.has(manifest)) return
-  const isOurs = path.startsWith('packages/')
+  if (entries.has(`${path}/package.json`)) return
   for (const file of filesOf(dir)) {
-    const inside = relative(dir, file)
-    if (isOurs && inside !== 'package.json' && !inside.startsWith('src/')) continue
-    const entry = `${path}/${inside}`
+    const entry = `${path}/${relative(dir, file)}`
     entries.set(entry, { path: entry, content: readFileSync(file) })
   }
   const { dependencies = {} } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as {
