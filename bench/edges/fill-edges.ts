@@ -1,7 +1,7 @@
 import { openDb } from '@copr/domain/database/open'
 import { importChroot } from '@copr/domain/chroots/chroot-queries'
 import { createProject } from '@copr/domain/projects/create-project'
-import { onTheWeb } from '@copr/domain/users/actor'
+import { onTheWeb } from '@copr/domain/audit/actor'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
 

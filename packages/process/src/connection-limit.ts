@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ClientAddresses } from './client-address.ts'
-import { addressKey } from './client-address.ts'
+import { type ClientAddresses, addressKey } from './client-address.ts'
 
 const REFUSED = [
   'HTTP/1.1 429 Too Many Requests',

@@ -7,7 +7,7 @@ import {
   type Instance,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2'
-import { machineEvents } from '@copr/domain/machines/machine-events'
+import { machineEvents } from '@copr/domain/states/machine-events'
 import { stringify } from 'yaml'
 import { awsProviders } from '../src/providers/aws/aws-provider.ts'
 import { providerMaker } from '../src/providers/registry.ts'

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 import type { Db } from '@copr/domain/database/open'
-import { createMachine, livingMachines, machineGone } from '@copr/domain/machines/machines'
+import { createMachine, livingMachines } from '@copr/domain/machines/machines'
+import { machineGone } from '@copr/domain/builds/lost-machines'
 
 /** The pool of the machines that are processes of this host. */
 const POOL = 'local'

@@ -11,7 +11,7 @@ import { tar, type TarEntry } from './tar.ts'
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 const ENTRY = 'packages/builder/src/main.ts'
 const OURS = '@copr/'
-/** What a file loads, as our formatter writes it; types are gone at run time. */
+/** Imports as our formatter writes them; those of types are gone at run time. */
 const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
 /** Files beside the code that is named by it: `new URL('setup.sh', import.meta.url)`. */
 const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g

@@ -1,7 +1,11 @@
 import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
 import type { Db } from '@copr/domain/database/open'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { finishTask as endTask, requeueTask, type TaskOutcome } from '@copr/domain/queue/outcomes'
+import {
+  finishTask as endTask,
+  requeueTask,
+  type TaskOutcome,
+} from '@copr/domain/builds/task-outcomes'
 import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'

@@ -8,12 +8,8 @@ import {
   type SelfTest,
 } from '@copr/contract/builder-protocol'
 import { machineSaysGoodbye, refuseMachine } from '@copr/domain/machines/machine-faults'
-import {
-  enrollMachine,
-  type Machine,
-  machineOfSession,
-  mayHaveTask,
-} from '@copr/domain/machines/machines'
+import { enrollMachine, machineOfSession, mayHaveTask } from '@copr/domain/machines/machines'
+import type { Machine } from '@copr/domain/states/machine-state'
 import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
 import { placeOfTask, taskOfRequest } from '@copr/domain/queue/task-facts'
 import { CoprError } from '@copr/process/errors'

@@ -1,5 +1,4 @@
-import type { Task } from '@copr/contract/builder-protocol'
-import { RpmTask, SourceTask } from '@copr/contract/builder-protocol'
+import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { branchesToImport, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'

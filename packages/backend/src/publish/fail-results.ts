@@ -1,4 +1,4 @@
-import { finishTask } from '@copr/domain/queue/outcomes'
+import { finishTask } from '@copr/domain/builds/task-outcomes'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
 import type { Results } from './publish-task.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { claimPublish, renewLease, type TaskRow } from '@copr/domain/queue/leases'
-import { requeueTask } from '@copr/domain/queue/outcomes'
+import { requeueTask } from '@copr/domain/builds/task-outcomes'
 import { messageOf } from '@copr/process/errors'
 import { withLogFields } from '@copr/process/log-fields'
 import type { Backend } from '../context.ts'

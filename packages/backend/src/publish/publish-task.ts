@@ -1,4 +1,4 @@
-import { addMembers, type Member } from '@copr/domain/repositories/membership'
+import { addMembers, type Member } from '@copr/domain/builds/add-members'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { loadTaskFacts, stagedFilesOf, type TaskFacts } from '@copr/domain/queue/task-facts'
 import type { PackageInfo } from '@copr/rpm/package-info'

@@ -1,4 +1,4 @@
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND } from '@copr/domain/audit/actor'
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
 import type { SelfTest } from '@copr/contract/builder-protocol'
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND } from '@copr/domain/audit/actor'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Configuration } from '@copr/contract/configuration'
 import { type Db, openDb } from '@copr/domain/database/open'
-import { type Actor, COMMAND } from '@copr/domain/users/actor'
+import { type Actor, COMMAND } from '@copr/domain/audit/actor'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { trustAuthorities } from '@copr/process/trust'
 import { configOption } from '../config-option.ts'

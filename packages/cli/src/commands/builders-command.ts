@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { TaskKind } from '@copr/contract/builder-protocol'
 import { cordonMachine, drainMachine, holdMachine } from '@copr/domain/machines/machine-admin'
-import { machineEvents } from '@copr/domain/machines/machine-events'
+import { machineEvents } from '@copr/domain/states/machine-events'
 import { BUILDER_KINDS, createMachine } from '@copr/domain/machines/machines'
 import { machinesById } from '@copr/domain/machines/managed-machines'
 import { activeManager } from '@copr/domain/pools/manager-lease'

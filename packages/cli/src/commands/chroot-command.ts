@@ -11,7 +11,7 @@ import {
   endChroot,
   listChroots,
   pauseChroot,
-} from '@copr/domain/chroots/life-cycle'
+} from '@copr/domain/retention/chroot-life-cycle'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { parse } from 'yaml'
 import { z } from 'zod'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { userOfLoginLink } from '@copr/domain/users/login-links'
+import { userOfLoginLink } from '@copr/domain/logins/login-links'
 import { openTestCli } from '../testing.ts'
 
 const NOW = new Date()

@@ -2,7 +2,7 @@ import { audit } from '@copr/domain/audit/audit'
 import type { Db } from '@copr/domain/database/open'
 import { storePublicKey } from '@copr/domain/projects/project-keys'
 import type { Project } from '@copr/domain/projects/project-queries'
-import type { Actor } from '@copr/domain/users/actor'
+import type { Actor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import type { KeygenClient } from '@copr/keygen-client/keygen-client'
 

@@ -1,14 +1,14 @@
 import { Command } from 'commander'
 import { groupsOfUser } from '@copr/domain/groups/group-queries'
 import { addUser, setAdministrator, setBlocked, setPassword } from '@copr/domain/users/change-user'
-import { makeLoginLink } from '@copr/domain/users/login-links'
+import { makeLoginLink } from '@copr/domain/logins/login-links'
 import {
   type Account,
   findAccount,
   listAccounts,
   requireUserNamed,
-  type User,
 } from '@copr/domain/users/user-queries'
+import type { User } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { loginUrl } from '../up/administrator.ts'
 import { administer, type Answer, type Io, type Task } from './administer.ts'

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { Db } from '@copr/domain/database/open'
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND } from '@copr/domain/audit/actor'
 import { issueToken, userOfToken } from '@copr/domain/users/api-tokens'
-import { makeLoginLink } from '@copr/domain/users/login-links'
+import { makeLoginLink } from '@copr/domain/logins/login-links'
 import { createUser, findAccount } from '@copr/domain/users/user-queries'
 import { type Layout, writeSecretFile } from './data-dir.ts'
 

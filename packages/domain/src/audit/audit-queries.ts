@@ -1,7 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { AuditLogTable } from '../database/schema.ts'
-import { findUser } from '../users/user-queries.ts'
 
 export type AuditEntry = Selectable<AuditLogTable>
 
@@ -20,7 +19,7 @@ export async function listAudit(
   { project_id, user_id, actor, before_id }: AuditFilter,
   limit: number,
 ): Promise<AuditEntry[]> {
-  const user = actor === undefined ? undefined : await findUser(db, actor)
+  const user = actor === undefined ? undefined : await userNamed(db, actor)
   let query = db.selectFrom('audit_log').selectAll().orderBy('id', 'desc').limit(limit)
   if (project_id !== undefined) query = query.where('project_id', '=', project_id)
   if (user_id !== undefined) query = query.where('user_id', '=', user_id)
@@ -28,4 +27,12 @@ export async function listAudit(
   else if (actor !== undefined) query = query.where('actor', '=', actor)
   if (before_id !== undefined) query = query.where('id', '<', before_id)
   return await query.execute()
+}
+
+async function userNamed(db: Db, username: string): Promise<{ id: number } | undefined> {
+  return await db
+    .selectFrom('user_account')
+    .select('id')
+    .where('username', '=', username)
+    .executeTakeFirst()
 }

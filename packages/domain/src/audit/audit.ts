@@ -1,5 +1,5 @@
 import type { Db } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from './actor.ts'
 
 /** A change that somebody made, in words that its owner understands a year later. */
 export interface Change {

@@ -1,4 +1,4 @@
-import { COMMAND } from '../users/actor.ts'
+import { COMMAND } from '../audit/actor.ts'
 import { importChroot } from '../chroots/chroot-queries.ts'
 import { createProject } from '../projects/create-project.ts'
 import { createUser } from '../users/user-queries.ts'

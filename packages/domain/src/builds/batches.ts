@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import type { Db, Tx } from '../database/open.ts'
 import { rightsIn } from '../projects/project-access.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { lockBuild } from '../states/build-state.ts'
 
 /** Whose end a build waits for, or with which it belongs together; one of them at most. */

@@ -1,5 +1,5 @@
 import { audit } from '../audit/audit.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { CoprError } from '@copr/process/errors'
 import { paddedBuildId } from '@copr/contract/names'
 import { notify } from '../database/notify.ts'

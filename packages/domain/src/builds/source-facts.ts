@@ -1,6 +1,6 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
-import { notDenied } from '../packages/chroot-denylist.ts'
+import { notDenied } from '../chroots/chroot-denylist.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import { refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'

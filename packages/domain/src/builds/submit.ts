@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import { alignDevelRepositories } from '../repositories/devel-repositories.ts'
+import { alignDevelRepositories } from '../projects/devel-repositories.ts'
 import { insertTask } from '../queue/insert-task.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'

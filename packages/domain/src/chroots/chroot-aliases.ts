@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
 import type { ChrootAliasTable } from '../database/schema.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 
 export type ChrootAlias = Selectable<ChrootAliasTable>
 

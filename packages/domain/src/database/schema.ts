@@ -6,11 +6,8 @@ import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
-import type { LaunchOrder } from '../machines/launch-order.ts'
-import type { ChrootState } from '../states/chroot-state.ts'
-import type { MachineState } from '../states/machine-state.ts'
-import type { SourceState } from '../states/source-state.ts'
-import type { TaskState } from '../states/task-state.ts'
+import type { LaunchOrder } from './launch-order.ts'
+import type { ChrootState, MachineState, SourceState, TaskState } from './state-columns.ts'
 
 /** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { audit } from '../audit/audit.ts'
 import { isUniqueViolation } from '../database/errors.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { Actor, UserActor } from '../users/actor.ts'
+import type { Actor, UserActor } from '../audit/actor.ts'
 import { type Group, GROUP_COLUMNS, providerGroupsOf } from './group-queries.ts'
 
 export interface NewGroup {

@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import type { Group } from './group-queries.ts'
 
 /** Only an empty group goes: its projects would have no owner. */

@@ -1,7 +1,8 @@
 import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { UserGroupTable } from '../database/schema.ts'
-import { USER_COLUMNS, type User } from '../users/user-queries.ts'
+import { USER_COLUMNS } from '../users/user-queries.ts'
+import type { User } from '../audit/actor.ts'
 
 export type Group = Pick<
   Selectable<UserGroupTable>,

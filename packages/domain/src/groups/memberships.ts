@@ -2,8 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { sql } from 'kysely'
 import { audit } from '../audit/audit.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
-import type { User } from '../users/user-queries.ts'
+import type { Actor, User } from '../audit/actor.ts'
 import type { Group } from './group-queries.ts'
 
 interface Membership {

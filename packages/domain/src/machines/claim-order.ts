@@ -1,5 +1,5 @@
 import type { Db } from '../database/open.ts'
-import type { Machine } from './machines.ts'
+import type { Machine } from '../states/machine-state.ts'
 
 /**
  * The sort key of a machine that waits for a task; the smallest key claims first. Used machines precede unused ones, as most may take

@@ -3,9 +3,8 @@ import { type Updateable, sql } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
-import { moveMachineIn } from '../states/machine-state.ts'
-import { addEvent } from './machine-events.ts'
-import type { Machine } from './machines.ts'
+import { moveMachineIn, type Machine } from '../states/machine-state.ts'
+import { addEvent } from '../states/machine-events.ts'
 
 // Operations of administrators on machines. The manager acts on them within seconds.
 

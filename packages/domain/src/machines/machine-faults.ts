@@ -1,8 +1,8 @@
 import type { GoodbyeRequest, SelfTest } from '@copr/contract/builder-protocol'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
-import { hashOf, type Machine } from './machines.ts'
-import { moveMachine } from '../states/machine-state.ts'
+import { hashOf } from './machines.ts'
+import { type Machine, moveMachine } from '../states/machine-state.ts'
 
 /**
  * A machine that must not get a task, by its own words. Its token is spent, and its manager removes it; undefined when the

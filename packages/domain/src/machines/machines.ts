@@ -1,13 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { LostCause, TaskKind } from '@copr/contract/builder-protocol'
-import type { Selectable } from 'kysely'
+import type { TaskKind } from '@copr/contract/builder-protocol'
 import type { Db } from '../database/open.ts'
-import type { MachineTable } from '../database/schema.ts'
 import { noteStart } from '../pools/offerings.ts'
-import { requeueTask } from '../queue/outcomes.ts'
-import { moveMachineIn } from '../states/machine-state.ts'
-
-export type Machine = Selectable<MachineTable>
+import { type Machine, moveMachineIn } from '../states/machine-state.ts'
 
 export const newToken = (): string => randomBytes(32).toString('base64url')
 export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
@@ -123,43 +118,6 @@ export async function machineOfSession(
     .where('state', 'in', ['ready', 'draining'])
     .returningAll()
     .executeTakeFirst()
-}
-
-/** A machine that nobody manages is no more: its session ends, and what it worked on goes back to the queue at once. */
-export async function machineGone(
-  db: Db,
-  machine_id: number,
-  { reason, max_attempts, now }: { reason: string; max_attempts: number; now: Date },
-): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    const machine = await tx
-      .selectFrom('machine')
-      .selectAll()
-      .where('id', '=', machine_id)
-      .where('state', '<>', 'gone')
-      .forUpdate()
-      .executeTakeFirst()
-    if (machine) await moveMachineIn(tx, machine, { to: 'gone', now, set: { ended_cause: reason } })
-  })
-  await requeueTasksOf(db, machine_id, { reason, max_attempts, now })
-}
-
-/** Requeues the tasks leased to a machine that has ended, or fails those out of attempts; returns how many. */
-export async function requeueTasksOf(
-  db: Db,
-  machine_id: number,
-  options: { cause?: LostCause; reason: string; max_attempts: number; now: Date },
-): Promise<number> {
-  const leased = await db
-    .selectFrom('task')
-    .select('lease')
-    .where('machine_id', '=', machine_id)
-    .where('state', '=', 'leased')
-    .execute()
-  let count = 0
-  for (const { lease } of leased)
-    if (lease !== null && (await requeueTask(db, lease, options))) count++
-  return count
 }
 
 /** The machines of a pool that are not gone. */

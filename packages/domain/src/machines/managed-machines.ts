@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
-import type { Machine } from './machines.ts'
+import type { Machine } from '../states/machine-state.ts'
 
 /** A machine with what it does. */
 export interface ManagedMachine extends Machine {

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../database/open.ts'
 import { lockManagerLease } from '../pools/manager-lease.ts'
-import type { LaunchOrder } from './launch-order.ts'
-import { addEvent } from './machine-events.ts'
-import { hashOf, type Machine, newToken } from './machines.ts'
+import type { LaunchOrder } from '../database/launch-order.ts'
+import { addEvent } from '../states/machine-events.ts'
+import { hashOf, newToken } from './machines.ts'
+import type { Machine } from '../states/machine-state.ts'
 
 export interface NewMachine {
   pool: string

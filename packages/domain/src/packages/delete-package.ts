@@ -3,7 +3,7 @@ import { audit } from '../audit/audit.ts'
 import { deleteBuildsIn } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
 import type { Project } from '../projects/project-queries.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { lockPackage } from './edit-package.ts'
 
 const SHOWN = 20

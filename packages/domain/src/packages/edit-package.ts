@@ -4,7 +4,7 @@ import { audit } from '../audit/audit.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { isUniqueViolation } from '../database/errors.ts'
 import type { Project } from '../projects/project-queries.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import type { Package } from './package-queries.ts'
 
 /** The settings of a package that can be changed, and its source. */

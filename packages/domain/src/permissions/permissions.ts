@@ -3,7 +3,7 @@ import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { Project } from '../projects/project-queries.ts'
-import type { Actor, UserActor } from '../users/actor.ts'
+import type { Actor, UserActor } from '../audit/actor.ts'
 
 export const ROLES = ['admin', 'builder'] as const
 export type PermissionRole = (typeof ROLES)[number]

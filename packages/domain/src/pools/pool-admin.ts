@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
-import { addEvent } from '../machines/machine-events.ts'
+import { addEvent } from '../states/machine-events.ts'
 import { moveMachineIn } from '../states/machine-state.ts'
 
 // Operations of administrators on pools. The manager acts on them within seconds.

@@ -1,6 +1,6 @@
 import { audit } from '../audit/audit.ts'
-import { alignDevelRepositories } from '../repositories/devel-repositories.ts'
-import type { Actor } from '../users/actor.ts'
+import { alignDevelRepositories } from './devel-repositories.ts'
+import type { Actor } from '../audit/actor.ts'
 import { CoprError } from '@copr/process/errors'
 import { requireActiveChroots, type Chroot } from '../chroots/chroot-queries.ts'
 import { isUniqueViolation } from '../database/errors.ts'

@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { listProjectDirs } from './project-queries.ts'
 
 /** Frees the project's name at once; its files go in the background. */

@@ -1,7 +1,7 @@
 import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { checkComps } from './comps.ts'
 import type { ProjectChroot } from './project-chroots.ts'
 import type { Project } from './project-queries.ts'

@@ -3,7 +3,7 @@ import { audit } from '../audit/audit.ts'
 import type { Chroot } from '../chroots/chroot-queries.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { UserActor } from '../users/actor.ts'
+import type { UserActor } from '../audit/actor.ts'
 import { enableChroots } from './create-project.ts'
 import type { Project } from './project-queries.ts'
 

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 import type { Db } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import { refusalOfToken } from '../users/token-limits.ts'
 
 interface Owned {

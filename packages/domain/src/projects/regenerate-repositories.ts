@@ -1,8 +1,8 @@
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import { releaseDevel } from '../repositories/devel-repositories.ts'
+import { releaseDevel } from './devel-repositories.ts'
 import { republish } from '../repositories/publishing.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import type { Project } from './project-queries.ts'
 
 /** Requests new metadata for all repositories of a project; returns their number. */

@@ -1,4 +1,4 @@
-import { COMMAND } from '../users/actor.ts'
+import { COMMAND } from '../audit/actor.ts'
 import { openTestDb } from '@copr/testkit/postgres'
 import assert from 'node:assert/strict'
 import test from 'node:test'

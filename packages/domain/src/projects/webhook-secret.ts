@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
+import type { Actor } from '../audit/actor.ts'
 import type { Project } from './project-queries.ts'
 
 /** Replaces the secret that a project's webhooks carry in their URL; returns the new one. */

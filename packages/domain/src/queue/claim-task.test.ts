@@ -14,7 +14,7 @@ import { claimTask } from './claim-task.ts'
 import { runningTasks, waitingDemand } from './demand.ts'
 import type { TaskRow } from './leases.ts'
 import { machinesWithWork } from './machines-with-work.ts'
-import { finishTask, requeueTask } from './outcomes.ts'
+import { finishTask, requeueTask } from '../builds/task-outcomes.ts'
 import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')

@@ -1,4 +1,4 @@
-import { COMMAND } from '../users/actor.ts'
+import { COMMAND } from '../audit/actor.ts'
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
@@ -6,15 +6,16 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { cancelBuild, deleteBuilds } from '../builds/cancel.ts'
 import { submitBuild } from '../builds/submit.ts'
 import type { Db } from '../database/open.ts'
-import {
-  createMachine,
-  enrollMachine,
-  machineGone,
-  machineOfSession,
-} from '../machines/machines.ts'
+import { createMachine, enrollMachine, machineOfSession } from '../machines/machines.ts'
+import { machineGone } from '../builds/lost-machines.ts'
 import { claimTask } from './claim-task.ts'
 import { claimPublish, lockLeased, renewLease, type TaskRow } from './leases.ts'
-import { finishTask, requeueExpired, requeueTask, type TaskOutcome } from './outcomes.ts'
+import {
+  finishTask,
+  requeueExpired,
+  requeueTask,
+  type TaskOutcome,
+} from '../builds/task-outcomes.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)

@@ -1,5 +1,4 @@
-import { sql } from 'kysely'
-import type { Selectable } from 'kysely'
+import { sql, type Selectable } from 'kysely'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 import { moveSource } from '../states/source-state.ts'

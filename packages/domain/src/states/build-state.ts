@@ -3,8 +3,9 @@ import type { Updateable } from 'kysely'
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 import type { BuildTable } from '../database/schema.ts'
-import { CHROOT_TRANSITIONS, type ChrootState } from './chroot-state.ts'
-import { SOURCE_TRANSITIONS, type SourceState } from './source-state.ts'
+import type { ChrootState, SourceState } from '../database/state-columns.ts'
+import { CHROOT_TRANSITIONS } from './chroot-state.ts'
+import { SOURCE_TRANSITIONS } from './source-state.ts'
 import { isFinal } from './transitions.ts'
 
 /** A build's state is the first of these that any of its chroots has. */

@@ -2,17 +2,7 @@ import type { Updateable } from 'kysely'
 import type { Tx } from '../database/open.ts'
 import type { BuildChrootTable } from '../database/schema.ts'
 import { expectedBefore, isFinal, statesOf, type Transitions } from './transitions.ts'
-
-export type ChrootState =
-  | 'waiting'
-  | 'pending'
-  | 'starting'
-  | 'running'
-  | 'succeeded'
-  | 'failed'
-  | 'canceled'
-  | 'skipped'
-  | 'forked'
+import type { ChrootState } from '../database/state-columns.ts'
 
 /**
  * A build in one chroot. It waits for the import, is `pending` when it may be built, and goes on `running` while its results

@@ -1,18 +1,11 @@
-import { type Updateable, sql } from 'kysely'
+import { type Selectable, type Updateable, sql } from 'kysely'
 import type { Db, Tx } from '../database/open.ts'
 import type { MachineTable } from '../database/schema.ts'
-import { addEvent } from '../machines/machine-events.ts'
+import { addEvent } from './machine-events.ts'
 import { requireAllowed, type Transitions } from './transitions.ts'
-import type { Machine } from '../machines/machines.ts'
+import type { MachineState } from '../database/state-columns.ts'
 
-export type MachineState =
-  | 'planned'
-  | 'launching'
-  | 'booting'
-  | 'ready'
-  | 'draining'
-  | 'deleting'
-  | 'gone'
+export type Machine = Selectable<MachineTable>
 
 /**
  * From each state, those it may move to. Leased and cleaning are not states: they follow from tasks and `needs_cleaning`.

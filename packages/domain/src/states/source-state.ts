@@ -2,15 +2,7 @@ import type { Updateable } from 'kysely'
 import type { Tx } from '../database/open.ts'
 import type { BuildTable } from '../database/schema.ts'
 import { expectedBefore, type Transitions } from './transitions.ts'
-
-export type SourceState =
-  | 'pending'
-  | 'starting'
-  | 'running'
-  | 'importing'
-  | 'succeeded'
-  | 'failed'
-  | 'canceled'
+import type { SourceState } from '../database/state-columns.ts'
 
 /**
  * The source build: makes the SRPM and imports it. `pending` follows `starting` and `running` when the builder was lost. A

@@ -2,8 +2,7 @@ import { type RawBuilder, sql, type Updateable } from 'kysely'
 import type { Tx } from '../database/open.ts'
 import type { TaskTable } from '../database/schema.ts'
 import { expectedBefore, statesBefore, type Transitions } from './transitions.ts'
-
-export type TaskState = 'queued' | 'leased' | 'done'
+import type { TaskState } from '../database/state-columns.ts'
 
 /** `queued` follows `leased` when the lease expired or its holder gave the task back. A task begins as `queued`. */
 export const TASK_TRANSITIONS: Transitions<TaskState> = {

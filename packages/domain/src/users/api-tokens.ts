@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import type { Actor, UserActor } from './actor.ts'
+import type { Actor, UserActor } from '../audit/actor.ts'
 import { hashOfSecret, randomLetters } from './secrets.ts'
 import { requireOfToken } from './token-limits.ts'
 import { USER_COLUMNS } from './user-queries.ts'

@@ -1,10 +1,10 @@
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { Actor, UserActor } from './actor.ts'
+import type { Actor, UserActor, User } from '../audit/actor.ts'
 import { hashPassword, requireGoodPassword } from './passwords.ts'
 import { closeSessions } from './sessions.ts'
-import { createUser, type NewUser, type User, userOfPassword } from './user-queries.ts'
+import { createUser, type NewUser, userOfPassword } from './user-queries.ts'
 
 /** Makes a local user, as an administrator does. */
 export async function addUser(db: Db, actor: Actor, user: NewUser): Promise<User> {

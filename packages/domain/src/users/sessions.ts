@@ -1,6 +1,7 @@
 import type { Db } from '../database/open.ts'
 import { hashOfSecret, newSecret } from './secrets.ts'
-import { USER_COLUMNS, type User } from './user-queries.ts'
+import { USER_COLUMNS } from './user-queries.ts'
+import type { User } from '../audit/actor.ts'
 
 /** How long a login in the browser lasts. */
 export const SESSION_SECONDS = 14 * 24 * 60 * 60

@@ -1,6 +1,6 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
 import { CoprError } from '@copr/process/errors'
-import type { Actor } from './actor.ts'
+import type { Actor } from '../audit/actor.ts'
 
 /**
  * The right that a request needs besides a login: none, one in a project, or more. `account` changes the account

@@ -1,15 +1,11 @@
 import { OwnerName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
-import type { Selectable, SelectQueryBuilder } from 'kysely'
+import type { SelectQueryBuilder } from 'kysely'
 import { isUniqueViolation } from '../database/errors.ts'
+import type { User } from '../audit/actor.ts'
 import type { Db } from '../database/open.ts'
-import type { DB, UserAccountTable } from '../database/schema.ts'
+import type { DB } from '../database/schema.ts'
 import { checkPassword, hashPassword, requireGoodPassword } from './passwords.ts'
-
-type Row = Selectable<UserAccountTable>
-
-/** The columns of a user that permission checks need. */
-export type User = Pick<Row, 'id' | 'username' | 'email' | 'is_admin'>
 
 export const USER_COLUMNS = [
   'user_account.id',

@@ -13,7 +13,7 @@ import {
 } from '@copr/domain/permissions/permissions'
 import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
-import { onTheWeb } from '@copr/domain/users/actor'
+import { onTheWeb } from '@copr/domain/audit/actor'
 import { findUser } from '@copr/domain/users/user-queries'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'

@@ -3,7 +3,7 @@ import type { Db } from '@copr/domain/database/open'
 import { findCoprProjects, projectOf } from '@copr/domain/projects/build-repos'
 import { deleteAfter, type ProjectSettings } from '@copr/domain/projects/project-settings'
 import { parseCoprUrl } from '@copr/domain/projects/repo-url'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 
 /** The settings that a form sets, under their own names; what was not sent is left out. */

@@ -4,7 +4,7 @@ import {
   listProjectChroots,
   type ProjectChroot,
 } from '@copr/domain/projects/project-chroots'
-import { dirDeadline } from '@copr/domain/expiry/expire-dirs'
+import { dirDeadline } from '@copr/domain/retention/expire-dirs'
 import { listProjectDirs, type Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { repoIdOf } from '@copr/domain/projects/repo-url'

@@ -1,7 +1,7 @@
 import { BuildOptions } from '@copr/contract/api/builds'
 import { DistgitBuild, type SettableSource } from '@copr/contract/api/sources'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { prepareSubmission, targetProject } from './build-request.ts'

@@ -1,6 +1,6 @@
 import { BuildOptions } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { Frontend } from '../frontend.ts'

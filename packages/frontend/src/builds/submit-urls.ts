@@ -1,6 +1,6 @@
 import { UrlBuild } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { prepareSubmission, targetProject } from './build-request.ts'

@@ -1,6 +1,6 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
 import { findProject } from '@copr/domain/projects/project-queries'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { type Access, requireOfToken } from '@copr/domain/users/token-limits'
 import { CoprError } from '@copr/process/errors'
 import type { Context, Hono } from 'hono'

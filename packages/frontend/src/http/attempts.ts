@@ -1,4 +1,4 @@
-import type { LoginAttempt } from '@copr/domain/users/login-throttle'
+import type { LoginAttempt } from '@copr/domain/logins/login-throttle'
 import type { Counted } from '@copr/process/attempts'
 import { addressKey } from '@copr/process/client-address'
 import { CoprError } from '@copr/process/errors'

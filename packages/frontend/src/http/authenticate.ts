@@ -1,4 +1,4 @@
-import { onTheWeb, type UserActor } from '@copr/domain/users/actor'
+import { onTheWeb, type UserActor } from '@copr/domain/audit/actor'
 import { userOfToken } from '@copr/domain/users/api-tokens'
 import { userOfSession } from '@copr/domain/users/sessions'
 import { type Need, refusalOfToken } from '@copr/domain/users/token-limits'

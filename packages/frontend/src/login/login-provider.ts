@@ -1,4 +1,4 @@
-import type { Identity } from '@copr/domain/users/oidc-login'
+import type { Identity } from '@copr/domain/logins/oidc-login'
 import { z } from 'zod'
 import type { FrontendConfig } from '../frontend.ts'
 import { oidcClient } from './oidc-client.ts'

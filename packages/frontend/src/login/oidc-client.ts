@@ -1,4 +1,4 @@
-import type { Identity } from '@copr/domain/users/oidc-login'
+import type { Identity } from '@copr/domain/logins/oidc-login'
 import { CoprError } from '@copr/process/errors'
 import * as oidc from 'openid-client'
 import type { FrontendConfig } from '../frontend.ts'

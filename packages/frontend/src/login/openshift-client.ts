@@ -1,4 +1,4 @@
-import type { Identity } from '@copr/domain/users/oidc-login'
+import type { Identity } from '@copr/domain/logins/oidc-login'
 import { CoprError } from '@copr/process/errors'
 import { lastGoodFile } from '@copr/process/replaced-file'
 import * as oidc from 'openid-client'

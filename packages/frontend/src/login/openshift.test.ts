@@ -1,5 +1,5 @@
 import { createGroup } from '@copr/domain/groups/create-group'
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND } from '@copr/domain/audit/actor'
 import { createUser, findUser } from '@copr/domain/users/user-queries'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,4 +1,4 @@
-import { loginByIdentity } from '@copr/domain/users/oidc-login'
+import { loginByIdentity } from '@copr/domain/logins/oidc-login'
 import { openSession } from '@copr/domain/users/sessions'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'

@@ -1,6 +1,6 @@
-import { makeLoginLink } from '@copr/domain/users/login-links'
+import { makeLoginLink } from '@copr/domain/logins/login-links'
 import { addUser, setBlocked } from '@copr/domain/users/change-user'
-import { COMMAND } from '@copr/domain/users/actor'
+import { COMMAND } from '@copr/domain/audit/actor'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browse } from '../testing/browse.ts'

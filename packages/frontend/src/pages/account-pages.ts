@@ -1,5 +1,5 @@
 import { changeOwnPassword } from '@copr/domain/users/change-user'
-import { attemptSucceeded, countAttempt } from '@copr/domain/users/login-throttle'
+import { attemptSucceeded, countAttempt } from '@copr/domain/logins/login-throttle'
 import { closeSessions, listSessions } from '@copr/domain/users/sessions'
 import { buildsOfUser, ownData } from '@copr/domain/users/own-data'
 import { type Account, findAccount } from '@copr/domain/users/user-queries'

@@ -1,5 +1,5 @@
 import { audit } from '@copr/domain/audit/audit'
-import { onTheWeb } from '@copr/domain/users/actor'
+import { onTheWeb } from '@copr/domain/audit/actor'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browse } from '../testing/browse.ts'

@@ -1,4 +1,4 @@
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { html } from 'hono/html'

@@ -7,7 +7,7 @@ import {
 } from '@copr/domain/projects/edit-project-chroot'
 import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
-import type { UserActor } from '@copr/domain/users/actor'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { requireRepositories } from '../api/project-form.ts'
 import type { Frontend } from '../frontend.ts'

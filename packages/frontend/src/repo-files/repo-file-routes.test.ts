@@ -1,6 +1,6 @@
 import { setAlias } from '@copr/domain/chroots/chroot-aliases'
-import { endChroot, pauseChroot } from '@copr/domain/chroots/life-cycle'
-import { COMMAND } from '@copr/domain/users/actor'
+import { endChroot, pauseChroot } from '@copr/domain/retention/chroot-life-cycle'
+import { COMMAND } from '@copr/domain/audit/actor'
 import { RpmrepoAnswer } from '@copr/contract/api/rpmrepo'
 import { run } from '@copr/process/run'
 import { missingTools } from '@copr/rpm/testing/real-rpm'

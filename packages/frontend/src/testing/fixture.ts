@@ -1,13 +1,13 @@
 import { TOKEN_SCOPES, type TokenScope } from '@copr/contract/token-scopes'
 import { issueToken } from '@copr/domain/users/api-tokens'
-import { COMMAND, type TokenLimits } from '@copr/domain/users/actor'
-import { makeLoginLink } from '@copr/domain/users/login-links'
+import { COMMAND, type TokenLimits, type User } from '@copr/domain/audit/actor'
+import { makeLoginLink } from '@copr/domain/logins/login-links'
 import { openSession } from '@copr/domain/users/sessions'
-import { createUser, type User } from '@copr/domain/users/user-queries'
+import { createUser } from '@copr/domain/users/user-queries'
 import { openFilledTestDb, type TestDb } from '@copr/testkit/postgres'
 import { createHash } from 'node:crypto'
 import { fillFrontend, NOW, openFrontendOn, type TestFrontend } from './test-frontend.ts'
-import type { ChrootState } from '@copr/domain/states/chroot-state'
+import type { ChrootState } from '@copr/domain/database/state-columns'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 /** The callers in the tests, from anonymous to the administrator of the site. */

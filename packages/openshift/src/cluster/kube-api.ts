@@ -1,7 +1,6 @@
 import { CoprError, messageOf } from '@copr/process/errors'
-import { request } from 'node:https'
+import { request, type RequestOptions } from 'node:https'
 import { request as plainRequest } from 'node:http'
-import type { RequestOptions } from 'node:https'
 import { pipeline, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'

@@ -1,5 +1,4 @@
-import type { KubeApi } from '../cluster/kube-api.ts'
-import { ifAllowed } from '../cluster/kube-api.ts'
+import { type KubeApi, ifAllowed } from '../cluster/kube-api.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
 import { pluralOf } from '../objects/kinds.ts'

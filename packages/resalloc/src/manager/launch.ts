@@ -1,6 +1,5 @@
 import { noteProviderId } from '@copr/domain/machines/managed-machines'
-import type { Machine } from '@copr/domain/machines/machines'
-import { changeMachine, moveMachine } from '@copr/domain/states/machine-state'
+import { type Machine, changeMachine, moveMachine } from '@copr/domain/states/machine-state'
 import { nextAttempt } from '@copr/domain/machines/plan-machine'
 import { allOfferings, noteAttempt, noteOfferingFailure } from '@copr/domain/pools/offerings'
 import { setPool } from '@copr/domain/pools/pools'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { drainMachine } from '@copr/domain/machines/machine-admin'
-import { machineEvents, poolEvents } from '@copr/domain/machines/machine-events'
+import { machineEvents, poolEvents } from '@copr/domain/states/machine-events'
 import { allSightings } from '@copr/domain/machines/sightings'
 import { noteGatewayBeat } from '@copr/domain/pools/gateway-heartbeat'
 import { activeManager } from '@copr/domain/pools/manager-lease'

@@ -1,4 +1,4 @@
-import { requeueTasksOf } from '@copr/domain/machines/machines'
+import { requeueTasksOf } from '@copr/domain/builds/lost-machines'
 import {
   endedWithTasks,
   managedMachines,

@@ -1,5 +1,4 @@
-import type { Machine } from '@copr/domain/machines/machines'
-import { changeMachine, moveMachine } from '@copr/domain/states/machine-state'
+import { type Machine, changeMachine, moveMachine } from '@copr/domain/states/machine-state'
 import { messageOf } from '@copr/process/errors'
 import type { ActivePool } from '../pools/pool-set.ts'
 import { withDeadline } from './calls.ts'

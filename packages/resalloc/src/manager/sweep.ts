@@ -1,4 +1,4 @@
-import { addEvent } from '@copr/domain/machines/machine-events'
+import { addEvent } from '@copr/domain/states/machine-events'
 import {
   managedMachines,
   type ManagedMachine,

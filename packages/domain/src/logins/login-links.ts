@@ -1,12 +1,12 @@
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Db } from '../database/open.ts'
-import { type Actor, onTheWeb } from './actor.ts'
-import { storePassword } from './change-user.ts'
-import { hashPassword, requireGoodPassword } from './passwords.ts'
-import { hashOfSecret, newSecret } from './secrets.ts'
-import { closeSessions } from './sessions.ts'
-import { USER_COLUMNS, type User } from './user-queries.ts'
+import { type Actor, onTheWeb, type User } from '../audit/actor.ts'
+import { storePassword } from '../users/change-user.ts'
+import { hashPassword, requireGoodPassword } from '../users/passwords.ts'
+import { hashOfSecret, newSecret } from '../users/secrets.ts'
+import { closeSessions } from '../users/sessions.ts'
+import { USER_COLUMNS } from '../users/user-queries.ts'
 
 const VALID_MS = 24 * 60 * 60 * 1000
 

@@ -1,7 +1,7 @@
 import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
-import { SYSTEM } from '../users/actor.ts'
+import { SYSTEM } from '../audit/actor.ts'
 
 const AT_A_TIME = 50
 

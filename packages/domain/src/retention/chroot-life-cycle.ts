@@ -3,8 +3,8 @@ import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { audit } from '../audit/audit.ts'
 import { cancelBuildsOfChroot } from '../builds/cancel-chroot.ts'
 import type { Db, Tx } from '../database/open.ts'
-import type { Actor } from '../users/actor.ts'
-import { type Chroot, importChroot } from './chroot-queries.ts'
+import type { Actor } from '../audit/actor.ts'
+import { type Chroot, importChroot } from '../chroots/chroot-queries.ts'
 
 /** How long projects keep the data of a chroot that has reached its end of life. */
 const KEPT_MS = 180 * 24 * 60 * 60 * 1000

@@ -1,4 +1,4 @@
-import { SYSTEM } from '../users/actor.ts'
+import { SYSTEM } from '../audit/actor.ts'
 import { sql } from 'kysely'
 import { deleteBuilds } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'

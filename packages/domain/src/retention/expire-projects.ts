@@ -1,7 +1,7 @@
 import { CoprError } from '@copr/process/errors'
 import type { Db } from '../database/open.ts'
 import { deleteProject } from '../projects/delete-project.ts'
-import { SYSTEM } from '../users/actor.ts'
+import { SYSTEM } from '../audit/actor.ts'
 
 /** Maximum projects deleted per run; the next run continues. */
 const AT_A_TIME = 50

@@ -1,5 +1,5 @@
 import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
-import { applySourceFacts, type SourceFacts } from '../builds/source-facts.ts'
+import { applySourceFacts, type SourceFacts } from './source-facts.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { releaseMachine } from '../machines/release-machine.ts'
@@ -7,8 +7,8 @@ import { refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 import { moveSource } from '../states/source-state.ts'
 import { moveTasks } from '../states/task-state.ts'
-import { insertPublishTask, insertTask } from './insert-task.ts'
-import { lockLeased, type TaskRow } from './leases.ts'
+import { insertPublishTask, insertTask } from '../queue/insert-task.ts'
+import { lockLeased, type TaskRow } from '../queue/leases.ts'
 
 /** How a task has ended that was not lost. `source`, `import` and `rpm` are the successes of the three kinds. */
 export type TaskOutcome =

@@ -1,5 +1,5 @@
 import { CoprError } from '@copr/process/errors'
-import { chrootPattern } from '../chroots/chroot-pattern.ts'
+import { chrootPattern } from './chroot-pattern.ts'
 
 const MAX_PATTERNS = 50
 

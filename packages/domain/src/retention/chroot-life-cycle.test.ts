@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { listAudit } from '../audit/audit-queries.ts'
 import { listProjectChroots } from '../projects/project-chroots.ts'
-import { COMMAND } from '../users/actor.ts'
+import { COMMAND } from '../audit/actor.ts'
 import { createUser } from '../users/user-queries.ts'
-import { listAliases, setAlias } from './chroot-aliases.ts'
-import { listActiveChroots } from './chroot-queries.ts'
+import { listAliases, setAlias } from '../chroots/chroot-aliases.ts'
+import { listActiveChroots } from '../chroots/chroot-queries.ts'
 import {
   addChroot,
   chrootState,
@@ -15,7 +15,7 @@ import {
   endChroot,
   listChroots,
   pauseChroot,
-} from './life-cycle.ts'
+} from './chroot-life-cycle.ts'
 import { fixtures } from '../testing/fixtures.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')

@@ -3,7 +3,7 @@ import { audit } from '../audit/audit.ts'
 import { deleteBuildsIn } from '../builds/cancel.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
-import { SYSTEM } from '../users/actor.ts'
+import { SYSTEM } from '../audit/actor.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Days that the directory of a pull request is kept after its last build, or after its creation if it has none. */

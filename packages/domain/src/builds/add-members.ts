@@ -2,7 +2,7 @@ import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { refreshBuild } from '../states/build-state.ts'
 import type { TaskRow } from '../queue/leases.ts'
-import { endTask, withLeasedTask } from '../queue/outcomes.ts'
+import { endTask, withLeasedTask } from './task-outcomes.ts'
 
 export interface Member {
   /** Below the repository's folder. */

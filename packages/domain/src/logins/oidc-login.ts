@@ -3,8 +3,8 @@ import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { syncMemberships } from '../groups/memberships.ts'
-import type { UserActor } from './actor.ts'
-import { USER_COLUMNS, type User } from './user-queries.ts'
+import type { UserActor, User } from '../audit/actor.ts'
+import { USER_COLUMNS } from '../users/user-queries.ts'
 
 /** A user as the identity provider describes it at login. */
 export interface Identity {

@@ -1,5 +1,9 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
-import type { User } from './user-queries.ts'
+import type { Selectable } from 'kysely'
+import type { UserAccountTable } from '../database/schema.ts'
+
+/** The columns of a user that permission checks need. */
+export type User = Pick<Selectable<UserAccountTable>, 'id' | 'username' | 'email' | 'is_admin'>
 
 /** The user or system component that acts, and the rights that it acts with. */
 export interface Actor extends Omit<User, 'id'> {

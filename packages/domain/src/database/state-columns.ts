@@ -1,0 +1,32 @@
+// The states that a column may hold, as its CHECK constraint says. The transitions are in states/.
+
+export type ChrootState =
+  | 'waiting'
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+  | 'skipped'
+  | 'forked'
+
+export type MachineState =
+  | 'planned'
+  | 'launching'
+  | 'booting'
+  | 'ready'
+  | 'draining'
+  | 'deleting'
+  | 'gone'
+
+export type SourceState =
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'importing'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+
+export type TaskState = 'queued' | 'leased' | 'done'
