@@ -23,7 +23,13 @@ const OURS: Record<string, string[]> = {
   'demo-distro': ['contract', 'process'],
   server: [
     ...COMPONENT,
-    ...['frontend', 'backend', 'distgit', 'keygen', 'resalloc', 'builder', 'openshift'],
+    'frontend',
+    'backend',
+    'distgit',
+    'keygen',
+    'resalloc',
+    'builder',
+    'openshift',
   ],
   cli: [...COMPONENT, 'resalloc', 'builder', 'openshift', 'demo-distro', 'server'],
   // Only tests use it.

@@ -6,7 +6,6 @@ const TagName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+:-]*$/)
 const Tag = z
   .union([TagName, z.strictObject({ name: TagName, priority: z.number().int().default(0) })])
   .transform((tag) => (typeof tag === 'string' ? { name: tag, priority: 0 } : tag))
-type PoolTag = z.output<typeof Tag>
 
 const seconds = z.number().min(0)
 

@@ -5,7 +5,7 @@ import { type Context, Hono } from 'hono'
 import { readFileSync } from 'node:fs'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { onProject, projectOfPage } from '../pages/project-frame.ts'
+import { onProject, projectOfPage } from '../projects/project-frame.ts'
 
 const BADGES = ['succeeded', 'failed', 'in-progress', 'unknown', 'bad-url'] as const
 type Badge = (typeof BADGES)[number]

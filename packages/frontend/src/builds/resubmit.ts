@@ -5,7 +5,7 @@ import { type Source, submitBuild } from '@copr/domain/builds/submit'
 import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { projectOfBuild } from '../api/find-or-404.ts'
-import { sourceDir } from '../api/present-build.ts'
+import { sourceDir } from './present-build.ts'
 import { type Frontend, resultsUrl } from '../frontend.ts'
 import { prepareSubmission } from './build-request.ts'
 

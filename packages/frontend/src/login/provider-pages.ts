@@ -5,7 +5,7 @@ import { Hono } from 'hono'
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
 import { setSessionCookie } from '../http/session-cookie.ts'
-import { nextOf } from '../pages/login-pages.ts'
+import { nextOf } from './login-pages.ts'
 import { type LoginProvider, PendingLogin } from './login-provider.ts'
 
 const COOKIE = 'oidc_login'

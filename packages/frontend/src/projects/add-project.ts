@@ -5,10 +5,10 @@ import { findProject, type Project } from '@copr/domain/projects/project-queries
 import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { requireOwner } from '../api/find-or-404.ts'
-import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-form.ts'
+import { checkSettings, requireAdminSettings, settingsOf } from './project-form.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
-import { makeProjectKey } from '../project-keys.ts'
+import { makeProjectKey } from './project-keys.ts'
 
 interface WantedProject {
   user: UserActor

@@ -9,7 +9,7 @@ import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
-import { requireRepositories } from '../api/project-form.ts'
+import { requireRepositories } from './project-form.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm, type UploadedFile } from '../http/read-form.ts'
 

@@ -3,7 +3,7 @@ import { editProject } from '@copr/domain/projects/edit-project'
 import { requireRight } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
-import { checkSettings, requireAdminSettings, settingsOf } from '../api/project-form.ts'
+import { checkSettings, requireAdminSettings, settingsOf } from './project-form.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 

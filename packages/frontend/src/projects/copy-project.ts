@@ -6,7 +6,7 @@ import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
-import { makeProjectKey } from '../project-keys.ts'
+import { makeProjectKey } from './project-keys.ts'
 
 /** Forks a project as a form says; its results come in the background. */
 export async function copyProject(

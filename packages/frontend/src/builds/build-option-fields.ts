@@ -1,0 +1,63 @@
+import { html } from 'hono/html'
+import type { Form } from '../http/read-form.ts'
+import { checkBoxes, listOf, selectField, textField } from '../pages/forms.ts'
+import type { Html, View } from '../pages/view.ts'
+
+const BOOTSTRAP = [
+  ['unchanged', 'As the chroot'],
+  ['default', 'The site’s default'],
+  ['on', 'On'],
+  ['off', 'Off'],
+  ['image', 'From an image'],
+] as const
+const ISOLATION = [
+  ['unchanged', 'As the chroot'],
+  ['default', 'The site’s default'],
+  ['nspawn', 'nspawn'],
+  ['simple', 'simple'],
+] as const
+const NETWORK = [
+  ['', 'As the project'],
+  ['true', 'On'],
+  ['false', 'Off'],
+] as const
+
+/** The fields that every build has, whatever its source. */
+export function buildOptionFields(
+  { frontend }: View,
+  chroots: { name: string }[],
+  values: Form,
+): Html {
+  const wanted = listOf(values['chroots'])
+  const choices = chroots.map(({ name }) => ({
+    value: name,
+    label: name,
+    isChecked: wanted.includes(name),
+  }))
+  const placeholder = String(frontend.config.limits.default_timeout_seconds)
+  const seconds = { name: 'timeout', label: 'Timeout in seconds', type: 'number' as const }
+  return html`${checkBoxes({ name: 'chroots', label: 'Build for', help: 'None chosen: all of them.' }, choices)}
+    ${textField({ ...seconds, placeholder }, values)}
+    ${checkBoxes({ name: 'background', label: 'Priority' }, [
+      {
+        value: 'true',
+        label: 'In the background, after other builds',
+        isChecked: values['background'] === 'true',
+      },
+    ])}
+    ${selectField({ name: 'enable_net', label: 'Network during the build' }, NETWORK, values)}
+    <details>
+      <summary>More options</summary>
+      ${textField({ name: 'exclude_chroots', label: 'Not for', help: 'Names or patterns of chroots, with spaces between them.' }, values)}
+      ${textField({ name: 'project_dirname', label: 'Directory', placeholder: 'PROJECT:custom:NAME', help: 'Other than the project’s own.' }, values)}
+      ${selectField({ name: 'bootstrap', label: 'Bootstrap' }, BOOTSTRAP, values)}
+      ${selectField({ name: 'isolation', label: 'Isolation' }, ISOLATION, values)}
+      ${textField({ name: 'after_build_id', label: 'After the batch of build', type: 'number', help: 'Wait until that build, and all of its batch, have ended.' }, values)}
+      ${textField({ name: 'with_build_id', label: 'In the batch of build', type: 'number' }, values)}
+    </details>`
+}
+
+/** Removes an option that the form sends empty, which means that the user set none. */
+export function withoutOpenOptions(form: Form): Form {
+  return form['enable_net'] === '' ? { ...form, enable_net: undefined } : form
+}

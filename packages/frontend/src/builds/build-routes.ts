@@ -1,0 +1,207 @@
+import { ListQuery, listOf } from '@copr/contract/api/lists'
+import { ProjectQuery } from '@copr/contract/api/projects'
+import { z } from 'zod'
+import {
+  BuildAnswer,
+  BuiltPackagesAnswer,
+  DeleteBuilds,
+  SourceChrootAnswer,
+} from '@copr/contract/api/builds'
+import { STATE_NUMBER } from '@copr/contract/states'
+import { allBuilds } from '@copr/domain/builds/all-builds'
+import { builtPackages, findBuild, loadBuilds, type Build } from '@copr/domain/builds/build-queries'
+import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
+import { findPackage } from '@copr/domain/packages/package-queries'
+import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import type { UserActor } from '@copr/domain/audit/actor'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import type { Context } from 'hono'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '../http/answer.ts'
+import { hasOrder, metaOf, readPage } from '../http/paging.ts'
+import { parseForm, readForm } from '../http/read-form.ts'
+import { mapParts, streamList } from '../http/stream-list.ts'
+import { projectOfBuild, requireBuild, requireProject } from '../api/find-or-404.ts'
+import { presentBuild, sourceDir } from './present-build.ts'
+
+export function buildRoutes(api: Api): void {
+  const { frontend } = api
+  const { db, now } = frontend
+  const results_url = resultsUrl(frontend.config)
+
+  answer(api, '/build/list', {
+    GET: open(
+      {
+        summary: 'The builds of a project, newest first',
+        query: ProjectQuery.extend({
+          ...ListQuery.shape,
+          packagename: z.string().optional(),
+          status: z.string().optional(),
+        }),
+        answer: listOf(BuildAnswer),
+      },
+      async (c) => {
+        const project = await requireProject(
+          db,
+          requiredQuery(c, 'ownername'),
+          requiredQuery(c, 'projectname'),
+        )
+        const page = readPage(c, ['id', 'submitted_on'])
+        const filter = await filterOf(c, project.id)
+        if (!filter) return c.json({ items: [], meta: metaOf(page) })
+        const builds = allBuilds(db, filter, {
+          ...page,
+          limit: page.limit,
+          // Newest first, unless the client wants it otherwise.
+          descending: hasOrder(c) ? page.descending : true,
+        })
+        const parts = mapParts(builds, (part) =>
+          part.map((build) => presentBuild(build, results_url)),
+        )
+        return await streamList(c, { parts, meta: metaOf(page), log: frontend.log })
+      },
+    ),
+  })
+
+  async function filterOf(c: Context, project_id: number) {
+    const packagename = c.req.query('packagename')
+    const status = c.req.query('status')
+    const found = packagename ? await findPackage(db, project_id, packagename) : undefined
+    if (packagename && !found) return undefined
+    if (status && !isState(status)) return undefined
+    return {
+      project_id,
+      ...(found ? { package_id: found.id } : {}),
+      ...(status && isState(status) ? { state: status } : {}),
+    }
+  }
+
+  answer(api, '/build/source-chroot/:build_id{[0-9]+}', {
+    GET: open(
+      { summary: 'How the source package is being made', answer: SourceChrootAnswer },
+      async (c) => {
+        const build = await requireBuild(db, idOf(c))
+        const begun = !['pending', 'starting'].includes(build.source_state)
+        return c.json({
+          state: build.source_state,
+          result_url: begun ? sourceDir(build, results_url) : null,
+        })
+      },
+    ),
+  })
+
+  answer(api, '/build/built-packages/:build_id{[0-9]+}', {
+    GET: open(
+      { summary: 'What a build brought, by chroot', answer: BuiltPackagesAnswer },
+      async (c) => {
+        const build = await requireBuild(db, idOf(c))
+        const built = await builtPackages(db, build.id)
+        return c.json(
+          Object.fromEntries(
+            build.chroots.map(({ id, name }) => [name, { packages: built.get(id) ?? [] }]),
+          ),
+        )
+      },
+    ),
+  })
+
+  answer(
+    api,
+    '/build/cancel/:build_id{[0-9]+}',
+    {
+      PUT: protectedBy(
+        { summary: 'Cancel a build', access: 'build', scope: 'build', answer: BuildAnswer },
+        async (c, user) => {
+          const build = await requireBuild(db, idOf(c))
+          await requireRight(db, user, await projectOfBuild(db, build), 'build')
+          await cancelBuild(db, user, build.id, now())
+          return c.json(presentBuild(await requireBuild(db, build.id), results_url))
+        },
+      ),
+    },
+    { POST: 'PUT' },
+  )
+
+  answer(
+    api,
+    '/build/delete/list',
+    {
+      DELETE: protectedBy(
+        {
+          summary: 'Delete builds of one project: all or none',
+          access: 'edit',
+          scope: 'edit',
+          body: DeleteBuilds,
+          answer: DeleteBuilds,
+        },
+        async (c, user) => {
+          const { builds } = parseForm(DeleteBuilds, await readForm(c))
+          await checkDeletable(user, builds)
+          await deleteBuilds(db, user, builds, now())
+          return c.json({ builds })
+        },
+      ),
+    },
+    { POST: 'DELETE' },
+  )
+
+  async function mayDelete(user: UserActor, project: Project): Promise<boolean> {
+    return !project.persistent && (await rightsIn(db, user, project)).edit
+  }
+
+  /** All or nothing: says of every build what stands against it. */
+  async function checkDeletable(user: UserActor, ids: number[]): Promise<void> {
+    const builds = await loadBuilds(db, [...new Set(ids)])
+    if (new Set(builds.map((build) => build.project_id)).size > 1)
+      throw new CoprError('invalid', 'Cannot delete builds of several projects at once')
+    const [first] = builds
+    const project = first && (await projectOfBuild(db, first))
+    const found = new Set(builds.map(({ id }) => id))
+    const groups = {
+      'not existing': ids.filter((id) => !found.has(id)),
+      'no permission': project && !(await mayDelete(user, project)) ? [...found] : [],
+      'still running': builds.filter(({ finished_at }) => !finished_at).map(({ id }) => id),
+    }
+    const lines = Object.entries(groups).flatMap(([reason, list]) =>
+      list.length > 0 ? [`${reason}: ${list.join(', ')}`] : [],
+    )
+    if (lines.length > 0)
+      throw new CoprError('invalid', `Cannot delete builds\n${lines.join('\n')}`)
+  }
+
+  answer(
+    api,
+    '/build/delete/:build_id{[0-9]+}',
+    {
+      DELETE: protectedBy(
+        { summary: 'Delete a build', access: 'edit', scope: 'edit', answer: BuildAnswer },
+        async (c, user) => {
+          const build = await requireBuild(db, idOf(c))
+          if (!(await mayDelete(user, await projectOfBuild(db, build))))
+            throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
+          await deleteBuilds(db, user, [build.id], now())
+          return c.json(presentBuild(build, results_url))
+        },
+      ),
+    },
+    { POST: 'DELETE' },
+  )
+
+  answer(api, '/build/:build_id{[0-9]+}', {
+    GET: open({ summary: 'A build', answer: BuildAnswer }, async (c) => {
+      const build: Build | undefined = await findBuild(db, idOf(c))
+      if (!build)
+        throw new CoprError('not_found', `Build ${pathPart(c, 'build_id')} does not exist`)
+      return c.json(presentBuild(build, results_url))
+    }),
+  })
+}
+
+function idOf(c: Context): number {
+  return Number(pathPart(c, 'build_id'))
+}
+
+function isState(name: string): name is keyof typeof STATE_NUMBER {
+  return Object.hasOwn(STATE_NUMBER, name)
+}

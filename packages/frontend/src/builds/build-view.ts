@@ -1,0 +1,234 @@
+import type {
+  Build,
+  BuildChroot,
+  BuiltPackage,
+  RunningPhase,
+} from '@copr/domain/builds/build-queries'
+import type { Rights } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { Step } from '@copr/domain/queue/why-waiting'
+import { html } from 'hono/html'
+import { resultUrl, sourceDir } from './present-build.ts'
+import { buildSteps } from './build-steps.ts'
+import { postButton } from '../pages/forms.ts'
+import { lostNotice, retryNotice } from './retry-notice.ts'
+import { alert, card, duration, facts, secondsText, table, time } from '../pages/parts.ts'
+import { paths } from '../pages/paths.ts'
+import { stateLabel } from '../pages/state-label.ts'
+import { timeBar } from './time-bar.ts'
+import type { Html, View } from '../pages/view.ts'
+
+export interface BuildView {
+  build: Build
+  project: Project
+  rights: Rights
+  phases: RunningPhase[]
+  packages: Map<number, BuiltPackage[]>
+  batch_id: number | undefined
+  /** Why it does not run yet; empty when it has ended. */
+  steps: Step[]
+  /** After so many tries that were lost it fails. */
+  max_attempts: number
+}
+
+/** Where browsers find results: always on the site they look at. */
+const RESULTS = '/results'
+
+export function buildView(view: View, page: BuildView): Html {
+  const { build } = page
+  const isLive = build.finished_at === null
+  return html`<div id="build" class="stack" ${isLive ? 'data-live=2' : ''}>
+      <div class="heading">
+        <h2 class="pf-v6-c-title pf-m-xl">
+          Build
+          ${build.id}${build.package_name ? `: ${build.package_name} ${build.package_version ?? ''}` : ''}
+          ${stateLabel(build.state)}
+        </h2>
+        <div class="actions">${actions(view, page)}</div>
+      </div>
+      ${build.fail_reason ? alert('danger', build.fail_reason) : ''} ${buildSteps(page)}
+      ${sourceWait(page)}
+      <div class="columns">
+        <div class="stack">${card('Chroots', chrootTable(page, view.now))}</div>
+        <div class="stack">${card('About', about(page, view.now))}</div>
+      </div>
+    </div>
+    <section id="logs" class="stack logs">${logs(build)}</section>`
+}
+
+function actions(view: View, { build, project, rights }: BuildView): Html[] {
+  const isFinished = build.finished_at !== null
+  if (!isFinished && rights.build)
+    return [
+      postButton(view, {
+        action: paths.cancelBuild(build),
+        text: 'Cancel',
+        confirm: `Cancel build ${build.id}?`,
+        kind: 'secondary pf-m-danger',
+      }),
+    ]
+  const buttons: Html[] = []
+  if (isFinished && rights.build)
+    buttons.push(
+      html`<a class="pf-v6-c-button pf-m-secondary pf-m-small" href="${paths.repeatBuild(build)}"
+        >Resubmit</a
+      >`,
+    )
+  if (isFinished && rights.edit && !project.persistent)
+    buttons.push(
+      postButton(view, {
+        action: paths.deleteBuild(build),
+        text: 'Delete',
+        confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
+        kind: 'secondary pf-m-danger',
+      }),
+    )
+  return buttons
+}
+
+function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView, now: Date): Html {
+  if (build.chroots.length === 0)
+    return html`<p class="quiet">
+      ${
+        build.finished_at
+          ? 'None: the build ended before its source package was known.'
+          : 'The chroots are chosen when the source package is known.'
+      }
+    </p>`
+  return table(
+    'Chroots',
+    ['Chroot', 'State', 'Took', 'Results'],
+    build.chroots.map((chroot) => [
+      html`<strong>${chroot.name}</strong>`,
+      html`${stateLabel(chroot.state)} ${doing(chroot, phases)}
+      ${waits(
+        steps.find((step) => step.chroot === chroot.name),
+        max_attempts,
+      )}`,
+      html`${duration(chroot.started_at, chroot.ended_at ?? (chroot.started_at && now))}
+      ${chroot.seconds ? timeBar(chroot.seconds) : ''}`,
+      results(build, chroot, packages.get(chroot.id) ?? []),
+    ]),
+  )
+}
+
+/** Shows why a queued step waits, and why it was retried. */
+function waits(step: Step | undefined, max_attempts: number): Html {
+  const lost = step && retryNotice(step, max_attempts)
+  if (step?.state !== 'queued') return lostNotice(lost)
+  const { position, tries, reasons } = step
+  const words = [
+    ...reasons.map(({ text }) => text),
+    position === null || position === 1 ? '' : `place ${position} in the queue`,
+    tries > 0 && lost === undefined ? `try ${tries + 1}` : '',
+  ]
+  return html`${lostNotice(lost)}
+    <p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
+}
+
+/** Before there are chroots to say it of. */
+function sourceWait({ steps, max_attempts }: BuildView): Html {
+  return waits(
+    steps.find(({ chroot }) => chroot === null),
+    max_attempts,
+  )
+}
+
+/** Shows the reason of the state, and the phase and machine of a running task. */
+function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
+  const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
+  const words = [
+    chroot.state_reason,
+    task?.state === 'leased' ? task.phase : null,
+    task?.state === 'leased' && task.machine ? `on ${task.machine}` : null,
+  ].filter((each) => each !== null && each !== undefined && each !== '')
+  return words.length === 0 ? html`` : html`<p class="quiet">${words.join(', ')}</p>`
+}
+
+function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): Html {
+  const url = resultUrl(chroot, build, RESULTS)
+  if (url === null) return html`<span class="quiet">–</span>`
+  const log = html`<a href="#log-${chroot.id}">log</a>`
+  const names = [...new Set(packages.filter(({ arch }) => arch !== 'src').map(({ name }) => name))]
+  return html`<a href="${url}">files</a> · ${log}
+    ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
+}
+
+function about({ build, batch_id }: BuildView, now: Date): Html {
+  const source = build.source_json['url']
+  const name = build.srpm_name
+  const srpm =
+    name === null
+      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : build.finished_at ? 'unknown' : 'not known yet'}`
+      : html`<a href="${sourceDir(build, RESULTS)}/${name}">${name}</a>`
+  return facts([
+    ['Submitted', html`${time(build.submitted_at)} by ${build.submitter ?? 'a webhook'}`],
+    ['Took', duration(build.submitted_at, build.finished_at ?? now)],
+    ['Source', srpm],
+    ['Directory', build.dirname],
+    ...(batch_id === undefined
+      ? []
+      : [['Batch', html`<a href="${paths.batch(batch_id)}">${batch_id}</a>`] as [string, Html]]),
+    ['Timeout', secondsText(build.timeout_seconds)],
+    ['Network', build.enable_net === null ? 'as the project' : build.enable_net ? 'yes' : 'no'],
+  ])
+}
+
+/** Each log is loaded when it is opened; one that grows is followed. */
+function logs(build: Build): Html[] {
+  const { source_state, source_type } = build
+  const firstFailed = build.chroots.find(({ state }) => state === 'failed')
+  const source = sourceDir(build, RESULTS)
+  const isFetching = ['starting', 'running'].includes(source_state)
+  const hasFetched = source_type !== 'upload' && !['pending', 'waiting'].includes(source_state)
+  const hasImport = ['importing', 'succeeded'].includes(source_state)
+  return [
+    hasFetched
+      ? log({
+          id: 'log-source',
+          title: 'source package',
+          url: `${source}/builder-live.log`,
+          isRunning: isFetching,
+        })
+      : html``,
+    hasImport
+      ? log({
+          id: 'log-import',
+          title: 'import',
+          url: `${source}/import.log`,
+          isRunning: source_state === 'importing',
+          isOpen: false,
+        })
+      : html``,
+    ...build.chroots.flatMap((chroot) => {
+      const url = resultUrl(chroot, build, RESULTS)
+      if (url === null) return []
+      const isRunning = chroot.ended_at === null
+      const id = `log-${chroot.id}`
+      // Why it failed is what its page is opened for.
+      const isOpen = isRunning || chroot === firstFailed
+      return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning, isOpen })]
+    }),
+  ]
+}
+
+interface Log {
+  id: string
+  title: string
+  url: string
+  isRunning: boolean
+  isOpen?: boolean
+}
+
+function log({ id, title, url, isRunning, isOpen = isRunning }: Log): Html {
+  return html`<details
+    id="${id}"
+    data-log="${url}"
+    data-running="${String(isRunning)}"
+    ${isOpen ? 'open' : ''}
+  >
+    <summary>Log: ${title}</summary>
+    <p class="quiet"><a href="${url}">${isRunning ? 'As a file (it grows)' : 'As a file'}</a></p>
+    <pre class="log" tabindex="0"></pre>
+  </details>`
+}

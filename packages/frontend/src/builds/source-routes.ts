@@ -1,0 +1,70 @@
+import {
+  BuildAnswer,
+  BuildOptions,
+  BuildTarget,
+  SourceBuildConfigAnswer,
+} from '@copr/contract/api/builds'
+import { DistgitBuild, SOURCE_FIELDS, SOURCE_TYPES } from '@copr/contract/api/sources'
+import { submitSource } from './submit-source.ts'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, open, pathPart, protectedBy } from '../http/answer.ts'
+import { readForm } from '../http/read-form.ts'
+import { requireBuild } from '../api/find-or-404.ts'
+import { MEMORY_LIMIT, presentBuild } from './present-build.ts'
+
+const SUMMARIES = {
+  scm: 'Build from a repository of sources',
+  distgit: 'Build a package of another dist-git',
+  pypi: 'Build a project on PyPI',
+  rubygems: 'Build a gem',
+  custom: 'Build what a script makes',
+} as const
+
+/** Builds whose source package is made here, and what it is made from. */
+export function sourceRoutes(api: Api): void {
+  const { frontend } = api
+  const { db } = frontend
+  const fields = { ...SOURCE_FIELDS, distgit: DistgitBuild }
+
+  for (const type of SOURCE_TYPES)
+    answer(api, `/build/create/${type}`, {
+      POST: protectedBy(
+        {
+          summary: SUMMARIES[type],
+          access: 'build',
+          scope: 'build',
+          body: BuildTarget.extend(fields[type].shape).extend(BuildOptions.shape),
+          answer: BuildAnswer,
+        },
+        async (c, user) => {
+          const id = await submitSource(frontend, { user, type, form: await readForm(c) })
+          return c.json(presentBuild(await requireBuild(db, id), resultsUrl(frontend.config)))
+        },
+      ),
+    })
+
+  answer(api, '/build/source-build-config/:build_id{[0-9]+}', {
+    GET: open(
+      { summary: 'What a source package is made from', answer: SourceBuildConfigAnswer },
+      async (c) => {
+        const build = await requireBuild(db, Number(pathPart(c, 'build_id')))
+        return c.json({
+          source_type: build.source_type,
+          source_dict: builderNames(build.source_json),
+          memory_limit: MEMORY_LIMIT,
+          timeout: build.timeout_seconds,
+          is_background: build.is_background,
+        })
+      },
+    ),
+  })
+}
+
+/** Here, and only here, the method has the name that builders know. */
+function builderNames({
+  source_build_method,
+  ...others
+}: Record<string, unknown>): Record<string, unknown> {
+  if (source_build_method === undefined) return others
+  return { ...others, srpm_build_method: source_build_method }
+}

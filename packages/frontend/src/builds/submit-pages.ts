@@ -1,0 +1,136 @@
+import { SOURCE_TYPES, type SettableSource } from '@copr/contract/api/sources'
+import { findBuild } from '@copr/domain/builds/build-queries'
+import { requireRight } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { html } from 'hono/html'
+import { submitSource } from './submit-source.ts'
+import { submitUpload } from './submit-upload.ts'
+import { submitUrls } from './submit-urls.ts'
+import type { Frontend } from '../frontend.ts'
+import { type Form, readForm } from '../http/read-form.ts'
+import { withoutOpenOptions } from './build-option-fields.ts'
+import { areaField, fileField, textField } from '../pages/forms.ts'
+import { paths } from '../pages/paths.ts'
+import { onProject, projectOfPage } from '../projects/project-frame.ts'
+import { SOURCE_FORMS, SOURCE_LABELS } from './source-fields.ts'
+import { showSubmitForm } from './submit-form.ts'
+import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+
+type Kind = 'upload' | 'url' | SettableSource
+
+const LABELS: Record<Kind, string> = { upload: 'Upload a file', url: 'From URLs', ...SOURCE_LABELS }
+const KINDS: readonly Kind[] = ['upload', 'url', ...SOURCE_TYPES]
+
+export function submitPages(frontend: Frontend): Hono {
+  const app = new Hono({ strict: false })
+
+  for (const kind of KINDS) {
+    const rest = kind === 'url' ? '/add_build' : `/add_build_${kind}`
+    onProject(app, 'get', rest, async (c, ownername) => {
+      const view = await userView(c, frontend)
+      const project = await projectOfPage(c, frontend, ownername)
+      await requireRight(frontend.db, view.user, project, 'build')
+      return await show(c, { view, project, kind, values: {} })
+    })
+
+    onProject(app, 'post', rest, async (c, ownername) => {
+      const view = await userView(c, frontend)
+      const project = await projectOfPage(c, frontend, ownername)
+      let form: Form = {}
+      const complete = (sent: Form): Form => {
+        form = sent
+        checkCsrf(c, sent)
+        return { ...withoutOpenOptions(sent), ownername, projectname: project.name }
+      }
+      const submit = async (): Promise<number | undefined> => {
+        if (kind === 'upload') return await submitUpload(c, frontend, view.user, complete)
+        const sent = complete(await readForm(c))
+        if (kind === 'url') return (await submitUrls(frontend, view.user, sent)).at(-1)
+        return await submitSource(frontend, { user: view.user, type: kind, form: sent })
+      }
+      try {
+        const build = await findBuild(frontend.db, (await submit()) ?? 0)
+        return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
+      } catch (error) {
+        if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
+          return await show(c, { view, project, kind, values: form, failed: error.message })
+        throw error
+      }
+    })
+  }
+
+  async function show(c: Context, page: SubmitPage): Promise<Response> {
+    const { view, project, kind, values, failed } = page
+    return await showSubmitForm(c, view, {
+      project,
+      title: 'New build',
+      action: formPath(project, kind),
+      above: sources(project, kind),
+      fields: fieldsOf(frontend, kind, values),
+      values,
+      failed,
+      isUpload: kind === 'upload',
+    })
+  }
+  return app
+}
+
+interface SubmitPage {
+  view: View
+  project: Project
+  kind: Kind
+  values: Form
+  failed?: string
+}
+
+function formPath(project: Project, kind: Kind): string {
+  return kind === 'url' ? paths.buildFromUrl(project) : paths.buildFromSource(project, kind)
+}
+
+function sources(project: Project, current: Kind): Html {
+  return html`<nav class="choices" aria-label="Source">
+    ${KINDS.map(
+      (kind) =>
+        html`<a
+          class="choice"
+          href="${formPath(project, kind)}"
+          ${kind === current ? 'aria-current=true' : ''}
+          >${LABELS[kind]}</a
+        >`,
+    )}
+  </nav>`
+}
+
+function fieldsOf(frontend: Frontend, kind: Kind, values: Form): Html {
+  if (kind === 'upload') return uploadField()
+  if (kind === 'url') return urlsField(values)
+  const fields = SOURCE_FORMS[kind](values, frontend)
+  if (kind !== 'distgit') return fields
+  const name = { name: 'package_name', label: 'Package', required: true }
+  return html`${textField(name, values)} ${fields}`
+}
+
+function uploadField(): Html {
+  return fileField({
+    name: 'pkgs',
+    label: 'Source package',
+    required: true,
+    accept: '.rpm',
+    help: 'A .src.rpm file, as rpmbuild -bs makes it.',
+  })
+}
+
+function urlsField(values: Form): Html {
+  return areaField(
+    {
+      name: 'pkgs',
+      label: 'URLs of source packages',
+      required: true,
+      placeholder: 'https://example.org/hello-2.12-1.src.rpm',
+      help: 'One a line; each becomes a build.',
+    },
+    values,
+  )
+}

@@ -1,0 +1,110 @@
+import { CHROOT_BOOTSTRAPS, CHROOT_ISOLATIONS } from '@copr/contract/api/chroots'
+import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
+import { requireRight } from '@copr/domain/projects/project-access'
+import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { html } from 'hono/html'
+import { requireProjectChroot } from '../api/find-or-404.ts'
+import type { Frontend } from '../frontend.ts'
+import { pathPart } from '../http/answer.ts'
+import { type Form, readFormWithFile } from '../http/read-form.ts'
+import { changeChroot } from '../projects/change-chroot.ts'
+import {
+  areaField,
+  csrfField,
+  fileField,
+  flagField,
+  lastOf,
+  listOf,
+  selectField,
+  submitButton,
+  textField,
+} from '../pages/forms.ts'
+import { alert } from '../pages/parts.ts'
+import { paths } from '../pages/paths.ts'
+import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
+import { checkCsrf, userView, type View } from '../pages/view.ts'
+
+interface Shown {
+  project: Project
+  chroot: ProjectChroot
+  values: Form
+  fault?: string
+}
+
+export function chrootSettingsPages(frontend: Frontend): Hono {
+  const { db } = frontend
+  const app = new Hono({ strict: false })
+
+  onProject(app, 'get', '/edit_chroot/:chroot', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const project = await projectOfPage(c, frontend, ownername)
+    await requireRight(db, view.user, project, 'edit')
+    const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
+    return await show(c, view, { project, chroot, values: { ...chroot } })
+  })
+
+  onProject(app, 'post', '/update_chroot/:chroot', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
+    checkCsrf(c, form)
+    const project = await projectOfPage(c, frontend, ownername)
+    await requireRight(db, view.user, project, 'edit')
+    const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
+    const sent: Form = { ...form, delete_comps: lastOf(form['delete_comps']) ?? 'false' }
+    // The page sends both; an image without custom_image is what is left of an earlier choice.
+    if (sent['bootstrap'] !== 'custom_image') delete sent['bootstrap_image']
+    try {
+      await changeChroot(frontend, { user: view.user, project, chroot, form: sent, file })
+      return c.redirect(paths.settings(project), 303)
+    } catch (error) {
+      if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
+        return await show(c, view, { project, chroot, values: sent, fault: error.message })
+      throw error
+    }
+  })
+
+  async function show(c: Context, view: View, shown: Shown): Promise<Response> {
+    const { project, chroot, values, fault } = shown
+    const { comps_name } = chroot
+    const content = html`<div class="narrow wide">
+      <h2 class="pf-v6-c-title pf-m-xl">${chroot.name}</h2>
+      ${fault === undefined ? '' : alert('danger', fault)}
+      <form
+        class="pf-v6-c-form"
+        method="post"
+        enctype="multipart/form-data"
+        action="${paths.updateChroot(project, chroot.name)}"
+      >
+        ${csrfField(view)}
+        ${areaField({ name: 'additional_packages', label: 'Packages', rows: 2, help: 'Always installed in the build root.' }, values)}
+        ${areaField({ name: 'additional_repos', label: 'Repositories', rows: 2, help: 'Besides the project’s: one URL, or copr://owner/project, a line.' }, values)}
+        ${textField({ name: 'additional_modules', label: 'Modules', help: 'As nodejs:22, with ! before those to disable; with commas between.' }, { ...values, additional_modules: listOf(values['additional_modules']).join(',') })}
+        ${areaField({ name: 'with_opts', label: 'Build with', rows: 2, help: 'Build conditions of rpmbuild, as tests.' }, values)}
+        ${areaField({ name: 'without_opts', label: 'Build without', rows: 2 }, values)}
+        ${selectField({ name: 'bootstrap', label: 'Bootstrap' }, sameLabels(CHROOT_BOOTSTRAPS), values)}
+        ${textField({ name: 'bootstrap_image', label: 'Image of bootstrap', help: 'With custom_image.' }, values)}
+        ${selectField({ name: 'isolation', label: 'Isolation' }, sameLabels(CHROOT_ISOLATIONS), values)}
+        ${areaField({ name: 'build_tags', label: 'Tags of builders', rows: 2, help: 'Only builders that have all of them build here.' }, values)}
+        ${fileField({ name: 'upload_comps', label: 'Package groups', accept: '.xml', help: 'A comps.xml, which dnf shows as groups.' })}
+        ${
+          comps_name === null
+            ? ''
+            : html`<p>Now: <a href="${paths.comps(project, chroot.name)}">${comps_name}</a></p>
+                ${flagField({ name: 'delete_comps', label: 'Stored groups', text: 'Remove them' }, values)}`
+        }
+        ${submitButton('Save')}
+      </form>
+    </div>`
+    const trail: [string, string?][] = [['Settings', paths.settings(project)], [chroot.name]]
+    const frame = { tab: 'settings' as const, title: chroot.name, content, trail }
+    return c.html(await projectFrame(view, project, frame), fault === undefined ? 200 : 400)
+  }
+  return app
+}
+
+function sameLabels(values: readonly string[]): [value: string, label: string][] {
+  return values.map((value) => [value, value])
+}

@@ -1,0 +1,139 @@
+import { BuildAnswer, BuildOptions } from '@copr/contract/api/builds'
+import { PackageAnswer, PackageSettings, PackageTarget } from '@copr/contract/api/packages'
+import { SOURCE_FIELDS } from '@copr/contract/api/sources'
+import { deletePackage } from '@copr/domain/packages/delete-package'
+import { resetPackage } from '@copr/domain/packages/edit-package'
+import type { Package } from '@copr/domain/packages/package-queries'
+import { requireRight } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/audit/actor'
+import type { Context } from 'hono'
+import { submitPackage } from '../builds/submit-package.ts'
+import { resultsUrl } from '../frontend.ts'
+import { type Api, answer, pathPart, protectedBy } from '../http/answer.ts'
+import { type Form, parseForm, readForm } from '../http/read-form.ts'
+import { changePackage, makePackage } from './change-package.ts'
+import { requireBuild, requirePackage, requireProject } from '../api/find-or-404.ts'
+import { presentBuild } from '../builds/present-build.ts'
+import { presentPackage } from './present-package.ts'
+
+/** All that any source has: which of it is needed depends on the type. */
+const SourceBody = PackageSettings.extend(SOURCE_FIELDS.scm.shape)
+  .extend(SOURCE_FIELDS.distgit.shape)
+  .extend(SOURCE_FIELDS.pypi.shape)
+  .extend(SOURCE_FIELDS.rubygems.shape)
+  .extend(SOURCE_FIELDS.custom.shape)
+  .partial()
+
+const PACKAGE_PATH = ':ownername/:projectname/:package_name'
+
+export function packageWriteRoutes(api: Api): void {
+  const { frontend } = api
+  const { db, now } = frontend
+  const edit = { access: 'edit', scope: 'edit', answer: PackageAnswer } as const
+
+  answer(api, `/package/add/${PACKAGE_PATH}/:source_type`, {
+    POST: protectedBy(
+      { ...edit, summary: 'Add a package with its source', body: SourceBody },
+      async (c, user) => {
+        const project = await projectOfPath(c, user)
+        const wanted = { project, name: pathPart(c, 'package_name'), form: await readForm(c) }
+        const type = pathPart(c, 'source_type')
+        return show(c, project, await makePackage(frontend, user, { ...wanted, type }))
+      },
+    ),
+  })
+
+  for (const path of [PACKAGE_PATH, `${PACKAGE_PATH}/:source_type`])
+    answer(api, `/package/edit/${path}`, {
+      POST: protectedBy(
+        {
+          ...edit,
+          summary: 'Change a package; what is not sent stays while the type does',
+          body: SourceBody,
+        },
+        async (c, user) => {
+          const project = await projectOfPath(c, user)
+          const sent = c.req.param('source_type')
+          // python-copr's way to name none.
+          const type = sent === 'None' ? undefined : sent
+          const name = pathPart(c, 'package_name')
+          const form = await readForm(c)
+          return show(
+            c,
+            project,
+            await changePackage(frontend, user, { project, name, form, type }),
+          )
+        },
+      ),
+    })
+
+  answer(
+    api,
+    '/package/reset',
+    {
+      PUT: protectedBy(
+        { ...edit, summary: 'Forget the source of a package', body: PackageTarget },
+        async (c, user) => {
+          const { project, name } = await target(await readForm(c))
+          await requireRight(db, user, project, 'edit')
+          return show(c, project, await resetPackage(db, { actor: user, project, name }, now()))
+        },
+      ),
+    },
+    { POST: 'PUT' },
+  )
+
+  answer(
+    api,
+    '/package/delete',
+    {
+      DELETE: protectedBy(
+        { ...edit, summary: 'Delete a package with all its builds', body: PackageTarget },
+        async (c, user) => {
+          const { project, name } = await target(await readForm(c))
+          await requireRight(db, user, project, 'edit')
+          const found = await requirePackage(db, project, name)
+          await deletePackage(db, { actor: user, project, name }, now())
+          return show(c, project, found)
+        },
+      ),
+    },
+    { POST: 'DELETE' },
+  )
+
+  answer(api, '/package/build', {
+    POST: protectedBy(
+      {
+        summary: 'Build a package from its stored source',
+        access: 'build',
+        scope: 'build',
+        body: PackageTarget.extend(BuildOptions.shape),
+        answer: BuildAnswer,
+      },
+      async (c, user) => {
+        const form = await readForm(c)
+        const { project, name } = await target(form)
+        const pack = await requirePackage(db, project, name)
+        const options = parseForm(BuildOptions, form)
+        const id = await submitPackage(frontend, { project, pack, options, by: user })
+        return c.json(presentBuild(await requireBuild(db, id), resultsUrl(frontend.config)))
+      },
+    ),
+  })
+
+  async function projectOfPath(c: Context, user: UserActor): Promise<Project> {
+    const project = await requireProject(db, pathPart(c, 'ownername'), pathPart(c, 'projectname'))
+    await requireRight(db, user, project, 'edit')
+    return project
+  }
+
+  async function target(form: Form): Promise<{ project: Project; name: string }> {
+    const { ownername, projectname, package_name } = parseForm(PackageTarget, form)
+    return { project: await requireProject(db, ownername, projectname), name: package_name }
+  }
+
+  function show(c: Context, project: Project, pack: Package): Response {
+    return c.json(presentPackage(pack, project))
+  }
+}

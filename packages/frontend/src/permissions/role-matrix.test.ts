@@ -1,0 +1,154 @@
+import { digestOf, tablesOf } from '@copr/testkit/database-digest'
+import type { TokenScope } from '@copr/contract/token-scopes'
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { urlPath } from '../api-description/route-names.ts'
+import type { ApiRoute } from '../http/answer.ts'
+import type { SampleRequest } from '../testing/sample-requests.ts'
+import { sampleOf, sendSample } from '../testing/send-sample.ts'
+import {
+  LIMITED_TOKENS,
+  type LimitedToken,
+  openFixture,
+  type Role,
+  ROLES,
+  type Fixture,
+} from '../testing/fixture.ts'
+import { buildApi } from '../api/api.ts'
+
+/** The roles that each access level admits. */
+const MAY: Record<ApiRoute['access'], readonly Role[]> = {
+  anyone: ROLES,
+  user: ROLES.slice(1),
+  account: ROLES.slice(1),
+  build: ['builder', 'project admin', 'owner', 'site admin'],
+  edit: ['project admin', 'owner', 'site admin'],
+  delete: ['owner', 'site admin'],
+  create: ['owner', 'site admin'],
+}
+
+/** The API's contract has another status than 403 here: the text says what is wrong with each build. */
+const REFUSED_WITH: Record<string, number> = {
+  '/build/delete/list': 400,
+  '/project/fork/{ownername}/{projectname}': 400,
+}
+
+/** Expected statuses other than 200: a role cannot be requested twice, and Kerberos login is not available. */
+const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = {
+  '/project/permissions/request/{ownername}/{projectname}': {
+    owner: 400,
+    'project admin': 400,
+    // Tokens of the owner.
+    admin: 400,
+    'all scopes': 400,
+    'own project': 400,
+  },
+  '/gssapi_login': Object.fromEntries(ROLES.map((role) => [role, 403])),
+  '/gssapi_login/web-ui': Object.fromEntries(ROLES.map((role) => [role, 302])),
+}
+
+/** Routes that give more than their scope: a role for another account, a secret with which anybody builds. */
+const WORTH: Record<string, readonly TokenScope[]> = {
+  '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
+  '/webhook/generate/{ownername}/{projectname}': ['build'],
+}
+
+/** May this token do that, and have no more afterwards than it has? */
+function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boolean {
+  if (access === 'account') return false
+  if (token === 'all scopes') return true
+  // The sample deletes dana/other.
+  if (access === 'delete') return token === 'other project' || token === scope
+  if (token === 'own project') return access !== 'create'
+  if (token === 'other project') return access === 'user' && !path.includes(':projectname')
+  return token === scope && WORTH[urlPath(path)] === undefined
+}
+
+/** Tables whose rows open the site to somebody. */
+const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
+
+/** Nothing is changed by those who are refused, so that they can share one. */
+const shared = await openFixture()
+after(() => shared[Symbol.asyncDispose]())
+const { routes } = buildApi(shared.t.frontend)
+const tables = await tablesOf(shared.t.db)
+// That a token was used is noted the first time.
+for (const who of [...ROLES, ...LIMITED_TOKENS])
+  await shared.t.app.request('/api_3/auth-check', { headers: shared.as(who) })
+
+for (const route of routes) {
+  const path = urlPath(route.path)
+  const name = `${route.method} ${path}`
+  const may = MAY[route.access]
+
+  test(`${name} refuses whom it must, and changes nothing`, async () => {
+    // A sample may make its fixture ready first.
+    await sampleOf(route, shared)
+    const before = await digestOf(shared.t.db, tables)
+    for (const role of ROLES.filter((each) => !may.includes(each))) {
+      const response = await sendSample(route, shared, role)
+      const wanted = role === 'anonymous' ? 401 : (REFUSED_WITH[path] ?? 403)
+      await expectRefusal(response, wanted, role)
+    }
+    for (const token of route.scope === undefined ? [] : LIMITED_TOKENS) {
+      if (isEnough(token, route)) continue
+      const isByText = token === 'other project' && route.access !== 'create'
+      const wanted = isByText ? (REFUSED_WITH[path] ?? 403) : 403
+      await expectRefusal(await sendSample(route, shared, token), wanted, `a token for ${token}`)
+    }
+    if (route.access === 'delete')
+      await expectRefusal(await sendSample(route, shared, 'other project', inTelescope), 403, name)
+    assert.equal(await digestOf(shared.t.db, tables), before)
+  })
+
+  test(`${name} answers whom it may, as it says`, async () => {
+    const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
+    for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
+      // A GET changes nothing, so it can use the shared fixture.
+      await using own = route.method === 'GET' ? undefined : await openFixture()
+      await own?.t.app.request('/api_3/auth-check', { headers: own.as(who) })
+      const before = await powersOf(own ?? shared, who)
+      const response = await sendSample(route, own ?? shared, who)
+      assert.equal(await powersOf(own ?? shared, who), before, `${who} has more than before`)
+      const text = await response.text()
+      const wanted = OTHERWISE[path]?.[who] ?? 200
+      assert.equal(response.status, wanted, `${who}: ${text.slice(0, 300)}`)
+      if (wanted !== 200 || !response.headers.get('content-type')?.includes('json')) continue
+      const parsed = route.answer.safeParse(JSON.parse(text))
+      assert.ok(parsed.success, `${who}: ${String(parsed.error)}`)
+      // python-copr takes any body with this key for a failure.
+      assert.ok(!('error' in (JSON.parse(text) as object)))
+    }
+  })
+}
+
+/** Digest of all that a limited token must not get more of. A GET changes nothing at all. */
+async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<string> {
+  const { db } = fixture.t
+  if (fixture === shared) return await digestOf(db, tables)
+  if (!LIMITED_TOKENS.some((each) => each === who)) return ''
+  const credentials = await digestOf(db, CREDENTIALS)
+  if (who !== 'own project' && who !== 'other project') return credentials
+  const others = await db
+    .selectFrom('project')
+    .leftJoin('project_permission', 'project_permission.project_id', 'project.id')
+    .select(['project.id', 'project.user_id', 'webhook_secret', 'deleted_at'])
+    .select(['project_permission.user_id as of', 'admin', 'builder'])
+    .where('project.name', '!=', who === 'own project' ? 'telescope' : 'other')
+    .orderBy('project.id')
+    .execute()
+  return `${credentials} ${JSON.stringify(others)}`
+}
+
+/** Points a sample that deletes dana/other at dana/telescope, which is beyond the limits of the token `other project`. */
+function inTelescope(sample: SampleRequest): SampleRequest {
+  const { projectname, ...path } = sample.path ?? {}
+  return projectname === 'other' ? { ...sample, path } : sample
+}
+
+async function expectRefusal(response: Response, status: number, who: string): Promise<void> {
+  const text = await response.text()
+  assert.equal(response.status, status, `${who}: ${text.slice(0, 300)}`)
+  const { error } = JSON.parse(text) as { error?: unknown }
+  assert.ok(typeof error === 'string' && error.length > 0, who)
+}

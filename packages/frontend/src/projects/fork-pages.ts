@@ -1,0 +1,102 @@
+import { isBeingFilled } from '@copr/domain/projects/fork-project'
+import { requireRight } from '@copr/domain/projects/project-access'
+import { findProjectById, type Project } from '@copr/domain/projects/project-queries'
+import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
+import { groupsOfUser } from '@copr/domain/groups/group-queries'
+import { CoprError } from '@copr/process/errors'
+import { type Context, Hono } from 'hono'
+import { html } from 'hono/html'
+import type { Frontend } from '../frontend.ts'
+import { type Form, readForm } from '../http/read-form.ts'
+import { copyProject } from './copy-project.ts'
+import { csrfField, selectField, submitButton, textField } from '../pages/forms.ts'
+import { alert } from '../pages/parts.ts'
+import { paths } from '../pages/paths.ts'
+import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
+import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+
+export function forkPages(frontend: Frontend): Hono {
+  const { db, now } = frontend
+  const app = new Hono({ strict: false })
+
+  onProject(app, 'get', '/fork', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const source = await projectOfPage(c, frontend, ownername)
+    return await show(c, view, source, { name: source.name, ownername: view.user.username })
+  })
+
+  onProject(app, 'post', '/fork', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    const form = await readForm(c)
+    checkCsrf(c, form)
+    const source = await projectOfPage(c, frontend, ownername)
+    try {
+      const project = await copyProject(frontend, { user: view.user, source, form })
+      return c.redirect(paths.project(project), 303)
+    } catch (error) {
+      if (!(error instanceof CoprError) || error.kind !== 'invalid') throw error
+      return await show(c, view, source, form, error.message)
+    }
+  })
+
+  onProject(app, 'post', '/createrepo', async (c, ownername) => {
+    const view = await userView(c, frontend)
+    checkCsrf(c, await readForm(c))
+    const project = await projectOfPage(c, frontend, ownername)
+    await requireRight(db, view.user, project, 'edit')
+    await regenerateRepositories(db, view.user, project, now())
+    return c.redirect(paths.project(project), 303)
+  })
+
+  async function show(
+    c: Context,
+    view: View,
+    source: Project,
+    form: Form,
+    fault?: string,
+  ): Promise<Response> {
+    const groups = await groupsOfUser(db, view.user?.id ?? 0)
+    const owners = [view.user?.username ?? '', ...groups.map(({ name }) => `@${name}`)]
+    const content = html`<div class="narrow wide">
+      <p class="lead">
+        The copy has the settings, chroots and packages of ${source.ownername}/${source.name}, and
+        the latest build of each package. Packages stay signed by the project that built them; the
+        copy’s key file has both keys.
+      </p>
+      ${fault ? alert('danger', fault) : ''}
+      <form class="pf-v6-c-form" method="post" action="${paths.fork(source)}">
+        ${csrfField(view)}
+        ${selectField(
+          { name: 'ownername', label: 'Owner' },
+          owners.map((owner) => [owner, owner] as const),
+          form,
+        )}
+        ${textField({ name: 'name', label: 'Name', required: true }, form)}
+        <label class="check">
+          <input type="checkbox" name="confirm" value="true" />
+          <span>Copy into a project of that name, if there is one</span>
+        </label>
+        ${submitButton('Fork')}
+      </form>
+    </div>`
+    const frame = { tab: undefined, title: 'Fork', content, trail: [['Fork']] as [string][] }
+    return c.html(await projectFrame(view, source, frame), fault ? 400 : 200)
+  }
+  return app
+}
+
+/** Where a project comes from, and whether all of it is there. */
+export async function forkNotice({ frontend }: View, project: Project): Promise<Html> {
+  const { db } = frontend
+  const origin =
+    project.forked_from === null ? undefined : await findProjectById(db, project.forked_from)
+  const from = origin
+    ? html`<p class="quiet">
+        Forked from <a href="${paths.project(origin)}">${origin.ownername}/${origin.name}</a>
+      </p>`
+    : html``
+  const filling = (await isBeingFilled(db, project.id))
+    ? alert('info', 'The latest builds are still being copied into this fork')
+    : html``
+  return html`${filling} ${from}`
+}

@@ -1,0 +1,75 @@
+import { html } from 'hono/html'
+import type { Form } from '../http/read-form.ts'
+import { areaField, flagField, selectField, textField } from '../pages/forms.ts'
+import type { Html } from '../pages/view.ts'
+
+/** Settings that are on or off. */
+export const PROJECT_FLAGS = [
+  'devel_mode',
+  'unlisted_on_hp',
+  'enable_net',
+  'auto_prune',
+  'follow_fedora_branching',
+  'multilib',
+  'module_hotfixes',
+  'appstream',
+  'fedora_review',
+] as const
+
+/** All of a project's settings but its name and chroots, in groups. */
+export function projectFields({ values, isAdmin }: { values: Form; isAdmin: boolean }): Html {
+  return html`${group('About')}
+  ${areaField({ name: 'description', label: 'Description', help: 'What is in it, and for whom. Markdown.' }, values)}
+  ${areaField({ name: 'instructions', label: 'Instructions', help: 'What users need to know. Markdown.' }, values)}
+  ${textField({ name: 'homepage', label: 'Home page', type: 'url', placeholder: 'https://' }, values)}
+  ${textField({ name: 'contact', label: 'Contact', help: 'An e-mail address or a URL.' }, values)}
+  ${flagField({ name: 'unlisted_on_hp', label: 'Front page', text: 'Do not list the project there' }, values)}
+  ${group('Builds')}
+  ${areaField({ name: 'additional_repos', label: 'Additional repositories', rows: 2, help: 'Used while building: one URL, or copr://owner/project, a line.' }, values)}
+  ${flagField({ name: 'enable_net', label: 'Network', text: 'Builds may use the network' }, values)}
+  ${selectField(
+    { name: 'bootstrap', label: 'Bootstrap', help: 'What mock prepares a build root with.' },
+    [
+      ['default', 'default'],
+      ['on', 'on'],
+      ['off', 'off'],
+      ['image', 'image'],
+    ],
+    values,
+  )}
+  ${selectField(
+    { name: 'isolation', label: 'Isolation', help: 'How mock shuts builds off.' },
+    [
+      ['default', 'default'],
+      ['nspawn', 'nspawn'],
+      ['simple', 'simple'],
+    ],
+    values,
+  )}
+  ${flagField({ name: 'fedora_review', label: 'Review', text: 'Run fedora-review after builds' }, values)}
+  ${flagField({ name: 'follow_fedora_branching', label: 'New Fedora releases', text: 'Enable their chroots when they branch from rawhide' }, values)}
+  ${areaField({ name: 'packit_forge_projects_allowed', label: 'Projects of Packit', rows: 2, help: 'Which forge projects may build here: one a line, as github.com/owner/name.' }, values)}
+  ${group('Repositories')}
+  ${flagField({ name: 'devel_mode', label: 'Publishing', text: 'Create repositories only on request' }, values)}
+  ${areaField({ name: 'runtime_dependencies', label: 'Runtime dependencies', rows: 2, help: 'Repositories that users need besides: one URL, or copr://owner/project, a line.' }, values)}
+  ${textField({ name: 'repo_priority', label: 'Priority', type: 'number', help: 'For dnf; 1 is the highest, 99 the default.' }, values)}
+  ${flagField({ name: 'multilib', label: 'Multilib', text: 'Offer 32-bit packages beside 64-bit ones' }, values)}
+  ${flagField({ name: 'module_hotfixes', label: 'Modules', text: 'Packages take part whatever modules are enabled' }, values)}
+  ${flagField({ name: 'appstream', label: 'AppStream', text: 'Add AppStream metadata' }, values)}
+  ${group('Removal')}
+  ${flagField(
+    {
+      name: 'auto_prune',
+      label: 'Old builds',
+      text: 'Remove builds that newer ones replace',
+      isDisabled: !isAdmin,
+      ...(isAdmin ? {} : { help: 'Only administrators can change this: kept builds need space.' }),
+    },
+    values,
+  )}
+  ${textField({ name: 'delete_after_days', label: 'Delete the project after days', type: 'number', help: 'Up to 720; empty: never.' }, values)}`
+}
+
+function group(title: string): Html {
+  return html`<h2 class="pf-v6-c-title pf-m-lg">${title}</h2>`
+}

@@ -1,0 +1,30 @@
+import { projectsWithoutKey, storePublicKey } from '@copr/domain/projects/project-keys'
+import type { Project } from '@copr/domain/projects/project-queries'
+import { CoprError } from '@copr/process/errors'
+import type { Frontend } from '../frontend.ts'
+
+type Needed = Pick<Frontend, 'db' | 'keygen' | 'log'>
+
+/** Has the project's signing key made; an outage of keygen is no fault of who asks: `makeMissingKeys()` tries again. */
+export async function makeProjectKey({ db, keygen, log }: Needed, project: Project): Promise<void> {
+  try {
+    const key = await keygen.makeKey({
+      owner: project.ownername,
+      project: project.name,
+      algorithm: project.key_algorithm,
+    })
+    await storePublicKey(db, project.id, key)
+  } catch (err) {
+    const level = err instanceof CoprError && err.kind === 'unavailable' ? 'warn' : 'error'
+    log[level](
+      { err, project_id: project.id },
+      'Cannot make the key of a project, trying again later',
+    )
+  }
+}
+
+/** One step of a loop: makes the keys of projects that were created while keygen was out of reach. */
+export async function makeMissingKeys(needed: Needed): Promise<void> {
+  for (const project of await projectsWithoutKey(needed.db, 100))
+    await makeProjectKey(needed, project)
+}

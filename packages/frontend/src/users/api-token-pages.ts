@@ -1,0 +1,143 @@
+import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
+import { issueToken, type IssuedToken, tokenOf } from '@copr/domain/users/api-tokens'
+import { Hono } from 'hono'
+import { html } from 'hono/html'
+import type { Frontend } from '../frontend.ts'
+import { readForm } from '../http/read-form.ts'
+import { postButton } from '../pages/forms.ts'
+import { heading, layout } from '../pages/layout.ts'
+import { alert, card, code, facts, time } from '../pages/parts.ts'
+import { paths } from '../pages/paths.ts'
+import { checkCsrf, type Html, userView, type View, viewOf } from '../pages/view.ts'
+
+/** The page of the one classic token, which copr-cli and its users expect. */
+export function apiTokenPages(frontend: Frontend): Hono {
+  const { db, config, now } = frontend
+  const app = new Hono({ strict: false })
+
+  app.get('/api', async (c) => {
+    const view = await viewOf(c, frontend)
+    return await c.html(
+      apiPage({ view, token: await currentToken(view), chroot: await someChroot() }),
+    )
+  })
+
+  app.get('/api/new', (c) => c.redirect(paths.api(), 303))
+  app.post('/api/new', async (c) => {
+    const view = await userView(c, frontend)
+    checkCsrf(c, await readForm(c))
+    const days = config.limits.token_days
+    const issued = await issueToken(db, view.user.id, { now: now(), days, actor: view.user })
+    c.header('Cache-Control', 'no-store')
+    const chroot = await someChroot()
+    return await c.html(apiPage({ view, token: undefined, chroot, issued }))
+  })
+
+  async function currentToken(view: View): Promise<TokenFacts | undefined> {
+    return view.user && (await tokenOf(db, view.user.id))
+  }
+
+  /** For the example. */
+  async function someChroot(): Promise<string> {
+    return (await listActiveChroots(db))[0]?.name ?? 'CHROOT'
+  }
+  return app
+}
+
+type TokenFacts = NonNullable<Awaited<ReturnType<typeof tokenOf>>>
+
+interface ApiPage {
+  view: View
+  token: TokenFacts | undefined
+  /** One to show in the examples. */
+  chroot: string
+  /** Just made. */
+  issued?: IssuedToken
+}
+
+function apiPage({ view, token, chroot, issued }: ApiPage): Html {
+  const body = html`${heading('API and copr-cli')}
+    <p class="lead">
+      Scripts, copr-cli and python-copr talk to this site with a token. Install the client with
+      <code>dnf install copr-cli</code> or <code>pip install copr-cli</code>.
+    </p>
+    ${issued ? newToken(view, issued) : ''}
+    ${view.user ? tokenCard(view, token, issued) : loginHint()}
+    ${card(
+      'First steps',
+      code(
+        'steps',
+        [
+          'copr-cli whoami',
+          'copr-cli list-chroots',
+          `copr-cli create my-project --chroot ${chroot}`,
+          'copr-cli build my-project ./hello-2.12-1.src.rpm',
+        ].join('\n'),
+      ),
+    )}`
+  return layout(view, 'API', body)
+}
+
+function loginHint(): Html {
+  return alert(
+    'info',
+    'Log in to get a token',
+    html`<a href="${paths.login(paths.api())}">Log in</a>`,
+  )
+}
+
+function tokenCard(view: View, token: TokenFacts | undefined, issued?: IssuedToken): Html {
+  const rest = token
+    ? facts([
+        ['Login', html`<code>${token.login}</code>`],
+        ['Valid until', token.expires_on],
+        ['Last used', time(token.last_used_at)],
+      ])
+    : html`<p>${issued ? 'Your token is above.' : 'You have no token yet.'}</p>`
+  const has = token !== undefined || issued !== undefined
+  return card(
+    'Your token',
+    html`${rest}
+      <p class="help">
+        Only its hash is kept: it is shown once, when it is made. A new token ends the old one at
+        once.
+      </p>
+      ${postButton(view, {
+        action: paths.newToken(),
+        text: has ? 'Make a new token' : 'Make a token',
+        ...(has ? { confirm: 'The token that you have now stops working. Make a new one?' } : {}),
+      })}
+      <p class="help">
+        For CI and other machines make <a href="${paths.tokens()}">tokens of their own</a>, which
+        may do less and end by themselves.
+      </p>`,
+  )
+}
+
+function newToken(view: View, issued: IssuedToken): Html {
+  return alert(
+    'success',
+    'Your new token, shown only now',
+    html`<p>Save this as <code>~/.config/copr</code>:</p>
+      ${code('token', configLines(view, issued))}`,
+  )
+}
+
+/** The configuration of copr-cli. */
+export function configLines(
+  { frontend, user }: View,
+  { login, token, expires_on }: IssuedToken,
+): string {
+  const { public_url } = frontend.config
+  return [
+    '[copr-cli]',
+    `login = ${login}`,
+    `username = ${user?.username ?? ''}`,
+    `token = ${token}`,
+    `copr_url = ${public_url}`,
+    // copr-cli refuses plain http otherwise.
+    ...(public_url.startsWith('http:') ? ['encrypted = False'] : []),
+    // copr-cli reads and rewrites this comment.
+    `# expiration date: ${expires_on}`,
+  ].join('\n')
+}

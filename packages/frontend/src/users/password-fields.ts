@@ -1,0 +1,32 @@
+import { CoprError } from '@copr/process/errors'
+import { html } from 'hono/html'
+import type { Form } from '../http/read-form.ts'
+import { textField } from '../pages/forms.ts'
+import type { Html } from '../pages/view.ts'
+
+/** Tells a password manager whose password it is. */
+export function userNameField(username: string): Html {
+  return html`<input
+    type="text"
+    name="username"
+    value="${username}"
+    autocomplete="username"
+    hidden
+  />`
+}
+
+/** A new password, twice. */
+export function newPasswordFields(): Html {
+  const field = { required: true, type: 'password', autocomplete: 'new-password' } as const
+  const help = 'At least 10 characters'
+  return html`${textField({ name: 'password', label: 'New password', help, ...field })}
+  ${textField({ name: 'password_again', label: 'The same once more', ...field })}`
+}
+
+export function newPasswordOf(form: Form): string {
+  const { password, password_again } = form
+  if (typeof password !== 'string') throw new CoprError('invalid', 'password: is missing')
+  if (password !== password_again)
+    throw new CoprError('invalid', 'Cannot use this password: it was not the same both times')
+  return password
+}
