@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile, mkdtemp } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -143,8 +143,7 @@ test('a scriptlet that hangs holds up its own build alone', { skip }, async () =
 
 /** A repository that packages are added to, as a project's. */
 async function projectRepository(name: string) {
-  const dir = join(fixture.dir, name)
-  await mkdir(dir)
+  const dir = await mkdtemp(join(fixture.dir, `${name}-`))
   const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])
   await index()
   const repos = [

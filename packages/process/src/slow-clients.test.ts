@@ -25,7 +25,8 @@ async function begun(port: number, ...sent: string[]): Promise<Socket> {
 async function received(socket: Socket): Promise<string> {
   let answer = ''
   socket.setEncoding('utf8').on('data', (text: string) => void (answer += text))
-  await once(socket, 'close')
+  // Not once() of events, which would reject when the server closes while the client still writes.
+  await new Promise((resolve) => socket.once('close', resolve))
   return answer
 }
 
