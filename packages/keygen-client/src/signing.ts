@@ -28,7 +28,7 @@ export interface DetachedRequest {
   project: string
   purpose: string
   data: Uint8Array
-  public: PublicKeyAnswer
+  public: Pick<PublicKeyAnswer, 'algorithm' | 'fingerprint'>
   now: Date
 }
 

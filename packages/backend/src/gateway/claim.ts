@@ -6,7 +6,7 @@ import { claimTask } from '@copr/domain/queue/claim-task'
 import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { requeueTask } from '@copr/domain/builds/task-outcomes'
-import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
+import { sourceOfBuild, placeOfTask } from '@copr/domain/queue/task-facts'
 import { messageOf } from '@copr/process/errors'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
@@ -99,7 +99,7 @@ async function prepare(
   const results = resultsOf(await placeOfTask(db, task))
   await store.makeDir(results)
   // Left when the program was killed just after the import.
-  if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await loadTaskFacts(db, task)))
+  if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await sourceOfBuild(db, task.build_id)))
   const logs = [task.kind === 'import' ? 'import.log' : 'builder-live.log']
   await store.setAside(results, [...logs, ...logs.map((name) => `${name}.gz`)])
   const what = task.kind === 'import' ? 'import' : 'build'

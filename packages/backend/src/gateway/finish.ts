@@ -6,7 +6,7 @@ import {
   requeueTask,
   type TaskOutcome,
 } from '@copr/domain/builds/task-outcomes'
-import { loadTaskFacts, placeOfTask } from '@copr/domain/queue/task-facts'
+import { sourceOfBuild, placeOfTask } from '@copr/domain/queue/task-facts'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
@@ -63,7 +63,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     await store.dropStaged(key)
     // However the import has ended, nobody asks for the SRPM again.
     if (task.kind === 'import')
-      await store.dropSrpm(keptSrpm(await loadTaskFacts(backend.db, task)))
+      await store.dropSrpm(keptSrpm(await sourceOfBuild(backend.db, task.build_id)))
   }
   const note = (line: string): Promise<void> =>
     store.note(results, `${now().toISOString()} ${line}`)
@@ -128,7 +128,7 @@ async function endImport(
 ): Promise<Ending> {
   const commits = 'branch_commits' in request ? (request.branch_commits ?? {}) : {}
   await requireImported(db, task.build_id, commits)
-  const srpm = keptSrpm(await loadTaskFacts(db, task))
+  const srpm = keptSrpm(await sourceOfBuild(db, task.build_id))
   await store.placeSrpm(srpm, results)
   return { outcome: { kind: 'import', branch_commits: commits }, afterwards: drop }
 }

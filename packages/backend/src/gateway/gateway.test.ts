@@ -11,6 +11,9 @@ import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { cancelBuild } from '@copr/domain/builds/cancel'
 import { submitBuild } from '@copr/domain/builds/submit'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
+import { LEASE_HEADER } from '@copr/contract/builder-protocol'
+import type { KyselyPlugin } from 'kysely'
+import { backendApp } from '../app.ts'
 import { readSourceFacts } from './source-facts.ts'
 import { listed } from '../testing/agent.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
@@ -166,6 +169,31 @@ test('finish may be repeated, and is not for those who lost their lease', async 
   await accepted(await other.finish(failed))
   await accepted(await other.finish(failed))
   assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
+})
+
+test('a piece of a live log costs two reads of the database, and no write', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  const statements: string[] = []
+  const counting: KyselyPlugin = {
+    transformQuery: ({ node }) => {
+      statements.push(node.kind)
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  const app = backendApp({ ...system.backend, db: system.db.withPlugin(counting) })
+  const headers = { authorization: `Bearer ${agent.token}`, [LEASE_HEADER]: agent.lease }
+  const send = async (offset: number): Promise<number> => {
+    statements.length = 0
+    const path = `/builder/tasks/${agent.task_id}/log?name=builder-live.log&offset=${offset}`
+    return (await app.request(path, { method: 'PUT', headers, body: 'a line\n' })).status
+  }
+  assert.equal(await send(0), 200)
+  assert.equal(await send(7), 200)
+  assert.deepEqual(statements, ['SelectQueryNode', 'SelectQueryNode'])
 })
 
 test('heartbeats carry the cancellation, and a canceled build stays canceled', async () => {

@@ -1,5 +1,5 @@
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
+import { type BuildSource, loadTaskFacts } from '@copr/domain/queue/task-facts'
 import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import type { Backend } from '../context.ts'
@@ -10,7 +10,7 @@ import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.t
 const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
 
 /** Where the SRPM of a build waits to be imported. */
-export function keptSrpm({ build }: Pick<TaskFacts, 'build'>): KeptSrpm {
+export function keptSrpm(build: BuildSource): KeptSrpm {
   if (build.source_type !== 'upload') {
     if (build.srpm_name === null) throw new Error(`Build ${build.id} has no SRPM`)
     return { build_id: build.id, upload: null, file_name: build.srpm_name }
@@ -24,7 +24,7 @@ export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<R
   if (task.kind !== 'import')
     throw new CoprError('invalid', 'Cannot send an SRPM: this is no import')
   const facts = await loadTaskFacts(db, task)
-  const srpm = keptSrpm(facts)
+  const srpm = keptSrpm(facts.build)
   const place = { ...facts.project, dirname: facts.dirname, build_id: task.build_id }
   const names = [...srpmPath(place).split('/'), srpm.file_name]
   const file = (await store.findSrpm(srpm)) ?? (await placed(store, names))

@@ -4,6 +4,7 @@ import {
   noteKeyChangesSeen,
   storePublicKey,
 } from '@copr/domain/projects/project-keys'
+import { CoprError } from '@copr/process/errors'
 import { findProject } from '@copr/domain/projects/project-queries'
 import type { Backend } from '../context.ts'
 
@@ -13,10 +14,37 @@ export interface KeyOwner {
   projectname: string
   key_algorithm: KeyAlgorithm
   public_key: string | null
+  key_fingerprint: string | null
+}
+
+/** What signing and publishing need of a project's key. */
+export type SigningKey = Pick<PublicKeyAnswer, 'algorithm' | 'fingerprint' | 'public_key'>
+
+/**
+ * Signs with the key that the database has for the project. Asks keygen for it only if there is none yet, or if keygen refuses
+ * to sign with it: then it was rotated, and what `sign` did is done again with the new key.
+ */
+export async function withProjectKey<T>(
+  backend: Pick<Backend, 'keygen' | 'db'>,
+  owner: KeyOwner,
+  sign: (key: SigningKey) => Promise<T>,
+): Promise<T> {
+  const { key_algorithm: algorithm, key_fingerprint: fingerprint, public_key } = owner
+  if (fingerprint === null || public_key === null)
+    return await sign(await projectKey(backend, owner))
+  try {
+    return await sign({ algorithm, fingerprint, public_key })
+  } catch (error) {
+    const isRefused =
+      error instanceof CoprError && (error.kind === 'conflict' || error.kind === 'not_found')
+    const current = isRefused ? await projectKey(backend, owner) : undefined
+    if (!current || current.fingerprint === fingerprint) throw error
+    return await sign(current)
+  }
 }
 
 /** The project's key, made if it has none; what the database says of it follows keygen, which prolongs keys. */
-export async function projectKey(
+async function projectKey(
   { keygen, db }: Pick<Backend, 'keygen' | 'db'>,
   owner: KeyOwner,
 ): Promise<PublicKeyAnswer> {

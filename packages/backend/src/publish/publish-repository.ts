@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { placeOfTask } from '@copr/domain/queue/task-facts'
 import { compsOfRepository } from '@copr/domain/repositories/repository-comps'
 import {
@@ -18,7 +17,7 @@ import { signDetached } from '@copr/keygen-client/signing'
 import { resultsOf } from '../build-place.ts'
 import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
-import { projectKey } from './project-key.ts'
+import { type SigningKey, withProjectKey } from './project-key.ts'
 import { writeRepodata } from './write-repodata.ts'
 
 /**
@@ -54,7 +53,6 @@ async function renderRepository(
   if (!repository || repository.generation <= repository.published_generation) return
   const started = performance.now()
   at('render')
-  const key = await projectKey(backend, repository)
   const members = await repositoryMembers(db, id)
   const comps = await compsOfRepository(db, id)
   const path = repositoryPath(repository)
@@ -69,8 +67,10 @@ async function renderRepository(
   })
   at('sign-index')
   const made = join(workspace.into, 'repodata')
-  await signIndex(backend, { repository, key, made })
-  await writePublicKey(backend, repository, key)
+  await withProjectKey(backend, repository, async (key) => {
+    await signIndex(backend, { repository, key, made })
+    await writePublicKey(backend, repository, key)
+  })
   at('switch')
   await stillLocked()
   const { generation } = repository
@@ -93,7 +93,7 @@ async function renderRepository(
 
 async function signIndex(
   { db, keygen, now }: Backend,
-  { repository, key, made }: { repository: RepositoryFacts; key: PublicKeyAnswer; made: string },
+  { repository, key, made }: { repository: RepositoryFacts; key: SigningKey; made: string },
 ): Promise<void> {
   const { ownername: owner, projectname: project, dirname, chroot, generation } = repository
   const purpose = `repository ${owner}/${dirname}/${chroot} generation ${generation}`
@@ -108,7 +108,7 @@ async function signIndex(
 async function writePublicKey(
   { store }: Backend,
   repository: RepositoryFacts,
-  { public_key }: PublicKeyAnswer,
+  { public_key }: SigningKey,
 ): Promise<void> {
   const path = projectDirPath(repository)
   // Those who install a forked package need the key that it was signed with.

@@ -8,7 +8,7 @@ import { sha256Of, sizeOf } from '../store/files.ts'
 import { type ResultsPath, resultPath } from '../store/paths.ts'
 import type { StagingKey } from '../store/results-store.ts'
 import { failResults } from './fail-results.ts'
-import { projectKey } from './project-key.ts'
+import { withProjectKey } from './project-key.ts'
 import { signPackages } from './sign.ts'
 import { verifyResults } from './verify.ts'
 
@@ -56,11 +56,12 @@ export async function publishTask(
 
   at('sign')
   const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }
-  const key = await projectKey(backend, owner)
   const names = packages.map(({ fileName }) => fileName)
   const purpose = `build ${task.task_id}`
-  await signPackages(backend, { staged, names, owner, key, purpose, lease, checkLease })
-  await note(`signed with the key ${key.fingerprint}`)
+  await withProjectKey(backend, owner, async (key) => {
+    await signPackages(backend, { staged, names, owner, key, purpose, lease, checkLease })
+    await note(`signed with the key ${key.fingerprint}`)
+  })
 
   at('place')
   await checkLease()

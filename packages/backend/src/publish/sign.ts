@@ -1,11 +1,10 @@
-import type { PublicKeyAnswer } from '@copr/contract/keygen-protocol'
 import { digestFor } from '@copr/contract/openpgp-signature'
 import { issueBuildTicket } from '@copr/domain/signing/tickets'
 import { signWithTicket } from '@copr/keygen-client/signing'
 import { readSignedRegion, writeHeaderSignature } from '@copr/rpm/signature'
 import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'
-import type { KeyOwner } from './project-key.ts'
+import type { KeyOwner, SigningKey } from './project-key.ts'
 
 /** Digests a request: keygen takes up to 1000. */
 const AT_A_TIME = 100
@@ -15,7 +14,7 @@ export interface PackagesToSign {
   /** File names of the staged packages. */
   names: string[]
   owner: KeyOwner
-  key: PublicKeyAnswer
+  key: SigningKey
   purpose: string
   /** The lease of the publish task. Only its holder gets signing tickets. */
   lease: string

@@ -119,6 +119,16 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
     message: /its key was rotated/,
   })
 
+  // The key that the database has is refused, and the new one is asked for.
+  await system.built(agent, await buildPackages(system.data_dir, { name: 'third' }))
+  await publish()
+  const { key_fingerprint } = await db
+    .selectFrom('project')
+    .select('key_fingerprint')
+    .where('name', '=', 'telescope')
+    .executeTakeFirstOrThrow()
+  assert.equal(key_fingerprint, after.fingerprint)
+
   // The change is a week old when the backend is back.
   const week_later = new Date(Date.now() + 7 * 24 * 3600_000)
   await noteKeyChangesSeen(db, new Date())

@@ -105,16 +105,26 @@ function capabilitiesOf(
   }
 }
 
+/** A busy machine sends four requests a second: that it was seen is written at most this often. */
+const SEEN_MS = 5000
+
 /** The living machine of a session token, noted as seen. One that is drained may end what it does. */
 export async function machineOfSession(
   db: Db,
   session_token: string,
   now: Date,
 ): Promise<Machine | undefined> {
+  const machine = await db
+    .selectFrom('machine')
+    .selectAll()
+    .where('session_token_hash', '=', hashOf(session_token))
+    .where('state', 'in', ['ready', 'draining'])
+    .executeTakeFirst()
+  if (!machine || now.getTime() - (machine.last_seen_at?.getTime() ?? 0) < SEEN_MS) return machine
   return await db
     .updateTable('machine')
     .set({ last_seen_at: now })
-    .where('session_token_hash', '=', hashOf(session_token))
+    .where('id', '=', machine.id)
     .where('state', 'in', ['ready', 'draining'])
     .returningAll()
     .executeTakeFirst()

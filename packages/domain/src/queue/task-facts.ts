@@ -111,6 +111,20 @@ async function chrootOf(db: Db, build_chroot_id: number): Promise<ChrootFacts> {
   }
 }
 
+export type BuildSource = Pick<
+  Selectable<BuildTable>,
+  'id' | 'source_type' | 'source_json' | 'srpm_name'
+>
+
+/** How a build came to its SRPM, and the name of that once it is known. */
+export async function sourceOfBuild(db: Db, build_id: number): Promise<BuildSource> {
+  return await db
+    .selectFrom('build')
+    .select(['id', 'source_type', 'source_json', 'srpm_name'])
+    .where('id', '=', build_id)
+    .executeTakeFirstOrThrow()
+}
+
 /** The dist-git branches that the waiting chroots of a build are built from. */
 export async function branchesToImport(db: Db, build_id: number): Promise<string[]> {
   const rows = await db
