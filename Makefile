@@ -116,8 +116,9 @@ format: tools/node_modules/.installed ## Format the code in place
 	oxfmt packages e2e tools bench
 
 .PHONY: schema
-schema: setup ## Write the database's row types and the schemas of vars.yml
+schema: setup ## Write the database's row types, the schemas of vars.yml and the configuration reference
 	node tools/generate-vars-schema.ts
+	node tools/generate-configuration-reference.ts
 	node tools/generate-schema.ts
 	oxfmt packages/domain/src/database/schema.ts
 

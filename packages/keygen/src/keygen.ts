@@ -1,4 +1,4 @@
-import { KeygenServiceAccounts, MasterKey } from '@copr/contract/configuration'
+import { KeygenServiceAccounts, MasterKey } from '@copr/contract/configuration/keygen-config'
 import { Bell, every } from '@copr/process/every'
 import { messageOf } from '@copr/process/errors'
 import { serveHttp } from '@copr/process/http-server'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import type { S3Config } from '@copr/contract/configuration'
+import type { S3Config } from '@copr/contract/configuration/s3-config'
 import { type Bucket, bucketOf } from './bucket.ts'
 
 /** A server that does not answer must not hold up a build for ever: the SDK tries again, then we do. */

@@ -1,4 +1,4 @@
-import type { KeygenRight } from '@copr/contract/configuration'
+import type { KeygenRight } from '@copr/contract/configuration/keygen-config'
 import { CoprError } from '@copr/process/errors'
 import type { Context, MiddlewareHandler } from 'hono'
 

@@ -1,4 +1,4 @@
-import type { KeygenServiceAccounts } from '@copr/contract/configuration'
+import type { KeygenServiceAccounts } from '@copr/contract/configuration/keygen-config'
 import { CoprError } from '@copr/process/errors'
 import { httpsClient } from '@copr/process/https-client'
 import { lastGoodFile } from '@copr/process/replaced-file'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import test from 'node:test'
-import { KeygenServiceAccounts } from '@copr/contract/configuration'
+import { KeygenServiceAccounts } from '@copr/contract/configuration/keygen-config'
 import { silentLog } from '@copr/process/log'
 import { SignJWT } from 'jose'
 import type { AskCluster, ClusterAnswer } from './cluster-api.ts'

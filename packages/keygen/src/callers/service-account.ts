@@ -1,4 +1,4 @@
-import type { KeygenServiceAccounts } from '@copr/contract/configuration'
+import type { KeygenServiceAccounts } from '@copr/contract/configuration/keygen-config'
 import type { Logger } from '@copr/process/log'
 import { jwtVerify } from 'jose'
 import { JOSEError } from 'jose/errors'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MasterKey } from '@copr/contract/configuration'
+import type { MasterKey } from '@copr/contract/configuration/keygen-config'
 import type { KeyWrapper } from './key-wrapper.ts'
 import { pipe } from './pipe.ts'
 

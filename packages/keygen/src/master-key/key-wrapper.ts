@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MasterKey } from '@copr/contract/configuration'
+import type { MasterKey } from '@copr/contract/configuration/keygen-config'
 import { seal, unseal } from '../seal.ts'
 import { commandKey } from './command-key.ts'
 import { createMasterKey, readMasterKey } from './master-key-file.ts'

@@ -2,7 +2,7 @@ import { constants, createHash, createPublicKey, publicEncrypt } from 'node:cryp
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MasterKey } from '@copr/contract/configuration'
+import type { MasterKey } from '@copr/contract/configuration/keygen-config'
 import type { KeyWrapper } from './key-wrapper.ts'
 import { pipe } from './pipe.ts'
 

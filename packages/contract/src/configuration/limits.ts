@@ -1,0 +1,58 @@
+import { z } from 'zod'
+
+const bytes = (gib: number): z.ZodDefault<z.ZodNumber> =>
+  z
+    .number()
+    .int()
+    .positive()
+    .default(gib * 1024 ** 3)
+const count = z.number().int().positive()
+
+export const Limits = z.strictObject({
+  max_upload_bytes: bytes(10).describe('maximum size of one uploaded file, in bytes'),
+  max_unpacked_bytes: bytes(40).describe('maximum size of the contents of one SRPM, in bytes'),
+  default_timeout_seconds: count
+    .default(18_000)
+    .describe('timeout of a build that names none, in seconds'),
+  max_timeout_seconds: count
+    .default(108_000)
+    .describe('longest timeout that a build may request, in seconds'),
+  max_log_bytes: bytes(1).describe(
+    'maximum size of the output of one build, in bytes; a build with more fails',
+  ),
+  max_result_bytes: bytes(40).describe('maximum size of the results of one build chroot, in bytes'),
+  lease_seconds: z
+    .number()
+    .positive()
+    .default(60)
+    .describe(
+      'the lease of a task expires after this many seconds without a heartbeat; the task is then requeued',
+    ),
+  heartbeat_seconds: z
+    .number()
+    .positive()
+    .default(2)
+    .describe('seconds between the heartbeats of a builder'),
+  max_attempts: count
+    .default(5)
+    .describe('maximum attempts of a task whose machines are lost; after that its build fails'),
+  token_days: count.default(180).describe('number of days for which a classic API token is valid'),
+  max_builds_per_owner: count
+    .optional()
+    .describe(
+      "maximum number of an owner's tasks that run at a time; without it, only fair scheduling limits them",
+    ),
+  max_builds_per_sandbox: count
+    .optional()
+    .describe('maximum number of tasks of one project and submitter that run at a time'),
+  max_builds_per_arch: z
+    .record(z.string(), count)
+    .optional()
+    .describe('maximum number of tasks that run at a time, for each architecture: `{ s390x: 8 }`'),
+  max_builds_per_owner_and_arch: z
+    .record(z.string(), count)
+    .optional()
+    .describe(
+      "maximum number of an owner's tasks that run at a time, for each architecture: `{ s390x: 2 }`",
+    ),
+})

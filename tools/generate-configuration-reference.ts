@@ -1,0 +1,8 @@
+/** Writes docs/administration/reference.md from what reads copr.yaml. */
+import { writeFileSync } from 'node:fs'
+import { configurationReference } from './configuration-reference.ts'
+
+writeFileSync(
+  new URL('../docs/administration/reference.md', import.meta.url),
+  configurationReference(),
+)
