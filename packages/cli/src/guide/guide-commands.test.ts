@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { commandTable } from '../coprctl.ts'
@@ -9,7 +9,8 @@ import { RUN_ELSEWHERE, STEPS } from './guide-steps.ts'
 const ROOT = new URL('../../../../', import.meta.url)
 const textOf = (file: string): string => readFileSync(new URL(file, ROOT), 'utf8')
 const NOUNS = new Set(table('').commands.map((command) => command.name()))
-const FILES = ['README.md', 'docs/administrator-guide.md']
+const ADMINISTRATION = readdirSync(new URL('docs/administration/', ROOT))
+const FILES = ['README.md', ...ADMINISTRATION.map((name) => `docs/administration/${name}`)]
 const GUIDES = FILES.map((file): Guide => commandsIn(textOf(file), file, NOUNS))
 const TYPED = GUIDES.flatMap(({ typed }) => typed)
 const ROWS = GUIDES.flatMap(({ rows }) => rows)

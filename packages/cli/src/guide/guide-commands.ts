@@ -1,7 +1,7 @@
 /** Something that a document tells people to type. */
 export interface GuideCommand {
   text: string
-  /** `docs/administrator-guide.md:12` */
+  /** `docs/administration/commands.md:12` */
   at: string
 }
 

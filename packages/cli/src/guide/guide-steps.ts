@@ -1,4 +1,4 @@
-/** A command of the administrator guide as it is run, and what the guide says comes of it. */
+/** A command of docs/administration/ as it is run, and the effect that the docs state. */
 export interface Step {
   args: string[]
   stdin?: string

@@ -73,5 +73,5 @@ function sayHowToAdd(progress: Progress, reason: string): void {
     '  The system starts without. To build, add a chroot of any distribution whose mirror',
   )
   progress.say('  this machine reaches: npx coprctl chroot add FILE.yaml')
-  progress.say('  docs/administrator-guide.md shows such a file under "Commands".\n')
+  progress.say('  docs/administration/commands.md shows such a file under "Chroot files".\n')
 }

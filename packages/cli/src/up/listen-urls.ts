@@ -33,7 +33,7 @@ export function openTo({ host, port }: Listen): string[] {
     : `${urlHost(host)}:${port}`
   return [
     `Open to everybody who can reach ${where}, in plain HTTP: passwords and tokens are readable on the way.`,
-    'Put a reverse proxy with TLS in front: docs/administrator-guide.md, "Open to others".',
+    'Put a reverse proxy with TLS in front: docs/administration/tutorial.md, "Open to others".',
   ]
 }
 
