@@ -1,6 +1,6 @@
 /**
  * How long the reads of a big site take: a million builds in PostgreSQL, every page and every GET of the API.
- * Writes the tables of docs/performance.md. `node bench/api.ts [FOLDER [EXPRESSION]]`: a database in a folder that is
+ * Writes bench/results/api.md and its summary in docs/performance.md. `node bench/api.ts [FOLDER [EXPRESSION]]`: a database in a folder that is
  * kept is filled once, and with an expression only cases of such names are measured, and nothing is written.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'

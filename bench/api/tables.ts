@@ -3,7 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { type Case, type Kind, shown } from './cases.ts'
 import type { Client, Measured } from './measure.ts'
 
-const PAGE = new URL('../../docs/performance.md', import.meta.url)
+/** The short table, for readers of docs/performance.md. */
+const SUMMARY = new URL('../../docs/performance.md', import.meta.url)
+/** Every case. */
+const RESULTS = new URL('../results/api.md', import.meta.url)
 const KINDS: Kind[] = ['a user’s', 'a group’s', 'the giant’s']
 
 export interface Row extends Measured, Omit<Case, 'path'> {
@@ -19,12 +22,48 @@ export type LongRow = Measured & { name: string; peak: number }
 type Memory = ReturnType<Client['memory']>
 export type MemoryOverTime = Record<'started' | 'listed' | 'again' | 'long', Memory>
 
-/** Puts what was measured into docs/performance.md. */
+/** Writes all cases into bench/results/api.md and their summary into docs/performance.md. */
 export function writeTables(rows: Row[], long: LongRow[], memory: MemoryOverTime): void {
-  const table = [
-    aboutTheMachine(rows),
-    '',
-    '### Lists',
+  writeBlock(RESULTS, [aboutTheMachine(rows), '', ...allTables(rows, long, memory)])
+  writeBlock(SUMMARY, [aboutTheMachine(rows), '', ...summary(rows), '', ...memoryLines(memory)])
+}
+
+function writeBlock(file: URL, lines: string[]): void {
+  const page = readFileSync(file, 'utf8')
+  const block = /(<!-- api -->\n)[^]*?(<!-- \/api -->)/
+  if (!block.test(page)) throw new Error(`${file.pathname} has no place for the tables`)
+  const text = lines.join('\n')
+  writeFileSync(
+    file,
+    page.replace(block, (_, begin: string, end: string) => `${begin}\n${text}\n\n${end}`),
+  )
+}
+
+function summary(rows: Row[]): string[] {
+  const groups: [string, Row[]][] = [
+    ['lists, at any depth', rows.filter(({ kind }) => kind === undefined)],
+    ['every page and every GET', rows.filter(({ kind }) => kind !== undefined)],
+  ]
+  return [
+    '| measured | cases | p95: median of the cases | p95: slowest case | the slowest case |',
+    '| --- | ---: | ---: | ---: | --- |',
+    ...groups.flatMap(([name, cases]) => {
+      const sorted = cases.toSorted((one, other) => one.p95 - other.p95)
+      const median = sorted[Math.floor(sorted.length / 2)]
+      const slowest = sorted.at(-1)
+      if (!median || !slowest) return []
+      return `| ${name} | ${cases.length} | ${ms(median.p95)} | ${ms(slowest.p95)} | ${cell(caseName(slowest))} |`
+    }),
+  ]
+}
+
+function caseName({ kind, name, route }: Row): string {
+  return kind === undefined ? name : `${shown(route)}, ${kind}`
+}
+
+function allTables(rows: Row[], long: LongRow[], memory: MemoryOverTime): string[] {
+  return [
+    '## Lists',
     '',
     '| list | p50 | p95 | most |',
     '| --- | ---: | ---: | ---: |',
@@ -32,15 +71,15 @@ export function writeTables(rows: Row[], long: LongRow[], memory: MemoryOverTime
       .filter(({ kind }) => kind === undefined)
       .map(({ name, p50, p95, max }) => `| ${cell(name)} | ${ms(p50)} | ${ms(p95)} | ${ms(max)} |`),
     '',
-    '### Every page and every GET',
+    '## Every page and every GET',
     '',
-    'p50 / p95. A giant is the project with 200,000 builds; pages that are of no project stand in the first column.',
+    'p50 / p95. The giant is the project with 200,000 builds; pages that belong to no project are in the first column.',
     '',
     `| read | ${KINDS.join(' | ')} |`,
     `| --- |${' ---: |'.repeat(KINDS.length)}`,
     ...routeRows(rows),
     '',
-    '### Memory',
+    '## Memory',
     '',
     ...memoryLines(memory),
     '',
@@ -50,15 +89,7 @@ export function writeTables(rows: Row[], long: LongRow[], memory: MemoryOverTime
       ({ name, p50, bytes, peak }) =>
         `| ${cell(name)} | ${(p50 / 1000).toFixed(2)} | ${(bytes / 2 ** 20).toFixed(1)} | ${peak.toFixed(0)} |`,
     ),
-    '',
-  ].join('\n')
-  const page = readFileSync(PAGE, 'utf8')
-  const block = /(<!-- api -->\n)[^]*?(<!-- \/api -->)/
-  if (!block.test(page)) throw new Error('docs/performance.md has no place for the tables')
-  writeFileSync(
-    PAGE,
-    page.replace(block, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`),
-  )
+  ]
 }
 
 function aboutTheMachine(rows: Row[]): string {
@@ -90,8 +121,8 @@ function routeRows(rows: Row[]): string[] {
 function memoryLines({ started, listed, again, long }: MemoryOverTime): string[] {
   const mb = (value: number): string => `${value.toFixed(0)} MB`
   return [
-    `The frontend: ${mb(started.now)} when it started, ${mb(listed.now)} after all of the above, ${mb(again.now)} after all of it once more,`,
-    `${mb(long.now)} after the following; at most ${mb(listed.peak)}, ${mb(again.peak)} and ${mb(long.peak)}.`,
+    `Memory of the frontend: ${mb(started.now)} at its start, ${mb(listed.now)} after all cases, ${mb(again.now)} after all of them again,`,
+    `${mb(long.now)} after the long answers; at most ${mb(listed.peak)}, ${mb(again.peak)} and ${mb(long.peak)}.`,
   ]
 }
 
