@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+const PAGES = execFileSync('git', ['ls-files', '-z', '*.md'], { cwd: ROOT, encoding: 'utf8' })
+  .split('\0')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)))
+
+test('docs/glossary.md is alphabetical and has no word twice', () => {
+  const rows = textOf('docs/glossary.md').matchAll(/^\| ([^|]+?)(?: \\\*)? \| /gm)
+  const [, , ...words] = [...rows].map(([, word = '']) => word.toLowerCase().replaceAll('-', ' '))
+  assert.ok(words.length > 50)
+  assert.deepEqual(words, [...new Set(words)].toSorted())
+})
+
+/** The anchor of a heading, as forges make it. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{Letter}\p{Number}\- _]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+function hasTarget(page: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#')
+  const target = path === '' ? page : join(dirname(page), path)
+  if (!existsSync(join(ROOT, target))) return false
+  if (anchor === undefined) return true
+  const headings = textOf(target).matchAll(/^#+ (.+)$/gm)
+  return [...headings].some(([, heading = '']) => anchorOf(heading) === anchor)
+}
+
+for (const page of PAGES)
+  test(`every link of ${page} leads to a file and a heading that exist`, () => {
+    const links = [...textOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+    const local = links.filter((link) => !/^[a-z]+:/.test(link))
+    assert.deepEqual(
+      local.filter((link) => !hasTarget(page, link)),
+      [],
+    )
+  })
+
+/** Inline code that looks like a file of the repository; the lock of the images is written by `make images`. */
+const FILE = /`((?:packages|e2e|tools|bench|images|docs)\/[\w./-]+\.\w+)`/g
+
+for (const page of PAGES)
+  test(`every file that ${page} names exists`, () => {
+    const files = [...textOf(page).matchAll(FILE)].map(([, file = '']) => file)
+    assert.deepEqual(
+      files.filter((file) => file !== 'images/images.lock.yaml' && !existsSync(join(ROOT, file))),
+      [],
+    )
+  })
