@@ -62,3 +62,24 @@ for (const page of PAGES)
       [],
     )
   })
+
+/** Messages that end in … or contain it are compared piece by piece: the code fills the gaps. */
+test('every message of docs/troubleshooting.md is one that the code prints', () => {
+  const paths = execFileSync('git', ['ls-files', '-z', 'packages', 'Makefile'], { cwd: ROOT })
+  const files = paths.toString().split('\0')
+  const sources = files.filter((path) => /\.ts$|Makefile$/.test(path) && !path.endsWith('.test.ts'))
+  const code = sources
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map(textOf)
+    .join('\n')
+  const cells = textOf('docs/troubleshooting.md').matchAll(/^\| ([^|]*`[^|]*) \|/gm)
+  const messages = [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+ [^`]+)`/g)])
+  assert.ok(messages.length > 40, String(messages.length))
+  const pieces = messages.flatMap(([, message = '']) =>
+    message.split('…').map((one) => one.replace(/^[:,;] /, '').trim()),
+  )
+  assert.deepEqual(
+    pieces.filter((piece) => !code.includes(piece)),
+    [],
+  )
+})

@@ -10,7 +10,11 @@ const ROOT = new URL('../../../../', import.meta.url)
 const textOf = (file: string): string => readFileSync(new URL(file, ROOT), 'utf8')
 const NOUNS = new Set(table('').commands.map((command) => command.name()))
 const ADMINISTRATION = readdirSync(new URL('docs/administration/', ROOT))
-const FILES = ['README.md', ...ADMINISTRATION.map((name) => `docs/administration/${name}`)]
+const FILES = [
+  'README.md',
+  'docs/troubleshooting.md',
+  ...ADMINISTRATION.map((name) => `docs/administration/${name}`),
+]
 const GUIDES = FILES.map((file): Guide => commandsIn(textOf(file), file, NOUNS))
 const TYPED = GUIDES.flatMap(({ typed }) => typed)
 const ROWS = GUIDES.flatMap(({ rows }) => rows)
@@ -25,7 +29,10 @@ const OTHERS: [pattern: RegExp, why: string][] = [
   [/^apt-get autoremove /, 'removes packages of the machine that runs the tests'],
   [/^cd \.\. && rm -rf /, 'removes the checkout that the tests are in'],
   [/^pip install copr-cli$/, 'make test-clients installs copr-cli so'],
-  [/^copr-cli .*(create|build|request-|edit-)/, 'make test-clients runs all of copr-cli'],
+  [
+    /^copr-cli .*(create|build|request-|edit-|regenerate-)/,
+    'make test-clients runs all of copr-cli',
+  ],
   [/^cp vars\.yml\.template vars\.yml$/, 'configuration.test.ts reads the template itself'],
   [
     /^images\/build --push REGISTRY/,
@@ -40,7 +47,9 @@ const OTHERS: [pattern: RegExp, why: string][] = [
     /^(oc|kubectl) .*(exec|logs|cp|create job|scale|wait) /,
     'a command of the cluster; what runs in the pod is parsed here',
   ],
-  [/^(oc login|kubectl -n)/, 'a command of the cluster'],
+  [/^(oc login|kubectl (-n|get|logs)\b)/, 'a command of the cluster'],
+  [/^curl -?s? ?http:/, 'a way to look at the site'],
+  [/^dnf clean expire-cache$/, 'a command of the machine that installs packages'],
 ]
 
 function table(out: string): Command & { said?: string } {
