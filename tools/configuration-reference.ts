@@ -1,13 +1,14 @@
 import { Configuration } from '@copr/contract/configuration'
+import { jsonSchema } from '@copr/openshift/configuration/schema-keys'
 import { stringify } from 'yaml'
-import { z } from 'zod'
 
-const Node = z.object({
-  description: z.string().optional(),
-  default: z.unknown().optional(),
-  properties: z.record(z.string(), z.unknown()).optional(),
-  required: z.array(z.string()).default([]),
-})
+/** The parts of a JSON schema that the reference shows. */
+interface Node {
+  description?: string
+  default?: unknown
+  properties?: Record<string, Node>
+  required?: string[]
+}
 
 const HEAD = `# Configuration reference
 
@@ -27,18 +28,17 @@ A cluster's configuration is rendered from \`vars.yml\` instead ([cluster.md](cl
 
 /** Markdown text of docs/administration/reference.md. */
 export function configurationReference(): string {
-  const top = Node.parse(z.toJSONSchema(Configuration, { io: 'input' }))
+  const top = jsonSchema(Configuration, 'copr.yaml') as Node
   const members = Object.entries(top.properties ?? {})
-  const isSection = (member: unknown): boolean => Node.parse(member).properties !== undefined
-  const single = members.filter(([, member]) => !isSection(member))
-  const sections = members.filter(([, member]) => isSection(member))
+  const single = members.filter(([, { properties }]) => !properties)
+  const sections = members.filter(([, { properties }]) => properties)
   return [
     HEAD,
     '## General\n',
-    table(single.map(([name, member]) => row(name, member, top.required.includes(name)))),
+    table(single.map(([name, member]) => row(name, member, isRequired(top, name)))),
     ...sections.flatMap(([name, member]) => [
       `## \`${name}\`\n`,
-      `${Node.parse(member).description ?? ''}\n`,
+      `${member.description ?? ''}\n`,
       table(rowsBelow(member, name)),
     ]),
   ].join('\n')
@@ -48,21 +48,25 @@ function table(rows: string[]): string {
   return `${['| key | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')}\n`
 }
 
-function rowsBelow(schema: unknown, prefix: string): string[] {
-  const { properties = {}, required } = Node.parse(schema)
-  return Object.entries(properties).flatMap(([name, member]) => {
+function rowsBelow(section: Node, prefix: string): string[] {
+  return Object.entries(section.properties ?? {}).flatMap(([name, member]) => {
     const key = `${prefix}.${name}`
-    const isSection = Node.parse(member).properties !== undefined
-    return isSection ? rowsBelow(member, key) : [row(key, member, required.includes(name))]
+    return member.properties
+      ? rowsBelow(member, key)
+      : [row(key, member, isRequired(section, name))]
   })
 }
 
-function row(key: string, member: unknown, isRequired: boolean): string {
-  const { description = '', default: value } = Node.parse(member)
+function isRequired({ required = [] }: Node, name: string): boolean {
+  return required.includes(name)
+}
+
+function row(key: string, member: Node, needed: boolean): string {
+  const { description = '', default: value } = member
   // A default that depends on other keys is part of the description.
   const [, before = description, computed, after = ''] =
     /^(.*?); default: ((?:`[^`]*`|[^`.;(])+)(.*)$/.exec(description) ?? []
-  const byDefault = computed?.trim() ?? (isRequired ? '*required*' : valueText(value))
+  const byDefault = computed?.trim() ?? (needed ? '*required*' : valueText(value))
   const meaning = `${before}${computed?.endsWith(' ') === true ? ' ' : ''}${after}`
   return `| \`${key}\` | ${byDefault} | ${meaning.replaceAll('|', '\\|')} |`
 }
@@ -72,6 +76,6 @@ function valueText(value: unknown): string {
     return 'none'
   if (typeof value === 'number' && value >= 2 ** 30 && value % 2 ** 30 === 0)
     return `${value / 2 ** 30} GiB`
-  if (typeof value !== 'object') return `\`${String(value)}\``
+  if (typeof value === 'string') return `\`${value}\``
   return `\`${stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()}\``
 }
