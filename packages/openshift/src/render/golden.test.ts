@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
 import { nameOf } from '../objects/kube-object.ts'
-import { yamlOf } from '../objects/yaml.ts'
 import { sampleFacts } from '../testing/facts.ts'
+import { requireComplete, requireDifference, requireNoOthers } from '../testing/golden-files.ts'
 import type { Place } from '../podman/place.ts'
 import { podmanPods } from '../podman/podman-pods.ts'
 import { podmanFacts } from '../podman/podman-vars.ts'
@@ -12,9 +11,11 @@ import { faultsOf } from '../testing/strict.ts'
 import type { Facts } from './facts.ts'
 import { render } from './render.ts'
 
-/** UPDATE_GOLDEN=1 writes them anew; the change is then looked at like code. */
-const FOLDER = new URL('../../golden/', import.meta.url)
-const isUpdate = process.env['UPDATE_GOLDEN'] === '1'
+/** UPDATE_GOLDEN=1 writes the files again; reviewers read their changes as they read code. */
+const GOLDEN = {
+  url: new URL('../../golden/', import.meta.url),
+  isUpdate: process.env['UPDATE_GOLDEN'] === '1',
+}
 
 const VARS: Record<string, unknown> = {
   small: {},
@@ -41,16 +42,40 @@ const VARS: Record<string, unknown> = {
   },
 }
 
-for (const [profile, vars] of Object.entries(VARS))
-  for (const flavour of ['openshift', 'microshift', 'kubernetes'] as const)
-    test(`render() of ${profile} for ${flavour} gives ${profile}-${flavour}.yaml`, () => {
-      const objects = render(Vars.parse(vars), sampleFacts(flavour))
-      const text = objects.map((object) => `---\n${yamlOf(object)}`).join('')
-      const path = new URL(`${profile}-${flavour}.yaml`, FOLDER)
-      mkdirSync(FOLDER, { recursive: true })
-      if (isUpdate || !existsSync(path)) writeFileSync(path, text)
-      assert.equal(text, readFileSync(path, 'utf8'))
-    })
+type Flavour = 'openshift' | 'microshift' | 'kubernetes'
+
+/** Each rendering, and the one that its file gives the difference to: bases first; two are complete. */
+const RENDERINGS: [profile: string, flavour: Flavour, base?: string][] = [
+  ['small', 'kubernetes'],
+  ['small', 'openshift', 'small-kubernetes'],
+  ['small', 'microshift', 'small-openshift'],
+  ['medium', 'kubernetes', 'small-kubernetes'],
+  ['medium', 'openshift', 'small-openshift'],
+  ['medium', 'microshift', 'medium-openshift'],
+  ['large', 'openshift'],
+  ['large', 'microshift', 'large-openshift'],
+  ['large', 'kubernetes', 'large-openshift'],
+  ['large-s3', 'openshift', 'large-openshift'],
+  ['large-s3', 'microshift', 'large-s3-openshift'],
+  ['large-s3', 'kubernetes', 'large-kubernetes'],
+]
+
+for (const [profile, flavour, base] of RENDERINGS)
+  test(`render() of ${profile} for ${flavour} gives ${fileOf(profile, flavour, base)}`, () => {
+    const objects = render(Vars.parse(VARS[profile]), sampleFacts(flavour))
+    const name = `${profile}-${flavour}`
+    if (base === undefined) requireComplete(GOLDEN, name, objects)
+    else requireDifference(GOLDEN, name, base, objects)
+  })
+
+function fileOf(profile: string, flavour: Flavour, base?: string): string {
+  return `${profile}-${flavour}${base === undefined ? '' : '.diff'}.yaml`
+}
+
+test('every golden file belongs to a rendering', () => {
+  const files = RENDERINGS.map((each) => fileOf(...each))
+  requireNoOthers(GOLDEN, [...files, 'small-podman.yaml'])
+})
 
 const OIDC = {
   issuer: 'https://id.example.org',
@@ -72,10 +97,7 @@ test('podmanPods() of small gives small-podman.yaml', () => {
   const images = { server: place.images.server, postgresql: 'localhost/copr-postgresql@sha256:3' }
   const facts = podmanFacts(place, { public_url: 'http://localhost:5000', images })
   const objects = podmanPods(render(Vars.parse({}), facts), place).flatMap((pod) => pod.objects)
-  const text = objects.map((object) => `---\n${yamlOf(object)}`).join('')
-  const path = new URL('small-podman.yaml', FOLDER)
-  if (isUpdate || !existsSync(path)) writeFileSync(path, text)
-  assert.equal(text, readFileSync(path, 'utf8'))
+  requireComplete(GOLDEN, 'small-podman', objects)
 })
 
 const EVERYTHING: [string, unknown, Partial<Facts>][] = [
