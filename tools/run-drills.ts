@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { FRESH_ROOTS } from './fresh/fresh-root.ts'
+import { FRESH_ROOTS } from './fresh/fresh-roots.ts'
 
 interface Drill {
   name: string

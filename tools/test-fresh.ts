@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { stopSignal } from '../packages/cli/src/stop-signal.ts'
 import { showProgress } from '../packages/cli/src/up/progress.ts'
-import { FRESH_ROOTS } from './fresh/fresh-root.ts'
+import { FRESH_ROOTS } from './fresh/fresh-roots.ts'
 import { runCommand } from './fresh/run-command.ts'
 import { type Trial, tryInRoot } from './fresh/trial.ts'
 import { tryUp } from './fresh/try-up.ts'

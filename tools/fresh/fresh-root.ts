@@ -1,6 +1,3 @@
-import { debianRoot } from './debian-root.ts'
-import { rpmRoot } from './rpm-root.ts'
-
 export interface MakeOptions {
   onOutput: (chunk: Buffer) => void
   signal: AbortSignal
@@ -31,10 +28,3 @@ export interface FreshRoot {
   /** Lines of a dnf repository file: the base system that the example is installed into. */
   baseRepository(checkout: string): string[]
 }
-
-/** One line for each; `make test-fresh` goes through them in this order. */
-export const FRESH_ROOTS: readonly FreshRoot[] = [
-  debianRoot({ name: 'debian-12', codename: 'bookworm' }),
-  debianRoot({ name: 'debian-13', codename: 'trixie' }),
-  rpmRoot(),
-]

@@ -11,7 +11,7 @@ import { openTestDb, type TestDb } from '@copr/testkit/postgres'
 import { until } from '@copr/testkit/system/until'
 import { findKey, type Db, openKeyTable, countPooledKeys } from './key-table.ts'
 import { openDataKeys } from './data-keys.ts'
-import { openMasterKey } from './master-key/key-wrapper.ts'
+import { openMasterKey } from './master-key/open-master-key.ts'
 import { makeKey, prolongKeys, publicKeyAnswer } from './project-keys.ts'
 import {
   newProjectName,

@@ -47,7 +47,7 @@ export interface Running {
 }
 
 /** Dependencies shared within one process by the components that use the database. */
-export interface Shared extends Running {
+interface Shared extends Running {
   db: Db
   notices: Notices
 }

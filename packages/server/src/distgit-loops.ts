@@ -3,14 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Configuration } from '@copr/contract/configuration'
 import { importHandler } from '@copr/distgit/import'
 import { deleteRepositories } from '@copr/distgit/layout'
+import type { Notices } from '@copr/domain/database/notify'
+import type { Db } from '@copr/domain/database/open'
 import { createMachine } from '@copr/domain/machines/machines'
 import { noteImport } from '@copr/domain/queue/imported-commits'
 import { forgetRemoval, livingDir, wantedRemovals } from '@copr/domain/repositories/removals'
 import { runAgent } from '@copr/agent/agent'
 import { messageOf } from '@copr/process/errors'
 import { every } from '@copr/process/every'
+import type { Logger } from '@copr/process/log'
 import { forgetPool } from '@copr/resalloc/local-pool'
-import type { Shared } from './components.ts'
+
+interface DistgitContext {
+  config: Configuration
+  db: Db
+  notices: Notices
+  log: Logger
+  stop: AbortSignal
+}
 
 const now = (): Date => new Date()
 
@@ -19,17 +29,17 @@ export function distgitRoot(config: Pick<Configuration, 'data_dir'>): string {
 }
 
 /** Imports, and removes what deleted projects left. */
-export async function runDistgitLoops(shared: Shared): Promise<void> {
-  const { notices, stop, log } = shared
+export async function runDistgitLoops(context: DistgitContext): Promise<void> {
+  const { notices, stop, log } = context
   const bell = notices.bell('copr_removal')
   await Promise.all([
-    importSrpms(shared),
-    every(60, () => removeRepositories(shared), { stop, log, bell }),
+    importSrpms(context),
+    every(60, () => removeRepositories(context), { stop, log, bell }),
   ])
 }
 
 /** A project of the same name may have come meanwhile: it goes on with the repositories. */
-async function removeRepositories({ db, config, log }: Shared): Promise<void> {
+async function removeRepositories({ db, config, log }: DistgitContext): Promise<void> {
   for (const { id, path } of await wantedRemovals(db, 'distgit')) {
     const [ownername = '', dirname = ''] = path.split('/')
     if (!(await livingDir(db, { ownername, dirname }))) {
@@ -41,8 +51,8 @@ async function removeRepositories({ db, config, log }: Shared): Promise<void> {
 }
 
 /** Imports SRPMs until stopped; enrols anew whenever the gateway has forgotten it. */
-async function importSrpms(shared: Shared): Promise<void> {
-  const { config, db, stop, log } = shared
+async function importSrpms(context: DistgitContext): Promise<void> {
+  const { config, db, stop, log } = context
   await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })
   while (!stop.aborted) {
     try {

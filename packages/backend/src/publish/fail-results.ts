@@ -1,7 +1,7 @@
 import { finishTask } from '@copr/domain/builds/task-outcomes'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
-import type { Results } from './publish-task.ts'
+import type { Results } from './results.ts'
 
 /** The results cannot be published, whoever tries: the build has failed. Its logs are kept, its packages are not. */
 export async function failResults(

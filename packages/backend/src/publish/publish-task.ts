@@ -1,14 +1,13 @@
 import { addMembers, type Member } from '@copr/domain/builds/add-members'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { loadTaskFacts, stagedFilesOf, type TaskFacts } from '@copr/domain/queue/task-facts'
+import { loadTaskFacts } from '@copr/domain/queue/task-facts'
 import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
 import { sha256Of, sizeOf } from '../store/files.ts'
-import { type ResultsPath, resultPath } from '../store/paths.ts'
-import type { StagingKey } from '../store/results-store.ts'
 import { failResults } from './fail-results.ts'
 import { withProjectKey } from './project-key.ts'
+import { type Results, resultsOf } from './results.ts'
 import { signPackages } from './sign.ts'
 import { verifyResults } from './verify.ts'
 
@@ -17,15 +16,6 @@ interface Lease {
   lease: string
   /** Throws when it is lost: somebody else has the task now. */
   checkLease: () => Promise<void>
-}
-
-export interface Results {
-  task: TaskRow
-  /** The lease of the publish task. */
-  lease: string
-  facts: TaskFacts
-  staged: StagingKey
-  place: ResultsPath
 }
 
 /**
@@ -39,8 +29,8 @@ export async function publishTask(
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
   const facts = await loadTaskFacts(db, task)
-  const staged = stagedFilesOf(task)
-  const results = { task, lease, facts, staged, place: placeOf(facts) }
+  const results = resultsOf(task, lease, facts)
+  const { staged } = results
   const files = task.payload ?? []
   const note = (line: string): Promise<void> =>
     store.note(results.place, `${now().toISOString()} ${line}`)
@@ -85,12 +75,6 @@ export async function publishTask(
     await store.sealLogs(results.place)
   }
   if (outcome !== undefined) await store.dropStaged(staged)
-}
-
-function placeOf({ project, dirname, build_chroot: chroot, build }: TaskFacts): ResultsPath {
-  if (!chroot?.result_dir) throw new Error(`The results of build ${build.id} have no place`)
-  const { ownername } = project
-  return resultPath({ ownername, dirname, chroot: chroot.name, result_dir: chroot.result_dir })
 }
 
 /** The small files that describe a build, made from the headers. */

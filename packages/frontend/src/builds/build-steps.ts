@@ -1,6 +1,5 @@
-import type { Build } from '@copr/domain/builds/build-queries'
+import type { Build, RunningPhase } from '@copr/domain/builds/build-queries'
 import { html } from 'hono/html'
-import type { BuildView } from './build-view.ts'
 import { duration } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 
@@ -20,7 +19,7 @@ const MARK: Record<StepState, string> = {
 }
 
 /** The way of a build from left to right: submitted, source, import, build. */
-export function buildSteps({ build, phases }: BuildView): Html {
+export function buildSteps({ build, phases }: { build: Build; phases: RunningPhase[] }): Html {
   const words = phases.find(
     ({ build_chroot_id, state }) => build_chroot_id === null && state === 'leased',
   )

@@ -2,7 +2,7 @@ import type { Identity } from '@copr/domain/logins/oidc-login'
 import { CoprError } from '@copr/process/errors'
 import * as oidc from 'openid-client'
 import type { FrontendConfig } from '../frontend.ts'
-import type { ProviderClient } from './login-provider.ts'
+import type { ProviderClient } from './provider-client.ts'
 
 type OidcConfig = NonNullable<FrontendConfig['oidc']>
 

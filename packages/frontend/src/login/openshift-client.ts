@@ -4,7 +4,7 @@ import { lastGoodFile } from '@copr/process/replaced-file'
 import * as oidc from 'openid-client'
 import { z } from 'zod'
 import type { FrontendConfig } from '../frontend.ts'
-import type { ProviderClient } from './login-provider.ts'
+import type { ProviderClient } from './provider-client.ts'
 
 type OpenshiftLogin = NonNullable<FrontendConfig['openshift_login']>
 

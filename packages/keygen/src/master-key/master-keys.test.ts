@@ -13,7 +13,7 @@ import { migrateKeyTable } from '../migrations.ts'
 import { seal } from '../seal.ts'
 import { keyContext } from '../sealed-secrets.ts'
 import { scratchFolder } from '../testing.ts'
-import { openMasterKey } from './key-wrapper.ts'
+import { openMasterKey } from './open-master-key.ts'
 
 const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so'
 const log = silentLog()

@@ -1,7 +1,19 @@
-import type { MadeFile } from './make-rpm.ts'
+/** A file of a cpio archive that is to be made. What is not given is filled in truthfully. */
+export interface ArchivedFile {
+  name: string
+  content?: Buffer | string
+  /** type and permissions; a regular file of 0644 */
+  mode?: number
+  /** what the archive says about the size */
+  archivedSize?: number
+  /** false: the archive has it, the header of the package does not */
+  isListed?: boolean
+  /** false: the header of the package has it, the archive does not */
+  isArchived?: boolean
+}
 
 /** A cpio archive of these files, or in rpm's stripped format. */
-export function cpioArchive(files: MadeFile[], isStripped: boolean): Buffer {
+export function cpioArchive(files: ArchivedFile[], isStripped: boolean): Buffer {
   const listed = files.filter(({ isListed = true }) => isListed)
   const members = files
     .filter(({ isArchived = true }) => isArchived)
@@ -20,7 +32,10 @@ function strippedHeader(index: number): Buffer {
   return Buffer.from(`07070X${hex(index)}`)
 }
 
-function newcHeader({ name, mode = 0o100644, archivedSize }: MadeFile, content: Buffer): Buffer {
+function newcHeader(
+  { name, mode = 0o100644, archivedSize }: ArchivedFile,
+  content: Buffer,
+): Buffer {
   const path = Buffer.from(`${name}\0`)
   const size = archivedSize ?? content.length
   const fields = [1, mode, 0, 0, 1, 1_700_000_000, size, 0, 0, 0, 0, path.length, 0]

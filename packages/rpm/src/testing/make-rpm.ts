@@ -3,22 +3,12 @@ import { writeFile } from 'node:fs/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from '../tags.ts'
 import { buildHeader, type NewEntry } from '../write-header.ts'
-import { cpioArchive } from './make-cpio.ts'
+import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 
-/** A file of a package to be made. What is not given is filled in truthfully. */
-export interface MadeFile {
-  name: string
-  content?: Buffer | string
-  /** type and permissions; a regular file of 0644 */
-  mode?: number
+/** A file of a package that is to be made. */
+export interface MadeFile extends ArchivedFile {
   /** what the header says about the size */
   listedSize?: number
-  /** what the archive says about the size */
-  archivedSize?: number
-  /** false: the archive has it, the header does not */
-  isListed?: boolean
-  /** false: the header has it, the archive does not */
-  isArchived?: boolean
 }
 
 export interface MadeRpm {

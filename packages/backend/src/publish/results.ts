@@ -1,0 +1,23 @@
+import type { TaskRow } from '@copr/domain/queue/leases'
+import { stagedFilesOf, type TaskFacts } from '@copr/domain/queue/task-facts'
+import { type ResultsPath, resultPath } from '../store/paths.ts'
+import type { StagingKey } from '../store/results-store.ts'
+
+/** The uploaded results of a build, and the publish task that places them. */
+export interface Results {
+  task: TaskRow
+  /** The lease of the publish task. */
+  lease: string
+  staged: StagingKey
+  place: ResultsPath
+}
+
+export function resultsOf(task: TaskRow, lease: string, facts: TaskFacts): Results {
+  return { task, lease, staged: stagedFilesOf(task), place: placeOf(facts) }
+}
+
+function placeOf({ project, dirname, build_chroot: chroot, build }: TaskFacts): ResultsPath {
+  if (!chroot?.result_dir) throw new Error(`The results of build ${build.id} have no place`)
+  const { ownername } = project
+  return resultPath({ ownername, dirname, chroot: chroot.name, result_dir: chroot.result_dir })
+}

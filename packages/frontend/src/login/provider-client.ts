@@ -1,0 +1,26 @@
+import type { Identity } from '@copr/domain/logins/oidc-login'
+import { z } from 'zod'
+
+/** State that the browser keeps, in a signed cookie, between the redirect to the provider and the callback. */
+export const PendingLogin = z.strictObject({
+  state: z.string(),
+  nonce: z.string(),
+  code_verifier: z.string(),
+  next: z.string(),
+})
+export type PendingLogin = z.infer<typeof PendingLogin>
+
+/** How the site talks to where users log in. */
+export interface ProviderClient {
+  /** Where the browser goes to log in. */
+  begin(next: string): Promise<{ url: string; pending: PendingLogin }>
+  /** Returns the user who logged in. Throws CoprError `invalid` if the response does not belong to this login. */
+  finish(
+    query: string,
+    pending: PendingLogin,
+  ): Promise<{ identity: Identity; id_token: string | undefined }>
+  /** Where the browser goes to log out, if the provider wants to know. */
+  logoutUrl(id_token: string): Promise<string | undefined>
+  /** A secret that only this site and the provider know; signs the cookies of pending logins. */
+  secret(): Promise<string>
+}
