@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { circlesIn, readImportGraph } from './import-graph.ts'
 
 const COMPONENT = ['rpm', 'contract', 'process', 'agent', 'keygen-client', 'object-store', 'domain']
 
@@ -65,10 +67,15 @@ interface Manifest {
   devDependencies?: Record<string, string>
 }
 
+const graph = readImportGraph(fileURLToPath(new URL('../', import.meta.url)))
 const packages = readdirSync(new URL('../packages/', import.meta.url))
 
 test('every package has its place in the table', () => {
   assert.deepEqual(packages.toSorted(), Object.keys(OURS).toSorted())
+})
+
+test('no files import each other, types included', () => {
+  assert.deepEqual(circlesIn(graph), [])
 })
 
 for (const name of packages) {
@@ -102,4 +109,37 @@ for (const name of packages) {
       [],
     )
   })
+
+  const production = [...graph].flatMap(([file, imports]) =>
+    isProduction(file, name) ? imports.map((each) => ({ file, ...each })) : [],
+  )
+
+  test(`packages/${name} uses in production only its dependencies and itself`, () => {
+    assert.ok(production.length > 0)
+    const others = production.filter(({ specifier, target }) => {
+      const dependency = packageOf(specifier)
+      if (dependency !== undefined) return !used.includes(dependency)
+      return target !== undefined && !target.startsWith(`packages/${name}/`)
+    })
+    assert.deepEqual(others, [])
+  })
+
+  if (name !== 'testkit')
+    test(`packages/${name} uses no tests and no testing/ in production`, () => {
+      const others = production.filter(({ target }) => target !== undefined && isOfTests(target))
+      assert.deepEqual(others, [])
+    })
+}
+
+function isProduction(file: string, name: string): boolean {
+  return file.startsWith(`packages/${name}/src/`) && !isOfTests(file)
+}
+
+function isOfTests(file: string): boolean {
+  return /\.test\.ts$|\/testing(\/|\.ts$)/.test(file)
+}
+
+/** `hono` of `hono/html`; undefined for relative imports and for modules of Node. */
+function packageOf(specifier: string): string | undefined {
+  return /^(?!\.|node:)(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
 }
