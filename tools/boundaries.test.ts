@@ -54,10 +54,12 @@ const OTHERS: Record<string, string> = {
   hono: 'routes HTTP',
   jose: 'checks the tokens of service accounts',
   kysely: 'writes SQL with types',
+  leven: 'finds the word that was mistyped',
   'markdown-it': 'turns what owners write of their projects into HTML',
   'openid-client': 'logs in at an OpenID Connect provider',
   pg: 'talks to PostgreSQL',
   pino: 'writes logs',
+  'prom-client': 'counts and times requests, and writes the text format of Prometheus',
   yaml: 'reads the configuration file',
   zod: 'validates whatever comes from outside',
 }

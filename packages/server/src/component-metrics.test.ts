@@ -38,7 +38,7 @@ test('alerts are about metrics and labels that programs tell', async () => {
     .values({ pool: 'a', name: 'b', state: 'ready', created_at: NOW, kinds: ['rpm'] })
     .execute()
   const texts = ['frontend', 'backend', 'distgit'].map((part) =>
-    partMetrics(part, t.db, { data_dir: tmpdir(), results: {} }).text(),
+    partMetrics(part, t.db, { data_dir: tmpdir(), results: {} }).metrics(),
   )
   const text = (await Promise.all(texts)).join('\n')
   const told = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name))
@@ -76,8 +76,8 @@ test('with results in S3 there is no volume of results, and nothing tells of one
   await using t = await openTestDb()
   const s3 = { bucket: 'copr', prefix: '', region: 'us-east-1', scratch_bytes: 1 }
   const config = { data_dir: tmpdir(), results: { s3 } }
-  assert.doesNotMatch(await partMetrics('backend', t.db, config).text(), /volume/)
-  assert.match(await partMetrics('distgit', t.db, config).text(), /volume="sources"/)
+  assert.doesNotMatch(await partMetrics('backend', t.db, config).metrics(), /volume/)
+  assert.match(await partMetrics('distgit', t.db, config).metrics(), /volume="sources"/)
 })
 
 test('the backend tells of builders, repositories, volume and database', async () => {
@@ -92,7 +92,7 @@ test('the backend tells of builders, repositories, volume and database', async (
     ])
     .execute()
   const value = async (name: string): Promise<number> => {
-    const text = await partMetrics('backend', t.db, { data_dir: tmpdir(), results: {} }).text()
+    const text = await partMetrics('backend', t.db, { data_dir: tmpdir(), results: {} }).metrics()
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1])
   }
   assert.equal(await value('copr_builders'), 2)

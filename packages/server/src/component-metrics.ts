@@ -8,7 +8,7 @@ import {
   publishingHealth,
 } from '@copr/domain/health/health-counts'
 import { type QueueCount, queueCounts } from '@copr/domain/queue/queue-counts'
-import type { Metrics, Sample } from '@copr/process/probes/metrics'
+import { addGauge, type Metrics, type Sample } from '@copr/process/probes/metrics'
 import { processMetrics } from '@copr/process/probes/probes'
 
 /** The part that tells how full its volume is, and the name of that. */
@@ -30,36 +30,35 @@ export function partMetrics(
       addVolume(metrics, volume, data_dir)
   if (!part.includes('backend')) return metrics
   addQueue(metrics, db)
-  const one = (ask: () => Promise<number>) => async (): Promise<Sample[]> => [
-    { labels: [], value: await ask() },
-  ]
-  metrics.gauge('copr_builders', 'Machines that take builds', ['state'], async () =>
-    (await builderCounts(db)).map(({ state, machines }) => ({ labels: [state], value: machines })),
+  addGauge(
+    metrics,
+    { name: 'copr_builders', help: 'Machines that take builds', labelNames: ['state'] },
+    async () =>
+      (await builderCounts(db)).map(({ state, machines }) => ({
+        labels: [state],
+        value: machines,
+      })),
   )
-  metrics.gauge(
+  const one = (name: string, help: string, read: () => Promise<number>): void =>
+    addGauge(metrics, { name, help, labelNames: [] }, async () => [
+      { labels: [], value: await read() },
+    ])
+  one(
     'copr_builders_present',
     'Machines that take builds and were heard of within five minutes',
-    [],
-    one(() => presentBuilders(db)),
+    () => presentBuilders(db),
   )
-  metrics.gauge(
+  one(
     'copr_repositories_waiting',
     'Repositories that are not yet as builds made them',
-    [],
-    one(async () => (await publishingHealth(db)).waiting),
+    async () => (await publishingHealth(db)).waiting,
   )
-  metrics.gauge(
+  one(
     'copr_last_publication_timestamp_seconds',
     'When a repository was last published',
-    [],
-    one(async () => (await publishingHealth(db)).last),
+    async () => (await publishingHealth(db)).last,
   )
-  metrics.gauge(
-    'copr_database_bytes',
-    'Size of the database',
-    [],
-    one(() => databaseBytes(db)),
-  )
+  one('copr_database_bytes', 'Size of the database', () => databaseBytes(db))
   return metrics
 }
 
@@ -69,16 +68,18 @@ function addQueue(metrics: Metrics, db: Db): void {
       labels: [count.kind, count.state],
       value: value(count),
     }))
-  metrics.gauge(
-    'copr_queue_tasks',
-    'Tasks in the queue',
-    ['kind', 'state'],
+  addGauge(
+    metrics,
+    { name: 'copr_queue_tasks', help: 'Tasks in the queue', labelNames: ['kind', 'state'] },
     tell(({ tasks }) => tasks),
   )
-  metrics.gauge(
-    'copr_queue_oldest_seconds',
-    'Age of the oldest of these tasks',
-    ['kind', 'state'],
+  addGauge(
+    metrics,
+    {
+      name: 'copr_queue_oldest_seconds',
+      help: 'Age of the oldest of these tasks',
+      labelNames: ['kind', 'state'],
+    },
     tell(({ oldest_seconds }) => oldest_seconds),
   )
 }
@@ -88,8 +89,16 @@ function addVolume(metrics: Metrics, volume: string, path: string): void {
     const found = await statfs(path)
     return [{ labels: [volume], value: found[which] * found.bsize }]
   }
-  metrics.gauge('copr_volume_size_bytes', 'Size of the volume', ['volume'], tell('blocks'))
-  metrics.gauge('copr_volume_free_bytes', 'What is left of it', ['volume'], tell('bavail'))
+  addGauge(
+    metrics,
+    { name: 'copr_volume_size_bytes', help: 'Size of the volume', labelNames: ['volume'] },
+    tell('blocks'),
+  )
+  addGauge(
+    metrics,
+    { name: 'copr_volume_free_bytes', help: 'What is left of it', labelNames: ['volume'] },
+    tell('bavail'),
+  )
 }
 
 /** Rejects while the database is away, or has no tables yet. */

@@ -1,38 +1,40 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Metrics } from './metrics.ts'
+import { Registry } from 'prom-client'
+import { addGauge, type Sample } from './metrics.ts'
 import { measured, probesApp, processMetrics } from './probes.ts'
 
-test('metrics are told in the text format of Prometheus', async () => {
-  const metrics = new Metrics()
-  metrics.counter('a_total', 'Things', ['kind']).add(['say "hi"\n'], 2)
-  metrics.gauge('b', 'A size', [], () => [{ labels: [], value: 1.5 }])
-  metrics.gauge('broken', 'Cannot be asked', [], () => Promise.reject(new Error('away')))
-  const seconds = metrics.histogram('c_seconds', 'Times', ['code'], [0.1, 1])
-  seconds.observe(['200'], 0.05)
-  seconds.observe(['200'], 5)
-  assert.equal(
-    await metrics.text(),
-    `# HELP a_total Things
-# TYPE a_total counter
-a_total{kind="say \\"hi\\"\\n"} 2
-# HELP b A size
-# TYPE b gauge
-b 1.5
-# HELP c_seconds Times
-# TYPE c_seconds histogram
-c_seconds_bucket{code="200",le="0.1"} 1
-c_seconds_bucket{code="200",le="1"} 1
-c_seconds_bucket{code="200",le="+Inf"} 2
-c_seconds_sum{code="200"} 5.05
-c_seconds_count{code="200"} 2
-`,
+test('addGauge() reads the gauge at each scrape, and drops samples that are gone', async () => {
+  const metrics = new Registry()
+  let samples: Sample[] = [
+    { labels: ['say "hi"\n'], value: 2 },
+    { labels: ['x'], value: 1.5 },
+  ]
+  addGauge(metrics, { name: 'a', help: 'Sizes', labelNames: ['kind'] }, () => samples)
+  const head = '# HELP a Sizes\n# TYPE a gauge\n'
+  assert.equal(await metrics.metrics(), `${head}a{kind="say \\"hi\\"\\n"} 2\na{kind="x"} 1.5\n`)
+  samples = [{ labels: ['y'], value: 3 }]
+  assert.equal(await metrics.metrics(), `${head}a{kind="y"} 3\n`)
+})
+
+test('a gauge that cannot be read has no samples, and the others keep theirs', async () => {
+  const metrics = new Registry()
+  const away = (): Promise<Sample[]> => Promise.reject(new Error('away'))
+  addGauge(metrics, { name: 'broken', help: 'A size', labelNames: [] }, away)
+  addGauge(metrics, { name: 'broken_too', help: 'Sizes', labelNames: ['kind'] }, away)
+  addGauge(metrics, { name: 'b', help: 'A size', labelNames: [] }, () => [
+    { labels: [], value: 1.5 },
+  ])
+  const lines = (await metrics.metrics()).split('\n')
+  assert.deepEqual(
+    lines.filter((line) => line !== '' && !line.startsWith('#')),
+    ['b 1.5'],
   )
 })
 
 test('/readyz says why a program cannot answer, /livez does not ask', async () => {
   const ready = (): Promise<unknown> => Promise.reject(new Error('the database is away'))
-  const app = probesApp({ part: 'backend', metrics: new Metrics(), ready })
+  const app = probesApp({ part: 'backend', metrics: new Registry(), ready })
   assert.equal((await app.request('/livez')).status, 200)
   const answer = await app.request('/readyz')
   assert.equal(answer.status, 503)
@@ -50,6 +52,10 @@ test('/metrics has the process and the answers it gave', async () => {
   const text = await (await probes.request('/metrics')).text()
   assert.match(text, /^copr_build_info\{version="[^"]+",component="frontend"\} 1$/m)
   assert.match(text, /^process_resident_memory_bytes\{component="frontend"\} \d+$/m)
+  assert.match(
+    text,
+    /^copr_http_request_duration_seconds_bucket\{le="\+Inf",component="frontend",method="other",code="404"\} 1$/m,
+  )
   assert.match(
     text,
     /^copr_http_request_duration_seconds_count\{component="frontend",method="other",code="404"\} 1$/m,

@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Hono } from 'hono'
+import { Histogram, Registry } from 'prom-client'
 import { messageOf } from '../errors.ts'
 import { type HttpApp, type RunningServer, serveHttp } from '../http-server.ts'
 import { VERSION } from '../version.ts'
-import { Metrics } from './metrics.ts'
+import { addGauge, type Metrics } from './metrics.ts'
 
 /** Answers of HTTP end in one of these times, in seconds. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600]
@@ -28,7 +29,7 @@ export function probesApp({ metrics, ready }: Probed): Hono {
     }
   })
   app.get('/metrics', async (c) =>
-    c.text(await metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+    c.text(await metrics.metrics(), 200, { 'content-type': metrics.contentType }),
   )
   return app
 }
@@ -40,25 +41,31 @@ export async function serveProbes(probed: Probed, port: number): Promise<Running
 
 /** Metrics that every program has. */
 export function processMetrics(part: string): Metrics {
-  const metrics = new Metrics()
+  const metrics = new Registry()
   const delay = monitorEventLoopDelay()
   delay.enable()
-  metrics.gauge('copr_build_info', 'What runs here', ['version', 'component'], () => [
-    { labels: [VERSION, part], value: 1 },
-  ])
-  metrics.gauge('process_resident_memory_bytes', 'Memory in use', ['component'], () => [
-    { labels: [part], value: process.memoryUsage().rss },
-  ])
-  metrics.gauge(
-    'nodejs_eventloop_lag_seconds',
-    'How late the event loop was, at worst, since last asked',
-    ['component'],
-    () => {
-      const value = delay.max / 1e9
-      delay.reset()
-      return [{ labels: [part], value }]
-    },
-  )
+  const info = {
+    name: 'copr_build_info',
+    help: 'What runs here',
+    labelNames: ['version', 'component'],
+  }
+  addGauge(metrics, info, () => [{ labels: [VERSION, part], value: 1 }])
+  const memory = {
+    name: 'process_resident_memory_bytes',
+    help: 'Memory in use',
+    labelNames: ['component'],
+  }
+  addGauge(metrics, memory, () => [{ labels: [part], value: process.memoryUsage().rss }])
+  const lag = {
+    name: 'nodejs_eventloop_lag_seconds',
+    help: 'Longest delay of the event loop since the last scrape',
+    labelNames: ['component'],
+  }
+  addGauge(metrics, lag, () => {
+    const value = delay.max / 1e9
+    delay.reset()
+    return [{ labels: [part], value }]
+  })
   return metrics
 }
 
@@ -67,18 +74,21 @@ export function measured(
   app: HttpApp,
   { part, metrics }: Pick<Probed, 'part' | 'metrics'>,
 ): HttpApp {
-  const seconds = metrics.histogram(
-    'copr_http_request_duration_seconds',
-    'Time until an answer began',
-    ['component', 'method', 'code'],
-    BUCKETS,
-  )
+  const seconds = new Histogram({
+    name: 'copr_http_request_duration_seconds',
+    help: 'Time until an answer began',
+    labelNames: ['component', 'method', 'code'],
+    buckets: BUCKETS,
+    registers: [metrics],
+  })
   return {
     async fetch(request, bindings) {
       const began = performance.now()
       const response = await app.fetch(request, bindings)
       const method = METHODS.has(request.method) ? request.method : 'other'
-      seconds.observe([part, method, String(response.status)], (performance.now() - began) / 1000)
+      seconds
+        .labels(part, method, String(response.status))
+        .observe((performance.now() - began) / 1000)
       return response
     },
   }
