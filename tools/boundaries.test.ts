@@ -57,9 +57,11 @@ const OTHERS: Record<string, string> = {
   leven: 'finds the word that was mistyped',
   'markdown-it': 'turns what owners write of their projects into HTML',
   'openid-client': 'logs in at an OpenID Connect provider',
+  'p-map': 'limits how many transfers run at the same time',
   pg: 'talks to PostgreSQL',
   pino: 'writes logs',
   'prom-client': 'counts and times requests, and writes the text format of Prometheus',
+  'tar-stream': 'packs the agent for builders',
   yaml: 'reads the configuration file',
   zod: 'validates whatever comes from outside',
 }

@@ -15,8 +15,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import pMap from 'p-map'
 import { composeObject, copySource, type Piece } from './compose.ts'
-import { inParallel } from './in-parallel.ts'
 import { isMissing } from './is-missing.ts'
 import { endpointOf, unusable } from './unusable.ts'
 import { folderOf, keysBelow, type ListedObject } from './list-objects.ts'
@@ -173,9 +173,13 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     },
     async remove(keys) {
       // One by one: not every server takes a list, or wants it with the same digest.
-      await inParallel(keys, DELETES_AT_A_TIME, async (key) => {
-        await client.send(new DeleteObjectCommand(at(key)))
-      })
+      await pMap(
+        keys,
+        async (key) => {
+          await client.send(new DeleteObjectCommand(at(key)))
+        },
+        { concurrency: DELETES_AT_A_TIME },
+      )
     },
     async check() {
       await client.send(new HeadBucketCommand({ Bucket })).catch(async (error: unknown) => {

@@ -8,7 +8,7 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import type { Readable } from 'node:stream'
-import { inParallel } from './in-parallel.ts'
+import pMap from 'p-map'
 import type { ObjectPlace } from './list-objects.ts'
 
 /** Some bytes of an object. */
@@ -48,10 +48,14 @@ export async function composeObject(
   }
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(at))
   try {
-    const Parts = await inParallel(parts, PARTS_AT_A_TIME, async (part, index) => {
-      const numbered = { ...at, UploadId, PartNumber: index + 1 }
-      return { PartNumber: index + 1, ETag: await putPart(place, part, numbered) }
-    })
+    const Parts = await pMap(
+      parts,
+      async (part, index) => {
+        const numbered = { ...at, UploadId, PartNumber: index + 1 }
+        return { PartNumber: index + 1, ETag: await putPart(place, part, numbered) }
+      },
+      { concurrency: PARTS_AT_A_TIME },
+    )
     const complete = { ...at, UploadId, MultipartUpload: { Parts } }
     await client.send(new CompleteMultipartUploadCommand(complete))
   } catch (error) {
@@ -113,11 +117,15 @@ export function partsOf(pieces: Piece[]): Part[] {
 }
 
 async function bytesOf({ client, bucket: Bucket, prefix }: ObjectPlace, part: Part) {
-  const all = await inParallel(part, PARTS_AT_A_TIME, async ({ key, start, length }) => {
-    const Range = `bytes=${start}-${start + length - 1}`
-    const found = await client.send(new GetObjectCommand({ Bucket, Key: prefix + key, Range }))
-    return Buffer.concat(await ((found.Body as Readable | undefined)?.toArray() ?? []))
-  })
+  const all = await pMap(
+    part,
+    async ({ key, start, length }) => {
+      const Range = `bytes=${start}-${start + length - 1}`
+      const found = await client.send(new GetObjectCommand({ Bucket, Key: prefix + key, Range }))
+      return Buffer.concat(await ((found.Body as Readable | undefined)?.toArray() ?? []))
+    },
+    { concurrency: PARTS_AT_A_TIME },
+  )
   return Buffer.concat(all)
 }
 

@@ -41,7 +41,7 @@ async function packAgent(root: string): Promise<AgentBundle> {
   const entries = new Map<string, TarEntry>()
   addFile(root, join(root, ENTRY), entries)
   const sorted = [...entries.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1))
-  const bytes = gzipSync(tar(sorted), { level: 9 })
+  const bytes = gzipSync(await tar(sorted), { level: 9 })
   const nodes = []
   for (const [arch, name] of Object.entries(NODE_PACKAGES)) {
     const path = join(root, 'node_modules', name, 'bin', 'node')

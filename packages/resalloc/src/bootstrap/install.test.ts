@@ -29,8 +29,8 @@ import { machineFiles } from './machine-files.ts'
 
 const script = (name: string): string => fileURLToPath(new URL(`machine/${name}`, import.meta.url))
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
-const agentOf = (version: string): Buffer =>
-  gzipSync(tar([{ path: 'packages/agent.ts', content: Buffer.from(version) }]))
+const agentOf = async (version: string): Promise<Buffer> =>
+  gzipSync(await tar([{ path: 'packages/agent.ts', content: Buffer.from(version) }]))
 
 async function machine(t: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), 'copr-install-'))
@@ -101,7 +101,7 @@ async function machine(t: TestContext) {
 
 test('install.sh of an image that has everything fetches and installs nothing', async (t) => {
   const m = await machine(t)
-  m.orders(agentOf('one'))
+  m.orders(await agentOf('one'))
   const first = await m.install()
   assert.ok(first.ok, first.output)
   assert.equal(m.agent(), 'one')
@@ -118,7 +118,7 @@ test('install.sh trusts the authority of the gateway that the machine was told o
   const m = await machine(t)
   const authority = await makeAuthority(m.dir, 'Authority of this test')
   const { cert, key } = await authority.forServer('gateway', ['localhost'])
-  const agent = agentOf('one')
+  const agent = await agentOf('one')
   const server = createTlsServer({ cert, key }, (_, response) => response.end(agent))
   await new Promise((resolve) => server.listen(0, 'localhost', () => resolve(undefined)))
   t.after(() => server.close())
@@ -131,14 +131,14 @@ test('install.sh trusts the authority of the gateway that the machine was told o
 
 test('install.sh takes no agent of another digest out of an image, and brings the right one', async (t) => {
   const m = await machine(t)
-  m.orders(agentOf('one'))
+  m.orders(await agentOf('one'))
   assert.ok((await m.install()).ok)
-  writeFileSync(join(m.lib, 'agent.tar.gz'), agentOf('somebody else'))
+  writeFileSync(join(m.lib, 'agent.tar.gz'), await agentOf('somebody else'))
   writeFileSync(join(m.lib, 'current/packages/agent.ts'), 'somebody else')
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'one')
   // The gateway has another version since the image was made.
-  m.orders(agentOf('two'))
+  m.orders(await agentOf('two'))
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'two')
   assert.equal(m.fetched.length, 3)
@@ -148,7 +148,7 @@ test('install.sh takes no agent of another digest out of an image, and brings th
 
 test('bake.sh says that it is done when all is installed, and leaves nothing of its machine', async (t) => {
   const m = await machine(t)
-  m.orders(agentOf('one'))
+  m.orders(await agentOf('one'))
   const said = await m.bake()
   assert.deepEqual(bakeStateOf(said, 'n-1'), { kind: 'done' })
   assert.equal(m.agent(), 'one')
@@ -173,7 +173,7 @@ test('bake.sh says what failed, after three tries', async (t) => {
 
 test('bake.sh says that it failed when it could not clean up: two machines would be one', async (t) => {
   const m = await machine(t)
-  m.orders(agentOf('one'))
+  m.orders(await agentOf('one'))
   m.program('cloud-init', 'echo "cannot clean"; exit 1')
   assert.deepEqual(bakeStateOf(await m.bake(), 'n-1'), { kind: 'failed', log: ['cannot clean'] })
 })

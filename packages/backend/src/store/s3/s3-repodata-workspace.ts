@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import type { Bucket } from '@copr/object-store/bucket'
-import { inParallel } from '@copr/object-store/in-parallel'
 import { isMissing } from '@copr/object-store/is-missing'
+import pMap from 'p-map'
 import { sha256Of } from '../files.ts'
 import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
@@ -71,8 +71,10 @@ async function fetchIndex(
   if (!repomd) return undefined
   await mkdir(into, { recursive: true })
   const names = namesIn(repomd.toString())
-  const fetched = await inParallel([REPOMD, ...names], TRANSFERS_AT_A_TIME, (name) =>
-    fetchIfThere(bucket, published + name, join(into, name)),
+  const fetched = await pMap(
+    [REPOMD, ...names],
+    (name) => fetchIfThere(bucket, published + name, join(into, name)),
+    { concurrency: TRANSFERS_AT_A_TIME },
   )
   if (fetched.every(Boolean)) return names
   // An index that has lost a file is of no use: the next one is made of the packages themselves.
@@ -115,7 +117,9 @@ async function* portions(
       bytes += next.size
     }
     using _room = await scratch.room(bytes)
-    await inParallel(some, TRANSFERS_AT_A_TIME, (member) => bring(bucket, member, options))
+    await pMap(some, (member) => bring(bucket, member, options), {
+      concurrency: TRANSFERS_AT_A_TIME,
+    })
     for (const member of some) ready.add(member)
     yield members.filter((member) => ready.has(member))
     for (const { path } of some) await rm(join(packages, path), { force: true })
@@ -174,9 +178,9 @@ async function publishIndex(
   const before = await bucket.getBytes(published + REPOMD)
   const current = new Set(before ? namesIn(before.toString()) : [])
   const replacedAt = await readKept(bucket, published)
-  await inParallel(names, TRANSFERS_AT_A_TIME, (name) =>
-    bucket.putFile(published + name, join(made, name)),
-  )
+  await pMap(names, (name) => bucket.putFile(published + name, join(made, name)), {
+    concurrency: TRANSFERS_AT_A_TIME,
+  })
   await putSignedIndex(bucket, published + REPOMD, made)
   const kept: Record<string, number> = {}
   const over: string[] = []

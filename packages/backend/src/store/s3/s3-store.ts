@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Bucket, ListedObject } from '@copr/object-store/bucket'
-import { inParallel } from '@copr/object-store/in-parallel'
+import pMap from 'p-map'
 import type { ResultsPath } from '../paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore } from '../results-store.ts'
 import { growingLogs } from './growing-logs.ts'
@@ -69,8 +69,10 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
       const { files, folders } = await bucket.listFolder(folderOf(from))
       const names = files.map(({ key, size }) => ({ name: key.slice(folderOf(from).length), size }))
       const lasting = names.filter(({ name }) => name !== '' && !name.startsWith('.'))
-      await inParallel(lasting, COPIES_AT_A_TIME, ({ name, size }) =>
-        bucket.copy(resultKey(from, name), resultKey(to, name), size),
+      await pMap(
+        lasting,
+        ({ name, size }) => bucket.copy(resultKey(from, name), resultKey(to, name), size),
+        { concurrency: COPIES_AT_A_TIME },
       )
       return files.length > 0 || folders.length > 0
     },

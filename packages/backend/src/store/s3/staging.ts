@@ -1,9 +1,9 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import type { Bucket, Piece } from '@copr/object-store/bucket'
-import { inParallel } from '@copr/object-store/in-parallel'
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
+import pMap from 'p-map'
 import { type Appended, type Body, chunksOf, NewestRequest } from '../append.ts'
 import { checkList, checkFacts, MAX_FILES } from '../staged-files.ts'
 import type { StagingKey } from '../results-store.ts'
@@ -225,13 +225,17 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
     },
     async compose(key, names, to) {
       const files = names.length > 1 ? await findAll(key) : undefined
-      await inParallel(names, COPIES_AT_A_TIME, async (name) => {
-        stagedKey(key, name)
-        const { pieces, id } = files?.get(name) ?? (await needed(key, name))
-        const made = to(name)
-        await bucket.compose(pieces, made)
-        remember(sources, made, id)
-      })
+      await pMap(
+        names,
+        async (name) => {
+          stagedKey(key, name)
+          const { pieces, id } = files?.get(name) ?? (await needed(key, name))
+          const made = to(name)
+          await bucket.compose(pieces, made)
+          remember(sources, made, id)
+        },
+        { concurrency: COPIES_AT_A_TIME },
+      )
     },
     sourceOf(made) {
       const id = sources.get(made)

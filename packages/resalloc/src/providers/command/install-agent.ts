@@ -40,7 +40,7 @@ export async function installAgent(installation: Installation): Promise<void> {
     // The host is not ours to power off.
     at_end: 'exit',
   })
-  const archive = tar([
+  const archive = await tar([
     { path: 'agent.json', content: json(agentConfig) },
     { path: 'enroll-token', content: Buffer.from(`${boot.enroll_token}\n`) },
     { path: 'agent.tar.gz', content: bytes },
