@@ -9,8 +9,8 @@ import { certifyService, makeAuthority } from './internal-authority.ts'
 test('a certificate of a Service is taken by whoever trusts the authority, and by nobody else', async () => {
   const now = new Date()
   const name = 'Copr in copr'
-  const authority = makeAuthority(name, now)
-  const { certificate, key } = certifyService(
+  const authority = await makeAuthority(name, now)
+  const { certificate, key } = await certifyService(
     { name, key: authority.key },
     { service: 'keygen', namespace: 'copr' },
     now,
@@ -37,6 +37,6 @@ test('a certificate of a Service is taken by whoever trusts the authority, and b
       socket.once('secureConnect', () => socket.destroy())
     })
   assert.equal(await shake(authority.certificate), 'trusted')
-  assert.notEqual(await shake(makeAuthority(name, now).certificate), 'trusted')
+  assert.notEqual(await shake((await makeAuthority(name, now)).certificate), 'trusted')
   server.close()
 })

@@ -1,23 +1,17 @@
+// @peculiar/x509 does not load without this polyfill of decorators' metadata.
+import 'reflect-metadata'
 import {
-  createPrivateKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-} from 'node:crypto'
-import {
-  bits,
-  context,
-  dnsName,
-  integer,
-  octets,
-  oid,
-  sequence,
-  set,
-  utcTime,
-  utf8,
-  yes,
-} from './der.ts'
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
+import { createPrivateKey, KeyObject, type webcrypto } from 'node:crypto'
 
 export interface Certified {
   /** PEM. */
@@ -26,92 +20,67 @@ export interface Certified {
 }
 
 const DAY_MS = 86_400_000
-/** As long as a deployment may live without being deployed anew. */
+/** As long as a deployment may live without being deployed again. */
 const VALID_DAYS = 3650
-const SIGNATURE = sequence(oid('1.2.840.10045.4.3.2')) // ECDSA with SHA-256
+const KEY = { name: 'ECDSA', namedCurve: 'P-256' }
 
-/** An authority for the Services of one deployment, where the cluster has none. */
-export function makeAuthority(name: string, now: Date): Certified {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** Makes an authority for the Services of one deployment, for clusters that have none. */
+export async function makeAuthority(name: string, now: Date): Promise<Certified> {
+  const keys = await crypto.subtle.generateKey(KEY, true, ['sign', 'verify'])
   const extensions = [
-    extension('2.5.29.19', sequence(yes), true), // may certify others
-    extension('2.5.29.15', Buffer.from('03020106', 'hex'), true), // sign certificates and lists
+    new BasicConstraintsExtension(true, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
   ]
-  return certify({
-    issuer: name,
-    subject: name,
-    publicKey,
-    extensions,
-    signer: privateKey,
-    now,
-    privateKey,
-  })
+  return await certify({ issuer: name, subject: name, keys, extensions, now }, keys.privateKey)
 }
 
-/** A certificate of a Service, under all names by which it is found inside the cluster. */
-export function certifyService(
+/** Certifies a Service under all names by which it is found inside the cluster. */
+export async function certifyService(
   { name, key }: { name: string; key: string },
   { service, namespace }: { service: string; namespace: string },
   now: Date,
-): Certified {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+): Promise<Certified> {
+  const keys = await crypto.subtle.generateKey(KEY, true, ['sign', 'verify'])
   const full = `${service}.${namespace}.svc`
   const names = [service, `${service}.${namespace}`, full, `${full}.cluster.local`]
   const extensions = [
-    extension('2.5.29.17', sequence(...names.map(dnsName))),
-    extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1'))), // a server
+    new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
   ]
-  const signer = createPrivateKey(key)
-  return certify({ issuer: name, subject: full, publicKey, extensions, signer, now, privateKey })
+  const signer = createPrivateKey(key).toCryptoKey(KEY, false, ['sign'])
+  return await certify({ issuer: name, subject: full, keys, extensions, now }, signer)
 }
 
 interface Request {
   issuer: string
   subject: string
-  publicKey: KeyObject
-  privateKey: KeyObject
-  extensions: Buffer[]
-  signer: KeyObject
+  keys: webcrypto.CryptoKeyPair
+  extensions: Extension[]
   now: Date
 }
 
-function certify({
-  issuer,
-  subject,
-  publicKey,
-  privateKey,
-  extensions,
-  signer,
-  now,
-}: Request): Certified {
-  const serial = randomBytes(16)
-  serial[0] = (serial[0] ?? 0) & 0x7f
-  if (serial[0] === 0) serial[0] = 1
-  const body = sequence(
-    context(0, integer(Buffer.from([2]))), // version 3
-    integer(serial),
-    SIGNATURE,
-    nameOf(issuer),
-    sequence(
-      utcTime(new Date(now.getTime() - DAY_MS)), // clocks differ
-      utcTime(new Date(now.getTime() + VALID_DAYS * DAY_MS)),
-    ),
-    nameOf(subject),
-    publicKey.export({ type: 'spki', format: 'der' }),
-    context(3, sequence(...extensions)),
-  )
-  const signed = sequence(body, SIGNATURE, bits(sign('sha256', body, signer)))
-  const lines = signed.toString('base64').replaceAll(/.{64}/g, '$&\n').trimEnd()
+async function certify(
+  { issuer, subject, keys, extensions, now }: Request,
+  signer: webcrypto.CryptoKey,
+): Promise<Certified> {
+  const certificate = await X509CertificateGenerator.create({
+    issuer: nameOf(issuer),
+    subject: nameOf(subject),
+    // Clocks differ.
+    notBefore: new Date(now.getTime() - DAY_MS),
+    notAfter: new Date(now.getTime() + VALID_DAYS * DAY_MS),
+    publicKey: keys.publicKey,
+    signingKey: signer,
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions,
+  })
   return {
-    certificate: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    certificate: `${certificate.toString('pem')}\n`,
+    key: KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }) as string,
   }
 }
 
-function nameOf(commonName: string): Buffer {
-  return sequence(set(sequence(oid('2.5.4.3'), utf8(commonName.slice(0, 64)))))
-}
-
-function extension(id: string, content: Buffer, isCritical = false): Buffer {
-  return sequence(oid(id), ...(isCritical ? [yes] : []), octets(content))
+/** Always UTF-8, because Go compares the bytes of issuer and subject, those of authorities made earlier included. */
+function nameOf(commonName: string): Name {
+  return new Name([{ CN: [{ utf8String: commonName.slice(0, 64) }] }])
 }

@@ -2,7 +2,6 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import type { KubeApi } from '../cluster/kube-api.ts'
 import { meta } from '../render/render-context.ts'
 import { generatedSecrets, type SecretNeeds, secretObject } from './generated-secrets.ts'
-import { certifyService, makeAuthority } from './internal-authority.ts'
 
 const AUTHORITY = 'internal-ca'
 
@@ -33,8 +32,10 @@ async function makeCertificates(
   { namespace, database }: SecretNeeds,
   { make, now }: { make: (object: KubeObject) => Promise<void>; now: Date },
 ): Promise<void> {
+  // Loaded here, because it takes a quarter of a second that most commands do not need.
+  const { certifyService, makeAuthority } = await import('./internal-authority.ts')
   const name = `Copr in ${namespace}`
-  const fresh = makeAuthority(name, now)
+  const fresh = await makeAuthority(name, now)
   const ref = { apiVersion: 'v1', kind: 'Secret', metadata: { name: AUTHORITY, namespace } }
   const tls = ({ certificate, key }: typeof fresh) => ({ 'tls.crt': certificate, 'tls.key': key })
   await make(secretObject(namespace, { name: AUTHORITY, data: tls(fresh) }, 'kubernetes.io/tls'))
@@ -55,7 +56,8 @@ async function makeCertificates(
     ...(database === 'embedded' ? ['postgresql'] : []),
   ]
   for (const service of services) {
-    const certified = certifyService({ name, key: text('tls.key') }, { service, namespace }, now)
+    const authority = { name, key: text('tls.key') }
+    const certified = await certifyService(authority, { service, namespace }, now)
     const secret = { name: `${service}-tls`, data: tls(certified) }
     await make(secretObject(namespace, secret, 'kubernetes.io/tls'))
   }
