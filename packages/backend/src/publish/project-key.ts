@@ -17,7 +17,7 @@ export interface KeyOwner {
   key_fingerprint: string | null
 }
 
-/** What signing and publishing need of a project's key. */
+/** The fields of a project key that signing and publishing need. */
 export type SigningKey = Pick<PublicKeyAnswer, 'algorithm' | 'fingerprint' | 'public_key'>
 
 /**
