@@ -98,6 +98,11 @@ test-fresh: setup ## Try make up in bare roots: Debian 12 and 13, and RPMs alone
 	@tools/install-system-packages.sh fresh
 	@node tools/test-fresh.ts $(ARGS)
 
+.PHONY: mutations
+mutations: setup ## Break the code in 100 places, one at a time, and say which of them the tests catch (ARGS="NAME ..." for some)
+	@tools/install-system-packages.sh test
+	@NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node tools/run-mutations.ts $(ARGS)
+
 .PHONY: drills
 drills: setup ## Run the trials that are too long for every change (ARGS=NAME for one)
 	@tools/install-system-packages.sh fresh

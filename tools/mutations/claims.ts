@@ -1,0 +1,138 @@
+import type { Mutation } from './mutation.ts'
+
+const SRC = 'packages/domain/src'
+const CLAIM = `${SRC}/queue/claim-task.test.ts`
+const LEASES = `${SRC}/queue/leases.test.ts`
+const ENROLLMENT = 'packages/backend/src/gateway/enrollment.test.ts'
+
+/** Faults in the choice of the task that a machine gets. */
+export const CLAIMS: readonly Mutation[] = [
+  {
+    name: 'claim-ignores-arch',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and (task.arch is null or task.arch = any(${machine.arches}))\n',
+    replace: '',
+    breaks: 'A machine gets builds of architectures that it does not have.',
+    tests: [LEASES],
+  },
+  {
+    name: 'claim-ignores-enrolled-arch',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and (me.planned_arches is null or task.arch is null or task.arch = any(me.planned_arches))\n',
+    replace: '',
+    breaks: 'A machine gets builds of architectures that it was not enrolled for.',
+    tests: [CLAIM, ENROLLMENT],
+  },
+  {
+    name: 'claim-ignores-enrolled-kinds',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and task.kind = any(me.planned_kinds)\n',
+    replace: '',
+    breaks: 'A builder may import, which only dist-git may.',
+    tests: [CLAIM, ENROLLMENT],
+  },
+  {
+    name: 'claim-ignores-tags',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and task.tags <@ ${machine.tags}::text[]\n',
+    replace: '',
+    breaks: 'A machine gets tasks that need a tag which it does not have.',
+    tests: [CLAIM, LEASES],
+  },
+  {
+    name: 'claim-ignores-sandbox',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and (not me.one_sandbox or me.sandbox is null or me.sandbox = task.sandbox)\n        and',
+    replace: '        and',
+    breaks: "A task of another owner hides those of a used machine's own sandbox.",
+    tests: [CLAIM],
+  },
+  {
+    name: 'claim-ignores-limits',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: "(task.kind not in ('source', 'rpm') or (${withinLimits(limits)}))",
+    replace: "(task.kind not in ('source', 'rpm') or true)",
+    breaks: 'The tasks of an owner who has reached a limit hide those of others.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'concurrent-claims-pass-limits',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '  if (!rows[0]?.ok) throw new Refused()\n',
+    replace: '',
+    breaks: 'Machines that claim at the same time exceed the limits.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'owner-limit-off-by-one',
+    file: `${SRC}/queue/claim-conditions.ts`,
+    find: 'select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`',
+    replace: 'select ownername from running group by 1 having sum(n) > ${max_builds_per_owner})`',
+    breaks: 'An owner runs one build more than the limit.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'claim-ignores-owner',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: 'task.priority >= ${BACKGROUND}, ${OWNERS_RUNNING},',
+    replace: 'task.priority >= ${BACKGROUND},',
+    breaks: 'An owner with many builds keeps all machines.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'claim-ignores-batch',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: 'earlier.finished_at is null))',
+    replace: 'earlier.finished_at is not null))',
+    breaks: 'A build does not wait for the batch before it.',
+    tests: [LEASES],
+  },
+  {
+    name: 'claim-by-dirty-machine',
+    file: `${SRC}/queue/claim-conditions.ts`,
+    find: 'and not machine.needs_cleaning ',
+    replace: '',
+    breaks: 'A machine that holds the files of another build gets a task.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'machine-used-once-too-often',
+    file: `${SRC}/queue/claim-conditions.ts`,
+    find: 'machine.uses < pool.reuse_max_count',
+    replace: 'machine.uses <= pool.reuse_max_count',
+    breaks: 'A machine is used once more than its pool allows.',
+    tests: [CLAIM],
+  },
+  {
+    name: 'claim-before-its-time',
+    file: `${SRC}/queue/claim-task.ts`,
+    find: '        and (task.not_before is null or task.not_before <= ${now})\n',
+    replace: '',
+    breaks: 'A task that failed for a passing reason is tried again without a delay.',
+    tests: [CLAIM, LEASES],
+  },
+  {
+    name: 'attempts-not-counted',
+    file: `${SRC}/states/task-state.ts`,
+    find: 'attempts = attempts + 1',
+    replace: 'attempts = attempts',
+    breaks: 'The attempts of a task are not counted.',
+    tests: [LEASES],
+  },
+  {
+    name: 'enrollment-gives-all',
+    file: `${SRC}/machines/machines.ts`,
+    find: 'planned ? said.filter((each) => planned.includes(each)) : said',
+    replace: 'planned ? said : said',
+    breaks: 'A machine says itself what it may do.',
+    tests: [`${SRC}/machines/machines.test.ts`],
+  },
+  {
+    name: 'drained-machine-loses-session',
+    file: `${SRC}/machines/machines.ts`,
+    find: ".where('state', 'in', ['ready', 'draining'])",
+    replace: ".where('state', 'in', ['ready'])",
+    breaks: 'A drained machine cannot end its task.',
+    tests: [`${SRC}/machines/machines.test.ts`, 'packages/backend/src/gateway/gateway.test.ts'],
+  },
+]

@@ -1,0 +1,50 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { run, type RunOutcome } from '@copr/process/run'
+import { type Mutation, mutated } from './mutation.ts'
+
+export interface CopiedCheckout extends AsyncDisposable {
+  /** Runs a test file of the copy; the output is in TAP. */
+  test(file: string, options: { timeout_ms?: number; signal: AbortSignal }): Promise<RunOutcome>
+  /** Puts the fault into the copy until disposed. */
+  mutate(mutation: Mutation): Promise<AsyncDisposable>
+}
+
+/**
+ * A copy of the checkout, with changes that are not committed, in which code may be broken. Everything but the packages is
+ * linked; `node_modules/@copr` is copied, as its links are relative and thus lead to the copied packages.
+ */
+export async function copyCheckout(root: string): Promise<CopiedCheckout> {
+  const copy = await mkdtemp(join(tmpdir(), 'copr-mutations-'))
+  const link = async (path: string): Promise<void> =>
+    await symlink(join(root, path), join(copy, path))
+  for (const name of await readdir(root))
+    if (!['packages', 'node_modules', '.git'].includes(name)) await link(name)
+  await cp(join(root, 'packages'), join(copy, 'packages'), {
+    recursive: true,
+    filter: (path) => basename(path) !== 'node_modules',
+  })
+  await mkdir(join(copy, 'node_modules'))
+  for (const name of await readdir(join(root, 'node_modules')))
+    if (name !== '@copr') await link(`node_modules/${name}`)
+  const ours = 'node_modules/@copr'
+  await cp(join(root, ours), join(copy, ours), { recursive: true, verbatimSymlinks: true })
+  return {
+    async test(file, options) {
+      // The runner refuses to run inside of a test, which it detects by a variable.
+      const { NODE_TEST_CONTEXT: _, ...env } = process.env as Record<string, string>
+      const args = ['--test', '--test-reporter=tap', file]
+      return await run(process.execPath, args, { ...options, cwd: copy, env })
+    },
+    async mutate(mutation) {
+      const path = join(copy, mutation.file)
+      const source = await readFile(path, 'utf8')
+      await writeFile(path, mutated(source, mutation))
+      return { [Symbol.asyncDispose]: async () => await writeFile(path, source) }
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(copy, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import type { Mutation } from './mutation.ts'
+
+const SRC = 'packages/domain/src'
+const FRONTEND = 'packages/frontend/src'
+const ACCOUNTS = [`${SRC}/users/accounts.test.ts`]
+const MATRIX = [`${FRONTEND}/api/role-matrix.test.ts`, `${FRONTEND}/pages/token-pages.test.ts`]
+const LIMITS = `${SRC}/users/token-limits.ts`
+
+/** Faults in tokens, sessions and login links. */
+export const TOKENS: readonly Mutation[] = [
+  {
+    name: 'token-changes-account',
+    file: LIMITS,
+    find: `if (access === 'account') return`,
+    replace: `if (access === 'account' && limits.scopes?.length === 0) return`,
+    breaks: 'A named token makes tokens without limits.',
+    tests: MATRIX,
+  },
+  {
+    name: 'scopes-ignored',
+    file: LIMITS,
+    find: `limits.scopes !== null && !limits.scopes.includes(each)`,
+    replace: `limits.scopes !== null && limits.scopes.length === 0`,
+    breaks: 'A token with one scope has them all.',
+    tests: MATRIX,
+  },
+  {
+    name: 'further-scopes-ignored',
+    file: LIMITS,
+    find: `scope === undefined ? gives : [scope, ...gives]`,
+    replace: `scope === undefined ? [] : [scope]`,
+    breaks: 'A token gives rights that it does not have itself.',
+    tests: MATRIX,
+  },
+  {
+    name: 'project-token-makes-projects',
+    file: LIMITS,
+    find: `  if (access === 'create') return 'it is for one project, and cannot make another'\n`,
+    replace: '',
+    breaks: 'A token for one project makes others.',
+    tests: MATRIX,
+  },
+  {
+    name: 'token-for-every-project',
+    file: LIMITS,
+    find: `project_id !== undefined && project_id !== limits.project_id`,
+    replace: `project_id !== undefined && project_id === -1`,
+    breaks: 'A token for one project is good for all.',
+    tests: MATRIX,
+  },
+  {
+    name: 'rights-ignore-token',
+    file: `${SRC}/projects/project-access.ts`,
+    find: `  if (refusalOfToken(actor, { access: 'user', project_id: project.id })) return NONE\n`,
+    replace: '',
+    breaks: 'A build in another project can be changed with a token for one project.',
+    tests: MATRIX,
+  },
+  {
+    name: 'any-token',
+    file: `${SRC}/users/api-tokens.ts`,
+    find: `!timingSafeEqual(found.token_hash, hashOfSecret(token))`,
+    replace: `timingSafeEqual(found.token_hash, hashOfSecret(''))`,
+    breaks: 'A token is accepted by its login alone.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'expired-token',
+    file: `${SRC}/users/api-tokens.ts`,
+    find: `  if (found.expires_on < dateOf(now)) return undefined\n`,
+    replace: '',
+    breaks: 'A token never expires.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'token-expires-a-day-early',
+    file: `${SRC}/users/api-tokens.ts`,
+    find: `if (found.expires_on < dateOf(now))`,
+    replace: `if (found.expires_on <= dateOf(now))`,
+    breaks: 'A token does not work on its last day.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'token-of-blocked-user',
+    file: `${SRC}/users/api-tokens.ts`,
+    find: `    .where('blocked_at', 'is', null)\n`,
+    replace: '',
+    breaks: 'The tokens of a blocked user go on working.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'named-token-without-scopes',
+    file: `${SRC}/users/api-tokens.ts`,
+    find: `limits: { scopes, project_id } }`,
+    replace: `limits: { scopes: null, project_id } }`,
+    breaks: 'The scopes of a named token are not looked up.',
+    tests: [...ACCOUNTS, ...MATRIX],
+  },
+  {
+    name: 'revoke-tokens-of-others',
+    file: `${SRC}/users/named-tokens.ts`,
+    find: `      .where('user_id', '=', user.id)\n      .returning`,
+    replace: `      .returning`,
+    breaks: 'A user revokes the tokens of others.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'expired-session',
+    file: `${SRC}/users/sessions.ts`,
+    find: `    .where('expires_at', '>', now)\n    .where('blocked_at'`,
+    replace: `    .where('blocked_at'`,
+    breaks: 'A session never expires.',
+    tests: [...ACCOUNTS, `${FRONTEND}/pages/pages.test.ts`],
+  },
+  {
+    name: 'session-of-blocked-user',
+    file: `${SRC}/users/sessions.ts`,
+    find: `    .where('blocked_at', 'is', null)\n`,
+    replace: '',
+    breaks: 'A blocked user stays logged in.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'sessions-survive-new-password',
+    file: `${SRC}/users/change-user.ts`,
+    find: `    await closeSessions(tx, user.id, { but: keep })\n`,
+    replace: '',
+    breaks: 'A new password does not log others out.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'login-link-for-ever',
+    file: `${SRC}/users/login-links.ts`,
+    find: `    .where('expires_at', '>', now)\n`,
+    replace: '',
+    breaks: 'A login link never expires.',
+    tests: ACCOUNTS,
+  },
+  {
+    name: 'project-of-token-unchecked',
+    file: `${FRONTEND}/http/answer.ts`,
+    find: `      await requireProjectOfToken(c, frontend, user)\n`,
+    replace: '',
+    breaks: 'A token for one project reads another one that the path names.',
+    tests: MATRIX,
+  },
+]

@@ -1,0 +1,109 @@
+/**
+ * Puts faults into a copy of this checkout, one at a time, and says which of them the tests catch.
+ *
+ * `node tools/run-mutations.ts [NAME...]` tries these mutations, or all.
+ */
+import { parseArgs } from 'node:util'
+import { startTestPostgres } from '@copr/testkit/postgres'
+import { type CopiedCheckout, copyCheckout } from './mutations/copied-checkout.ts'
+import type { Mutation } from './mutations/mutation.ts'
+import { MUTATIONS } from './mutations/mutations.ts'
+
+/** Of all, at least this many must be caught, and at least this share of those that are tried. */
+const MIN_CAUGHT = 38
+const MIN_SHARE = 0.95
+/** A mutation may make a test wait for ever: it is caught when the test takes this much longer than without. */
+const TIMEOUT_FACTOR = 4
+const TIMEOUT_MS = 60_000
+
+interface Verdict {
+  mutation: Mutation
+  /** The test that failed; undefined: the mutation survived. */
+  caught_by: string | undefined
+}
+
+const { positionals } = parseArgs({ allowPositionals: true })
+const unknown = positionals.filter((name) => !MUTATIONS.some((each) => each.name === name))
+if (unknown.length > 0)
+  throw new Error(`Cannot find the mutation ${unknown.join(', ')}: tools/mutations/ lists them`)
+const isAll = positionals.length === 0
+const chosen = isAll ? MUTATIONS : MUTATIONS.filter(({ name }) => positionals.includes(name))
+
+const interrupted = new AbortController()
+process.once('SIGINT', () => interrupted.abort())
+process.once('SIGTERM', () => interrupted.abort())
+const { signal } = interrupted
+
+const server = process.env['COPR_TEST_POSTGRES']
+await using started = server === undefined ? await startTestPostgres() : undefined
+if (started) process.env['COPR_TEST_POSTGRES'] = started.url
+await using checkout = await copyCheckout(`${import.meta.dirname}/..`)
+process.exitCode = report(await tryAll(checkout)) ? 0 : 1
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+async function tryAll(copy: CopiedCheckout): Promise<Verdict[]> {
+  const timeouts = await testUnchanged(copy)
+  const verdicts: Verdict[] = []
+  for (const mutation of chosen) {
+    const began = performance.now()
+    await using _fault = await copy.mutate(mutation)
+    const caught_by = await firstFailure(copy, mutation, timeouts)
+    verdicts.push({ mutation, caught_by })
+    const seconds = ((performance.now() - began) / 1000).toFixed(1)
+    const verdict = caught_by === undefined ? 'SURVIVED' : 'caught'
+    say(`${verdicts.length}/${chosen.length} ${mutation.name}: ${verdict} after ${seconds} s`)
+  }
+  return verdicts
+}
+
+/**
+ * Runs the tests on the unchanged code: a test that fails anyway would catch everything. It also fills the databases that
+ * tests clone, which thus do not depend on a mutation. Returns the milliseconds that each file may take.
+ */
+async function testUnchanged(copy: CopiedCheckout): Promise<Map<string, number>> {
+  const files = [...new Set(chosen.flatMap(({ tests }) => tests))]
+  const timeouts = new Map<string, number>()
+  for (const file of files) {
+    const began = performance.now()
+    const ended = await copy.test(file, { signal })
+    if (!ended.ok)
+      throw new Error(`Cannot try mutations: ${file} fails without any\n${ended.output}`)
+    const ms = performance.now() - began
+    timeouts.set(file, ms * TIMEOUT_FACTOR + TIMEOUT_MS)
+    say(`unchanged: ${timeouts.size}/${files.length} ${file} passes in ${(ms / 1000).toFixed(1)} s`)
+  }
+  return timeouts
+}
+
+async function firstFailure(
+  copy: CopiedCheckout,
+  { name, tests }: Mutation,
+  timeouts: Map<string, number>,
+): Promise<string | undefined> {
+  for (const file of tests) {
+    const timeout_ms = timeouts.get(file) ?? TIMEOUT_MS
+    const ended = await copy.test(file, { signal, timeout_ms })
+    if (ended.ok) continue
+    if (ended.reason === 'canceled') throw new Error('Cannot go on: interrupted')
+    if (ended.reason === 'timed_out') return `${file}: no end`
+    const failed = [...ended.output.matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, title]) => title)
+    const title = failed.find((each) => !each?.endsWith(file))
+    if (title === undefined)
+      throw new Error(`Cannot try the mutation ${name}: ${file} does not run\n${ended.output}`)
+    return `${file}: ${title}`
+  }
+  return undefined
+}
+
+/** True when the tests catch as many as they should. */
+function report(verdicts: Verdict[]): boolean {
+  say('\n| mutation | breaks | caught by |\n| --- | --- | --- |')
+  for (const { mutation, caught_by } of verdicts)
+    say(`| ${mutation.name} | ${mutation.breaks} | ${caught_by ?? '**survived**'} |`)
+  const count = verdicts.filter(({ caught_by }) => caught_by !== undefined).length
+  say(`\n${count} of ${verdicts.length} caught`)
+  return count >= verdicts.length * MIN_SHARE && (!isAll || count >= MIN_CAUGHT)
+}
