@@ -10,7 +10,13 @@ import { CHROOT_TRANSITIONS, moveChroots } from './chroot-state.ts'
 import { MACHINE_TRANSITIONS, moveMachine } from './machine-state.ts'
 import { moveSource, SOURCE_TRANSITIONS } from './source-state.ts'
 import { leasing, moveTasks, TASK_TRANSITIONS } from './task-state.ts'
-import { expectedBefore, isAllowed, statesOf, type Transitions } from './transitions.ts'
+import {
+  expectedBefore,
+  isAllowed,
+  statesBefore,
+  statesOf,
+  type Transitions,
+} from './transitions.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
@@ -124,6 +130,34 @@ suite('every transition between two states', () => {
           else assert.throws(() => expectedBefore(transitions, to, [from]), /is not allowed/)
     })
 })
+
+/** What users and other components rely on, whatever the tables say: the states that end a machine, and how some are reached. */
+const FINAL_STATES: [Transitions<string>, string[]][] = [
+  [SOURCE_TRANSITIONS, ['succeeded', 'failed', 'canceled']],
+  [CHROOT_TRANSITIONS, ['succeeded', 'failed', 'canceled', 'skipped', 'forked']],
+  [TASK_TRANSITIONS, ['done']],
+  [MACHINE_TRANSITIONS, ['gone']],
+]
+const WAYS_INTO: [Transitions<string>, string, string[]][] = [
+  [SOURCE_TRANSITIONS, 'pending', ['starting', 'running']],
+  [SOURCE_TRANSITIONS, 'importing', ['starting', 'running']],
+  [CHROOT_TRANSITIONS, 'pending', ['waiting', 'starting', 'running']],
+  [CHROOT_TRANSITIONS, 'succeeded', ['running']],
+  [TASK_TRANSITIONS, 'leased', ['queued']],
+  [MACHINE_TRANSITIONS, 'ready', ['launching', 'booting']],
+]
+
+test('final states lead nowhere, and the others somewhere', () => {
+  for (const [transitions, final] of FINAL_STATES)
+    assert.deepEqual(
+      statesOf(transitions).filter((state) => transitions[state]?.length === 0),
+      final,
+    )
+})
+
+for (const [transitions, to, before] of WAYS_INTO)
+  test(`${to} is reached from ${before.join(', ')} only`, () =>
+    assert.deepEqual(statesBefore(transitions, to), before))
 
 test('the database accepts the states of the code, and no others', async () => {
   await using t = await openTestDb()
