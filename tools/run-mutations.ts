@@ -4,7 +4,8 @@
  * `node tools/run-mutations.ts [NAME...]` tries these mutations, or all.
  */
 import { parseArgs } from 'node:util'
-import { startTestPostgres } from '@copr/testkit/postgres'
+import pg from 'pg'
+import { startTestPostgres } from '../packages/testkit/src/postgres.ts'
 import { type CopiedCheckout, copyCheckout } from './mutations/copied-checkout.ts'
 import type { Mutation } from './mutations/mutation.ts'
 import { MUTATIONS } from './mutations/mutations.ts'
@@ -18,7 +19,7 @@ const TIMEOUT_MS = 60_000
 
 interface Verdict {
   mutation: Mutation
-  /** The test that failed; undefined: the mutation survived. */
+  /** The first test that failed; undefined: the mutation survived. */
   caught_by: string | undefined
 }
 
@@ -34,9 +35,8 @@ process.once('SIGINT', () => interrupted.abort())
 process.once('SIGTERM', () => interrupted.abort())
 const { signal } = interrupted
 
-const server = process.env['COPR_TEST_POSTGRES']
-await using started = server === undefined ? await startTestPostgres() : undefined
-if (started) process.env['COPR_TEST_POSTGRES'] = started.url
+await using server = await startTestPostgres()
+process.env['COPR_TEST_POSTGRES'] = server.url
 await using checkout = await copyCheckout(`${import.meta.dirname}/..`)
 process.exitCode = report(await tryAll(checkout)) ? 0 : 1
 
@@ -51,6 +51,7 @@ async function tryAll(copy: CopiedCheckout): Promise<Verdict[]> {
     const began = performance.now()
     await using _fault = await copy.mutate(mutation)
     const caught_by = await firstFailure(copy, mutation, timeouts)
+    await dropClones()
     verdicts.push({ mutation, caught_by })
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
     const verdict = caught_by === undefined ? 'SURVIVED' : 'caught'
@@ -85,17 +86,39 @@ async function firstFailure(
 ): Promise<string | undefined> {
   for (const file of tests) {
     const timeout_ms = timeouts.get(file) ?? TIMEOUT_MS
-    const ended = await copy.test(file, { signal, timeout_ms })
+    const isEnough = new AbortController()
+    let output = ''
+    const onOutput = (chunk: Buffer): void => {
+      output += chunk.toString('utf8')
+      if (failureIn(output, file) !== undefined) isEnough.abort()
+    }
+    const either = AbortSignal.any([signal, isEnough.signal])
+    const ended = await copy.test(file, { signal: either, timeout_ms, onOutput })
     if (ended.ok) continue
-    if (ended.reason === 'canceled') throw new Error('Cannot go on: interrupted')
-    if (ended.reason === 'timed_out') return `${file}: no end`
-    const failed = [...ended.output.matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, title]) => title)
-    const title = failed.find((each) => !each?.endsWith(file))
-    if (title === undefined)
-      throw new Error(`Cannot try the mutation ${name}: ${file} does not run\n${ended.output}`)
-    return `${file}: ${title}`
+    if (signal.aborted) throw new Error('Cannot go on: interrupted')
+    const title = failureIn(output, file)
+    if (title === undefined && ended.reason !== 'timed_out')
+      throw new Error(`Cannot try the mutation ${name}: ${file} does not run\n${output}`)
+    return `${file}: ${title ?? 'it does not end'}`
   }
   return undefined
+}
+
+/** The title of the first test in the TAP that has failed; a failure of the whole file is none. */
+function failureIn(tap: string, file: string): string | undefined {
+  const titles = [...tap.matchAll(/^ *not ok \d+ - (.*)\n/gm)].map(([, title]) => title ?? '')
+  return titles.find((title) => !title.endsWith(file))
+}
+
+/** Tests that were stopped leave their databases, which are in memory. */
+async function dropClones(): Promise<void> {
+  const client = new pg.Client(server.url)
+  await client.connect()
+  const { rows } = await client.query<{ datname: string }>(
+    `select datname from pg_database where datname ~ '^t_[0-9a-f]{32}$'`,
+  )
+  for (const { datname } of rows) await client.query(`drop database ${datname} with (force)`)
+  await client.end()
 }
 
 /** True when the tests catch as many as they should. */

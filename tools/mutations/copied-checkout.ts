@@ -1,12 +1,15 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { run, type RunOutcome } from '@copr/process/run'
+import { run, type RunOptions, type RunOutcome } from '../../packages/process/src/run.ts'
 import { type Mutation, mutated } from './mutation.ts'
 
 export interface CopiedCheckout extends AsyncDisposable {
   /** Runs a test file of the copy; the output is in TAP. */
-  test(file: string, options: { timeout_ms?: number; signal: AbortSignal }): Promise<RunOutcome>
+  test(
+    file: string,
+    options: Pick<RunOptions, 'signal' | 'timeout_ms' | 'onOutput'>,
+  ): Promise<RunOutcome>
   /** Puts the fault into the copy until disposed. */
   mutate(mutation: Mutation): Promise<AsyncDisposable>
 }
@@ -20,11 +23,12 @@ export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   const link = async (path: string): Promise<void> =>
     await symlink(join(root, path), join(copy, path))
   for (const name of await readdir(root))
-    if (!['packages', 'node_modules', '.git'].includes(name)) await link(name)
+    if (!['packages', 'node_modules', '.git', 'tmp'].includes(name)) await link(name)
   await cp(join(root, 'packages'), join(copy, 'packages'), {
     recursive: true,
     filter: (path) => basename(path) !== 'node_modules',
   })
+  await mkdir(join(copy, 'tmp'))
   await mkdir(join(copy, 'node_modules'))
   for (const name of await readdir(join(root, 'node_modules')))
     if (name !== '@copr') await link(`node_modules/${name}`)
@@ -32,8 +36,8 @@ export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   await cp(join(root, ours), join(copy, ours), { recursive: true, verbatimSymlinks: true })
   return {
     async test(file, options) {
-      // The runner refuses to run inside of a test, which it detects by a variable.
-      const { NODE_TEST_CONTEXT: _, ...env } = process.env as Record<string, string>
+      // A test that is killed leaves its files.
+      const env = { ...process.env, TMPDIR: join(copy, 'tmp') } as Record<string, string>
       const args = ['--test', '--test-reporter=tap', file]
       return await run(process.execPath, args, { ...options, cwd: copy, env })
     },

@@ -5,6 +5,7 @@ const GATEWAY = 'packages/backend/src/gateway'
 const PUBLISH = 'packages/backend/src/publish'
 const LEASES = `${SRC}/queue/leases.test.ts`
 const MACHINES = `${SRC}/machines/machines.test.ts`
+const FACTS = `${SRC}/queue/task-facts.test.ts`
 const ROUTES = [`${GATEWAY}/gateway.test.ts`, `${GATEWAY}/bad-input.test.ts`]
 const ENROLLMENT = [`${GATEWAY}/enrollment.test.ts`]
 
@@ -32,7 +33,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where('machine_id', '=', machine_id)\n",
     replace: '',
     breaks: 'A machine acts with the lease of another one.',
-    tests: ROUTES,
+    tests: [FACTS],
   },
   {
     name: 'lease-of-another-task',
@@ -40,7 +41,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where('task_id', '=', task_id)\n    .where('machine_id'",
     replace: "    .where('machine_id'",
     breaks: 'A lease counts for a task that it was not given for.',
-    tests: ROUTES,
+    tests: [FACTS],
   },
   {
     name: 'any-lease-of-the-task',
@@ -48,7 +49,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))\n",
     replace: '',
     breaks: 'A machine goes on with a task whose lease it has lost and got again.',
-    tests: ROUTES,
+    tests: [FACTS],
   },
   {
     name: 'upload-with-lost-lease',
