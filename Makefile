@@ -99,7 +99,7 @@ test-fresh: setup ## Try make up in bare roots: Debian 12 and 13, and RPMs alone
 	@node tools/test-fresh.ts $(ARGS)
 
 .PHONY: mutations
-mutations: setup ## Break the code in 100 places, one at a time, and say which of them the tests catch (ARGS="NAME ..." for some)
+mutations: setup ## Put faults into a copy of the code, one at a time, and say which the tests catch (ARGS="NAME ..." for some)
 	@tools/install-system-packages.sh test
 	@NODE_COMPILE_CACHE=$(CURDIR)/node_modules/.cache/tests node tools/run-mutations.ts $(ARGS)
 

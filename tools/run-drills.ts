@@ -30,6 +30,11 @@ const DRILLS: readonly Drill[] = [
     command: ['drills/booted.ts'],
     notInCi: 'as its processor is emulated, which takes most of an hour',
   },
+  {
+    name: 'mutations',
+    command: ['run-mutations.ts'],
+    notInCi: 'as it takes ten minutes and more; run it after changes of states, rights or leases',
+  },
 ]
 const DAY_MS = 24 * 3600 * 1000
 

@@ -31,9 +31,11 @@ const isAll = positionals.length === 0
 const chosen = isAll ? MUTATIONS : MUTATIONS.filter(({ name }) => positionals.includes(name))
 
 const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort())
-process.once('SIGTERM', () => interrupted.abort())
+// Not once(): execa would end this process after the last listener is gone, before anything is removed.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
 const { signal } = interrupted
+/** Of the test files that have passed on the unchanged code: the milliseconds that each may take. */
+const timeouts: Record<string, number> = {}
 
 await using server = await startTestPostgres()
 process.env['COPR_TEST_POSTGRES'] = server.url
@@ -45,12 +47,10 @@ function say(line: string): void {
 }
 
 async function tryAll(copy: CopiedCheckout): Promise<Verdict[]> {
-  const timeouts = await testUnchanged(copy)
   const verdicts: Verdict[] = []
   for (const mutation of chosen) {
     const began = performance.now()
-    await using _fault = await copy.mutate(mutation)
-    const caught_by = await firstFailure(copy, mutation, timeouts)
+    const caught_by = await firstFailure(copy, mutation)
     await dropClones()
     verdicts.push({ mutation, caught_by })
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
@@ -60,32 +60,10 @@ async function tryAll(copy: CopiedCheckout): Promise<Verdict[]> {
   return verdicts
 }
 
-/**
- * Runs the tests on the unchanged code: a test that fails anyway would catch everything. It also fills the databases that
- * tests clone, which thus do not depend on a mutation. Returns the milliseconds that each file may take.
- */
-async function testUnchanged(copy: CopiedCheckout): Promise<Map<string, number>> {
-  const files = [...new Set(chosen.flatMap(({ tests }) => tests))]
-  const timeouts = new Map<string, number>()
-  for (const file of files) {
-    const began = performance.now()
-    const ended = await copy.test(file, { signal })
-    if (!ended.ok)
-      throw new Error(`Cannot try mutations: ${file} fails without any\n${ended.output}`)
-    const ms = performance.now() - began
-    timeouts.set(file, ms * TIMEOUT_FACTOR + TIMEOUT_MS)
-    say(`unchanged: ${timeouts.size}/${files.length} ${file} passes in ${(ms / 1000).toFixed(1)} s`)
-  }
-  return timeouts
-}
-
-async function firstFailure(
-  copy: CopiedCheckout,
-  { name, tests }: Mutation,
-  timeouts: Map<string, number>,
-): Promise<string | undefined> {
-  for (const file of tests) {
-    const timeout_ms = timeouts.get(file) ?? TIMEOUT_MS
+async function firstFailure(copy: CopiedCheckout, mutation: Mutation): Promise<string | undefined> {
+  for (const file of mutation.tests) {
+    const timeout_ms = (timeouts[file] ??= await testUnchanged(copy, file))
+    await using _fault = await copy.mutate(mutation)
     const isEnough = new AbortController()
     let output = ''
     const onOutput = (chunk: Buffer): void => {
@@ -98,10 +76,24 @@ async function firstFailure(
     if (signal.aborted) throw new Error('Cannot go on: interrupted')
     const title = failureIn(output, file)
     if (title === undefined && ended.reason !== 'timed_out')
-      throw new Error(`Cannot try the mutation ${name}: ${file} does not run\n${output}`)
+      throw new Error(`Cannot try the mutation ${mutation.name}: ${file} does not run\n${output}`)
     return `${file}: ${title ?? 'it does not end'}`
   }
   return undefined
+}
+
+/**
+ * Runs a test file on the unchanged code, before its first use: one that fails anyway would catch everything. It also fills
+ * the databases that tests clone, which thus do not depend on a mutation. Returns the milliseconds that the file may take.
+ */
+async function testUnchanged(copy: CopiedCheckout, file: string): Promise<number> {
+  const began = performance.now()
+  const ended = await copy.test(file, { signal })
+  if (signal.aborted) throw new Error('Cannot go on: interrupted')
+  if (!ended.ok) throw new Error(`Cannot try mutations: ${file} fails without any\n${ended.output}`)
+  const ms = performance.now() - began
+  say(`unchanged: ${file} passes in ${(ms / 1000).toFixed(1)} s`)
+  return Math.ceil(ms) * TIMEOUT_FACTOR + TIMEOUT_MS
 }
 
 /** The title of the first test in the TAP that has failed; a failure of the whole file is none. */

@@ -100,27 +100,19 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     tests: ENROLLMENT,
   },
   {
-    name: 'log-after-lost-lease',
-    file: `${GATEWAY}/gateway-routes.ts`,
-    find: '(await taskOfRequest(db, request))?.lease === lease',
-    replace: '(await taskOfRequest(db, request)) !== undefined',
-    breaks: 'A log that arrives after the end of its task is appended.',
-    tests: ROUTES,
-  },
-  {
     name: 'task-for-absent-machine',
     file: `${GATEWAY}/claim.ts`,
     find: "  if (gone.aborted) {\n    await undo('The builder went away before it got the task', Infinity)\n    return undefined\n  }\n",
     replace: '',
     breaks: 'A machine that went away while it claimed keeps the task until its lease expires.',
-    tests: ROUTES,
+    tests: [`${GATEWAY}/claim.test.ts`],
   },
   {
-    name: 'ticket-for-a-builder',
+    name: 'ticket-parts-not-counted',
     file: `${SRC}/signing/tickets.ts`,
-    find: "!task || task.kind !== 'publish' || ",
-    replace: '!task || ',
-    breaks: 'The lease of a builder is good for signatures.',
+    find: "      .where('part', '=', part)\n",
+    replace: '',
+    breaks: 'Each part of a build may have as many signatures as the whole build.',
     tests: [`${PUBLISH}/tickets.test.ts`],
   },
   {
@@ -169,7 +161,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where('generation', '<=', generation)\n",
     replace: '',
     breaks: 'A build succeeds before the index that contains it is published.',
-    tests: [`${PUBLISH}/publish.test.ts`, `${PUBLISH}/render.test.ts`],
+    tests: [`${SRC}/repositories/publishing.test.ts`],
   },
   {
     name: 'older-index-counts',
@@ -177,7 +169,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where('published_generation', '<', generation)\n",
     replace: '',
     breaks: 'A slow process takes the published generation back.',
-    tests: [`${PUBLISH}/publish.test.ts`, `${PUBLISH}/render.test.ts`],
+    tests: [`${SRC}/repositories/publishing.test.ts`],
   },
   {
     name: 'manager-lease-stolen',
@@ -217,6 +209,6 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     find: "    .where('launch_token', '=', launch_token)\n",
     replace: '',
     breaks: 'The late answer to an earlier launch names the wrong machine.',
-    tests: [MACHINES, 'packages/resalloc/src/manager/manager.test.ts'],
+    tests: [MACHINES],
   },
 ]

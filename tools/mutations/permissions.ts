@@ -2,7 +2,7 @@ import type { Mutation } from './mutation.ts'
 
 const SRC = 'packages/domain/src'
 const FRONTEND = 'packages/frontend/src'
-const RIGHTS = [`${FRONTEND}/api/role-matrix.test.ts`, `${FRONTEND}/api/permission-routes.test.ts`]
+const RIGHTS = [`${SRC}/projects/project-access.test.ts`]
 const PAGES = [`${FRONTEND}/pages/pages.test.ts`]
 const SAME_ORIGIN = [`${FRONTEND}/http/same-origin.test.ts`]
 const GROUPS = [`${FRONTEND}/login/oidc.test.ts`, `${FRONTEND}/pages/group-pages.test.ts`]
@@ -48,7 +48,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `delete: !project.persistent }`,
     replace: `delete: true }`,
     breaks: 'A persistent project can be deleted.',
-    tests: [`${FRONTEND}/api/project-routes.test.ts`],
+    tests: RIGHTS,
   },
   {
     name: 'everybody-in-the-group',
@@ -72,7 +72,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `  if (actor.is_admin || actor.username === ownername) return true\n`,
     replace: `  if (ownername !== '') return true\n`,
     breaks: 'A user makes projects of somebody else.',
-    tests: [`${FRONTEND}/api/project-routes.test.ts`, ...RIGHTS],
+    tests: RIGHTS,
   },
   {
     name: 'role-by-request',
@@ -88,7 +88,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `project.project_id })).build) return`,
     replace: `project.project_id })).build || id) return`,
     breaks: 'A user joins the batch of a project without a right there.',
-    tests: [`${FRONTEND}/api/build-create-routes.test.ts`, ...RIGHTS],
+    tests: [`${FRONTEND}/api/build-create-routes.test.ts`],
   },
   {
     name: 'admin-settings-for-all',

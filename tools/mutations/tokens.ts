@@ -54,7 +54,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `  if (refusalOfToken(actor, { access: 'user', project_id: project.id })) return NONE\n`,
     replace: '',
     breaks: 'A build in another project can be changed with a token for one project.',
-    tests: MATRIX,
+    tests: [`${SRC}/projects/project-access.test.ts`],
   },
   {
     name: 'any-token',
@@ -110,7 +110,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `    .where('expires_at', '>', now)\n    .where('blocked_at'`,
     replace: `    .where('blocked_at'`,
     breaks: 'A session never expires.',
-    tests: [...ACCOUNTS, `${FRONTEND}/pages/pages.test.ts`],
+    tests: ACCOUNTS,
   },
   {
     name: 'session-of-blocked-user',

@@ -8,7 +8,7 @@ import type { Db } from '../database/open.ts'
 import { cordonMachine, drainMachine, holdMachine } from './machine-admin.ts'
 import { machineEvents, poolEvents } from '../states/machine-events.ts'
 import { enrollMachine, machineOfSession } from './machines.ts'
-import { managedMachines } from './managed-machines.ts'
+import { managedMachines, noteProviderId } from './managed-machines.ts'
 import { changeMachine, moveMachine } from '../states/machine-state.ts'
 import { planMachines } from './plan-machine.ts'
 import { fixtures } from '../testing/fixtures.ts'
@@ -64,6 +64,30 @@ test('planMachines() gives the smallest free ids and counters, and nothing witho
   assert.equal(await plan(t.db, 1), false)
 })
 
+test('planMachines() does nothing after the lease has expired', async () => {
+  await using t = await openTestDb()
+  await syncPools(t.db, [{ name: 'p', config: poolConfig({}), cleans: false }], now)
+  await holdManagerLease(t.db, { holder: 'me', now: later(-31), lease_seconds: 30 })
+  assert.equal(await plan(t.db, 1), false)
+  await holdManagerLease(t.db, { holder: 'me', now: later(-30), lease_seconds: 30 })
+  assert.equal(await plan(t.db, 1), true)
+})
+
+test('noteProviderId() stores the answer to the current launch only, and only once', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  await plan(t.db, 1)
+  const [machine] = await managedMachines(t.db)
+  assert.ok(machine)
+  const note = async (launch_token: string | null, provider_id: string): Promise<unknown> => {
+    await noteProviderId(t.db, { id: machine.id, launch_token }, { provider_id, data: {} })
+    return (await managedMachines(t.db))[0]?.provider_id
+  }
+  assert.equal(await note('an earlier one', 'i-1'), null)
+  assert.equal(await note(machine.launch_token, 'i-2'), 'i-2')
+  assert.equal(await note(machine.launch_token, 'i-3'), 'i-2')
+})
+
 test('holdManagerLease() gives the lease to one only, and to the next after its end', async () => {
   await using t = await openTestDb()
   const hold = (holder: string, at: Date): Promise<boolean> =>
@@ -115,6 +139,10 @@ test('moveMachine() does nothing when the machine has changed meanwhile, and not
   assert.ok(launching)
   assert.equal(await moveMachine(t.db, machine, { to: 'gone', now }), undefined)
   assert.equal(await changeMachine(t.db, machine, { provider_id: 'x' }), undefined)
+  const named = await changeMachine(t.db, launching, { provider_id: 'x' })
+  assert.equal(named?.state, 'launching')
+  assert.equal(await changeMachine(t.db, launching, { provider_id: 'y' }), undefined)
+  assert.equal(await moveMachine(t.db, launching, { to: 'gone', now }), undefined)
   await assert.rejects(
     moveMachine(t.db, launching, { to: 'draining', now }),
     /from launching to draining is not allowed/,

@@ -179,6 +179,25 @@ test('a task that ends, however it does, releases its machine', async () => {
   assert.deepEqual(await released(), later(7))
 })
 
+test('claimTask() leaves a task alone until its delay is over', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, now, 'a', 1)
+  const machine = await addMachine(t.db)
+  const lease = (await claim(t.db, machine))?.lease ?? ''
+  await requeueTask(t.db, lease, { reason: 'lost', max_attempts: 3, now, wait_seconds: 60 })
+  const options = { lease: randomUUID(), lease_seconds: 30 }
+  assert.equal(await claimTask(t.db, machine, { ...options, now: later(59) }), undefined)
+  assert.ok(await claimTask(t.db, machine, { ...options, now: later(60) }))
+})
+
+test('claimTask() gives a task only to a machine that has all of its tags', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, now, 'a', 1, { tags: ['big', 'fast'] })
+  const options = { lease: randomUUID(), now, lease_seconds: 30 }
+  assert.equal(await claimTask(t.db, await addMachine(t.db, { tags: ['big'] }), options), undefined)
+  assert.ok(await claimTask(t.db, await addMachine(t.db, { tags: ['fast', 'big'] }), options))
+})
+
 test('waitingDemand() groups what builders could do at once', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 3, { arch: 'x86_64', tags: ['big'] })

@@ -8,6 +8,7 @@ import { submitBuild } from '../builds/submit.ts'
 import type { Db } from '../database/open.ts'
 import { createMachine, enrollMachine, machineOfSession } from '../machines/machines.ts'
 import { machineGone } from '../builds/lost-machines.ts'
+import { addMembers } from '../repositories/membership.ts'
 import { claimTask } from './claim-task.ts'
 import { claimPublish, lockLeased, renewLease, type TaskRow } from './leases.ts'
 import {
@@ -282,6 +283,37 @@ test('cancelBuild() ends what waits, tells what runs, and a late result changes 
   await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
 })
 
+test('publishing is tried until it succeeds, however often its lease expires', async () => {
+  await using t = await openTestDb()
+  const id = await submit(t.db)
+  const machine = await makeMachine(t.db, ['x86_64'])
+  await importBuild(t.db, machine)
+  const task = await claim(t.db, machine)
+  assert.ok(task)
+  await finish(t.db, task, { kind: 'rpm', files: [], seconds: undefined })
+  for (const minute of [1, 2, 3]) {
+    const lease = `attempt ${minute}`
+    assert.ok(await claimPublish(t.db, { lease, now: later(60 * minute), lease_seconds: 30 }))
+    assert.equal(await requeueExpired(t.db, { now: later(60 * minute + 31), max_attempts: 2 }), 1)
+  }
+  assert.equal((await chrootStates(t.db, id))['x86_64'], 'running')
+})
+
+test('cancelBuild() leaves results alone that are members of a repository', async () => {
+  await using t = await openTestDb()
+  await makeProject(t.db)
+  const id = await submit(t.db, { chroots: ['debian-12-x86_64'] })
+  const machine = await makeMachine(t.db, ['x86_64'])
+  await importBuild(t.db, machine)
+  const task = await claim(t.db, machine)
+  assert.ok(task)
+  await finish(t.db, task, { kind: 'rpm', files: [], seconds: undefined })
+  await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 })
+  assert.equal(await addMembers(t.db, { lease: 'p', packages: [], members: [], now }), 'added')
+  await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'running' })
+})
+
 test('chroots that the spec file excludes are skipped, with the reason', async () => {
   await using t = await openTestDb()
   const { project, submitter_id } = await makeProject(t.db)
@@ -356,6 +388,7 @@ test('a failed source fails the build with its reason', async () => {
   assert.equal(build.state, 'failed')
   assert.equal(build.fail_reason, 'the server answered 404')
   assert.deepEqual(build.finished_at, now)
+  assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'failed', aarch64: 'failed' })
 })
 
 test('deleteBuilds() refuses unfinished builds, and leaves nothing of a finished one but its folders to remove', async () => {

@@ -90,6 +90,20 @@ test('a token is revoked by its owner only, and works no more', async () => {
   )
 })
 
+test('a token ends after its last day, and a session after two weeks', async () => {
+  await using test = await openTestDb()
+  const { db } = test
+  const kim = await createUser(db, { username: 'kim', now: NOW })
+  const token = await issueToken(db, kim.id, { now: NOW, days: 1 })
+  assert.ok(await userOfToken(db, token, new Date('2026-11-23T23:59:59Z')))
+  assert.equal(await userOfToken(db, token, new Date('2026-11-24T00:00:00Z')), undefined)
+  assert.equal(await userOfToken(db, { ...token, token: 'wrong' }, NOW), undefined)
+  const cookie = await openSession(db, kim.id, NOW)
+  const end = later(14 * 24 * 60)
+  assert.ok(await userOfSession(db, cookie, new Date(end.getTime() - 1)))
+  assert.equal(await userOfSession(db, cookie, end), undefined)
+})
+
 test('a blocked user neither logs in nor uses a session, a token or a link', async () => {
   await using test = await openTestDb()
   const { db } = test

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TestBackend } from '../testing/test-backend.ts'
+import { claims } from './claim.ts'
+
+test('a task that is claimed by a machine which goes away at the same time is queued again', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  const machine = await system.db.selectFrom('machine').selectAll().executeTakeFirstOrThrow()
+  const gone = new AbortController()
+  // A claim asks for the time after it has seen that the machine is there.
+  const now = (): Date => {
+    gone.abort()
+    return new Date()
+  }
+  const claim = claims({ ...system.backend, now })
+  assert.equal(await claim(machine, { wait_ms: 0, gone: gone.signal }), undefined)
+  const { state, attempts } = await system.db
+    .selectFrom('task')
+    .select(['state', 'attempts'])
+    .executeTakeFirstOrThrow()
+  assert.deepEqual([state, attempts], ['queued', 1])
+  assert.equal((await agent.claim())?.task.kind, 'source')
+})
