@@ -3,7 +3,6 @@ import type { Mutation } from './mutation.ts'
 const SRC = 'packages/domain/src'
 const CLAIM = `${SRC}/queue/claim-task.test.ts`
 const LEASES = `${SRC}/queue/leases.test.ts`
-const ENROLLMENT = 'packages/backend/src/gateway/enrollment.test.ts'
 
 /** Faults in the choice of the task that a machine gets. */
 export const CLAIMS: readonly Mutation[] = [
@@ -21,7 +20,7 @@ export const CLAIMS: readonly Mutation[] = [
     find: '        and (me.planned_arches is null or task.arch is null or task.arch = any(me.planned_arches))\n',
     replace: '',
     breaks: 'A machine gets builds of architectures that it was not enrolled for.',
-    tests: [CLAIM, ENROLLMENT],
+    tests: [CLAIM],
   },
   {
     name: 'claim-ignores-enrolled-kinds',
@@ -29,7 +28,7 @@ export const CLAIMS: readonly Mutation[] = [
     find: '        and task.kind = any(me.planned_kinds)\n',
     replace: '',
     breaks: 'A builder may import, which only dist-git may.',
-    tests: [CLAIM, ENROLLMENT],
+    tests: [CLAIM],
   },
   {
     name: 'claim-ignores-tags',
@@ -133,6 +132,6 @@ export const CLAIMS: readonly Mutation[] = [
     find: ".where('state', 'in', ['ready', 'draining'])",
     replace: ".where('state', 'in', ['ready'])",
     breaks: 'A drained machine cannot end its task.',
-    tests: [`${SRC}/machines/machines.test.ts`, 'packages/backend/src/gateway/gateway.test.ts'],
+    tests: [`${SRC}/machines/machines.test.ts`],
   },
 ]

@@ -173,3 +173,23 @@ test('administrators drain, cordon and hold only machines that are ready', async
     ['draining', true, 'a look', 'old'],
   )
 })
+
+test('machineOfSession() knows a machine that is drained, and none that is removed', async () => {
+  await using t = await openTestDb()
+  await withPool(t.db)
+  await plan(t.db, 1)
+  const [machine] = await managedMachines(t.db)
+  const enroll_token = machine?.launch_order?.boot.enroll_token
+  assert.ok(machine && enroll_token)
+  await moveMachine(t.db, machine, { to: 'launching', now })
+  const report = { name: 'm', kinds: ['rpm' as const], arches: [], tags: [], now }
+  const enrolled = await enrollMachine(t.db, { enroll_token, ...report })
+  assert.ok(enrolled)
+  const known = async () => await machineOfSession(t.db, enrolled.session_token, now)
+  assert.equal((await known())?.state, 'ready')
+  await drainMachine(t.db, machine.id, 'old', now)
+  const draining = await known()
+  assert.equal(draining?.state, 'draining')
+  await moveMachine(t.db, draining, { to: 'deleting', now })
+  assert.equal(await known(), undefined)
+})

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
-import { sql } from 'kysely'
+import { sql, type Updateable } from 'kysely'
 import { type Db, openDb } from '../database/open.ts'
+import type { MachineTable } from '../database/schema.ts'
 import { drainMachine, holdMachine } from '../machines/machine-admin.ts'
 import { changeMachine } from '../states/machine-state.ts'
 import { syncPools } from '../pools/pools.ts'
@@ -197,6 +198,22 @@ test('claimTask() gives a task only to a machine that has all of its tags', asyn
   assert.equal(await claimTask(t.db, await addMachine(t.db, { tags: ['big'] }), options), undefined)
   assert.ok(await claimTask(t.db, await addMachine(t.db, { tags: ['fast', 'big'] }), options))
 })
+
+const PLANNED: [permitted: boolean, planned: Updateable<MachineTable>][] = [
+  [false, { planned_kinds: ['rpm'] }],
+  [false, { planned_arches: ['aarch64'] }],
+  [false, { planned_tags: [] }],
+  [true, { planned_kinds: ['source'], planned_arches: ['x86_64'], planned_tags: ['big'] }],
+]
+for (const [permitted, planned] of PLANNED)
+  test(`claimTask() ${permitted ? 'gives' : 'refuses'} a task to a machine with ${JSON.stringify(planned)}`, async () => {
+    await using t = await openTestDb()
+    await addTasks(t.db, now, 'a', 1, { arch: 'x86_64', tags: ['big'] })
+    const machine = await addMachine(t.db, { tags: ['big'] })
+    await t.db.updateTable('machine').set(planned).execute()
+    const options = { lease: randomUUID(), now, lease_seconds: 30 }
+    assert.equal((await claimTask(t.db, machine, options)) !== undefined, permitted)
+  })
 
 test('waitingDemand() groups what builders could do at once', async () => {
   await using t = await openTestDb()

@@ -391,6 +391,22 @@ test('a failed source fails the build with its reason', async () => {
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'failed', aarch64: 'failed' })
 })
 
+test('a build is finished when the last of its chroots is', async () => {
+  await using t = await openTestDb()
+  await submit(t.db)
+  const machine = await makeMachine(t.db, [])
+  await importBuild(t.db, machine)
+  const finishedAt = async (): Promise<Date | null> => {
+    const task = await claim(t.db, await makeMachine(t.db, ['x86_64', 'aarch64']))
+    assert.ok(task)
+    await finish(t.db, task, { kind: 'failed', reason: 'It broke' })
+    const build = t.db.selectFrom('build').select('finished_at')
+    return (await build.executeTakeFirstOrThrow()).finished_at
+  }
+  assert.equal(await finishedAt(), null)
+  assert.deepEqual(await finishedAt(), now)
+})
+
 test('deleteBuilds() refuses unfinished builds, and leaves nothing of a finished one but its folders to remove', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
