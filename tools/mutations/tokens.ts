@@ -3,7 +3,8 @@ import type { Mutation } from './mutation.ts'
 const SRC = 'packages/domain/src'
 const FRONTEND = 'packages/frontend/src'
 const ACCOUNTS = [`${SRC}/users/accounts.test.ts`]
-const MATRIX = [`${FRONTEND}/api/role-matrix.test.ts`, `${FRONTEND}/pages/token-pages.test.ts`]
+const MATRIX = [`${FRONTEND}/pages/token-pages.test.ts`, `${FRONTEND}/api/role-matrix.test.ts`]
+const TABLE = [`${SRC}/users/token-limits.test.ts`]
 const LIMITS = `${SRC}/users/token-limits.ts`
 
 /** Faults in tokens, sessions and login links. */
@@ -14,7 +15,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `if (access === 'account') return`,
     replace: `if (access === 'account' && limits.scopes?.length === 0) return`,
     breaks: 'A named token makes tokens without limits.',
-    tests: MATRIX,
+    tests: TABLE,
   },
   {
     name: 'scopes-ignored',
@@ -22,7 +23,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `limits.scopes !== null && !limits.scopes.includes(each)`,
     replace: `limits.scopes !== null && limits.scopes.length === 0`,
     breaks: 'A token with one scope has them all.',
-    tests: MATRIX,
+    tests: TABLE,
   },
   {
     name: 'further-scopes-ignored',
@@ -30,7 +31,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `scope === undefined ? gives : [scope, ...gives]`,
     replace: `scope === undefined ? [] : [scope]`,
     breaks: 'A token gives rights that it does not have itself.',
-    tests: MATRIX,
+    tests: TABLE,
   },
   {
     name: 'project-token-makes-projects',
@@ -38,7 +39,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `  if (access === 'create') return 'it is for one project, and cannot make another'\n`,
     replace: '',
     breaks: 'A token for one project makes others.',
-    tests: MATRIX,
+    tests: TABLE,
   },
   {
     name: 'token-for-every-project',
@@ -46,7 +47,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `project_id !== undefined && project_id !== limits.project_id`,
     replace: `project_id !== undefined && project_id === -1`,
     breaks: 'A token for one project is good for all.',
-    tests: MATRIX,
+    tests: TABLE,
   },
   {
     name: 'rights-ignore-token',
@@ -94,7 +95,7 @@ export const TOKENS: readonly Mutation[] = [
     find: `limits: { scopes, project_id } }`,
     replace: `limits: { scopes: null, project_id } }`,
     breaks: 'The scopes of a named token are not looked up.',
-    tests: [...ACCOUNTS, ...MATRIX],
+    tests: ACCOUNTS,
   },
   {
     name: 'revoke-tokens-of-others',

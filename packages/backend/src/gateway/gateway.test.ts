@@ -168,6 +168,9 @@ test('finish may be repeated, and is not for those who lost their lease', async 
   assert.deepEqual(await (await thief.finish(failed)).json(), { accepted: false })
   await accepted(await other.finish(failed))
   await accepted(await other.finish(failed))
+  assert.equal((await other.log('late\n', 0)).status, 409)
+  assert.equal((await other.put('late.txt', Buffer.from('late'))).status, 409)
+  assert.equal((await other.post(`/tasks/${other.task_id}/heartbeat`, {})).status, 409)
   assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
 })
 
