@@ -5,7 +5,7 @@ const FRONTEND = 'packages/frontend/src'
 const RIGHTS = [`${SRC}/projects/project-access.test.ts`]
 const PAGES = [`${FRONTEND}/pages/pages.test.ts`]
 const SAME_ORIGIN = [`${FRONTEND}/http/same-origin.test.ts`]
-const GROUPS = [`${FRONTEND}/login/oidc.test.ts`, `${FRONTEND}/pages/group-pages.test.ts`]
+const GROUPS = [`${SRC}/groups/memberships.test.ts`]
 const ACCESS = `${SRC}/projects/project-access.ts`
 
 /** Faults in who may do what. */
@@ -160,7 +160,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `  if (provider_group !== null)\n`,
     replace: `  if (provider_group === '')\n`,
     breaks: 'Members are added to groups that the identity provider keeps.',
-    tests: ['packages/cli/src/coprctl.test.ts', ...GROUPS],
+    tests: GROUPS,
   },
   {
     name: 'group-kept-after-leaving',

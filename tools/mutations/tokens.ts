@@ -3,7 +3,7 @@ import type { Mutation } from './mutation.ts'
 const SRC = 'packages/domain/src'
 const FRONTEND = 'packages/frontend/src'
 const ACCOUNTS = [`${SRC}/users/accounts.test.ts`]
-const MATRIX = [`${FRONTEND}/pages/token-pages.test.ts`, `${FRONTEND}/api/role-matrix.test.ts`]
+const MATRIX = [`${FRONTEND}/api/role-matrix.test.ts`]
 const TABLE = [`${SRC}/users/token-limits.test.ts`]
 const LIMITS = `${SRC}/users/token-limits.ts`
 
