@@ -10,7 +10,7 @@ import { type CopiedCheckout, copyCheckout } from './mutations/copied-checkout.t
 import type { Mutation } from './mutations/mutation.ts'
 import { MUTATIONS } from './mutations/mutations.ts'
 
-/** Of all, at least this many must be caught, and at least this share of those that are tried. */
+/** At least this many of all must be caught, and at least this share of those that are tried. */
 const MIN_CAUGHT = 38
 const MIN_SHARE = 0.95
 /** A mutation may make a test wait for ever: it is caught when the test takes this much longer than without. */
@@ -34,7 +34,7 @@ const interrupted = new AbortController()
 // Not once(): execa would end this process after the last listener is gone, before anything is removed.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
 const { signal } = interrupted
-/** Of the test files that have passed on the unchanged code: the milliseconds that each may take. */
+/** The milliseconds that a test file may take, once it has passed on the unchanged code. */
 const timeouts: Record<string, number> = {}
 
 await using server = await startTestPostgres()

@@ -88,7 +88,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `project.project_id })).build) return`,
     replace: `project.project_id })).build || id) return`,
     breaks: 'A user joins the batch of a project without a right there.',
-    tests: [`${FRONTEND}/api/build-create-routes.test.ts`],
+    tests: [`${FRONTEND}/api/source-routes.test.ts`],
   },
   {
     name: 'admin-settings-for-all',

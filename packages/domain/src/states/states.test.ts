@@ -131,7 +131,7 @@ suite('every transition between two states', () => {
     })
 })
 
-/** What users and other components rely on, whatever the tables say: the states that end a machine, and how some are reached. */
+/** The final states, and how some others are reached: users and other components rely on these, whatever the tables say. */
 const FINAL_STATES: [Transitions<string>, string[]][] = [
   [SOURCE_TRANSITIONS, ['succeeded', 'failed', 'canceled']],
   [CHROOT_TRANSITIONS, ['succeeded', 'failed', 'canceled', 'skipped', 'forked']],
