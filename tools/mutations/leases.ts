@@ -13,7 +13,7 @@ const ENROLLMENT = [`${GATEWAY}/enrollment.test.ts`]
 export const LEASES_AND_TICKETS: readonly Mutation[] = [
   {
     name: 'renewed-lease-expires',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: 'if (!task || (only_expired && (task.lease_until ?? now) >= now))',
     replace: 'if (!task)',
     breaks: 'A task whose lease was renewed in the last moment is taken from its machine.',
@@ -149,7 +149,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
   },
   {
     name: 'members-without-generation',
-    file: `${SRC}/repositories/membership.ts`,
+    file: `${SRC}/builds/add-members.ts`,
     find: "eb('repository.generation', '+', 1)",
     replace: "eb('repository.generation', '+', 0)",
     breaks: 'New packages are not published.',

@@ -3,7 +3,7 @@ import type { Mutation } from './mutation.ts'
 const SRC = 'packages/domain/src'
 const FRONTEND = 'packages/frontend/src'
 const ACCOUNTS = [`${SRC}/users/accounts.test.ts`]
-const MATRIX = [`${FRONTEND}/api/role-matrix.test.ts`]
+const MATRIX = [`${FRONTEND}/permissions/role-matrix.test.ts`]
 const TABLE = [`${SRC}/users/token-limits.test.ts`]
 const LIMITS = `${SRC}/users/token-limits.ts`
 
@@ -131,7 +131,7 @@ export const TOKENS: readonly Mutation[] = [
   },
   {
     name: 'login-link-for-ever',
-    file: `${SRC}/users/login-links.ts`,
+    file: `${SRC}/logins/login-links.ts`,
     find: `    .where('expires_at', '>', now)\n`,
     replace: '',
     breaks: 'A login link never expires.',

@@ -116,7 +116,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'requeue-for-ever',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `task.attempts >= max_attempts`,
     replace: `task.attempts < 0`,
     breaks: 'A task that loses every machine is tried for ever.',
@@ -124,7 +124,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'one-attempt-too-many',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `task.attempts >= max_attempts`,
     replace: `task.attempts > max_attempts`,
     breaks: 'A task gets one attempt more than the limit.',
@@ -132,7 +132,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'publishing-gives-up',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `task.kind !== 'publish' && task.attempts`,
     replace: `task.attempts`,
     breaks: 'Publishing fails a build after some outages of keygen or the store.',
@@ -140,7 +140,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'result-beats-cancellation',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `if (!task.cancel_requested) return`,
     replace: `if (task) return`,
     breaks: 'A late result counts although the build was canceled.',
@@ -148,7 +148,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'ended-task-keeps-machine',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `  await releaseMachine(tx, task, now)\n  const set`,
     replace: `  const set`,
     breaks: 'The machine of a task that has ended is not released.',
@@ -156,7 +156,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'requeued-task-keeps-machine',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `    await releaseMachine(tx, task, now)\n    const more`,
     replace: `    const more`,
     breaks: 'The machine of a task that goes back to the queue is not released.',
@@ -164,7 +164,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'failed-source-leaves-chroots',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `    await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set: failed })\n`,
     replace: '',
     breaks: 'The chroots of a build whose source has failed wait for ever.',
@@ -172,7 +172,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'requeued-chroot-stays-starting',
-    file: `${SRC}/queue/outcomes.ts`,
+    file: `${SRC}/builds/task-outcomes.ts`,
     find: `if (task.kind === 'rpm' && task.build_chroot_id !== null) {\n      const from`,
     replace: `if (task.kind === 'import' && task.build_chroot_id !== null) {\n      const from`,
     breaks: 'A build whose machine was lost does not become pending again.',
@@ -218,7 +218,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     find: `    .where('chroot_id', '=', chroot_id)\n`,
     replace: '',
     breaks: 'The end of life of a chroot cancels the builds of all chroots.',
-    tests: [`${SRC}/chroots/life-cycle.test.ts`],
+    tests: [`${SRC}/retention/chroot-life-cycle.test.ts`],
   },
   {
     name: 'build-finished-early',
@@ -230,7 +230,7 @@ export const TRANSITIONS: readonly Mutation[] = [
   },
   {
     name: 'lost-machine-keeps-tasks',
-    file: `${SRC}/machines/machines.ts`,
+    file: `${SRC}/builds/lost-machines.ts`,
     find: `  await requeueTasksOf(db, machine_id, { reason, max_attempts, now })\n`,
     replace: '',
     breaks: 'The tasks of a machine that is gone wait for the end of their lease.',

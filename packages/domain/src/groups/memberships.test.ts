@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
-import { COMMAND, onTheWeb } from '../users/actor.ts'
+import { COMMAND, onTheWeb } from '../audit/actor.ts'
 import { createUser } from '../users/user-queries.ts'
 import { activateGroup, createGroup } from './create-group.ts'
 import { groupsOfUser, listMembers } from './group-queries.ts'

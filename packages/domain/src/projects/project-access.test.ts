@@ -4,7 +4,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import type { Db } from '../database/open.ts'
 import { createGroup } from '../groups/create-group.ts'
 import { addMember } from '../groups/memberships.ts'
-import { type Actor, COMMAND, onTheWeb, type UserActor } from '../users/actor.ts'
+import { type Actor, COMMAND, onTheWeb, type UserActor } from '../audit/actor.ts'
 import { createUser } from '../users/user-queries.ts'
 import { canCreateFor, requireRight, rightsIn } from './project-access.ts'
 

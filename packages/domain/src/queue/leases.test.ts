@@ -8,7 +8,7 @@ import { submitBuild } from '../builds/submit.ts'
 import type { Db } from '../database/open.ts'
 import { createMachine, enrollMachine, machineOfSession } from '../machines/machines.ts'
 import { machineGone } from '../builds/lost-machines.ts'
-import { addMembers } from '../repositories/membership.ts'
+import { addMembers } from '../builds/add-members.ts'
 import { claimTask } from './claim-task.ts'
 import { claimPublish, lockLeased, renewLease, type TaskRow } from './leases.ts'
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { TokenLimits } from './actor.ts'
+import type { TokenLimits } from '../audit/actor.ts'
 import { type Need, refusalOfToken, requireOfToken } from './token-limits.ts'
 
 const BUILDER: TokenLimits = { scopes: ['build'], project_id: null }
