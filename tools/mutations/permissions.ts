@@ -192,9 +192,6 @@ export const PERMISSIONS: readonly Mutation[] = [
     find: `if (!caller.rights.includes(right))`,
     replace: `if (caller.rights.length === 0)`,
     breaks: 'Every component that may call keygen may sign.',
-    tests: [
-      'packages/keygen/src/callers/service-account.test.ts',
-      'packages/keygen/src/keygen.test.ts',
-    ],
+    tests: ['packages/keygen/src/callers/caller.test.ts'],
   },
 ]

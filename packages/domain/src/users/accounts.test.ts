@@ -113,6 +113,9 @@ test('a blocked user neither logs in nor uses a session, a token or a link', asy
   const link = await makeLoginLink(db, COMMAND, kim, NOW)
   await setBlocked(db, { ...COMMAND, reason: 'spam' }, kim, { blocked: true, now: NOW })
   assert.equal(await userOfSession(db, cookie, NOW), undefined)
+  // A login that was under way.
+  const late = await openSession(db, kim.id, NOW)
+  assert.equal(await userOfSession(db, late, NOW), undefined)
   assert.equal(await userOfToken(db, token, NOW), undefined)
   assert.equal(await userOfLoginLink(db, link, NOW), undefined)
   await assert.rejects(userOfPassword(db, 'kim', 'battery staple'), /kim is blocked/)

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KeygenRight } from '@copr/contract/configuration'
+import { silentLog } from '@copr/process/log'
+import { makeKeygenApp } from '../app.ts'
+import type { Signing } from '../signatures/sign-digests.ts'
+
+/** Rights are checked before anything else is needed. */
+const NOTHING = { keygen: { log: silentLog() } } as unknown as Signing
+
+async function statusFor(rights: KeygenRight[], method: string, path: string): Promise<number> {
+  const app = makeKeygenApp(NOTHING, [async () => ({ name: 'caller', rights })])
+  const headers = { authorization: 'Bearer token' }
+  return (await app.request(path, { method, headers })).status
+}
+
+for (const [method, path, right] of [
+  ['POST', '/keys', 'make'],
+  ['POST', '/sign', 'sign'],
+  ['POST', '/keys/dana/telescope/rotate', 'administer'],
+  ['GET', '/signatures', 'administer'],
+  ['POST', '/signatures/check', 'administer'],
+] as const)
+  test(`${method} ${path} needs the right ${right}, and no other is enough`, async () => {
+    const others = KeygenRight.options.filter((each) => each !== right)
+    assert.equal(await statusFor(others, method, path), 403)
+    assert.notEqual(await statusFor([right], method, path), 403)
+  })
