@@ -121,13 +121,8 @@ export async function machineOfSession(
     .where('state', 'in', ['ready', 'draining'])
     .executeTakeFirst()
   if (!machine || now.getTime() - (machine.last_seen_at?.getTime() ?? 0) < SEEN_MS) return machine
-  return await db
-    .updateTable('machine')
-    .set({ last_seen_at: now })
-    .where('id', '=', machine.id)
-    .where('state', 'in', ['ready', 'draining'])
-    .returningAll()
-    .executeTakeFirst()
+  await db.updateTable('machine').set({ last_seen_at: now }).where('id', '=', machine.id).execute()
+  return { ...machine, last_seen_at: now }
 }
 
 /** The machines of a pool that are not gone. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KeygenRight } from '@copr/contract/configuration'
+import { KeygenRight } from '@copr/contract/configuration/keygen-config'
 import { silentLog } from '@copr/process/log'
 import { makeKeygenApp } from '../app.ts'
 import type { Signing } from '../signatures/sign-digests.ts'
