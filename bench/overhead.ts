@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { fetchSample } from '@copr/testkit/samples/fetch-sample'
-import { buildFacts, failReason } from '@copr/testkit/system/build-facts'
+import { buildSummary, failReason } from '@copr/testkit/system/build-summary'
 import { CACHE_DIR, startSystem, type System } from '@copr/testkit/system/start-system'
 import { textAt } from '@copr/testkit/system/api-client'
 import { readRepository } from '@copr/testkit/system/repository'
@@ -91,7 +91,7 @@ async function phasesOf(
   id: number,
   client: { began: number; ended: number },
 ): Promise<Record<string, number>> {
-  const { submitted_at, source_ended_at, chroots } = await buildFacts(system, id)
+  const { submitted_at, source_ended_at, chroots } = await buildSummary(system, id)
   const [chroot] = chroots
   const { result_url } = await system.api.buildChroot(id)
   const notes = await backendNotes(`${result_url ?? ''}backend.log`)

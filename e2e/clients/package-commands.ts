@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { failReason } from '@copr/testkit/system/build-facts'
+import { failReason } from '@copr/testkit/system/build-summary'
 import {
   type ClientFixture,
   createProject,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
-import { buildFacts, failReason } from '@copr/testkit/system/build-facts'
+import { buildSummary, failReason } from '@copr/testkit/system/build-summary'
 import { assertBuildersIdle, listTree } from '@copr/testkit/system/leftovers'
 import { whyNoSystem } from '@copr/testkit/system/requirements'
 import { startSystem, type System } from '@copr/testkit/system/start-system'
@@ -70,7 +70,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
       await sources.make({ name: 'after-queued' }),
     )
     assert.equal((await system.api.waitForBuild(after_it.id)).state, 'succeeded')
-    const { state, chroots } = await buildFacts(system, id)
+    const { state, chroots } = await buildSummary(system, id)
     assert.equal(state, 'canceled')
     assert.deepEqual(
       chroots.map((chroot) => [chroot.state, chroot.result_dir]),
@@ -89,7 +89,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
       await sources.make({ name: 'after-import' }),
     )
     assert.equal((await system.api.waitForBuild(other)).state, 'succeeded')
-    const facts = await buildFacts(system, id)
+    const facts = await buildSummary(system, id)
     assert.equal(facts.state, 'canceled')
     assert.equal(facts.chroots[0]?.started_at ?? null, null, 'it never starts')
   })

@@ -4,7 +4,7 @@ import type { BuildAnswer } from '@copr/contract/api/builds'
 import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { fetchSample, type SampleName } from '@copr/testkit/samples/fetch-sample'
 import { textAt } from '@copr/testkit/system/api-client'
-import { buildFacts, failReason } from '@copr/testkit/system/build-facts'
+import { buildSummary, failReason } from '@copr/testkit/system/build-summary'
 import { type FollowedLog, followLog } from '@copr/testkit/system/follow-log'
 import { assertBuildersIdle } from '@copr/testkit/system/leftovers'
 import {
@@ -84,8 +84,8 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     ] as const)
       await submit(name)
     await ends('jq', 'succeeded')
-    const ended = (await buildFacts(system, first)).chroots[0]?.ended_at
-    const started = (await buildFacts(system, idOf('jq'))).chroots[0]?.started_at
+    const ended = (await buildSummary(system, first)).chroots[0]?.ended_at
+    const started = (await buildSummary(system, idOf('jq'))).chroots[0]?.started_at
     assert.ok(ended && started && started >= ended, 'jq waits for oniguruma')
     t.diagnostic(`jq started ${started.getTime() - ended.getTime()} ms after the end of oniguruma`)
   })

@@ -5,7 +5,7 @@ const GATEWAY = 'packages/backend/src/gateway'
 const PUBLISH = 'packages/backend/src/publish'
 const LEASES = `${SRC}/queue/leases.test.ts`
 const MACHINES = `${SRC}/machines/machines.test.ts`
-const FACTS = `${SRC}/queue/task-facts.test.ts`
+const CONTEXT = `${SRC}/queue/task-context.test.ts`
 const ROUTES = [`${GATEWAY}/gateway.test.ts`, `${GATEWAY}/bad-input.test.ts`]
 const ENROLLMENT = [`${GATEWAY}/enrollment.test.ts`]
 
@@ -29,27 +29,27 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
   },
   {
     name: 'lease-of-another-machine',
-    file: `${SRC}/queue/task-facts.ts`,
+    file: `${SRC}/queue/task-context.ts`,
     find: "    .where('machine_id', '=', machine_id)\n",
     replace: '',
     breaks: 'A machine acts with the lease of another one.',
-    tests: [FACTS],
+    tests: [CONTEXT],
   },
   {
     name: 'lease-of-another-task',
-    file: `${SRC}/queue/task-facts.ts`,
+    file: `${SRC}/queue/task-context.ts`,
     find: "    .where('task_id', '=', task_id)\n    .where('machine_id'",
     replace: "    .where('machine_id'",
     breaks: 'A lease counts for a task that it was not given for.',
-    tests: [FACTS],
+    tests: [CONTEXT],
   },
   {
     name: 'any-lease-of-the-task',
-    file: `${SRC}/queue/task-facts.ts`,
+    file: `${SRC}/queue/task-context.ts`,
     find: "    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))\n",
     replace: '',
     breaks: 'A machine goes on with a task whose lease it has lost and got again.',
-    tests: [FACTS],
+    tests: [CONTEXT],
   },
   {
     name: 'upload-with-lost-lease',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run } from '@copr/process/run'
-import { causeOf, type NamespaceFacts, readNamespaceFacts } from './namespace-cause.ts'
+import { causeOf, type NamespaceSupport, readNamespaceSupport } from './namespace-cause.ts'
 
 const CAPABLE = (1n << 41n) - 1n
-const FREE: NamespaceFacts = {
+const FREE: NamespaceSupport = {
   capabilities: CAPABLE,
   container: undefined,
   in_user_namespace: false,
@@ -136,7 +136,7 @@ console.log(JSON.stringify(await sandboxFaults()))`
   return faults[0] ?? 'none'
 }
 
-const facts = readNamespaceFacts()
+const facts = readNamespaceSupport()
 const rightsMissing =
   noRoot ||
   ((await faultsBelow('env')) === 'none' ? false : 'builds cannot run where these tests run')

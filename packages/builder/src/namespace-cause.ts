@@ -8,7 +8,7 @@ export type Namespace = keyof typeof NAMESPACES
 export type SandboxStep = Namespace | 'tmpfs' | 'overlay' | 'proc' | 'loopback'
 
 /** The rights of this process, as the kernel reports them. */
-export interface NamespaceFacts {
+export interface NamespaceSupport {
   /** CapEff of /proc/self/status. */
   capabilities: bigint
   /** `docker`, `podman`, `lxc`, `kubernetes` …; undefined outside of containers. */
@@ -32,7 +32,7 @@ const PRIVILEGED =
   'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
 
 /** Why a step fails with these words, and what to do about it: a clause for the administrator. */
-export function causeOf(step: SandboxStep, words: string, facts: NamespaceFacts): string {
+export function causeOf(step: SandboxStep, words: string, facts: NamespaceSupport): string {
   if (step in NAMESPACES && /No space left on device/.test(words))
     return limitCause(step as Namespace, facts)
   if (step === 'overlay' && /unknown filesystem type|No such device/.test(words))
@@ -42,7 +42,7 @@ export function causeOf(step: SandboxStep, words: string, facts: NamespaceFacts)
   return capabilityCause(step, facts) ?? apparmorCause(facts) ?? forbiddenCause(step, facts)
 }
 
-function limitCause(namespace: Namespace, { limits, container }: NamespaceFacts): string {
+function limitCause(namespace: Namespace, { limits, container }: NamespaceSupport): string {
   const sysctl = `user.max_${NAMESPACES[namespace]}_namespaces`
   const raise = `run "sysctl -w ${sysctl}=10000"${container === undefined ? '' : ' on the host'}`
   const limit = limits[namespace]
@@ -51,7 +51,7 @@ function limitCause(namespace: Namespace, { limits, container }: NamespaceFacts)
     : `as many exist as the sysctl ${sysctl} allows (${limit ?? 'unknown'}), here or in an outer user namespace: ${raise}`
 }
 
-function capabilityCause(step: SandboxStep, facts: NamespaceFacts): string | undefined {
+function capabilityCause(step: SandboxStep, facts: NamespaceSupport): string | undefined {
   const { capabilities, container } = facts
   const [bit, name] =
     step === 'loopback' ? [CAP_NET_ADMIN, 'CAP_NET_ADMIN'] : [CAP_SYS_ADMIN, 'CAP_SYS_ADMIN']
@@ -64,7 +64,7 @@ function capabilityCause(step: SandboxStep, facts: NamespaceFacts): string | und
 }
 
 /** Ubuntu moves a process that makes a user namespace without rights to a profile that denies all capabilities in it. */
-function usernsCause(facts: NamespaceFacts): string | undefined {
+function usernsCause(facts: NamespaceSupport): string | undefined {
   const { apparmor_profile, apparmor_restricts_userns, in_user_namespace } = facts
   const isDenied =
     apparmor_profile.startsWith('unprivileged_userns') ||
@@ -74,7 +74,7 @@ function usernsCause(facts: NamespaceFacts): string | undefined {
     : undefined
 }
 
-function apparmorCause(facts: NamespaceFacts): string | undefined {
+function apparmorCause(facts: NamespaceSupport): string | undefined {
   const userns = usernsCause(facts)
   if (userns !== undefined) return userns
   const { apparmor_profile, container } = facts
@@ -84,7 +84,7 @@ function apparmorCause(facts: NamespaceFacts): string | undefined {
     : `the AppArmor profile ${apparmor_profile} of this container forbids it: ${PRIVILEGED}`
 }
 
-function forbiddenCause(step: SandboxStep, facts: NamespaceFacts): string {
+function forbiddenCause(step: SandboxStep, facts: NamespaceSupport): string {
   const { container, in_user_namespace, seccomp } = facts
   if (step === 'proc' && container !== undefined)
     return `this container (${container}) hides parts of /proc: ${PRIVILEGED}`
@@ -99,11 +99,11 @@ function forbiddenCause(step: SandboxStep, facts: NamespaceFacts): string {
 }
 
 /** Reads the facts of this process. */
-export function readNamespaceFacts(env: NodeJS.ProcessEnv = process.env): NamespaceFacts {
+export function readNamespaceSupport(env: NodeJS.ProcessEnv = process.env): NamespaceSupport {
   const status = textOf('/proc/self/status')
   const field = (name: string): string =>
     new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? ''
-  const limits: NamespaceFacts['limits'] = {}
+  const limits: NamespaceSupport['limits'] = {}
   for (const [name, kernelName] of Object.entries(NAMESPACES)) {
     const limit = textOf(`/proc/sys/user/max_${kernelName}_namespaces`)
     if (limit !== '') limits[name as Namespace] = Number(limit)

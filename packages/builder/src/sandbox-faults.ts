@@ -2,7 +2,12 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '@copr/process/run'
-import { causeOf, type Namespace, readNamespaceFacts, type SandboxStep } from './namespace-cause.ts'
+import {
+  causeOf,
+  type Namespace,
+  readNamespaceSupport,
+  type SandboxStep,
+} from './namespace-cause.ts'
 
 const FLAGS: Record<Namespace, string[]> = {
   mount: ['--mount', '--propagation', 'private'],
@@ -44,7 +49,7 @@ export async function sandboxFaults(): Promise<string[]> {
   const failed = await failedStep()
   if (!failed) return []
   const { step, words } = failed
-  return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceFacts())}`]
+  return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
 }
 
 async function failedStep(): Promise<{ step: SandboxStep; words: string } | undefined> {

@@ -6,7 +6,7 @@ export const PUBLIC_KEY_ALGORITHM: Record<KeyAlgorithm, number> = { rsa4096: 1, 
 const SHA256 = 8
 const BINARY_DOCUMENT = 0
 
-export interface SignatureFacts {
+export interface SignatureParameters {
   algorithm: KeyAlgorithm
   /** 40 hexadecimal digits. */
   fingerprint: string
@@ -20,7 +20,7 @@ export function subpacket(type: number, body: Uint8Array): Buffer {
 }
 
 /** Creation time and issuer fingerprint, which every signature here carries. Source: RFC 9580 section 5.2.3.35. */
-export function commonSubpackets({ fingerprint, created_at }: SignatureFacts): Buffer {
+export function commonSubpackets({ fingerprint, created_at }: SignatureParameters): Buffer {
   const issuer = Buffer.concat([Buffer.from([4]), Buffer.from(fingerprint, 'hex')])
   return Buffer.concat([subpacket(2, uint32(created_at)), subpacket(33, issuer)])
 }
@@ -40,7 +40,7 @@ export function hashedPartOf(
 }
 
 /** The hashed part of a signature over a binary document, as keygen makes them. */
-export function hashedPart(facts: SignatureFacts): Buffer {
+export function hashedPart(facts: SignatureParameters): Buffer {
   return hashedPartOf(BINARY_DOCUMENT, facts.algorithm, commonSubpackets(facts))
 }
 
@@ -49,12 +49,12 @@ export function trailerOf(hashed: Uint8Array): Buffer {
   return Buffer.concat([hashed, Buffer.from([4, 0xff]), uint32(hashed.length)])
 }
 
-export function signatureTrailer(facts: SignatureFacts): Buffer {
+export function signatureTrailer(facts: SignatureParameters): Buffer {
   return trailerOf(hashedPart(facts))
 }
 
 /** The SHA-256 digest that a signature over `data` with these facts signs. */
-export function digestFor(data: Uint8Array, facts: SignatureFacts): Buffer {
+export function digestFor(data: Uint8Array, facts: SignatureParameters): Buffer {
   return createHash('sha256').update(data).update(signatureTrailer(facts)).digest()
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChrootName } from '@copr/contract/names'
-import { type HostFacts, hostDistribution } from './host-distribution.ts'
+import { type HostDescription, hostDistribution } from './host-distribution.ts'
 
-const dpkg: HostFacts = { arch: 'x86_64', managedBy: 'dpkg' }
-const rpm: HostFacts = { arch: 'x86_64', managedBy: 'rpm' }
-const other: HostFacts = { arch: 'x86_64', managedBy: undefined }
-const arm = (facts: HostFacts): HostFacts => ({ ...facts, arch: 'aarch64' })
+const dpkg: HostDescription = { arch: 'x86_64', managedBy: 'dpkg' }
+const rpm: HostDescription = { arch: 'x86_64', managedBy: 'rpm' }
+const other: HostDescription = { arch: 'x86_64', managedBy: undefined }
+const arm = (facts: HostDescription): HostDescription => ({ ...facts, arch: 'aarch64' })
 
 const DEBIAN_12 = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"

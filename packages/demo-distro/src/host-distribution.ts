@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { machine } from 'node:os'
 
 /** The facts that decide, besides os-release, which chroot a machine can make out of itself. */
-export interface HostFacts {
+export interface HostDescription {
   /** As `uname -m` prints it. */
   arch: string
   /** The program whose database has the package that owns os-release. */
@@ -36,7 +36,7 @@ const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
  * Decides which chroot this machine can make out of itself. Its package manager decides first: a machine whose
  * os-release says Debian may well be made of RPMs.
  */
-export function hostDistribution(osRelease: string, facts: HostFacts): HostDistribution {
+export function hostDistribution(osRelease: string, facts: HostDescription): HostDistribution {
   const os = parseOsRelease(osRelease)
   const name = os['PRETTY_NAME'] ?? os['NAME'] ?? 'an unknown system'
   const none = (reason: string): HostDistribution => ({ kind: 'none', name, reason })
@@ -100,7 +100,7 @@ const RPM_DATABASES = ['/usr/lib/sysimage/rpm', '/var/lib/rpm'].flatMap((dir) =>
 )
 
 /** dpkg's answer counts first: on Debian, rpm has a database as soon as somebody used it. */
-export function readHostFacts(): HostFacts {
+export function readHostDescription(): HostDescription {
   const isDpkg = existsSync('/var/lib/dpkg/info/base-files.list')
   const isRpm = RPM_DATABASES.some((path) => existsSync(path))
   return { arch: machine(), managedBy: isDpkg ? 'dpkg' : isRpm ? 'rpm' : undefined }
@@ -109,5 +109,5 @@ export function readHostFacts(): HostFacts {
 /** The machine that this runs on. */
 export function thisHost(): HostDistribution {
   const path = ['/etc/os-release', '/usr/lib/os-release'].find((one) => existsSync(one))
-  return hostDistribution(path ? readFileSync(path, 'utf8') : '', readHostFacts())
+  return hostDistribution(path ? readFileSync(path, 'utf8') : '', readHostDescription())
 }

@@ -6,7 +6,7 @@ import { sandboxAnswers } from '@copr/process/untrusted-content'
 import { type Context, Hono } from 'hono'
 import { answerByCgi } from './cgi.ts'
 import { GIT_ENVIRONMENT } from './git-environment.ts'
-import { type PackagePlace, gitRoot, isPackagePlace, lookasidePath } from './layout.ts'
+import { type PackageLocation, gitRoot, isPackageLocation, lookasidePath } from './layout.ts'
 import { packagePage, projectDirPage } from './pages.ts'
 import { findRepository } from './repository.ts'
 import { answerFile } from './static-file.ts'
@@ -95,14 +95,14 @@ async function answerSource(c: Context, root: string): Promise<Response> {
   })
 }
 
-function placeOf(c: Context, packageName = ''): PackagePlace {
+function placeOf(c: Context, packageName = ''): PackageLocation {
   const {
     owner = '',
     dirname = '',
     package: package_name = packageName,
   } = c.req.param() as Record<string, string>
   const place = { owner, dirname, package_name }
-  if (!isPackagePlace(place)) throw new CoprError('not_found', `Cannot find ${c.req.path}`)
+  if (!isPackageLocation(place)) throw new CoprError('not_found', `Cannot find ${c.req.path}`)
   return place
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
-import { type PackagePlace, isPackagePlace, lookasidePath } from './layout.ts'
+import { type PackageLocation, isPackageLocation, lookasidePath } from './layout.ts'
 import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
@@ -11,7 +11,7 @@ export interface SourceFile extends Source {
   mode: number
 }
 
-export interface CommitSourcesOptions extends PackagePlace {
+export interface CommitSourcesOptions extends PackageLocation {
   root: string
   branches: string[]
   files: SourceFile[]
@@ -31,7 +31,7 @@ export async function commitSources(
 ): Promise<Record<string, string>> {
   const { root, branches, now, signal, files, spec, say = () => undefined } = options
   const [first] = branches
-  if (!isPackagePlace(options) || first === undefined || !branches.every(isBranchName))
+  if (!isPackageLocation(options) || first === undefined || !branches.every(isBranchName))
     throw new Error(`Cannot import ${options.package_name}: a name in the task is not valid`)
   for (const { name } of files) checkSourceName(name)
 

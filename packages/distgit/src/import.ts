@@ -9,14 +9,14 @@ import { listFiles } from '@copr/rpm/file-list'
 import { readRpmHeader } from '@copr/rpm/header'
 import { packageInfo } from '@copr/rpm/package-info'
 import { commitSources } from './commit-sources.ts'
-import { type PackagePlace, makeTempDir, sweepTemp } from './layout.ts'
+import { type PackageLocation, makeTempDir, sweepTemp } from './layout.ts'
 
 export interface ImportLimits {
   /** Total size of all files of one SRPM. */
   max_unpacked_bytes: number
 }
 
-export interface ImportOptions extends PackagePlace {
+export interface ImportOptions extends PackageLocation {
   /** The folder of `git/`, `lookaside/` and `tmp/`. */
   root: string
   srpmPath: string

@@ -5,7 +5,7 @@ import { OwnerName, PackageName, ProjectDirname } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 
 /** The package of one project dir: what has a repository and a shelf in the lookaside of its own. */
-export interface PackagePlace {
+export interface PackageLocation {
   owner: string
   dirname: string
   package_name: string
@@ -17,14 +17,14 @@ export function gitRoot(root: string): string {
 
 export function repositoryPath(
   root: string,
-  { owner, dirname, package_name }: PackagePlace,
+  { owner, dirname, package_name }: PackageLocation,
 ): string {
   return join(gitRoot(root), owner, dirname, `${package_name}.git`)
 }
 
 export function lookasidePath(
   root: string,
-  { owner, dirname, package_name }: PackagePlace,
+  { owner, dirname, package_name }: PackageLocation,
   filename: string,
   md5: string,
 ): string {
@@ -32,7 +32,7 @@ export function lookasidePath(
 }
 
 /** Whether the three names may become part of a path. */
-export function isPackagePlace({ owner, dirname, package_name }: PackagePlace): boolean {
+export function isPackageLocation({ owner, dirname, package_name }: PackageLocation): boolean {
   return (
     OwnerName.safeParse(owner).success &&
     ProjectDirname.safeParse(dirname).success &&
@@ -86,7 +86,7 @@ export async function deleteRepositories(
   owner: string,
   dirname: string,
 ): Promise<void> {
-  if (!isPackagePlace({ owner, dirname, package_name: 'any' }))
+  if (!isPackageLocation({ owner, dirname, package_name: 'any' }))
     throw new CoprError(
       'invalid',
       `Cannot delete repositories of ${owner}/${dirname}: the name is not valid`,

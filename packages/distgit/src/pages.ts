@@ -4,7 +4,7 @@ import { CoprError } from '@copr/process/errors'
 import { run } from '@copr/process/run'
 import { html } from 'hono/html'
 import { GIT_ENVIRONMENT } from './git-environment.ts'
-import { type PackagePlace, gitRoot, hasCode } from './layout.ts'
+import { type PackageLocation, gitRoot, hasCode } from './layout.ts'
 import { readTips } from './repository.ts'
 
 type Html = ReturnType<typeof html>
@@ -24,7 +24,7 @@ export async function projectDirPage(root: string, owner: string, dirname: strin
 }
 
 /** A repository's branches, the last commits of its main one, and the spec there. */
-export async function packagePage(gitDir: string, place: PackagePlace): Promise<Html> {
+export async function packagePage(gitDir: string, place: PackageLocation): Promise<Html> {
   const tips = await readTips(gitDir)
   const branches = tips.map(({ branch, commit }) => html`<li>${branch} <code>${commit}</code></li>`)
   const log = await output(gitDir, 'log', '-n', SHOWN_COMMITS, '--format=%h %ci %s', 'HEAD', '--')

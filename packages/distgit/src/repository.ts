@@ -5,7 +5,7 @@ import { run, runOrThrow } from '@copr/process/run'
 import { GIT_ENVIRONMENT } from './git-environment.ts'
 import { type GitObject, makeCommit, writeObject } from './git-objects.ts'
 import {
-  type PackagePlace,
+  type PackageLocation,
   gitRoot,
   hasCode,
   makeDirDurably,
@@ -43,7 +43,7 @@ export interface BranchTip {
 /** Makes the bare repository unless it is there, whole or not at all, and returns its path. */
 export async function ensureRepository(
   root: string,
-  place: PackagePlace,
+  place: PackageLocation,
   headBranch: string,
 ): Promise<string> {
   const path = repositoryPath(root, place)
@@ -68,7 +68,7 @@ export async function ensureRepository(
 /** The path below the git root of a repository as a URL names it, with `.git` or without; undefined when there is none. */
 export async function findRepository(
   root: string,
-  place: PackagePlace,
+  place: PackageLocation,
 ): Promise<string | undefined> {
   const names = [place.package_name, place.package_name.replace(/\.git$/, '')]
   for (const package_name of new Set(names)) {

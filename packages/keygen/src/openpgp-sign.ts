@@ -4,7 +4,7 @@ import {
   commonSubpackets,
   hashedPart,
   hashedPartOf,
-  type SignatureFacts,
+  type SignatureParameters,
   subpacket,
   trailerOf,
 } from '@copr/contract/openpgp-signature'
@@ -15,11 +15,15 @@ const SHA256_DIGEST_INFO = Buffer.from('3031300d060960864801650304020105000420',
 const POSITIVE_CERTIFICATION = 0x13
 
 /** A signature packet over a binary document whose digest already covers `signatureTrailer(facts)`. */
-export function signDocument(key: KeyObject, facts: SignatureFacts, digest: Uint8Array): Buffer {
+export function signDocument(
+  key: KeyObject,
+  facts: SignatureParameters,
+  digest: Uint8Array,
+): Buffer {
   return signaturePacket(key, facts, hashedPart(facts), digest)
 }
 
-export interface CertificationFacts extends SignatureFacts {
+export interface CertificationParameters extends SignatureParameters {
   user_id: string
   /** Unix seconds. */
   key_created_at: number
@@ -30,7 +34,7 @@ export interface CertificationFacts extends SignatureFacts {
 export function certifyUserId(
   key: KeyObject,
   publicKey: Uint8Array,
-  facts: CertificationFacts,
+  facts: CertificationParameters,
 ): Buffer {
   const hashed = hashedPartOf(
     POSITIVE_CERTIFICATION,
@@ -50,7 +54,7 @@ export function certifyUserId(
 }
 
 /** Source of the numbers: RFC 4880 section 5.2.3. */
-function certificationSubpackets(facts: CertificationFacts): Buffer {
+function certificationSubpackets(facts: CertificationParameters): Buffer {
   const lifetime_seconds = Buffer.alloc(4)
   lifetime_seconds.writeUInt32BE(facts.key_expires_at - facts.key_created_at)
   const certifyAndSign = [0x03]
@@ -67,7 +71,7 @@ function certificationSubpackets(facts: CertificationFacts): Buffer {
 
 function signaturePacket(
   key: KeyObject,
-  facts: SignatureFacts,
+  facts: SignatureParameters,
   hashed: Buffer,
   digest: Uint8Array,
 ): Buffer {

@@ -32,7 +32,7 @@ const DELETES_AT_A_TIME = 16
 /** A client that got an address fetches at once; dnf tries again with a new one. */
 const ADDRESS_SECONDS = 3600
 
-export interface ObjectFacts {
+export interface ObjectAttributes {
   size: number
   mtime: Date
   etag: string
@@ -56,7 +56,7 @@ export interface Bucket {
   putFile(key: string, path: string): Promise<void>
   /** Uploads a stream of any length; stores nothing if the stream fails. */
   putStream(key: string, stream: Readable, content?: Content): Promise<void>
-  head(key: string): Promise<ObjectFacts | undefined>
+  head(key: string): Promise<ObjectAttributes | undefined>
   /** Throws an error for which `isMissing()` holds when there is no such object, or not with this ETag. */
   get(key: string, options?: { range?: ByteRange; etag?: string }): Promise<Readable>
   /** Undefined when there is no such object. */
@@ -93,7 +93,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
   const at = (key: string): { Bucket: string; Key: string } => ({ Bucket, Key: prefix + key })
   const place = { client, bucket: Bucket, prefix }
 
-  async function head(key: string): Promise<ObjectFacts | undefined> {
+  async function head(key: string): Promise<ObjectAttributes | undefined> {
     try {
       const found = await client.send(new HeadObjectCommand(at(key)))
       return {

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { Readable } from 'node:stream'
 import pMap from 'p-map'
-import type { ObjectPlace } from './list-objects.ts'
+import type { ObjectLocation } from './list-objects.ts'
 
 /** Some bytes of an object. */
 export interface Piece {
@@ -31,7 +31,7 @@ export type Part = Piece[]
 
 /** Makes an object of pieces of others. */
 export async function composeObject(
-  place: ObjectPlace,
+  place: ObjectLocation,
   pieces: Piece[],
   to: string,
 ): Promise<void> {
@@ -66,7 +66,7 @@ export async function composeObject(
 }
 
 async function putPart(
-  place: ObjectPlace,
+  place: ObjectLocation,
   part: Part,
   numbered: { Bucket: string; Key: string; UploadId: string | undefined; PartNumber: number },
 ): Promise<string | undefined> {
@@ -116,7 +116,7 @@ export function partsOf(pieces: Piece[]): Part[] {
   return parts
 }
 
-async function bytesOf({ client, bucket: Bucket, prefix }: ObjectPlace, part: Part) {
+async function bytesOf({ client, bucket: Bucket, prefix }: ObjectLocation, part: Part) {
   const all = await pMap(
     part,
     async ({ key, start, length }) => {
@@ -130,6 +130,6 @@ async function bytesOf({ client, bucket: Bucket, prefix }: ObjectPlace, part: Pa
 }
 
 /** As the header wants it: every part of the key encoded. */
-export function copySource({ bucket, prefix }: ObjectPlace, key: string): string {
+export function copySource({ bucket, prefix }: ObjectLocation, key: string): string {
   return `${bucket}/${prefix}${key}`.split('/').map(encodeURIComponent).join('/')
 }

@@ -7,7 +7,7 @@ export interface ListedObject {
   etag: string
 }
 
-export interface ObjectPlace {
+export interface ObjectLocation {
   client: S3Client
   bucket: string
   prefix: string
@@ -15,7 +15,7 @@ export interface ObjectPlace {
 
 /** Everything whose key begins so, in the order of the keys. */
 export async function* keysBelow(
-  { client, bucket: Bucket, prefix }: ObjectPlace,
+  { client, bucket: Bucket, prefix }: ObjectLocation,
   below: string,
   MaxKeys = 1000,
 ): AsyncGenerator<ListedObject> {
@@ -36,7 +36,7 @@ export async function* keysBelow(
 
 /** Lists the files directly in a folder, and the names of its subfolders. */
 export async function folderOf(
-  { client, bucket: Bucket, prefix }: ObjectPlace,
+  { client, bucket: Bucket, prefix }: ObjectLocation,
   below: string,
 ): Promise<{ files: ListedObject[]; folders: string[] }> {
   const files: ListedObject[] = []

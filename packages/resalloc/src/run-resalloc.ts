@@ -45,7 +45,7 @@ export async function runResalloc(options: ResallocOptions): Promise<void> {
     holder: `${hostname()} ${process.pid} ${randomUUID()}`,
     gateway_url: config.internal_url ?? config.public_url,
     ...(public_ca_file ? { trusted_ca: await readFile(public_ca_file, 'utf8') } : {}),
-    agent: agentFacts,
+    agent: agentRelease,
     makeProvider: providerMaker(registry),
     readPools: settledFile(pools_file),
     limits: config.limits,
@@ -60,7 +60,7 @@ export async function runResalloc(options: ResallocOptions): Promise<void> {
   await manager.leave()
 }
 
-async function agentFacts(): Promise<{ sha256: string; node_sha256: Record<string, string> }> {
+async function agentRelease(): Promise<{ sha256: string; node_sha256: Record<string, string> }> {
   const { sha256, nodes } = await agentBundle()
   return {
     sha256,

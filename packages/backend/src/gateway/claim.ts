@@ -6,9 +6,9 @@ import { claimTask } from '@copr/domain/queue/claim-task'
 import { machinesWithWork } from '@copr/domain/queue/machines-with-work'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { requeueTask } from '@copr/domain/builds/task-outcomes'
-import { sourceOfBuild, placeOfTask } from '@copr/domain/queue/task-facts'
+import { sourceOfBuild, locationOfTask } from '@copr/domain/queue/task-context'
 import { messageOf } from '@copr/process/errors'
-import { resultsOf } from '../build-place.ts'
+import { resultsOf } from '../build-location.ts'
 import type { Backend } from '../context.ts'
 import { keptSrpm } from './send-srpm.ts'
 import { PriorityLimiter } from './priority-limiter.ts'
@@ -96,7 +96,7 @@ async function prepare(
   task: TaskRow,
   machine: Machine,
 ): Promise<void> {
-  const results = resultsOf(await placeOfTask(db, task))
+  const results = resultsOf(await locationOfTask(db, task))
   await store.makeDir(results)
   // Left when the program was killed just after the import.
   if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await sourceOfBuild(db, task.build_id)))

@@ -6,15 +6,15 @@ import {
   requeueTask,
   type TaskOutcome,
 } from '@copr/domain/builds/task-outcomes'
-import { sourceOfBuild, placeOfTask } from '@copr/domain/queue/task-facts'
+import { sourceOfBuild, locationOfTask } from '@copr/domain/queue/task-context'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
-import { resultsOf } from '../build-place.ts'
+import { resultsOf } from '../build-location.ts'
 import type { Backend } from '../context.ts'
 import type { ResultsPath } from '../store/paths.ts'
 import { keptSrpm } from './send-srpm.ts'
-import { readSourceFacts } from './source-facts.ts'
+import { readSourceMetadata } from './source-metadata.ts'
 
 /** After a machine gave a task up: time for whatever was wrong with it to pass. */
 const RETRY_SECONDS = 3
@@ -31,7 +31,7 @@ export async function finishTask(
   const { task_id, build_id, kind } = task
   backend.log.info({ task_id, build_id, kind, outcome: request.outcome }, 'Task ended')
   if (request.outcome === 'lost') return await requeue(backend, lease, request)
-  const results = resultsOf(await placeOfTask(backend.db, task))
+  const results = resultsOf(await locationOfTask(backend.db, task))
   const key = { task: task.id, lease }
   await backend.store.verifyStaged(key, request.files)
   const ending = await prepareEnding(backend, { task, lease, request, results })
@@ -111,7 +111,9 @@ async function endSource(
     return fail(`The source package is larger than ${config.limits.max_upload_bytes} bytes`)
   await store.place(key, withoutRpms(files), results)
   try {
-    const facts = await store.withStaged(key, srpm.name, (path) => readSourceFacts(path, srpm.name))
+    const facts = await store.withStaged(key, srpm.name, (path) =>
+      readSourceMetadata(path, srpm.name),
+    )
     const kept = { build_id: task.build_id, upload: null, file_name: facts.srpm_name }
     await store.keepSrpm(key, srpm.name, kept)
     return { outcome: { kind: 'source', facts }, afterwards: drop }

@@ -11,12 +11,12 @@ import { machineSaysGoodbye, refuseMachine } from '@copr/domain/machines/machine
 import { enrollMachine, machineOfSession, mayHaveTask } from '@copr/domain/machines/machines'
 import type { Machine } from '@copr/domain/states/machine-state'
 import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
-import { placeOfTask, taskOfRequest } from '@copr/domain/queue/task-facts'
+import { locationOfTask, taskOfRequest } from '@copr/domain/queue/task-context'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { z } from 'zod'
-import { resultsOf } from '../build-place.ts'
+import { resultsOf } from '../build-location.ts'
 import type { ResultsPath } from '../store/paths.ts'
 import type { Backend } from '../context.ts'
 import { checkedFileName } from '../store/paths.ts'
@@ -127,7 +127,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   async function placeOf(task: TaskRow, lease: string): Promise<ResultsPath> {
     const known = places.get(lease)
     if (known !== undefined) return known
-    const place = resultsOf(await placeOfTask(db, task))
+    const place = resultsOf(await locationOfTask(db, task))
     if (places.size >= MAX_PLACES) places.clear()
     places.set(lease, place)
     return place

@@ -14,7 +14,7 @@ import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { KyselyPlugin } from 'kysely'
 import { backendApp } from '../app.ts'
-import { readSourceFacts } from './source-facts.ts'
+import { readSourceMetadata } from './source-metadata.ts'
 import { listed } from '../testing/agent.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { accepted, CHROOT, TestBackend } from '../testing/test-backend.ts'
@@ -265,7 +265,7 @@ test('an uploaded SRPM is imported from where the frontend put it, then publishe
   const folder = join(system.data_dir, 'uploads', 'some-folder')
   await mkdir(folder)
   await writeFile(join(folder, name), data)
-  const facts = await readSourceFacts(join(folder, name), name)
+  const facts = await readSourceMetadata(join(folder, name), name)
   const json = { tmp: 'some-folder', pkg: name, url: 'http://copr.example/x' }
   const id = await submitBuild(
     system.db,

@@ -1,5 +1,5 @@
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { type BuildSource, loadTaskFacts } from '@copr/domain/queue/task-facts'
+import { type BuildSource, loadTaskContext } from '@copr/domain/queue/task-context'
 import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import type { Backend } from '../context.ts'
@@ -23,7 +23,7 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   if (task.kind !== 'import')
     throw new CoprError('invalid', 'Cannot send an SRPM: this is no import')
-  const facts = await loadTaskFacts(db, task)
+  const facts = await loadTaskContext(db, task)
   const srpm = keptSrpm(facts.build)
   const place = { ...facts.project, dirname: facts.dirname, build_id: task.build_id }
   const names = [...srpmPath(place).split('/'), srpm.file_name]

@@ -1,14 +1,18 @@
 import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { branchesToImport, loadTaskFacts, type TaskFacts } from '@copr/domain/queue/task-facts'
+import {
+  branchesToImport,
+  loadTaskContext,
+  type TaskContext,
+} from '@copr/domain/queue/task-context'
 import type { Backend } from '../context.ts'
 
 type Messenger = Pick<Backend, 'db' | 'config'>
 
 /** Builds the description of a task that its agent receives. */
 export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Task> {
-  const facts = await loadTaskFacts(backend.db, task)
+  const facts = await loadTaskContext(backend.db, task)
   const base = {
     task_id: task.task_id,
     build_id: task.build_id,
@@ -41,13 +45,13 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
   }
 }
 
-function sourceOf({ build: { source_type, source_json } }: TaskFacts) {
+function sourceOf({ build: { source_type, source_json } }: TaskContext) {
   return source_type === 'link'
     ? { type: source_type, url: source_json['url'] }
     : { type: source_type, settings: source_json }
 }
 
-async function rpmTask({ db, config }: Messenger, facts: TaskFacts) {
+async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
   const { build, project, dirname, build_chroot: chroot } = facts
   if (!chroot) throw new Error(`The task of build ${build.id} has no build chroot`)
   const base_url = config.internal_url ?? config.public_url
@@ -103,7 +107,7 @@ function macrosOf({
   }
 }
 
-function packageOf({ package_name, build }: TaskFacts): string {
+function packageOf({ package_name, build }: TaskContext): string {
   if (package_name === null) throw new Error(`The package of build ${build.id} is not known`)
   return package_name
 }

@@ -1,4 +1,4 @@
-import { leasesInUse, srpmsInUse } from '@copr/domain/queue/task-facts'
+import { leasesInUse, srpmsInUse } from '@copr/domain/queue/task-context'
 import { endedSince } from '@copr/domain/repositories/removals'
 import type { Backend } from '../context.ts'
 import { resultPath } from '../store/paths.ts'

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { placeOfTask } from '@copr/domain/queue/task-facts'
+import { locationOfTask } from '@copr/domain/queue/task-context'
 import { compsOfRepository } from '@copr/domain/repositories/repository-comps'
 import {
   markPublished,
   repositoriesWithUnmarkedBuilds,
-  repositoryFacts,
-  type RepositoryFacts,
+  loadIndexedRepository,
+  type IndexedRepository,
   repositoryMembers,
   republish,
   unpublishedRepositories,
@@ -14,7 +14,7 @@ import {
 } from '@copr/domain/repositories/publishing'
 import { issueIndexTicket } from '@copr/domain/signing/tickets'
 import { signDetached } from '@copr/keygen-client/signing'
-import { resultsOf } from '../build-place.ts'
+import { resultsOf } from '../build-location.ts'
 import type { Backend } from '../context.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
 import { type SigningKey, withProjectKey } from './project-key.ts'
@@ -49,7 +49,7 @@ async function renderRepository(
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
   // The generation first: the members read afterwards are at least those of it.
-  const repository = await repositoryFacts(db, id)
+  const repository = await loadIndexedRepository(db, id)
   if (!repository || repository.generation <= repository.published_generation) return
   const started = performance.now()
   at('render')
@@ -93,7 +93,7 @@ async function renderRepository(
 
 async function signIndex(
   { db, keygen, now }: Backend,
-  { repository, key, made }: { repository: RepositoryFacts; key: SigningKey; made: string },
+  { repository, key, made }: { repository: IndexedRepository; key: SigningKey; made: string },
 ): Promise<void> {
   const { ownername: owner, projectname: project, dirname, chroot, generation } = repository
   const purpose = `repository ${owner}/${dirname}/${chroot} generation ${generation}`
@@ -107,7 +107,7 @@ async function signIndex(
 
 async function writePublicKey(
   { store }: Backend,
-  repository: RepositoryFacts,
+  repository: IndexedRepository,
   { public_key }: SigningKey,
 ): Promise<void> {
   const path = projectDirPath(repository)
@@ -127,7 +127,7 @@ async function announce(
   const published = await markPublished(db, { repository_id: id, generation, now: now() })
   for (const build of published) {
     log.info({ build_id: build.build_id, generation, repository_id: id }, 'Build published')
-    const results = resultsOf(await placeOfTask(db, build))
+    const results = resultsOf(await locationOfTask(db, build))
     await store.note(results, `${now().toISOString()} published in generation ${generation}`)
     await store.sealLogs(results)
   }

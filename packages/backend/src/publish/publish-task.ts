@@ -1,6 +1,6 @@
 import { addMembers, type Member } from '@copr/domain/builds/add-members'
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { loadTaskFacts } from '@copr/domain/queue/task-facts'
+import { loadTaskContext } from '@copr/domain/queue/task-context'
 import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
@@ -28,7 +28,7 @@ export async function publishTask(
   { lease, checkLease }: Lease,
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
-  const facts = await loadTaskFacts(db, task)
+  const facts = await loadTaskContext(db, task)
   const results = resultsOf(task, lease, facts)
   const { staged } = results
   const files = task.payload ?? []

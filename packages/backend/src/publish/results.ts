@@ -1,5 +1,5 @@
 import type { TaskRow } from '@copr/domain/queue/leases'
-import { stagedFilesOf, type TaskFacts } from '@copr/domain/queue/task-facts'
+import { stagedFilesOf, type TaskContext } from '@copr/domain/queue/task-context'
 import { type ResultsPath, resultPath } from '../store/paths.ts'
 import type { StagingKey } from '../store/results-store.ts'
 
@@ -12,11 +12,11 @@ export interface Results {
   place: ResultsPath
 }
 
-export function resultsOf(task: TaskRow, lease: string, facts: TaskFacts): Results {
+export function resultsOf(task: TaskRow, lease: string, facts: TaskContext): Results {
   return { task, lease, staged: stagedFilesOf(task), place: placeOf(facts) }
 }
 
-function placeOf({ project, dirname, build_chroot: chroot, build }: TaskFacts): ResultsPath {
+function placeOf({ project, dirname, build_chroot: chroot, build }: TaskContext): ResultsPath {
   if (!chroot?.result_dir) throw new Error(`The results of build ${build.id} have no place`)
   const { ownername } = project
   return resultPath({ ownername, dirname, chroot: chroot.name, result_dir: chroot.result_dir })

@@ -12,34 +12,34 @@ import type { z } from 'zod'
 /** A path below the results tree whose every part was checked: nothing else is ever joined to the root. */
 export type ResultsPath = string & { readonly checked: 'results' }
 
-export interface DirPlace {
+export interface DirLocation {
   ownername: string
   dirname: string
 }
 
-export interface ChrootPlace extends DirPlace {
+export interface ChrootLocation extends DirLocation {
   chroot: string
 }
 
 /** `owner/dirname` */
-export function projectDirPath({ ownername, dirname }: DirPlace): ResultsPath {
+export function projectDirPath({ ownername, dirname }: DirLocation): ResultsPath {
   return joined(checked(OwnerName, ownername), checked(ProjectDirname, dirname))
 }
 
 /** `owner/dirname/chroot`: a repository */
-export function repositoryPath(place: ChrootPlace): ResultsPath {
+export function repositoryPath(place: ChrootLocation): ResultsPath {
   return joined(projectDirPath(place), checked(ChrootName, place.chroot))
 }
 
 /** `owner/dirname/chroot/00000012-hello`: what a build left */
-export function resultPath(place: ChrootPlace & { result_dir: string }): ResultsPath {
+export function resultPath(place: ChrootLocation & { result_dir: string }): ResultsPath {
   const [, id = '', name = ''] = /^(\d{8,15})-(.+)$/s.exec(place.result_dir) ?? []
   if (id === '') throw unsafe(place.result_dir)
   return joined(repositoryPath(place), `${id}-${checked(PackageName, name)}`)
 }
 
 /** `owner/dirname/srpm-builds/00000012`: what the making of an SRPM left */
-export function srpmPath(place: DirPlace & { build_id: number }): ResultsPath {
+export function srpmPath(place: DirLocation & { build_id: number }): ResultsPath {
   return joined(projectDirPath(place), 'srpm-builds', paddedBuildId(place.build_id))
 }
 

@@ -5,7 +5,7 @@ import {
   listTokens,
   revokeToken,
   TOKEN_DAYS,
-  type TokenFacts,
+  type TokenSummary,
 } from '@copr/domain/users/named-tokens'
 import { requireUserNamed } from '@copr/domain/users/user-queries'
 import { CoprError } from '@copr/process/errors'
@@ -94,7 +94,14 @@ function scopes(text: string, before: TokenScope[]): TokenScope[] {
   return [...before, scope as TokenScope]
 }
 
-function factsOf({ name, scopes: may, project, created_at, expires_on, last_used_at }: TokenFacts) {
+function factsOf({
+  name,
+  scopes: may,
+  project,
+  created_at,
+  expires_on,
+  last_used_at,
+}: TokenSummary) {
   return {
     name: name ?? '(classic)',
     scopes: may ?? 'all',

@@ -47,7 +47,7 @@ async function failingStart({ args, prefix = [], env = {} }: Attempt): Promise<s
 }
 
 /** A place for data that is not there yet. */
-function emptyPlace(t: TestContext): string {
+function emptyDataDir(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'copr-up-failures-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
   return join(dir, 'data')
@@ -61,7 +61,7 @@ async function listen(t: TestContext, host: string): Promise<number> {
 }
 
 test('a port that is in use is named, with the program that uses it', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const port = await listen(t, '0.0.0.0')
   assert.equal(
     await failingStart({ args: ['--data-dir', dir, '--port', String(port)] }),
@@ -71,7 +71,7 @@ test('a port that is in use is named, with the program that uses it', { skip }, 
 })
 
 test('an address that the machine does not have is named', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   // RFC 5737: an address of documentation.
   const args = ['--data-dir', dir, '--port', String(await freePort()), '--host', '192.0.2.1']
   assert.match(
@@ -82,7 +82,7 @@ test('an address that the machine does not have is named', { skip }, async (t) =
 })
 
 test('PostgreSQL and keygen go to other ports when theirs are in use', async (t) => {
-  const paths = layout(emptyPlace(t))
+  const paths = layout(emptyDataDir(t))
   const options = { port: 5000, host: '127.0.0.1', public_url: undefined, builders: 1 }
   const { postgres, config } = await prepareDataDir(paths, options)
   const taken = [postgres.port, Number(new URL(config.keygen.url).port)]
@@ -109,7 +109,7 @@ const AS_NOBODY = [
 ]
 
 test('a user who is not root learns what needs root', async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const said = await failingStart({
     args: ['--data-dir', dir],
     prefix: isRoot ? AS_NOBODY : [],
@@ -122,7 +122,7 @@ test('a user who is not root learns what needs root', async (t) => {
 })
 
 test('namespaces that are forbidden are named before anything is written', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const prefix = ['setpriv', '--bounding-set', '-sys_admin']
   assert.match(
     await failingStart({ args: ['--data-dir', dir], prefix }),
@@ -132,7 +132,7 @@ test('namespaces that are forbidden are named before anything is written', { ski
 })
 
 test('programs that are missing are named with their packages', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const bin = join(dir, '..', 'bin')
   mkdirSync(bin)
   const isMissing = (name: string): boolean => ['createrepo_c', 'git'].includes(name)
@@ -148,7 +148,7 @@ test('programs that are missing are named with their packages', { skip }, async 
 })
 
 test('a place for data that is a file is refused', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   writeFileSync(dir, 'something else')
   assert.equal(
     await failingStart({ args: ['--data-dir', join(dir, 'below')] }),
@@ -183,7 +183,7 @@ exit $code`,
 ]
 
 test('a file system that is mounted read-only is refused', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const prefix = onFileSystem(dir, 'size=2g', 'mount -o remount,ro "$1"')
   assert.equal(
     await failingStart({ args: ['--data-dir', join(dir, 'copr')], prefix }),
@@ -192,7 +192,7 @@ test('a file system that is mounted read-only is refused', { skip }, async (t) =
 })
 
 test('a first start says how much space it needs, and how much there is', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
   assert.equal(
     await failingStart({ args, prefix: onFileSystem(dir, 'size=300m') }),
@@ -201,7 +201,7 @@ test('a first start says how much space it needs, and how much there is', { skip
 })
 
 test('a later start needs less space', { skip }, async (t) => {
-  const dir = emptyPlace(t)
+  const dir = emptyDataDir(t)
   const args = ['--data-dir', dir, '--port', String(await freePort())]
   assert.match(
     await failingStart({ args, prefix: onFileSystem(dir, 'size=4m', 'touch copr.yaml') }),
@@ -213,7 +213,7 @@ test(
   'a disk that gets full while the database is made is named, and nothing is left running',
   { skip },
   async (t) => {
-    const dir = emptyPlace(t)
+    const dir = emptyDataDir(t)
     const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
     // There is space, but not for as many files as initdb makes.
     const prefix = onFileSystem(dir, 'size=2g,nr_inodes=300', 'mkdir copr')
@@ -228,7 +228,7 @@ test(
   'a configuration of a newer version is refused, with the keys that are unknown',
   { skip },
   async (t) => {
-    const dir = emptyPlace(t)
+    const dir = emptyDataDir(t)
     const paths = layout(dir)
     const port = await freePort()
     await prepareDataDir(paths, { port, host: '127.0.0.1', public_url: undefined, builders: 1 })

@@ -11,11 +11,11 @@ export interface ForkedChroot {
   build_chroot_id: number
   build_id: number
   chroot: string
-  from: ForkedPlace
-  to: ForkedPlace
+  from: ForkedLocation
+  to: ForkedLocation
 }
 
-export interface ForkedPlace {
+export interface ForkedLocation {
   ownername: string
   dirname: string
   build_id: number

@@ -6,7 +6,7 @@ import { insertTask } from '../queue/insert-task.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
 import { refreshBuild } from '../states/build-state.ts'
-import { applySourceFacts, type SourceFacts } from './source-facts.ts'
+import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
 export interface Submission extends BatchWish {
   project: { id: number; name: string }
@@ -29,7 +29,7 @@ export interface Submission extends BatchWish {
 }
 
 export type Source =
-  | { type: 'upload'; json: Record<string, unknown>; facts: SourceFacts }
+  | { type: 'upload'; json: Record<string, unknown>; facts: SourceMetadata }
   | { type: 'link'; json: { url: string } }
   | {
       type: Exclude<SourceType, 'upload' | 'link' | 'unset'>
@@ -68,7 +68,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
       })
       .returning('id')
       .executeTakeFirstOrThrow()
-    if (source.type === 'upload') await applySourceFacts(tx, id, source.facts, now)
+    if (source.type === 'upload') await applySourceMetadata(tx, id, source.facts, now)
     else {
       await insertWantedChroots(tx, id, project.id, submission.chroots)
       await insertTask(tx, { kind: 'source', build: { id }, build_chroot: undefined }, now)

@@ -1,5 +1,5 @@
 import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
-import { applySourceFacts, type SourceFacts } from './source-facts.ts'
+import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { releaseMachine } from '../machines/release-machine.ts'
@@ -15,7 +15,7 @@ export type TaskOutcome =
   | { kind: 'canceled' }
   /** The build's own fault; `reason` is one readable sentence. */
   | { kind: 'failed'; reason: string; seconds?: Record<string, number> | undefined }
-  | { kind: 'source'; facts: SourceFacts }
+  | { kind: 'source'; facts: SourceMetadata }
   /** The commit of each branch in dist-git. */
   | { kind: 'import'; branch_commits: Record<string, string> }
   | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
@@ -69,14 +69,19 @@ async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): P
   }
 }
 
-async function finishSource(tx: Tx, task: TaskRow, facts: SourceFacts, now: Date): Promise<void> {
+async function finishSource(
+  tx: Tx,
+  task: TaskRow,
+  facts: SourceMetadata,
+  now: Date,
+): Promise<void> {
   await endTask(tx, task, now)
   await tx
     .updateTable('build')
     .set({ source_ended_at: now })
     .where('id', '=', task.build_id)
     .execute()
-  await applySourceFacts(tx, task.build_id, facts, now)
+  await applySourceMetadata(tx, task.build_id, facts, now)
 }
 
 /** Every waiting chroot gets the commit of its branch and may be built. */

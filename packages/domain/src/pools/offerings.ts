@@ -69,7 +69,7 @@ export async function noteOfferingFailure(
     .execute()
 }
 
-export interface OfferingFacts {
+export interface OfferingTerms {
   readonly name: string
   readonly group?: string
   readonly price_per_hour: number
@@ -80,7 +80,7 @@ export interface OfferingFacts {
 export async function syncOfferings(
   db: Db,
   pool: string,
-  offerings: readonly OfferingFacts[],
+  offerings: readonly OfferingTerms[],
 ): Promise<void> {
   for (const { name, group: quota_group = '', price_per_hour, memory_mb = null } of offerings)
     await db

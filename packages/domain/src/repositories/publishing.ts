@@ -6,7 +6,7 @@ import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 
 /** A repository with what is needed to render its index. */
-export interface RepositoryFacts {
+export interface IndexedRepository {
   id: number
   generation: number
   published_generation: number
@@ -42,7 +42,10 @@ export async function unpublishedRepositories(db: Db): Promise<number[]> {
 }
 
 /** Undefined when the repository or its project is gone. */
-export async function repositoryFacts(db: Db, id: number): Promise<RepositoryFacts | undefined> {
+export async function loadIndexedRepository(
+  db: Db,
+  id: number,
+): Promise<IndexedRepository | undefined> {
   return await db
     .selectFrom('repository')
     .innerJoin('project_dir', 'project_dir.id', 'repository.project_dir_id')

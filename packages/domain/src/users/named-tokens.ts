@@ -19,7 +19,7 @@ export interface NewToken {
   days: number
 }
 
-export interface TokenFacts {
+export interface TokenSummary {
   id: number
   /** Null: the classic one. */
   name: string | null
@@ -90,7 +90,7 @@ export async function issueNamedToken(
 }
 
 /** All tokens of a user, the classic one first. */
-export async function listTokens(db: Db, user_id: number): Promise<TokenFacts[]> {
+export async function listTokens(db: Db, user_id: number): Promise<TokenSummary[]> {
   const rows = await db
     .selectFrom('api_token')
     .leftJoin('project', 'project.id', 'api_token.project_id')

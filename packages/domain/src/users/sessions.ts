@@ -44,7 +44,7 @@ export async function closeSession(db: Db, cookie: string): Promise<string | und
   return closed?.id_token ?? undefined
 }
 
-export interface SessionFacts {
+export interface SessionSummary {
   created_at: Date
   expires_at: Date
   /** Is it the one that asks? */
@@ -55,7 +55,7 @@ export async function listSessions(
   db: Db,
   user_id: number,
   { cookie, now }: { cookie: string; now: Date },
-): Promise<SessionFacts[]> {
+): Promise<SessionSummary[]> {
   const current = hashOfSecret(cookie)
   const rows = await db
     .selectFrom('session')

@@ -1,4 +1,4 @@
-import type { SourceFacts } from '@copr/domain/builds/source-facts'
+import type { SourceMetadata } from '@copr/domain/builds/source-metadata'
 import { CoprError } from '@copr/process/errors'
 import { checkHeaderDigests } from '@copr/rpm/digests'
 import { RpmFormatError } from '@copr/rpm/errors'
@@ -10,7 +10,7 @@ import { stat } from 'node:fs/promises'
 import type { ReceivedFile } from './receive-upload.ts'
 
 /** Returns the metadata in the header of an uploaded SRPM; throws CoprError `invalid` if the file cannot be accepted. */
-export async function checkSrpm(file: ReceivedFile): Promise<SourceFacts> {
+export async function checkSrpm(file: ReceivedFile): Promise<SourceMetadata> {
   checkFileName(file.name)
   if ((await stat(file.path)).size === 0) refuse(file, 'the file is empty')
   try {

@@ -33,7 +33,7 @@ export function apiTokenPages(frontend: Frontend): Hono {
     return await c.html(apiPage({ view, token: undefined, chroot, issued }))
   })
 
-  async function currentToken(view: View): Promise<TokenFacts | undefined> {
+  async function currentToken(view: View): Promise<TokenSummary | undefined> {
     return view.user && (await tokenOf(db, view.user.id))
   }
 
@@ -44,11 +44,11 @@ export function apiTokenPages(frontend: Frontend): Hono {
   return app
 }
 
-type TokenFacts = NonNullable<Awaited<ReturnType<typeof tokenOf>>>
+type TokenSummary = NonNullable<Awaited<ReturnType<typeof tokenOf>>>
 
 interface ApiPage {
   view: View
-  token: TokenFacts | undefined
+  token: TokenSummary | undefined
   /** One to show in the examples. */
   chroot: string
   /** Just made. */
@@ -86,7 +86,7 @@ function loginHint(): Html {
   )
 }
 
-function tokenCard(view: View, token: TokenFacts | undefined, issued?: IssuedToken): Html {
+function tokenCard(view: View, token: TokenSummary | undefined, issued?: IssuedToken): Html {
   const rest = token
     ? facts([
         ['Login', html`<code>${token.login}</code>`],

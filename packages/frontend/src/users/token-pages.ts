@@ -5,7 +5,7 @@ import {
   listTokens,
   revokeToken,
   TOKEN_DAYS,
-  type TokenFacts,
+  type TokenSummary,
 } from '@copr/domain/users/named-tokens'
 import { CoprError, STATUS_OF } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -87,7 +87,7 @@ export function tokenPages(frontend: Frontend): Hono {
   return app
 }
 
-function content(view: View, tokens: TokenFacts[], { issued, refused }: Shown): Html {
+function content(view: View, tokens: TokenSummary[], { issued, refused }: Shown): Html {
   return html`${issued ? newToken(view, issued) : ''}
   ${refused ? alert('danger', refused.error.message) : ''}
   ${card(
@@ -103,7 +103,7 @@ function content(view: View, tokens: TokenFacts[], { issued, refused }: Shown): 
   ${newTokenForm(view, refused?.form)}`
 }
 
-function row(view: View, { id, name, scopes, project, expires_on, last_used_at }: TokenFacts) {
+function row(view: View, { id, name, scopes, project, expires_on, last_used_at }: TokenSummary) {
   const isOver = expires_on < view.now.toISOString().slice(0, 10)
   const shown = name ?? 'classic'
   return [

@@ -47,7 +47,7 @@ function fakeCluster(): Cluster {
   return cluster
 }
 
-interface TokenFacts {
+interface TokenSummary {
   kid?: string
   issuer?: string
   audience?: string
@@ -59,7 +59,7 @@ interface TokenFacts {
 
 const seconds = Math.floor(NOW.getTime() / 1000)
 
-async function tokenOf(key: KeyObject, facts: TokenFacts = {}): Promise<string> {
+async function tokenOf(key: KeyObject, facts: TokenSummary = {}): Promise<string> {
   const { kid = 'one', issuer = ISSUER, audience = CONFIG.audience, expires = 600 } = facts
   const { namespace = 'copr', account = 'copr-backend' } = facts
   const pod = { name: 'backend-1', uid: '0b3c' }

@@ -40,12 +40,12 @@ export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[
     planned = objects
     return `${facts.flavour}, requests by ${facts.exposure}, host ${facts.host}`
   })
-  await check('storage', () => storageWords(api, options.read.vars.storage.class))
+  await check('storage', () => storageSummary(api, options.read.vars.storage.class))
   await check('rights', async () => {
     await requireRights(api, planned, vars.name)
     return 'all that a deployment needs'
   })
-  await check('quota', () => quotaWords(api, planned, vars.name))
+  await check('quota', () => quotaSummary(api, planned, vars.name))
   await check('objects', async () => {
     const { objects } = await currentObjects(api, options)
     const states = await Promise.all(
@@ -70,11 +70,11 @@ export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[
     return `${objects.length} objects, all ready`
   })
   await check('name', async () => (await lookup(host)).address)
-  await check('site', () => siteWords(host))
+  await check('site', () => siteSummary(host))
   return checks
 }
 
-async function storageWords(api: KubeApi, wanted: string | undefined): Promise<string> {
+async function storageSummary(api: KubeApi, wanted: string | undefined): Promise<string> {
   const classes = await ifAllowed(api.list('storage.k8s.io/v1', 'StorageClass'))
   if (!classes) return 'you may not list storage classes'
   const names = classes.map(({ metadata }) => metadata.name)
@@ -94,13 +94,17 @@ async function storageWords(api: KubeApi, wanted: string | undefined): Promise<s
   return `${standard.metadata.name}, the default`
 }
 
-async function quotaWords(api: KubeApi, planned: KubeObject[], namespace: string): Promise<string> {
+async function quotaSummary(
+  api: KubeApi,
+  planned: KubeObject[],
+  namespace: string,
+): Promise<string> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
   await requireQuota(api, planned, namespace)
   return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
 }
 
-async function siteWords(host: string): Promise<string> {
+async function siteSummary(host: string): Promise<string> {
   const url = `https://${host}/api_3/`
   const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) })
   if (status >= 500) throw new Error(`${url} answers ${status}`)

@@ -1,5 +1,5 @@
 /** The limits of this process, as the kernel reports them. */
-export interface LimitFacts {
+export interface ProcessLimits {
   /** /proc/self/limits */
   limits: string
   /** /proc/self/status */
@@ -22,7 +22,7 @@ const PODMAN_NOFILE = 1_048_576
  * Limits to which containers must be kept; undefined for a process that may raise its own. podman asks for more than
  * most machines give: without the right to raise limits, no container starts then.
  */
-export function limitsToKeep({ limits, status, pid_max }: LimitFacts): HostLimits | undefined {
+export function limitsToKeep({ limits, status, pid_max }: ProcessLimits): HostLimits | undefined {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
   if ((capabilities & (1n << CAP_SYS_RESOURCE)) !== 0n) return undefined
   return {

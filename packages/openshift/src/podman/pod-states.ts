@@ -98,8 +98,8 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
   if (pod.runs === 'once')
     return ended?.status === 'exited' && ended.exit_code === 0
       ? ready
-      : waiting(ended ? await lastWords(podman, ended) : 'it has not ended yet')
-  if (ended) return waiting(await lastWords(podman, ended))
+      : waiting(ended ? await lastLines(podman, ended) : 'it has not ended yet')
+  if (ended) return waiting(await lastLines(podman, ended))
   for (const { container, port, path } of pod.checks) {
     const name = `${pod.name}-${container}`
     const ask = [
@@ -121,7 +121,7 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
 }
 
 /** Why a container is not running: its own last line. */
-async function lastWords(podman: Podman, container: ContainerState): Promise<string> {
+async function lastLines(podman: Podman, container: ContainerState): Promise<string> {
   const { name, status, exit_code } = container
   const logs = await podman.try(['logs', '--tail', '1', name])
   const line = logs.output.trim().slice(0, 400)

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { stringify } from 'yaml'
-import { bakeFiles, type InstallFacts } from './machine-files.ts'
+import { bakeFiles, type InstallConfig } from './machine-files.ts'
 
-export interface BakeFacts extends InstallFacts {
+export interface BakeConfig extends InstallConfig {
   /** Marks the lines that are meant, on a console that others write to. */
   readonly nonce: string
   /** Then the machine switches itself off, however far it is. */
@@ -11,7 +11,7 @@ export interface BakeFacts extends InstallFacts {
 }
 
 /** User data for a machine that becomes the model of an image. It holds no secret: images are kept, and may be shared. */
-export function bakeUserData(facts: BakeFacts): Buffer {
+export function bakeUserData(facts: BakeConfig): Buffer {
   const config = {
     bootcmd: [
       [

@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import { stringify } from 'yaml'
-import type { BootFacts } from '../providers/provider.ts'
+import type { BootConfig } from '../providers/provider.ts'
 import { type MachineOptions, machineFiles, unitsToStart } from './machine-files.ts'
 
 /** Over the switch on the machine, which is there a minute after the boot: this one needs nothing but systemd. */
 const EARLY_SWITCH_EXTRA_SECONDS = 120
 
 /** The cloud-init configuration that makes a builder of a stock Fedora Cloud image or a prepared one. */
-export function cloudConfig(boot: BootFacts, options: MachineOptions = {}): string {
+export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): string {
   const early = Math.ceil(boot.dead_man.enroll_seconds) + EARLY_SWITCH_EXTRA_SECONDS
   const config = {
     // Before all else, so that a machine that never gets further ends, too.
@@ -42,6 +42,6 @@ export function cloudConfig(boot: BootFacts, options: MachineOptions = {}): stri
 }
 
 /** {@link cloudConfig} as clouds take it: packed, because some take 16 KB and not more. */
-export function userData(boot: BootFacts, options: MachineOptions = {}): Buffer {
+export function userData(boot: BootConfig, options: MachineOptions = {}): Buffer {
   return gzipSync(cloudConfig(boot, options), { level: 9 })
 }

@@ -22,7 +22,7 @@ import { gzipSync } from 'node:zlib'
 import { tar } from '@copr/agent/bundle/tar'
 import { run, type RunOutcome } from '@copr/process/run'
 import { makeAuthority } from '@copr/testkit/cluster/certificates'
-import type { BootFacts } from '../providers/provider.ts'
+import type { BootConfig } from '../providers/provider.ts'
 import { sampleBoot } from '../testing/sample-boot.ts'
 import { bakeStateOf, bakeUserData } from './bake-config.ts'
 import { machineFiles } from './machine-files.ts'
@@ -61,7 +61,7 @@ async function machine(t: TestContext) {
     TMPDIR: dir,
     COPR_BAKE_PAUSE: '0',
   }
-  const orders = (agent: Buffer, more: Partial<BootFacts> = {}): void => {
+  const orders = (agent: Buffer, more: Partial<BootConfig> = {}): void => {
     served.set(sha256(agent), agent)
     const facts = { sha256: sha256(agent), node_sha256: {} }
     const files = machineFiles(sampleBoot({ gateway_url, agent: facts, ...more }))

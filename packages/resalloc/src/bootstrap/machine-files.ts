@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { withoutSlashes } from '@copr/contract/without-slashes'
-import type { BootFacts } from '../providers/provider.ts'
+import type { BootConfig } from '../providers/provider.ts'
 import { agentConfigOf } from './agent-config-of.ts'
 
 interface MachineFile {
@@ -34,7 +34,7 @@ export interface MachineOptions {
 }
 
 /** The files that make a machine a builder, whoever puts them there. */
-export function machineFiles(boot: BootFacts, options: MachineOptions = {}): MachineFile[] {
+export function machineFiles(boot: BootConfig, options: MachineOptions = {}): MachineFile[] {
   const more = options.interruption_notice === 'ec2'
   return [
     secret('agent.json', `${JSON.stringify(agentConfigOf(boot, PLACE))}\n`),
@@ -47,10 +47,10 @@ export function machineFiles(boot: BootFacts, options: MachineOptions = {}): Mac
 }
 
 /** The data needed to fetch the agent. */
-export type InstallFacts = Pick<BootFacts, 'gateway_url' | 'trusted_ca' | 'agent'>
+export type InstallConfig = Pick<BootConfig, 'gateway_url' | 'trusted_ca' | 'agent'>
 
 /** The files that install a builder into an image, without those that are specific to a machine. */
-export function bakeFiles(facts: InstallFacts): MachineFile[] {
+export function bakeFiles(facts: InstallConfig): MachineFile[] {
   return [
     secret('boot.env', installEnv(facts)),
     ...authority(facts),
@@ -65,7 +65,7 @@ export function unitsToStart(options: MachineOptions = {}): string[] {
 }
 
 /** For the gateway alone: the machine trusts nobody else because of it. */
-function authority({ trusted_ca }: InstallFacts): MachineFile[] {
+function authority({ trusted_ca }: InstallConfig): MachineFile[] {
   return trusted_ca === undefined ? [] : [{ path: GATEWAY_CA, content: trusted_ca, mode: '0644' }]
 }
 
@@ -83,7 +83,7 @@ function fixedFiles(names: string[]): MachineFile[] {
 }
 
 /** Read by shells: every value is quoted. */
-function bootEnv(boot: BootFacts): string {
+function bootEnv(boot: BootConfig): string {
   const { dead_man } = boot
   return `${installEnv(boot)}${asShell({
     ENROLL_SECONDS: String(Math.ceil(dead_man.enroll_seconds)),
@@ -92,7 +92,7 @@ function bootEnv(boot: BootFacts): string {
   })}`
 }
 
-function installEnv({ gateway_url, trusted_ca, agent }: InstallFacts): string {
+function installEnv({ gateway_url, trusted_ca, agent }: InstallConfig): string {
   const values: Record<string, string> = {
     GATEWAY_URL: withoutSlashes(gateway_url),
     AGENT_SHA256: agent.sha256,

@@ -3,7 +3,7 @@ import { type NewMachine, planMachines } from '@copr/domain/machines/plan-machin
 import { setPool } from '@copr/domain/pools/pools'
 import { setWaitingReasons } from '@copr/domain/queue/waiting-reasons'
 import type { ActivePool } from '../pools/pool-set.ts'
-import type { AgentFacts } from '../providers/provider.ts'
+import type { AgentRelease } from '../providers/provider.ts'
 import type { Calls } from './calls.ts'
 import { endMachine, type ManagerContext, reach } from './context.ts'
 import { launchMachine } from './launch.ts'
@@ -16,7 +16,7 @@ const DEAD_MAN_SILENCE_SECONDS = 1200
 /** Later than the manager would have ended it. */
 const DEAD_MAN_MARGIN_SECONDS = 600
 
-const NO_AGENT: AgentFacts = { sha256: '', node_sha256: {} }
+const NO_AGENT: AgentRelease = { sha256: '', node_sha256: {} }
 
 const isLocalPool = ({ pools }: ManagerContext, name: string): boolean =>
   pools.get(name)?.desired.config.provider === 'local'
@@ -109,7 +109,7 @@ async function create(
 function newMachine(
   { pools, gateway_url, trusted_ca, now }: ManagerContext,
   { pool, offering, why }: Extract<Action, { kind: 'create' }>,
-  agent: AgentFacts,
+  agent: AgentRelease,
 ): NewMachine | undefined {
   const desired = pools.get(pool)?.desired
   if (!desired) return undefined

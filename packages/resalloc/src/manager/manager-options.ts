@@ -1,7 +1,7 @@
 import type { Db } from '@copr/domain/database/open'
 import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Logger } from '@copr/process/log'
-import type { AgentFacts } from '../providers/provider.ts'
+import type { AgentRelease } from '../providers/provider.ts'
 import type { ProviderMaker } from '../providers/registry.ts'
 
 export interface ManagerOptions {
@@ -15,7 +15,7 @@ export interface ManagerOptions {
   gateway_url: string
   /** PEM: authorities that they need to know for that. */
   trusted_ca?: string
-  agent: () => Promise<AgentFacts>
+  agent: () => Promise<AgentRelease>
   makeProvider: ProviderMaker
   /** The text of pools.yaml. Throws when it cannot be read. */
   readPools: () => Promise<string>

@@ -45,17 +45,17 @@ export interface StartOrder extends Ownership {
    * The data that the machine enrolls with: a one-use token, the gateway's address, the agent. Identical at every start with
    * this launch token: clouds compare the whole request, and a machine may already run with the first one's data.
    */
-  readonly boot: BootFacts
+  readonly boot: BootConfig
 }
 
 /** The agent as the gateway serves it, below `/builder/agent/` by digest. */
-export interface AgentFacts {
+export interface AgentRelease {
   readonly sha256: string
   /** Architecture → the Node to run it, for machines whose distribution has none that is new enough. */
   readonly node_sha256: Readonly<Record<string, string>>
 }
 
-export interface BootFacts {
+export interface BootConfig {
   readonly enroll_token: string
   readonly gateway_url: string
   /** PEM: authorities of the gateway's certificate that the world does not know. */
@@ -63,7 +63,7 @@ export interface BootFacts {
   readonly name: string
   readonly arches: readonly string[]
   readonly tags: readonly string[]
-  readonly agent: AgentFacts
+  readonly agent: AgentRelease
   /** The agent powers its machine off after so many seconds: without enrolment, without contact, in any case. */
   readonly dead_man: {
     readonly enroll_seconds: number

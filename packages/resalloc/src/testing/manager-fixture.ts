@@ -13,7 +13,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { stringify } from 'yaml'
 import { type Manager, makeManager } from '../manager/manager.ts'
 import type { FaultPoint, ManagerOptions } from '../manager/manager-options.ts'
-import type { BootFacts, Offering, Provider } from '../providers/provider.ts'
+import type { BootConfig, Offering, Provider } from '../providers/provider.ts'
 import { fakeCloud, type FakeMachine } from './fake-cloud.ts'
 
 const START = new Date('2026-11-22T12:00:00Z')
@@ -171,7 +171,7 @@ export class ManagerFixture implements AsyncDisposable {
 
   async enrolMachine(
     machine_id: number,
-    boot: Pick<BootFacts, 'enroll_token' | 'name' | 'arches' | 'tags'>,
+    boot: Pick<BootConfig, 'enroll_token' | 'name' | 'arches' | 'tags'>,
   ): Promise<void> {
     if (this.#sessions.has(machine_id)) return
     const enrolled = await enrollMachine(this.db, {

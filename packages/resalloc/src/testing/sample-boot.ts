@@ -1,7 +1,7 @@
-import type { BootFacts } from '../providers/provider.ts'
+import type { BootConfig } from '../providers/provider.ts'
 
 /** A machine's orders, for tests. */
-export function sampleBoot(changes: Partial<BootFacts> = {}): BootFacts {
+export function sampleBoot(changes: Partial<BootConfig> = {}): BootConfig {
   return {
     enroll_token: 'enrolment-token-of-this-test-only',
     gateway_url: 'https://copr.example',

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-export interface ProcessFacts {
+export interface ProcessDescription {
   pid: number
   parent: number
   args: string[]
@@ -8,7 +8,7 @@ export interface ProcessFacts {
 }
 
 /** Lists the processes of this machine, without zombies and those that exit while they are read. */
-function listProcesses(): ProcessFacts[] {
+function listProcesses(): ProcessDescription[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
     if (!Number.isInteger(pid)) return []
@@ -42,7 +42,7 @@ function linkOf(pid: number): string {
  * Processes that have to do with a folder: by their command line, their working directory, or what is mounted
  * where they are (a sandbox shows nothing else of where it belongs).
  */
-export function processesOf(dir: string): ProcessFacts[] {
+export function processesOf(dir: string): ProcessDescription[] {
   return listProcesses().filter(
     ({ pid, args, cwd }) =>
       pid !== process.pid &&
@@ -73,7 +73,7 @@ export function findPart(part: PartToFind, dataDir: string): number[] {
   const has = (args: string[], ...words: string[]): boolean =>
     words.every((word) => args.includes(word))
   const all = listProcesses()
-  const runs = (kind: string): ProcessFacts[] =>
+  const runs = (kind: string): ProcessDescription[] =>
     all.filter(({ args }) => has(args, 'run', kind, `${dataDir}/copr.yaml`))
   switch (part) {
     case 'main':

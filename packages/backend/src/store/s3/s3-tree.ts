@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import type { Bucket, ObjectFacts } from '@copr/object-store/bucket'
+import type { Bucket, ObjectAttributes } from '@copr/object-store/bucket'
 import type { Entry, Found, Range, ResultsTree, StoredFile } from '../results-store.ts'
 import type { GrowingLogs } from './growing-logs.ts'
 import { TREE } from './keys.ts'
@@ -60,7 +60,7 @@ export function s3Tree(bucket: Bucket, logs: GrowingLogs): ResultsTree {
 
 export function objectFile(
   bucket: Bucket,
-  { key, name, facts }: { key: string; name: string; facts: ObjectFacts },
+  { key, name, facts }: { key: string; name: string; facts: ObjectAttributes },
 ): StoredFile {
   const { size, mtime, etag } = facts
   const { addressOf } = bucket

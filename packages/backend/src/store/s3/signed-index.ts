@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Bucket, ObjectFacts } from '@copr/object-store/bucket'
+import type { Bucket, ObjectAttributes } from '@copr/object-store/bucket'
 
 export const SIGNATURE = 'repomd.xml.asc'
 const FIELD = 'signature'
@@ -18,7 +18,7 @@ export async function putSignedIndex(bucket: Bucket, key: string, made: string):
   await bucket.put(key, repomd, { metadata: { [FIELD]: signature } })
 }
 
-export function signatureIn({ metadata }: ObjectFacts): Buffer | undefined {
+export function signatureIn({ metadata }: ObjectAttributes): Buffer | undefined {
   const signature = metadata[FIELD]
   return signature === undefined ? undefined : Buffer.from(signature, 'base64')
 }

@@ -8,7 +8,7 @@ import { asTags, clientToken, type PoolOwner, TAG } from './ownership-tags.ts'
 /** EC2's limit, before base64. */
 const USER_DATA_BYTES = 16 * 1024
 
-export interface LaunchFacts {
+export interface LaunchSettings {
   readonly image: Image
   readonly security_groups: readonly string[]
   readonly key_name?: string | undefined
@@ -21,7 +21,7 @@ export function launchRequest(
   pool: AwsPool,
   order: StartOrder,
   { instance_type, subnet, purchase }: AwsOffering,
-  { image, security_groups, key_name, user_data }: LaunchFacts,
+  { image, security_groups, key_name, user_data }: LaunchSettings,
 ): RunInstancesCommandInput {
   return {
     ClientToken: clientToken(order),

@@ -4,7 +4,7 @@ import { agentBundle } from '@copr/agent/bundle/agent-bundle'
 import { tar } from '@copr/agent/bundle/tar'
 import { run } from '@copr/process/run'
 import { agentConfigOf } from '../../bootstrap/agent-config-of.ts'
-import type { BootFacts } from '../provider.ts'
+import type { BootConfig } from '../provider.ts'
 import type { Host } from './host-of.ts'
 
 const START = new URL('start-agent.sh', import.meta.url)
@@ -14,7 +14,7 @@ export interface Installation {
   /** Unique; becomes a folder and the name of a unit. */
   name: string
   host: Host
-  boot: BootFacts
+  boot: BootConfig
   config: Pick<PoolConfigOf<'command'>, 'ssh_user' | 'ssh_key_file' | 'ssh_known_hosts_file'>
   /** Where the host's key is kept from the first contact on, unless the pool names a file. */
   known_hosts_file: string

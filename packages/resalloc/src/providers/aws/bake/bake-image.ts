@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { bakeDigest, bakeUserData } from '../../../bootstrap/bake-config.ts'
-import type { AgentFacts } from '../../provider.ts'
+import type { AgentRelease } from '../../provider.ts'
 import { ec2Api } from '../ec2-api.ts'
 import { bakedImages, findBakeSource, type Image } from '../image.ts'
 import type { AwsPool } from '../offerings.ts'
@@ -31,7 +31,7 @@ export interface BakeOptions {
   readonly gateway_url: string
   /** PEM: authorities of the gateway's certificate that the world does not know. */
   readonly trusted_ca?: string
-  readonly agent: AgentFacts
+  readonly agent: AgentRelease
   /** Unique: marks all that this work makes. */
   readonly nonce: string
   /** Number of the pool's newest baked images to keep, including the new one; default: all. */

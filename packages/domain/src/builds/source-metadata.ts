@@ -7,7 +7,7 @@ import { moveChroots } from '../states/chroot-state.ts'
 import { moveSource } from '../states/source-state.ts'
 
 /** Metadata that the control plane reads from an SRPM's header. */
-export interface SourceFacts {
+export interface SourceMetadata {
   name: string
   /** `[epoch:]version-release` */
   version: string
@@ -21,10 +21,10 @@ export interface SourceFacts {
  * The SRPM is there: names the build's package (made when it is new), chooses its chroots, and queues the import.
  * The build must be locked, and its source state is `importing` afterwards, or final when there is nothing to build.
  */
-export async function applySourceFacts(
+export async function applySourceMetadata(
   tx: Tx,
   buildId: number,
-  facts: SourceFacts,
+  facts: SourceMetadata,
   now: Date,
 ): Promise<void> {
   const build = await tx
@@ -72,7 +72,7 @@ async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]
 async function skipUnwanted(
   tx: Tx,
   buildId: number,
-  wanted: { chroots: { id: number; arch: string }[]; facts: SourceFacts; now: Date },
+  wanted: { chroots: { id: number; arch: string }[]; facts: SourceMetadata; now: Date },
 ): Promise<boolean> {
   const { chroots, facts, now } = wanted
   const arches = new Map(chroots.map(({ id, arch }) => [id, arch]))
@@ -154,7 +154,7 @@ async function chrootsOf(
 
 function whyNotBuilt(
   arch: string,
-  { exclusive_arch, exclude_arch }: SourceFacts,
+  { exclusive_arch, exclude_arch }: SourceMetadata,
 ): string | undefined {
   if (exclude_arch.includes(arch))
     return `The spec file excludes the architecture ${arch} (ExcludeArch)`

@@ -1,11 +1,11 @@
-import type { SourceFacts } from '@copr/domain/builds/source-facts'
+import type { SourceMetadata } from '@copr/domain/builds/source-metadata'
 import { PackageName } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
 import { formatEvr } from '@copr/rpm/version'
 
 /** Reads what an SRPM's header says. Throws RpmFormatError or CoprError with words for the build's page. */
-export async function readSourceFacts(path: string, file_name: string): Promise<SourceFacts> {
+export async function readSourceMetadata(path: string, file_name: string): Promise<SourceMetadata> {
   const info = await readPackageInfo(path)
   if (!info.isSource)
     throw new CoprError(

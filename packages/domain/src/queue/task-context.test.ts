@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
 import { addTasks } from '../testing/add-tasks.ts'
 import { fixtures } from '../testing/fixtures.ts'
-import { taskOfRequest } from './task-facts.ts'
+import { taskOfRequest } from './task-context.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 

@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 import type { BuildTable, ProjectTable } from '../database/schema.ts'
 import type { TaskRow } from './leases.ts'
 
-export interface ChrootFacts {
+export interface TaskChroot {
   id: number
   chroot_id: number
   name: string
@@ -25,20 +25,20 @@ export interface ChrootFacts {
 }
 
 /** Everything that is to be known about a task's build. */
-export interface TaskFacts {
+export interface TaskContext {
   build: Selectable<BuildTable>
   project: Selectable<ProjectTable>
   dirname: string
   package_name: string | null
   submitter: string | null
   /** Undefined for tasks of the whole build: `source` and `import`. */
-  build_chroot: ChrootFacts | undefined
+  build_chroot: TaskChroot | undefined
 }
 
-export async function loadTaskFacts(
+export async function loadTaskContext(
   db: Db,
   task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
-): Promise<TaskFacts> {
+): Promise<TaskContext> {
   const build = await db
     .selectFrom('build')
     .selectAll()
@@ -70,7 +70,7 @@ export async function loadTaskFacts(
   }
 }
 
-async function chrootOf(db: Db, build_chroot_id: number): Promise<ChrootFacts> {
+async function chrootOf(db: Db, build_chroot_id: number): Promise<TaskChroot> {
   const row = await db
     .selectFrom('build_chroot')
     .innerJoin('build', 'build.id', 'build_chroot.build_id')
@@ -139,7 +139,7 @@ export async function branchesToImport(db: Db, build_id: number): Promise<string
   return rows.map((row) => row.distgit_branch)
 }
 
-export interface LogPlace {
+export interface LogLocation {
   ownername: string
   dirname: string
   build_id: number
@@ -149,10 +149,10 @@ export interface LogPlace {
 }
 
 /** Where the files of a task's build go. */
-export async function placeOfTask(
+export async function locationOfTask(
   db: Db,
   task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
-): Promise<LogPlace> {
+): Promise<LogLocation> {
   const row = await db
     .selectFrom('build')
     .innerJoin('project', 'project.id', 'build.project_id')

@@ -15,7 +15,7 @@ import type { System } from './start-system.ts'
 type Place = Pick<System, 'dataDir' | 'url'>
 
 /** Reads a build from the database, which has more than the API: times in milliseconds, reasons, phases. */
-export async function buildFacts(system: Place, id: number): Promise<Build> {
+export async function buildSummary(system: Place, id: number): Promise<Build> {
   const build = await withDb(system, (db) => findBuild(db, id))
   if (!build) throw new Error(`Build ${id} does not exist`)
   return build
@@ -23,7 +23,7 @@ export async function buildFacts(system: Place, id: number): Promise<Build> {
 
 /** Why a build failed, in the words that its page shows. */
 export async function failReason(system: Place, id: number): Promise<string> {
-  const { fail_reason, chroots } = await buildFacts(system, id)
+  const { fail_reason, chroots } = await buildSummary(system, id)
   return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)]
     .filter((reason) => reason !== null)
     .join('\n')
