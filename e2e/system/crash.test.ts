@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test'
 import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { failReason } from '@copr/testkit/system/build-summary'
 import { assertBuildersIdle, listTree } from '@copr/testkit/system/leftovers'
-import { findPart, isAlive, type PartToFind } from '@copr/testkit/system/processes'
+import { findComponent, isAlive, type ComponentToFind } from '@copr/testkit/system/processes'
 import { checkPackages, readRepository } from '@copr/testkit/system/repository'
 import { whyNoSystem } from '@copr/testkit/system/requirements'
 import { startSystem, type System } from '@copr/testkit/system/start-system'
@@ -17,7 +17,7 @@ const PROJECT = 'crash'
 
 /** When the process is killed, and by how many milliseconds at most later than that can be seen. */
 type Moment = 'importing' | 'preparing' | 'building' | 'built' | 'publishing'
-const ROUNDS: [PartToFind, Moment, number][] = [
+const ROUNDS: [ComponentToFind, Moment, number][] = [
   ['agent', 'building', 1000],
   ['main', 'building', 1000],
   ['keygen', 'built', 100],
@@ -33,7 +33,7 @@ const ROUNDS: [PartToFind, Moment, number][] = [
 ]
 
 suite(
-  'killing parts of the system in the middle of a build',
+  'killing components of the system in the middle of a build',
   { skip: whyNoSystem(process.env['PATH']) },
   () => {
     let system: System
@@ -56,8 +56,8 @@ suite(
     const repoUrl = (): string =>
       `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
 
-    ROUNDS.forEach(([part, moment, most_ms], index) => {
-      test(`${part} while ${moment}`, async (t) => {
+    ROUNDS.forEach(([component, moment, most_ms], index) => {
+      test(`${component} while ${moment}`, async (t) => {
         const name = `victim-${index}`
         const build = 'for i in 1 2 3 4 5 6; do echo still building $i; sleep 0.3; done'
         const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name, build }))
@@ -66,7 +66,7 @@ suite(
         const delay_ms = Math.floor(Math.random() * most_ms)
         await sleep(delay_ms)
         const began = performance.now()
-        await kill(part)
+        await kill(component)
         const ended = await endOf(id)
         t.diagnostic(
           `killed ${delay_ms} ms after the moment, ended ${((performance.now() - began) / 1000).toFixed(1)} s after the kill`,
@@ -107,11 +107,11 @@ suite(
       })
     }
 
-    async function kill(part: PartToFind): Promise<void> {
-      const pid = system.pidOf(part)
+    async function kill(component: ComponentToFind): Promise<void> {
+      const pid = system.pidOf(component)
       process.kill(pid, 'SIGKILL')
       await until(() => !isAlive(pid), { timeout_ms: 5_000, what: `the process ${pid} to be gone` })
-      if (part !== 'main') return
+      if (component !== 'main') return
       await system.ended()
       await system.start()
     }
@@ -141,9 +141,9 @@ suite(
       assert.equal(others.length, 1)
     }
 
-    test('all parts are running again', async () => {
-      for (const part of ['main', 'keygen', 'postgres', 'agent'] as const)
-        assert.equal(findPart(part, system.dataDir).length, 1, part)
+    test('all components are running again', async () => {
+      for (const component of ['main', 'keygen', 'postgres', 'agent'] as const)
+        assert.equal(findComponent(component, system.dataDir).length, 1, component)
     })
 
     test('the repository has every package once, and each is whole', async () => {

@@ -76,7 +76,7 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   const metrics = processMetrics('keygen')
   const identities = authenticators(config, log, now)
   const app = measured(makeKeygenApp({ keygen, limit, redeem }, identities), {
-    part: 'keygen',
+    component: 'keygen',
     metrics,
   })
 
@@ -85,7 +85,7 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   await using _probes =
     config.probes_port === undefined
       ? undefined
-      : await serveProbes({ part: 'keygen', metrics, ready }, config.probes_port)
+      : await serveProbes({ component: 'keygen', metrics, ready }, config.probes_port)
   log.info({ host: config.host, port: server.port }, 'Listening')
   onListening?.(server.port)
   await Promise.all([

@@ -6,7 +6,7 @@ import type { KubeObject } from '@copr/openshift/objects/kube-object'
 import { FactsFile } from '@copr/openshift/render/facts'
 import { render } from '@copr/openshift/render/render'
 import { openTestDb } from '@copr/testkit/postgres'
-import { partMetrics } from './component-metrics.ts'
+import { componentMetrics } from './component-metrics.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const NOW = new Date()
@@ -37,8 +37,8 @@ test('alerts are about metrics and labels that programs tell', async () => {
     .insertInto('machine')
     .values({ pool: 'a', name: 'b', state: 'ready', created_at: NOW, kinds: ['rpm'] })
     .execute()
-  const texts = ['frontend', 'backend', 'distgit'].map((part) =>
-    partMetrics(part, t.db, { data_dir: tmpdir(), results: {} }).metrics(),
+  const texts = ['frontend', 'backend', 'distgit'].map((component) =>
+    componentMetrics(component, t.db, { data_dir: tmpdir(), results: {} }).metrics(),
   )
   const text = (await Promise.all(texts)).join('\n')
   const told = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name))
@@ -76,8 +76,8 @@ test('with results in S3 there is no volume of results, and nothing tells of one
   await using t = await openTestDb()
   const s3 = { bucket: 'copr', prefix: '', region: 'us-east-1', scratch_bytes: 1 }
   const config = { data_dir: tmpdir(), results: { s3 } }
-  assert.doesNotMatch(await partMetrics('backend', t.db, config).metrics(), /volume/)
-  assert.match(await partMetrics('distgit', t.db, config).metrics(), /volume="sources"/)
+  assert.doesNotMatch(await componentMetrics('backend', t.db, config).metrics(), /volume/)
+  assert.match(await componentMetrics('distgit', t.db, config).metrics(), /volume="sources"/)
 })
 
 test('the backend tells of builders, repositories, volume and database', async () => {
@@ -92,7 +92,10 @@ test('the backend tells of builders, repositories, volume and database', async (
     ])
     .execute()
   const value = async (name: string): Promise<number> => {
-    const text = await partMetrics('backend', t.db, { data_dir: tmpdir(), results: {} }).metrics()
+    const text = await componentMetrics('backend', t.db, {
+      data_dir: tmpdir(),
+      results: {},
+    }).metrics()
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1])
   }
   assert.equal(await value('copr_builders'), 2)

@@ -11,24 +11,24 @@ import { type QueueCount, queueCounts } from '@copr/domain/queue/queue-counts'
 import { addGauge, type Metrics, type Sample } from '@copr/process/probes/metrics'
 import { processMetrics } from '@copr/process/probes/probes'
 
-/** The part that tells how full its volume is, and the name of that. */
+/** The component that tells how full its volume is, and the name of that. */
 const VOLUMES = [
   ['backend', 'results'],
   ['distgit', 'sources'],
 ] as const
 
 /** Those of every program, of those with a volume how full it is, and of the backend what the whole system is like. */
-export function partMetrics(
-  part: string,
+export function componentMetrics(
+  component: string,
   db: Db,
   { data_dir, results }: Pick<Configuration, 'data_dir' | 'results'>,
 ): Metrics {
-  const metrics = processMetrics(part)
+  const metrics = processMetrics(component)
   for (const [owner, volume] of VOLUMES)
     // With results in S3 it is the disk of the machine, with what is being worked on.
-    if (part.includes(owner) && !(volume === 'results' && results.s3))
+    if (component.includes(owner) && !(volume === 'results' && results.s3))
       addVolume(metrics, volume, data_dir)
-  if (!part.includes('backend')) return metrics
+  if (!component.includes('backend')) return metrics
   addQueue(metrics, db)
   addGauge(
     metrics,

@@ -22,7 +22,7 @@ import { keygenClient } from '@copr/keygen-client/keygen-client'
 import type { Logger } from '@copr/process/log'
 import { distgitRoot, runDistgitLoops } from './distgit-loops.ts'
 import { keygenConfig } from './keygen-config.ts'
-import { partMetrics, requireDatabase } from './component-metrics.ts'
+import { componentMetrics, requireDatabase } from './component-metrics.ts'
 import { allProviders } from './providers.ts'
 import type { Metrics } from '@copr/process/probes/metrics'
 import { measured, serveProbes } from '@copr/process/probes/probes'
@@ -40,7 +40,7 @@ export interface Running {
   config: Configuration
   log: Logger
   stop: AbortSignal
-  /** Called once the part answers. */
+  /** Called once the component answers. */
   onListening?: (port: number) => void
   /** Starts a builder as a process of this host: for pools of the provider `local`. */
   startBuilder?: StartLocal
@@ -59,10 +59,13 @@ interface Service {
 }
 
 /**
- * Runs parts behind one port and on one database, until they are told to stop or one of them fails: then the
+ * Runs components behind one port and on one database, until they are told to stop or one of them fails: then the
  * others are stopped too.
  */
-async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]): Promise<void> {
+async function serve(
+  running: Running,
+  ...components: ((shared: Shared) => Service)[]
+): Promise<void> {
   const { config, log } = running
   if (!(await migrateWhenReachable(config.database_url, running))) return
   const failed = new AbortController()
@@ -72,12 +75,12 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
     onError: (error) => log.warn({ reason: error.message }, 'Lost a database connection'),
   })
   const shared = { ...running, stop, db, notices }
-  const services = parts.map((part) => part(shared))
+  const services = components.map((component) => component(shared))
   const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
-  const metrics = partMetrics(names, db, config)
+  const metrics = componentMetrics(names, db, config)
   const routed = routeByPath(Object.assign({}, ...services.map(({ apps }) => apps)))
-  const app = measured(routed, { part: names, metrics })
-  await using _probes = await probesOf(shared, { part: names, metrics })
+  const app = measured(routed, { component: names, metrics })
+  await using _probes = await probesOf(shared, { component: names, metrics })
   const loops = [
     notices.run(config.database_url, { stop, log }),
     ...services.map((service) => service.loops()),
@@ -94,7 +97,7 @@ async function serve(running: Running, ...parts: ((shared: Shared) => Service)[]
 
 async function probesOf(
   { config, db }: Shared,
-  probed: { part: string; metrics: Metrics },
+  probed: { component: string; metrics: Metrics },
 ): Promise<AsyncDisposable | undefined> {
   const { probes_port } = config.listen
   if (probes_port === undefined) return undefined
@@ -121,9 +124,9 @@ function memoryLimit(): number | undefined {
 const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
   keygenClient(config.keygen)
 
-function frontendPart(shared: Shared): Service {
+function frontendComponent(shared: Shared): Service {
   const { config, db, stop } = shared
-  const log = shared.log.child({ part: 'frontend' })
+  const log = shared.log.child({ component: 'frontend' })
   const frontend = {
     config,
     db,
@@ -141,25 +144,25 @@ function frontendPart(shared: Shared): Service {
   }
 }
 
-function backendPart(shared: Shared): Service {
+function backendComponent(shared: Shared): Service {
   const { config, db, notices, stop } = shared
-  const log = shared.log.child({ part: 'backend' })
+  const log = shared.log.child({ component: 'backend' })
   const store = openStore(config)
   const backend = { config, db, notices, log, now, store, keygen: keygenOf(shared) }
   return { apps: { backend: backendApp(backend) }, loops: () => runBackend(backend, { stop }) }
 }
 
-function distgitPart(shared: Shared): Service {
-  const log = shared.log.child({ part: 'distgit' })
+function distgitComponent(shared: Shared): Service {
+  const log = shared.log.child({ component: 'distgit' })
   return {
     apps: { distgit: distgitApp({ root: distgitRoot(shared.config), log }) },
     loops: () => runDistgitLoops({ ...shared, log }),
   }
 }
 
-function resallocPart(shared: Shared): Service {
+function resallocComponent(shared: Shared): Service {
   const { config, db, notices, stop, startBuilder } = shared
-  const log = shared.log.child({ part: 'resalloc' })
+  const log = shared.log.child({ component: 'resalloc' })
   const registry = allProviders({
     state_dir: join(config.data_dir, 'command-pools'),
     env: process.env,
@@ -171,14 +174,14 @@ function resallocPart(shared: Shared): Service {
   }
 }
 
-const PARTS = {
-  frontend: (running: Running) => serve(running, frontendPart),
-  backend: (running: Running) => serve(running, backendPart),
-  distgit: (running: Running) => serve(running, distgitPart),
-  resalloc: (running: Running) => serve(running, resallocPart),
+const COMPONENTS = {
+  frontend: (running: Running) => serve(running, frontendComponent),
+  backend: (running: Running) => serve(running, backendComponent),
+  distgit: (running: Running) => serve(running, distgitComponent),
+  resalloc: (running: Running) => serve(running, resallocComponent),
   /** The components that `coprctl up` runs in its own process. */
   servers: (running: Running) =>
-    serve(running, frontendPart, backendPart, distgitPart, resallocPart),
+    serve(running, frontendComponent, backendComponent, distgitComponent, resallocComponent),
 
   keygen: ({ config, log, stop, onListening }: Running) =>
     runKeygen({
@@ -205,8 +208,11 @@ const PARTS = {
   },
 } satisfies Record<string, (running: Running) => Promise<void>>
 
-export type PartName = keyof typeof PARTS | 'builder'
-export const PART_NAMES: PartName[] = [...(Object.keys(PARTS) as (keyof typeof PARTS)[]), 'builder']
+export type ComponentName = keyof typeof COMPONENTS | 'builder'
+export const COMPONENT_NAMES: ComponentName[] = [
+  ...(Object.keys(COMPONENTS) as (keyof typeof COMPONENTS)[]),
+  'builder',
+]
 
 export interface BuilderOptions {
   name: string
@@ -216,14 +222,14 @@ export interface BuilderOptions {
   enroll_token: string | undefined
 }
 
-/** Runs one part until `stop` aborts. */
-export async function runPart(
-  part: PartName,
+/** Runs one component until `stop` aborts. */
+export async function runComponent(
+  component: ComponentName,
   running: Running,
   builder: BuilderOptions,
 ): Promise<void> {
   using _trust = trustAuthorities(running.config.trusted_ca_files, { log: running.log })
-  if (part !== 'builder') return await PARTS[part](running)
+  if (component !== 'builder') return await COMPONENTS[component](running)
   const { config, log, stop } = running
   await runBuilder({
     gateway_url: config.internal_url ?? config.public_url,

@@ -32,7 +32,7 @@ async function started(
 const named = (name: string) =>
   listening((from, to) => void to.end(`${name} ${from.method} ${from.url}`))
 
-test('reverseProxy() passes each path on to the part that answers it', async () => {
+test('reverseProxy() passes each path on to the component that answers it', async () => {
   await using frontend = await named('frontend')
   await using backend = await named('backend')
   const to: Behind[] = [
@@ -72,11 +72,11 @@ test('reverseProxy() streams bodies both ways, before their end', async () => {
 })
 
 test('reverseProxy() adds whence a request comes at the end, and keeps host, status and headers', async () => {
-  await using part = await listening((from, to) => {
+  await using component = await listening((from, to) => {
     to.writeHead(418, { 'x-told': from.headers['x-forwarded-for'], 'set-cookie': ['a=1', 'b=2'] })
     to.end(from.headers.host)
   })
-  await using front = await started(reverseProxy([{ path: '/', url: part.url }], silent))
+  await using front = await started(reverseProxy([{ path: '/', url: component.url }], silent))
   const answer = await fetch(front.url, { headers: { 'x-forwarded-for': '10.9.9.9' } })
   assert.equal(answer.status, 418)
   assert.equal(answer.headers.get('x-told'), '10.9.9.9, 127.0.0.1')
@@ -84,7 +84,7 @@ test('reverseProxy() adds whence a request comes at the end, and keeps host, sta
   assert.equal(await answer.text(), new URL(front.url).host)
 })
 
-test('reverseProxy() answers 502 while a part does not answer, and lives on when a client goes away', async () => {
+test('reverseProxy() answers 502 while a component does not answer, and lives on when a client goes away', async () => {
   const gone = await named('gone')
   await gone[Symbol.asyncDispose]()
   await using slow = await listening((_, to) => void to.write('begun'))

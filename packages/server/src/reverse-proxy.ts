@@ -15,11 +15,11 @@ export interface Behind {
   url: string
 }
 
-/** One port for all parts; the longest path that fits decides. Bodies pass through as they come, however long they are. */
+/** One port for all components; the longest path that fits decides. Bodies pass through as they come, however long they are. */
 export function reverseProxy(to: Behind[], log: Logger): Server {
   const longestFirst = to.toSorted((a, b) => b.path.length - a.path.length)
   const server = createServer((from, answer) => {
-    // Undecoded, and not as a URL: what is none is for the part to refuse.
+    // Undecoded, and not as a URL: what is none is for the component to refuse.
     const [pathname = '/'] = (from.url ?? '/').split('?')
     const found = longestFirst.find(({ path }) => isBelow(pathname, path))
     if (found) pass(from, answer, { url: found.url, log })
@@ -57,7 +57,7 @@ function pass(
     if (answer.headersSent || answer.destroyed) return void answer.destroy()
     log.warn({ url, reason: messageOf(error) }, 'Cannot pass a request on')
     answer.writeHead(502, { 'content-type': 'application/json', 'retry-after': '2' })
-    answer.end(JSON.stringify({ error: 'This part does not answer at the moment; try again' }))
+    answer.end(JSON.stringify({ error: 'This component does not answer at the moment; try again' }))
   })
   answer.on('close', () => onward.destroy())
   from.pipe(onward)

@@ -1,20 +1,20 @@
 import { type HttpApp, type HttpBindings } from '@copr/process/http-server'
 
-/** Which part answers what, on the one public port. */
-const PARTS = [
-  { part: 'backend', paths: /^\/(results|builder)(\/|$)/ },
-  { part: 'distgit', paths: /^\/(git|lookaside|repo\/pkgs)(\/|$)/ },
-  { part: 'frontend', paths: /^\// },
+/** Which component answers what, on the one public port. */
+const COMPONENTS = [
+  { component: 'backend', paths: /^\/(results|builder)(\/|$)/ },
+  { component: 'distgit', paths: /^\/(git|lookaside|repo\/pkgs)(\/|$)/ },
+  { component: 'frontend', paths: /^\// },
 ] as const
-type PartName = (typeof PARTS)[number]['part']
+type ComponentName = (typeof COMPONENTS)[number]['component']
 
 /** Routes requests to several apps by their paths, which stay undecoded: each app decodes its own. */
-export function routeByPath(apps: Partial<Record<PartName, HttpApp>>): HttpApp {
+export function routeByPath(apps: Partial<Record<ComponentName, HttpApp>>): HttpApp {
   return {
     fetch(request: Request, bindings: HttpBindings): Response | Promise<Response> {
       const { pathname } = new URL(request.url)
-      for (const { part, paths } of PARTS) {
-        const app = apps[part]
+      for (const { component, paths } of COMPONENTS) {
+        const app = apps[component]
         if (app && paths.test(pathname)) return app.fetch(request, bindings)
       }
       return Response.json({ error: `Nothing answers here: ${pathname}` }, { status: 404 })

@@ -18,7 +18,7 @@ interface PrepareOptions {
   expires?: string
 }
 
-/** `coprctl prepare`: what is to be done once before the parts of a new version run. A deployment starts it. */
+/** `coprctl prepare`: what is to be done once before the components of a new version run. A deployment starts it. */
 export function prepareCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('prepare')
     .summary('bring the database up to date, as a deployment does')

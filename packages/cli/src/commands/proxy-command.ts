@@ -14,12 +14,16 @@ interface Options {
 /** `coprctl proxy`: what an Ingress is in a cluster. `coprctl containers up` starts it. */
 export function proxyCommand(): Command {
   return new Command('proxy')
-    .summary('pass requests on to the parts, as an Ingress does')
+    .summary('pass requests on to the components, as an Ingress does')
     .description(
-      'Listens at one port and passes each request on to the part that answers its path.',
+      'Listens at one port and passes each request on to the component that answers its path.',
     )
     .requiredOption('--listen <host:port>', 'where to listen', address)
-    .requiredOption('--to <path=url>', 'which part answers which paths; may be repeated', behind)
+    .requiredOption(
+      '--to <path=url>',
+      'which component answers which paths; may be repeated',
+      behind,
+    )
     .action(async ({ listen, to }: Options) => {
       const log = makeLog('proxy')
       logUnhandled(log)

@@ -6,7 +6,7 @@ import { configOption } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { readConfigFile } from '../configuration/read-config.ts'
-import { PART_NAMES, type PartName, runPart } from '@copr/server/components'
+import { COMPONENT_NAMES, type ComponentName, runComponent } from '@copr/server/components'
 
 interface RunOptions {
   config: string
@@ -15,14 +15,14 @@ interface RunOptions {
   scratchDir?: string
 }
 
-/** `coprctl run PART`: one part alone, as the cluster runs it. */
+/** `coprctl run COMPONENT`: one component alone, as the cluster runs it. */
 export function runCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('run')
     .summary('run one part of the system')
     .description(
-      'Runs one part of the system in this process, with the configuration file that all parts share.',
+      'Runs one part of the system in this process, with the configuration file that all components share.',
     )
-    .addArgument(new Argument('<part>', 'the part').choices(PART_NAMES))
+    .addArgument(new Argument('<component>', 'the component').choices(COMPONENT_NAMES))
     .addOption(configOption(env))
     .option('--listen <host:port>', 'listen here instead of where the configuration says')
     .option('--name <name>', "builder: the machine's name", 'builder')
@@ -30,12 +30,12 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
       '--scratch-dir <dir>',
       'builder: where builds and caches are (default: DATA_DIR/builders/NAME)',
     )
-    .action(async (part: PartName, options: RunOptions) => {
+    .action(async (component: ComponentName, options: RunOptions) => {
       const config = readConfigFile(options.config)
       const listen = /^(.*):(\d+)$/.exec(options.listen ?? '')
       if (listen)
         config.listen = { host: withoutBrackets(listen[1] ?? ''), port: Number(listen[2]) }
-      const log = makeLog(part)
+      const log = makeLog(component)
       logUnhandled(log)
       const running = {
         config,
@@ -43,7 +43,7 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
         stop: stopSignal(),
         onListening: () => process.send?.('listening'),
       }
-      await runPart(part, running, {
+      await runComponent(component, running, {
         name: options.name,
         scratch_dir: options.scratchDir ?? join(config.data_dir, 'builders', options.name),
         enroll_token: env['COPR_ENROLL_TOKEN'],

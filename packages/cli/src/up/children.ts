@@ -13,7 +13,7 @@ const TRUST = ['NODE_USE_SYSTEM_CA', 'NODE_EXTRA_CA_CERTS']
  * Starts another coprctl. The channel between the two is how the child learns that its parent is gone:
  * it stops by itself then, even when the parent was killed.
  */
-export function spawnPart(
+export function spawnComponent(
   args: string[],
   { env = {}, log_file }: { env?: Record<string, string>; log_file: string },
 ): ChildProcess {
@@ -28,7 +28,7 @@ export function spawnPart(
       ),
       ...env,
     },
-    // Ctrl-C goes to the parent alone, which stops the parts in order.
+    // Ctrl-C goes to the parent alone, which stops the components in order.
     detached: true,
   })
   const log = createWriteStream(log_file, { flags: 'a', mode: 0o600 })
@@ -41,7 +41,7 @@ export function spawnPart(
 }
 
 /** Asks a child to stop, and makes sure of it. */
-export async function stopPart(child: ChildProcess): Promise<void> {
+export async function stopComponent(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill('SIGTERM')
@@ -51,7 +51,7 @@ export async function stopPart(child: ChildProcess): Promise<void> {
 }
 
 /** Keeps one child running until `stop`: one that ends is started again, later each time it fails at once. */
-export async function keepPart(
+export async function keepComponent(
   name: string,
   start: () => ChildProcess,
   { stop, log }: { stop: AbortSignal; log: Logger },
@@ -60,7 +60,7 @@ export async function keepPart(
   while (!stop.aborted) {
     const began = Date.now()
     const child = start()
-    const onStop = (): void => void stopPart(child)
+    const onStop = (): void => void stopComponent(child)
     stop.addEventListener('abort', onStop, { once: true })
     const code = await new Promise<number | string | null>((resolve) =>
       // Not `exit`: that never comes from a program that could not be started.
@@ -69,7 +69,7 @@ export async function keepPart(
     stop.removeEventListener('abort', onStop)
     if (stop.aborted) return
     wait_ms = Date.now() - began > 10_000 ? 100 : Math.min(wait_ms * 2, 10_000)
-    log.error({ part: name, code }, 'Part ended, starting it again')
+    log.error({ component: name, code }, 'Component ended, starting it again')
     await sleep(wait_ms, undefined, { signal: stop }).catch(() => undefined)
   }
 }

@@ -11,7 +11,7 @@ import { automaticUrl, givenInternalUrl, givenUrl } from './listen-urls.ts'
 /** Where everything of an embedded system is. */
 export function layout(dataDir: string) {
   const dir = resolve(dataDir)
-  const at = (...parts: string[]): string => join(dir, ...parts)
+  const at = (...names: string[]): string => join(dir, ...names)
   return {
     dir,
     config: at('copr.yaml'),
@@ -48,7 +48,7 @@ const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
 
 /**
  * Reads the configuration of an earlier start, or makes one with fresh secrets. The options of this start win.
- * The file also serves `coprctl run PART`.
+ * The file also serves `coprctl run COMPONENT`.
  */
 export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
   // PostgreSQL, which is not root, must be able to pass through; a directory that was there before stays as it is.
@@ -80,7 +80,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   })
   writeSecretFile(
     paths.config,
-    `# Made by coprctl up. Every program reads it: coprctl run PART --config THIS\n${stringify(config)}`,
+    `# Made by coprctl up. Every program reads it: coprctl run COMPONENT --config THIS\n${stringify(config)}`,
   )
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
 }

@@ -5,7 +5,7 @@ import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { untilAborted } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 import type { StartedMachine } from '@copr/resalloc/local-pool'
-import { keepPart, spawnPart, stopPart } from './children.ts'
+import { keepComponent, spawnComponent, stopComponent } from './children.ts'
 import type { EmbeddedSystem, Layout } from './data-dir.ts'
 
 interface Watch {
@@ -55,8 +55,8 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
 export function keepKeygen({ paths, stop, log }: Watch): Kept {
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const log_file = join(paths.logs, 'keygen.log')
-  const start = (): ReturnType<typeof spawnPart> => {
-    const child = spawnPart(['keygen', '--config', paths.config], { log_file })
+  const start = (): ReturnType<typeof spawnComponent> => {
+    const child = spawnComponent(['keygen', '--config', paths.config], { log_file })
     let said = ''
     child.stderr?.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-4_000)))
     child.once('message', () => resolve())
@@ -71,7 +71,7 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
     return child
   }
   ready.catch(() => undefined) // The caller may have been stopped before it waits.
-  return { ready, ended: keepPart('keygen', start, { stop, log }) }
+  return { ready, ended: keepComponent('keygen', start, { stop, log }) }
 }
 
 /** Starts the builder of one slot as a process of its own. */
@@ -88,7 +88,7 @@ export function startBuilder(
     '--scratch-dir',
     paths.builders,
   ]
-  const child = spawnPart(args, {
+  const child = spawnComponent(args, {
     env: { COPR_ENROLL_TOKEN: enroll_token },
     log_file: join(paths.logs, `builder-${slot}.log`),
   })
@@ -97,7 +97,7 @@ export function startBuilder(
       resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`),
     ),
   )
-  return { ended, stop: () => stopPart(child) }
+  return { ended, stop: () => stopComponent(child) }
 }
 
 /** Starts builders for a pool's manager, and ends them all at the stop. */

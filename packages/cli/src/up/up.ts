@@ -14,7 +14,7 @@ import { makeFileLog, type Logger } from '@copr/process/log'
 import { keepLocalPool } from '@copr/resalloc/local-pool'
 import { DEFAULT_CONFIG } from '../config-option.ts'
 import { logUnhandled } from '../log-unhandled.ts'
-import { runPart } from '@copr/server/components'
+import { runComponent } from '@copr/server/components'
 import { VERSION } from '@copr/process/version'
 import {
   ADMINISTRATOR,
@@ -152,7 +152,7 @@ async function start(context: Start): Promise<void> {
   await progress.step('frontend, backend, dist-git', async () => {
     const { promise: listening, resolve } = Promise.withResolvers<void>()
     run(
-      runPart(
+      runComponent(
         'servers',
         {
           config,

@@ -58,7 +58,7 @@ const RULES: Record<string, Rule> = {
   postgres_user: unused('the role of the database is copr'),
   postgres_database_name: unused('the database is copr'),
   frontend_backend_password: unused(
-    'the parts share the database; builders get tokens of their own',
+    'the components share the database; builders get tokens of their own',
   ),
   deployment: unused('profile says how large the deployment is'),
   create_project: unused('the namespace is made when it is missing and you may'),

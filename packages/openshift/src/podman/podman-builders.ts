@@ -46,7 +46,7 @@ export async function prepareBuilder(
   writeFileSync(join(dir, 'enroll-token'), enroll_token, { mode: 0o400 })
 }
 
-/** Runs coprctl in the container of a part that knows the database. */
+/** Runs coprctl in the container of a component that knows the database. */
 export async function coprctlInside(
   podman: Podman,
   place: Place,

@@ -128,7 +128,7 @@ test('defect 3: no secret has a built-in default: all are generated, long, and d
     }
 })
 
-test('defect 4: connections between parts are encrypted, and public ones are redirected to HTTPS', () => {
+test('defect 4: connections between components are encrypted, and public ones are redirected to HTTPS', () => {
   for (const flavour of ['openshift', 'microshift'] as const) {
     const objects = render(Vars.parse({}), sampleFacts(flavour))
     const config = programs(objects) as Record<
@@ -279,8 +279,8 @@ test('every program that lasts is watched: resalloc where there are pools', () =
     const services = ofKind(objects, 'Service').map(({ metadata }) => metadata.name)
     assert.equal(services.includes('resalloc'), watched)
     const rules = text(ofKind(objects, 'PrometheusRule'))
-    for (const part of ['frontend', 'backend', 'distgit', 'keygen'])
-      assert.ok(rules.includes(`component=\\"${part}\\"`), part)
+    for (const component of ['frontend', 'backend', 'distgit', 'keygen'])
+      assert.ok(rules.includes(`component=\\"${component}\\"`), component)
     assert.equal(rules.includes('component=\\"resalloc\\"'), watched)
   }
 })
@@ -315,8 +315,8 @@ test('results in S3 need no volume: frontend and backend run several times, each
     const isUser = ['copr/frontend', 'copr/backend'].some((label) => metadata.labels[label])
     assert.equal(text(spec.volumes).includes('"secret":{"name":"results"}'), isUser)
   }
-  for (const part of ['frontend', 'backend'])
-    assert.match(text(policyOf(objects, `${part}-out`)), /openshift-storage/)
+  for (const component of ['frontend', 'backend'])
+    assert.match(text(policyOf(objects, `${component}-out`)), /openshift-storage/)
   assert.doesNotMatch(text(policyOf(objects, 'keygen-out')), /openshift-storage/)
 })
 
@@ -347,7 +347,7 @@ test('defect 15: one Job migrates, and whoever else starts waits for the same lo
   assert.notEqual(version({}), version({ images: { server: 'a@sha256:1', postgresql: 'b' } }))
 })
 
-test('defect 16: a volume that can be mounted once is in one pod; one that may be shared lets parts run several times', () => {
+test('defect 16: a volume that can be mounted once is in one pod; one that may be shared lets components run several times', () => {
   const once = podsOf(render(Vars.parse({ profile: 'large' }), sampleFacts('openshift')))
   assert.equal(once.filter(({ spec }) => text(spec.volumes).includes('"results"')).length, 1)
   inEachCase((objects) => assert.doesNotMatch(text(objects), /affinity/i))
@@ -473,7 +473,7 @@ test('defect 30: every program runs behind the init of the image: nothing replac
   eachContainer((container) => assert.equal('command' in container, false))
 })
 
-test('defect 31: inside the cluster parts find each other by Services, and no domain is built in', () => {
+test('defect 31: inside the cluster components find each other by Services, and no domain is built in', () => {
   inEachCase((objects) => {
     assert.match(
       String(programs(objects)['distgit']?.['internal_url']),

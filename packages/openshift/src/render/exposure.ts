@@ -3,9 +3,9 @@ import { routerMayReadCertificate } from './accounts.ts'
 import {
   hasInnerTls,
   meta,
-  PARTS,
-  PUBLIC_PARTS,
-  type PublicPart,
+  COMPONENTS,
+  PUBLIC_COMPONENTS,
+  type PublicComponent,
   type RenderContext,
 } from './render-context.ts'
 
@@ -16,23 +16,25 @@ const HSTS = 'max-age=31536000'
 interface Path {
   name: string
   path: string
-  part: PublicPart
+  component: PublicComponent
 }
 
-/** Which part answers which paths of the one public host. */
+/** Which component answers which paths of the one public host. */
 function publicPaths(): Path[] {
-  return PUBLIC_PARTS.flatMap((part) =>
-    PARTS[part].paths.map((path) => ({
-      part,
+  return PUBLIC_COMPONENTS.flatMap((component) =>
+    COMPONENTS[component].paths.map((path) => ({
+      component,
       path,
       name: path === '/' ? 'copr' : `copr${path.replaceAll('/', '-')}`,
     })),
   )
 }
 
-const RESULTS_PATHS: Path[] = [{ name: 'copr-results-host', path: '/results', part: 'backend' }]
+const RESULTS_PATHS: Path[] = [
+  { name: 'copr-results-host', path: '/results', component: 'backend' },
+]
 
-/** Every host that requests come for, and which part answers which paths there. */
+/** Every host that requests come for, and which component answers which paths there. */
 function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Path[] }[] {
   const { results_host } = vars.expose
   return [
@@ -90,11 +92,11 @@ function routes(context: RenderContext): KubeObject[] {
   )
   return [
     ...(secret ? routerMayReadCertificate(context, secret) : []),
-    ...all.map(({ name, path, part, place }) => ({
+    ...all.map(({ name, path, component, place }) => ({
       apiVersion: 'route.openshift.io/v1',
       kind: 'Route',
       metadata: meta(context, name, {
-        component: part,
+        component,
         annotations: {
           'haproxy.router.openshift.io/timeout': TIMEOUT,
           'haproxy.router.openshift.io/disable_cookies': 'true',
@@ -104,7 +106,7 @@ function routes(context: RenderContext): KubeObject[] {
       spec: {
         ...place,
         path,
-        to: { kind: 'Service', name: part },
+        to: { kind: 'Service', name: component },
         port: { targetPort: 'https' },
         tls: {
           termination: 'reencrypt',
@@ -127,9 +129,9 @@ function httpRoutes(context: RenderContext): KubeObject[] {
     spec: {
       parentRefs: [{ name, namespace }],
       hostnames: [host],
-      rules: paths.map(({ path, part }) => ({
+      rules: paths.map(({ path, component }) => ({
         matches: [{ path: { type: 'PathPrefix', value: path } }],
-        backendRefs: [{ name: part, port: PARTS[part].port }],
+        backendRefs: [{ name: component, port: COMPONENTS[component].port }],
         // Uploads and followed logs take as long as they take.
         timeouts: { request: '0s' },
       })),
@@ -139,14 +141,14 @@ function httpRoutes(context: RenderContext): KubeObject[] {
 
 function backendPolicies(context: RenderContext): KubeObject[] {
   if (!hasInnerTls(context)) return []
-  return PUBLIC_PARTS.map((part) => ({
+  return PUBLIC_COMPONENTS.map((component) => ({
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'BackendTLSPolicy',
-    metadata: meta(context, part),
+    metadata: meta(context, component),
     spec: {
-      targetRefs: [{ group: '', kind: 'Service', name: part, sectionName: 'https' }],
+      targetRefs: [{ group: '', kind: 'Service', name: component, sectionName: 'https' }],
       validation: {
-        hostname: `${part}.${context.namespace}.svc`,
+        hostname: `${component}.${context.namespace}.svc`,
         caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'internal-ca' }],
       },
     },
@@ -167,10 +169,10 @@ function ingress(context: RenderContext): KubeObject {
       rules: hosts.map(({ host, paths }) => ({
         host,
         http: {
-          paths: paths.map(({ path, part }) => ({
+          paths: paths.map(({ path, component }) => ({
             path,
             pathType: 'Prefix',
-            backend: { service: { name: part, port: { number: PARTS[part].port } } },
+            backend: { service: { name: component, port: { number: COMPONENTS[component].port } } },
           })),
         },
       })),

@@ -1,6 +1,13 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import type { KubeObject } from '../objects/kube-object.ts'
-import { hasPools, meta, type Part, PART_OF, PARTS, type RenderContext } from './render-context.ts'
+import {
+  hasPools,
+  meta,
+  type Component,
+  PART_OF,
+  COMPONENTS,
+  type RenderContext,
+} from './render-context.ts'
 
 const API = 'monitoring.coreos.com/v1'
 
@@ -60,11 +67,11 @@ function alerts(context: RenderContext): Alert[] {
       summary: 'Built packages are not published',
       description: 'See the log of the backend, and whether keygen answers.',
     }),
-    ...watchedParts(context).map((part) =>
-      alert(part === 'keygen' ? 'CoprKeygenDown' : 'CoprPartDown', 'critical', '5m', {
-        expr: `absent(${of('copr_build_info', `component="${part}"`)})`,
-        summary: `No ${part} runs`,
-        description: `${part === 'keygen' ? 'Nothing is signed. ' : ''}See coprctl doctor.`,
+    ...watchedComponents(context).map((component) =>
+      alert(component === 'keygen' ? 'CoprKeygenDown' : 'CoprComponentDown', 'critical', '5m', {
+        expr: `absent(${of('copr_build_info', `component="${component}"`)})`,
+        summary: `No ${component} runs`,
+        description: `${component === 'keygen' ? 'Nothing is signed. ' : ''}See coprctl doctor.`,
       }),
     ),
     alert('CoprVolumeFull', 'warning', '15m', {
@@ -77,8 +84,10 @@ function alerts(context: RenderContext): Alert[] {
 }
 
 /** All that run. */
-function watchedParts(context: RenderContext): Part[] {
-  return (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(context))
+function watchedComponents(context: RenderContext): Component[] {
+  return (Object.keys(COMPONENTS) as Component[]).filter(
+    (component) => component !== 'resalloc' || hasPools(context),
+  )
 }
 
 /** Only of the database of ours is it known how much room it has. */

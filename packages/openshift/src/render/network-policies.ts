@@ -6,17 +6,17 @@ import { BUCKET_USERS, bucketEgress } from './results-in-s3.ts'
 import {
   hasPools,
   meta,
-  type Part,
+  type Component,
   PART_OF,
-  PARTS,
-  partLabel,
+  COMPONENTS,
+  componentLabel,
   POSTGRES_PORT,
-  PUBLIC_PARTS,
+  PUBLIC_COMPONENTS,
   type RenderContext,
 } from './render-context.ts'
 
 /** The allowed connections between components; all others are denied. */
-export const CONNECTIONS: Record<Part | 'prepare', readonly (Part | 'postgresql')[]> = {
+export const CONNECTIONS: Record<Component | 'prepare', readonly (Component | 'postgresql')[]> = {
   frontend: ['keygen', 'postgresql'],
   backend: ['keygen', 'postgresql'],
   distgit: ['backend', 'postgresql'],
@@ -25,7 +25,7 @@ export const CONNECTIONS: Record<Part | 'prepare', readonly (Part | 'postgresql'
   prepare: ['postgresql'],
 }
 /** Egress ports to outside the namespace: a login provider, the API server, clouds. */
-const OUTSIDE: Partial<Record<Part, number[]>> = {
+const OUTSIDE: Partial<Record<Component, number[]>> = {
   frontend: [443],
   keygen: [443, 6443],
   resalloc: [443, 6443],
@@ -35,13 +35,15 @@ const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10
 
 const tcp = (...ports: (number | string)[]): object[] =>
   ports.map((port) => ({ protocol: 'TCP', port }))
-const podsOf = (part: string): object => ({ podSelector: { matchLabels: partLabel(part) } })
+const podsOf = (component: string): object => ({
+  podSelector: { matchLabels: componentLabel(component) },
+})
 
-/** Denies everything, and then allows what the parts need. */
+/** Denies everything, and then allows what the components need. */
 export function networkPolicies(context: RenderContext): KubeObject[] {
   if (!context.vars.network_policies) return []
-  const parts = (Object.keys(CONNECTIONS) as (Part | 'prepare')[]).filter(
-    (part) => part !== 'resalloc' || hasPools(context),
+  const components = (Object.keys(CONNECTIONS) as (Component | 'prepare')[]).filter(
+    (component) => component !== 'resalloc' || hasPools(context),
   )
   return [
     policy(context, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
@@ -50,10 +52,10 @@ export function networkPolicies(context: RenderContext): KubeObject[] {
       policyTypes: ['Egress'],
       egress: [dns(context)],
     }),
-    ...parts.map((part) => outgoing(context, part)),
-    ...(Object.keys(PARTS) as Part[])
-      .filter((part) => part !== 'resalloc' || hasPools(context))
-      .map((part) => incoming(context, part)),
+    ...components.map((component) => outgoing(context, component)),
+    ...(Object.keys(COMPONENTS) as Component[])
+      .filter((component) => component !== 'resalloc' || hasPools(context))
+      .map((component) => incoming(context, component)),
     ...databasePolicies(context),
   ]
 }
@@ -76,31 +78,31 @@ function dns({ facts }: Pick<RenderContext, 'facts'>): object {
   return { to, ports: both }
 }
 
-function outgoing(context: RenderContext, part: Part | 'prepare'): KubeObject {
-  const egress = CONNECTIONS[part].map((to) =>
+function outgoing(context: RenderContext, component: Component | 'prepare'): KubeObject {
+  const egress = CONNECTIONS[component].map((to) =>
     to === 'postgresql'
       ? toDatabase(context)
       : {
           to: [podsOf(to)],
-          ports: tcp(PARTS[to].port),
+          ports: tcp(COMPONENTS[to].port),
         },
   )
-  const outside = part === 'prepare' ? undefined : outsideOf(context, part)
-  return policy(context, `${part}-out`, {
-    podSelector: { matchLabels: partLabel(part) },
+  const outside = component === 'prepare' ? undefined : outsideOf(context, component)
+  return policy(context, `${component}-out`, {
+    podSelector: { matchLabels: componentLabel(component) },
     policyTypes: ['Egress'],
     egress: [
       ...egress,
       ...(outside ? [{ ports: tcp(...outside) }] : []),
-      ...(BUCKET_USERS.has(part) ? bucketEgress(context) : []),
+      ...(BUCKET_USERS.has(component) ? bucketEgress(context) : []),
     ],
   })
 }
 
 /** Users who log in at the cluster are asked for at the API server. */
-function outsideOf(context: RenderContext, part: Part): number[] | undefined {
-  if (part === 'frontend' && loginMode(context) === 'openshift') return [443, 6443]
-  return OUTSIDE[part]
+function outsideOf(context: RenderContext, component: Component): number[] | undefined {
+  if (component === 'frontend' && loginMode(context) === 'openshift') return [443, 6443]
+  return OUTSIDE[component]
 }
 
 function toDatabase(context: RenderContext): object {
@@ -111,14 +113,14 @@ function toDatabase(context: RenderContext): object {
   return { to: [to], ports: tcp(POSTGRES_PORT) }
 }
 
-function incoming(context: RenderContext, part: Part): KubeObject {
-  const { port, probes_port } = PARTS[part]
-  const callers = (Object.keys(CONNECTIONS) as (Part | 'prepare')[]).filter((from) =>
-    CONNECTIONS[from].includes(part),
+function incoming(context: RenderContext, component: Component): KubeObject {
+  const { port, probes_port } = COMPONENTS[component]
+  const callers = (Object.keys(CONNECTIONS) as (Component | 'prepare')[]).filter((from) =>
+    CONNECTIONS[from].includes(component),
   )
-  const isPublic = (PUBLIC_PARTS as readonly Part[]).includes(part)
-  return policy(context, `${part}-in`, {
-    podSelector: { matchLabels: partLabel(part) },
+  const isPublic = (PUBLIC_COMPONENTS as readonly Component[]).includes(component)
+  return policy(context, `${component}-in`, {
+    podSelector: { matchLabels: componentLabel(component) },
     policyTypes: ['Ingress'],
     ingress: [
       ...(callers.length > 0 ? [{ from: callers.map(podsOf), ports: tcp(port) }] : []),
@@ -151,8 +153,8 @@ function monitors({ facts }: RenderContext): object[] {
 }
 
 function databasePolicies(context: RenderContext): KubeObject[] {
-  const clients = (Object.keys(CONNECTIONS) as (Part | 'prepare')[])
-    .filter((part) => CONNECTIONS[part].includes('postgresql'))
+  const clients = (Object.keys(CONNECTIONS) as (Component | 'prepare')[])
+    .filter((component) => CONNECTIONS[component].includes('postgresql'))
     .map(podsOf)
   const fromClients = { from: clients, ports: tcp(POSTGRES_PORT) }
   const pods = operatorPods(context)
@@ -173,7 +175,7 @@ function databasePolicies(context: RenderContext): KubeObject[] {
   if (context.vars.database.mode === 'external') return []
   return [
     policy(context, 'postgresql-in', {
-      podSelector: { matchLabels: partLabel('postgresql') },
+      podSelector: { matchLabels: componentLabel('postgresql') },
       policyTypes: ['Ingress'],
       ingress: [fromClients],
     }),
@@ -191,9 +193,9 @@ export function builderPolicies(context: RenderContext): KubeObject[] {
           },
         ]
       : []
-  const web = PUBLIC_PARTS.map((part) => ({
+  const web = PUBLIC_COMPONENTS.map((component) => ({
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': context.namespace } },
-    podSelector: { matchLabels: { ...PART_OF, ...partLabel(part) } },
+    podSelector: { matchLabels: { ...PART_OF, ...componentLabel(component) } },
   }))
   return [
     policy(builders, 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),

@@ -17,7 +17,7 @@ import {
 } from './program-config.ts'
 import { KEYGEN_SECRET } from '../secrets/generated-secrets.ts'
 import { BUCKET_USERS, bucketSources, secretOfS3 } from './results-in-s3.ts'
-import { PARTS, partLabel, type RenderContext } from './render-context.ts'
+import { COMPONENTS, componentLabel, type RenderContext } from './render-context.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
 /** A pod's user where the cluster gives none. */
@@ -54,10 +54,10 @@ export function podTemplate(context: RenderContext, name: string, options: PodOp
   const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
   const hasSccs = isOpenShift(facts)
   const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'copr' }
-  const parts = Object.assign({}, ...containers.map(({ program }) => partLabel(program)))
+  const components = Object.assign({}, ...containers.map(({ program }) => componentLabel(program)))
   return {
     metadata: {
-      labels: { ...labels, ...parts },
+      labels: { ...labels, ...components },
       annotations: {
         ...(hasSccs ? { 'openshift.io/required-scc': 'restricted-v2' } : {}),
         'copr/checksum': checksum(context, containers),
@@ -170,7 +170,7 @@ function portsAndProbes(program: Program): object {
       livenessProbe: { ...tcp, periodSeconds: 20, failureThreshold: 6 },
     }
   }
-  const { port, probes_port } = PARTS[program]
+  const { port, probes_port } = COMPONENTS[program]
   const probe = (path: string): object => ({
     httpGet: { path, port: `${program.slice(0, 8)}-probe` },
   })

@@ -5,7 +5,7 @@ import { databaseAccess } from './database.ts'
 import { clientId, loginMode } from './login.ts'
 import { type Facts, publicUrl } from './facts.ts'
 import { BUCKET_USERS, hasBucketCa, resultsConfig } from './results-in-s3.ts'
-import { hasInnerTls, type Part, PARTS, type RenderContext } from './render-context.ts'
+import { hasInnerTls, type Component, COMPONENTS, type RenderContext } from './render-context.ts'
 
 export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
@@ -19,7 +19,7 @@ const TLS = {
 }
 const fromFile = (path: string): object => ({ from_file: `${CONFIG_DIR}/${path}` })
 
-export type Program = Part | 'postgresql' | 'prepare'
+export type Program = Component | 'postgresql' | 'prepare'
 
 /** A program's configuration, in YAML: the same for all but addresses. Secrets are in files that it names. */
 export function programConfig(context: RenderContext, program: Program): string {
@@ -56,7 +56,7 @@ export function hasAccountTokens({ flavour }: Pick<Facts, 'flavour'>): boolean {
 }
 
 function keygenOf(context: RenderContext, program: Program): object {
-  const { port } = PARTS.keygen
+  const { port } = COMPONENTS.keygen
   const hasTokens = hasAccountTokens(context.facts)
   const url = `https://keygen.${context.namespace}.svc:${port}`
   if (program !== 'keygen')
@@ -109,13 +109,13 @@ function internalUrl(context: RenderContext, program: Program): { internal_url?:
   if (program === 'backend' && builders_url !== undefined) return { internal_url: builders_url }
   if (program !== 'distgit') return {}
   const scheme = hasInnerTls(context) ? 'https' : 'http'
-  return { internal_url: `${scheme}://backend.${context.namespace}.svc:${PARTS.backend.port}` }
+  return { internal_url: `${scheme}://backend.${context.namespace}.svc:${COMPONENTS.backend.port}` }
 }
 
 function listenOf(context: RenderContext, program: Program): object {
   if (program === 'prepare') return {}
   if (program === 'postgresql') return { tls: TLS }
-  const { port, probes_port } = PARTS[program]
+  const { port, probes_port } = COMPONENTS[program]
   return {
     host: '0.0.0.0',
     port,

@@ -13,24 +13,26 @@ export interface RenderContext {
   is_shared: boolean
 }
 
-export const PARTS = {
+export const COMPONENTS = {
   frontend: { port: 5000, probes_port: 9000, paths: ['/'] },
   backend: { port: 5001, probes_port: 9001, paths: ['/results', '/builder'] },
   distgit: { port: 5002, probes_port: 9002, paths: ['/git', '/lookaside', '/repo/pkgs'] },
   keygen: { port: 5003, probes_port: 9003, paths: [] },
   resalloc: { port: 5004, probes_port: 9004, paths: [] },
 } as const satisfies Record<string, { port: number; probes_port: number; paths: readonly string[] }>
-export type Part = keyof typeof PARTS
+export type Component = keyof typeof COMPONENTS
 /** Those that requests from outside reach. */
-export const PUBLIC_PARTS = ['frontend', 'backend', 'distgit'] as const
-export type PublicPart = (typeof PUBLIC_PARTS)[number]
+export const PUBLIC_COMPONENTS = ['frontend', 'backend', 'distgit'] as const
+export type PublicComponent = (typeof PUBLIC_COMPONENTS)[number]
 
 export const PART_OF = { 'app.kubernetes.io/part-of': 'copr' }
 /** Where the database listens, whoever runs it. */
 export const POSTGRES_PORT = 5432
 
-/** A pod may be several parts: each part is selected by a label of its own. */
-export const partLabel = (part: string): Record<string, string> => ({ [`copr/${part}`]: 'true' })
+/** A pod may be several components: each component is selected by a label of its own. */
+export const componentLabel = (component: string): Record<string, string> => ({
+  [`copr/${component}`]: 'true',
+})
 
 export function labelsOf({ namespace }: Pick<RenderContext, 'namespace'>, component: string) {
   return {
@@ -51,7 +53,7 @@ export function meta(
   return { namespace: context.namespace, ...more, name, labels }
 }
 
-/** Do the parts that requests reach answer by TLS? Ingress has no way to say so. */
+/** Do the components that requests reach answer by TLS? Ingress has no way to say so. */
 export function hasInnerTls({ facts }: Pick<RenderContext, 'facts'>): boolean {
   return facts.exposure === 'route' || (facts.exposure === 'gateway' && facts.backend_tls)
 }

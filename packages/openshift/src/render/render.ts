@@ -11,7 +11,14 @@ import { monitoring } from './monitoring.ts'
 import { networkPolicies } from './network-policies.ts'
 import { PROFILES } from './profiles.ts'
 import { type Program, programConfig } from './program-config.ts'
-import { hasPools, labelsOf, meta, PARTS, type Part, type RenderContext } from './render-context.ts'
+import {
+  hasPools,
+  labelsOf,
+  meta,
+  COMPONENTS,
+  type Component,
+  type RenderContext,
+} from './render-context.ts'
 import { faultOfS3, isInS3, secretOfS3 } from './results-in-s3.ts'
 import { services } from './services.ts'
 import { volumes } from './volumes.ts'
@@ -93,7 +100,7 @@ function priorityClass(context: RenderContext): KubeObject[] {
       kind: 'PriorityClass',
       metadata: { name: 'copr-control', labels: labelsOf(context, 'copr') },
       value: 1000,
-      description: 'The parts of Copr; builders have less.',
+      description: 'The components of Copr; builders have less.',
     },
   ]
 }
@@ -101,7 +108,9 @@ function priorityClass(context: RenderContext): KubeObject[] {
 function configMaps(context: RenderContext): KubeObject[] {
   const { facts, vars } = context
   const programs: Program[] = [
-    ...(Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc' || hasPools(context)),
+    ...(Object.keys(COMPONENTS) as Component[]).filter(
+      (component) => component !== 'resalloc' || hasPools(context),
+    ),
     ...(vars.database.mode === 'embedded' ? (['postgresql'] as const) : []),
     'prepare',
   ]

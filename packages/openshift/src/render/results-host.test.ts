@@ -19,12 +19,12 @@ for (const [exposure, kind] of [
     const gateway = { name: 'public', namespace: 'gateways' }
     const objects = render(vars, { ...facts, exposure, gateway })
     const exposing = objects.filter((each) => each.kind === kind)
-    const parts = exposing.flatMap(({ spec }) => hostsOf(spec as Spec))
+    const components = exposing.flatMap(({ spec }) => hostsOf(spec as Spec))
     assert.deepEqual(
-      parts.filter(({ host }) => host === RESULTS).flatMap(({ paths }) => paths),
+      components.filter(({ host }) => host === RESULTS).flatMap(({ paths }) => paths),
       ['/results'],
     )
-    assert.ok(parts.some(({ host }) => host !== RESULTS))
+    assert.ok(components.some(({ host }) => host !== RESULTS))
     const certificate = objects.find((each) => each.kind === 'Certificate')
     if (exposure !== 'gateway')
       assert.ok(JSON.stringify(certificate?.['spec']).includes(`"${RESULTS}"`))

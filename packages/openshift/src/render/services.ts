@@ -3,22 +3,24 @@ import { servesTls } from './program-config.ts'
 import {
   hasPools,
   meta,
-  type Part,
-  PARTS,
-  partLabel,
+  type Component,
+  COMPONENTS,
+  componentLabel,
   POSTGRES_PORT,
   type RenderContext,
 } from './render-context.ts'
 
-/** Where each part is found inside the cluster, under its own name, whatever pod it is in. */
+/** Where each component is found inside the cluster, under its own name, whatever pod it is in. */
 export function services(context: RenderContext): KubeObject[] {
-  const parts = (Object.keys(PARTS) as Part[]).filter((part) => part !== 'resalloc')
+  const components = (Object.keys(COMPONENTS) as Component[]).filter(
+    (component) => component !== 'resalloc',
+  )
   return [
-    ...parts.map((part) => {
-      const { port } = PARTS[part]
-      return service(context, part, [
-        { name: servesTls(context, part) ? 'https' : 'http', port, targetPort: part },
-        probesOf(part),
+    ...components.map((component) => {
+      const { port } = COMPONENTS[component]
+      return service(context, component, [
+        { name: servesTls(context, component) ? 'https' : 'http', port, targetPort: component },
+        probesOf(component),
       ])
     }),
     // Nobody asks it for anything: only how it is.
@@ -33,15 +35,19 @@ export function services(context: RenderContext): KubeObject[] {
   ]
 }
 
-function probesOf(part: Part): object {
+function probesOf(component: Component): object {
   return {
     name: 'probes',
-    port: PARTS[part].probes_port,
-    targetPort: `${part.slice(0, 8)}-probe`,
+    port: COMPONENTS[component].probes_port,
+    targetPort: `${component.slice(0, 8)}-probe`,
   }
 }
 
-function service(context: RenderContext, name: Part | 'postgresql', ports: object[]): KubeObject {
+function service(
+  context: RenderContext,
+  name: Component | 'postgresql',
+  ports: object[],
+): KubeObject {
   const makesCertificate = context.facts.service_ca && servesTls(context, name)
   return {
     apiVersion: 'v1',
@@ -53,6 +59,6 @@ function service(context: RenderContext, name: Part | 'postgresql', ports: objec
         ? { annotations: { 'service.beta.openshift.io/serving-cert-secret-name': `${name}-tls` } }
         : {},
     ),
-    spec: { selector: partLabel(name), ports },
+    spec: { selector: componentLabel(name), ports },
   }
 }

@@ -4,7 +4,7 @@ import { type Container, type PodOptions, podTemplate } from './pod.ts'
 import type { Profile } from './profiles.ts'
 import { CONFIG_FILE, DATA_DIR } from './program-config.ts'
 import { bucketAccess, isInS3 } from './results-in-s3.ts'
-import { hasPools, meta, type Part, PART_OF, type RenderContext } from './render-context.ts'
+import { hasPools, meta, type Component, PART_OF, type RenderContext } from './render-context.ts'
 
 /** The volume of results and uploads. */
 const RESULTS = 'results'
@@ -58,7 +58,7 @@ function bucketPod(context: RenderContext, program: 'frontend' | 'backend'): Pod
 
 function container(
   context: RenderContext,
-  program: Part,
+  program: Component,
   more: Partial<Container> = {},
 ): Container {
   return { program, size: context.profile[program], ...more }
@@ -67,7 +67,7 @@ function container(
 /** A Deployment without a volume of its own, and what keeps enough of its pods alive. */
 function several(
   context: RenderContext,
-  name: keyof Profile & Part,
+  name: keyof Profile & Component,
   pod: PodOptions,
 ): KubeObject[] {
   const replicas = context.facts.single_node ? 1 : context.profile[name].replicas

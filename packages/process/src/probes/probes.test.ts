@@ -34,7 +34,7 @@ test('a gauge that cannot be read has no samples, and the others keep theirs', a
 
 test('/readyz says why a program cannot answer, /livez does not ask', async () => {
   const ready = (): Promise<unknown> => Promise.reject(new Error('the database is away'))
-  const app = probesApp({ part: 'backend', metrics: new Registry(), ready })
+  const app = probesApp({ component: 'backend', metrics: new Registry(), ready })
   assert.equal((await app.request('/livez')).status, 200)
   const answer = await app.request('/readyz')
   assert.equal(answer.status, 503)
@@ -45,10 +45,10 @@ test('/metrics has the process and the answers it gave', async () => {
   const metrics = processMetrics('frontend')
   const app = measured(
     { fetch: () => new Response('', { status: 404 }) },
-    { part: 'frontend', metrics },
+    { component: 'frontend', metrics },
   )
   await app.fetch(new Request('http://x/y', { method: 'PROPFIND' }), {} as never)
-  const probes = probesApp({ part: 'frontend', metrics, ready: async () => undefined })
+  const probes = probesApp({ component: 'frontend', metrics, ready: async () => undefined })
   const text = await (await probes.request('/metrics')).text()
   assert.match(text, /^copr_build_info\{version="[^"]+",component="frontend"\} 1$/m)
   assert.match(text, /^process_resident_memory_bytes\{component="frontend"\} \d+$/m)

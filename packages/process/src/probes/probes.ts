@@ -10,7 +10,7 @@ import { addGauge, type Metrics } from './metrics.ts'
 const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600]
 
 export interface Probed {
-  part: string
+  component: string
   metrics: Metrics
   /** Rejects while the program cannot answer. */
   ready: () => Promise<unknown>
@@ -40,7 +40,7 @@ export async function serveProbes(probed: Probed, port: number): Promise<Running
 }
 
 /** Metrics that every program has. */
-export function processMetrics(part: string): Metrics {
+export function processMetrics(component: string): Metrics {
   const metrics = new Registry()
   const delay = monitorEventLoopDelay()
   delay.enable()
@@ -49,13 +49,13 @@ export function processMetrics(part: string): Metrics {
     help: 'What runs here',
     labelNames: ['version', 'component'],
   }
-  addGauge(metrics, info, () => [{ labels: [VERSION, part], value: 1 }])
+  addGauge(metrics, info, () => [{ labels: [VERSION, component], value: 1 }])
   const memory = {
     name: 'process_resident_memory_bytes',
     help: 'Memory in use',
     labelNames: ['component'],
   }
-  addGauge(metrics, memory, () => [{ labels: [part], value: process.memoryUsage().rss }])
+  addGauge(metrics, memory, () => [{ labels: [component], value: process.memoryUsage().rss }])
   const lag = {
     name: 'nodejs_eventloop_lag_seconds',
     help: 'Longest delay of the event loop since the last scrape',
@@ -64,7 +64,7 @@ export function processMetrics(part: string): Metrics {
   addGauge(metrics, lag, () => {
     const value = delay.max / 1e9
     delay.reset()
-    return [{ labels: [part], value }]
+    return [{ labels: [component], value }]
   })
   return metrics
 }
@@ -72,7 +72,7 @@ export function processMetrics(part: string): Metrics {
 /** Measures how long answers take until they begin. */
 export function measured(
   app: HttpApp,
-  { part, metrics }: Pick<Probed, 'part' | 'metrics'>,
+  { component, metrics }: Pick<Probed, 'component' | 'metrics'>,
 ): HttpApp {
   const seconds = new Histogram({
     name: 'copr_http_request_duration_seconds',
@@ -87,7 +87,7 @@ export function measured(
       const response = await app.fetch(request, bindings)
       const method = METHODS.has(request.method) ? request.method : 'other'
       seconds
-        .labels(part, method, String(response.status))
+        .labels(component, method, String(response.status))
         .observe((performance.now() - began) / 1000)
       return response
     },

@@ -66,16 +66,16 @@ export function isAlive(pid: number): boolean {
   return listProcesses().some((one) => one.pid === pid)
 }
 
-export type PartToFind = 'main' | 'keygen' | 'postgres' | 'agent'
+export type ComponentToFind = 'main' | 'keygen' | 'postgres' | 'agent'
 
 /** The processes of a part of the system that runs on `dataDir`; agents in the order of their names. */
-export function findPart(part: PartToFind, dataDir: string): number[] {
+export function findComponent(component: ComponentToFind, dataDir: string): number[] {
   const has = (args: string[], ...words: string[]): boolean =>
     words.every((word) => args.includes(word))
   const all = listProcesses()
   const runs = (kind: string): ProcessDescription[] =>
     all.filter(({ args }) => has(args, 'run', kind, `${dataDir}/copr.yaml`))
-  switch (part) {
+  switch (component) {
     case 'main':
       return all.filter(({ args }) => has(args, 'up', dataDir)).map(({ pid }) => pid)
     case 'keygen':

@@ -22,14 +22,14 @@ const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.ur
 const USERNAME = 'dana'
 const STOP_MS = 15_000
 
-/** A system whose parts are processes of their own, with several backends, as a cluster runs it. No two share a folder. */
+/** A system whose components are processes of their own, with several backends, as a cluster runs it. No two share a folder. */
 export interface Replicas extends AsyncDisposable {
   readonly url: string
   readonly api: ApiClient
   /** Ends a backend as a power cut does. */
   killBackend(index: number): Promise<void>
   startBackend(index: number): Promise<void>
-  /** The ends of what all parts have written. */
+  /** The ends of what all components have written. */
   logs(): string
 }
 
@@ -57,14 +57,17 @@ export async function startReplicas(options: {
   const url = `http://127.0.0.1:${portOf('proxy')}`
 
   const start = async (name: string, env: Record<string, string> = {}): Promise<void> => {
-    const [part = ''] = name.split('-')
+    const [component = ''] = name.split('-')
     const data_dir = join(dir, name)
     mkdirSync(data_dir, { recursive: true })
     const config = join(dir, `${name}.json`)
-    const parts = { url, database_url, data_dir, port: portOf(name), keygen: portOf('keygen') }
-    writeFileSync(config, JSON.stringify({ ...configuration(parts), results: options.results }))
-    programs.set(name, spawnPart(part, { config, log: join(dir, `${name}.log`), env }))
-    if (part !== 'builder') await untilAnswering(portOf(name), programs.get(name))
+    const components = { url, database_url, data_dir, port: portOf(name), keygen: portOf('keygen') }
+    writeFileSync(
+      config,
+      JSON.stringify({ ...configuration(components), results: options.results }),
+    )
+    programs.set(name, spawnComponent(component, { config, log: join(dir, `${name}.log`), env }))
+    if (component !== 'builder') await untilAnswering(portOf(name), programs.get(name))
   }
 
   const distro = await makeDistro({
@@ -131,12 +134,12 @@ function configuration(of: {
   }
 }
 
-function spawnPart(
-  part: string,
+function spawnComponent(
+  component: string,
   { config, log, env }: { config: string; log: string; env: Record<string, string> },
 ): Program {
   const output = openSync(log, 'a')
-  const child = spawn(process.execPath, [COPRCTL, 'run', part, '--config', config], {
+  const child = spawn(process.execPath, [COPRCTL, 'run', component, '--config', config], {
     stdio: ['ignore', output, output],
     env: { ...process.env, ...env },
   })

@@ -17,7 +17,7 @@ import type { Configuration } from '@copr/contract/configuration'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { type ApiClient, apiClient, type Credentials } from './api-client.ts'
 import { assertNothingLeft } from './leftovers.ts'
-import { findPart, type PartToFind } from './processes.ts'
+import { findComponent, type ComponentToFind } from './processes.ts'
 import { until } from './until.ts'
 
 /** Cache for what is expensive to make and the same for every system, such as the mini distribution and the samples. */
@@ -56,15 +56,15 @@ export interface System {
   readonly startSeconds: number
   /** The process id of `coprctl up`. */
   readonly pid: number
-  /** The one process of a part, or the agent with this number. */
-  pidOf(part: PartToFind, index?: number): number
+  /** The one process of a component, or the agent with this number. */
+  pidOf(component: ComponentToFind, index?: number): number
   /** Starts it again on the same folder and port, after it was stopped or killed. */
   start(): Promise<void>
   /** Waits for the end of a process that a test has killed. */
   ended(): Promise<void>
   /** SIGTERM; fails when that takes longer than 10 s or leaves anything behind. Seconds that it took. */
   stop(): Promise<number>
-  /** The end of what the parts have written to their logs. */
+  /** The end of what the components have written to their logs. */
   logs(): string
   /** Stops it and removes its folder. */
   [Symbol.asyncDispose](): Promise<void>
@@ -216,9 +216,10 @@ class RunningSystem implements System {
     this.#client = { api: apiClient(url, username, credentials), credentials }
   }
 
-  pidOf(part: PartToFind, index = 0): number {
-    const pid = findPart(part, this.dataDir)[index]
-    if (pid === undefined) throw new Error(`Cannot find a process of ${part} on ${this.dataDir}`)
+  pidOf(component: ComponentToFind, index = 0): number {
+    const pid = findComponent(component, this.dataDir)[index]
+    if (pid === undefined)
+      throw new Error(`Cannot find a process of ${component} on ${this.dataDir}`)
     return pid
   }
 
