@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 
-/** Goes with each request from part to part, so that one can be followed through all logs. */
+/** Goes with each request from component to component, so that one can be followed through all logs. */
 export const REQUEST_ID_HEADER = 'x-request-id'
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
