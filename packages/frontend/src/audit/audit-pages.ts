@@ -1,5 +1,4 @@
 import { type AuditEntry, type AuditFilter, listAudit } from '@copr/domain/audit/audit-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -11,7 +10,8 @@ import { breadcrumbs, heading, layout } from '../pages/layout.ts'
 import { idOf, more } from '../pages/page-links.ts'
 import { empty, table, time } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
 import { type Html, userView } from '../pages/view.ts'
 
 const PER_PAGE = 50
@@ -20,6 +20,7 @@ const PER_PAGE = 50
 export function auditPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
+  const { get } = projectPagesOf(app, frontend)
 
   app.get('/user/audit', async (c) => {
     const view = await userView(c, frontend)
@@ -48,10 +49,7 @@ export function auditPages(frontend: Frontend): Hono {
     return await c.html(layout(view, 'Changes', body))
   })
 
-  onProject(app, 'get', '/audit', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  get('/audit', 'edit', async (c, { view, project }) => {
     const content = await entries({ project_id: project.id }, { before: c.req.query('before') })
     return await c.html(projectFrame(view, project, { tab: 'audit', title: 'Changes', content }))
   })

@@ -5,7 +5,7 @@ import { type Context, Hono } from 'hono'
 import { readFileSync } from 'node:fs'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { onProject, projectOfPage } from '../projects/project-frame.ts'
+import { projectFile } from '../projects/on-project.ts'
 
 const BADGES = ['succeeded', 'failed', 'in-progress', 'unknown', 'bad-url'] as const
 type Badge = (typeof BADGES)[number]
@@ -43,12 +43,11 @@ export function badgeRoutes(frontend: Frontend): Hono {
       return picture(c, badge, ending, badge === 'in-progress' ? 'no-cache' : undefined)
     })
 
-    onProject(
+    projectFile(
       app,
-      'get',
+      frontend,
       `/package/:package/status_image/last_build.${ending}`,
-      async (c, owner) => {
-        const project = await projectOfPage(c, frontend, owner)
+      async (c, project) => {
         const found = await findPackage(db, project.id, pathPart(c, 'package'))
         if (!found) return picture(c, 'bad-url', ending, 'no-cache')
         const wanted = {

@@ -2,12 +2,13 @@ import { listOf } from '@copr/contract/api/lists'
 import { z } from 'zod'
 import { BuildAnswer, BuildOptions, BuildTarget, UrlBuild } from '@copr/contract/api/builds'
 import { loadBuilds } from '@copr/domain/builds/build-queries'
-import { prepareSubmission, targetProject } from './build-request.ts'
-import { submitUpload } from './submit-upload.ts'
+import { prepareSubmission, projectOfForm, targetOfForm } from './build-request.ts'
+import { receiveSrpm, submitUpload } from './submit-upload.ts'
 import { submitUrls } from './submit-urls.ts'
 import { resultsUrl } from '../frontend.ts'
-import { type Api, answer, protectedBy } from '../http/answer.ts'
-import { parseForm, readForm } from '../http/read-form.ts'
+import { type Api, answer, type UserRequest } from '../http/answer.ts'
+import { inProjectOf } from '../http/in-project.ts'
+import { parseForm } from '../http/read-form.ts'
 import { requireBuild } from '../api/find-or-404.ts'
 import { presentBuild } from './present-build.ts'
 
@@ -19,7 +20,8 @@ export function buildCreateRoutes(api: Api): void {
   const results_url = resultsUrl(frontend.config)
 
   answer(api, '/build/check-before-build', {
-    POST: protectedBy(
+    POST: inProjectOf(
+      targetOfForm,
       {
         summary: 'Would a build with these options be accepted?',
         access: 'build',
@@ -27,9 +29,7 @@ export function buildCreateRoutes(api: Api): void {
         body: BuildTarget.extend(BuildOptions.shape),
         answer: z.strictObject({ message: z.string() }),
       },
-      async (c, user) => {
-        const form = await readForm(c)
-        const project = await targetProject(frontend, form)
+      async (c, { user, project, form }) => {
         const options = parseForm(BuildOptions, form)
         await prepareSubmission(frontend, { user, project, options })
         return c.json({ message: `It should be safe to submit a build into ${project.name}` })
@@ -38,7 +38,8 @@ export function buildCreateRoutes(api: Api): void {
   })
 
   answer(api, '/build/create/url', {
-    POST: protectedBy(
+    POST: inProjectOf(
+      targetOfForm,
       {
         summary: 'Build source packages from URLs, a build for each',
         access: 'build',
@@ -46,8 +47,8 @@ export function buildCreateRoutes(api: Api): void {
         body: BuildTarget.extend(UrlBuild.shape),
         answer: listOf(BuildAnswer),
       },
-      async (c, user) => {
-        const ids = await submitUrls(frontend, user, await readForm(c))
+      async (c, sent) => {
+        const ids = await submitUrls(frontend, sent)
         const items = (await loadBuilds(db, ids)).map((build) => presentBuild(build, results_url))
         return c.json({ items, meta: NOT_PAGED })
       },
@@ -55,7 +56,8 @@ export function buildCreateRoutes(api: Api): void {
   })
 
   answer(api, '/build/create/upload', {
-    POST: protectedBy(
+    POST: inProjectOf(
+      targetOfUpload,
       {
         summary: 'Build an uploaded source package',
         access: 'build',
@@ -64,10 +66,17 @@ export function buildCreateRoutes(api: Api): void {
         file: 'pkgs',
         answer: BuildAnswer,
       },
-      async (c, user) => {
-        const id = await submitUpload(c, frontend, user)
+      async (c, sent) => {
+        const id = await submitUpload(frontend, sent)
         return c.json(presentBuild(await requireBuild(db, id), results_url))
       },
     ),
   })
+}
+
+/** Only what was received tells the project. An upload that is refused goes with the request. */
+async function targetOfUpload({ c, frontend, cleanup }: UserRequest) {
+  const upload = cleanup.use(await receiveSrpm(c, frontend))
+  const { form } = upload
+  return { upload, form, project: await projectOfForm(frontend, form) }
 }

@@ -4,24 +4,40 @@ import type { Submission } from '@copr/domain/builds/submit'
 import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
 import { notDenied } from '@copr/domain/chroots/chroot-denylist'
 import type { Package } from '@copr/domain/packages/package-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { requireProject } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
-import { type Form, parseForm } from '../http/read-form.ts'
+import type { UserRequest } from '../http/answer.ts'
+import { type Form, parseForm, readForm } from '../http/read-form.ts'
 import { selectChroots } from './select-chroots.ts'
 
-/** The project that a submission names: 400 without a name, 404 when it does not exist. */
-export async function targetProject({ db }: Pick<Frontend, 'db'>, form: Form): Promise<Project> {
+/** The project that the form of a submission names: 400 without a name, 404 when it does not exist. */
+export async function projectOfForm({ db }: Pick<Frontend, 'db'>, form: Form): Promise<Project> {
   const { ownername, projectname } = parseForm(BuildTarget, form)
   return await requireProject(db, ownername, projectname)
 }
 
+/** The form of a submission, and the project that it names. */
+export async function targetOfForm({
+  c,
+  frontend,
+}: UserRequest): Promise<{ form: Form; project: Project }> {
+  const form = await readForm(c)
+  return { form, project: await projectOfForm(frontend, form) }
+}
+
 /** The submitter of a build: a user, or a webhook, whose `submitted_by` is recorded without verification. */
 export type Submitter = UserActor | { id: null; submitted_by: string }
+
+/** A form that a user sent to build in a project. */
+export interface FormSubmission {
+  user: UserActor
+  project: Project
+  form: Form
+}
 
 type Prepared = Omit<Submission, 'source'>
 
@@ -33,7 +49,10 @@ interface Wanted {
   pack?: Package | undefined
 }
 
-/** Checks all that can be told before a build exists, in the order in which clients expect the errors. */
+/**
+ * Checks all that can be told before a build exists, in the order in which clients expect the errors. The caller has checked
+ * the right to build, which a webhook has by its secret.
+ */
 export async function prepareSubmission(
   frontend: Frontend,
   { user, project, options, pack }: Wanted,
@@ -45,7 +64,6 @@ export async function prepareSubmission(
   const batch = { after_build_id, with_build_id }
   if (after_build_id !== undefined && with_build_id !== undefined)
     throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
-  if (user.id !== null) await requireRight(db, user, project, 'build')
   checkForge(project, options.packit_forge_project)
   const enabled = await listEnabledChroots(db, project.id)
   if (enabled.length === 0)

@@ -12,9 +12,8 @@ import { allBuilds } from '@copr/domain/builds/all-builds'
 import { builtPackages, findBuild, loadBuilds, type Build } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
 import { findPackage } from '@copr/domain/packages/package-queries'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import { rightsIn } from '@copr/domain/projects/project-access'
 import type { UserActor } from '@copr/domain/audit/actor'
-import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
@@ -23,6 +22,8 @@ import { hasOrder, metaOf, readPage } from '../http/paging.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
 import { projectOfBuild, requireBuild, requireProject } from '../api/find-or-404.ts'
+import { type Refusal, whyRefused } from './build-actions.ts'
+import { onBuild } from './on-build.ts'
 import { presentBuild, sourceDir } from './present-build.ts'
 
 export function buildRoutes(api: Api): void {
@@ -110,11 +111,10 @@ export function buildRoutes(api: Api): void {
     api,
     '/build/cancel/:build_id{[0-9]+}',
     {
-      PUT: protectedBy(
-        { summary: 'Cancel a build', access: 'build', scope: 'build', answer: BuildAnswer },
-        async (c, user) => {
-          const build = await requireBuild(db, idOf(c))
-          await requireRight(db, user, await projectOfBuild(db, build), 'build')
+      PUT: onBuild(
+        'cancel',
+        { summary: 'Cancel a build', scope: 'build', answer: BuildAnswer },
+        async (c, { user, build }) => {
           await cancelBuild(db, user, build.id, now())
           return c.json(presentBuild(await requireBuild(db, build.id), results_url))
         },
@@ -146,10 +146,6 @@ export function buildRoutes(api: Api): void {
     { POST: 'DELETE' },
   )
 
-  async function mayDelete(user: UserActor, project: Project): Promise<boolean> {
-    return !project.persistent && (await rightsIn(db, user, project)).edit
-  }
-
   /** All or nothing: says of every build what stands against it. */
   async function checkDeletable(user: UserActor, ids: number[]): Promise<void> {
     const builds = await loadBuilds(db, [...new Set(ids)])
@@ -157,11 +153,16 @@ export function buildRoutes(api: Api): void {
       throw new CoprError('invalid', 'Cannot delete builds of several projects at once')
     const [first] = builds
     const project = first && (await projectOfBuild(db, first))
+    const rights = project && (await rightsIn(db, user, project))
     const found = new Set(builds.map(({ id }) => id))
+    const isRefused = (build: Build, reason: Refusal) =>
+      project && rights && whyRefused('delete', { build, project, rights }).includes(reason)
+    const refused = (reason: Refusal) =>
+      builds.filter((build) => isRefused(build, reason)).map(({ id }) => id)
     const groups = {
       'not existing': ids.filter((id) => !found.has(id)),
-      'no permission': project && !(await mayDelete(user, project)) ? [...found] : [],
-      'still running': builds.filter(({ finished_at }) => !finished_at).map(({ id }) => id),
+      'no permission': refused('right'),
+      'still running': refused('phase'),
     }
     const lines = Object.entries(groups).flatMap(([reason, list]) =>
       list.length > 0 ? [`${reason}: ${list.join(', ')}`] : [],
@@ -174,12 +175,10 @@ export function buildRoutes(api: Api): void {
     api,
     '/build/delete/:build_id{[0-9]+}',
     {
-      DELETE: protectedBy(
-        { summary: 'Delete a build', access: 'edit', scope: 'edit', answer: BuildAnswer },
-        async (c, user) => {
-          const build = await requireBuild(db, idOf(c))
-          if (!(await mayDelete(user, await projectOfBuild(db, build))))
-            throw new CoprError('forbidden', `You cannot delete build ${build.id}`)
+      DELETE: onBuild(
+        'delete',
+        { summary: 'Delete a build', scope: 'edit', answer: BuildAnswer },
+        async (c, { user, build }) => {
           await deleteBuilds(db, user, [build.id], now())
           return c.json(presentBuild(build, results_url))
         },

@@ -9,6 +9,7 @@ import type { Project } from '@copr/domain/projects/project-queries'
 import type { Step } from '@copr/domain/queue/why-waiting'
 import { html } from 'hono/html'
 import { resultUrl, sourceDir } from './present-build.ts'
+import { type BuildAction, buildActions } from './build-actions.ts'
 import { buildSteps } from './build-steps.ts'
 import { postButton } from '../pages/forms.ts'
 import { lostNotice, retryNotice } from './retry-notice.ts'
@@ -57,33 +58,28 @@ export function buildView(view: View, page: BuildView): Html {
 }
 
 function actions(view: View, { build, project, rights }: BuildView): Html[] {
-  const isFinished = build.finished_at !== null
-  if (!isFinished && rights.build)
-    return [
-      postButton(view, {
-        action: paths.cancelBuild(build),
-        text: 'Cancel',
-        confirm: `Cancel build ${build.id}?`,
-        kind: 'secondary pf-m-danger',
-      }),
-    ]
-  const buttons: Html[] = []
-  if (isFinished && rights.build)
-    buttons.push(
-      html`<a class="pf-v6-c-button pf-m-secondary pf-m-small" href="${paths.repeatBuild(build)}"
-        >Resubmit</a
-      >`,
-    )
-  if (isFinished && rights.edit && !project.persistent)
-    buttons.push(
-      postButton(view, {
-        action: paths.deleteBuild(build),
-        text: 'Delete',
-        confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
-        kind: 'secondary pf-m-danger',
-      }),
-    )
-  return buttons
+  return buildActions({ build, project, rights }).map((action) => BUTTONS[action](view, build))
+}
+
+const BUTTONS: Record<BuildAction, (view: View, build: Build) => Html> = {
+  cancel: (view, build) =>
+    postButton(view, {
+      action: paths.cancelBuild(build),
+      text: 'Cancel',
+      confirm: `Cancel build ${build.id}?`,
+      kind: 'secondary pf-m-danger',
+    }),
+  resubmit: (_, build) =>
+    html`<a class="pf-v6-c-button pf-m-secondary pf-m-small" href="${paths.repeatBuild(build)}"
+      >Resubmit</a
+    >`,
+  delete: (view, build) =>
+    postButton(view, {
+      action: paths.deleteBuild(build),
+      text: 'Delete',
+      confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
+      kind: 'secondary pf-m-danger',
+    }),
 }
 
 function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView, now: Date): Html {

@@ -1,52 +1,47 @@
 import { BuildOptions } from '@copr/contract/api/builds'
 import type { Build } from '@copr/domain/builds/build-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
-import { projectOfBuild, requireBuild } from '../api/find-or-404.ts'
+import { requireBuild } from '../api/find-or-404.ts'
 import { resubmitBuild, whyNotRepeatable } from './resubmit.ts'
 import type { Frontend } from '../frontend.ts'
-import { pathPart } from '../http/answer.ts'
 import { type Form, parseForm, readForm } from '../http/read-form.ts'
 import { withoutOpenOptions } from './build-option-fields.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject } from '../projects/project-frame.ts'
+import { buildPagesOf } from './on-build.ts'
 import { showSubmitForm } from './submit-form.ts'
-import { checkCsrf, userView } from '../pages/view.ts'
+import { checkCsrf, type View } from '../pages/view.ts'
 
 /** A build once more: the same source, with the options of the first one until they are changed. */
 export function repeatPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = buildPagesOf(app, frontend)
 
-  onProject(app, 'get', '/repeat_build/:id{[0-9]+}', async (c) => {
-    const build = await requireBuild(db, Number(pathPart(c, 'id')))
+  get('/repeat_build/:id{[0-9]+}', 'resubmit', async (c, { view, project, build }) => {
     const chroot = c.req.query('chroot')
     const values = { ...optionsOf(build), ...(chroot ? { chroots: [chroot] } : {}) }
-    return await show(c, build, values, whyNotRepeatable(build))
+    return await show(c, { view, project, build, values, failed: whyNotRepeatable(build) })
   })
 
-  onProject(app, 'post', '/new_build_rebuild/:id{[0-9]+}', async (c) => {
-    const view = await userView(c, frontend)
+  post('/new_build_rebuild/:id{[0-9]+}', 'resubmit', async (c, { view, project, build }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const build = await requireBuild(db, Number(pathPart(c, 'id')))
     try {
       const options = parseForm(BuildOptions, withoutOpenOptions(form))
-      const id = await resubmitBuild(frontend, { build, options, user: view.user })
+      const id = await resubmitBuild(frontend, { build, project, options, user: view.user })
       return c.redirect(paths.build(await requireBuild(db, id)), 303)
     } catch (error) {
       if (error instanceof CoprError && error.kind === 'invalid')
-        return await show(c, build, form, error.message)
+        return await show(c, { view, project, build, values: form, failed: error.message })
       throw error
     }
   })
 
-  async function show(c: Context, build: Build, values: Form, failed?: string): Promise<Response> {
-    const view = await userView(c, frontend)
-    const project = await projectOfBuild(db, build)
-    await requireRight(db, view.user, project, 'build')
+  async function show(c: Context, page: RepeatForm): Promise<Response> {
+    const { view, project, build, values, failed } = page
     return await showSubmitForm(c, view, {
       project,
       title: `Resubmit build ${build.id}`,
@@ -60,6 +55,14 @@ export function repeatPages(frontend: Frontend): Hono {
     })
   }
   return app
+}
+
+interface RepeatForm {
+  view: View
+  project: Project
+  build: Build
+  values: Form
+  failed: string | undefined
 }
 
 function optionsOf(build: Build): Form {

@@ -3,18 +3,25 @@ import { isSettableSource } from '@copr/contract/api/sources'
 import type { Build } from '@copr/domain/builds/build-queries'
 import { type Source, submitBuild } from '@copr/domain/builds/submit'
 import type { UserActor } from '@copr/domain/audit/actor'
+import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
-import { projectOfBuild } from '../api/find-or-404.ts'
 import { sourceDir } from './present-build.ts'
 import { type Frontend, resultsUrl } from '../frontend.ts'
 import { prepareSubmission } from './build-request.ts'
 
+interface Resubmission {
+  build: Build
+  /** The project of the build. */
+  project: Project
+  options: BuildOptions
+  user: UserActor
+}
+
 /** Makes a new build of the source of an older one; returns its id. */
 export async function resubmitBuild(
   frontend: Frontend,
-  { build, options, user }: { build: Build; options: BuildOptions; user: UserActor },
+  { build, project, options, user }: Resubmission,
 ): Promise<number> {
-  const project = await projectOfBuild(frontend.db, build)
   const prepared = await prepareSubmission(frontend, { user, project, options })
   const source = sourceAgain(build, resultsUrl(frontend.config))
   if (typeof source === 'string') throw new CoprError('invalid', source)

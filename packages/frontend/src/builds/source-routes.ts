@@ -5,10 +5,11 @@ import {
   SourceBuildConfigAnswer,
 } from '@copr/contract/api/builds'
 import { DistgitBuild, SOURCE_FIELDS, SOURCE_TYPES } from '@copr/contract/api/sources'
+import { targetOfForm } from './build-request.ts'
 import { submitSource } from './submit-source.ts'
 import { resultsUrl } from '../frontend.ts'
-import { type Api, answer, open, pathPart, protectedBy } from '../http/answer.ts'
-import { readForm } from '../http/read-form.ts'
+import { type Api, answer, open, pathPart } from '../http/answer.ts'
+import { inProjectOf } from '../http/in-project.ts'
 import { requireBuild } from '../api/find-or-404.ts'
 import { MEMORY_LIMIT, presentBuild } from './present-build.ts'
 
@@ -28,7 +29,8 @@ export function sourceRoutes(api: Api): void {
 
   for (const type of SOURCE_TYPES)
     answer(api, `/build/create/${type}`, {
-      POST: protectedBy(
+      POST: inProjectOf(
+        targetOfForm,
         {
           summary: SUMMARIES[type],
           access: 'build',
@@ -36,8 +38,8 @@ export function sourceRoutes(api: Api): void {
           body: BuildTarget.extend(fields[type].shape).extend(BuildOptions.shape),
           answer: BuildAnswer,
         },
-        async (c, user) => {
-          const id = await submitSource(frontend, { user, type, form: await readForm(c) })
+        async (c, { user, project, form }) => {
+          const id = await submitSource(frontend, { user, project, type, form })
           return c.json(presentBuild(await requireBuild(db, id), resultsUrl(frontend.config)))
         },
       ),

@@ -12,7 +12,7 @@ export interface PackageBuild {
   project: Project
   pack: Package
   options: BuildOptions
-  /** A user, whose right to build is asked for, or a webhook. */
+  /** A user who has the right to build, or a webhook. */
   by: Submitter
   /** In place of what is stored of the source: the commit that a webhook was sent for. */
   source?: Record<string, unknown>

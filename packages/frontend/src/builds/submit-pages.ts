@@ -1,22 +1,21 @@
 import { SOURCE_TYPES, type SettableSource } from '@copr/contract/api/sources'
 import { findBuild } from '@copr/domain/builds/build-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import { submitSource } from './submit-source.ts'
-import { submitUpload } from './submit-upload.ts'
+import { receiveSrpm, submitUpload } from './submit-upload.ts'
 import { submitUrls } from './submit-urls.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, readForm } from '../http/read-form.ts'
 import { withoutOpenOptions } from './build-option-fields.ts'
 import { areaField, fileField, textField } from '../pages/forms.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectOfPage } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
 import { SOURCE_FORMS, SOURCE_LABELS } from './source-fields.ts'
 import { showSubmitForm } from './submit-form.ts'
-import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+import { checkCsrf, type Html, type View } from '../pages/view.ts'
 
 type Kind = 'upload' | 'url' | SettableSource
 
@@ -25,37 +24,34 @@ const KINDS: readonly Kind[] = ['upload', 'url', ...SOURCE_TYPES]
 
 export function submitPages(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
   for (const kind of KINDS) {
     const rest = kind === 'url' ? '/add_build' : `/add_build_${kind}`
-    onProject(app, 'get', rest, async (c, ownername) => {
-      const view = await userView(c, frontend)
-      const project = await projectOfPage(c, frontend, ownername)
-      await requireRight(frontend.db, view.user, project, 'build')
-      return await show(c, { view, project, kind, values: {} })
-    })
+    get(rest, 'build', async (c, { view, project }) => show(c, { view, project, kind, values: {} }))
 
-    onProject(app, 'post', rest, async (c, ownername) => {
-      const view = await userView(c, frontend)
-      const project = await projectOfPage(c, frontend, ownername)
-      let form: Form = {}
-      const complete = (sent: Form): Form => {
-        form = sent
-        checkCsrf(c, sent)
-        return { ...withoutOpenOptions(sent), ownername, projectname: project.name }
+    post(rest, 'build', async (c, { view, project }) => {
+      let values: Form = {}
+      const checked = (form: Form) => {
+        values = form
+        checkCsrf(c, form)
+        return { user: view.user, project, form: withoutOpenOptions(form) }
       }
       const submit = async (): Promise<number | undefined> => {
-        if (kind === 'upload') return await submitUpload(c, frontend, view.user, complete)
-        const sent = complete(await readForm(c))
-        if (kind === 'url') return (await submitUrls(frontend, view.user, sent)).at(-1)
-        return await submitSource(frontend, { user: view.user, type: kind, form: sent })
+        if (kind === 'upload') {
+          await using upload = await receiveSrpm(c, frontend)
+          return await submitUpload(frontend, { ...checked(upload.form), upload })
+        }
+        const sent = checked(await readForm(c))
+        if (kind === 'url') return (await submitUrls(frontend, sent)).at(-1)
+        return await submitSource(frontend, { ...sent, type: kind })
       }
       try {
         const build = await findBuild(frontend.db, (await submit()) ?? 0)
         return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
       } catch (error) {
         if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
-          return await show(c, { view, project, kind, values: form, failed: error.message })
+          return await show(c, { view, project, kind, values, failed: error.message })
         throw error
       }
     })

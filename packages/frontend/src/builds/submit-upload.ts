@@ -1,33 +1,26 @@
 import { BuildOptions } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
-import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { Frontend } from '../frontend.ts'
-import { type Form, parseForm } from '../http/read-form.ts'
+import { parseForm } from '../http/read-form.ts'
 import { checkSrpm } from '../uploads/check-srpm.ts'
-import { receiveUpload } from '../uploads/receive-upload.ts'
-import { prepareSubmission, targetProject } from './build-request.ts'
+import { receiveUpload, type Upload } from '../uploads/receive-upload.ts'
+import { type FormSubmission, prepareSubmission } from './build-request.ts'
 
-/**
- * Makes a build of the file in a multipart request. Without a build no file is left behind;
- * `complete` adds what a web form does not say itself. Returns the build's id.
- */
+/** Receives a multipart request with a source package. The caller disposes of it: without a build no file is left behind. */
+export async function receiveSrpm(c: Context, frontend: Frontend): Promise<Upload> {
+  const { uploads_dir, config } = frontend
+  const max_bytes = config.limits.max_upload_bytes
+  return await receiveUpload(c, { uploads_dir, max_bytes, field: 'pkgs' })
+}
+
+/** Makes a build of a received source package; returns its id. */
 export async function submitUpload(
-  c: Context,
   frontend: Frontend,
-  user: UserActor,
-  complete: (form: Form) => Form = (form) => form,
+  { user, project, form, upload }: FormSubmission & { upload: Upload },
 ): Promise<number> {
-  const { db, config, uploads_dir, uploads, now } = frontend
-  const { max_upload_bytes } = config.limits
-  await using upload = await receiveUpload(c, {
-    uploads_dir,
-    max_bytes: max_upload_bytes,
-    field: 'pkgs',
-  })
-  const form = complete(upload.form)
-  const project = await targetProject(frontend, form)
+  const { db, config, uploads, now } = frontend
   const options = parseForm(BuildOptions, form)
   const prepared = await prepareSubmission(frontend, { user, project, options })
   if (!upload.file) throw new CoprError('invalid', 'pkgs: no file was sent')

@@ -8,14 +8,14 @@ import {
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
 import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
-import { type Api, answer, open, pathPart, protectedBy, requiredQuery } from '../http/answer.ts'
+import { type Api, answer, open, pathPart, requiredQuery } from '../http/answer.ts'
+import { inProject } from '../http/in-project.ts'
 import { readFormWithFile } from '../http/read-form.ts'
 import { changeChroot } from '../projects/change-chroot.ts'
 import { requireProject, requireProjectChroot } from '../api/find-or-404.ts'
@@ -83,7 +83,7 @@ export function chrootRoutes(api: Api): void {
     api,
     '/project-chroot/edit/:ownername/:projectname/:chrootname',
     {
-      PUT: protectedBy(
+      PUT: inProject(
         {
           summary: 'Change a project’s settings of a chroot: only what is sent',
           access: 'edit',
@@ -92,11 +92,8 @@ export function chrootRoutes(api: Api): void {
           file: 'upload_comps',
           answer: ProjectChrootAnswer,
         },
-        async (c, user) => {
-          const owner = pathPart(c, 'ownername')
-          const project = await requireProject(db, owner, pathPart(c, 'projectname'))
+        async (c, { user, project }) => {
           const chroot = await requireProjectChroot(db, project, pathPart(c, 'chrootname'))
-          await requireRight(db, user, project, 'edit')
           const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
           await changeChroot(frontend, { user, project, chroot, form, file })
           const changed = await requireProjectChroot(db, project, chroot.name)

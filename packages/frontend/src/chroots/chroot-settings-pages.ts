@@ -1,6 +1,5 @@
 import { CHROOT_BOOTSTRAPS, CHROOT_ISOLATIONS } from '@copr/contract/api/chroots'
 import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
-import { requireRight } from '@copr/domain/projects/project-access'
 import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
@@ -24,8 +23,9 @@ import {
 } from '../pages/forms.ts'
 import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
-import { checkCsrf, userView, type View } from '../pages/view.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
+import { checkCsrf, type View } from '../pages/view.ts'
 
 interface Shown {
   project: Project
@@ -37,21 +37,16 @@ interface Shown {
 export function chrootSettingsPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/edit_chroot/:chroot', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  get('/edit_chroot/:chroot', 'edit', async (c, { view, project }) => {
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
     return await show(c, view, { project, chroot, values: { ...chroot } })
   })
 
-  onProject(app, 'post', '/update_chroot/:chroot', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/update_chroot/:chroot', 'edit', async (c, { view, project }) => {
     const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
     checkCsrf(c, form)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
     const sent: Form = { ...form, delete_comps: lastOf(form['delete_comps']) ?? 'false' }
     // The page sends both; an image without custom_image is what is left of an earlier choice.

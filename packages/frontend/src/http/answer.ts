@@ -1,7 +1,6 @@
 import type { TokenScope } from '@copr/contract/token-scopes'
-import { findProject } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
-import { type Access, requireOfToken } from '@copr/domain/users/token-limits'
+import type { Access } from '@copr/domain/users/token-limits'
 import { CoprError } from '@copr/process/errors'
 import type { Context, Hono } from 'hono'
 import type { z } from 'zod'
@@ -24,7 +23,8 @@ export interface Operation {
   summary: string
   /**
    * The callers it admits: `anyone`, a `user` who is logged in, the same for the own `account`, or one who may `build`
-   * in, `edit` or `delete` the project, or `create` one for the owner. The handler asks for a right in the project itself.
+   * in, `edit` or `delete` the project, or `create` one for the owner. `inProject()` and `onBuild()` require a right in the
+   * project before the handler runs.
    */
   access: Access
   /** The scope that a named token needs. */
@@ -47,8 +47,25 @@ export interface ApiRoute extends Operation {
 }
 
 type Answer = Response | Promise<Response>
-interface Handled extends Operation {
+export interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
+  /** Is the project that the request names resolved, with the token's limits and the right checked, before the handler? */
+  isInProject: boolean
+}
+
+/** An operation that needs credentials. */
+export type Protected = Operation & {
+  access: Exclude<Access, 'anyone'>
+  scope: TokenScope
+}
+
+/** A request whose sender is known, and whose token has the scope. */
+export interface UserRequest {
+  c: Context
+  frontend: Frontend
+  user: UserActor
+  /** Holds what must be released when the request has been answered. */
+  cleanup: AsyncDisposableStack
 }
 
 /** Declares an operation that needs no credentials. */
@@ -56,31 +73,41 @@ export function open(
   operation: Omit<Operation, 'access' | 'scope'>,
   handler: (c: Context) => Answer,
 ): Handled {
-  return { ...operation, access: 'anyone', run: (c) => handler(c) }
+  return { ...operation, access: 'anyone', isInProject: false, run: (c) => handler(c) }
 }
 
-/** An operation that needs credentials. Checks the token's limits; the handler checks the right in a project. */
+/** An operation that needs credentials, but names no project, or only in what its handler parses. */
 export function protectedBy(
-  operation: Operation & { access: Exclude<Operation['access'], 'anyone'>; scope: TokenScope },
+  operation: Protected,
   handler: (c: Context, user: UserActor) => Answer,
 ): Handled {
-  return {
-    ...operation,
-    run: async (c, frontend) => {
-      const user = await requireUser(c, frontend, operation)
-      await requireProjectOfToken(c, frontend, user)
-      return await handler(c, user)
-    },
+  const run = runFor(operation, ({ c, user }) => handler(c, user))
+  return { ...operation, isInProject: false, run }
+}
+
+/** An operation in a project: `authorize` finds the project, throws unless the user has the right, and returns what it found. */
+export function authorizedBy<Found extends object>(
+  operation: Protected,
+  authorize: (request: UserRequest) => Promise<Found>,
+  handler: (c: Context, found: Found & { user: UserActor }) => Answer,
+): Handled {
+  const run = runFor(operation, async (request) => {
+    const { c, user } = request
+    return await handler(c, { ...(await authorize(request)), user })
+  })
+  return { ...operation, isInProject: true, run }
+}
+
+function runFor(operation: Protected, respond: (request: UserRequest) => Answer): Handled['run'] {
+  return async (c, frontend) => {
+    const user = await requireUser(c, frontend, operation)
+    await using cleanup = new AsyncDisposableStack()
+    return await respond({ c, frontend, user, cleanup })
   }
 }
 
-/** A token for one project is none for another that the path names, whatever the handler does there. */
-async function requireProjectOfToken(c: Context, { db }: Frontend, user: UserActor): Promise<void> {
-  const { ownername, projectname } = c.req.param() as Record<string, string | undefined>
-  if (!user.limits?.project_id || ownername === undefined || projectname === undefined) return
-  const project = await findProject(db, ownername, projectname)
-  if (project) requireOfToken(user, { access: 'user', project_id: project.id })
-}
+/** The parts of a path that name a project, or a build and its project. */
+const IN_PROJECT = /:(projectname|build_id)\b/
 
 /**
  * Answers a path by method. `deprecated` methods behave as the one they name, and say so in a header;
@@ -96,7 +123,9 @@ export function answer(
     const good = deprecated[method] ?? method
     const handled = handlers[good]
     if (!handled) continue
-    const { run, ...operation } = handled
+    const { run, isInProject, ...operation } = handled
+    if (operation.access !== 'anyone' && !isInProject && IN_PROJECT.test(path))
+      throw new Error(`${method} ${path} names a project: declare it with inProject() or onBuild()`)
     routes.push({
       ...operation,
       method,

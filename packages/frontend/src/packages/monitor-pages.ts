@@ -8,9 +8,10 @@ import type { Frontend } from '../frontend.ts'
 import { more } from '../pages/page-links.ts'
 import { empty, table } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
 import { stateLabel } from '../pages/state-label.ts'
-import { type Html, viewOf } from '../pages/view.ts'
+import { type Html } from '../pages/view.ts'
 
 /** Packages on a page: each has a cell for each chroot. */
 const PER_PAGE = 40
@@ -18,15 +19,17 @@ const PER_PAGE = 40
 export function monitorPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
+  const { get } = projectPagesOf(app, frontend)
 
   for (const rest of ['/monitor', '/monitor/detailed'])
-    onProject(app, 'get', rest, async (c, ownername) => {
-      const view = await viewOf(c, frontend)
-      const project = await projectOfPage(c, frontend, ownername)
+    get(rest, 'anyone', async (c, { view, project }) => {
       const dirname = c.req.query('dirname') || project.name
       const dir = await findProjectDir(db, project.id, dirname)
       if (!dir)
-        throw new CoprError('not_found', `Project directory ${ownername}/${dirname} does not exist`)
+        throw new CoprError(
+          'not_found',
+          `Project directory ${project.ownername}/${dirname} does not exist`,
+        )
       const chroots = (await listProjectChroots(db, [project.id])).filter(isOffered)
       const { packages, next } = await monitorPage(db, {
         project_id: project.id,

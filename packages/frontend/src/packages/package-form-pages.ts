@@ -1,5 +1,4 @@
 import { SOURCE_TYPES, type SettableSource } from '@copr/contract/api/sources'
-import { requireRight } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -13,24 +12,25 @@ import { changePackage, makePackage } from './change-package.ts'
 import { checkBoxes, csrfField, submitButton, textField } from '../pages/forms.ts'
 import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
 import { SOURCE_FORMS, SOURCE_LABELS } from '../builds/source-fields.ts'
-import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+import { checkCsrf, type Html, type View } from '../pages/view.ts'
 
 /** The forms that describe a package: a new one, or what is to be changed. */
 export function packageFormPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
   for (const rest of ['/package/add', '/package/add/:type'])
-    onProject(app, 'get', rest, async (c, ownername) => {
-      const { view, project } = await begin(c, ownername)
+    get(rest, 'edit', async (c, { view, project }) => {
       const type = sourceType(c.req.param('type') ?? 'scm')
       return await show(c, { view, project, type, values: {} })
     })
 
-  onProject(app, 'post', '/package/new/:type', async (c, ownername) => {
-    const { view, project, form } = await sent(c, ownername)
+  post('/package/new/:type', 'edit', async (c, { view, project }) => {
+    const form = await sent(c)
     const type = sourceType(pathPart(c, 'type'))
     const name = typeof form['package_name'] === 'string' ? form['package_name'].trim() : ''
     return await saved(c, { view, project, type, values: form }, async () => {
@@ -40,8 +40,7 @@ export function packageFormPages(frontend: Frontend): Hono {
   })
 
   for (const rest of ['/package/:package/edit', '/package/:package/edit/:type'])
-    onProject(app, 'get', rest, async (c, ownername) => {
-      const { view, project } = await begin(c, ownername)
+    get(rest, 'edit', async (c, { view, project }) => {
       const pack = await requirePackage(db, project, pathPart(c, 'package'))
       const type = sourceType(c.req.param('type') ?? pack.source_type)
       const values = {
@@ -54,8 +53,8 @@ export function packageFormPages(frontend: Frontend): Hono {
       return await show(c, { view, project, type, values, name: pack.name })
     })
 
-  onProject(app, 'post', '/package/:package/edit/:type', async (c, ownername) => {
-    const { view, project, form } = await sent(c, ownername)
+  post('/package/:package/edit/:type', 'edit', async (c, { view, project }) => {
+    const form = await sent(c)
     const { name } = await requirePackage(db, project, pathPart(c, 'package'))
     const type = sourceType(pathPart(c, 'type'))
     return await saved(c, { view, project, type, values: form, name }, async () => {
@@ -64,19 +63,11 @@ export function packageFormPages(frontend: Frontend): Hono {
     })
   })
 
-  async function begin(c: Context, ownername: string) {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
-    return { view, project }
-  }
-
-  async function sent(c: Context, ownername: string) {
-    const { view, project } = await begin(c, ownername)
+  async function sent(c: Context): Promise<Form> {
     const read = await readForm(c)
     checkCsrf(c, read)
     // A box without its mark is not sent.
-    return { view, project, form: { webhook_rebuild: 'false', ...read } as Form }
+    return { webhook_rebuild: 'false', ...read }
   }
 
   async function saved(

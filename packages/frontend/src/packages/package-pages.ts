@@ -1,7 +1,9 @@
 import { listBuilds } from '@copr/domain/builds/build-queries'
 import { deletePackage } from '@copr/domain/packages/delete-package'
 import { resetPackage } from '@copr/domain/packages/edit-package'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import type { Package } from '@copr/domain/packages/package-queries'
+import { rightsIn } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
 import { BuildOptions } from '@copr/contract/api/builds'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -15,9 +17,10 @@ import { withoutOpenOptions } from '../builds/build-option-fields.ts'
 import { packageView } from './package-view.ts'
 import { idOf } from '../pages/page-links.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
 import { showSubmitForm } from '../builds/submit-form.ts'
-import { checkCsrf, userView, viewOf } from '../pages/view.ts'
+import { checkCsrf, type View } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
@@ -25,10 +28,10 @@ const PER_PAGE = 50
 export function packagePages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/package/:package', async (c, ownername) => {
-    const view = await viewOf(c, frontend)
-    const { project, pack } = await find(c, ownername)
+  get('/package/:package', 'anyone', async (c, { view, project }) => {
+    const pack = await packageIn(c, project)
     const filter = { package_id: pack.id, before_id: idOf(c.req.query('before')) }
     const list = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
     const content = packageView(view, {
@@ -44,58 +47,53 @@ export function packagePages(frontend: Frontend): Hono {
     )
   })
 
-  onProject(app, 'get', '/package/:package/rebuild', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const { project } = await find(c, ownername)
-    await requireRight(db, view.user, project, 'build')
-    return await showRebuild(c, ownername, {})
+  get('/package/:package/rebuild', 'build', async (c, { view, project }) => {
+    const pack = await packageIn(c, project)
+    return await showRebuild(c, { view, project, pack, form: {} })
   })
 
-  onProject(app, 'post', '/package/:package/rebuild', async (c, ownername) => {
-    const { form, view } = await sent(c)
-    const { project, pack } = await find(c, ownername)
+  post('/package/:package/rebuild', 'build', async (c, { view, project }) => {
+    const form = await sent(c)
+    const pack = await packageIn(c, project)
     try {
       const options = parseForm(BuildOptions, withoutOpenOptions(form))
       const id = await submitPackage(frontend, { project, pack, options, by: view.user })
       return c.redirect(paths.build(await requireBuild(db, id)), 303)
     } catch (error) {
       if (error instanceof CoprError && error.kind === 'invalid')
-        return await showRebuild(c, ownername, form, error.message)
+        return await showRebuild(c, { view, project, pack, form, failed: error.message })
       throw error
     }
   })
 
-  onProject(app, 'post', '/package/:package/reset', async (c, ownername) => {
-    const { view } = await sent(c)
-    const { project, pack } = await find(c, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  post('/package/:package/reset', 'edit', async (c, { view, project }) => {
+    await sent(c)
+    const pack = await packageIn(c, project)
     await resetPackage(db, { actor: view.user, project, name: pack.name }, now())
     return c.redirect(paths.package(project, pack.name), 303)
   })
 
-  onProject(app, 'post', '/package/:package/delete', async (c, ownername) => {
-    const { view } = await sent(c)
-    const { project, pack } = await find(c, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  post('/package/:package/delete', 'edit', async (c, { view, project }) => {
+    await sent(c)
+    const pack = await packageIn(c, project)
     await deletePackage(db, { actor: view.user, project, name: pack.name }, now())
     return c.redirect(paths.packages(project), 303)
   })
 
-  async function find(c: Context, ownername: string) {
-    const project = await projectOfPage(c, frontend, ownername)
-    return { project, pack: await requirePackage(db, project, pathPart(c, 'package')) }
+  async function packageIn(c: Context, project: Project): Promise<Package> {
+    return await requirePackage(db, project, pathPart(c, 'package'))
   }
 
-  async function sent(c: Context) {
-    const view = await userView(c, frontend)
+  async function sent(c: Context): Promise<Form> {
     const form = await readForm(c)
     checkCsrf(c, form)
-    return { view, form }
+    return form
   }
 
-  async function showRebuild(c: Context, ownername: string, form: Form, failed?: string) {
-    const view = await userView(c, frontend)
-    const { project, pack } = await find(c, ownername)
+  async function showRebuild(
+    c: Context,
+    { view, project, pack, form, failed }: RebuildForm,
+  ): Promise<Response> {
     const timeout = pack.timeout_seconds === 0 ? '' : String(pack.timeout_seconds)
     const denied = pack.chroot_denylist
     return await showSubmitForm(c, view, {
@@ -111,4 +109,12 @@ export function packagePages(frontend: Frontend): Hono {
     })
   }
   return app
+}
+
+interface RebuildForm {
+  view: View
+  project: Project
+  pack: Package
+  form: Form
+  failed?: string
 }

@@ -4,13 +4,12 @@ import { SOURCE_FIELDS } from '@copr/contract/api/sources'
 import { deletePackage } from '@copr/domain/packages/delete-package'
 import { resetPackage } from '@copr/domain/packages/edit-package'
 import type { Package } from '@copr/domain/packages/package-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
-import type { UserActor } from '@copr/domain/audit/actor'
 import type { Context } from 'hono'
 import { submitPackage } from '../builds/submit-package.ts'
 import { resultsUrl } from '../frontend.ts'
-import { type Api, answer, pathPart, protectedBy } from '../http/answer.ts'
+import { type Api, answer, pathPart, type UserRequest } from '../http/answer.ts'
+import { inProject, inProjectOf } from '../http/in-project.ts'
 import { type Form, parseForm, readForm } from '../http/read-form.ts'
 import { changePackage, makePackage } from './change-package.ts'
 import { requireBuild, requirePackage, requireProject } from '../api/find-or-404.ts'
@@ -33,10 +32,9 @@ export function packageWriteRoutes(api: Api): void {
   const edit = { access: 'edit', scope: 'edit', answer: PackageAnswer } as const
 
   answer(api, `/package/add/${PACKAGE_PATH}/:source_type`, {
-    POST: protectedBy(
+    POST: inProject(
       { ...edit, summary: 'Add a package with its source', body: SourceBody },
-      async (c, user) => {
-        const project = await projectOfPath(c, user)
+      async (c, { user, project }) => {
         const wanted = { project, name: pathPart(c, 'package_name'), form: await readForm(c) }
         const type = pathPart(c, 'source_type')
         return show(c, project, await makePackage(frontend, user, { ...wanted, type }))
@@ -46,14 +44,13 @@ export function packageWriteRoutes(api: Api): void {
 
   for (const path of [PACKAGE_PATH, `${PACKAGE_PATH}/:source_type`])
     answer(api, `/package/edit/${path}`, {
-      POST: protectedBy(
+      POST: inProject(
         {
           ...edit,
           summary: 'Change a package; what is not sent stays while the type does',
           body: SourceBody,
         },
-        async (c, user) => {
-          const project = await projectOfPath(c, user)
+        async (c, { user, project }) => {
           const sent = c.req.param('source_type')
           // python-copr's way to name none.
           const type = sent === 'None' ? undefined : sent
@@ -72,11 +69,10 @@ export function packageWriteRoutes(api: Api): void {
     api,
     '/package/reset',
     {
-      PUT: protectedBy(
+      PUT: inProjectOf(
+        targetOfForm,
         { ...edit, summary: 'Forget the source of a package', body: PackageTarget },
-        async (c, user) => {
-          const { project, name } = await target(await readForm(c))
-          await requireRight(db, user, project, 'edit')
+        async (c, { user, project, name }) => {
           return show(c, project, await resetPackage(db, { actor: user, project, name }, now()))
         },
       ),
@@ -88,11 +84,10 @@ export function packageWriteRoutes(api: Api): void {
     api,
     '/package/delete',
     {
-      DELETE: protectedBy(
+      DELETE: inProjectOf(
+        targetOfForm,
         { ...edit, summary: 'Delete a package with all its builds', body: PackageTarget },
-        async (c, user) => {
-          const { project, name } = await target(await readForm(c))
-          await requireRight(db, user, project, 'edit')
+        async (c, { user, project, name }) => {
           const found = await requirePackage(db, project, name)
           await deletePackage(db, { actor: user, project, name }, now())
           return show(c, project, found)
@@ -103,7 +98,8 @@ export function packageWriteRoutes(api: Api): void {
   )
 
   answer(api, '/package/build', {
-    POST: protectedBy(
+    POST: inProjectOf(
+      targetOfForm,
       {
         summary: 'Build a package from its stored source',
         access: 'build',
@@ -111,9 +107,7 @@ export function packageWriteRoutes(api: Api): void {
         body: PackageTarget.extend(BuildOptions.shape),
         answer: BuildAnswer,
       },
-      async (c, user) => {
-        const form = await readForm(c)
-        const { project, name } = await target(form)
+      async (c, { user, project, name, form }) => {
         const pack = await requirePackage(db, project, name)
         const options = parseForm(BuildOptions, form)
         const id = await submitPackage(frontend, { project, pack, options, by: user })
@@ -122,18 +116,18 @@ export function packageWriteRoutes(api: Api): void {
     ),
   })
 
-  async function projectOfPath(c: Context, user: UserActor): Promise<Project> {
-    const project = await requireProject(db, pathPart(c, 'ownername'), pathPart(c, 'projectname'))
-    await requireRight(db, user, project, 'edit')
-    return project
-  }
-
-  async function target(form: Form): Promise<{ project: Project; name: string }> {
-    const { ownername, projectname, package_name } = parseForm(PackageTarget, form)
-    return { project: await requireProject(db, ownername, projectname), name: package_name }
-  }
-
   function show(c: Context, project: Project, pack: Package): Response {
     return c.json(presentPackage(pack, project))
   }
+}
+
+/** The project and the package that a form names: 400 without a name, 404 when the project does not exist. */
+async function targetOfForm({
+  c,
+  frontend,
+}: UserRequest): Promise<{ project: Project; name: string; form: Form }> {
+  const form = await readForm(c)
+  const { ownername, projectname, package_name } = parseForm(PackageTarget, form)
+  const project = await requireProject(frontend.db, ownername, projectname)
+  return { project, name: package_name, form }
 }

@@ -20,6 +20,11 @@ export interface View {
   now: Date
 }
 
+/** The view of a page with this access: all but `anyone` need a login. */
+export type ViewFor<Access extends string> = Access extends 'anyone'
+  ? View
+  : View & { user: UserActor }
+
 export async function viewOf(c: Context, frontend: Frontend): Promise<View> {
   const user = await sessionUser(c, frontend)
   const url = new URL(c.req.url)
@@ -38,7 +43,7 @@ export class LoginNeeded extends Error {
 }
 
 /** The view of somebody who is logged in. */
-export async function userView(
+export async function(
   c: Context,
   frontend: Frontend,
 ): Promise<View & { user: UserActor }> {

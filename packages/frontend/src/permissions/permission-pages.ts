@@ -7,7 +7,7 @@ import {
   ROLES,
   setPermissions,
 } from '@copr/domain/permissions/permissions'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import { rightsIn } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
@@ -17,8 +17,9 @@ import { type Form, readForm } from '../http/read-form.ts'
 import { csrfField, submitButton, textField } from '../pages/forms.ts'
 import { alert, card, empty, table } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
-import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
+import { checkCsrf, type Html, type View } from '../pages/view.ts'
 
 const STATES = Object.keys(PERMISSION_NUMBER) as PermissionState[]
 const SAID: Record<PermissionState, string> = {
@@ -34,14 +35,13 @@ const ALLOWS: Record<PermissionRole, string> = {
 export function permissionPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/permissions', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
+  get('/permissions', 'user', async (c, { view, project }) => {
     const { edit } = await rightsIn(db, view.user, project)
     const all = await listPermissions(db, project.id)
     const own = all.find(({ username }) => username === view.user.username)
-    const isOwner = view.user.username === ownername || view.user.id === project.user_id
+    const isOwner = view.user.username === project.ownername || view.user.id === project.user_id
     const content = html`<div class="columns">
       ${edit ? card('People', html`${people(view, project, all)} ${addPerson(view, project)}`) : ''}
       ${isOwner ? '' : card('Your roles', ownRoles(view, project, own))}
@@ -52,11 +52,9 @@ export function permissionPages(frontend: Frontend): Hono {
   })
 
   // Requests, or gives up, roles of the user who is logged in.
-  onProject(app, 'post', '/permissions_applier_change', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/permissions_applier_change', 'user', async (c, { view, project }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const project = await projectOfPage(c, frontend, ownername)
     const own = (await listPermissions(db, project.id)).find(
       ({ username }) => username === view.user.username,
     )
@@ -70,12 +68,9 @@ export function permissionPages(frontend: Frontend): Hono {
     return c.redirect(paths.permissions(project), 303)
   })
 
-  onProject(app, 'post', '/update_permissions', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/update_permissions', 'edit', async (c, { view, project }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
     await setPermissions(db, view.user, {
       project,
       wanted: { [nameIn(form)]: rolesIn(form) },

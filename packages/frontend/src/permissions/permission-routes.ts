@@ -11,13 +11,12 @@ import {
   requestPermissions,
   setPermissions,
 } from '@copr/domain/permissions/permissions'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
-import type { Project } from '@copr/domain/projects/project-queries'
+import { rightsIn } from '@copr/domain/projects/project-access'
 import { onTheWeb } from '@copr/domain/audit/actor'
 import { findUser } from '@copr/domain/users/user-queries'
 import { CoprError } from '@copr/process/errors'
-import type { Context } from 'hono'
-import { type Api, answer, open, pathPart, protectedBy } from '../http/answer.ts'
+import { type Api, answer, open, pathPart } from '../http/answer.ts'
+import { inProject } from '../http/in-project.ts'
 import { parseForm, readForm } from '../http/read-form.ts'
 import { requireProject } from '../api/find-or-404.ts'
 
@@ -28,7 +27,11 @@ export function permissionRoutes(api: Api): void {
     GET: open(
       { summary: 'May this user build in the project?', answer: CanBuildInAnswer },
       async (c) => {
-        const project = await projectOf(c)
+        const project = await requireProject(
+          db,
+          pathPart(c, 'ownername'),
+          pathPart(c, 'projectname'),
+        )
         const who = pathPart(c, 'who')
         const user = await findUser(db, who)
         if (!user) throw new CoprError('not_found', `User ${who} does not exist`)
@@ -40,16 +43,14 @@ export function permissionRoutes(api: Api): void {
   })
 
   answer(api, '/project/permissions/get/:ownername/:projectname', {
-    GET: protectedBy(
+    GET: inProject(
       {
         summary: 'Who has or wants which role in the project',
         access: 'edit',
         scope: 'read',
         answer: PermissionsAnswer,
       },
-      async (c, user) => {
-        const project = await projectOf(c)
-        await requireRight(db, user, project, 'edit')
+      async (c, { project }) => {
         const found = await listPermissions(db, project.id)
         if (found.length === 0)
           throw new CoprError(
@@ -68,7 +69,7 @@ export function permissionRoutes(api: Api): void {
     api,
     '/project/permissions/set/:ownername/:projectname',
     {
-      PUT: protectedBy(
+      PUT: inProject(
         {
           summary: 'Give roles to users, or take them',
           access: 'edit',
@@ -77,9 +78,7 @@ export function permissionRoutes(api: Api): void {
           body: SetPermissions,
           answer: PermissionsSetAnswer,
         },
-        async (c, user) => {
-          const project = await projectOf(c)
-          await requireRight(db, user, project, 'edit')
+        async (c, { user, project }) => {
           const wanted = parseForm(SetPermissions, await readForm(c))
           const updated = await setPermissions(db, user, { project, wanted, now: now() })
           return c.json({ updated })
@@ -93,7 +92,7 @@ export function permissionRoutes(api: Api): void {
     api,
     '/project/permissions/request/:ownername/:projectname',
     {
-      PUT: protectedBy(
+      PUT: inProject(
         {
           summary: 'Ask for a role in the project, or give it up',
           access: 'user',
@@ -101,8 +100,7 @@ export function permissionRoutes(api: Api): void {
           body: RequestPermissions,
           answer: PermissionsRequestedAnswer,
         },
-        async (c, user) => {
-          const project = await projectOf(c)
+        async (c, { user, project }) => {
           const roles = parseForm(RequestPermissions, await readForm(c))
           const updated = await requestPermissions(db, user, { project, roles, now: now() })
           return c.json({ updated })
@@ -111,8 +109,4 @@ export function permissionRoutes(api: Api): void {
     },
     { POST: 'PUT' },
   )
-
-  async function projectOf(c: Context): Promise<Project> {
-    return await requireProject(db, pathPart(c, 'ownername'), pathPart(c, 'projectname'))
-  }
 }

@@ -3,14 +3,13 @@ import { Hono } from 'hono'
 import { requireProjectChroot } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { onProject, projectOfPage } from './project-frame.ts'
+import { projectFile } from './on-project.ts'
 
 /** The comps file of a chroot as the owner uploaded it; empty when there is none. */
 export function compsPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
-  onProject(app, 'get', '/chroot/:chroot/comps', async (c, ownername) => {
-    const project = await projectOfPage(c, frontend, ownername)
+  projectFile(app, frontend, '/chroot/:chroot/comps', async (c, project) => {
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
     return c.text((await compsOfChroot(db, chroot)) ?? '')
   })

@@ -1,5 +1,4 @@
 import { isBeingFilled } from '@copr/domain/projects/fork-project'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { findProjectById, type Project } from '@copr/domain/projects/project-queries'
 import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
 import { groupsOfUser } from '@copr/domain/groups/group-queries'
@@ -12,24 +11,22 @@ import { copyProject } from './copy-project.ts'
 import { csrfField, selectField, submitButton, textField } from '../pages/forms.ts'
 import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
-import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+import { projectFrame } from './project-frame.ts'
+import { projectPagesOf } from './on-project.ts'
+import { checkCsrf, type Html, type View } from '../pages/view.ts'
 
 export function forkPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/fork', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const source = await projectOfPage(c, frontend, ownername)
+  get('/fork', 'user', async (c, { view, project: source }) => {
     return await show(c, view, source, { name: source.name, ownername: view.user.username })
   })
 
-  onProject(app, 'post', '/fork', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/fork', 'user', async (c, { view, project: source }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const source = await projectOfPage(c, frontend, ownername)
     try {
       const project = await copyProject(frontend, { user: view.user, source, form })
       return c.redirect(paths.project(project), 303)
@@ -39,11 +36,8 @@ export function forkPages(frontend: Frontend): Hono {
     }
   })
 
-  onProject(app, 'post', '/createrepo', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/createrepo', 'edit', async (c, { view, project }) => {
     checkCsrf(c, await readForm(c))
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
     await regenerateRepositories(db, view.user, project, now())
     return c.redirect(paths.project(project), 303)
   })

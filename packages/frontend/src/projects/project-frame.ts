@@ -1,32 +1,9 @@
 import type { Project } from '@copr/domain/projects/project-queries'
 import { type Rights, rightsIn } from '@copr/domain/projects/project-access'
-import type { Context, Handler, Hono } from 'hono'
 import { html } from 'hono/html'
-import { requireProject } from '../api/find-or-404.ts'
-import type { Frontend } from '../frontend.ts'
-import { pathPart } from '../http/answer.ts'
 import { breadcrumbs, heading, layout } from '../pages/layout.ts'
 import { paths } from '../pages/paths.ts'
 import type { Html, View } from '../pages/view.ts'
-
-/** Registers a path below a project, for users' and for groups' projects. */
-export function onProject(
-  app: Hono,
-  method: 'get' | 'post',
-  rest: string,
-  handler: (c: Context, ownername: string) => ReturnType<Handler>,
-): void {
-  app[method](`/coprs/g/:group/:project${rest}`, (c) => handler(c, `@${pathPart(c, 'group')}`))
-  app[method](`/coprs/:owner/:project${rest}`, (c) => handler(c, pathPart(c, 'owner')))
-}
-
-export async function projectOfPage(
-  c: Context,
-  { db }: Frontend,
-  ownername: string,
-): Promise<Project> {
-  return await requireProject(db, ownername, pathPart(c, 'project'))
-}
 
 const TABS = [
   ['overview', 'Overview', paths.project],

@@ -1,7 +1,7 @@
 import { listBuilds } from '@copr/domain/builds/build-queries'
 import { latestBuilds, packagesAfter } from '@copr/domain/packages/package-queries'
 import { deleteProject } from '@copr/domain/projects/delete-project'
-import { requireRight, rightsIn } from '@copr/domain/projects/project-access'
+import { rightsIn } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
@@ -13,21 +13,21 @@ import { csrfField, submitButton, textField } from '../pages/forms.ts'
 import { idOf, more } from '../pages/page-links.ts'
 import { empty, table, time } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
+import { projectFrame } from './project-frame.ts'
+import { projectPagesOf } from './on-project.ts'
 import { overview } from './project-overview.ts'
 import { stateLabel } from '../pages/state-label.ts'
 import { forkNotice } from './fork-pages.ts'
-import { checkCsrf, type Html, userView, viewOf } from '../pages/view.ts'
+import { checkCsrf, type Html } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
 export function projectPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '', async (c, ownername) => {
-    const view = await viewOf(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
+  get('', 'anyone', async (c, { view, project }) => {
     const chroots = await listProjectChroots(db, [project.id])
     const builds = await listBuilds(
       db,
@@ -46,9 +46,7 @@ export function projectPages(frontend: Frontend): Hono {
     )
   })
 
-  onProject(app, 'get', '/packages', async (c, ownername) => {
-    const view = await viewOf(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
+  get('/packages', 'anyone', async (c, { view, project }) => {
     const after = c.req.query('after') ?? ''
     const found = await packagesAfter(db, project.id, { after, limit: PER_PAGE + 1 })
     const packages = found.slice(0, PER_PAGE)
@@ -83,9 +81,7 @@ export function projectPages(frontend: Frontend): Hono {
     )
   })
 
-  onProject(app, 'get', '/builds', async (c, ownername) => {
-    const view = await viewOf(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
+  get('/builds', 'anyone', async (c, { view, project }) => {
     const filter = { project_id: project.id, before_id: idOf(c.req.query('before')) }
     const found = await listBuilds(db, filter, { limit: PER_PAGE + 1, offset: 0, descending: true })
     const builds = found.slice(0, PER_PAGE)
@@ -100,15 +96,12 @@ export function projectPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, { tab: 'builds', title: 'Builds', content }))
   })
 
-  onProject(app, 'get', '/delete', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'delete')
+  get('/delete', 'delete', async (c, { view, project }) => {
     const chroots = (await listProjectChroots(db, [project.id])).filter(isOffered)
     const content = html`<div class="narrow wide">
       <p class="lead">
-        This removes ${ownername}/${project.name} with all its builds and the repositories of
-        ${chroots.length} ${chroots.length === 1 ? 'chroot' : 'chroots'}. Users' systems will no
+        This removes ${project.ownername}/${project.name} with all its builds and the repositories
+        of ${chroots.length} ${chroots.length === 1 ? 'chroot' : 'chroots'}. Users' systems will no
         longer find them. It cannot be undone.
       </p>
       <form class="pf-v6-c-form" method="post" action="${paths.deleteProject(project)}">
@@ -121,19 +114,16 @@ export function projectPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, frame))
   })
 
-  onProject(app, 'post', '/delete', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/delete', 'delete', async (c, { view, project }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'delete')
     if (form['verify'] !== project.name)
       throw new CoprError(
         'invalid',
         'Nothing was deleted: the name that you typed is not the project’s',
       )
     await deleteProject(db, view.user, project.id, now())
-    return c.redirect(paths.owner(ownername), 303)
+    return c.redirect(paths.owner(project.ownername), 303)
   })
   return app
 }

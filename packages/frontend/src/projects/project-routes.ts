@@ -5,13 +5,13 @@ import { AddProject, EditProject, ProjectAnswer, ProjectQuery } from '@copr/cont
 import type { Page } from '@copr/domain/database/paging'
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { regenerateRepositories } from '@copr/domain/projects/regenerate-repositories'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { allProjects, PROJECT_ORDERS, type Project } from '@copr/domain/projects/project-queries'
 import { allFoundProjects, type ProjectSearch } from '@copr/domain/projects/search-projects'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, protectedBy, pathPart, requiredQuery } from '../http/answer.ts'
+import { inProject } from '../http/in-project.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { readForm } from '../http/read-form.ts'
 import { mapParts, streamList } from '../http/stream-list.ts'
@@ -97,7 +97,7 @@ export function projectRoutes(api: Api): void {
     api,
     '/project/edit/:ownername/:projectname',
     {
-      PUT: protectedBy(
+      PUT: inProject(
         {
           summary: 'Change a project: only what is sent',
           access: 'edit',
@@ -105,12 +105,7 @@ export function projectRoutes(api: Api): void {
           body: EditProject,
           answer: ProjectAnswer,
         },
-        async (c, user) => {
-          const project = await requireProject(
-            db,
-            pathPart(c, 'ownername'),
-            pathPart(c, 'projectname'),
-          )
+        async (c, { user, project }) => {
           const changed = await changeProject(frontend, { user, project, form: await readForm(c) })
           return c.json(await presentOne(changed))
         },
@@ -123,7 +118,7 @@ export function projectRoutes(api: Api): void {
     api,
     '/project/fork/:ownername/:projectname',
     {
-      POST: protectedBy(
+      POST: inProject(
         {
           summary: 'Copy a project with its latest builds',
           access: 'create',
@@ -131,12 +126,7 @@ export function projectRoutes(api: Api): void {
           body: ForkProject,
           answer: ProjectAnswer,
         },
-        async (c, user) => {
-          const source = await requireProject(
-            db,
-            pathPart(c, 'ownername'),
-            pathPart(c, 'projectname'),
-          )
+        async (c, { user, project: source }) => {
           const project = await copyProject(frontend, { user, source, form: await readForm(c) })
           return c.json(await presentOne(project))
         },
@@ -149,20 +139,14 @@ export function projectRoutes(api: Api): void {
     api,
     '/project/regenerate-repos/:ownername/:projectname',
     {
-      PUT: protectedBy(
+      PUT: inProject(
         {
           summary: 'Rewrite the metadata of all repositories',
           access: 'edit',
           scope: 'edit',
           answer: ProjectAnswer,
         },
-        async (c, user) => {
-          const project = await requireProject(
-            db,
-            pathPart(c, 'ownername'),
-            pathPart(c, 'projectname'),
-          )
-          await requireRight(db, user, project, 'edit')
+        async (c, { user, project }) => {
           await regenerateRepositories(db, user, project, now())
           return c.json(await presentOne(project))
         },
@@ -175,20 +159,14 @@ export function projectRoutes(api: Api): void {
     api,
     '/project/delete/:ownername/:projectname',
     {
-      DELETE: protectedBy(
+      DELETE: inProject(
         {
           summary: 'Delete a project with its builds',
           access: 'delete',
           scope: 'admin',
           answer: ProjectAnswer,
         },
-        async (c, user) => {
-          const project = await requireProject(
-            db,
-            pathPart(c, 'ownername'),
-            pathPart(c, 'projectname'),
-          )
-          await requireRight(db, user, project, 'delete')
+        async (c, { user, project }) => {
           const before = await presentOne(project)
           await deleteProject(db, user, project.id, now())
           return c.json(before)

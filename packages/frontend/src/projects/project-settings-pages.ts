@@ -1,5 +1,4 @@
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
-import { requireRight } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { daysUntil } from '@copr/domain/projects/project-settings'
@@ -12,29 +11,25 @@ import { changeProject } from './change-project.ts'
 import { checkBoxes, csrfField, lastOf, listOf, submitButton } from '../pages/forms.ts'
 import { alert, card } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from './project-frame.ts'
+import { projectFrame } from './project-frame.ts'
+import { projectPagesOf } from './on-project.ts'
 import { projectFields, PROJECT_FLAGS } from './project-fields.ts'
-import { checkCsrf, userView, type View } from '../pages/view.ts'
+import { checkCsrf, type View } from '../pages/view.ts'
 
 export function projectSettingsPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/edit', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  get('/edit', 'edit', async (c, { view, project }) => {
     const enabled = (await listProjectChroots(db, [project.id])).filter(isOffered)
     const chroots = enabled.map(({ name }) => name)
     return await show(c, view, project, { ...formOfProject(project, now()), chroots })
   })
 
-  onProject(app, 'post', '/update', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/update', 'edit', async (c, { view, project }) => {
     const form = await readForm(c)
     checkCsrf(c, form)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
     const flags = PROJECT_FLAGS.flatMap((name) => {
       const value = lastOf(form[name])
       return value === undefined ? [] : [[name, value] as const]

@@ -1,4 +1,3 @@
-import { requireRight } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
 import { makeWebhookSecret } from '@copr/domain/projects/webhook-secret'
 import { Hono } from 'hono'
@@ -8,18 +7,17 @@ import { readForm } from '../http/read-form.ts'
 import { postButton } from '../pages/forms.ts'
 import { card, code } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
-import { onProject, projectFrame, projectOfPage } from '../projects/project-frame.ts'
-import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
+import { projectFrame } from '../projects/project-frame.ts'
+import { projectPagesOf } from '../projects/on-project.ts'
+import { checkCsrf, type Html, type View } from '../pages/view.ts'
 
 /** The URLs that forges call. */
 export function integrationPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
+  const { get, post } = projectPagesOf(app, frontend)
 
-  onProject(app, 'get', '/integrations', async (c, ownername) => {
-    const view = await userView(c, frontend)
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
+  get('/integrations', 'edit', async (c, { view, project }) => {
     const content = project.webhook_secret
       ? withSecret(view, project, project.webhook_secret)
       : withoutSecret(view, project)
@@ -28,11 +26,8 @@ export function integrationPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, frame))
   })
 
-  onProject(app, 'post', '/integrations/new_secret', async (c, ownername) => {
-    const view = await userView(c, frontend)
+  post('/integrations/new_secret', 'edit', async (c, { view, project }) => {
     checkCsrf(c, await readForm(c))
-    const project = await projectOfPage(c, frontend, ownername)
-    await requireRight(db, view.user, project, 'edit')
     await makeWebhookSecret(db, view.user, project, now())
     return c.redirect(paths.integrations(project), 303)
   })

@@ -1,0 +1,45 @@
+import { requireRight, type Rights } from '@copr/domain/projects/project-access'
+import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/audit/actor'
+import { requireOfToken } from '@copr/domain/users/token-limits'
+import type { Context } from 'hono'
+import { requireProject } from '../api/find-or-404.ts'
+import { authorizedBy, type Handled, pathPart, type Protected, type UserRequest } from './answer.ts'
+
+/** Finds the project that a request names, and what had to be read for that. */
+export type Locate<Found extends { project: Project }> = (request: UserRequest) => Promise<Found>
+
+type Handler<Found> = (c: Context, found: Found & { user: UserActor }) => ReturnType<Handled['run']>
+
+/** An operation in the project that the path names. The handler runs when the user has the right that `access` names. */
+export function inProject(operation: Protected, handler: Handler<{ project: Project }>): Handled {
+  return inProjectOf(projectOfPath, operation, handler)
+}
+
+/** The same for a project that `locate` finds, as in the request's body. */
+export function inProjectOf<Found extends { project: Project }>(
+  locate: Locate<Found>,
+  operation: Protected,
+  handler: Handler<Found>,
+): Handled {
+  const { access } = operation
+  const authorize = async (request: UserRequest): Promise<Found> => {
+    const found = await locate(request)
+    if (isRight(access))
+      await requireRight(request.frontend.db, request.user, found.project, access)
+    return found
+  }
+  return authorizedBy(operation, authorize, handler)
+}
+
+/** A token for one project is none for another that the path names, even where no right in it is needed. */
+async function projectOfPath({ c, frontend, user }: UserRequest): Promise<{ project: Project }> {
+  const owner = pathPart(c, 'ownername')
+  const project = await requireProject(frontend.db, owner, pathPart(c, 'projectname'))
+  requireOfToken(user, { access: 'user', project_id: project.id })
+  return { project }
+}
+
+function isRight(access: Protected['access']): access is keyof Rights {
+  return access === 'build' || access === 'edit' || access === 'delete'
+}
