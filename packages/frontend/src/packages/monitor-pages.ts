@@ -11,7 +11,7 @@ import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import { stateLabel } from '../pages/state-label.ts'
-import { type Html } from '../pages/view.ts'
+import type { Html } from '../pages/view.ts'
 
 /** Packages on a page: each has a cell for each chroot. */
 const PER_PAGE = 40

@@ -43,7 +43,7 @@ export class LoginNeeded extends Error {
 }
 
 /** The view of somebody who is logged in. */
-export async function(
+export async function userView(
   c: Context,
   frontend: Frontend,
 ): Promise<View & { user: UserActor }> {
