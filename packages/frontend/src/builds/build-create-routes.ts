@@ -2,13 +2,12 @@ import { listOf } from '@copr/contract/api/lists'
 import { z } from 'zod'
 import { BuildAnswer, BuildOptions, BuildTarget, UrlBuild } from '@copr/contract/api/builds'
 import { loadBuilds } from '@copr/domain/builds/build-queries'
-import { prepareSubmission, projectOfForm, targetOfForm } from './build-request.ts'
+import { prepareSubmission, projectOfForm, readOptions, targetOfForm } from './build-request.ts'
 import { receiveSrpm, submitUpload } from './submit-upload.ts'
-import { submitUrls } from './submit-urls.ts'
+import { readUrls, submitUrls } from './submit-urls.ts'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, type UserRequest } from '../http/answer.ts'
 import { inProjectOf } from '../http/in-project.ts'
-import { parseForm } from '../http/read-form.ts'
 import { requireBuild } from '../api/find-or-404.ts'
 import { presentBuild } from './present-build.ts'
 
@@ -21,7 +20,7 @@ export function buildCreateRoutes(api: Api): void {
 
   answer(api, '/build/check-before-build', {
     POST: inProjectOf(
-      targetOfForm,
+      targetOfForm(readOptions),
       {
         summary: 'Would a build with these options be accepted?',
         access: 'build',
@@ -29,9 +28,8 @@ export function buildCreateRoutes(api: Api): void {
         body: BuildTarget.extend(BuildOptions.shape),
         answer: z.strictObject({ message: z.string() }),
       },
-      async (c, { user, project, form }) => {
-        const options = parseForm(BuildOptions, form)
-        await prepareSubmission(frontend, { user, project, options })
+      async (c, submission) => {
+        const { project } = await prepareSubmission(frontend, submission)
         return c.json({ message: `It should be safe to submit a build into ${project.name}` })
       },
     ),
@@ -39,7 +37,7 @@ export function buildCreateRoutes(api: Api): void {
 
   answer(api, '/build/create/url', {
     POST: inProjectOf(
-      targetOfForm,
+      targetOfForm(readUrls),
       {
         summary: 'Build source packages from URLs, a build for each',
         access: 'build',
@@ -47,8 +45,8 @@ export function buildCreateRoutes(api: Api): void {
         body: BuildTarget.extend(UrlBuild.shape),
         answer: listOf(BuildAnswer),
       },
-      async (c, sent) => {
-        const ids = await submitUrls(frontend, sent)
+      async (c, submission) => {
+        const ids = await submitUrls(frontend, submission)
         const items = (await loadBuilds(db, ids)).map((build) => presentBuild(build, results_url))
         return c.json({ items, meta: NOT_PAGED })
       },
@@ -66,8 +64,8 @@ export function buildCreateRoutes(api: Api): void {
         file: 'pkgs',
         answer: BuildAnswer,
       },
-      async (c, sent) => {
-        const id = await submitUpload(frontend, sent)
+      async (c, submission) => {
+        const id = await submitUpload(frontend, submission)
         return c.json(presentBuild(await requireBuild(db, id), results_url))
       },
     ),
@@ -78,5 +76,6 @@ export function buildCreateRoutes(api: Api): void {
 async function targetOfUpload({ c, frontend, cleanup }: UserRequest) {
   const upload = cleanup.use(await receiveSrpm(c, frontend))
   const { form } = upload
-  return { upload, form, project: await projectOfForm(frontend, form) }
+  const project = await projectOfForm(frontend, form)
+  return { upload, project, ...readOptions(frontend, { project, form }) }
 }

@@ -1,4 +1,4 @@
-import { type BuildOptions, BuildTarget } from '@copr/contract/api/builds'
+import { BuildOptions, BuildTarget } from '@copr/contract/api/builds'
 import { checkBatch } from '@copr/domain/builds/batches'
 import type { Submission } from '@copr/domain/builds/submit'
 import { chrootPattern } from '@copr/domain/chroots/chroot-pattern'
@@ -14,29 +14,50 @@ import type { UserRequest } from '../http/answer.ts'
 import { type Form, parseForm, readForm } from '../http/read-form.ts'
 import { selectChroots } from './select-chroots.ts'
 
+/** A form that was sent to build in a project. */
+export interface SentForm {
+  project: Project
+  form: Form
+}
+
 /** The project that the form of a submission names: 400 without a name, 404 when it does not exist. */
 export async function projectOfForm({ db }: Pick<Frontend, 'db'>, form: Form): Promise<Project> {
   const { ownername, projectname } = parseForm(BuildTarget, form)
   return await requireProject(db, ownername, projectname)
 }
 
-/** The form of a submission, and the project that it names. */
-export async function targetOfForm({
-  c,
-  frontend,
-}: UserRequest): Promise<{ form: Form; project: Project }> {
-  const form = await readForm(c)
-  return { form, project: await projectOfForm(frontend, form) }
+/**
+ * Finds the project that the form of a submission names, and has `read` parse the rest before the right to build is checked:
+ * clients expect the faults of a form before a 403.
+ */
+export function targetOfForm<Read extends object>(
+  read: (frontend: Frontend, sent: SentForm) => Read | Promise<Read>,
+) {
+  return async ({ c, frontend }: UserRequest): Promise<Read & { project: Project }> => {
+    const form = await readForm(c)
+    const project = await projectOfForm(frontend, form)
+    return { ...(await read(frontend, { project, form })), project }
+  }
+}
+
+/** The options that a form has for a build; throws when they contradict each other or the project. */
+export function readOptions(
+  frontend: Frontend,
+  { project, form }: SentForm,
+): { options: BuildOptions } {
+  const options = parseForm(BuildOptions, form)
+  checkOptions(frontend, { project, options })
+  return { options }
 }
 
 /** The submitter of a build: a user, or a webhook, whose `submitted_by` is recorded without verification. */
 export type Submitter = UserActor | { id: null; submitted_by: string }
 
-/** A form that a user sent to build in a project. */
-export interface FormSubmission {
+/** What a user builds in a project, and how. */
+export interface UserSubmission {
   user: UserActor
   project: Project
-  form: Form
+  options: BuildOptions
 }
 
 type Prepared = Omit<Submission, 'source'>
@@ -57,13 +78,10 @@ export async function prepareSubmission(
   frontend: Frontend,
   { user, project, options, pack }: Wanted,
 ): Promise<Prepared> {
-  const { db, config } = frontend
-  checkDirname(project, options.project_dirname)
-  const timeout_seconds = timeoutOf(options.timeout || pack?.timeout_seconds || 0, config.limits)
+  const { db } = frontend
+  const timeout_seconds = checkOptions(frontend, { project, options, pack })
   const { after_build_id, with_build_id } = options
   const batch = { after_build_id, with_build_id }
-  if (after_build_id !== undefined && with_build_id !== undefined)
-    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
   checkForge(project, options.packit_forge_project)
   const enabled = await listEnabledChroots(db, project.id)
   if (enabled.length === 0)
@@ -88,6 +106,18 @@ export async function prepareSubmission(
     isolation: options.isolation ?? 'unchanged',
     ...batch,
   }
+}
+
+/** Checks what can be told from the options and the project alone; returns the seconds that the build may take. */
+export function checkOptions(
+  { config }: Pick<Frontend, 'config'>,
+  { project, options, pack }: Omit<Wanted, 'user'>,
+): number {
+  checkDirname(project, options.project_dirname)
+  const seconds = timeoutOf(options.timeout || pack?.timeout_seconds || 0, config.limits)
+  if (options.after_build_id !== undefined && options.with_build_id !== undefined)
+    throw new CoprError('invalid', 'after_build_id: cannot be combined with with_build_id')
+  return seconds
 }
 
 function checkDirname(project: Project, dirname: string | undefined): void {

@@ -6,7 +6,7 @@ import {
 } from '@copr/contract/api/builds'
 import { DistgitBuild, SOURCE_FIELDS, SOURCE_TYPES } from '@copr/contract/api/sources'
 import { targetOfForm } from './build-request.ts'
-import { submitSource } from './submit-source.ts'
+import { readSourceForm, submitSource } from './submit-source.ts'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { inProjectOf } from '../http/in-project.ts'
@@ -30,7 +30,7 @@ export function sourceRoutes(api: Api): void {
   for (const type of SOURCE_TYPES)
     answer(api, `/build/create/${type}`, {
       POST: inProjectOf(
-        targetOfForm,
+        targetOfForm((_, sent) => readSourceForm(frontend, { ...sent, type })),
         {
           summary: SUMMARIES[type],
           access: 'build',
@@ -38,8 +38,8 @@ export function sourceRoutes(api: Api): void {
           body: BuildTarget.extend(fields[type].shape).extend(BuildOptions.shape),
           answer: BuildAnswer,
         },
-        async (c, { user, project, form }) => {
-          const id = await submitSource(frontend, { user, project, type, form })
+        async (c, submission) => {
+          const id = await submitSource(frontend, submission)
           return c.json(presentBuild(await requireBuild(db, id), resultsUrl(frontend.config)))
         },
       ),

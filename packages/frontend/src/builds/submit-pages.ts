@@ -4,9 +4,10 @@ import type { Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
-import { submitSource } from './submit-source.ts'
+import { readOptions, type SentForm } from './build-request.ts'
+import { readSourceForm, submitSource } from './submit-source.ts'
 import { receiveSrpm, submitUpload } from './submit-upload.ts'
-import { submitUrls } from './submit-urls.ts'
+import { readUrls, submitUrls } from './submit-urls.ts'
 import type { Frontend } from '../frontend.ts'
 import { type Form, readForm } from '../http/read-form.ts'
 import { withoutOpenOptions } from './build-option-fields.ts'
@@ -32,19 +33,23 @@ export function submitPages(frontend: Frontend): Hono {
 
     post(rest, 'build', async (c, { view, project }) => {
       let values: Form = {}
-      const checked = (form: Form) => {
+      const checked = (form: Form): SentForm => {
         values = form
         checkCsrf(c, form)
-        return { user: view.user, project, form: withoutOpenOptions(form) }
+        return { project, form: withoutOpenOptions(form) }
       }
+      const { user } = view
       const submit = async (): Promise<number | undefined> => {
         if (kind === 'upload') {
           await using upload = await receiveSrpm(c, frontend)
-          return await submitUpload(frontend, { ...checked(upload.form), upload })
+          const { options } = readOptions(frontend, checked(upload.form))
+          return await submitUpload(frontend, { user, project, options, upload })
         }
         const sent = checked(await readForm(c))
-        if (kind === 'url') return (await submitUrls(frontend, sent)).at(-1)
-        return await submitSource(frontend, { ...sent, type: kind })
+        if (kind === 'url')
+          return (await submitUrls(frontend, { user, project, ...readUrls(frontend, sent) })).at(-1)
+        const read = await readSourceForm(frontend, { ...sent, type: kind })
+        return await submitSource(frontend, { user, project, ...read })
       }
       try {
         const build = await findBuild(frontend.db, (await submit()) ?? 0)

@@ -1,12 +1,10 @@
-import { BuildOptions } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
 import { CoprError } from '@copr/process/errors'
 import type { Context } from 'hono'
 import type { Frontend } from '../frontend.ts'
-import { parseForm } from '../http/read-form.ts'
 import { checkSrpm } from '../uploads/check-srpm.ts'
 import { receiveUpload, type Upload } from '../uploads/receive-upload.ts'
-import { type FormSubmission, prepareSubmission } from './build-request.ts'
+import { prepareSubmission, type UserSubmission } from './build-request.ts'
 
 /** Receives a multipart request with a source package. The caller disposes of it: without a build no file is left behind. */
 export async function receiveSrpm(c: Context, frontend: Frontend): Promise<Upload> {
@@ -18,10 +16,9 @@ export async function receiveSrpm(c: Context, frontend: Frontend): Promise<Uploa
 /** Makes a build of a received source package; returns its id. */
 export async function submitUpload(
   frontend: Frontend,
-  { user, project, form, upload }: FormSubmission & { upload: Upload },
+  { user, project, options, upload }: UserSubmission & { upload: Upload },
 ): Promise<number> {
   const { db, config, uploads, now } = frontend
-  const options = parseForm(BuildOptions, form)
   const prepared = await prepareSubmission(frontend, { user, project, options })
   if (!upload.file) throw new CoprError('invalid', 'pkgs: no file was sent')
   const facts = await checkSrpm(upload.file)

@@ -1,18 +1,32 @@
-import { UrlBuild } from '@copr/contract/api/builds'
+import { type BuildOptions, UrlBuild } from '@copr/contract/api/builds'
 import { submitBuild } from '@copr/domain/builds/submit'
 import type { Frontend } from '../frontend.ts'
 import { parseForm } from '../http/read-form.ts'
-import { type FormSubmission, prepareSubmission } from './build-request.ts'
+import {
+  checkOptions,
+  prepareSubmission,
+  type SentForm,
+  type UserSubmission,
+} from './build-request.ts'
 
-/** Makes a build for each URL in the form; returns their ids. */
+/** The URLs in a form, and the options of their builds. */
+export function readUrls(
+  frontend: Frontend,
+  { project, form }: SentForm,
+): { urls: string[]; options: BuildOptions } {
+  const { pkgs: urls, ...options } = parseForm(UrlBuild, form)
+  checkOptions(frontend, { project, options })
+  return { urls, options }
+}
+
+/** Makes a build for each URL; returns their ids. */
 export async function submitUrls(
   frontend: Frontend,
-  { user, project, form }: FormSubmission,
+  { user, project, options, urls }: UserSubmission & { urls: string[] },
 ): Promise<number[]> {
-  const { pkgs, ...options } = parseForm(UrlBuild, form)
   const prepared = await prepareSubmission(frontend, { user, project, options })
   const ids: number[] = []
-  for (const url of pkgs) {
+  for (const url of urls) {
     const source = { type: 'link' as const, json: { url } }
     ids.push(await submitBuild(frontend.db, { ...prepared, source }, frontend.now()))
   }

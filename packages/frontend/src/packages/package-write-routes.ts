@@ -6,6 +6,7 @@ import { resetPackage } from '@copr/domain/packages/edit-package'
 import type { Package } from '@copr/domain/packages/package-queries'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { Context } from 'hono'
+import { checkOptions } from '../builds/build-request.ts'
 import { submitPackage } from '../builds/submit-package.ts'
 import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, pathPart, type UserRequest } from '../http/answer.ts'
@@ -99,7 +100,7 @@ export function packageWriteRoutes(api: Api): void {
 
   answer(api, '/package/build', {
     POST: inProjectOf(
-      targetOfForm,
+      buildOfForm,
       {
         summary: 'Build a package from its stored source',
         access: 'build',
@@ -107,10 +108,8 @@ export function packageWriteRoutes(api: Api): void {
         body: PackageTarget.extend(BuildOptions.shape),
         answer: BuildAnswer,
       },
-      async (c, { user, project, name, form }) => {
-        const pack = await requirePackage(db, project, name)
-        const options = parseForm(BuildOptions, form)
-        const id = await submitPackage(frontend, { project, pack, options, by: user })
+      async (c, { user, ...wanted }) => {
+        const id = await submitPackage(frontend, { ...wanted, by: user })
         return c.json(presentBuild(await requireBuild(db, id), resultsUrl(frontend.config)))
       },
     ),
@@ -130,4 +129,14 @@ async function targetOfForm({
   const { ownername, projectname, package_name } = parseForm(PackageTarget, form)
   const project = await requireProject(frontend.db, ownername, projectname)
   return { project, name: package_name, form }
+}
+
+/** The package that a form has built, and how: clients expect the faults of a form before a 403. */
+async function buildOfForm(request: UserRequest) {
+  const { frontend } = request
+  const { project, name, form } = await targetOfForm(request)
+  const pack = await requirePackage(frontend.db, project, name)
+  const options = parseForm(BuildOptions, form)
+  checkOptions(frontend, { project, options, pack })
+  return { project, pack, options }
 }
