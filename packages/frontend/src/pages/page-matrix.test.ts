@@ -4,6 +4,8 @@ import { after, test } from 'node:test'
 import { findForms, type PageForm } from '../testing/page-forms.ts'
 import { pageName, type PageRoute, pageRoutesOf, pathOfPage } from '../testing/page-routes.ts'
 import { openFixture, type Role, ROLES, type Fixture } from '../testing/fixture.ts'
+import { declaredAccess, type PageAccess } from '../projects/on-project.ts'
+import { pageRoutes } from './page-routes.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const USERS = ROLES.slice(1)
@@ -207,6 +209,29 @@ for (const route of pageRoutesOf(shared)) {
     }
   })
 }
+
+/** The roles that a declared access admits, where the page's handler refuses nobody else. */
+const ADMITS: Record<PageAccess, readonly Role[]> = {
+  anyone: ROLES,
+  user: USERS,
+  build: BUILDERS,
+  edit: EDITORS,
+  delete: OWNERS,
+}
+
+/** Has the role already, which the handler finds out. */
+const ADMITS_FEWER = 'POST /coprs/:owner/:project/permissions_applier_change'
+
+test('pages of projects admit the roles that their declared access names', () => {
+  const declared = pageRoutes(shared.t.frontend).routes.flatMap(({ method, path, handler }) => {
+    const access = declaredAccess(handler)
+    const name = access && pageName({ method: method === 'POST' ? 'POST' : 'GET', path })
+    return access && name !== ADMITS_FEWER ? [{ name, access }] : []
+  })
+  assert.ok(declared.length > 60, `${declared.length} pages declare their access`)
+  for (const { name, access } of declared)
+    assert.deepEqual(WHO.get(name ?? ''), ADMITS[access], `${name} declares ${access}`)
+})
 
 /** Asks for a page, or sends the form that leads there as a browser would. */
 async function send(
