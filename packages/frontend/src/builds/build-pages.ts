@@ -7,12 +7,10 @@ import { Hono } from 'hono'
 import { requireBuild } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { readForm } from '../http/read-form.ts'
 import { buildView } from './build-view.ts'
 import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { buildPagesOf } from './on-build.ts'
-import { checkCsrf } from '../pages/view.ts'
 
 export function buildPages(frontend: Frontend): Hono {
   const { db, now } = frontend
@@ -45,13 +43,11 @@ export function buildPages(frontend: Frontend): Hono {
   })
 
   post('/cancel_build/:id{[0-9]+}', 'cancel', async (c, { view, build }) => {
-    checkCsrf(c, await readForm(c))
     await cancelBuild(db, view.user, build.id, now())
     return c.redirect(paths.build(build), 303)
   })
 
   post('/delete_build/:id{[0-9]+}', 'delete', async (c, { view, project, build }) => {
-    checkCsrf(c, await readForm(c))
     await deleteBuilds(db, view.user, [build.id], now())
     return c.redirect(paths.builds(project), 303)
   })

@@ -5,7 +5,7 @@ import type { Context, Handler, Hono } from 'hono'
 import { projectOfBuild, requireBuild } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { authorizedBy, type Handled, pathPart, type Protected } from '../http/answer.ts'
-import type { ViewFor } from '../pages/view.ts'
+import { sentForm, type ViewFor } from '../pages/view.ts'
 import { declarePage, pageView } from '../projects/on-project.ts'
 import { BUILD_ACTIONS, type BuildAction, requireBuildAction } from './build-actions.ts'
 
@@ -37,26 +37,27 @@ type BuildPage<A extends BuildAction | 'anyone'> = Found & {
   ownername: string
 }
 
-/** Registers pages of a build, below its project. The handler runs when the user may do this with the build. */
+/** Registers pages of a build, below its project. The handler runs when the user may do this with the build; `post` reads the form. */
 export function buildPagesOf(app: Hono, frontend: Frontend) {
   const { db } = frontend
   const register =
-    (method: 'get' | 'post') =>
+    <Sent extends object>(method: 'get' | 'post', read: (c: Context) => Promise<Sent>) =>
     <A extends BuildAction | 'anyone'>(
       rest: string,
       declared: A,
-      handler: (c: Context, page: BuildPage<A>) => ReturnType<Handler>,
+      handler: (c: Context, page: BuildPage<A> & Sent) => ReturnType<Handler>,
     ): void => {
       const action: BuildAction | 'anyone' = declared
       const access = action === 'anyone' ? 'anyone' : BUILD_ACTIONS[action].right
       declarePage(app, { method, rest, access }, async (c, ownername) => {
         const view = await pageView(c, frontend, declared)
+        const sent = await read(c)
         const found = await findBuildIn(db, pathPart(c, 'id'))
         if (action !== 'anyone') await requireBuildAction(db, view.user, action, found)
-        return await handler(c, { ...found, view, ownername })
+        return await handler(c, { ...sent, ...found, view, ownername })
       })
     }
-  return { get: register('get'), post: register('post') }
+  return { get: register('get', () => Promise.resolve({})), post: register('post', sentForm) }
 }
 
 async function findBuildIn(db: Frontend['db'], id: string): Promise<Found> {

@@ -7,12 +7,12 @@ import { html } from 'hono/html'
 import { requireBuild } from '../api/find-or-404.ts'
 import { resubmitBuild, whyNotRepeatable } from './resubmit.ts'
 import type { Frontend } from '../frontend.ts'
-import { type Form, parseForm, readForm } from '../http/read-form.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
 import { withoutOpenOptions } from './build-option-fields.ts'
 import { paths } from '../pages/paths.ts'
 import { buildPagesOf } from './on-build.ts'
 import { showSubmitForm } from './submit-form.ts'
-import { checkCsrf, type View } from '../pages/view.ts'
+import type { View } from '../pages/view.ts'
 
 /** A build once more: the same source, with the options of the first one until they are changed. */
 export function repeatPages(frontend: Frontend): Hono {
@@ -26,9 +26,7 @@ export function repeatPages(frontend: Frontend): Hono {
     return await show(c, { view, project, build, values, failed: whyNotRepeatable(build) })
   })
 
-  post('/new_build_rebuild/:id{[0-9]+}', 'resubmit', async (c, { view, project, build }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/new_build_rebuild/:id{[0-9]+}', 'resubmit', async (c, { view, project, build, form }) => {
     try {
       const options = parseForm(BuildOptions, withoutOpenOptions(form))
       const id = await resubmitBuild(frontend, { build, project, options, user: view.user })

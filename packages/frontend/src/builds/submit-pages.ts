@@ -1,6 +1,7 @@
 import { SOURCE_TYPES, type SettableSource } from '@copr/contract/api/sources'
 import { findBuild } from '@copr/domain/builds/build-queries'
 import type { Project } from '@copr/domain/projects/project-queries'
+import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
@@ -9,7 +10,7 @@ import { readSourceForm, submitSource } from './submit-source.ts'
 import { receiveSrpm, submitUpload } from './submit-upload.ts'
 import { readUrls, submitUrls } from './submit-urls.ts'
 import type { Frontend } from '../frontend.ts'
-import { type Form, readForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { withoutOpenOptions } from './build-option-fields.ts'
 import { areaField, fileField, textField } from '../pages/forms.ts'
 import { paths } from '../pages/paths.ts'
@@ -25,41 +26,60 @@ const KINDS: readonly Kind[] = ['upload', 'url', ...SOURCE_TYPES]
 
 export function submitPages(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
-  const { get, post } = projectPagesOf(app, frontend)
+  const { get, post, postFile } = projectPagesOf(app, frontend)
 
   for (const kind of KINDS) {
     const rest = kind === 'url' ? '/add_build' : `/add_build_${kind}`
     get(rest, 'build', async (c, { view, project }) => show(c, { view, project, kind, values: {} }))
 
-    post(rest, 'build', async (c, { view, project }) => {
-      let values: Form = {}
-      const checked = (form: Form): SentForm => {
-        values = form
-        checkCsrf(c, form)
-        return { project, form: withoutOpenOptions(form) }
-      }
-      const { user } = view
-      const submit = async (): Promise<number | undefined> => {
-        if (kind === 'upload') {
+    if (kind === 'upload')
+      postFile(rest, 'build', async (c, { view, project }) => {
+        const page: SubmitPage = { view, project, kind, values: {} }
+        return await saved(c, page, async () => {
           await using upload = await receiveSrpm(c, frontend)
-          const { options } = readOptions(frontend, checked(upload.form))
-          return await submitUpload(frontend, { user, project, options, upload })
-        }
-        const sent = checked(await readForm(c))
-        if (kind === 'url')
-          return (await submitUrls(frontend, { user, project, ...readUrls(frontend, sent) })).at(-1)
-        const read = await readSourceForm(frontend, { ...sent, type: kind })
-        return await submitSource(frontend, { user, project, ...read })
-      }
-      try {
-        const build = await findBuild(frontend.db, (await submit()) ?? 0)
-        return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
-      } catch (error) {
-        if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
-          return await show(c, { view, project, kind, values, failed: error.message })
-        throw error
-      }
-    })
+          page.values = upload.form
+          checkCsrf(c, upload.form)
+          const form = withoutOpenOptions(upload.form)
+          const { options } = readOptions(frontend, { project, form })
+          return await submitUpload(frontend, { user: view.user, project, options, upload })
+        })
+      })
+    else
+      post(rest, 'build', async (c, { view, project, form }) => {
+        const sent = { project, form: withoutOpenOptions(form) }
+        return await saved(c, { view, project, kind, values: form }, () =>
+          submit(kind, view.user, sent),
+        )
+      })
+  }
+
+  /** Returns the id of the build, which is the last one when several were made. */
+  async function submit(
+    kind: Exclude<Kind, 'upload'>,
+    user: UserActor,
+    sent: SentForm,
+  ): Promise<number | undefined> {
+    const { project } = sent
+    if (kind === 'url')
+      return (await submitUrls(frontend, { user, project, ...readUrls(frontend, sent) })).at(-1)
+    const read = await readSourceForm(frontend, { ...sent, type: kind })
+    return await submitSource(frontend, { user, project, ...read })
+  }
+
+  async function saved(
+    c: Context,
+    page: SubmitPage,
+    save: () => Promise<number | undefined>,
+  ): Promise<Response> {
+    const { project } = page
+    try {
+      const build = await findBuild(frontend.db, (await save()) ?? 0)
+      return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
+    } catch (error) {
+      if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
+        return await show(c, { ...page, failed: error.message })
+      throw error
+    }
   }
 
   async function show(c: Context, page: SubmitPage): Promise<Response> {

@@ -37,14 +37,14 @@ interface Shown {
 export function chrootSettingsPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
-  const { get, post } = projectPagesOf(app, frontend)
+  const { get, postFile } = projectPagesOf(app, frontend)
 
   get('/edit_chroot/:chroot', 'edit', async (c, { view, project }) => {
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))
     return await show(c, view, { project, chroot, values: { ...chroot } })
   })
 
-  post('/update_chroot/:chroot', 'edit', async (c, { view, project }) => {
+  postFile('/update_chroot/:chroot', 'edit', async (c, { view, project }) => {
     const { form, file } = await readFormWithFile(c, 'upload_comps', MAX_COMPS_BYTES)
     checkCsrf(c, form)
     const chroot = await requireProjectChroot(db, project, pathPart(c, 'chroot'))

@@ -7,7 +7,7 @@ import { requirePackage } from '../api/find-or-404.ts'
 import { fieldsOfStored, sourceType } from '../builds/source-form.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { type Form, readForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { changePackage, makePackage } from './change-package.ts'
 import { checkBoxes, csrfField, submitButton, textField } from '../pages/forms.ts'
 import { alert } from '../pages/parts.ts'
@@ -15,7 +15,7 @@ import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import { SOURCE_FORMS, SOURCE_LABELS } from '../builds/source-fields.ts'
-import { checkCsrf, type Html, type View } from '../pages/view.ts'
+import type { Html, View } from '../pages/view.ts'
 
 /** The forms that describe a package: a new one, or what is to be changed. */
 export function packageFormPages(frontend: Frontend): Hono {
@@ -29,8 +29,8 @@ export function packageFormPages(frontend: Frontend): Hono {
       return await show(c, { view, project, type, values: {} })
     })
 
-  post('/package/new/:type', 'edit', async (c, { view, project }) => {
-    const form = await sent(c)
+  post('/package/new/:type', 'edit', async (c, { view, project, form: sent }) => {
+    const form = withBoxes(sent)
     const type = sourceType(pathPart(c, 'type'))
     const name = typeof form['package_name'] === 'string' ? form['package_name'].trim() : ''
     return await saved(c, { view, project, type, values: form }, async () => {
@@ -53,8 +53,8 @@ export function packageFormPages(frontend: Frontend): Hono {
       return await show(c, { view, project, type, values, name: pack.name })
     })
 
-  post('/package/:package/edit/:type', 'edit', async (c, { view, project }) => {
-    const form = await sent(c)
+  post('/package/:package/edit/:type', 'edit', async (c, { view, project, form: sent }) => {
+    const form = withBoxes(sent)
     const { name } = await requirePackage(db, project, pathPart(c, 'package'))
     const type = sourceType(pathPart(c, 'type'))
     return await saved(c, { view, project, type, values: form, name }, async () => {
@@ -62,13 +62,6 @@ export function packageFormPages(frontend: Frontend): Hono {
       return name
     })
   })
-
-  async function sent(c: Context): Promise<Form> {
-    const read = await readForm(c)
-    checkCsrf(c, read)
-    // A box without its mark is not sent.
-    return { webhook_rebuild: 'false', ...read }
-  }
 
   async function saved(
     c: Context,
@@ -105,6 +98,11 @@ export function packageFormPages(frontend: Frontend): Hono {
     return c.html(await body, failed === undefined ? 200 : 400)
   }
   return app
+}
+
+/** A box without its mark is not sent. */
+function withBoxes(form: Form): Form {
+  return { webhook_rebuild: 'false', ...form }
 }
 
 interface PackageForm {

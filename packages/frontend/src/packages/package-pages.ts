@@ -12,7 +12,7 @@ import { requirePackage, requireBuild } from '../api/find-or-404.ts'
 import { submitPackage } from '../builds/submit-package.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { type Form, parseForm, readForm } from '../http/read-form.ts'
+import { type Form, parseForm } from '../http/read-form.ts'
 import { withoutOpenOptions } from '../builds/build-option-fields.ts'
 import { packageView } from './package-view.ts'
 import { idOf } from '../pages/page-links.ts'
@@ -20,7 +20,7 @@ import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import { showSubmitForm } from '../builds/submit-form.ts'
-import { checkCsrf, type View } from '../pages/view.ts'
+import type { View } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
@@ -52,8 +52,7 @@ export function packagePages(frontend: Frontend): Hono {
     return await showRebuild(c, { view, project, pack, form: {} })
   })
 
-  post('/package/:package/rebuild', 'build', async (c, { view, project }) => {
-    const form = await sent(c)
+  post('/package/:package/rebuild', 'build', async (c, { view, project, form }) => {
     const pack = await packageIn(c, project)
     try {
       const options = parseForm(BuildOptions, withoutOpenOptions(form))
@@ -67,14 +66,12 @@ export function packagePages(frontend: Frontend): Hono {
   })
 
   post('/package/:package/reset', 'edit', async (c, { view, project }) => {
-    await sent(c)
     const pack = await packageIn(c, project)
     await resetPackage(db, { actor: view.user, project, name: pack.name }, now())
     return c.redirect(paths.package(project, pack.name), 303)
   })
 
   post('/package/:package/delete', 'edit', async (c, { view, project }) => {
-    await sent(c)
     const pack = await packageIn(c, project)
     await deletePackage(db, { actor: view.user, project, name: pack.name }, now())
     return c.redirect(paths.packages(project), 303)
@@ -82,12 +79,6 @@ export function packagePages(frontend: Frontend): Hono {
 
   async function packageIn(c: Context, project: Project): Promise<Package> {
     return await requirePackage(db, project, pathPart(c, 'package'))
-  }
-
-  async function sent(c: Context): Promise<Form> {
-    const form = await readForm(c)
-    checkCsrf(c, form)
-    return form
   }
 
   async function showRebuild(

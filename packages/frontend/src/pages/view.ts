@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
 import { sessionUser } from '../http/authenticate.ts'
-import type { Form } from '../http/read-form.ts'
+import { type Form, readForm } from '../http/read-form.ts'
 import { csrfTokenOf, isCsrfToken } from '../http/same-origin.ts'
 import { paths } from './paths.ts'
 
@@ -61,4 +61,11 @@ export function loginUrl(c: Context): string {
 export function checkCsrf(c: Context, form: Form): void {
   if (!isCsrfToken(c, form['csrf_token']))
     throw new CoprError('forbidden', 'The form is out of date: load the page again')
+}
+
+/** The form that was sent to a page; throws unless it was made by us for this session. */
+export async function sentForm(c: Context): Promise<{ form: Form }> {
+  const form = await readForm(c)
+  checkCsrf(c, form)
+  return { form }
 }

@@ -13,13 +13,13 @@ import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { type Form, readForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { csrfField, submitButton, textField } from '../pages/forms.ts'
 import { alert, card, empty, table } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
-import { checkCsrf, type Html, type View } from '../pages/view.ts'
+import type { Html, View } from '../pages/view.ts'
 
 const STATES = Object.keys(PERMISSION_NUMBER) as PermissionState[]
 const SAID: Record<PermissionState, string> = {
@@ -52,9 +52,7 @@ export function permissionPages(frontend: Frontend): Hono {
   })
 
   // Requests, or gives up, roles of the user who is logged in.
-  post('/permissions_applier_change', 'user', async (c, { view, project }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/permissions_applier_change', 'user', async (c, { view, project, form }) => {
     const own = (await listPermissions(db, project.id)).find(
       ({ username }) => username === view.user.username,
     )
@@ -68,9 +66,7 @@ export function permissionPages(frontend: Frontend): Hono {
     return c.redirect(paths.permissions(project), 303)
   })
 
-  post('/update_permissions', 'edit', async (c, { view, project }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/update_permissions', 'edit', async (c, { view, project, form }) => {
     await setPermissions(db, view.user, {
       project,
       wanted: { [nameIn(form)]: rolesIn(form) },

@@ -6,14 +6,14 @@ import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { type Form, readForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { copyProject } from './copy-project.ts'
 import { csrfField, selectField, submitButton, textField } from '../pages/forms.ts'
 import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { projectFrame } from './project-frame.ts'
 import { projectPagesOf } from './on-project.ts'
-import { checkCsrf, type Html, type View } from '../pages/view.ts'
+import type { Html, View } from '../pages/view.ts'
 
 export function forkPages(frontend: Frontend): Hono {
   const { db, now } = frontend
@@ -24,9 +24,7 @@ export function forkPages(frontend: Frontend): Hono {
     return await show(c, view, source, { name: source.name, ownername: view.user.username })
   })
 
-  post('/fork', 'user', async (c, { view, project: source }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/fork', 'user', async (c, { view, project: source, form }) => {
     try {
       const project = await copyProject(frontend, { user: view.user, source, form })
       return c.redirect(paths.project(project), 303)
@@ -37,7 +35,6 @@ export function forkPages(frontend: Frontend): Hono {
   })
 
   post('/createrepo', 'edit', async (c, { view, project }) => {
-    checkCsrf(c, await readForm(c))
     await regenerateRepositories(db, view.user, project, now())
     return c.redirect(paths.project(project), 303)
   })

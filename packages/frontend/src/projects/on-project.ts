@@ -4,7 +4,7 @@ import type { Context, Handler, Hono } from 'hono'
 import { requireProject } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
-import { userView, type ViewFor, viewOf } from '../pages/view.ts'
+import { sentForm, userView, type ViewFor, viewOf } from '../pages/view.ts'
 
 /** The visitors that a project's page admits: `anyone`, a `user` who is logged in, or one with a right in the project. */
 export type PageAccess = 'anyone' | 'user' | keyof Rights
@@ -55,24 +55,34 @@ interface ProjectPage<A extends PageAccess> {
   project: Project
 }
 
-/** Registers pages below a project. The handler runs when the visitor has the declared access. */
+/**
+ * Registers pages below a project. The handler runs when the visitor has the declared access; `post` reads the form and checks
+ * that it is ours, which the handler of a `postFile` does itself, so that the right is checked before a file is received.
+ */
 export function projectPagesOf(app: Hono, frontend: Frontend) {
   const register =
-    (method: 'get' | 'post') =>
+    <Sent extends object>(method: 'get' | 'post', read: (c: Context) => Promise<Sent>) =>
     <A extends PageAccess>(
       rest: string,
       access: A,
-      handler: (c: Context, page: ProjectPage<A>) => ReturnType<Handler>,
+      handler: (c: Context, page: ProjectPage<A> & Sent) => ReturnType<Handler>,
     ): void =>
       declarePage(app, { method, rest, access }, async (c, ownername) => {
         const view = await pageView(c, frontend, access)
+        const sent = await read(c)
         const project = await requireProject(frontend.db, ownername, pathPart(c, 'project'))
         if (access === 'build' || access === 'edit' || access === 'delete')
           await requireRight(frontend.db, view.user, project, access)
-        return await handler(c, { view, project })
+        return await handler(c, { ...sent, view, project })
       })
-  return { get: register('get'), post: register('post') }
+  return {
+    get: register('get', nothing),
+    post: register('post', sentForm),
+    postFile: register('post', nothing),
+  }
 }
+
+const nothing = (): Promise<object> => Promise.resolve({})
 
 /** The view of a page; has visitors log in unless it is for anyone. */
 export async function pageView<A extends string>(

@@ -7,7 +7,6 @@ import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { readForm } from '../http/read-form.ts'
 import { buildTable } from '../builds/build-table.ts'
 import { csrfField, submitButton, textField } from '../pages/forms.ts'
 import { idOf, more } from '../pages/page-links.ts'
@@ -18,7 +17,7 @@ import { projectPagesOf } from './on-project.ts'
 import { overview } from './project-overview.ts'
 import { stateLabel } from '../pages/state-label.ts'
 import { forkNotice } from './fork-pages.ts'
-import { checkCsrf, type Html } from '../pages/view.ts'
+import type { Html } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
@@ -114,9 +113,7 @@ export function projectPages(frontend: Frontend): Hono {
     return await c.html(projectFrame(view, project, frame))
   })
 
-  post('/delete', 'delete', async (c, { view, project }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/delete', 'delete', async (c, { view, project, form }) => {
     if (form['verify'] !== project.name)
       throw new CoprError(
         'invalid',

@@ -6,7 +6,7 @@ import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { type Form, readForm } from '../http/read-form.ts'
+import type { Form } from '../http/read-form.ts'
 import { changeProject } from './change-project.ts'
 import { checkBoxes, csrfField, lastOf, listOf, submitButton } from '../pages/forms.ts'
 import { alert, card } from '../pages/parts.ts'
@@ -14,7 +14,7 @@ import { paths } from '../pages/paths.ts'
 import { projectFrame } from './project-frame.ts'
 import { projectPagesOf } from './on-project.ts'
 import { projectFields, PROJECT_FLAGS } from './project-fields.ts'
-import { checkCsrf, type View } from '../pages/view.ts'
+import type { View } from '../pages/view.ts'
 
 export function projectSettingsPages(frontend: Frontend): Hono {
   const { db, now } = frontend
@@ -27,9 +27,7 @@ export function projectSettingsPages(frontend: Frontend): Hono {
     return await show(c, view, project, { ...formOfProject(project, now()), chroots })
   })
 
-  post('/update', 'edit', async (c, { view, project }) => {
-    const form = await readForm(c)
-    checkCsrf(c, form)
+  post('/update', 'edit', async (c, { view, project, form }) => {
     const flags = PROJECT_FLAGS.flatMap((name) => {
       const value = lastOf(form[name])
       return value === undefined ? [] : [[name, value] as const]

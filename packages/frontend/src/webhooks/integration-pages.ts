@@ -3,13 +3,12 @@ import { makeWebhookSecret } from '@copr/domain/projects/webhook-secret'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { Frontend } from '../frontend.ts'
-import { readForm } from '../http/read-form.ts'
 import { postButton } from '../pages/forms.ts'
 import { card, code } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
-import { checkCsrf, type Html, type View } from '../pages/view.ts'
+import type { Html, View } from '../pages/view.ts'
 
 /** The URLs that forges call. */
 export function integrationPages(frontend: Frontend): Hono {
@@ -27,7 +26,6 @@ export function integrationPages(frontend: Frontend): Hono {
   })
 
   post('/integrations/new_secret', 'edit', async (c, { view, project }) => {
-    checkCsrf(c, await readForm(c))
     await makeWebhookSecret(db, view.user, project, now())
     return c.redirect(paths.integrations(project), 303)
   })
