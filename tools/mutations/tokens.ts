@@ -139,8 +139,8 @@ export const TOKENS: readonly Mutation[] = [
   },
   {
     name: 'project-of-token-unchecked',
-    file: `${FRONTEND}/http/answer.ts`,
-    find: `      await requireProjectOfToken(c, frontend, user)\n`,
+    file: `${FRONTEND}/http/in-project.ts`,
+    find: `  requireOfToken(user, { access: 'user', project_id: project.id })\n`,
     replace: '',
     breaks: 'A token for one project reads another one that the path names.',
     tests: MATRIX,
