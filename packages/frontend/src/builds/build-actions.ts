@@ -21,7 +21,7 @@ interface Rule {
   sparesPersistent: boolean
 }
 
-/** What an action on a build needs. Routes refuse by this table, pages show their buttons by it. */
+/** The right and the state that an action on a build needs. Routes refuse by this table, pages show their buttons by it. */
 export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
   cancel: {
     right: 'build',

@@ -53,7 +53,7 @@ export function readOptions(
 /** The submitter of a build: a user, or a webhook, whose `submitted_by` is recorded without verification. */
 export type Submitter = UserActor | { id: null; submitted_by: string }
 
-/** What a user builds in a project, and how. */
+/** A submission of a user to a project. */
 export interface UserSubmission {
   user: UserActor
   project: Project
