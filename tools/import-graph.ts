@@ -1,7 +1,7 @@
 import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
-export interface Import {
+interface Import {
   /** As it is written: `./run.ts`, `@copr/process/run`, `hono/html`, `node:fs`. */
   specifier: string
   /** The file of this repository that it means; undefined: a package from outside. */

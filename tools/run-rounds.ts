@@ -8,7 +8,7 @@ import type { TimeDependentFile } from './time-dependent.ts'
 const TIMEOUT_MS = 15 * 60_000
 const REPEAT = fileURLToPath(new URL('repeat-tests.ts', import.meta.url))
 
-export interface TestTally {
+interface TestTally {
   passed: number
   skipped: number
   failed: number

@@ -30,7 +30,7 @@ const EXEMPT = new Map([
   ],
 ])
 
-export interface TimeDependentTest {
+interface TimeDependentTest {
   /** The title as the source has it. */
   title: string
   /** Matches the title at run time, when the parts in `${}` are filled in. */

@@ -88,7 +88,7 @@ function rpmRelease(os: Record<string, string>): [id: string, version: string] {
 
 const major = (version: string): string => version.split('.')[0] ?? version
 
-export function parseOsRelease(text: string): Record<string, string> {
+function parseOsRelease(text: string): Record<string, string> {
   const found = text.matchAll(/^\s*([A-Z][A-Z0-9_]*)=(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]*))/gm)
   return Object.fromEntries(
     [...found].map(([, key = '', double, single, plain]) => [key, double ?? single ?? plain ?? '']),
@@ -100,7 +100,7 @@ const RPM_DATABASES = ['/usr/lib/sysimage/rpm', '/var/lib/rpm'].flatMap((dir) =>
 )
 
 /** dpkg's answer counts first: on Debian, rpm has a database as soon as somebody used it. */
-export function readHostDescription(): HostDescription {
+function readHostDescription(): HostDescription {
   const isDpkg = existsSync('/var/lib/dpkg/info/base-files.list')
   const isRpm = RPM_DATABASES.some((path) => existsSync(path))
   return { arch: machine(), managedBy: isDpkg ? 'dpkg' : isRpm ? 'rpm' : undefined }

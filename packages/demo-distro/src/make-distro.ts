@@ -22,7 +22,7 @@ import { makeFilesystemPackage, makeMacrosPackage } from './own-packages.ts'
 import { releaseOf } from './release.ts'
 import { renderFileList, renderSpec, type RpmPackage } from './spec.ts'
 
-export interface DistroProgress {
+interface DistroProgress {
   step: 'packages' | 'download' | 'files' | 'describe' | 'rpms' | 'repodata'
   done: number
   total: number

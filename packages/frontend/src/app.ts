@@ -13,7 +13,7 @@ import { uploadedFiles } from './uploads/uploaded-files.ts'
 import { staticRoutes } from './static-files.ts'
 import { webhookReceivers } from './webhooks/webhook-routes.ts'
 
-export type { Frontend, FrontendConfig } from './frontend.ts'
+export type { Frontend } from './frontend.ts'
 
 /** No page and no route of the API knows as many. */
 const MAX_PARAMETERS = 100

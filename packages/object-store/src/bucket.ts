@@ -39,7 +39,7 @@ export interface ObjectAttributes {
   metadata: Record<string, string>
 }
 
-export interface ByteRange {
+interface ByteRange {
   start: number
   /** The last byte, inclusive. */
   end: number

@@ -14,7 +14,7 @@ export interface Uploads {
   drop(dir: string): Promise<void>
 }
 
-export interface Upload {
+interface Upload {
   size: number
   /** Holds a file or a connection until it is read or canceled. */
   read(): Promise<ReadableStream>
@@ -41,7 +41,7 @@ export function directoryUploads(root: string): Uploads {
 }
 
 /** Where in the bucket: the backend knows it, too. */
-export const uploadKey = (dir: string, name = ''): string => `uploads/${dir}/${name}`
+const uploadKey = (dir: string, name = ''): string => `uploads/${dir}/${name}`
 
 export function bucketUploads(bucket: Bucket): Uploads {
   return {

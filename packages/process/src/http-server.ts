@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import https from 'node:https'
 import { LOOPBACK_PROXIES } from '@copr/contract/trusted-proxies'
 import { type HttpBindings, serve } from '@hono/node-server'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { clientAddresses } from './client-address.ts'
 import { limitConnections } from './connection-limit.ts'
 import { CoprError, STATUS_OF } from './errors.ts'
@@ -117,25 +117,10 @@ export function answerError(log: Logger): (error: Error, c: Context) => Response
   }
 }
 
-/** Lets through only who shows the secret as a bearer token. */
-export function requireBearer(secret: string): MiddlewareHandler {
-  return async (c, next) => {
-    const shown = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
-    if (!sameSecret(shown, secret))
-      throw new CoprError('unauthenticated', 'Cannot answer: the bearer token is missing or wrong')
-    await next()
-  }
-}
-
 /** Compares two secrets in a time that tells nothing about where they differ. */
 export function sameSecret(a: string, b: string): boolean {
   return timingSafeEqual(
     createHash('sha256').update(a).digest(),
     createHash('sha256').update(b).digest(),
   )
-}
-
-/** The Node request behind a Hono context, for streaming bodies. */
-export function nodeRequest(c: Context): HttpBindings['incoming'] {
-  return (c.env as HttpBindings).incoming
 }

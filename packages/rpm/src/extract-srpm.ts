@@ -16,7 +16,7 @@ export interface ExtractedSrpm {
   files: ExtractedFile[]
 }
 
-export interface ExtractedFile {
+interface ExtractedFile {
   name: string
   size: number
   /** hex */

@@ -23,7 +23,7 @@ export interface RpmSource {
 }
 
 export const LEAD_SIZE = 96
-export const SIGNATURE_ALIGNMENT = 8
+const SIGNATURE_ALIGNMENT = 8
 const LEAD_MAGIC = 0xedabeedb
 const HEADER_STYLE_SIGNATURE = 5
 

@@ -8,10 +8,7 @@ import { migrate } from '@copr/domain/database/migrate'
 import { type Db, openDb } from '@copr/domain/database/open'
 import pg from 'pg'
 
-export {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '@copr/domain/database/embedded-postgres'
+export { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 
 /** Where the tests' PostgreSQL answers: set by the global setup, else a server of this process's own is started. */
 const VARIABLE = 'COPR_TEST_POSTGRES'

@@ -47,7 +47,7 @@ const BootstrapImage = Line.refine(
 )
 
 /** Fields that `reset_fields` may name. */
-export const RESETTABLE = [
+const RESETTABLE = [
   'additional_repos',
   'additional_packages',
   'additional_modules',

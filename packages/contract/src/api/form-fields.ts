@@ -32,7 +32,7 @@ export const Flag = z
   })
   .meta({ type: 'boolean' })
 
-export const Whole = z
+const Whole = z
   .unknown()
   .transform((value, ctx) => {
     if (typeof value === 'number' && Number.isSafeInteger(value)) return value

@@ -18,7 +18,7 @@ const SecretRef = z.strictObject({
   secret: ObjectName.describe('name of the Secret'),
   key: z.string().min(1).describe('key in the Secret'),
 })
-export type SecretRef = z.infer<typeof SecretRef>
+type SecretRef = z.infer<typeof SecretRef>
 
 const Expose = z.strictObject({
   host: Host.optional().describe(

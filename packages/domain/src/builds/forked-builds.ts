@@ -15,7 +15,7 @@ export interface ForkedChroot {
   to: ForkedLocation
 }
 
-export interface ForkedLocation {
+interface ForkedLocation {
   ownername: string
   dirname: string
   build_id: number

@@ -4,7 +4,7 @@ import { chrootPattern } from './chroot-pattern.ts'
 const MAX_PATTERNS = 50
 
 /** The patterns of a list with commas between them. */
-export function denylistPatterns(denylist: string): string[] {
+function denylistPatterns(denylist: string): string[] {
   return denylist.split(/[,\s]+/).filter((pattern) => pattern !== '')
 }
 

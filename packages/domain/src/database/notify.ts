@@ -6,7 +6,7 @@ import pg from 'pg'
 import type { Db } from './open.ts'
 
 /** NOTIFY channels, one for each kind of change. A notification is only a hint: listeners read the tables again. */
-export const CHANNELS = [
+const CHANNELS = [
   'copr_queue',
   'copr_machine',
   'copr_publish',

@@ -66,7 +66,7 @@ export async function loginByIdentity(
 }
 
 /** A principal's part before the @, without slashes: `dana` of `dana@EXAMPLE.ORG`. */
-export function usernameOf(claim: string): string {
+function usernameOf(claim: string): string {
   const name = claim.split('@')[0]?.replaceAll('/', '_') ?? ''
   if (name.length > 100 || !OwnerName.safeParse(name).success)
     throw new CoprError(

@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 import type { BuildTable, ProjectTable } from '../database/schema.ts'
 import type { TaskRow } from './leases.ts'
 
-export interface TaskChroot {
+interface TaskChroot {
   id: number
   chroot_id: number
   name: string

@@ -4,7 +4,7 @@ import type { RunningLimits } from './claim-conditions.ts'
 import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
 /** A reason why a task does not run, or what it does, in words for its user. */
-export interface Reason {
+interface Reason {
   readonly kind:
     | 'source'
     | 'batch'

@@ -8,7 +8,7 @@ import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
 import { collectionPath, objectPath } from '../objects/kinds.ts'
 
 /** The field manager that owns the fields that a deployment sets. */
-export const FIELD_MANAGER = 'coprctl'
+const FIELD_MANAGER = 'coprctl'
 const TIMEOUT_MS = 30_000
 
 /** An error response of the API server: its HTTP status, and the message and reason of its Status object. */
@@ -24,12 +24,12 @@ export class KubeError extends Error {
   }
 }
 
-export interface ApplyOptions {
+interface ApplyOptions {
   /** Only say what would be. */
   dryRun?: boolean
 }
 
-export interface ListOptions {
+interface ListOptions {
   namespace?: string
   labelSelector?: string
   fieldSelector?: string

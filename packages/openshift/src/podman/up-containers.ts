@@ -16,7 +16,7 @@ import { podmanFacts } from './podman-vars.ts'
 import type { Podman } from './podman.ts'
 import { makeVolume, type SecretVolumes, secretVolumes } from './secret-volumes.ts'
 
-export interface ContainersProgress {
+interface ContainersProgress {
   generated(what: string): void
   applied(ref: ObjectRef, change: Change | 'removed'): void
   waiting(readiness: Readiness): void

@@ -12,7 +12,7 @@ export interface KubeObject {
   [field: string]: any
 }
 
-export interface ObjectMeta {
+interface ObjectMeta {
   name?: string
   generateName?: string
   namespace?: string

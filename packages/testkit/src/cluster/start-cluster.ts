@@ -20,7 +20,7 @@ export interface Identity {
   readonly client: KubeClient
 }
 
-export interface NamespaceOptions {
+interface NamespaceOptions {
   /** The Pod Security level that is enforced; `restricted` if not said. */
   podSecurity?: 'restricted' | 'baseline' | 'privileged'
   labels?: Record<string, string>

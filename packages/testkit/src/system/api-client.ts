@@ -7,7 +7,7 @@ import type { BuildState } from '@copr/contract/states'
 import { DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { until } from './until.ts'
 
-export interface Nevra {
+interface Nevra {
   name: string
   epoch: number | null
   version: string
@@ -20,7 +20,7 @@ export interface Credentials {
   token: string
 }
 
-export interface RawAnswer {
+interface RawAnswer {
   status: number
   body: Record<string, unknown>
 }

@@ -1,11 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  type Build,
-  findBuild,
-  type RunningPhase,
-  runningPhases,
-} from '@copr/domain/builds/build-queries'
+import { type Build, findBuild } from '@copr/domain/builds/build-queries'
 import { type Db, openDb } from '@copr/domain/database/open'
 import { issueToken } from '@copr/domain/users/api-tokens'
 import { createUser } from '@copr/domain/users/user-queries'
@@ -27,11 +22,6 @@ export async function failReason(system: Place, id: number): Promise<string> {
   return [fail_reason, ...chroots.map(({ state_reason }) => state_reason)]
     .filter((reason) => reason !== null)
     .join('\n')
-}
-
-/** The phases of a build's running tasks; empty if the query fails, as while the database restarts. */
-export async function phasesOf(system: Place, id: number): Promise<RunningPhase[]> {
-  return await withDb(system, (db) => runningPhases(db, id)).catch(() => [])
 }
 
 /** A user beside the administrator, with a client. */

@@ -73,7 +73,7 @@ function sha256(content: Uint8Array): string {
 }
 
 /** Checks signatures of repomd.xml with gpg and one key. */
-export async function repomdVerifier(
+async function repomdVerifier(
   pubkeyUrl: string,
 ): Promise<{ check(repomd: string, asc: string): Promise<void> } & Disposable> {
   const home = mkdtempSync(join(tmpdir(), 'copr-gpg-'))

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
-export interface TinySource {
+interface TinySource {
   name: string
   version?: string
   release?: string

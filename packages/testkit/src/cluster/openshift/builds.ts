@@ -12,7 +12,7 @@ import type { KubeObject } from '../kube-client.ts'
 import type { Cluster } from '../start-cluster.ts'
 
 /** An archive that was uploaded for a build. */
-export interface Upload {
+interface Upload {
   config: string
   files: string[]
   commit: string | null

@@ -16,7 +16,7 @@ import {
 import { endInstances, launchModel, type Model, readModel } from './model-instance.ts'
 
 /** Reports the progress of a bake; `detail` describes a step while it runs. */
-export interface BakeProgress {
+interface BakeProgress {
   step<T>(
     title: string,
     work: (step: { detail: (text: string) => void }) => Promise<T>,
