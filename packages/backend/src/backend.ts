@@ -7,7 +7,8 @@ import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
-import { dropStaleSrpms, dropStaleStaging, sealEndedLogs } from './maintenance/leftovers.ts'
+import { sealEndedLogs } from './maintenance/seal-ended-logs.ts'
+import { dropStaleSrpms, dropStaleStaging } from './maintenance/stale-uploads.ts'
 import { removeDue } from './maintenance/removals.ts'
 import { followChangedKeys } from './publish/project-key.ts'
 import { publishDue } from './publish/publish-loop.ts'
@@ -20,7 +21,7 @@ const PUBLISHERS = 2
 /** Repositories that are rendered at the same time; each holds a database connection meanwhile. */
 const RENDERERS = 2
 /** How long an SRPM that no build needs must have been unchanged before it is removed: it may still be uploading. */
-const HOUR_MS = 3_600_000
+const UNUSED_SRPM_AGE_MS = 3_600_000
 /** Keys are prolonged a year before their end: an hour is soon. */
 const FOLLOW_KEYS_SECONDS = 3_600
 /** Only killed processes leave files in the trash, so emptying it is not urgent. */
@@ -41,7 +42,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   async function tidy(): Promise<void> {
     const started = now()
     await dropStaleStaging(backend)
-    await dropStaleSrpms(backend, new Date(started.getTime() - HOUR_MS))
+    await dropStaleSrpms(backend, new Date(started.getTime() - UNUSED_SRPM_AGE_MS))
     await sealEndedLogs(backend, since, looks)
     await dropOldTickets(db, new Date(started.getTime() - DAY_MS))
     await pruneBuilds(db, started)

@@ -10,7 +10,7 @@ import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { cannotMake } from './sources/cannot-make.ts'
-import { fetchLinkedSrpm } from './sources/link-source.ts'
+import { fetchLinkedSrpm } from './sources/fetch-linked-srpm.ts'
 
 export interface BuilderOptions {
   gateway_url: string

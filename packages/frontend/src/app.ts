@@ -9,7 +9,7 @@ import { securityHeaders } from './http/security-headers.ts'
 import { pageRoutes } from './pages/page-routes.ts'
 import { errorPage } from './pages/error-page.ts'
 import { repoFileRoutes } from './repo-files/repo-file-routes.ts'
-import { uploadedFiles } from './uploads/uploaded-files.ts'
+import { uploadedFiles } from './uploads/serve-uploads.ts'
 import { staticRoutes } from './static-files.ts'
 import { webhookReceivers } from './webhooks/webhook-routes.ts'
 

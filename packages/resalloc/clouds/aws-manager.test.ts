@@ -10,7 +10,7 @@ import {
 import { machineEvents } from '@copr/domain/states/machine-events'
 import { stringify } from 'yaml'
 import { awsProviders } from '../src/providers/aws/aws-provider.ts'
-import { providerMaker } from '../src/providers/registry.ts'
+import { providerMaker } from '../src/providers/provider-maker.ts'
 import { bootOfUserData } from '../src/testing/boot-of-user-data.ts'
 import { ManagerFixture } from '../src/testing/manager-fixture.ts'
 import { type AwsFixture, awsFixture } from './aws-fixture.ts'

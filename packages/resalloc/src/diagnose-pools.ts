@@ -2,7 +2,7 @@ import type { PoolsFile } from '@copr/contract/pools/pools-file'
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 import type { Finding, ProviderContext } from './providers/provider.ts'
-import type { ProviderMaker } from './providers/registry.ts'
+import type { ProviderMaker } from './providers/provider-maker.ts'
 
 const POOL_MS = 120_000
 

@@ -3,7 +3,7 @@ import type { PoolsFile } from '@copr/contract/pools/pools-file'
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 import type { Listed, Provider } from './providers/provider.ts'
-import type { ProviderMaker } from './providers/registry.ts'
+import type { ProviderMaker } from './providers/provider-maker.ts'
 
 const LIST_MS = 600_000
 const REMOVE_MS = 60_000

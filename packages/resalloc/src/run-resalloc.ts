@@ -9,7 +9,7 @@ import { Bell, every, untilAborted } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 import { settledFile } from '@copr/process/replaced-file'
 import { makeManager } from './manager/manager.ts'
-import { providerMaker, type Registry } from './providers/registry.ts'
+import { providerMaker, type Registry } from './providers/provider-maker.ts'
 
 /** Without a reason to look sooner. */
 const LOOK_SECONDS = 3

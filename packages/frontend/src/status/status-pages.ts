@@ -5,7 +5,7 @@ import {
   queueCounts,
   type QueuedTask,
   type QueueState,
-} from '@copr/domain/queue/waiting-tasks'
+} from '@copr/domain/queue/list-queue'
 import { type PoolOverview, poolOverview } from '@copr/domain/pools/pool-overview'
 import { type WaitingReason, waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { Hono } from 'hono'

@@ -7,6 +7,7 @@ import { postButton } from '../pages/forms.ts'
 import { card, code } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { projectFrame } from '../projects/project-frame.ts'
+import type { Forge } from './forge-events.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import type { Html, View } from '../pages/view.ts'
 
@@ -43,28 +44,32 @@ function withoutSecret(view: View, project: Project): Html {
   )
 }
 
+/** Where each forge has its webhooks. One that is missing here does not compile. */
+const SETTINGS: Record<Forge, { title: string; where: string }> = {
+  github: {
+    title: 'GitHub',
+    where: 'Settings → Webhooks → Add: content type application/json, pushes and tags',
+  },
+  gitlab: { title: 'GitLab', where: 'Settings → Webhooks: push events and tag push events' },
+  bitbucket: {
+    title: 'Bitbucket',
+    where: 'Repository settings → Webhooks: pushes; tags are built',
+  },
+}
+
 function withSecret(view: View, project: Project, secret: string): Html {
   const { public_url } = view.frontend.config
   const url = (kind: string, rest = '') =>
     `${public_url}/webhooks/${kind}/${project.id}/${secret}/${rest}`
-  const forges: [string, string, string][] = [
-    [
-      'GitHub',
-      'github',
-      'Settings → Webhooks → Add: content type application/json, pushes and tags',
-    ],
-    ['GitLab', 'gitlab', 'Settings → Webhooks: push events and tag push events'],
-    ['Bitbucket', 'bitbucket', 'Repository settings → Webhooks: pushes; tags are built'],
-  ]
   return html`<div class="stack">
     <p class="lead">
       Packages with the source <em>SCM</em> and <em>auto-rebuild</em> are built when their
       repository changes.
     </p>
-    ${forges.map(([title, kind, where]) =>
+    ${Object.entries(SETTINGS).map(([forge, { title, where }]) =>
       card(
         title,
-        html`${code(kind, url(kind))}
+        html`${code(forge, url(forge))}
           <p class="help">${where}</p>`,
       ),
     )}

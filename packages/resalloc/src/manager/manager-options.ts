@@ -2,7 +2,7 @@ import type { Db } from '@copr/domain/database/open'
 import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Logger } from '@copr/process/log'
 import type { AgentRelease } from '../providers/provider.ts'
-import type { ProviderMaker } from '../providers/registry.ts'
+import type { ProviderMaker } from '../providers/provider-maker.ts'
 
 export interface ManagerOptions {
   db: Db

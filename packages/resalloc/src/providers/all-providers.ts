@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module'
-import type * as aws from '@copr/resalloc/providers/aws'
-import { commandProvider } from '@copr/resalloc/providers/command'
-import type * as kubernetes from '@copr/resalloc/providers/kubernetes'
-import { localProvider, type StartLocal } from '@copr/resalloc/providers/local'
-import type { MakeProvider } from '@copr/resalloc/providers/provider'
-import type { Registry } from '@copr/resalloc/providers/registry'
+import type * as aws from './aws/aws-provider.ts'
+import { commandProvider } from './command/command.ts'
+import type * as kubernetes from './kubernetes/kubernetes.ts'
+import { localProvider, type StartLocal } from './local/local.ts'
+import type { MakeProvider } from './provider.ts'
+import type { Registry } from './provider-maker.ts'
 
 /** The clouds' SDKs take 90 MB of memory each: they are loaded with the first pool of their kind. */
 const load = createRequire(import.meta.url)
@@ -32,13 +32,13 @@ export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): 
 function lazyAws(): MakeProvider<'aws'> {
   let made: MakeProvider<'aws'> | undefined
   return (config, context) => {
-    made ??= (load('@copr/resalloc/providers/aws') as typeof aws).awsProviders()
+    made ??= (load('./aws/aws-provider.ts') as typeof aws).awsProviders()
     return made(config, context)
   }
 }
 
 const lazyKubernetes: MakeProvider<'kubernetes'> = (config, context) => {
-  const module = load('@copr/resalloc/providers/kubernetes') as typeof kubernetes
+  const module = load('./kubernetes/kubernetes.ts') as typeof kubernetes
   return module.kubernetesProvider(config, context)
 }
 

@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test'
 import { addressRules, ANY_ADDRESS } from '@copr/process/guarded/address-rules'
 import { run, runOrThrow } from '@copr/process/run'
 import { recordedContext } from '../testing/build-fixture.ts'
-import { fetchLinkedSrpm, type LinkOptions, type LinkTask } from './link-source.ts'
+import { fetchLinkedSrpm, type LinkOptions, type LinkTask } from './fetch-linked-srpm.ts'
 
 const skip =
   !(await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok &&

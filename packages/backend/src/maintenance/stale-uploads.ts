@@ -1,7 +1,5 @@
 import { leasesInUse, srpmsInUse } from '@copr/domain/queue/task-context'
-import { endedSince } from '@copr/domain/repositories/removals'
 import type { Backend } from '../context.ts'
-import { resultPath } from '../store/paths.ts'
 
 /** Removes files staged under leases that have ended, unless they are still to be published. */
 export async function dropStaleStaging({ db, store, log }: Backend): Promise<void> {
@@ -30,27 +28,4 @@ export async function dropStaleSrpms({ db, store, log }: Backend, before: Date):
     await store.dropSrpm(srpm)
     log.info(srpm, 'Stale SRPM removed')
   }
-}
-
-/**
- * Compresses the logs of builds that ended without their agent: canceled, given up, or while we were away. `looks` counts
- * how often each was looked at: there is something new ever more seldom.
- */
-export async function sealEndedLogs(
-  { db, store }: Backend,
-  since: Date,
-  looks = new Map<string, number>(),
-): Promise<void> {
-  const ended = await endedSince(db, since)
-  const paths = ended.map(({ ownername, dirname, chroot, result_dir }) =>
-    resultPath({ ownername, dirname, chroot, result_dir }),
-  )
-  for (const path of paths) {
-    const count = looks.get(path) ?? 0
-    looks.set(path, count + 1)
-    // At the first, second, fourth, eighth look.
-    if (Number.isInteger(Math.log2(count + 1))) await store.sealLogs(path)
-  }
-  const isRecent = new Set<string>(paths)
-  for (const path of looks.keys()) if (!isRecent.has(path)) looks.delete(path)
 }
