@@ -56,8 +56,8 @@ interface ProjectPage<A extends PageAccess> {
 }
 
 /**
- * Registers pages below a project. The handler runs when the visitor has the declared access; `post` reads the form and checks
- * that it is ours, which the handler of a `postFile` does itself, so that the right is checked before a file is received.
+ * Registers pages below a project. The handler runs when the visitor has the declared access. `post` reads the form and checks
+ * its CSRF token. The handler of a `postFile` does both itself, so that the right is checked before a file is received.
  */
 export function projectPagesOf(app: Hono, frontend: Frontend) {
   const register =
