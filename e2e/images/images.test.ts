@@ -173,7 +173,7 @@ suite('the images', { skip }, () => {
         '--config',
         '/etc/copr/copr.yaml',
       )
-      assert.match(checked, /The log of signatures is whole: [1-9]/)
+      assert.match(checked, /The signature log is intact: [1-9]/)
       for (const each of all.toReversed()) assert.equal(await each.stop(), 0, each.name)
     })
   })

@@ -124,7 +124,7 @@ test('commitSources() takes ten imports of one repository at once', async (t) =>
 })
 
 for (const [title, contents, reason] of [
-  ['a file named sources', { 'a.spec': '', sources: '' }, /needs the name/],
+  ['a file named sources', { 'a.spec': '', sources: '' }, /a name that dist-git reserves/],
   ['a file named GIT~1', { 'a.spec': '', 'GIT~1': '' }, /does not allow a file named "GIT~1"/],
 ] as const)
   test(`commitSources() refuses ${title} and leaves nothing`, async (t) => {

@@ -13,7 +13,7 @@ export function checkSourceName(name: string): void {
   if (name === 'sources')
     throw new CoprError(
       'invalid',
-      'Cannot import the SRPM: dist-git needs the name of its file "sources" for itself',
+      'Cannot import the SRPM: it contains a file named "sources", a name that dist-git reserves',
     )
   // git's checkout takes it for the short name that some systems give .git.
   if (/^git~1$/i.test(name))

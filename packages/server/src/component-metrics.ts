@@ -101,7 +101,7 @@ function addVolume(metrics: Metrics, volume: string, path: string): void {
   )
 }
 
-/** Rejects while the database is away, or has no tables yet. */
+/** Rejects while the database is unreachable, or has no tables yet. */
 export async function requireDatabase(db: Db): Promise<void> {
   await db.selectFrom('chroot').select('id').limit(1).execute()
 }

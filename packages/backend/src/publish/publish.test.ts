@@ -232,7 +232,7 @@ test('while keygen is away builds wait, and are published when it is back', { sk
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const id = await system.built(agent, hello)
-  const away = () => Promise.reject(new Error('keygen is away'))
+  const away = () => Promise.reject(new Error('keygen is unreachable'))
   const keygen = { makeKey: away, sign: away, changedKeys: away }
   await publishDue({ ...system.backend, keygen }, never)
   await publishDueRepositories({ ...system.backend, keygen }, never)

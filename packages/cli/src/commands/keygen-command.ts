@@ -7,7 +7,7 @@ import { subcommands } from './subcommands.ts'
 /** `coprctl keygen`: what was signed. */
 export function keygenCommand(io: Io): Command {
   const keygen = new Command('keygen')
-    .summary('read and check the log of signatures')
+    .summary('read and check the signature log')
     .description('Signatures.')
   const sub = subcommands(keygen)
 
@@ -31,12 +31,12 @@ export function keygenCommand(io: Io): Command {
       if (verdict.broken_at !== null)
         throw new CoprError(
           'conflict',
-          `The log of signatures was changed: entry ${verdict.broken_at} does not fit those before it`,
+          `The signature log was altered: entry ${verdict.broken_at} does not match the entries before it`,
         )
       const { entries, head } = verdict
       return {
         value: { entries, head },
-        words: `The log of signatures is whole: ${entries} entries`,
+        words: `The signature log is intact: ${entries} entries`,
       }
     },
   )

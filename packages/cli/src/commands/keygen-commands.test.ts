@@ -59,7 +59,7 @@ test('keygen log and keygen check: what was signed, and that nobody has changed 
   await using _ = await startTestKeygen(t)
   assert.deepEqual(await t.json(['keygen', 'log']), [])
   const checked = await t.run(['keygen', 'check'])
-  assert.deepEqual([checked.code, checked.err], [0, 'The log of signatures is whole: 0 entries\n'])
+  assert.deepEqual([checked.code, checked.err], [0, 'The signature log is intact: 0 entries\n'])
 })
 
 test('keygen refuses a configuration in which nobody could ask it, or tokens would travel openly', async () => {

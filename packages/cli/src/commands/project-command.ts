@@ -48,7 +48,7 @@ export function projectCommand(io: Io): Command {
   )
 
   administer(
-    sub('regenerate <owner/project>', "write the metadata of a project's repositories anew"),
+    sub('regenerate <owner/project>', "regenerate the metadata of a project's repositories"),
     io,
     async ({ db, actor, now }, [name = '']) => {
       const found = await requireProject(db, name)

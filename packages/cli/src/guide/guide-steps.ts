@@ -55,7 +55,7 @@ export const STEPS: Step[] = [
   step('project rotate-key owner/telescope', /owner\/telescope/),
   step('project delete owner/telescope', /owner\/telescope/),
   step('keygen log owner/telescope', /owner|^$/),
-  step('keygen check', /The log of signatures is whole/),
+  step('keygen check', /The signature log is intact/),
   step('chroot end-of-life fedora-43-x86_64', /fedora-43-x86_64/),
   step('config check --vars VARS', /Both files are right/),
   step('config explain profile --vars VARS', /small: one node/),

@@ -118,7 +118,7 @@ function refused(cause: unknown): unknown {
   if (cause instanceof oidc.ResponseBodyError || cause instanceof oidc.ClientError)
     return new CoprError(
       'invalid',
-      'Cannot log in: the identity provider’s answer does not fit this login. Begin again',
+      'Cannot log in: the identity provider’s answer does not match this login. Begin again',
       { cause },
     )
   return unreachable(cause)

@@ -164,6 +164,6 @@ function refused(cause: unknown, client_id: string): CoprError {
     return invalid(`OpenShift refuses: ${cause.error_description ?? cause.error}`)
   }
   if (cause instanceof oidc.ClientError && cause.code !== 'OAUTH_TIMEOUT')
-    return invalid('the answer of OpenShift does not fit this login. Begin again')
+    return invalid('the answer of OpenShift does not match this login. Begin again')
   return unreachable(cause)
 }

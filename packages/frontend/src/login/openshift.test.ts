@@ -150,7 +150,7 @@ const REFUSED: Refusal[] = [
   {
     what: 'an answer to another login',
     status: 400,
-    says: /does not fit this login\. Begin again/,
+    says: /does not match this login\. Begin again/,
     way: async (_, browser) => {
       const back = new URL(await codeFor(browser))
       back.searchParams.set('state', 'another')

@@ -40,7 +40,7 @@ function withoutSecret(view: View, project: Project): Html {
         A forge that calls a webhook after each push has the package built at once. The address
         holds a secret, which the project does not have yet.
       </p>
-      ${postButton(view, { action: paths.newWebhookSecret(project), text: 'Make the addresses' })}`,
+      ${postButton(view, { action: paths.newWebhookSecret(project), text: 'Create the URLs' })}`,
   )
 }
 
@@ -80,11 +80,11 @@ function withSecret(view: View, project: Project, secret: string): Html {
     )}
     ${card(
       'A new secret',
-      html`<p class="help">Whoever knows the addresses can have packages built.</p>
+      html`<p class="help">Anyone who knows these URLs can trigger builds.</p>
         ${postButton(view, {
           action: paths.newWebhookSecret(project),
           text: 'Replace the secret',
-          confirm: 'The addresses above stop working. Make new ones?',
+          confirm: 'The URLs above will stop working. Create new ones?',
           kind: 'secondary pf-m-danger',
         })}`,
     )}

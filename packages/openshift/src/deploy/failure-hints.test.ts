@@ -44,7 +44,7 @@ for (const [what, said, sentence, command] of [
   [
     'Deployment a',
     'frontend: CrashLoopBackOff exit code 1: x',
-    /ends again and again/,
+    /keeps exiting/,
     /logs deployment\/a --all-containers/,
   ],
   [

@@ -80,7 +80,7 @@ const KNOWN: [pattern: RegExp, tell: (what: string, said: string, namespace: str
     [
       /CrashLoopBackOff|exit code|Error:/,
       (what, said, namespace) => ({
-        sentence: `${what}: the program ends again and again (${said})`,
+        sentence: `${what}: the program keeps exiting (${said})`,
         command: `kubectl -n ${namespace} logs ${what.toLowerCase().replace(' ', '/')} --all-containers --previous`,
       }),
     ],

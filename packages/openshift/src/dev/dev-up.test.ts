@@ -204,7 +204,7 @@ test('sourceArchive() refuses a folder that is no checkout', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-no-checkout-'))
   try {
     await assert.rejects(sourceArchive(dir, stop), {
-      message: /it is no checkout of git\n {4}try: /,
+      message: /it is not a git checkout\n {4}try: /,
     })
   } finally {
     rmSync(dir, { recursive: true })

@@ -29,7 +29,7 @@ export async function sourceArchive(root: string, stop: AbortSignal): Promise<So
   if (!list.ok)
     throw new CoprError(
       'invalid',
-      `Cannot read ${root}: it is no checkout of git\n    try: coprctl dev up in the folder that you cloned`,
+      `Cannot read ${root}: it is not a git checkout\n    try: coprctl dev up in the folder that you cloned`,
     )
   // A file that was deleted is still in git's list.
   const files = list.output

@@ -33,12 +33,12 @@ test('a gauge that cannot be read has no samples, and the others keep theirs', a
 })
 
 test('/readyz says why a program cannot answer, /livez does not ask', async () => {
-  const ready = (): Promise<unknown> => Promise.reject(new Error('the database is away'))
+  const ready = (): Promise<unknown> => Promise.reject(new Error('the database is unreachable'))
   const app = probesApp({ component: 'backend', metrics: new Registry(), ready })
   assert.equal((await app.request('/livez')).status, 200)
   const answer = await app.request('/readyz')
   assert.equal(answer.status, 503)
-  assert.equal(await answer.text(), 'the database is away\n')
+  assert.equal(await answer.text(), 'the database is unreachable\n')
 })
 
 test('/metrics has the process and the answers it gave', async () => {
