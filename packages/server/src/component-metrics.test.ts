@@ -31,6 +31,14 @@ function rules(): { alert: string; expr: string }[] {
   return rule.spec.groups.flatMap((group) => group.rules)
 }
 
+test('componentMetrics() of all components in one process has a sample for each volume', async () => {
+  await using t = await openTestDb()
+  const names = 'frontend+backend+distgit'
+  const text = await componentMetrics(names, t.db, { data_dir: tmpdir(), results: {} }).metrics()
+  for (const volume of ['results', 'sources'])
+    assert.match(text, new RegExp(`^copr_volume_size_bytes\\{volume="${volume}"\\} \\d`, 'm'))
+})
+
 test('alerts are about metrics and labels that programs tell', async () => {
   await using t = await openTestDb()
   await fixtures(t.db)

@@ -24,10 +24,11 @@ export function componentMetrics(
   { data_dir, results }: Pick<Configuration, 'data_dir' | 'results'>,
 ): Metrics {
   const metrics = processMetrics(component)
-  for (const [owner, volume] of VOLUMES)
-    // With results in S3 it is the disk of the machine, with what is being worked on.
-    if (component.includes(owner) && !(volume === 'results' && results.s3))
-      addVolume(metrics, volume, data_dir)
+  // With results in S3 it is the disk of the machine, with what is being worked on.
+  const volumes = VOLUMES.filter(
+    ([owner, volume]) => component.includes(owner) && !(volume === 'results' && results.s3),
+  ).map(([, volume]) => volume)
+  if (volumes.length > 0) addVolumes(metrics, volumes, data_dir)
   if (!component.includes('backend')) return metrics
   addQueue(metrics, db)
   addGauge(
@@ -84,10 +85,11 @@ function addQueue(metrics: Metrics, db: Db): void {
   )
 }
 
-function addVolume(metrics: Metrics, volume: string, path: string): void {
+/** Several components in one process have their volumes in one folder. */
+function addVolumes(metrics: Metrics, volumes: readonly string[], path: string): void {
   const tell = (which: 'blocks' | 'bavail') => async (): Promise<Sample[]> => {
     const found = await statfs(path)
-    return [{ labels: [volume], value: found[which] * found.bsize }]
+    return volumes.map((volume) => ({ labels: [volume], value: found[which] * found.bsize }))
   }
   addGauge(
     metrics,
