@@ -4,7 +4,7 @@ import type { ActionTable } from '../database/schema.ts'
 
 export type Action = Selectable<ActionTable>
 
-/** Takes the oldest action that is due, for a while: whoever dies with it loses it. */
+/** Leases the oldest action that is due; if the holder dies, the lease expires and another process takes the action. */
 export async function claimAction(
   db: Db,
   { now, lease_seconds }: { now: Date; lease_seconds: number },
@@ -55,7 +55,7 @@ export async function endAction(
     .execute()
 }
 
-/** Not now: some seconds later. */
+/** Gives up the lease of an action and makes it due again in `wait_seconds`. */
 export async function postponeAction(
   db: Db,
   id: number,

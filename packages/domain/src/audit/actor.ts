@@ -7,23 +7,23 @@ export type User = Pick<Selectable<UserAccountTable>, 'id' | 'username' | 'email
 
 /** The user or system component that acts, and the rights that it acts with. */
 export interface Actor extends Omit<User, 'id'> {
-  /** Null: no user, but the system, or a command of the administrator. */
+  /** Null for the system and for an administrator at the command line. */
   id: number | null
-  /** How: `web`, `token`, `token NAME`, `command`, `webhook`, `system`. */
+  /** How the request arrived: `web`, `token`, `token NAME`, `oidc`, `command`, `webhook`, `system`. */
   via: string
-  /** The limits of the API token used; undefined: no limits. */
+  /** The limits of the API token used; undefined means no limits. */
   limits?: TokenLimits | undefined
-  /** Why it is done, for the audit log. */
+  /** The reason for the action, for the audit log. */
   reason?: string | undefined
 }
 
-/** A user who does something. */
+/** An actor that is a user. */
 export type UserActor = Actor & User
 
 export interface TokenLimits {
-  /** Null: all. */
+  /** Null means all scopes. */
   scopes: readonly TokenScope[] | null
-  /** Null: all projects. */
+  /** Null means all projects. */
   project_id: number | null
 }
 
@@ -31,7 +31,7 @@ export function onTheWeb(user: User): UserActor {
   return { ...user, via: 'web' }
 }
 
-/** The administrator at the command line: no user of the site. */
+/** The administrator at the command line, who has no user account. */
 export const COMMAND: Actor = {
   id: null,
   username: 'coprctl',
@@ -40,7 +40,7 @@ export const COMMAND: Actor = {
   via: 'command',
 }
 
-/** The site itself, where a time has come or a limit is reached. */
+/** The site itself, which acts when a deadline passes or a limit is reached. */
 export const SYSTEM: Actor = {
   id: null,
   username: 'system',

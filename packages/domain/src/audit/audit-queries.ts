@@ -7,13 +7,13 @@ export type AuditEntry = Selectable<AuditLogTable>
 export interface AuditFilter {
   project_id?: number | undefined
   user_id?: number | undefined
-  /** The name of the actor: a user, `coprctl`, `webhook`. */
+  /** The actor's name: a username, `coprctl`, `webhook`, `system`. */
   actor?: string | undefined
-  /** Only older entries: the last id of the page before. */
+  /** Return only entries older than this one: the last id of the previous page. */
   before_id?: number | undefined
 }
 
-/** The newest first. */
+/** Lists audit log entries, newest first. */
 export async function listAudit(
   db: Db,
   { project_id, user_id, actor, before_id }: AuditFilter,

@@ -1,20 +1,20 @@
 import type { Db } from '../database/open.ts'
 import type { Actor } from './actor.ts'
 
-/** A change that somebody made, in words that its owner understands a year later. */
+/** A change to record, described so that the project's owner still understands it a year later. */
 export interface Change {
-  /** As noun.verb: `project.edit`. */
+  /** In the form noun.verb: `project.edit`. */
   action: string
   project_id?: number | undefined
   /** The changed object: `dana/telescope`, `build 12`, `user kim`. */
   subject: string
-  /** Why; default: what the actor says of all he does now. */
+  /** The reason for the change. Default: `actor.reason`. */
   reason?: string | undefined
-  /** Field to its new value; never a secret. */
+  /** New values of the changed fields, keyed by field name; never a secret. */
   details?: Record<string, unknown>
 }
 
-/** Notes a change in the transaction that makes it. */
+/** Records a change in the audit log; call it in the transaction that makes the change. */
 export async function audit(
   db: Db,
   actor: Actor,

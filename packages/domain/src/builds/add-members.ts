@@ -5,7 +5,7 @@ import type { TaskRow } from '../queue/leases.ts'
 import { endTask, withLeasedTask } from './task-outcomes.ts'
 
 export interface Member {
-  /** Below the repository's folder. */
+  /** Relative to the repository's folder. */
   path: string
   sha256: string
   size: number
@@ -20,8 +20,8 @@ export interface NewMembers {
 }
 
 /**
- * The results of a build chroot become members of its repository, all or none, and the publish task ends.
- * A member with the same path is replaced. `canceled` when the build was canceled, undefined when the lease is lost.
+  * Atomically adds the results of a build chroot to its repository and ends the publish task. A member with the same path is
+  * replaced. Returns `canceled` if the build was canceled, undefined if the lease is lost.
  */
 export async function addMembers(
   db: Db,
@@ -68,7 +68,7 @@ async function add(
   return 'added'
 }
 
-/** Counts on, in a repository that is made if the chroot was enabled later than the directory. */
+/** Increments the repository's generation; creates the repository if the chroot was enabled after the directory was created. */
 async function nextGeneration(
   tx: Tx,
   build_chroot_id: number,
@@ -79,7 +79,7 @@ async function nextGeneration(
     .innerJoin('project', 'project.id', 'build.project_id')
     .select(['build.project_dir_id', 'build_chroot.chroot_id', 'project.devel_mode as is_devel'])
     .where('build_chroot.id', '=', build_chroot_id)
-    // Not while somebody switches the mode.
+    // The lock keeps `devel_mode` unchanged until this transaction ends.
     .forShare('project')
     .executeTakeFirstOrThrow()
   return await tx
@@ -94,7 +94,7 @@ async function nextGeneration(
     .executeTakeFirstOrThrow()
 }
 
-/** PostgreSQL takes 65,535 parameters a statement. */
+/** Splits a list into chunks of 1000, as a PostgreSQL statement takes at most 65,535 parameters. */
 function chunks<T>(list: T[]): T[][] {
   return Array.from({ length: Math.ceil(list.length / 1000) }, (_, i) =>
     list.slice(i * 1000, (i + 1) * 1000),

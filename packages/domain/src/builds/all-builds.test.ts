@@ -11,10 +11,10 @@ import { allBuilds } from './all-builds.ts'
 import { type BuildFilter, type BuildPage, listBuilds } from './build-queries.ts'
 
 const NOW = new Date('2026-11-22T12:00:00Z')
-/** More than are read at a time. */
+/** More than allBuilds() reads at a time. */
 const BUILDS = 1203
 
-test('allBuilds() gives what pages of any size give when they are joined, in either order', async () => {
+test('allBuilds() returns the same builds as listBuilds() in pages of any size, in either order', async () => {
   await using t = await openTestDb()
   const project_id = await fill(t.db)
   for (const descending of [true, false]) {
@@ -38,7 +38,7 @@ test('allBuilds() gives what pages of any size give when they are joined, in eit
   }
 })
 
-test('allBuilds() and listBuilds() go by state, package and both', async () => {
+test('allBuilds() and listBuilds() filter by state, package or both', async () => {
   await using t = await openTestDb()
   const project_id = await fill(t.db)
   const { id: package_id } = await t.db
@@ -67,7 +67,7 @@ test('allBuilds() and listBuilds() go by state, package and both', async () => {
   }
 })
 
-test('allBuilds() neither repeats nor skips builds when others come and go meanwhile', async () => {
+test('allBuilds() neither repeats nor skips builds while others are added and deleted', async () => {
   await using t = await openTestDb()
   const project_id = await fill(t.db)
   const parts = allBuilds(t.db, { project_id }, { offset: 0, descending: true })
@@ -91,7 +91,7 @@ async function idsOf(db: Db, filter: BuildFilter, page: BuildPage): Promise<numb
   return ids
 }
 
-/** Builds 1, 2, …: every third failed, every second of the package lens. */
+/** Inserts builds 1, 2, …: every third has failed, every second belongs to the package lens. */
 async function fill(db: Db): Promise<number> {
   const config = { name: 'fedora-43-x86_64', comment: '', repos: [], install: [], macros: {} }
   await importChroot(db, { ...config, tags: [] }, NOW)

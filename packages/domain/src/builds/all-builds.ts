@@ -2,12 +2,12 @@ import type { Db } from '../database/open.ts'
 import { type BuildFilter, type BuildPage, listBuildIds } from './build-queries.ts'
 import { type BuildSummary, loadBuildSummaries } from './build-summaries.ts'
 
-/** In memory at a time, whatever is asked for. */
+/** Maximum builds in memory at a time. */
 const CHUNK = 500
 
 /**
- * The builds of a list without end, some at a time. Each part goes on behind the last one's last id, so that builds which
- * come or go meanwhile neither repeat nor hide others.
+  * Yields the builds that match the filter, in chunks. Each chunk starts after the last id of the previous one (keyset
+  * pagination), so that builds added or deleted in the meantime cause no duplicates or gaps.
  */
 export async function* allBuilds(
   db: Db,

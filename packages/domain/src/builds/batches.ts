@@ -4,7 +4,7 @@ import { rightsIn } from '../projects/project-access.ts'
 import type { Actor } from '../audit/actor.ts'
 import { lockBuild } from '../states/build-state.ts'
 
-/** Whose end a build waits for, or with which it belongs together; one of them at most. */
+/** The build whose batch a new build waits for, or whose batch it joins; at most one of the two is set. */
 export interface BatchWish {
   after_build_id?: number | undefined
   with_build_id?: number | undefined
@@ -13,8 +13,8 @@ export interface BatchWish {
 type Field = keyof BatchWish
 
 /**
- * Throws unless the user may have the build in that batch: anyone may wait for a batch, but to make one of a build,
- * or to join one, is to change when others are built.
+  * Throws unless the actor may put a build into that batch. Anyone may wait for an existing batch. Starting a batch with a
+  * build, or joining one, affects when other builds start: it requires the right to build in one of the batch's projects.
  */
 export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise<void> {
   const named = namedBuild(wish)
@@ -30,7 +30,7 @@ export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise
   throw new CoprError('invalid', `${field}: you cannot build in the project of build ${id}`)
 }
 
-/** The batch of a new build, made when it is needed; null: none. */
+/** Returns the batch of a new build, created if necessary; null if the build needs none. */
 export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   const named = namedBuild(wish)
   if (!named) return null
@@ -39,7 +39,7 @@ export async function batchOf(tx: Tx, wish: BatchWish): Promise<number | null> {
   return field === 'with_build_id' ? batch : await newBatch(tx, batch)
 }
 
-/** A batch and some of its builds, the newest first, or from before one on; undefined when there is none. */
+/** Finds a batch and up to `limit` of its builds, newest first, only those before `before_id` if it is set. */
 export async function findBatch(
   db: Db,
   id: number,
@@ -63,7 +63,7 @@ export async function findBatch(
   return { ...batch, build_ids: rows.map((row) => row.id) }
 }
 
-/** The batch of a build; undefined: it has none. */
+/** Returns the id of a build's batch; undefined if it has none. */
 export async function batchIdOf(db: Db, build_id: number): Promise<number | undefined> {
   const row = await db
     .selectFrom('build')
@@ -81,7 +81,7 @@ function namedBuild({ after_build_id, with_build_id }: BatchWish): [Field, numbe
 }
 
 async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<number> {
-  // No build id is beyond 2^53, and PostgreSQL rejects a number that does not fit the column.
+  // Build ids stay below 2^53, and PostgreSQL rejects a number that does not fit the column.
   const exists = Number.isSafeInteger(build_id) && (await lockBuild(tx, build_id))
   const build = exists ? await buildOf(tx, build_id) : undefined
   if (!build) throw new CoprError('invalid', `${field}: build ${build_id} does not exist`)
@@ -95,7 +95,7 @@ async function batchOfBuild(tx: Tx, field: Field, build_id: number): Promise<num
   return batch_id
 }
 
-/** A build without a batch that is finished has nothing to wait for. */
+/** Throws for a finished build without a batch: there is nothing to wait for. */
 function checkOpen(
   field: Field,
   build_id: number,

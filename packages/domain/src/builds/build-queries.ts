@@ -22,11 +22,11 @@ export interface BuildChroot {
   state: BuildState
   state_reason: string | null
   git_commit: string | null
-  /** Below the directory's chroot folder; null until a builder has started. */
+  /** Relative to the directory's chroot folder; null until a builder has started. */
   result_dir: string | null
   started_at: Date | null
   ended_at: Date | null
-  /** Where the time went. */
+  /** Duration of each phase, in seconds. */
   seconds: Record<string, number> | null
 }
 
@@ -34,7 +34,7 @@ export async function findBuild(db: Db, id: number): Promise<Build | undefined> 
   return (await loadBuilds(db, [id])).at(0)
 }
 
-/** The builds with these ids, in their order; those that do not exist are left out. */
+/** Loads the builds with these ids, in the order of the ids; ids that do not exist are left out. */
 export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
   const builds = await loadBuildSummaries(db, ids)
   if (builds.length === 0) return []
@@ -78,7 +78,7 @@ export interface BuildFilter {
   project_id?: number
   package_id?: number
   state?: BuildState
-  /** Only builds older than this one: how web pages go on. */
+  /** Return only builds older than this one; web pages use it for keyset pagination. */
   before_id?: number | undefined
   after_id?: number | undefined
 }
@@ -90,7 +90,7 @@ export interface BuildPage {
   descending: boolean
 }
 
-/** Finds the ids first, along an index, so that a page far down costs no joins for the rows that it skips. */
+/** Lists a page of builds. Finds the ids with an index scan first, so that skipped rows of a deep page cost no joins. */
 export async function listBuilds(
   db: Db,
   filter: BuildFilter,
@@ -119,7 +119,7 @@ export async function listBuildIds(
   return ids.map(({ id }) => id)
 }
 
-/** The newest builds of all projects that want to be seen on the front page. */
+/** Returns the newest builds of all projects that are listed on the front page. */
 export async function recentBuilds(db: Db, limit: number): Promise<BuildRow[]> {
   const ids = await db
     .selectFrom('build')
@@ -144,7 +144,7 @@ export interface BuiltPackage {
   arch: string
 }
 
-/** The packages that each build chroot produced, keyed by the build chroot's id. */
+/** Returns the packages that each build chroot produced, keyed by the build chroot's id. */
 export async function builtPackages(
   db: Db,
   build_id: number,
@@ -170,7 +170,7 @@ export async function builtPackages(
 }
 
 export interface RunningPhase {
-  /** Undefined: the source build or the import. */
+  /** Null for the source build and the import. */
   build_chroot_id: number | null
   kind: string
   state: string
@@ -178,7 +178,7 @@ export interface RunningPhase {
   machine: string | null
 }
 
-/** The build's unfinished tasks, each with the phase that its machine reported last. */
+/** Returns the build's unfinished tasks, each with the phase that its machine reported last. */
 export async function runningPhases(db: Db, build_id: number): Promise<RunningPhase[]> {
   return await db
     .selectFrom('task')
@@ -190,7 +190,7 @@ export async function runningPhases(db: Db, build_id: number): Promise<RunningPh
     .execute()
 }
 
-/** How many tasks wait and how many run, for the front page: each counted along its own index. */
+/** Counts the waiting and the running tasks for the front page, each with its own index scan. */
 export async function queueSize(db: Db): Promise<{ waiting: number; running: number }> {
   const count = (state: 'queued' | 'leased') =>
     sql<number>`(select count(*) from task where state = ${sql.lit(state)})`

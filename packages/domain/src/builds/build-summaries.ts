@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
 
-/** A build as tables show it: without its chroots, of which a list of builds has a thousand. */
+/** A build as tables show it: without its chroots, which would be a thousand rows for a page of builds. */
 export interface BuildRow {
   id: number
   state: BuildState
@@ -31,13 +31,13 @@ export interface BuildRow {
   isolation: string
 }
 
-/** A build with what the API's lists say of its chroots, added up by the database. */
+/** A build with the summary of its chroots that the API's lists contain, aggregated by the database. */
 export interface BuildSummary extends BuildRow {
-  /** In their order. */
+  /** In alphabetical order. */
   chroot_names: string[]
-  /** When the first of them began. */
+  /** When the first chroot started. */
   first_started_at: Date | null
-  /** When the last of them ended; null until all have. */
+  /** When the last chroot ended; null until all have ended. */
   last_ended_at: Date | null
 }
 
@@ -63,9 +63,9 @@ const COLUMNS = [
   'build.isolation',
 ] as const
 
-/** The builds with these ids, in their order; those that do not exist are left out. */
+/** Loads the builds with these ids, in the order of the ids; ids that do not exist are left out. */
 export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> {
-  // No build id is beyond 2^53, and PostgreSQL rejects a number that does not fit the column.
+  // Build ids stay below 2^53, and PostgreSQL rejects a number that does not fit the column.
   const possible = ids.filter((id) => Number.isSafeInteger(id))
   if (possible.length === 0) return []
   const rows = await db
@@ -83,7 +83,7 @@ export async function loadBuildRows(db: Db, ids: number[]): Promise<BuildRow[]> 
       'user_account.username as submitter',
     ])
     .where('build.id', '=', anyOf(possible))
-    // The builds of a deleted project are gone with it.
+    // The builds of a deleted project count as deleted.
     .where('project.deleted_at', 'is', null)
     .execute()
   const byId = new Map(rows.map((row) => [row.id, row]))

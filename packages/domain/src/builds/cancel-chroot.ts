@@ -3,7 +3,7 @@ import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { moveChroots, OPEN_CHROOT_STATES } from '../states/chroot-state.ts'
 import { cancelTasks } from '../states/task-state.ts'
 
-/** Cancels what is unfinished in one chroot, in all builds; their other chroots go on. */
+/** Cancels all unfinished build chroots of one chroot; the other chroots of their builds continue. */
 export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date): Promise<void> {
   const builds = await openIn(tx, chroot_id)
     .select('build_id')
@@ -33,7 +33,7 @@ export async function cancelBuildsOfChroot(tx: Tx, chroot_id: number, now: Date)
   }
 }
 
-/** Results that are members of a repository already are only waiting for its index. */
+/** Selects the unfinished build chroots. One with a generation is excluded: its results are published and only await the index. */
 function openIn(tx: Tx, chroot_id: number) {
   return tx
     .selectFrom('build_chroot')

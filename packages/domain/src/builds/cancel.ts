@@ -11,8 +11,8 @@ import { cancelTasks } from '../states/task-state.ts'
 import { isFinal } from '../states/transitions.ts'
 
 /**
- * Cancels whatever of the build is not finished. What waits ends here; what runs is told with the next heartbeat.
- * Throws `conflict` when there is nothing left to cancel.
+  * Cancels the unfinished parts of a build. Queued tasks end at once; the agents of running ones learn of it with their next
+  * heartbeat. Throws `conflict` if there is nothing left to cancel.
  */
 export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
@@ -23,7 +23,7 @@ export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Da
       .where('id', '=', buildId)
       .executeTakeFirst()
     if (!build) throw new CoprError('not_found', `Build ${buildId} does not exist`)
-    // Results that are members of a repository already are only waiting for its index.
+    // A chroot with a generation is excluded: its results are repository members already and only await the index.
     const open = await tx
       .selectFrom('build_chroot')
       .select('id')
@@ -48,7 +48,7 @@ export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Da
 
 const idsOf = (rows: { id: number }[]): number[] => rows.map(({ id }) => id)
 
-/** Deletes finished builds of one project: their results leave the repositories, then the disk. All or nothing. */
+/** Atomically deletes finished builds of one project. Their results are removed from the repositories, and later from the disk. */
 export async function deleteBuilds(
   db: Db,
   actor: Actor,
@@ -68,7 +68,7 @@ export async function deleteBuilds(
   })
 }
 
-/** As part of something larger. */
+/** Deletes finished builds within the caller's transaction, without an audit log entry. */
 export async function deleteBuildsIn(tx: Tx, buildIds: number[], now: Date): Promise<void> {
   // Locks are taken in build-id order, which rules out deadlocks.
   for (const id of [...new Set(buildIds)].toSorted((a, b) => a - b)) await deleteBuild(tx, id, now)
@@ -97,7 +97,7 @@ async function deleteBuild(tx: Tx, buildId: number, now: Date): Promise<void> {
     .select(['build_chroot.id', 'build_chroot.result_dir', 'chroot.name'])
     .where('build_chroot.build_id', '=', buildId)
     .execute()
-  // In devel mode its packages may be members of two.
+  // In devel mode a build's packages may be members of two repositories.
   await tx
     .updateTable('repository')
     .set((eb) => ({ generation: eb('generation', '+', 1) }))

@@ -5,9 +5,9 @@ import type { Db, Tx } from '../database/open.ts'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
 import { moveChroots } from '../states/chroot-state.ts'
 
-/** A build chroot of the source and its copy, whose files are still to be linked. */
+/** A build chroot of the source project and its copy, whose files have not been linked yet. */
 export interface ForkedChroot {
-  /** The copy. */
+  /** The id of the copy. */
   build_chroot_id: number
   build_id: number
   chroot: string
@@ -31,15 +31,15 @@ interface Fork {
 }
 
 /**
- * Makes a build in the target for each of the source's builds that has a package's newest results in some chroot of the main
- * directory, unless an earlier try did. The new builds wait until their files are there.
+  * Creates a build in the target for each of the source's builds that has a package's newest results in some chroot of the main
+  * directory, unless an earlier attempt did. The new builds wait until their files are linked.
  */
 export async function insertForkedBuilds(
   db: Db,
   { source_id, target_id, user_id, now }: Fork,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // Two tries at the same time must not make two copies.
+    // Concurrent attempts must not create two copies.
     await tx.selectFrom('project').select('id').where('id', '=', target_id).forUpdate().execute()
     const newest = await newestResults(tx, source_id, target_id)
     const dir = await tx
@@ -60,7 +60,7 @@ interface Newest {
   package_name: string
 }
 
-/** The source's newest results for each of its packages and each enabled chroot of the target, except those already copied. */
+/** Finds the source's newest results for each of its packages and each enabled chroot of the target, except those already copied. */
 async function newestResults(tx: Tx, source_id: number, target_id: number): Promise<Newest[]> {
   const { rows } = await sql<Newest>`
     select latest.build_id, project_chroot.chroot_id, package.name as package_name
@@ -150,7 +150,7 @@ async function insertCopy(
   await refreshBuild(tx, id, now)
 }
 
-/** The copies whose files are not there yet. */
+/** Lists the copies whose files have not been linked yet. */
 export async function unlinkedForks(db: Db, target_id: number): Promise<ForkedChroot[]> {
   const { rows } = await sql<{
     build_chroot_id: number
@@ -200,7 +200,7 @@ export async function unlinkedForks(db: Db, target_id: number): Promise<ForkedCh
   }))
 }
 
-/** The files are there: they become members of the target's repository. */
+/** Adds the linked files of a copy to the target's repository. */
 export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {
     if (!(await lockBuild(tx, fork.build_id))) return
@@ -210,7 +210,7 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
       .select(['chroot_id', 'build_chroot.state', 'build.project_dir_id'])
       .where('build_chroot.id', '=', fork.build_chroot_id)
       .executeTakeFirst()
-    // Canceled meanwhile, or adopted by another try.
+    // It was canceled in the meantime, or adopted by another attempt.
     if (copy?.state !== 'waiting') return
     const { chroot_id, project_dir_id } = copy
     const repository = await tx
@@ -271,7 +271,7 @@ async function copyPackageList(tx: Tx, fork: ForkedChroot): Promise<void> {
     order by built_package.id`.execute(tx)
 }
 
-/** The source was deleted meanwhile: what it no longer has cannot be copied. */
+/** Fails the copies that are still waiting: their source was deleted in the meantime. */
 export async function dropUnlinkable(db: Db, target_id: number, now: Date): Promise<void> {
   const builds = await db
     .selectFrom('build')

@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import { moveMachineIn } from '../states/machine-state.ts'
 import { requeueTask } from './task-outcomes.ts'
 
-/** A machine that nobody manages is no more: its session ends, and what it worked on goes back to the queue at once. */
+/** Moves an unmanaged machine to `gone`: ends its session and requeues its tasks at once. */
 export async function machineGone(
   db: Db,
   machine_id: number,

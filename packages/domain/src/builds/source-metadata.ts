@@ -18,8 +18,8 @@ export interface SourceMetadata {
 }
 
 /**
- * The SRPM is there: names the build's package (made when it is new), chooses its chroots, and queues the import.
- * The build must be locked, and its source state is `importing` afterwards, or final when there is nothing to build.
+  * Applies the metadata of a build's SRPM: sets the package (created if it is new), chooses the chroots, and queues the import.
+  * The build must be locked. Its source state is `importing` afterwards, or final if there is nothing to build.
  */
 export async function applySourceMetadata(
   tx: Tx,
@@ -55,7 +55,7 @@ export async function applySourceMetadata(
   await refreshBuild(tx, buildId, now)
 }
 
-/** A chroot that was requested by name has its row since the build was submitted. */
+/** Inserts the chroots' rows. Those requested by name exist since the build was submitted. */
 async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]): Promise<void> {
   if (chroots.length === 0) return
   await tx
@@ -67,7 +67,7 @@ async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]
 
 /**
  * Skips the chroots whose architecture the spec file excludes, and those that were requested by name but have been disabled
- * since. False if none is left to build in.
+  * since. Returns false if none is left to build in.
  */
 async function skipUnwanted(
   tx: Tx,
@@ -134,7 +134,7 @@ async function packageOf(
     .executeTakeFirstOrThrow()
 }
 
-/** Those asked for by name, or all that the package has. */
+/** Returns the enabled chroots that the build requested by name, or all that the package's denylist leaves. */
 async function chrootsOf(
   tx: Tx,
   build: SubmittedBuild,

@@ -12,14 +12,14 @@ export interface Submission extends BatchWish {
   project: { id: number; name: string }
   /** Default: the project's main directory. */
   dirname?: string | undefined
-  /** Null: no user, but a webhook. */
+  /** Null for a webhook. */
   submitter_id: number | null
   /** The sender as the webhook reports it, such as a profile URL; `custom webhook` if it reports none. */
   submitted_by?: string | undefined
   source: Source
-  /** Known from the start when a package is built from its own source. */
+  /** Set if a package is built from its configured source; otherwise the package is known only once the SRPM exists. */
   package_id?: number | undefined
-  /** Names of enabled chroots, or null for all that the package has. */
+  /** Names of enabled chroots, or null for all that the package's denylist leaves. */
   chroots: string[] | null
   timeout_seconds: number
   is_background?: boolean
@@ -79,7 +79,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
   })
 }
 
-/** Nobody deletes the project until the build is in it. */
+/** Locks the project, so that it cannot be deleted until the build is inserted. */
 async function holdProject(tx: Tx, { id, name }: { id: number; name: string }): Promise<void> {
   const living = await tx
     .selectFrom('project')
@@ -92,7 +92,7 @@ async function holdProject(tx: Tx, { id, name }: { id: number; name: string }): 
     throw new CoprError('not_found', `Project ${name} does not exist: it was just deleted`)
 }
 
-/** Chroots asked for by name wait from the start; those of the package are added when it is known. */
+/** Inserts the chroots requested by name; without names, the package's chroots are added once the package is known. */
 async function insertWantedChroots(
   tx: Tx,
   buildId: number,
@@ -116,7 +116,7 @@ async function insertWantedChroots(
     .execute()
 }
 
-/** The directory's id; made, with its repositories, when it is new. */
+/** Returns the directory's id; creates the directory and its repositories if it is new. */
 async function dirOf(
   tx: Tx,
   project: { id: number; name: string },

@@ -10,17 +10,17 @@ import { moveTasks } from '../states/task-state.ts'
 import { insertPublishTask, insertTask } from '../queue/insert-task.ts'
 import { lockLeased, type TaskRow } from '../queue/leases.ts'
 
-/** How a task has ended that was not lost. `source`, `import` and `rpm` are the successes of the three kinds. */
+/** The outcome of a task that was not lost. `source`, `import` and `rpm` mean that a task of that kind succeeded. */
 export type TaskOutcome =
   | { kind: 'canceled' }
-  /** The build's own fault; `reason` is one readable sentence. */
+  /** The build itself failed; `reason` is one sentence for its user. */
   | { kind: 'failed'; reason: string; seconds?: Record<string, number> | undefined }
   | { kind: 'source'; facts: SourceMetadata }
-  /** The commit of each branch in dist-git. */
+  /** `branch_commits` maps each dist-git branch to its commit. */
   | { kind: 'import'; branch_commits: Record<string, string> }
   | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
 
-/** Ends a leased task. Undefined when the lease is lost; `canceled` when the build was canceled, whatever the outcome. */
+/** Ends a leased task. Returns undefined if the lease is lost, and `canceled` if the build was canceled, whatever the outcome. */
 export async function finishTask(
   db: Db,
   lease: string,
@@ -34,8 +34,8 @@ export async function finishTask(
 }
 
 /**
- * Runs `work` in a transaction that has locked the task and its build. A cancellation wins: the task of a canceled build ends
- * here instead, as cancelBuild() has set the states of the build already. Undefined when the lease is lost.
+  * Runs `work` in a transaction that has locked the task and its build. If the build was canceled, ends the task instead and
+  * returns `canceled`; cancelBuild() has already set the build's states. Returns undefined if the lease is lost.
  */
 export async function withLeasedTask<T>(
   db: Db,
@@ -54,7 +54,7 @@ export async function withLeasedTask<T>(
 async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): Promise<void> {
   switch (outcome.kind) {
     case 'canceled': {
-      // Without this the build would wait for ever: only withLeasedTask() knows of real cancellations.
+      // withLeasedTask() handles real cancellations; without this case, the build would wait forever.
       const reason = 'The builder stopped although nobody has canceled the build'
       return await failTask(tx, task, { reason }, now)
     }
@@ -84,7 +84,7 @@ async function finishSource(
   await applySourceMetadata(tx, task.build_id, facts, now)
 }
 
-/** Every waiting chroot gets the commit of its branch and may be built. */
+/** Ends an import. Queues the build of every waiting chroot with the commit of its branch; fails those without one. */
 async function finishImport(
   tx: Tx,
   task: TaskRow,
@@ -129,7 +129,7 @@ async function finishImport(
   await notify(tx, 'copr_queue')
 }
 
-/** The results wait to be verified, signed and published; the build chroot goes on running until then. */
+/** Ends a build in one chroot and queues the publication of its results. The build chroot stays `running` until that is done. */
 async function finishRpm(
   tx: Tx,
   task: TaskRow,
@@ -185,7 +185,7 @@ export async function endTask(tx: Tx, task: TaskRow, now: Date): Promise<void> {
   await moveTasks(tx, [task.id], { to: 'done', from: ['leased'], set })
 }
 
-/** Puts a task back into the queue through no fault of the build: its machine was lost or cannot go on. */
+/** Puts a task back into the queue, because its machine was lost or cannot continue; the build is not at fault. */
 export async function requeueTask(
   db: Db,
   lease: string,
@@ -197,18 +197,18 @@ export async function requeueTask(
     wait_seconds = 0,
     only_expired = false,
   }: {
-    /** Default: the machine is lost. */
+    /** Default: `machine_lost`. */
     cause?: LostCause
     reason: string
     max_attempts: number
     now: Date
     wait_seconds?: number
-    /** Leaves a lease alone that was renewed in the meantime. */
+    /** Whether to do nothing if the lease was renewed in the meantime. */
     only_expired?: boolean
   },
 ): Promise<'queued' | 'ended' | undefined> {
   const outcome = await withLeasedTask(db, { lease, now, only_expired }, async (tx, task) => {
-    // Publishing fails for reasons that pass; a build that loses every machine it gets does not.
+    // Publishing fails for transient reasons; a build that loses every machine it gets would never succeed.
     if (task.kind !== 'publish' && task.attempts >= max_attempts) {
       const why = `Given up after ${task.attempts} tries. The last one: ${reason}`
       await failTask(tx, task, { reason: why }, now)
@@ -242,7 +242,7 @@ export async function requeueTask(
   return outcome === 'canceled' ? 'ended' : outcome
 }
 
-/** The task goes to a machine with more memory than the one that was too small, where there is one (claimTask). */
+/** Makes the task prefer a machine with more memory than the one that was too small; see canHaveMemory() in claim-task.ts. */
 async function moreMemory(
   tx: Tx,
   { machine_id, min_memory_mb }: TaskRow,

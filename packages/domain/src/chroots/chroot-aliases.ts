@@ -11,7 +11,7 @@ export async function listAliases(db: Db): Promise<ChrootAlias[]> {
   return await db.selectFrom('chroot_alias').selectAll().orderBy('name_release').execute()
 }
 
-/** Has the chroots of `target` serve those who ask for `name_release`; without a target nobody does any more. */
+/** Makes requests for `name_release` resolve to the chroots of `target`; without a target, removes the alias. */
 export async function setAlias(
   db: Db,
   actor: Actor,

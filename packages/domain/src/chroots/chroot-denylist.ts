@@ -3,12 +3,12 @@ import { chrootPattern } from './chroot-pattern.ts'
 
 const MAX_PATTERNS = 50
 
-/** The patterns of a list with commas between them. */
+/** Splits a denylist at commas and white space into its patterns. */
 function denylistPatterns(denylist: string): string[] {
   return denylist.split(/[,\s]+/).filter((pattern) => pattern !== '')
 }
 
-/** As it is stored; throws unless each pattern means a chroot that the site has. */
+/** Returns the denylist in its stored form; throws unless each pattern matches an active chroot. */
 export function checkedDenylist(denylist: string, active_chroots: readonly string[]): string {
   const patterns = denylistPatterns(denylist)
   if (patterns.length > MAX_PATTERNS)
@@ -24,7 +24,7 @@ export function checkedDenylist(denylist: string, active_chroots: readonly strin
   return patterns.join(', ')
 }
 
-/** The chroots that a package is built in; a list that leaves none is ignored. */
+/** Returns the chroots that the denylist does not match; a denylist that would exclude all chroots is ignored. */
 export function notDenied<Chroot extends { name: string }>(
   denylist: string,
   chroots: Chroot[],

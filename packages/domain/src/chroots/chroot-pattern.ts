@@ -4,11 +4,11 @@ import { CoprError } from '@copr/process/errors'
 type Element = '*' | { matches: (character: string) => boolean }
 
 export interface ChrootPattern {
-  /** Takes at most pattern times text steps, whatever the two are. */
+  /** Takes at most (pattern length × text length) steps. */
   test(text: string): boolean
 }
 
-/** A shell pattern (`*`, `?`, `[...]`). As a regular expression, eight stars would take text⁸ steps. */
+/** Compiles a shell pattern (`*`, `?`, `[...]`). As a regular expression, eight stars would take (text length)⁸ steps. */
 export function chrootPattern(pattern: string, field = 'chroots'): ChrootPattern {
   if (pattern.length > 200 || (pattern.match(/\*/g) ?? []).length > 8)
     throw new CoprError('invalid', `${field}: a pattern is too long`)
@@ -22,7 +22,7 @@ export function chrootPattern(pattern: string, field = 'chroots'): ChrootPattern
   return { test: (text) => isMatch(elements, text) }
 }
 
-/** Throws for a range that runs backwards. */
+/** Throws for a reversed range such as `[z-a]`. */
 function elementOf(part: string): Element {
   if (part === '*') return '*'
   if (part === '?') return { matches: () => true }
@@ -32,7 +32,7 @@ function elementOf(part: string): Element {
   return { matches: (character) => expression.test(character) }
 }
 
-/** Only the last star is ever tried again: the ones before it have matched as early as they can. */
+/** Backtracks to the last star only: the stars before it have matched as early as possible. */
 function isMatch(elements: Element[], text: string): boolean {
   let at = 0
   let next = 0

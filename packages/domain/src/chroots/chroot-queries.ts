@@ -8,8 +8,8 @@ import type { ChrootTable } from '../database/schema.ts'
 export type Chroot = Selectable<ChrootTable>
 
 /**
- * Adds a chroot, or gives the one of that name this configuration: it stays paused or ended when it was, and a comment
- * that an administrator wrote stays too.
+  * Adds a chroot, or replaces the configuration of the one with that name, which keeps its state (active, paused or ended) and
+  * the comment that an administrator wrote.
  */
 export async function importChroot(db: Db, config: ChrootConfig, now: Date): Promise<Chroot> {
   const parts = splitChrootName(config.name)
@@ -38,7 +38,7 @@ export async function importChroot(db: Db, config: ChrootConfig, now: Date): Pro
     .executeTakeFirstOrThrow()
 }
 
-/** The chroots of the site that projects may use, in the order in which they came. */
+/** Lists the chroots that projects may use, oldest first. */
 export async function listActiveChroots(db: Db): Promise<Chroot[]> {
   return await db
     .selectFrom('chroot')
@@ -48,7 +48,7 @@ export async function listActiveChroots(db: Db): Promise<Chroot[]> {
     .execute()
 }
 
-/** The active chroots with these names, or an error that lists the names nobody knows. */
+/** Returns the active chroots with these names; throws an error that lists the unknown and inactive names. */
 export async function requireActiveChroots(db: Db, names: string[]): Promise<Chroot[]> {
   const active = new Map((await listActiveChroots(db)).map((chroot) => [chroot.name, chroot]))
   const unknown = names.filter((name) => !active.has(name))
