@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 
-/** For `where('id', '=', anyOf(ids))`: one parameter however many ids there are, where `in` has one for each, and 65535 at most. */
+/** For `where('id', '=', anyOf(ids))`: a single parameter, whereas `in` takes one for each id and PostgreSQL allows only 65,535. */
 export function anyOf(ids: number[]): RawBuilder<number> {
   return sql<number>`any(${ids}::bigint[])`
 }

@@ -16,7 +16,7 @@ function temporaryFolder(t: TestContext): string {
   return dir
 }
 
-test('a port that is in use is named, and a cluster of another PostgreSQL is refused', async (t) => {
+test('startEmbeddedPostgres() names a port that is in use, and refuses data of another PostgreSQL version', async (t) => {
   const dir = join(temporaryFolder(t), 'postgres')
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -26,7 +26,7 @@ test('a port that is in use is named, and a cluster of another PostgreSQL is ref
     message:
       'Cannot start PostgreSQL: it ended with exit code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
   })
-  // The folder has a complete cluster now; make it one of a later version.
+  // The folder has a complete cluster now; mark it as one of a later version.
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),
@@ -36,7 +36,7 @@ test('a port that is in use is named, and a cluster of another PostgreSQL is ref
 
 const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a small file system'
 
-/** Starts it on a file system in memory; its end is what is printed. */
+/** Starts PostgreSQL on an in-memory file system in a child process; returns what that prints: the error and what is left. */
 async function startOn(dir: string, mountOptions: string): Promise<string> {
   const script = `const { startEmbeddedPostgres } = await import(${JSON.stringify(import.meta.resolve('./embedded-postgres.ts'))})
 const { existsSync } = await import('node:fs')
@@ -55,7 +55,7 @@ for (const name of ['data', 'data.new', 'password']) if (existsSync(dir + '/' + 
 
 for (const mountOptions of ['size=10m', 'size=1g,nr_inodes=300'])
   test(
-    `a disk that gets full while the cluster is made (${mountOptions}) leaves no part of it`,
+    `a disk that runs full while the cluster is created (${mountOptions}) leaves no partial cluster behind`,
     {
       skip,
     },

@@ -19,24 +19,24 @@ import { type PrivateAccount, privateAccount } from './private-account.ts'
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** Connection URL of the database `copr`. */
   readonly url: string
-  /** Resolves when the server ends, wanted or not. */
+  /** Resolves when the server exits, whether it was stopped or not. */
   readonly ended: Promise<void>
 }
 
 export interface EmbeddedPostgresOptions {
-  /** Made on first use; survives restarts. */
+  /** The folder of the database; created on first use. */
   dir: string
   password: string
-  /** Default: the port of the last start when it is free, else any. */
+  /** Default: the port of the previous start if it is free, otherwise any free port. */
   port?: number
-  /** For tests only: faster, and loses data with the machine's power. */
+  /** For tests only: faster, but a power failure loses data. */
   unsafe?: boolean
   onOutput?: (chunk: Buffer) => void
 }
 
 /**
- * Starts a real PostgreSQL from an npm package. A server that an earlier process left behind
- * (it was killed) is stopped first, cleanly, so that two never share a folder.
+  * Starts a real PostgreSQL server from an npm package. First stops, cleanly, any server that a killed process left running,
+  * so that two servers never share a folder.
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
@@ -80,7 +80,7 @@ export async function startEmbeddedPostgres(
   const child = spawn(program, args, {
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A terminal's Ctrl-C must not reach it before its clients are done.
+    // In its own process group, so that Ctrl-C in the terminal does not stop it before its clients.
     detached: true,
   })
   let said = ''
@@ -118,7 +118,7 @@ function makeCluster(
   const data = join(dir, 'data')
   const aside = `${data}.new`
   rmSync(data, { recursive: true, force: true })
-  rmSync(aside, { recursive: true, force: true }) // a start that was killed leaves half a cluster
+  rmSync(aside, { recursive: true, force: true }) // a killed start leaves a partial cluster
   const passwordFile = join(dir, 'password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
   if (account) chownSync(passwordFile, account.uid, account.uid)
@@ -144,7 +144,7 @@ function makeCluster(
   } catch (error) {
     rmSync(aside, { recursive: true, force: true })
     const { stderr } = error as { stderr?: Buffer }
-    // Not as its cause, which has the whole command and all of the output.
+    // Without `cause`, which would contain the whole command and all of its output.
     throw new Error(`Cannot make the database: initdb failed: ${reasonIn(String(stderr))}`)
   } finally {
     rmSync(passwordFile, { force: true })
@@ -159,14 +159,14 @@ function otherVersion(data: string): Error {
   )
 }
 
-/** The first complaint in the output of a program of PostgreSQL; later ones are its consequences. */
+/** Returns the first error in the output of a PostgreSQL program; later errors are its consequences. */
 function reasonIn(output: string): string {
   const lines = output.trim().split('\n')
   const complaint = lines.find((line) => /:\s+could not |\b(PANIC|FATAL|error):/.test(line))
   return (complaint ?? lines.at(-1) ?? '').replace(/^.*?\b(PANIC|FATAL|LOG|error):\s*/, '')
 }
 
-/** Waits for the server, and makes the database at the first start. */
+/** Waits until the server accepts connections, and creates the database on the first start. */
 async function whenReady(url: string, child: ChildProcess, reason: () => string): Promise<void> {
   const deadline = Date.now() + 60_000
   for (;;) {
@@ -174,7 +174,7 @@ async function whenReady(url: string, child: ChildProcess, reason: () => string)
       throw new Error(
         `Cannot start PostgreSQL: it ended with exit code ${child.exitCode}: ${reason()}`,
       )
-    // Another program may have the port: it accepts the connection, and never answers.
+    // Another program may have the port: it may accept the connection and never answer.
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
     client.on('error', () => undefined)
     try {
@@ -200,7 +200,7 @@ function lastPort(dir: string): number {
   }
 }
 
-/** The port itself when nobody listens on it, else any free one. */
+/** Returns the wanted port if nothing listens on it, otherwise any free port. */
 export async function freePort(wanted = 0): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const probe = createServer()

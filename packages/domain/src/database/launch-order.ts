@@ -1,4 +1,4 @@
-/** Parameters of the request that starts a machine. Stored, as a retry is idempotent only if it sends exactly the same ones. */
+/** Parameters of the request that starts a machine. They are stored, as a retry is idempotent only with identical parameters. */
 export interface LaunchOrder {
   readonly offering: {
     readonly name: string
@@ -6,7 +6,7 @@ export interface LaunchOrder {
     readonly price_per_hour: number
     readonly memory_mb?: number
   }
-  /** Boot configuration passed to the machine: all that it needs to enroll. */
+  /** Boot configuration passed to the machine: everything that it needs to enroll. */
   readonly boot: {
     readonly enroll_token: string
     readonly gateway_url: string

@@ -10,13 +10,13 @@ import { startEmbeddedPostgres } from './embedded-postgres.ts'
 const skip = process.getuid?.() === 0 ? false : 'mounting in a namespace needs root'
 
 test(
-  'startEmbeddedPostgres() spares a process that works in a folder of the same path in another mount namespace',
+  'startEmbeddedPostgres() spares a process whose working directory has the same path in another mount namespace',
   {
     skip,
   },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-postgres-'))
-    // The folder that a container of this machine would have at the same path.
+    // Mounts a different folder at the same path, as a container does.
     const data = join(dir, 'data')
     mkdirSync(data)
     const script = 'mount -t tmpfs tmpfs "$0" && cd "$0" && echo there && exec sleep infinity'
@@ -34,7 +34,7 @@ test(
   },
 )
 
-test('startEmbeddedPostgres() ends what an earlier process left running in the folder', async () => {
+test('startEmbeddedPostgres() stops the server that an earlier process left running in the folder', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-postgres-'))
   try {
     await (

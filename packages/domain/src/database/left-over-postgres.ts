@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Ends what an earlier process left running on this folder: a whole server whose parent was killed, or the
- * sessions of a server that was killed itself. PostgreSQL's own pid file is left to PostgreSQL.
+  * Stops the server processes that an earlier process left running on this folder: a whole server whose parent was killed, or
+  * the sessions of a server that was killed itself. Leaves PostgreSQL's pid file to PostgreSQL.
  */
 export async function stopLeftOver(data: string): Promise<void> {
   const postmaster = postmasterOf(data)
@@ -28,8 +28,8 @@ function postmasterOf(data: string): number | undefined {
 }
 
 /**
- * The server and its sessions all work in the folder. Folders are compared by device and inode: a process of a
- * container works in a folder of the same path, which is another one.
+  * Returns the ids of the processes whose working directory is the folder: the server and its sessions. Compares device and
+  * inode, as the working directory of a process in a container may have the same path and be a different folder.
  */
 function processesIn(data: string): number[] {
   const folder = statSync(data, { throwIfNoEntry: false })
@@ -43,7 +43,7 @@ function worksIn(pid: string, folder: Stats): boolean {
     const { dev, ino } = statSync(`/proc/${pid}/cwd`)
     return dev === folder.dev && ino === folder.ino
   } catch {
-    return false // it has ended, or is somebody else's
+    return false // it has exited, or belongs to another user
   }
 }
 
@@ -51,6 +51,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // it has ended by itself
+    // it has already exited
   }
 }

@@ -8,12 +8,12 @@ import { openTestDb } from '@copr/testkit/postgres'
 import { sql } from 'kysely'
 import { migrate } from './migrate.ts'
 
-test('migrate() leaves a current database as it is', async () => {
+test('migrate() does not change a database that is up to date', async () => {
   await using t = await openTestDb()
   assert.deepEqual(await migrate(t.url), { applied: [] })
 })
 
-test('schema.ts is what the migrations make', () => {
+test('schema.ts matches the schema that the migrations create', () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-schema-test-'))
   try {
     const root = new URL('../../../../', import.meta.url)
@@ -27,7 +27,7 @@ test('schema.ts is what the migrations make', () => {
   }
 })
 
-test('migrate() refuses the schema of a newer version where the caller asks for that', async () => {
+test('migrate() refuses the schema of a newer version with refuse_newer', async () => {
   await using t = await openTestDb()
   await sql`insert into schema_migration (name, sha256) values ('9999_later.sql', '0')`.execute(
     t.db,

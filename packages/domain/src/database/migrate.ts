@@ -6,15 +6,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
-/** Any number: the same for every program that migrates. */
+/** The key of the advisory lock: arbitrary, but the same in every program that migrates. */
 const LOCK = 7201
 
 const RETRY_MS = 500
-/** 08: connection lost, 57P: starting or shutting down, 53300: too many connections, 3D000: not made yet. */
+/** 08: connection lost; 57P: starting or shutting down; 53300: too many connections; 3D000: database not created yet. */
 const AWAY =
   /^(08...|57P..|53300|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/
 
-/** As migrate(), once the server answers: in a cluster, all parts start at the same time. False when told to stop before. */
+/** Waits for the server, as in a cluster all components start at once, then calls migrate(). Returns false if stopped before. */
 export async function migrateWhenReachable(
   url: string,
   { stop, log }: { stop: AbortSignal; log: Logger },
@@ -40,15 +40,15 @@ function isAway(error: unknown): boolean {
 }
 
 /**
- * Brings the database to this version's schema. Several programs may start at once: one migrates, the others wait.
- * A newer schema is accepted unless the caller refuses it: while a cluster is upgraded, pods of both versions run.
+  * Migrates the database to this version's schema. Concurrent callers are serialized by an advisory lock. A newer schema is
+  * accepted unless `refuse_newer` is set, as pods of both versions run while a cluster is upgraded.
  */
 export async function migrate(
   url: string,
   { refuse_newer = false } = {},
 ): Promise<{ applied: string[] }> {
   const client = new pg.Client(url)
-  client.on('error', () => undefined) // a server that dies fails the query, too
+  client.on('error', () => undefined) // a lost connection fails the query as well
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])

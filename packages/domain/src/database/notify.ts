@@ -24,18 +24,18 @@ export async function notify(db: Db, channel: Channel, payload = ''): Promise<vo
 
 type Listener = (payload: string) => void
 
-/** One connection that hears all channels and comes back by itself when the server was away. */
+/** Listens on all channels over one connection, and reconnects after the server was unreachable. */
 export class Notices {
   readonly #listeners = new Map<Channel, Set<Listener>>()
 
-  /** Calls back at each notice, and once after each reconnection, as notices may have been missed. */
+  /** Calls `listener` for each notification, and once after each reconnection, as notifications may have been missed. */
   on(channel: Channel, listener: Listener): Disposable {
     const set = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, set.add(listener))
     return { [Symbol.dispose]: () => void set.delete(listener) }
   }
 
-  /** A bell that rings at each notice. */
+  /** Returns a bell that rings for each notification. */
   bell(channel: Channel): Bell {
     const bell = new Bell()
     this.on(channel, () => bell.ring())

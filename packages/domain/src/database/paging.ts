@@ -1,6 +1,6 @@
-/** A page of a list as the API asks for it; web pages go by id instead. */
+/** A page of a list as API clients request it, by offset; web pages use keyset pagination instead. */
 export interface Page<Column extends string = string> {
-  /** Undefined: everything. */
+  /** Undefined means no limit. */
   limit?: number
   offset: number
   order: Column

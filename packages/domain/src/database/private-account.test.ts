@@ -23,7 +23,7 @@ function folder(t: TestContext): string {
   return dir
 }
 
-/** The user ids of the server's processes: they work in its folder. */
+/** Returns the user ids (real, effective, saved, file system) of the server whose data is in the folder. */
 function uidsIn(data: string): number[] {
   const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
@@ -46,7 +46,7 @@ async function answers(url: string): Promise<void> {
 }
 
 test(
-  'PostgreSQL runs as a user id of its own, which nobody else of the machine has',
+  'PostgreSQL runs under its own user id, which nothing else on the machine uses',
   { skip },
   async (t) => {
     const dirs = [folder(t), folder(t)]
@@ -69,7 +69,7 @@ test(
 )
 
 test(
-  'a database that belonged to nobody is taken over, and keeps its account from then on',
+  'a database owned by the user `nobody` is taken over, and keeps its new account from then on',
   { skip },
   async (t) => {
     const dir = folder(t)

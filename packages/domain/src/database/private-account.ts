@@ -14,26 +14,26 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A user id that owns one folder and nothing else of the machine; there is no entry for it in /etc/passwd. */
+/** A user id that owns one folder and nothing else on the machine. It has no entry in /etc/passwd. */
 export interface PrivateAccount extends Disposable {
   uid: number
-  /** Put before a command, it runs as this account. */
+  /** The command prefix that runs a program as this account. */
   prefix: string[]
-  /** The same for a program that asks for the account's name, as initdb does: it sees an /etc/passwd of its own. */
+  /** The command prefix for a program that looks up the account's name, as initdb does; it sees its own /etc/passwd. */
   named_prefix: string[]
 }
 
-/** Above all ids that systemd gives to people, services and containers. */
+/** Above all ids that systemd assigns to users, services and containers. */
 const FIRST_UID = 1_880_000_000
 const UIDS = 100_000_000
-/** In a container with fewer ids: the last of those that it has. */
+/** In a container with fewer ids, the account is one of at most this many at the end of the range. */
 const FEW_UIDS = 10_000
 const PASSWD = '/etc/passwd'
 const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'
 
 /**
- * Lends root's rights on a folder to an account that runs one program, able to reach the folder and the program even below a
- * closed home such as /root. The folder remembers its account; one that belonged to a shared account is taken over.
+  * Gives a folder to an account of its own that runs one program, and that can reach both even under a closed home such as
+  * /root. The folder's owner is the account in later starts; a folder that belonged to a shared account is taken over.
  */
 export function privateAccount(dir: string, program: string): PrivateAccount {
   const uid = ownerOf(dir) ?? freeUid(dir)
@@ -44,7 +44,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
       .status === 0
   const seeing = [
     ...plain,
-    // initdb asks with access(2), which otherwise looks at the account alone.
+    // initdb calls access(2), which otherwise ignores the capability and checks the account alone.
     '--securebits=+no_setuid_fixup',
     '--inh-caps=-all,+dac_read_search',
     '--ambient-caps=-all,+dac_read_search',
@@ -74,7 +74,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
   }
 }
 
-/** The account of an earlier start; undefined when it is root's or shared with others. */
+/** Returns the account of an earlier start; undefined if the folder belongs to root or to a named account. */
 function ownerOf(dir: string): number | undefined {
   const { uid } = statSync(dir)
   return uid !== 0 && !namedUids().has(uid) ? uid : undefined
@@ -85,7 +85,7 @@ function namedUids(): Set<number> {
   return new Set(lines.map((line) => Number(line.split(':')[2] ?? Number.NaN)))
 }
 
-/** By the folder's path, so that two systems on one machine have two; not one that somebody has or runs as. */
+/** Derives an unused user id from the folder's path, so that two systems on one machine get different ids. */
 function freeUid(dir: string): number {
   const [first, count] = availableUids()
   const taken = new Set([...namedUids(), ...runningUids()])
@@ -97,7 +97,7 @@ function freeUid(dir: string): number {
   throw new Error('Cannot start PostgreSQL as root: no user id is free')
 }
 
-/** The ids that exist here: a container may have 65,536 of them, whose last ones are mostly unused. */
+/** Returns a range of ids that exist here. A container may have only 65,536, of which the last ones are mostly unused. */
 function availableUids(): [first: number, count: number] {
   const ranges = readFileSync('/proc/self/uid_map', 'utf8')
     .trim()
@@ -119,12 +119,12 @@ function runningUids(): number[] {
       try {
         return [statSync(`/proc/${pid}`).uid]
       } catch {
-        return [] // it has ended
+        return [] // it has exited
       }
     })
 }
 
-/** The folder itself comes last: if its owner is right, so is everything in it. */
+/** Changes the owner of the folder last: if the folder has the right owner, so has everything in it. */
 function giveTo(dir: string, uid: number): void {
   if (statSync(dir).uid === uid) return
   for (const { parentPath, name } of readdirSync(dir, { withFileTypes: true, recursive: true }))
@@ -132,7 +132,7 @@ function giveTo(dir: string, uid: number): void {
   chownSync(dir, uid, uid)
 }
 
-/** A folder with an /etc/passwd that also has the account. */
+/** Creates a folder with a copy of /etc/passwd to which the account is added. */
 function passwdWith(uid: number): string {
   const dir = mkdtempSync(join(tmpdir(), 'copr-passwd-'))
   const known = readFileSync(PASSWD, 'utf8').replace(/\n?$/, '\n')

@@ -16,26 +16,26 @@ import type { Logger } from '@copr/process/log'
 import { onChange } from '@copr/process/trust'
 
 export interface PostgresOptions {
-  /** A volume. The database is in the folder `data` of it, made at the first start. */
+  /** The path of a volume. The database is in its folder `data`, created on the first start. */
   dir: string
   port: number
   password: string
   tls: { certificate_file: string; key_file: string }
-  /** Memory that it may count on. */
+  /** The memory available to PostgreSQL. */
   memory_bytes: number
   log: Logger
   stop: AbortSignal
 }
 
-/** Where Debian's packages have it; the image of the servers has one of them. */
+/** The folder in which Debian's packages install PostgreSQL; the server image contains one version. */
 const DEBIAN = '/usr/lib/postgresql'
 const NSS_WRAPPERS = ['x86_64', 'aarch64'].map(
   (arch) => `/usr/lib/${arch}-linux-gnu/libnss_wrapper.so`,
 )
 
 /**
- * Runs PostgreSQL in a cluster, under whatever user id that gives it, for clients by TLS and password only. Data of another
- * major version is left alone: the start is refused.
+  * Runs PostgreSQL in a Kubernetes cluster, under the user id that the cluster assigns. Clients must use TLS and a password.
+  * Throws if the data belongs to another major version, without touching it.
  */
 export async function runPostgres(options: PostgresOptions): Promise<void> {
   const { dir, log, stop, tls } = options
@@ -44,7 +44,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
   await refuseOtherVersion(data, binaries.postgres)
   if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(binaries, options)
   writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
-  // A volume that moved with a killed server: no process of this container can be the one it names.
+  // A killed server left the file on the volume; no process of this container can be the one that it names.
   rmSync(join(data, 'postmaster.pid'), { force: true })
   const settings = settingsOf(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = spawn(binaries.postgres, ['-D', data, ...settings], {
@@ -52,7 +52,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   for (const stream of [child.stdout, child.stderr]) logLines(stream, log)
-  const shutDown = (): void => void child.kill('SIGINT') // fast: sessions end, data is written
+  const shutDown = (): void => void child.kill('SIGINT') // fast shutdown: ends sessions, writes a checkpoint
   stop.addEventListener('abort', shutDown, { once: true })
   if (stop.aborted) shutDown()
   using _renewal = onChange([tls.certificate_file, tls.key_file], () => void child.kill('SIGHUP'))
@@ -98,7 +98,7 @@ async function makeCluster(
       `Cannot make a database: ${data} is there without a database in it; look at it, and move it away`,
     )
   const aside = join(dir, 'data.new')
-  rmSync(aside, { recursive: true, force: true }) // a start that was killed leaves half of it
+  rmSync(aside, { recursive: true, force: true }) // a killed start leaves a partial cluster
   mkdirSync(aside, { mode: 0o700 })
   const passwordFile = join(process.env['TMPDIR'] ?? '/tmp', 'postgres-password')
   writeFileSync(passwordFile, password, { mode: 0o600 })
@@ -120,7 +120,7 @@ async function makeCluster(
   log.info('Made an empty database')
 }
 
-/** initdb asks for the name of the account, and a cluster's user id may have none. */
+/** Gives the account a name if the user id that the cluster assigned has none, as initdb requires one. */
 function accountEnv(dir: string): Record<string, string> {
   try {
     userInfo()
@@ -147,9 +147,9 @@ function settingsOf({ port, tls, memory_bytes }: PostgresOptions): [string, stri
     ['max_connections', '200'],
     ['shared_buffers', megabytes(0.25)],
     ['effective_cache_size', megabytes(0.6)],
-    // Its compiler is not in the image.
+    // The image does not contain the JIT compiler.
     ['jit', 'off'],
-    // Containers have little of System V's and POSIX' shared memory; files do.
+    // Containers have little System V and POSIX shared memory; memory-mapped files work.
     ['dynamic_shared_memory_type', 'mmap'],
     ['ssl', 'on'],
     ['ssl_cert_file', tls.certificate_file],

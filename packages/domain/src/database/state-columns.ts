@@ -1,4 +1,4 @@
-// The states that a column may hold, as its CHECK constraint says. The transitions are in states/.
+// The states that each column's CHECK constraint permits. The transitions are in states/.
 
 export type ChrootState =
   | 'waiting'

@@ -11,12 +11,12 @@ export interface NewGroup {
   /** Without the @. */
   name: string
   description?: string
-  /** Members come from this group at the identity provider. None: administrators keep them. */
+  /** The group at the identity provider whose members these are. Without one, administrators manage the members. */
   provider_group?: string
   now: Date
 }
 
-/** Makes a group; the members of a provider's group are those who had it at their last login. */
+/** Creates a group. With a provider group, the members are the users who were in it at their last login. */
 export async function createGroup(db: Db, actor: Actor, group: NewGroup): Promise<Group> {
   const { name, description = '', provider_group = null, now } = group
   if (name.startsWith('@') || !OwnerName.safeParse(`@${name}`).success)
@@ -48,7 +48,7 @@ export async function createGroup(db: Db, actor: Actor, group: NewGroup): Promis
   }
 }
 
-/** Makes a provider's group, of which the user is a member, an owner here. Once: it has one name for all. */
+/** Creates a group from a provider group that the user is a member of. Each provider group can be activated once. */
 export async function activateGroup(
   db: Db,
   actor: UserActor,
@@ -58,7 +58,7 @@ export async function activateGroup(
   return await createGroup(db, actor, { name, provider_group, now })
 }
 
-/** Refuses a group that the user has not at the provider, and one that is active. */
+/** Throws if the user is not a member of the provider group, or if the group has been activated. */
 export async function requireProviderGroup(
   db: Db,
   user_id: number,
@@ -78,7 +78,7 @@ export async function requireProviderGroup(
 }
 
 async function enrolMembers(tx: Tx, group_id: number, provider_group: string): Promise<void> {
-  // Locked, so that a login that takes the group away is not overtaken.
+  // The lock serializes this with logins that remove users from the provider group.
   const users = await tx
     .selectFrom('user_account')
     .select('id')

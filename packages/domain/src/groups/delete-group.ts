@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 import type { Actor } from '../audit/actor.ts'
 import type { Group } from './group-queries.ts'
 
-/** Only an empty group goes: its projects would have no owner. */
+/** Deletes a group; throws if it has projects, which would have no owner. */
 export async function deleteGroup(db: Db, actor: Actor, group: Group, now: Date): Promise<void> {
   const { id, name } = group
   await db.transaction().execute(async (tx) => {

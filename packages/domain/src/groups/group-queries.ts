@@ -17,7 +17,7 @@ export const GROUP_COLUMNS = [
   'user_group.created_at',
 ] as const
 
-/** By its alias, without the @. */
+/** Finds a group by its name, without the @. */
 export async function findGroup(db: Db, name: string): Promise<Group | undefined> {
   return await db
     .selectFrom('user_group')
@@ -40,7 +40,7 @@ export async function listMembers(db: Db, group_id: number): Promise<User[]> {
     .execute()
 }
 
-/** The groups that the user is a member of. */
+/** Lists the groups that the user is a member of. */
 export async function groupsOfUser(db: Db, user_id: number): Promise<Group[]> {
   return await db
     .selectFrom('group_member')
@@ -53,11 +53,11 @@ export async function groupsOfUser(db: Db, user_id: number): Promise<Group[]> {
 
 export interface ProviderGroup {
   name: string
-  /** The group that it is here, when somebody activated it. */
+  /** The name of the group on this site; null if the provider group has not been activated. */
   activated_as: string | null
 }
 
-/** The provider's groups that the user had at the last login. */
+/** Lists the provider groups that the user was in at the last login. */
 export async function providerGroupsOf(db: Db, user_id: number): Promise<ProviderGroup[]> {
   const user = await db
     .selectFrom('user_account')

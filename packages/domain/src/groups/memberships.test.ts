@@ -9,7 +9,7 @@ import { addMember, removeMember, syncMemberships } from './memberships.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-test('the members of a group that the identity provider keeps are changed by a login only', async () => {
+test('only logins change the members of a group that the identity provider manages', async () => {
   await using t = await openTestDb()
   const { db } = t
   const user = await createUser(db, { username: 'dana', now })
@@ -29,7 +29,7 @@ test('the members of a group that the identity provider keeps are changed by a l
   assert.deepEqual(await groupsAfter([]), ['local'])
 })
 
-test('activateGroup() is for those who have the group at the identity provider', async () => {
+test('activateGroup() requires the user to be in the group at the identity provider', async () => {
   await using t = await openTestDb()
   const { db } = t
   const dana = onTheWeb(await createUser(db, { username: 'dana', now }))

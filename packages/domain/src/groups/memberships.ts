@@ -10,7 +10,7 @@ interface Membership {
   user: Pick<User, 'id' | 'username'>
 }
 
-/** Says whether the user was no member before. */
+/** Adds a user to a group; returns false if the user was a member already. */
 export async function addMember(
   db: Db,
   actor: Actor,
@@ -30,7 +30,7 @@ export async function addMember(
   })
 }
 
-/** Says whether the user was a member. */
+/** Removes a user from a group; returns false if the user was not a member. */
 export async function removeMember(
   db: Db,
   actor: Actor,
@@ -50,7 +50,7 @@ export async function removeMember(
   })
 }
 
-/** Makes the user a member of exactly those provider groups' groups that the provider names now. */
+/** Updates the user's memberships in activated provider groups to match the groups that the provider reports. */
 export async function syncMemberships(
   tx: Tx,
   actor: Actor,
@@ -79,7 +79,7 @@ export async function syncMemberships(
     await noteMember(tx, actor, { group: name, user, is: 'added' }, now)
 }
 
-/** Which of the groups the user was no member of before. */
+/** Adds the user to the groups; returns the ids of those that the user was not yet a member of. */
 async function joinGroups(tx: Tx, user_id: number, group_ids: number[]): Promise<Set<number>> {
   if (group_ids.length === 0) return new Set()
   const added = await tx

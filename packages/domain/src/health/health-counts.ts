@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 /** Builders not seen for longer than this do not count as present. */
 const PRESENT_SECONDS = 300
 
-/** Machines that take builds, by state; those that are gone do not count. */
+/** Counts the machines that take builds by state, without those in the state `gone`. */
 export async function builderCounts(db: Db): Promise<{ state: string; machines: number }[]> {
   return await db
     .selectFrom('machine')
@@ -16,7 +16,7 @@ export async function builderCounts(db: Db): Promise<{ state: string; machines: 
     .execute()
 }
 
-/** How many of them were heard of lately. */
+/** Counts the builders that were seen within the last `PRESENT_SECONDS`. */
 export async function presentBuilders(db: Db): Promise<number> {
   const { present } = await db
     .selectFrom('machine')
@@ -29,9 +29,9 @@ export async function presentBuilders(db: Db): Promise<number> {
 }
 
 export interface Publishing {
-  /** Repositories that are not yet as builds made them. */
+  /** Number of repositories whose published index is out of date. */
   waiting: number
-  /** When one was last published, in seconds since 1970; 0: never. */
+  /** When a repository was last published, as a Unix time in seconds; 0 if never. */
   last: number
 }
 

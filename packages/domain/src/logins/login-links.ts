@@ -10,7 +10,7 @@ import { USER_COLUMNS } from '../users/user-queries.ts'
 
 const VALID_MS = 24 * 60 * 60 * 1000
 
-/** A link that was made elsewhere: whoever has it keeps the secret, and only the hash comes here. It ends an earlier link. */
+/** Stores a link that was made elsewhere, of which only the hash of the secret is known here. Invalidates an earlier link. */
 export async function enterLoginLink(
   db: Db,
   actor: Actor,
@@ -28,7 +28,7 @@ export async function enterLoginLink(
   })
 }
 
-/** The secret part of a link with which the user sets a password, once, within a day. It ends an earlier link. */
+/** Returns the secret of a new link with which the user can set a password, once, within a day. Invalidates an earlier link. */
 export async function makeLoginLink(
   db: Db,
   actor: Actor,
@@ -41,7 +41,7 @@ export async function makeLoginLink(
   return secret
 }
 
-/** Whose link this is; looking does not use it up. */
+/** Finds the user of a login link without using the link up. */
 export async function userOfLoginLink(
   db: Db,
   secret: string,
@@ -57,7 +57,7 @@ export async function userOfLoginLink(
     .executeTakeFirst()
 }
 
-/** Sets the password of the link's user and uses the link up. A password that is refused does not. */
+/** Sets the password of the link's user and uses the link up, unless the password is refused. */
 export async function redeemLoginLink(
   db: Db,
   { secret, password }: { secret: string; password: string },
@@ -70,7 +70,7 @@ export async function redeemLoginLink(
   requireGoodPassword(password, user.username)
   const password_hash = await hashPassword(password)
   await db.transaction().execute(async (tx) => {
-    // Deleting it is atomic: of two concurrent requests, only one finds the link.
+    // The deletion is atomic: only one of two concurrent requests finds the link.
     const used = await tx
       .deleteFrom('login_link')
       .where('token_hash', '=', hashOfSecret(secret))

@@ -3,29 +3,29 @@ import type { Db, Tx } from '../database/open.ts'
 
 const MINUTE_MS = 60 * 1000
 const WINDOW_MS = 10 * MINUTE_MS
-/** Counts that nobody looks at any more go after this. */
+/** Counters are deleted this long after the last attempt. */
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
 const MAX_DELAY_MS = 10 * MINUTE_MS
 /**
- * Failures that cost nothing: of one name from one address, from one address, which may be that of a whole office, and
- * of one name from everywhere. Each one more doubles the delay, from a second on.
+  * Failures without a delay: for one name from one address (`pair`), from one address, which may be that of a whole office,
+  * and for one name from all addresses. Each further failure doubles the delay, starting at one second.
  */
 const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
 export interface LoginAttempt {
   username: string
-  /** The client's address, or its network for IPv6, see addressKey(); undefined: not known. */
+  /** The client's address, or its network for IPv6, see addressKey(); undefined if unknown. */
   address: string | undefined
   /**
-   * Has this user logged in from this address before? Then what others try elsewhere does not count: they could keep the
-   * owner out otherwise.
+    * Whether this user has logged in from this address before. If so, failures from other addresses do not count, as an attacker
+    * could lock the owner out otherwise.
    */
   is_known?: boolean
 }
 
 /**
- * Counts an attempt to log in, before the password is looked at, so that many at the same time count too. Returns until
- * when the next one is refused, for this user name from this address, from this address, or for this user name.
+  * Counts a login attempt before the password is checked, so that concurrent attempts count as well. Returns undefined if the
+  * attempt is permitted, else the time until which attempts are refused for this pair, address or user name.
  */
 export async function countAttempt(
   db: Db,
@@ -37,14 +37,14 @@ export async function countAttempt(
     // Rows are locked in this order everywhere, which rules out deadlocks.
     for (const { key, free } of keysOf(attempt)) counted.push(await lockOne(tx, key, free))
     const until = Math.max(...counted.map(({ blocked_until }) => blocked_until?.getTime() ?? 0))
-    // A refused attempt is none: it must not lengthen the delay of others.
+    // A refused attempt does not count: it must not prolong the delay for others.
     if (until > now.getTime()) return new Date(until)
     for (const each of counted) await countOne(tx, each, now)
     return undefined
   })
 }
 
-/** The attempt was a good one: the pair's failures are forgotten, the address and the name get their one back. */
+/** Records a successful attempt: resets the pair's counter, and takes the attempt back from the counters of address and name. */
 export async function attemptSucceeded(db: Db, attempt: LoginAttempt, now: Date): Promise<void> {
   const [pair, ...others] = keysOf(attempt)
   await db.transaction().execute(async (tx) => {
@@ -96,7 +96,7 @@ async function lockOne(tx: Tx, key: string, free: number): Promise<Counted> {
 }
 
 async function countOne(tx: Tx, before: Counted, now: Date): Promise<void> {
-  // A delay is no time in which nothing was tried.
+  // Time spent in a delay does not count as time without failures.
   const last_at = Math.max(before.last_at.getTime(), before.blocked_until?.getTime() ?? 0)
   const failures = now.getTime() - last_at >= WINDOW_MS ? 1 : before.failures + 1
   const delay_ms = delayOf(failures - before.free, MAX_DELAY_MS)

@@ -11,14 +11,14 @@ export interface Identity {
   issuer: string
   /** The permanent id of the user at this issuer; a username may be reassigned to another user. */
   subject: string
-  /** The claim as it came: `dana`, `dana@EXAMPLE.ORG`, `host/dana`. */
+  /** The claim as received: `dana`, `dana@EXAMPLE.ORG`, `host/dana`. */
   username: string
   email: string | null
   groups: string[]
 }
 
 interface LoginOptions {
-  /** The provider's group of the site's administrators; undefined: the provider has no say in that. */
+  /** The provider group of the site's administrators; undefined if the provider does not decide that. */
   admin_group: string | undefined
   now: Date
 }
@@ -30,8 +30,8 @@ function byProvider({ id, username, email, is_admin }: User): UserActor {
 }
 
 /**
- * The user of an identity, made at the first login. Whatever the provider says is written down anew: address, groups,
- * memberships, administration of the site.
+  * Returns the user of an identity, created at the first login. Updates what the provider reports: email address, groups,
+  * memberships, and whether the user is an administrator.
  */
 export async function loginByIdentity(
   db: Db,
@@ -65,7 +65,7 @@ export async function loginByIdentity(
   })
 }
 
-/** A principal's part before the @, without slashes: `dana` of `dana@EXAMPLE.ORG`. */
+/** Returns the part of a principal before the @, with slashes replaced: `dana` for `dana@EXAMPLE.ORG`. */
 function usernameOf(claim: string): string {
   const name = claim.split('@')[0]?.replaceAll('/', '_') ?? ''
   if (name.length > 100 || !OwnerName.safeParse(name).success)
@@ -77,7 +77,7 @@ function usernameOf(claim: string): string {
   return name
 }
 
-/** Locked, so that of two logins the later one decides. */
+/** Finds and locks the account, so that concurrent logins are serialized. */
 async function findByIdentity(tx: Tx, { issuer, subject }: Identity): Promise<Account | undefined> {
   return await tx
     .selectFrom('user_account')
@@ -109,7 +109,7 @@ async function createFrom(tx: Tx, identity: Identity, now: Date): Promise<Accoun
     const subject = `user ${username}`
     await audit(tx, byProvider(made), { action: 'user.make', subject, details: { email } }, now)
   }
-  // A login at the same time was faster, or the name is somebody else's.
+  // A concurrent login has created the account, or the name belongs to another account.
   const account = made ?? (await findByIdentity(tx, identity))
   if (!account)
     throw new CoprError(

@@ -6,9 +6,9 @@ import type { MachineTable } from '../database/schema.ts'
 import { moveMachineIn, type Machine } from '../states/machine-state.ts'
 import { addEvent } from '../states/machine-events.ts'
 
-// Operations of administrators on machines. The manager acts on them within seconds.
+// Administrators' operations on machines. The manager reacts to them within seconds.
 
-/** The machine ends its task, and then it is removed. */
+/** Lets a machine finish its task and then has it removed. */
 export async function drainMachine(db: Db, id: number, why: string, now: Date): Promise<void> {
   const drained = await db.transaction().execute(async (tx) => {
     const machine = await tx
@@ -27,7 +27,7 @@ export async function drainMachine(db: Db, id: number, why: string, now: Date): 
   if (!drained) throw new CoprError('conflict', `Cannot drain machine ${id}: it is not ready`)
 }
 
-/** It gets no further task, and stays. */
+/** Cordons a machine, which gets no further tasks but is not removed; or uncordons it. */
 export async function cordonMachine(
   db: Db,
   id: number,
@@ -39,7 +39,7 @@ export async function cordonMachine(
   if (!changed) throw new CoprError('conflict', `Cannot cordon machine ${id}: it is not ready`)
 }
 
-/** It gets no further task and is kept for somebody to look at, until a time; then it is removed. */
+/** Keeps a machine without further tasks until a deadline, so that an administrator can inspect it; then it is removed. */
 export async function holdMachine(
   db: Db,
   id: number,

@@ -5,8 +5,8 @@ import { hashOf } from './machines.ts'
 import { type Machine, moveMachine } from '../states/machine-state.ts'
 
 /**
- * A machine that must not get a task, by its own words. Its token is spent, and its manager removes it; undefined when the
- * token is unknown.
+  * Rejects the enrollment of a machine that failed its self-test: invalidates its token, and its manager removes it. Returns
+  * undefined if the token is unknown.
  */
 export async function refuseMachine(
   db: Db,
@@ -31,7 +31,7 @@ export async function refuseMachine(
   return moved
 }
 
-/** A machine takes no further task, by its own words; its manager removes it. */
+/** Drains a machine that has announced that it takes no further tasks; its manager removes it. */
 export async function machineSaysGoodbye(
   db: Db,
   machine: Machine,

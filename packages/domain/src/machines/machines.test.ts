@@ -40,7 +40,7 @@ async function withPool(db: Db): Promise<void> {
   await holdManagerLease(db, { holder: 'me', now, lease_seconds: 30 })
 }
 
-test('planMachines() gives the smallest free ids and counters, and nothing without the lease', async () => {
+test('planMachines() assigns the smallest free ids and counters, and plans nothing without the lease', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   assert.ok(await plan(t.db, 3, ['address']))
@@ -73,7 +73,7 @@ test('planMachines() does nothing after the lease has expired', async () => {
   assert.equal(await plan(t.db, 1), true)
 })
 
-test('noteProviderId() stores the answer to the current launch only, and only once', async () => {
+test('noteProviderId() stores the provider id once, and only that of the current launch', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   await plan(t.db, 1)
@@ -88,7 +88,7 @@ test('noteProviderId() stores the answer to the current launch only, and only on
   assert.equal(await note(machine.launch_token, 'i-3'), 'i-2')
 })
 
-test('holdManagerLease() gives the lease to one only, and to the next after its end', async () => {
+test('holdManagerLease() gives the lease to one holder at a time, and to the next after it expires', async () => {
   await using t = await openTestDb()
   const hold = (holder: string, at: Date): Promise<boolean> =>
     holdManagerLease(t.db, { holder, now: at, lease_seconds: 10 })
@@ -100,7 +100,7 @@ test('holdManagerLease() gives the lease to one only, and to the next after its 
   assert.equal(await hold('a', later(21)), false)
 })
 
-test('a machine of a pool may not claim more than its pool says, and enrols once', async () => {
+test('a machine of a pool enrolls once, with no more capabilities than its pool permits', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   await plan(t.db, 1)
@@ -129,7 +129,7 @@ test('a machine of a pool may not claim more than its pool says, and enrols once
   assert.equal(session?.launch_order, null, 'the token is forgotten')
 })
 
-test('moveMachine() does nothing when the machine has changed meanwhile, and notes what it does', async () => {
+test('moveMachine() does nothing if the machine has changed since it was read, and records each move as an event', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   await plan(t.db, 1)
@@ -152,7 +152,7 @@ test('moveMachine() does nothing when the machine has changed meanwhile, and not
   assert.equal((await poolEvents(t.db, 'p', 1))[0]?.kind, 'launching')
 })
 
-test('administrators drain, cordon and hold only machines that are ready', async () => {
+test('administrators can drain, cordon and hold only machines that are ready', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   await plan(t.db, 1)
@@ -174,7 +174,7 @@ test('administrators drain, cordon and hold only machines that are ready', async
   )
 })
 
-test('machineOfSession() knows a machine that is drained, and none that is removed', async () => {
+test('machineOfSession() finds a machine that is draining, but not one that is being deleted', async () => {
   await using t = await openTestDb()
   await withPool(t.db)
   await plan(t.db, 1)

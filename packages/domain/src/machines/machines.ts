@@ -7,21 +7,21 @@ import { type Machine, moveMachineIn } from '../states/machine-state.ts'
 export const newToken = (): string => randomBytes(32).toString('base64url')
 export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
-/** Only dist-git itself imports. */
+/** The kinds of tasks that builders run; `import` tasks are for dist-git only. */
 export const BUILDER_KINDS: readonly TaskKind[] = ['source', 'rpm']
 
 export interface NewMachine {
   pool: string
   name: string
-  /** All that it may ever do. Default: those of builders. */
+  /** The kinds of tasks that the machine may ever run. Default: `BUILDER_KINDS`. */
   kinds?: readonly TaskKind[]
-  /** Default: those that it reports when it enrolls. */
+  /** Default: the architectures that the machine reports when it enrolls. */
   arches?: readonly string[] | undefined
   tags?: readonly string[] | undefined
   now: Date
 }
 
-/** Writes down that a machine that nobody manages is about to start. It enrols with the token, once. */
+/** Registers an unmanaged machine that is about to start. The machine can enroll once with the returned token. */
 export async function createMachine(
   db: Db,
   { pool, name, kinds = BUILDER_KINDS, arches, tags, now }: NewMachine,
@@ -51,14 +51,14 @@ export interface Enrolment {
   kinds: TaskKind[]
   arches: string[]
   tags: string[]
-  /** Measured by the self-test of the machine, without swap. */
+  /** The memory that the machine's self-test has measured, without swap. */
   memory_mb?: number | undefined
   now: Date
 }
 
 /**
- * Exchanges the enrolment token for a session token; undefined when it is unknown or was used before. A machine may never do
- * more than was written down when its token was made. It may enrol before its provider has answered.
+  * Exchanges the enrollment token for a session token; returns undefined if the token is unknown or used. The machine's
+  * capabilities are limited to those that were planned with its token. It may enroll before its provider has responded.
  */
 export async function enrollMachine(
   db: Db,
@@ -90,7 +90,7 @@ export async function enrollMachine(
   })
 }
 
-/** A machine of a pool keeps the name that its provider and the tables know. */
+/** Limits what the machine reports to what was planned. A machine of a pool keeps the planned name, which its provider knows. */
 function capabilitiesOf(
   { provider, name: planned_name, planned_kinds, planned_arches, planned_tags }: Machine,
   { name, kinds, arches, tags }: Enrolment,
@@ -105,10 +105,10 @@ function capabilitiesOf(
   }
 }
 
-/** A busy machine sends four requests a second: that it was seen is written at most this often. */
+/** Minimum time between updates of `last_seen_at`, as a busy machine sends four requests per second. */
 const SEEN_MS = 5000
 
-/** The living machine of a session token, noted as seen. One that is drained may end what it does. */
+/** Finds the machine of a session token and updates `last_seen_at`. A draining machine is found, as it may finish its task. */
 export async function machineOfSession(
   db: Db,
   session_token: string,
@@ -125,7 +125,7 @@ export async function machineOfSession(
   return { ...machine, last_seen_at: now }
 }
 
-/** The machines of a pool that are not gone. */
+/** Lists the machines of a pool that are not `gone`. */
 export async function livingMachines(db: Db, pool: string): Promise<Machine[]> {
   return await db
     .selectFrom('machine')
@@ -135,7 +135,7 @@ export async function livingMachines(db: Db, pool: string): Promise<Machine[]> {
     .execute()
 }
 
-/** May the machine have this task? What was fixed at its enrollment counts, as it is now. */
+/** Reports whether the machine may run this task, by the kinds and architectures that are planned for it now. */
 export function mayHaveTask(
   { planned_kinds, planned_arches }: Machine,
   { kind, arch }: { kind: string; arch: string | null },

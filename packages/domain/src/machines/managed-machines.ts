@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { Machine } from '../states/machine-state.ts'
 
-/** A machine with what it does. */
+/** A machine with its current task. */
 export interface ManagedMachine extends Machine {
-  /** The task that it does; null: none. */
+  /** The task that the machine runs; null if it is idle. */
   task_id: string | null
 }
 
-/** All machines that a manager cares for, with their tasks: one query, however many there are. */
+/** Returns all managed machines with their tasks, in a single query. */
 export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   const { rows } = await sql<ManagedMachine>`
     select machine.*, task.task_id from machine
@@ -18,7 +18,7 @@ export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   return rows
 }
 
-/** Builders that nobody manages: what they can do needs no machine of a pool, and what an idle one does not at all. */
+/** An unmanaged builder. The manager starts no machine for a task that an idle one can run. */
 export interface OtherBuilder {
   readonly arches: string[]
   readonly tags: string[]
@@ -36,7 +36,7 @@ export async function otherBuilders(db: Db, seen_after: Date): Promise<OtherBuil
   return rows
 }
 
-/** Stores a machine's id and data at its provider, whatever its state. Does nothing if it has an id, or was launched again since. */
+/** Stores the id and data that the provider returned, in any state. Does nothing if there is an id, or for an outdated launch. */
 export async function noteProviderId(
   db: Db,
   { id, launch_token }: { id: number; launch_token: string | null },
@@ -51,7 +51,7 @@ export async function noteProviderId(
     .execute()
 }
 
-/** Machines that have ended and still hold a task: the manager was killed in between. */
+/** Finds machines that have ended but still hold a task, because the manager was killed in between. */
 export async function endedWithTasks(
   db: Db,
 ): Promise<{ id: number; ended_cause: string | null; failure_class: string | null }[]> {
@@ -65,7 +65,7 @@ export async function endedWithTasks(
     .execute()
 }
 
-/** Machines by id, living or not. */
+/** Loads machines in any state, keyed by id. */
 export async function machinesById(db: Db, ids: number[]): Promise<Map<number, Machine>> {
   const rows = await db
     .selectFrom('machine')
@@ -75,7 +75,7 @@ export async function machinesById(db: Db, ids: number[]): Promise<Map<number, M
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-/** Seen in a listing. */
+/** Records that the provider's listing contained these machines. */
 export async function noteListed(db: Db, ids: number[], now: Date): Promise<void> {
   if (ids.length === 0) return
   await db
@@ -85,7 +85,7 @@ export async function noteListed(db: Db, ids: number[], now: Date): Promise<void
     .execute()
 }
 
-/** Missing in a listing for the first time. */
+/** Records when a machine was first missing from the provider's listing. */
 export async function noteAbsent(db: Db, id: number, since: Date): Promise<void> {
   await db
     .updateTable('machine')

@@ -10,7 +10,7 @@ import type { Machine } from '../states/machine-state.ts'
 export interface NewMachine {
   pool: string
   provider: string
-  /** Makes the name of what is known of the machine. */
+  /** Builds the machine's name from its id and its id in the pool. */
   name: (facts: { id: number; id_in_pool: number }) => string
   offering: LaunchOrder['offering']
   boot: Omit<LaunchOrder['boot'], 'enroll_token' | 'name'>
@@ -19,8 +19,8 @@ export interface NewMachine {
 }
 
 /**
- * Writes down machines that are to be started, with all that their start will say. Nothing is done, and false returned, when
- * another manager acts meanwhile.
+  * Inserts rows for machines that are to be started, with all parameters of their launch. Does nothing and returns false if
+  * another manager holds the lease.
  */
 export async function planMachines(
   db: Db,
@@ -66,12 +66,12 @@ async function planMachine(tx: Tx, wanted: NewMachine, now: Date): Promise<void>
   await addEvent(tx, { id, pool: wanted.pool }, 'planned', wanted.why, now)
 }
 
-/** EC2 takes at most 64 characters. */
+/** Returns a token for idempotent launch requests, unique per attempt. EC2 accepts at most 64 characters. */
 function newLaunchToken(machine_id: number): string {
   return `${machine_id}-${randomUUID()}`
 }
 
-/** The columns to set for the next start of a machine whose previous start has definitely failed. A new token makes it a new request. */
+/** Returns the columns to set for another launch after one has definitely failed. The new token makes it a new request. */
 export function nextAttempt(
   { id, launch_order }: Machine,
   offering: LaunchOrder['offering'],
@@ -96,7 +96,7 @@ async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
   return rows[0]?.id ?? 0
 }
 
-/** For each counter, the smallest value that no machine of any pool uses. The manager's lease, held here, rules out a race. */
+/** Returns the smallest value of each counter that no machine of any pool uses. The manager's lease, held here, rules out races. */
 async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
   const counters: Record<string, number> = {}
   for (const name of names) {

@@ -1,7 +1,7 @@
 import { notify } from '../database/notify.ts'
 import type { Tx } from '../database/open.ts'
 
-/** The machine has nothing to do any more: its pool's manager decides what comes next. */
+/** Marks a managed machine as idle, and notifies the manager, which decides what to do with it. */
 export async function releaseMachine(
   tx: Tx,
   { machine_id }: { machine_id: number | null },

@@ -12,7 +12,7 @@ export interface Seen {
   machine_id: number | null
 }
 
-/** Counts once more what a sweep has found and nobody owns. */
+/** Records that a sweep has found an object without an owner, and counts how often. */
 export async function noteSighting(db: Db, seen: Seen, now: Date): Promise<Sighting> {
   return await db
     .insertInto('sighting')
@@ -41,12 +41,12 @@ export async function noteRemoval(
     .execute()
 }
 
-/** Deletes sightings that no sweep has confirmed since `last_seen_before`: their objects are taken to be gone. */
+/** Deletes sightings that no sweep has confirmed since `last_seen_before`; their objects no longer exist. */
 export async function forgetSightings(db: Db, last_seen_before: Date): Promise<void> {
   await db.deleteFrom('sighting').where('last_seen_at', '<', last_seen_before).execute()
 }
 
-/** For administrators: what is found and not yet gone. */
+/** Lists all sightings for administrators, oldest first. */
 export async function allSightings(db: Db): Promise<Sighting[]> {
   return await db.selectFrom('sighting').selectAll().orderBy('first_seen_at').execute()
 }
