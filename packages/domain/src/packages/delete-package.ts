@@ -8,14 +8,14 @@ import { lockPackage } from './edit-package.ts'
 
 const SHOWN = 20
 
-/** Deletes the package with all its builds; all of them must have ended. */
+/** Deletes a package and all its builds; throws if one of them has not finished. */
 export async function deletePackage(
   db: Db,
   { actor, project, name }: { actor: Actor; project: Project; name: string },
   now: Date,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // Nobody submits a build of it meanwhile.
+    // The lock keeps new builds of the package from being inserted.
     const { id } = await lockPackage(tx, project, name)
     const builds = await tx
       .selectFrom('build')

@@ -7,7 +7,7 @@ import type { Project } from '../projects/project-queries.ts'
 import type { Actor } from '../audit/actor.ts'
 import type { Package } from './package-queries.ts'
 
-/** The settings of a package that can be changed, and its source. */
+/** Changes to the editable settings of a package and to its source. */
 export type PackageChanges = Partial<
   Pick<Package, 'webhook_rebuild' | 'max_builds' | 'timeout_seconds' | 'chroot_denylist'>
 > & { source?: { type: SourceType; json: Record<string, unknown> } | undefined }
@@ -64,7 +64,7 @@ export async function editPackage(
   })
 }
 
-/** Its builds stay; where new ones come from is to be said again. */
+/** Removes the source of a package, which must be configured again before the next build. Existing builds are kept. */
 export async function resetPackage(
   db: Db,
   { actor, project, name }: Change,
@@ -78,7 +78,7 @@ export async function resetPackage(
   })
 }
 
-/** The package, which stays as it is until the transaction ends; `not_found` when there is none. */
+/** Returns the package and locks it for the rest of the transaction; throws `not_found` if it does not exist. */
 export async function lockPackage(
   tx: Tx,
   project: Pick<Project, 'id' | 'ownername' | 'name'>,

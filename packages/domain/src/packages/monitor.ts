@@ -20,13 +20,13 @@ export interface MonitorPackage {
 export interface MonitorPage {
   project_id: number
   project_dir_id: number
-  /** Packages after this name. */
+  /** Start after the package with this name. */
   after?: string
-  /** How many packages are looked at: those without builds are left out. */
+  /** Maximum packages examined; fewer may be returned, as those without builds are left out. */
   limit: number
 }
 
-/** A page of the project's packages by name, and after which name the next one begins; undefined: there is none. */
+/** Returns a page of the project's packages by name. `next` is the `after` of the next page, undefined on the last page. */
 export async function monitorPage(
   db: Db,
   { project_id, project_dir_id, after = '', limit }: MonitorPage,
@@ -41,7 +41,7 @@ export async function monitorPage(
     .execute()
   if (names.length === 0) return { packages: [], next: undefined }
   const ids = names.map(({ id }) => id)
-  // The newest build of a package was built in most chroots, if not in all: only where it was not, older ones are looked at.
+  // A package's newest build covers most chroots, if not all; older builds are searched only for the chroots that it lacks.
   const { rows } = await sql<MonitorCell>`
     with newest as materialized (
       select package.id as package_id, package.name as package_name, build.id as build_id

@@ -7,7 +7,7 @@ import type { PackageTable } from '../database/schema.ts'
 
 export type Package = Selectable<PackageTable>
 
-/** In memory at a time, whatever is asked for. */
+/** Maximum packages in memory at a time. */
 const CHUNK = 500
 
 export const PACKAGE_ORDERS = ['id', 'name'] as const
@@ -26,7 +26,7 @@ export async function findPackage(
     .executeTakeFirst()
 }
 
-/** By name, from after one on. */
+/** Lists packages by name, starting after the name `after`. */
 export async function packagesAfter(
   db: Db,
   project_id: number,
@@ -42,7 +42,7 @@ export async function packagesAfter(
     .execute()
 }
 
-/** Some at a time, so that a list without a limit does not fill the memory. */
+/** Yields packages in chunks, so that a list without a limit does not exhaust memory. */
 export async function* allPackages(
   db: Db,
   project_id: number,
@@ -68,7 +68,7 @@ async function listPackageIds(
   return rows.map(({ id }) => id)
 }
 
-/** In the order of the ids. */
+/** Loads the packages with these ids, in the order of the ids. */
 async function loadPackages(db: Db, ids: number[]): Promise<Package[]> {
   if (ids.length === 0) return []
   const rows = await db.selectFrom('package').selectAll().where('id', '=', anyOf(ids)).execute()
@@ -76,7 +76,7 @@ async function loadPackages(db: Db, ids: number[]): Promise<Package[]> {
   return ids.flatMap((id) => byId.get(id) ?? [])
 }
 
-/** Those that are built when their repository changes. */
+/** Lists the packages that a webhook rebuilds when their source repository changes. */
 export async function listRebuiltByWebhook(db: Db, project_id: number): Promise<Package[]> {
   return await db
     .selectFrom('package')
@@ -100,11 +100,11 @@ export async function countPackages(db: Db, project_id: number): Promise<number>
 export interface LatestWanted {
   package_ids: number[]
   only_succeeded: boolean
-  /** The newest build of the main directory, if there is one, goes before newer ones elsewhere. */
+  /** Whether to prefer the newest build in the main directory to newer builds in other directories. */
   main_directory_first: boolean
 }
 
-/** Each package's latest build, by the package's id: one walk down an index for each. */
+/** Returns the latest build of each package, keyed by package id, with one index scan for each. */
 export async function latestBuilds(
   db: Db,
   { package_ids, only_succeeded, main_directory_first }: LatestWanted,

@@ -24,13 +24,13 @@ export async function listPermissions(db: Db, project_id: number): Promise<Permi
     .execute()
 }
 
-/** By user name. Roles that are not named stay as they are. */
+/** Permissions keyed by username. Roles that are not listed do not change. */
 export type WantedPermissions = Record<
   string,
   Partial<Record<PermissionRole, PermissionState | undefined>>
 >
 
-/** All or nothing; returns whose state is another one now. */
+/** Atomically sets permissions; returns the names of the users whose permissions changed. */
 export async function setPermissions(
   db: Db,
   actor: Actor,
@@ -65,7 +65,7 @@ export async function setPermissions(
   })
 }
 
-/** Asks for roles, or gives them up; false when nothing is other than before. */
+/** Requests roles for the user, or gives them up; returns false if nothing changed. */
 export async function requestPermissions(
   db: Db,
   user: UserActor,
@@ -98,7 +98,7 @@ export async function requestPermissions(
   })
 }
 
-/** Is anything other than before? */
+/** Stores the roles of a user; returns whether anything changed. */
 async function change(
   tx: Tx,
   project_id: number,

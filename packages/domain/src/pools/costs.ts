@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Adds what machines have cost since the last time to their pools' months. Estimates, by the price of their offering. */
+/** Adds the estimated cost of machines since the previous call, by the price of their offerings, to each pool's month. */
 export async function accrueCosts(db: Db, now: Date): Promise<void> {
   await sql`
     with due as (
@@ -22,7 +22,7 @@ export async function accrueCosts(db: Db, now: Date): Promise<void> {
     on conflict (pool, month) do update set amount = pool_cost.amount + excluded.amount`.execute(db)
 }
 
-/** The estimated cost of each pool in the month (UTC) of `now`. */
+/** Returns the estimated cost of each pool in the month (UTC) of `now`. */
 export async function costsOfMonth(db: Db, now: Date): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('pool_cost')

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** A gateway that was silent for longer was down, and machines could not reach it. */
+/** A gateway without a heartbeat for longer than this counts as down. */
 const DOWN_SECONDS = 15
 
-/** The gateway says that it is up: only while it is, a machine's silence means anything. */
+/** Records a gateway's heartbeat. A machine's silence means something only while a gateway is up. */
 export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
   await db
     .insertInto('gateway_beat')
@@ -19,7 +19,7 @@ export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
     .execute()
 }
 
-/** Since when machines could reach a gateway; undefined: they cannot now. Where no gateway says anything, always. */
+/** Returns the time since which a gateway has been up; undefined if none is. The epoch if no gateway ever sent a heartbeat. */
 export async function gatewayUpSince(db: Db, now: Date): Promise<Date | undefined> {
   const beat = await db.selectFrom('gateway_beat').selectAll().executeTakeFirst()
   if (!beat) return new Date(0)

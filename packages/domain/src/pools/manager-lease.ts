@@ -9,7 +9,7 @@ export interface ManagerHolder {
   lease_seconds: number
 }
 
-/** Takes or prolongs the manager's lease; false: another one acts. */
+/** Acquires or renews the manager's lease; returns false if another manager holds it. */
 export async function holdManagerLease(
   db: Db,
   { holder, now, lease_seconds }: ManagerHolder,
@@ -35,7 +35,7 @@ export async function holdManagerLease(
   return row !== undefined
 }
 
-/** At the end of a manager, so that the next one need not wait. */
+/** Releases the lease when a manager stops, so that the next one need not wait until it expires. */
 export async function leaveManagerLease(db: Db, holder: string): Promise<void> {
   await db
     .deleteFrom('manager_lease')
@@ -44,7 +44,7 @@ export async function leaveManagerLease(db: Db, holder: string): Promise<void> {
     .execute()
 }
 
-/** Inside a transaction: nobody else can take the lease before its end. False: it is lost. */
+/** Locks the lease, so that no other manager can take it during the transaction; returns false if the lease is lost. */
 export async function lockManagerLease(tx: Db, holder: string, now: Date): Promise<boolean> {
   const row = await tx
     .selectFrom('manager_lease')
@@ -57,7 +57,7 @@ export async function lockManagerLease(tx: Db, holder: string, now: Date): Promi
   return row !== undefined
 }
 
-/** The holder of the lease, for display only: it may expire at any time. */
+/** Returns the holder of the lease, for display only, as the lease may expire at any time. */
 export async function activeManager(
   db: Db,
   now: Date,

@@ -4,10 +4,10 @@ import type { OfferingTable } from '../database/schema.ts'
 
 export type OfferingRow = Selectable<OfferingTable>
 
-/** How much the newest start counts in averages. */
+/** Weight of the newest start in moving averages. */
 const NEWEST = 0.2
 
-/** A machine has enrolled: its offering works, and its pool starts. */
+/** Records that a machine has enrolled: resets its pool's boot failures, and updates the averages of its offering. */
 export async function noteStart(
   tx: Tx,
   machine: { pool: string; offering: string | null; launching_at: Date | null },
@@ -33,7 +33,7 @@ export async function noteStart(
     .execute()
 }
 
-/** An order is about to go out. */
+/** Counts a launch request that is about to be sent. */
 export async function noteAttempt(db: Db, pool: string, offering: string): Promise<void> {
   await db
     .updateTable('offering')
@@ -46,7 +46,7 @@ export async function noteAttempt(db: Db, pool: string, offering: string): Promi
 export interface OfferingFailure {
   failure_class: string
   failure_text: string
-  /** Nothing is ordered of it before. */
+  /** No machine of this offering is requested before this time. */
   unavailable_until?: Date
 }
 
@@ -76,7 +76,7 @@ export interface OfferingTerms {
   readonly memory_mb?: number
 }
 
-/** Stores the current offerings of a pool. No row is deleted, so an offering that comes back still has its history. */
+/** Stores the current offerings of a pool. Deletes no rows, so that an offering that is added again keeps its history. */
 export async function syncOfferings(
   db: Db,
   pool: string,

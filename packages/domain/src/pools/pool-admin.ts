@@ -4,9 +4,9 @@ import type { Db } from '../database/open.ts'
 import { addEvent } from '../states/machine-events.ts'
 import { moveMachineIn } from '../states/machine-state.ts'
 
-// Operations of administrators on pools. The manager acts on them within seconds.
+// Administrators' operations on pools. The manager reacts to them within seconds.
 
-/** Nothing is started in it any more, or again; what runs goes on. */
+/** Cordons a pool, in which no machine is started any more, or uncordons it. Running machines are not affected. */
 export async function cordonPool(
   db: Db,
   name: string,
@@ -31,7 +31,7 @@ export async function cordonPool(
   })
 }
 
-/** Nothing is started, and its idle machines go; those at work end what they do. */
+/** Cordons a pool and drains its machines: idle ones are removed, busy ones finish their tasks first. Returns their number. */
 export async function drainPool(db: Db, name: string, why: string, now: Date): Promise<number> {
   await cordonPool(db, name, true, now)
   return await db.transaction().execute(async (tx) => {

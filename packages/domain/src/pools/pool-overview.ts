@@ -1,36 +1,36 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Where machines come from, and how that goes. */
+/** The state of a pool, as administrators see it. */
 export interface PoolOverview {
   readonly name: string
-  /** Null: nobody manages these machines; they were started by hand, or with the system. */
+  /** Null for unmanaged machines, which were started by hand or with the system. */
   readonly provider: string | null
   readonly description: string
-  /** Null: no limit is known. */
+  /** Maximum machines; null if no limit is known. */
   readonly max: number | null
   readonly starting: number
   readonly idle: number
   readonly busy: number
-  /** Draining, or being removed. */
+  /** Machines that are draining or being deleted. */
   readonly ending: number
-  /** Held for somebody to look at, or cordoned. */
+  /** Idle machines that are cordoned, or held for inspection. */
   readonly set_aside: number
-  /** Why nothing is started, until when; null: all is well, or the pool is cordoned. */
+  /** Why no machine is started until `held_until`; null if the pool is not held. */
   readonly hold_reason: string | null
   readonly held_until: Date | null
   readonly is_cordoned: boolean
   readonly is_retired: boolean
   readonly list_error: string | null
-  /** Estimate for this month. */
+  /** Estimated cost of this month. */
   readonly cost: number
-  /** Average from the order to the enrolment; null: none has enrolled yet. */
+  /** Average time from the launch request to the enrollment; null if no machine has enrolled yet. */
   readonly start_seconds: number | null
-  /** Share of starts that succeeded, 0 to 1, weighted toward recent ones; null: nothing was started yet. */
+  /** Share of starts that succeeded, 0 to 1, weighted toward recent ones; null if nothing was started yet. */
   readonly success_rate: number | null
 }
 
-/** Pools in the order of their file, then other builders. */
+/** Lists the pools in the order of the pools file, then the unmanaged builders. */
 export async function poolOverview(db: Db, now: Date): Promise<PoolOverview[]> {
   const month = `${now.toISOString().slice(0, 7)}-01`
   const { rows } = await sql<PoolOverview>`
@@ -80,11 +80,11 @@ export interface MachineOverview {
   readonly uses: number
   readonly created_at: Date
   readonly last_seen_at: Date | null
-  /** The failure, the reason for the hold, or the reason for the end; null: none. */
+  /** The failure, the reason for the hold, or the reason for the end; null if there is none. */
   readonly note: string | null
 }
 
-/** The machines that are not gone, of one pool or all. */
+/** Lists the machines of one pool, or of all, that are not `gone`. */
 export async function machineOverview(db: Db, pool?: string): Promise<MachineOverview[]> {
   const { rows } = await sql<MachineOverview>`
     select machine.id, machine.pool, machine.name,

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { PoolsFileTable } from '../database/schema.ts'
 
-/** Notes what became of the file; the error is what administrators see. */
+/** Records whether the pools file was accepted; administrators see the error. */
 export async function notePoolsFile(
   db: Db,
   { digest, error, now }: { digest: string; error: string | null; now: Date },
@@ -17,7 +17,7 @@ export async function notePoolsFile(
     .execute()
 }
 
-/** Undefined: no manager has read a file yet. */
+/** Returns the state of the pools file; undefined if no manager has read one yet. */
 export async function poolsFile(db: Db): Promise<Selectable<PoolsFileTable> | undefined> {
   return await db.selectFrom('pools_file').selectAll().executeTakeFirst()
 }

@@ -5,19 +5,19 @@ import type { PoolTable } from '../database/schema.ts'
 
 export type Pool = Selectable<PoolTable>
 
-/** Tasks of another sandbox never get on a used machine, except on local builders: those clean up by themselves. */
+/** Reports whether a used machine accepts only tasks of its sandbox. Default: true, except for local builders, which clean up. */
 function isOneSandbox(config: PoolConfig): boolean {
   return config.one_sandbox ?? config.provider !== 'local'
 }
 
-/** Orders machines that could run the same task: those of the pool with the highest rank claim first. */
+/** Returns the rank of a pool. Of machines that could run the same task, those of the pool with the highest rank claim first. */
 function claimRank({ priority, tags, tags_on_demand }: PoolConfig): number {
   return [...tags, ...tags_on_demand].reduce((sum, tag) => sum + tag.priority, priority)
 }
 
 /**
- * The pools of an accepted file. What is not in it any more is retired: nothing is started there, its machines are drained. A
- * pool whose configuration has changed is tried again, whatever it was held for.
+  * Stores the pools of an accepted file. Pools that are no longer in the file are retired: their machines are drained, and no
+  * new ones start. A changed configuration ends the hold of a pool.
  */
 export async function syncPools(
   db: Db,
@@ -55,7 +55,7 @@ export async function syncPools(
   })
 }
 
-/** The configuration of a pool is another one: what it was held for may be over. */
+/** Ends the hold of a pool whose configuration has changed, as that may have fixed the cause. */
 export async function poolReconfigured(db: Db, name: string, now: Date): Promise<void> {
   await db
     .updateTable('pool')
@@ -72,7 +72,7 @@ export async function setPool(db: Db, name: string, set: Updateable<PoolTable>):
   await db.updateTable('pool').set(set).where('name', '=', name).execute()
 }
 
-/** One more machine has failed to boot; at the limit the pool is held for some time. */
+/** Counts a machine that failed to boot. At the limit, holds the pool until `held_until` and returns true. */
 export async function noteBootFailure(
   db: Db,
   name: string,
@@ -91,7 +91,7 @@ export async function noteBootFailure(
   return (held?.boot_failures ?? 0) >= limit
 }
 
-/** A pool that left the file is forgotten when nothing of it is left. */
+/** Deletes a retired pool once it has no machines left. */
 export async function forgetPool(db: Db, name: string): Promise<void> {
   await db
     .deleteFrom('pool')

@@ -18,7 +18,7 @@ const INPUT: BuildReposInput = {
   copr_projects: new Map([['dana/libs', { module_hotfixes: true }]]),
 }
 
-test('reposForBuild() gives the project, its directories, then what was added', () => {
+test('reposForBuild() returns the project, its directories, then the additional repositories', () => {
   const repos = reposForBuild(INPUT)
   assert.deepEqual(
     repos.map(({ id, baseurl, priority }) => [id, baseurl, priority]),
@@ -48,7 +48,7 @@ test('reposForBuild() gives the project, its directories, then what was added', 
   )
 })
 
-test('additionalRepoUrls() lists the project, the chroot, and the project again', () => {
+test('additionalRepoUrls() lists the project, then the repositories of the chroot, then those of the project', () => {
   assert.deepEqual(additionalRepoUrls(INPUT), [
     'copr://@orbit/telescope',
     'copr://dana/libs',

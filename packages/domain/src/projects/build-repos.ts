@@ -9,21 +9,21 @@ export interface BuildReposInput {
     Project,
     'ownername' | 'name' | 'additional_repos' | 'devel_mode' | 'module_hotfixes' | 'repo_priority'
   >
-  /** Where the build's results go; the project's name is its main directory. */
+  /** The directory of the build's results; the main directory has the project's name. */
   dirname: string
   chroot: string
-  /** The project chroot's own additional repositories. */
+  /** The additional repositories of the project chroot. */
   chroot_repos: string[]
-  /** `https://copr.example.org/results`, without a slash at its end. */
+  /** For example `https://copr.example.org/results`, without a trailing slash. */
   results_url: string
   /** The projects that `copr://` repositories refer to, keyed by `owner/project`. */
   copr_projects: ReadonlyMap<string, { module_hotfixes: boolean }>
 }
 
-/** DNF's own default: the same as none. */
+/** DNF's default priority, which is the same as setting none. */
 const DEFAULT_PRIORITY = 99
 
-/** The repositories that a build uses beside its chroot's own, in Copr's order. */
+/** Returns the repositories that a build uses in addition to those of its chroot, in Copr's order. */
 export function reposForBuild(input: BuildReposInput): TaskRepo[] {
   const { project, dirname, chroot, results_url } = input
   const main = `${results_url}/${project.ownername}/${project.name}/${chroot}/`
@@ -62,12 +62,12 @@ function additionalRepo(url: string, input: BuildReposInput): TaskRepo {
     gpgcheck: false,
     repo_gpgcheck: project ? false : null,
     gpgkey: null,
-    // Another project of this site is read where our own results are.
+    // The results of another project of this site have the same base URL as ours.
     is_external: copr === undefined,
   }
 }
 
-/** How the API lists them: the project first, then the chroot's, then the project's additional ones. */
+/** Returns the repository URLs as the API lists them: the project, then the chroot's, then the project's additional ones. */
 export function additionalRepoUrls({ project, chroot_repos }: BuildReposInput): string[] {
   const own = `copr://${project.ownername}/${project.name}`
   return [
@@ -78,7 +78,7 @@ export function additionalRepoUrls({ project, chroot_repos }: BuildReposInput): 
   ]
 }
 
-/** Reads what `reposForBuild()` needs. */
+/** Loads the input of `reposForBuild()`. */
 export async function loadBuildRepos(
   db: Db,
   wanted: {
@@ -94,7 +94,7 @@ export async function loadBuildRepos(
   return { project, dirname, chroot: chroot.name, chroot_repos, results_url, copr_projects }
 }
 
-/** The living projects among `copr://` URLs, by `owner/project`. */
+/** Finds the existing projects among `copr://` URLs, keyed by `owner/project`. */
 export async function findCoprProjects(db: Db, urls: string[]): Promise<Map<string, Project>> {
   const found = new Map<string, Project>()
   for (const copr of urls.flatMap((url) => parseCoprUrl(url) ?? [])) {

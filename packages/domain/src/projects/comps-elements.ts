@@ -7,7 +7,7 @@ export interface CompsElement {
 
 const NAMED = ['id', 'name', 'description', 'display_order']
 
-/** The whole format as libcomps reads it; `variant` is what composes of RHEL add. */
+/** The whole format as libcomps reads it. RHEL composes add the attribute `variant`. */
 export const COMPS_ELEMENTS: Readonly<Record<string, CompsElement>> = {
   comps: { children: ['group', 'category', 'environment', 'langpacks', 'whiteout', 'blacklist'] },
   group: {

@@ -38,7 +38,7 @@ const GOOD = `<?xml version="1.0" encoding="UTF-8"?>
 <!-- the end -->
 `
 
-test('checkComps() takes a comps file', async () => {
+test('checkComps() accepts a comps file', async () => {
   await checkComps(GOOD)
   await checkComps('\ufeff<comps/>')
   await checkComps(`<comps>${'<group><id>a</id></group>\n'.repeat(50_000)}</comps>`)
@@ -63,7 +63,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps>\0</comps>', /characters/],
   ['<comps>\u0001</comps>', /characters/],
   ['<comps>\ufffe</comps>', /characters/],
-  // A browser would run or load these.
+  // A browser would execute or load these.
   [`<comps ${XHTML}>\n<h:script>alert(1)</h:script></comps>`, /line 1: .*attribute xmlns:h/],
   ['<comps>\n<script xmlns="http://www.w3.org/1999/xhtml">1</script></comps>', /line 2: <script>/],
   [
@@ -90,7 +90,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<comps><group><id>&#xd800;</id></group></comps>', /line 1: &#xd800;/],
   ['<comps><group><id>&#9999999;</id></group></comps>', /line 1: &#9999999;/],
   ['<comps><group arch="a" arch="b"/></comps>', /line 1: .*attribute arch twice/],
-  // Where dnf does not look for it.
+  // dnf does not look for elements in these places.
   ['<comps>\n\n<id>x</id></comps>', /line 3: <id> .*<comps>/],
   [`<comps><group arch="${'a'.repeat(1001)}"/></comps>`, /attribute arch is longer than 1000/],
   ['<comps><group><id>&amp</id></group></comps>', /line 1: &amp: an entity/],
@@ -106,7 +106,7 @@ for (const [xml, message] of BAD)
     await assert.rejects(checkComps(xml), { name: 'CoprError', kind: 'invalid', message })
   })
 
-test('checkComps() ends whatever it is given', async () => {
+test('checkComps() terminates for every input', async () => {
   for (const piece of [
     '<!--',
     '<!-- -',
@@ -125,7 +125,7 @@ test('checkComps() ends whatever it is given', async () => {
   })
 })
 
-test('checkComps() lets other work go on while it checks a long file', async () => {
+test('checkComps() does not block the event loop while it checks a long file', async () => {
   const checked = checkComps(`<comps>${'<group><id>&#65;</id></group>\n'.repeat(100_000)}</comps>`)
   let turns = 0
   const other = setInterval(() => turns++, 0)

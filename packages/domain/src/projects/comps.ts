@@ -2,24 +2,24 @@ import { setImmediate } from 'node:timers/promises'
 import { CoprError } from '@copr/process/errors'
 import { COMPS_ELEMENTS } from './comps-elements.ts'
 
-/** Fedora's own is a third of it. */
+/** Fedora's comps file has a third of this size. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
 
 /** Checking this many takes about 5 ms. */
 const CHARACTERS_AT_A_TIME = 64 * 1024
 
-/** No attribute of comps is longer than a few words. */
+/** Maximum characters of an attribute's value; real ones are a few words long. */
 const MAX_VALUE = 1000
 
-/** One piece of XML after the other; what matches none of these is not XML. */
+/** Matches the next token of XML; text that it does not match is not XML. */
 const PIECE =
   /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<&]+|&[^;\s&<]{0,20};?/y
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>$/i
-/** Nothing follows the name but identifiers, which are not fetched. */
+/** Permits only identifiers after the name; they are not fetched. */
 const DOCTYPE = /^<!DOCTYPE\s+comps(?:\s+(?:SYSTEM|PUBLIC\s+["'][^"']*["'])\s+["'][^"']*["'])?\s*>$/
 
-/** The state of the parser: its position, and the elements that are open there. */
+/** The state of the parser: its position, and the open elements there. */
 interface Reading {
   text: string
   at: number
@@ -29,9 +29,9 @@ interface Reading {
 }
 
 /**
- * Refuses any file but well-formed comps XML made of the known elements and attributes. Users' dnf reads it with all
- * trust and browsers show it: it has no entities but XML's own, no declarations, no namespaces, no instructions.
- * The longest takes half a second, in which the process goes on with other requests.
+  * Throws unless the file is well-formed comps XML with only the known elements and attributes. Users' dnf trusts the file and
+  * browsers render it, so custom entities, declarations, namespaces and processing instructions are refused. The largest file
+  * takes half a second, during which the event loop keeps serving other requests.
  */
 export async function checkComps(xml: string): Promise<void> {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)

@@ -19,7 +19,7 @@ export interface NewProject {
   now: Date
 }
 
-/** Makes the project with its main directory and, still to be published, an empty repository for each chroot. */
+/** Creates a project with its main directory and an empty repository for each chroot, which has yet to be published. */
 export async function createProject(db: Db, actor: Actor, wanted: NewProject): Promise<Project> {
   const { ownername, name, user_id, settings = {}, now } = wanted
   const chroots = await requireActiveChroots(db, wanted.chroots)
@@ -49,7 +49,7 @@ export async function createProject(db: Db, actor: Actor, wanted: NewProject): P
   }
 }
 
-/** Enables chroots, and asks for a repository in each directory of the project. */
+/** Enables chroots, and requests a repository for each of them in each directory of the project. */
 export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[]): Promise<void> {
   if (chroots.length === 0) return
   await tx
@@ -70,7 +70,7 @@ export async function enableChroots(tx: Tx, project_id: number, chroots: Chroot[
         .select(['project_dir.id', 'chroot.id as chroot_id'])
         .where('project_dir.project_id', '=', project_id),
     )
-    // Enabled again: its index may have been removed meanwhile.
+    // For a chroot that is enabled again: its index may have been removed in the meantime.
     .onConflict((oc) =>
       oc
         .constraint('repository_place')

@@ -5,7 +5,7 @@ import type { Db } from '../database/open.ts'
 import type { Actor } from '../audit/actor.ts'
 import { listProjectDirs } from './project-queries.ts'
 
-/** Frees the project's name at once; its files go in the background. */
+/** Deletes a project. Its name is free at once; its files are deleted in the background. */
 export async function deleteProject(
   db: Db,
   actor: Actor,

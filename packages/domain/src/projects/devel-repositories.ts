@@ -1,11 +1,11 @@
 /**
- * In devel mode a project's repositories change on request only. What is built meanwhile becomes a member of a second repository
- * beside each, `CHROOT/devel/`, which the project's own builds use.
+  * In devel mode a project's repositories change on request only. Until then, new results are added to a second repository next
+  * to each, `CHROOT/devel/`, which the project's own builds use.
  */
 import { sql } from 'kysely'
 import type { Tx } from '../database/open.ts'
 
-/** Each pair of a project's main and devel repository. */
+/** Selects the pairs of main and devel repositories of a project. */
 const PAIRS = (project_id: number) => sql`(
   select main.id as main_id, main.generation as main_generation, devel.id as devel_id
   from repository main
@@ -14,7 +14,7 @@ const PAIRS = (project_id: number) => sql`(
   join project_dir on project_dir.id = main.project_dir_id
   where project_dir.project_id = ${project_id} and not main.is_devel)`
 
-/** Makes the devel repositories that the project's mode asks for, or ends those it no longer does. The project must be locked. */
+/** Creates the devel repositories in devel mode; otherwise merges them into the main ones. The project must be locked. */
 export async function alignDevelRepositories(tx: Tx, project_id: number): Promise<void> {
   const { devel_mode } = await tx
     .selectFrom('project')
@@ -35,7 +35,7 @@ export async function alignDevelRepositories(tx: Tx, project_id: number): Promis
       and repository.is_devel`.execute(tx)
 }
 
-/** The main repositories get what the devel ones have. */
+/** Replaces the members of the main repositories with those of the devel ones. */
 export async function releaseDevel(tx: Tx, project_id: number): Promise<void> {
   await sql`
     delete from repository_member using ${PAIRS(project_id)} pair
@@ -57,7 +57,7 @@ export async function releaseDevel(tx: Tx, project_id: number): Promise<void> {
     from ${PAIRS(project_id)} pair where repository.id = pair.main_id`.execute(tx)
 }
 
-/** A new one begins with what the main one has. */
+/** Creates the missing devel repositories, each with the members of its main repository. */
 async function makeMissing(tx: Tx, project_id: number): Promise<void> {
   await sql`
     with made as (

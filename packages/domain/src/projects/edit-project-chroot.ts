@@ -37,7 +37,7 @@ export const CHROOT_DEFAULTS: ChrootSettings = {
   build_tags: [],
 }
 
-/** Changes what is given; a comps file is stored, or with null removed. */
+/** Changes the given settings; `comps` replaces the comps file, null removes it. */
 export async function editProjectChroot(
   db: Db,
   actor: Actor,
@@ -79,7 +79,7 @@ export async function editProjectChroot(
   })
 }
 
-/** The comps file of a project's chroot; undefined when there is none. */
+/** Returns the comps file of a project chroot; undefined if there is none. */
 export async function compsOfChroot(
   db: Db,
   { project_id, chroot_id }: Pick<ProjectChroot, 'project_id' | 'chroot_id'>,
@@ -93,7 +93,7 @@ export async function compsOfChroot(
   return row?.comps ?? undefined
 }
 
-/** The index of every directory's repository names the comps file. */
+/** Requests new indexes in all directories, as each index names the comps file. */
 async function publishAgain(tx: Tx, project_id: number, chroot_id: number): Promise<void> {
   await tx
     .updateTable('repository')

@@ -13,12 +13,12 @@ import type { ProjectSettings } from './project-settings.ts'
 export interface ProjectChanges {
   project: Pick<Project, 'id' | 'ownername' | 'name'>
   settings: Partial<ProjectSettings>
-  /** The whole new set; undefined: as it was. */
+  /** The complete new set of chroots; undefined leaves them unchanged. */
   chroots?: string[] | undefined
   now: Date
 }
 
-/** A disabled chroot's results stay that long, for those who change their minds. */
+/** How long the results of a disabled chroot are kept, so that the owner can enable it again. */
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
 export async function editProject(

@@ -9,10 +9,10 @@ import type { Project } from './project-queries.ts'
 
 export interface WantedFork {
   source: Project
-  /** Whose the copy will be; that the actor may make it was asked before. */
+  /** The owner of the copy. The caller has checked that the actor may create projects for this owner. */
   ownername: string
   name: string
-  /** Copy into a project that exists already. */
+  /** Whether to copy into a project that exists already. */
   confirm: boolean
   now: Date
 }
@@ -38,7 +38,7 @@ const NOT_COPIED = new Set([
   'deleted_at',
 ])
 
-/** Makes or fills the copy of a project: settings, chroots and packages now, the results in the background. */
+/** Forks a project into a new or existing one. Copies settings, chroots and packages now, the results in the background. */
 export async function forkProject(db: Db, actor: UserActor, fork: WantedFork): Promise<Project> {
   const { source, ownername, name, now } = fork
   if (source.ownername === ownername && source.name === name)
@@ -82,7 +82,7 @@ async function checkSize(tx: Tx, actor: UserActor, source: Project): Promise<voi
     )
 }
 
-/** The project that is copied into, made if there is none; it knows the source's keys, which signed what it takes over. */
+/** Returns the target, created if necessary. It inherits the source's keys, which signed the packages that are copied. */
 async function targetOf(tx: Tx, actor: UserActor, fork: WantedFork): Promise<Project> {
   const { source, ownername, name, confirm, now } = fork
   const existing = await tx
@@ -131,7 +131,7 @@ async function targetOf(tx: Tx, actor: UserActor, fork: WantedFork): Promise<Pro
   return project
 }
 
-/** The source's active chroots with their settings. */
+/** Copies the source's enabled, active chroots with their settings. */
 async function copyChroots(tx: Tx, from: number, to: number): Promise<void> {
   const rows = await tx
     .selectFrom('project_chroot')
@@ -161,7 +161,7 @@ async function copyChroots(tx: Tx, from: number, to: number): Promise<void> {
       .execute()
 }
 
-/** Nobody's push to the source's repository is meant for the copy. */
+/** Copies the packages, without webhook rebuilds: pushes to the source's repositories are not meant for the fork. */
 async function copyPackages(tx: Tx, from: number, to: number, now: Date): Promise<void> {
   await tx
     .insertInto('package')
@@ -196,7 +196,7 @@ async function copyPackages(tx: Tx, from: number, to: number, now: Date): Promis
     .execute()
 }
 
-/** Are results of a fork still being copied into the project? */
+/** Reports whether results of a fork are still being copied into the project. */
 export async function isBeingFilled(db: Db, project_id: number): Promise<boolean> {
   const row = await db
     .selectFrom('action')

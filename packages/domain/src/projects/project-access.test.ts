@@ -50,7 +50,7 @@ for (const [admin, builder, want] of [
     assert.equal(await namesOfRights(t.db, kim, project), want)
   })
 
-test('rightsIn() gives all to the owner and to administrators of the site, and nothing to others', async () => {
+test('rightsIn() grants all rights to the owner and to site administrators, and none to others', async () => {
   await using t = await openTestDb()
   const dana = await userNamed(t.db, 'dana')
   const kim = await userNamed(t.db, 'kim')
@@ -64,7 +64,7 @@ test('rightsIn() gives all to the owner and to administrators of the site, and n
   await assert.rejects(requireRight(t.db, COMMAND, kept, 'delete'), /is persistent/)
 })
 
-test('the members of a group act for it, and for no other group', async () => {
+test('members of a group have its rights, but not those of another group', async () => {
   await using t = await openTestDb()
   const [dana, kim] = [await userNamed(t.db, 'dana'), await userNamed(t.db, 'kim')]
   for (const [name, user] of [
@@ -82,7 +82,7 @@ test('the members of a group act for it, and for no other group', async () => {
   assert.equal(await canCreateFor(t.db, kim, 'orbit'), false)
 })
 
-test('a token for one project gives no right in another, and creates none', async () => {
+test('a token for one project grants no rights in another, and cannot create projects', async () => {
   await using t = await openTestDb()
   const dana = await userNamed(t.db, 'dana')
   const project = await projectOf(t.db, 'dana', dana.id)

@@ -23,11 +23,11 @@ const NONE: Rights = { build: false, edit: false, delete: false }
 
 const VERBS = { build: 'build in', edit: 'change', delete: 'delete' } as const
 
-/** Site admins, the owner and members of the owning group may do all; others what they were given. */
+/** Site administrators, the owner and members of the owning group have all rights; others have those they were granted. */
 export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned): Promise<Rights> {
   if (!actor) return NONE
   if (refusalOfToken(actor, { access: 'user', project_id: project.id })) return NONE
-  // Persistent projects are deleted by nobody.
+  // Not even an administrator may delete a persistent project.
   const all: Rights = { build: true, edit: true, delete: !project.persistent }
   if (actor.is_admin || actor.username === project.ownername) return all
   if (actor.id === null) return NONE
@@ -42,7 +42,7 @@ export async function rightsIn(db: Db, actor: Actor | undefined, project: Owned)
   return { build: edit || given?.builder === 'approved', edit, delete: false }
 }
 
-/** Refuses those who may not; the message says what they wanted. */
+/** Throws `forbidden` unless the actor has the right; the message names the refused operation. */
 export async function requireRight(
   db: Db,
   actor: Actor | undefined,
@@ -58,7 +58,7 @@ export async function requireRight(
   throw new CoprError('forbidden', `You cannot ${VERBS[right]} ${name}`)
 }
 
-/** May the user make projects of this owner? Only administrators act for somebody else. */
+/** Reports whether the actor may create projects for this owner. Only site administrators may do so for other users. */
 export async function canCreateFor(db: Db, actor: Actor, ownername: string): Promise<boolean> {
   if (refusalOfToken(actor, { access: 'create' })) return false
   if (actor.is_admin || actor.username === ownername) return true

@@ -3,15 +3,15 @@ import { anyOf } from '../database/any-of.ts'
 import type { Db } from '../database/open.ts'
 import type { ProjectChrootTable } from '../database/schema.ts'
 
-/** Without the comps file, which is long. */
+/** A project chroot without the comps file, which is large. */
 export interface ProjectChroot extends Omit<Selectable<ProjectChrootTable>, 'comps'> {
   name: string
   os_release: string
   os_version: string
   arch: string
-  /** Does the site still offer it? */
+  /** Whether the site still offers the chroot. */
   is_active: boolean
-  /** Set at the end of life; one that is neither active nor ended is paused. */
+  /** When the chroot reached its end of life; a chroot that is neither active nor ended is paused. */
   ended_at: Date | null
 }
 
@@ -38,7 +38,7 @@ const FACTS = [
   'chroot.ended_at',
 ] as const
 
-/** All chroots whose data the project has: enabled ones, and those that wait for removal. */
+/** Lists the chroots that the project has data of: enabled ones, and those whose data is scheduled for removal. */
 export async function listProjectChroots(db: Db, project_ids: number[]): Promise<ProjectChroot[]> {
   if (project_ids.length === 0) return []
   return await db
@@ -51,7 +51,7 @@ export async function listProjectChroots(db: Db, project_ids: number[]): Promise
     .execute()
 }
 
-/** The names of the chroots that are offered, by project: what lists show. */
+/** Returns the names of the chroots that lists show, keyed by project id: enabled in the project and active on the site. */
 export async function offeredChrootNames(
   db: Db,
   project_ids: number[],
@@ -69,7 +69,7 @@ export async function offeredChrootNames(
   return new Map(rows.map(({ project_id, names }) => [project_id, names]))
 }
 
-/** The chroots that a build of the project can go to. */
+/** Lists the chroots that the project can build for. */
 export async function listEnabledChroots(db: Db, project_id: number): Promise<ProjectChroot[]> {
   return (await listProjectChroots(db, [project_id])).filter(isOffered)
 }
@@ -78,7 +78,7 @@ export function isOffered(chroot: Pick<ProjectChroot, 'is_enabled' | 'is_active'
   return chroot.is_enabled && chroot.is_active
 }
 
-/** Is there anything for dnf: active, or kept for a while after its end or after the owner disabled it? */
+/** Reports whether the chroot's repository is served: it is active, or its data is kept after its end of life or disabling. */
 export function isServed(
   chroot: Pick<ProjectChroot, 'is_active' | 'ended_at' | 'delete_after'>,
   now: Date,
@@ -88,7 +88,7 @@ export function isServed(
   return !isPaused && !isExpired
 }
 
-/** Active site-wide, and enabled in the project or not yet removed. */
+/** Finds a chroot that is active on the site, and enabled in the project or not yet removed from it. */
 export async function findProjectChroot(
   db: Db,
   project_id: number,

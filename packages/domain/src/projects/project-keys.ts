@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import { republish } from '../repositories/publishing.ts'
 import type { Project } from './project-queries.ts'
 
-/** Projects that keygen has not yet made a key for. */
+/** Lists projects for which keygen has not created a key yet. */
 export async function projectsWithoutKey(db: Db, limit: number): Promise<Project[]> {
   return await db
     .selectFrom('project')
@@ -16,8 +16,8 @@ export async function projectsWithoutKey(db: Db, limit: number): Promise<Project
 }
 
 /**
- * Notes what keygen says of a project's key. A key that was rotated stays among those that users import, because packages
- * are signed with it; whenever it was rotated or prolonged, the repositories are rewritten with it.
+  * Stores a project's public key as keygen reports it. After a rotation, users still import the previous key, as existing
+  * packages are signed with it. A rotated or prolonged key requests new metadata for all repositories.
  */
 export async function storePublicKey(
   db: Db,
@@ -57,7 +57,7 @@ export async function storePublicKey(
   })
 }
 
-/** Up to when the changes of keys have been stored; undefined before the first pass. */
+/** Returns the time up to which key changes have been stored; undefined before the first pass. */
 export async function keyChangesSeen(db: Db): Promise<Date | undefined> {
   const row = await db.selectFrom('key_changes_seen').select('until').executeTakeFirst()
   return row?.until

@@ -7,7 +7,7 @@ import type { DB, ProjectDirTable, ProjectTable } from '../database/schema.ts'
 export type Project = Selectable<ProjectTable>
 export type ProjectDir = Selectable<ProjectDirTable>
 
-/** In memory at a time, whatever is asked for. */
+/** Maximum projects in memory at a time. */
 const CHUNK = 500
 
 /** Columns that a list of projects can be ordered by. */
@@ -31,7 +31,7 @@ export async function findProjectById(db: Db, id: number): Promise<Project | und
 
 interface ProjectsWanted {
   ownername?: string
-  /** Only projects older than this one: how web pages go on. */
+  /** Return only projects older than this one; web pages use it for keyset pagination. */
   before_id?: number | undefined
   page: ProjectPage
 }
@@ -40,12 +40,12 @@ export async function listProjects(db: Db, wanted: ProjectsWanted): Promise<Proj
   return await loadProjects(db, await listProjectIds(db, wanted))
 }
 
-/** Some at a time, so that a list without a limit does not fill the memory. */
+/** Yields projects in chunks, so that a list without a limit does not exhaust memory. */
 export async function* allProjects(db: Db, wanted: ProjectsWanted): AsyncGenerator<Project[]> {
   yield* inChunks(db, await listProjectIds(db, wanted))
 }
 
-/** Ids are found along an index: a page far down reads no rows that it skips. */
+/** Finds the ids of a page with an index scan, so that a deep page does not read the rows that it skips. */
 async function listProjectIds(
   db: Db,
   { ownername, before_id, page }: ProjectsWanted,
@@ -56,12 +56,12 @@ async function listProjectIds(
   return await pagedIds(query, page)
 }
 
-/** The newest projects that want to be seen on the front page. */
+/** Returns the newest projects that are listed on the front page. */
 export async function newestProjects(db: Db, limit: number): Promise<Project[]> {
   return await listedProjects(db, { limit, with_unlisted: false, with_temporary: true })
 }
 
-/** The newest projects, with or without those that hide or will be gone soon. */
+/** Returns the newest projects, with or without unlisted and temporary ones. */
 export async function listedProjects(
   db: Db,
   {
@@ -123,7 +123,7 @@ export async function* inChunks(db: Db, ids: number[]): AsyncGenerator<Project[]
     yield await loadProjects(db, ids.slice(from, from + CHUNK))
 }
 
-/** In the order of the ids. */
+/** Loads the projects with these ids, in the order of the ids. */
 export async function loadProjects(db: Db, ids: number[]): Promise<Project[]> {
   if (ids.length === 0) return []
   const rows = await living(db).where('id', '=', anyOf(ids)).execute()

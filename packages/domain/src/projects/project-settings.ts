@@ -28,13 +28,13 @@ export type ProjectSettings = Pick<
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** The midnight after so many full days. */
+/** Returns the midnight (UTC) after `days` full days. */
 export function deleteAfter(days: number, now: Date): Date {
   const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())
   return new Date(today + (days + 1) * DAY_MS)
 }
 
-/** Whole days that are left; null when nothing is to be deleted. */
+/** Returns the number of whole days until `moment`; null if there is no deadline. */
 export function daysUntil(moment: Date | null, now: Date): number | null {
   if (!moment) return null
   return Math.max(0, Math.floor((moment.getTime() - now.getTime()) / DAY_MS))

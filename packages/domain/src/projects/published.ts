@@ -1,6 +1,6 @@
 import type { Db } from '../database/open.ts'
 
-/** Is there a repository, perhaps empty, for each chroot of the project? */
+/** Reports whether every repository of the project has been published, even if empty. */
 export async function hasPublishedRepositories(db: Db, project_id: number): Promise<boolean> {
   const missing = await db
     .selectFrom('repository')

@@ -27,7 +27,7 @@ for (const [url, baseurl, priority] of [
     assert.deepEqual([repo.baseurl, repo.priority], [baseurl, priority])
   })
 
-test('parseCoprUrl() knows owner and directory', () => {
+test('parseCoprUrl() returns owner and directory', () => {
   assert.deepEqual(parseCoprUrl('copr://@orbit/libs/'), { owner: '@orbit', dirname: 'libs' })
   for (const other of ['https://a.example.org/b/c', 'copr://orbit', 'copr://a/b/c'])
     assert.equal(parseCoprUrl(other), undefined)

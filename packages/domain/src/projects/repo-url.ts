@@ -1,6 +1,6 @@
 import { splitChrootName } from '@copr/contract/names'
 
-/** A repository as an owner writes it: `copr://owner/dir`, or a URL that may have `$chroot` and `priority=`. */
+/** An expanded repository. Owners write it as `copr://owner/dir`, or as a URL that may contain `$chroot` and `priority=`. */
 export interface ExpandedRepo {
   baseurl: string
   priority: number | null
@@ -8,7 +8,7 @@ export interface ExpandedRepo {
   copr: { owner: string; dirname: string } | undefined
 }
 
-/** The id of an additional repository in a build root's configuration. */
+/** Returns the id of an additional repository in the buildroot's configuration. */
 export function repoIdOf(url: string): string {
   return url.replaceAll(/[^A-Za-z0-9]+/g, '_').replaceAll(/^_+|_+$/g, '')
 }

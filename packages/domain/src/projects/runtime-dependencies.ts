@@ -3,7 +3,7 @@ import { findProject, type Project } from './project-queries.ts'
 import { parseCoprUrl } from './repo-url.ts'
 
 export interface RuntimeDependencies {
-  /** Copr projects, each once, those of the dependencies included. */
+  /** Copr projects without duplicates, including the dependencies of dependencies. */
   projects: Project[]
   external: string[]
   /** `copr://` URLs of projects that do not exist. */

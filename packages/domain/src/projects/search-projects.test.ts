@@ -13,7 +13,7 @@ import { allFoundProjects, type ProjectSearch, searchProjects } from './search-p
 const NOW = new Date('2026-11-22T12:00:00Z')
 const NEWEST: ProjectPage = { offset: 0, order: 'id', descending: true }
 
-test('searchProjects() looks at owners, names, texts, packages and chroots', async () => {
+test('searchProjects() searches owners, names, texts, packages and chroots', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   const cases: [string, string[]][] = [
@@ -24,13 +24,13 @@ test('searchProjects() looks at owners, names, texts, packages and chroots', asy
     ['lens-tools', ['microscope']],
     ['x86_64', ['microscope', 'telescope']],
     ['debian-12', ['observatory']],
-    // Each word may be somewhere else.
+    // Each word may match in a different place.
     ['dana debian-12', []],
     ['scope lens-tools', ['microscope']],
     ['kim debian-12', ['observatory']],
     // Words too short for the index are ignored when there are longer ones.
     ['telescope a', ['telescope']],
-    // No wildcards.
+    // Wildcards match literally.
     ['tel%ope', []],
     ['tele_cope', []],
     ['100%', ['microscope']],
@@ -41,7 +41,7 @@ test('searchProjects() looks at owners, names, texts, packages and chroots', asy
     assert.deepEqual(await found(t.db, { words }), want, `looking for ${words}`)
 })
 
-test('searchProjects() takes owner and project as parts of their names', async () => {
+test('searchProjects() matches parts of owner and project names', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   assert.deepEqual(await found(t.db, { owner: 'DAN', project: 'scope' }), [
@@ -53,7 +53,7 @@ test('searchProjects() takes owner and project as parts of their names', async (
   assert.deepEqual(await found(t.db, { owner: '@sta', project: '' }), ['galaxy'])
 })
 
-test('pages of a search or a list joined are the whole, in each order', async () => {
+test('the pages of a search or list add up to the whole, in each order', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   await sql`insert into project (ownername, name, user_id, created_at)

@@ -13,9 +13,9 @@ import {
 /** A search for parts of owner and project names, or for words in the projects' texts, packages and chroots. */
 export type ProjectSearch = { owner: string; project: string } | { words: string }
 
-/** More of them narrow no real search. */
+/** Maximum words of a search that are used; more would not narrow a realistic search. */
 const MAX_WORDS = 8
-/** The index is one of three letters in a row. */
+/** Minimum letters of a word, as the index is a trigram index. */
 const MIN_LETTERS = 3
 
 export async function searchProjects(
@@ -26,7 +26,7 @@ export async function searchProjects(
   return await loadProjects(db, await pagedIds(matching(db, search), page))
 }
 
-/** Some at a time, so that a search without a limit does not fill the memory. */
+/** Yields the projects found in chunks, so that a search without a limit does not exhaust memory. */
 export async function* allFoundProjects(
   db: Db,
   search: ProjectSearch,
@@ -40,7 +40,7 @@ function matching(db: Db, search: ProjectSearch): ProjectIds {
     return livingIds(db)
       .where('ownername', 'ilike', containing(search.owner))
       .where('name', 'ilike', containing(search.project))
-  // Each in a table of its own: `intersect` binds more closely than `union`.
+  // Each word has its own subquery, as `intersect` binds more tightly than `union`.
   const [first, ...more] = wordsOf(search.words).map((word) =>
     db.selectFrom(withWord(db, word).as('found')).select('found.id'),
   )
@@ -48,13 +48,13 @@ function matching(db: Db, search: ProjectSearch): ProjectIds {
   return all === undefined ? livingIds(db) : livingIds(db).where('id', 'in', all)
 }
 
-/** All must be found somewhere. Those too short for the index count only when there is nothing else: as one phrase. */
+/** Splits a search into words that must all match. Words too short for the index are dropped; if all are, the text is a phrase. */
 function wordsOf(text: string): string[] {
   const long = text.split(/\s+/).filter((word) => word.length >= MIN_LETTERS)
   return long.length === 0 ? [text] : long.slice(0, MAX_WORDS)
 }
 
-/** The projects that have it in their own texts, as part of a package's name, or of a chroot's. */
+/** Selects the projects that have the word in their texts, in a package name, or in the name of an enabled chroot. */
 function withWord(db: Db, word: string) {
   const like = containing(word)
   return db

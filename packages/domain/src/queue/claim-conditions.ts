@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 
-/** How many tasks may run at a time; what is not named is not limited. */
+/** Maximum concurrent tasks; a limit that is not set does not apply. */
 export interface RunningLimits {
   max_builds_per_owner?: number | undefined
   max_builds_per_sandbox?: number | undefined
@@ -8,7 +8,7 @@ export interface RunningLimits {
   max_builds_per_owner_and_arch?: Record<string, number> | undefined
 }
 
-/** Builds at work, counted. */
+/** Counts the running builder tasks by owner, sandbox and architecture. */
 export const RUNNING = sql`
   select ownername, sandbox, arch, count(*)::int as n from task
   where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`
@@ -31,7 +31,7 @@ export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
     and ${task}.tags <@ machine.tags and (machine.planned_tags is null or ${task}.tags <@ machine.planned_tags)`
 }
 
-/** A condition on `task`: no limit is reached by `running`, which must not count it. The subqueries run once, not for each task. */
+/** A condition on `task`: `running`, which must not include the task, reaches no limit. Its subqueries run once, not per task. */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
   const { max_builds_per_owner, max_builds_per_sandbox } = limits
   const conditions = [sql`true`]

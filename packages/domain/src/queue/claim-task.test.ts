@@ -73,21 +73,21 @@ async function owners(db: Db, count: number, limits: RunningLimits = {}): Promis
   return taken
 }
 
-test('claimTask() is fair between owners: what an owner has running counts against him', async () => {
+test('claimTask() is fair between owners: the owner with the fewest running tasks goes first', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'many', 10)
   await addTasks(t.db, now, 'few', 2, { at: later(60) })
   assert.deepEqual(await owners(t.db, 6), ['many', 'few', 'many', 'few', 'many', 'many'])
 })
 
-test('claimTask() takes background builds when nothing else waits, whoever their owner is', async () => {
+test('claimTask() takes background builds, of any owner, only when nothing else waits', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'quiet', 1, { priority: 1000 })
   await addTasks(t.db, now, 'busy', 3, { at: later(1) })
   assert.deepEqual(await owners(t.db, 4), ['busy', 'busy', 'busy', 'quiet'])
 })
 
-test('claimTask() keeps the limits of owners, sandboxes and architectures', async () => {
+test('claimTask() enforces the limits of owners, sandboxes and architectures', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 5, { arch: 'x86_64' })
   await addTasks(t.db, now, 'b', 5)
@@ -98,7 +98,7 @@ test('claimTask() keeps the limits of owners, sandboxes and architectures', asyn
   assert.deepEqual(await owners(t.db, 10, both), ['a'])
 })
 
-test('claimTask() keeps limits also when many claim at once', async () => {
+test('claimTask() enforces the limits for concurrent claims', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 10)
   const machines = await Promise.all(Array.from({ length: 8 }, () => addMachine(t.db)))
@@ -109,7 +109,7 @@ test('claimTask() keeps limits also when many claim at once', async () => {
   assert.deepEqual(running, [{ ownername: 'a', sandbox: 'a/p--a', arch: null, tasks: 3 }])
 })
 
-test('claimTask() gives a used machine only tasks of its sandbox, within the limits of reuse', async () => {
+test('claimTask() gives a used machine only tasks of its sandbox, within the reuse limits', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90, reuse_max_count: 3, reuse_max_time: 600 })
   await addTasks(t.db, now, 'a', 1)
@@ -126,7 +126,7 @@ test('claimTask() gives a used machine only tasks of its sandbox, within the lim
   assert.equal(await claim(t.db, first), undefined, 'used three times')
 })
 
-test('claimTask() gives a one-shot machine one task, and a local one any number of any sandbox', async () => {
+test('claimTask() gives a one-shot machine one task, and a local one any number of tasks of any sandbox', async () => {
   await using t = await openTestDb()
   await addPool(t.db, {})
   await addTasks(t.db, now, 'a', 3)
@@ -138,7 +138,7 @@ test('claimTask() gives a one-shot machine one task, and a local one any number 
   for (let i = 0; i < 5; i++) await end(t.db, await claim(t.db, local))
 })
 
-test('claimTask() gives nothing to machines that are drained, held, cordoned, dirty or unwell', async () => {
+test('claimTask() gives no task to machines that are drained, held, cordoned, unclean or failing checks', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90 })
   await addTasks(t.db, now, 'a', 9)
@@ -156,7 +156,7 @@ test('claimTask() gives nothing to machines that are drained, held, cordoned, di
   assert.ok(await claim(t.db, await addMachine(t.db, { pool: 'p' })))
 })
 
-test('claimTask() serves tasks that asked for it first on a machine on demand', async () => {
+test('claimTask() gives a machine with on-demand tags the tasks that request such a tag first', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { tags_on_demand: ['powerful'] })
   await addTasks(t.db, now, 'a', 1)
@@ -165,7 +165,7 @@ test('claimTask() serves tasks that asked for it first on a machine on demand', 
   assert.equal((await claim(t.db, machine))?.ownername, 'b')
 })
 
-test('a task that ends, however it does, releases its machine', async () => {
+test('a task that ends releases its machine, whatever the outcome', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90 })
   await addTasks(t.db, now, 'a', 2)
@@ -180,7 +180,7 @@ test('a task that ends, however it does, releases its machine', async () => {
   assert.deepEqual(await released(), later(7))
 })
 
-test('claimTask() leaves a task alone until its delay is over', async () => {
+test('claimTask() does not take a task before its `not_before`', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 1)
   const machine = await addMachine(t.db)
@@ -215,7 +215,7 @@ for (const [permitted, planned] of PLANNED)
     assert.equal((await claimTask(t.db, machine, options)) !== undefined, permitted)
   })
 
-test('waitingDemand() groups what builders could do at once', async () => {
+test('waitingDemand() groups the tasks that builders could start now', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 3, { arch: 'x86_64', tags: ['big'] })
   await addTasks(t.db, now, 'b', 2, { priority: 1000, at: later(9) })
@@ -262,7 +262,7 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
     m as (select id, row_number() over (order by id) as n from machine order by id limit 400)
     update task set state = 'leased', lease = task.id::text, machine_id = m.id, lease_until = ${later(60)}
     from t, m where t.n = m.n and t.id = task.id`.execute(db)
-  // Rows instead of milliseconds: other tests run at the same time. docs/performance.md has the times that were measured.
+  // Counts rows instead of milliseconds, as other tests run concurrently. docs/performance.md has measured times.
   await using one = oneConnection(database.url)
   const before = await rowsRead(one.db)
   for (const machine of machines.toSorted((a, b) => a.id - b.id).slice(400))
@@ -272,13 +272,13 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
   assert.ok(rows < 40_000, `a claim reads ${rows} rows`)
 })
 
-/** Counters of a session are seen by itself at once only. */
+/** Opens a pool of one connection, as only the session itself sees its statistics at once. */
 function oneConnection(url: string): AsyncDisposable & { db: Db } {
   const db = openDb(url, { max_connections: 1 })
   return { db, [Symbol.asyncDispose]: () => db.destroy() }
 }
 
-/** Rows that queries have read from tables so far, by scans of tables and of indexes. */
+/** Returns the number of rows that sequential and index scans have read so far. */
 async function rowsRead(db: Db): Promise<number> {
   await sql`select pg_stat_force_next_flush()`.execute(db)
   const { rows } = await sql<{ count: number }>`

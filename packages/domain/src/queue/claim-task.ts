@@ -24,13 +24,13 @@ export interface ClaimOptions {
   limits?: RunningLimits
 }
 
-/** The task was taken, but may not be: the transaction is rolled back. */
+/** Thrown to roll back the transaction when the task was taken but must not be. */
 class Refused extends Error {}
 
 /**
- * Leases the next task that the machine may run, or nothing: fair between owners, then the most urgent, then the oldest.
- * One statement finds, locks and takes it and enters it at the machine, so that any number may claim at once; a task whose
- * build somebody is changing is passed over until the notice that follows.
+  * Leases the next task that the machine may run, if any: fair between owners, then the most urgent, then the oldest. A single
+  * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently.
+  * It skips tasks whose build is locked; the notification that follows the change makes machines claim again.
  */
 export async function claimTask(
   db: Db,
@@ -44,11 +44,11 @@ export async function claimTask(
       const [taken] = rows
       if (!taken) return undefined
       const { machine_moved, ...task } = taken
-      // Somebody has drained or held the machine in this moment.
+      // The machine was drained, cordoned or held concurrently.
       if (!machine_moved) throw new Refused()
       await checkLimits(tx, task, limits)
       await markStarted(tx, task, now)
-      // Others may have passed over this build's further tasks while it was locked here.
+      // Concurrent claims may have skipped other tasks of this build while it was locked here.
       await notify(tx, 'copr_queue')
       return task
     })
@@ -58,7 +58,7 @@ export async function claimTask(
   }
 }
 
-/** One object looked up by key: a join would compare each task with each owner. */
+/** Looks the owner's count up in a JSON object; a join would compare each task with each owner. */
 const OWNERS_RUNNING = sql<number>`coalesce(((select n from of_owner) -> task.ownername)::int, 0)`
 
 function takeTask(
@@ -110,7 +110,7 @@ function takeTask(
     select taken.*, exists (select from moved) as machine_moved from taken`
 }
 
-/** A machine of that size is there, or can be started. Without one, a task that ran out of memory tries its luck again. */
+/** Matches if a machine with that much memory exists or can be started. If not, any machine may retry the task. */
 function canHaveMemory(mb: RawBuilder<number>): RawBuilder<boolean> {
   return sql`(exists (select from offering join pool on pool.name = offering.pool
       where offering.memory_mb >= ${mb} and pool.retired_at is null)
@@ -126,7 +126,7 @@ function isLimited(limits: RunningLimits): boolean {
   )
 }
 
-/** Looked at again behind a lock: of two that claim at once, each has seen the state before the other. */
+/** Checks the limits again under a lock, as neither of two concurrent claims sees the other's task. */
 async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promise<void> {
   if (task.kind === 'import' || !isLimited(limits)) return
   await sql`select pg_advisory_xact_lock(hashtext('copr running limits'))`.execute(tx)

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import { BACKGROUND } from './insert-task.ts'
 
-/** Tasks that wait and differ in nothing that matters for the choice of a machine. */
+/** A group of waiting tasks that are equal in everything that matters for the choice of a machine. */
 export interface Demand {
-  /** Null: any. */
+  /** Null if any architecture will do. */
   readonly arch: string | null
   readonly tags: string[]
-  /** Only offerings of this size help; null: any. */
+  /** Minimum memory of a suitable offering; null if any will do. */
   readonly min_memory_mb: number | null
   readonly ownername: string
   readonly sandbox: string
@@ -16,7 +16,7 @@ export interface Demand {
   readonly oldest: Date
 }
 
-/** Running tasks of builders, counted for fairness and limits. */
+/** The number of running builder tasks in a group, for fairness and limits. */
 export interface RunningTasks {
   readonly ownername: string
   readonly sandbox: string

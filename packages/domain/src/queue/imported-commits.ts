@@ -1,6 +1,6 @@
 import type { Db } from '../database/open.ts'
 
-/** Dist-git writes down the commits that it has stored for a build; a repeated import takes the place of the former one. */
+/** Stores the commits that dist-git created for a build, keyed by branch. A retried import replaces the previous commits. */
 export async function noteImport(
   db: Db,
   build_id: number,
@@ -17,7 +17,7 @@ export async function noteImport(
   })
 }
 
-/** The commit of each branch that dist-git has stored for a build. */
+/** Returns the commits that dist-git created for a build, keyed by branch. */
 export async function importedCommits(db: Db, build_id: number): Promise<Record<string, string>> {
   const rows = await db
     .selectFrom('imported_commit')

@@ -2,7 +2,7 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { Tx } from '../database/open.ts'
 import type { TaskRow } from './leases.ts'
 
-/** Background builds wait until nothing else does. */
+/** Priority of background builds, which start only when no other task is waiting. */
 export const BACKGROUND = 1000
 
 export interface NewTask {
@@ -49,8 +49,8 @@ export async function insertTask(
 }
 
 /**
- * Queues the publication of what a leased task has built: its files stay staged under that task and lease until then. The
- * caller notifies `copr_publish`.
+  * Queues the publication of the files that a leased task has built. They stay staged under that task and lease until they are
+  * published. The caller notifies `copr_publish`.
  */
 export async function insertPublishTask(
   tx: Tx,

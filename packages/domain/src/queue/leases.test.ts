@@ -22,7 +22,7 @@ const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
 const COMMIT = 'a'.repeat(40)
 
-/** A user, a project with two chroots, and what every test needs of them. */
+/** Creates a user and a project with two chroots. */
 async function makeProject(
   db: Db,
 ): Promise<{ project: { id: number; name: string }; submitter_id: number }> {
@@ -151,7 +151,7 @@ const chrootStates = async (db: Db, id: number): Promise<Record<string, string>>
   return Object.fromEntries(rows.map((row) => [row.arch, row.state]))
 }
 
-test('a build goes from upload over import and build to publishing', async () => {
+test('a build proceeds from upload through import and build to publishing', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   assert.equal(await stateOf(t.db, id), 'importing')
@@ -171,12 +171,12 @@ test('a build goes from upload over import and build to publishing', async () =>
   assert.equal(await stateOf(t.db, id), 'running', 'it succeeds when the repository is published')
 })
 
-test('claimTask() gives each task to one machine only, whatever the crowd', async () => {
+test('concurrent claimTask() calls give each task to exactly one machine', async () => {
   await using t = await openTestDb()
   for (let i = 0; i < 5; i++) await submit(t.db)
   const machine = await makeMachine(t.db, [])
   const claimed: number[] = []
-  // A claim passes over what another has just locked, so that a round may leave some: the notice brings the next one.
+  // A claim skips rows that another one has locked, so a round may leave tasks; a notification starts the next round.
   for (let round = 0; round < 5 && claimed.length < 5; round++) {
     const tasks = await Promise.all(Array.from({ length: 8 }, () => claim(t.db, machine)))
     claimed.push(...tasks.flatMap((task) => task?.id ?? []))
@@ -185,7 +185,7 @@ test('claimTask() gives each task to one machine only, whatever the crowd', asyn
   assert.equal(new Set(claimed).size, 5)
 })
 
-test('claimTask() looks at architecture and tags', async () => {
+test('claimTask() matches architecture and tags', async () => {
   await using t = await openTestDb()
   await submit(t.db)
   await importBuild(t.db, await makeMachine(t.db, []))
@@ -193,7 +193,7 @@ test('claimTask() looks at architecture and tags', async () => {
   assert.match((await claim(t.db, await makeMachine(t.db, ['aarch64'])))?.task_id ?? '', /aarch64$/)
 })
 
-test('a build after another waits for it, and starts when it has finished', async () => {
+test('a build with after_build_id starts when that build has finished', async () => {
   await using t = await openTestDb()
   const first = await submit(t.db)
   const second = await submit(t.db, { after_build_id: first })
@@ -204,7 +204,7 @@ test('a build after another waits for it, and starts when it has finished', asyn
   assert.equal((await claim(t.db, machine))?.build_id, second)
 })
 
-test('a lapsed lease goes back to the queue, and its old holder is refused', async () => {
+test('an expired lease requeues the task, and its previous holder is refused', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -224,12 +224,12 @@ test('a lapsed lease goes back to the queue, and its old holder is refused', asy
   assert.equal((await claim(t.db, machine, later(32)))?.id, task.id)
 })
 
-test('a lease that is renewed in the last moment is kept', async () => {
+test('a lease that is renewed at the last moment is kept', async () => {
   await using t = await openTestDb()
   await submit(t.db)
   const task = await claim(t.db, await makeMachine(t.db, ['x86_64']))
   const lease = task?.lease ?? ''
-  // Between the look at what has lapsed and the lock.
+  // The renewal falls between the query for expired leases and the lock.
   await renewLease(t.db, { lease, now: later(31), lease_seconds: 30 })
   const lost = { reason: 'lost', max_attempts: 3, now: later(32), only_expired: true }
   assert.equal(await requeueTask(t.db, lease, lost), undefined)
@@ -238,7 +238,7 @@ test('a lease that is renewed in the last moment is kept', async () => {
   })
 })
 
-test('a task that loses every machine fails at last, and says so', async () => {
+test('a task that loses every machine fails after the last attempt, with the reason', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -255,7 +255,7 @@ test('a task that loses every machine fails at last, and says so', async () => {
   assert.match(build.fail_reason ?? '', /Given up after 2 tries.*no sign of life/)
 })
 
-test('machineGone() frees what the machine worked on at once', async () => {
+test('machineGone() requeues the tasks of the machine at once', async () => {
   await using t = await openTestDb()
   await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -264,7 +264,7 @@ test('machineGone() frees what the machine worked on at once', async () => {
   assert.ok(await claim(t.db, await makeMachine(t.db, ['x86_64'])))
 })
 
-test('cancelBuild() ends what waits, tells what runs, and a late result changes nothing', async () => {
+test('cancelBuild() ends queued tasks and cancels running ones, whose late results change nothing', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -283,7 +283,7 @@ test('cancelBuild() ends what waits, tells what runs, and a late result changes 
   await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
 })
 
-test('publishing is tried until it succeeds, however often its lease expires', async () => {
+test('publishing is retried until it succeeds, however often its lease expires', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -299,7 +299,7 @@ test('publishing is tried until it succeeds, however often its lease expires', a
   assert.equal((await chrootStates(t.db, id))['x86_64'], 'running')
 })
 
-test('cancelBuild() leaves results alone that are members of a repository', async () => {
+test('cancelBuild() does not touch results that are members of a repository', async () => {
   await using t = await openTestDb()
   await makeProject(t.db)
   const id = await submit(t.db, { chroots: ['debian-12-x86_64'] })
@@ -330,7 +330,7 @@ test('chroots that the spec file excludes are skipped, with the reason', async (
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
 })
 
-test('a link is fetched by a builder before its import', async () => {
+test('a builder downloads a linked SRPM before its import', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {
     source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
@@ -345,7 +345,7 @@ test('a link is fetched by a builder before its import', async () => {
   assert.equal(await stateOf(t.db, id), 'pending')
 })
 
-test('a link skips the chroots that its spec file excludes, also those asked for by name', async () => {
+test('a build from a link skips the chroots that its spec file excludes, even if requested by name', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {
     source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
@@ -358,7 +358,7 @@ test('a link skips the chroots that its spec file excludes, also those asked for
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
 })
 
-test('a link without a chroot left fails, and nothing of it waits any more', async () => {
+test('a build from a link fails when no chroot is left, and leaves nothing waiting', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {
     source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },
@@ -408,7 +408,7 @@ test('a build is finished when the last of its chroots is', async () => {
   assert.deepEqual(await finishedAt(), now)
 })
 
-test('deleteBuilds() refuses unfinished builds, and leaves nothing of a finished one but its folders to remove', async () => {
+test('deleteBuilds() refuses unfinished builds; of a finished one, only the pending removal of its folders is left', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   await assert.rejects(deleteBuilds(t.db, COMMAND, [id], now), /is not finished/)

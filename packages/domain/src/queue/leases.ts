@@ -22,7 +22,10 @@ export async function claimPublish(
   return rows[0]
 }
 
-/** A sign of life. Undefined when the lease is lost; `cancel` when the build was canceled. The first one says: it runs. */
+/**
+ * Renews the lease; returns undefined if it is lost, and `cancel: true` if the build was canceled. The first renewal moves the
+ * build chroot or the source from `starting` to `running`.
+ */
 export async function renewLease(
   db: Db,
   {
@@ -68,7 +71,7 @@ async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
   })
 }
 
-/** The task of a lease, with its build locked; undefined when the lease is lost. */
+/** Locks and returns the task of a lease, after its build; returns undefined if the lease is lost. */
 export async function lockLeased(tx: Tx, lease: string): Promise<TaskRow | undefined> {
   const seen = await tx
     .selectFrom('task')

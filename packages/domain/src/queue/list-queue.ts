@@ -2,7 +2,7 @@ import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** A task that waits or runs, for those who look at the queue. */
+/** A queued or running task, as the queue pages show it. */
 export interface QueuedTask {
   id: number
   build_id: number
@@ -10,23 +10,23 @@ export interface QueuedTask {
   projectname: string
   dirname: string
   package_name: string | null
-  /** Null: the source package. */
+  /** Null for the source package. */
   chroot: string | null
   state: BuildState
   is_background: boolean
   queued_at: Date
   leased_at: Date | null
   machine: string | null
-  /** How often it was begun. */
+  /** How many times the task was started. */
   tries: number
-  /** Why the try before was lost, through no fault of the build; null: none was. */
+  /** Why the previous attempt was lost through no fault of the build; null if none was. */
   lost_cause: string | null
 }
 
 export const QUEUE_STATES = ['pending', 'starting', 'running', 'importing'] as const
 export type QueueState = (typeof QUEUE_STATES)[number]
 
-/** Where the task's step of the build stands. */
+/** The state of the task's build chroot, or of its source build. */
 const STEP = sql<BuildState>`coalesce(build_chroot.state, build.source_state)`
 
 /**
@@ -42,7 +42,7 @@ function tasksIn(state: QueueState) {
   return sql<boolean>`task.state = 'leased' and task.kind in ('source', 'rpm') and ${STEP} = ${state}`
 }
 
-/** In the order in which they came, from after a task on. */
+/** Lists tasks in a state by id, starting after `after_id`. */
 export async function listQueue(
   db: Db,
   state: QueueState,
@@ -95,7 +95,7 @@ function queuedTasks(db: Db) {
     ])
 }
 
-/** How many tasks are in each state. */
+/** Counts the tasks in each state. */
 export async function queueCounts(db: Db): Promise<Record<QueueState, number>> {
   const alone = (state: QueueState) =>
     sql<number>`(select count(*) from task where ${tasksIn(state)})`

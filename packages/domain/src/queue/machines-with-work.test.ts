@@ -12,7 +12,7 @@ import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-test('machinesWithWork() leaves out whom no waiting task suits', async () => {
+test('machinesWithWork() leaves out machines that match no waiting task', async () => {
   await using t = await openTestDb()
   const { db } = t
   const config = poolConfig({ reuse_opportunity_time: 90, reuse_max_count: 3 })

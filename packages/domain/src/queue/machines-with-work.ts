@@ -3,8 +3,8 @@ import type { Db } from '../database/open.ts'
 import { mayClaim, RUNNING, type RunningLimits, suits, withinLimits } from './claim-conditions.ts'
 
 /**
- * Which of these machines may find a task if they claim now: those without any need not ask. Some that are named find nothing all
- * the same, as batches, memory and what others take meanwhile are not looked at here.
+  * Returns the machines that may find a task if they claim now; the others need not try. A returned machine may still find none,
+  * as batches, memory and concurrent claims are not considered here.
  */
 export async function machinesWithWork(
   db: Db,

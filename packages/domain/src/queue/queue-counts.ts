@@ -8,7 +8,7 @@ export interface QueueCount {
   oldest_seconds: number
 }
 
-/** How much waits and how much is being done, for those who watch the system. */
+/** Counts the unfinished tasks by kind and state, for monitoring. */
 export async function queueCounts(db: Db): Promise<QueueCount[]> {
   return await db
     .selectFrom('task')

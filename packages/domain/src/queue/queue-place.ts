@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import { BACKGROUND } from './insert-task.ts'
 
-// Where a waiting task stands among others, and among the machines.
+// The position of a waiting task in the queue, and the machines that could run it.
 
-/** Machines that could do the task. */
+/** The number of machines that could run a task, by what they are doing. */
 export interface FittingMachines {
   readonly idle: number
   readonly busy: number
-  /** Ordered or booting. */
+  /** Planned, launching or booting. */
   readonly starting: number
 }
 
@@ -34,7 +34,7 @@ export async function fittingMachines(
   return rows[0] ?? { idle: 0, busy: 0, starting: 0 }
 }
 
-/** In the order in which machines for the same architecture take tasks, as owners stand now. */
+/** Returns the task's current position in the order in which machines of its architecture take tasks. */
 export async function positionOf(
   db: Db,
   { id, arch }: { id: number; arch: string | null },

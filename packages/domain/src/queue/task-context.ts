@@ -14,7 +14,7 @@ interface TaskChroot {
   result_dir: string | null
   repository_id: number | null
   generation: number | null
-  /** The project's settings for the chroot; empty when the owner has disabled it meanwhile. */
+  /** The project's settings for the chroot; empty if the owner has disabled it in the meantime. */
   additional_repos: string[]
   additional_packages: string[]
   bootstrap: string
@@ -24,14 +24,14 @@ interface TaskChroot {
   without_opts: string[]
 }
 
-/** Everything that is to be known about a task's build. */
+/** The build of a task, with the project and the build chroot. */
 export interface TaskContext {
   build: Selectable<BuildTable>
   project: Selectable<ProjectTable>
   dirname: string
   package_name: string | null
   submitter: string | null
-  /** Undefined for tasks of the whole build: `source` and `import`. */
+  /** Undefined for `source` and `import` tasks, which concern the whole build. */
   build_chroot: TaskChroot | undefined
 }
 
@@ -116,7 +116,7 @@ export type BuildSource = Pick<
   'id' | 'source_type' | 'source_json' | 'srpm_name'
 >
 
-/** How a build came to its SRPM, and the name of that once it is known. */
+/** Returns the source of a build's SRPM, and the SRPM's name once it is known. */
 export async function sourceOfBuild(db: Db, build_id: number): Promise<BuildSource> {
   return await db
     .selectFrom('build')
@@ -125,7 +125,7 @@ export async function sourceOfBuild(db: Db, build_id: number): Promise<BuildSour
     .executeTakeFirstOrThrow()
 }
 
-/** The dist-git branches that the waiting chroots of a build are built from. */
+/** Lists the dist-git branches that the waiting chroots of a build are built from. */
 export async function branchesToImport(db: Db, build_id: number): Promise<string[]> {
   const rows = await db
     .selectFrom('build_chroot')
@@ -143,12 +143,12 @@ export interface LogLocation {
   ownername: string
   dirname: string
   build_id: number
-  /** Null for the source and the import. */
+  /** Null for source builds and imports. */
   chroot: string | null
   result_dir: string | null
 }
 
-/** Where the files of a task's build go. */
+/** Returns the location of the files of a task's build. */
 export async function locationOfTask(
   db: Db,
   task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
@@ -175,12 +175,12 @@ export async function locationOfTask(
   return row
 }
 
-/** The task that a machine names together with its lease, which it has or had when the task ended. */
+/** Finds the task by id for the machine that holds the lease, or that held it when the task ended. */
 export async function taskOfRequest(
   db: Db,
   { task_id, lease, machine_id }: { task_id: string; lease: string; machine_id: number },
 ): Promise<TaskRow | undefined> {
-  // By task_id, which has an index: last_lease has none.
+  // The lookup uses the index on task_id; last_lease has none.
   return await db
     .selectFrom('task')
     .selectAll()
@@ -190,7 +190,7 @@ export async function taskOfRequest(
     .executeTakeFirst()
 }
 
-/** The leases of these tasks whose staged files are still needed: those of running tasks, and those of results not yet published. */
+/** Returns the leases of these tasks whose staged files are still needed: of running tasks, and of results not yet published. */
 export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<string>> {
   if (task_ids.length === 0) return new Set()
   const rows = await db
@@ -211,7 +211,7 @@ export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<strin
   )
 }
 
-/** The builds whose SRPM waits, or may be about to, and the uploads that unfinished builds are made from. */
+/** Returns the unfinished builds, whose SRPMs are needed or will be, and the uploads that they are built from. */
 export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads: Set<string> }> {
   const rows = await db
     .selectFrom('build')
@@ -222,7 +222,7 @@ export async function srpmsInUse(db: Db): Promise<{ builds: Set<number>; uploads
   return { builds: new Set(rows.map(({ id }) => id)), uploads: new Set(uploads) }
 }
 
-/** The key of the staged files that a publish task publishes. */
+/** Returns the key of the staged files of a publish task; throws for other tasks. */
 export function stagedFilesOf({ id, staged_task_id, staged_lease }: TaskRow): {
   task: number
   lease: string

@@ -8,7 +8,7 @@ export type NewReason = Omit<Insertable<WaitingReasonTable>, 'since'>
 const keyOf = ({ arch, tags, ownername, sandbox, reason }: NewReason): string =>
   JSON.stringify([arch, tags, ownername, sandbox, reason])
 
-/** Writes down why tasks wait that no machine is coming for; one that stays the same keeps its time. */
+/** Stores why no machine is started for waiting tasks; a reason that stays the same keeps its `since`. */
 export async function setWaitingReasons(db: Db, reasons: NewReason[], now: Date): Promise<void> {
   const known = await db.selectFrom('waiting_reason').selectAll().execute()
   const since = new Map(known.map((each) => [keyOf(each), each]))
@@ -27,7 +27,7 @@ export async function setWaitingReasons(db: Db, reasons: NewReason[], now: Date)
   })
 }
 
-/** The longest wait first. `arch` is empty for tasks that any architecture does. */
+/** Lists the reasons, oldest first. `arch` is empty for tasks that can run on any architecture. */
 export async function waitingReasons(db: Db): Promise<WaitingReason[]> {
   return await db.selectFrom('waiting_reason').selectAll().orderBy('since').execute()
 }

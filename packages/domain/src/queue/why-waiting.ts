@@ -3,7 +3,7 @@ import type { Db } from '../database/open.ts'
 import type { RunningLimits } from './claim-conditions.ts'
 import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
-/** A reason why a task does not run, or what it does, in words for its user. */
+/** Why a task does not run yet, or what it is doing, as a readable message. */
 interface Reason {
   readonly kind:
     | 'source'
@@ -16,25 +16,25 @@ interface Reason {
     | 'running'
     | 'publishing'
   readonly text: string
-  /** Since when it is so, where that is known. */
+  /** When the reason began to apply; null if unknown. */
   readonly since: Date | null
 }
 
-/** Where one step of a build stands: its source package, its import, or one of its chroots. */
+/** The state of one step of a build: its source package, its import, or one of its chroots. */
 export interface Step {
-  /** Null: the source package. */
+  /** Null for the source package. */
   readonly chroot: string | null
   readonly state: 'waiting' | 'queued' | 'running'
   readonly reasons: Reason[]
   /** Current place in the queue, from 1; null unless the step is queued for a builder. */
   readonly position: number | null
   readonly machine: string | null
-  /** How often it has been begun. */
+  /** How many times the step was started. */
   readonly tries: number
-  /** Why the try before was lost, as agents and the manager say it; null: none was. */
+  /** Why the previous attempt was lost, as reported by agents and the manager; null if none was. */
   readonly lost_cause: string | null
   readonly machines: FittingMachines | null
-  /** Estimate for the machine that does it now, by its price. */
+  /** Estimated cost on the machine that runs the step, by its price; null if unknown. */
   readonly cost: number | null
 }
 
@@ -58,7 +58,7 @@ interface TaskRow {
   phase: string | null
 }
 
-/** The unfinished steps of a build, with the reasons why each waits. Empty for a finished build. */
+/** Returns the unfinished steps of a build with their reasons; empty for a finished build. */
 export async function whyWaiting(
   db: Db,
   build_id: number,
@@ -175,7 +175,7 @@ function retryReason({ not_before, state_reason, attempts }: TaskRow, now: Date)
   return [{ kind: 'retry', text: `It is tried again in ${seconds} s${why}`, since: null }]
 }
 
-/** Builds of the batch before this one's that have not ended. */
+/** Lists the unfinished builds of the batch that this build's batch waits for. */
 async function earlierBuilds(db: Db, build_id: number): Promise<number[]> {
   const rows = await db
     .selectFrom('build')
@@ -258,7 +258,7 @@ async function machineReasons(
   return [{ kind: 'no_machine', text, since: null }]
 }
 
-/** Chroots whose turn comes when the source package is made and imported. */
+/** Lists the chroots that have no task yet, as the source package has not been built and imported. */
 async function chrootsWithoutTask(db: Db, build_id: number): Promise<Step[]> {
   const rows = await db
     .selectFrom('build_chroot')
