@@ -20,8 +20,8 @@ export interface NewMembers {
 }
 
 /**
-  * Atomically adds the results of a build chroot to its repository and ends the publish task. A member with the same path is
-  * replaced. Returns `canceled` if the build was canceled, undefined if the lease is lost.
+ * Atomically adds the results of a build chroot to its repository and ends the publish task. A member with the same path is
+ * replaced. Returns `canceled` if the build was canceled, undefined if the lease is lost.
  */
 export async function addMembers(
   db: Db,

@@ -6,8 +6,8 @@ import { type BuildSummary, loadBuildSummaries } from './build-summaries.ts'
 const CHUNK = 500
 
 /**
-  * Yields the builds that match the filter, in chunks. Each chunk starts after the last id of the previous one (keyset
-  * pagination), so that builds added or deleted in the meantime cause no duplicates or gaps.
+ * Yields the builds that match the filter, in chunks. Each chunk starts after the last id of the previous one (keyset
+ * pagination), so that builds added or deleted in the meantime cause no duplicates or gaps.
  */
 export async function* allBuilds(
   db: Db,

@@ -13,8 +13,8 @@ export interface BatchWish {
 type Field = keyof BatchWish
 
 /**
-  * Throws unless the actor may put a build into that batch. Anyone may wait for an existing batch. Starting a batch with a
-  * build, or joining one, affects when other builds start: it requires the right to build in one of the batch's projects.
+ * Throws unless the actor may put a build into that batch. Anyone may wait for an existing batch. Starting a batch with a
+ * build, or joining one, affects when other builds start: it requires the right to build in one of the batch's projects.
  */
 export async function checkBatch(db: Db, actor: Actor, wish: BatchWish): Promise<void> {
   const named = namedBuild(wish)

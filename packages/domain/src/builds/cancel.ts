@@ -11,8 +11,8 @@ import { cancelTasks } from '../states/task-state.ts'
 import { isFinal } from '../states/transitions.ts'
 
 /**
-  * Cancels the unfinished parts of a build. Queued tasks end at once; the agents of running ones learn of it with their next
-  * heartbeat. Throws `conflict` if there is nothing left to cancel.
+ * Cancels the unfinished parts of a build. Queued tasks end at once; the agents of running ones learn of it with their next
+ * heartbeat. Throws `conflict` if there is nothing left to cancel.
  */
 export async function cancelBuild(db: Db, actor: Actor, buildId: number, now: Date): Promise<void> {
   await db.transaction().execute(async (tx) => {

@@ -31,8 +31,8 @@ interface Fork {
 }
 
 /**
-  * Creates a build in the target for each of the source's builds that has a package's newest results in some chroot of the main
-  * directory, unless an earlier attempt did. The new builds wait until their files are linked.
+ * Creates a build in the target for each of the source's builds that has a package's newest results in some chroot of the main
+ * directory, unless an earlier attempt did. The new builds wait until their files are linked.
  */
 export async function insertForkedBuilds(
   db: Db,

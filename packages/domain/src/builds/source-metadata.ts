@@ -18,8 +18,8 @@ export interface SourceMetadata {
 }
 
 /**
-  * Applies the metadata of a build's SRPM: sets the package (created if it is new), chooses the chroots, and queues the import.
-  * The build must be locked. Its source state is `importing` afterwards, or final if there is nothing to build.
+ * Applies the metadata of a build's SRPM: sets the package (created if it is new), chooses the chroots, and queues the import.
+ * The build must be locked. Its source state is `importing` afterwards, or final if there is nothing to build.
  */
 export async function applySourceMetadata(
   tx: Tx,
@@ -67,7 +67,7 @@ async function insertMissing(tx: Tx, build_id: number, chroots: { id: number }[]
 
 /**
  * Skips the chroots whose architecture the spec file excludes, and those that were requested by name but have been disabled
-  * since. Returns false if none is left to build in.
+ * since. Returns false if none is left to build in.
  */
 async function skipUnwanted(
   tx: Tx,

@@ -34,8 +34,8 @@ export async function finishTask(
 }
 
 /**
-  * Runs `work` in a transaction that has locked the task and its build. If the build was canceled, ends the task instead and
-  * returns `canceled`; cancelBuild() has already set the build's states. Returns undefined if the lease is lost.
+ * Runs `work` in a transaction that has locked the task and its build. If the build was canceled, ends the task instead and
+ * returns `canceled`; cancelBuild() has already set the build's states. Returns undefined if the lease is lost.
  */
 export async function withLeasedTask<T>(
   db: Db,

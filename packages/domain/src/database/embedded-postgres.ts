@@ -35,8 +35,8 @@ export interface EmbeddedPostgresOptions {
 }
 
 /**
-  * Starts a real PostgreSQL server from an npm package. First stops, cleanly, any server that a killed process left running,
-  * so that two servers never share a folder.
+ * Starts a real PostgreSQL server from an npm package. First stops, cleanly, any server that a killed process left running,
+ * so that two servers never share a folder.
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,

@@ -40,8 +40,8 @@ function isAway(error: unknown): boolean {
 }
 
 /**
-  * Migrates the database to this version's schema. Concurrent callers are serialized by an advisory lock. A newer schema is
-  * accepted unless `refuse_newer` is set, as pods of both versions run while a cluster is upgraded.
+ * Migrates the database to this version's schema. Concurrent callers are serialized by an advisory lock. A newer schema is
+ * accepted unless `refuse_newer` is set, as pods of both versions run while a cluster is upgraded.
  */
 export async function migrate(
   url: string,

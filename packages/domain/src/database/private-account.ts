@@ -32,8 +32,8 @@ const PASSWD = '/etc/passwd'
 const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'
 
 /**
-  * Gives a folder to an account of its own that runs one program, and that can reach both even under a closed home such as
-  * /root. The folder's owner is the account in later starts; a folder that belonged to a shared account is taken over.
+ * Gives a folder to an account of its own that runs one program, and that can reach both even under a closed home such as
+ * /root. The folder's owner is the account in later starts; a folder that belonged to a shared account is taken over.
  */
 export function privateAccount(dir: string, program: string): PrivateAccount {
   const uid = ownerOf(dir) ?? freeUid(dir)

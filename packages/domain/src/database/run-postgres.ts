@@ -34,8 +34,8 @@ const NSS_WRAPPERS = ['x86_64', 'aarch64'].map(
 )
 
 /**
-  * Runs PostgreSQL in a Kubernetes cluster, under the user id that the cluster assigns. Clients must use TLS and a password.
-  * Throws if the data belongs to another major version, without touching it.
+ * Runs PostgreSQL in a Kubernetes cluster, under the user id that the cluster assigns. Clients must use TLS and a password.
+ * Throws if the data belongs to another major version, without touching it.
  */
 export async function runPostgres(options: PostgresOptions): Promise<void> {
   const { dir, log, stop, tls } = options

@@ -7,8 +7,8 @@ const WINDOW_MS = 10 * MINUTE_MS
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
 const MAX_DELAY_MS = 10 * MINUTE_MS
 /**
-  * Failures without a delay: for one name from one address (`pair`), from one address, which may be that of a whole office,
-  * and for one name from all addresses. Each further failure doubles the delay, starting at one second.
+ * Failures without a delay: for one name from one address (`pair`), from one address, which may be that of a whole office,
+ * and for one name from all addresses. Each further failure doubles the delay, starting at one second.
  */
 const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
@@ -17,15 +17,15 @@ export interface LoginAttempt {
   /** The client's address, or its network for IPv6, see addressKey(); undefined if unknown. */
   address: string | undefined
   /**
-    * Whether this user has logged in from this address before. If so, failures from other addresses do not count, as an attacker
-    * could lock the owner out otherwise.
+   * Whether this user has logged in from this address before. If so, failures from other addresses do not count, as an attacker
+   * could lock the owner out otherwise.
    */
   is_known?: boolean
 }
 
 /**
-  * Counts a login attempt before the password is checked, so that concurrent attempts count as well. Returns undefined if the
-  * attempt is permitted, else the time until which attempts are refused for this pair, address or user name.
+ * Counts a login attempt before the password is checked, so that concurrent attempts count as well. Returns undefined if the
+ * attempt is permitted, else the time until which attempts are refused for this pair, address or user name.
  */
 export async function countAttempt(
   db: Db,

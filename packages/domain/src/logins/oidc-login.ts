@@ -30,8 +30,8 @@ function byProvider({ id, username, email, is_admin }: User): UserActor {
 }
 
 /**
-  * Returns the user of an identity, created at the first login. Updates what the provider reports: email address, groups,
-  * memberships, and whether the user is an administrator.
+ * Returns the user of an identity, created at the first login. Updates what the provider reports: email address, groups,
+ * memberships, and whether the user is an administrator.
  */
 export async function loginByIdentity(
   db: Db,

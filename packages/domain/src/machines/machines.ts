@@ -57,8 +57,8 @@ export interface Enrolment {
 }
 
 /**
-  * Exchanges the enrollment token for a session token; returns undefined if the token is unknown or used. The machine's
-  * capabilities are limited to those that were planned with its token. It may enroll before its provider has responded.
+ * Exchanges the enrollment token for a session token; returns undefined if the token is unknown or used. The machine's
+ * capabilities are limited to those that were planned with its token. It may enroll before its provider has responded.
  */
 export async function enrollMachine(
   db: Db,

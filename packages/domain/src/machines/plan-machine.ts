@@ -19,8 +19,8 @@ export interface NewMachine {
 }
 
 /**
-  * Inserts rows for machines that are to be started, with all parameters of their launch. Does nothing and returns false if
-  * another manager holds the lease.
+ * Inserts rows for machines that are to be started, with all parameters of their launch. Does nothing and returns false if
+ * another manager holds the lease.
  */
 export async function planMachines(
   db: Db,

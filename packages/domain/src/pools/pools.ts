@@ -16,8 +16,8 @@ function claimRank({ priority, tags, tags_on_demand }: PoolConfig): number {
 }
 
 /**
-  * Stores the pools of an accepted file. Pools that are no longer in the file are retired: their machines are drained, and no
-  * new ones start. A changed configuration ends the hold of a pool.
+ * Stores the pools of an accepted file. Pools that are no longer in the file are retired: their machines are drained, and no
+ * new ones start. A changed configuration ends the hold of a pool.
  */
 export async function syncPools(
   db: Db,

@@ -29,9 +29,9 @@ interface Reading {
 }
 
 /**
-  * Throws unless the file is well-formed comps XML with only the known elements and attributes. Users' dnf trusts the file and
-  * browsers render it, so custom entities, declarations, namespaces and processing instructions are refused. The largest file
-  * takes half a second, during which the event loop keeps serving other requests.
+ * Throws unless the file is well-formed comps XML with only the known elements and attributes. Users' dnf trusts the file and
+ * browsers render it, so custom entities, declarations, namespaces and processing instructions are refused. The largest file
+ * takes half a second, during which the event loop keeps serving other requests.
  */
 export async function checkComps(xml: string): Promise<void> {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)

@@ -28,9 +28,9 @@ export interface ClaimOptions {
 class Refused extends Error {}
 
 /**
-  * Leases the next task that the machine may run, if any: fair between owners, then the most urgent, then the oldest. A single
-  * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently.
-  * It skips tasks whose build is locked; the notification that follows the change makes machines claim again.
+ * Leases the next task that the machine may run, if any: fair between owners, then the most urgent, then the oldest. A single
+ * statement finds, locks and leases the task and updates the machine, so that any number of machines may claim concurrently.
+ * It skips tasks whose build is locked; the notification that follows the change makes machines claim again.
  */
 export async function claimTask(
   db: Db,

@@ -49,8 +49,8 @@ export async function insertTask(
 }
 
 /**
-  * Queues the publication of the files that a leased task has built. They stay staged under that task and lease until they are
-  * published. The caller notifies `copr_publish`.
+ * Queues the publication of the files that a leased task has built. They stay staged under that task and lease until they are
+ * published. The caller notifies `copr_publish`.
  */
 export async function insertPublishTask(
   tx: Tx,
