@@ -8,7 +8,7 @@ import { markPublished } from './publishing.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-/** A repository, and a build in it for each of the generations, which waits for its index. */
+/** Inserts a repository and, for each of the generations, a build in it that waits for its index. */
 async function withBuilds(db: Db, generations: number[]): Promise<number> {
   await addTasks(db, now, 'dana', generations.length)
   const chroot = { name: 'c-1-x86_64', os_release: 'c', os_version: '1', arch: 'x86_64' }
@@ -42,7 +42,7 @@ async function withBuilds(db: Db, generations: number[]): Promise<number> {
   return id
 }
 
-test('markPublished() ends the builds of this generation and earlier ones, and never goes back', async () => {
+test('markPublished() ends the builds of this generation and earlier ones, and never lowers the generation', async () => {
   await using t = await openTestDb()
   const repository_id = await withBuilds(t.db, [2, 3, 4])
   const states = async (): Promise<string[]> =>

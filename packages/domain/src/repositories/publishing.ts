@@ -5,7 +5,7 @@ import { moveChroots } from '../states/chroot-state.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 
-/** A repository with what is needed to render its index. */
+/** A repository with the data needed to write its index. */
 export interface IndexedRepository {
   id: number
   generation: number
@@ -16,16 +16,16 @@ export interface IndexedRepository {
   dirname: string
   chroot: string
   is_devel: boolean
-  /** Does the project have devel repositories at all? */
+  /** Whether the project is in devel mode, and so has devel repositories. */
   devel_mode: boolean
   key_algorithm: KeyAlgorithm
   public_key: string | null
-  /** Public keys that signed the packages which this project took over as a fork. */
+  /** Previous public keys of the project, and those that signed packages which it copied as a fork. */
   inherited_keys: string[]
   key_fingerprint: string | null
 }
 
-/** The repositories whose published index is behind, the longest waiting first. Those of deleted projects are left alone. */
+/** Lists the repositories whose published index is out of date, least recently published first, without deleted projects. */
 export async function unpublishedRepositories(db: Db): Promise<number[]> {
   const rows = await db
     .selectFrom('repository')
@@ -41,7 +41,7 @@ export async function unpublishedRepositories(db: Db): Promise<number[]> {
   return rows.map(({ id }) => id)
 }
 
-/** Undefined when the repository or its project is gone. */
+/** Loads a repository; returns undefined if it or its project was deleted. */
 export async function loadIndexedRepository(
   db: Db,
   id: number,
@@ -72,7 +72,7 @@ export async function loadIndexedRepository(
     .executeTakeFirst()
 }
 
-/** The packages of a repository, ordered by their path below its folder. At least those of the generation read before. */
+/** Lists the packages of a repository by path, relative to its folder: at least those of the generation read earlier. */
 export async function repositoryMembers(
   db: Db,
   repository_id: number,
@@ -85,12 +85,12 @@ export async function repositoryMembers(
     .execute()
 }
 
-/** Any number that nobody else uses for advisory locks. */
+/** An arbitrary number that no other code uses for advisory locks. */
 const LOCK_CLASS = 0x636f7072
 
 /**
- * Runs `use` while nobody else, in any process, does so for this repository. False when somebody does.
- * `stillLocked` throws when the connection that holds the lock is gone.
+ * Runs `use` under an exclusive lock on this repository, across all processes. Returns false at once if the lock is taken.
+ * `stillLocked` throws if the connection that holds the lock is lost.
  */
 export async function withRepositoryLock(
   db: Db,
@@ -106,7 +106,7 @@ export async function withRepositoryLock(
     try {
       await use(async () => void (await sql`select 1`.execute(connection)))
     } finally {
-      // A connection that is gone has taken the lock with it.
+      // A lost connection has released the lock.
       await sql`select pg_advisory_unlock(${LOCK_CLASS}::int, ${repository_id}::int)`
         .execute(connection)
         .catch(() => undefined)
@@ -121,8 +121,8 @@ export interface PublishedBuild {
 }
 
 /**
- * The index of this generation is visible: what is in it is installable, and its builds have succeeded.
- * Returns these builds.
+ * Records that the index of this generation is published, which makes its packages installable. The builds up to this
+ * generation succeed; returns them.
  */
 export async function markPublished(
   db: Db,
@@ -147,7 +147,7 @@ export async function markPublished(
   return published
 }
 
-/** One build a transaction: none waits for the others' locks. */
+/** Marks one build as succeeded, in its own transaction, so that no lock is held while waiting for the next one. */
 async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolean> {
   return await db.transaction().execute(async (tx) => {
     if (!(await lockBuild(tx, build.build_id))) return false
@@ -159,7 +159,7 @@ async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolea
   })
 }
 
-/** Published builds that a program which was killed did not mark: their repository has their generation already. */
+/** Finds repositories with builds that are published but not marked as succeeded, because the process was killed in between. */
 export async function repositoriesWithUnmarkedBuilds(
   db: Db,
 ): Promise<{ id: number; published_generation: number }[]> {
@@ -173,7 +173,7 @@ export async function repositoriesWithUnmarkedBuilds(
     .execute()
 }
 
-/** Asks for a new index though the members are the same: its files have been lost or removed. */
+/** Requests new indexes although the members are unchanged, because files were lost or removed, or the key has changed. */
 export async function republish(db: Db, repository_ids: number[]): Promise<void> {
   if (repository_ids.length === 0) return
   await db

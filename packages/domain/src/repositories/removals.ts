@@ -23,7 +23,7 @@ export interface LivingDir {
   project_id: number
 }
 
-/** The living project's directory that has this place now: a deleted project's name may have been taken again. */
+/** Finds the directory of an existing project with this path, as the name of a deleted project may be in use again. */
 export async function livingDir(
   db: Db,
   { ownername, dirname }: { ownername: string; dirname: string },
@@ -38,7 +38,7 @@ export async function livingDir(
     .executeTakeFirst()
 }
 
-/** The subset of `build_ids` that belongs to the directory. */
+/** Returns the subset of `build_ids` that belongs to the directory. */
 export async function buildsOfDir(
   db: Db,
   project_dir_id: number,
@@ -54,7 +54,7 @@ export async function buildsOfDir(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** The repositories of a directory, of one chroot or all. */
+/** Lists the repositories of a directory, of one chroot or of all. */
 export async function repositoriesOfDir(
   db: Db,
   project_dir_id: number,
@@ -87,7 +87,7 @@ export interface EndedBuildChroot {
   result_dir: string
 }
 
-/** Build chroots that ended since then, whose logs may still be open. */
+/** Lists the build chroots that ended after `since` and whose logs may still be open. */
 export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[]> {
   const rows = await db
     .selectFrom('build_chroot')
@@ -103,7 +103,7 @@ export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[
     ])
     .where('build.finished_at', '>=', since)
     .where('build_chroot.ended_at', '>=', since)
-    // A canceled build's agent may still be saying its last words.
+    // The agent of a canceled build may still be writing the end of its log.
     .where((eb) =>
       eb.not(
         eb.exists(

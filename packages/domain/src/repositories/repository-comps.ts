@@ -1,6 +1,6 @@
 import type { Db } from '../database/open.ts'
 
-/** The comps file that a repository's index is to name; undefined when its chroot has none. */
+/** Returns the comps file for a repository's index; undefined if the project chroot has none. */
 export async function compsOfRepository(
   db: Db,
   repository_id: number,

@@ -29,7 +29,7 @@ function configOf(name: string) {
   return { name, comment: 'Fedora', repos: [{ ...repo, ...unset }], ...rest }
 }
 
-/** Two chroots, and dana's project with a build that waits in both. */
+/** Inserts two chroots, and dana's project with a build that is pending in both. */
 async function openChroots(): Promise<TestDb & { project_id: number }> {
   const test = await openTestDb()
   const { db } = test
@@ -75,7 +75,7 @@ async function openChroots(): Promise<TestDb & { project_id: number }> {
 
 const namesOf = (chroots: { name: string }[]): string[] => chroots.map(({ name }) => name)
 
-test('a paused chroot takes no builds, keeps its data, and comes back as it was', async () => {
+test('a paused chroot accepts no builds, keeps its data, and can be enabled again unchanged', async () => {
   await using test = await openChroots()
   const { db, project_id } = test
   const paused = await pauseChroot(db, COMMAND, NAME, NOW)
@@ -91,7 +91,7 @@ test('a paused chroot takes no builds, keeps its data, and comes back as it was'
   )
 })
 
-test('the end of life cancels what is unfinished in the chroot, and has its data removed in half a year', async () => {
+test('endChroot() cancels the unfinished builds in the chroot, and schedules the removal of its data in 180 days', async () => {
   await using test = await openChroots()
   const { db, project_id } = test
   assert.equal(chrootState(await endChroot(db, COMMAND, NAME, NOW)), 'ended')
@@ -106,7 +106,7 @@ test('the end of life cancels what is unfinished in the chroot, and has its data
   assert.deepEqual(await dates(), [null, null])
 })
 
-test('a chroot that is imported again keeps its state and the comment of an administrator', async () => {
+test('a chroot that is imported again keeps its state and the comment that an administrator wrote', async () => {
   await using test = await openChroots()
   const { db } = test
   await pauseChroot(db, COMMAND, NAME, NOW)
@@ -119,7 +119,7 @@ test('a chroot that is imported again keeps its state and the comment of an admi
   await assert.rejects(pauseChroot(db, COMMAND, 'fedora-1-x86_64', NOW), /does not exist/)
 })
 
-test('an alias leads to chroots that are there, and each change is noted', async () => {
+test('an alias must refer to existing chroots, and each change is audited', async () => {
   await using test = await openChroots()
   const { db } = test
   const alias = { name_release: 'epel-10', target: 'fedora-43' }

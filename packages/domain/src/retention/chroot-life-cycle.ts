@@ -17,12 +17,12 @@ export function chrootState(chroot: Pick<Chroot, 'is_active' | 'ended_at'>): Chr
   return chroot.ended_at === null ? 'paused' : 'ended'
 }
 
-/** All chroots of the site, whatever their state. */
+/** Lists all chroots of the site, in any state. */
 export async function listChroots(db: Db): Promise<Chroot[]> {
   return await db.selectFrom('chroot').selectAll().orderBy('name').execute()
 }
 
-/** Adds a chroot, or gives the one of that name this configuration. */
+/** Adds a chroot, or replaces the configuration of the one with that name. */
 export async function addChroot(
   db: Db,
   actor: Actor,
@@ -37,7 +37,7 @@ export async function addChroot(
   })
 }
 
-/** Offers a chroot again. What the end of life had scheduled for removal stays. */
+/** Makes a chroot active again, and cancels the removal of data that its end of life had scheduled. */
 export async function enableChroot(db: Db, actor: Actor, name: string, now: Date): Promise<Chroot> {
   return await change(db, actor, { name, action: 'chroot.enable', now }, async (tx, chroot) => {
     if (chroot.ended_at !== null)
@@ -51,14 +51,14 @@ export async function enableChroot(db: Db, actor: Actor, name: string, now: Date
   })
 }
 
-/** Takes no more builds until it is enabled again; all data stays, and so do the builds that run. */
+/** Pauses a chroot: it accepts no new builds until it is enabled again. Its data and its running builds are kept. */
 export async function pauseChroot(db: Db, actor: Actor, name: string, now: Date): Promise<Chroot> {
   return await change(db, actor, { name, action: 'chroot.pause', now }, async () => ({
     is_active: false,
   }))
 }
 
-/** Ends a chroot: its unfinished builds are canceled, and its data goes after half a year. */
+/** Ends a chroot: cancels its unfinished builds, and schedules the removal of its data after `KEPT_MS`. */
 export async function endChroot(db: Db, actor: Actor, name: string, now: Date): Promise<Chroot> {
   return await change(
     db,
@@ -102,7 +102,7 @@ async function change(
       .selectFrom('chroot')
       .selectAll()
       .where('name', '=', name)
-      // Not `for update`: whoever adds a build to it holds the build's lock, which endChroot() takes next.
+      // Not `for update`, which could deadlock with a transaction that holds a build's lock and inserts a row for this chroot.
       .forNoKeyUpdate()
       .executeTakeFirst()
     if (!chroot) throw new CoprError('not_found', `Chroot ${name} does not exist`)

@@ -13,7 +13,7 @@ interface Expired {
   chroot: string
 }
 
-/** Removes the data of chroots that a project disabled, or that reached their end of life, when their time is over. Returns how many went. */
+/** Removes the data of disabled and ended project chroots whose `delete_after` has passed; returns their number. */
 export async function expireChroots(db: Db, now: Date): Promise<number> {
   const due = await db
     .selectFrom('project_chroot')
@@ -42,7 +42,7 @@ async function removeChroot(db: Db, expired: Expired, now: Date): Promise<void> 
       .deleteFrom('project_chroot')
       .where('project_id', '=', project_id)
       .where('chroot_id', '=', chroot_id)
-      // Enabled again a moment ago.
+      // It may have been enabled again since the query above.
       .where('delete_after', '<=', now)
       .returning('chroot_id')
       .executeTakeFirst()
@@ -54,7 +54,7 @@ async function removeChroot(db: Db, expired: Expired, now: Date): Promise<void> 
   })
 }
 
-/** The builds stay in the project's history, without their results. */
+/** Removes the chroot's repositories and results. The builds are kept in the project's history. */
 async function removeRepositories(
   tx: Tx,
   { project_id, chroot_id, ownername, chroot }: Expired,

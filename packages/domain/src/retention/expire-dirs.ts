@@ -16,13 +16,13 @@ interface Dir {
   last_build_at: Date | null
 }
 
-/** When a directory goes; null: with its project only. */
+/** Returns when a directory expires; null if only with its project. */
 export function dirDeadline({ name, created_at, last_build_at }: Dir): Date | null {
   if (name.split(':')[1] !== 'pr') return null
   return new Date((last_build_at ?? created_at).getTime() + KEPT_DAYS * DAY_MS)
 }
 
-/** Removes directories of pull requests that have not been built in for long, with their builds. Returns how many went. */
+/** Deletes directories of pull requests `KEPT_DAYS` after their last build, with their builds; returns their number. */
 export async function expireDirs(db: Db, now: Date): Promise<number> {
   const before = new Date(now.getTime() - KEPT_DAYS * DAY_MS)
   const due = await db
@@ -56,7 +56,7 @@ async function removeDir(
   now: Date,
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    // A build that is being submitted into it comes before or after.
+    // The lock serializes this with the submission of builds into the directory.
     await tx
       .selectFrom('project')
       .select('id')

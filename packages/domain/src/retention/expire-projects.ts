@@ -6,7 +6,7 @@ import { SYSTEM } from '../audit/actor.ts'
 /** Maximum projects deleted per run; the next run continues. */
 const AT_A_TIME = 50
 
-/** Deletes temporary projects whose time is over, as their owner would; one that still builds waits. Returns how many went. */
+/** Deletes expired temporary projects, except those with unfinished builds; returns their number. */
 export async function expireProjects(db: Db, now: Date): Promise<number> {
   const due = await db
     .selectFrom('project')
@@ -23,7 +23,7 @@ export async function expireProjects(db: Db, now: Date): Promise<number> {
       await deleteProject(db, { ...SYSTEM, reason: 'delete_after_days' }, id, now)
       count += 1
     } catch (error) {
-      // It builds still, or somebody was faster.
+      // The project has unfinished builds, or was deleted concurrently.
       if (!(error instanceof CoprError)) throw error
     }
   return count

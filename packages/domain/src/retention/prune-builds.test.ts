@@ -6,7 +6,7 @@ import { fixtures } from '../testing/fixtures.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-test('pruneBuilds() deletes the oldest ended builds of a directory, and no others', async () => {
+test('pruneBuilds() deletes only the oldest finished builds of each directory', async () => {
   await using t = await openTestDb()
   const { db } = t
   const user = { username: 'dana', created_at: now }

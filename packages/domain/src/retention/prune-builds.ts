@@ -7,8 +7,8 @@ import type { Db } from '../database/open.ts'
 const AT_A_TIME = 100
 
 /**
- * Deletes the oldest ended builds of packages that keep only so many, in each directory for itself. May run anywhere, any
- * number of times. Returns how many went.
+ * Deletes finished builds beyond the newest `max_builds` of a package, counted separately in each directory. Idempotent; may
+ * run in several processes. Returns the number of deleted builds.
  */
 export async function pruneBuilds(db: Db, now: Date): Promise<number> {
   const { rows } = await sql<{ id: number; project_id: number }>`

@@ -7,14 +7,14 @@ import { lockLeased } from '../queue/leases.ts'
 export interface BuildTicket {
   /** The lease of the publish task. */
   lease: string
-  /** A build with many packages is signed in parts, counted from 0. */
+  /** A build with many packages is signed in parts, numbered from 0. */
   part: number
   digests: string[]
 }
 
 /**
- * A ticket for the packages of a build chroot whose results are being published: only for who has the lease, and for no
- * more digests than the builder has brought packages. Keygen takes it once.
+ * Issues a ticket to sign packages of a build chroot whose results are being published. Requires the lease of the publish task,
+ * and permits no more digests than the builder has uploaded packages. Keygen accepts each ticket once.
  */
 export async function issueBuildTicket(
   db: Db,
@@ -30,7 +30,7 @@ export async function issueBuildTicket(
       .select('project_id')
       .where('id', '=', build_id)
       .executeTakeFirstOrThrow()
-    // A part that is signed anew, after a crash for instance, takes the place of the former one.
+    // A part that is signed again, for example after a crash, replaces the previous ticket.
     await tx
       .deleteFrom('sign_ticket')
       .where('build_chroot_id', '=', build_chroot_id)
@@ -52,7 +52,7 @@ export async function issueBuildTicket(
   })
 }
 
-/** A ticket for the index of a repository whose members have changed. Keygen takes it once. */
+/** Issues a ticket to sign the index of a repository that is to be published. Keygen accepts each ticket once. */
 export async function issueIndexTicket(
   db: Db,
   { repository_id, digests }: { repository_id: number; digests: string[] },
@@ -91,7 +91,7 @@ async function insertTicket(tx: Db, subject: Subject, signed: string[]): Promise
   return id
 }
 
-/** Forgets tickets from before: keygen's log has what was signed with them. */
+/** Deletes tickets issued before a time; keygen's signature log records their use. */
 export async function dropOldTickets(db: Db, before: Date): Promise<void> {
   await db.deleteFrom('sign_ticket').where('issued_at', '<', before).execute()
 }

@@ -19,7 +19,7 @@ const PRECEDENCE = [
   'forked',
 ] as const satisfies ChrootState[]
 
-/** The state that users see, from the source's and the chroots' states. Source: copr's Build.status. */
+/** Returns the state that users see, derived from the states of source and chroots like `Build.status` in Copr. */
 function derivedState(
   build: { canceled: boolean; source_state: SourceState },
   chroots: ChrootState[],
@@ -31,13 +31,13 @@ function derivedState(
   const first = PRECEDENCE.find((state) => chroots.includes(state))
   if (first) return first
   if (chroots.includes('waiting')) return 'pending'
-  // All were canceled because their chroots went end-of-life.
+  // All chroots reached their end of life, which canceled the build in them.
   return chroots.every((state) => state === 'canceled') ? 'canceled' : 'unknown'
 }
 
 /**
- * Locks a build for the rest of the transaction. Everything that changes a build, its chroots or tasks takes this lock first,
- * which rules out deadlocks.
+ * Locks a build for the rest of the transaction; returns false if it does not exist. Every change to a build, its chroots or its
+ * tasks takes this lock first, which rules out deadlocks.
  */
 export async function lockBuild(tx: Tx, buildId: number): Promise<boolean> {
   const row = await tx

@@ -5,8 +5,8 @@ import { expectedBefore, isFinal, statesOf, type Transitions } from './transitio
 import type { ChrootState } from '../database/state-columns.ts'
 
 /**
- * A build in one chroot. It waits for the import, is `pending` when it may be built, and goes on `running` while its results
- * are published. `pending` follows `starting` and `running` when the builder was lost. It begins as `waiting`.
+ * The states of a build in one chroot. The first is `waiting`, until the import is done; `pending` means that it can be built.
+ * It stays `running` while its results are published, and returns to `pending` if the builder is lost.
  */
 export const CHROOT_TRANSITIONS: Transitions<ChrootState> = {
   waiting: ['pending', 'failed', 'canceled', 'skipped', 'forked'],
@@ -32,8 +32,8 @@ export interface ChrootMove {
 }
 
 /**
- * Moves those of the build chroots that are in one of the states `from`, and returns their ids. Their builds must be locked.
- * Throws when a transition is not allowed.
+ * Moves the build chroots that are in one of the states `from` to the state `to`; returns their ids. Their builds must be
+ * locked. Throws if a transition is not allowed.
  */
 export async function moveChroots(
   tx: Tx,

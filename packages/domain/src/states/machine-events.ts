@@ -4,7 +4,7 @@ import type { MachineEventTable } from '../database/schema.ts'
 
 export type MachineEvent = Selectable<MachineEventTable>
 
-/** Notes what happened to a machine; with the move itself in one transaction. */
+/** Records an event of a machine or a pool. For a state change, call it in the same transaction. */
 export async function addEvent(
   db: Db,
   { id, pool }: { id: number | null; pool: string },
@@ -18,7 +18,7 @@ export async function addEvent(
     .execute()
 }
 
-/** The events of a machine, oldest first. */
+/** Lists the events of a machine, oldest first. */
 export async function machineEvents(db: Db, machine_id: number): Promise<MachineEvent[]> {
   return await db
     .selectFrom('machine_event')
@@ -28,7 +28,7 @@ export async function machineEvents(db: Db, machine_id: number): Promise<Machine
     .execute()
 }
 
-/** The events of a pool, newest first. */
+/** Lists the events of a pool, newest first. */
 export async function poolEvents(db: Db, pool: string, limit: number): Promise<MachineEvent[]> {
   return await db
     .selectFrom('machine_event')

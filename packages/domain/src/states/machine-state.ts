@@ -8,13 +8,14 @@ import type { MachineState } from '../database/state-columns.ts'
 export type Machine = Selectable<MachineTable>
 
 /**
- * From each state, those it may move to. Leased and cleaning are not states: they follow from tasks and `needs_cleaning`.
- * - `planned`: a row only, nothing was asked of a cloud with its token
- * - `launching`: a start may have reached the cloud
- * - `booting`: exists, has not enrolled
+ * The states of a machine. Leased and cleaning are not states: they follow from tasks and `needs_cleaning`.
+ * - `planned`: a row only; no launch request was sent with its token
+ * - `launching`: a launch request may have reached the cloud
+ * - `booting`: exists, but has not enrolled
  * - `ready`: enrolled
- * - `draining`: gets no further task
- * - `deleting`: its session has ended; its provider is asked until a listing proves that it is gone
+ * - `draining`: gets no further tasks
+ * - `deleting`: its session has ended; the deletion is retried until the provider's listing no longer contains it
+ * - `gone`: no longer exists
  */
 export const MACHINE_TRANSITIONS: Transitions<MachineState> = {
   planned: ['launching', 'gone'],
@@ -26,7 +27,7 @@ export const MACHINE_TRANSITIONS: Transitions<MachineState> = {
   gone: [],
 }
 
-/** When a machine came into a state, where there is a column for it. */
+/** The columns that store when a machine entered a state. */
 const TIME_OF = {
   launching: 'launching_at',
   booting: 'booting_at',
@@ -38,7 +39,7 @@ const TIME_OF = {
 export interface MachineMove {
   to: MachineState
   now: Date
-  /** For the audit: why. */
+  /** The reason, for the machine's event. */
   text?: string
   set?: Updateable<MachineTable>
 }
@@ -46,8 +47,8 @@ export interface MachineMove {
 type SeenMachine = Pick<Machine, 'id' | 'state' | 'version'>
 
 /**
- * Moves a machine if it is still as the caller has read it; undefined when another writer was faster. Throws when the
- * transition is not allowed. A machine that ends loses its session in the same transaction.
+ * Moves a machine to another state (compare-and-set); returns undefined if it has changed since the caller read it. Throws if
+ * the transition is not allowed. A machine that ends loses its session in the same transaction.
  */
 export async function moveMachine(
   db: Db,
@@ -57,7 +58,7 @@ export async function moveMachine(
   return await db.transaction().execute(async (tx) => await moveMachineIn(tx, seen, move))
 }
 
-/** `moveMachine()` as a part of a transaction. */
+/** Runs `moveMachine()` within the caller's transaction. */
 export async function moveMachineIn(
   tx: Tx,
   seen: SeenMachine,
@@ -81,12 +82,12 @@ export async function moveMachineIn(
     .where('version', '=', seen.version)
     .returningAll()
     .executeTakeFirst()
-  // Machines that nobody manages have no history.
+  // Unmanaged machines have no event history.
   if (moved && moved.provider !== null) await addEvent(tx, moved, to, text, now)
   return moved
 }
 
-/** Changes a machine that is still as it was seen, without moving it. */
+/** Updates columns of a machine without changing its state (compare-and-set); returns undefined if it has changed. */
 export async function changeMachine(
   db: Db,
   seen: SeenMachine,

@@ -5,8 +5,8 @@ import { expectedBefore, type Transitions } from './transitions.ts'
 import type { SourceState } from '../database/state-columns.ts'
 
 /**
- * The source build: makes the SRPM and imports it. `pending` follows `starting` and `running` when the builder was lost. A
- * build begins as `pending`, an upload as `importing`, a fork as `succeeded`.
+ * The states of a source build, which creates the SRPM and imports it. It returns to `pending` if the builder is lost. The first
+ * state is `pending`, for an upload `importing`, for a fork `succeeded`.
  */
 export const SOURCE_TRANSITIONS: Transitions<SourceState> = {
   pending: ['starting', 'canceled'],
@@ -25,7 +25,7 @@ export interface SourceMove {
   set?: Updateable<BuildTable>
 }
 
-/** Moves the source of a locked build; false when its state is none of `from`. Throws when a transition is not allowed. */
+/** Moves the source of a locked build; returns false if it is in none of the states `from`. Throws for a forbidden transition. */
 export async function moveSource(
   tx: Tx,
   build_id: number,

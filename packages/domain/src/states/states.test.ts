@@ -20,7 +20,7 @@ import {
 
 const now = new Date('2026-11-22T12:00:00Z')
 
-/** Asks for the move of row 1 and says whether it was made. */
+/** Tries to move row 1 and returns whether it was moved. */
 type Move = (db: Db, from: string, to: string) => Promise<boolean>
 
 interface StateMachine {
@@ -71,7 +71,7 @@ const MACHINES: StateMachine[] = [
   },
 ]
 
-/** One row of each table, with the id 1. */
+/** Inserts one row with the id 1 into each table. */
 async function fill(db: Db): Promise<void> {
   await addTasks(db, now, 'dana', 1)
   await db
@@ -110,7 +110,7 @@ suite('every transition between two states', () => {
       for (const from of statesOf(transitions))
         for (const to of statesOf(transitions)) {
           await sql`update ${sql.table(table)} set ${sql.ref(column)} = ${from}`.execute(t.db)
-          // A state that nothing leads to, and a move that the caller could have known to be illegal, throw.
+          // A target state without incoming transitions throws, as does a move that the caller could know to be illegal.
           const moved = await move(t.db, from, to).catch((error: unknown) => {
             assert.match(String(error), /not allowed|No transition leads/)
             return false
@@ -131,7 +131,7 @@ suite('every transition between two states', () => {
     })
 })
 
-/** The final states, and how some others are reached: users and other components rely on these, whatever the tables say. */
+/** The expected final states and predecessors, written out because users and other components rely on them. */
 const FINAL_STATES: [Transitions<string>, string[]][] = [
   [SOURCE_TRANSITIONS, ['succeeded', 'failed', 'canceled']],
   [CHROOT_TRANSITIONS, ['succeeded', 'failed', 'canceled', 'skipped', 'forked']],
@@ -147,7 +147,7 @@ const WAYS_INTO: [Transitions<string>, string, string[]][] = [
   [MACHINE_TRANSITIONS, 'ready', ['launching', 'booting']],
 ]
 
-test('final states lead nowhere, and the others somewhere', () => {
+test('the expected final states, and no others, have no transitions', () => {
   for (const [transitions, final] of FINAL_STATES)
     assert.deepEqual(
       statesOf(transitions).filter((state) => transitions[state]?.length === 0),
@@ -159,7 +159,7 @@ for (const [transitions, to, before] of WAYS_INTO)
   test(`${to} is reached from ${before.join(', ')} only`, () =>
     assert.deepEqual(statesBefore(transitions, to), before))
 
-test('the database accepts the states of the code, and no others', async () => {
+test('the database accepts exactly the states that the code defines', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   const derived = { table: 'build', column: 'state', states: Object.keys(STATE_NUMBER) }
@@ -193,7 +193,7 @@ function writesState(source: string): boolean {
   )
 }
 
-test('no file but those of states/ writes a state', () => {
+test('only the files in states/ write a state', () => {
   const packages = new URL('../../../', import.meta.url)
   const files = globSync('*/src/**/*.ts', { cwd: packages }).filter(
     (file) => !/\.test\.ts$|\/testing\/|^testkit\/|^domain\/src\/states\//.test(file),
@@ -210,5 +210,5 @@ for (const source of [
   ".set({ state: 'done' } as Updateable<TaskTable>)",
 ])
   test(`a second writer is found: ${source.slice(0, 40)}`, () => assert.ok(writesState(source)))
-test('reading a state, and writing other columns, is no second writer', () =>
+test('reading a state and writing other columns are not reported as second writers', () =>
   assert.ok(!writesState("sql`update task set lease = null where state = 'done'`")))

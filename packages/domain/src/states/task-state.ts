@@ -4,7 +4,7 @@ import type { TaskTable } from '../database/schema.ts'
 import { expectedBefore, statesBefore, type Transitions } from './transitions.ts'
 import type { TaskState } from '../database/state-columns.ts'
 
-/** `queued` follows `leased` when the lease expired or its holder gave the task back. A task begins as `queued`. */
+/** The states of a task. The first is `queued`; it returns to `queued` if the lease expires or the holder gives the task back. */
 export const TASK_TRANSITIONS: Transitions<TaskState> = {
   queued: ['leased', 'done'],
   leased: ['queued', 'done'],
@@ -19,8 +19,8 @@ export interface TaskMove {
 }
 
 /**
- * Moves those of the tasks that are in one of the states `from`, and returns their ids. Their builds must be locked. Throws
- * when a transition is not allowed. `leasing()` moves to `leased`.
+ * Moves the tasks that are in one of the states `from` to the state `to`; returns their ids. Their builds must be locked. Throws
+ * if a transition is not allowed. Only `leasing()` moves tasks to `leased`.
  */
 export async function moveTasks(
   tx: Tx,
@@ -39,7 +39,7 @@ export async function moveTasks(
   return moved.map(({ id }) => id)
 }
 
-/** Ends those of the tasks that are queued; the agents of those that run learn of it by their next heartbeat. */
+/** Ends the queued tasks at once; the agents of running ones learn of the cancellation with their next heartbeat. */
 export async function cancelTasks(tx: Tx, ids: readonly number[]): Promise<void> {
   await moveTasks(tx, ids, { to: 'done', from: ['queued'] })
   if (ids.length === 0) return
@@ -55,11 +55,11 @@ export interface Leasing {
   lease: string
   now: Date
   lease_seconds: number
-  /** Null: the backend itself. */
+  /** Null if the backend itself runs the task. */
   machine_id: number | null
 }
 
-/** The statement that leases the tasks of the query `next`, which has locked them and has their `id`. Returns all columns. */
+/** Builds the statement that leases the tasks that the CTE `next` has selected by `id` and locked; it returns all columns. */
 export function leasing({ lease, now, lease_seconds, machine_id }: Leasing): RawBuilder<unknown> {
   const until = new Date(now.getTime() + lease_seconds * 1000)
   const before = sql.join(statesBefore(TASK_TRANSITIONS, 'leased').map((state) => sql.lit(state)))

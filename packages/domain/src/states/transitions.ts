@@ -1,4 +1,4 @@
-/** A state machine: from each state, the states that may follow it. A state without any is final. */
+/** A state machine: maps each state to the states that may follow it. A state without successors is final. */
 export type Transitions<State extends string> = Readonly<Record<State, readonly State[]>>
 
 export function statesOf<State extends string>(transitions: Transitions<State>): State[] {
@@ -20,7 +20,7 @@ export function isFinal<State extends string>(
   return transitions[state].length === 0
 }
 
-/** The states from which `to` can be reached: the `where` of a compare-and-set. */
+/** Returns the states from which `to` can be reached, for the `where` of a compare-and-set. */
 export function statesBefore<State extends string>(
   transitions: Transitions<State>,
   to: State,

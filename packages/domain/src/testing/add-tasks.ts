@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** For tests: tasks that want the SRPM of a build made; each of a build of its own. */
+/** For tests: inserts `count` queued `source` tasks, each with its own build. */
 export async function addTasks(
   db: Db,
   now: Date,

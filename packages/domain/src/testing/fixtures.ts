@@ -10,7 +10,7 @@ type AnyState<Table> = {
     : Table[Column]
 }
 
-/** For tests: the database with state columns that can be written directly, for fixtures in the middle of a build's life. */
+/** For tests: types the state columns as writable, for fixtures that start in the middle of a build. */
 export function fixtures(db: Db): Kysely<{ [Name in keyof DB]: AnyState<DB[Name]> }> {
   return db as unknown as Kysely<{ [Name in keyof DB]: AnyState<DB[Name]> }>
 }

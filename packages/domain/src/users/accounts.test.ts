@@ -42,7 +42,7 @@ test('a user has one classic token and any number of named ones', async () => {
   assert.equal((await tokenOf(db, dana.id))?.expires_on, '2027-05-21')
 })
 
-test('two who ask for a classic token at the same time get one after the other', async () => {
+test('concurrent requests for a classic token are serialized', async () => {
   await using test = await openTestDb()
   const { db } = test
   const { id } = await createUser(db, { username: 'dana', now: NOW })
@@ -70,7 +70,7 @@ for (const [what, change, why] of faults)
     await assert.rejects(issueNamedToken(db, dana, dana, token, NOW), why)
   })
 
-test('a token is revoked by its owner only, and works no more', async () => {
+test('only its owner can revoke a token, which then stops working', async () => {
   await using test = await openTestDb()
   const { db } = test
   const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
@@ -90,7 +90,7 @@ test('a token is revoked by its owner only, and works no more', async () => {
   )
 })
 
-test('a token ends after its last day, and a session after two weeks', async () => {
+test('a token expires after its last day, and a session after two weeks', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = await createUser(db, { username: 'kim', now: NOW })
@@ -104,7 +104,7 @@ test('a token ends after its last day, and a session after two weeks', async () 
   assert.equal(await userOfSession(db, cookie, end), undefined)
 })
 
-test('a blocked user neither logs in nor uses a session, a token or a link', async () => {
+test('a blocked user can neither log in nor use a session, a token or a login link', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = await createUser(db, { username: 'kim', password: 'battery staple', now: NOW })
@@ -113,7 +113,7 @@ test('a blocked user neither logs in nor uses a session, a token or a link', asy
   const link = await makeLoginLink(db, COMMAND, kim, NOW)
   await setBlocked(db, { ...COMMAND, reason: 'spam' }, kim, { blocked: true, now: NOW })
   assert.equal(await userOfSession(db, cookie, NOW), undefined)
-  // A login that was under way.
+  // A session that a concurrent login opens after the block.
   const late = await openSession(db, kim.id, NOW)
   assert.equal(await userOfSession(db, late, NOW), undefined)
   assert.equal(await userOfToken(db, token, NOW), undefined)
@@ -134,7 +134,7 @@ test('a blocked user neither logs in nor uses a session, a token or a link', asy
   )
 })
 
-test('a login link sets a password once, within a day, and ends with the next one', async () => {
+test('a login link sets a password once, within a day, and is replaced by the next link', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = await addUser(db, COMMAND, { username: 'kim', now: NOW })
@@ -151,7 +151,7 @@ test('a login link sets a password once, within a day, and ends with the next on
   assert.ok(await userOfPassword(db, 'kim', 'battery staple'))
 })
 
-test('a new password needs the old one, is not too easy, and closes the other sessions', async () => {
+test('a new password requires the old one, must not be too easy, and closes the other sessions', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = onTheWeb(
@@ -174,7 +174,7 @@ test('a new password needs the old one, is not too easy, and closes the other se
   )
 })
 
-test('setAdministrator() changes what the account is', async () => {
+test('setAdministrator() makes a user an administrator and changes nothing else', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = await addUser(db, COMMAND, { username: 'kim', email: 'kim@example.org', now: NOW })
@@ -185,14 +185,14 @@ test('setAdministrator() changes what the account is', async () => {
 
 const seconds = (count: number): Date => new Date(NOW.getTime() + count * 1000)
 
-test('ten failures cost nothing, each further one doubles the delay, and a success forgets them', async () => {
+test('ten failures cause no delay, each further one doubles it, and a success resets the count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = { username: 'kim', address: '192.0.2.7' }
-  // At the same time, too.
+  // Concurrent attempts count as well.
   const ten = Array.from({ length: 10 }, () => countAttempt(db, kim, NOW))
   assert.deepEqual(new Set(await Promise.all(ten)), new Set([undefined]))
-  // The eleventh is the right one.
+  // The eleventh attempt succeeds.
   assert.equal(await countAttempt(db, kim, NOW), undefined)
   await attemptSucceeded(db, kim, NOW)
   for (let i = 0; i < 11; i++) assert.equal(await countAttempt(db, kim, NOW), undefined)
@@ -205,7 +205,7 @@ test('ten failures cost nothing, each further one doubles the delay, and a succe
   assert.equal(await countAttempt(db, { ...kim, address: '192.0.2.8' }, NOW), undefined)
 })
 
-test('guesses from everywhere do not keep the owner out, who has logged in before', async () => {
+test('failures from many addresses do not lock out an owner who has logged in from this address before', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (address: string) => ({ username: 'kim', address })
@@ -216,14 +216,14 @@ test('guesses from everywhere do not keep the owner out, who has logged in befor
   assert.equal(await countAttempt(db, owner, NOW), undefined)
 })
 
-test('failures long ago do not count', async () => {
+test('old failures do not count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = { username: 'kim', address: undefined }
   for (let i = 0; i < 30; i++) assert.equal(await countAttempt(db, kim, later(i * 11)), undefined)
 })
 
-test('fifty failures from one address delay it for every name; good logins do not count', async () => {
+test('more than fifty failures from one address delay it for every name; successful logins do not count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (username: string, address = '192.0.2.7') => ({ username, address })

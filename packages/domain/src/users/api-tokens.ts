@@ -8,14 +8,14 @@ import { USER_COLUMNS } from './user-queries.ts'
 
 export interface IssuedToken {
   login: string
-  /** Shown once: only its hash is kept. */
+  /** The secret, which is shown once: only its hash is stored. */
   token: string
-  /** The last day on which it is valid: YYYY-MM-DD. */
+  /** The last day on which the token is valid, in UTC: YYYY-MM-DD. */
   expires_on: string
 }
 
 export const MS_PER_DAY = 24 * 60 * 60 * 1000
-/** `last_used_at` is for people: no need to write it at each request. */
+/** Minimum time between updates of `last_used_at`, which is only displayed. */
 const USE_RECORDED_EVERY_MS = 60 * 60 * 1000
 
 export interface IssueOptions {
@@ -25,7 +25,7 @@ export interface IssueOptions {
   actor?: Actor
 }
 
-/** Gives the user a new classic token in place of the one before. */
+/** Issues a new classic token to the user, which replaces the previous one. */
 export async function issueToken(
   db: Db,
   user_id: number,
@@ -38,7 +38,7 @@ export async function issueToken(
     expires_on: dateOf(new Date(now.getTime() + days * MS_PER_DAY)),
   }
   await db.transaction().execute(async (tx) => {
-    // Locked: two who ask at the same time get one after the other.
+    // The lock serializes concurrent requests.
     const { username } = await tx
       .selectFrom('user_account')
       .select('username')
@@ -69,7 +69,7 @@ export async function issueToken(
   return issued
 }
 
-/** Undefined when login or token is wrong, the token has expired, or its user is blocked. */
+/** Authenticates an API token; returns undefined if it is wrong or expired, or if its user is blocked. */
 export async function userOfToken(
   db: Db,
   { login, token }: { login: string; token: string },
@@ -114,7 +114,7 @@ export async function userOfToken(
     : { ...user, via: `token ${token_name}`, limits: { scopes, project_id } }
 }
 
-/** The user's classic token without its secret; undefined if there is none. */
+/** Returns the user's classic token without its secret; undefined if there is none. */
 export async function tokenOf(
   db: Db,
   user_id: number,
@@ -127,7 +127,7 @@ export async function tokenOf(
     .executeTakeFirst()
 }
 
-/** The day in UTC. */
+/** Returns the date in UTC: YYYY-MM-DD. */
 export function dateOf(moment: Date): string {
   return moment.toISOString().slice(0, 10)
 }

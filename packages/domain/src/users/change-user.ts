@@ -6,7 +6,7 @@ import { hashPassword, requireGoodPassword } from './passwords.ts'
 import { closeSessions } from './sessions.ts'
 import { createUser, type NewUser, userOfPassword } from './user-queries.ts'
 
-/** Makes a local user, as an administrator does. */
+/** Creates a local user on behalf of an administrator. */
 export async function addUser(db: Db, actor: Actor, user: NewUser): Promise<User> {
   return await db.transaction().execute(async (tx) => {
     const made = await createUser(tx, user)
@@ -20,7 +20,7 @@ export async function addUser(db: Db, actor: Actor, user: NewUser): Promise<User
 export interface OwnPassword {
   old: string
   fresh: string
-  /** The session that stays open. */
+  /** The cookie of the session that stays open. */
   cookie: string
 }
 
@@ -69,7 +69,7 @@ export async function storePassword(
   await audit(tx, actor, { action: 'user.password', subject: `user ${user.username}` }, now)
 }
 
-/** A blocked user is out at once, and neither logs in nor uses a token. */
+/** Blocks or unblocks a user. A block ends sessions at once, and prevents logins and the use of tokens. */
 export async function setBlocked(
   db: Db,
   actor: Actor,
@@ -83,7 +83,7 @@ export async function setBlocked(
   })
 }
 
-/** Makes a user an administrator of the site, or an ordinary user again. */
+/** Grants or revokes a user's administrator rights on the site. */
 export async function setAdministrator(
   db: Db,
   actor: Actor,

@@ -12,19 +12,19 @@ export const TOKEN_DAYS = { min: 1, default: 90, max: 365 } as const
 
 export interface NewToken {
   name: string
-  /** At least one. */
+  /** Must not be empty. */
   scopes: TokenScope[]
-  /** Null: all projects that the user may touch. */
+  /** Null means all projects that the user may change. */
   project_id: number | null
   days: number
 }
 
 export interface TokenSummary {
   id: number
-  /** Null: the classic one. */
+  /** Null for the classic token. */
   name: string | null
   login: string
-  /** Null: all. */
+  /** Null means all scopes. */
   scopes: TokenScope[] | null
   project: { ownername: string; name: string } | null
   created_at: Date
@@ -32,7 +32,7 @@ export interface TokenSummary {
   last_used_at: Date | null
 }
 
-/** A token beside the classic one, for one purpose. */
+/** Issues a named token: one with limits for a single purpose, in addition to the classic token. */
 export async function issueNamedToken(
   db: Db,
   actor: Actor,
@@ -89,7 +89,7 @@ export async function issueNamedToken(
   return issued
 }
 
-/** All tokens of a user, the classic one first. */
+/** Lists all tokens of a user, the classic one first. */
 export async function listTokens(db: Db, user_id: number): Promise<TokenSummary[]> {
   const rows = await db
     .selectFrom('api_token')
@@ -114,7 +114,7 @@ export async function listTokens(db: Db, user_id: number): Promise<TokenSummary[
   }))
 }
 
-/** The token stops working at once. */
+/** Revokes a token, which stops working at once. */
 export async function revokeToken(
   db: Db,
   actor: Actor,

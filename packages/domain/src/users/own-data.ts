@@ -5,7 +5,7 @@ import { USER_COLUMNS } from './user-queries.ts'
 
 const BUILDS_AT_ONCE = 1000
 
-/** The data stored about a user, except builds (see `buildsOfUser()`). Secrets are stored only as hashes. */
+/** Returns the data stored about a user, except builds (see `buildsOfUser()`). Secrets are stored only as hashes. */
 export async function ownData(db: Db, user_id: number): Promise<Record<string, unknown>> {
   const user = await db
     .selectFrom('user_account')
@@ -31,7 +31,7 @@ export async function ownData(db: Db, user_id: number): Promise<Record<string, u
   return {
     username,
     email,
-    // Times are shown in the browser's.
+    // Always null, as pages show times in the browser's time zone.
     timezone: null,
     is_admin,
     created_at,
@@ -47,7 +47,7 @@ export async function ownData(db: Db, user_id: number): Promise<Record<string, u
   }
 }
 
-/** The builds that a user submitted. */
+/** Yields the builds that a user submitted, by id. */
 export async function* buildsOfUser(
   db: Db,
   user_id: number,

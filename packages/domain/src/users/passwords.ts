@@ -5,10 +5,10 @@ import { promisify } from 'node:util'
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 const SALT_BYTES = 16
 const HASH_BYTES = 32
-/** Length is what counts; the upper limit is for what a slow hash is given. */
+/** Password lengths in characters. Length is what makes a password strong; the maximum bounds the cost of the slow hash. */
 const LENGTHS = { min: 10, max: 1000 }
 
-/** Refuses a password that somebody chose and that is too easy. */
+/** Throws `invalid` if a password that a user has chosen is too easy to guess. */
 export function requireGoodPassword(password: string, username: string): void {
   const refuse = (why: string): CoprError =>
     new CoprError('invalid', `Cannot use this password: ${why}`)
@@ -18,14 +18,14 @@ export function requireGoodPassword(password: string, username: string): void {
   if (new Set(password).size < 4) throw refuse('it repeats a few characters')
 }
 
-/** `salt:hash`, both in base64: what the database keeps of a password. */
+/** Hashes a password for the database; returns `salt:hash`, both in base64. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES)
   const hash = await derive(password, salt, HASH_BYTES)
   return `${salt.toString('base64')}:${hash.toString('base64')}`
 }
 
-/** Compares in a time that tells nothing; without a stored hash it takes as long and is false. */
+/** Checks a password in constant time. Without a stored hash, takes equally long and returns false. */
 export async function checkPassword(password: string, stored: string | null): Promise<boolean> {
   const [salt = '', hash = ''] = (stored ?? '').split(':')
   const wanted = Buffer.from(hash, 'base64')

@@ -3,10 +3,10 @@ import { hashOfSecret, newSecret } from './secrets.ts'
 import { USER_COLUMNS } from './user-queries.ts'
 import type { User } from '../audit/actor.ts'
 
-/** How long a login in the browser lasts. */
+/** Lifetime of a browser session. */
 export const SESSION_SECONDS = 14 * 24 * 60 * 60
 
-/** The cookie's value; only its hash is kept. The token is that of the identity provider, for the logout there. */
+/** Opens a session; returns its cookie, of which only the hash is stored. `id_token` is for the logout at the identity provider. */
 export async function openSession(
   db: Db,
   user_id: number,
@@ -34,7 +34,7 @@ export async function userOfSession(db: Db, cookie: string, now: Date): Promise<
     .executeTakeFirst()
 }
 
-/** The identity provider's token of the session, if it began there. */
+/** Closes a session; returns its `id_token` if the user logged in through the identity provider. */
 export async function closeSession(db: Db, cookie: string): Promise<string | undefined> {
   const closed = await db
     .deleteFrom('session')
@@ -47,7 +47,7 @@ export async function closeSession(db: Db, cookie: string): Promise<string | und
 export interface SessionSummary {
   created_at: Date
   expires_at: Date
-  /** Is it the one that asks? */
+  /** Whether this is the session of the current request. */
   is_current: boolean
 }
 
@@ -71,7 +71,7 @@ export async function listSessions(
   }))
 }
 
-/** Logs a user out everywhere, except where `but` is the cookie. */
+/** Closes all sessions of a user, except the one with the cookie `but`. */
 export async function closeSessions(
   db: Db,
   user_id: number,

@@ -3,24 +3,24 @@ import { CoprError } from '@copr/process/errors'
 import type { Actor } from '../audit/actor.ts'
 
 /**
- * The right that a request needs besides a login: none, one in a project, or more. `account` changes the account
- * itself, and gives rights without limits.
+ * The right that a request requires: none (`anyone`), a login (`user`), a right in a project, or `create` for a new project.
+ * `account` permits changes to the account itself, and thereby grants unlimited rights.
  */
 export type Access = 'anyone' | 'user' | 'account' | 'build' | 'edit' | 'delete' | 'create'
 
 export interface Need {
   access: Access
-  /** Undefined: asked for before, by the route. */
+  /** Undefined if the route has checked the scope already. */
   scope?: TokenScope | undefined
-  /** Scopes that the answer or its effect is worth, for this user or for another one. */
+  /** Scopes that the response or the effect of the request grants, to this user or to another one. */
   gives?: readonly TokenScope[] | undefined
-  /** Undefined: not known yet, or no project. */
+  /** Undefined if the project is not known yet, or if there is none. */
   project_id?: number | undefined
 }
 
 /**
- * Decides for every route what a named, scoped or project-bound token may do: never more than its limits say, and
- * nothing by which its holder would have more afterwards. Returns why not; undefined: it may.
+ * Decides for every route whether a token may be used: it must not exceed the token's limits, nor let the holder gain rights
+ * beyond them. Returns the reason for a refusal, or undefined if the request is permitted.
  */
 export function refusalOfToken(
   { limits }: Pick<Actor, 'limits'>,
@@ -38,7 +38,7 @@ export function refusalOfToken(
   return undefined
 }
 
-/** Throws unless the token may. */
+/** Throws `forbidden` unless the token permits the request. */
 export function requireOfToken(actor: Pick<Actor, 'limits'>, need: Need): void {
   const refusal = refusalOfToken(actor, need)
   if (refusal !== undefined)

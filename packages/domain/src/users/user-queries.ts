@@ -17,7 +17,7 @@ export const USER_COLUMNS = [
 export interface NewUser {
   username: string
   email?: string
-  /** None: no login by password. */
+  /** Without one, the user cannot log in with a password. */
   password?: string
   is_admin?: boolean
   now: Date
@@ -64,7 +64,7 @@ export interface Account extends User {
   created_at: Date
   blocked_at: Date | null
   has_password: boolean
-  /** The user's permanent id at the identity provider; null: a local user. */
+  /** The user's permanent id at the identity provider; null for a local user. */
   oidc_subject: string | null
 }
 
@@ -88,7 +88,7 @@ function accounts(db: Db): SelectQueryBuilder<DB, 'user_account', Account> {
     ]) as SelectQueryBuilder<DB, 'user_account', Account>
 }
 
-/** The user whose password this is; it takes as long when there is no such user. */
+/** Finds the user with this name and password. Takes equally long if there is no such user; throws if the account is blocked. */
 export async function userOfPassword(
   db: Db,
   username: string,
