@@ -29,7 +29,7 @@ async function addChroot(t: TestCli): Promise<string> {
   return file
 }
 
-test('user: added with a link, listed, shown, blocked, made an administrator; all of it is noted', async () => {
+test('user adds with a link, lists, shows, blocks and makes an administrator; all changes are audited', async () => {
   await using t = await openTestCli()
   const added = await t.run([
     'user',
@@ -72,7 +72,7 @@ test('user: added with a link, listed, shown, blocked, made an administrator; al
   ])
 })
 
-test('user: a password comes from standard input only', async () => {
+test('user reads passwords from standard input only', async () => {
   await using t = await openTestCli()
   const added = await t.run(['user', 'add', 'kim', '--password-stdin'], 'battery staple\n')
   assert.equal(added.out, 'kim\n')
@@ -84,7 +84,7 @@ test('user: a password comes from standard input only', async () => {
   assert.match(err, /^coprctl: Cannot use this password: it needs at least 10 characters\n$/)
 })
 
-test('group: added, joined, left and deleted', async () => {
+test('group adds and deletes groups, and changes their members', async () => {
   await using t = await openTestCli()
   await createUser(t.db, { username: 'dana', now: NOW })
   assert.equal(
@@ -118,7 +118,7 @@ test('group: added, joined, left and deleted', async () => {
   assert.deepEqual(await t.json(['group', 'list']), [])
 })
 
-test('chroot: added from a file, paused, ended, commented, and served under another name', async () => {
+test('chroot adds from a file, pauses, ends, comments, and sets an alias', async () => {
   await using t = await openTestCli()
   const file = await addChroot(t)
   const state = async () => (await t.json<{ state: string }[]>(['chroot', 'list']))[0]?.state
@@ -145,7 +145,7 @@ test('chroot: added from a file, paused, ended, commented, and served under anot
   assert.match(err, /chroot names are OS-VERSION-ARCH[^]*repos/)
 })
 
-test('token: made with scopes for a project, listed, revoked', async () => {
+test('token creates a token with scopes for a project, lists and revokes it', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const dana = await createUser(t.db, { username: 'dana', now: NOW })
@@ -191,7 +191,7 @@ test('token: made with scopes for a project, listed, revoked', async () => {
   assert.match((await t.run(['token', 'revoke', 'dana', '--classic'])).err, /has no classic token/)
 })
 
-test('project: listed, shown, its repositories rewritten, deleted', async () => {
+test('project lists, shows, requests new metadata, and deletes', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const { id: user_id } = await createUser(t.db, { username: 'dana', now: NOW })
@@ -247,7 +247,7 @@ for (const [args, code, why] of [
     assert.equal(said.out, '')
   })
 
-test('the program runs with an older Node in the PATH, and from any folder', async () => {
+test('coprctl runs with an older Node in the PATH, and from any folder', async () => {
   await using t = await openTestCli()
   await t.run(['user', 'add', 'dana'])
   const env = { PATH: '/usr/bin:/bin' }

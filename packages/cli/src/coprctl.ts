@@ -25,7 +25,7 @@ import { prepareCommand } from './commands/prepare-command.ts'
 import { runCommand } from './commands/run-command.ts'
 import { upCommand } from './up/up-command.ts'
 
-/** All commands. */
+/** Returns the program with all its commands. */
 export function commandTable(io: Io): Command {
   const program = new Command('coprctl')
     .description('Administers a Copr build system.')
@@ -64,7 +64,7 @@ export function commandTable(io: Io): Command {
   return program
 }
 
-/** Runs a command line; returns its exit code: 0, 1 for a failure, 2 for wrong use. */
+/** Runs a command line; returns its exit code: 0 for success, 1 for a failure, 2 for a usage error. */
 export async function coprctl(args: string[], io: Io): Promise<number> {
   const program = commandTable(io)
   try {

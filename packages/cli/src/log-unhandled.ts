@@ -1,8 +1,8 @@
 import type { Logger } from '@copr/process/log'
 
 /**
- * A rejection that nobody awaited is a bug, and somebody must look; but one request's bug must not end everybody's system.
- * An exception out of nowhere still ends the process: its state is not known any more.
+ * Logs unhandled rejections, which are bugs, but must not stop the system for all users because of one request. An uncaught
+ * exception still terminates the process, whose state is then undefined.
  */
 export function logUnhandled(log: Logger): void {
   process.on('unhandledRejection', (err) => log.error({ err }, 'A rejection was not handled'))

@@ -19,7 +19,7 @@ const KUBECONFIG = JSON.stringify({
   contexts: [{ name: 'one', context: { cluster: 'one', user: 'dana' } }],
 })
 
-/** Where the programs are that the shell script needs. */
+/** The PATH of the programs that the shell script needs. */
 const SYSTEM = { PATH: ['/usr/bin', '/bin'].join(delimiter) }
 
 interface Said {
@@ -39,7 +39,7 @@ function emptyHome(t: TestContext): string {
 /** Runs coprctl in an empty HOME, with no program in its PATH. */
 async function said(home: string, ...args: string[]): Promise<Said> {
   const env = { HOME: home, PATH: join(home, 'bin') }
-  // The client of Kubernetes looks for ~/.kube/config itself, and coprctl for vars.yml in the current folder.
+  // The Kubernetes client itself reads ~/.kube/config, and coprctl reads vars.yml in the current folder.
   Object.assign(process.env, env)
   delete process.env['KUBECONFIG']
   process.chdir(home)
@@ -65,7 +65,7 @@ for (const command of ['deploy', 'dev up'])
   test(`${command} names a cluster that does not answer`, async (t) => {
     const home = emptyHome(t)
     writeFileSync(join(home, 'kubeconfig'), KUBECONFIG)
-    // Any file of images will do: the cluster is looked for first.
+    // Any images file will do, as the cluster is contacted first.
     const { code, err } = await said(home, ...command.split(' '), '--kubeconfig', 'kubeconfig')
     assert.equal(code, 1)
     assert.match(
@@ -74,19 +74,19 @@ for (const command of ['deploy', 'dev up'])
     )
   })
 
-test('containers up without podman says so before it builds images', async (t) =>
+test('containers up reports missing podman before it builds images', async (t) =>
   assert.deepEqual(await said(emptyHome(t), 'containers', 'up'), {
     code: 1,
     err: 'coprctl: Cannot run podman: it is not installed; "make up-containers" installs it, as does your package manager\n',
   }))
 
-test('containers down without podman has nothing to end', async (t) =>
+test('containers down without podman has nothing to stop', async (t) =>
   assert.deepEqual(await said(emptyHome(t), 'containers', 'down'), {
     code: 0,
     err: 'Nothing was running: podman is not installed\n',
   }))
 
-test('the coprctl of a clone without npm packages says how to install them', (t) => {
+test('coprctl in a clone without npm packages explains how to install them', (t) => {
   const home = emptyHome(t)
   mkdirSync(join(home, 'packages/cli'), { recursive: true })
   cpSync(PROGRAM, join(home, 'packages/cli/coprctl'))
@@ -101,7 +101,7 @@ test('the coprctl of a clone without npm packages says how to install them', (t)
   )
 })
 
-test('coprctl finds the Node of the checkout where npm has not linked it', (t) => {
+test('coprctl finds the Node of the checkout if npm has not linked it', (t) => {
   const home = emptyHome(t)
   const bin = `node_modules/node-linux-${process.arch}/bin`
   for (const dir of ['packages/cli/src', 'node_modules/commander', bin])

@@ -1,6 +1,6 @@
 /**
- * Aborts at SIGINT, SIGTERM, or when the process that started this one is gone.
- * A second Ctrl-C ends the process at once.
+ * Returns a signal that aborts on SIGINT, on SIGTERM, or when the parent process has exited.
+ * A second Ctrl-C kills the process at once.
  */
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController()

@@ -22,11 +22,11 @@ export interface TestCli extends AsyncDisposable {
   config: string
   /** Runs a command line on the test's database. */
   run(args: string[], stdin?: string): Promise<Said>
-  /** As run(), with --json, for one that must succeed. */
+  /** Runs a command line with --json, asserts that it succeeds, and returns the parsed output. */
   json<T>(args: string[], stdin?: string): Promise<T>
 }
 
-/** Commands with a database of their own. */
+/** Opens a test database and a configuration for it, on which commands can be run. */
 export async function openTestCli(): Promise<TestCli> {
   const test = await openTestDb()
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-cli-'))
@@ -79,7 +79,7 @@ async function* asyncIterableOf(text: string): AsyncGenerator<string> {
   yield text
 }
 
-/** Keygen, where the test's configuration says. */
+/** Starts keygen, and enters its URL into the test's configuration. */
 export async function startTestKeygen(t: TestCli): Promise<AsyncDisposable> {
   const stop = new AbortController()
   const port = Promise.withResolvers<number>()

@@ -60,7 +60,7 @@ test('alerts are about metrics and labels that programs tell', async () => {
   assert.ok(asked.length >= 10)
   for (const { alert, name, labels } of asked) {
     assert.ok(told.has(name), `${alert} asks for ${name}, which no program tells`)
-    // A metric of an empty queue has no samples, so its labels are repeated here.
+    // A metric of an empty queue has no samples, so its expected labels are listed here.
     const sample = new RegExp(`^${name}\\{([^}]*)\\}`, 'm').exec(text)?.[1]
     for (const label of labels.filter((each) => each !== 'namespace'))
       assert.ok(
@@ -80,7 +80,7 @@ test('alerts are about metrics and labels that programs tell', async () => {
     assert.ok(names.includes(`Copr${wanted}`), wanted)
 })
 
-test('with results in S3 there is no volume of results, and nothing tells of one', async () => {
+test('with results in S3, no component exports metrics of a results volume', async () => {
   await using t = await openTestDb()
   const s3 = { bucket: 'copr', prefix: '', region: 'us-east-1', scratch_bytes: 1 }
   const config = { data_dir: tmpdir(), results: { s3 } }
@@ -88,7 +88,7 @@ test('with results in S3 there is no volume of results, and nothing tells of one
   assert.match(await componentMetrics('distgit', t.db, config).metrics(), /volume="sources"/)
 })
 
-test('the backend tells of builders, repositories, volume and database', async () => {
+test('the backend exports metrics of builders, repositories, volume and database', async () => {
   await using t = await openTestDb()
   const machine = { pool: 'a', state: 'ready', created_at: NOW, kinds: ['rpm'] } as const
   await fixtures(t.db)

@@ -11,13 +11,13 @@ import { type QueueCount, queueCounts } from '@copr/domain/queue/queue-counts'
 import { addGauge, type Metrics, type Sample } from '@copr/process/probes/metrics'
 import { processMetrics } from '@copr/process/probes/probes'
 
-/** The component that tells how full its volume is, and the name of that. */
+/** The components that export metrics of a volume, each with the volume's name. */
 const VOLUMES = [
   ['backend', 'results'],
   ['distgit', 'sources'],
 ] as const
 
-/** Those of every program, of those with a volume how full it is, and of the backend what the whole system is like. */
+/** Returns a component's metrics: of its process, of its volume if it has one, and, for the backend, of the whole system. */
 export function componentMetrics(
   component: string,
   db: Db,

@@ -33,7 +33,7 @@ import { runResalloc } from '@copr/resalloc/run-resalloc'
 import { routeByPath } from './route-by-path.ts'
 
 const now = (): Date => new Date()
-/** Where nothing limits it. */
+/** Memory of PostgreSQL in bytes, if the container has no memory limit. */
 const POSTGRES_MEMORY = 512 * 1024 ** 2
 
 export interface Running {
@@ -42,7 +42,7 @@ export interface Running {
   stop: AbortSignal
   /** Called once the component answers. */
   onListening?: (port: number) => void
-  /** Starts a builder as a process of this host: for pools of the provider `local`. */
+  /** Starts a builder as a process on this host, for pools of the provider `local`. */
   startBuilder?: StartLocal
 }
 
@@ -59,8 +59,8 @@ interface Service {
 }
 
 /**
- * Runs components behind one port and on one database, until they are told to stop or one of them fails: then the
- * others are stopped too.
+ * Runs components in one process, with a shared port and database, until `stop` aborts. If one of them fails, stops the others
+ * and throws the error.
  */
 async function serve(
   running: Running,
@@ -191,7 +191,7 @@ const COMPONENTS = {
       ...(onListening ? { onListening } : {}),
     }),
 
-  /** The database of a cluster that has none of its own. */
+  /** The PostgreSQL server of a deployment with an embedded database. */
   postgresql: ({ config, log, stop }: Running) => {
     const { tls } = config.listen
     if (!tls) throw new Error('Cannot run PostgreSQL: the configuration has no listen.tls')
@@ -216,9 +216,9 @@ export const COMPONENT_NAMES: ComponentName[] = [
 
 export interface BuilderOptions {
   name: string
-  /** Where its builds and caches are. */
+  /** The folder for builds and caches. */
   scratch_dir: string
-  /** Without one, a machine is entered into the database of the configuration. */
+  /** Undefined if the builder should register itself in the configured database. */
   enroll_token: string | undefined
 }
 

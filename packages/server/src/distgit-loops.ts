@@ -28,7 +28,7 @@ export function distgitRoot(config: Pick<Configuration, 'data_dir'>): string {
   return join(config.data_dir, 'distgit')
 }
 
-/** Imports, and removes what deleted projects left. */
+/** Imports SRPMs, and removes the dist-git repositories of deleted projects. */
 export async function runDistgitLoops(context: DistgitContext): Promise<void> {
   const { notices, stop, log } = context
   const bell = notices.bell('copr_removal')
@@ -38,7 +38,7 @@ export async function runDistgitLoops(context: DistgitContext): Promise<void> {
   ])
 }
 
-/** A project of the same name may have come meanwhile: it goes on with the repositories. */
+/** Removes dist-git repositories as requested, except those of a new project that has taken over the name. */
 async function removeRepositories({ db, config, log }: DistgitContext): Promise<void> {
   for (const { id, path } of await wantedRemovals(db, 'distgit')) {
     const [ownername = '', dirname = ''] = path.split('/')
@@ -50,7 +50,7 @@ async function removeRepositories({ db, config, log }: DistgitContext): Promise<
   }
 }
 
-/** Imports SRPMs until stopped; enrols anew whenever the gateway has forgotten it. */
+/** Runs an import agent until `stop` aborts; enrolls a new one whenever it ends, for example because its session is unknown. */
 async function importSrpms(context: DistgitContext): Promise<void> {
   const { config, db, stop, log } = context
   await forgetPool(db, 'distgit', { max_attempts: config.limits.max_attempts, now })

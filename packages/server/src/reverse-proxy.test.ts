@@ -32,7 +32,7 @@ async function started(
 const named = (name: string) =>
   listening((from, to) => void to.end(`${name} ${from.method} ${from.url}`))
 
-test('reverseProxy() passes each path on to the component that answers it', async () => {
+test('reverseProxy() routes each path to its component', async () => {
   await using frontend = await named('frontend')
   await using backend = await named('backend')
   const to: Behind[] = [
@@ -50,7 +50,7 @@ test('reverseProxy() passes each path on to the component that answers it', asyn
     assert.equal(await (await fetch(front.url + path)).text(), want)
 })
 
-test('reverseProxy() passes what is no path on, too', async () => {
+test('reverseProxy() also passes on request targets that are not paths', async () => {
   await using frontend = await named('frontend')
   await using front = await started(reverseProxy([{ path: '/', url: frontend.url }], silent))
   const [answer] = (await once(request(front.url, { path: '//' }).end(), 'response')) as [
@@ -59,7 +59,7 @@ test('reverseProxy() passes what is no path on, too', async () => {
   assert.equal(await text(answer), 'frontend GET //')
 })
 
-test('reverseProxy() streams bodies both ways, before their end', async () => {
+test('reverseProxy() streams request and response bodies', async () => {
   await using echo = await listening((from, to) => void from.pipe(to))
   await using front = await started(reverseProxy([{ path: '/', url: echo.url }], silent))
   const sending = request(front.url, { method: 'POST' })
@@ -71,7 +71,7 @@ test('reverseProxy() streams bodies both ways, before their end', async () => {
   assert.equal(await text(answer), 'last')
 })
 
-test('reverseProxy() adds whence a request comes at the end, and keeps host, status and headers', async () => {
+test('reverseProxy() appends the client to x-forwarded-for, and preserves host, status and headers', async () => {
   await using component = await listening((from, to) => {
     to.writeHead(418, { 'x-told': from.headers['x-forwarded-for'], 'set-cookie': ['a=1', 'b=2'] })
     to.end(from.headers.host)
@@ -84,7 +84,7 @@ test('reverseProxy() adds whence a request comes at the end, and keeps host, sta
   assert.equal(await answer.text(), new URL(front.url).host)
 })
 
-test('reverseProxy() answers 502 while a component does not answer, and lives on when a client goes away', async () => {
+test('reverseProxy() responds with 502 if a component is unreachable, and survives a client that disconnects', async () => {
   const gone = await named('gone')
   await gone[Symbol.asyncDispose]()
   await using slow = await listening((_, to) => void to.write('begun'))

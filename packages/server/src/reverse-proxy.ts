@@ -9,23 +9,23 @@ import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 import { endStalledRequests, PROGRESS_LIMITS } from '@copr/process/stalled-requests'
 
-/** Which server answers what is below a path. */
+/** A path prefix and the URL of the server that handles requests under it. */
 export interface Behind {
   path: string
   url: string
 }
 
-/** One port for all components; the longest path that fits decides. Bodies pass through as they come, however long they are. */
+/** Creates a server that passes each request to the target with the longest matching path prefix. Bodies are streamed. */
 export function reverseProxy(to: Behind[], log: Logger): Server {
   const longestFirst = to.toSorted((a, b) => b.path.length - a.path.length)
   const server = createServer((from, answer) => {
-    // Undecoded, and not as a URL: what is none is for the component to refuse.
+    // Neither decoded nor parsed as a URL: the component rejects invalid targets.
     const [pathname = '/'] = (from.url ?? '/').split('?')
     const found = longestFirst.find(({ path }) => isBelow(pathname, path))
     if (found) pass(from, answer, { url: found.url, log })
     else answer.writeHead(404).end(`Nothing answers here: ${pathname}\n`)
   })
-  // An upload of gigabytes or a followed log may take any time, as long as it makes progress.
+  // An upload of gigabytes or a followed log may take any time as long as it makes progress.
   server.requestTimeout = 0
   server.headersTimeout = 30_000
   endStalledRequests(server, PROGRESS_LIMITS)

@@ -1,6 +1,6 @@
 import { type HttpApp, type HttpBindings } from '@copr/process/http-server'
 
-/** Which component answers what, on the one public port. */
+/** The components in order of precedence, with the paths that each of them serves on the public port. */
 const COMPONENTS = [
   { component: 'backend', paths: /^\/(results|builder)(\/|$)/ },
   { component: 'distgit', paths: /^\/(git|lookaside|repo\/pkgs)(\/|$)/ },

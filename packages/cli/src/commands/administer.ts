@@ -27,17 +27,17 @@ export interface Task {
 
 /** The output of a command. */
 export interface Answer {
-  /** For standard output: a list becomes a table, an object lines of facts; with --json they are what they are. */
+  /** Printed on standard output: a list as a table, an object as lines of `name: value`; with --json, both as JSON. */
   value?: object
-  /** Instead of the facts, without --json. */
+  /** Printed instead of `value`, unless --json is given. */
   plain?: string
-  /** For people, to standard error. */
+  /** A message for people, printed on standard error. */
   words?: string
 }
 
 type Run<Options> = (task: Task, args: string[], options: Options) => Promise<Answer>
 
-/** Gives a command what all that work on the database have: the configuration, --json and --reason. */
+/** Adds to a command what all database commands share: the configuration, --json and --reason. */
 export function administer<Options = Record<string, never>>(
   command: Command,
   io: Io,

@@ -8,7 +8,7 @@ interface Options extends PoolsOptions {
   bake?: boolean
 }
 
-/** `coprctl builders aws-policy`: what an administrator pastes into IAM. */
+/** `coprctl builders aws-policy` prints the policy that an administrator pastes into IAM. */
 export function awsPolicyCommand(command: Command, io: Io): Command {
   command.option('--bake', 'also for "coprctl image bake"')
   return withPools(command, io).action((names: string[], options: Options) => {

@@ -19,7 +19,7 @@ import { subcommands } from './subcommands.ts'
 
 const HOURS_HELD = 4
 
-/** `coprctl builders`: the machines that build, and the pools that they come from. */
+/** `coprctl builders` manages the machines that build, and their pools. */
 export function buildersCommand(io: Io): Command {
   const builders = new Command('builders')
     .summary('see and steer the machines that build')
@@ -221,7 +221,7 @@ function noteOf({
 
 const listOf = (text: string): string[] => text.split(',').filter((each) => each !== '')
 
-/** Imports are dist-git's own. */
+/** Parses the kinds of tasks of a builder; throws for `import`, which only dist-git runs. */
 function builderKinds(text: string): TaskKind[] {
   return listOf(text).map((each) => {
     const kind = BUILDER_KINDS.find((known) => known === each)

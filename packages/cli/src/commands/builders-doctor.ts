@@ -12,7 +12,7 @@ interface Options extends PoolsOptions {
   json?: boolean
 }
 
-/** `coprctl builders doctor`: with the credentials and files of where it runs, which should be those of resalloc. */
+/** `coprctl builders doctor` checks pools, with the local credentials and files, which should be the same as resalloc's. */
 export function doctorOptions(command: Command, io: Io): Command {
   return withPools(command, io)
     .option('--json', 'answer in JSON')

@@ -18,7 +18,7 @@ import { z } from 'zod'
 import { administer, type Answer, type Io } from './administer.ts'
 import { subcommands } from './subcommands.ts'
 
-/** The states that a command brings chroots to. */
+/** The commands that change the state of chroots. */
 const CHANGES = [
   { name: 'enable', summary: 'offer chroots again', change: enableChroot },
   {
@@ -33,7 +33,7 @@ const CHANGES = [
   },
 ] as const
 
-/** `coprctl chroot`: what can be built for. */
+/** `coprctl chroot` manages the chroots of the site. */
 export function chrootCommand(io: Io): Command {
   const chroot = new Command('chroot').summary('add, pause and end chroots').description('Chroots.')
   const sub = subcommands(chroot)
@@ -85,7 +85,7 @@ export function chrootCommand(io: Io): Command {
   return chroot
 }
 
-/** One chroot, or a list of them; YAML, of which JSON is a part. */
+/** Reads one chroot or a list of chroots from a YAML or JSON file. */
 function readChroots(file: string): ChrootConfig[] {
   let content: unknown
   try {

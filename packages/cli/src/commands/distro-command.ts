@@ -3,7 +3,7 @@ import { makeDistro } from '@copr/demo-distro/make-distro'
 import { stopSignal } from '../stop-signal.ts'
 import { showProgress } from '../up/progress.ts'
 
-/** `coprctl distro`: the mini distribution alone. */
+/** `coprctl distro` creates only the mini distribution. */
 export function distroCommand(): Command {
   return new Command('distro')
     .summary('make the mini distribution')

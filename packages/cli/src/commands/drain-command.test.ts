@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { openTestCli } from '../testing.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-test('drain ends when no machine in a cloud is left; others do not keep it', async () => {
+test('drain waits until no machine in a cloud is left, and ignores unmanaged machines', async () => {
   await using t = await openTestCli()
   const machine = { pool: 'a', state: 'ready', created_at: new Date(), kinds: ['rpm'] } as const
   const { id } = await fixtures(t.db)
@@ -17,7 +17,7 @@ test('drain ends when no machine in a cloud is left; others do not keep it', asy
     .execute()
   let isOver = false
   const draining = t.run(['drain']).finally(() => (isOver = true))
-  // As long as it takes to look a hundred times.
+  // Long enough for a hundred queries.
   for (let looks = 0; looks < 100; looks++) {
     await t.db.selectFrom('machine').select('id').execute()
     assert.equal(isOver, false)

@@ -10,7 +10,7 @@ import { stopSignal } from '../stop-signal.ts'
 
 const LOOK_MS = 2_000
 
-/** `coprctl drain`: ends when resalloc, told of no pools, has removed all machines. An undeployment waits for it. */
+/** `coprctl drain` waits until resalloc, configured without pools, has removed all machines. `coprctl undeploy` runs it. */
 export function drainCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('drain')
     .summary('wait until no machine in a cloud is left')

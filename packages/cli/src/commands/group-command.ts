@@ -13,7 +13,7 @@ interface AddOptions {
   providerGroup?: string
 }
 
-/** `coprctl group`: owners with several members. */
+/** `coprctl group` manages groups and their members. */
 export function groupCommand(io: Io): Command {
   const group = new Command('group')
     .summary('add groups, and who is in them')
@@ -88,7 +88,7 @@ async function requireGroup(db: Task['db'], name: string): Promise<Group> {
   return found
 }
 
-/** Groups are written with the @ in most places. */
+/** Removes the @ that most places write before a group's name. */
 function aliasOf(name: string): string {
   return name.replace(/^@/, '')
 }

@@ -23,7 +23,7 @@ interface Options extends PoolsOptions {
   json?: boolean
 }
 
-/** `coprctl image`: images that builders start from. */
+/** `coprctl image` prepares the images that builders start from. */
 export function imageCommand(io: Io): Command {
   const image = new Command('image')
     .summary('prepare images that builders start from')
@@ -48,7 +48,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   const gateway = gatewayOf(options, read)
   const { sha256, nodes } = await agentBundle()
   const node_sha256 = Object.fromEntries(nodes.map((node) => [node.arch, node.sha256]))
-  // The SDK of AWS takes 90 MB of memory: no other command loads it.
+  // Loaded here, so that only this command needs the 90 MB of memory that the AWS SDK takes.
   const { bakeImage } = await import('@copr/resalloc/providers/aws-bake')
   const stop = stopSignal()
   const work = bakeImage(
@@ -94,13 +94,13 @@ function awsPool(name: string, pool: { provider: string } | undefined): PoolConf
   )
 }
 
-/** Those that pools start from by their names. */
+/** Returns the images that pools name by id. */
 function imagesOf(pools: PoolsFile): string[] {
   const aws = Object.values(pools).filter(isAws)
   return aws.flatMap(({ image }) => ('id' in image ? [image.id] : []))
 }
 
-/** An authority of one's own is named, or that of the configuration. */
+/** Returns the gateway's URL and its certificate authority, from the options or else from the configuration. */
 function gatewayOf(
   { gateway, config, ca }: Options,
   read: Configuration | undefined,

@@ -4,7 +4,7 @@ import { keygenClient } from '@copr/keygen-client/keygen-client'
 import { administer, type Io } from './administer.ts'
 import { subcommands } from './subcommands.ts'
 
-/** `coprctl keygen`: what was signed. */
+/** `coprctl keygen` reads and verifies the signature log. */
 export function keygenCommand(io: Io): Command {
   const keygen = new Command('keygen')
     .summary('read and check the signature log')

@@ -17,7 +17,7 @@ import { openTestCli, startTestKeygen } from '../testing.ts'
 
 const CHROOT = 'fedora-43-x86_64'
 
-test('project rotate-key: a new key, the former one stays known, and it is noted', async () => {
+test('project rotate-key creates a key, keeps the previous one for users, and is audited', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   const { keygen } = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
@@ -54,7 +54,7 @@ test('project rotate-key: a new key, the former one stays known, and it is noted
   assert.partialDeepStrictEqual(noted, { action: 'project.rotate_key', reason: 'it leaked' })
 })
 
-test('keygen log and keygen check: what was signed, and that nobody has changed it', async () => {
+test('keygen log prints the signatures, and keygen check verifies that the log is unchanged', async () => {
   await using t = await openTestCli()
   await using _ = await startTestKeygen(t)
   assert.deepEqual(await t.json(['keygen', 'log']), [])
@@ -62,7 +62,7 @@ test('keygen log and keygen check: what was signed, and that nobody has changed 
   assert.deepEqual([checked.code, checked.err], [0, 'The signature log is intact: 0 entries\n'])
 })
 
-test('keygen refuses a configuration in which nobody could ask it, or tokens would travel openly', async () => {
+test('keygen refuses a configuration without clients, or with tokens over plain HTTP', async () => {
   await using t = await openTestCli()
   const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
   const { secret: _secret, ...keygen } = config.keygen

@@ -1,4 +1,4 @@
-/** A list as a table, an object as lines of `name: value`. */
+/** Formats a list as a table, and an object as lines of `name: value`. */
 export function linesOf(value: object): string[] {
   if (!Array.isArray(value))
     return Object.entries(value).map(([name, each]) => `${name}: ${textOf(each)}`)

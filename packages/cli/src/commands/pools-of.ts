@@ -9,7 +9,7 @@ import { configOption } from '../config-option.ts'
 import { readConfigFile } from '../configuration/read-config.ts'
 import type { Io } from './administer.ts'
 
-/** Options of commands that work on pools without the database. */
+/** Options of the commands that work on pools without the database. */
 export interface PoolsOptions {
   config: string
   pools?: string
@@ -18,10 +18,10 @@ export interface PoolsOptions {
 
 export interface PoolsOf {
   pools: PoolsFile
-  /** Also those that are not named. */
+  /** All pools of the file, including those not selected. */
   all_pools: PoolsFile
   installation_id: string
-  /** Undefined when the options have said all. */
+  /** Undefined if the options replace the configuration. */
   config: Configuration | undefined
 }
 
@@ -32,7 +32,7 @@ export function withPools(command: Command, { env }: Io): Command {
     .option('--installation <id>', 'as installation_id of the configuration')
 }
 
-/** The pools, all or those that are named, from the options or the configuration. */
+/** Reads the pools file that the options or the configuration name; returns the selected pools, or all if `names` is empty. */
 export function poolsOf(options: PoolsOptions, names: readonly string[]): PoolsOf {
   const isSaid = options.pools !== undefined && options.installation !== undefined
   const config = isSaid ? undefined : readConfigFile(options.config)

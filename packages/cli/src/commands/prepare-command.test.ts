@@ -7,12 +7,12 @@ import { openTestCli } from '../testing.ts'
 const NOW = new Date()
 const HOUR_MS = 3_600_000
 
-test('coprctl prepare enters the link of a deployment, whose secret it never sees', async () => {
+test('coprctl prepare stores the login link of a deployment, of which it knows only the hash', async () => {
   await using cli = await openTestCli()
   const hash = createHash('sha256').update('the secret').digest('hex')
   const args = ['prepare', '--administrator-link', hash]
   const expires = new Date(NOW.getTime() + HOUR_MS).toISOString()
-  // Twice, as a pod that starts again does.
+  // Twice, as in a pod that is restarted.
   for (let time = 0; time < 2; time++)
     assert.equal((await cli.run([...args, '--expires', expires])).code, 0)
   const user = await userOfLoginLink(cli.db, 'the secret', NOW)
@@ -20,7 +20,7 @@ test('coprctl prepare enters the link of a deployment, whose secret it never see
   assert.equal(user.is_admin, true)
 })
 
-test('coprctl prepare does not enter a link whose time is over', async () => {
+test('coprctl prepare does not store an expired link', async () => {
   await using cli = await openTestCli()
   const hash = createHash('sha256').update('the secret').digest('hex')
   const expires = new Date(NOW.getTime() - HOUR_MS).toISOString()

@@ -18,7 +18,7 @@ interface PrepareOptions {
   expires?: string
 }
 
-/** `coprctl prepare`: what is to be done once before the components of a new version run. A deployment starts it. */
+/** `coprctl prepare` runs once before the components of a new version start. A deployment starts it. */
 export function prepareCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('prepare')
     .summary('bring the database up to date, as a deployment does')
@@ -48,7 +48,7 @@ export function prepareCommand(env: NodeJS.ProcessEnv): Command {
     })
 }
 
-/** False when the link's time is over: a pod that starts later must not end a newer one. */
+/** Stores the link; returns false if it has expired, as a pod that starts later must not replace a newer link. */
 async function enterAdministrator(
   db: Db,
   link: { token_hash: Buffer; expires_at: Date },

@@ -9,7 +9,7 @@ import { rotateProjectKey } from './rotate-project-key.ts'
 import { subcommands } from './subcommands.ts'
 import { requireProject } from './require-project.ts'
 
-/** `coprctl project`: everybody's projects. */
+/** `coprctl project` manages the projects of all users. */
 export function projectCommand(io: Io): Command {
   const project = new Command('project')
     .summary('list, delete and repair projects')

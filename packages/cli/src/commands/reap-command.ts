@@ -18,7 +18,7 @@ interface Options {
   json?: boolean
 }
 
-/** `coprctl builders reap`: for when the system and its database are gone, and its machines may not be. */
+/** `coprctl builders reap` removes machines that are left in clouds after the system and its database were deleted. */
 export function reapOptions(command: Command, io: Io): Command {
   return command
     .requiredOption('--pools <file>', 'the pools file')

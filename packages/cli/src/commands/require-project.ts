@@ -2,7 +2,7 @@ import type { Db } from '@copr/domain/database/open'
 import { findProject, type Project } from '@copr/domain/projects/project-queries'
 import { CoprError } from '@copr/process/errors'
 
-/** The project that is written `OWNER/PROJECT`. */
+/** Finds the project with the name `OWNER/PROJECT`; throws if there is none. */
 export async function requireProject(db: Db, text: string): Promise<Project> {
   const [, ownername, name] = /^([^/]+)\/([^/]+)$/.exec(text) ?? []
   if (ownername === undefined || name === undefined)

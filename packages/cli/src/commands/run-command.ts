@@ -15,7 +15,7 @@ interface RunOptions {
   scratchDir?: string
 }
 
-/** `coprctl run COMPONENT`: one component alone, as the cluster runs it. */
+/** `coprctl run COMPONENT` runs a single component, as in a cluster. */
 export function runCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('run')
     .summary('run one part of the system')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** Adds the commands below a noun: the line in the list is the sentence of the help, too. */
+/** Returns a function that adds subcommands to `noun`; a command's summary also becomes its description. */
 export function subcommands(noun: Command): (usage: string, summary: string) => Command {
   return (usage, summary) =>
     noun

@@ -19,7 +19,7 @@ interface NewOptions {
   days: number
 }
 
-/** `coprctl token`: what scripts use in a user's name. */
+/** `coprctl token` manages the API tokens that scripts use on behalf of users. */
 export function tokenCommand(io: Io): Command {
   const token = new Command('token')
     .summary('list, make and revoke API tokens')

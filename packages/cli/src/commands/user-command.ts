@@ -20,7 +20,7 @@ interface AddOptions {
   passwordStdin?: boolean
 }
 
-/** `coprctl user`: local accounts. */
+/** `coprctl user` manages users. */
 export function userCommand(io: Io): Command {
   const user = new Command('user').summary('add, show and block users').description('Users.')
   const sub = subcommands(user)
@@ -135,7 +135,7 @@ function factsOf({ username, email, is_admin, blocked_at, created_at, ...rest }:
   }
 }
 
-/** One line. Nobody should type a password that the terminal shows. */
+/** Reads a password from standard input; throws if that is a terminal, which would show the password. */
 async function passwordFrom({ stdin }: Io): Promise<string> {
   if (stdin.isTTY)
     throw new CoprError(

@@ -39,7 +39,7 @@ test('readConfigFile() reads secrets from the files that the configuration names
   assert.equal(config.keygen.secret, '0123456789abcdef')
 })
 
-test('readConfigFile() names the file that is missing', () => {
+test('readConfigFile() names a missing file', () => {
   using files = write({ 'copr.yaml': CONFIG, password: 'x' })
   assert.throws(() => readConfigFile(files.path('copr.yaml')), {
     message: /^Cannot read the configuration file .*copr\.yaml: .*secret/,

@@ -4,7 +4,7 @@ import { messageOf } from '@copr/process/errors'
 import { parse } from 'yaml'
 import { z } from 'zod'
 
-/** Reads a configuration file, and the files that it names in place of values; all its faults are told at once. */
+/** Reads a configuration file and the files that replace values in it; throws a single error that lists all faults. */
 export function readConfigFile(path: string): Configuration {
   let content: unknown
   try {
@@ -19,7 +19,7 @@ export function readConfigFile(path: string): Configuration {
   return withPassword(parsed.data)
 }
 
-/** A newer version writes keys that an older one does not know. */
+/** Describes the faults. If all are unknown keys, a newer version has probably written the file. */
 function faultsIn(error: z.ZodError): string {
   const unknown = error.issues.map((issue) =>
     issue.code === 'unrecognized_keys'
@@ -33,7 +33,7 @@ function faultsIn(error: z.ZodError): string {
 
 const FromFile = z.strictObject({ from_file: z.string() })
 
-/** `{from_file: PATH}` stands for what the file says: so that secrets need not be in the configuration. */
+/** Replaces `{from_file: PATH}` with the content of the file, so that secrets need not be in the configuration. */
 function withFiles(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const reference = FromFile.safeParse(value)

@@ -18,7 +18,7 @@ interface Images {
   builder: string
 }
 
-/** Images that podman has: those that the lock file of this folder names are built when one is missing. */
+/** Returns the images to run and ensures that podman has them; builds those of this checkout's lock file if one is missing. */
 export async function containerImages(podman: Podman, wanted: Wanted): Promise<Images> {
   const { vars, lock, io } = wanted
   const isOurs =

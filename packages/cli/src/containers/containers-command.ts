@@ -42,7 +42,7 @@ interface DownOptions {
 
 const MOST_BUILDERS = 8
 
-/** `coprctl containers`: the objects of a deployment on this machine, by podman. */
+/** `coprctl containers` runs the objects of a deployment on this machine, with podman. */
 export function containersCommand(io: Io): Command {
   const containers = new Command('containers')
     .summary('run the objects of a deployment on this machine, with podman')
@@ -84,13 +84,13 @@ async function up(options: UpOptions, io: Io): Promise<void> {
   const stop = stopSignal()
   const began = performance.now()
   const plain = openPodman(io.env, stop)
-  await plain.run(['--version']) // Before images are built for minutes.
+  await plain.run(['--version']) // Fail here rather than after minutes of building images.
   const images = await containerImages(plain, { vars, lock: options.images, io, stop })
   using fitted = await fitPodman(io.env, { image: images.server, stop })
   const { podman, remark } = fitted
   if (remark !== undefined) io.stderr.write(`${remark}\n`)
   const { port, host, builders, publicUrl } = options
-  // The port of what runs already is its own.
+  // A deployment that runs already is the one that uses the port.
   if (!(await podman.try(['pod', 'exists', `${vars.name}-proxy`])).ok)
     await requireFreePort({ host, port })
   for (const line of openTo({ host, port })) io.stderr.write(`${line}\n`)

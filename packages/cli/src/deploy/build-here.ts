@@ -3,10 +3,10 @@ import { CoprError } from '@copr/process/errors'
 import { run } from '@copr/process/run'
 import type { Io } from '../commands/administer.ts'
 
-/** The folder that this program is part of. */
+/** The root folder of this checkout. */
 export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
 
-/** `make images`: minutes, and each image is told of when it is done. */
+/** Builds the images like `make images`, which takes minutes; reports each image when it is done. */
 export async function buildHere(
   args: string[],
   { io, stop }: { io: Io; stop: AbortSignal },

@@ -12,7 +12,7 @@ interface Files {
   secretVars: string
 }
 
-/** `coprctl config`: about vars.yml and secret-vars.yml, without a cluster. */
+/** `coprctl config` explains and checks vars.yml and secret-vars.yml, without a cluster. */
 export function configCommand(io: Io): Command {
   const config = new Command('config')
     .summary('explain and check vars.yml')

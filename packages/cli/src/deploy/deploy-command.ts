@@ -26,7 +26,6 @@ export interface DeployCommandOptions extends DeploymentOptions {
   json?: boolean
 }
 
-/** `coprctl deploy`. */
 export function deployCommand(io: Io): Command {
   const command = new Command('deploy')
     .summary('deploy into OpenShift or Kubernetes')
@@ -39,7 +38,7 @@ export function deployCommand(io: Io): Command {
   })
 }
 
-/** `coprctl upgrade`: the same, but only of something that is there, and never backwards. */
+/** `coprctl upgrade` deploys this version over an existing deployment of the same or an older version. */
 export function upgradeCommand(io: Io): Command {
   const command = new Command('upgrade')
     .summary('bring a deployment to this version')
@@ -114,7 +113,7 @@ function secondsSince(began: number): string {
   return ((performance.now() - began) / 1000).toFixed(1)
 }
 
-/** A line for each thing that happens; what is as it was says nothing. */
+/** Prints a line for each event, except for unchanged objects. */
 export function progressOn(io: Io, began: number): Progress {
   const line = (word: string, rest: string): void =>
     void io.stderr.write(`${secondsSince(began).padStart(6)} s  ${word.padEnd(9)} ${rest}\n`)

@@ -47,7 +47,7 @@ export function readDeployment({
   return readVars({ ...(wanted ? { vars: wanted } : {}), ...(secrets ? { secrets } : {}) })
 }
 
-/** Both files may be missing, unless they were named. */
+/** Reads a file; returns undefined if it does not exist and has the default name. */
 function fileAt(path: string, standard: string): VarsFile | undefined {
   if (existsSync(path)) return { path, text: readFileSync(path, 'utf8') }
   if (path === standard) return undefined
@@ -67,7 +67,7 @@ export interface Prepared {
   images: Facts['images']
 }
 
-/** Reads the files, says what became of those of the reference system, and finds the cluster. */
+/** Reads the files, reports how keys of the reference system were translated, and connects to the cluster. */
 export async function findDeployment(
   files: DeploymentFiles,
   io: Io,
@@ -77,13 +77,13 @@ export async function findDeployment(
   return { read, api: await connect(files.kubeconfig) }
 }
 
-/** The same, with the images to deploy. */
+/** Calls findDeployment(), and determines the images to deploy. */
 export async function prepareDeployment(options: DeploymentOptions, io: Io): Promise<Prepared> {
   const found = await findDeployment(options, io)
   return { ...found, images: imagesOf(found.read.vars, options.images) }
 }
 
-/** The same, to look at what is deployed: of images nobody named, those that run are the right ones. */
+/** Calls findDeployment() for an inspection: images that are not specified default to those that are deployed. */
 export async function lookAtDeployment(
   options: DeploymentOptions,
   io: Io,

@@ -22,7 +22,7 @@ function chosen(locked: string[] | undefined, images: object, mode = 'embedded')
   }
 }
 
-test('imagesOf() takes both from the lock file, or from a mirror of it', () => {
+test('imagesOf() returns both images from the lock file, if configured at a mirror', () => {
   const both = ['server', 'postgresql']
   assert.deepEqual(chosen(both, {}), { server: named('server'), postgresql: named('postgresql') })
   assert.match(
@@ -31,12 +31,12 @@ test('imagesOf() takes both from the lock file, or from a mirror of it', () => {
   )
 })
 
-test('imagesOf() takes images of the administrator’s own, without a lock file', () => {
+test('imagesOf() returns the images that vars.yml names, without a lock file', () => {
   const own = { server: named('mine'), postgresql: named('db') }
   assert.deepEqual(chosen(undefined, own), own)
 })
 
-test('imagesOf() refuses an embedded database that has no image, and says what helps', () => {
+test('imagesOf() refuses an embedded database without an image, and suggests a remedy', () => {
   assert.throws(() => chosen(['server'], {}), /has no image for it\n {4}try: make images/)
   assert.throws(
     () => chosen(undefined, { server: named('mine') }),
@@ -44,10 +44,10 @@ test('imagesOf() refuses an embedded database that has no image, and says what h
   )
 })
 
-test('imagesOf() needs no image for a database of others', () => {
+test('imagesOf() needs no PostgreSQL image for an external database', () => {
   assert.equal(chosen(['server'], {}, 'cloudnativepg').server, named('server'))
 })
 
-test('imagesOf() without a lock file says how to make one', () => {
+test('imagesOf() without a lock file suggests how to create one', () => {
   assert.throws(() => chosen(undefined, {}), /try: make images/)
 })

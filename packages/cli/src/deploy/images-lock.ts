@@ -17,12 +17,12 @@ const Lock = z.object({
   }),
 })
 
-/** Beside the code, as `make images` writes it and as a release has it. */
+/** The lock file in this checkout, which `make images` writes and a release contains. */
 export const LOCK_FILE = fileURLToPath(
   new URL('../../../../images/images.lock.yaml', import.meta.url),
 )
 
-/** Which images run: one of the administrator's own, or those of the lock file, if wanted from a mirror. */
+/** Returns the images to run: those that vars.yml names, or those of the lock file, if configured from a mirror. */
 export function imagesOf(
   { images, database }: Pick<Vars, 'images' | 'database'>,
   lockFile: string,
@@ -30,7 +30,7 @@ export function imagesOf(
   const { server, postgresql } = images.server
     ? { server: images.server, postgresql: images.postgresql }
     : lockedImages(lockFile, images.registry)
-  // initdb needs a shell, which the image of the servers does not have.
+  // initdb needs a shell, which the server image does not have.
   if (database.mode === 'embedded' && postgresql === undefined)
     throw new CoprError(
       'not_found',
@@ -39,7 +39,7 @@ export function imagesOf(
   return { server, postgresql: postgresql ?? server }
 }
 
-/** The image of builders, which a deployment itself does not run, but a pool. */
+/** Returns the builder image, which pools run rather than the deployment itself. */
 export function builderImageOf({ images }: Pick<Vars, 'images'>, lockFile: string): string {
   const { builder } = lockedImages(lockFile, images.registry)
   if (builder === undefined)

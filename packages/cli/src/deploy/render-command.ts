@@ -19,7 +19,7 @@ interface RenderOptions extends DeploymentOptions {
   facts?: string
 }
 
-/** `coprctl render`: the same objects for git, without any secret. */
+/** `coprctl render` writes the objects that `coprctl deploy` would apply, without secrets, for example for git. */
 export function renderCommand(io: Io): Command {
   const command = new Command('render')
     .summary('write the objects of a deployment as YAML')

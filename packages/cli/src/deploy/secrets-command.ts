@@ -4,7 +4,7 @@ import { makeMissingSecrets } from '@copr/openshift/secrets/make-secrets'
 import type { Io } from '../commands/administer.ts'
 import { type DeploymentFiles, findDeployment, withDeployment } from './deployment-options.ts'
 
-/** `coprctl secrets`: for those who apply the objects by other means. */
+/** `coprctl secrets` creates missing secrets, for administrators who apply the objects by other means. */
 export function secretsCommand(io: Io): Command {
   const command = new Command('secrets')
     .summary('make the missing secrets of a deployment')

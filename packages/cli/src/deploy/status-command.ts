@@ -12,7 +12,7 @@ interface StatusOptions extends DeploymentOptions {
   json?: boolean
 }
 
-/** `coprctl status`: what runs, and what is not as it was deployed. */
+/** `coprctl status` shows the state of a deployment, and drift from the deployed objects. */
 export function statusCommand(io: Io): Command {
   const command = new Command('status')
     .summary('show the state of a deployment, and what differs from it')
@@ -51,7 +51,7 @@ export function statusCommand(io: Io): Command {
   })
 }
 
-/** `coprctl doctor`: what is wrong, from the outside in, and what helps. */
+/** `coprctl doctor` checks a deployment and suggests remedies. */
 export function doctorCommand(io: Io): Command {
   const command = new Command('doctor')
     .summary('look for what is wrong with a deployment')

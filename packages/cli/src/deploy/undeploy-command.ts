@@ -16,7 +16,6 @@ interface UndeployCommandOptions extends DeploymentFiles {
   timeout: number
 }
 
-/** `coprctl undeploy`. */
 export function undeployCommand(io: Io): Command {
   const command = new Command('undeploy')
     .summary('remove a deployment, its machines first')

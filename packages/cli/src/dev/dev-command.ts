@@ -29,7 +29,7 @@ interface DownOptions extends DeploymentFiles {
   abandonMachines?: boolean
 }
 
-/** `coprctl dev`: the code of this folder in a cluster, without a release and without a registry of one's own. */
+/** `coprctl dev` runs the code of this folder in a cluster; it needs neither a release nor a registry. */
 export function devCommand(io: Io): Command {
   const dev = new Command('dev')
     .summary('run the code of this folder in a cluster')
@@ -48,7 +48,7 @@ export function devCommand(io: Io): Command {
   return dev
 }
 
-/** As all commands about a deployment have it, but for the lock file: what runs is built. */
+/** Adds the options of deployment commands, without those about images: these are built in the cluster. */
 function withCluster(command: Command): Command {
   return command
     .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')

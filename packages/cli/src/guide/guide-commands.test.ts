@@ -92,7 +92,7 @@ async function check({ text }: GuideCommand): Promise<void> {
     await parse([target, ...argumentsOf(args)])
 }
 
-test('there are commands to look at', () => {
+test('the docs contain commands to check', () => {
   assert.ok(TYPED.length > 15 && ROWS.length > 25, `${TYPED.length}, ${ROWS.length}`)
 })
 
@@ -109,7 +109,7 @@ for (const { commands, options } of ROWS)
     )
   })
 
-test('options that README lists for make up are those of coprctl up', () => {
+test('README lists exactly the options of coprctl up for make up', () => {
   const listed = [...textOf('README.md').matchAll(/^\| `(--[-a-z]+)/gm)].map(([, name]) => name)
   const own = optionsOf('up').filter((name) => name !== '--help')
   assert.deepEqual(new Set(listed), new Set(own))
@@ -122,7 +122,7 @@ function optionsOf(text: string): string[] {
   return command.options.flatMap(({ long }) => long ?? [])
 }
 
-test('every command of the tables is run by a test, or there is a reason', () => {
+test('a test runs every command of the tables, or its exception is listed', () => {
   const names = ROWS.flatMap(({ commands }) => commands.map(({ text }) => nameOf(text)))
   const run = new Set(STEPS.map(({ args }) => nameOf(args.join(' '))))
   const missing = names.filter((name) => !run.has(name) && !(name in RUN_ELSEWHERE))
@@ -131,7 +131,7 @@ test('every command of the tables is run by a test, or there is a reason', () =>
   assert.deepEqual(stale, [], 'not in the guide')
 })
 
-/** `user add` of `user add NAME [--admin]`. */
+/** Returns the name of a command: `user add` for `user add NAME [--admin]`. */
 function nameOf(text: string): string {
   const [noun = '', verb = ''] = text.split(' ')
   const hasVerbs =
@@ -139,7 +139,7 @@ function nameOf(text: string): string {
   return hasVerbs ? `${noun} ${verb}` : noun
 }
 
-test('what is not a command is found', async () => {
+test('check() rejects unknown commands, options, targets and programs', async () => {
   for (const text of ['coprctl user ad NAME', 'npx coprctl user add', 'coprctl deploy --quickly'])
     await assert.rejects(check({ text, at: '' }), text)
   await assert.rejects(check({ text: 'make everything', at: '' }), /no target everything/)

@@ -1,4 +1,4 @@
-/** Something that a document tells people to type. */
+/** A command that a document tells its readers to type. */
 export interface GuideCommand {
   text: string
   /** `docs/administration/commands.md:12` */
@@ -8,7 +8,7 @@ export interface GuideCommand {
 export interface Guide {
   /** Lines of fenced blocks, and commands in sentences. */
   typed: GuideCommand[]
-  /** Rows of tables of commands: what is in the first cell, and the options that the row names. */
+  /** Rows of command tables: the commands in the first cell, and the options that the row names. */
   rows: { commands: GuideCommand[]; options: string[] }[]
 }
 
@@ -17,7 +17,7 @@ const SPAN = /`([^`]+)`/g
 const PROGRAM =
   /^(?:… )?(?:npx coprctl|coprctl|make|oc|kubectl|copr-cli|pip|python3|grep|images\/build) ./
 
-/** All commands in a document. `nouns` begin those in tables, where `coprctl` is left out. */
+/** Finds all commands in a document. In tables, which omit `coprctl`, commands begin with one of the `nouns`. */
 export function commandsIn(markdown: string, file: string, nouns: Set<string>): Guide {
   const guide: Guide = { typed: [], rows: [] }
   let fence: string | undefined
@@ -56,7 +56,7 @@ const VALUES: Record<string, string> = {
   SCOPE: 'build',
 }
 
-/** Words for coprctl: what may be left out is said, and numbers stand for what is one. */
+/** Returns the arguments of a documented command: includes optional ones, and replaces placeholders such as `N` with values. */
 export function argumentsOf(text: string): string[] {
   return text
     .replaceAll(/[[\]]|\.\.\.$|\.\.\.(?= )/g, '')

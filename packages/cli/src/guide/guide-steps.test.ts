@@ -44,7 +44,7 @@ async function furnish(t: TestCli): Promise<Record<string, string>> {
   return { CHROOT: file, VARS: vars, ID: String(id) }
 }
 
-test('the commands of docs/administration/ do what it says', async (t) => {
+test('the commands of docs/administration/ have the documented effects', async (t) => {
   await using cli = await openTestCli()
   await using _ = await startTestKeygen(cli)
   const words = await furnish(cli)

@@ -1,4 +1,4 @@
-/** A command of docs/administration/ as it is run, and the effect that the docs state. */
+/** A command of docs/administration/ with its arguments, and the effect that the docs state. */
 export interface Step {
   args: string[]
   stdin?: string
@@ -14,7 +14,7 @@ const step = (line: string, says: RegExp, stdin?: string): Step => ({
 
 const LINK = /^http:\/\/copr\.example\.org\/login\/link\/\S{43}$/m
 
-/** In this order, on a database with the chroot fedora-43-x86_64 (its file is CHROOT), the pool `here` and its machine ID. */
+/** Run in this order, on a database with the chroot fedora-43-x86_64 (its file is CHROOT), the pool `here` and its machine ID. */
 export const STEPS: Step[] = [
   step('user add dana --email dana@example.org --admin', LINK),
   step('user add kim --password-stdin', /kim/, 'battery staple'),
@@ -62,7 +62,7 @@ export const STEPS: Step[] = [
   step('config schema', /"\$schema"/),
 ]
 
-/** Commands that need more than a database, and which test runs them. */
+/** The commands that need more than a database, with the test that runs them. */
 export const RUN_ELSEWHERE: Record<string, string> = {
   deploy: 'e2e/cluster/deploy.test.ts',
   status: 'e2e/cluster/deploy.test.ts',

@@ -14,13 +14,13 @@ export interface Credentials {
 }
 
 export interface Administrator extends Credentials {
-  /** Where the administrator sets a password, once; undefined: there is one. */
+  /** The link with which the administrator sets a password, once; undefined if a password is set. */
   login_url: string | undefined
 }
 
 /**
- * Makes the administrator and the configuration of copr-cli at the first start, or whenever one of them is missing;
- * later starts only bring its URL up to date.
+ * Creates the administrator and the configuration of copr-cli at the first start, or whenever one of them is missing;
+ * otherwise only updates the URL in the configuration.
  */
 export async function prepareAdministrator(
   db: Db,
@@ -40,7 +40,7 @@ export async function prepareAdministrator(
   return { ...credentials, login_url }
 }
 
-/** Where a login link leads. */
+/** Returns the URL of a login link. */
 export function loginUrl(public_url: string, secret: string): string {
   return `${public_url}/login/link/${secret}`
 }

@@ -8,15 +8,15 @@ import type { Layout } from './data-dir.ts'
 import { requireFreePort } from './listen-check.ts'
 
 const GB = 1e9
-/** A first start with the example used 0.77 GB at most, and 0.55 GB afterwards. */
+/** Minimum free space for a first start. With the example, one used up to 0.77 GB, and 0.55 GB afterwards. */
 const FIRST_START_BYTES = 1 * GB
-/** PostgreSQL does not start without space for its log; an administrator must be able to remove builds. */
+/** Minimum free space for a later start: PostgreSQL needs space for its log, but an administrator must be able to delete builds. */
 const LATER_START_BYTES = 0.05 * GB
 
-/** Programs of the servers, besides those of builds. */
+/** The programs that the servers need in addition to those of builds. */
 const PROGRAMS = ['createrepo_c', 'rpmbuild']
 
-/** Finds what would make the start fail, while nothing is written yet. Each fault is one sentence with what to do. */
+/** Checks the prerequisites before anything is written; throws an error of one sentence that suggests a remedy. */
 export async function checkBeforeStart(
   paths: Layout,
   listen: { host: string; port: number },
@@ -44,7 +44,7 @@ function userName(): string {
   }
 }
 
-/** Can the folder be made or written, and does no other system use it? */
+/** Throws unless the folder can be created or written, and no other system uses it. */
 function requireUsable({ dir, lock }: Layout): void {
   const there = nearestExisting(dir)
   const refuse = (why: string): never => {
@@ -72,7 +72,7 @@ function requireUsable({ dir, lock }: Layout): void {
     )
 }
 
-/** The process of another `coprctl up` on the folder. */
+/** Returns the id of another `coprctl up` process on the folder. */
 function userOf(lock: string): number | undefined {
   const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
   return pid > 0 && pid !== process.pid && isCoprctl(pid) ? pid : undefined
@@ -97,7 +97,7 @@ async function requireSpace({ dir, config }: Layout): Promise<void> {
   )
 }
 
-/** Bytes that the file system of a folder has left, also for a folder that is yet to be made. */
+/** Returns the free bytes on the file system of a folder, which need not exist yet. */
 async function freeBytes(dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(nearestExisting(dir))
   return bavail * bsize
@@ -109,12 +109,12 @@ function nearestExisting(path: string): string {
 
 const gigabytes = (bytes: number): string => `${(bytes / GB).toFixed(2)} GB`
 
-/** Turns an error that a full disk caused, whichever program met it, into a sentence that says so. */
+/** Converts an error that a full disk caused in any program into one that explains it; returns other errors unchanged. */
 export async function explainFullDisk(error: unknown, { dir }: Layout): Promise<unknown> {
   if (!isFullDisk(error)) return error
   const { files, ffree } = await statfs(nearestExisting(dir))
   const inodes = files > 0 ? ` and ${ffree} of ${files} inodes` : ''
-  // Not with its cause: the words of the program that met it say the same.
+  // Without `cause`, as the message of the program that failed adds nothing.
   return new CoprError(
     'unavailable',
     `Cannot go on: the file system of ${dir} ran full (free now: ${gigabytes(await freeBytes(dir))}${inodes}); free some space and start again, or choose another folder with --data-dir`,

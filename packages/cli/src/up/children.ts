@@ -6,12 +6,12 @@ import type { Logger } from '@copr/process/log'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const KILL_AFTER_MS = 6_000
-/** Which certificates Node trusts beyond its own: the same for every component. */
+/** Variables for the certificates that Node trusts in addition to its own; every component inherits them. */
 const TRUST = ['NODE_USE_SYSTEM_CA', 'NODE_EXTRA_CA_CERTS']
 
 /**
- * Starts another coprctl. The channel between the two is how the child learns that its parent is gone:
- * it stops by itself then, even when the parent was killed.
+ * Starts a component in a child process. If the parent exits, even if it is killed, the IPC channel is closed and the child
+ * stops by itself.
  */
 export function spawnComponent(
   args: string[],
@@ -28,19 +28,19 @@ export function spawnComponent(
       ),
       ...env,
     },
-    // Ctrl-C goes to the parent alone, which stops the components in order.
+    // In its own process group, so that Ctrl-C reaches only the parent, which stops the components in order.
     detached: true,
   })
   const log = createWriteStream(log_file, { flags: 'a', mode: 0o600 })
-  log.on('error', () => undefined) // a full disk must not end the system
+  log.on('error', () => undefined) // a full disk must not stop the system
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })
   child.once('close', () => log.end())
-  child.on('error', () => undefined) // told by `exit` or the caller's readiness check
+  child.on('error', () => undefined) // reported by `exit` or the caller's readiness check
   return child
 }
 
-/** Asks a child to stop, and makes sure of it. */
+/** Asks a child to stop, and kills it after `KILL_AFTER_MS`. */
 export async function stopComponent(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -50,7 +50,7 @@ export async function stopComponent(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Keeps one child running until `stop`: one that ends is started again, later each time it fails at once. */
+/** Keeps a child running until `stop` aborts: restarts it when it exits, and backs off if it fails repeatedly within 10 s. */
 export async function keepComponent(
   name: string,
   start: () => ChildProcess,
@@ -63,7 +63,7 @@ export async function keepComponent(
     const onStop = (): void => void stopComponent(child)
     stop.addEventListener('abort', onStop, { once: true })
     const code = await new Promise<number | string | null>((resolve) =>
-      // Not `exit`: that never comes from a program that could not be started.
+      // Not `exit`, which is not emitted for a program that could not be started.
       child.once('close', (exit, signal) => resolve(exit ?? signal)),
     )
     stop.removeEventListener('abort', onStop)

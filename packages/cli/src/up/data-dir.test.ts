@@ -17,7 +17,7 @@ import { layout, prepareDataDir } from './data-dir.ts'
 
 const options = { port: 5000, host: '0.0.0.0', public_url: undefined, builders: 1 }
 
-test('prepareDataDir() keeps secrets and the address it was given, and follows a new port otherwise', async () => {
+test('prepareDataDir() keeps secrets and a given public URL; otherwise the URL follows a new port', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)
@@ -40,7 +40,7 @@ test('prepareDataDir() keeps secrets and the address it was given, and follows a
   }
 })
 
-test('prepareDataDir() lets nobody else read logs and what users have sent, also those of earlier starts', async () => {
+test('prepareDataDir() makes logs and uploads private, including those of earlier starts', async () => {
   const top = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   const umask = process.umask(0o022)
   try {
@@ -62,7 +62,7 @@ test('prepareDataDir() lets nobody else read logs and what users have sent, also
   }
 })
 
-test('prepareDataDir() keeps the setting about private addresses as it is configured, and sets none', async () => {
+test('prepareDataDir() does not set allow_private_urls, and keeps a configured value', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)
@@ -79,7 +79,7 @@ test('prepareDataDir() keeps the setting about private addresses as it is config
   }
 })
 
-test('prepareDataDir() keeps an address for builders elsewhere, and follows the host otherwise', async () => {
+test('prepareDataDir() keeps an internal URL for builders elsewhere; otherwise the URL follows the host', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)

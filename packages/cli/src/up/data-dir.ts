@@ -8,7 +8,7 @@ import { stringify } from 'yaml'
 import { readConfigFile } from '../configuration/read-config.ts'
 import { automaticUrl, givenInternalUrl, givenUrl } from './listen-urls.ts'
 
-/** Where everything of an embedded system is. */
+/** Returns the paths of an embedded system in its data folder. */
 export function layout(dataDir: string) {
   const dir = resolve(dataDir)
   const at = (...names: string[]): string => join(dir, ...names)
@@ -22,7 +22,7 @@ export function layout(dataDir: string) {
     distgit: at('distgit'),
     builders: at('builders'),
     logs: at('logs'),
-    /** Uploads and results that are not published yet. */
+    /** The folders of uploads, and of results that are not published yet. */
     on_their_way: [at('uploads'), at('staging')],
     example: at('example'),
     keygen_master_key: at('keygen-master-key'),
@@ -43,15 +43,15 @@ export interface UpOptions {
   builders: number | undefined
 }
 
-/** A builder needs about one core; more of them only wait for each other. */
+/** Returns the default number of builders: one for each core, up to 8. */
 const defaultBuilders = (): number => Math.max(1, Math.min(8, cpus().length))
 
 /**
- * Reads the configuration of an earlier start, or makes one with fresh secrets. The options of this start win.
- * The file also serves `coprctl run COMPONENT`.
+ * Reads the configuration of an earlier start, or creates one with new secrets. The options of this start take precedence.
+ * `coprctl run COMPONENT` can use the same file.
  */
 export async function prepareDataDir(paths: Layout, options: UpOptions): Promise<EmbeddedSystem> {
-  // PostgreSQL, which is not root, must be able to pass through; a directory that was there before stays as it is.
+  // PostgreSQL, which does not run as root, must be able to traverse the folder. An existing folder is not changed.
   mkdirSync(paths.dir, { recursive: true, mode: 0o711 })
   for (const dir of [paths.builders, paths.distgit]) mkdirSync(dir, { recursive: true })
   for (const dir of [paths.logs, ...paths.on_their_way]) makePrivate(dir)
@@ -85,7 +85,7 @@ export async function prepareDataDir(paths: Layout, options: UpOptions): Promise
   return { config, postgres: { port: postgresPort, password: postgresPassword } }
 }
 
-/** The directory and its files are their owner's alone; those of earlier versions become so. */
+/** Makes a folder and the files in it accessible only to their owner, including those of earlier versions. */
 function makePrivate(dir: string): void {
   mkdirSync(dir, { recursive: true })
   chmodSync(dir, 0o700)
@@ -93,7 +93,7 @@ function makePrivate(dir: string): void {
     if (entry.isFile()) chmodSync(join(dir, entry.name), 0o600)
 }
 
-/** Written aside and renamed, readable by its owner only. */
+/** Atomically writes a file that only its owner can read. */
 export function writeSecretFile(path: string, content: string): void {
   const aside = `${path}.new`
   writeFileSync(aside, content, { mode: 0o600 })

@@ -22,7 +22,7 @@ export interface ExampleOptions {
   stop: AbortSignal
 }
 
-/** Does what a new user would do, by the same API: makes a project, builds a package in it, and installs that with dnf. */
+/** Does what a new user would do, with the same API: creates a project, builds a package in it, and installs it with dnf. */
 export async function showExample(options: ExampleOptions): Promise<void> {
   const { progress, paths, url, username, chroot } = options
   const api = client(options)
@@ -100,7 +100,7 @@ function srpmName(build: Record<string, unknown>): string {
   return `${name} ${version}`
 }
 
-/** Downloads the package as anybody would, and asks rpm itself. */
+/** Downloads the package like any user, and verifies its signature with rpm. */
 async function checkSignature(
   { paths, url, username, chroot }: ExampleOptions,
   id: number,
@@ -135,7 +135,7 @@ async function download(from: string, to: string): Promise<void> {
   writeFileSync(to, Buffer.from(await response.arrayBuffer()))
 }
 
-/** Installs the package, with what it needs, into a fresh scratch root, and runs it there. Returns what it says. */
+/** Installs the package and its dependencies into a new scratch root, and runs it there; returns its output. */
 async function installExample(options: ExampleOptions): Promise<string> {
   const { paths, url, username, chroot, stop } = options
   const { os_release = '', os_version = '', arch = '' } = splitChrootName(chroot.name) ?? {}
@@ -152,7 +152,7 @@ async function installExample(options: ExampleOptions): Promise<string> {
     if (!repoFile.split('\n').includes(line)) throw new Error(`The repository file lacks ${line}`)
   writeFileSync(join(repos, 'base.repo'), renderRepositories(chroot))
   await runOrThrow(
-    // dnf leaves a gpg-agent behind: it ends with the namespace.
+    // dnf leaves a gpg-agent running, which is killed with the PID namespace.
     'unshare',
     [
       '--pid',
@@ -180,7 +180,7 @@ async function installExample(options: ExampleOptions): Promise<string> {
   return greeting
 }
 
-/** Renders the repositories that the package was built against: they have its dependencies. */
+/** Renders the repositories that the package was built against, which contain its dependencies. */
 function renderRepositories({ repos }: ChrootConfig): string {
   return repos
     .map(({ id, ...options }) => {

@@ -8,16 +8,15 @@ import { isFullDisk } from './before-start.ts'
 import type { Progress } from './progress.ts'
 
 export interface FirstChrootOptions {
-  /** Where a mini distribution is made. */
+  /** The folder for a mini distribution. */
   dir: string
   progress: Progress
   stop: AbortSignal
 }
 
 /**
- * The chroot that this machine can make out of itself. Where it has none the system is of use all the same: undefined,
- * after it was said why and how to add one. A machine that should have one, and fails to make it, ends with exit code 1.
- * Throws when the disk is full.
+ * Creates the chroot that this machine can provide. If it cannot, explains why and how to add one, and returns undefined: the
+ * system is usable without. If it should be able to but fails, also sets exit code 1. Throws if the disk is full.
  */
 export async function firstChroot(
   options: FirstChrootOptions,
@@ -39,7 +38,7 @@ export async function firstChroot(
     return config
   } catch (error) {
     stop.throwIfAborted()
-    // Nothing else would work either.
+    // With a full disk, the rest of the start would fail as well.
     if (isFullDisk(error)) throw error
     sayHowToAdd(progress, messageOf(error))
     process.exitCode = 1

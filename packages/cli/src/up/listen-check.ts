@@ -9,7 +9,7 @@ interface Listen {
   port: number
 }
 
-/** Throws with the reason why a server could not listen there. */
+/** Throws an error with the reason if a server could not listen at the address. */
 export async function requireFreePort({ host, port }: Listen): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const probe = createServer()
@@ -19,7 +19,7 @@ export async function requireFreePort({ host, port }: Listen): Promise<void> {
     await promise
   } catch (cause) {
     const why = reasonOf(cause as NodeJS.ErrnoException, { host, port })
-    // Not as its cause: it is said already.
+    // Without `cause`, which the message already explains.
     throw new CoprError('unavailable', `Cannot listen at ${urlHost(host)}:${port}: ${why}`)
   }
 }
@@ -47,7 +47,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: List
   }
 }
 
-/** The process that listens on a TCP port, if /proc shows it. */
+/** Returns the process that listens on a TCP port, if /proc shows it. */
 function listenerOf(port: number): { pid: number; name: string } | undefined {
   const sockets = listeningSockets(port)
   if (sockets.size === 0) return undefined
@@ -56,7 +56,7 @@ function listenerOf(port: number): { pid: number; name: string } | undefined {
   return undefined
 }
 
-/** `socket:[INODE]`, as the links in /proc/PID/fd name them. */
+/** Returns the sockets that listen on a port in the form `socket:[INODE]`, as in the links in /proc/PID/fd. */
 function listeningSockets(port: number): Set<string> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0')
   const LISTEN = '0A'
@@ -73,7 +73,7 @@ function holdsOneOf(pid: string, sockets: Set<string>): boolean {
     const folder = `/proc/${pid}/fd`
     return readdirSync(folder).some((fd) => sockets.has(linkAt(`${folder}/${fd}`)))
   } catch {
-    return false // It has ended, or belongs to somebody else.
+    return false // it has exited, or belongs to another user
   }
 }
 
@@ -85,7 +85,7 @@ function linkAt(path: string): string {
   }
 }
 
-/** The program's file: the command line may be anything, and Node renames its main thread. */
+/** Returns the name of the program's file, as the command line is arbitrary, and Node renames its main thread. */
 const nameOf = (pid: string): string => basename(linkAt(`/proc/${pid}/exe`)) || 'a program'
 
 function textOf(path: string): string {

@@ -29,13 +29,13 @@ for (const [host, url] of [
     assert.equal(givenUrl(again), undefined, 'the next start must follow its own options')
   })
 
-test('a system that was reached by the name localhost follows its options again', () => {
+test('givenUrl() treats the former default http://localhost:PORT as not given', () => {
   assert.equal(givenUrl(configuration('0.0.0.0')), undefined)
   const other = configuration('127.0.0.1', { public_url: 'http://localhost:8080' })
   assert.equal(givenUrl(other), 'http://localhost:8080')
 })
 
-test('a start says to whom it is open, unless only this machine can reach it', () => {
+test('openTo() reports who can reach the system, unless only this machine can', () => {
   assert.deepEqual(openTo({ host: '127.0.0.1', port: 5000 }), [])
   assert.deepEqual(openTo({ host: '::1', port: 5000 }), [])
   const [all = '', proxy = '', ...more] = openTo({ host: '::', port: 5000 })
@@ -48,7 +48,7 @@ test('a start says to whom it is open, unless only this machine can reach it', (
   assert.match(openTo({ host: 'fd00::7', port: 5000 })[0] ?? '', /can reach \[fd00::7\]:5000/)
 })
 
-test('builds that may reach the private network are warned of once others can use the system', () => {
+test('privateNetworkWarning() warns of builds in the private network once others can use the system', () => {
   const allowed = { allow_private_urls: true }
   assert.deepEqual(privateNetworkWarning(configuration('127.0.0.1', allowed)), [])
   assert.deepEqual(privateNetworkWarning(configuration('10.0.0.7')), [])

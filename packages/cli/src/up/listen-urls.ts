@@ -3,29 +3,29 @@ import { isLoopback, isWildcard, urlHost } from '@copr/contract/listen-address'
 
 type Listen = Pick<Configuration['listen'], 'host' | 'port'>
 
-/** How this machine reaches the system. By address: a bare machine has no /etc/hosts that knows `localhost`. */
+/** Returns the URL at which this machine reaches the system: an IP address, as `localhost` may be missing in /etc/hosts. */
 export function automaticUrl({ host, port }: Listen): string {
   if (!isWildcard(host)) return `http://${urlHost(host)}:${port}`
   return `http://${host.includes(':') ? '[::1]' : '127.0.0.1'}:${port}`
 }
 
-/** The address that an earlier start was given, as opposed to one that follows from its host and port. */
+/** Returns the public URL that an earlier start was given; undefined if it was derived from host and port. */
 export function givenUrl(known: Configuration | undefined): string | undefined {
   if (!known) return undefined
   const { public_url, listen } = known
-  // Systems of before were reached by name.
+  // Earlier versions used `localhost` by default.
   const automatic = [automaticUrl(listen), `http://localhost:${listen.port}`]
   return automatic.includes(public_url) ? undefined : public_url
 }
 
-/** The address that an administrator has written for builders on other machines. */
+/** Returns the internal URL that an administrator has configured for builders on other machines. */
 export function givenInternalUrl(known: Configuration | undefined): string | undefined {
   const url = known?.internal_url
   if (!known || url === undefined || isLoopback(new URL(url).hostname)) return undefined
   return url === automaticUrl(known.listen) ? undefined : url
 }
 
-/** Lines that say to whom a system is open that others can reach; none when only this machine can. */
+/** Returns lines that explain who can reach the system; none if only this machine can. */
 export function openTo({ host, port }: Listen): string[] {
   if (isLoopback(host)) return []
   const where = isWildcard(host)
@@ -37,7 +37,7 @@ export function openTo({ host, port }: Listen): string[] {
   ]
 }
 
-/** Warns of builds that reach what only this machine should, once others can use the system. */
+/** Returns a warning if builds can reach private addresses of this machine's network and others can use the system. */
 export function privateNetworkWarning(config: Configuration): string[] {
   const allowed = allowsPrivateUrls(config)
   const where =

@@ -1,15 +1,15 @@
 export interface Step {
-  /** Replaces the words behind the step while it runs: `12 of 137`. */
+  /** Replaces the detail shown after the step's title while it runs, such as `12 of 137`. */
   detail(text: string): void
 }
 
 export interface Progress {
-  /** Runs a step and shows how long it took; what it returns as `note` is added to its line. */
+  /** Runs a step and shows how long it took; `note` returns a text for its line. */
   step<T>(title: string, work: (step: Step) => Promise<T>, note?: (result: T) => string): Promise<T>
   say(line?: string): void
 }
 
-/** A stream of lines; as a terminal, it says so and how wide it is. */
+/** An output stream; if it is a terminal, `isTTY` is true and `columns` is its width. */
 interface Terminal {
   write(text: string): unknown
   isTTY?: boolean
@@ -19,8 +19,8 @@ interface Terminal {
 const SHOWN_EVERY_MS = 100
 
 /**
- * One line a step: on a terminal it is redrawn while the step runs, elsewhere it is printed when the step ends
- * (and once when it begins to take long), so that a log stays readable.
+ * Shows one line per step. On a terminal, the line is redrawn while the step runs. Elsewhere it is printed when the step ends,
+ * and once when the step takes long, so that a log stays readable.
  */
 export function showProgress(out: Terminal): Progress {
   const isTerminal = out.isTTY === true

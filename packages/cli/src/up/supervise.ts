@@ -14,16 +14,16 @@ interface Watch {
   log: Logger
 }
 
-/** A child that is kept running: `ready` when it answers for the first time, `ended` after `stop`. */
+/** A supervised child: `ready` resolves when it first answers, `ended` after it was stopped. */
 export interface Kept {
   ready: Promise<void>
   ended: Promise<void>
 }
 
-/** Keeps PostgreSQL running until `stop`: one that was killed is started again on the same port. */
+/** Keeps PostgreSQL running until `stop` aborts: restarts it on the same port if it is killed. */
 export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }: Watch): Kept {
   const output = createWriteStream(join(paths.logs, 'postgres.log'), { flags: 'a', mode: 0o600 })
-  output.on('error', () => undefined) // a full disk must not end the system
+  output.on('error', () => undefined) // a full disk must not stop the system
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const runOnce = async (): Promise<void> => {
     await using server = await startEmbeddedPostgres({
@@ -51,7 +51,7 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
   return { ready, ended }
 }
 
-/** Keeps keygen running until `stop`. When it ends before it was ready for the first time, the start has failed. */
+/** Keeps keygen running until `stop` aborts. If it exits before it is ready for the first time, `ready` rejects. */
 export function keepKeygen({ paths, stop, log }: Watch): Kept {
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
   const log_file = join(paths.logs, 'keygen.log')
@@ -74,7 +74,7 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
   return { ready, ended: keepComponent('keygen', start, { stop, log }) }
 }
 
-/** Starts the builder of one slot as a process of its own. */
+/** Starts the builder of one slot as a separate process. */
 export function startBuilder(
   paths: Layout,
   { name, slot, enroll_token }: { name: string; slot: number; enroll_token: string },
@@ -100,7 +100,7 @@ export function startBuilder(
   return { ended, stop: () => stopComponent(child) }
 }
 
-/** Starts builders for a pool's manager, and ends them all at the stop. */
+/** Starts builders for a pool's manager, and stops them all when `stop` aborts. */
 export function poolBuilders(
   paths: Layout,
   stop: AbortSignal,

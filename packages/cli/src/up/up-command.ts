@@ -14,7 +14,7 @@ interface Options {
   readyFile?: string
 }
 
-/** `coprctl up`: the whole system on this machine. */
+/** `coprctl up` runs the whole system on this machine. */
 export function upCommand(): Command {
   return new Command('up')
     .summary('run the whole system on this machine')

@@ -27,12 +27,12 @@ const skip = faults.length > 0 ? faults.join('; ') : false
 
 interface Attempt {
   args: string[]
-  /** Put before the program: gives it other rights or another file system. */
+  /** A command prefix that runs the program with other privileges or on another file system. */
   prefix?: string[]
   env?: Record<string, string>
 }
 
-/** Starts a system that must not come up; its words for the user, which are one sentence. */
+/** Starts a system that must fail to start; returns its error message, which is one sentence. */
 async function failingStart({ args, prefix = [], env = {} }: Attempt): Promise<string> {
   const [program = '', ...rest] = [...prefix, process.execPath, MAIN, 'up', '--no-example', ...args]
   const ended = await run(program, rest, { env, timeout_ms: 120_000 })
@@ -46,7 +46,7 @@ async function failingStart({ args, prefix = [], env = {} }: Attempt): Promise<s
   return sentence.replace('coprctl: ', '')
 }
 
-/** A place for data that is not there yet. */
+/** Returns the path of a data folder that does not exist yet. */
 function emptyDataDir(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'copr-up-failures-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
@@ -60,7 +60,7 @@ async function listen(t: TestContext, host: string): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-test('a port that is in use is named, with the program that uses it', { skip }, async (t) => {
+test('up names a port that is in use, and the program that uses it', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const port = await listen(t, '0.0.0.0')
   assert.equal(
@@ -70,9 +70,9 @@ test('a port that is in use is named, with the program that uses it', { skip }, 
   assert.ok(!existsSync(dir))
 })
 
-test('an address that the machine does not have is named', { skip }, async (t) => {
+test('up names an address that the machine does not have', { skip }, async (t) => {
   const dir = emptyDataDir(t)
-  // RFC 5737: an address of documentation.
+  // An address reserved for documentation (RFC 5737).
   const args = ['--data-dir', dir, '--port', String(await freePort()), '--host', '192.0.2.1']
   assert.match(
     await failingStart({ args }),
@@ -81,7 +81,7 @@ test('an address that the machine does not have is named', { skip }, async (t) =
   assert.ok(!existsSync(dir))
 })
 
-test('PostgreSQL and keygen go to other ports when theirs are in use', async (t) => {
+test('PostgreSQL and keygen use other ports if theirs are in use', async (t) => {
   const paths = layout(emptyDataDir(t))
   const options = { port: 5000, host: '127.0.0.1', public_url: undefined, builders: 1 }
   const { postgres, config } = await prepareDataDir(paths, options)
@@ -97,7 +97,7 @@ test('PostgreSQL and keygen go to other ports when theirs are in use', async (t)
   assert.ok(again.config.database_url.includes(`:${now[0]}/`))
 })
 
-/** Another user who may still read a checkout below a closed home. */
+/** The prefix that runs a program as another user who can still read a checkout under a closed home. */
 const AS_NOBODY = [
   'setpriv',
   '--reuid=65534',
@@ -108,7 +108,7 @@ const AS_NOBODY = [
   '--ambient-caps=-all,+dac_read_search',
 ]
 
-test('a user who is not root learns what needs root', async (t) => {
+test('up as another user than root explains what requires root', async (t) => {
   const dir = emptyDataDir(t)
   const said = await failingStart({
     args: ['--data-dir', dir],
@@ -121,7 +121,7 @@ test('a user who is not root learns what needs root', async (t) => {
   assert.ok(!existsSync(dir))
 })
 
-test('namespaces that are forbidden are named before anything is written', { skip }, async (t) => {
+test('up reports forbidden namespaces before anything is written', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const prefix = ['setpriv', '--bounding-set', '-sys_admin']
   assert.match(
@@ -131,7 +131,7 @@ test('namespaces that are forbidden are named before anything is written', { ski
   assert.ok(!existsSync(dir))
 })
 
-test('programs that are missing are named with their packages', { skip }, async (t) => {
+test('up names missing programs and their packages', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const bin = join(dir, '..', 'bin')
   mkdirSync(bin)
@@ -147,7 +147,7 @@ test('programs that are missing are named with their packages', { skip }, async 
   assert.ok(!existsSync(dir))
 })
 
-test('a place for data that is a file is refused', { skip }, async (t) => {
+test('up refuses a data folder that is a file', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   writeFileSync(dir, 'something else')
   assert.equal(
@@ -156,7 +156,7 @@ test('a place for data that is a file is refused', { skip }, async (t) => {
   )
 })
 
-/** Starts on a file system in memory, mounted with the options, and fails when the start has left anything there. */
+/** The prefix that runs a start on an in-memory file system with these mount options, and fails if the start leaves any files. */
 const onFileSystem = (dir: string, mountOptions: string, prepare = 'true'): string[] => [
   'unshare',
   '--mount',
@@ -182,7 +182,7 @@ exit $code`,
   mountOptions,
 ]
 
-test('a file system that is mounted read-only is refused', { skip }, async (t) => {
+test('up refuses a file system that is mounted read-only', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const prefix = onFileSystem(dir, 'size=2g', 'mount -o remount,ro "$1"')
   assert.equal(
@@ -191,7 +191,7 @@ test('a file system that is mounted read-only is refused', { skip }, async (t) =
   )
 })
 
-test('a first start says how much space it needs, and how much there is', { skip }, async (t) => {
+test('a first start without enough space reports how much it needs, and how much is free', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
   assert.equal(
@@ -210,12 +210,12 @@ test('a later start needs less space', { skip }, async (t) => {
 })
 
 test(
-  'a disk that gets full while the database is made is named, and nothing is left running',
+  'up reports a disk that runs full while the database is created, and leaves nothing running',
   { skip },
   async (t) => {
     const dir = emptyDataDir(t)
     const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
-    // There is space, but not for as many files as initdb makes.
+    // There is enough space, but there are too few inodes for the files of initdb.
     const prefix = onFileSystem(dir, 'size=2g,nr_inodes=300', 'mkdir copr')
     assert.match(
       await failingStart({ args, prefix }),
@@ -225,7 +225,7 @@ test(
 )
 
 test(
-  'a configuration of a newer version is refused, with the keys that are unknown',
+  'up refuses a configuration of a newer version, and names the unknown keys',
   { skip },
   async (t) => {
     const dir = emptyDataDir(t)

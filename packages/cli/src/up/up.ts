@@ -72,7 +72,7 @@ async function runSystem(
     progress.say(`  ${line}`)
   const log = makeFileLog('up', join(paths.logs, 'copr.log'))
   logUnhandled(log)
-  // Servers and builders stop first, what they need stops last.
+  // Servers and builders stop first, the database stops last.
   const failed = new AbortController()
   const stopServers = AbortSignal.any([stop, failed.signal])
   const stopDatabase = new AbortController()
@@ -126,7 +126,7 @@ interface Start {
   log: Logger
   stop: AbortSignal
   run: (work: Promise<void>) => void
-  /** performance.now() of the start. */
+  /** The time of the start, from performance.now(). */
   began: number
 }
 
@@ -142,7 +142,7 @@ async function start(context: Start): Promise<void> {
   const keygen = keepKeygen({ paths, stop, log })
   run(keygen.ended)
   await progress.step('keygen', () => orStopped(keygen.ready, stop))
-  // Builders give their tasks back when told to stop: the servers answer until they are gone.
+  // Builders return their tasks when they are stopped, so the servers must respond until all builders have exited.
   let builders = Promise.resolve()
   const managed = poolBuilders(paths, stop)
   const stopServing = new AbortController()
@@ -192,7 +192,7 @@ async function start(context: Start): Promise<void> {
   sayWhatNext(context, administrator, chroot?.name ?? 'CHROOT')
 }
 
-/** Undefined where this machine has none to give. */
+/** Imports the chroot that this machine can provide; returns undefined if there is none. */
 async function prepareChroot(context: Start): Promise<ChrootConfig | undefined> {
   const { paths, db, progress, stop } = context
   const config = await firstChroot({ dir: paths.distro, progress, stop })
@@ -205,7 +205,7 @@ async function example(
   credentials: Credentials,
   chroot: ChrootConfig,
 ): Promise<void> {
-  // Only until it was shown once: the next start should be quick and leave the user's projects alone.
+  // The example runs only until it has succeeded once: later starts should be quick and not touch the user's projects.
   const marker = join(paths.example, 'shown')
   if (existsSync(marker) && (await findProject(db, ADMINISTRATOR, EXAMPLE_PROJECT))) return
   try {
@@ -221,7 +221,7 @@ async function example(
     writeFileSync(marker, '')
   } catch (error) {
     if (stop.aborted) throw error
-    // The system itself runs, and its pages are where the reason can be read.
+    // The system itself is running, and its pages show the reason.
     progress.say(`\n  The example failed: ${messageOf(error)}`)
     progress.say(
       `  The system goes on; the logs are in ${paths.logs}. The next start tries the example again.`,
@@ -276,14 +276,14 @@ async function untilEnrolled(db: Db, count: number, stop: AbortSignal): Promise<
   }
 }
 
-/** Appears whole, when everything answers. */
+/** Atomically writes the file that shows that the system is ready. */
 function writeReadyFile(path: string, config: Configuration, paths: Layout): void {
   const ready = { url: config.public_url, config: paths.client_config, pid: process.pid }
   writeFileSync(`${path}.new`, `${JSON.stringify(ready)}\n`)
   renameSync(`${path}.new`, path)
 }
 
-/** Marks the folder as in use for other starts: two systems on one would destroy it. */
+/** Writes the lock file that prevents other systems from using the folder, which would corrupt it. */
 function takeDataDir({ dir, lock }: Layout): Disposable {
   mkdirSync(dir, { recursive: true, mode: 0o711 })
   writeFileSync(lock, `${process.pid}\n`)

@@ -6,19 +6,19 @@ import { localProvider, type StartLocal } from './local/local.ts'
 import type { MakeProvider } from './provider.ts'
 import type { Registry } from './provider-maker.ts'
 
-/** The clouds' SDKs take 90 MB of memory each: they are loaded with the first pool of their kind. */
+/** Loads a cloud's SDK with its first pool, as each SDK takes 90 MB of memory. */
 const load = createRequire(import.meta.url)
 
 export interface ProvidersOptions {
-  /** Where pools of scripts keep their notes. */
+  /** The folder in which pools of scripts store their state. */
   state_dir: string
   /** The environment that scripts inherit, except variables that begin with `COPR_`, which may hold secrets. */
   env: NodeJS.ProcessEnv
-  /** How builders are started as processes, where they can be. */
+  /** Starts a builder as a process on this host; undefined where this is not possible. */
   startLocal: StartLocal | undefined
 }
 
-/** All kinds of providers. */
+/** Returns all available providers. */
 export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): Registry {
   return {
     aws: lazyAws(),
@@ -28,7 +28,7 @@ export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): 
   }
 }
 
-/** All pools of AWS share what they know of their accounts. */
+/** Loads the AWS provider once, so that all AWS pools share its cache of account data. */
 function lazyAws(): MakeProvider<'aws'> {
   let made: MakeProvider<'aws'> | undefined
   return (config, context) => {
