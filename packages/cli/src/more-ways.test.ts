@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
 import { coprctl } from './coprctl.ts'
 
-/** Run as in README's "More ways to run it", on a machine that lacks their prerequisites. */
+/** The program of README's "More ways to run it"; the tests run it without the prerequisites of each way. */
 const PROGRAM = fileURLToPath(new URL('../coprctl', import.meta.url))
 
 const KUBECONFIG = JSON.stringify({

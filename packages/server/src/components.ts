@@ -40,13 +40,13 @@ export interface Running {
   config: Configuration
   log: Logger
   stop: AbortSignal
-  /** Called once the component answers. */
+  /** Called once the component accepts requests. */
   onListening?: (port: number) => void
   /** Starts a builder as a process on this host, for pools of the provider `local`. */
   startBuilder?: StartLocal
 }
 
-/** Dependencies shared within one process by the components that use the database. */
+/** The dependencies that the components of one process share if they use the database. */
 interface Shared extends Running {
   db: Db
   notices: Notices
@@ -139,7 +139,7 @@ function frontendComponent(shared: Shared): Service {
   }
   return {
     apps: { frontend: frontendApp(frontend) },
-    // Retries keys that could not be made while keygen was unavailable.
+    // Retries the creation of keys that failed while keygen was unavailable.
     loops: () => every(15, () => makeMissingKeys(frontend), { stop, log }),
   }
 }

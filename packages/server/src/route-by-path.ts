@@ -8,7 +8,7 @@ const COMPONENTS = [
 ] as const
 type ComponentName = (typeof COMPONENTS)[number]['component']
 
-/** Routes requests to several apps by their paths, which stay undecoded: each app decodes its own. */
+/** Returns an app that routes requests to the apps by path. Paths are not decoded here; each app does that itself. */
 export function routeByPath(apps: Partial<Record<ComponentName, HttpApp>>): HttpApp {
   return {
     fetch(request: Request, bindings: HttpBindings): Response | Promise<Response> {

@@ -62,7 +62,7 @@ test('keygen log prints the signatures, and keygen check verifies that the log i
   assert.deepEqual([checked.code, checked.err], [0, 'The signature log is intact: 0 entries\n'])
 })
 
-test('keygen refuses a configuration without clients, or with tokens over plain HTTP', async () => {
+test('keygen refuses a configuration without authentication of callers, or with tokens over plain HTTP', async () => {
   await using t = await openTestCli()
   const config = Configuration.parse(parse(readFileSync(t.config, 'utf8')))
   const { secret: _secret, ...keygen } = config.keygen

@@ -20,7 +20,7 @@ const TYPED = GUIDES.flatMap(({ typed }) => typed)
 const ROWS = GUIDES.flatMap(({ rows }) => rows)
 const TARGETS = new Set([...textOf('Makefile').matchAll(/^([a-z-]+):/gm)].map(([, name]) => name))
 
-/** Commands that this test does not parse, with the reason why no test here runs them either. */
+/** Commands that this test does not parse, each with the reason. */
 const OTHERS: [pattern: RegExp, why: string][] = [
   [
     /^python3 -m venv .* && \. /,
@@ -62,7 +62,7 @@ function table(out: string): Command & { said?: string } {
   })
 }
 
-/** Parses a command line as coprctl does, and does nothing. Throws for what coprctl would refuse. */
+/** Parses a command line as coprctl does, without running it; throws if coprctl would refuse it. */
 async function parse(args: string[]): Promise<void> {
   const program = table('')
   const idle = (command: Command): void => {

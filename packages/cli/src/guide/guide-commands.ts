@@ -1,12 +1,12 @@
 /** A command that a document tells its readers to type. */
 export interface GuideCommand {
   text: string
-  /** `docs/administration/commands.md:12` */
+  /** File and line, such as `docs/administration/commands.md:12`. */
   at: string
 }
 
 export interface Guide {
-  /** Lines of fenced blocks, and commands in sentences. */
+  /** Lines of fenced code blocks, and commands in inline code. */
   typed: GuideCommand[]
   /** Rows of command tables: the commands in the first cell, and the options that the row names. */
   rows: { commands: GuideCommand[]; options: string[] }[]

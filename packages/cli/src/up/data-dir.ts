@@ -30,7 +30,7 @@ export function layout(dataDir: string) {
 }
 export type Layout = ReturnType<typeof layout>
 
-/** The configuration of a system under `coprctl up`, and the port and password of its PostgreSQL. */
+/** The configuration of a system that `coprctl up` runs, and the port and password of its PostgreSQL server. */
 export interface EmbeddedSystem {
   config: Configuration
   postgres: { port: number; password: string }

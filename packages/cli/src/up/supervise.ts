@@ -70,7 +70,7 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
     })
     return child
   }
-  ready.catch(() => undefined) // The caller may have been stopped before it waits.
+  ready.catch(() => undefined) // the caller may be stopped before it awaits `ready`
   return { ready, ended: keepComponent('keygen', start, { stop, log }) }
 }
 

@@ -12,7 +12,7 @@ export interface Member {
 }
 
 export interface NewMembers {
-  /** The lease of the publish task. */
+  /** The current lease of the publish task. */
   lease: string
   packages: { name: string; epoch: number | null; version: string; release: string; arch: string }[]
   members: Member[]

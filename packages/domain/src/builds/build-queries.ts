@@ -86,7 +86,7 @@ export interface BuildFilter {
 export interface BuildPage {
   limit?: number | undefined
   offset: number
-  /** Builds are ordered by id. */
+  /** Whether builds are ordered by descending rather than ascending id. */
   descending: boolean
 }
 

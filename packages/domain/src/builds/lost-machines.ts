@@ -22,7 +22,7 @@ export async function machineGone(
   await requeueTasksOf(db, machine_id, { reason, max_attempts, now })
 }
 
-/** Requeues the tasks leased to a machine that has ended, or fails those out of attempts; returns how many. */
+/** Requeues the tasks leased to a machine that has ended, or fails those that are out of attempts; returns their number. */
 export async function requeueTasksOf(
   db: Db,
   machine_id: number,

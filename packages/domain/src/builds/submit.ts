@@ -36,7 +36,7 @@ export type Source =
       json: Record<string, unknown>
     }
 
-/** Stores a build and queues its first task: an upload is imported at once, everything else begins on a builder. Returns the build's id. */
+/** Stores a build and queues its first task, an import for an upload, otherwise a source build; returns the build's id. */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const { project, source } = submission

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Db } from './open.ts'
 
-/** NOTIFY channels, one for each kind of change. A notification is only a hint: listeners read the tables again. */
+/** The NOTIFY channels, one for each kind of change. A notification is only a hint: listeners query the tables. */
 const CHANNELS = [
   'copr_queue',
   'copr_machine',
@@ -17,7 +17,7 @@ const CHANNELS = [
 ] as const
 export type Channel = (typeof CHANNELS)[number]
 
-/** Sent when the transaction commits. The payload, if any, is an id. */
+/** Sends a notification when the transaction commits. The payload, if any, is an id. */
 export async function notify(db: Db, channel: Channel, payload = ''): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(db)
 }

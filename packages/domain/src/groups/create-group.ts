@@ -8,7 +8,7 @@ import type { Actor, UserActor } from '../audit/actor.ts'
 import { type Group, GROUP_COLUMNS, providerGroupsOf } from './group-queries.ts'
 
 export interface NewGroup {
-  /** Without the @. */
+  /** The group's name without the @. */
   name: string
   description?: string
   /** The group at the identity provider whose members these are. Without one, administrators manage the members. */

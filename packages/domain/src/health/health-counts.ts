@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Builders not seen for longer than this do not count as present. */
+/** Seconds after which a builder that was not seen no longer counts as present. */
 const PRESENT_SECONDS = 300
 
 /** Counts the machines that take builds by state, without those in the state `gone`. */

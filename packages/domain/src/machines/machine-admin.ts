@@ -50,7 +50,7 @@ export async function holdMachine(
     throw new CoprError('conflict', `Cannot hold machine ${id}: it is not ready`)
 }
 
-/** Changes a ready machine that has a provider; undefined if there is none. Incrementing `version` makes stale writes fail. */
+/** Changes a ready, managed machine; returns undefined if there is none. Incrementing `version` makes stale writes fail. */
 async function change(
   db: Db,
   id: number,

@@ -1,7 +1,7 @@
 /** The permitted content of an element of a comps file: attributes, and either child elements or text. */
 export interface CompsElement {
   attributes?: readonly string[]
-  /** Names in `COMPS_ELEMENTS`; an element without them holds text. */
+  /** Names of permitted child elements, keys of `COMPS_ELEMENTS`; an element without children holds text. */
   children?: readonly string[]
 }
 

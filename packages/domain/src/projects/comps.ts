@@ -127,7 +127,7 @@ function checkReferences(reading: Reading, text: string): void {
   }
 }
 
-/** Source: XML 1.0, fifth edition, production 2. */
+/** Reports whether XML permits the character. Source: XML 1.0, fifth edition, production 2. */
 function isXmlCharacter(code: number): boolean {
   if (code < 0x20) return code === 0x9 || code === 0xa || code === 0xd
   return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || (code > 0xffff && code <= 0x10ffff)

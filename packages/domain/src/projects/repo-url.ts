@@ -4,7 +4,7 @@ import { splitChrootName } from '@copr/contract/names'
 export interface ExpandedRepo {
   baseurl: string
   priority: number | null
-  /** Set for `copr://` only. */
+  /** Set for `copr://` repositories only. */
   copr: { owner: string; dirname: string } | undefined
 }
 

@@ -10,7 +10,7 @@ export interface RuntimeDependencies {
   missing: string[]
 }
 
-/** The projects and external repositories that users of the project's packages also need, found transitively. */
+/** Finds the projects and external repositories that users of the project's packages also need, transitively. */
 export async function runtimeDependencies(db: Db, project: Project): Promise<RuntimeDependencies> {
   const seen = new Set([project.id])
   const found: RuntimeDependencies = { projects: [], external: [], missing: [] }

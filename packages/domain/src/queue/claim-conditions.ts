@@ -13,7 +13,7 @@ export const RUNNING = sql`
   select ownername, sandbox, arch, count(*)::int as n from task
   where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`
 
-/** A condition on `machine` and its left-joined `pool`: the machine is ready, not set aside, and may be used once more. */
+/** A condition on `machine` and its left-joined `pool`: the machine is ready, usable, and within the reuse limits. */
 export function mayClaim(now: Date): RawBuilder<boolean> {
   return sql`machine.state = 'ready' and not machine.cordoned and machine.held_until is null
     and not machine.needs_cleaning and machine.check_failures = 0

@@ -24,7 +24,7 @@ export interface RunningTasks {
   readonly tasks: number
 }
 
-/** Queued tasks that builders could start now; leaves out those blocked by an earlier batch or by `not_before`. */
+/** Groups the queued tasks that builders could start now; leaves out those blocked by an earlier batch or by `not_before`. */
 export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
   const { rows } = await sql<Demand>`
     select task.arch, task.tags, task.min_memory_mb, task.ownername, task.sandbox, task.priority >= ${BACKGROUND} as is_background,

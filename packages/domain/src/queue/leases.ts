@@ -8,7 +8,7 @@ import type { TaskTable } from '../database/schema.ts'
 
 export type TaskRow = Selectable<TaskTable>
 
-/** Leases the next build whose results wait to be published. */
+/** Leases the next publish task; returns undefined if there is none. */
 export async function claimPublish(
   db: Db,
   { lease, now, lease_seconds }: { lease: string; now: Date; lease_seconds: number },

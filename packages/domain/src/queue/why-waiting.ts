@@ -228,7 +228,7 @@ async function limitReasons(
   )
 }
 
-/** Reasons for which no machine has taken the task: one is starting, the manager cannot start one, or no pool has one. */
+/** Returns why no machine has taken the task: one is starting, the manager cannot start one, or no pool offers one. */
 async function machineReasons(
   db: Db,
   { arch, tags, ownername, sandbox }: TaskRow,

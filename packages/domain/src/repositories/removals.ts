@@ -87,7 +87,7 @@ export interface EndedBuildChroot {
   result_dir: string
 }
 
-/** Lists the build chroots that ended after `since` and whose logs may still be open. */
+/** Lists the build chroots that ended since `since` and whose logs may still be open. */
 export async function endedSince(db: Db, since: Date): Promise<EndedBuildChroot[]> {
   const rows = await db
     .selectFrom('build_chroot')

@@ -9,7 +9,7 @@ import { type Chroot, importChroot } from '../chroots/chroot-queries.ts'
 /** How long projects keep the data of a chroot that has reached its end of life. */
 const KEPT_MS = 180 * 24 * 60 * 60 * 1000
 
-/** Active; paused, with all data kept; or at its end of life, with the removal of its data scheduled. */
+/** A paused chroot keeps all data; one that ended has the removal of its data scheduled. */
 export type ChrootState = 'active' | 'paused' | 'ended'
 
 export function chrootState(chroot: Pick<Chroot, 'is_active' | 'ended_at'>): ChrootState {

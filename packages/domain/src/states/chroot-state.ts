@@ -26,7 +26,7 @@ export const OPEN_CHROOT_STATES = statesOf(CHROOT_TRANSITIONS).filter(
 
 export interface ChrootMove {
   to: ChrootState
-  /** Default: all states from which `to` can be reached. */
+  /** The expected states before the move. Default: all from which `to` can be reached. */
   from?: readonly ChrootState[]
   set?: Updateable<BuildChrootTable>
 }

@@ -20,7 +20,7 @@ export const SOURCE_TRANSITIONS: Transitions<SourceState> = {
 
 export interface SourceMove {
   to: SourceState
-  /** Default: all states from which `to` can be reached. */
+  /** The expected states before the move. Default: all from which `to` can be reached. */
   from?: readonly SourceState[]
   set?: Updateable<BuildTable>
 }

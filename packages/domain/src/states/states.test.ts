@@ -181,7 +181,7 @@ test('the database accepts exactly the states that the code defines', async () =
   }
 })
 
-/** Detects a write to a state column: SQL text, or a way around the schema's types, which forbid such updates. */
+/** Detects a write to a state column: by SQL text, or by circumventing the schema's types, which forbid such updates. */
 function writesState(source: string): boolean {
   const updates = source.matchAll(
     /\bupdate (?:build|build_chroot|task|machine)\b([\s\S]*?)(?:\bwhere\b|\bfrom\b|`)/g,

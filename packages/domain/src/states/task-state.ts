@@ -13,7 +13,7 @@ export const TASK_TRANSITIONS: Transitions<TaskState> = {
 
 export interface TaskMove {
   to: Exclude<TaskState, 'leased'>
-  /** Default: all states from which `to` can be reached. */
+  /** The expected states before the move. Default: all from which `to` can be reached. */
   from?: readonly TaskState[]
   set?: Updateable<TaskTable>
 }
