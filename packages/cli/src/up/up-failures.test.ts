@@ -191,7 +191,7 @@ test('up refuses a file system that is mounted read-only', { skip }, async (t) =
   )
 })
 
-test('a first start without enough space reports how much it needs, and how much is free', { skip }, async (t) => {
+test('a first start reports how much space it needs and how much is free', { skip }, async (t) => {
   const dir = emptyDataDir(t)
   const args = ['--data-dir', join(dir, 'copr'), '--port', String(await freePort())]
   assert.equal(
