@@ -25,7 +25,7 @@ after(endServer)
 const MB = 1024 ** 2
 const CHANGES = ['put', 'putFile', 'putStream', 'copy', 'compose', 'remove'] as const
 
-/** A bucket whose process is killed before, or just after, its n-th change. */
+/** Wraps a bucket to simulate a process that is killed right before or right after the n-th change it makes. */
 function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
   let count = 0
   const killed: Record<string, unknown> = {}
@@ -42,7 +42,7 @@ function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
   return { ...bucket, ...killed }
 }
 
-/** Does it with a process that is killed at every change in turn, then again with another; `check` looks in between and at the end. */
+/** Runs `work` in a process that is killed at its first change, its second, and so on; reruns it in another one. Checks after each run. */
 async function killEverywhere(
   fixture: S3Fixture,
   work: (store: ResultsStore, round: number) => Promise<void>,
@@ -70,7 +70,7 @@ async function killEverywhere(
   return round
 }
 
-test('signing and placing may be killed at every change', async () => {
+test('signing and placing can be retried after being killed at any change', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(11 * MB)
   const head = randomBytes(300)
@@ -96,7 +96,7 @@ test('signing and placing may be killed at every change', async () => {
   assert.ok(rounds > 4)
 })
 
-test('an upload may be killed at every change, and goes on', async () => {
+test('an upload that was killed at any change can be resumed', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(18 * MB)
   await killEverywhere(
@@ -123,7 +123,7 @@ test('an upload may be killed at every change, and goes on', async () => {
   )
 })
 
-test('publishing an index may be killed at every change: the old or the new one is there, whole', async () => {
+test('publishing an index that is killed at any change leaves either the old or the new index, complete', async () => {
   await using fixture = await s3Fixture()
   const publish = async (store: ResultsStore, round: number): Promise<void> => {
     await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
@@ -147,7 +147,7 @@ test('publishing an index may be killed at every change: the old or the new one 
   assert.ok(rounds > 6)
 })
 
-test('packing logs may be killed at every change: nothing is lost and nothing twice', async () => {
+test('compressing logs can be retried after being killed at any change: no line is lost or duplicated', async () => {
   await using fixture = await s3Fixture()
   const LOG = 'builder-live.log'
   const text = Array.from({ length: 6 }, (_, line) => `line ${line}\n`)
@@ -179,7 +179,7 @@ test('packing logs may be killed at every change: nothing is lost and nothing tw
   )
 })
 
-test('notes after a log was packed are added to it', async () => {
+test('notes written after a log was compressed are added to the compressed log', async () => {
   await using fixture = await s3Fixture()
   const path = resultsOf(1)
   for (const line of ['one', 'two']) {
@@ -189,7 +189,7 @@ test('notes after a log was packed are added to it', async () => {
   assert.equal(await unpackedIn(fixture.store, `${path}/backend.log.gz`), 'one\ntwo\n')
 })
 
-test('removing may be killed at every change, and takes indexes first', async () => {
+test('a removal that was killed at any change can be retried, and deletes indexes first', async () => {
   await using fixture = await s3Fixture()
   const project = (round: number): ResultsPath => removalPath(`dana/telescope${round}`)
   const filled = new Set<number>()
@@ -217,7 +217,7 @@ test('removing may be killed at every change, and takes indexes first', async ()
   )
 })
 
-test('a stale fragment of the same bytes does no harm, however it is cut', async () => {
+test('a stale fragment of the same bytes does no harm, wherever it begins and ends', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(3000)
   await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)

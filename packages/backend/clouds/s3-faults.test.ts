@@ -8,7 +8,7 @@ import { endServer, s3Config, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
-test('a bucket that can be used is', async () => {
+test('check() accepts a bucket that can be used', async () => {
   await using fixture = await s3Fixture()
   await fixture.store.check()
 })
@@ -27,7 +27,7 @@ for (const [change, message] of [
     bucket.close()
   })
 
-test('a request for a log that hung writes nothing when its task has gone to somebody else', async () => {
+test('a log request that hung writes nothing once another builder has the task', async () => {
   await using fixture = await s3Fixture()
   let release: (() => void) | undefined
   const hung = new Promise<void>((resolve) => (release = resolve))
@@ -48,7 +48,7 @@ test('a request for a log that hung writes nothing when its task has gone to som
   const limits = { offset: 0, max_size: 100, isWanted }
   const appending = fixture.store.appendLog(path, 'builder-live.log', body, limits)
   try {
-    // As if it had lasted a minute.
+    // As if the request had lasted a minute.
     performance.now = () => now() + 60_000
     release?.()
     await assert.rejects(appending, { kind: 'conflict' })

@@ -18,7 +18,7 @@ const MB = 1024 ** 2
 export interface S3Fixture extends StoreFixture {
   bucket: Bucket
   config: Record<string, unknown>
-  /** A store whose bucket is seen through `change`. */
+  /** Opens a store whose bucket is wrapped by `change`. */
   through(change: (bucket: Bucket) => Bucket): ResultsStore
   /** The keys of all objects. */
   keys(): Promise<string[]>
@@ -27,7 +27,7 @@ export interface S3Fixture extends StoreFixture {
 let server: Promise<Moto> | undefined
 let fixtures = 0
 
-/** A folder of its own in a bucket of an S3 server that all tests of a process share. */
+/** Opens a store with its own key prefix in a bucket of the S3 server that all tests of a process share. */
 export async function s3Fixture(): Promise<S3Fixture> {
   server ??= startServer()
   const { url } = await server
@@ -81,7 +81,7 @@ async function startServer(): Promise<Moto> {
   return moto
 }
 
-/** To be called when all tests are over. */
+/** Stops the shared S3 server; call it after all tests. */
 export async function endServer(): Promise<void> {
   await (await server)?.[Symbol.asyncDispose]()
 }

@@ -6,7 +6,7 @@ import { endServer, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
-test('every package that a long index describes is known, and none is brought again', async () => {
+test('every package that a long index describes is recognized, and none is downloaded again', async () => {
   await using fixture = await s3Fixture()
   // The lengths vary, so that some elements span a boundary between two chunks of the decompressor.
   const members = Array.from({ length: 5000 }, (_, at) => ({
@@ -21,6 +21,6 @@ test('every package that a long index describes is known, and none is brought ag
   await fixture.bucket.put(`${folder}1-primary.xml.gz`, gzipSync(locations.join('')))
   await using workspace = await fixture.store.openIndex(REPOSITORY, { is_devel: false })
   assert.notEqual(workspace.previous, undefined)
-  // The packages themselves are not there: bringing one throws.
+  // The packages themselves do not exist, so downloading one would throw.
   assert.deepEqual(await Array.fromAsync(workspace.portions(members)), [members])
 })

@@ -121,11 +121,11 @@ test(
 )
 
 test(
-  'an index of more packages than the disk has room for is made in portions',
+  'an index of more packages than fit on the disk is made in several portions',
   { skip },
   async () => {
     await using fixture = await s3Fixture()
-    // Each package is larger than a quarter of it.
+    // Each package is larger than a quarter of this scratch space.
     const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
     await using system = await TestBackend.start({ withKeygen: true, store })
     const agent = await system.agent()
@@ -142,7 +142,7 @@ test(
   },
 )
 
-test('a package that is not what was published is not indexed', { skip }, async () => {
+test('a package that differs from the published one is not indexed', { skip }, async () => {
   await using fixture = await s3Fixture()
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()
@@ -156,7 +156,7 @@ test('a package that is not what was published is not indexed', { skip }, async 
   assert.equal((await system.build(id)).chroot?.state, 'running')
 })
 
-test('an index that has lost a file is made anew, of all packages', { skip }, async () => {
+test('an index that has lost a file is made again from all packages', { skip }, async () => {
   await using fixture = await s3Fixture()
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()
@@ -172,11 +172,11 @@ test('an index that has lost a file is made anew, of all packages', { skip }, as
   assert.equal((await client.query('repoquery')).length, 6)
 })
 
-test('dnf follows packages to a store that it reaches by itself', { skip }, async () => {
+test('dnf follows redirects to a store that it reaches directly', { skip }, async () => {
   await using fixture = await s3Fixture()
   const { endpoint } = s3Config(fixture.config)
   const bucket = openBucket(s3Config({ ...fixture.config, public_endpoint: endpoint }))
-  // Small packages are sent by us: these count as large.
+  // The backend sends small packages itself, so these pretend to be large.
   const large = { ...bucket, head: async (key: string) => await largeHead(bucket, key) }
   const store = s3Store(large, scratchIn(join(scratch, 'public'), 1e9))
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })

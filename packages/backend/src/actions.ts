@@ -12,7 +12,7 @@ import { fillFork } from './fork/fill-fork.ts'
 const LEASE_SECONDS = 60
 const MAX_BACKOFF_SECONDS = 300
 
-/** Does the longer work that waits, one piece after the other. What is interrupted is begun again by whoever comes next. */
+/** Runs the actions that are due, one at a time. An interrupted action is claimed and restarted after its lease has expired. */
 export async function actionsDue(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, now, log } = backend
   while (!stop.aborted) {

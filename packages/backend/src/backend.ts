@@ -18,7 +18,7 @@ import type { Backend } from './context.ts'
 
 /** Builds that are verified and signed at the same time. */
 const PUBLISHERS = 2
-/** Repositories that are rendered at the same time; each holds a database connection meanwhile. */
+/** Repositories that are rendered at the same time; each holds a database connection until it is done. */
 const RENDERERS = 2
 /** How long an SRPM that no build needs must have been unchanged before it is removed: it may still be uploading. */
 const UNUSED_SRPM_AGE_MS = 3_600_000
@@ -27,12 +27,12 @@ const FOLLOW_KEYS_SECONDS = 3_600
 /** Only killed processes leave files in the trash, so emptying it is not urgent. */
 const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
-/** After a start, agents have so many heartbeats to say that they still live. */
+/** Heartbeat intervals after a start before expired leases are requeued, so that live agents can renew theirs first. */
 const GRACE_HEARTBEATS = 3
-/** How far back the first look for open logs goes. */
+/** How far back the first search for unsealed logs goes, and the age at which signing tickets are deleted. */
 const DAY_MS = 86_400_000
 
-/** Does what is due until `stop` aborts. Every loop may be repeated, run elsewhere too, or be killed at any time. */
+/** Runs the backend's loops until `stop` aborts. Every loop is idempotent, may run in several processes and may be killed at any time. */
 export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal }): Promise<void> {
   const { db, notices, config, log, now } = backend
   const { max_attempts } = config.limits
@@ -49,7 +49,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await expireProjects(db, started)
     await expireDirs(db, started)
     await expireChroots(db, started)
-    // Twice over what ended meanwhile: an agent may have been writing still.
+    // The next pass looks ten minutes further back: an agent may still have been writing when its build ended.
     since = new Date(started.getTime() - 600_000)
   }
 
@@ -73,7 +73,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
 
   async function render(): Promise<void> {
     await publishDueRepositories(backend, stop)
-    // A removal waits for the index that no longer names it.
+    // A removal waits until the published index no longer names its files.
     remover.ring()
   }
 
@@ -95,7 +95,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
   ])
 }
 
-/** Nothing is published, and nothing fails either, while the store cannot be used: it may be about to come. */
+/** Waits until the store is usable. Nothing is published before, and no build fails: the store may still be starting. */
 async function untilUsable({ store, log }: Backend, stop: AbortSignal): Promise<void> {
   const usable = new AbortController()
   const either = AbortSignal.any([stop, usable.signal])

@@ -14,6 +14,6 @@ export interface Backend {
   store: ResultsStore
   log: Logger
   now: () => Date
-  /** Called before each step of publishing: tests end the program here by throwing. */
+  /** Called before each step of publishing and forking; tests simulate a crash here by throwing. */
   at?: (step: string) => void
 }

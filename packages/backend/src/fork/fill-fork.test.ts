@@ -27,7 +27,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** A project with one published build, whose key the database knows. */
+/** Starts a backend with a project that has one published build, and whose key is in the database. */
 async function open(): Promise<{ system: TestBackend; source: Project; id: number }> {
   const system = await TestBackend.start({ withKeygen: true })
   const id = await system.built(await system.agent(), hello)
@@ -100,7 +100,7 @@ test(
 )
 
 test(
-  'a fork of a fork, and a second fork into the same project, copy what is new only',
+  'a fork of a fork, and a second fork into the same project, copy only what is new',
   { skip },
   async () => {
     const { system, source } = await open()
@@ -142,7 +142,7 @@ for (const step of ['link', 'adopt'])
         (await buildsOf(system, target)).map(({ state }) => state),
         ['pending'],
       )
-      // Its time has come again.
+      // Lets the retry start at once.
       await system.db.updateTable('action').set({ not_before: null }).execute()
       await actionsDue(system.backend, never)
       assert.deepEqual(
@@ -160,7 +160,7 @@ for (const step of ['link', 'adopt'])
     },
   )
 
-test('results that were deleted before they could be copied end as failed', { skip }, async () => {
+test('a forked build fails if its results were deleted before the copy', { skip }, async () => {
   const { system, source } = await open()
   await using _ = system
   const target = await fork(system, source)

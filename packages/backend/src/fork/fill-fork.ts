@@ -14,8 +14,8 @@ import { resultPath, srpmPath } from '../store/paths.ts'
 const Data = z.object({ source_id: z.number(), user_id: z.number() })
 
 /**
- * Gives a forked project the latest results of its source. No RPM is copied: its files get a second name, and each becomes
- * a member of the fork's repositories. They keep the source's signature, so the fork's `pubkey.gpg` has the source's key, too.
+  * Gives a forked project the latest results of its source. No RPM is copied: each file gets a second name, and each RPM becomes
+  * a member of the fork's repositories. RPMs keep the source's signature, so the fork's `pubkey.gpg` contains the source's key, too.
  */
 export async function fillFork(
   backend: Backend,
@@ -25,7 +25,7 @@ export async function fillFork(
   const { db, now, at = () => undefined } = backend
   const { source_id, user_id } = Data.parse(action.data)
   const target_id = action.project_id
-  // Deleted meanwhile.
+  // The fork has been deleted in the meantime.
   if (!(await findProjectById(db, target_id))) return
   await insertForkedBuilds(db, { source_id, target_id, user_id, now: now() })
   for (const fork of await unlinkedForks(db, target_id)) {
@@ -39,7 +39,7 @@ export async function fillFork(
   await dropUnlinkable(db, target_id, now())
 }
 
-/** False when the source no longer has them. */
+/** Links the results of one build chroot into the fork; returns false when the source no longer has them. */
 async function linkResults({ store }: Backend, fork: ForkedChroot): Promise<boolean> {
   const { from, to } = fork
   const place = resultPath(to)

@@ -16,7 +16,7 @@ const { sha256, nodes } = (await (await app.request('/')).json()) as {
   nodes: { arch: string; sha256: string }[]
 }
 
-test('the agent comes as what its digest says, and runs from where it was unpacked', async () => {
+test('the agent bundle matches its digest, and runs from where it was unpacked', async () => {
   const response = await app.request(`/${sha256}`)
   const bytes = await response.arrayBuffer()
   assert.equal(digestOf(bytes), sha256)
@@ -42,7 +42,7 @@ test('the agent comes as what its digest says, and runs from where it was unpack
   }
 })
 
-test('another process packs the same bytes', async () => {
+test('another process makes a bundle of the same bytes', async () => {
   const script = `
     import { agentBundle } from '${import.meta.resolve('@copr/agent/bundle/agent-bundle')}'
     console.log((await agentBundle()).sha256)`
@@ -50,7 +50,7 @@ test('another process packs the same bytes', async () => {
   assert.equal(other.trim(), sha256)
 })
 
-test("the Node of the backend's own architecture can be had", async () => {
+test("a Node for the backend's own architecture can be downloaded", async () => {
   const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64'
   const node = nodes.find((each) => each.arch === arch)
   assert.ok(node, `no Node for ${arch}`)

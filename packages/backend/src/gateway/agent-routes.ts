@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 /** The paths contain a digest, so the content behind them never changes. */
 const FOR_EVER = { 'cache-control': 'public, max-age=31536000, immutable' }
 
-/** The build agent, and a Node to run it, for machines that boot: by digest, so that they get what they were told to get. */
+/** Serves the build agent, and a Node to run it, to booting machines: by digest, so that each gets the version it was configured with. */
 export function agentRoutes(): Hono {
   const app = new Hono()
 

@@ -29,7 +29,7 @@ test('a wrong session token is refused everywhere', async () => {
     assert.equal((await stranger.post(path, {})).status, 401, path)
 })
 
-test('finish refuses files that did not come as listed', async () => {
+test('finish refuses files that were not uploaded as listed', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -47,7 +47,7 @@ test('finish refuses files that did not come as listed', async () => {
   await accepted(await agent.finish({ outcome: 'succeeded', files: [list] }))
 })
 
-test('names that lead elsewhere are refused', async () => {
+test('unsafe names of files and logs are refused', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -72,7 +72,7 @@ test('names that lead elsewhere are refused', async () => {
   assert.deepEqual(await readdir(system.data_dir), ['results', 'staging', 'trash', 'uploads'])
 })
 
-test('logs and results are bounded', async () => {
+test('the size of logs and results is limited', async () => {
   await using system = await TestBackend.start({
     limits: { max_log_bytes: 10, max_result_bytes: 1000, max_upload_bytes: 50_000 },
   })

@@ -3,13 +3,13 @@ import { test } from 'node:test'
 import { TestBackend } from '../testing/test-backend.ts'
 import { claims } from './claim.ts'
 
-test('a task that is claimed by a machine which goes away at the same time is queued again', async () => {
+test('a task is requeued if the machine disconnects while claiming it', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
   const machine = await system.db.selectFrom('machine').selectAll().executeTakeFirstOrThrow()
   const gone = new AbortController()
-  // A claim asks for the time after it has seen that the machine is there.
+  // A claim reads the clock after it has checked that the machine is still connected.
   const now = (): Date => {
     gone.abort()
     return new Date()

@@ -15,12 +15,12 @@ import { PriorityLimiter } from './priority-limiter.ts'
 import { taskMessage } from './task-message.ts'
 import { WaitingMachines } from './waiting-machines.ts'
 
-/** A task may become due without a notice: its `not_before` has passed. */
+/** Interval of looking without a notice: a task also becomes due when its `not_before` passes. */
 const LOOK_AGAIN_MS = 5_000
 /** Maximum concurrent claims, each a query of the database; further machines wait in claim order. */
 const CLAIMS_AT_A_TIME = 4
 
-/** Heartbeat intervals that the first lease of a task lasts at most: the task is requeued if none arrives by then. */
+/** Maximum length of a task's first lease in heartbeat intervals: the task is requeued if no heartbeat arrives by then. */
 const FIRST_HEARTBEATS = 5
 
 export type Claims = (
@@ -28,7 +28,7 @@ export type Claims = (
   wait: { wait_ms: number; gone: AbortSignal },
 ) => Promise<ClaimAnswer | undefined>
 
-/** Waits for a task that the machine may run, and leases it to it. */
+/** Returns a function that waits for a task that a machine may run, and leases the task to the machine. */
 export function claims(backend: Backend): Claims {
   const { db, config, log, now, notices } = backend
   const turns = new PriorityLimiter(CLAIMS_AT_A_TIME)
@@ -40,7 +40,7 @@ export function claims(backend: Backend): Claims {
   })
   return async (machine, { wait_ms, gone }) => {
     const until = performance.now() + wait_ms
-    // Before the first look, so that what comes between the look and the wait is heard.
+    // Registered before the first look, so that no change between the look and the wait is missed.
     using place = waiting.add(machine.id)
     const order = await claimOrder(db, machine)
     while (!gone.aborted) {
@@ -62,7 +62,7 @@ async function claimOnce(
   if (gone.aborted) return undefined
   const lease = randomUUID()
   const { heartbeat_seconds } = config.limits
-  // The first heartbeat comes at once and makes it a whole lease: an answer that gets lost costs little time.
+  // The first heartbeat is sent at once and extends this to a full lease, so a lost response costs little time.
   const lease_seconds = Math.min(config.limits.lease_seconds, heartbeat_seconds * FIRST_HEARTBEATS)
   const task = await claimTask(db, machine, {
     lease,
@@ -73,7 +73,7 @@ async function claimOnce(
   if (!task) return undefined
   const undo = async (reason: string, max_attempts: number, wait_seconds = 0): Promise<void> =>
     void (await requeueTask(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
-  // Nobody would ever send a heartbeat for it.
+  // The machine has disconnected: no heartbeat for this task would ever arrive.
   if (gone.aborted) {
     await undo('The builder went away before it got the task', Infinity)
     return undefined
@@ -90,7 +90,7 @@ async function claimOnce(
   }
 }
 
-/** The logs of an earlier try make room. */
+/** Prepares the results folder: sets aside the logs of an earlier try, and notes the claim in backend.log. */
 async function prepare(
   { db, store, now }: Backend,
   task: TaskRow,
@@ -98,7 +98,7 @@ async function prepare(
 ): Promise<void> {
   const results = resultsOf(await locationOfTask(db, task))
   await store.makeDir(results)
-  // Left when the program was killed just after the import.
+  // The SRPM is left over if the backend was killed just after the import.
   if (task.kind === 'rpm') await store.dropSrpm(keptSrpm(await sourceOfBuild(db, task.build_id)))
   const logs = [task.kind === 'import' ? 'import.log' : 'builder-live.log']
   await store.setAside(results, [...logs, ...logs.map((name) => `${name}.gz`)])

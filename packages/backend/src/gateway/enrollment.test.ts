@@ -19,7 +19,7 @@ before(async () => {
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
-/** A machine that says of itself that it can do everything. */
+/** Enrolls a machine that declares that it can run every kind of task. */
 async function boastful(
   system: TestBackend,
   permitted: Partial<Parameters<typeof createMachine>[1]> = {},
@@ -42,7 +42,7 @@ async function boastful(
   return new TestAgent(system.url, session_token)
 }
 
-/** A build of dana's whose SRPM waits to be imported. */
+/** Submits a build and runs its source build; then its SRPM waits for the import. */
 async function untilImport(system: TestBackend): Promise<number> {
   const id = await system.submitLink()
   const builder = await system.agent(['source'])
@@ -51,7 +51,7 @@ async function untilImport(system: TestBackend): Promise<number> {
   return id
 }
 
-test('a builder that was enrolled by hand is no importer, whatever it says of itself', async () => {
+test('a builder that was enrolled by hand gets no imports, even if it declares them', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await boastful(system)
@@ -59,7 +59,7 @@ test('a builder that was enrolled by hand is no importer, whatever it says of it
   assert.equal((await system.build(id)).state, 'importing')
 })
 
-test('a builder that was an importer when it claimed cannot go on with the import', async () => {
+test('a builder that has lost the permission to import cannot continue an import that it claimed', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await boastful(system, { kinds: ['import'] })
@@ -81,7 +81,7 @@ test('a builder that was an importer when it claimed cannot go on with the impor
   assert.equal((await system.build(id)).state, 'importing')
 })
 
-test('an import ends only with the commits that dist-git has written down', async () => {
+test('an import succeeds only with the commits that dist-git has recorded', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await system.agent(['import'])

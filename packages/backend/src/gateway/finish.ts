@@ -16,10 +16,10 @@ import type { ResultsPath } from '../store/paths.ts'
 import { keptSrpm } from './send-srpm.ts'
 import { readSourceMetadata } from './source-metadata.ts'
 
-/** After a machine gave a task up: time for whatever was wrong with it to pass. */
+/** Delay before a task that a machine gave up is retried, so that a temporary fault can pass. */
 const RETRY_SECONDS = 3
 
-/** Ends a task as its agent says. False when it is no longer the agent's; saying it again is no harm. */
+/** Finishes a task as its agent reports; returns false when the agent no longer has the task. Idempotent. */
 export async function finishTask(
   backend: Backend,
   task: TaskRow,
@@ -61,7 +61,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   const drop = async (): Promise<void> => {
     await store.sealLogs(results)
     await store.dropStaged(key)
-    // However the import has ended, nobody asks for the SRPM again.
+    // However the import has ended, the SRPM is not needed again.
     if (task.kind === 'import')
       await store.dropSrpm(keptSrpm(await sourceOfBuild(backend.db, task.build_id)))
   }
@@ -135,7 +135,7 @@ async function endImport(
   return { outcome: { kind: 'import', branch_commits: commits }, afterwards: drop }
 }
 
-/** The commits are what builders build: dist-git itself must have written down the very same. */
+/** Throws unless the reported commits, which builders will build, are exactly those that dist-git itself has recorded. */
 async function requireImported(
   db: Db,
   build_id: number,
@@ -158,7 +158,7 @@ async function requeue(
 ): Promise<boolean> {
   log.warn({ lease, cause, reason }, 'Task given back')
   const { max_attempts } = config.limits
-  // Nothing has to pass when a cloud takes its machine back, or when a bigger one is wanted.
+  // No delay when the cloud took its machine back, or when the task needs a bigger one: there is no fault that has to pass.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
   const back = await requeueTask(db, lease, {
     cause,
@@ -174,7 +174,7 @@ function withoutRpms(files: ResultFile[]): string[] {
   return files.map(({ name }) => name).filter((name) => !name.endsWith('.rpm') && !isOurs(name))
 }
 
-/** Files that nobody but the backend writes. */
+/** Whether a file of this name is written by the backend only. */
 export function isOurs(name: string): boolean {
   return (
     ['success', 'results.json', 'build.info'].includes(name) ||

@@ -27,15 +27,15 @@ import { sendSrpm } from './send-srpm.ts'
 
 type Env = { Variables: { machine: Machine } }
 
-/** A list of ten thousand files is two megabytes. */
+/** A list of ten thousand files takes two megabytes. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024
 /** The limit before a machine is known. A self-test has at most 20 faults. */
 const MAX_ENROLL_BYTES = 256 * 1024
-/** Leases whose place is remembered; more than any fleet has at work. */
+/** Maximum number of leases whose results path is cached: more than any fleet runs at a time. */
 const MAX_PLACES = 10_000
 const Offset = z.coerce.number().int().min(0)
 
-/** The protocol of `@copr/contract/builder-protocol`, below `/builder`. */
+/** The protocol of `@copr/contract/builder-protocol`, under `/builder`. */
 export function gatewayRoutes(backend: Backend): Hono<Env> {
   const { db, config, store, log, now } = backend
   const { heartbeat_seconds, lease_seconds, max_log_bytes } = config.limits
@@ -55,7 +55,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return c.json({ ...machine, heartbeat_seconds })
   })
 
-  // Before anybody is known: a machine that boots has nothing but its distribution.
+  // Served without authentication: a machine that boots has nothing but its distribution.
   app.route('/agent', agentRoutes())
 
   app.use(async (c, next) => {
@@ -123,7 +123,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return c.json({ accepted: await finishTask(backend, task, lease, request) })
   })
 
-  /** Four pieces of a log come in a second: where it lies is the same for the whole lease. */
+  /** Caches a task's results path, which stays the same for the whole lease: a log arrives in up to four requests a second. */
   async function placeOf(task: TaskRow, lease: string): Promise<ResultsPath> {
     const known = places.get(lease)
     if (known !== undefined) return known
@@ -149,7 +149,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return { lease, task_id: c.req.param('task_id') ?? '', machine_id: c.get('machine').id }
   }
 
-  /** The task of a request, if this machine still has it. */
+  /** Returns the task of a request; throws if this machine no longer has it. */
   async function leasedTask(c: Context<Env>): Promise<{ task: TaskRow; lease: string }> {
     const { lease, ...rest } = shown(c)
     const task = await taskOfRequest(db, { lease, ...rest })
@@ -161,7 +161,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   return app
 }
 
-/** Imports write beside the log of the SRPM's making; `backend.log` is ours. */
+/** Returns the file of a task's log: imports write import.log, other tasks builder-live.log. Agents cannot write `backend.log`. */
 function logName(kind: TaskRow['kind'], name: string): string {
   if (name !== 'builder-live.log' && name !== 'import.log')
     throw new CoprError(

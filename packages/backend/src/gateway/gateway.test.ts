@@ -33,7 +33,7 @@ const srpmOf = (files: BuiltFile[]): BuiltFile => {
   return found
 }
 
-test('enroll gives a session for a token, once', async () => {
+test('an enrollment token gives a session, once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   assert.equal(await agent.claim(), undefined)
@@ -115,7 +115,7 @@ test('a failed build keeps its logs and its spec file, not its packages', async 
   assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
 })
 
-test('an upload goes on from where it broke', async () => {
+test('an upload resumes where it broke off', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -145,7 +145,7 @@ test('an upload goes on from where it broke', async () => {
   await accepted(await agent.finish({ outcome: 'succeeded', files: [listed({ name, data })] }))
 })
 
-test('finish may be repeated, and is not for those who lost their lease', async () => {
+test('finish is idempotent, and refused after the lease was lost', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -174,7 +174,7 @@ test('finish may be repeated, and is not for those who lost their lease', async 
   assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
 })
 
-test('a piece of a live log costs two reads of the database, and no write', async () => {
+test('a request with a piece of a live log costs two database reads and no write', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -219,7 +219,7 @@ test('heartbeats carry the cancellation, and a canceled build stays canceled', a
   assert.deepEqual(waiting, [])
 })
 
-test('claim waits for a task, and gets it at once', async () => {
+test('a waiting claim gets a new task at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const waiting = agent.claim(30)
@@ -227,7 +227,7 @@ test('claim waits for a task, and gets it at once', async () => {
   assert.equal((await waiting)?.task.kind, 'source')
 })
 
-test('a task is not given to a machine that went away', async () => {
+test('a task is not given to a machine that has disconnected', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const gone = new AbortController()
@@ -238,7 +238,7 @@ test('a task is not given to a machine that went away', async () => {
   assert.equal((await other.claim(5))?.task.kind, 'source')
 })
 
-test('lost tasks go to somebody else, with the earlier log put away', async () => {
+test('a lost task is requeued, and the log of the earlier try is set aside', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -290,7 +290,7 @@ test('an uploaded SRPM is imported from where the frontend put it, then publishe
   assert.ok(!existsSync(folder))
 })
 
-test('a source that is to be made reaches the builder with its settings, and may fail at once', async () => {
+test('a source build reaches the builder with its settings, and may fail at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }

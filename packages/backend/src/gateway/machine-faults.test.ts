@@ -14,7 +14,7 @@ async function taskRow(system: TestBackend) {
     .executeTakeFirstOrThrow()
 }
 
-test('a machine whose self-test has failed is refused for good, and what it lacks is kept', async () => {
+test('a machine whose self-test has failed is refused permanently, and its faults are recorded', async () => {
   await using system = await TestBackend.start()
   const faults = [{ kind: 'disk' as const, message: 'Only 3 MB are free at /var: it needs 8192' }]
   await assert.rejects(system.agent(['rpm'], testedWith(4096, faults)), /409.*Only 3 MB are free/)
@@ -55,7 +55,7 @@ for (const [cause, waits] of [
     assert.equal(not_before !== null, waits)
   })
 
-test('a task that ran out of memory goes to a bigger machine where there is one', async () => {
+test('a task that ran out of memory is retried on a bigger machine if there is one', async () => {
   await using system = await TestBackend.start()
   const small = await system.agent(['source'], testedWith(4096))
   await system.submitLink()
@@ -64,7 +64,7 @@ test('a task that ran out of memory goes to a bigger machine where there is one'
   await accepted(await small.finish(lost))
   assert.equal((await taskRow(system)).min_memory_mb, 4097)
 
-  // Nothing bigger is to be had: the same again, rather than waiting for ever.
+  // There is no bigger machine, so the same one may retry instead of the task waiting forever.
   assert.ok(await small.claim())
   await accepted(await small.finish(lost))
 

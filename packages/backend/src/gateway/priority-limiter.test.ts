@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PriorityLimiter } from './priority-limiter.ts'
 
-test('PriorityLimiter lets the smallest key go first, and of equals the first that came', async () => {
+test('PriorityLimiter admits the smallest key first, and equal keys in order of arrival', async () => {
   const turns = new PriorityLimiter(1)
   const order: string[] = []
   const { promise: held, resolve } = Promise.withResolvers<void>()

@@ -1,6 +1,6 @@
 /**
- * Lets so many at a time do something; of those who wait the one with the smallest key comes next, of equals the first. Keys are
- * compared number by number.
+  * Limits how many calls run at a time. The waiting call with the smallest key is admitted next, equal keys in order of arrival.
+  * Keys are compared number by number.
  */
 export class PriorityLimiter {
   #free: number

@@ -6,7 +6,7 @@ import type { Backend } from '../context.ts'
 import { srpmPath } from '../store/paths.ts'
 import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.ts'
 
-/** As the frontend stores them: the file `pkg` in the folder `tmp` of the uploads. */
+/** The source of an upload as the frontend stores it: the file `pkg` in the folder `tmp` of the uploads. */
 const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
 
 /** Where the SRPM of a build waits to be imported. */
@@ -19,7 +19,7 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
   return { build_id: build.id, upload: tmp, file_name: pkg }
 }
 
-/** Answers an import task with the SRPM: the waiting one, or that of an import which was nearly done. */
+/** Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed. */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   if (task.kind !== 'import')
     throw new CoprError('invalid', 'Cannot send an SRPM: this is no import')

@@ -4,7 +4,7 @@ import { CoprError } from '@copr/process/errors'
 import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
 import { formatEvr } from '@copr/rpm/version'
 
-/** Reads what an SRPM's header says. Throws RpmFormatError or CoprError with words for the build's page. */
+/** Reads the metadata from an SRPM's header. Throws RpmFormatError or CoprError with a message for the build's page. */
 export async function readSourceMetadata(path: string, file_name: string): Promise<SourceMetadata> {
   const info = await readPackageInfo(path)
   if (!info.isSource)

@@ -84,12 +84,12 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
   }
 }
 
-/** The build's word counts before the chroot's, and that before the project's. */
+/** Returns the first setting that is not `unchanged`: the build's overrides the chroot's, which overrides the project's. */
 function firstSaid(...settings: string[]): string {
   return settings.find((each) => each !== 'unchanged') ?? 'default'
 }
 
-/** Copr's: specs ask for them to know where they are built. */
+/** The macros that Copr defines; specs read them to find out where they are built. */
 function macrosOf({
   build,
   project,

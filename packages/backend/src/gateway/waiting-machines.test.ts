@@ -31,7 +31,7 @@ function fixture(find: (ids: number[]) => Promise<number[]>): Fixture {
   return { waiting, asked, change: () => changed?.(), isListening }
 }
 
-test('WaitingMachines asks once for all, and wakes those that may find something', async () => {
+test('WaitingMachines runs one query for all machines, and wakes those that may find a task', async () => {
   const { waiting, asked, change, isListening } = fixture(async () => [2])
   {
     using first = waiting.add(1)
@@ -51,7 +51,7 @@ test('WaitingMachines asks once for all, and wakes those that may find something
   assert.equal(asked.length, 1, 'nobody waits')
 })
 
-test('WaitingMachines looks once more, however many changes came during a look', async () => {
+test('WaitingMachines looks once more, however many changes arrive during a look', async () => {
   const held = Promise.withResolvers<number[]>()
   const answers = [held.promise, Promise.resolve([7])]
   const { waiting, asked, change } = fixture(async () => await (answers.shift() ?? []))
@@ -62,7 +62,7 @@ test('WaitingMachines looks once more, however many changes came during a look',
   assert.equal(asked.length, 2)
 })
 
-test('WaitingMachines wakes everybody when the database does not answer', async () => {
+test('WaitingMachines wakes all machines when the query fails', async () => {
   const { waiting, change } = fixture(async () => {
     throw new Error('gone')
   })

@@ -3,16 +3,16 @@ import { Bell } from '@copr/process/every'
 import type { Logger } from '@copr/process/log'
 
 export interface WaitingMachinesOptions {
-  /** Which of these machines may find a task. */
+  /** Returns those of the machines that may find a task. */
   find: (machine_ids: number[]) => Promise<number[]>
-  /** Calls at each change of the queue, until disposed of. */
+  /** Calls `changed` at each change of the queue, until disposed of. */
   listen: (changed: () => void) => Disposable
-  /** Looks again so often while somebody waits: a task may become due without a notice. */
+  /** Interval of looking while a machine waits, in milliseconds: a task may become due without a notice. */
   every_ms: number
   log: Logger
 }
 
-/** Machines that wait for a task: one question to the database tells which of them shall claim, instead of one for each of them. */
+/** The machines that wait for a task. One database query finds those that shall claim, instead of one query for each machine. */
 export class WaitingMachines {
   readonly #options: WaitingMachinesOptions
   readonly #waiting = new Map<Bell, number>()
@@ -24,7 +24,7 @@ export class WaitingMachines {
     this.#options = options
   }
 
-  /** Its bell rings when the machine shall claim; a change that comes from now on is not missed. */
+  /** Adds a machine, whose bell rings when it shall claim; no change of the queue from this call on is missed. */
   add(machine_id: number): { bell: Bell; [Symbol.dispose]: () => void } {
     const bell = new Bell()
     this.#waiting.set(bell, machine_id)
@@ -53,7 +53,7 @@ export class WaitingMachines {
     }
   }
 
-  /** However many changes come during a look, one more look is made. */
+  /** Looks for work; any number of changes during a look cause one more look. */
   async #look(): Promise<void> {
     this.#lookAgain = true
     if (this.#isLooking) return

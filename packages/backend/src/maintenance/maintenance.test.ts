@@ -14,7 +14,7 @@ import { fixtures } from '@copr/domain/testing/fixtures'
 const repomdOf = (system: TestBackend): string =>
   join(system.results, 'dana/telescope', CHROOT, 'repodata/repomd.xml')
 
-test('the files of a deleted project go', async () => {
+test('the files of a deleted project are removed', async () => {
   await using system = await TestBackend.start()
   const dir = join(system.results, 'dana/telescope')
   await mkdir(join(dir, CHROOT, '00000001-hello'), { recursive: true })
@@ -49,7 +49,7 @@ test('a new project of the same name keeps its own builds and gets new indexes',
   assert.deepEqual(repositories, [{ generation: 2, published_generation: 1 }])
 })
 
-test('a removal that names something else removes nothing', async () => {
+test('a removal with a path outside of any project removes nothing', async () => {
   await using system = await TestBackend.start()
   await mkdir(join(system.results, 'dana/telescope'), { recursive: true })
   for (const path of ['dana', '../uploads', 'dana/..', 'dana/telescope/../..'])
@@ -63,7 +63,7 @@ test('a removal that names something else removes nothing', async () => {
   assert.deepEqual(await system.db.selectFrom('removal').selectAll().execute(), [])
 })
 
-test('staged files go when their lease is over, and no sooner', async () => {
+test('staged files are removed when their lease has ended, and no sooner', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -78,7 +78,7 @@ test('staged files go when their lease is over, and no sooner', async () => {
   assert.deepEqual(await readdir(staging), [])
 })
 
-test('the log of a build that ended without its agent is packed', async () => {
+test('the log of a build that ended without its agent is compressed', async () => {
   await using system = await TestBackend.start()
   const id = await system.submitLink()
   const ended = new Date()
@@ -96,14 +96,14 @@ test('the log of a build that ended without its agent is packed', async () => {
   assert.deepEqual(await readdir(dir), ['builder-live.log.gz'])
 })
 
-test('the loops publish a new project by themselves, and end when told to', async () => {
+test('the loops publish a new project by themselves, and end when they are stopped', async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   system.run()
   while (!existsSync(repomdOf(system))) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.match(await readFile(repomdOf(system), 'utf8'), /<repomd/)
 })
 
-test('SRPMs go when no unfinished build needs them, and uploads that go on stay', async () => {
+test('SRPMs that no unfinished build needs are removed, but not while they may be uploading', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.submitLink()

@@ -11,7 +11,7 @@ import { CoprError } from '@copr/process/errors'
 import type { Backend } from '../context.ts'
 import { removalPath, type ResultsPath } from '../store/paths.ts'
 
-/** Removes folders that nobody refers to any more. A row is forgotten only when its folder is gone. */
+/** Removes the folders that `removal` rows name. A row is deleted only after its folder. */
 export async function removeDue(backend: Backend): Promise<void> {
   const { db, log } = backend
   for (const removal of await wantedRemovals(db, 'results')) {
@@ -19,7 +19,7 @@ export async function removeDue(backend: Backend): Promise<void> {
       if (!(await remove(backend, removal))) continue
       log.info({ path: removal.path }, 'Results removed')
     } catch (err) {
-      // A path that is not one of ours will never be.
+      // An invalid path will not become valid, so its row is deleted instead of retried.
       if (!(err instanceof CoprError)) throw err
       log.error({ err, path: removal.path }, 'Removal refused')
     }
@@ -27,7 +27,7 @@ export async function removeDue(backend: Backend): Promise<void> {
   }
 }
 
-/** False when it is too early. */
+/** Removes a folder; returns false while a published index may still name its files. */
 async function remove(backend: Backend, removal: Removal): Promise<boolean> {
   const { db, store } = backend
   const path = removalPath(removal.path)
@@ -35,7 +35,7 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
   const living = await livingDir(db, { ownername, dirname })
   if (living && chroot !== undefined && chroot !== 'srpm-builds') {
     const repositories = await repositoriesOfDir(db, living.project_dir_id, chroot)
-    // The index goes first: it must never name files that are gone.
+    // The index is published first: it must never name files that no longer exist.
     if (result_dir !== undefined && repositories.some(({ is_published }) => !is_published))
       return false
     if (result_dir === undefined && repositories.some(({ is_enabled }) => is_enabled))
@@ -45,15 +45,15 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
     return await removeOthers(backend, path, living.project_dir_id)
   await store.remove(path)
   if (living) return true
-  // It takes a while: a project that took the place meanwhile may have lost files of its indexes.
+  // Removing takes a while: a new project that has taken the place in the meantime may have lost files of its indexes.
   const successor = await livingDir(db, { ownername, dirname })
   if (successor) await republishAll(db, successor.project_dir_id)
   return true
 }
 
 /**
- * The place was taken by a new project (or the chroot enabled again) before the old one's files were gone:
- * only folders of builds that are not the new one's go, and the indexes are made anew.
+  * Handles a place that a new project has taken (or a chroot that was enabled again) before the old files were removed:
+  * removes only folders of builds that are not the new project's, and republishes its indexes.
  */
 async function removeOthers(
   { db, store }: Backend,

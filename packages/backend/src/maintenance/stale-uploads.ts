@@ -3,7 +3,7 @@ import type { Backend } from '../context.ts'
 
 /** Removes files staged under leases that have ended, unless they are still to be published. */
 export async function dropStaleStaging({ db, store, log }: Backend): Promise<void> {
-  // The folders first: one that comes later belongs to a lease that is later still.
+  // Folders are listed before leases are read: a folder that appears in between is not in the list, so it is not removed.
   const keys = await store.listStaged()
   const inUse = await leasesInUse(
     db,
@@ -16,9 +16,9 @@ export async function dropStaleStaging({ db, store, log }: Backend): Promise<voi
   }
 }
 
-/** SRPMs of uploads that broke off, and of builds that were canceled before the import. */
+/** Removes SRPMs of uploads that broke off, and of builds that were canceled before the import. */
 export async function dropStaleSrpms({ db, store, log }: Backend, before: Date): Promise<void> {
-  // The folders first, as above. An upload has a folder some time before it has a build.
+  // Folders are listed first, as in dropStaleStaging(). An upload has a folder some time before it has a build, hence `before`.
   const kept = await store.listSrpms(before)
   const inUse = await srpmsInUse(db)
   for (const srpm of kept) {

@@ -54,7 +54,7 @@ const setMode = (system: TestBackend, devel_mode: boolean) =>
   })
 
 test(
-  'in devel mode builds show in the devel repository, in the main one on request',
+  'in devel mode builds appear in the devel repository, and in the main one on request',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })
@@ -83,7 +83,7 @@ test(
 )
 
 test(
-  'when devel mode ends the main repository has everything, and the other one is gone',
+  'when devel mode ends, the main repository has all packages and the devel one is removed',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })

@@ -3,7 +3,7 @@ import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
 import type { Results } from './results.ts'
 
-/** The results cannot be published, whoever tries: the build has failed. Its logs are kept, its packages are not. */
+/** Fails a build whose results can never be published. Keeps its logs, but not its packages. */
 export async function failResults(
   { db, store, log, now }: Backend,
   { task, lease, staged, place }: Results,

@@ -21,8 +21,8 @@ export interface KeyOwner {
 export type SigningKey = Pick<PublicKeyAnswer, 'algorithm' | 'fingerprint' | 'public_key'>
 
 /**
- * Signs with the key that the database has for the project. Asks keygen for it only if there is none yet, or if keygen refuses
- * to sign with it: then it was rotated, and what `sign` did is done again with the new key.
+  * Calls `sign` with the key that the database has for the project. Asks keygen for the key only if there is none yet, or if keygen
+  * refuses to sign with it: then the key was rotated, and `sign` is called again with the new one.
  */
 export async function withProjectKey<T>(
   backend: Pick<Backend, 'keygen' | 'db'>,
@@ -43,7 +43,7 @@ export async function withProjectKey<T>(
   }
 }
 
-/** The project's key, made if it has none; what the database says of it follows keygen, which prolongs keys. */
+/** Returns the project's key, which keygen makes if there is none. Updates the database's copy, as keygen extends keys. */
 async function projectKey(
   { keygen, db }: Pick<Backend, 'keygen' | 'db'>,
   owner: KeyOwner,
@@ -54,12 +54,12 @@ async function projectKey(
   return key
 }
 
-/** More than the clocks of keygen and the backend may differ by. */
+/** Longer than the clocks of keygen and the backend may differ. */
 const OVERLAP_MS = 3600_000
 
 /**
- * Stores the keys that keygen has prolonged or rotated, also of projects in which nothing is built any more. It continues where
- * the last complete pass began, however long ago that is.
+  * Stores the keys that keygen has extended or rotated, including those of projects in which nothing is built any more. Continues
+  * from the start of the last complete pass, however long ago that was.
  */
 export async function followChangedKeys({
   now,

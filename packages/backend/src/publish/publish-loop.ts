@@ -6,11 +6,11 @@ import { withLogFields } from '@copr/process/log-fields'
 import type { Backend } from '../context.ts'
 import { publishTask } from './publish-task.ts'
 
-/** Short, as it is renewed while the work goes on: what a killed program was publishing is taken up again soon. */
+/** Short, because it is renewed during the work: another publisher soon takes over the task of a killed process. */
 const LEASE_SECONDS = 9
 const MAX_BACKOFF_SECONDS = 60
 
-/** Publishes what waits, one build after the other, until nothing is left. */
+/** Publishes the waiting builds, one at a time, until none is left. */
 export async function publishDue(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, now } = backend
   while (!stop.aborted) {
@@ -18,7 +18,7 @@ export async function publishDue(backend: Backend, stop: AbortSignal): Promise<v
     const task = await claimPublish(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
     if (!task) return
     const { build_id, task_id } = task
-    // The id goes to keygen, too: what it signs for this build is found by it.
+    // The request id is sent to keygen, too, whose logs record it: its signatures for this build can be found by the id.
     const fields = { request_id: randomUUID(), build_id, task_id }
     await withLogFields(fields, () => publishLeased(backend, task, lease))
   }

@@ -21,8 +21,8 @@ import { type SigningKey, withProjectKey } from './project-key.ts'
 import { writeRepodata } from './write-repodata.ts'
 
 /**
- * Renders the index of every repository whose members have changed. One that fails does not hold up the others;
- * several of these may run at the same time, so that a large repository does not either.
+  * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others;
+  * several calls may run at the same time, so that a large repository does not either.
  */
 export async function publishDueRepositories(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, log } = backend
@@ -48,7 +48,7 @@ async function renderRepository(
   signal: AbortSignal,
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
-  // The generation first: the members read afterwards are at least those of it.
+  // The generation is read before the members, so they are at least as new.
   const repository = await loadIndexedRepository(db, id)
   if (!repository || repository.generation <= repository.published_generation) return
   const started = performance.now()
@@ -111,7 +111,7 @@ async function writePublicKey(
   { public_key }: SigningKey,
 ): Promise<void> {
   const path = projectDirPath(repository)
-  // Those who install a forked package need the key that it was signed with.
+  // Users who install a forked package need the key that it was signed with.
   const keys = [public_key, ...repository.inherited_keys]
     .map((key) => `${key.trimEnd()}\n`)
     .join('')

@@ -11,16 +11,16 @@ import { type Results, resultsOf } from './results.ts'
 import { signPackages } from './sign.ts'
 import { verifyResults } from './verify.ts'
 
-/** That of a publish task. */
+/** The lease of a publish task. */
 interface Lease {
   lease: string
-  /** Throws when it is lost: somebody else has the task now. */
+  /** Throws when the lease is lost: another publisher may have the task now. */
   checkLease: () => Promise<void>
 }
 
 /**
- * Verifies, signs and places what a build brought, and makes it members of its repository. Every step may be
- * repeated after a crash. Bad results fail the build; whatever else is wrong throws, to be tried again.
+  * Verifies, signs and places the results of a build, and adds them to its repository. Every step is idempotent and can be
+  * retried after a crash. Bad results fail the build; any other error is thrown, and the task is retried.
  */
 export async function publishTask(
   backend: Backend,
@@ -77,7 +77,7 @@ export async function publishTask(
   if (outcome !== undefined) await store.dropStaged(staged)
 }
 
-/** The small files that describe a build, made from the headers. */
+/** Writes the small files that describe a build, from its packages' headers. */
 async function describe(
   { store }: Backend,
   results: Results,
@@ -99,7 +99,7 @@ async function memberOf(
   { staged, place }: Results,
   { fileName }: PackageInfo,
 ): Promise<Member> {
-  // Relative to the repository's folder, which is the one above.
+  // Relative to the repository's folder, which is the parent.
   const path = `${place.split('/').at(-1)}/${fileName}`
   return await store.withStaged(staged, fileName, async (file) => ({
     path,

@@ -182,7 +182,7 @@ for (const [what, last] of [
       },
       place: async () => void done.push('place'),
     }
-    // As when the lease had lapsed, and another publisher got the task.
+    // As if the lease had expired and another publisher had claimed the task.
     const take = (lease: string | null, state: 'leased' | 'queued') =>
       fixtures(system.db)
         .updateTable('task')
@@ -200,7 +200,7 @@ for (const [what, last] of [
     assert.equal((await system.build(id)).state, 'succeeded')
   })
 
-test('results that lie about themselves fail the build', { skip }, async () => {
+test('results with a wrong name, digest or source fail the build', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const binary = hello.find(({ name }) => name === 'hello-1.0-1.noarch.rpm')
@@ -228,7 +228,7 @@ test('results that lie about themselves fail the build', { skip }, async () => {
   }
 })
 
-test('while keygen is away builds wait, and are published when it is back', { skip }, async () => {
+test('builds wait while keygen is down, and are published when it is back', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const id = await system.built(agent, hello)
@@ -241,7 +241,7 @@ test('while keygen is away builds wait, and are published when it is back', { sk
   await untilState(system, id, 'succeeded')
 })
 
-test('a deleted build leaves the index first, then the disk', { skip }, async () => {
+test('a deleted build is removed from the index first, then from disk', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const id = await system.built(agent, hello)

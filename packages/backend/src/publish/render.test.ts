@@ -54,7 +54,7 @@ test('a tampered index or package is refused by dnf', { skip }, async () => {
   assert.ok(!refused.ok, refused.output)
 })
 
-test('an index that was just replaced can still be fetched to its end', { skip }, async () => {
+test('the files of an index that was just replaced can still be fetched', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const { repository } = urls(system)
@@ -73,7 +73,7 @@ test('an index that was just replaced can still be fetched to its end', { skip }
   for (const file of seen) assert.equal((await fetch(repository + file)).status, 200, file)
   const later = { ...system.backend, now: () => new Date(Date.now() + 11 * 60_000) }
   await system.db.updateTable('repository').set({ generation: 100 }).execute()
-  // Keygen refuses a time that is not its own.
+  // Keygen refuses a signing time that is far from its own clock.
   await publishDueRepositories(
     {
       ...later,
@@ -127,7 +127,7 @@ test('createrepo_c itself agrees with the index', { skip }, async () => {
   assert.ok((await run('rm', ['-rf', fresh])).ok)
 })
 
-test('groups of a comps file are seen by dnf, and gone when it is', { skip }, async () => {
+test('dnf sees the groups of a comps file until the file is removed', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const group = '<group><id>lenses</id><name>Lenses</name><uservisible>true</uservisible></group>'
   const show = async (comps: string | null): Promise<string> => {
@@ -140,7 +140,7 @@ test('groups of a comps file are seen by dnf, and gone when it is', { skip }, as
     const { repository, key } = urls(system)
     await using client = await dnfFor(repository, key)
     await client.query('repoquery')
-    // Without any groups dnf fails, and says so.
+    // Without any groups dnf fails with a message.
     return (await client.dnf('group', 'list', '--hidden')).output
   }
   assert.match(await show(`<?xml version="1.0"?>\n<comps>${group}</comps>\n`), /Lenses/)

@@ -6,7 +6,7 @@ import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'
 import type { KeyOwner, SigningKey } from './project-key.ts'
 
-/** Digests a request: keygen takes up to 1000. */
+/** Digests in one request; keygen accepts up to 1000. */
 const AT_A_TIME = 100
 
 export interface PackagesToSign {
@@ -18,11 +18,11 @@ export interface PackagesToSign {
   purpose: string
   /** The lease of the publish task. Only its holder gets signing tickets. */
   lease: string
-  /** Throws when somebody else has the task now. */
+  /** Throws when the lease is lost: another publisher may have the task now. */
   checkLease: () => Promise<void>
 }
 
-/** Signs staged packages. May be repeated: each has exactly one signature in the end. */
+/** Signs staged packages. Idempotent: each package ends up with exactly one signature. */
 export async function signPackages(
   { db, keygen, store, now }: Pick<Backend, 'db' | 'keygen' | 'store' | 'now'>,
   { staged, names, owner, key, purpose, lease, checkLease }: PackagesToSign,
@@ -33,7 +33,7 @@ export async function signPackages(
     const created_at = Math.floor(now().getTime() / 1000)
     const facts = { algorithm: key.algorithm, fingerprint: key.fingerprint, created_at }
     const digests: string[] = []
-    // One header at a time in memory: each may be some 60 MB.
+    // Only one header is in memory at a time: each may take about 60 MB.
     for (const name of some) {
       const region = await store.withStaged(staged, name, readSignedRegion)
       digests.push(digestFor(region, facts).toString('base64'))

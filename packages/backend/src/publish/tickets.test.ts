@@ -22,7 +22,7 @@ function digestsOf(count: number): string[] {
   return Array.from({ length: count }, (_, index) => Buffer.alloc(32, index).toString('base64'))
 }
 
-/** A build whose results wait to be published, and the lease of who publishes them. */
+/** Builds a package and claims its publish task; returns the lease and the number of its RPMs. */
 async function leased(system: TestBackend): Promise<{ lease: string; packages: number }> {
   const files = await buildPackages(system.data_dir)
   await system.built(await system.agent(), files)
@@ -37,7 +37,7 @@ async function requestWith(system: TestBackend, digests: string[], ticket: strin
   return { ...WHOSE, purpose: 'test', created_at, digests, fingerprint, ticket }
 }
 
-test('keygen signs for a ticket once, and only what it was given for', { skip }, async () => {
+test('keygen accepts a ticket once, and only for its own digests', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const { keygen } = system.backend
   const { lease, packages } = await leased(system)
@@ -60,7 +60,7 @@ test('keygen signs for a ticket once, and only what it was given for', { skip },
   await assert.rejects(keygen.sign(elsewhere), { kind: 'forbidden' })
 })
 
-test('a ticket that is over is good for nothing', { skip }, async () => {
+test('keygen refuses an expired ticket', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const { lease } = await leased(system)
   const digests = digestsOf(1)
@@ -71,7 +71,7 @@ test('a ticket that is over is good for nothing', { skip }, async () => {
 })
 
 test(
-  'tickets are given for leased builds and due indexes only, not for more than they have',
+  'tickets are issued only for leased builds and due indexes, for no more digests than files',
   { skip },
   async () => {
     await using system = await TestBackend.start()
@@ -119,7 +119,7 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
     message: /its key was rotated/,
   })
 
-  // The key that the database has is refused, and the new one is asked for.
+  // The key in the database is refused, and the backend requests the new one.
   await system.built(agent, await buildPackages(system.data_dir, { name: 'third' }))
   await publish()
   const { key_fingerprint } = await db
@@ -129,7 +129,7 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
     .executeTakeFirstOrThrow()
   assert.equal(key_fingerprint, after.fingerprint)
 
-  // The change is a week old when the backend is back.
+  // The backend is back a week after the change.
   const week_later = new Date(Date.now() + 7 * 24 * 3600_000)
   await noteKeyChangesSeen(db, new Date())
   await followChangedKeys({ ...backend, now: () => week_later })
@@ -162,7 +162,7 @@ test('after a rotation dnf verifies what either key has signed', { skip }, async
 })
 
 test(
-  'the log of signatures says which build was signed, and notices any change',
+  'the signature log records which build was signed, and detects any change',
   { skip },
   async () => {
     await using system = await TestBackend.start({ withKeygen: true })

@@ -6,13 +6,13 @@ import { readSignedRegion } from '@copr/rpm/signature'
 
 export interface Expected {
   package_name: string
-  /** The chroot's. */
+  /** The chroot's architecture. */
   arch: string
 }
 
 export type Verdict = { ok: true; packages: PackageInfo[] } | { ok: false; reason: string }
 
-/** Architectures that a package built in a chroot may have, besides the chroot's own (the key) and noarch. */
+/** Architectures that a package built in a chroot may have in addition to noarch and the chroot's own, which is the key. */
 const COMPATIBLE: Record<string, string[]> = {
   x86_64: ['x86_64_v2', 'x86_64_v3', 'x86_64_v4', 'amd64', 'ia32e', 'i386', 'i486', 'i586', 'i686'],
   i386: ['i486', 'i586', 'i686', 'athlon'],
@@ -25,7 +25,7 @@ const COMPATIBLE: Record<string, string[]> = {
 
 class Unacceptable extends Error {}
 
-/** Checks the packages that a builder brought: a builder runs strangers' code, so nothing of it is believed. */
+/** Checks the packages that a builder uploaded. A builder runs untrusted code, so nothing that it reports is trusted. */
 export async function verifyResults(
   files: ResultFile[],
   expected: Expected,
@@ -65,7 +65,7 @@ async function verifyPackage(
   return info
 }
 
-/** At most one source package, the build's own, and nothing that is not made from it. */
+/** Throws unless there is at most one source package, the build's own, and all others are made from it. */
 function verifyOrigin(packages: PackageInfo[], { package_name }: Expected): void {
   if (packages.length === 0)
     throw new Unacceptable('Cannot publish: the builder brought no packages')

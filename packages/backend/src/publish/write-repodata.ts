@@ -15,7 +15,7 @@ export interface IndexRequest {
   signal?: AbortSignal
 }
 
-/** Makes a repository's index. What the published index says of a package is believed: members never change. */
+/** Makes a repository's index. Reuses the published index's entries without checking them, as members never change. */
 export async function writeRepodata(
   workspace: Pick<RepodataWorkspace, 'packages' | 'previous' | 'into' | 'portions'>,
   { members, comps, is_devel, now, signal }: IndexRequest,
@@ -56,7 +56,7 @@ export async function writeRepodata(
   await rename(join(into, `step-${count}`, 'repodata'), join(into, 'repodata'))
 }
 
-/** With --skip-stat the packages that it describes need not even be there. */
+/** The options that reuse a previous index; with --skip-stat the packages that it describes need not even exist. */
 const updateFrom = (previous: string): string[] => [
   '--update',
   '--skip-stat',
@@ -72,7 +72,7 @@ const EMPTY: Record<string, string> = {
   other: `${XML}<otherdata xmlns="${COMMON}other" packages="0">\n</otherdata>\n`,
 }
 
-/** Every new project has several: not worth a process each. */
+/** Writes an empty index without createrepo_c: every new project has several, not worth a process each. */
 async function renderEmptyIndex(into: string, now: Date): Promise<void> {
   const seconds = Math.floor(now.getTime() / 1000)
   await mkdir(join(into, 'repodata'))

@@ -21,21 +21,21 @@ th {
 `
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
 
-/** As of all results, with the page's own style; without `allow-downloads` its links to packages do nothing in Chrome. */
+/** The policy of all results, plus the page's own style and downloads: without `allow-downloads`, Chrome ignores links to packages. */
 export const INDEX_POLICY = [
   'sandbox allow-downloads',
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
 ].join('; ')
 
-/** An HTML page with relative links to what is in a folder: `wget -r` follows it. */
+/** Returns an HTML page with relative links to the entries of a folder, which `wget -r` follows. */
 export async function directoryIndex(entries: Entry[], shown_path: string): Promise<string> {
   const sorted = entries.toSorted(
     (a, b) => Number(b.isDir) - Number(a.isDir) || (a.name < b.name ? -1 : 1),
   )
   const rows = sorted.map(({ name, isDir, size, mtime }) => {
     const end = isDir ? '/' : ''
-    // With ./ in front, as the colon of "project:pr:1" would make it a URL scheme.
+    // With ./ in front: otherwise the colon of "project:pr:1" would make the name before it a URL scheme.
     return html`<tr>
       <td><a href="./${encodeURIComponent(name)}${end}">${name}${end}</a></td>
       <td>${mtime?.toISOString().slice(0, 19).replace('T', ' ') ?? ''}</td>

@@ -8,7 +8,7 @@ import { namesIn } from './url-names.ts'
 
 const TYPES: [ending: string, type: string][] = [
   ['.rpm', 'application/x-rpm'],
-  // As it is stored, without Content-Encoding: whoever downloads it wants the .gz file.
+  // Sent as stored, without Content-Encoding: clients want the .gz file itself.
   ['.gz', 'application/gzip'],
   ['.zst', 'application/zstd'],
   ['.xz', 'application/x-xz'],
@@ -24,11 +24,11 @@ const TYPES: [ending: string, type: string][] = [
   ['.cfg', 'text/plain; charset=utf-8'],
 ]
 
-/** Never change under their name, so that caches may keep them for a while; gone at most this late for who looks there. */
+/** Files that never change under their name, so caches may keep them for an hour, and may serve a deleted file for that long. */
 const LASTING = /\.rpm$|^[0-9a-f]{64}-[^/]+$/
 const HOUR = 'public, max-age=3600'
 
-/** The results tree over HTTP: static files with ranges, and directory indexes. */
+/** Serves the results tree over HTTP: static files, with range requests, and directory indexes. */
 export function treeRoutes(tree: ResultsTree): Hono {
   const answer = async (c: Context): Promise<Response> => {
     const url_path = new URL(c.req.url).pathname
@@ -59,7 +59,7 @@ export function treeRoutes(tree: ResultsTree): Hono {
       return await answer(c)
     } catch (error) {
       if (!isMissing(error)) throw error
-      // Replaced or removed since it was found: what is there now counts.
+      // The file was replaced or removed after it was found: answer with what is there now.
       return await answer(c)
     }
   })
@@ -103,13 +103,13 @@ async function sendFile(c: Context, file: StoredFile): Promise<Response> {
   return new Response(await file.read({ start, end }), { status, headers })
 }
 
-/** The address works for a while only: nobody may keep the redirect. */
+/** Redirects to an address that expires, so the redirect must not be cached. */
 async function sendElsewhere(file: StoredFile, location: string): Promise<Response> {
   await file.close()
   return new Response(null, { status: 302, headers: { location, 'cache-control': 'no-store' } })
 }
 
-/** S3 sends no policy of ours: a browser shows XML from there as text, and runs nothing of it. */
+/** Returns the type that S3 is to send. S3 does not send our policy, so XML becomes plain text, of which browsers run nothing. */
 function inertType(type: string): string {
   return type.startsWith('text/') ? 'text/plain; charset=utf-8' : type
 }

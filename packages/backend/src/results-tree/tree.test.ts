@@ -41,7 +41,7 @@ async function serveTree() {
   }
 }
 
-/** The status for a path sent exactly as it is. */
+/** Sends a path exactly as given; returns the status. */
 async function statusOf(port: number, path: string): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
   const sent = request({ host: '127.0.0.1', port, path }, (response) => {
@@ -87,7 +87,7 @@ for (const [range, status, body] of [
     assert.equal(await response.text(), body)
   })
 
-test('nothing in the results runs in a browser: every answer is sandboxed', async () => {
+test('nothing in the results runs in a browser: every response is sandboxed', async () => {
   await using tree = await serveTree()
   await writeFile(
     join(tree.dir, 'comps.xml'),
@@ -132,7 +132,7 @@ test('a directory index is sandboxed, too; its style and the downloads from it a
   assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
 })
 
-test('what the client has already is not sent again', async () => {
+test('a file that the client already has is not sent again', async () => {
   await using tree = await serveTree()
   const first = await fetch(`${tree.url}hello-1-1.noarch.rpm`)
   await first.text()
@@ -145,7 +145,7 @@ test('what the client has already is not sent again', async () => {
   assert.equal((await fetch(`${tree.url}hello-1-1.noarch.rpm`, { headers: stale })).status, 200)
 })
 
-test('a log that grows can be followed by ranges, and is found under its old name when packed', async () => {
+test('a growing log can be followed with range requests, and is found under its old name once compressed', async () => {
   await using tree = await serveTree()
   const log = `${tree.url}backend.log`
   const first = await fetch(log)
@@ -179,7 +179,7 @@ test('nothing outside of the tree and nothing hidden is served', async () => {
   assert.equal(await statusOf(tree.port, `${base}in`), 200)
 })
 
-test('a folder without its slash is redirected, and what is missing is told in the form asked for', async () => {
+test('a folder without its slash is redirected, and a 404 has the requested format', async () => {
   await using tree = await serveTree()
   const bare = await fetch(tree.url.slice(0, -1), { redirect: 'manual' })
   assert.equal(bare.status, 301)
@@ -214,7 +214,7 @@ test(
   },
 )
 
-test('an index has relative links that no name can break', async () => {
+test('a directory index has relative links that no file name can break', async () => {
   await using tree = await serveTree()
   const owner = new URL('../../../', tree.url)
   const page = await (await fetch(owner)).text()

@@ -1,4 +1,4 @@
-/** The names in an undecoded URL path; undefined unless each is plain. Hidden names are nobody's business. */
+/** Returns the names in an undecoded URL path; undefined unless each is plain. Hidden files are not served. */
 export function namesIn(url_path: string): string[] | undefined {
   const names: string[] = []
   for (const part of url_path.split('/')) {

@@ -9,19 +9,19 @@ export interface AppendOptions {
   max_size: number
   /** Called before bytes are written; throws when there are too many. */
   onBytes?: (count: number) => void
-  /** On the disk, not only in the system's memory, when it is done. */
+  /** Whether the bytes are flushed to disk before the call returns. */
   sync?: boolean
 }
 
-/** `at_offset` is false when the file's size is not the offset: nothing was written then, or a newer request took over. */
+/** `at_offset` is false when the file's size was not the offset, so nothing was written, or when a newer request took over. */
 export interface Appended {
   at_offset: boolean
   size: number
 }
 
 /**
- * One request a file at a time. A newer request ends an older one: its client has given it up, though the connection may not
- * yet know. Which request is newer is the order in which `run` is called: callers await nothing before.
+  * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may
+  * not show it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before.
  */
 export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()

@@ -20,7 +20,7 @@ const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
 
-/** Makes an index beside the published one, of the packages where they lie. */
+/** Opens a workspace next to the published index, for the packages in their place. */
 export async function directoryRepodataWorkspace(
   dir: string,
   { is_devel }: { is_devel: boolean },
@@ -42,8 +42,8 @@ export async function directoryRepodataWorkspace(
 }
 
 /**
- * Makes a finished `repodata` folder the visible one, by turning a symbolic link: repomd.xml and its signature
- * change at the same moment. `made` is moved.
+  * Makes a finished `repodata` folder the visible one by switching a symbolic link, so that repomd.xml and its signature
+  * change atomically. Moves `made`.
  */
 async function switchIndex(
   dir: string,
@@ -61,7 +61,7 @@ async function switchIndex(
   await moveRealFolderAway(dir)
   await rename(turned, join(dir, 'repodata'))
   await syncDir(dir)
-  // The previous one stays until the next time: a request may just be on its way into it.
+  // The previous index stays until the next publication: a request may just be resolving a path into it.
   await removeLeftovers(dir, [target, previous])
 }
 
@@ -74,7 +74,7 @@ async function currentIndex(dir: string): Promise<string | undefined> {
   }
 }
 
-/** Links the previous index's data into the new one, and writes down since when each is history. */
+/** Links the previous index's data files into the new one, and records when each was replaced. */
 async function keepFiles(previous: string, made: string, now: Date): Promise<void> {
   const replacedAt = await readKept(previous)
   const has = new Set(await readdir(made))
@@ -104,14 +104,14 @@ async function namesIn(dir: string): Promise<string[]> {
   })
 }
 
-/** A tree that comes from elsewhere has a folder where we have a link. */
+/** Moves a real folder out of the way of the link: a results tree copied from elsewhere may have one. */
 async function moveRealFolderAway(dir: string): Promise<void> {
   const found = await lstat(join(dir, 'repodata')).catch(() => undefined)
   if (found?.isDirectory())
     await rename(join(dir, 'repodata'), join(dir, `.repodata-0-${randomUUID()}`))
 }
 
-/** Older indexes, and what a program that was killed left. The repository's lock is held, so none of it is in use. */
+/** Removes older indexes and leftovers of killed processes. The repository lock is held, so no other publisher uses them. */
 async function removeLeftovers(dir: string, inUse: (string | undefined)[]): Promise<void> {
   for (const name of await readdir(dir))
     if (/^\.(repodata|render)-/.test(name) && !inUse.includes(name))

@@ -11,7 +11,7 @@ import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore, type StagingKey } from './results-store.ts'
 import { checkFacts, checkList, MAX_FILES } from './staged-files.ts'
 
-/** The results store in a folder: staging and uploads lie beside the public tree, on the same file system. */
+/** The results store in a folder. Staging and uploads lie next to the public tree, on the same file system. */
 export function directoryStore(data_dir: string): ResultsStore {
   const base = resolve(data_dir)
   const root = join(base, 'results')
@@ -66,7 +66,7 @@ export function directoryStore(data_dir: string): ResultsStore {
 
     async appendLog(path, name, body, { offset, max_size }) {
       const file = absolute(path, name)
-      // Requests register in the order in which they came: nothing is awaited before.
+      // Nothing is awaited before, so requests register in order of arrival.
       return await newest.run(file, async (stop) => {
         await files.makeDir(join(root, path))
         return await appendToFile(file, body, { offset, max_size }, stop)
@@ -160,7 +160,7 @@ export function directoryStore(data_dir: string): ResultsStore {
       return path === undefined ? undefined : await openFile(path)
     },
     async placeSrpm(srpm, to) {
-      // Done before, if the SRPM is gone from where it waited.
+      // An SRPM that no longer waits has been placed before.
       if ((await waitingSrpm(srpm)) !== undefined) await put(srpmDir(srpm), to, [srpm.file_name])
     },
     dropSrpm: (srpm) => rm(srpmDir(srpm), { recursive: true, force: true }),

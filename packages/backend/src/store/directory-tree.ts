@@ -5,12 +5,12 @@ import { Readable } from 'node:stream'
 import { isMissing } from './files.ts'
 import type { Entry, Found, ResultsTree, StoredFile } from './results-store.ts'
 
-/** The public tree in a folder. Links count as long as they stay below it. */
+/** The public tree in a folder. Symbolic links are followed as long as they stay inside it. */
 export function directoryTree(root: string): ResultsTree {
   return {
     async find(names) {
       const path = join(root, ...names)
-      // Once more if it vanishes between the two looks: the link of an index was just turned.
+      // Retries once if the path vanishes between two system calls: the link of an index was just switched.
       return (
         (await openBelow(root, path)) ??
         (await openBelow(root, path)) ??
@@ -43,7 +43,7 @@ async function openBelow(root: string, path: string, onlyLook = false): Promise<
   }
 }
 
-/** Undefined unless it is a plain file. */
+/** Opens a file; returns undefined unless it is a plain file. */
 export async function openFile(
   path: string,
   name = basename(path),
@@ -90,7 +90,7 @@ async function namesOf(dir: string): Promise<string[]> {
 async function entryOf(dir: string, name: string): Promise<Entry | undefined> {
   const path = join(dir, name)
   try {
-    // The only links of ours lead to something beside them: the index of a repository.
+    // The only links that this store makes lead to a folder next to them: the index of a repository.
     if ((await lstat(path)).isSymbolicLink() && (await readlink(path)).includes('/'))
       return undefined
     const stats = await stat(path)

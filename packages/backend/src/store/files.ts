@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
-/** Hidden, so that neither the HTTP tree nor an index shows it. */
+/** Returns a hidden name, so that neither the HTTP tree nor an index shows the file. */
 function temporaryName(path: string): string {
   return join(dirname(path), `.new-${randomUUID()}-${basename(path).slice(0, 100)}`)
 }
@@ -16,7 +16,7 @@ export async function removeTemporary(dir: string): Promise<void> {
     if (name.startsWith('.new-')) await rm(join(dir, name), { force: true })
 }
 
-/** The file appears whole or not at all. */
+/** Writes a file that appears whole or not at all. */
 export async function writeWhole(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryName(path)
   try {
@@ -30,7 +30,7 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
   }
 }
 
-/** Gives a file a second name, in place of whatever has it. */
+/** Gives a file a second name, replacing any file of that name. */
 export async function linkOver(from: string, to: string): Promise<void> {
   const temporary = temporaryName(to)
   await link(from, temporary)
@@ -39,7 +39,7 @@ export async function linkOver(from: string, to: string): Promise<void> {
   await rm(temporary, { force: true })
 }
 
-/** The names of the plain files in a folder; undefined when there is none. */
+/** Returns the names of the plain files in a folder; undefined when there is no such folder. */
 export async function filesIn(path: string): Promise<string[] | undefined> {
   try {
     const entries = await readdir(path, { withFileTypes: true })
@@ -61,7 +61,7 @@ export async function syncFile(path: string): Promise<void> {
   await file.sync()
 }
 
-/** The folder above must not be a link to elsewhere: only we make folders here. */
+/** Makes a folder. Its parent must not be a link to elsewhere: only the backend makes folders here. */
 export async function makeDir(path: string, mode = 0o755): Promise<void> {
   await mkdir(path, { recursive: true, mode })
 }
@@ -73,7 +73,7 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** When a folder, or a file directly in it, was last written to. */
+/** Returns when a folder, or a file directly in it, was last modified. */
 export async function lastChange(dir: string): Promise<Date> {
   const names = await readdir(dir)
   const paths = [dir, ...names.map((name) => join(dir, name))]
@@ -81,7 +81,7 @@ export async function lastChange(dir: string): Promise<Date> {
   return new Date(Math.max(...times))
 }
 
-/** Bytes, or undefined when there is no such file. */
+/** Returns a file's size in bytes; undefined when there is no such file. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     const { size } = await stat(path)
@@ -98,7 +98,7 @@ export function isMissing(error: unknown): boolean {
   )
 }
 
-/** `x` becomes `x.gz`; done already, it does nothing. */
+/** Compresses `x` to `x.gz`; does nothing if there is no `x` any more. */
 export async function gzipInPlace(path: string): Promise<void> {
   if ((await sizeOf(path)) === undefined) return
   const temporary = temporaryName(`${path}.gz`)

@@ -7,10 +7,10 @@ import type { ResultsStore } from './results-store.ts'
 import { s3Store } from './s3/s3-store.ts'
 import { scratchIn } from './s3/scratch.ts'
 
-/** Loaded when it is needed: the SDK takes 40 MB of memory. */
+/** Loads the S3 client only when it is needed: the SDK takes 40 MB of memory. */
 const load = createRequire(import.meta.url)
 
-/** Where the configuration wants results to be. */
+/** Opens the results store that the configuration selects: a bucket, or a folder. */
 export function openStore({
   data_dir,
   results: { s3 },

@@ -9,7 +9,7 @@ import {
 } from '@copr/contract/names'
 import type { z } from 'zod'
 
-/** A path below the results tree whose every part was checked: nothing else is ever joined to the root. */
+/** A path under the results tree whose every part was checked; nothing else is ever joined to the root. */
 export type ResultsPath = string & { readonly checked: 'results' }
 
 export interface DirLocation {
@@ -31,19 +31,19 @@ export function repositoryPath(place: ChrootLocation): ResultsPath {
   return joined(projectDirPath(place), checked(ChrootName, place.chroot))
 }
 
-/** `owner/dirname/chroot/00000012-hello`: what a build left */
+/** `owner/dirname/chroot/00000012-hello`: the results of a build */
 export function resultPath(place: ChrootLocation & { result_dir: string }): ResultsPath {
   const [, id = '', name = ''] = /^(\d{8,15})-(.+)$/s.exec(place.result_dir) ?? []
   if (id === '') throw unsafe(place.result_dir)
   return joined(repositoryPath(place), `${id}-${checked(PackageName, name)}`)
 }
 
-/** `owner/dirname/srpm-builds/00000012`: what the making of an SRPM left */
+/** `owner/dirname/srpm-builds/00000012`: the results of a source build */
 export function srpmPath(place: DirLocation & { build_id: number }): ResultsPath {
   return joined(projectDirPath(place), 'srpm-builds', paddedBuildId(place.build_id))
 }
 
-/** Two to four parts, as `removal` rows have them. */
+/** Checks the path of a `removal` row, which has two to four parts. */
 export function removalPath(path: string): ResultsPath {
   const [ownername = '', dirname = '', chroot, result_dir, ...more] = path.split('/')
   if (more.length > 0) throw unsafe(path)
@@ -54,12 +54,12 @@ export function removalPath(path: string): ResultsPath {
   return resultPath({ ownername, dirname, chroot, result_dir })
 }
 
-/** A name of a result file, safe as the last part of a path. */
+/** Returns a result file's name; throws unless it is safe as the last part of a path. */
 export function checkedFileName(name: string): string {
   return checked(ResultFile.shape.name, name)
 }
 
-/** A random or numbered name of a folder of ours: a lease, an upload. */
+/** Returns the name of a private folder, which is a lease or an upload; throws unless it is safe in a path. */
 export function checkedToken(token: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,120}$/.test(token)) throw unsafe(token)
   return token

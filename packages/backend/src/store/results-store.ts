@@ -18,17 +18,17 @@ export interface Range {
   end: number
 }
 
-/** A file as it was when it was found: what it grows by meanwhile is not part of it. */
+/** A file as it was when it was found; later growth is not part of it. */
 export interface StoredFile {
   name: string
   size: number
   mtime: Date
   etag: string
-  /** To be read to its end or canceled. */
+  /** Returns the content, which the caller must read to its end or cancel. */
   read(range?: Range): Promise<ReadableStream<Uint8Array>>
-  /** Where the client may fetch it by itself, when that is better than through us. */
+  /** Returns an address where the client can fetch the file directly, if that is better than through the backend. */
   elsewhere?(type: string): Promise<string>
-  /** Needed when it is not read. */
+  /** Must be called if the file is not read. */
   close(): Promise<void>
 }
 
@@ -54,9 +54,9 @@ export interface ResultsTree {
   list(names: string[]): Promise<Entry[]>
 }
 
-/** Where the files are. Everything public is served as it lies there, so nothing is half-written under its own name. */
+/** Stores the files. Public files are served as they are stored, so none is ever half-written under its own name. */
 export interface ResultsStore extends ResultsTree {
-  /** Throws, and says what to do, when nothing can be stored or read. */
+  /** Throws when nothing can be stored or read; the message names the remedy. */
   check(): Promise<void>
   makeDir(path: ResultsPath): Promise<void>
 
@@ -64,101 +64,101 @@ export interface ResultsStore extends ResultsTree {
   appendLog(path: ResultsPath, name: string, body: Body, limits: LogLimits): Promise<Appended>
   /** Adds a line to the backend's own log of a build. */
   note(path: ResultsPath, line: string): Promise<void>
-  /** Puts away the logs of an earlier try, so that a new one begins at 0. */
+  /** Sets aside the logs of an earlier try, so that the new logs begin at offset 0. */
   setAside(path: ResultsPath, names: string[]): Promise<void>
-  /** Compresses logs that will not grow any more. May be repeated. */
+  /** Compresses logs that will not grow any more. Idempotent. */
   sealLogs(path: ResultsPath, names?: string[]): Promise<void>
-  /** A small public file of ours, whole or not at all. */
+  /** Writes a small public file, whole or not at all. */
   write(path: ResultsPath, name: string, data: string): Promise<void>
-  /** Undefined when there is no such file. */
+  /** Reads a small public file; returns undefined when there is no such file. */
   readText(path: ResultsPath, name: string): Promise<string | undefined>
 
   stage(key: StagingKey, name: string, body: Body, limits: StageLimits): Promise<Appended>
-  /** Throws CoprError `invalid` unless exactly what is listed has come. */
+  /** Throws CoprError `invalid` unless all listed files were uploaded with the listed sizes and digests. */
   verifyStaged(key: StagingKey, files: ResultFile[]): Promise<void>
-  /** Gives the path of a staged file on this machine, to be read while `use` runs. */
+  /** Calls `use` with the path of a staged file on this machine, which is readable until `use` ends. */
   withStaged<T>(key: StagingKey, name: string, use: (path: string) => Promise<T>): Promise<T>
   /**
-   * Lets `change` write to the beginning of a staged file; it returns how many bytes of the former file, from its first on,
-   * are not what they were. All after that is kept as it is.
+    * Lets `change` rewrite the beginning of a staged file. `change` returns how many bytes at the beginning of the previous content
+    * it has replaced; all later bytes are kept as they are.
    */
   changeHead(
     key: StagingKey,
     name: string,
     change: (path: string) => Promise<number>,
   ): Promise<void>
-  /** Publishes staged files under their names; they stay staged, so that it may be repeated. */
+  /** Publishes staged files under their names. They stay staged, so this can be retried. */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
   /**
-   * Gives all files of a public folder a second name in another one, without copying them; logs that still grow are left out.
-   * (An object store copies within itself.) False when there is no such folder. May be repeated.
+    * Gives all files of a public folder a second name in another one, without copying them (an object store copies within itself).
+    * Leaves out logs that still grow. Returns false when there is no such folder. Idempotent.
    */
   linkAll(from: ResultsPath, to: ResultsPath): Promise<boolean>
-  /** Takes files back out of the public tree. */
+  /** Removes files from the public tree. */
   unplace(path: ResultsPath, names: string[]): Promise<void>
   dropStaged(key: StagingKey): Promise<void>
   listStaged(): Promise<StagingKey[]>
 
-  /** Keeps the SRPM that a builder made, a staged file, for the import, as `name`. */
+  /** Keeps an SRPM that a builder made, the staged file `staged`, for the import. */
   keepSrpm(key: StagingKey, staged: string, kept: KeptSrpm): Promise<void>
-  /** The SRPM of a build that waits for the import; undefined when it is not there. */
+  /** Finds the SRPM of a build that waits for the import; returns undefined when there is none. */
   findSrpm(srpm: KeptSrpm): Promise<StoredFile | undefined>
   placeSrpm(srpm: KeptSrpm, to: ResultsPath): Promise<void>
   dropSrpm(srpm: Omit<KeptSrpm, 'file_name'>): Promise<void>
-  /** SRPMs that wait for their import or are being uploaded, last changed before `before`. */
+  /** Lists SRPMs that wait for their import or are being uploaded, last changed before `before`. */
   listSrpms(before: Date): Promise<Omit<KeptSrpm, 'file_name'>[]>
 
-  /** For making a repository's index anew. The repository's lock is held until it is closed. */
+  /** Opens a workspace for making a repository's index. The caller holds the repository lock until the workspace is closed. */
   openIndex(repository: ResultsPath, options: { is_devel: boolean }): Promise<RepodataWorkspace>
-  /** The devel repository beside this one is no more. */
+  /** Removes the devel repository of this repository. */
   removeDevel(repository: ResultsPath): Promise<void>
 
-  /** Removes a folder of the public tree: from sight at once, from the disk then. */
+  /** Removes a folder of the public tree. Its indexes disappear no later than the files that they name. */
   remove(path: ResultsPath): Promise<void>
-  /** Removes what was on its way out, or half made, when a program ended. */
+  /** Completes removals, and aborts uploads, that killed processes left behind. */
   emptyTrash(): Promise<void>
 }
 
 interface LogLimits {
   offset: number
   max_size: number
-  /** Does the writer still have its task? Asked when a request has lasted long. */
+  /** Whether the writer still has its task; called when a request has taken long. */
   isWanted?: () => Promise<boolean>
 }
 
 interface StageLimits {
   offset: number
-  /** All files of the task together. */
+  /** Maximum size in bytes of all files of the task together. */
   max_total: number
 }
 
-/** `upload` is the frontend's folder below `uploads`, null when a builder made the SRPM. */
+/** `upload` is the frontend's folder under `uploads`, or null when a builder made the SRPM. */
 export interface KeptSrpm {
   build_id: number
   upload: string | null
   file_name: string
 }
 
-/** A package of a repository, by its path below the repository's folder. */
+/** A package of a repository, by its path relative to the repository's folder. */
 export interface IndexMember {
   path: string
   sha256: string
   size: number
 }
 
-/** Folders of this machine in which an index is made. */
+/** Folders on this machine in which an index is made. */
 export interface RepodataWorkspace extends AsyncDisposable {
-  /** Where the packages are found below. */
+  /** The folder that the paths of members are relative to. */
   packages: string
   /** The folder whose `repodata` is the published index; undefined when there is none. */
   previous: string | undefined
-  /** Empty; the finished `repodata` is left here. */
+  /** A folder, empty at first, in which the caller puts the finished `repodata`. */
   into: string
   /**
-   * Brings the packages that the previous index does not describe, so many at a time as there is room for: from then on the
-   * members given may be described. The last ones are all.
+    * Downloads the packages that the previous index does not describe, as many at a time as there is space for. Each step yields
+    * the members that can be indexed so far; the last step yields all.
    */
   portions(members: IndexMember[]): AsyncIterable<IndexMember[]>
-  /** Makes `repodata` in `into` the visible index: repomd.xml and its signature change at the same moment. */
+  /** Makes `repodata` in `into` the visible index; repomd.xml and its signature change atomically. */
   publish(options: { generation: number; now: Date }): Promise<void>
 }

@@ -1,7 +1,7 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 
-/** Enough for the largest source packages there are; a bound all the same. */
+/** More files than the largest source packages build. */
 export const MAX_FILES = 10_000
 
 export function checkList(list: ResultFile[]): void {
@@ -11,7 +11,7 @@ export function checkList(list: ResultFile[]): void {
     throw new CoprError('invalid', `Cannot take more than ${MAX_FILES} files`)
 }
 
-/** Throws unless a file is as its agent says; `size` is undefined when it has not come. */
+/** Throws unless a file has the size and digest that its agent reported; `size` is undefined when it was not uploaded. */
 export async function checkFacts(
   { name, size: expected, sha256 }: ResultFile,
   size: number | undefined,

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { type ClaimAnswer, type FinishRequest, LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { BuiltFile } from './packages.ts'
 
-/** An agent's side of the protocol, one request at a time, with nothing tried again. */
+/** An agent's side of the protocol, one request at a time, without retries. */
 export class TestAgent {
   readonly url: string
   readonly token: string
   lease = ''
   task_id = ''
   build_id = 0
-  /** Stands for dist-git's own write to the database, which comes with its report; see noteImport(). */
+  /** Replaces dist-git's own write to the database, which precedes its report; see noteImport(). */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
 
   constructor(url: string, token: string) {
@@ -26,7 +26,7 @@ export class TestAgent {
     return await this.send('POST', path, { body: JSON.stringify(body) })
   }
 
-  /** Undefined when nothing came up. */
+  /** Claims a task; returns undefined when there was none. */
   async claim(wait_seconds = 0): Promise<ClaimAnswer | undefined> {
     const response = await this.post('/claim', { wait_seconds })
     if (response.status === 204) return undefined

@@ -5,13 +5,13 @@ import { run, type RunOutcome } from '@copr/process/run'
 
 export interface Dnf extends AsyncDisposable {
   root: string
-  /** Refuses what is not signed by the repository's key, packages and index alike. */
+  /** Runs dnf, which refuses packages and indexes that are not signed by the repository's key. */
   dnf(...args: string[]): Promise<RunOutcome>
   /** The lines that a query prints, sorted. Throws when dnf fails. */
   query(...args: string[]): Promise<string[]>
 }
 
-/** A dnf that knows one repository, with a root of its own. */
+/** Makes a dnf that knows one repository and has its own root. */
 export async function dnfFor(baseurl: string, gpgkey: string): Promise<Dnf> {
   const root = await mkdtemp(join(tmpdir(), 'copr-dnf-'))
   const repos = join(root, 'repos')
@@ -31,7 +31,7 @@ skip_if_unavailable=0
   const options = [
     '--assumeyes',
     '--quiet',
-    // metadata_expire=0 alone counts in whole seconds, and takes what is younger than one.
+    // metadata_expire=0 alone counts in whole seconds, and accepts metadata that is younger than one.
     '--refresh',
     `--installroot=${root}`,
     '--releasever=1',
@@ -51,7 +51,7 @@ skip_if_unavailable=0
     root,
     dnf,
     async query(...args) {
-      // The first command also says which key it imports.
+      // The first command also prints which key it imports.
       imported ??= await dnf('makecache')
       const outcome = imported.ok ? await dnf(...args) : imported
       if (!outcome.ok) throw new Error(outcome.output)

@@ -4,10 +4,10 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import { type ResultsPath, resultPath } from '../store/paths.ts'
 import type { Found, ResultsStore } from '../store/results-store.ts'
 
-/** A store for tests, and what is around it. */
+/** A store for tests, with access to its files from outside. */
 export interface StoreFixture extends AsyncDisposable {
   store: ResultsStore
-  /** The same files as a further process sees them. */
+  /** Opens a store with the same files as another process would. */
   another(): ResultsStore
   /** Stores what a user has uploaded, as the frontend does. */
   upload(dir: string, name: string, data: Uint8Array): Promise<void>
@@ -22,7 +22,7 @@ export function resultsOf(build_id: number, dirname = 'telescope'): ResultsPath 
   return resultPath({ ownername: 'dana', dirname, chroot: 'debian-12-x86_64', result_dir })
 }
 
-/** A body that comes in pieces, and breaks off when told to. */
+/** A request body that arrives in pieces and, if `breaks` is set, fails after the last. */
 export function bodyOf(
   pieces: (string | Uint8Array)[],
   { breaks = false }: { breaks?: boolean } = {},
@@ -34,7 +34,7 @@ export function bodyOf(
     else if (breaks) controller.error(new Error('The client went away'))
     else controller.close()
   }
-  // Nothing is read ahead, or it would be lost at the break.
+  // No read-ahead: pieces read ahead would be lost when the body fails.
   return new ReadableStream({ pull }, { highWaterMark: 0 })
 }
 

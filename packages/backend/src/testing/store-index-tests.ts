@@ -8,7 +8,7 @@ const NOW = new Date('2026-11-26T12:00:00Z')
 const minutesLater = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000)
 
 export function indexTests(open: () => Promise<StoreFixture>): void {
-  test('an index replaces the one before at once, whose files can be fetched for a while', async () => {
+  test('an index replaces the previous one at once, whose files can be fetched for ten more minutes', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -36,7 +36,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.deepEqual(await namesIn(store, REPOSITORY), ['repodata/'])
   })
 
-  test('a file that was in an index, was not in the next, and is in the one after, stays', async () => {
+  test('a file that returns to the index after it was left out of one is kept', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -77,7 +77,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await found(store, `${REPOSITORY}/repodata/2-primary.xml.gz`), undefined)
   })
 
-  test('the devel index lies beside the other, and goes alone', async () => {
+  test('the devel index is separate from the main one, and is removed alone', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)

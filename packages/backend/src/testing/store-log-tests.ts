@@ -14,7 +14,7 @@ import {
 const LOG = 'builder-live.log'
 
 export function logTests(open: () => Promise<StoreFixture>): void {
-  test('a log can be read by ranges while several processes append to it', async () => {
+  test('ranges of a log can be read while several processes append to it', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)
@@ -43,7 +43,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     await it.file.close()
   })
 
-  test('what is not at the end of a log is refused with its size', async () => {
+  test('an append that is not at the end of a log is refused with the size of the log', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const append = (store: StoreFixture['store'], offset: number, text: string) =>
@@ -56,7 +56,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal((await textIn(fixture.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
   })
 
-  test('what came of a log before its client went away is kept', async () => {
+  test('the part of a log that arrived before its client disconnected is kept', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const limits = { offset: 0, max_size: 100 }
@@ -65,7 +65,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await textIn(fixture.store, `${path}/${LOG}`), 'begins well')
   })
 
-  test('a newer request for the same log ends an older one', async () => {
+  test('a newer request for the same log aborts an older one', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     let begin: (() => void) | undefined
@@ -81,7 +81,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal((await older).at_offset, false)
   })
 
-  test('a log that ended is found packed under its old name, and packing it again changes nothing', async () => {
+  test('a log that ended is found compressed under its old name, and compressing it again changes nothing', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)
@@ -102,7 +102,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.deepEqual(await namesIn(store, path), ['backend.log.gz', `${LOG}.gz`])
   })
 
-  test('a log that is packed while it is read is read to its end', async () => {
+  test('a log that is compressed while it is read is read to its end', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)
@@ -121,7 +121,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('notes of several processes are all there, in their order', async () => {
+  test('notes of several processes are all kept, in their order', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const other = fixture.another()
@@ -131,7 +131,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
   })
 
-  test('logs of an earlier try are put away, and a new try begins at 0', async () => {
+  test('logs of an earlier try are set aside, and those of a new try begin at offset 0', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)

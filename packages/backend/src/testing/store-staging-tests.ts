@@ -18,7 +18,7 @@ import {
 const MB = 1024 * 1024
 
 export function stagingTests(open: () => Promise<StoreFixture>): void {
-  test('an upload goes on where it broke off, in another process too', async () => {
+  test('an upload resumes where it broke off, in another process too', async () => {
     await using fixture = await open()
     const data = randomBytes(20 * MB + 17)
     const name = 'hello-1-1.noarch.rpm'
@@ -64,7 +64,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('all files of a task together are bounded', async () => {
+  test('the total size of the files of a task is limited', async () => {
     await using fixture = await open()
     const limits = { offset: 0, max_total: 10 }
     await fixture.store.stage(KEY, 'a', bodyOf(['12345678']), limits)
@@ -72,7 +72,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
       await assert.rejects(store.stage(KEY, 'b', bodyOf(['123']), limits), { kind: 'too_large' })
   })
 
-  test('staged files are placed as often as wanted, listed, and dropped', async () => {
+  test('staged files can be placed repeatedly, listed, and dropped', async () => {
     await using fixture = await open()
     const { store } = fixture
     const other = { task: 8, lease: 'other' }
@@ -123,7 +123,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
       assert.ok((await readTree(fixture.store, `${resultsOf(1)}/x.rpm`))?.equals(expected))
     })
 
-  test('a change of the beginning that breaks off leaves a file that can be changed again', async () => {
+  test('an interrupted change of the beginning leaves a file that can be changed again', async () => {
     await using fixture = await open()
     const data = randomBytes(500)
     await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
@@ -137,7 +137,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     assert.ok(after.equals(Buffer.concat([head, data.subarray(10)])))
   })
 
-  test('an SRPM waits for the import, whoever brought it', async () => {
+  test('an SRPM waits for the import, whether a user uploaded it or a builder made it', async () => {
     await using fixture = await open()
     const { store } = fixture
     const upload = 'a1b2c3d4-0000-4000-8000-000000000000'

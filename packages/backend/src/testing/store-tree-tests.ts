@@ -14,7 +14,7 @@ import {
 } from './store-fixture.ts'
 
 export function treeTests(open: () => Promise<StoreFixture>): void {
-  test('small files are replaced whole, and read', async () => {
+  test('small files are replaced atomically and can be read', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     await fixture.store.makeDir(path)
@@ -45,7 +45,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.notEqual(await etag(), first)
   })
 
-  test('folders are listed with what is in them, and nothing hidden', async () => {
+  test('folders are listed with their entries, except hidden ones', async () => {
     await using fixture = await open()
     const { store } = fixture
     for (const id of [1, 2]) {
@@ -92,7 +92,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await store.linkAll(resultsOf(1), to), false)
   })
 
-  test('what is removed is gone with all below it, and nothing beside it', async () => {
+  test('a folder is removed with everything under it, and nothing next to it', async () => {
     await using fixture = await open()
     const { store } = fixture
     const paths = [
@@ -117,7 +117,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await textIn(store, `${resultsOf(1, 'telescope2')}/success`), 'still\n')
   })
 
-  test('names that lead elsewhere are refused', async () => {
+  test('unsafe names are refused', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path: ResultsPath = resultsOf(1)

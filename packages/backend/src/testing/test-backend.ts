@@ -30,7 +30,7 @@ export const CHROOT = 'debian-12-x86_64'
 const SECRET = 'a secret for tests only'
 const COMMIT = 'c'.repeat(40)
 
-/** Stands for keygen where nothing is signed. */
+/** A stub of keygen for tests that sign nothing. */
 const NO_KEYGEN: Backend['keygen'] = {
   makeKey: () => Promise.reject(new Error('no keygen in this test')),
   changedKeys: () => Promise.resolve([]),
@@ -41,11 +41,11 @@ export interface TestBackendOptions {
   limits?: Partial<Configuration['limits']>
   withKeygen?: boolean
   algorithm?: KeyAlgorithm
-  /** Default: a folder. */
+  /** The default is a store in a folder. */
   store?: ResultsStore
 }
 
-/** A backend with its own database and folder, answering on a free port. Loops run only when told to. */
+/** A backend with its own database and folder that listens on a free port. Its loops run only after a call of run(). */
 export class TestBackend implements AsyncDisposable {
   readonly testDb: TestDb
   readonly data_dir: string
@@ -145,13 +145,13 @@ export class TestBackend implements AsyncDisposable {
     return this.testDb.db
   }
 
-  /** Keygen as administrators see it. */
+  /** A client of keygen with an administrator's methods. */
   get keygenAdmin(): KeygenClient {
     if (!this.#admin) throw new Error('This test runs without keygen')
     return this.#admin
   }
 
-  /** SQL on tables that are not the domain's. */
+  /** Runs SQL, for tables that do not belong to the domain. */
   async query(statement: string): Promise<void> {
     await sql.raw(statement).execute(this.db)
   }
@@ -207,14 +207,14 @@ export class TestBackend implements AsyncDisposable {
     return await submitBuild(this.db, submission, new Date())
   }
 
-  /** From the submission to the task of the build chroot, which the agent then has. */
+  /** Takes a build from its submission to the task of its build chroot, which the agent has claimed. */
   async untilRpmTask(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.untilPending(agent, files)
     await agent.claim()
     return id
   }
 
-  /** From the submission to the task of the build chroot, which waits. */
+  /** Takes a build from its submission to the task of its build chroot, which waits. */
   async untilPending(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.submitLink()
     await agent.claim()
@@ -224,7 +224,7 @@ export class TestBackend implements AsyncDisposable {
     return id
   }
 
-  /** A whole build whose results wait to be published. */
+  /** Runs a whole build, whose results then wait to be published. */
   async built(agent: TestAgent, files: BuiltFile[]): Promise<number> {
     const id = await this.untilRpmTask(agent, files)
     await agent.log('building\n', 0)

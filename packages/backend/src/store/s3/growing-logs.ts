@@ -24,9 +24,9 @@ const MERGED = 32
 const MAX_MERGED_BYTES = 32 * 1024 ** 2
 /** Number of growing logs whose fragments are cached; without the cache, each request would list them. */
 const REMEMBERED = 2_000
-/** Far less than a lease lasts. */
+/** Time after which a request counts as hung; far shorter than a lease. */
 const HUNG_MS = 2_000
-/** Its fragments have no offsets, as several processes write it: they are in the order of time. */
+/** A log whose fragments have no offsets, because several processes write it; they are ordered by time. */
 const NOTES = 'backend.log'
 
 export interface GrowingLogs {
@@ -43,7 +43,7 @@ interface Limits {
   isWanted?: () => Promise<boolean>
 }
 
-/** Logs that can be read while they grow: each request adds an object, and from time to time many become one. */
+/** Logs that can be read while they grow: each request adds an object, and small objects are merged from time to time. */
 export function growingLogs(bucket: Bucket): GrowingLogs {
   const newest = new NewestRequest()
   const remembered = new Map<string, Fragment[]>()
@@ -78,7 +78,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
     const flush = async (): Promise<void> => {
       const data = Buffer.concat(chunks)
       if (data.length === 0) return
-      // A request that hung so long may be of a builder whose task somebody else has by now: its bytes are not those of the log.
+      // A request that hung this long may come from a builder that has lost its task: its bytes would not belong to this log.
       if (performance.now() - began > HUNG_MS && !(await isWanted()))
         throw new CoprError('conflict', 'Cannot go on with the log: the lease is lost')
       fragments.push(await putFragment(bucket, folder, { start, level: 0, data }))
@@ -98,7 +98,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
 
   async function forget(folder: string, fragments: Fragment[]): Promise<void> {
     remembered.delete(folder)
-    // The first ones first: what is left after a crash begins with a gap, and is nobody's log.
+    // The first fragment is removed first: after a crash, the rest begins with a gap and does not count as a log.
     const [first, ...rest] = fragments.toSorted((a, b) => a.start - b.start)
     if (first) await bucket.remove([first.key])
     await bucket.remove(rest.map(({ key }) => key))
@@ -116,7 +116,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       return await newest.run(folder, (stop) => appendTo(folder, body, limits, stop))
     },
     async note(path, line) {
-      // In microseconds, so that one process writes its notes in their order.
+      // Microseconds, so that the notes of one process keep their order.
       const start = Math.floor((performance.timeOrigin + performance.now()) * 1000)
       const data = Buffer.from(`${line}\n`)
       await putFragment(bucket, growingKey(path, NOTES), { start, level: 0, data })
@@ -130,7 +130,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       await forget(folder, fragments)
     },
     async seal(path, names) {
-      // Most have none, and are looked at several times: one request for all.
+      // Most folders have no growing log and are checked several times, so one request lists the fragments of all logs.
       const all = await fragmentsBelow(bucket, growingPrefix(path))
       for (const name of names) {
         const folder = growingKey(path, name)
@@ -139,7 +139,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
         try {
           await pack(bucket, { key: `${resultKey(path, name)}.gz`, folder, fragments })
         } catch (error) {
-          // Another process has packed it, and removes what we are reading.
+          // Another process has compressed the log, and is removing its fragments.
           if (isMissing(error)) continue
           throw error
         }
@@ -151,7 +151,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
 
 const isNotes = (folder: string): boolean => folder.endsWith(`/.${NOTES}/`)
 
-/** All fragments, one after the other. */
+/** Joins all fragments in order of time. */
 function inOrder(fragments: Fragment[]): ScatteredFile {
   const sorted = fragments.toSorted((a, b) => a.start - b.start || (a.key < b.key ? -1 : 1))
   const pieces = sorted.map(({ key, size }): Piece => ({
@@ -164,14 +164,14 @@ function inOrder(fragments: Fragment[]): ScatteredFile {
 }
 
 /**
- * Adds fragments to the packed log. How far that one goes stands with it: whoever comes after a crash, or at the same time,
- * adds nothing twice.
+  * Adds fragments to the compressed log. Its metadata records how much of the log it covers, so that a process which continues
+  * after a crash, or runs at the same time, adds nothing twice.
  */
 async function pack(
   bucket: Bucket,
   { key, folder, fragments }: { key: string; folder: string; fragments: Fragment[] },
 ): Promise<void> {
-  // After the fragments were listed: when some are gone already, it says so.
+  // Read after the fragments were listed: if some are already removed, the compressed log covers them.
   const packed = await bucket.head(key)
   const done = Number(packed?.metadata['sealed'] ?? 0)
   const file = isNotes(folder)
@@ -179,7 +179,7 @@ async function pack(
     : scatteredFile(fragments, done)
   if (file.pieces.length === 0) return
   const sealed = isNotes(folder) ? Math.max(...fragments.map(({ start }) => start)) : file.size
-  // Gzip files one after the other are one.
+  // Concatenated gzip files are one gzip file.
   async function* all(): AsyncGenerator<Buffer> {
     if (packed) yield* (await bucket.get(key, { etag: packed.etag })) as AsyncIterable<Buffer>
     const gzip = createGzip()
@@ -200,7 +200,7 @@ async function putFragment(
   return { key, start, size: data.length, mtime: new Date(), etag: '' }
 }
 
-/** Makes one fragment of the last ones when they are many of the same level; the fragments that there are then. */
+/** Merges the last fragments into one if there are enough of the same level; returns the resulting fragments. */
 async function merged(bucket: Bucket, folder: string, fragments: Fragment[]): Promise<Fragment[]> {
   const last = fragments.slice(-MERGED)
   const level = levelOf(last.at(-1))
@@ -218,7 +218,7 @@ async function merged(bucket: Bucket, folder: string, fragments: Fragment[]): Pr
     await bucket.remove(last.map(({ key }) => key))
     return await merged(bucket, folder, [...fragments.slice(0, -MERGED), one])
   } catch (error) {
-    // Another process has done so.
+    // Another process has merged them.
     if (isMissing(error)) return []
     throw error
   }

@@ -9,7 +9,7 @@ import type { KeptSrpm, StagingKey } from '../results-store.ts'
  * - `staging/TASK-LEASE/NAME/OFFSET-ID`: fragments of a file that an agent uploads
  * - `staging/TASK-LEASE/NAME/head-OFFSET`: replaces all bytes before the offset
  * - `uploads/DIR/NAME`: SRPMs that wait for the import
- * - `trash/ID`: short-lived marker; its modification time tells the clock of the store
+ * - `trash/ID`: short-lived marker, whose modification time is read as the time of the store's clock
  */
 export const TREE = 'results/'
 export const STAGING = 'staging/'
@@ -25,7 +25,7 @@ export function growingPrefix(path: ResultsPath): string {
   return `${TREE}${path}/.`
 }
 
-/** The folder of the fragments of a log. */
+/** Common key prefix of the fragments of a log. */
 export function growingKey(path: ResultsPath, name: string): string {
   return `${TREE}${path}/.${checkedFileName(name)}/`
 }

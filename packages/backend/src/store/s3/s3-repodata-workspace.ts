@@ -23,11 +23,11 @@ export interface WorkspaceOptions {
   folder: string
   is_devel: boolean
   scratch: Scratch
-  /** A file of this machine that may have the content of an object. */
+  /** Returns a file on this machine that may have the content of an object. */
   sourceOf: (key: string) => string | undefined
 }
 
-/** Makes an index on this machine, of which new packages only are brought here, and puts it into the bucket. */
+/** Opens a workspace that makes an index on this machine, for which it downloads only new packages, and uploads it to the bucket. */
 export async function s3RepodataWorkspace(
   bucket: Bucket,
   options: WorkspaceOptions,
@@ -61,7 +61,7 @@ export async function s3RepodataWorkspace(
   }
 }
 
-/** Fetches the published index; undefined when there is none, or not all of it. */
+/** Fetches the published index; returns undefined when there is none, or when a file of it is missing. */
 async function fetchIndex(
   bucket: Bucket,
   published: string,
@@ -77,7 +77,7 @@ async function fetchIndex(
     { concurrency: TRANSFERS_AT_A_TIME },
   )
   if (fetched.every(Boolean)) return names
-  // An index that has lost a file is of no use: the next one is made of the packages themselves.
+  // An index that has lost a file is useless: the next one is made from the packages themselves.
   await rm(into, { recursive: true, force: true })
   return undefined
 }
@@ -92,7 +92,7 @@ async function fetchIfThere(bucket: Bucket, key: string, path: string): Promise<
   }
 }
 
-/** The data files that a repomd.xml names. */
+/** Returns the names of the data files that a repomd.xml lists. */
 function namesIn(repomd: string): string[] {
   return [...repomd.matchAll(/<location href="repodata\/([^"/]+)"/g)].map(([, name = '']) => name)
 }
@@ -126,7 +126,7 @@ async function* portions(
   } while (at < missing.length)
 }
 
-/** Throws unless it is what was published: the index must not say anything else. */
+/** Downloads a package, or links it from this machine. Throws unless it is the published one: the index must not describe another. */
 async function bring(
   bucket: Bucket,
   { path, sha256, size }: IndexMember,
@@ -146,7 +146,7 @@ async function bring(
     throw new Error(`Cannot index ${key}: its ${size} bytes are not those that were published`)
 }
 
-/** The places of the packages that an index describes. */
+/** Returns the locations of the packages that an index describes. */
 async function locationsIn(dir: string): Promise<Set<string>> {
   const repodata = join(dir, 'repodata')
   const names = await readdir(repodata)
@@ -156,7 +156,7 @@ async function locationsIn(dir: string): Promise<Set<string>> {
   let rest = ''
   await pipeline(createReadStream(join(repodata, primary)), createGunzip(), async (chunks) => {
     for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      // As latin1 no character can be cut in two; names of packages are ASCII.
+      // Read as latin1, no character can be split between chunks; package names are ASCII.
       const text = rest + chunk.toString('latin1')
       for (const [, href = ''] of text.matchAll(/<location [^>]*?href="([^"]*)"/g)) found.add(href)
       const last = text.lastIndexOf('<location ')
@@ -167,7 +167,7 @@ async function locationsIn(dir: string): Promise<Set<string>> {
   return found
 }
 
-/** Data first, repomd.xml with its signature then; what the index before named goes later. */
+/** Uploads the data files first, then repomd.xml with its signature. Removes files of earlier indexes after KEEP_MS. */
 async function publishIndex(
   bucket: Bucket,
   published: string,

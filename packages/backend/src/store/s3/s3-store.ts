@@ -11,7 +11,7 @@ import type { Scratch } from './scratch.ts'
 import { stagingIn } from './staging.ts'
 
 const COPIES_AT_A_TIME = 8
-/** A multipart upload takes minutes; one of yesterday is nobody's any more. */
+/** A multipart upload takes minutes; one from yesterday is abandoned. */
 const STALE_MS = 86_400_000
 
 /** The results store in a bucket of any S3-compatible server. Several processes may use it at the same time. */
@@ -19,11 +19,11 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
   const logs = growingLogs(bucket)
   const staging = stagingIn(bucket, scratch)
 
-  /** All below a folder that was there at this moment, by the clock of the store. */
+  /** Lists the objects under a folder that exist now, by the clock of the store; later ones are left out. */
   async function thereNow(folder: string): Promise<ListedObject[]> {
     const marker = TRASH + randomUUID()
     await bucket.put(marker, '')
-    // From a listing, as the others: the time of one object alone may be cut to the second.
+    // Taken from a listing, as for the other objects: HEAD returns times that are truncated to seconds.
     const [listed] = await Array.fromAsync(bucket.list(marker))
     const now = listed?.mtime ?? new Date()
     await bucket.remove([marker])
@@ -87,7 +87,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
     },
     async placeSrpm(srpm, to) {
       const found = await waitingSrpm(srpm)
-      // Done before, if the SRPM is gone from where it waited.
+      // An SRPM that no longer waits has been placed before.
       if (found) await bucket.copy(found.key, resultKey(to, found.name), found.facts.size)
     },
     async dropSrpm(srpm) {
@@ -128,7 +128,7 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
   }
 }
 
-/** Indexes go first: none must name files that are gone. */
+/** Removes objects, indexes first: no index may name files that no longer exist. */
 async function removeFolder(bucket: Bucket, objects: ListedObject[]): Promise<void> {
   const isIndex = ({ key }: ListedObject): boolean => key.endsWith('/repodata/repomd.xml')
   await bucket.remove(objects.filter(isIndex).map(({ key }) => key))

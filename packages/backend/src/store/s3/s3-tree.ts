@@ -7,9 +7,9 @@ import { TREE } from './keys.ts'
 import { readScattered } from './scattered-file.ts'
 import { SIGNATURE, signatureIn } from './signed-index.ts'
 
-/** Longer keys are no keys. Source: the S3 API. */
+/** Paths with longer keys are not looked up: S3 limits keys to 1,024 bytes. Source: the S3 API. */
 const MAX_KEY_BYTES = 900
-/** Smaller files are sent as fast as a redirect is followed. */
+/** Sending a smaller file is as fast as following a redirect. */
 const MIN_ELSEWHERE_BYTES = 1024 ** 2
 
 /** The public tree in a bucket. */
@@ -23,7 +23,7 @@ export function s3Tree(bucket: Bucket, logs: GrowingLogs): ResultsTree {
     if (facts) return { kind: 'file', file: objectFile(bucket, { key, name, facts }) }
     if (name.endsWith('.log')) {
       const log = await logFile(bucket, logs, key)
-      // After the fragments were looked for: when some are gone already, it is there.
+      // Checked after the fragments were listed: if some are already removed, the compressed log exists.
       if (await bucket.head(`${key}.gz`)) return { kind: 'packed' }
       if (log) return { kind: 'file', file: log }
     }
@@ -69,7 +69,7 @@ export function objectFile(
     size,
     mtime,
     etag,
-    // A repomd.xml that was just replaced must not be mixed of two.
+    // The ETag keeps a read of a repomd.xml that was just replaced from mixing two versions.
     read: async (range) => webStream(await bucket.get(key, { etag, ...(range ? { range } : {}) })),
     ...(addressOf && size >= MIN_ELSEWHERE_BYTES
       ? { elsewhere: async (type: string) => await addressOf(key, type) }
@@ -78,7 +78,7 @@ export function objectFile(
   }
 }
 
-/** A log that still grows: `key` without its fragments' folder. */
+/** Finds a log that still grows. `key` is the key that its path in the public tree stands for; no object exists under it. */
 async function logFile(
   bucket: Bucket,
   logs: GrowingLogs,
@@ -114,7 +114,7 @@ function unpack(packed: Readable): Readable {
   return unpacked
 }
 
-/** It stands with repomd.xml, so that both change at the same moment. */
+/** Finds an index's signature, which is stored in the metadata of repomd.xml so that both change atomically. */
 async function signatureFile(bucket: Bucket, key: string): Promise<StoredFile | undefined> {
   const facts = await bucket.head(key.replace(/\.asc$/, ''))
   const signature = facts && signatureIn(facts)

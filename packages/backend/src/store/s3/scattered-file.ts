@@ -13,18 +13,18 @@ export interface Fragment {
 }
 
 /**
- * A file that several requests, perhaps of several processes, bring in fragments. The same bytes may have come twice, cut
- * differently: who writes is always the one agent whose file it is.
+  * A file that several requests, possibly of several processes, store in fragments. Fragments may overlap, but never differ in
+  * the bytes that they share: the file is always written by one agent.
  */
 export interface ScatteredFile {
-  /** All that there is. */
+  /** All stored fragments, including those that are not used. */
   fragments: Fragment[]
-  /** Its bytes, each once, without a gap; what lies behind a gap does not count. */
+  /** The file's bytes, each once and without a gap; bytes after a gap do not count. */
   pieces: Piece[]
   size: number
 }
 
-/** Each time others may have merged or packed a log just then. */
+/** Attempts to read a log: each may fail because another process has just merged or compressed the fragments. */
 const TRIES = 4
 
 /** Ten petabytes are enough for a file. */
@@ -40,7 +40,7 @@ export function fragmentOf({ key, size, mtime, etag }: ListedObject): Fragment |
   return digits === undefined ? undefined : { key, start: Number(digits), size, mtime, etag }
 }
 
-/** The fewest pieces that make up a file from `from` on. */
+/** Chooses the fewest pieces that make up a file from the offset `from` on. */
 export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   const sorted = fragments.toSorted((a, b) => a.start - b.start || b.size - a.size)
   const pieces: Piece[] = []
@@ -55,7 +55,7 @@ export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   }
   for (const fragment of sorted) {
     if (fragment.start > size) take()
-    // Behind a gap.
+    // This fragment is after a gap.
     if (fragment.start > size) break
     if (!best || fragment.start + fragment.size > best.start + best.size) best = fragment
   }
@@ -77,7 +77,7 @@ function within(pieces: Piece[], { start, end }: Range): Piece[] {
   return found
 }
 
-/** The bytes of pieces, one after the other. */
+/** Yields the bytes of the pieces in sequence. */
 export async function* bytesOf(bucket: Bucket, pieces: Piece[]): AsyncGenerator<Buffer> {
   for (const { key, start, length } of pieces) {
     if (length === 0) continue
@@ -95,15 +95,15 @@ export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fr
   return found
 }
 
-/** Finds a log again whose fragments were merged or packed while it was read. */
+/** Finds a log again whose fragments were merged or compressed while it was read. */
 export interface Later {
-  /** Its fragments now: others may have been made of them. */
+  /** Returns the log's current pieces: its fragments may have been merged. */
   find(): Promise<{ pieces: Piece[] } | undefined>
-  /** All of it from the first byte on, when it has been packed. */
+  /** Returns the decompressed log from its first byte on, if it has been compressed. */
   unpacked(): Promise<Readable | undefined>
 }
 
-/** Reads a log, through whatever becomes of its fragments meanwhile. */
+/** Reads a log to its end, even if its fragments are merged or compressed while it is read. */
 export function readScattered(
   bucket: Bucket,
   file: { pieces: Piece[] },

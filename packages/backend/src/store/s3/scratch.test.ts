@@ -30,7 +30,7 @@ const bytesIn = async ({ dir }: Scratch): Promise<number> => {
   return all.reduce((sum, { length }) => sum + length, 0)
 }
 
-test('a file is fetched once while there is room, and the longest unused goes first', async () => {
+test('a file is fetched once while there is room, and the least recently used one is evicted first', async () => {
   await using t = await openScratch(250)
   const read = (id: string) => t.scratch.withFile(t.file(id, 100), (path) => readFile(path, 'utf8'))
   for (const id of ['a', 'b', 'a', 'c', 'a', 'b']) assert.equal(await read(id), id.padEnd(100))
@@ -38,14 +38,14 @@ test('a file is fetched once while there is room, and the longest unused goes fi
   assert.ok((await bytesIn(t.scratch)) <= 250)
 })
 
-test('two who want the same file at once fetch it once', async () => {
+test('two concurrent users of the same file fetch it once', async () => {
   await using t = await openScratch(250)
   const read = () => t.scratch.withFile(t.file('a', 100), (path) => readFile(path, 'utf8'))
   assert.deepEqual(await Promise.all([read(), read()]), ['a'.padEnd(100), 'a'.padEnd(100)])
   assert.deepEqual(t.fetched, ['a'])
 })
 
-test('who wants more than there is room for waits, and what is larger than all of it comes alone', async () => {
+test('a file waits until there is room, and one larger than the whole space is admitted alone', async () => {
   await using t = await openScratch(250)
   const events: string[] = []
   const use = (id: string, size: number) =>
@@ -79,7 +79,7 @@ test('a file that has changed is found under its new id only', async () => {
   assert.deepEqual(t.fetched, ['a', 'a'])
 })
 
-test('what fails leaves no file and keeps no room', async () => {
+test('a fetch or a use that fails leaves no file and releases its space', async () => {
   await using t = await openScratch(100)
   const fetch = async (path: string): Promise<void> => {
     await writeFile(path, 'half')
@@ -95,7 +95,7 @@ test('what fails leaves no file and keeps no room', async () => {
   using _room = await t.scratch.room(100)
 })
 
-test('a file that goes while it is used is an error, and keeps no room', async () => {
+test('a file that disappears while it is used is an error, and its space is released', async () => {
   await using t = await openScratch(100)
   const gone = t.scratch.withFile(t.file('a', 100), (path) => rm(path))
   await assert.rejects(gone, { code: 'ENOENT' })
@@ -103,7 +103,7 @@ test('a file that goes while it is used is an error, and keeps no room', async (
   using _room = await t.scratch.room(100)
 })
 
-test('a file that one changes is there until all have left it, and then nobody takes it for the old one', async () => {
+test('a changed file stays until all its users have left it, and is never found under its old id', async () => {
   await using t = await openScratch(1000)
   let changed: (() => void) | undefined
   const changing = new Promise<void>((resolve) => (changed = resolve))

@@ -3,30 +3,30 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Room on this machine for files that programs want to read from a disk. What is there stays as long as there is room. */
+/** A cache on this machine's disk for files that programs want to read from a disk. Files stay as long as there is room. */
 export interface Scratch {
   dir: string
   max_bytes: number
-  /** Has `use` work on a file, which `fetch` brings if it is not there. Waits until there is room. */
+  /** Calls `use` with the path of a file, which `fetch` downloads if it is not cached. Waits until there is room. */
   withFile<T>(file: ScratchFile, use: (path: string, rename: Rename) => Promise<T>): Promise<T>
-  /** Where a file is, if it is there by chance: look at once, it may go. */
+  /** Returns the path of a file if it is cached. Use it at once: the file may be evicted. */
   find(id: string): string | undefined
-  /** Room for something else, until it is given back. Waits until there is some. */
+  /** Reserves space for something else until disposed of. Waits until there is room. */
   room(bytes: number): Promise<Disposable>
 }
 
 interface ScratchFile {
-  /** Says what is in it: the same id, the same bytes. */
+  /** Identifies the content: the same id means the same bytes. */
   id: string
   size: number
   fetch: (path: string) => Promise<void>
 }
 
-/** The file has changed and is this one now; undefined: nobody may use it again. */
+/** Gives a file that has changed its new id; undefined means that no later caller may use it. */
 type Rename = (id: string | undefined) => void
 
 interface Kept {
-  /** Undefined: nobody else may use it. */
+  /** Undefined means that no later caller may use the file. */
   id: string | undefined
   path: string
   size: number
@@ -37,7 +37,7 @@ interface Kept {
 export function scratchIn(dir: string, max_bytes: number): Scratch {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  /** In the order of their last use. */
+  /** The files in order of their last use. */
   const kept = new Map<string, Kept>()
   const fetching = new Map<string, Promise<unknown>>()
   const waiting: { bytes: number; begin: () => void }[] = []
@@ -65,7 +65,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     }
   }
 
-  /** Makes room of what nobody uses, nor is just about to, the longest unused first. */
+  /** Makes room by removing files that are not in use, nor `wanted`, the least recently used first. */
   async function evict(wanted?: string): Promise<void> {
     const idle = [...kept].filter(([id, { users }]) => users === 0 && id !== wanted)
     let bytes = idle.reduce((sum, [, { size }]) => sum + size, 0)
@@ -79,7 +79,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
   }
 
   async function opened({ id, size, fetch }: ScratchFile): Promise<Kept> {
-    // Fetched once, though two want it at the same time.
+    // Concurrent callers that want the same file fetch it once.
     while (fetching.has(id)) await fetching.get(id)?.catch(() => undefined)
     const found = kept.get(id)
     if (found) {
@@ -135,7 +135,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
 
   async function leave(file: Kept): Promise<void> {
     try {
-      // As long as it counts as in use, nobody makes room of it.
+      // While the file counts as in use, it is not evicted.
       file.size = (await stat(file.path)).size
     } catch (error) {
       forget(file)

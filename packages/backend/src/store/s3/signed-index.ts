@@ -7,7 +7,7 @@ const FIELD = 'signature'
 /** Limit on all user metadata of an object together. Source: the S3 API. */
 const MAX_METADATA_BYTES = 2048
 
-/** Puts repomd.xml and its signature, which stands in the object's metadata: one request changes both, and no reader sees one without the other. */
+/** Stores repomd.xml with its signature in the object's metadata: one request changes both, and no reader sees only one of them. */
 export async function putSignedIndex(bucket: Bucket, key: string, made: string): Promise<void> {
   const signature = (await readFile(join(made, SIGNATURE))).toString('base64')
   if (signature.length + FIELD.length > MAX_METADATA_BYTES)

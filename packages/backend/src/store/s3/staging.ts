@@ -13,7 +13,7 @@ import type { Scratch } from './scratch.ts'
 
 /** Size from which a fragment is stored: enough to be a part of a multipart upload, which takes at most 10,000 parts. */
 const FRAGMENT_BYTES = 8 * 1024 ** 2
-/** A part that is not the last has at least as much. Source: the S3 API. */
+/** Minimum size of every part but the last. Source: the S3 API. */
 const MIN_PART_BYTES = 5 * 1024 ** 2
 const COPIES_AT_A_TIME = 8
 const REMEMBERED = 10_000
@@ -47,9 +47,9 @@ export interface Staging {
     name: string,
     change: (path: string) => Promise<number>,
   ): Promise<void>
-  /** Makes whole objects of staged files: each where `to` says. */
+  /** Composes each staged file into one object, under the key that `to` returns. */
   compose(key: StagingKey, names: string[], to: (name: string) => string): Promise<void>
-  /** The file of this machine from which an object was made, as far as this process knows. */
+  /** Returns a file on this machine with the content of a composed object, if this process has composed it and still has the file. */
   sourceOf(key: string): string | undefined
   drop(key: StagingKey): Promise<void>
   list(): Promise<StagingKey[]>
@@ -62,12 +62,12 @@ export interface Staging {
 export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REMEMBERED): Staging {
   const newest = new NewestRequest()
   const totals = new Map<string, Promise<{ bytes: number }>>()
-  /** Digests of what came through this process from the first byte on: it need not be read again. */
+  /** Digests of files that this process received from the first byte on; they need not be read again. */
   const digests = new Map<string, { size: number; hash: Hash }>()
-  /** Objects made of staged files → their ids. */
+  /** Ids of staged files by the key of the object that was composed from them. */
   const sources = new Map<string, string>()
 
-  /** Forgets the longest unused of too many: others may publish, and drop, what came through this process. */
+  /** Caches a value and drops the oldest beyond the limit: another process may publish and drop files that this one received. */
   function remember<T>(all: Map<string, T>, key: string, value: T): void {
     all.delete(key)
     all.set(key, value)
@@ -114,7 +114,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
     const flush = async (): Promise<void> => {
       const data = Buffer.concat(chunks)
       chunks = []
-      // One is on its way while the next one comes.
+      // One fragment is being stored while the next is received.
       await writing
       writing = bucket
         .put(folder + fragmentName(start, randomUUID().slice(0, 8)), data)
@@ -130,7 +130,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
         size += chunk.length
         if (size - start >= FRAGMENT_BYTES) await flush()
       }
-      // An empty file is one, too.
+      // An empty file has a fragment, too.
       if (size > start || !before) await flush()
       await writing
     } catch (error) {
@@ -172,7 +172,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
       return await newest.run(folder, async (stop) => {
         const counted = totals.get(lease) ?? totalOf(key)
         remember(totals, lease, counted)
-        // Not remembered when it failed.
+        // A failed count is not cached.
         counted.catch(() => totals.delete(lease))
         const total = await counted
         let pending = 0
@@ -288,7 +288,10 @@ function stagedFile(objects: ObjectOfFile[]): StagedFile {
   }
 }
 
-/** The first pieces of a file that hold all that has changed, and are large enough for a part: their bytes, and those they stand for. */
+/**
+* Finds the first pieces of a file that contain all changed bytes and are large enough for a part. Returns their size (`taken`)
+* and how many bytes of the upload they stand for (`replaced`).
+*/
 function headOf(
   { pieces, head }: StagedFile,
   changed: number,
