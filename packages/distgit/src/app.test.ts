@@ -41,7 +41,7 @@ async function start(t: TestContext) {
 
 const urlOf = (server: RunningServer): string => `http://127.0.0.1:${server.port}`
 
-test('nothing in dist-git runs in a browser: every answer is sandboxed', async (t) => {
+test('nothing in dist-git runs in a browser: every response is sandboxed', async (t) => {
   const { url, repository, commit } = await start(t)
   await commit('Version: 1\n')
   const md5 = createHash('md5').update(TARBALL).digest('hex')
@@ -69,7 +69,7 @@ test('nothing in dist-git runs in a browser: every answer is sandboxed', async (
   }
 })
 
-test('a package can be cloned, with .git and without, and pulled', async (t) => {
+test('a package can be cloned, with and without .git in the URL, and pulled', async (t) => {
   const { repository, commit } = await start(t)
   const first = await commit('Version: 1\n')
   const dir = join(await tempDir(t), 'clone')
@@ -107,7 +107,7 @@ for (const version of ['0', '2'])
     assert.equal(await git('-C', dir, 'rev-list', '--count', wanted), '1')
   })
 
-test('git protocol version 2 is spoken when asked for', async (t) => {
+test('git protocol version 2 is used when the client requests it', async (t) => {
   const { repository, commit } = await start(t)
   await commit('Version: 1\n')
   const answer = await fetch(`${repository}/info/refs?service=git-upload-pack`, {
@@ -117,7 +117,7 @@ test('git protocol version 2 is spoken when asked for', async (t) => {
   assert.match(await answer.text(), /version 2\n/)
 })
 
-test('a request is understood compressed, and without a length', async (t) => {
+test('a request may be compressed, and may lack a Content-Length', async (t) => {
   const { repository, commit } = await start(t)
   const id = await commit('Version: 1\n')
   const headers = {
@@ -193,7 +193,7 @@ for (const path of [
     assert.equal(typeof JSON.parse(body).error, 'string')
   })
 
-/** Without the client's own cleaning of the path. */
+/** Requests a path exactly as given, without the normalization of an HTTP client. */
 async function rawGet(server: RunningServer, path: string) {
   const socket = connect(server.port, '127.0.0.1')
   socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
@@ -202,7 +202,7 @@ async function rawGet(server: RunningServer, path: string) {
   return { status, body: text.slice(text.indexOf('\r\n\r\n') + 4) }
 }
 
-test('sources are served whole and in parts, under both addresses', async (t) => {
+test('sources are served whole and by range, under both URLs', async (t) => {
   const { root, url, commit } = await start(t)
   await commit('Version: 1\n')
   const [stored = ''] = await listTree(join(root, 'lookaside'))
@@ -234,11 +234,11 @@ test(
   },
 )
 
-test('a client that goes away ends the programs that answered it', async (t) => {
+test('the git processes of a client that disconnects are terminated', async (t) => {
   const { repository, commit, root } = await start(t)
   await commit('Version: 1\n')
   const cut = new AbortController()
-  // A request body that never ends: git waits for it as long as the client stays.
+  // A request body that never ends: git waits for it as long as the client is connected.
   const body = new ReadableStream({
     start: (stream) => stream.enqueue(Buffer.from('0011command=fetch')),
   })
@@ -263,7 +263,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-/** The processes whose environment names the folder. */
+/** Returns the processes whose environment contains the folder's path. */
 async function programsOf(root: string): Promise<string[]> {
   const found: string[] = []
   for (const pid of await readdir('/proc')) {

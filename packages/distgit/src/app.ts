@@ -47,7 +47,7 @@ const DUMB =
 
 async function answerGit(c: Context, { root, log }: DistgitAppOptions): Promise<Response> {
   const place = placeOf(c)
-  // Names have no slash, encoded or not, so the fourth one ends the package.
+  // Names contain no slash, encoded or not, so the file's path is all that follows the package.
   const file = c.req.path.split('/').slice(5).join('/')
   if (file === 'git-receive-pack' || c.req.query('service') === 'git-receive-pack')
     throw new CoprError('forbidden', 'Cannot push: packages are changed by builds only')

@@ -6,22 +6,22 @@ import { pipeline } from 'node:stream/promises'
 export interface CgiRequest {
   command: string
   args: string[]
-  /** The CGI variables and whatever else makes up the program's environment. */
+  /** The program's whole environment, including the CGI variables. */
   env: Record<string, string>
   body: ReadableStream | null
-  /** Ends the program: the client has gone. */
+  /** Terminates the program when it aborts: the client has disconnected. */
   signal: AbortSignal
-  /** Told what the program writes to stderr. */
+  /** Called with the text that the program writes to stderr. */
   onComplaint: (words: string) => void
 }
 
 /** A program that answers with more headers than this is not a CGI program. */
 const MAX_HEADER_BYTES = 64 * 1024
 
-/** Has a CGI program answer a request; request and answer are streamed. Throws when it ends without an answer. */
+/** Answers a request with a CGI program, streaming request and response. Throws if the program ends before its headers are complete. */
 export async function answerByCgi(request: CgiRequest): Promise<Response> {
   const child = spawn(request.command, request.args, { env: request.env, stdio: 'pipe' })
-  // Its handler ends the processes that git started in turn, so SIGTERM and not SIGKILL.
+  // SIGTERM, not SIGKILL: git's signal handler also terminates the processes that git has started.
   const end = (): void => void child.kill('SIGTERM')
   request.signal.addEventListener('abort', end, { once: true })
   const closed = once(child, 'close').finally(() =>
@@ -45,7 +45,7 @@ export async function answerByCgi(request: CgiRequest): Promise<Response> {
   return new Response(body, { status, headers })
 }
 
-/** A program that has seen enough of the request closes its stdin: no fault. */
+/** Sends the body to the program, which may close its stdin early: that is not an error. */
 function feed(body: ReadableStream | null, stdin: NodeJS.WritableStream): void {
   const source = body === null ? Readable.from([]) : Readable.fromWeb(body as never)
   pipeline(source, stdin).catch(() => undefined)

@@ -65,7 +65,7 @@ test('commitSources() keeps text in git, archives in the lookaside, and lists th
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test('commitSources() makes no new commit for the same files, whatever the time', async (t) => {
+test('commitSources() makes no new commit for the same files at a later time', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(request(root, await unpacked(t, hello)))
   const before = await listTree(root)
@@ -85,12 +85,12 @@ test('commitSources() commits a changed spec and a removed file on top of the br
   assert.equal(await git('-C', dir, 'ls-tree', '--name-only', 'f43'), 'hello.spec\nsources')
   assert.equal(await git('-C', dir, 'show', 'f43:sources'), '')
 
-  // The branch that is one commit behind moves forward; a new one begins where the others are.
+  // The branch that is one commit behind is fast-forwarded; a new branch starts at the same commit.
   const third = await commitSources(request(root, files, { branches: ['epel10', 'f43', 'f44'] }))
   assert.deepEqual(third, { epel10: second['f43'], f43: second['f43'], f44: second['f43'] })
 })
 
-test('commitSources() lets a new branch begin at the main one', async (t) => {
+test('commitSources() starts a new branch at the main one', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(
     request(root, await unpacked(t, hello), { branches: ['f43', 'master'] }),
@@ -101,7 +101,7 @@ test('commitSources() lets a new branch begin at the main one', async (t) => {
   assert.equal(await git('-C', repositoryOf(root), 'symbolic-ref', 'HEAD'), 'refs/heads/master')
 })
 
-test('commitSources() keeps what may be run executable', async (t) => {
+test('commitSources() keeps executable files executable', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, { 'hello.spec': '', 'run.sh': '#!/bin/sh\n' })
   const modes = files.map((file) => (file.name === 'run.sh' ? { ...file, mode: 0o100755 } : file))
@@ -109,7 +109,7 @@ test('commitSources() keeps what may be run executable', async (t) => {
   assert.match(await git('-C', repositoryOf(root), 'ls-tree', 'f43', 'run.sh'), /^100755 /)
 })
 
-test('commitSources() takes ten imports of one repository at once', async (t) => {
+test('commitSources() handles ten concurrent imports into one repository', async (t) => {
   const root = await tempDir(t)
   const all = await Promise.all(
     Array.from({ length: 10 }, async (_, i) =>
@@ -158,7 +158,7 @@ test('commitSources() replaces a damaged file of the lookaside', async (t) => {
   assert.deepEqual(await readFile(stored!), TARBALL)
 })
 
-test('commitSources() gets over the locks of a killed git', async (t) => {
+test('commitSources() removes the stale locks of a killed git', async (t) => {
   const root = await tempDir(t)
   await commitSources(request(root, await unpacked(t, hello)))
   const lock = join(repositoryOf(root), 'refs', 'heads', 'f43.lock')

@@ -5,7 +5,7 @@ import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
 
-/** A file of an SRPM, unpacked. */
+/** An extracted file of an SRPM. */
 export interface SourceFile extends Source {
   size: number
   mode: number
@@ -15,7 +15,7 @@ export interface CommitSourcesOptions extends PackageLocation {
   root: string
   branches: string[]
   files: SourceFile[]
-  /** The name of the spec among the files: it goes to git whatever is in it. */
+  /** The name of the spec among the files; it is stored in git whatever its content. */
   spec: string
   now: Date
   signal?: AbortSignal
@@ -23,8 +23,8 @@ export interface CommitSourcesOptions extends PackageLocation {
 }
 
 /**
- * Puts an SRPM's files where they belong, text into the repository and the rest into the lookaside, and returns
- * the commit of each branch. The files are moved or read, never changed. Throws CoprError when dist-git cannot have them.
+  * Stores an SRPM's files, text in the repository and the rest in the lookaside, and returns the commit of each branch.
+  * The files are moved or read, never changed. Throws CoprError when dist-git cannot accept them.
  */
 export async function commitSources(
   options: CommitSourcesOptions,
@@ -70,7 +70,7 @@ interface Placement {
   stored: SourceFile[]
 }
 
-/** One file at a time is in memory, and never a large one but the spec. */
+/** Decides which files git keeps. Only one file at a time is in memory, and no large one except the spec. */
 async function placeFiles(files: SourceFile[], spec: string): Promise<Placement> {
   const placement: Placement = { committed: [], stored: [] }
   for (const file of files) {
@@ -84,7 +84,7 @@ async function placeFiles(files: SourceFile[], spec: string): Promise<Placement>
   return placement
 }
 
-/** A part of what git allows: branches are made from the names of distributions. */
+/** Accepts only some of the names that git allows: branches are named after distributions. */
 function isBranchName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name) && !/\.\.|\.$|\.lock$/.test(name)
 }

@@ -6,7 +6,7 @@ import { silentLog } from '@copr/process/log'
 import { runDistgit } from './distgit.ts'
 import { git, importTask, makeSrpm, tempDir } from './testing.ts'
 
-test('runDistgit() imports what the gateway has and serves it', async (t) => {
+test('runDistgit() imports an SRPM from the gateway and serves it', async (t) => {
   const srpm = await readFile(await makeSrpm(t, '1'))
   await using gateway = await new FakeGateway({ srpm }).listen()
   const stop = new AbortController()

@@ -1,4 +1,4 @@
-/** Nothing of the host's or the user's git configuration, and no other owner of the data folder, changes what git does. */
+/** Makes git ignore the host's and the user's configuration, and accept a data folder that belongs to another user. */
 export const GIT_ENVIRONMENT = {
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_GLOBAL: '/dev/null',

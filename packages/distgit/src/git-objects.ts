@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
 import { hasCode, syncDir } from './layout.ts'
 
-// Objects are written here and not by a git process: an import is four small files, and a process costs more than all of them.
+// Objects are written here and not by a git process: an import writes four small files, and one process costs more than all of them.
 
 export interface GitObject {
   id: string
@@ -24,7 +24,7 @@ export function makeObject(type: GitObject['type'], content: Buffer): GitObject 
   return { id, type, content }
 }
 
-/** A folder of files, in the order of bytes that git demands. */
+/** Makes a tree of files, which git requires to be sorted by the bytes of their names. */
 export function makeTree(entries: TreeEntry[]): GitObject {
   const named = entries.map((entry) => ({ ...entry, bytes: Buffer.from(entry.name) }))
   const parts = named
@@ -57,14 +57,14 @@ export function makeCommit(commit: {
   return makeObject('commit', Buffer.from(lines.join('\n')))
 }
 
-/** Stores an object as a loose one; it survives a power failure, and a kill leaves none that is incomplete. */
+/** Stores a loose object: it survives a power failure, and a process that is killed leaves no incomplete one. */
 export async function writeObject(gitDir: string, { id, type, content }: GitObject): Promise<void> {
   const dir = join(gitDir, 'objects', id.slice(0, 2))
   const path = join(dir, id.slice(2))
   if (await exists(path)) return
   const packed = await promisify(deflate)(Buffer.concat([header(type, content), content]))
   await makeShelf(dir)
-  // The prefix is git's own: its garbage collection removes what a kill leaves.
+  // The prefix is git's own: its garbage collection removes the files that killed processes leave.
   const temp = join(dir, `tmp_obj_${randomBytes(6).toString('hex')}`)
   {
     await using handle = await open(temp, 'wx', 0o444)
@@ -75,7 +75,7 @@ export async function writeObject(gitDir: string, { id, type, content }: GitObje
   await syncDir(dir)
 }
 
-/** Only the last folder: in a repository that was deleted meanwhile this must fail. */
+/** Makes a folder, but not its parents: in a repository that was deleted in the meantime this must fail. */
 async function makeShelf(dir: string): Promise<void> {
   try {
     await mkdir(dir)

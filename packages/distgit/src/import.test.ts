@@ -24,7 +24,7 @@ async function importTo(root: string, srpmPath: string, branches = ['f43', 'epel
   return await importSrpm({ root, ...place, srpmPath, branches, limits, now: new Date(0) })
 }
 
-test('importSrpm() imports what rpmbuild made, and a second version on top', async (t) => {
+test('importSrpm() imports an SRPM, and a second version on top', async (t) => {
   const root = await tempDir(t)
   const srpm = await makeSrpm(t, '1')
   const first = await importTo(root, srpm)
@@ -41,7 +41,7 @@ test('importSrpm() imports what rpmbuild made, and a second version on top', asy
   await checkWhole(root)
 })
 
-test('importSrpm() imports what rpmbuild makes', { skip: noRpmbuild }, async (t) => {
+test('importSrpm() imports an SRPM that rpmbuild made', { skip: noRpmbuild }, async (t) => {
   const dir = await tempDir(t)
   const spec =
     'Name: hello\nVersion: 1\nRelease: 1\nSummary: Greets\nLicense: MIT\nSource0: a.tar.gz\n'
@@ -85,7 +85,7 @@ test('importSrpm() refuses an SRPM of another package', async (t) => {
   assert.deepEqual(await listTree(root), [])
 })
 
-/** Imports in a process of its own, which kills itself when it says its n-th line. */
+/** A program that imports SRPMs, and kills itself when it logs its n-th line. */
 const IMPORT = `
   const [, root, line, ...srpms] = process.argv
   let said = 0
@@ -111,7 +111,7 @@ async function importAndDie(root: string, srpm: string, line: number, ms?: numbe
   await closed
 }
 
-/** All that readers may see is complete, whenever the import was killed. */
+/** Checks that everything readers can see is complete, whenever the import was killed. */
 async function checkWhole(root: string): Promise<void> {
   const dir = repositoryOf(root)
   if (await stat(dir).catch(() => undefined)) await git('-C', dir, 'fsck', '--strict')
@@ -124,7 +124,7 @@ async function checkWhole(root: string): Promise<void> {
     )
 }
 
-test('importSrpm() killed at any point leaves nothing half, and works the next time', async (t) => {
+test('importSrpm() that is killed at any point leaves nothing incomplete, and can be retried', async (t) => {
   const srpm = await makeSrpm(t, '1')
   const expected = await importTo(await tempDir(t), srpm)
   const root = await tempDir(t)

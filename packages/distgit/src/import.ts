@@ -24,7 +24,7 @@ export interface ImportOptions extends PackageLocation {
   limits: ImportLimits
   now: Date
   signal?: AbortSignal
-  /** Told in words what happens, for the log of the import. */
+  /** Called with progress messages for the import log. */
   say?: (line: string) => void
 }
 
@@ -32,8 +32,8 @@ export interface ImportOptions extends PackageLocation {
 const MAX_FILES = 20_000
 
 /**
- * Commits an SRPM to the branches and returns the commit of each; the same SRPM again gives the same commits.
- * Throws RpmFormatError or CoprError when the SRPM is at fault, and then nothing has changed.
+  * Commits an SRPM to the branches and returns the commit of each; importing the same SRPM again returns the same commits.
+  * Throws RpmFormatError or CoprError when the SRPM is at fault; nothing has changed then.
  */
 export async function importSrpm(options: ImportOptions): Promise<Record<string, string>> {
   const { root, srpmPath, package_name, limits, signal, say = () => undefined } = options
@@ -59,7 +59,7 @@ export async function importSrpm(options: ImportOptions): Promise<Record<string,
   return await commitSources({ ...options, files: sources, spec, say })
 }
 
-/** Does the import tasks of the gateway; a faulty SRPM is the build's failure, whatever else happens is thrown. */
+/** Runs the import tasks of the gateway. A faulty SRPM fails the build; any other error is thrown, and the task is requeued. */
 export function importHandler(options: {
   root: string
   limits: ImportLimits

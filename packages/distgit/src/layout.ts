@@ -4,7 +4,7 @@ import { dirname as parentOf, join } from 'node:path'
 import { OwnerName, PackageName, ProjectDirname } from '@copr/contract/names'
 import { CoprError } from '@copr/process/errors'
 
-/** The package of one project dir: what has a repository and a shelf in the lookaside of its own. */
+/** A package of one project dir, which has its own repository and its own folder in the lookaside. */
 export interface PackageLocation {
   owner: string
   dirname: string
@@ -44,10 +44,10 @@ export interface TempDir extends AsyncDisposable {
   readonly path: string
 }
 
-/** Tells this process from an earlier one of the same number, as the first process of a container always has. */
+/** Distinguishes this process from an earlier one with the same pid; the first process of a container always has pid 1. */
 const STARTED = String(Math.floor(performance.timeOrigin))
 
-/** A folder on the file system of the repositories, so that a rename moves things out of it. */
+/** Makes a temporary folder on the file system of the repositories, so that a rename can move files out of it. */
 export async function makeTempDir(root: string): Promise<TempDir> {
   const parent = tempRoot(root)
   await mkdir(parent, { recursive: true })
@@ -60,7 +60,7 @@ export async function makeTempDir(root: string): Promise<TempDir> {
   }
 }
 
-/** Another machine's folder is left alone for this long: nobody here can know whether it is in use. */
+/** Age up to which another machine's folder is left alone, as this machine cannot know whether it is in use. */
 const FOREIGN_AGE_MS = 24 * 3600 * 1000
 
 /** Removes what killed processes left in the temporary folder. */
@@ -80,7 +80,7 @@ export async function sweepTemp(root: string, now: Date): Promise<void> {
   }
 }
 
-/** Forgets a project dir's repositories and sources; their commits and files are gone at once, and for good. */
+/** Deletes a project dir's repositories and sources, at once and permanently. */
 export async function deleteRepositories(
   root: string,
   owner: string,

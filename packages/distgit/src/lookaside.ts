@@ -5,7 +5,7 @@ import { dirname as parentOf } from 'node:path'
 import { CoprError } from '@copr/process/errors'
 import { hasCode, makeDirDurably, syncDir } from './layout.ts'
 
-/** A file that waits in a temporary folder. */
+/** A file in a temporary folder, before it is moved to its place. */
 export interface Source {
   name: string
   path: string
@@ -13,7 +13,7 @@ export interface Source {
   sha256: string
 }
 
-/** Moves a source to its place in the lookaside; one that is there already stays, a damaged one is replaced. */
+/** Moves a source to its place in the lookaside; a file that is already there is kept, unless it is damaged. */
 export async function storeSource(source: Source, place: string): Promise<void> {
   const stored = await digests(place)
   if (stored?.sha256 === source.sha256) return
@@ -32,7 +32,7 @@ export async function storeSource(source: Source, place: string): Promise<void> 
   await syncDir(parentOf(place))
 }
 
-/** The old format, which every dist-git client reads. */
+/** Returns the content of the file `sources`, in the old format, which every dist-git client reads. */
 export function sourcesFile(sources: Source[]): Buffer {
   const lines = sources
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))

@@ -11,7 +11,7 @@ type Html = ReturnType<typeof html>
 
 const SHOWN_COMMITS = '20'
 
-/** The packages of a project dir. */
+/** A page that lists the packages of a project dir. */
 export async function projectDirPage(root: string, owner: string, dirname: string): Promise<Html> {
   const names = await repositories(join(gitRoot(root), owner, dirname))
   const rows = names.map((name) => html`<li><a href="./${name}">${name}</a></li>`)
@@ -23,7 +23,7 @@ export async function projectDirPage(root: string, owner: string, dirname: strin
   )
 }
 
-/** A repository's branches, the last commits of its main one, and the spec there. */
+/** A page with a repository's branches, and the latest commits and the spec of its main branch. */
 export async function packagePage(gitDir: string, place: PackageLocation): Promise<Html> {
   const tips = await readTips(gitDir)
   const branches = tips.map(({ branch, commit }) => html`<li>${branch} <code>${commit}</code></li>`)
@@ -71,7 +71,7 @@ async function specName(gitDir: string): Promise<string> {
   return names.split('\0').find((name) => name.endsWith('.spec')) ?? ''
 }
 
-/** Nothing for a repository whose main branch has no commit yet. */
+/** Returns git's output; an empty string if git fails, as it does before the main branch has a commit. */
 async function output(gitDir: string, ...args: string[]): Promise<string> {
   const outcome = await run('git', ['--git-dir', gitDir, ...args], { env: GIT_ENVIRONMENT })
   return outcome.ok ? outcome.output : ''

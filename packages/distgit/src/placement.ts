@@ -1,21 +1,21 @@
 import { isUtf8 } from 'node:buffer'
 import { CoprError } from '@copr/process/errors'
 
-/** Larger files are no text that anybody reads in git. */
+/** Maximum size of a file in git; a larger one is stored in the lookaside even if it is text. */
 export const MAX_GIT_BYTES = 1024 * 1024
 
 const ARCHIVE =
   /\.(?:tar|tgz|tbz2?|txz|tzst|tlz|gz|bz2|xz|zst|lz4?|lzma|zip|7z|jar|war|whl|gem|crate|rpm|cpio|iso|deb|exe)$/i
 const PATCH = /\.(?:patch|diff)$/i
 
-/** Throws CoprError for names that a work tree of git cannot have, or that dist-git needs for itself. */
+/** Throws CoprError for names that a git work tree cannot contain, or that dist-git needs for itself. */
 export function checkSourceName(name: string): void {
   if (name === 'sources')
     throw new CoprError(
       'invalid',
       'Cannot import the SRPM: it contains a file named "sources", a name that dist-git reserves',
     )
-  // git's checkout takes it for the short name that some systems give .git.
+  // git does not check it out: it is the short name (8.3) of .git on some file systems.
   if (/^git~1$/i.test(name))
     throw new CoprError(
       'invalid',

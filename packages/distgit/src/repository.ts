@@ -14,7 +14,7 @@ import {
   syncDir,
 } from './layout.ts'
 
-/** Builders fetch a commit by its hash with depth 1; nobody pushes; collecting garbage is a maintenance job's, not an import's. */
+/** Builders fetch a commit by its hash with depth 1; nobody pushes; imports never start a garbage collection. */
 const CONFIG = `[core]
 	repositoryformatversion = 0
 	filemode = true
@@ -40,7 +40,7 @@ export interface BranchTip {
   isHead: boolean
 }
 
-/** Makes the bare repository unless it is there, whole or not at all, and returns its path. */
+/** Makes the bare repository, atomically, unless it exists; returns its path. */
 export async function ensureRepository(
   root: string,
   place: PackageLocation,
@@ -65,7 +65,7 @@ export async function ensureRepository(
   return path
 }
 
-/** The path below the git root of a repository as a URL names it, with `.git` or without; undefined when there is none. */
+/** Returns the path, relative to the git root, of a repository that a URL names with or without `.git`; undefined when there is none. */
 export async function findRepository(
   root: string,
   place: PackageLocation,
@@ -102,9 +102,9 @@ interface CommitPlan {
 }
 
 /**
- * Which commit each branch is to have so that its tree is `tree`. A branch that has it stays; one that is
- * a commit behind another moves there; a new branch begins where another of this import is, or at the
- * repository's main one, so that its history shows where the package came from.
+  * Decides which commit each branch is to have so that its tree is `tree`. A branch with that tree stays; one that is a commit
+  * behind another is fast-forwarded; a new branch starts at another one of this import, or at the repository's main one, so that
+  * its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],
@@ -141,10 +141,10 @@ export interface CommitRequest {
   storeTree: () => Promise<void>
 }
 
-/** How often a commit is tried again when another process moved a branch meanwhile. */
+/** Maximum number of tries of a commit while another process moves the branches. */
 const TRIES = 10
 
-/** Brings all branches to the tree and returns their commits; those that have it already are not touched. */
+/** Commits the tree to all branches and returns their commits; branches that already have the tree are not changed. */
 export async function commitToBranches(
   gitDir: string,
   request: CommitRequest,
@@ -166,7 +166,7 @@ export async function commitToBranches(
   }
 }
 
-/** Moves all branches or, when one is no longer where `tips` says, none: then the answer is git's complaint. */
+/** Moves all branches, or none if one is no longer at its commit in `tips`; returns git's error message in that case. */
 async function moveBranches(
   gitDir: string,
   tips: BranchTip[],

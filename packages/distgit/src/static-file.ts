@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { CoprError } from '@copr/process/errors'
 import { hasCode } from './layout.ts'
 
-/** Answers a GET or HEAD with a file that never changes, or the part of it that `range` asks for. */
+/** Answers a GET or HEAD with a file that never changes, or with the requested range of it. */
 export async function answerFile(
   path: string,
   request: { method: string; range: string | undefined; etag: string },
@@ -38,7 +38,7 @@ export async function answerFile(
   }
 }
 
-/** One range of bytes; whatever else is asked for gets the whole file, as RFC 9110 allows. */
+/** Parses a header with one range of bytes; returns undefined for any other, which gets the whole file, as RFC 9110 allows. */
 function parseRange(
   header: string | undefined,
   size: number,

@@ -17,7 +17,7 @@ export async function tempDir(t: TestContext): Promise<string> {
   return dir
 }
 
-/** Files as the unpacking of an SRPM leaves them. */
+/** Writes files as the extraction of an SRPM does. */
 export async function unpacked(
   t: TestContext,
   contents: Record<string, string | Buffer>,
@@ -34,7 +34,7 @@ export async function unpacked(
   )
 }
 
-/** Runs the real client, with nothing of the user's configuration. */
+/** Runs the real git client, without the user's configuration. */
 export async function git(...args: string[]): Promise<string> {
   const env = {
     HOME: '/nonexistent',
@@ -53,7 +53,7 @@ export async function git(...args: string[]): Promise<string> {
   return (await runOrThrow('git', [...safe, ...args], { env })).trim()
 }
 
-/** All files below a folder, for comparing what was there before and after. */
+/** Lists all files under a folder, to compare its content before and after. */
 export async function listTree(dir: string): Promise<string[]> {
   await mkdir(dir, { recursive: true })
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
@@ -63,7 +63,7 @@ export async function listTree(dir: string): Promise<string[]> {
     .toSorted()
 }
 
-/** An SRPM of hello with a tarball, a script and a patch; returns its path. */
+/** Makes an SRPM of hello with a tarball, a script and a patch; returns its path. */
 export async function makeSrpm(t: TestContext, version: string): Promise<string> {
   return await buildSrpm(join(await tempDir(t), `hello-${version}-1.src.rpm`), {
     version,
@@ -93,7 +93,7 @@ export function importTask(task: Partial<ImportTask> = {}): ImportTask {
   }
 }
 
-/** A task context whose `fetchSrpm()` copies the file `srpm`, and the lines that the handler logs. */
+/** Returns a task context whose `fetchSrpm()` copies the file `srpm`, and the lines that the handler logs. */
 export function fakeContext(srpm: string) {
   const log: string[] = []
   const context: TaskContext = {
