@@ -12,7 +12,7 @@ import { makeKey, publicKeyAnswer, requireKey, rotateKey } from './project-keys.
 import { type Signing, signDigests } from './signatures/sign-digests.ts'
 import { checkSignatureLog, listSignatures } from './signatures/signature-log.ts'
 
-/** A thousand digests are 50 kB, a thousand names as long as names get 300 kB. */
+/** A thousand digests take 50 kB, a thousand names of the maximum length 300 kB. */
 const MAX_BODY_BYTES = 512 * 1024
 const KeyPath = z.object({ owner: OwnerName, project: ProjectName })
 const Since = z.object({ changed_since: z.coerce.number().int().nonnegative() })
@@ -82,7 +82,7 @@ function accept<Schema extends z.ZodType>(schema: Schema, value: unknown): z.out
 }
 
 function tooLarge(c: Context): never {
-  // The rest of the body stays unread, so that the connection is of no use to a next request.
+  // The rest of the body stays unread, so the connection cannot be reused for another request.
   c.header('connection', 'close')
   throw new CoprError(
     'too_large',

@@ -10,7 +10,7 @@ import { anySecret } from './sealed-secrets.ts'
 /** The prefix of sealed bytes: one byte with this format's number, then the data key's id. */
 const FORM = 2
 const ID_BYTES = 16
-/** Any number: the same for every keygen. */
+/** The key of an advisory lock: an arbitrary number, the same in every keygen. */
 const LOCK = 7301
 
 /** Seals and opens secrets with the data keys, which only a master key opens. */
@@ -25,8 +25,8 @@ export interface MasterKeys {
 }
 
 /**
- * Opens the data keys, and makes the first. Those that a previous master key wrapped are wrapped again with the current
- * one: afterwards the previous one is not needed. Fails at the start, not at the first signature, when one cannot be opened.
+  * Opens the data keys, and makes the first one. Those that a previous master key wrapped are wrapped again with the current
+  * one; the previous one is not needed afterwards. Fails at startup, not at the first signature, when one cannot be opened.
  */
 export async function openDataKeys(db: Db, masters: MasterKeys, log: Logger): Promise<Sealer> {
   const rows = await db.transaction().execute(async (tx) => {
@@ -94,7 +94,7 @@ function sealerOf(keys: Map<string, Buffer>, newest: string): Sealer {
   }
 }
 
-/** Versions before 0.2 sealed with the master key itself, which was a file. */
+/** Seals again the secrets that versions before 0.2 sealed with the master key itself, which was a file. */
 async function sealAnew(db: Db, sealer: Sealer, { current, previous }: MasterKeys): Promise<void> {
   for (;;) {
     const found = await anySecret(db, { form: 1 })

@@ -4,7 +4,7 @@ import { addPooledKey, countPooledKeys, takePooledKey } from './key-table.ts'
 import { poolContext } from './sealed-secrets.ts'
 import type { KeygenContext } from './keygen-context.ts'
 
-/** Makes RSA keys ahead, one after the other, until `size` wait; `stop` ends it after the one in work. */
+/** Generates RSA keys in advance, one at a time, until the pool has `size`; `stop` takes effect after the current one. */
 export async function refillPool(
   keygen: KeygenContext,
   size: number,
@@ -19,7 +19,7 @@ export async function refillPool(
   }
 }
 
-/** An RSA key as PKCS #8: made ahead if there is one, otherwise made now, which takes seconds. */
+/** Returns an RSA key as PKCS #8, from the pool if it has one; otherwise generates one, which takes seconds. */
 export async function drawRsaKey(keygen: KeygenContext): Promise<Buffer> {
   const pooled = await takePooledKey(keygen.db)
   keygen.pool_drawn.ring()

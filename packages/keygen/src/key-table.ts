@@ -15,7 +15,7 @@ interface KeyRow {
   /** The self-signatures' packets, oldest first. */
   certifications: Buffer
   sealed_private_key: Buffer
-  /** Made, prolonged or rotated. */
+  /** When the key was last made, extended or rotated. */
   changed_at: Date
 }
 
@@ -27,13 +27,13 @@ interface PooledKeyRow {
 
 export interface DataKeyRow {
   id: string
-  /** Which master key wrapped it: `KeyWrapper.id`. */
+  /** The `KeyWrapper.id` of the master key that wrapped it. */
   master_key: string
   wrapped: Buffer
   made_at: Date
 }
 
-/** A key that another has taken the place of: its public half stays known, its private half is gone. */
+/** A key that a rotation has replaced. Its public half is kept, its private half is deleted. */
 interface RetiredKeyRow extends Omit<KeyRow, 'sealed_private_key' | 'changed_at'> {
   retired_at: Date
   retired_by: string
@@ -48,12 +48,12 @@ export interface SignatureRow {
   fingerprint: string
   purpose: string
   names: string[]
-  /** SHA-256 of the digests, one a line. */
+  /** SHA-256 of the digests, one per line. */
   digests: Buffer
   count: number
   ticket: string
   request_id: string | null
-  /** Hexadecimal: the hash of the entry before, and of this one with it. */
+  /** The hash of the previous entry, hexadecimal as `hash`, which covers it and this entry. */
   previous: string
   hash: string
 }
@@ -69,7 +69,7 @@ export type Db = Kysely<Schema>
 export type StoredKey = Selectable<KeyRow>
 export type PooledKey = Selectable<PooledKeyRow>
 
-/** Opens the key table lazily: a PostgreSQL that is away, or goes away, fails queries and nothing else. */
+/** Opens the key table lazily: while PostgreSQL is unreachable, queries fail, and nothing else. */
 export function openKeyTable(connectionString: string): Db {
   const pool = new pg.Pool({
     connectionString,
@@ -79,7 +79,7 @@ export function openKeyTable(connectionString: string): Db {
     keepAlive: true,
     application_name: 'keygen',
   })
-  // A connection that breaks says so twice: through the query that fails, and as an event that would end the process.
+  // A broken connection is reported twice: by the query that fails, and by an event that would end the process.
   pool.on('connect', (client) => void client.on('error', () => {}))
   pool.on('error', () => {})
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
@@ -98,7 +98,7 @@ export async function findKey(
     .executeTakeFirst()
 }
 
-/** Stores a project's key unless it has one; returns the one it has then. */
+/** Stores a project's key unless it has one; returns the stored one. */
 export async function insertKey(db: Db, key: Insertable<KeyRow>): Promise<StoredKey> {
   await db
     .insertInto('keygen.key')
@@ -117,7 +117,7 @@ export async function keysExpiringBefore(db: Db, moment: Date): Promise<StoredKe
   return await db.selectFrom('keygen.key').selectAll().where('expires_at', '<', moment).execute()
 }
 
-/** Gives a key a later end, unless another process was faster. */
+/** Gives a key a later expiry date, unless another process has done so. */
 export async function prolongKey(
   db: Db,
   key: StoredKey,
@@ -131,7 +131,7 @@ export async function prolongKey(
     .execute()
 }
 
-/** Puts a new key in the place of the one with this fingerprint; the one that there is then. */
+/** Replaces the key with this fingerprint, unless it was replaced already; returns the key that is current afterwards. */
 export async function replaceKey(
   db: Db,
   { fingerprint, key, by }: { fingerprint: string; key: Insertable<KeyRow>; by: string },
@@ -185,7 +185,7 @@ export async function addPooledKey(db: Db, key: PooledKey): Promise<void> {
   await db.insertInto('keygen.key_pool').values(key).execute()
 }
 
-/** Takes the oldest key out of the pool: each goes to one caller only. */
+/** Takes the oldest key out of the pool; concurrent callers get different keys. */
 export async function takePooledKey(db: Db): Promise<PooledKey | undefined> {
   return await db
     .deleteFrom('keygen.key_pool')
@@ -202,7 +202,7 @@ export async function takePooledKey(db: Db): Promise<PooledKey | undefined> {
     .executeTakeFirst()
 }
 
-/** Whether an error means that PostgreSQL is away for now. */
+/** Whether an error means that PostgreSQL is temporarily unavailable. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''

@@ -10,6 +10,6 @@ export interface KeygenContext {
   sign_domain: string
   now: () => Date
   log: Logger
-  /** Rung when a key leaves the pool. */
+  /** Rings when a key is taken from the pool. */
   pool_drawn: Bell
 }

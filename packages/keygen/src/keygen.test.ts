@@ -41,7 +41,7 @@ after(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
-/** Asks without the client, to see how bad requests are answered. */
+/** Sends a request without the client, to see how bad requests are answered. */
 async function ask(
   path: string,
   init: { method?: string; body?: string; headers?: Record<string, string> } = {},
@@ -112,7 +112,7 @@ for (const algorithm of ALGORITHMS)
     assert.equal(names, `${key.fingerprint.slice(-8)}-${key.created_at.toString(16)}`.toLowerCase())
   })
 
-test('makeKey() gives everybody who asks at once the same key', async () => {
+test('makeKey() gives concurrent callers the same key', async () => {
   const request = { owner: 'someone', project: newProjectName(), algorithm: 'ed25519' as const }
   const keys = await Promise.all(Array.from({ length: 8 }, () => keygen.client.makeKey(request)))
   assert.equal(new Set(keys.map((key) => JSON.stringify(key))).size, 1)
@@ -120,7 +120,7 @@ test('makeKey() gives everybody who asks at once the same key', async () => {
   assert.deepEqual(await keygen.client.publicKey(request.owner, request.project), keys[0])
 })
 
-test('sign() signs every digest in order, and says so in the log', async () => {
+test('sign() signs every digest in order, and logs the request', async () => {
   const [owner, project, purpose] = ['someone', newProjectName(), 'task 12-fedora-43-x86_64']
   const { fingerprint } = await keygen.client.makeKey({ owner, project, algorithm: 'ed25519' })
   const ticket = newTicket({ owner, project })
@@ -139,7 +139,7 @@ test('sign() signs every digest in order, and says so in the log', async () => {
   assert.partialDeepStrictEqual(logged, { owner, purpose, count: 300 })
 })
 
-test('a key nobody made is not found', async () => {
+test('a key that was never made is not found', async () => {
   assert.equal(await keygen.client.publicKey('nobody', 'nothing'), undefined)
   const digests = [Buffer.alloc(32).toString('base64')]
   const created_at = Math.floor(Date.now() / 1000)
@@ -152,7 +152,7 @@ test('a key nobody made is not found', async () => {
   })
 })
 
-test('requests without the right secret are answered 401, but for /health', async () => {
+test('requests without the right secret are answered 401, except for /health', async () => {
   for (const authorization of ['', 'Bearer wrong', `Basic ${keygen.secret}`]) {
     assert.equal((await ask('/keys/a/b', { headers: { authorization } })).status, 401)
     assert.equal((await ask('/sign', { method: 'POST', headers: { authorization } })).status, 401)
@@ -165,7 +165,7 @@ test('requests without the right secret are answered 401, but for /health', asyn
   )
 })
 
-test('bad requests are answered 400 with what is wrong', async () => {
+test('bad requests are answered 400 with the reason', async () => {
   const now = Math.floor(Date.now() / 1000)
   const sign = {
     owner: 'a',
@@ -231,7 +231,7 @@ test('a private key opens only in its own row', async () => {
   await db.deleteFrom('keygen.key').where('project', '=', mine).execute()
 })
 
-test('prolongKeys() moves the end of keys that end within a year, once', async () => {
+test('prolongKeys() extends keys that expire within a year, once', async () => {
   await using home = await scratchFolder()
   const file = join(folder.path, 'master.key')
   const current = await openMasterKey({ file }, async () => false)
@@ -270,7 +270,7 @@ test('prolongKeys() moves the end of keys that end within a year, once', async (
   await run('gpgconf', ['--homedir', home.path, '--kill', 'all'])
 })
 
-test('keys made ahead are used and survive a restart', async () => {
+test('pooled keys survive a restart and are used', async () => {
   const options = { database_url: test_db.url, dir: folder.path, pool_size: 1 }
   const pooled = async (): Promise<string[]> =>
     (await db.selectFrom('keygen.key_pool').select('id').execute()).map(({ id }) => id)
@@ -301,7 +301,7 @@ test('runKeygen() refuses to start without the master key that the keys were sea
   await assert.rejects(startKeygen(options), /sealed with another master key/)
 })
 
-test('two keygens started at once on an empty database agree', async () => {
+test('two keygens that start at the same time on an empty database agree on the key', async () => {
   await using empty = await scratchFolder()
   await using server = await openTestDb()
   await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32, 1), { mode: 0o600 })

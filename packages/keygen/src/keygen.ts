@@ -38,7 +38,7 @@ export const KeygenConfig = z
     previous_master_keys: z.array(MasterKey).default([]),
     /** Keys are named `<owner>#<project>@copr.<sign_domain>`. */
     sign_domain: z.string().regex(/^[A-Za-z0-9.-]+$/, 'the sign domain is a host name'),
-    /** How many RSA keys are made ahead. */
+    /** Number of RSA keys to generate in advance. */
     pool_size: z.number().int().min(0).max(100).default(2),
     signatures_per_minute: z.strictObject({
       project: z.number().int().positive(),
@@ -48,7 +48,7 @@ export const KeygenConfig = z
   .refine((config) => config.secret !== undefined || config.service_accounts !== undefined, {
     message: 'set secret or service_accounts: nobody could ask keygen anything',
   })
-  // A token must not travel where others read it.
+  // A token must not be sent unencrypted.
   .refine((config) => config.service_accounts === undefined || config.tls !== undefined, {
     message: 'set tls where callers have service accounts',
   })
@@ -58,12 +58,12 @@ export interface KeygenOptions {
   config: KeygenConfig
   log: Logger
   stop: AbortSignal
-  /** Called once it answers; the port is the chosen one when the configuration says 0. */
+  /** Called once keygen listens, with the port, which the system chooses if the configured one is 0. */
   onListening?: (port: number) => void
   redeem?: RedeemTicket
 }
 
-/** Serves until `stop` aborts. Waits for PostgreSQL at the start, and survives its absence later. */
+/** Serves until `stop` aborts. Waits for PostgreSQL at startup, and survives its later outages. */
 export async function runKeygen(options: KeygenOptions): Promise<void> {
   const { config, log, stop, onListening, redeem = redeemTicket } = options
   const now = (): Date => new Date()
@@ -98,7 +98,7 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   ])
 }
 
-/** False when told to stop before PostgreSQL came. */
+/** Migrates the key table once PostgreSQL is reachable; returns false if stopped before. */
 async function migrateWhenReachable(db: Db, log: Logger, stop: AbortSignal): Promise<boolean> {
   while (!stop.aborted) {
     try {

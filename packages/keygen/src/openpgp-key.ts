@@ -48,14 +48,14 @@ function keyNumbers(algorithm: KeyAlgorithm, jwk: { n?: string; e?: string; x?: 
   }
 }
 
-/** A public key as signatures over it and its fingerprint hash it. Source: RFC 4880 section 12.2. */
+/** Returns a public key in the form that fingerprints and signatures over it hash. Source: RFC 4880 section 12.2. */
 export function hashedKey(publicKey: Uint8Array): Buffer {
   const head = Buffer.from([0x99, 0, 0])
   head.writeUInt16BE(publicKey.length, 1)
   return Buffer.concat([head, publicKey])
 }
 
-/** 40 hexadecimal digits, upper case. */
+/** Returns 40 hexadecimal digits in upper case. */
 export function fingerprintOf(publicKey: Uint8Array): string {
   return createHash('sha1').update(hashedKey(publicKey)).digest('hex').toUpperCase()
 }

@@ -30,7 +30,7 @@ export interface CertificationParameters extends SignatureParameters {
   key_expires_at: number
 }
 
-/** The self-signature that binds the user id to the key and says what the key may do, and until when. */
+/** Makes the self-signature that binds the user id to the key, and declares the key's permitted uses and its expiry. */
 export function certifyUserId(
   key: KeyObject,
   publicKey: Uint8Array,
@@ -89,7 +89,7 @@ function signaturePacket(
 function signatureNumbers(algorithm: KeyAlgorithm, key: KeyObject, digest: Uint8Array): Buffer {
   switch (algorithm) {
     case 'rsa4096': {
-      // crypto.sign() would hash the digest once more, so the padding is asked for directly.
+      // crypto.sign() would hash the digest once more, so this applies the padding directly.
       const padding = constants.RSA_PKCS1_PADDING
       return mpi(privateEncrypt({ key, padding }, Buffer.concat([SHA256_DIGEST_INFO, digest])))
     }

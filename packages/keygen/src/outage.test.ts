@@ -7,9 +7,9 @@ import { startEmbeddedPostgres } from '@copr/testkit/postgres'
 import pg from 'pg'
 import { scratchFolder, startKeygen } from './testing.ts'
 
-test('a killed PostgreSQL makes keygen answer 503, and the next one is used at once', async () => {
+test('keygen answers 503 after PostgreSQL was killed, and uses the next one at once', async () => {
   await using folder = await scratchFolder()
-  // Not `unsafe`: what was committed must outlive the kill.
+  // Not `unsafe`: committed data must survive the SIGKILL.
   const server = { dir: join(folder.path, 'postgres'), password: 'test' }
   const first = await startEmbeddedPostgres(server)
   await using keygen = await startKeygen({ database_url: first.url, dir: folder.path })
@@ -17,7 +17,7 @@ test('a killed PostgreSQL makes keygen answer 503, and the next one is used at o
   const key = await keygen.client.makeKey(request)
 
   // One request waits for a lock, so that its connection breaks in the middle of a query; others are idle.
-  // Another connection looks, because the list of sessions stays as it is for the length of a transaction.
+  // Another connection watches it, because pg_stat_activity does not change within a transaction.
   const [locker, watcher] = [new pg.Client(first.url), new pg.Client(first.url)]
   for (const client of [locker, watcher]) {
     client.on('error', () => {})
@@ -46,7 +46,7 @@ test('a killed PostgreSQL makes keygen answer 503, and the next one is used at o
   assert.deepEqual(await keygen.client.publicKey('someone', 'thing'), key)
 })
 
-test('a client whose keygen is away says where it looked', async () => {
+test('the error of a client whose keygen is unreachable names the address', async () => {
   const client = keygenClient({ url: 'http://127.0.0.1:1/', secret: 'x' })
   await assert.rejects(client.publicKey('a', 'b'), {
     kind: 'unavailable',

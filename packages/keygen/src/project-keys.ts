@@ -17,14 +17,14 @@ import { certifyUserId } from './openpgp-sign.ts'
 import { keyContext } from './sealed-secrets.ts'
 import type { KeygenContext } from './keygen-context.ts'
 
-/** How far the caller's clock may be from ours. */
+/** Maximum difference between the clocks of a caller and of keygen. */
 export const CLOCK_TOLERANCE_SECONDS = 600
 const DAY_SECONDS = 86_400
 const LIFETIME_SECONDS = 5 * 365 * DAY_SECONDS
-/** Keys that end sooner are prolonged, so that every user has a year to fetch the new end. */
+/** Keys that expire sooner are extended, so that every user has a year to fetch the new expiry date. */
 const PROLONG_BEFORE_SECONDS = 365 * DAY_SECONDS
 
-/** The project's key, made now if it has none; then `algorithm` counts, otherwise it has the one it has. */
+/** Returns the project's key, which is made if there is none. `algorithm` applies to a new key only. */
 export async function makeKey(
   keygen: KeygenContext,
   owner: string,
@@ -40,7 +40,7 @@ export async function makeKey(
   return stored
 }
 
-/** A new key in place of the one with this fingerprint, unless another has come already. Its private half is forgotten. */
+/** Replaces the key with this fingerprint, unless it was replaced already. Deletes the private half of the old key. */
 export async function rotateKey(
   keygen: KeygenContext,
   {
@@ -67,7 +67,7 @@ async function newKey(
 ): Promise<StoredKey> {
   const secret =
     algorithm === 'rsa4096' ? await drawRsaKey(keygen) : await generatePrivateKey(algorithm)
-  // Back by the tolerance: verifiers refuse a signature older than its key, and a signer's clock may be late.
+  // Backdated by the tolerance: verifiers refuse a signature older than its key, and a signer's clock may be slow.
   const created_at = unixSeconds(keygen.now()) - CLOCK_TOLERANCE_SECONDS
   const expires_at = created_at + LIFETIME_SECONDS
   const key = readPrivateKey(secret)
@@ -118,8 +118,8 @@ export async function requireKey(
 }
 
 /**
- * Gives keys that end within a year five years more. Earlier self-signatures stay, because Sequoia (Fedora's rpm) judges
- * a signature by the self-signatures of its own time: without them it would refuse every package signed before.
+  * Extends keys that expire within a year by five years. Earlier self-signatures are kept, because Sequoia (Fedora's rpm) checks
+  * a signature against the self-signatures of its own time: without them it would refuse every package signed before.
  */
 export async function prolongKeys(keygen: KeygenContext): Promise<void> {
   const now = unixSeconds(keygen.now())
@@ -149,7 +149,7 @@ export async function prolongKeys(keygen: KeygenContext): Promise<void> {
   }
 }
 
-/** The private key of a row: opened for one use. */
+/** Opens the private key of a row, for one use. */
 export function openKey({ sealer }: Pick<KeygenContext, 'sealer'>, stored: StoredKey): KeyObject {
   const secret = sealer.unseal(keyContext(stored), stored.sealed_private_key)
   try {

@@ -7,7 +7,7 @@ import { createMasterKey, readMasterKey } from './master-key/master-key-file.ts'
 import { seal, unseal } from './seal.ts'
 import { scratchFolder } from './testing.ts'
 
-test('unseal() opens what seal() closed, only with the same key in the same place', () => {
+test('unseal() opens a sealed secret only with the same key and context', () => {
   const [key, other] = [randomBytes(32), randomBytes(32)]
   const sealed = seal(key, 'here', Buffer.from('secret'))
   assert.equal(unseal(key, 'here', sealed).toString(), 'secret')
@@ -34,7 +34,7 @@ test('createMasterKey() makes a private file once, and readMasterKey() reads it'
   assert.deepEqual(await readFile(path), key)
 })
 
-test('readMasterKey() takes base64, and refuses what is short or public', async () => {
+test('readMasterKey() accepts base64, and refuses a short or world-readable key', async () => {
   await using folder = await scratchFolder()
   const path = join(folder.path, 'master.key')
   const key = randomBytes(32)

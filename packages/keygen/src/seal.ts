@@ -1,11 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
-/** Tells this form from any later one. */
+/** Distinguishes this format from later ones. */
 const VERSION = 1
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** Encrypts with AES-256-GCM, bound to `context`: a sealed value opens only where it belongs. */
+/** Encrypts with AES-256-GCM, bound to `context`: a sealed value opens only with the same context. */
 export function seal(key: Uint8Array, context: string, secret: Uint8Array): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))

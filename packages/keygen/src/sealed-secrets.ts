@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import type { Db, StoredKey } from './key-table.ts'
 
-/** Something that is sealed, and how to seal it anew. */
+/** A stored sealed secret, and a function that replaces it. */
 export interface SealedSecret {
   context: string
   sealed_private_key: Buffer
   replace: (sealed_private_key: Buffer) => Promise<void>
 }
 
-/** Any stored secret, or any in a form of sealing; undefined when there is none. */
+/** Finds any stored secret, or any in one format of sealing; returns undefined when there is none. */
 export async function anySecret(
   db: Db,
   { form }: { form?: number } = {},

@@ -9,7 +9,7 @@ import type { RedeemTicket } from './signatures/tickets.ts'
 
 const SECRET = 'a secret for tests only'
 
-/** An empty folder, gone when the scope ends. */
+/** Makes an empty folder, which is deleted when the scope ends. */
 export async function scratchFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'copr-keygen-'))
   const remove = (): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5 })
@@ -20,7 +20,7 @@ export interface RunningKeygen extends AsyncDisposable {
   url: string
   secret: string
   client: KeygenClient
-  /** The log so far, one object a line. */
+  /** The log so far, one object per line. */
   lines: Record<string, unknown>[]
 }
 
@@ -29,13 +29,13 @@ export interface RunningOptions {
   /** Holds the master key. */
   dir: string
   pool_size?: number
-  /** In place of what follows from the others. */
+  /** Overrides the configuration that follows from the other options. */
   config?: Partial<KeygenConfig>
-  /** How tickets are used up; default: those of {@link newTicket} are good, again and again. */
+  /** Redeems tickets; by default, those of {@link newTicket} are valid any number of times. */
   redeem?: RedeemTicket
 }
 
-/** The whole program on a free port. */
+/** Starts the whole program on a free port. */
 export async function startKeygen(options: RunningOptions): Promise<RunningKeygen> {
   const { database_url, dir, pool_size = 0 } = options
   const stop = new AbortController()
@@ -77,7 +77,7 @@ export function newProjectName(): string {
 
 const tickets = new Map<string, { owner: string; project: string }>()
 
-/** A ticket for whatever of a project. */
+/** Makes a ticket that is valid for any digests of a project. */
 export function newTicket({ owner, project }: { owner: string; project: string }): string {
   const ticket = randomUUID()
   tickets.set(ticket, { owner, project })

@@ -9,12 +9,12 @@ export interface Caller {
   rights: readonly KeygenRight[]
 }
 
-/** Says who shows this bearer token; undefined when the token is none of its own. Throws when it cannot tell now. */
+/** Identifies a caller by its bearer token; returns undefined for a token that it refuses. Throws if it cannot check the token now. */
 export type Identify = (token: string) => Promise<Caller | undefined>
 
 export type KeygenEnv = { Variables: { caller: Caller } }
 
-/** Lets through only whom one of `ways` knows. */
+/** Refuses a request unless one of `ways` identifies its caller. */
 export function requireCaller(ways: Identify[]): MiddlewareHandler<KeygenEnv> {
   return async (c, next) => {
     const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? ''

@@ -10,10 +10,10 @@ export interface ClusterAnswer {
   body: unknown
 }
 
-/** Asks the API server; with a body, by POST. */
+/** Sends a request to the API server: a POST if there is a body, otherwise a GET. */
 export type AskCluster = (path: string, body?: unknown) => Promise<ClusterAnswer>
 
-/** With the token of keygen's own service account, read for each request. */
+/** Makes a client of the API server, which uses the token of keygen's own service account and reads it for each request. */
 export function clusterApi(config: KeygenServiceAccounts): AskCluster {
   const send = httpsClient({ ca_file: config.api_ca_file })
   const readToken = lastGoodFile(config.api_token_file)

@@ -16,7 +16,7 @@ const makePair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 interface Cluster {
   ask: AskCluster
   paths: string[]
-  /** The public keys that it says are its own. */
+  /** The public keys that it publishes. */
   keys: Map<string, KeyObject>
   review: (body: unknown) => ClusterAnswer
 }
@@ -83,7 +83,7 @@ function start(overrides: Partial<KeygenServiceAccounts> = {}) {
   return { cluster, clock, key: pair.privateKey, identify: serviceAccounts(options) }
 }
 
-test('serviceAccounts() knows the backend by a token that was issued for keygen to its pod', async () => {
+test('serviceAccounts() identifies the backend by a token that was issued to its pod for keygen', async () => {
   const { key, identify } = start()
   assert.deepEqual(await identify(await tokenOf(key)), {
     name: 'copr/copr-backend (pod backend-1)',
@@ -107,7 +107,7 @@ for (const [what, facts] of [
     assert.equal(await identify(await tokenOf(key, facts)), undefined)
   })
 
-test('serviceAccounts() refuses what the cluster has not signed', async () => {
+test('serviceAccounts() refuses a token that the cluster has not signed', async () => {
   const { key, identify } = start()
   const good = await tokenOf(key)
   const [head, body] = good.split('.')
@@ -117,7 +117,7 @@ test('serviceAccounts() refuses what the cluster has not signed', async () => {
   assert.equal(await identify(await tokenOf(makePair().privateKey)), undefined)
 })
 
-test('serviceAccounts() fetches keys anew for a key it does not know, once a minute', async () => {
+test('serviceAccounts() fetches the keys again for a key it does not know, at most once a minute', async () => {
   const { cluster, clock, key, identify } = start()
   await identify(await tokenOf(key))
   const next = makePair()
@@ -131,7 +131,7 @@ test('serviceAccounts() fetches keys anew for a key it does not know, once a min
   assert.equal(looks(), 2)
 })
 
-test('serviceAccounts() takes the word of TokenReview, where it may ask', async () => {
+test('serviceAccounts() follows the verdict of TokenReview, where it is allowed', async () => {
   const { cluster, key, identify } = start({ check: 'auto' })
   const token = await tokenOf(key)
   const answers = [
@@ -149,7 +149,7 @@ test('serviceAccounts() takes the word of TokenReview, where it may ask', async 
   }
 })
 
-test('serviceAccounts() does with the keys where TokenReview is forbidden, unless told otherwise', async () => {
+test('serviceAccounts() relies on the keys where TokenReview is forbidden, unless configured otherwise', async () => {
   const { cluster, key, identify } = start({ check: 'auto' })
   assert.ok(await identify(await tokenOf(key)))
   assert.ok(await identify(await tokenOf(key)))
@@ -159,7 +159,7 @@ test('serviceAccounts() does with the keys where TokenReview is forbidden, unles
   assert.equal(await strict.identify(await tokenOf(strict.key)), undefined)
 })
 
-test('serviceAccounts() says so when the API server is away, instead of refusing', async () => {
+test('serviceAccounts() throws when the API server fails, instead of refusing the token', async () => {
   const { key } = start()
   const ask: AskCluster = async () => ({ status: 500, body: {} })
   const identify = serviceAccounts({ config: CONFIG, log: silentLog(), now: () => NOW, ask })

@@ -29,8 +29,8 @@ export interface ServiceAccountsOptions {
 }
 
 /**
- * Knows service accounts of one namespace by tokens that were issued for keygen to a pod. The tokens are checked with the
- * cluster's keys; where TokenReview is allowed, the API server is asked as well: it knows of pods that are gone.
+  * Identifies service accounts of one namespace by tokens that were issued to a pod for keygen. Tokens are verified with the
+  * cluster's keys and, where TokenReview is allowed, by the API server, which also refuses tokens of deleted pods.
  */
 export function serviceAccounts(options: ServiceAccountsOptions): Identify {
   const { config, log, now, ask = clusterApi(options.config) } = options
@@ -69,7 +69,7 @@ export function serviceAccounts(options: ServiceAccountsOptions): Identify {
       if (review === 'refused') return undefined
       if (review === 'forbidden') {
         if (config.check === 'review') return undefined
-        // Without the right `system:auth-delegator`: the cluster's keys have to do.
+        // keygen lacks the role `system:auth-delegator`: the cluster's keys alone decide.
         review_after = now().getTime() + REVIEW_AGAIN_MS
       }
     }

@@ -16,7 +16,7 @@ const Review = z.object({
   }),
 })
 
-/** Asks the API server whether a token is still good: also of the pod that it was given to. */
+/** Asks the API server whether a token is valid, which includes that the pod it was issued to still exists. */
 export async function reviewToken(
   ask: AskCluster,
   token: string,
@@ -32,6 +32,6 @@ export async function reviewToken(
   if ((status !== 200 && status !== 201) || !review.success)
     throw new CoprError('unavailable', `Cannot check the token: the API server answers ${status}`)
   const { authenticated, audiences = [] } = review.data.status
-  // A server that knows nothing of audiences leaves them out: its word is worth nothing here.
+  // A server without support for audiences omits them, and its verdict does not count.
   return authenticated === true && audiences.includes(audience) ? 'good' : 'refused'
 }

@@ -15,7 +15,7 @@ export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command'
   }
 }
 
-/** The data key's name goes in with it, as these programs have no additional data: nothing opens in another's place. */
+/** Adds a hash of the data key's name, as these programs take no additional authenticated data: a key opens only in its own row. */
 function bind(context: string, secret: Buffer): Buffer {
   return Buffer.concat([createHash('sha256').update(context).digest(), secret])
 }

@@ -1,9 +1,9 @@
-/** A master key (key-encryption key), wherever it is: it encrypts the data keys with which everything else is sealed. */
+/** A master key (key-encryption key), wherever it is stored. It encrypts the data keys, with which everything else is sealed. */
 export interface KeyWrapper {
-  /** Tells which master key encrypted something, without telling anything of the key. */
+  /** Identifies the master key without revealing anything about it. */
   id: string
   wrap(context: string, secret: Buffer): Promise<Buffer>
   unwrap(context: string, wrapped: Buffer): Promise<Buffer>
-  /** The bytes, of a key that is a file: what older versions sealed with it directly. */
+  /** The key itself, if it is a file: older versions sealed secrets with it directly. */
   bytes?: Buffer
 }

@@ -27,7 +27,7 @@ function parseMasterKey(base64: string, source: string): Buffer {
   return key
 }
 
-/** Makes a new master key, which is either whole on the disk or not there; throws when there is one already. */
+/** Creates a master key file atomically; throws if there is one already. */
 export async function createMasterKey(path: string): Promise<Buffer> {
   const key = randomBytes(KEY_BYTES)
   const unfinished = `${path}.${randomBytes(6).toString('hex')}`

@@ -49,7 +49,7 @@ async function fileKey(name: string): Promise<MasterKey> {
   return { file }
 }
 
-/** A token of SoftHSM with an RSA key in it. */
+/** Creates a SoftHSM token with an RSA key. */
 async function tokenKey(): Promise<MasterKey> {
   const at = (name: string): string => join(folder.path, name)
   await runOrThrow('mkdir', [at('tokens')])
@@ -75,7 +75,7 @@ async function tokenKey(): Promise<MasterKey> {
   return { pkcs11: { ...token, hash: 'sha1' } }
 }
 
-/** A client of a vault: it encrypts with a key that keygen does not have. */
+/** Creates a fake vault client, which encrypts with a key that keygen does not have. */
 async function vaultKey(): Promise<MasterKey> {
   const script = join(folder.path, 'vault')
   const openssl = 'openssl enc -aes-256-ctr -pbkdf2 -pass pass:of-the-vault'
@@ -124,7 +124,7 @@ test(
   },
 )
 
-test('what an older version sealed with the master key itself is sealed anew', async () => {
+test('secrets that an older version sealed with the master key itself are sealed again', async () => {
   const source = await fileKey('old')
   const { current } = await masters(source)
   const whose = { owner: 'someone', project: 'thing', fingerprint: 'F' }
@@ -164,7 +164,7 @@ test('a data key opens only in its own row', async () => {
   await db.deleteFrom('keygen.data_key').execute()
 })
 
-test('a token or a vault that is away says which program failed', async () => {
+test('the error of an unavailable token or vault names the program that failed', async () => {
   const pin_file = join(folder.path, 'no-pin')
   await writeFile(pin_file, '1')
   const token = { module: '/nowhere.so', token_label: 'x', key_id: '01', pin_file }

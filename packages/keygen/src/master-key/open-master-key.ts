@@ -16,7 +16,7 @@ function wrapperOfBytes(key: Buffer): KeyWrapper {
   }
 }
 
-/** The master key that a configuration names; a file that is missing is made when `may_make` says so. */
+/** Opens the configured master key; creates a missing file if `may_make` allows it. */
 export async function openMasterKey(
   source: MasterKey,
   may_make: () => Promise<boolean>,

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 const TIMEOUT_MS = 30_000
 const MAX_ANSWER_BYTES = 64 * 1024
 
-/** Runs a program on secret bytes: they go in and out through pipes, never to a disk or into arguments. */
+/** Runs a program on secret bytes, which pass through pipes, never through files or arguments. */
 export async function pipe(
   [program = '', ...args]: string[],
   input: Uint8Array,
@@ -29,7 +29,7 @@ export async function pipe(
     else
       reject(new Error(`Cannot use the master key: ${program} ended with ${code}: ${words.trim()}`))
   })
-  // A program that ends without reading says why by its exit code.
+  // A program that ends without reading its input reports the reason with its exit code.
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   return await promise

@@ -9,8 +9,8 @@ import { pipe } from './pipe.ts'
 type Pkcs11 = NonNullable<MasterKey['pkcs11']>
 
 /**
- * An RSA key in a PKCS #11 token. Encrypting takes its public key only, decrypting happens in the token, by `pkcs11-tool`:
- * at the start and when the master key changes, so a process each time is no matter.
+  * Opens an RSA key in a PKCS #11 token. Encryption needs only its public key; decryption happens in the token, through
+  * `pkcs11-tool`, which runs only at startup and when the master key changes.
  */
 export async function pkcs11Key(token: Pkcs11): Promise<KeyWrapper> {
   const spki = await tool(token, ['--read-object', '--type', 'pubkey'])
@@ -33,7 +33,7 @@ export async function pkcs11Key(token: Pkcs11): Promise<KeyWrapper> {
   }
 }
 
-/** Short, as OAEP has little room: nothing opens in another's place. */
+/** Hashes the name of a data key, so that the key opens only in its own row; only 16 bytes, as OAEP leaves little space. */
 function nameOf(context: string): Buffer {
   return createHash('sha256').update(context).digest().subarray(0, 16)
 }
@@ -56,7 +56,7 @@ async function decrypt(token: Pkcs11, wrapped: Buffer): Promise<Buffer> {
 async function tool(token: Pkcs11, what: string[]): Promise<Buffer> {
   const { module, token_label, key_id, pin_file } = token
   const pin = (await readFile(pin_file, 'utf8')).trim()
-  // The PIN is not an argument: every process of the machine could read it there.
+  // The PIN is not an argument, which every process of the machine could read.
   const login = ['--login', '--pin', 'env:COPR_PKCS11_PIN']
   const which = ['--module', module, '--token-label', token_label, '--id', key_id]
   return await pipe(['pkcs11-tool', ...which, ...login, ...what], Buffer.alloc(0), {

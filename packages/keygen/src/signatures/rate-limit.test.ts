@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { RateLimit } from './rate-limit.ts'
 
-test('RateLimit counts for each project and for all, by the minute', () => {
+test('RateLimit limits signatures per minute, for each project and for all', () => {
   const clock = { now: new Date(0) }
   const limit = new RateLimit({ project: 10, all: 15 }, () => clock.now)
   limit.take('dana/telescope', 10)
@@ -16,7 +16,7 @@ test('RateLimit counts for each project and for all, by the minute', () => {
   limit.take('dana/telescope', 10)
 })
 
-test('RateLimit counts nothing of what it refuses', () => {
+test('RateLimit does not count what it refuses', () => {
   const limit = new RateLimit({ project: 10, all: 100 }, () => new Date(0))
   assert.throws(() => limit.take('dana/telescope', 11))
   limit.take('dana/telescope', 10)

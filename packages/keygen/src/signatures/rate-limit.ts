@@ -7,7 +7,7 @@ export interface RateLimits {
 
 const MINUTE_MS = 60_000
 
-/** Counts signatures of the last minute: one stolen identity does not sign without end before somebody looks. */
+/** Limits signatures per minute, so that a stolen identity cannot sign without limit until somebody notices. */
 export class RateLimit {
   readonly #limits: RateLimits
   readonly #now: () => Date
@@ -18,7 +18,7 @@ export class RateLimit {
     this.#now = now
   }
 
-  /** Throws when so many more are too many. */
+  /** Counts `count` more signatures; throws if they would exceed a limit. */
   take(project: string, count: number): void {
     const now = this.#now().getTime()
     for (const [name, { since }] of this.#counts)

@@ -17,7 +17,7 @@ export interface Signing {
   redeem: RedeemTicket
 }
 
-/** Signs each digest of a ticket; who asked for what goes into the log before. */
+/** Signs each digest of a ticket. The caller and the purpose are logged before. */
 export async function signDigests(
   { keygen, limit, redeem }: Signing,
   caller: Caller,
@@ -31,7 +31,7 @@ export async function signDigests(
       `Cannot sign for a moment ${late_seconds} seconds from keygen's clock: set both clocks`,
     )
   const stored = await requireKey(keygen, owner, project)
-  // The digests cover the fingerprint: with another key, the signatures would be bad.
+  // The digests cover the fingerprint: signatures by another key would be invalid.
   if (stored.fingerprint !== fingerprint)
     throw new CoprError('conflict', `Cannot sign for ${owner}/${project}: its key was rotated`)
   limit.take(`${owner}/${project}`, digests.length)
@@ -44,7 +44,7 @@ export async function signDigests(
     for (const digest of digests) {
       const facts = { algorithm, fingerprint, created_at }
       signatures.push(signDocument(key, facts, Buffer.from(digest, 'base64')).toString('base64'))
-      // One signature takes milliseconds and a request may have a thousand: let others in between.
+      // One signature takes milliseconds and a request may have a thousand: let other requests run in between.
       await setImmediate()
     }
     return { algorithm, signatures }

@@ -3,7 +3,7 @@ import type { LogVerdict, SignatureLog } from '@copr/contract/keygen-protocol'
 import { sql } from 'kysely'
 import type { Db, SignatureRow } from '../key-table.ts'
 
-/** Any number: the same for every keygen. */
+/** The key of an advisory lock: an arbitrary number, the same in every keygen. */
 const LOCK = 7302
 const SHOWN = 100
 const CHECKED_AT_A_TIME = 1_000
@@ -13,8 +13,8 @@ const FIRST = '0'.repeat(64)
 export type NewSignature = Omit<SignatureRow, 'id' | 'previous' | 'hash'>
 
 /**
- * Adds to the log before anything is signed: no signature without an entry. Each entry has the hash of the one before,
- * so that none can be changed or taken out unnoticed. Returns the entry's hash.
+  * Adds an entry before anything is signed, so that no signature lacks one. Each entry contains the hash of the previous one,
+  * so that none can be changed or removed unnoticed. Returns the entry's hash.
  */
 export async function logSignature(db: Db, entry: NewSignature): Promise<string> {
   return await db.transaction().execute(async (tx) => {
@@ -49,7 +49,7 @@ export async function listSignatures(
   })
 }
 
-/** Follows the chain from the first entry to the last. */
+/** Verifies the hash chain from the first entry to the last. */
 export async function checkSignatureLog(db: Db): Promise<LogVerdict> {
   let previous = FIRST
   let entries = 0

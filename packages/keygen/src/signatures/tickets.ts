@@ -12,7 +12,7 @@ export interface Ticket {
   repository_id: number | null
 }
 
-/** Uses a ticket up; undefined when it is none, was used, is over, or was given for other digests. */
+/** Redeems a ticket; returns undefined when it is unknown, was used, has expired, or was issued for other digests. */
 export type RedeemTicket = (
   db: Db,
   ticket: string,
@@ -20,8 +20,8 @@ export type RedeemTicket = (
 ) => Promise<Ticket | undefined>
 
 /**
- * The queue's database gives tickets and takes them back: this function is all that keygen sees of it, and its right to
- * call it is all that it needs.
+  * Redeems a ticket that the queue's database has issued. The SQL function is all that keygen can access of that database, and
+  * the right to execute it is the only one it needs.
  */
 export const redeemTicket: RedeemTicket = async (db, ticket, digests) => {
   const wanted = createHash('sha256').update(digests.join('\n')).digest()
@@ -31,7 +31,7 @@ export const redeemTicket: RedeemTicket = async (db, ticket, digests) => {
   return rows[0]
 }
 
-/** Uses up the ticket of a request, or throws. */
+/** Redeems the ticket of a request; throws if it is not valid. */
 export async function requireTicket(
   db: Db,
   redeem: RedeemTicket,
