@@ -15,19 +15,19 @@ import { requestIdHeader } from '@copr/process/log-fields'
 import { lastGoodFile } from '@copr/process/replaced-file'
 
 const TIMEOUT_MS = 30_000
-/** An RSA key that is not made ahead takes seconds, on a busy machine many. */
+/** Generating an RSA key, if the pool has none, takes seconds, and longer on a busy machine. */
 const MAKE_KEY_TIMEOUT_MS = 120_000
 const ErrorAnswer = z.object({ error: z.string() })
 
 export interface KeygenClient {
-  /** The project's key, made if it has none. */
+  /** Returns the project's key, which is made if there is none. */
   makeKey(request: MakeKeyRequest): Promise<PublicKeyAnswer>
-  /** Undefined when the project has none. */
+  /** Returns the project's key; undefined when it has none. */
   publicKey(owner: string, project: string): Promise<PublicKeyAnswer | undefined>
   sign(request: SignRequest): Promise<SignAnswer>
-  /** Keys that were made, prolonged or rotated since. */
+  /** Lists the projects whose keys were made, extended or rotated since. */
   changedKeys(since: Date): Promise<ChangedKeys['keys']>
-  /** A new key in place of the one with this fingerprint. */
+  /** Replaces the key with this fingerprint; returns the project's current key. */
   rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
   /** Lists the most recent signatures, latest first, of one project or of all. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
@@ -43,7 +43,7 @@ export interface KeygenAddress {
   ca_file?: string | undefined
 }
 
-/** Talks to keygen. An outage is a CoprError `unavailable`, and worth a new try later. */
+/** Makes a client of keygen. While keygen is unreachable, its methods throw CoprError `unavailable`; callers may retry later. */
 export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress): KeygenClient {
   const base = withoutSlashes(url)
   const send = httpsClient({ ca_file })
@@ -74,7 +74,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
     const once = (): ReturnType<typeof send> => send(`${base}${path}`, request)
     let got: Awaited<ReturnType<typeof send>>
     try {
-      // A kept connection may have ended just when it was used again.
+      // The server may have closed a kept-alive connection just when it was reused.
       got = await once().catch((error: unknown) => {
         if (repeat && connectionEnded(error)) return once()
         throw error
@@ -100,7 +100,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
       }
     },
     async sign(body) {
-      // Not repeated: a ticket is used once, the caller gets another.
+      // Not retried: a ticket is valid once, so the caller has to get another.
       const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
       if (answer.signatures.length !== body.digests.length)
         throw new Error(`Cannot use what keygen at ${base} answers: a signature is missing`)
@@ -124,7 +124,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
 }
 
 interface Ask {
-  /** Makes it a POST. */
+  /** The body of a POST; without it, the request is a GET. */
   body?: unknown
   timeout_ms?: number
   repeat?: boolean
@@ -140,7 +140,7 @@ function connectionEnded(error: unknown): boolean {
 }
 
 function errorOf(base: string, status: number, body: string): Error {
-  // Our fault, not that of whoever asked us: it must not turn into "log in" for a user.
+  // Not `unauthenticated`: the credentials of this component are wrong, and its users must not be told to log in.
   if (status === 401)
     return new Error(`Cannot use keygen at ${base}: it does not accept the secret or token`)
   const message = ErrorAnswer.safeParse(jsonOf(body)).data?.error ?? body.slice(0, 200)

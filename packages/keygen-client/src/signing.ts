@@ -3,10 +3,10 @@ import { armor, digestFor } from '@copr/contract/openpgp-signature'
 import { CoprError } from '@copr/process/errors'
 import type { KeygenClient } from './keygen-client.ts'
 
-/** Gets a ticket for exactly these digests. */
+/** Issues a ticket for exactly these digests. */
 export type IssueTicket = (digests: string[]) => Promise<string>
 
-/** Has digests signed with a ticket; with another one when keygen was out of reach for a moment. */
+/** Signs digests with a ticket; if keygen is unavailable, retries once with another ticket. */
 export async function signWithTicket(
   client: Pick<KeygenClient, 'sign'>,
   request: Omit<SignRequest, 'ticket'>,
@@ -17,7 +17,7 @@ export async function signWithTicket(
   try {
     return await once()
   } catch (error) {
-    // A kept connection may have ended just when it was used again.
+    // The server may have closed a kept-alive connection just when it was reused.
     if (error instanceof CoprError && error.kind === 'unavailable') return await once()
     throw error
   }
@@ -32,7 +32,7 @@ export interface DetachedRequest {
   now: Date
 }
 
-/** An ASCII-armoured detached signature over `data`, as `repomd.xml.asc` has it. */
+/** Returns an ASCII-armored detached signature over `data`, as `repomd.xml.asc` contains it. */
 export async function signDetached(
   client: Pick<KeygenClient, 'sign'>,
   request: DetachedRequest,
