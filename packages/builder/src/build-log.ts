@@ -4,19 +4,19 @@ import type { TaskContext } from '@copr/agent/handler'
 
 export interface BuildLogOptions {
   context: Pick<TaskContext, 'writeLog' | 'phase'>
-  /** Where the parts that are uploaded at the end grow. */
+  /** Directory of the log parts, which are uploaded when the build ends. */
   dir: string
   max_bytes: number
-  /** Called once, when the log has become too long. */
+  /** Called once, when the log exceeds `max_bytes`. */
   onTooLong: () => void
 }
 
 export const LOG_PARTS = ['root', 'build', 'state', 'hw_info', 'installed_pkgs'] as const
 export type LogPart = (typeof LOG_PARTS)[number]
 
-/** The log of one build: everything live, and its parts in files. */
+/** The log of one build: streams everything to the live log and writes selected output to one file per part. */
 export class BuildLog {
-  /** Phase → how long it took; a phase that comes twice adds up. */
+  /** Phase → duration in seconds, summed if the phase runs more than once. */
   readonly seconds: Record<string, number> = {}
   readonly #options: BuildLogOptions
   readonly #start = performance.now()
@@ -27,7 +27,7 @@ export class BuildLog {
     this.#options = options
   }
 
-  /** Writes output as it comes; what is over the limit is dropped. */
+  /** Writes output to the live log as it arrives, and to `part` if given; drops everything past the limit. */
   output(chunk: Uint8Array | string, part?: LogPart): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     if (this.#isTooLong) return
@@ -41,7 +41,7 @@ export class BuildLog {
     this.#options.onTooLong()
   }
 
-  /** Writes to a part, but not to the live log. */
+  /** Writes to a part's file only, not to the live log. */
   only(chunk: Uint8Array | string, part: LogPart): void {
     appendFileSync(join(this.#options.dir, `${part}.log`), chunk)
   }
@@ -50,7 +50,7 @@ export class BuildLog {
     this.output(`${text}\n`, part)
   }
 
-  /** Says even past the limit: why it ends must be readable. */
+  /** Writes the final line even past the limit, so that readers see why the build ended. */
   lastLine(text: string): void {
     this.#options.context.writeLog(`\n${this.#elapsed()} ${text}\n`)
     this.#state(text)
@@ -84,7 +84,7 @@ export class BuildLog {
   }
 }
 
-/** As one would type it into a shell. */
+/** Quotes an argument as it would be typed into a shell. */
 function quote(arg: string): string {
   return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`
 }

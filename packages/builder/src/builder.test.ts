@@ -26,7 +26,7 @@ echo now
 `
 
 test(
-  'a builder builds what the gateway has, streams the log, and gives back what it cannot end',
+  'a builder runs queued tasks, streams their logs, and hands back a task when it is stopped',
   { skip },
   async (t) => {
     await using fixture = await buildFixture()

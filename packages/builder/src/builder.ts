@@ -16,24 +16,24 @@ export interface BuilderOptions {
   gateway_url: string
   enroll_token: string
   name: string
-  /** Builds, and the caches unless they are elsewhere. Builders of one machine may share it. */
+  /** Holds the builds, and the caches unless `cache_dir` is set. Builders on one machine may share it. */
   scratch_dir: string
-  /** Roots and packages, which builders may share, too; on the same disk as the scratch directory. */
+  /** Holds buildroots and packages; builders may share it. It must be on the same disk as the scratch directory. */
   cache_dir?: string
   arches: string[]
   tags: string[]
-  /** Where sources and repositories of users may be, besides the open internet. */
+  /** Private addresses that users' source and repository URLs may point to, in addition to the public internet. */
   allow_private_urls: PrivateUrls
-  /** `auto`: mock where it is installed. Default: native. */
+  /** `auto` uses mock if it is installed. Default: native. */
   engine?: AgentConfig['engine']
-  /** Done already, and reported: a machine with faults gets no task. Without one, faults end the builder. */
+  /** The result of an earlier self-test, for the gateway, which gives no task to a faulty machine. If unset, any fault is fatal. */
   self_test?: SelfTest
   fetch?: typeof globalThis.fetch
   log: Logger
   stop: AbortSignal
 }
 
-/** Does source and RPM tasks until told to stop; rejects when the machine cannot build or the gateway has forgotten it. */
+/** Runs source and RPM tasks until `stop` aborts; rejects if the machine cannot build or the gateway no longer knows it. */
 export async function runBuilder(options: BuilderOptions): Promise<void> {
   const { self_test, fetch } = options
   if (!self_test) await checkMachine()

@@ -2,7 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { missingPrograms, missingSentence } from './programs.ts'
 import { sandboxFaults } from './sandbox-faults.ts'
 
-/** Programs of every build. */
+/** Programs that every build needs. */
 const PROGRAMS = [
   'dnf',
   'rpm',
@@ -18,11 +18,11 @@ const PROGRAMS = [
 ]
 
 interface CheckOptions {
-  /** Programs that the caller needs besides. */
+  /** Additional programs that the caller needs. */
   programs?: string[]
 }
 
-/** Why builds could not run on this machine, each a sentence for the administrator; none when all is well. */
+/** Returns the reasons why builds cannot run on this machine, each a sentence for the administrator; empty if they can. */
 export async function machineFaults({ programs = [] }: CheckOptions = {}): Promise<string[]> {
   const faults: string[] = []
   if (process.platform !== 'linux')
@@ -35,7 +35,7 @@ export async function machineFaults({ programs = [] }: CheckOptions = {}): Promi
   return faults
 }
 
-/** Throws with everything that keeps builds from running on this machine. */
+/** Throws an error that lists everything that prevents builds on this machine. */
 export async function checkMachine(options?: CheckOptions): Promise<void> {
   const faults = await machineFaults(options)
   if (faults.length > 0)

@@ -22,7 +22,7 @@ function start(t: TestContext) {
   return { man, deaths, pass }
 }
 
-test('a machine that never enrols ends', (t) => {
+test('a machine that never enrolls is reported dead', (t) => {
   const { deaths, pass } = start(t)
   pass(600)
   assert.deepEqual(deaths, [])
@@ -30,7 +30,7 @@ test('a machine that never enrols ends', (t) => {
   assert.deepEqual(deaths, ['It could not enrol within 600 seconds'])
 })
 
-test('a machine that the gateway no longer answers ends, once', (t) => {
+test('a machine that the gateway no longer answers is reported dead once', (t) => {
   const { man, deaths, pass } = start(t)
   man.contact()
   pass(100)
@@ -42,7 +42,7 @@ test('a machine that the gateway no longer answers ends, once', (t) => {
   assert.deepEqual(deaths, ['The gateway has not answered for 120 seconds'])
 })
 
-test('a machine that is too old ends in any case', (t) => {
+test('a machine that is too old is reported dead even if the gateway answers', (t) => {
   const { man, deaths, pass } = start(t)
   for (let seconds = 0; seconds <= 3600; seconds += 100) {
     man.contact()

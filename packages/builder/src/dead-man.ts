@@ -6,14 +6,14 @@ const LOOK_MS = 1_000
 
 export interface DeadManOptions {
   limits: AgentConfig['dead_man']
-  /** Seconds since the boot, or another time that nobody can set. */
+  /** Seconds since boot, or another clock that nobody can set. */
   uptime: () => number
-  /** Called once, with a sentence. */
+  /** Called once, with the reason as a sentence. */
   onDeath: (reason: string) => void
   look_ms?: number
 }
 
-/** Ends an agent that nobody can want any more: never enrolled, out of contact, or too old. */
+/** Dead man's switch: reports an agent that is of no more use because it never enrolled, lost contact, or is too old. */
 export class DeadMan implements Disposable {
   readonly #options: DeadManOptions
   readonly #started: number
@@ -26,7 +26,7 @@ export class DeadMan implements Disposable {
     this.#timer = setInterval(() => this.#look(), options.look_ms ?? LOOK_MS)
   }
 
-  /** The gateway has answered a machine that it knows. */
+  /** Records that the gateway has answered and knows this machine. */
   contact(): void {
     this.#contact = this.#options.uptime()
   }
@@ -62,7 +62,7 @@ export function uptimeSeconds(): number {
   return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
 }
 
-/** For the switch beside the agent, which reads when the last contact was. */
+/** Writes the time of the last contact for the dead man's switch that runs outside the agent (dead-man.sh). */
 export function noteContact(state_dir: string, uptime: number): void {
   const path = join(state_dir, 'contact')
   writeFileSync(`${path}.new`, `${uptime}\n`)

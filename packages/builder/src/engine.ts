@@ -14,11 +14,11 @@ import { packLogs, uploadAll } from './results.ts'
 import { removeTree } from './remove-tree.ts'
 
 export interface EngineOptions {
-  /** Each build gets a directory of its own in it; on the same disk as `cache_dir`. */
+  /** Parent of the directories of single builds; on the same disk as `cache_dir`. */
   builds_dir: string
   /** Roots, packages and repository data kept between builds; several builders may share it. */
   cache_dir: string
-  /** Where repositories of users may be. Default: not in private networks. */
+  /** Addresses that users' repositories may have. Default: no private ones. */
   rules?: AddressRules
 }
 
@@ -27,19 +27,19 @@ export interface Build {
   task: RpmTask
   context: TaskContext
   dir: string
-  /** For URLs of users. */
+  /** Restricts users' URLs; undefined if the task has none. */
   guard: UrlGuard | undefined
   cacheDir: string
   log: BuildLog
-  /** Aborts when canceled, too slow or too loud. */
+  /** Aborts when the build is canceled, times out or exceeds its log limit. */
   signal: AbortSignal
   watch: MachineWatch
   hold: AsyncDisposableStack
-  /** Result files known so far, by path. */
+  /** Paths of result files known so far, which are uploaded even if the build fails. */
   found: Set<string>
 }
 
-/** Through it dnf fetches what users name; not needed when they name nothing. */
+/** Starts the proxy through which dnf fetches users' repositories; returns undefined if the task has none. */
 async function proxyFor(
   { repos }: RpmTask,
   { rules, log, refused }: { rules: AddressRules; log: BuildLog; refused: string[] },
@@ -52,7 +52,7 @@ async function proxyFor(
   return await serveGuardedProxy({ rules, onRefused })
 }
 
-/** Runs a build with all that engines share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the results. */
+/** Runs a build with what all engines share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the results. */
 export async function runEngine(
   task: RpmTask,
   context: TaskContext,
@@ -146,7 +146,7 @@ async function runBuild(
   }
 }
 
-/** A machine without memory or disk makes builds fail that would not elsewhere; those that were too slow or too loud did so by themselves. */
+/** Returns the machine fault, such as full memory or disk, behind a failed build; undefined if the build was aborted. */
 function faultBehind({ signal, watch }: Build, error: unknown): MachineFault | undefined {
   if (signal.aborted || error instanceof MachineFault) return undefined
   return watch.blame(messageOf(error))

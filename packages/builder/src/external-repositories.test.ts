@@ -11,7 +11,7 @@ import { build, fixture, reasonOf, skip, specOf, useFixture } from './testing/en
 
 useFixture()
 
-/** Serves a directory and counts the requests; or redirects each to the same path elsewhere. */
+/** Serves `dir` and counts the requests, or redirects each request to the same path under `redirect`. */
 async function serve(
   t: TestContext,
   host: string,
@@ -39,7 +39,7 @@ async function serve(
 const external = (baseurl: string): TaskRepo =>
   TaskRepo.parse({ id: 'extra', name: 'Extra', baseurl, is_external: true })
 
-/** A package in a repository at `outside`, whose metadata says that its files are at `inside`. */
+/** Makes a repository with one package in `dir`; its metadata gives `inside`, if set, as the base URL of the package files. */
 async function makeRepository(dir: string, inside?: string): Promise<void> {
   await mkdir(dir)
   const made = await build(await fixture.task(specOf({ name: 'extra' })))
@@ -51,7 +51,7 @@ async function makeRepository(dir: string, inside?: string): Promise<void> {
 }
 
 test(
-  'dnf reaches the repositories of users where they may be, and no private address that their metadata name',
+  'dnf reaches user repositories at allowed addresses, but no private address named in their metadata',
   { skip },
   async (t) => {
     const dir = join(fixture.dir, 'external')
@@ -80,7 +80,7 @@ test(
 )
 
 test(
-  'a repository of a user in the private network fails the build with the reason',
+  'a user repository in a private network fails the build with the reason',
   { skip },
   async (t) => {
     const inside = await serve(t, '127.0.0.2', { dir: fixture.dir })

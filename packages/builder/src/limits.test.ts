@@ -20,13 +20,13 @@ import {
 
 useFixture()
 
-test('a build that takes too long fails and says so', { skip }, async () => {
+test('a build that exceeds its timeout fails with that reason', { skip }, async () => {
   const task = await fixture.task(specOf({ build: 'sleep 1000' }), { timeout_seconds: 3 })
   const { outcome } = await build(task)
   assert.equal(reasonOf(outcome), 'the build took longer than its timeout of 3 seconds')
 })
 
-test('a build that says too much fails and says so', { skip }, async () => {
+test('a build whose log exceeds the limit fails with that reason', { skip }, async () => {
   const limits = { max_log_bytes: 100_000, max_result_bytes: 1e6 }
   const { context, outcome } = await build(await fixture.task(specOf({ build: 'yes' }), { limits }))
   assert.equal(reasonOf(outcome), "the build's output is longer than 100000 bytes")
@@ -39,7 +39,7 @@ test('results over the limit fail the build', { skip }, async () => {
   assert.match(reasonOf(outcome), /^the results are larger than the limit of 100 bytes/)
 })
 
-test('a canceled build ends at once and leaves nothing', { skip }, async () => {
+test('a canceled build stops at once and leaves no processes or files', { skip }, async () => {
   const { context, outcome } = start(
     await fixture.task(specOf({ build: 'echo now; sleep 54321 & sleep 54321' })),
   )
@@ -52,7 +52,7 @@ test('a canceled build ends at once and leaves nothing', { skip }, async () => {
 })
 
 test(
-  'a killed builder takes its build with it, and the next one removes its files',
+  'killing a builder kills its build, and the next builder removes its files',
   { skip },
   async () => {
     const task = await fixture.task(specOf({ build: 'echo now; setsid sleep 65432 & sleep 65432' }))
@@ -64,7 +64,7 @@ test(
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     child.stdout.resume()
-    // while the program lives: one that ends early would never start them
+    // Stops waiting if the child exits early: the processes would never appear.
     while (child.exitCode === null && (await processesWith('65432')).length < 2) await sleep(20)
     assert.equal(child.exitCode, null)
     child.kill('SIGKILL')

@@ -10,12 +10,12 @@ function watched() {
   return { gauges, watch }
 }
 
-test('a build that fails on a machine that lacks nothing is its own fault', () => {
+test('a failed build is not blamed on a machine with enough memory and disk', () => {
   using watch = watched().watch
   assert.equal(watch.blame('rpmbuild ended with exit code 1'), undefined)
 })
 
-test('a build during which the kernel killed for memory is out of memory', () => {
+test('an OOM kill during the build is reported as out of memory', () => {
   const { gauges, watch } = watched()
   using _watch = watch
   gauges.kills++
@@ -24,7 +24,7 @@ test('a build during which the kernel killed for memory is out of memory', () =>
   assert.match(fault?.message ?? '', /ran out of memory: rpmbuild ended/)
 })
 
-test('a disk that was full for a moment is remembered', (t) => {
+test('a disk that was full only briefly is still blamed', (t) => {
   t.after(() => mock.timers.reset())
   mock.timers.enable({ apis: ['setInterval'] })
   const { gauges, watch } = watched()

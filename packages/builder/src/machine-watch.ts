@@ -2,16 +2,16 @@ import { readFileSync, statfsSync } from 'node:fs'
 import { MachineFault } from '@copr/agent/machine-fault'
 
 const LOOK_MS = 1_000
-/** With less than this, writing fails sooner or later, whoever writes. */
+/** With less free space than this, any write may fail soon. */
 const FULL_BYTES = 64 * 1024 ** 2
 
-/** How much is left on a disk, and how often the kernel has killed for want of memory. */
+/** Reads the free space on a disk and the number of OOM kills so far. */
 export interface MachineGauges {
   freeBytes: () => number
   oomKills: () => number
 }
 
-/** Watches, while a build runs, for what would make it fail without being its fault. */
+/** Watches memory and disk during a build, to tell the machine's faults from the build's own. */
 export class MachineWatch implements Disposable {
   readonly #gauges: MachineGauges
   readonly #kills: number
@@ -44,7 +44,7 @@ export class MachineWatch implements Disposable {
   }
 }
 
-/** Gauges of the file system that holds `dir`, which must outlive the build, and of the OOM kills. */
+/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build. */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {

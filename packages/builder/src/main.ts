@@ -1,4 +1,4 @@
-/** The agent on a machine of its own: `main.ts CONFIG`, a JSON file as @copr/contract/agent-config describes it. */
+/** Runs the agent on its own machine: `main.ts CONFIG`, where CONFIG is a JSON file described in @copr/contract/agent-config. */
 import { makeLog } from '@copr/process/log'
 import { runOnMachine } from './run-on-machine.ts'
 

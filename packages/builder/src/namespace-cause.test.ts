@@ -122,7 +122,7 @@ for (const [title, step, words, facts, cause] of [
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root'
 
-/** Returns the faults that a child started by the command finds. */
+/** Returns the faults that sandboxFaults() finds in a child process started through `command`. */
 async function faultsBelow(...command: string[]): Promise<string> {
   const module = new URL('./sandbox-faults.ts', import.meta.url).href
   const script = `const { sandboxFaults } = await import(${JSON.stringify(module)})
@@ -141,7 +141,7 @@ const rightsMissing =
   noRoot ||
   ((await faultsBelow('env')) === 'none' ? false : 'builds cannot run where these tests run')
 
-test('sandboxFaults() names a missing CAP_SYS_ADMIN of root', { skip: rightsMissing }, async () => {
+test('sandboxFaults() reports that root lacks CAP_SYS_ADMIN', { skip: rightsMissing }, async () => {
   const fault = await faultsBelow('setpriv', '--bounding-set', '-sys_admin')
   assert.match(fault, /^Mount namespaces cannot be made \(Operation not permitted\): /)
   assert.match(
@@ -150,7 +150,7 @@ test('sandboxFaults() names a missing CAP_SYS_ADMIN of root', { skip: rightsMiss
   )
 })
 
-test('sandboxFaults() names a missing CAP_NET_ADMIN of root', { skip: rightsMissing }, async () =>
+test('sandboxFaults() reports that root lacks CAP_NET_ADMIN', { skip: rightsMissing }, async () =>
   assert.match(
     await faultsBelow('setpriv', '--bounding-set', '-net_admin'),
     /^The loopback device of a new network namespace .* CAP_NET_ADMIN/,
@@ -167,7 +167,7 @@ for (const [namespace, kernelName, name] of [
     { skip: rightsMissing },
     async () => {
       const sysctl = `user.max_${kernelName}_namespaces`
-      // The limits of a new user namespace are its own: the machine keeps its.
+      // A new user namespace has its own limits, so the machine's do not change.
       const forbid = `echo 0 >/proc/sys/user/max_${kernelName}_namespaces; exec "$@"`
       const fault = await faultsBelow(
         'unshare',

@@ -1,27 +1,27 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-/** Namespaces of a build, by the names that `unshare` and the sysctls `user.max_*_namespaces` have for them. */
+/** Namespaces of a build: the name of the `unshare` option → the name in the sysctl `user.max_*_namespaces`. */
 const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts', net: 'net' } as const
 export type Namespace = keyof typeof NAMESPACES
 
-/** The first step of a sandbox that failed. */
+/** The first step of the sandbox setup that failed. */
 export type SandboxStep = Namespace | 'tmpfs' | 'overlay' | 'proc' | 'loopback'
 
-/** The rights of this process, as the kernel reports them. */
+/** The privileges and restrictions of this process, as the kernel reports them. */
 export interface NamespaceSupport {
-  /** CapEff of /proc/self/status. */
+  /** The effective capabilities: CapEff in /proc/self/status. */
   capabilities: bigint
-  /** `docker`, `podman`, `lxc`, `kubernetes` …; undefined outside of containers. */
+  /** `docker`, `podman`, `lxc`, `kubernetes` …; undefined outside containers. */
   container: string | undefined
-  /** Whether this process is in a user namespace of its own. */
+  /** Whether this process is in a user namespace other than the initial one. */
   in_user_namespace: boolean
-  /** The sysctls `user.max_*_namespaces`. */
+  /** Values of the sysctls `user.max_*_namespaces`. */
   limits: Partial<Record<Namespace, number>>
-  /** `docker-default (enforce)`; empty without AppArmor. */
+  /** For example `docker-default (enforce)`; empty without AppArmor. */
   apparmor_profile: string
-  /** Ubuntu's sysctl kernel.apparmor_restrict_unprivileged_userns. */
+  /** Whether Ubuntu's sysctl kernel.apparmor_restrict_unprivileged_userns is set. */
   apparmor_restricts_userns: boolean
-  /** Whether system calls are filtered. */
+  /** Whether a seccomp filter is active. */
   seccomp: boolean
 }
 
@@ -31,7 +31,7 @@ const CAP_SYS_ADMIN = 21n
 const PRIVILEGED =
   'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
 
-/** Why a step fails with these words, and what to do about it: a clause for the administrator. */
+/** Explains why a step failed with the error text `words` and how to fix it, as a clause for the administrator. */
 export function causeOf(step: SandboxStep, words: string, facts: NamespaceSupport): string {
   if (step in NAMESPACES && /No space left on device/.test(words))
     return limitCause(step as Namespace, facts)
@@ -63,7 +63,7 @@ function capabilityCause(step: SandboxStep, facts: NamespaceSupport): string | u
     : `this container (${container}) has no ${name}: ${PRIVILEGED}`
 }
 
-/** Ubuntu moves a process that makes a user namespace without rights to a profile that denies all capabilities in it. */
+/** Ubuntu denies all capabilities in a user namespace, through an AppArmor profile, if an unprivileged process created it. */
 function usernsCause(facts: NamespaceSupport): string | undefined {
   const { apparmor_profile, apparmor_restricts_userns, in_user_namespace } = facts
   const isDenied =
@@ -98,7 +98,7 @@ function forbiddenCause(step: SandboxStep, facts: NamespaceSupport): string {
   return 'neither capabilities, limits, AppArmor nor seccomp explain it: the kernel log (dmesg) may name a security module'
 }
 
-/** Reads the facts of this process. */
+/** Reads the privileges and restrictions of this process. */
 export function readNamespaceSupport(env: NodeJS.ProcessEnv = process.env): NamespaceSupport {
   const status = textOf('/proc/self/status')
   const field = (name: string): string =>
@@ -124,7 +124,7 @@ function containerOf(env: NodeJS.ProcessEnv): string | undefined {
   if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes'
   if (existsSync('/run/.containerenv')) return 'podman'
   if (existsSync('/.dockerenv')) return 'docker'
-  // LXC and systemd-nspawn say so in the environment of process 1.
+  // LXC and systemd-nspawn set `container` in the environment of PID 1.
   const init = /(?:^|\0)container=([^\0]+)/.exec(textOf('/proc/1/environ'))?.[1]
   return init ?? env['container']
 }
@@ -133,6 +133,6 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
-    return '' // The kernel or the machine does not have it.
+    return '' // not available on this kernel or machine
   }
 }

@@ -92,7 +92,7 @@ test('conditions and macros of the task reach the spec', { skip }, async () => {
   assert.match(context.text(), /^one\ntwo$/m)
 })
 
-test('a failing %check fails the build and says so', { skip }, async () => {
+test('a failing %check fails the build and is named as the reason', { skip }, async () => {
   const { context, outcome } = await build(
     await fixture.task(specOf({ check: 'echo broken; false' })),
   )
@@ -112,7 +112,7 @@ test('sources without a spec, or with two, are refused', { skip }, async () => {
   )
 })
 
-test('a source that the lookaside cache lacks fails the build', { skip }, async () => {
+test('a source missing from the lookaside cache fails the build', { skip }, async () => {
   const { outcome } = await build(
     await fixture.task(specOf(), { files: { sources: `${'0'.repeat(32)}  gone.tar.gz\n` } }),
   )

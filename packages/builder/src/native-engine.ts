@@ -27,7 +27,7 @@ import { BUILD_UID } from './sandbox/sandbox.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
 const MAX_GENERATE_ROUNDS = 10
-/** Builds an RPM task in a root of its own; throws when the fault is the machine's or the installation's. */
+/** Builds an RPM task in its own root; throws if the machine or the installation is at fault. */
 export async function buildNatively(
   task: RpmTask,
   context: TaskContext,
@@ -36,7 +36,7 @@ export async function buildNatively(
   return await runEngine(task, context, options, makePackages)
 }
 
-/** All steps up to finished packages; returns the paths of the results. */
+/** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
   const { task, dir, log, signal } = build
   await describeMachine(dir, log)
@@ -73,7 +73,7 @@ async function prepareSources(build: Build): Promise<string> {
     await mkdir(join(topdir, name), { recursive: true })
   const sources = join(topdir, 'SOURCES')
   const spec = await fetchSources(task, { dir, target: sources, log, signal })
-  // The build could change its own copy; what is published is what was committed.
+  // The build could change its own copy, so a copy of the spec as committed is published.
   const kept = join(dir, spec)
   await copyFile(join(sources, spec), kept)
   found.add(kept)
@@ -86,7 +86,7 @@ async function prepareSources(build: Build): Promise<string> {
   return spec
 }
 
-/** The build user owns all below its home, as in a root made by hand. */
+/** Makes the build user the owner of `path` and everything in it. */
 async function giveAway(path: string): Promise<void> {
   await chown(path, BUILD_UID, BUILD_UID)
   for (const entry of await readdir(path, { withFileTypes: true, recursive: true }))
@@ -137,7 +137,7 @@ async function installGenerated(
   )
 }
 
-/** rpm's own words: what it says after "RPM build errors:", or the section that failed. */
+/** Returns the reason from rpm's output: the section that failed, otherwise the first error. */
 async function lastError({ dir }: Build): Promise<string> {
   const text = await readFile(join(dir, 'build.log'), 'utf8').catch(() => '')
   const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1]

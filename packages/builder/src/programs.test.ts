@@ -15,7 +15,7 @@ test('without a known package manager, the packages of both are named', () =>
     'Programs are missing: createrepo_c; install the packages that "apt-get install createrepo-c" or "dnf install createrepo_c" would install',
   ))
 
-test('a program that is only outside of PATH is named so', () => {
+test('a program that exists only outside PATH is reported as such', () => {
   assert.deepEqual(missingPrograms(['sh', 'no-such-program'], '/nowhere:/bin'), ['no-such-program'])
   assert.match(
     missingSentence(['sh'], { manager: 'apt', path: '/usr/bin:/bin' }),

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 
-/** The packages of a program, where they do not have its name. */
+/** The packages that contain a program, if their name differs from the program's. */
 interface Packages {
   apt: string
   dnf: string
@@ -22,7 +22,7 @@ const PACKAGES: Record<string, Packages> = {
   unshare: UTIL_LINUX,
 }
 
-/** Those of the programs that are in none of the folders of PATH. */
+/** Returns the programs that are in none of the directories in PATH. */
 export function missingPrograms(
   programs: string[],
   path = process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -40,16 +40,16 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Where programs of root are, which a shell of "su" may not have in its PATH. */
+/** Directories of root's programs, which a shell started with `su` may lack in its PATH. */
 const SBIN = '/usr/sbin:/sbin'
 
 interface Surroundings {
   manager: 'apt' | 'dnf' | undefined
-  /** Folders to look in besides PATH. */
+  /** Directories to search for programs that are not in PATH. */
   path: string
 }
 
-/** Names missing programs and the command that installs them: with the package manager of the machine, or with both. */
+/** Names the missing programs and the command that installs them; for apt and dnf if the machine's package manager is unknown. */
 export function missingSentence(
   missing: string[],
   { manager, path }: Surroundings = { manager: packageManager(), path: SBIN },
@@ -68,7 +68,7 @@ export function missingSentence(
   return `Programs are missing: ${missing.join(', ')}; ${how}`
 }
 
-/** Debian may have dnf, too: builds need it there. */
+/** Returns the machine's package manager. apt takes precedence: Debian may have dnf as well, because builds need it. */
 function packageManager(): 'apt' | 'dnf' | undefined {
   if (missingPrograms(['apt-get']).length === 0) return 'apt'
   return missingPrograms(['dnf']).length === 0 ? 'dnf' : undefined

@@ -19,7 +19,7 @@ import {
 
 useFixture()
 
-test('BuildRequires that nobody provides are named', { skip }, async () => {
+test('BuildRequires that no package provides are named', { skip }, async () => {
   const head = 'BuildRequires: make, libunobtainium-devel >= 3, zlib-devel > 99'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('rich BuildRequires are installed', { skip }, async () => {
   assert.match(reasonOf(bad.outcome), /nothing provides \(nosuch or nothing\)/)
 })
 
-test('additional packages are installed, options among them are refused', { skip }, async () => {
+test('additional packages are installed; options among them are refused', { skip }, async () => {
   const script = 'ls /usr/include/zlib.h'
   assert.deepEqual(await probe(script, { buildroot_packages: ['zlib-devel'] }), [
     '/usr/include/zlib.h',
@@ -69,7 +69,7 @@ test('generated BuildRequires are installed until there are no new ones', { skip
   )
 })
 
-test('generated BuildRequires that nobody provides are named', { skip }, async () => {
+test('generated BuildRequires that no package provides are named', { skip }, async () => {
   const spec = specOf().replace(
     '%build',
     '%generate_buildrequires\necho "python3dist(unobtainium)"\n%build',
@@ -78,7 +78,7 @@ test('generated BuildRequires that nobody provides are named', { skip }, async (
   assert.match(reasonOf(outcome), /nothing provides python3dist\(unobtainium\)/)
 })
 
-test('what comes into the project repository is used by the next build', { skip }, async () => {
+test('the next build uses packages added to the project repository', { skip }, async () => {
   const { repos, add } = await projectRepository('repo')
   const user = await fixture.task(
     specOf({
@@ -95,14 +95,14 @@ test('what comes into the project repository is used by the next build', { skip 
   const second = await build(user)
   assert.equal(second.outcome.outcome, 'succeeded', second.context.text())
 
-  // something else comes in: what was installed before serves again
+  // After an unrelated package is added, the cached layer is used again.
   await add('other')
   const third = await build(user)
   assert.match(third.context.text(), /Packages are in the cached layer/)
 })
 
 test(
-  'a repository of the user that is not there fails the build, one of the chroot is a fault of the builder',
+  'a missing user repository fails the build; a missing chroot repository is a builder fault',
   { skip },
   async () => {
     const gone = {
@@ -126,7 +126,7 @@ test(
   },
 )
 
-test('a scriptlet that hangs holds up its own build alone', { skip }, async () => {
+test('a scriptlet that hangs holds up only its own build', { skip }, async () => {
   const { repos, add } = await projectRepository('hanging')
   await add('quick')
   // The %post line ends the %check section and begins a scriptlet.
@@ -141,7 +141,7 @@ test('a scriptlet that hangs holds up its own build alone', { skip }, async () =
   assert.equal((await stuck.outcome).outcome, 'canceled')
 })
 
-/** A repository that packages are added to, as a project's. */
+/** Makes a repository that packages can be added to, like a project's. */
 async function projectRepository(name: string) {
   const dir = await mkdtemp(join(fixture.dir, `${name}-`))
   const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])

@@ -19,7 +19,7 @@ export interface Results {
   summary: string
 }
 
-/** The packages that a build has made, checked against the task's limit. */
+/** Collects the packages that a build has made; throws a BuildFailure if there are none or they exceed the task's size limit. */
 export async function collectResults(task: RpmTask, dir: string): Promise<Results> {
   const rpms = [...(await rpmsIn(dir, 'RPMS', '.rpm')), ...(await rpmsIn(dir, 'SRPMS', '.src.rpm'))]
   if (!rpms.some((path) => !path.endsWith('.src.rpm')))
@@ -45,7 +45,7 @@ export async function uploadAll(paths: string[], context: TaskContext): Promise<
   return await Promise.all(paths.map((path) => context.upload(path, basename(path))))
 }
 
-/** The parts of the log that have come to be, packed. */
+/** Compresses the log parts that exist; returns the paths of the compressed files. */
 export async function packLogs(dir: string): Promise<string[]> {
   const packed = await Promise.all(
     LOG_PARTS.map(async (part) => {

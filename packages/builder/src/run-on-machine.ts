@@ -13,10 +13,10 @@ import { selfTest } from './self-test.ts'
 import { trustOnMachine } from './trust-on-machine.ts'
 
 const LOOK_MS = 1_000
-/** After it was decided that the agent ends: time to give its tasks back. */
+/** Time for the agent to hand back its tasks once it has decided to shut down. */
 const GOODBYE_MS = 15_000
 
-/** Runs the agent as its configuration file says, to the end of the machine. */
+/** Runs the agent as configured in the file. When it ends, powers the machine off unless `at_end` is `exit`. */
 export async function runOnMachine(
   config_path: string,
   { log, stop }: { log: Logger; stop: AbortSignal },
@@ -77,7 +77,7 @@ async function readToken(path: string): Promise<string> {
   return (await readFile(path, 'utf8')).trim()
 }
 
-/** It is spent. In a pod it came with a secret, which cannot be written; that one goes with the pod. */
+/** Deletes the enrollment token, which is valid only once. In a pod it is on a read-only secret volume and cannot be deleted. */
 async function dropToken(path: string): Promise<void> {
   if (path === '-') return
   try {
@@ -87,7 +87,7 @@ async function dropToken(path: string): Promise<void> {
   }
 }
 
-/** Another program finds out, in the way of its cloud, and leaves a file. */
+/** Polls for the file that a cloud-specific program creates when the cloud is about to take the machine back. */
 function watchForNotice(path: string, onNotice: () => void): Disposable {
   const timer = setInterval(() => {
     if (!existsSync(path)) return

@@ -17,7 +17,7 @@ const FLAGS: Record<Namespace, string[]> = {
   net: ['--net'],
 }
 
-/** Exit codes of the script below: each names the step of a sandbox that failed. */
+/** Exit code of the script below → the step of the sandbox setup that failed. */
 const STEPS: Record<number, SandboxStep> = {
   91: 'tmpfs',
   92: 'overlay',
@@ -44,7 +44,7 @@ const NAMES: Record<SandboxStep, string> = {
   loopback: 'The loopback device of a new network namespace cannot be brought up',
 }
 
-/** Why this machine cannot make the sandbox of a build, as a sentence for the administrator; none when it can. */
+/** Returns why this machine cannot set up a build sandbox, as a sentence for the administrator; empty if it can. */
 export async function sandboxFaults(): Promise<string[]> {
   const failed = await failedStep()
   if (!failed) return []
@@ -66,14 +66,14 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
       const one = await run('unshare', [...flags, 'true'])
       if (!one.ok) return { step: name as Namespace, words: wordsOf(one.output) }
     }
-    // Each can be made, but not all at a time.
+    // Each namespace can be created alone, but not all of them together.
     return { step: 'mount', words: wordsOf(tried.output) }
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
 }
 
-/** The first line, without the program's name and the path: mount adds a hint about dmesg. */
+/** Returns the first line, without the program's name and the path; mount adds a line with a hint about dmesg. */
 function wordsOf(output: string): string {
   const [line = ''] = output.trim().split('\n')
   return line

@@ -9,13 +9,13 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /**
- * Makes a place for the builds of one builder in a directory that several may share, and removes the places of those
- * that are gone: a builder's processes and mounts end with it, its files do not when it is killed.
+  * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
+  * that have ended. A killed builder's processes and mounts end with it; its files do not.
  */
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await mkdir(cache_dir, { recursive: true })
-  // Roots have programs in them that run as root for whoever starts them, and a project says which.
+  // Cached roots contain setuid programs chosen by projects: other users must not be able to run them.
   await chmod(cache_dir, 0o700)
   await using _starting = await holdLock(join(dir, 'start.lock'))
   for (const name of await readdir(dir))

@@ -8,7 +8,7 @@ import { selfTest } from './self-test.ts'
 
 const NOTHING = { min_disk_mb: 0, min_memory_mb: 0, max_clock_skew_seconds: 5 }
 
-/** A gateway whose clock is so many seconds ahead; it is away for the first requests. */
+/** Starts a gateway whose clock is `ahead` seconds ahead and that drops the first `away` connections. */
 async function gateway(t: TestContext, { ahead = 0, away = 0 } = {}): Promise<string> {
   let count = 0
   const server = createServer((request, response) => {
@@ -29,7 +29,7 @@ async function kindsOf(t: TestContext, needs: Partial<typeof NOTHING>, where = {
     log: silentLog(),
     stop: t.signal,
   })
-  // Whether builds can run where the tests run is not what is tested here.
+  // Sandbox faults depend on where the tests run, and are not tested here.
   return faults.filter(({ kind }) => kind !== 'sandbox')
 }
 
@@ -53,6 +53,6 @@ test("a clock that differs from the gateway's is a fault", async (t) => {
   assert.match(fault?.message ?? '', /(3599|3600|3601) seconds behind/)
 })
 
-test('it waits for a gateway that is away', async (t) => {
+test('selfTest() waits for an unreachable gateway', async (t) => {
   assert.deepEqual(await kindsOf(t, {}, { away: 1 }), [])
 })

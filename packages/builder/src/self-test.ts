@@ -19,7 +19,7 @@ export interface SelfTestOptions {
   stop: AbortSignal
 }
 
-/** Looks whether builds can run on this machine, before it gets one. Waits for the gateway, whose clock it is held against. */
+/** Checks whether builds can run on this machine before it gets one. Waits for the gateway, to compare clocks with it. */
 export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   const { min_disk_mb, min_memory_mb, max_clock_skew_seconds } = options.needs
   const facts = {
@@ -65,7 +65,7 @@ async function freeMb(dir: string): Promise<number> {
   return Math.floor((bavail * bsize) / MIB)
 }
 
-/** Whole seconds, because that is how HTTP tells the time; positive when this machine is ahead. */
+/** Returns the difference in whole seconds, the resolution of HTTP dates; positive if this machine is ahead. */
 async function clockSkew({ gateway_url, log, stop }: SelfTestOptions): Promise<number> {
   for (;;) {
     try {
@@ -74,7 +74,7 @@ async function clockSkew({ gateway_url, log, stop }: SelfTestOptions): Promise<n
       const response = await fetch(`${gateway_url.replace(/\/+$/, '')}/builder/agent`, { signal })
       await response.body?.cancel()
       const theirs = Date.parse(response.headers.get('date') ?? '')
-      // Half of the way there, and half a second for what `Date` does not say.
+      // Assumes that `Date` was set halfway through the request, and half a second after the full second that it reports.
       if (Number.isFinite(theirs))
         return Math.round(((asked + Date.now()) / 2 - theirs - 500) / 1000)
       throw new Error('its answer has no date')

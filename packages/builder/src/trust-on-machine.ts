@@ -2,10 +2,10 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { trustAuthorities } from '@copr/process/trust'
 
-/** Where Debian and Fedora have the authorities that dnf, git and curl trust. */
+/** CA bundles of Debian and Fedora, which dnf, git and curl trust. */
 const BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt']
 
-/** Lets this process, and all programs of the machine, trust these authorities besides the public ones. */
+/** Makes this process and all programs on the machine trust these authorities in addition to the public ones. */
 export async function trustOnMachine(
   pem: string,
   state_dir: string,

@@ -3,7 +3,7 @@ import { BuildFailure } from '../build-failure.ts'
 import { renderDnfConfig } from '../repositories/dnf-config.ts'
 import { chrootParts, type Repository } from '../repositories/repository.ts'
 
-/** Where mock itself has no say. */
+/** The `[main]` section of dnf's configuration in mock's roots. */
 const MAIN = {
   reposdir: '/dev/null',
   assumeyes: '1',
@@ -22,14 +22,14 @@ const MAIN = {
 
 export interface MockConfigOptions {
   repositories: Repository[]
-  /** Where mock keeps roots and caches. */
+  /** Directory of mock's roots. */
   base_dir: string
   cache_dir: string
-  /** dnf5 where the machine has it. */
+  /** `dnf5` if the machine has it. */
   package_manager: 'dnf' | 'dnf5'
 }
 
-/** A task as mock's configuration. Every value is a literal of JSON, so that nothing of a project is read as Python. */
+/** Renders a task as mock configuration. Every value is a JSON literal, so that nothing from a project is executed as Python. */
 export function renderMockConfig(task: RpmTask, options: MockConfigOptions): string {
   const { chroot, enable_net } = task
   const { version, arch } = chrootParts(chroot.name)
@@ -47,7 +47,7 @@ export function renderMockConfig(task: RpmTask, options: MockConfigOptions): str
       task.bootstrap !== undefined && !['default', 'off', 'unchanged'].includes(task.bootstrap),
     ...bootstrapImage(task),
     isolation: task.isolation === 'nspawn' || task.isolation === 'simple' ? task.isolation : 'auto',
-    // Stays in the control group of the agent, whose limits are for builds, too.
+    // Keeps nspawn in the agent's control group, whose limits apply to builds as well.
     nspawn_args: ['--capability=cap_ipc_lock', '--keep-unit'],
     rpmbuild_networking: enable_net,
     use_host_resolv: enable_net,
@@ -67,7 +67,7 @@ export function renderMockConfig(task: RpmTask, options: MockConfigOptions): str
   return `${[...lines, ...defined, ...plugins].join('\n')}\n`
 }
 
-/** `fedora-43` → `fc43`, as its packages are named. */
+/** Returns the dist tag of a chroot's packages: `fedora-43` → `fc43`. */
 function distOf(chroot: string): string {
   const { version } = chrootParts(chroot)
   if (chroot.startsWith('fedora-')) return version === 'rawhide' ? 'rawhide' : `fc${version}`
@@ -86,7 +86,7 @@ function assignment(object: string, name: string, value: unknown): string {
   return `${object}[${python(name)}] = ${python(value)}`
 }
 
-/** JSON is Python but for its three words. */
+/** Renders a value as Python, which is JSON except for True, False and None. */
 function python(value: unknown): string {
   if (value === true) return 'True'
   if (value === false) return 'False'
@@ -96,8 +96,8 @@ function python(value: unknown): string {
 }
 
 /**
- * mock evaluates texts as Jinja templates, again and again until nothing changes, so that no way of quoting survives: what
- * looks like one would run as a program of the builder. It is refused.
+  * Throws a BuildFailure if a text looks like a Jinja template. mock evaluates texts repeatedly until nothing changes, so no quoting
+  * survives, and a template would run code on the builder.
  */
 function withoutTemplates(text: string): string {
   const found = /.{0,20}\{[{%#].{0,20}/.exec(text)?.[0]

@@ -9,7 +9,7 @@ import { specOf } from '../testing/engine-suite.ts'
 import { renderMockConfig } from './mock-config.ts'
 import { buildByMock, hasMock, type MockOptions } from './mock-engine.ts'
 
-// mock's command line over the rpmbuild of this machine; it keeps what it was told.
+// Accepts mock's command line, runs the rpmbuild of this machine, and records its arguments.
 const FAKE_MOCK = `#!/bin/sh
 set -eu
 dir=$(dirname "$0")
@@ -57,7 +57,7 @@ async function build(task: RpmTask, exit?: number) {
   return { context, outcome, told: (name: string) => readFile(join(dir, name), 'utf8') }
 }
 
-test('a task is built by mock: SRPM and packages, with its options', async () => {
+test('mock builds the SRPM and the packages of a task with its options', async () => {
   const task = await fixture.task(specOf(), { with_opts: ['fast'], without_opts: ['docs'] })
   const { context, outcome, told } = await build(task)
   assert.equal(outcome.outcome, 'succeeded', context.text())
@@ -75,14 +75,14 @@ test('a task is built by mock: SRPM and packages, with its options', async () =>
   assert.deepEqual(context.unclean, [])
 })
 
-test('a build that fails in mock has failed, with the reason of rpm', async () => {
+test('a build that fails in mock reports the reason from rpm', async () => {
   const task = await fixture.task(specOf({ check: 'exit 1' }))
   const { outcome } = await build(task)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /the build has failed: %check failed/)
 })
 
-test('BuildRequires that cannot be installed are the fault of the build', async () => {
+test('BuildRequires that cannot be installed fail the build', async () => {
   const { outcome } = await build(await fixture.task(specOf()), 30)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /BuildRequires cannot be installed: it does not work/)
@@ -93,7 +93,7 @@ for (const code of [1, 20, 60, 80])
     await assert.rejects(build(await fixture.task(specOf()), code), /mock ended with/)
   })
 
-test('renderMockConfig() is Python that means what the task says', async () => {
+test('renderMockConfig() renders the values of the task as Python literals', async () => {
   const evil = `'"\\\n{ 7 * 7 }`
   const task = await fixture.task(specOf(), {
     macros: { vendor: evil, 'bad name': 'x' },
@@ -137,7 +137,7 @@ for (const [what, changes] of REFUSED)
     assert.match(outcome.reason, /mock would take/)
   })
 
-test('mock itself builds a package', async (t) => {
+test('the real mock builds a package', async (t) => {
   if (!(await hasMock()))
     return t.skip('needs mock and its user copr-mock, as prepared machines have them')
   const context = recordedContext(join(fixture.dir, 'real'))

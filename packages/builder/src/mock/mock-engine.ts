@@ -10,9 +10,9 @@ import { collectResults, describeMachine } from '../results.ts'
 import { fetchSources } from '../sources/fetch-sources.ts'
 import { renderMockConfig } from './mock-config.ts'
 
-/** Whom mock runs as: it lets nobody else become root, and its builds run as this user, too. */
+/** The user that mock and its builds run as: a member of the group `mock`, which alone may become root through mock. */
 const MOCK_USER = 'copr-mock'
-/** mock's own words for a failing build: its spec, its BuildRequires, its time. Everything else is the machine's fault. */
+/** Exit code of mock → the build's fault that it stands for. Every other code is a machine fault. */
 const BUILD_FAULTS: Record<number, string> = {
   10: 'the build has failed',
   11: 'the build took longer than its timeout',
@@ -21,12 +21,12 @@ const BUILD_FAULTS: Record<number, string> = {
   40: 'the source package cannot be used',
 }
 
-/** How mock is called: tests put something of their own in its place. */
+/** Engine options; tests set `mock` to replace the command and its user. */
 export interface MockOptions extends EngineOptions {
   mock?: { command: string[]; user: { uid: number; gid: number } }
 }
 
-/** Whether mock can be used here. */
+/** Whether mock and its user exist on this machine. */
 export async function hasMock(): Promise<boolean> {
   const found = await run('/bin/sh', [
     '-c',
@@ -37,7 +37,7 @@ export async function hasMock(): Promise<boolean> {
   return found.ok
 }
 
-/** Builds an RPM task by mock; throws when the fault is the machine's or the installation's. */
+/** Builds an RPM task with mock; throws if the machine or the installation is at fault. */
 export async function buildByMock(
   task: RpmTask,
   context: TaskContext,
@@ -63,7 +63,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
   const hasDnf5 = (await run('/bin/sh', ['-c', 'command -v dnf5'])).ok
   const package_manager = hasDnf5 ? 'dnf5' : 'dnf'
   const base_dir = join(dir, 'roots')
-  // Not with the native engine's roots, which nobody but root may enter.
+  // Separate from the native engine's cache, which only root may enter.
   const cache_dir = join(dirname(options.builds_dir), 'mock-cache')
   await writeFile(
     config,
@@ -73,7 +73,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     await mkdir(path, { recursive: true })
     await chown(path, mock.user.uid, mock.user.gid)
   }
-  // mock is not root when it reads its configuration: it may pass through, and look into nothing else.
+  // mock reads its configuration without root: it may traverse these directories, but not list them.
   for (const path of [dir, options.builds_dir, dirname(options.builds_dir)])
     await chmod(path, 0o711)
   const call = (part: 'root' | 'build', ...args: string[]): Promise<void> =>
@@ -137,7 +137,7 @@ async function runMock(
   throw new Error(`mock ended with ${code}: ${ended.output.trim().slice(-500)}`)
 }
 
-/** rpm's own words, or mock's. */
+/** Returns the reason from the output: the section that failed, otherwise the first error of rpm or mock. */
 function lastError(output: string): string {
   const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(output)?.[1]
   if (section !== undefined) return `: ${section} failed`
@@ -145,7 +145,7 @@ function lastError(output: string): string {
   return error === undefined ? '' : `: ${error.slice(0, 500)}`
 }
 
-/** Into the folders where results are looked for, whichever engine made them. */
+/** Moves the results into the directories where every engine's results are collected. */
 async function takeResults({ dir, log }: Build): Promise<void> {
   for (const folder of ['RPMS', 'SRPMS'])
     await mkdir(join(dir, 'builddir', 'build', folder), { recursive: true })

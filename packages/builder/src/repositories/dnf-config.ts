@@ -3,9 +3,9 @@ import { clientTls } from './read-url.ts'
 import type { Repository } from './repository.ts'
 
 const MAIN = {
-  // dnf puts the path of the root before these. What is loaded stays with the root, so that layers above need not again.
+  // dnf prepends the root's path to these. Downloads stay in the root, so that layers above need not repeat them.
   cachedir: '/var/cache/dnf',
-  // Beside the root: nothing in it may lead dnf elsewhere, and no build needs them.
+  // Outside the root: nothing in the root may redirect dnf elsewhere, and no build needs these files.
   persistdir: '../tmp/dnf-persist',
   logdir: '../tmp/dnf-log',
   reposdir: '/dev/null',
@@ -23,7 +23,7 @@ const MAIN = {
   zchunk: '0',
 }
 
-/** dnf's configuration for a build root: these repositories and nothing of the host. */
+/** Renders dnf's configuration for a build root: these repositories and nothing from the host. */
 export function renderDnfConfig(
   repositories: Repository[],
   main: Record<string, string> = MAIN,
@@ -38,12 +38,12 @@ function repositoryOptions({ config, url, guard }: Repository): Record<string, s
   return {
     name: config.name,
     ...place(config, url),
-    // dnf follows redirects and addresses in metadata by itself.
+    // Needed because dnf follows redirects and addresses in metadata on its own.
     ...(guard && { proxy: guard.proxy_url }),
     enabled: '1',
     gpgcheck: flag(config.gpgcheck),
     skip_if_unavailable: '0',
-    // Asked each time whether it has changed; what has not is not loaded again.
+    // dnf checks for new metadata every time; unchanged metadata is not downloaded again.
     metadata_expire: '0',
     ...(config.repo_gpgcheck === null ? {} : { repo_gpgcheck: flag(config.repo_gpgcheck) }),
     ...(config.gpgkey === null ? {} : { gpgkey: config.gpgkey }),
@@ -53,7 +53,7 @@ function repositoryOptions({ config, url, guard }: Repository): Record<string, s
   }
 }
 
-/** dnf itself goes on to another mirror when one fails. */
+/** Returns where dnf finds the repository. With a mirror list, dnf itself falls back to another mirror if one fails. */
 function place({ metalink, mirrorlist }: RepoConfig, url: string): Record<string, string> {
   if (metalink) return { metalink }
   return mirrorlist ? { mirrorlist } : { baseurl: url }

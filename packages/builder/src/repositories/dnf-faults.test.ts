@@ -26,7 +26,7 @@ test('faultOfDnf() names what no package provides', () => {
   })
 })
 
-test('faultOfDnf() repeats what stands in the way of an installation', () => {
+test('faultOfDnf() quotes the problem that prevents an installation', () => {
   const output = `Error: \n Problem: conflicting requests\n  - nothing provides libx.so.1 needed by foo-1-1.x86_64 from copr_base\n(try to add '--skip-broken')\n`
   assert.deepEqual(faultOfDnf(output, []), {
     words:
@@ -35,7 +35,7 @@ test('faultOfDnf() repeats what stands in the way of an installation', () => {
   })
 })
 
-test('faultOfDnf() tells a repository of the user from ours', () => {
+test('faultOfDnf() distinguishes a user repository from ours', () => {
   const output = "Error: Failed to download metadata for repo 'extra': Cannot download repomd.xml"
   assert.equal(faultOfDnf(output, [repository('extra', false)]).isBuilds, true)
   assert.equal(faultOfDnf(output, [repository('extra', true)]).isBuilds, false)

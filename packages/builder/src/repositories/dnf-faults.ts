@@ -2,13 +2,13 @@ import type { Repository } from './repository.ts'
 
 export interface DnfFault {
   words: string
-  /** The build asks for what there is not; otherwise the machine or one of our repositories is at fault. */
+  /** Whether the build is at fault, such as for a package that does not exist; otherwise the machine or one of our repositories is. */
   isBuilds: boolean
 }
 
 const MAX_LINES = 6
 
-/** Why dnf failed, from what it wrote, in one readable sentence. */
+/** Extracts from dnf's output why it failed, as one readable sentence. */
 export function faultOfDnf(output: string, repositories: Repository[]): DnfFault {
   const unknown = [...output.matchAll(/^No match for argument: (.+)$/gm)].map(
     (match) => match[1] ?? '',

@@ -11,11 +11,11 @@ import { clientTls } from './read-url.ts'
 import { chrootParts, type Repository } from './repository.ts'
 
 export interface InstallOptions {
-  /** An existing directory of this run alone. */
+  /** An existing directory for this run alone. */
   dir: string
   chroot: string
   root: SandboxRoot
-  /** Where the chroot's rpm has its database. */
+  /** Path of the RPM database in the chroot. */
   dbPath: string
   /** Names, file paths, or dependencies with versions. */
   packages: string[]
@@ -25,9 +25,9 @@ export interface InstallOptions {
 }
 
 /**
- * Installs packages into a root: dnf downloads with the network, then installs without it, so that scriptlets
- * do not reach the network. What dnf loads goes into the root itself, and nothing of one project meets another's:
- * repositories may be slow, and scriptlets may hang. What the repositories lack is a {@link BuildFailure}.
+  * Installs packages into a root: dnf downloads with network access, then installs without it, so that scriptlets cannot reach the
+  * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
+  * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
   const { log, packages } = options
@@ -61,7 +61,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   const isRemote = options.repositories.some(({ url }) => !url.startsWith('file:'))
   log.command(command, 'root')
   const resolved = await runDnf(
-    // metadata_expire=0 alone counts in whole seconds: it would miss what was published within the last one.
+    // metadata_expire=0 alone has a resolution of one second: it would miss changes published within the last one.
     [...command, '--refresh', '--downloadonly'],
     options,
     { network: isRemote },
@@ -80,7 +80,7 @@ function requireNames(packages: string[]): void {
     )
 }
 
-/** Without the table of packages, which was shown when they were downloaded. */
+/** Returns an output handler that skips the package table, which was logged during the download. */
 function transactionOnly(log: BuildLog): (chunk: Buffer) => void {
   let isOn = false
   let before = ''
@@ -144,7 +144,7 @@ async function runDnf(
   throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
 }
 
-/** The directories of keys and certificates that a sandbox does not see anyway. */
+/** Returns the directories of keys and certificates that the sandbox lacks by default. */
 function certificateDirs(repositories: Repository[]): string[] {
   const files = repositories.flatMap(({ config }) => [
     ...Object.values(clientTls(config) ?? {}),
@@ -159,8 +159,8 @@ function certificateDirs(repositories: Repository[]): string[] {
 }
 
 /**
- * Since 4.20 rpm moves each scriptlet into namespaces of its own, which the sandbox forbids: scriptlets would fail, and
- * dnf would go on. They are isolated by the sandbox already.
+  * Since 4.20, rpm runs each scriptlet in its own namespaces, which the sandbox forbids: scriptlets would fail, and dnf would
+  * continue without them. The sandbox already isolates scriptlets.
  */
 const NO_UNSHARE = '%__transaction_unshare %{nil}'
 

@@ -7,7 +7,7 @@ import { type Certificates, guardedFetch } from '@copr/process/guarded/guarded-f
 
 const ANSWER_MS = 60_000
 
-/** Paths of certificates that one repository asks for, as those of a subscription do. */
+/** Paths of the TLS certificates and key that a repository requires, for example one of a subscription. */
 export type ClientTls = Partial<Record<'sslcacert' | 'sslclientcert' | 'sslclientkey', string>>
 
 export function clientTls(config: RepoConfig): ClientTls | undefined {
@@ -24,11 +24,11 @@ interface ReadOptions {
   max_bytes: number
   signal: AbortSignal
   tls?: ClientTls | undefined
-  /** For URLs of users. Without rules the URL is the administrator's: it may lead anywhere, and name a file. */
+  /** Restricts a user's URL. Without rules the URL is the administrator's: it may point anywhere, including to a file. */
   rules?: AddressRules | undefined
 }
 
-/** A small file by http or https; by `file:` where the URL is trusted. */
+/** Reads a small file from an HTTP or HTTPS URL, or from a `file:` URL if the URL is trusted. */
 export async function readUrl(url: string, options: ReadOptions): Promise<Buffer> {
   const { max_bytes, tls, rules } = options
   if (!rules && url.startsWith('file:'))

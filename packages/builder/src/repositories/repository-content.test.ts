@@ -10,7 +10,7 @@ import { RepoConfig } from '@copr/contract/chroot-config'
 import { digestOfOffers, parsePrimary } from './repository-content.ts'
 import { readRepository, type Repository } from './repository.ts'
 
-test('parsePrimary() finds all names that a package can be asked for by', () => {
+test('parsePrimary() finds all names by which a package can be requested', () => {
   const xml = `<metadata><package type="rpm"><name>zlib</name><checksum type="sha256" pkgid="YES">abc</checksum><format>
 <rpm:provides><rpm:entry name="pkgconfig(zlib)" flags="EQ"/><rpm:entry name="a&lt;b"/></rpm:provides>
 <rpm:requires><rpm:entry name="glibc"/></rpm:requires><rpm:obsoletes><rpm:entry name="libz"/></rpm:obsoletes>
@@ -24,7 +24,7 @@ const packageOf = (digest: string): string =>
   `<metadata><package type="rpm"><name>gcc</name><checksum type="sha256">${digest}</checksum></package></metadata>`
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A repository whose index promises one list of packages, and a server that sends what it likes. */
+/** Makes a repository whose index describes the package list `promised`, on a server that sends `sent` instead. */
 async function repository(
   t: TestContext,
   {
@@ -52,7 +52,7 @@ async function repository(
 const { signal } = new AbortController()
 const NAMES = new Set(['gcc'])
 
-test('digestOfOffers() keeps no list of packages that is not the one that the index promises', async (t) => {
+test('digestOfOffers() does not cache a package list that differs from the one in the index', async (t) => {
   const cacheDir = await mkdtemp(join(tmpdir(), 'copr-offers-'))
   t.after(() => rm(cacheDir, { recursive: true }))
   const promised = packageOf('honest')
@@ -68,7 +68,7 @@ for (const checksum of [
   '<checksum type="md5">0</checksum>',
   '<checksum type="sha">0</checksum>',
 ])
-  test(`digestOfOffers() takes a repository as a whole whose index has the checksum ${checksum || 'of nothing'}`, async (t) => {
+  test(`digestOfOffers() uses the digest of the whole repository if its index has the checksum ${checksum || 'of nothing'}`, async (t) => {
     const cacheDir = await mkdtemp(join(tmpdir(), 'copr-offers-'))
     t.after(() => rm(cacheDir, { recursive: true }))
     const promised = packageOf('x')
@@ -76,7 +76,7 @@ for (const checksum of [
     assert.equal(await digestOfOffers(one, NAMES, { cacheDir, signal }), one.digest)
   })
 
-test('parsePrimary() ends whatever it is given', () => {
+test('parsePrimary() returns for any input', () => {
   for (const piece of [
     '<package type="rpm">',
     '<rpm:provides>',

@@ -12,17 +12,17 @@ export interface OfferedPackage {
   names: string[]
 }
 
-/** Bigger repositories are taken as a whole: reading them takes longer than asking dnf. */
+/** Larger package lists are not read, as that takes longer than running dnf: any change to such a repository counts. */
 const MAX_PRIMARY_BYTES = 4 * 1024 * 1024
-/** Those that earlier versions kept in `offers` were not verified. */
+/** Cache directory. `offers`, its name in earlier versions, may contain unverified lists. */
 const VERIFIED_OFFERS = 'verified-offers'
 const MAX_OFFER_FILES = 400
 const MAX_XML_BYTES = 64 * 1024 * 1024
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 /**
- * A digest of all in a repository that could change how the wanted names are resolved: packages that provide, replace
- * or ship one of them. Whatever else comes into the repository leaves it as it was.
+  * Returns a digest of everything in a repository that could change how the wanted names are resolved: the packages that provide,
+  * obsolete or ship one of them. Other changes to the repository do not change the digest.
  */
 export async function digestOfOffers(
   repository: Repository,
@@ -61,11 +61,11 @@ async function readOffers(
       tls: clientTls(repository.config),
       rules: repository.guard?.rules,
     })
-    // A copied index must not let another repository decide for everybody what this one offers.
+    // The cache is shared and keyed by the index: a repository with a copied index must not poison it for the original.
     if (createHash(primary.algorithm).update(bytes).digest('hex') !== primary.hex) return undefined
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
-    // Replaced since, or broken: dnf will say so if it matters.
+    // Replaced in the meantime, or broken: dnf reports it if it matters.
     signal.throwIfAborted()
     return undefined
   }
@@ -76,7 +76,7 @@ async function readOffers(
   return offers
 }
 
-/** Each state of a repository makes a file that is of use only until the next one. */
+/** Deletes the oldest files: each version of a repository adds one, which is useless after the next version. */
 async function pruneOffers(dir: string): Promise<void> {
   const names = await readdir(dir)
   if (names.length < MAX_OFFER_FILES) return
@@ -104,7 +104,7 @@ interface Primary {
   hex: string
 }
 
-/** Location and checksum of the list of packages; undefined without a checksum that detects a forged one. */
+/** Returns the location and checksum of the package list; undefined if no checksum is strong enough to detect a forged list. */
 function primaryOf(repomd: string): Primary | undefined {
   const [data = ''] = between(repomd, '<data type="primary">', '</data>')
   const href = /<location[^<>]*\shref="([^"]+)"/.exec(data)?.[1]
@@ -132,7 +132,7 @@ export function parsePrimary(xml: string): OfferedPackage[] {
   })
 }
 
-/** The texts between two marks. Each character is looked at once, which no regular expression does for marks left open. */
+/** Returns the texts between two markers in linear time, which no regular expression does if a closing marker is missing. */
 function between(text: string, from: string, to: string): string[] {
   const found: string[] = []
   for (let at = text.indexOf(from); at >= 0;) {

@@ -6,25 +6,25 @@ import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
 import { clientTls, readUrl } from './read-url.ts'
 
-/** A repository as it was when the build looked at it. */
+/** A repository at the time when the build read its index. */
 export interface Repository {
   config: RepoConfig
-  /** Without variables and without a slash at the end. */
+  /** The URL with its variables expanded and without trailing slashes. */
   url: string
   repomd: string
   digest: string
-  /** Chroot and project repositories are ours to keep up; those a user adds are not. */
+  /** Whether the site maintains the repository (chroot and project repositories); otherwise a user added it. */
   isOurs: boolean
-  /** Set for URLs of users: all requests obey its rules. */
+  /** Set for users' URLs; restricts all requests. */
   guard?: UrlGuard | undefined
 }
 
-/** Where URLs of users may lead. */
+/** Restricts where users' URLs may point. */
 export interface UrlGuard {
   rules: AddressRules
-  /** Obeys the rules, too: for programs that fetch by themselves. */
+  /** Proxy that enforces the rules for programs that fetch on their own. */
   proxy_url: string
-  /** Why it refused or could not reach what was asked for, so far. */
+  /** Reasons so far why the proxy refused or could not reach a destination. */
   refused: string[]
 }
 
@@ -38,17 +38,17 @@ interface ReadOptions {
 const INDEX = '/repodata/repomd.xml'
 const MAX_REPOMD_BYTES = 4 * 1024 * 1024
 
-/** The parts of a chroot's name: `fedora-43-x86_64` → version `43`, architecture `x86_64`. */
+/** Splits a chroot's name: `fedora-43-x86_64` → version `43`, architecture `x86_64`. */
 export function chrootParts(name: string): { version: string; arch: string } {
   const [, version = '', arch = ''] = /-([^-]+)-([^-]+)$/.exec(name) ?? []
   return { version, arch }
 }
 
-/** Mirrors of a list that are tried before it counts as unreachable. */
+/** Number of mirrors to try before a repository counts as unreachable. */
 const MIRRORS_TRIED = 5
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
-/** Reads the index of a repository. One that a user added and that is not there is the build's failure. */
+/** Reads the index of a repository; throws a BuildFailure if that fails and a user added the repository. */
 export async function readRepository(
   config: RepoConfig,
   { isOurs, guard, ...options }: ReadOptions,
@@ -90,7 +90,7 @@ async function readIndex(
   throw fault
 }
 
-/** The addresses of a repository, the best first, and what its index may be (any when none is named). */
+/** Returns the mirrors of a repository, best first, and the digests that its index may have (empty: any). */
 async function findMirrors(
   config: RepoConfig,
   { chroot, guard, signal }: Omit<ReadOptions, 'isOurs'>,

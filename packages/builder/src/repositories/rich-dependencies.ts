@@ -3,10 +3,10 @@ import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BUILD_UID, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 
-/** Where dnf finds the package that stands for rich dependencies. */
+/** Path at which dnf finds the package that requires the rich dependencies. */
 export const RICH_PACKAGE = '/mnt/rich/requires.rpm'
 
-/** `(gcc or clang)`, `(foo if bar)`: dnf takes them in a package, but not as an argument. */
+/** Whether a dependency is rich, such as `(gcc or clang)`: dnf accepts these in a package, but not as an argument. */
 export function isRich(dependency: string): boolean {
   return dependency.startsWith('(')
 }

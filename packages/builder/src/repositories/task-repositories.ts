@@ -1,7 +1,7 @@
 import type { Build } from '../engine.ts'
 import { readRepository, type Repository, type UrlGuard } from './repository.ts'
 
-/** The project's own repositories are ours, as is what the chroot is made of. */
+/** Ids of the project's own repositories. The site maintains them, as it does those of the chroot. */
 const OWN_REPOSITORY = /^copr_(base|base_devel|coprdir)$/
 
 export interface TaskRepositories {
@@ -9,7 +9,7 @@ export interface TaskRepositories {
   taskRepositories: Repository[]
 }
 
-/** All repositories of a build, as they are now. */
+/** Reads the current index of every repository that a build uses. */
 export async function readTaskRepositories({
   task,
   signal,
@@ -34,7 +34,7 @@ export async function readTaskRepositories({
   return { chrootRepositories, taskRepositories }
 }
 
-/** A URL of a user is not read without rules. */
+/** Returns the guard; throws if there is none, because users' URLs must not be read without rules. */
 function required(guard: UrlGuard | undefined): UrlGuard {
   if (!guard) throw new Error('There are no rules for the repositories of users')
   return guard

@@ -11,7 +11,7 @@ import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
 import { cached } from './cache.ts'
 import { listInstalled, listNames } from './root-query.ts'
 
-/** A root that a build starts from: directories stacked on each other, the lowest first. */
+/** A root that a build starts from: directories to stack as an overlay, the lowest first. */
 export interface BuildRoot {
   key: string
   layers: string[]
@@ -21,7 +21,7 @@ export interface BuildRoot {
 }
 
 export interface RootOptions {
-  /** An existing directory of this build alone. */
+  /** An existing directory for this build alone. */
   dir: string
   cacheDir: string
   chroot: ChrootConfig
@@ -31,7 +31,7 @@ export interface RootOptions {
   hold: AsyncDisposableStack
 }
 
-/** Bump when the same packages would make another root. */
+/** Increment when the same packages would produce a different root. */
 const FORMAT = 1
 const FIRST_DB_PATH = '/var/lib/rpm'
 const KEEP_ROOTS = 8
@@ -51,7 +51,7 @@ esac
 echo "dbpath=$db"
 `
 
-/** The root with the packages that every build of the chroot begins with: made once for each state of its repositories. */
+/** Returns the root with the packages that every build in the chroot needs, cached for each state of its repositories. */
 export async function baseRoot(
   options: RootOptions,
   repositories: Repository[],
@@ -104,8 +104,8 @@ async function makeBaseRoot(
 }
 
 /**
- * `base` with more packages installed. A layer made before serves again as long as nothing came into the repositories
- * of the task that could make a difference.
+  * Returns `base` with more packages installed. A cached layer is reused as long as no change in the task's repositories could
+  * affect it.
  */
 export async function withPackages(
   options: RootOptions,
@@ -179,7 +179,7 @@ async function offersOf(
   )
 }
 
-/** Layers of requirements that nobody has any more; a layer in use is younger than those. */
+/** Removes the layers that have been unused for longest and at least for UNUSED_MS, which means that no build uses them. */
 async function pruneFamilies(dir: string): Promise<void> {
   const families = await readdir(dir).catch(() => [])
   if (families.length < KEEP_LAYERS) return
@@ -196,10 +196,10 @@ async function pruneFamilies(dir: string): Promise<void> {
     await rm(join(dir, name), { recursive: true, force: true })
 }
 
-/** Longer than any build may take. */
+/** Longer than any build can take. */
 const UNUSED_MS = 48 * 3600 * 1000
 
-/** `zlib-devel >= 1.2` asks for `zlib-devel`, `(gcc or clang)` for both; words too many do no harm. */
+/** Returns the names in a dependency: one for `zlib-devel >= 1.2`, two for `(gcc or clang)`. Extra words do no harm. */
 function namesIn(dependency: string): string[] {
   return isRich(dependency)
     ? dependency.replaceAll(/^\(+|\)+(?= |$)| \(+/g, ' ').split(/\s+/)

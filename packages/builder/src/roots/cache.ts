@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { holdLock, takeLock } from '../lock.ts'
 import { removeTree } from '../remove-tree.ts'
 
-/** Directories that are costly to make, kept under their key for whoever needs them next. Several processes may share one. */
+/** Directories that are expensive to make, cached by key. Several processes may share a cache folder. */
 export interface CacheFolder {
   dir: string
-  /** How many may stay when nobody uses them. */
+  /** Number of most recently used directories to keep; directories in use are kept anyway. */
   keep: number
 }
 
 /**
- * The directory of `key`, made aside by `make` and moved into place when it is not there; it stays at least until `hold`
- * is disposed.
+  * Returns the directory for `key`. If it does not exist, `make` fills a temporary directory, which is then renamed into place. The
+  * directory is kept at least until `hold` is disposed.
  */
 export async function cached(
   folder: CacheFolder,
@@ -49,7 +49,7 @@ async function makeAside(
   key: string,
   make: (dir: string) => Promise<void>,
 ): Promise<void> {
-  // The lock is ours, so whatever is there was left by somebody who was killed.
+  // We hold the lock, so these were left by a process that was killed.
   for (const name of await readdir(folder.dir))
     if (name.startsWith(`${key}.new-`)) await removeTree(join(folder.dir, name))
   const aside = join(folder.dir, `${key}.new-${randomUUID()}`)
@@ -63,7 +63,7 @@ async function makeAside(
   }
 }
 
-/** Removes what was not used for the longest time, and what was left by the killed. */
+/** Removes the least recently used directories, and temporary directories left by killed processes. */
 async function prune(folder: CacheFolder, current: string): Promise<void> {
   const names = await readdir(folder.dir)
   const keys = names.filter((name) => /^[0-9a-f]+$/.test(name) && name !== current)

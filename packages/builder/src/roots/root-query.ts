@@ -7,13 +7,13 @@ export interface RootQuery {
   signal: AbortSignal
 }
 
-/** A line for each installed package: name, build time (seconds since 1970), size (bytes). */
+/** Returns a line for each installed package: NEVRA, build time (seconds since 1970), size (bytes). */
 export async function listInstalled(query: RootQuery): Promise<string> {
   const lines = await queryAll(query, '%{NEVRA} %{BUILDTIME} %{SIZE}\\n')
   return lines.split('\n').filter(Boolean).toSorted().join('\n') + '\n'
 }
 
-/** The names of all installed packages and of all that they need. */
+/** Returns the names of all installed packages and of everything that they require. */
 export async function listNames(query: RootQuery): Promise<string[]> {
   const lines = await queryAll(query, '%{NAME}\\n[%{REQUIRENAME}\\n]')
   return [...new Set(lines.split('\n'))]

@@ -10,7 +10,7 @@ import { runSandboxed } from '../sandbox/sandbox.ts'
 
 export interface RpmbuildOptions {
   task: RpmTask
-  /** The build's own directory; `builddir` in it is `/builddir` in the root. */
+  /** The build's own directory; its subdirectory `builddir` is `/builddir` in the root. */
   dir: string
   root: BuildRoot
   spec: string
@@ -21,10 +21,10 @@ export interface RpmbuildOptions {
 /** Exit code of `rpmbuild -br` when generated BuildRequires are missing. */
 const MISSING_BUILD_REQUIRES = 11
 
-/** `bs` makes the SRPM, `br` prepares and generates BuildRequires, `bb` makes the packages, `ba` those and the SRPM again. */
+/** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `bb` makes the packages, `ba` the packages and the SRPM. */
 export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
 
-/** Runs rpmbuild as the unprivileged user; its output goes to the log as it comes. Returns the exit code. */
+/** Runs rpmbuild as the unprivileged user and logs its output as it arrives. Returns the exit code. */
 export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<number> {
   const { task, dir, root, spec, log, signal } = options
   const { arch } = chrootParts(task.chroot.name)
@@ -32,7 +32,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
     ...task.with_opts.flatMap((name) => ['--with', name]),
     ...task.without_opts.flatMap((name) => ['--without', name]),
   ]
-  // dnf has installed what is needed; the rpm in the root need not be able to read the database that the host's wrote
+  // dnf has installed the requirements; the root's rpm may be unable to read the database that the host's rpm wrote.
   const command = [
     'rpmbuild',
     `-${mode}`,
@@ -75,7 +75,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
   return code
 }
 
-/** Makes the SRPM with the chroot's own macros; returns what it build-requires. */
+/** Makes the SRPM with the chroot's own macros; returns its BuildRequires. */
 export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
   const code = await rpmbuild('bs', options)
   if (code !== 0)
@@ -85,10 +85,7 @@ export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
   return await requirementsOf(srpm)
 }
 
-/**
- * Runs %generate_buildrequires; returns the requirements that came out and are not among `known`, which is none when
- * all is there.
- */
+/** Runs %generate_buildrequires; returns the generated requirements not among `known`, which means none once all are installed. */
 export async function generateBuildRequires(
   options: RpmbuildOptions,
   known: ReadonlySet<string>,
@@ -113,7 +110,7 @@ async function requirementsOf(srpm: string): Promise<string[]> {
   ]
 }
 
-/** Files that the build left in a folder of its topdir: only plain ones, for whatever else it made leads elsewhere. */
+/** Returns the files that the build left in a folder of its topdir; only regular files, as links could point elsewhere. */
 export async function rpmsIn(
   dir: string,
   folder: 'RPMS' | 'SRPMS',

@@ -1,5 +1,5 @@
-# Second half of a sandbox: puts the layers together at /build and runs a command, which is never PID 1:
-# PID 1 keeps the parent-death signal that ends everything when the agent is killed.
+# Second half of the sandbox setup: assembles the layers at /build and runs a command, which is never PID 1:
+# PID 1 keeps the parent-death signal that kills everything when the agent is killed.
 # Arguments: LAYERS (tools | root | build) WORKING_DIRECTORY UID COMMAND...
 set -eu
 trap 'exit 199' EXIT
@@ -13,7 +13,7 @@ for name in sys sysrq-trigger irq bus fs; do
 done
 if [ -n "$layers" ]; then
   mount -t overlay -o "lowerdir=$layers,upperdir=/state/upper,workdir=/state/work,volatile" build /build
-  # The overlay holds on to them by itself. What a scriptlet left beside its layer, the agent would take for its own.
+  # The overlay keeps its own references. Left mounted, a scriptlet could place files next to its layer that the agent would trust.
   umount /state /layers/*
 fi
 cd /build
@@ -57,13 +57,13 @@ if [ -d /mnt/tmp ]; then
 fi
 rm -f etc/hosts
 cp /etc/hosts etc/hosts
-# There only with the host's network.
+# Exists only with the host's network.
 if [ -f /etc/resolv.conf ]; then
   rm -f etc/resolv.conf
   cp /etc/resolv.conf etc/resolv.conf
 fi
 trap - EXIT
-# Not by ulimit: shells do not agree on the letter. Root may still start as many as it likes.
+# prlimit rather than ulimit, whose option letter differs between shells. The limit does not apply to root.
 setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+setuid,+setgid,+sys_chroot \
   prlimit --nproc=16384 unshare --root=/build --wd="$directory" --setgid "$uid" --setuid "$uid" "$@" || code=$?
 exit "$code"

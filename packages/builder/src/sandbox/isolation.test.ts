@@ -52,7 +52,7 @@ tty || true
   )
 })
 
-test('a build has the network only when the project says so', { skip }, async () => {
+test('a build has network access only if the project enables it', { skip }, async () => {
   const script =
     "tail -n +3 /proc/net/dev | wc -l; bash -c 'exec 3<>/dev/tcp/127.0.0.1/9' 2>&1 | grep -o -m1 refused"
   assert.deepEqual(await probe(script), ['1', 'refused'])
@@ -60,7 +60,7 @@ test('a build has the network only when the project says so', { skip }, async ()
   assert.equal((await probe(script, { enable_net: true }))[0], String(host))
 })
 
-test('a build that has replaced its folders by links is refused', { skip }, async () => {
+test('a build that has replaced its folders with links is refused', { skip }, async () => {
   const { outcome } = await build(
     await fixture.task(
       specOf({
@@ -71,7 +71,7 @@ test('a build that has replaced its folders by links is refused', { skip }, asyn
   assert.match(reasonOf(outcome), /replaced its SRPMS folder by a link/)
 })
 
-test('a sandbox that cannot be set up is the fault of the machine', { skip }, async () => {
+test('a sandbox that cannot be set up is a machine fault', { skip }, async () => {
   const { signal } = new AbortController()
   const dir = join(fixture.dir, 'no-sandbox')
   const root = { directory: join(dir, 'missing') }
@@ -81,13 +81,13 @@ test('a sandbox that cannot be set up is the fault of the machine', { skip }, as
   )
 })
 
-test('what installs packages reaches its layer through the root alone', { skip }, async () => {
+test('a package installation can reach its layer only through the root', { skip }, async () => {
   const { signal } = new AbortController()
   const dir = join(fixture.dir, 'layer')
   const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
   await mkdir(join(dir, 'lower'), { recursive: true })
   await mkdir(root.changes)
-  // As a scriptlet that has got out of the chroot.
+  // Acts like a scriptlet that has escaped from the chroot.
   const script =
     'touch /build/in-layer; ln -s /etc/passwd /state/needs.json; ls -A /state /layers/0'
   const { output } = await runSandboxed({
@@ -102,13 +102,13 @@ test('what installs packages reaches its layer through the root alone', { skip }
   assert.ok((await readdir(join(root.changes, 'upper'))).includes('in-layer'))
 })
 
-test('a build may start so many processes and no more', { skip }, async () => {
+test('a build has a limit on its number of processes', { skip }, async () => {
   assert.deepEqual(await probe("grep 'Max processes' /proc/self/limits | tr -s ' '"), [
     'Max processes 16384 16384 processes ',
   ])
 })
 
-test('the exit code of a command comes through', { skip }, async () => {
+test('runSandboxed() returns the exit code of the command', { skip }, async () => {
   const { signal } = new AbortController()
   const dir = join(fixture.dir, 'exit-code')
   const root = { directory: join(dir, 'root') }

@@ -3,9 +3,9 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Above what Debian and Fedora give to people, below what systemd gives to services: nobody's on the host. */
+/** Unused on the host: above the user ids of Debian's and Fedora's accounts, below those that systemd assigns dynamically. */
 export const BUILD_UID = 61000
-/** In a sandbox, where the root of the chroot is. */
+/** Path of the chroot's root in a sandbox. */
 export const ROOT = '/build'
 
 const SETUP = fileURLToPath(new URL('setup.sh', import.meta.url))
@@ -18,20 +18,20 @@ export type SandboxRoot =
   | { directory: string }
 
 export interface SandboxOptions {
-  /** An existing directory of this run alone, on the disk of `changes`. */
+  /** An existing directory for this run alone, on the disk of `changes`. */
   dir: string
   root: SandboxRoot
   /**
    * - `tools`: the host's programs outside of the chroot, with the few capabilities that installing packages needs
-   * - `root`: root in the chroot, with fewer still
+    * - `root`: root in the chroot, with even fewer capabilities
    * - `build`: the unprivileged user in the chroot
    */
   as: 'tools' | 'root' | 'build'
   command: string[]
   cwd?: string
-  /** The whole environment beside PATH. */
+  /** The whole environment except for PATH. */
   env?: Record<string, string>
-  /** The host's network; otherwise a loopback device and nothing else. */
+  /** Whether the command uses the host's network; otherwise it has only a loopback device. */
   network?: boolean
   /** Directories of the host that appear under a path of the tools' root (`/mnt/builddir` becomes `/builddir`). */
   binds?: { from: string; to: string; changes: 'kept' | 'dropped' | 'forbidden' }[]
@@ -52,8 +52,8 @@ const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as 
 const KEPT_BYTES = 256 * 1024
 
 /**
- * Runs a command where it sees nothing of the host but what it is given. All that it starts and mounts ends with it,
- * with the signal, or with this process, however that ends. Rejects with the signal's reason, or when the machine is at fault.
+  * Runs a command that sees nothing of the host except what it is given. All its processes and mounts end when it exits, when the
+  * signal aborts, or when this process ends for any reason. Rejects with the signal's reason, or if the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
   const { signal, onOutput } = options
@@ -61,7 +61,7 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
   const { args, cleanUp } = await prepare(options)
   const child = spawn('setpriv', args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A Ctrl-C in the terminal is for the agent, which decides what becomes of the build.
+    // Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
     detached: true,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
   })
@@ -71,7 +71,7 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
   try {
     const { code, killedBy, output } = await collect(child, onOutput)
     signal.throwIfAborted()
-    // Nothing in it could: the kernel, when memory runs out, or an administrator.
+    // Nothing in the sandbox can send it this signal: the OOM killer or an administrator did.
     if (killedBy !== null) throw new Error(`The sandbox was killed from outside (${killedBy})`)
     if (code === NO_SANDBOX)
       throw new Error(`Cannot set up a sandbox: ${output.trim().slice(-500)}`)
@@ -90,7 +90,7 @@ async function prepare(options: SandboxOptions) {
   if ('directory' in root) rootArgs = ['root', root.directory]
   else {
     await mkdir(join(root.changes, 'upper'), { recursive: true })
-    // Left by an earlier mount, which is over: overlayfs wants it empty.
+    // Left by an earlier mount: overlayfs requires an empty directory.
     await rm(join(root.changes, 'work'), { recursive: true, force: true })
     await mkdir(join(root.changes, 'work'))
     rootArgs = [...root.layers.flatMap((layer) => ['layer', layer]), 'state', root.changes]

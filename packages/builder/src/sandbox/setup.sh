@@ -1,8 +1,8 @@
-# First half of a sandbox: makes a small root of host tools and moves into it, so that nothing else of the host
+# First half of the sandbox setup: makes a small root of host tools and moves into it, so that nothing else on the host
 # can be reached afterwards. Runs as PID 1 of new mount, PID, IPC and UTS namespaces, with private propagation.
 # Arguments: MOUNT_POINT ENTER_SCRIPT NETWORK [layer DIR]... [state DIR | root DIR] [bind | bind-ro | bind-scratch DIR NAME]... -- ARGUMENTS OF enter.sh
 set -eu
-# Tells a sandbox that could not be made from a command that failed in it.
+# The exit code distinguishes a failed setup from a failed command.
 trap 'exit 199' EXIT
 # One stream, so that lines keep their order.
 exec 2>&1
@@ -54,7 +54,7 @@ while [ "$1" != -- ]; do
     root) mount --bind "$2" build; shift 2 ;;
     bind) mkdir -p "./$3"; mount --bind "$2" "./$3"; shift 3 ;;
     bind-ro) mkdir -p "./$3"; mount -o bind,ro "$2" "./$3"; shift 3 ;;
-    # Changes stay in memory: what is read here must not be spoiled for the next.
+    # Changes stay in memory, so that the next run finds the directory unchanged.
     bind-scratch)
       mkdir -p "./$3" "scratch$count/from" "scratch$count/upper" "scratch$count/work"
       mount -o bind,ro "$2" "scratch$count/from"
@@ -72,5 +72,5 @@ pivot_root . old
 cd /
 umount -l /old
 rmdir /old
-# A new command line for PID 1: the old one tells paths of the host.
+# Replaces the command line of PID 1, which shows paths of the host.
 exec /bin/sh /enter.sh "$layers" "$@"

@@ -8,7 +8,7 @@ const WORDS: Record<MadeSource['type'], string> = {
   custom: 'a script',
 }
 
-/** The end of a build whose source package no builder can make. */
+/** Returns the result of a build whose source type no builder supports. */
 export function cannotMake({ type }: MadeSource): FinishRequest {
   const reason = `This site cannot make source packages from ${WORDS[type]} yet: upload a .src.rpm instead`
   return { outcome: 'failed', reason, files: [] }

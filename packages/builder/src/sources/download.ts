@@ -9,7 +9,7 @@ import { BuildFailure } from '../build-failure.ts'
 
 export interface DownloadOptions {
   max_bytes: number
-  /** Makes one request, following redirects as the caller thinks right. */
+  /** Makes one request; the caller decides which redirects to follow. */
   open: (url: string, signal: AbortSignal) => Promise<Response>
   /** The digest that the downloaded bytes must have. */
   expect?: { algorithm: string; hex: string }
@@ -18,7 +18,7 @@ export interface DownloadOptions {
   signal: AbortSignal
 }
 
-/** Stores what a URL answers in a file. What is the URL's fault is a {@link BuildFailure}; a broken connection is not. */
+/** Downloads a URL to a file. Throws a {@link BuildFailure} if the URL is at fault, but not if the connection breaks. */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   const idle = new AbortController()
   const timer = setTimeout(() => idle.abort(), options.idle_seconds * 1000)
@@ -53,7 +53,7 @@ async function store(
     throw tooLong
   }
   const file = createWriteStream(path, { flags: 'w', mode: 0o644 })
-  file.on('error', () => undefined) // told by finished() below
+  file.on('error', () => undefined) // reported by finished() below
   const hash = expect && createHash(expect.algorithm)
   let size = 0
   try {
@@ -79,7 +79,7 @@ async function store(
     )
 }
 
-/** Tries again what failed for another reason than the build's. */
+/** Runs a step up to three times; does not retry a BuildFailure. */
 export async function thrice<T>(
   step: () => Promise<T>,
   signal: AbortSignal,

@@ -30,7 +30,7 @@ async function makeRpms(dir: string): Promise<{ srpm: Buffer; binary: Buffer }> 
   }
 }
 
-/** Links to `url` of a server that answers as told, and to nowhere else. */
+/** Runs a task that links to `path` on a server that responds with `answer`. */
 async function link(
   t: TestContext,
   path: string,
@@ -84,7 +84,7 @@ test('an SRPM is fetched and uploaded under its own name', { skip }, async (t) =
   assert.deepEqual([...context.uploads.keys()], ['tiny-1.0-1.src.rpm'])
 })
 
-test('redirects are followed, but not for ever', { skip }, async (t) => {
+test('redirects are followed up to a limit', { skip }, async (t) => {
   const redirect =
     ({ srpm }: { srpm: Buffer }): RequestListener =>
     (request, response) => {
@@ -148,7 +148,7 @@ test('a truncated SRPM is refused', { skip }, async (t) => {
   assert.match(reason, /is not an SRPM/)
 })
 
-test('a file over the limit is refused, announced or not', { skip }, async (t) => {
+test('a file over the limit is refused with and without Content-Length', { skip }, async (t) => {
   const endless: RequestListener = (_, response) => {
     const more = (): void =>
       void response.write(Buffer.alloc(10_000), (error) => error || setImmediate(more))
@@ -163,7 +163,7 @@ test('a file over the limit is refused, announced or not', { skip }, async (t) =
     )
 })
 
-test('a server that hangs is given up', { skip }, async (t) => {
+test('a server that hangs times out', { skip }, async (t) => {
   const silent: RequestListener = () => undefined
   const stalls: RequestListener = (_, response) => void response.writeHead(200).write('x')
   assert.match(

@@ -14,7 +14,7 @@ export type LinkTask = SourceTask & { source: LinkSource }
 
 export interface LinkOptions {
   builds_dir: string
-  /** Where the URL and its redirects may lead. */
+  /** Addresses that the URL and its redirects may point to. */
   rules: AddressRules
   connect_seconds?: number
   idle_seconds?: number
@@ -73,12 +73,12 @@ async function fetchSrpm(
     await thrice(once, signal, (why) => context.writeLog(`${why}; trying again\n`))
   } catch (error) {
     if (error instanceof BuildFailure || signal.aborted) throw error
-    // After three tries it is the address that is wrong, not this machine.
+    // After three attempts, the address counts as wrong rather than this machine's network.
     throw new BuildFailure(`${url} cannot be reached: ${messageOf(error)}`)
   }
 }
 
-/** The name that the SRPM goes by. */
+/** Returns the SRPM's canonical file name; throws a BuildFailure if the file is not an SRPM. */
 async function checkSrpm(path: string, url: string): Promise<string> {
   try {
     const info = await readPackageInfo(path)

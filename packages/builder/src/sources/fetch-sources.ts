@@ -54,7 +54,7 @@ async function fetchCommit(task: RpmTask, checkout: string, signal: AbortSignal)
     [...slow, 'fetch', '--quiet', '--depth=1', '--no-tags', task.git_url, task.git_commit],
     { cwd: checkout, signal },
   )
-  // A link in the commit becomes a file with its target as text: nothing may lead out of here.
+  // Symlinks in the commit become text files with the target as content: none may point outside this directory.
   await git(['-c', 'core.symlinks=false', 'checkout', '--quiet', '--detach', task.git_commit], {
     cwd: checkout,
     signal,

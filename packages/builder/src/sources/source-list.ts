@@ -11,7 +11,7 @@ const NEW = /^(MD5|SHA512) \((.+)\) = ([0-9a-fA-F]+)$/
 const HEX_LENGTH = { md5: 32, sha512: 128 }
 const MAX_ENTRIES = 1000
 
-/** The files that dist-git keeps in the lookaside cache: `MD5  NAME` or `SHA512 (NAME) = DIGEST`, one a line. */
+/** Parses dist-git's list of files in the lookaside cache, one per line: `MD5  NAME` or `SHA512 (NAME) = DIGEST`. */
 export function parseSourceList(text: string): SourceEntry[] {
   const lines = text
     .split('\n')
@@ -39,7 +39,7 @@ function parseLine(line: string): SourceEntry {
   return { algorithm, hex: hex.toLowerCase(), fileName }
 }
 
-/** A plain name that means nothing special to a shell, a file system or an option parser. */
+/** Whether a name is a plain file name, without special meaning to a shell, a file system or an option parser. */
 export function isFileName(name: string): boolean {
   return name !== '' && name.length <= 255 && !/[\p{Cc}/\\]/u.test(name) && !/^[.-]/.test(name)
 }

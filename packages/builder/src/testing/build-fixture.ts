@@ -12,10 +12,10 @@ import { runOrThrow } from '@copr/process/run'
 import { debianChroot, DISTRO_CHROOT } from '@copr/demo-distro/chroot'
 import { makeDistro } from '@copr/demo-distro/make-distro'
 
-/** Shared with other tests: making it takes minutes, and builds only read it. */
+/** Shared by all tests: filling it takes minutes, and builds only read it. */
 const CACHE_DIR = '/var/tmp/copr-test-cache'
 
-/** A dist-git of one package, a lookaside cache and a chroot of the mini distribution. */
+/** A dist-git with one package, a lookaside cache, and a chroot of the mini distribution. */
 export interface BuildFixture extends AsyncDisposable {
   dir: string
   cacheDir: string
@@ -33,10 +33,10 @@ export interface BuildFixture extends AsyncDisposable {
 export interface RecordedContext extends TaskContext {
   text(): string
   uploads: Map<string, string>
-  /** Why the machine could do nothing more. */
+  /** Reasons for which the machine was marked unclean. */
   unclean: string[]
   abort: (reason: 'canceled' | 'stopping') => void
-  /** Resolves when the log contains the words. */
+  /** Resolves when the log contains `words`. */
   says(words: string): Promise<void>
 }
 
@@ -112,7 +112,7 @@ async function commit(dir: string, files: Record<string, string>): Promise<strin
   return (await runOrThrow('git', ['rev-parse', 'HEAD'], options)).trim()
 }
 
-/** A context that keeps what a build says and uploads, the files below `dir`. */
+/** Returns a context that records the log and the uploads of a build, whose files are under `dir`. */
 export function recordedContext(dir: string): RecordedContext {
   const abort = new AbortController()
   let text = ''

@@ -9,12 +9,12 @@ import { buildNatively } from '../native-engine.ts'
 import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
 
 const faults = await machineFaults()
-/** Why the engine cannot be tested here, or false. */
+/** The reason to skip the engine's tests on this machine, or false. */
 export const skip = faults.length > 0 && faults.join('; ')
 export let fixture: BuildFixture
 let count = 0
 
-/** Gives the tests of a file their {@link fixture}. */
+/** Opens the {@link fixture} for the tests of a file. */
 export function useFixture(): void {
   before(async () => {
     if (!skip) fixture = await buildFixture()
@@ -24,7 +24,7 @@ export function useFixture(): void {
   })
 }
 
-/** A spec whose sections are given; it ships one file. */
+/** Returns a spec with these sections that packages one file. */
 export function specOf(
   sections: { head?: string; prep?: string; build?: string; check?: string; name?: string } = {},
 ): string {
@@ -90,7 +90,7 @@ export function reasonOf(outcome: FinishRequest): string {
   return 'reason' in outcome ? outcome.reason : ''
 }
 
-/** Processes of the whole machine with this word among their arguments. */
+/** Returns the processes on the machine that have this word in their arguments. */
 export async function processesWith(word: string): Promise<string[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const lines = await Promise.all(

@@ -1,4 +1,4 @@
-/** Runs one build as a program of its own, so that a test can kill it: arguments are the task, the builds and the cache directory. */
+/** Runs one build as a separate process that a test can kill. Arguments: the task, the builds and the cache directory. */
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import { buildNatively } from '../native-engine.ts'
 import { openScratch } from '../scratch.ts'
