@@ -1,4 +1,4 @@
-/** Takes exact amounts of bytes out of chunks of any size, holding no more than one chunk and one answer. */
+/** Reads exact numbers of bytes from chunks of any size; holds at most one chunk and one result in memory. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>
   #chunk: Buffer = Buffer.alloc(0)
@@ -13,7 +13,7 @@ export class ByteReader {
     return this.#taken
   }
 
-  /** At least one byte and at most `limit`; undefined at the end. */
+  /** Returns at least one byte and at most `limit`; undefined at the end. */
   async takeSome(limit: number): Promise<Buffer | undefined> {
     while (this.#chunk.length === 0) {
       const { value, done } = await this.#chunks.next()
@@ -26,7 +26,7 @@ export class ByteReader {
     return some
   }
 
-  /** Exactly `length` bytes; undefined when there are fewer. The caller limits the length. */
+  /** Returns exactly `length` bytes; undefined if there are fewer. The caller limits the length. */
   async take(length: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = []
     for (let missing = length; missing > 0;) {
@@ -38,7 +38,7 @@ export class ByteReader {
     return parts.length === 1 ? parts[0] : Buffer.concat(parts)
   }
 
-  /** Tells the source that no more will be taken. */
+  /** Ends the iteration of the source. */
   async close(): Promise<void> {
     await this.#chunks.return?.()
   }

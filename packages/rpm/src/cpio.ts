@@ -17,7 +17,7 @@ export interface PayloadEntry {
   size: number
   /** seconds since 1970 */
   mtime: number
-  /** the content; may be left unread, and must be read before the next entry is asked for */
+  /** the content, which may be left unread, but cannot be read after the next entry was requested */
   data: AsyncIterable<Buffer>
 }
 
@@ -30,11 +30,11 @@ interface CpioHeader {
 
 const NEWC_FIELDS = 13
 const NEWC_MAGICS = ['070701', '070702']
-const STRIPPED_MAGIC = '07070X' // rpm's own for files over 4 GiB: only the number of a file in the header
+const STRIPPED_MAGIC = '07070X' // rpm's own for files over 4 GiB: contains only the file's index in the header
 const MAX_NAME_SIZE = 4096
 const TRAILER = 'TRAILER!!!'
 
-/** The entries of a cpio archive, one after the other. Throws RpmFormatError where a limit is exceeded. */
+/** Yields the entries of a cpio archive in sequence. Throws RpmFormatError if it is invalid or exceeds a limit. */
 export async function* readCpio(
   chunks: AsyncIterable<Buffer>,
   { label, files, limits }: { label: string; files: ListedFile[]; limits: PayloadLimits },
@@ -48,7 +48,7 @@ export async function* readCpio(
       checkSize(entry, reader, label, limits)
       const end = reader.taken + entry.size
       yield { ...entry, data: readData(reader, end, label) }
-      for await (const _ of readData(reader, end, label)); // what the caller left
+      for await (const _ of readData(reader, end, label)); // skips what the caller did not read
       await skipPadding(reader, label)
     }
   } finally {
@@ -110,7 +110,7 @@ async function readStripped(
   return { name: file.path, mode: file.mode, size: file.size, mtime: file.mtime }
 }
 
-/** Headers and contents each start at a multiple of 4. */
+/** Skips padding: headers and contents start at multiples of 4 bytes. */
 async function skipPadding(reader: ByteReader, label: string): Promise<void> {
   const padding = -reader.taken & 3
   if (padding > 0) await takeOrRefuse(reader, padding, label)
@@ -120,7 +120,7 @@ async function takeOrRefuse(reader: ByteReader, length: number, label: string): 
   return (await reader.take(length)) ?? refuse(label, 'its payload is cut off')
 }
 
-/** cpio(1) fills up to a block; anything longer is a way to hide a bomb. */
+/** Accepts up to 64 KiB after the last entry: cpio(1) fills the last block, but more could be a decompression bomb. */
 async function expectEnd(reader: ByteReader, label: string): Promise<void> {
   let left = 64 * 1024
   for (let some; (some = await reader.takeSome(left + 1)); left -= some.length)

@@ -3,15 +3,15 @@ import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
 import { refuse, RpmFormatError } from './errors.ts'
 import { decompressLzma, decompressXz } from './xz.ts'
 
-/** By the names that rpm gives them in PAYLOADCOMPRESSOR. */
+/** Compressors by the names that rpm gives them in PAYLOADCOMPRESSOR. */
 export type Compressor = 'identity' | 'gzip' | 'zstd' | 'xz' | 'lzma'
 
-/** A window of at most 128 MiB: what zstd itself allows without being told. */
+/** Allows windows of at most 128 MiB, like the zstd command by default. */
 const ZSTD_WINDOW_LOG = 27
 
 /**
- * Decompresses piece by piece; how much may come out is for the caller to limit. Stops reading when the
- * caller stops. Throws RpmFormatError for damaged data.
+  * Decompresses a stream; the caller must limit the size of the output. Stops reading when the caller stops
+  * iterating. Throws RpmFormatError for damaged data.
  */
 export async function* decompress(
   chunks: AsyncIterable<Buffer>,
@@ -48,7 +48,7 @@ function decompressed(
   }
 }
 
-/** pipe() passes data and the end on, but neither errors nor an early stop. */
+/** Pipes chunks through a decompressor and passes on errors and an early stop, which pipe() does not. */
 async function* through(
   chunks: AsyncIterable<Buffer>,
   decompressor: ReturnType<typeof createGunzip>,
@@ -63,7 +63,7 @@ async function* through(
   }
 }
 
-/** A failing disk does not make the package a bad one. */
+/** Whether an error is one of the system, such as a failing disk, rather than of the package. */
 function isInputOutputError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
 }

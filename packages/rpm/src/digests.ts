@@ -15,8 +15,8 @@ export type DigestName =
   | 'header-and-payload-md5'
 
 /**
- * Recomputes every digest that the package carries, and returns which it had. Throws RpmFormatError when
- * one is wrong. Digests find accidents; only a signature proves where a package comes from.
+  * Recomputes every digest in the package and returns which ones it contains. Throws RpmFormatError if one is
+  * wrong. Digests detect accidental damage; only a signature proves where a package comes from.
  */
 export async function verifyDigests(from: string | FileHandle): Promise<DigestName[]> {
   return await withRpmFile(from, async (source) => {
@@ -33,7 +33,7 @@ export async function verifyDigests(from: string | FileHandle): Promise<DigestNa
   })
 }
 
-/** Checks the digests that need only the header, and that the file has the size that was recorded. */
+/** Checks the digests that cover only the header, and that the file has the recorded size. */
 export function checkHeaderDigests({
   label,
   signature,
@@ -64,13 +64,13 @@ export function checkHeaderDigests({
 
 export interface PayloadCheck {
   name: DigestName
-  /** to be fed with the compressed payload */
+  /** to be updated with the compressed payload */
   hash: Hash
   /** hex */
   expected: string
 }
 
-/** The digests that cover the payload. The MD5 of header and payload is all that packages before rpm 4.14 have. */
+/** Returns the digests that cover the payload. Packages before rpm 4.14 have only the MD5 of header and payload. */
 export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] {
   const check = payloadCheck(header)
   const checks = check ? [check] : []
@@ -82,7 +82,7 @@ export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] 
   return checks
 }
 
-/** The main header's own digest of the payload. */
+/** Returns the main header's own digest of the payload; undefined if there is none. */
 export function payloadCheck(header: HeaderBlock): PayloadCheck | undefined {
   const [digest] = getStrings(header, TAG.PAYLOADDIGEST)
   if (digest === undefined) return undefined

@@ -56,7 +56,7 @@ suite('source packages made by rpmbuild', { skip: missingTools('rpmbuild') }, ()
       }
     })
 
-  test('extractSrpm() says that it cannot unpack bzip2', async () => {
+  test('extractSrpm() reports that it cannot unpack bzip2', async () => {
     await using dir = await temporaryDirectory()
     const { source } = buildRealPackages(dir.path, { payload: 'w9.bzdio' })
     await assert.rejects(
@@ -300,7 +300,7 @@ function bombAfterTrailer(): Buffer {
   return Buffer.concat([cpioArchive([], false), Buffer.alloc(64 * MEGABYTE)])
 }
 
-/** A file that says 900,000 bytes and goes on for 64 MiB. */
+/** Makes an archive with a file that declares 900,000 bytes and continues for 64 MiB. */
 function bombInFile(): Buffer {
   const start = cpioArchive([{ name: 'big', archivedSize: 900_000 }], false)
   return Buffer.concat([start.subarray(0, start.indexOf('070701', 6)), Buffer.alloc(64 * MEGABYTE)])

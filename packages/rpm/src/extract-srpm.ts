@@ -21,7 +21,7 @@ interface ExtractedFile {
   size: number
   /** hex */
   sha256: string
-  /** hex, as lookaside caches want it */
+  /** hex, as used by lookaside caches */
   md5: string
 }
 
@@ -31,9 +31,9 @@ const MAX_NAME_BYTES = 255
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 
 /**
- * Writes the files of a source package into an existing directory, and checks every digest on the way.
- * A package that is damaged, not a source package, or beyond the limits is refused with RpmFormatError,
- * and then none of its files stays.
+  * Writes the files of a source package into an existing directory, and checks every digest. Throws
+  * RpmFormatError for a package that is damaged, not a source package, or beyond the limits, and then leaves
+  * none of its files behind.
  */
 export async function extractSrpm(
   path: string,
@@ -74,7 +74,7 @@ async function extractFiles(
     const file = await extractFile(entry, destDir, files)
     checkContent(file, listed.get(entry.name), rpm.label)
   }
-  for await (const _ of bytes); // what follows the compressed data is covered by the digests too
+  for await (const _ of bytes); // the digests also cover the bytes after the compressed data
   for (const check of checks) finishCheck(check, rpm.label)
   const missing = [...listed.values()].find(
     ({ path, flags }) => !(flags & FILE_FLAG.GHOST) && !files.has(path),
@@ -101,7 +101,7 @@ function checkEntry(
   if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
 }
 
-/** Why a name must not become a file in a directory of ours, or undefined. */
+/** Returns why a name must not be used for a file in one of our directories; undefined if it is safe. */
 function nameFault(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`

@@ -5,7 +5,7 @@ import { HASH_NAME, TAG } from './tags.ts'
 
 /** A file as the header describes it. */
 export interface ListedFile {
-  /** in a source package without directory */
+  /** in a source package, without a directory */
   path: string
   size: number
   mode: number
@@ -14,11 +14,11 @@ export interface ListedFile {
   flags: number
   /** hex; '' when there is none (directories, symlinks) */
   digest: string
-  /** Node's name of the digest's algorithm, undefined when it is unknown */
+  /** Node's name of the digest algorithm; undefined if it is unknown */
   digestAlgorithm: string | undefined
 }
 
-/** The files that the header lists, in its order. */
+/** Returns the files that the header lists, in its order. */
 export function listFiles(header: HeaderBlock): ListedFile[] {
   const paths = filePaths(header)
   const sizes = getInts(

@@ -4,7 +4,7 @@ import { TAG, TYPE } from './tags.ts'
 /** One of the two header structures of a package, checked but not yet decoded. */
 export interface HeaderBlock {
   label: string
-  /** first byte of the structure in the file */
+  /** offset of the structure in the file */
   start: number
   /** bytes of the structure, without padding after it */
   size: number
@@ -31,7 +31,7 @@ export const INDEX_ENTRY_SIZE = 16
 const HEADER_LIMITS = {
   indexCount: 0xffff,
   dataSize: 64 * 1024 * 1024,
-  /** of one entry; the largest packages known have some 200,000 files */
+  /** per entry; the largest known packages have about 200,000 files */
   valueCount: 1 << 20,
 }
 
@@ -41,7 +41,7 @@ const ALIGNMENT: Partial<Record<number, number>> = {
   [TYPE.INT64]: 8,
 }
 
-/** Size in bytes of a header structure, from its first 16 bytes. */
+/** Returns the size of a header structure in bytes, from its first 16 bytes. */
 export function readHeaderSize(intro: Buffer, label: string, part: string): number {
   if (!intro.subarray(0, 8).equals(HEADER_MAGIC))
     refuse(label, `the ${part} does not start like one`)
@@ -59,8 +59,8 @@ export function readHeaderSize(intro: Buffer, label: string, part: string): numb
 }
 
 /**
- * Checks a complete header structure. Entries must follow each other in the data without overlap, as
- * rpm demands too: so the work is linear in the size, whatever the index says.
+  * Parses a complete header structure. As in rpm, entries must follow each other in the data without overlap, so
+  * the work is linear in the size, whatever the index contains.
  */
 export function parseHeaderBlock(
   bytes: Buffer,
@@ -131,7 +131,7 @@ function checkOne(count: number, label: string, where: string): number {
   return count === 1 ? 1 : refuse(label, `${where} is a string with ${count} values`)
 }
 
-/** Bytes of one value of a type whose values all have the same size. */
+/** Returns the size in bytes of one value of a fixed-size type. */
 function valueSize(type: number, label: string, where: string): number {
   switch (type) {
     case TYPE.CHAR:
@@ -176,7 +176,7 @@ function checkRegion(
   if (tag !== regionTag || type !== TYPE.BIN || count !== INDEX_ENTRY_SIZE) refuse(label, bad)
   const trailer = readIndexEntry(data.subarray(offset), 0)
   const signedOffset = data.readInt32BE(offset + 8)
-  const isKnown = trailer.tag === regionTag || trailer.tag === TAG.HEADERIMAGE // rpm 3 wrote the latter
+  const isKnown = trailer.tag === regionTag || trailer.tag === TAG.HEADERIMAGE // rpm 3 wrote HEADERIMAGE
   if (!isKnown || trailer.type !== TYPE.BIN || trailer.count !== INDEX_ENTRY_SIZE)
     refuse(label, bad)
   const regionEntries = -signedOffset / INDEX_ENTRY_SIZE

@@ -6,19 +6,19 @@ export function hasTag(header: HeaderBlock, tag: number): boolean {
   return header.entries.has(tag)
 }
 
-/** A string, or of a translated string the untranslated one; undefined when the header has none. */
+/** Returns a string, or the untranslated one of a translated string; undefined if there is no such entry. */
 export function getString(header: HeaderBlock, tag: number): string | undefined {
   const entry = stringEntry(header, tag)
   return entry && entry.data.toString('utf8', 0, entry.data.indexOf(0))
 }
 
-/** All strings of an entry, in a translated string one for each language; empty when there is no such entry. */
+/** Returns all strings of an entry, one per language for a translated string; empty if there is no such entry. */
 export function getStrings(header: HeaderBlock, tag: number): string[] {
   const entry = stringEntry(header, tag)
   return entry ? entry.data.toString('utf8', 0, entry.data.length - 1).split('\0') : []
 }
 
-/** Numbers of 8, 16 or 32 bits, unsigned; empty when there is no such entry. 64-bit ones must be safe integers. */
+/** Returns unsigned numbers; empty if there is no such entry. Throws unless 64-bit numbers are safe integers. */
 export function getInts(header: HeaderBlock, tag: number): number[] {
   const entry = header.entries.get(tag)
   if (!entry) return []
@@ -42,7 +42,7 @@ export function getInt(header: HeaderBlock, tag: number): number | undefined {
   return getInts(header, tag)[0]
 }
 
-/** The bytes of a binary entry, not copied. */
+/** Returns the bytes of a binary entry without copying them; undefined if there is no such entry. */
 export function getBinary(header: HeaderBlock, tag: number): Buffer | undefined {
   const entry = header.entries.get(tag)
   if (entry && entry.type !== TYPE.BIN) wrongType(header, entry, 'bytes')

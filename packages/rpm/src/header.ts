@@ -5,17 +5,17 @@ import { type HeaderBlock, INTRO_SIZE, parseHeaderBlock, readHeaderSize } from '
 import { TAG } from './tags.ts'
 
 export interface RpmHeader {
-  /** what messages call the package */
+  /** name of the package in messages */
   label: string
   lead: { isSource: boolean; name: string }
   signature: HeaderBlock
   header: HeaderBlock
-  /** first byte of the compressed payload */
+  /** offset of the compressed payload in the file */
   payloadStart: number
   fileSize: number
 }
 
-/** Where the package's bytes come from: reads up to `length` bytes at `position`. */
+/** Provides the bytes of a package: `read` returns up to `length` bytes at `position`. */
 export interface RpmSource {
   label: string
   size: number
@@ -27,7 +27,7 @@ const SIGNATURE_ALIGNMENT = 8
 const LEAD_MAGIC = 0xedabeedb
 const HEADER_STYLE_SIGNATURE = 5
 
-/** Reads lead, signature header and main header; the payload is not touched. Throws RpmFormatError. */
+/** Reads the lead, the signature header and the main header, but not the payload. Throws RpmFormatError if one is invalid. */
 export async function readRpmHeader(from: string | FileHandle): Promise<RpmHeader> {
   return await withRpmFile(from, readRpmHeaderFrom)
 }
@@ -43,7 +43,7 @@ export async function readRpmHeaderFromBuffer(
   })
 }
 
-/** Opens a path (and closes it afterwards) or uses an open file as it is. */
+/** Opens a path, and closes it afterwards, or uses a file that is already open. */
 export async function withRpmFile<T>(
   from: string | FileHandle,
   use: (source: RpmSource) => Promise<T>,
@@ -86,12 +86,12 @@ export async function readRpmHeaderFrom(source: RpmSource): Promise<RpmHeader> {
   return { label, lead, signature, header, payloadStart, fileSize: size }
 }
 
-/** Reads the main header alone, whatever is before it. */
+/** Reads the main header alone, regardless of what precedes it. */
 export async function readMainHeader(source: RpmSource, start: number): Promise<HeaderBlock> {
   return await readBlock(source, { start, part: 'header', regionTag: TAG.HEADERIMMUTABLE })
 }
 
-/** The main header starts at a multiple of 8 bytes. */
+/** Returns the size including padding: the main header starts at a multiple of 8 bytes. */
 export function paddedSignatureSize(size: number): number {
   return Math.ceil(size / SIGNATURE_ALIGNMENT) * SIGNATURE_ALIGNMENT
 }
@@ -106,7 +106,7 @@ async function readBlock(
   return parseHeaderBlock(bytes, { label, part, start, regionTag })
 }
 
-/** The file's size is compared first, so that no more is allocated than the file really has. */
+/** Reads `length` bytes. Checks the file's size first, so that a wrong length cannot allocate more than the file contains. */
 async function readExactly(
   source: RpmSource,
   position: number,

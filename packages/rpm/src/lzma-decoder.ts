@@ -1,4 +1,4 @@
-/** Where each group of probabilities starts; the names are those of the LZMA specification. */
+/** Offset of each group of probabilities; the names are those of the LZMA specification. */
 const IS_MATCH = 0
 const IS_REP = IS_MATCH + 12 * 16
 const IS_REP_G0 = IS_REP + 12
@@ -18,22 +18,22 @@ const LITERAL_CODER_SIZE = 0x300
 
 const EVEN_CHANCE = 1024
 const MIN_MATCH = 2
-/** the most input that one symbol can take */
+/** maximum input of one symbol, in bytes */
 const MAX_SYMBOL_INPUT = 20
 /** xz -9 uses this much, and rpm reads no more than 100 MiB */
 const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
 const MIN_DICTIONARY_SIZE = 4096
 
 /**
- * LZMA with a dictionary of limited size: takes compressed bytes by feed(), gives plain ones by decode().
- * Throws Error for what no encoder writes.
+  * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns plain ones.
+  * Throws Error for data that no encoder writes.
  */
 export class LzmaDecoder {
   readonly #dictionary: Buffer
   readonly #dictionarySize: number
-  /** where the next byte goes */
+  /** index of the next byte in the dictionary */
   #position = 0
-  /** bytes that a match may reach back */
+  /** number of bytes that a match may reach back */
   #filled = 0
   #total = 0
   #probabilities = new Uint16Array(0)
@@ -67,12 +67,12 @@ export class LzmaDecoder {
     return this.#isEnded
   }
 
-  /** whether the input fed so far is used up, and as an encoder leaves it */
+  /** whether all input is used up and the range coder is in its final state */
   get isInputDone(): boolean {
     return this.#code === 0 && this.#inputPosition === this.#input.length
   }
 
-  /** Sets lc, lp and pb from LZMA's properties byte, and forgets all statistics. */
+  /** Sets lc, lp and pb from LZMA's properties byte, and resets all probabilities. */
   setProperties(byte: number): void {
     if (byte >= 9 * 5 * 5) throw new Error('its properties are invalid')
     const positionBits = Math.floor(byte / 45)
@@ -103,19 +103,19 @@ export class LzmaDecoder {
     this.#code = bytes.readUInt32BE(1)
   }
 
-  /** Adds compressed bytes after those not yet used. */
+  /** Appends compressed bytes to those not used yet. */
   feed(bytes: Buffer): void {
     const left = this.#input.subarray(this.#inputPosition)
     this.#input = left.length === 0 ? bytes : Buffer.concat([left, bytes])
     this.#inputPosition = 0
   }
 
-  /** Puts plain bytes into the dictionary, as LZMA2 stores what it cannot compress. */
+  /** Adds plain bytes to the dictionary: LZMA2 stores data uncompressed that does not compress well. */
   store(bytes: Buffer): void {
     for (let i = 0; i < bytes.length; i++) this.#put(bytes[i]!)
   }
 
-  /** Up to `limit` plain bytes. Without `isComplete` it stops before the input might end within a symbol. */
+  /** Returns up to `limit` plain bytes. Without `isComplete`, stops before the input could end within a symbol. */
   decode(limit: number, isComplete: boolean): Buffer {
     const output = Buffer.allocUnsafe(Math.min(limit, this.#dictionarySize))
     const start = this.#position

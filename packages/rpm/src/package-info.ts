@@ -11,7 +11,7 @@ export interface Dependency {
   /** rpm's flags as stored: comparison, scriptlets, rpmlib(), ... */
   flags: number
   comparison: '' | '<' | '<=' | '=' | '>=' | '>'
-  /** '' when any version will do */
+  /** '' if any version will do */
   version: string
 }
 
@@ -20,7 +20,7 @@ export interface PackageInfo {
   epoch: number | null
   version: string
   release: string
-  /** 'src' or 'nosrc' for a source package, whatever architecture it was made on */
+  /** 'src' or 'nosrc' for a source package, regardless of the architecture it was built on */
   arch: string
   isSource: boolean
   nevra: string
@@ -44,7 +44,7 @@ export interface PackageInfo {
   vendor: string | null
 }
 
-/** Reads what a package says about itself. Its names are not yet safe to use in a path: see checkPackageNames(). */
+/** Reads a package's metadata. Its names are not checked for use in paths: see checkPackageNames(). */
 export async function readPackageInfo(from: string | FileHandle): Promise<PackageInfo> {
   return packageInfo(await readRpmHeader(from))
 }
@@ -81,12 +81,12 @@ export function packageInfo({ label, header }: RpmHeader): PackageInfo {
   }
 }
 
-/** rpm's own rule: a package that names no source package is one. */
+/** Whether the package is a source package. By rpm's rule, it is one if it does not name its source package. */
 export function isSourcePackage(header: HeaderBlock): boolean {
   return !hasTag(header, TAG.SOURCERPM)
 }
 
-/** A source package records where it was made; its architecture is 'src', or 'nosrc' when it lacks sources. */
+/** Returns the architecture, or 'src' (or 'nosrc' if it lacks sources) for a source package, which records its build machine's. */
 function archOf(header: HeaderBlock): string {
   if (!isSourcePackage(header)) return requiredString(header, TAG.ARCH, 'architecture')
   return hasTag(header, TAG.NOSOURCE) || hasTag(header, TAG.NOPATCH) ? 'nosrc' : 'src'
@@ -106,7 +106,7 @@ export type DependencyKind =
   | 'SUPPLEMENT'
   | 'ENHANCE'
 
-/** The dependencies of one kind, in the header's order. */
+/** Returns the dependencies of one kind, in the header's order. */
 export function dependencies(header: HeaderBlock, kind: DependencyKind): Dependency[] {
   const names = getStrings(header, TAG[`${kind}NAME`])
   const versions = getStrings(header, TAG[`${kind}VERSION`])
@@ -126,7 +126,7 @@ function comparison(flags: number): Dependency['comparison'] {
   return equal ? '=' : ''
 }
 
-/** `name`, or `name >= version` */
+/** Returns `name`, or `name >= version`. */
 export function formatDependency({ name, comparison: sign, version }: Dependency): string {
   return sign === '' ? name : `${name} ${sign} ${version}`
 }
@@ -139,7 +139,7 @@ const NAME_PARTS = {
   arch: { what: 'architecture', allowed: /^[A-Za-z0-9_]+$/ },
 } as const
 
-/** Throws RpmFormatError unless name, version, release and arch are safe as parts of paths and commands. */
+/** Throws RpmFormatError unless name, version, release and arch are safe to use in paths and commands. */
 export function checkPackageNames(
   info: Pick<PackageInfo, 'name' | 'version' | 'release' | 'arch'>,
 ): void {

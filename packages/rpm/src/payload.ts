@@ -15,7 +15,7 @@ const GZIP_MAGIC = '1f8b'
 
 /**
  * Visits the files of a package in the archive's order, one at a time. Digests are not checked: see
- * verifyDigests(). Throws RpmFormatError for a damaged payload and one beyond the limits.
+  * verifyDigests(). Throws RpmFormatError if the payload is damaged or exceeds the limits.
  */
 export async function readPayload(
   from: string | FileHandle,
@@ -51,7 +51,7 @@ async function compressorOf(
   bytes: PayloadBytes,
 ): Promise<Compressor> {
   const name = getString(header, TAG.PAYLOADCOMPRESSOR)
-  // rpm names no compressor where it used none, and in the 1990s where it used gzip
+  // rpm omits the compressor if the payload is uncompressed; in the 1990s, it also did for gzip
   if (name === undefined)
     return (await bytes.peek(2)).toString('hex') === GZIP_MAGIC ? 'gzip' : 'identity'
   return (
@@ -60,7 +60,7 @@ async function compressorOf(
   )
 }
 
-/** The compressed payload as chunks. Whoever stops iterating can go on later where it stopped. */
+/** The compressed payload as chunks. An iteration that stopped early continues at the same position later. */
 export class PayloadBytes implements AsyncIterable<Buffer> {
   readonly #source: RpmSource
   readonly #onChunk: (chunk: Buffer) => void
@@ -74,7 +74,7 @@ export class PayloadBytes implements AsyncIterable<Buffer> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    await this.#reading.catch(() => undefined) // of an earlier iteration that was given up
+    await this.#reading.catch(() => undefined) // waits for a read of an earlier, abandoned iteration
     for (;;) {
       this.#reading = this.#readChunk()
       const chunk = await this.#reading

@@ -3,7 +3,7 @@ import { paddedSignatureSize } from './header.ts'
 import { SIGNATURE_TAG, TYPE } from './tags.ts'
 import { buildHeader, type NewEntry } from './write-header.ts'
 
-/** Entries that hold OpenPGP signatures, of the header alone or (old rpm) of header and payload. */
+/** Tags of OpenPGP signatures, over the header alone or (old rpm) over header and payload. */
 const OPENPGP_TAGS: readonly number[] = [
   SIGNATURE_TAG.DSAHEADER,
   SIGNATURE_TAG.RSAHEADER,
@@ -12,9 +12,9 @@ const OPENPGP_TAGS: readonly number[] = [
   SIGNATURE_TAG.GPG,
 ]
 
-/** Entries that hold nothing, and make room for signatures: rpm 4's and rpm 6's. */
+/** Tags of entries that hold no data, but reserve space for signatures: rpm 4's and rpm 6's. */
 const RESERVE_TAGS: readonly number[] = [SIGNATURE_TAG.RESERVEDSPACE, SIGNATURE_TAG.RESERVED]
-/** as much as rpmbuild leaves: enough for every signature in use */
+/** as much as rpmbuild reserves: enough for every type of signature in use */
 const RESERVED_BYTES = 4096
 
 /** Returns the entries to keep: all but OpenPGP signatures, reserved space and the region tag. */
@@ -24,8 +24,8 @@ export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
 }
 
 /**
- * A signature header of these entries that takes exactly the same place in the file (the rest becomes
- * reserved space), or undefined when they do not fit.
+  * Builds a signature header with these entries that takes exactly the same space in the file (the rest becomes
+  * reserved space); returns undefined if they do not fit.
  */
 export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffer | undefined {
   const bare = build(entries, 0)
@@ -35,8 +35,8 @@ export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffe
 }
 
 /**
- * Whether writing the new signature header over the old one could, when interrupted, damage kept entries
- * unnoticed. A change of the number of entries is always noticed: the first and the last bytes disagree.
+  * Whether an interrupted write of the new signature header over the old one could damage kept entries
+  * unnoticed. A different number of entries is always noticed: the first and the last bytes disagree.
  */
 export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
   if (old.entries.size !== replacement.readUInt32BE(8)) return false
@@ -47,7 +47,7 @@ export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
   })
 }
 
-/** A padded signature header with as much reserved space as rpmbuild leaves. */
+/** Builds a padded signature header with as much reserved space as rpmbuild leaves. */
 export function withReserve(entries: readonly NewEntry[]): Buffer {
   return pad(build(entries, RESERVED_BYTES))
 }
@@ -56,7 +56,7 @@ function pad(header: Buffer): Buffer {
   return Buffer.concat([header, Buffer.alloc(paddedSignatureSize(header.length) - header.length)])
 }
 
-/** rpm sorts what it reads, so only the reserve's place matters: at the end it moves nothing else. */
+/** Builds a signature header. rpm sorts entries as it reads them, so the reserve can be last, where it moves no other entry. */
 function build(entries: readonly NewEntry[], reserved: number): Buffer {
   const sorted = entries.toSorted((a, b) => a.tag - b.tag)
   if (reserved > 0)

@@ -9,9 +9,9 @@ import type { NewEntry } from './write-header.ts'
 const MAX_INT32 = 0xffff_ffff
 
 /**
- * Makes the entries of a signature header anew from the rest of the package, for one whose own were lost
- * when writing it was interrupted; undefined when it cannot. The payload must match the header's digest,
- * so that a package damaged elsewhere does not get digests that hide the damage.
+  * Rebuilds the entries of a signature header from the rest of the package, for a package whose own were lost
+  * in an interrupted write; returns undefined if it cannot. The payload must match the header's digest, so that
+  * a package damaged elsewhere does not get digests that hide the damage.
  */
 export async function repairSignatureHeader(
   source: RpmSource,
@@ -35,7 +35,7 @@ export async function repairSignatureHeader(
   return { headerStart: header.start, kept }
 }
 
-/** The first 16 bytes lie in one sector of the disk, so they are whole: those from before or from after. */
+/** Finds the main header. The size of the signature header is intact: its first 16 bytes are in a single disk sector. */
 async function findMainHeader(source: RpmSource): Promise<HeaderBlock | undefined> {
   try {
     const intro = await source.read(LEAD_SIZE, INTRO_SIZE)

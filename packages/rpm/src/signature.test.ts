@@ -99,7 +99,7 @@ suite('header signatures', { skip }, () => {
         await verifyDigests(path)
       })
 
-  test('a second signature replaces the first, whatever the algorithms', async () => {
+  test('a second signature replaces the first, regardless of the algorithms', async () => {
     const path = copyOf(packages.binary)
     for (const algorithm of ['rsa', 'rsa', 'eddsa', 'rsa', 'eddsa', 'eddsa'] as const) {
       const packet = await sign(path, algorithm)
@@ -127,7 +127,7 @@ suite('header signatures', { skip }, () => {
     assert.deepEqual(readFileSync(path).subarray(-200), bytes.subarray(-200))
   })
 
-  test('deleteSignatures() leaves everything but the signature', async () => {
+  test('deleteSignatures() removes nothing but the signature', async () => {
     const path = copyOf(packages.source)
     await sign(path, 'rsa')
     await deleteSignatures(path)
@@ -154,7 +154,7 @@ suite('header signatures', { skip }, () => {
       assert.match(verify(path), /Header V4 RSA\/SHA256 Signature, .*: OK/)
     })
 
-  test('an interrupted write is completed by calling again, wherever it stopped', async () => {
+  test('another call completes an interrupted write, wherever it stopped', async () => {
     const before = readFileSync(packages.binary)
     const path = copyOf(packages.binary)
     const packet = await sign(path, 'rsa')

@@ -19,9 +19,9 @@ import { repairSignatureHeader } from './signature-repair.ts'
 import { SIGNATURE_TAG, TYPE } from './tags.ts'
 import type { NewEntry } from './write-header.ts'
 
-/** EdDSA signatures go where rpm 4 keeps those of DSA. */
+/** rpm 4 keeps EdDSA signatures under the tag for DSA. */
 const TAG_OF = { rsa: SIGNATURE_TAG.RSAHEADER, eddsa: SIGNATURE_TAG.DSAHEADER } as const
-/** OpenPGP's numbers: EdDSA as GnuPG 2.2 writes it, and Ed25519 as of RFC 9580. */
+/** OpenPGP's algorithm numbers: EdDSA as in GnuPG 2.2, and Ed25519 as in RFC 9580. */
 const PUBLIC_KEY_NUMBERS = { rsa: [1], eddsa: [22, 27] } as const
 const SIGNATURE_PACKET = 2
 const MAX_PACKET_SIZE = 64 * 1024
@@ -29,8 +29,8 @@ const MAX_PACKET_SIZE = 64 * 1024
 export type SignatureAlgorithm = keyof typeof TAG_OF
 
 /**
- * The bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
- * signature is made over the digest of these bytes followed by its own hashed fields.
+  * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
+  * signature is made over the digest of these bytes followed by its own hashed fields.
  */
 export async function readSignedRegion(from: string | FileHandle): Promise<Buffer> {
   return signedRegion(await readRpmHeader(from))
@@ -42,7 +42,7 @@ function signedRegion({ label, header }: RpmHeader): Buffer {
     : refuse(label, 'its header is not sealed, as rpm 4 does it')
 }
 
-/** The OpenPGP packet that signs the header, or undefined when there is none. */
+/** Returns the OpenPGP packet that signs the header; undefined if there is none. */
 export async function readHeaderSignature(from: string | FileHandle): Promise<Buffer | undefined> {
   const { signature } = await readRpmHeader(from)
   const [base64] = getStrings(signature, SIGNATURE_TAG.OPENPGP) // as rpm 6 writes it
@@ -54,9 +54,9 @@ export async function readHeaderSignature(from: string | FileHandle): Promise<Bu
 }
 
 /**
- * Makes the OpenPGP packet the package's only signature. The file is changed in place where the
- * signature header has room (so every hard link changes too), otherwise replaced by a new one. After a
- * crash calling it again completes the work. Returns where the main header began: nothing from there on has changed.
+  * Makes the OpenPGP packet the package's only signature. The file is changed in place if the signature header
+  * has enough space (so every hard link changes too), otherwise replaced by a new file. After a crash, another
+  * call completes the work. Returns the previous offset of the main header; nothing from there on has changed.
  */
 export async function writeHeaderSignature(
   path: string,
@@ -68,7 +68,7 @@ export async function writeHeaderSignature(
   return await changeSignatures(path, [entry])
 }
 
-/** Removes all OpenPGP signatures; digests stay. */
+/** Removes all OpenPGP signatures, but not the digests. */
 export async function deleteSignatures(path: string): Promise<void> {
   await changeSignatures(path, [])
 }
@@ -131,14 +131,14 @@ async function readSignatures(
   return { headerStart: header.start, signature, kept: keptEntries(signature) }
 }
 
-/** Writes a copy beside the file and renames it into place. */
+/** Writes a copy next to the file and renames it into place. */
 async function replaceFile(
   path: string,
   source: RpmSource,
   { headerStart, replacement }: { headerStart: number; replacement: Buffer },
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.signing`)
-  await rm(temporary, { force: true }) // of an earlier try that was interrupted
+  await rm(temporary, { force: true }) // left by an interrupted attempt
   try {
     await using copy = await open(temporary, 'wx', 0o644)
     await copy.writeFile(await source.read(0, LEAD_SIZE))

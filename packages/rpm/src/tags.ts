@@ -1,4 +1,4 @@
-/** Numbers of the main header's entries, by rpm's names. */
+/** Tag numbers of the main header, by rpm's names. */
 export const TAG = {
   HEADERIMAGE: 61,
   HEADERSIGNATURES: 62,
@@ -85,7 +85,7 @@ export const TAG = {
   PAYLOADDIGESTALT: 5097,
 } as const
 
-/** Numbers of the signature header's entries. Those from 1000 on mean something else than in the main header. */
+/** Tag numbers of the signature header. From 1000 on, their meaning differs from that in the main header. */
 export const SIGNATURE_TAG = {
   HEADERSIGNATURES: 62,
   DSAHEADER: 267,
@@ -119,7 +119,7 @@ export const TYPE = {
   I18NSTRING: 9,
 } as const
 
-/** Node's names of hash algorithms, by the OpenPGP number that rpm uses. */
+/** Node's names of hash algorithms, by their OpenPGP numbers, which rpm uses. */
 export const HASH_NAME: Partial<Record<number, string>> = {
   1: 'md5',
   2: 'sha1',

@@ -47,7 +47,7 @@ for (const [a, b, want] of CASES)
     assert.equal(compareVersions(b, a), want === 0 ? 0 : -want)
   })
 
-test('compareVersions() is quick on long numbers', () => {
+test('compareVersions() is fast for long numbers', () => {
   assert.equal(compareVersions(`1${'0'.repeat(1_000_000)}`, '9'.repeat(1_000_000)), 1)
 })
 
@@ -110,14 +110,14 @@ test('parseEvr() refuses an epoch beyond 32 bits', () => {
   assert.throws(() => parseEvr('4294967296:1-1'), RpmFormatError)
 })
 
-test('compareEvr() looks at epoch, version, release in this order', () => {
+test('compareEvr() compares epoch, version and release in this order', () => {
   const sorted = ['1.0-2', '0:1.0-10', '1.1~rc1-1', '1.1-1', '1:0.1-1', '10:0.0-1']
   const evrs = sorted.map(parseEvr)
   assert.deepEqual(evrs.toReversed().toSorted(compareEvr).map(formatEvr), sorted)
   assert.equal(compareEvr(parseEvr('0:1-1'), parseEvr('1-1')), 0)
 })
 
-test('formatNevra() shows an epoch only where there is one', () => {
+test('formatNevra() shows an epoch only if there is one', () => {
   const nvra = { name: 'hello', version: '1.0', release: '1', arch: 'noarch' }
   assert.equal(formatNevra({ ...nvra, epoch: null }), 'hello-1.0-1.noarch')
   assert.equal(formatNevra({ ...nvra, epoch: 2 }), 'hello-2:1.0-1.noarch')

@@ -14,7 +14,7 @@ export interface Nevra extends Evr {
   arch: string
 }
 
-/** Order of two versions or two releases, as librpm's rpmvercmp(). */
+/** Compares two versions or two releases like librpm's rpmvercmp(). */
 export function compareVersions(a: string, b: string): Order {
   const as = segments(a)
   const bs = segments(b)
@@ -25,7 +25,7 @@ export function compareVersions(a: string, b: string): Order {
   return 0
 }
 
-/** Order of two packages of the same name: epoch, then version, then release. */
+/** Compares two packages of the same name: by epoch, then version, then release. */
 export function compareEvr(a: Evr, b: Evr): Order {
   return (
     sign((a.epoch ?? 0) - (b.epoch ?? 0)) ||
@@ -34,17 +34,17 @@ export function compareEvr(a: Evr, b: Evr): Order {
   )
 }
 
-/** `name-[epoch:]version-release.arch`; the epoch appears when the package has one, as in rpm's %{nevra}. */
+/** Returns `name-[epoch:]version-release.arch`, with the epoch if the package has one, like rpm's %{nevra}. */
 export function formatNevra({ name, arch, ...evr }: Nevra): string {
   return `${name}-${formatEvr(evr)}.${arch}`
 }
 
-/** `[epoch:]version-release` */
+/** Returns `[epoch:]version-release`. */
 export function formatEvr({ epoch, version, release }: Evr): string {
   return `${epoch === null ? '' : `${epoch}:`}${version}-${release}`
 }
 
-/** Reads `[epoch:]version[-release]`; a missing release is ''. */
+/** Parses `[epoch:]version[-release]`; a missing release is ''. */
 export function parseEvr(text: string): Evr {
   const [, epoch, rest = ''] = /^(?:(\d*):)?(.*)$/s.exec(text) ?? []
   if (epoch !== undefined && Number(epoch) > 0xffff_ffff)
@@ -57,7 +57,7 @@ export function parseEvr(text: string): Evr {
   }
 }
 
-/** Digits, letters, '~' and '^' count; everything else only separates. */
+/** Splits a version into digits, letters, '~' and '^'; all other characters only separate. */
 function segments(version: string): string[] {
   return version.match(/[0-9]+|[a-zA-Z]+|~|\^/g) ?? []
 }

@@ -1,18 +1,18 @@
-/** A file of a cpio archive that is to be made. What is not given is filled in truthfully. */
+/** A file to put into a cpio archive; defaults are derived from the other values. */
 export interface ArchivedFile {
   name: string
   content?: Buffer | string
-  /** type and permissions; a regular file of 0644 */
+  /** type and permissions; default: a regular file with mode 0644 */
   mode?: number
-  /** what the archive says about the size */
+  /** the size that the archive declares */
   archivedSize?: number
-  /** false: the archive has it, the header of the package does not */
+  /** whether the package's header lists the file */
   isListed?: boolean
-  /** false: the header of the package has it, the archive does not */
+  /** whether the archive contains the file */
   isArchived?: boolean
 }
 
-/** A cpio archive of these files, or in rpm's stripped format. */
+/** Builds a cpio archive with these files, or one in rpm's stripped format. */
 export function cpioArchive(files: ArchivedFile[], isStripped: boolean): Buffer {
   const listed = files.filter(({ isListed = true }) => isListed)
   const members = files

@@ -5,9 +5,9 @@ import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from '../tags.ts'
 import { buildHeader, type NewEntry } from '../write-header.ts'
 import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 
-/** A file of a package that is to be made. */
+/** A file to put into a package. */
 export interface MadeFile extends ArchivedFile {
-  /** what the header says about the size */
+  /** the size that the header declares */
   listedSize?: number
 }
 
@@ -16,7 +16,7 @@ export interface MadeRpm {
   epoch?: number
   version?: string
   release?: string
-  /** a source package has none; with one, the package is a binary one of this source package */
+  /** file name of the source package; only binary packages have one */
   sourceRpm?: string
   arch?: string
   files?: MadeFile[]
@@ -24,21 +24,21 @@ export interface MadeRpm {
   exclusiveArch?: string[]
   excludeArch?: string[]
   compressor?: 'gzip' | 'zstd' | 'identity'
-  /** takes the place of the cpio archive, before compression */
+  /** replaces the cpio archive, before compression */
   archive?: Buffer
-  /** takes the place of the compressed payload */
+  /** replaces the compressed payload */
   payload?: Buffer
-  /** rpm's own archive format for large files, which leaves names and sizes to the header */
+  /** whether to use rpm's own archive format for large files, which leaves names and sizes to the header */
   isStripped?: boolean
-  /** added to the main header, or in place of what it has with the same tag */
+  /** entries to add to the main header, or to replace those with the same tag */
   headerEntries?: NewEntry[]
-  /** the same for the signature header */
+  /** entries to add to the signature header, or to replace those with the same tag */
   signatureEntries?: NewEntry[]
-  /** tags left out of both */
+  /** tags to leave out of both headers */
   without?: number[]
 }
 
-/** Writes a source package with one spec file, `NAME.spec` unless told otherwise, and returns its path. */
+/** Writes a source package with one spec file, by default `NAME.spec`, and returns its path. */
 export async function buildSrpm(
   path: string,
   {
@@ -54,7 +54,7 @@ export async function buildSrpm(
   return path
 }
 
-/** Makes a package that is whole and correct, except for what the caller wants wrong. */
+/** Makes a package that is valid except for what the caller changes. */
 export function makeRpm(wanted: MadeRpm = {}): Buffer {
   const { files = [], compressor = 'gzip', isStripped = false, without = [] } = wanted
   const archive = wanted.archive ?? cpioArchive(files, isStripped)
@@ -196,7 +196,7 @@ function payloadEntries(payload: Buffer, compressor: string): NewEntry[] {
   ]
 }
 
-/** rpm sorts entries by tag. */
+/** Replaces and removes entries, and sorts them by tag as rpm does. */
 function replaceEntries(
   entries: NewEntry[],
   replacements: NewEntry[] = [],

@@ -1,4 +1,4 @@
-/** Numbers from 0 to below a limit that are the same in each run (xorshift). */
+/** Returns a generator of numbers from 0 to below a limit that are the same in each run (xorshift). */
 export function randomNumbers(seed: number): (limit: number) => number {
   let state = seed | 1
   return (limit) => {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A reason to skip the tests that need these programs, or false. */
+/** Returns the reason to skip tests that need these programs; false if all are installed. */
 export function missingTools(...names: string[]): string | false {
   const missing = names.filter((name) => !hasTool(name))
   return missing.length > 0 && `${missing.join(', ')} not installed`
@@ -19,7 +19,7 @@ function hasTool(name: string): boolean {
   }
 }
 
-/** A directory that goes away with its scope. */
+/** Makes a directory that is deleted at the end of its scope. */
 export async function temporaryDirectory(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'copr-rpm-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
@@ -54,7 +54,7 @@ ln -s a.txt %{buildroot}/usr/share/hello/link
 /usr/share/hello
 `
 
-/** Has rpmbuild make a source and a binary package; payload is rpm's name such as `w9.xzdio`. */
+/** Builds a source and a binary package with rpmbuild; `payload` is rpm's name, such as `w9.xzdio`. */
 export function buildRealPackages(
   dir: string,
   {
