@@ -29,7 +29,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  test('start() uses the newest image that the filter finds, of that owner and architecture', async () => {
+  test('start() uses the newest image that matches the filter, owner and architecture', async () => {
     const mine = owner()
     const provider = fixture.provider(mine)
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
@@ -40,7 +40,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await provider.stop(stopOrder(startOrder(mine, 1, firstOf(provider)), outcome), soon())
   })
 
-  test('start() whose image does not exist is told to the administrator', async () => {
+  test('start() with an image that does not exist reports a configuration error', async () => {
     const mine = owner()
     const provider = fixture.provider(mine, { image: { owner: '1', name: 'Nothing-*' } })
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
@@ -49,7 +49,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.equal(outcome.message, 'Cannot find an image Nothing-* of owner 1 in eu-central-1')
   })
 
-  test('start() adopts the machine of a lost answer also when the image has changed since', async () => {
+  test('start() adopts the machine of a lost response even if the image has changed in the meantime', async () => {
     const mine = owner()
     const order = startOrder(mine, 1, firstOf(fixture.provider(mine)))
     fixture.proxy.fail({ action: 'RunInstances', what: 'lose_answer' })
@@ -66,7 +66,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await changed.stop(stopOrder(order, outcome), soon())
   })
 
-  test('stop() ends a machine where it was made, also when its pool has moved to another region', async () => {
+  test('stop() terminates a machine in its original region even if its pool has moved to another one', async () => {
     const mine = owner()
     const provider = fixture.provider(mine)
     const order = startOrder(mine, 1, firstOf(provider))
@@ -78,7 +78,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.equal((await describe(fixture, outcome.provider_id))?.State?.Name, 'terminated')
   })
 
-  test('the security group lets in what the pool says now, and the key pair is of its present key', async () => {
+  test('the security group and the key pair follow changes of the pool's configuration', async () => {
     const mine = owner()
     const start = async (id: number, options: object): Promise<void> => {
       const provider = fixture.provider(mine, options)
@@ -99,7 +99,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await removeAll(fixture.provider(mine), list)
   })
 
-  test('list() tries again what is throttled', async () => {
+  test('list() retries throttled calls', async () => {
     const mine = owner()
     const throttled = { code: 'RequestLimitExceeded', message: 'Slow down', status: 503 }
     for (let at = 0; at < 3; at++)
@@ -107,7 +107,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.deepEqual(await list(fixture.provider(mine)), [])
   })
 
-  test('diagnose() finds nothing wrong where all is well, makes nothing, and says what is not allowed', async () => {
+  test('diagnose() reports no problem for a working pool, creates nothing, and names missing permissions', async () => {
     const provider = fixture.provider(owner())
     const offerings = provider.offerings().map(({ name }) => `launching ${name}`)
     const subjects = ['credentials and listing', 'subnets', 'image', ...offerings]
@@ -175,7 +175,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
       /^Cannot find an image Nothing-\* .*; correct the pool/,
     ],
   ] as const)
-    test(`diagnose() tells of ${what}, and what to do`, async () => {
+    test(`diagnose() reports ${what}, and what to do`, async () => {
       const provider = fixture.provider(owner(), options)
       if (action) fixture.proxy.fail({ action, what: { code, message: 'No', status: 400 } })
       const found = (await provider.diagnose?.(soon())) ?? []

@@ -1,11 +1,11 @@
-/** Which baked images go, which stay, and what is said of what could not be removed. */
+/** Tests which baked images are deleted and kept, and how failed deletions are reported. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
 import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { type BakeBench, bakeBench } from './bake-bench.ts'
 
-suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () => {
+suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
   let fixture: AwsFixture
   let bench: BakeBench
 
@@ -41,7 +41,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     assert.deepEqual(kept.toSorted(), left.toSorted())
   })
 
-  test('an image that a pool names is never removed, and what is baked again begins where it began', async () => {
+  test('an image that a pool names is never removed, and baking again starts from the original source image', async () => {
     bench.fresh()
     const first = await bench.bake(bench.installs)
     const pinned = bench.poolOf({ image: { id: first.image_id } })
@@ -62,7 +62,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     assert.equal(fourth.removed.length, 3, 'once none names them')
   })
 
-  test('a baked image whose origin is gone is not baked again, and it says what to do', async () => {
+  test('a baked image whose source image no longer exists cannot be baked again, and the error names the remedy', async () => {
     bench.fresh()
     const { image_id, source_image } = await bench.bake(bench.installs)
     const gone = 'ami-0123456789abcdef0'
@@ -78,7 +78,7 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     )
   })
 
-  test('a snapshot that EC2 does not remove is told, with its reason', async () => {
+  test('a snapshot that EC2 does not remove is reported with the reason', async () => {
     bench.fresh()
     const { image_id } = await bench.bake(bench.installs)
     using _refused = fixture.proxy.reword('>success<', '>missing-permissions<')
@@ -99,10 +99,10 @@ suite('images of a pool of EC2 that are not needed', { timeout: 600_000 }, () =>
     )
   })
 
-  test('an interruption leaves no image, also while EC2 does not list it yet', async () => {
+  test('an interruption leaves no image, even if EC2 does not list it yet', async () => {
     bench.fresh()
     const abort = new AbortController()
-    // The first listing afterwards finds nothing.
+    // The next listing returns nothing.
     const what = { code: '', message: '', status: 200 }
     using _watch = fixture.proxy.onCall('CreateImage', () => {
       fixture.proxy.fail({ action: 'DescribeImages', what })

@@ -1,4 +1,4 @@
-/** Images of builders: what is made, what is left, and what is said. The machine itself is bake.sh, which has its own tests. */
+/** Tests what baking builder images creates, leaves behind and reports. bake.sh, which runs on the machine, has its own tests. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -13,7 +13,7 @@ import { startOrder, stopOrder } from '../src/testing/orders.ts'
 import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { AGENT, type BakeBench, bakeBench, never } from './bake-bench.ts'
 
-suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
+suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
   let fixture: AwsFixture
   let bench: BakeBench
 
@@ -28,7 +28,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
   })
 
-  test('makes an image with its origin in its tags, ends the machine, and is what the pool starts from', async () => {
+  test('makes an image with its source in its tags, terminates the machine, and the pool starts from the image', async () => {
     bench.fresh()
     let launched: Instance | undefined
     const before_it = new Map(fixture.proxy.calls)
@@ -51,7 +51,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     assert.equal(launched?.ImageId, source_image)
     assert.ok(!('copr-machine' in tagsOf(launched ?? {})), 'it is no machine of the tables')
     assert.match(bench.said.join('\n'), /installing, try 1\n(.*\n)*switching off/)
-    // All that it did is in the policy.
+    // The policy covers all of the calls.
     const pools = { aws_x86: bench.poolOf() }
     const policy = awsPolicy({ installation_id: 'i', pools, bake: true })
     const allowed = new Set(policy.Statement.flatMap(({ Action }) => Action))
@@ -73,7 +73,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     }
   })
 
-  test('tells the machine what to install, and no secret', async () => {
+  test('passes the machine what to install, but no secret', async () => {
     bench.fresh()
     await bench.bake(async (id, look) => {
       if (look === 0) {
@@ -90,7 +90,7 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     })
   })
 
-  test('has a small volume, as small as the image to begin with allows', async () => {
+  test('has a volume of 20 GB, or as large as the source image if that is larger', async () => {
     for (const [was, is, wanted] of [
       ['15', '15', 20],
       ['15', '35', 35],
@@ -139,13 +139,13 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
       /somebody has ended its machine/,
     ],
   ] as const)
-    test(`says so of ${what}, and leaves nothing`, async () => {
+    test(`reports ${what}, and leaves nothing`, async () => {
       bench.fresh()
       await assert.rejects(bench.bake(machine), { message: words })
       assert.deepEqual(await bench.images(), [])
     })
 
-  test('an interruption leaves nothing, wherever it comes', async () => {
+  test('an interruption leaves nothing, at whatever step', async () => {
     for (const call of ['DescribeSubnets', 'RunInstances', 'GetConsoleOutput', 'CreateImage']) {
       bench.fresh()
       const abort = new AbortController()
@@ -156,14 +156,14 @@ suite('baking an image for a pool of EC2', { timeout: 600_000 }, () => {
     }
   })
 
-  test('an image that is not stored, and an answer that is lost, leave nothing', async () => {
+  test('a failed image and a lost response leave nothing', async () => {
     bench.fresh()
     fixture.proxy.fail({ action: 'CreateImage', what: 'lose_answer' })
     await assert.rejects(bench.bake(bench.installs))
     assert.deepEqual(await bench.images(), [])
   })
 
-  test('without capacity anywhere it says so', async () => {
+  test('reports that there is no capacity anywhere', async () => {
     bench.fresh()
     const what = { code: 'InsufficientInstanceCapacity', message: 'Later', status: 500 }
     for (const _ of fixture.subnets) fixture.proxy.fail({ action: 'RunInstances', what })

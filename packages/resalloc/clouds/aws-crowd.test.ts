@@ -11,7 +11,7 @@ const crowdProvider = (endpoint_url: string): Provider =>
 const list = async (provider: Provider): Promise<Listed[]> =>
   await Array.fromAsync(provider.list(soon()))
 
-test('list() reads 3,000 machines in three pages, once for all that ask at the same time', async () => {
+test('list() reads 3,000 machines in three pages, once for all concurrent callers', async () => {
   await using crowd = await startEc2Crowd(COUNT)
   const provider = crowdProvider(crowd.url)
   const lists = await Promise.all([1, 2, 3, 4].map(async () => await list(provider)))
@@ -23,7 +23,7 @@ test('list() reads 3,000 machines in three pages, once for all that ask at the s
   assert.equal(crowd.calls.get('DescribeInstances'), 3)
 })
 
-test('list() gives nothing at all when a later page of it is refused', async () => {
+test('list() returns nothing at all if a later page is refused', async () => {
   await using crowd = await startEc2Crowd(COUNT)
   crowd.denyFromPage = 2
   const listing = crowdProvider(crowd.url).list(soon())[Symbol.asyncIterator]()
@@ -31,7 +31,7 @@ test('list() gives nothing at all when a later page of it is refused', async () 
   assert.equal(crowd.calls.get('DescribeInstances'), 3)
 })
 
-test('3,000 machines are ended in few calls, also when one of them does not exist', async () => {
+test('3,000 machines are terminated in at most 32 calls, even if one of them does not exist', async () => {
   await using crowd = await startEc2Crowd(COUNT)
   const provider = crowdProvider(crowd.url)
   const machines = await list(provider)
@@ -40,6 +40,6 @@ test('3,000 machines are ended in few calls, also when one of them does not exis
   const all = [...machines, { ...first, provider_id: 'i-fffffffffffffffff' }]
   await Promise.all(all.map(async (each) => await provider.remove(each, soon())))
   assert.equal(crowd.living(), 0)
-  // Sixteen batches; the halves of one of them, down to the one that does not exist.
+  // Sixteen batches; one of them is bisected down to the machine that does not exist.
   assert.ok((crowd.calls.get('TerminateInstances') ?? 0) <= 16 + 16)
 })

@@ -22,11 +22,11 @@ import type { ProviderFixture } from '../src/testing/provider-fixture.ts'
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 
 const REGION = 'eu-central-1'
-/** Images that a distribution published, and one that another account published under its naming scheme. */
+/** Images published by a distribution, and one that another account published under the same naming scheme. */
 const IMAGES = fileURLToPath(new URL('images.json', import.meta.url))
 const IMAGE = { owner: '125523088429', name: 'Fedora-Cloud-Base-AmazonEC2.*-43-*' }
 
-/** EC2's words for what the suite wants to see failing. */
+/** EC2's error codes and statuses for the failures that the suite injects. */
 const WORDS = {
   no_capacity: { code: 'InsufficientInstanceCapacity', status: 500 },
   quota: { code: 'VcpuLimitExceeded', status: 400 },
@@ -38,12 +38,12 @@ export interface AwsFixture extends ProviderFixture {
   readonly ec2: EC2Client
   readonly proxy: FaultyProxy
   readonly subnets: readonly string[]
-  /** A pool's entry in pools.yaml. */
+  /** The pool's entry in pools.yaml. */
   readonly pool: object
   provider(owner: { installation_id: string; pool: string }, options?: object): Provider
 }
 
-/** EC2 on this machine, with an image and two subnets, seen through the proxy by the providers and without it by the tests. */
+/** Opens EC2 on this machine, with an image and two subnets: providers use it through the proxy, tests without it. */
 export async function awsFixture(pool_options: object = {}): Promise<AwsFixture> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
@@ -59,7 +59,7 @@ export async function awsFixture(pool_options: object = {}): Promise<AwsFixture>
     proxy,
     subnets,
     pool: poolText({ endpoint_url: proxy.url, subnets, ...pool_options }),
-    // As in a fresh process: nothing is shared with the one before.
+    // As in a new process: it shares nothing with the previous provider.
     provider: (owner, options = {}) =>
       awsProvider(owner, { endpoint_url: proxy.url, subnets, ...pool_options, ...options }),
     async endMachine(id) {
@@ -82,7 +82,7 @@ export async function awsFixture(pool_options: object = {}): Promise<AwsFixture>
   }
 }
 
-/** Its clients know no other credentials than these. */
+/** Returns a provider whose clients have no other credentials than the fixture's. */
 export function awsProvider(
   owner: { installation_id: string; pool: string },
   options: object,
@@ -121,7 +121,7 @@ async function ownersIn(ec2: EC2Client): ReturnType<ProviderFixture['owners']> {
     ...((await ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []).map(({ Tags }) => Tags),
     ...((await ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).map(({ Tags }) => Tags),
     ...interfaces.map(({ TagSet, Attachment }) =>
-      // The server forgets their tags in launches; launch-request.test.ts sees to them.
+      // The server drops the tags that launches set on these; launch-request.test.ts covers them.
       TagSet?.length
         ? TagSet
         : living.find(({ InstanceId }) => InstanceId === Attachment?.InstanceId)?.Tags,

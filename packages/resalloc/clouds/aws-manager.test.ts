@@ -1,4 +1,4 @@
-/** The whole loop: what the queue needs, by the real manager and the real provider, in EC2. */
+/** Tests the whole loop with the real manager and provider in EC2: from queued tasks to instances. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import {
@@ -17,11 +17,11 @@ import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MAX_LIFETIME = 7200
-/** The manager ends it first; after that it ends itself. */
+/** Seconds between the time when the manager ends a machine and when the machine ends itself. */
 const DEAD_MAN_MARGIN = 600
 const LIVING = new Set(['pending', 'running'])
 
-suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
+suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
   let aws: AwsFixture
   let installations = 0
   /** Set by openFixture(); unique to each test. */
@@ -65,7 +65,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     }
   }
 
-  /** Time passes in which the machines speak. */
+  /** Advances the clock while the machines send heartbeats. */
   async function pass(w: ManagerFixture, seconds: number): Promise<void> {
     for (let left = seconds; left > 0; left -= 20) {
       for (const { id } of await w.machines()) await w.session(id)
@@ -85,7 +85,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     return { machine, task, instance, id: instance.InstanceId }
   }
 
-  test('a waiting task brings an instance with its tags, which does it and is terminated', async () => {
+  test('a waiting task launches an instance with its tags, which runs the task and is terminated', async () => {
     await using w = await openFixture()
     await w.run(2)
     assert.deepEqual(await instances(), [], 'nobody needs one')
@@ -115,7 +115,7 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
     assert.equal((await instances()).length, 1)
   })
 
-  test('what nobody needs any more is terminated: a canceled task, and stock that is no longer wanted', async () => {
+  test('instances that are no longer needed are terminated: after a canceled task, and from a reduced warm pool', async () => {
     await using w = await openFixture({ max_prealloc: 2 })
     await w.run(2)
     await enrol(w)
@@ -141,8 +141,8 @@ suite('a pool of EC2 under the manager', { timeout: 600_000 }, () => {
       /^Its cloud took it back/,
     ],
   ] as const)
-    test(`an instance that is ${how} gives its task back to the queue, with the cause; another one does it`, async () => {
-      // Otherwise its silence may be noticed before a listing is due.
+    test(`the task of an instance that is ${how} is requeued with the cause, and another instance runs it`, async () => {
+      // Otherwise its silence might be noticed before a listing is due.
       await using w = await openFixture({ silence_timeout: 300 })
       const { machine, task, id } = await working(w)
       using _reason = aws.proxy.reword('Client.UserInitiatedShutdown', code)

@@ -17,7 +17,7 @@ const CHANGED = { ssh_from: ['198.51.100.0/24'], ssh_public_key: key('XyZ') }
 const KINDS = ['volume', 'network_interface', 'spot_request', 'key_pair', 'security_group']
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
-suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
+suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
   let fixture: AwsFixture
 
   before(async () => {
@@ -27,7 +27,7 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  /** All that a pool does from its first machine to its last trace; the calls that EC2 has seen. */
+  /** Runs a pool from its first machine to the removal of its last resource; returns the calls that EC2 received. */
   async function live(pool: string, ...changes: object[]): Promise<Set<string>> {
     const before_it = new Map(fixture.proxy.calls)
     const owner = { installation_id: `policy-${pool}`, pool }
@@ -39,7 +39,7 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
         const order = startOrder(owner, at * 100 + of, offering)
         const outcome = await provider.start(order, soon())
         assert.ok(outcome.ok, JSON.stringify(outcome))
-        // The answer was lost: it is looked for.
+        // The response was lost: the machine is looked up.
         await provider.stop(stopOrder(order), soon())
       }
     }
@@ -61,21 +61,21 @@ suite('the policy of pools of EC2', { timeout: 600_000 }, () => {
     return new Set(policy.Statement.flatMap(({ Action }) => Action))
   }
 
-  test('of one that has everything is what it calls, and nothing else', async () => {
+  test('allows exactly the calls that a pool with all options makes', async () => {
     const full = { purchase: ['spot', 'on_demand'] }
     const called = await live('full', { ...full, ...SSH }, { ...full, ...CHANGED })
-    // Asked for by launches that tag what they make.
+    // Launches that tag what they create require it.
     assert.deepEqual(called.union(new Set(['ec2:CreateTags'])), actionsOf({ ...full, ...SSH }))
   })
 
-  test('of one with a group of its administrator lets it do all that it calls, and make no group or key', async () => {
+  test('allows all calls of a pool with existing security groups, but not creating groups or keys', async () => {
     const { SecurityGroups = [] } = await fixture.ec2.send(new DescribeSecurityGroupsCommand({}))
     const plain = { security_groups: [SecurityGroups[0]?.GroupId ?? ''] }
     const called = await live('plain', plain)
     const allowed = actionsOf(plain)
     assert.deepEqual(called.difference(allowed), new Set())
     const surplus = [...allowed.difference(called)]
-    // With former options there may be rules to take back.
+    // Earlier options may have left rules to revoke.
     assert.deepEqual(surplus, ['ec2:CreateTags', 'ec2:RevokeSecurityGroupIngress'])
   })
 })

@@ -1,4 +1,4 @@
-/** Bakes against the server of the tests, with a clock and a machine that the test moves. */
+/** Bakes images on the test server, with a clock and a machine that the test controls. */
 import {
   DescribeImagesCommand,
   DescribeInstancesCommand,
@@ -39,7 +39,7 @@ export function bakeBench(fixture: AwsFixture) {
   const poolOf = (more: object = {}): AwsPool =>
     PoolConfig.parse({ ...fixture.pool, ...more }) as AwsPool
 
-  /** `machine` is what happens to the machine, asked for at each look at the clock. */
+  /** Bakes an image; `machine` simulates the machine and is called each time the bake reads the clock. */
   async function bake(
     machine: (id: string, look: number) => Promise<void>,
     { signal = never(), ...more }: Partial<BakeOptions> & { signal?: AbortSignal } = {},
@@ -56,7 +56,7 @@ export function bakeBench(fixture: AwsFixture) {
         nonce,
         limit_seconds: 1800,
         poll_ms: 1,
-        // A minute passes at each look.
+        // Each reading of the clock advances it by a minute.
         now: () => new Date((hour += 60_000)),
         progress: {
           say: (line) => void said.push(line),

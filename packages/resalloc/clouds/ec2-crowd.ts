@@ -1,4 +1,4 @@
-/** Thousands of instances: the server of the other tests takes minutes to list so many. Only listing and ending work here. */
+/** EC2 with thousands of instances, which the other test server takes minutes to list. It only lists and terminates. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -8,11 +8,11 @@ export interface Ec2Crowd extends AsyncDisposable {
   readonly url: string
   readonly calls: ReadonlyMap<string, number>
   living(): number
-  /** From this page of the instances on, access is denied. */
+  /** Access is denied from this page of the instances on. */
   denyFromPage: number | undefined
 }
 
-/** They belong to the installation `crowd`, and are numbered from 1. */
+/** Starts the server; its instances belong to the installation `crowd`, and are numbered from 1. */
 export async function startEc2Crowd(count: number): Promise<Ec2Crowd> {
   const calls = new Map<string, number>()
   const states = new Map(

@@ -17,7 +17,7 @@ interface Launch {
   readonly answer: Answer
 }
 
-/** Answers calls as EC2 does. `consoles` has what machines have said, by id. */
+/** Answers calls as EC2 does. `consoles` contains the console output of machines by id. */
 export function ec2Rules(upstream: string, consoles: ReadonlyMap<string, string>) {
   const launch = tokenKeeper(upstream)
   return async (form: URLSearchParams, authorization: string): Promise<Answer> => {
@@ -40,7 +40,7 @@ interface Call {
 }
 
 const RULES: Record<string, (call: Call) => Promise<Answer>> = {
-  /** Every machine of the server says the same. */
+  /** The server returns the same output for every machine. */
   async GetConsoleOutput({ form, consoles }) {
     const id = form.get('InstanceId') ?? ''
     const output = Buffer.from(consoles.get(id) ?? '').toString('base64')
@@ -51,7 +51,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     }
   },
 
-  /** The server takes tags for images, not for their snapshots. */
+  /** The server accepts tags for images, but not for their snapshots. */
   async CreateImage({ upstream, form, authorization }) {
     const kept = new URLSearchParams(
       [...form].filter(([key]) => !key.startsWith('TagSpecification.2')),
@@ -59,7 +59,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     return await forward(upstream, kept.toString(), authorization)
   },
 
-  /** The server forgets the snapshots. */
+  /** The server does not delete the snapshots. */
   async DeregisterImage({ upstream, form, authorization }) {
     const ask = async (call: string): Promise<Answer> =>
       await forward(upstream, `${call}&Version=2016-11-15`, authorization)
@@ -77,7 +77,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
   },
 }
 
-/** Ending what has ended is no error in EC2. */
+/** Terminates instances; in EC2, it is not an error if they have already ended. */
 async function terminate(
   upstream: string,
   form: URLSearchParams,
@@ -106,8 +106,8 @@ function hasEnded(described: string, id: string): boolean {
 }
 
 /**
- * RunInstances as EC2 documents its client tokens: the same request gives what the first one made, another one with the token
- * is refused, and so is one whose instance has ended. Where the request names a subnet, tokens count within it.
+  * Implements RunInstances with EC2's documented client tokens: the same request returns the first one's result. A different request
+  * with the token is refused, and so is one whose instance has ended. If the request names a subnet, tokens are scoped to it.
  */
 function tokenKeeper(upstream: string) {
   const launches = new Map<string, Promise<Launch>>()

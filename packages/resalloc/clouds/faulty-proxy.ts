@@ -1,4 +1,4 @@
-/** Between the SDK and the EC2 server: what goes wrong on real days. */
+/** A proxy between the SDK and the EC2 server that injects faults. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -7,7 +7,7 @@ import { type Answer, type Ec2Error, ec2Rules, errorAnswer } from './ec2-rules.t
 interface Fault {
   /** EC2's name of the call. */
   readonly action: string
-  /** It is done, but its answer never comes; or it is refused in EC2's words. */
+  /** `lose_answer`: the call is executed, but its response is lost; otherwise the call is refused with this error. */
   readonly what: 'lose_answer' | Ec2Error
 }
 
@@ -15,15 +15,15 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly url: string
   /** How often each call was made. */
   readonly calls: ReadonlyMap<string, number>
-  /** Once, at the next such call. */
+  /** Injects the fault into the next such call, once. */
   fail(fault: Fault): void
-  /** Hears of each such call before it is done, until disposed. */
+  /** Calls `hear` before each such call is executed, until disposed. */
   onCall(action: string, hear: () => void): Disposable
   /** Console output of machines by instance id; tests write it. */
   readonly consoles: Map<string, string>
-  /** Other words in all answers, until disposed. */
+  /** Replaces `from` with `to` in all responses, until disposed. */
   reword(from: string, to: string): Disposable
-  /** Nothing is done or answered any more, until disposed. */
+  /** Stops executing and answering calls until disposed. */
   hang(): Disposable
 }
 

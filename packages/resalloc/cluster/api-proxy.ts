@@ -7,16 +7,16 @@ import { buffer } from 'node:stream/consumers'
 /** The fault injected into one request; a request without one is passed on. */
 type Fault = 'lose_answer' | 'break_answer' | { code: number; message: string }
 
-/** Stands before the API server and does to requests what networks and admission do. */
+/** A proxy in front of the API server that injects the faults of networks and admission. */
 export interface ApiProxy extends AsyncDisposable {
   readonly url: string
-  /** For the next request whose method and path match. */
+  /** Injects the fault into the next request that matches by method and path. */
   fail(what: RegExp, fault: Fault): void
-  /** Nothing is answered until disposed. */
+  /** Answers no requests until disposed. */
   hang(): Disposable
 }
 
-/** @param target where the API server is, who its authority is, and the token of the account that asks */
+/** @param target the API server's URL, its CA, and the token of the account to use */
 export async function apiProxy(target: {
   url: string
   ca: string

@@ -16,7 +16,7 @@ import { type ApiProxy, apiProxy } from './api-proxy.ts'
 
 const skip = whyNoCluster(process.env['PATH'])
 const OWNER = { installation_id: 'site-1', pool: 'pods' }
-/** All that the manager needs: the documented role. */
+/** The documented role, which has all the permissions that the manager needs. */
 const RULES = [
   { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'list', 'delete'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'list', 'patch', 'delete'] },
@@ -46,7 +46,7 @@ suite('pods in a real API server', { skip }, () => {
 
   providerSuite('kubernetes', async () => await openFixture(cluster))
 
-  test('a namespace that enforces the restricted level refuses builders as a matter of configuration', async () => {
+  test('a namespace that enforces the restricted level refuses builders with a configuration error', async () => {
     await using fixture = await openFixture(cluster, { podSecurity: 'restricted' })
     const outcome = await startOne(fixture.provider(OWNER))
     assert.ok(!outcome.ok)
@@ -54,7 +54,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.match(outcome.message, /violates PodSecurity/)
   })
 
-  test('a full quota is told with its name', async () => {
+  test('an exhausted quota is reported with its name', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.admin.client.create({
       apiVersion: 'v1',
@@ -72,14 +72,14 @@ suite('pods in a real API server', { skip }, () => {
     assert.match(second.message, /exceeded quota: builders/)
   })
 
-  test('a namespace that this account has no rights in is a matter of permission', async () => {
+  test('a namespace in which this account has no permissions is a permission error', async () => {
     await using fixture = await openFixture(cluster, { namespace: 'nowhere' })
     const outcome = await startOne(fixture.provider(OWNER))
-    // Without a right in it the API server does not say whether it is there.
+    // Without permissions in it, the API server does not reveal whether the namespace exists.
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'permission')
   })
 
-  test('an API server that is away makes the outcome unknown, and the same start works later', async () => {
+  test('with an unreachable API server the outcome is unknown, and the same start works later', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.stopApiServer()
     const outcome = await startOne(fixture.provider(OWNER))
@@ -89,7 +89,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.ok((await startOne(fixture.provider(OWNER))).ok)
   })
 
-  test('a pod is what was asked for, as the API server understands it', async () => {
+  test('the API server stores a pod and its secret as requested', async () => {
     await using fixture = await openFixture(cluster)
     const { provider_id } = await mustStart(fixture.provider(OWNER))
     const pod = await cluster.admin.client.read(refOf('Pod', fixture.namespace, provider_id))
@@ -104,7 +104,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.equal(Buffer.from(secret['data']['enroll-token'], 'base64').toString(), 'enroll-1')
   })
 
-  test('list() tells how pods end', async () => {
+  test('list() reports how pods end', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
@@ -128,7 +128,7 @@ suite('pods in a real API server', { skip }, () => {
     }
   })
 
-  test('list() gives all of a thousand pods and more', async () => {
+  test('list() returns all of more than a thousand pods', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
@@ -150,7 +150,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.equal((await Array.fromAsync(provider.list(soon()))).length, 1_102)
   })
 
-  test('diagnose() finds what is missing, and nothing where all is well', async () => {
+  test('diagnose() reports what is missing, and no problem for a working pool', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const well = await provider.diagnose?.(soon())
@@ -184,7 +184,7 @@ interface PodFixture extends ProviderFixture {
   provider(owner: { installation_id: string; pool: string }): Provider
 }
 
-/** A namespace with an account that has the documented rights in it, asked through a proxy. */
+/** Opens a namespace with an account that has the documented permissions in it and connects through a proxy. */
 async function openFixture(
   cluster: Cluster,
   options: { namespace?: string; podSecurity?: 'restricted' | 'privileged' } = {},
@@ -293,7 +293,7 @@ async function mustStart(provider: Provider) {
   return outcome
 }
 
-/** The quota counts only once its controller has seen it. */
+/** Waits until the quota's controller has processed it; it is not enforced before. */
 async function quotaIsKnown(cluster: Cluster, namespace: string): Promise<void> {
   for (;;) {
     const ref = refOf('ResourceQuota', namespace, 'builders')
@@ -303,7 +303,7 @@ async function quotaIsKnown(cluster: Cluster, namespace: string): Promise<void> 
   }
 }
 
-/** The authorizer hears of changed roles a moment later. */
+/** Waits until the problem is found: the authorizer applies changed roles with a delay. */
 async function untilFound(
   ask: () => Promise<{ subject: string; problem?: string | undefined }[] | undefined>,
 ) {

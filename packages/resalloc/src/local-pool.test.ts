@@ -7,13 +7,13 @@ import { keepLocalPool, type StartedMachine } from './local-pool.ts'
 
 const now = (): Date => new Date('2026-11-22T12:00:00Z')
 
-/** A machine that lives until it is told to end. */
+/** Returns a machine that runs until `end` or `stop` is called. */
 function fakeMachine(): StartedMachine & { end(reason: string): void } {
   const { promise, resolve } = Promise.withResolvers<string>()
   return { ended: promise, stop: async () => resolve('stopped'), end: resolve }
 }
 
-test('keepLocalPool() replaces a builder that ended, and leaves none at the stop', async () => {
+test('keepLocalPool() replaces a builder that ended, and leaves none when stopped', async () => {
   await using t = await openTestDb()
   const started: (ReturnType<typeof fakeMachine> & { slot: number })[] = []
   const waiting: (() => void)[] = []

@@ -5,22 +5,22 @@ import type { Db } from '@copr/domain/database/open'
 import { createMachine, livingMachines } from '@copr/domain/machines/machines'
 import { machineGone } from '@copr/domain/builds/lost-machines'
 
-/** The pool of the machines that are processes of this host. */
+/** The pool whose machines are processes of this host. */
 const POOL = 'local'
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 30_000
-/** A builder that lived so long was well: the next one starts at once. */
+/** A builder that ran for this long was healthy: its replacement starts without a pause. */
 const WELL_MS = 30_000
 
 export interface StartedMachine {
-  /** Resolves with the reason when the machine is no more. */
+  /** Resolves with the reason when the machine has ended. */
   readonly ended: Promise<string>
   stop(): Promise<void>
 }
 
 export interface LocalPoolOptions {
   db: Db
-  /** How many builders run at a time. */
+  /** Number of concurrent builders. */
   count: number
   /** Starts a builder process in one of the pool's slots, numbered from 1. */
   start: (machine: { name: string; slot: number; enroll_token: string }) => StartedMachine
@@ -31,8 +31,8 @@ export interface LocalPoolOptions {
 }
 
 /**
- * Keeps a fixed number of builders running on this host. What a builder worked on goes back to the queue
- * in the moment its process ends, without waiting for the lease to lapse.
+  * Keeps a fixed number of builders running on this host. A builder's task is requeued as soon as its process ends,
+  * without waiting for the lease to expire.
  */
 export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   await forgetPool(options.db, POOL, options)
@@ -41,7 +41,7 @@ export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   )
 }
 
-/** Machines of an earlier run of this host are no more: their tasks go back to the queue. */
+/** Ends the machines of an earlier run on this host, which no longer exist, and requeues their tasks. */
 export async function forgetPool(
   db: Db,
   pool: string,
@@ -70,7 +70,7 @@ async function keepSlot(slot: number, options: LocalPoolOptions): Promise<void> 
   }
 }
 
-/** The whole life of one machine. */
+/** Runs one machine from start to end. */
 async function runMachine(
   slot: number,
   { db, start, max_attempts, now, log, stop }: LocalPoolOptions,
@@ -91,7 +91,7 @@ async function runMachine(
   })
 }
 
-/** The machine's end must be written down even when the database comes back only later. */
+/** Retries until it succeeds or `stop` aborts: a machine's end must be recorded even if the database is down at the time. */
 async function untilDone(
   work: () => Promise<void>,
   { log, stop }: { log: Logger; stop: AbortSignal },

@@ -16,7 +16,7 @@ const POOLS = PoolsFile.parse({
   here: { provider: 'local', arches: ['x86_64'] },
 })
 
-/** Two machines of ours in two pools of one account, and one of another installation. */
+/** Opens a cloud with two machines of ours, in two pools of one account, and one of another installation. */
 async function fixture(wrap: (provider: Provider) => Provider = (provider) => provider) {
   const cloud = fakeCloud({ now })
   for (const [installation_id, pool, id] of [
@@ -43,7 +43,7 @@ async function fixture(wrap: (provider: Provider) => Provider = (provider) => pr
   return { cloud, options, running }
 }
 
-test('leftovers() lists each machine of the installation once, and asks nobody about processes', async () => {
+test('leftovers() lists each machine of the installation once, and skips pools of local processes', async () => {
   const { options } = await fixture()
   const { found, unasked } = await leftovers(options)
   assert.deepEqual(
@@ -56,13 +56,13 @@ test('leftovers() lists each machine of the installation once, and asks nobody a
   assert.deepEqual(unasked, [])
 })
 
-test('reap() removes all of the installation and nothing of another', async () => {
+test('reap() removes everything of the installation and nothing of another', async () => {
   const { options, running } = await fixture()
   assert.deepEqual(await reap(options), { left: [] })
   assert.deepEqual(running(), [3])
 })
 
-test('reap() tries again what would not go, and says what is left', async () => {
+test('reap() retries failed removals, and reports what is left', async () => {
   let refusals = 2
   const wrap = (provider: Provider): Provider => ({
     ...provider,
@@ -82,10 +82,10 @@ test('reap() tries again what would not go, and says what is left', async () => 
   assert.deepEqual(stubborn.running(), [1, 3])
 })
 
-test('a cloud that cannot be listed is told, and is not nothing', async () => {
+test('a cloud that cannot be listed is reported, not taken for empty', async () => {
   const { cloud, options } = await fixture()
   cloud.fail({ kind: 'break_listing' })
-  // The pool that comes next asks the same account again.
+  // The next pool lists the same account again.
   const { found, unasked } = await leftovers(options)
   assert.equal(found.length, 2)
   assert.deepEqual(unasked, ['a: The cloud broke off its answer'])

@@ -27,8 +27,8 @@ export interface ReapOptions {
 }
 
 /**
- * All that clouds still hold of an installation, without its database: providers list nothing but what carries its id. Pools
- * of one account are asked once. `unasked` says which could not be.
+  * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that
+  * carry the installation's id. Pools with the same account are listed once. `unasked` lists the pools that failed, with reasons.
  */
 export async function leftovers(
   options: ReapOptions,
@@ -38,7 +38,7 @@ export async function leftovers(
   const unasked: string[] = []
   const asked = new Set<string>()
   for (const [pool, config] of Object.entries(pools)) {
-    // Their machines are processes, which end with who started them.
+    // Its machines are processes, which end with the process that started them.
     if (config.provider === 'local') continue
     try {
       const provider = makeProvider(config, { pool, installation_id, log, now })
@@ -55,7 +55,7 @@ export async function leftovers(
   return { found, unasked }
 }
 
-/** Removes all of it, machines first, and looks again until nothing is left; returns what would not go. */
+/** Removes all leftovers, machines first, and lists again until nothing is left; returns what could not be removed. */
 export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
   const { log, between_rounds_ms = BETWEEN_ROUNDS_MS } = options
   let left: string[] = []
@@ -74,7 +74,7 @@ export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
       }
     }
     if (found.length === 0) break
-    // The first look afterwards is at once: most clouds are done by then.
+    // The first check follows at once: most clouds have finished by then.
     if (round > 1 && round < ROUNDS) await sleep(between_rounds_ms)
   }
   return { left }

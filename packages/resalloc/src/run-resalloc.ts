@@ -11,9 +11,9 @@ import { settledFile } from '@copr/process/replaced-file'
 import { makeManager } from './manager/manager.ts'
 import { providerMaker, type Registry } from './providers/provider-maker.ts'
 
-/** Without a reason to look sooner. */
+/** Seconds between cycles if nothing triggers one sooner. */
 const LOOK_SECONDS = 3
-/** However many notices come, no oftener. */
+/** Minimum pause between cycles, however many notifications arrive. */
 const PAUSE_MS = 300
 
 export interface ResallocOptions {
@@ -26,7 +26,7 @@ export interface ResallocOptions {
   stop: AbortSignal
 }
 
-/** Keeps the machines of all pools as they should be, until told to stop. Any number may run: one acts. */
+/** Keeps the machines of all pools as desired until `stop` aborts. Several instances may run: only one of them acts. */
 export async function runResalloc(options: ResallocOptions): Promise<void> {
   const { db, notices, config, registry, log, now, stop } = options
   const { pools_file, installation_id, public_ca_file } = config

@@ -4,7 +4,7 @@ import type { BootConfig } from '../providers/provider.ts'
 /** Settings that depend on how the agent was installed, not on the machine. */
 type Place = Pick<AgentConfig, 'enroll_token_file' | 'scratch_dir' | 'state_dir' | 'at_end'>
 
-/** The agent's configuration on a machine, whoever brings it there. */
+/** Returns the agent's configuration on a machine, however the agent was installed there. */
 export function agentConfigOf(boot: BootConfig, place: Place): AgentConfig {
   const { gateway_url, trusted_ca, name, arches, tags, dead_man } = boot
   return AgentConfig.parse({ gateway_url, trusted_ca, name, arches, tags, dead_man, ...place })

@@ -4,13 +4,13 @@ import { stringify } from 'yaml'
 import { bakeFiles, type InstallConfig } from './machine-files.ts'
 
 export interface BakeConfig extends InstallConfig {
-  /** Marks the lines that are meant, on a console that others write to. */
+  /** Marks bake.sh's lines on the console, which other programs write to as well. */
   readonly nonce: string
-  /** Then the machine switches itself off, however far it is. */
+  /** Seconds after which the machine powers itself off even if it has not finished. */
   readonly limit_seconds: number
 }
 
-/** User data for a machine that becomes the model of an image. It holds no secret: images are kept, and may be shared. */
+/** Returns the user data of a machine that an image is made of. It contains no secret: images are kept, and may be shared. */
 export function bakeUserData(facts: BakeConfig): Buffer {
   const config = {
     bootcmd: [
@@ -43,7 +43,7 @@ export function bakeUserData(facts: BakeConfig): Buffer {
   return gzipSync(`#cloud-config\n${stringify(config, { lineWidth: 0 })}`, { level: 9 })
 }
 
-/** The digest of the scripts that an image is made with; an image with another digest is outdated. */
+/** Returns the digest of the scripts that make an image; an image with another digest is outdated. */
 export function bakeDigest(): string {
   const hash = createHash('sha256')
   const facts = { gateway_url: '', agent: { sha256: '', node_sha256: {} } }

@@ -22,12 +22,12 @@ interface Parsed {
 
 const parsed = (text: string): Parsed => parse(text) as Parsed
 
-test('userData() is far below the 16 KB that EC2 takes', () => {
+test('userData() is far below the 16 KB limit of EC2', () => {
   const bytes = userData(sampleBoot(), EC2).length
   assert.ok(bytes < 8192, `${bytes} bytes`)
 })
 
-test('cloudConfig() keeps secrets in files of root, and out of commands', () => {
+test('cloudConfig() puts secrets only into files of root, not into commands', () => {
   const boot = sampleBoot()
   const { write_files, runcmd, bootcmd } = parsed(cloudConfig(boot, EC2))
   const holders = write_files.filter(({ content }) => content.includes(boot.enroll_token))
@@ -38,7 +38,7 @@ test('cloudConfig() keeps secrets in files of root, and out of commands', () => 
   assert.ok(!JSON.stringify([runcmd, bootcmd]).includes(boot.enroll_token))
 })
 
-test('cloudConfig() writes a configuration that the agent takes', () => {
+test('cloudConfig() writes a configuration that the agent accepts', () => {
   const { write_files } = parsed(cloudConfig(sampleBoot()))
   const json = write_files.find(({ path }) => path.endsWith('/agent.json'))?.content ?? ''
   const config = AgentConfig.parse(JSON.parse(json))
@@ -46,7 +46,7 @@ test('cloudConfig() writes a configuration that the agent takes', () => {
   assert.deepEqual(config.dead_man, sampleBoot().dead_man)
 })
 
-test('values of boot.env come through a shell as they are', async () => {
+test('a shell reads the values of boot.env unchanged', async () => {
   const gateway_url = `https://copr.example/it's $(touch ${dir}/pwned)`
   const env = machineFiles({ ...sampleBoot(), gateway_url }).find(({ path }) =>
     path.endsWith('boot.env'),
@@ -61,14 +61,14 @@ test('values of boot.env come through a shell as they are', async () => {
   assert.deepEqual(read, { ok: true, output: gateway_url })
 })
 
-test('a machine that never gets beyond its first boot stage ends all the same', () => {
+test('a machine that never gets beyond its first boot stage powers off', () => {
   const { bootcmd } = parsed(cloudConfig(sampleBoot()))
   const seconds = sampleBoot().dead_man.enroll_seconds + 120
   assert.ok(bootcmd[0]?.includes(`--on-boot=${seconds}`))
   assert.deepEqual(bootcmd[0]?.slice(-2), ['systemctl', 'poweroff'])
 })
 
-suite('what others make of it', () => {
+suite('compatibility with other programs', () => {
   test("cloud-init's schema accepts it", async (t) => {
     const cloudInit = await findCloudInit()
     if (typeof cloudInit === 'string') return t.skip(cloudInit)
@@ -79,7 +79,7 @@ suite('what others make of it', () => {
     const checked = await run(program, args, { env })
     assert.ok(checked.ok, checked.output)
     assert.match(checked.output, /Valid/)
-    // It does refuse what is wrong.
+    // Checks that it does refuse an invalid configuration.
     writeFileSync(path, '#cloud-config\nwrite_files: 3\n')
     assert.equal((await run(program, args, { env })).ok, false)
   })
@@ -91,7 +91,7 @@ suite('what others make of it', () => {
     mkdirSync(join(dir, 'units'))
     const paths = units.map(({ path, content }) => {
       const here = join(dir, 'units', basename(path))
-      // Not on this machine; that it is executable is all that systemd asks.
+      // The agent's Node is not installed here; systemd only requires an executable.
       writeFileSync(here, content.replace('/usr/local/lib/copr-builder/node', '/bin/true'))
       return here
     })
@@ -109,7 +109,7 @@ suite('what others make of it', () => {
     })
 })
 
-/** cloud-init of this machine, or unpacked from its Debian package: installing it would change how the machine boots. */
+/** Finds cloud-init on this machine, or extracts it from its Debian package: installing it would change how the machine boots. */
 async function findCloudInit(): Promise<
   { program: string; args: string[]; env: Record<string, string> } | string
 > {
@@ -119,7 +119,7 @@ async function findCloudInit(): Promise<
     return 'needs cloud-init, or apt-get to fetch it'
   const root = join(dir, 'cloud-init')
   mkdirSync(root)
-  // Only those that this machine lacks: python3 finds the others at their place.
+  // Extracts only the packages that this machine lacks: python3 finds the others where they are installed.
   const script = `
     mkdir -p "$1/debs/partial"
     apt-get install --quiet --yes --download-only --no-install-recommends -o Dir::Cache::archives="$1/debs" \

@@ -3,14 +3,14 @@ import { stringify } from 'yaml'
 import type { BootConfig } from '../providers/provider.ts'
 import { type MachineOptions, machineFiles, unitsToStart } from './machine-files.ts'
 
-/** Over the switch on the machine, which is there a minute after the boot: this one needs nothing but systemd. */
+/** Margin over the dead man's switch, which is installed about a minute after boot; this early one needs only systemd. */
 const EARLY_SWITCH_EXTRA_SECONDS = 120
 
-/** The cloud-init configuration that makes a builder of a stock Fedora Cloud image or a prepared one. */
+/** Returns the cloud-init configuration that turns a stock or prepared Fedora Cloud image into a builder. */
 export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): string {
   const early = Math.ceil(boot.dead_man.enroll_seconds) + EARLY_SWITCH_EXTRA_SECONDS
   const config = {
-    // Before all else, so that a machine that never gets further ends, too.
+    // Comes first, so that a machine that never gets further powers off as well.
     bootcmd: [
       [
         'cloud-init-per',
@@ -29,7 +29,7 @@ export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): str
       permissions: mode,
       owner: 'root:root',
     })),
-    // Nobody logs in; `no-block`, because a unit that installs packages is no business of cloud-init's.
+    // No logins. `no-block`, because cloud-init must not wait for a unit that installs packages.
     ssh_pwauth: false,
     runcmd: [
       ['systemctl', 'daemon-reload'],
@@ -41,7 +41,7 @@ export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): str
   return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`
 }
 
-/** {@link cloudConfig} as clouds take it: packed, because some take 16 KB and not more. */
+/** Returns {@link cloudConfig} as clouds accept it: compressed, because some accept at most 16 KB. */
 export function userData(boot: BootConfig, options: MachineOptions = {}): Buffer {
   return gzipSync(cloudConfig(boot, options), { level: 9 })
 }

@@ -1,4 +1,4 @@
-/** install.sh and bake.sh as machines run them, with programs that only note that they were called. */
+/** Tests install.sh and bake.sh as machines run them, with fake programs that only record their calls. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import {
@@ -99,7 +99,7 @@ async function machine(t: TestContext) {
   }
 }
 
-test('install.sh of an image that has everything fetches and installs nothing', async (t) => {
+test('install.sh on an image with everything installed fetches and installs nothing', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   const first = await m.install()
@@ -107,14 +107,14 @@ test('install.sh of an image that has everything fetches and installs nothing', 
   assert.equal(m.agent(), 'one')
   const [asked, noted] = [m.fetched.length, m.called()]
   assert.equal(asked, 1)
-  // As the image's machines find it: the units start it again.
+  // Runs again, as the units do on a machine of the image.
   const again = await m.install()
   assert.ok(again.ok, again.output)
   assert.equal(m.fetched.length, asked)
   assert.doesNotMatch(m.called().slice(noted.length), /dnf/)
 })
 
-test('install.sh trusts the authority of the gateway that the machine was told of', async (t) => {
+test('install.sh trusts the certificate authority given for the gateway', async (t) => {
   const m = await machine(t)
   const authority = await makeAuthority(m.dir, 'Authority of this test')
   const { cert, key } = await authority.forServer('gateway', ['localhost'])
@@ -129,7 +129,7 @@ test('install.sh trusts the authority of the gateway that the machine was told o
   assert.equal(m.agent(), 'one')
 })
 
-test('install.sh takes no agent of another digest out of an image, and brings the right one', async (t) => {
+test('install.sh replaces an agent in the image that has another digest', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   assert.ok((await m.install()).ok)
@@ -137,7 +137,7 @@ test('install.sh takes no agent of another digest out of an image, and brings th
   writeFileSync(join(m.lib, 'current/packages/agent.ts'), 'somebody else')
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'one')
-  // The gateway has another version since the image was made.
+  // The gateway serves another version since the image was made.
   m.orders(await agentOf('two'))
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'two')
@@ -146,7 +146,7 @@ test('install.sh takes no agent of another digest out of an image, and brings th
   assert.deepEqual(versions, [readlinkSync(join(m.lib, 'current'))])
 })
 
-test('bake.sh says that it is done when all is installed, and leaves nothing of its machine', async (t) => {
+test('bake.sh reports success when everything is installed, and leaves nothing specific to its machine', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   const said = await m.bake()
@@ -159,7 +159,7 @@ test('bake.sh says that it is done when all is installed, and leaves nothing of 
   assert.match(m.called(), /cloud-init clean --logs/)
 })
 
-test('bake.sh says what failed, after three tries', async (t) => {
+test('bake.sh reports what failed, after three tries', async (t) => {
   const m = await machine(t)
   const broken = join(m.dir, 'broken.sh')
   writeFileSync(broken, 'echo "No match for argument: mock" >&2; exit 1\n')
@@ -171,7 +171,7 @@ test('bake.sh says what failed, after three tries', async (t) => {
   })
 })
 
-test('bake.sh says that it failed when it could not clean up: two machines would be one', async (t) => {
+test('bake.sh reports failure if it could not clean up: machines would share their identity', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   m.program('cloud-init', 'echo "cannot clean"; exit 1')
@@ -191,7 +191,7 @@ for (const [what, text, state] of [
     assert.deepEqual(bakeStateOf(text, 'n-1'), state)
   })
 
-test('bakeUserData() fits and holds no enrolment token', () => {
+test('bakeUserData() is within the size limit and contains no enrollment token', () => {
   const { gateway_url, agent } = sampleBoot()
   const bytes = bakeUserData({ gateway_url, agent, nonce: 'n-1', limit_seconds: 1800 })
   assert.ok(bytes.length < 8192)

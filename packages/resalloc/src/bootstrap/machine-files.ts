@@ -29,11 +29,11 @@ const UNITS = [
 
 /** Options that differ between clouds. */
 export interface MachineOptions {
-  /** Watches for EC2's notice that a spot instance is taken back. */
+  /** Whether to watch for EC2's notice that a spot instance will be interrupted. */
   interruption_notice?: 'ec2'
 }
 
-/** The files that make a machine a builder, whoever puts them there. */
+/** Returns the files that turn a machine into a builder, however they get there. */
 export function machineFiles(boot: BootConfig, options: MachineOptions = {}): MachineFile[] {
   const more = options.interruption_notice === 'ec2'
   return [
@@ -46,10 +46,10 @@ export function machineFiles(boot: BootConfig, options: MachineOptions = {}): Ma
   ]
 }
 
-/** The data needed to fetch the agent. */
+/** The data needed to download the agent. */
 export type InstallConfig = Pick<BootConfig, 'gateway_url' | 'trusted_ca' | 'agent'>
 
-/** The files that install a builder into an image, without those that are specific to a machine. */
+/** Returns the files that install a builder into an image, without those that are specific to a machine. */
 export function bakeFiles(facts: InstallConfig): MachineFile[] {
   return [
     secret('boot.env', installEnv(facts)),
@@ -58,13 +58,13 @@ export function bakeFiles(facts: InstallConfig): MachineFile[] {
   ]
 }
 
-/** The units that a machine starts by itself at boot. */
+/** Returns the units that a machine starts at boot. */
 export function unitsToStart(options: MachineOptions = {}): string[] {
   const more = options.interruption_notice === 'ec2' ? ['copr-interruption.service'] : []
   return ['copr-dead-man.timer', ...more, 'copr-builder.service']
 }
 
-/** For the gateway alone: the machine trusts nobody else because of it. */
+/** Returns the file with the gateway's CA, which the machine trusts for the gateway only. */
 function authority({ trusted_ca }: InstallConfig): MachineFile[] {
   return trusted_ca === undefined ? [] : [{ path: GATEWAY_CA, content: trusted_ca, mode: '0644' }]
 }
@@ -82,7 +82,7 @@ function fixedFiles(names: string[]): MachineFile[] {
   })
 }
 
-/** Read by shells: every value is quoted. */
+/** Returns the environment file that shells read: every value is quoted. */
 function bootEnv(boot: BootConfig): string {
   const { dead_man } = boot
   return `${installEnv(boot)}${asShell({
@@ -109,7 +109,7 @@ function asShell(values: Record<string, string>): string {
     .join('')
 }
 
-/** As one word of a shell command. */
+/** Quotes a text as one word of a shell command. */
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -48,7 +48,7 @@ test("EC2's notice of an interruption becomes a note for the agent", async (t) =
     asked.push(`${request.method} ${request.url}`)
     const session = request.headers['x-aws-ec2-metadata-token']
     if (request.method === 'PUT') return void response.end('session-1')
-    // The first look finds nothing.
+    // The first request finds no notice.
     if (session !== 'session-1' || ++looks === 1) response.statusCode = session ? 404 : 401
     response.end('{"action":"terminate","time":"2026-11-25T10:00:00Z"}')
   }).listen(0, '127.0.0.1')
@@ -60,7 +60,7 @@ test("EC2's notice of an interruption becomes a note for the agent", async (t) =
   })
   assert.ok(watched.ok, watched.output)
   assert.match(readFileSync(join(dir, 'interrupted'), 'utf8'), /terminate/)
-  // A request that a busy machine answers too late is repeated, with a token of its own.
+  // A request that a busy machine answers too late is retried, with a new token.
   const look = 'GET /latest/meta-data/spot/instance-action'
   assert.deepEqual([...new Set(asked)], ['PUT /latest/api/token', look])
   assert.ok(looks >= 2)

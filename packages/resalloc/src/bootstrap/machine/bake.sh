@@ -1,5 +1,5 @@
-# Makes this machine the model of an image: installs what builders need, removes what may not be in two machines, says on the
-# console how it went, and switches the machine off. Whoever reads the console tells success from failure by these lines.
+# Makes this machine the model of an image: installs what builders need, removes what must not be on two machines, reports the
+# result on the console, and powers the machine off. The reader of the console tells success from failure by these lines.
 # Arguments: NONCE [CONSOLE ROOT INSTALL POWER_OFF]   (the rest for tests)
 set -u
 mark="copr-bake $1"
@@ -11,7 +11,7 @@ log=$(mktemp)
 
 say() { printf '\n%s %s\n' "$mark" "$*" >>"$console"; }
 
-# Mirrors break, and the gateway may be away for a moment; what is there already stays.
+# Retries: mirrors break, and the gateway may be down for a moment. Completed parts are not repeated.
 install_all() {
   for try in 1 2 3; do
     say "installing, try $try"
@@ -37,5 +37,5 @@ else
   tail -n 15 "$log" | while IFS= read -r line; do say "log $line"; done
   say failed
 fi
-# Also after a failure: nothing more is to be had from this machine.
+# Also after a failure: the machine is of no more use.
 $power_off

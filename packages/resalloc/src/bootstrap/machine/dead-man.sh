@@ -1,5 +1,5 @@
-# Powers the machine off when nobody can want it any more; the cloud counts it as terminated then. Knows nothing of the
-# agent but two notes that it leaves, so that it also works when the agent is dead, hangs, or never came to be.
+# Powers the machine off when it can be of no more use, which the cloud treats as termination. Depends on nothing in the agent
+# except two files that it writes, so that it also works if the agent is dead, hangs, or never started.
 # Arguments: STATE_DIR [UPTIME_SECONDS COMMAND...]   (the rest for tests)
 set -eu
 . "${COPR_BOOT_ENV:-/etc/copr-builder/boot.env}"
@@ -19,6 +19,6 @@ if [ ! -s "$state/contact" ]; then
   [ "$up" -lt "$ENROLL_SECONDS" ] || end "not enrolled within $ENROLL_SECONDS seconds" "$@"
   exit 0
 fi
-# Seconds of uptime, not of a clock that may be set meanwhile.
+# Seconds of uptime rather than of a clock, which may be set in the meantime.
 contact=$(cut -d . -f 1 "$state/contact")
 [ $((up - contact)) -lt "$SILENCE_SECONDS" ] || end "no contact for $SILENCE_SECONDS seconds" "$@"

@@ -1,13 +1,13 @@
-# Makes this machine a builder: packages, a Node that can run the agent, and the agent itself, checked by its digest.
-# May be run again at any time: what is there already stays. An image may have brought all of it; the agent and its Node are
-# checked all the same, as an image may be old, or somebody else's.
+# Turns this machine into a builder: installs packages, a Node that can run the agent, and the agent, verified by its digest.
+# Idempotent: keeps what is already installed, for example by the image. The agent and its Node are verified in any case, because
+# an image may be outdated or from somebody else.
 set -eu
 . "${COPR_BOOT_ENV:-/etc/copr-builder/boot.env}"
 lib=${COPR_LIB:-/usr/local/lib/copr-builder}
 tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/copr-install-XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
-fetch() { # DIGEST FILE: whatever the gateway calls by that digest
+fetch() { # DIGEST FILE: downloads the file with that digest from the gateway
   curl --silent --show-error --fail --location --retry 20 --retry-delay 3 --retry-all-errors --retry-max-time 300 \
     ${GATEWAY_CA:+--cacert "$GATEWAY_CA"} --output "$2" "$GATEWAY_URL/builder/agent/$1"
   printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet
@@ -17,7 +17,7 @@ is() { # DIGEST FILE
   [ -f "$2" ] && printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet 2>/dev/null
 }
 
-fits() { # PROGRAM: a Node that strips types and knows `await using`
+fits() { # PROGRAM: whether it is a Node that strips types and supports `await using`
   command -v "$1" >/dev/null 2>&1 && [ "$("$1" -p 'process.versions.node.split(".")[0]')" -ge 24 ]
 }
 
@@ -36,7 +36,7 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086
   dnf -y --setopt=install_weak_deps=False install $missing
 fi
-# mock is not for root: what it builds runs as whoever called it.
+# mock is not run as root: its builds run as the user who calls it.
 getent passwd copr-mock >/dev/null || useradd --system --groups mock --home-dir /var/lib/copr-builder/mock-user --create-home copr-mock
 mkdir -p "$lib"
 digest=$(eval "printf %s \"\${NODE_SHA256_$(uname -m):-}\"")
@@ -52,7 +52,7 @@ if ! is "$AGENT_SHA256" "$lib/agent.tar.gz"; then
   fetch "$AGENT_SHA256" "$tmp/agent.tar.gz"
   mv "$tmp/agent.tar.gz" "$lib/agent.tar.gz"
 fi
-# Unpacked anew, out of what was checked just now.
+# Extracted again from the archive that was just verified.
 mkdir "$tmp/agent"
 tar --extract --gzip --file "$lib/agent.tar.gz" --directory "$tmp/agent" --no-same-owner
 rm -rf "${lib:?}/$AGENT_SHA256"
