@@ -78,7 +78,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.equal((await describe(fixture, outcome.provider_id))?.State?.Name, 'terminated')
   })
 
-  test('the security group and the key pair follow changes of the pool's configuration', async () => {
+  test('the security group and the key pair follow changes of the pool configuration', async () => {
     const mine = owner()
     const start = async (id: number, options: object): Promise<void> => {
       const provider = fixture.provider(mine, options)

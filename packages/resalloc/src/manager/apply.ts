@@ -11,9 +11,9 @@ import { accountKey, type Action, machineKey } from './plan-types.ts'
 import { checkMachine, cleanMachine, stopMachine } from './stop.ts'
 import { sweepAccount } from './sweep.ts'
 
-/** A machine that hears nothing of its gateway for so long powers itself off. */
+/** A machine that has had no contact with its gateway for this long powers itself off. */
 const DEAD_MAN_SILENCE_SECONDS = 1200
-/** Later than the manager would have ended it. */
+/** Margin after the time when the manager would have ended the machine. */
 const DEAD_MAN_MARGIN_SECONDS = 600
 
 const NO_AGENT: AgentRelease = { sha256: '', node_sha256: {} }
@@ -23,7 +23,7 @@ const isLocalPool = ({ pools }: ManagerContext, name: string): boolean =>
 
 type MachineAction = Extract<Action, { machine: unknown }>
 
-/** Does what was planned. What is written down is written at once; what providers have to do goes on beside. */
+/** Executes the plan. Database changes are made at once; calls to providers run in the background. */
 export async function apply(
   context: ManagerContext,
   calls: Calls,
@@ -75,7 +75,7 @@ async function applyToMachine(
       return call(checkMachine)
     case 'end':
       await endMachine(context, machine, action)
-      // Its provider is asked at once.
+      // The next cycle asks its provider at once.
       return context.wake()
     case 'drop':
     case 'drain': {
@@ -94,7 +94,7 @@ async function create(
   if (actions.length === 0) return
   const { db, holder, now } = context
   await reach(context, 'before planning')
-  // Packing it takes seconds, and processes of this host run what is here.
+  // Packaging the agent takes seconds, and local processes run the code of this host anyway.
   const isLocal = actions.every(({ pool }) => isLocalPool(context, pool))
   const agent = isLocal ? NO_AGENT : await context.agent()
   const wanted = actions.flatMap((action) => newMachine(context, action, agent) ?? [])

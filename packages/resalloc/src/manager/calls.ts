@@ -5,8 +5,8 @@ import type { Logger } from '@copr/process/log'
 const CALLS_OF_A_POOL = 40
 
 /**
- * The calls to providers that are under way. The plan does not wait for them: one that hangs keeps nobody but itself waiting, and
- * not for long.
+  * The provider calls in progress. The plan does not wait for them: a call that hangs holds up nothing else, and times out at its
+  * deadline.
  */
 export class Calls {
   readonly #running = new Map<string, { pool: string; ended: Promise<void> }>()
@@ -20,7 +20,7 @@ export class Calls {
     return new Set(this.#running.keys())
   }
 
-  /** Does nothing when one with the key is under way, or too many of the pool. */
+  /** Starts a call unless one with the same key is in progress or the pool has too many. */
   start(key: string, pool: string, call: () => Promise<void>): void {
     const of_pool = [...this.#running.values()].filter((each) => each.pool === pool).length
     if (this.#running.has(key) || of_pool >= CALLS_OF_A_POOL) return
@@ -32,14 +32,14 @@ export class Calls {
     this.#running.set(key, { pool, ended })
   }
 
-  /** When none is under way any more. */
+  /** Resolves when no call is in progress. */
   async settled(): Promise<void> {
     while (this.#running.size > 0)
       await Promise.all([...this.#running.values()].map(({ ended }) => ended))
   }
 }
 
-/** Rejects at the deadline, also when the call does not listen to its signal. */
+/** Rejects at the deadline, even if the call ignores its signal. */
 export async function withDeadline<T>(
   milliseconds: number,
   call: (signal: AbortSignal) => Promise<T>,
@@ -48,7 +48,7 @@ export async function withDeadline<T>(
   const { promise: expired, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
     const error = new Error(`No answer within ${milliseconds / 1000} seconds`)
-    // The call's own ending, if it listens, says the same.
+    // A call that obeys the signal rejects with the same error.
     reject(error)
     deadline.abort(error)
   }, milliseconds)

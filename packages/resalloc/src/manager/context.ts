@@ -22,7 +22,7 @@ export function deadlinesOf({ deadlines }: ManagerContext): Deadlines {
   return { ...DEADLINES, ...deadlines }
 }
 
-/** For tests: see FAULT_POINTS. */
+/** Reports a point of execution to tests: see FAULT_POINTS. */
 export async function reach(context: ManagerContext, point: FaultPoint): Promise<void> {
   await context.at?.(point)
 }
@@ -31,7 +31,7 @@ export function later(now: Date, seconds: number): Date {
   return new Date(now.getTime() + seconds * 1000)
 }
 
-/** Doubles with each attempt. */
+/** Returns the pause before the next attempt in seconds: `first`, doubled with each attempt, up to `longest`. */
 export function backOff(
   attempts: number,
   { first, longest }: { first: number; longest: number },
@@ -56,11 +56,11 @@ export function stopOrder(context: ManagerContext, machine: Machine): StopOrder 
 export interface Ending {
   why: string
   failure?: EndFailure | undefined
-  /** A listing has shown that it has ended: nothing is left to stop. */
+  /** Whether a listing has shown that the machine has ended, so that nothing is left to stop. */
   is_proved?: boolean
 }
 
-/** The machine's session ends, its task goes back to the queue, and its provider is asked to end it. */
+/** Ends the machine's session, requeues its task, and has its provider stop it. */
 export async function endMachine(
   context: ManagerContext,
   machine: Machine,
@@ -99,7 +99,7 @@ export function lostBy({
   }
 }
 
-/** Against its offering and its pool. */
+/** Counts a boot failure against the machine's offering and pool. */
 export async function countBootFailure(
   { db, log, now, pools }: ManagerContext,
   machine: Machine,

@@ -4,7 +4,7 @@ import { ManagerFixture } from '../testing/manager-fixture.ts'
 import { FAULT_POINTS } from './manager-options.ts'
 
 for (const point of FAULT_POINTS)
-  test(`a manager that is killed ${point}, again and again: afterwards exactly the wanted machines exist`, async () => {
+  test(`a manager that is killed ${point}, repeatedly: afterwards exactly the wanted machines exist`, async () => {
     await using w = await ManagerFixture.open()
     w.pools({ p: { max: 5, boot_timeout: 3000 } })
     await w.tasks('a', 2)
@@ -24,7 +24,7 @@ for (const point of FAULT_POINTS)
     assert.deepEqual(await w.machines(), [])
   })
 
-test('the machine of a task that was killed with its manager goes back to the queue, once', async () => {
+test('the task of a machine that ended while its manager was killed is requeued once', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)

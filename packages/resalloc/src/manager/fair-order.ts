@@ -6,7 +6,7 @@ interface Owner {
   readonly groups: { group: Demand; left: number }[]
 }
 
-/** Counts what runs, and what machines were found for, against the configured limits. */
+/** Counts running tasks, and those that a machine was found for, against the configured limits. */
 export class RunningCounts {
   readonly #counts = new Map<string, number>()
   readonly #limits: RunningLimits
@@ -24,7 +24,7 @@ export class RunningCounts {
     return this.#counts.get(`owner ${ownername}`) ?? 0
   }
 
-  /** The limit that one more task would exceed. */
+  /** Describes the limit that one more task would exceed; undefined if there is none. */
   reached(of: Omit<RunningTasks, 'tasks'>): string | undefined {
     const { ownername, sandbox, arch } = of
     const limits = this.#limits
@@ -50,8 +50,8 @@ function keysOf({ ownername, sandbox, arch }: Omit<RunningTasks, 'tasks'>): stri
 }
 
 /**
- * The waiting tasks one by one, in the order in which machines would claim them: fair between owners, then age, background
- * builds last. `serve` says whether the group's next task got something: a group that did not is not asked again.
+  * Visits the waiting tasks in the order in which machines would claim them: fair between owners, then by age, background builds
+  * last. `serve` returns whether the group's next task got a machine; if not, the group is not visited again.
  */
 export function inFairOrder(
   demand: readonly Demand[],

@@ -18,7 +18,7 @@ import { directoryCloud } from '../testing/directory-cloud.ts'
 const CHILD = new URL('../testing/manager-child.ts', import.meta.url)
 const KILLS = 8
 
-test('managers that are killed with kill -9 at any time: afterwards exactly the wanted machines exist', async () => {
+test('managers that are killed with SIGKILL at any time: afterwards exactly the wanted machines exist', async () => {
   await using t = await openTestDb()
   const dir = mkdtempSync(join(tmpdir(), 'copr-cloud-'))
   const cloud = directoryCloud(dir)
@@ -33,7 +33,7 @@ test('managers that are killed with kill -9 at any time: afterwards exactly the 
     await once(child, 'exit')
   }
   const killAgainAndAgain = async (): Promise<void> => {
-    // Each a little later in what it does than the one before.
+    // Kills each manager a little later in its work than the one before.
     for (let i = 0; i < KILLS; i++) {
       const child = await start()
       await sleep(40 + 45 * i)

@@ -10,16 +10,16 @@ import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
 import { availableOfferings } from './pool-capacity.ts'
 
-/** Capacity comes back within minutes, a quota is raised by people. */
+/** Capacity returns within minutes; people have to raise a quota. */
 const NO_CAPACITY_SECONDS = 180
 const QUOTA_SECONDS = 600
 const THROTTLED_SECONDS = 20
-/** A token whose machine has ended already, again and again: something is wrong. */
+/** Attempts before a machine is given up: something is wrong if this many launch tokens were spent. */
 const MAX_ATTEMPTS = 12
 
 /**
- * Asks for a machine until there is one, an outcome is not known, or nothing of the pool can be had now. That it was asked for is
- * written down before each call: whatever happens in between, the same token is used again.
+  * Asks for a machine until it starts, an outcome is unknown, or the pool has nothing available now. Each attempt is recorded before
+  * the call: whatever happens in between, the same token is used again.
  */
 export async function launchMachine(
   context: ManagerContext,
@@ -98,13 +98,13 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
   }
 }
 
-/** Derived from stored values only, so that a repeated start sends an identical request. */
+/** Derived from stored values only, so that a retried start sends an identical request. */
 function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date } {
   if (!launching_at || !launch_order) return {}
   return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
 }
 
-/** It may have enrolled, or been given up, before its provider has answered: then only its id is added. */
+/** Records the provider's id. If the machine has already enrolled or been given up, its state does not change. */
 async function noteStarted(
   context: ManagerContext,
   machine: Machine,
@@ -132,7 +132,7 @@ async function afterFailure(
   log.warn({ ...facts, offering: machine.offering }, 'Cannot start a machine')
   const noted = { failure_class: failure, failure_text: message }
   if (failure === 'unknown') {
-    // As long again as it was tried already.
+    // Waits as long as the attempts have taken so far.
     const tried = (now().getTime() - (machine.launching_at ?? now()).getTime()) / 1000
     const seconds = Math.min(60, Math.max(5, tried))
     const next_try_at = later(now(), failed.retry_seconds ?? seconds)
@@ -145,11 +145,11 @@ async function afterFailure(
   if (again) {
     const set = { ...again, ...noted }
     const moved = await moveMachine(db, machine, { to: 'planned', now: now(), text: message, set })
-    // Otherwise when its time has come.
+    // Otherwise it is retried when it is due.
     return again.next_try_at ? undefined : moved
   }
   const why = `It could not be started (${failure}): ${message}`
-  // An earlier try with the token may have worked, its answer got lost: then there is something to end.
+  // An earlier attempt with the token may have succeeded with its response lost: then there is a machine to end.
   if (!isFirst || machine.failure_class === 'unknown') await endMachine(context, machine, { why })
   else
     await moveMachine(db, machine, {
@@ -187,7 +187,7 @@ async function punish(
       return await setPool(db, pool, { throttled_until: until(THROTTLED_SECONDS) })
     case 'permission':
     case 'configuration': {
-      // Rights and images change elsewhere, too.
+      // Permissions and images can also change outside the pool's configuration.
       const held_until = retry_seconds === undefined ? null : until(retry_seconds)
       log.error({ pool, reason: message, held_until }, 'Pool held until its configuration changes')
       return await setPool(db, pool, { hold_reason: message, held_until })
@@ -199,7 +199,7 @@ async function punish(
 
 type Again = Partial<ReturnType<typeof nextAttempt>> & { next_try_at: Date | null }
 
-/** How the machine is tried once more; undefined: it is not. */
+/** Returns the changes for the machine's next attempt; undefined if there is none. */
 async function another(
   { db, now }: ManagerContext,
   machine: Machine,

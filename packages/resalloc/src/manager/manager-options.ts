@@ -6,32 +6,32 @@ import type { ProviderMaker } from '../providers/provider-maker.ts'
 
 export interface ManagerOptions {
   db: Db
-  /** Tells this manager from others: no two processes have the same one, ever. */
+  /** Identifies this manager: no two processes ever have the same value. */
   holder: string
-  /** A manager that was killed is replaced after so long. */
+  /** Seconds after which another manager replaces one that was killed. */
   lease_seconds?: number
   installation_id: string
-  /** How machines reach the gateway. */
+  /** URL at which machines reach the gateway. */
   gateway_url: string
-  /** PEM: authorities that they need to know for that. */
+  /** PEM certificates of the authorities that machines must trust for that. */
   trusted_ca?: string
   agent: () => Promise<AgentRelease>
   makeProvider: ProviderMaker
-  /** The text of pools.yaml. Throws when it cannot be read. */
+  /** Returns the text of pools.yaml; rejects if it cannot be read. */
   readPools: () => Promise<string>
   limits: RunningLimits
-  /** Tries of a task when machines are lost. */
+  /** Maximum attempts of a task whose machines are lost. */
   max_attempts: number
   now: () => Date
   log: Logger
-  /** Something has happened that the next plan should see at once. */
+  /** Starts the next cycle at once, because something has happened that it should see. */
   wake: () => void
-  /** For tests: the manager is killed at one of these. */
+  /** For tests: called at each fault point, where it can stop the manager as if it were killed. */
   at?: (point: FaultPoint) => Promise<void>
   deadlines?: Partial<Deadlines>
 }
 
-/** Between any two things that can be seen from outside. */
+/** Points between any two effects that are visible from outside. */
 export const FAULT_POINTS = [
   'before planning',
   'planned',

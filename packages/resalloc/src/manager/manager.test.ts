@@ -26,7 +26,7 @@ const foreign = (owner: { installation_id: string; machine_id: number }): StartO
   boot: sampleBoot(),
 })
 
-test('a task brings a machine, which does it and goes', async () => {
+test('a task launches a machine, which runs it and is deleted', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -44,7 +44,7 @@ test('a task brings a machine, which does it and goes', async () => {
   assert.deepEqual(kinds, life)
 })
 
-test('crash between "token stored" and "reply received": the machine is found by its token, not doubled', async () => {
+test('crash between "token stored" and "reply received": the machine is found by its token, not duplicated', async () => {
   for (const point of ['before the start', 'started'] as const) {
     await using w = await ManagerFixture.open()
     w.pools({ p: {} })
@@ -65,7 +65,7 @@ test('crash between "token stored" and "reply received": the machine is found by
   }
 })
 
-test('a reply that is lost is asked for again: one machine only', async () => {
+test('a start whose reply is lost is retried: one machine only', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -111,7 +111,7 @@ test('no capacity in a whole pool: the next pool serves', async () => {
   )
 })
 
-test('a quota closes all offerings of its group, being told to be slower the pool for a while', async () => {
+test('an exhausted quota suspends all offerings of its group; throttling pauses the whole pool for a while', async () => {
   await using w = await ManagerFixture.open({
     offerings: [
       { name: 'spot-a', group: 'spot', price_per_hour: 1 },
@@ -134,7 +134,7 @@ test('a quota closes all offerings of its group, being told to be slower the poo
   assert.deepEqual(await w.states(), ['booting', 'booting'])
 })
 
-test('a permission that is missing holds the pool until its configuration changes', async () => {
+test('a missing permission holds the pool until its configuration changes', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -147,7 +147,7 @@ test('a permission that is missing holds the pool until its configuration change
   assert.equal(w.existing().length, 1)
 })
 
-test('a pool that a permission holds tries again when the provider says so', async () => {
+test('a pool held for a missing permission is retried after the time that the provider gave', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -174,7 +174,7 @@ test('a machine that is listed, unknown and younger than the age guard is not to
   assert.equal((await allSightings(w.db)).length, 1)
 })
 
-test('the same machine unknown twice and old enough is deleted once, and the event is noted', async () => {
+test('the same machine unknown twice and old enough is deleted once, and the event is recorded', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -204,7 +204,7 @@ test('a machine of another installation is never touched', async () => {
   assert.equal(w.existing().length, 1)
 })
 
-test('a delete call that succeeds while the listing still shows the machine: it stays deleting, and is asked again', async () => {
+test('a delete call that succeeds while the listing still shows the machine: it stays deleting, and is deleted again', async () => {
   await using w = await ManagerFixture.open()
   let stops = 0
   w.overrides.set('p', { stop: async () => void stops++ })
@@ -221,7 +221,7 @@ test('a delete call that succeeds while the listing still shows the machine: it 
   assert.equal((await w.all())[0]?.state, 'gone')
 })
 
-test('a delete that fails is tried for ever, ever less often', async () => {
+test('a delete that fails is retried forever, with increasing pauses', async () => {
   await using w = await ManagerFixture.open()
   let tries = 0
   const stop = async (): Promise<void> => {
@@ -240,9 +240,9 @@ test('a delete that fails is tried for ever, ever less often', async () => {
 })
 
 for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] as const)
-  test(`a machine that vanishes while leased (${how}): the task is queued again, as the machine was lost`, async () => {
+  test(`a machine that vanishes while leased (${how}): the task is requeued, as the machine was lost`, async () => {
     await using w = await ManagerFixture.open()
-    // Otherwise its silence may be noticed before a listing is due.
+    // Otherwise its silence might be noticed before a listing is due.
     w.pools({ p: how === 'it is silent' ? {} : { silence_timeout: 400 } })
     await w.tasks('a', 1)
     const [machine] = await w.ready()
@@ -268,7 +268,7 @@ for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] 
     assert.equal((await w.machines()).length, 1, 'another one is on its way')
   })
 
-test('a machine is not taken for silent while no gateway is up, nor just after', async () => {
+test('a machine does not count as silent while no gateway is up, nor just after', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -286,7 +286,7 @@ test('a machine is not taken for silent while no gateway is up, nor just after',
   assert.equal((await w.all())[0]?.failure_class, 'lost')
 })
 
-test('cleaning that fails removes the machine, also with unlimited reuse; one that works frees it', async () => {
+test('failed cleaning removes the machine even with unlimited reuse; successful cleaning makes it available', async () => {
   await using w = await ManagerFixture.open()
   let works = true
   const clean = async (): Promise<void> => {
@@ -312,7 +312,7 @@ test('cleaning that fails removes the machine, also with unlimited reuse; one th
   assert.equal(await w.claim(machine.id), undefined)
 })
 
-test('a limit lowered below the current count: idle machines go, those at work end their task first', async () => {
+test('a limit lowered below the current count: idle machines are deleted, busy ones finish their task first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 5, max: 10, ...REUSE } })
   await w.tasks('a', 2)
@@ -334,7 +334,7 @@ test('a limit lowered below the current count: idle machines go, those at work e
   assert.deepEqual(await w.states(), ['ready'])
 })
 
-test('a pool that leaves the file: its machines are drained and deleted with what is stored', async () => {
+test('a pool removed from the file: its machines are drained and deleted using stored data', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 3 }, q: {} })
   await w.tasks('a', 1)
@@ -370,7 +370,7 @@ test('an invalid configuration: the old one stays active, the error is visible',
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
-test('an empty configuration leaves the former pools active; {} removes them', async () => {
+test('an empty configuration leaves the previous pools active; {} removes them', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -384,7 +384,7 @@ test('an empty configuration leaves the former pools active; {} removes them', a
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
-test('two managers: one acts, the other stands by until the first is gone', async () => {
+test('two managers: one acts, the other stands by until the first has ended', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 3)
@@ -400,7 +400,7 @@ test('two managers: one acts, the other stands by until the first is gone', asyn
   assert.notEqual((await activeManager(w.db, w.now))?.holder, acting?.holder)
 })
 
-test('a provider call that hangs ends with its deadline and is repeated; other pools go on', async () => {
+test('a provider call that hangs times out and is retried; other pools are not held up', async () => {
   await using w = await ManagerFixture.open()
   let hangs = true
   const start = (order: StartOrder, signal: AbortSignal) =>
@@ -431,7 +431,7 @@ test('a provider call that hangs ends with its deadline and is repeated; other p
   )
 })
 
-test('warm stock and a burst: demand is served beyond the stock up to the limit, the better pool first', async () => {
+test('warm pool and a burst: demand is served beyond the warm machines up to the limit, the better pool first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({
     dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },
@@ -458,7 +458,7 @@ test('warm stock and a burst: demand is served beyond the stock up to the limit,
   )
 })
 
-test('an idle machine of a foreign sandbox is evicted at the limit in favour of the task that waits', async () => {
+test('an idle machine of another sandbox is evicted at the limit in favor of a waiting task', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 2, ...REUSE } })
   await w.tasks('a', 2)
@@ -476,7 +476,7 @@ test('an idle machine of a foreign sandbox is evicted at the limit in favour of 
   assert.equal((await w.machines()).length, 2)
 })
 
-test('as many idle machines of foreign sandboxes are evicted as tasks wait, and none that is awaited', async () => {
+test('one idle machine of another sandbox is evicted per waiting task, but none that a task waits for', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 4, ...REUSE } })
   await w.tasks('a', 3)
@@ -493,7 +493,7 @@ test('as many idle machines of foreign sandboxes are evicted as tasks wait, and 
   assert.deepEqual(left.map(({ sandbox }) => String(sandbox)).toSorted(), ['a/p--a', 'c/p--c'])
 })
 
-test('what no pool can do is visibly unsatisfiable, and why', async () => {
+test('tasks that no pool can run are shown as unsatisfiable with the reason', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { tags: ['big'] } })
   await w.tasks('a', 1, { arch: 's390x' })

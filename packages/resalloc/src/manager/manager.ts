@@ -19,20 +19,20 @@ import { plan } from './plan.ts'
 import { type Observed, secondsSince } from './plan-types.ts'
 
 const LEASE_SECONDS = 20
-/** A builder that nobody manages and that was silent for longer is not counted on. */
+/** Seconds of silence after which an unmanaged builder no longer counts. */
 const OTHERS_SEEN_SECONDS = 60
 const COSTS_EVERY_SECONDS = 60
 
 export interface Manager {
-  /** One look at everything, and what follows from it. False: another manager acts. */
+  /** Observes the current state and acts on it once. Returns false if another manager is active. */
   cycle(): Promise<boolean>
-  /** When no call to a provider is under way. */
+  /** Resolves when no provider call is in progress. */
   settled(): Promise<void>
-  /** Leaves the lease to others. */
+  /** Releases the lease to other managers. */
   leave(): Promise<void>
 }
 
-/** Which machines there are is decided here, and nowhere else; machines fetch their tasks by themselves. */
+/** Makes the only component that decides which machines exist; machines claim their tasks on their own. */
 export function makeManager(options: ManagerOptions): Manager {
   const { db, holder, now, log, max_attempts, limits, lease_seconds = LEASE_SECONDS } = options
   const context: ManagerContext = { ...options, pools: new PoolSet(options) }
@@ -53,7 +53,7 @@ export function makeManager(options: ManagerOptions): Manager {
     const desired = { pools: context.pools.all().map((each) => each.desired), limits }
     await apply(context, calls, plan(observed, desired, now()))
     for (const { name, retired_at, listed_at } of observed.pools)
-      // The last listing may have shown what belongs to the pool itself.
+      // Until then, a listing may still find resources that belong to the pool itself.
       if (
         retired_at &&
         (listed_at === null || secondsSince(retired_at, listed_at) > FORGET_SECONDS)
@@ -75,12 +75,12 @@ export function makeManager(options: ManagerOptions): Manager {
   }
 }
 
-/** Two sweeps after it left the file, what belongs to a pool itself was removed. */
+/** Seconds after a pool left the file when it is forgotten: by then, two sweeps have removed what belongs to the pool itself. */
 const FORGET_SECONDS = 900
 
 async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Observed> {
   const at = now()
-  // Before the tables: what ends in between is seen as ended, and not done twice.
+  // Read before the tables: a call that ends in between is seen as ended, and is not repeated.
   const in_call = calls.keys()
   return {
     in_call,

@@ -6,7 +6,7 @@ import { inFairOrder, RunningCounts } from './fair-order.ts'
 import { PoolCapacity, type Wish } from './pool-capacity.ts'
 import { type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
-/** Which machines there should be: for what waits, for the stock, and not more than allowed. */
+/** Plans which machines should exist: for waiting tasks and the warm pool, within the limits. */
 export function planFleet(
   observed: Observed,
   desired: Desired,
@@ -17,7 +17,7 @@ export function planFleet(
   fleet.obeyLimits()
   const counts = new RunningCounts(observed.running, desired.limits)
   const reasons = new Map<Demand, string>()
-  /** No machine would help them. */
+  /** Groups that are at a limit of running tasks, so that more machines would not help. */
   const limited = new Set<Demand>()
   const unserved = inFairOrder(observed.demand, counts, (group) => {
     const limit = counts.reached(group)
@@ -38,7 +38,7 @@ function reasonOf(group: Demand, tasks: number, why: string | undefined): NewRea
   return { arch: arch ?? '', tags, ownername, sandbox, tasks, reason: why ?? '' }
 }
 
-/** Foreground and background builds of one kind have one reason. */
+/** Merges the reasons of foreground and background builds of the same kind. */
 function merged(reasons: NewReason[]): NewReason[] {
   const byKind = Map.groupBy(reasons, ({ arch, tags, ownername, sandbox }) =>
     JSON.stringify([arch, tags, ownername, sandbox]),
@@ -52,11 +52,11 @@ class Fleet {
   readonly actions: Action[] = []
   readonly #capacities: PoolCapacity[]
   readonly #others: Observed['others'][number][]
-  /** Nobody has used them: each will do whatever its pool can. */
+  /** Unused machines: each can run any task that its pool supports. */
   readonly #fresh: Candidate[] = []
-  /** Used and idle: for tasks of their sandbox only. */
+  /** Used, idle machines, which can run only tasks of their sandbox. */
   readonly #kept: Candidate[] = []
-  /** Sandboxes that something waits for. */
+  /** Sandboxes with waiting tasks. */
   readonly #awaited: ReadonlySet<string>
   readonly #awaitedTags: ReadonlySet<string>
   readonly #now: Date
@@ -94,7 +94,7 @@ class Fleet {
     else if (isIdle && uses > 0 && !needs_cleaning) this.#kept.push({ machine, capacity })
   }
 
-  /** Pools with more machines than they may have give up idle ones; what is at work ends its task first. */
+  /** Dismisses idle machines of pools that exceed their limit; busy machines finish their task first. */
   obeyLimits(): void {
     for (const capacity of this.#capacities) {
       const { name, config } = capacity.pool
@@ -111,7 +111,7 @@ class Fleet {
     const { machine, capacity } = each
     if (machine.state === 'planned') this.actions.push({ kind: 'drop', machine, why })
     else if (machine.state === 'ready') this.actions.push({ kind: 'drain', machine, why })
-    // A starting machine is ready soon and can be drained then.
+    // A starting machine will be ready soon, and can be drained then.
     else return false
     for (const list of [this.#fresh, this.#kept])
       if (list.includes(each)) list.splice(list.indexOf(each), 1)
@@ -119,7 +119,7 @@ class Fleet {
     return true
   }
 
-  /** Finds something for one task; otherwise says why there is nothing. */
+  /** Finds a machine for one task; returns the reason if there is none. */
   serve(group: Demand): string | undefined {
     if (this.#takeKept(group) || this.#takeOther(group) || this.#takeFresh(group)) return undefined
     const memory = this.#memoryFor(group)
@@ -192,8 +192,8 @@ class Fleet {
   }
 
   /**
-   * At the limit, idle machines that wait for another sandbox, or are too small, go: one for each task that waits, beside what is
-   * leaving anyway.
+    * Dismisses idle machines of pools at their limit that are kept for another sandbox or are too small: one for each waiting task,
+    * minus those that are leaving anyway.
    */
   makeRoom(group: Demand, tasks: number): void {
     const memory = this.#memoryFor(group)
@@ -229,7 +229,7 @@ class Fleet {
     return `no pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')} together`
   }
 
-  /** Fills the stock with what nobody waits for, and lets go what is too much, the longest idle first. */
+  /** Fills the warm pools, and dismisses surplus machines that no task waits for, the longest idle first. */
   keepStock(): void {
     for (const capacity of this.#capacities) {
       const { config, name } = capacity.pool
@@ -273,7 +273,7 @@ function isBetter(one: Candidate, other: Candidate, wish: Wish): boolean {
   return one.capacity.score(wish) > other.capacity.score(wish)
 }
 
-/** By the score for the task's tags, then the pool's priority, then price, then load relative to weight. */
+/** Sorts by the score for the task's tags, then the pool's priority, then price, then load relative to weight. */
 function inOrderOfPreference(capacities: PoolCapacity[], wish: Wish): PoolCapacity[] {
   return capacities.toSorted(
     (a, b) =>

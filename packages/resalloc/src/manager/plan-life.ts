@@ -57,7 +57,7 @@ function stepOfPlanned(machine: ManagedMachine, { row, now }: Context): Action |
   return isThrottled || !isDue(machine, now) ? undefined : { kind: 'launch', machine }
 }
 
-/** Why a pool starts nothing at all. */
+/** Returns why a pool starts no machines at all; undefined if it may. */
 export function whyNoStarts(row: Pool, now: Date): string | undefined {
   if (row.retired_at) return 'has left pools.yaml'
   if (row.cordoned || row.config.cordoned) return 'is cordoned'
@@ -80,7 +80,7 @@ function stepOfStarting(
   return repeats ? { kind: 'launch', machine } : undefined
 }
 
-/** Silence means something only as long as there was somebody to hear. */
+/** Whether a machine has been silent for too long; only time with a gateway to receive heartbeats counts. */
 function isSilent(machine: ManagedMachine, { pool, observed, now }: Context): boolean {
   const since = observed.gateway_up_since
   if (!since) return false
@@ -116,7 +116,7 @@ function stepOfReady(
   return pool.can_check && isCheckDue ? { kind: 'check', machine } : undefined
 }
 
-/** Why an idle machine gets no further task. */
+/** Returns why an idle machine gets no further task; undefined if it may get one. */
 function whyUsedUp(machine: ManagedMachine, { pool, now }: Context): string | undefined {
   if (machine.task_id !== null || machine.cordoned) return undefined
   const { reuse_opportunity_time, reuse_max_count, reuse_max_time, max_idle_age } = pool.config

@@ -15,15 +15,15 @@ export interface Observed {
   readonly demand: readonly Demand[]
   readonly running: readonly RunningTasks[]
   readonly others: readonly OtherBuilder[]
-  /** Pool → what it has cost in this month. */
+  /** Pool → its cost in this month. */
   readonly costs: ReadonlyMap<string, number>
-  /** Since when machines could say that they live; undefined: they cannot now. */
+  /** Since when machines have been able to send heartbeats; undefined if they cannot now. */
   readonly gateway_up_since: Date | undefined
-  /** Machines and accounts that a provider's call is under way for. */
+  /** Keys of the machines and accounts with a provider call in progress. */
   readonly in_call: ReadonlySet<string>
 }
 
-/** A pool as it should be. One that left the file has the configuration that it had. */
+/** A pool's desired state. A pool that left the file keeps its last configuration. */
 export interface DesiredPool {
   readonly name: string
   readonly config: PoolConfig
@@ -45,7 +45,7 @@ export type Action =
   | { kind: 'create'; pool: string; offering: Offering; why: string }
   /** Asks for the machine, for the first time or again with the same token. */
   | { kind: 'launch'; machine: ManagedMachine }
-  /** Was never asked for. */
+  /** Drops a machine that its provider was never asked for. */
   | { kind: 'drop'; machine: ManagedMachine; why: string }
   | { kind: 'drain'; machine: ManagedMachine; why: string }
   | { kind: 'end'; machine: ManagedMachine; why: string; failure?: EndFailure }
@@ -56,8 +56,8 @@ export type Action =
   | { kind: 'explain'; reasons: NewReason[] }
 
 /**
- * `boot`: it has not enrolled in time, which counts against its offering and pool. `interrupted`: its cloud took it back, which
- * its task is told.
+  * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: its cloud took it back,
+  * which is reported to its task.
  */
 export type EndFailure = 'boot' | 'lost' | 'interrupted' | 'unwell' | 'cleaning'
 

@@ -2,7 +2,7 @@ import { planFleet } from './plan-fleet.ts'
 import { planLife } from './plan-life.ts'
 import { accountKey, type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
-/** A whole listing of each account comes so often; sooner when something is to be proved. */
+/** Seconds between complete listings of an account; PROOF_SECONDS while a machine's end is to be proved. */
 const SWEEP_SECONDS = 120
 const PROOF_SECONDS = 10
 
@@ -19,7 +19,7 @@ export function plan(observed: Observed, desired: Desired, now: Date): Action[] 
   ]
 }
 
-/** One pool of each account is asked for all. */
+/** Plans listings; one pool of each account lists it for all. */
 function planListings(
   { machines, pools, in_call }: Observed,
   desired: Desired,

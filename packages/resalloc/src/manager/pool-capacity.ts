@@ -11,14 +11,14 @@ export interface Wish {
   readonly tags: readonly string[]
 }
 
-/** A pool with its machines as they are counted, and as the plan goes on. */
+/** A pool with the counts of its machines, updated as the plan progresses. */
 export class PoolCapacity {
   readonly pool: DesiredPool
   readonly row: Pool
-  /** In any state but gone. */
+  /** Machines in any state except `gone`. */
   living: number
   starting: number
-  /** Places that come free without more ado. */
+  /** Machines that are leaving anyway. */
   freeing: number
   readonly #offerings: Offering[]
   readonly #blocked: string | undefined
@@ -55,7 +55,7 @@ export class PoolCapacity {
     )
   }
 
-  /** Pools on demand start machines only for who asks for them. */
+  /** Whether the pool starts machines for the task: on-demand pools do so only for tasks that request their tags. */
   startsFor(wish: Wish): boolean {
     const { tags_on_demand } = this.pool.config
     return (
@@ -64,7 +64,7 @@ export class PoolCapacity {
     )
   }
 
-  /** Higher is better: the tags that the task asks for, its architecture's among them. */
+  /** Sums the priorities of the tags that the task requests, including its architecture's; higher is better. */
   score({ arch, tags }: Wish): number {
     const asked = arch === null ? [...tags, 'arch_noarch'] : [...tags, `arch_${arch}`]
     return [...new Set(asked)].reduce((sum, tag) => sum + (this.#priorities.get(tag) ?? 0), 0)
@@ -74,7 +74,7 @@ export class PoolCapacity {
     return this.#offerings[0]?.price_per_hour ?? Infinity
   }
 
-  /** How full it is for its weight. */
+  /** Number of machines relative to the pool's weight. */
   get load(): number {
     return this.living / this.pool.config.weight
   }
@@ -83,7 +83,7 @@ export class PoolCapacity {
     return this.living >= this.pool.config.max
   }
 
-  /** Why no machine can be started now; undefined: one can. */
+  /** Returns why no machine can be started now; undefined if one can. */
   whyNot(): string | undefined {
     const { name, config } = this.pool
     if (this.#blocked) return `pool ${name} ${this.#blocked}`
@@ -96,18 +96,18 @@ export class PoolCapacity {
     return undefined
   }
 
-  /** Could it ever have a machine of that size? */
+  /** Whether the pool has offerings with at least this much memory. */
   offers(min_memory_mb: number): boolean {
     return this.pool.offerings.some(({ memory_mb }) => (memory_mb ?? 0) >= min_memory_mb)
   }
 
-  /** A machine with less has been too small once. */
+  /** Whether the machine has at least this much memory; with less, the task has run out of it before. */
   isBigEnough({ memory_mb, offering }: ManagedMachine, min_memory_mb: number): boolean {
     const offered = this.pool.offerings.find(({ name }) => name === offering)?.memory_mb
     return (memory_mb ?? offered ?? Infinity) >= min_memory_mb
   }
 
-  /** Takes the place of a new machine. */
+  /** Reserves capacity for a new machine; returns its offering, or undefined if none can be started. */
   start(min_memory_mb = 0): Offering | undefined {
     const offering = this.#offerings.find(
       ({ memory_mb }) => (memory_mb ?? Infinity) >= min_memory_mb,
@@ -137,7 +137,7 @@ function blockedBy(
   return undefined
 }
 
-/** The cheapest first. */
+/** Returns the pool's offerings that are available now, the cheapest first. */
 export function availableOfferings(
   offerings: readonly Offering[],
   rows: readonly OfferingRow[],

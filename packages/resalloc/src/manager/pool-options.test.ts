@@ -6,7 +6,7 @@ import { ManagerFixture } from '../testing/manager-fixture.ts'
 
 const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
 
-test('machines that fail to boot are replaced, and hold their pool after some', async () => {
+test('machines that fail to boot are replaced, and hold their pool after a number of failures', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { boot_timeout: 100, boot_failure_limit: 2, boot_failure_hold: 1000 } })
   await w.tasks('a', 1)
@@ -20,7 +20,7 @@ test('machines that fail to boot are replaced, and hold their pool after some', 
   assert.deepEqual(await w.states(), ['ready'])
 })
 
-test('a machine that is held for debugging gets nothing and stays, and goes when the time is over', async () => {
+test('a machine that is held for debugging stays without tasks, and is deleted when the hold expires', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 1 } })
   const [machine] = await w.ready()
@@ -35,7 +35,7 @@ test('a machine that is held for debugging gets nothing and stays, and goes when
   assert.equal((await w.all())[0]?.state, 'gone')
 })
 
-test('health checks that fail again and again end a machine, and one that fails gets no task', async () => {
+test('a machine whose health check fails gets no task, and is deleted after repeated failures', async () => {
   await using w = await ManagerFixture.open()
   let isWell = true
   w.overrides.set('p', { check: async () => isWell })
@@ -51,7 +51,7 @@ test('health checks that fail again and again end a machine, and one that fails 
   assert.equal((await w.all())[0]?.failure_class, 'unwell')
 })
 
-test('a surplus of idle machines goes after a while, and stock that nobody used is replaced', async () => {
+test('surplus idle machines are deleted after a delay, and unused warm machines are replaced', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 3, max: 9, max_idle_age: 500, scale_in_delay: 60 } })
   await w.ready()
@@ -66,7 +66,7 @@ test('a surplus of idle machines goes after a while, and stock that nobody used 
   assert.notEqual(fresh?.id, kept.id)
 })
 
-test('a budget that is spent stops new machines of its pool only', async () => {
+test('an exhausted budget stops new machines of its pool only', async () => {
   await using w = await ManagerFixture.open({ offerings: [{ name: 'x', price_per_hour: 10 }] })
   w.pools({ p: { priority: 1, budget_per_month: 5, ...REUSE }, q: {} })
   await w.tasks('a', 1)
@@ -81,7 +81,7 @@ test('a budget that is spent stops new machines of its pool only', async () => {
   )
 })
 
-test('machines on demand are started only for tasks that ask, and no stock is kept of them', async () => {
+test('on-demand machines are started only for tasks that request their tags, and none are kept warm', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ big: { tags_on_demand: ['powerful'], max_prealloc: 2 }, p: {} })
   await w.tasks('a', 1)
@@ -90,7 +90,7 @@ test('machines on demand are started only for tasks that ask, and no stock is ke
   assert.deepEqual((await w.machines()).map(({ pool }) => pool).toSorted(), ['big', 'p'])
 })
 
-test('limits of owners hold for machines, too: none is started for tasks that may not run', async () => {
+test('owner limits also apply to machines: none is started for tasks that may not run', async () => {
   await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 20)
@@ -101,7 +101,7 @@ test('limits of owners hold for machines, too: none is started for tasks that ma
   assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a has 3 builds running/)
 })
 
-test('a task that ran out of memory gets a bigger machine, and one that nobody could serve tries its luck', async () => {
+test('a task that ran out of memory gets a bigger machine, or any machine if none is big enough', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 1)

@@ -13,10 +13,10 @@ import {
   stopOrder,
 } from './context.ts'
 
-/** Asked again after this, then ever later: for ever. */
+/** Pause before stopping is retried, in seconds; it doubles up to `longest`, without a limit on attempts. */
 const RETRY = { first: 30, longest: 600 }
 
-/** Asks for the end of a machine. It is gone only when a listing proves it. */
+/** Asks the provider to end a machine. The machine is `gone` only when a listing proves it. */
 export async function stopMachine(
   context: ManagerContext,
   machine: Machine,
@@ -24,7 +24,7 @@ export async function stopMachine(
 ): Promise<void> {
   const { db, log, now } = context
   await reach(context, 'before the stop')
-  // It has refused itself: nobody has counted that yet.
+  // The machine failed its own self-test, which has not been counted yet.
   if (machine.delete_attempts === 0 && machine.failure_class?.startsWith('self_test'))
     await countBootFailure(context, machine, machine.failure_text ?? '')
   const asked_at = now()
@@ -50,7 +50,7 @@ export async function stopMachine(
   await reach(context, 'stop noted')
 }
 
-/** Between two tasks. A machine that cannot be cleaned is never used again. */
+/** Cleans a machine between two tasks. A machine that cannot be cleaned is never used again. */
 export async function cleanMachine(
   context: ManagerContext,
   machine: Machine,
@@ -71,7 +71,7 @@ export async function cleanMachine(
   context.wake()
 }
 
-/** A machine that is not well gets no task until it is; the plan counts the failures. */
+/** Runs a machine's health check. An unhealthy machine gets no task until it recovers; the plan counts the failures. */
 export async function checkMachine(
   context: ManagerContext,
   machine: Machine,

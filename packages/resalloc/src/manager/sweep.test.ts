@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Listed } from '../providers/provider.ts'
 import { ManagerFixture } from '../testing/manager-fixture.ts'
 
-test('what belongs to a pool and not to a machine stays until it expires', async () => {
+test('a resource that belongs to a pool rather than a machine stays until it expires', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   const listed = (provider_id: string, expires_at?: Date): Listed => ({

@@ -20,14 +20,14 @@ import { secondsSince } from './plan-types.ts'
 
 /** Minimum age of an orphan: the row of a younger resource may not have been written yet. */
 const ORPHAN_SECONDS = 300
-/** A start whose answer never came may still have its effect after so long. */
+/** Seconds for which a start whose response was lost may still take effect. */
 const LATE_START_SECONDS = 120
 const NO_CAPACITY_SECONDS = 180
 const FORGET_SIGHTINGS_SECONDS = 3600
 
 /**
- * Lists an account, and holds what it shows against the tables: the cloud first, then the tables, so that a machine that starts in
- * between is never taken for an orphan.
+  * Lists an account and compares the listing with the tables: first the cloud, then the tables, so that a machine that starts in
+  * between is never taken for an orphan.
  */
 export async function sweepAccount(context: ManagerContext, active: ActivePool): Promise<void> {
   const { db, now, pools } = context
@@ -58,10 +58,10 @@ export async function sweepAccount(context: ManagerContext, active: ActivePool):
 interface Sweep {
   context: ManagerContext
   active: ActivePool
-  /** Before the listing. */
+  /** Time before the listing started. */
   began: Date
   listed: Listed[]
-  /** The living ones of the account, read after the listing. */
+  /** The account's living machines, read after the listing. */
   machines: ManagedMachine[]
   settle_seconds: number
 }
@@ -90,7 +90,7 @@ async function judgeMachines(sweep: Sweep): Promise<void> {
   await noteListed(context.db, present, began)
 }
 
-/** The answer of its start was lost. */
+/** Records the provider's id of a machine whose start response was lost. */
 async function adopt(
   { db, now, log }: ManagerContext,
   machine: ManagedMachine,
@@ -113,7 +113,7 @@ async function judgeEnded(
     await moveMachine(db, machine, { to: 'gone', now: now(), text: 'ended' })
     return
   }
-  // A start with this token is answered `token_spent`, and gets another one.
+  // The next start with this token fails with `token_spent`, and the machine gets another token.
   if (machine.state === 'launching' && machine.provider_id === null) return
   if (cause === 'no_capacity' && machine.offering !== null) {
     const failure = {
@@ -158,7 +158,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
     await noteAbsent(db, machine.id, began)
     return
   }
-  // A listing may be wrong: a machine that speaks is there.
+  // A listing may be wrong: a machine that sends heartbeats exists.
   const hasSpoken = machine.last_seen_at !== null && machine.last_seen_at > machine.absent_since
   if (hasSpoken || machine.absent_since >= began) return
   const kind = active.desired.account
@@ -188,7 +188,7 @@ async function judgeOrphans(sweep: Sweep): Promise<void> {
           (each.expires_at === undefined || each.expires_at > began)
         : owner !== undefined && (each.kind !== 'machine' || isOf(each, owner))
     if (isOwned) continue
-    // It may have been planned in a pool of the same account that is not in use here.
+    // It may belong to a pool of the same account that is not active here.
     const row = each.machine_id === undefined ? undefined : known.get(each.machine_id)
     if (row && row.state !== 'gone' && !living.has(row.id)) continue
     await judgeOrphan(context, active, each, began, row !== undefined)
@@ -220,7 +220,7 @@ async function judgeOrphan(
     await noteRemoval(db, seen, { error: null, now: now() })
     const text = `${orphan.kind} ${orphan.provider_id} removed`
     const of = { id: hasRow ? seen.machine_id : null, pool: orphan.pool ?? active.desired.name }
-    // Asking again is no news.
+    // A repeated removal is not a new event.
     if (sighting.remove_tried_at === null) await addEvent(db, of, 'orphan', text, now())
     log.warn(facts, 'Orphan removed')
   } catch (error) {
