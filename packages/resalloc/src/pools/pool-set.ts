@@ -16,13 +16,13 @@ export interface ActivePool {
 }
 
 /**
- * The pools with their providers. What the file says is read again and again; while it is wrong, what it said before stays. A
- * pool that has left it lives on with its last configuration until its machines are gone.
+  * The pools with their providers. The file is read repeatedly; while it is invalid, the last valid contents stay in effect. A pool
+  * that has left the file keeps its last configuration until its machines are gone.
  */
 export class PoolSet {
   readonly #options: ManagerOptions
   readonly #active = new Map<string, ActivePool & { digest: string }>()
-  /** Configurations that no provider could be made of. */
+  /** Pool → the digest of a configuration that no provider could be made from. */
   readonly #failed = new Map<string, string>()
   /** The digest of the pools file as last read, valid or not; empty if it could not be read. */
   #digest: string | undefined
@@ -39,7 +39,7 @@ export class PoolSet {
     return [...this.#active.values()]
   }
 
-  /** Brings the table up to date with the file, and the providers with the table. */
+  /** Updates the table from the file, and the providers from the table. */
   async refresh(): Promise<void> {
     await this.#readFile()
     const rows = await allPools(this.#options.db)
@@ -84,7 +84,7 @@ export class PoolSet {
     }))
     await syncPools(db, pools, now())
     for (const { name, config } of pools)
-      // As it comes back from the table, without what is undefined.
+      // Compares with the form that the table returns, without undefined values.
       if (
         known.has(name) &&
         !isDeepStrictEqual(known.get(name), JSON.parse(JSON.stringify(config)))

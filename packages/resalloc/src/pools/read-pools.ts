@@ -6,11 +6,11 @@ import { z } from 'zod'
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** All faults of the file at once, in words for administrators. */
+/** Parses pools.yaml; reports all faults at once, as messages for administrators. */
 export function readPoolsText(
   text: string,
 ): { ok: true; pools: PoolsFile } | { ok: false; error: string } {
-  // Every pool would go, with its machines, because of a disk that is full or an editor that is saving.
+  // A full disk or an editor that is saving the file must not remove every pool with its machines.
   if (text.trim() === '') return { ok: false, error: 'The file is empty; write {} for no pools' }
   let content: unknown
   try {

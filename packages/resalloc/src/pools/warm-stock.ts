@@ -4,7 +4,7 @@ const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 
 type Entry = PoolConfig['prealloc_schedule'][number]
 
-/** How many idle machines the pool keeps ready now. */
+/** Returns the number of idle machines that the pool keeps ready at this time. */
 export function warmStock(config: PoolConfig, now: Date): number {
   if (config.tags_on_demand.length > 0) return 0
   const entry = config.prealloc_schedule.find((each) => isNow(each, now))
@@ -19,6 +19,6 @@ function isNow({ days, from, to }: Entry, now: Date): boolean {
   }
   const today = now.getUTCDay()
   if (from < to) return isOn(today) && from <= time && time < to
-  // Over midnight: it belongs to the day on which it began.
+  // The entry spans midnight: its days are those on which it starts.
   return (isOn(today) && time >= from) || (isOn(today - 1) && time < to)
 }

@@ -1,12 +1,12 @@
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { MakeProvider, Provider, ProviderContext } from './provider.ts'
 
-/** Kind of provider → how one is made. A kind that is missing is not offered where the program runs. */
+/** Kind of provider → its factory. A kind that is missing is not available in this program. */
 export type Registry = { [Kind in PoolConfig['provider']]?: MakeProvider<Kind> }
 
 export type ProviderMaker = (config: PoolConfig, context: ProviderContext) => Provider
 
-/** Throws with a sentence for the administrator. */
+/** Returns a factory for all registered kinds; it throws a sentence for the administrator if a kind is not registered. */
 export function providerMaker(registry: Registry): ProviderMaker {
   return (config, context) => {
     const make = registry[config.provider] as

@@ -12,7 +12,7 @@ export interface AwsAccount {
   list(installation_id: string, signal: AbortSignal): Promise<readonly Listed[]>
 }
 
-/** One for each that is asked for. */
+/** Returns a function that makes each account once and caches it. */
 export function awsAccounts(): (key: AccountKey) => AwsAccount {
   const accounts = new Map<string, AwsAccount>()
   return (key) => {

@@ -17,10 +17,10 @@ import { ownedBy, TAG } from './ownership-tags.ts'
 import { poolFacts } from './pool-facts.ts'
 import { removeThing } from './remove.ts'
 
-/** EC2 may not show for so long what it has just made. */
+/** Seconds for which EC2 may not list a new resource. */
 const SETTLE_SECONDS = 180
 
-/** Makes the providers of all pools of EC2: those of one account share its limits and listings. */
+/** Returns the factory of the providers of all EC2 pools: those of one account share its rate limits and listings. */
 export function awsProviders(): MakeProvider<'aws'> {
   const accountOf = awsAccounts()
   return (config, context) => {
@@ -75,7 +75,7 @@ export function awsProviders(): MakeProvider<'aws'> {
               retry_seconds: 1800,
             }
           if (!isMissing(error)) return startFailure(error, offering)
-          // Perhaps of what is ours: then the next start makes it again.
+          // If one of our own resources is missing, the next start creates it again.
           facts.forget()
           const is_ours =
             (!config.security_groups && /^InvalidGroup|^InvalidKeyPair/.test(codeOf(error))) ||
@@ -115,7 +115,7 @@ const SPENT: StartOutcome = {
   message: 'The machine of this launch token has ended',
 }
 
-/** The machine of the order, new or not; undefined when it has ended. */
+/** Returns the id of the order's machine, new or existing; undefined if it has ended. */
 async function runInstance(
   account: AwsAccount,
   order: StartOrder,
@@ -134,13 +134,13 @@ async function runInstance(
     return hasEnded(instance) ? undefined : instance.InstanceId
   } catch (error) {
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw error
-    // An image or group has changed since the first call, whose answer was lost. Its machine is as good.
+    // An image or group has changed since the first call, whose response was lost. The machine of that call will do.
     const found = await instancesOf(account, order, signal)
     return found.find((instance) => !hasEnded(instance))?.InstanceId
   }
 }
 
-/** Asked for with an old token, EC2 gives the instance of it in whatever state. */
+/** Whether an instance has ended: for a used token, EC2 returns its instance in whatever state. */
 function hasEnded({ State }: Instance): boolean {
   return State?.Name === 'terminated' || State?.Name === 'shutting-down'
 }
@@ -170,7 +170,7 @@ function unknownOffering({ offering }: StartOrder): StartOutcome {
   return { ok: false, failure: 'no_capacity', message }
 }
 
-/** Where the machine was made, which may be older than what the pool says now. */
+/** Returns the account and region where the machine was made, which may differ from the pool's current configuration. */
 function keyIn(data: Record<string, unknown>): AccountKey | undefined {
   const of = (name: string): string | undefined =>
     typeof data[name] === 'string' ? data[name] : undefined
@@ -180,7 +180,7 @@ function keyIn(data: Record<string, unknown>): AccountKey | undefined {
     : { region, endpoint_url: of('endpoint_url'), role_arn: of('role_arn') }
 }
 
-/** Enough to end a machine when the pool has moved or is no more. */
+/** Returns the data needed to end a machine even if the pool has moved or no longer exists. */
 function dataOf({ region, endpoint_url, role_arn }: AccountKey): Record<string, unknown> {
   return {
     region,

@@ -9,7 +9,7 @@ import type { AwsOffering, AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { vpcsOf } from './pool-facts.ts'
 
-/** A pool with many types and zones takes its time: EC2 lets two launches a second be asked for. */
+/** Maximum number of dry-run launches: EC2 allows two launch requests a second, so many types and zones would take long. */
 const MOST_LAUNCHES = 40
 
 interface DiagnosedPool {
@@ -18,7 +18,7 @@ interface DiagnosedPool {
   readonly offerings: readonly AwsOffering[]
 }
 
-/** Asks for all that a pool needs, in EC2's way of asking without doing. */
+/** Checks everything that a pool needs, using EC2's dry runs. */
 export async function diagnose(
   account: AwsAccount,
   { pool, owner, offerings }: DiagnosedPool,
@@ -41,7 +41,7 @@ export async function diagnose(
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   await tell('subnets', async () => await vpcsOf(account.api, pool.subnets, signal))
   await tell('image', async () => await findImage(account.api, { pool, owner }, signal))
-  // A launch that cannot work for another reason would only repeat it.
+  // Otherwise every launch would fail for the same reason.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   const image = await findImage(account.api, { pool, owner }, signal)
   for (const offering of offerings.slice(0, MOST_LAUNCHES)) {
@@ -79,14 +79,14 @@ async function dryRun(
       signal,
     )
   } catch (error) {
-    // Allowed, and not done.
+    // The launch is allowed; the dry run did not execute it.
     if (codeOf(error) === 'DryRunOperation') return
     const { failure, message } = startFailure(error, offering)
     throw new Advised(`${message}; ${HELP[failure]}`, { cause: error })
   }
 }
 
-/** Has its advice already. */
+/** An error whose message already contains the remedy. */
 class Advised extends Error {
   override readonly name = 'Advised'
 }
@@ -105,7 +105,7 @@ const HELP: Readonly<Record<StartFailure, string>> = {
 
 function helpedBy(error: unknown): string {
   if (error instanceof Advised) return error.message
-  // Ours say what is wrong with the pool.
+  // Our own errors describe what is wrong with the pool.
   if (error instanceof CoprError) return `${error.message}; ${HELP.configuration}`
   const { failure, message } = startFailure(error, { instance_type: '', purchase: 'on_demand' })
   return `${message}; ${HELP[failure]}`

@@ -11,7 +11,7 @@ export interface AccountKey {
   readonly role_arn?: string | undefined
 }
 
-/** EC2's own limits of an account and region. Calls of one class take from one bucket. */
+/** EC2's rate limits per account and region. Calls of one class share one bucket. */
 const LIMITS = {
   describe: { capacity: 100, per_second: 20 },
   run: { capacity: 5, per_second: 2 },
@@ -26,11 +26,11 @@ const FIRST_PAUSE_MS = 250
 export type Ec2Api = ReturnType<typeof ec2Api>
 type Send<T> = (client: EC2Client, options: { abortSignal: AbortSignal }) => Promise<T>
 
-/** EC2 in one account and region, paced: all pools that use it share this. */
+/** Rate-limited client for EC2 in one account and region, shared by all pools there. */
 export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
   const client = new EC2Client({
     region,
-    // Ours: theirs takes a lack of capacity, which is a 500, for something that passes.
+    // Retries are ours: the SDK takes a lack of capacity, which has status 500, for a transient error.
     maxAttempts: 1,
     ...(endpoint_url === undefined ? {} : { endpoint: endpoint_url }),
     ...(role_arn === undefined
@@ -46,7 +46,7 @@ export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
     Object.entries(LIMITS).map(([name, limit]) => [name, tokenBucket(limit)]),
   ) as Record<CallClass, TokenBucket>
 
-  /** One attempt. */
+  /** Makes a single attempt. */
   const once = async <T>(of: CallClass, send: Send<T>, signal: AbortSignal): Promise<T> => {
     await buckets[of].take(signal)
     try {
@@ -59,14 +59,14 @@ export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
   }
   return {
     once,
-    /** For calls that may be repeated without harm: what passes is tried again. */
+    /** Makes an idempotent call; retries transient errors. */
     async call<T>(of: CallClass, send: Send<T>, signal: AbortSignal): Promise<T> {
       for (let attempt = 1; ; attempt++)
         try {
           return await once(of, send, signal)
         } catch (error) {
           if (signal.aborted || attempt === ATTEMPTS || !isPassing(error)) throw error
-          // Full jitter: those that were refused together do not come back together.
+          // Full jitter: calls that were refused together are not retried together.
           const pause_ms = Math.random() * FIRST_PAUSE_MS * 2 ** attempt
           await sleep(pause_ms, undefined, { signal })
         }

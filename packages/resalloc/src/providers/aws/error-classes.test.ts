@@ -60,13 +60,13 @@ for (const [code, instance_type, purchase, quota] of [
     assert.ok(message.includes(quota), message)
   })
 
-test('startFailure() leaves out what only a machine can read', () => {
+test('startFailure() omits the encoded authorization message', () => {
   const words = 'You are not authorized. Encoded authorization failure message: AbC-dEf_123'
   const { message } = startFailure(ec2Error('UnauthorizedOperation', 403, words), ON_DEMAND)
   assert.equal(message, 'UnauthorizedOperation: You are not authorized.')
 })
 
-test('isPassing() is true for what time heals, and not for a lack of capacity, which is a 500 too', () => {
+test('isPassing() is true for transient errors, and not for a lack of capacity, which is a 500 too', () => {
   assert.equal(isPassing(ec2Error('RequestLimitExceeded', 503)), true)
   assert.equal(isPassing(new Error('socket hang up')), true)
   assert.equal(isPassing(ec2Error('InsufficientInstanceCapacity', 500)), false)

@@ -8,17 +8,17 @@ interface ErrorClass {
 }
 
 const NO_CAPACITY: ErrorClass = { failure: 'no_capacity', retry_seconds: 180 }
-/** The zone does not have the type: that changes with years, not with minutes. */
+/** The zone does not offer the type, which does not change within minutes. */
 const NOT_OFFERED: ErrorClass = { failure: 'no_capacity', retry_seconds: 3600 }
 const QUOTA: ErrorClass = { failure: 'quota', retry_seconds: 300 }
 const THROTTLED: ErrorClass = { failure: 'throttled', retry_seconds: 5 }
-/** Rights are mended, and credentials renewed, without a word to us. */
+/** Permissions can be corrected, and credentials renewed, without a change that we notice. */
 const PERMISSION: ErrorClass = { failure: 'permission', retry_seconds: 600 }
 const CONFIGURATION: ErrorClass = { failure: 'configuration', retry_seconds: 1800 }
 const SPENT: ErrorClass = { failure: 'token_spent' }
 const UNKNOWN: ErrorClass = { failure: 'unknown' }
 
-/** EC2's codes that a launch may fail with. What is not here is told by its status. */
+/** EC2's error codes of failed launches → failure class. Other codes are classified by HTTP status. */
 const CLASS_OF: Readonly<Record<string, ErrorClass>> = {
   InsufficientInstanceCapacity: NO_CAPACITY,
   InsufficientHostCapacity: NO_CAPACITY,
@@ -77,7 +77,7 @@ function classOf(error: unknown): ErrorClass {
   const known = CLASS_OF[codeOf(error)]
   if (known) return known
   const status = statusOf(error)
-  // A refusal is definite: nothing was made. All else may have worked.
+  // A refusal is definite: nothing was created. Any other failure may have succeeded in EC2.
   return status !== undefined && status >= 400 && status < 500 ? CONFIGURATION : UNKNOWN
 }
 
@@ -102,13 +102,13 @@ export function startFailure(
 ): Extract<StartOutcome, { ok: false }> {
   const found = classOf(error)
   const code = codeOf(error)
-  // UnauthorizedOperation carries an encoded message of some thousand characters.
+  // UnauthorizedOperation includes an encoded message of several thousand characters.
   const words = messageOf(error).replace(/\s*Encoded authorization failure message: \S+/, '')
   const quota = found === QUOTA ? ` (${quotaName(code, offering)})` : ''
   return { ok: false, ...found, message: `${code === '' ? '' : `${code}: `}${words}${quota}` }
 }
 
-/** As the console of service quotas has it, so that an administrator knows what to ask for. */
+/** Returns the quota's name in the Service Quotas console, so that an administrator knows which increase to request. */
 function quotaName(
   code: string,
   { instance_type, purchase }: Pick<AwsOffering, 'instance_type' | 'purchase'>,

@@ -11,9 +11,9 @@ import { ownedBy, type PoolOwner, TAG } from './ownership-tags.ts'
 
 export interface Image {
   readonly id: string
-  /** The device of its root volume, whose size a launch changes. */
+  /** The device of its root volume, the size of which a launch changes. */
   readonly root_device: string
-  /** No machine of it can have a smaller one. */
+  /** Minimum size of the root volume in GB. */
   readonly root_gb?: number | undefined
 }
 
@@ -49,7 +49,7 @@ export async function findBakeSource(
   )
 }
 
-/** The pool's `image` as it is now: of several that fit, the newest. */
+/** Returns the pool's current base image: the newest one that matches `image`. */
 async function findBase(api: Ec2Api, pool: AwsPool, signal: AbortSignal): Promise<Ami> {
   const wanted = pool.image
   const query =
@@ -67,7 +67,7 @@ async function findBase(api: Ec2Api, pool: AwsPool, signal: AbortSignal): Promis
   return newest
 }
 
-/** Those that were baked for the pool, the newest first. */
+/** Returns the images that were baked for the pool, the newest first. */
 export async function bakedImages(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },

@@ -9,7 +9,7 @@ import { codeOf } from './error-classes.ts'
 import type { AwsPool } from './offerings.ts'
 import { ownedBy, type PoolOwner, poolTags, TAG } from './ownership-tags.ts'
 
-/** The pool's key pair of its public key, if it has one; those of former keys go. Gives the name. */
+/** Ensures that a key pair with the pool's public key exists, if it has one, and deletes those of previous keys. Returns its name. */
 export async function ensureKeyPair(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },
@@ -27,7 +27,7 @@ export async function ensureKeyPair(
   return name
 }
 
-/** Another key is another name: a key pair cannot be changed. */
+/** Returns a name that depends on the key, because a key pair cannot be changed. */
 function keyPairName({ installation_id, pool }: PoolOwner, public_key: string): string {
   const digest = createHash('sha256').update(public_key).digest('hex').slice(0, 12)
   return `copr ${installation_id} ${pool} ${digest}`

@@ -28,7 +28,7 @@ function request(offering: AwsOffering, facts: Partial<typeof FACTS> = {}, pool 
   return launchRequest(pool, order, offering, { ...FACTS, ...facts })
 }
 
-test('launchRequest() tags everything that a launch makes', () => {
+test('launchRequest() tags everything that a launch creates', () => {
   const made = (offering: AwsOffering) =>
     request(offering).TagSpecifications?.map(({ ResourceType, Tags }) => [
       ResourceType,
@@ -48,7 +48,7 @@ test('launchRequest() tags everything that a launch makes', () => {
   assert.deepEqual(made(SPOT), [...always, ['spot-instances-request', tags]])
 })
 
-test('launchRequest() makes machines that end themselves, with an encrypted disk that ends with them', () => {
+test('launchRequest() makes machines that terminate on shutdown, with an encrypted disk that is deleted with them', () => {
   const made = request(ON_DEMAND)
   assert.equal(made.InstanceInitiatedShutdownBehavior, 'terminate')
   assert.deepEqual(made.MetadataOptions, {
@@ -67,7 +67,7 @@ test('launchRequest() makes machines that end themselves, with an encrypted disk
   assert.equal(made.KeyName, undefined)
 })
 
-test('launchRequest() of a spot offering ends with its interruption, and names a price only where the pool does', () => {
+test('launchRequest() terminates an interrupted spot instance, and sets a price only if the pool does', () => {
   assert.equal(request(ON_DEMAND).InstanceMarketOptions, undefined)
   const options = { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' }
   assert.deepEqual(request(SPOT).InstanceMarketOptions?.SpotOptions, options)
@@ -75,7 +75,7 @@ test('launchRequest() of a spot offering ends with its interruption, and names a
   assert.equal(capped.InstanceMarketOptions?.SpotOptions?.MaxPrice, '0.05')
 })
 
-test('launchRequest() is the same to the byte for the same order, and its token fits whatever the installation is called', () => {
+test('launchRequest() is byte-identical for the same order, and its token is valid for any installation id', () => {
   assert.deepEqual(request(ON_DEMAND), request(ON_DEMAND))
   assert.match(request(ON_DEMAND).ClientToken ?? '', /^[0-9a-f]{64}$/)
 })

@@ -5,18 +5,18 @@ import type { Image } from './image.ts'
 import type { AwsOffering, AwsPool } from './offerings.ts'
 import { asTags, clientToken, type PoolOwner, TAG } from './ownership-tags.ts'
 
-/** EC2's limit, before base64. */
+/** EC2's limit for user data, before base64 encoding. */
 const USER_DATA_BYTES = 16 * 1024
 
 export interface LaunchSettings {
   readonly image: Image
   readonly security_groups: readonly string[]
   readonly key_name?: string | undefined
-  /** For cloud-init, which unpacks it. */
+  /** Gzipped user data, which cloud-init decompresses. */
   readonly user_data: Buffer
 }
 
-/** The same order and facts give the same request to the byte: EC2 compares them for a token that it knows. */
+/** Builds a launch request, byte-identical for the same arguments: EC2 compares requests with the same token. */
 export function launchRequest(
   pool: AwsPool,
   order: StartOrder,
@@ -30,7 +30,7 @@ export function launchRequest(
     ImageId: image.id,
     InstanceType: instance_type as NonNullable<RunInstancesCommandInput['InstanceType']>,
     UserData: fitting(user_data).toString('base64'),
-    // Powering itself off is how a machine without any contact ends.
+    // A machine without any contact ends by powering itself off.
     InstanceInitiatedShutdownBehavior: 'terminate',
     // A hop limit of 1 keeps containers and network namespaces on the machine from reading the user data.
     MetadataOptions: {
@@ -70,7 +70,7 @@ function spotOptions(pool: AwsPool): RunInstancesCommandInput['InstanceMarketOpt
     SpotOptions: {
       SpotInstanceType: 'one-time',
       InstanceInterruptionBehavior: 'terminate',
-      // Without one the price of on-demand is the most that is paid.
+      // Without a maximum, EC2 charges at most the on-demand price.
       ...(pool.spot_max_price === undefined ? {} : { MaxPrice: String(pool.spot_max_price) }),
     },
   }
@@ -104,7 +104,7 @@ function fitting(user_data: Buffer): Buffer {
   return user_data
 }
 
-/** For launches that are no machine's. With the real owner: the policy allows launches with its tag only. */
+/** Returns an order for a launch that is not a machine's. It has the real owner, because the policy requires its tag. */
 export function pseudoOrder(owner: PoolOwner, offering: AwsOffering, name: string): StartOrder {
   return {
     ...owner,

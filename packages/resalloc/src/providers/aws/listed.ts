@@ -16,7 +16,7 @@ const STATE_OF_INSTANCE: Readonly<Record<string, State>> = {
   pending: 'starting',
   running: 'running',
   'shutting-down': 'stopping',
-  // One that was stopped from outside costs its volume still: it is a machine like any other, and not well.
+  // An instance that was stopped from outside still costs its volume: it counts as a machine, which will be found unhealthy.
   stopping: 'running',
   stopped: 'running',
   terminated: 'ended',

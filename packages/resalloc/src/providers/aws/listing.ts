@@ -19,7 +19,7 @@ import {
 } from './listed.ts'
 import { ownedBy } from './ownership-tags.ts'
 
-/** The most that EC2 gives at a time. Calls without pages are throttled sooner. */
+/** EC2's maximum page size. Calls without pages are throttled sooner. */
 const PAGE = 1000
 const VOLUMES_PAGE = 500
 
@@ -34,7 +34,7 @@ type ReadPage = (
   filter: { Filters: [ReturnType<typeof ownedBy>]; NextToken?: string },
 ) => Promise<Page>
 
-/** Each kind of thing that a launch makes, or that a pool has. */
+/** Lists each kind of resource that a launch creates or that a pool owns. */
 const KINDS: readonly ReadPage[] = [
   async (client, options, filter) => {
     const command = new DescribeInstancesCommand({ ...filter, MaxResults: PAGE })
@@ -68,7 +68,7 @@ const KINDS: readonly ReadPage[] = [
   },
 ]
 
-/** All that carries the installation's tag in this account and region. Fails as a whole when one page of it does. */
+/** Lists everything with the installation's tag in this account and region. Fails as a whole if one page fails. */
 export async function listOwned(
   api: Ec2Api,
   installation_id: string,

@@ -14,7 +14,7 @@ function pool(options: object): AwsPool {
   }) as AwsPool
 }
 
-test('awsOfferings() are every type in every subnet by every purchase option, the first option first', () => {
+test('awsOfferings() returns every type in every subnet with every purchase option, the first option first', () => {
   const types = [
     'c7i.xlarge',
     { type: 'm7g.2xlarge', price_per_hour: 0.4, spot_price_per_hour: 0.1 },
@@ -37,7 +37,7 @@ test('awsOfferings() are every type in every subnet by every purchase option, th
   assert.equal(offerings[6]?.price_per_hour, 0.4)
 })
 
-test('awsOfferings() of which no price is known are estimated: bigger ones dearer, spot cheaper', () => {
+test('awsOfferings() estimates unknown prices: higher for bigger types, lower for spot', () => {
   const types = ['c7i.large', 'c7i.4xlarge']
   const [small, big] = awsOfferings(pool({ instance_types: types, subnets: ['subnet-a'] }))
   const spot = awsOfferings(pool({ purchase: ['spot'] }))[0]

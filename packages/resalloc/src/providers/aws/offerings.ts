@@ -16,7 +16,7 @@ const PRICE_PER_VCPU = 0.048
 const SPOT_SHARE = 0.4
 const GIB_PER_VCPU: Record<string, number> = { c: 2, m: 4, r: 8 }
 
-/** Purchase options first: one is tried in all zones and types before the next. */
+/** Returns the offerings by purchase option: one option in all zones and types comes before the next. */
 export function awsOfferings({ instance_types, subnets, purchase }: AwsPool): AwsOffering[] {
   return purchase.flatMap((option) =>
     instance_types.flatMap((type) =>
@@ -44,12 +44,12 @@ function priceOf(type: InstanceType, purchase: Purchase): number {
 function memoryOf({ type, memory_mb }: InstanceType): { memory_mb?: number } {
   if (memory_mb !== undefined) return { memory_mb }
   const gib = GIB_PER_VCPU[type[0] ?? '']
-  // Only `c7i.xlarge` and the like: in other families the first letter says nothing of it.
+  // Only for types like `c7i.xlarge`: in other families, the first letter does not indicate the memory.
   if (gib === undefined || !/^[cmr]\d[a-z]*\.\d*x?large$/.test(type)) return {}
   return { memory_mb: vcpusOf(type) * gib * 1024 }
 }
 
-/** `large` has two, each `xlarge` four. */
+/** Returns the number of vCPUs: two for `large`, four per `xlarge`. */
 function vcpusOf(type: string): number {
   const size = /\.(\d*)(x?)large$/.exec(type)
   if (!size) return 2

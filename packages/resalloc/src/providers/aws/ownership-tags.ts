@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Filter, Tag } from '@aws-sdk/client-ec2'
 import type { Ownership } from '../provider.ts'
 
-/** On everything that is made. The IAM policy lets nothing be ended that lacks the first (docs/aws.md). */
+/** Tags of everything that is created. The IAM policy does not allow terminating anything without the first one (docs/aws.md). */
 export const TAG = {
   installation: 'copr-installation',
   machine: 'copr-machine',
@@ -19,7 +19,7 @@ export const TAG = {
 
 export type PoolOwner = Omit<Ownership, 'machine_id'>
 
-/** For what belongs to a pool. */
+/** Returns the tags of a resource that belongs to a pool. */
 export function poolTags(
   { installation_id, pool }: PoolOwner,
   extra: Readonly<Record<string, string>>,
@@ -48,7 +48,7 @@ export function ownerOf(tags: readonly Tag[] | undefined) {
   }
 }
 
-/** EC2 takes at most 64 characters, and its accounts may be shared by several installations. */
+/** Returns EC2's client token: at most 64 characters, and unique even if several installations share an account. */
 export function clientToken(order: { installation_id: string; launch_token: string }): string {
   return createHash('sha256')
     .update(`${order.installation_id}\n${order.launch_token}`)

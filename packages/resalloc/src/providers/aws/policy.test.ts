@@ -33,7 +33,7 @@ const policyOf = (more?: Record<string, object>) =>
 const actionsOf = (more?: Record<string, object>): Set<string> =>
   new Set(policyOf(more).Statement.flatMap(({ Action }) => Action))
 
-test('awsPolicy() of the pool that docs/aws.md shows is the policy that it shows', () => {
+test('awsPolicy() of the pool in docs/aws.md returns the policy shown there', () => {
   const read = readPoolsText(/```yaml\n(.*?)```/s.exec(PAGE)?.[1] ?? '')
   assert.ok(read.ok)
   const shown = /```json\n(.*?)```/s.exec(PAGE)?.[1] ?? ''
@@ -52,15 +52,15 @@ function callsIn(folder: URL): string[] {
   })
 }
 
-test('awsPolicy() of a pool with everything allows every call that the provider makes, and no other', () => {
-  // Not called: tags are given in the launch itself.
+test('awsPolicy() of a pool with all options allows every call that the provider makes, and no other', () => {
+  // Not called: launches set the tags.
   assert.deepEqual(actionsOf({ p: FULL }), new Set([...callsIn(HERE), 'ec2:CreateTags']))
 })
 
-test('awsPolicy() with bake allows what that calls, too', () => {
+test('awsPolicy() with `bake` also allows the calls of a bake', () => {
   const policy = awsPolicy({ installation_id: 'i', pools: pools({ p: FULL }), bake: true })
   const calls = [...callsIn(HERE), ...callsIn(new URL('bake/', HERE))]
-  // Not called: the snapshots of an image go with it.
+  // Not called: deregistering an image also deletes its snapshots.
   const implied = ['ec2:CreateTags', 'ec2:DeleteSnapshot']
   const allowed = policy.Statement.flatMap(({ Action }) => Action)
   assert.deepEqual(new Set(allowed), new Set([...calls, ...implied]))
@@ -80,7 +80,7 @@ test('awsPolicy() allows no more than the pools use', () => {
     if (Resource !== '*') assert.match(JSON.stringify(Resource), /eu-central-1.*us-east-1/)
 })
 
-test('awsPolicy() lets nothing be made or ended without the tag of the installation', () => {
+test('awsPolicy() allows creating and ending resources only with the tag of the installation', () => {
   const tag = (kind: string) => ({
     StringEquals: { [`aws:${kind}Tag/copr-installation`]: 'copr-1' },
   })
@@ -91,7 +91,7 @@ test('awsPolicy() lets nothing be made or ended without the tag of the installat
       assert.deepEqual(Condition, tag('Request'), Sid)
 })
 
-test('awsPolicy() names things as the part of AWS does that the region is in', () => {
+test('awsPolicy() uses the ARN partition of the region', () => {
   for (const [region, partition] of [
     ['eu-central-1', 'aws'],
     ['cn-north-1', 'aws-cn'],
@@ -105,7 +105,7 @@ test('awsPolicy() names things as the part of AWS does that the region is in', (
   }
 })
 
-test('awsPolicy() refuses what is not one policy, and says what to do', () => {
+test('awsPolicy() refuses pools that need more than one policy, and reports what to do', () => {
   const role_arn = 'arn:aws:iam::1:role/builders'
   assert.throws(() => policyOf({ a: {}, b: { role_arn }, c: {} }), {
     message: `Cannot make one policy for several roles: name the pools of one of them: a c (no role); b (${role_arn})`,

@@ -4,15 +4,15 @@ import { TAG } from './ownership-tags.ts'
 
 export interface PolicyOptions {
   readonly installation_id: string
-  /** Pools with the same role: the principal that has the policy starts the machines of all of them. */
+  /** Pools with the same role: the principal with this policy starts the machines of all of them. */
   readonly pools: Readonly<Record<string, AwsPool>>
-  /** Also for `coprctl image bake`. */
+  /** Whether to allow the calls of `coprctl image bake` as well. */
   readonly bake?: boolean
 }
 
 type Statement = ReturnType<typeof allow>
 
-/** The least that pools need: nothing can be made without the installation's tag, and nothing ended that lacks it. */
+/** Returns the minimal policy for the pools: nothing can be created or ended without the installation's tag. */
 export function awsPolicy({ installation_id, pools, bake = false }: PolicyOptions) {
   const all = Object.values(pools)
   requireOneRole(pools)
@@ -83,13 +83,13 @@ interface Condition {
   StringEquals: Record<string, string | string[]>
 }
 
-/** Images and their snapshots may be anybody's. */
+/** Returns the ARN pattern of a kind of resource. Images and their snapshots may belong to any account. */
 function arnOf(region: string, kind: string): string {
   const account = kind === 'image' || kind === 'snapshot' ? '' : '*'
   return `arn:${partitionOf(region)}:ec2:${region}:${account}:${kind}/*`
 }
 
-/** Some regions are of an AWS of their own, which has its own name for everything. */
+/** Returns the ARN partition of a region: China, GovCloud and others have their own. */
 function partitionOf(region: string): string {
   const apart = Object.entries(PARTITIONS).find(([prefix]) => region.startsWith(prefix))
   return apart?.[1] ?? 'aws'
@@ -121,7 +121,7 @@ const READ = [
   'ec2:DescribeVolumes',
 ]
 
-/** Also of what pools do not have any more. */
+/** Actions that remove resources, including kinds that pools no longer create. */
 const REMOVE = [
   'ec2:CancelSpotInstanceRequests',
   'ec2:DeleteKeyPair',

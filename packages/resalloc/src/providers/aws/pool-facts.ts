@@ -7,7 +7,7 @@ import type { AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { ensureSecurityGroup } from './security-group.ts'
 
-/** A new image of the distribution is used within this time, and a group that somebody removed is made again. */
+/** Lifetime of the cache in milliseconds: time until a new base image is used, or a deleted security group is created again. */
 const FRESH_MS = 600_000
 
 export interface PoolFacts {
@@ -28,13 +28,13 @@ export function poolFacts(
       if (known && now_ms < known.until_ms) return await known.facts
       const facts = establish(api, { pool, owner }, signal)
       known = { facts, until_ms: now_ms + FRESH_MS }
-      // Those who wait for it fail with it; the next one begins anew.
+      // All callers that wait for it get its error; the next call starts over.
       facts.catch(() => {
         if (known?.facts === facts) known = undefined
       })
       return await facts
     },
-    /** Something of it is no more. */
+    /** Clears the cache, because one of the resources no longer exists. */
     forget(): void {
       known = undefined
     },
@@ -52,7 +52,7 @@ async function establish(
   return { image, key_name, groups_of }
 }
 
-/** Subnet → the security groups of machines in it. */
+/** Returns the security groups for machines in each subnet. */
 export async function groupsOf(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },

@@ -16,7 +16,7 @@ type Remove = (
   options: { abortSignal: AbortSignal },
 ) => Promise<unknown>
 
-/** How each kind that is not a machine goes. */
+/** Kind of resource, other than a machine → its removal. */
 const REMOVE: Readonly<Record<string, Remove>> = {
   volume: async (client, VolumeId, options) =>
     await client.send(new DeleteVolumeCommand({ VolumeId }), options),
@@ -33,7 +33,7 @@ const REMOVE: Readonly<Record<string, Remove>> = {
     await client.send(new DeleteSecurityGroupCommand({ GroupId }), options),
 }
 
-/** Fails while something still uses it: it is tried again at the next sweep. */
+/** Removes a resource. Fails while it is still in use: the next sweep retries it. */
 export async function removeThing(api: Ec2Api, listed: Listed, signal: AbortSignal): Promise<void> {
   const remove = REMOVE[listed.kind]
   if (!remove) throw new Error(`Cannot remove a ${listed.kind}: EC2 has no such kind`)

@@ -13,7 +13,7 @@ import { ownedBy, type PoolOwner, poolTags, TAG } from './ownership-tags.ts'
 
 const SSH = 22
 
-/** The pool's own group in a VPC: it lets nothing in, or SSH from where the pool says. Gives its id. */
+/** Ensures that the pool's group exists in a VPC; it allows no inbound traffic except SSH from the pool's ranges. Returns its id. */
 export async function ensureSecurityGroup(
   api: Ec2Api,
   { pool, owner, vpc_id }: { pool: AwsPool; owner: PoolOwner; vpc_id: string },
@@ -71,7 +71,7 @@ async function createGroup(
     )
     return GroupId === undefined ? {} : { GroupId }
   } catch (error) {
-    // Another start of this pool was faster, or the answer to this one was lost.
+    // A concurrent start of this pool created it first, or the response to this one was lost.
     const found =
       codeOf(error) === 'InvalidGroup.Duplicate' && (await findGroup(api, owner, vpc_id, signal))
     if (found) return found

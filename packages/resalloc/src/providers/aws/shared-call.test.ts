@@ -15,7 +15,7 @@ function slowWork() {
 }
 const forLong = (): AbortSignal => new AbortController().signal
 
-test('shareNext() gives those who come together one run, and those who come later the next', async () => {
+test('shareNext() shares one run among concurrent callers, and the next run among later ones', async () => {
   const { begun, share, turn } = slowWork()
   const first = Promise.all([share(forLong()), share(forLong())])
   await turn()
@@ -30,7 +30,7 @@ test('shareNext() gives those who come together one run, and those who come late
   assert.deepEqual(await second, [2, 2])
 })
 
-test('shareNext() lets each leave with its own deadline, and ends the work when all have left', async () => {
+test('shareNext() obeys the deadline of each caller, and aborts the run when all have left', async () => {
   const { begun, share, turn } = slowWork()
   const leaving = new AbortController()
   const [left, stays] = [share(leaving.signal), share(forLong())]
@@ -49,7 +49,7 @@ test('shareNext() lets each leave with its own deadline, and ends the work when 
   assert.equal(begun[1]?.signal.aborted, true)
 })
 
-test('shareNext() goes on after a failure, which all who waited hear of', async () => {
+test('shareNext() continues after a failure, which all waiting callers get', async () => {
   const { begun, share, turn } = slowWork()
   const failing = Promise.allSettled([share(forLong()), share(forLong())])
   await turn()

@@ -1,6 +1,5 @@
 /**
- * One piece of work that several callers wait for. Each leaves with its own deadline; when all have left, the work is told to
- * end.
+  * A run of `work` that several callers wait for. Each leaves at its own deadline; when all have left, the run is aborted.
  */
 function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
   const abort = new AbortController()
@@ -9,13 +8,13 @@ function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
   const result = new Promise<void>((resolve) => (begin = resolve)).then(
     async () => await work(abort.signal),
   )
-  result.catch(() => undefined) // each caller hears of it below, also when none is left
+  result.catch(() => undefined) // each caller gets the error below; there may be none left
   return {
     begin: (): Promise<T> => {
       begin?.()
       return result
     },
-    /** Nobody waits for it any more. */
+    /** Whether all callers have left. */
     isLeft: (): boolean => abort.signal.aborted,
     async join(signal: AbortSignal): Promise<T> {
       signal.throwIfAborted()
@@ -35,7 +34,7 @@ function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
 
 type Shared<T> = ReturnType<typeof sharedCall<T>>
 
-/** Runs one at a time. Who comes while one runs shares the next one, so that all see what was there when they came. */
+/** Runs `work` one at a time. A call during a run shares the next run, so that every result is newer than the call. */
 export function shareNext<T>(work: (signal: AbortSignal) => Promise<T>) {
   let running: Promise<unknown> | undefined
   let next: Shared<T> | undefined
@@ -55,7 +54,7 @@ export function shareNext<T>(work: (signal: AbortSignal) => Promise<T>) {
     signal.throwIfAborted()
     if (!next || next.isLeft()) next = sharedCall(work)
     const joined = next.join(signal)
-    // Those that come in the same moment are in the same one.
+    // Deferred, so that calls made synchronously together share one run.
     if (!running) {
       running = Promise.resolve()
       queueMicrotask(beginNext)

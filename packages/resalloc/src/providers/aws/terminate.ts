@@ -3,10 +3,10 @@ import type { Ec2Api } from './ec2-api.ts'
 import { codeOf } from './error-classes.ts'
 import { shareNext } from './shared-call.ts'
 
-/** EC2 takes a thousand; smaller ones answer sooner. */
+/** Instances per call. EC2 accepts a thousand; smaller calls are answered sooner. */
 const BATCH = 200
 
-/** Ends instances, as many in a call as are asked for while another call runs. */
+/** Terminates instances; those requested while a call runs are batched into the next one. */
 export function terminator(api: Ec2Api) {
   let wanted = new Set<string>()
   const flush = shareNext(async (signal) => {
@@ -23,7 +23,7 @@ export function terminator(api: Ec2Api) {
   }
 }
 
-/** One that does not exist any more makes the whole call fail: then by halves, down to that one. */
+/** Terminates a batch. One instance that does not exist fails the whole call: then the batch is bisected. */
 async function terminateAll(
   api: Ec2Api,
   ids: readonly string[],

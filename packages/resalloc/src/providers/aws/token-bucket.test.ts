@@ -8,13 +8,13 @@ function withClock() {
   return { bucket, pass: (ms: number) => (now += ms) }
 }
 
-test('reserve() lets a burst through and paces what comes after', () => {
+test('reserve() lets a burst through and paces later calls', () => {
   const { bucket } = withClock()
   const waits = Array.from({ length: 8 }, () => bucket.reserve())
   assert.deepEqual(waits, [0, 0, 0, 0, 0, 500, 1000, 1500])
 })
 
-test('reserve() gets back what time gives, and not more than the bucket holds', () => {
+test('reserve() refills the bucket with time, up to its capacity', () => {
   const { bucket, pass } = withClock()
   for (let at = 0; at < 5; at++) bucket.reserve()
   pass(1000)
@@ -24,7 +24,7 @@ test('reserve() gets back what time gives, and not more than the bucket holds', 
   assert.deepEqual(waits, [0, 0, 0, 0, 0, 500])
 })
 
-test('drain() makes the next one wait, and gives nobody his turn who waits already', () => {
+test('drain() makes the next call wait, and keeps the reservations of waiting calls', () => {
   const { bucket } = withClock()
   bucket.drain()
   assert.equal(bucket.reserve(), 500)
@@ -32,7 +32,7 @@ test('drain() makes the next one wait, and gives nobody his turn who waits alrea
   assert.equal(bucket.reserve(), 1000)
 })
 
-test('take() ends when its signal says so', async () => {
+test('take() rejects when its signal aborts', async () => {
   const bucket = tokenBucket({ capacity: 1, per_second: 0.001 })
   await bucket.take(AbortSignal.timeout(1000))
   await assert.rejects(bucket.take(AbortSignal.timeout(10)), { name: 'AbortError' })

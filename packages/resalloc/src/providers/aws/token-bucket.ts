@@ -8,7 +8,7 @@ export interface TokenBucketOptions {
 
 export type TokenBucket = ReturnType<typeof tokenBucket>
 
-/** Paces calls as the cloud does, so that it does not have to: a burst of `capacity`, then so many a second. */
+/** Limits calls like the cloud does, to avoid being throttled: a burst of `capacity`, then `per_second`. */
 export function tokenBucket({
   capacity,
   per_second,
@@ -21,7 +21,7 @@ export function tokenBucket({
     tokens = Math.min(capacity, tokens + ((now - at) / 1000) * per_second)
     at = now
   }
-  /** Takes a token, if need be one that is yet to come; says how long that takes. */
+  /** Reserves a token, if necessary a future one; returns the time until it is available, in milliseconds. */
   const reserve = (): number => {
     refill()
     tokens -= 1
@@ -34,7 +34,7 @@ export function tokenBucket({
       const wait_ms = reserve()
       if (wait_ms > 0) await sleep(wait_ms, undefined, { signal })
     },
-    /** The cloud says that there are none left: others use the account too. */
+    /** Empties the bucket after the cloud has throttled a call: others may use the account as well. */
     drain(): void {
       refill()
       tokens = Math.min(tokens, 0)

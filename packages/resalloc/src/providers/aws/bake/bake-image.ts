@@ -29,19 +29,19 @@ export interface BakeOptions {
   readonly pool: AwsPool
   readonly owner: PoolOwner
   readonly gateway_url: string
-  /** PEM: authorities of the gateway's certificate that the world does not know. */
+  /** PEM certificates of a private CA that issued the gateway's certificate. */
   readonly trusted_ca?: string
   readonly agent: AgentRelease
-  /** Unique: marks all that this work makes. */
+  /** Unique to this bake; tags all resources that it creates. */
   readonly nonce: string
   /** Number of the pool's newest baked images to keep, including the new one; default: all. */
   readonly keep?: number | undefined
-  /** Images that stay besides, as other pools name them. */
+  /** Ids of further images to keep because other pools name them. */
   readonly in_use?: readonly string[]
   readonly limit_seconds: number
   readonly progress: BakeProgress
   readonly now: () => Date
-  /** Between two looks. */
+  /** Milliseconds between two polls. */
   readonly poll_ms?: number
 }
 
@@ -52,13 +52,13 @@ export interface Baked {
 }
 
 const POLL_MS = 10_000
-/** A console may be shown only some time after its machine has stopped. */
+/** Seconds after a machine has stopped in which its console output may still be missing. */
 const CONSOLE_SECONDS = 600
 const CLEANUP_MS = 120_000
 
 /**
- * Makes an image out of a machine that has installed itself. Nothing connects to it: that it is done, or why not, it says on its
- * console, and then it switches itself off. Whatever happens, the machine is ended; what was aborted leaves no image.
+  * Makes an image from a machine that has installed itself. Nothing connects to the machine: it reports success or failure on its
+  * console and then powers itself off. The machine is terminated in any case; an aborted bake leaves no image.
  */
 export async function bakeImage(options: BakeOptions, signal: AbortSignal): Promise<Baked> {
   const { pool, owner, nonce, progress, now } = options
@@ -75,7 +75,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
     async () => await findBakeSource(api, pool, signal),
     ({ id }) => id,
   )
-  // Found by its tag: it may exist although its launch was not answered.
+  // Undefined if the launch was not answered: the machine may still exist, and is then found by its tag.
   let model_id: string | undefined
   const end = async (): Promise<void> =>
     await endInstances(api, tags, model_id, AbortSignal.timeout(CLEANUP_MS))
@@ -207,7 +207,7 @@ interface Removal extends Omit<Waiting, 'detail'> {
   source: Image
 }
 
-/** The new image is there: what cannot be removed now is removed by the next one. */
+/** Removes older images. A failure does not fail the bake, because the new image exists; the next bake retries it. */
 async function removeOlder(
   { api, pool, owner, keep, in_use = [], image_id, source, progress }: Removal,
   signal: AbortSignal,
@@ -222,7 +222,7 @@ async function removeOlder(
       const all = (await bakedImages(api, { pool, owner }, signal)).map(
         ({ ImageId = '' }) => ImageId,
       )
-      // Listings may not show the new one yet.
+      // Listings may not include the new image yet.
       const others = all.filter((id) => id !== image_id)
       for (const id of others.slice(Math.max(0, keep - 1)).filter((each) => !stay.has(each)))
         try {

@@ -14,7 +14,7 @@ import type { Model } from './model-instance.ts'
 
 const CREATE_MS = 120_000
 
-/** Never aborted: an answer that nobody waited for would leave an image that nobody knows. */
+/** Creates the image. Not abortable: without the response, an image with an unknown id would be left. */
 export async function createImage(
   api: Ec2Api,
   { model, name, tags }: { model: Model; name: string; tags: Record<string, string> },
@@ -47,13 +47,13 @@ export async function imageState(
     if (State === 'available') return { state: 'available', reason }
     return { state: State === undefined || State === 'pending' ? 'pending' : 'failed', reason }
   } catch (error) {
-    // EC2 may not show at once what it has made.
+    // EC2 may not list a new image yet.
     if (isMissing(error)) return { state: 'pending', reason: '' }
     throw error
   }
 }
 
-/** Rejects, too, when the image is gone and a snapshot of it is not: that costs money. */
+/** Deletes an image and its snapshots. Also rejects if only a snapshot remains, because it costs money. */
 export async function removeImage(
   api: Ec2Api,
   ImageId: string,
@@ -75,14 +75,14 @@ export async function removeImage(
     )
 }
 
-/** The image itself is gone. */
+/** Thrown if an image was deleted, but not all of its snapshots. */
 export class SnapshotsLeft extends CoprError {
   constructor(message: string) {
     super('unavailable', message)
   }
 }
 
-/** All images of one bake, in whatever state. */
+/** Deletes all images of one bake, in whatever state. */
 export async function removeImagesOf(
   api: Ec2Api,
   tags: Record<string, string>,
@@ -95,7 +95,7 @@ export async function removeImagesOf(
   }))
   const listed = await describe(api, { Owners: ['self'], Filters }, signal)
   const ids = new Set(listed.flatMap(({ ImageId }) => ImageId ?? []))
-  // EC2 may not show at once what it has made.
+  // EC2 may not list a new image yet.
   if (known !== undefined) ids.add(known)
   const failures: string[] = []
   for (const id of ids)

@@ -17,7 +17,7 @@ import { awsOfferings, type AwsPool } from '../offerings.ts'
 import { asTags, type PoolOwner, TAG } from '../ownership-tags.ts'
 import { groupsOf } from '../pool-facts.ts'
 
-/** The machine that an image is made of. */
+/** The machine that an image is made from. */
 export interface Model {
   readonly id: string
   readonly offering: string
@@ -34,10 +34,10 @@ interface ModelOrder {
 }
 
 const LAUNCH_MS = 120_000
-/** An image's volume is the least that machines from it can have. */
+/** Size of the image's volume, which is the minimum for machines started from it. */
 const MODEL_VOLUME_GB = 20
 
-/** On demand, as an interruption would only cost time, wherever there is capacity. Not aborted: it would leave a machine behind. */
+/** Launches the machine on demand, wherever there is capacity, as interruptions cost time. Not abortable: it could leave a machine. */
 export async function launchModel(
   api: Ec2Api,
   order: ModelOrder,
@@ -58,7 +58,7 @@ export async function launchModel(
           user_data: order.user_data,
         },
       ),
-      // An instance that has ended cannot be made an image of.
+      // No image can be made from a terminated instance.
       InstanceInitiatedShutdownBehavior: 'stop' as const,
       TagSpecifications: tagsOf(order),
     }
@@ -102,7 +102,7 @@ export async function readModel(
   signal: AbortSignal,
 ): Promise<{ state: 'running' | 'stopped' | 'ended'; said: BakeState }> {
   const [instance] = await describe(api, { InstanceIds: [id] }, signal).catch((error: unknown) => {
-    // EC2 may not show at once what it has made.
+    // EC2 may not list a new machine yet.
     if (isMissing(error)) return []
     throw error
   })
@@ -113,11 +113,11 @@ export async function readModel(
       : name === 'terminated' || name === 'shutting-down'
         ? 'ended'
         : 'running'
-  // After the state: what a stopped machine has said is all that it will.
+  // Read after the state: the console output of a stopped machine is complete.
   return { state, said: bakeStateOf(await consoleOf(api, id, signal), nonce) }
 }
 
-/** The newest, where the type of the machine has that; else what is posted from time to time. */
+/** Returns the latest console output if the instance type supports it, otherwise the last output that EC2 has posted. */
 async function consoleOf(api: Ec2Api, InstanceId: string, signal: AbortSignal): Promise<string> {
   for (const Latest of [true, false])
     try {
@@ -135,7 +135,7 @@ async function consoleOf(api: Ec2Api, InstanceId: string, signal: AbortSignal): 
   return ''
 }
 
-/** All machines of one bake. */
+/** Terminates all machines of one bake. */
 export async function endInstances(
   api: Ec2Api,
   tags: Record<string, string>,
@@ -150,7 +150,7 @@ export async function endInstances(
     ({ State }) => State?.Name !== 'terminated' && State?.Name !== 'shutting-down',
   )
   const ids = new Set(living.flatMap(({ InstanceId }) => InstanceId ?? []))
-  // EC2 may not show at once what it has made; to end what has ended is no mistake.
+  // EC2 may not list a new machine yet; terminating one that has already ended is not an error.
   if (known !== undefined) ids.add(known)
   if (ids.size === 0) return
   const command = new TerminateInstancesCommand({ InstanceIds: [...ids] })
