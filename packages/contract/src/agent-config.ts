@@ -3,18 +3,18 @@ import { PrivateUrls } from './private-urls.ts'
 
 /** An agent's JSON configuration on its machine: its identity, the gateway, and the deadlines after which it gives up. */
 export const AgentConfig = z.strictObject({
-  /** Where `/builder` is, without that part. */
+  /** URL of the gateway, without `/builder`. */
   gateway_url: z.url(),
-  /** PEM: authorities of the gateway's certificate that the world does not know. The whole machine trusts them then. */
+  /** PEM certificates of private CAs that signed the gateway's certificate. They are added to the trust store of the whole machine. */
   trusted_ca: z.string().optional(),
   name: z.string().min(1).max(200),
   arches: z.array(z.string()),
   tags: z.array(z.string()).default([]),
-  /** A one-use token, read once; `-` reads it from standard input. The file goes when the token is spent. */
+  /** File with a one-use token, read once and deleted after the token was used; `-` means standard input. */
   enroll_token_file: z.string(),
-  /** Builds and caches. */
+  /** Folder for builds and caches. */
   scratch_dir: z.string(),
-  /** Where the agent and the units beside it leave notes for each other. */
+  /** Folder through which the agent and the other systemd units of the machine exchange state files. */
   state_dir: z.string(),
   allow_private_urls: PrivateUrls.default(false),
   engine: z.enum(['auto', 'mock', 'native']).default('auto'),
@@ -23,15 +23,15 @@ export const AgentConfig = z.strictObject({
     silence_seconds: z.number().positive(),
     lifetime_seconds: z.number().positive(),
   }),
-  /** How an agent ends for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
+  /** How an agent shuts down for good: `power_off`, which clouds treat as termination, or `exit`, which only ends the process. */
   at_end: z.enum(['power_off', 'exit']),
   /** Requirements that a machine must meet before it gets a task. */
   self_test: z
     .strictObject({
       min_disk_mb: z.number().int().min(0).default(8192),
-      /** Memory and swap together. */
+      /** Sum of memory and swap. */
       min_memory_mb: z.number().int().min(0).default(1800),
-      /** Against the gateway: repositories and certificates look at the clock. */
+      /** Difference from the gateway's clock: repository metadata and certificates depend on the time. */
       max_clock_skew_seconds: z.number().min(0).default(60),
     })
     .prefault({}),

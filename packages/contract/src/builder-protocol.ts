@@ -8,14 +8,14 @@
  * | `POST /builder/tasks/:task_id/heartbeat` | {@link HeartbeatRequest} → {@link HeartbeatAnswer}; 409 when the lease is lost |
  * | `PUT /builder/tasks/:task_id/log?name=N&offset=B` | bytes → {@link UploadAnswer} |
  * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks) |
- * | `PUT /builder/tasks/:task_id/files/:name?offset=B` | bytes → {@link UploadAnswer}: `size` is what the gateway has now |
+ * | `PUT /builder/tasks/:task_id/files/:name?offset=B` | bytes → {@link UploadAnswer}: `size` is the number of bytes that the gateway has |
  * | `POST /builder/tasks/:task_id/finish` | {@link FinishRequest} → {@link FinishAnswer}; idempotent for one lease |
- * | `POST /builder/goodbye` | {@link GoodbyeRequest} → 204: the machine ends |
- * | `GET /builder/agent` and `/builder/agent/:sha256` | the agent itself, for machines that boot; needs no session |
+ * | `POST /builder/goodbye` | {@link GoodbyeRequest} → 204: the machine takes no further task |
+ * | `GET /builder/agent` and `/builder/agent/:sha256` | the agent's program, for machines that boot; needs no session |
  *
- * All but `enroll` and `agent` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
- * An upload whose offset differs from the size at the gateway gets 409 and that size, at which
- * the agent resumes: uploads can be resumed and retried.
+ * All requests except `enroll` and `agent` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
+ * Uploads can be resumed and retried: if the offset differs from the size at the gateway, the answer is 409 with that size, and the
+ * agent continues from there.
  */
 import { z } from 'zod'
 import { SOURCE_TYPES } from './api/sources.ts'
@@ -26,13 +26,13 @@ export type TaskKind = z.infer<typeof TaskKind>
 
 export const LEASE_HEADER = 'x-copr-lease'
 
-/** How a machine has found itself before its first task. With faults it is refused, and gets none. */
+/** Result of the self-test that a machine runs before its first task. A machine with faults is refused and gets no task. */
 export const SelfTest = z.object({
   faults: z
     .array(
       z.object({
         kind: z.enum(['disk', 'memory', 'clock', 'sandbox', 'setup']),
-        /** For the administrator. */
+        /** Shown to administrators. */
         message: z.string().max(1000),
       }),
     )
@@ -41,20 +41,20 @@ export const SelfTest = z.object({
   /** Memory without swap. */
   memory_mb: z.number().int().min(0),
   swap_mb: z.number().int().min(0),
-  /** Free where it builds. */
+  /** Free space in the folder where builds run. */
   disk_mb: z.number().int().min(0),
 })
 export type SelfTest = z.infer<typeof SelfTest>
 
 export const EnrollRequest = z.object({
-  /** One use only: it is exchanged for a session token. */
+  /** A one-use token, exchanged for a session token. */
   enroll_token: z.string().min(16),
   name: z.string().max(200),
   kinds: z.array(TaskKind).min(1),
-  /** Architectures this machine builds for: `x86_64` also does `i686` and `noarch`. */
+  /** Architectures that this machine builds for; `x86_64` includes `i686` and `noarch`. */
   arches: z.array(z.string()),
   tags: z.array(z.string()).default([]),
-  /** Builders only. */
+  /** Sent by builders only. */
   self_test: SelfTest.optional(),
 })
 export type EnrollRequest = z.infer<typeof EnrollRequest>
@@ -62,13 +62,13 @@ export type EnrollRequest = z.infer<typeof EnrollRequest>
 export const EnrollAnswer = z.object({
   machine_id: z.number().int(),
   session_token: z.string(),
-  /** Send a heartbeat at least this often. */
+  /** Maximum interval between two heartbeats. */
   heartbeat_seconds: z.number().positive(),
 })
 export type EnrollAnswer = z.infer<typeof EnrollAnswer>
 
 export const ClaimRequest = z.object({
-  /** How long the gateway may hold the request open when there is nothing to do. */
+  /** How long the gateway may hold the request open while there is no task. */
   wait_seconds: z.number().min(0).max(60).default(25),
 })
 export type ClaimRequest = z.infer<typeof ClaimRequest>
@@ -80,7 +80,7 @@ const TaskBase = {
   owner: z.string(),
   project: z.string(),
   dirname: z.string(),
-  /** Owner, project and submitter: what may share a machine one after the other. */
+  /** Owner, project and submitter. In pools with `one_sandbox`, a machine is reused only for tasks of the same sandbox. */
   sandbox: z.string(),
   submitter: z.string().nullable(),
   timeout_seconds: z.number().int().positive(),
@@ -89,14 +89,14 @@ const TaskBase = {
 const LinkSource = z.object({ type: z.literal('link'), url: z.string() })
 export type LinkSource = z.infer<typeof LinkSource>
 
-/** From which an SRPM is to be made, as @copr/contract/api/sources describes it. */
+/** A source from which the builder makes the SRPM; @copr/contract/api/sources describes its settings. */
 const MadeSource = z.object({
   type: z.enum(SOURCE_TYPES),
   settings: z.record(z.string(), z.unknown()),
 })
 export type MadeSource = z.infer<typeof MadeSource>
 
-/** Makes the SRPM; uploads need no builder. */
+/** A task that makes or fetches the SRPM; uploads need no such task. */
 export const SourceTask = z.object({
   kind: z.literal('source'),
   ...TaskBase,
@@ -105,11 +105,11 @@ export const SourceTask = z.object({
 })
 export type SourceTask = z.infer<typeof SourceTask>
 
-/** Commits an SRPM to dist-git: to one branch for each distribution version among the build's chroots. */
+/** A task that commits an SRPM to dist-git, on one branch for each distribution version among the build's chroots. */
 export const ImportTask = z.object({
   kind: z.literal('import'),
   ...TaskBase,
-  /** The package the SRPM must be; the gateway has read it from the header. */
+  /** The name that the SRPM must have; the gateway has read it from the header. */
   package_name: z.string(),
   branches: z.array(z.string()).min(1),
 })
@@ -117,7 +117,7 @@ export type ImportTask = z.infer<typeof ImportTask>
 
 /** A repository in addition to those of the chroot. */
 export const TaskRepo = RepoConfig.extend({
-  /** A user gave its URL, so it is fetched by a client that keeps out of private networks. */
+  /** Whether a user chose the URL, so that the client that fetches it must not connect to private networks. */
   is_external: z.boolean().default(true),
 })
 export type TaskRepo = z.infer<typeof TaskRepo>
@@ -128,24 +128,24 @@ export const RpmTask = z.object({
   package_name: z.string(),
   package_version: z.string().nullable(),
   chroot: ChrootConfig,
-  /** In addition to the chroot's own: the project's repository first. */
+  /** Repositories in addition to those of the chroot, the project's own first. */
   repos: z.array(TaskRepo),
   buildroot_packages: z.array(z.string()),
   with_opts: z.array(z.string()),
   without_opts: z.array(z.string()),
   enable_net: z.boolean(),
-  /** For engines that know more than one way; the native one has its own. */
+  /** For engines that support several bootstrap methods; the native engine ignores it. */
   bootstrap: z.string().optional(),
   bootstrap_image: z.string().nullish(),
   isolation: z.string().optional(),
-  /** On top of the chroot's macros: `copr_username`, `vendor`, `buildtag` and the like. */
+  /** Macros in addition to those of the chroot: `copr_username`, `vendor`, `buildtag` and the like. */
   macros: z.record(z.string(), z.string()),
   git_url: z.string(),
   git_commit: z.string().regex(/^[0-9a-f]{40}$/),
-  /** Sources are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */
+  /** Base URL of the source files, which are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */
   lookaside_url: z.string(),
   limits: z.object({
-    /** A log longer than this ends the build as failed. */
+    /** A build with a longer log fails. */
     max_log_bytes: z.number().int().positive(),
     max_result_bytes: z.number().int().positive(),
   }),
@@ -159,7 +159,7 @@ export const ClaimAnswer = z.object({ lease: z.string(), task: Task })
 export type ClaimAnswer = z.infer<typeof ClaimAnswer>
 
 export const HeartbeatRequest = z.object({
-  /** Free words for the page: `preparing the root`, `building`. */
+  /** Free text for the build's page: `preparing the root`, `building`. */
   phase: z.string().max(100).optional(),
 })
 export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
@@ -181,12 +181,12 @@ export const ResultFile = z.object({
 export type ResultFile = z.infer<typeof ResultFile>
 
 /**
- * Why a task is given back:
- * - `machine_lost`: the machine ended, or was told to
- * - `interrupted`: its cloud takes it back
+ * Why a task is returned to the queue:
+ * - `machine_lost`: the machine terminated, or the agent was stopped
+ * - `interrupted`: the cloud reclaims the machine
  * - `disk_full`
- * - `out_of_memory`: it needs a bigger machine
- * - `setup`: nothing could be built there: no sandbox, a repository of the chroot cannot be reached …
+ * - `out_of_memory`: the task needs a bigger machine
+ * - `setup`: the machine could not start the build: no sandbox, an unreachable repository of the chroot …
  */
 export const LostCause = z.enum([
   'machine_lost',
@@ -201,9 +201,9 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('succeeded'),
     files: z.array(ResultFile),
-    /** Import tasks: the commit of each branch. */
+    /** The commit on each branch; import tasks only. */
     branch_commits: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).optional(),
-    /** Where the time went: phase → seconds. */
+    /** Duration of each phase in seconds. */
     seconds: z.record(z.string(), z.number()).optional(),
   }),
   z.object({
@@ -213,9 +213,9 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     files: z.array(ResultFile),
     seconds: z.record(z.string(), z.number()).optional(),
   }),
-  /** The agent stopped because it was told to. */
+  /** The agent stopped the build because it was canceled. */
   z.object({ outcome: z.literal('canceled'), files: z.array(ResultFile) }),
-  /** Not the build's fault: tried again elsewhere. */
+  /** The build is not at fault; the task is retried on another machine. */
   z.object({
     outcome: z.literal('lost'),
     cause: LostCause.default('setup'),
@@ -224,11 +224,11 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
 ])
 export type FinishRequest = z.infer<typeof FinishRequest>
 
-/** `accepted: false` when the lease was lost: whatever the agent has is to be thrown away. */
+/** `accepted: false` means that the lease was lost; the agent must discard its results. */
 export const FinishAnswer = z.object({ accepted: z.boolean() })
 export type FinishAnswer = z.infer<typeof FinishAnswer>
 
-/** A machine says why it takes no further task: its cloud takes it back, or it could not be cleaned after a task. */
+/** Announces that a machine takes no further task: its cloud reclaims it, or it could not be cleaned after a task. */
 export const GoodbyeRequest = z.object({
   cause: z.enum(['interrupted', 'cannot_clean']),
   reason: z.string().max(2000),

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { ChrootName } from './names.ts'
 
 /**
- * A dnf repository as a build root sees it. Keys and certificates are read where builds run: a path or a `file:` URL
- * names a file of the builder's machine, below /etc/pki or /usr.
+ * A dnf repository of a buildroot. Keys and certificates are read on the builder: a path or a `file:` URL names a file of that
+ * machine, under /etc/pki or /usr.
  */
 export const RepoConfig = z.object({
   id: z.string().regex(/^[A-Za-z0-9_.:-]+$/),
   name: z.string(),
-  /** Empty where a metalink or a mirrorlist takes its place. */
+  /** Empty if a metalink or a mirrorlist is used instead. */
   baseurl: z.string().default(''),
   metalink: z.string().optional(),
   mirrorlist: z.string().optional(),
@@ -17,14 +17,14 @@ export const RepoConfig = z.object({
   gpgcheck: z.boolean().default(false),
   repo_gpgcheck: z.boolean().nullable().default(null),
   gpgkey: z.string().nullable().default(null),
-  /** Paths: the authority of the server's certificate, and the certificate with which the builder identifies itself. */
+  /** Path of the CA certificate that verifies the server; the next two are the paths of the client certificate and its key. */
   sslcacert: z.string().optional(),
   sslclientcert: z.string().optional(),
   sslclientkey: z.string().optional(),
 })
 export type RepoConfig = z.infer<typeof RepoConfig>
 
-/** The definition of a chroot: data, never code. */
+/** The definition of a chroot. It is data and contains no code. */
 export const ChrootConfig = z.object({
   name: ChrootName,
   comment: z.string().default(''),
@@ -36,7 +36,7 @@ export const ChrootConfig = z.object({
       ),
     )
     .min(1),
-  /** The packages every build root begins with. */
+  /** The packages that are installed first into every buildroot. */
   install: z.array(z.string()).min(1),
   /** RPM macros defined for every build, without the leading `%`. */
   macros: z.record(z.string(), z.string()).default({}),

@@ -10,7 +10,7 @@ import { PrivateUrls } from './private-urls.ts'
 import { TrustedProxies } from './trusted-proxies.ts'
 
 /**
- * The one configuration file, read by every component: each takes what it needs. `make schema` writes
+ * The one configuration file; every component reads it and uses the parts it needs. `make schema` writes
  * docs/administration/reference.md from the descriptions.
  */
 export const Configuration = z.strictObject({
@@ -113,8 +113,8 @@ export const Configuration = z.strictObject({
 export type Configuration = z.infer<typeof Configuration>
 
 /**
- * May URLs of users lead to loopback and private addresses? Unless it is configured, only for the users of the
- * machine itself: a public URL elsewhere means that a reverse proxy lets others in, who must not reach its network.
+ * Whether user-supplied URLs may lead to loopback and private addresses. By default only if the site is for users of this machine:
+ * a public URL elsewhere means that a reverse proxy serves other users, who must not reach the machine's network.
  */
 export function allowsPrivateUrls({
   allow_private_urls,

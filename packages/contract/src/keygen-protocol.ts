@@ -1,20 +1,20 @@
 /**
- * The protocol of keygen. Digests go in, OpenPGP signatures come out; private keys never leave.
+ * The protocol of keygen. Callers send digests and receive OpenPGP signatures; private keys never leave keygen.
  *
  * | method and path | body → answer |
  * | --- | --- |
- * | `POST /keys` | {@link MakeKeyRequest} → {@link PublicKeyAnswer}; the same key when it exists |
+ * | `POST /keys` | {@link MakeKeyRequest} → {@link PublicKeyAnswer}; an existing key is returned unchanged |
  * | `GET /keys/:owner/:project` | → {@link PublicKeyAnswer}; 404 |
  * | `GET /keys?changed_since=UNIX` | → {@link ChangedKeys}: created, extended or rotated since then |
  * | `POST /keys/:owner/:project/rotate` | {@link RotateRequest} → {@link PublicKeyAnswer}: a new key, or the current one on a retry |
  * | `POST /sign` | {@link SignRequest} → {@link SignAnswer} |
- * | `GET /signatures?owner=&project=` | → {@link SignatureLog}: the latest first |
- * | `POST /signatures/check` | → {@link LogVerdict}: whether the chain of the log is whole |
- * | `GET /health` | → `{"ok": true}`, without a secret; 503 while the key table is out of reach |
+ * | `GET /signatures?owner=&project=` | → {@link SignatureLog}: latest first |
+ * | `POST /signatures/check` | → {@link LogVerdict}: whether the hash chain of the log is intact |
+ * | `GET /health` | → `{"ok": true}`, without a secret; 503 while the key table is unreachable |
  *
- * Every request but `/health` carries `Authorization: Bearer …`: the secret, or a service account's token with keygen's
- * audience. Errors are `{"error": "…"}` with status 400 (bad request, or `created_at` more than ten minutes from keygen's
- * clock), 401, 403 (the caller lacks the right, or the ticket is not good), 404 (no such key), 409 (the key was rotated),
+ * Every request except `/health` carries `Authorization: Bearer …`: the secret, or a service account's token with keygen's
+ * audience. Errors are `{"error": "…"}` with status 400 (bad request, or `created_at` differs from keygen's clock by more than ten
+ * minutes), 401, 403 (the caller lacks the right, or the ticket is invalid), 404 (no such key), 409 (the key was rotated),
  * 429 (too many signatures), or 503 (try again).
  */
 import { z } from 'zod'
@@ -34,7 +34,7 @@ export const PublicKeyAnswer = z.object({
   algorithm: KeyAlgorithm,
   /** 40 hexadecimal digits, upper case. */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
-  /** ASCII-armoured. */
+  /** ASCII-armored. */
   public_key: z.string(),
   /** Unix seconds. */
   created_at: z.number().int(),
@@ -45,17 +45,17 @@ export type PublicKeyAnswer = z.infer<typeof PublicKeyAnswer>
 export const SignRequest = z.object({
   owner: OwnerName,
   project: ProjectName,
-  /** The subject of the signatures, for the log: a build task or a repository. */
+  /** The build task or repository that the signatures are for, recorded in the log. */
   purpose: z.string().max(300),
-  /** The names of the signed files, for the log. */
+  /** The names of the signed files, recorded in the log. */
   names: z.array(z.string().max(300)).max(1000).default([]),
-  /** From the database: for exactly these digests, to be used once. */
+  /** A one-use ticket from the database, valid for exactly these digests. */
   ticket: z.uuid(),
   /** Fingerprint of the key for which the digests were computed. */
   fingerprint: z.string().regex(/^[0-9A-F]{40}$/),
-  /** Unix seconds: the signatures' creation time, which the digests cover. */
+  /** Creation time of the signatures in Unix seconds, which the digests cover. */
   created_at: z.number().int(),
-  /** SHA-256, base64, of the signed bytes followed by `signatureTrailer()`: `digestFor()` in openpgp-signature.ts. */
+  /** SHA-256 digests, in base64, of the signed bytes followed by `signatureTrailer()`; `digestFor()` computes them. */
   digests: z
     .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a digest is 32 bytes in base64'))
     .min(1)
@@ -65,7 +65,7 @@ export type SignRequest = z.input<typeof SignRequest>
 
 export const SignAnswer = z.object({
   algorithm: KeyAlgorithm,
-  /** OpenPGP v4 signature packets, base64, in the order of the digests. */
+  /** OpenPGP v4 signature packets, in base64, in the order of the digests. */
   signatures: z.array(z.base64()),
 })
 export type SignAnswer = z.infer<typeof SignAnswer>
@@ -101,9 +101,9 @@ export type SignatureLog = z.infer<typeof SignatureLog>
 
 export const LogVerdict = z.object({
   entries: z.number().int(),
-  /** Hash of the last entry, hexadecimal: kept elsewhere, it also tells when the log's end was cut off. */
+  /** Hash of the last entry, in hexadecimal. A copy kept elsewhere also reveals that the end of the log was cut off. */
   head: z.string(),
-  /** The first entry that does not fit the one before. */
+  /** ID of the first entry that does not match the previous one; null if the chain is intact. */
   broken_at: z.number().int().nullable(),
 })
 export type LogVerdict = z.infer<typeof LogVerdict>

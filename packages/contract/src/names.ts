@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-/** Characters a path segment may have wherever a name becomes part of a path: nothing that a shell, git or a URL treats specially. */
+/** Characters of names that become path segments; none of them is special in a shell, in git or in a URL. */
 const WORD = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/
 
-/** A user name, or a group written `@alias`. */
+/** A user name, or a group name in the form `@alias`. */
 export const OwnerName = z
   .string()
   .max(128)
@@ -49,7 +49,7 @@ export interface ChrootParts {
   arch: string
 }
 
-/** Splits `centos-stream-10-x86_64` at its last two dashes; undefined when it has fewer. */
+/** Splits a name such as `centos-stream-10-x86_64` at its last two dashes; undefined if it has fewer. */
 export function splitChrootName(name: string): ChrootParts | undefined {
   const match = /^(.+)-([^-]+)-([^-]+)$/.exec(name)
   if (!match) return undefined
@@ -66,7 +66,7 @@ export function defaultBranch({ os_release, os_version }: ChrootParts): string {
   return `${os_release}${os_version}`
 }
 
-/** The name of a build's folder below its chroot: `00000012-hello`. */
+/** The name of a build's folder in its chroot: `00000012-hello`. */
 export function buildDirName(buildId: number, packageName: string): string {
   return `${paddedBuildId(buildId)}-${packageName}`
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { KeyAlgorithm } from './keygen-protocol.ts'
 
-/** RFC 9580 section 9.1: RSA, and EdDSA as RFC 4880 implementations know it. */
+/** Algorithm numbers for RSA, and for EdDSA in the form that RFC 4880 implementations support. Source: RFC 9580 section 9.1. */
 export const PUBLIC_KEY_ALGORITHM: Record<KeyAlgorithm, number> = { rsa4096: 1, ed25519: 22 }
 const SHA256 = 8
 const BINARY_DOCUMENT = 0
@@ -14,12 +14,12 @@ export interface SignatureParameters {
   created_at: number
 }
 
-/** One subpacket of a signature, of at most 190 bytes. Source: RFC 4880 section 5.2.3.1. */
+/** Encodes a signature subpacket of at most 190 bytes. Source: RFC 4880 section 5.2.3.1. */
 export function subpacket(type: number, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([body.length + 1, type]), body])
 }
 
-/** Creation time and issuer fingerprint, which every signature here carries. Source: RFC 9580 section 5.2.3.35. */
+/** The creation time and issuer fingerprint, which all signatures of keygen carry. Source: RFC 9580 section 5.2.3.35. */
 export function commonSubpackets({ fingerprint, created_at }: SignatureParameters): Buffer {
   const issuer = Buffer.concat([Buffer.from([4]), Buffer.from(fingerprint, 'hex')])
   return Buffer.concat([subpacket(2, uint32(created_at)), subpacket(33, issuer)])
@@ -39,7 +39,7 @@ export function hashedPartOf(
   return Buffer.concat([head, subpackets])
 }
 
-/** The hashed part of a signature over a binary document, as keygen makes them. */
+/** The hashed part of a signature over a binary document, the kind that keygen makes. */
 export function hashedPart(facts: SignatureParameters): Buffer {
   return hashedPartOf(BINARY_DOCUMENT, facts.algorithm, commonSubpackets(facts))
 }
@@ -53,12 +53,12 @@ export function signatureTrailer(facts: SignatureParameters): Buffer {
   return trailerOf(hashedPart(facts))
 }
 
-/** The SHA-256 digest that a signature over `data` with these facts signs. */
+/** The SHA-256 digest that a signature over `data` with these parameters signs. */
 export function digestFor(data: Uint8Array, facts: SignatureParameters): Buffer {
   return createHash('sha256').update(data).update(signatureTrailer(facts)).digest()
 }
 
-/** OpenPGP packets as text, with the checksum that rpm insists on. Source: RFC 4880 section 6. */
+/** Encodes OpenPGP packets as text, with the checksum that rpm requires. Source: RFC 4880 section 6. */
 export function armor(kind: 'PUBLIC KEY BLOCK' | 'SIGNATURE', packets: Uint8Array): string {
   const lines =
     Buffer.from(packets)

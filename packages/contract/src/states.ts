@@ -28,6 +28,6 @@ export const SOURCE_TYPE_NUMBER = {
 
 export type SourceType = keyof typeof SOURCE_TYPE_NUMBER
 
-/** States of a role that a user requests in a project. */
+/** Numbers for the states of a user's role in a project. */
 export const PERMISSION_NUMBER = { nothing: 0, request: 1, approved: 2 } as const
 export type PermissionState = keyof typeof PERMISSION_NUMBER

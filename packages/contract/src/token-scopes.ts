@@ -1,4 +1,4 @@
-/** Scopes of named tokens; the classic token may do everything. Reading public data needs no token. */
+/** Scopes of named tokens; the classic token has all of them. Reading public data needs no token. */
 export const TOKEN_SCOPES = {
   read: 'see what only you may see: who you are, permissions',
   build: 'submit, rebuild and cancel builds',

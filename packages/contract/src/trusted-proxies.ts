@@ -1,18 +1,18 @@
 import { BlockList, isIP } from 'node:net'
 import { z } from 'zod'
 
-/** An IP address, or a network of them with its prefix: `192.0.2.7`, `10.0.0.0/8`, `fc00::/7`. */
+/** An IP address, or a network in CIDR notation: `192.0.2.7`, `10.0.0.0/8`, `fc00::/7`. */
 const Network = z
   .string()
   .refine((text) => isNetwork(text), 'write an IP address, or a network such as 10.0.0.0/8')
 
-/** Believed unless others are configured. A reverse proxy on this machine: an administrator's own, or that of `coprctl containers up`. */
+/** The default: reverse proxies on this machine, set up by an administrator or by `coprctl containers up`. */
 export const LOOPBACK_PROXIES = ['127.0.0.0/8', '::1']
 
-/** The networks from which X-Forwarded-For is believed: a client there can say that it is anybody. */
+/** The networks from which X-Forwarded-For is trusted; a client there can claim any address. */
 export const TrustedProxies = z.array(Network)
 
-/** Where the router or ingress controller of a cluster is: nobody knows its addresses before it runs. */
+/** The private networks, in which a cluster's router or ingress controller is; its addresses are not known before it runs. */
 export const CLUSTER_PROXIES = [
   ...LOOPBACK_PROXIES,
   '10.0.0.0/8',
@@ -22,7 +22,7 @@ export const CLUSTER_PROXIES = [
   'fc00::/7',
 ]
 
-/** As a list that knows whether an address is in it. */
+/** Builds a list that can be asked whether it contains an address. */
 export function networksOf(networks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const network of networks) {

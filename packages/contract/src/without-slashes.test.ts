@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutSlashes } from './without-slashes.ts'
 
-test('withoutSlashes() cuts the slashes at the end, however many there are', () => {
+test('withoutSlashes() removes all trailing slashes', () => {
   for (const [text, want] of [
     ['https://a.example/b//', 'https://a.example/b'],
     ['https://a.example/b', 'https://a.example/b'],

@@ -1,4 +1,4 @@
-/** A URL or path without the slashes at its end. A regular expression would take quadratic time for many slashes. */
+/** Removes trailing slashes from a URL or path. A regular expression would take quadratic time for many slashes. */
 export function withoutSlashes(text: string): string {
   let end = text.length
   while (end > 0 && text[end - 1] === '/') end--

@@ -4,8 +4,8 @@ export const AuthCheckAnswer = z.strictObject({ id: z.number().int(), name: z.st
 
 export const TokenAnswer = z.strictObject({
   api_login: z.string(),
-  /** Shown once. */
+  /** The secret part of the token, which is returned only once. */
   api_token: z.string(),
-  /** The last day on which it works: YYYY-MM-DD. */
+  /** The last day on which the token is valid: YYYY-MM-DD. */
   expiration: z.iso.date(),
 })

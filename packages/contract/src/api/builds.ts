@@ -4,7 +4,7 @@ import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } fr
 import { RepoAnswer } from './chroots.ts'
 import { Flag, Line, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
 
-/** Which project a submission is for: looked up before anything else is checked. */
+/** The project that a submission is for, looked up before anything else is checked. */
 export const BuildTarget = z.object({
   ownername: Line.pipe(OwnerName),
   projectname: Line.pipe(ProjectName),
@@ -17,7 +17,7 @@ const Dirname = z.preprocess(
 
 export const BuildOptions = z.object({
   project_dirname: Dirname.optional(),
-  /** Names or patterns. */
+  /** Chroot names or shell patterns. */
   chroots: Words.optional(),
   exclude_chroots: Words.optional(),
   background: Flag.optional(),
@@ -84,7 +84,7 @@ export const SourceBuildConfigAnswer = z.strictObject({
   is_background: z.boolean(),
 })
 
-/** Names a build's chroot in a query. */
+/** Query parameters that identify a chroot of a build. */
 export const BuildChrootQuery = z.object({ build_id: z.string(), chrootname: z.string() })
 
 export const BuildChrootAnswer = z.strictObject({

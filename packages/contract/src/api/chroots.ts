@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { Flag, Line, Words } from './form-fields.ts'
 import { ProjectQuery, Repositories } from './projects.ts'
 
-/** Names a project's chroot in a query. */
+/** Query parameters that identify a chroot of a project. */
 export const ProjectChrootQuery = ProjectQuery.extend({ chrootname: z.string() })
 
-/** Words that become arguments of dnf and rpmbuild: none may be taken for an option. */
+/** Words that become arguments of dnf and rpmbuild; none may look like an option. */
 function wordsLike(pattern: RegExp, message: string) {
   return Words.superRefine((words, ctx) => {
     const wrong = words.find((word) => word.length > 200 || !pattern.test(word))
@@ -20,7 +20,7 @@ const Conditions = wordsLike(
 )
 const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')
 
-/** As dnf writes them: `name:stream`, with a `!` before those to disable; a list, or a string with commas. */
+/** Modules in dnf's notation, `name:stream`, with a leading `!` to disable one; a list, or a comma-separated string. */
 const Modules = z
   .unknown()
   .transform((value): unknown =>
@@ -46,7 +46,7 @@ const BootstrapImage = Line.refine(
   'must be a container image: NAME or NAME:TAG',
 )
 
-/** Fields that `reset_fields` may name. */
+/** Allowed values of `reset_fields`. */
 const RESETTABLE = [
   'additional_repos',
   'additional_packages',
@@ -78,7 +78,7 @@ export const EditProjectChroot = z.object({
   bootstrap: Line.pipe(z.enum(CHROOT_BOOTSTRAPS)).optional(),
   bootstrap_image: BootstrapImage.optional(),
   isolation: Line.pipe(z.enum(CHROOT_ISOLATIONS)).optional(),
-  /** Not in Copr: what a builder must offer to build in this chroot, besides what the chroot itself asks for. */
+  /** Not in Copr: tags that a builder must offer to build in this chroot, in addition to the tags of the chroot itself. */
   build_tags: BuildTags.optional(),
   delete_comps: Flag.optional(),
   reset_fields: Words.pipe(
@@ -127,11 +127,11 @@ export const ChrootBuildConfigAnswer = z.strictObject({
   with_opts: z.array(z.string()),
   without_opts: z.array(z.string()),
   repos: z.array(RepoAnswer),
-  /** Only where it is not the default. */
+  /** Set only if it is not the default. */
   bootstrap: z.string().optional(),
   bootstrap_image: z.string().optional(),
 })
 export type ChrootBuildConfigAnswer = z.infer<typeof ChrootBuildConfigAnswer>
 
-/** Chroot name to comment. */
+/** Maps the name of each chroot to its comment. */
 export const MockChrootsAnswer = z.record(z.string(), z.string())

@@ -4,9 +4,9 @@ import { Flag, Line } from './form-fields.ts'
 
 export const ForkProject = z.object({
   name: Line.pipe(ProjectName),
-  /** The caller, or a group of theirs. */
+  /** The caller, or a group that the caller is in. */
   ownername: Line.pipe(OwnerName),
-  /** Needed when there is such a project already. */
+  /** Required if a project of this name exists already. */
   confirm: Flag.optional(),
 })
 export type ForkProject = z.output<typeof ForkProject>

@@ -10,7 +10,7 @@ function faultsOf(schema: z.ZodType, form: Record<string, unknown>): string {
   return parsed.success ? '' : formFaults(parsed.error)
 }
 
-test('a field has a limited number of words, and says so in one line', () => {
+test('a list with too many entries is refused with a one-line message', () => {
   const words = (count: number): string => 'a '.repeat(count)
   for (const name of ['chroots', 'packit_forge_projects_allowed']) {
     assert.equal(faultsOf(EditProject, { [name]: words(1000) }), '')
@@ -20,14 +20,14 @@ test('a field has a limited number of words, and says so in one line', () => {
   }
 })
 
-test('of many wrong repositories the first ten are named', () => {
+test('an error names only the first ten of many invalid repositories', () => {
   const repos = Array.from({ length: 1000 }, (_, i) => `wrong-${i}`)
   const lines = faultsOf(EditProject, { additional_repos: repos }).split('\n')
   assert.equal(lines.length, 10)
   assert.match(lines[9] ?? '', /^additional_repos: wrong-9 is neither/)
 })
 
-test('modules after the thousandth are checked, too', () => {
+test('modules after the first thousand are checked as well', () => {
   const good = Array.from({ length: 1000 }, (_, i) => `module${i}:1`)
   assert.equal(faultsOf(EditProjectChroot, { additional_modules: good }), '')
   assert.equal(

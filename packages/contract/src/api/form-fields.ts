@@ -1,10 +1,10 @@
 /**
- * Fields of request bodies as Copr's clients write them: numbers as strings, lists as strings with spaces, booleans as words.
- * A null is taken out before these see it: it means "not sent".
+ * Fields of request bodies in the notation of Copr's clients: numbers as strings, lists as space-separated strings, booleans as
+ * words. A null means "not sent"; it is removed before these schemas see it.
  */
 import { z } from 'zod'
 
-/** One line: spaces around it do not count. */
+/** One line; surrounding white space is ignored. */
 export const Line = z
   .unknown()
   .transform((value, ctx) => {
@@ -21,7 +21,7 @@ export const Text = z
   })
   .meta({ type: 'string' })
 
-/** A boolean, also as a number or string. Of the strings, only "false" and the empty one are false. */
+/** A boolean, or a number or string that stands for one: 0, "" and "false" are false, all others are true. */
 export const Flag = z
   .unknown()
   .transform((value, ctx) => {
@@ -42,17 +42,17 @@ const Whole = z
   })
   .meta({ type: 'integer' })
 
-/** As `Whole`, where an empty field of a form means none. */
+/** An optional whole number; an empty form field counts as not sent. */
 export const WholeOrEmpty = z.preprocess(
   (value) => (value === '' ? undefined : value),
   Whole.optional(),
 )
 
-/** Nobody writes more: each costs time to check and space to keep. */
+/** Far more than real lists have; every entry costs time to check and space to store. */
 const MAX_WORDS = 1000
-/** The limit for all entries together. */
+/** The limit for all entries of a list together. */
 const MAX_CHARACTERS = 100_000
-/** An error names only the first faults of one kind: they say enough. */
+/** An error names only this many invalid entries of a list. */
 const MAX_NAMED = 10
 
 /** A list, or one string with the items separated by white space. */
@@ -71,7 +71,7 @@ export const Words = z
   })
   .meta({ type: 'array', items: { type: 'string' } })
 
-/** A list that names the first of its words which are wrong, as `faultOf` says of each. */
+/** A list that is refused with the first `MAX_NAMED` messages that `faultOf` returns for its words. */
 export function wordsWithout(faultOf: (word: string) => string | undefined) {
   return Words.superRefine((words, ctx) => {
     let named = 0
@@ -83,7 +83,7 @@ export function wordsWithout(faultOf: (word: string) => string | undefined) {
   })
 }
 
-/** Lists the faults of a form without duplicates, one per line, as `FIELD: MESSAGE`. */
+/** Formats validation errors, one per line, as `FIELD: MESSAGE`, without duplicates. */
 export function formFaults(error: z.ZodError): string {
   const lines = error.issues.map(({ path, message }) =>
     path.length === 0 ? message : `${String(path[0])}: ${message}`,

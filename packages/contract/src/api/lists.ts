@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** How a list is asked for. */
+/** Paging and sorting parameters of a list. */
 export const ListQuery = z.object({
   limit: z.string().optional(),
   offset: z.string().optional(),
@@ -10,7 +10,7 @@ export const ListQuery = z.object({
 
 const integer = z.number().int()
 
-/** The values in effect; all null where a list is not paged. */
+/** The parameters in effect; all are null if the list is not paged. */
 export const Meta = z.strictObject({
   limit: integer.nullable(),
   offset: integer.nullable(),

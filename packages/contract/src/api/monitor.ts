@@ -6,7 +6,7 @@ export const MONITOR_FIELDS = ['url_build_log', 'url_backend_log', 'url_build'] 
 
 export const MonitorQuery = ProjectQuery.extend({
   project_dirname: z.string().optional(),
-  /** May come several times. */
+  /** May occur several times. */
   'additional_fields[]': z.enum(MONITOR_FIELDS).optional(),
 })
 
@@ -21,7 +21,7 @@ export const MonitorAnswer = z.strictObject({
         z.strictObject({
           build_id: z.number().int(),
           state: z.enum(Object.keys(STATE_NUMBER) as [BuildState, ...BuildState[]]),
-          /** The state's number. */
+          /** The number of the state. */
           status: z.number().int(),
           pkg_version: z.string().nullable(),
           url_build_log: z.string().nullable().optional(),

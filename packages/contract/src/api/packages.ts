@@ -8,7 +8,7 @@ const MAX_BUILDS = 100
 
 /** Settings of a package other than its source. */
 export const PackageSettings = z.object({
-  /** Must be the one of the path. */
+  /** Must equal the name in the path. */
   package_name: Line.pipe(PackageName).optional(),
   webhook_rebuild: Flag.optional(),
   max_builds: WholeOrEmpty.pipe(
@@ -18,14 +18,14 @@ export const PackageSettings = z.object({
       .max(MAX_BUILDS, `must be 0 to ${MAX_BUILDS}`)
       .optional(),
   ).optional(),
-  /** Seconds; 0: the site's default. */
+  /** Seconds; 0 means the site's default. */
   timeout: WholeOrEmpty.optional(),
-  /** Patterns, with commas between them. */
+  /** Comma-separated patterns. */
   chroot_denylist: Line.pipe(z.string().max(2000, 'has more than 2000 characters')).optional(),
 })
 export type PackageSettings = z.output<typeof PackageSettings>
 
-/** Names a package in a body. */
+/** Body fields that identify a package. */
 export const PackageTarget = BuildTarget.extend({ package_name: Line.pipe(PackageName) })
 
 export const PackageAnswer = z.strictObject({
@@ -36,7 +36,7 @@ export const PackageAnswer = z.strictObject({
   source_type: z.enum(Object.keys(SOURCE_TYPE_NUMBER) as [SourceType, ...SourceType[]]),
   source_dict: z.record(z.string(), z.unknown()),
   auto_rebuild: z.boolean(),
-  /** Filled on request only. */
+  /** The builds are null unless the request asks for them. */
   builds: z.strictObject({
     latest: BuildAnswer.nullable(),
     latest_succeeded: BuildAnswer.nullable(),

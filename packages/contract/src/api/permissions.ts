@@ -6,17 +6,17 @@ const State = z.enum(
   'must be nothing, request or approved',
 )
 
-/** User to the roles that change; this body is read as it is, without "null is not sent". */
+/** Maps users to the roles that change. In this body a null is not treated as "not sent". */
 export const SetPermissions = z
   .record(
     z.string(),
     z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
   )
   .refine((users) => Object.keys(users).length > 0, 'no user is named')
-  // Each of them takes statements of one transaction.
+  // All of them are changed in one transaction, with several statements for each.
   .refine((users) => Object.keys(users).length <= 1000, 'more than 1000 users are named')
 
-/** True asks for the role, false gives it up. */
+/** True requests the role, false gives it up. */
 export const RequestPermissions = z
   .strictObject({ admin: z.boolean().optional(), builder: z.boolean().optional() }, 'unknown role')
   .refine((roles) => Object.keys(roles).length > 0, 'no role is named')
@@ -26,7 +26,7 @@ export const PermissionsAnswer = z.strictObject({
 })
 
 export const PermissionsSetAnswer = z.strictObject({
-  /** Those whose state is another one now. */
+  /** The users whose state has changed. */
   updated: z.array(z.string()),
 })
 

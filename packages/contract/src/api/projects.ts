@@ -12,10 +12,10 @@ export const Repositories = wordsWithout((url) =>
   isRepositoryUrl(url) ? undefined : `${url} is neither an http(s) URL nor copr://OWNER/PROJECT`,
 )
 const Priority = WholeOrEmpty.pipe(z.number().min(1, 'must be 1 or more').max(1_000_000).optional())
-/** It is in each list that names the project. */
+/** Every list of projects contains these texts in full. */
 const MAX_PROSE = 100_000
 const Prose = Text.pipe(z.string().max(MAX_PROSE, `has more than ${MAX_PROSE} characters`))
-/** -1: never. */
+/** Days until the project is deleted; -1 means never. */
 const DeleteAfterDays = z.preprocess(
   (value) => (value === '' ? -1 : value),
   WholeOrEmpty.pipe(
@@ -51,7 +51,7 @@ const Settings = {
   repo_priority: Priority.optional(),
 }
 
-/** Names a project in a query. */
+/** Query parameters that identify a project. */
 export const ProjectQuery = z.object({ ownername: z.string(), projectname: z.string() })
 
 export const EditProject = z.object(Settings)
@@ -91,12 +91,12 @@ export const ProjectAnswer = z.strictObject({
   storage: z.enum(['backend', 'pulp']),
   additional_repos: z.array(z.string()),
   packit_forge_projects_allowed: z.array(z.string()),
-  /** Chroot to the URL of its repository, with a slash at its end. */
+  /** Maps each chroot to the URL of its repository, with a trailing slash. */
   chroot_repos: z.record(z.string(), z.string()),
 })
 export type ProjectAnswer = z.infer<typeof ProjectAnswer>
 
-/** A scheme and a host with a dot, or an address: nothing that only resolves inside a network. */
+/** Whether a URL has an allowed scheme and a host with a dot, or an IPv6 address; host names of a local network have no dot. */
 function isPublicUrl(text: string): boolean {
   const url = URL.parse(text)
   if (!url || !['http:', 'https:', 'ftp:'].includes(url.protocol)) return false

@@ -1,4 +1,4 @@
-/** Where the source package of a build comes from: what requests say, and what is stored of it. */
+/** The sources of source packages: the fields of requests, and the fields that are stored. */
 import { z } from 'zod'
 import { ChrootName, PackageName } from '../names.ts'
 import { Line, Text, Words } from './form-fields.ts'
@@ -14,7 +14,7 @@ export const SPEC_TEMPLATES = ['', 'fedora', 'epel7', 'mageia', 'pld'] as const
 const MAX_TEXT = 1000
 
 const line = (max = MAX_TEXT) => Line.pipe(z.string().max(max, `has more than ${max} characters`))
-/** One of some words; an empty field of a form means the first. */
+/** One of the given words; an empty form field means the first. */
 const choice = <const Words extends readonly [string, ...string[]]>(words: Words) =>
   z.preprocess((value) => (value === '' ? words[0] : value), Line.pipe(z.enum(words))).optional()
 /** A string that is passed to git or to the builder's tools as an argument or a path. */
@@ -100,10 +100,10 @@ export const SOURCE_FIELDS = {
   custom: Custom,
 } as const satisfies Record<SettableSource, z.ZodObject>
 
-/** A dist-git build says what to build; of a package the name is known. */
+/** A build from dist-git must name the package; the source settings of a package need not, because its name is known. */
 export const DistgitBuild = Distgit.extend({ package_name: Line.pipe(PackageName) })
 
-/** Older names of fields, which mean the same. */
+/** Maps older names of fields to the current ones. */
 export const SOURCE_ALIASES: Record<string, string> = {
   srpm_build_method: 'source_build_method',
   script_chroot: 'chroot',

@@ -2,13 +2,13 @@ import { z } from 'zod'
 
 const seconds = z.number().int().nullable()
 
-/** Where each step of an unfinished build stands, and why it does not run. */
+/** The state of each step of an unfinished build, and the reasons why it is not running. */
 export const WhyAnswer = z.strictObject({
   id: z.number().int(),
   state: z.string(),
   steps: z.array(
     z.strictObject({
-      /** Null: the source package. */
+      /** Null for the step that makes the source package. */
       chroot: z.string().nullable(),
       state: z.enum(['waiting', 'queued', 'running']),
       reasons: z.array(
@@ -28,15 +28,15 @@ export const WhyAnswer = z.strictObject({
           since: seconds,
         }),
       ),
-      /** 1: the next, as things are now. */
+      /** Position in the queue at the moment; 1 means next. */
       position: z.number().int().nullable(),
-      /** The builder that does it. */
+      /** The builder that runs the step. */
       machine: z.string().nullable(),
-      /** How often it has been begun. */
+      /** How often the step has been started. */
       tries: z.number().int(),
-      /** Why the try before was lost through no fault of the build: `interrupted`, `out_of_memory` … */
+      /** Why the previous try was lost through no fault of the build: `interrupted`, `out_of_memory` … */
       lost_cause: z.string().nullable(),
-      /** Builders that could do it. */
+      /** Number of builders that could run the step. */
       machines: z
         .strictObject({
           idle: z.number().int(),
@@ -44,7 +44,7 @@ export const WhyAnswer = z.strictObject({
           starting: z.number().int(),
         })
         .nullable(),
-      /** Estimate for the builder that does it now, in the currency of the site's prices. */
+      /** Estimated cost on the builder that runs the step, in the currency of the site's prices. */
       cost: z.number().nullable(),
     }),
   ),

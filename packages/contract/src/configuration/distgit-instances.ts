@@ -1,13 +1,13 @@
 import { z } from 'zod'
 
-/** A dist-git that others run, from which users build packages by name. */
+/** An external dist-git from which users build packages by name. */
 const DistgitInstance = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
-  /** With `{name}` for the package's, and `{namespace}`. */
+  /** URL template with `{name}` for the name of the package, and optionally `{namespace}`. */
   clone_url: z.string().includes('{name}'),
-  /** Replaces `{namespace}` when the user names none; without a default the user must name one. */
+  /** Replaces `{namespace}` if the user names none; without a default the user must name one. */
   default_namespace: z.string().optional(),
-  /** The instance with the highest is taken when the user names none. */
+  /** If the user names no instance, the one with the highest priority is used. */
   priority: z.number().int().default(0),
 })
 

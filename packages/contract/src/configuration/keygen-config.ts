@@ -5,7 +5,7 @@ import { Port, TlsFiles, Url } from './values.ts'
 export const KeygenRight = z.enum(['make', 'sign', 'administer'])
 export type KeygenRight = z.infer<typeof KeygenRight>
 
-/** Callers of keygen that prove themselves with a service account's token. */
+/** Callers of keygen that authenticate with a service account's token. */
 export const KeygenServiceAccounts = z.strictObject({
   audience: z
     .string()
@@ -59,7 +59,7 @@ const Pkcs11 = z.strictObject({
     .describe('hash of RSA-OAEP; SoftHSM supports only `sha1`, which is safe for this use'),
 })
 
-/** The key that encrypts the keys with which private keys are encrypted: from one of these places. */
+/** The key that encrypts the data keys of the private keys; exactly one of these sources holds it. */
 export const MasterKey = z.strictObject({
   file: z
     .string()

@@ -7,7 +7,7 @@ const allowLocalLogin = z
   .default(true)
   .describe('whether users log in with a password, too; site administrators always can')
 
-/** An OpenID Connect provider where users log in. */
+/** An OpenID Connect provider through which users log in. */
 export const Oidc = z.strictObject({
   issuer: z
     .url({ protocol: /^https?$/ })
@@ -41,7 +41,7 @@ export const Oidc = z.strictObject({
   allow_local_login: allowLocalLogin,
 })
 
-/** The OAuth server of the OpenShift that the site runs in, where a service account is the OAuth client. */
+/** The OAuth server of the OpenShift cluster in which the site runs; a service account is the OAuth client. */
 export const OpenshiftLogin = z.strictObject({
   api_url: Url.prefault('https://kubernetes.default.svc').describe(
     'URL of the API server, which reports the address of the OAuth server and identifies the user who logged in',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Url } from './values.ts'
 
-/** A bucket of AWS or of any server that speaks S3. */
+/** A bucket of AWS or of any other server with the S3 API. */
 export const S3 = z
   .strictObject({
     endpoint: Url.optional().describe('URL of the S3 server; default: that of AWS in the region'),

@@ -23,7 +23,7 @@ const QUANTITY = /^(\d+(?:\.\d+)?)([numkMGTPE]|[KMGTPE]i)?$/
 /** A Kubernetes quantity such as `500m` or `20Gi`. */
 export const Quantity = z.string().regex(QUANTITY, 'write a size as 20Gi')
 
-/** Bytes, or cores. */
+/** The number of bytes or cores that a quantity stands for. */
 export function amountOf(quantity: string): number {
   const [, number = '', unit = ''] = QUANTITY.exec(quantity) ?? []
   if (number === '') throw new Error(`Cannot read the quantity ${quantity}`)

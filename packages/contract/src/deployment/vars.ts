@@ -3,7 +3,7 @@ import { TrustedProxies } from '../trusted-proxies.ts'
 import { Configuration } from '../configuration.ts'
 import { Quantity } from './quantity.ts'
 
-/** Names of objects in Kubernetes. */
+/** Name of a Kubernetes object. */
 const DnsLabel = z
   .string()
   .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'use lower case letters, digits and hyphens')
@@ -13,7 +13,7 @@ const Host = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-
   error: 'write a host name, without https:// and without a path',
 })
 
-/** A value that is kept in a Secret of the namespace: made by you, read by the cluster, never by this file. */
+/** Reference to a value in a Secret of the namespace, which the administrator creates; the value itself is never in this file. */
 const SecretRef = z.strictObject({
   secret: ObjectName.describe('name of the Secret'),
   key: z.string().min(1).describe('key in the Secret'),
@@ -227,7 +227,7 @@ const limit = Object.entries(limits.unwrap().shape).map(([name, schema]) => [
   name,
   schema.unwrap().optional(),
 ])
-/** Settings of the components' own configuration that the administrator may choose; omitted ones keep the components' defaults. */
+/** Settings that are copied into the components' configuration; omitted ones keep the components' defaults. */
 const Site = z.strictObject({
   site_name: site_name.unwrap().optional().describe('the name on the pages'),
   sign_domain: z
@@ -248,7 +248,7 @@ const Site = z.strictObject({
     .describe('limits of uploads, builds and tokens, as in the configuration of programs'),
 })
 
-/** `vars.yml`: all that an administrator may want to say about a deployment. Everything has a default. */
+/** Schema of `vars.yml`, the administrator's settings of a deployment. Every setting has a default. */
 export const Vars = z.strictObject({
   name: DnsLabel.default('copr').describe(
     'namespace of the deployment; builder pods live in NAME-builders',
@@ -293,7 +293,7 @@ export const Vars = z.strictObject({
 })
 export type Vars = z.infer<typeof Vars>
 
-/** `secret-vars.yml`: what must not be in git. Everything else that is secret is generated in the cluster. */
+/** Schema of `secret-vars.yml`, the secrets that must not be in git. All other secrets are generated in the cluster. */
 export const SecretVars = z.strictObject({
   aws: z
     .strictObject({

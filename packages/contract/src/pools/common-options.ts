@@ -2,78 +2,78 @@ import { z } from 'zod'
 
 const TagName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+:-]*$/)
 
-/** A tag that machines of a pool carry. The score of a pool for a task is the sum of the priorities of the tags that the task asks for. */
+/** A tag of a pool's machines. A pool's score for a task is the sum of the priorities of the tags that the task requests. */
 const Tag = z
   .union([TagName, z.strictObject({ name: TagName, priority: z.number().int().default(0) })])
   .transform((tag) => (typeof tag === 'string' ? { name: tag, priority: 0 } : tag))
 
 const seconds = z.number().min(0)
 
-/** More warm stock at certain hours: the first entry whose time it is wins over `max_prealloc`. */
+/** A different size of the warm pool at certain hours: the first entry that covers the current time overrides `max_prealloc`. */
 const Schedule = z.strictObject({
   days: z
     .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
     .nonempty()
     .optional(),
-  /** UTC, `HH:MM`; an end before the beginning is on the next day. */
+  /** UTC, `HH:MM`; if `to` is before `from`, it is on the next day. */
   from: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
   to: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
   max_prealloc: z.number().int().min(0),
 })
 
 /**
- * Options of every pool, whatever its machines are made of. Names and meanings are those of resalloc where it has them, so that
- * its `pools.yaml` can be reused; times are in seconds.
+ * Options of every pool, for all providers. Those that the original resalloc has keep its names and meanings, so that its
+ * `pools.yaml` can be reused. Times are in seconds.
  */
 export const COMMON_OPTIONS = {
   description: z.string().default(''),
-  /** At most so many machines in any state but gone. 0 drains the pool. */
+  /** Maximum number of machines in any state except `gone`; 0 drains the pool. */
   max: z.number().int().min(0).default(4),
-  /** At most so many of them not yet ready. */
+  /** Maximum number of machines that are not ready yet. */
   max_starting: z.number().int().min(1).default(1),
-  /** Warm stock: so many idle machines that nobody has used yet, or on their way, beyond what waiting tasks need. */
+  /** Size of the warm pool: unused machines, idle or starting, beyond those that waiting tasks need. */
   max_prealloc: z.number().int().min(0).default(2),
   prealloc_schedule: z.array(Schedule).default([]),
-  /** Between two starts of the pool. */
+  /** Minimum time between two starts of machines. */
   start_delay: seconds.default(0),
-  /** Architectures that its machines build for; default: those of its `arch_…` tags. */
+  /** Architectures that the machines build for; default: those of the `arch_…` tags. */
   arches: z.array(z.string()).nonempty().optional(),
   tags: z.array(Tag).default([]),
-  /** Machines are started only for tasks that ask for one of these tags; such a pool keeps no stock. */
+  /** If set, machines are started only for tasks that request one of these tags, and the pool keeps no warm machines. */
   tags_on_demand: z.array(Tag).default([]),
-  /** A released machine waits so long for another task of its sandbox. 0: it is not used again. */
+  /** How long a released machine waits for another task of its sandbox; 0 means that it is not reused. */
   reuse_opportunity_time: seconds.default(0),
-  /** It does at most so many tasks; 0: any number. */
+  /** Maximum number of tasks of one machine; 0 means no limit. */
   reuse_max_count: z.number().int().min(0).default(0),
-  /** It takes no further task so long after its first; 0: no limit. */
+  /** Maximum time after its first task during which a machine accepts further tasks; 0 means no limit. */
   reuse_max_time: seconds.default(3600),
   livecheck_period: seconds.default(600),
   livecheck_attempts: z.number().int().min(1).default(3),
-  /** `{pool_name}`, `{id}` and `{datetime}` are filled in. */
+  /** Template of machine names; `{pool_name}`, `{id}` and `{datetime}` are replaced. */
   name_pattern: z.string().min(1).default('{pool_name}_{id}_{datetime}'),
   named_counters: z.array(z.string()).default([]),
 
-  /** Pools with a higher one are filled first; among equals the cheaper offering. */
+  /** Pools with a higher priority are filled first; among equals, the cheaper offering wins. */
   priority: z.number().int().default(0),
-  /** From the order to the enrolment: a machine that takes longer has failed to boot. */
+  /** Maximum time from ordering a machine to its enrollment; a machine that takes longer counts as failed to boot. */
   boot_timeout: seconds.default(600),
-  /** A ready machine that sends no sign of life for so long is lost. */
+  /** A ready machine from which nothing is received for this long counts as lost. */
   silence_timeout: seconds.default(90),
-  /** No machine lives longer, but for the task that it is doing. */
+  /** Maximum time since enrollment; an older machine finishes its current task and is removed. */
   max_lifetime: seconds.default(86_400),
-  /** Stock that nobody used for so long is replaced, so that new images get used. */
+  /** A warm machine that is unused for this long is replaced, so that new images are picked up. */
   max_idle_age: seconds.default(14_400),
-  /** After so many failed boots in a row nothing is started for `boot_failure_hold`. */
+  /** After this many failed boots in a row no machine is started for `boot_failure_hold` seconds. */
   boot_failure_limit: z.number().int().min(1).default(5),
   boot_failure_hold: seconds.default(600),
-  /** In the site's currency. Once the pool's estimated cost in a month reaches it, no machine is started until the next month. */
+  /** Budget in the site's currency. When the pool's estimated cost of a month reaches it, no machine is started until the next month. */
   budget_per_month: z.number().positive().optional(),
-  /** Among pools of the same priority and price: its share of the machines. */
+  /** The pool's share of the machines among pools of the same priority and price. */
   weight: z.number().positive().default(1),
-  /** Surplus of idle machines is kept for so long before it is removed, the longest idle first. */
+  /** How long surplus machines must be idle before they are removed, the longest idle first. */
   scale_in_delay: seconds.default(120),
-  /** A used machine only does tasks of the same owner, project and submitter. Default: true, but false for `local`. */
+  /** Whether a used machine runs only tasks of the same owner, project and submitter. Default: true; for `local`, false. */
   one_sandbox: z.boolean().optional(),
-  /** Nothing is started here; what runs goes on. */
+  /** Whether starting machines is suspended; running machines are not affected. */
   cordoned: z.boolean().default(false),
 }

@@ -24,7 +24,7 @@ test('docs/pools.md names every key of every pool', () => {
   )
 })
 
-test('a pool of resalloc is taken as it is, its architectures from its tags', () => {
+test("resalloc's pools.yaml is accepted unchanged, with architectures derived from tags", () => {
   const file = PoolsFile.parse({
     copr_hv: {
       ...COMMANDS,
@@ -44,7 +44,7 @@ test('a pool of resalloc is taken as it is, its architectures from its tags', ()
   assert.deepEqual(archesOf(pool), ['x86_64', 'i386'])
 })
 
-test('what cannot be meant is refused, in words', () => {
+test('invalid pools are refused with readable messages', () => {
   const arches = ['x86_64']
   assert.match(faults({ p: COMMANDS }), /No architecture.*p\.arches/s)
   assert.match(faults({ p: { ...COMMANDS, arches, max: -1 } }), /max/)

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { PoolConfig } from './provider-options.ts'
 
-/** Becomes part of machines' names and of tags in clouds. */
+/** Name of a pool, which becomes part of machine names and of tags in clouds. */
 const PoolName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/)
 
-/** `pools.yaml`: a pool's name to what it is. */
+/** Schema of `pools.yaml`, which maps pool names to pools. */
 export const PoolsFile = z.record(PoolName, PoolConfig).superRefine((pools, context) => {
   const tags = (list: 'tags' | 'tags_on_demand') =>
     new Set(Object.values(pools).flatMap((pool) => pool[list].map(({ name }) => name)))

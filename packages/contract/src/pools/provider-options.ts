@@ -4,10 +4,10 @@ import { COMMON_OPTIONS } from './common-options.ts'
 const Command = z.string().min(1)
 const price = z.number().min(0)
 
-/** Builders that are processes of the host that the manager runs on. */
+/** A pool whose builders are processes on the manager's own host. */
 const LocalPool = z.strictObject({ provider: z.literal('local'), ...COMMON_OPTIONS })
 
-/** Scripts with resalloc's contract (docs/pools.md): plugins written for it run unchanged. */
+/** A pool run by scripts with resalloc's interface (docs/pools.md); plugins written for resalloc work unchanged. */
 const CommandPool = z.strictObject({
   provider: z.literal('command'),
   ...COMMON_OPTIONS,
@@ -16,7 +16,7 @@ const CommandPool = z.strictObject({
   cmd_livecheck: Command.optional(),
   cmd_release: Command.optional(),
   cmd_list: Command.optional(),
-  /** How the agent is brought to the host that `cmd_new` prints. */
+  /** User for SSH to the host that `cmd_new` prints, to install the agent there. */
   ssh_user: z.string().default('root'),
   ssh_key_file: z.string().optional(),
   ssh_known_hosts_file: z.string().optional(),
@@ -40,7 +40,7 @@ const AwsImage = z.union([
   z.strictObject({ owner: z.string(), name: z.string() }),
 ])
 
-/** EC2 instances. Every type × subnet × purchase option is an offering. */
+/** A pool of EC2 instances. Every combination of type, subnet and purchase option is an offering. */
 const AwsPool = z
   .strictObject({
     provider: z.literal('aws'),
@@ -48,34 +48,34 @@ const AwsPool = z
     region: z.string(),
     /** Endpoint of another service that implements the EC2 API. */
     endpoint_url: z.url().optional(),
-    /** Role to assume, instead of the credentials of the environment. */
+    /** Role to assume, instead of using the credentials of the environment. */
     role_arn: z.string().optional(),
     instance_types: z.array(InstanceType).nonempty(),
     subnets: z.array(z.string().regex(/^subnet-/)).nonempty(),
-    /** In the order of preference. */
+    /** Purchase options in order of preference. */
     purchase: z
       .array(z.enum(['spot', 'on_demand']))
       .nonempty()
       .default(['on_demand']),
     spot_max_price: price.optional(),
     image: AwsImage,
-    /** The newest image that `coprctl image bake` has made of `image` for this pool; `image` itself until there is one. */
+    /** Whether to use the newest image that `coprctl image bake` has made of `image` for this pool; until there is one, `image` is used. */
     baked: z.boolean().default(false),
     root_volume_gb: z.number().int().positive().default(60),
-    /** Default: one that lets nothing in, made and removed with the pool. */
+    /** Default: a group that denies all inbound traffic, created and removed with the pool. */
     security_groups: z.array(z.string().regex(/^sg-/)).nonempty().optional(),
-    /** Lets administrators log in for debugging, from these networks. */
+    /** Networks from which administrators may log in for debugging. */
     ssh_from: z
       .array(z.union([z.cidrv4(), z.cidrv6()]))
       .nonempty()
       .optional(),
-    /** By this key: becomes a key pair, which is removed with the pool. The private half stays where it is. */
+    /** Public key for that login, registered as a key pair that is removed with the pool. */
     ssh_public_key: z
       .string()
       .regex(/^ssh-(ed25519|rsa) /)
       .optional(),
     public_ip: z.boolean().default(true),
-    /** Keys that begin with `copr-` are ours, those with `aws:` are the cloud's. */
+    /** Additional tags; keys that begin with `copr-` are reserved for this system, those with `aws:` for AWS. */
     extra_tags: z
       .record(z.string().regex(/^(?!aws:|copr-|Name$).{1,128}$/), z.string().max(256))
       .default({}),
@@ -91,7 +91,7 @@ const AwsPool = z
 
 const Quantity = z.union([z.string(), z.number()]).transform(String)
 
-/** Pods in a namespace of their own. */
+/** A pool of builder pods in their own namespace. */
 const KubernetesPool = z.strictObject({
   provider: z.literal('kubernetes'),
   ...COMMON_OPTIONS,
@@ -103,13 +103,13 @@ const KubernetesPool = z.strictObject({
   cpu: Quantity.default('2'),
   memory: Quantity.default('4Gi'),
   ephemeral_storage: Quantity.default('40Gi'),
-  /** The work volume: an emptyDir, or with a class an ephemeral claim. */
+  /** Storage class of an ephemeral volume claim for the work volume; without a class, it is an emptyDir. */
   storage_class: z.string().optional(),
   node_selector: z.record(z.string(), z.string()).default({}),
   tolerations: z.array(z.record(z.string(), z.unknown())).default([]),
   runtime_class: z.string().optional(),
   priority_class: z.string().optional(),
-  /** OpenShift: `nested-container` lets the build root have its own namespaces. */
+  /** Security context constraint on OpenShift; `nested-container` allows the buildroot its own namespaces. */
   required_scc: z.string().optional(),
   service_account: z.string().default('default'),
   host_users: z.boolean().default(false),
@@ -127,7 +127,7 @@ export type PoolConfigOf<Kind extends PoolConfig['provider']> = Extract<
   { provider: Kind }
 >
 
-/** A pool that names no provider but has commands is one of resalloc's. */
+/** A pool without a provider but with commands is in resalloc's format. */
 export const PoolConfig = z.preprocess(
   (value) =>
     typeof value === 'object' && value !== null && !('provider' in value) && 'cmd_new' in value
