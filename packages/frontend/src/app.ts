@@ -15,22 +15,22 @@ import { webhookReceivers } from './webhooks/webhook-routes.ts'
 
 export type { Frontend } from './frontend.ts'
 
-/** No page and no route of the API knows as many. */
+/** More than any page or API route has. */
 const MAX_PARAMETERS = 100
 
-/** Characters of an error's text. */
+/** Maximum number of characters in an error message. */
 const MAX_MESSAGE = 4000
 
 /**
- * Pages, API v3 and `.repo` files: everything that no other part answers. A host that has more parts hands over with
- * `app.all('*', (c) => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are ours.
+ * Serves pages, API v3 and `.repo` files. An application with further routes delegates the rest to this one with
+ * `app.all('*', (c) => frontend.fetch(c.req.raw, c.env))`, so that trailing slashes and unknown paths are handled here.
  */
 export function frontendApp(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(securityHeaders(frontend.config))
   app.use(limitRequests(frontend))
   app.use(async (c, next) => {
-    // PostgreSQL's text has no NUL: no name, no search could ever match.
+    // PostgreSQL's text cannot contain NUL, so no name and no search could match.
     if (/%00/.test(c.req.url))
       throw new CoprError('invalid', 'Cannot read the request: the address has a NUL character')
     if (c.req.url.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS)
@@ -55,7 +55,7 @@ export function frontendApp(frontend: Frontend): Hono {
   return app
 }
 
-/** In JSON for the API, as a page for people. */
+/** Answers an error, as JSON for the API and as a page otherwise. */
 async function answerError(c: Context, frontend: Frontend, error: Error): Promise<Response> {
   const known = error instanceof CoprError ? error : undefined
   if (!known)

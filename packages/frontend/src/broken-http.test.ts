@@ -7,7 +7,7 @@ import { openTestFrontend } from './testing/test-frontend.ts'
 const LIMIT_MS = 120_000
 const HOST = 'Host: copr.example.org'
 
-/** Requests that no HTTP library sends. `isClosed`: the client closes the connection early, and gets no response. */
+/** Requests that no HTTP library sends. `isClosed` means that the client closes the connection early and gets no response. */
 const REQUESTS: [what: string, request: string, isClosed?: true][] = [
   ['an escape of no UTF-8', `GET /coprs/%ff%zz/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
   ['bytes of no UTF-8', `GET /coprs/\xff\xfe/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
@@ -48,14 +48,14 @@ after(async () => {
 })
 
 for (const [what, request, isClosed = false] of REQUESTS)
-  test(`HTTP with ${what} is refused or answered, and the server goes on`, async () => {
+  test(`HTTP with ${what} is refused or answered, and the server keeps running`, async () => {
     const answer = await exchange(request, isClosed)
     if (!isClosed) assert.match(answer, /^HTTP\/1\.1 [234]\d\d /, answer.slice(0, 300))
     const { status } = await fetch(`http://127.0.0.1:${server.port}/api_3/`)
     assert.equal(status, 200)
   })
 
-/** Sends bytes, and returns what comes back until the connection ends; `isClosed`: the client ends it, in the middle. */
+/** Sends bytes and returns all received bytes; with `isClosed`, closes the connection in the middle of the request. */
 async function exchange(request: string, isClosed: boolean): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const socket = connect(server.port, '127.0.0.1')
@@ -66,7 +66,7 @@ async function exchange(request: string, isClosed: boolean): Promise<string> {
   let received = ''
   socket.on('data', (bytes) => {
     received += bytes.toString('latin1')
-    // A server may keep the connection for another request.
+    // The server may keep the connection open for another request.
     if (/\r\n\r\n/.test(received)) socket.end()
   })
   socket.on('error', () => undefined)

@@ -37,19 +37,19 @@ export interface Frontend {
   db: Db
   config: FrontendConfig
   keygen: Pick<KeygenClient, 'makeKey'>
-  /** A folder of this machine, in which files are received and looked at. */
+  /** A local folder in which uploaded files are received and checked. */
   uploads_dir: string
-  /** Where they are then kept, shared with the backend, which takes the SRPMs from it. */
+  /** Storage of accepted uploads, shared with the backend, which reads the SRPMs from it. */
   uploads: Uploads
   now: () => Date
-  /** Recent failures with tokens, secrets of webhooks and login links. */
+  /** Recent failed attempts with tokens, webhook secrets and login links. */
   attempts: Attempts
   log: Logger
-  /** Waits, not for ever, until the project's repositories can be used by dnf. */
+  /** Waits, with a time limit, until dnf can use the project's repositories. */
   untilPublished: (project_id: number) => Promise<void>
 }
 
-/** Where results are as users and dnf see it, without a slash at the end. */
+/** The URL of results for users and dnf, without a trailing slash. */
 export function resultsUrl({
   public_url,
   results_url,

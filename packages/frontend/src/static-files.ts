@@ -12,7 +12,7 @@ const PATTERNFLY = join(
 )
 const OWN = new URL('./static/', import.meta.url)
 
-/** Only what the pages use: all of PatternFly would be five times as much. */
+/** The PatternFly components that pages use; all of PatternFly would be five times as large. */
 const COMPONENTS = [
   'Alert/alert',
   'Breadcrumb/breadcrumb',
@@ -55,7 +55,7 @@ const VERSION = createHash('sha256')
   .digest('hex')
   .slice(0, 12)
 
-/** The URL changes with the contents, so that browsers may keep it for ever. */
+/** The URL of a static file, which changes with the contents, so that browsers may cache it without limit. */
 export function staticUrl(name: 'site.css' | 'site.js' | 'favicon.svg'): string {
   return `/static/${VERSION}/${name}`
 }

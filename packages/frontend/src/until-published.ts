@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const POLL_MS = 100
 
 /**
- * Waits until each repository of a project has been published once, so that whoever made the project can use it at once;
- * gives up after `wait_seconds`, as the backend may be away.
+ * Returns a function that waits until each repository of a project has been published once, so that the new project can be used
+ * immediately. It gives up after `wait_seconds`, because the backend may be down.
  */
 export function publishedWaiter({
   db,

@@ -21,7 +21,7 @@ const WHO: Record<ApiRoute['access'], string> = {
   create: 'the owner, or a member of the group',
 }
 
-/** All routes on one page, old methods left out. */
+/** Renders a page with all routes, without deprecated methods. */
 export async function docsPage(
   c: Context,
   frontend: Frontend,

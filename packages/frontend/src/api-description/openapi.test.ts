@@ -11,7 +11,7 @@ interface Body {
   content: Record<string, { schema: { properties: Record<string, { type?: string }> } }>
 }
 
-test('/api_3/openapi.json is valid OpenAPI 3.1 and shows what validates', async () => {
+test('/api_3/openapi.json is valid OpenAPI 3.1 and describes the constraints of the schemas', async () => {
   await using t = await openTestFrontend()
   const described = await t.get<Described>('/api_3/openapi.json')
   const { valid, errors } = await new Validator().validate({ ...described })
@@ -28,7 +28,7 @@ test('/api_3/openapi.json is valid OpenAPI 3.1 and shows what validates', async 
   })
 })
 
-test('/api_3/docs is a page that names every path', async () => {
+test('/api_3/docs lists every path', async () => {
   await using t = await openTestFrontend()
   const described = await t.get<Described>('/api_3/openapi.json')
   const page = await (await t.ask('/api_3/docs/')).text()

@@ -11,7 +11,7 @@ interface Site {
   version: string
 }
 
-/** The OpenAPI 3.1 description of the routes, made from the same schemas that validate requests. */
+/** Generates the OpenAPI 3.1 description of the routes from the schemas that validate requests. */
 export function describeApi(routes: ApiRoute[], { public_url, site_name, version }: Site): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {
@@ -66,7 +66,7 @@ function describeRoute(route: ApiRoute): Json {
   }
 }
 
-/** A body comes in any of three encodings; a file only in one. */
+/** The encodings of a request body: JSON or a URL-encoded form; a request with a file can only be multipart. */
 function contentOf(schema: Json, file: string | undefined): Json {
   if (file === undefined)
     return {
@@ -92,7 +92,7 @@ function queryParameters(query: z.ZodType | undefined): Json[] {
   )
 }
 
-/** The JSON Schema of accepted input. Fields convert any input, so their `meta` describes them, not the converter's type. */
+/** The JSON Schema of accepted input. Fields convert input of any type, so their `meta` describes them instead of that type. */
 export function formSchema(schema: z.ZodType): Json {
   return withoutDialect(
     z.toJSONSchema(schema, {
@@ -100,7 +100,7 @@ export function formSchema(schema: z.ZodType): Json {
       unrepresentable: 'any',
       override: ({ zodSchema, jsonSchema }) => {
         const { def } = zodSchema._zod
-        // A line that must be one of some words.
+        // A `Line` that is restricted to an enum.
         if (def.type === 'pipe' && 'out' in def && def.out instanceof z.ZodEnum)
           jsonSchema.enum = def.out.options as string[]
       },

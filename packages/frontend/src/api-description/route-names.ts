@@ -1,11 +1,11 @@
 import type { ApiRoute } from '../http/answer.ts'
 
-/** As OpenAPI writes it: `/build/{build_id}`. */
+/** Converts a path of a Hono route to OpenAPI's notation: `/build/{build_id}`. */
 export function urlPath(path: string): string {
   return path.replaceAll(/:([a-z_]+)(\{[^}]*\})?/g, '{$1}')
 }
 
-/** The noun that the path begins with. */
+/** The OpenAPI tag of a route: the first segment of its path, such as `build`. */
 export function tagOf(path: string): string {
   const first = path.split('/')[1] ?? ''
   return ['', 'auth-check', 'api-token', 'gssapi_login', 'openapi.json', 'swagger.json'].includes(

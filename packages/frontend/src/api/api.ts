@@ -34,7 +34,7 @@ const PARTS = [
   whyRoutes,
 ]
 
-/** API v3; whatever it does not know is a 404 in JSON. */
+/** API v3; unknown paths get a 404 in JSON. */
 export function apiRoutes(frontend: Frontend): Hono {
   const { app } = buildApi(frontend)
   app.all('*', (c) =>
@@ -43,7 +43,7 @@ export function apiRoutes(frontend: Frontend): Hono {
   return app
 }
 
-/** The API and the list of its routes, which is what the OpenAPI description and the tests go by. */
+/** Builds the API and the list of its routes, from which the OpenAPI description and the tests are generated. */
 export function buildApi(frontend: Frontend): Api {
   const api: Api = { frontend, app: new Hono({ strict: false }), routes: [] as ApiRoute[] }
   for (const part of PARTS) part(api)

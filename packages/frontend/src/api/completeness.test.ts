@@ -5,7 +5,7 @@ import { urlPath } from '../api-description/route-names.ts'
 import { openTestFrontend } from '../testing/test-frontend.ts'
 import { buildApi } from './api.ts'
 
-/** Every method and path of Copr's API v3, old methods and old paths included. */
+/** Every method and path of Copr's API v3, including deprecated ones. */
 const COPR = `
 GET /
 GET /auth-check
@@ -74,7 +74,7 @@ POST /module/build/{ownername}/{projectname}
     return words.map((method) => `${method} ${path}`)
   })
 
-/** The rows of the table "Not supported": each with a reason. */
+/** The rows of the table "Not supported", with the reason for each. */
 const NOT_SUPPORTED = new Map(
   readFileSync(new URL('../../../../docs/compatibility.md', import.meta.url), 'utf8')
     .split(/^## /m)
@@ -95,7 +95,7 @@ const { routes } = buildApi(t.frontend)
 const ours = new Set(routes.map(({ method, path }) => `${method} ${urlPath(path)}`))
 
 for (const route of COPR)
-  test(`${route} is there, or left out for a reason`, () => {
+  test(`${route} is implemented, or documented as not supported with a reason`, () => {
     if (NOT_SUPPORTED.has(route)) {
       assert.match(route, MAY_BE_LEFT_OUT)
       return

@@ -43,7 +43,7 @@ export async function requireBuild(db: Db, id: number): Promise<Build> {
   return build
 }
 
-/** The project of a build that was just found. */
+/** Finds the project of a build; if it was deleted in the meantime, the build counts as not found. */
 export async function projectOfBuild(db: Db, build: Build): Promise<Project> {
   const project = await findProjectById(db, build.project_id)
   if (!project) throw new CoprError('not_found', `Build ${build.id} does not exist`)

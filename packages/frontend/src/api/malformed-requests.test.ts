@@ -8,7 +8,7 @@ import { buildApi } from './api.ts'
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** Bodies that are not what their type says, or not what any client sends. */
+/** Bodies that do not match their content type, or that no client sends. */
 const BODIES: [what: string, type: string | undefined, body: string | Uint8Array<ArrayBuffer>][] = [
   ['nothing', JSON_TYPE, ''],
   ['half of an object', JSON_TYPE, '{"name": "a'],
@@ -66,7 +66,7 @@ const HEADERS: [what: string, headers: Record<string, string>][] = [
 
 const fixture = await openFixture()
 after(() => fixture[Symbol.asyncDispose]())
-// More wrong tokens than anybody may try.
+// The tests send more wrong tokens than the throttle allows.
 const { attempts } = fixture.t.frontend
 fixture.t.frontend.attempts = { ...attempts, wait: () => 0 }
 const { routes } = buildApi(fixture.t.frontend)
@@ -76,8 +76,8 @@ for (const route of routes) {
   const name = `${route.method} ${urlPath(route.path)}`
 
   if (route.method !== 'GET')
-    test(`${name} answers bodies that are none`, async () => {
-      // One of them makes the owner another token.
+    test(`${name} answers malformed bodies without a server error`, async () => {
+      // One of the routes replaces the owner's token.
       await using own = await openFixture()
       for (const [what, type, body] of BODIES) {
         const headers = new Headers(own.as('owner'))
@@ -89,7 +89,7 @@ for (const route of routes) {
       }
     })
 
-  test(`${name} answers headers that are none`, async () => {
+  test(`${name} answers malformed headers without a server error`, async () => {
     for (const [what, headers] of HEADERS) {
       const response = await fixture.t.app.request(path, { method: route.method, headers })
       await expectAnswer(what, response)
@@ -98,7 +98,7 @@ for (const route of routes) {
   })
 }
 
-/** Never a 5xx, and an error says what is wrong. */
+/** Asserts that the status is not 5xx, and that an error has a message. */
 async function expectAnswer(what: string, response: Response): Promise<void> {
   const text = await response.text()
   assert.ok(response.status < 500, `${what}: ${response.status} ${text.slice(0, 300)}`)

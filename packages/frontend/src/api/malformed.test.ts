@@ -11,7 +11,7 @@ import { openFixture, type Fixture } from '../testing/fixture.ts'
 import { buildApi } from './api.ts'
 
 const LIMIT_MS = 120_000
-/** Random combinations for each route; FAST_CHECK_RUNS=1000 looks deeper. */
+/** Number of random combinations per route; set FAST_CHECK_RUNS=1000 for a thorough run. */
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
 
 interface Fault {
@@ -54,7 +54,7 @@ for (const route of routes) {
   })
 }
 
-/** Never a 5xx, never a hang, always JSON with a text when it is refused. */
+/** Asserts that the answer arrives in time, is not a 5xx, and is JSON with a message if the request is refused. */
 async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promise<void> {
   const response = await Promise.race([sendSample(route, own, 'owner', fault.change), late()])
   const text = await response.text()

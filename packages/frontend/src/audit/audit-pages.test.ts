@@ -32,7 +32,7 @@ test('administrators see all changes, by user and by project', async () => {
   assert.equal((await (await browse(t, 'dana')).get('/admin/audit/')).status, 403)
 })
 
-test('a project’s changes are seen by who may edit it, and everybody sees the own ones', async () => {
+test('users see changes of the projects that they may edit, and their own changes', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await t.get<{ id: number }>('/api_3/project?ownername=dana&projectname=telescope')
@@ -48,7 +48,7 @@ test('a project’s changes are seen by who may edit it, and everybody sees the 
   assert.doesNotMatch((await kim.get('/user/audit/')).text, /the telescope/)
 })
 
-test('a long list goes on at the next page', async () => {
+test('a long list is continued on the next page', async () => {
   await using t = await openTestFrontend()
   for (let i = 1; i <= 51; i++) await change(t, 'kim', `change ${i}.`)
   const admin = await browse(t, 'admin')

@@ -16,7 +16,7 @@ import { type Html, userView } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
-/** The audit log of the site, of a project and of the user's own account: who changed what, when and why. */
+/** Serves the audit logs of the site, of a project and of the user's own account, with the actor, time and reason of each change. */
 export function auditPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

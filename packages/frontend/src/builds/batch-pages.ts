@@ -13,7 +13,7 @@ import { viewOf } from '../pages/view.ts'
 
 const PER_PAGE = 100
 
-/** Builds that belong together, and what they wait for. */
+/** Serves the pages of batches: their builds, and the batch that they wait for. */
 export function batchPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

@@ -22,7 +22,7 @@ const NOBODY: Rights = { build: false, edit: false, delete: false }
 const BUILDER: Rights = { ...NOBODY, build: true }
 const EDITOR: Rights = { ...BUILDER, edit: true }
 
-/** Each row: the rights, whether the project is persistent, and the actions on an unfinished and on a finished build. */
+/** Each row has the rights, whether the project is persistent, and the allowed actions on an unfinished and on a finished build. */
 const ALLOWED: [string, Rights, boolean, unfinished: string, finished: string][] = [
   ['a visitor', NOBODY, false, '', ''],
   ['a builder', BUILDER, false, 'cancel resubmit', 'resubmit'],
@@ -41,13 +41,13 @@ for (const [who, rights, persistent, unfinished, finished] of ALLOWED)
         const subject = { build: { state, finished_at }, project: { persistent }, rights }
         const allowed = ACTIONS.filter((action) => whyRefused(action, subject).length === 0)
         assert.equal(allowed.join(' '), wanted, state)
-        // An unfinished build is canceled first; a page offers nothing else.
+        // An unfinished build must be canceled first, so pages offer nothing else.
         const offered = phase === 'unfinished' ? wanted.replace(' resubmit', '') : wanted
         assert.equal(buildActions(subject).join(' '), offered, state)
       }
     })
 
-test('whyRefused() names a missing right and a wrong phase together', () => {
+test('whyRefused() returns a missing right and a wrong phase together', () => {
   const project = { persistent: false }
   assert.deepEqual(
     whyRefused('delete', { build: { finished_at: null }, project, rights: BUILDER }),
@@ -55,7 +55,7 @@ test('whyRefused() names a missing right and a wrong phase together', () => {
   )
 })
 
-test('requireBuildAction() refuses a phase in the words of the domain', async () => {
+test('requireBuildAction() refuses a phase with the same message as the domain', async () => {
   await using fixture = await openFixture()
   const { db } = fixture.t
   const messageOf = async (refused: Promise<void>): Promise<string> =>

@@ -7,21 +7,21 @@ import { CoprError } from '@copr/process/errors'
 
 export type BuildAction = 'cancel' | 'resubmit' | 'delete'
 
-/** A build is finished when its source and all its chroots are. Its state does not tell: one `failed` may still have a waiting chroot. */
+/** A build is finished when its source and all its chroots are. Its state does not show this: a `failed` build may have waiting chroots. */
 type Phase = 'unfinished' | 'finished'
 
 interface Rule {
-  /** The right that it needs in the build's project. */
+  /** The right in the build's project that the action requires. */
   right: 'build' | 'edit'
-  /** The phases in which it is allowed. */
+  /** The phases in which the action is allowed. */
   phases: readonly Phase[]
-  /** The phases in which pages show a button for it. */
+  /** The phases in which pages show a button for the action. */
   offered: readonly Phase[]
-  /** Builds of persistent projects are kept. */
+  /** Whether the action is refused in persistent projects. */
   sparesPersistent: boolean
 }
 
-/** The right and the state that an action on a build needs. Routes refuse by this table, pages show their buttons by it. */
+/** The right and the phases that each action on a build requires. Routes authorize with this table, and pages choose buttons with it. */
 export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
   cancel: {
     right: 'build',
@@ -43,7 +43,7 @@ export const BUILD_ACTIONS: Record<BuildAction, Rule> = {
   },
 }
 
-/** Ends the message that refuses an action in this phase. The domain says the same when it checks again, under the build's lock. */
+/** End of the message that refuses an action in this phase. The domain checks again, under the build's lock, with the same message. */
 const PHASE_REASON: Record<Phase, string> = {
   unfinished: 'it is not finished; cancel it first',
   finished: 'it is finished already',
@@ -55,7 +55,7 @@ interface Subject {
   rights: Rights
 }
 
-/** The user lacks the right, or the build is in another phase. */
+/** Reason of a refusal: the user lacks the right, or the build is in the wrong phase. */
 export type Refusal = 'right' | 'phase'
 
 /** Why an action is refused; empty when it is allowed. */
@@ -78,14 +78,14 @@ export function buildActions(subject: Subject): BuildAction[] {
   )
 }
 
-/** Throws unless the user may do this with the build now. */
+/** Throws unless the user may perform the action on the build now. */
 export async function requireBuildAction(
   db: Db,
   user: Actor | undefined,
   action: BuildAction,
   { build, project }: { build: Build; project: Project },
 ): Promise<void> {
-  // A deletion is refused in terms of the build, all else in terms of the project.
+  // The message names the build if a deletion is refused, otherwise the project.
   if (action !== 'delete') await requireRight(db, user, project, BUILD_ACTIONS[action].right)
   const rights = await rightsIn(db, user, project)
   const [refusal] = whyRefused(action, { build, project, rights })

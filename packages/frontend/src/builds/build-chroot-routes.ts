@@ -37,7 +37,7 @@ export function buildChrootRoutes(api: Api): void {
           answer: listOf(BuildChrootAnswer),
         },
         async (c) => {
-          // Old clients order by name, which is how it is anyway.
+          // Old clients request the order by name, which is the existing order.
           const page = readPage(c, ['id', 'name'])
           const build = await findBuild(db, buildIdOf(c))
           const chroots = build?.chroots ?? []

@@ -109,7 +109,7 @@ for (const [what, made, fields, status, message] of [
   ['both batches', () => srpm, { after_build_id: 1, with_build_id: 1 }, 400, /after_build_id/],
   ['a batch of nobody', () => srpm, { after_build_id: '77' }, 400, /77/],
 ] as const)
-  test(`build/create/upload refuses ${what}, and leaves nothing behind`, async () => {
+  test(`build/create/upload refuses ${what}, and leaves no file behind`, async () => {
     await using t = await openTestFrontend()
     await addTelescope(t)
     const response = await t.ask(UPLOAD, {
@@ -123,7 +123,7 @@ for (const [what, made, fields, status, message] of [
     assert.deepEqual(await t.db.selectFrom('build').selectAll().execute(), [])
   })
 
-test('build/create/upload tells a binary RPM by its header', async () => {
+test('build/create/upload recognizes a binary RPM by its header', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { bytes } = await makeRpm('binary')
@@ -136,7 +136,7 @@ test('build/create/upload tells a binary RPM by its header', async () => {
   assert.deepEqual(await readdir(t.frontend.uploads_dir), [])
 })
 
-test('build/create/upload is for those who may build', async () => {
+test('build/create/upload requires the right to build', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const send = async (as?: 'kim') =>
@@ -181,7 +181,7 @@ for (const pkgs of [
     assert.match(ErrorAnswer.parse(await response.json()).error, /^pkgs: /)
   })
 
-test('check-before-build answers as the submission would', async () => {
+test('check-before-build gets the same status as the submission', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const status = async (fields: Record<string, unknown>, as: 'dana' | 'kim' = 'dana') =>

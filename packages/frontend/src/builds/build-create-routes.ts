@@ -72,7 +72,7 @@ export function buildCreateRoutes(api: Api): void {
   })
 }
 
-/** Only what was received tells the project. An upload that is refused goes with the request. */
+/** Receives the upload first, because its form names the project. If the request is refused, the uploaded file is deleted. */
 async function targetOfUpload({ c, frontend, cleanup }: UserRequest) {
   const upload = cleanup.use(await receiveSrpm(c, frontend))
   const { form } = upload

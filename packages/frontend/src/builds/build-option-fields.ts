@@ -22,7 +22,7 @@ const NETWORK = [
   ['false', 'Off'],
 ] as const
 
-/** The fields that every build has, whatever its source. */
+/** The form fields that builds of all source types have. */
 export function buildOptionFields(
   { frontend }: View,
   chroots: { name: string }[],
@@ -57,7 +57,7 @@ export function buildOptionFields(
     </details>`
 }
 
-/** Removes an option that the form sends empty, which means that the user set none. */
+/** Removes `enable_net` if it is empty, which means that the user did not choose a value. */
 export function withoutOpenOptions(form: Form): Form {
   return form['enable_net'] === '' ? { ...form, enable_net: undefined } : form
 }

@@ -14,21 +14,21 @@ import type { UserRequest } from '../http/answer.ts'
 import { type Form, parseForm, readForm } from '../http/read-form.ts'
 import { selectChroots } from './select-chroots.ts'
 
-/** A form that was sent to build in a project. */
+/** A submitted form, and the project to build in. */
 export interface SentForm {
   project: Project
   form: Form
 }
 
-/** The project that the form of a submission names: 400 without a name, 404 when it does not exist. */
+/** Finds the project that the form of a submission names: 400 without a name, 404 if it does not exist. */
 export async function projectOfForm({ db }: Pick<Frontend, 'db'>, form: Form): Promise<Project> {
   const { ownername, projectname } = parseForm(BuildTarget, form)
   return await requireProject(db, ownername, projectname)
 }
 
 /**
- * Finds the project that the form of a submission names, and has `read` parse the rest before the right to build is checked:
- * clients expect the faults of a form before a 403.
+ * Finds the project that the form of a submission names, and has `read` parse the rest before the right to build is checked,
+ * because clients expect errors in the form to be reported before a 403.
  */
 export function targetOfForm<Read extends object>(
   read: (frontend: Frontend, sent: SentForm) => Read | Promise<Read>,
@@ -40,7 +40,7 @@ export function targetOfForm<Read extends object>(
   }
 }
 
-/** The options that a form has for a build; throws when they contradict each other or the project. */
+/** Parses the build options of a form; throws if they contradict each other or the project. */
 export function readOptions(
   frontend: Frontend,
   { project, form }: SentForm,
@@ -53,7 +53,7 @@ export function readOptions(
 /** The submitter of a build: a user, or a webhook, whose `submitted_by` is recorded without verification. */
 export type Submitter = UserActor | { id: null; submitted_by: string }
 
-/** A submission of a user to a project. */
+/** A user's submission of a build to a project. */
 export interface UserSubmission {
   user: UserActor
   project: Project
@@ -66,13 +66,13 @@ interface Wanted {
   user: Submitter
   project: Project
   options: BuildOptions
-  /** When it is known already what is built: its own settings count, too. */
+  /** The package, if it is known already; its own settings then apply as well. */
   pack?: Package | undefined
 }
 
 /**
- * Checks all that can be told before a build exists, in the order in which clients expect the errors. The caller has checked
- * the right to build, which a webhook has by its secret.
+ * Runs all checks that are possible before a build exists, in the order in which clients expect the errors. The caller has checked
+ * the right to build, which a webhook has through its secret.
  */
 export async function prepareSubmission(
   frontend: Frontend,
@@ -108,7 +108,7 @@ export async function prepareSubmission(
   }
 }
 
-/** Checks what can be told from the options and the project alone; returns the seconds that the build may take. */
+/** Runs the checks that need only the options and the project; returns the timeout of the build in seconds. */
 export function checkOptions(
   { config }: Pick<Frontend, 'config'>,
   { project, options, pack }: Omit<Wanted, 'user'>,
@@ -129,7 +129,7 @@ function checkDirname(project: Project, dirname: string | undefined): void {
   )
 }
 
-/** The seconds that a build may take; 0 means the site's default. */
+/** The timeout of a build in seconds; if 0 was requested, the site's default. */
 function timeoutOf(timeout: number, limits: Frontend['config']['limits']): number {
   checkTimeout(timeout, limits)
   return timeout === 0 ? limits.default_timeout_seconds : timeout

@@ -12,7 +12,7 @@ import { test } from 'node:test'
 import { finish, link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('build answers, and 404 for what does not exist', async () => {
+test('build returns a build, or 404 if it does not exist', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t, { project_dirname: 'telescope:pr:12' })
@@ -27,7 +27,7 @@ test('build answers, and 404 for what does not exist', async () => {
     assert.equal((await t.ask(`/api_3/build/${missing}`)).status, 404)
 })
 
-test('build/list goes from the newest, filters, and pages', async () => {
+test('build/list returns the newest first, with filters and paging', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const ids = [(await upload(t)).id, (await link(t)).id, (await link(t)).id]
@@ -46,7 +46,7 @@ test('build/list goes from the newest, filters, and pages', async () => {
   assert.equal((await t.ask('/api_3/build/list?ownername=dana&projectname=nope')).status, 404)
 })
 
-test('source-chroot, built-packages and build chroots answer their shapes', async () => {
+test('source-chroot, built-packages and build chroots match their schemas', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -91,7 +91,7 @@ test('source-chroot, built-packages and build chroots answer their shapes', asyn
   )
 })
 
-test('build/cancel cancels at once, and only once', async () => {
+test('build/cancel cancels immediately, and only once', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -136,7 +136,7 @@ test('build/delete removes finished builds, one or many', async () => {
   assert.equal((await t.ask(`/api_3/build/${second}`)).status, 404)
 })
 
-test('package and package/list show builds on request', async () => {
+test('package and package/list include builds on request', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const first = await upload(t)
@@ -159,6 +159,6 @@ test('package and package/list show builds on request', async () => {
   const { items } = listOf(PackageAnswer).parse(
     await t.get(`/api_3/package/list?${query}&${flags}&order=name`),
   )
-  assert.equal(items[0]?.builds.latest?.id, first.id) // the main directory's goes first
+  assert.equal(items[0]?.builds.latest?.id, first.id) // the main directory takes precedence
   assert.equal((await t.ask(`/api_3/package?${query}&packagename=nope`)).status, 404)
 })

@@ -54,7 +54,7 @@ export function buildRoutes(api: Api): void {
         const builds = allBuilds(db, filter, {
           ...page,
           limit: page.limit,
-          // Newest first, unless the client wants it otherwise.
+          // Newest first, unless the client requests another order.
           descending: hasOrder(c) ? page.descending : true,
         })
         const parts = mapParts(builds, (part) =>
@@ -146,7 +146,7 @@ export function buildRoutes(api: Api): void {
     { POST: 'DELETE' },
   )
 
-  /** All or nothing: says of every build what stands against it. */
+  /** Throws unless all the builds can be deleted; the error names the reason for each that cannot. */
   async function checkDeletable(user: UserActor, ids: number[]): Promise<void> {
     const builds = await loadBuilds(db, [...new Set(ids)])
     if (new Set(builds.map((build) => build.project_id)).size > 1)

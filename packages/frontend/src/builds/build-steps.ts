@@ -18,7 +18,7 @@ const MARK: Record<StepState, string> = {
   pending: '',
 }
 
-/** The way of a build from left to right: submitted, source, import, build. */
+/** Renders the progress of a build, from left to right: submitted, source, import, build. */
 export function buildSteps({ build, phases }: { build: Build; phases: RunningPhase[] }): Html {
   const words = phases.find(
     ({ build_chroot_id, state }) => build_chroot_id === null && state === 'leased',
@@ -75,7 +75,7 @@ function chrootStep({ chroots, state, source_state }: Build): Step {
   return { title, state: endOf(state) ?? activeOf(state), words }
 }
 
-/** `1 of 3 chroots done, 1 failed`. */
+/** Formats the progress of chroots: `1 of 3 chroots done, 1 failed`. */
 function chrootCount(chroots: Build['chroots']): string {
   const count = (...states: string[]): number =>
     chroots.filter(({ state }) => states.includes(state)).length

@@ -5,7 +5,7 @@ import { paths } from '../pages/paths.ts'
 import { stateLabel } from '../pages/state-label.ts'
 import type { Html } from '../pages/view.ts'
 
-/** A row for each build; `isOfOneProject` leaves out what is the same in all. */
+/** A table with a row for each build; `isOfOneProject` omits the column of the project. */
 export function buildTable(
   builds: BuildRow[],
   { isOfOneProject }: { isOfOneProject: boolean },

@@ -26,13 +26,13 @@ export interface BuildView {
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
   batch_id: number | undefined
-  /** Why it does not run yet; empty when it has ended. */
+  /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
   steps: Step[]
-  /** After so many tries that were lost it fails. */
+  /** Maximum number of lost tries before the build fails. */
   max_attempts: number
 }
 
-/** Where browsers find results: always on the site they look at. */
+/** Path of the results for browsers, always on the same site. */
 const RESULTS = '/results'
 
 export function buildView(view: View, page: BuildView): Html {
@@ -122,7 +122,7 @@ function waits(step: Step | undefined, max_attempts: number): Html {
     <p class="quiet">${words.filter((each) => each !== '').join('. ')}</p>`
 }
 
-/** Before there are chroots to say it of. */
+/** Shows why the source package waits, before the build has chroots. */
 function sourceWait({ steps, max_attempts }: BuildView): Html {
   return waits(
     steps.find(({ chroot }) => chroot === null),
@@ -130,7 +130,7 @@ function sourceWait({ steps, max_attempts }: BuildView): Html {
   )
 }
 
-/** Shows the reason of the state, and the phase and machine of a running task. */
+/** Shows the reason for the state, and the phase and machine of a running task. */
 function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
   const task = phases.find(({ build_chroot_id }) => build_chroot_id === chroot.id)
   const words = [
@@ -170,7 +170,7 @@ function about({ build, batch_id }: BuildView, now: Date): Html {
   ])
 }
 
-/** Each log is loaded when it is opened; one that grows is followed. */
+/** Renders the logs of a build. A log is loaded when it is opened, and followed while it grows. */
 function logs(build: Build): Html[] {
   const { source_state, source_type } = build
   const firstFailed = build.chroots.find(({ state }) => state === 'failed')
@@ -201,7 +201,7 @@ function logs(build: Build): Html[] {
       if (url === null) return []
       const isRunning = chroot.ended_at === null
       const id = `log-${chroot.id}`
-      // Why it failed is what its page is opened for.
+      // Users open the page of a failed build to see why it failed.
       const isOpen = isRunning || chroot === firstFailed
       return [log({ id, title: chroot.name, url: `${url}builder-live.log`, isRunning, isOpen })]
     }),

@@ -14,7 +14,7 @@ interface Found {
   project: Project
 }
 
-/** An operation of the API on the build that the path names. The handler runs when the user may do this with it. */
+/** An API operation on the build that the path names. The handler runs only if the user may perform `action` on the build. */
 export function onBuild(
   action: BuildAction,
   operation: Omit<Protected, 'access'>,
@@ -33,11 +33,11 @@ export function onBuild(
 
 type BuildPage<A extends BuildAction | 'anyone'> = Found & {
   view: ViewFor<A>
-  /** As the path names it: the page of a build redirects from another project's. */
+  /** The owner in the path; if it is not the owner of the build, the page of the build redirects. */
   ownername: string
 }
 
-/** Registers pages of a build, below its project. The handler runs when the user may do this with the build; `post` reads the form. */
+/** Registers pages of a build under its project. The handler runs only if the user may perform the action; `post` reads the form. */
 export function buildPagesOf(app: Hono, frontend: Frontend) {
   const { db } = frontend
   const register =

@@ -42,7 +42,7 @@ export function presentBuildChroot(
   }
 }
 
-/** Where the results of a build chroot are, with a slash at the end; null until a builder has started. */
+/** The URL of a build chroot's results, with a trailing slash; null until a builder has started. */
 export function resultUrl(
   chroot: Pick<BuildChroot, 'name' | 'result_dir'>,
   build: Pick<Build, 'ownername' | 'dirname'>,
@@ -52,7 +52,7 @@ export function resultUrl(
   return `${results_url}/${build.ownername}/${build.dirname}/${chroot.name}/${chroot.result_dir}/`
 }
 
-/** Where the SRPM and the source build's logs are, without a slash at the end. */
+/** The URL of the folder with the SRPM and the source build's logs, without a trailing slash. */
 export function sourceDir(
   build: Pick<Build, 'id' | 'ownername' | 'dirname'>,
   results_url: string,

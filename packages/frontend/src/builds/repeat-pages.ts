@@ -14,7 +14,7 @@ import { buildPagesOf } from './on-build.ts'
 import { showSubmitForm } from './submit-form.ts'
 import type { View } from '../pages/view.ts'
 
-/** A build once more: the same source, with the options of the first one until they are changed. */
+/** Serves the page that resubmits a build: the same source, with the options of the previous build as defaults. */
 export function repeatPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })

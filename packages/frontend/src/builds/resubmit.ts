@@ -17,7 +17,7 @@ interface Resubmission {
   user: UserActor
 }
 
-/** Makes a new build of the source of an older one; returns its id. */
+/** Submits the source of an existing build again; returns the id of the new build. */
 export async function resubmitBuild(
   frontend: Frontend,
   { build, project, options, user }: Resubmission,
@@ -28,13 +28,13 @@ export async function resubmitBuild(
   return await submitBuild(frontend.db, { ...prepared, source }, frontend.now())
 }
 
-/** Undefined: it can be done. */
+/** Why a build cannot be resubmitted; undefined if it can. */
 export function whyNotRepeatable(build: Build): string | undefined {
   const source = sourceAgain(build, '')
   return typeof source === 'string' ? source : undefined
 }
 
-/** The same source; of an upload, which is gone, the SRPM that its build has kept. Or why there is none. */
+/** The source of a build, or for an upload, which is deleted by then, the SRPM in its results. A string is the reason why there is none. */
 function sourceAgain(build: Build, results_url: string): Source | string {
   const { source_type: type, source_json: json, srpm_name } = build
   if (isSettableSource(type)) return { type, json }

@@ -12,7 +12,7 @@ for (const [state, tries, words] of [
     2,
     'The machine was interrupted by its cloud; the build has started again, try 2 of 3',
   ],
-  // A package that is published is tried as often as it takes.
+  // Publishing is retried without limit.
   ['queued', 7, 'The machine was interrupted by its cloud; the build starts again, try 8'],
   ['waiting', 0, undefined],
 ] as const)
@@ -20,14 +20,14 @@ for (const [state, tries, words] of [
     assert.equal(retryNotice({ lost_cause: 'interrupted', state, tries }, 3), words)
   })
 
-test('retryNotice() has other words for each cause, and none when nothing was lost', () => {
+test('retryNotice() has a different text for each cause, and none if no try was lost', () => {
   const of = (lost_cause: string | null) =>
     retryNotice({ lost_cause, state: 'queued', tries: 1 }, 3)
   assert.equal(new Set(LostCause.options.map(of)).size, LostCause.options.length)
   assert.equal(of(null), undefined)
 })
 
-test('the pages of a build and of the builders say why a try was lost, apart from failures', async () => {
+test('the pages of a build and of the builders show why a try was lost, distinct from failures', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

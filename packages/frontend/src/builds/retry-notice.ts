@@ -2,7 +2,7 @@ import type { LostCause } from '@copr/contract/builder-protocol'
 import { html } from 'hono/html'
 import type { Html } from '../pages/view.ts'
 
-/** Texts that tell packagers that the machine failed, not their build. A new cause does not compile until it has a text. */
+/** Texts that explain to packagers that the machine failed, not their build. A new cause does not compile until it has a text. */
 const WORDS: Record<LostCause, string> = {
   machine_lost: 'The machine was lost',
   interrupted: 'The machine was interrupted by its cloud',
@@ -12,14 +12,14 @@ const WORDS: Record<LostCause, string> = {
 }
 
 export interface LostTry {
-  /** Why the try before was lost; null: none was. */
+  /** Why the previous try was lost; null if none was. */
   readonly lost_cause: string | null
-  /** How often it was begun. */
+  /** How often the step was started. */
   readonly tries: number
   readonly state: 'waiting' | 'queued' | 'running'
 }
 
-/** `The machine was interrupted by its cloud; the build starts again, try 2 of 3`; undefined when no try was lost. */
+/** Explains a lost try: `The machine was interrupted by its cloud; the build starts again, try 2 of 3`; undefined if none was lost. */
 export function retryNotice(
   { lost_cause, tries, state }: LostTry,
   max_attempts: number,
@@ -27,13 +27,13 @@ export function retryNotice(
   if (lost_cause === null || state === 'waiting') return undefined
   const what = WORDS[lost_cause as LostCause] ?? WORDS.machine_lost
   const isRunning = state === 'running'
-  // Publishing is tried for ever.
+  // Publishing is retried without limit.
   const number = Math.max(2, isRunning ? tries : tries + 1)
   const of = number <= max_attempts ? ` of ${max_attempts}` : ''
   return `${what}; the build ${isRunning ? 'has started' : 'starts'} again, try ${number}${of}`
 }
 
-/** Told apart from a failing build by its label and colour. */
+/** Renders a retry notice, with a label and color that distinguish it from a failed build. */
 export function lostNotice(words: string | undefined): Html {
   if (words === undefined) return html``
   return html`<p class="lost">

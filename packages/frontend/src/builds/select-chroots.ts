@@ -6,7 +6,7 @@ interface ChrootSelection {
   exclude_chroots?: string[] | undefined
 }
 
-/** The chroots of the project that a submission means, by name or shell pattern; null: those that the package has. */
+/** The project's chroots that a submission selects by name or shell pattern; null means the default chroots of the package. */
 export function selectChroots(
   enabled: string[],
   { chroots = [], exclude_chroots = [] }: ChrootSelection,

@@ -10,7 +10,7 @@ import type { Form } from '../http/read-form.ts'
 import { areaField, selectField, textField } from '../pages/forms.ts'
 import type { Html } from '../pages/view.ts'
 
-/** Each source as links name it. */
+/** The label of each source type in links. */
 export const SOURCE_LABELS: Record<SettableSource, string> = {
   scm: 'SCM',
   distgit: 'DistGit',

@@ -12,7 +12,7 @@ import type { z } from 'zod'
 import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 
-/** Where a build's source package comes from, as it is stored. */
+/** The stored source of a build or package. */
 export interface SourceSettings {
   type: SettableSource
   json: Record<string, unknown>
@@ -35,7 +35,7 @@ export function sourceType(text: string): SettableSource {
   throw new CoprError('invalid', `source_type: must be one of ${SOURCE_TYPES.join(', ')}`)
 }
 
-/** Checks a source of one of the types that packages can have. */
+/** Validates the form fields of a source, for the types that packages can have. */
 export async function readSource(
   frontend: Frontend,
   { type, form, package_name, stored = {} }: SourceWanted,
@@ -58,7 +58,7 @@ export async function readSource(
   }
 }
 
-/** As builds get it: a chroot that means the newest one is that one from here on. */
+/** Resolves a `fedora-latest-…` chroot to the newest Fedora at this moment, so that the build does not change later. */
 export async function sourceOfBuild(
   frontend: Frontend,
   { type, json }: SourceSettings,
@@ -70,14 +70,14 @@ export async function sourceOfBuild(
   return { type, json: { ...json, chroot: await newestFedora(frontend, arch) } }
 }
 
-/** The fields of a request, from what is stored. */
+/** Converts stored source settings back to the form fields of a request. */
 export function fieldsOfStored(stored: Record<string, unknown>): Form {
   const { type, clone_url, distgit, ...others } = stored
   const fields = {
     ...others,
     scm_type: type,
     distgit,
-    // A dist-git's URL follows from its name.
+    // For a dist-git, the URL is derived from the instance.
     clone_url: distgit === undefined ? clone_url : undefined,
   }
   return Object.fromEntries(
@@ -161,7 +161,7 @@ async function customSource(
   }
 }
 
-/** Written on Windows, a script's first line would name an interpreter that nobody has. */
+/** Converts Windows line ends, with which the first line of the script would name an interpreter that does not exist. */
 function scriptText(script: string): string {
   const unix = /^[^\n]*\r\n/.test(script) ? script.replaceAll('\r\n', '\n') : script
   return unix.endsWith('\n') ? unix : `${unix}\n`

@@ -98,14 +98,14 @@ for (const [type, json, want] of [
     assert.deepEqual(await t.db.selectFrom('build').selectAll().execute(), [])
   })
 
-test('what is wrong with a build is told before who may not', async () => {
+test('errors in the form are reported before a missing right', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.match(await refusal(t, 'rubygems', {}, 'kim'), /^400 /)
   assert.match(await refusal(t, 'rubygems', { gem_name: 'x' }, 'kim'), /^403 /)
 })
 
-test('only allowed forge projects build', async () => {
+test('only the allowed forge projects may build', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const forge = (packit_forge_project: string) =>
@@ -129,7 +129,7 @@ test('only allowed forge projects build', async () => {
     assert.equal((await forge(name)).status, status, name)
 })
 
-test('a batch is made by those who may build, and joined while it is unfinished', async () => {
+test('creating a batch requires the right to build, and a batch can be joined while it is unfinished', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = { name: 'own', chroots: ['debian-12-x86_64'] }
@@ -140,7 +140,7 @@ test('a batch is made by those who may build, and joined while it is unfinished'
   assert.match(await refusal(t, 'rubygems', { ...kims, after_build_id: first.id }, 'kim'), none)
   assert.match(await refusal(t, 'rubygems', { ...kims, with_build_id: first.id }, 'kim'), none)
   await link(t, { with_build_id: first.id })
-  // The batch is there now: who waits for it changes nothing.
+  // The batch exists by now, so waiting for it changes nothing in the other project.
   await create(t, 'rubygems', { ...kims, after_build_id: String(first.id) }, 'kim')
   assert.match(await refusal(t, 'rubygems', { ...kims, with_build_id: first.id }, 'kim'), none)
   const alone = await link(t)

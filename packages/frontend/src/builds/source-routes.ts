@@ -21,7 +21,7 @@ const SUMMARIES = {
   custom: 'Build what a script makes',
 } as const
 
-/** Builds whose source package is made here, and what it is made from. */
+/** Routes for builds whose source package is made by a builder, and for the settings of its source. */
 export function sourceRoutes(api: Api): void {
   const { frontend } = api
   const { db } = frontend
@@ -62,7 +62,7 @@ export function sourceRoutes(api: Api): void {
   })
 }
 
-/** Here, and only here, the method has the name that builders know. */
+/** Renames `source_build_method` to the name that Copr's builders expect; only this route uses it. */
 function builderNames({
   source_build_method,
   ...others

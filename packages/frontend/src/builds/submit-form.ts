@@ -13,16 +13,16 @@ export interface SubmitForm {
   project: Project
   title: string
   action: string
-  /** The fields before the build options. */
+  /** The fields above the build options. */
   fields: Html
   above?: Html
   values: Form
-  /** The error in the form that was sent. */
+  /** The error message for the submitted form. */
   failed?: string | undefined
   isUpload?: boolean
 }
 
-/** The form of a new build. */
+/** Renders the form for a new build. */
 export async function showSubmitForm(
   c: Context,
   view: View,

@@ -14,11 +14,11 @@ export interface PackageBuild {
   options: BuildOptions
   /** A user who has the right to build, or a webhook. */
   by: Submitter
-  /** In place of what is stored of the source: the commit that a webhook was sent for. */
+  /** Replaces fields of the stored source, such as the commit that a webhook was sent for. */
   source?: Record<string, unknown>
 }
 
-/** Makes a build of a package from the source that is stored for it; returns the build's id. */
+/** Makes a build of a package from its stored source; returns the build's id. */
 export async function submitPackage(
   frontend: Frontend,
   { project, pack, options, by, source = {} }: PackageBuild,

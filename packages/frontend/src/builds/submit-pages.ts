@@ -53,7 +53,7 @@ export function submitPages(frontend: Frontend): Hono {
       })
   }
 
-  /** Returns the id of the build, which is the last one when several were made. */
+  /** Returns the id of the build, or of the last one if several were made. */
   async function submit(
     kind: Exclude<Kind, 'upload'>,
     user: UserActor,

@@ -11,7 +11,7 @@ import {
 } from './build-request.ts'
 import { readSource, sourceOfBuild, type SourceSettings } from './source-form.ts'
 
-/** The source that a form describes, and the options of its build. */
+/** Parses the source that a form describes, and the options of its build. */
 export async function readSourceForm(
   frontend: Frontend,
   { project, form, type }: SentForm & { type: SettableSource },

@@ -6,7 +6,7 @@ import { checkSrpm } from '../uploads/check-srpm.ts'
 import { receiveUpload, type Upload } from '../uploads/receive-upload.ts'
 import { prepareSubmission, type UserSubmission } from './build-request.ts'
 
-/** Receives a multipart request with a source package. The caller disposes of it: without a build no file is left behind. */
+/** Receives a multipart request with a source package. The caller disposes the upload, which deletes the file if no build was made. */
 export async function receiveSrpm(c: Context, frontend: Frontend): Promise<Upload> {
   const { uploads_dir, config } = frontend
   const max_bytes = config.limits.max_upload_bytes
@@ -22,7 +22,7 @@ export async function submitUpload(
   const prepared = await prepareSubmission(frontend, { user, project, options })
   if (!upload.file) throw new CoprError('invalid', 'pkgs: no file was sent')
   const facts = await checkSrpm(upload.file)
-  // From here on it has the name that its header gives it, like the SRPM in the results.
+  // The stored file is named after the header, like the SRPM in the results.
   const { srpm_name } = facts
   await uploads.keep(upload.dir, srpm_name, upload.file.path)
   const url = `${config.public_url}/tmp/${upload.dir}/${srpm_name}`

@@ -9,7 +9,7 @@ import {
   type UserSubmission,
 } from './build-request.ts'
 
-/** The URLs in a form, and the options of their builds. */
+/** Parses a form with URLs and the options of their builds. */
 export function readUrls(
   frontend: Frontend,
   { project, form }: SentForm,

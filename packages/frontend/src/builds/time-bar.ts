@@ -3,12 +3,12 @@ import { secondsText } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 
 const WIDTH = 200
-/** As many as there are colours in site.css. */
+/** Number of colors in site.css. */
 const COLORS = 6
 
-/** Where the time went, as a bar with a legend. Drawn as SVG: the policy allows no style attributes. */
+/** Renders the durations of the phases as a bar with a legend. It is SVG because the policy forbids style attributes. */
 export function timeBar(seconds: Record<string, number>): Html {
-  // The database does not keep the order in which they happened.
+  // The database does not keep the order of the phases.
   const phases = Object.entries(seconds)
     .filter(([, value]) => value >= 0.05)
     .toSorted(([, a], [, b]) => b - a)

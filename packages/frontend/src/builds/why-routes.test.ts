@@ -47,7 +47,7 @@ async function addBuilder(t: TestFrontend, state: 'ready' | 'booting', id_of_tas
   }
 }
 
-test('why: without any builder it says so, then that one is starting, then that it is about to be taken', async () => {
+test('why: the reason is first that there is no builder, then that one is starting, then that it is about to take the task', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -61,7 +61,7 @@ test('why: without any builder it says so, then that one is starting, then that 
   assert.deepEqual(await reasonsOf(t, id), ['queue: A builder is about to take it'])
 })
 
-test('why: behind others it says how many, and that those who have nothing running go first', async () => {
+test('why: the number of tasks ahead is given, and owners without running tasks go first', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const first = await link(t)
@@ -84,7 +84,7 @@ test('why: behind others it says how many, and that those who have nothing runni
   assert.equal((await whyOf(t, second.id))[0]?.position, 2)
 })
 
-test('why: what runs tells where, what it does and what that costs', async () => {
+test('why: a running step has its machine, phase and cost', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -108,7 +108,7 @@ test('why: what runs tells where, what it does and what that costs', async () =>
   })
 })
 
-test('why: the unmet condition is the one that the manager of the pools found', async () => {
+test('why: the reason is the one that the pool manager recorded', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -131,7 +131,7 @@ test('why: the unmet condition is the one that the manager of the pools found', 
   )
 })
 
-test('why: a limit is named', async () => {
+test('why: a limit that holds up the build is named', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const first = await link(t)
@@ -141,7 +141,7 @@ test('why: a limit is named', async () => {
   assert.deepEqual(await reasonsOf(t, id), ['limit: dana is running 1 task, which is the limit'])
 })
 
-test('why: after a failure that was not its fault it says when it is tried again, and after what', async () => {
+test('why: after a lost try, the cause and the time of the next try are given', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -152,7 +152,7 @@ test('why: after a failure that was not its fault it says when it is tried again
   assert.match((await reasonsOf(t, id)).join(), /retry: It is tried again in 30 s/)
 })
 
-test('why: a finished build waits for nothing, and an unknown one is not found', async () => {
+test('why: a finished build has no steps, and an unknown one is not found', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

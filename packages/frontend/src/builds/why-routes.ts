@@ -3,7 +3,7 @@ import { type Step, whyWaiting } from '@copr/domain/queue/why-waiting'
 import { type Api, answer, open, pathPart } from '../http/answer.ts'
 import { requireBuild } from '../api/find-or-404.ts'
 
-/** Beyond Copr's API: what a build waits for. */
+/** Serves the reasons why a build waits, which Copr's API does not have. */
 export function whyRoutes(api: Api): void {
   const { db, config, now } = api.frontend
 

@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/te
 const EDIT = '/api_3/project-chroot/edit/dana/telescope/fedora-43-x86_64'
 const COMPS = '<?xml version="1.0"?>\n<comps><group><id>lenses</id></group></comps>\n'
 
-/** As python-copr sends it: all fields, most of them null. */
+/** A form like python-copr's, with all fields, most of them null. */
 function multipart(
   fields: Record<string, unknown>,
   comps?: { name: string; text: string },
@@ -37,7 +37,7 @@ async function bootstrapOf(t: TestFrontend): Promise<unknown[]> {
   return [row.bootstrap, row.bootstrap_image]
 }
 
-test('project-chroot/edit changes what is sent, and leaves what is null', async () => {
+test('project-chroot/edit changes the fields that are sent, and keeps those that are null', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const changed = await edit(t, {
@@ -134,7 +134,7 @@ const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ reset_fields: 'comps_name' }, /^reset_fields/],
   [{ build_tags: 'a/b' }, /^build_tags/],
 ]
-test('project-chroot/edit says what is wrong', async (suite) => {
+test('project-chroot/edit refuses invalid fields with a message', async (suite) => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const [fields, message] of WRONG)
@@ -145,7 +145,7 @@ test('project-chroot/edit says what is wrong', async (suite) => {
     })
 })
 
-test('project-chroot/edit is for those who may, and for chroots of the project', async () => {
+test('project-chroot/edit requires the right to edit, and a chroot of the project', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const send = async (as: 'kim' | 'dana', path: string): Promise<number> =>
@@ -158,7 +158,7 @@ test('project-chroot/edit is for those who may, and for chroots of the project',
   assert.match(old.headers.get('warning') ?? '', /Use PUT method instead of POST/)
 })
 
-test('a comps file is stored, shown and removed, and each time a new index is due', async () => {
+test('a comps file is stored, shown and removed, and each change triggers a new index', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const page = '/coprs/dana/telescope/chroot/fedora-43-x86_64/comps/'

@@ -20,7 +20,7 @@ test('mock-chroots/list maps names to comments', async () => {
   })
 })
 
-test('project-chroot answers, or 404', async () => {
+test('project-chroot returns the settings of a chroot, or 404', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const path = '/api_3/project-chroot?ownername=dana&projectname=telescope&chrootname='
@@ -30,7 +30,7 @@ test('project-chroot answers, or 404', async () => {
     assert.equal((await t.ask(path + missing)).status, 404)
 })
 
-test('project-chroot/build-config lists what builds use', async () => {
+test('project-chroot/build-config lists the settings that builds use', async () => {
   await using t = await openTestFrontend()
   await t.get('/api_3/project/add/dana', {
     as: 'dana',

@@ -5,7 +5,7 @@ import { paths } from '../pages/paths.ts'
 
 const NEWEST = 200
 
-/** RSS 2.0 of the newest projects: those that want to be seen, or all. */
+/** Serves RSS 2.0 feeds of the newest projects, with or without unlisted and temporary ones. */
 export function feedRoutes(frontend: Frontend): Hono {
   const { db, config } = frontend
   const app = new Hono({ strict: false })
@@ -51,7 +51,7 @@ ${items.join('\n')}
 `
 }
 
-/** As text of XML 1.0, which some characters cannot be part of in any form. */
+/** Escapes text for XML 1.0, and removes the characters that XML 1.0 cannot represent at all. */
 function xml(text: string): string {
   return (
     text
@@ -60,7 +60,7 @@ function xml(text: string): string {
       .replaceAll('<', '&lt;')
       .replaceAll('>', '&gt;')
       .replaceAll('"', '&quot;')
-      // oxlint-disable-next-line no-control-regex -- these are what must go
+      // oxlint-disable-next-line no-control-regex -- these characters must be removed
       .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, '')
   )
 }

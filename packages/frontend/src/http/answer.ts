@@ -10,7 +10,7 @@ import { requireUser } from './authenticate.ts'
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 export type Method = (typeof METHODS)[number]
 
-/** API v3 while it is put together: each part adds its routes, and what is known of them. */
+/** API v3 while it is assembled: each module adds its routes and their metadata. */
 export interface Api {
   frontend: Frontend
   app: Hono
@@ -19,17 +19,17 @@ export interface Api {
 
 /** Metadata of one method of a path, used by the OpenAPI description and by the tests that cover every route. */
 export interface Operation {
-  /** One line. */
+  /** One line that describes the operation. */
   summary: string
   /**
-   * The callers it admits: `anyone`, a `user` who is logged in, the same for the own `account`, or one who may `build`
-   * in, `edit` or `delete` the project, or `create` one for the owner. `inProject()` and `onBuild()` require a right in the
-   * project before the handler runs.
+   * The callers that the operation admits: `anyone`; any authenticated `user`; the user of the `account` itself; users who may
+   * `build` in, `edit` or `delete` the project; or users who may `create` one for the owner. `inProject()` and `onBuild()`
+   * require a right in the project before the handler runs.
    */
   access: Access
-  /** The scope that a named token needs. */
+  /** The scope that a named token must have. */
   scope?: TokenScope
-  /** Further scopes that it needs, because the answer or its effect is worth them. */
+  /** Scopes that a named token must have in addition, because the answer or its effect grants the same powers. */
   gives?: readonly TokenScope[]
   query?: z.ZodType
   body?: z.ZodType
@@ -40,16 +40,16 @@ export interface Operation {
 
 export interface ApiRoute extends Operation {
   method: Method
-  /** As Hono writes it: `/build/:build_id{[0-9]+}`. */
+  /** The path in Hono's notation: `/build/:build_id{[0-9]+}`. */
   path: string
-  /** Set when the method is an old way to say this one. */
+  /** The current method, if this one is a deprecated alias of it. */
   deprecated_for?: Method | undefined
 }
 
 type Answer = Response | Promise<Response>
 export interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
-  /** Is the project that the request names resolved, with the token's limits and the right checked, before the handler? */
+  /** Whether the project is resolved, and the token's limits and the right in the project are checked, before the handler runs. */
   isInProject: boolean
 }
 
@@ -59,12 +59,12 @@ export type Protected = Operation & {
   scope: TokenScope
 }
 
-/** A request whose sender is known, and whose token has the scope. */
+/** An authenticated request, whose token has the required scope. */
 export interface UserRequest {
   c: Context
   frontend: Frontend
   user: UserActor
-  /** Holds what must be released when the request has been answered. */
+  /** Resources that must be released after the request was answered. */
   cleanup: AsyncDisposableStack
 }
 
@@ -76,7 +76,7 @@ export function open(
   return { ...operation, access: 'anyone', isInProject: false, run: (c) => handler(c) }
 }
 
-/** An operation that needs credentials, but names no project, or only in what its handler parses. */
+/** Declares an operation that needs credentials and names no project, or only in a form that its handler parses. */
 export function protectedBy(
   operation: Protected,
   handler: (c: Context, user: UserActor) => Answer,
@@ -85,7 +85,7 @@ export function protectedBy(
   return { ...operation, isInProject: false, run }
 }
 
-/** An operation in a project: `authorize` finds the project, throws unless the user has the right, and returns what it found. */
+/** Declares an operation in a project. `authorize` finds the project, throws unless the user has the right, and returns its findings. */
 export function authorizedBy<Found extends object>(
   operation: Protected,
   authorize: (request: UserRequest) => Promise<Found>,
@@ -106,12 +106,12 @@ function runFor(operation: Protected, respond: (request: UserRequest) => Answer)
   }
 }
 
-/** The parts of a path that name a project, or a build and its project. */
+/** The path parameters that identify a project, or a build and thereby its project. */
 const IN_PROJECT = /:(projectname|build_id)\b/
 
 /**
- * Answers a path by method. `deprecated` methods behave as the one they name, and say so in a header;
- * all others are 405.
+ * Registers the handlers of a path by method. `deprecated` maps old methods to current ones, whose handlers answer them with a
+ * `Warning` header; all other methods get a 405.
  */
 export function answer(
   { app, frontend, routes }: Api,
@@ -144,7 +144,7 @@ export function answer(
   })
 }
 
-/** A part of the path that the route's pattern names. */
+/** A path parameter, which the route's pattern must have. */
 export function pathPart(c: Context, name: string): string {
   const value = c.req.param(name)
   if (value === undefined) throw new Error(`The route of ${c.req.path} has no ${name}`)
@@ -158,7 +158,7 @@ export function requiredQuery(c: Context, name: string): string {
   return value
 }
 
-/** python-copr writes booleans as Python does. */
+/** Reads a boolean of the query; python-copr sends Python's `True`. */
 export function queryFlag(c: Context, name: string): boolean {
   return ['True', 'true', '1'].includes(c.req.query(name) ?? '')
 }

@@ -10,13 +10,13 @@ type Site = Pick<Frontend, 'attempts' | 'config'>
 
 interface Attempt<T> {
   counted: Counted[]
-  /** The secret, with the thing that it is for: a secret is right for one thing only. */
+  /** The secret together with its subject, because a secret is valid for one subject only. */
   proof: string
-  /** Undefined: it is wrong. */
+  /** Verifies the secret; returns undefined if it is wrong. */
   look: () => Promise<T | undefined>
 }
 
-/** Looks at a secret, unless too many were wrong lately: then it is refused unseen, with 429. */
+/** Verifies a secret; after too many recent failures, refuses it with 429 without looking at it. */
 export async function attempt<T>(
   { attempts }: Pick<Frontend, 'attempts'>,
   { counted, proof, look }: Attempt<T>,
@@ -36,7 +36,7 @@ export function loginAttempt(c: Context, site: Site, username: string): LoginAtt
   return { ...login, is_known: site.attempts.hasSucceeded(proofOf(login)) }
 }
 
-/** That this user has logged in from this address. */
+/** The key that records a successful login of this user from this address. */
 export function proofOf({ username, address }: LoginAttempt): string {
   return `login ${username.toLowerCase()} from ${address ?? 'unknown'}`
 }
@@ -54,7 +54,7 @@ function tooManyAttempts(seconds: number): CoprError {
   )
 }
 
-/** Failures with tokens count by address, and by token from all addresses. */
+/** Counters of failures with tokens: per client address, and per token for all addresses. */
 export function countedToken(c: Context, site: Site, login: string): Counted[] {
   return [
     { key: `token from ${addressOf(c, site)}`, free: 30 },
@@ -62,7 +62,7 @@ export function countedToken(c: Context, site: Site, login: string): Counted[] {
   ]
 }
 
-/** A forge calls for all its projects from a few addresses: one wrong secret there must not stop the others. */
+/** Counters of webhook failures. A forge uses a few addresses for all projects; one with a wrong secret must not block the others. */
 export function countedWebhook(c: Context, site: Site, project: string): Counted[] {
   const from = addressOf(c, site)
   return [

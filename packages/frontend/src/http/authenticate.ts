@@ -9,7 +9,7 @@ import type { Frontend } from '../frontend.ts'
 import { attempt, countedToken } from './attempts.ts'
 import { isFromThisSite, SESSION_COOKIE } from './same-origin.ts'
 
-/** Whom the API answers: by token, whose limits must allow it, else by the browser's session. */
+/** Authenticates a request of the API by its token, whose limits must allow the operation, or else by the browser's session. */
 export async function requireUser(c: Context, frontend: Frontend, need: Need): Promise<UserActor> {
   const user = await userOf(c, frontend)
   const refusal = user && refusalOfToken(user, need)
@@ -28,7 +28,7 @@ export async function requireUser(c: Context, frontend: Frontend, need: Need): P
 async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undefined> {
   const header = c.req.header('authorization')
   if (header === undefined) {
-    // Reading needs no proof: pages of other sites cannot see the answer.
+    // A GET needs no CSRF proof: pages of other sites cannot read the answer.
     const isProven = c.req.method === 'GET' || isFromThisSite(c, frontend)
     return isProven ? await sessionUser(c, frontend) : undefined
   }
@@ -57,7 +57,7 @@ function basicCredentials(header: string): { login: string; token: string } | un
   if (encoded === undefined) return undefined
   const decoded = Buffer.from(encoded, 'base64').toString('utf8')
   const colon = decoded.indexOf(':')
-  // PostgreSQL's text has no NUL.
+  // PostgreSQL's text cannot contain NUL.
   if (colon < 0 || decoded.includes('\0')) return undefined
   return { login: decoded.slice(0, colon), token: decoded.slice(colon + 1) }
 }

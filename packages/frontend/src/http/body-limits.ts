@@ -1,8 +1,8 @@
 import { CoprError } from '@copr/process/errors'
 
-/** No form of ours has more, and no list that a client sends as a form. */
+/** More than any form of this site and any list that clients send as a form. */
 export const MAX_FIELDS = 2000
-/** A push of 2,000 commits is a webhook of about 60,000 values. */
+/** A webhook for a push of 2,000 commits has about 60,000 values. */
 const MAX_VALUES = 200_000
 const MAX_DEPTH = 64
 
@@ -10,7 +10,7 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
 
-/** Throws when a form has too many fields: `surplus` more than it has separators. */
+/** Throws if a form has too many fields; the number of fields is the number of separators plus `surplus`. */
 export function requireFewFields(body: Buffer, separator: string, surplus: 1 | -1): void {
   let count: number = surplus
   for (let at = body.indexOf(separator); at !== -1; at = body.indexOf(separator, at + 1))
@@ -24,7 +24,7 @@ export function tooManyFields(): CoprError {
   )
 }
 
-/** Throws for JSON of too many values, or nested too deeply, before any of it is parsed. */
+/** Throws for JSON with too many values or too much nesting, before it is parsed. */
 export function requireSmallJson(text: string): void {
   let depth = 0
   let values = 1

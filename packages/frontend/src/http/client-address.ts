@@ -6,7 +6,7 @@ import type { Frontend } from '../frontend.ts'
 
 const found = new WeakMap<object, ClientAddresses>()
 
-/** The reverse proxies of this site, as configured. */
+/** Resolves client addresses with the configured reverse proxies of this site. */
 export function addressesOf({ config }: Pick<Frontend, 'config'>): ClientAddresses {
   const known = found.get(config)
   if (known) return known
@@ -15,7 +15,7 @@ export function addressesOf({ config }: Pick<Frontend, 'config'>): ClientAddress
   return made
 }
 
-/** Whence a request comes; undefined in tests that need no server. */
+/** The address of the client that sent a request; undefined in tests that run no server. */
 export function clientAddress(c: Context, site: Pick<Frontend, 'config'>): string | undefined {
   return addressesOf(site).of(((c.env ?? {}) as Partial<HttpBindings>).incoming)
 }

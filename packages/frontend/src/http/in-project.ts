@@ -6,17 +6,17 @@ import type { Context } from 'hono'
 import { requireProject } from '../api/find-or-404.ts'
 import { authorizedBy, type Handled, pathPart, type Protected, type UserRequest } from './answer.ts'
 
-/** Finds the project that a request names, and what had to be read for that. */
+/** Finds the project that a request names, and returns it with anything else that was read on the way. */
 export type Locate<Found extends { project: Project }> = (request: UserRequest) => Promise<Found>
 
 type Handler<Found> = (c: Context, found: Found & { user: UserActor }) => ReturnType<Handled['run']>
 
-/** An operation in the project that the path names. The handler runs when the user has the right that `access` names. */
+/** Declares an operation in the project that the path names. The handler runs only if the user has the right that `access` names. */
 export function inProject(operation: Protected, handler: Handler<{ project: Project }>): Handled {
   return inProjectOf(projectOfPath, operation, handler)
 }
 
-/** The same for a project that `locate` finds, as in the request's body. */
+/** Declares an operation in a project that `locate` finds, for instance through the request's body; otherwise like `inProject()`. */
 export function inProjectOf<Found extends { project: Project }>(
   locate: Locate<Found>,
   operation: Protected,
@@ -32,7 +32,7 @@ export function inProjectOf<Found extends { project: Project }>(
   return authorizedBy(operation, authorize, handler)
 }
 
-/** A token for one project is none for another that the path names, even where no right in it is needed. */
+/** Finds the project that the path names. A token of another project is refused, even if the operation requires no right. */
 async function projectOfPath({ c, frontend, user }: UserRequest): Promise<{ project: Project }> {
   const owner = pathPart(c, 'ownername')
   const project = await requireProject(frontend.db, owner, pathPart(c, 'projectname'))

@@ -10,7 +10,7 @@ import {
   SMALL_FORM_BYTES,
 } from './read-form.ts'
 
-test('jsonForm() takes null for "not sent"', () => {
+test('jsonForm() treats null as "not sent"', () => {
   assert.deepEqual(jsonForm('{"a": null, "b": false}'), { b: false })
 })
 
@@ -24,11 +24,11 @@ for (const [text, message] of [
     assert.throws(() => jsonForm(text), message)
   })
 
-test('jsonForm() keeps characters beyond the first plane, however they are written', () => {
+test('jsonForm() keeps characters outside the Basic Multilingual Plane, escaped or not', () => {
   assert.deepEqual(jsonForm('{"a": "\\ud83d\\ude80 🚀"}'), { a: '🚀 🚀' })
 })
 
-test('formOf() makes a list of a key that comes again, and no key a prototype', () => {
+test('formOf() makes a list of a repeated key, and no key can set the prototype', () => {
   const form = formOf([
     ['a', '1'],
     ['a', '2'],
@@ -38,12 +38,12 @@ test('formOf() makes a list of a key that comes again, and no key a prototype', 
   assert.equal(({} as { x?: string }).x, undefined)
 })
 
-test('formOf() refuses NUL', () => {
+test('formOf() refuses NUL characters', () => {
   assert.throws(() => formOf([['a', 'b\0']]), /NUL/)
 })
 
-/** A copy of the list for each entry would make 7,200,000,000 steps of this. */
-test('formOf() takes a key that comes 120,000 times in linear time', { timeout: 20_000 }, () => {
+/** Copying the list for each entry would take 7,200,000,000 steps. */
+test('formOf() reads a key that occurs 120,000 times in linear time', { timeout: 20_000 }, () => {
   const entries = Array.from({ length: 120_000 }, (_, i): [string, string] => ['a', String(i)])
   assert.deepEqual(
     formOf(entries)['a'],
@@ -72,14 +72,14 @@ for (const [what, type, body, message] of [
   ['65 nested objects', 'application/json', `${'{"a":'.repeat(65)}1${'}'.repeat(65)}`, /64 deep/],
   ['another type', 'text/plain', '{"a": 1}', /text\/plain/],
 ] as const)
-  test(`readForm() refuses ${what} without delay`, { timeout: 20_000 }, async () => {
+  test(`readForm() refuses ${what} quickly`, { timeout: 20_000 }, async () => {
     const headers = { 'content-type': type }
     const response = await app.request('/', { method: 'POST', headers, body })
     assert.equal(response.status, 400)
     assert.match(await response.text(), message)
   })
 
-test('readForm() takes 2,000 fields, JSON that is 64 deep, and brackets within strings', async () => {
+test('readForm() accepts 2,000 fields, JSON with 64 levels, and brackets within strings', async () => {
   const fields = Array.from({ length: 2000 }, () => 'a=1').join('&')
   const brackets = `{"a":"${String.raw`[{,\"[`.repeat(200_000)}"}`
   for (const [type, body] of [
@@ -105,7 +105,7 @@ for (const [path, limit] of [
     assert.match(await (await post(limit + 1)).text(), new RegExp(`longer than ${limit} bytes`))
   })
 
-test('readForm() reads nothing of a body that announces too much', async () => {
+test('readForm() refuses a body by its Content-Length without reading it', async () => {
   let was_read = false
   const body = new ReadableStream(
     {

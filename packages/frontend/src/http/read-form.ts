@@ -8,14 +8,14 @@ import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
 
-/** Parsing this much takes about 10 ms, in which a process answers nobody else. Uploads of SRPMs do not come this way. */
+/** Parsing this many bytes takes about 10 ms, which blocks the event loop. SRPM uploads are not limited by this. */
 export const MAX_FORM_BYTES = 1024 * 1024
-/** The body of a webhook, whose sender is known before it is read. GitHub's largest have 25 MB, those of pushes and releases far less. */
+/** Limit for webhooks, which are authenticated before the body is read. GitHub sends up to 25 MB, for pushes and releases far less. */
 export const MAX_WEBHOOK_BYTES = 8 * 1024 * 1024
-/** The limit where anybody may send a form, before it is known who it is. */
+/** Limit for forms that are read before the sender is authenticated. */
 export const SMALL_FORM_BYTES = 64 * 1024
 
-/** The fields of a request, whatever its encoding; what is null was not sent. */
+/** Reads the fields of a request in any supported encoding; null fields are left out, as if they were not sent. */
 export async function readForm(c: Context, { max_bytes = MAX_FORM_BYTES } = {}): Promise<Form> {
   const body = await readBody(c.req.raw, max_bytes)
   if (body.length === 0) return {}
@@ -25,7 +25,7 @@ export async function readForm(c: Context, { max_bytes = MAX_FORM_BYTES } = {}):
     return formOf(urlEncodedFields(body))
   }
   if (type === 'multipart/form-data') return await formOfData(await multipartData(c, body))
-  // A browser sends text/plain to any site without asking it first.
+  // A browser sends text/plain to any site without a CORS preflight.
   if (type !== '' && !/^application\/([\w.-]+\+)?json$/.test(type))
     throw new CoprError(
       'invalid',
@@ -43,7 +43,7 @@ export interface UploadedFile {
   text: string
 }
 
-/** The fields, and the small file in one part of a multipart body if there is one. */
+/** Reads the fields of a request, and the small file in the given part of a multipart body if there is one. */
 export async function readFormWithFile(
   c: Context,
   part: string,
@@ -60,7 +60,7 @@ export async function readFormWithFile(
   return { form: await formOfData(data), file }
 }
 
-/** Validates, and says what is wrong in lines of `field: message`. */
+/** Validates a form; the error has a line `field: message` for each fault. */
 export function parseForm<Schema extends z.ZodType>(schema: Schema, form: Form): z.output<Schema> {
   const parsed = schema.safeParse(form)
   if (!parsed.success) throw new CoprError('invalid', formFaults(parsed.error))
@@ -74,7 +74,7 @@ export function jsonForm(text: string): Form {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
 }
 
-/** A key that comes several times is a list. */
+/** Makes a form of entries; a key that occurs several times becomes a list. */
 export function formOf(entries: [string, string][]): Form {
   const form: Form = Object.create(null)
   for (const [key, value] of entries) {
@@ -90,7 +90,7 @@ export function formOf(entries: [string, string][]): Form {
 
 /** Parses a JSON body. Rejects NUL characters and lone surrogates, which PostgreSQL cannot store. */
 export function jsonOf(text: string): unknown {
-  // PostgreSQL's text has no NUL, in no field.
+  // PostgreSQL's text cannot contain NUL, so this is refused in every field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))
     throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
   requireSmallJson(text)
@@ -100,7 +100,7 @@ export function jsonOf(text: string): unknown {
   } catch {
     throw new CoprError('invalid', 'Cannot read the request: the body is not valid JSON')
   }
-  // Half a surrogate pair is no character: PostgreSQL's JSON refuses it too.
+  // A lone surrogate is not a character; PostgreSQL's JSON refuses it as well.
   if (/\\u[dD][89a-fA-F]/.test(text) && hasBrokenText(value))
     throw new CoprError('invalid', 'Cannot read the request: the body has broken characters')
   return value
@@ -116,7 +116,7 @@ async function multipartData(c: Context, body: Buffer): Promise<FormData> {
   const type = c.req.header('content-type') ?? ''
   const boundary = boundaryOf(type)
   if (boundary === '') throw invalidMultipart()
-  // Counted before any part is parsed; the last boundary is the end.
+  // Counted before any part is parsed; the last boundary only ends the body.
   requireFewFields(body, `--${boundary}`, -1)
   const headers = { 'content-type': type }
   return await new Response(new Uint8Array(body), { headers }).formData().catch(() => {
@@ -144,7 +144,7 @@ async function formOfData(data: FormData): Promise<Form> {
   )
 }
 
-/** All of a body that is not a file, within limits. One that announces more is refused before any of it is read. */
+/** Reads a body into memory, up to `max_bytes`. A larger Content-Length is refused before anything is read. */
 export async function readBody(request: Request, max_bytes: number): Promise<Buffer> {
   if (Number(request.headers.get('content-length')) > max_bytes) throw tooLong(max_bytes)
   const chunks: Uint8Array[] = []
@@ -157,7 +157,7 @@ export async function readBody(request: Request, max_bytes: number): Promise<Buf
     }
   } catch (cause) {
     if (cause instanceof CoprError) throw cause
-    // The client went away, or was too slow: no fault of ours that belongs into the log.
+    // The client disconnected or was too slow; this is not an error of the server and is not logged.
     throw new CoprError('invalid', 'Cannot read the request: its body is not complete', { cause })
   }
   return Buffer.concat(chunks)

@@ -5,15 +5,15 @@ import type { MiddlewareHandler } from 'hono'
 import type { Frontend } from '../frontend.ts'
 import { addressesOf, clientAddress } from './client-address.ts'
 
-/** A browser has six connections to a site, and an office may be behind one address. */
+/** Maximum number of concurrent requests of an address. A browser opens six connections to a site, and an office may share one address. */
 export const MAX_REQUESTS = 64
 
-/** Caps the concurrent requests of an address, so that others are answered, too. */
+/** Limits the concurrent requests of an address, so that one client cannot starve the others. */
 export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHandler {
   const running = new Map<string, number>()
   return async (c, next) => {
     const address = clientAddress(c, frontend)
-    // This machine has its own programs, and a proxy that names no client would be limited for all of them.
+    // Not limited: programs on this machine, and a proxy that does not name the client, which would be limited as a whole.
     if (address === undefined || addressesOf(frontend).isTrusted(address)) return await next()
     const key = addressKey(address)
     const count = running.get(key) ?? 0
@@ -24,7 +24,7 @@ export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHan
         { retry_after: 1 },
       )
     running.set(key, count + 1)
-    // An upload or a long list lasts until its last byte.
+    // A request counts until the last byte of its answer was sent.
     ;(c.env as HttpBindings).outgoing.once('close', () => {
       const left = (running.get(key) ?? 1) - 1
       if (left > 0) running.set(key, left)

@@ -24,7 +24,7 @@ test('a login form of more than 64 KB is refused before it is read', async () =>
     assert.equal((await t.ask(path, { body, headers })).status, 413, path)
 })
 
-/** Sends `count` requests one after the other; returns how often each status came. */
+/** Sends `count` requests in sequence; returns the number of answers with each status. */
 async function statuses(count: number, send: (i: number) => Promise<Response>) {
   const found: Record<number, number> = {}
   for (let i = 0; i < count; i++) {
@@ -39,7 +39,7 @@ const basic = (login: string, token: string) => ({
   authorization: `Basic ${btoa(`${login}:${token}`)}`,
 })
 
-test('wrong tokens are refused unseen after thirty, and good ones go on', async () => {
+test('wrong tokens are throttled after thirty failures, and valid ones still work', async () => {
   await using t = await openTestFrontend()
   const check = (headers: Record<string, string>) => t.ask('/api_3/auth-check', { headers })
   assert.equal((await t.ask('/api_3/auth-check', { as: 'dana' })).status, 200)
@@ -51,7 +51,7 @@ test('wrong tokens are refused unseen after thirty, and good ones go on', async 
   assert.equal((await t.ask('/api_3/')).status, 200)
 })
 
-test('a token that is revoked is refused unseen in its turn', async () => {
+test('a revoked token is throttled as well, although it was valid before', async () => {
   await using t = await openTestFrontend()
   assert.equal((await t.ask('/api_3/auth-check', { as: 'dana' })).status, 200)
   await t.db.deleteFrom('api_token').execute()
@@ -61,7 +61,7 @@ test('a token that is revoked is refused unseen in its turn', async () => {
   })
 })
 
-test('guesses of one token are counted wherever they come from', async () => {
+test('guesses of one token are counted across all addresses', async () => {
   await using t = await openTestFrontend()
   await using server = await serveHttp(t.app, { host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${server.port}/api_3/auth-check`
@@ -75,7 +75,7 @@ for (const path of [
   '/webhooks/custom/1/',
   '/webhooks/custom-dir/dana/telescope/',
 ])
-  test(`${path} refuses guesses unseen after twenty, and takes what was right before`, async () => {
+  test(`${path} throttles guesses after twenty failures, and accepts a secret that was right before`, async () => {
     await using t = await openTestFrontend()
     await addTelescope(t)
     const right = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
@@ -88,12 +88,12 @@ for (const path of [
     assert.equal((await call(right)).status, 400)
   })
 
-test('guesses of login links are refused unseen after twenty', async () => {
+test('guesses of login links are throttled after twenty failures', async () => {
   await using t = await openTestFrontend()
   assert.deepEqual(await statuses(30, (i) => t.ask(`/login/link/${i}`)), { 404: 21, 429: 9 })
 })
 
-test('guesses from elsewhere do not keep the owner out', async () => {
+test('guesses from another address do not lock out the owner', async () => {
   await using t = await openTestFrontend()
   await using server = await serveHttp(t.app, { host: '127.0.0.1', port: 0 })
   const login = (password: string, address: string) =>
@@ -110,7 +110,7 @@ test('guesses from elsewhere do not keep the owner out', async () => {
   assert.equal((await login('battery staple', '192.0.2.8')).status, 303)
 })
 
-test('an address has no more requests at a time than the limit, and others are answered', async () => {
+test('concurrent requests of an address are limited, and other addresses are answered', async () => {
   await using t = await openTestFrontend()
   await using server = await serveHttp(t.app, { host: '127.0.0.1', port: 0 })
   const status = async (address: string) =>

@@ -7,7 +7,7 @@ import { addTelescope, NOW, openTestFrontend, SITE } from '../testing/test-front
 const SET = '/api_3/project/permissions/set/dana/telescope'
 const json = { kim: { admin: 'approved' } }
 
-test('the API takes the session only with a proof that a page of the site sent the request', async () => {
+test('the API accepts the session only with proof that a page of the site sent the request', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const session = await openSession(t.db, t.dana.id, NOW)
@@ -49,7 +49,7 @@ test('the API takes the session only with a proof that a page of the site sent t
   }
 })
 
-test('reading needs no proof, and a wrong token is not made good by a session', async () => {
+test('a GET needs no proof, and a session does not make up for a wrong token', async () => {
   await using t = await openTestFrontend()
   const cookie = `session=${await openSession(t.db, t.dana.id, NOW)}`
   const status = async (headers: Record<string, string>) =>
@@ -58,7 +58,7 @@ test('reading needs no proof, and a wrong token is not made good by a session', 
   assert.equal(await status({ authorization: `Basic ${btoa('a:b')}` }), 401)
 })
 
-test('no page takes a form of another site, not even the login', async () => {
+test('no page accepts a form from another site, not even the login', async () => {
   await using t = await openTestFrontend()
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = 'username=kim&password=battery+staple'
@@ -78,7 +78,7 @@ test('no page takes a form of another site, not even the login', async () => {
     assert.equal(await login(more), 303, JSON.stringify(more))
 })
 
-test('the API refuses text/plain, which a form of any site can send', async () => {
+test('the API refuses text/plain, which a form on any site can send', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const headers = { 'content-type': 'text/plain' }

@@ -9,7 +9,7 @@ const CSRF_HEADER = 'x-csrf-token'
 
 type Site = Pick<Frontend, 'config'>
 
-/** Goes into each form of a page. Derived from the secret in the cookie, so that it need not be kept. */
+/** The CSRF token that pages put into each form. It is derived from the secret in the cookie, so that it need not be stored. */
 export function csrfTokenOf(c: Context): string {
   const cookie = getCookie(c, SESSION_COOKIE) ?? ''
   return createHash('sha256').update(`csrf:${cookie}`).digest('base64url')
@@ -20,22 +20,22 @@ export function isCsrfToken(c: Context, token: unknown): boolean {
 }
 
 /**
- * Is there proof that a page of this site sent the request? The cookie alone is none: browsers add it to what pages
- * of the same host at another port, or of a sibling host, have them send.
+ * Whether there is proof that a page of this site sent the request. The cookie alone is not proof: browsers also add it to
+ * requests from pages of the same host at another port, or of a sibling host.
  */
 export function isFromThisSite(c: Context, site: Site): boolean {
   return originOf(c, site) === 'same' || isCsrfToken(c, c.req.header(CSRF_HEADER))
 }
 
-/** Does a browser say that another site had it send the request? */
+/** Whether the browser reports that another site initiated the request. */
 export function isFromAnotherSite(c: Context, site: Site): boolean {
   return originOf(c, site) === 'other'
 }
 
-/** Browsers say it in Sec-Fetch-Site, or where that is missing, as over plain HTTP, in Origin. */
+/** The origin of a request, from Sec-Fetch-Site, or from Origin if that is missing, as over plain HTTP. */
 function originOf(c: Context, { config }: Site): 'same' | 'other' | 'unknown' {
   const site = c.req.header('sec-fetch-site')
-  // The user had it sent, by a bookmark for instance.
+  // The user initiated the request, with a bookmark for instance.
   if (site === 'none') return 'unknown'
   if (site !== undefined) return site === 'same-origin' ? 'same' : 'other'
   const origin = c.req.header('origin')
@@ -43,6 +43,6 @@ function originOf(c: Context, { config }: Site): 'same' | 'other' | 'unknown' {
   const url = URL.parse(origin)
   if (!url) return 'other'
   const isOurs = url.origin === new URL(config.public_url).origin
-  // The site has other names, too: `localhost` for 127.0.0.1.
+  // The site may have other host names, such as `localhost` for 127.0.0.1.
   return isOurs || url.host === new URL(c.req.url).host ? 'same' : 'other'
 }

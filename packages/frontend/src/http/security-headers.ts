@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { FrontendConfig } from '../frontend.ts'
 
-/** Scripts and styles come from /static only: nothing that a user wrote can become one. */
+/** Scripts and styles are loaded only from the site's own files, so that no text of a user can become one. */
 const POLICY = [
   "default-src 'self'",
   "script-src 'self'",
@@ -17,7 +17,7 @@ export function securityHeaders({
   public_url,
   oidc,
 }: Pick<FrontendConfig, 'public_url' | 'oidc'>): MiddlewareHandler {
-  // The logout's form leads on to the identity provider.
+  // The logout form redirects to the identity provider.
   const forms = oidc ? `'self' ${new URL(oidc.issuer).origin}` : "'self'"
   const policy = `${POLICY}; form-action ${forms}`
   const isEncrypted = public_url.startsWith('https:')

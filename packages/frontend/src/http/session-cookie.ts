@@ -4,7 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Frontend } from '../frontend.ts'
 import { SESSION_COOKIE } from './same-origin.ts'
 
-/** Has the browser keep what openSession() returned. */
+/** Stores the return value of openSession() in the browser. */
 export function setSessionCookie(c: Context, { config }: Frontend, cookie: string): void {
   setCookie(c, SESSION_COOKIE, cookie, {
     path: '/',
@@ -15,7 +15,7 @@ export function setSessionCookie(c: Context, { config }: Frontend, cookie: strin
   })
 }
 
-/** Empty when there is none. */
+/** The session cookie of a request; empty if there is none. */
 export function sessionCookie(c: Context): string {
   return getCookie(c, SESSION_COOKIE) ?? ''
 }

@@ -20,7 +20,7 @@ for (const parts of [[], [[]], [[1]], [[1, 2], [3]], [[], [1], [], [2, 3]], [[1]
     assert.deepEqual(await response.json(), { items: parts.flat(), meta: META })
   })
 
-test('streamList() lets an error before the first items be an ordinary one', async () => {
+test('streamList() throws an error before the first items as usual', async () => {
   async function* failing(): AsyncGenerator<number[]> {
     yield* []
     throw new Error('no database')
@@ -33,7 +33,7 @@ test('streamList() lets an error before the first items be an ordinary one', asy
   assert.equal(await response.text(), 'no database')
 })
 
-test('streamList() breaks off and logs when it fails later: nobody takes the list for whole', async () => {
+test('streamList() aborts the response and logs a later error, so that the list does not look complete', async () => {
   async function* failing(): AsyncGenerator<number[]> {
     yield [1]
     throw new Error('the database went away')
@@ -45,7 +45,7 @@ test('streamList() breaks off and logs when it fails later: nobody takes the lis
   assert.match(lines.join(''), /the database went away/)
 })
 
-test('streamList() reads on only as the client takes it, and ends with the client', async () => {
+test('streamList() reads only as fast as the client, and stops when the client disconnects', async () => {
   let read = 0
   let ended = false
   async function* counting(): AsyncGenerator<number[]> {

@@ -3,8 +3,8 @@ import type { Logger } from '@copr/process/log'
 import type { Context } from 'hono'
 
 /**
- * Answers `{"items": […], "meta": …}` while the items are read, as fast as the client takes them, so that a list of any
- * length costs the same memory. What fails before the first items is an ordinary error; later the answer breaks off.
+ * Streams `{"items": […], "meta": …}` while the items are read, at the pace of the client, so that memory does not grow with the
+ * list. An error before the first items gets an ordinary error response; a later one aborts the response.
  */
 export async function streamList<Item>(
   c: Context,
@@ -47,7 +47,7 @@ export async function streamList<Item>(
   return c.body(body, 200, { 'Content-Type': 'application/json' })
 }
 
-/** Each part as it is shown. */
+/** Applies `show` to each part. */
 export async function* mapParts<Item, Shown>(
   parts: AsyncIterable<Item[]>,
   show: (items: Item[]) => Shown[] | Promise<Shown[]>,

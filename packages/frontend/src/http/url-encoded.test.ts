@@ -18,10 +18,10 @@ const SAMPLES = [
 ]
 
 for (const text of SAMPLES)
-  test(`urlEncodedFields(${text}) is what the URL standard says`, () => check(text))
+  test(`urlEncodedFields(${text}) follows the URL standard`, () => check(text))
 
-test('urlEncodedFields() is what the URL standard says, whatever the text', () => {
-  // ASCII, as clients send: Node's own parser breaks other characters next to a lone percent sign.
+test('urlEncodedFields() follows the URL standard for random text', () => {
+  // Only ASCII, as clients send it: Node's own parser mangles other characters next to a lone percent sign.
   const pieces = fc.constantFrom(
     'a',
     '%',
@@ -40,7 +40,7 @@ test('urlEncodedFields() is what the URL standard says, whatever the text', () =
 })
 
 test(
-  'urlEncodedFields() takes 8 MB of spaces, or of escapes, in linear time',
+  'urlEncodedFields() parses 8 MB of spaces, or of escapes, in linear time',
   { timeout: 20_000 },
   () => {
     for (const piece of ['+', 'a+', '%41', 'a%20'])

@@ -29,11 +29,11 @@ for (const next of [
     assert.equal(url.origin, SITE)
   })
 
-test('nextOf() keeps a page with its query', () => {
+test('nextOf() keeps the path and query of a page', () => {
   assert.equal(nextOf('/coprs/dana/a:b/?x=//y'), '/coprs/dana/a:b/?x=//y')
 })
 
-test('a login leads to no other host', async () => {
+test('a login never redirects to another host', async () => {
   await using t = await openTestFrontend()
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const body = 'username=kim&password=battery+staple&next=/..//evil.example'

@@ -19,10 +19,10 @@ import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, type View, viewOf } from '../pages/view.ts'
 
-/** No name is longer. */
+/** Longer than any user name. */
 const MAX_NAME = 200
 
-/** `provider`: where else users log in. */
+/** Serves the pages for login and logout; `provider` is an identity provider, if one is configured. */
 export function loginPages(frontend: Frontend, provider: LoginProvider | undefined): Hono {
   const { db, now, log } = frontend
   const app = new Hono({ strict: false })
@@ -77,7 +77,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     checkCsrf(c, await readForm(c, { max_bytes: SMALL_FORM_BYTES }))
     const id_token = await closeSession(db, sessionCookie(c))
     dropSessionCookie(c)
-    // Here the logout is done; the provider being away must not look otherwise.
+    // The user is logged out of this site by now; an unreachable provider must not look like a failed logout.
     const url = id_token
       ? await provider?.logoutUrl(id_token).catch((err: unknown) => {
           log.warn({ err }, 'Cannot log out at the identity provider')
@@ -87,7 +87,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     return c.redirect(url ?? paths.home(), 303)
   })
 
-  // Programs that preview links only look: nothing is used up before the form is sent.
+  // A GET does not use up the link, because programs that preview links send one; only the form does.
   app.get('/login/link/:secret', async (c) => {
     return await showLink(c, await requireLink(c, pathPart(c, 'secret')))
   })
@@ -135,7 +135,7 @@ function unknownLink(): CoprError {
 
 interface LoginPage {
   provider: LoginProvider | undefined
-  /** Show the form for passwords even where users do not have any. */
+  /** Whether the password form is shown even if only administrators may log in with a password. */
   isLocal: boolean
   failed?: { username: string; message: string }
 }
@@ -188,14 +188,14 @@ function linkPage(view: View, { username }: User, action: string, fault?: string
   return layout(view, 'Choose a password', body)
 }
 
-/** Only pages of this site: never where a link from elsewhere wants to lead. */
+/** The path to return to after the login; a URL of another site is replaced by the front page. */
 export function nextOf(value: unknown): string {
   const text = textOf(value)
   const base = 'http://site.invalid'
   const url = text.startsWith('/') ? URL.parse(text, base) : null
   if (url?.origin !== base) return '/'
   const path = `${url.pathname}${url.search}`
-  // "/..//host" is a path here, and without its dots the address of another host.
+  // "/..//host" is a path, but normalized to "//host" it would be the address of another host.
   return URL.parse(path, base)?.origin === base ? path : '/'
 }
 

@@ -10,7 +10,7 @@ export interface LoginProvider extends ProviderClient {
   admin_group: string | undefined
 }
 
-/** Where users log in besides with passwords; undefined: nowhere. */
+/** The identity provider through which users log in: OpenID Connect or the cluster's OAuth server; undefined for passwords only. */
 export function loginProvider({
   oidc,
   openshift_login,

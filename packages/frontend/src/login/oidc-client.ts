@@ -6,14 +6,14 @@ import type { ProviderClient } from './provider-client.ts'
 
 type OidcConfig = NonNullable<FrontendConfig['oidc']>
 
-/** Logs in at an identity provider, by the authorization code flow with PKCE. Nothing is asked of it before it is needed. */
+/** Logs users in at an OpenID Connect provider with the authorization code flow and PKCE. The provider is contacted only when needed. */
 export function oidcClient(
   config: OidcConfig,
   { public_url, redirect_uri }: { public_url: string; redirect_uri: string },
 ): ProviderClient {
   let discovered: Promise<oidc.Configuration> | undefined
 
-  /** Asked once; a provider that was away is asked again. */
+  /** The provider's metadata, fetched once; a failed request is retried at the next login. */
   async function provider(): Promise<oidc.Configuration> {
     const issuer = new URL(config.issuer)
     const execute = issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : []
@@ -106,7 +106,7 @@ function unreachable(cause: unknown): CoprError {
   )
 }
 
-/** Maps a failed login: a refusal or a response to another login is `invalid`, any other failure is `bad_gateway`. */
+/** Maps a failed login to an error: a refusal or a response to another login is `invalid`, any other failure is `bad_gateway`. */
 function refused(cause: unknown): unknown {
   if (cause instanceof CoprError) return cause
   if (cause instanceof oidc.AuthorizationResponseError)

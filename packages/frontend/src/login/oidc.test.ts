@@ -43,7 +43,7 @@ async function open(more: object = {}): Promise<Fixture> {
   }
 }
 
-test('the first login makes the user, and leads back to where it was begun', async () => {
+test('the first login creates the user, and returns to the page where it was started', async () => {
   await using fixture = await open()
   const { t } = fixture
   const browser = new Browser(t)
@@ -57,7 +57,7 @@ test('the first login makes the user, and leads back to where it was begun', asy
   assert.deepEqual(await (await browser.whoami()).json(), { id: user?.id, name: 'zoe' })
 })
 
-test('later logins find the user by subject, and bring address, groups and administration up to date', async () => {
+test('later logins find the user by subject, and update email address, groups and administration', async () => {
   await using fixture = await open()
   const { t, provider } = fixture
   const provider_group = 'astronomers'
@@ -97,7 +97,7 @@ test('later logins find the user by subject, and bring address, groups and admin
   assert.equal(await addAs(last, 'two'), 403)
 })
 
-test('a logout ends the session here and at the provider', async () => {
+test('a logout ends the session on the site and at the provider', async () => {
   await using fixture = await open()
   const { t, provider } = fixture
   const browser = new Browser(t)
@@ -121,12 +121,12 @@ test('a logout ends the session here and at the provider', async () => {
     body: new URLSearchParams({ xsrf, logout: 'yes' }),
   })
   assert.deepEqual([left.url, left.status], [`${SITE}/`, 200])
-  // The provider asks who it is once more, where it had known it: this is somebody else now.
+  // The provider's session has ended too, so it asks for the user again, who now denies the login.
   provider.who = undefined
   assert.equal((await browser.login()).status, 400)
 })
 
-test('who says no at the provider reads so, and is not logged in', async () => {
+test('a user who denies access at the provider sees a message, and is not logged in', async () => {
   await using fixture = await open()
   fixture.provider.who = undefined
   const browser = new Browser(fixture.t)
@@ -136,7 +136,7 @@ test('who says no at the provider reads so, and is not logged in', async () => {
   assert.equal((await browser.whoami()).status, 401)
 })
 
-test('an answer that belongs to no login, to another one, or comes again is refused', async () => {
+test('a response to no login, to another login, or sent twice is refused', async () => {
   await using fixture = await open()
   const { t } = fixture
   const stranger = new Browser(t)
@@ -158,7 +158,7 @@ test('an answer that belongs to no login, to another one, or comes again is refu
   assert.equal((await browser.once(at)).status, 400)
 })
 
-test('a name that a local user has is not taken over', async () => {
+test('the account of a local user with the same name is not taken over', async () => {
   await using fixture = await open()
   const { t } = fixture
   await createUser(t.db, { username: 'zoe', is_admin: true, now: NOW })
@@ -169,7 +169,7 @@ test('a name that a local user has is not taken over', async () => {
   assert.equal((await browser.whoami()).status, 401)
 })
 
-test('a blocked user is refused, and a name that is none, too', async () => {
+test('a blocked user and an invalid user name are refused', async () => {
   await using fixture = await open()
   const { t, provider } = fixture
   await new Browser(t).login()
@@ -190,12 +190,12 @@ test('a blocked user is refused, and a name that is none, too', async () => {
 })
 
 for (const next of ['https://evil.example.org/', '//evil.example.org/', 'javascript:alert(1)'])
-  test(`next=${next} leads to the front page`, async () => {
+  test(`next=${next} redirects to the front page`, async () => {
     await using fixture = await open()
     assert.equal((await new Browser(fixture.t).login(next)).url, `${SITE}/`)
   })
 
-test('a provider that is away is said to be, and the site works', async () => {
+test('an unreachable provider is reported, and the site keeps working', async () => {
   await using t = await openTestFrontend({
     oidc: {
       issuer: 'http://127.0.0.1:9/',

@@ -9,9 +9,9 @@ import type { ProviderClient } from './provider-client.ts'
 type OpenshiftLogin = NonNullable<FrontendConfig['openshift_login']>
 
 const TIMEOUT_MS = 10_000
-/** All that is wanted: who it is. A token of this scope can do nothing else, not even end itself. */
+/** The only scope needed, to identify the user. A token with this scope can do nothing else, not even revoke itself. */
 const SCOPE = 'user:info'
-/** Every user has them; they say nothing. */
+/** Groups that every user is in; they are ignored. */
 const EVERYBODY = new Set([
   'system:authenticated',
   'system:authenticated:oauth',
@@ -29,15 +29,15 @@ const User = z.object({
 })
 
 /**
- * Logs in at the OAuth server of OpenShift, by the authorization code flow with PKCE. That is OAuth 2, not OpenID Connect:
- * there is no ID token, and the API server says who it is. The access token is used for this one question and then forgotten;
- * it ends by itself within a day.
+ * Logs users in at the OAuth server of OpenShift with the authorization code flow and PKCE. That is OAuth 2, not OpenID Connect:
+ * there is no ID token, and the API server identifies the user. The access token is used for this one request and then discarded;
+ * it expires within a day.
  */
 export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): ProviderClient {
   const { api_url, client_id } = config
   const readToken = lastGoodFile(config.client_secret_file)
 
-  /** Asked for each login: a cluster can change its OAuth server's address, and tokens are renewed. */
+  /** The OAuth server's metadata, fetched for each login: its address can change, and the client's token is renewed. */
   async function server(): Promise<oidc.Configuration> {
     const answer = await ask(`${api_url}/.well-known/oauth-authorization-server`)
     const metadata = answer.ok ? Metadata.safeParse(await jsonOf(answer)).data : undefined
@@ -46,7 +46,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
         'bad_gateway',
         'Cannot log in: this cluster has no OAuth server any more. Ask the administrator of this site',
       )
-    // Not in the header: there the server takes all before the first colon for the name, and ours has colons.
+    // Not in the Authorization header: the server cuts the client ID there at the first colon, and a service account's has colons.
     const auth = oidc.ClientSecretPost(await secret())
     const at = new oidc.Configuration(metadata, client_id, undefined, auth)
     at.timeout = TIMEOUT_MS / 1000
@@ -92,7 +92,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
       return { identity: await whoHas(tokens.access_token), id_token: undefined }
     },
 
-    // Its page for that takes no visitors from elsewhere; whoever is logged in at the cluster stays so there.
+    // OpenShift's logout page accepts no requests from other sites, so users stay logged in at the cluster.
     logoutUrl: async () => undefined,
     secret,
   }
@@ -108,10 +108,10 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!user.success) throw unreachable(user.error)
     const { name, uid } = user.data.metadata
     return {
-      // Not the OAuth server's own: an administrator of the cluster can change its address, and users stay the same.
+      // Not the OAuth server's issuer: cluster administrators can change its address, and users must stay the same.
       issuer: `openshift:${api_url}`,
       subject: uid || name,
-      // As in kube:admin.
+      // Names such as kube:admin contain colons.
       username: name.replaceAll(':', '_'),
       email: null,
       groups: (user.data.groups ?? []).filter((group) => !EVERYBODY.has(group)),
@@ -156,7 +156,7 @@ function refused(cause: unknown, client_id: string): CoprError {
   if (cause instanceof oidc.ResponseBodyError) {
     if (cause.error === 'invalid_grant' || cause.error === 'access_denied')
       return invalid('this login is too old. Begin again')
-    // Both for a login that is used up and for a wrong token of ours.
+    // The error is the same for a used code and for an invalid token of the service account.
     if (cause.error === 'unauthorized_client')
       return invalid(
         `OpenShift knows nothing of this login, or does not take the token of ${client_id}. Begin again; if it stays so, ask the administrator of this site`,

@@ -33,14 +33,14 @@ async function open(more: object = {}): Promise<Fixture> {
   }
 }
 
-/** Goes the whole way to the cluster, without the way back. */
+/** Logs in at the cluster, but does not follow the redirect back to the site; returns its URL. */
 async function codeFor(browser: Browser): Promise<string> {
   const begun = await browser.once(`${SITE}/oidc_login/`)
   const asked = await browser.once(begun.headers.get('location') ?? assert.fail())
   return asked.headers.get('location') ?? assert.fail()
 }
 
-test('the first login at OpenShift makes the user, with one question for the access token', async () => {
+test('the first login at OpenShift creates the user, and uses the access token once', async () => {
   await using fixture = await open()
   const { t, cluster } = fixture
   const browser = new Browser(t)
@@ -57,7 +57,7 @@ test('the first login at OpenShift makes the user, with one question for the acc
   assert.ok(!JSON.stringify(kept).includes(used?.[0] ?? assert.fail()))
 })
 
-test('groups of the cluster are owners here, and administration follows at the next login', async () => {
+test('groups of the cluster can own projects, and administration is updated at the next login', async () => {
   await using fixture = await open()
   const { t, cluster } = fixture
   const provider_group = 'astronomers'
@@ -82,7 +82,7 @@ test('groups of the cluster are owners here, and administration follows at the n
   assert.equal(await addAs(last, 'two'), 403)
 })
 
-test('what every user of the cluster is in is no group here', async () => {
+test('the groups that every user of the cluster is in are ignored', async () => {
   await using fixture = await open()
   await new Browser(fixture.t).login()
   const { provider_groups } = await fixture.t.db
@@ -97,7 +97,7 @@ for (const [name, username] of [
   ['kube:admin', 'kube_admin'],
   ['zoe@example.org', 'zoe'],
 ] as const)
-  test(`who is called ${name} at the cluster is ${username} here`, async () => {
+  test(`the cluster's user ${name} is ${username} on the site`, async () => {
     await using fixture = await open()
     fixture.cluster.who = { name, uid: '', groups: [] }
     const browser = new Browser(fixture.t)
@@ -106,7 +106,7 @@ for (const [name, username] of [
     await new Browser(fixture.t).login()
   })
 
-test('the account has a new token: the next login takes it, without a restart', async () => {
+test('the next login uses a renewed token of the service account, without a restart', async () => {
   await using fixture = await open()
   fixture.cluster.renewToken({ isTold: true })
   const browser = new Browser(fixture.t)
@@ -114,7 +114,7 @@ test('the account has a new token: the next login takes it, without a restart', 
   assert.equal((await browser.whoami()).status, 200)
 })
 
-test('the address of the OAuth server changes, and everybody is who they were', async () => {
+test('users stay the same when the address of the OAuth server changes', async () => {
   await using fixture = await open()
   await new Browser(fixture.t).login()
   const before = await findUser(fixture.t.db, 'zoe')
@@ -208,7 +208,7 @@ const REFUSED: Refusal[] = [
 ]
 
 for (const { what, status, says, way } of REFUSED)
-  test(`${what} is refused in a sentence`, async () => {
+  test(`${what} is refused with a readable message`, async () => {
     await using fixture = await open()
     const browser = new Browser(fixture.t)
     const answer = await way(fixture, browser)
@@ -217,7 +217,7 @@ for (const { what, status, says, way } of REFUSED)
     assert.equal((await browser.whoami()).status, 401)
   })
 
-test('a code works once', async () => {
+test('an authorization code works only once', async () => {
   await using fixture = await open()
   const browser = new Browser(fixture.t)
   const back = await codeFor(browser)
@@ -227,7 +227,7 @@ test('a code works once', async () => {
   assert.equal((await browser.once(back)).status, 400)
 })
 
-test('without a token, and with a cluster that is away, the site works and says so', async () => {
+test('a missing token and an unreachable cluster are reported, and the site keeps working', async () => {
   await using t = await openTestFrontend({
     openshift_login: {
       api_url: 'https://127.0.0.1:9',
@@ -249,7 +249,7 @@ test('without a token, and with a cluster that is away, the site works and says 
   assert.match(other.text, /no token of system:serviceaccount:copr:login yet/)
 })
 
-test('a logout ends the session here, and leaves the one at the cluster alone', async () => {
+test('a logout ends the session on the site, and not the one at the cluster', async () => {
   await using fixture = await open()
   const browser = new Browser(fixture.t)
   const { text } = await browser.login('/user/info/')

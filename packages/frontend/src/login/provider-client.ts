@@ -10,16 +10,16 @@ export const PendingLogin = z.strictObject({
 })
 export type PendingLogin = z.infer<typeof PendingLogin>
 
-/** How the site talks to where users log in. */
+/** Client of an identity provider. */
 export interface ProviderClient {
-  /** Where the browser goes to log in. */
+  /** Starts a login; returns the URL to which the browser is redirected, and the state to keep. */
   begin(next: string): Promise<{ url: string; pending: PendingLogin }>
   /** Returns the user who logged in. Throws CoprError `invalid` if the response does not belong to this login. */
   finish(
     query: string,
     pending: PendingLogin,
   ): Promise<{ identity: Identity; id_token: string | undefined }>
-  /** Where the browser goes to log out, if the provider wants to know. */
+  /** Returns the URL for the logout at the provider, if the provider supports that. */
   logoutUrl(id_token: string): Promise<string | undefined>
   /** A secret that only this site and the provider know; signs the cookies of pending logins. */
   secret(): Promise<string>

@@ -11,10 +11,10 @@ import { PendingLogin } from './provider-client.ts'
 
 const COOKIE = 'oidc_login'
 const PATH = '/oidc_auth'
-/** Time enough for a password and a second factor. */
+/** Maximum duration of a login, long enough for a password and a second factor. */
 const LOGIN_SECONDS = 15 * 60
 
-/** The way to the identity provider, and back. */
+/** Serves the redirect to the identity provider, and the callback. */
 export function providerPages(frontend: Frontend, provider: LoginProvider): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })
@@ -35,7 +35,7 @@ export function providerPages(frontend: Frontend, provider: LoginProvider): Hono
 
   app.get(PATH, async (c) => {
     const kept = await getSignedCookie(c, await provider.secret(), COOKIE)
-    // One login, one answer.
+    // A pending login is used only once.
     deleteCookie(c, COOKIE, { path: PATH })
     if (!kept)
       throw new CoprError('invalid', 'Cannot log in: this login was not begun here, or is too old')
@@ -51,7 +51,7 @@ export function providerPages(frontend: Frontend, provider: LoginProvider): Hono
   return app
 }
 
-/** Old links name the whole URL of the page to come back to. */
+/** The path to return to after the login; old links have its full URL. */
 function pathOf(next: string | undefined, { public_url }: Frontend['config']): string | undefined {
   return next?.startsWith(`${public_url}/`) ? next.slice(public_url.length) : next
 }

@@ -20,7 +20,7 @@ interface Wanted {
   form: Form
 }
 
-/** Adds a package as a form describes it. */
+/** Adds the package that a form describes. */
 export async function makePackage(
   frontend: Frontend,
   actor: UserActor,
@@ -36,7 +36,7 @@ export async function makePackage(
   return await addPackage(db, { actor, project, name, changes }, now())
 }
 
-/** Changes a package; the source keeps what the form does not say, as long as its type stays. */
+/** Changes a package. If the source type stays the same, source fields that the form omits keep their values. */
 export async function changePackage(
   frontend: Frontend,
   actor: UserActor,
@@ -55,7 +55,7 @@ async function sourceOfEdit(
   { found, form, type }: { found: Package; form: Form; type: string | undefined },
 ): Promise<PackageChanges['source']> {
   const stored_type = found.source_type
-  // A package whose builds came from elsewhere: there is nothing to change but its settings.
+  // The stored source has a type that cannot be edited, such as `upload`: only the settings can be changed.
   if (type === undefined && !isSettableSource(stored_type)) return undefined
   const next = sourceType(type ?? stored_type)
   const stored = next === stored_type ? found.source_json : undefined

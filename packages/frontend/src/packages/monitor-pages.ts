@@ -13,7 +13,7 @@ import { projectPagesOf } from '../projects/on-project.ts'
 import { stateLabel } from '../pages/state-label.ts'
 import type { Html } from '../pages/view.ts'
 
-/** Packages on a page: each has a cell for each chroot. */
+/** Number of packages on a page; each has a cell for each chroot. */
 const PER_PAGE = 40
 
 export function monitorPages(frontend: Frontend): Hono {

@@ -8,7 +8,7 @@ import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MONITOR = '/api_3/monitor?ownername=dana&projectname=telescope'
 
-test('monitor has the latest build of each package in each chroot of a directory', async () => {
+test('monitor returns the latest build of each package in each chroot of a directory', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.deepEqual((await t.get(MONITOR))['packages'], [])
@@ -37,7 +37,7 @@ function cell(build_id: number, state: string, status: number) {
   return { build_id, state, status, pkg_version: '2.12-1' }
 }
 
-test('monitor gives the URLs of logs that are asked for', async () => {
+test('monitor returns the requested URLs of logs', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t, { chroots: ['debian-12-x86_64'] })
@@ -62,7 +62,7 @@ test('monitor refuses unknown fields and directories', async () => {
   assert.equal((await t.ask(`${MONITOR}&project_dirname=telescope:pr:8`)).status, 404)
 })
 
-test('the pages of monitorPage() together are all packages, each once', async () => {
+test('the pages of monitorPage() contain each built package exactly once', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)

@@ -7,7 +7,7 @@ import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { requireProject } from '../api/find-or-404.ts'
 
-/** Packages that are read at once: the answer is sent while the next ones are read. */
+/** Number of packages that are read at a time; the answer is streamed. */
 const CHUNK = 200
 
 type Field = (typeof MONITOR_FIELDS)[number]
@@ -33,7 +33,7 @@ export function monitorRoutes(api: Api): void {
         const fields = fieldsOf(c.req.queries('additional_fields[]') ?? [])
         const base = `${resultsUrl(frontend.config)}/${project.ownername}/${dir.name}`
         const places = { project_id: project.id, project_dir_id: dir.id }
-        // The first page is read before the answer begins: until then it can still be an error.
+        // The first page is read before the answer starts, because a failure can still become an error response then.
         const first = await monitorPage(db, { ...places, limit: CHUNK })
 
         async function* text(): AsyncGenerator<string> {
@@ -63,7 +63,7 @@ export function monitorRoutes(api: Api): void {
     ),
   })
 
-  /** Once the answer has begun nobody else hears of a fault. */
+  /** Logs an error while the answer is being streamed, when it can no longer become an error response. */
   async function* logged(text: AsyncGenerator<string>): AsyncGenerator<string> {
     try {
       yield* text
@@ -103,7 +103,7 @@ function presentCell(cell: MonitorCell, base: string, fields: Set<Field>): Cell 
   }
 }
 
-/** Packed when the build is over; null as long as there is none. */
+/** The URL of a log, which is compressed after the build; null if there is no log yet. */
 function logUrl(
   dir: string | null,
   name: string,

@@ -17,7 +17,7 @@ import { projectPagesOf } from '../projects/on-project.ts'
 import { SOURCE_FORMS, SOURCE_LABELS } from '../builds/source-fields.ts'
 import type { Html, View } from '../pages/view.ts'
 
-/** The forms that describe a package: a new one, or what is to be changed. */
+/** Serves the forms that add and edit packages. */
 export function packageFormPages(frontend: Frontend): Hono {
   const { db } = frontend
   const app = new Hono({ strict: false })
@@ -100,7 +100,7 @@ export function packageFormPages(frontend: Frontend): Hono {
   return app
 }
 
-/** A box without its mark is not sent. */
+/** Adds the default of the checkbox, because browsers do not send unchecked boxes. */
 function withBoxes(form: Form): Form {
   return { webhook_rebuild: 'false', ...form }
 }

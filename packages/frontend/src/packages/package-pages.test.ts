@@ -145,7 +145,7 @@ for (const [type, fields] of Object.entries(FIELDS))
     })
   })
 
-test('an upload is repeated from the SRPM that was kept, a link from its URL', async () => {
+test('an upload is resubmitted from the SRPM in its results, a link from its URL', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -168,7 +168,7 @@ test('an upload is repeated from the SRPM that was kept, a link from its URL', a
   }
 })
 
-test('pages that change packages and builds are for those who may', async () => {
+test('pages that change packages and builds require the right to do so', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = { gem_name: 'lens' }
@@ -193,7 +193,7 @@ test('pages that change packages and builds are for those who may', async () => 
     assert.equal((await kim.post(`${OP}/${path}/`, json)).status, 403, path)
 })
 
-test('a build leads to its batch, and a batch to what it waits for', async () => {
+test('a build links to its batch, and a batch to the batch that it waits for', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -207,7 +207,7 @@ test('a build leads to its batch, and a batch to what it waits for', async () =>
   assert.equal((await dana.get('/status/batches/detail/99999999999999999/')).status, 404)
 })
 
-test('packages are listed by name, and ?after= goes on behind one', async () => {
+test('packages are listed by name, and ?after= continues after one', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await t.db.selectFrom('project').select('id').executeTakeFirstOrThrow()
@@ -231,7 +231,7 @@ test('packages are listed by name, and ?after= goes on behind one', async () => 
   }
 })
 
-test('a batch of many builds is shown in pages', async () => {
+test('a batch with many builds is paged', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)

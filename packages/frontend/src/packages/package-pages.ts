@@ -24,7 +24,7 @@ import type { View } from '../pages/view.ts'
 
 const PER_PAGE = 50
 
-/** A package, and what is done with it; forms that describe one are in package-form-pages. */
+/** Serves the pages of packages and the actions on them; the forms that add and edit packages are in package-form-pages. */
 export function packagePages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })

@@ -134,7 +134,7 @@ for (const [type, json, source_dict] of [
     assert.deepEqual(made.source_dict, source_dict)
     assert.equal(made.source_type, type)
     assert.deepEqual(made.builds, { latest: null, latest_succeeded: null })
-    // An edit that sends no fields accepts the stored source and keeps it.
+    // An edit without fields accepts the stored source and keeps it.
     assert.deepEqual((await edit(t, 'lenscap', {})).source_dict, source_dict)
   })
 
@@ -171,7 +171,7 @@ for (const [what, type, json, want] of [
     assert.deepEqual(await t.db.selectFrom('package').selectAll().execute(), [])
   })
 
-test('package/add knows a name once, and no bad ones', async () => {
+test('package/add refuses an existing and an invalid name', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'rubygems', { gem_name: 'lens' })
@@ -182,7 +182,7 @@ test('package/add knows a name once, and no bad ones', async () => {
   assert.match(await refusal(t, '/package/add/dana/nope/x/rubygems', json), /^404 /)
 })
 
-test('package/edit keeps what is not sent, as long as the type stays', async () => {
+test('package/edit keeps fields that are not sent, as long as the type stays the same', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'scm', { clone_url: CLONE, scm_type: 'svn', spec: null, webhook_rebuild: true })
@@ -200,7 +200,7 @@ test('package/edit keeps what is not sent, as long as the type stays', async () 
   assert.match(await refusal(t, `${path}/nope/scm`, { clone_url: CLONE }), /^404 No package nope/)
 })
 
-test('package/edit does not take stored nulls for text', async () => {
+test('package/edit does not convert stored nulls to text', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'scm', { clone_url: CLONE })
@@ -209,7 +209,7 @@ test('package/edit does not take stored nulls for text', async () => {
   assert.deepEqual((await edit(t, 'lenscap', { max_builds: '3' })).source_dict, scm())
 })
 
-test('package/reset forgets the source; package/build needs one', async () => {
+test('package/reset removes the source; package/build requires one', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'rubygems', { gem_name: 'lens' })
@@ -229,7 +229,7 @@ test('package/reset forgets the source; package/build needs one', async () => {
   }
 })
 
-test('package/build takes the package’s chroots and timeout, unless others are sent', async () => {
+test('package/build uses the package’s chroots and timeout, unless others are sent', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'custom', { script: SCRIPT, timeout: 100, chroot_denylist: 'debian-*' })
@@ -266,7 +266,7 @@ test('package/build takes the package’s chroots and timeout, unless others are
   )
 })
 
-test('package/delete takes the builds with it, when all have ended', async () => {
+test('package/delete deletes the builds as well, if all are finished', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await add(t, 'rubygems', { gem_name: 'lens' })

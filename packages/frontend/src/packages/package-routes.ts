@@ -25,7 +25,7 @@ import { presentPackage } from './present-package.ts'
 const flag = z.enum(['True', 'False', 'true', 'false', '1', '0']).optional()
 const WITH_BUILDS = { with_latest_build: flag, with_latest_succeeded_build: flag }
 
-/** More are only given in pages. */
+/** Maximum number of packages in a list without paging. */
 const MAX_UNPAGED = 10_000
 
 export function packageRoutes(api: Api): void {

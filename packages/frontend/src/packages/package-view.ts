@@ -75,7 +75,7 @@ function actions(view: View, { project, pack, rights }: PackageView): Html[] {
   ]
 }
 
-/** The script has a place of its own, and an upload is there only until it is imported. */
+/** Whether a source field is listed: a script is shown separately, and an uploaded file exists only until it is imported. */
 function isShown(type: Package['source_type'], key: string): boolean {
   return type === 'upload' ? key === 'pkg' : key !== 'script'
 }

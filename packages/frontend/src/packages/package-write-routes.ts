@@ -17,7 +17,7 @@ import { requireBuild, requirePackage, requireProject } from '../api/find-or-404
 import { presentBuild } from '../builds/present-build.ts'
 import { presentPackage } from './present-package.ts'
 
-/** All that any source has: which of it is needed depends on the type. */
+/** The fields of all source types; which of them are required depends on the type. */
 const SourceBody = PackageSettings.extend(SOURCE_FIELDS.scm.shape)
   .extend(SOURCE_FIELDS.distgit.shape)
   .extend(SOURCE_FIELDS.pypi.shape)
@@ -53,7 +53,7 @@ export function packageWriteRoutes(api: Api): void {
         },
         async (c, { user, project }) => {
           const sent = c.req.param('source_type')
-          // python-copr's way to name none.
+          // python-copr sends None if no source type is given.
           const type = sent === 'None' ? undefined : sent
           const name = pathPart(c, 'package_name')
           const form = await readForm(c)
@@ -120,7 +120,7 @@ export function packageWriteRoutes(api: Api): void {
   }
 }
 
-/** The project and the package that a form names: 400 without a name, 404 when the project does not exist. */
+/** Finds the project and the name of the package in a form: 400 without a name, 404 if the project does not exist. */
 async function targetOfForm({
   c,
   frontend,
@@ -131,7 +131,7 @@ async function targetOfForm({
   return { project, name: package_name, form }
 }
 
-/** The package that a form has built, and how: clients expect the faults of a form before a 403. */
+/** Parses a form that builds a package before the right to build is checked, because clients expect errors in the form before a 403. */
 async function buildOfForm(request: UserRequest) {
   const { frontend } = request
   const { project, name, form } = await targetOfForm(request)

@@ -17,7 +17,7 @@ const TITLES: Record<number, string> = {
   503: 'Not available',
 }
 
-/** A fault as a page for browsers, as plain text for everything else. */
+/** Answers an error, as a page for browsers and as plain text for all other clients. */
 export async function errorPage(
   c: Context,
   frontend: Frontend,
@@ -25,7 +25,7 @@ export async function errorPage(
 ): Promise<Response> {
   if (!(c.req.header('accept') ?? '').includes('text/html')) return c.text(`${message}\n`, status)
   const title = TITLES[status] ?? 'Error'
-  // The database may be what is broken.
+  // The error may be a failure of the database, which the view needs.
   const view = await viewOf(c, frontend).catch(() => undefined)
   if (!view) return c.text(`${message}\n`, status)
   const body = html`${heading(title)}

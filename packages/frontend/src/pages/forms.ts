@@ -35,7 +35,7 @@ export function textField(field: Field, values: Form = {}): Html {
   )
 }
 
-/** A plain input: PatternFly's own file upload needs a script. */
+/** A file field. It is a plain input, because PatternFly's file upload requires a script. */
 export function fileField(field: Field & { accept: string }): Html {
   const { name, accept, required = false } = field
   return group(
@@ -91,7 +91,7 @@ export function checkBoxes(
   )
 }
 
-/** One of some values, each with its label. */
+/** A dropdown list of values, each with its label. */
 export function selectField(
   field: Field,
   choices: readonly (readonly [value: string, label: string])[],
@@ -111,7 +111,7 @@ export function selectField(
   )
 }
 
-/** A box that stands for itself: one that is not checked is sent as false. */
+/** A single checkbox; a hidden field sends `false` if it is not checked. */
 export function flagField(
   field: Field & { text: string; isDisabled?: boolean },
   values: Form = {},
@@ -134,7 +134,7 @@ export function flagField(
   )
 }
 
-/** The value of a checkbox: its hidden `false` precedes its `true`. */
+/** The last of several values. For a checkbox that is the effective one, because the hidden `false` precedes the `true`. */
 export function lastOf(value: unknown): string | undefined {
   return listOf(value).at(-1)
 }
@@ -147,7 +147,7 @@ export function submitButton(text: string, kind: 'primary' | 'danger' = 'primary
   </div>`
 }
 
-/** A button that posts at once; with a question, browsers ask before. */
+/** A form that consists of a button; with `confirm`, the browser asks this question first. */
 export function postButton(
   view: View,
   { action, text, confirm, kind = 'secondary' }: PostButton,

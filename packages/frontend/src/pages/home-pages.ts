@@ -69,7 +69,7 @@ export function homePages(frontend: Frontend): Hono {
   app.get('/coprs/fulltext', async (c) => {
     const view = await viewOf(c, frontend)
     const text = (c.req.query('fulltext') ?? '').trim()
-    // A number is a build.
+    // A number is taken as a build ID.
     if (/^\d+$/.test(text)) return c.redirect(`/coprs/build/${text}`, 302)
     const { found, fault } = await search(text)
     const results =

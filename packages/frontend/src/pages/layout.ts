@@ -3,7 +3,7 @@ import { staticUrl } from '../static-files.ts'
 import { paths } from './paths.ts'
 import type { Html, View } from './view.ts'
 
-/** The frame around each page. */
+/** Renders the frame of every page around its content. */
 export function layout(view: View, title: string, content: Html): Html {
   const { site_name } = view.frontend.config
   return html`<!doctype html>
@@ -71,7 +71,7 @@ function account({ user, csrf, path }: View): Html {
   </div>`
 }
 
-/** Breadcrumbs: all but the last are links. */
+/** Breadcrumbs; items with an address are links. */
 export function breadcrumbs(items: [text: string, href?: string][]): Html {
   return html`<nav class="pf-v6-c-breadcrumb" aria-label="Breadcrumb">
     <ol class="pf-v6-c-breadcrumb__list" role="list">

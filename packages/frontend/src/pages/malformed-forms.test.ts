@@ -7,7 +7,7 @@ import { pageName, pageRoutesOf } from '../testing/page-routes.ts'
 import { openFixture, type Role, ROLES, type Fixture } from '../testing/fixture.ts'
 
 const LIMIT_MS = 120_000
-/** Random combinations for each form; FAST_CHECK_RUNS=1000 looks deeper. */
+/** Number of random combinations per form; set FAST_CHECK_RUNS=1000 for a thorough run. */
 const RUNS = Number(process.env['FAST_CHECK_RUNS'] ?? 12)
 const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
 
@@ -16,7 +16,7 @@ interface Filled {
   change: (values: PageForm['values']) => PageForm['values']
 }
 
-/** Each form once, with whoever has it: the pages of groups' projects are the same as those of users'. */
+/** Lists each form once, with a role that sees it. Group projects are left out, because their pages are the same as those of users. */
 async function listForms(): Promise<[Role, PageForm][]> {
   await using fixture = await openFixture()
   const all = new Map<string, [Role, PageForm]>()
@@ -32,7 +32,7 @@ async function listForms(): Promise<[Role, PageForm][]> {
   return [...all.values()]
 }
 
-/** Options that all forms for builds have: one of them tries each value, the others have them among the combinations. */
+/** The names of build options that were tried. All build forms have them, so one form tries each value, the others only combinations. */
 const tried = new Set<string>()
 function isTried(form: PageForm, name: string): boolean {
   if (!form.names.includes('after_build_id')) return false
@@ -73,9 +73,9 @@ for (const [role, form] of await listForms()) {
   })
 }
 
-/** Values that often break programs; tried in every field. */
+/** Values that often break programs, which are tried in every field. */
 const ALWAYS = /^(no |NUL|HTML as|SQL|control characters|a megabyte as|right to left|an option)/
-/** Each field tries a third of the other values, the next field another third; the test of combinations draws from all of them. */
+/** Selects a third of the other values for each field in turn; the combinations are drawn from all values. */
 function faultsInTurn(name: string, turn: number): Filled[] {
   if (IS_DEEP) return faultsOf(name)
   return faultsOf(name).filter(({ what }, i) => ALWAYS.test(what) || (i + turn) % 3 === 0)
@@ -96,7 +96,7 @@ function faultsOf(name: string): Filled[] {
   ]
 }
 
-/** Never a 5xx, never a hang, and nothing that was typed comes out as markup: neither at once nor on the page after it. */
+/** Asserts that the answer is in time and not a 5xx, and that no input is rendered as markup, there or on the page it redirects to. */
 async function expectAnswer(
   fixture: Fixture,
   role: Role,
@@ -125,7 +125,7 @@ async function expectAnswer(
 }
 
 const csrfs = new WeakMap<Fixture, string>()
-/** The token that this form needs, which is the same as long as the session is. */
+/** The CSRF token of the role's session, which is the same for all forms. */
 async function csrfOf(fixture: Fixture, role: Role): Promise<string> {
   const known = csrfs.get(fixture)
   if (known !== undefined) return known

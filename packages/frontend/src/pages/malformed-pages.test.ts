@@ -19,7 +19,7 @@ const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 
 
 test('pages were found', () => assert.ok(readable.length > 10 && writable.length > 5))
 
-/** Pages whose subject the fixture lacks: an upload, a font, and groups of the administrator of the site. */
+/** Pages whose subject does not exist in the fixture: an upload, a font, and groups of the site administrator. */
 const ABSENT = /^\/(tmp|static\/:version\/assets|groups\/activate)\//
 
 for (const route of readable) {
@@ -52,7 +52,7 @@ for (const route of readable) {
   })
 }
 
-/** Those whose sender cannot know a token of ours: a secret in the address, or no session yet. */
+/** Pages without a CSRF token: those with a secret in the URL, and those before the login. */
 const WITHOUT_TOKEN = /^\/(webhooks|login)(\/|$)/
 
 for (const route of writable)
@@ -82,7 +82,7 @@ async function expectPage(url: string): Promise<Response> {
   return response
 }
 
-/** Wherever somebody's words are kept. */
+/** Writes `MARKER` to every column with text from users. */
 async function writeMarkers({ t }: Fixture): Promise<void> {
   const { db } = t
   const words = { description: MARKER, instructions: MARKER, contact: MARKER, homepage: MARKER }

@@ -6,7 +6,7 @@ function htmlOf(text: string): string {
   return renderMarkdown(text).toString()
 }
 
-test('renderMarkdown() knows lists, code, links and tables', () => {
+test('renderMarkdown() supports lists, code, links and tables', () => {
   const text =
     '# Title\n\n* one\n* `two`\n\n[home](https://e.example/?a=1&b=2) https://f.example/\n\n|a|b|\n|-|-|\n|1|2|\n'
   const html = htmlOf(text)
@@ -51,19 +51,19 @@ const EVIL = [
 ]
 
 for (const text of EVIL)
-  test(`renderMarkdown() makes nothing that acts of ${JSON.stringify(text)}`, () => {
+  test(`renderMarkdown() makes no active content of ${JSON.stringify(text)}`, () => {
     for (const [, name = '', attributes = ''] of htmlOf(text).matchAll(/<\/?([^\s>/]+)([^>]*)>/g)) {
       assert.match(name, /^(div|p|a|code|pre|table|thead|tbody|tr|th|td|em)$/)
       for (const [, key = '', value = ''] of attributes.matchAll(/([^\s=]+)="([^"]*)"/g)) {
         assert.ok(['href', 'rel', 'title', 'class'].includes(key), `${name} ${key}`)
         if (key === 'href') assert.match(value, /^https:\/\/e\.example\//)
       }
-      // Nothing is left but attributes in quotes.
+      // The tag contains nothing but quoted attributes.
       assert.equal(attributes.replaceAll(/\s[a-z]+="[^"]*"/g, '').trim(), '')
     }
   })
 
-test('renderMarkdown() shows an image as a link, for the page loads nothing from elsewhere', () => {
+test('renderMarkdown() renders an image as a link, because pages load nothing from other sites', () => {
   const html = htmlOf(
     '![logo](https://e.example/x.png) [![b](https://e.example/b)](https://f.example/)',
   )
@@ -72,18 +72,18 @@ test('renderMarkdown() shows an image as a link, for the page loads nothing from
   assert.match(html, /<a href="https:\/\/f\.example\/" rel="[^"]+">b<\/a>/)
 })
 
-test('renderMarkdown() ends whatever it is given', () => {
+test('renderMarkdown() terminates with bounded output for hostile input', () => {
   const size = 1_000_000
   for (const piece of ['[', '*', '![', '> ', '`', '<', '(', '- ', '|', '[a](', '_a_*', '\n'])
     assert.ok(htmlOf(piece.repeat(size / piece.length)).length < 4_000_000, piece)
 })
 
-test('renderMarkdown() says that there is more', () => {
+test('renderMarkdown() marks truncated text', () => {
   const html = htmlOf('word '.repeat(5000))
   assert.match(html, /The rest is not shown: the text has 25000 characters/)
 })
 
-test('plainExcerpt() is the words only', () => {
+test('plainExcerpt() returns the text without markup', () => {
   assert.equal(
     plainExcerpt('# Nightly\n\nOf **telescope**, see [home](https://e.example/)\nand <b>more</b>'),
     'Nightly Of telescope, see home and <b>more</b>',

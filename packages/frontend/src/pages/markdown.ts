@@ -1,37 +1,37 @@
 import { raw } from 'hono/html'
 import MarkdownIt from 'markdown-it'
 
-/** Characters. More is a document: it belongs on a page of its own, and rendering it holds up everybody's requests. */
+/** Maximum number of characters that are rendered. Rendering more would block other requests for too long. */
 const MAX_LENGTH = 20_000
-/** Quotes in lists in quotes: what is deeper is text. */
+/** Maximum nesting of quotes and lists; deeper levels are rendered as text. */
 const MAX_NESTING = 20
 
-/** Where a link may lead. Relative ones have no meaning: a description is shown on several pages. */
+/** The allowed targets of links. Relative links are excluded, because a description is shown on several pages. */
 const LINKS = /^(https?:\/\/|mailto:)/i
 
 const markdown = new MarkdownIt({ html: false, linkify: true, maxNesting: MAX_NESTING })
 markdown.validateLink = (url) => LINKS.test(url)
-// "site.example" is as often a file's name as a host's.
+// Words such as "site.example" are not linked: they are as often file names as host names.
 markdown.linkify.set({ fuzzyLink: false, fuzzyIP: false, fuzzyEmail: false })
 
 markdown.renderer.rules['link_open'] = (tokens, index, options, _env, self) => {
   tokens[index]?.attrSet('rel', 'nofollow noopener ugc')
   return self.renderToken(tokens, index, options)
 }
-// Pages load nothing from elsewhere: an image is a link to it.
+// Pages load nothing from other sites, so an image is rendered as a link.
 markdown.renderer.rules['image'] = (tokens, index) => {
   const { escapeHtml } = markdown.utils
   const token = tokens[index]
   const source = escapeHtml(String(token?.attrGet('src') ?? ''))
   const text = escapeHtml(token?.content || 'image')
-  // Within a link there can be no other.
+  // Links cannot be nested.
   const isInLink = tokens.slice(0, index).reduce((depth, { type }) => {
     if (type === 'link_open') return depth + 1
     return type === 'link_close' ? depth - 1 : depth
   }, 0)
   return isInLink ? text : `<a href="${source}" rel="nofollow noopener ugc">${text}</a>`
 }
-// The page has its own headings above.
+// The headings of the page itself are above those of the text.
 for (const rule of ['heading_open', 'heading_close'])
   markdown.renderer.rules[rule] = (tokens, index, options, _env, self) => {
     const token = tokens[index]
@@ -39,7 +39,7 @@ for (const rule of ['heading_open', 'heading_close'])
     return self.renderToken(tokens, index, options)
   }
 
-// Columns are aligned by inline styles, which pages do not allow.
+// The alignment of columns is an inline style, which the policy of pages forbids.
 for (const rule of ['th_open', 'td_open'])
   markdown.renderer.rules[rule] = (tokens, index, options, _env, self) => {
     const token = tokens[index]
@@ -52,7 +52,7 @@ export function renderMarkdown(text: string): ReturnType<typeof raw> {
   return raw(`<div class="markdown">${markdown.render(bounded(text))}</div>`)
 }
 
-/** The words of it in one line, for lists. */
+/** Extracts the text of Markdown in one line, for lists. */
 export function plainExcerpt(text: string, length = 200): string {
   const words = markdown
     .parse(text.slice(0, 4 * length), {})
@@ -65,7 +65,7 @@ export function plainExcerpt(text: string, length = 200): string {
     .replaceAll(/\s+/g, ' ')
     .trim()
   if (words.length <= length) return words
-  // Not half of a character.
+  // Do not cut a surrogate pair in half.
   return `${words.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
 }
 

@@ -140,30 +140,30 @@ const BY_SECRET = /^POST \/webhooks\//
 
 /** Pages that refuse with a status other than 403. */
 const REFUSED_WITH: Record<string, number> = {
-  // Has the role already.
+  // These roles have the permission already.
   'POST /coprs/:owner/:project/permissions_applier_change': 400,
 }
 
 /** Expected statuses of requests that get neither a page nor a redirect in these tests. */
 const OTHERWISE: Record<string, number> = {
-  // Nothing was uploaded, and no such font is there.
+  // There is no upload, and no such font.
   'GET /tmp/:dir/:file': 404,
   'GET /static/:version/assets/fonts/:family/:file': 404,
-  // No file was chosen.
+  // The form has no file.
   'POST /coprs/:owner/:project/add_build_upload': 400,
-  // The password is a wrong one.
+  // The password is wrong.
   'POST /user/password': 400,
   'POST /login': 400,
 }
 
-/** Ends the session that sends it, so it redirects to the login. */
+/** A form that ends the current session, so that it redirects to the login. */
 const LEADS_TO_LOGIN = 'POST /user/sessions/close'
 
 const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const forms = new Map<Role, PageForm[]>()
 for (const role of ROLES) forms.set(role, await findForms(shared, role))
-// Failed logins are counted, also those with a form that is refused.
+// Left out, because failed logins are counted even if the form is refused.
 const tables = await tablesOf(shared.t.db, ['login_failure'])
 
 for (const route of pageRoutesOf(shared)) {
@@ -172,7 +172,7 @@ for (const route of pageRoutesOf(shared)) {
   const title = `${route.method} ${route.path}`
   const isOfGroup = route.path.startsWith('/coprs/g/')
 
-  test(`${title} refuses whom it must, and changes nothing`, async () => {
+  test(`${title} refuses all other roles, and changes nothing`, async () => {
     const may = WHO.get(name) ?? assert.fail(`${name} has nobody who may: add it to MAY`)
     const before = await digestOf(shared.t.db, tables)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
@@ -185,7 +185,7 @@ for (const route of pageRoutesOf(shared)) {
         assert.match(response.headers.get('location') ?? '', /^\/login\//, context)
       }
     }
-    // Pages are for browsers: a token is for the API, where its scopes count.
+    // Pages do not accept tokens, because only the API checks their scopes.
     if (!may.includes('anonymous') && name !== 'POST /logout') {
       const response = await send(shared, route, 'anonymous', shared.as('owner'))
       assert.match(response.headers.get('location') ?? '', /^\/login\//)
@@ -193,9 +193,9 @@ for (const route of pageRoutesOf(shared)) {
     assert.equal(await digestOf(shared.t.db, tables), before)
   })
 
-  test(`${title} answers whom it may`, async () => {
+  test(`${title} answers the allowed roles`, async () => {
     for (const role of WHO.get(name) ?? []) {
-      // Roles in the project are the same there.
+      // The roles in a group's project are tested with the user's project.
       if (route.method === 'POST' && isOfGroup && !OWNERS.some((each) => each === role)) continue
       // A GET changes nothing, so it can use the shared fixture.
       await using own = route.method === 'GET' ? undefined : await openFixture()
@@ -210,7 +210,7 @@ for (const route of pageRoutesOf(shared)) {
   })
 }
 
-/** The roles that a declared access admits, where the page's handler refuses nobody else. */
+/** The roles that each declared access admits, unless the handler of the page checks more. */
 const ADMITS: Record<PageAccess, readonly Role[]> = {
   anyone: ROLES,
   user: USERS,
@@ -219,7 +219,7 @@ const ADMITS: Record<PageAccess, readonly Role[]> = {
   delete: OWNERS,
 }
 
-/** Has the role already, which the handler finds out. */
+/** A page whose handler also refuses users who have the role already. */
 const ADMITS_FEWER = 'POST /coprs/:owner/:project/permissions_applier_change'
 
 test('pages of projects admit the roles that their declared access names', () => {
@@ -233,7 +233,7 @@ test('pages of projects admit the roles that their declared access names', () =>
     assert.deepEqual(WHO.get(name ?? ''), ADMITS[access], `${name} declares ${access}`)
 })
 
-/** Asks for a page, or sends the form that leads there as a browser would. */
+/** Requests a page, or submits the form with this action like a browser. */
 async function send(
   fixture: Fixture,
   route: PageRoute,
@@ -247,7 +247,7 @@ async function send(
   const body = isMultipart ? new FormData() : new URLSearchParams()
   const others: Record<string, string> = {
     csrf_token: await csrfOf(fixture, headers),
-    // The form offers the name that the project has, which is taken for its owner.
+    // The default name in the form is the name of the source, which its owner cannot use again.
     ...(route.path.endsWith('/fork') ? { name: 'copy' } : {}),
   }
   for (const [name, value] of values) body.append(name, others[name] ?? value)
@@ -255,7 +255,7 @@ async function send(
   return await app.request(path, { method: 'POST', headers, body })
 }
 
-/** The form that this role sees, or else the one that it should not have. */
+/** The form as this role sees it, or otherwise as another role sees it. */
 function formFor(route: PageRoute, role: Role): PageForm {
   const found = [role, ...ROLES].flatMap((each) =>
     (forms.get(each) ?? []).filter((form) => form.route.path === route.path),

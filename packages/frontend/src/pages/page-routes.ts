@@ -30,7 +30,7 @@ import { tokenPages } from '../users/token-pages.ts'
 import { isFromAnotherSite } from '../http/same-origin.ts'
 import { loginUrl, LoginNeeded } from './view.ts'
 
-/** The order matters where a path could be a user's or a project's name. */
+/** The order matters for paths that also match a user's or a project's name. */
 const PARTS = [
   apiTokenPages,
   accountPages,
@@ -59,7 +59,7 @@ const PARTS = [
 export function pageRoutes(frontend: Frontend): Hono {
   const app = new Hono({ strict: false })
   app.use(async (c, next) => {
-    // No form of another site, not even the one for the login, which has no session yet.
+    // Forms from other sites are refused, including the login form, which has no session and no CSRF token yet.
     if (c.req.method === 'POST' && isFromAnotherSite(c, frontend))
       throw new CoprError('forbidden', 'The form comes from another site')
     await next()

@@ -4,7 +4,7 @@ import { browse } from '../testing/browse.ts'
 import { makeRpm } from '../testing/make-srpm.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('all pages answer, to visitors and to the owner', async () => {
+test('public pages answer visitors, and pages of the project its owner', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = {
@@ -49,7 +49,7 @@ test('all pages answer, to visitors and to the owner', async () => {
   }
 })
 
-test('every page forbids scripts and frames of others', async () => {
+test('every page forbids scripts and frames of other sites', async () => {
   await using t = await openTestFrontend()
   const { headers } = await (await browse(t)).get('/')
   const policy = headers.get('content-security-policy') ?? ''
@@ -59,7 +59,7 @@ test('every page forbids scripts and frames of others', async () => {
   assert.equal(headers.get('referrer-policy'), 'same-origin')
 })
 
-test('what users write is shown as text', async () => {
+test('text from users is not rendered as markup', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { description: '<script>alert(1)</script>', contact: 'a@example.org' })
   const visitor = await browse(t)
@@ -73,7 +73,7 @@ test('what users write is shown as text', async () => {
     assert.ok(!(await visitor.get(path)).text.includes('<script>'), path)
 })
 
-test('login sets a cookie, leads back to this site only, and is throttled', async () => {
+test('the login sets a cookie, redirects only to this site, and is throttled', async () => {
   await using t = await openTestFrontend()
   const visitor = await browse(t)
   const good = { username: 'dana', password: 'correct horse' }
@@ -97,7 +97,7 @@ test('login sets a cookie, leads back to this site only, and is throttled', asyn
   for (const username of ['dana', 'nobody', 'admin', 'da\0na'])
     assert.equal((await visitor.post('/login', { username, password: 'wrong' })).status, 400)
   for (let i = 0; i < 9; i++) await visitor.post('/login', { ...good, password: 'wrong' })
-  // Ten wrong ones cost nothing, the eleventh costs a second.
+  // There is no delay after ten failures, and one second after the eleventh.
   assert.equal((await visitor.post('/login', good)).status, 303)
   for (let i = 0; i < 11; i++) await visitor.post('/login', { ...good, password: 'wrong' })
   const refused = await visitor.post('/login', good)
@@ -137,7 +137,7 @@ test('a new token is shown once, and works', async () => {
   assert.ok(!(await dana.get('/api/')).text.includes(token))
 })
 
-test('forms without the token of the session do nothing', async () => {
+test('forms without the CSRF token of the session do nothing', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -152,7 +152,7 @@ test('forms without the token of the session do nothing', async () => {
     assert.equal((await dana.post(path, { csrf_token: 'forged' })).status, 403, path)
 })
 
-test('the new project form makes a project, or says what is wrong and keeps what was typed', async () => {
+test('the new project form makes a project, or shows the error and keeps the input', async () => {
   await using t = await openTestFrontend()
   const dana = await browse(t, 'dana')
   const fields = {
@@ -203,7 +203,7 @@ test('builds are submitted, canceled and deleted on pages', async () => {
   )
 })
 
-test('a project is deleted only after its name was typed', async () => {
+test('a project is deleted only if its name is entered as confirmation', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -213,7 +213,7 @@ test('a project is deleted only after its name was typed', async () => {
   assert.equal((await dana.get('/coprs/dana/telescope/')).status, 404)
 })
 
-test('/coprs/build/ID leads to the build, and dnf-like paths of groups to their pages', async () => {
+test('/coprs/build/ID redirects to the build, and @group paths to the pages of the group', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = {
@@ -234,7 +234,7 @@ test('/coprs/build/ID leads to the build, and dnf-like paths of groups to their 
   )
 })
 
-test('unknown paths are a page for browsers and text for others', async () => {
+test('an unknown path gets a page in browsers and plain text in other clients', async () => {
   await using t = await openTestFrontend()
   const page = await (await browse(t)).get('/nowhere')
   assert.equal(page.status, 404)
@@ -243,7 +243,7 @@ test('unknown paths are a page for browsers and text for others', async () => {
   assert.match(text.headers.get('content-type') ?? '', /^text\/plain/)
 })
 
-test('static files may be kept for ever, and nothing else is served', async () => {
+test('static files are immutable for caches, and no other files are served', async () => {
   await using t = await openTestFrontend()
   const { text } = await (await browse(t)).get('/')
   const urls = [...text.matchAll(/"(\/static\/[^"]+)"/g)].map(([, url]) => url ?? '')

@@ -66,7 +66,7 @@ export function empty(title: string, body: Html): Html {
   </div>`
 }
 
-/** Commands to copy. */
+/** A code block with a button to copy the text. */
 export function code(id: string, text: string): Html {
   return html`<div class="pf-v6-c-code-block">
     <div class="pf-v6-c-code-block__header">
@@ -100,7 +100,7 @@ export function facts(items: [term: string, description: Html | string][]): Html
   </dl>`
 }
 
-/** A moment, which the browser turns into "5 minutes ago". */
+/** A time, which the browser changes to a form such as "5 minutes ago". */
 export function time(moment: Date | null): Html {
   if (!moment) return html`<span class="quiet">–</span>`
   const text = moment.toISOString()

@@ -93,7 +93,7 @@ function repoFileName({ ownername, name }: ProjectName, name_release: string): s
   return `${ownername.replace(/^@/, 'group_')}-${name}-${name_release}.repo`
 }
 
-/** Groups are written `@group` everywhere but in the paths of pages. */
+/** The path of an owner's pages, in which a group is `g/GROUP` instead of `@GROUP`. */
 function ownerPath(ownername: string): string {
   return ownername.startsWith('@')
     ? `/coprs/g/${part(ownername.slice(1))}`

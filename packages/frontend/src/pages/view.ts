@@ -14,13 +14,13 @@ export type Html = ReturnType<typeof html>
 export interface View {
   frontend: Frontend
   user: UserActor | undefined
-  /** Goes into each form, so that no other site can send it. */
+  /** The CSRF token that each form must contain. */
   csrf: string
   path: string
   now: Date
 }
 
-/** The view of a page with this access: all but `anyone` need a login. */
+/** The view of a page with this access; every access except `anyone` has a user. */
 export type ViewFor<Access extends string> = Access extends 'anyone'
   ? View
   : View & { user: UserActor }
@@ -37,12 +37,12 @@ export async function viewOf(c: Context, frontend: Frontend): Promise<View> {
   }
 }
 
-/** Thrown to have the visitor log in and come back. */
+/** Thrown to redirect the visitor to the login and back. */
 export class LoginNeeded extends Error {
   override readonly name = 'LoginNeeded'
 }
 
-/** The view of somebody who is logged in. */
+/** The view of an authenticated user; throws `LoginNeeded` if there is none. */
 export async function userView(
   c: Context,
   frontend: Frontend,
@@ -57,13 +57,13 @@ export function loginUrl(c: Context): string {
   return paths.login(c.req.method === 'GET' ? `${pathname}${search}` : '/')
 }
 
-/** Throws unless the form was made by us for this session. */
+/** Throws unless the form contains the CSRF token of this session. */
 export function checkCsrf(c: Context, form: Form): void {
   if (!isCsrfToken(c, form['csrf_token']))
     throw new CoprError('forbidden', 'The form is out of date: load the page again')
 }
 
-/** The form that was sent to a page; throws unless it was made by us for this session. */
+/** Reads a submitted form; throws unless it contains the CSRF token of this session. */
 export async function sentForm(c: Context): Promise<{ form: Form }> {
   const form = await readForm(c)
   checkCsrf(c, form)

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 const SOURCES = new URL('..', import.meta.url).pathname
 
-/** The files that may call requireRight(), and why. */
+/** The files that may call requireRight(), with the reason. */
 const CALLERS: Record<string, string> = {
   'http/in-project.ts': 'inProject() and inProjectOf() authorize the operations of the API',
   'projects/on-project.ts': 'projectPagesOf() authorizes pages',

@@ -10,7 +10,7 @@ const canBuild = (who: string) => `/api_3/project/permissions/can_build_in/${who
 const put = (t: TestFrontend, path: string, as: 'dana' | 'kim', json: unknown) =>
   t.ask(path, { method: 'PUT', as, json })
 
-test('a role is asked for, given, used and taken', async () => {
+test('a role is requested, granted, used and revoked', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.equal((await t.ask(GET, { as: 'dana' })).status, 404)
@@ -75,14 +75,14 @@ for (const json of [{}, { admin: 'request' }, { boss: true }])
     assert.equal((await put(t, REQUEST, 'kim', json)).status, 400)
   })
 
-test('permissions of one’s own project are not requested, and of nobody not asked', async () => {
+test('owners cannot request roles in their own project, and the rights of an unknown user are not found', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.equal((await put(t, REQUEST, 'dana', { admin: true })).status, 400)
   assert.equal((await t.ask(canBuild('nobody'))).status, 404)
 })
 
-test('webhook/generate gives a new secret each time', async () => {
+test('webhook/generate makes a new secret each time', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const path = '/api_3/webhook/generate/dana/telescope'

@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const BASE = '/coprs/dana/telescope'
 
-test('somebody asks for a role on the page, and the owner gives it', async () => {
+test('a user requests a role on the page, and the owner grants it', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const kim = await browse(t, 'kim')
@@ -24,7 +24,7 @@ test('somebody asks for a role on the page, and the owner gives it', async () =>
   assert.equal((await dana.post(`${BASE}/update_permissions/`, unknown, page)).status, 400)
 })
 
-test('integrations are for those who may change the project, with addresses once there is a secret', async () => {
+test('integrations require the right to edit, and show webhook URLs once there is a secret', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const page = `${BASE}/integrations/`

@@ -27,7 +27,7 @@ const MAY: Record<ApiRoute['access'], readonly Role[]> = {
   create: ['owner', 'site admin'],
 }
 
-/** The API's contract has another status than 403 here: the text says what is wrong with each build. */
+/** Routes that refuse with a status other than 403, as Copr's API does. */
 const REFUSED_WITH: Record<string, number> = {
   '/build/delete/list': 400,
   '/project/fork/{ownername}/{projectname}': 400,
@@ -38,7 +38,7 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/project/permissions/request/{ownername}/{projectname}': {
     owner: 400,
     'project admin': 400,
-    // Tokens of the owner.
+    // These are tokens of the owner.
     admin: 400,
     'all scopes': 400,
     'own project': 400,
@@ -47,32 +47,32 @@ const OTHERWISE: Record<string, Partial<Record<Role | LimitedToken, number>>> = 
   '/gssapi_login/web-ui': Object.fromEntries(ROLES.map((role) => [role, 302])),
 }
 
-/** Routes that give more than their scope: a role for another account, a secret with which anybody builds. */
+/** Routes that grant more than their scope: a role for another account, or a secret with which anybody can build. */
 const WORTH: Record<string, readonly TokenScope[]> = {
   '/project/permissions/set/{ownername}/{projectname}': ['build', 'edit'],
   '/webhook/generate/{ownername}/{projectname}': ['build'],
 }
 
-/** May this token do that, and have no more afterwards than it has? */
+/** Whether the token may use the route, which must not give it more rights than it has. */
 function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boolean {
   if (access === 'account') return false
   if (token === 'all scopes') return true
-  // The sample deletes dana/other.
+  // The sample request deletes dana/other.
   if (access === 'delete') return token === 'other project' || token === scope
   if (token === 'own project') return access !== 'create'
   if (token === 'other project') return access === 'user' && !path.includes(':projectname')
   return token === scope && WORTH[urlPath(path)] === undefined
 }
 
-/** Tables whose rows open the site to somebody. */
+/** Tables with rows that grant access to the site. */
 const CREDENTIALS = ['api_token', 'session', 'login_link', 'user_account', 'group_member']
 
-/** Nothing is changed by those who are refused, so that they can share one. */
+/** Refused requests change nothing, so that they can share a fixture. */
 const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const { routes } = buildApi(shared.t.frontend)
 const tables = await tablesOf(shared.t.db)
-// That a token was used is noted the first time.
+// The first use of a token is recorded, so it happens before the digests are taken.
 for (const who of [...ROLES, ...LIMITED_TOKENS])
   await shared.t.app.request('/api_3/auth-check', { headers: shared.as(who) })
 
@@ -81,8 +81,8 @@ for (const route of routes) {
   const name = `${route.method} ${path}`
   const may = MAY[route.access]
 
-  test(`${name} refuses whom it must, and changes nothing`, async () => {
-    // A sample may make its fixture ready first.
+  test(`${name} refuses all other callers, and changes nothing`, async () => {
+    // A sample may prepare its fixture first.
     await sampleOf(route, shared)
     const before = await digestOf(shared.t.db, tables)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
@@ -101,7 +101,7 @@ for (const route of routes) {
     assert.equal(await digestOf(shared.t.db, tables), before)
   })
 
-  test(`${name} answers whom it may, as it says`, async () => {
+  test(`${name} answers the allowed callers according to its schema`, async () => {
     const tokens = route.scope === undefined ? [] : LIMITED_TOKENS
     for (const who of [...may, ...tokens.filter((token) => isEnough(token, route))]) {
       // A GET changes nothing, so it can use the shared fixture.
@@ -116,13 +116,13 @@ for (const route of routes) {
       if (wanted !== 200 || !response.headers.get('content-type')?.includes('json')) continue
       const parsed = route.answer.safeParse(JSON.parse(text))
       assert.ok(parsed.success, `${who}: ${String(parsed.error)}`)
-      // python-copr takes any body with this key for a failure.
+      // python-copr treats any body with this key as a failure.
       assert.ok(!('error' in (JSON.parse(text) as object)))
     }
   })
 }
 
-/** Digest of all that a limited token must not get more of. A GET changes nothing at all. */
+/** Digest of the data that grants a limited token its powers, which must not grow; for a GET, of all tables, which must not change. */
 async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<string> {
   const { db } = fixture.t
   if (fixture === shared) return await digestOf(db, tables)
@@ -140,7 +140,7 @@ async function powersOf(fixture: Fixture, who: Role | LimitedToken): Promise<str
   return `${credentials} ${JSON.stringify(others)}`
 }
 
-/** Points a sample that deletes dana/other at dana/telescope, which is beyond the limits of the token `other project`. */
+/** Redirects a sample that deletes dana/other to dana/telescope, which the token `other project` must not delete. */
 function inTelescope(sample: SampleRequest): SampleRequest {
   const { projectname, ...path } = sample.path ?? {}
   return projectname === 'other' ? { ...sample, path } : sample

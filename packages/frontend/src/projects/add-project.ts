@@ -14,11 +14,11 @@ interface WantedProject {
   user: UserActor
   ownername: string
   readForm: () => Promise<Form>
-  /** Give the project of that name if there is one. */
+  /** Whether to return an existing project of that name instead of failing. */
   exist_ok?: boolean
 }
 
-/** Makes a project that dnf can use from now on; its key comes in the background. */
+/** Makes a project, and waits until dnf can use it; its signing key is made in the background. */
 export async function addProject(
   frontend: Frontend,
   { user, ownername, readForm, exist_ok = false }: WantedProject,

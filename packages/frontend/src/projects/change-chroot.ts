@@ -45,7 +45,7 @@ function settingsOf(form: EditProjectChroot, before: ProjectChroot): Partial<Chr
   }
 }
 
-/** The image belongs to `custom_image`: to name one is to choose that, and to choose something else forgets it. */
+/** Keeps bootstrap and image consistent: naming an image implies `custom_image`, and choosing another method removes the image. */
 function bootstrapOf(
   sent: Pick<EditProjectChroot, 'bootstrap' | 'bootstrap_image'>,
   reset_fields: string[],
@@ -62,7 +62,7 @@ function bootstrapOf(
   const bootstrap = sent.bootstrap ?? implied
   if (bootstrap !== 'custom_image') return { bootstrap, bootstrap_image: null }
   if (image) return { bootstrap, bootstrap_image: image }
-  // The image was taken away, and with it what needs one.
+  // The image was reset, so `custom_image`, which requires one, is reset as well.
   if (sent.bootstrap === undefined) return { bootstrap: 'unchanged', bootstrap_image: null }
   throw new CoprError('invalid', 'bootstrap_image: is required with custom_image')
 }
@@ -72,7 +72,7 @@ function compsOf(
   isDeleted: boolean | undefined,
 ): Comps | null | undefined {
   if (file === undefined) return isDeleted ? null : undefined
-  // Browsers of old sent the whole path.
+  // Old browsers sent the full path.
   const name = file.name
     .replace(/^.*[/\\]/, '')
     .replaceAll(/\p{Cc}/gu, '')

@@ -8,7 +8,7 @@ import type { Frontend } from '../frontend.ts'
 import { type Form, parseForm } from '../http/read-form.ts'
 import { makeProjectKey } from './project-keys.ts'
 
-/** Forks a project as a form says; its results come in the background. */
+/** Forks a project according to a form; its results are copied in the background. */
 export async function copyProject(
   frontend: Frontend,
   { user, source, form }: { user: UserActor; source: Project; form: Form },

@@ -14,7 +14,7 @@ const removals = async (t: TestFrontend) =>
     ({ place, path }) => `${place} ${path}`,
   )
 
-test('a temporary project goes when its days are over, unless it builds', async () => {
+test('a temporary project is deleted when it expires, unless it has unfinished builds', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { delete_after_days: 3 })
   await addTelescope(t, { name: 'stays' })
@@ -28,7 +28,7 @@ test('a temporary project goes when its days are over, unless it builds', async 
   assert.equal((await t.ask('/api_3/project?ownername=dana&projectname=stays')).status, 200)
 })
 
-test('the directory of a pull request goes 40 days after its last build, and says so before', async () => {
+test('the directory of a pull request is deleted 40 days after its last build, and announces this', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const main = await upload(t)
@@ -53,7 +53,7 @@ test('the directory of a pull request goes 40 days after its last build, and say
   assert.ok((await removals(t)).includes('distgit dana/telescope:pr:7'))
 })
 
-test('the data of a disabled chroot goes after its days; enabled again, it stays', async () => {
+test('the data of a disabled chroot is deleted after its retention time, unless it is enabled again', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)
@@ -79,7 +79,7 @@ test('the data of a disabled chroot goes after its days; enabled again, it stays
       ['fedora-43-x86_64', true],
     ],
   )
-  // And once more from the beginning.
+  // The chroot can be enabled again afterwards.
   await edit(['fedora-43-x86_64', 'debian-12-x86_64'])
   assert.equal((await t.ask(`/api_3/project-chroot${where}`)).status, 200)
 })

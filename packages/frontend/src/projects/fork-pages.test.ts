@@ -5,7 +5,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const FORK = '/coprs/dana/telescope/fork/'
 
-test('whoever is logged in forks a project on its page', async () => {
+test('any authenticated user can fork a project on its page', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const kim = await browse(t, 'kim')
@@ -25,7 +25,7 @@ test('whoever is logged in forks a project on its page', async () => {
   assert.match(again.text, /already has a project named binoculars/)
 })
 
-test('those who may change a project regenerate its repositories', async () => {
+test('regenerating repositories on the page requires the right to edit', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const page = '/coprs/dana/telescope/'

@@ -76,7 +76,7 @@ export function forkPages(frontend: Frontend): Hono {
   return app
 }
 
-/** Where a project comes from, and whether all of it is there. */
+/** Shows the source of a fork, and whether its builds are still being copied. */
 export async function forkNotice({ frontend }: View, project: Project): Promise<Html> {
   const { db } = frontend
   const origin =

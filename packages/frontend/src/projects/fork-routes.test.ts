@@ -36,7 +36,7 @@ async function open(): Promise<TestFrontend> {
   return t
 }
 
-test('a fork has the settings, chroots and packages of its source, and an owner of its own', async () => {
+test('a fork has the settings, chroots and packages of its source, and its own owner', async () => {
   await using t = await open()
   const answer = await t.get(FORK, { as: 'kim', json: { name: 'telescope', ownername: 'kim' } })
   assert.equal(answer['full_name'], 'kim/telescope')
@@ -64,7 +64,7 @@ test('a fork has the settings, chroots and packages of its source, and an owner 
   assert.deepEqual(actions, [{ kind: 'fork', project_id: copy.id, ended_at: null }])
 })
 
-test('a fork into an existing project asks for confirm', async () => {
+test('a fork into an existing project requires `confirm`', async () => {
   await using t = await open()
   await addTelescope(t, { name: 'other' })
   const json = { name: 'other', ownername: 'dana' }
@@ -87,7 +87,7 @@ for (const [as, json] of [
     assert.equal((await t.db.selectFrom('action').select('id').execute()).length, 0)
   })
 
-test('regenerate-repos counts the generation of every repository on', async () => {
+test('regenerate-repos increments the generation of every repository', async () => {
   await using t = await open()
   const path = '/api_3/project/regenerate-repos/dana/telescope'
   const generations = async () =>

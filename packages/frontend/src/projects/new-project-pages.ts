@@ -65,7 +65,7 @@ export function newProjectPages(frontend: Frontend): Hono {
       label: comment ? `${name} (${comment})` : name,
       isChecked: wanted.includes(name),
     }))
-    // With only one there is nothing to choose.
+    // A single chroot is preselected, because there is no choice.
     const [only] = chroots
     const offered = chroots.length === 1 && only ? [{ ...only, isChecked: true }] : chroots
     const body = html`${breadcrumbs([

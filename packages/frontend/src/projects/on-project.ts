@@ -6,26 +6,26 @@ import type { Frontend } from '../frontend.ts'
 import { pathPart } from '../http/answer.ts'
 import { sentForm, userView, type ViewFor, viewOf } from '../pages/view.ts'
 
-/** The visitors that a project's page admits: `anyone`, a `user` who is logged in, or one with a right in the project. */
+/** The visitors that a project's page admits: `anyone`, any authenticated `user`, or users with a right in the project. */
 export type PageAccess = 'anyone' | 'user' | keyof Rights
 
 interface Page {
   method: 'get' | 'post'
-  /** The path below the project. */
+  /** The path under the project. */
   rest: string
   access: PageAccess
 }
 
 type OwnerHandler = (c: Context, ownername: string) => ReturnType<Handler>
 
-/** The declared access of each registered page, by its handler: tests compare it with the roles that the pages admit. */
+/** The declared access of each registered page, by its handler. Tests compare it with the roles that the pages admit. */
 const ACCESS_OF_HANDLER = new WeakMap<object, PageAccess>()
 
 export function declaredAccess(handler: object): PageAccess | undefined {
   return ACCESS_OF_HANDLER.get(handler)
 }
 
-/** Registers a path below a project, for users' and for groups' projects. The handler must admit only those whom `access` names. */
+/** Registers a path under a project, for users' and for groups' projects. The handler must enforce `access`. */
 export function declarePage(
   app: Hono,
   { method, rest, access }: Page,
@@ -38,7 +38,7 @@ export function declarePage(
   app[method](`/coprs/:owner/:project${rest}`, ofUser)
 }
 
-/** A file below a project that anyone may read. It needs no view, which would cost a query for the session. */
+/** Registers a public file under a project. It has no view, which saves the query for the session. */
 export function projectFile(
   app: Hono,
   { db }: Pick<Frontend, 'db'>,
@@ -84,7 +84,7 @@ export function projectPagesOf(app: Hono, frontend: Frontend) {
 
 const nothing = (): Promise<object> => Promise.resolve({})
 
-/** The view of a page; has visitors log in unless it is for anyone. */
+/** The view of a page; redirects visitors to the login unless the page is for anyone. */
 export async function pageView<A extends string>(
   c: Context,
   frontend: Frontend,

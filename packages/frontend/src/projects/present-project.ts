@@ -35,7 +35,7 @@ function presentProject(project: Project, chroots: string[], results_url: string
   }
 }
 
-/** Projects with their chroots, with one query for all. */
+/** Formats projects with their chroots, which one query reads for all of them. */
 export async function presentProjects(
   db: Db,
   projects: Project[],

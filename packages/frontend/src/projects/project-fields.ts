@@ -3,7 +3,7 @@ import type { Form } from '../http/read-form.ts'
 import { areaField, flagField, selectField, textField } from '../pages/forms.ts'
 import type { Html } from '../pages/view.ts'
 
-/** Settings that are on or off. */
+/** The boolean settings of a project. */
 export const PROJECT_FLAGS = [
   'devel_mode',
   'unlisted_on_hp',
@@ -16,7 +16,7 @@ export const PROJECT_FLAGS = [
   'fedora_review',
 ] as const
 
-/** All of a project's settings but its name and chroots, in groups. */
+/** Form fields for all settings of a project except its name and chroots, in groups. */
 export function projectFields({ values, isAdmin }: { values: Form; isAdmin: boolean }): Html {
   return html`${group('About')}
   ${areaField({ name: 'description', label: 'Description', help: 'What is in it, and for whom. Markdown.' }, values)}

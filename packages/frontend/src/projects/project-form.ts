@@ -6,7 +6,7 @@ import { parseCoprUrl } from '@copr/domain/projects/repo-url'
 import type { UserActor } from '@copr/domain/audit/actor'
 import { CoprError } from '@copr/process/errors'
 
-/** The settings that a form sets, under their own names; what was not sent is left out. */
+/** Converts a form to project settings; fields that were not sent are left out. */
 export function settingsOf(form: EditProject | AddProject, now: Date): Partial<ProjectSettings> {
   const settings: { [Key in keyof ProjectSettings]: ProjectSettings[Key] | undefined } = {
     homepage: orNull(form.homepage),
@@ -37,7 +37,7 @@ export function settingsOf(form: EditProject | AddProject, now: Date): Partial<P
   return Object.fromEntries(sent) as Partial<ProjectSettings>
 }
 
-/** Checks beyond the form's schema: the projects it names exist, and its settings do not exclude each other. */
+/** Checks that the form's schema cannot express: that named projects exist, and that the settings can be combined. */
 export async function checkSettings(db: Db, settings: Partial<ProjectSettings>): Promise<void> {
   if (settings.persistent && settings.delete_after)
     throw new CoprError('invalid', 'persistent: cannot be combined with delete_after_days')
@@ -56,7 +56,7 @@ export async function requireRepositories(db: Db, field: string, urls: string[])
     throw new CoprError('invalid', `${field}: no such project: ${missing.join(', ')}`)
 }
 
-/** Some settings cost the site more than others. */
+/** Throws if a user who is not an administrator chooses settings that are costly for the site. */
 export function requireAdminSettings(user: UserActor, settings: Partial<ProjectSettings>): void {
   if (user.is_admin) return
   if (settings.persistent)

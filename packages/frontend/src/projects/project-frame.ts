@@ -16,7 +16,7 @@ const TABS = [
   ['audit', 'Changes', paths.projectAudit],
 ] as const
 
-/** Conditions of the tabs that not everybody sees. */
+/** Conditions for the tabs that are not shown to everybody. */
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,
@@ -26,7 +26,7 @@ const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
 
 type Tab = (typeof TABS)[number][0]
 
-/** The frame of a project's pages: where we are, what one can do, and tabs. */
+/** Renders the frame of a project's pages: breadcrumbs, actions and tabs. */
 export async function projectFrame(
   view: View,
   project: Project,
@@ -57,7 +57,7 @@ interface ProjectFrame {
   tab: Tab | undefined
   title: string
   content: Html
-  /** Below the project. */
+  /** Breadcrumbs after the project. */
   trail?: [string, string?][]
 }
 

@@ -107,7 +107,7 @@ function install({ frontend }: View, project: Project, chroots: ProjectChroot[])
     }`
 }
 
-/** The plugin finds the chroot of the machine by itself on the systems it knows. */
+/** The chroot argument of `dnf copr enable`; empty if the plugin finds the chroot itself, as it does on known distributions. */
 function chrootArgument(chroots: ProjectChroot[]): string {
   const offered = chroots.filter(isOffered)
   const first = offered[0]

@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const TELESCOPE = '/api_3/project?ownername=dana&projectname=telescope'
 
-test('project/add answers the entity with its repositories', async () => {
+test('project/add returns the project with its repositories', async () => {
   await using t = await openTestFrontend()
   const json = {
     name: 'telescope',
@@ -134,7 +134,7 @@ test('project/add checks credentials, then the owner, then the form, then permis
   )
 })
 
-test('project/add?exist_ok=True gives the existing project', async () => {
+test('project/add?exist_ok=True returns the existing project', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = { name: 'telescope', chroots: CHROOTS, description: 'other' }
@@ -146,7 +146,7 @@ test('project/add?exist_ok=True gives the existing project', async () => {
   )
 })
 
-test('project answers with and without a trailing slash, and 404 in words that scripts look for', async () => {
+test('project answers with and without a trailing slash, and its 404 has the text that scripts match', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [
@@ -161,7 +161,7 @@ test('project answers with and without a trailing slash, and 404 in words that s
   assert.equal((await t.ask('/api_3/project?ownername=dana')).status, 400)
 })
 
-test('project/list and search page through', async () => {
+test('project/list and search are paged', async () => {
   await using t = await openTestFrontend()
   for (const name of ['alpha', 'beta_1', 'gamma'])
     await t.get('/api_3/project/add/dana', { as: 'dana', json: { name, chroots: CHROOTS } })
@@ -192,7 +192,7 @@ test('project/list and search page through', async () => {
     assert.equal((await t.ask(`/api_3/project/${bad}`)).status, 400, bad)
 })
 
-test('project/edit changes what was sent only', async () => {
+test('project/edit changes only the fields that are sent', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { description: 'old', repo_priority: 5, delete_after_days: 3 })
   const edit = '/api_3/project/edit/dana/telescope'
@@ -232,7 +232,7 @@ test('project/edit replaces the set of chroots, and keeps a dropped one for a we
   assert.equal((await t.get(chroot))['delete_after_days'], 7)
 })
 
-test('project/delete frees the name at once and has the files removed', async () => {
+test('project/delete frees the name immediately and schedules removal of the files', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const path = '/api_3/project/delete/dana/telescope'
@@ -264,7 +264,7 @@ test('API paths that do not exist are 404 and wrong methods 405, in JSON', async
   assert.deepEqual(await t.get('/api_3/'), { version: 3 })
 })
 
-test('a project is made while keygen is away, and its key later', async () => {
+test('a project is made while keygen is unreachable, and its key later', async () => {
   let isAway = true
   const { makeMissingKeys } = await import('./project-keys.ts')
   const key = {

@@ -64,7 +64,7 @@ export function projectRoutes(api: Api): void {
       async (c) => {
         const search = searchOf(requiredQuery(c, 'query'))
         const page = readPage(c, PROJECT_ORDERS)
-        // Newest first, unless the client wants it otherwise.
+        // Newest first, unless the client requests another order.
         const ordered = c.req.query('order') ? page : { ...page, descending: true }
         return await stream(c, allFoundProjects(db, search, ordered), page)
       },
@@ -177,7 +177,7 @@ export function projectRoutes(api: Api): void {
   )
 }
 
-/** With a slash: owner and project; words otherwise. */
+/** Parses a search: `OWNER/PROJECT` if it has a slash, otherwise words. */
 export function searchOf(query: string): ProjectSearch {
   const text = query.trim()
   const slash = text.indexOf('/')

@@ -32,7 +32,7 @@ export function projectSettingsPages(frontend: Frontend): Hono {
       const value = lastOf(form[name])
       return value === undefined ? [] : [[name, value] as const]
     })
-    // No box checked is no chroot, which a form does not send at all.
+    // Browsers send no field if no chroot is checked; the settings then have an empty list.
     const sent = { ...form, chroots: listOf(form['chroots']), ...Object.fromEntries(flags) }
     try {
       const changed = await changeProject(frontend, { user: view.user, project, form: sent })

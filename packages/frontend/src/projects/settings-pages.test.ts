@@ -6,7 +6,7 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
 const PROJECT = '/coprs/dana/telescope'
 
-test('the settings page changes a project, boxes that are not checked included', async () => {
+test('the settings page changes a project, including unchecked boxes', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { multilib: true, description: 'Old' })
   const dana = await browse(t, 'dana')
@@ -27,7 +27,7 @@ test('the settings page changes a project, boxes that are not checked included',
   assert.equal((await (await browse(t, 'kim')).get(`${PROJECT}/edit/`)).status, 403)
 })
 
-test('the settings page says what is wrong', async () => {
+test('the settings page shows errors', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const sent = await (await browse(t, 'dana')).post(`${PROJECT}/update/`, {}, `${PROJECT}/edit/`)
@@ -35,7 +35,7 @@ test('the settings page says what is wrong', async () => {
   assert.match(sent.text, /at least one chroot is needed/)
 })
 
-test('the page of a chroot changes it', async () => {
+test('the page of a chroot changes its settings', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')

@@ -30,18 +30,18 @@ const CASES: [
   [['epel-9-x86_64'], 'epel-10', 'x86_64', undefined],
 ]
 for (const [have, name_release, arch, found] of CASES)
-  test(`chooseChroot() gives ${found} for ${name_release} ${arch ?? ''} of ${have.join(', ')}`, () => {
+  test(`chooseChroot() returns ${found} for ${name_release} ${arch ?? ''} from ${have.join(', ')}`, () => {
     const chroots = have.map((name) => chroot(name))
     assert.equal(chooseChroot(chroots, { name_release, arch, aliases: ALIASES })?.name, found)
   })
 
-test('chooseChroot() prefers an alias to a chroot that has ended', () => {
+test('chooseChroot() prefers an alias to a chroot that has reached its end of life', () => {
   const chroots = [chroot('rhelbeta-8-x86_64'), chroot('epel-8-x86_64', false)]
   const wanted = { name_release: 'epel-8', arch: 'x86_64', aliases: ALIASES }
   assert.equal(chooseChroot(chroots, wanted)?.name, 'rhelbeta-8-x86_64')
 })
 
-test('hasMultilib() needs an active 32-bit chroot of the same release', () => {
+test('hasMultilib() requires an active 32-bit chroot of the same release', () => {
   const x86_64 = chroot('fedora-43-x86_64')
   assert.ok(hasMultilib(x86_64, [x86_64, chroot('fedora-43-i386')]))
   assert.ok(!hasMultilib(x86_64, [x86_64, chroot('fedora-42-i386')]))

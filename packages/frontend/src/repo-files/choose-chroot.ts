@@ -3,14 +3,14 @@ import type { ProjectChroot } from '@copr/domain/projects/project-chroots'
 type Chroot = Pick<ProjectChroot, 'name' | 'os_release' | 'os_version' | 'arch' | 'is_active'>
 
 export interface WantedChroot {
-  /** As dnf asks: `fedora-43`. */
+  /** Distribution and version in dnf's request: `fedora-43`. */
   name_release: string
   arch: string | undefined
-  /** Name-release to the one that serves it. */
+  /** Maps each alias, such as `devuan-5`, to the release that serves it. */
   aliases: ReadonlyMap<string, string>
 }
 
-/** Rebuilds of one distribution: what is built for `epel` serves them all. */
+/** Distributions that are compatible with Enterprise Linux; packages built for `epel` work on all of them. */
 const EL = ['epel', 'rhel', 'centos-stream', 'centos', 'almalinux', 'rocky', 'rhel+epel']
 
 function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_version'>) {
@@ -18,8 +18,8 @@ function releaseOf({ os_release, os_version }: Pick<Chroot, 'os_release' | 'os_v
 }
 
 /**
- * The chroot of that distribution version, for that architecture if one is named. When the project has no active one,
- * whatever an alias names; then, for a rebuild of Enterprise Linux, another of the same major version.
+ * Chooses the chroot for a distribution version, and for an architecture if one is given. If the project has no active chroot of that
+ * version, its alias is used; then, for Enterprise Linux, a compatible distribution of the same major version.
  */
 export function chooseChroot<C extends Chroot>(
   chroots: C[],
@@ -36,7 +36,7 @@ export function chooseChroot<C extends Chroot>(
   return undefined
 }
 
-/** `rocky-9.4` may have what `epel-9` has, and the other way round: dnf 4 asks for `epel-9` on all of them. */
+/** Compatible releases of Enterprise Linux, such as `epel-9` for `rocky-9.4` and vice versa: dnf 4 requests `epel-9` on all of them. */
 function relatives(name_release: string): string[] {
   const [, name = '', major = ''] = /^(.+)-(\d+)(?:\.\d+)?$/.exec(name_release) ?? []
   if (!EL.includes(name)) return []

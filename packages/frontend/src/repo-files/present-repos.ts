@@ -14,7 +14,7 @@ export function presentRepos(input: BuildReposInput): RepoAnswer[] {
   )
 }
 
-/** The first that says something wins: build, chroot, project. Nothing to say where it is the default. */
+/** Returns the first bootstrap setting that is not `unchanged`, in the order of `settings`; nothing if it is the default. */
 export function bootstrapOf(
   settings: string[],
   image: string | null,

@@ -13,7 +13,7 @@ import { addTelescope, NOW, openTestFrontend } from '../testing/test-frontend.ts
 
 const REPO = '/coprs/dana/telescope/repo'
 
-test('a .repo file is what dnf wants to see', async () => {
+test('a .repo file has the format that dnf expects', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { module_hotfixes: true, repo_priority: 7 })
   const response = await t.ask(`${REPO}/fedora-43/dnf.repo?arch=x86_64`)
@@ -38,7 +38,7 @@ priority=7
   )
 })
 
-test('a .repo file has multilib and dependencies as further parts', async () => {
+test('a .repo file has multilib and dependencies as further sections', async () => {
   await using t = await openTestFrontend()
   await t.get('/api_3/project/add/dana', {
     as: 'dana',
@@ -62,7 +62,7 @@ test('a .repo file has multilib and dependencies as further parts', async () => 
   assert.ok(!(await (await t.ask(`${REPO}/fedora-43/`)).text()).includes(':ml]'))
 })
 
-test('a .repo file is found by whole names, with any file name and a literal version elsewhere', async () => {
+test('a .repo file is found by the full release name, under any file name', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [
@@ -77,7 +77,7 @@ test('a .repo file is found by whole names, with any file name and a literal ver
     )
 })
 
-test('a .repo file that does not exist says what there is instead', async () => {
+test('the 404 for a .repo file lists the available chroots', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [
@@ -104,7 +104,7 @@ test('a .repo file that does not exist says what there is instead', async () => 
   }
 })
 
-test('what has ended is offered until its data goes; what is paused is not', async () => {
+test('a chroot at its end of life is offered until its data is deleted; a paused chroot is not', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const status = async (): Promise<number> =>
@@ -121,7 +121,7 @@ test('what has ended is offered until its data goes; what is paused is not', asy
   assert.deepEqual([await status(), await released()], [404, undefined])
 })
 
-test('an alias serves who asks for another release', async () => {
+test('a request for an alias gets the repository of its target', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.equal((await t.ask(`${REPO}/fedora-44/dnf.repo?arch=x86_64`)).status, 404)
@@ -130,7 +130,7 @@ test('an alias serves who asks for another release', async () => {
   assert.match(text, /^baseurl=.*\/debian-12-\$basearch\/$/m)
 })
 
-test('dependencies of dependencies are parts, each once, and those that are gone a comment', async () => {
+test('transitive dependencies are sections, each once, and deleted projects are a comment', async () => {
   await using t = await openTestFrontend()
   const add = async (name: string, runtime_dependencies: string[]): Promise<void> => {
     const json = { name, chroots: ['debian-12-x86_64'], runtime_dependencies }
@@ -159,7 +159,7 @@ test('dependencies of dependencies are parts, each once, and those that are gone
   assert.match(text, /^# The runtime dependency copr:\/\/dana\/gone does not exist$/m)
 })
 
-test('the real dnf reads a .repo file', { skip: missingTools('dnf') }, async () => {
+test('dnf itself reads a .repo file', { skip: missingTools('dnf') }, async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, {
     chroots: ['fedora-43-x86_64', 'fedora-43-i386'],

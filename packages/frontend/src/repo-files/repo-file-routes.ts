@@ -13,7 +13,7 @@ import { chooseChroot, hasMultilib } from './choose-chroot.ts'
 import { renderRepoFile } from './repo-file.ts'
 import { hubHost, ownerInIds } from './repo-ids.ts'
 
-/** The `.repo` files; `/coprs/@group/…` is what dnf asks for, `/coprs/g/group/…` what pages link to. */
+/** Serves `.repo` files; dnf requests those of groups at `/coprs/@group/…`, and pages link to `/coprs/g/group/…`. */
 export function repoFileRoutes(frontend: Frontend): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })
@@ -30,7 +30,7 @@ export function repoFileRoutes(frontend: Frontend): Hono {
     const dirname = pathPart(c, 'dirname')
     const project = await findProject(db, ownername, dirname.split(':')[0] ?? '')
     const dirs = project ? await listProjectDirs(db, project.id) : []
-    // Without the header below DNF 4 says that there is no such project.
+    // If the header `Copr-Error-Data` is missing, DNF 4 reports that the project does not exist.
     if (!project || !dirs.some(({ name }) => name === dirname))
       return c.text(`Project ${ownername}/${dirname} does not exist\n`, 404)
     const all = await listProjectChroots(db, [project.id])
@@ -71,7 +71,7 @@ export function repoFileRoutes(frontend: Frontend): Hono {
   return app
 }
 
-/** DNF 4 reads from the header what there is instead. */
+/** Answers 404; DNF 4 reads the available chroots from the header. */
 function noChroot(c: Context, chroots: ProjectChroot[]): Response {
   const names = chroots.map(({ name }) => name)
   const data = Buffer.from(JSON.stringify({ 'available chroots': names })).toString('base64')

@@ -11,7 +11,7 @@ export interface RepoFileInput {
   project: RepoProject
   dirname: string
   chroot: RepoChroot
-  /** Add the 32-bit repository beside the 64-bit one? */
+  /** Whether the 32-bit repository is added to the 64-bit one. */
   multilib: boolean
   dependencies: Pick<RuntimeDependencies, 'external' | 'missing'> & { projects: RepoProject[] }
   host: string
@@ -94,7 +94,7 @@ function settingsOf({
   return { module_hotfixes, priority: repo_priority }
 }
 
-/** Where a system can be upgraded in place, dnf fills in the version. */
+/** The chroot in a baseurl. On distributions with in-place upgrades, dnf substitutes the version. */
 function chrootInUrl({ os_release, os_version }: RepoChroot, arch: string): string {
   const moves =
     ['fedora', 'centos-stream', 'opensuse-leap'].includes(os_release) ||

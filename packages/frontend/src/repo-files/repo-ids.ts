@@ -1,12 +1,12 @@
 import { expandRepo, repoIdOf } from '@copr/domain/projects/repo-url'
 import type { FrontendConfig } from '../frontend.ts'
 
-/** The host's name as dnf's plugins compute it from what users type: without a port. */
+/** The host name in repository IDs, without a port, as dnf's plugins compute it from user input. */
 export function hubHost({ public_url }: Pick<FrontendConfig, 'public_url'>): string {
   return new URL(public_url).hostname
 }
 
-/** In ids and file names a group is written without its `@`. */
+/** The owner in repository IDs and file names, where a group has a prefix instead of the `@`. */
 export function ownerInIds(ownername: string): string {
   return ownername.replace(/^@/, 'group_')
 }
@@ -23,7 +23,7 @@ export function externalRepoId(url: string): string {
   return `coprdep:${repoIdOf(url)}`
 }
 
-/** The URL that a user's dnf is to use for an external repository. */
+/** The baseurl of an external repository in a user's dnf configuration. */
 export function externalBaseurl(url: string, chroot: string): string {
   return expandRepo(url, { chroot, results_url: '' }).baseurl
 }

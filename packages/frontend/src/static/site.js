@@ -1,7 +1,7 @@
-// Pages work without this: it asks before what cannot be undone, copies commands, and keeps what is on the page up to date.
+// Pages work without this script. It confirms irreversible actions, copies commands, and keeps the page up to date.
 
 const POLL_MS = 2000
-/** More than this slows the browser down: the link to the file remains. */
+/** A longer log would slow down the browser; the whole file is available through its link. */
 const MAX_LOG_CHARACTERS = 2_000_000
 
 document.addEventListener('submit', (event) => {
@@ -45,7 +45,7 @@ function showTime(time) {
     time.textContent = format.format(Math.round(seconds / 86_400), 'day')
 }
 
-/** Replaces what is inside `[data-live]` by the server's newest version of it, until it is no longer live. */
+/** Replaces the contents of `[data-live]` with the server's current version, until it is no longer live. */
 async function keepLive() {
   for (;;) {
     const live = document.querySelector('[data-live]')
@@ -72,7 +72,7 @@ function replaceLive(live, next) {
   next.dataset.seen = seen
 }
 
-/** A build chroot has got a log, or has ended. */
+/** Adds the log of a build chroot, or updates the state of a known one. */
 function addLog(details) {
   const known = document.getElementById(details.id)
   if (known) {
@@ -83,7 +83,7 @@ function addLog(details) {
 
 const followed = new WeakSet()
 
-/** Shows the end of a log in an open <details>, and goes on while it grows. */
+/** Shows the end of a log in an open <details> element, and follows it while it grows. */
 async function followIfOpen(details) {
   if (!details.dataset?.log || !details.open || followed.has(details)) return
   followed.add(details)
@@ -107,11 +107,11 @@ async function followIfOpen(details) {
   }
 }
 
-/** Reads the log from `offset` on, or only its end if that is 0. Undefined: there is no data (yet), or the request failed. */
+/** Reads the log from `offset`, or only its end if that is 0; undefined if there is no data (yet) or the request failed. */
 async function readLog(url, offset) {
   const range = offset > 0 ? `bytes=${offset}-` : `bytes=-${MAX_LOG_CHARACTERS / 2}`
   const response = await fetch(url, { headers: { range } }).catch(() => undefined)
-  // Finished logs are packed: then the range was one of the packed bytes.
+  // Finished logs are compressed, so that the range applied to the compressed bytes.
   if (response?.url.endsWith('.gz')) return await readPackedLog(response.url, offset)
   if (!response?.ok) return undefined
   const bytes = new Uint8Array(await response.arrayBuffer())
@@ -120,7 +120,7 @@ async function readLog(url, offset) {
   return { bytes: bytes.subarray(offset), end: bytes.length }
 }
 
-/** Unpacks a log piece by piece and keeps no more than its end. */
+/** Decompresses a log as a stream and keeps only its end. */
 async function readPackedLog(url, offset) {
   const packed = await fetch(url).catch(() => undefined)
   if (!packed?.ok) return undefined

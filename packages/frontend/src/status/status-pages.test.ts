@@ -4,7 +4,7 @@ import { link, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-test('/status/pending/ lists what waits, a source package first of all', async () => {
+test('/status/pending/ lists pending tasks, such as a source package', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await link(t)
@@ -14,13 +14,13 @@ test('/status/pending/ lists what waits, a source package first of all', async (
   assert.match(await (await t.ask('/status/running/')).text(), /No task is running now/)
 })
 
-test('/status/ leads to what is pending; other words are not found', async () => {
+test('/status/ redirects to the pending tasks; unknown states are not found', async () => {
   await using t = await openTestFrontend()
   assert.equal((await t.ask('/status/')).headers.get('location'), '/status/pending/')
   assert.equal((await t.ask('/status/nothing/')).status, 404)
 })
 
-test('/status/pending/?after= goes on where the page before ended', async () => {
+test('/status/pending/?after= continues where the previous page ended', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await link(t)
@@ -28,7 +28,7 @@ test('/status/pending/?after= goes on where the page before ended', async () => 
   assert.match(await (await t.ask(`/status/pending/?after=${id}`)).text(), /No task is pending/)
 })
 
-test('a task counts where its step of the build stands, and is listed there', async () => {
+test('a task is counted and listed under the state of its build step', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id: imported } = await upload(t)

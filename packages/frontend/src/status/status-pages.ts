@@ -30,7 +30,7 @@ const TITLES: Record<QueueState, string> = {
 
 const LOST_SHOWN = 20
 
-/** The pages of the queue and of the builders. */
+/** Serves the pages of the queue and of the builders. */
 export function statusPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const { max_attempts } = frontend.config.limits
@@ -88,7 +88,7 @@ function poolTable(pools: PoolOverview[]): Html {
   )
 }
 
-/** Not what clouds say: that is for administrators. */
+/** A remark on a pool's state, without the messages of clouds, which are for administrators. */
 function remark({ is_retired, is_cordoned, hold_reason }: PoolOverview): string {
   if (is_retired) return 'is being removed'
   if (is_cordoned) return 'starts nothing, by an administrator'

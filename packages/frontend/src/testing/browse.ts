@@ -10,13 +10,13 @@ interface Page {
 
 export interface Browser {
   get(path: string): Promise<Page>
-  /** Sends a form with the token that the page at `from` has. A field may come several times. */
+  /** Sends a form with the CSRF token of the page at `from`. A field may have several values. */
   post(path: string, fields: Fields, from?: string): Promise<Page>
 }
 
 type Fields = Record<string, string | File | string[]>
 
-/** Looks at pages, with a session of its own. */
+/** Opens a minimal browser with its own session, logged in as a user if one is given. */
 export async function browse(t: TestFrontend, as?: 'dana' | 'kim' | 'admin'): Promise<Browser> {
   const cookie = as ? `session=${await openSession(t.db, t[as].id, NOW)}` : ''
   const send = async (path: string, init: RequestInit): Promise<Page> => {

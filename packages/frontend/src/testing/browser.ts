@@ -1,6 +1,6 @@
 import { SITE, type TestFrontend } from './test-frontend.ts'
 
-/** A browser that goes wherever it is sent, and keeps what each host gives it. */
+/** A minimal browser that follows redirects and stores the cookies of each host. */
 export class Browser {
   readonly #t: TestFrontend
   readonly cookies = new Map<string, Map<string, string>>()
@@ -29,7 +29,7 @@ export class Browser {
     return response
   }
 
-  /** Follows redirects; returns the last answer and where it came from. */
+  /** Follows redirects; returns the last response and its URL. */
   async go(
     url: string,
     init?: RequestInit,

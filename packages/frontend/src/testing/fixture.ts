@@ -21,7 +21,7 @@ export const ROLES = [
 ] as const
 export type Role = (typeof ROLES)[number]
 
-/** Named tokens of the project's owner: with one scope only, with all of them, for this project, for another one. */
+/** Named tokens of the project's owner: one for each scope, one with all scopes, one for this project, one for another project. */
 export type LimitedToken = TokenScope | 'all scopes' | 'own project' | 'other project'
 export const LIMITED_TOKENS = [
   ...Object.keys(TOKEN_SCOPES),
@@ -38,7 +38,7 @@ export interface Fixture extends AsyncDisposable {
   sessionOf(role: Role): string
   finished_build: number
   running_build: number
-  /** As those, in the project of the group. */
+  /** The corresponding builds in the group's project. */
   group_builds: { finished_build: number; running_build: number }
   /** The webhook secret of every project. */
   webhook_secret: string
@@ -49,8 +49,8 @@ export interface Fixture extends AsyncDisposable {
 const WEBHOOK_SECRET = '0d2c3d0e-5d5b-4d67-9a53-2f6c0c9b7f11'
 
 /**
- * dana's project telescope, in which bob may build and ada is an admin; with the package lenscap, a finished build
- * of it and one that waits. And @orbit/telescope, which is the same, of a group whose only member is dana.
+ * Opens a frontend with dana's project telescope, in which bob may build and ada is an admin. It has the package lenscap with a
+ * finished and an unfinished build. @orbit/telescope is the same for a group whose only member is dana.
  */
 export async function openFixture(): Promise<Fixture> {
   const test = await openFilledTestDb('fixture', fillFixture)
@@ -124,7 +124,7 @@ async function makeProject(t: TestFrontend, owner: string, name: string): Promis
   return await t.get(`/api_3/project/add/${owner}`, { as: 'dana', json })
 }
 
-/** @orbit, with dana in it, and astronomers, a group of an identity provider that could become an owner. */
+/** Makes the group @orbit with its member dana, and astronomers, a group of an identity provider that could become an owner. */
 async function makeGroup({ db, dana }: TestFrontend): Promise<void> {
   const { id: group_id } = await db
     .insertInto('user_group')

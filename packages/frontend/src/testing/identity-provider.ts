@@ -14,11 +14,11 @@ export interface IdentityProvider extends AsyncDisposable {
   issuer: string
   client: { client_id: string; client_secret: string }
   people: Map<string, Person>
-  /** Key in `people` of the user who logs in next; undefined: the login is denied. */
+  /** Key in `people` of the user who logs in next; if undefined, the login is denied. */
   who: string | undefined
 }
 
-/** A real OpenID Connect provider on a free port, where whoever is `who` logs in without a password. */
+/** Starts a real OpenID Connect provider on a free port, at which the user `who` logs in without a password. */
 export async function startIdentityProvider(public_url: string): Promise<IdentityProvider> {
   const client = { client_id: 'copr', client_secret: 'a secret of the site and the provider' }
   const people = new Map<string, Person>()

@@ -21,7 +21,7 @@ export interface MadeRpm {
   bytes: Buffer
 }
 
-/** A package made by the real rpmbuild; `head` is added to the spec's preamble. */
+/** Builds a package with rpmbuild; `head` is added to the preamble of the spec file. */
 export async function makeRpm(kind: 'source' | 'binary', head = ''): Promise<MadeRpm> {
   const dir = await mkdtemp(join(tmpdir(), 'copr-test-rpm-'))
   try {
@@ -47,7 +47,7 @@ export async function makeRpm(kind: 'source' | 'binary', head = ''): Promise<Mad
   }
 }
 
-/** The form that python-copr sends. */
+/** Makes the same form as python-copr. */
 export function uploadForm(
   file: { name: string; bytes: Uint8Array } | undefined,
   fields: Record<string, unknown>,

@@ -1,4 +1,4 @@
-/** Would be a script if it came out as it went in. */
+/** Text that would run as a script if a page contained it unescaped. */
 export const MARKER = '<script>copr()</script>'
 
 /** JSON values that no field expects, keyed by a name for the test report. */
@@ -40,9 +40,9 @@ export const NASTY_VALUES: Record<string, unknown> = {
   unicode: 'ǅßﬀ👩‍🚀',
 }
 
-/** The strings among them: what a form can say. */
+/** The strings among the values, which a form can contain. */
 export const NASTY_TEXTS = Object.entries(NASTY_VALUES).flatMap(([name, value]) =>
-  // Half a character cannot be sent in UTF-8.
+  // A lone surrogate cannot be encoded in UTF-8.
   typeof value === 'string' && value.isWellFormed() ? [[name, value] as const] : [],
 )
 

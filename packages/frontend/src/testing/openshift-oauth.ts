@@ -26,17 +26,17 @@ interface Grant {
 export interface OpenshiftOauth extends AsyncDisposable {
   /** Values of `openshift_login` in the site's configuration. */
   login: { api_url: string; client_id: string; client_secret_file: string }
-  /** The issuer that the API server reports; tests change it, as an administrator does who changes the server's Route. */
+  /** The issuer that the API server reports; tests change it, like an administrator who changes the Route of the OAuth server. */
   issuer: string
-  /** The user who is logged in at the cluster; undefined: the user denies access to the site. */
+  /** The user who is logged in at the cluster; if undefined, the user denies access to the site. */
   who: Person | undefined
-  /** As on a cluster that uses an OpenID Connect provider directly. */
+  /** Whether the cluster has an OAuth server; clusters that use an OpenID Connect provider directly have none. */
   hasServer: boolean
-  /** Gives the account another token; `isTold` writes it to the site's secret file. */
+  /** Replaces the account's token; with `isTold`, also writes it to the site's secret file. */
   renewToken(options: { isTold: boolean }): void
-  /** Codes that were given out are too old from now on. */
+  /** Expires all authorization codes that were issued. */
   expireCodes(): void
-  /** How often each access token was used. */
+  /** Number of uses of each access token. */
   used: Map<string, number>
 }
 
@@ -45,9 +45,10 @@ const SCOPES = ['user:info', 'user:check-access', 'user:list-scoped-projects', '
 const DENIED = 'The resource owner or authorization server denied the request.'
 
 /**
- * A fake of OpenShift's OAuth server, and of the requests to the API server that a login needs, over HTTPS with a CA of its own that
- * this process trusts until the fixture is disposed. As in OpenShift, the client is a service account with one redirect URI, its secret
- * is one of the account's tokens, and a secret in the header is cut at the first colon, so that no service account can use it there.
+ * Starts a fake of OpenShift's OAuth server and of the API server's endpoints for a login, over HTTPS with its own CA, which this
+ * process trusts until the fixture is disposed. As in OpenShift, the client is a service account with one redirect URI, its secret
+ * is one of the account's tokens, and a client ID in the Authorization header is cut at its first colon, so that service accounts
+ * cannot authenticate there.
  */
 export async function startOpenshiftOauth(redirect_uri: string): Promise<OpenshiftOauth> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-oauth-'))

@@ -1,14 +1,14 @@
 import { pageName, pageRoutesOf, type PageRoute, pathOfPage } from './page-routes.ts'
 import type { Role, Fixture } from './fixture.ts'
 
-/** A form as a page has it. */
+/** A form on a page. */
 export interface PageForm {
   route: PageRoute
   action: string
   isMultipart: boolean
-  /** The fields as a browser sends them, with `TYPED` for those that the page leaves empty. */
+  /** The fields that a browser sends, with values from `TYPED` for those that the page leaves empty. */
   values: [name: string, value: string][]
-  /** Every field, those too that are not sent without a mark. */
+  /** The names of all fields, including unchecked boxes, which browsers do not send. */
   names: string[]
 }
 
@@ -31,7 +31,7 @@ const TYPED: Record<string, string> = {
   scopes: 'read',
 }
 
-/** The forms that the pages have for somebody, by what they do; of several that do the same, the first. */
+/** Finds the forms that a role sees on all pages; of several forms with the same action, the first. */
 export async function findForms(fixture: Fixture, role: Role): Promise<PageForm[]> {
   const routes = pageRoutesOf(fixture)
   const found = new Map<string, PageForm>()

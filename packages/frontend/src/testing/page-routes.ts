@@ -1,6 +1,6 @@
 import type { Fixture } from './fixture.ts'
 
-/** A path outside of the API, as registered. */
+/** A registered route outside the API. */
 export interface PageRoute {
   method: 'GET' | 'POST'
   path: string
@@ -15,17 +15,17 @@ export function pageRoutesOf({ t }: Pick<Fixture, 't'>): PageRoute[] {
   return [...new Map(found).values()]
 }
 
-/** The same page of a user's and of a group's project has one name. */
+/** A name for a page, which is the same for users' and for groups' projects. */
 export function pageName({ method, path }: PageRoute): string {
   return `${method} ${path.replace(/^\/coprs\/g\/:(group|owner)(?=\/|$)/, '/coprs/:owner').replaceAll(/\{.*?\}+/g, '')}`
 }
 
-/** The names of a path's parts. */
+/** The names of the parameters of a path. */
 export function partsOf(path: string): string[] {
   return [...path.matchAll(/:([a-z_]+)/g)].map(([, name = '']) => name)
 }
 
-/** The path of a page that there is in this fixture, or with other values for some parts. */
+/** Fills in the parameters of a path with objects of the fixture, or with the given values. */
 export function pathOfPage(
   fixture: Fixture,
   { method, path }: PageRoute,
@@ -42,7 +42,7 @@ export function pathOfPage(
     project: 'telescope',
     dirname: 'telescope',
     package: 'lenscap',
-    // Batches, projects and tokens have small ones.
+    // Batches, projects and tokens have the ID 1.
     id: String(isBuild ? build : 1),
     name_release: 'fedora-43',
     file: path.startsWith('/static/') ? 'site.css' : 'telescope-fedora-43.repo',

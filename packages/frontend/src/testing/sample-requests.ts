@@ -2,9 +2,9 @@ import { TARGET } from './test-builds.ts'
 import type { Fixture } from './fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
-/** A request that the owner of dana/telescope may make with success. */
+/** A request that succeeds for the owner of dana/telescope. */
 export interface SampleRequest {
-  /** In place of the usual values of the path. */
+  /** Path parameters that replace the usual values. */
   path?: Record<string, string>
   query?: Record<string, string>
   json?: unknown
@@ -15,7 +15,7 @@ const PACKAGE = { ...TARGET, package_name: 'lenscap' }
 const SCM = { clone_url: 'https://git.example.org/lens.git' }
 const AT = { ownername: 'dana', projectname: 'telescope' }
 
-/** By method and path; the tests of every route fail for one that is not here. */
+/** Samples by method and path. The tests that cover every route fail for a route without a sample. */
 export const SAMPLES: Record<string, (fixture: Fixture) => SampleRequest | Promise<SampleRequest>> =
   {
     'GET /': () => ({}),

@@ -3,7 +3,7 @@ import type { ApiRoute } from '../http/answer.ts'
 import { SAMPLES, type SampleRequest, usualPath } from './sample-requests.ts'
 import type { LimitedToken, Role, Fixture } from './fixture.ts'
 
-/** The sample of a route: an old method has that of the new one. */
+/** The sample of a route; a deprecated method has the sample of the current one. */
 export async function sampleOf(route: ApiRoute, fixture: Fixture): Promise<SampleRequest> {
   const key = `${route.deprecated_for ?? route.method} ${urlPath(route.path)}`
   const sample = SAMPLES[key]
@@ -11,7 +11,7 @@ export async function sampleOf(route: ApiRoute, fixture: Fixture): Promise<Sampl
   return await sample(fixture)
 }
 
-/** Sends a route's sample request; `change` makes another one of it. */
+/** Sends the sample request of a route, modified by `change`. */
 export async function sendSample(
   route: ApiRoute,
   fixture: Fixture,

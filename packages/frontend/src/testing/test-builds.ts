@@ -11,7 +11,7 @@ export const URLS = '/api_3/build/create/url'
 export const LINK = 'https://sources.example.org/hello-2.12-1.src.rpm'
 
 let srpm: Promise<MadeRpm> | undefined
-/** Made once for all tests of a file. */
+/** Builds the SRPM `hello` once for all tests of a file. */
 export async function helloSrpm(): Promise<MadeRpm> {
   return await (srpm ??= makeRpm('source'))
 }
@@ -32,7 +32,7 @@ export async function link(
   return items[0] ?? assert.fail('no build')
 }
 
-/** As if the build had ended. */
+/** Sets the state of a build to finished, without running it. */
 export async function finish(t: TestFrontend, id: number): Promise<void> {
   const ended_at = new Date('2026-11-22T12:05:00Z')
   const started_at = new Date('2026-11-22T12:01:00Z')

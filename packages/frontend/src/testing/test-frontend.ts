@@ -26,7 +26,7 @@ export interface TestFrontend extends AsyncDisposable {
   admin: User
   /** Sends a request as a user, with a JSON body if there is one. */
   ask(path: string, options?: AskOptions): Promise<Response>
-  /** As `ask()`, for an answer that must be 200. */
+  /** Sends a request like `ask()`, asserts the status 200, and returns the JSON. */
   get<T = Record<string, unknown>>(path: string, options?: AskOptions): Promise<T>
 }
 
@@ -46,12 +46,12 @@ export interface Accounts {
 
 type Overrides = Partial<Frontend> & Pick<Frontend['config'], 'oidc' | 'openshift_login'>
 
-/** The frontend on a database of its own, with users dana, kim and admin, and some chroots. */
+/** Opens a frontend on its own database, with users dana, kim and admin, and some chroots. */
 export async function openTestFrontend(overrides: Overrides = {}): Promise<TestFrontend> {
   return await openFrontendOn(await openFilledTestDb('frontend', fillFrontend), overrides)
 }
 
-/** The frontend on a database that has what fillFrontend() puts into it. */
+/** Opens a frontend on a database that fillFrontend() has filled. */
 export async function openFrontendOn(
   test: TestDb & { made: Accounts },
   overrides: Overrides = {},

@@ -26,12 +26,12 @@ export async function checkSrpm(file: ReceivedFile): Promise<SourceMetadata> {
     }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
-    // The reader's own words, without saying twice that it is about this file.
+    // The reader's message without its prefix, because the refusal names the file already.
     refuse(file, error.message.replace(/^Cannot read [^:]+: /, ''))
   }
 }
 
-/** Can this be an SRPM, going by its name? Told before anything is read. */
+/** Throws if the file name is not that of an SRPM, before the contents are read. */
 function checkFileName(name: string): void {
   if (/\.(no)?src\.rpm$/i.test(name)) return
   if (/\.rpm$/i.test(name))
@@ -47,7 +47,7 @@ function checkFileName(name: string): void {
 function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): void {
   if (!info.isSource) refuse(file, 'it is a binary RPM; upload the source package (.src.rpm)')
   checkPackageNames(info)
-  // The payload itself is verified where it is unpacked; a transfer that broke off is told here.
+  // Detects truncated transfers; the payload is verified when it is unpacked.
   checkHeaderDigests(rpm)
   const names = listFiles(rpm.header).map(({ path }) => path)
   const bad = names.find((name) => !isPlainName(name))
@@ -58,7 +58,7 @@ function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): v
   if (specs.length > 1) refuse(file, `it contains ${specs.length} spec files: ${specs.join(', ')}`)
 }
 
-/** The files of a source package lie side by side in one folder; control characters are in nobody's file names. */
+/** Whether a name is that of a plain file: all files of a source package are in one folder, and control characters are not allowed. */
 function isPlainName(name: string): boolean {
   if (name.length > 255 || name.includes('..')) return false
   return /^[^-./\p{Cc}][^/\p{Cc}]*$/u.test(name)

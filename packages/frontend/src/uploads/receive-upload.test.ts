@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NOW, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
 
-test('an upload that its client breaks off leaves no file', async () => {
+test('an upload that the client aborts leaves no file', async () => {
   await using t = await openTestFrontend()
   await using server = await serveHttp(t.app, { host: '127.0.0.1', port: 0 })
   const authorization = await credentials(t)
@@ -37,7 +37,7 @@ test('an upload that its client breaks off leaves no file', async () => {
 for (const [what, disposition, size, times] of [
   ['a file of fields', 'name="json"; filename="json"', 400 * 1024, 3],
   ['a field', 'name="description"', 400 * 1024, 3],
-  // One that is cut would change the build without a word.
+  // A truncated field would silently change the build.
   ['a single field', 'name="description"', 2 * 1024 * 1024, 1],
 ] as const)
   test(`${what} that is too long is refused, and not kept in memory`, async () => {

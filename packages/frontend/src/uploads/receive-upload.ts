@@ -12,16 +12,16 @@ import { MAX_FIELDS, tooManyFields } from '../http/body-limits.ts'
 import { type Form, formOf, jsonForm, MAX_FORM_BYTES } from '../http/read-form.ts'
 
 export interface ReceivedFile {
-  /** As the client calls it, checked to be a plain name. */
+  /** The client's name for the file, validated to be a plain file name. */
   name: string
   path: string
 }
 
-/** A form with a file on disk; the file goes with the scope that received it, unless it was kept. */
+/** A form with a file on disk. Disposing it deletes the file, unless `keep()` was called. */
 export interface Upload extends AsyncDisposable {
   form: Form
   file: ReceivedFile | undefined
-  /** The folder's name below the uploads folder. */
+  /** The name of the folder in the uploads folder. */
   dir: string
   keep(): void
 }
@@ -29,18 +29,18 @@ export interface Upload extends AsyncDisposable {
 interface Options {
   uploads_dir: string
   max_bytes: number
-  /** The form's field that holds the file. */
+  /** The form field with the file. */
   field: string
 }
 
-/** Streams a multipart body: fields into memory (bounded), the one file to disk. */
+/** Streams a multipart body: the fields to memory, with a size limit, and the one file to disk. */
 export async function receiveUpload(c: Context, options: Options): Promise<Upload> {
   const dir = randomUUID()
   const folder = join(options.uploads_dir, dir)
   let kept = false
   const remove = async (): Promise<void> => {
     if (!kept) return await rm(folder, { recursive: true, force: true })
-    // Empty when the file is kept in another place.
+    // The folder is empty if the file was moved elsewhere.
     await rmdir(folder).catch(() => undefined)
   }
   try {
@@ -72,7 +72,7 @@ async function receive(
   let file: ReceivedFile | undefined
   const writes: Promise<void>[] = []
   const keepWrite = (write: Promise<void>): void => {
-    // Looked at when the whole body has come: until then a rejection must not end the process.
+    // Rejections are handled after the whole body was received; until then they must not count as unhandled.
     write.catch(() => undefined)
     writes.push(write)
   }
@@ -98,7 +98,7 @@ async function receive(
     if (name === 'json') json = value
     else entries.push([name, value])
   })
-  // Else the fields beyond the limit would be left out, and the build be another one than was asked for.
+  // Otherwise the fields beyond the limit would be dropped silently, and the build would differ from the request.
   for (const limit of ['fieldsLimit', 'filesLimit', 'partsLimit'] as const)
     parser.on(limit, () => keepWrite(Promise.reject(tooManyFields())))
   parser.on('file', (name, stream, { filename }) => {
@@ -121,7 +121,7 @@ async function receive(
     keepWrite(store(stream, file, max_bytes))
   })
 
-  // A fault in one part must not leave the client's bytes unread: it would miss the answer.
+  // After a fault in one part the rest of the body must still be read, or the client would not receive the answer.
   let fault: unknown
   const settled = pipeline(Readable.fromWeb(bodyOf(c)), parser).catch((error: unknown) => {
     fault = error
@@ -132,13 +132,13 @@ async function receive(
   )
   const ours = reasons.find((reason) => reason instanceof CoprError)
   if (ours) throw ours
-  // A client that went away breaks the writes too: that is no fault of the disk.
+  // A client that disconnected also breaks the writes, so this is checked before their errors.
   if (fault !== undefined) throw unreadable(fault)
   if (reasons.length > 0) throw reasons[0]
   return { form: json === undefined ? formOf(entries) : jsonForm(json), file }
 }
 
-/** Its bytes beyond the limit are read and thrown away. */
+/** Writes a file to disk; bytes beyond the limit are read and discarded. */
 async function store(
   stream: Readable & { truncated?: boolean },
   file: ReceivedFile,
@@ -157,13 +157,13 @@ function parserOf(c: Context, max_bytes: number): busboy.Busboy {
     return busboy({
       headers: { 'content-type': c.req.header('content-type') ?? '' },
       defParamCharset: 'utf8',
-      // Else a name with a path would be cut to its last part, silently.
+      // Otherwise a name with a path would be cut to its last segment silently.
       preservePath: true,
       limits: {
         fileSize: max_bytes,
         files: 4,
         fields: MAX_FIELDS,
-        // A field that is cut here is one byte longer than all fields together may be, and refused.
+        // A field that is cut at this size exceeds the limit for all fields together by one byte, and is refused.
         fieldSize: MAX_FORM_BYTES + 1,
       },
     })
@@ -182,7 +182,7 @@ async function textOf(stream: Readable, count: (bytes: number) => void): Promise
   const chunks: Buffer[] = []
   let fault: unknown
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    // Read to its end all the same, or the client would miss the answer.
+    // The rest must still be read, or the client would not receive the answer.
     if (fault !== undefined) continue
     try {
       count(chunk.length)
@@ -196,7 +196,7 @@ async function textOf(stream: Readable, count: (bytes: number) => void): Promise
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The name becomes part of paths and URLs. */
+/** Validates a file name, which becomes part of paths and URLs. */
 function checkedName(name: string): string {
   const shown = JSON.stringify(name.slice(0, 100))
   if (/[/\\]/.test(name)) throw new CoprError('invalid', `pkgs: ${shown} is not a plain file name`)

@@ -4,7 +4,7 @@ import { directoryUploads } from '@copr/object-store/uploads'
 import { helloSrpm, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('an upload can be fetched at the URL that its build names', async () => {
+test('an upload can be fetched at the URL in its build', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await upload(t)
@@ -18,7 +18,7 @@ test('an upload can be fetched at the URL that its build names', async () => {
   assert.deepEqual(Buffer.from(await response.arrayBuffer()), (await helloSrpm()).bytes)
 })
 
-test('who asks for the facts of an upload alone opens no stream that nobody would read', async () => {
+test('a HEAD request for an upload opens no stream that would not be read', async () => {
   let reads = 0
   const read = async (): Promise<ReadableStream> => {
     reads++

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { CoprError } from '@copr/process/errors'
 import type { Frontend } from '../frontend.ts'
 
-/** Serves uploads until they are imported. Needs no credentials: builds publish the URL, so the random folder name is no secret. */
+/** Serves uploads until they are imported. No credentials are needed: builds publish the URL, so the random folder name is not secret. */
 export function uploadedFiles({ uploads }: Pick<Frontend, 'uploads'>): Hono {
   const app = new Hono({ strict: false })
   app.get('/tmp/:dir/:file', async (c) => {

@@ -10,7 +10,7 @@ const TABS = [
   ['audit', 'My changes', paths.ownAudit()],
 ] as const
 
-/** The frame of the pages about oneself. */
+/** Renders the frame of the pages on which users manage their own accounts. */
 export function accountFrame(view: View, current: (typeof TABS)[number][0], content: Html): Html {
   const title = TABS.find(([key]) => key === current)?.[1] ?? ''
   return layout(

@@ -32,7 +32,7 @@ test('a login link shows a form, sets the password once, and logs in', async () 
   assert.equal((await visitor.post('/login', login)).status, 303)
 })
 
-test('who failed too often is told how long to wait, in every frontend', async () => {
+test('after too many failed logins, the message has the time to wait', async () => {
   let now = NOW
   await using t = await openTestFrontend({ now: () => now })
   const visitor = await browse(t)
@@ -50,7 +50,7 @@ test('who failed too often is told how long to wait, in every frontend', async (
   assert.equal((await visitor.post('/login', { ...good, username: 'dana' })).status, 303)
 })
 
-test('a blocked user is told so, but only with the right password', async () => {
+test('a blocked user sees that, but only with the right password', async () => {
   await using t = await openTestFrontend()
   const kim = await browse(t, 'kim')
   await setBlocked(t.db, COMMAND, t.kim, { blocked: true, now: NOW })
@@ -61,7 +61,7 @@ test('a blocked user is told so, but only with the right password', async () => 
   assert.match((await kim.post('/login', { username: 'kim', password: 'x' })).text, /is wrong/)
 })
 
-test('the password is changed by who knows the old one; other sessions end', async () => {
+test('changing the password requires the old one, and ends other sessions', async () => {
   await using t = await openTestFrontend()
   const here = await browse(t, 'dana')
   const there = await browse(t, 'dana')
@@ -87,7 +87,7 @@ test('logging out everywhere ends all sessions', async () => {
     assert.match((await browser.get('/user/info/')).location ?? '', /^\/login\//)
 })
 
-test('what is kept about a user can be downloaded', async () => {
+test('users can download the data that is stored about them', async () => {
   await using t = await openTestFrontend()
   const dana = await browse(t, 'dana')
   assert.deepEqual(JSON.parse((await dana.get('/user/info/download')).text).builds, [])

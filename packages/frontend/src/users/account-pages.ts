@@ -20,7 +20,7 @@ import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
 type Said = { kind: 'success' | 'danger'; text: string; status: 200 | 400 | 403 | 429 }
 
-/** The pages on which users see and change their own accounts. */
+/** Serves the pages on which users view and change their own accounts. */
 export function accountPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
@@ -32,7 +32,7 @@ export function accountPages(frontend: Frontend): Hono {
     c.header('Content-Type', 'application/json')
     c.header('Content-Disposition', `attachment; filename="${user.username}.json"`)
     const data = JSON.stringify(await ownData(db, user.id), null, 2)
-    // All builds may be more than fits into memory.
+    // A user may have more builds than fit into memory.
     return stream(c, async (out) => {
       await out.write(`${data.slice(0, data.lastIndexOf('\n}'))},\n  "builds": [`)
       let isFirst = true

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NOW, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('auth-check says who has the token', async () => {
+test('auth-check returns the user of the token', async () => {
   await using t = await openTestFrontend()
   assert.deepEqual(await t.get('/api_3/auth-check', { as: 'kim' }), { id: t.kim.id, name: 'kim' })
 })
@@ -26,7 +26,7 @@ for (const [what, authorization] of [
     assert.match(body.error, /http:\/\/copr\.example\.org:5000\/api/)
   })
 
-test('a token ends with its last day', async () => {
+test('a token expires at the end of its last day', async () => {
   let now = NOW
   await using t = await openTestFrontend({ now: () => now })
   const status = async () => (await t.ask('/api_3/auth-check', { as: 'dana' })).status
@@ -36,7 +36,7 @@ test('a token ends with its last day', async () => {
   assert.equal(await status(), 401)
 })
 
-test('api-token replaces the old token at once', async () => {
+test('api-token replaces the old token immediately', async () => {
   await using t = await openTestFrontend()
   const issued = await t.get<Record<string, string>>('/api_3/api-token', {
     as: 'dana',

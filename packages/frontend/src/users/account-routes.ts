@@ -45,7 +45,7 @@ export function accountRoutes(api: Api): void {
     ),
   })
 
-  // copr-cli without a token asks here first: it is told what to do instead of Kerberos.
+  // copr-cli without a token tries this first; the error explains the alternative to Kerberos.
   answer(api, '/gssapi_login', {
     GET: open(
       { summary: 'Login by Kerberos: not offered, says how else', answer: AuthCheckAnswer },

@@ -10,7 +10,7 @@ import { alert, card, code, facts, time } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, userView, type View, viewOf } from '../pages/view.ts'
 
-/** The page of the one classic token, which copr-cli and its users expect. */
+/** Serves the page of the classic token, which copr-cli and its users expect. */
 export function apiTokenPages(frontend: Frontend): Hono {
   const { db, config, now } = frontend
   const app = new Hono({ strict: false })
@@ -37,7 +37,7 @@ export function apiTokenPages(frontend: Frontend): Hono {
     return view.user && (await tokenOf(db, view.user.id))
   }
 
-  /** For the example. */
+  /** A chroot for the examples on the page. */
   async function someChroot(): Promise<string> {
     return (await listActiveChroots(db))[0]?.name ?? 'CHROOT'
   }
@@ -49,9 +49,9 @@ type TokenSummary = NonNullable<Awaited<ReturnType<typeof tokenOf>>>
 interface ApiPage {
   view: View
   token: TokenSummary | undefined
-  /** One to show in the examples. */
+  /** The chroot in the examples. */
   chroot: string
-  /** Just made. */
+  /** The token that was just made, which is shown once. */
   issued?: IssuedToken
 }
 
@@ -123,7 +123,7 @@ function newToken(view: View, issued: IssuedToken): Html {
   )
 }
 
-/** The configuration of copr-cli. */
+/** The configuration file of copr-cli for a token. */
 export function configLines(
   { frontend, user }: View,
   { login, token, expires_on }: IssuedToken,
@@ -135,7 +135,7 @@ export function configLines(
     `username = ${user?.username ?? ''}`,
     `token = ${token}`,
     `copr_url = ${public_url}`,
-    // copr-cli refuses plain http otherwise.
+    // Without this line, copr-cli refuses plain HTTP.
     ...(public_url.startsWith('http:') ? ['encrypted = False'] : []),
     // copr-cli reads and rewrites this comment.
     `# expiration date: ${expires_on}`,

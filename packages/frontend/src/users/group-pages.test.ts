@@ -27,7 +27,7 @@ test('a member makes a group of the identity provider an owner, once', async () 
   assert.equal((await t.ask('/api_3/project/add/@orbit', { as: 'kim', json })).status, 200)
 })
 
-test('groups are for those who are logged in', async () => {
+test('the pages of groups require a login', async () => {
   await using t = await openTestFrontend()
   assert.equal((await (await browse(t)).get(MINE)).status, 303)
 })

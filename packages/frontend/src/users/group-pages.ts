@@ -13,7 +13,7 @@ import { alert, card, empty, table } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
-/** The groups that somebody is in, and those of the identity provider that could become one. */
+/** Serves the pages of the user's groups, and of identity provider groups that can become groups of the site. */
 export function groupPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })

@@ -4,7 +4,7 @@ import type { Form } from '../http/read-form.ts'
 import { textField } from '../pages/forms.ts'
 import type { Html } from '../pages/view.ts'
 
-/** Tells a password manager whose password it is. */
+/** A hidden field that tells password managers the user name. */
 export function userNameField(username: string): Html {
   return html`<input
     type="text"
@@ -15,7 +15,7 @@ export function userNameField(username: string): Html {
   />`
 }
 
-/** A new password, twice. */
+/** Fields for a new password and its confirmation. */
 export function newPasswordFields(): Html {
   const field = { required: true, type: 'password', autocomplete: 'new-password' } as const
   const help = 'At least 10 characters'

@@ -16,7 +16,7 @@ async function statusOf(t: TestFrontend, path: string, options: object): Promise
   return (await t.ask(path, options)).status
 }
 
-test('a named token is shown once, does what it may, and ends when it is revoked', async () => {
+test('a named token is shown once, is limited to its scopes, and stops working when revoked', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -51,7 +51,7 @@ for (const [what, change, status, why] of [
   ['too many days', { days: '9999' }, 400, /1 to 365 days/],
   ['days that are no number', { days: 'many' }, 400, /1 to 365 days/],
 ] as const)
-  test(`the form refuses ${what}, and keeps what was typed`, async () => {
+  test(`the form refuses ${what}, and keeps the input`, async () => {
     await using t = await openTestFrontend()
     const dana = await browse(t, 'dana')
     const fields = { name: 'my "CI"', scopes: ['read'], ...change }

@@ -30,11 +30,11 @@ import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
 interface Shown {
   issued?: IssuedToken & { name: string }
-  /** A form that was refused, with why. */
+  /** A form that was refused, with the error. */
   refused?: { form: Form; error: CoprError }
 }
 
-/** One's tokens: what each may do, when it ends, and when it was used. */
+/** Serves the page of the user's tokens, with their scopes, expiry and last use. */
 export function tokenPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })
@@ -48,7 +48,7 @@ export function tokenPages(frontend: Frontend): Hono {
     try {
       const name = textOf(form['name']).trim()
       const project_id = await projectIdOf(textOf(form['project']).trim())
-      // issueNamedToken() looks whether they are scopes.
+      // issueNamedToken() checks that these are scopes.
       const scopes = listOf(form['scopes']) as TokenScope[]
       const days = Number(textOf(form['days']) || TOKEN_DAYS.default)
       const wanted = { name, scopes, project_id, days }

@@ -10,7 +10,7 @@ import type { Frontend } from '../frontend.ts'
 import { MAX_WEBHOOK_BYTES, readBody } from '../http/read-form.ts'
 import { isWebhookSecret } from './webhook-secret.ts'
 
-/** One word for each failure: scripts look for them. */
+/** The text of each failure, which scripts match, and its status. */
 const FAILURES = {
   COPR_ID_OR_UUID_TOKEN_MISSING: 400,
   PROJECT_NOT_FOUND: 404,
@@ -29,7 +29,7 @@ interface Call {
   dirname?: string
 }
 
-/** Webhooks for anything: they build one package, whatever its source, and answer with the build's id. */
+/** Serves custom webhooks, which build one package of any source type and return the build's id. */
 export function customWebhooks(frontend: Frontend): Hono {
   const { db, uploads } = frontend
   const app = new Hono({ strict: false })
@@ -71,7 +71,7 @@ export function customWebhooks(frontend: Frontend): Hono {
     }
   }
 
-  /** The body is kept for the builder: without a build nothing of it stays. */
+  /** Stores the body for the builder, and submits the build; if that fails, the body is deleted. */
   async function submit(c: Context, project: Project, pack: Package, options: BuildOptions) {
     const body = await readBody(c.req.raw, MAX_WEBHOOK_BYTES)
     const tmp = randomUUID()

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A push event, in one form for all forges. */
+/** A push event in a common format for all forges. */
 export interface ForgeEvent {
   clone_url: string
   is_tag: boolean
@@ -13,7 +13,7 @@ export interface ForgeEvent {
   sender: string
 }
 
-/** Refs, commits, names and addresses: no forge has longer ones. */
+/** Refs, commits, names and addresses, with a length that no forge exceeds. */
 const short = z.string().max(2000)
 const files = z.array(z.string()).default([])
 const Commits = z
@@ -60,7 +60,7 @@ const Bitbucket = z.looseObject({
   actor: z.looseObject({ links: z.looseObject({ html: z.looseObject({ href: short }) }) }),
 })
 
-/** From a body to an event; undefined: nothing that could be built (a branch was deleted). */
+/** Parsers of webhook bodies by forge; they return undefined if there is nothing to build, for instance after a branch was deleted. */
 export const FORGES = {
   github: (body: unknown): ForgeEvent => {
     const { repository, ref, ref_type, after, commits, sender } = GitHub.parse(body)
@@ -97,7 +97,7 @@ export const FORGES = {
       is_tag,
       ref: state.name,
       commit: is_tag ? state.name : state.target.hash,
-      // It does not say which files changed.
+      // Bitbucket does not report the changed files.
       changed_files: [],
       sender: actor.links.html.href,
     }

@@ -11,7 +11,7 @@ import type { Forge } from './forge-events.ts'
 import { projectPagesOf } from '../projects/on-project.ts'
 import type { Html, View } from '../pages/view.ts'
 
-/** The URLs that forges call. */
+/** Serves the page with a project's webhook URLs. */
 export function integrationPages(frontend: Frontend): Hono {
   const { db, now } = frontend
   const app = new Hono({ strict: false })

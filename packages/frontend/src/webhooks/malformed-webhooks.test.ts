@@ -6,7 +6,7 @@ import { openFixture, type Fixture } from '../testing/fixture.ts'
 
 const CLONE = 'https://git.example.org/lenscap.git'
 const AT = { href: CLONE }
-/** A push that builds lenscap, as each forge tells of it. */
+/** The webhook body of each forge for a push that builds lenscap. */
 const PUSHES: Record<string, unknown> = {
   github: {
     ref: 'refs/heads/main',
@@ -64,7 +64,7 @@ for (const route of hooks) {
       await send(fixture, path, body)
   })
 
-  test(`POST ${route.path} survives malformed addresses, and builds nothing for them`, async () => {
+  test(`POST ${route.path} survives malformed URLs, and builds nothing for them`, async () => {
     await using fixture = await open()
     const before = await countBuilds(fixture)
     for (const name of partsOf(route.path).filter((each) => each !== 'package'))
@@ -87,7 +87,7 @@ async function countBuilds({ t }: Fixture): Promise<number> {
   return (await t.db.selectFrom('build').select('id').execute()).length
 }
 
-/** The way to each value in what a forge sends, the objects among them too. */
+/** The path to each value in a body, including nested objects. */
 function placesIn(value: unknown, way: string[] = []): string[][] {
   if (typeof value !== 'object' || value === null) return [way]
   const inside = Object.entries(value).flatMap(([key, each]) => placesIn(each, [...way, key]))

@@ -35,7 +35,7 @@ for (const [what, want, given, event] of [
 ] as const)
   test(`isMatch(): ${what}: ${want}`, () => assert.equal(isMatch(given, event, undefined), want))
 
-test('isMatch() takes any tag for the package that the address names', () => {
+test('isMatch() accepts any tag for the package in the URL', () => {
   assert.equal(isMatch(pack('lens', {}), { ...TAG, ref: 'v2' }, 'lens'), true)
 })
 

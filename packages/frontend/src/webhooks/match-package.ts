@@ -4,7 +4,7 @@ import type { ForgeEvent } from './forge-events.ts'
 
 type Matched = Pick<Package, 'name' | 'source_type' | 'source_json' | 'webhook_rebuild'>
 
-/** Is the package to be built because of what the forge tells? `named` is the package in the webhook's address. */
+/** Whether a push must build the package. `named` is the package in the webhook's URL, whose tags need not contain its name. */
 export function isMatch(pack: Matched, event: ForgeEvent, named: string | undefined): boolean {
   if (pack.source_type !== 'scm' || !pack.webhook_rebuild) return false
   if (plain(textOf(pack.source_json['clone_url'])) !== plain(event.clone_url)) return false
@@ -20,7 +20,7 @@ function isChanged({ source_json }: Matched, { ref, changed_files }: ForgeEvent)
   return changed_files.some((file) => folder === '' || file.startsWith(`${folder}/`))
 }
 
-/** The names that `name-version` and `name-version-release` may stand for. */
+/** Possible package names in a tag of the form `name-version` or `name-version-release`. */
 export function namesInTag(tag: string): string[] {
   const parts = tag.split(/[-_]/)
   const hasDigit = (part: string | undefined): boolean => /\d/.test(part ?? '')

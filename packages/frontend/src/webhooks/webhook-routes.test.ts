@@ -13,7 +13,7 @@ const PUSH = {
   sender: { url: 'https://api.github.example.org/users/dana' },
 }
 
-/** dana/telescope with the package lens, rebuilt by webhooks. */
+/** Opens a frontend with dana/telescope and the package lens, which webhooks rebuild. */
 async function open(): Promise<TestFrontend> {
   const t = await openTestFrontend()
   await addTelescope(t)
@@ -43,7 +43,7 @@ const builds = (t: TestFrontend) =>
     .orderBy('id')
     .execute()
 
-test('a push at GitHub builds the commit, in the background, for nobody', async () => {
+test('a push at GitHub builds the commit, in the background, without a submitting user', async () => {
   await using t = await open()
   const response = await hook(t, `/webhooks/github/1/${SECRET}/`, PUSH)
   assert.equal(await response.text(), 'OK')
@@ -56,7 +56,7 @@ test('a push at GitHub builds the commit, in the background, for nobody', async 
   assert.equal((await t.get('/api_3/build/1'))['submitter'], null)
 })
 
-test('a push at GitLab and a tag at Bitbucket build, too', async () => {
+test('a push at GitLab and a tag at Bitbucket are built as well', async () => {
   await using t = await open()
   const gitlab = {
     object_kind: 'push',
@@ -86,7 +86,7 @@ test('a push at GitLab and a tag at Bitbucket build, too', async () => {
   )
 })
 
-test('what matches no package is answered OK and builds nothing', async () => {
+test('a push that matches no package is answered with OK and builds nothing', async () => {
   await using t = await open()
   const other = { ...PUSH, repository: { clone_url: 'https://github.example.org/kim/lens' } }
   assert.equal((await hook(t, `/webhooks/github/1/${SECRET}/`, other)).status, 200)
@@ -114,13 +114,13 @@ for (const [path, json, headers, status] of [
     assert.deepEqual(await builds(t), [])
   })
 
-test('a request of GitHub without its header is refused', async () => {
+test('a request to the GitHub webhook without X-GitHub-Event is refused', async () => {
   await using t = await open()
   const response = await t.ask(`/webhooks/github/1/${SECRET}/`, { method: 'POST', json: PUSH })
   assert.equal(response.status, 400)
 })
 
-test('the custom webhook answers with the id of the build, and keeps the body for it', async () => {
+test('the custom webhook returns the id of the build, and stores the body for it', async () => {
   await using t = await open()
   const body = '{"any": "thing"}'
   const response = await t.ask(`/webhooks/custom/1/${SECRET}/lens/`, { method: 'POST', body })
@@ -131,7 +131,7 @@ test('the custom webhook answers with the id of the build, and keeps the body fo
   assert.equal(await payload.text(), body)
 })
 
-test('the custom webhook of a directory makes it', async () => {
+test('the custom webhook of a directory creates the directory', async () => {
   await using t = await open()
   const path = `/webhooks/custom-dir/dana/telescope:custom:next/${SECRET}/lens/`
   assert.equal((await t.ask(path, { method: 'POST', body: 'x' })).status, 200)
@@ -148,7 +148,7 @@ for (const [path, word, status] of [
   [`/webhooks/custom-dir/dana/telescope:what:x/${SECRET}/lens/`, 'CANT_CREATE_DIRECTORY', 400],
   [`/webhooks/custom-dir/dana/none/${SECRET}/lens/`, 'PROJECT_NOT_FOUND', 404],
 ] as const)
-  test(`POST ${path} says ${word}`, async () => {
+  test(`POST ${path} answers ${word}`, async () => {
     await using t = await open()
     const response = await t.ask(path, { method: 'POST', body: 'x' })
     assert.deepEqual([response.status, await response.text()], [status, `${word}\n`])

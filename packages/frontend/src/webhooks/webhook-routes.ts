@@ -50,7 +50,7 @@ export function webhookReceivers(frontend: Frontend): Hono {
         const build_id = await buildAt(project, pack, event)
         log.info({ project_id: project.id, package: pack.name, build_id }, 'Webhook made a build')
       } catch (error) {
-        // One that cannot be built must not keep the others from it.
+        // A package that cannot be built must not prevent the builds of others.
         if (!(error instanceof CoprError)) throw error
         log.warn(
           { err: error, project_id: project.id, package: pack.name },
@@ -72,7 +72,7 @@ export function webhookReceivers(frontend: Frontend): Hono {
   return app
 }
 
-/** The project that an address with its secret names: 404 without one, 403 with another secret. */
+/** Finds the project of a webhook URL: 404 if it does not exist, 403 if the secret is wrong. */
 async function requireHookedProject(
   c: Context,
   frontend: Frontend,
