@@ -11,7 +11,7 @@ interface Domain {
 const TRIES = 40
 const POLL_MS = 250
 
-/** Below which domain the cluster gives hosts. Users may not always ask; then a Route that is made and removed tells it. */
+/** Finds the domain of the cluster's application hosts; if this user may not read it, takes it from the host of a temporary Route. */
 export async function appsDomain(api: KubeApi, namespace: string): Promise<Domain> {
   return (await ofIngress(api)) ?? (await ofConsole(api)) ?? (await ofProbe(api, namespace))
 }
@@ -25,7 +25,7 @@ async function ofIngress(api: KubeApi): Promise<Domain | undefined> {
   return value ? { value, from: "the cluster's Ingress configuration" } : undefined
 }
 
-/** Everybody who is logged in may read where the console is. */
+/** Reads the domain from the console's address, which every authenticated user may read. */
 async function ofConsole(api: KubeApi): Promise<Domain | undefined> {
   const data = await configMapData(api, 'openshift-config-managed', 'console-public')
   const url = data?.['consoleURL']
@@ -61,7 +61,7 @@ async function ofProbe(api: KubeApi, namespace: string): Promise<Domain> {
   ])
 }
 
-/** Undefined, too, for one that we may not read. */
+/** Returns the data of a ConfigMap; undefined if it does not exist or this user may not read it. */
 export async function configMapData(
   api: KubeApi,
   namespace: string,

@@ -12,7 +12,7 @@ import type { KubeApi } from './kube-api.ts'
 
 const HOST = { expose: { host: 'copr.example.org' } }
 
-/** Kubernetes with these objects and API groups. */
+/** A fake of a Kubernetes API that serves these objects and API groups. */
 function cluster(given: KubeObject[], groups: string[] = []): KubeApi {
   const memory = memoryApi(given)
   return {
@@ -47,7 +47,7 @@ interface Container {
   resources: { requests: { cpu: string }; limits: { cpu?: string } }
 }
 
-/** The limits of CPU of each container, as `keygen: 1`. */
+/** The CPU limit of each container, as `keygen: 1`. */
 async function limitsIn(
   objects: KubeObject[],
   { profile }: { profile: 'small' | 'medium' },
@@ -110,11 +110,11 @@ for (const [what, profile, objects, want] of [
     { ...NONE, postgresql: '2' },
   ],
 ] as const)
-  test(`limits of CPU with ${what}`, async () => {
+  test(`CPU limits with ${what}`, async () => {
     assert.deepEqual(await limitsIn([...objects], { profile }), want)
   })
 
-test('a bucket that the cluster shall make needs a cluster that makes buckets', async () => {
+test('a bucket claim needs a cluster that provisions buckets', async () => {
   const results = { kind: 's3', s3: { bucket_claim: { storage_class: 'buckets' } } }
   const vars = Vars.parse({ ...HOST, storage: { results } })
   await assert.rejects(discover(cluster([]), vars), {

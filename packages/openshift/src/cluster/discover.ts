@@ -8,7 +8,7 @@ import type { Facts, Flavour } from '../render/facts.ts'
 import { appsDomain, configMapData } from './apps-domain.ts'
 import { ifAllowed, type KubeApi } from './kube-api.ts'
 
-/** Something that was found, and where: told to whoever deploys. */
+/** A discovered fact and its source, for the administrator who deploys. */
 export interface Finding {
   fact: string
   value: string
@@ -24,7 +24,7 @@ interface GroupList {
   groups: { name: string; preferredVersion?: { version: string } }[]
 }
 
-/** The API groups of a cluster tell what it is; names of products do not. */
+/** Tells flavors of clusters apart by their API groups rather than by product names. */
 export async function flavourOf(api: KubeApi): Promise<{ flavour: Flavour; groups: Set<string> }> {
   const { groups } = (await api.request('GET', '/apis')) as GroupList
   const names = new Set(groups.map(({ name }) => name))
@@ -32,7 +32,7 @@ export async function flavourOf(api: KubeApi): Promise<{ flavour: Flavour; group
   return { flavour: names.has('config.openshift.io') ? 'openshift' : 'microshift', groups: names }
 }
 
-/** Asks the cluster for all that objects depend on. `known` is the host of the deployment before: it stays. */
+/** Discovers everything about the cluster that objects depend on. `known` is the host of the previous deployment, which is kept. */
 export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<Discovered> {
   const { flavour, groups } = await flavourOf(api)
   const findings: Finding[] = [
@@ -74,7 +74,7 @@ export async function discover(api: KubeApi, vars: Vars, known?: Host): Promise<
   }
 }
 
-/** The issuer. Clusters that use an OpenID Connect provider directly have none. */
+/** Returns the issuer of the cluster's OAuth server; undefined for clusters that use an OpenID Connect provider directly. */
 async function oauthServer(api: KubeApi): Promise<string | undefined> {
   const path = '/.well-known/oauth-authorization-server'
   const metadata = await ifAllowed(api.request('GET', path))
@@ -120,7 +120,7 @@ async function ingressAuthority(api: KubeApi): Promise<string | undefined> {
   return data?.['ca-bundle.crt']
 }
 
-/** The public host, of which a deployment is told once and for all: links to it are everywhere. */
+/** The public host. It stays the same for the life of a deployment, because links to it are everywhere. */
 export interface Host {
   host: string
   subdomain?: string | undefined
@@ -204,8 +204,9 @@ interface Range {
 }
 
 /**
- * A quota on limits refuses pods without, unless a range gives them defaults. What a range gives or demands of CPU would slow
- * down starts, so there are limits of our own then; but where a quota counts them, only where the default would not do.
+ * Decides whether containers need limits. A quota on limits refuses pods without limits unless a LimitRange sets defaults. A LimitRange's
+ * default or required CPU limit would slow down starts, so pods then set their own; if a quota counts CPU limits, only containers for which
+ * the default is too low do.
  */
 async function limitsOf(
   api: KubeApi,

@@ -25,7 +25,7 @@ export class KubeError extends Error {
 }
 
 interface ApplyOptions {
-  /** Only say what would be. */
+  /** Reports the result without persisting it. */
   dryRun?: boolean
 }
 
@@ -35,26 +35,26 @@ interface ListOptions {
   fieldSelector?: string
 }
 
-/** The cluster, as one user sees it. */
+/** The cluster's API, as one user sees it. */
 export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
-  /** Sends a file as it is; the answer may take as long as it takes. */
+  /** Sends a file unchanged, with no timeout for the response. */
   upload(path: string, file: { stream: Readable; bytes: number }): Promise<unknown>
   find(ref: ObjectRef): Promise<KubeObject | undefined>
   list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
-  /** Undefined when there is one of that name already, which stays as it is. */
+  /** Creates the object unless one of that name exists; returns undefined, and leaves that one unchanged, if it does. */
   createMissing(object: KubeObject): Promise<KubeObject | undefined>
-  /** Server-side, by force: the fields that are set here are ours. */
+  /** Applies the object server-side and forces conflicts: `coprctl` becomes the manager of the fields that it sets. */
   apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
-  /** False when there is none. */
+  /** Deletes an object; returns false if there is none. */
   remove(ref: ObjectRef): Promise<boolean>
 }
 
 interface Connection {
   server: string
-  /** With what proves who we are; asked for before each request, as tokens end. */
+  /** Returns the options with the credentials; called before each request, because tokens expire. */
   options: () => Promise<RequestOptions>
 }
 
@@ -104,7 +104,7 @@ export function kubeApi(connection: Connection): KubeApi {
       const query = new URLSearchParams(Object.entries(selectors)).toString()
       const path = `${collectionPath(apiVersion, kind, namespace)}${query && `?${query}`}`
       const { items } = (await ask('GET', path)) as { items: KubeObject[] | null }
-      // Lists leave out what is the same for every item.
+      // A list omits apiVersion and kind from its items.
       return (items ?? []).map((item) => ({ ...item, apiVersion, kind }))
     },
     async createMissing(made) {
@@ -159,7 +159,7 @@ async function send(
         ...(body === undefined && !file
           ? {}
           : { 'content-type': contentType ?? 'application/json' }),
-        // Node says it of itself for some methods only: the body of a DELETE would be lost.
+        // Node sets this header itself for some methods only: a DELETE would lose its body.
         ...(bytes === undefined ? {} : { 'content-length': bytes }),
       },
     },
@@ -172,7 +172,7 @@ async function send(
   )
   asked.once('error', reject)
   asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
-  // A failing stream aborts the request, which then emits an error of its own.
+  // A failing stream aborts the request, which then emits its own error.
   if (file) pipeline(file.stream, asked, () => undefined)
   else asked.end(sent)
   const { code, answer } = await promise.catch((cause: unknown) => {
@@ -199,7 +199,7 @@ function jsonOf(answer: string): unknown {
   }
 }
 
-/** Undefined for what is not there; a kind that the cluster does not know is not there, too. */
+/** Resolves to undefined for an object that does not exist, or whose kind the cluster does not have. */
 export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
@@ -209,7 +209,7 @@ export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined
   }
 }
 
-/** Undefined for what is not there or what we may not see. */
+/** Resolves to undefined for an object that does not exist or that this user may not read. */
 export async function ifAllowed<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await unlessMissing(asked)

@@ -25,11 +25,11 @@ for (const [word, want] of [
   test(`didYouMean(${word}) is ${want}`, () =>
     assert.equal(didYouMean(word, ['host', 'profile', 'storage', 'database']), want))
 
-test('readVars() needs nothing at all', () => {
+test('readVars() needs no files', () => {
   assert.equal(readVars({}).vars.name, 'copr')
 })
 
-test('readVars() names unknown keys, all at once, and what was meant', () => {
+test('readVars() reports all unknown keys at once, with suggestions', () => {
   const text =
     'profil: small\nexpose: {hots: a.example.org}\nsite: {limits: {tokendays: 3}}\nx: 1\n'
   assert.throws(() => readVars({ vars: file(text) }), {
@@ -44,7 +44,7 @@ test('readVars() names unknown keys, all at once, and what was meant', () => {
   })
 })
 
-test('readVars() says in words what is wrong with a value', () => {
+test('readVars() describes an invalid value in a readable message', () => {
   assert.throws(() => readVars({ vars: file('expose: {host: "https://a.example.org/"}') }), {
     message: /expose\.host: write a host name, without https:\/\//,
   })
@@ -57,7 +57,7 @@ test('readVars() refuses keys in vars.yml', () => {
   })
 })
 
-test('the templates are valid as they are, and name every key', () => {
+test('the templates are valid unchanged, and list every key', () => {
   const read = readVars({
     vars: rootFile('vars.yml.template'),
     secrets: rootFile('secret-vars.yml.template'),
@@ -78,7 +78,7 @@ test("the templates' examples are valid, too", () => {
   assert.ok(SecretVars.parse(parse(secrets)).aws)
 })
 
-test('every key of vars.yml has a meaning', () => {
+test('every key of vars.yml is documented', () => {
   assert.deepEqual(
     keysOfVars()
       .filter(({ meaning }) => meaning === '')
@@ -92,7 +92,7 @@ for (const [name, schema] of [
   ['vars', Vars],
   ['secret-vars', SecretVars],
 ] as const)
-  test(`docs/${name}.schema.json is the schema of today (make schema)`, () => {
+  test(`docs/${name}.schema.json is up to date (make schema)`, () => {
     const written = JSON.parse(rootFile(`docs/${name}.schema.json`).text) as unknown
     assert.deepEqual(written, JSON.parse(JSON.stringify(jsonSchema(schema, `${name}.yml`))))
   })
@@ -117,7 +117,7 @@ aws_config:
     public: ssh-rsa AAAAB3Nz
 `
 
-test('readVars() takes a secret-vars.yml of the reference system, and says of each key what became of it', () => {
+test('readVars() accepts a secret-vars.yml of the reference system, and reports how each key is used', () => {
   const { vars, secrets, remarks } = readVars({ secrets: file(REFERENCE, 'secret-vars.yml') })
   assert.equal(vars.name, 'copr-team')
   assert.equal(vars.cluster.api, 'https://api.example.com:6443')
@@ -146,7 +146,7 @@ test('readVars() takes a secret-vars.yml of the reference system, and says of ea
   for (const { became } of remarks) assert.doesNotMatch(became, /s3cret|wJalr|AAAA/)
 })
 
-test("readVars() takes the chart's values, empty keys and requests of pods included", () => {
+test("readVars() accepts the chart's values, including empty keys and pod requests", () => {
   const values = `project: copr-dev
 create_project: false
 deployment: dev
@@ -172,7 +172,7 @@ resources: {backend: {log: {requests: {memory: 16Mi, cpu: 5m}}}}
   assert.equal(said.get('aws_config.ssh_key.name'), 'empty')
 })
 
-test('vars.yml counts more than a file of the reference system', () => {
+test('vars.yml takes precedence over a file of the reference system', () => {
   const { vars } = readVars({
     vars: file('expose: {host: builds.example.org}'),
     secrets: file(REFERENCE, 'secret-vars.yml'),
@@ -181,7 +181,7 @@ test('vars.yml counts more than a file of the reference system', () => {
   assert.equal(vars.name, 'copr-team')
 })
 
-test('explainKey() tells meaning, default, value and who decided', () => {
+test('explainKey() returns meaning, default, value and its source', () => {
   const read = readVars({
     vars: file('profile: medium'),
     secrets: file(REFERENCE, 'secret-vars.yml'),

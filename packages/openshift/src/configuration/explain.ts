@@ -10,7 +10,7 @@ export interface Explanation {
   default?: unknown
   value?: unknown
   decided_by?: string
-  /** The keys in a section; unset for a single key. */
+  /** The keys of a section; unset for a single key. */
   keys?: string[]
 }
 
@@ -44,7 +44,7 @@ export function explainKey(key: string, { vars, given, remarks }: ReadVars): Exp
   }
 }
 
-/** `host` may stand for `expose.host`. */
+/** Completes a key that was given without its section: `host` for `expose.host`. */
 function nearestEnd(key: string, names: string[]): string | undefined {
   const lasts = names.map((name) => name.split('.').at(-1) ?? name)
   const meant = didYouMean(key.split('.').at(-1) ?? key, lasts)

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import { acceptReferenceVars, isReferenceVars, type KeyRemark } from './reference-vars.ts'
 
-/** A file that the administrator gave. */
+/** A configuration file that the administrator wrote. */
 export interface VarsFile {
   path: string
   text: string
@@ -23,7 +23,7 @@ export interface ReadVars {
 /** Key material: a private key, or an access key of AWS. */
 const KEY_MATERIAL = /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(AKIA|ASIA)[A-Z0-9]{16}\b/
 
-/** Reads vars.yml and secret-vars.yml; the latter may be that of the reference system, or its Helm values. */
+/** Reads vars.yml and secret-vars.yml; secret-vars.yml may also be the reference system's file or its Helm values. */
 export function readVars({ vars, secrets }: { vars?: VarsFile; secrets?: VarsFile }): ReadVars {
   if (vars && KEY_MATERIAL.test(vars.text))
     throw new CoprError(
@@ -53,7 +53,7 @@ function contentOf(file: VarsFile | undefined): unknown {
   }
 }
 
-/** A key without a value says nothing: templates have many. */
+/** Removes keys without a value, which templates have many of: they count as not set. */
 function withoutEmpty(value: unknown): unknown {
   if (value === null) return undefined
   if (Array.isArray(value) || typeof value !== 'object') return value
@@ -63,7 +63,7 @@ function withoutEmpty(value: unknown): unknown {
   return Object.fromEntries(kept)
 }
 
-/** Merges records recursively; values of `above`, which come from vars.yml, win. */
+/** Merges records recursively; values of `above`, which come from vars.yml, take precedence. */
 function merged(below: unknown, above: unknown): unknown {
   if (!isRecord(below) || !isRecord(above)) return above ?? below
   const keys = new Set([...Object.keys(below), ...Object.keys(above)])

@@ -7,14 +7,14 @@ export interface KeyRemark {
 }
 
 interface Accepted {
-  /** For vars.yml. */
+  /** The settings that belong in vars.yml. */
   vars: Record<string, unknown>
-  /** For secret-vars.yml. */
+  /** The settings that belong in secret-vars.yml. */
   secrets: Record<string, unknown>
   remarks: KeyRemark[]
 }
 
-/** Only the reference system's files have these at the top. */
+/** Top-level keys that only the reference system's files have. */
 const TELLING = [
   'oc_api_endpoint',
   'frontend_backend_password',
@@ -35,7 +35,7 @@ const unused =
   () =>
     `not used: ${why}`
 
-/** Each key of secret-vars.yml and of the chart's values, by its path. */
+/** The rule for each key of secret-vars.yml and of the chart's values, by its path. */
 const RULES: Record<string, Rule> = {
   oc_api_endpoint: (value, { vars }) => {
     vars['cluster'] = { api: value }
@@ -75,7 +75,7 @@ const RULES: Record<string, Rule> = {
   'aws_config.ssh_key.public': unused('nobody logs in to builders'),
 }
 
-/** Takes such a file unchanged, and says of each key what became of it. */
+/** Accepts a file of the reference system unchanged, and reports how each of its keys is used. */
 export function acceptReferenceVars(content: unknown): Accepted {
   const accepted: Accepted = { vars: {}, secrets: {}, remarks: [] }
   for (const [key, value] of leavesOf(content, '')) {

@@ -10,21 +10,21 @@ const Node = z.object({
 })
 
 export interface SchemaKey {
-  /** `expose.host`. */
+  /** Path of the key: `expose.host`. */
   key: string
   meaning: string
   default: unknown
-  /** The words that it may be, where those are all that it may be. */
+  /** The allowed values of an enumeration; undefined for other keys. */
   choices: unknown[] | undefined
   isSection: boolean
 }
 
-/** The schema for editors: `# yaml-language-server: $schema=...`. */
+/** Returns the JSON schema for editors, which `# yaml-language-server: $schema=...` names. */
 export function jsonSchema(schema: z.ZodType, title: string): object {
   return { ...z.toJSONSchema(schema, { io: 'input' }), title }
 }
 
-/** Every key of vars.yml, sections before what is in them. */
+/** Returns every key of vars.yml, each section before its keys. */
 export function keysOfVars(): SchemaKey[] {
   return keysBelow(z.toJSONSchema(Vars, { io: 'input' }), '')
 }

@@ -8,11 +8,11 @@ export type Change = 'made' | 'changed' | 'as it was'
 interface ApplyAllOptions {
   namespace: string
   tell: (ref: ObjectRef, change: Change) => void
-  /** Nothing more is applied then. */
+  /** Once aborted, no more objects are applied. */
   stop?: AbortSignal
 }
 
-/** Applies objects in their order: each may need the ones before it. */
+/** Applies objects in order: each may need the ones before it. */
 export async function applyAll(
   api: KubeApi,
   objects: KubeObject[],
@@ -31,7 +31,7 @@ export async function applyAll(
   }
 }
 
-/** Kinds that hold what cannot be made anew: only undeploying with all data removes them. */
+/** Kinds of objects that hold data that cannot be recreated: only undeploying with all data removes them. */
 const KEPT = new Set([
   'PersistentVolumeClaim',
   'ObjectBucketClaim',
@@ -45,7 +45,7 @@ export function holdsData({ kind }: ObjectRef): boolean {
   return KEPT.has(kind)
 }
 
-/** Removes what an earlier deployment made and this one does not have. */
+/** Deletes objects that an earlier deployment made and this one does not include. */
 export async function prune(
   api: KubeApi,
   before: ObjectRef[],
@@ -59,7 +59,7 @@ export async function prune(
 
 export interface Drift {
   object: ObjectRef
-  /** `missing`, or the paths of fields that are not as they were deployed. */
+  /** `missing`, or the paths of fields that differ from what was deployed. */
   what: string
 }
 
@@ -77,7 +77,7 @@ export async function driftOf(api: KubeApi, objects: KubeObject[]): Promise<Drif
   return drifts
 }
 
-/** Fields that say who wrote when, not what. */
+/** Metadata fields that record writes, not the desired state. */
 const BOOKKEEPING = new Set([
   'metadata.managedFields',
   'metadata.resourceVersion',

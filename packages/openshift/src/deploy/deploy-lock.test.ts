@@ -33,18 +33,18 @@ function heldByBob(): KubeObject {
 const holderOf = (api: MemoryApi): unknown =>
   (api.objects.get(LEASE)?.['spec'] as { holderIdentity: string } | undefined)?.holderIdentity
 
-test('acquireDeployLock() admits one deployment at a time, and names the holder to those that wait', async () => {
+test('acquireDeployLock() admits one deployment at a time, and reports the holder to those that wait', async () => {
   const api = memoryApi()
   const told: string[] = []
   const first = await acquireDeployLock(api, optionsOf(told))
   assert.match(String(holderOf(api)), /^ana on .*, process \d+$/)
   let isSecond = false
-  // It waits long enough for a dead one, so that a slow machine does not make the first look dead.
+  // The second waits for a long lease, so that a slow machine does not make the first holder look dead.
   const second = acquireDeployLock(api, optionsOf(told, { duration_ms: 60_000 })).then((lock) => {
     isSecond = true
     return lock
   })
-  // The first one renews.
+  // The first holder renews its lease.
   const versions = new Set<string | undefined>()
   while (versions.size < 4) {
     versions.add(api.objects.get(LEASE)?.metadata.resourceVersion)
@@ -58,7 +58,7 @@ test('acquireDeployLock() admits one deployment at a time, and names the holder 
   assert.equal(holderOf(api), undefined, 'nothing is left behind')
 })
 
-test('acquireDeployLock() takes over from a holder that does not renew', async () => {
+test('acquireDeployLock() takes over from a holder that does not renew its lease', async () => {
   const api = memoryApi([heldByBob()])
   const told: string[] = []
   await using lock = await acquireDeployLock(api, optionsOf(told))
@@ -67,7 +67,7 @@ test('acquireDeployLock() takes over from a holder that does not renew', async (
   assert.deepEqual(told, ['bob on b, process 7, who deploys since 2026-11-26T09:00:00.000000Z'])
 })
 
-test('acquireDeployLock() gives up and says who deploys', async () => {
+test('acquireDeployLock() times out with an error that names the holder', async () => {
   const api = memoryApi([heldByBob()])
   await assert.rejects(
     acquireDeployLock(api, optionsOf([], { timeout_ms: 20, duration_ms: 60_000 })),
@@ -79,7 +79,7 @@ test('acquireDeployLock() gives up and says who deploys', async () => {
   assert.match(String(holderOf(api)), /^bob /)
 })
 
-test('a lock that was taken over aborts its work, and leaves the Lease to its new holder', async () => {
+test('a holder that loses the lock aborts its work, and leaves the Lease to the new holder', async () => {
   const api = memoryApi()
   {
     await using lock = await acquireDeployLock(api, optionsOf([]))
@@ -94,7 +94,7 @@ test('a lock survives a change of its Lease by others, such as a label', async (
   const api = memoryApi()
   await using lock = await acquireDeployLock(api, optionsOf([]))
   const labelled = await api.apply(api.objects.get(LEASE)!)
-  // It is renewed from what is there now.
+  // The holder renews the Lease as it now is.
   while (api.objects.get(LEASE)?.metadata.resourceVersion === labelled.metadata.resourceVersion) {
     lock.require()
     await sleep(5)
@@ -102,7 +102,7 @@ test('a lock survives a change of its Lease by others, such as a label', async (
   lock.require()
 })
 
-test('applyAll() applies nothing more when it is to stop', async () => {
+test('applyAll() applies no more objects once its signal is aborted', async () => {
   const api = memoryApi()
   const stop = new AbortController()
   const object = (name: string): KubeObject => ({
@@ -120,7 +120,7 @@ test('applyAll() applies nothing more when it is to stop', async () => {
   assert.equal(api.objects.size, 1)
 })
 
-test('acquireDeployLock() warns where leases may not be created, and excludes nobody', async () => {
+test('acquireDeployLock() without the right to create leases warns, and excludes nobody', async () => {
   const api = memoryApi()
   api.denied.add('create leases')
   const told: string[] = []

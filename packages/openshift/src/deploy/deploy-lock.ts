@@ -19,18 +19,18 @@ export interface DeployLockOptions {
   timeout_ms: number
   poll_ms: number
   stop: AbortSignal
-  /** Called once for each holder that is waited for. */
+  /** Called once for each holder that this one waits for. */
   tell: (why: string) => void
-  /** Completes "Cannot …" in messages. Default: deploy. */
+  /** The verb after "Cannot" in messages; default: deploy. */
   verb?: string
   duration_ms?: number
 }
 
-/** Keeps others from deploying into the namespace, and from removing the deployment. */
+/** A lock that keeps others from deploying into the namespace, and from removing the deployment. */
 export interface DeployLock extends AsyncDisposable {
   /** Aborted when the lock is lost, or by the caller. */
   stop: AbortSignal
-  /** Throws when the lock is lost. */
+  /** Throws if the lock is lost. */
   require(): void
 }
 
@@ -41,8 +41,8 @@ interface Spec {
 }
 
 /**
- * Acquires a Lease, and waits for its holder first. A holder is dead when its Lease has not changed for `duration_ms`, which
- * needs no synchronized clocks. Without the right to create leases it warns and returns a lock that excludes nobody.
+ * Acquires a Lease, waiting for its holder first. A holder is considered dead when its Lease has not changed for `duration_ms`, which needs
+ * no synchronized clocks. Without the right to create leases, warns and returns a lock that excludes nobody.
  */
 export async function acquireDeployLock(
   api: KubeApi,
@@ -112,7 +112,7 @@ function leaseOf(
   }
 }
 
-/** Undefined when another holder was faster. */
+/** Writes the Lease; returns undefined if another holder was faster. */
 async function hold(api: KubeApi, lease: KubeObject): Promise<KubeObject | undefined> {
   const { apiVersion, kind, metadata } = lease
   const isNew = metadata.resourceVersion === undefined
@@ -145,14 +145,14 @@ function keep(
       const spec = { ...(lease['spec'] as Spec), renewTime: microTime() }
       try {
         const next = await hold(api, { ...lease, spec })
-        // An answer that was lost, or a label of somebody else: the lock belongs to the holder that the Lease names.
+        // The response was lost, or someone else changed a label: the holder that the Lease names has the lock.
         const there = next ?? (await find(api, lease.metadata.namespace ?? ''))
         if (!there || holderOf(there) !== holderOf(first)) return lost.abort()
         lease = there
         if (!next) continue
         renewed = performance.now()
       } catch {
-        // The API server may be away for a moment; nobody takes over before the duration is over.
+        // The API server may be unreachable for a moment; nobody takes over before the lease expires.
         if (performance.now() - renewed > duration_ms) return lost.abort()
       }
     }
@@ -173,7 +173,7 @@ function keep(
       if (lost.signal.aborted) return
       const { uid, resourceVersion } = lease.metadata
       const preconditions = { uid, resourceVersion }
-      // Left behind, it ends by itself.
+      // If this fails, the Lease expires.
       await api.request('DELETE', objectPath(lease), { preconditions }).catch(() => undefined)
     },
   }

@@ -11,7 +11,7 @@ import { undeploy } from './undeploy.ts'
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/copr/leases/coprctl'
 const { images } = sampleFacts('kubernetes')
 
-/** Kubernetes with a deployment of one object, where somebody else has the turn. */
+/** A fake cluster with a deployment of one object, whose deploy lock another holder has. */
 async function heldByBob(): Promise<MemoryApi> {
   const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'copr' } }
   const lease: KubeObject = {
@@ -54,7 +54,7 @@ function optionsOf(blocked: () => void): DeployOptions {
   return { read, images, now: new Date(), progress, timeout_ms: 120_000, poll_ms: 5, stop }
 }
 
-test('deploy() asks whether it may deploy over what runs when it is its turn, not before', async () => {
+test('deploy() checks whether it may replace the running version only once it holds the lock', async () => {
   const api = await heldByBob()
   let done: Promise<void> | undefined
   const options = optionsOf(() => {
@@ -68,7 +68,7 @@ test('deploy() asks whether it may deploy over what runs when it is its turn, no
   assert.equal(api.objects.has(LEASE), false)
 })
 
-test('undeploy() waits for its turn, and removes nothing before', async () => {
+test('undeploy() waits for the lock, and removes nothing before', async () => {
   const api = await heldByBob()
   const before = [...api.objects.keys()]
   const options = { ...optionsOf(() => undefined), timeout_ms: 20 }

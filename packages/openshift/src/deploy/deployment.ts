@@ -21,13 +21,13 @@ import { waitUntilReady } from './wait.ts'
 const LINK_DAYS = 1
 const DAY_MS = 86_400_000
 
-/** Told while it happens. */
+/** Receives the steps of a deployment while it runs. */
 export interface Progress {
   found(finding: Finding): void
   generated(what: string): void
   applied(ref: ObjectRef, change: Change | 'removed'): void
   waiting(readiness: Readiness): void
-  /** For somebody else who deploys. */
+  /** Called when another deployment holds the lock. */
   blocked(why: string): void
 }
 
@@ -36,9 +36,9 @@ export interface DeployOptions {
   images: Facts['images']
   now: Date
   progress: Progress
-  /** Throws when this may not be deployed over what runs; asked when it is this one's lock. */
+  /** Throws if the running version must not be replaced; called once this deployment holds the lock. */
   allow?: (before: State | undefined) => void
-  /** Make a new link for the administrator, and end the one before. */
+  /** Creates a new link for the administrator, and invalidates the previous one. */
   new_link?: boolean
   timeout_ms: number
   poll_ms?: number
@@ -47,12 +47,12 @@ export interface DeployOptions {
 
 export interface Deployed {
   url: string
-  /** Only when it was just made: nobody can be told it again. */
+  /** Set only if it was just created: only its hash is stored, so it cannot be shown again. */
   administrator_url?: string
   changes: number
 }
 
-/** Brings a cluster to what vars.yml says, and waits until that runs. Doing it again changes nothing. */
+/** Deploys what vars.yml describes, and waits until it is ready. Idempotent. */
 export async function deploy(api: KubeApi, options: DeployOptions): Promise<Deployed> {
   const { read, progress, timeout_ms, poll_ms = 1000 } = options
   const namespace = read.vars.name
@@ -66,7 +66,7 @@ export async function deploy(api: KubeApi, options: DeployOptions): Promise<Depl
   try {
     return await deployAlone(api, { ...options, stop: lock.stop })
   } finally {
-    // A lost lock takes precedence over any other error, as it is the cause.
+    // A lost lock takes precedence over any other error, because it is the cause.
     lock.require()
   }
 }
@@ -81,7 +81,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
   const names = secretNames(vars)
-  // As what is in the cluster was rendered: otherwise nothing would be what is there already.
+  // With the checksums that the live objects were rendered from; otherwise every object would look changed.
   const known = await secretChecksums(api, namespace, names)
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)
@@ -107,7 +107,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   const facts = { ...draft, secret_checksums: await secretChecksums(api, namespace, names) }
   const objects = render(vars, facts)
   const state = stateOf(objects, { facts, link: link.stored })
-  // Written before the objects: what breaks off half-way is removed by the next one, too.
+  // Written before the objects: if this deployment fails, the next one also prunes what it created.
   await writeState(api, namespace, {
     ...state,
     inventory: united(state.inventory, before?.inventory),
@@ -134,10 +134,10 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   }
 }
 
-/** Inputs for inspecting a deployment. */
+/** The inputs for inspecting a deployment. */
 export interface LookOptions {
   read: ReadVars
-  /** Which images are to run where these run, or where nothing does. */
+  /** Chooses the images to render with, given those of the last deployment; undefined if there is none. */
   images: (deployed: State['images'] | undefined) => Facts['images']
 }
 
@@ -152,7 +152,7 @@ export async function currentObjects(
   return { ...(await plannedObjects(api, options, state)), state }
 }
 
-/** The same where perhaps nothing is deployed yet. */
+/** Renders the objects that a deployment would apply now; nothing needs to be deployed yet. */
 export async function plannedObjects(
   api: KubeApi,
   { read: { vars }, images }: LookOptions,
@@ -192,7 +192,7 @@ function sameAddress(a: string, b: string): boolean {
   return one.host === other.host && one.protocol === other.protocol
 }
 
-/** Objects that are not rendered, but written by a deployment. */
+/** Objects that a deployment writes without rendering them. */
 const besides = (namespace: string): ObjectRef[] => [
   { apiVersion: 'v1', kind: 'Secret', metadata: { name: '', namespace } },
 ]

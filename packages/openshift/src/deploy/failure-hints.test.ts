@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { troubleOf } from './failure-hints.ts'
 
-/** In the words of clusters. */
+/** Messages as clusters write them. */
 for (const [what, said, sentence, command] of [
   [
     'Deployment a',

@@ -8,7 +8,7 @@ export interface Trouble {
   command: string
 }
 
-/** From what a cluster says to what an administrator can do. The first that fits counts. */
+/** Maps messages of a cluster to what an administrator can do. The first matching pattern applies. */
 const KNOWN: [pattern: RegExp, tell: (what: string, said: string, namespace: string) => Trouble][] =
   [
     [
@@ -102,7 +102,7 @@ export function troubleOf(what: string, said: string, namespace: string): Troubl
   }
 }
 
-/** Ends a deployment: what the reason is, and what to do. */
+/** Returns the error that ends a deployment: the reasons, and what to do. */
 export function failure(action: string, troubles: Trouble[]): CoprError {
   const lines = troubles.map(({ sentence, command }) => `${sentence}\n    try: ${command}`)
   return new CoprError('conflict', `Cannot ${action}: ${lines.join('\n  ')}`)

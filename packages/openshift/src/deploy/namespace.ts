@@ -1,7 +1,7 @@
 import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
 import { failure } from './failure-hints.ts'
 
-/** Makes the namespace when it is missing: as a project where the cluster knows these. False: it was there. */
+/** Creates the namespace if it is missing, as a project where the cluster has these. Returns false if it existed. */
 export async function requireNamespace(
   api: KubeApi,
   name: string,
@@ -31,7 +31,7 @@ export async function requireNamespace(
   }
 }
 
-/** The strictest policy for pods: all of ours keep it. */
+/** The strictest Pod Security level, which all pods of a deployment comply with. */
 const RESTRICTED = {
   'pod-security.kubernetes.io/enforce': 'restricted',
   'app.kubernetes.io/part-of': 'copr',

@@ -21,7 +21,7 @@ interface Limit {
   maxLimitRequestRatio?: Quantities
 }
 
-/** Refuses before anything is changed what quotas and ranges of the namespace do not allow. */
+/** Throws, before anything is changed, if quotas or limit ranges of the namespace do not allow the deployment. */
 export async function requireQuota(
   api: KubeApi,
   objects: KubeObject[],
@@ -46,7 +46,7 @@ export async function roomTroubles(
   if (quotas.length > 0) {
     const found = await Promise.all(ours.map((object) => api.find(object)))
     const live = found.filter((object) => object !== undefined)
-    // A Job that was done is not done again.
+    // A finished Job does not run again.
     const wanted = ours.map((object, index) =>
       isDone(found[index]) ? found[index]! : withReplicas(object, found[index], objects),
     )
@@ -58,7 +58,7 @@ export async function roomTroubles(
   return sentences.map((sentence) => ({ sentence, command }))
 }
 
-/** All our pods have requests and run until they are stopped: quotas for others do not count them. */
+/** Quota scopes that match the pods of a deployment: all have requests and run until they are stopped. */
 const OUR_SCOPES = new Set(['NotTerminating', 'NotBestEffort'])
 
 function quotaFaults(
@@ -141,12 +141,12 @@ function containerNeeds(container: Container, limits: Limit[]): Amounts {
   return Object.fromEntries([...named('requests', requests), ...named('limits', most)])
 }
 
-/** With what a range of the namespace fills in. */
+/** Returns the resources of a container after the defaults of the namespace's limit ranges. */
 function effective({ resources = {} }: Container, limits: Limit[]) {
   const ranges = limits.filter(({ type }) => type === 'Container')
   const most = Object.assign({}, ...ranges.map((each) => each.default), resources.limits)
   const least = Object.assign({}, ...ranges.map((each) => each.defaultRequest))
-  // In the order of Kubernetes: limits of the container itself count before what a range asks for.
+  // As Kubernetes does it: a container's own limits take precedence over the default requests of a range.
   const requests = { ...least, ...resources.limits, ...resources.requests } as Quantities
   return { requests, limits: most as Quantities }
 }
@@ -195,7 +195,7 @@ function outside(
   ]
 }
 
-/** The API server takes no container that asks for more than it may use. */
+/** Reports requests above limits, which the API server refuses. */
 function overLimit(
   what: string,
   { requests, limits }: { requests: Quantities; limits: Quantities },
@@ -208,7 +208,7 @@ function overLimit(
     )
 }
 
-/** An autoscaler decides how many there are where a Deployment does not say it. */
+/** Fills in the replicas of a Deployment that an autoscaler scales: the live number, or else the autoscaler's minimum. */
 function withReplicas(
   object: KubeObject,
   live: KubeObject | undefined,

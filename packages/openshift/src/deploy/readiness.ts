@@ -1,17 +1,17 @@
 import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
 import { type KubeObject, nameOf, type ObjectRef } from '../objects/kube-object.ts'
 
-/** Is an object what it should be, and if not, why? */
+/** Whether an object is ready, and if not, why. */
 export interface Readiness {
   object: string
   ready: boolean
   /** Why the object is not ready; empty when it is. */
   why: string
-  /** Waiting does not help. */
+  /** Whether waiting is pointless. */
   hopeless: boolean
 }
 
-/** Objects of other kinds are ready when they are there. */
+/** Kinds of objects that take time to become ready; objects of other kinds are ready once they exist. */
 const WAITED_FOR = new Set([
   'Deployment',
   'StatefulSet',
@@ -41,7 +41,7 @@ interface Status {
   readyReplicas?: number
   succeeded?: number
   conditions?: Condition[]
-  /** Phase of an ObjectBucketClaim: `Bound` once there is a bucket. */
+  /** The phase of an ObjectBucketClaim: `Bound` once the bucket exists. */
   phase?: string
   ingress?: { host?: string; conditions?: Condition[] }[]
 }
@@ -122,7 +122,7 @@ interface Pod extends KubeObject {
   }
 }
 
-/** The first thing that keeps a pod from running. */
+/** Returns the first reason that keeps a pod from running. */
 async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | undefined> {
   const { template } = owner['spec'] as {
     template: { metadata: { labels: Record<string, string> } }
@@ -171,7 +171,7 @@ async function eventTrouble(
 
 const UNBOUND = new Set(['FailedBinding', 'ProvisioningFailed', 'ExternalProvisioning'])
 
-/** Volumes that nobody provides. One that waits for its first pod is as it should be. */
+/** Returns why no volume is provisioned for a claim; a claim that waits for its first pod is fine. */
 export async function volumeTrouble(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
   const claim = await api.find(ref)
   if ((claim?.['status'] as { phase?: string } | undefined)?.phase !== 'Pending') return undefined

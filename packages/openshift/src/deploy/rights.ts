@@ -10,7 +10,7 @@ interface Right {
   namespace?: string | undefined
 }
 
-/** May we do this? The API server decides, and asking changes nothing. */
+/** Asks the API server whether this user has a right; changes nothing. */
 export async function mayI(api: KubeApi, right: Right): Promise<boolean> {
   const answer = (await api.request(
     'POST',
@@ -24,7 +24,7 @@ export async function mayI(api: KubeApi, right: Right): Promise<boolean> {
   return answer.status?.allowed ?? false
 }
 
-/** Refuses before anything is changed, and lists all that is missing as rules that an administrator can grant. */
+/** Throws, before anything is changed, if rights are missing, and lists them as rules that an administrator can grant. */
 export async function requireRights(
   api: KubeApi,
   refs: ObjectRef[],

@@ -64,7 +64,7 @@ for (const [what, hard, used, want] of [
     assert.ok(want === '' ? said === '' : said.includes(want), said)
   })
 
-test('what is deployed already counts by what becomes more, and a finished Job by nothing', async () => {
+test('only the increase over live objects counts, and a finished Job does not count', async () => {
   const live = objects.map((object) =>
     object.kind === 'Job' ? { ...object, status: { succeeded: 1 } } : object,
   )
@@ -78,12 +78,12 @@ test('what is deployed already counts by what becomes more, and a finished Job b
   assert.match(troubles.map(({ sentence }) => sentence).join('\n'), /room for 0 pods/)
 })
 
-test('quotas for other kinds of pods do not count', async () => {
+test('quotas whose scopes do not match the pods are ignored', async () => {
   assert.equal(await sentences([quota({ pods: '0' }, { scopes: ['BestEffort'] })]), '')
   assert.match(await sentences([quota({ pods: '0' }, { scopes: ['NotTerminating'] })]), /pods/)
 })
 
-test('ranges of sizes are kept, with what they fill in', async () => {
+test('limit ranges are checked, their defaults included', async () => {
   assert.match(
     await sentences([range({ type: 'Container', min: { memory: '128Mi' } })]),
     /Deployment keygen, container keygen: a range of the namespace asks for at least 128Mi memory, and this requests 96Mi/,
@@ -99,7 +99,7 @@ test('ranges of sizes are kept, with what they fill in', async () => {
   assert.equal(await sentences([range({ type: 'Container', max: { memory: '4Gi' } })]), '')
 })
 
-test('a default limit of a range is no complaint where it is enough, and one where less is asked for', async () => {
+test('a default limit of a range is an error only if it is below the request', async () => {
   const least = (cpu: string): KubeObject => range({ type: 'Container', default: { cpu } })
   assert.equal(await sentences([least('50m')]), '')
   assert.match(
@@ -108,7 +108,7 @@ test('a default limit of a range is no complaint where it is enough, and one whe
   )
 })
 
-test('what has limits asks for as much before it asks for what a range fills in', async () => {
+test("a container's own limits take precedence over the default requests of a range", async () => {
   const [container] = [{ name: 'a', resources: { limits: { cpu: '2' } } }]
   const spec = { template: { spec: { containers: [container] } } }
   const metadata = { name: 'a', namespace: 'copr' }
@@ -122,7 +122,7 @@ test('what has limits asks for as much before it asks for what a range fills in'
   assert.match(troubles.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
 })
 
-test('a Deployment whose replicas an autoscaler decides counts as many as there are, or as it starts with', async () => {
+test("an autoscaled Deployment counts with its live replicas, or else with the autoscaler's minimum", async () => {
   const scaled = render(
     Vars.parse({ profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }),
     sampleFacts('openshift'),
@@ -131,7 +131,7 @@ test('a Deployment whose replicas an autoscaler decides counts as many as there 
     (await roomTroubles(memoryApi([quota({ pods: '0' }), ...given]), scaled, 'copr'))
       .map(({ sentence }) => sentence)
       .join('\n')
-  // Database, the Job, dist-git, and frontend, backend and keygen three times each.
+  // The database, the Job and dist-git; frontend, backend and keygen with three replicas each.
   assert.match(await podsOf([]), /this needs 12 /)
   const frontend = scaled.find(
     ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'frontend',
@@ -140,7 +140,7 @@ test('a Deployment whose replicas an autoscaler decides counts as many as there 
   assert.match(await podsOf([grown]), /this needs 9 /)
 })
 
-test('requireQuota() says what to type', async () => {
+test('requireQuota() suggests a command', async () => {
   await assert.rejects(requireQuota(memoryApi([quota({ pods: '1' })]), objects, 'copr'), {
     message: /^Cannot deploy: the quota tight .*\n +try: kubectl -n copr describe quota,limitrange/,
   })

@@ -12,16 +12,16 @@ export interface UndeployOptions extends Pick<
   DeployOptions,
   'read' | 'stop' | 'timeout_ms' | 'progress'
 > {
-  /** Volumes, databases and keys, too. */
+  /** Also delete volumes, databases and keys. */
   delete_data: boolean
-  /** Do not wait until machines in clouds are gone: they may go on costing money. */
+  /** Do not wait until cloud machines are terminated: they may keep costing money. */
   abandon_machines: boolean
   poll_ms?: number
 }
 
 const GENERATED = 'copr/generated=true'
 
-/** Removes a deployment: machines in clouds first, while there is still somebody who can. */
+/** Removes a deployment; terminates cloud machines first, while resalloc still runs. */
 export async function undeploy(api: KubeApi, options: UndeployOptions): Promise<void> {
   const { read, progress, timeout_ms, poll_ms = 1000, stop } = options
   const namespace = read.vars.name
@@ -62,7 +62,7 @@ async function undeployAlone(api: KubeApi, options: UndeployOptions): Promise<vo
   await api.remove(stateRef(namespace))
 }
 
-/** Pools without machines: resalloc ends all, and a Job waits until the database knows of none. */
+/** Empties the pools: resalloc terminates all machines, and a Job waits until the database lists none. */
 async function drain(
   api: KubeApi,
   { read, timeout_ms, poll_ms = 1000, stop, progress }: UndeployOptions,

@@ -8,12 +8,12 @@ export interface WaitOptions {
   namespace: string
   timeout_ms: number
   poll_ms: number
-  /** Told whenever what is waited for, or why, has changed. */
+  /** Called whenever the readiness of an object, or the reason, changes. */
   tell: (readiness: Readiness) => void
   stop: AbortSignal
 }
 
-/** Waits until all is ready. What waiting does not help, and what lasts too long, ends in sentences with commands. */
+/** Waits until all objects are ready. On a timeout, or if waiting is pointless, throws an error with causes and commands. */
 export async function waitUntilReady(
   api: KubeApi,
   refs: ObjectRef[],

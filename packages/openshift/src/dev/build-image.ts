@@ -11,7 +11,7 @@ import type { SourceArchive } from './source-archive.ts'
 
 export interface DevProgress {
   step(what: string): void
-  /** Lines of the build's own log. */
+  /** Receives lines of the build log. */
   log(lines: string[]): void
 }
 
@@ -23,7 +23,7 @@ export interface BuildOptions {
   stop: AbortSignal
 }
 
-/** On an ImageStream: from what its image was built, and what it is. */
+/** Annotations of an ImageStream: a hash of the inputs of its image, and the image's digest. */
 const BUILT_FROM = 'copr/built-from'
 const BUILT_DIGEST = 'copr/built-digest'
 
@@ -36,7 +36,7 @@ interface Build extends KubeObject {
   }
 }
 
-/** Builds an image in the cluster from an uploaded archive, unless just that was built before: its reference by digest. */
+/** Builds an image in the cluster from an uploaded archive, unless its inputs are unchanged; returns its reference by digest. */
 export async function buildImage(
   api: KubeApi,
   of: BuildOf,
@@ -68,7 +68,7 @@ export async function buildImage(
   return `${repository}@${digest}`
 }
 
-/** All that decides what comes out; by which commit the files were reached does not. */
+/** Hashes the inputs that determine the image; REVISION, the commit, does not count. */
 function inputsOf({ args: { REVISION: _, ...args } }: BuildOf, { sha256 }: SourceArchive): string {
   return createHash('sha256').update(sha256).update(JSON.stringify(args)).digest('hex')
 }
@@ -78,7 +78,7 @@ function withAnnotations(stream: KubeObject, from: string, digest: string): Kube
   return { ...stream, metadata: { ...stream.metadata, annotations } }
 }
 
-/** Where the cluster's own registry keeps it. */
+/** Returns the image's repository in the cluster's own registry. */
 async function repositoryOf(
   api: KubeApi,
   stream: KubeObject,
@@ -97,7 +97,7 @@ async function repositoryOf(
   )
 }
 
-/** Starts a build with the archive as its input. The answer comes when a pod for it runs and has taken it. */
+/** Starts a build with the archive as its input; returns once a pod has received the archive. */
 async function instantiate(
   api: KubeApi,
   config: KubeObject,
@@ -124,10 +124,10 @@ async function instantiate(
 }
 
 const FAILED = new Set(['Failed', 'Error', 'Cancelled'])
-/** Log lines that the error of a failed build repeats. */
+/** How many of the last log lines the error of a failed build quotes. */
 const LAST_LINES = 20
 
-/** Follows a build to its end. */
+/** Follows a build until it ends. */
 async function untilBuilt(
   api: KubeApi,
   build: Build,
@@ -164,12 +164,12 @@ async function untilBuilt(
   }
 }
 
-/** Reads the complete lines of a build's log; empty while there is no pod, or after it was removed. */
+/** Returns the complete lines of a build's log; none before its pod exists or after the pod is deleted. */
 async function logOf(api: KubeApi, ref: Build): Promise<string[]> {
   try {
     const text = await unlessMissing(api.request('GET', `${objectPath(ref)}/log`))
     const lines = typeof text === 'string' ? text.split('\n') : []
-    // The last is not whole yet, or empty.
+    // The last line is incomplete, or empty.
     return lines.slice(0, -1)
   } catch (error) {
     if (error instanceof KubeError && (error.code === 400 || error.code >= 500)) return []

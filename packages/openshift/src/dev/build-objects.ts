@@ -1,25 +1,25 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { meta } from '../render/render-context.ts'
 
-/** The images of this folder, in the order in which they are built: each of the others begins with that of the servers. */
+/** The images of this folder, in build order: the others are based on the server image. */
 export const DEV_IMAGES = ['server', 'postgresql', 'builder'] as const
 export type DevImage = (typeof DEV_IMAGES)[number]
 
 export interface BuildOf {
   namespace: string
   image: DevImage
-  /** Build arguments: what the others begin with, version and revision. */
+  /** Build arguments: the base image of the others, version and revision. */
   args: Record<string, string>
 }
 
 const BUILDS = 'build.openshift.io/v1'
 const IMAGES = 'image.openshift.io/v1'
-/** Marks what `coprctl dev down` removes. */
+/** Label of the objects that `coprctl dev down` removes. */
 export const DEV_LABEL = { 'copr/dev': 'true' }
 
 export const devName = (image: DevImage): string => `copr-${image}`
 
-/** Where an image is kept, and how it is built from what is uploaded. */
+/** Returns the ImageStream of an image and the BuildConfig that builds it from an upload. */
 export function buildObjects({ namespace, image, args }: BuildOf): KubeObject[] {
   const metadata = () =>
     meta({ namespace }, devName(image), { component: 'dev', labels: DEV_LABEL })
@@ -47,7 +47,7 @@ export function buildObjects({ namespace, image, args }: BuildOf): KubeObject[] 
   ]
 }
 
-/** Builder pods have a namespace of their own, and may pull what this one has built. */
+/** Lets builder pods, which have their own namespace, pull the images built in this one. */
 export function pullersOf(namespace: string, buildersNamespace: string): KubeObject {
   const rbac = 'rbac.authorization.k8s.io'
   return {

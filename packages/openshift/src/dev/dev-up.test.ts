@@ -32,7 +32,7 @@ interface Behaviour {
   refuses?: Answer
 }
 
-/** Starts a fake of OpenShift's API server, with as much of the build API as coprctl uses. */
+/** Starts a fake of OpenShift's API server, with the part of the build API that coprctl uses. */
 async function openShift(behaviour: Behaviour = {}): Promise<OpenShift> {
   const { hasRegistry = true, status = complete, log = 'Push successful\n', refuses } = behaviour
   const uploads: Uploaded[] = []
@@ -64,7 +64,7 @@ const complete = (build: string): object => ({
   output: { to: { imageDigest: digestOf(build) } },
 })
 
-/** A folder of git with two files, one that git ignores, and one that it does not know. */
+/** Creates a git repository with committed files and a file that git ignores. */
 async function checkout(): Promise<{ dir: string; commit: string } & Disposable> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-checkout-'))
   mkdirSync(join(dir, 'packages'))
@@ -107,7 +107,7 @@ async function built(api: OpenShift['api'], dir: string, vars: object = {}) {
   return { images, vars: changed.vars, said }
 }
 
-test('buildImages() uploads the folder for each image, and names what came out by digest', async () => {
+test('buildImages() uploads the folder for each image, and returns the images by digest', async () => {
   await using cluster = await openShift()
   using folder = await checkout()
   const { images, said } = await built(cluster.api, folder.dir)
@@ -129,7 +129,7 @@ test('buildImages() uploads the folder for each image, and names what came out b
   })
 })
 
-test('buildImages() builds again only when a file has changed', async () => {
+test('buildImages() rebuilds only when a file has changed', async () => {
   await using cluster = await openShift()
   using folder = await checkout()
   const first = await built(cluster.api, folder.dir)
@@ -142,7 +142,7 @@ test('buildImages() builds again only when a file has changed', async () => {
   assert.equal(cluster.uploads[2]?.commit, `${folder.commit}-dirty`)
 })
 
-test('buildImages() gives pools of pods their builder, and its namespace the right to pull it', async () => {
+test('buildImages() sets the builder image of pod pools, and lets their namespace pull it', async () => {
   await using cluster = await openShift()
   using folder = await checkout()
   const pools = { pods: { provider: 'kubernetes', image: 'x' }, cloud: { provider: 'aws' } }
@@ -178,18 +178,18 @@ for (const [what, behaviour, words] of [
   ],
   ['has no registry', { hasRegistry: false }, /it has no image registry of its own\n {4}try: /],
 ] as const)
-  test(`a build that ${what} is said in a sentence`, async () => {
+  test(`a build that ${what} fails with a readable message`, async () => {
     await using cluster = await openShift(behaviour)
     using folder = await checkout()
     await assert.rejects(built(cluster.api, folder.dir), { message: words })
   })
 
-test('hasBuilds() is false for a cluster without', async () => {
+test('hasBuilds() is false for a cluster without the build API', async () => {
   await using cluster = await startObjectServer(['apps'], () => undefined)
   assert.equal(await hasBuilds(cluster.api), false)
 })
 
-test('sourceArchive() has what git knows or would add of what images need, as it is now', async () => {
+test('sourceArchive() has tracked and untracked files that images need, as they are in the working tree', async () => {
   using folder = await checkout()
   rmSync(join(folder.dir, 'packages/deleted.ts'))
   writeFileSync(join(folder.dir, 'packages/new.ts'), '')
@@ -200,7 +200,7 @@ test('sourceArchive() has what git knows or would add of what images need, as it
   assert.equal(again.sha256, archive.sha256)
 })
 
-test('sourceArchive() refuses a folder that is no checkout', async () => {
+test('sourceArchive() refuses a folder that is not a git working tree', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-no-checkout-'))
   try {
     await assert.rejects(sourceArchive(dir, stop), {

@@ -16,17 +16,17 @@ import { buildObjects, DEV_IMAGES, DEV_LABEL, type DevImage, pullersOf } from '.
 export interface DevImages {
   /** The images to deploy, by digest. */
   images: Facts['images']
-  /** vars.yml with the builder's image in pools of pods. */
+  /** The vars, with the builder image set in pools of pods. */
   read: ReadVars
 }
 
-/** Can this cluster build? */
+/** Whether this cluster has OpenShift's build API. */
 export async function hasBuilds(api: KubeApi): Promise<boolean> {
   const { groups } = await flavourOf(api)
   return groups.has('build.openshift.io') && groups.has('image.openshift.io')
 }
 
-/** Builds what a deployment needs of this folder's images, in its own namespace. */
+/** Builds the images that a deployment needs from this folder, in the deployment's namespace. */
 export async function buildImages(
   api: KubeApi,
   read: ReadVars,
@@ -87,7 +87,7 @@ function withBuilder(read: ReadVars, names: string[], image: string): ReadVars {
   return { ...read, vars: { ...read.vars, builders: { ...read.vars.builders, pools } } }
 }
 
-/** Removes what building has left in the namespace; the deployment itself is not touched. */
+/** Deletes the objects that image builds created in the namespace; the deployment itself is not touched. */
 export async function removeBuilds(
   api: KubeApi,
   namespace: string,
@@ -106,7 +106,7 @@ export async function removeBuilds(
       if (await api.remove(object)) removed(object)
 }
 
-/** The error for a cluster without a build API; it names the alternative. */
+/** Returns the error for a cluster without a build API; it names the alternative. */
 export function cannotBuild(server: string): CoprError {
   return new CoprError(
     'conflict',

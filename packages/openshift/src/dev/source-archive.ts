@@ -13,11 +13,11 @@ export interface SourceArchive extends Disposable {
   path: string
   bytes: number
   sha256: string
-  /** The commit, with `-dirty` where the folder has more than it. */
+  /** The commit, with `-dirty` if the working tree differs from it. */
   revision: string
 }
 
-/** The working tree as a tar archive: what git knows or would add, as it is now. The same files give the same archive. */
+/** Packs the working tree into a tar archive: files that git tracks or would add, as they are now. Deterministic. */
 export async function sourceArchive(root: string, stop: AbortSignal): Promise<SourceArchive> {
   const git = async (...args: string[]): Promise<string> =>
     await runOrThrow('git', ['-C', root, ...args], { signal: stop, answer_only: true })
@@ -31,7 +31,7 @@ export async function sourceArchive(root: string, stop: AbortSignal): Promise<So
       'invalid',
       `Cannot read ${root}: it is not a git checkout\n    try: coprctl dev up in the folder that you cloned`,
     )
-  // A file that was deleted is still in git's list.
+  // git still lists deleted files.
   const files = list.output
     .split('\0')
     .filter((file) => file !== '' && lstatSync(join(root, file), { throwIfNoEntry: false }))

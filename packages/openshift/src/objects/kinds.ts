@@ -1,6 +1,6 @@
 import type { ObjectRef } from './kube-object.ts'
 
-/** How the API calls the kinds that a deployment has, and which of them are not in a namespace. */
+/** The API's plural names of all kinds in a deployment, and the kinds that are cluster-scoped. */
 const PLURALS: Record<string, string> = {
   AppliedClusterResourceQuota: 'appliedclusterresourcequotas',
   Certificate: 'certificates',
@@ -62,7 +62,7 @@ export function pluralOf(kind: string): string {
   return plural
 }
 
-/** Where all objects of a kind are. OpenShift's own Ingress, its configuration, is in no namespace. */
+/** Returns the path of all objects of a kind. OpenShift's own Ingress, its configuration, is cluster-scoped. */
 export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const everywhere = WITHOUT_NAMESPACE.has(kind) || namespace === undefined

@@ -10,7 +10,7 @@ export interface ObjectMeta {
   deletionTimestamp?: string
 }
 
-/** An object of Kubernetes, as it is sent. */
+/** A Kubernetes object, as sent to the API server. */
 export interface KubeObject {
   apiVersion: string
   kind: string
@@ -18,24 +18,24 @@ export interface KubeObject {
   [field: string]: unknown
 }
 
-/** Which object. */
+/** Identifies an object. */
 export interface ObjectRef {
   apiVersion: string
   kind: string
   metadata: { name: string; namespace?: string }
 }
 
-/** `Deployment frontend`. */
+/** Returns the name for messages: `Deployment frontend`. */
 export function nameOf({ kind, metadata }: ObjectRef): string {
   return `${kind} ${metadata.name}`
 }
 
-/** The same for the same object, whatever it says. */
+/** Returns a key that identifies an object, independent of its content and API version. */
 export function keyOf({ apiVersion, kind, metadata }: ObjectRef): string {
   return [apiVersion.split('/')[0], kind, metadata.namespace ?? '', metadata.name].join('|')
 }
 
-/** `deployment-frontend.yaml`. */
+/** Returns the file name of an object: `deployment-frontend.yaml`. */
 export function fileNameOf({ kind, metadata: { name, namespace = '' } }: ObjectRef): string {
   const place = namespace.endsWith('-builders') ? 'builders-' : ''
   return `${place}${kind.toLowerCase()}-${name}.yaml`

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 
-/** Without folded lines and anchors, which people read badly. */
+/** Formats YAML for people: without folded lines and anchors. */
 export function yamlOf(value: unknown): string {
   return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0, blockQuote: 'literal' })
 }

@@ -5,12 +5,12 @@ import { removePods } from './up-containers.ts'
 
 export interface DownContainers {
   pods: string[]
-  /** Volumes with data and secrets that are still there. */
+  /** Volumes with data and secrets, which were kept. */
   kept: string[]
   removed: string[]
 }
 
-/** Ends all of a deployment. Data and secrets stay, unless they shall go, too. */
+/** Stops and removes all pods of a deployment. Volumes with data and secrets are kept unless `volumes` is set. */
 export async function downContainers(
   podman: Podman,
   place: Pick<Place, 'namespace'>,
@@ -18,7 +18,7 @@ export async function downContainers(
 ): Promise<DownContainers> {
   const { namespace } = place
   const states = await podStates(podman, place)
-  // Builders first: they give their tasks back while the servers still answer.
+  // Builders first: they requeue their tasks while the servers still respond.
   const isBuilder = (name: string): boolean => name.startsWith(`${namespace}-builder-`)
   const pods = states
     .map(({ name }) => name)
@@ -37,7 +37,7 @@ export async function downContainers(
   const spent = new Set([...mounted, ...all.map(({ name }) => name)]).difference(new Set(kept))
   const removed: string[] = []
   for (const volume of spent)
-    // Some went with their pods.
+    // Some were removed with their pods.
     if ((await podman.try(['volume', 'exists', volume])).ok) {
       await podman.run(['volume', 'rm', '--force', volume])
       removed.push(volume)

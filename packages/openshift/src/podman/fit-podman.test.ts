@@ -25,7 +25,7 @@ suite('fitPodman()', { skip }, () => {
     await run('podman', ['pod', 'rm', '--force', '--time', '0', POD])
   })
 
-  test('a pod starts without a configuration of podman, within the limits of the machine', async () => {
+  test('a pod starts without a podman configuration, within the limits of the machine', async () => {
     using fitted = await fitPodman(env, { image: IMAGE, stop })
     const script = 'console.log(require("node:fs").readFileSync("/proc/self/limits", "utf8"))'
     const command = ['/usr/local/bin/node', '-e', script]
@@ -53,7 +53,7 @@ suite('fitPodman()', { skip }, () => {
     )
   })
 
-  test('containers that no runtime can start are an error that says how to try it', async () => {
+  test('fitPodman() throws, with a command to try, if no runtime can start containers', async () => {
     const none = 'localhost/copr-no-such-image:latest'
     await assert.rejects(fitPodman(env, { image: none, stop }), (error) => {
       assert.ok(error instanceof CoprError)

@@ -6,23 +6,23 @@ import type { RunOutcome } from '@copr/process/run'
 import { limitsToKeep, withLimits } from './host-limits.ts'
 import { openPodman, type Podman } from './podman.ts'
 
-/** podman with what this machine makes it need; its configuration goes when the scope ends. */
+/** podman, adapted to this machine; its temporary configuration is deleted when the scope ends. */
 export interface FittedPodman extends Disposable {
   podman: Podman
-  /** A sentence with the differences from podman's defaults; undefined: there are none. */
+  /** A sentence about the differences from podman's defaults; undefined if there are none. */
   remark: string | undefined
 }
 
 interface FitOptions {
-  /** An image of ours that podman has: a container of it is tried. */
+  /** An image that podman has locally; a container of it is started as a test. */
   image: string
   stop: AbortSignal
 }
 
-/** The runtime that works with control groups of either version. */
+/** A runtime that works with both versions of control groups. */
 const OTHER_RUNTIME = 'runc'
 
-/** Finds limits and a runtime with which containers start on this machine; throws with the reason when none do. */
+/** Finds limits and a runtime with which containers start on this machine; throws with the reason if there are none. */
 export async function fitPodman(
   env: NodeJS.ProcessEnv,
   { image, stop }: FitOptions,
@@ -67,7 +67,7 @@ function lastLine({ output }: RunOutcome): string {
   return line.replace(/^Error: /, '').slice(0, 400)
 }
 
-/** Variables that keep containers to the limits of this machine; none where podman may raise limits. */
+/** Returns variables that keep containers within the limits of this machine; none where podman may raise limits. */
 function limitsIn(
   env: NodeJS.ProcessEnv,
   { dir, version }: { dir: string; version: string },
@@ -84,13 +84,13 @@ function limitsIn(
   return { [isAdded ? 'CONTAINERS_CONF_OVERRIDE' : 'CONTAINERS_CONF']: path }
 }
 
-/** Since 4.5, one more file can be read after all others; before, a file takes their place. */
+/** Whether podman has CONTAINERS_CONF_OVERRIDE (4.5 or later), a file that it reads after all others; CONTAINERS_CONF replaces them. */
 function knowsOverride(version: string): boolean {
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
   return major > 4 || (major === 4 && minor >= 5)
 }
 
-/** The configuration that podman would read, of its files the one that wins. */
+/** Returns the configuration file that takes precedence among those that podman would read; empty if there is none. */
 function presentConfiguration(env: NodeJS.ProcessEnv): string {
   const { CONTAINERS_CONF: named, XDG_CONFIG_HOME, HOME = '/root' } = env
   const ofUser = join(XDG_CONFIG_HOME ?? join(HOME, '.config'), 'containers/containers.conf')

@@ -19,15 +19,15 @@ const CAP_SYS_RESOURCE = 24n
 const PODMAN_NOFILE = 1_048_576
 
 /**
- * Limits to which containers must be kept; undefined for a process that may raise its own. podman asks for more than
- * most machines give: without the right to raise limits, no container starts then.
+ * Returns the limits that containers must be kept within; undefined for a process that may raise its own limits. podman requests more than
+ * most machines allow: without the right to raise limits, no container would start.
  */
 export function limitsToKeep({ limits, status, pid_max }: ProcessLimits): HostLimits | undefined {
   const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
   if ((capabilities & (1n << CAP_SYS_RESOURCE)) !== 0n) return undefined
   return {
     nofile: Math.min(hardLimit(limits, 'Max open files'), PODMAN_NOFILE),
-    // podman lowers its own limit to the number of process ids.
+    // podman lowers this limit to the maximum process ID.
     nproc: Math.min(hardLimit(limits, 'Max processes'), Number(pid_max)),
   }
 }
@@ -37,7 +37,7 @@ function hardLimit(limits: string, name: string): number {
   return hard === undefined || hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard)
 }
 
-/** A configuration of podman with the limits: one that there is already, with a line more, unless it has limits itself. */
+/** Adds the limits to a podman configuration, unless it already sets limits. */
 export function withLimits(configuration: string, { nofile, nproc }: HostLimits): string {
   if (/^\s*default_ulimits\s*=/m.test(configuration)) return configuration
   const line = `default_ulimits = ["nofile=${nofile}:${nofile}", "nproc=${nproc}:${nproc}"]\n`

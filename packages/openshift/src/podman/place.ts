@@ -20,14 +20,14 @@ export interface Given {
 export interface PodmanPod {
   name: string
   component: string
-  /** For `podman kube play`: ConfigMaps, then the pod. */
+  /** The input of `podman kube play`: ConfigMaps, then the pod. */
   objects: KubeObject[]
   address: string
   given: Given[]
-  /** Volumes that outlive it. */
+  /** Volumes that outlive the pod. */
   data: string[]
   runs: 'always' | 'once'
-  /** Readiness checks of the containers: HTTP where there is a path, else TCP. */
+  /** Readiness checks of the containers: HTTP if there is a path, otherwise TCP. */
   checks: { container: string; port: number; path?: string }[]
 }
 
@@ -40,7 +40,7 @@ export function labelled(
   return { ...more, [INSTANCE_LABEL]: namespace }
 }
 
-/** podman has no namespaces: the name begins with it. */
+/** Returns the name of a pod. podman has no namespaces, so the name begins with the namespace. */
 export function podName({ namespace }: Pick<Place, 'namespace'>, component: string): string {
   return `${namespace}-${component}`
 }

@@ -8,7 +8,7 @@ export interface PodState {
   checksum: string
 }
 
-/** All pods of a deployment, also those that have ended. */
+/** Lists all pods of a deployment, including those that have exited. */
 export async function podStates(
   podman: Podman,
   { namespace }: Pick<Place, 'namespace'>,
@@ -24,7 +24,7 @@ export async function podStates(
   }))
 }
 
-/** Is what runs what is wanted? A pod that ran to its end once need not run again. */
+/** Whether the running pod is up to date. A pod that runs once and has succeeded need not run again. */
 export async function isCurrent(
   podman: Podman,
   pod: PodmanPod,
@@ -55,7 +55,7 @@ interface Inspected {
   Mounts: { Type: string; Name?: string }[] | null
 }
 
-/** Those of a pod but the one that holds its network. */
+/** Lists the containers of a pod, except the infra container that holds its network. */
 export async function containersOf(podman: Podman, pod: string): Promise<ContainerState[]> {
   const filter = ['--all', '--quiet', '--filter', `pod=${pod}`]
   const ids = (await podman.run(['ps', ...filter])).split('\n').filter((id) => id !== '')
@@ -74,7 +74,7 @@ export async function containersOf(podman: Podman, pod: string): Promise<Contain
     }))
 }
 
-/** Says whether a port answers; in the image there is no shell for that, but Node. */
+/** Checks whether a port responds; written for Node, because the image has no shell. */
 const ASK = `
 const [port, path] = process.argv.slice(1)
 const fail = (why) => { console.log(why); process.exit(1) }
@@ -82,7 +82,7 @@ if (path) fetch('http://127.0.0.1:' + port + path, { signal: AbortSignal.timeout
   .then(async (answer) => { if (!answer.ok) fail((await answer.text()).trim().slice(0, 300)) }, () => fail('it does not answer yet'))
 else require('node:net').connect(port, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => fail('it does not answer yet'))`
 
-/** Is it ready, and if not, why? Asked from within, as nothing else reaches pods of an ordinary user. */
+/** Returns whether a pod is ready, and if not, why. Checked inside the pod: nothing outside reaches the pods of an ordinary user. */
 export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Readiness> {
   const object = `Pod ${pod.name}`
   const waiting = (why: string, hopeless = false): Readiness => ({
@@ -120,7 +120,7 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
   return ready
 }
 
-/** Why a container is not running: its own last line. */
+/** Returns why a container is not running: its own last line. */
 async function lastLines(podman: Podman, container: ContainerState): Promise<string> {
   const { name, status, exit_code } = container
   const logs = await podman.try(['logs', '--tail', '1', name])

@@ -30,7 +30,7 @@ export interface Mounts {
   configMaps: KubeObject[]
   given: Given[]
   data: string[]
-  /** The mounts of one of its containers. */
+  /** Translates the mounts of one of its containers. */
   of(mounts: Mount[]): Mount[]
 }
 
@@ -50,8 +50,8 @@ interface Folder {
 }
 
 /**
- * podman knows no projected volumes: each of their folders becomes a volume. It names volumes after ConfigMaps, for all pods the same:
- * each folder has one of its own. Secrets are volumes that were filled before.
+ * Translates volumes for podman, which has no projected volumes: each of their folders becomes a volume. podman names a volume after its
+ * ConfigMap, for all pods alike, so each folder gets its own ConfigMap. Secrets are in volumes that were filled before.
  */
 export function mountsOf({ volumes }: { volumes: Volume[] }, context: Context): Mounts {
   const { component, place } = context
@@ -103,7 +103,7 @@ function foldersOf({ name, projected }: Volume, context: Context): Folder[] {
   return (projected?.sources ?? []).reduce<Folder[]>((folders, { configMap, secret }) => {
     const { items = [], name: object = '' } = configMap ?? secret ?? {}
     const folder = items[0]?.path.split('/')[0] ?? ''
-    // A certificate and its key are two sources of one folder.
+    // A certificate and its key are two sources of the same folder.
     const there = folders.find((each) => each.folder === folder)
     if (there) {
       there.given?.items.push(...items.map(inFolder))
@@ -124,7 +124,7 @@ const isConfigMap = ({ kind, metadata }: KubeObject, name: string): boolean =>
 
 const inFolder = ({ key, path }: Item): Item => ({ key, path: path.split('/').slice(1).join('/') })
 
-/** A ConfigMap with what this folder needs of it. */
+/** Returns a folder backed by a ConfigMap that has only the keys that the folder needs. */
 function fromConfigMap(
   rendered: KubeObject,
   { folder, items, volume }: { folder: string; items: Item[]; volume: string },

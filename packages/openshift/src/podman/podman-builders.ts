@@ -7,7 +7,7 @@ import { buildersUrl } from './podman-pods.ts'
 import type { Podman } from './podman.ts'
 import { makeVolume } from './secret-volumes.ts'
 
-/** Where the agent finds what it has to know. */
+/** The folder of the agent's configuration and enrollment token. */
 const AGENT_DIR = '/etc/copr-builder'
 export const AGENT_COMMAND = [
   '/usr/bin/tini',
@@ -16,10 +16,10 @@ export const AGENT_COMMAND = [
   '/opt/copr/packages/builder/src/main.ts',
   `${AGENT_DIR}/agent.json`,
 ]
-/** Longer than anybody keeps a container: whoever has the machine ends its builders. */
+/** Longer than anyone keeps a container: on this machine, builders are stopped by its owner, not by a deadline. */
 const YEARS_SECONDS = 10 * 365 * 86_400
 
-/** Gives a builder that is to start what it needs, with a token for one use. */
+/** Creates the volume with a new builder's configuration and one-time enrollment token. */
 export async function prepareBuilder(
   podman: Podman,
   place: Place,
@@ -46,7 +46,7 @@ export async function prepareBuilder(
   writeFileSync(join(dir, 'enroll-token'), enroll_token, { mode: 0o400 })
 }
 
-/** Runs coprctl in the container of a component that knows the database. */
+/** Runs coprctl in the container of a component that has access to the database. */
 export async function coprctlInside(
   podman: Podman,
   place: Place,

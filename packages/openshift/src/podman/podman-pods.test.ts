@@ -48,7 +48,7 @@ const EVERYTHING = {
 }
 
 for (const vars of [{}, EVERYTHING, BUCKET])
-  test(`each Service of ${JSON.stringify(vars).slice(0, 20)} leads to the pod behind it`, () => {
+  test(`each Service of ${JSON.stringify(vars).slice(0, 20)} resolves to the pod behind it`, () => {
     const pods = podsOf(vars)
     const addresses = pods.map(({ address }) => address)
     assert.equal(new Set(addresses).size, addresses.length)
@@ -71,7 +71,7 @@ for (const vars of [{}, EVERYTHING, BUCKET])
   })
 
 for (const vars of [{}, EVERYTHING, BUCKET])
-  test(`what containers of ${JSON.stringify(vars).slice(0, 20)} mount, their pod has, once`, () => {
+  test(`pods of ${JSON.stringify(vars).slice(0, 20)} have each volume that their containers mount, once`, () => {
     for (const pod of podsOf(vars)) {
       const { containers, volumes = [] } = specOf(pod)
       const names = volumes.map(({ name }) => name)
@@ -81,7 +81,7 @@ for (const vars of [{}, EVERYTHING, BUCKET])
     }
   })
 
-test('a pod that is not the same any more has another checksum, and no other pod has', () => {
+test('only the pods that a change affects get a new checksum', () => {
   const changed = (more: object, secrets = {}): string[] =>
     podsOf(more, secrets)
       .filter((pod, index) => checksumOf(pod) !== checksumOf(before[index] ?? pod))
@@ -92,18 +92,18 @@ test('a pod that is not the same any more has another checksum, and no other pod
   assert.deepEqual(changed({}, { 'keygen-master-key': 'new' }), ['keygen'])
 })
 
-test('a key of a Secret is found under the name that programs read', () => {
+test('a key of a Secret is mounted under the file name that programs read', () => {
   const given = podsOf(EVERYTHING).flatMap((pod) => pod.given)
   const provider = given.find(({ name }) => name === 'provider')
   assert.deepEqual(provider?.items, [{ key: 'value', path: 'client_secret' }])
 })
 
-test('a builder knows the reverse proxy only', () => {
+test('a builder resolves only the reverse proxy', () => {
   const { hostAliases } = specOf(builderPod(PLACE, 1, ['agent']))
   assert.deepEqual(hostAliases, [{ ip: '10.89.7.10', hostnames: ['proxy.copr.svc'] }])
 })
 
-test('varsForPodman() says what it leaves out, and nothing of what fits', () => {
+test('varsForPodman() remarks only on settings that it changes', () => {
   assert.deepEqual(varsForPodman(Vars.parse({})).remarks, [])
   const { vars, remarks } = varsForPodman(Vars.parse(EVERYTHING))
   assert.deepEqual(
@@ -113,7 +113,7 @@ test('varsForPodman() says what it leaves out, and nothing of what fits', () => 
   assert.equal(vars.database.mode, 'embedded')
 })
 
-test('varsForPodman() refuses a bucket that only a cluster can give', () => {
+test('varsForPodman() refuses a bucket that only a cluster can provide', () => {
   const results = { kind: 's3', s3: { ...S3, role_arn: 'arn:aws:iam::123456789012:role/x' } }
   assert.throws(() => varsForPodman(Vars.parse({ storage: { results } })), {
     message: /^Cannot run in containers: storage\.results\.s3\.role_arn needs a cluster\n {4}try: /,

@@ -32,7 +32,7 @@ interface Template {
   }
 }
 
-/** Each pod has an address of its own for good: others know it by that. */
+/** The last number of each pod's fixed IP address, by which other pods reach it. */
 const ADDRESSES: Record<string, number> = {
   proxy: 10,
   postgresql: 11,
@@ -45,7 +45,7 @@ const ADDRESSES: Record<string, number> = {
 }
 const FIRST_BUILDER = 100
 
-/** The pods of a deployment as podman runs them: without controllers, Services and an Ingress, which podman does not have. */
+/** Returns the pods of a deployment for podman, which has no controllers, Services or Ingress. */
 export function podmanPods(objects: KubeObject[], place: Place): PodmanPod[] {
   const hosts = hostAliases(objects, place)
   const pods = objects.flatMap((object) => {
@@ -101,7 +101,7 @@ interface Unfinished {
   checks: PodmanPod['checks']
 }
 
-/** With a label that tells whether it is still the same. */
+/** Completes a pod with the label by which isCurrent() detects changes. */
 function finished(place: Place, component: string, pod: Unfinished): PodmanPod {
   const { labels = {}, inputs = '', spec, mounts, runs, checks } = pod
   const configMaps = mounts?.configMaps ?? []
@@ -165,7 +165,7 @@ function hostAliases(objects: KubeObject[], place: Place): HostAlias[] {
   })
 }
 
-/** The one public port: what an Ingress controller would do. */
+/** Returns the pod with the only public port, a reverse proxy in place of an Ingress controller. */
 function doorPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): PodmanPod {
   const { namespace, publish, images } = place
   const to = pathsOf(objects).flatMap(({ path, service, port }) => [
@@ -193,12 +193,12 @@ function doorPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): Podma
 
 const PROXY_PORT = 5000
 
-/** How builders find the reverse proxy. */
+/** Returns the reverse proxy's URL inside the deployment's network, for builders. */
 export function buildersUrl({ namespace }: Pick<Place, 'namespace'>): string {
   return `http://proxy.${namespace}.svc:${PROXY_PORT}`
 }
 
-/** A machine that builds: root in a container that may make mounts and namespaces. Its Secret is made when it is enrolled. */
+/** Returns the pod of a builder: root in a container that may create mounts and namespaces. Its Secret is created at enrollment. */
 export function builderPod(place: Place, number: number, command: string[]): PodmanPod {
   const component = `builder-${number}`
   const agent = `${podName(place, component)}-agent`
@@ -232,7 +232,7 @@ export function builderPod(place: Place, number: number, command: string[]): Pod
   })
 }
 
-/** Within the network that podman made for the deployment. */
+/** Returns a component's address in the network that podman created for the deployment. */
 function addressOf({ subnet }: Place, component: string): string {
   const [, builder] = /^builder-(\d+)$/.exec(component) ?? []
   const last = builder === undefined ? ADDRESSES[component] : FIRST_BUILDER + Number(builder)

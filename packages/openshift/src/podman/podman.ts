@@ -1,18 +1,18 @@
 import { CoprError } from '@copr/process/errors'
 import { run, type RunOutcome } from '@copr/process/run'
 
-/** podman of this machine. */
+/** Runs podman on this machine. */
 export interface Podman {
   /** Returns the output; if the command fails, throws with its last 10 lines. */
   run(args: string[], options?: { input?: string; timeout_ms?: number }): Promise<string>
-  /** The outcome, whatever it is. */
+  /** Runs a command and returns its outcome, even if it fails. */
   try(args: string[], options?: { timeout_ms?: number }): Promise<RunOutcome>
   json<T>(args: string[]): Promise<T>
 }
 
 /**
- * `PODMAN_ARGS` are options that go before each command, for machines that need some, and `more` go after them; what
- * else podman reads of its environment (`CONTAINERS_CONF` …), it reads.
+ * `PODMAN_ARGS` are options before each command, for machines that need some; `more` follow them. podman also gets the environment
+ * (`CONTAINERS_CONF` …).
  */
 export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: string[] = []): Podman {
   const given = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')

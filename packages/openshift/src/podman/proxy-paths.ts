@@ -14,7 +14,7 @@ interface IngressSpec {
   }[]
 }
 
-/** Which Service answers which paths, as the Ingress says. */
+/** Returns which Service serves which paths, from the Ingress. */
 export function pathsOf(objects: KubeObject[]): PublicPath[] {
   const ingress = objects.find(({ kind }) => kind === 'Ingress')
   const { rules } = (ingress?.['spec'] ?? { rules: [] }) as IngressSpec

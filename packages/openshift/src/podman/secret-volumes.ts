@@ -5,17 +5,17 @@ import type { SecretStore } from '../secrets/make-secrets.ts'
 import { type Given, givenVolume, labelled, type Place } from './place.ts'
 import type { Podman } from './podman.ts'
 
-/** Group 0 may read, which every program of ours is in. */
+/** Readable by group 0, which every component runs with. */
 const MODE = 0o440
 
 export interface SecretVolumes extends SecretStore {
-  /** Writes one that the administrator gave: it takes the place of what was there. */
+  /** Writes an object that the administrator provided, overwriting the previous one. */
   put(object: KubeObject): Promise<void>
   /** Copies keys that the pod mounts under another file name. Returns the first key that does not exist. */
   provide(given: Given): Promise<string | undefined>
 }
 
-/** Secrets as volumes: beside the data that cannot be read without them, and kept as long. */
+/** Keeps Secrets in volumes: next to the data that cannot be read without them, and for as long. */
 export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): SecretVolumes {
   const nameOf = ({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string =>
     givenVolume(place, kind as Given['kind'], metadata.name)
@@ -36,7 +36,7 @@ export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): 
   async function read(volume: string): Promise<Record<string, string> | undefined> {
     const dir = await folder(volume)
     const files = dir === undefined ? [] : readdirSync(dir)
-    // One that was made, but not filled, when the first start broke off.
+    // The volume is empty if the first start failed before it was filled.
     if (dir === undefined || files.length === 0) return undefined
     return Object.fromEntries(files.map((file) => [file, readFileSync(join(dir, file), 'utf8')]))
   }
@@ -69,7 +69,7 @@ export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): 
   }
 }
 
-/** As it is written: as text, in base64, or both. */
+/** Returns the decoded values of a Secret or ConfigMap, from `data` and `stringData`. */
 function textOf({ kind, ...object }: KubeObject): Record<string, string> {
   const data = (object['data'] ?? {}) as Record<string, string>
   const plain = (object['stringData'] ?? {}) as Record<string, string>
@@ -81,7 +81,7 @@ function textOf({ kind, ...object }: KubeObject): Record<string, string> {
   return { ...(Object.fromEntries(decoded) as Record<string, string>), ...plain }
 }
 
-/** Makes a volume, and tells where it is. */
+/** Creates a volume; returns its path on this machine. */
 export async function makeVolume(
   podman: Podman,
   place: Pick<Place, 'namespace'>,

@@ -23,15 +23,15 @@ interface ContainersProgress {
 }
 
 export interface UpContainersOptions {
-  /** As `varsForPodman()` gives them. */
+  /** The vars that `varsForPodman()` returned. */
   vars: Vars
   images: { server: string; postgresql: string; builder: string }
   publish: { host: string; port: number }
   public_url: string
   builders: number
-  /** Secrets that vars.yml names. */
+  /** The Secrets that vars.yml names. */
   secrets: KubeObject[]
-  /** Make a link even for an administrator who has a password. */
+  /** Creates a link even for an administrator who has a password. */
   new_link: boolean
   now: Date
   timeout_ms: number
@@ -42,14 +42,14 @@ export interface UpContainersOptions {
 
 export interface UpContainers {
   url: string
-  /** Where the administrator sets a password, until there is one. */
+  /** The link by which the administrator sets a password; unset once there is one. */
   administrator_url?: string
   changes: number
 }
 
 const ADMINISTRATOR = 'admin'
 
-/** Brings this machine to what vars.yml says, and waits until that runs. Doing it again changes nothing. */
+/** Deploys what vars.yml describes on this machine, and waits until it is ready. Idempotent. */
 export async function upContainers(
   podman: Podman,
   options: UpContainersOptions,
@@ -97,12 +97,12 @@ export async function upContainers(
   }
 }
 
-/** The network of a deployment, made when it is not there: podman chooses one that is free. */
+/** Creates the deployment's network, with a free subnet that podman chooses, if it does not exist; returns the subnet. */
 async function networkOf(podman: Podman, place: Pick<Place, 'namespace'>): Promise<string> {
   const { namespace } = place
   if (!(await podman.try(['network', 'exists', namespace])).ok) {
     const labels = Object.entries(labelled(place)).flatMap((each) => ['--label', each.join('=')])
-    // Pods know each other by address.
+    // Pods reach each other by address.
     await podman.run(['network', 'create', '--disable-dns', ...labels, namespace])
   }
   const found = await podman.json<{ subnets?: { subnet: string }[] }[]>([
@@ -119,7 +119,7 @@ async function networkOf(podman: Podman, place: Pick<Place, 'namespace'>): Promi
   return subnet
 }
 
-/** The pods, with all that they are given. */
+/** Renders the pods, and fills the volumes that they mount. */
 async function podsOf(
   store: SecretVolumes,
   place: Place,
@@ -164,7 +164,7 @@ async function playPod(
   progress.applied(refOf(pod.name), isThere ? 'changed' : 'made')
 }
 
-/** Time for a builder to give its task back, and for PostgreSQL to write what it has. */
+/** Time for a builder to requeue its task, and for PostgreSQL to write its data. */
 const STOP_SECONDS = 60
 
 export async function removePods(podman: Podman, names: string[]): Promise<void> {
@@ -175,7 +175,7 @@ export async function removePods(podman: Podman, names: string[]): Promise<void>
     }
 }
 
-/** Waits until all answer, and says what each waits for. */
+/** Waits until all pods are ready, and reports what each waits for. */
 async function untilReady(
   podman: Podman,
   pods: PodmanPod[],

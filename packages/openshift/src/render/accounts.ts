@@ -1,7 +1,7 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { hasPools, meta, type RenderContext } from './render-context.ts'
 
-/** An account for each kind of pod. None has a right in the cluster, but resalloc's where builders are pods. */
+/** A service account for each kind of pod. None has rights in the cluster, except resalloc's where builders are pods. */
 export function accounts(context: RenderContext): KubeObject[] {
   const names = [
     ...(context.is_shared ? ['frontend', 'backend'] : ['servers']),
@@ -19,7 +19,7 @@ export function accounts(context: RenderContext): KubeObject[] {
   }))
 }
 
-/** Lets the router of OpenShift read the one Secret with the public certificate. */
+/** Lets OpenShift's router read the one Secret with the public certificate. */
 export function routerMayReadCertificate(context: RenderContext, secret: string): KubeObject[] {
   return [
     {

@@ -19,7 +19,7 @@ export function builders(context: RenderContext): KubeObject[] {
   return [...pools, ...(context.vars.builders.pods.enabled ? builderPods(context) : [])]
 }
 
-/** Builder pods run what users wrote: they have a namespace in which there is nothing else, and an account without a token. */
+/** Builder pods run users' code: their namespace contains nothing else, and their account has no token. */
 function builderPods(context: RenderContext): KubeObject[] {
   const { max, cpu, memory, disk } = context.vars.builders.pods
   const there = { namespace: builderNamespace(context) }
@@ -33,7 +33,7 @@ function builderPods(context: RenderContext): KubeObject[] {
         name: there.namespace,
         labels: {
           ...labelsOf(context, 'builders'),
-          // A user namespace of its own makes a pod safe that looks privileged from inside.
+          // A pod that looks privileged from inside is safe in its own user namespace.
           'pod-security.kubernetes.io/enforce': 'privileged',
           'pod-security.kubernetes.io/warn': 'baseline',
         },
@@ -65,7 +65,7 @@ function builderPods(context: RenderContext): KubeObject[] {
       metadata: meta(there, 'resalloc'),
       rules: [
         { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'list', 'delete'] },
-        // Each holds the settings of one pod, with a token that can be used once.
+        // Each Secret holds the settings of one pod, with a one-time token.
         {
           apiGroups: [''],
           resources: ['secrets'],

@@ -42,7 +42,7 @@ export function databaseAccess({ vars, namespace }: RenderContext): DatabaseAcce
   }
 }
 
-/** Labels of the pods of an operator's database. */
+/** Returns the labels of an operator's database pods; undefined in modes without an operator. */
 export function operatorPods({ vars }: RenderContext): Record<string, string> | undefined {
   if (vars.database.mode === 'cloudnativepg') return { 'cnpg.io/cluster': 'postgresql' }
   if (vars.database.mode === 'crunchy')
@@ -83,7 +83,7 @@ export function operatorDatabase(context: RenderContext): KubeObject[] {
       apiVersion: 'postgres-operator.crunchydata.com/v1beta1',
       kind: 'PostgresCluster',
       metadata: meta(context, 'postgresql', {
-        // Its user may not write into the schema `public`, and need not: it gets one of its own.
+        // Its user may not write into the schema `public`, and gets its own schema.
         annotations: { 'postgres-operator.crunchydata.com/autoCreateUserSchema': 'true' },
       }),
       spec: {

@@ -12,8 +12,7 @@ import { CONNECTIONS } from './network-policies.ts'
 import { render } from './render.ts'
 
 /**
- * Known defects in deployments of build systems of this kind, one test each. They are numbered so that the table
- * in docs/deployment.md can refer to them.
+ * One test for each known defect in deployments of build systems like this one. The numbers are those of the table in docs/deployment.md.
  */
 const FLAVOURS: Flavour[] = ['openshift', 'microshift', 'kubernetes']
 const WITH_ALL = {
@@ -26,7 +25,7 @@ interface Case {
   objects: KubeObject[]
 }
 
-/** Each kind of cluster, each shape. */
+/** Each kind of cluster, with and without shared volumes. */
 const CASES: Case[] = FLAVOURS.flatMap((flavour) =>
   [WITH_ALL, { ...WITH_ALL, ...SHARED }].map((vars, index) => ({
     name: `${flavour} ${index}`,
@@ -78,7 +77,7 @@ const policyOf = (objects: KubeObject[], name: string): Policy['spec'] =>
 
 const text = (objects: unknown): string => JSON.stringify(objects)
 
-test('defect 1: only frontend and backend reach keygen, by TLS, and it asks for the token of their account', () => {
+test('defect 1: only frontend and backend reach keygen, over TLS, and it requires the token of their account', () => {
   inEachCase((objects) => {
     const { ingress = [] } = policyOf(objects, 'keygen-in')
     const callers = ingress
@@ -108,7 +107,7 @@ test('defect 1: only frontend and backend reach keygen, by TLS, and it asks for 
   })
 })
 
-test('defect 2: nothing logs anybody in without a proof', () => {
+test('defect 2: nobody is logged in without proof', () => {
   inEachCase((objects) => assert.doesNotMatch(text(objects), /debug|TEST_REMOTE_USER|remote_user/i))
 })
 
@@ -128,7 +127,7 @@ test('defect 3: no secret has a built-in default: all are generated, long, and d
     }
 })
 
-test('defect 4: connections between components are encrypted, and public ones are redirected to HTTPS', () => {
+test('defect 4: connections between components are encrypted, and public HTTP is redirected to HTTPS', () => {
   for (const flavour of ['openshift', 'microshift'] as const) {
     const objects = render(Vars.parse({}), sampleFacts(flavour))
     const config = programs(objects) as Record<
@@ -150,7 +149,7 @@ test('defect 4: connections between components are encrypted, and public ones ar
   }
 })
 
-test('defect 5: no secret and no key is in any object; programs read them from files', () => {
+test('defect 5: no object contains a secret or a key; programs read them from files', () => {
   inEachCase((objects) => {
     for (const secret of ofKind(objects, 'Secret'))
       assert.ok(!secret['data'] && !secret['stringData'])
@@ -160,13 +159,13 @@ test('defect 5: no secret and no key is in any object; programs read them from f
   })
 })
 
-test('defect 6: the database asks for a password by TLS, and no role is given more than it needs', () => {
+test('defect 6: the database requires a password over TLS, and no role has more rights than it needs', () => {
   const crunchy = render(Vars.parse({ database: { mode: 'crunchy' } }), sampleFacts('openshift'))
   assert.doesNotMatch(text(crunchy), /SUPERUSER/i)
   inEachCase((objects) => assert.doesNotMatch(text(objects), /redis|SUPERUSER/i))
 })
 
-test('defect 7: no account may do anything in the cluster, but resalloc with pods of the builders', () => {
+test('defect 7: no account has rights in the cluster, except resalloc for builder pods', () => {
   inEachCase((objects) => {
     const roles = ofKind(objects, 'Role').map(
       ({ metadata }) => `${metadata.namespace}/${metadata.name}`,
@@ -178,7 +177,7 @@ test('defect 7: no account may do anything in the cluster, but resalloc with pod
     const [{ rules } = { rules: [] }] = ofKind(objects, 'Role') as unknown as {
       rules: { resources: string[] }[]
     }[]
-    // Secrets, too: of the builders' namespace, in which there is nothing else.
+    // Secrets, too: in the builders' namespace, which contains nothing else.
     assert.deepEqual(
       rules.flatMap(({ resources }) => resources),
       ['pods', 'secrets'],
@@ -186,7 +185,7 @@ test('defect 7: no account may do anything in the cluster, but resalloc with pod
   })
 })
 
-test('defect 8: no SSH key is anywhere', () => {
+test('defect 8: there is no SSH key', () => {
   inEachCase((objects) => assert.doesNotMatch(text(objects), /ssh/i))
 })
 
@@ -207,13 +206,13 @@ test('defect 9: cloud credentials are a role, or a Secret that only resalloc see
   assert.doesNotMatch(resalloc, /AWS_SECRET_ACCESS_KEY/)
 })
 
-test('defect 10: all connections are denied but those of the table; pods are restricted, without tokens', () => {
+test('defect 10: all connections except those of the table are denied; pods are restricted, without tokens', () => {
   inEachCase((objects) => {
     assert.deepEqual(policyOf(objects, 'default-deny'), {
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
     })
-    // Each connection is allowed at both of its ends.
+    // Each connection is allowed at both ends.
     for (const [from, targets] of Object.entries(CONNECTIONS)) {
       assert.equal(
         policyOf(objects, `${from}-out`).podSelector.matchLabels?.[`copr/${from}`],
@@ -250,7 +249,7 @@ test('defect 10: all connections are denied but those of the table; pods are res
   })
   inEachCase((objects, name) => {
     for (const { spec, metadata } of podsOf(objects)) {
-      // OpenShift refuses users out of its range.
+      // OpenShift refuses user IDs outside its range.
       const isKubernetes = name.startsWith('kubernetes')
       assert.equal('runAsUser' in spec.securityContext, isKubernetes)
       assert.equal('openshift.io/required-scc' in metadata.annotations, !isKubernetes)
@@ -258,9 +257,9 @@ test('defect 10: all connections are denied but those of the table; pods are res
   })
 })
 
-test('defect 11: nobody reaches resalloc, and no Route leads to it', () => {
+test('defect 11: nothing reaches resalloc, and no Route leads to it', () => {
   inEachCase((objects) => {
-    // Only to be watched.
+    // Its Service exposes only the probes, for monitoring.
     const { spec } = named(objects, 'Service', 'resalloc') as { spec?: { ports: unknown } }
     assert.deepEqual(spec?.ports, [{ name: 'probes', port: 9004, targetPort: 'resalloc-probe' }])
     const ports = policyOf(objects, 'resalloc-in').ingress?.flatMap((rule) =>
@@ -270,7 +269,7 @@ test('defect 11: nobody reaches resalloc, and no Route leads to it', () => {
   })
 })
 
-test('every program that lasts is watched: resalloc where there are pools', () => {
+test('every long-running program is monitored: resalloc where there are pools', () => {
   for (const [vars, watched] of [
     [WITH_ALL, true],
     [{}, false],
@@ -285,7 +284,7 @@ test('every program that lasts is watched: resalloc where there are pools', () =
   }
 })
 
-test('defect 12: uploads are on the volume of the results', () => {
+test('defect 12: uploads are on the results volume', () => {
   eachContainer(({ name, volumeMounts }) => {
     const data = volumeMounts.find(({ mountPath }) => mountPath === '/var/lib/copr')
     const want: Record<string, string> = {
@@ -298,7 +297,7 @@ test('defect 12: uploads are on the volume of the results', () => {
   })
 })
 
-test('results in S3 need no volume: frontend and backend run several times, each with a disk of its own', () => {
+test('results in S3 need no volume: frontend and backend have several replicas, each with its own disk', () => {
   const bucket_claim = { storage_class: 'openshift-storage.noobaa.io' }
   const results = { kind: 's3', s3: { bucket_claim } }
   const objects = render(
@@ -327,7 +326,7 @@ test('defect 13: no init container touches the database, and nothing deletes dat
   })
 })
 
-test('defect 14: signing keys are in the database, under a master key that is a Secret of its own', () => {
+test('defect 14: signing keys are in the database, under a master key in its own Secret', () => {
   inEachCase((objects) => {
     const { spec } = podsOf(objects).find(({ metadata }) => metadata.labels['copr/keygen']) ?? {}
     assert.doesNotMatch(text(spec?.volumes), /persistentVolumeClaim/)
@@ -335,7 +334,7 @@ test('defect 14: signing keys are in the database, under a master key that is a 
   })
 })
 
-test('defect 15: one Job migrates, and whoever else starts waits for the same lock', () => {
+test('defect 15: one Job migrates, and other components wait for the same lock', () => {
   inEachCase((objects) => {
     const [job, ...more] = ofKind(objects, 'Job')
     assert.deepEqual(more, [])
@@ -347,7 +346,7 @@ test('defect 15: one Job migrates, and whoever else starts waits for the same lo
   assert.notEqual(version({}), version({ images: { server: 'a@sha256:1', postgresql: 'b' } }))
 })
 
-test('defect 16: a volume that can be mounted once is in one pod; one that may be shared lets components run several times', () => {
+test('defect 16: a ReadWriteOnce volume is in one pod; a shared volume lets components have several replicas', () => {
   const once = podsOf(render(Vars.parse({ profile: 'large' }), sampleFacts('openshift')))
   assert.equal(once.filter(({ spec }) => text(spec.volumes).includes('"results"')).length, 1)
   inEachCase((objects) => assert.doesNotMatch(text(objects), /affinity/i))
@@ -359,7 +358,7 @@ test('defect 16: a volume that can be mounted once is in one pod; one that may b
   )
 })
 
-test('defect 17: every program knows the public host, from one place', () => {
+test('defect 17: every program gets the public host from one source', () => {
   inEachCase((objects, name) => {
     const host = name.startsWith('kubernetes') ? 'copr.example.org' : 'copr.apps.example.org'
     for (const { public_url } of Object.values(programs(objects)))
@@ -367,7 +366,7 @@ test('defect 17: every program knows the public host, from one place', () => {
   })
 })
 
-test('defect 18: every configuration is one that the programs take, and every file that it names is mounted', () => {
+test('defect 18: programs accept their configuration, and every file that it names is mounted', () => {
   inEachCase((objects) => {
     for (const [name, raw] of Object.entries(programs(objects))) {
       const value = JSON.parse(
@@ -392,7 +391,7 @@ test('defect 19: there is no volume for locks', () => {
   })
 })
 
-test('defect 20: only Deployments, StatefulSets and Jobs make pods', () => {
+test('defect 20: only Deployments, StatefulSets and Jobs create pods', () => {
   inEachCase((objects) => {
     const kinds = new Set(podsOf(objects).map(({ owner }) => owner.kind))
     assert.deepEqual(kinds, new Set(['StatefulSet', 'Job', 'Deployment']))
@@ -400,7 +399,7 @@ test('defect 20: only Deployments, StatefulSets and Jobs make pods', () => {
   })
 })
 
-test("defect 21: no image is the cluster's", () => {
+test('defect 21: no image comes from the cluster', () => {
   eachContainer(({ image }) => assert.match(image, /^registry\.example\.org\//))
 })
 
@@ -408,7 +407,7 @@ test('defect 22: every image is named by its digest', () => {
   eachContainer(({ image }) => assert.match(image, /@sha256:[0-9a-f]{64}$/))
 })
 
-test('defect 23: every program that lasts has three probes and time to end; public ones wait for the router', () => {
+test('defect 23: every long-running program has three probes and time to stop; public ones wait for the router', () => {
   eachContainer((container, pod) => {
     if (container.name === 'prepare') return
     for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
@@ -419,7 +418,7 @@ test('defect 23: every program that lasts has three probes and time to end; publ
   })
 })
 
-test('defect 24: every container says what it needs; none has a CPU limit unless a quota demands one', () => {
+test('defect 24: every container has resource requests; none has a CPU limit unless a quota demands one', () => {
   eachContainer(({ resources }) => {
     assert.deepEqual(Object.keys(resources.requests), ['cpu', 'memory'])
     assert.deepEqual(Object.keys(resources.limits), ['memory'])
@@ -435,7 +434,7 @@ test('defect 25: no volume holds logs', () => {
   inEachCase((objects) => assert.doesNotMatch(text(objects), /"(mountPath|claimName)":"[^"]*log/))
 })
 
-test('defect 26: what is to be done from time to time is done by the programs: no CronJob needs their volumes', () => {
+test('defect 26: periodic work is done by the programs: no CronJob needs their volumes', () => {
   inEachCase((objects) => {
     assert.deepEqual(ofKind(objects, 'CronJob'), [])
     assert.ok(
@@ -444,7 +443,7 @@ test('defect 26: what is to be done from time to time is done by the programs: n
   })
 })
 
-test('defect 27: pools are what the administrator says, nothing of a cloud is built in', () => {
+test('defect 27: pools are what the administrator configures, nothing about a cloud is built in', () => {
   const pools = { mine: { region: 'somewhere' } }
   const objects = render(
     Vars.parse({ builders: { pools, aws: { secret: 'a' } } }),
@@ -457,7 +456,7 @@ test('defect 27: pools are what the administrator says, nothing of a cloud is bu
   assert.doesNotMatch(text(objects), /us-east-1|ami-|subnet-|t3a/)
 })
 
-test('defect 29: what a program reads makes new pods when it changes, and nothing else does', () => {
+test('defect 29: a change of what a program reads rolls out new pods, and nothing else does', () => {
   const sum = (vars: unknown, more: Partial<Facts>, name: string): string | undefined =>
     podsOf(render(Vars.parse(vars), sampleFacts('openshift', more))).find(
       ({ metadata }) => metadata.labels['app.kubernetes.io/name'] === name,
@@ -469,11 +468,11 @@ test('defect 29: what a program reads makes new pods when it changes, and nothin
   assert.equal(sum({}, {}, 'servers'), sum({}, rotated, 'servers'))
 })
 
-test('defect 30: every program runs behind the init of the image: nothing replaces its entry point', () => {
+test("defect 30: every program runs under the image's init: nothing replaces the entry point", () => {
   eachContainer((container) => assert.equal('command' in container, false))
 })
 
-test('defect 31: inside the cluster components find each other by Services, and no domain is built in', () => {
+test('defect 31: inside the cluster components find each other through Services, and no domain is built in', () => {
   inEachCase((objects) => {
     assert.match(
       String(programs(objects)['distgit']?.['internal_url']),
@@ -483,7 +482,7 @@ test('defect 31: inside the cluster components find each other by Services, and 
   })
 })
 
-test('defect 32: metrics, disruption budgets and a quota for builders are there', () => {
+test('defect 32: metrics, disruption budgets and a quota for builders exist', () => {
   const objects = render(Vars.parse({ ...WITH_ALL, ...SHARED }), sampleFacts('openshift'))
   named(objects, 'ServiceMonitor', 'copr')
   for (const name of ['frontend', 'backend', 'keygen']) {
@@ -502,7 +501,7 @@ test('defect 32: metrics, disruption budgets and a quota for builders are there'
   )
 })
 
-test('selectors match pods, Services lead to their ports, Routes to their Services, references to what is there', () => {
+test('selectors match pods, Services lead to their ports, Routes to their Services, references to existing objects', () => {
   inEachCase((objects) => {
     const pods = podsOf(objects)
     for (const service of ofKind(objects, 'Service') as unknown as (KubeObject & {

@@ -9,7 +9,7 @@ import {
   type RenderContext,
 } from './render-context.ts'
 
-/** An upload may be silent for as long as the server works on it; a router's 30 seconds are too few. */
+/** An upload may be silent while the server processes it; a router's default of 30 seconds is too short. */
 const TIMEOUT = '1h'
 const HSTS = 'max-age=31536000'
 
@@ -19,7 +19,7 @@ interface Path {
   component: PublicComponent
 }
 
-/** Which component answers which paths of the one public host. */
+/** Returns which component serves which paths of the public host. */
 function publicPaths(): Path[] {
   return PUBLIC_COMPONENTS.flatMap((component) =>
     COMPONENTS[component].paths.map((path) => ({
@@ -34,7 +34,7 @@ const RESULTS_PATHS: Path[] = [
   { name: 'copr-results-host', path: '/results', component: 'backend' },
 ]
 
-/** Every host that requests come for, and which component answers which paths there. */
+/** Returns every host that receives requests, and which component serves which of its paths. */
 function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Path[] }[] {
   const { results_host } = vars.expose
   return [
@@ -43,7 +43,7 @@ function publicHosts({ vars, facts }: RenderContext): { host: string; paths: Pat
   ]
 }
 
-/** Renders the objects that let requests in from outside: Routes, HTTPRoutes or an Ingress. */
+/** Renders the objects that let in requests from outside: Routes, HTTPRoutes or an Ingress. */
 export function exposure(context: RenderContext): KubeObject[] {
   const made = certificate(context)
   switch (context.facts.exposure) {
@@ -56,7 +56,7 @@ export function exposure(context: RenderContext): KubeObject[] {
   }
 }
 
-/** The Secret of the public certificate; undefined where the cluster has one for the host. */
+/** Returns the name of the Secret with the public certificate; undefined where the cluster has one for the host. */
 function publicSecret({ vars }: RenderContext): string | undefined {
   const { certificate: wanted } = vars.expose
   if (wanted === 'cluster') return undefined
@@ -132,7 +132,7 @@ function httpRoutes(context: RenderContext): KubeObject[] {
       rules: paths.map(({ path, component }) => ({
         matches: [{ path: { type: 'PathPrefix', value: path } }],
         backendRefs: [{ name: component, port: COMPONENTS[component].port }],
-        // Uploads and followed logs take as long as they take.
+        // Uploads and followed logs have no time limit.
         timeouts: { request: '0s' },
       })),
     },

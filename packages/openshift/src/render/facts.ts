@@ -1,34 +1,34 @@
 import { Quantity } from '@copr/contract/deployment/quantity'
 import { z } from 'zod'
 
-/** Everything that objects depend on besides what the administrator said, as a file may say it. */
+/** Everything that objects depend on other than the administrator's vars, in the form in which it is stored. */
 export const FactsFile = z.strictObject({
   flavour: z.enum(['openshift', 'microshift', 'kubernetes', 'podman']),
-  /** How users reach the site where that is not `https://HOST`. */
+  /** The URL for users, where it is not `https://HOST`. */
   public_url: z.string().optional(),
-  /** How builders reach it where they cannot do it as users do. */
+  /** The URL for builders, where they cannot use the users' URL. */
   builders_url: z.string().optional(),
-  /** Where the site is: `copr.apps.example.org`. */
+  /** The public host: `copr.apps.example.org`. */
   host: z.string(),
-  /** The same without the cluster's domain, when the cluster gives the host. */
+  /** The host without the cluster's domain, when the cluster assigns the host. */
   subdomain: z.string().optional(),
   exposure: z.enum(['route', 'gateway', 'ingress']),
   gateway: z.strictObject({ name: z.string(), namespace: z.string() }).optional(),
-  /** Can a Gateway speak TLS to what is behind it? */
+  /** Whether a Gateway can use TLS to its backends. */
   backend_tls: z.boolean(),
-  /** Has OpenShift an OAuth server of its own, where its users log in? */
+  /** Whether OpenShift has its own OAuth server, where its users log in. */
   oauth: z.boolean().default(false),
-  /** Does the cluster make certificates for Services? */
+  /** Whether the cluster issues certificates for Services. */
   service_ca: z.boolean(),
-  /** Authority of the cluster's public certificates, where the world does not know it. */
+  /** PEM of the CA of the cluster's public certificates, if it is not a public CA. */
   ingress_ca: z.string().optional(),
   monitoring: z.boolean(),
   single_node: z.boolean(),
-  /** Containers need these: a quota admits none without, or a range would give them too little. */
+  /** Whether containers need these limits: a quota admits no container without them, or a LimitRange's default would be too low. */
   limits_demanded: z.strictObject({ cpu: z.boolean(), memory: z.boolean() }),
   /** The smallest default and the smallest maximum of a container's CPU limit that LimitRanges of the namespace set. */
   cpu_range: z.strictObject({ default: Quantity.optional(), max: Quantity.optional() }).optional(),
-  /** May priority classes be made, which belong to the whole cluster? */
+  /** Whether priority classes, which are cluster-scoped, may be created. */
   priority_classes: z.boolean(),
 })
 export type FactsFile = z.infer<typeof FactsFile>
@@ -44,7 +44,7 @@ export function publicUrl({ public_url, host }: Pick<FactsFile, 'public_url' | '
 
 export interface Facts extends FactsFile {
   images: { server: string; postgresql: string }
-  /** The administrator's link, by the hash of its secret. */
+  /** The hash of the secret in the administrator's link. */
   administrator_link?: { sha256: string; expires: string } | undefined
   /** Checksums of the Secrets that components read, by name; a changed Secret rolls out new pods. */
   secret_checksums: Record<string, string>

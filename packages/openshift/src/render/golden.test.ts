@@ -11,7 +11,7 @@ import { faultsOf } from '../testing/strict.ts'
 import type { Facts } from './facts.ts'
 import { render } from './render.ts'
 
-/** UPDATE_GOLDEN=1 writes the files again; reviewers read their changes as they read code. */
+/** UPDATE_GOLDEN=1 rewrites the files; reviewers read their changes as they read code. */
 const GOLDEN = {
   url: new URL('../../golden/', import.meta.url),
   isUpdate: process.env['UPDATE_GOLDEN'] === '1',
@@ -44,7 +44,7 @@ const VARS: Record<string, unknown> = {
 
 type Flavour = 'openshift' | 'microshift' | 'kubernetes'
 
-/** Each rendering, and the one that its file gives the difference to: bases first; two are complete. */
+/** Each rendering, and the one that its file is a difference from: bases first; two are complete. */
 const RENDERINGS: [profile: string, flavour: Flavour, base?: string][] = [
   ['small', 'kubernetes'],
   ['small', 'openshift', 'small-kubernetes'],
@@ -170,7 +170,7 @@ const EVERYTHING: [string, unknown, Partial<Facts>][] = [
 
 for (const flavour of ['openshift', 'microshift', 'kubernetes'] as const)
   for (const [name, vars, facts] of EVERYTHING)
-    test(`every field of ${name} for ${flavour} is one that its kind has`, () => {
+    test(`every field of ${name} for ${flavour} is a field of its kind`, () => {
       const objects = render(Vars.parse(vars), sampleFacts(flavour, facts))
       const faults = objects.flatMap((each) =>
         faultsOf(each).map((fault) => `${nameOf(each)}: ${fault}`),
@@ -191,7 +191,7 @@ test('faultsOf() finds a mistyped field and a wrong type', () => {
   ])
 })
 
-test('render() refuses monitoring where the cluster has none, and leaves it out where it is not wanted', () => {
+test('render() refuses monitoring where the cluster has none, and omits it where it is disabled', () => {
   assert.throws(
     () => render(Vars.parse({ monitoring: { enabled: true } }), sampleFacts('kubernetes')),
     {
@@ -206,7 +206,7 @@ test('render() refuses monitoring where the cluster has none, and leaves it out 
   )
 })
 
-test('render() refuses the login of OpenShift where there is none', () => {
+test('render() refuses login through OpenShift where there is no OAuth server', () => {
   const vars = Vars.parse({ login: { mode: 'openshift' } })
   for (const flavour of ['microshift', 'kubernetes'] as const)
     assert.throws(() => render(vars, sampleFacts(flavour)), {

@@ -1,14 +1,14 @@
 import type { KubeObject } from '../objects/kube-object.ts'
 import { meta, type RenderContext } from './render-context.ts'
 
-/** The account that is this site's name at OpenShift's OAuth server. No pod runs as it, and it has no rights. */
+/** The service account that identifies this site to OpenShift's OAuth server. No pod runs as it, and it has no rights. */
 const ACCOUNT = 'login'
-/** Has its token, which OpenShift writes into it: that is what the site proves itself with. */
+/** The Secret into which OpenShift writes the account's token, the site's client secret. */
 export const LOGIN_TOKEN = 'login-token'
 const ANNOTATION = 'serviceaccounts.openshift.io/oauth-redirect'
 const CALLBACK = '/oidc_auth/'
 
-/** Where users log in besides with passwords. */
+/** Returns how users log in: through OpenID Connect, the cluster's OAuth server, or with local passwords only. */
 export function loginMode({ vars, facts }: Pick<RenderContext, 'vars' | 'facts'>) {
   const { mode, oidc } = vars.login
   if (mode !== 'auto') return mode
@@ -20,8 +20,8 @@ export const clientId = ({ namespace }: Pick<RenderContext, 'namespace'>): strin
   `system:serviceaccount:${namespace}:${ACCOUNT}`
 
 /**
- * A service account is a client of the OAuth server, which needs no right in the cluster. Its secret must be a token that is
- * kept in a Secret: the server compares with these, and knows nothing of those that kubelets hand to pods.
+ * Renders the OAuth client: a service account, which needs no rights in the cluster. The client secret must be a token in a Secret: the
+ * OAuth server compares with these, and does not know the tokens that kubelets give to pods.
  */
 export function loginClient(context: RenderContext): KubeObject[] {
   if (loginMode(context) !== 'openshift') return []
@@ -30,7 +30,7 @@ export function loginClient(context: RenderContext): KubeObject[] {
     apiVersion: 'v1',
     reference: { group: 'route.openshift.io', kind: 'Route', name: 'copr' },
   }
-  // With a Route, the host is the Route's; the address adds only the path.
+  // With a Route, the redirect URI takes its host from the Route; the annotation adds only the path.
   const isRoute = context.facts.exposure === 'route'
   const annotations = {
     ...(isRoute ? { [`${ANNOTATION}reference.copr`]: JSON.stringify(reference) } : {}),

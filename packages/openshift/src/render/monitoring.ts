@@ -11,7 +11,7 @@ import {
 
 const API = 'monitoring.coreos.com/v1'
 
-/** Are there what watches the programs, and rules that tell when something is wrong? */
+/** Whether objects that monitor the programs, and alerting rules, are rendered. */
 export function isMonitored({ vars, facts }: Pick<RenderContext, 'vars' | 'facts'>): boolean {
   return vars.monitoring.enabled !== false && facts.monitoring
 }
@@ -45,14 +45,14 @@ interface Alert {
   annotations: { summary: string; description: string }
 }
 
-/** Only of metrics that our programs tell (packages/server/src/component-metrics.ts). */
+/** The alerting rules, which use only metrics that the programs export (packages/server/src/component-metrics.ts). */
 function alerts(context: RenderContext): Alert[] {
   const { namespace } = context
   const of = (metric: string, more = ''): string =>
     `${metric}{namespace="${namespace}"${more && `,${more}`}}`
   return [
     alert('CoprNoBuilders', 'critical', '15m', {
-      // Several backends tell the same.
+      // Several backends export the same value.
       expr: `max(${of('copr_queue_tasks', 'kind="rpm",state="queued"')}) > 0 and max(${of('copr_builders_present')}) == 0`,
       summary: 'Builds wait, and no builder is there',
       description: 'See coprctl builders waiting, and coprctl builders pools.',
@@ -83,20 +83,20 @@ function alerts(context: RenderContext): Alert[] {
   ]
 }
 
-/** All that run. */
+/** The components of this deployment. */
 function watchedComponents(context: RenderContext): Component[] {
   return (Object.keys(COMPONENTS) as Component[]).filter(
     (component) => component !== 'resalloc' || hasPools(context),
   )
 }
 
-/** Only of the database of ours is it known how much room it has. */
+/** Alerts when the embedded database is nearly full; the size of other databases is unknown. */
 function databaseAlert({ vars, profile }: RenderContext, metric: string): Alert[] {
   if (vars.database.mode !== 'embedded') return []
   const size = vars.database.size ?? profile.database
   return [
     alert('CoprDatabaseFull', 'critical', '15m', {
-      // The rest is for its log.
+      // The rest of the volume is for the write-ahead log.
       expr: `max(${metric}) > ${Math.floor(amountOf(size) * 0.8)}`,
       summary: `The database has used four fifths of its ${size}`,
       description: 'Make its claim larger: database.size in vars.yml, then coprctl deploy.',

@@ -30,7 +30,7 @@ const OUTSIDE: Partial<Record<Component, number[]>> = {
   keygen: [443, 6443],
   resalloc: [443, 6443],
 }
-/** The network of the cluster and of its clouds, where no build has anything to do. */
+/** The private networks of clusters and clouds, which no build needs. */
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16']
 
 const tcp = (...ports: (number | string)[]): object[] =>
@@ -39,7 +39,7 @@ const podsOf = (component: string): object => ({
   podSelector: { matchLabels: componentLabel(component) },
 })
 
-/** Denies everything, and then allows what the components need. */
+/** Denies all connections, and then allows those that the components need. */
 export function networkPolicies(context: RenderContext): KubeObject[] {
   if (!context.vars.network_policies) return []
   const components = (Object.keys(CONNECTIONS) as (Component | 'prepare')[]).filter(
@@ -69,7 +69,7 @@ function policy(context: Pick<RenderContext, 'namespace'>, name: string, spec: o
   }
 }
 
-/** OpenShift's DNS listens at 5353 inside its pods, and policies look at those. */
+/** Allows DNS. OpenShift's DNS pods listen on 5353, and policies match ports of pods. */
 function dns({ facts }: Pick<RenderContext, 'facts'>): object {
   const ports = facts.flavour === 'kubernetes' ? [53] : [53, 5353]
   const both = ports.flatMap((port) => ['UDP', 'TCP'].map((protocol) => ({ protocol, port })))
@@ -99,7 +99,7 @@ function outgoing(context: RenderContext, component: Component | 'prepare'): Kub
   })
 }
 
-/** Users who log in at the cluster are asked for at the API server. */
+/** Returns a component's egress ports; users who log in through the cluster are looked up at the API server. */
 function outsideOf(context: RenderContext, component: Component): number[] | undefined {
   if (component === 'frontend' && loginMode(context) === 'openshift') return [443, 6443]
   return OUTSIDE[component]
@@ -130,7 +130,7 @@ function incoming(context: RenderContext, component: Component): KubeObject {
   })
 }
 
-/** Through the router. Elsewhere nobody knows where the ingress controller is: its port is open within the cluster. */
+/** Allows the router. With other exposures, the ingress controller's pods are unknown: the port is open within the cluster. */
 function fromOutside({ facts }: RenderContext): object {
   if (facts.exposure !== 'route') return {}
   const router = { 'policy-group.network.openshift.io/ingress': '' }
@@ -159,7 +159,7 @@ function databasePolicies(context: RenderContext): KubeObject[] {
   const fromClients = { from: clients, ports: tcp(POSTGRES_PORT) }
   const pods = operatorPods(context)
   if (pods)
-    // Among each other, to their operator and to the API server they talk as the operator wants.
+    // The database pods may talk to each other, to their operator and to the API server.
     return [
       policy(context, 'postgresql', {
         podSelector: { matchLabels: pods },

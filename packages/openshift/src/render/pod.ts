@@ -20,9 +20,9 @@ import { BUCKET_USERS, bucketSources, secretOfS3 } from './results-in-s3.ts'
 import { COMPONENTS, componentLabel, type RenderContext } from './render-context.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 
-/** A pod's user where the cluster gives none. */
+/** The user ID of a pod where the cluster assigns none. */
 const USER = 10001
-/** Time for a Route to stop sending before a server stops listening. */
+/** Time for a router to stop sending requests before the server stops listening. */
 const BEFORE_STOP = { preStop: { sleep: { seconds: 5 } } }
 const READ_BY_GROUP = 0o440
 
@@ -31,7 +31,7 @@ export interface Container {
   size: Size
   args?: string[]
   env?: object[]
-  /** The volume claim where its data is. */
+  /** The claim of the volume with its data. */
   data?: string
   mounts?: object[]
 }
@@ -39,16 +39,16 @@ export interface Container {
 export interface PodOptions {
   account: string
   containers: Container[]
-  /** Besides those that follow from the containers. */
+  /** Volumes in addition to those that the containers need. */
   volumes?: object[]
-  /** Is this pod one of several? */
+  /** Whether this pod is one of several replicas. */
   spread?: boolean
   restart?: 'Always' | 'OnFailure'
   grace_seconds?: number
   api_token?: boolean
 }
 
-/** The template of a pod: restricted in every way that the strictest policies ask for. */
+/** Returns a pod template that complies with the strictest policies. */
 export function podTemplate(context: RenderContext, name: string, options: PodOptions): object {
   const { facts, vars } = context
   const { account, containers, volumes = [], spread = false, restart = 'Always' } = options
@@ -71,7 +71,7 @@ export function podTemplate(context: RenderContext, name: string, options: PodOp
       ...(options.grace_seconds ? { terminationGracePeriodSeconds: options.grace_seconds } : {}),
       ...(vars.images.pull_secret ? { imagePullSecrets: [{ name: vars.images.pull_secret }] } : {}),
       ...(facts.priority_classes ? { priorityClassName: 'copr-control' } : {}),
-      // OpenShift gives each namespace users of its own, and refuses others.
+      // OpenShift assigns each namespace its own user IDs, and refuses others.
       securityContext: {
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
@@ -92,7 +92,7 @@ function firstOfName(volume: object, index: number, all: object[]): boolean {
   return all.findIndex((other) => name(other) === name(volume)) === index
 }
 
-/** Covers everything that the containers read only at their start: a change rolls out new pods. */
+/** Covers everything that the containers read only when they start: a change rolls out new pods. */
 function checksum(context: RenderContext, containers: Container[]): string {
   const hash = createHash('sha256')
   for (const { program } of containers) {
@@ -103,7 +103,7 @@ function checksum(context: RenderContext, containers: Container[]): string {
   return hash.digest('hex').slice(0, 32)
 }
 
-/** Secrets that a program reads at its start only; certificates are followed while it runs. */
+/** Lists the Secrets that a program reads only when it starts; changed certificates are reloaded. */
 function secretsOf(context: RenderContext, program: Program): string[] {
   const { oidc } = context.vars.login
   const bucket = secretOfS3(context.vars)
@@ -147,7 +147,7 @@ function containerOf(context: RenderContext, container: Container): object {
   }
 }
 
-/** Where there must be one: enough for a start at full speed, if that is allowed. */
+/** Returns the CPU limit where one is required: enough to start at full speed, if the range allows it; undefined elsewhere. */
 function limitOfCpu(
   request: string,
   { limits_demanded, cpu_range }: Pick<Facts, 'limits_demanded' | 'cpu_range'>,
@@ -179,7 +179,7 @@ function portsAndProbes(program: Program): object {
       { name: program, containerPort: port },
       { name: `${program.slice(0, 8)}-probe`, containerPort: probes_port },
     ],
-    // They wait for the database and its schema, and say so meanwhile.
+    // Programs wait for the database and its schema, and report this in the meantime.
     startupProbe: { ...probe('/readyz'), periodSeconds: 2, failureThreshold: 300 },
     readinessProbe: {
       ...probe('/readyz'),
@@ -208,7 +208,7 @@ function volumesOf(context: RenderContext, { program, data }: Container): object
   ]
 }
 
-/** The configuration, authorities, certificate and secrets of one program, and of no other. */
+/** The configuration, CA certificates, certificate and secrets of one program, and of no other. */
 function sourcesOf(context: RenderContext, program: Program): object[] {
   const { facts, vars } = context
   const access = databaseAccess(context)
@@ -253,7 +253,7 @@ function sourcesOf(context: RenderContext, program: Program): object[] {
   ]
 }
 
-/** A token of the pod's account, which the kubelet renews; without an audience, one for the API server. */
+/** A token of the pod's account, which the kubelet renews; without an audience, the token is for the API server. */
 function token(path: string, audience?: string): object {
   return {
     serviceAccountToken: {

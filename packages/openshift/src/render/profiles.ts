@@ -13,7 +13,7 @@ export interface Profile {
   keygen: Size
   resalloc: Size
   postgresql: Size
-  /** Replicas of the frontend by load, where its volume may be shared. */
+  /** Maximum replicas of the frontend when it scales with load; it needs a volume that can be shared. */
   frontend_max: number
   results: string
   sources: string

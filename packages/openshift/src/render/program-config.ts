@@ -11,7 +11,7 @@ export const DATA_DIR = '/var/lib/copr'
 export const CONFIG_DIR = '/etc/copr'
 export const CONFIG_FILE = `${CONFIG_DIR}/config/copr.yaml`
 const INGRESS_CA = `${CONFIG_DIR}/ingress-ca/ca.crt`
-/** On OpenShift it has the authority of the router, too, behind which its OAuth server is. */
+/** CA certificates for the API server; on OpenShift also the router's, which the OAuth server is behind. */
 const API_CA = `${CONFIG_DIR}/api/ca.crt`
 const TLS = {
   certificate_file: `${CONFIG_DIR}/tls/tls.crt`,
@@ -21,7 +21,7 @@ const fromFile = (path: string): object => ({ from_file: `${CONFIG_DIR}/${path}`
 
 export type Program = Component | 'postgresql' | 'prepare'
 
-/** A program's configuration, in YAML: the same for all but addresses. Secrets are in files that it names. */
+/** Returns a program's configuration as YAML: the same for all except addresses. Secrets are in files that it names. */
 export function programConfig(context: RenderContext, program: Program): string {
   const { vars, facts } = context
   const { sign_domain, ...site } = vars.site
@@ -50,7 +50,7 @@ export function programConfig(context: RenderContext, program: Program): string 
 export const KEYGEN_CALLERS: ReadonlySet<Program> = new Set(['frontend', 'backend'])
 export const KEYGEN_AUDIENCE = 'copr-keygen'
 
-/** Does whoever runs the pods give them tokens of their accounts? */
+/** Whether pods get tokens of their service accounts. */
 export function hasAccountTokens({ flavour }: Pick<Facts, 'flavour'>): boolean {
   return flavour !== 'podman'
 }
@@ -84,7 +84,7 @@ function callersOf(context: RenderContext): object {
   return {
     audience: KEYGEN_AUDIENCE,
     namespace: context.namespace,
-    // Frontend and backend of one pod have one account.
+    // Frontend and backend share one pod, and so one account.
     accounts: context.is_shared
       ? { frontend: ['make'], backend: ['make', 'sign'] }
       : { servers: ['make', 'sign'] },
@@ -103,7 +103,7 @@ function machinesOf({ facts, namespace }: RenderContext): object {
   }
 }
 
-/** Where dist-git asks for imports: inside the cluster, never by the public host. And what the gateway tells builders. */
+/** The URL where dist-git asks for imports, inside the cluster, or the URL that the gateway gives to builders. */
 function internalUrl(context: RenderContext, program: Program): { internal_url?: string } {
   const { builders_url } = context.facts
   if (program === 'backend' && builders_url !== undefined) return { internal_url: builders_url }
@@ -132,7 +132,7 @@ export function servesTls(context: RenderContext, program: Program): boolean {
   return program !== 'prepare' && program !== 'resalloc' && hasInnerTls(context)
 }
 
-/** Authorities: of the Services, of the database, of the cluster's public certificates, and of the S3 server. */
+/** CA certificates of the Services, the database, the cluster's public certificates and the S3 server. */
 function trustedFiles(context: RenderContext, program: Program): string[] {
   return [
     `${CONFIG_DIR}/ca/ca.crt`,
@@ -145,7 +145,7 @@ function trustedFiles(context: RenderContext, program: Program): string[] {
   ]
 }
 
-/** The frontend where users log in at the cluster: the API server says who they are. */
+/** Whether this is the frontend, and users log in through the cluster: the API server then identifies them. */
 export function asksCluster(context: RenderContext, program: Program): boolean {
   return program === 'frontend' && loginMode(context) === 'openshift'
 }

@@ -9,7 +9,7 @@ export interface RenderContext {
   facts: Facts
   profile: Profile
   namespace: string
-  /** May frontend and backend run several times? Else they share one pod, as they share one volume. */
+  /** Whether frontend and backend may have several replicas. Otherwise they share one pod, as they share one volume. */
   is_shared: boolean
 }
 
@@ -21,15 +21,15 @@ export const COMPONENTS = {
   resalloc: { port: 5004, probes_port: 9004, paths: [] },
 } as const satisfies Record<string, { port: number; probes_port: number; paths: readonly string[] }>
 export type Component = keyof typeof COMPONENTS
-/** Those that requests from outside reach. */
+/** The components that requests from outside reach. */
 export const PUBLIC_COMPONENTS = ['frontend', 'backend', 'distgit'] as const
 export type PublicComponent = (typeof PUBLIC_COMPONENTS)[number]
 
 export const PART_OF = { 'app.kubernetes.io/part-of': 'copr' }
-/** Where the database listens, whoever runs it. */
+/** The port of the database in every mode that runs it in the cluster, and the default of an external one. */
 export const POSTGRES_PORT = 5432
 
-/** A pod may be several components: each component is selected by a label of its own. */
+/** Returns a component's label. A pod may run several components, so each component is selected by its own label. */
 export const componentLabel = (component: string): Record<string, string> => ({
   [`copr/${component}`]: 'true',
 })
@@ -43,7 +43,7 @@ export function labelsOf({ namespace }: Pick<RenderContext, 'namespace'>, compon
   }
 }
 
-/** Name, namespace and labels of an object. */
+/** Returns the name, namespace and labels of an object. */
 export function meta(
   context: Pick<RenderContext, 'namespace'>,
   name: string,
@@ -53,7 +53,7 @@ export function meta(
   return { namespace: context.namespace, ...more, name, labels }
 }
 
-/** Do the components that requests reach answer by TLS? Ingress has no way to say so. */
+/** Whether public components serve TLS inside the cluster. An Ingress cannot express that. */
 export function hasInnerTls({ facts }: Pick<RenderContext, 'facts'>): boolean {
   return facts.exposure === 'route' || (facts.exposure === 'gateway' && facts.backend_tls)
 }

@@ -25,8 +25,8 @@ import { volumes } from './volumes.ts'
 import { drainMachines, workloads } from './workloads.ts'
 
 /**
- * All objects of a deployment, in the order in which they are applied. Pure: the same words and the same facts give the
- * same objects, and no secret is in them.
+ * Renders all objects of a deployment, in the order in which they are applied. Pure: the same vars and facts yield the same objects, and
+ * none contains a secret.
  */
 export function render(vars: Vars, facts: Facts): KubeObject[] {
   refuseImpossible(vars, facts)
@@ -47,7 +47,7 @@ export function render(vars: Vars, facts: Facts): KubeObject[] {
   ]
 }
 
-/** The Job that an undeployment waits for. */
+/** Returns the Job that undeploying waits for. */
 export function drainJob(vars: Vars, facts: Facts): KubeObject {
   return drainMachines(sceneOf(vars, facts))
 }
@@ -128,7 +128,7 @@ function configMaps(context: RenderContext): KubeObject[] {
   return [
     configMap('programs', { data: Object.fromEntries(data) as Record<string, string> }),
     ...(facts.service_ca
-      ? // OpenShift writes its authority into it.
+      ? // OpenShift injects its CA into it.
         [configMap('service-ca', {}, { 'service.beta.openshift.io/inject-cabundle': 'true' })]
       : []),
     ...(facts.ingress_ca === undefined
@@ -137,7 +137,7 @@ function configMaps(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Secrets that programs read: when one changes, they start anew. */
+/** Lists the Secrets that programs read: when one changes, the pods restart. */
 export function secretNames(vars: Vars): string[] {
   const {
     database,

@@ -14,7 +14,7 @@ for (const [exposure, kind] of [
   ['gateway', 'HTTPRoute'],
   ['ingress', 'Ingress'],
 ] as const)
-  test(`results on a host of their own are exposed by ${kind}, and nothing else is there`, () => {
+  test(`results on their own host are exposed by ${kind}, and nothing else is on that host`, () => {
     const facts = sampleFacts('kubernetes')
     const gateway = { name: 'public', namespace: 'gateways' }
     const objects = render(vars, { ...facts, exposure, gateway })
@@ -42,7 +42,7 @@ interface Spec {
   }[]
 }
 
-/** The hosts of a Route, an HTTPRoute or an Ingress with their paths. */
+/** Returns the hosts of a Route, an HTTPRoute or an Ingress with their paths. */
 function hostsOf({ host, path, hostnames, rules = [] }: Spec): { host: string; paths: string[] }[] {
   if (path !== undefined) return [{ host: host ?? '', paths: [path] }]
   if (hostnames)

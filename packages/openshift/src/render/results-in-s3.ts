@@ -5,11 +5,11 @@ import { meta, type RenderContext } from './render-context.ts'
 
 /** The components that read and write the bucket. */
 export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend'])
-/** The claim, and the ConfigMap and Secret that its operator makes, have one name. */
+/** The name of the claim, and of the ConfigMap and Secret that its operator creates. */
 const CLAIM = 'results'
 const CLAIM_DIR = '/etc/copr-bucket'
 const TOKEN_DIR = '/var/run/secrets/aws'
-/** The rest is for the index that is being made. */
+/** The share of the scratch disk for cached data; the rest is for repodata that is being written. */
 const SCRATCH_SHARE = 0.75
 
 type Results = Vars['storage']['results']
@@ -37,7 +37,7 @@ export function faultOfS3({ kind, s3 }: Results): string | undefined {
   return undefined
 }
 
-/** The Secret with the keys: who reads it starts anew when it changes. */
+/** Returns the Secret with the keys: its readers restart when it changes. */
 export function secretOfS3(vars: Pick<Vars, 'storage'>): string | undefined {
   const s3 = s3Of(vars)
   return s3?.bucket_claim ? CLAIM : s3?.secret
@@ -84,7 +84,7 @@ export function resultsConfig({ vars }: RenderContext, files: (path: string) => 
   }
 }
 
-/** Files beside the configuration: keys, and the authority of the server. */
+/** Files next to the configuration: keys, and the server's CA certificate. */
 export function bucketSources({ vars }: RenderContext): object[] {
   const { secret, ca } = s3Of(vars) ?? {}
   const items = ['access_key_id', 'secret_access_key'].map((key) => ({
@@ -113,7 +113,7 @@ export function bucketAccess(
   if (!s3) return { env: [], mounts: [], volumes: [] }
   const { role_arn, bucket_claim, scratch } = s3
   const disk = `scratch-${program}`
-  // Uploads of users have limits of their own.
+  // User uploads have their own limits.
   const emptyDir = program === 'backend' ? { sizeLimit: scratch } : {}
   const token = { audience: 'sts.amazonaws.com', expirationSeconds: 3600, path: 'token' }
   return {
@@ -148,7 +148,10 @@ export function bucketAccess(
   }
 }
 
-/** Connections to the server, and to AWS for the role. Within a cluster policies look at ports of pods, which nobody knows here. */
+/**
+ * Allows connections to the S3 server, and to AWS for the role. Within a cluster all ports are allowed: policies match ports of pods, which
+ * are unknown here.
+ */
 export function bucketEgress({ vars }: RenderContext): object[] {
   const s3 = s3Of(vars)
   if (!s3) return []

@@ -10,7 +10,7 @@ import {
   type RenderContext,
 } from './render-context.ts'
 
-/** Where each component is found inside the cluster, under its own name, whatever pod it is in. */
+/** A Service for each component, under the component's own name, whichever pod runs it. */
 export function services(context: RenderContext): KubeObject[] {
   const components = (Object.keys(COMPONENTS) as Component[]).filter(
     (component) => component !== 'resalloc',
@@ -23,7 +23,7 @@ export function services(context: RenderContext): KubeObject[] {
         probesOf(component),
       ])
     }),
-    // Nobody asks it for anything: only how it is.
+    // resalloc serves no requests: its Service exposes only the probes.
     ...(hasPools(context) ? [service(context, 'resalloc', [probesOf('resalloc')])] : []),
     ...(context.vars.database.mode === 'embedded'
       ? [

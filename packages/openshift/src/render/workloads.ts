@@ -6,7 +6,7 @@ import { CONFIG_FILE, DATA_DIR } from './program-config.ts'
 import { bucketAccess, isInS3 } from './results-in-s3.ts'
 import { hasPools, meta, type Component, PART_OF, type RenderContext } from './render-context.ts'
 
-/** The volume of results and uploads. */
+/** The volume with results and uploads. */
 const RESULTS = 'results'
 const SOURCES = 'sources'
 
@@ -25,7 +25,7 @@ export function workloads(context: RenderContext): KubeObject[] {
   ]
 }
 
-/** Frontend and backend: in one pod where they share a volume that can be mounted only once. */
+/** Renders frontend and backend: in one pod where they share a volume that can be mounted only once. */
 function siteWorkloads(context: RenderContext): KubeObject[] {
   if (isInS3(context.vars))
     return [
@@ -38,7 +38,7 @@ function siteWorkloads(context: RenderContext): KubeObject[] {
   if (!context.is_shared)
     return [
       deployment(context, 'servers', {
-        // Its volume may be mounted once: the old pod ends before the new one starts.
+        // Its volume can be mounted only once: the old pod stops before the new one starts.
         strategy: { type: 'Recreate' },
         replicas: 1,
         pod: { account: 'servers', containers: [frontend, backend] },
@@ -64,7 +64,7 @@ function container(
   return { program, size: context.profile[program], ...more }
 }
 
-/** A Deployment without a volume of its own, and what keeps enough of its pods alive. */
+/** A Deployment without its own volume, and the disruption budget that keeps enough of its pods running. */
 function several(
   context: RenderContext,
   name: keyof Profile & Component,
@@ -85,7 +85,7 @@ function several(
 
 interface DeploymentOptions {
   strategy: object
-  /** Undefined: something else decides. */
+  /** Undefined if an autoscaler sets the number. */
   replicas: number | undefined
   pod: PodOptions
 }
@@ -191,7 +191,7 @@ function prepare(context: RenderContext): KubeObject {
   ])
 }
 
-/** Ends when no machine in a cloud is left. */
+/** The Job that completes when no cloud machine is left. */
 export function drainMachines(context: RenderContext): KubeObject {
   return onceJob(context, 'drain', ['drain', '--config', CONFIG_FILE])
 }
@@ -203,7 +203,7 @@ function onceJob(context: RenderContext, name: string, args: string[]): KubeObje
     containers: [{ program: 'prepare', size, args }],
     restart: 'OnFailure',
   })
-  // A Job's template cannot be changed: whatever is in it is in its name.
+  // A Job's template cannot be changed, so its hash is part of the name.
   const version = createHash('sha256').update(JSON.stringify(template)).digest('hex').slice(0, 10)
   return {
     apiVersion: 'batch/v1',

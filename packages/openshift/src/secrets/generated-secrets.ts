@@ -5,7 +5,7 @@ import { meta } from '../render/render-context.ts'
 
 export interface GeneratedSecret {
   name: string
-  /** Text, not base64. */
+  /** Values as text, not base64. */
   data: Record<string, string>
 }
 
@@ -15,25 +15,25 @@ export const KEYGEN_SECRET = 'keygen-callers'
 export interface SecretNeeds {
   namespace: string
   service_ca: boolean
-  /** Have the pods' accounts tokens? */
+  /** Whether pods have service account tokens. */
   account_tokens: boolean
   database: Vars['database']['mode']
 }
 
-/** Passwords and keys, from 32 random bytes each; those that already exist are kept. */
+/** Generates passwords and keys, each from 32 random bytes; Secrets that already exist are kept. */
 export function generatedSecrets({ database, account_tokens }: SecretNeeds): GeneratedSecret[] {
   const random = (encoding: 'base64' | 'base64url'): string => randomBytes(32).toString(encoding)
   return [
     ...(database === 'embedded'
       ? [{ name: 'database', data: { password: random('base64url') } }]
       : []),
-    // Encrypts all signing keys: without it, nothing can be signed any more.
+    // Encrypts all signing keys: without it, nothing can be signed.
     { name: 'keygen-master-key', data: { 'master-key': random('base64') } },
     ...(account_tokens ? [] : [{ name: KEYGEN_SECRET, data: { secret: random('base64url') } }]),
   ]
 }
 
-/** Marked, so that nothing ever prunes it. */
+/** Returns the Secret with a label that keeps it from being pruned. */
 export function secretObject(
   namespace: string,
   { name, data }: GeneratedSecret,

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { certifyService, makeAuthority } from './internal-authority.ts'
 
-test('a certificate of a Service is taken by whoever trusts the authority, and by nobody else', async () => {
+test('a Service certificate is accepted by clients that trust the authority, and by no others', async () => {
   const now = new Date()
   const name = 'Copr in copr'
   const authority = await makeAuthority(name, now)

@@ -1,4 +1,4 @@
-// @peculiar/x509 does not load without this polyfill of decorators' metadata.
+// @peculiar/x509 does not load without this polyfill of decorator metadata.
 import 'reflect-metadata'
 import {
   BasicConstraintsExtension,
@@ -14,17 +14,17 @@ import {
 import { createPrivateKey, KeyObject, type webcrypto } from 'node:crypto'
 
 export interface Certified {
-  /** PEM. */
+  /** The certificate and its key, as PEM. */
   certificate: string
   key: string
 }
 
 const DAY_MS = 86_400_000
-/** As long as a deployment may live without being deployed again. */
+/** Longer than a deployment is likely to run without being deployed again. */
 const VALID_DAYS = 3650
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' }
 
-/** Makes an authority for the Services of one deployment, for clusters that have none. */
+/** Creates a CA for the Services of one deployment, for clusters that have none. */
 export async function makeAuthority(name: string, now: Date): Promise<Certified> {
   const keys = await crypto.subtle.generateKey(KEY, true, ['sign', 'verify'])
   const extensions = [
@@ -66,7 +66,7 @@ async function certify(
   const certificate = await X509CertificateGenerator.create({
     issuer: nameOf(issuer),
     subject: nameOf(subject),
-    // Clocks differ.
+    // Allows for clock skew.
     notBefore: new Date(now.getTime() - DAY_MS),
     notAfter: new Date(now.getTime() + VALID_DAYS * DAY_MS),
     publicKey: keys.publicKey,
@@ -80,7 +80,7 @@ async function certify(
   }
 }
 
-/** Always UTF-8, because Go compares the bytes of issuer and subject, those of authorities made earlier included. */
+/** Always UTF-8, as in the certificates of earlier authorities: Go compares issuer and subject byte by byte. */
 function nameOf(commonName: string): Name {
   return new Name([{ CN: [{ utf8String: commonName.slice(0, 64) }] }])
 }

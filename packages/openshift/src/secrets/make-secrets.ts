@@ -9,8 +9,8 @@ const AUTHORITY = 'internal-ca'
 export type SecretStore = Pick<KubeApi, 'createMissing' | 'find'>
 
 /**
- * Makes the Secrets that are missing, and leaves those alone that are there: names of what was made. Two who do it at the same
- * time end with the same secrets.
+ * Creates the missing Secrets, leaves existing ones unchanged, and returns the names of those created. Concurrent calls end up with the
+ * same secrets.
  */
 export async function makeMissingSecrets(
   api: SecretStore,
@@ -32,14 +32,14 @@ async function makeCertificates(
   { namespace, database }: SecretNeeds,
   { make, now }: { make: (object: KubeObject) => Promise<void>; now: Date },
 ): Promise<void> {
-  // Loaded here, because it takes a quarter of a second that most commands do not need.
+  // Loaded here, because it takes 0.25 s that most commands can save.
   const { certifyService, makeAuthority } = await import('./internal-authority.ts')
   const name = `Copr in ${namespace}`
   const fresh = await makeAuthority(name, now)
   const ref = { apiVersion: 'v1', kind: 'Secret', metadata: { name: AUTHORITY, namespace } }
   const tls = ({ certificate, key }: typeof fresh) => ({ 'tls.crt': certificate, 'tls.key': key })
   await make(secretObject(namespace, { name: AUTHORITY, data: tls(fresh) }, 'kubernetes.io/tls'))
-  // Somebody else may have been faster.
+  // A concurrent deployment may have created it first.
   const stored = (await api.find(ref))?.['data'] as Record<string, string> | undefined
   const text = (key: string): string => Buffer.from(stored?.[key] ?? '', 'base64').toString()
   await make({

@@ -1,4 +1,4 @@
-/** A pair of elements with one identity, or elements at `at` in the first list in place of which others stand. */
+/** A pair of elements with the same identity, or elements at `at` in the first list that others replace. */
 export type Alignment<T> = { at: number; pair: [T, T] } | { at: number; was: T[]; is: T[] }
 
 /** Aligns two lists by their longest common subsequence of identities, in the order of the first list. */
@@ -17,7 +17,7 @@ export function align<T>(before: T[], after: T[], identityOf: (each: T) => strin
 }
 
 function commonPairs(a: string[], b: string[]): [number, number][] {
-  // lengths[i][j]: of the longest common subsequence of a from i and b from j.
+  // lengths[i][j]: length of the longest common subsequence of a from i and b from j.
   const lengths = Array.from({ length: a.length + 1 }, () => Array<number>(b.length + 1).fill(0))
   const at = (i: number, j: number): number => lengths[i]?.[j] ?? 0
   for (let i = a.length - 1; i >= 0; i--)

@@ -53,7 +53,7 @@ const CASES: [title: string, before: unknown, after: unknown, want: Changes][] =
 ]
 
 for (const [title, before, after, want] of CASES)
-  test(`changesBetween() finds ${title}, and applyChanges() gives the second value again`, () => {
+  test(`changesBetween() finds ${title}, and applyChanges() restores the second value`, () => {
     const changes = changesBetween(before, after)
     assert.deepEqual(changes, want)
     assert.deepEqual(applyChanges(before, changes), after)

@@ -55,9 +55,9 @@ function some<T>(list: T[]): T[] | undefined {
   return list.length > 0 ? list : undefined
 }
 
-/** Gives the second value again, from the first one and their changes. Throws if the first is another one. */
+/** Restores the second value from the first one and their changes. Throws if the first value is not the one compared. */
 export function applyChanges(before: unknown, changes: Changes): unknown {
-  // From the end, so that the indexes of earlier changes stay true.
+  // From the end, so that the indexes of earlier changes stay valid.
   return Object.entries(changes).reduceRight((value, [path, each]) => {
     try {
       return applyChange(value, stepsOf(path), each)
@@ -108,7 +108,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.includes('\n')
 }
 
-/** Two elements of lists are one, changed, if they have one name; others are equal or different. */
+/** Two list elements with the same name are one element, changed; others are equal or different. */
 function identityOf(element: unknown): string {
   return nameOf(element) ?? JSON.stringify(element)
 }
@@ -118,7 +118,7 @@ function nameOf(element: unknown): string | undefined {
   return typeof name === 'string' && /^[a-z][\w.-]*$/i.test(name) ? name : undefined
 }
 
-/** By name where that is unambiguous, for the reader. */
+/** By name where that is unambiguous, for readability. */
 function elementStep(list: unknown[], index: number): string | number {
   const name = nameOf(list[index])
   return name !== undefined && list.filter((each) => nameOf(each) === name).length === 1

@@ -2,7 +2,7 @@ import type { Facts, Flavour } from '../render/facts.ts'
 
 const DIGEST = 'sha256:'.padEnd(71, '5')
 
-/** A healthy cluster of each kind. */
+/** The facts of a healthy cluster of this flavor. */
 export function sampleFacts(flavour: Flavour, more: Partial<Facts> = {}): Facts {
   const isOpenShift = flavour === 'openshift' || flavour === 'microshift'
   return {

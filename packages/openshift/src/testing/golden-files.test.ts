@@ -33,7 +33,7 @@ test('a missing golden file fails, and an update writes it', (t) => {
   check(false)
 })
 
-test('the difference of a rendering is short, and determines it', (t) => {
+test('the difference from the base is short, and determines the rendering', (t) => {
   const url = emptyFolder(t)
   requireComplete({ url, isUpdate: true }, 'base', BASE)
   requireDifference({ url, isUpdate: true }, 'other', 'base', RENDERING)

@@ -10,10 +10,10 @@ import {
   textOfDifference,
 } from './rendering-difference.ts'
 
-/** A folder of renderings, complete (`NAME.yaml`) or as they differ from another one (`NAME.diff.yaml`). */
+/** A folder of renderings, complete (`NAME.yaml`) or as differences from another one (`NAME.diff.yaml`). */
 export interface GoldenFolder {
   url: URL
-  /** Files are written before they are compared; a reviewer looks at the change. */
+  /** Whether files are written before they are compared; a reviewer looks at the change. */
   isUpdate: boolean
 }
 
@@ -22,7 +22,7 @@ export function requireComplete(folder: GoldenFolder, name: string, objects: Kub
   requireText(folder, `${name}.yaml`, text)
 }
 
-/** In an update, the base must be up to date already. */
+/** Compares a rendering's difference from its base with the file. In an update, the base must be up to date already. */
 export function requireDifference(
   folder: GoldenFolder,
   name: string,
@@ -32,11 +32,11 @@ export function requireDifference(
   const rendering = JSON.parse(JSON.stringify(objects)) as KubeObject[]
   const difference = differenceBetween(goldenObjects(folder, base), rendering)
   requireText(folder, `${name}.diff.yaml`, textOfDifference(base, difference))
-  // The file and the base together say everything.
+  // The base and the file together determine the rendering.
   assert.deepEqual(goldenObjects(folder, name), rendering)
 }
 
-/** Fails if the folder has another file than these: no test would read it. */
+/** Fails if the folder has other files than these: no test would read them. */
 export function requireNoOthers({ url }: GoldenFolder, files: string[]): void {
   const others = readdirSync(url).filter((file) => !files.includes(file))
   assert.deepEqual(others, [], `Delete ${others.join(', ')} from ${url.pathname}: no test reads it`)

@@ -4,12 +4,12 @@ import { collectionPath, objectPath } from '../objects/kinds.ts'
 
 export interface MemoryApi extends KubeApi {
   objects: Map<string, KubeObject>
-  /** Rights that are missing: `delete leases`. */
+  /** Rights that the user lacks: `delete leases`. */
   denied: Set<string>
   user: string
 }
 
-/** An API server in memory, as far as versions of objects and questions for rights go. */
+/** An API server in memory, limited to object versions and access reviews. */
 export function memoryApi(given: KubeObject[] = []): MemoryApi {
   const objects = new Map(given.map((object) => [objectPath(object), object]))
   let version = 1
@@ -27,7 +27,7 @@ export function memoryApi(given: KubeObject[] = []): MemoryApi {
     denied: new Set(),
     user: 'ana',
     server: 'https://api.example.org',
-    // oxlint-disable-next-line typescript/require-await -- as a real one
+    // oxlint-disable-next-line typescript/require-await -- as a real one does
     async request(method, path, body) {
       if (path.endsWith('/selfsubjectreviews'))
         return { status: { userInfo: { username: api.user } } }

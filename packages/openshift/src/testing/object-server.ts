@@ -12,13 +12,13 @@ export interface Answer {
 
 export interface ObjectServer extends AsyncDisposable {
   api: KubeApi
-  /** By path, as they were sent last. */
+  /** The objects as last sent, by path. */
   objects: Map<string, KubeObject>
 }
 
 /**
- * An API server that keeps objects as they are sent, and everybody may do everything: for what the test cluster does not serve.
- * `special` answers first.
+ * Starts an API server that stores objects as they are sent, without authorization, for APIs that the test cluster does not serve.
+ * `special` takes precedence over it.
  */
 export async function startObjectServer(
   groups: string[],

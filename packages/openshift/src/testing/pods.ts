@@ -28,7 +28,7 @@ export interface PodTemplate {
   }
 }
 
-/** The pods that objects make. */
+/** Returns the pod templates in the objects. */
 export function podsOf(objects: KubeObject[]): PodTemplate[] {
   return objects.flatMap((owner) => {
     const spec = owner['spec'] as { template?: Omit<PodTemplate, 'owner'> } | undefined

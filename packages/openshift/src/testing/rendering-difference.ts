@@ -3,11 +3,11 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import { align } from './align.ts'
 import { applyChanges, changesBetween, type Changes } from './changes.ts'
 
-/** A rendering, as it differs from another one. Objects are named `Deployment copr/frontend`. */
+/** The difference of a rendering from another one. Objects are named `Deployment copr/frontend`. */
 export interface RenderingDifference {
   removed: string[]
   changed: Record<string, Changes>
-  /** An object without `after` is the first. */
+  /** The objects that were added, each with the one before it; the first object has no `after`. */
   added: { after?: string; object: KubeObject }[]
 }
 
@@ -30,7 +30,7 @@ export function differenceBetween(before: KubeObject[], after: KubeObject[]): Re
   return difference
 }
 
-/** Gives the second rendering again, from the first one and their difference. Throws if the first is another one. */
+/** Restores the second rendering from the first one and their difference. Throws if the first rendering is not the one compared. */
 export function applyDifference(
   before: KubeObject[],
   { removed, changed, added }: RenderingDifference,
@@ -52,7 +52,7 @@ export function applyDifference(
   return result
 }
 
-/** As a file for reviewers: a change of short values takes one line. */
+/** Formats a difference as a file for reviewers: a change of short values takes one line. */
 export function textOfDifference(base: string, difference: RenderingDifference): string {
   const document = new Document({ base, ...difference }, { aliasDuplicateObjects: false })
   visit(document, {
@@ -70,7 +70,7 @@ export function parseDifference(text: string): RenderingDifference & { base: str
   return parse(text) as RenderingDifference & { base: string }
 }
 
-/** Without the checksum at the end of a name: a Job with another one is the same Job, changed. */
+/** Identifies an object without the checksum at the end of its name: a Job with another checksum is the same Job, changed. */
 function idOf({ kind, metadata: { namespace, name } }: KubeObject): string {
   const stem = name.replace(/-[0-9a-f]{10}$/, '')
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${stem}`
