@@ -24,7 +24,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     await cluster?.[Symbol.asyncDispose]()
   })
 
-  test('a project administrator may do what the role admin says, in that namespace only', async () => {
+  test('a project administrator has the rights of the role admin, in that namespace only', async () => {
     const mine = await cluster.createNamespace({ admins: ['ana'] })
     const other = await cluster.createNamespace()
     const { client } = await cluster.user('ana')
@@ -33,7 +33,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     await assert.rejects(client.list('v1', 'Node'), isForbidden)
   })
 
-  test('users get rights by their groups', async () => {
+  test('users get rights through their groups', async () => {
     const namespace = await cluster.createNamespace()
     await cluster.admin.client.create({
       apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -47,7 +47,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     await assert.rejects(viewer.client.create(configMap(namespace, 'a')), isForbidden)
   })
 
-  test('Pod Security restricted refuses a pod that may be root', async () => {
+  test('Pod Security restricted refuses a pod that may run as root', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await assert.rejects(
@@ -83,7 +83,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     assert.equal(review['status'].userInfo.username, own.name)
   })
 
-  test('server-side apply keeps account of who owns which field', async () => {
+  test('server-side apply records which manager owns which field', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await client.apply(configMap(namespace, 'shared', { a: '1' }), 'deploy')
@@ -92,7 +92,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     assert.deepEqual(applied['data'], { b: '2' })
   })
 
-  test('the controllers work: a Deployment becomes pods, a quota stops them, deletion cleans up', async () => {
+  test('the controllers work: a Deployment creates pods, a quota limits them, deletion cleans up', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q', namespace } }
@@ -124,7 +124,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     })
   })
 
-  test('watch() tells what happens', async () => {
+  test('watch() yields the events of an object', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const stop = new AbortController()
@@ -148,7 +148,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     assert.deepEqual(seen, ['ADDED', 'MODIFIED', 'DELETED'])
   })
 
-  test('kubectl runs as whom a test says', async () => {
+  test('kubectl runs as the given user', async () => {
     const namespace = await cluster.createNamespace({ admins: ['cyd'] })
     const cyd = await cluster.user('cyd')
     const whoami = await cluster.kubectl(cyd, 'auth', 'whoami', '--output', 'name')
@@ -158,7 +158,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
     assert.equal((await cluster.kubectl(cyd, 'get', 'nodes')).ok, false)
   })
 
-  test('the API server can go away and come back, with all that it knew', async () => {
+  test('the API server keeps its objects when it is stopped and started again', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await client.create(configMap(namespace, 'kept'))
@@ -170,7 +170,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
 })
 
 suite('the end of a cluster', { skip: whyNoCluster(process.env['PATH']) }, () => {
-  test('nothing is left of it', async () => {
+  test('disposing of a cluster leaves no process and no file', async () => {
     const cluster = await startCluster()
     const { dir } = cluster
     assert.ok(processesOf(dir).length >= 4)
@@ -178,7 +178,7 @@ suite('the end of a cluster', { skip: whyNoCluster(process.env['PATH']) }, () =>
     assert.deepEqual(processesOf(dir), [])
     assert.equal(existsSync(dir), false)
   })
-  test('nothing is left of one whose test was killed: its programs end at once, its folder goes with the next start', async () => {
+  test('a cluster whose test is killed stops at once, and the next start deletes its folder', async () => {
     const script = fileURLToPath(new URL('start-and-wait.ts', import.meta.url))
     const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [chunk] = (await once(child.stdout, 'data')) as [Buffer]

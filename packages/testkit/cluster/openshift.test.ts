@@ -55,7 +55,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
       return ingress && { host: ingress.host, ...ingress.conditions[0] }
     })
 
-  test('a project administrator makes a Route by its subdomain, and reads its host from the status', async () => {
+  test('a project administrator creates a Route with a subdomain, and reads its host from the status', async () => {
     const namespace = await cluster.createNamespace({ admins: ['ana'] })
     const { client } = await cluster.user('ana')
     const made = route(namespace, 'web', { subdomain: 'copr', tls: { termination: 'edge' } })
@@ -65,14 +65,14 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     assert.deepEqual([host, status], [`copr.${openshift.appsDomain}`, 'True'])
   })
 
-  test('a Route without any name gets one from its own and its namespace', async () => {
+  test('a Route without a host gets one from its name and namespace', async () => {
     const namespace = await cluster.createNamespace()
     const made = route(namespace, 'plain', {})
     await cluster.admin.client.create(made)
     assert.equal((await verdict(made)).host, `plain-${namespace}.${openshift.appsDomain}`)
   })
 
-  test('a Route whose host an older one has is not admitted; other paths of a host are', async () => {
+  test('a Route whose host belongs to an older one is not admitted; other paths of that host are', async () => {
     const { client } = cluster.admin
     const [mine, other] = [await cluster.createNamespace(), await cluster.createNamespace()]
     const host = 'taken.example.org'
@@ -90,7 +90,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     await seen(second, ({ status: now }) => now.ingress[0].conditions[0].status === 'True')
   })
 
-  test('a Route that no router looks at has no status', async () => {
+  test('a Route that no router watches has no status', async () => {
     const namespace = await cluster.createNamespace()
     hidden.add('ignored')
     const made = route(namespace, 'ignored', {})
@@ -104,7 +104,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     await verdict(made)
   })
 
-  test('to change the host of a Route takes a right that project administrators lack', async () => {
+  test('changing the host of a Route takes a right that project administrators lack', async () => {
     const namespace = await cluster.createNamespace({ admins: ['bea'] })
     const { client } = await cluster.user('bea')
     const made = route(namespace, 'web', { host: 'one.example.org' })
@@ -169,7 +169,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     await seen(made, ({ status }) => status.ingress[0].conditions[0].status === 'True')
   })
 
-  test('a Service gets a certificate in its name, and a ConfigMap the authority of it', async () => {
+  test('a Service gets a certificate for its name, and a ConfigMap its CA', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const annotations = { 'service.beta.openshift.io/serving-cert-secret-name': 'web-tls' }
@@ -194,7 +194,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     assert.equal(ca, openshift.serviceCa)
   })
 
-  test('pods choose no user id of their own, unless their account may use other constraints', async () => {
+  test('pods cannot choose their user ID, unless their account may use other constraints', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const fixed = podSpec({ securityContext: { runAsUser: 10001 } })
@@ -231,7 +231,7 @@ suite('what a deployment sees of OpenShift', { skip: whyNoCluster(process.env['P
     )
   })
 
-  test('a namespace has its range of user ids, and anybody reads the domain of applications', async () => {
+  test('a namespace has its range of user IDs, and any user can read the apps domain', async () => {
     const metadata = { name: await cluster.createNamespace() }
     const range = await seen(
       { apiVersion: 'v1', kind: 'Namespace', metadata },

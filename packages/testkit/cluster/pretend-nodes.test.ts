@@ -27,7 +27,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     await cluster?.[Symbol.asyncDispose]()
   })
 
-  /** Waits until an object is as a test wants it. */
+  /** Waits until an object meets the condition of a test. */
   async function becomes(
     ref: KubeObject,
     isSo: (found: KubeObject) => boolean,
@@ -51,7 +51,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     return events.filter((e) => e['involvedObject'].name === name).map((e) => e['message'])
   }
 
-  test('a Deployment rolls out, and its pods end with it', async () => {
+  test('a Deployment rolls out, and its pods are deleted with it', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const wanted = deployment(namespace, 'web', 3)
@@ -85,7 +85,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     )
   })
 
-  test('a claim gets its volume with its first pod, and the volume goes with the claim', async () => {
+  test('a claim gets its volume with its first pod, and the volume is deleted with the claim', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const data = claim(namespace, 'data')
@@ -103,7 +103,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     await until(gone, { timeout_ms: 20_000, what: 'the volume to be gone' })
   })
 
-  test('a claim of the class that is full keeps its pod Pending, and the scheduler says why', async () => {
+  test('a claim of the class out-of-space keeps its pod Pending', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await client.create(claim(namespace, 'data', 'out-of-space'))
@@ -118,7 +118,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     assert.equal((await client.read(stuck))['status'].phase, 'Pending')
   })
 
-  test('an image that is denied, a crash, a failing probe: each as a kubelet says it, until it is repaired', async () => {
+  test('a denied image, a crash and a failing probe are reported as a kubelet does, until they are fixed', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     behaviors['denied'] = { kind: 'image-denied', message: 'unauthorized: access denied' }
@@ -142,7 +142,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     for (const each of [denied, crashing, unready]) await becomes(each, isReady)
   })
 
-  test('a Job is complete when its pod has ended well', async () => {
+  test('a Job is complete when its pod has succeeded', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const job: KubeObject = {
@@ -155,7 +155,7 @@ suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     await becomes(job, ({ status }) => status.succeeded === 1)
   })
 
-  test('a pod that asks for more than any node has is not scheduled', async () => {
+  test('a pod that requests more than any node has is not scheduled', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const huge = pod(namespace, 'huge', podSpec({}, { resources: { requests: { cpu: '400' } } }))

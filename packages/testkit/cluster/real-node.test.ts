@@ -80,7 +80,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
     assert.match(log, /refused/)
   })
 
-  test('pods find a Service by its name and reach what is behind it, and so does the API', async () => {
+  test('pods find a Service by its name and reach the pods behind it, and so does the API server', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const readinessProbe = { httpGet: { port: 8080, path: '/hello' }, periodSeconds: 1 }
@@ -114,7 +114,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
     assert.match(output, /served/)
   })
 
-  test('what a pod writes to its claim is there for the next pod', async () => {
+  test('the next pod finds what a pod wrote to its claim', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await client.create(claim(namespace, 'data'))
@@ -133,7 +133,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
 
   test('a pod reaches the API server by the name of its Service', async () => {
     const namespace = await cluster.createNamespace()
-    // busybox knows none of the ciphers: that the server wants TLS is the answer.
+    // busybox supports none of the ciphers: the error about TLS is the expected result.
     const script = 'wget -O - http://kubernetes.default.svc.cluster.local:443/version'
     const made = pod(namespace, 'api', spec(script, { restartPolicy: 'Never' }))
     await cluster.admin.client.create(made)
@@ -141,7 +141,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
     assert.match(await logOf(made), /HTTP\/1.\d 400 Bad Request/)
   })
 
-  test('an image that was not loaded cannot be had', async () => {
+  test('an image that was not loaded cannot be pulled', async () => {
     const namespace = await cluster.createNamespace()
     const made = pod(namespace, 'unknown', podSpec({}, { image: 'registry.invalid/unknown:1' }))
     await cluster.admin.client.create(made)
@@ -152,7 +152,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
 })
 
 suite('the end of a real node', { skip: whyNoNode(process.env['PATH']) }, () => {
-  test('no process, link, cgroup or forwarding of it is left on the machine', async () => {
+  test('a node leaves no process, link, cgroup or forwarding on the machine', async () => {
     const links = (): string[] => Object.keys(networkInterfaces()).toSorted()
     const cgroups = (): string[] =>
       readdirSync('/sys/fs/cgroup').flatMap((name) => {

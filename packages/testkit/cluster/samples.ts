@@ -8,7 +8,7 @@ const RESTRICTED = {
   seccompProfile: { type: 'RuntimeDefault' },
 }
 
-/** The spec of a pod that passes `restricted`, with whatever else. */
+/** The spec of a pod that passes `restricted`, with additional fields. */
 export function podSpec(more: Record<string, unknown> = {}, container = {}): object {
   const main = { name: 'main', image: 'registry.invalid/probe', securityContext: RESTRICTED }
   return { containers: [{ ...main, ...container }], ...more }

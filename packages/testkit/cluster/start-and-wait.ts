@@ -1,4 +1,4 @@
-// A test that does not get as far as ending its cluster: it prints where it is, and waits to be killed.
+// A test process that is killed before it disposes of its cluster: it prints the cluster's folder, and waits.
 import { startCluster } from '../src/cluster/start-cluster.ts'
 
 const cluster = await startCluster()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Db } from '@copr/domain/database/open'
 import { sql } from 'kysely'
 
-/** The same as long as no row of the tables is other than it was. */
+/** Returns a digest of all rows of the tables. */
 export async function digestOf(db: Db, tables: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const name of tables) {
@@ -14,7 +14,7 @@ export async function digestOf(db: Db, tables: readonly string[]): Promise<strin
   return hash.digest('hex')
 }
 
-/** Every table that the product has, but those that the caller leaves out. */
+/** Lists all tables except those in `without`. */
 export async function tablesOf(db: Db, without: readonly string[] = []): Promise<string[]> {
   const { rows } = await sql<{
     name: string

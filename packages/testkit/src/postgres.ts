@@ -10,19 +10,19 @@ import pg from 'pg'
 
 export { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 
-/** Where the tests' PostgreSQL answers: set by the global setup, else a server of this process's own is started. */
+/** The variable with the URL of the tests' PostgreSQL, set by the global setup; without it, this process starts its own server. */
 const VARIABLE = 'COPR_TEST_POSTGRES'
 
-/** A file system in memory, which containers have a few megabytes of unless told otherwise. */
+/** A file system in memory; in containers it has only 64 MB by default. */
 const MEMORY = '/dev/shm'
 const ROOM_BYTES = 3 * 1024 ** 3
 
 export interface TestServer extends AsyncDisposable {
-  /** URL of the migrated template database. */
+  /** The URL of the migrated template database. */
   readonly url: string
 }
 
-/** A PostgreSQL in a temporary folder, with the schema in its database `copr`. */
+/** Starts PostgreSQL in a temporary folder, with the schema in its database `copr`. */
 export async function startTestPostgres(): Promise<TestServer> {
   const dir = mkdtempSync(join(fastFolder(), 'copr-test-postgres-'))
   const server = await startEmbeddedPostgres({
@@ -40,7 +40,7 @@ export async function startTestPostgres(): Promise<TestServer> {
   }
 }
 
-/** In memory where there is room, as cloning databases is mostly making and removing files. */
+/** Returns a folder in memory if it has enough space, because cloning databases is mostly creating and deleting files. */
 function fastFolder(): string {
   try {
     const { bavail, bsize } = statfsSync(MEMORY)
@@ -57,16 +57,16 @@ export interface TestDb extends AsyncDisposable {
 }
 
 /**
- * A private database cloned from the migrated template; gone when the test's scope ends.
- * The test run's global setup (test-setup.ts) has started the server.
+ * Returns a private database cloned from the migrated template; it is dropped when the test's scope ends. The test run's global setup
+ * (test-setup.ts) starts the server.
  */
 export async function openTestDb(): Promise<TestDb> {
   return await openClone('copr')
 }
 
 /**
- * As openTestDb(), with what `fill` has put into it and returned (plain data). It runs once in a whole test run, for
- * whoever asks first for this name; all others have clones of that database. So it must not depend on its test.
+ * Returns a test database that `fill` has filled, and what `fill` returned (plain data). `fill` runs once per test run, for the first
+ * caller with this name, and the others get clones of that database: so it must not depend on its test.
  */
 export async function openFilledTestDb<T>(
   name: string,
@@ -77,7 +77,7 @@ export async function openFilledTestDb<T>(
   return { ...(await openClone(template)), made: deserialize(Buffer.from(made, 'base64')) as T }
 }
 
-/** Template → what `fill` returned, of those that this process has asked for. */
+/** The results of `fill`, by template, for the templates that this process uses. */
 const fillings: Record<string, Promise<string>> = {}
 
 /** Fills the template in only one of several concurrent processes; a comment on the database holds what `fill` returned. */
@@ -116,14 +116,14 @@ async function openClone(template: string): Promise<TestDb> {
     url: urlOf(name),
     async [Symbol.asyncDispose]() {
       await db.destroy()
-      // Without force PostgreSQL waits for the connections that are just closing; with it they would report errors.
+      // Without `force`, PostgreSQL waits for connections that are closing; with it they would report errors.
       await admin.query(`drop database ${name}`)
       await admin.end()
     },
   }
 }
 
-/** Copies the files: through the log, as is the default, it takes twice as long. */
+/** Clones a database by copying its files: through the write-ahead log, the default, it takes twice as long. */
 async function makeClone(admin: pg.Client, template: string): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`
   await admin.query(`create database ${name} template ${template} strategy file_copy`)

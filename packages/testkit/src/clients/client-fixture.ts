@@ -12,30 +12,30 @@ import { coprctl } from './coprctl.ts'
 import { type FileServer, fileServer } from './file-server.ts'
 import { type PythonClients, pythonClients } from './python-clients.ts'
 
-/** A chroot that nothing is built in here. */
+/** A chroot that no builder here builds for. */
 export const OTHER_CHROOT = 'fedora-43-x86_64'
 /** The 32-bit chroot of the same release, for multilib repositories. */
 export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
-/** A running system, and everybody who works with it. */
+/** A running system, and its users' clients. */
 export interface ClientFixture extends AsyncDisposable {
   readonly system: System
   readonly clients: PythonClients
-  /** The administrator's. */
+  /** copr-cli as the administrator. */
   readonly cli: CoprCli
   /** copr-cli as a user without privileges, who is a member of the group. */
   readonly kim: CoprCli
   readonly sources: TinySources
   readonly files: FileServer
   readonly succeeded: Succeeded
-  /** For files of a test. */
+  /** A temporary folder for the test's files. */
   readonly dir: string
-  /** An answer of the API that must be a success. */
+  /** Returns the API's response to a GET request, which must succeed. */
   readonly get: <T = Record<string, unknown>>(path: string) => Promise<T>
-  /** Waits for the end of a build. */
+  /** Waits until a build has ended. */
   readonly ended: (id: number) => Promise<BuildAnswer>
-  /** Waits for what is done in the background. */
+  /** Waits for work in the background, until a condition holds. */
   readonly eventually: (holds: () => Promise<boolean>) => Promise<void>
 }
 
@@ -92,17 +92,17 @@ async function addChroots(system: System, dir: string): Promise<void> {
     repos: [repo],
     install: ['filesystem'],
   }))
-  // JSON is YAML too.
+  // JSON is valid YAML.
   writeFileSync(file, JSON.stringify(chroots))
   await coprctl(system, 'chroot', 'add', file)
 }
 
-/** The path of a package, a project or a list in the API, for the administrator's project. */
+/** Returns the query that identifies a project of the administrator in the API. */
 export function inProject({ cli }: Pick<ClientFixture, 'cli'>, projectname: string): string {
   return `ownername=${cli.username}&projectname=${projectname}`
 }
 
-/** The ids in what copr-cli prints after it has submitted builds. */
+/** Returns the build IDs that copr-cli prints after it has submitted builds. */
 export function createdBuilds(output: string): number[] {
   const ids = /^Created builds: ([\d ]+)$/m.exec(output)?.[1]
   if (ids === undefined) throw new Error(`No builds were created:\n${output}`)
@@ -115,7 +115,7 @@ export function onlyBuild(output: string): number {
   return id
 }
 
-/** Creates a project with the chroot that builds work in. */
+/** Creates a project with the chroot that the builders build for. */
 export async function createProject(fixture: ClientFixture, name: string, ...options: string[]) {
   return await fixture.cli.ok('create', name, '--chroot', DISTRO_CHROOT, ...options)
 }

@@ -9,19 +9,19 @@ export interface Account extends Credentials {
   username: string
 }
 
-/** The stock copr-cli with one user's configuration. */
+/** An unmodified copr-cli with one user's configuration. */
 export interface CoprCli {
   readonly config: string
   readonly username: string
   /** Runs a subcommand that must succeed; returns what it prints. */
   ok(...args: string[]): Promise<string>
-  /** Runs a subcommand that must end with this exit code; returns what it prints. */
+  /** Runs a subcommand that must exit with this code; returns what it prints. */
   fails(code: number, ...args: string[]): Promise<string>
-  /** As `ok()`, for a subcommand that asks something. */
+  /** Runs an interactive subcommand with `input`; it must succeed. Returns what it prints. */
   answering(input: string, ...args: string[]): Promise<string>
 }
 
-/** Subcommands that have succeeded, for the test that none is forgotten. */
+/** The subcommands that have succeeded, for the test that every subcommand is covered. */
 export type Succeeded = Set<string>
 
 export function coprCli(
@@ -56,7 +56,7 @@ export function coprCli(
   }
 }
 
-/** As the site's page of the API token shows it. */
+/** Writes the configuration in the form that the site's API token page shows. */
 function writeClientConfig(path: string, { url, username, login, token }: Account): void {
   const lines = [
     '[copr-cli]',
@@ -70,7 +70,7 @@ function writeClientConfig(path: string, { url, username, login, token }: Accoun
   writeFileSync(path, `${lines.join('\n')}\n`)
 }
 
-/** All subcommands that the installed copr-cli has. */
+/** Lists all subcommands of the installed copr-cli. */
 export async function subcommandsOf(program: string): Promise<string[]> {
   const help = await runOrThrow(program, ['--help'], { env: { HOME: '/nonexistent' } })
   const names = /\{([a-z,-]+)\}/.exec(help.replaceAll(/\s+/g, ''))?.[1]?.split(',')

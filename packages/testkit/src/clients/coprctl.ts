@@ -5,7 +5,7 @@ import type { System } from '../system/start-system.ts'
 
 const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 
-/** Runs an administrator's command on a running system. */
+/** Runs a coprctl command on a running system. */
 export async function coprctl(
   { dataDir }: Pick<System, 'dataDir'>,
   ...args: string[]

@@ -5,12 +5,12 @@ import { type RunOutcome, run } from '@copr/process/run'
 import { DISTRO_OS, DISTRO_VERSION } from '@copr/demo-distro/chroot'
 import { CACHE_DIR, type System } from '../system/start-system.ts'
 
-/** How the plugin is told to call the site. */
+/** The name by which the plugin's configuration refers to the site. */
 const HUB = 'ours'
 
-/** dnf with the stock copr plugin, on a root and with a configuration of its own. */
+/** dnf with an unmodified copr plugin, with its own root and configuration. */
 export interface DnfCopr extends Disposable {
-  /** The installed system. */
+  /** The install root. */
   readonly root: string
   /** Where the plugin writes `.repo` files. */
   readonly repos: string
@@ -30,11 +30,11 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
   writeFileSync(join(config, 'copr.d', `${HUB}.conf`), [`[${HUB}]`, ...hub, ''].join('\n'))
   const base = `[base]\nname=Mini distribution\nbaseurl=file://${CACHE_DIR}/distro/repo\ngpgcheck=0\n`
   writeFileSync(join(repos, 'base.repo'), base)
-  // Not the machine's own, and dnf wants a real file.
+  // Replaces the machine's own configuration; dnf requires a regular file.
   writeFileSync(join(dir, 'dnf.conf'), '[main]\n')
   const options = [
     '-y',
-    // Enables only one of Debian's plugins: another serves outdated packages from its own cache.
+    // Enables only this one of Debian's plugins: another serves outdated packages from its own cache.
     '--disableplugin=*',
     '--enableplugin=copr',
     `--config=${join(dir, 'dnf.conf')}`,
@@ -45,7 +45,7 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
     `--setopt=cachedir=${join(dir, 'cache')}`,
     '--setopt=install_weak_deps=False',
   ]
-  // dnf leaves a gpg-agent behind: it ends with the namespace.
+  // dnf leaves a gpg-agent running: it is killed with the namespace.
   const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
   const dnf = async (...args: string[]): Promise<RunOutcome> =>
     await run('unshare', [...contained, ...options, ...args], { env: { HOME: '/nonexistent' } })

@@ -4,11 +4,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename } from 'node:path'
 
-/** Serves single files by name, as a web server does that somebody keeps SRPMs on. */
+/** Serves single files by name, like a web server for SRPMs. */
 export interface FileServer extends AsyncDisposable {
-  /** The URL of a file from now on. */
+  /** Starts serving a file; returns its URL. */
   offer(path: string): string
-  /** Answers a path with JSON from now on; returns the server's URL. */
+  /** Starts answering a path with JSON; returns the server's URL. */
   answer(path: string, body: object): string
 }
 

@@ -4,11 +4,11 @@ import { pythonVenv } from '../python/venv.ts'
 export interface PythonClients {
   /** Path of copr-cli. */
   program: string
-  /** An interpreter that finds python-copr. */
+  /** An interpreter with python-copr installed. */
   python: string
 }
 
-/** The clients that the requirements file names, unmodified. */
+/** Installs the clients in the requirements file, unmodified. */
 export async function pythonClients(): Promise<PythonClients> {
   const bin = await pythonVenv('clients-requirements.txt')
   return { program: join(bin, 'copr-cli'), python: join(bin, 'python') }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
-/** The Go module that pins what a cluster is made of. */
+/** The Go module that pins the versions of a cluster's programs. */
 export const MODULE_DIR = fileURLToPath(new URL('../../../../tools/cluster/', import.meta.url))
 
 const PACKAGES = {
@@ -20,12 +20,12 @@ const PACKAGES = {
 
 type Binary = keyof typeof PACKAGES
 
-/** Where each program is. */
+/** The path of each program. */
 export type Binaries = Record<Binary, string>
 
 const NAMES = Object.keys(PACKAGES) as Binary[]
 
-/** The programs of the pinned version where they were built before. */
+/** Returns the programs of the pinned versions if they have been built; otherwise undefined. */
 export function findBinaries(): Binaries | undefined {
   const dir = binariesDir()
   const found = Object.fromEntries(NAMES.map((name) => [name, join(dir, name)])) as Binaries
@@ -33,8 +33,8 @@ export function findBinaries(): Binaries | undefined {
 }
 
 /**
- * The programs of a cluster. The first call on a machine builds them from Go modules, which takes minutes;
- * `progress` is told how far it is.
+ * Returns the programs of a cluster. The first call on a machine builds them from Go modules, which takes minutes; `progress` receives what
+ * it is doing.
  */
 export async function clusterBinaries(progress: (line: string) => void): Promise<Binaries> {
   const found = findBinaries()
@@ -82,7 +82,7 @@ async function build(lock: string, out: string, progress: (line: string) => void
   await runOrThrow('flock', command, { ...options, onOutput })
 }
 
-/** Without them the programs call themselves v0.0.0-master. */
+/** Linker flags with the version: without them the programs report v0.0.0-master. */
 async function versionFlags(options: { cwd: string; env: Record<string, string> }) {
   const list = ['list', '-m', '-f', '{{.Version}}', 'k8s.io/kubernetes']
   const version = (await runOrThrow('go', list, options)).trim()
@@ -92,13 +92,13 @@ async function versionFlags(options: { cwd: string; env: Record<string, string> 
     .join(' ')
 }
 
-/** Where modules come from is this machine's business. */
+/** Passes on Go's settings: each machine decides where modules are downloaded from. */
 function settingsOfGo(): Record<string, string> {
   const isWanted = (name: string): boolean =>
     /^(GO|SSL_|XDG_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'
   const settings = Object.entries(process.env).flatMap(([name, value]) =>
     value !== undefined && isWanted(name) ? [[name, value] as const] : [],
   )
-  // Static programs need no C compiler.
+  // Static programs, which need no C compiler.
   return { ...Object.fromEntries(settings), CGO_ENABLED: '0' }
 }

@@ -3,21 +3,21 @@ import { type KubeClient, KubeError } from './kube-client.ts'
 
 export interface ControlLoopOptions {
   client: KubeClient
-  /** `[apiVersion, kind]`: a change of any of these is a reason to look again. */
+  /** `[apiVersion, kind]`: a change of an object of these kinds triggers a step. */
   kinds: (readonly [string, string])[]
-  /** Reads the state and does what is due; says in how many milliseconds it is due again, if time alone changes it. */
+  /** Reconciles once; returns after how many milliseconds to reconcile again, if time alone changes the desired state. */
   step: () => Promise<number | undefined>
 }
 
 export interface ControlLoop extends AsyncDisposable {
-  /** For what no watch tells. */
+  /** Triggers a step for a change that no watch reports. */
   lookAgain(): void
 }
 
-/** How long to wait after a failure: of the API server, or of an update that somebody else was faster with. */
+/** How long to wait after an error of the API server or a conflict with a concurrent update. */
 const RETRY_MS = 100
 
-/** A controller, in the way that all of Kubernetes' are made: woken by watches, doing what the state asks for. */
+/** Starts a controller like those of Kubernetes: woken by watches, it reconciles the state. */
 export function startControlLoop({ client, kinds, step }: ControlLoopOptions): ControlLoop {
   const stop = new AbortController()
   const { signal } = stop
@@ -54,7 +54,7 @@ export function startControlLoop({ client, kinds, step }: ControlLoopOptions): C
   }
 }
 
-/** Backs off after an error of the API server or the network; rethrows others, as a defect in the loop must be seen. */
+/** Waits after an error of the API server or the network; rethrows others, because a bug in the loop must be seen. */
 async function afterFailure(error: unknown): Promise<void> {
   const passes = error instanceof KubeError || 'code' in (error as Error) || isAborted(error)
   if (!passes) throw error

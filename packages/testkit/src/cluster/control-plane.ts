@@ -7,12 +7,12 @@ import { type Authority, makeAuthority } from './certificates.ts'
 import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts'
 import { type ClusterAddress, type Credential, writeKubeconfig } from './kubeconfig.ts'
 
-/** As OpenShift calls itself in the tokens of service accounts. */
+/** The issuer of service account tokens, as on OpenShift. */
 const ISSUER = 'https://kubernetes.default.svc'
 export const SERVICE_NETWORK = '10.217.0.0/16'
 const FIRST_SERVICE = '10.217.0.1'
 
-/** How to start each program of a control plane that keeps all it has below one folder. */
+/** Starts the programs of a control plane that keeps all its files in one folder. */
 export interface ControlPlane {
   readonly address: ClusterAddress
   readonly authority: Authority
@@ -24,7 +24,7 @@ export interface ControlPlane {
   startScheduler(): Daemon
 }
 
-/** Chooses ports and makes certificates, keys and kubeconfigs; starts nothing. */
+/** Chooses ports and creates certificates, keys and kubeconfigs; starts nothing. */
 export async function prepareControlPlane(dir: string, binaries: Binaries): Promise<ControlPlane> {
   const pki = join(dir, 'pki')
   for (const folder of [pki, join(dir, 'logs')]) mkdirSync(folder, { recursive: true })
@@ -55,7 +55,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--listen-client-urls=${etcdUrl}`,
         `--advertise-client-urls=${etcdUrl}`,
         `--listen-peer-urls=http://127.0.0.1:${ports.peer}`,
-        // Nothing of a test cluster outlives its machine.
+        // No data of a test cluster has to survive a crash of the machine.
         '--unsafe-no-fsync',
         '--log-level=warn',
       ]),
@@ -72,13 +72,13 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         '--enable-admission-plugins=NodeRestriction',
         '--allow-privileged=true',
         `--service-cluster-ip-range=${SERVICE_NETWORK}`,
-        // An address of the loopback interface cannot be the endpoint of a service.
+        // A loopback address cannot be the endpoint of a Service.
         '--endpoint-reconciler-type=none',
         `--service-account-issuer=${ISSUER}`,
         `--service-account-jwks-uri=${address.url}/openid/v1/jwks`,
         `--service-account-key-file=${accountsKey}`,
         `--service-account-signing-key-file=${accountsKey}`,
-        // For logs and exec: nodes know administrators.
+        // For logs and exec: nodes accept the administrator's certificate.
         `--kubelet-client-certificate=${admin.certFile}`,
         `--kubelet-client-key=${admin.keyFile}`,
         '--kubelet-preferred-address-types=InternalIP',
@@ -94,7 +94,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--cluster-signing-key-file=${authority.keyFile}`,
         '--leader-elect=false',
         '--secure-port=0',
-        // The defaults spare a server that has more to do than one test.
+        // The defaults are for a server with more clients than one test.
         '--kube-api-qps=500',
         '--kube-api-burst=1000',
       ]),
@@ -109,7 +109,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
   }
 }
 
-/** The key that tokens of service accounts are signed with, RSA as everywhere. */
+/** Creates the RSA key that service account tokens are signed with. */
 function writeAccountsKey(pki: string): string {
   const path = join(pki, 'service-accounts.key')
   const { privateKey } = generateKeyPairSync('rsa', {

@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 export interface Daemon {
   readonly name: string
   readonly pid: number
-  /** Throws, with the end of its log, when it is no longer running. */
+  /** Throws an error with the end of the program's log if it is no longer running. */
   check(): void
   stop(): Promise<void>
 }
@@ -19,7 +19,7 @@ export interface DaemonOptions {
   env?: Record<string, string>
 }
 
-/** Starts a program that the kernel ends when this process ends, in whatever way. */
+/** Starts a program that the kernel kills when this process ends for any reason. */
 export function startDaemon({ name, command, args, logFile, env }: DaemonOptions): Daemon {
   const log = openSync(logFile, 'a')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
@@ -42,7 +42,7 @@ export function startDaemon({ name, command, args, logFile, env }: DaemonOptions
     async stop() {
       if (failure || hasEnded(child)) return
       const exit = once(child, 'exit')
-      // Nothing of a test cluster is kept, and an API server waits for its watchers when it is asked politely.
+      // A test cluster keeps no data, and on SIGTERM an API server waits for its watchers.
       child.kill('SIGKILL')
       await exit
     },

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { ClusterAddress, Credential } from './kubeconfig.ts'
 
-/** An object of the API; what the tests look at is asserted there. */
+/** A Kubernetes object; tests assert the fields that they read. */
 export interface KubeObject {
   apiVersion: string
   kind: string
@@ -27,7 +27,7 @@ interface ObjectMeta {
   managedFields?: { manager: string; operation: string; subresource?: string }[]
 }
 
-/** Which object: its kind, its name, and its namespace where it has one. */
+/** Identifies an object: its kind, its name and, if it has one, its namespace. */
 export interface ObjectRef {
   apiVersion: string
   kind: string
@@ -57,7 +57,7 @@ export interface RequestOptions {
   signal?: AbortSignal
 }
 
-/** Asks the API server as one user, with nothing between: what is tested is not this client. */
+/** A client of the API server for one user, without caches or retries. */
 export class KubeClient implements Disposable {
   readonly #address: ClusterAddress
   readonly #credential: Credential
@@ -69,7 +69,7 @@ export class KubeClient implements Disposable {
     this.#credential = credential
   }
 
-  /** Any request; the answer is parsed JSON, or a KubeError. */
+  /** Sends any request; returns the parsed JSON or throws a KubeError. */
   async request<T = KubeObject>(
     method: string,
     path: string,
@@ -86,7 +86,7 @@ export class KubeClient implements Disposable {
     return await this.request('GET', await this.pathOf(ref))
   }
 
-  /** As `read()`; undefined when there is none. */
+  /** Reads an object; returns undefined if there is none. */
   async find(ref: ObjectRef): Promise<KubeObject | undefined> {
     return await unlessMissing(this.read(ref))
   }
@@ -101,7 +101,7 @@ export class KubeClient implements Disposable {
       'GET',
       `${path}${options.query ? `?${options.query}` : ''}`,
     )
-    // Lists leave out what is the same for every item.
+    // A list omits apiVersion and kind from its items.
     return items.map((item) => ({ ...item, apiVersion, kind }))
   }
 
@@ -111,7 +111,7 @@ export class KubeClient implements Disposable {
     return await this.request('POST', path, { body: object })
   }
 
-  /** Server-side apply, as the owner of the fields that the object has. */
+  /** Applies an object server-side; `fieldManager` becomes the owner of its fields. */
   async apply(object: KubeObject, fieldManager: string, subresource?: string): Promise<KubeObject> {
     const path = `${await this.pathOf(object, subresource)}?fieldManager=${fieldManager}&force=true`
     return await this.request('PATCH', path, {
@@ -127,7 +127,7 @@ export class KubeClient implements Disposable {
     })
   }
 
-  /** Deletes it, if there is one. */
+  /** Deletes an object if it exists. */
   async delete(ref: ObjectRef, options: Record<string, unknown> = {}): Promise<void> {
     await unlessMissing(this.request('DELETE', await this.pathOf(ref), { body: options }))
   }
@@ -154,7 +154,7 @@ export class KubeClient implements Disposable {
     }
   }
 
-  /** The path of an object, from what the server says of its kind. */
+  /** Returns the path of an object, from the API's discovery document. */
   async pathOf({ apiVersion, kind, metadata }: ObjectRef, subresource?: string): Promise<string> {
     const collection = await this.#collection(apiVersion, kind, metadata.namespace)
     return `${collection}/${metadata.name}${subresource ? `/${subresource}` : ''}`
@@ -175,7 +175,7 @@ export class KubeClient implements Disposable {
     this.#plurals.set(base, known)
     const plural = await known.then((plurals) => plurals.get(kind)).catch(() => undefined)
     if (plural !== undefined) return plural
-    // A kind may have been installed since.
+    // The kind may have been installed since the last discovery.
     this.#plurals.delete(base)
     const found = (await this.#discover(base)).get(kind)
     if (found === undefined) throw new KubeError(`${base} has no ${kind}`, 404, 'NotFound')
@@ -208,7 +208,7 @@ export class KubeClient implements Disposable {
           ...('token' in credential ? {} : credential),
           ...(signal ? { signal } : {}),
           headers: {
-            // Keys and health have types of their own.
+            // Keys and health checks have other content types.
             accept: 'application/json, */*',
             ...('token' in credential ? { authorization: `Bearer ${credential.token}` } : {}),
             ...(payload === undefined
@@ -241,7 +241,7 @@ function toError(what: string, code: number, answer: string): KubeError {
   try {
     status = JSON.parse(answer) as typeof status
   } catch {
-    // The server has answered with a plain sentence.
+    // The server answered with plain text.
   }
   return new KubeError(`${what}: ${code} ${status.message ?? answer}`, code, status.reason)
 }

@@ -1,17 +1,17 @@
 import { writeFileSync } from 'node:fs'
 
-/** Credentials of a client: a certificate of the cluster's authority, or a bearer token. */
+/** Credentials of a client: a certificate issued by the cluster's CA, or a bearer token. */
 export type Credential = { cert: string; key: string } | { token: string }
 
 export interface ClusterAddress {
   url: string
-  /** PEM of the authority that its certificate is from. */
+  /** PEM of the CA that issued the server's certificate. */
   ca: string
-  /** The name that its certificate has, where that is not the one in the URL. */
+  /** The server's name in its certificate, if it differs from that in the URL. */
   serverName?: string
 }
 
-/** Writes what kubectl and every client library read. */
+/** Writes a kubeconfig for kubectl and client libraries. */
 export function writeKubeconfig(
   path: string,
   { url, ca, serverName }: ClusterAddress,
@@ -44,6 +44,6 @@ export function writeKubeconfig(
     users: [{ name: user.name, user: secrets }],
     contexts: [{ name: 'test', context }],
   }
-  // JSON is YAML too.
+  // JSON is valid YAML.
   writeFileSync(path, JSON.stringify(config, null, 2), { mode: 0o600 })
 }

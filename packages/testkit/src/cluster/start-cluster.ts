@@ -12,19 +12,19 @@ import { type Credential, writeKubeconfig } from './kubeconfig.ts'
 const PREFIX = 'copr-cluster-'
 const READY_MS = 120_000
 
-/** Somebody who may ask the cluster, in the two ways that tests and programs do. */
+/** A user of the cluster, with a kubeconfig for programs and a client for tests. */
 export interface Identity {
   readonly name: string
-  /** Path of a kubeconfig. */
+  /** The path of its kubeconfig. */
   readonly kubeconfig: string
   readonly client: KubeClient
 }
 
 interface NamespaceOptions {
-  /** The Pod Security level that is enforced; `restricted` if not said. */
+  /** The Pod Security level that is enforced; default: `restricted`. */
   podSecurity?: 'restricted' | 'baseline' | 'privileged'
   labels?: Record<string, string>
-  /** Users who get the cluster role `admin` in it: project administrators. */
+  /** Users who get the cluster role `admin` in the namespace: project administrators. */
   admins?: string[]
 }
 
@@ -46,39 +46,39 @@ export interface Cluster extends AsyncDisposable {
   readonly url: string
   /** PEM of its certificate authority. */
   readonly ca: string
-  /** Path of the same. */
+  /** The path of the CA certificate. */
   readonly caFile: string
-  /** All it has: logs in `logs/`. */
+  /** The folder with all of the cluster's files; logs are in `logs/`. */
   readonly dir: string
   /** A member of the group `system:masters`, which bypasses RBAC. */
   readonly admin: Identity
-  /** Seconds from the call of `startCluster()` until the cluster could be used. */
+  /** Seconds from the call of `startCluster()` until the cluster was usable. */
   readonly startSeconds: number
-  /** A user by certificate, without any right but what tests give to that name or to those groups. */
+  /** Returns a user with a certificate, who has no rights except those that tests grant to this name or these groups. */
   user(name: string, groups?: string[]): Promise<Identity>
-  /** The certificate of such a user alone. */
+  /** Returns only the certificate of such a user. */
   credential(name: string, groups?: string[]): Promise<Credential>
-  /** A service account, made if it is not there, by a token for an hour. */
+  /** Returns a service account, created if it does not exist, with a token that is valid for an hour. */
   serviceAccount(
     namespace: string,
     name: string,
     options?: { audiences?: string[] },
   ): Promise<Identity & { token: string }>
-  /** A namespace with a name of its own. */
+  /** Creates a namespace with a unique name. */
   createNamespace(options?: NamespaceOptions): Promise<string>
   kubectl(as: Identity, ...args: string[]): Promise<RunOutcome>
-  /** The same with something for its standard input. */
+  /** Runs kubectl with `input` as its standard input. */
   kubectlWith(input: string, as: Identity, ...args: string[]): Promise<RunOutcome>
-  /** The API server goes away, as in an upgrade of the cluster. */
+  /** Stops the API server, as an upgrade of the cluster does. */
   stopApiServer(): Promise<void>
-  /** It comes back at the same address; ready when this returns. */
+  /** Starts the API server at the same address; returns once it is ready. */
   startApiServer(): Promise<void>
-  /** Ends of all logs. */
+  /** Returns the ends of all logs. */
   logs(): string
 }
 
 export interface ClusterOptions {
-  /** Told what takes long: building Kubernetes at the first call on a machine. */
+  /** Receives messages about steps that take long, such as building Kubernetes at the first call on a machine. */
   progress?: (line: string) => void
 }
 
@@ -100,7 +100,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   return cluster
 }
 
-/** Folders of tests that were killed; the kernel has ended their programs. */
+/** Deletes folders of tests that were killed; the kernel has killed their processes. */
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(PREFIX))) {
     const dir = join(tmpdir(), name)
@@ -141,7 +141,7 @@ class RunningCluster implements Cluster {
     this.#daemons.push(this.#plane.startEtcd())
     await this.startApiServer()
     this.#daemons.push(this.#plane.startControllerManager(), this.#plane.startScheduler())
-    // The last that the controllers make in a new cluster.
+    // The last objects that the controllers create in a new cluster.
     const inDefault = { namespace: 'default' }
     const made = [
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', ...inDefault } },
@@ -166,7 +166,7 @@ class RunningCluster implements Cluster {
         await this.admin.client.request<void>('GET', '/readyz?verbose=false')
         return true
       } catch (error) {
-        // It says "ok", which is no JSON.
+        // The response is "ok", which is not JSON.
         if (error instanceof SyntaxError) return true
         if (error instanceof KubeError || isConnectionError(error)) return false
         throw error
@@ -217,7 +217,7 @@ class RunningCluster implements Cluster {
       metadata: { name: namespace, labels: { ...enforce, ...labels } },
     })
     for (const user of admins) await client.create(adminBinding(namespace, user))
-    // Pods are refused until its default account is there.
+    // Pods are refused until the namespace's default service account exists.
     const account = { name: 'default', namespace }
     await this.#until(`the service account of ${namespace}`, async () => {
       const ref = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account }

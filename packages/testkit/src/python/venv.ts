@@ -6,8 +6,8 @@ import { runOrThrow } from '@copr/process/run'
 import { CACHE_DIR } from '../system/start-system.ts'
 
 /**
- * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused while the
- * file stays the same. Returns its folder of programs.
+ * Installs the packages of a requirements file in `tools/`, unmodified, into a virtual environment that is reused until the file changes.
+ * Returns its folder of programs.
  */
 export async function pythonVenv(requirements: string): Promise<string> {
   const file = fileURLToPath(new URL(`../../../../tools/${requirements}`, import.meta.url))
@@ -26,7 +26,7 @@ export async function pythonVenv(requirements: string): Promise<string> {
   return join(dir, 'bin')
 }
 
-/** Where packages come from is this machine's business. */
+/** Passes on pip's settings: each machine decides where packages are downloaded from. */
 function settingsOfPip(): Record<string, string> {
   const isWanted = (name: string): boolean =>
     /^(PIP_|SSL_|REQUESTS_)/.test(name) || /_proxy$/i.test(name) || name === 'HOME'

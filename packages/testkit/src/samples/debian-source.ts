@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { run, runOrThrow } from '@copr/process/run'
 
 /**
- * Puts the original tarballs of a Debian source package into `target`. Asks the archives that this machine
- * gets its packages from, through a configuration of its own: the machine's is left alone.
+ * Downloads the original tarballs of a Debian source package into `target`, from the archives that this machine uses. It has its own apt
+ * configuration: the machine's is not changed.
  */
 export async function downloadDebianSource(
   name: string,
@@ -21,7 +21,7 @@ export async function downloadDebianSource(
   if (!(await hasTarball(downloads))) {
     const download = [...options, 'source', '--download-only', '--only-source', name]
     const settings = { cwd: downloads, ...(signal && { signal }) }
-    // only the tarball counts: mirrors often lack Debian's own part of a source package
+    // only the tarball matters: mirrors often lack Debian's own part of a source package
     const first = await run('apt-get', download, settings)
     if (!first.ok && !(await hasTarball(downloads))) {
       await runOrThrow('apt-get', [...options, 'update'], settings)
@@ -39,11 +39,11 @@ function isTarball(file: string): boolean {
 }
 
 async function hasTarball(dir: string): Promise<boolean> {
-  // apt keeps what it has not finished under another name
+  // apt keeps partial downloads under another name
   return (await readdir(dir)).some(isTarball)
 }
 
-/** Writes the machine's own `deb` entries anew as `deb-src`; returns the options that make apt read only these. */
+/** Rewrites the machine's own `deb` entries as `deb-src`; returns the options that make apt read only these. */
 async function writeAptSources(dir: string): Promise<string[]> {
   const parts = join(dir, 'parts')
   await mkdir(parts, { recursive: true })
@@ -70,8 +70,8 @@ async function writeAptSources(dir: string): Promise<string[]> {
 }
 
 /**
- * Keeps Debian's own archives: others often have no sources. Security updates are left out: their tarballs are
- * those of the release, and mirrors of that archive are often incomplete.
+ * Keeps Debian's own archives: others often have no sources. Security updates are left out: their tarballs are those of the release, and
+ * mirrors of that archive are often incomplete.
  */
 export function sourcesOfList(text: string): string {
   return text

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { cachedSrpm } from '@copr/demo-distro/example/cached-srpm'
 import { downloadDebianSource } from './debian-source.ts'
 
-/** Each sample package, with the Debian source package that its tarball comes from. */
+/** The sample packages, and the Debian source package with the tarball of each. */
 export const SAMPLES = {
   hello: 'hello',
   lz4: 'lz4',
@@ -20,7 +20,7 @@ export type SampleName = keyof typeof SAMPLES
 
 const SPECS_URL = new URL('specs/', import.meta.url)
 
-/** Makes the SRPM of a sample, its original tarball downloaded from Debian. Cached by the spec's content. */
+/** Builds the SRPM of a sample with its original tarball from Debian; cached by the spec's content. */
 export async function fetchSample(
   name: SampleName,
   cacheDir: string,

@@ -9,7 +9,7 @@ import { fetchSample, SAMPLES } from './fetch-sample.ts'
 const CACHE = '/var/tmp/copr-test-cache'
 const skip = (await run('sh', ['-c', 'command -v rpmbuild'])).ok ? false : 'needs rpmbuild'
 
-test('sourcesOfStanzas() asks for sources of Debian alone, and not for security updates', () => {
+test("sourcesOfStanzas() keeps only Debian's archives, without security updates", () => {
   const debian =
     'Types: deb\nURIs: http://mirror.example.org/debian\nSuites: bookworm\nComponents: main'
   const security = debian.replace('/debian\n', '/debian-security\n')
@@ -20,7 +20,7 @@ test('sourcesOfStanzas() asks for sources of Debian alone, and not for security 
   )
 })
 
-test('sourcesOfList() does the same for lists of one line each', () => {
+test("sourcesOfList() keeps only Debian's archives in one-line lists", () => {
   const text =
     '# x\ndeb http://mirror.example.org/debian bookworm main\ndeb http://security.example.org/debian-security x main\n'
   assert.equal(sourcesOfList(text), 'deb-src http://mirror.example.org/debian bookworm main\n')
@@ -36,14 +36,14 @@ test('there is a spec for every sample', async () => {
   )
 })
 
-test('makeExampleSrpm() makes it once', { skip }, async () => {
+test('makeExampleSrpm() builds the SRPM once', { skip }, async () => {
   const [first, second] = await Promise.all([makeExampleSrpm(CACHE), makeExampleSrpm(CACHE)])
   assert.equal(first, second)
   assert.equal(await runOrThrow('rpm', ['-qp', '--qf', '%{NAME}', first]), 'hello-copr')
 })
 
 test(
-  'fetchSample() makes an SRPM without download where there is no upstream',
+  'fetchSample() builds an SRPM without a download if there is no upstream',
   { skip },
   async () => {
     const srpm = await fetchSample('failing-check', CACHE)

@@ -25,11 +25,11 @@ interface RawAnswer {
   body: Record<string, unknown>
 }
 
-/** A client of API v3 as simple as can be: no retries, so that a test sees what happens. */
+/** A minimal client of API v3, without retries, so that tests see every response. */
 export interface ApiClient {
   readonly url: string
   readonly username: string
-  /** Any call; the answer is returned whatever its status. */
+  /** Sends any request; returns the response, whatever its status. */
   raw(method: string, path: string, body?: object | FormData): Promise<RawAnswer>
   createProject(name: string, options?: object): Promise<ProjectAnswer>
   uploadBuild(project: string, srpm: string, options?: object): Promise<BuildAnswer>
@@ -38,13 +38,13 @@ export interface ApiClient {
   buildChroot(id: number): Promise<BuildChrootAnswer>
   builtPackages(id: number): Promise<Nevra[]>
   cancel(id: number): Promise<BuildAnswer>
-  /** Waits for a state out of `states`. */
+  /** Waits until the build is in one of `states`. */
   waitForState(id: number, states: BuildState[], timeout_ms: number): Promise<BuildAnswer>
-  /** Waits for the end of a build, whatever it is. */
+  /** Waits until a build has ended, in any state. */
   waitForBuild(id: number, timeout_ms?: number): Promise<BuildAnswer>
   /** Names of the files in the build's results folder. */
   resultFiles(id: number): Promise<string[]>
-  /** The builder's log, of a running or a finished build; empty before there is one. */
+  /** Returns the builder's log of a running or finished build; empty until there is one. */
   log(id: number): Promise<string>
 }
 
@@ -160,7 +160,7 @@ export function apiClient(url: string, username: string, credentials?: Credentia
     log: async (id) => {
       const results = await resultsOf(id)
       if (results === null) return ''
-      // The server sends a finished build's log as the .gz file that it is, after a redirect.
+      // After a redirect, the server sends a finished build's log as the stored .gz file.
       const response = await fetch(`${results}builder-live.log`)
       if (!response.ok) return ''
       const bytes = Buffer.from(await response.arrayBuffer())
@@ -171,7 +171,7 @@ export function apiClient(url: string, username: string, credentials?: Credentia
   }
 }
 
-/** The form of an upload, so that a test can also send a wrong one. */
+/** Returns the form of an upload, so that a test can also send an invalid one. */
 export async function uploadForm(
   ownername: string,
   projectname: string,

@@ -5,11 +5,11 @@ import { run, runOrThrow } from '@copr/process/run'
 import { missingPrograms } from './requirements.ts'
 
 const STOP_SECONDS = 15
-/** Some machines let nobody raise these, and podman tries to; a build wants many processes. */
+/** podman raises these limits by default, which some machines do not allow; a build needs many processes. */
 const ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=32768:32768']
 const ENGINE = ['--runtime', 'runc', '--log-level', 'error']
 
-/** Why containers cannot run on this machine, or false. */
+/** Returns why containers cannot run on this machine, or false. */
 export async function whyNoContainers(image: string): Promise<string | false> {
   const missing = missingPrograms(process.env['PATH'], ['podman', 'runc'])
   if (missing.length > 0) return `needs ${missing.join(', ')}`
@@ -28,7 +28,7 @@ function runArgs(image: string, { options = [], args }: ContainerOptions): strin
   return [...ENGINE, 'run', '--network', 'host', ...ULIMITS, ...options, image, ...args]
 }
 
-/** Runs a container to its end; what it has written. */
+/** Runs a container until it exits; returns its output. */
 export async function runContainer(image: string, options: ContainerOptions): Promise<string> {
   const withRm = { ...options, options: ['--rm', ...(options.options ?? [])] }
   return await runOrThrow('podman', runArgs(image, withRm), { timeout_ms: 60_000 })
@@ -36,16 +36,16 @@ export async function runContainer(image: string, options: ContainerOptions): Pr
 
 export interface Container extends AsyncDisposable {
   readonly name: string
-  /** The name of its process 1. */
+  /** Returns the name of its process 1. */
   process1(): Promise<string>
-  /** The lines of its log so far. */
+  /** Returns the lines of its log so far. */
   log(): Promise<string[]>
   exec(...command: string[]): Promise<string>
-  /** SIGTERM; its exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   stop(): Promise<number>
 }
 
-/** Starts a container, which goes when the scope ends. */
+/** Starts a container, which is removed when the scope ends. */
 export async function startContainer(
   name: string,
   image: string,
@@ -71,7 +71,7 @@ export async function startContainer(
   }
 }
 
-/** Whole: `run()` keeps the end only. */
+/** Returns the whole log: `run()` keeps only the end of its output. */
 async function logOf(name: string): Promise<string> {
   const child = spawn('podman', ['logs', name], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''

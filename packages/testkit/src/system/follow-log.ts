@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiClient } from './api-client.ts'
 
 export interface FollowedLog {
-  /** The log as read while the build ran, concatenated from ranges. */
+  /** The log as read while the build ran, concatenated from range requests. */
   live: string
-  /** How often there was more than before. */
+  /** How many requests returned new content. */
   growths: number
 }
 
-/** Reads a build's log by ranges while the build runs, as a page that follows it does; resolves when the build ends. */
+/** Reads a build's log with range requests while the build runs, like a page that follows it; resolves when the build ends. */
 export async function followLog(api: ApiClient, id: number): Promise<FollowedLog> {
   const followed: FollowedLog = { live: '', growths: 0 }
   for (;;) {
@@ -27,7 +27,7 @@ async function readMore(api: ApiClient, id: number, followed: FollowedLog): Prom
     headers: { range: `bytes=${have}-` },
   })
   const text = await response.text()
-  // 416: nothing new; 404: no log yet; 200: the build has ended meanwhile, and the whole log came
+  // 416: nothing new; 404: no log yet; 200: the build has ended in the meantime, and this is the whole log
   if (response.status !== 206 || text === '') return
   followed.live += text
   followed.growths += 1

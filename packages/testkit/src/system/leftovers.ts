@@ -10,11 +10,11 @@ const mountsBelow = (dir: string): string[] =>
     .split('\n')
     .filter((line) => line.includes(dir))
 
-/** Holds when a stopped system has left no process, mount or open port behind. */
+/** Asserts that a stopped system has left no process, mount or open port. */
 export async function assertNothingLeft(dataDir: string, port: number): Promise<void> {
   const processes = (): string[] =>
     processesOf(dataDir).map(({ pid, args }) => `${pid} ${args.join(' ')}`)
-  // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
+  // The kernel takes a moment to clean up after a killed process, for example its namespaces.
   const seen = (): unknown => ({ processes: processes(), mounts: mountsBelow(dataDir) })
   await until(() => processes().length === 0 && mountsBelow(dataDir).length === 0, {
     timeout_ms: 3_000,
@@ -24,11 +24,11 @@ export async function assertNothingLeft(dataDir: string, port: number): Promise<
   assert.equal(await answers(port), false, `something still listens at port ${port}`)
 }
 
-/** Holds when no sandbox of a running system is in use: builds leave nothing behind. */
+/** Asserts that no sandbox of a running system is in use. */
 export async function assertBuildersIdle(dataDir: string): Promise<void> {
   const sandboxes = (): string[] =>
     processesOf(join(dataDir, 'builders'))
-      // The agents themselves, and what holds the locks of their folders.
+      // Leaves out the agents themselves, and the processes that hold the locks of their folders.
       .filter(
         ({ args }) => !(args.includes('run') && args.includes('builder')) && args[0] !== 'flock',
       )
@@ -51,7 +51,7 @@ async function answers(port: number): Promise<boolean> {
   }).finally(() => socket.destroy())
 }
 
-/** All files below a folder as relative paths, links not followed; empty when there is no such folder. */
+/** Lists all files under a folder as relative paths, without following links; empty if there is no such folder. */
 export function listTree(dir: string): string[] {
   if (!existsSync(dir)) return []
   const walk = (folder: string): string[] =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ApiClient, apiClient } from './api-client.ts'
 
-/** As an administrator does it: sets a password by the link that a deployment printed, and makes a token on the page for that. */
+/** Logs in as an administrator does: sets a password with the link that a deployment printed, and creates a token on its page. */
 export async function logInByLink(
   link: string,
   { url, password }: { url: string; password: string },

@@ -7,7 +7,7 @@ export interface ProcessDescription {
   cwd: string
 }
 
-/** Lists the processes of this machine, without zombies and those that exit while they are read. */
+/** Lists the processes of this machine, except zombies and those that exit while they are read. */
 function listProcesses(): ProcessDescription[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name)
@@ -15,7 +15,7 @@ function listProcesses(): ProcessDescription[] {
     const stat = readProc(pid, 'stat')
     const args = readProc(pid, 'cmdline')
     if (stat === undefined || args === undefined) return []
-    // The name in parentheses may itself contain spaces and parentheses.
+    // The process name in parentheses may contain spaces and parentheses.
     const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (state === 'Z') return []
     return [{ pid, parent: Number(parent), args: args.split('\0').slice(0, -1), cwd: linkOf(pid) }]
@@ -39,8 +39,8 @@ function linkOf(pid: number): string {
 }
 
 /**
- * Processes that have to do with a folder: by their command line, their working directory, or what is mounted
- * where they are (a sandbox shows nothing else of where it belongs).
+ * Lists the processes that use a folder: in their command line, as their working directory, or in their mounts (the only trace that a
+ * sandbox shows).
  */
 export function processesOf(dir: string): ProcessDescription[] {
   return listProcesses().filter(
@@ -54,7 +54,7 @@ export function processesOf(dir: string): ProcessDescription[] {
   }
 }
 
-/** Peak and present memory of a process, in bytes. */
+/** Returns the peak and current memory of a process, in bytes. */
 export function memoryOf(pid: number): { peak: number; now: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const kib = (field: string): number =>
@@ -68,7 +68,7 @@ export function isAlive(pid: number): boolean {
 
 export type ComponentToFind = 'main' | 'keygen' | 'postgres' | 'agent'
 
-/** The processes of a part of the system that runs on `dataDir`; agents in the order of their names. */
+/** Returns the process IDs of a component of the system that runs on `dataDir`; agents are sorted by name. */
 export function findComponent(component: ComponentToFind, dataDir: string): number[] {
   const has = (args: string[], ...words: string[]): boolean =>
     words.every((word) => args.includes(word))
@@ -91,7 +91,7 @@ export function findComponent(component: ComponentToFind, dataDir: string): numb
   }
 }
 
-/** The name of the builder whose agent this is. */
+/** Returns the builder name of an agent. */
 function nameIn(args: string[]): string {
   return args[args.indexOf('--name') + 1] ?? ''
 }

@@ -13,7 +13,7 @@ export interface RepositoryContent {
   packages: { nevra: string; location: string; sha256: string }[]
 }
 
-/** Reads a repository as dnf does, every digest on the way, and throws at whatever is not as it should be. */
+/** Reads a repository as dnf does, and throws if any file or digest is invalid. */
 export async function readRepository(baseUrl: string): Promise<RepositoryContent> {
   const base = baseUrl.replace(/\/*$/, '/')
   const repomd = await textAt(`${base}repodata/repomd.xml`)
@@ -50,7 +50,7 @@ function unpack(href: string, content: Buffer): string {
   return (href.endsWith('.zst') ? zstdDecompressSync(content) : content).toString()
 }
 
-/** Fetches each package of a repository and compares its digest: that nothing is half there. */
+/** Downloads each package of a repository and compares its digest, to detect incomplete files. */
 export async function checkPackages(
   baseUrl: string,
   { packages }: RepositoryContent,
@@ -72,13 +72,13 @@ function sha256(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
-/** Checks signatures of repomd.xml with gpg and one key. */
+/** Verifies signatures of repomd.xml with gpg, accepting a single key. */
 async function repomdVerifier(
   pubkeyUrl: string,
 ): Promise<{ check(repomd: string, asc: string): Promise<void> } & Disposable> {
   const home = mkdtempSync(join(tmpdir(), 'copr-gpg-'))
   writeFileSync(join(home, 'pubkey.asc'), await textAt(pubkeyUrl))
-  // A keyring for gpgv alone: gpg would leave an agent running.
+  // A keyring for gpgv: gpg would leave an agent running.
   await runOrThrow('gpg', [
     '--homedir',
     home,
@@ -109,11 +109,11 @@ async function repomdVerifier(
 }
 
 export interface RepositoryWatch {
-  /** Ends the watch; throws the first fault that was seen. Number of times it was read whole. */
+  /** Stops watching; throws the first error. Returns the number of complete reads and of the generations seen. */
   end(): Promise<{ reads: number; generations: number }>
 }
 
-/** Reads a repository over and over, signature included, until told to end: at no moment may it be invalid. */
+/** Reads a repository repeatedly, including signatures, until `end()` is called: it must be valid at all times. */
 export async function watchRepository(
   baseUrl: string,
   pubkeyUrl: string,
@@ -126,7 +126,7 @@ export async function watchRepository(
   const readOnce = async (): Promise<void> => {
     const repomd = await textAt(repomdUrl)
     const asc = await textAt(`${repomdUrl}.asc`)
-    // Two requests may see two generations; what dnf does then is to ask again.
+    // The requests may see two generations; dnf then retries.
     if (repomd !== (await textAt(repomdUrl))) return
     await verifier.check(repomd, asc)
     await readRepository(baseUrl)
@@ -139,7 +139,7 @@ export async function watchRepository(
       await sleep(200, undefined, { signal: stop.signal }).catch(() => undefined)
     }
   })()
-  watching.catch(() => undefined) // told by end()
+  watching.catch(() => undefined) // reported by end()
   return {
     async end() {
       stop.abort()

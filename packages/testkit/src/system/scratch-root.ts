@@ -7,20 +7,20 @@ import { DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from '@copr/demo-distro/c
 import { textAt } from './api-client.ts'
 import { CACHE_DIR, type System } from './start-system.ts'
 
-/** A root of its own, where dnf installs packages of a project as on a user's machine. */
+/** A separate root, in which dnf installs packages of a project as on a user's machine. */
 export interface ScratchRoot extends Disposable {
   readonly dir: string
-  /** Installs packages with all they need. */
+  /** Installs packages with their dependencies. */
   install(...packages: string[]): Promise<void>
-  /** dnf with this project as its only repository, whatever the outcome. */
+  /** Runs dnf with this project as its only repository; returns the outcome, even if it fails. */
   dnf(...args: string[]): Promise<RunOutcome>
-  /** Runs a program that was installed. */
+  /** Runs an installed program. */
   run(...command: string[]): Promise<string>
   /** Lists the packages of the project's repository as `name-version-release.arch`. */
   available(): Promise<string[]>
 }
 
-/** Enables a project by its `.repo` file, which must ask for both signatures to be checked. */
+/** Creates a root with a project's `.repo` file, which must require both signatures to be checked. */
 export async function scratchRoot(
   system: Pick<System, 'url' | 'api'>,
   project: string,
@@ -36,7 +36,7 @@ export async function scratchRoot(
   )
   for (const line of ['gpgcheck=1', 'repo_gpgcheck=1'])
     assert.ok(repoFile.split('\n').includes(line), `the .repo file lacks ${line}:\n${repoFile}`)
-  // A repository that cannot be used is a failure here.
+  // An unavailable repository must be an error here.
   const strict = repoFile.replace('skip_if_unavailable=True', 'skip_if_unavailable=False')
   for (const folder of [repos, onlyProject]) writeFileSync(join(folder, 'project.repo'), strict)
   writeFileSync(
@@ -45,17 +45,17 @@ export async function scratchRoot(
   )
   const options = (reposDir: string): string[] => [
     '-y',
-    // Those of this machine have repositories and rules of their own.
+    // This machine's plugins have their own repositories and rules.
     '--noplugins',
     `--installroot=${root}`,
     `--releasever=${DISTRO_VERSION}`,
     `--setopt=reposdir=${reposDir}`,
-    // A cache for each set of repositories: their ids differ, what dnf remembers of the root must not.
+    // Separate caches for different repositories: their IDs differ, but dnf's data about the root must not.
     `--setopt=cachedir=${join(dir, 'cache')}`,
     '--setopt=install_weak_deps=False',
   ]
   const env = { HOME: '/nonexistent' }
-  // dnf leaves a gpg-agent behind: it ends with the namespace.
+  // dnf leaves a gpg-agent running: it is killed with the namespace.
   const contained = ['--pid', '--fork', '--kill-child', '--mount-proc', 'dnf']
   const dnf = async (reposDir: string, args: string[]): Promise<RunOutcome> =>
     await run('unshare', [...contained, ...options(reposDir), ...args], { env })

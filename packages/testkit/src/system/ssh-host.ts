@@ -17,7 +17,7 @@ import { until } from './until.ts'
 const SSHD = '/usr/sbin/sshd'
 const BUILDER_DIR = '/var/lib/copr-builder'
 
-/** A host of its own, as far as a network goes, that nothing but SSH leads to. */
+/** A host with its own network, which is reachable only by SSH. */
 export interface SshHost extends AsyncDisposable {
   readonly address: string
   /** The address of this machine on the host's network. */
@@ -26,18 +26,18 @@ export interface SshHost extends AsyncDisposable {
   readonly key_file: string
   /** The directory that the host sees as /var/lib/copr-builder. */
   readonly builder_dir: string
-  /** The log of sshd so far. */
+  /** Returns the log of sshd so far. */
   log(): string
-  /** Command lines of all that runs on the host. */
+  /** Returns the command lines of all processes on the host. */
   processes(): Promise<string>
 }
 
-/** Why there can be no such host here, or false. */
+/** Returns why this machine cannot run such a host, or false. */
 export function whyNoSshHost(): string | false {
   return existsSync(SSHD) ? false : 'needs openssh-server'
 }
 
-/** An sshd in network, mount and process namespaces; the addresses belong to this test process alone. */
+/** Starts sshd in network, mount and PID namespaces; the addresses are unique to this test process. */
 export async function startSshHost(): Promise<SshHost> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-ssh-'))
   const name = `copr${process.pid % 100_000}`
@@ -109,7 +109,7 @@ async function makeKeys(dir: string): Promise<string> {
       'PermitRootLogin prohibit-password',
       'PasswordAuthentication no',
       'UsePAM no',
-      // The folder of a test is not root's home.
+      // The test's folder does not have the permissions of a home directory.
       'StrictModes no',
       'PidFile none',
     ].join('\n'),

@@ -22,14 +22,14 @@ const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.ur
 const USERNAME = 'dana'
 const STOP_MS = 15_000
 
-/** A system whose components are processes of their own, with several backends, as a cluster runs it. No two share a folder. */
+/** A system with several backends, whose components are separate processes, as in a cluster. No two share a folder. */
 export interface Replicas extends AsyncDisposable {
   readonly url: string
   readonly api: ApiClient
-  /** Ends a backend as a power cut does. */
+  /** Kills a backend with SIGKILL, like a power failure. */
   killBackend(index: number): Promise<void>
   startBackend(index: number): Promise<void>
-  /** The ends of what all components have written. */
+  /** Returns the end of each component's output. */
   logs(): string
 }
 
@@ -158,7 +158,7 @@ async function untilAnswering(port: number, program: Program | undefined): Promi
   await until(answers, { timeout_ms: 120_000, what: `an answer at port ${port}` })
 }
 
-/** The builder first: it gives its task back to servers that answer. */
+/** Stops the builder first: it requeues its task while the servers still respond. */
 async function endAll(programs: Map<string, Program>): Promise<void> {
   const order = [...programs].toReversed().map(([, { child }]) => child)
   for (const child of order) {

@@ -20,10 +20,10 @@ import { assertNothingLeft } from './leftovers.ts'
 import { findComponent, type ComponentToFind } from './processes.ts'
 import { until } from './until.ts'
 
-/** Cache for what is expensive to make and the same for every system, such as the mini distribution and the samples. */
+/** Cache for files that are expensive to make and the same for every system, such as the mini distribution and the samples. */
 export const CACHE_DIR = '/var/tmp/copr-test-cache'
 export const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
-/** The first system on a machine also makes the mini distribution. */
+/** The first system on a machine also builds the mini distribution. */
 const START_MS = 300_000
 const STOP_MS = 10_000
 
@@ -31,11 +31,11 @@ export interface SystemOptions {
   builders: number
   /** Limits that differ from the defaults. */
   limits?: Partial<Configuration['limits']>
-  /** Where it listens; default: on this machine only. */
+  /** The address to listen on; default: loopback only. */
   host?: string
-  /** How machines reach it, when that is not as the test does. */
+  /** The address by which machines reach the system, if it differs from the test's. */
   address?: string
-  /** Its pools of machines; `setPools` changes them. */
+  /** The pools of machines; `setPools` changes them. */
   pools?: Record<string, object>
 }
 
@@ -44,33 +44,33 @@ export interface System {
   readonly dataDir: string
   readonly port: number
   readonly url: string
-  /** How it says that users reach it. */
+  /** The public URL, as the system reports it. */
   readonly publicUrl: string
   readonly databaseUrl: string
-  /** Writes another pools file; resalloc reads it within seconds. */
+  /** Writes another pools file; resalloc reloads it within seconds. */
   setPools(pools: Record<string, object>): void
   /** The administrator's client. */
   readonly api: ApiClient
   readonly credentials: Credentials
-  /** Seconds from the command to the ready file, at the last start. */
+  /** Seconds from the command until the ready file existed, at the last start. */
   readonly startSeconds: number
   /** The process id of `coprctl up`. */
   readonly pid: number
-  /** The one process of a component, or the agent with this number. */
+  /** The process ID of a component, or of the agent with this number. */
   pidOf(component: ComponentToFind, index?: number): number
-  /** Starts it again on the same folder and port, after it was stopped or killed. */
+  /** Starts the system again with the same folder and port, after it was stopped or killed. */
   start(): Promise<void>
-  /** Waits for the end of a process that a test has killed. */
+  /** Waits until a process that a test has killed has exited. */
   ended(): Promise<void>
-  /** SIGTERM; fails when that takes longer than 10 s or leaves anything behind. Seconds that it took. */
+  /** Sends SIGTERM; fails if stopping takes longer than 10 s or leaves anything behind. Returns the seconds that it took. */
   stop(): Promise<number>
-  /** The end of what the components have written to their logs. */
+  /** Returns the end of the components' logs. */
   logs(): string
-  /** Stops it and removes its folder. */
+  /** Stops the system and deletes its folder. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Starts `coprctl up` on a folder of its own, or says why it did not. */
+/** Starts `coprctl up` with a new folder; throws the reason if it does not start. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const dataDir = mkdtempSync(join(tmpdir(), 'copr-system-'))
   const port = await freePort(0)
@@ -89,7 +89,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system
 }
 
-/** As the first start would make it, with other limits. */
+/** Writes the configuration that the first start would, with other limits. */
 async function writeConfiguration(
   dataDir: string,
   port: number,
@@ -112,13 +112,13 @@ async function writeConfiguration(
     ...(limits && { limits }),
     ...(pools && { pools_file: poolsFileIn(dataDir) }),
   }
-  // JSON is YAML too.
+  // JSON is valid YAML.
   writeFileSync(join(dataDir, 'copr.yaml'), JSON.stringify(config), { mode: 0o600 })
 }
 
 const poolsFileIn = (dataDir: string): string => join(dataDir, 'pools.yaml')
 
-/** Whole or not at all: resalloc may read it at any moment. */
+/** Writes atomically: resalloc may read the file at any time. */
 function writePools(dataDir: string, pools: Record<string, object>): void {
   const path = poolsFileIn(dataDir)
   writeFileSync(`${path}.new`, JSON.stringify(pools))

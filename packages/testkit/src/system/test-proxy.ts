@@ -6,7 +6,7 @@ export interface TestProxy extends AsyncDisposable {
   readonly port: number
 }
 
-/** One address for several servers, as a cluster has it: each request goes to the next one, and on to another when that one is gone. */
+/** Starts a proxy for several servers: each request goes to the next one in turn, or to another if that one is down. */
 export async function openTestProxy(
   portsFor: (path: string) => number[],
   listen_port: number,
@@ -49,7 +49,7 @@ function forward(incoming: IncomingMessage, answer: ServerResponse, ports: numbe
     pipeline(response, answer, () => undefined)
   })
   further.on('error', () => {
-    // Once it has seen something of the request, only the client may repeat it.
+    // Once a server has received part of the request, only the client may retry.
     if (isConnected) answer.destroy()
     else forward(incoming, answer, others)
   })

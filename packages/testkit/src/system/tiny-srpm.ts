@@ -9,11 +9,11 @@ interface TinySource {
   release?: string
   /** The shell lines of %build. */
   build?: string
-  /** A source file beside the spec. */
+  /** A source file next to the spec. */
   source?: { name: string; content: Uint8Array }
 }
 
-/** SRPMs of packages with one small file, made by rpmbuild; they go with the scope. */
+/** Builds SRPMs of packages with one small file; they are deleted when the scope ends. */
 export interface TinySources extends Disposable {
   readonly dir: string
   make(wanted: TinySource): Promise<string>

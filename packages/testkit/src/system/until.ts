@@ -4,12 +4,12 @@ export interface UntilOptions {
   timeout_ms: number
   /** Completes "waited 10 s for …". */
   what: string
-  /** Said when time is up: what was seen last. */
+  /** Returns the last observation, for the error on a timeout. */
   seen?: () => unknown
   every_ms?: number
 }
 
-/** Asks again and again until the answer is neither undefined nor false; throws when time is up. */
+/** Polls until the result is neither undefined nor false; throws on a timeout. */
 export async function until<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
   { timeout_ms, what, seen, every_ms = 50 }: UntilOptions,

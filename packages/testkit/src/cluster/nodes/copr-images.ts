@@ -9,7 +9,7 @@ type Kind = (typeof KINDS)[number]
 
 const PREFIX = process.env['IMAGE_PREFIX'] ?? 'localhost/copr'
 
-/** Why there are no images of our own to run, or false. */
+/** Returns why the project's images cannot be run, or false. */
 export async function whyNoImages(): Promise<string | false> {
   if (missingPrograms(process.env['PATH'], ['podman']).length > 0) return 'needs podman'
   for (const kind of KINDS)
@@ -24,7 +24,7 @@ async function idOf(kind: Kind): Promise<string | undefined> {
   return found.ok ? found.output.trim() : undefined
 }
 
-/** Archives of the images that `make images` has made; each is written once. */
+/** Writes the images that `make images` has built to archives, each once; returns their paths. */
 export async function imageArchives(): Promise<Record<Kind, string>> {
   const dir = join(CACHE_DIR, 'images')
   mkdirSync(dir, { recursive: true })
@@ -36,7 +36,7 @@ export async function imageArchives(): Promise<Record<Kind, string>> {
     for (const old of readdirSync(dir).filter((name) => name.startsWith(`${kind}-`)))
       rmSync(join(dir, old))
     const part = `${path}.${process.pid}`
-    // Not compressed: it is written and read once, on this machine.
+    // Not compressed: the archive is written and read once, on this machine.
     const format = ['--quiet', '--format', 'docker-archive']
     await runOrThrow('podman', ['save', ...format, '--output', part, nameOf(kind)])
     renameSync(part, path)

@@ -11,7 +11,7 @@ export interface ImageConfig {
   env?: string[]
 }
 
-/** Makes an OCI archive with one layer of a folder: what a builder of images would, without one. */
+/** Creates an OCI archive with a single layer from a folder, without an image builder. */
 export async function archiveImage(
   root: string,
   archive: string,

@@ -31,7 +31,7 @@ export async function startIngress(client: KubeClient, address: string): Promise
       (error: unknown) => to.writeHead(502).end(`${String(error)}\n`),
     )
   })
-  // Uploads and followed logs take as long as they take.
+  // Uploads and followed logs have no time limit.
   server.requestTimeout = 0
   server.listen(443, address)
   await once(server, 'listening')
@@ -64,7 +64,7 @@ async function contextFor(client: KubeClient, host: string): Promise<SecureConte
   return createSecureContext({ cert: pem('tls.crt'), key: pem('tls.key') })
 }
 
-/** A pod that is ready for the longest path of an Ingress that fits. */
+/** Returns a ready pod of the backend with the longest matching path in an Ingress. */
 async function placeFor(client: KubeClient, from: IncomingMessage): Promise<Place | undefined> {
   const host = from.headers.host ?? ''
   const path = new URL(from.url ?? '/', 'https://ingress').pathname

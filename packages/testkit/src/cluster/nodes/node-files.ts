@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where Debian and Fedora keep the network plugins. */
+/** Where Debian and Fedora install the network plugins. */
 export const CNI_DIRS = ['/usr/lib/cni', '/usr/libexec/cni']
 export const PAUSE_IMAGE = 'registry.invalid/pause:1'
 
@@ -19,11 +19,11 @@ interface NodeSettings {
   clientCa: string
 }
 
-/** Writes the configuration of containerd, of the pods' network, and of the kubelet. */
+/** Writes the configuration of containerd, the pod network and the kubelet. */
 export function writeNodeFiles(settings: NodeSettings): NodeFiles {
   const { dir } = settings
   const files = { containerd: join(dir, 'containerd.toml'), kubelet: join(dir, 'kubelet.json') }
-  // Beside the empty /run that the node has: short, as a socket's path has to be.
+  // In the empty /run that the node has: the path of a socket must be short.
   const socket = '/run/containerd.sock'
   writeFileSync(files.containerd, containerdConfig(dir, socket))
   writeFileSync(join(dir, 'cni', '10-pods.conflist'), JSON.stringify(podNetwork(settings)))
@@ -58,7 +58,7 @@ function podNetwork({ podNetwork: subnet }: NodeSettings): object {
     ranges: [[{ subnet }]],
     routes: [{ dst: '0.0.0.0/0' }],
   }
-  // Every packet is routed: between two ports of a bridge none would pass the rules that Services are made of.
+  // Every packet is routed: packets between two ports of a bridge would bypass the rules that implement Services.
   return { cniVersion: '1.0.0', name: 'pods', plugins: [{ type: 'ptp', ipam }] }
 }
 
@@ -72,7 +72,7 @@ function kubeletConfig(
     address: nodeAddress,
     healthzPort: 0,
     containerRuntimeEndpoint: `unix://${socket}`,
-    // See containerd's configuration: whatever cgroups there are is good enough.
+    // Any version of control groups will do, as in containerd's configuration.
     failCgroupV1: false,
     cgroupDriver: 'cgroupfs',
     cgroupsPerQOS: false,

@@ -6,9 +6,9 @@ import { until } from '../../system/until.ts'
 import { SERVICE_NETWORK } from '../control-plane.ts'
 import { type Daemon, type DaemonOptions, startDaemon } from '../daemon.ts'
 
-/** A network, a mount table and process ids of a node's own: what runs there ends with it, however it ends. */
+/** Network, mount and PID namespaces for a node: processes in them are killed when it ends, for whatever reason. */
 export interface NodeNamespaces extends AsyncDisposable {
-  /** The address of this machine, as the node's pods see it. */
+  /** The address of this machine, as seen by the node's pods. */
   readonly hostAddress: string
   readonly nodeAddress: string
   readonly podNetwork: string
@@ -46,7 +46,7 @@ export async function makeNodeNamespaces(dir: string): Promise<NodeNamespaces> {
         }),
       async [Symbol.asyncDispose]() {
         await holder.stop()
-        // The kernel takes a moment to end the rest, and the network with its last process.
+        // The kernel takes a moment to kill the other processes, and to remove the network after the last one.
         await until(() => !existsSync(`/sys/class/net/${link}`), {
           timeout_ms: 20_000,
           what: `${link} to be gone`,
@@ -60,7 +60,7 @@ export async function makeNodeNamespaces(dir: string): Promise<NodeNamespaces> {
   }
 }
 
-/** The first process in the namespaces, once it is in them. */
+/** Returns the first process in the namespaces, once it runs in them. */
 function childIn(parent: number): number | undefined {
   const children = `/proc/${parent}/task/${parent}/children`
   const pid = existsSync(children) ? Number(readFileSync(children, 'utf8').trim()) : 0
@@ -69,7 +69,7 @@ function childIn(parent: number): number | undefined {
   return isThere && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'sleep' ? pid : undefined
 }
 
-/** Container runtime, network plugins and kubelet keep state in fixed places: the node gets empty ones. */
+/** Hides the fixed folders in which container runtime, network plugins and kubelet keep state: the node gets empty ones. */
 async function hideHost(run: NodeNamespaces['run']): Promise<void> {
   await run('mount', ['--make-rshared', '/'])
   for (const place of ['/run', '/var/lib', '/var/log'])
@@ -96,14 +96,14 @@ async function connect(
   for (const name of ['lo', 'eth0']) await run('ip', ['link', 'set', name, 'up'])
   await run('ip', ['address', 'add', `${nodeAddress}/30`, 'dev', 'eth0'])
   await run('ip', ['route', 'add', 'default', 'via', hostAddress])
-  // Refused at once while kube-proxy does not know the Service: a connection that had begun would never reach it.
+  // Rejects connections while kube-proxy does not know the Service: one that has begun would never reach it.
   await run('ip', ['route', 'add', 'unreachable', SERVICE_NETWORK])
   await run('sysctl', ['--quiet', '--write', 'net.ipv4.ip_forward=1'])
   await ip('route', 'add', podNetwork, 'via', nodeAddress)
   return { link, hostAddress, nodeAddress, podNetwork }
 }
 
-/** Folders of containers; what the node's containers had has their 64 digits as its name. */
+/** Lists folders of containers: their names are the 64 digits of a container ID. */
 function foldersIn(dir: string): string[] {
   const names = existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : []
   return names
@@ -111,7 +111,7 @@ function foldersIn(dir: string): string[] {
     .map((entry) => join(dir, entry.name))
 }
 
-/** A cgroup can go when the kernel has ended its last process. */
+/** Removes cgroups; the kernel allows that only after the last process has exited. */
 async function removeCgroups(folders: string[]): Promise<void> {
   for (const folder of folders)
     await until(

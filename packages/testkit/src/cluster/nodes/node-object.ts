@@ -1,7 +1,7 @@
 import type { KubeClient, KubeObject } from '../kube-client.ts'
 
 const CAPACITY = { cpu: '16', memory: '64Gi', 'ephemeral-storage': '200Gi', pods: '250' }
-/** The node controller gives a node up after 50 s without a sign of life. */
+/** How often to renew a lease; the node controller considers a node lost after 50 s without a renewal. */
 const BEAT_MS = 10_000
 
 export interface NodeOptions {
@@ -9,7 +9,7 @@ export interface NodeOptions {
   labels?: Record<string, string>
 }
 
-/** Makes a node that is ready, with the lease that keeps it so. */
+/** Registers a node that is ready, with its lease. */
 export async function registerNode(
   client: KubeClient,
   name: string,
@@ -47,11 +47,11 @@ export async function registerNode(
   await renew(client, name)
 }
 
-/** Renews the leases of nodes for as long as it is not disposed of. */
+/** Renews the leases of nodes until it is disposed of. */
 export function heartbeat(client: KubeClient, names: string[]): AsyncDisposable {
   let beating: Promise<unknown> = Promise.resolve()
   const timer = setInterval(() => {
-    // An API server that is away hears the next one.
+    // If the API server is unreachable, the next renewal reaches it.
     beating = Promise.allSettled(names.map(async (name) => await renew(client, name)))
   }, BEAT_MS)
   return {

@@ -16,9 +16,9 @@ export type { SimulatedPodBehavior } from './simulated-pod-behavior.ts'
 
 export interface PretendNodesOptions extends StorageOptions {
   client: KubeClient
-  /** How many nodes there are; one if not said. */
+  /** The number of nodes; default: 1. */
   count?: number
-  /** Capacity of each node; default: 16 CPUs, 64Gi, 250 pods. */
+  /** The capacity of each node; default: 16 CPUs, 64Gi, 250 pods. */
   capacity?: Record<string, string>
   labels?: Record<string, string>
   /** Chooses a pod's behavior; called again after every change. Undefined means the default, `usualFate()`. */
@@ -26,7 +26,7 @@ export interface PretendNodesOptions extends StorageOptions {
 }
 
 export interface PretendNodes extends AsyncDisposable {
-  /** Changes what becomes of pods, from now on and of those that are there. */
+  /** Changes the behavior of existing and future pods. */
   setFate(behavior: (pod: KubeObject) => SimulatedPodBehavior | undefined): void
 }
 
@@ -90,7 +90,7 @@ class PretendKubelet {
     this.#fateOf = fateOf
   }
 
-  /** Moves every pod of the nodes to where it should be now. */
+  /** Moves every pod of the nodes to its current state. */
   async step(): Promise<number | undefined> {
     const pods = await this.#client.list('v1', 'Pod')
     const mine = pods.filter((pod) => this.#nodes.has(pod['spec'].nodeName))
@@ -137,7 +137,7 @@ class PretendKubelet {
     return address
   }
 
-  /** Says it once for each pod. */
+  /** Records an event, once for each pod. */
   async #tell(pod: KubeObject, event: NonNullable<Observation['event']>): Promise<void> {
     const { uid = '', name = '', namespace = '' } = pod.metadata
     const key = `${uid} ${event.message}`
@@ -158,7 +158,7 @@ class PretendKubelet {
   }
 }
 
-/** Holds when the server already has all that is wanted; it adds defaults to what it is given. */
+/** Whether the server's object already has all wanted fields; it may have more, such as defaults. */
 function includes(has: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted))
     return (

@@ -15,26 +15,26 @@ import { startStorage } from './storage.ts'
 const API_PORT = 6443
 
 export interface RealNodeOptions {
-  /** Archives of images (OCI or docker's) that pods can have; there is no registry. */
+  /** Image archives (OCI or Docker) that pods can use; there is no registry. */
   images?: string[]
-  /** Names of hosts that pods find at this machine's address. */
+  /** Host names that resolve, in pods, to this machine's address. */
   hosts?: string[]
 }
 
 export interface RealNode extends AsyncDisposable {
-  /** Pods are reached by their own addresses, NodePorts at this one. */
+  /** The address of the node for NodePorts; pods are reached at their own addresses. */
   readonly address: string
   readonly name: string
-  /** The address of this machine, as pods see it. */
+  /** The address of this machine, as seen by pods. */
   readonly hostAddress: string
-  /** Adds what an archive has; its images as pods can name them: `NAME@sha256:…`. */
+  /** Loads an archive; returns its images by digest, for use in pods: `NAME@sha256:…`. */
   loadImage(archive: string): Promise<string[]>
 }
 
 /**
- * A node on which pods really run: kubelet, containerd, runc and kube-proxy in namespaces of their own, with DNS for
- * Services and volumes that are folders. Not as on a real node: limits of CPU and memory are not enforced,
- * NetworkPolicies neither, there is no registry, and pods reach nothing outside this machine. Skip with `whyNoNode()`.
+ * Starts a node on which pods really run: kubelet, containerd, runc and kube-proxy in their own namespaces, with DNS for Services, and
+ * folders as volumes. Unlike on a real node, CPU and memory limits and NetworkPolicies are not enforced, there is no registry, and pods
+ * reach nothing outside this machine. Skip tests with `whyNoNode()`.
  */
 export async function startRealNode(
   cluster: Cluster,
@@ -137,7 +137,7 @@ class Node {
       '--proxy-mode=iptables',
       `--cluster-cidr=${this.#space.podNetwork}`,
       `--hostname-override=${this.name}`,
-      // Limits of the whole machine are not the node's to change.
+      // A node must not change limits of the whole machine.
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0',
       '--conntrack-tcp-timeout-close-wait=0',
@@ -170,7 +170,7 @@ class Node {
   async #kubeconfig(name: string, groups: string[]): Promise<string> {
     const credential = await this.#cluster.credential(name, groups)
     const path = join(this.#dir, `${name.replaceAll(':', '-')}.kubeconfig`)
-    // By the name of the service that all pods know it by: its certificate has that, not the address.
+    // By a name that the API server's certificate contains, unlike the address.
     const url = `https://${this.#space.hostAddress}:${API_PORT}`
     writeKubeconfig(
       path,
@@ -181,7 +181,7 @@ class Node {
   }
 }
 
-/** The API server listens on the loopback interface only: this brings it to where the node is. */
+/** Forwards an address that the node can reach to the API server, which listens on the loopback interface only. */
 async function forwardApi(cluster: Cluster, address: string): Promise<AsyncDisposable> {
   const port = Number(new URL(cluster.url).port)
   const open = new Set<{ destroy(): unknown }>()
@@ -212,7 +212,7 @@ async function forwardApi(cluster: Cluster, address: string): Promise<AsyncDispo
   }
 }
 
-/** Publishes the endpoint of the Service `kubernetes`, as an API server does that does not listen on loopback. */
+/** Publishes the endpoint of the Service `kubernetes`, as an API server that does not listen on loopback does. */
 async function publishApi(cluster: Cluster, address: string): Promise<void> {
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
@@ -229,7 +229,7 @@ async function publishApi(cluster: Cluster, address: string): Promise<void> {
   await cluster.admin.client.apply(slice, 'testkit')
 }
 
-/** The process that holds the namespaces of a pod. */
+/** Creates the image of the process that holds a pod's namespaces. */
 async function makePauseImage(dir: string): Promise<string> {
   const root = join(dir, 'pause')
   busyboxRoot(root, ['sleep'])
@@ -239,7 +239,7 @@ async function makePauseImage(dir: string): Promise<string> {
   return archive
 }
 
-/** A root with nothing but some of busybox's programs. */
+/** Creates a root with nothing but some of busybox's programs. */
 export function busyboxRoot(root: string, programs: string[]): void {
   mkdirSync(join(root, 'bin'), { recursive: true })
   copyFileSync('/bin/busybox', join(root, 'bin', 'busybox'))

@@ -1,10 +1,10 @@
 import type { KubeObject } from '../kube-client.ts'
 
-/** A ConfigMap or a Secret without which a pod cannot start, and what of the pod wants it. */
+/** A ConfigMap or Secret that a pod needs to start, and the kind of reference. */
 export interface Reference {
   kind: 'ConfigMap' | 'Secret'
   name: string
-  /** A volume keeps the pod from being set up, a variable of the environment the container from being made. */
+  /** A missing reference from a volume delays the pod's setup; one from the environment, the creation of the container. */
   from: 'volume' | 'environment'
 }
 
@@ -22,7 +22,7 @@ interface Container {
   envFrom?: Source[]
 }
 
-/** All that a pod needs to be there, each once. */
+/** Lists the ConfigMaps and Secrets that a pod needs, each once. */
 export function referencesOf(pod: KubeObject): Reference[] {
   const {
     volumes = [],

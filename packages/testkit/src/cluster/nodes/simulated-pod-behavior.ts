@@ -2,18 +2,18 @@ import type { KubeObject } from '../kube-client.ts'
 
 /** The behavior of a pod on a simulated node. */
 export type SimulatedPodBehavior =
-  /** Runs, and is ready when this time has passed. */
+  /** Runs, and becomes ready after this time. */
   | { kind: 'runs'; ready_ms?: number }
-  /** Runs, and its readiness probe fails for ever. */
+  /** Runs, but its readiness probe always fails. */
   | { kind: 'never-ready'; message: string }
-  /** Ends, as pods of Jobs do. */
+  /** Exits, like the pods of Jobs. */
   | { kind: 'ends'; exit_code: number; after_ms?: number; message?: string }
-  /** The registry does not give the image. */
+  /** The registry denies access to the image. */
   | { kind: 'image-denied'; message: string }
-  /** Starts again and again, and ends each time. */
+  /** Restarts repeatedly, and exits each time. */
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
-/** The default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
+/** Returns the default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
 export function usualFate(pod: KubeObject): SimulatedPodBehavior {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
@@ -27,7 +27,7 @@ interface PodEvent {
 export interface Observation {
   status: Record<string, unknown>
   event?: PodEvent
-  /** Milliseconds until time alone changes it. */
+  /** Milliseconds until the status changes because of time alone. */
   due_ms?: number
 }
 
@@ -36,7 +36,7 @@ interface Container {
   image: string
 }
 
-/** The status of a pod whose behavior this is, `age_ms` after it came to its node; in the words of a kubelet. */
+/** Returns the status of a pod with this behavior, `age_ms` after it was scheduled, as a kubelet reports it. */
 export function observe(
   pod: KubeObject,
   behavior: SimulatedPodBehavior,
@@ -95,7 +95,7 @@ export function observe(
   }
 }
 
-/** A pod that lacks a ConfigMap or a Secret waits for it, as a kubelet says it. */
+/** Returns the status of a pod that waits for a missing ConfigMap or Secret, as a kubelet reports it. */
 export function observeMissing(
   pod: KubeObject,
   missing: { kind: string; name: string; from: 'volume' | 'environment' },

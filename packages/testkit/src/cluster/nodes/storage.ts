@@ -8,15 +8,15 @@ const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by'
 const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class'
 
 export interface StorageOptions {
-  /** Whether there is a default storage class, `standard`, whose claims get volumes; true if not said. */
+  /** Whether there is a default storage class, `standard`, whose claims get volumes; default: true. */
   storage?: boolean
-  /** Where volumes are folders; they are nowhere if not said. */
+  /** The folder of volumes that real pods use; if unset, volumes exist only in the API. */
   volumesDir?: string
 }
 
 /**
- * A storage class as those of clouds: a claim waits for its first pod, then gets a volume. Beside it is the
- * class `out-of-space`, whose claims stay unbound.
+ * Provides a storage class like those of clouds: a claim waits for its first pod, then gets a volume. There is also the class
+ * `out-of-space`, whose claims stay unbound.
  */
 export async function startStorage(
   client: KubeClient,
@@ -58,13 +58,13 @@ function storageClass(
   }
 }
 
-/** A claim of ours whose pod has found its node. */
+/** Whether a claim of this storage class has a pod that is assigned to a node. */
 function isDue({ metadata, spec, status }: KubeObject): boolean {
   const asked = metadata.annotations?.['volume.kubernetes.io/selected-node'] !== undefined
   return asked && spec.storageClassName === 'standard' && status?.phase === 'Pending'
 }
 
-/** A volume of ours whose claim is gone. */
+/** Whether a volume of this storage class has lost its claim. */
 function isReleased({ metadata, status }: KubeObject): boolean {
   return metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && status?.phase === 'Released'
 }
@@ -79,7 +79,7 @@ async function provide(
   const path = join(volumesDir, `pvc-${uid}`)
   if (existsSync(volumesDir)) {
     mkdirSync(path, { recursive: true })
-    // A folder of the node does not follow the group of a pod as volumes do: it is everybody's.
+    // Unlike other volumes, a folder of the node does not take a pod's group: it is writable by everyone.
     chmodSync(path, 0o777)
   }
   const volume: KubeObject = {

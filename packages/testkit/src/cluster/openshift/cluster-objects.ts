@@ -3,7 +3,7 @@ import type { KubeObject } from '../kube-client.ts'
 const RBAC = 'rbac.authorization.k8s.io'
 const ADMISSION = 'admissionregistration.k8s.io/v1'
 
-/** Security context constraints that everybody may use, and those that nobody may until it is granted. */
+/** Security context constraints: whether all users may use them, or nobody until they are granted. */
 const CONSTRAINTS = {
   'restricted-v2': { everybody: true },
   'restricted-v3': { everybody: true, userNamespaceLevel: 'RequirePodLevel' },
@@ -81,7 +81,7 @@ function constraint(
     kind: 'ClusterRoleBinding',
     metadata: { name: roleName },
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: roleName },
-    // The authorizer that policies ask does not count a service account among the authenticated.
+    // The authorizer that policies use does not count service accounts as authenticated users.
     subjects: ['system:authenticated', 'system:serviceaccounts'].map((group) => ({
       apiGroup: RBAC,
       kind: 'Group',
@@ -91,7 +91,7 @@ function constraint(
   return everybody ? [object, role, binding] : [object, role]
 }
 
-/** Project administrators have routes, and may choose a host at creation; later changes of it are a right of its own. */
+/** Project administrators manage Routes, and may choose a host at creation; changing it later takes a separate right. */
 function routeRights(): KubeObject[] {
   const group = ['route.openshift.io']
   const admin = clusterRole(
@@ -129,7 +129,7 @@ function clusterRole(
   return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels }, rules }
 }
 
-/** The API server of OpenShift asks for a right of its own to set or change the host of a Route. */
+/** OpenShift's API server requires a separate right to set or change the host of a Route. */
 function customHostPolicy(): KubeObject {
   const may = (verb: string): string =>
     `authorizer.group('route.openshift.io').resource('routes').subresource('custom-host').namespace(request.namespace).check('${verb}').allowed()`
@@ -157,7 +157,7 @@ function constraintsPolicy(): KubeObject {
     "(has(object.spec.serviceAccountName) && object.spec.serviceAccountName != '' ? object.spec.serviceAccountName : 'default')"
   const may = (constraints: string): string =>
     `authorizer.serviceAccount(request.namespace, ${account}).group('security.openshift.io').resource('securitycontextconstraints').namespace(request.namespace).name(${constraints}).check('use').allowed()`
-  // One expression may ask the authorizer twice; a variable is an expression of its own.
+  // An expression may call the authorizer twice; each variable is a separate expression.
   const wider = { a: 'nonroot-v2', b: 'nested-container', c: 'anyuid', d: 'privileged' }
   const variables = Object.entries(wider).map(([name, constraints]) => ({
     name,

@@ -3,7 +3,7 @@ import { anything, boolean, type CrdShape, crd, listOf, object, oneOf, text } fr
 
 const strategy = object({ type: text() }, [], { 'x-kubernetes-preserve-unknown-fields': true })
 
-/** Security context constraints have no spec: their fields are at the top. */
+/** Security context constraints have no spec: their fields are at the top level. */
 const scc: CrdShape = {
   group: 'security.openshift.io',
   version: 'v1',

@@ -11,24 +11,24 @@ import { type RouterOptions, startRouter } from './router.ts'
 import { startServiceCa } from './service-ca.ts'
 
 export interface OpenshiftOptions {
-  /** `apps.test.invalid` if not said. */
+  /** Default: `apps.test.invalid`. */
   appsDomain?: string
-  /** Whether the router looks at a Route at all: false leaves it without any status. */
+  /** Whether the router handles a Route at all: false leaves it without any status. */
   watches?: RouterOptions['watches']
 }
 
 export interface Openshift extends AsyncDisposable {
   readonly appsDomain: string
-  /** PEM of the authority that Services get their certificates from. */
+  /** PEM of the CA that issues the certificates of Services. */
   readonly serviceCa: string
-  /** For answers of `watches` that have changed. */
+  /** Reconciles Routes after the results of `watches` have changed. */
   lookAgain(): void
 }
 
 /**
- * Makes an OpenShift of a cluster, as far as a deployment can see: Routes (and other kinds, as CRDs), the cluster's
- * configuration, security context constraints, ranges of user ids; and what acts on them: a router that admits
- * Routes, and the service CA. Not there: Projects and users (aggregated APIs), builds, a login.
+ * Turns a cluster into an OpenShift, as far as a deployment can see: Routes (and other kinds, as CRDs), the cluster's configuration,
+ * security context constraints, user ID ranges; and their controllers: a router that admits Routes, and the service CA. Not included:
+ * Projects and users (aggregated APIs), builds, login.
  *
  * ```ts
  * await using cluster = await startCluster()

@@ -16,8 +16,8 @@ interface Kubeconfig {
 }
 
 /**
- * The API server as one user sees it, with the one thing that Kubernetes has no place for: what OpenShift's says of its OAuth
- * server. Everything else goes through as it is.
+ * Starts a proxy to the API server, authenticated as one user, that adds what Kubernetes cannot serve: the metadata of OpenShift's OAuth
+ * server. Other requests are forwarded unchanged.
  */
 export async function startLoginFacade(
   who: Identity,
@@ -60,7 +60,7 @@ export async function startLoginFacade(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const kubeconfig = join(mkdtempSync(join(dir, 'facade-')), 'kubeconfig')
-  // Only with that do clients take plain HTTP.
+  // Clients accept plain HTTP only with this setting.
   const plain = { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
   const clusters = [{ name: 'test', cluster: plain }]
   writeFileSync(

@@ -80,7 +80,7 @@ const ingress = object({
   conditions: listOf(condition),
 })
 
-/** As in route.openshift.io/v1: its fields, their limits, and the rules between them. */
+/** The CRD of route.openshift.io/v1: its fields, their limits, and the rules between them. */
 export const routeCrd = crd({
   group: 'route.openshift.io',
   version: 'v1',

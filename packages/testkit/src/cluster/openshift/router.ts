@@ -3,9 +3,9 @@ import type { KubeClient, KubeObject } from '../kube-client.ts'
 
 export interface RouterOptions {
   client: KubeClient
-  /** Hosts of Routes without one end with it. */
+  /** The domain of hosts that the router assigns to Routes without one. */
   appsDomain: string
-  /** Whether the router looks at a Route at all: false leaves it without any status. */
+  /** Whether the router handles a Route at all: false leaves it without any status. */
   watches?: (route: KubeObject) => boolean
 }
 
@@ -17,7 +17,7 @@ interface Verdict {
   message?: string
 }
 
-/** Gives Routes a status as an ingress controller does: admitted with a host, or refused with a reason. */
+/** Sets the status of Routes as an ingress controller does: admitted with a host, or refused with a reason. */
 export function startRouter({ client, appsDomain, watches }: RouterOptions): ControlLoop {
   return startControlLoop({
     client,
@@ -57,7 +57,7 @@ function takenBy({ metadata }: KubeObject): Verdict {
   return { admitted: false, reason: 'HostAlreadyClaimed', message }
 }
 
-/** The router must be allowed to read the Secret that a Route names, and it must have a certificate. */
+/** Checks that the router may read the Secret that a Route names, and that it contains a certificate. */
 async function judge(client: KubeClient, route: KubeObject): Promise<Verdict> {
   const name = route['spec'].tls?.externalCertificate?.name as string | undefined
   if (name === undefined) return { admitted: true }

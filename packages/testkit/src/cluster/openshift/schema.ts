@@ -1,11 +1,11 @@
-/** The little of a CRD that differs between ours. */
+/** The fields in which the project's CRDs differ. */
 export interface CrdShape {
   group: string
   version: string
   kind: string
   plural: string
   scope?: 'Namespaced' | 'Cluster'
-  /** Schemas of the fields beside apiVersion, kind and metadata; anything goes where there is none. */
+  /** Schemas of the fields other than apiVersion, kind and metadata; without them, any field is accepted. */
   properties?: Record<string, Schema>
   required?: string[]
   hasStatus?: boolean
