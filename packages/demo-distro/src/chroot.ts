@@ -6,8 +6,8 @@ import { readPackageList } from './list.ts'
 const host = thisHost()
 
 /**
- * The chroot that `make up` makes on this machine: of its own packages or from its own repositories. Where neither
- * works, a name that no chroot has.
+ * The chroot that `make up` creates on this machine: from its own packages or its own repositories. If neither is possible, a name that no
+ * chroot has.
  */
 export const DISTRO_CHROOT = host.kind === 'none' ? 'none-0-none' : host.chroot
 
@@ -15,10 +15,10 @@ const parts = splitChrootName(DISTRO_CHROOT)
 export const DISTRO_OS = parts?.os_release ?? ''
 export const DISTRO_VERSION = parts?.os_version ?? ''
 export const DISTRO_ARCH = parts?.arch ?? ''
-/** The name without the architecture, as in addresses of .repo files. */
+/** The name without the architecture, as in the URLs of .repo files. */
 export const DISTRO_RELEASE = `${DISTRO_OS}-${DISTRO_VERSION}`
 
-/** The packages that every build root of the mini distribution begins with, by RPM name. */
+/** Returns the RPM names of the packages in every build root of the mini distribution. */
 export async function buildRootPackages(): Promise<string[]> {
   const list = await readPackageList()
   return [
@@ -29,9 +29,9 @@ export async function buildRootPackages(): Promise<string[]> {
 }
 
 /**
- * The chroot that builds against the mini distribution served at `repoUrl`. The roots keep rpm's database in
- * /var/lib/rpm. dnf on a Debian host would put it into root's home, so whoever fills a root there defines
- * `%_dbpath` for it, and runs dnf without plugins: one of Debian's serves old packages from a cache of its own.
+ * Returns the chroot that builds against the mini distribution served at `repoUrl`. The roots keep rpm's database in /var/lib/rpm. dnf on a
+ * Debian host would put it into root's home directory: a program that fills a root there must define `%_dbpath`, and run dnf without
+ * plugins, because one of Debian's serves outdated packages from its own cache.
  */
 export async function debianChroot(repoUrl: string): Promise<ChrootConfig> {
   return {

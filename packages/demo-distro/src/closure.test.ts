@@ -27,12 +27,12 @@ test('closureOf() follows dependencies, cycles and virtual packages', () => {
   assert.deepEqual([[...packages.keys()].toSorted(), [...missing]], [['a', 'b', 'mawk'], []])
 })
 
-test('closureOf() takes the alternative that is there', () => {
+test('closureOf() chooses the alternative that exists', () => {
   const available = new Map([debian('a', 'absent | b'), debian('b')])
   assert.ok(closureOf(['a'], available, NOTHING_IGNORED).packages.has('b'))
 })
 
-test('closureOf() names what is missing, and skips what is ignored', () => {
+test('closureOf() reports missing packages, and skips ignored ones', () => {
   const available = new Map([debian('a', 'debconf (>= 1) | c, d')])
   const { missing } = closureOf(['a'], available, { everywhere: new Set(['debconf']), of: {} })
   assert.deepEqual([...missing], ['d'])

@@ -2,7 +2,7 @@ import type { DebianPackage } from './debian-packages.ts'
 
 export interface Dependency {
   name: string
-  /** Debian's operator and version, when the dependency has them. */
+  /** Debian's operator and version, if the dependency has them. */
   operator?: string
   version?: string
 }
@@ -31,7 +31,7 @@ export interface Ignored {
   of: Record<string, string[]>
 }
 
-/** The dependencies of a package, less ignored ones. Of alternatives, a preferred one is taken, else one that `isThere`. */
+/** Returns the dependencies of a package, except ignored ones. Chooses a preferred alternative, or else one for which `isThere` holds. */
 export function neededBy(
   one: DebianPackage,
   ignored: Ignored,
@@ -52,7 +52,7 @@ export function neededBy(
     )
 }
 
-/** The wanted packages and everything they need; `missing` are names that neither exist nor are provided. */
+/** Returns the wanted packages and everything they need; `missing` are names that neither exist nor are provided. */
 export function closureOf(
   wanted: string[],
   available: ReadonlyMap<string, DebianPackage>,

@@ -13,14 +13,14 @@ export interface Composition {
   fileLists: Map<string, string[]>
   tree: string
   release: Release
-  /** Paths that packages of ours have. */
+  /** Paths that belong to the distribution's own packages. */
   owned: Iterable<string>
   ignored: Ignored
   onPackage: (done: number) => void
   signal?: AbortSignal
 }
 
-/** Turns the Debian packages into descriptions of RPMs. */
+/** Converts Debian packages to descriptions of RPMs. */
 export async function composePackages(what: Composition): Promise<RpmPackage[]> {
   const { packages, list } = what
   const listed = new Map(list.map((one) => [one.debianName, one]))

@@ -19,7 +19,7 @@ const STATES = {
 }
 
 test(
-  'readInstalled() counts packages whose triggers have still to run, as while another program installs',
+  'readInstalled() includes packages with pending triggers, as during another installation',
   { skip },
   async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-dpkg-'))

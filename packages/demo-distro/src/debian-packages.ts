@@ -5,13 +5,13 @@ import { run, runOrThrow } from '@copr/process/run'
 export interface DebianPackage {
   name: string
   version: string
-  /** True for packages that are the same on every architecture. */
+  /** Whether the package is the same on every architecture. */
   noarch: boolean
-  /** Dependencies in Debian's notation, those before unpacking included. */
+  /** Dependencies in Debian's notation, including Pre-Depends. */
   depends: string
   provides: string
   summary: string
-  /** The archive that the files come from; undefined when they are installed on this machine. */
+  /** The archive with the files; undefined if they are installed on this machine. */
   archive?: string
 }
 
@@ -26,10 +26,10 @@ const FIELDS = [
 ]
 const FORMAT = `${FIELDS.map((field) => `\${${field}}`).join('\t')}\n`
 
-/** dpkg's states of packages whose files are in place: installed, and those whose triggers have still to run. */
+/** dpkg's states of packages whose files are in place: installed, or with pending triggers. */
 const INSTALLED = /^i[itW]/
 
-/** The packages installed on this machine, in its own architecture. */
+/** Returns the packages installed on this machine, in its native architecture. */
 export async function readInstalled(signal?: AbortSignal): Promise<Map<string, DebianPackage>> {
   const own = (await toolOutput('dpkg', ['--print-architecture'], signal)).trim()
   const text = await toolOutput(
@@ -48,15 +48,15 @@ export async function readInstalled(signal?: AbortSignal): Promise<Map<string, D
 
 export interface DownloadOptions {
   cacheDir: string
-  /** Takes nothing of this machine into account: all packages are downloaded, the distribution's own where others exist. */
+  /** Ignores what this machine has: downloads all packages, and prefers the distribution's own to those of other vendors. */
   fromScratch?: boolean
   signal?: AbortSignal
 }
 
 /**
- * Gets the archives of packages that this machine lacks, with what they need, and reads them. Each has one or more
- * names, of which the first that apt knows counts. Nothing is installed, and the machine's own package lists stay as
- * they are: stale ones are fetched again, into `cacheDir`.
+ * Downloads packages that this machine lacks, with their dependencies, and reads them. Each package has one or more names; the first that
+ * apt knows is used. Nothing is installed, and the machine's own package lists stay unchanged: stale ones are downloaded again, into
+ * `cacheDir`.
  */
 export async function downloadPackages(
   wanted: string[][],
@@ -111,7 +111,7 @@ async function scratchState(cacheDir: string): Promise<string[]> {
     'Dir::State::extended_states': join(cacheDir, 'extended-states'),
     'Dir::Etc::Preferences': preferences,
     'Dir::Etc::PreferencesParts': '/dev/null',
-    // apt would write them for the packages that are really installed
+    // apt would write these caches for the packages that are really installed
     'Dir::Cache::pkgcache': '',
     'Dir::Cache::srcpkgcache': '',
   }
@@ -123,14 +123,14 @@ function download(names: (string | undefined)[]): string[] {
   return ['install', '--yes', '--download-only', '--no-install-recommends', ...known]
 }
 
-/** For each package the first of its names that apt knows. */
+/** Returns the first name of each package that apt knows. */
 async function knownNames(
   wanted: string[][],
   place: string[],
   signal?: AbortSignal,
 ): Promise<(string | undefined)[]> {
   const chunks: Buffer[] = []
-  // Fails when one of the names is unknown, and still answers for the rest.
+  // Fails if one of the names is unknown, but still shows the others.
   await run('apt-cache', [...place, 'show', '--no-all-versions', ...wanted.flat()], {
     onOutput: (chunk) => chunks.push(chunk),
     ...(signal && { signal }),
@@ -140,7 +140,7 @@ async function knownNames(
   return wanted.map((names) => names.find((name) => known.has(name)))
 }
 
-/** The file names of the archives that apt would unpack now: the cache holds older versions too. */
+/** Returns the file names of the archives that apt would unpack now: the cache also holds older versions. */
 async function wantedArchives(args: string[], signal?: AbortSignal): Promise<Set<string>> {
   const simulated = args.map((arg) => (arg === '--download-only' ? '--simulate' : arg))
   const text = await toolOutput('apt-get', simulated, signal)
@@ -177,7 +177,7 @@ function parsePackage(line: string): DebianPackage {
   return { name, version, noarch: arch === 'all', depends: all, provides, summary: summary || name }
 }
 
-/** The whole standard output, however long; `run()` keeps the last mebibyte only. */
+/** Returns the whole standard output of a program; `run()` keeps only the last 1 MiB. */
 export async function toolOutput(
   command: string,
   args: string[],

@@ -7,7 +7,7 @@ import { makeExampleSrpm } from './example/example.ts'
 import { buildRootPackages, DISTRO_ARCH, DISTRO_RELEASE, DISTRO_VERSION } from './chroot.ts'
 import { makeDistro, type Distro } from './make-distro.ts'
 
-/** Shared with other tests, so that the repository is made once on a machine. */
+/** Shared with other tests, so that a machine builds the repository once. */
 const CACHE = '/var/tmp/copr-test-cache'
 const TOOLS = ['dpkg-query', 'apt-get', 'rpmbuild', 'createrepo_c', 'dnf', 'flock', 'unshare']
 
@@ -33,12 +33,12 @@ suite('the mini distribution', { skip }, () => {
     await rm(work, { recursive: true, force: true })
   })
 
-  test('makeDistro() makes nothing when nothing has changed', async () => {
+  test('makeDistro() does not rebuild when nothing has changed', async () => {
     const again = await makeDistro({ dir: join(CACHE, 'distro') })
     assert.deepEqual(again, { ...distro, made: false })
   })
 
-  test('every RPM is whole', async () => {
+  test('every RPM has valid digests', async () => {
     const rpms = (await readdir(distro.repoDir)).filter((name) => name.endsWith('.rpm'))
     assert.equal(rpms.length, distro.packages)
     const lines = (await runOrThrow('rpm', ['-K', ...rpms], { cwd: distro.repoDir }))
@@ -50,7 +50,7 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
-  test('making that is stopped leaves nothing behind that looks like a repository', async () => {
+  test('an aborted makeDistro() leaves nothing that looks like a repository', async () => {
     const dir = join(work, 'stopped')
     const stop = new AbortController()
     const stopped = makeDistro({
@@ -78,7 +78,7 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
-  test('names that Fedora specs use are found', async () => {
+  test('dnf finds packages by the names that Fedora specs use', async () => {
     const wanted = [
       'gcc-c++',
       'zlib-devel',
@@ -98,7 +98,7 @@ suite('the mini distribution', { skip }, () => {
     await fillRoot(join(work, 'names'), distro.repoDir, wanted, ['--setopt=tsflags=test'])
   })
 
-  /** rpm's database belongs where the root's own rpm looks for it: Debian's dnf would put it elsewhere. */
+  /** Fills a root with dnf. rpm's database must be where the root's own rpm looks for it: Debian's dnf would put it elsewhere. */
   async function fillRoot(root: string, repo: string, packages: string[], options: string[] = []) {
     await mkdir(root, { recursive: true })
     await writeFile(join(work, '.rpmmacros'), '%_dbpath /var/lib/rpm\n')

@@ -10,7 +10,7 @@ import {
 
 const KEY = 'file:///etc/pki/rpm-gpg/RPM-GPG-KEY-fedora-43-x86_64'
 
-/** As `dnf --dump-repo-config=*` prints it, some of the options left away. */
+/** The output of `dnf --dump-repo-config=*`, shortened. */
 const DNF5 = `Updating and loading repositories:
 ======== "fedora" repository configuration: ========
 name = Fedora 43 - x86_64
@@ -60,7 +60,7 @@ baseurl = https://download.copr.fedorainfracloud.org/results/@x/tools/fedora-43-
 skip_if_unavailable = 0
 `
 
-/** The output of dnf 4's library on a RHEL 9 with a subscription. */
+/** The output of dnf 4's Python library on a RHEL 9 with a subscription. */
 const DNF4 = `Updating Subscription Management repositories.
 ${JSON.stringify([
   {
@@ -128,7 +128,7 @@ test('parseDnf5Dump() reads the enabled repositories', () => {
   })
 })
 
-test('a chroot of Fedora has the repositories that Fedora insists on, by their metalinks', () => {
+test('a Fedora chroot has the repositories that Fedora requires, by their metalinks', () => {
   const { repos, leftOut } = chrootRepositories(parseDnf5Dump(DNF5))
   const none = { repo_gpgcheck: null }
   assert.deepEqual(repos, [
@@ -161,7 +161,7 @@ test('a chroot of Fedora has the repositories that Fedora insists on, by their m
   ChrootConfig.parse({ name: 'fedora-43-x86_64', repos, install: ['bash'] })
 })
 
-test('a chroot of RHEL names the certificates of its subscription', () => {
+test('a RHEL chroot names the certificates of its subscription', () => {
   const { repos, leftOut } = chrootRepositories(parseDnf4Dump(DNF4))
   assert.deepEqual(leftOut, [])
   assert.deepEqual(
@@ -209,11 +209,11 @@ for (const [changes, reason] of [
     assert.match(leftOut[0]?.reason ?? '', reason)
   })
 
-test('where dnf may skip every repository, all of them make up the chroot', () => {
+test('if dnf may skip every repository, the chroot has all of them', () => {
   const { repos } = chrootRepositories([{ ...BASE, skip_if_unavailable: true }])
   assert.equal(repos.length, 1)
 })
 
-test('parseDnf4Dump() says what dnf printed instead', () => {
+test('parseDnf4Dump() reports unexpected output of dnf', () => {
   assert.throws(() => parseDnf4Dump('No module named dnf'), /No module named dnf/)
 })

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { RepoConfig } from '@copr/contract/chroot-config'
 import { toolOutput } from './debian-packages.ts'
 
-/** An enabled repository as dnf sees it, variables replaced. */
+/** An enabled repository as dnf sees it, with variables expanded. */
 export interface DnfRepository {
   id: string
   name: string
@@ -15,7 +15,7 @@ export interface DnfRepository {
   gpgkey: string[]
   priority: number
   module_hotfixes: boolean
-  /** The machine goes on without it when it does not answer. */
+  /** Whether the machine works without it when it is unavailable. */
   skip_if_unavailable: boolean
   sslverify: boolean
   sslcacert: string
@@ -24,7 +24,7 @@ export interface DnfRepository {
   username: string
 }
 
-/** Prints the enabled repositories by dnf 4's own library, which `dnf config-manager` would need a plugin for. */
+/** Prints the enabled repositories with dnf 4's own library, because `dnf config-manager` needs a plugin. */
 const DNF4_SCRIPT = `
 import json, sys, dnf
 base = dnf.Base()
@@ -41,8 +41,8 @@ print(json.dumps([{field: plain(getattr(repo, field, None)) for field in fields}
 `
 
 /**
- * Asks dnf for the repositories that are enabled on this machine, which reads files and asks no mirror. `version` is the
- * release where dnf 4 finds no package that says it.
+ * Asks dnf for the enabled repositories of this machine; dnf only reads files for that. `version` is the release to use if dnf 4 cannot
+ * determine it from an installed package.
  */
 export async function readDnfRepositories(
   version: string,
@@ -58,7 +58,7 @@ export async function readDnfRepositories(
 
 type Fields = Record<string, unknown>
 
-/** Reads the answer of {@link DNF4_SCRIPT}; dnf may print warnings before it. */
+/** Parses the output of {@link DNF4_SCRIPT}; dnf may print warnings before it. */
 export function parseDnf4Dump(output: string): DnfRepository[] {
   const line = output.split('\n').findLast((one) => one.startsWith('['))
   if (line === undefined)
@@ -66,7 +66,7 @@ export function parseDnf4Dump(output: string): DnfRepository[] {
   return (JSON.parse(line) as Fields[]).map((one) => repositoryOf(String(one['id']), one))
 }
 
-/** Reads `dnf --dump-repo-config=*` of dnf 5: a title for each repository, then `option = value` lines. */
+/** Parses the output of `dnf --dump-repo-config=*` of dnf 5: a title for each repository, then `option = value` lines. */
 export function parseDnf5Dump(output: string): DnfRepository[] {
   const parts = output.split(/^======== "(.+?)" .*========$/m)
   const repositories: DnfRepository[] = []
@@ -122,7 +122,7 @@ export interface ChosenRepositories {
   leftOut: { id: string; reason: string }[]
 }
 
-/** Chooses the repositories that make up the machine's distribution, in a chroot's notation. */
+/** Chooses the repositories that make up the machine's distribution, and converts them to a chroot's notation. */
 export function chrootRepositories(enabled: DnfRepository[]): ChosenRepositories {
   const leftOut = enabled.flatMap((one) => {
     const reason = faultOf(one)

@@ -4,29 +4,29 @@ import { runOrThrow } from '@copr/process/run'
 import { toolOutput, type DebianPackage } from './debian-packages.ts'
 
 export interface PackageFile {
-  /** Absolute, in the merged layout: everything that was in /bin or /lib is below /usr. */
+  /** Absolute, in the merged layout: files of /bin and /lib are under /usr. */
   path: string
   kind: 'file' | 'directory' | 'link'
-  /** Octal; what the file has on disk when left out. */
+  /** Octal; default: the mode of the file on disk. */
   mode?: string
 }
 
 export interface PackageFiles {
   files: PackageFile[]
-  /** Paths in /bin and /sbin that Debian gave to what now is below /usr. */
+  /** Debian's paths in /bin and /sbin of files that are now under /usr. */
   oldPaths: string[]
 }
 
 const MERGED = /^\/(bin|sbin|lib|lib32|lib64|libx32)(?=\/|$)/
 
-/** Paths that builds never read. With fewer files a buildroot is ready sooner. */
+/** Paths that builds never read. With fewer files a build root is ready sooner. */
 const LEFT_OUT = [
   /^\/usr\/share\/(doc|doc-base|man|info|locale|lintian|bug|menu|pixmaps|icons|applications|gitweb|metainfo|readline)(\/|$)/,
   /^\/usr\/share\/(bash-completion|zsh|fish|emacs|vim|reportbug|gdb|cmake-[\d.]+\/Help|perl5\/Debian)(\/|$)/,
   /^\/usr\/lib\/(systemd|tmpfiles\.d|sysusers\.d|udev|modprobe\.d|mime|valgrind|debug)(\/|$)/,
   /^\/etc\/(cron\.\w+|init\.d|logrotate\.d|apt|dpkg|bash_completion\.d|default|dbus-1|update-motd\.d|init)(\/|$)/,
   /^\/usr\/lib\/python3\.\d+\/(EXTERNALLY-MANAGED$|test\/|idlelib\/|turtledemo\/)/,
-  // big, and nobody's build needs them
+  // big, and no build needs them
   /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
   /\/__pycache__(\/|$)|\.pod$/,
   /^\/(dev|proc|sys|run|tmp)(\/|$)/,
@@ -40,7 +40,7 @@ export function mergedPath(path: string): string {
   return path.replace(MERGED, '/usr/$1')
 }
 
-/** Makes the empty tree that all packages are unpacked into. */
+/** Creates the empty tree into which all packages are unpacked. */
 export async function makeTree(tree: string): Promise<void> {
   for (const name of ['bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
     await mkdir(join(tree, 'usr', name), { recursive: true })
@@ -107,7 +107,7 @@ async function installedFileLists(
   }
 }
 
-/** Sorts out what of a package's file list goes into its RPM. Special permission bits are taken away. */
+/** Selects the files of a package for its RPM, and clears special permission bits. */
 export async function packageFiles(
   list: string[],
   tree: string,
@@ -120,7 +120,7 @@ export async function packageFiles(
   for (const [index, path] of paths.entries()) {
     const kind = await kindOf(join(tree, path))
     if (kind === undefined || owned.has(path)) continue
-    // a directory that the package puts something into comes into being by itself
+    // a directory with files of the package is created with them
     if (kind === 'directory' && paths[index + 1]?.startsWith(`${path}/`)) continue
     if (kind === 'file') await dropSpecialBits(join(tree, path))
     if (kind !== 'directory') owned.add(path)
@@ -136,13 +136,13 @@ async function kindOf(path: string): Promise<PackageFile['kind'] | undefined> {
   return stat?.isFile() ? 'file' : undefined
 }
 
-/** Nothing in a build root needs to be set-user-id: builds are unprivileged, the rest is root already. */
+/** Clears set-user-ID bits, which a build root never needs: builds are unprivileged, everything else is root already. */
 async function dropSpecialBits(path: string) {
   const { mode } = await lstat(path)
   if ((mode & 0o7000) !== 0) await chmod(path, mode & 0o777)
 }
 
-/** Adds a link that belongs to no archive; returns it as a file of the package. */
+/** Adds a link that is in no archive; returns it as a file of the package. */
 export async function addLink(tree: string, path: string, target: string): Promise<PackageFile> {
   await mkdir(dirname(join(tree, path)), { recursive: true })
   await symlink(target, join(tree, path)).catch((error: NodeJS.ErrnoException) => {

@@ -7,13 +7,13 @@ import type { DebianHost } from './release.ts'
 
 /** A machine that consists of the mini distribution. */
 export interface DistroMachine {
-  /** The packages beyond those of build roots, in the notation of packages.list. */
+  /** Packages in addition to those of build roots, in the notation of packages.list. */
   packageList: string
   /** The text of /etc/os-release. */
   osRelease: string
 }
 
-/** The package list is complete for a few releases only. */
+/** Returns this machine's Debian; throws on others, because the package list is complete for a few releases only. */
 export function requireDebian(): DebianHost {
   const host = thisHost()
   if (host.kind === 'debian-like') return host
@@ -22,7 +22,7 @@ export function requireDebian(): DebianHost {
   throw new CoprError('unavailable', `Cannot make the mini distribution: ${reason}`)
 }
 
-/** Digest of every source file here: a change of the code or of the list makes the repository again. */
+/** Returns a digest of every source file here: when the code or the list changes, the repository is rebuilt. */
 export async function generatorDigest(machine?: DistroMachine): Promise<string> {
   const here = new URL('.', import.meta.url)
   const files = (await readdir(here, { recursive: true, withFileTypes: true }))

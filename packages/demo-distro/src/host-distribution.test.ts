@@ -102,7 +102,7 @@ for (const [text, facts, chroot] of [
     'ubuntu-24.04-x86_64',
   ],
 ] as const)
-  test(`hostDistribution() makes ${chroot} of Debian packages`, () => {
+  test(`hostDistribution() chooses ${chroot} for Debian packages`, () => {
     const host = hostDistribution(text, facts)
     assert.equal(host.kind, 'debian-like')
     assert.equal(host.kind === 'debian-like' && ChrootName.parse(host.chroot), chroot)
@@ -131,10 +131,10 @@ for (const [text, facts, chroot] of [
     'amazonlinux-2023-x86_64',
   ],
   [REBUILD('eurolinux', 'EuroLinux', '9.5'), rpm, 'eurolinux-9-x86_64'],
-  // A mini distribution installed as an operating system: Debian's os-release, and no dpkg.
+  // A mini distribution installed as an operating system: Debian's os-release, but no dpkg.
   [DEBIAN_12, rpm, 'debian-12-x86_64'],
 ] as const)
-  test(`hostDistribution() takes ${chroot} from the machine's own repositories`, () => {
+  test(`hostDistribution() chooses ${chroot} for the machine's own repositories`, () => {
     const host = hostDistribution(text, facts)
     assert.equal(host.kind, 'dnf')
     assert.equal(host.kind === 'dnf' && ChrootName.parse(host.chroot), chroot)
@@ -146,7 +146,7 @@ for (const [text, facts, reason] of [
     dpkg,
     /for Debian GNU\/Linux 11 \(bullseye\): Debian 12, Debian 13 and Ubuntu 24.04 have one/,
   ],
-  // Testing has no VERSION_ID.
+  // Debian testing has no VERSION_ID.
   [
     'PRETTY_NAME="Debian GNU/Linux forky/sid"\nNAME="Debian GNU/Linux"\nVERSION_CODENAME=forky\nID=debian\n',
     dpkg,

@@ -1,23 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { machine } from 'node:os'
 
-/** The facts that decide, besides os-release, which chroot a machine can make out of itself. */
+/** The facts other than os-release that decide which chroot a machine can provide for itself. */
 export interface HostDescription {
-  /** As `uname -m` prints it. */
+  /** The output of `uname -m`. */
   arch: string
-  /** The program whose database has the package that owns os-release. */
+  /** The package manager whose database has the package that owns os-release. */
   managedBy: 'dpkg' | 'rpm' | undefined
 }
 
 export type HostDistribution =
-  /** A mini distribution is made of the packages of this release. */
+  /** A mini distribution is built from the packages of this release. */
   | { kind: 'debian-like'; name: string; id: string; version: string; arch: string; chroot: string }
-  /** The repositories that dnf uses on this machine are those of the chroot. */
+  /** The chroot uses the repositories that dnf uses on this machine. */
   | { kind: 'dnf'; name: string; id: string; version: string; arch: string; chroot: string }
   | { kind: 'none'; name: string; reason: string }
 
 const ARCHES = ['x86_64', 'aarch64']
-/** Releases that the package list is complete for, and by their code names those of derivatives. */
+/** Releases for which the package list is complete; those of derivatives are found by code name. */
 const DEBIAN_RELEASES: Record<string, string[]> = { debian: ['12', '13'], ubuntu: ['24.04'] }
 const CODENAMES: Record<string, [id: string, version: string]> = {
   bookworm: ['debian', '12'],
@@ -27,14 +27,14 @@ const CODENAMES: Record<string, [id: string, version: string]> = {
 const WORKING =
   'Debian 12, Debian 13 and Ubuntu 24.04 have one, and Fedora, RHEL and its rebuilds use their own repositories'
 
-/** os-release's ID → the name that Copr's and mock's chroots of it begin with, where that differs. */
+/** The names with which the chroots of Copr and mock begin, by os-release's ID, where the two differ. */
 const CHROOT_IDS: Record<string, string> = { ol: 'oraclelinux', amzn: 'amazonlinux' }
-/** Families whose releases are named by the major version; a minor one follows the same repositories. */
+/** Families whose chroots are named by the major version; minor releases share the same repositories. */
 const MAJOR_ONLY = /^(rhel|centos|rocky|almalinux|ol)$/
 
 /**
- * Decides which chroot this machine can make out of itself. Its package manager decides first: a machine whose
- * os-release says Debian may well be made of RPMs.
+ * Decides which chroot this machine can provide for itself. The package manager takes precedence: a machine whose os-release says Debian
+ * may consist of RPMs.
  */
 export function hostDistribution(osRelease: string, facts: HostDescription): HostDistribution {
   const os = parseOsRelease(osRelease)
@@ -76,7 +76,7 @@ function debianLike(os: Record<string, string>, name: string, arch: string): Hos
 function rpmRelease(os: Record<string, string>): [id: string, version: string] {
   const id = os['ID'] ?? 'linux'
   const version = os['VERSION_ID'] ?? 'rolling'
-  // Before it is branched, rawhide has the number of the release to come.
+  // Until it is branched, rawhide has the number of the next release.
   if (id === 'fedora' && os['REDHAT_BUGZILLA_PRODUCT_VERSION'] === 'rawhide') return [id, 'rawhide']
   if (id === 'centos' && /stream/i.test(os['NAME'] ?? '')) return ['centos-stream', major(version)]
   const isRebuild = / (rhel|centos) /.test(` ${os['ID_LIKE'] ?? ''} `) && id !== 'amzn'
@@ -99,14 +99,14 @@ const RPM_DATABASES = ['/usr/lib/sysimage/rpm', '/var/lib/rpm'].flatMap((dir) =>
   ['rpmdb.sqlite', 'Packages.db', 'Packages'].map((file) => `${dir}/${file}`),
 )
 
-/** dpkg's answer counts first: on Debian, rpm has a database as soon as somebody used it. */
+/** dpkg takes precedence: on Debian, rpm has a database as soon as someone has used it. */
 function readHostDescription(): HostDescription {
   const isDpkg = existsSync('/var/lib/dpkg/info/base-files.list')
   const isRpm = RPM_DATABASES.some((path) => existsSync(path))
   return { arch: machine(), managedBy: isDpkg ? 'dpkg' : isRpm ? 'rpm' : undefined }
 }
 
-/** The machine that this runs on. */
+/** Returns the distribution of this machine. */
 export function thisHost(): HostDistribution {
   const path = ['/etc/os-release', '/usr/lib/os-release'].find((one) => existsSync(one))
   return hostDistribution(path ? readFileSync(path, 'utf8') : '', readHostDescription())

@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises'
 
 export interface ListedPackage {
-  /** The first of its names, after {@link resolveNames} the one that exists. */
+  /** Its first name; after {@link resolveNames}, the one that exists. */
   debianName: string
-  /** Its names in the releases; one with a `*` only names a package that comes along as a dependency. */
+  /** Its names in different releases; one with a `*` only names a package that is installed as a dependency. */
   names: string[]
   rpmName: string
-  /** Further names that spec files know the package by. */
+  /** Further names by which spec files refer to the package. */
   provides: string[]
   inBuildRoot: boolean
 }
 
-/** The text of the list and of everything else that decides what the repository contains. */
+/** The URL of the list of packages. */
 const PACKAGE_LIST_URL = new URL('packages.list', import.meta.url)
 
 export async function readPackageList(): Promise<ListedPackage[]> {
@@ -38,7 +38,7 @@ export function isPattern({ debianName }: ListedPackage): boolean {
   return debianName.includes('*')
 }
 
-/** The list with each package under the first of its names that exists; patterns that match nothing are dropped. */
+/** Returns the list with each package under the first of its names that exists; drops patterns without a match. */
 export function resolveNames(
   list: ListedPackage[],
   existing: ReadonlyMap<string, unknown>,
@@ -66,8 +66,8 @@ function patternOf(name: string): RegExp {
 }
 
 /**
- * Dependencies that only a running Debian needs: configuration at install time and package management.
- * Nothing of it is of use in a build root, and some of it would pull in half a desktop.
+ * Dependencies that only a running Debian needs: configuration at install time and package management. They are useless in a build root,
+ * and some would pull in half a desktop.
  */
 export const IGNORED_DEPENDENCIES = new Set([
   'adduser', 'ca-certificates', 'debconf', 'debconf-2.0', 'dpkg', 'dpkg-dev', 'init-system-helpers', 'install-info',
@@ -75,13 +75,13 @@ export const IGNORED_DEPENDENCIES = new Set([
   'openssl', 'sensible-utils', 'tex-common', 'tzdata', 'ucf', 'base-passwd', 'base-files', 'libjs-jquery', 'libjs-underscore',
 ]) // prettier-ignore
 
-/** Dependencies left out of one package: what needs them is optional there. */
+/** Dependencies that are ignored for one package, in which only optional parts need them. */
 export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   // perl.prov and perl.req run only for packages that ship Perl files; they build-require perl themselves
   rpm: ['perl'],
 }
 
-/** Files of ours, from `tree/`, in the package that they change. */
+/** Files from `tree/` that are added to the packages that they change. */
 export const EXTRA_FILES: Record<string, string[]> = {
   python3: [
     '/usr/lib/python3/dist-packages/copr-mini.pth',
@@ -89,11 +89,11 @@ export const EXTRA_FILES: Record<string, string[]> = {
   ],
 }
 
-/** Dependencies beyond Debian's. */
+/** Dependencies in addition to Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
   gcc: ['glibc-devel'],
-  // with the programs that rpmbuild and its scripts run, as Fedora's rpm-build has them
+  // the programs that rpmbuild and its scripts run, as in Fedora's rpm-build
   rpm: [
     'copr-mini-macros', 'binutils', 'bzip2', 'cpio', 'diffutils', 'elfutils', 'file', 'findutils', 'grep', 'gzip', 'make', 'mawk',
     'patch', 'pkgconf', 'sed', 'tar', 'unzip', 'xz', 'zstd',

@@ -10,7 +10,7 @@ const ownChildren = (): string[] =>
   readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
 
 test(
-  'a lock whose holder was ended by Ctrl-C is given back all the same',
+  'a lock is released even if Ctrl-C has killed the process that holds it',
   { timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'copr-test-lock-'))

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
- * Waits for an exclusive lock on a file. The lock is held by a child that lives as long as its standard input
- * is open, so it is also given back when this process is killed.
+ * Waits for an exclusive lock on a file. A child process holds the lock while its standard input is open, so the lock is also released when
+ * this process is killed.
  */
 export async function holdLock(path: string, signal?: AbortSignal): Promise<AsyncDisposable> {
   const child = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
@@ -22,7 +22,7 @@ export async function holdLock(path: string, signal?: AbortSignal): Promise<Asyn
   }
   return {
     async [Symbol.asyncDispose]() {
-      // Ctrl-C in a terminal ends it too, before this is reached.
+      // Ctrl-C in a terminal also kills the child, before this code runs.
       if (child.exitCode !== null || child.signalCode !== null) return
       child.stdin.end()
       await once(child, 'exit')

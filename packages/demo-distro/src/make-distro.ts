@@ -29,31 +29,31 @@ interface DistroProgress {
 }
 
 export interface DistroOptions {
-  /** Holds the repository and everything made on the way. */
+  /** The folder of the repository and of intermediate files. */
   dir: string
-  /** Holds downloaded archives; `dir` when left out. */
+  /** The folder of downloaded archives; default: `dir`. */
   cacheDir?: string
-  /** Makes the repository for a whole machine, from downloaded packages only. */
+  /** Builds the repository for a whole machine, from downloaded packages only. */
   machine?: DistroMachine
   onProgress?: (progress: DistroProgress) => void
   signal?: AbortSignal
 }
 
 export interface Distro {
-  /** The repository: a link that is moved to the new one when it is made again. */
+  /** The repository: a link, which is replaced when the repository is rebuilt. */
   repoDir: string
   /** Number of RPMs. */
   packages: number
-  /** False when the repository was there already. */
+  /** False if the repository existed already. */
   made: boolean
-  /** Packages of the list that this machine lacks and that could not be downloaded. */
+  /** Listed packages that this machine lacks and that could not be downloaded. */
   leftOut: string[]
 }
 
 interface Manifest {
   /** Digest of the generator's source files, which include its package list. */
   generator: string
-  /** Version of each package that came from this machine. */
+  /** The version of each package that was installed on this machine. */
   installed: Record<string, string>
   packages: number
   leftOut: string[]
@@ -62,8 +62,8 @@ interface Manifest {
 const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
 
 /**
- * Makes an RPM repository from the Debian packages of this machine, or returns the one made before when
- * neither the list nor the packages have changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
+ * Builds an RPM repository from the Debian packages of this machine, or returns the existing one if neither the list nor the packages have
+ * changed. Needs dpkg, apt, rpmbuild, createrepo_c and flock.
  */
 export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const { dir, cacheDir = dir, machine, signal } = options
@@ -101,7 +101,7 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   return { repoDir, packages: rpms, made: true, leftOut }
 }
 
-/** The packages of the list with all they need, those that this machine lacks downloaded. */
+/** Returns the listed packages with all dependencies; downloads those that this machine lacks. */
 async function gatherPackages(
   list: ListedPackage[],
   installed: Map<string, DebianPackage>,
@@ -175,7 +175,7 @@ async function makeRpms(
       ...(signal && { signal }),
     })),
   ]
-  // The builder runs ldconfig in build roots; on a machine it is dnf that must.
+  // The builder runs ldconfig in build roots; on a machine, the package must do so itself.
   const glibc = machine && rpms.find(({ name }) => name === 'glibc-common')
   if (glibc) glibc.trigger = LDCONFIG_TRIGGER
   for (const one of rpms) await writeFile(join(lists, one.name), renderFileList(one.files))
@@ -183,20 +183,20 @@ async function makeRpms(
   return rpms.length
 }
 
-/** In lua, because a root may lack a shell. */
+/** In Lua, because a root may have no shell. */
 const LDCONFIG_TRIGGER = `%transfiletriggerin -n glibc-common -P 2000000 -p <lua> -- /usr/lib /usr/lib64
 rpm.execute("/sbin/ldconfig")`
 
 const RPMBUILD_MACROS: Record<string, string> = {
-  // quick to install: a build root is filled far more often than the repository is downloaded
+  // fast to install: build roots are filled far more often than the repository is downloaded
   _binary_payload: 'w1.zstdio',
   _rpmfilename: '%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm',
-  // the files are taken as they are
+  // the files are packaged unchanged
   __os_install_post: '%{nil}',
   __check_files: '%{nil}',
   _build_id_links: 'none',
   _missing_doc_files_terminate_build: '0',
-  // a package may be there for its dependencies alone
+  // some packages have dependencies, but no files
   _empty_manifest_terminate_build: '0',
   _buildhost: 'copr-mini',
   vendor: 'Copr mini distribution',
@@ -220,7 +220,7 @@ async function runRpmbuild(
     '--define',
     `${name} ${value}`,
   ])
-  // rpmbuild asks libmagic about every file, to no use here: with few rules that takes a third of the time
+  // rpmbuild asks libmagic about every file, which is useless here: with few rules it takes a third of the time
   const magic = join(work, 'magic')
   await writeFile(magic, '0 string \\177ELF ELF 64-bit\n')
   let written = 0
@@ -249,7 +249,7 @@ async function makeRepository(
   onProgress?.({ step: 'repodata', done: 1, total: 1 })
 }
 
-/** Moves the finished repository in and lets the link point to it, which is the moment it exists. */
+/** Moves the finished repository into place and switches the link to it atomically. */
 async function publish(dir: string, made: string) {
   const name = `repo-${createHash('sha256')
     .update(`${made}${await readFile(join(made, 'repodata/repomd.xml'), 'utf8')}`)

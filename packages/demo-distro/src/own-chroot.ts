@@ -12,20 +12,20 @@ type DnfHost = Extract<HostDistribution, { kind: 'dnf' }>
 
 export interface OwnChroot {
   config: ChrootConfig
-  /** Enabled repositories that are not part of it, and why. */
+  /** Enabled repositories that the chroot leaves out, and why. */
   leftOut: ChosenRepositories['leftOut']
 }
 
 /**
- * The packages that build roots of the Fedora family begin with, as mock installs them. By name, because the group
- * `buildsys-build` exists in Fedora's own repositories only. The paths are bash and gawk there; elsewhere they may be others.
+ * The packages with which mock fills build roots of the Fedora family. They are listed by name, because only Fedora's own repositories have
+ * the group `buildsys-build`. The paths belong to bash and gawk there, and may belong to other packages elsewhere.
  */
 const BASE_PACKAGES = [
   '/bin/sh', '/usr/bin/awk', 'bash', 'bzip2', 'coreutils', 'cpio', 'diffutils', 'findutils', 'gawk', 'glibc-minimal-langpack', 'grep',
   'gzip', 'info', 'patch', 'redhat-rpm-config', 'rpm-build', 'sed', 'shadow-utils', 'tar', 'unzip', 'util-linux', 'which', 'xz',
 ] // prettier-ignore
 
-/** The chroot that consists of the repositories which dnf uses on this machine. */
+/** Returns the chroot with the repositories that dnf uses on this machine. */
 export async function ownChroot(host: DnfHost, signal?: AbortSignal): Promise<OwnChroot> {
   const { repos, leftOut } = chrootRepositories(await readDnfRepositories(host.version, signal))
   if (repos.length === 0)
@@ -44,7 +44,7 @@ export async function ownChroot(host: DnfHost, signal?: AbortSignal): Promise<Ow
   return { config, leftOut }
 }
 
-/** Fedora has a release package for each edition; builds take the plain one. Elsewhere it is the one installed here. */
+/** Returns the release package: Fedora has one for each edition, of which builds use the plain one; elsewhere it is the installed one. */
 async function releasePackage({ id }: DnfHost, signal?: AbortSignal): Promise<string> {
   if (id === 'fedora') return 'fedora-release'
   const query = ['-qf', '--qf', '%{NAME}\\n', '/usr/lib/os-release']

@@ -5,7 +5,7 @@ import type { PackageFile } from './file-tree.ts'
 import { fillPlaceholders, type Release } from './release.ts'
 import type { RpmPackage } from './spec.ts'
 
-/** Files that no Debian package brings: macros and what they run. */
+/** Files that are in no Debian package: macros and the scripts they run. */
 const EXTRA_TREE_URL = new URL('tree/', import.meta.url)
 
 const DIRECTORIES: Record<string, string> = {
@@ -32,7 +32,7 @@ const ACCOUNTS = [
 ] as const
 const GROUPS = ['root:0', 'daemon:1', 'bin:2', 'sys:3', 'adm:4', 'tty:5', 'disk:6', 'lp:7', 'mail:8', 'kmem:15', 'shadow:42', 'utmp:43', 'staff:50', 'users:100', 'nogroup:65534'] // prettier-ignore
 
-/** The package that everything else stands on: directories, the links of the merged layout, accounts. */
+/** Creates the package that all others depend on: directories, the links of the merged layout, accounts. */
 export async function makeFilesystemPackage(
   tree: string,
   generator: string,
@@ -93,7 +93,7 @@ const MACRO_FILES = [
   '/usr/lib/rpm/copr-mini/pyproject-save-files.py',
 ]
 
-/** The RPM macros that specs of the Fedora family count on. */
+/** Creates the package of the RPM macros that specs of the Fedora family expect. */
 export async function makeMacrosPackage(
   tree: string,
   generator: string,
@@ -136,7 +136,10 @@ async function writeExtraFiles(tree: string, release: Release): Promise<void> {
   }
 }
 
-/** The release tells the makings apart: caches keep packages by name, version and release. */
+/**
+ * Returns a package without files. Its release contains the generator's digest, because caches identify packages by name, version and
+ * release.
+ */
 function blank(generator: string, { version }: Release, name: string, summary: string): RpmPackage {
   return {
     name,

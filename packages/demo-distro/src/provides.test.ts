@@ -55,7 +55,7 @@ for (const [existing, want] of [
   ],
   [[], ['libelf1t64 elfutils-libelf', 'a a']],
 ] as const)
-  test(`resolveNames() takes the names that exist: ${existing.join(', ')}`, () => {
+  test(`resolveNames() chooses names that exist: ${existing.join(', ')}`, () => {
     const resolved = resolveNames(RENAMED, new Map(existing.map((name) => [name, true])))
     assert.deepEqual(
       resolved.map((one) => `${one.debianName} ${one.rpmName}`),
@@ -112,7 +112,7 @@ for (const [host, versions, want, text] of [
     assert.equal(fillPlaceholders('@RELEASE_MACROS@ @PYTHON@ @PYTHON_NODOTS@', release), text)
   })
 
-test('pkgConfigProvide() fills in variables', () => {
+test('pkgConfigProvide() expands variables', () => {
   const text = 'prefix=/usr\nmajor=1\nfull=${major}.2\nName: x\nVersion: ${full}\n'
   assert.deepEqual(pkgConfigProvide('/usr/lib/pkgconfig/x.pc', text), ['pkgconfig(x) = 1.2'])
 })
@@ -125,7 +125,7 @@ test('pythonProvides() normalizes the name and drops zeros at the end', () => {
   ])
 })
 
-test('mergedPath() moves what was outside /usr', () => {
+test('mergedPath() moves paths to /usr', () => {
   assert.deepEqual(['/bin/ls', '/lib64/ld.so', '/library', '/lib'].map(mergedPath), [
     '/usr/bin/ls',
     '/usr/lib64/ld.so',
@@ -134,7 +134,7 @@ test('mergedPath() moves what was outside /usr', () => {
   ])
 })
 
-test('isLeftOut() knows documentation from data', () => {
+test('isLeftOut() distinguishes documentation from data', () => {
   assert.deepEqual(['/usr/share/doc/x', '/usr/share/docbook/x', '/usr/share/man'].map(isLeftOut), [
     true,
     false,
@@ -142,7 +142,7 @@ test('isLeftOut() knows documentation from data', () => {
   ])
 })
 
-test('renderFileList() survives names that rpmbuild would expand', () => {
+test('renderFileList() escapes names that rpmbuild would expand', () => {
   const files = ['/usr/bin/[', '/a/b[c]d', '/a/100%'].map((path) => ({
     path,
     kind: 'file' as const,

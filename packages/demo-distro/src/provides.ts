@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { run } from '@copr/process/run'
 import type { PackageFiles } from './file-tree.ts'
 
-/** Finds what specs and rpm's generators may require other than by package name: paths, libraries, pkgconfig(), perl() … */
+/** Finds names other than the package's own that specs and rpm's generators may require: paths, libraries, pkgconfig(), perl() … */
 export async function findProvides(
   content: PackageFiles,
   { tree, python, signal }: { tree: string; python?: string | undefined; signal?: AbortSignal },
@@ -48,12 +48,12 @@ async function libraryProvides(
   )
   if (libraries.length === 0) return []
   const args = ['--provides', ...libraries.map((path) => join(tree, path))]
-  // fails when one of the files is a linker script, and still answers for the rest
+  // fails if one of the files is a linker script, but still reports the others
   const { output } = await run('/usr/lib/rpm/elfdeps', args, signal && { signal })
   return output.split('\n').filter((line) => line !== '')
 }
 
-/** The version of a .pc file may be made of variables defined above it. */
+/** Returns the provide of a .pc file; its version may refer to variables defined above it. */
 export function pkgConfigProvide(path: string, text: string): string[] {
   const variables = new Map<string, string>()
   const expand = (value: string) =>
@@ -84,7 +84,7 @@ export function pythonProvides(path: string, text: string, python: string | unde
     .toLowerCase()
   const version = /^Version:\s*(\S+)/m.exec(text)?.[1]
   if (name === undefined || version === undefined) return []
-  // rpm's generator drops the zeros at the end of a version, on both sides
+  // rpm's generator drops trailing zeros of a version, in provides and requires
   const short = version.replace(/(\.0+)+$/, '')
   return ['3', ...(python === undefined ? [] : [python])].map(
     (interpreter) => `python${interpreter}dist(${name}) = ${short}`,

@@ -3,18 +3,18 @@ import type { HostDistribution } from './host-distribution.ts'
 
 export type DebianHost = Extract<HostDistribution, { kind: 'debian-like' }>
 
-/** The release that a mini distribution is made of, with the versions that names in it depend on. */
+/** The Debian release that a mini distribution is built from, with the versions that some names depend on. */
 export interface Release {
   id: string
   version: string
-  /** Undefined where the package is not part of the distribution. */
+  /** Undefined if the distribution does not have the package. */
   python: string | undefined
   perl: string | undefined
   automake: string | undefined
   rpm: string | undefined
 }
 
-/** Adds the debuginfo packages where a spec installs what it has compiled. Since 4.20 rpm does so by itself. */
+/** Adds the debuginfo packages if a spec installs compiled files. Since 4.20 rpm does this itself. */
 const DEBUG_PACKAGES = `%install %{?_enable_debug_packages:%{?buildsubdir:%{debug_package}}}\\
 %%install\\
 %{nil}`
@@ -35,10 +35,10 @@ export function releaseOf(
   }
 }
 
-/** Fills in the places of a text of `tree/` that depend on the release. */
+/** Replaces the placeholders in a text of `tree/` that depend on the release. */
 export function fillPlaceholders(text: string, release: Release): string {
   const { id, version, python = '3', rpm = '' } = release
-  // As a number, because specs compare it.
+  // A number, because specs compare it.
   const macro = `%${id} ${version.replaceAll('.', '')}`
   const dist = `%dist .${id === 'debian' ? 'deb' : id}${version}`
   return text
@@ -48,7 +48,7 @@ export function fillPlaceholders(text: string, release: Release): string {
     .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
 }
 
-/** Links that Debian's alternatives make when a package is installed. */
+/** Returns links that Debian's alternatives create when a package is installed. */
 export function extraLinks({ automake }: Release): Record<string, Record<string, string>> {
   return {
     ...(automake !== undefined && {
@@ -68,12 +68,12 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
   }
 }
 
-/** Provides that can be read from no file. */
+/** Returns provides that cannot be derived from files. */
 export function extraProvides({ python, perl }: Release): Record<string, string[]> {
   return {
     libc6: ['rtld(GNU_HASH)'],
     dash: ['/bin/sh'],
-    // of the package with the command, though a smaller one has the interpreter
+    // in the package with the command, although a smaller one contains the interpreter
     python3: [`python(abi) = ${python}`],
     'perl-base': [`perl(:VERSION) = ${perl}`, 'perl(:WITH_ITHREADS)', 'perl(:WITH_THREADS)'],
   }

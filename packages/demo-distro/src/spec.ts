@@ -9,11 +9,11 @@ export interface RpmPackage {
   requires: string[]
   provides: string[]
   files: PackageFile[]
-  /** Lines of a trigger in the spec's notation. */
+  /** The lines of a trigger in the spec's notation. */
   trigger?: string
 }
 
-/** One spec for all packages: rpmbuild starts once and writes them in parallel. */
+/** Renders a single spec for all packages: rpmbuild starts once and writes them in parallel. */
 export function renderSpec(packages: RpmPackage[], listDir: string): string {
   return [
     'Name: copr-mini',
@@ -55,7 +55,7 @@ export function renderFileList(files: PackageFile[]): string {
     .join('')
 }
 
-/** rpmbuild expands macros and shell patterns in file lists, and knows no escape for the latter. */
+/** Quotes a path for a file list: rpmbuild expands macros and shell patterns there, and has no escape for patterns. */
 function quoted(path: string): string {
   const isPattern = /[*?{}\\]|\[.*\]/.test(path)
   return (isPattern ? path.replaceAll(/[[\]{}*\\]/g, '?') : path).replaceAll('%', '%%')

@@ -1,7 +1,7 @@
-/** Debian's version as RPM's version and release, without the epoch, which RPM users do not expect. */
+/** Converts Debian's version to RPM's version and release, without the epoch, which RPM users do not expect. */
 export function rpmVersion(debian: string): { version: string; release: string } {
   const [, upstream, revision] = /^(.*?)(?:-([^-]*))?$/.exec(withoutEpoch(debian)) ?? []
-  // Debian joins the versions of components by +~, which rpm would take for a pre-release of the first.
+  // Debian joins the versions of components with +~, which rpm would take for a pre-release of the first.
   const version = (upstream ?? '').replaceAll('-', '.').replaceAll('+~', '+')
   return { version, release: revision ?? '0' }
 }
@@ -25,8 +25,8 @@ const OPERATORS: Record<string, string> = {
 }
 
 /**
- * A versioned dependency in RPM's notation; without the version when it says nothing: epochs are dropped on
- * both sides, so a bound from an older epoch always holds.
+ * Converts a versioned dependency to RPM's notation. The version is omitted if it is always satisfied: epochs are dropped on both sides, so
+ * a bound from an older epoch always holds.
  */
 export function rpmDependency(
   name: string,
@@ -40,7 +40,7 @@ export function rpmDependency(
   // `2.39.5-.` is later than every revision of 2.39.5
   if (operator === '<<' && bound.endsWith('-.')) return `${name} <= ${version}`
   const hasRevision = withoutEpoch(bound).includes('-')
-  // to Debian 2.36-9 is later than 2.36, to RPM a bound without release means every release of it
+  // in Debian 2.36-9 is later than 2.36; in RPM a bound without a release matches every release
   const rpmOperator = operator === '>>' && !hasRevision ? '>=' : OPERATORS[operator]
   return `${name} ${rpmOperator ?? '='} ${hasRevision ? `${version}-${rpmVersion(bound).release}` : version}`
 }

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
-/** Returns the SRPM made from `inputs` before, or has its sources put in place and makes it. */
+/** Returns the SRPM cached for these `inputs`; if there is none, calls `putSources` and builds it. */
 export async function cachedSrpm(
   name: string,
   cacheDir: string,

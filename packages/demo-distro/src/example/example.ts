@@ -6,7 +6,7 @@ import { cachedSrpm } from './cached-srpm.ts'
 
 const EXAMPLE_URL = new URL('hello-copr/', import.meta.url)
 
-/** Makes the SRPM of the bundled example project, which needs no download. */
+/** Builds the SRPM of the bundled example project, which needs no download. */
 export async function makeExampleSrpm(cacheDir: string): Promise<string> {
   const dir = fileURLToPath(EXAMPLE_URL)
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })

@@ -25,7 +25,7 @@ def main():
     extras = options.extras.split(',') if options.extras else []
 
     build_system = read_build_system()
-    # as much as possible at once: each round costs an installation
+    # as many as possible at once: each round costs an installation
     wanted = ['packaging', 'pip'] + ([] if options.no_backend else build_system.get('requires', DEFAULT_REQUIRES))
     if not ask(wanted, extras) or options.no_backend:
         return

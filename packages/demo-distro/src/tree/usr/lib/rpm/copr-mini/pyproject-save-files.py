@@ -38,7 +38,7 @@ def entries(path, root, sitelib):
     if not path.is_dir():
         cached = f'{sitelib}/__pycache__/{path.stem}.*.pyc'
         return [f'{sitelib}/{path.name}', *([cached] if list((root / '__pycache__').glob(f'{path.stem}.*.pyc')) else [])]
-    # RECORD tells of a build root's paths and INSTALLER of pip: the package manager is rpm here
+    # RECORD contains paths of the build root, and INSTALLER names pip: the package manager is rpm here
     for name in ('RECORD', 'REQUESTED', 'direct_url.json'):
         (path / name).unlink(missing_ok=True) if path.name.endswith('.dist-info') else None
     return [f'{sitelib}/{path.name}']
