@@ -84,7 +84,7 @@ for (const [text, facts, chroot] of [
   [DEBIAN_13, dpkg, 'debian-13-x86_64'],
   [UBUNTU_24_04, dpkg, 'ubuntu-24.04-x86_64'],
   [UBUNTU_24_04, arm(dpkg), 'ubuntu-24.04-aarch64'],
-  // Raspberry Pi OS of 64 bits says Debian.
+  // 64-bit Raspberry Pi OS identifies itself as Debian.
   [DEBIAN_13, arm(dpkg), 'debian-13-aarch64'],
   [
     'NAME="Linux Mint"\nVERSION="22.1 (Xia)"\nID=linuxmint\nID_LIKE="ubuntu debian"\nPRETTY_NAME="Linux Mint 22.1"\nVERSION_ID="22.1"\nUBUNTU_CODENAME=noble\n',
