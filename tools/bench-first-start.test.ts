@@ -24,7 +24,7 @@ function startOf(output: [number, string][]) {
   return readStart(lines.stamped())
 }
 
-test('readStart() times the steps before the program by their lines, and takes the seconds of its own', () => {
+test("readStart() times the steps before the program by their output, and reads the program's own times", () => {
   const { seconds, steps } = startOf(OUTPUT)
   assert.equal(seconds, 63.2)
   assert.deepEqual(
@@ -41,11 +41,11 @@ test('readStart() times the steps before the program by their lines, and takes t
   )
 })
 
-test('readStart() of an output without an end throws', () => {
+test('readStart() throws if the output has no end', () => {
   assert.throws(() => startOf(OUTPUT.slice(0, -1)), /does not say when it was ready/)
 })
 
-test('renderTable() gives least and median of each step, and leaves a cell empty where there was none', () => {
+test('renderTable() shows minimum and median of each step, and an empty cell for a missing step', () => {
   const start = (seconds: number, title: string) => ({ seconds, steps: [{ title, seconds: 1 }] })
   const rows = renderTable([
     { first: start(60, 'npm packages'), second: start(5, 'make') },

@@ -6,7 +6,7 @@ import { circlesIn, readImportGraph } from './import-graph.ts'
 
 const COMPONENT = ['rpm', 'contract', 'process', 'agent', 'keygen-client', 'object-store', 'domain']
 
-/** Which packages of ours production code may use: lower layers first (docs/architecture.md). */
+/** The project's packages that each package may use in production, lower layers first (docs/architecture.md). */
 const OURS: Record<string, string[]> = {
   rpm: [],
   contract: [],
@@ -34,11 +34,11 @@ const OURS: Record<string, string[]> = {
     'openshift',
   ],
   cli: [...COMPONENT, 'resalloc', 'builder', 'openshift', 'demo-distro', 'server'],
-  // Only tests use it.
+  // Used by tests only.
   testkit: ['rpm', 'contract', 'process', 'domain', 'demo-distro'],
 }
 
-/** Every dependency from outside needs a reason. */
+/** Reasons for the external dependencies; each needs one. */
 const OTHERS: Record<string, string> = {
   '@aws-sdk/client-ec2': 'starts and ends machines in EC2',
   '@aws-sdk/client-s3': 'stores results at any server that speaks S3',
@@ -76,7 +76,7 @@ interface Manifest {
 const graph = readImportGraph(fileURLToPath(new URL('../', import.meta.url)))
 const packages = readdirSync(new URL('../packages/', import.meta.url))
 
-test('every package has its place in the table', () => {
+test('every package is in the table', () => {
   assert.deepEqual(packages.toSorted(), Object.keys(OURS).toSorted())
 })
 
@@ -90,7 +90,7 @@ for (const name of packages) {
   ) as Manifest
   const used = Object.keys(manifest.dependencies ?? {})
 
-  test(`packages/${name} uses only what its layer allows`, () => {
+  test(`packages/${name} uses only packages that its layer allows`, () => {
     const ours = used
       .filter((each) => each.startsWith('@copr/'))
       .map((each) => each.slice('@copr/'.length))
@@ -100,7 +100,7 @@ for (const name of packages) {
     )
   })
 
-  test(`packages/${name} depends on nothing without a reason`, () => {
+  test(`packages/${name} has a reason for each external dependency`, () => {
     const others = used.filter((each) => !each.startsWith('@copr/'))
     assert.deepEqual(
       others.filter((each) => !(each in OTHERS)),
@@ -120,7 +120,7 @@ for (const name of packages) {
     isProduction(file, name) ? imports.map((each) => ({ file, ...each })) : [],
   )
 
-  test(`packages/${name} uses in production only its dependencies and itself`, () => {
+  test(`packages/${name} uses only its dependencies and itself in production`, () => {
     assert.ok(production.length > 0)
     const others = production.filter(({ specifier, target }) => {
       const dependency = packageOf(specifier)
@@ -145,7 +145,7 @@ function isOfTests(file: string): boolean {
   return /\.test\.ts$|\/testing(\/|\.ts$)/.test(file)
 }
 
-/** `hono` of `hono/html`; undefined for relative imports and for modules of Node. */
+/** Returns the package of a specifier: `hono` for `hono/html`; undefined for relative imports and Node's modules. */
 function packageOf(specifier: string): string | undefined {
   return /^(?!\.|node:)(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0]
 }

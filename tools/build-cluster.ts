@@ -1,4 +1,4 @@
-// Builds what the test cluster is made of, so that the tests need not: prints how far it is, and nothing when it is there.
+// Builds the programs of the test cluster, so that tests need not: prints its progress, or nothing if they exist.
 import { clusterBinaries } from '../packages/testkit/src/cluster/binaries.ts'
 import { whyNoCluster } from '../packages/testkit/src/cluster/requirements.ts'
 

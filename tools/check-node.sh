@@ -1,5 +1,5 @@
 #!/bin/sh
-# Succeeds when the Node that package.json pins runs on this machine, else says in one line why not.
+# Succeeds if the Node that package.json pins runs on this machine; otherwise prints the reason in one line.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { privateWords } from './words.ts'
 
-/** Migrations are checksummed where they have run; this list itself has the words. */
+/** Applied migrations, which are checksummed; the list of words itself; and the changelog. */
 const EXEMPT = /\/migrations\/|^tools\/(?:check-)?words(?:\.test)?\.ts$|^CHANGELOG\.md$/
 const FILES = /\.(?:ts|js|css|sh|md|yaml|yml)$|^Makefile$|^\.ci\/run$/
 

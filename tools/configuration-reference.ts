@@ -26,7 +26,7 @@ Every component reads the same YAML file: \`--config FILE\`, else \`COPR_CONFIG\
 A cluster's configuration is rendered from \`vars.yml\` instead ([cluster.md](cluster.md)); \`coprctl config explain KEY\` describes that.
 `
 
-/** Markdown text of docs/administration/reference.md. */
+/** Returns the Markdown text of docs/administration/reference.md. */
 export function configurationReference(): string {
   const top = jsonSchema(Configuration, 'copr.yaml') as Node
   const members = Object.entries(top.properties ?? {})
@@ -63,7 +63,7 @@ function isRequired({ required = [] }: Node, name: string): boolean {
 
 function row(key: string, member: Node, needed: boolean): string {
   const { description = '', default: value } = member
-  // A default that depends on other keys is part of the description.
+  // The description contains a default that depends on other keys.
   const [, before = description, computed, after = ''] =
     /^(.*?); default: ((?:`[^`]*`|[^`.;(])+)(.*)$/.exec(description) ?? []
   const byDefault = computed?.trim() ?? (needed ? '*required*' : valueText(value))

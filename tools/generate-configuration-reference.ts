@@ -1,4 +1,4 @@
-/** Writes docs/administration/reference.md from what reads copr.yaml. */
+/** Writes docs/administration/reference.md from the schema of copr.yaml. */
 import { writeFileSync } from 'node:fs'
 import { configurationReference } from './configuration-reference.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Writes packages/domain/src/database/schema.ts from the migrations, by asking a real PostgreSQL.
- * (kysely-codegen needs the compiler API that TypeScript 7 no longer has.)
+ * Writes packages/domain/src/database/schema.ts from the migrations, by querying a real PostgreSQL.
+ * (kysely-codegen needs the compiler API, which TypeScript 7 no longer has.)
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'
 import pg from 'pg'
 
-/** Columns that hold more than their SQL type says. */
+/** Columns whose values have a narrower type than in SQL. */
 const NARROWER: Record<string, string> = {
   'action.data': 'Json<Record<string, unknown>>',
   'action.kind': "'fork'",

@@ -1,4 +1,4 @@
-/** Writes the schemas of vars.yml and secret-vars.yml for editors, from what reads these files. */
+/** Writes the JSON schemas of vars.yml and secret-vars.yml for editors. */
 import { writeFileSync } from 'node:fs'
 import { SecretVars, Vars } from '@copr/contract/deployment/vars'
 import { jsonSchema } from '@copr/openshift/configuration/schema-keys'

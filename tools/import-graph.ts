@@ -2,20 +2,20 @@ import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 
 interface Import {
-  /** As it is written: `./run.ts`, `@copr/process/run`, `hono/html`, `node:fs`. */
+  /** The specifier in the source: `./run.ts`, `@copr/process/run`, `hono/html`, `node:fs`. */
   specifier: string
-  /** The file of this repository that it means; undefined: a package from outside. */
+  /** The imported file of this repository; undefined for external packages. */
   target: string | undefined
 }
 
 /** The imports of each file, by path in the repository. */
 export type ImportGraph = Map<string, Import[]>
 
-/** As the formatter lays them out: statements begin a line; `import('…')` may be a type, too. */
+/** Relies on the formatter: statements begin a line; `import('…')` may also be a type. */
 const IMPORTS =
   /^(?:import|export)\b[^'"`;]*?\bfrom '(?<from>[^']+)'|^import '(?<bare>[^']+)'|\bimport\(\s*'(?<dynamic>[^']+)'/gm
 
-/** Reads all TypeScript of the checkout at `root`. */
+/** Reads all TypeScript files of the checkout at `root`. */
 export function readImportGraph(root: string): ImportGraph {
   const exported = exportsOf(root)
   const files = globSync('{packages/*,e2e,tools,bench}/**/*.ts', {
@@ -29,7 +29,7 @@ export function readImportGraph(root: string): ImportGraph {
         specifier,
         target: targetOf(specifier, file, exported),
       }))
-      // A relative import of no file is text that a program writes: the compiler refuses others.
+      // A relative import without a file is in the text of a generated program: the compiler refuses others.
       return [file, imports.filter(({ target }) => target === undefined || known.has(target))]
     }),
   )
@@ -42,7 +42,7 @@ export function specifiersIn(source: string): string[] {
   )
 }
 
-/** The file of each module that a package of ours exports: `@copr/process/run` is `packages/process/src/run.ts`. */
+/** Maps the exported modules of the project's packages to files: `@copr/process/run` to `packages/process/src/run.ts`. */
 function exportsOf(root: string): Map<string, string> {
   const modules = readdirSync(join(root, 'packages')).flatMap((name) => {
     const folder = join('packages', name)
@@ -68,7 +68,7 @@ function targetOf(
   return target
 }
 
-/** Circles between files: the strongly connected components of two files and more, each with its imports. */
+/** Finds import cycles: the strongly connected components of the graph, each with its imports. */
 export function circlesIn(graph: ImportGraph): string[][] {
   const edges = new Map(
     [...graph].map(([file, imports]) => [file, imports.flatMap(({ target }) => target ?? [])]),
@@ -82,7 +82,7 @@ export function circlesIn(graph: ImportGraph): string[][] {
   )
 }
 
-/** Tarjan's algorithm. A file that imports itself counts. */
+/** Tarjan's algorithm. A file that imports itself is a cycle, too. */
 function connectedComponents(edges: Map<string, string[]>): string[][] {
   const order = new Map<string, number>()
   const stack: string[] = []

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Installs the npm packages of a folder, and names the cause when npm cannot.
+# Installs the npm packages of a folder; if npm fails, prints the cause.
 # Usage: install-npm-packages.sh DIR COMMAND...   (COMMAND: ci, or install with its options)
 set -eu
 
 dir=$1
 shift
-# `npm ci` replaces the folder in which the pinned Node lies: it runs on the machine's own. Everything else runs on the pinned one: npm leaves out
-# bindings of the linters that do not support the Node that it runs on, as they do not support Debian 12's.
+# `npm ci` replaces the folder that contains the pinned Node, so it runs on the machine's own. Everything else runs on
+# the pinned one: npm skips bindings of the linters that do not support the Node it runs on, and they do not support
+# Debian 12's.
 [ "$1" != ci ] || PATH=$(printf '%s' "$PATH" | tr : '\n' | grep -v /node_modules/ | paste -sd :)
 say() { printf '%s\n' "$*" >&2; }
 
@@ -14,7 +15,8 @@ command -v npm >/dev/null 2>&1 || {
   say 'Cannot install npm packages: npm is missing. Install it (Debian, Ubuntu: apt-get install npm; Fedora, RHEL: dnf install nodejs-npm) and run make again.'
   exit 1
 }
-# Node 18 is the oldest one whose npm was tried; Debian 12 has it. Only npm runs on it: the system itself brings its own Node.
+# Node 18, the version of Debian 12, is the oldest whose npm was tested. Only npm runs on it: the system installs its
+# own Node.
 major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 [ "${major:-0}" -ge 18 ] || {
   say "Cannot install npm packages: npm runs on Node $(node --version 2>/dev/null || echo '(none)'), and 18 is the oldest that works. Install a newer nodejs and run make again."
@@ -24,10 +26,10 @@ major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 cd "$dir"
-# A registry that cannot be reached is reported within seconds: npm's own delays add up to more than a minute.
+# An unreachable registry is reported within seconds: npm's own delays add up to more than a minute.
 code=0
 npm "$@" --no-progress --loglevel=warn --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=4000 >"$output" 2>&1 || code=$?
-# npm calls a file that it could not write a warning, and succeeds.
+# If npm cannot write a file, it only warns, and succeeds.
 if [ "$code" = 0 ]; then
   grep -q TAR_ENTRY_ERROR "$output" || exit 0
 fi

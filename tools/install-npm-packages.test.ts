@@ -16,14 +16,14 @@ const isRoot = process.getuid?.() === 0
 const scratch = mkdtempSync(join(tmpdir(), 'copr-npm-'))
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
-test('install-npm-packages.sh installs what package.json names, without a word', async () => {
+test('install-npm-packages.sh installs the packages of package.json without output', async () => {
   using registry = await startRegistry()
   const { dir, install } = project(registry.url)
   assert.deepEqual(await install(), { ok: true, output: '' })
   assert.match(readFileSync(join(dir, 'node_modules/lead/package.json'), 'utf8'), /"lead"/)
 })
 
-test('install-npm-packages.sh names a registry that cannot be reached, and the proxy setting', async () => {
+test('install-npm-packages.sh reports an unreachable registry and the proxy setting', async () => {
   const { install } = project('http://127.0.0.1:9')
   const { ok, output } = await install()
   assert.equal(ok, false)
@@ -31,7 +31,7 @@ test('install-npm-packages.sh names a registry that cannot be reached, and the p
   assert.match(lastLine(output), /^npm cannot reach http:\/\/127\.0\.0\.1:9: .*HTTPS_PROXY/)
 })
 
-test('install-npm-packages.sh names an untrusted certificate, and where its CA belongs', async () => {
+test('install-npm-packages.sh reports an untrusted certificate, and where to install its CA', async () => {
   using registry = await startRegistry({ tls: true })
   const { install } = project(registry.url)
   const { ok, output } = await install()
@@ -43,7 +43,7 @@ test('install-npm-packages.sh names an untrusted certificate, and where its CA b
 })
 
 test(
-  'install-npm-packages.sh names a full disk, and how much is free',
+  'install-npm-packages.sh reports a full disk and the free space',
   { skip: !isRoot && 'needs root: it mounts a small file system' },
   async () => {
     using registry = await startRegistry()
@@ -64,7 +64,7 @@ test(
   },
 )
 
-test('install-npm-packages.sh names a machine without npm, and one with an old Node', async () => {
+test('install-npm-packages.sh reports missing npm, and an old Node', async () => {
   const { install } = project('http://127.0.0.1:9')
   const none = await install([], programs({}))
   assert.match(
@@ -75,7 +75,7 @@ test('install-npm-packages.sh names a machine without npm, and one with an old N
   assert.match(old.output, /^Cannot install npm packages: npm runs on Node v12\.22\.5, and 18 is/)
 })
 
-/** A folder whose package.json names one package, with settings that use `registry` only. */
+/** Creates a folder whose package.json names one package, with settings that use only `registry`. */
 function project(registry: string) {
   const dir = mkdtempSync(join(scratch, 'project-'))
   for (const folder of ['cache', 'node_modules']) mkdirSync(join(dir, folder))
@@ -94,7 +94,7 @@ function project(registry: string) {
 
 const lastLine = (output: string): string => output.trimEnd().split('\n').at(-1) ?? ''
 
-/** A search path with the tools that the script needs, and these programs. */
+/** Returns a PATH with the tools that the script needs, and these programs. */
 function programs(scripts: Record<string, string>): string {
   const dir = mkdtempSync(join(scratch, 'bin-'))
   for (const tool of ['tr', 'grep', 'paste', 'sed'])
@@ -105,7 +105,7 @@ function programs(scripts: Record<string, string>): string {
   return dir
 }
 
-/** A registry with one package of about 1 MB, which does not compress. */
+/** Starts a registry with one package of about 1 MB, which is incompressible. */
 async function startRegistry({ tls = false } = {}): Promise<{ url: string } & Disposable> {
   const dir = mkdtempSync(join(scratch, 'registry-'))
   mkdirSync(join(dir, 'package'))

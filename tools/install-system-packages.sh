@@ -1,17 +1,17 @@
 #!/bin/sh
-# Installs what the system needs and the machine lacks: nothing when all is there.
+# Installs the packages that the system needs and the machine lacks; does nothing if it lacks none.
 # Usage: install-system-packages.sh [test|clients|cluster|images|node|fresh]
-#   test:    also what the test suites need
-#   clients: also what the tests with the stock clients need
-#   cluster: also what the tests with a Kubernetes cluster need, but for Go's version: see tools/build-cluster.ts
-#   images:  also what building and trying the container images needs
-#   node:    only what the pinned Node needs
-#   fresh:   also what making the roots of make test-fresh needs
+#   test:    also the requirements of the test suites
+#   clients: also the requirements of the tests with unmodified clients
+#   cluster: also the requirements of the tests with a Kubernetes cluster, except Go's version: see tools/build-cluster.ts
+#   images:  also the requirements for building and testing the container images
+#   node:    only the requirements of the pinned Node
+#   fresh:   also the requirements for building the roots of make test-fresh
 set -eu
 
 say() { printf '%s\n' "$*" >&2; }
 
-missing() { # prints each package whose program is not found
+missing() { # prints the packages of missing programs
   while read -r program package; do
     [ -z "$program" ] || command -v "$program" >/dev/null 2>&1 || printf '%s\n' "$package"
   done
@@ -34,7 +34,7 @@ npm npm'
   installer='apt-get install'
   install() {
     export DEBIAN_FRONTEND=noninteractive
-    # A machine that has just booted may be updating itself: its lock is waited for.
+    # A machine that has just booted may be updating itself: wait for the lock.
     set -- -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
     apt-get update -qq && apt-get install "$@"
   }
@@ -54,7 +54,7 @@ npm nodejs-npm'
   installer='dnf install'
   install() { dnf -y -q install "$@"; }
 else
-  # A Node that does not start says so itself.
+  # A Node that does not start reports this itself.
   [ "${1:-}" != node ] || exit 0
   say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
   exit 1
@@ -109,8 +109,8 @@ fi
 
 [ "$mode" != node ] || needed=
 
-extra() { # prints the packages that come without a program of their own
-  # The pinned Node needs it.
+extra() { # prints the missing packages that are not recognized by a program
+  # Needed by the pinned Node.
   PATH=$PATH:/sbin ldconfig -p | grep -q 'libatomic\.so\.1 ' || printf '%s\n' "$libatomic"
   if [ "$mode" = cluster ]; then
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
@@ -142,5 +142,5 @@ install $wanted >"$output" 2>&1 || {
   say "Cannot install $wanted: the reason stands above. Check the network, the disk and the package sources of this machine, see that '$installer $wanted' works, and run make again."
   exit 1
 }
-# README.md says how to remove them again.
+# README.md describes how to remove them.
 printf '%s\n' $wanted >>"$(dirname "$0")/../.installed-packages"

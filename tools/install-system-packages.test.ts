@@ -23,7 +23,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'copr-packages-'))
 chmodSync(scratch, 0o755)
 after(() => rmSync(scratch, { recursive: true, force: true }))
 
-test('install-system-packages.sh says which command needs root', { skip }, async () => {
+test('install-system-packages.sh names the command that needs root', { skip }, async () => {
   const { ok, output } = await install(NOBODY)
   assert.equal(ok, false)
   assert.match(
@@ -32,7 +32,7 @@ test('install-system-packages.sh says which command needs root', { skip }, async
   )
 })
 
-test('install-system-packages.sh shows apt’s error and says what to check', { skip }, async () => {
+test('install-system-packages.sh shows apt’s error and suggests what to check', { skip }, async () => {
   const lists = join(scratch, 'state/lists')
   mkdirSync(join(lists, 'partial'), { recursive: true })
   const config = join(scratch, 'apt.conf')
@@ -49,7 +49,7 @@ test('install-system-packages.sh shows apt’s error and says what to check', { 
   )
 })
 
-test('make up says what needs root and why, before it changes anything', { skip }, async () => {
+test('make up reports what needs root and why, before it changes anything', { skip }, async () => {
   const [command, ...args] = [...NOBODY, 'make', '--silent', '-f', '-', 'up']
   const input = readFileSync(join(TOP, 'Makefile'), 'utf8')
   const { ok, output } = await run(command, args, { cwd: scratch, input })
@@ -57,7 +57,7 @@ test('make up says what needs root and why, before it changes anything', { skip 
   assert.match(output, /^make up needs root: builds get namespaces.* Run: sudo make up\n/)
 })
 
-/** Runs the script where createrepo_c is missing. */
+/** Runs the script on a machine without createrepo_c. */
 async function install(prefix: string[]): Promise<{ ok: boolean; output: string }> {
   const bin = mkdtempSync(join(scratch, 'bin-'))
   chmodSync(bin, 0o755)
@@ -68,5 +68,5 @@ async function install(prefix: string[]): Promise<{ ok: boolean; output: string 
   return await run(command, args, { input: script })
 }
 
-/** The programs that the script itself and apt call. */
+/** The programs that the script and apt call. */
 const TOOLS = ['apt-get', 'cat', 'dpkg', 'grep', 'id', 'ls', 'mktemp', 'rm', 'sh', 'sort']

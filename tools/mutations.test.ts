@@ -7,13 +7,13 @@ import { MUTATIONS } from './mutations/mutations.ts'
 
 const root = new URL('../', import.meta.url)
 
-test('each mutation has a name of its own', () => {
+test('each mutation has a unique name', () => {
   assert.ok(MUTATIONS.length >= 42, `${MUTATIONS.length} mutations`)
   assert.equal(new Set(MUTATIONS.map(({ name }) => name)).size, MUTATIONS.length)
 })
 
 for (const mutation of MUTATIONS)
-  test(`the mutation ${mutation.name} fits the code, and names tests that exist`, () => {
+  test(`the mutation ${mutation.name} applies to the code, and names existing tests`, () => {
     const source = readFileSync(new URL(mutation.file, root), 'utf8')
     const changed = mutated(source, mutation)
     assert.notEqual(changed, source)
@@ -22,7 +22,7 @@ for (const mutation of MUTATIONS)
     for (const path of mutation.tests) assert.ok(existsSync(new URL(path, root)), path)
   })
 
-test('mutated() refuses a text that is not there, or twice', () => {
+test('mutated() refuses a text that does not occur exactly once', () => {
   const mutation = { name: 'm', file: 'f.ts', find: 'a', replace: 'b', breaks: '', tests: [] }
   assert.equal(mutated('a $& c', mutation), 'b $& c')
   assert.throws(() => mutated('c', mutation), /occurs 0 times in f\.ts/)

@@ -1,8 +1,8 @@
 /**
- * Runs drills: trials that are too long for every change.
+ * Runs drills: trials that take too long to run for every change.
  *
- * `node tools/run-drills.ts [NAME...]` runs these, or all; `--today` one of those that fit into continuous integration,
- * another one each day.
+ * `node tools/run-drills.ts [NAME...]` runs these, or all; `--today` runs one of those that are short enough for continuous integration, a
+ * different one each day.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,16 +13,16 @@ interface Drill {
   name: string
   /** A program of this folder, with its arguments. */
   command: string[]
-  /** The reason why continuous integration leaves it out; a drill there ends within five minutes. */
+  /** The reason why continuous integration skips it; a drill there must finish within 5 minutes. */
   notInCi?: string
 }
 
-/** .ci/run tries the first root each time. */
+/** Continuous integration always tries the first root. */
 const OTHER_ROOTS: Drill[] = FRESH_ROOTS.slice(1).map(({ name }) => ({
   name: `fresh-${name}`,
   command: ['test-fresh.ts', name],
 }))
-/** Others are added here, one a line. */
+/** Further drills are added here, one per line. */
 const DRILLS: readonly Drill[] = [
   ...OTHER_ROOTS,
   {

@@ -1,5 +1,5 @@
 /**
- * Puts faults into a copy of this checkout, one at a time, and says which of them the tests catch.
+ * Puts faults into a copy of this checkout, one at a time, and reports which of them the tests catch.
  *
  * `node tools/run-mutations.ts [NAME...]` tries these mutations, or all.
  */
@@ -10,16 +10,16 @@ import { type CopiedCheckout, copyCheckout } from './mutations/copied-checkout.t
 import type { Mutation } from './mutations/mutation.ts'
 import { MUTATIONS } from './mutations/mutations.ts'
 
-/** At least this many of all must be caught, and at least this share of those that are tried. */
+/** The minimum number of all mutations, and the minimum share of those tried, that tests must catch. */
 const MIN_CAUGHT = 38
 const MIN_SHARE = 0.95
-/** A mutation may make a test wait for ever: it is caught when the test takes this much longer than without. */
+/** A mutation may make a test hang: it counts as caught if the test takes this many times as long as without it, plus TIMEOUT_MS. */
 const TIMEOUT_FACTOR = 4
 const TIMEOUT_MS = 60_000
 
 interface Verdict {
   mutation: Mutation
-  /** The first test that failed; undefined: the mutation survived. */
+  /** The first test that failed; undefined if the mutation survived. */
   caught_by: string | undefined
 }
 
@@ -31,10 +31,10 @@ const isAll = positionals.length === 0
 const chosen = isAll ? MUTATIONS : MUTATIONS.filter(({ name }) => positionals.includes(name))
 
 const interrupted = new AbortController()
-// Not once(): execa would end this process after the last listener is gone, before anything is removed.
+// Not once(): execa would exit this process after the last listener is removed, before cleanup.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
 const { signal } = interrupted
-/** The milliseconds that a test file may take, once it has passed on the unchanged code. */
+/** The timeout in milliseconds of each test file that has passed on the unchanged code. */
 const timeouts: Record<string, number> = {}
 
 await using server = await startTestPostgres()
@@ -83,8 +83,8 @@ async function firstFailure(copy: CopiedCheckout, mutation: Mutation): Promise<s
 }
 
 /**
- * Runs a test file on the unchanged code, before its first use: one that fails anyway would catch everything. It also fills
- * the databases that tests clone, which thus do not depend on a mutation. Returns the milliseconds that the file may take.
+ * Runs a test file on the unchanged code before its first use: a file that always fails would catch everything. This also fills the
+ * databases that tests clone, which thus do not depend on a mutation. Returns the file's timeout in milliseconds.
  */
 async function testUnchanged(copy: CopiedCheckout, file: string): Promise<number> {
   const began = performance.now()
@@ -96,13 +96,13 @@ async function testUnchanged(copy: CopiedCheckout, file: string): Promise<number
   return Math.ceil(ms) * TIMEOUT_FACTOR + TIMEOUT_MS
 }
 
-/** The title of the first test in the TAP that has failed; a failure of the whole file is none. */
+/** Returns the title of the first failed test in the TAP; a failure of the whole file does not count. */
 function failureIn(tap: string, file: string): string | undefined {
   const titles = [...tap.matchAll(/^ *not ok \d+ - (.*)\n/gm)].map(([, title]) => title ?? '')
   return titles.find((title) => !title.endsWith(file))
 }
 
-/** Tests that were stopped leave their databases, which are in memory. */
+/** Drops the databases of killed tests, which would stay in memory. */
 async function dropClones(): Promise<void> {
   const client = new pg.Client(server.url)
   await client.connect()
@@ -113,7 +113,7 @@ async function dropClones(): Promise<void> {
   await client.end()
 }
 
-/** True when the tests catch as many as they should. */
+/** Prints the results; returns whether the tests catch as many mutations as they should. */
 function report(verdicts: Verdict[]): boolean {
   say('\n| mutation | breaks | caught by |\n| --- | --- | --- |')
   for (const { mutation, caught_by } of verdicts)

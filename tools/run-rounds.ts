@@ -4,7 +4,7 @@ import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { TimeDependentFile } from './time-dependent.ts'
 
-/** A file that takes longer hangs. */
+/** A file that takes longer is considered hanging. */
 const TIMEOUT_MS = 15 * 60_000
 const REPEAT = fileURLToPath(new URL('repeat-tests.ts', import.meta.url))
 
@@ -19,22 +19,22 @@ interface TestTally {
 export interface FileTally {
   runs: number
   seconds: number
-  /** By title, in the order in which they ended first. */
+  /** By title, in the order in which the tests first ended. */
   tests: Map<string, TestTally>
 }
 
 export interface Rounds {
   rounds: number
-  /** Runs of a file in one process. */
+  /** How many times one process runs a file. */
   batch: number
-  /** Test files that run at a time. */
+  /** How many test files run at a time. */
   concurrency: number
   stop: AbortSignal
   /** Called after each run of a file. */
   onRun: (path: string, tally: FileTally) => void
 }
 
-/** Runs the time-dependent tests of each file as often as asked for, in a new order each round. */
+/** Runs the time-dependent tests of each file `rounds` times, in a new random order for each batch. */
 export async function runRounds(
   files: TimeDependentFile[],
   { rounds, batch, concurrency, stop, onRun }: Rounds,
@@ -78,7 +78,7 @@ async function runFile(
     if (details.type === 'suite') continue
     ran++
     const failure = event.type === 'test:fail' ? event.data.details.error : undefined
-    // A report about subtests, which are counted themselves.
+    // Skips the report about subtests, which are counted themselves.
     if (failure?.failureType === 'subtestsFailed' || signal.aborted) continue
     const outcome = failure ? 'failed' : skip === undefined ? 'passed' : 'skipped'
     note(tally, name, outcome, failure && textOf(failure))
@@ -110,7 +110,7 @@ function shuffled<T>(all: T[]): T[] {
   return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
 }
 
-/** Checks between calculations whether this process is still there, because a killed one cannot end them. */
+/** Checks between calculations whether the parent still runs, because a killed parent cannot stop its children. */
 const BUSY = `for (const parent = process.ppid; process.ppid === parent;) for (let i = 0; i < 1e8; i++);`
 
 /** Keeps this many cores busy until disposed. */

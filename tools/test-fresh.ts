@@ -1,5 +1,5 @@
 /**
- * Runs `make up` as the README says, in roots of distributions on which nothing else is installed.
+ * Runs `make up` as the README describes, in roots of distributions on which nothing else is installed.
  *
  * `node tools/test-fresh.ts [ROOT...] [--working-tree] [--no-up] [--run COMMAND]...`
  */
@@ -14,10 +14,10 @@ import { tryUp } from './fresh/try-up.ts'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    // The files as they are, instead of the latest commit.
+    // Uses the files on disk instead of the latest commit.
     'working-tree': { type: 'boolean', default: false },
     'no-up': { type: 'boolean', default: false },
-    // A command of a shell in the clone, after `make up`.
+    // A shell command to run in the clone, after `make up`.
     run: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -48,6 +48,6 @@ try {
   progress.say('\nStopped')
   total.failed += 1
 }
-// As node's test runner ends: .ci/run adds these up.
+// In the format of node's test runner, because .ci/run adds up these numbers.
 progress.say(`\nℹ pass ${total.passed}\nℹ fail ${total.failed}`)
 process.exitCode = total.failed === 0 ? 0 : 1

@@ -14,7 +14,7 @@ With --batch, one process runs a file several times, which takes a tenth of the 
 test something small; files whose tests share what is outside of the file do not stand it.
 `
 const cores = availableParallelism()
-/** More than one: tests wait a good deal, and disturb each other as well as any busy process does. */
+/** More than one, because tests spend much time waiting, and disturb each other as much as other busy processes do. */
 const TESTS_PER_CORE = 3
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -52,7 +52,7 @@ function list(found: TimeDependentFile[]): void {
   print(`${count} tests in ${found.length} files depend on time or order`)
 }
 
-/** True when no test failed. */
+/** Returns whether no test failed. */
 async function repeat(found: TimeDependentFile[]): Promise<boolean> {
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort())

@@ -33,7 +33,7 @@ for (const [what, act] of TABLE)
   })
 `
 
-test('timeDependentTests() finds what a test uses itself, and through functions of its file', () => {
+test('timeDependentTests() finds what a test uses itself and through functions of its file', () => {
   const { tests, is_whole } = timeDependentTests(SOURCE)
   assert.deepEqual(
     tests.map(({ title, reasons }) => [title, reasons]),
@@ -47,14 +47,14 @@ test('timeDependentTests() finds what a test uses itself, and through functions 
   assert.doesNotMatch('a manager is killed', tests[1]?.pattern ?? /^$/)
 })
 
-test('timeDependentTests() counts for every test the code outside of tests', () => {
+test('timeDependentTests() counts code outside of tests for every test', () => {
   const source = `const server = createServer()\nserver.closeAllConnections()\n\ntest('a', () => {})\n`
   const { tests, is_whole } = timeDependentTests(source)
   assert.deepEqual(tests[0]?.reasons, ['broken connection'])
   assert.equal(is_whole, true)
 })
 
-test('test-steady runs the tests that depend on time, and reports how often each failed, and how', async (t) => {
+test('test-steady runs the tests that depend on time, and reports how often each failed, and with which error', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-steady-'))
   t.after(() => rmSync(dir, { recursive: true }))
   const path = join(dir, 'sample.test.ts')
@@ -79,7 +79,7 @@ test('does not wait', () => {
   )
   const program = fileURLToPath(new URL('test-steady.ts', import.meta.url))
   const args = [program, '--run', '3', '--busy', '1', '--concurrency', '1', path]
-  // The runner refuses to run inside of a test, which it detects by a variable.
+  // The runner refuses to run inside a test, which it detects by an environment variable.
   const env = { COPR_TEST_POSTGRES: process.env['COPR_TEST_POSTGRES'] ?? '' }
   const ended = await run(process.execPath, args, { env })
   assert.equal(ended.ok, false)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** A test that uses one of these can depend on time, or on the order in which things happen. */
+/** A test that matches one of these can depend on time, or on the order of events. */
 const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ['timer', /\b(setTimeout|setInterval|setImmediate|sleep)\(|timers\/promises/],
   ['deadline', /AbortSignal\.timeout|\btimeout_ms\b|\bdeadlines\b/],
@@ -21,7 +21,7 @@ const RULES: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ],
 ]
 
-/** Test files whose timers cannot decide about an outcome. Both send thousands of requests, and would take most of the time. */
+/** Test files whose timers cannot affect an outcome. Both send thousands of requests, and would take most of the time. */
 const EXEMPT = new Map([
   ['packages/frontend/src/api/malformed.test.ts', 'its timer only ends a request that hangs'],
   [
@@ -31,9 +31,9 @@ const EXEMPT = new Map([
 ])
 
 interface TimeDependentTest {
-  /** The title as the source has it. */
+  /** The title in the source. */
   title: string
-  /** Matches the title at run time, when the parts in `${}` are filled in. */
+  /** Matches the title at run time, with the parts in `${}` filled in. */
   pattern: RegExp
   reasons: string[]
 }
@@ -41,11 +41,11 @@ interface TimeDependentTest {
 export interface TimeDependentFile {
   path: string
   tests: TimeDependentTest[]
-  /** Whether the file has no other tests, and need not be filtered. */
+  /** Whether all tests of the file depend on time, so that no filter is needed. */
   is_whole: boolean
 }
 
-/** The tests of these files that depend on time or order; files without any are left out. */
+/** Returns the tests of these files that depend on time or order; files without any are omitted. */
 export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
   return paths
     .filter((path) => !EXEMPT.has(path))
@@ -54,8 +54,8 @@ export function timeDependentFiles(paths: string[]): TimeDependentFile[] {
 }
 
 /**
- * Finds the tests whose text, or that of a function of the same file that they call, directly or not, matches a rule. Code
- * at the top level of a file, outside of functions and tests, counts for all its tests.
+ * Finds the tests whose text, or that of a function of the same file that they call directly or indirectly, matches a rule. Code at the top
+ * level of a file, outside of functions and tests, counts for all its tests.
  */
 export function timeDependentTests(source: string): Omit<TimeDependentFile, 'path'> {
   const chunks = chunksOf(source)
@@ -82,7 +82,7 @@ const TITLE =
   /\b(?:test|it|suite|describe)(?:\.\w+)?\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`)/
 const NAME = /^(?:export )?(?:async )?(?:function\*?|class|const) (\w+)/
 
-/** The statements at the top level. The formatter begins each at the margin and ends it there. */
+/** Splits the source into top-level statements. The formatter begins and ends each at the left margin. */
 function chunksOf(source: string): Chunk[] {
   const texts = source
     .split(/^(?=[^\s})\]`/*])/m)

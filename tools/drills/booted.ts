@@ -1,6 +1,6 @@
 /**
- * Boots a Debian 12 with systemd, cgroup v2 and empty caches, and runs `make up` there twice. The processor is
- * emulated, so it takes most of an hour, and hours on a busy host. `node tools/drills/booted.ts [--working-tree]`
+ * Boots a Debian 12 with systemd, cgroup v2 and empty caches, and runs `make up` there twice. The processor is emulated, so this takes most
+ * of an hour, and hours on a busy host. `node tools/drills/booted.ts [--working-tree]`
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,9 +17,9 @@ import { bootMachine } from '../machine/boot.ts'
 import { machineImage, whyNoMachines } from '../machine/image.ts'
 import { CLONE, startUp } from './machine-up.ts'
 
-/** A run that still advances on a busy host is not ended: emulation gets a small share of its cores. */
+/** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
 const LIMIT_MS = 6 * 3600_000
-/** The pages that a newcomer looks at first, and what copr-cli and dnf ask for. */
+/** The pages that a newcomer opens first, and the URLs that copr-cli and dnf request. */
 const PAGES = [
   '/',
   '/coprs/admin/example/',
@@ -48,7 +48,7 @@ await using machine = await progress.step('boot', async () => {
 try {
   await drill()
 } catch (error) {
-  // The journal has more than the serial port; a machine that is off cannot send it.
+  // The journal is more complete than the serial console, but cannot be read once the machine is off.
   const journal = await machine.run('journalctl --no-pager --boot')
   if (journal.ok) save('journal.log', journal.output)
   progress.say(
@@ -83,7 +83,7 @@ async function drill(): Promise<void> {
   await progress.step('power off', () => machine.powerOff())
 }
 
-/** Runs `make up` until it is ready, shows its steps, and ends it as Ctrl-C does. */
+/** Runs `make up` until it is ready, prints its steps, and stops it like Ctrl-C. */
 async function upOnce(
   title: string,
   logName: string,
@@ -126,7 +126,7 @@ async function listPackages(name: string): Promise<string[]> {
   return list.trim().split('\n')
 }
 
-/** Asked in the machine, by the system's Node, as nothing else there speaks HTTP. */
+/** Requests the pages from inside the machine with the system's Node, the only HTTP client there. */
 async function checkPages(url: string): Promise<void> {
   const script =
     'Promise.all(process.argv.slice(1).map(async (url) => (await fetch(url)).status + " " + url)).then((lines) => console.log(lines.join("\\n")))'

@@ -5,7 +5,7 @@ import type { RunOutcome } from '@copr/process/run'
 import type { Step } from '../../packages/cli/src/up/progress.ts'
 import type { Machine } from '../machine/boot.ts'
 
-/** The clone in the machine: where somebody puts it who follows the README. */
+/** The folder of the clone in the machine, as for a user who follows the README. */
 export const CLONE = '/root/copr'
 const READY_FILE = '/tmp/copr-ready.json'
 const PID_FILE = '/tmp/copr-up.pid'
@@ -14,13 +14,13 @@ const STOP_MS = 3 * 60_000
 export interface MachineUp {
   url: string
   output(): string
-  /** Its own steps with their seconds. */
+  /** The steps that it has printed, with their seconds. */
   steps(): string[]
-  /** Does what Ctrl-C does and waits for the end. */
+  /** Sends the signal of Ctrl-C and waits until it has exited. */
   stop(): Promise<void>
 }
 
-/** Types `make up` in the machine and waits until it has said that it is ready, which is after the example. */
+/** Runs `make up` in the machine and waits until it prints that it is ready, which is after the example. */
 export async function startUp(
   machine: Machine,
   { log, shown, signal }: { log: string; shown: Step; signal: AbortSignal },
@@ -33,7 +33,7 @@ export async function startUp(
     shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
     if (/^Ready after .*\n/m.test(output)) ready.resolve()
   }
-  // The shell that sshd starts leads a process group, as a terminal's commands do: that group gets the signal of Ctrl-C.
+  // The shell that sshd starts leads a process group, like commands in a terminal: the signal of Ctrl-C goes to that group.
   const script = `cd ${CLONE} && echo $$ >${PID_FILE} && exec make up ARGS='--ready-file ${READY_FILE}'`
   const ended = machine.run(script, onOutput)
   const early = ended.then((outcome: RunOutcome) => {

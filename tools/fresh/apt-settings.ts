@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { run } from '@copr/process/run'
 
-/** The parts of this machine's apt configuration that say how packages get here. */
+/** The parts of this machine's apt configuration that concern downloads. */
 export interface AptSettings {
-  /** The codename of this machine's Debian, `bookworm`; undefined where it is another distribution. */
+  /** The codename of this machine's Debian, `bookworm`; undefined on other distributions. */
   codename: string | undefined
   archives: { uri: string; suite: string }[]
-  /** Lines for apt.conf: proxies, and what a mirror of an older day needs. */
+  /** Lines for apt.conf: proxies, and the options that a mirror with an old snapshot needs. */
   options: string[]
 }
 
@@ -20,7 +20,7 @@ export async function readAptSettings(): Promise<AptSettings> {
   }
 }
 
-/** Empty where there is no apt. */
+/** Returns a command's output; empty if it fails or does not exist. */
 async function outputOf(command: string, args: string[]): Promise<string> {
   try {
     const outcome = await run(command, args, { answer_only: true })
@@ -48,8 +48,8 @@ export function transportOptions(dump: string): string[] {
 }
 
 /**
- * The archives from which a root of this release is filled: those of this machine, for the other release, the main
- * one first. Empty where this machine is no Debian: debootstrap knows where Debian itself is.
+ * Returns the archives from which a root of this release is installed: those of this machine, with the release replaced, the main one
+ * first. Empty if this machine does not run Debian: debootstrap then uses Debian's own archive.
  */
 export function sourcesFor(
   { codename, archives }: AptSettings,

@@ -6,7 +6,7 @@ import { runOrThrow } from '@copr/process/run'
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Clones this checkout as it is committed; with `workingTree`, as it is on the disk, but for ignored files. */
+/** Clones the latest commit of this checkout; with `workingTree`, its files on disk except ignored ones. */
 export async function cloneCheckout(dir: string, workingTree: boolean): Promise<string> {
   const git = async (...args: string[]): Promise<string> =>
     await runOrThrow('git', ['-c', 'safe.directory=*', ...args], { answer_only: true })

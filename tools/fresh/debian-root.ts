@@ -6,12 +6,12 @@ import type { FreshRoot, MakeOptions } from './fresh-root.ts'
 import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 import { proxySettings } from './user-settings.ts'
 
-/** The README's prerequisites, as somebody installs them who follows it. */
+/** The README's prerequisites, as installed by a user who follows it. */
 const PREREQUISITES = ['ca-certificates', 'git', 'make', 'nodejs', 'npm']
-/** A root that is not finished is thrown away: nothing needs to be on the disk before the next file is unpacked. */
+/** An unfinished root is deleted, so files need not be synced to disk during installation. */
 const UNSAFE = 'etc/dpkg/dpkg.cfg.d/unsafe-io'
 
-/** A Debian of the required packages only, as its container image, with the README's prerequisites. */
+/** Returns the recipe for a Debian with only the required packages, like its container image, and the README's prerequisites. */
 export function debianRoot({ name, codename }: { name: string; codename: string }): FreshRoot {
   return {
     name,
@@ -56,12 +56,12 @@ async function make(dir: string, codename: string, options: MakeOptions): Promis
   await inRoot(dir, ['apt-get', 'upgrade', '--yes'], options)
   const install = ['apt-get', 'install', '--yes', '--no-install-recommends']
   await inRoot(dir, [...install, ...PREREQUISITES], options)
-  // Downloads come from the cache: see FreshRoot.downloads.
+  // Downloads are in the cache: see FreshRoot.downloads.
   await inRoot(dir, ['apt-get', 'clean'], options)
   rmSync(join(dir, UNSAFE))
 }
 
-/** The machine's mirrors, apt settings and certificates: a company's proxy applies in the root, too. */
+/** Writes the machine's mirrors, apt settings and certificates: a company's proxy also applies in the root. */
 function writeSettings(dir: string, settings: AptSettings, codename: string): void {
   const sources = sourcesFor(settings, codename)
   if (sources.length > 0) {
@@ -69,7 +69,7 @@ function writeSettings(dir: string, settings: AptSettings, codename: string): vo
     writeFileSync(join(dir, 'etc/apt/sources.list'), lines.join(''))
   }
   writeFileSync(join(dir, 'etc/apt/apt.conf.d/90host'), `${settings.options.join('\n')}\n`)
-  // The installer of Debian writes it; debootstrap does not.
+  // Debian's installer writes this file; debootstrap does not.
   writeFileSync(join(dir, 'etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n')
   writeCertificates(dir)
 }

@@ -8,9 +8,9 @@ import { HOME, keepDownloads, makeWorkDir, seedDownloads } from './work-dir.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /**
- * Runs as process 1 of the root. Everything ends with it, and it ends with its standard input: no run leaves a process
- * or a mount behind, however it ends. Builders put an overlay on their folders, which an overlay does not allow: HOME
- * and the temporary folders are on the disk itself.
+ * Runs as process 1 of the root. All other processes are killed when it exits, and it exits when its standard input is closed: no run
+ * leaves a process or a mount, however it ends. Builders mount overlays on their folders, which is impossible on an overlay: HOME and the
+ * temporary folders are on the disk itself.
  */
 const ENTER = `
 set -e
@@ -34,15 +34,15 @@ echo entered
 while read -r _; do :; done
 `
 
-/** A copy of a pristine root in namespaces of its own, with the network of this machine. */
+/** A copy of a pristine root in its own namespaces, with the network of this machine. */
 export interface EnteredRoot extends AsyncDisposable {
-  /** Where other processes of this machine find a path of the root. */
+  /** Returns the path by which other processes of this machine reach a path of the root. */
   onHost(path: string): string
-  /** Runs a program there with nothing but PATH, HOME, TERM and what a user's proxy or registry needs. */
+  /** Runs a program in the root, with no variables except PATH, HOME, TERM and the settings of the user's proxy and registry. */
   run(command: string[], options?: RunInRoot): Promise<RunOutcome>
-  /** The processes there, but for the one that holds the root: id and command line. */
+  /** Lists the processes in the root, except the one that holds it: ID and command line. */
   processes(): string[]
-  /** The mount points there. */
+  /** Lists the mount points in the root. */
   mounts(): string[]
 }
 
@@ -57,13 +57,13 @@ export interface EnterOptions {
   cached: CachedRoot
   /** Fills HOME before the root is entered. */
   fillHome: (dir: string) => Promise<void>
-  /** Folders of the root that begin with the cached downloads, and the ending of those files' names. */
+  /** Folders of the root that initially contain the cached downloads, and the suffix of those files' names. */
   downloads: { folders: string[]; suffix: string }
-  /** Variables besides PATH, HOME and TERM. */
+  /** Variables in addition to PATH, HOME and TERM. */
   env: Record<string, string>
 }
 
-/** Enters a copy of the root, which begins pristine; the cached one never changes. */
+/** Enters a copy of the pristine root; the cached root never changes. */
 export async function enterRoot(options: EnterOptions): Promise<EnteredRoot> {
   const { name, cached, downloads } = options
   await using stack = new AsyncDisposableStack()
@@ -71,7 +71,7 @@ export async function enterRoot(options: EnterOptions): Promise<EnteredRoot> {
   stack.defer(async () => void (await runOrThrow('rm', ['-rf', '--one-file-system', work])))
   await options.fillHome(join(work, 'home'))
   seedDownloads(cached.downloads, work, downloads)
-  // npm's cache is made to be shared by processes; npm checks what it takes from there against the lock file.
+  // npm's cache may be shared by processes; npm checks what it takes from there against the lock file.
   const npm = join(FRESH_CACHE, 'npm')
   mkdirSync(npm, { recursive: true })
   const holder = startHolder([cached.dir, work, npm])
@@ -106,7 +106,7 @@ function enterArgs(pid: number, cwd: string, env: Record<string, string>): strin
     '--wd=/',
     '--',
   ]
-  // A session of its own: where the group of a process is outside of the namespace, its id reads as 0 inside.
+  // In its own session: if a process group is outside the namespace, its ID reads as 0 inside.
   const environment = ['setsid', 'env', '--ignore-environment', `--chdir=${cwd}`]
   return [...namespaces, ...environment, ...settings.map(([name, value]) => `${name}=${value}`)]
 }
@@ -118,12 +118,12 @@ function startHolder(args: string[]): Holder {
   return spawn(
     'unshare',
     [...namespaces, '--fork', '--kill-child', 'bash', '-c', ENTER, 'bash', ...args],
-    // In a session of its own: Ctrl-C ends this program in order, which ends the holder.
+    // In its own session, so that Ctrl-C reaches only this program, which then stops the holder in order.
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )
 }
 
-/** Waits until the root is entered; returns the id of its process 1 on this machine. */
+/** Waits until the root is entered; returns the ID, on this machine, of its process 1. */
 async function entered(holder: Holder): Promise<number> {
   const output: Buffer[] = []
   holder.stderr?.on('data', (chunk: Buffer) => output.push(chunk))

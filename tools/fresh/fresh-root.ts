@@ -4,27 +4,27 @@ export interface MakeOptions {
 }
 
 /**
- * A distribution in which the two commands of the README are tried: the root of a machine on which nothing is
- * installed but its base system and the prerequisites that the README names.
+ * A distribution in which the two commands of the README are tried: the root of a machine that has only a base system and the README's
+ * prerequisites.
  */
 export interface FreshRoot {
-  /** As in a chroot's name, without the architecture: `debian-12`. */
+  /** The name of its chroot without the architecture: `debian-12`. */
   name: string
-  /** The file with the code of `make()`: like `inputs()`, it decides when the cached root is made again. */
+  /** The file with the code of `make()`: like `inputs()`, it determines when the cached root is rebuilt. */
   recipe: string
-  /** Everything else that decides what `make()` brings. */
+  /** Returns all other inputs of `make()`. */
   inputs(): Promise<unknown>
-  /** Fills `dir`, which is there and empty. `onOutput` receives the output of the programs that do it. */
+  /** Fills `dir`, an existing empty folder. `onOutput` receives the output of the programs that it runs. */
   make(dir: string, options: MakeOptions): Promise<void>
   /**
-   * Folders of the root in which its package manager keeps the packages it downloads. They are filled from the cache
-   * before a run, and packages that came in a run are kept for the next; `checkout` is the clone's folder in the root.
+   * Returns the folders of the root in which its package manager keeps downloaded packages. They are filled from the cache before a run,
+   * and packages downloaded in a run are kept for the next; `checkout` is the clone's folder in the root.
    */
   downloads(checkout: string): string[]
-  /** The ending of downloaded packages' names. */
+  /** The suffix of downloaded packages' file names. */
   downloadSuffix: string
-  /** Prints the installed packages, one a line. */
+  /** A command that prints the installed packages, one per line. */
   listPackages: string[]
-  /** Lines of a dnf repository file: the base system that the example is installed into. */
+  /** Returns the lines of a dnf repository file for the base system that the example is installed into. */
   baseRepository(checkout: string): string[]
 }

@@ -10,7 +10,7 @@ const ARCHIVES = [
   { uri: 'http://mirror.example.org/debian', suite: 'bookworm' },
 ]
 
-test('sourcesFor() takes the mirrors of this machine for another release, the main one first', () => {
+test('sourcesFor() uses the mirrors of this machine for another release, the main one first', () => {
   const settings = { codename: 'bookworm', archives: ARCHIVES, options: [] }
   assert.deepEqual(sourcesFor(settings, 'trixie'), [
     { uri: 'http://mirror.example.org/debian', suite: 'trixie' },
@@ -19,7 +19,7 @@ test('sourcesFor() takes the mirrors of this machine for another release, the ma
   ])
 })
 
-test('sourcesFor() leaves out archives of others, and all of them where the machine is no Debian', () => {
+test('sourcesFor() omits third-party archives, and all archives if the machine does not run Debian', () => {
   const others = [{ uri: 'http://packages.example.org', suite: 'stable' }]
   assert.deepEqual(
     sourcesFor({ codename: 'bookworm', archives: others, options: [] }, 'trixie'),
@@ -51,7 +51,7 @@ test('parseArchives() reads the main component of each archive', () => {
   ])
 })
 
-test('transportOptions() takes proxies and checks of dates from the output of apt-config, nothing else', () => {
+test('transportOptions() reads only proxies and date checks from the output of apt-config', () => {
   const dump = [
     'APT::Architecture "amd64";',
     'Acquire "";',
@@ -66,7 +66,7 @@ test('transportOptions() takes proxies and checks of dates from the output of ap
   ])
 })
 
-test('proxySettings() takes nothing but proxies from an environment', () => {
+test('proxySettings() reads only proxies from the environment', () => {
   const env = {
     HOME: '/home/dana',
     https_proxy: 'http://p:1',
@@ -76,13 +76,13 @@ test('proxySettings() takes nothing but proxies from an environment', () => {
   assert.deepEqual(proxySettings(env), { https_proxy: 'http://p:1', NO_PROXY: 'localhost' })
 })
 
-test('parseRegistry() takes a registry that npm was given, and none otherwise', () => {
+test('parseRegistry() returns the registry only if one is configured for npm', () => {
   const given = '; "user" config from /root/.npmrc\n\nregistry = "https://npm.example.org/"\n'
   assert.deepEqual(parseRegistry(given), { npm_config_registry: 'https://npm.example.org/' })
   assert.deepEqual(parseRegistry('; node version = v20\nfund = false\n'), {})
 })
 
-test('comparePackages() marks what went and what came', () => {
+test('comparePackages() marks removed and added packages', () => {
   assert.deepEqual(
     comparePackages(['git\t2.1', 'make\t4.3'], ['dnf\t4.14', 'git\t2.2', 'make\t4.3']),
     ['- git\t2.1', '+ dnf\t4.14', '+ git\t2.2'],

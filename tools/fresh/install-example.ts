@@ -5,8 +5,8 @@ const PACKAGE = 'hello-copr'
 const DIR = '/tmp/installed'
 
 /**
- * Installs the example as any user does: from the repository file that the site gives, which requires signatures, with
- * the base system as the other repository. Returns what the installed program says.
+ * Installs the example as a user does: from the site's repository file, which requires signatures, with the base system as another
+ * repository. Returns the output of the installed program.
  */
 export async function installExample({ root, entered, log }: Trial, url: string): Promise<string> {
   const append = log('dnf.log')
@@ -25,7 +25,7 @@ export async function installExample({ root, entered, log }: Trial, url: string)
     settings.map((setting) => `--setopt=${setting}`),
     ['install', PACKAGE],
   )
-  // dnf leaves a gpg-agent behind: it ends with the namespace.
+  // dnf leaves a gpg-agent running: it is killed with the namespace.
   const unshare = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
   const installed = await entered.run([...unshare, ...dnf], { onOutput: append })
   assert.ok(installed.ok, `dnf does not install ${PACKAGE}`)

@@ -13,21 +13,21 @@ import { join } from 'node:path'
 import { CACHE_DIR } from '../../packages/testkit/src/system/start-system.ts'
 import type { FreshRoot } from './fresh-root.ts'
 
-/** Roots, downloads and logs; like all that tests keep, outside the checkout. */
+/** The folder of roots, downloads and logs; outside the checkout, like everything that tests keep. */
 export const FRESH_CACHE = join(CACHE_DIR, 'fresh')
 const DAY_MS = 24 * 3600 * 1000
 const WEEK_MS = 7 * DAY_MS
 
 export interface CachedRoot {
-  /** The pristine root: read only, by agreement. */
+  /** The pristine root, which must not be changed. */
   dir: string
   /** Its packages, as downloaded in earlier runs. */
   downloads: string
 }
 
 /**
- * The root as it is after the README's prerequisites are installed. It is made again when its inputs change, and every
- * week: updates of the distribution are tried, too.
+ * Returns the root with the README's prerequisites installed. It is rebuilt when its inputs change, and every week, so that updates of the
+ * distribution are tried, too.
  */
 export async function cachedRoot(
   root: FreshRoot,
@@ -47,7 +47,7 @@ export async function cachedRoot(
   mkdirSync(join(work, 'downloads'))
   try {
     await root.make(join(work, 'root'), options)
-    // Another run may have made the same root.
+    // A concurrent run may have built the same root.
     if (!existsSync(dir)) renameSync(work, dir)
   } finally {
     rmSync(work, { recursive: true, force: true })
@@ -60,7 +60,7 @@ function digest(inputs: unknown): string {
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 12)
 }
 
-/** Roots of other inputs that no run has used for a day, and those that a killed run was making. */
+/** Deletes roots with other inputs that no run has used for a day, and the unfinished roots of killed runs. */
 export function removeFormer(parent: string, rootName: string, current: string, now: Date): void {
   const isOfRoot = new RegExp(`^${rootName}-[0-9a-f]{12}(?:\\.(\\d+))?$`)
   for (const entry of readdirSync(parent)) {
@@ -74,7 +74,7 @@ export function removeFormer(parent: string, rootName: string, current: string, 
   }
 }
 
-/** Whether a process runs; folders of this cache that are being filled are named after one. */
+/** Whether a process is running; unfinished folders of this cache are named after the process that fills them. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { parsePackageList, readPackageList } from '../../packages/demo-distro/src/list.ts'
 import { BARE, PREREQUISITES } from './rpm-root.ts'
 
-test('the lists have every package that the machine of RPMs begins with, by the names that Fedora uses', async () => {
+test("the lists contain every initial package of the RPM machine, under Fedora's names", async () => {
   const text = await readFile(new URL('machine-packages.list', import.meta.url), 'utf8')
   const listed = [...(await readPackageList()), ...parsePackageList(text)]
   const names = new Set(['filesystem', ...listed.flatMap((one) => [one.rpmName, ...one.provides])])

@@ -9,20 +9,20 @@ import { FRESH_CACHE } from './root-cache.ts'
 import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 
 const PACKAGE_LIST = new URL('machine-packages.list', import.meta.url)
-/** The packages of a small image of Fedora, by RPM name. */
+/** The packages of a minimal Fedora image, by RPM name. */
 export const BARE = [
   'filesystem', 'bash', 'ca-certificates', 'coreutils', 'curl', 'dash', 'dnf', 'findutils', 'gawk', 'glibc-common', 'gnupg2', 'grep',
   'gzip', 'mawk', 'openssl', 'rpm', 'sed', 'shadow-utils', 'tar', 'tzdata', 'util-linux', 'util-linux-mount', 'xz', 'which',
 ] // prettier-ignore
-/** The README's prerequisites, as somebody installs them who follows it. */
+/** The README's prerequisites, as installed by a user who follows it. */
 export const PREREQUISITES = ['git-core', 'make', 'nodejs', 'nodejs-npm']
 const KEY_NAME = 'Copr Mini'
 const KEY_FILE = '/etc/pki/rpm-gpg/RPM-GPG-KEY-copr-mini'
 const REPOSITORY = '/srv/copr-mini'
 
 /**
- * A machine of RPMs alone, in place of Fedora, whose mirrors are not reached from everywhere: the mini distribution
- * with what a machine has beyond a build root. Neither dpkg nor apt is there; dnf installs from a signed repository.
+ * Returns the recipe for a machine with only RPMs, in place of Fedora, whose mirrors are not reachable everywhere: the mini distribution
+ * with the packages that a machine has in addition to a build root. It has neither dpkg nor apt; dnf installs from a signed repository.
  */
 export function rpmRoot(): FreshRoot {
   const version = debianVersion()
@@ -34,7 +34,7 @@ export function rpmRoot(): FreshRoot {
       certificates: readCertificates(),
     }),
     make: async (dir, options) => await make(dir, version, options),
-    // The repository is a folder of the root.
+    // The repository is a folder in the root.
     downloads: () => [],
     downloadSuffix: '.rpm',
     listPackages: ['rpm', '-qa'],
@@ -42,7 +42,7 @@ export function rpmRoot(): FreshRoot {
   }
 }
 
-/** The mini distribution has the versions of the Debian that it is made on. */
+/** Returns the version of the Debian that the mini distribution is built on, which is also its own. */
 function debianVersion(): string {
   return /^VERSION_ID="?([\d.]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '0'
 }
@@ -91,7 +91,7 @@ function repositoryFile(): string[] {
   ]
 }
 
-/** Puts a signed copy of the repository into the root, with its public key. */
+/** Copies the repository into the root, signed, with its public key. */
 async function signRepository(repoDir: string, dir: string, options: MakeOptions): Promise<void> {
   const repository = join(dir, REPOSITORY)
   const key = join(dir, KEY_FILE)
@@ -106,7 +106,7 @@ async function signRepository(repoDir: string, dir: string, options: MakeOptions
     rpmsign --define "_gpg_name $1" --define "__gpg $(command -v gpg)" --addsign "$3"/*.rpm
     createrepo_c --quiet --no-database "$3"
   `
-  // gpg leaves an agent behind: it ends with the namespace.
+  // gpg leaves an agent running: it is killed with the namespace.
   const unshare = ['--pid', '--fork', '--kill-child', '--mount-proc']
   await runOrThrow('unshare', [...unshare, 'sh', '-ec', script, 'sh', KEY_NAME, key, repository], {
     env: { GNUPGHOME: home, HOME: home },
@@ -118,7 +118,7 @@ async function signRepository(repoDir: string, dir: string, options: MakeOptions
 async function installBare(dir: string, version: string, options: MakeOptions): Promise<void> {
   const home = join(dir, 'tmp', 'home')
   mkdirSync(home, { recursive: true })
-  // Debian's rpm would put the database into the root's home.
+  // By default Debian's rpm puts the database into the user's home directory.
   writeFileSync(join(home, '.rpmmacros'), '%_dbpath /var/lib/rpm\n')
   const source = ['--repofrompath', `copr-mini,file://${join(dir, REPOSITORY)}`]
   const settings = ['reposdir=/dev/null', `cachedir=${home}/cache`, `logdir=${home}`]
@@ -134,7 +134,7 @@ async function installBare(dir: string, version: string, options: MakeOptions): 
   await rm(home, { recursive: true })
 }
 
-/** Does what Debian's maintainer scripts do: the RPMs have none. */
+/** Performs the steps of Debian's maintainer scripts, which the RPMs do not have. */
 async function runMaintainerScripts(dir: string, options: MakeOptions): Promise<void> {
   const authorities = join(dir, 'usr/share/ca-certificates')
   const names = readdirSync(authorities, { recursive: true, encoding: 'utf8' })

@@ -1,6 +1,6 @@
 import { CLONE, type Trial } from './trial.ts'
 
-/** Runs a shell's command in the clone, which must succeed; its output is shown as it comes. */
+/** Runs a shell command in the clone, which must succeed; prints its output as it arrives. */
 export async function runCommand(
   { entered, signal, step, log }: Trial,
   command: string,

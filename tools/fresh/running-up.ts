@@ -9,21 +9,21 @@ const READY_FILE = '/tmp/copr-ready.json'
 const PID_FILE = '/tmp/copr-up.pid'
 /** A cold start downloads a distribution's packages. */
 const START_MS = 1_200_000
-/** make up promises ten seconds; a busy machine takes longer. */
+/** make up promises to stop within 10 s; a busy machine takes longer. */
 const STOP_MS = 120_000
 
-/** A `make up` that has said that it is ready. */
+/** A `make up` that is ready. */
 export interface RunningUp {
   url: string
-  /** The whole of its output until now. */
+  /** The whole output so far. */
   output(): string
-  /** Its own steps with their seconds. */
+  /** The steps that it has printed, with their seconds. */
   steps(): string[]
-  /** Does what Ctrl-C does, and fails when anything is left of it but `mounts`, which were there before. */
+  /** Sends the signal of Ctrl-C; fails if a process is left, or a mount other than `mounts`, which existed before. */
   stop(mounts: string[]): Promise<void>
 }
 
-/** Types `make up` and waits until it is ready. */
+/** Runs `make up` and waits until it is ready. */
 export async function startUp(
   { entered, signal, log }: Trial,
   { port, logName, shown }: { port: number; logName: string; shown: Step },
@@ -35,13 +35,13 @@ export async function startUp(
     output += chunk.toString()
     shown.detail(output.trimEnd().split('\n').at(-1)?.trim() ?? '')
   }
-  // The shell leads a process group, as one does that a terminal starts: that group gets the signal of Ctrl-C.
+  // The shell leads a process group, like a shell in a terminal: the signal of Ctrl-C goes to that group.
   const script = `echo $$ >${PID_FILE}; exec make up "ARGS=--port ${port} --ready-file ${READY_FILE}"`
   let outcome: RunOutcome | undefined
   const ended = entered
     .run(['sh', '-c', script], { cwd: CLONE, signal, onOutput })
     .then((result) => (outcome = result))
-  // The ready file comes when everything answers, and the line when the example is installed, too.
+  // The ready file is written once all components respond, the line once the example is installed, too.
   const isReady = (): boolean =>
     /^Ready after /m.test(output) && existsSync(entered.onHost(READY_FILE))
   await until(() => outcome !== undefined || isReady(), {
@@ -59,7 +59,7 @@ export async function startUp(
     steps: () => output.split('\n').filter((line) => /^\s*[✓✗] |^Ready after/.test(line)),
     stop: async (mounts) => {
       const pid = readFileSync(entered.onHost(PID_FILE), 'utf8').trim()
-      // A bare root has no program for it, but its shell does.
+      // A bare root has no program to send signals, but its shell does.
       await entered.run(['sh', '-c', `kill -INT -${pid}`])
       await until(() => outcome !== undefined, { timeout_ms: STOP_MS, what: 'make up to end' })
       await ended
@@ -67,7 +67,7 @@ export async function startUp(
         output.includes('Stopped. All data is in '),
         'make up does not say that it has stopped',
       )
-      // The kernel takes a moment to end what a killed process leaves: its namespaces, for one.
+      // The kernel takes a moment to clean up after a killed process, for example its namespaces.
       await until(() => entered.processes().length === 0, {
         timeout_ms: STOP_MS,
         what: 'all processes of make up to be gone',

@@ -18,24 +18,24 @@ import { cachedRoot, FRESH_CACHE } from './root-cache.ts'
 import { proxySettings, registrySetting } from './user-settings.ts'
 import { HOME } from './work-dir.ts'
 
-/** The clone in a root: where somebody puts it who follows the README. */
+/** The folder of the clone in a root, as for a user who follows the README. */
 export const CLONE = `${HOME}/copr`
 const SHOWN_LINES = 30
 const KEPT_MS = 7 * 24 * 3600 * 1000
 
-/** The root of a trial, and the means to run and report its steps. */
+/** The root of a trial, and functions that run and report its steps. */
 export interface Trial {
   root: FreshRoot
   entered: EnteredRoot
   signal: AbortSignal
-  /** Shows a step and counts it. */
+  /** Runs a step, prints it and counts it. */
   step: <T>(
     title: string,
     work: (step: Step) => Promise<T>,
     note?: (result: T) => string,
   ) => Promise<T>
   say: (line: string) => void
-  /** Appends to a file in the folder of logs; the end of the latest one is shown when a step fails. */
+  /** Returns a function that appends to a log file; if a step fails, the end of the latest log is printed. */
   log: (name: string) => (chunk: Buffer | string) => void
 }
 
@@ -50,7 +50,7 @@ export interface Verdict {
   failed: number
 }
 
-/** Makes or finds the root, clones this checkout into a copy of it, and runs `works` there, each even when one failed. */
+/** Finds or builds the root, clones this checkout into a copy of it, and runs all `works` there, even if one fails. */
 export async function tryInRoot(
   root: FreshRoot,
   { workingTree, progress, signal }: TrialOptions,
@@ -113,11 +113,11 @@ export async function tryInRoot(
 interface Logs {
   dir: string
   append: Trial['log']
-  /** The last lines of the latest log. */
+  /** Returns the last lines of the latest log. */
   end(): string[]
 }
 
-/** A folder for the logs of one run, which stays for a week. */
+/** Creates the folder for the logs of one run, which is kept for a week. */
 function openLogs(name: string): Logs {
   const parent = join(FRESH_CACHE, 'logs')
   const dir = join(parent, `${name}.${process.pid}`)

@@ -5,7 +5,7 @@ import { comparePackages } from './package-lists.ts'
 import { startUp } from './running-up.ts'
 import type { Trial } from './trial.ts'
 
-/** The pages that a newcomer looks at first, and what copr-cli and dnf ask for. */
+/** The pages that a newcomer opens first, and the URLs that copr-cli and dnf request. */
 const PAGES = [
   '/',
   '/coprs/admin/example/',
@@ -15,7 +15,7 @@ const PAGES = [
   '/results/admin/example/pubkey.gpg',
 ]
 
-/** `make up` as the README says: to the installed example, to its end by Ctrl-C, and once more. */
+/** Runs `make up` as the README describes, until the example is installed; stops it with Ctrl-C, and does both again. */
 export async function tryUp(trial: Trial): Promise<void> {
   const { step, say, log, entered } = trial
   const port = await freePort(0)

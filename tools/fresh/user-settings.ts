@@ -1,6 +1,6 @@
 import { run } from '@copr/process/run'
 
-/** Variables by which programs learn of a proxy. */
+/** Environment variables that configure a proxy. */
 const OF_PROXIES = /^(https?|no|all)_proxy$/i
 
 export function proxySettings(env: NodeJS.ProcessEnv): Record<string, string> {
@@ -11,7 +11,7 @@ export function proxySettings(env: NodeJS.ProcessEnv): Record<string, string> {
   )
 }
 
-/** The npm registry of this machine's user, where it is another than npm's own. */
+/** Returns the npm registry of this machine's user if it is not npm's default. */
 export async function registrySetting(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
   const home = env['HOME']
   const registry = env['npm_config_registry']
@@ -24,7 +24,7 @@ export async function registrySetting(env: NodeJS.ProcessEnv): Promise<Record<st
   return parseRegistry(settings.output)
 }
 
-/** npm lists only what is set somewhere. */
+/** Reads the registry from npm's list of settings, which contains only those that are set somewhere. */
 export function parseRegistry(settings: string): Record<string, string> {
   const [, registry] = /^registry = "([^"]+)"/m.exec(settings) ?? []
   return registry ? { npm_config_registry: registry } : {}

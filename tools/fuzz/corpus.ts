@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 const CORPUS = fileURLToPath(new URL('corpus', import.meta.url))
 
-/** The inputs that are kept of a target: those that reached something new, and every finding. */
+/** Reads the corpus of a target: inputs that reached new code, and all findings. */
 export function readCorpus(target: string): { name: string; bytes: Buffer }[] {
   const dir = join(CORPUS, target)
   mkdirSync(dir, { recursive: true })
@@ -14,7 +14,7 @@ export function readCorpus(target: string): { name: string; bytes: Buffer }[] {
     .map((name) => ({ name, bytes: readFileSync(join(dir, name)) }))
 }
 
-/** Keeps an input under its digest, so that the same one is there once. */
+/** Saves an input under its digest, so that equal inputs are saved once. */
 export function keepInput(target: string, kind: 'input' | 'finding', bytes: Buffer): string {
   const dir = join(CORPUS, target)
   mkdirSync(dir, { recursive: true })

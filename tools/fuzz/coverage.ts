@@ -1,10 +1,10 @@
 import { Session } from 'node:inspector/promises'
 
-/** Which blocks of our own code have run: V8's precise coverage, as a debugger gets it. Asking takes milliseconds. */
+/** Tracks which blocks of the packages' code have run, through V8's precise coverage. A query takes milliseconds. */
 export interface Coverage {
-  /** Has anything run since the last call that never ran before? */
+  /** Returns whether a block has run that was unknown at the last `learn()`. */
   hasNews(): Promise<boolean>
-  /** The same, and it is known from now on. */
+  /** Returns whether a block has run that was unknown, and marks all such blocks as known. */
   learn(): Promise<boolean>
 }
 

@@ -1,7 +1,7 @@
 /**
- * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so is
- * every finding: an unexpected error, an input that takes three seconds of the CPU or a minute in all, or one that needs too much memory.
- * Ends with code 1 when there is one. The same seed and corpus give the same inputs.
+ * Fuzzes one parser: `make fuzz TARGET=comps MINUTES=20 SEED=1`. Inputs that reach new code are kept in the corpus, and so is every
+ * finding: an unexpected error, an input that takes 3 s of CPU time or 60 s in all, or one that needs too much memory. Exits with code 1 if
+ * there is a finding. The same seed and corpus yield the same inputs.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -10,7 +10,7 @@ import { keepInput, readCorpus } from './corpus.ts'
 import { type FromWorker, makeShared } from './shared.ts'
 import { targetOf } from './targets.ts'
 
-/** An input that takes longer hangs, however busy the machine is. */
+/** An input that takes longer is considered hanging, however busy the machine is. */
 const HANG_MS = 60_000
 const LOOK_MS = 500
 const MEMORY_MB = 512
@@ -22,7 +22,7 @@ interface Totals {
   findings: Map<string, string>
 }
 
-/** Until it finds something that ends the worker, or the time is over. */
+/** Runs a worker until a finding ends it, or the time is up. */
 async function fuzzOnce(name: string, seed: number, until: number, totals: Totals): Promise<void> {
   const shared = makeShared()
   const corpus = readCorpus(name).map(({ bytes }) => new Uint8Array(bytes))

@@ -1,4 +1,4 @@
-/** A whole number from 0 to below the limit. */
+/** Returns a random integer that is at least 0 and less than the limit. */
 export type Random = (limit: number) => number
 
 const BYTES = [0, 1, 0x7f, 0x80, 0xff, 0x20, 0x22, 0x26, 0x3c, 0x3e, 0x0a]
@@ -13,7 +13,7 @@ export function pick<T>(list: readonly T[], random: Random): T {
   return found
 }
 
-/** Changes bytes without knowing what they mean. `other` is an input to take a piece from. */
+/** Changes bytes without knowing their meaning. `other` is an input from which a piece may be copied. */
 export function mutateBytes(
   input: Buffer,
   { random, words, other }: { random: Random; words: readonly string[]; other: Buffer },
@@ -60,10 +60,10 @@ function withNumber(input: Buffer, at: number, random: Random): Buffer {
   return bytes
 }
 
-/** More of a piece of this size would be cut off, or be too long for a string before that. */
+/** How often a piece of this size may be repeated: longer inputs would be cut off, or exceed the maximum string length. */
 const longestRepeat = (size: number): number => Math.ceil(MAX_INPUT_BYTES / Math.max(1, size))
 
-/** Removes, repeats, exchanges or replaces one of the pieces that an input is made of. */
+/** Removes, repeats, swaps or replaces one of the pieces that make up an input. */
 export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T): T[] {
   const copy = [...list]
   const at = random(copy.length + 1)
@@ -73,7 +73,7 @@ export function mutateList<T>(list: readonly T[], random: Random, fresh: () => T
       copy.splice(at, 1)
       break
     case 1:
-      // Very many now and then: work that grows with the square shows itself.
+      // Occasionally very many: this reveals work that grows with the square of the size.
       if (first !== undefined) {
         const times = 1 + random(random(20) === 0 ? 30_000 : 50)
         const size = typeof first === 'string' ? first.length : 1

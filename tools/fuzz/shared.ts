@@ -1,10 +1,10 @@
 import { MAX_INPUT_BYTES } from './mutate.ts'
 
-/** Memory that the driver shares with its worker. */
+/** Memory shared by the driver and its worker. */
 export interface Shared {
-  /** How many inputs were begun, and the length of the present one. */
+  /** The number of inputs begun, and the length of the current one. */
   numbers: Int32Array
-  /** The present input. */
+  /** The current input. */
   bytes: Uint8Array
 }
 

@@ -1,19 +1,19 @@
 import type { Random } from './mutate.ts'
 
-/** A parser of what users send, and how to make inputs that get far into it. */
+/** A parser of data that users send, and functions to create inputs that get far into it. */
 export interface FuzzTarget {
   name: string
-  /** Whole and correct inputs to begin with. */
+  /** Returns complete and valid initial inputs. */
   seeds: () => Buffer[] | Promise<Buffer[]>
-  /** Texts that mean something to the parser. */
+  /** Strings that have a meaning for the parser. */
   words: readonly string[]
-  /** Changes the structure instead of bytes; undefined where the input has none to change. */
+  /** Changes the structure instead of bytes; returns undefined if the input has no structure to change. */
   mutate: (input: Buffer, random: Random) => Buffer | undefined
-  /** Throws for a finding: whatever is not the parser's own way to refuse. */
+  /** Runs the parser; throws for a finding, which is any error other than the parser's own. */
   run: (input: Buffer) => Promise<void>
 }
 
-/** Lets the parser's own errors pass. */
+/** Runs `work`, and ignores the parser's own errors. */
 export async function refusing(
   work: () => Promise<void> | void,
   ...kinds: (new (...args: never[]) => Error)[]

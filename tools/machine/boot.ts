@@ -1,4 +1,4 @@
-/** A virtual machine by software emulation: boots anywhere, 10 to 20 times slower than the host. */
+/** Runs virtual machines by software emulation, which works anywhere, 10 to 20 times slower than the host. */
 import { createServer } from 'node:net'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ export interface MachineOptions {
   image: MachineImage
   memory_mb: number
   cpus: number
-  /** Receives `console.log`, which stays, and the disk, which does not. */
+  /** The folder for `console.log`, which is kept, and for the disk, which is deleted. */
   dir: string
   signal: AbortSignal
 }
@@ -18,27 +18,27 @@ export interface MachineOptions {
 export interface Machine extends AsyncDisposable {
   /** Runs a shell command as root; the outcome carries stdout and stderr. */
   run(command: string, onOutput?: (chunk: Buffer) => void): Promise<RunOutcome>
-  /** As `run()`, for commands whose failure ends the drill. */
+  /** Runs a shell command as root; throws if it fails, which ends the drill. */
   runOrThrow(command: string): Promise<string>
   /** Copies a file of the host to a path in the machine. */
   copyIn(from: string, to: string): Promise<void>
   copyOut(from: string, to: string): Promise<void>
-  /** Everything that the kernel and systemd wrote to the serial port. */
+  /** Returns everything that the kernel and systemd wrote to the serial port. */
   consoleLog(): Promise<string>
-  /** Powers off as an administrator does; fails if the machine is still on after 3 minutes. */
+  /** Powers off as an administrator does; fails if the machine is still running after 3 minutes. */
   powerOff(): Promise<void>
 }
 
 /**
- * Without mitigations: with them each system call flushes the emulator's translations of addresses. systemd gets time,
- * as its own 90 s for a unit are not enough where the host is busy.
+ * Mitigations are off, because with them each system call flushes the emulator's translated addresses. systemd's default timeout of 90 s
+ * per unit is too short on a busy host.
  */
 const KERNEL_OPTIONS =
   'root=/dev/vda rw console=ttyS0 TERM=dumb mitigations=off systemd.default_timeout_start_sec=900'
 const BOOT_MS = 20 * 60_000
 const POWER_OFF_MS = 3 * 60_000
 
-/** Boots an overlay of an image and waits until systemd has started everything; disposal pulls the plug. */
+/** Boots an overlay of an image and waits until systemd has started everything; disposal cuts the power. */
 export async function bootMachine(options: MachineOptions): Promise<Machine> {
   const { image, dir, signal } = options
   await mkdir(dir, { recursive: true })
@@ -81,19 +81,19 @@ export async function bootMachine(options: MachineOptions): Promise<Machine> {
 }
 
 /**
- * Node 26 dies in the emulation of QEMU 7.2, of a segmentation fault or of a failed check of V8, when the processors run in threads of their
- * own: they take turns instead. Without AVX, which is new there, programs take two thirds of the time.
+ * A single thread emulates all processors in turn: with a thread for each, Node 26 crashes in QEMU 7.2, with a segmentation fault or a
+ * failed check in V8. Without AVX, whose emulation is new in that version, programs take two thirds of the time.
  */
 const EMULATION = ['-cpu', 'Nehalem', '-accel', 'tcg,thread=single,tb-size=1024']
 
 function emulatorArgs({ image, memory_mb, cpus, dir }: MachineOptions, disk: string, port: number) {
   return [
     ['-machine', 'q35', '-smp', String(cpus), '-m', String(memory_mb)],
-    // KVM is never tried: where it exists for show only, the machine would hang.
+    // KVM is never tried: where it exists but does not work, the machine would hang.
     EMULATION,
     ['-kernel', image.kernel, '-initrd', image.initrd],
     ['-append', KERNEL_OPTIONS],
-    // The disk is thrown away, so nothing needs to be flushed to it.
+    // The disk is deleted afterwards, so nothing needs to be flushed to it.
     ['-drive', `file=${disk},if=virtio,format=qcow2,cache=unsafe`],
     ['-netdev', `user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:${port}-:22`],
     ['-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
@@ -109,7 +109,7 @@ interface Connection {
   stop: AbortSignal
 }
 
-/** Commands and files travel by SSH over the forwarded port. */
+/** Runs commands and copies files by SSH over the forwarded port. */
 function connect({
   image,
   dir,
@@ -121,7 +121,7 @@ function connect({
     UserKnownHostsFile: '/dev/null',
     LogLevel: 'ERROR',
     ConnectTimeout: '30',
-    // A command may be silent for long while the emulator is busy.
+    // A command may be silent for minutes while the emulator is busy.
     ServerAliveInterval: '60',
     ServerAliveCountMax: '10',
   }
@@ -154,7 +154,7 @@ async function untilBooted(machine: Pick<Machine, 'run'>, stop: AbortSignal): Pr
     if (connected.ok) break
     await sleep(1000, undefined, { signal: stop })
   }
-  // Ends with `running` or, when a unit failed, `degraded`; the caller judges failed units.
+  // Prints `running` or, if a unit failed, `degraded`; callers check for failed units.
   await machine.run('systemctl is-system-running --wait')
 }
 

@@ -10,16 +10,16 @@ import { inRoot } from '../fresh/root-setup.ts'
 import { proxySettings, registrySetting } from '../fresh/user-settings.ts'
 
 export interface MachineRecipe {
-  /** A Debian; its pristine root becomes the machine's root filesystem. */
+  /** A Debian root; its pristine copy becomes the machine's root filesystem. */
   root: FreshRoot
-  /** Packages besides those that make a root bootable, without what they only recommend. */
+  /** Packages in addition to those that make a root bootable; recommended packages are not installed. */
   packages: string[]
-  /** Size of the root filesystem; the file is sparse. */
+  /** Size of the root filesystem in GB; the file is sparse. */
   disk_gb: number
 }
 
 export interface MachineImage {
-  /** A raw ext4 filesystem without a partition table; machines run on overlays of it. */
+  /** A raw ext4 file system without a partition table; machines run on overlays of it. */
   disk: string
   kernel: string
   initrd: string
@@ -31,10 +31,10 @@ export interface MachineImage {
 const BOOT_PACKAGES = ['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'openssh-server']
 /** The address at which QEMU's user network answers DNS queries with the host's resolver. */
 const RESOLVER = '10.0.2.3'
-/** An image that is not finished is thrown away: nothing needs to be on the disk before the next file is unpacked. */
+/** An unfinished image is deleted, so files need not be synced to disk during installation. */
 const UNSAFE = ['-o', 'Dpkg::Options::=--force-unsafe-io']
 
-/** Returns the image of a recipe; makes it, without loop devices, when the recipe, its root or this code is new. */
+/** Returns the image of a recipe; builds it, without loop devices, if the recipe, its root or this code has changed. */
 export async function machineImage(
   recipe: MachineRecipe,
   { progress, ...options }: MakeOptions & { progress: Progress },
@@ -58,7 +58,7 @@ export async function machineImage(
     await mkdir(work, { recursive: true })
     try {
       await makeImage(work, { ...recipe, ...options, pristine: pristine.dir, variables, progress })
-      // Another run may have made the same image.
+      // A concurrent run may have built the same image.
       if (!existsSync(dir)) await rename(work, dir)
     } finally {
       await rm(work, { recursive: true, force: true })
@@ -75,7 +75,7 @@ export async function machineImage(
 
 interface ImageInputs extends MachineRecipe, MakeOptions {
   pristine: string
-  /** Variables that every session in the machine begins with. */
+  /** Environment variables of every session in the machine. */
   variables: Record<string, string>
   progress: Progress
 }
@@ -89,7 +89,7 @@ async function makeImage(work: string, inputs: ImageInputs): Promise<void> {
     const install = ['apt-get', ...UNSAFE, 'install', '--yes', '--no-install-recommends']
     await inRoot(root, [...install, ...BOOT_PACKAGES, ...packages], options)
     await inRoot(root, ['apt-get', 'clean'], options)
-    // A machine whose caches are empty has no package lists either.
+    // Empty caches include the package lists.
     await rm(join(root, 'var/lib/apt/lists'), { recursive: true })
     await inRoot(root, ['systemctl', 'enable', 'systemd-networkd'], options)
     await configure(root, variables)
@@ -113,7 +113,7 @@ async function configure(root: string, variables: Record<string, string>): Promi
   await write('etc/resolv.conf', `nameserver ${RESOLVER}\n`)
   const lines = Object.entries(variables).map(([name, value]) => `${name}="${value}"\n`)
   await write('etc/environment', lines.join(''))
-  // Empty: the machine takes an id at its first boot.
+  // Empty: the machine generates an ID at its first boot.
   await write('etc/machine-id', '')
   await write('etc/systemd/network/20-wired.network', '[Match]\nName=en*\n\n[Network]\nDHCP=ipv4\n')
 }
@@ -139,7 +139,7 @@ const PROGRAMS = {
   ssh: 'openssh-client',
 }
 
-/** Says why this host cannot make and boot machines, or returns undefined. */
+/** Returns why this host cannot build and boot machines, or undefined. */
 export async function whyNoMachines(): Promise<string | undefined> {
   if (process.arch !== 'x64') return `the recipe is for x86_64, and this is ${process.arch}`
   if (process.getuid?.() !== 0) return 'a root filesystem is made, which needs root'

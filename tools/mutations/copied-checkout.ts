@@ -5,18 +5,18 @@ import { run, type RunOptions, type RunOutcome } from '../../packages/process/sr
 import { type Mutation, mutated } from './mutation.ts'
 
 export interface CopiedCheckout extends AsyncDisposable {
-  /** Runs a test file of the copy; the output is in TAP. */
+  /** Runs a test file of the copy; the output is TAP. */
   test(
     file: string,
     options: Pick<RunOptions, 'signal' | 'timeout_ms' | 'onOutput'>,
   ): Promise<RunOutcome>
-  /** Puts the fault into the copy until disposed. */
+  /** Applies the fault to the copy until disposed. */
   mutate(mutation: Mutation): Promise<AsyncDisposable>
 }
 
 /**
- * A copy of the checkout, with changes that are not committed, in which code may be broken. Everything but the packages is
- * linked; `node_modules/@copr` is copied, as its links are relative and thus lead to the copied packages.
+ * Copies the checkout, including uncommitted changes, so that its code may be broken. Everything except the packages is linked;
+ * `node_modules/@copr` is copied, because its links are relative and thus lead to the copied packages.
  */
 export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   const copy = await mkdtemp(join(tmpdir(), 'copr-mutations-'))
@@ -36,7 +36,7 @@ export async function copyCheckout(root: string): Promise<CopiedCheckout> {
   await cp(join(root, ours), join(copy, ours), { recursive: true, verbatimSymlinks: true })
   return {
     async test(file, options) {
-      // A test that is killed leaves its files.
+      // A test that is killed leaves temporary files.
       const env = { ...process.env, TMPDIR: join(copy, 'tmp') } as Record<string, string>
       const args = ['--test', '--test-reporter=tap', file]
       return await run(process.execPath, args, { ...options, cwd: copy, env })

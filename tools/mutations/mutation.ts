@@ -1,17 +1,17 @@
-/** A fault put into the code, to see whether a test notices it. */
+/** A fault that is put into the code to see whether a test catches it. */
 export interface Mutation {
   name: string
   file: string
   /** Occurs exactly once in the file. */
   find: string
   replace: string
-  /** One sentence. */
+  /** One sentence about the effect of the fault. */
   breaks: string
-  /** The test files that should notice, the most likely first. */
+  /** The test files that should catch it, the most likely first. */
   tests: readonly string[]
 }
 
-/** The source with the fault. Throws when the text to replace is not there, or more than once. */
+/** Returns the source with the fault. Throws unless the text to replace occurs exactly once. */
 export function mutated(source: string, { name, file, find, replace }: Mutation): string {
   const count = source.split(find).length - 1
   if (count !== 1)

@@ -8,7 +8,7 @@ const SAME_ORIGIN = [`${FRONTEND}/http/same-origin.test.ts`]
 const GROUPS = [`${SRC}/groups/memberships.test.ts`]
 const ACCESS = `${SRC}/projects/project-access.ts`
 
-/** Faults in who may do what. */
+/** Faults in permission checks. */
 export const PERMISSIONS: readonly Mutation[] = [
   {
     name: 'requested-builder-builds',

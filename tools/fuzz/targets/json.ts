@@ -54,7 +54,7 @@ function value(random: Random, depth: number): unknown {
   }
 }
 
-/** Somewhere in the tree, another value. */
+/** Replaces a value somewhere in the tree. */
 function changed(tree: unknown, random: Random, depth = 0): unknown {
   if (random(4) === 0 || depth > 20) return value(random, 0)
   if (Array.isArray(tree)) {
@@ -71,7 +71,7 @@ function changed(tree: unknown, random: Random, depth = 0): unknown {
   return { ...tree, [key]: changed(old, random, depth + 1) }
 }
 
-/** Bodies of the API, and messages of builders. */
+/** Bodies of API requests, and messages of builders. */
 export const json: FuzzTarget = {
   name: 'json',
   words: [...WORDS, '{', '}', '[', ']', ',', ':', String.raw`\u0000`, String.raw`\ud800`],

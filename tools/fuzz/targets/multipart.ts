@@ -23,7 +23,7 @@ const part = (header: string, body: string): string =>
 const seed = (...parts: string[]): Buffer =>
   Buffer.from(`multipart/form-data; boundary=x\n${parts.join('')}--x--\r\n`)
 
-/** A first line with the type, and the body. */
+/** Inputs are a first line with the content type, followed by the body. */
 export const multipart: FuzzTarget = {
   name: 'multipart',
   words: WORDS,

@@ -14,7 +14,7 @@ export async function sendForm(type: string, body: Buffer): Promise<Form> {
   return await readForm({ req } as unknown as Context)
 }
 
-/** No text that the database refuses may come through. */
+/** Throws if a string contains text that the database refuses: NUL, or invalid Unicode. */
 export function requireClean(value: unknown, depth = 0): void {
   if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed()))
     throw new Error(`It lets ${JSON.stringify(value.slice(0, 100))} through`)
