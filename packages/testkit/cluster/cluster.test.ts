@@ -14,7 +14,7 @@ import { configMap, deployment, pod, podSpec } from './samples.ts'
 
 const isForbidden = (error: unknown): boolean => error instanceof KubeError && error.code === 403
 
-suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']) }, () => {
+suite('a cluster with a real API server', { skip: whyNoCluster(process.env['PATH']) }, () => {
   let cluster: Cluster
 
   before(async () => {
@@ -169,7 +169,7 @@ suite('a cluster of a real API server', { skip: whyNoCluster(process.env['PATH']
   })
 })
 
-suite('the end of a cluster', { skip: whyNoCluster(process.env['PATH']) }, () => {
+suite('stopping a cluster', { skip: whyNoCluster(process.env['PATH']) }, () => {
   test('disposing of a cluster leaves no process and no file', async () => {
     const cluster = await startCluster()
     const { dir } = cluster

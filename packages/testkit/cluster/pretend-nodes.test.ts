@@ -11,7 +11,7 @@ import { type Cluster, startCluster } from '../src/cluster/start-cluster.ts'
 import { until } from '../src/system/until.ts'
 import { claim, configMap, deployment, pod, podSpec } from './samples.ts'
 
-suite('pretended nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
+suite('simulated nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
   let cluster: Cluster
   let nodes: PretendNodes
   const behaviors: Record<string, SimulatedPodBehavior> = {}

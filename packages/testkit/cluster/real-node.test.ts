@@ -151,7 +151,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
   })
 })
 
-suite('the end of a real node', { skip: whyNoNode(process.env['PATH']) }, () => {
+suite('stopping a real node', { skip: whyNoNode(process.env['PATH']) }, () => {
   test('a node leaves no process, link, cgroup or forwarding on the machine', async () => {
     const links = (): string[] => Object.keys(networkInterfaces()).toSorted()
     const cgroups = (): string[] =>
