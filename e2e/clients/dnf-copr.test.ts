@@ -15,7 +15,7 @@ import { type DnfCopr, dnfCopr } from '@copr/testkit/clients/dnf-copr'
 import { DISTRO_ARCH, DISTRO_CHROOT, DISTRO_RELEASE } from '@copr/demo-distro/chroot'
 import { whyNoSystem } from '@copr/testkit/system/requirements'
 
-suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH']) }, () => {
+suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH']) }, () => {
   let fixture: ClientFixture
   let dnf: DnfCopr
   const succeeds = async (outcome: ReturnType<DnfCopr['dnf']>): Promise<string> => {
@@ -96,7 +96,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     await succeeds(dnf.copr('remove', '@crew/tools'))
   })
 
-  test('runtime dependencies are enabled with a project, and told', async () => {
+  test('runtime dependencies are enabled with a project, and reported', async () => {
     const { username } = fixture.cli
     const output = await succeeds(dnf.copr('enable', `${username}/app`, DISTRO_CHROOT))
     assert.match(output, new RegExp(`coprdep:127\\.0\\.0\\.1:${username}:libs`))
@@ -106,7 +106,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     await succeeds(dnf.copr('remove', `${username}/app`))
   })
 
-  test('multilib comes as a second repository', async () => {
+  test('multilib adds a second repository', async () => {
     const { username } = fixture.cli
     await succeeds(dnf.copr('enable', `${username}/wide`, DISTRO_CHROOT))
     const content = readFileSync(repoFile(username, 'wide'), 'utf8')
@@ -118,7 +118,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     await succeeds(dnf.copr('remove', `${username}/wide`))
   })
 
-  test('what the plugin of dnf 5 reads leads to repositories that are there', async () => {
+  test('the API calls of the dnf 5 plugin lead to existing repositories', async () => {
     const { username } = fixture.cli
     const read = async (owner: string, dirname: string): Promise<RpmrepoAnswer> =>
       await fixture.get(`rpmrepo/${owner}/${dirname}/${DISTRO_RELEASE}/`)
@@ -154,7 +154,7 @@ suite('the stock copr plugin of dnf 4', { skip: whyNoSystem(process.env['PATH'])
     assert.equal(missing.status, 404)
   })
 
-  test('a chroot that the project lacks is told with those it has', async () => {
+  test('the error for a chroot that the project lacks lists the available ones', async () => {
     const { username } = fixture.cli
     const output = await fails(dnf.copr('enable', `${username}/libs`, 'fedora-43-x86_64'))
     assert.match(output, /Repository 'fedora-43-x86_64' does not exist in project/)

@@ -4,14 +4,14 @@ import { test } from 'node:test'
 import { type ClientFixture, createProject } from '@copr/testkit/clients/client-fixture'
 import { coprCli } from '@copr/testkit/clients/copr-cli'
 
-/** Those of builds, permissions and the like are tested with their subcommands. */
+/** Exit codes of builds, permissions and the like are tested with their subcommands. */
 export function exitCodes(fixture: () => ClientFixture): void {
-  test('a file that is not there ends copr-cli with 3', async () => {
+  test('copr-cli exits with 3 for a missing file', async () => {
     await createProject(fixture(), 'codes')
     assert.match(await fixture().cli.fails(3, 'build', 'codes', 'missing.src.rpm'), /not found/)
   })
 
-  test('an answer that an older server would give ends it with 5', async () => {
+  test('copr-cli exits with 5 for a response of an older server', async () => {
     const { clients, dir, files } = fixture()
     const url = files.answer('/api_3/package', { id: 1, name: 'tool' })
     const account = { url, username: 'kim', login: 'x', token: 'y' }
@@ -20,11 +20,11 @@ export function exitCodes(fixture: () => ClientFixture): void {
     assert.match(printed, /is older than/)
   })
 
-  test('a configuration that is not there ends it with 6', async () => {
+  test('copr-cli exits with 6 without a configuration', async () => {
     await fixture().cli.fails(6, '--config', '/nonexistent/copr', 'whoami')
   })
 
-  test('a wrong token ends it with 1, and a path that does not exist answers in JSON', async () => {
+  test('copr-cli exits with 1 for a wrong token', async () => {
     const { system, clients, dir, cli } = fixture()
     const account = { url: system.url, username: cli.username, login: 'x', token: 'y' }
     const nobody = coprCli(clients.program, join(dir, 'bad.conf'), {
@@ -34,7 +34,7 @@ export function exitCodes(fixture: () => ClientFixture): void {
     assert.match(await nobody.fails(1, 'delete', 'codes'), /token|log ?in/i)
   })
 
-  test('uploadrpm, which the API does not have, is told so', async () => {
+  test('uploadrpm fails because the API does not have it', async () => {
     const { cli, sources } = fixture()
     const file = await sources.make({ name: 'binary' })
     assert.match(await cli.fails(1, 'uploadrpm', 'codes', file), /has no POST .*rpm-upload/)

@@ -17,13 +17,13 @@ const CLONE_URL = 'https://git.example.org/tool.git'
 interface Kind {
   type: string
   add: string[]
-  /** Expected fields of `source_dict` after the package was added. */
+  /** The expected fields of `source_dict` after the package is added. */
   source: Record<string, unknown>
   edit: string[]
   edited: Record<string, unknown>
   /** The subcommand that builds such a source without a package. */
   build: string[]
-  /** Why it cannot be built yet. */
+  /** The expected reason why it cannot be built. */
   reason: RegExp
 }
 
@@ -31,7 +31,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
   const packageOf = async (name: string) =>
     await fixture().get(`package?${inProject(fixture(), PROJECT)}&packagename=${name}`)
 
-  test('the project of the packages is created', async () => {
+  test('creates the project of the packages', async () => {
     await createProject(fixture(), PROJECT)
     writeFileSync(join(fixture().dir, 'script.sh'), '#!/bin/sh\necho Name: tool > tool.spec\n')
   })
@@ -111,7 +111,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
   })
 
   for (const { type, build, reason } of kinds()) {
-    test(`${build[0]} is accepted, shown, and says why it cannot be built`, async () => {
+    test(`${build[0]} is accepted and shown, and fails with the reason why it cannot be built`, async () => {
       const { cli, get, system, ended } = fixture()
       const [command = '', ...options] = build
       const id = onlyBuild(await cli.ok(command, PROJECT, ...options, '--nowait'))
@@ -126,7 +126,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     })
   }
 
-  test('build-package builds from what the package says', async () => {
+  test('build-package builds from the source of the package', async () => {
     const { cli, get, ended } = fixture()
     const printed = await cli.ok('build-package', PROJECT, '--name', 'custom-tool', '--nowait')
     assert.match(printed, new RegExp(`^Build was added to ${PROJECT}:\n`))
@@ -149,7 +149,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('reset-package takes the source away, delete-package the package', async () => {
+  test('reset-package removes the source, delete-package the package', async () => {
     const { cli, system } = fixture()
     assert.match(await cli.ok('reset-package', PROJECT, '--name', 'scm-tool'), /reset/)
     const { source_type, source_dict } = await packageOf('scm-tool')
@@ -190,7 +190,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
           source_build_method: 'tito',
         },
         edit: ['--clone-url', CLONE_URL, '--commit', 'stable'],
-        // copr-cli sends an empty text for what is not given
+        // copr-cli sends an empty string for omitted options
         edited: {
           committish: 'stable',
           subdirectory: '',
@@ -267,7 +267,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
   }
 }
 
-/** Beside the configuration file, where copr-cli is run. */
+/** Relative to the folder of the configuration file, in which copr-cli runs. */
 function scriptPath(): string {
   return 'script.sh'
 }

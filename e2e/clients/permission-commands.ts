@@ -5,7 +5,7 @@ import { type ClientFixture, createProject, onlyBuild } from '@copr/testkit/clie
 const PROJECT = 'doors'
 
 export function permissionCommands(fixture: () => ClientFixture): void {
-  test('a stranger may not build, asks for it, is let in, and builds', async () => {
+  test('a stranger may not build, requests permission, gets it, and builds', async () => {
     const { cli, kim, sources, system, ended } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await createProject(fixture(), PROJECT)
@@ -34,7 +34,7 @@ export function permissionCommands(fixture: () => ClientFixture): void {
     await kim.fails(7, 'modify', place, '--description', 'mine')
   })
 
-  test('an admin of the project may edit it; roles are dropped again', async () => {
+  test('a project admin may edit the project; roles can be removed again', async () => {
     const { cli, kim, get } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await cli.ok('edit-permissions', PROJECT, '--admin', 'kim=approved')
@@ -47,7 +47,7 @@ export function permissionCommands(fixture: () => ClientFixture): void {
     await kim.fails(7, 'modify', place, '--description', 'no more')
   })
 
-  test('wrong permissions are refused', async () => {
+  test('invalid permissions are refused', async () => {
     const { cli, kim } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await cli.fails(2, 'edit-permissions', PROJECT)

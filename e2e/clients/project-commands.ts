@@ -20,7 +20,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(chroots, new RegExp(`^${OTHER_CHROOT}\\n {4}Nothing is built here$`, 'm'))
   })
 
-  test('create takes every option', async () => {
+  test('create accepts every option', async () => {
     const { cli, get, system } = fixture()
     const options = {
       '--chroot': DISTRO_CHROOT,
@@ -104,7 +104,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.match(await cli.fails(1, 'get', 'missing'), /does not exist/)
   })
 
-  test('modify changes what it is given, and nothing else', async () => {
+  test('modify changes only the given settings', async () => {
     const { cli, get } = fixture()
     const before = await get<ProjectAnswer>(`project?${inProject(fixture(), 'all')}`)
     const options = {
@@ -183,7 +183,7 @@ export function projectCommands(fixture: () => ClientFixture): void {
     assert.equal(await statusOf(old), 401)
   })
 
-  test('delete deletes the project, and its name is free', async () => {
+  test('delete deletes the project, and its name can be used again', async () => {
     const { cli, system } = fixture()
     assert.equal(await cli.ok('delete', 'all'), 'Project all has been deleted.\n')
     assert.equal(

@@ -53,7 +53,7 @@ suite(
       assert.deepEqual(nevras.toSorted(), [`${name}-1.0-1.noarch`, `${name}-1.0-1.src`])
     }
 
-    test('a build goes through, its log is read while it grows, and dnf installs the package', async () => {
+    test('a build succeeds, its log can be read while it grows, and dnf installs the package', async () => {
       const srpm = await sources.make({ name: 'first', build: SLOW })
       const { id } = await system.api.uploadBuild(PROJECT, srpm)
       const { live, growths } = await followLog(system.api, id)
@@ -64,7 +64,7 @@ suite(
       await root.install('first')
     })
 
-    test('a build outlives the backend that is killed while it runs', async () => {
+    test('a build survives when a backend is killed while it runs', async () => {
       const srpm = await sources.make({ name: 'second', build: SLOW })
       const { id } = await system.api.uploadBuild(PROJECT, srpm)
       await until(async () => (await system.api.log(id)).includes('\nstill building 2'), {
@@ -76,7 +76,7 @@ suite(
       await assertSucceeds(id, 'second')
     })
 
-    test('a build outlives the backend that is killed while it publishes, and no reader sees half of it', async () => {
+    test('a build survives when a backend is killed while publishing, and no reader sees a partial repository', async () => {
       await system.startBackend(0)
       const watch = await watchRepository(repository(), `${project()}/pubkey.gpg`)
       const srpm = await sources.make({ name: 'third' })

@@ -71,7 +71,7 @@ suite(
       )
     }
 
-    test('login with OpenShift: a service account is the client, and its token comes into a Secret', async () => {
+    test('login with OpenShift: a service account is the OAuth client, and its token is written to a Secret', async () => {
       const ana = await site()
       await using facade = await startLoginFacade(ana.owner, dir, ISSUER)
       const type = (...args: [string, ...string[]]): Promise<Said> =>
@@ -121,7 +121,7 @@ suite(
       assert.deepEqual(namesOf(await all(ana.namespace, 'Secret')), [])
     })
 
-    test('render and secrets: another program applies what was rendered, and it runs', async () => {
+    test('render and secrets: kubectl applies the rendered objects, and the servers become ready', async () => {
       const ana = await site()
       const out = join(dir, 'rendered')
       const rendered = await ana.type('render', '--out', out)
@@ -162,7 +162,7 @@ suite(
       )
     })
 
-    test('--new-admin-link makes another link, and ends the one before', async () => {
+    test('--new-admin-link creates a new link, and invalidates the previous one', async () => {
       const ana = await site()
       const linkOf = ({ out }: Said): string => /login\/link\/(\S+)/.exec(out)?.[1] ?? ''
       const job = async (): Promise<string> =>
@@ -180,7 +180,7 @@ suite(
       assert.match((await ana.type('deploy', '--timeout', '90')).err, /Nothing had to change/)
     })
 
-    test('doctor tells what is right, and of what is not, what helps', async () => {
+    test('doctor reports passed checks, and a command for each failed one', async () => {
       const ana = await site()
       const early = await ana.type('doctor')
       assert.equal(early.code, 1)
@@ -194,7 +194,7 @@ suite(
         /ok +storage +you may not list storage classes/,
         /ok +quota +none/,
         /ok +objects +\d+ objects, all ready/,
-        // Nobody knows the host of a test.
+        // The host of a test does not resolve.
         /FAIL +name /,
         /FAIL +site /,
       ])
@@ -204,7 +204,7 @@ suite(
       assert.match((await ana.type('doctor')).out, /FAIL +quota +.*the quota tight .* pods/)
     })
 
-    test('a quota that is used up by the deployment itself is none that a deployment or doctor complains of', async () => {
+    test('deploy and doctor accept a quota that the deployment itself has used up', async () => {
       const ana = await site()
       const first = await ana.type('deploy', '--timeout', '90')
       assert.equal(first.code, 0, first.err)
@@ -220,7 +220,7 @@ suite(
       assert.match((await ana.type('doctor')).out, /ok +quota +1, with room left/)
     })
 
-    test('a missing right is named with its verb and kind, by deploy and by doctor', async () => {
+    test('deploy and doctor report missing rights with verb and kind', async () => {
       const { namespace, vars } = await site()
       const vic = await cluster.user('vic')
       await cluster.admin.client.create({
@@ -230,7 +230,7 @@ suite(
         roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'vic' }],
       })
-      // Without Routes one must be told the host.
+      // This user may not read Routes, so the host must be given.
       const told = { ...vars, expose: { host: 'copr.example.org' } }
       const wanted = /you lack rights in .*: .*create deployments\.apps/
       const deploy = await typeCommand(dir, vic, told, 'deploy')

@@ -52,7 +52,7 @@ suite(
       run: (command: string, ...args: string[]) => Promise<Said>
     }
 
-    /** A project with an administrator who has no other right, and what this one types. */
+    /** A project whose administrator has no other rights, and the commands that this user runs. */
     async function site(more: Record<string, unknown> = {}): Promise<Site> {
       const namespace = await cluster.createNamespace({ admins: ['ana'] })
       const owner = await cluster.user('ana')
@@ -82,7 +82,7 @@ suite(
     const all = async (namespace: string, kind: string, apiVersion = 'v1'): Promise<KubeObject[]> =>
       await cluster.admin.client.list(apiVersion, kind, { namespace })
 
-    /** Every object with its version: what changes is not equal. */
+    /** Returns the version of every object, to detect changes. */
     async function versions({ namespace }: Site): Promise<Record<string, string | undefined>> {
       const kinds: [string, string][] = [
         ['v1', 'ConfigMap'],
@@ -106,7 +106,7 @@ suite(
       )
     }
 
-    test('a project administrator deploys, again without a change, upgrades, mends drift, and undeploys', async () => {
+    test('a project administrator deploys, redeploys without a change, upgrades, corrects drift, and undeploys', async () => {
       const ana = await site()
       const first = await ana.run('deploy', '--timeout', '90')
       assert.equal(first.code, 0, first.err)
@@ -201,7 +201,7 @@ suite(
       )
     })
 
-    test('every object is one that the API server takes, in every size, and Pod Security is kept', async () => {
+    test('the API server accepts every object of every profile, under Pod Security restricted', async () => {
       for (const more of [
         { profile: 'medium', database: { mode: 'embedded' } },
         { profile: 'large', storage: { results: { access: 'ReadWriteMany' } } },
@@ -213,7 +213,7 @@ suite(
       }
     })
 
-    test('defect 28: machines in clouds go first; while they are not gone, nothing is removed', async () => {
+    test('defect 28: undeploy terminates cloud machines first, and removes nothing before', async () => {
       const ana = await site()
       ana.vars['builders'] = { pools: { a: {} }, aws: { secret: 'aws' } }
       const deployed = await ana.run('deploy', '--timeout', '90')
@@ -262,7 +262,7 @@ suite(
         )
       })
 
-      test('a Route whose host another one has', async () => {
+      test('a Route whose host belongs to another one', async () => {
         const host = `taken.${openshift.appsDomain}`
         const other = await cluster.createNamespace()
         const spec = { host, path: '/', to: { kind: 'Service', name: 'a' } }
@@ -279,7 +279,7 @@ suite(
         assert.match(err, /try: oc get routes --all-namespaces/)
       })
 
-      test('a Route that no router looks at', async () => {
+      test('a Route that no router watches', async () => {
         const ana = await site()
         hidden.add(ana.namespace)
         const { code, err } = await ana.run('deploy', '--timeout', '6')

@@ -32,7 +32,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
     rmSync(dir, { recursive: true })
   })
 
-  /** A namespace, and a program in it with the rights of its administrator. */
+  /** Creates a namespace, and a kubeconfig for a service account with the rights of its administrator. */
   async function namespaceOf(url: string): Promise<{ namespace: string; kubeconfig: string }> {
     const name = 'developer'
     const namespace = await cluster.createNamespace()
@@ -79,7 +79,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
     return { code, ...said }
   }
 
-  test('Kubernetes has no builds: it says what to do instead', async () => {
+  test('dev up on Kubernetes, which has no builds, suggests an alternative', async () => {
     const { code, err } = await dev(await namespaceOf(cluster.url), {}, 'up')
     assert.equal(code, 1)
     assert.match(err, /it has no builds.*\n {4}try: images\.registry in vars\.yml/)
@@ -106,7 +106,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       return spec.template.spec.containers[0].image as string
     }
 
-    test('up builds what is in the folder, and deploys it; again builds what has changed; down removes it', async () => {
+    test('up builds the folder and deploys it; a second up builds only changes; down removes the deployment', async () => {
       const where = await namespaceOf(builds.url)
       const { namespace } = where
       const source = await checkout(join(dir, 'checkout'))
@@ -151,7 +151,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       assert.match(again.err, /Nothing had to change/)
       assert.equal(builds.uploads.length, 2)
 
-      // Neither committed nor known to git.
+      // An untracked file.
       writeFileSync(join(source, 'packages/new.ts'), 'export const value = 1\n')
       const changed = await dev(where, {}, ...up)
       assert.equal(changed.code, 0, changed.err)
@@ -172,7 +172,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
         assert.deepEqual(await cluster.admin.client.list(apiVersion, kind, { namespace }), [])
     })
 
-    test('a build that fails says why, and nothing is deployed', async () => {
+    test('a failed build is reported with the reason, and nothing is deployed', async () => {
       const where = await namespaceOf(builds.url)
       builds.failing.set('copr-server', 'npm error: there is no such package')
       const { code, err } = await dev(
@@ -190,7 +190,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       assert.deepEqual(await cluster.admin.client.list('apps/v1', 'Deployment', { namespace }), [])
     })
 
-    test('builders in pods get their image, too, and may pull it', async () => {
+    test('pod builders get their image, too, and may pull it', async () => {
       const where = await namespaceOf(builds.url)
       const pool = {
         provider: 'kubernetes',
@@ -230,7 +230,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
   })
 })
 
-/** A small folder of git with the real Containerfiles. */
+/** Creates a small git repository with the real Containerfiles. */
 async function checkout(dir: string): Promise<string> {
   mkdirSync(join(dir, 'packages'), { recursive: true })
   cpSync(join(ROOT, 'images'), join(dir, 'images'), {

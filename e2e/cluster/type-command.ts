@@ -10,7 +10,7 @@ export interface Said {
   err: string
 }
 
-/** Runs a command about the deployment that `vars` describe, as one user of a cluster; its vars.yml lies below `dir`. */
+/** Runs a command about the deployment that `vars` describe, as one user of a cluster; its vars.yml is in a folder under `dir`. */
 export async function typeCommand(
   dir: string,
   { kubeconfig }: Pick<Identity, 'kubeconfig'>,
@@ -18,7 +18,7 @@ export async function typeCommand(
   command: string,
   ...args: string[]
 ): Promise<Said> {
-  // One for each command: several may run at the same time.
+  // A file for each command, because several may run at the same time.
   const file = join(mkdtempSync(join(dir, 'vars-')), 'vars.yml')
   writeFileSync(file, stringify(vars))
   const said = { out: '', err: '' }

@@ -31,7 +31,7 @@ const PASSWORD = 'of this test only'
 const skip =
   whyNoNode(process.env['PATH']) || whyNoSystem(process.env['PATH']) || (await whyNoImages())
 
-/** Seconds of each step, in the order in which they happen. */
+/** Measures the seconds of each step, in order. */
 class Stopwatch {
   readonly #steps: [string, number][] = []
 
@@ -91,7 +91,7 @@ suite('a deployment whose pods really run', { skip }, () => {
         memory: '1Gi',
         ephemeral_storage: '10Gi',
         storage_class: 'standard',
-        // containerd 1.6 gives pods no user namespaces.
+        // containerd 1.6 does not support user namespaces for pods.
         privileged: true,
         host_users: true,
       }
@@ -129,7 +129,7 @@ suite('a deployment whose pods really run', { skip }, () => {
   })
 })
 
-/** This process finds a host at an address, as the pods do. */
+/** Makes this process resolve a host to an address, as the pods do. */
 function findHere(host: string, address: string): Disposable {
   const { lookup } = dns
   const ours = (name: string, ...rest: unknown[]): void =>
@@ -185,7 +185,7 @@ async function deploy(
   return { code, ...said }
 }
 
-/** As an administrator does it: in the pod, where the database can be reached. */
+/** Adds a chroot as an administrator does: in a pod that can reach the database. */
 async function addChroot(cluster: Cluster, yaml: string): Promise<void> {
   const inServers = `--namespace ${NAMESPACE} exec --stdin deployment/servers --container backend --`
   const add = 'coprctl chroot add /dev/stdin --config /etc/copr/config/copr.yaml'
@@ -194,7 +194,7 @@ async function addChroot(cluster: Cluster, yaml: string): Promise<void> {
   assert.ok(added.ok, added.output)
 }
 
-/** A machine of some user, with dnf and the project's `.repo` file as the site gives it. */
+/** Installs the package in a pod that stands for a user's machine, with dnf and the project's `.repo` file. */
 async function installInPod(
   cluster: Cluster,
   image: string,
@@ -256,7 +256,7 @@ cat /work/root/usr/share/tiny/tiny`
   return output
 }
 
-/** For whoever reads why it failed. */
+/** Returns the state of the cluster, for diagnosing a failure. */
 async function stateOf(cluster: Cluster): Promise<string> {
   const ask = async (...args: string[]): Promise<string> =>
     (await cluster.kubectl(cluster.admin, ...args)).output

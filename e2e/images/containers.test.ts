@@ -27,7 +27,7 @@ const skip =
 
 suite('coprctl containers', { skip }, () => {
   let dir: string
-  // No configuration of podman: `coprctl containers up` finds what the machine needs.
+  // No podman configuration: `coprctl containers up` detects what the machine needs.
   const env = (): Record<string, string> => ({ HOME: process.env['HOME'] ?? '/root' })
   const podman = async (...args: string[]): Promise<string> =>
     await runOrThrow('podman', args, { env: env(), answer_only: true })
@@ -52,7 +52,7 @@ suite('coprctl containers', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  test('up says which Secret is missing before anything runs, and takes it from a file', async () => {
+  test('up reports a missing Secret before anything runs, and reads it from a file', async () => {
     const oidc = {
       issuer: 'https://id.example.org',
       client_id: 'copr',
@@ -70,7 +70,7 @@ suite('coprctl containers', { skip }, () => {
     )
   })
 
-  test('what up starts logs in, builds and publishes; up again changes nothing; down leaves data only', async (t) => {
+  test('up starts a system that logs in, builds and publishes; a second up changes nothing; down keeps only data', async (t) => {
     const port = await freePort(0)
     const up = ['up', '--port', String(port), '--host', '127.0.0.1', '--builders', '1']
     type Up = { url: string; administrator_url?: string; changes: number }
@@ -157,7 +157,7 @@ async function leftOf(podman: PodmanCommand): Promise<object> {
   }
 }
 
-/** For whoever reads why it failed. */
+/** Returns the state of the pods, for diagnosing a failure. */
 async function whatRuns(podman: PodmanCommand): Promise<string> {
   const filter = ['--all', '--filter', `label=copr/instance=${NAME}`]
   const said = await podman('ps', ...filter, '--format', '{{.Names}}')

@@ -25,7 +25,7 @@ import { until } from '@copr/testkit/system/until'
 const SERVER = 'localhost/copr-server:latest'
 const BUILDER = 'localhost/copr-builder:latest'
 const DISTRO = join(CACHE_DIR, 'distro')
-/** OpenShift gives each namespace ids of its own, from this on. */
+/** A user ID as OpenShift assigns it: each namespace has its own range, and the ranges begin here. */
 const UID = 1_000_000_000 + randomInt(1_000_000)
 const RESTRICTED = [
   '--user',
@@ -41,7 +41,7 @@ const RESTRICTED = [
 const skip = whyNoSystem(process.env['PATH']) || (await whyNoContainers(SERVER))
 const name = (part: string): string => `copr-test-${process.pid}-${part}`
 
-/** An orphan ends, and its parent is gone: process 1 must take its exit code, or a zombie stays. */
+/** Creates orphans: their parent has exited, so process 1 must reap them, or they stay zombies. */
 const MAKE_ORPHANS = `
 const { spawnSync } = require('node:child_process')
 const { readdirSync, readFileSync } = require('node:fs')
@@ -52,7 +52,7 @@ setTimeout(() => console.log(readdirSync('/proc').filter((pid) => /^[0-9]+$/.tes
 `
 
 suite('the images', { skip }, () => {
-  test('the server image has no shell and no package manager, and no zombies stay', async () => {
+  test('the server image has no shell and no package manager, and leaves no zombies', async () => {
     for (const program of ['/bin/sh', '/usr/bin/apt-get', '/usr/bin/dpkg', '/usr/bin/perl'])
       await assert.rejects(
         runContainer(SERVER, { options: ['--entrypoint', program], args: [] }),
@@ -66,7 +66,7 @@ suite('the images', { skip }, () => {
     assert.equal(counted.trim(), '0 zombies')
   })
 
-  test('nothing in the server image may be written by the user it runs as', async () => {
+  test('the server image has no file that its user may write', async () => {
     const walk = `
       const { accessSync, constants, lstatSync, readdirSync } = require('node:fs')
       const writable = [], skip = new Set(['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp', '/data'])
@@ -88,14 +88,14 @@ suite('the images', { skip }, () => {
     let dir: string
     before(() => {
       dir = mkdtempSync(join(tmpdir(), 'copr-images-'))
-      // An embedded PostgreSQL runs as another user; a volume belongs to group 0.
+      // The embedded PostgreSQL runs as another user; a volume belongs to group 0.
       chmodSync(dir, 0o755)
       mkdirSync(join(dir, 'data'))
       chmodSync(join(dir, 'data'), 0o2775)
     })
     after(() => rmSync(dir, { recursive: true, force: true }))
 
-    test('goes through both images, keygen over TLS, and dnf installs the result', async (t) => {
+    test('runs through both images, keygen over TLS, and dnf installs the result', async (t) => {
       await using postgres = await startEmbeddedPostgres({
         dir: join(dir, 'postgres'),
         password: 'of-this-test-only',
@@ -126,7 +126,7 @@ suite('the images', { skip }, () => {
       await using servers = await part('servers')
       await using builder = await startContainer(name('builder'), BUILDER, {
         options: [
-          // Builds need mounts and namespaces of their own.
+          // Builds need mounts and their own namespaces.
           '--privileged',
           '--env',
           `COPR_ENROLL_TOKEN=${enroll_token}`,
@@ -159,7 +159,7 @@ suite('the images', { skip }, () => {
       await root.install('hello-copr')
       t.diagnostic((await root.run('/usr/bin/hello-copr')).trim())
 
-      // One build is followed through the parts by its id.
+      // The build ID identifies a build in the logs of all components.
       const said = lines.map((log) =>
         log.filter(({ build_id }) => build_id === submitted.id).map(({ msg }) => String(msg)),
       )
@@ -216,7 +216,7 @@ async function writeConfiguration(
     allow_private_urls: true,
   }
   writeFileSync(at('copr.yaml'), JSON.stringify(config))
-  // As a Secret is mounted: readable by group 0, whoever the user is.
+  // Permissions as in a mounted Secret: readable by group 0, whatever the user.
   for (const file of ['tls.key', 'master-key', 'copr.yaml']) chmodSync(at(file), 0o440)
   assert.match(readFileSync(at('tls.crt'), 'utf8'), /BEGIN CERTIFICATE/)
   return { public_url }

@@ -81,7 +81,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     test(`failed: ${title}`, async (t) => {
       const treesBefore = new Set(trees())
       const sent = content()
-      // Making it may take seconds; fetch() must first see that the server has closed idle connections since.
+      // Creating the content may take seconds; fetch() must first notice that the server has closed idle connections in the meantime.
       await setImmediate()
       const { status, body } = await send(sent)
       if (status !== 200) {
@@ -142,13 +142,13 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
       assertNoMark()
     })
 
-  test('a URL of nobody fails its build', async () => {
+  test('a URL without a server fails its build', async () => {
     const { id } = await api.urlBuild(PROJECT, 'http://127.0.0.1:9/hello.src.rpm', { timeout: 20 })
     assert.equal((await api.waitForBuild(id, 60_000)).state, 'failed')
     assert.match(await failReason(system, id), /127\.0\.0\.1:9|hello\.src\.rpm/)
   })
 
-  test('URLs that are none are refused', async () => {
+  test('invalid URLs are refused', async () => {
     for (const url of [
       'file:///etc/passwd.src.rpm',
       'not-a-url',
@@ -165,7 +165,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('a chroot that does not exist is named', async () => {
+  test('the error for an unknown chroot names it', async () => {
     const added = await api.raw('POST', `project/add/${api.username}`, {
       name: 'other',
       chroots: ['fedora-999-x86_64'],
@@ -182,7 +182,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.equal(got.status, 404)
   })
 
-  test('the project of somebody else is left alone', async () => {
+  test("a user cannot change another user's project", async () => {
     const other = await anotherUser(system, 'mallory')
     const { id } = await api.uploadBuild(PROJECT, await sources.make({ name: 'mine' }))
     await api.waitForBuild(id)
@@ -219,7 +219,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await untilUploadsGone()
   })
 
-  test('a project that does not exist is 404, and says so', async () => {
+  test('a project that does not exist is answered with 404 and a message', async () => {
     const { status, body } = await api.raw(
       'POST',
       'build/create/upload',
@@ -232,7 +232,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(String(body['error']), /does not exist/)
   })
 
-  test('a wrong token is 401, whatever is wrong with it', async () => {
+  test('any invalid token is answered with 401', async () => {
     const { login, token } = system.credentials
     const wrong = [
       { login, token: 'x'.repeat(30) },
@@ -269,7 +269,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.deepEqual(listTree(join(system.dataDir, 'uploads')), [])
   })
 
-  test('bodies and paths that make no sense are told in the form of the API', async () => {
+  test('invalid bodies and paths are answered with an API error', async () => {
     const headers = {
       'content-type': 'application/json',
       authorization: `Basic ${Buffer.from(`${system.credentials.login}:${system.credentials.token}`).toString('base64')}`,
@@ -288,7 +288,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('a name of a project that would lead elsewhere is refused', async () => {
+  test('a project name that would lead out of its folder is refused', async () => {
     for (const name of ['../up', 'a/b', '-dash', 'new\nline', 'nul\0', '.', '..', '']) {
       const { status, body } = await api.raw('POST', `project/add/${api.username}`, {
         name,
@@ -299,7 +299,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('paths of the results tree do not lead out of it', async () => {
+  test('request paths cannot lead out of the results tree', async () => {
     for (const path of [
       'results/%2e%2e/copr.yaml',
       'results/..%2f..%2fetc/passwd',
@@ -315,7 +315,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     }
   })
 
-  test('afterwards a good package still builds', async () => {
+  test('a valid package still builds afterwards', async () => {
     const { id } = await api.uploadBuild(PROJECT, await sources.make({ name: 'good' }))
     assert.equal((await api.waitForBuild(id)).state, 'succeeded', system.logs())
     await untilUploadsGone()

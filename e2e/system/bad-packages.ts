@@ -2,15 +2,15 @@ import { SIGNATURE_TAG, TAG } from '@copr/rpm/tags'
 import { int64, type MadeFile, type MadeRpm, makeRpm } from '@copr/rpm/testing/make-rpm'
 
 const SPEC: MadeFile = { name: 'hello.spec', content: 'Name: hello\nVersion: 1.0\nRelease: 1\n' }
-/** Part of every name that must not come to be anywhere. */
+/** Part of all names that must not appear anywhere. */
 export const MARK = 'evil-mark'
 export const MIB = 1024 * 1024
 
-/** A source package without a fault, but for what is asked for. */
+/** Returns a valid source package, except for the given changes. */
 export const whole = (rpm: MadeRpm = {}): Buffer => makeRpm({ files: [SPEC], ...rpm })
 const withFile = (file: MadeFile): Buffer => makeRpm({ files: [SPEC, file] })
 
-/** Refused at once: no build comes of it. */
+/** Packages that are refused at once, without a build. */
 export const REFUSED: { title: string; name?: string; content: () => Buffer; message: RegExp }[] = [
   { title: 'an empty file', content: () => Buffer.alloc(0), message: /empty/ },
   {
@@ -114,7 +114,7 @@ export const REFUSED: { title: string; name?: string; content: () => Buffer; mes
   },
 ]
 
-/** Looks right from its header: the import finds out, and the build fails. */
+/** Packages with a valid header: the import detects the fault, and the build fails. */
 export const FAILED: { title: string; content: () => Buffer; reason: RegExp }[] = [
   {
     title: 'a payload with ../',
@@ -174,7 +174,7 @@ function cutOff(bytes: number): Buffer {
   return content.subarray(0, content.length - bytes)
 }
 
-/** Small as it comes, large when it is unpacked. */
+/** Returns a package that is small, but large when extracted. */
 function bomb(): Buffer {
   return withFile({ name: 'zeros.bin', content: Buffer.alloc(96 * MIB) })
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { whole } from './bad-packages.ts'
 
-/** Serves URLs that are no SRPM: a page, a broken connection, no response, a stalled body, and 404. */
+/** Serves responses that are not an SRPM: a page, a broken connection, no response, a stalled body, and 404. */
 export async function serveBadUrls(): Promise<Server> {
   const server = createServer((request, response) => {
     switch (request.url) {

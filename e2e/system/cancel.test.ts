@@ -19,7 +19,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     sources = tinySources()
     system = await startSystem({ builders: 1 })
     await system.api.createProject(PROJECT)
-    // The first build makes the root, which the others have ready.
+    // The first build creates the root, which the others reuse.
     const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'first' }))
     assert.equal((await system.api.waitForBuild(id)).state, 'succeeded', system.logs())
   })
@@ -40,7 +40,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     return id
   }
 
-  test('the builder is free within 5 s of the cancel', async (t) => {
+  test('the builder is free within 5 s after the cancellation', async (t) => {
     const running = await startSleeper()
     const next = await system.api.uploadBuild(PROJECT, await sources.make({ name: 'next' }))
     await until(async () => (await system.api.build(next.id)).state === 'pending', {
@@ -102,7 +102,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(String(body['error']), /finished|cannot/i)
   })
 
-  test('a build over its timeout fails, and says so', async () => {
+  test('a build that exceeds its timeout fails with that reason', async () => {
     const srpm = await sources.make({ name: 'too-slow', build: FOR_EVER })
     const { id } = await system.api.uploadBuild(PROJECT, srpm, { timeout: 6 })
     assert.equal((await system.api.waitForBuild(id, 60_000)).state, 'failed')
@@ -111,7 +111,7 @@ suite('canceling', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await assertBuildersIdle(system.dataDir)
   })
 
-  test('nothing is left in staging, and it stops cleanly', async () => {
+  test('staging is empty, and the system stops cleanly', async () => {
     await until(() => listTree(`${system.dataDir}/staging`).length === 0, {
       timeout_ms: 10_000,
       what: 'staging to be empty',

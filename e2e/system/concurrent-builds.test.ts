@@ -27,7 +27,7 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('all end, in bounded memory', async (t) => {
+  test('all builds end, in bounded memory', async (t) => {
     const srpms: string[] = []
     for (let index = 0; index < BUILDS; index++)
       srpms.push(
@@ -71,7 +71,7 @@ suite('a hundred builds at once', { skip: whyNoSystem(process.env['PATH']) }, ()
     assert.equal(nevras.size, BUILDS * 2)
   })
 
-  test('it stops cleanly', async () => {
+  test('the system stops cleanly', async () => {
     await system.stop()
   })
 })

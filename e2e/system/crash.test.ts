@@ -15,7 +15,7 @@ import { until } from '@copr/testkit/system/until'
 
 const PROJECT = 'crash'
 
-/** When the process is killed, and by how many milliseconds at most later than that can be seen. */
+/** The phase in which the component is killed, and the maximum random delay in milliseconds after the phase is first seen. */
 type Moment = 'importing' | 'preparing' | 'building' | 'built' | 'publishing'
 const ROUNDS: [ComponentToFind, Moment, number][] = [
   ['agent', 'building', 1000],
@@ -95,7 +95,7 @@ suite(
         importing: () => true,
         preparing: () => existsSync(results),
         building: () => log('builder-live.log').includes('\nstill building 2'),
-        // The builder has what it was to make, and brings it.
+        // The builder has built the packages, and uploads them.
         built: () => log('builder-live.log').includes('Uploading the results'),
         publishing: () => log('backend.log').includes('built: '),
       }
@@ -116,7 +116,7 @@ suite(
       await system.start()
     }
 
-    /** The API may be away for a moment. */
+    /** Waits until a build has ended; the API may be unreachable for a moment. */
     async function endOf(id: number): Promise<string> {
       let last: unknown
       return await until(
@@ -146,7 +146,7 @@ suite(
         assert.equal(findComponent(component, system.dataDir).length, 1, component)
     })
 
-    test('the repository has every package once, and each is whole', async () => {
+    test('the repository has every package once, with valid digests', async () => {
       const content = await readRepository(repoUrl())
       assert.equal(content.packages.length, (ROUNDS.length + 1) * 2)
       assert.equal(
@@ -156,7 +156,7 @@ suite(
       await checkPackages(repoUrl(), content)
     })
 
-    test('nothing half done is left in any folder', async () => {
+    test('no folder has unfinished files', async () => {
       const left = (): string[] => [
         ...['staging', 'uploads', 'trash'].flatMap((dir) =>
           listTree(join(system.dataDir, dir)).map((path) => `${dir}/${path}`),
@@ -180,7 +180,7 @@ suite(
       await assertBuildersIdle(system.dataDir)
     })
 
-    test('it stops cleanly', async () => {
+    test('the system stops cleanly', async () => {
       await system.stop()
     })
   },

@@ -10,15 +10,15 @@ import { tinySources } from '@copr/testkit/system/tiny-srpm'
 
 const noIpv6 = existsSync('/proc/net/if_inet6') ? false : 'this machine has no IPv6'
 
-suite('where the system listens', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  test('by default only 127.0.0.1 answers', async () => {
+suite('listen addresses', { skip: whyNoSystem(process.env['PATH']) }, () => {
+  test('by default the system listens on 127.0.0.1 only', async () => {
     await using system = await startSystem({ builders: 0 })
     assert.equal(system.publicUrl, `http://127.0.0.1:${system.port}`)
     assert.match(await textAt(system.publicUrl), /Copr/)
     for (const address of otherAddresses()) assert.equal(await answers(address, system.port), false)
   })
 
-  test('at ::1 a build is fetched, built and published', { skip: noIpv6 }, async () => {
+  test('on ::1 a build is imported, built and published', { skip: noIpv6 }, async () => {
     await using system = await startSystem({ builders: 1, host: '::1' })
     assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
     using sources = tinySources()
@@ -29,15 +29,19 @@ suite('where the system listens', { skip: whyNoSystem(process.env['PATH']) }, ()
     assert.match(await textAt(`${system.publicUrl}/coprs/build/${id}`), /six/)
   })
 
-  test('at :: it answers at every address, and builders enroll', { skip: noIpv6 }, async () => {
-    await using system = await startSystem({ builders: 1, host: '::' })
-    assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
-    for (const address of ['127.0.0.1', '::1', ...otherAddresses()])
-      assert.equal(await answers(address, system.port), true, address)
-  })
+  test(
+    'on :: the system listens on every address, and builders enroll',
+    { skip: noIpv6 },
+    async () => {
+      await using system = await startSystem({ builders: 1, host: '::' })
+      assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
+      for (const address of ['127.0.0.1', '::1', ...otherAddresses()])
+        assert.equal(await answers(address, system.port), true, address)
+    },
+  )
 })
 
-/** Those that machines nearby reach; none where there is no network. */
+/** Returns the addresses that nearby machines can reach; none without a network. */
 function otherAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])

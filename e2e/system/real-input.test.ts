@@ -38,7 +38,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
       options,
     )
     const log = followLog(system.api, id)
-    log.catch(() => undefined) // told where it is awaited
+    log.catch(() => undefined) // reported where it is awaited
     builds.set(name, { id, log })
     return id
   }
@@ -59,7 +59,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('the repository of a new project is valid and empty from the first moment', async () => {
+  test('the repository of a new project is valid and empty at once', async () => {
     await system.api.createProject(PROJECT)
     const { packages } = await readRepository(repoUrl())
     assert.deepEqual(packages, [])
@@ -69,7 +69,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.ok(made.ok, made.output)
   })
 
-  test('jq builds against the oniguruma-devel that was submitted just before it', async (t) => {
+  test('jq builds against the oniguruma-devel that was submitted just before', async (t) => {
     const first = await submit('oniguruma')
     await submit('jq', { after_build_id: first })
     await submit('hello')
@@ -90,7 +90,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     t.diagnostic(`jq started ${started.getTime() - ended.getTime()} ms after the end of oniguruma`)
   })
 
-  /** `name.arch` of what a build brought, without the packages with debugging symbols. */
+  /** Returns the packages of a build as `name.arch`, without debuginfo packages. */
   async function builtBy(id: number): Promise<string[]> {
     const packages = await system.api.builtPackages(id)
     return packages
@@ -99,7 +99,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
       .toSorted()
   }
 
-  test('hello builds, and leaves the files that a build leaves', async () => {
+  test('hello builds, and leaves the usual result files', async () => {
     const { id } = await ends('hello', 'succeeded')
     const packages = await system.api.builtPackages(id)
     assert.deepEqual(await builtBy(id), ['hello.src', 'hello.x86_64'])
@@ -144,7 +144,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.deepEqual(await builtBy(id), ['fmt-devel.x86_64', 'fmt.src', 'fmt.x86_64'])
   })
 
-  test('a package whose %check fails is failed, and its log has the line', async () => {
+  test('a package whose %check fails is a failed build, and its log has the line', async () => {
     const { id } = await ends('failing-check', 'failed')
     assert.match(await failReason(system, id), /%check/)
     assert.match(await system.api.log(id), /test 2 of 2: FAILED: expected 42, got 41/)
@@ -155,13 +155,13 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     )
   })
 
-  test('BuildRequires that cannot be met are named', async () => {
+  test('unmet BuildRequires are named', async () => {
     const { id } = await ends('unmet-buildrequires', 'failed')
     assert.match(await failReason(system, id), /this-package-does-not-exist/)
     assert.match(await system.api.log(id), /this-package-does-not-exist/)
   })
 
-  test('a build that sleeps for ever ends at its timeout, and says so', async () => {
+  test('a build that sleeps forever fails at its timeout with that reason', async () => {
     await submit('sleeps-for-ever', { timeout: 12 })
     const { id } = await ends('sleeps-for-ever', 'failed')
     assert.match(await failReason(system, id), /timeout of 12 seconds/)
@@ -183,20 +183,20 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.ok((slow?.growths ?? 0) >= 3, 'the log of a long build grows')
   })
 
-  test('each page tells how its build ended', async () => {
+  test('each build page shows how the build ended', async () => {
     const page = await textAt(`${system.url}/coprs/build/${idOf('unmet-buildrequires')}`)
     assert.match(page, /this-package-does-not-exist/)
     assert.match(await textAt(`${system.url}/coprs/build/${idOf('hello')}`), /succeeded/i)
   })
 
-  test('dnf installs what was built, with all signatures checked', async () => {
+  test('dnf installs the built packages, with all signatures checked', async () => {
     await root.install('hello', 'jq', 'lz4', 'lz4-devel', 'fmt', 'python3-colorama')
     assert.match(await root.run('hello'), /Hello, world!/)
     assert.match(await root.run('jq', '--version'), /jq-1\.6/)
     assert.match(await root.run('lz4', '--version'), /1\.9\.4/)
   })
 
-  test('the repository was valid all the time, and has each package once', async (t) => {
+  test('the repository was always valid, and has each package once', async (t) => {
     const { reads, generations } = await watch.end()
     t.diagnostic(`read ${reads} times, ${generations} generations`)
     assert.ok(generations >= 5, 'publications were seen')
@@ -210,7 +210,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.deepEqual(await root.available(), expected.toSorted())
   })
 
-  test('it stops cleanly', async (t) => {
+  test('the system stops cleanly', async (t) => {
     const seconds = await system.stop()
     t.diagnostic(`stopped in ${seconds.toFixed(1)} s`)
   })

@@ -11,7 +11,7 @@ import { tinySources, type TinySources } from '@copr/testkit/system/tiny-srpm'
 
 const PROJECT = 'restart'
 
-suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) }, () => {
+suite('restarting the system', { skip: whyNoSystem(process.env['PATH']) }, () => {
   let system: System
   let sources: TinySources
   let built: number
@@ -28,14 +28,14 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('all is as it was', async (t) => {
+  test('nothing changes, and a running build continues', async (t) => {
     const before_it = {
       build: await system.api.build(built),
       log: await system.api.log(built),
       files: await system.api.resultFiles(built),
       credentials: system.credentials,
     }
-    // Unfinished work is part of what is kept.
+    // Unfinished work must survive a restart, too.
     const running = await system.api.uploadBuild(
       PROJECT,
       await sources.make({ name: 'goes-on', build: 'sleep 4' }),
@@ -58,7 +58,7 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     assert.equal((await system.api.waitForBuild(running.id)).state, 'succeeded')
   })
 
-  test('the repository of before is served, and dnf installs from it', async () => {
+  test('the repository is still served, and dnf installs from it', async () => {
     const url = `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
     const content = await readRepository(url)
     assert.equal(content.packages.length, 4)
@@ -69,7 +69,7 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     assert.match(await textAt(`${system.url}/coprs/build/${built}`), /kept/)
   })
 
-  test('a second system does not take the same folder', async () => {
+  test('a second system refuses the same folder', async () => {
     const { run } = await import('@copr/process/run')
     const main = new URL('../../packages/cli/src/main.ts', import.meta.url).pathname
     const second = await run(process.execPath, [
@@ -86,7 +86,7 @@ suite('stopping and starting again', { skip: whyNoSystem(process.env['PATH']) },
     assert.equal((await system.api.raw('GET', 'auth-check')).status, 200)
   })
 
-  test('it stops cleanly', async () => {
+  test('the system stops cleanly', async () => {
     await system.stop()
   })
 })

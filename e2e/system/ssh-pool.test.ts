@@ -13,7 +13,7 @@ import { until } from '@copr/testkit/system/until'
 const skip = whyNoSystem(process.env['PATH']) || whyNoSshHost()
 const AGENT = 'packages/builder/src/main.ts'
 
-suite('a pool of scripts, in the contract of resalloc', { skip }, () => {
+suite('a pool of scripts with the interface of resalloc', { skip }, () => {
   let host: SshHost
   let system: System
   let sources: TinySources
@@ -36,7 +36,7 @@ suite('a pool of scripts, in the contract of resalloc', { skip }, () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  /** As a pools.yaml of resalloc has it, whose scripts print what Copr's wrappers do. */
+  /** A pool in resalloc's pools.yaml, whose scripts print the same as Copr's wrappers. */
   function labPool(more: object = {}): object {
     return {
       max: 1,
@@ -60,8 +60,8 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     return events.map(({ kind, text }) => `${kind} ${text}`)
   }
 
-  test('a waiting build has a machine started, brought by SSH, used, and deleted', async (t) => {
-    // Without a need nothing is started.
+  test('for a waiting build, a machine is started, set up by SSH, used, and deleted', async (t) => {
+    // Nothing is started without demand.
     assert.equal(await host.processes().then((running) => running.includes(AGENT)), false)
     await system.api.createProject('by-ssh')
     const began = performance.now()
@@ -76,10 +76,10 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
     assert.match(environment, /^RESALLOC_ID=\d+$/m)
     assert.match(environment, /^RESALLOC_POOL_ID=lab$/m)
     const name = /^RESALLOC_NAME=(.+)$/m.exec(environment)?.[1] ?? ''
-    // One-use, and gone with its use.
+    // The token is for one use, and deleted after it.
     assert.throws(() => readFileSync(join(host.builder_dir, name, 'enroll-token')), /ENOENT/)
 
-    // It has done its one task: the script is told what it has printed.
+    // The machine has run its only task: the delete script receives the output of the create script.
     const deleted = (): string[] => {
       try {
         return readFileSync(join(dir, 'deleted'), 'utf8').trim().split('\n')
@@ -106,7 +106,7 @@ printf 'name: %s\\nhost: ${host.address}\\nssh_port: ${host.port}\\n' "$RESALLOC
       { timeout_ms: 60_000, what: 'the machine to be gone', seen: () => state_of_machine },
     )
     assert.equal(deleted().length, 1)
-    // The script leaves the host as it is: the agent ends because nobody knows it any more.
+    // The script does not change the host: the agent exits because the gateway no longer knows it.
     let running = ''
     await until(
       async () => {

@@ -11,11 +11,11 @@ import { COPRCTL } from '@copr/testkit/system/start-system'
 
 const MAY_TAKE_MS = 300_000
 
-suite('starts that fail on the way', { skip: whyNoSystem(process.env['PATH']) }, () => {
-  test('a disk that gets full during the mini distribution is named, and nothing runs on', async (t) => {
+suite('failing starts', { skip: whyNoSystem(process.env['PATH']) }, () => {
+  test('a disk that fills up during the mini distribution is reported, and no process keeps running', async (t) => {
     const dir = temporaryFolder(t)
     const port = await freePort()
-    // There is space; files for a database, but not for those of a distribution.
+    // There is enough space, and enough inodes for a database, but not for a distribution.
     const small = 'mount -t tmpfs -o size=3g,nr_inodes=2500 tmpfs "$1"; shift; exec "$@"'
     const prefix = ['--mount', '--propagation', 'private', 'sh', '-c', small, 'sh', dir]
     const ended = await run('unshare', [...prefix, ...upOn(dir, port)], { timeout_ms: MAY_TAKE_MS })
@@ -27,7 +27,7 @@ suite('starts that fail on the way', { skip: whyNoSystem(process.env['PATH']) },
     await assertNothingLeft(dir, port)
   })
 
-  test('a keygen that cannot start is named, and nothing runs on', async (t) => {
+  test('a keygen that cannot start is reported, and no process keeps running', async (t) => {
     const dir = temporaryFolder(t)
     const port = await freePort()
     writeFileSync(join(dir, 'keygen-master-key'), 'not a key', { mode: 0o600 })
@@ -47,7 +47,7 @@ function temporaryFolder(t: TestContext): string {
   return dir
 }
 
-/** The one sentence of a start that has failed. */
+/** Returns the only error message of a failed start. */
 function sentenceOf(ended: RunOutcome): string {
   assert.ok(!ended.ok)
   assert.equal(ended.exit_code, 1, ended.output)
