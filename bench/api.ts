@@ -1,7 +1,7 @@
 /**
- * How long the reads of a big site take: a million builds in PostgreSQL, every page and every GET of the API.
- * Writes bench/results/api.md and its summary in docs/performance.md. `node bench/api.ts [FOLDER [EXPRESSION]]`: a database in a folder that is
- * kept is filled once, and with an expression only cases of such names are measured, and nothing is written.
+ * Measures the reads of a large site: a million builds in PostgreSQL, every page and every GET of the API. Writes bench/results/api.md and
+ * its summary in docs/performance.md. `node bench/api.ts [FOLDER [EXPRESSION]]`: a database in FOLDER is kept and filled only once; with
+ * EXPRESSION, only cases with matching names are measured, and nothing is written.
  */
 import { startEmbeddedPostgres } from '@copr/domain/database/embedded-postgres'
 import { migrate } from '@copr/domain/database/migrate'
@@ -18,9 +18,9 @@ import { builds } from './api/sizes.ts'
 import { type LongRow, type Row, writeTables } from './api/tables.ts'
 
 const TARGET_MS = 50
-/** Maximum attempts per case. A slow case is measured again, as other programs may have used the processors. */
+/** Maximum attempts per case. A slow case is measured again, because other programs may have used the processors. */
 const TRIES = 4
-/** With a priority above the others' there is no need to wait for them. */
+/** How long to wait until other programs are idle; unnecessary with a priority above theirs. */
 const PATIENCE_MS = getPriority() < 0 ? 0 : 10_000
 const PLAN = { requests: 100, warm_up: 5, concurrency: 3 }
 
@@ -30,7 +30,7 @@ const only = process.argv[3]
 const wanted = ({ name }: { name: string }): boolean =>
   only === undefined || new RegExp(only).test(name)
 
-// Before the long wait: is there a route that nobody knows how to measure?
+// Before the long wait: throws if a route cannot be measured.
 const routes = readPaths(benchSite('postgres://nobody@127.0.0.1:1/none'))
 measuredRoutes(routes)
 
@@ -39,7 +39,7 @@ try {
   await using postgres = await startEmbeddedPostgres({
     dir: join(dir, 'postgres'),
     password: 'bench',
-    // Nothing is written while reads are measured.
+    // Durability does not matter while reads are measured.
     unsafe: true,
   })
   await migrate(postgres.url)
@@ -57,7 +57,7 @@ try {
   const listed = client.memory()
   const faults = [...(await unlistedPages(client, cases, lists)), ...rows.flatMap(faultsOf)]
 
-  // Once more, for the memory alone.
+  // Once more, to measure memory only.
   for (const one of cases) await measure(client, one, { ...PLAN, warm_up: 0 })
   const again = client.memory()
   const long: LongRow[] = []
@@ -73,7 +73,7 @@ try {
   if (kept === undefined) rmSync(dir, { recursive: true, force: true })
 }
 
-/** The best of some tries, or the first that is fast enough. */
+/** Returns the best of several measurements, or the first that is fast enough. */
 async function tried(client: Client, one: Case & { kind?: Kind }): Promise<Row> {
   const { path: _, ...facts } = one
   let best: Row | undefined
@@ -103,7 +103,7 @@ function faultsOf(row: Row): string[] {
   return row.p95 > TARGET_MS ? [`TOO SLOW: ${lineOf(row)}`] : []
 }
 
-/** Answers that are pages of a longer list, where no case goes far down that list. */
+/** Lists routes whose responses are pages of a longer list without a case that goes far down that list. */
 async function unlistedPages(client: Client, all: Case[], lists: Case[]): Promise<string[]> {
   const known = new Set(lists.map(({ route }) => route))
   const faults = new Set<string>()

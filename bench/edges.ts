@@ -34,11 +34,11 @@ interface Row {
   p50: number
   p95: number
   odd: number
-  /** How many requests the attackers made in a second, all together. */
+  /** Requests per second of all attackers together. */
   attacks: number
 }
 
-/** Asks for pages one after the other, as a visitor does. */
+/** Requests pages in sequence, as a visitor does. */
 async function measurePages(url: string): Promise<Omit<Row, 'name' | 'attacks'>> {
   const times: number[] = []
   let odd = 0
@@ -67,7 +67,7 @@ async function started(
   return { child, said }
 }
 
-/** Ends an attack; returns how many requests it made. */
+/** Stops an attack; returns how many requests it made. */
 async function endAttack(child: ChildProcess): Promise<number> {
   const told = once(child, 'message')
   child.send('stop')
@@ -107,7 +107,7 @@ try {
   const was_quiet = await untilQuiet(10_000)
   const { child: server, said: port } = await started('./api/server.ts', [postgres.url])
   const url = `http://127.0.0.1:${String(port)}`
-  // Until its code is compiled, a page takes several times as long.
+  // Until its code is compiled, a page takes several times longer.
   await measurePages(url)
   const rows: Row[] = []
   for (const [name, attacks] of CASES) {

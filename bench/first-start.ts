@@ -1,6 +1,6 @@
 /**
- * How long `make up` takes on a machine where it never ran, and how long the next time: in a fresh root of Debian 12
- * with warm download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
+ * Measures how long `make up` takes on a machine where it never ran, and how long the next time: in a fresh root of Debian 12 with warm
+ * download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
  */
 import { cpus, loadavg } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const PAGE = new URL('../docs/performance.md', import.meta.url)
 interface Run {
   first: Start
   second: Start
-  /** Average number of processes that wanted a processor in the minute before. */
+  /** The load average over the minute before. */
   load: number
 }
 
@@ -59,7 +59,7 @@ const median = (which: 'first' | 'second'): number =>
   medianOf(runs.map((run) => run[which].seconds))
 if (median('first') > TARGETS.first || median('second') > TARGETS.second) process.exitCode = 1
 
-/** Both starts in a fresh root of their own. */
+/** Runs both starts in a new fresh root. */
 async function startTwice(): Promise<Run> {
   const load = loadavg()[0] ?? 0
   const starts: Start[] = []

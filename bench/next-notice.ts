@@ -1,11 +1,11 @@
 import pg from 'pg'
 
 export interface Notices extends AsyncDisposable {
-  /** Resolves with the next notice, or with one that came since the last call, or when it took too long. */
+  /** Resolves with the next notice, at once if one has arrived since the last call, or after `at_most_ms`. */
   next(at_most_ms: number): Promise<void>
 }
 
-/** Listens to the database as the programs themselves do. */
+/** Listens to the database as the components do. */
 export async function nextNotice(database_url: string, channel: string): Promise<Notices> {
   const client = new pg.Client(database_url)
   await client.connect()

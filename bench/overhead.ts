@@ -1,5 +1,5 @@
 /**
- * How long a user waits beyond the build itself: from submitting `hello` until dnf could install it, minus `rpmbuild`.
+ * Measures how long a user waits in addition to the build itself: from submitting `hello` until dnf can install it, minus `rpmbuild`.
  * Writes the table of docs/performance.md. `node bench/overhead.ts [BUILDS]`
  */
 import { cpus } from 'node:os'
@@ -16,19 +16,19 @@ import { rootByHand } from './rpmbuild-alone.ts'
 
 const PROJECT = 'overhead'
 const TARGET_SECONDS = 3
-/** The builder's own, in the order in which they come. */
+/** The builder's phases, in order. */
 const BUILDER_PHASES = ['sources', 'root', 'srpm', 'builddeps', 'rpmbuild', 'upload']
-/** Between two looks at a build of which nothing was heard. */
+/** The maximum time between two queries of a build without a notice. */
 const AT_MOST_MS = 1000
 const PAGE = new URL('../docs/performance.md', import.meta.url)
 
-/** Where the time went, in seconds and in this order. */
+/** Where the time went, in seconds; phases are in order. */
 interface Measured {
   total: number
   phases: Record<string, number>
 }
 
-/** A build, and `rpmbuild` by hand right after it: what else the machine does meets both. */
+/** A build, and `rpmbuild` run by hand right after it, so that other load on the machine affects both. */
 type Pair = Measured & { by_hand: number }
 
 const reason = whyNoSystem(process.env['PATH'])
@@ -70,7 +70,7 @@ async function measure(system: System): Promise<Measured> {
   const began = Date.now()
   const { id } = await api.uploadBuild(PROJECT, srpm)
   const dir = `${String(id).padStart(8, '0')}-hello/`
-  // Told, not asking all the time: that would take the processors from the build.
+  // Waits for notices instead of polling, which would take CPU time from the build.
   await using notices = await nextNotice(system.databaseUrl, 'copr_build')
   for (;;) {
     const { state } = await api.build(id)
@@ -113,7 +113,7 @@ async function phasesOf(
   }
 }
 
-/** When the backend wrote down its steps. */
+/** Returns when the backend logged its steps. */
 async function backendNotes(
   url: string,
 ): Promise<Record<'built' | 'verified' | 'signed' | 'published', number>> {

@@ -8,11 +8,11 @@ import { CACHE_DIR } from '@copr/testkit/system/start-system'
 const BUILD_USER = 61000
 
 export interface RootByHand extends AsyncDisposable {
-  /** Seconds that `rpmbuild` takes for the SRPM. */
+  /** Runs `rpmbuild` for the SRPM; returns the seconds that it takes. */
   rebuild(): Promise<number>
 }
 
-/** The baseline of the comparison: a buildroot with the same packages, set up and entered without our code. */
+/** Returns the baseline of the comparison: a buildroot with the same packages, set up and entered without the builder's code. */
 export async function rootByHand(srpm: string): Promise<RootByHand> {
   const dir = mkdtempSync(join(tmpdir(), 'copr-bench-'))
   const remove = (): void => rmSync(dir, { recursive: true, force: true })
@@ -50,7 +50,7 @@ async function fillRoot(dir: string, root: string): Promise<void> {
   })
 }
 
-/** The root has /dev and /proc for as long as the command runs. */
+/** Runs `rpmbuild` in the root, with /dev and /proc mounted only while it runs. */
 async function rebuild(root: string, srpm: string): Promise<number> {
   const script = `
     mkdir -p "$0/proc" "$0/dev"
@@ -60,7 +60,7 @@ async function rebuild(root: string, srpm: string): Promise<number> {
     exec chroot --userspec=${BUILD_USER}:${BUILD_USER} "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/builddir LANG=C.UTF-8 \
       rpmbuild --rebuild --define "_topdir /builddir/rpmbuild" "/builddir/$1"`
   const began = performance.now()
-  // In a session of its own, as builds are: Linux divides the processors between sessions first.
+  // In its own session, like builds: Linux divides CPU time between sessions first.
   await runOrThrow('setsid', [
     '--wait',
     'unshare',

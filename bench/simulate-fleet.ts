@@ -1,6 +1,6 @@
 /**
- * A day of Copr's production: 42,000 builds, 3,000 of them from one user at once, on 400 machines, with boots that fail, machines
- * that are interrupted and managers that are killed. The manager, the claims and PostgreSQL are real, clouds and clock are not.
+ * Simulates a day of Copr's production: 42,000 builds, 3,000 of them from one user at once, on 400 machines, with boots that fail, machines
+ * that are interrupted and managers that are killed. The manager, the claims and PostgreSQL are real; clouds and the clock are simulated.
  */
 import { writeFileSync } from 'node:fs'
 import { openDb } from '@copr/domain/database/open'

@@ -2,9 +2,9 @@ import type { Sample, Samples, Visitor, Visitors } from './samples.ts'
 
 export interface Case {
   name: string
-  /** As Hono writes it. */
+  /** The route in Hono's notation. */
   route: string
-  /** Each request asks for something else. */
+  /** Returns the path of a request; each request asks for something else. */
   path: (index: number) => string
   as?: Visitor
   /** The expected status; any other fails the measurement. */
@@ -21,7 +21,7 @@ const NOT_MEASURED: Record<string, string> = {
   '/oidc_auth': 'waits for the identity provider',
 }
 
-/** Routes whose answer is as long as what it lists, for a giant: see the long answers. */
+/** Routes whose responses have no limit, which LONG_CASES measures for the giant. */
 const AS_LONG_AS_LISTED = ['/api_3/monitor', '/user/info/download']
 
 const STATUS: Record<string, number> = {
@@ -61,7 +61,7 @@ const VALUE: Record<string, Value> = {
   provider_group: () => 'crew',
 }
 
-/** Where a name means something else. */
+/** Routes in which a parameter has another meaning. */
 const OTHERWISE: Record<string, Record<string, Value>> = {
   '/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
   '/status/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
@@ -69,13 +69,13 @@ const OTHERWISE: Record<string, Record<string, Value>> = {
 }
 
 const OF_A_PROJECT = ['project', 'projectname', 'dirname', 'build_id', 'id', 'rest']
-/** Their project, package or build is in the query. */
+/** Routes whose project, package or build is in the query. */
 const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|monitor)(\/|$)/
 
-/** How a route's measurements are told apart. */
+/** The projects with which a route is measured. */
 export type Kind = 'a user’s' | 'a group’s' | 'the giant’s'
 
-/** For each route one case or two: of an ordinary project, and of a giant one. */
+/** Returns one or two cases for each route: for an ordinary project, and for the giant. */
 export function routeCases(
   routes: string[],
   samples: Samples,
@@ -103,7 +103,7 @@ export function routeCases(
   })
 }
 
-/** Throws when there is a route that nobody said how to measure. */
+/** Returns the routes to measure. Throws if the values for a route's parameters are unknown. */
 export function measuredRoutes(routes: string[]): string[] {
   const measured = routes
     .filter((route) => !route.includes('*') || route.includes('{'))
@@ -126,7 +126,7 @@ export function measuredRoutes(routes: string[]): string[] {
   return measured
 }
 
-/** As tables show it. */
+/** Returns a route as the tables show it. */
 export function shown(route: string): string {
   return route.replaceAll(PART, ':$1')
 }

@@ -20,18 +20,18 @@ const PACKAGE_OF_BUILD = `case
   else ${giant_packages + 1} + floor(${packages - giant_packages} * power(random(), 2))::int end`
 
 const isOpen = (id: string): string => `${id} > ${builds - unfinished}`
-/** Before these the builds are in their chroots; the last ones are still at their source package. */
+/** Builds up to this ID have chroots; later ones are still at their source package. */
 const AT_SOURCE = builds - 300
 
-/** Some of those before them are with builders; all others wait for one. */
+/** Unfinished builds after this ID are partly with builders; earlier ones wait for a builder. */
 const AT_BUILDERS = AT_SOURCE - 50
 
-/** All builds go to all chroots of their project: to so many. */
+/** Each build is in all chroots of its project; this is their number. */
 const CHROOTS_OF = `case build.project_id when 1 then ${giant_chroots} else 1 + build.project_id % 6 end`
-/** The ids of a build's chroots begin here. */
+/** The first ID of a build's chroots. */
 export const FIRST_CHROOT = `build.id * 16`
 
-/** Builds, and what belongs to them. */
+/** Builds, and the rows that belong to them. */
 export const FILL_BUILDS: [what: string, sql: string][] = [
   [
     'batches',
@@ -78,7 +78,7 @@ export const FILL_BUILDS: [what: string, sql: string][] = [
   ],
   [
     'members of repositories',
-    // Those of older builds were pruned.
+    // The packages of older builds were pruned.
     `insert into repository_member (repository_id, path, build_chroot_id, sha256, size)
      select repository.id, result_dir || '/name' || k || '-1.0-1.x86_64.rpm', build_chroot.id, md5(build_chroot.id::text), 100000
      from build_chroot join build on build.id = build_id

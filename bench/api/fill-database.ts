@@ -3,7 +3,7 @@ import { FILL_BUILDS } from './fill-builds.ts'
 import { FILL_SITE } from './fill-site.ts'
 import pg from 'pg'
 
-/** Tables that stay empty, and why nobody's read is faster for it. */
+/** Tables that stay empty, and why this does not make any read faster. */
 const EMPTY: Record<string, string> = {
   schema_migration: 'filled by the migrations themselves',
   login_link: 'made by the bench when it begins: one that is valid',
@@ -17,7 +17,7 @@ const EMPTY: Record<string, string> = {
 
 const LARGE_ENOUGH = { build: builds, chroot: chroots, user_account: users }
 
-/** Fills a migrated database, unless an earlier run has. The same every time. */
+/** Fills a migrated database, unless an earlier run has. Deterministic. */
 export async function fillDatabase(url: string, say: (line: string) => void): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
@@ -27,7 +27,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
     await client.query(`select setseed(0.5); set work_mem = '256MB';
       -- The new rows refer to existing ones; checking the foreign keys would take most of the time.
       set session_replication_role = replica`)
-    // One transaction, so that a run that is stopped leaves all or nothing of it.
+    // In one transaction, so that an interrupted run leaves nothing.
     await client.query('begin')
     for (const [what, sql] of [...FILL_SITE, ...FILL_BUILDS]) {
       const began = Date.now()
@@ -37,7 +37,7 @@ export async function fillDatabase(url: string, say: (line: string) => void): Pr
     await client.query(SET_IDENTITIES)
     await client.query('commit')
     await client.query('set session_replication_role = origin')
-    // As autovacuum does in time.
+    // Autovacuum would do the same, but later.
     await client.query('vacuum analyze')
     for (const line of await sizes(client)) say(line)
   } finally {
@@ -58,7 +58,7 @@ const SET_IDENTITIES = `
     end loop;
   end $$`
 
-/** The rows of every table. Throws when one is empty that should not be: what is read there would cost nothing. */
+/** Returns the number of rows in every table. Throws if a table is unexpectedly empty: reads from it would cost nothing. */
 async function sizes(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string; rows: number }>(
     `select relname as name, reltuples::bigint as rows from pg_class

@@ -7,7 +7,7 @@ import type { Visitor, Visitors } from './samples.ts'
 
 export interface Client extends AsyncDisposable {
   get(path: string, as?: Visitor): Promise<Answered>
-  /** The answer itself. */
+  /** Returns the body of the response. */
   text(path: string, as?: Visitor): Promise<string>
   /** Resident memory of the server in MB: current and peak. */
   memory(): { now: number; peak: number }
@@ -19,7 +19,7 @@ interface Answered {
   bytes: number
 }
 
-/** Starts the server in a process of its own. */
+/** Starts the server in a separate process. */
 export async function startServer(
   database_url: string,
   { headers }: Pick<Visitors, 'headers'>,
@@ -37,7 +37,7 @@ export async function startServer(
       const began = performance.now()
       const response = await ask(path, as)
       let bytes = 0
-      // Read and dropped: the answer must not fill this process either.
+      // Reads and discards the response, so that it does not fill this process's memory.
       for await (const chunk of response.body ?? []) bytes += chunk.length
       return { status: response.status, ms: performance.now() - began, bytes }
     },
@@ -63,17 +63,17 @@ export interface Measured {
   max: number
   /** Size of the largest response. */
   bytes: number
-  /** Answers with another status than the expected one. */
+  /** The unexpected status codes of responses, each once. */
   odd: number[]
 }
 
-/** Sends requests, `concurrency` of them at any time, after a few that do not count. */
+/** Sends requests, `concurrency` at a time, after some warm-up requests that do not count. */
 export async function measure(
   client: Client,
   { path, as, status }: Omit<Case, 'name' | 'route'>,
   { requests, warm_up, concurrency }: { requests: number; warm_up: number; concurrency: number },
 ): Promise<Measured> {
-  // The warm-up asks for other things than what is measured.
+  // The warm-up requests other paths than the measurement.
   for (let index = 0; index < warm_up; index++) await client.get(path(requests + index), as)
   const answered: Answered[] = []
   let next = 0
@@ -96,7 +96,7 @@ export async function measure(
 const LOOK_MS = 150
 const QUIET = 0.25
 
-/** Waits for a moment in which other programs leave the processors alone; false: there was none. */
+/** Waits until other programs leave the processors idle; returns false if they do not within `patience_ms`. */
 export async function untilQuiet(patience_ms: number): Promise<boolean> {
   const until = performance.now() + patience_ms
   for (;;) {
@@ -108,7 +108,7 @@ export async function untilQuiet(patience_ms: number): Promise<boolean> {
   }
 }
 
-/** CPU time of all processors together, in ticks since boot. */
+/** Returns the CPU time of all processors together, in ticks since boot. */
 function processorTime(): { busy: number; all: number } {
   const [, ...ticks] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/)
   // user nice system idle iowait irq softirq steal

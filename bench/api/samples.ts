@@ -27,7 +27,7 @@ export interface Samples {
 
 export type Visitor = 'owner' | 'admin'
 
-/** Those who look: an owner and what they send, an administrator; and a valid link to set a password. */
+/** The users who send requests: headers of an owner and of an administrator; and a valid link to set a password. */
 export interface Visitors {
   headers: Record<Visitor, Record<string, string>>
   login_link: string
@@ -39,7 +39,7 @@ const ADMIN = 2
 export interface Prepared {
   samples: Samples
   visitors: Visitors
-  /** The package with most builds. */
+  /** The package with the most builds. */
   mass_package: string
 }
 
@@ -93,7 +93,7 @@ async function sampled(client: pg.Client, step: number, where: string): Promise<
   return rows
 }
 
-/** The owner may change the sampled projects, by a permission as anybody has. */
+/** Gives the owner access to the sampled projects, with an ordinary permission. */
 async function admit(client: pg.Client, samples: Sample[]): Promise<void> {
   const names = samples.map(({ ownername, projectname }) => `${ownername}/${projectname}`)
   await client.query(
@@ -105,7 +105,7 @@ async function admit(client: pg.Client, samples: Sample[]): Promise<void> {
   )
 }
 
-/** Both ways to prove who one is: the API reads the one, pages the other. */
+/** Returns headers with both kinds of credentials: a token for the API, a session cookie for pages. */
 async function headersOf(db: Db, user_id: number, now: Date): Promise<Record<string, string>> {
   const { login, token } = await issueToken(db, user_id, { now, days: 1 })
   const session = await openSession(db, user_id, now)

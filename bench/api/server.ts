@@ -1,4 +1,4 @@
-/** The frontend in a process of its own, so that its memory can be looked at from outside. */
+/** Runs the frontend in a separate process, so that its memory can be measured from outside. */
 import { serveHttp } from '@copr/process/http-server'
 import { benchSite } from './site.ts'
 

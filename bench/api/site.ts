@@ -6,7 +6,7 @@ import { makeLog } from '@copr/process/log'
 import { directoryUploads } from '@copr/object-store/uploads'
 import { tmpdir } from 'node:os'
 
-/** The frontend as the product serves it, with every route that a configuration can turn on. */
+/** Returns the frontend as in production, with every route that the configuration can enable. */
 export function benchSite(database_url: string): ReturnType<typeof frontendApp> {
   const config = Configuration.parse({
     public_url: 'http://copr.example.org',
@@ -35,7 +35,7 @@ export function benchSite(database_url: string): ReturnType<typeof frontendApp> 
   })
 }
 
-/** Everything that can be read, as Hono writes paths. */
+/** Returns all GET routes, in Hono's notation. */
 export function readPaths({ routes }: ReturnType<typeof benchSite>): string[] {
   return [...new Set(routes.filter(({ method }) => method === 'GET').map(({ path }) => path))]
 }

@@ -1,4 +1,4 @@
-/** How much there is; everything else follows. */
+/** The numbers of rows; all others are derived from these. */
 export const builds = 1_000_000
 export const packages = 60_000
 export const projects = 20_000
@@ -10,11 +10,11 @@ export const giant_packages = 10_000
 export const giant_chroots = 12
 /** Directories of the giant for pull requests. */
 export const giant_dirs = 300
-/** Builds of an unlisted project that came last, one after the other, in one batch: a mass rebuild. */
+/** Builds of an unlisted project, submitted last, in sequence and in one batch: a mass rebuild. */
 export const mass_rebuild = 20_000
 /** Builds of the giant: a fifth of those that precede the mass rebuild. */
 export const giant_builds = (builds - mass_rebuild) / 5
-/** The last builds, which wait or run. */
+/** The latest builds, which wait or run. */
 export const unfinished = 3000
 /** Tasks in the state `done`, which are kept so that reporting a result is idempotent. */
 export const finished_tasks = 500_000

@@ -3,17 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { type Case, type Kind, shown } from './cases.ts'
 import type { Client, Measured } from './measure.ts'
 
-/** The short table, for readers of docs/performance.md. */
+/** The page with the summary. */
 const SUMMARY = new URL('../../docs/performance.md', import.meta.url)
-/** Every case. */
+/** The page with all cases. */
 const RESULTS = new URL('../results/api.md', import.meta.url)
 const KINDS: Kind[] = ['a user’s', 'a group’s', 'the giant’s']
 
 export interface Row extends Measured, Omit<Case, 'path'> {
   tries: number
-  /** Were the processors left alone before it? */
+  /** Whether other programs left the processors idle before the measurement. */
   was_quiet: boolean
-  /** Undefined: a case of a list. */
+  /** Undefined for cases of lists. */
   kind?: Kind
 }
 

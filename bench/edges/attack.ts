@@ -1,6 +1,6 @@
 /**
- * Misuses a site until its parent says stop, in a process of its own: `attack.ts KIND URL TOKEN`. Then it tells how many
- * requests it made.
+ * Attacks a site from a separate process, until its parent sends a message: `attack.ts KIND URL TOKEN`. Then reports how many requests it
+ * made.
  */
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const SLOW_CLIENTS = 200
 const REFUSED_FORM_BYTES = 8 * 1024 * 1024
-/** The limit of what is read. */
+/** The largest form that the site reads. */
 const LARGEST_FORM_BYTES = 1024 * 1024
 const FORMS_AT_A_TIME = 4
 const TOKENS_A_MINUTE = 10_000
@@ -26,14 +26,14 @@ const ATTACKS = {
 }
 export type AttackName = keyof typeof ATTACKS
 
-// Attackers have machines of their own: here they get what the site and its visitor leave of the processors.
+// Real attackers have their own machines: here they get only the CPU time that the site and its visitor do not use.
 setPriority(19)
 let requests = 0
 process.once('message', () => process.send?.(requests, () => process.exit()))
 ATTACKS[kind as AttackName]()
 process.send?.('ready')
 
-/** Each announces a body and sends a byte a second of it; a refused one connects again. */
+/** Opens connections that announce a body and send 1 byte per second of it; refused ones reconnect. */
 function slowClients(): void {
   for (let i = 0; i < SLOW_CLIENTS; i++) slowClient(`192.0.2.${1 + (i % 50)}`)
 }
@@ -53,7 +53,7 @@ function slowClient(address: string): void {
   })
 }
 
-/** Half of them to the login, where anybody may send one, and half as a user who edits a project. */
+/** Sends half of the forms to the login, which needs no account, and half as a user who edits a project. */
 function largeForms(text: string): void {
   for (let i = 0; i < FORMS_AT_A_TIME; i++)
     void forever(async () => {

@@ -1,17 +1,17 @@
-/** A line of output with the seconds since the command began. */
+/** A line of output, and the seconds since the command started. */
 export interface StampedLine {
   seconds: number
   text: string
 }
 
-/** A `make up` until it is ready. */
+/** A run of `make up`, until it was ready. */
 export interface Start {
   seconds: number
-  /** In the order in which they ended. */
+  /** In the order in which they finished. */
   steps: { title: string; seconds: number }[]
 }
 
-/** Splits output into lines and remembers when each was complete; the clock is in milliseconds. */
+/** Splits output into lines and records when each was complete; `now` returns milliseconds. */
 export function stampLines(now: () => number): {
   add(text: string): void
   stamped(): StampedLine[]
@@ -30,8 +30,8 @@ export function stampLines(now: () => number): {
 }
 
 /**
- * Steps of `make up`: those before the program starts by the times of the lines that announce them, the program's own
- * by the seconds it prints, and what remains as a step of its own.
+ * Returns the steps of `make up`: those before the program starts, measured from the lines that announce them; the program's own, with the
+ * times that it prints; and the remaining time as a separate step.
  */
 export function readStart(lines: StampedLine[]): Start {
   const end = lines.find(({ text }) => text.startsWith('Ready after'))

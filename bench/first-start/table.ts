@@ -5,14 +5,14 @@ interface Pair {
   second: Start
 }
 
-/** Lines of a Markdown table: each step of both starts, least and median over the runs. */
+/** Returns the lines of a Markdown table: each step of both starts, with minimum and median over the runs. */
 export function renderTable(runs: Pair[]): string[] {
   const titles = new Set(
     runs
       .flatMap(({ first, second }) => [...first.steps, ...second.steps])
       .map(({ title }) => title),
   )
-  // The remainder stands last, also when the second start has a step that the first lacks.
+  // The remainder comes last, even if the second start has a step that the first lacks.
   titles.delete('between steps')
   const rows = [...titles, 'between steps'].map((title) =>
     row(title, runs, ({ steps }) => steps.find((step) => step.title === title)?.seconds),
