@@ -32,7 +32,7 @@ test('install-system-packages.sh names the command that needs root', { skip }, a
   )
 })
 
-test('install-system-packages.sh shows apt’s error and suggests what to check', { skip }, async () => {
+test('install-system-packages.sh shows apt’s error and what to check', { skip }, async () => {
   const lists = join(scratch, 'state/lists')
   mkdirSync(join(lists, 'partial'), { recursive: true })
   const config = join(scratch, 'apt.conf')
