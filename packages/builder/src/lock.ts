@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
-  * Takes a shared or exclusive lock on a file; returns undefined if `wait` is false and another process holds it. A child process
-  * holds the lock while its standard input is open, so the lock is also released when this process is killed.
+ * Takes a shared or exclusive lock on a file; returns undefined if `wait` is false and another process holds it. A child process
+ * holds the lock while its standard input is open, so the lock is also released when this process is killed.
  */
 export async function takeLock(
   path: string,

@@ -9,8 +9,8 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /**
-  * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
-  * that have ended. A killed builder's processes and mounts end with it; its files do not.
+ * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
+ * that have ended. A killed builder's processes and mounts end with it; its files do not.
  */
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })

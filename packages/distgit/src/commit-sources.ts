@@ -23,8 +23,8 @@ export interface CommitSourcesOptions extends PackageLocation {
 }
 
 /**
-  * Stores an SRPM's files, text in the repository and the rest in the lookaside, and returns the commit of each branch.
-  * The files are moved or read, never changed. Throws CoprError when dist-git cannot accept them.
+ * Stores an SRPM's files, text in the repository and the rest in the lookaside, and returns the commit of each branch.
+ * The files are moved or read, never changed. Throws CoprError when dist-git cannot accept them.
  */
 export async function commitSources(
   options: CommitSourcesOptions,

@@ -32,8 +32,8 @@ export interface ImportOptions extends PackageLocation {
 const MAX_FILES = 20_000
 
 /**
-  * Commits an SRPM to the branches and returns the commit of each; importing the same SRPM again returns the same commits.
-  * Throws RpmFormatError or CoprError when the SRPM is at fault; nothing has changed then.
+ * Commits an SRPM to the branches and returns the commit of each; importing the same SRPM again returns the same commits.
+ * Throws RpmFormatError or CoprError when the SRPM is at fault; nothing has changed then.
  */
 export async function importSrpm(options: ImportOptions): Promise<Record<string, string>> {
   const { root, srpmPath, package_name, limits, signal, say = () => undefined } = options

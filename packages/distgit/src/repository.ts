@@ -102,9 +102,9 @@ interface CommitPlan {
 }
 
 /**
-  * Decides which commit each branch is to have so that its tree is `tree`. A branch with that tree stays; one that is a commit
-  * behind another is fast-forwarded; a new branch starts at another one of this import, or at the repository's main one, so that
-  * its history shows where the package came from.
+ * Decides which commit each branch is to have so that its tree is `tree`. A branch with that tree stays; one that is a commit
+ * behind another is fast-forwarded; a new branch starts at another one of this import, or at the repository's main one, so that
+ * its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],

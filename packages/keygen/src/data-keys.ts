@@ -25,8 +25,8 @@ export interface MasterKeys {
 }
 
 /**
-  * Opens the data keys, and makes the first one. Those that a previous master key wrapped are wrapped again with the current
-  * one; the previous one is not needed afterwards. Fails at startup, not at the first signature, when one cannot be opened.
+ * Opens the data keys, and makes the first one. Those that a previous master key wrapped are wrapped again with the current
+ * one; the previous one is not needed afterwards. Fails at startup, not at the first signature, when one cannot be opened.
  */
 export async function openDataKeys(db: Db, masters: MasterKeys, log: Logger): Promise<Sealer> {
   const rows = await db.transaction().execute(async (tx) => {

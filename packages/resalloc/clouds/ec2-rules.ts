@@ -106,8 +106,8 @@ function hasEnded(described: string, id: string): boolean {
 }
 
 /**
-  * Implements RunInstances with EC2's documented client tokens: the same request returns the first one's result. A different request
-  * with the token is refused, and so is one whose instance has ended. If the request names a subnet, tokens are scoped to it.
+ * Implements RunInstances with EC2's documented client tokens: the same request returns the first one's result. A different request
+ * with the token is refused, and so is one whose instance has ended. If the request names a subnet, tokens are scoped to it.
  */
 function tokenKeeper(upstream: string) {
   const launches = new Map<string, Promise<Launch>>()

@@ -31,8 +31,8 @@ export interface LocalPoolOptions {
 }
 
 /**
-  * Keeps a fixed number of builders running on this host. A builder's task is requeued as soon as its process ends,
-  * without waiting for the lease to expire.
+ * Keeps a fixed number of builders running on this host. A builder's task is requeued as soon as its process ends,
+ * without waiting for the lease to expire.
  */
 export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   await forgetPool(options.db, POOL, options)

@@ -27,8 +27,8 @@ export interface ReapOptions {
 }
 
 /**
-  * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that
-  * carry the installation's id. Pools with the same account are listed once. `unasked` lists the pools that failed, with reasons.
+ * Lists everything that clouds still contain of an installation, without using its database: providers list only resources that
+ * carry the installation's id. Pools with the same account are listed once. `unasked` lists the pools that failed, with reasons.
  */
 export async function leftovers(
   options: ReapOptions,

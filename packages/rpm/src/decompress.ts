@@ -10,8 +10,8 @@ export type Compressor = 'identity' | 'gzip' | 'zstd' | 'xz' | 'lzma'
 const ZSTD_WINDOW_LOG = 27
 
 /**
-  * Decompresses a stream; the caller must limit the size of the output. Stops reading when the caller stops
-  * iterating. Throws RpmFormatError for damaged data.
+ * Decompresses a stream; the caller must limit the size of the output. Stops reading when the caller stops
+ * iterating. Throws RpmFormatError for damaged data.
  */
 export async function* decompress(
   chunks: AsyncIterable<Buffer>,

@@ -15,8 +15,8 @@ export type DigestName =
   | 'header-and-payload-md5'
 
 /**
-  * Recomputes every digest in the package and returns which ones it contains. Throws RpmFormatError if one is
-  * wrong. Digests detect accidental damage; only a signature proves where a package comes from.
+ * Recomputes every digest in the package and returns which ones it contains. Throws RpmFormatError if one is
+ * wrong. Digests detect accidental damage; only a signature proves where a package comes from.
  */
 export async function verifyDigests(from: string | FileHandle): Promise<DigestName[]> {
   return await withRpmFile(from, async (source) => {

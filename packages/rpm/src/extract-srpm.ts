@@ -31,9 +31,9 @@ const MAX_NAME_BYTES = 255
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 
 /**
-  * Writes the files of a source package into an existing directory, and checks every digest. Throws
-  * RpmFormatError for a package that is damaged, not a source package, or beyond the limits, and then leaves
-  * none of its files behind.
+ * Writes the files of a source package into an existing directory, and checks every digest. Throws
+ * RpmFormatError for a package that is damaged, not a source package, or beyond the limits, and then leaves
+ * none of its files behind.
  */
 export async function extractSrpm(
   path: string,

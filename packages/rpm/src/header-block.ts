@@ -59,8 +59,8 @@ export function readHeaderSize(intro: Buffer, label: string, part: string): numb
 }
 
 /**
-  * Parses a complete header structure. As in rpm, entries must follow each other in the data without overlap, so
-  * the work is linear in the size, whatever the index contains.
+ * Parses a complete header structure. As in rpm, entries must follow each other in the data without overlap, so
+ * the work is linear in the size, whatever the index contains.
  */
 export function parseHeaderBlock(
   bytes: Buffer,

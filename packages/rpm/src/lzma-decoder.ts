@@ -25,8 +25,8 @@ const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
 const MIN_DICTIONARY_SIZE = 4096
 
 /**
-  * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns plain ones.
-  * Throws Error for data that no encoder writes.
+ * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns plain ones.
+ * Throws Error for data that no encoder writes.
  */
 export class LzmaDecoder {
   readonly #dictionary: Buffer

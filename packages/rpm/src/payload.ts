@@ -15,7 +15,7 @@ const GZIP_MAGIC = '1f8b'
 
 /**
  * Visits the files of a package in the archive's order, one at a time. Digests are not checked: see
-  * verifyDigests(). Throws RpmFormatError if the payload is damaged or exceeds the limits.
+ * verifyDigests(). Throws RpmFormatError if the payload is damaged or exceeds the limits.
  */
 export async function readPayload(
   from: string | FileHandle,

@@ -24,8 +24,8 @@ export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
 }
 
 /**
-  * Builds a signature header with these entries that takes exactly the same space in the file (the rest becomes
-  * reserved space); returns undefined if they do not fit.
+ * Builds a signature header with these entries that takes exactly the same space in the file (the rest becomes
+ * reserved space); returns undefined if they do not fit.
  */
 export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffer | undefined {
   const bare = build(entries, 0)
@@ -35,8 +35,8 @@ export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffe
 }
 
 /**
-  * Whether an interrupted write of the new signature header over the old one could damage kept entries
-  * unnoticed. A different number of entries is always noticed: the first and the last bytes disagree.
+ * Whether an interrupted write of the new signature header over the old one could damage kept entries
+ * unnoticed. A different number of entries is always noticed: the first and the last bytes disagree.
  */
 export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
   if (old.entries.size !== replacement.readUInt32BE(8)) return false

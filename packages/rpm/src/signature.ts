@@ -29,8 +29,8 @@ const MAX_PACKET_SIZE = 64 * 1024
 export type SignatureAlgorithm = keyof typeof TAG_OF
 
 /**
-  * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
-  * signature is made over the digest of these bytes followed by its own hashed fields.
+ * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
+ * signature is made over the digest of these bytes followed by its own hashed fields.
  */
 export async function readSignedRegion(from: string | FileHandle): Promise<Buffer> {
   return signedRegion(await readRpmHeader(from))
@@ -54,9 +54,9 @@ export async function readHeaderSignature(from: string | FileHandle): Promise<Bu
 }
 
 /**
-  * Makes the OpenPGP packet the package's only signature. The file is changed in place if the signature header
-  * has enough space (so every hard link changes too), otherwise replaced by a new file. After a crash, another
-  * call completes the work. Returns the previous offset of the main header; nothing from there on has changed.
+ * Makes the OpenPGP packet the package's only signature. The file is changed in place if the signature header
+ * has enough space (so every hard link changes too), otherwise replaced by a new file. After a crash, another
+ * call completes the work. Returns the previous offset of the main header; nothing from there on has changed.
  */
 export async function writeHeaderSignature(
   path: string,

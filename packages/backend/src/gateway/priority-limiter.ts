@@ -1,6 +1,6 @@
 /**
-  * Limits how many calls run at a time. The waiting call with the smallest key is admitted next, equal keys in order of arrival.
-  * Keys are compared number by number.
+ * Limits how many calls run at a time. The waiting call with the smallest key is admitted next, equal keys in order of arrival.
+ * Keys are compared number by number.
  */
 export class PriorityLimiter {
   #free: number

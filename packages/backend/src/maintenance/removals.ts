@@ -52,8 +52,8 @@ async function remove(backend: Backend, removal: Removal): Promise<boolean> {
 }
 
 /**
-  * Handles a place that a new project has taken (or a chroot that was enabled again) before the old files were removed:
-  * removes only folders of builds that are not the new project's, and republishes its indexes.
+ * Handles a place that a new project has taken (or a chroot that was enabled again) before the old files were removed:
+ * removes only folders of builds that are not the new project's, and republishes its indexes.
  */
 async function removeOthers(
   { db, store }: Backend,

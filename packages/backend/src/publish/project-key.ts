@@ -21,8 +21,8 @@ export interface KeyOwner {
 export type SigningKey = Pick<PublicKeyAnswer, 'algorithm' | 'fingerprint' | 'public_key'>
 
 /**
-  * Calls `sign` with the key that the database has for the project. Asks keygen for the key only if there is none yet, or if keygen
-  * refuses to sign with it: then the key was rotated, and `sign` is called again with the new one.
+ * Calls `sign` with the key that the database has for the project. Asks keygen for the key only if there is none yet, or if keygen
+ * refuses to sign with it: then the key was rotated, and `sign` is called again with the new one.
  */
 export async function withProjectKey<T>(
   backend: Pick<Backend, 'keygen' | 'db'>,
@@ -58,8 +58,8 @@ async function projectKey(
 const OVERLAP_MS = 3600_000
 
 /**
-  * Stores the keys that keygen has extended or rotated, including those of projects in which nothing is built any more. Continues
-  * from the start of the last complete pass, however long ago that was.
+ * Stores the keys that keygen has extended or rotated, including those of projects in which nothing is built any more. Continues
+ * from the start of the last complete pass, however long ago that was.
  */
 export async function followChangedKeys({
   now,

@@ -21,8 +21,8 @@ import { type SigningKey, withProjectKey } from './project-key.ts'
 import { writeRepodata } from './write-repodata.ts'
 
 /**
-  * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others;
-  * several calls may run at the same time, so that a large repository does not either.
+ * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others;
+ * several calls may run at the same time, so that a large repository does not either.
  */
 export async function publishDueRepositories(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, log } = backend

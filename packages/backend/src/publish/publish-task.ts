@@ -19,8 +19,8 @@ interface Lease {
 }
 
 /**
-  * Verifies, signs and places the results of a build, and adds them to its repository. Every step is idempotent and can be
-  * retried after a crash. Bad results fail the build; any other error is thrown, and the task is retried.
+ * Verifies, signs and places the results of a build, and adds them to its repository. Every step is idempotent and can be
+ * retried after a crash. Bad results fail the build; any other error is thrown, and the task is retried.
  */
 export async function publishTask(
   backend: Backend,

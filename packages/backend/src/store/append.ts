@@ -20,8 +20,8 @@ export interface Appended {
 }
 
 /**
-  * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may
-  * not show it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before.
+ * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may
+ * not show it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before.
  */
 export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()

@@ -42,8 +42,8 @@ export async function directoryRepodataWorkspace(
 }
 
 /**
-  * Makes a finished `repodata` folder the visible one by switching a symbolic link, so that repomd.xml and its signature
-  * change atomically. Moves `made`.
+ * Makes a finished `repodata` folder the visible one by switching a symbolic link, so that repomd.xml and its signature
+ * change atomically. Moves `made`.
  */
 async function switchIndex(
   dir: string,

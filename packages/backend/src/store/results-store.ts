@@ -79,8 +79,8 @@ export interface ResultsStore extends ResultsTree {
   /** Calls `use` with the path of a staged file on this machine, which is readable until `use` ends. */
   withStaged<T>(key: StagingKey, name: string, use: (path: string) => Promise<T>): Promise<T>
   /**
-    * Lets `change` rewrite the beginning of a staged file. `change` returns how many bytes at the beginning of the previous content
-    * it has replaced; all later bytes are kept as they are.
+   * Lets `change` rewrite the beginning of a staged file. `change` returns how many bytes at the beginning of the previous content
+   * it has replaced; all later bytes are kept as they are.
    */
   changeHead(
     key: StagingKey,
@@ -90,8 +90,8 @@ export interface ResultsStore extends ResultsTree {
   /** Publishes staged files under their names. They stay staged, so this can be retried. */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
   /**
-    * Gives all files of a public folder a second name in another one, without copying them (an object store copies within itself).
-    * Leaves out logs that still grow. Returns false when there is no such folder. Idempotent.
+   * Gives all files of a public folder a second name in another one, without copying them (an object store copies within itself).
+   * Leaves out logs that still grow. Returns false when there is no such folder. Idempotent.
    */
   linkAll(from: ResultsPath, to: ResultsPath): Promise<boolean>
   /** Removes files from the public tree. */
@@ -155,8 +155,8 @@ export interface RepodataWorkspace extends AsyncDisposable {
   /** A folder, empty at first, in which the caller puts the finished `repodata`. */
   into: string
   /**
-    * Downloads the packages that the previous index does not describe, as many at a time as there is space for. Each step yields
-    * the members that can be indexed so far; the last step yields all.
+   * Downloads the packages that the previous index does not describe, as many at a time as there is space for. Each step yields
+   * the members that can be indexed so far; the last step yields all.
    */
   portions(members: IndexMember[]): AsyncIterable<IndexMember[]>
   /** Makes `repodata` in `into` the visible index; repomd.xml and its signature change atomically. */

@@ -96,8 +96,8 @@ function python(value: unknown): string {
 }
 
 /**
-  * Throws a BuildFailure if a text looks like a Jinja template. mock evaluates texts repeatedly until nothing changes, so no quoting
-  * survives, and a template would run code on the builder.
+ * Throws a BuildFailure if a text looks like a Jinja template. mock evaluates texts repeatedly until nothing changes, so no quoting
+ * survives, and a template would run code on the builder.
  */
 function withoutTemplates(text: string): string {
   const found = /.{0,20}\{[{%#].{0,20}/.exec(text)?.[0]

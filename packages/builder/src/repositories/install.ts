@@ -25,9 +25,9 @@ export interface InstallOptions {
 }
 
 /**
-  * Installs packages into a root: dnf downloads with network access, then installs without it, so that scriptlets cannot reach the
-  * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
-  * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
+ * Installs packages into a root: dnf downloads with network access, then installs without it, so that scriptlets cannot reach the
+ * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
+ * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
   const { log, packages } = options
@@ -159,8 +159,8 @@ function certificateDirs(repositories: Repository[]): string[] {
 }
 
 /**
-  * Since 4.20, rpm runs each scriptlet in its own namespaces, which the sandbox forbids: scriptlets would fail, and dnf would
-  * continue without them. The sandbox already isolates scriptlets.
+ * Since 4.20, rpm runs each scriptlet in its own namespaces, which the sandbox forbids: scriptlets would fail, and dnf would
+ * continue without them. The sandbox already isolates scriptlets.
  */
 const NO_UNSHARE = '%__transaction_unshare %{nil}'
 

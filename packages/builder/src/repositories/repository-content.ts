@@ -21,8 +21,8 @@ const MAX_XML_BYTES = 64 * 1024 * 1024
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 /**
-  * Returns a digest of everything in a repository that could change how the wanted names are resolved: the packages that provide,
-  * obsolete or ship one of them. Other changes to the repository do not change the digest.
+ * Returns a digest of everything in a repository that could change how the wanted names are resolved: the packages that provide,
+ * obsolete or ship one of them. Other changes to the repository do not change the digest.
  */
 export async function digestOfOffers(
   repository: Repository,

@@ -104,8 +104,8 @@ async function makeBaseRoot(
 }
 
 /**
-  * Returns `base` with more packages installed. A cached layer is reused as long as no change in the task's repositories could
-  * affect it.
+ * Returns `base` with more packages installed. A cached layer is reused as long as no change in the task's repositories could
+ * affect it.
  */
 export async function withPackages(
   options: RootOptions,

@@ -12,8 +12,8 @@ export interface CacheFolder {
 }
 
 /**
-  * Returns the directory for `key`. If it does not exist, `make` fills a temporary directory, which is then renamed into place. The
-  * directory is kept at least until `hold` is disposed.
+ * Returns the directory for `key`. If it does not exist, `make` fills a temporary directory, which is then renamed into place. The
+ * directory is kept at least until `hold` is disposed.
  */
 export async function cached(
   folder: CacheFolder,

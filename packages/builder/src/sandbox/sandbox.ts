@@ -23,7 +23,7 @@ export interface SandboxOptions {
   root: SandboxRoot
   /**
    * - `tools`: the host's programs outside of the chroot, with the few capabilities that installing packages needs
-    * - `root`: root in the chroot, with even fewer capabilities
+   * - `root`: root in the chroot, with even fewer capabilities
    * - `build`: the unprivileged user in the chroot
    */
   as: 'tools' | 'root' | 'build'
@@ -52,8 +52,8 @@ const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as 
 const KEPT_BYTES = 256 * 1024
 
 /**
-  * Runs a command that sees nothing of the host except what it is given. All its processes and mounts end when it exits, when the
-  * signal aborts, or when this process ends for any reason. Rejects with the signal's reason, or if the machine is at fault.
+ * Runs a command that sees nothing of the host except what it is given. All its processes and mounts end when it exits, when the
+ * signal aborts, or when this process ends for any reason. Rejects with the signal's reason, or if the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
   const { signal, onOutput } = options

@@ -29,8 +29,8 @@ export interface ServiceAccountsOptions {
 }
 
 /**
-  * Identifies service accounts of one namespace by tokens that were issued to a pod for keygen. Tokens are verified with the
-  * cluster's keys and, where TokenReview is allowed, by the API server, which also refuses tokens of deleted pods.
+ * Identifies service accounts of one namespace by tokens that were issued to a pod for keygen. Tokens are verified with the
+ * cluster's keys and, where TokenReview is allowed, by the API server, which also refuses tokens of deleted pods.
  */
 export function serviceAccounts(options: ServiceAccountsOptions): Identify {
   const { config, log, now, ask = clusterApi(options.config) } = options

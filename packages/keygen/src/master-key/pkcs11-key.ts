@@ -9,8 +9,8 @@ import { pipe } from './pipe.ts'
 type Pkcs11 = NonNullable<MasterKey['pkcs11']>
 
 /**
-  * Opens an RSA key in a PKCS #11 token. Encryption needs only its public key; decryption happens in the token, through
-  * `pkcs11-tool`, which runs only at startup and when the master key changes.
+ * Opens an RSA key in a PKCS #11 token. Encryption needs only its public key; decryption happens in the token, through
+ * `pkcs11-tool`, which runs only at startup and when the master key changes.
  */
 export async function pkcs11Key(token: Pkcs11): Promise<KeyWrapper> {
   const spki = await tool(token, ['--read-object', '--type', 'pubkey'])

@@ -5,8 +5,8 @@ import type { Logger } from '@copr/process/log'
 const CALLS_OF_A_POOL = 40
 
 /**
-  * The provider calls in progress. The plan does not wait for them: a call that hangs holds up nothing else, and times out at its
-  * deadline.
+ * The provider calls in progress. The plan does not wait for them: a call that hangs holds up nothing else, and times out at its
+ * deadline.
  */
 export class Calls {
   readonly #running = new Map<string, { pool: string; ended: Promise<void> }>()

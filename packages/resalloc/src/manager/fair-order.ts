@@ -50,8 +50,8 @@ function keysOf({ ownername, sandbox, arch }: Omit<RunningTasks, 'tasks'>): stri
 }
 
 /**
-  * Visits the waiting tasks in the order in which machines would claim them: fair between owners, then by age, background builds
-  * last. `serve` returns whether the group's next task got a machine; if not, the group is not visited again.
+ * Visits the waiting tasks in the order in which machines would claim them: fair between owners, then by age, background builds
+ * last. `serve` returns whether the group's next task got a machine; if not, the group is not visited again.
  */
 export function inFairOrder(
   demand: readonly Demand[],

@@ -18,8 +18,8 @@ const THROTTLED_SECONDS = 20
 const MAX_ATTEMPTS = 12
 
 /**
-  * Asks for a machine until it starts, an outcome is unknown, or the pool has nothing available now. Each attempt is recorded before
-  * the call: whatever happens in between, the same token is used again.
+ * Asks for a machine until it starts, an outcome is unknown, or the pool has nothing available now. Each attempt is recorded before
+ * the call: whatever happens in between, the same token is used again.
  */
 export async function launchMachine(
   context: ManagerContext,

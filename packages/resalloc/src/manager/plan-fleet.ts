@@ -192,8 +192,8 @@ class Fleet {
   }
 
   /**
-    * Dismisses idle machines of pools at their limit that are kept for another sandbox or are too small: one for each waiting task,
-    * minus those that are leaving anyway.
+   * Dismisses idle machines of pools at their limit that are kept for another sandbox or are too small: one for each waiting task,
+   * minus those that are leaving anyway.
    */
   makeRoom(group: Demand, tasks: number): void {
     const memory = this.#memoryFor(group)

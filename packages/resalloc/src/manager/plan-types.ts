@@ -56,8 +56,8 @@ export type Action =
   | { kind: 'explain'; reasons: NewReason[] }
 
 /**
-  * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: its cloud took it back,
-  * which is reported to its task.
+ * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: its cloud took it back,
+ * which is reported to its task.
  */
 export type EndFailure = 'boot' | 'lost' | 'interrupted' | 'unwell' | 'cleaning'
 

@@ -26,8 +26,8 @@ const NO_CAPACITY_SECONDS = 180
 const FORGET_SIGHTINGS_SECONDS = 3600
 
 /**
-  * Lists an account and compares the listing with the tables: first the cloud, then the tables, so that a machine that starts in
-  * between is never taken for an orphan.
+ * Lists an account and compares the listing with the tables: first the cloud, then the tables, so that a machine that starts in
+ * between is never taken for an orphan.
  */
 export async function sweepAccount(context: ManagerContext, active: ActivePool): Promise<void> {
   const { db, now, pools } = context

@@ -16,8 +16,8 @@ export interface ActivePool {
 }
 
 /**
-  * The pools with their providers. The file is read repeatedly; while it is invalid, the last valid contents stay in effect. A pool
-  * that has left the file keeps its last configuration until its machines are gone.
+ * The pools with their providers. The file is read repeatedly; while it is invalid, the last valid contents stay in effect. A pool
+ * that has left the file keeps its last configuration until its machines are gone.
  */
 export class PoolSet {
   readonly #options: ManagerOptions

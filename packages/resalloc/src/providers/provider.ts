@@ -1,6 +1,6 @@
 /**
-   * Providers create and delete machines. All calls are idempotent: the manager may be killed between any two calls and then starts
-   * over from its tables. Other clouds (libvirt, OpenStack, IBM, Hetzner, GCP, Azure) would need no further calls.
+ * Providers create and delete machines. All calls are idempotent: the manager may be killed between any two calls and then starts
+ * over from its tables. Other clouds (libvirt, OpenStack, IBM, Hetzner, GCP, Azure) would need no further calls.
  */
 import type { PoolConfig, PoolConfigOf } from '@copr/contract/pools/provider-options'
 import type { Logger } from '@copr/process/log'
@@ -30,8 +30,8 @@ export interface StartOrder extends Ownership {
   readonly name: string
   readonly offering: Offering
   /**
-    * Stored before the first call. The same token means the same machine: a retried start with it returns the machine that the first
-    * one made, even if the first response was lost. Only a definite failure leads to a new token.
+   * Stored before the first call. The same token means the same machine: a retried start with it returns the machine that the first
+   * one made, even if the first response was lost. Only a definite failure leads to a new token.
    */
   readonly launch_token: string
   /** Time after which the machine should no longer exist. Stored with the token; shown in clouds that have tags. */
@@ -41,8 +41,8 @@ export interface StartOrder extends Ownership {
   /** Values of the pool's `named_counters`. */
   readonly counters: Readonly<Record<string, number>>
   /**
-    * The data that the machine enrolls with: a single-use token, the gateway's address, the agent. Identical in every start with this
-    * launch token: clouds compare the whole request, and a machine may already run with the data of the first one.
+   * The data that the machine enrolls with: a single-use token, the gateway's address, the agent. Identical in every start with this
+   * launch token: clouds compare the whole request, and a machine may already run with the data of the first one.
    */
   readonly boot: BootConfig
 }
@@ -72,13 +72,13 @@ export interface BootConfig {
 }
 
 /**
-  * - `no_capacity`: skip this offering for some minutes, and try the next one now
-  * - `quota`: as for `no_capacity`, but for all offerings of the group; an administrator has to request a higher quota
-  * - `throttled`: slow down all calls to this provider
-  * - `permission`, `configuration`: stop the pool until its configuration changes or `retry_seconds` have passed, as permissions and
-  *   images can also be corrected in the cloud; the message is for the administrator
-  * - `token_spent`: the launch token's machine has already ended, or was a different one; list, then use a new token
-  * - `unknown`: it may have worked; retry with the same token and the same offering
+ * - `no_capacity`: skip this offering for some minutes, and try the next one now
+ * - `quota`: as for `no_capacity`, but for all offerings of the group; an administrator has to request a higher quota
+ * - `throttled`: slow down all calls to this provider
+ * - `permission`, `configuration`: stop the pool until its configuration changes or `retry_seconds` have passed, as permissions and
+ *   images can also be corrected in the cloud; the message is for the administrator
+ * - `token_spent`: the launch token's machine has already ended, or was a different one; list, then use a new token
+ * - `unknown`: it may have worked; retry with the same token and the same offering
  */
 export type StartFailure =
   | 'no_capacity'
@@ -136,8 +136,8 @@ export interface Finding {
 /** Manages the machines of one pool. Every call has a deadline, at which `signal` aborts. */
 export interface Provider {
   /**
-    * The account of its machines, for example `aws eu-central-1`. Pools with the same account get the same listing, so one of them is
-    * listed for all. Only a listing of the account in which a machine was started proves it absent. Default: the pool's own account.
+   * The account of its machines, for example `aws eu-central-1`. Pools with the same account get the same listing, so one of them is
+   * listed for all. Only a listing of the account in which a machine was started proves it absent. Default: the pool's own account.
    */
   readonly account?: string
   /** Seconds after its start in which listings may lack a machine, because clouds are eventually consistent. Default: 0. */
@@ -153,8 +153,8 @@ export interface Provider {
   /** Asks for a machine's end, which only a listing proves. Not an error if the machine does not exist. Throws if the request fails. */
   stop(order: StopOrder, signal: AbortSignal): Promise<void>
   /**
-    * Lists all resources of this installation in this pool's account, in pages, no older than the call. Throws rather than
-    * returning an incomplete list.
+   * Lists all resources of this installation in this pool's account, in pages, no older than the call. Throws rather than
+   * returning an incomplete list.
    */
   list(signal: AbortSignal): AsyncIterable<Listed>
   /** Removes a listed resource that no machine in the tables owns; succeeds if it does not exist. */

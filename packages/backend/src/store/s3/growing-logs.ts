@@ -164,8 +164,8 @@ function inOrder(fragments: Fragment[]): ScatteredFile {
 }
 
 /**
-  * Adds fragments to the compressed log. Its metadata records how much of the log it covers, so that a process which continues
-  * after a crash, or runs at the same time, adds nothing twice.
+ * Adds fragments to the compressed log. Its metadata records how much of the log it covers, so that a process which continues
+ * after a crash, or runs at the same time, adds nothing twice.
  */
 async function pack(
   bucket: Bucket,

@@ -13,8 +13,8 @@ export interface Fragment {
 }
 
 /**
-  * A file that several requests, possibly of several processes, store in fragments. Fragments may overlap, but never differ in
-  * the bytes that they share: the file is always written by one agent.
+ * A file that several requests, possibly of several processes, store in fragments. Fragments may overlap, but never differ in
+ * the bytes that they share: the file is always written by one agent.
  */
 export interface ScatteredFile {
   /** All stored fragments, including those that are not used. */

@@ -289,9 +289,9 @@ function stagedFile(objects: ObjectOfFile[]): StagedFile {
 }
 
 /**
-* Finds the first pieces of a file that contain all changed bytes and are large enough for a part. Returns their size (`taken`)
-* and how many bytes of the upload they stand for (`replaced`).
-*/
+ * Finds the first pieces of a file that contain all changed bytes and are large enough for a part. Returns their size (`taken`)
+ * and how many bytes of the upload they stand for (`replaced`).
+ */
 function headOf(
   { pieces, head }: StagedFile,
   changed: number,

@@ -1,5 +1,5 @@
 /**
-  * A run of `work` that several callers wait for. Each leaves at its own deadline; when all have left, the run is aborted.
+ * A run of `work` that several callers wait for. Each leaves at its own deadline; when all have left, the run is aborted.
  */
 function sharedCall<T>(work: (signal: AbortSignal) => Promise<T>) {
   const abort = new AbortController()

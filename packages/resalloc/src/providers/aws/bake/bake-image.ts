@@ -57,8 +57,8 @@ const CONSOLE_SECONDS = 600
 const CLEANUP_MS = 120_000
 
 /**
-  * Makes an image from a machine that has installed itself. Nothing connects to the machine: it reports success or failure on its
-  * console and then powers itself off. The machine is terminated in any case; an aborted bake leaves no image.
+ * Makes an image from a machine that has installed itself. Nothing connects to the machine: it reports success or failure on its
+ * console and then powers itself off. The machine is terminated in any case; an aborted bake leaves no image.
  */
 export async function bakeImage(options: BakeOptions, signal: AbortSignal): Promise<Baked> {
   const { pool, owner, nonce, progress, now } = options
