@@ -29,7 +29,7 @@ async function addChroot(t: TestCli): Promise<string> {
   return file
 }
 
-test('user adds with a link, lists, shows, blocks and makes an administrator; all changes are audited', async () => {
+test('coprctl user adds, lists, shows, blocks and promotes users; all changes are audited', async () => {
   await using t = await openTestCli()
   const added = await t.run([
     'user',
@@ -72,7 +72,7 @@ test('user adds with a link, lists, shows, blocks and makes an administrator; al
   ])
 })
 
-test('user reads passwords from standard input only', async () => {
+test('coprctl user reads passwords from standard input only', async () => {
   await using t = await openTestCli()
   const added = await t.run(['user', 'add', 'kim', '--password-stdin'], 'battery staple\n')
   assert.equal(added.out, 'kim\n')
@@ -84,7 +84,7 @@ test('user reads passwords from standard input only', async () => {
   assert.match(err, /^coprctl: Cannot use this password: it needs at least 10 characters\n$/)
 })
 
-test('group adds and deletes groups, and changes their members', async () => {
+test('coprctl group adds and deletes groups, and changes their members', async () => {
   await using t = await openTestCli()
   await createUser(t.db, { username: 'dana', now: NOW })
   assert.equal(
@@ -118,7 +118,7 @@ test('group adds and deletes groups, and changes their members', async () => {
   assert.deepEqual(await t.json(['group', 'list']), [])
 })
 
-test('chroot adds from a file, pauses, ends, comments, and sets an alias', async () => {
+test('coprctl chroot adds chroots from a file, pauses, ends and comments them, and sets aliases', async () => {
   await using t = await openTestCli()
   const file = await addChroot(t)
   const state = async () => (await t.json<{ state: string }[]>(['chroot', 'list']))[0]?.state
@@ -145,7 +145,7 @@ test('chroot adds from a file, pauses, ends, comments, and sets an alias', async
   assert.match(err, /chroot names are OS-VERSION-ARCH[^]*repos/)
 })
 
-test('token creates a token with scopes for a project, lists and revokes it', async () => {
+test('coprctl token creates, lists and revokes tokens with scopes for one project', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const dana = await createUser(t.db, { username: 'dana', now: NOW })
@@ -191,7 +191,7 @@ test('token creates a token with scopes for a project, lists and revokes it', as
   assert.match((await t.run(['token', 'revoke', 'dana', '--classic'])).err, /has no classic token/)
 })
 
-test('project lists, shows, requests new metadata, and deletes', async () => {
+test('coprctl project lists, shows and deletes projects, and requests new metadata', async () => {
   await using t = await openTestCli()
   await addChroot(t)
   const { id: user_id } = await createUser(t.db, { username: 'dana', now: NOW })

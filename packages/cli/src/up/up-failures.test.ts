@@ -108,7 +108,7 @@ const AS_NOBODY = [
   '--ambient-caps=-all,+dac_read_search',
 ]
 
-test('up as another user than root explains what requires root', async (t) => {
+test('up explains to a user other than root what requires root', async (t) => {
   const dir = emptyDataDir(t)
   const said = await failingStart({
     args: ['--data-dir', dir],
