@@ -58,7 +58,7 @@ function sourceTask(task_id = '12'): SourceTask {
   }
 }
 
-/** Until the task's signal aborts; resolves with its reason. */
+/** Waits until the task's signal aborts; returns the reason. */
 async function aborted({ signal }: TaskContext): Promise<unknown> {
   if (!signal.aborted) await once(signal, 'abort')
   return signal.reason
@@ -70,7 +70,7 @@ async function tempDir(t: TestContext): Promise<string> {
   return dir
 }
 
-test('runAgent() enrolls, does a task, and streams its log, phase and files', async (t) => {
+test('runAgent() enrolls, runs a task, and streams its log, phase and files', async (t) => {
   const dir = await tempDir(t)
   const result = randomBytes(3_000_000)
   await writeFile(join(dir, 'result'), result)
@@ -117,7 +117,7 @@ test('runAgent() stores the SRPM of an import', async (t) => {
   assert.deepEqual(await readFile(join(dir, 'a.src.rpm')), srpm)
 })
 
-test('a task survives a gateway that goes away and comes back', async (t) => {
+test('a task survives an outage of the gateway', async (t) => {
   const dir = await tempDir(t)
   await writeFile(join(dir, 'result'), 'result')
   const { gateway } = await start(t, async (_task, context) => {
@@ -139,7 +139,7 @@ test('a task survives a gateway that goes away and comes back', async (t) => {
   assert.equal(gateway.files('12').get('a.src.rpm')?.toString(), 'result')
 })
 
-test('an upload goes on from what the gateway has', async (t) => {
+test('an upload resumes from what the gateway has', async (t) => {
   const dir = await tempDir(t)
   await writeFile(join(dir, 'result'), 'abcdef')
   let puts = 0
@@ -155,7 +155,7 @@ test('an upload goes on from what the gateway has', async (t) => {
   assert.equal(puts, 2)
 })
 
-test('a request that fails on the gateway is repeated', async (t) => {
+test('a request that fails on the gateway is retried', async (t) => {
   const dir = await tempDir(t)
   await writeFile(join(dir, 'result'), 'abcdef')
   let puts = 0
@@ -170,7 +170,7 @@ test('a request that fails on the gateway is repeated', async (t) => {
   assert.equal(puts, 3)
 })
 
-test('a cancel arrives with a heartbeat', async (t) => {
+test('a cancellation arrives with a heartbeat', async (t) => {
   const { gateway } = await start(t, async (_task, context) => {
     gateway.cancel('12')
     const reason = await aborted(context)
@@ -182,7 +182,7 @@ test('a cancel arrives with a heartbeat', async (t) => {
   assert.equal(gateway.log('12'), 'aborted: canceled\n')
 })
 
-test('a lost lease aborts the task, and the agent takes the next', async (t) => {
+test('a lost lease aborts the task, and the agent claims the next one', async (t) => {
   const reasons: unknown[] = []
   const { gateway } = await start(t, async (task, context) => {
     if (task.task_id === '12') {
@@ -197,7 +197,7 @@ test('a lost lease aborts the task, and the agent takes the next', async (t) => 
   assert.deepEqual(reasons, ['lease_lost'])
 })
 
-test('a gateway that stays away for the length of the lease makes the lease lost', async (t) => {
+test('the lease is lost when the gateway is unreachable for longer than it lasts', async (t) => {
   const reason = Promise.withResolvers<unknown>()
   const { gateway } = await start(
     t,
@@ -213,7 +213,7 @@ test('a gateway that stays away for the length of the lease makes the lease lost
   assert.equal(await reason.promise, 'lease_lost')
 })
 
-test('a stopped agent gives its task back', async (t) => {
+test('an agent that is stopped requeues its task', async (t) => {
   const { gateway, stop, ended } = await start(t, async (_task, context) => {
     stop.abort()
     await aborted(context)
@@ -228,7 +228,7 @@ test('a stopped agent gives its task back', async (t) => {
   await ended
 })
 
-test('a handler that throws gives the task back with the reason', async (t) => {
+test('a task whose handler throws is requeued with the reason', async (t) => {
   const { gateway } = await start(t, () => Promise.reject(new Error('disk full')))
   gateway.push(sourceTask())
   assert.deepEqual(await gateway.finished('12'), {
@@ -254,7 +254,7 @@ for (const [what, error, cause] of [
     assert.equal('cause' in outcome && outcome.cause, cause)
   })
 
-test('an interrupted machine gives its task back at once, says goodbye and takes no other', async (t) => {
+test('an interrupted machine requeues its task at once, says goodbye and claims no other', async (t) => {
   const { gateway, stop, ended } = await start(t, async (_task, context) => {
     stop.abort(INTERRUPTED)
     await aborted(context)
@@ -267,7 +267,7 @@ test('an interrupted machine gives its task back at once, says goodbye and takes
   assert.equal(gateway.goodbye?.cause, 'interrupted')
 })
 
-test('a machine that cannot be cleaned reports its outcome, says so, and ends', async (t) => {
+test('a machine that cannot be cleaned reports the outcome of its task, says goodbye, and stops', async (t) => {
   const { gateway, ended } = await start(t, async (_task, context) => {
     context.markUnclean('Cannot unmount')
     return succeeded
@@ -291,7 +291,7 @@ test('a machine whose self-test has failed gets no task', async (t) => {
   assert.deepEqual(gateway.enrolled?.self_test, self_test)
 })
 
-test('an outcome that the gateway refuses gives the task back', async (t) => {
+test('a task whose outcome the gateway refuses is requeued', async (t) => {
   const { gateway } = await start(t, () =>
     Promise.resolve({
       outcome: 'succeeded',
@@ -303,7 +303,7 @@ test('an outcome that the gateway refuses gives the task back', async (t) => {
   assert.equal(outcome.outcome, 'lost')
 })
 
-test('runAgent() does as many tasks at a time as it is told', async (t) => {
+test('runAgent() runs up to `concurrency` tasks at a time', async (t) => {
   const both = Promise.withResolvers<void>()
   let running = 0
   const { gateway } = await start(
@@ -320,7 +320,7 @@ test('runAgent() does as many tasks at a time as it is told', async (t) => {
   await Promise.all([gateway.finished('12'), gateway.finished('13')])
 })
 
-test('runAgent() fails when the gateway does not know it any more', async (t) => {
+test('runAgent() fails when the gateway no longer knows its session', async (t) => {
   const { gateway, ended } = await start(t, () => Promise.resolve(succeeded))
   gateway.push(sourceTask())
   await gateway.finished('12')
@@ -331,7 +331,7 @@ test('runAgent() fails when the gateway does not know it any more', async (t) =>
   )
 })
 
-test('runAgent() fails when the enrolment token is wrong', async (t) => {
+test('runAgent() fails when the enrollment token is wrong', async (t) => {
   const { ended } = await start(t, () => Promise.resolve(succeeded), {
     enroll_token: 'some-other-token-123',
   })

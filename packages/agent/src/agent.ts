@@ -10,21 +10,21 @@ import { retrying } from './retrying.ts'
 import { runTask } from './task-run.ts'
 
 export interface AgentOptions {
-  /** Where `/builder` is, without that part. */
+  /** The URL in front of `/builder`. */
   gateway_url: string
   enroll_token: string
   name: string
   kinds: TaskKind[]
   arches: string[]
   tags?: string[]
-  /** With faults in it, the gateway refuses the machine. */
+  /** The result of the machine's self-test; the gateway refuses a machine with faults. */
   self_test?: SelfTest
-  /** Does every kind of task in `kinds`. */
+  /** Runs every kind of task in `kinds`. */
   handlers: TaskHandler
-  /** How many tasks at a time. */
+  /** Maximum number of tasks at a time; 1 by default. */
   concurrency?: number
   log: Logger
-  /** Aborted: running tasks are given back, then `runAgent` resolves. The reason {@link INTERRUPTED} is passed on. */
+  /** When it aborts, running tasks are requeued, and then `runAgent` resolves. The reason {@link INTERRUPTED} is reported to the gateway. */
   stop: AbortSignal
   fetch?: typeof globalThis.fetch
 }
@@ -33,15 +33,15 @@ const CLAIM_WAIT_SECONDS = 25
 const AFTER_FAILURE_MS = 1_000
 const GOODBYE_MS = 5_000
 
-/** The machine could not be cleaned after a task. */
+/** Thrown when the machine could not be cleaned after a task. */
 class UncleanMachineError extends Error {
   override readonly name = 'UncleanMachineError'
 }
 
 /**
- * Enrolls at the gateway and does tasks until told to stop. Rejects with a {@link GatewayError} when the gateway
- * does not know this machine (any more): only a new enrolment token helps then. Rejects, too, when a task has left
- * the machine in a state that is fit for no other.
+  * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not know
+  * this machine, or no longer knows it: only a new enrollment token helps then. Also rejects when a task has left the machine in
+  * a state in which it must not run another.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { log } = options
@@ -55,7 +55,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     const agent = { ...options, stop, session, heartbeat_seconds: enrolled.heartbeat_seconds }
     const loops = Array.from({ length: options.concurrency ?? 1 }, () => claimLoop(agent))
     for (const loop of loops) loop.catch((error: unknown) => failed.abort(error))
-    // Not only the first: a fault of one ends the others, and none may be left running.
+    // Waits for all loops, not only the first that ends: a failure of one stops the others, and none may be left running.
     const ends = await Promise.allSettled(loops)
     await sayGoodbye(session, options.stop, failed.signal)
     for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason
@@ -78,7 +78,7 @@ async function sayGoodbye(
     unclean === false
       ? { cause: 'interrupted' as const, reason: 'The cloud has taken the machine back' }
       : { cause: 'cannot_clean' as const, reason: unclean.slice(0, 2000) }
-  // It ends either way: the gateway finds out by itself when this does not reach it.
+  // The agent stops either way: if this request fails, the gateway notices the missing heartbeats.
   await session.goodbye(request, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
 }
 
@@ -94,7 +94,7 @@ async function enroll(
 
 type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number }
 
-/** Claims and does one task after the other; throws when the session is lost. */
+/** Claims and runs tasks, one at a time; throws when the session is lost, or when the machine could not be cleaned. */
 async function claimLoop(agent: Agent): Promise<void> {
   const { session, stop, log } = agent
   let unclean: string | undefined
@@ -111,7 +111,7 @@ async function claimLoop(agent: Agent): Promise<void> {
       const gateway = session.task(task.task_id, lease)
       const { handlers: handler, heartbeat_seconds } = agent
       const { task_id, build_id } = task
-      // One id for all that is asked of the gateway for this task.
+      // All requests to the gateway for this task have one request id.
       await withLogFields({ request_id: randomUUID(), build_id, task_id }, async () => {
         log.info('Claimed task')
         const run = { gateway, task, lease, handler, heartbeat_seconds, log, stop, onUnclean }

@@ -16,9 +16,9 @@ import { requestIdHeader } from '@copr/process/log-fields'
 
 /**
  * - `unreachable`: try again later
- * - `refused`: the request itself is wrong, the same again would be too
- * - `lease_lost`: somebody else does the task, or nobody needs it any more
- * - `session_lost`: the gateway does not know this machine (any more)
+  * - `refused`: the request itself is wrong, and a retry would be, too
+  * - `lease_lost`: another machine has the task, or it is no longer needed
+  * - `session_lost`: the gateway does not know this machine, or no longer knows it
  */
 export type GatewayErrorKind = 'unreachable' | 'refused' | 'lease_lost' | 'session_lost'
 
@@ -32,14 +32,14 @@ export class GatewayError extends Error {
   }
 }
 
-/** Anything `fetch` takes that can be sent again after a failure. */
+/** The bodies that `fetch` accepts and that can be sent again after a failure. */
 type Body = string | Uint8Array<ArrayBuffer> | Blob
 
 interface Send {
   method: 'GET' | 'POST' | 'PUT'
   body?: Body
   signal: AbortSignal
-  /** How long the gateway may stay silent; transfers are bounded by the lease instead. */
+  /** Milliseconds to wait for a response; without it, as for transfers, only `signal` limits the request. */
   timeout_ms?: number
 }
 
@@ -54,10 +54,10 @@ export interface TaskGateway {
     bytes: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<number>
-  /** Like {@link putLog} for a result file. */
+  /** Appends to a result file, like {@link putLog}. */
   putFile(name: string, offset: number, bytes: Blob, signal: AbortSignal): Promise<number>
   getSrpm(signal: AbortSignal): Promise<NonNullable<Response['body']>>
-  /** Whether the gateway took the outcome. */
+  /** Reports the outcome; returns whether the gateway accepted it. */
   finish(outcome: FinishRequest, signal: AbortSignal): Promise<boolean>
 }
 
@@ -72,7 +72,7 @@ export interface GatewayClient {
   session(token: string): GatewaySession
 }
 
-/** Speaks the builder protocol; every failure is a {@link GatewayError}, nothing is tried again here. */
+/** A client of the builder protocol. Every failure is a {@link GatewayError}; there are no retries. */
 export function gatewayClient(
   gateway_url: string,
   fetch: typeof globalThis.fetch = globalThis.fetch,
@@ -99,7 +99,7 @@ export function gatewayClient(
     }
   }
 
-  /** A POST of JSON, answered by JSON or (204) nothing. */
+  /** Sends a POST of JSON; returns the JSON of the response, or undefined for a 204. */
   async function ask<T>(
     path: string,
     headers: Record<string, string>,
@@ -218,7 +218,7 @@ function errorIn(text: string): string {
     const parsed = z.object({ error: z.string() }).safeParse(JSON.parse(text))
     if (parsed.success) return parsed.data.error
   } catch {
-    // not JSON: a proxy's page, shown as it is
+    // The body is not JSON but, for example, the error page of a proxy, which is shown as it is.
   }
   return text.slice(0, 300)
 }

@@ -9,16 +9,16 @@ export interface LeaseOptions {
   phase: () => string | undefined
   onCancel: () => void
   onLost: (why: string) => void
-  /** Aborts when the task is over. */
+  /** Aborts when the task has ended. */
   done: AbortSignal
   log: Logger
 }
 
-/** Until the first answer tells the length of the lease. */
+/** Assumed length of the lease in heartbeat intervals, until the first response reports it. */
 const ASSUMED_HEARTBEATS = 4
 const RETRY_MS = 1_000
 
-/** Prolongs a task's lease until it is done or the lease is lost; a gateway that is away for less than the lease does no harm. */
+/** Renews a task's lease until the task is done or the lease is lost; a gateway outage that is shorter than the lease does no harm. */
 export async function keepLease(options: LeaseOptions): Promise<void> {
   const { gateway, done, log } = options
   const beat_ms = options.heartbeat_seconds * 1000

@@ -6,19 +6,19 @@ import { Bell } from '@copr/process/every'
 
 const readAt = promisify(read)
 
-/** Often enough to watch a build live, seldom enough not to be a request a line. */
+/** Short enough to watch a build live, long enough not to send one request per line. */
 const PAUSE_MS = 250
 const CHUNK_BYTES = 1024 * 1024
 
 export interface LogStreamOptions {
-  /** Sends bytes at an offset, tries again by itself, and returns how much the gateway has. */
+  /** Sends bytes at an offset, with its own retries, and returns the number of bytes that the gateway has. */
   put: (offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<number>
   signal: AbortSignal
 }
 
 /**
- * One growing log. What is written waits in an unnamed file until the gateway has it: a gateway that is away
- * costs disk, not memory, and nothing is left behind when the agent is killed.
+  * One growing log. Written bytes wait in an unlinked file until the gateway has them: an outage of the gateway
+  * costs disk, not memory, and nothing is left behind when the agent is killed.
  */
 export class LogStream implements AsyncDisposable {
   readonly #fd: number
@@ -51,7 +51,7 @@ export class LogStream implements AsyncDisposable {
     this.#news.ring()
   }
 
-  /** Resolves when the gateway has all that was written so far; throws when it never will. */
+  /** Resolves when the gateway has all that was written so far; throws when sending has failed or was aborted. */
   async flush(): Promise<void> {
     if (this.#failure) throw this.#failure.error
     if (this.#sent >= this.#written) return

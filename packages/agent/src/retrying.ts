@@ -3,12 +3,12 @@ import type { Logger } from '@copr/process/log'
 import { GatewayError } from './gateway-client.ts'
 
 const FIRST_WAIT_MS = 200
-/** Short, because everybody waits for the result of a build once the gateway is back. */
+/** Short, because users wait for their builds once the gateway is back. */
 const LONGEST_WAIT_MS = 3_000
 
 /**
- * Does a request again while the gateway is unreachable, until `signal` aborts. Waits are jittered so that
- * a fleet does not come back all at once.
+  * Retries a request with backoff while the gateway is unreachable, until `signal` aborts. The delays are jittered so that
+  * a fleet does not return all at once.
  */
 export async function retrying<T>(
   step: () => Promise<T>,

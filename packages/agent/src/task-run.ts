@@ -20,16 +20,16 @@ export interface TaskRun {
   heartbeat_seconds: number
   log: Logger
   stop: AbortSignal
-  /** The machine is fit for no further task. */
+  /** Called when the machine must not run another task. */
   onUnclean: (reason: string) => void
 }
 
 const DEFAULT_LOG = 'builder-live.log'
-/** A stopping agent has this long to end its task and to give it back. */
+/** Time in which a stopping agent must end its task and requeue it. */
 const GOODBYE_MS = 8_000
 const REASON_CHARS = 2000
 
-/** Has one task done under its lease and reports the outcome. Never throws: a task is over when this resolves. */
+/** Runs one task under its lease and reports the outcome. Never throws: the task has ended when this resolves. */
 export async function runTask(run: TaskRun): Promise<void> {
   const { stop, log } = run
   /** Aborts the handler. */
@@ -100,7 +100,7 @@ function taskContext(
     writeLog: (chunk, name = DEFAULT_LOG) => logStream(name).write(chunk),
     flushLogs: () => flushAll(logs),
     markUnclean: (reason) => run.onUnclean(reason),
-    // A cancel ends the upload of results at once, but what is left to say afterwards may still go out.
+    // A cancellation aborts the upload of results at once, but files that the handler uploads afterwards are still sent.
     upload: (path, name) =>
       uploadFile(gateway, { path, name }, { signal: work.aborted ? report : work, log }),
     fetchSrpm: (path) =>
@@ -171,7 +171,7 @@ async function finish(run: TaskRun, outcome: FinishRequest, signal: AbortSignal)
   } catch (error) {
     if (!(error instanceof GatewayError) || error.kind !== 'refused' || outcome.outcome === 'lost')
       throw error
-    // Better tried again elsewhere than leased until the lease lapses.
+    // Requeueing the task is better than leaving it leased until the lease expires.
     log.error({ err: error }, 'Gateway refused the outcome, giving the task back')
     await send(lost('setup', error.message))
   }

@@ -6,7 +6,7 @@ import type { Logger } from '@copr/process/log'
 import type { TaskGateway } from './gateway-client.ts'
 import { retrying } from './retrying.ts'
 
-/** Uploads a file, going on from what the gateway has after each break, until it has all or `signal` aborts. */
+/** Uploads a file, resuming from what the gateway has after each interruption, until it has all or `signal` aborts. */
 export async function uploadFile(
   gateway: TaskGateway,
   file: { path: string; name: string },
@@ -16,7 +16,7 @@ export async function uploadFile(
   const sha256 = await sha256Of(file.path, signal)
   const blob = await openAsBlob(file.path)
   const what = `upload of ${file.name}`
-  // The first request is made even for an empty file: it makes the file.
+  // The first request is sent even for an empty file: it creates the file.
   for (let offset = 0, isFirst = true; isFirst || offset < size; isFirst = false) {
     const from = offset
     offset = await retrying(() => gateway.putFile(file.name, from, blob.slice(from), signal), {

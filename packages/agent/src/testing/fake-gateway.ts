@@ -36,8 +36,8 @@ export interface FakeGatewayOptions {
 export const FAKE_ENROLL_TOKEN = 'enrolment-token-for-tests'
 
 /**
- * The gateway's side of the builder protocol for tests of agents: real HTTP on a free port, all in memory.
- * It can be taken away and brought back on the same port, as a restarted gateway would be.
+  * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory.
+  * It can be stopped and started again on the same port, as a restarted gateway would be.
  */
 export class FakeGateway implements AsyncDisposable {
   heartbeats = 0
@@ -67,13 +67,13 @@ export class FakeGateway implements AsyncDisposable {
     return this
   }
 
-  /** Connections are cut and refused until {@link listen} is called again. */
+  /** Closes all connections, and refuses new ones until {@link listen} is called again. */
   async goAway(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]()
     this.#server = undefined
   }
 
-  /** From now on the session token is unknown. */
+  /** Makes the session token unknown from now on. */
   forgetSession(): void {
     this.#session = undefined
     this.#bell.ring()
@@ -98,7 +98,7 @@ export class FakeGateway implements AsyncDisposable {
     this.#of(task_id).cancel = true
   }
 
-  /** The task is somebody else's from now on. */
+  /** Gives the task to another machine. */
   takeLease(task_id: string): void {
     this.#of(task_id).lease = randomUUID()
   }
@@ -119,7 +119,7 @@ export class FakeGateway implements AsyncDisposable {
     return this.#of(task_id).files
   }
 
-  /** Waits until `isTrue`, looking again whenever the agent has told something about the task. */
+  /** Waits until `isTrue()`, which it calls after each report of the agent about the task. */
   async until(task_id: string, isTrue: () => boolean): Promise<void> {
     while (!isTrue()) await this.#of(task_id).changed.promise
   }
@@ -134,7 +134,7 @@ export class FakeGateway implements AsyncDisposable {
     return task
   }
 
-  /** The task of a request that shows its lease. */
+  /** Returns the task of a request; throws unless the request has the task's lease. */
   #leased(c: Context): FakeTask {
     const task = this.#of(c.req.param('task_id') ?? '')
     if (task.lease !== c.req.header(LEASE_HEADER))
