@@ -29,7 +29,7 @@ const PART_BYTES = 8 * 1024 ** 2
 /** The maximum size that one request copies. Source: the S3 API's limit for CopyObject. */
 const MAX_COPY_BYTES = 5 * 1024 ** 3
 const DELETES_AT_A_TIME = 16
-/** A client that got an address fetches at once; dnf tries again with a new one. */
+/** Validity of a presigned URL. Clients use it at once; for a retry, dnf gets a new one. */
 const ADDRESS_SECONDS = 3600
 
 export interface ObjectAttributes {
@@ -49,9 +49,9 @@ interface Content {
   metadata?: Record<string, string>
 }
 
-/** The few things that we want of an object store; names are below our prefix. Every S3-compatible server has them. */
+/** The operations that Copr needs of an object store, which every S3-compatible server has. Keys are relative to the configured prefix. */
 export interface Bucket {
-  /** Small content, whole or not at all. */
+  /** Stores small content, whole or not at all. */
   put(key: string, data: string | Uint8Array, content?: Content): Promise<void>
   putFile(key: string, path: string): Promise<void>
   /** Uploads a stream of any length; stores nothing if the stream fails. */
@@ -59,31 +59,31 @@ export interface Bucket {
   head(key: string): Promise<ObjectAttributes | undefined>
   /** Throws an error for which `isMissing()` holds when there is no such object, or not with this ETag. */
   get(key: string, options?: { range?: ByteRange; etag?: string }): Promise<Readable>
-  /** Undefined when there is no such object. */
+  /** Reads an object or a range of it; returns undefined when there is no such object. */
   getBytes(key: string, range?: ByteRange): Promise<Buffer | undefined>
   getFile(key: string, path: string): Promise<void>
-  /** Everything below a prefix, in the order of the keys. */
+  /** Lists all objects whose keys begin with a prefix, sorted by key. */
   list(prefix: string): AsyncGenerator<ListedObject>
   /** Lists the direct children of a folder; `prefix` ends with a slash or is empty. */
   listFolder(prefix: string): Promise<{ files: ListedObject[]; folders: string[] }>
   hasBelow(prefix: string): Promise<boolean>
-  /** Within the store, an object of this size. */
+  /** Copies an object within the store; `size` is the object's size in bytes. */
   copy(from: string, to: string, size: number): Promise<void>
-  /** Makes an object of pieces of others within the store; only what is small comes here. */
+  /** Composes an object from pieces of others within the store; only small pieces pass through this process. */
   compose(pieces: Piece[], to: string): Promise<void>
   remove(keys: string[]): Promise<void>
-  /** Throws, and says what to do, when the bucket cannot be used. */
+  /** Throws when the bucket cannot be used; the message names the remedy. */
   check(): Promise<void>
-  /** Ends multipart uploads that a killed program left behind. How many. */
+  /** Aborts multipart uploads that a killed process left behind; returns their number. */
   abortUploads(before: Date): Promise<number>
-  /** Where anybody may fetch an object for a while; undefined when nobody but us reaches the store. */
+  /** Returns a presigned URL of an object; undefined unless clients can reach the store. */
   addressOf?: (key: string, type: string) => Promise<string>
   close(): void
 }
 
 export interface BucketParts {
   client: S3Client
-  /** For addresses that clients use. */
+  /** Signs URLs for clients; undefined when they cannot reach the store. */
   signer: S3Client | undefined
   bucket: string
   prefix: string
@@ -127,7 +127,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     await new Upload({ client, params, partSize: PART_BYTES, queueSize: 2 }).done()
   }
 
-  /** Metadata comes along. */
+  /** Copies an object with its metadata if one request can copy it. */
   async function copy(from: string, to: string, size: number): Promise<void> {
     const whole = { key: from, start: 0, length: size, isWhole: true }
     if (size > MAX_COPY_BYTES) return await composeObject(place, [whole], to)
@@ -141,7 +141,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
     copy,
     async put(key, data, { metadata } = {}) {
       const more = metadata ? { Metadata: metadata } : {}
-      // A string that is empty has no length for the SDK.
+      // The SDK sends no length for an empty string.
       const Body = Buffer.from(data)
       await client.send(new PutObjectCommand({ ...at(key), Body, ...more }))
     },
@@ -172,7 +172,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
       else await composeObject(place, pieces, to)
     },
     async remove(keys) {
-      // One by one: not every server takes a list, or wants it with the same digest.
+      // One request per object: not every server supports deleting a list, or expects the same digest of it.
       await pMap(
         keys,
         async (key) => {

@@ -16,20 +16,20 @@ export interface Piece {
   key: string
   start: number
   length: number
-  /** Are these all bytes of the object? */
+  /** Whether these are all bytes of the object. */
   isWhole: boolean
 }
 
-/** The limits of S3: of parts but the last, of what one request copies, and of parts in all. */
+/** Limits: the minimum size of every part but the last, the maximum size to copy in one request, and the maximum number of parts. */
 export const MIN_PART_BYTES = 5 * 1024 ** 2
 const MAX_PART_BYTES = 1024 ** 3
 const MAX_PARTS = 10_000
 const PARTS_AT_A_TIME = 4
 
-/** A part is either copied within the store, or small pieces that come here and go back as one. */
+/** One piece that is copied within the store, or small pieces that are downloaded and uploaded as one part. */
 export type Part = Piece[]
 
-/** Makes an object of pieces of others. */
+/** Composes an object from pieces of others. */
 export async function composeObject(
   place: ObjectLocation,
   pieces: Piece[],
@@ -98,7 +98,7 @@ export function partsOf(pieces: Piece[]): Part[] {
       const isCopied = small_bytes === 0 && length >= MIN_PART_BYTES
       const most = isCopied ? MAX_PART_BYTES : MIN_PART_BYTES - small_bytes
       let taken = Math.min(length, most)
-      // The rest must be large enough to be a part of its own.
+      // The rest must be large enough for another part.
       if (isCopied && length - taken > 0 && length - taken < MIN_PART_BYTES)
         taken = length - MIN_PART_BYTES
       const piece = { key, start, length: taken, isWhole: isWhole && taken === length }
@@ -129,7 +129,7 @@ async function bytesOf({ client, bucket: Bucket, prefix }: ObjectLocation, part:
   return Buffer.concat(all)
 }
 
-/** As the header wants it: every part of the key encoded. */
+/** Returns the value of the header x-amz-copy-source, in which each path segment is percent-encoded. */
 export function copySource({ bucket, prefix }: ObjectLocation, key: string): string {
   return `${bucket}/${prefix}${key}`.split('/').map(encodeURIComponent).join('/')
 }

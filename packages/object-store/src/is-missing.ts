@@ -1,8 +1,8 @@
-/** There is no such object: it was never there, or another process has just removed or replaced it. */
+/** Whether an error means that an object does not exist, or that another process has just removed or replaced it. */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (['NoSuchKey', 'NotFound', 'PreconditionFailed'].includes(error.name)) return true
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
-  // A bucket that is not there is a fault of the configuration.
+  // A missing bucket is a configuration error.
   return error.name !== 'NoSuchBucket' && (status === 404 || status === 412)
 }

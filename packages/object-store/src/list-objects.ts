@@ -13,7 +13,7 @@ export interface ObjectLocation {
   prefix: string
 }
 
-/** Everything whose key begins so, in the order of the keys. */
+/** Lists all objects whose keys begin with `below`, sorted by key. */
 export async function* keysBelow(
   { client, bucket: Bucket, prefix }: ObjectLocation,
   below: string,

@@ -44,7 +44,7 @@ for (const [what, files, more, endpoint, region] of [
     })
   })
 
-test('a claim without keys says which file is missing', () => {
+test('the error for a claim without keys names the missing file', () => {
   const { AWS_SECRET_ACCESS_KEY: _, ...files } = CLAIM
   using claim = claimDir(files)
   assert.throws(() => placeOf(configOf({ claim_dir: claim.dir })), {
@@ -52,7 +52,7 @@ test('a claim without keys says which file is missing', () => {
   })
 })
 
-test('a bucket without keys leaves it to the pod who we are', () => {
+test('a bucket without keys uses the credentials of the pod', () => {
   const place = placeOf(configOf({ bucket: 'copr-results', region: 'eu-central-1' }))
   assert.deepEqual(place, {
     endpoint: undefined,

@@ -4,13 +4,13 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { S3Config } from '@copr/contract/configuration/s3-config'
 import { type Bucket, bucketOf } from './bucket.ts'
 
-/** A server that does not answer must not hold up a build for ever: the SDK tries again, then we do. */
+/** Timeouts, so that an unresponsive server cannot hold up a build forever: the SDK retries first, then the caller does. */
 const CONNECT_MS = 5_000
 const SILENT_MS = 60_000
 const ATTEMPTS = 5
 const SOCKETS = 200
 
-/** The bucket that the configuration names. Nothing is asked of the server yet. */
+/** Opens the configured bucket, without sending a request to the server yet. */
 export function openBucket(config: S3Config): Bucket {
   const place = placeOf(config)
   const common: S3ClientConfig = {
@@ -18,7 +18,7 @@ export function openBucket(config: S3Config): Bucket {
     forcePathStyle: config.path_style ?? place.endpoint !== undefined,
     ...(place.credentials ? { credentials: place.credentials } : {}),
     maxAttempts: ATTEMPTS,
-    // Servers beside AWS do not know the SDK's new checksums; signatures and ETags find what gets damaged on the way.
+    // Servers other than AWS may not support the SDK's new checksums; signatures and ETags detect damage in transit.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -78,7 +78,7 @@ function claimedPlace(dir: string, config: S3Config): Place {
     return value
   }
   const port = said('BUCKET_PORT') ?? '443'
-  // Ports of servers without TLS: Ceph and NooBaa say 80, MinIO 9000, everything else is HTTPS.
+  // Ports of servers without TLS: Ceph and NooBaa use 80, MinIO 9000. All other ports are HTTPS.
   const scheme = ['80', '8080', '9000'].includes(port) ? 'http' : 'https'
   return {
     endpoint: config.endpoint ?? `${scheme}://${needed('BUCKET_HOST')}:${port}`,

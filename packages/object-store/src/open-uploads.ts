@@ -5,10 +5,10 @@ import type { Configuration } from '@copr/contract/configuration'
 import type * as bucket from './open-bucket.ts'
 import { bucketUploads, directoryUploads, type Uploads } from './uploads.ts'
 
-/** Loaded when it is needed: the SDK takes 40 MB of memory. */
+/** Loads the S3 client only when it is needed: the SDK takes 40 MB of memory. */
 const load = createRequire(import.meta.url)
 
-/** Where uploads are kept, and the folder of this machine in which they are received. */
+/** Opens the store of uploads; `uploads_dir` is the folder on this machine in which they are received. */
 export function openUploads({
   data_dir,
   results: { s3 },
@@ -16,7 +16,7 @@ export function openUploads({
   const shared = join(data_dir, 'uploads')
   if (!s3) return { uploads: directoryUploads(shared), uploads_dir: shared }
   const uploads_dir = join(data_dir, 'receiving')
-  // Left by a frontend that was killed: nobody else removes it.
+  // A killed frontend may have left files, which only this removes.
   rmSync(uploads_dir, { recursive: true, force: true })
   const { openBucket } = load('./open-bucket.ts') as typeof bucket
   return { uploads: bucketUploads(openBucket(s3)), uploads_dir }

@@ -8,7 +8,7 @@ export async function endpointOf({ config }: S3Client): Promise<string> {
     : 'AWS'
 }
 
-/** Why a bucket cannot be used, and what to do, as a server or the way to it has said. */
+/** Makes an error with the reason why a bucket cannot be used, and the remedy, from the error of a request. */
 export function unusable(
   error: unknown,
   { bucket, endpoint }: { bucket: string; endpoint: string },

@@ -6,17 +6,17 @@ import type { Bucket } from './bucket.ts'
 
 /** Files that users uploaded and that are not imported yet: one folder with a random name per upload. The backend removes them. */
 export interface Uploads {
-  /** Takes over a file of this machine. */
+  /** Moves a file on this machine into the store. */
   keep(dir: string, name: string, path: string): Promise<void>
   write(dir: string, name: string, data: string | Uint8Array): Promise<void>
-  /** Undefined when there is no such file. */
+  /** Finds a file; returns undefined when there is none. */
   open(dir: string, name: string): Promise<Upload | undefined>
   drop(dir: string): Promise<void>
 }
 
 interface Upload {
   size: number
-  /** Holds a file or a connection until it is read or canceled. */
+  /** Returns the content, which holds a file or a connection open until it is read to its end or canceled. */
   read(): Promise<ReadableStream>
 }
 
@@ -40,7 +40,7 @@ export function directoryUploads(root: string): Uploads {
   }
 }
 
-/** Where in the bucket: the backend knows it, too. */
+/** Returns the key of an upload; the backend uses the same layout. */
 const uploadKey = (dir: string, name = ''): string => `uploads/${dir}/${name}`
 
 export function bucketUploads(bucket: Bucket): Uploads {
