@@ -44,7 +44,7 @@ test('the longest delay of several keys counts, and other keys do not', () => {
   assert.equal(attempts.wait(of('c'), 'wrong'), 0)
 })
 
-test('what was right before is never delayed, until it is wrong', () => {
+test('a proof that succeeded before is never delayed, until it fails', () => {
   const attempts = openAttempts(clock().now)
   const counted = [{ key: 'a', free: 0 }]
   attempts.succeeded('right')
@@ -55,7 +55,7 @@ test('what was right before is never delayed, until it is wrong', () => {
   assert.equal(attempts.wait(counted, 'right'), 60)
 })
 
-test('the memory for keys is bounded: the oldest goes first', () => {
+test('the number of remembered keys is limited: the oldest is dropped first', () => {
   const attempts = openAttempts(clock().now)
   for (let i = 0; i <= 20_000; i++) attempts.failed([{ key: `key ${i}`, free: 0 }], 'wrong')
   assert.equal(attempts.wait([{ key: 'key 0', free: 0 }], 'wrong'), 0)

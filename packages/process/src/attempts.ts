@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** A key by which failures are counted, and the number of them that cost nothing. */
+/** A key by which failures are counted, and the number of failures that cause no delay. */
 export interface Counted {
   /** An address, an account, or both: `token of 192.0.2.7`. */
   key: string
@@ -8,10 +8,10 @@ export interface Counted {
 }
 
 export interface Attempts {
-  /** For how many seconds an attempt with this proof is refused unseen; 0: look at it now. */
+  /** Returns the seconds for which an attempt with this proof must be refused unchecked; 0 means check it now. */
   wait(counted: readonly Counted[], proof: string): number
   failed(counted: readonly Counted[], proof: string): void
-  /** From now on this proof is looked at whatever others do wrong. */
+  /** Records that this proof is right: from now on, failures of others do not delay it. */
   succeeded(proof: string): void
   hasSucceeded(proof: string): boolean
 }
@@ -22,14 +22,14 @@ interface Failures {
   blocked_until: number
 }
 
-/** Limits failures and proofs each, so that nobody fills the memory with made up addresses. */
+/** Maximum number of remembered failures, and of proofs, so that made-up addresses cannot fill the memory. */
 const MAX_KEPT = 20_000
 const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed:
- * a guesser locks nobody out. In the memory of one process: another one, or the next, counts for itself.
+  * Counts failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed,
+  * so a guesser cannot lock anybody out. The counts are in memory, so each process has its own, and a restart forgets them.
  */
 export function openAttempts(now: () => Date): Attempts {
   const failures = new Map<string, Failures>()
@@ -48,7 +48,7 @@ export function openAttempts(now: () => Date): Attempts {
         const before = failures.get(key)
         const isOld = before !== undefined && at - before.last_at >= FORGOTTEN_MS
         const count = before === undefined || isOld ? 1 : before.count + 1
-        // Entered last: the one that failed longest ago goes first.
+        // Reinserted at the end, so that the key which failed longest ago is dropped first.
         failures.delete(key)
         failures.set(key, { count, last_at: at, blocked_until: at + delayOf(count - free) })
         dropFirst(failures)
@@ -64,7 +64,7 @@ export function openAttempts(now: () => Date): Attempts {
   }
 }
 
-/** One second after the first failure too many, then twice as long each time. */
+/** Returns the delay in milliseconds: one second after the first failure beyond the free ones, then twice as long each time. */
 export function delayOf(surplus: number, max_ms = MAX_DELAY_MS): number {
   return surplus <= 0 ? 0 : Math.min(max_ms, 1000 * 2 ** Math.min(surplus - 1, 30))
 }
@@ -77,7 +77,7 @@ function dropFirst(kept: Map<string, unknown> | Set<string>): void {
   }
 }
 
-/** Secrets do not lie about in memory. */
+/** Hashes a proof, so that secrets are not kept in memory. */
 function hashOf(proof: string): string {
   return createHash('sha256').update(proof).digest('base64')
 }

@@ -4,14 +4,14 @@ import { type BlockList, isIP } from 'node:net'
 
 /** Decides from which address a request comes, and whether one belongs to a reverse proxy of the site. */
 export interface ClientAddresses {
-  /** Undefined in tests that need no server. */
+  /** Returns the client's address; undefined in tests without a server. */
   of(incoming: Pick<IncomingMessage, 'socket' | 'headers'> | undefined): string | undefined
   isTrusted(address: string): boolean
 }
 
 /**
- * A trusted proxy reports the client's address as the last entry of X-Forwarded-For; if that is another trusted proxy,
- * the entry before counts. Anybody can make up the entries before the first address that is not trusted.
+  * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another trusted
+  * proxy, the entry before counts. Clients can forge all entries before the last address that is not trusted.
  */
 export function clientAddresses(trusted_proxies: readonly string[]): ClientAddresses {
   const proxies = networksOf(trusted_proxies)
@@ -32,7 +32,7 @@ export function clientAddresses(trusted_proxies: readonly string[]): ClientAddre
   }
 }
 
-/** The key by which limits count; an IPv6 client counts by its /64, of which it has all 2^64 addresses. */
+/** Returns the key by which limits count an address. IPv6 clients are counted by their /64, as they have all of its 2^64 addresses. */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
   if (!address.includes(':')) return address
@@ -51,7 +51,7 @@ function contains(list: BlockList, address: string): boolean {
   return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
 }
 
-/** An IPv4 address that is mapped into IPv6 is an IPv4 one; undefined: this is no address. */
+/** Converts an IPv4-mapped IPv6 address to IPv4; returns undefined for text that is not an address. */
 function plainAddress(text: string | undefined): string | undefined {
   const plain = text?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
   return plain !== undefined && isIP(plain) !== 0 ? plain : undefined

@@ -11,7 +11,7 @@ const REFUSED = [
   '{"error":"Cannot answer: there are too many connections from your address"}',
 ].join('\r\n')
 
-/** Refuses an address its connections beyond `max`; those of the site's reverse proxies are not counted. */
+/** Refuses connections of an address beyond `max`; those of the site's reverse proxies are not counted. */
 export function limitConnections(server: Server, addresses: ClientAddresses, max: number): void {
   const counts = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
@@ -26,7 +26,7 @@ export function limitConnections(server: Server, addresses: ClientAddresses, max
       else counts.delete(key)
     })
     if (count <= max) return
-    // Over TLS nothing can be said before the handshake.
+    // With TLS, no response can be sent before the handshake.
     if (!('setSecureContext' in server)) socket.write(REFUSED)
     socket.destroySoon()
   })

@@ -21,7 +21,7 @@ app.post('/half-read', async (c) => {
 
 const SIZE = 4 * 1024 * 1024
 
-/** Sends a request to its last byte before it reads anything, then another one over the same connection. */
+/** Sends a request and then another one over the same connection, and only then reads the responses. */
 async function answersOf(port: number, head: string, body: Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
@@ -67,7 +67,7 @@ for (const [path, status] of [
       },
     )
 
-test('a refused request of a client that goes away ends', { timeout: 20_000 }, async () => {
+test('a refused request ends when its client disconnects', { timeout: 20_000 }, async () => {
   await using server = await serveHttp(app, { host: '127.0.0.1', port: 0 })
   const socket = connect(server.port, '127.0.0.1')
   await once(socket, 'connect')

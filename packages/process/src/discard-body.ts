@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** All refused bodies of a process together are read with at most 32 MB a second: they take little time from other requests. */
+/** Limits the reading of all refused bodies of a process to 32 MB per second, so that it takes little time from other requests. */
 const MS_PER_READ = 2
-/** A client that has not sent its body by then gets its answer without. */
+/** A client that has not sent its whole body after this time gets its response anyway. */
 const MAX_MS = 30_000
 
-/** Whose turn it is next comes first. */
+/** The readers of refused bodies; the first one reads next. */
 const waiting: (() => boolean)[] = []
 let isReading = false
 
 /**
- * Reads and forgets what is left of a request that is refused. Many clients look at an answer only after they have sent
- * everything, and would see a broken connection instead.
+  * Reads and discards the rest of a refused request. Many clients read the response only after they have sent the whole body,
+  * and would see a broken connection instead.
  */
 export async function discardBody(incoming: IncomingMessage, max_ms = MAX_MS): Promise<void> {
   if (incoming.complete || incoming.destroyed) return
-  // The reader has thrown: pieces that nobody takes would be kept.
+  // The handler has stopped reading: without this, its listeners would keep the remaining data in memory.
   incoming.removeAllListeners('data')
   incoming.pause()
   const until = performance.now() + max_ms

@@ -10,11 +10,11 @@ export const STATUS_OF = {
   unavailable: 503,
 } as const
 
-/** An error that the caller caused or must know about. Everything else that is thrown is a bug or an outage. */
+/** An error that the caller caused or must know about. Any other error is a bug or an outage. */
 export class CoprError extends Error {
   override readonly name = 'CoprError'
   readonly kind: keyof typeof STATUS_OF
-  /** Seconds after which the same request may be answered. */
+  /** Seconds after which a retry may succeed. */
   readonly retry_after: number | undefined
 
   constructor(
@@ -28,7 +28,7 @@ export class CoprError extends Error {
   }
 }
 
-/** The words of whatever was thrown, with its causes: for logs of one line and pages. */
+/** Returns the message of any thrown value with its causes, for one-line logs and for pages. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : messageOf(error.cause)

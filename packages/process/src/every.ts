@@ -1,6 +1,6 @@
 import type { Logger } from './log.ts'
 
-/** A bell that many may ring and one loop hears; rung while nobody listens, it is heard at the next `wait()`. */
+/** Wakes one loop. May be rung from anywhere; if it rings while the loop is not waiting, the next `wait()` returns at once. */
 export class Bell {
   #rung = false
   #wake: (() => void) | undefined
@@ -37,8 +37,8 @@ export interface EveryOptions {
 }
 
 /**
- * Repeats a step until told to stop. A failed step is logged and tried again:
- * the next look at the truth decides what to do.
+  * Runs a step repeatedly until `stop` aborts. A step that fails is logged and run again after the usual time:
+  * steps read the current state and decide by it what to do.
  */
 export async function every(
   seconds: number,

@@ -28,24 +28,24 @@ export interface RunningServer extends AsyncDisposable {
 export interface ServeOptions {
   host: string
   port: number
-  /** HTTPS with these; they are looked at every `reload_seconds`, as certificates are renewed while programs run. */
+  /** Files for HTTPS, which are checked every `reload_seconds`, as certificates are renewed while programs run. */
   tls?: TlsFiles | undefined
   reload_seconds?: number
   /** Records which certificate is in use, and why a new one is not. */
   log?: Logger
-  /** Reverse proxies, whose connections are those of many clients. */
+  /** Addresses of reverse proxies, whose connections carry requests of many clients. */
   trusted_proxies?: readonly string[] | undefined
   max_connections_per_address?: number
-  /** Milliseconds within which all headers of a request must come. */
+  /** Milliseconds within which all headers of a request must arrive. */
   headers_ms?: number
   progress?: ProgressLimits
 }
 
-/** A fleet behind one address has two for each machine. */
+/** A fleet of machines behind one address has two connections for each machine. */
 const MAX_CONNECTIONS = 1000
 const HEADERS_MS = 30_000
 
-/** Answers HTTP, or HTTPS, until disposed. Port 0 takes any free one. */
+/** Serves HTTP or HTTPS until disposed. Port 0 selects any free port. */
 export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const { host: hostname, port: wanted, tls, reload_seconds = 60, log = silentLog() } = options
@@ -85,7 +85,7 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
 
 function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
   return {
-    // How long an upload of gigabytes or a followed log takes is not limited: only that it goes on.
+    // The duration of a request is not limited, as an upload may have gigabytes: endStalledRequests() requires progress instead.
     requestTimeout: 0,
     headersTimeout: headers_ms,
     handshakeTimeout: headers_ms,
@@ -94,8 +94,8 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
 }
 
 /**
- * Gives each request an id, the caller's if there is one: it is in all that is logged meanwhile, and in the answer. A
- * request that is refused is read to its end.
+  * Gives each request an id, the caller's if it has a valid one. The id is in every log line of the request, and in the response.
+  * Refused requests are read to their end.
  */
 function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
   return async (request, given) => {
@@ -108,7 +108,7 @@ function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Pro
   }
 }
 
-/** Turns whatever a handler throws into Copr's error form; details of bugs go to the log only. */
+/** Turns any error that a handler throws into an error response in Copr's format; details of bugs are only logged. */
 export function answerError(log: Logger): (error: Error, c: Context) => Response {
   return (error, c) => {
     if (error instanceof CoprError) return c.json({ error: error.message }, STATUS_OF[error.kind])
@@ -117,7 +117,7 @@ export function answerError(log: Logger): (error: Error, c: Context) => Response
   }
 }
 
-/** Compares two secrets in a time that tells nothing about where they differ. */
+/** Compares two secrets in a time that reveals nothing about where they differ. */
 export function sameSecret(a: string, b: string): boolean {
   return timingSafeEqual(
     createHash('sha256').update(a).digest(),

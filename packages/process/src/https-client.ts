@@ -15,13 +15,13 @@ export interface Answer {
   body: string
 }
 
-/** Longest answer that is read: keys and lists of keys are far smaller. */
+/** Maximum size of a response; keys and lists of keys are far smaller. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /**
- * Asks over HTTP or HTTPS and follows no redirect. `ca_file` replaces the usual authorities; it is read for each request,
- * because the service CA rotates while programs run. While it is being written, the authorities before it are trusted.
- * (Node's fetch takes no authorities.)
+  * Makes an HTTP and HTTPS client that does not follow redirects. `ca_file` replaces the usual authorities; it is read for each
+  * request, because the service CA rotates while programs run. While the file is being written, the previous authorities are trusted.
+  * (Node's fetch does not support custom authorities.)
  */
 export function httpsClient({
   ca_file,

@@ -28,7 +28,7 @@ after(() => rm(top, { recursive: true, force: true }))
 const FIRST = await certify('first')
 const SECOND = await certify('second')
 
-/** A certificate that is its own authority, for 127.0.0.1. */
+/** Makes a self-signed certificate for 127.0.0.1. */
 async function certify(name: string): Promise<TlsFiles> {
   const files = { certificate_file: join(top, `${name}.crt`), key_file: join(top, `${name}.key`) }
   const make = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2'
@@ -59,13 +59,13 @@ interface Fixture extends AsyncDisposable {
   server: RunningServer
   /** Everything that was logged. */
   lines: Line[]
-  /** Resolves once an error with such a reason has been logged. */
+  /** Resolves once an error with a matching reason has been logged. */
   reported: (reason: RegExp) => Promise<void>
 }
 
 const ERROR = 50
 
-/** A server with the first certificate in files of its own. */
+/** Starts a server with its own copy of the first certificate. */
 async function serveFirst(prepare = install): Promise<Fixture> {
   const dir = await mkdtemp(join(top, 'served-'))
   const tls = { certificate_file: join(dir, 'tls.crt'), key_file: join(dir, 'tls.key') }
@@ -103,7 +103,7 @@ async function install(from: TlsFiles, to: TlsFiles): Promise<void> {
   await copyFile(from.certificate_file, to.certificate_file)
 }
 
-/** Puts the pair into a folder of its own and moves a link to it, as the kubelet does with a mounted Secret. */
+/** Puts the pair into a new folder and switches a link to it, as the kubelet does with a mounted Secret. */
 async function installByLink(from: TlsFiles, to: TlsFiles): Promise<void> {
   const dir = join(to.key_file, '..')
   const data = await mkdtemp(join(dir, '..data-'))
@@ -121,7 +121,7 @@ async function moveInto(from: string, to: string): Promise<void> {
 
 const MISFIT = /Cannot use \S+tls\.crt with \S+tls\.key/
 
-/** Each calls `halfway` where one file is replaced and the other is not. */
+/** Ways to renew the pair; each calls `halfway` when one file is replaced and the other is not. */
 const RENEWALS: Record<string, (tls: TlsFiles, halfway: () => Promise<void>) => Promise<void>> = {
   'written in place, the key first': async (tls, halfway) => {
     await copyFile(SECOND.key_file, tls.key_file)
@@ -157,7 +157,7 @@ for (const [how, renew] of Object.entries(RENEWALS))
     assert.equal(fixture.lines.filter(({ reason }) => MISFIT.test(reason ?? '')).length, 1)
   })
 
-test('serveHttp() takes up a Secret whose link the kubelet moves, time after time', async () => {
+test('serveHttp() loads a Secret again each time the kubelet switches its link', async () => {
   await using fixture = await serveFirst(installByLink)
   for (const [from, name] of [
     [SECOND, 'second'],
@@ -173,7 +173,7 @@ test('serveHttp() takes up a Secret whose link the kubelet moves, time after tim
   )
 })
 
-test('serveHttp() answers each handshake while its certificate is written again and again', async () => {
+test('serveHttp() answers each handshake while its certificate is rewritten repeatedly', async () => {
   await using fixture = await serveFirst()
   const isWritten = (async () => {
     for (let times = 0; times < 50; times++) await install(times % 2 ? FIRST : SECOND, fixture.tls)
@@ -245,14 +245,14 @@ for (const [what, { spoil, reason }] of Object.entries(BROKEN))
     assert.match(fixture.lines.at(-1)?.msg ?? '', /Took up the renewed certificate/)
   })
 
-test('serveHttp() does not start with a certificate and a key that do not fit together, and says which', async () => {
+test('serveHttp() does not start with a certificate and a key that do not match; the error names both', async () => {
   const tls = { ...FIRST, key_file: SECOND.key_file }
   const message = /^Cannot serve HTTPS: Cannot use \S+first\.crt with \S+second\.key/
   const starting = serveHttp(new Hono(), { host: '127.0.0.1', port: 0, tls })
   await assert.rejects(starting, (error) => message.test(messageOf(error)))
 })
 
-test('httpsClient() trusts the authorities of its bundle, and follows it', async () => {
+test('httpsClient() trusts the authorities of its bundle, and reloads it', async () => {
   await using fixture = await serveFirst()
   const { tls, server } = fixture
   const request = () => ({ method: 'GET' as const, signal: AbortSignal.timeout(60_000) })

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 
-/** Goes with each request from component to component, so that one can be followed through all logs. */
+/** The header that carries a request id from component to component, so that a request can be traced through all logs. */
 export const REQUEST_ID_HEADER = 'x-request-id'
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
@@ -13,7 +13,7 @@ export interface LogFields {
 
 const storage = new AsyncLocalStorage<LogFields>()
 
-/** All that is logged while `work` runs has these fields, beside those from further out. */
+/** Adds fields to every log line written while `work` runs, in addition to the fields of enclosing calls. */
 export function withLogFields<T>(fields: LogFields, work: () => T): T {
   return storage.run({ ...storage.getStore(), ...fields }, work)
 }
@@ -22,7 +22,7 @@ export function currentLogFields(): LogFields {
   return storage.getStore() ?? {}
 }
 
-/** The caller's request id if it is one, otherwise a new one. */
+/** Returns the caller's request id if it is valid, otherwise a new one. */
 export function acceptRequestId(shown: string | null | undefined): string {
   return shown && REQUEST_ID.test(shown) ? shown : randomUUID()
 }

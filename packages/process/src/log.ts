@@ -4,11 +4,11 @@ import { currentLogFields } from './log-fields.ts'
 
 export type { Logger } from 'pino'
 
-/** JSON lines on stdout, or wherever `destination` leads. Secrets never get in. */
+/** Makes a logger that writes JSON lines to stdout or to `destination`, and redacts secrets. */
 export function makeLog(name: string, destination?: DestinationStream): Logger {
   const options = {
     name,
-    /** Which request and which build a line belongs to. */
+    /** Adds the ids of the request and the build that a line belongs to. */
     mixin: () => ({ ...currentLogFields() }),
     redact: [
       '*.password',
@@ -26,14 +26,14 @@ export function makeLog(name: string, destination?: DestinationStream): Logger {
   return destination ? pino(options, destination) : pino(options)
 }
 
-/** JSON lines in a file, for a program whose terminal is for people. */
+/** Makes a logger that writes JSON lines to a file, for a program whose terminal output is for people. */
 export function makeFileLog(name: string, path: string): Logger {
   const file = openSync(path, 'a', 0o600)
   const write = (line: string): void => {
     try {
       writeSync(file, line)
     } catch {
-      // A full disk costs log lines, not the program. (pino's own destination would never end then.)
+      // A full disk loses log lines, but does not end the program. (pino's own destination would retry forever.)
     }
   }
   return makeLog(name, { write })

@@ -9,7 +9,7 @@ import { lastGoodFile, readSettled, settledFile } from './replaced-file.ts'
 const dir = await mkdtemp(join(tmpdir(), 'copr-replaced-'))
 after(() => rm(dir, { recursive: true, force: true }))
 
-/** The kernel's file has other content at each read. */
+/** A file of the kernel whose content changes with each read. */
 const CHANGING = '/proc/sys/kernel/random/uuid'
 
 test('readSettled() returns no content that the next read does not confirm', async () => {
@@ -27,7 +27,7 @@ test('readSettled() fails for a file that stays missing', async () => {
   await assert.rejects(readSettled([join(dir, 'missing')], undefined, 0), { code: 'ENOENT' })
 })
 
-test('settledFile() follows a file through its changes, and says when it has gone', async () => {
+test('settledFile() returns the changed content of a file, and throws while the file is missing', async () => {
   const path = join(dir, 'pools.yaml')
   await writeFile(path, 'one')
   const read = settledFile(path)
@@ -41,7 +41,7 @@ test('settledFile() follows a file through its changes, and says when it has gon
   assert.equal(await read(), 'three')
 })
 
-test('lastGoodFile() returns the former token while the file is empty or missing', async () => {
+test('lastGoodFile() returns the previous token while the file is empty or missing', async () => {
   const path = join(dir, 'token')
   await writeFile(path, '')
   const read = lastGoodFile(path)
@@ -56,7 +56,7 @@ test('lastGoodFile() returns the former token while the file is empty or missing
   assert.equal(await read(), 'two')
 })
 
-test('lastGoodFile() returns the former bundle while a certificate of the next is cut off', async () => {
+test('lastGoodFile() returns the previous bundle while a certificate of the new one is cut off', async () => {
   const path = join(dir, 'ca.crt')
   const bundle = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
   await writeFile(path, bundle)

@@ -8,9 +8,9 @@ export const SETTLE_MS = 200
 const MAX_READS = 25
 
 /**
- * Reads files that other programs replace, in place, by rename or by a symbolic link that moves on. Content other than
- * `known` is returned only when two reads in a row agree: a file that is half written can parse, and files that belong
- * together can be read from two generations.
+  * Reads files that other programs replace in place, by rename, or by switching a symbolic link. Content other than `known` is
+  * returned only when two successive reads agree: a half-written file may parse without an error, and files that belong together
+  * may be read from two generations.
  */
 export async function readSettled(
   paths: string[],
@@ -28,7 +28,7 @@ export async function readSettled(
   throw new Error(`Cannot read ${paths.join(' and ')}: they keep changing`)
 }
 
-/** An error takes the place of the text, because a file that is missing for a moment is read again as well. */
+/** Reads all files. Returns errors in place of the text, because a file that is briefly missing is read again, too. */
 async function readAll(paths: string[]): Promise<(string | NodeJS.ErrnoException)[]> {
   return await Promise.all(
     paths.map((path) =>

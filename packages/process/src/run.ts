@@ -4,14 +4,14 @@ export interface RunOptions {
   signal?: AbortSignal
   timeout_ms?: number
   cwd?: string
-  /** The whole environment of the program: nothing is inherited but PATH. */
+  /** The whole environment of the program, which inherits nothing except PATH. */
   env?: Record<string, string>
   input?: string | Uint8Array
-  /** Called with the program's output, stdout and stderr in one stream, as it comes. */
+  /** Called with each piece of the program's output, stdout and stderr in one stream. */
   onOutput?: (chunk: Buffer) => void
   uid?: number
   gid?: number
-  /** For programs that answer on stdout and warn on stderr: of a success, `output` is the answer alone. */
+  /** Whether `output` has only stdout if the program succeeds: for programs that print warnings to stderr. */
   answer_only?: boolean
 }
 
@@ -24,12 +24,12 @@ export type RunOutcome =
       output: string
     }
 
-/** Longest output kept in memory; the rest goes to `onOutput` only. */
+/** Maximum output that is kept in memory; earlier output is only passed to `onOutput`. */
 const KEPT_BYTES = 1024 * 1024
 
 /**
- * Runs a program without a shell. A program that fails is an outcome; one that cannot be started is an error.
- * `output` is the last mebibyte of stdout and stderr.
+  * Runs a program without a shell. Returns an outcome even if the program fails; throws if it cannot be started.
+  * `output` is about the last mebibyte of stdout and stderr.
  */
 export async function run(
   command: string,
@@ -76,7 +76,7 @@ export async function run(
   return { ok: false, reason: 'failed', exit_code: result.exitCode, output }
 }
 
-/** The end of an output. */
+/** Collects the end of an output. */
 function tail(): { add(chunk: Buffer): void; text(): string } {
   const kept: Buffer[] = []
   let bytes = 0
@@ -90,7 +90,7 @@ function tail(): { add(chunk: Buffer): void; text(): string } {
   }
 }
 
-/** As `run()`, for programs whose failure means that something is broken: returns the output, throws with it otherwise. */
+/** Runs a program like `run()`, but throws if it fails, with the end of the output in the message; returns the output. */
 export async function runOrThrow(
   command: string,
   args: string[],

@@ -21,22 +21,22 @@ async function begun(port: number, ...sent: string[]): Promise<Socket> {
   return socket
 }
 
-/** All that comes back until the connection is closed, however it is closed. */
+/** Returns all that is received until the connection is closed, even by an error. */
 async function received(socket: Socket): Promise<string> {
   let answer = ''
   socket.setEncoding('utf8').on('data', (text: string) => void (answer += text))
-  // Not once() of events, which would reject when the server closes while the client still writes.
+  // Not once() of node:events, which would reject when the server closes the connection while the client still writes.
   await new Promise((resolve) => socket.once('close', resolve))
   return answer
 }
 
-test('serveHttp() ends a request whose body does not go on', { timeout: 20_000 }, async () => {
+test('serveHttp() aborts a request whose body stalls', { timeout: 20_000 }, async () => {
   await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, progress: QUICK })
   const socket = await begun(server.port, POST, 'half')
   assert.match(await received(socket), /^HTTP\/1\.1 408 [^]*came too slowly/)
 })
 
-test('serveHttp() ends a body that drips', { timeout: 20_000 }, async () => {
+test('serveHttp() aborts a request whose body is too slow', { timeout: 20_000 }, async () => {
   await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, progress: QUICK })
   const socket = await begun(server.port, POST)
   const drops = setInterval(() => socket.write('x'), 20)
@@ -45,14 +45,14 @@ test('serveHttp() ends a body that drips', { timeout: 20_000 }, async () => {
 })
 
 test(
-  'serveHttp() takes a body that goes on, however long it takes',
+  'serveHttp() accepts a body that makes progress, however long it takes',
   { timeout: 60_000 },
   async () => {
     const progress = { ...QUICK, window_ms: 600, min_bytes: 1 }
     await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, progress })
     const socket = await begun(server.port, POST)
     const answer = received(socket)
-    // Three windows, each with enough.
+    // Three windows, each with enough bytes.
     for (let i = 0; i < 20; i++) {
       socket.write('x'.repeat(100))
       await sleep(100)
@@ -91,7 +91,7 @@ for (const [what, sent] of [
     assert.match(await received(socket), /^(HTTP\/1\.1 408 |$)/)
   })
 
-test('serveHttp() refuses an address more connections than the limit, but not a proxy', async () => {
+test('serveHttp() refuses connections of an address beyond the limit, but not those of a proxy', async () => {
   const limits = { host: '127.0.0.1', port: 0, max_connections_per_address: 2 }
   await using server = await serveHttp(app, { ...limits, trusted_proxies: [] })
   const first = await begun(server.port)

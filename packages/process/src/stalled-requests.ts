@@ -1,15 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 export interface ProgressLimits {
-  /** In each window of this length a body must grow … */
+  /** Length of the window in which a body must grow by at least `min_bytes`, or the request is aborted. */
   window_ms: number
-  /** … by at least this, or the request is ended. An upload that makes progress is never ended, whatever its size. */
+  /** Minimum bytes of a body per window. An upload that makes progress is never aborted, whatever its size. */
   min_bytes: number
-  /** A client that takes none of its answer for so long is gone. */
+  /** Milliseconds after which the connection of a client that reads nothing of its response is closed. */
   reader_ms: number
 }
 
-/** A gigabyte may take as long as it takes, at no less than 1 KB a second. */
+/** A body may take any time, at no less than 1 KB per second. */
 export const PROGRESS_LIMITS: ProgressLimits = {
   window_ms: 30_000,
   min_bytes: 30 * 1024,
@@ -22,7 +22,7 @@ interface Watched {
   /** Bytes of the connection when the window began. */
   read: number
   since: number
-  /** The same for the answer. */
+  /** Bytes of the response that the client had taken at `pending_since`. */
   pending: number
   pending_since: number
 }
@@ -35,7 +35,7 @@ const TIMED_OUT = [
   '{"error":"Cannot read the request: its body came too slowly, or not to its end"}',
 ].join('\r\n')
 
-/** Ends requests whose client sends no body, or takes no answer. A server that is slow itself is nobody's fault. */
+/** Aborts requests whose client stops sending the body or reading the response; a slow handler does not count as a slow client. */
 export function endStalledRequests(
   server: Server,
   { window_ms, min_bytes, reader_ms }: ProgressLimits,
@@ -67,7 +67,7 @@ function hasStalledBody(watched: Watched, window_ms: number, min_bytes: number):
   if (incoming.complete) return false
   const { bytesRead } = incoming.socket
   const now = performance.now()
-  // Full buffers: it is the handler that does not read.
+  // Full buffers mean that the handler does not read.
   const isUnread = incoming.readableLength >= incoming.readableHighWaterMark
   if (!isUnread && now - since < window_ms) return false
   const isSlow = !isUnread && bytesRead - read < min_bytes
@@ -78,7 +78,7 @@ function hasStalledBody(watched: Watched, window_ms: number, min_bytes: number):
 function hasStalledReader(watched: Watched, reader_ms: number): boolean {
   const { socket } = watched.incoming
   const now = performance.now()
-  // Bytes handed to the connection, less those that still wait in it.
+  // Bytes written to the connection, minus those that are still buffered.
   const taken = socket.bytesWritten - socket.writableLength
   if (socket.writableLength > 0 && taken === watched.pending)
     return now - watched.pending_since >= reader_ms

@@ -4,7 +4,7 @@ import type { Logger } from './log.ts'
 import { requireCertificates } from './pem.ts'
 import { readSettled, SETTLE_MS } from './replaced-file.ts'
 
-/** A start that meets a renewal between the two files reads again this often. */
+/** Maximum reads of the pair at startup, in case it is being renewed just then. */
 const START_READS = 5
 
 export interface TlsFiles {
@@ -38,8 +38,8 @@ export interface FollowOptions {
 }
 
 /**
- * Looks at a certificate and its key again and again. A new pair is taken when it is complete and fits together; until then
- * the former one is served on. Each different reason is logged once.
+  * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and matches; until
+  * then the server keeps the previous one. A reason that persists is logged once.
  */
 export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptions): Disposable {
   const { reload_seconds, log, take } = options
@@ -90,7 +90,7 @@ function pathsOf({ certificate_file, key_file }: TlsFiles): [string, string] {
   return [certificate_file, key_file]
 }
 
-/** Node takes an empty certificate or key for none, and then no handshake succeeds: both are checked here. */
+/** Checks the pair: Node treats an empty certificate or key as none, and then no handshake succeeds. */
 function pairOf([cert = '', key = '']: string[], files: TlsFiles): TlsPair {
   requireCertificates(cert, files.certificate_file)
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----/.test(key))

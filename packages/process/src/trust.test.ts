@@ -28,7 +28,7 @@ async function certify(name: string): Promise<TlsFiles> {
   return files
 }
 
-/** The status, or the code of the error, by a connection of its own. */
+/** Sends a request over a new connection; returns the status, or the code of the error. */
 async function ask(port: number): Promise<number | string> {
   const signal = AbortSignal.timeout(60_000)
   try {
@@ -38,7 +38,7 @@ async function ask(port: number): Promise<number | string> {
   }
 }
 
-test('trustAuthorities() keeps the former authorities while a file is broken or gone, and follows the next', async () => {
+test('trustAuthorities() keeps the previous authorities while a file is broken or missing, and trusts the next ones', async () => {
   const first = await certify('first')
   const second = await certify('second')
   const app = new Hono().get('/', (c) => c.text('hello'))

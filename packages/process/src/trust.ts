@@ -12,9 +12,9 @@ interface TrustOptions {
 }
 
 /**
- * Trusts the authorities in the files besides the public ones, from now on and for the whole process. The files are read
- * again when they change: a cluster replaces its authority while programs run. A file that is being written, or has lost
- * its certificates, leaves the former ones trusted; its next change is looked at again.
+  * Trusts the authorities in the files in addition to the public ones, from now on and for the whole process. The files are read
+  * again when they change: a cluster replaces its authority while programs run. While a file is incomplete or has no certificates,
+  * its previous ones stay trusted; the file is read again at its next change.
  */
 export function trustAuthorities(
   paths: string[],
@@ -43,7 +43,7 @@ export function trustAuthorities(
   return onChange(paths, readAgain, look_ms)
 }
 
-/** Calls back with each file that has changed. Polls: volumes of a cluster change by links to links. */
+/** Calls `then` with each file that has changed. Polls, because files in Kubernetes volumes change through links to links. */
 export function onChange(
   paths: string[],
   then: (path: string) => void,
@@ -51,7 +51,7 @@ export function onChange(
 ): Disposable {
   const watched = paths.map((path) => {
     const changed = (now: { mtimeMs: number }): void => {
-      // 0: it is just being replaced.
+      // 0 means that the file does not exist, as it is just being replaced.
       if (now.mtimeMs !== 0) then(path)
     }
     watchFile(path, { interval: look_ms, persistent: false }, changed)

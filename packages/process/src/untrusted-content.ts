@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from 'hono'
 
 const POLICY_HEADER = 'content-security-policy'
-/** A browser gives the answer an origin of its own, runs no script of it and loads nothing for it. */
+/** Makes a browser give the response its own opaque origin, run none of its scripts and load nothing for it. */
 const SANDBOX = "sandbox; default-src 'none'"
 
 /**
- * Sends each answer so that a browser shows it and runs nothing: for files that users made, on any host. A handler that
- * sets a policy itself keeps it.
+  * Sends each response with a policy under which browsers show it but run nothing: for files that users made, on any host.
+  * A policy that a handler sets itself is kept.
  */
 export function sandboxAnswers(): MiddlewareHandler {
   return async (c, next) => {

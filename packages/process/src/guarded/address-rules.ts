@@ -2,8 +2,8 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { PrivateUrls } from '@copr/contract/private-urls'
 
 /**
- * IPv4 that is not the open internet. Source: the IANA IPv4 special-purpose address registry, without the entries that are
- * globally reachable; multicast; and Azure's address for its machines' metadata, which looks public.
+  * IPv4 ranges that are not part of the open internet. Source: the IANA IPv4 special-purpose address registry without the entries
+  * that are globally reachable; multicast; and the address of Azure's metadata service, which looks public.
  */
 const PRIVATE_V4 = blockList('ipv4', [
   ['0.0.0.0', 8],
@@ -23,11 +23,11 @@ const PRIVATE_V4 = blockList('ipv4', [
   ['224.0.0.0', 3],
 ])
 
-/** The only part of IPv6 that is given out for the open internet; everything outside of it is refused. */
+/** The only IPv6 range that is allocated for the open internet; everything outside of it is refused. */
 const GLOBAL_V6 = blockList('ipv6', [['2000::', 3]])
 /**
- * Parts of it that are not. Source: the IANA IPv6 special-purpose address registry. Protocol assignments include Teredo,
- * which like 6to4 leads to an IPv4 address of the sender's choice.
+  * Ranges within `GLOBAL_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
+  * Protocol assignments include Teredo, which like 6to4 leads to an IPv4 address of the sender's choice.
  */
 const PRIVATE_V6 = blockList('ipv6', [
   ['2001::', 23],
@@ -35,18 +35,18 @@ const PRIVATE_V6 = blockList('ipv6', [
   ['2002::', 16],
   ['3fff::', 20],
 ])
-/** They stand for the IPv4 address in their last 32 bits: mapped ones, and those of NAT64. */
+/** IPv6 ranges that stand for the IPv4 address in their last 32 bits: IPv4-mapped addresses, and NAT64. */
 const EMBEDDING_V6 = blockList('ipv6', [
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
 ])
 
 export interface AddressRules {
-  /** May a connection go to this IP address? */
+  /** Whether a connection to this IP address is allowed. */
   allows(address: string): boolean
 }
 
-/** Rules for URLs that users give. */
+/** Makes the rules for URLs that users supply. */
 export function addressRules(allow: PrivateUrls): AddressRules {
   if (allow === true) return ANY_ADDRESS
   const listed = new BlockList()
@@ -59,10 +59,10 @@ export function addressRules(allow: PrivateUrls): AddressRules {
   return { allows: (address) => !isPrivateAddress(address) || isListed(plainAddress(address)) }
 }
 
-/** For URLs of the administrator, or of an installation whose users all have the machine anyway. */
+/** Allows all addresses: for the administrator's URLs, and for installations whose users have access to the machine anyway. */
 export const ANY_ADDRESS: AddressRules = { allows: () => true }
 
-/** True for everything that is not an address of the open internet, text that is no address included. */
+/** Whether text is anything but an address of the open internet; text that is not an address counts as private. */
 export function isPrivateAddress(address: string): boolean {
   const plain = plainAddress(address)
   switch (isIP(plain)) {
@@ -75,11 +75,11 @@ export function isPrivateAddress(address: string): boolean {
   }
 }
 
-/** The IPv4 address where an IPv6 address stands for one. */
+/** Returns the IPv4 address that an IPv6 address stands for, or the address itself if it stands for none. */
 function plainAddress(address: string): string {
   if (!isIPv6(address) || address.includes('%') || !EMBEDDING_V6.check(address, 'ipv6'))
     return address
-  // As a URL it has one way to be written: `::ffff:127.0.0.1` is `[::ffff:7f00:1]`.
+  // A URL has only one spelling of an address: `::ffff:127.0.0.1` becomes `[::ffff:7f00:1]`.
   const groups = new URL(`http://[${address}]/`).hostname.slice(1, -1).split(':')
   const last = groups.slice(-2).map((group) => Number.parseInt(group || '0', 16))
   return last.flatMap((group) => [group >> 8, group & 255]).join('.')

@@ -9,7 +9,7 @@ import { type Resolve, UrlError } from './guarded-lookup.ts'
 const { signal } = new AbortController()
 const PRIVATE = /leads into a private network, which is not allowed$/
 
-/** Servers at addresses of loopback stand for the internet (127.0.0.1) and for the private network (127.0.0.2). */
+/** Starts a server on a loopback address, which stands for the internet (127.0.0.1) or for the private network (127.0.0.2). */
 async function listen(t: TestContext, host: string, answer: RequestListener): Promise<number> {
   const server = createServer(answer).listen(0, host)
   await new Promise((resolve) => server.once('listening', resolve))
@@ -59,7 +59,7 @@ test('guardedFetch() checks the address of every redirect', async (t) => {
   assert.equal(requests, 0)
 })
 
-test('guardedFetch() connects to the address that it checked, whatever the name means a moment later', async (t) => {
+test('guardedFetch() connects to the address that it checked, even if the name resolves to another one later', async (t) => {
   const answers: string[] = []
   // A name server that answers with an allowed address first and a private one from then on.
   const resolve: Resolve = (_host, _options, callback) => {

@@ -11,7 +11,7 @@ import {
   UrlError,
 } from './guarded-lookup.ts'
 
-/** How a server is recognized, and how it recognizes us; PEM. */
+/** The authorities that a server is verified with, and the client certificate, in PEM. */
 export interface Certificates {
   ca?: string[]
   cert?: string
@@ -21,21 +21,21 @@ export interface Certificates {
 export interface GuardedOptions {
   rules: AddressRules
   signal: AbortSignal
-  /** To the headers of an answer, of each step. */
+  /** Maximum seconds until the headers of a response arrive, counted for each redirect. */
   connect_seconds?: number
   max_redirects?: number
-  /** The body ends with an error beyond this. */
+  /** Maximum size of the body, which fails with an error beyond it. */
   max_bytes?: number
   tls?: Certificates | undefined
-  /** Stands for the machine's name servers. */
+  /** Replaces the machine's name servers. */
   resolve?: Resolve
 }
 
 const NO_BODY = new Set([204, 205, 304])
 
 /**
- * GETs a URL that a user gave. The address is checked where the connection is made, at the first step and after each
- * redirect: nobody can let a name mean something else in between. Throws a {@link UrlError} when the URL is at fault.
+  * Fetches a URL that a user supplied with GET. The address is checked when each connection is made, also after a redirect, so a
+  * name cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
  */
 export async function guardedFetch(from: string, options: GuardedOptions): Promise<Response> {
   const { max_redirects = 5, max_bytes = Infinity } = options
@@ -48,7 +48,7 @@ export async function guardedFetch(from: string, options: GuardedOptions): Promi
       return responseOf(message, url, max_bytes)
     message.destroy()
     const next = parseHttpUrl(URL.parse(headers.location, url)?.href ?? headers.location)
-    // Another server does not learn who we are.
+    // The client certificate is not sent to another server.
     if (next.origin !== url.origin && tls) tls = tls.ca ? { ca: tls.ca } : undefined
     url = next
   }
@@ -101,7 +101,7 @@ function responseOf(message: IncomingMessage, url: URL, max_bytes: number): Resp
   return new Response(body, { status, statusText, headers: answered })
 }
 
-/** The same bytes, and an error after too many. */
+/** Passes the body on, and fails with an error after `max_bytes`. */
 function limited(message: IncomingMessage, url: URL, max_bytes: number): Readable {
   if (max_bytes === Infinity) return message
   let size = 0

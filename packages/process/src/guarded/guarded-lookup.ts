@@ -2,10 +2,10 @@ import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { AddressRules } from './address-rules.ts'
 
-/** A URL that a user gave is at fault: its text, the address it leads to, or its server's answer. */
+/** Thrown when a URL that a user supplied is at fault: its text, the address it leads to, or its server's response. */
 export class UrlError extends Error {}
 
-/** The URL in a text; only `http` and `https` are allowed. */
+/** Parses a URL; only `http` and `https` are allowed. */
 export function parseHttpUrl(text: string): URL {
   const url = URL.parse(text)
   if (!url) throw new UrlError(`${JSON.stringify(text.slice(0, 2000))} is not a URL`)
@@ -14,12 +14,12 @@ export function parseHttpUrl(text: string): URL {
   return url
 }
 
-/** The name or address in a URL's host, as sockets take it. */
+/** Returns the name or address in a URL's host, in the form that sockets accept. */
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-/** `dns.lookup()` for all addresses. */
+/** A function like `dns.lookup()` that returns all addresses. */
 export type Resolve = (
   host: string,
   options: LookupAllOptions,
@@ -27,9 +27,8 @@ export type Resolve = (
 ) => void
 
 /**
- * Resolves names for a socket, which then connects to one of just these addresses: another answer of the name server a
- * moment later changes nothing. One address that is not allowed makes the lookup fail. `shown`
- * names the target in messages.
+  * Makes a lookup function for sockets, which connect to one of the addresses that it has checked, so a later answer of the name
+  * server changes nothing (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in messages.
  */
 export function guardedLookup(
   rules: AddressRules,
@@ -48,7 +47,7 @@ export function guardedLookup(
   }
 }
 
-/** Sockets look up no name for an address that is written as such: it is checked here. */
+/** Checks a host that is an IP address: sockets call no lookup function for it. */
 export function requireAllowedHost(host: string, rules: AddressRules, shown: string): void {
   if (isIP(host) !== 0 && !rules.allows(host)) throw forbidden(shown)
 }
@@ -57,7 +56,7 @@ function forbidden(shown: string): UrlError {
   return new UrlError(`${shown} leads into a private network, which is not allowed`)
 }
 
-/** Name servers that do not answer are not the URL's fault. */
+/** Makes a UrlError only for a name that does not exist: name servers that do not answer are not the URL's fault. */
 function unknownHost(error: NodeJS.ErrnoException, shown: string): Error {
   return error.code === 'ENOTFOUND' ? new UrlError(`the host of ${shown} is unknown`) : error
 }

@@ -50,7 +50,7 @@ async function tunnel(port: number, target: string): Promise<{ status: string; s
   return { status: head.toString('latin1').split(' ')[1] ?? '', socket }
 }
 
-test('the proxy passes on what leads to allowed addresses, and gives redirects back', async (t) => {
+test('the proxy passes on requests to allowed addresses, and returns redirects to the client', async (t) => {
   const { port, refused } = await start(t)
   const site = await listen(t, (request, response) => {
     if (request.url === '/moved') response.writeHead(302, { location: 'http://127.0.0.2/' }).end()
@@ -112,7 +112,7 @@ test('the proxy connects tunnels to allowed addresses only', async (t) => {
   assert.equal(refused.length, 8)
 })
 
-test('the proxy ends answers that are too long', async (t) => {
+test('the proxy aborts responses that are too long', async (t) => {
   const { port, refused } = await start(t, { max_bytes: 1000 })
   const site = await listen(t, (_, response) => response.end(Buffer.alloc(1_000_000)))
   await assert.rejects(ask(port, `http://127.0.0.1:${site}/`))

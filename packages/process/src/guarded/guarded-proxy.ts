@@ -11,21 +11,21 @@ import type { AddressRules } from './address-rules.ts'
 import { guardedLookup, hostOf, requireAllowedHost, UrlError } from './guarded-lookup.ts'
 
 export interface GuardedProxy extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`, for programs that take a proxy. */
+  /** `http://127.0.0.1:PORT`, for programs that support a proxy. */
   readonly url: string
 }
 
 interface ProxyOptions {
   rules: AddressRules
-  /** A connection without traffic ends after this. */
+  /** Seconds without traffic after which a connection is closed. */
   idle_seconds?: number
-  /** The limit for one connection, in the direction of the program. */
+  /** Maximum bytes that one connection passes on to the program. */
   max_bytes?: number
   /** Receives the reason why a URL was refused: the program itself sees only a status. */
   onRefused?: (reason: string) => void
 }
 
-/** Headers between us and either side. Source: RFC 9110 section 7.6.1. */
+/** Headers that apply to one connection and are not passed on. Source: RFC 9110 section 7.6.1. */
 const HOP_BY_HOP = new Set([
   'connection',
   'proxy-connection',
@@ -40,8 +40,8 @@ const HOP_BY_HOP = new Set([
 const MAX_BYTES = 16 * 1024 ** 3
 
 /**
- * A forward proxy on loopback for programs that fetch URLs of users by themselves, as dnf does: GET and HEAD by http,
- * CONNECT for https. It checks each address where it connects; redirects come back to it as new requests.
+  * Starts a forward proxy on loopback for programs like dnf, which fetch URLs of users themselves: GET and HEAD for http, CONNECT
+  * for https. It checks each address when it connects; a program that follows a redirect sends a new request.
  */
 export async function serveGuardedProxy(options: ProxyOptions): Promise<GuardedProxy> {
   const server = createServer((request, response) => pass(request, response, options))
@@ -62,7 +62,7 @@ export async function serveGuardedProxy(options: ProxyOptions): Promise<GuardedP
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve))
-      // Tunnels are none of the server's connections any more.
+      // The server no longer counts tunnels among its connections.
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -36,7 +36,7 @@ export function addGauge(
   })
 }
 
-/** A rejection here would fail the whole scrape, just when the other metrics are needed. */
+/** Reads samples and returns none on failure: a rejection would fail the whole scrape, just when the other metrics are needed. */
 async function readSamples(read: () => Promise<Sample[]> | Sample[]): Promise<Sample[]> {
   try {
     return await read()

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client'
 import { addGauge, type Sample } from './metrics.ts'
 import { measured, probesApp, processMetrics } from './probes.ts'
 
-test('addGauge() reads the gauge at each scrape, and drops samples that are gone', async () => {
+test('addGauge() reads the gauge at each scrape, and drops samples that no longer exist', async () => {
   const metrics = new Registry()
   let samples: Sample[] = [
     { labels: ['say "hi"\n'], value: 2 },
@@ -41,7 +41,7 @@ test('/readyz says why a program cannot answer, /livez does not ask', async () =
   assert.equal(await answer.text(), 'the database is unreachable\n')
 })
 
-test('/metrics has the process and the answers it gave', async () => {
+test('/metrics has the metrics of the process and of its responses', async () => {
   const metrics = processMetrics('frontend')
   const app = measured(
     { fetch: () => new Response('', { status: 404 }) },

@@ -6,7 +6,7 @@ import { type HttpApp, type RunningServer, serveHttp } from '../http-server.ts'
 import { VERSION } from '../version.ts'
 import { addGauge, type Metrics } from './metrics.ts'
 
-/** Answers of HTTP end in one of these times, in seconds. */
+/** Histogram buckets for the time until a response begins, in seconds. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600]
 
 export interface Probed {
@@ -16,7 +16,7 @@ export interface Probed {
   ready: () => Promise<unknown>
 }
 
-/** `/livez`: the program runs; `/readyz`: it can answer; `/metrics`. */
+/** Serves `/livez` (the program runs), `/readyz` (it can answer requests) and `/metrics`. */
 export function probesApp({ metrics, ready }: Probed): Hono {
   const app = new Hono()
   app.get('/livez', (c) => c.text('ok\n'))
@@ -34,12 +34,12 @@ export function probesApp({ metrics, ready }: Probed): Hono {
   return app
 }
 
-/** By plain HTTP, on a port that no Route leads to: kubelets and Prometheus ask there. */
+/** Serves the probes over plain HTTP, on a port that no Route leads to, for kubelets and Prometheus. */
 export async function serveProbes(probed: Probed, port: number): Promise<RunningServer> {
   return await serveHttp(probesApp(probed), { host: '0.0.0.0', port })
 }
 
-/** Metrics that every program has. */
+/** Makes a registry with the metrics that every program has. */
 export function processMetrics(component: string): Metrics {
   const metrics = new Registry()
   const delay = monitorEventLoopDelay()
@@ -69,7 +69,7 @@ export function processMetrics(component: string): Metrics {
   return metrics
 }
 
-/** Measures how long answers take until they begin. */
+/** Wraps an app to measure the time until each response begins. */
 export function measured(
   app: HttpApp,
   { component, metrics }: Pick<Probed, 'component' | 'metrics'>,
