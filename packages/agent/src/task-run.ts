@@ -131,7 +131,7 @@ async function fetchSrpm(gateway: TaskGateway, path: string, signal: AbortSignal
   }
 }
 
-/** The handler's outcome, or what its failure means for the build. */
+/** Runs the handler; returns its outcome, or the outcome that its failure means for the build. */
 async function outcomeOf(run: TaskRun, context: TaskContext): Promise<FinishRequest> {
   const { signal } = context
   try {

@@ -28,7 +28,7 @@ function reasonOf(status: number | undefined, error: unknown): string {
     case 400:
       return `the server wants another request (${status}); correct results.s3.region or path_style`
     default: {
-      // Several addresses were tried: each has a reason.
+      // Several addresses were tried, each with its own error; the first one is reported.
       const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []
       return `${messageOf(first ?? error)}; correct results.s3.endpoint, or start the server`
     }

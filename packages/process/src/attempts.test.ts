@@ -34,7 +34,7 @@ test('failures are forgotten after ten minutes', () => {
   assert.equal(attempts.wait(counted, 'wrong'), 0)
 })
 
-test('the longest delay of several keys counts, and other keys do not', () => {
+test('the longest delay of several keys applies, and other keys do not', () => {
   const attempts = openAttempts(clock().now)
   const of = (...keys: string[]) => keys.map((key) => ({ key, free: 0 }))
   attempts.failed(of('a'), 'wrong')

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 /** Longer than any program takes between truncating a small file and writing it. */
 export const SETTLE_MS = 200
-/** Rereads of a file that never stops changing before the read fails. */
+/** Maximum number of reads of a file that keeps changing. */
 const MAX_READS = 25
 
 /**

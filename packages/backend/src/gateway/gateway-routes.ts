@@ -29,7 +29,7 @@ type Env = { Variables: { machine: Machine } }
 
 /** A list of ten thousand files takes two megabytes. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024
-/** The limit before a machine is known. A self-test has at most 20 faults. */
+/** Maximum size of an enrollment, which is not authenticated. A self-test has at most 20 faults. */
 const MAX_ENROLL_BYTES = 256 * 1024
 /** Maximum number of leases whose results path is cached: more than any fleet runs at a time. */
 const MAX_PLACES = 10_000

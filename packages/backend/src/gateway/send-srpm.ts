@@ -9,7 +9,7 @@ import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.t
 /** The source of an upload as the frontend stores it: the file `pkg` in the folder `tmp` of the uploads. */
 const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
 
-/** Where the SRPM of a build waits to be imported. */
+/** Returns the place in the store where the SRPM of a build waits for the import. */
 export function keptSrpm(build: BuildSource): KeptSrpm {
   if (build.source_type !== 'upload') {
     if (build.srpm_name === null) throw new Error(`Build ${build.id} has no SRPM`)

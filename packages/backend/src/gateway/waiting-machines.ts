@@ -12,7 +12,7 @@ export interface WaitingMachinesOptions {
   log: Logger
 }
 
-/** The machines that wait for a task. One database query finds those that shall claim, instead of one query for each machine. */
+/** The machines that wait for a task. One database query finds those that should claim, instead of one query for each machine. */
 export class WaitingMachines {
   readonly #options: WaitingMachinesOptions
   readonly #waiting = new Map<Bell, number>()
@@ -24,7 +24,7 @@ export class WaitingMachines {
     this.#options = options
   }
 
-  /** Adds a machine, whose bell rings when it shall claim; no change of the queue from this call on is missed. */
+  /** Adds a machine, whose bell rings when it should claim; no change of the queue from this call on is missed. */
   add(machine_id: number): { bell: Bell; [Symbol.dispose]: () => void } {
     const bell = new Bell()
     this.#waiting.set(bell, machine_id)

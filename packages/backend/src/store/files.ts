@@ -35,7 +35,7 @@ export async function linkOver(from: string, to: string): Promise<void> {
   const temporary = temporaryName(to)
   await link(from, temporary)
   await rename(temporary, to)
-  // Renaming one name of a file over another of the same file does nothing, and leaves both.
+  // If both names are links to the same file, rename() does nothing and leaves both.
   await rm(temporary, { force: true })
 }
 

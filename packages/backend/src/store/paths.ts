@@ -72,7 +72,7 @@ function checkedId(text = ''): string {
 
 function checked(schema: z.ZodType<string>, name: string): string {
   const parsed = schema.safeParse(name)
-  // Belt and braces: whatever the schemas come to allow, a part of a path is never one of these.
+  // Defense in depth: whatever the schemas may allow in the future, a part of a path is never one of these.
   if (!parsed.success || name.includes('/') || name.includes('\0') || /^\.{0,2}$/.test(name))
     throw unsafe(name)
   return parsed.data

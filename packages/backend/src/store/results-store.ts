@@ -43,14 +43,14 @@ export interface Entry {
   name: string
   isDir: boolean
   size: number
-  /** Folders of an object store have none. */
+  /** Undefined for folders of an object store. */
   mtime: Date | undefined
 }
 
 /** The public tree as HTTP shows it. Names are plain, as `namesIn()` has checked. */
 export interface ResultsTree {
   find(names: string[]): Promise<Found>
-  /** The entries of a folder that are not hidden; empty if the folder does not exist. */
+  /** Lists the entries of a folder that are not hidden; returns none if the folder does not exist. */
   list(names: string[]): Promise<Entry[]>
 }
 

@@ -8,7 +8,7 @@ const NOW = new Date('2026-11-26T12:00:00Z')
 const minutesLater = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000)
 
 export function indexTests(open: () => Promise<StoreFixture>): void {
-  test('an index replaces the previous one at once, whose files can be fetched for ten more minutes', async () => {
+  test('a new index replaces the previous one at once, and the old files can be fetched for ten more minutes', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)

@@ -26,7 +26,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('an ETag stays while the file stays, and changes with it', async () => {
+  test('an ETag is the same while the file is unchanged, and changes with it', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     await fixture.store.makeDir(path)

@@ -3,7 +3,7 @@ import { CoprError } from '@copr/process/errors'
 import { sql } from 'kysely'
 import type { Db } from '../key-table.ts'
 
-/** The signing that a ticket permits: of a build chroot's packages or of a repository's index. */
+/** The scope of a ticket: the packages of a build chroot, or the index of a repository. */
 export interface Ticket {
   ownername: string
   projectname: string

@@ -20,7 +20,7 @@ import {
 const CHUNK_BYTES = 1024 ** 2
 /** Number of fragments of one level that are merged into one of the next: a log of a million requests has about a hundred objects. */
 const MERGED = 32
-/** Beyond this, copying costs more than a further object. */
+/** Maximum size of a merged fragment: beyond it, copying costs more than another object. */
 const MAX_MERGED_BYTES = 32 * 1024 ** 2
 /** Number of growing logs whose fragments are cached; without the cache, each request would list them. */
 const REMEMBERED = 2_000

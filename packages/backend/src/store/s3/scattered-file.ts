@@ -34,7 +34,7 @@ export function fragmentName(start: number, rest: string): string {
   return `${String(start).padStart(DIGITS, '0')}-${rest}`
 }
 
-/** Undefined for an object that is not a fragment. */
+/** Parses an object's key; returns undefined for an object that is not a fragment. */
 export function fragmentOf({ key, size, mtime, etag }: ListedObject): Fragment | undefined {
   const digits = /(?:^|\/)(\d{16})-[^/]*$/.exec(key)?.[1]
   return digits === undefined ? undefined : { key, start: Number(digits), size, mtime, etag }
@@ -63,7 +63,7 @@ export function scatteredFile(fragments: Fragment[], from = 0): ScatteredFile {
   return { fragments, pieces, size }
 }
 
-/** The parts of `pieces` that lie in a byte range of the file; the pieces start at its first byte. */
+/** Returns the parts of `pieces` that are in a byte range of the file; the pieces start at its first byte. */
 function within(pieces: Piece[], { start, end }: Range): Piece[] {
   const found: Piece[] = []
   let at = 0

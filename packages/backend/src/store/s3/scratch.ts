@@ -145,7 +145,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
       file.users--
     }
     forget(file)
-    // The most recently used one is the last.
+    // The most recently used file is the last in the map.
     if (file.id !== undefined && !kept.has(file.id)) kept.set(file.id, file)
     else if (file.users === 0) await rm(file.path, { force: true })
   }

@@ -21,7 +21,7 @@ const REMEMBERED = 10_000
 interface StagedFile {
   pieces: Piece[]
   size: number
-  /** Changes with the content. */
+  /** Identifies the content, and changes with it. */
   id: string
   /** The object that replaces the first `replaced` bytes of the upload. */
   head: { key: string; replaced: number } | undefined
