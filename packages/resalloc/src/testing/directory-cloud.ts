@@ -7,7 +7,7 @@ interface StoredMachine {
   state: 'running' | 'ended'
 }
 
-/** A cloud in a folder, a file for each machine: it outlives the processes that use it. */
+/** A cloud in a folder, with a file per machine, that outlives the processes that use it. */
 export function directoryCloud(dir: string): Provider & { records(): StoredMachine[] } {
   const pathOf = (launch_token: string): string => join(dir, `${launch_token}.json`)
   const read = (path: string): StoredMachine =>
@@ -42,7 +42,7 @@ export function directoryCloud(dir: string): Provider & { records(): StoredMachi
     async start(order) {
       const path = pathOf(order.launch_token)
       const aside = `${path}.${process.pid}`
-      // Whole or not at all, and once.
+      // link() makes the creation atomic and fails if the file exists.
       writeFileSync(aside, JSON.stringify({ order, state: 'running' }))
       try {
         linkSync(aside, path)

@@ -18,7 +18,7 @@ export interface FakeMachine extends Listed {
 export interface FakeCloudOptions {
   now: () => Date
   offerings?: readonly Offering[]
-  /** How many entries of a listing come between two pauses. */
+  /** Number of list entries between two pauses. */
   page_size?: number
 }
 
@@ -27,13 +27,13 @@ type Fault =
   | { kind: 'lose_answer' }
   | { kind: 'break_listing' }
 
-/** A cloud in memory with a clock of the test's own. Its machines do nothing: what they would do is the test's. */
+/** An in-memory cloud on the test's clock. Its machines do nothing by themselves: the test acts for them. */
 export function fakeCloud({
   now,
   offerings = DEFAULT_OFFERINGS,
   page_size = 100,
 }: FakeCloudOptions) {
-  /** By installation and launch token. */
+  /** Machines by installation and launch token. */
   const machines = new Map<string, FakeMachine>()
   const faults: Fault[] = []
   let hanging = 0
@@ -49,7 +49,7 @@ export function fakeCloud({
   }
   const byId = (id: string): FakeMachine | undefined =>
     [...machines.values()].find(({ provider_id }) => provider_id === id)
-  /** As long as the cloud hangs, a call ends only with its deadline. */
+  /** While the cloud hangs, a call ends only at its deadline. */
   const reach = async (signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted()
     if (hanging > 0)
@@ -124,15 +124,15 @@ export function fakeCloud({
   return {
     provider,
     machines: (): readonly FakeMachine[] => [...machines.values()],
-    /** It ends without anybody's asking. */
+    /** Ends a machine from outside. */
     endMachine: (id: string, cause: Listed['cause'] = 'powered_off') => end(byId(id), cause),
-    /** Ended machines are no longer listed. */
+    /** Removes ended machines from listings. */
     forgetEnded: (before: Date) => {
       for (const [key, { state, created_at }] of machines)
         if (state === 'ended' && created_at && created_at < before) machines.delete(key)
     },
     fail: (fault: Fault) => void faults.push(fault),
-    /** Nothing answers until disposed. */
+    /** Makes every call hang until disposed. */
     hang: (): Disposable => {
       hanging++
       return { [Symbol.dispose]: () => void hanging-- }

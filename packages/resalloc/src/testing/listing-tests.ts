@@ -5,7 +5,7 @@ import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
 export function listings(fixture: () => ProviderFixture): void {
-  test('list() has all of this installation and nothing of another', async () => {
+  test('list() returns everything of this installation and nothing of another', async () => {
     await using mine = new SuitePool(fixture())
     await using mine_too = new SuitePool(fixture(), { ...mine.owner, pool: 'pool_b' })
     await using foreign = new SuitePool(fixture())
@@ -27,7 +27,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('list() shows what was started before it was called, also while another listing runs', async () => {
+  test('list() shows machines started before the call, even during another listing', async () => {
     await using pool = new SuitePool(fixture())
     const provider = await pool.provider()
     const running = Array.fromAsync(provider.list(deadline()))
@@ -38,14 +38,14 @@ export function listings(fixture: () => ProviderFixture): void {
     await provider.stop(stopOrder(await pool.order(1)), deadline())
   })
 
-  test('list() does not show a machine that ended as one that runs', async () => {
+  test('list() does not show an ended machine as running', async () => {
     await using pool = new SuitePool(fixture())
     const { provider_id } = await pool.startNew(1)
     await fixture().endMachine(provider_id)
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('list() throws when it cannot give all', async (t) => {
+  test('list() throws if it cannot return everything', async (t) => {
     const breakNext = can(t, fixture().breakNextListing)
     if (!breakNext) return
     await using pool = new SuitePool(fixture())
@@ -55,7 +55,7 @@ export function listings(fixture: () => ProviderFixture): void {
     assert.equal((await pool.machines()).length, 1)
   })
 
-  test('remove() ends what no machine of the tables owns, and may be repeated', async () => {
+  test('remove() removes resources that no machine in the tables owns, and is idempotent', async () => {
     await using pool = new SuitePool(fixture())
     await pool.startNew(1)
     const kept = await pool.startNew(2)
@@ -69,7 +69,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('everything that is made carries its owner', async () => {
+  test('everything that is created carries its owner', async () => {
     await using pool = new SuitePool(fixture())
     await pool.startNew(1)
     const owners = await fixture().owners()
@@ -81,7 +81,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('what a pool made goes when its machines and the pool are removed', async () => {
+  test('everything that a pool created is removed with its machines and the pool', async () => {
     const pool = new SuitePool(fixture())
     await pool.startNew(1)
     await pool[Symbol.asyncDispose]()

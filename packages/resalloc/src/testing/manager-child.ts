@@ -1,4 +1,4 @@
-/** A manager as a process of its own, to be killed: `node manager-child.ts DATABASE_URL CLOUD_DIR`. */
+/** Runs a manager in a process of its own that a test can kill: `node manager-child.ts DATABASE_URL CLOUD_DIR`. */
 import { randomUUID } from 'node:crypto'
 import { openDb } from '@copr/domain/database/open'
 import { silentLog } from '@copr/process/log'

@@ -19,24 +19,24 @@ import { fakeCloud, type FakeMachine } from './fake-cloud.ts'
 const START = new Date('2026-11-22T12:00:00Z')
 const COMMANDS = { cmd_new: 'new', cmd_delete: 'delete', arches: ['x86_64'] }
 
-/** A pool for the fake cloud: what it says beside these options. */
+/** A fake cloud pool's configuration, in addition to the fixture's defaults. */
 export type PoolOptions = Record<string, unknown>
 
 interface FixtureOptions {
   offerings?: readonly Offering[]
   limits?: RunningLimits
-  /** Instead of what a test's manager has, as another cloud than the fake one. */
+  /** Overrides of the manager's options, for example to use another cloud. */
   manager?: Partial<ManagerOptions>
 }
 
-/** A database, a cloud, a clock, and managers that may be killed at any time. */
+/** A database, a cloud, a clock, and managers that can be killed at any time. */
 export class ManagerFixture implements AsyncDisposable {
   readonly db: Db
   readonly cloud: ReturnType<typeof fakeCloud>
   now: Date = START
   /** The contents of pools.yaml. */
   text = '{}'
-  /** Pool → what its provider does otherwise. */
+  /** Pool → overrides of its provider. */
   readonly overrides = new Map<string, Partial<Provider>>()
   readonly #end: () => Promise<void>
   readonly #sessions = new Map<number, string>()
@@ -63,7 +63,7 @@ export class ManagerFixture implements AsyncDisposable {
     await this.#end()
   }
 
-  /** Another process: it knows nothing but the database and the cloud. */
+  /** Makes a manager as in another process: it shares only the database and the cloud. */
   makeManager(options: Partial<ManagerOptions> = {}): Manager {
     return makeManager({
       db: this.db,
@@ -106,7 +106,7 @@ export class ManagerFixture implements AsyncDisposable {
     await addTasks(this.db, this.now, owner, count, { at: this.now, ...task })
   }
 
-  /** Cycles of the manager, each with all that it has begun. */
+  /** Runs cycles of the manager, each with all calls that it has started. */
   async run(cycles = 1, seconds = 2): Promise<void> {
     for (let i = 0; i < cycles; i++) {
       await this.#manager.cycle()
@@ -115,7 +115,7 @@ export class ManagerFixture implements AsyncDisposable {
     }
   }
 
-  /** Time passes in which living agents speak, and the manager works. */
+  /** Advances the clock while living agents send heartbeats and the manager runs. */
   async pass(seconds: number, step = 20): Promise<void> {
     for (let left = seconds; left > 0; left -= step) {
       await this.heartbeats()
@@ -123,10 +123,10 @@ export class ManagerFixture implements AsyncDisposable {
     }
   }
 
-  /** The manager is killed where it is and leaves all behind; the next one comes when its lease is over. */
+  /** Kills the manager at a fault point; the next one starts when its lease has expired. */
   async killManagerAt(point: FaultPoint): Promise<void> {
     const { promise: killed, resolve } = Promise.withResolvers<void>()
-    // The lease of the one before is over.
+    // The previous manager's lease expires.
     this.later(30)
     const dead = this.makeManager({
       at: async (reached) => {
@@ -185,7 +185,7 @@ export class ManagerFixture implements AsyncDisposable {
     if (enrolled) this.#sessions.set(machine_id, enrolled.session_token)
   }
 
-  /** Every agent whose machine runs says that it lives. */
+  /** Sends a heartbeat from every agent whose machine runs. */
   async heartbeats(): Promise<void> {
     for (const { machine_id } of this.existing())
       if (machine_id !== undefined) await this.session(machine_id)
@@ -202,7 +202,7 @@ export class ManagerFixture implements AsyncDisposable {
     return machine && (await claimTask(this.db, machine, options))
   }
 
-  /** Every machine that is ready asks for a task. */
+  /** Has every ready machine claim a task. */
   async claimAll(): Promise<TaskRow[]> {
     const tasks: TaskRow[] = []
     for (const { id, state } of await this.machines()) {
@@ -216,7 +216,7 @@ export class ManagerFixture implements AsyncDisposable {
     await finishTask(this.db, task.lease ?? '', { kind: 'failed', reason: 'test' }, this.now)
   }
 
-  /** Machines that are ready, for what waits. */
+  /** Runs the manager until the machines for the waiting tasks are ready; returns them. */
   async ready(): Promise<ManagedMachine[]> {
     await this.run(2)
     await this.enrol()

@@ -1,6 +1,6 @@
 import type { Offering, Ownership, StartOrder, StopOrder } from '../providers/provider.ts'
 
-/** An order as the manager would give it. The same number means the same machine. */
+/** Returns an order like the manager's. The same number means the same machine. */
 export function startOrder(
   owner: Omit<Ownership, 'machine_id'>,
   machine_id: number,
@@ -27,7 +27,7 @@ export function startOrder(
   }
 }
 
-/** The order to stop a machine; without `started`, the response to its start was lost. */
+/** Returns the order to stop a machine; without `started`, the response to its start was lost. */
 export function stopOrder(
   order: StartOrder,
   started?: { provider_id: string; data: Record<string, unknown> },

@@ -1,26 +1,26 @@
 import type { Provider } from '../providers/provider.ts'
 
-/** Why a fixture cannot do something: the reason of a skipped test. */
+/** The reason why a fixture does not support something; it becomes the reason of a skipped test. */
 export interface Cannot {
   readonly cannot: string
 }
 
-/** A cloud to test a provider in, and what can happen to it from outside. */
+/** A cloud to test a provider with, and events that can happen to it from outside. */
 export interface ProviderFixture extends AsyncDisposable {
-  /** A provider as a fresh process makes it: it knows nothing but its configuration and this. Pools share one account. */
+  /** Makes a provider as in a new process: it knows only its configuration and this owner. Pools share one account. */
   provider(owner: { installation_id: string; pool: string }): Promise<Provider> | Provider
-  /** A machine ends without our doing. */
+  /** Ends a machine from outside the provider. */
   endMachine(provider_id: string): Promise<void>
-  /** The next start is done, but its answer never comes. */
+  /** Executes the next start, but loses its response. */
   loseNextStart: (() => void) | Cannot
-  /** The next listing breaks after something of it was given, if it comes in parts. */
+  /** Breaks the next listing after some of its entries, if it is returned in parts. */
   breakNextListing: (() => void) | Cannot
-  /** Nothing answers any more until disposed. */
+  /** Makes every call hang until disposed. */
   hang: (() => Disposable) | Cannot
-  /** The next start fails in the cloud's own words for this, where it has any. */
+  /** Fails the next start with the cloud's own error for this failure class, if it has one. */
   failNextStart:
     | ((failure: 'no_capacity' | 'quota' | 'throttled' | 'permission') => Cannot | void)
     | Cannot
-  /** The owners that the cloud itself shows for all that exists, looked up without the provider; undefined for what has none. */
+  /** Returns the owners of all existing resources, read from the cloud without the provider; undefined for resources without one. */
   owners(): Promise<({ installation_id: string; machine_id: number | undefined } | undefined)[]>
 }

@@ -1,6 +1,6 @@
 /**
- * The contract tests that every provider passes. The provider is created again between any two calls: the manager may have
- * been killed there, and must not depend on anything that a provider held in memory.
+  * The contract tests that every provider passes. They make the provider again between any two calls: the manager may have been
+  * killed there, and must not depend on anything that a provider held in memory.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -9,7 +9,7 @@ import { stopOrder } from './orders.ts'
 import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
-/** How long a call may take that is told to end, or that waits for a cloud that does not answer. */
+/** Maximum duration of a call that is aborted or that waits for a cloud that does not answer. */
 const PROMPT_MS = 5_000
 
 export function providerSuite(name: string, openFixture: () => Promise<ProviderFixture>): void {
@@ -40,7 +40,7 @@ function starts(fixture: () => ProviderFixture): void {
     assert.deepEqual((await pool.provider()).offerings(), first)
   })
 
-  test('start() makes a machine that list() has, with its owner, token and time', async () => {
+  test('start() creates a machine that list() returns with its owner, token and time', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const { provider_id } = succeeded(await pool.start(order))
@@ -54,13 +54,13 @@ function starts(fixture: () => ProviderFixture): void {
     if (listed.created_at) assert.ok(Math.abs(listed.created_at.getTime() - Date.now()) < 3_600_000)
   })
 
-  test('start() gives data that survive as JSON', async () => {
+  test('start() returns data that survives a round trip through JSON', async () => {
     await using pool = new SuitePool(fixture())
     const { data } = await pool.startNew(1)
     assert.deepEqual(JSON.parse(JSON.stringify(data)), data)
   })
 
-  test('start() with the same token gives the same machine', async () => {
+  test('start() with the same token returns the same machine', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const first = succeeded(await pool.start(order))
@@ -69,14 +69,14 @@ function starts(fixture: () => ProviderFixture): void {
     assert.equal((await pool.machines()).length, 1)
   })
 
-  test('start() with the same token at the same time gives one machine', async () => {
+  test('concurrent start() calls with the same token create one machine', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const outcomes = await Promise.all([1, 2, 3].map(async () => await pool.start(order)))
     const [machine, ...others] = await pool.machines()
     assert.ok(machine)
     assert.deepEqual(others, [])
-    // Some clouds tell those that come too late to ask again.
+    // Some clouds refuse concurrent calls, which have to be retried.
     assert.ok(outcomes.some(({ ok }) => ok))
     for (const outcome of outcomes)
       if (outcome.ok) assert.equal(outcome.provider_id, machine.provider_id)
@@ -84,7 +84,7 @@ function starts(fixture: () => ProviderFixture): void {
     assert.equal(succeeded(await pool.start(order)).provider_id, machine.provider_id)
   })
 
-  test('start() with other tokens gives other machines', async () => {
+  test('start() with different tokens creates different machines', async () => {
     await using pool = new SuitePool(fixture())
     const started = await Promise.all([1, 2, 3].map(async (id) => await pool.startNew(id)))
     assert.equal(new Set(started.map(({ provider_id }) => provider_id)).size, 3)
@@ -95,7 +95,7 @@ function starts(fixture: () => ProviderFixture): void {
   })
 
   for (const how of ['stopped', 'ended by itself'] as const)
-    test(`start() with the token of a machine that was ${how} is token_spent, and makes none`, async () => {
+    test(`start() with the token of a machine that was ${how} is token_spent, and creates none`, async () => {
       await using pool = new SuitePool(fixture())
       const order = await pool.order(1)
       const started = succeeded(await pool.start(order))
@@ -110,7 +110,7 @@ function starts(fixture: () => ProviderFixture): void {
 }
 
 function lostAnswers(fixture: () => ProviderFixture): void {
-  test('start() whose answer is lost is unknown or repeated, and with the same token gives that machine', async (t) => {
+  test('start() whose response is lost is unknown or retried, and returns that machine for the same token', async (t) => {
     const lose = can(t, fixture().loseNextStart)
     if (!lose) return
     await using pool = new SuitePool(fixture())
@@ -125,7 +125,7 @@ function lostAnswers(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('stop() ends a machine of which nothing but the token is known', async (t) => {
+  test('stop() ends a machine of which only the token is known', async (t) => {
     const lose = can(t, fixture().loseNextStart)
     if (!lose) return
     await using pool = new SuitePool(fixture())
@@ -140,7 +140,7 @@ function lostAnswers(fixture: () => ProviderFixture): void {
 
 function failures(fixture: () => ProviderFixture): void {
   for (const failure of ['no_capacity', 'quota', 'throttled', 'permission'] as const)
-    test(`start() tells that it failed by ${failure}, and makes no machine`, async (t) => {
+    test(`start() reports the failure ${failure}, and creates no machine`, async (t) => {
       const fail = can(t, fixture().failNextStart)
       if (!fail) return
       await using pool = new SuitePool(fixture())
@@ -157,7 +157,7 @@ function failures(fixture: () => ProviderFixture): void {
 }
 
 function stops(fixture: () => ProviderFixture): void {
-  test('stop() ends this machine only, and may be repeated', async () => {
+  test('stop() ends only this machine, and is idempotent', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
@@ -179,7 +179,7 @@ function stops(fixture: () => ProviderFixture): void {
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('stop() of several at the same time ends all of them, also when one is gone', async () => {
+  test('concurrent stop() calls end all machines, even if one of them no longer exists', async () => {
     await using pool = new SuitePool(fixture())
     const orders = await Promise.all([1, 2, 3, 4].map(async (id) => await pool.order(id)))
     const started = await Promise.all(
@@ -195,12 +195,12 @@ function stops(fixture: () => ProviderFixture): void {
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('stop() of a machine that was never started is no error', async () => {
+  test('stop() of a machine that was never started is not an error', async () => {
     await using pool = new SuitePool(fixture())
     await pool.stop(await pool.order(77))
   })
 
-  test('stop() of a machine that ended by itself is no error', async () => {
+  test('stop() of a machine that ended by itself is not an error', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
@@ -222,7 +222,7 @@ function deadlines(fixture: () => ProviderFixture): void {
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('every call ends with its deadline when nothing answers', async (t) => {
+  test('every call ends at its deadline if nothing answers', async (t) => {
     const hang = can(t, fixture().hang)
     if (!hang) return
     await using pool = new SuitePool(fixture())

@@ -1,6 +1,6 @@
 import type { BootConfig } from '../providers/provider.ts'
 
-/** A machine's orders, for tests. */
+/** Returns a machine's boot configuration for tests. */
 export function sampleBoot(changes: Partial<BootConfig> = {}): BootConfig {
   return {
     enroll_token: 'enrolment-token-of-this-test-only',

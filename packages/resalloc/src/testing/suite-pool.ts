@@ -7,7 +7,7 @@ const DEADLINE_MS = 60_000
 
 type Started = Extract<StartOutcome, { ok: true }>
 
-/** A pool of an installation of its own: tests do not see each other's machines. */
+/** A pool in its own installation, so that tests do not see each other's machines. */
 export class SuitePool {
   static #installations = 0
   readonly #fixture: ProviderFixture
@@ -21,7 +21,7 @@ export class SuitePool {
     this.owner = { installation_id, pool: owner.pool ?? 'pool_a' }
   }
 
-  /** As after a restart. */
+  /** Makes the provider again, as after a restart. */
   async provider(): Promise<Provider> {
     return await this.#fixture.provider(this.owner)
   }
@@ -50,7 +50,7 @@ export class SuitePool {
     return await Array.fromAsync((await this.provider()).list(deadline()))
   }
 
-  /** Those that cost something. */
+  /** Returns the machines that cost something. */
   async machines(): Promise<Listed[]> {
     return (await this.list()).filter(
       ({ kind, state }) => kind === 'machine' && (state === 'starting' || state === 'running'),
@@ -68,7 +68,7 @@ export function succeeded(outcome: StartOutcome): Started {
   return outcome
 }
 
-/** The ability, or the test is skipped with the reason. */
+/** Returns the ability; if the fixture lacks it, skips the test with the reason and returns undefined. */
 export function can<F>(t: { skip(reason: string): void }, ability: F | Cannot): F | undefined {
   if (typeof ability === 'object' && ability !== null && 'cannot' in ability) {
     t.skip(ability.cannot)

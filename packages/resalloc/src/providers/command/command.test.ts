@@ -21,7 +21,7 @@ const OFFERING = { name: 'script', price_per_hour: 0 }
 const kept = (variable: string): string => `printf %s "\${${variable}-unset}" >"$CLOUD/said"`
 const said = (): string => readFileSync(join(fixture.dir, 'said'), 'utf8')
 
-test('a new machine gets the environment that resalloc gives', async () => {
+test('a new machine gets the same environment as from resalloc', async () => {
   const order = { ...startOrder(owner, 12, OFFERING), id_in_pool: 3, counters: { ip: 7 } }
   succeeded(await fixture.provider(owner).start(order, deadline()))
   const lines = readFileSync(join(fixture.dir, `env-${scriptName(order)}`), 'utf8').split('\n')
@@ -39,7 +39,7 @@ for (const [command, call] of [
   ['cmd_livecheck', 'check'],
   ['cmd_release', 'clean'],
 ] as const)
-  test(`${command} hears what cmd_new has printed`, async () => {
+  test(`${command} gets the output of cmd_new`, async () => {
     const order = startOrder(owner, 13, OFFERING)
     const started = succeeded(await fixture.provider(owner).start(order, deadline()))
     const provider = fixture.provider(owner, { [command]: kept('RESALLOC_RESOURCE_DATA') })
@@ -47,17 +47,17 @@ for (const [command, call] of [
     assert.equal(Buffer.from(said(), 'base64').toString(), 'host-13.example\n')
   })
 
-test('a failed livecheck is a machine that is not well, a failed release an error', async () => {
+test('a failed livecheck means an unhealthy machine, a failed release is an error', async () => {
   const order = stopOrder(startOrder(owner, 14, OFFERING))
   const provider = fixture.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
   assert.equal(await provider.check?.(order, deadline()), false)
   await assert.rejects(async () => await provider.clean?.(order, deadline()), /cmd_release/)
 })
 
-test('a launch that was cut off by the end of the process is cleaned up, and its token is spent', async () => {
+test('a launch that was interrupted by the end of the process is cleaned up, and its token is spent', async () => {
   const order = startOrder(owner, 15, OFFERING)
   const name = scriptName(order)
-  // As a manager leaves it that is killed while cmd_new runs.
+  // Left by a manager that was killed while cmd_new ran.
   writeFileSync(join(fixture.dir, 'machines', name), '')
   const note = { name, machine_id: 15, phase: 'creating', at: new Date() }
   writeFileSync(
@@ -69,7 +69,7 @@ test('a launch that was cut off by the end of the process is cleaned up, and its
   assert.equal(existsSync(join(fixture.dir, 'machines', name)), false)
 })
 
-test('a script that is slower than a call goes on, and the next call has its machine', async () => {
+test('a script that is slower than a call continues, and the next call returns its machine', async () => {
   const order = startOrder(owner, 16, OFFERING)
   const hanging = fixture.hang()
   const first = await fixture.provider(owner).start(order, AbortSignal.timeout(50))
@@ -78,7 +78,7 @@ test('a script that is slower than a call goes on, and the next call has its mac
   succeeded(await fixture.provider(owner).start(order, deadline()))
 })
 
-test('stop() ends a script that still makes the machine', async () => {
+test('stop() kills a script that is still creating the machine', async () => {
   const order = startOrder(owner, 17, OFFERING)
   const slow = { cmd_new: 'sleep 1000 & wait' }
   await fixture.provider(owner, slow).start(order, AbortSignal.timeout(50))
@@ -87,19 +87,19 @@ test('stop() ends a script that still makes the machine', async () => {
   assert.equal(again.ok ? 'started' : again.failure, 'token_spent')
 })
 
-test('a command that does not exist is for the administrator', async () => {
+test('a command that does not exist is a configuration error', async () => {
   const provider = fixture.provider(owner, { cmd_new: '/no/such/plugin' })
   const outcome = await provider.start(startOrder(owner, 18, OFFERING), deadline())
   assert.equal(outcome.ok ? 'started' : outcome.failure, 'configuration')
 })
 
-test("machines of others that a script lists are nobody's to remove", async () => {
+test('machines of other owners that a script lists are ignored', async () => {
   writeFileSync(join(fixture.dir, 'machines', 'lab_00000001_20261125'), '')
   const listed = await Array.fromAsync(fixture.provider(owner).list(deadline()))
   assert.ok(!listed.some(({ provider_id }) => provider_id === 'lab_00000001_20261125'))
 })
 
-test('runScript() kills all that a script has started', async () => {
+test('runScript() kills all processes that a script has started', async () => {
   const stop = new AbortController()
   const file = join(fixture.dir, 'pid')
   const script = `sleep 1000 & echo $! >${file}.new; mv ${file}.new ${file}; wait`
@@ -112,7 +112,7 @@ test('runScript() kills all that a script has started', async () => {
   while (isRunning(pid)) await sleep(5)
 })
 
-/** A killed process goes a moment later, and stays as a zombie where nobody waits for it. */
+/** Whether a process runs. A killed one ends with a delay, and stays as a zombie if its parent does not wait for it. */
 function isRunning(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] !== 'Z'
@@ -121,11 +121,11 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('a child that keeps the output open does not make a script last longer', async () => {
+test('a child that keeps the output open does not delay the end of a script', async () => {
   const file = join(fixture.dir, 'child')
   const script = `sleep 1000 & echo $! >${file}; echo done`
   const env = { PATH: '/bin:/usr/bin' }
-  // The child is there still: the script was not waited for until the deadline.
+  // The child is still running: runScript() did not wait until the deadline.
   const { output } = await runScript(script, { env, signal: deadline(), max_output_bytes: 100 })
   assert.equal(output, 'done\n')
   process.kill(Number(readFileSync(file, 'utf8')))
@@ -150,7 +150,7 @@ for (const [what, output, is_cut, wanted] of [
   test(`keptOutput() keeps 512 bytes: ${what}`, () =>
     assert.equal(keptOutput(output, is_cut), wanted))
 
-test('environmentOf() a list names no machine', () => {
+test('environmentOf() without a machine names none', () => {
   assert.deepEqual(environmentOf({ pool: 'lab' }), {
     RESALLOC_ID: '0',
     RESALLOC_NAME: 'None',

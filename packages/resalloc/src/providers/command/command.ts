@@ -23,18 +23,18 @@ import { machineOfName, scriptName } from './script-name.ts'
 type Config = PoolConfigOf<'command'>
 
 export interface CommandOptions {
-  /** Notes of launches, and keys of hosts: outlives the process. */
+  /** Directory of the launch notes and the hosts' keys; outlives the process. */
   state_dir: string
   /** Variables that scripts inherit in addition to those of resalloc's contract. */
   env: Record<string, string>
   install?: (installation: Installation) => Promise<void>
 }
 
-/** Launches that go on while nobody waits for them: by file of their note, since providers are made anew. */
+/** Launches in progress, which continue without a caller, by the path of their note; shared, as providers are made again. */
 const RUNNING = new Map<string, { outcome: Promise<StartOutcome>; abort: AbortController }>()
 const ASK_AGAIN_SECONDS = 5
 
-/** Machines that scripts make, in the contract of resalloc: plugins written for it run unchanged. */
+/** Makes machines with scripts, under resalloc's contract: plugins written for resalloc run unchanged. */
 export function commandProvider(options: CommandOptions): MakeProvider<'command'> {
   return (config, context) => new CommandProvider(config, context, options)
 }
@@ -58,7 +58,7 @@ class CommandProvider implements Provider {
     return [{ name: 'script', price_per_hour: this.#config.price_per_hour }]
   }
 
-  /** The script may take longer than a call: it goes on, and whoever asks again with the same token waits for the same one. */
+  /** Starts or joins a launch. The script may outlast a call: it continues, and a call with the same token waits for it again. */
   async start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome> {
     const unknown = {
       ok: false,
@@ -89,7 +89,7 @@ class CommandProvider implements Provider {
       if (note?.phase === 'up' && (await this.#exists(name, signal)))
         return started(name, note.output)
       if (note) {
-        // Ended, or this process was killed while the script ran: what it has printed is lost.
+        // It has ended, or this process was killed while the script ran, so that the script's output is lost.
         if (note.phase !== 'ended') await this.#delete(name, order, note.output, signal)
         await this.#notes.write({ ...note, phase: 'ended', at: this.#context.now() })
         return failed('token_spent', `The machine of this launch has ended: ${name}`)
@@ -128,7 +128,7 @@ class CommandProvider implements Provider {
     log.warn({ name, message }, 'Machine by script has not come to be')
     await this.#delete(name, order, output, AbortSignal.timeout(this.#config.boot_timeout * 1000))
     await this.#notes.write({ ...note, phase: 'ended' })
-    // 126 and 127 are the shell's: there is no such command.
+    // The shell exits with 126 or 127 if it cannot run the command.
     const isWrong = made.code === 126 || made.code === 127
     return failed(isWrong ? 'configuration' : 'no_capacity', message)
   }
@@ -164,7 +164,7 @@ class CommandProvider implements Provider {
     await this.#call('cmd_delete', name, order, output, signal)
   }
 
-  /** Runs one of the other commands for a machine; throws when it fails. */
+  /** Runs one of the other commands for a machine; throws if it fails. */
   async #call(
     what: 'cmd_delete' | 'cmd_release' | 'cmd_livecheck',
     name: string,
@@ -187,13 +187,13 @@ class CommandProvider implements Provider {
     signal.throwIfAborted()
     const { installation_id, pool, now } = this.#context
     const listed = await this.#names(signal)
-    // Read after the listing: a launch that began meanwhile is in the notes at least.
+    // Read after the listing: a launch that started in the meantime has at least a note.
     const notes = new Map((await this.#notes.living(now())).map((note) => [note.name, note]))
     const creating = [...notes.values()].filter(({ phase }) => phase === 'creating')
     const names = listed ? [...listed, ...creating.map(({ name }) => name)] : [...notes.keys()]
     for (const name of new Set(names)) {
       const machine_id = machineOfName(name, installation_id)
-      // Somebody else's machines, of which the script tells, too.
+      // The script also lists machines of other owners.
       if (machine_id === undefined) continue
       const note = notes.get(name)
       yield {
@@ -230,7 +230,7 @@ class CommandProvider implements Provider {
     await this.#call('cmd_release', scriptName(order), order, outputOf(order), signal)
   }
 
-  /** Whether it is listed; without a list it is taken for granted. */
+  /** Whether a machine is listed; without `cmd_list`, it is assumed to exist. */
   async #exists(name: string, signal: AbortSignal): Promise<boolean> {
     return (await this.#names(signal))?.includes(name) ?? true
   }

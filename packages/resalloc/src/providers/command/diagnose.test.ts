@@ -20,7 +20,7 @@ async function problemsOf(options: object): Promise<Record<string, string>> {
   return Object.fromEntries(wrong ?? []) as Record<string, string>
 }
 
-test('diagnose() finds nothing wrong with scripts and keys that are right', async () => {
+test('diagnose() reports no problem for valid scripts and keys', async () => {
   const ssh = { ssh_key_file: path('key'), ssh_known_hosts_file: path('known') }
   const scripts = { cmd_new: `A=1 ${path('new', 0o755)} --all`, cmd_livecheck: '! false; (exit 0)' }
   assert.deepEqual(await problemsOf({ ...ssh, ...scripts }), {})
@@ -50,7 +50,7 @@ for (const [what, options, subject, words] of [
     /cmd_list ended with 3: no/,
   ],
 ] as const)
-  test(`diagnose() tells of ${what}`, async () => {
+  test(`diagnose() reports ${what}`, async () => {
     const problems = await problemsOf(options)
     assert.deepEqual(Object.keys(problems), [subject])
     assert.match(problems[subject] ?? '', words)

@@ -8,7 +8,7 @@ import { runScript } from './script.ts'
 type Config = PoolConfigOf<'command'>
 
 const COMMANDS = ['cmd_new', 'cmd_delete', 'cmd_livecheck', 'cmd_release', 'cmd_list'] as const
-/** Its syntax, and whether its first word is something that the shell can run. */
+/** Checks a command's syntax, and whether its first word is something that the shell can run. */
 const LOOK = `/bin/sh -nc "$COMMAND" || exit 1
 eval "set -- $FIRST"
 [ $# -gt 0 ] || exit 0
@@ -24,7 +24,7 @@ interface Asked {
   list: ((signal: AbortSignal) => Promise<unknown>) | undefined
 }
 
-/** Looks at scripts and keys. Of the scripts only `cmd_list` is run: it changes nothing. */
+/** Checks scripts and keys. Of the scripts, only `cmd_list` is run, because it changes nothing. */
 export async function diagnose(
   { config, env, list }: Asked,
   signal: AbortSignal,

@@ -13,7 +13,7 @@ const HostFile = z.object({
 })
 const HOST = /^[A-Za-z0-9][A-Za-z0-9.:_%-]*$/
 
-/** Where a new machine is: the first line that its script has printed, or the `host` and `ssh_port` of a small YAML document. */
+/** Returns a new machine's host: from the first line of the script's output, or from a YAML document with `host` and `ssh_port`. */
 export function hostOf(output: string): Host | undefined {
   const [first = ''] = output.trimStart().split('\n')
   const found =

@@ -11,33 +11,33 @@ const START = new URL('start-agent.sh', import.meta.url)
 const DIR = '/var/lib/copr-builder'
 
 export interface Installation {
-  /** Unique; becomes a folder and the name of a unit. */
+  /** Unique; used as the name of a folder and of a unit. */
   name: string
   host: Host
   boot: BootConfig
   config: Pick<PoolConfigOf<'command'>, 'ssh_user' | 'ssh_key_file' | 'ssh_known_hosts_file'>
-  /** Where the host's key is kept from the first contact on, unless the pool names a file. */
+  /** File that stores the host's key from the first connection on, unless the pool names a file. */
   known_hosts_file: string
   signal: AbortSignal
 }
 
 /**
- * Starts the agent on a host. Everything goes through standard input, as the host's other users could read arguments; from
- * then on the agent calls home, and nobody connects to the host again.
+  * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments.
+  * Afterwards the agent connects to the gateway, and nothing connects to the host again.
  */
 export async function installAgent(installation: Installation): Promise<void> {
   const { name, host, boot, signal } = installation
   const { bytes } = await agentBundle()
   const dir = `${DIR}/${name}`
   const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
-  // Whom the host trusts is its administrator's decision.
+  // The host's administrator decides which authorities it trusts.
   const { trusted_ca: _, ...facts } = boot
   const agentConfig = agentConfigOf(facts, {
     enroll_token_file: `${dir}/enroll-token`,
-    // Its roots and packages serve the next agent of the host, too.
+    // The next agent on the host reuses the cached roots and packages.
     scratch_dir: `${DIR}/scratch`,
     state_dir: `${dir}/state`,
-    // The host is not ours to power off.
+    // We must not power off a host that is not ours.
     at_end: 'exit',
   })
   const archive = await tar([
@@ -50,7 +50,7 @@ export async function installAgent(installation: Installation): Promise<void> {
   const start = ['/bin/sh', `${dir}/start-agent.sh`, name, boot.gateway_url, ...nodes].map(quote)
   const remote = [
     'umask 077',
-    // A launch that is repeated.
+    // Removes the files of an earlier attempt.
     `rm -rf ${quote(dir)}`,
     `mkdir -p ${quote(dir)}`,
     `tar -x -f - -C ${quote(dir)}`,

@@ -6,7 +6,7 @@ import { z } from 'zod'
 const Note = z.object({
   name: z.string(),
   machine_id: z.number(),
-  /** `creating`: the outcome is not known, unless this process runs it. */
+  /** `creating` means that the outcome is unknown, unless this process is running the launch. */
   phase: z.enum(['creating', 'up', 'ended']),
   at: z.coerce.date(),
   output: z.string().default(''),
@@ -15,7 +15,7 @@ export type Note = z.infer<typeof Note>
 
 const FORGET_MS = 30 * 86_400_000
 
-/** One file for each launch of a pool, in a folder that outlives the manager's process. */
+/** Stores a file for each launch of a pool, in a folder that outlives the manager's process. */
 export class LaunchNotes {
   readonly #dir: string
 
@@ -43,7 +43,7 @@ export class LaunchNotes {
     }
   }
 
-  /** All that have not ended; those that ended long ago are forgotten. */
+  /** Returns the notes of launches that have not ended; deletes those that ended long ago. */
   async living(now: Date): Promise<Note[]> {
     const files = await readdir(this.#dir).catch(() => [])
     const living: Note[] = []

@@ -1,9 +1,9 @@
 import { runScript } from './script.ts'
 
-/** resalloc takes 5 KB and forgets the rest; a part of a list is none to us. */
+/** Limit of a list's size. resalloc truncates at 5 KB; an incomplete list would be useless to us. */
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
-/** The names that a `cmd_list` prints; throws when it cannot tell all. */
+/** Returns the names that `cmd_list` prints; throws if it fails or prints too much. */
 export async function listNames(
   command: string,
   env: Record<string, string>,

@@ -8,22 +8,22 @@ const KEPT_ERROR_BYTES = 4096
 export interface ScriptOptions {
   /** The whole environment. */
   env: Record<string, string>
-  /** Aborted: the script and all that it started is killed. */
+  /** When aborted, the script and all processes that it started are killed. */
   signal: AbortSignal
   max_output_bytes: number
 }
 
 export interface ScriptEnd {
-  /** Null: killed. */
+  /** Exit code; null if the script was killed. */
   code: number | null
-  /** Up to `max_output_bytes`, and whether there was more. */
+  /** The first `max_output_bytes` of stdout; `is_cut` if there was more. */
   output: string
   is_cut: boolean
-  /** The end of what it said on stderr. */
+  /** The end of stderr. */
   errors: string
 }
 
-/** Runs a command of a pool's configuration by the shell, as resalloc does, in a process group of its own. */
+/** Runs a command of a pool's configuration in a shell, like resalloc, and in its own process group. */
 export async function runScript(
   command: string,
   { env, signal, max_output_bytes }: ScriptOptions,

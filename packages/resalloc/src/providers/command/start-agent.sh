@@ -1,4 +1,4 @@
-# Starts the agent on a host of somebody else's, out of the files beside this script; reads nothing, returns at once.
+# Starts the agent on somebody else's host, from the files next to this script; reads no input and returns at once.
 # Arguments: NAME GATEWAY_URL [ARCHITECTURE NODE_SHA256]...
 set -eu
 dir=$(cd "$(dirname "$0")" && pwd)

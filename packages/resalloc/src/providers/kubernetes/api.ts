@@ -19,7 +19,7 @@ export interface Api {
 export function openApi(path: string | undefined): Api {
   const kubeconfig = new KubeConfig()
   if (path === undefined) {
-    // Otherwise each request would be to an address that is none.
+    // Otherwise each request would go to an invalid address.
     if (process.env['KUBERNETES_SERVICE_HOST'] === undefined)
       throw new Error('this process runs in none')
     kubeconfig.loadFromCluster()
@@ -31,7 +31,7 @@ export function openApi(path: string | undefined): Api {
   }
 }
 
-/** A request that ends when the signal aborts. */
+/** Returns the options of a request that is aborted with the signal. */
 export function ending(signal: AbortSignal): ConfigurationOptions<ObservableMiddleware> {
   signal.throwIfAborted()
   return {

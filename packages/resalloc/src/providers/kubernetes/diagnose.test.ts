@@ -16,11 +16,11 @@ import { kubernetesProvider } from './kubernetes.ts'
 interface Says {
   /** The denied permission, as `verb resource`. */
   denied?: string
-  /** To a pod that would be made. */
+  /** The response to a dry run of creating a pod. */
   pod?: { code: number; message: string }
 }
 
-/** A cluster that answers these two questions; the real one is in cluster/kubernetes.test.ts. */
+/** Runs diagnose() on a fake cluster that answers these two questions; cluster/kubernetes.test.ts uses a real one. */
 async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Finding[]> {
   const server = createServer((request, response) => {
     void text(request).then((body) => {
@@ -79,11 +79,11 @@ async function diagnosed(options: object): Promise<Finding[]> {
   return (findings ?? []).filter(({ problem }) => problem !== undefined)
 }
 
-test('diagnose() finds nothing wrong where all is allowed', async (t) => {
+test('diagnose() reports no problem if everything is allowed', async (t) => {
   assert.deepEqual(await findingsOf(t, {}), [])
 })
 
-test('diagnose() tells of a right that is missing', async (t) => {
+test('diagnose() reports a missing permission', async (t) => {
   const [finding, ...more] = await findingsOf(t, { denied: 'patch secrets' })
   assert.deepEqual(more, [])
   assert.equal(finding?.subject, 'patch secrets in builders')
@@ -95,13 +95,13 @@ for (const [what, code, message, words] of [
   ['a quota', 403, 'exceeded quota: small', /^exceeded quota: small; raise the ResourceQuota of/],
   ['Pod Security', 403, 'violates PodSecurity "baseline"', /; see that .* admits such pods/],
 ] as const)
-  test(`diagnose() tells of ${what}, and what to do`, async (t) => {
+  test(`diagnose() reports ${what}, and what to do`, async (t) => {
     const [finding, ...more] = await findingsOf(t, { pod: { code, message } })
     assert.deepEqual(more, [])
     assert.match(finding?.problem ?? '', words)
   })
 
-test('diagnose() tells once of a cluster that cannot be reached, or is none', async (t) => {
+test('diagnose() reports only once that a cluster is unreachable or invalid', async (t) => {
   const closed = kubeconfigOf(t, 2)
   const [finding, ...more] = await diagnosed({ kubeconfig: closed })
   assert.deepEqual(more, [])
@@ -110,7 +110,7 @@ test('diagnose() tells once of a cluster that cannot be reached, or is none', as
   assert.match(outside?.problem ?? '', /^Cannot find the cluster: this process runs in none; name/)
 })
 
-test('diagnose() tells of a kubeconfig that is not there', async () => {
+test('diagnose() reports a missing kubeconfig', async () => {
   const [finding] = await diagnosed({ kubeconfig: '/nowhere/config' })
   assert.match(finding?.problem ?? '', /^Cannot find the cluster: .*\/nowhere\/config.*; name its/)
 })

@@ -11,7 +11,7 @@ const RIGHTS = [
   { resource: 'secrets', verbs: ['create', 'get', 'list', 'patch', 'delete'] },
 ]
 
-/** Asks the cluster what would happen, without making anything. */
+/** Checks permissions and admission in the cluster without creating anything. */
 export async function diagnose(
   api: Api,
   config: PoolConfigOf<'kubernetes'>,
@@ -27,7 +27,7 @@ export async function diagnose(
     ),
   )
   const [first] = rights
-  // All the same: it cannot even be asked.
+  // All checks failed for the same reason: the cluster could not be asked at all.
   if (first?.problem !== undefined && rights.every(({ problem }) => problem === first.problem))
     return [{ subject: 'cluster', problem: first.problem }]
   return [...rights, await podFinding(api, config, owner, signal)]
@@ -56,7 +56,7 @@ async function mayFinding(
   }
 }
 
-/** In the cluster's words, with what an administrator can do. */
+/** Returns the cluster's error message and the administrator's remedy. */
 function helped(error: unknown, namespace: string): string {
   const { failure, message } = failureOf(error)
   return `${message}; ${HELP[failure](namespace)}`
@@ -74,7 +74,7 @@ const HELP: Readonly<Record<StartFailure, (namespace: string) => string>> = {
   unknown: () => 'see that the API server can be reached from here',
 }
 
-/** Would a pod as this pool makes them be admitted? Quotas, Pod Security and SCCs have their say. */
+/** Checks by a dry run whether a pod of this pool would be admitted by quotas, Pod Security and SCCs. */
 async function podFinding(
   { core }: Api,
   config: PoolConfigOf<'kubernetes'>,

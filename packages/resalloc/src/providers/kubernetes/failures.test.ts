@@ -32,7 +32,7 @@ for (const [code, message, failure] of [
     assert.deepEqual(outcome, { ok: false, failure, message })
   })
 
-test('failureOf() takes the time that the server asks for', () => {
+test('failureOf() uses the Retry-After of the server', () => {
   const error = new ApiException(429, '', { message: 'slow down' }, { 'retry-after': '7' })
   assert.equal(failureOf(error).retry_seconds, 7)
 })

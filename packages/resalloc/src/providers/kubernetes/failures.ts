@@ -36,7 +36,7 @@ function failureClass(code: number, message: string): StartFailure {
   if (code === 403 && POLICY.test(message)) return 'configuration'
   if (code === 401 || code === 403) return 'permission'
   if (code === 429) return 'throttled'
-  // Conflicts and the like pass; what is left of 4xx says that the request is wrong: no such namespace, invalid field.
+  // Conflicts and timeouts are transient; any other 4xx means an invalid request, such as a missing namespace or an invalid field.
   if (code === 408 || code === 409 || code >= 500) return 'unknown'
   return 'configuration'
 }

@@ -22,11 +22,11 @@ type Config = PoolConfigOf<'kubernetes'>
 const PAGE_SIZE = 500
 
 /**
- * Machines are pods in a namespace of their own. Each has a secret of the same name, made before the pod and kept until its
- * machine is forgotten: it carries the one-use token to the agent, and remembers that a launch token was used.
+  * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name, created before it and kept until its
+  * machine is forgotten: it carries the single-use token to the agent and records that a launch token was used.
  */
 export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
-  // Read when first used: a pool whose kubeconfig is not there yet must not keep others from being made.
+  // Read on first use: a pool whose kubeconfig does not exist yet must not keep other pools from being made.
   let opened: Api | undefined
   const api = (): Api => (opened ??= openApi(config.kubeconfig))
   const labelSelector = `${LABELS.installation}=${labelValue(context.installation_id)}`
@@ -61,7 +61,7 @@ export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context):
     async remove(listed, signal) {
       const where = { namespace: namespaceOf(listed, config), name: listed.provider_id }
       const { core } = api()
-      // With the secret its pod goes, too; at once, though, when it is asked for itself.
+      // Deleting the secret also deletes its pod, but deleting the pod itself takes effect at once.
       await unlessGone(core.deleteNamespacedPod(where, ending(signal)))
       if (listed.kind === 'secret')
         await unlessGone(core.deleteNamespacedSecret(where, ending(signal)))
@@ -150,7 +150,7 @@ async function stopPod(
   signal: AbortSignal,
 ): Promise<void> {
   const where = { namespace, name: order.provider_id ?? podName(order) }
-  // First, so that a start whose answer was lost and that is repeated makes nothing any more.
+  // Comes first, so that a retry of a start whose response was lost creates nothing any more.
   await unlessGone(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }, signal))
   await unlessGone(api.core.deleteNamespacedPod(where, ending(signal)))
 }
@@ -171,7 +171,7 @@ function namespaceOf({ data }: { data: Record<string, unknown> }, config: Config
   return typeof data['namespace'] === 'string' ? data['namespace'] : config.namespace
 }
 
-/** Somebody may have made it meanwhile: then it is that one. */
+/** Creates an object, or reads it if it already exists. */
 async function createOrRead<T>(create: () => Promise<T>, read: () => Promise<T>): Promise<T> {
   try {
     return await create()
@@ -190,7 +190,7 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** One page after the other; a listing that expires on the way throws. */
+/** Yields a listing page by page; throws if it expires in between. */
 async function* pages(
   ask: (page: { _continue?: string }) => Promise<{ items: Listed[]; next: string | undefined }>,
 ): AsyncGenerator<Listed> {

@@ -5,7 +5,7 @@ import { ANNOTATIONS, LABELS } from './naming.ts'
 const POD = 'machine'
 const SECRET = 'secret'
 
-/** Reasons of a container that will never run with this pod. */
+/** Reasons for which a pod's container will never run. */
 const HOPELESS = new Set([
   'CreateContainerConfigError',
   'CreateContainerError',
@@ -16,7 +16,7 @@ const HOPELESS = new Set([
   'InvalidImageName',
   'RunContainerError',
 ])
-/** The cluster's own doing: the node is drained, too full, or shut down. */
+/** Reasons of pods that the cluster itself ended: the node is drained, too full, or shut down. */
 const INTERRUPTED = new Set([
   'Evicted',
   'Preempting',
@@ -32,7 +32,7 @@ export function listedPod(pod: V1Pod): Listed {
   return { kind: POD, ...factsOf(pod.metadata), ...outcomeOf(pod) }
 }
 
-/** A secret costs nothing, and goes with its machine. */
+/** Lists a secret, which costs nothing and is deleted with its machine. */
 export function listedSecret(secret: V1Secret): Listed {
   return { kind: SECRET, ...factsOf(secret.metadata), state: 'running' }
 }
@@ -83,7 +83,7 @@ function endOf(status: V1PodStatus | undefined): Pick<Listed, 'cause' | 'message
   return { cause: 'failed', message: message ?? (reason || undefined) }
 }
 
-/** Why a pod does not run yet, where that is known. */
+/** Returns why a pod does not run yet, if known. */
 function delayOf(status: V1PodStatus | undefined): Pick<Listed, 'cause' | 'message'> {
   const waiting = status?.containerStatuses?.[0]?.state?.waiting
   if (waiting?.reason !== undefined && HOPELESS.has(waiting.reason))

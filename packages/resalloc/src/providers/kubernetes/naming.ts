@@ -12,9 +12,9 @@ export const LABELS = {
 export const ANNOTATIONS = {
   launch_token: `${DOMAIN}/launch-token`,
   machine_name: `${DOMAIN}/machine-name`,
-  /** On the secret: the pod that was made for it. The pod's end is remembered by that, when it is gone itself. */
+  /** On the secret: the UID of its pod. It records that the pod existed, even after the pod has been deleted. */
   pod_uid: `${DOMAIN}/pod-uid`,
-  /** On the secret: its machine was stopped, whether it was ever started or not. */
+  /** On the secret: its machine was stopped, whether or not it was ever started. */
   stopped: `${DOMAIN}/stopped`,
 } as const
 
@@ -27,7 +27,7 @@ export function labelValue(value: string): string {
   return LABEL_VALUE.test(value) ? value : `x${digestOf(value).slice(0, NAME_CHARS)}`
 }
 
-/** The labels of everything that is made for a machine. */
+/** Returns the labels of everything that is created for a machine. */
 export function ownerLabels({
   installation_id,
   machine_id,
@@ -42,7 +42,7 @@ export function ownerLabels({
   }
 }
 
-/** The pod's name and its secret's: the same for the same launch token, so that a repeated start finds the first one's. */
+/** Returns the name of the pod and its secret. It depends on the launch token, so that a retried start finds those of the first. */
 export function podName({
   installation_id,
   launch_token,

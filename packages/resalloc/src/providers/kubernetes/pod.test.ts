@@ -25,7 +25,7 @@ function pool(options: object = {}): PoolConfigOf<'kubernetes'> {
 
 const containerOf = (options: object = {}) => podOf(pool(options), order, 'uid').spec?.containers[0]
 
-test('podOf() gives root in a user namespace what builds need, and the node nothing', () => {
+test('podOf() gives builds root in a user namespace, but no rights on the node', () => {
   const { spec } = podOf(pool(), order, 'uid')
   assert.equal(spec?.hostUsers, false)
   const security = spec?.containers[0]?.securityContext
@@ -34,7 +34,7 @@ test('podOf() gives root in a user namespace what builds need, and the node noth
   assert.ok(security?.capabilities?.add?.includes('SYS_ADMIN'))
 })
 
-test('podOf() keeps to what the SCC nested-container allows', () => {
+test('podOf() stays within the limits of the SCC nested-container', () => {
   const options = { required_scc: 'nested-container' }
   assert.deepEqual(containerOf(options)?.securityContext?.capabilities, {
     drop: ['ALL'],
@@ -44,11 +44,11 @@ test('podOf() keeps to what the SCC nested-container allows', () => {
   assert.equal(annotations?.['openshift.io/required-scc'], 'nested-container')
 })
 
-test('podOf() is privileged only when asked', () => {
+test('podOf() is privileged only if requested', () => {
   assert.equal(containerOf({ privileged: true })?.securityContext?.privileged, true)
 })
 
-test('podOf() puts the work onto a claim where there is a storage class', () => {
+test('podOf() stores builds on a volume claim if there is a storage class', () => {
   const { volumes = [] } = podOf(pool({ storage_class: 'fast' }), order, 'uid').spec ?? {}
   const work = volumes.find(({ name }) => name === 'work')
   assert.equal(work?.ephemeral?.volumeClaimTemplate?.spec.storageClassName, 'fast')
@@ -59,12 +59,12 @@ test('podOf() puts the work onto a claim where there is a storage class', () => 
   assert.equal(containerOf()?.resources?.limits?.['ephemeral-storage'], '40Gi')
 })
 
-test('podOf() ends with the life that the agent was given, a little later', () => {
+test('podOf() sets a deadline shortly after the end of the agent lifetime', () => {
   const { activeDeadlineSeconds } = podOf(pool(), order, 'uid').spec ?? {}
   assert.equal(activeDeadlineSeconds, order.boot.dead_man.lifetime_seconds + 900)
 })
 
-test('podOf() lets extra labels not take the place of the owner', () => {
+test('podOf() does not let extra labels override the owner', () => {
   const { labels } =
     podOf(pool({ extra_labels: { 'copr.build/machine': '1', team: 'x' } }), order, 'uid')
       .metadata ?? {}

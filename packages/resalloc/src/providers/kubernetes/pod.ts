@@ -6,15 +6,15 @@ import { ANNOTATIONS, ownerLabels, podName } from './naming.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
 
-/** The agent in the builder image, below a PID 1 that reaps what builds leave. */
+/** The agent's command in the builder image, under a PID 1 that reaps processes left by builds. */
 const AGENT = ['/usr/bin/tini', '--', 'node', '/opt/copr/packages/builder/src/main.ts']
-/** Where it looks for what it has to know. */
+/** Directory of the agent's configuration. */
 const AGENT_DIR = '/etc/copr-builder'
 const SCRATCH_DIR = '/var/lib/copr-builder'
 const STATE_DIR = '/run/copr-builder'
-/** A task is given back within this time. */
+/** Seconds for the agent to hand back its task. */
 const GRACE_SECONDS = 30
-/** The agent ends itself at the end of its life; the cluster does it when the agent is beyond that. */
+/** Seconds after the end of the agent's lifetime at which the cluster ends a pod whose agent has not ended itself. */
 const LIFETIME_MARGIN_SECONDS = 900
 
 /** Capabilities of root in the pod's own user namespace that rpm, dnf and chroot need. */
@@ -33,10 +33,10 @@ const ROOT_CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_CHROOT',
 ]
-/** All that OpenShift's SCC of this name lets a pod have; the builder makes a namespace of its own for the rest. */
+/** The only capabilities that OpenShift's SCC of this name allows; the builder creates a user namespace for the others. */
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
-/** The agent's configuration and one-use token. The secret outlives the pod, so that a spent launch token stays spent. */
+/** Returns the secret with the agent's configuration and single-use token. It outlives the pod, so that a used token stays used. */
 export function secretOf(config: Config, order: StartOrder): V1Secret {
   const { boot } = order
   const agent = agentConfigOf(boot, {
@@ -66,7 +66,7 @@ export function podOf(config: Config, order: StartOrder, secret_uid: string): V1
       labels: { ...extra_labels, ...metadata.labels },
       annotations: {
         ...metadata.annotations,
-        // Moving a build elsewhere is losing it.
+        // A build cannot be moved: evicting its pod loses it.
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         ...(required_scc ? { 'openshift.io/required-scc': required_scc } : {}),
       },
@@ -122,7 +122,7 @@ function metadataOf(config: Config, order: StartOrder) {
   }
 }
 
-/** Requests are limits: a build must not live on what others leave. */
+/** Returns requests that equal the limits: a build must not depend on what other pods leave unused. */
 function resourcesOf({ cpu, memory, ephemeral_storage, storage_class }: Config) {
   // Storage on a PersistentVolumeClaim does not count against the node's ephemeral storage.
   const disk = storage_class === undefined ? { 'ephemeral-storage': ephemeral_storage } : {}
@@ -138,7 +138,7 @@ function securityOf({ privileged, required_scc }: Config): V1SecurityContext {
     runAsUser: 0,
     allowPrivilegeEscalation: true,
     capabilities: { drop: ['ALL'], add },
-    // Namespaces within the pod's own, and a fresh /proc in them.
+    // Builds create namespaces within the pod's own, and mount a new /proc in them.
     procMount: 'Unmasked',
     seccompProfile: { type: 'Unconfined' },
   }

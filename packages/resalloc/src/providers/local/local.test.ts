@@ -4,7 +4,7 @@ import { PoolConfig } from '@copr/contract/pools/provider-options'
 import { providerSuite } from '../../testing/provider-suite.ts'
 import assert from 'node:assert/strict'
 
-/** Each fixture has one process's memory: after a restart of that, its builders are no more. */
+/** Each fixture represents one process: a restart would end its builders. */
 providerSuite('local', async () => {
   const running = new Map<string, (reason: string) => void>()
   const ids = new Map<string, string>()
@@ -40,7 +40,7 @@ providerSuite('local', async () => {
     },
     async endMachine(id) {
       running.get(ids.get(id) ?? '')?.('killed')
-      // The host tells its parent a little later.
+      // The parent learns of the end a little later.
       await new Promise((resolve) => setImmediate(resolve))
     },
     loseNextStart: none,

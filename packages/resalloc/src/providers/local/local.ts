@@ -14,11 +14,11 @@ interface Process {
 }
 
 /**
- * Builders that are processes of this host. They end with the process that started them, so that what that remembers is all that
- * there is: after a restart there are none.
+  * Makes builders as processes of this host. They end with the process that started them, so its memory is a complete record: after
+  * a restart there are none.
  */
 export function localProvider(start: StartLocal): MakeProvider<'local'> {
-  /** By launch token, of all pools. Those that ended stay, so that no token is used twice. */
+  /** Processes of all pools by launch token. Those that ended are kept, so that no token is used twice. */
   const processes = new Map<string, Process>()
 
   function spawn(order: StartOrder, now: Date): Process {

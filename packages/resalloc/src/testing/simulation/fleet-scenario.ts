@@ -26,18 +26,18 @@ export interface Sample {
 
 export interface FleetOutcome {
   samples: Sample[]
-  /** Seconds from the queue to a machine; of the burst's owner apart. */
+  /** Seconds that builds waited for a machine, except those of the burst's owner. */
   waits: number[]
   burst_waits: number[]
   builds: number
-  /** That did not end, or ended twice. */
+  /** Builds that did not end; `doubled` counts those that ended twice. */
   unfinished: number
   doubled: number
   machines_made: number
   interrupted: number
   boot_failed: number
   restarts: number
-  /** The longest that a machine existed after it was of no use. */
+  /** Maximum time that a machine existed after it was of no more use. */
   longest_leftover_seconds: number
   /** Machines that exist in the cloud at the end without a living row. */
   orphans: number

@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 that are the same each time. Source: the mulberry32 generator, in the public domain. */
+/** Returns a generator of numbers from 0 to 1, the same in each run. Source: mulberry32, in the public domain. */
 export function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {

@@ -28,7 +28,7 @@ const FACULTIES = {
 const BOOT_TIMEOUT = 300
 const REUSE = 90
 
-/** A day of builds with the real manager, the real claims and a real database; only clouds and clock are not. */
+/** Simulates a fleet with the real manager, the real claims and a real database; only the clouds and the clock are simulated. */
 export async function simulateFleet(scenario: FleetScenario): Promise<FleetOutcome> {
   const simulation = new Simulation(scenario)
   return await simulation.run()
@@ -41,7 +41,7 @@ class Simulation {
   readonly #sampled: Sample[] = []
   readonly #waits: number[] = []
   readonly #burstWaits: number[] = []
-  /** Machine → when it enrols; undefined: never. */
+  /** Machine → the second at which it enrolls; undefined if it never does. */
   readonly #boots = new Map<number, number | undefined>()
   readonly #ready = new Map<number, Claimant & { uses: number }>()
   readonly #work = new Map<number, { id: number; lease: string; ends: number; breaks: boolean }>()
@@ -118,7 +118,7 @@ class Simulation {
       await this.#boot()
       await this.#claim()
       if (this.#seconds >= restart) {
-        // Killed with whatever it was doing: the next one waits for the lease's end.
+        // Kills the manager in the middle of a cycle; the next one waits until the lease expires.
         void this.#manager.cycle().catch(() => undefined)
         this.#manager = this.#makeManager()
         this.#restarts++
@@ -128,7 +128,7 @@ class Simulation {
       await this.#manager.settled()
       await this.#look()
     }
-    // Everything that nobody needs has time to go.
+    // Leaves time to delete everything that is no longer needed.
     for (let i = 0; i < 120; i++, this.#seconds += tick_seconds) {
       await this.#boot()
       await this.#manager.cycle()
@@ -137,7 +137,7 @@ class Simulation {
     return await this.#outcome()
   }
 
-  /** More by day than by night; the burst all at once. */
+  /** Submits builds: more by day than by night, and the burst all at once. */
   async #submit(): Promise<void> {
     const { db, builds, hours, owners, burst, tick_seconds } = this.#scenario
     const day = (this.#seconds / 3600 / hours) * 2 * Math.PI
@@ -145,7 +145,7 @@ class Simulation {
     this.#due += usual * (1 - 0.6 * Math.cos(day))
     const byOwner = new Map<string, number>()
     for (; this.#due >= 1; this.#due--) {
-      // A few owners build much, many a little.
+      // A few owners submit most of the builds.
       const owner = `owner${Math.floor(owners * this.#random() ** 3)}`
       byOwner.set(owner, (byOwner.get(owner) ?? 0) + 1)
     }
@@ -215,7 +215,7 @@ class Simulation {
     this.#cloud.forgetEnded(new Date(this.#now().getTime() - 3_600_000))
   }
 
-  /** Idle machines ask, as the gateway lets them: those that may find something, used ones first. */
+  /** Has idle machines claim tasks like the gateway does: only those that may find one, used machines first. */
   async #claim(): Promise<void> {
     if (this.#queued === 0) return
     const idle = [...this.#ready.values()].filter(({ id }) => !this.#work.has(id))
@@ -236,12 +236,12 @@ class Simulation {
     if (!task) return false
     machine.uses++
     this.#queued--
-    // addTasks() puts them into the queue by their ids, a millisecond apart.
+    // addTasks() adds one millisecond per build id, which orders the queue.
     const queued = task.queued_at.getTime() - task.build_id
     const waited = (this.#now().getTime() - queued) / 1000
     if (task.attempts === 1)
       (task.ownername === 'rebuilder' ? this.#burstWaits : this.#waits).push(waited)
-    // Most are short, some take long.
+    // Exponentially distributed: most are short, some take long.
     const takes = -Math.log(1 - this.#random()) * mean_seconds
     const breaks = this.#random() < interruptions
     const ends = this.#seconds + (breaks ? takes * this.#random() : takes)
@@ -288,12 +288,12 @@ class Simulation {
   }
 }
 
-/** As many as ask the database at a time. */
+/** Splits a list into chunks of eight, the number of concurrent database queries. */
 function chunks<T>(all: T[]): T[][] {
   return Array.from({ length: Math.ceil(all.length / 8) }, (_, at) => all.slice(at * 8, at * 8 + 8))
 }
 
-/** How long a machine that is gone existed beyond its use: its task, its wait for another, its time to boot, its place in the stock. */
+/** Returns the seconds for which an ended machine outlived its use: its task, reuse period, boot time or place in the warm pool. */
 function leftover(row: Machine): number {
   if (!row.gone_at || !row.launching_at) return 0
   const started = row.launching_at.getTime()
