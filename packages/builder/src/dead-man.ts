@@ -6,7 +6,7 @@ const LOOK_MS = 1_000
 
 export interface DeadManOptions {
   limits: AgentConfig['dead_man']
-  /** Seconds since boot, or another clock that nobody can set. */
+  /** Returns the seconds since boot, or another clock that cannot be set. */
   uptime: () => number
   /** Called once, with the reason as a sentence. */
   onDeath: (reason: string) => void

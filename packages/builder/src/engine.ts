@@ -22,7 +22,7 @@ export interface EngineOptions {
   rules?: AddressRules
 }
 
-/** One build while an engine works on it. */
+/** A build that an engine is running. */
 export interface Build {
   task: RpmTask
   context: TaskContext

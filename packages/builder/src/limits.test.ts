@@ -77,7 +77,7 @@ test(
     const now = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(now.length, 1)
     assert.notDeepEqual(now, left)
-    // Cached roots contain setuid programs: a user who could run them would become root.
+    // Cached roots contain setuid programs: any user able to run them could become root.
     assert.equal((await stat(fixture.cacheDir)).mode & 0o077, 0)
   },
 )

@@ -186,7 +186,7 @@ for (const [namespace, kernelName, name] of [
     },
   )
 
-test('builds need no user namespaces', { skip: rightsMissing }, async () => {
+test('builds do not need user namespaces', { skip: rightsMissing }, async () => {
   const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
   const fault = await faultsBelow('unshare', '--user', '--map-root-user', 'sh', '-c', forbid, 'sh')
   assert.equal(fault, 'none')

@@ -41,7 +41,7 @@ for (const [kind, needs] of [
   ['disk', { min_disk_mb: 1e9 }],
   ['memory', { min_memory_mb: 1e9 }],
 ] as const)
-  test(`too little of it is a fault: ${kind}`, async (t) => {
+  test(`too little of a resource is a fault: ${kind}`, async (t) => {
     const [fault] = await kindsOf(t, needs)
     assert.equal(fault?.kind, kind)
     assert.match(fault?.message ?? '', /needs 1000000000/)

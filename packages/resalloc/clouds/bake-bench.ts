@@ -39,7 +39,7 @@ export function bakeBench(fixture: AwsFixture) {
   const poolOf = (more: object = {}): AwsPool =>
     PoolConfig.parse({ ...fixture.pool, ...more }) as AwsPool
 
-  /** Bakes an image; `machine` simulates the machine and is called each time the bake reads the clock. */
+  /** Bakes an image; `machine` simulates the machine, and is called at the start and at each progress report. */
   async function bake(
     machine: (id: string, look: number) => Promise<void>,
     { signal = never(), ...more }: Partial<BakeOptions> & { signal?: AbortSignal } = {},

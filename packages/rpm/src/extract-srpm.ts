@@ -106,7 +106,7 @@ function nameFault(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
   if (name.includes('/')) return "contains '/'"
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return 'contains a control character'
   if (name.includes('\ufffd')) return 'is not valid UTF-8'
   if (name.startsWith('.') || name.startsWith('-')) return `starts with '${name[0]}'`

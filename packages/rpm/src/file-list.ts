@@ -3,7 +3,7 @@ import type { HeaderBlock } from './header-block.ts'
 import { getInt, getInts, getStrings, hasTag } from './header-values.ts'
 import { HASH_NAME, TAG } from './tags.ts'
 
-/** A file as the header describes it. */
+/** A file in the header's list. */
 export interface ListedFile {
   /** in a source package, without a directory */
   path: string

@@ -89,7 +89,7 @@ test('BuildRequires that cannot be installed fail the build', async () => {
 })
 
 for (const code of [1, 20, 60, 80])
-  test(`mock ending with ${code} is the fault of the machine`, async () => {
+  test(`exit code ${code} of mock is a machine fault`, async () => {
     await assert.rejects(build(await fixture.task(specOf()), code), /mock ended with/)
   })
 
@@ -131,7 +131,7 @@ const REFUSED: [string, Partial<RpmTask>][] = [
   ['a comment', { macros: { vendor: '{# 7 #}' } }],
 ]
 for (const [what, changes] of REFUSED)
-  test(`what mock would evaluate on the builder is refused: ${what}`, async () => {
+  test(`text that mock would evaluate as a template is refused: ${what}`, async () => {
     const { outcome } = await build(await fixture.task(specOf(), changes))
     assert.ok(outcome.outcome === 'failed')
     assert.match(outcome.reason, /mock would take/)

@@ -27,7 +27,7 @@ for (const [what, up, contact, ends] of [
   ['ends in silence', 1020, '900.55', 'no contact for 120 seconds'],
   ['ends when it is too old', 3600, '3599.00', 'older than 3600 seconds'],
 ] as const)
-  test(`the dead man's switch beside the agent ${what}`, async (t) => {
+  test(`the dead man's switch outside the agent ${what}`, async (t) => {
     const dir = scratch(t)
     if (contact !== undefined) writeFileSync(join(dir, 'contact'), `${contact}\n`)
     const off = join(dir, 'off')
@@ -40,7 +40,7 @@ for (const [what, up, contact, ends] of [
     if (ends !== undefined) assert.match(looked.output, new RegExp(ends))
   })
 
-test("EC2's notice of an interruption becomes a note for the agent", async (t) => {
+test("EC2's interruption notice is written to a file for the agent", async (t) => {
   const dir = scratch(t)
   const asked: string[] = []
   let looks = 0

@@ -14,7 +14,7 @@ import { availableOfferings } from './pool-capacity.ts'
 const NO_CAPACITY_SECONDS = 180
 const QUOTA_SECONDS = 600
 const THROTTLED_SECONDS = 20
-/** Attempts before a machine is given up: something is wrong if this many launch tokens were spent. */
+/** Maximum launch attempts of a machine: something is wrong if this many have failed or their tokens were spent. */
 const MAX_ATTEMPTS = 12
 
 /**
@@ -104,7 +104,7 @@ function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date 
   return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
 }
 
-/** Records the provider's id. If the machine has already enrolled or been given up, its state does not change. */
+/** Records the provider's id, and moves the machine to `booting` unless it has already enrolled or been given up. */
 async function noteStarted(
   context: ManagerContext,
   machine: Machine,

@@ -284,7 +284,7 @@ function inOrderOfPreference(capacities: PoolCapacity[], wish: Wish): PoolCapaci
   )
 }
 
-/** Planned machines, whose start was not requested yet, come first, then the longest idle. */
+/** Sorts planned machines, whose start was not requested yet, first, then those idle for longest. */
 function inOrderOfLeaving<T extends { machine: ManagedMachine }>(machines: T[]): T[] {
   const rank = ({ machine }: T): number =>
     machine.state === 'planned'

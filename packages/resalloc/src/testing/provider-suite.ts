@@ -31,7 +31,7 @@ export function providerSuite(name: string, openFixture: () => Promise<ProviderF
 }
 
 function starts(fixture: () => ProviderFixture): void {
-  test('offerings() have unique names, which stay the same, and prices', async () => {
+  test('offerings() have unique, stable names and prices', async () => {
     const pool = new SuitePool(fixture())
     const first = (await pool.provider()).offerings()
     assert.ok(first.length > 0)

@@ -115,7 +115,7 @@ function usable(pool: AwsPool): { Name: string; Values: string[] }[] {
   ]
 }
 
-/** EC2's name of the machine's architecture; undefined if every arch of the pool is emulated, as either one would do then. */
+/** Returns EC2's name of the machine's architecture; undefined if the pool emulates all of its arches, so that any machine will do. */
 function architectureOf(arches: readonly string[]): string | undefined {
   if (arches.includes('aarch64')) return 'arm64'
   return arches.some((arch) => /^(x86_64|i[3-6]86)$/.test(arch)) ? 'x86_64' : undefined

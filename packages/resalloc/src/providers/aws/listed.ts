@@ -22,7 +22,7 @@ const STATE_OF_INSTANCE: Readonly<Record<string, State>> = {
   terminated: 'ended',
 }
 
-/** Why an instance ended, by EC2's state reason. A launch may fail after it was accepted. */
+/** EC2's state reason → why an instance ended. A launch may fail after it was accepted. */
 const CAUSE_OF: Readonly<Record<string, NonNullable<Listed['cause']>>> = {
   'Server.SpotInstanceTermination': 'interrupted',
   'Server.SpotInstanceShutdown': 'interrupted',

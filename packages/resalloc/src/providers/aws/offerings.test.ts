@@ -54,7 +54,7 @@ for (const [type, memory_mb] of [
   ['mac2.metal', undefined],
   [{ type: 't3.medium', memory_mb: 4096 }, 4096],
 ] as const)
-  test(`awsOfferings() know the memory of ${JSON.stringify(type)}: ${memory_mb}`, () => {
+  test(`awsOfferings() returns the memory of ${JSON.stringify(type)}: ${memory_mb}`, () => {
     assert.equal(awsOfferings(pool({ instance_types: [type] }))[0]?.memory_mb, memory_mb)
   })
 

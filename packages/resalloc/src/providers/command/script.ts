@@ -51,7 +51,7 @@ export async function runScript(
       child.once('error', reject)
       child.once('exit', resolve)
     })
-    // A child that it left in the background must not make the script last longer.
+    // A child that the script left in the background must not delay its end.
     await Promise.race([closed(child), sleep(DRAIN_MS)])
     child.stdout.destroy()
     child.stderr.destroy()

@@ -33,7 +33,7 @@ const ROOT_CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_CHROOT',
 ]
-/** The only capabilities that OpenShift's SCC of this name allows; the builder creates a user namespace for the others. */
+/** The only capabilities that OpenShift's SCC of this name allows; the builder creates its own namespace to get the others. */
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
 /** Returns the secret with the agent's configuration and single-use token. It outlives the pod, so that a used token stays used. */

@@ -75,7 +75,7 @@ export async function removeImage(
     )
 }
 
-/** Thrown if an image was deleted, but not all of its snapshots. */
+/** Thrown when an image was deleted, but not all of its snapshots. */
 export class SnapshotsLeft extends CoprError {
   constructor(message: string) {
     super('unavailable', message)
