@@ -24,7 +24,7 @@ function startOf(output: [number, string][]) {
   return readStart(lines.stamped())
 }
 
-test("readStart() times the steps before the program by their output, and reads the program's own times", () => {
+test('readStart() times the steps before the program by their output, and reads the times that the program prints', () => {
   const { seconds, steps } = startOf(OUTPUT)
   assert.equal(seconds, 63.2)
   assert.deepEqual(

@@ -182,7 +182,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.equal(got.status, 404)
   })
 
-  test("a user cannot change another user's project", async () => {
+  test('a user cannot change the project of another user', async () => {
     const other = await anotherUser(system, 'mallory')
     const { id } = await api.uploadBuild(PROJECT, await sources.make({ name: 'mine' }))
     await api.waitForBuild(id)

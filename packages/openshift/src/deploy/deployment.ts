@@ -81,7 +81,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
   const names = secretNames(vars)
-  // With the checksums that the live objects were rendered from; otherwise every object would look changed.
+  // With the checksums of the existing Secrets; otherwise existing objects would look new.
   const known = await secretChecksums(api, namespace, names)
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)

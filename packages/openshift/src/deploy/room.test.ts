@@ -108,7 +108,7 @@ test('a default limit of a range is an error only if it is below the request', a
   )
 })
 
-test("a container's own limits take precedence over the default requests of a range", async () => {
+test('limits of a container take precedence over the default requests of a range', async () => {
   const [container] = [{ name: 'a', resources: { limits: { cpu: '2' } } }]
   const spec = { template: { spec: { containers: [container] } } }
   const metadata = { name: 'a', namespace: 'copr' }
@@ -122,7 +122,7 @@ test("a container's own limits take precedence over the default requests of a ra
   assert.match(troubles.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
 })
 
-test("an autoscaled Deployment counts with its live replicas, or else with the autoscaler's minimum", async () => {
+test('an autoscaled Deployment counts with its live replicas, or else with the minimum of its autoscaler', async () => {
   const scaled = render(
     Vars.parse({ profile: 'large', storage: { results: { access: 'ReadWriteMany' } } }),
     sampleFacts('openshift'),

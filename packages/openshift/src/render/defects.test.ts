@@ -468,7 +468,7 @@ test('defect 29: a change of what a program reads rolls out new pods, and nothin
   assert.equal(sum({}, {}, 'servers'), sum({}, rotated, 'servers'))
 })
 
-test("defect 30: every program runs under the image's init: nothing replaces the entry point", () => {
+test('defect 30: every program runs under the init of the image: nothing replaces the entry point', () => {
   eachContainer((container) => assert.equal('command' in container, false))
 })
 

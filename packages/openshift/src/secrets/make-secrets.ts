@@ -32,7 +32,7 @@ async function makeCertificates(
   { namespace, database }: SecretNeeds,
   { make, now }: { make: (object: KubeObject) => Promise<void>; now: Date },
 ): Promise<void> {
-  // Loaded here, because it takes 0.25 s that most commands can save.
+  // Imported here, because loading it takes 0.25 s and most commands do not need it.
   const { certifyService, makeAuthority } = await import('./internal-authority.ts')
   const name = `Copr in ${namespace}`
   const fresh = await makeAuthority(name, now)

@@ -33,8 +33,8 @@ export function findBinaries(): Binaries | undefined {
 }
 
 /**
- * Returns the programs of a cluster. The first call on a machine builds them from Go modules, which takes minutes; `progress` receives what
- * it is doing.
+ * Returns the programs of a cluster. The first call on a machine builds them from Go modules, which takes minutes; `progress` receives
+ * status lines.
  */
 export async function clusterBinaries(progress: (line: string) => void): Promise<Binaries> {
   const found = findBinaries()

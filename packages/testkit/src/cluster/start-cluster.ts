@@ -29,8 +29,8 @@ interface NamespaceOptions {
 }
 
 /**
- * A real API server with etcd, controllers and scheduler, but without nodes: pods stay Pending until
- * something acts as a node for them: `startPretendNodes()` to show what the API shows, `startRealNode()` to run them.
+ * A real API server with etcd, controllers and scheduler, but without nodes: pods stay Pending until there are nodes:
+ * `startPretendNodes()` simulates pods in the API, `startRealNode()` runs them.
  *
  * ```ts
  * await using cluster = await startCluster()
@@ -40,7 +40,7 @@ interface NamespaceOptions {
  * await cluster.kubectl(ana, 'get', 'configmaps', '--namespace', namespace)
  * ```
  *
- * One cluster serves a whole file of tests, each in a namespace of its own. Skip with `whyNoCluster()`.
+ * One cluster serves all tests of a file, each with its own namespace. Skip tests with `whyNoCluster()`.
  */
 export interface Cluster extends AsyncDisposable {
   readonly url: string
@@ -56,7 +56,7 @@ export interface Cluster extends AsyncDisposable {
   readonly startSeconds: number
   /** Returns a user with a certificate, who has no rights except those that tests grant to this name or these groups. */
   user(name: string, groups?: string[]): Promise<Identity>
-  /** Returns only the certificate of such a user. */
+  /** Returns only the certificate and key of such a user. */
   credential(name: string, groups?: string[]): Promise<Credential>
   /** Returns a service account, created if it does not exist, with a token that is valid for an hour. */
   serviceAccount(

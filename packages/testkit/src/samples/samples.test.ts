@@ -9,7 +9,7 @@ import { fetchSample, SAMPLES } from './fetch-sample.ts'
 const CACHE = '/var/tmp/copr-test-cache'
 const skip = (await run('sh', ['-c', 'command -v rpmbuild'])).ok ? false : 'needs rpmbuild'
 
-test("sourcesOfStanzas() keeps only Debian's archives, without security updates", () => {
+test('sourcesOfStanzas() keeps only archives of Debian, without security updates', () => {
   const debian =
     'Types: deb\nURIs: http://mirror.example.org/debian\nSuites: bookworm\nComponents: main'
   const security = debian.replace('/debian\n', '/debian-security\n')
@@ -20,7 +20,7 @@ test("sourcesOfStanzas() keeps only Debian's archives, without security updates"
   )
 })
 
-test("sourcesOfList() keeps only Debian's archives in one-line lists", () => {
+test('sourcesOfList() keeps only archives of Debian in one-line lists', () => {
   const text =
     '# x\ndeb http://mirror.example.org/debian bookworm main\ndeb http://security.example.org/debian-security x main\n'
   assert.equal(sourcesOfList(text), 'deb-src http://mirror.example.org/debian bookworm main\n')

@@ -31,8 +31,8 @@ export interface PretendNodes extends AsyncDisposable {
 }
 
 /**
- * Nodes whose pods run nothing, but have the life of real ones as the API shows it: they wait for the
- * ConfigMaps, Secrets and volumes they refer to, get an address, become ready, end, and are gone when deleted.
+ * Starts nodes whose pods run nothing, but look like real ones in the API: they wait for the ConfigMaps, Secrets and volumes that they
+ * refer to, get an address, become ready, exit, and disappear when deleted.
  *
  * ```ts
  * await using nodes = await startPretendNodes({ client: cluster.admin.client })
