@@ -9,7 +9,7 @@ export const BUCKET_USERS: ReadonlySet<string> = new Set(['frontend', 'backend']
 const CLAIM = 'results'
 const CLAIM_DIR = '/etc/copr-bucket'
 const TOKEN_DIR = '/var/run/secrets/aws'
-/** The share of the scratch disk for cached data; the rest is for repodata that is being written. */
+/** The share of the scratch disk for packages; the rest is for repodata that is being written. */
 const SCRATCH_SHARE = 0.75
 
 type Results = Vars['storage']['results']
