@@ -39,9 +39,9 @@ class UncleanMachineError extends Error {
 }
 
 /**
-  * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not know
-  * this machine, or no longer knows it: only a new enrollment token helps then. Also rejects when a task has left the machine in
-  * a state in which it must not run another.
+ * Enrolls at the gateway and runs tasks until it is stopped. Rejects with a {@link GatewayError} when the gateway does not know
+ * this machine, or no longer knows it: only a new enrollment token helps then. Also rejects when a task has left the machine in
+ * a state in which it must not run another.
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { log } = options

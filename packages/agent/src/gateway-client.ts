@@ -16,9 +16,9 @@ import { requestIdHeader } from '@copr/process/log-fields'
 
 /**
  * - `unreachable`: try again later
-  * - `refused`: the request itself is wrong, and a retry would be, too
-  * - `lease_lost`: another machine has the task, or it is no longer needed
-  * - `session_lost`: the gateway does not know this machine, or no longer knows it
+ * - `refused`: the request itself is wrong, and a retry would be, too
+ * - `lease_lost`: another machine has the task, or it is no longer needed
+ * - `session_lost`: the gateway does not know this machine, or no longer knows it
  */
 export type GatewayErrorKind = 'unreachable' | 'refused' | 'lease_lost' | 'session_lost'
 

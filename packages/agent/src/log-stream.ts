@@ -17,8 +17,8 @@ export interface LogStreamOptions {
 }
 
 /**
-  * One growing log. Written bytes wait in an unlinked file until the gateway has them: an outage of the gateway
-  * costs disk, not memory, and nothing is left behind when the agent is killed.
+ * One growing log. Written bytes wait in an unlinked file until the gateway has them: an outage of the gateway
+ * costs disk, not memory, and nothing is left behind when the agent is killed.
  */
 export class LogStream implements AsyncDisposable {
   readonly #fd: number

@@ -7,8 +7,8 @@ const FIRST_WAIT_MS = 200
 const LONGEST_WAIT_MS = 3_000
 
 /**
-  * Retries a request with backoff while the gateway is unreachable, until `signal` aborts. The delays are jittered so that
-  * a fleet does not return all at once.
+ * Retries a request with backoff while the gateway is unreachable, until `signal` aborts. The delays are jittered so that
+ * a fleet does not return all at once.
  */
 export async function retrying<T>(
   step: () => Promise<T>,

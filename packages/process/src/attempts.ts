@@ -28,8 +28,8 @@ const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
-  * Counts failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed,
-  * so a guesser cannot lock anybody out. The counts are in memory, so each process has its own, and a restart forgets them.
+ * Counts failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed,
+ * so a guesser cannot lock anybody out. The counts are in memory, so each process has its own, and a restart forgets them.
  */
 export function openAttempts(now: () => Date): Attempts {
   const failures = new Map<string, Failures>()

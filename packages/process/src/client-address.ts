@@ -10,8 +10,8 @@ export interface ClientAddresses {
 }
 
 /**
-  * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another trusted
-  * proxy, the entry before counts. Clients can forge all entries before the last address that is not trusted.
+ * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another trusted
+ * proxy, the entry before counts. Clients can forge all entries before the last address that is not trusted.
  */
 export function clientAddresses(trusted_proxies: readonly string[]): ClientAddresses {
   const proxies = networksOf(trusted_proxies)

@@ -11,8 +11,8 @@ const waiting: (() => boolean)[] = []
 let isReading = false
 
 /**
-  * Reads and discards the rest of a refused request. Many clients read the response only after they have sent the whole body,
-  * and would see a broken connection instead.
+ * Reads and discards the rest of a refused request. Many clients read the response only after they have sent the whole body,
+ * and would see a broken connection instead.
  */
 export async function discardBody(incoming: IncomingMessage, max_ms = MAX_MS): Promise<void> {
   if (incoming.complete || incoming.destroyed) return

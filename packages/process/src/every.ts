@@ -37,8 +37,8 @@ export interface EveryOptions {
 }
 
 /**
-  * Runs a step repeatedly until `stop` aborts. A step that fails is logged and run again after the usual time:
-  * steps read the current state and decide by it what to do.
+ * Runs a step repeatedly until `stop` aborts. A step that fails is logged and run again after the usual time:
+ * steps read the current state and decide by it what to do.
  */
 export async function every(
   seconds: number,

@@ -94,8 +94,8 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
 }
 
 /**
-  * Gives each request an id, the caller's if it has a valid one. The id is in every log line of the request, and in the response.
-  * Refused requests are read to their end.
+ * Gives each request an id, the caller's if it has a valid one. The id is in every log line of the request, and in the response.
+ * Refused requests are read to their end.
  */
 function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
   return async (request, given) => {

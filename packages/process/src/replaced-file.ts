@@ -8,9 +8,9 @@ export const SETTLE_MS = 200
 const MAX_READS = 25
 
 /**
-  * Reads files that other programs replace in place, by rename, or by switching a symbolic link. Content other than `known` is
-  * returned only when two successive reads agree: a half-written file may parse without an error, and files that belong together
-  * may be read from two generations.
+ * Reads files that other programs replace in place, by rename, or by switching a symbolic link. Content other than `known` is
+ * returned only when two successive reads agree: a half-written file may parse without an error, and files that belong together
+ * may be read from two generations.
  */
 export async function readSettled(
   paths: string[],

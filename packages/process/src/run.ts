@@ -28,8 +28,8 @@ export type RunOutcome =
 const KEPT_BYTES = 1024 * 1024
 
 /**
-  * Runs a program without a shell. Returns an outcome even if the program fails; throws if it cannot be started.
-  * `output` is about the last mebibyte of stdout and stderr.
+ * Runs a program without a shell. Returns an outcome even if the program fails; throws if it cannot be started.
+ * `output` is about the last mebibyte of stdout and stderr.
  */
 export async function run(
   command: string,

@@ -38,8 +38,8 @@ export interface FollowOptions {
 }
 
 /**
-  * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and matches; until
-  * then the server keeps the previous one. A reason that persists is logged once.
+ * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and matches; until
+ * then the server keeps the previous one. A reason that persists is logged once.
  */
 export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptions): Disposable {
   const { reload_seconds, log, take } = options

@@ -12,9 +12,9 @@ interface TrustOptions {
 }
 
 /**
-  * Trusts the authorities in the files in addition to the public ones, from now on and for the whole process. The files are read
-  * again when they change: a cluster replaces its authority while programs run. While a file is incomplete or has no certificates,
-  * its previous ones stay trusted; the file is read again at its next change.
+ * Trusts the authorities in the files in addition to the public ones, from now on and for the whole process. The files are read
+ * again when they change: a cluster replaces its authority while programs run. While a file is incomplete or has no certificates,
+ * its previous ones stay trusted; the file is read again at its next change.
  */
 export function trustAuthorities(
   paths: string[],

@@ -5,8 +5,8 @@ const POLICY_HEADER = 'content-security-policy'
 const SANDBOX = "sandbox; default-src 'none'"
 
 /**
-  * Sends each response with a policy under which browsers show it but run nothing: for files that users made, on any host.
-  * A policy that a handler sets itself is kept.
+ * Sends each response with a policy under which browsers show it but run nothing: for files that users made, on any host.
+ * A policy that a handler sets itself is kept.
  */
 export function sandboxAnswers(): MiddlewareHandler {
   return async (c, next) => {

@@ -36,8 +36,8 @@ export interface FakeGatewayOptions {
 export const FAKE_ENROLL_TOKEN = 'enrolment-token-for-tests'
 
 /**
-  * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory.
-  * It can be stopped and started again on the same port, as a restarted gateway would be.
+ * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory.
+ * It can be stopped and started again on the same port, as a restarted gateway would be.
  */
 export class FakeGateway implements AsyncDisposable {
   heartbeats = 0

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { addressRules, ANY_ADDRESS, isPrivateAddress } from './address-rules.ts'
 
 /**
-  * An address from each entry of IANA's special-purpose registries for IPv4 and IPv6, the boundaries of some entries, and the
-  * addresses of clouds' metadata services. `isPrivate` means that the address is not part of the open internet.
+ * An address from each entry of IANA's special-purpose registries for IPv4 and IPv6, the boundaries of some entries, and the
+ * addresses of clouds' metadata services. `isPrivate` means that the address is not part of the open internet.
  */
 const ADDRESSES: [address: string, isPrivate: boolean, what: string][] = [
   ['0.0.0.0', true, 'this network'],

@@ -2,8 +2,8 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { PrivateUrls } from '@copr/contract/private-urls'
 
 /**
-  * IPv4 ranges that are not part of the open internet. Source: the IANA IPv4 special-purpose address registry without the entries
-  * that are globally reachable; multicast; and the address of Azure's metadata service, which looks public.
+ * IPv4 ranges that are not part of the open internet. Source: the IANA IPv4 special-purpose address registry without the entries
+ * that are globally reachable; multicast; and the address of Azure's metadata service, which looks public.
  */
 const PRIVATE_V4 = blockList('ipv4', [
   ['0.0.0.0', 8],
@@ -26,8 +26,8 @@ const PRIVATE_V4 = blockList('ipv4', [
 /** The only IPv6 range that is allocated for the open internet; everything outside of it is refused. */
 const GLOBAL_V6 = blockList('ipv6', [['2000::', 3]])
 /**
-  * Ranges within `GLOBAL_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
-  * Protocol assignments include Teredo, which like 6to4 leads to an IPv4 address of the sender's choice.
+ * Ranges within `GLOBAL_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
+ * Protocol assignments include Teredo, which like 6to4 leads to an IPv4 address of the sender's choice.
  */
 const PRIVATE_V6 = blockList('ipv6', [
   ['2001::', 23],

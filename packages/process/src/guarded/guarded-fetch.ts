@@ -34,8 +34,8 @@ export interface GuardedOptions {
 const NO_BODY = new Set([204, 205, 304])
 
 /**
-  * Fetches a URL that a user supplied with GET. The address is checked when each connection is made, also after a redirect, so a
-  * name cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
+ * Fetches a URL that a user supplied with GET. The address is checked when each connection is made, also after a redirect, so a
+ * name cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
  */
 export async function guardedFetch(from: string, options: GuardedOptions): Promise<Response> {
   const { max_redirects = 5, max_bytes = Infinity } = options

@@ -27,8 +27,8 @@ export type Resolve = (
 ) => void
 
 /**
-  * Makes a lookup function for sockets, which connect to one of the addresses that it has checked, so a later answer of the name
-  * server changes nothing (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in messages.
+ * Makes a lookup function for sockets, which connect to one of the addresses that it has checked, so a later answer of the name
+ * server changes nothing (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in messages.
  */
 export function guardedLookup(
   rules: AddressRules,

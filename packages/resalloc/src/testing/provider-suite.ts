@@ -1,6 +1,6 @@
 /**
-  * The contract tests that every provider passes. They make the provider again between any two calls: the manager may have been
-  * killed there, and must not depend on anything that a provider held in memory.
+ * The contract tests that every provider passes. They make the provider again between any two calls: the manager may have been
+ * killed there, and must not depend on anything that a provider held in memory.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'

@@ -22,8 +22,8 @@ export interface Installation {
 }
 
 /**
-  * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments.
-  * Afterwards the agent connects to the gateway, and nothing connects to the host again.
+ * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments.
+ * Afterwards the agent connects to the gateway, and nothing connects to the host again.
  */
 export async function installAgent(installation: Installation): Promise<void> {
   const { name, host, boot, signal } = installation

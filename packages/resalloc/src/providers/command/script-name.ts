@@ -5,8 +5,8 @@ const short = (text: string): string => createHash('sha256').update(text).digest
 const SUFFIX = /_c([0-9a-f]{8})m(\d+)t[0-9a-f]{8}$/
 
 /**
-  * Returns the machine's name for scripts. As scripts list only names, it also encodes the installation, the machine and the launch
-  * token. It begins with the pool's name, as plugins expect.
+ * Returns the machine's name for scripts. As scripts list only names, it also encodes the installation, the machine and the launch
+ * token. It begins with the pool's name, as plugins expect.
  */
 export function scriptName(order: Ownership & { name: string; launch_token: string }): string {
   const { installation_id, machine_id, name, launch_token } = order

@@ -22,8 +22,8 @@ type Config = PoolConfigOf<'kubernetes'>
 const PAGE_SIZE = 500
 
 /**
-  * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name, created before it and kept until its
-  * machine is forgotten: it carries the single-use token to the agent and records that a launch token was used.
+ * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name, created before it and kept until its
+ * machine is forgotten: it carries the single-use token to the agent and records that a launch token was used.
  */
 export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
   // Read on first use: a pool whose kubeconfig does not exist yet must not keep other pools from being made.

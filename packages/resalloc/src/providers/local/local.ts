@@ -14,8 +14,8 @@ interface Process {
 }
 
 /**
-  * Makes builders as processes of this host. They end with the process that started them, so its memory is a complete record: after
-  * a restart there are none.
+ * Makes builders as processes of this host. They end with the process that started them, so its memory is a complete record: after
+ * a restart there are none.
  */
 export function localProvider(start: StartLocal): MakeProvider<'local'> {
   /** Processes of all pools by launch token. Those that ended are kept, so that no token is used twice. */
