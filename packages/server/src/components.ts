@@ -53,7 +53,7 @@ interface Shared extends Running {
 }
 
 /** The HTTP apps of a component, and its background loops. */
-interface Service {
+interface Component {
   apps: Parameters<typeof routeByPath>[0]
   loops: () => Promise<void>
 }
@@ -64,7 +64,7 @@ interface Service {
  */
 async function serve(
   running: Running,
-  ...components: ((shared: Shared) => Service)[]
+  ...components: ((shared: Shared) => Component)[]
 ): Promise<void> {
   const { config, log } = running
   if (!(await migrateWhenReachable(config.database_url, running))) return
@@ -75,15 +75,15 @@ async function serve(
     onError: (error) => log.warn({ reason: error.message }, 'Lost a database connection'),
   })
   const shared = { ...running, stop, db, notices }
-  const services = components.map((component) => component(shared))
-  const names = services.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
+  const started = components.map((component) => component(shared))
+  const names = started.flatMap(({ apps }) => Object.keys(apps)).join('+') || 'resalloc'
   const metrics = componentMetrics(names, db, config)
-  const routed = routeByPath(Object.assign({}, ...services.map(({ apps }) => apps)))
+  const routed = routeByPath(Object.assign({}, ...started.map(({ apps }) => apps)))
   const app = measured(routed, { component: names, metrics })
   await using _probes = await probesOf(shared, { component: names, metrics })
   const loops = [
     notices.run(config.database_url, { stop, log }),
-    ...services.map((service) => service.loops()),
+    ...started.map(({ loops }) => loops()),
   ]
   // On shutdown dist-git returns its import tasks over HTTP, so the server stops only after all loops have ended.
   const idle = new AbortController()
@@ -124,7 +124,7 @@ function memoryLimit(): number | undefined {
 const keygenOf = ({ config }: Running): ReturnType<typeof keygenClient> =>
   keygenClient(config.keygen)
 
-function frontendComponent(shared: Shared): Service {
+function frontendComponent(shared: Shared): Component {
   const { config, db, stop } = shared
   const log = shared.log.child({ component: 'frontend' })
   const frontend = {
@@ -144,7 +144,7 @@ function frontendComponent(shared: Shared): Service {
   }
 }
 
-function backendComponent(shared: Shared): Service {
+function backendComponent(shared: Shared): Component {
   const { config, db, notices, stop } = shared
   const log = shared.log.child({ component: 'backend' })
   const store = openStore(config)
@@ -152,7 +152,7 @@ function backendComponent(shared: Shared): Service {
   return { apps: { backend: backendApp(backend) }, loops: () => runBackend(backend, { stop }) }
 }
 
-function distgitComponent(shared: Shared): Service {
+function distgitComponent(shared: Shared): Component {
   const log = shared.log.child({ component: 'distgit' })
   return {
     apps: { distgit: distgitApp({ root: distgitRoot(shared.config), log }) },
@@ -160,7 +160,7 @@ function distgitComponent(shared: Shared): Service {
   }
 }
 
-function resallocComponent(shared: Shared): Service {
+function resallocComponent(shared: Shared): Component {
   const { config, db, notices, stop, startBuilder } = shared
   const log = shared.log.child({ component: 'resalloc' })
   const registry = allProviders({
