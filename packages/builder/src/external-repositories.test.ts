@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, readFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -41,7 +41,6 @@ const external = (baseurl: string): TaskRepo =>
 
 /** Makes a repository with one package in `dir`; its metadata gives `inside`, if set, as the base URL of the package files. */
 async function makeRepository(dir: string, inside?: string): Promise<void> {
-  await mkdir(dir)
   const made = await build(await fixture.task(specOf({ name: 'extra' })))
   const rpm = made.context.uploads.get('extra-1.0-1.noarch.rpm')
   assert.ok(rpm, made.context.text())
@@ -54,7 +53,7 @@ test(
   'dnf reaches user repositories at allowed addresses, but no private address named in their metadata',
   { skip },
   async (t) => {
-    const dir = join(fixture.dir, 'external')
+    const dir = await mkdtemp(join(fixture.dir, 'external-'))
     const inside = await serve(t, '127.0.0.2', { dir })
     const outside = await serve(t, '127.0.0.1', { dir })
     await makeRepository(dir, inside.url)

@@ -20,6 +20,11 @@ import {
 
 useFixture()
 
+/** Seconds of `sleep` that no process but those of this file has in its arguments. */
+const SECONDS = String(10_000_000 + process.pid)
+/** Another such number, for builds that outlive their builder. */
+const ORPHAN_SECONDS = String(20_000_000 + process.pid)
+
 test('a build that exceeds its timeout fails with that reason', { skip }, async () => {
   const task = await fixture.task(specOf({ build: 'sleep 1000' }), { timeout_seconds: 3 })
   const { outcome } = await build(task)
@@ -41,13 +46,13 @@ test('results over the limit fail the build', { skip }, async () => {
 
 test('a canceled build stops at once and leaves no processes or files', { skip }, async () => {
   const { context, outcome } = start(
-    await fixture.task(specOf({ build: 'echo now; sleep 54321 & sleep 54321' })),
+    await fixture.task(specOf({ build: `echo now; sleep ${SECONDS} & sleep ${SECONDS}` })),
   )
   await context.says('\nnow\n')
   context.abort('canceled')
   assert.equal((await outcome).outcome, 'canceled')
   assert.match(context.text(), /Build canceled\n$/)
-  assert.deepEqual(await processesWith('54321'), [])
+  assert.deepEqual(await processesWith(SECONDS), [])
   assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
 })
 
@@ -55,7 +60,9 @@ test(
   'killing a builder kills its build, and the next builder removes its files',
   { skip },
   async () => {
-    const task = await fixture.task(specOf({ build: 'echo now; setsid sleep 65432 & sleep 65432' }))
+    const task = await fixture.task(
+      specOf({ build: `echo now; setsid sleep ${ORPHAN_SECONDS} & sleep ${ORPHAN_SECONDS}` }),
+    )
     const scratch = join(fixture.dir, 'scratch')
     const program = fileURLToPath(new URL('testing/killable-build.ts', import.meta.url))
     const child = spawn(
@@ -65,11 +72,12 @@ test(
     )
     child.stdout.resume()
     // Stops waiting if the child exits early: the processes would never appear.
-    while (child.exitCode === null && (await processesWith('65432')).length < 2) await sleep(20)
+    while (child.exitCode === null && (await processesWith(ORPHAN_SECONDS)).length < 2)
+      await sleep(20)
     assert.equal(child.exitCode, null)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    while ((await processesWith('65432')).length > 0) await sleep(20)
+    while ((await processesWith(ORPHAN_SECONDS)).length > 0) await sleep(20)
     assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), /copr-builder-/)
     const left = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(left.length, 1)

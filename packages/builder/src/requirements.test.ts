@@ -128,13 +128,15 @@ test(
 
 test('a scriptlet that hangs holds up only its own build', { skip }, async () => {
   const { repos, add } = await projectRepository('hanging')
+  /** No other process has this number in its arguments. */
+  const seconds = String(10_000_000 + process.pid)
   await add('quick')
   // The %post line ends the %check section and begins a scriptlet.
-  await add('hanging', { check: '%post\nsleep 54321' })
+  await add('hanging', { check: `%post\nsleep ${seconds}` })
   const task = (name: string): ReturnType<typeof fixture.task> =>
     fixture.task(specOf({ head: `BuildRequires: ${name}` }), { repos })
   const stuck = start(await task('hanging'))
-  while ((await processesWith('54321')).length === 0) await sleep(20)
+  while ((await processesWith(seconds)).length === 0) await sleep(20)
   const quick = await build(await task('quick'))
   assert.equal(quick.outcome.outcome, 'succeeded', quick.context.text())
   stuck.context.abort('canceled')

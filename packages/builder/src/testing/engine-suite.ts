@@ -14,10 +14,12 @@ export const skip = faults.length > 0 && faults.join('; ')
 export let fixture: BuildFixture
 let count = 0
 
-/** Opens the {@link fixture} for the tests of a file. */
+let opening: Promise<BuildFixture> | undefined
+
+/** Opens the {@link fixture} for the tests of a file, once in a process that runs the file several times. */
 export function useFixture(): void {
   before(async () => {
-    if (!skip) fixture = await buildFixture()
+    if (!skip) fixture = await (opening ??= buildFixture())
   })
   after(async () => {
     if (!skip) await fixture[Symbol.asyncDispose]()
