@@ -31,6 +31,11 @@ const DRILLS: readonly Drill[] = [
     notInCi: 'as its processor is emulated, which takes most of an hour',
   },
   {
+    name: 'crash',
+    command: ['drills/crash.ts'],
+    notInCi: 'as it takes about half an hour; the system and cloud suites run one round',
+  },
+  {
     name: 'mutations',
     command: ['run-mutations.ts'],
     notInCi: 'as it takes ten minutes and more; run it after changes of states, rights or leases',

@@ -110,6 +110,22 @@ function shuffled<T>(all: T[]): T[] {
   return keyed.toSorted(([a], [b]) => a - b).map(([, each]) => each)
 }
 
+/** Prints how often each test passed, with the text of its first failure; returns whether none failed. */
+export function printTallies(tallies: Map<string, FileTally>): boolean {
+  const write = (line: string): void => void process.stdout.write(`${line}\n`)
+  let isSteady = true
+  for (const [path, { runs, seconds, tests }] of tallies) {
+    write(`${path}: ${runs} runs of ${(seconds / runs).toFixed(1)} s`)
+    for (const [title, { passed, skipped, failed, failure }] of tests) {
+      if (failed > 0) isSteady = false
+      const skips = skipped > 0 ? `, ${skipped} skipped` : ''
+      write(`  ${title}: ${passed} passed${skips}, ${failed} failed`)
+      if (failure !== undefined) write(failure.replaceAll(/^/gm, '      '))
+    }
+  }
+  return isSteady
+}
+
 /** Checks between calculations whether the parent still runs, because a killed parent cannot stop its children. */
 const BUSY = `for (const parent = process.ppid; process.ppid === parent;) for (let i = 0; i < 1e8; i++);`
 

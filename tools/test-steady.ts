@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startTestPostgres } from '../packages/testkit/src/postgres.ts'
-import { busyCores, type FileTally, runRounds } from './run-rounds.ts'
+import { busyCores, type FileTally, printTallies, runRounds } from './run-rounds.ts'
 import { type TimeDependentFile, timeDependentFiles } from './time-dependent.ts'
 
 const USAGE = `Usage: node tools/test-steady.ts [--run <times>] [--busy <processes>] [--concurrency <files>]
@@ -70,19 +70,5 @@ async function repeat(found: TimeDependentFile[]): Promise<boolean> {
   if (started) process.env['COPR_TEST_POSTGRES'] = started.url
   using _load = busyCores(busy)
   const options = { rounds, batch, concurrency, stop: interrupted.signal, onRun }
-  return report(await runRounds(found, options))
-}
-
-function report(tallies: Map<string, FileTally>): boolean {
-  let isSteady = true
-  for (const [path, { runs, seconds, tests }] of tallies) {
-    print(`${path}: ${runs} runs of ${(seconds / runs).toFixed(1)} s`)
-    for (const [title, { passed, skipped, failed, failure }] of tests) {
-      if (failed > 0) isSteady = false
-      const skips = skipped > 0 ? `, ${skipped} skipped` : ''
-      print(`  ${title}: ${passed} passed${skips}, ${failed} failed`)
-      if (failure !== undefined) print(failure.replaceAll(/^/gm, '      '))
-    }
-  }
-  return isSteady
+  return printTallies(await runRounds(found, options))
 }

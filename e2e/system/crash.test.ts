@@ -17,7 +17,7 @@ const PROJECT = 'crash'
 
 /** The phase in which the component is killed, and the maximum random delay in milliseconds after the phase is first seen. */
 type Moment = 'importing' | 'preparing' | 'building' | 'built' | 'publishing'
-const ROUNDS: [ComponentToFind, Moment, number][] = [
+const KINDS: [ComponentToFind, Moment, number][] = [
   ['agent', 'building', 1000],
   ['main', 'building', 1000],
   ['keygen', 'built', 100],
@@ -31,6 +31,11 @@ const ROUNDS: [ComponentToFind, Moment, number][] = [
   ['keygen', 'building', 1500],
   ['postgres', 'importing', 200],
 ]
+/** Each kind once, unless the drill asks for more rounds, each with another delay. */
+const COUNT = Number(process.env['COPR_CRASH_ROUNDS'] ?? KINDS.length)
+const ROUNDS = Array.from({ length: Math.ceil(COUNT / KINDS.length) }, () => KINDS)
+  .flat()
+  .slice(0, COUNT)
 
 suite(
   'killing components of the system in the middle of a build',
@@ -57,8 +62,8 @@ suite(
       `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
 
     ROUNDS.forEach(([component, moment, most_ms], index) => {
-      test(`${component} while ${moment}`, async (t) => {
-        const name = `victim-${index}`
+      test(`${component} while ${moment}, round ${index + 1}`, async (t) => {
+        const name = `crash-${index}`
         const build = 'for i in 1 2 3 4 5 6; do echo still building $i; sleep 0.3; done'
         const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name, build }))
         const results = join(repoDir(), `${String(id).padStart(8, '0')}-${name}`)
