@@ -32,11 +32,11 @@ export function frontendApp(frontend: Frontend): Hono {
   app.use(async (c, next) => {
     // PostgreSQL's text cannot contain NUL, so no name and no search could match.
     if (/%00/.test(c.req.url))
-      throw new CoprError('invalid', 'Cannot read the request: the address has a NUL character')
+      throw new CoprError('invalid', 'Cannot read the request: the URL contains a NUL character')
     if (c.req.url.split('&', MAX_PARAMETERS + 1).length > MAX_PARAMETERS)
       throw new CoprError(
         'invalid',
-        `Cannot read the request: the address has more than ${MAX_PARAMETERS} parameters`,
+        `Cannot read the request: the URL has more than ${MAX_PARAMETERS} parameters`,
       )
     await next()
   })
@@ -49,7 +49,7 @@ export function frontendApp(frontend: Frontend): Hono {
   app.route('/', repoFileRoutes(frontend))
   app.route('/', pageRoutes(frontend))
   app.notFound((c) =>
-    answerError(c, frontend, new CoprError('not_found', `There is no page at ${c.req.path}`)),
+    answerError(c, frontend, new CoprError('not_found', `Page not found: ${c.req.path}`)),
   )
   app.onError((error, c) => answerError(c, frontend, error))
   return app
@@ -63,7 +63,7 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   const status = known ? STATUS_OF[known.kind] : 500
   const message = known
     ? shortened(known.message)
-    : 'Internal error: the administrator finds the details in the log'
+    : 'Internal error: administrators can find the details in the server log'
   if (known?.retry_after !== undefined) c.header('Retry-After', String(known.retry_after))
   if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)

@@ -9,32 +9,35 @@ const HOST = 'Host: copr.example.org'
 
 /** Requests that no HTTP library sends. `isClosed` means that the client closes the connection early and gets no response. */
 const REQUESTS: [what: string, request: string, isClosed?: true][] = [
-  ['an escape of no UTF-8', `GET /coprs/%ff%zz/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['bytes of no UTF-8', `GET /coprs/\xff\xfe/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['a NUL in the path', `GET /coprs/\0/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['dots', `GET /static/../../../etc/passwd HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['two slashes', `GET //evil.example.org/%2e%2e HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['another site', `GET http://evil.example.org/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['an escape that is not UTF-8', `GET /coprs/%ff%zz/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['bytes that are not UTF-8', `GET /coprs/\xff\xfe/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['a NUL character in the path', `GET /coprs/\0/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['".." in the path', `GET /static/../../../etc/passwd HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['two leading slashes', `GET //evil.example.org/%2e%2e HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['the URL of another site', `GET http://evil.example.org/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
   ['no path', `GET * HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['no host', 'GET / HTTP/1.1\r\n\r\n'],
-  ['a host that is none', 'GET / HTTP/1.1\r\nHost: <a b>/%\r\n\r\n'],
+  ['no Host header', 'GET / HTTP/1.1\r\n\r\n'],
+  ['an invalid Host header', 'GET / HTTP/1.1\r\nHost: <a b>/%\r\n\r\n'],
   ['an unknown method', `BREW /api_3/ HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['a method that must not be', `TRACE / HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['an old version', `GET / HTTP/0.9\r\n${HOST}\r\n\r\n`],
-  ['no HTTP', 'hello\r\n\r\n'],
+  ['a forbidden method', `TRACE / HTTP/1.1\r\n${HOST}\r\n\r\n`],
+  ['an unsupported version', `GET / HTTP/0.9\r\n${HOST}\r\n\r\n`],
+  ['bytes that are not HTTP', 'hello\r\n\r\n'],
   ['a header of 100 KB', `GET / HTTP/1.1\r\n${HOST}\r\nX: ${'a'.repeat(100_000)}\r\n\r\n`],
   ['a path of 100 KB', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\n${HOST}\r\n\r\n`],
-  ['a negative length', `POST /api_3/api-token HTTP/1.1\r\n${HOST}\r\nContent-Length: -1\r\n\r\n`],
   [
-    'two lengths',
+    'a negative Content-Length',
+    `POST /api_3/api-token HTTP/1.1\r\n${HOST}\r\nContent-Length: -1\r\n\r\n`,
+  ],
+  [
+    'both Content-Length and Transfer-Encoding',
     `POST /api_3/api-token HTTP/1.1\r\n${HOST}\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
   ],
   [
-    'a chunk of no length',
+    'an invalid chunk size',
     `POST /login/ HTTP/1.1\r\n${HOST}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
   ],
   [
-    'a body that ends early',
+    'a truncated body',
     `POST /login/ HTTP/1.1\r\n${HOST}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nusername=a`,
     true,
   ],
@@ -48,7 +51,7 @@ after(async () => {
 })
 
 for (const [what, request, isClosed = false] of REQUESTS)
-  test(`HTTP with ${what} is refused or answered, and the server keeps running`, async () => {
+  test(`a request with ${what} is refused or answered, and the server keeps running`, async () => {
     const answer = await exchange(request, isClosed)
     if (!isClosed) assert.match(answer, /^HTTP\/1\.1 [234]\d\d /, answer.slice(0, 300))
     const { status } = await fetch(`http://127.0.0.1:${server.port}/api_3/`)

@@ -20,7 +20,7 @@ export function descriptionRoutes(api: Api): void {
     answer(api, path, {
       GET: open(
         {
-          summary: 'This description, for programs (OpenAPI 3.1)',
+          summary: 'The OpenAPI 3.1 description of this API',
           answer: z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }),
         },
         describe,
@@ -29,7 +29,7 @@ export function descriptionRoutes(api: Api): void {
 
   answer(api, '/docs', {
     GET: open(
-      { summary: 'This description, for people', answer: z.string() },
+      { summary: 'The description of this API as a web page', answer: z.string() },
       async (c) => await docsPage(c, frontend, routes),
     ),
   })

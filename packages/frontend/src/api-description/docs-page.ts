@@ -13,12 +13,12 @@ import { operationId, tagOf, urlPath } from './route-names.ts'
 
 const WHO: Record<ApiRoute['access'], string> = {
   anyone: 'anyone',
-  user: 'who is logged in',
-  account: 'who is logged in, but no named token',
-  build: 'who may build in the project',
-  edit: 'who may change the project',
-  delete: 'who may delete the project',
-  create: 'the owner, or a member of the group',
+  user: 'any logged-in user',
+  account: 'any logged-in user, but not with a named token',
+  build: 'users who may build in the project',
+  edit: 'users who may change the project',
+  delete: 'users who may delete the project',
+  create: 'the owner, or members of the group',
 }
 
 /** Renders a page with all routes, without deprecated methods. */
@@ -33,10 +33,10 @@ export async function docsPage(
   const { public_url, site_name } = frontend.config
   const body = html`${heading('API v3')}
     <p class="lead">
-      Everything below is under <code>${public_url}/api_3</code>. Requests that change something are
-      signed with HTTP Basic: login and token from <a href="${paths.api()}">your API page</a>.
-      Errors are <code>{"error": "what is wrong"}</code>. The same for programs:
-      <a href="/api_3/openapi.json">openapi.json</a>.
+      All paths start with <code>${public_url}/api_3</code>. Requests that change data need HTTP
+      Basic authentication with the login and token from <a href="${paths.api()}">your API page</a>.
+      Errors are returned as <code>{"error": "message"}</code>. For programs, the API is described
+      in <a href="/api_3/openapi.json">openapi.json</a>.
     </p>
     <nav class="links" aria-label="Areas">
       ${areas.map(([area]) => html`<a href="#${area}">${area}</a>`)}
@@ -56,11 +56,11 @@ function section(area: string, routes: ApiRoute[]): Html {
             <span class="quiet">${route.summary}</span>
           </summary>
           <p>
-            For
-            ${WHO[route.access]}${route.scope ? html`; tokens need the scope <code>${[route.scope, ...(route.gives ?? [])].join(', ')}</code>` : ''}.
+            Allowed for
+            ${WHO[route.access]}${route.scope ? html`; tokens require the scope <code>${[route.scope, ...(route.gives ?? [])].join(', ')}</code>` : ''}.
           </p>
-          ${fields('In the query', route.query)} ${fields('In the body', route.body)}
-          ${route.file === undefined ? '' : html`<p>With a file in the multipart part <code>${route.file}</code>; the fields above go into the part <code>json</code>.</p>`}
+          ${fields('Query parameters', route.query)} ${fields('Body fields', route.body)}
+          ${route.file === undefined ? '' : html`<p>Send the file in the multipart part <code>${route.file}</code>, and the fields above in the part <code>json</code>.</p>`}
         </details>`,
     )}
   </section>`

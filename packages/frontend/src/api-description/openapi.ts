@@ -52,11 +52,11 @@ function describeRoute(route: ApiRoute): Json {
     ...(body || route.file ? { requestBody: { content: contentOf(body ?? {}, route.file) } } : {}),
     responses: {
       200: {
-        description: 'Done',
+        description: 'Success',
         content: { 'application/json': { schema: answerSchema(route.answer) } },
       },
       default: {
-        description: 'Refused, or failed',
+        description: 'The request was refused or failed',
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },

@@ -33,7 +33,7 @@ export function auditPages(frontend: Frontend): Hono {
   app.get('/admin/audit', async (c) => {
     const view = await userView(c, frontend)
     if (!view.user.is_admin)
-      throw new CoprError('forbidden', 'Only administrators of the site see all changes')
+      throw new CoprError('forbidden', 'Only site administrators can see all changes')
     const user = (c.req.query('user') ?? '').trim()
     const project = (c.req.query('project') ?? '').trim()
     const filter = { ...(user && { actor: user }), ...(await projectFilter(project)) }
@@ -41,9 +41,9 @@ export function auditPages(frontend: Frontend): Hono {
     const body = html`${breadcrumbs([['Home', paths.home()], ['Changes']])}
       ${heading('Changes on this site')}
       <form class="pf-v6-c-form pf-m-horizontal filter" action="${paths.siteAudit()}">
-        ${textField({ name: 'user', label: 'Who', help: 'A user, coprctl, webhook' }, { user })}
+        ${textField({ name: 'user', label: 'Actor', help: 'A user name, coprctl or webhook' }, { user })}
         ${textField({ name: 'project', label: 'Project', placeholder: 'OWNER/PROJECT' }, { project })}
-        ${submitButton('Show')}
+        ${submitButton('Filter')}
       </form>
       ${await entries(filter, query)}`
     return await c.html(layout(view, 'Changes', body))
@@ -68,11 +68,11 @@ export function auditPages(frontend: Frontend): Hono {
     const before_id = idOf(query['before'])
     const found = await listAudit(db, { ...filter, before_id }, PER_PAGE + 1)
     const shown = found.slice(0, PER_PAGE)
-    if (shown.length === 0) return empty('No changes', html`What is changed will be listed here.`)
+    if (shown.length === 0) return empty('No changes', html`Changes will be listed here.`)
     const next = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) if (value) next.set(name, value)
     next.set('before', String(shown.at(-1)?.id ?? 0))
-    const columns = ['When', 'Who', 'What', 'Changed', 'To', 'Why']
+    const columns = ['Time', 'Actor', 'Action', 'Object', 'Details', 'Reason']
     return html`${table('Changes', columns, shown.map(row))}
     ${more(found.length > PER_PAGE, `?${next.toString()}`)}`
   }

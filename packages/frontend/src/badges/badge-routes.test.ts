@@ -42,7 +42,7 @@ test('a package’s badge follows its latest build', async () => {
   assert.deepEqual(await badgeAt(t, OF_PACKAGE), ['unknown', 'public, max-age=60'])
 })
 
-test('an unknown build has the badge `unknown`, an unknown project none', async () => {
+test('an unknown build has the badge `unknown`, and an unknown project has none', async () => {
   await using t = await openTestFrontend()
   assert.equal((await badgeAt(t, '/coprs/build/77/status_image.png'))[0], 'unknown')
   const response = await t.ask('/coprs/dana/none/package/a/status_image/last_build.png')

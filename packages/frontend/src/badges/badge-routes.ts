@@ -66,7 +66,7 @@ export function badgeRoutes(frontend: Frontend): Hono {
 
 function picture(c: Context, badge: Badge, ending: Ending, cache: string | undefined): Response {
   const bytes = PICTURES.get(`${badge}.${ending}`)
-  if (!bytes) throw new Error(`There is no picture ${badge}.${ending}`)
+  if (!bytes) throw new Error(`Badge not found: ${badge}.${ending}`)
   c.header('Content-Type', TYPES[ending])
   c.header('Cache-Control', cache ?? 'public, max-age=300')
   // READMEs on other sites embed it.

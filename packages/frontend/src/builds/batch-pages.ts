@@ -34,7 +34,7 @@ export function batchPages(frontend: Frontend): Hono {
     const isMoving = builds.some(({ finished_at }) => finished_at === null)
     const before = batch.blocked_by
     const body = html`${heading(`Batch ${id}`)}
-      ${before === null ? '' : html`<p>It begins when <a href="${paths.batch(before)}">batch ${before}</a> has ended.</p>`}
+      ${before === null ? '' : html`<p>Starts when <a href="${paths.batch(before)}">batch ${before}</a> has finished.</p>`}
       <div id="builds" ${isMoving ? 'data-live=5' : ''}>
         ${buildTable(builds, { isOfOneProject: false })}
       </div>

@@ -36,7 +36,7 @@ for (const [who, rights, persistent, unfinished, finished] of ALLOWED)
     ['unfinished', null, unfinished],
     ['finished', NOW, finished],
   ] as const)
-    test(`${who} may do with a ${phase} build in any state: ${wanted || 'nothing'}`, () => {
+    test(`the actions that ${who} may perform on a ${phase} build: ${wanted || 'none'}`, () => {
       for (const state of STATES) {
         const subject = { build: { state, finished_at }, project: { persistent }, rights }
         const allowed = ACTIONS.filter((action) => whyRefused(action, subject).length === 0)

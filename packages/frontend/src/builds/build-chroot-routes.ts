@@ -58,7 +58,7 @@ export function buildChrootRoutes(api: Api): void {
     answer(api, path, {
       GET: open(
         {
-          summary: 'What a build uses in a chroot',
+          summary: 'The configuration of a build in a chroot',
           query: BuildChrootQuery,
           answer: BuildChrootConfigAnswer,
         },
@@ -92,7 +92,7 @@ export function buildChrootRoutes(api: Api): void {
   answer(api, '/build-chroot/built-packages', {
     GET: open(
       {
-        summary: 'What a build brought in a chroot',
+        summary: 'The packages that a build produced in a chroot',
         query: BuildChrootQuery,
         answer: z.strictObject({ packages: z.array(NevraAnswer) }),
       },

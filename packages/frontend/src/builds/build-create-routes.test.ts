@@ -41,7 +41,7 @@ test('build/create/upload makes a build from the header of the SRPM', async () =
 
 const file = (name: string, bytes: Uint8Array) => ({ name, bytes })
 for (const [what, made, fields, status, message] of [
-  ['nothing', () => undefined, {}, 400, /^pkgs: no file was sent/],
+  ['a form without a file', () => undefined, {}, 400, /^pkgs: no file was sent/],
   [
     'an empty file',
     () => file('a.src.rpm', Buffer.alloc(0)),
@@ -58,7 +58,7 @@ for (const [what, made, fields, status, message] of [
   ],
   ['a spec', () => file('hello.spec', Buffer.from('Name: hello')), {}, 400, /rpmbuild -bs/],
   [
-    'another suffix',
+    'a file with another suffix',
     () => file('hello.tar.gz', Buffer.from('x')),
     {},
     400,
@@ -78,17 +78,17 @@ for (const [what, made, fields, status, message] of [
     400,
     /^Cannot build a\.src\.rpm: /,
   ],
+  ['a truncated SRPM', () => file('a.src.rpm', srpm.bytes.subarray(0, -5)), {}, 400, /bytes/],
   [
-    'an SRPM without its end',
-    () => file('a.src.rpm', srpm.bytes.subarray(0, -5)),
+    'a file name with a path',
+    () => file('../a.src.rpm', srpm.bytes),
     {},
     400,
-    /bytes/,
+    /not a plain file name/,
   ],
-  ['a path', () => file('../a.src.rpm', srpm.bytes), {}, 400, /not a plain file name/],
-  ['a leading dash', () => file('-a.src.rpm', srpm.bytes), {}, 400, /file name/],
+  ['a file name with a leading dash', () => file('-a.src.rpm', srpm.bytes), {}, 400, /file name/],
   [
-    'two mebibytes',
+    'a file of 2 MiB',
     () => file('a.src.rpm', Buffer.alloc(2 * 1024 * 1024)),
     {},
     413,
@@ -103,11 +103,29 @@ for (const [what, made, fields, status, message] of [
     400,
     /^chroots: nope-1-x86_64 matches no chroot/,
   ],
-  ['no chroot left', () => srpm, { exclude_chroots: ['*'] }, 400, /no chroot is left/],
-  ['a bad directory', () => srpm, { project_dirname: 'other:pr:1' }, 400, /^project_dirname: /],
-  ['a long timeout', () => srpm, { timeout: 108001 }, 400, /^timeout: /],
-  ['both batches', () => srpm, { after_build_id: 1, with_build_id: 1 }, 400, /after_build_id/],
-  ['a batch of nobody', () => srpm, { after_build_id: '77' }, 400, /77/],
+  [
+    'exclude_chroots with all chroots',
+    () => srpm,
+    { exclude_chroots: ['*'] },
+    400,
+    /must leave at least one/,
+  ],
+  [
+    'an invalid directory',
+    () => srpm,
+    { project_dirname: 'other:pr:1' },
+    400,
+    /^project_dirname: /,
+  ],
+  ['a timeout beyond the maximum', () => srpm, { timeout: 108001 }, 400, /^timeout: /],
+  [
+    'after_build_id together with with_build_id',
+    () => srpm,
+    { after_build_id: 1, with_build_id: 1 },
+    400,
+    /after_build_id/,
+  ],
+  ['the batch of an unknown build', () => srpm, { after_build_id: '77' }, 400, /77/],
 ] as const)
   test(`build/create/upload refuses ${what}, and leaves no file behind`, async () => {
     await using t = await openTestFrontend()

@@ -22,7 +22,7 @@ export function buildCreateRoutes(api: Api): void {
     POST: inProjectOf(
       targetOfForm(readOptions),
       {
-        summary: 'Would a build with these options be accepted?',
+        summary: 'Check whether a build with these options would be accepted',
         access: 'build',
         scope: 'build',
         body: BuildTarget.extend(BuildOptions.shape),
@@ -39,7 +39,7 @@ export function buildCreateRoutes(api: Api): void {
     POST: inProjectOf(
       targetOfForm(readUrls),
       {
-        summary: 'Build source packages from URLs, a build for each',
+        summary: 'Build source packages from URLs, one build per URL',
         access: 'build',
         scope: 'build',
         body: BuildTarget.extend(UrlBuild.shape),

@@ -4,20 +4,20 @@ import { checkBoxes, listOf, selectField, textField } from '../pages/forms.ts'
 import type { Html, View } from '../pages/view.ts'
 
 const BOOTSTRAP = [
-  ['unchanged', 'As the chroot'],
-  ['default', 'The site’s default'],
+  ['unchanged', 'Same as the chroot'],
+  ['default', 'Site default'],
   ['on', 'On'],
   ['off', 'Off'],
   ['image', 'From an image'],
 ] as const
 const ISOLATION = [
-  ['unchanged', 'As the chroot'],
-  ['default', 'The site’s default'],
+  ['unchanged', 'Same as the chroot'],
+  ['default', 'Site default'],
   ['nspawn', 'nspawn'],
   ['simple', 'simple'],
 ] as const
 const NETWORK = [
-  ['', 'As the project'],
+  ['', 'Same as the project'],
   ['true', 'On'],
   ['false', 'Off'],
 ] as const
@@ -36,24 +36,24 @@ export function buildOptionFields(
   }))
   const placeholder = String(frontend.config.limits.default_timeout_seconds)
   const seconds = { name: 'timeout', label: 'Timeout in seconds', type: 'number' as const }
-  return html`${checkBoxes({ name: 'chroots', label: 'Build for', help: 'None chosen: all of them.' }, choices)}
+  return html`${checkBoxes({ name: 'chroots', label: 'Build for', help: 'If you choose none, the build runs in all of them.' }, choices)}
     ${textField({ ...seconds, placeholder }, values)}
     ${checkBoxes({ name: 'background', label: 'Priority' }, [
       {
         value: 'true',
-        label: 'In the background, after other builds',
+        label: 'Low priority: after other builds',
         isChecked: values['background'] === 'true',
       },
     ])}
-    ${selectField({ name: 'enable_net', label: 'Network during the build' }, NETWORK, values)}
+    ${selectField({ name: 'enable_net', label: 'Network access during the build' }, NETWORK, values)}
     <details>
       <summary>More options</summary>
-      ${textField({ name: 'exclude_chroots', label: 'Not for', help: 'Names or patterns of chroots, with spaces between them.' }, values)}
-      ${textField({ name: 'project_dirname', label: 'Directory', placeholder: 'PROJECT:custom:NAME', help: 'Other than the project’s own.' }, values)}
+      ${textField({ name: 'exclude_chroots', label: 'Excluded chroots', help: 'Names or patterns, separated by spaces.' }, values)}
+      ${textField({ name: 'project_dirname', label: 'Directory', placeholder: 'PROJECT:custom:NAME', help: 'Leave empty to build in the project’s main directory.' }, values)}
       ${selectField({ name: 'bootstrap', label: 'Bootstrap' }, BOOTSTRAP, values)}
       ${selectField({ name: 'isolation', label: 'Isolation' }, ISOLATION, values)}
-      ${textField({ name: 'after_build_id', label: 'After the batch of build', type: 'number', help: 'Wait until that build, and all of its batch, have ended.' }, values)}
-      ${textField({ name: 'with_build_id', label: 'In the batch of build', type: 'number' }, values)}
+      ${textField({ name: 'after_build_id', label: 'Start after the batch of build', type: 'number', help: 'Waits until all builds of that batch have finished.' }, values)}
+      ${textField({ name: 'with_build_id', label: 'Add to the batch of build', type: 'number' }, values)}
     </details>`
 }
 

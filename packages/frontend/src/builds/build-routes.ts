@@ -80,7 +80,7 @@ export function buildRoutes(api: Api): void {
 
   answer(api, '/build/source-chroot/:build_id{[0-9]+}', {
     GET: open(
-      { summary: 'How the source package is being made', answer: SourceChrootAnswer },
+      { summary: 'The state of a build’s source package', answer: SourceChrootAnswer },
       async (c) => {
         const build = await requireBuild(db, idOf(c))
         const begun = !['pending', 'starting'].includes(build.source_state)
@@ -94,7 +94,7 @@ export function buildRoutes(api: Api): void {
 
   answer(api, '/build/built-packages/:build_id{[0-9]+}', {
     GET: open(
-      { summary: 'What a build brought, by chroot', answer: BuiltPackagesAnswer },
+      { summary: 'The packages that a build produced, by chroot', answer: BuiltPackagesAnswer },
       async (c) => {
         const build = await requireBuild(db, idOf(c))
         const built = await builtPackages(db, build.id)
@@ -129,7 +129,7 @@ export function buildRoutes(api: Api): void {
     {
       DELETE: protectedBy(
         {
-          summary: 'Delete builds of one project: all or none',
+          summary: 'Delete builds of one project; if one cannot be deleted, none is',
           access: 'edit',
           scope: 'edit',
           body: DeleteBuilds,

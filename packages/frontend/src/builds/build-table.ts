@@ -16,7 +16,7 @@ export function buildTable(
     ...(isOfOneProject ? [] : ['Project']),
     'State',
     'Submitted',
-    'Took',
+    'Duration',
     'By',
   ]
   return table(
@@ -36,7 +36,7 @@ export function buildTable(
 
 function packageCell(build: BuildRow): Html {
   if (build.package_name === null)
-    return html`<span class="quiet">${build.finished_at ? 'unknown' : 'not known yet'}</span>`
+    return html`<span class="quiet">${build.finished_at ? 'unknown' : 'not yet known'}</span>`
   const project = { ownername: build.ownername, name: build.projectname }
   return html`<a href="${paths.package(project, build.package_name)}">${build.package_name}</a>
     <span class="quiet">${build.package_version ?? ''}</span>`

@@ -77,7 +77,7 @@ const BUTTONS: Record<BuildAction, (view: View, build: Build) => Html> = {
     postButton(view, {
       action: paths.deleteBuild(build),
       text: 'Delete',
-      confirm: `Delete build ${build.id} with its packages? It cannot be undone.`,
+      confirm: `Delete build ${build.id} with its packages? This cannot be undone.`,
       kind: 'secondary pf-m-danger',
     }),
 }
@@ -87,13 +87,13 @@ function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView
     return html`<p class="quiet">
       ${
         build.finished_at
-          ? 'None: the build ended before its source package was known.'
-          : 'The chroots are chosen when the source package is known.'
+          ? 'None: the build finished before it had a source package.'
+          : 'The chroots are chosen when the source package is available.'
       }
     </p>`
   return table(
     'Chroots',
-    ['Chroot', 'State', 'Took', 'Results'],
+    ['Chroot', 'State', 'Duration', 'Results'],
     build.chroots.map((chroot) => [
       html`<strong>${chroot.name}</strong>`,
       html`${stateLabel(chroot.state)} ${doing(chroot, phases)}
@@ -115,7 +115,7 @@ function waits(step: Step | undefined, max_attempts: number): Html {
   const { position, tries, reasons } = step
   const words = [
     ...reasons.map(({ text }) => text),
-    position === null || position === 1 ? '' : `place ${position} in the queue`,
+    position === null || position === 1 ? '' : `position ${position} in the queue`,
     tries > 0 && lost === undefined ? `try ${tries + 1}` : '',
   ]
   return html`${lostNotice(lost)}
@@ -155,18 +155,21 @@ function about({ build, batch_id }: BuildView, now: Date): Html {
   const name = build.srpm_name
   const srpm =
     name === null
-      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : build.finished_at ? 'unknown' : 'not known yet'}`
+      ? html`${typeof source === 'string' && build.source_type === 'link' ? source : build.finished_at ? 'unknown' : 'not yet known'}`
       : html`<a href="${sourceDir(build, RESULTS)}/${name}">${name}</a>`
   return facts([
     ['Submitted', html`${time(build.submitted_at)} by ${build.submitter ?? 'a webhook'}`],
-    ['Took', duration(build.submitted_at, build.finished_at ?? now)],
+    ['Duration', duration(build.submitted_at, build.finished_at ?? now)],
     ['Source', srpm],
     ['Directory', build.dirname],
     ...(batch_id === undefined
       ? []
       : [['Batch', html`<a href="${paths.batch(batch_id)}">${batch_id}</a>`] as [string, Html]]),
     ['Timeout', secondsText(build.timeout_seconds)],
-    ['Network', build.enable_net === null ? 'as the project' : build.enable_net ? 'yes' : 'no'],
+    [
+      'Network',
+      build.enable_net === null ? 'same as the project' : build.enable_net ? 'yes' : 'no',
+    ],
   ])
 }
 
@@ -224,7 +227,9 @@ function log({ id, title, url, isRunning, isOpen = isRunning }: Log): Html {
     ${isOpen ? 'open' : ''}
   >
     <summary>Log: ${title}</summary>
-    <p class="quiet"><a href="${url}">${isRunning ? 'As a file (it grows)' : 'As a file'}</a></p>
+    <p class="quiet">
+      <a href="${url}">${isRunning ? 'Open as a file (still growing)' : 'Open as a file'}</a>
+    </p>
     <pre class="log" tabindex="0"></pre>
   </details>`
 }

@@ -45,7 +45,7 @@ export function repeatPages(frontend: Frontend): Hono {
       title: `Resubmit build ${build.id}`,
       action: paths.submitRepeated(build),
       fields: html`<p>
-        ${build.package_name ?? 'The package'} is built again from the source of
+        Builds ${build.package_name ?? 'the package'} again from the source of
         <a href="${paths.build(build)}">build ${build.id}</a>.
       </p>`,
       values,

@@ -41,6 +41,6 @@ function sourceAgain(build: Build, results_url: string): Source | string {
   if (type === 'link' && typeof json['url'] === 'string')
     return { type, json: { url: json['url'] } }
   if (srpm_name === null || build.source_state !== 'succeeded')
-    return `Cannot repeat build ${build.id}: its source package was not kept; upload it again`
+    return `Cannot resubmit build ${build.id}: its source package was not kept; upload it again`
   return { type: 'link', json: { url: `${sourceDir(build, results_url)}/${srpm_name}` } }
 }

@@ -6,17 +6,13 @@ import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 import { retryNotice } from './retry-notice.ts'
 
 for (const [state, tries, words] of [
-  ['queued', 1, 'The machine was interrupted by its cloud; the build starts again, try 2 of 3'],
-  [
-    'running',
-    2,
-    'The machine was interrupted by its cloud; the build has started again, try 2 of 3',
-  ],
+  ['queued', 1, 'The cloud interrupted the machine; the build starts again, try 2 of 3'],
+  ['running', 2, 'The cloud interrupted the machine; the build has started again, try 2 of 3'],
   // Publishing is retried without limit.
-  ['queued', 7, 'The machine was interrupted by its cloud; the build starts again, try 8'],
+  ['queued', 7, 'The cloud interrupted the machine; the build starts again, try 8'],
   ['waiting', 0, undefined],
 ] as const)
-  test(`retryNotice() of a step that is ${state} after ${tries} tries`, () => {
+  test(`retryNotice() describes a ${state} step after ${tries} tries`, () => {
     assert.equal(retryNotice({ lost_cause: 'interrupted', state, tries }, 3), words)
   })
 
@@ -38,7 +34,7 @@ test('the pages of a build and of the builders show why a try was lost, distinct
     assert.doesNotMatch(await page(path), /class="lost"|interrupted/, path)
   await t.db.updateTable('task').set({ attempts: 1, lost_cause: 'interrupted' }).execute()
   const max = t.frontend.config.limits.max_attempts
-  const words = `The machine was interrupted by its cloud; the build starts again, try 2 of ${max}`
+  const words = `The cloud interrupted the machine; the build starts again, try 2 of ${max}`
   for (const path of [build, '/status/builders/', '/status/pending/'])
     assert.match(await page(path), new RegExp(`not your build's fault.*${words}\\.`), path)
   assert.doesNotMatch(await page(build), /pf-m-danger/)

@@ -5,10 +5,10 @@ import type { Html } from '../pages/view.ts'
 /** Texts that explain to packagers that the machine failed, not their build. A new cause does not compile until it has a text. */
 const WORDS: Record<LostCause, string> = {
   machine_lost: 'The machine was lost',
-  interrupted: 'The machine was interrupted by its cloud',
+  interrupted: 'The cloud interrupted the machine',
   disk_full: 'The disk of the machine was full',
-  out_of_memory: 'The machine had too little memory',
-  setup: 'The machine could not prepare the build',
+  out_of_memory: 'The machine ran out of memory',
+  setup: 'The machine could not set up the build',
 }
 
 export interface LostTry {
@@ -19,7 +19,7 @@ export interface LostTry {
   readonly state: 'waiting' | 'queued' | 'running'
 }
 
-/** Explains a lost try: `The machine was interrupted by its cloud; the build starts again, try 2 of 3`; undefined if none was lost. */
+/** Explains a lost try: `The cloud interrupted the machine; the build starts again, try 2 of 3`; undefined if none was lost. */
 export function retryNotice(
   { lost_cause, tries, state }: LostTry,
   max_attempts: number,

@@ -21,7 +21,7 @@ for (const [chroots, exclude_chroots, want] of [
   [['**********'], [], undefined],
   [['[z-a]'], [], undefined],
 ] as const)
-  test(`selectChroots() with ${JSON.stringify({ chroots, exclude_chroots })}`, () => {
+  test(`selectChroots(${JSON.stringify({ chroots, exclude_chroots })}) ${want === undefined ? 'throws' : `returns ${JSON.stringify(want)}`}`, () => {
     const select = () =>
       selectChroots(ENABLED, {
         chroots: chroots && [...chroots],

@@ -16,7 +16,7 @@ export function selectChroots(
   const excluded = new Set(matching(enabled, 'exclude_chroots', exclude_chroots))
   const left = included.filter((name) => !excluded.has(name))
   if (left.length === 0)
-    throw new CoprError('invalid', 'exclude_chroots: no chroot is left to build in')
+    throw new CoprError('invalid', 'exclude_chroots: must leave at least one chroot to build in')
   return left
 }
 

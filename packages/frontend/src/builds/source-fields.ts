@@ -36,7 +36,7 @@ export const SOURCE_FORMS: Record<SettableSource, Fields> = {
     ${textField({ name: 'committish', label: 'Branch, tag or commit' }, values)}
     ${textField({ name: 'subdirectory', label: 'Subdirectory' }, values)}
     ${textField({ name: 'spec', label: 'Spec file', placeholder: 'hello.spec' }, values)}
-    ${selectField({ name: 'source_build_method', label: 'How the source package is made' }, same(SCM_METHODS), values)}`,
+    ${selectField({ name: 'source_build_method', label: 'Build source package with' }, same(SCM_METHODS), values)}`,
   distgit: (values, { config }) =>
     html`${selectField(
       { name: 'distgit', label: 'DistGit' },
@@ -48,19 +48,18 @@ export const SOURCE_FORMS: Record<SettableSource, Fields> = {
     ${textField({ name: 'namespace', label: 'Namespace' }, values)}
     ${textField({ name: 'committish', label: 'Branch, tag or commit' }, values)}`,
   pypi: (values) =>
-    html`${textField({ name: 'pypi_package_name', label: 'Name on PyPI', required: true }, values)}
-    ${textField({ name: 'pypi_package_version', label: 'Version', help: 'None: the newest.' }, values)}
-    ${selectField({ name: 'spec_generator', label: 'Spec file made by' }, same(SPEC_GENERATORS), values)}
-    ${selectField({ name: 'spec_template', label: 'Template' }, same(SPEC_TEMPLATES), values)}
-    ${textField({ name: 'python_versions', label: 'Versions of Python', placeholder: '3' }, { ...values, python_versions: words(values['python_versions']) })}`,
-  rubygems: (values) =>
-    textField({ name: 'gem_name', label: 'Name of the gem', required: true }, values),
+    html`${textField({ name: 'pypi_package_name', label: 'PyPI package name', required: true }, values)}
+    ${textField({ name: 'pypi_package_version', label: 'Version', help: 'Leave empty for the newest version.' }, values)}
+    ${selectField({ name: 'spec_generator', label: 'Spec generator' }, same(SPEC_GENERATORS), values)}
+    ${selectField({ name: 'spec_template', label: 'Spec template' }, same(SPEC_TEMPLATES), values)}
+    ${textField({ name: 'python_versions', label: 'Python versions', placeholder: '3' }, { ...values, python_versions: words(values['python_versions']) })}`,
+  rubygems: (values) => textField({ name: 'gem_name', label: 'Gem name', required: true }, values),
   custom: (values) =>
     html`${areaField({ name: 'script', label: 'Script', required: true, rows: 10, placeholder: '#!/bin/sh' }, values)}
-    ${textField({ name: 'chroot', label: 'Chroot of the script', placeholder: 'fedora-latest-x86_64' }, values)}
-    ${textField({ name: 'builddeps', label: 'Packages that the script needs' }, values)}
-    ${textField({ name: 'repos', label: 'Repositories for them' }, values)}
-    ${textField({ name: 'resultdir', label: 'Folder of the result' }, values)}`,
+    ${textField({ name: 'chroot', label: 'Chroot to run the script in', placeholder: 'fedora-latest-x86_64' }, values)}
+    ${textField({ name: 'builddeps', label: 'Packages required by the script' }, values)}
+    ${textField({ name: 'repos', label: 'Repositories of these packages' }, values)}
+    ${textField({ name: 'resultdir', label: 'Result directory' }, values)}`,
 }
 
 function same(words: readonly string[]): (readonly [string, string])[] {

@@ -177,7 +177,7 @@ async function newestFedora({ db }: Frontend, arch: string): Promise<string> {
   if (!newest)
     throw new CoprError(
       'invalid',
-      `chroot: this site has no Fedora chroot for ${arch}: name another`,
+      `chroot: this site has no Fedora chroot for ${arch}: choose another chroot`,
     )
   return newest.name
 }

@@ -86,7 +86,7 @@ for (const [type, json, want] of [
   [
     'rubygems',
     { gem_name: 'x', exclude_chroots: ['*'] },
-    /^400 exclude_chroots: no chroot is left/,
+    /^400 exclude_chroots: must leave at least one/,
   ],
   ['rubygems', { gem_name: 'x', project_dirname: 'other' }, /^400 project_dirname: /],
   ['rubygems', { gem_name: 'x', projectname: 'nope' }, /^404 /],

@@ -14,11 +14,11 @@ import { requireBuild } from '../api/find-or-404.ts'
 import { MEMORY_LIMIT, presentBuild } from './present-build.ts'
 
 const SUMMARIES = {
-  scm: 'Build from a repository of sources',
-  distgit: 'Build a package of another dist-git',
-  pypi: 'Build a project on PyPI',
+  scm: 'Build from a Git or Subversion repository',
+  distgit: 'Build a package from a DistGit instance',
+  pypi: 'Build a project from PyPI',
   rubygems: 'Build a gem',
-  custom: 'Build what a script makes',
+  custom: 'Build the output of a script',
 } as const
 
 /** Routes for builds whose source package is made by a builder, and for the settings of its source. */
@@ -47,7 +47,7 @@ export function sourceRoutes(api: Api): void {
 
   answer(api, '/build/source-build-config/:build_id{[0-9]+}', {
     GET: open(
-      { summary: 'What a source package is made from', answer: SourceBuildConfigAnswer },
+      { summary: 'The source of a build’s source package', answer: SourceBuildConfigAnswer },
       async (c) => {
         const build = await requireBuild(db, Number(pathPart(c, 'build_id')))
         return c.json({

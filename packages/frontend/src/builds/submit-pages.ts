@@ -139,7 +139,7 @@ function uploadField(): Html {
     label: 'Source package',
     required: true,
     accept: '.rpm',
-    help: 'A .src.rpm file, as rpmbuild -bs makes it.',
+    help: 'A .src.rpm file, such as rpmbuild -bs creates.',
   })
 }
 
@@ -150,7 +150,7 @@ function urlsField(values: Form): Html {
       label: 'URLs of source packages',
       required: true,
       placeholder: 'https://example.org/hello-2.12-1.src.rpm',
-      help: 'One a line; each becomes a build.',
+      help: 'One URL per line. Each starts a build.',
     },
     values,
   )

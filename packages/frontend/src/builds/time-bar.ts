@@ -34,7 +34,7 @@ export function timeBar(seconds: Record<string, number>): Html {
         width="${WIDTH}"
         height="8"
         role="img"
-        aria-label="Where the time went"
+        aria-label="Duration by phase"
       >
         ${bars}
       </svg>

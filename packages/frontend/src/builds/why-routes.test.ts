@@ -58,7 +58,7 @@ test('why: the reason is first that there is no builder, then that one is starti
     .updateTable('machine')
     .set({ state: 'ready', enrolled_at: t.frontend.now() })
     .execute()
-  assert.deepEqual(await reasonsOf(t, id), ['queue: A builder is about to take it'])
+  assert.deepEqual(await reasonsOf(t, id), ['queue: A builder is about to start it'])
 })
 
 test('why: the number of tasks ahead is given, and owners without running tasks go first', async () => {
@@ -73,7 +73,7 @@ test('why: the number of tasks ahead is given, and owners without running tasks 
   assert.deepEqual(step?.machines, { idle: 0, busy: 1, starting: 0 })
   assert.deepEqual(
     step?.reasons.map(({ text }) => text),
-    ['1 go first; the builders that can do it (1) are busy'],
+    ['1 are ahead of it; the builders that can run it (1) are busy'],
   )
   await t.db
     .updateTable('task')
@@ -149,7 +149,7 @@ test('why: after a lost try, the cause and the time of the next try are given', 
   const lost_cause = 'disk_full'
   await t.db.updateTable('task').set({ attempts: 1, not_before, lost_cause }).execute()
   assert.equal((await whyOf(t, id))[0]?.lost_cause, lost_cause)
-  assert.match((await reasonsOf(t, id)).join(), /retry: It is tried again in 30 s/)
+  assert.match((await reasonsOf(t, id)).join(), /retry: It is retried in 30 s/)
 })
 
 test('why: a finished build has no steps, and an unknown one is not found', async () => {

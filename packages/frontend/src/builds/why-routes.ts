@@ -10,7 +10,7 @@ export function whyRoutes(api: Api): void {
   answer(api, '/build/:build_id{[0-9]+}/why', {
     GET: open(
       {
-        summary: 'What a build waits for: its place in the queue, and what is missing',
+        summary: 'Why a build waits: its position in the queue, and the reasons',
         answer: WhyAnswer,
       },
       async (c) => {

@@ -118,8 +118,11 @@ test('project-chroot/edit keeps bootstrap and its image together', async () => {
 
 const WRONG: [Record<string, unknown>, RegExp][] = [
   [{ additional_modules: 'nodejs' }, /^additional_modules: nodejs is not/],
-  [{ additional_modules: 'nodejs:22, nodejs:20' }, /^additional_modules: nodejs:20 is there twice/],
-  [{ additional_modules: ['!perl:5', 'perl:5'] }, /^additional_modules: perl:5 is there twice/],
+  [
+    { additional_modules: 'nodejs:22, nodejs:20' },
+    /^additional_modules: nodejs:20 is listed twice/,
+  ],
+  [{ additional_modules: ['!perl:5', 'perl:5'] }, /^additional_modules: perl:5 is listed twice/],
   [{ additional_modules: 'a:b:c' }, /^additional_modules/],
   [{ additional_repos: 'ftp://a.example.org' }, /^additional_repos/],
   [{ additional_repos: 'copr://dana/nothing' }, /^additional_repos: no such project/],

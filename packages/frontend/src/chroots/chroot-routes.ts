@@ -38,7 +38,7 @@ export function chrootRoutes(api: Api): void {
   answer(api, '/project-chroot', {
     GET: open(
       {
-        summary: 'A project’s settings of a chroot',
+        summary: 'A project’s settings for a chroot',
         query: ProjectChrootQuery,
         answer: ProjectChrootAnswer,
       },
@@ -52,7 +52,7 @@ export function chrootRoutes(api: Api): void {
   answer(api, '/project-chroot/build-config', {
     GET: open(
       {
-        summary: 'What builds in a project’s chroot use',
+        summary: 'The configuration of builds in a project’s chroot',
         query: ProjectChrootQuery,
         answer: ChrootBuildConfigAnswer,
       },
@@ -85,7 +85,7 @@ export function chrootRoutes(api: Api): void {
     {
       PUT: inProject(
         {
-          summary: 'Change a project’s settings of a chroot: only what is sent',
+          summary: 'Change a project’s settings for a chroot; omitted fields keep their values',
           access: 'edit',
           scope: 'edit',
           body: EditProjectChroot,

@@ -74,21 +74,23 @@ export function chrootSettingsPages(frontend: Frontend): Hono {
         action="${paths.updateChroot(project, chroot.name)}"
       >
         ${csrfField(view)}
-        ${areaField({ name: 'additional_packages', label: 'Packages', rows: 2, help: 'Always installed in the build root.' }, values)}
-        ${areaField({ name: 'additional_repos', label: 'Repositories', rows: 2, help: 'Besides the project’s: one URL, or copr://owner/project, a line.' }, values)}
-        ${textField({ name: 'additional_modules', label: 'Modules', help: 'As nodejs:22, with ! before those to disable; with commas between.' }, { ...values, additional_modules: listOf(values['additional_modules']).join(',') })}
-        ${areaField({ name: 'with_opts', label: 'Build with', rows: 2, help: 'Build conditions of rpmbuild, as tests.' }, values)}
+        ${areaField({ name: 'additional_packages', label: 'Packages', rows: 2, help: 'Always installed in the buildroot.' }, values)}
+        ${areaField({ name: 'additional_repos', label: 'Repositories', rows: 2, help: 'In addition to the project’s repositories. One URL or copr://owner/project per line.' }, values)}
+        ${textField({ name: 'additional_modules', label: 'Modules', help: 'Such as nodejs:22, separated by commas. A leading ! disables a module.' }, { ...values, additional_modules: listOf(values['additional_modules']).join(',') })}
+        ${areaField({ name: 'with_opts', label: 'Build with', rows: 2, help: 'Build conditions of the spec file, such as tests.' }, values)}
         ${areaField({ name: 'without_opts', label: 'Build without', rows: 2 }, values)}
         ${selectField({ name: 'bootstrap', label: 'Bootstrap' }, sameLabels(CHROOT_BOOTSTRAPS), values)}
-        ${textField({ name: 'bootstrap_image', label: 'Image of bootstrap', help: 'With custom_image.' }, values)}
+        ${textField({ name: 'bootstrap_image', label: 'Bootstrap image', help: 'Only for custom_image.' }, values)}
         ${selectField({ name: 'isolation', label: 'Isolation' }, sameLabels(CHROOT_ISOLATIONS), values)}
-        ${areaField({ name: 'build_tags', label: 'Tags of builders', rows: 2, help: 'Only builders that have all of them build here.' }, values)}
-        ${fileField({ name: 'upload_comps', label: 'Package groups', accept: '.xml', help: 'A comps.xml, which dnf shows as groups.' })}
+        ${areaField({ name: 'build_tags', label: 'Builder tags', rows: 2, help: 'Only builders with all of these tags build in this chroot.' }, values)}
+        ${fileField({ name: 'upload_comps', label: 'Package groups', accept: '.xml', help: 'A comps.xml file; dnf shows its groups.' })}
         ${
           comps_name === null
             ? ''
-            : html`<p>Now: <a href="${paths.comps(project, chroot.name)}">${comps_name}</a></p>
-                ${flagField({ name: 'delete_comps', label: 'Stored groups', text: 'Remove them' }, values)}`
+            : html`<p>
+                  Current file: <a href="${paths.comps(project, chroot.name)}">${comps_name}</a>
+                </p>
+                ${flagField({ name: 'delete_comps', label: 'Current file', text: 'Remove it' }, values)}`
         }
         ${submitButton('Save')}
       </form>

@@ -147,7 +147,7 @@ export function answer(
 /** A path parameter, which the route's pattern must have. */
 export function pathPart(c: Context, name: string): string {
   const value = c.req.param(name)
-  if (value === undefined) throw new Error(`The route of ${c.req.path} has no ${name}`)
+  if (value === undefined) throw new Error(`The route of ${c.req.path} has no parameter ${name}`)
   return value
 }
 

@@ -16,7 +16,7 @@ export async function requireUser(c: Context, frontend: Frontend, need: Need): P
   if (refusal !== undefined)
     throw new CoprError(
       'forbidden',
-      `Your token may not do this: ${refusal}. Make another one at ${frontend.config.public_url}/api`,
+      `Your token may not do this: ${refusal}. Create another one at ${frontend.config.public_url}/api`,
     )
   if (user) return user
   throw new CoprError(

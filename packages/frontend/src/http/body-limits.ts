@@ -37,7 +37,7 @@ export function requireSmallJson(text: string): void {
       if (++depth > MAX_DEPTH)
         throw new CoprError(
           'invalid',
-          `Cannot read the request: its JSON is nested more than ${MAX_DEPTH} deep`,
+          `Cannot read the request: its JSON is nested more than ${MAX_DEPTH} levels deep`,
         )
     } else if (code === 0x5d || code === 0x7d) depth--
     if (values > MAX_VALUES)

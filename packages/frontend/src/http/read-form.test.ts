@@ -18,7 +18,7 @@ for (const [text, message] of [
   ['[1]', /not a JSON object/],
   ['{"a": ', /not valid JSON/],
   ['{"a": "\\u0000"}', /NUL/],
-  ['{"a": {"b": ["\\ud800"]}}', /broken characters/],
+  ['{"a": {"b": ["\\ud800"]}}', /not valid Unicode/],
 ] as const)
   test(`jsonForm(${text}) is refused`, () => {
     assert.throws(() => jsonForm(text), message)
@@ -68,9 +68,19 @@ for (const [what, type, body, message] of [
   ['2,001 parts', MULTIPART, `${part('a').repeat(2001)}--x--\r\n`, /more than 2000 fields/],
   ['a body of hyphens', MULTIPART, '-'.repeat(8_000_000), /multipart/],
   ['300,000 JSON keys', 'application/json', jsonOfKeys(300_000), /more than 200000 values/],
-  ['4,000,000 nested lists', 'application/json', nested(4_000_000), /nested more than 64 deep/],
-  ['65 nested objects', 'application/json', `${'{"a":'.repeat(65)}1${'}'.repeat(65)}`, /64 deep/],
-  ['another type', 'text/plain', '{"a": 1}', /text\/plain/],
+  [
+    '4,000,000 nested lists',
+    'application/json',
+    nested(4_000_000),
+    /nested more than 64 levels deep/,
+  ],
+  [
+    '65 nested objects',
+    'application/json',
+    `${'{"a":'.repeat(65)}1${'}'.repeat(65)}`,
+    /64 levels deep/,
+  ],
+  ['another content type', 'text/plain', '{"a": 1}', /text\/plain/],
 ] as const)
   test(`readForm() refuses ${what} quickly`, { timeout: 20_000 }, async () => {
     const headers = { 'content-type': type }

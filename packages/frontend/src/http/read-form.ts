@@ -102,7 +102,7 @@ export function jsonOf(text: string): unknown {
   }
   // A lone surrogate is not a character; PostgreSQL's JSON refuses it as well.
   if (/\\u[dD][89a-fA-F]/.test(text) && hasBrokenText(value))
-    throw new CoprError('invalid', 'Cannot read the request: the body has broken characters')
+    throw new CoprError('invalid', 'Cannot read the request: the body is not valid Unicode')
   return value
 }
 
@@ -158,7 +158,7 @@ export async function readBody(request: Request, max_bytes: number): Promise<Buf
   } catch (cause) {
     if (cause instanceof CoprError) throw cause
     // The client disconnected or was too slow; this is not an error of the server and is not logged.
-    throw new CoprError('invalid', 'Cannot read the request: its body is not complete', { cause })
+    throw new CoprError('invalid', 'Cannot read the request: its body is incomplete', { cause })
   }
   return Buffer.concat(chunks)
 }

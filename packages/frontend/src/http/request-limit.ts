@@ -20,7 +20,7 @@ export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHan
     if (count >= MAX_REQUESTS)
       throw new CoprError(
         'too_many',
-        `Cannot answer: ${count} requests from your address are being answered, which is the limit`,
+        `Cannot accept the request: ${count} requests from your address are in progress, which is the limit`,
         { retry_after: 1 },
       )
     running.set(key, count + 1)

@@ -36,7 +36,7 @@ export async function streamList<Item>(
         controller.enqueue(written(next.value, before))
         if (next.value.length > 0) before = ','
       } catch (err) {
-        log.error({ err, path: c.req.path }, 'A list broke off')
+        log.error({ err, path: c.req.path }, 'Cannot complete the list; aborted the response')
         controller.error(err)
       }
     },

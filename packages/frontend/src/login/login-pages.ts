@@ -66,7 +66,10 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     }
     if (!user) return await refuse(400, wrong)
     if (provider?.allow_local_login === false && !user.is_admin)
-      return await refuse(403, `Passwords are for administrators here: use ${provider.label}`)
+      return await refuse(
+        403,
+        `Only administrators can log in with a password: use ${provider.label}`,
+      )
     await attemptSucceeded(db, login, now())
     frontend.attempts.succeeded(proofOf(login))
     setSessionCookie(c, frontend, await openSession(db, user.id, now()))
@@ -129,7 +132,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
 function unknownLink(): CoprError {
   return new CoprError(
     'not_found',
-    'This link was used already, or is too old: ask an administrator for another one',
+    'This link has been used or has expired: ask an administrator for a new one',
   )
 }
 
@@ -178,11 +181,11 @@ function linkPage(view: View, { username }: User, action: string, fault?: string
   const body = html`<div class="narrow">
     ${heading('Choose a password')} ${fault === undefined ? '' : alert('danger', fault)}
     <p class="lead">
-      For the user <strong>${username}</strong>. This link works once; you are logged in then.
+      Choose a password for <strong>${username}</strong>. You will be logged in. This link works
+      only once.
     </p>
     <form class="pf-v6-c-form" method="post" action="${action}">
-      ${userNameField(username)} ${newPasswordFields()}
-      ${submitButton('Set the password and log in')}
+      ${userNameField(username)} ${newPasswordFields()} ${submitButton('Set password and log in')}
     </form>
   </div>`
   return layout(view, 'Choose a password', body)

@@ -54,7 +54,7 @@ export function oidcClient(
           idTokenExpected: true,
         })
         const claims = tokens.claims()
-        if (!claims) throw new Error('the provider sent no identity')
+        if (!claims) throw new Error('the provider sent no ID token')
         const more = at.serverMetadata().userinfo_endpoint
           ? await oidc.fetchUserInfo(at, tokens.access_token, claims.sub)
           : {}
@@ -85,7 +85,7 @@ function identityOf(
   if (typeof username !== 'string' || username === '')
     throw new CoprError(
       'invalid',
-      `Cannot log in: the identity provider sent no claim "${username_claim}". Ask the administrator of this site`,
+      `Cannot log in: the identity provider returned no claim "${username_claim}". Ask the administrator of this site`,
     )
   const groups = claims[groups_claim]
   const { email } = claims
@@ -101,7 +101,7 @@ function identityOf(
 function unreachable(cause: unknown): CoprError {
   return new CoprError(
     'bad_gateway',
-    'Cannot log in: the identity provider does not answer. Try again in a minute',
+    'Cannot log in: the identity provider is unreachable. Try again in a minute',
     { cause },
   )
 }
@@ -112,13 +112,13 @@ function refused(cause: unknown): unknown {
   if (cause instanceof oidc.AuthorizationResponseError)
     return new CoprError(
       'invalid',
-      `Cannot log in: the identity provider refuses: ${cause.error_description ?? cause.error}`,
+      `Cannot log in: the identity provider refused: ${cause.error_description ?? cause.error}`,
       { cause },
     )
   if (cause instanceof oidc.ResponseBodyError || cause instanceof oidc.ClientError)
     return new CoprError(
       'invalid',
-      'Cannot log in: the identity provider’s answer does not match this login. Begin again',
+      'Cannot log in: the identity provider’s response does not match this login. Log in again',
       { cause },
     )
   return unreachable(cause)

@@ -57,7 +57,7 @@ test('the first login creates the user, and returns to the page where it was sta
   assert.deepEqual(await (await browser.whoami()).json(), { id: user?.id, name: 'zoe' })
 })
 
-test('later logins find the user by subject, and update email address, groups and administration', async () => {
+test('later logins find the user by subject, and update email address, groups and the administrator role', async () => {
   await using fixture = await open()
   const { t, provider } = fixture
   const provider_group = 'astronomers'
@@ -132,11 +132,11 @@ test('a user who denies access at the provider sees a message, and is not logged
   const browser = new Browser(fixture.t)
   const { status, text } = await browser.login()
   assert.equal(status, 400)
-  assert.match(text, /The user said no/)
+  assert.match(text, /The user denied access/)
   assert.equal((await browser.whoami()).status, 401)
 })
 
-test('a response to no login, to another login, or sent twice is refused', async () => {
+test('a response without a login, to another login, or sent twice is refused', async () => {
   await using fixture = await open()
   const { t } = fixture
   const stranger = new Browser(t)
@@ -211,7 +211,7 @@ test('an unreachable provider is reported, and the site keeps working', async ()
   const browser = new Browser(t)
   const { status, text } = await browser.login()
   assert.equal(status, 502)
-  assert.match(text, /does not answer/)
+  assert.match(text, /identity provider is unreachable/)
   assert.doesNotMatch((await browser.go(`${SITE}/login/`)).text, /name="password"/)
   assert.match((await browser.go(`${SITE}/login/?local=1`)).text, /name="password"/)
 })

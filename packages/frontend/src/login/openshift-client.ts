@@ -44,7 +44,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!metadata)
       throw new CoprError(
         'bad_gateway',
-        'Cannot log in: this cluster has no OAuth server any more. Ask the administrator of this site',
+        'Cannot log in: this cluster has no OAuth server. Ask the administrator of this site',
       )
     // Not in the Authorization header: the server cuts the client ID there at the first colon, and a service account's has colons.
     const auth = oidc.ClientSecretPost(await secret())
@@ -59,7 +59,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     } catch (cause) {
       throw new CoprError(
         'unavailable',
-        `Cannot log in: this site has no token of ${client_id} yet. Ask the administrator of this site`,
+        `Cannot log in: this site has no token for ${client_id} yet. Ask the administrator of this site`,
         { cause },
       )
     }
@@ -102,7 +102,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!answer.ok)
       throw new CoprError(
         'bad_gateway',
-        `Cannot log in: the cluster does not say who you are (it answers ${answer.status}). Try again in a minute`,
+        `Cannot log in: the cluster did not return your user name (HTTP status ${answer.status}). Try again in a minute`,
       )
     const user = User.safeParse(await jsonOf(answer))
     if (!user.success) throw unreachable(user.error)
@@ -141,7 +141,7 @@ async function ask(url: string, token?: string): Promise<Response> {
 function unreachable(cause: unknown): CoprError {
   return new CoprError(
     'bad_gateway',
-    'Cannot log in: the cluster does not answer. Try again in a minute',
+    'Cannot log in: the cluster is unreachable. Try again in a minute',
     { cause },
   )
 }
@@ -151,19 +151,19 @@ function refused(cause: unknown, client_id: string): CoprError {
     new CoprError('invalid', `Cannot log in: ${why}`, { cause })
   if (cause instanceof oidc.AuthorizationResponseError)
     return cause.error === 'access_denied'
-      ? invalid('you did not allow this site to know who you are')
-      : invalid(`OpenShift refuses: ${cause.error_description ?? cause.error}`)
+      ? invalid('you did not allow this site to read your user name')
+      : invalid(`OpenShift refused: ${cause.error_description ?? cause.error}`)
   if (cause instanceof oidc.ResponseBodyError) {
     if (cause.error === 'invalid_grant' || cause.error === 'access_denied')
-      return invalid('this login is too old. Begin again')
+      return invalid('this login has expired. Log in again')
     // The error is the same for a used code and for an invalid token of the service account.
     if (cause.error === 'unauthorized_client')
       return invalid(
-        `OpenShift knows nothing of this login, or does not take the token of ${client_id}. Begin again; if it stays so, ask the administrator of this site`,
+        `OpenShift does not know this login, or does not accept the token of ${client_id}. Log in again; if that fails too, ask the administrator of this site`,
       )
-    return invalid(`OpenShift refuses: ${cause.error_description ?? cause.error}`)
+    return invalid(`OpenShift refused: ${cause.error_description ?? cause.error}`)
   }
   if (cause instanceof oidc.ClientError && cause.code !== 'OAUTH_TIMEOUT')
-    return invalid('the answer of OpenShift does not match this login. Begin again')
+    return invalid('OpenShift’s response does not match this login. Log in again')
   return unreachable(cause)
 }

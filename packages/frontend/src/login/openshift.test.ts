@@ -40,7 +40,7 @@ async function codeFor(browser: Browser): Promise<string> {
   return asked.headers.get('location') ?? assert.fail()
 }
 
-test('the first login at OpenShift creates the user, and uses the access token once', async () => {
+test('the first login with OpenShift creates the user, and uses the access token once', async () => {
   await using fixture = await open()
   const { t, cluster } = fixture
   const browser = new Browser(t)
@@ -57,7 +57,7 @@ test('the first login at OpenShift creates the user, and uses the access token o
   assert.ok(!JSON.stringify(kept).includes(used?.[0] ?? assert.fail()))
 })
 
-test('groups of the cluster can own projects, and administration is updated at the next login', async () => {
+test('groups of the cluster can own projects, and the next login updates the administrator role', async () => {
   await using fixture = await open()
   const { t, cluster } = fixture
   const provider_group = 'astronomers'
@@ -108,7 +108,7 @@ for (const [name, username] of [
 
 test('the next login uses a renewed token of the service account, without a restart', async () => {
   await using fixture = await open()
-  fixture.cluster.renewToken({ isTold: true })
+  fixture.cluster.renewToken({ updatesFile: true })
   const browser = new Browser(fixture.t)
   await browser.login()
   assert.equal((await browser.whoami()).status, 200)
@@ -127,51 +127,51 @@ test('users stay the same when the address of the OAuth server changes', async (
 interface Refusal {
   what: string
   status: number
-  says: RegExp
-  way: (fixture: Fixture, browser: Browser) => Promise<{ status: number; text: string }>
+  message: RegExp
+  run: (fixture: Fixture, browser: Browser) => Promise<{ status: number; text: string }>
 }
 
 const REFUSED: Refusal[] = [
   {
-    what: 'who does not allow it',
+    what: 'a login that the user denies',
     status: 400,
-    says: /you did not allow this site to know who you are/,
-    way: async ({ cluster }, browser) => {
+    message: /you did not allow this site to read your user name/,
+    run: async ({ cluster }, browser) => {
       cluster.who = undefined
       return await browser.login()
     },
   },
   {
-    what: 'an answer to no login',
+    what: 'a response without a login',
     status: 400,
-    says: /not begun here, or is too old/,
-    way: async (_, browser) => await browser.go(`${SITE}/oidc_auth/?code=x&state=y`),
+    message: /not started in this browser, or has expired/,
+    run: async (_, browser) => await browser.go(`${SITE}/oidc_auth/?code=x&state=y`),
   },
   {
-    what: 'an answer to another login',
+    what: 'a response to another login',
     status: 400,
-    says: /does not match this login\. Begin again/,
-    way: async (_, browser) => {
+    message: /does not match this login\. Log in again/,
+    run: async (_, browser) => {
       const back = new URL(await codeFor(browser))
       back.searchParams.set('state', 'another')
       return await browser.go(back.href)
     },
   },
   {
-    what: 'a code that is too old',
+    what: 'an expired code',
     status: 400,
-    says: /this login is too old\. Begin again/,
-    way: async ({ cluster }, browser) => {
+    message: /this login has expired\. Log in again/,
+    run: async ({ cluster }, browser) => {
       const back = await codeFor(browser)
       cluster.expireCodes()
       return await browser.go(back)
     },
   },
   {
-    what: 'a code of somebody else',
+    what: 'a code of another user',
     status: 400,
-    says: /too old\. Begin again/,
-    way: async ({ t }, browser) => {
+    message: /has expired\. Log in again/,
+    run: async ({ t }, browser) => {
       const other = new URL(await codeFor(new Browser(t)))
       const own = new URL(await codeFor(browser))
       own.searchParams.set('code', other.searchParams.get('code') ?? '')
@@ -179,40 +179,40 @@ const REFUSED: Refusal[] = [
     },
   },
   {
-    what: 'a token of the account that is none any more',
+    what: 'a revoked token of the service account',
     status: 400,
-    says: /does not take the token of system:serviceaccount:copr:login/,
-    way: async ({ cluster }, browser) => {
-      cluster.renewToken({ isTold: false })
+    message: /does not accept the token of system:serviceaccount:copr:login/,
+    run: async ({ cluster }, browser) => {
+      cluster.renewToken({ updatesFile: false })
       return await browser.login()
     },
   },
   {
     what: 'a cluster without an OAuth server',
     status: 502,
-    says: /no OAuth server any more/,
-    way: async ({ cluster }, browser) => {
+    message: /this cluster has no OAuth server/,
+    run: async ({ cluster }, browser) => {
       cluster.hasServer = false
       return await browser.login()
     },
   },
   {
-    what: 'a name that a local user has',
+    what: 'the name of a local user',
     status: 409,
-    says: /has that name already/,
-    way: async ({ t }, browser) => {
+    message: /has that name already/,
+    run: async ({ t }, browser) => {
       await createUser(t.db, { username: 'zoe', is_admin: true, now: NOW })
       return await browser.login()
     },
   },
 ]
 
-for (const { what, status, says, way } of REFUSED)
+for (const { what, status, message, run } of REFUSED)
   test(`${what} is refused with a readable message`, async () => {
     await using fixture = await open()
     const browser = new Browser(fixture.t)
-    const answer = await way(fixture, browser)
-    assert.match(answer.text, says)
+    const answer = await run(fixture, browser)
+    assert.match(answer.text, message)
     assert.equal(answer.status, status)
     assert.equal((await browser.whoami()).status, 401)
   })
@@ -240,13 +240,13 @@ test('a missing token and an unreachable cluster are reported, and the site keep
   const browser = new Browser(t)
   const { status, text } = await browser.login()
   assert.equal(status, 502)
-  assert.match(text, /the cluster does not answer/)
+  assert.match(text, /the cluster is unreachable/)
   assert.doesNotMatch((await browser.go(`${SITE}/login/`)).text, /name="password"/)
   assert.match((await browser.go(`${SITE}/login/?local=1`)).text, /name="password"/)
   await using fixture = await open({ client_secret_file: '/nowhere/token' })
   const other = await new Browser(fixture.t).login()
   assert.equal(other.status, 503)
-  assert.match(other.text, /no token of system:serviceaccount:copr:login yet/)
+  assert.match(other.text, /no token for system:serviceaccount:copr:login yet/)
 })
 
 test('a logout ends the session on the site, and not the one at the cluster', async () => {

@@ -38,7 +38,10 @@ export function providerPages(frontend: Frontend, provider: LoginProvider): Hono
     // A pending login is used only once.
     deleteCookie(c, COOKIE, { path: PATH })
     if (!kept)
-      throw new CoprError('invalid', 'Cannot log in: this login was not begun here, or is too old')
+      throw new CoprError(
+        'invalid',
+        'Cannot log in: this login was not started in this browser, or has expired. Log in again',
+      )
     const pending = PendingLogin.parse(JSON.parse(kept))
     const { search } = new URL(c.req.url)
     const { identity, id_token } = await provider.finish(search, pending)

@@ -41,7 +41,10 @@ export function monitorPages(frontend: Frontend): Hono {
       const names = chroots.map(({ name }) => name)
       const content =
         packages.length === 0 && next === undefined
-          ? empty('Nothing built yet', html`Each package’s latest build in each chroot shows here.`)
+          ? empty(
+              'Nothing built yet',
+              html`The latest build of each package in each chroot will be shown here.`,
+            )
           : html`${matrix(project, packages, names)} ${more(next !== undefined, `?${query}`)}`
       return await c.html(
         projectFrame(view, project, { tab: 'monitor', title: 'Monitor', content }),

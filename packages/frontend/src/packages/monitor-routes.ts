@@ -68,7 +68,7 @@ export function monitorRoutes(api: Api): void {
     try {
       yield* text
     } catch (error) {
-      log.error({ err: error }, 'Monitor was cut off')
+      log.error({ err: error }, 'Cannot complete the monitor; aborted the response')
       throw error
     }
   }

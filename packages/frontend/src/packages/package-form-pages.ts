@@ -90,7 +90,7 @@ export function packageFormPages(frontend: Frontend): Hono {
         ${csrfField(view)}
         ${name === undefined ? textField({ name: 'package_name', label: 'Name', required: true }, values) : ''}
         ${SOURCE_FORMS[type](values, frontend)} ${settingFields(values)}
-        ${submitButton(name === undefined ? 'Add the package' : 'Save')}
+        ${submitButton(name === undefined ? 'Add package' : 'Save')}
       </form>
     </div>`
     const trail: [string, string?][] = [['Packages', paths.packages(project)], [title]]
@@ -136,7 +136,7 @@ function settingFields(values: Form): Html {
       isChecked: values['webhook_rebuild'] === 'true',
     },
   ])}
-  ${textField({ name: 'max_builds', label: 'Builds to keep', type: 'number', help: 'Older ones are deleted; 0: none is.' }, values)}
-  ${textField({ name: 'timeout', label: 'Timeout in seconds', type: 'number', help: '0: the site’s.' }, values)}
-  ${textField({ name: 'chroot_denylist', label: 'Not built in', placeholder: 'fedora-*-i386, epel-8-*', help: 'Patterns of chroots, with commas between them.' }, values)}`
+  ${textField({ name: 'max_builds', label: 'Builds to keep', type: 'number', help: 'Older builds are deleted. 0 keeps all builds.' }, values)}
+  ${textField({ name: 'timeout', label: 'Timeout in seconds', type: 'number', help: '0 uses the site default.' }, values)}
+  ${textField({ name: 'chroot_denylist', label: 'Excluded chroots', placeholder: 'fedora-*-i386, epel-8-*', help: 'Patterns, separated by commas.' }, values)}`
 }

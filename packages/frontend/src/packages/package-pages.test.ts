@@ -95,7 +95,7 @@ for (const [type, fields] of Object.entries(FIELDS))
 
     await dana.post(`${OP}/package/lenscap/reset/`, {})
     const reset = await dana.get(`${OP}/package/lenscap/`)
-    assert.match(reset.text, /Set the source/)
+    assert.match(reset.text, /Set source/)
     assert.ok(!reset.text.includes('/rebuild/'))
     const deleted = await dana.post(`${OP}/package/lenscap/delete/`, {})
     assert.equal(deleted.location, `${OP}/packages/`)

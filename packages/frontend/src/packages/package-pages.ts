@@ -92,8 +92,8 @@ export function packagePages(frontend: Frontend): Hono {
       title: `Rebuild ${pack.name}`,
       action: paths.rebuildPackage(project, pack.name),
       fields: html`<p>
-        ${pack.name} is built from its stored
-        source${denied === '' ? '' : `, unless chosen not in ${denied}`}.
+        Builds ${pack.name} from its stored
+        source${denied === '' ? '' : `; in ${denied} only if you choose those chroots`}.
       </p>`,
       values: { timeout, ...form },
       failed,

@@ -139,32 +139,107 @@ for (const [type, json, source_dict] of [
   })
 
 for (const [what, type, json, want] of [
-  ['another type', 'link', { url: CLONE }, /^400 source_type: must be one of scm, /],
-  ['no URL', 'scm', {}, /^400 clone_url: is required/],
-  ['a plain host', 'scm', { clone_url: 'https://localhost/x.git' }, /^400 clone_url: must be/],
-  ['a file', 'scm', { clone_url: 'file:///etc/passwd' }, /^400 clone_url: must be/],
-  ['a command', 'scm', { clone_url: 'ext::sh -c id' }, /^400 clone_url: must be/],
-  ['an option', 'scm', { clone_url: CLONE, committish: '--help' }, /^400 committish: /],
-  ['a way up', 'scm', { clone_url: CLONE, subdirectory: 'a/../..' }, /^400 subdirectory: /],
-  ['no spec', 'scm', { clone_url: CLONE, spec: 'a.txt' }, /^400 spec: .*\.spec/],
-  ['no method', 'scm', { clone_url: CLONE, source_build_method: 'make' }, /^400 source_build/],
-  ['no system', 'scm', { clone_url: CLONE, scm_type: 'cvs' }, /^400 scm_type: /],
-  ['no instance', 'distgit', { distgit: 'nope' }, /^400 distgit: must be one of garden, strict/],
-  ['no namespace', 'distgit', { distgit: 'strict' }, /^400 namespace: is required for strict/],
-  ['no name', 'pypi', {}, /^400 pypi_package_name: is required/],
-  ['a long name', 'pypi', { pypi_package_name: 'x'.repeat(94) }, /^400 .*more than 93/],
-  ['no Python', 'pypi', { pypi_package_name: 'x', python_versions: ['4'] }, /^400 python_versions/],
-  ['a long gem', 'rubygems', { gem_name: 'x'.repeat(93) }, /^400 gem_name: .*more than 92/],
-  ['no script', 'custom', { script: ' ' }, /^400 script: is required/],
-  ['a long script', 'custom', { script: 'x'.repeat(4097) }, /^400 script: .*more than 4096/],
-  ['no chroot', 'custom', { script: SCRIPT, chroot: 'fedora-1-x86_64' }, /^400 chroot: .*active/],
-  ['another name', 'rubygems', { gem_name: 'x', package_name: 'y' }, /^400 package_name: must be/],
-  ['many builds', 'rubygems', { gem_name: 'x', max_builds: 101 }, /^400 max_builds: must be 0 to/],
-  ['a long time', 'rubygems', { gem_name: 'x', timeout: 108001 }, /^400 timeout: must be 0 to/],
-  ['capitals', 'rubygems', { gem_name: 'x', chroot_denylist: 'Fedora' }, /^400 chroot_denylist: /],
-  ['no such', 'rubygems', { gem_name: 'x', chroot_denylist: 'suse-*' }, /^400 chroot_denylist: /],
+  ['another source type', 'link', { url: CLONE }, /^400 source_type: must be one of scm, /],
+  ['a missing URL', 'scm', {}, /^400 clone_url: is required/],
+  [
+    'a host name without a domain',
+    'scm',
+    { clone_url: 'https://localhost/x.git' },
+    /^400 clone_url: must be/,
+  ],
+  ['a file URL', 'scm', { clone_url: 'file:///etc/passwd' }, /^400 clone_url: must be/],
+  ['a URL that runs a command', 'scm', { clone_url: 'ext::sh -c id' }, /^400 clone_url: must be/],
+  [
+    'a committish that is an option',
+    'scm',
+    { clone_url: CLONE, committish: '--help' },
+    /^400 committish: /,
+  ],
+  [
+    'a subdirectory with ".."',
+    'scm',
+    { clone_url: CLONE, subdirectory: 'a/../..' },
+    /^400 subdirectory: /,
+  ],
+  ['a spec file without .spec', 'scm', { clone_url: CLONE, spec: 'a.txt' }, /^400 spec: .*\.spec/],
+  [
+    'an unknown build method',
+    'scm',
+    { clone_url: CLONE, source_build_method: 'make' },
+    /^400 source_build/,
+  ],
+  ['an unknown SCM', 'scm', { clone_url: CLONE, scm_type: 'cvs' }, /^400 scm_type: /],
+  [
+    'an unknown instance',
+    'distgit',
+    { distgit: 'nope' },
+    /^400 distgit: must be one of garden, strict/,
+  ],
+  [
+    'a missing namespace',
+    'distgit',
+    { distgit: 'strict' },
+    /^400 namespace: is required for strict/,
+  ],
+  ['a missing name', 'pypi', {}, /^400 pypi_package_name: is required/],
+  ['a name of 94 characters', 'pypi', { pypi_package_name: 'x'.repeat(94) }, /^400 .*more than 93/],
+  [
+    'an unknown Python version',
+    'pypi',
+    { pypi_package_name: 'x', python_versions: ['4'] },
+    /^400 python_versions/,
+  ],
+  [
+    'a gem name of 93 characters',
+    'rubygems',
+    { gem_name: 'x'.repeat(93) },
+    /^400 gem_name: .*more than 92/,
+  ],
+  ['an empty script', 'custom', { script: ' ' }, /^400 script: is required/],
+  [
+    'a script of 4,097 characters',
+    'custom',
+    { script: 'x'.repeat(4097) },
+    /^400 script: .*more than 4096/,
+  ],
+  [
+    'an unknown chroot',
+    'custom',
+    { script: SCRIPT, chroot: 'fedora-1-x86_64' },
+    /^400 chroot: .*active/,
+  ],
+  [
+    'a package name that differs from the path',
+    'rubygems',
+    { gem_name: 'x', package_name: 'y' },
+    /^400 package_name: must be/,
+  ],
+  [
+    'a max_builds of 101',
+    'rubygems',
+    { gem_name: 'x', max_builds: 101 },
+    /^400 max_builds: must be 0 to/,
+  ],
+  [
+    'a timeout beyond the maximum',
+    'rubygems',
+    { gem_name: 'x', timeout: 108001 },
+    /^400 timeout: must be 0 to/,
+  ],
+  [
+    'a denylist with capitals',
+    'rubygems',
+    { gem_name: 'x', chroot_denylist: 'Fedora' },
+    /^400 chroot_denylist: /,
+  ],
+  [
+    'a denylist without matches',
+    'rubygems',
+    { gem_name: 'x', chroot_denylist: 'suse-*' },
+    /^400 chroot_denylist: /,
+  ],
 ] as const)
-  test(`package/add refuses ${what} of ${type}`, async () => {
+  test(`package/add/${type} refuses ${what}`, async () => {
     await using t = await openTestFrontend()
     await addTelescope(t)
     assert.match(await refusal(t, `/package/add/dana/telescope/lenscap/${type}`, json), want)
@@ -272,10 +347,13 @@ test('package/delete deletes the builds as well, if all are finished', async () 
   await add(t, 'rubygems', { gem_name: 'lens' })
   const json = { ...TARGET, package_name: 'lenscap' }
   const { id } = BuildAnswer.parse(await t.get('/api_3/package/build', { as: 'dana', json }))
-  assert.match(await refusal(t, '/package/delete', json, 'DELETE'), /^400 .*not finished: build 1$/)
+  assert.match(
+    await refusal(t, '/package/delete', json, 'DELETE'),
+    /^400 .*unfinished builds: build 1$/,
+  )
   await finish(t, id)
-  const gone = await t.get('/api_3/package/delete', { as: 'dana', json, method: 'DELETE' })
-  assert.equal(PackageAnswer.parse(gone).name, 'lenscap')
+  const deleted = await t.get('/api_3/package/delete', { as: 'dana', json, method: 'DELETE' })
+  assert.equal(PackageAnswer.parse(deleted).name, 'lenscap')
   assert.equal((await t.ask(`/api_3/build/${id}`)).status, 404)
   assert.equal((await t.db.selectFrom('removal').selectAll().execute()).length > 0, true)
 })

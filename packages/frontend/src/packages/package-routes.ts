@@ -68,7 +68,7 @@ export function packageRoutes(api: Api): void {
         if (page.limit === undefined && (await countPackages(db, project.id)) > MAX_UNPAGED)
           throw new CoprError(
             'too_large',
-            `More than ${MAX_UNPAGED} packages: ask for them in pages`,
+            `The project has more than ${MAX_UNPAGED} packages: request them in pages, with limit and offset`,
           )
         const parts = mapParts(allPackages(db, project.id, page), (packages) =>
           present(c, project, packages, true),

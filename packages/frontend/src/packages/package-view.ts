@@ -49,16 +49,16 @@ function actions(view: View, { project, pack, rights }: PackageView): Html[] {
   const link = (text: string, href: string) =>
     html`<a class="pf-v6-c-button pf-m-secondary pf-m-small" href="${href}">${text}</a>`
   const edit = paths.editPackage(project, name, canBuild ? source_type : 'scm')
-  const confirm = `Delete ${name} with all its builds? It cannot be undone.`
+  const confirm = `Delete ${name} with all its builds? This cannot be undone.`
   return [
     ...(rights.build && canBuild ? [link('Rebuild', paths.rebuildPackage(project, name))] : []),
-    ...(rights.edit ? [link(canBuild ? 'Edit' : 'Set the source', edit)] : []),
+    ...(rights.edit ? [link(canBuild ? 'Edit' : 'Set source', edit)] : []),
     ...(rights.edit && canBuild
       ? [
           postButton(view, {
             action: paths.resetPackage(project, name),
             text: 'Reset',
-            confirm: `Forget where ${name} is built from?`,
+            confirm: `Remove the source of ${name}?`,
           }),
         ]
       : []),
@@ -99,8 +99,8 @@ function settings(pack: Package): Html {
   return facts([
     ['Rebuilt by webhooks', pack.webhook_rebuild ? 'yes' : 'no'],
     ['Builds kept', pack.max_builds === 0 ? 'all' : `the newest ${pack.max_builds}`],
-    ['Timeout', pack.timeout_seconds === 0 ? 'the site’s' : secondsText(pack.timeout_seconds)],
-    ['Not built in', pack.chroot_denylist === '' ? '–' : pack.chroot_denylist],
-    ['In the project since', time(pack.created_at)],
+    ['Timeout', pack.timeout_seconds === 0 ? 'site default' : secondsText(pack.timeout_seconds)],
+    ['Excluded chroots', pack.chroot_denylist === '' ? '–' : pack.chroot_denylist],
+    ['Added', time(pack.created_at)],
   ])
 }

@@ -48,7 +48,8 @@ export function packageWriteRoutes(api: Api): void {
       POST: inProject(
         {
           ...edit,
-          summary: 'Change a package; what is not sent stays while the type does',
+          summary:
+            'Change a package; omitted fields keep their values unless the source type changes',
           body: SourceBody,
         },
         async (c, { user, project }) => {
@@ -72,7 +73,7 @@ export function packageWriteRoutes(api: Api): void {
     {
       PUT: inProjectOf(
         targetOfForm,
-        { ...edit, summary: 'Forget the source of a package', body: PackageTarget },
+        { ...edit, summary: 'Remove the source of a package', body: PackageTarget },
         async (c, { user, project, name }) => {
           return show(c, project, await resetPackage(db, { actor: user, project, name }, now()))
         },

@@ -7,14 +7,14 @@ import { paths } from './paths.ts'
 import { viewOf } from './view.ts'
 
 const TITLES: Record<number, string> = {
-  400: 'That does not work',
-  401: 'Log in first',
-  403: 'You may not do that',
+  400: 'Invalid request',
+  401: 'Login required',
+  403: 'Not allowed',
   404: 'Not found',
-  409: 'That does not work now',
+  409: 'Not possible now',
   413: 'Too large',
-  500: 'Something broke',
-  503: 'Not available',
+  500: 'Internal error',
+  503: 'Temporarily unavailable',
 }
 
 /** Answers an error, as a page for browsers and as plain text for all other clients. */

@@ -36,7 +36,7 @@ export function homePages(frontend: Frontend): Hono {
             ${card(
               'Recent builds',
               builds.length === 0
-                ? empty('No builds yet', html`The first one will show up here.`)
+                ? empty('No builds yet', html`The first one will appear here.`)
                 : buildTable(builds, { isOfOneProject: false }),
               html`<a class="quiet" href="${paths.status('pending')}"
                 >${queue.running} running, ${queue.waiting} waiting</a
@@ -46,7 +46,7 @@ export function homePages(frontend: Frontend): Hono {
           ${card(
             'New projects',
             projects.length === 0
-              ? empty('No projects yet', html`Log in and make the first one.`)
+              ? empty('No projects yet', html`Log in and create the first one.`)
               : projectList(projects),
           )}
         </div>`
@@ -59,7 +59,7 @@ export function homePages(frontend: Frontend): Hono {
     const isMoving = builds.some(({ finished_at }) => finished_at === null)
     const list =
       builds.length === 0
-        ? empty('No builds yet', html`The first one will show up here.`)
+        ? empty('No builds yet', html`The first one will appear here.`)
         : buildTable(builds, { isOfOneProject: false })
     const body = html`${heading('Recent builds')}
       <div id="builds" ${isMoving ? 'data-live=5' : ''}>${list}</div>`
@@ -74,9 +74,9 @@ export function homePages(frontend: Frontend): Hono {
     const { found, fault } = await search(text)
     const results =
       found.length === 0
-        ? empty('Nothing found', html`Try a part of an owner's or a project's name.`)
+        ? empty('Nothing found', html`Try part of an owner or project name.`)
         : projectList(found)
-    const body = html`${heading(`Projects like “${text}”`)}
+    const body = html`${heading(`Projects matching “${text}”`)}
     ${fault ? alert('info', fault) : results}`
     return await show(c, view, 'Search', body)
   })
@@ -87,7 +87,7 @@ export function homePages(frontend: Frontend): Hono {
       return { found: await searchProjects(db, searchOf(text), page) }
     } catch (error) {
       if (!(error instanceof CoprError)) throw error
-      return { found: [], fault: 'Write at least three characters' }
+      return { found: [], fault: 'Enter at least three characters' }
     }
   }
 
@@ -105,8 +105,8 @@ export function homePages(frontend: Frontend): Hono {
         >`
       : undefined
     const hint = isOwn
-      ? html`Make one, then upload a source package.`
-      : html`${ownername} has none.`
+      ? html`Create one, then upload a source package.`
+      : html`${ownername} has not created any.`
     const body = html`${breadcrumbs([['Home', paths.home()], [ownername]])}
     ${heading(ownername, beside)}
     ${projects.length === 0 ? empty('No projects yet', hint) : projectTable(projects)}
@@ -131,17 +131,17 @@ function hero({ user, frontend }: View): Html {
           >My projects</a
         >
         <a class="pf-v6-c-button pf-m-link" href="${paths.api()}">Use copr-cli</a>`
-    : html`<a class="pf-v6-c-button pf-m-primary" href="${paths.login('/')}">Log in to begin</a>`
+    : html`<a class="pf-v6-c-button pf-m-primary" href="${paths.login('/')}">Log in to start</a>`
   return html`<section class="hero">
     <h1 class="pf-v6-c-title pf-m-3xl">Build packages. Publish repositories.</h1>
     <p class="lead">
-      Give ${frontend.config.site_name} a source package; it builds it in clean chroots, signs what
-      comes out, and offers it to dnf.
+      ${frontend.config.site_name} builds your source packages in clean chroots, signs the results,
+      and publishes them in dnf repositories.
     </p>
     <ol class="begin">
-      <li><strong>Make a project</strong> and choose the distributions to build for.</li>
+      <li><strong>Create a project</strong> and choose the distributions to build for.</li>
       <li><strong>Submit a source package</strong>: upload it here, or use copr-cli.</li>
-      <li><strong>Install it</strong> with <code>dnf copr enable</code>.</li>
+      <li><strong>Install the packages</strong> with <code>dnf copr enable</code>.</li>
     </ol>
     <div class="actions">${next}</div>
   </section>`

@@ -17,7 +17,7 @@ const writable = pages.filter(({ method }) => method === 'POST')
 
 const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 'dirname', 'arch']
 
-test('pages were found', () => assert.ok(readable.length > 10 && writable.length > 5))
+test('the list of pages is not empty', () => assert.ok(readable.length > 10 && writable.length > 5))
 
 /** Pages whose subject does not exist in the fixture: an upload, a font, and groups of the site administrator. */
 const ABSENT = /^\/(tmp|static\/:version\/assets|groups\/activate)\//
@@ -56,7 +56,7 @@ for (const route of readable) {
 const WITHOUT_TOKEN = /^\/(webhooks|login)(\/|$)/
 
 for (const route of writable)
-  test(`POST ${route.path} does nothing without the token of the form`, async () => {
+  test(`POST ${route.path} does nothing without the CSRF token`, async () => {
     if (WITHOUT_TOKEN.test(route.path)) return
     const wrong = { verify: 'telescope', csrf_token: 'wrong' }
     const [fields, multipart] = [new URLSearchParams(wrong), new FormData()]

@@ -63,7 +63,7 @@ for (const text of EVIL)
     }
   })
 
-test('renderMarkdown() renders an image as a link, because pages load nothing from other sites', () => {
+test('renderMarkdown() renders an image as a link, so that pages load nothing from other sites', () => {
   const html = htmlOf(
     '![logo](https://e.example/x.png) [![b](https://e.example/b)](https://f.example/)',
   )

@@ -173,7 +173,7 @@ for (const route of pageRoutesOf(shared)) {
   const isOfGroup = route.path.startsWith('/coprs/g/')
 
   test(`${title} refuses all other roles, and changes nothing`, async () => {
-    const may = WHO.get(name) ?? assert.fail(`${name} has nobody who may: add it to MAY`)
+    const may = WHO.get(name) ?? assert.fail(`No role may use ${name}: add it to MAY`)
     const before = await digestOf(shared.t.db, tables)
     for (const role of ROLES.filter((each) => !may.includes(each))) {
       const response = await send(shared, route, role)

@@ -61,7 +61,7 @@ export function pageRoutes(frontend: Frontend): Hono {
   app.use(async (c, next) => {
     // Forms from other sites are refused, including the login form, which has no session and no CSRF token yet.
     if (c.req.method === 'POST' && isFromAnotherSite(c, frontend))
-      throw new CoprError('forbidden', 'The form comes from another site')
+      throw new CoprError('forbidden', 'Cannot accept the form: it was sent from another site')
     await next()
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'private, no-cache')
   })

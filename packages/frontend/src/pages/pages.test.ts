@@ -120,7 +120,7 @@ test('logging out ends the session', async () => {
   await using t = await openTestFrontend()
   const dana = await browse(t, 'dana')
   assert.equal((await dana.post('/logout/', {})).location, '/')
-  assert.match((await dana.get('/')).text, /Log in to begin/)
+  assert.match((await dana.get('/')).text, /Log in to start/)
 })
 
 test('a new token is shown once, and works', async () => {
@@ -238,7 +238,7 @@ test('an unknown path gets a page in browsers and plain text in other clients', 
   await using t = await openTestFrontend()
   const page = await (await browse(t)).get('/nowhere')
   assert.equal(page.status, 404)
-  assert.match(page.text, /There is no page at \/nowhere/)
+  assert.match(page.text, /Page not found: \/nowhere/)
   const text = await t.ask('/nowhere')
   assert.match(text.headers.get('content-type') ?? '', /^text\/plain/)
 })

@@ -60,7 +60,7 @@ export function loginUrl(c: Context): string {
 /** Throws unless the form contains the CSRF token of this session. */
 export function checkCsrf(c: Context, form: Form): void {
   if (!isCsrfToken(c, form['csrf_token']))
-    throw new CoprError('forbidden', 'The form is out of date: load the page again')
+    throw new CoprError('forbidden', 'The form has expired: reload the page')
 }
 
 /** Reads a submitted form; throws unless it contains the CSRF token of this session. */

@@ -22,14 +22,14 @@ import { projectPagesOf } from '../projects/on-project.ts'
 import type { Html, View } from '../pages/view.ts'
 
 const STATES = Object.keys(PERMISSION_NUMBER) as PermissionState[]
-const SAID: Record<PermissionState, string> = {
+const STATE_LABELS: Record<PermissionState, string> = {
   nothing: 'no',
-  request: 'asks for it',
+  request: 'requested',
   approved: 'yes',
 }
 const ALLOWS: Record<PermissionRole, string> = {
-  builder: 'submits and cancels builds',
-  admin: 'changes settings, packages and permissions too',
+  builder: 'can submit and cancel builds',
+  admin: 'can also change settings, packages and permissions',
 }
 
 export function permissionPages(frontend: Frontend): Hono {
@@ -43,9 +43,9 @@ export function permissionPages(frontend: Frontend): Hono {
     const own = all.find(({ username }) => username === view.user.username)
     const isOwner = view.user.username === project.ownername || view.user.id === project.user_id
     const content = html`<div class="columns">
-      ${edit ? card('People', html`${people(view, project, all)} ${addPerson(view, project)}`) : ''}
+      ${edit ? card('Users', html`${people(view, project, all)} ${addPerson(view, project)}`) : ''}
       ${isOwner ? '' : card('Your roles', ownRoles(view, project, own))}
-      ${edit || !isOwner ? '' : alert('info', 'The project is yours')}
+      ${edit || !isOwner ? '' : alert('info', 'You own this project')}
     </div>`
     const frame = { tab: 'permissions' as const, title: 'Permissions', content }
     return await c.html(projectFrame(view, project, frame))
@@ -95,7 +95,7 @@ function rolesIn(form: Form): Partial<Record<PermissionRole, PermissionState>> {
 
 function people(view: View, project: Project, all: Permission[]): Html {
   if (all.length === 0)
-    return empty('Nobody else', html`Add a person below, or wait until somebody asks.`)
+    return empty('No other users', html`Add a user below, or wait for a request.`)
   const rows = all.map((person): Html[] => {
     const form = `roles-${person.username}`
     return [
@@ -108,7 +108,7 @@ function people(view: View, project: Project, all: Permission[]): Html {
       </form>`,
     ]
   })
-  return table('People', ['Person', 'Admin', 'Builder', ''], rows)
+  return table('Users', ['User', 'Admin', 'Builder', ''], rows)
 }
 
 function choice(form: string, role: PermissionRole, current: PermissionState): Html {
@@ -116,7 +116,7 @@ function choice(form: string, role: PermissionRole, current: PermissionState): H
     ${STATES.map(
       (state) =>
         html`<option value="${state}" ${state === current ? 'selected' : ''}>
-          ${SAID[state]}
+          ${STATE_LABELS[state]}
         </option>`,
     )}
   </select>`
@@ -145,7 +145,7 @@ function ownRoles(view: View, project: Project, own: Permission | undefined): Ht
     action="${paths.requestPermissions(project)}"
   >
     ${csrfField(view)}
-    <p class="help">Ask for a role, or give it up. The project’s admins decide.</p>
+    <p class="help">Request a role, or give one up. The project’s admins decide.</p>
     <p>
       ${ROLES.toReversed().map((role) => {
         const state = own?.[role] ?? 'nothing'
@@ -157,8 +157,8 @@ function ownRoles(view: View, project: Project, own: Permission | undefined): Ht
             ${state === 'nothing' ? '' : 'checked'}
           />
           <span
-            >${role}: ${ALLOWS[role]} ${state === 'request' ? html`<em>(asked for)</em>` : ''}
-            ${state === 'approved' ? html`<em>(you have it)</em>` : ''}</span
+            >${role}: ${ALLOWS[role]} ${state === 'request' ? html`<em>(requested)</em>` : ''}
+            ${state === 'approved' ? html`<em>(approved)</em>` : ''}</span
           >
         </label>`
       })}

@@ -47,11 +47,11 @@ test('a role is requested, granted, used and revoked', async () => {
 
 for (const [json, message] of [
   [[], /not a JSON object/],
-  [{}, /no user is named/],
+  [{}, /name at least one user/],
   [{ nobody: { admin: 'approved' } }, /nobody: there is no such user/],
   [{ dana: { admin: 'approved' } }, /needs none/],
   [{ kim: { boss: 'approved' } }, /kim: /],
-  [{ kim: { admin: 'yes' } }, /must be nothing, request or approved/],
+  [{ kim: { admin: 'yes' } }, /must be "nothing", "request" or "approved"/],
 ] as const)
   test(`permissions/set refuses ${JSON.stringify(json)}`, async () => {
     await using t = await openTestFrontend()

@@ -25,7 +25,7 @@ export function permissionRoutes(api: Api): void {
 
   answer(api, '/project/permissions/can_build_in/:who/:ownername/:projectname', {
     GET: open(
-      { summary: 'May this user build in the project?', answer: CanBuildInAnswer },
+      { summary: 'Check whether a user may build in the project', answer: CanBuildInAnswer },
       async (c) => {
         const project = await requireProject(
           db,
@@ -45,7 +45,7 @@ export function permissionRoutes(api: Api): void {
   answer(api, '/project/permissions/get/:ownername/:projectname', {
     GET: inProject(
       {
-        summary: 'Who has or wants which role in the project',
+        summary: 'The roles that users have or request in the project',
         access: 'edit',
         scope: 'read',
         answer: PermissionsAnswer,
@@ -71,7 +71,7 @@ export function permissionRoutes(api: Api): void {
     {
       PUT: inProject(
         {
-          summary: 'Give roles to users, or take them',
+          summary: 'Grant or revoke roles of users',
           access: 'edit',
           scope: 'admin',
           gives: ['build', 'edit'],
@@ -94,7 +94,7 @@ export function permissionRoutes(api: Api): void {
     {
       PUT: inProject(
         {
-          summary: 'Ask for a role in the project, or give it up',
+          summary: 'Request a role in the project, or give one up',
           access: 'user',
           scope: 'admin',
           body: RequestPermissions,

@@ -14,11 +14,11 @@ test('a user requests a role on the page, and the owner grants it', async () => 
   const page = `${BASE}/permissions/`
   const asked = await kim.post(`${BASE}/permissions_applier_change/`, { builder: 'yes' }, page)
   assert.equal(asked.status, 303)
-  assert.match((await kim.get(page)).text, /asked for/)
-  assert.match((await dana.get(page)).text, /kim<\/a>[^]*asks for it/)
+  assert.match((await kim.get(page)).text, /<em>\(requested\)/)
+  assert.match((await dana.get(page)).text, /kim<\/a>[^]*selected>\s*requested/)
   const given = { username: 'kim', builder: 'approved' }
   assert.equal((await dana.post(`${BASE}/update_permissions/`, given, page)).status, 303)
-  assert.match((await kim.get(page)).text, /you have it/)
+  assert.match((await kim.get(page)).text, /\(approved\)/)
   assert.equal((await kim.post(`${BASE}/update_permissions/`, given, page)).status, 403)
   const unknown = { username: 'nobody', builder: 'approved' }
   assert.equal((await dana.post(`${BASE}/update_permissions/`, unknown, page)).status, 400)

@@ -29,7 +29,7 @@ export async function addProject(
   const settings = settingsOf(form, now())
   await checkSettings(db, settings)
   if (!(await canCreateFor(db, user, ownername)))
-    throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
+    throw new CoprError('forbidden', `You cannot create projects for ${ownername}`)
   requireAdminSettings(user, settings)
   const existing = exist_ok ? await findProject(db, ownername, name) : undefined
   if (existing) return existing

@@ -16,7 +16,7 @@ export async function copyProject(
   const { db, now } = frontend
   const { name, ownername, confirm = false } = parseForm(ForkProject, form)
   if (!(await canCreateFor(db, user, ownername)))
-    throw new CoprError('invalid', `ownername: you cannot make projects of ${ownername}`)
+    throw new CoprError('invalid', `ownername: you cannot create projects for ${ownername}`)
   const wanted = { source, ownername, name, confirm, now: now() }
   const project = await forkProject(db, user, wanted)
   if (project.public_key === null) void makeProjectKey(frontend, project)

@@ -50,9 +50,9 @@ export function forkPages(frontend: Frontend): Hono {
     const owners = [view.user?.username ?? '', ...groups.map(({ name }) => `@${name}`)]
     const content = html`<div class="narrow wide">
       <p class="lead">
-        The copy has the settings, chroots and packages of ${source.ownername}/${source.name}, and
-        the latest build of each package. Packages stay signed by the project that built them; the
-        copy’s key file has both keys.
+        The fork has the settings, chroots and packages of ${source.ownername}/${source.name}, and
+        the latest build of each package. These builds keep the signatures of the original project;
+        the fork’s key file contains both keys.
       </p>
       ${fault ? alert('danger', fault) : ''}
       <form class="pf-v6-c-form" method="post" action="${paths.fork(source)}">
@@ -65,7 +65,7 @@ export function forkPages(frontend: Frontend): Hono {
         ${textField({ name: 'name', label: 'Name', required: true }, form)}
         <label class="check">
           <input type="checkbox" name="confirm" value="true" />
-          <span>Copy into a project of that name, if there is one</span>
+          <span>If a project with this name exists, copy into it</span>
         </label>
         ${submitButton('Fork')}
       </form>

@@ -32,7 +32,7 @@ export function newProjectPages(frontend: Frontend): Hono {
       const ownername = `${prefix}${pathPart(c, 'owner')}`
       await requireOwner(frontend.db, ownername)
       if (!(await canCreateFor(frontend.db, view.user, ownername)))
-        throw new CoprError('forbidden', `You cannot create projects of ${ownername}`)
+        throw new CoprError('forbidden', `You cannot create projects for ${ownername}`)
       return await show(c, view, ownername)
     })
 
@@ -82,12 +82,12 @@ export function newProjectPages(frontend: Frontend): Hono {
               name: 'name',
               label: 'Name',
               required: true,
-              help: 'Letters, digits, "_", "." and "-". It cannot be changed later.',
+              help: 'Letters, digits, "_", "." and "-". The name cannot be changed later.',
             },
             values,
           )}
           ${checkBoxes({ name: 'chroots', label: 'Build for', required: true }, offered)}
-          ${areaField({ name: 'description', label: 'Description', help: 'What is in it, and for whom.' }, values)}
+          ${areaField({ name: 'description', label: 'Description', help: 'What the project contains, and who it is for.' }, values)}
           ${areaField({ name: 'instructions', label: 'Instructions', help: 'What users need to know.' }, values)}
           ${textField({ name: 'homepage', label: 'Home page', type: 'url', placeholder: 'https://' }, values)}
           ${areaField(
@@ -95,18 +95,18 @@ export function newProjectPages(frontend: Frontend): Hono {
               name: 'additional_repos',
               label: 'Additional repositories',
               rows: 2,
-              help: 'Used while building: one URL, or copr://owner/project, a line.',
+              help: 'Used during builds. One URL or copr://owner/project per line.',
             },
             values,
           )}
           ${checkBoxes({ name: 'enable_net', label: 'Network' }, [
             {
               value: 'true',
-              label: 'Builds may use the network',
+              label: 'Allow network access during builds',
               isChecked: values['enable_net'] === 'true',
             },
           ])}
-          ${submitButton('Make the project')}
+          ${submitButton('Create project')}
         </form>
       </div>`
     return c.html(await layout(view, 'New project', body), failed ? 400 : 200)

@@ -62,7 +62,7 @@ export function requireAdminSettings(user: UserActor, settings: Partial<ProjectS
   if (settings.persistent)
     throw new CoprError('forbidden', 'Only administrators can make a project persistent')
   if (settings.auto_prune === false)
-    throw new CoprError('forbidden', 'Only administrators can switch auto_prune off')
+    throw new CoprError('forbidden', 'Only administrators can turn off auto_prune')
 }
 
 function orNull(text: string | undefined): string | null | undefined {

@@ -18,7 +18,7 @@ export async function makeProjectKey({ db, keygen, log }: Needed, project: Proje
     const level = err instanceof CoprError && err.kind === 'unavailable' ? 'warn' : 'error'
     log[level](
       { err, project_id: project.id },
-      'Cannot make the key of a project, trying again later',
+      'Cannot create the key of a project; retrying later',
     )
   }
 }

@@ -26,12 +26,12 @@ export function overview(view: View, { project, chroots, builds, rights, notice 
   const isMoving = builds.some(({ finished_at }) => finished_at === null)
   const recent =
     builds.length === 0
-      ? empty('No builds yet', html`Submit a source package to begin.`)
+      ? empty('No builds yet', html`Submit a source package to start.`)
       : buildTable(builds, { isOfOneProject: true })
   return html`${notice}
     <div class="columns">
       <div class="stack">
-        ${text('Description', project.description || 'The owner has not written one.')}
+        ${text('Description', project.description || 'The owner has not provided a description.')}
         ${project.instructions ? text('Instructions', project.instructions) : ''}
         ${card('Install packages', install(view, project, chroots))}
         <div id="builds" ${isMoving ? 'data-live=5' : ''}>${card('Recent builds', recent)}</div>
@@ -45,7 +45,7 @@ export function overview(view: View, { project, chroots, builds, rights, notice 
                 <a
                   class="pf-v6-c-button pf-m-link pf-m-danger"
                   href="${paths.deleteProject(project)}"
-                  >Delete the project…</a
+                  >Delete project…</a
                 >
               </p>`
             : ''
@@ -87,7 +87,7 @@ function install({ frontend }: View, project: Project, chroots: ProjectChroot[])
   const repo = first ? `${public_url}${paths.repoFile(project, releaseOf(first))}` : ''
   return html`<p>
       With dnf's copr
-      plugin${isOrdinary ? '' : ' (the first command tells it once about this site)'}:
+      plugin${isOrdinary ? '' : ' (run the first command once, to register this site)'}:
     </p>
     ${code(
       'enable',
@@ -144,7 +144,7 @@ function about(project: Project): Html {
         ]
       : []),
     ...(project.contact ? [['Contact', project.contact] as [string, string]] : []),
-    ['Network in builds', project.enable_net ? 'yes' : 'no'],
+    ['Network during builds', project.enable_net ? 'yes' : 'no'],
     ...(project.key_fingerprint
       ? [
           ['Key', html`<code class="fingerprint">${project.key_fingerprint}</code>`] as [
@@ -153,7 +153,9 @@ function about(project: Project): Html {
           ],
         ]
       : []),
-    ...(project.delete_after ? [['Is deleted', time(project.delete_after)] as [string, Html]] : []),
+    ...(project.delete_after
+      ? [['Will be deleted', time(project.delete_after)] as [string, Html]]
+      : []),
   ])
 }
 

@@ -87,7 +87,7 @@ export function projectPages(frontend: Frontend): Hono {
     const isMoving = builds.some(({ finished_at }) => finished_at === null)
     const content =
       builds.length === 0
-        ? empty('No builds', html`Submit a source package to begin.`)
+        ? empty('No builds', html`Submit a source package to start.`)
         : html`<div id="builds" ${isMoving ? 'data-live=5' : ''}>
               ${buildTable(builds, { isOfOneProject: true })}
             </div>
@@ -101,12 +101,12 @@ export function projectPages(frontend: Frontend): Hono {
       <p class="lead">
         This removes ${project.ownername}/${project.name} with all its builds and the repositories
         of ${chroots.length} ${chroots.length === 1 ? 'chroot' : 'chroots'}. Users' systems will no
-        longer find them. It cannot be undone.
+        longer find them. This cannot be undone.
       </p>
       <form class="pf-v6-c-form" method="post" action="${paths.deleteProject(project)}">
         ${csrfField(view)}
-        ${textField({ name: 'verify', label: `Type the project's name, ${project.name}`, required: true })}
-        ${submitButton('Delete the project', 'danger')}
+        ${textField({ name: 'verify', label: `To confirm, enter the name of the project, ${project.name}`, required: true })}
+        ${submitButton('Delete project', 'danger')}
       </form>
     </div>`
     const frame = { tab: undefined, title: 'Delete', content, trail: [['Delete']] as [string][] }
@@ -117,7 +117,7 @@ export function projectPages(frontend: Frontend): Hono {
     if (form['verify'] !== project.name)
       throw new CoprError(
         'invalid',
-        'Nothing was deleted: the name that you typed is not the project’s',
+        `Cannot delete the project: to confirm, enter its name, ${project.name}`,
       )
     await deleteProject(db, view.user, project.id, now())
     return c.redirect(paths.owner(project.ownername), 303)

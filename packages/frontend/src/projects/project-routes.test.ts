@@ -66,7 +66,7 @@ test('project/add accepts a single chroot as a string, and form encodings', asyn
 const CHROOTS = ['debian-12-x86_64']
 for (const [what, json, status, message] of [
   ['no name', { chroots: CHROOTS }, 400, /^name: is required/],
-  ['a name of digits', { name: '123', chroots: CHROOTS }, 400, /all digits/],
+  ['a name with only digits', { name: '123', chroots: CHROOTS }, 400, /all digits/],
   ['a name with a slash', { name: '../x', chroots: CHROOTS }, 400, /^name: /],
   ['no chroots', { name: 'x', chroots: [] }, 400, /^chroots: at least one/],
   [
@@ -76,33 +76,43 @@ for (const [what, json, status, message] of [
     /unknown or inactive: nope-1-x86_64/,
   ],
   [
-    'a bad homepage',
+    'an invalid homepage',
     { name: 'x', chroots: CHROOTS, homepage: 'javascript:alert(1)' },
     400,
     /^homepage: /,
   ],
   [
-    'a bad repository',
+    'an invalid repository',
     { name: 'x', chroots: CHROOTS, additional_repos: ['ftp://a.test/'] },
     400,
     /ftp:/,
   ],
   [
-    'a missing copr project',
+    'a repository of an unknown project',
     { name: 'x', chroots: CHROOTS, additional_repos: ['copr://dana/nope'] },
     400,
     /no such project/,
   ],
   [
-    'a bad number',
+    'a repo_priority that is not a number',
     { name: 'x', chroots: CHROOTS, repo_priority: 'high' },
     400,
     /^repo_priority: must be a whole/,
   ],
-  ['a bad choice', { name: 'x', chroots: CHROOTS, bootstrap: 'maybe' }, 400, /^bootstrap: /],
-  ['persistent', { name: 'x', chroots: CHROOTS, persistent: true }, 403, /administrators/],
-  ['a duplicate', { name: 'telescope', chroots: CHROOTS }, 400, /already/],
-  ['NUL', { name: 'x', chroots: CHROOTS, description: 'a\0b' }, 400, /NUL/],
+  [
+    'an unknown bootstrap',
+    { name: 'x', chroots: CHROOTS, bootstrap: 'maybe' },
+    400,
+    /^bootstrap: /,
+  ],
+  [
+    'a persistent project of a user',
+    { name: 'x', chroots: CHROOTS, persistent: true },
+    403,
+    /administrators/,
+  ],
+  ['an existing name', { name: 'telescope', chroots: CHROOTS }, 400, /already/],
+  ['a NUL character', { name: 'x', chroots: CHROOTS, description: 'a\0b' }, 400, /NUL/],
   [
     'a description of 100,001 characters',
     { name: 'x', chroots: CHROOTS, description: 'a'.repeat(100_001) },

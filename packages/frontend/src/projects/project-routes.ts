@@ -41,7 +41,7 @@ export function projectRoutes(api: Api): void {
   answer(api, '/project/list', {
     GET: open(
       {
-        summary: 'Projects, of one owner or all',
+        summary: 'The projects of one owner, or of all',
         query: ListQuery.extend({ ownername: z.string().optional() }),
         answer: listOf(ProjectAnswer),
       },
@@ -57,7 +57,7 @@ export function projectRoutes(api: Api): void {
   answer(api, '/project/search', {
     GET: open(
       {
-        summary: 'Projects that match words, or OWNER/PROJECT',
+        summary: 'Search projects by words, or by OWNER/PROJECT',
         query: ListQuery.extend({ query: z.string() }),
         answer: listOf(ProjectAnswer),
       },
@@ -74,7 +74,7 @@ export function projectRoutes(api: Api): void {
   answer(api, '/project/add/:ownername', {
     POST: protectedBy(
       {
-        summary: 'Make a project',
+        summary: 'Create a project',
         access: 'create',
         scope: 'admin',
         query: z.object({ exist_ok: z.string().optional() }),
@@ -99,7 +99,7 @@ export function projectRoutes(api: Api): void {
     {
       PUT: inProject(
         {
-          summary: 'Change a project: only what is sent',
+          summary: 'Change a project; omitted fields keep their values',
           access: 'edit',
           scope: 'edit',
           body: EditProject,
@@ -141,7 +141,7 @@ export function projectRoutes(api: Api): void {
     {
       PUT: inProject(
         {
-          summary: 'Rewrite the metadata of all repositories',
+          summary: 'Regenerate the metadata of all repositories',
           access: 'edit',
           scope: 'edit',
           answer: ProjectAnswer,
@@ -182,6 +182,6 @@ export function searchOf(query: string): ProjectSearch {
   const text = query.trim()
   const slash = text.indexOf('/')
   if (slash >= 0) return { owner: text.slice(0, slash), project: text.slice(slash + 1) }
-  if (text.length < 3) throw new CoprError('invalid', 'query: at least three characters are needed')
+  if (text.length < 3) throw new CoprError('invalid', 'query: must have at least three characters')
   return { words: text }
 }

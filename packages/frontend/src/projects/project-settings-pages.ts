@@ -68,7 +68,7 @@ export function projectSettingsPages(frontend: Frontend): Hono {
             {
               name: 'chroots',
               label: 'Build for',
-              help: 'What a chroot that you take away has built is removed after 7 days.',
+              help: 'If you remove a chroot, its builds are deleted after 7 days.',
             },
             choices,
           )}

@@ -32,7 +32,7 @@ test('the settings page shows errors', async () => {
   await addTelescope(t)
   const sent = await (await browse(t, 'dana')).post(`${PROJECT}/update/`, {}, `${PROJECT}/edit/`)
   assert.equal(sent.status, 400)
-  assert.match(sent.text, /at least one chroot is needed/)
+  assert.match(sent.text, /at least one chroot is required/)
 })
 
 test('the page of a chroot changes its settings', async () => {

@@ -5,7 +5,7 @@ import { chooseChroot, hasMultilib } from './choose-chroot.ts'
 
 function chroot(name: string, is_active = true) {
   const parts = splitChrootName(name)
-  if (!parts) throw new Error(`${name} is no chroot`)
+  if (!parts) throw new Error(`${name} is not the name of a chroot`)
   return { name, ...parts, is_active }
 }
 

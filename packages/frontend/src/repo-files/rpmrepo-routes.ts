@@ -20,7 +20,7 @@ export function rpmrepoRoutes(api: Api): void {
   const { db, config, now } = frontend
   answer(api, '/rpmrepo/:ownername/:dirname/:name_release', {
     GET: open(
-      { summary: 'What DNF 5 makes a repository file from', answer: RpmrepoAnswer },
+      { summary: 'The data from which DNF 5 generates a .repo file', answer: RpmrepoAnswer },
       async (c) => {
         const name = pathPart(c, 'dirname').split(':')[0] ?? ''
         const project = await requireProject(db, pathPart(c, 'ownername'), name)

@@ -98,7 +98,7 @@ async function followIfOpen(details) {
       append(pre, decoder.decode(part.bytes, { stream: true }))
     }
     if (part?.isLast || (!isRunning && !part)) {
-      if (offset === 0) pre.textContent = 'There is no log (any more).'
+      if (offset === 0) pre.textContent = 'No log is available.'
       return
     }
     await sleep(document.hidden ? POLL_MS : POLL_MS / 2)
@@ -112,7 +112,7 @@ async function readLog(url, offset) {
   const range = offset > 0 ? `bytes=${offset}-` : `bytes=-${MAX_LOG_CHARACTERS / 2}`
   const response = await fetch(url, { headers: { range } }).catch(() => undefined)
   // Finished logs are compressed, so that the range applied to the compressed bytes.
-  if (response?.url.endsWith('.gz')) return await readPackedLog(response.url, offset)
+  if (response?.url.endsWith('.gz')) return await readCompressedLog(response.url, offset)
   if (!response?.ok) return undefined
   const bytes = new Uint8Array(await response.arrayBuffer())
   const last = /^bytes \d+-(\d+)\//.exec(response.headers.get('content-range') ?? '')?.[1]
@@ -121,12 +121,12 @@ async function readLog(url, offset) {
 }
 
 /** Decompresses a log as a stream and keeps only its end. */
-async function readPackedLog(url, offset) {
-  const packed = await fetch(url).catch(() => undefined)
-  if (!packed?.ok) return undefined
+async function readCompressedLog(url, offset) {
+  const response = await fetch(url).catch(() => undefined)
+  if (!response?.ok) return undefined
   let bytes = new Uint8Array(0)
   let end = 0
-  const reader = packed.body.pipeThrough(new DecompressionStream('gzip')).getReader()
+  const reader = response.body.pipeThrough(new DecompressionStream('gzip')).getReader()
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
     const fresh = piece.value.subarray(Math.max(0, offset - end))
     end += piece.value.length

@@ -11,7 +11,7 @@ test('/status/pending/ lists pending tasks, such as a source package', async () 
   const page = await (await t.ask('/status/pending/')).text()
   assert.match(page, new RegExp(`>${id}</a>[^]*dana/telescope[^]*source package`))
   assert.match(page, /Pending 1</)
-  assert.match(await (await t.ask('/status/running/')).text(), /No task is running now/)
+  assert.match(await (await t.ask('/status/running/')).text(), /No task is running at the moment/)
 })
 
 test('/status/ redirects to the pending tasks; unknown states are not found', async () => {

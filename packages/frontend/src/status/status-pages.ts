@@ -47,7 +47,7 @@ export function statusPages(frontend: Frontend): Hono {
     const body = html`${heading('Build queue')}
       <div id="queue" data-live="5">
         ${states(await queueCounts(db), state)}
-        ${tasks.length === 0 ? empty('Nothing here', html`No task is ${state} now.`) : taskTable(tasks, max_attempts)}
+        ${tasks.length === 0 ? empty('No tasks', html`No task is ${state} at the moment.`) : taskTable(tasks, max_attempts)}
       </div>
       ${more(found.length > PER_PAGE, `?after=${tasks.at(-1)?.id ?? 0}`)}`
     return c.html(await layout(view, `${TITLES[state]} tasks`, body))
@@ -61,9 +61,9 @@ export function statusPages(frontend: Frontend): Hono {
     const body = html`${heading('Build queue')}
       <div id="queue" data-live="5" class="stack">
         ${states(await queueCounts(db), 'builders')}
-        ${pools.length === 0 ? empty('No builders', html`Nothing can be built now.`) : poolTable(pools)}
-        ${lost.length === 0 ? '' : card('Tried again because a machine was lost', taskTable(lost, max_attempts))}
-        ${unmet.length === 0 ? '' : card('Waiting without a builder on its way', unmetTable(unmet))}
+        ${pools.length === 0 ? empty('No builders', html`Builds cannot run at the moment.`) : poolTable(pools)}
+        ${lost.length === 0 ? '' : card('Retried because a machine was lost', taskTable(lost, max_attempts))}
+        ${unmet.length === 0 ? '' : card('Waiting, and no builder is starting', unmetTable(unmet))}
       </div>`
     return c.html(await layout(view, 'Builders', body))
   })
@@ -73,7 +73,7 @@ export function statusPages(frontend: Frontend): Hono {
 function poolTable(pools: PoolOverview[]): Html {
   return table(
     'Builders',
-    ['Pool', 'Busy', 'Idle', 'Starting', 'Ending', 'At most', 'Start takes', 'Remarks'],
+    ['Pool', 'Busy', 'Idle', 'Starting', 'Stopping', 'Maximum', 'Startup time', 'Remarks'],
     pools.map((pool) => [
       html`<strong>${pool.name}</strong>
         ${pool.description === '' ? '' : html`<p class="quiet">${pool.description}</p>`}`,
@@ -90,15 +90,15 @@ function poolTable(pools: PoolOverview[]): Html {
 
 /** A remark on a pool's state, without the messages of clouds, which are for administrators. */
 function remark({ is_retired, is_cordoned, hold_reason }: PoolOverview): string {
-  if (is_retired) return 'is being removed'
-  if (is_cordoned) return 'starts nothing, by an administrator'
-  return hold_reason === null ? '' : 'starts nothing for now, after failures'
+  if (is_retired) return 'being removed'
+  if (is_cordoned) return 'cordoned by an administrator: starts no builders'
+  return hold_reason === null ? '' : 'starts no builders for now, after failures'
 }
 
 function unmetTable(unmet: WaitingReason[]): Html {
   return table(
     'Waiting',
-    ['Owner', 'Tasks', 'Needs', 'Why', 'Since'],
+    ['Owner', 'Tasks', 'Requires', 'Reason', 'Since'],
     unmet.map(({ ownername, tasks, arch, tags, reason, since }) => [
       html`${ownername}`,
       html`${tasks}`,
@@ -140,7 +140,7 @@ function states(counts: Record<QueueState, number>, current: QueueState | 'build
 function taskTable(tasks: QueuedTask[], max_attempts: number): Html {
   return table(
     'Tasks',
-    ['Build', 'Package', 'Project', 'Chroot', 'Waits since', 'Runs since', 'Builder'],
+    ['Build', 'Package', 'Project', 'Chroot', 'Queued', 'Started', 'Builder'],
     tasks.map((task) => [
       html`<a href="${paths.build({ ...task, id: task.build_id })}">${task.build_id}</a>`,
       html`${task.package_name ?? '–'}`,

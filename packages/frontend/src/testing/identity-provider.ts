@@ -63,7 +63,7 @@ export async function startIdentityProvider(public_url: string): Promise<Identit
   async function decide(request: IncomingMessage, response: ServerResponse) {
     const { prompt, params, session } = await provider.interactionDetails(request, response)
     if (result.who === undefined)
-      return { error: 'access_denied', error_description: 'The user said no' }
+      return { error: 'access_denied', error_description: 'The user denied access' }
     if (prompt.name === 'login') return { login: { accountId: result.who } }
     const accountId = session?.accountId ?? ''
     const grant = new provider.Grant({ accountId, clientId: String(params['client_id']) })

@@ -40,7 +40,7 @@ export async function makeRpm(kind: 'source' | 'binary', head = ''): Promise<Mad
     ])
     await runOrThrow('rpmbuild', [flag, '--nodeps', ...options, spec], { env: { HOME: dir } })
     const name = (await readdir(dir)).find((each) => each.endsWith('.rpm'))
-    if (name === undefined) throw new Error('rpmbuild made no package')
+    if (name === undefined) throw new Error('rpmbuild created no package')
     return { name, bytes: await readFile(join(dir, name)) }
   } finally {
     await rm(dir, { recursive: true, force: true })

@@ -32,8 +32,8 @@ export interface OpenshiftOauth extends AsyncDisposable {
   who: Person | undefined
   /** Whether the cluster has an OAuth server; clusters that use an OpenID Connect provider directly have none. */
   hasServer: boolean
-  /** Replaces the account's token; with `isTold`, also writes it to the site's secret file. */
-  renewToken(options: { isTold: boolean }): void
+  /** Replaces the account's token; with `updatesFile`, also writes it to the site's secret file. */
+  renewToken(options: { updatesFile: boolean }): void
   /** Expires all authorization codes that were issued. */
   expireCodes(): void
   /** Number of uses of each access token. */
@@ -68,9 +68,9 @@ export async function startOpenshiftOauth(redirect_uri: string): Promise<Openshi
     who: undefined,
     hasServer: true,
     used: new Map(),
-    renewToken({ isTold }) {
+    renewToken({ updatesFile }) {
       secret = `eyJ.${randomBytes(30).toString('base64url')}.sig`
-      if (isTold) writeFileSync(client_secret_file, `${secret}\n`)
+      if (updatesFile) writeFileSync(client_secret_file, `${secret}\n`)
     },
     expireCodes: () => grants.forEach((grant) => (grant.isExpired = true)),
     async [Symbol.asyncDispose]() {
@@ -79,7 +79,7 @@ export async function startOpenshiftOauth(redirect_uri: string): Promise<Openshi
       rmSync(dir, { recursive: true })
     },
   }
-  result.renewToken({ isTold: true })
+  result.renewToken({ updatesFile: true })
   return result
 
   function apiServer({ url, headers }: IncomingMessage, response: ServerResponse): void {
@@ -175,7 +175,7 @@ function basicOf(authorization: string | undefined): [string, string] | undefine
 }
 
 function fail(response: ServerResponse, error: string): void {
-  json(response, 400, { error, error_description: `${error}, as the server says it` })
+  json(response, 400, { error, error_description: `${error}: described by the server` })
 }
 
 function status(code: number): object {

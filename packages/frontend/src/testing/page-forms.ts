@@ -64,7 +64,7 @@ function formsOf(html: string, routes: readonly PageRoute[]): PageForm[] {
       const id = attribute(tag, 'id')
       const elsewhere = id === undefined ? '' : fieldsWithForm(html, id)
       const route = routes.find(({ method, path }) => method === 'POST' && isAt(path, action))
-      if (!route) throw new Error(`A form leads to ${action}, where nothing is`)
+      if (!route) throw new Error(`A form is sent to ${action}, which no route handles`)
       const isMultipart = attribute(tag, 'enctype') === 'multipart/form-data'
       return [{ route, action, isMultipart, ...fieldsIn(`${inside}${elsewhere}`) }]
     },

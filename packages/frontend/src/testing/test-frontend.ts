@@ -127,7 +127,7 @@ export async function openFrontendOn(
     async get<T>(path: string, options?: AskOptions) {
       const response = await ask(path, options)
       const text = await response.text()
-      if (response.status !== 200) throw new Error(`${path} answers ${response.status}: ${text}`)
+      if (response.status !== 200) throw new Error(`${path} returned ${response.status}: ${text}`)
       return JSON.parse(text) as T
     },
     async [Symbol.asyncDispose]() {

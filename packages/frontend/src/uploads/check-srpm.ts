@@ -39,7 +39,7 @@ function checkFileName(name: string): void {
   if (/\.spec$/i.test(name))
     refuse(
       { name },
-      'this site does not build spec files yet; make a source package of it with rpmbuild -bs',
+      'this site does not build spec files yet; create a source package with rpmbuild -bs',
     )
   refuse({ name }, 'the file name must end in .src.rpm or .nosrc.rpm')
 }

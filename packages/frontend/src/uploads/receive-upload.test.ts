@@ -35,7 +35,7 @@ test('an upload that the client aborts leaves no file', async () => {
 })
 
 for (const [what, disposition, size, times] of [
-  ['a file of fields', 'name="json"; filename="json"', 400 * 1024, 3],
+  ['a file with form fields', 'name="json"; filename="json"', 400 * 1024, 3],
   ['a field', 'name="description"', 400 * 1024, 3],
   // A truncated field would silently change the build.
   ['a single field', 'name="description"', 2 * 1024 * 1024, 1],

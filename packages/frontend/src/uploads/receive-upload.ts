@@ -203,11 +203,11 @@ function checkedName(name: string): string {
   if (!/^[A-Za-z0-9_+][A-Za-z0-9._+~^-]*$/.test(name) || name.length > 255)
     throw new CoprError(
       'invalid',
-      `pkgs: the file name ${shown} may have letters, digits and "._+~^-" only`,
+      `pkgs: the file name ${shown} may contain only letters, digits and "._+~^-"`,
     )
   return name
 }
 
 function unreadable(cause: unknown): CoprError {
-  return new CoprError('invalid', 'Cannot read the upload: the body is not complete', { cause })
+  return new CoprError('invalid', 'Cannot read the upload: the body is incomplete', { cause })
 }

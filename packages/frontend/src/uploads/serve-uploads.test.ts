@@ -18,7 +18,7 @@ test('an upload can be fetched at the URL in its build', async () => {
   assert.deepEqual(Buffer.from(await response.arrayBuffer()), (await helloSrpm()).bytes)
 })
 
-test('a HEAD request for an upload opens no stream that would not be read', async () => {
+test('a HEAD request for an upload opens no stream', async () => {
   let reads = 0
   const read = async (): Promise<ReadableStream> => {
     reads++

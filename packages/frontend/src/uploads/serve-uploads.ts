@@ -10,7 +10,7 @@ export function uploadedFiles({ uploads }: Pick<Frontend, 'uploads'>): Hono {
     const isPlain = /^[0-9a-f-]{36}$/.test(dir) && /^[^/\\\0]+$/.test(file) && !/^\.+$/.test(file)
     const found = isPlain ? await uploads.open(dir, file) : undefined
     if (!found)
-      throw new CoprError('not_found', 'There is no such upload: it may have been imported already')
+      throw new CoprError('not_found', 'Upload not found: it may already have been imported')
     c.header('Content-Type', 'application/octet-stream')
     c.header('Content-Length', String(found.size))
     c.header('Content-Disposition', 'attachment')

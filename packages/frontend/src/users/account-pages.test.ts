@@ -17,7 +17,7 @@ test('a login link shows a form, sets the password once, and logs in', async () 
     assert.match((await visitor.get(link)).text, /Choose a password.*nora/s)
   for (const [fields, why] of [
     [{ password: 'short', password_again: 'short' }, /at least 10 characters/],
-    [{ ...PASSWORD, password_again: 'another password' }, /not the same both times/],
+    [{ ...PASSWORD, password_again: 'another password' }, /do not match/],
   ] as const) {
     const { status, text } = await visitor.post(link, fields)
     assert.equal(status, 400)
@@ -32,7 +32,7 @@ test('a login link shows a form, sets the password once, and logs in', async () 
   assert.equal((await visitor.post('/login', login)).status, 303)
 })
 
-test('after too many failed logins, the message has the time to wait', async () => {
+test('after too many failed logins, the message gives the time to wait', async () => {
   let now = NOW
   await using t = await openTestFrontend({ now: () => now })
   const visitor = await browse(t)
@@ -71,7 +71,7 @@ test('changing the password requires the old one, and ends other sessions', asyn
     await here.post('/user/password/', { ...PASSWORD, ...fields }, page)
   assert.match((await change({ old_password: 'wrong' })).text, /the old one is wrong/)
   assert.equal((await change({ old_password: 'correct horse', csrf_token: 'x' })).status, 403)
-  assert.match((await change({ old_password: 'correct horse' })).text, /password is changed/)
+  assert.match((await change({ old_password: 'correct horse' })).text, /password has been changed/)
   assert.equal((await here.get(page)).status, 200)
   assert.match((await there.get(page)).location ?? '', /^\/login\//)
   for (let i = 0; i < 11; i++) await change({ old_password: 'wrong' })

@@ -18,7 +18,7 @@ import { newPasswordFields, newPasswordOf, userNameField } from './password-fiel
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
-type Said = { kind: 'success' | 'danger'; text: string; status: 200 | 400 | 403 | 429 }
+type Notice = { kind: 'success' | 'danger'; text: string; status: 200 | 400 | 403 | 429 }
 
 /** Serves the pages on which users view and change their own accounts. */
 export function accountPages(frontend: Frontend): Hono {
@@ -66,7 +66,7 @@ export function accountPages(frontend: Frontend): Hono {
       return await show(c, { kind: 'danger', text: error.message, status: 400 })
     }
     await attemptSucceeded(db, attempt, now())
-    const text = 'The password is changed. You are logged out everywhere else'
+    const text = 'Your password has been changed. You have been logged out everywhere else'
     return await show(c, { kind: 'success', text, status: 200 })
   })
 
@@ -78,31 +78,31 @@ export function accountPages(frontend: Frontend): Hono {
     return c.redirect(paths.login(), 303)
   })
 
-  async function show(c: Context, said?: Said): Promise<Response> {
+  async function show(c: Context, notice?: Notice): Promise<Response> {
     const view = await userView(c, frontend)
     const account = await findAccount(db, view.user.username)
     const sessions = await listSessions(db, view.user.id, { cookie: sessionCookie(c), now: now() })
-    const content = html`${said ? alert(said.kind, said.text) : ''}
+    const content = html`${notice ? alert(notice.kind, notice.text) : ''}
     ${account ? accountCard(account) : ''} ${account?.has_password ? passwordCard(view) : ''}
     ${sessionsCard(view, sessions)}`
-    return await c.html(accountFrame(view, 'account', content), said?.status ?? 200)
+    return await c.html(accountFrame(view, 'account', content), notice?.status ?? 200)
   }
   return app
 }
 
 function accountCard({ username, email, created_at, is_admin, oidc_subject }: Account): Html {
-  const login = oidc_subject === null ? 'with a password' : 'at the identity provider'
+  const login = oidc_subject === null ? 'with a password' : 'with the identity provider'
   return card(
     'Account',
     html`${facts([
         ['User name', username],
-        ['E-mail', email ?? '–'],
+        ['Email', email ?? '–'],
         ['Since', time(created_at)],
         ['Logs in', login],
-        ...(is_admin ? ([['Role', 'administrator of this site']] as [string, string][]) : []),
+        ...(is_admin ? ([['Role', 'site administrator']] as [string, string][]) : []),
       ])}
       <p class="help">
-        <a href="${paths.ownData()}">Download what is kept about me</a>, as JSON.
+        <a href="${paths.ownData()}">Download my data</a> as JSON.
         ${is_admin ? html`<a href="${paths.siteAudit()}">All changes on this site</a>` : ''}
       </p>`,
   )
@@ -120,7 +120,7 @@ function passwordCard(view: View): Html {
         type: 'password',
         autocomplete: 'current-password',
       })}
-      ${newPasswordFields()} ${submitButton('Change the password')}
+      ${newPasswordFields()} ${submitButton('Change password')}
     </form>`,
   )
 }
@@ -132,12 +132,12 @@ function sessionsCard(view: View, sessions: Awaited<ReturnType<typeof listSessio
     is_current ? html`this browser` : html`–`,
   ])
   return card(
-    'Where you are logged in',
+    'Your sessions',
     html`${table('Sessions', ['Since', 'Until', ''], rows)}
     ${postButton(view, {
       action: paths.closeSessions(),
       text: 'Log out everywhere',
-      confirm: 'This logs you out here, too. Log out everywhere?',
+      confirm: 'This also logs you out here. Log out everywhere?',
     })}`,
   )
 }

@@ -10,10 +10,10 @@ test('auth-check returns the user of the token', async () => {
 for (const [what, authorization] of [
   ['no credentials', undefined],
   ['another scheme', 'Bearer abc'],
-  ['no base64', 'Basic %%%'],
-  ['no colon', `Basic ${Buffer.from('abc').toString('base64')}`],
+  ['invalid base64', 'Basic %%%'],
+  ['credentials without a colon', `Basic ${Buffer.from('abc').toString('base64')}`],
   ['a wrong token', `Basic ${Buffer.from('login:token').toString('base64')}`],
-  ['a NUL', `Basic ${Buffer.from('lo\0gin:token').toString('base64')}`],
+  ['a login with a NUL character', `Basic ${Buffer.from('lo\0gin:token').toString('base64')}`],
 ] as const)
   test(`auth-check answers 401 to ${what}`, async () => {
     await using t = await openTestFrontend()

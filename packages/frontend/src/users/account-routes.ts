@@ -28,7 +28,7 @@ export function accountRoutes(api: Api): void {
   answer(api, '/api-token', {
     POST: protectedBy(
       {
-        summary: 'Replace my classic token by a new one',
+        summary: 'Replace my classic token with a new one',
         access: 'account',
         scope: 'admin',
         answer: TokenAnswer,
@@ -48,7 +48,10 @@ export function accountRoutes(api: Api): void {
   // copr-cli without a token tries this first; the error explains the alternative to Kerberos.
   answer(api, '/gssapi_login', {
     GET: open(
-      { summary: 'Login by Kerberos: not offered, says how else', answer: AuthCheckAnswer },
+      {
+        summary: 'Log in with Kerberos; not supported, the error names the alternative',
+        answer: AuthCheckAnswer,
+      },
       async (c) => {
         const user = await sessionUser(c, frontend)
         if (user) return c.json({ id: user.id, name: user.username })
@@ -61,7 +64,10 @@ export function accountRoutes(api: Api): void {
   })
   answer(api, '/gssapi_login/web-ui', {
     GET: open(
-      { summary: 'Login by Kerberos in a browser: leads to the login page', answer: z.null() },
+      {
+        summary: 'Log in with Kerberos in a browser; redirects to the login page',
+        answer: z.null(),
+      },
       (c) => c.redirect(`/login?next=${encodeURIComponent(c.req.query('next') ?? '/')}`, 302),
     ),
   })

@@ -58,7 +58,8 @@ interface ApiPage {
 function apiPage({ view, token, chroot, issued }: ApiPage): Html {
   const body = html`${heading('API and copr-cli')}
     <p class="lead">
-      Scripts, copr-cli and python-copr talk to this site with a token. Install the client with
+      Scripts, copr-cli and python-copr authenticate to this site with a token. Install the client
+      with
       <code>dnf install copr-cli</code> or <code>pip install copr-cli</code>.
     </p>
     ${issued ? newToken(view, issued) : ''}
@@ -99,17 +100,17 @@ function tokenCard(view: View, token: TokenSummary | undefined, issued?: IssuedT
     'Your token',
     html`${rest}
       <p class="help">
-        Only its hash is kept: it is shown once, when it is made. A new token ends the old one at
-        once.
+        A token is shown only once, when you create it, because the site stores only its hash. A new
+        token replaces the previous one immediately.
       </p>
       ${postButton(view, {
         action: paths.newToken(),
-        text: has ? 'Make a new token' : 'Make a token',
-        ...(has ? { confirm: 'The token that you have now stops working. Make a new one?' } : {}),
+        text: has ? 'Create new token' : 'Create token',
+        ...(has ? { confirm: 'Your current token will stop working. Create a new one?' } : {}),
       })}
       <p class="help">
-        For CI and other machines make <a href="${paths.tokens()}">tokens of their own</a>, which
-        may do less and end by themselves.
+        For CI and other machines, create <a href="${paths.tokens()}">named tokens</a>, which have
+        limited scopes and their own lifetime.
       </p>`,
   )
 }
@@ -117,7 +118,7 @@ function tokenCard(view: View, token: TokenSummary | undefined, issued?: IssuedT
 function newToken(view: View, issued: IssuedToken): Html {
   return alert(
     'success',
-    'Your new token, shown only now',
+    'Your new token. It will not be shown again',
     html`<p>Save this as <code>~/.config/copr</code>:</p>
       ${code('token', configLines(view, issued))}`,
   )

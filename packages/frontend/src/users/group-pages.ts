@@ -30,12 +30,12 @@ export function groupPages(frontend: Frontend): Hono {
       .filter(({ activated_as }) => activated_as === null)
       .map(({ name }): Html[] => [
         html`${name}`,
-        html`<a href="${paths.activateGroup(name)}">Make it an owner here…</a>`,
+        html`<a href="${paths.activateGroup(name)}">Activate…</a>`,
       ])
     const content = html`<div class="stack">
       ${
         rows.length === 0
-          ? empty('You are in no group', html`Members of a group own its projects together.`)
+          ? empty('You are not in a group', html`All members of a group own its projects.`)
           : table('Groups', ['Group', 'Description'], rows)
       }
       ${
@@ -78,16 +78,16 @@ function activationPage(
   failed?: { name: string; fault: string },
 ): Html {
   const body = html`<div class="narrow">
-    ${heading('A group as an owner')} ${failed ? alert('danger', failed.fault) : ''}
+    ${heading('Activate a group')} ${failed ? alert('danger', failed.fault) : ''}
     <p class="lead">
-      Everybody who is in <strong>${provider_group}</strong> at the identity provider will own its
-      projects. The name cannot be changed later.
+      An activated group can own projects. All members of <strong>${provider_group}</strong> at the
+      identity provider will own them. The name cannot be changed later.
     </p>
     <form class="pf-v6-c-form" method="post" action="${paths.activateGroup(provider_group)}">
       ${csrfField(view)}
       ${textField({ name: 'name', label: 'Name, without the @', required: true }, { name: failed?.name ?? '' })}
-      ${submitButton('Make the group')}
+      ${submitButton('Activate group')}
     </form>
   </div>`
-  return layout(view, 'A group as an owner', body)
+  return layout(view, 'Activate a group', body)
 }

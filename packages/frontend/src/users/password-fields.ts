@@ -20,13 +20,13 @@ export function newPasswordFields(): Html {
   const field = { required: true, type: 'password', autocomplete: 'new-password' } as const
   const help = 'At least 10 characters'
   return html`${textField({ name: 'password', label: 'New password', help, ...field })}
-  ${textField({ name: 'password_again', label: 'The same once more', ...field })}`
+  ${textField({ name: 'password_again', label: 'Repeat the new password', ...field })}`
 }
 
 export function newPasswordOf(form: Form): string {
   const { password, password_again } = form
-  if (typeof password !== 'string') throw new CoprError('invalid', 'password: is missing')
+  if (typeof password !== 'string') throw new CoprError('invalid', 'password: is required')
   if (password !== password_again)
-    throw new CoprError('invalid', 'Cannot use this password: it was not the same both times')
+    throw new CoprError('invalid', 'Cannot set the password: the two entries do not match')
   return password
 }

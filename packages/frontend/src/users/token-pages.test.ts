@@ -33,7 +33,7 @@ test('a named token is shown once, is limited to its scopes, and stops working w
   assert.match(text, /CI[^]*read, build[^]*dana\/telescope[^]*2026-12-22/)
   assert.doesNotMatch(text, /^token = /m)
   const revoke =
-    /action="(\/user\/tokens\/\d+\/revoke\/)" data-confirm="Whatever uses the token CI/.exec(
+    /action="(\/user\/tokens\/\d+\/revoke\/)" data-confirm="Programs that use the token CI/.exec(
       text,
     )?.[1]
   const path = revoke ?? ''
@@ -46,10 +46,10 @@ test('a named token is shown once, is limited to its scopes, and stops working w
 for (const [what, change, status, why] of [
   ['no scope', { scopes: [] }, 400, /at least one scope/],
   ['an unknown scope', { scopes: ['root'] }, 400, /scopes are/],
-  ['a project that is no name', { project: 'telescope' }, 400, /OWNER\/PROJECT/],
+  ['a project without an owner', { project: 'telescope' }, 400, /OWNER\/PROJECT/],
   ['an unknown project', { project: 'dana/nothing' }, 404, /does not exist/],
   ['too many days', { days: '9999' }, 400, /1 to 365 days/],
-  ['days that are no number', { days: 'many' }, 400, /1 to 365 days/],
+  ['days that are not a number', { days: 'many' }, 400, /1 to 365 days/],
 ] as const)
   test(`the form refuses ${what}, and keeps the input`, async () => {
     await using t = await openTestFrontend()

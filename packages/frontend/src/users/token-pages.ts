@@ -70,7 +70,8 @@ export function tokenPages(frontend: Frontend): Hono {
   async function projectIdOf(text: string): Promise<number | null> {
     if (text === '') return null
     const [, ownername = '', name = ''] = /^([^/]+)\/([^/]+)$/.exec(text) ?? []
-    if (ownername === '') throw new CoprError('invalid', 'project: write it as OWNER/PROJECT')
+    if (ownername === '')
+      throw new CoprError('invalid', 'project: must have the form OWNER/PROJECT')
     return (await requireProject(db, ownername, name)).id
   }
 
@@ -93,10 +94,10 @@ function content(view: View, tokens: TokenSummary[], { issued, refused }: Shown)
   ${card(
     'Tokens',
     tokens.length === 0
-      ? empty('No tokens', html`Scripts and CI jobs need one to act for you.`)
+      ? empty('No tokens', html`Scripts and CI jobs need a token to act on your behalf.`)
       : table(
           'Tokens',
-          ['Name', 'May', 'Project', 'Valid until', 'Last used', ''],
+          ['Name', 'Scopes', 'Project', 'Valid until', 'Last used', ''],
           tokens.map((token) => row(view, token)),
         ),
   )}
@@ -112,12 +113,12 @@ function row(view: View, { id, name, scopes, project, expires_on, last_used_at }
     project
       ? html`<a href="${paths.project(project)}">${project.ownername}/${project.name}</a>`
       : html`all`,
-    html`${expires_on}${isOver ? ' (over)' : ''}`,
+    html`${expires_on}${isOver ? ' (expired)' : ''}`,
     time(last_used_at),
     postButton(view, {
       action: paths.revokeToken(id),
       text: 'Revoke',
-      confirm: `Whatever uses the token ${shown} stops working. Revoke it?`,
+      confirm: `Programs that use the token ${shown} will stop working. Revoke it?`,
       kind: 'secondary pf-m-danger',
     }),
   ]
@@ -126,12 +127,12 @@ function row(view: View, { id, name, scopes, project, expires_on, last_used_at }
 function newTokenForm(view: View, form: Form = {}): Html {
   const chosen = listOf(form['scopes'])
   return card(
-    'A new token',
+    'New token',
     html`<form class="pf-v6-c-form" method="post" action="${paths.newNamedToken()}">
       ${csrfField(view)}
-      ${textField({ name: 'name', label: 'Name', help: 'What it is for', required: true }, form)}
+      ${textField({ name: 'name', label: 'Name', help: 'What the token is for', required: true }, form)}
       ${checkBoxes(
-        { name: 'scopes', label: 'It may' },
+        { name: 'scopes', label: 'Scopes' },
         Object.entries(TOKEN_SCOPES).map(([value, text]) => ({
           value,
           label: `${value}: ${text}`,
@@ -143,7 +144,7 @@ function newTokenForm(view: View, form: Form = {}): Html {
           name: 'project',
           label: 'Only in this project',
           placeholder: 'OWNER/PROJECT',
-          help: 'Empty: wherever you may',
+          help: 'Leave empty to allow all projects',
         },
         form,
       )}
@@ -156,7 +157,7 @@ function newTokenForm(view: View, form: Form = {}): Html {
         },
         { days: String(TOKEN_DAYS.default), ...form },
       )}
-      ${submitButton('Make the token')}
+      ${submitButton('Create token')}
     </form>`,
   )
 }
@@ -164,8 +165,8 @@ function newTokenForm(view: View, form: Form = {}): Html {
 function newToken(view: View, issued: IssuedToken & { name: string }): Html {
   return alert(
     'success',
-    `The new token ${issued.name}, shown only now`,
-    html`<p>Save this as <code>~/.config/copr</code> where it is used:</p>
+    `New token ${issued.name}. It will not be shown again`,
+    html`<p>Save this as <code>~/.config/copr</code> on the machine that uses it:</p>
       ${code('token', configLines(view, issued))}`,
   )
 }

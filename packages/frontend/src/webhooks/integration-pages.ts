@@ -37,10 +37,10 @@ function withoutSecret(view: View, project: Project): Html {
   return card(
     'Webhooks',
     html`<p>
-        A forge that calls a webhook after each push has the package built at once. The address
-        holds a secret, which the project does not have yet.
+        With a webhook, your forge starts a build after each push. The webhook URL contains a
+        secret, which this project does not have yet.
       </p>
-      ${postButton(view, { action: paths.newWebhookSecret(project), text: 'Create the URLs' })}`,
+      ${postButton(view, { action: paths.newWebhookSecret(project), text: 'Create webhook URLs' })}`,
   )
 }
 
@@ -48,12 +48,13 @@ function withoutSecret(view: View, project: Project): Html {
 const SETTINGS: Record<Forge, { title: string; where: string }> = {
   github: {
     title: 'GitHub',
-    where: 'Settings → Webhooks → Add: content type application/json, pushes and tags',
+    where:
+      'Settings → Webhooks → Add webhook: content type application/json, events for pushes and tags',
   },
   gitlab: { title: 'GitLab', where: 'Settings → Webhooks: push events and tag push events' },
   bitbucket: {
     title: 'Bitbucket',
-    where: 'Repository settings → Webhooks: pushes; tags are built',
+    where: 'Repository settings → Webhooks: repository push, which includes tags',
   },
 }
 
@@ -74,16 +75,18 @@ function withSecret(view: View, project: Project, secret: string): Html {
       ),
     )}
     ${card(
-      'Anything else',
+      'Other systems',
       html`${code('custom', `curl -X POST --data-binary @payload ${url('custom', 'PACKAGE/')}`)}
-        <p class="help">Builds the package, whatever its source; the answer is the build’s id.</p>`,
+        <p class="help">
+          Builds the package, regardless of its source, and returns the build ID.
+        </p>`,
     )}
     ${card(
-      'A new secret',
+      'Webhook secret',
       html`<p class="help">Anyone who knows these URLs can trigger builds.</p>
         ${postButton(view, {
           action: paths.newWebhookSecret(project),
-          text: 'Replace the secret',
+          text: 'Replace secret',
           confirm: 'The URLs above will stop working. Create new ones?',
           kind: 'secondary pf-m-danger',
         })}`,

@@ -29,11 +29,12 @@ for (const [what, want, given, event] of [
   ['another branch', false, pack('lens', { committish: 'next' }), PUSH],
   ['its folder', true, pack('lens', { subdirectory: './pack/' }), PUSH],
   ['another folder', false, pack('lens', { subdirectory: 'pac' }), PUSH],
-  ['no file that changed', false, pack('lens', {}), { ...PUSH, changed_files: [] }],
+  ['a push without changed files', false, pack('lens', {}), { ...PUSH, changed_files: [] }],
   ['a tag with its name', true, pack('lens-cap', {}), TAG],
   ['a tag with another name', false, pack('lens', {}), TAG],
 ] as const)
-  test(`isMatch(): ${what}: ${want}`, () => assert.equal(isMatch(given, event, undefined), want))
+  test(`isMatch() returns ${want} for ${what}`, () =>
+    assert.equal(isMatch(given, event, undefined), want))
 
 test('isMatch() accepts any tag for the package in the URL', () => {
   assert.equal(isMatch(pack('lens', {}), { ...TAG, ref: 'v2' }, 'lens'), true)
@@ -45,4 +46,5 @@ for (const [tag, names] of [
   ['v2', []],
   ['lens-beta', []],
 ] as const)
-  test(`namesInTag(${tag})`, () => assert.deepEqual(namesInTag(tag), names))
+  test(`namesInTag(${tag}) returns [${names.join(', ')}]`, () =>
+    assert.deepEqual(namesInTag(tag), names))

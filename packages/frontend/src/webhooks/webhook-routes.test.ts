@@ -43,7 +43,7 @@ const builds = (t: TestFrontend) =>
     .orderBy('id')
     .execute()
 
-test('a push at GitHub builds the commit, in the background, without a submitting user', async () => {
+test('a push to GitHub builds the commit, in the background, without a submitting user', async () => {
   await using t = await open()
   const response = await hook(t, `/webhooks/github/1/${SECRET}/`, PUSH)
   assert.equal(await response.text(), 'OK')
@@ -56,7 +56,7 @@ test('a push at GitHub builds the commit, in the background, without a submittin
   assert.equal((await t.get('/api_3/build/1'))['submitter'], null)
 })
 
-test('a push at GitLab and a tag at Bitbucket are built as well', async () => {
+test('a push to GitLab and a tag on Bitbucket are built as well', async () => {
   await using t = await open()
   const gitlab = {
     object_kind: 'push',

@@ -27,7 +27,10 @@ export function webhookReceivers(frontend: Frontend): Hono {
         if (forge === 'github') {
           const event = c.req.header('x-github-event')
           if (event === undefined)
-            throw new CoprError('invalid', 'Cannot take the webhook: X-GitHub-Event is missing')
+            throw new CoprError(
+              'invalid',
+              'Cannot accept the webhook: the header X-GitHub-Event is missing',
+            )
           if (event === 'ping') return c.text('OK')
         }
         const project = await requireHookedProject(c, frontend, {
@@ -48,13 +51,16 @@ export function webhookReceivers(frontend: Frontend): Hono {
     for (const pack of packages.filter((each) => isMatch(each, event, named))) {
       try {
         const build_id = await buildAt(project, pack, event)
-        log.info({ project_id: project.id, package: pack.name, build_id }, 'Webhook made a build')
+        log.info(
+          { project_id: project.id, package: pack.name, build_id },
+          'Webhook submitted a build',
+        )
       } catch (error) {
         // A package that cannot be built must not prevent the builds of others.
         if (!(error instanceof CoprError)) throw error
         log.warn(
           { err: error, project_id: project.id, package: pack.name },
-          'Webhook made no build',
+          'Webhook cannot submit a build',
         )
       }
     }
@@ -81,7 +87,10 @@ async function requireHookedProject(
   const project = Number.isSafeInteger(id) ? await findProjectById(frontend.db, id) : undefined
   if (!project) throw new CoprError('not_found', `Project ${id} does not exist`)
   if (!(await isWebhookSecret(c, frontend, project, secret)))
-    throw new CoprError('forbidden', 'The secret in the webhook’s address is not the project’s')
+    throw new CoprError(
+      'forbidden',
+      'The secret in the webhook URL is not the secret of the project',
+    )
   return project
 }
 
@@ -96,6 +105,8 @@ async function readEvent(c: Context, forge: Forge): Promise<ForgeEvent | undefin
     return FORGES[forge](body)
   } catch (cause) {
     if (!(cause instanceof z.ZodError)) throw cause
-    throw new CoprError('invalid', `Cannot take the webhook: ${z.prettifyError(cause)}`, { cause })
+    throw new CoprError('invalid', `Cannot accept the webhook: ${z.prettifyError(cause)}`, {
+      cause,
+    })
   }
 }

@@ -9,7 +9,7 @@ export function webhookRoutes(api: Api): void {
   answer(api, '/webhook/generate/:ownername/:projectname', {
     POST: inProject(
       {
-        summary: 'Replace the secret of the project’s webhooks',
+        summary: 'Replace the webhook secret of a project',
         access: 'edit',
         scope: 'admin',
         gives: ['build'],
