@@ -123,7 +123,7 @@ test('a task survives an outage of the gateway', async (t) => {
   const { gateway } = await start(t, async (_task, context) => {
     context.writeLog('one\n')
     await context.flushLogs()
-    await gateway.goAway()
+    await gateway.disconnect()
     context.writeLog('two\n')
     const uploads = Promise.all([
       context.upload(join(dir, 'result'), 'a.src.rpm'),
@@ -139,7 +139,7 @@ test('a task survives an outage of the gateway', async (t) => {
   assert.equal(gateway.files('12').get('a.src.rpm')?.toString(), 'result')
 })
 
-test('an upload resumes from what the gateway has', async (t) => {
+test('an upload resumes at the size that the gateway has stored', async (t) => {
   const dir = await tempDir(t)
   await writeFile(join(dir, 'result'), 'abcdef')
   let puts = 0
@@ -203,7 +203,7 @@ test('the lease is lost when the gateway is unreachable for longer than it lasts
     t,
     async (_task, context) => {
       await gateway.until('12', () => gateway.heartbeats > 0)
-      await gateway.goAway()
+      await gateway.disconnect()
       reason.resolve(await aborted(context))
       return succeeded
     },
@@ -223,7 +223,7 @@ test('an agent that is stopped requeues its task', async (t) => {
   assert.deepEqual(await gateway.finished('12'), {
     outcome: 'lost',
     cause: 'machine_lost',
-    reason: 'The agent was told to stop',
+    reason: 'The agent was stopped',
   })
   await ended
 })
@@ -241,20 +241,20 @@ test('a task whose handler throws is requeued with the reason', async (t) => {
 for (const [what, error, cause] of [
   ['a full disk', Object.assign(new Error('no space'), { code: 'ENOSPC' }), 'disk_full'],
   [
-    'a full disk that something else speaks of',
+    'a full disk as the cause of another error',
     new Error('Cannot copy', { cause: Object.assign(new Error('no space'), { code: 'ENOSPC' }) }),
     'disk_full',
   ],
-  ['what the handler knows', new MachineFault('out_of_memory', 'too little'), 'out_of_memory'],
+  ['the cause of a MachineFault', new MachineFault('out_of_memory', 'too little'), 'out_of_memory'],
 ] as const)
-  test(`a task is given back with its cause: ${what}`, async (t) => {
+  test(`a requeued task has a cause: ${what}`, async (t) => {
     const { gateway } = await start(t, () => Promise.reject(error))
     gateway.push(sourceTask())
     const outcome = await gateway.finished('12')
     assert.equal('cause' in outcome && outcome.cause, cause)
   })
 
-test('an interrupted machine requeues its task at once, says goodbye and claims no other', async (t) => {
+test('an interrupted machine requeues its task at once, signs off and claims no other', async (t) => {
   const { gateway, stop, ended } = await start(t, async (_task, context) => {
     stop.abort(INTERRUPTED)
     await aborted(context)
@@ -267,7 +267,7 @@ test('an interrupted machine requeues its task at once, says goodbye and claims 
   assert.equal(gateway.goodbye?.cause, 'interrupted')
 })
 
-test('a machine that cannot be cleaned reports the outcome of its task, says goodbye, and stops', async (t) => {
+test('a machine that cannot be cleaned reports the outcome of its task, signs off, and stops', async (t) => {
   const { gateway, ended } = await start(t, async (_task, context) => {
     context.markUnclean('Cannot unmount')
     return succeeded

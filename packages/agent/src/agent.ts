@@ -76,7 +76,7 @@ async function sayGoodbye(
   if (unclean === false && !isInterrupted) return
   const request =
     unclean === false
-      ? { cause: 'interrupted' as const, reason: 'The cloud has taken the machine back' }
+      ? { cause: 'interrupted' as const, reason: 'The cloud provider reclaimed the machine' }
       : { cause: 'cannot_clean' as const, reason: unclean.slice(0, 2000) }
   // The agent stops either way: if this request fails, the gateway notices the missing heartbeats.
   await session.goodbye(request, AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
@@ -89,7 +89,7 @@ async function enroll(
 ) {
   const { enroll_token, name, kinds, arches, tags = [], self_test, log } = options
   const request = { enroll_token, name, kinds, arches, tags, self_test }
-  return await retrying(() => client.enroll(request, signal), { signal, log, what: 'enrolment' })
+  return await retrying(() => client.enroll(request, signal), { signal, log, what: 'enrollment' })
 }
 
 type Agent = AgentOptions & { session: GatewaySession; heartbeat_seconds: number }
@@ -122,7 +122,7 @@ async function claimLoop(agent: Agent): Promise<void> {
       if (stop.aborted) return
       if (error instanceof UncleanMachineError) throw error
       if (error instanceof GatewayError && error.kind === 'session_lost') throw error
-      log.error({ reason: messageOf(error) }, 'Cannot claim, trying again')
+      log.error({ reason: messageOf(error) }, 'Cannot claim a task, retrying')
       await sleep(AFTER_FAILURE_MS, undefined, { signal: stop }).catch(() => undefined)
     }
   }

@@ -140,7 +140,10 @@ export function gatewayClient(
       if (response.status === 409) {
         const answer = UploadAnswer.safeParse(await response.json().catch(() => undefined))
         if (answer.success) return answer.data.size
-        throw new GatewayError('lease_lost', 'Cannot upload: the lease is lost')
+        throw new GatewayError(
+          'lease_lost',
+          'Cannot upload: this agent no longer has the lease on the task',
+        )
       }
       if (!response.ok) throw await refusal(where, response)
       return (await parseAnswer(where, response, UploadAnswer)).size
@@ -183,7 +186,7 @@ function jsonPost(body: unknown, signal: AbortSignal, timeout_ms = ANSWER_MS): S
 
 function must<T>(path: string, answer: T | undefined): T {
   if (answer === undefined)
-    throw new GatewayError('refused', `Cannot use the answer of ${path}: it is empty`)
+    throw new GatewayError('refused', `Cannot use the response from ${path}: it is empty`)
   return answer
 }
 
@@ -192,19 +195,19 @@ async function parseAnswer<T>(path: string, response: Response, schema: z.ZodTyp
   try {
     body = await response.json()
   } catch (error) {
-    throw new GatewayError('unreachable', `Cannot read the answer of ${path}`, { cause: error })
+    throw new GatewayError('unreachable', `Cannot read the response from ${path}`, { cause: error })
   }
   const answer = schema.safeParse(body)
   if (answer.success) return answer.data
   throw new GatewayError(
     'refused',
-    `Cannot use the answer of ${path}: ${z.prettifyError(answer.error)}`,
+    `Cannot use the response from ${path}: ${z.prettifyError(answer.error)}`,
   )
 }
 
 async function refusal(path: string, response: Response): Promise<GatewayError> {
   const text = await response.text().catch(() => '')
-  const words = `${path} answered ${response.status}: ${errorIn(text)}`
+  const words = `${path} responded with ${response.status}: ${errorIn(text)}`
   if (response.status === 401) return new GatewayError('session_lost', words)
   if (response.status >= 500 || response.status === 408 || response.status === 429)
     return new GatewayError('unreachable', words)

@@ -37,7 +37,7 @@ export async function keepLease(options: LeaseOptions): Promise<void> {
         error instanceof GatewayError &&
         (error.kind === 'lease_lost' || error.kind === 'session_lost')
       if (isLost || performance.now() >= validUntil) return options.onLost(messageOf(error))
-      log.warn({ reason: messageOf(error) }, 'Heartbeat failed, trying again')
+      log.warn({ reason: messageOf(error) }, 'Heartbeat failed, retrying')
       wait_ms = Math.min(RETRY_MS, beat_ms)
     }
     await sleep(wait_ms, undefined, { signal: done }).catch(() => undefined)

@@ -83,7 +83,7 @@ export class LogStream implements AsyncDisposable {
     this.#sent = await this.#options.put(this.#sent, bytes)
     if (this.#sent > this.#written)
       throw new Error(
-        `Cannot go on with the log: the gateway has ${this.#sent} bytes of ${this.#written}`,
+        `Cannot continue the log: the gateway has ${this.#sent} bytes, only ${this.#written} were written`,
       )
     for (const waiter of this.#waiters) if (waiter.until <= this.#sent) waiter.resolve()
     this.#waiters = this.#waiters.filter((waiter) => waiter.until > this.#sent)

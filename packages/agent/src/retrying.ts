@@ -19,7 +19,7 @@ export async function retrying<T>(
       return await step()
     } catch (error) {
       if (!(error instanceof GatewayError) || error.kind !== 'unreachable') throw error
-      log.warn({ what, reason: error.message }, 'Gateway unreachable, trying again')
+      log.warn({ what, reason: error.message }, 'Gateway unreachable, retrying')
       await sleep(wait_ms * (0.5 + Math.random() / 2), undefined, { signal })
     }
   }

@@ -144,7 +144,7 @@ async function outcomeOf(run: TaskRun, context: TaskContext): Promise<FinishRequ
     if (error instanceof GatewayError && error.kind === 'lease_lost') throw error
     if (signal.reason === 'canceled') return { outcome: 'canceled', files: [] }
     if (signal.aborted) return stopped(run)
-    run.log.error({ err: error }, 'Task failed for a reason that is not its own')
+    run.log.error({ err: error }, 'Task handler failed, requeueing the task')
     return lost(lostCauseOf(error), messageOf(error))
   }
 }
@@ -155,8 +155,8 @@ function lost(cause: LostCause, reason: string): FinishRequest {
 
 function stopped({ stop }: TaskRun): FinishRequest {
   return stop.reason === INTERRUPTED
-    ? lost('interrupted', 'The cloud has taken the machine back')
-    : lost('machine_lost', 'The agent was told to stop')
+    ? lost('interrupted', 'The cloud provider reclaimed the machine')
+    : lost('machine_lost', 'The agent was stopped')
 }
 
 async function finish(run: TaskRun, outcome: FinishRequest, signal: AbortSignal): Promise<void> {
@@ -172,7 +172,7 @@ async function finish(run: TaskRun, outcome: FinishRequest, signal: AbortSignal)
     if (!(error instanceof GatewayError) || error.kind !== 'refused' || outcome.outcome === 'lost')
       throw error
     // Requeueing the task is better than leaving it leased until the lease expires.
-    log.error({ err: error }, 'Gateway refused the outcome, giving the task back')
+    log.error({ err: error }, 'Gateway refused the outcome, requeueing the task')
     await send(lost('setup', error.message))
   }
 }

@@ -25,9 +25,13 @@ export async function uploadFile(
       what,
     })
     if (offset > size)
-      throw new Error(`Cannot upload ${file.name}: the gateway has ${offset} bytes of ${size}`)
+      throw new Error(
+        `Cannot upload ${file.name}: the gateway has ${offset} bytes, the file only ${size}`,
+      )
     if (offset === from && size > 0 && !isFirst)
-      throw new Error(`Cannot upload ${file.name}: the gateway takes nothing after byte ${offset}`)
+      throw new Error(
+        `Cannot upload ${file.name}: the gateway accepts nothing after byte ${offset} of ${size}`,
+      )
   }
   return { name: file.name, size, sha256 }
 }

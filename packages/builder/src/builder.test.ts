@@ -26,7 +26,7 @@ echo now
 `
 
 test(
-  'a builder runs queued tasks, streams their logs, and hands back a task when it is stopped',
+  'a builder runs queued tasks, streams their logs, and requeues a task when it is stopped',
   { skip },
   async (t) => {
     await using fixture = await buildFixture()

@@ -74,6 +74,6 @@ async function doTask(
         rules,
       })
     case 'import':
-      throw new Error('A builder imports nothing')
+      throw new Error('Builders do not run import tasks')
   }
 }

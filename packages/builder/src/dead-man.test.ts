@@ -27,7 +27,7 @@ test('a machine that never enrolls is reported dead', (t) => {
   pass(600)
   assert.deepEqual(deaths, [])
   pass(1)
-  assert.deepEqual(deaths, ['It could not enrol within 600 seconds'])
+  assert.deepEqual(deaths, ['The machine did not enroll within 600 seconds'])
 })
 
 test('a machine that the gateway no longer answers is reported dead once', (t) => {
@@ -39,7 +39,7 @@ test('a machine that the gateway no longer answers is reported dead once', (t) =
   assert.deepEqual(deaths, [])
   pass(1)
   pass(1)
-  assert.deepEqual(deaths, ['The gateway has not answered for 120 seconds'])
+  assert.deepEqual(deaths, ['The gateway has not responded for 120 seconds'])
 })
 
 test('a machine that is too old is reported dead even if the gateway answers', (t) => {
@@ -48,5 +48,5 @@ test('a machine that is too old is reported dead even if the gateway answers', (
     man.contact()
     pass(100)
   }
-  assert.deepEqual(deaths, ['It is older than 3600 seconds'])
+  assert.deepEqual(deaths, ['The machine is older than its lifetime of 3600 seconds'])
 })

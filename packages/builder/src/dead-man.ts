@@ -43,13 +43,13 @@ export class DeadMan implements Disposable {
     const now = uptime()
     const { enroll_seconds, silence_seconds, lifetime_seconds } = limits
     if (now - this.#started > lifetime_seconds)
-      return `It is older than ${lifetime_seconds} seconds`
+      return `The machine is older than its lifetime of ${lifetime_seconds} seconds`
     if (this.#contact === undefined)
       return now - this.#started > enroll_seconds
-        ? `It could not enrol within ${enroll_seconds} seconds`
+        ? `The machine did not enroll within ${enroll_seconds} seconds`
         : undefined
     return now - this.#contact > silence_seconds
-      ? `The gateway has not answered for ${silence_seconds} seconds`
+      ? `The gateway has not responded for ${silence_seconds} seconds`
       : undefined
   }
 

@@ -75,7 +75,7 @@ export async function runEngine(
   const { rules = addressRules(false) } = options
   const max_bytes = task.limits.max_log_bytes
   const onTooLong = (): void =>
-    limit.abort(new BuildFailure(`the build's output is longer than ${max_bytes} bytes`))
+    limit.abort(new BuildFailure(`the build log exceeds the limit of ${max_bytes} bytes`))
   const log = new BuildLog({ context, dir, max_bytes, onTooLong })
   const hold = new AsyncDisposableStack()
   using watch = new MachineWatch(gaugesOf(options.builds_dir))
@@ -137,7 +137,7 @@ async function runBuild(
     const fault = faultBehind(build, error)
     if (fault || !(error instanceof BuildFailure)) {
       const reason = messageOf(fault ?? error)
-      log.lastLine(`The builder could not go on, the build will be tried again: ${reason}`)
+      log.lastLine(`The builder failed, the build will be retried: ${reason}`)
       throw fault ?? error
     }
     log.lastLine(`Build failed: ${error.message}`)
@@ -157,6 +157,6 @@ function writeHeader({ task, log }: Build): void {
   log.line(`Building ${task.package_name}${version} for ${task.chroot.name}`)
   log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)
   log.line(
-    `Network: ${task.enable_net ? 'as the project wants, open' : 'none'}; timeout: ${task.timeout_seconds} seconds`,
+    `Network: ${task.enable_net ? 'enabled by the project' : 'none'}; timeout: ${task.timeout_seconds} seconds`,
   )
 }

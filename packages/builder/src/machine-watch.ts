@@ -35,7 +35,7 @@ export class MachineWatch implements Disposable {
     if (this.#gauges.oomKills() > this.#kills)
       return new MachineFault('out_of_memory', `The machine ran out of memory: ${failure}`)
     if (this.#least < FULL_BYTES)
-      return new MachineFault('disk_full', `The disk of the machine ran full: ${failure}`)
+      return new MachineFault('disk_full', `The machine ran out of disk space: ${failure}`)
     return undefined
   }
 

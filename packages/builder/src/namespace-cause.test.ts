@@ -26,28 +26,28 @@ for (const [title, step, words, facts, cause] of [
     /^the sysctl user\.max_net_namespaces is 0, which forbids them: run "sysctl -w user\.max_net_namespaces=10000"$/,
   ],
   [
-    'the same in a container',
+    'a sysctl in a container that forbids mount namespaces',
     'mount',
     'No space left on device',
     { limits: { mount: 0 }, container: 'podman' },
     /user\.max_mnt_namespaces=10000" on the host$/,
   ],
   [
-    'a limit that is reached',
+    'a limit on PID namespaces that has been reached',
     'pid',
     'No space left on device',
     { limits: { pid: 12 } },
-    /^as many exist as the sysctl user\.max_pid_namespaces allows \(12\)/,
+    /^the limit of the sysctl user\.max_pid_namespaces \(12\) has been reached/,
   ],
   [
     'root without CAP_SYS_ADMIN',
     'mount',
     EPERM,
     { capabilities: NO_ADMIN },
-    /^this process is root without CAP_SYS_ADMIN: start it from a shell of root/,
+    /^this process is root without CAP_SYS_ADMIN: start it from a root shell/,
   ],
   [
-    'a container without CAP_SYS_ADMIN, whose seccomp filter would forbid it, too',
+    'a container that lacks CAP_SYS_ADMIN and has a seccomp filter',
     'mount',
     EPERM,
     { capabilities: NO_ADMIN, container: 'docker', seccomp: true },
@@ -70,7 +70,7 @@ for (const [title, step, words, facts, cause] of [
       apparmor_profile: 'unprivileged_userns (enforce)',
       apparmor_restricts_userns: true,
     },
-    /kernel\.apparmor_restrict_unprivileged_userns is 1, as on Ubuntu\): run it as root of the machine, or run "sysctl -w kernel\.apparmor_restrict_unprivileged_userns=0"/,
+    /kernel\.apparmor_restrict_unprivileged_userns is 1, as on Ubuntu\): run it as root on the host, or run "sysctl -w kernel\.apparmor_restrict_unprivileged_userns=0"/,
   ],
   [
     'the AppArmor profile of a container',
@@ -117,7 +117,7 @@ for (const [title, step, words, facts, cause] of [
   ['a kernel without the namespace', 'ipc', 'Invalid argument', {}, /built without ipc namespaces/],
   ['no visible reason', 'mount', EPERM, {}, /dmesg/],
 ] as const)
-  test(`the cause is named: ${title}`, () =>
+  test(`causeOf() explains ${title}`, () =>
     assert.match(causeOf(step, words, { ...FREE, ...facts }), cause))
 
 const noRoot = process.getuid?.() === 0 ? false : 'needs root'
@@ -143,7 +143,7 @@ const rightsMissing =
 
 test('sandboxFaults() reports that root lacks CAP_SYS_ADMIN', { skip: rightsMissing }, async () => {
   const fault = await faultsBelow('setpriv', '--bounding-set', '-sys_admin')
-  assert.match(fault, /^Mount namespaces cannot be made \(Operation not permitted\): /)
+  assert.match(fault, /^Cannot create mount namespaces \(Operation not permitted\): /)
   assert.match(
     fault,
     facts.container === undefined ? /is root without CAP_SYS_ADMIN/ : /has no CAP_SYS_ADMIN/,
@@ -153,17 +153,17 @@ test('sandboxFaults() reports that root lacks CAP_SYS_ADMIN', { skip: rightsMiss
 test('sandboxFaults() reports that root lacks CAP_NET_ADMIN', { skip: rightsMissing }, async () =>
   assert.match(
     await faultsBelow('setpriv', '--bounding-set', '-net_admin'),
-    /^The loopback device of a new network namespace .* CAP_NET_ADMIN/,
+    /^Cannot bring up the loopback device of a new network namespace .* CAP_NET_ADMIN/,
   ),
 )
 
 for (const [namespace, kernelName, name] of [
-  ['mount', 'mnt', 'Mount'],
-  ['net', 'net', 'Network'],
+  ['mount', 'mnt', 'mount'],
+  ['net', 'net', 'network'],
   ['pid', 'pid', 'PID'],
 ])
   test(
-    `a sysctl that forbids ${namespace} namespaces is named`,
+    `sandboxFaults() reports a sysctl that forbids ${namespace} namespaces`,
     { skip: rightsMissing },
     async () => {
       const sysctl = `user.max_${kernelName}_namespaces`
@@ -178,15 +178,12 @@ for (const [namespace, kernelName, name] of [
         forbid,
         'sh',
       )
-      assert.match(
-        fault,
-        new RegExp(`^${name} namespaces cannot be made .No space left on device.`),
-      )
+      assert.match(fault, new RegExp(`^Cannot create ${name} namespaces .No space left on device.`))
       assert.ok(fault.includes(`the sysctl ${sysctl} is 0`), fault)
     },
   )
 
-test('builds do not need user namespaces', { skip: rightsMissing }, async () => {
+test('sandboxFaults() does not require user namespaces', { skip: rightsMissing }, async () => {
   const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
   const fault = await faultsBelow('unshare', '--user', '--map-root-user', 'sh', '-c', forbid, 'sh')
   assert.equal(fault, 'none')

@@ -38,7 +38,7 @@ export function causeOf(step: SandboxStep, words: string, facts: NamespaceSuppor
   if (step === 'overlay' && /unknown filesystem type|No such device/.test(words))
     return 'the kernel has no overlay file system: run "modprobe overlay", on the host if this is a container'
   if (step in NAMESPACES && /Invalid argument|Function not implemented/.test(words))
-    return `the kernel is built without ${step} namespaces: boot another one`
+    return `the kernel was built without ${step} namespaces: boot a kernel that has them`
   return capabilityCause(step, facts) ?? apparmorCause(facts) ?? forbiddenCause(step, facts)
 }
 
@@ -48,7 +48,7 @@ function limitCause(namespace: Namespace, { limits, container }: NamespaceSuppor
   const limit = limits[namespace]
   return limit === 0
     ? `the sysctl ${sysctl} is 0, which forbids them: ${raise}`
-    : `as many exist as the sysctl ${sysctl} allows (${limit ?? 'unknown'}), here or in an outer user namespace: ${raise}`
+    : `the limit of the sysctl ${sysctl} (${limit ?? 'unknown'}) has been reached, here or in an outer user namespace: ${raise}`
 }
 
 function capabilityCause(step: SandboxStep, facts: NamespaceSupport): string | undefined {
@@ -59,7 +59,7 @@ function capabilityCause(step: SandboxStep, facts: NamespaceSupport): string | u
   const userns = usernsCause(facts)
   if (userns !== undefined) return userns
   return container === undefined
-    ? `this process is root without ${name}: start it from a shell of root that has all capabilities (systemd's CapabilityBoundingSet=, setpriv and capsh take them away)`
+    ? `this process is root without ${name}: start it from a root shell that has all capabilities (systemd's CapabilityBoundingSet=, setpriv and capsh remove them)`
     : `this container (${container}) has no ${name}: ${PRIVILEGED}`
 }
 
@@ -70,7 +70,7 @@ function usernsCause(facts: NamespaceSupport): string | undefined {
     apparmor_profile.startsWith('unprivileged_userns') ||
     (apparmor_restricts_userns && in_user_namespace)
   return isDenied
-    ? 'AppArmor gives user namespaces of ordinary users no capabilities (the sysctl kernel.apparmor_restrict_unprivileged_userns is 1, as on Ubuntu): run it as root of the machine, or run "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0" on the host'
+    ? 'AppArmor denies capabilities in user namespaces of unprivileged users (the sysctl kernel.apparmor_restrict_unprivileged_userns is 1, as on Ubuntu): run it as root on the host, or run "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0" on the host'
     : undefined
 }
 
@@ -80,7 +80,7 @@ function apparmorCause(facts: NamespaceSupport): string | undefined {
   const { apparmor_profile, container } = facts
   if (apparmor_profile === '' || apparmor_profile.startsWith('unconfined')) return undefined
   return container === undefined
-    ? `the AppArmor profile ${apparmor_profile} forbids it: start it from a shell that no profile confines`
+    ? `the AppArmor profile ${apparmor_profile} forbids it: start it from an unconfined shell`
     : `the AppArmor profile ${apparmor_profile} of this container forbids it: ${PRIVILEGED}`
 }
 
@@ -93,9 +93,9 @@ function forbiddenCause(step: SandboxStep, facts: NamespaceSupport): string {
       ? 'a seccomp filter forbids it: start it from a shell without one (systemd: SystemCallFilter=, RestrictNamespaces=)'
       : `the seccomp filter of this container (${container}) forbids it: ${PRIVILEGED}`
   if (in_user_namespace)
-    return `the user namespace that this process is in does not allow it${step === 'overlay' ? ' (Linux before 5.11 has no overlay mounts there)' : ''}: run it as root of the machine`
+    return `the user namespace of this process does not allow it${step === 'overlay' ? ' (Linux before 5.11 has no overlay mounts there)' : ''}: run it as root on the host`
   if (container !== undefined) return `this container (${container}) forbids it: ${PRIVILEGED}`
-  return 'neither capabilities, limits, AppArmor nor seccomp explain it: the kernel log (dmesg) may name a security module'
+  return 'capabilities, limits, AppArmor and seccomp do not explain it: check the kernel log (dmesg) for a security module'
 }
 
 /** Reads the privileges and restrictions of this process. */

@@ -8,7 +8,7 @@ import { build, fixture, reasonOf, skip, specOf, useFixture } from './testing/en
 
 useFixture()
 
-test('a C program with a source from the lookaside cache is built', { skip }, async () => {
+test('builds a C program with a source from the lookaside cache', { skip }, async () => {
   const spec = `Name: hello
 Version: 1.0
 Release: 1
@@ -76,7 +76,7 @@ install -D hello %{buildroot}%{_bindir}/hello
   ])
 })
 
-test('conditions and macros of the task reach the spec', { skip }, async () => {
+test('applies conditions and macros of the task to the spec', { skip }, async () => {
   const options = {
     with_opts: ['docs'],
     without_opts: ['tests'],
@@ -97,8 +97,8 @@ test('a failing %check fails the build and is named as the reason', { skip }, as
     await fixture.task(specOf({ check: 'echo broken; false' })),
   )
   assert.equal(outcome.outcome, 'failed')
-  assert.match(reasonOf(outcome), /^rpmbuild ended with exit code 1: %check failed$/)
-  assert.match(context.text(), /Build failed: rpmbuild ended with exit code 1: %check failed\n$/)
+  assert.match(reasonOf(outcome), /^rpmbuild exited with code 1: %check failed$/)
+  assert.match(context.text(), /Build failed: rpmbuild exited with code 1: %check failed\n$/)
   assert.ok(context.uploads.has('build.log.gz') && context.uploads.has('probe.spec'))
 })
 
@@ -116,7 +116,7 @@ test('a source missing from the lookaside cache fails the build', { skip }, asyn
   const { outcome } = await build(
     await fixture.task(specOf(), { files: { sources: `${'0'.repeat(32)}  gone.tar.gz\n` } }),
   )
-  assert.match(reasonOf(outcome), /The server answered 404 Not Found for .*gone\.tar\.gz/)
+  assert.match(reasonOf(outcome), /The server responded with 404 Not Found for .*gone\.tar\.gz/)
 })
 
 async function uploaded(context: RecordedContext, name: string): Promise<string> {

@@ -60,7 +60,7 @@ async function makePackages(build: Build): Promise<string[]> {
   await log.phase('rpmbuild', 'building', async () => {
     const code = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
     if (code !== 0)
-      throw new BuildFailure(`rpmbuild ended with exit code ${code}${await lastError(build)}`)
+      throw new BuildFailure(`rpmbuild exited with code ${code}${await lastError(build)}`)
   })
   const results = await collectResults(task, dir)
   return [...results.rpms, results.summary]
@@ -133,7 +133,7 @@ async function installGenerated(
     )
   }
   throw new BuildFailure(
-    `%generate_buildrequires still wants more after ${MAX_GENERATE_ROUNDS} rounds`,
+    `%generate_buildrequires still requires more packages after ${MAX_GENERATE_ROUNDS} rounds`,
   )
 }
 

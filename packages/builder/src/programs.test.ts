@@ -6,16 +6,16 @@ for (const [manager, sentence] of [
   ['apt', 'Programs are missing: xip, rpmbuild, flock; run "apt-get install xip rpm util-linux"'],
   ['dnf', 'Programs are missing: xip, rpmbuild, flock; run "dnf install xip rpm-build util-linux"'],
 ] as const)
-  test(`missing programs are named with the packages of ${manager}`, () =>
+  test(`missingSentence() names missing programs and the packages of ${manager}`, () =>
     assert.equal(missingSentence(['xip', 'rpmbuild', 'flock'], { manager, path: '' }), sentence))
 
-test('without a known package manager, the packages of both are named', () =>
+test('missingSentence() names packages of both managers if the package manager is unknown', () =>
   assert.equal(
     missingSentence(['createrepo_c'], { manager: undefined, path: '' }),
     'Programs are missing: createrepo_c; install the packages that "apt-get install createrepo-c" or "dnf install createrepo_c" would install',
   ))
 
-test('a program that exists only outside PATH is reported as such', () => {
+test('missingSentence() reports a program that exists only outside PATH', () => {
   assert.deepEqual(missingPrograms(['sh', 'no-such-program'], '/nowhere:/bin'), ['no-such-program'])
   assert.match(
     missingSentence(['sh'], { manager: 'apt', path: '/usr/bin:/bin' }),

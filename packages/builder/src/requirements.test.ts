@@ -19,7 +19,7 @@ import {
 
 useFixture()
 
-test('BuildRequires that no package provides are named', { skip }, async () => {
+test('missing BuildRequires are named', { skip }, async () => {
   const head = 'BuildRequires: make, libunobtainium-devel >= 3, zlib-devel > 99'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.deepEqual(
@@ -69,7 +69,7 @@ test('generated BuildRequires are installed until there are no new ones', { skip
   )
 })
 
-test('generated BuildRequires that no package provides are named', { skip }, async () => {
+test('missing generated BuildRequires are named', { skip }, async () => {
   const spec = specOf().replace(
     '%build',
     '%generate_buildrequires\necho "python3dist(unobtainium)"\n%build',
@@ -126,7 +126,7 @@ test(
   },
 )
 
-test('a scriptlet that hangs holds up only its own build', { skip }, async () => {
+test('a hanging scriptlet blocks only its own build', { skip }, async () => {
   const { repos, add } = await projectRepository('hanging')
   /** No other process has this number in its arguments. */
   const seconds = String(10_000_000 + process.pid)

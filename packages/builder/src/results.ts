@@ -23,12 +23,12 @@ export interface Results {
 export async function collectResults(task: RpmTask, dir: string): Promise<Results> {
   const rpms = [...(await rpmsIn(dir, 'RPMS', '.rpm')), ...(await rpmsIn(dir, 'SRPMS', '.src.rpm'))]
   if (!rpms.some((path) => !path.endsWith('.src.rpm')))
-    throw new BuildFailure('rpmbuild succeeded but made no packages')
+    throw new BuildFailure('rpmbuild succeeded but produced no packages')
   let size = 0
   for (const path of rpms) size += (await stat(path)).size
   if (size > task.limits.max_result_bytes)
     throw new BuildFailure(
-      `the results are larger than the limit of ${task.limits.max_result_bytes} bytes: ${size} bytes`,
+      `the results have ${size} bytes, the limit is ${task.limits.max_result_bytes}`,
     )
   const packages = await Promise.all(rpms.map(readPackage))
   const summary = join(dir, 'results.json')

@@ -30,7 +30,7 @@ export async function runOnMachine(
   using _trust = trusted_ca ? await trustOnMachine(trusted_ca, state_dir) : undefined
   const end = new AbortController()
   const onDeath = (reason: string): void => {
-    log.fatal({ reason }, 'Nobody can want this machine any more')
+    log.fatal({ reason }, 'Shutting down: this machine is no longer in use')
     end.abort('stopping')
     // Ends the process at this deadline even if the shutdown hangs.
     setTimeout(() => void finish(config, log).finally(() => process.exit(1)), GOODBYE_MS).unref()

@@ -33,15 +33,15 @@ ip link set lo up || exit 94
 `
 
 const NAMES: Record<SandboxStep, string> = {
-  mount: 'Mount namespaces cannot be made',
-  pid: 'PID namespaces cannot be made',
-  ipc: 'IPC namespaces cannot be made',
-  uts: 'UTS namespaces cannot be made',
-  net: 'Network namespaces cannot be made',
-  tmpfs: 'File systems cannot be mounted',
-  overlay: 'Overlay file systems cannot be mounted',
-  proc: '/proc cannot be mounted in a new PID namespace',
-  loopback: 'The loopback device of a new network namespace cannot be brought up',
+  mount: 'Cannot create mount namespaces',
+  pid: 'Cannot create PID namespaces',
+  ipc: 'Cannot create IPC namespaces',
+  uts: 'Cannot create UTS namespaces',
+  net: 'Cannot create network namespaces',
+  tmpfs: 'Cannot mount file systems',
+  overlay: 'Cannot mount overlay file systems',
+  proc: 'Cannot mount /proc in a new PID namespace',
+  loopback: 'Cannot bring up the loopback device of a new network namespace',
 }
 
 /** Returns why this machine cannot set up a build sandbox, as a sentence for the administrator; empty if it can. */

@@ -33,7 +33,7 @@ async function kindsOf(t: TestContext, needs: Partial<typeof NOTHING>, where = {
   return faults.filter(({ kind }) => kind !== 'sandbox')
 }
 
-test('a machine that has what it needs has no faults', async (t) => {
+test('selfTest() reports no faults of a suitable machine', async (t) => {
   assert.deepEqual(await kindsOf(t, {}), [])
 })
 
@@ -41,13 +41,13 @@ for (const [kind, needs] of [
   ['disk', { min_disk_mb: 1e9 }],
   ['memory', { min_memory_mb: 1e9 }],
 ] as const)
-  test(`too little of a resource is a fault: ${kind}`, async (t) => {
+  test(`selfTest() reports too little ${kind}`, async (t) => {
     const [fault] = await kindsOf(t, needs)
     assert.equal(fault?.kind, kind)
     assert.match(fault?.message ?? '', /needs 1000000000/)
   })
 
-test("a clock that differs from the gateway's is a fault", async (t) => {
+test("selfTest() reports a clock that differs from the gateway's", async (t) => {
   const [fault] = await kindsOf(t, {}, { ahead: 3600 })
   assert.equal(fault?.kind, 'clock')
   assert.match(fault?.message ?? '', /(3599|3600|3601) seconds behind/)

@@ -79,7 +79,7 @@ function addOurs(root: string, specifier: string, entries: Map<string, TarEntry>
   }
   const found = exports[`.${specifier.slice(name.length)}`]
   if (found === undefined)
-    throw new Error(`Cannot pack the build agent: ${name} does not export ${specifier}`)
+    throw new Error(`Cannot bundle the build agent: ${name} does not export ${specifier}`)
   return join(root, dir, found)
 }
 
@@ -121,7 +121,7 @@ function findPackage(root: string, name: string, from: string): string {
     const found = join(dir, 'node_modules', name)
     if (existsSync(found)) return found
     if (dir === root || dir === dirname(dir))
-      throw new Error(`Cannot pack the build agent: ${name} is not installed`)
+      throw new Error(`Cannot bundle the build agent: ${name} is not installed`)
   }
 }
 

@@ -33,7 +33,7 @@ export interface FakeGatewayOptions {
   srpm?: Buffer
 }
 
-export const FAKE_ENROLL_TOKEN = 'enrolment-token-for-tests'
+export const FAKE_ENROLL_TOKEN = 'enrollment-token-for-tests'
 
 /**
  * The gateway's side of the builder protocol, for tests of agents: real HTTP on a free port, with all data in memory.
@@ -68,7 +68,7 @@ export class FakeGateway implements AsyncDisposable {
   }
 
   /** Closes all connections, and refuses new ones until {@link listen} is called again. */
-  async goAway(): Promise<void> {
+  async disconnect(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]()
     this.#server = undefined
   }
@@ -125,7 +125,7 @@ export class FakeGateway implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.goAway()
+    await this.disconnect()
   }
 
   #of(task_id: string): FakeTask {
@@ -138,7 +138,7 @@ export class FakeGateway implements AsyncDisposable {
   #leased(c: Context): FakeTask {
     const task = this.#of(c.req.param('task_id') ?? '')
     if (task.lease !== c.req.header(LEASE_HEADER))
-      throw new CoprError('conflict', 'The lease is lost')
+      throw new CoprError('conflict', 'This agent does not have the lease on the task')
     return task
   }
 
@@ -153,10 +153,10 @@ export class FakeGateway implements AsyncDisposable {
     app.post('/enroll', async (c) => {
       const request = EnrollRequest.parse(await c.req.json())
       if (request.enroll_token !== FAKE_ENROLL_TOKEN || this.enrolled)
-        throw new CoprError('unauthenticated', 'The enrolment token is used or wrong')
+        throw new CoprError('unauthenticated', 'The enrollment token is invalid or already used')
       this.enrolled = request
       if (request.self_test && request.self_test.faults.length > 0)
-        throw new CoprError('conflict', 'Cannot enrol: the self-test of the machine has failed')
+        throw new CoprError('conflict', 'Cannot enroll: the self-test of the machine failed')
       this.#session = randomUUID()
       const { heartbeat_seconds } = this.#options
       return c.json({ machine_id: 1, session_token: this.#session, heartbeat_seconds })
@@ -217,7 +217,10 @@ export class FakeGateway implements AsyncDisposable {
           .update(task.files.get(file.name) ?? '')
           .digest('hex')
         if (sha256 !== file.sha256)
-          throw new CoprError('invalid', `The digest of ${file.name} is wrong`)
+          throw new CoprError(
+            'invalid',
+            `SHA-256 mismatch of ${file.name}: expected ${file.sha256}, received ${sha256}`,
+          )
       }
       task.state = 'finished'
       task.finished.resolve(outcome)

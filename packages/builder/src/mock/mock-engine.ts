@@ -14,7 +14,7 @@ import { renderMockConfig } from './mock-config.ts'
 const MOCK_USER = 'copr-mock'
 /** Exit code of mock → the build's fault that it stands for. Every other code is a machine fault. */
 const BUILD_FAULTS: Record<number, string> = {
-  10: 'the build has failed',
+  10: 'the build failed',
   11: 'the build took longer than its timeout',
   30: 'BuildRequires cannot be installed',
   31: 'its external dependencies cannot be installed',
@@ -91,7 +91,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     ),
   )
   const srpm = (await readdir(join(dir, 'srpm'))).find((name) => name.endsWith('.src.rpm'))
-  if (srpm === undefined) throw new BuildFailure('mock made no SRPM')
+  if (srpm === undefined) throw new BuildFailure('mock produced no SRPM')
   await log.phase('rpmbuild', 'building', () =>
     call('build', '--rebuild', join(dir, 'srpm', srpm), '--resultdir', join(dir, 'rpms')),
   )
@@ -104,7 +104,7 @@ async function mockOfMachine(): Promise<NonNullable<MockOptions['mock']>> {
   const passwd = await run('getent', ['passwd', MOCK_USER])
   const [, , uid, gid] = passwd.output.split(':').map(Number)
   if (!passwd.ok || uid === undefined || gid === undefined)
-    throw new Error(`Cannot run mock: there is no user ${MOCK_USER}`)
+    throw new Error(`Cannot run mock: the user ${MOCK_USER} does not exist`)
   const become = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--']
   return { command: [...become, 'mock'], user: { uid, gid } }
 }
@@ -134,7 +134,7 @@ async function runMock(
   const code = ended.exit_code ?? -1
   const fault = BUILD_FAULTS[code]
   if (fault !== undefined) throw new BuildFailure(`${fault}${lastError(ended.output)}`)
-  throw new Error(`mock ended with ${code}: ${ended.output.trim().slice(-500)}`)
+  throw new Error(`mock exited with code ${code}: ${ended.output.trim().slice(-500)}`)
 }
 
 /** Returns the reason from the output: the section that failed, otherwise the first error of rpm or mock. */

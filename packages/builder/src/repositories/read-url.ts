@@ -41,7 +41,7 @@ export async function readUrl(url: string, options: ReadOptions): Promise<Buffer
   })
   if (response.ok) return Buffer.from(await response.arrayBuffer())
   await response.body?.cancel()
-  throw new Error(`the server answered ${response.status} ${response.statusText}`)
+  throw new Error(`the server responded with ${response.status} ${response.statusText}`)
 }
 
 async function readCertificates(tls: ClientTls): Promise<Certificates> {

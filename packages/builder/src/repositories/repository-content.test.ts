@@ -68,7 +68,7 @@ for (const checksum of [
   '<checksum type="md5">0</checksum>',
   '<checksum type="sha">0</checksum>',
 ])
-  test(`digestOfOffers() uses the digest of the whole repository if its index has the checksum ${checksum || 'of nothing'}`, async (t) => {
+  test(`digestOfOffers() uses the digest of the whole repository if its index has ${checksum ? `the checksum ${checksum}` : 'no checksum'}`, async (t) => {
     const cacheDir = await mkdtemp(join(tmpdir(), 'copr-offers-'))
     t.after(() => rm(cacheDir, { recursive: true }))
     const promised = packageOf('x')

@@ -71,18 +71,18 @@ suite('repositories with many mirrors', () => {
     assert.equal(url, `${origin()}/good`)
   })
 
-  test('a repository without a working mirror is named with the reason', async () => {
+  test('the error for a repository without a working mirror names it with the reason', async () => {
     await assert.rejects(
       read({ baseurl: `${origin()}/gone/` }),
-      /Cannot read the repository Fedora \(http:.*gone\/\): the server answered 404/,
+      /Cannot read the repository Fedora \(http:.*gone\/\): the server responded with 404/,
     )
     await assert.rejects(
       read({ metalink: `${origin()}/mirrorlist?release=43` }),
-      /the list of mirrors has no http or https address/,
+      /the mirror list contains no http or https URL/,
     )
   })
 
-  test('dnf gets the mirror list and the certificates', async () => {
+  test('renderDnfConfig() contains the mirror list and the certificates', async () => {
     const place = `${origin()}/mirrorlist?release=43`
     const one = await read({ mirrorlist: place })
     const text = renderDnfConfig([

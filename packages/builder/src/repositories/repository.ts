@@ -74,14 +74,14 @@ async function readIndex(
   const { guard, signal } = options
   const { mirrors, digests } = await findMirrors(config, options)
   const access = { signal, tls: clientTls(config), rules: guard?.rules }
-  let fault: unknown = new Error('the list of mirrors has no http or https address')
+  let fault: unknown = new Error('the mirror list contains no http or https URL')
   for (const url of mirrors.slice(0, MIRRORS_TRIED)) {
     try {
       const address = `${url}${INDEX}`
       const bytes = await readUrl(address, { max_bytes: MAX_REPOMD_BYTES, ...access })
       const digest = createHash('sha256').update(bytes).digest('hex')
       if (digests.length === 0 || digests.includes(digest)) return { url, bytes }
-      fault = new Error(`${address} is not the index that the metalink names`)
+      fault = new Error(`the digest of ${address} is not in the metalink`)
     } catch (error) {
       signal.throwIfAborted()
       fault = error

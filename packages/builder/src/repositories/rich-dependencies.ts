@@ -42,14 +42,14 @@ export async function makeRichPackage(
   await rm(changes, { recursive: true, force: true })
   if (code !== 0)
     throw new Error(
-      `Cannot make a package of the dependencies ${dependencies.join(', ')}: ${output.slice(-500)}`,
+      `Cannot create a package with the dependencies ${dependencies.join(', ')}: ${output.slice(-500)}`,
     )
   return home
 }
 
 function layersOf(root: SandboxRoot): string[] {
   if ('directory' in root)
-    throw new Error('Cannot install rich dependencies into a root that is being made')
+    throw new Error('Cannot install rich dependencies into an unfinished root')
   return root.layers
 }
 
@@ -59,12 +59,12 @@ function specOf(dependencies: string[]): string {
     `Name: copr-build-requires-${id}`,
     'Version: 1',
     'Release: 1',
-    'Summary: What a build requires',
+    'Summary: Requirements of a build',
     'License: none',
     'BuildArch: noarch',
     ...dependencies.map((one) => `Requires: ${one.replaceAll('%', '%%')}`),
     '%description',
-    'What a build requires.',
+    'Requirements of a build.',
     '%files',
     '',
   ].join('\n')

@@ -36,6 +36,6 @@ export async function readTaskRepositories({
 
 /** Returns the guard; throws if there is none, because users' URLs must not be read without rules. */
 function required(guard: UrlGuard | undefined): UrlGuard {
-  if (!guard) throw new Error('There are no rules for the repositories of users')
+  if (!guard) throw new Error('Cannot read user repositories: no address rules are configured')
   return guard
 }

@@ -59,7 +59,7 @@ export async function baseRoot(
   const { cacheDir, chroot, log, signal, hold } = options
   const key = digest([FORMAT, chroot, repositories.map((one) => one.digest)])
   const make = async (dir: string): Promise<void> => {
-    log.line(`No cached root for ${chroot.name} as its repositories are now: making one`, 'root')
+    log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
     await makeBaseRoot(options, repositories, dir)
   }
   const dir = await cached({ dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }, key, {

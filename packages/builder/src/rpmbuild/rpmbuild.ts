@@ -79,9 +79,9 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
 export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
   const code = await rpmbuild('bs', options)
   if (code !== 0)
-    throw new BuildFailure(`the SRPM cannot be made: rpmbuild -bs ended with exit code ${code}`)
+    throw new BuildFailure(`cannot create the SRPM: rpmbuild -bs exited with code ${code}`)
   const [srpm] = await rpmsIn(options.dir, 'SRPMS', '.src.rpm')
-  if (srpm === undefined) throw new BuildFailure('rpmbuild -bs made no SRPM')
+  if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
   return await requirementsOf(srpm)
 }
 
@@ -92,9 +92,7 @@ export async function generateBuildRequires(
 ): Promise<string[]> {
   const code = await rpmbuild('br', options)
   if (code !== 0 && code !== MISSING_BUILD_REQUIRES)
-    throw new BuildFailure(
-      `generating BuildRequires failed: rpmbuild -br ended with exit code ${code}`,
-    )
+    throw new BuildFailure(`cannot generate BuildRequires: rpmbuild -br exited with code ${code}`)
   const generated: string[] = []
   for (const file of await rpmsIn(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
     generated.push(...(await requirementsOf(file)))
@@ -118,7 +116,7 @@ export async function rpmsIn(
 ): Promise<string[]> {
   const path = join(dir, 'builddir', 'build', folder)
   if ((await realpath(path)) !== join(await realpath(dir), 'builddir', 'build', folder))
-    throw new BuildFailure(`the build has replaced its ${folder} folder by a link`)
+    throw new BuildFailure(`the build replaced its ${folder} folder with a link`)
   const entries = await readdir(path, { withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))

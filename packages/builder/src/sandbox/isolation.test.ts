@@ -68,10 +68,10 @@ test('a build that has replaced its folders with links is refused', { skip }, as
       }),
     ),
   )
-  assert.match(reasonOf(outcome), /replaced its SRPMS folder by a link/)
+  assert.match(reasonOf(outcome), /replaced its SRPMS folder with a link/)
 })
 
-test('a sandbox that cannot be set up is a machine fault', { skip }, async () => {
+test('a failure to set up the sandbox is a machine fault', { skip }, async () => {
   const { signal } = new AbortController()
   const dir = join(fixture.dir, 'no-sandbox')
   const root = { directory: join(dir, 'missing') }

@@ -61,7 +61,7 @@ while [ "$1" != -- ]; do
       mount -t overlay -o "lowerdir=scratch$count/from,upperdir=scratch$count/upper,workdir=scratch$count/work" scratch "./$3"
       count=$((count + 1))
       shift 3 ;;
-    *) echo "sandbox: what is $1?" >&2; exit 125 ;;
+    *) echo "sandbox: unknown instruction: $1" >&2; exit 125 ;;
   esac
 done
 shift

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { cannotMake } from './cannot-make.ts'
 
 for (const type of SOURCE_TYPES)
-  test(`a source of type ${type} fails with one sentence as the reason`, () => {
+  test(`a source of type ${type} fails with a reason of one sentence`, () => {
     const end = FinishRequest.parse(cannotMake({ type, settings: {} }))
     assert.ok(end.outcome === 'failed')
     assert.match(

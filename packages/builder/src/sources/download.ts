@@ -27,14 +27,14 @@ export async function download(url: string, path: string, options: DownloadOptio
     const response = await options.open(url, signal)
     if (!response.ok)
       throw new BuildFailure(
-        `The server answered ${response.status} ${response.statusText} for ${url}`,
+        `The server responded with ${response.status} ${response.statusText} for ${url}`,
       )
     await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
   } catch (error) {
     options.signal.throwIfAborted()
     if (error instanceof UrlError) throw new BuildFailure(error.message)
     if (idle.signal.aborted)
-      throw new BuildFailure(`${url} sent nothing for ${options.idle_seconds} seconds`)
+      throw new BuildFailure(`no data from ${url} for ${options.idle_seconds} seconds`)
     throw error
   } finally {
     clearTimeout(timer)
@@ -67,7 +67,7 @@ async function store(
     }
   } catch (error) {
     if (error instanceof BuildFailure || signal.aborted) throw error
-    throw new Error(`the transfer broke off after ${size} bytes`, { cause: error })
+    throw new Error(`the transfer was interrupted after ${size} bytes`, { cause: error })
   } finally {
     file.end()
     await finished(file)
@@ -75,7 +75,7 @@ async function store(
   const got = hash?.digest('hex')
   if (got !== expect?.hex)
     throw new BuildFailure(
-      `${url} is not what was promised: its ${expect?.algorithm} is ${got}, not ${expect?.hex}`,
+      `${url} has the wrong content: expected ${expect?.algorithm} ${expect?.hex}, received ${got}`,
     )
 }
 

@@ -48,7 +48,9 @@ export async function fetchLinkedSrpm(
   } catch (error) {
     if (context.signal.aborted) return { outcome: 'canceled', files: [] }
     const fault = limit.aborted
-      ? new BuildFailure(`${url} took longer than the timeout of ${task.timeout_seconds} seconds`)
+      ? new BuildFailure(
+          `the download of ${url} took longer than the timeout of ${task.timeout_seconds} seconds`,
+        )
       : error
     context.writeLog(`Failed: ${messageOf(fault)}\n`)
     if (!(fault instanceof BuildFailure)) throw fault
@@ -70,7 +72,7 @@ async function fetchSrpm(
     await guardedFetch(from, { rules, signal: limit, connect_seconds })
   const once = (): Promise<void> => download(url, path, { max_bytes, open, idle_seconds, signal })
   try {
-    await thrice(once, signal, (why) => context.writeLog(`${why}; trying again\n`))
+    await thrice(once, signal, (why) => context.writeLog(`${why}; retrying\n`))
   } catch (error) {
     if (error instanceof BuildFailure || signal.aborted) throw error
     // After three attempts, the address counts as wrong rather than this machine's network.

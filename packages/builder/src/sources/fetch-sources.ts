@@ -28,7 +28,7 @@ export async function fetchSources(
   await thrice(
     () => fetchCommit(task, checkout, signal),
     signal,
-    (why) => log.line(`${why}; trying again`),
+    (why) => log.line(`${why}; retrying`),
   )
   const entries = await readSourceList(checkout)
   await Promise.all([
@@ -85,7 +85,9 @@ async function readSourceList(checkout: string): Promise<SourceEntry[]> {
   const stats = await lstat(file).catch(() => undefined)
   if (!stats) return []
   if (!stats.isFile() || stats.size > MAX_LIST_BYTES)
-    throw new BuildFailure('Cannot read the sources file: it is not a short list')
+    throw new BuildFailure(
+      `Cannot read the sources file: it is not a regular file of at most ${MAX_LIST_BYTES} bytes`,
+    )
   return parseSourceList(await readFile(file, 'utf8'))
 }
 
@@ -118,7 +120,7 @@ async function fetchSource(
   await thrice(
     () => download(url, join(target, fileName), options),
     signal,
-    (why) => log.line(`${url}: ${why}; trying again`),
+    (why) => log.line(`${url}: ${why}; retrying`),
   )
   log.line(`Source ${fileName} (${algorithm} ${hex})`)
 }

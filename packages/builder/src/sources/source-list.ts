@@ -30,7 +30,7 @@ function parseLine(line: string): SourceEntry {
     : ([newer?.[1] === 'SHA512' ? 'sha512' : 'md5', newer?.[3], newer?.[2]] as const)
   if (!hex || !fileName || hex.length !== HEX_LENGTH[algorithm])
     throw new BuildFailure(
-      `Cannot read the sources file: ${JSON.stringify(line.slice(0, 200))} is not a digest and a name`,
+      `Cannot read the sources file: expected a digest and a file name, found ${JSON.stringify(line.slice(0, 200))}`,
     )
   if (!isFileName(fileName))
     throw new BuildFailure(
