@@ -46,7 +46,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     const outcome = await provider.start(startOrder(mine, 1, firstOf(provider)), soon())
     assert.ok(!outcome.ok)
     assert.equal(outcome.failure, 'configuration')
-    assert.equal(outcome.message, 'Cannot find an image Nothing-* of owner 1 in eu-central-1')
+    assert.equal(outcome.message, 'Cannot find the image Nothing-* of owner 1 in eu-central-1')
   })
 
   test('start() adopts the machine of a lost response even if the image has changed in the meantime', async () => {
@@ -121,37 +121,37 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     const findings = (await provider.diagnose?.(soon())) ?? []
     assert.match(
       findings.find(({ problem }) => problem !== undefined)?.problem ?? '',
-      /^UnauthorizedOperation: Not you; give the manager the policy that "coprctl builders aws-policy"/,
+      /^UnauthorizedOperation: Not you; give the manager valid credentials with the policy that "coprctl builders aws-policy"/,
     )
   })
 
   for (const [what, action, code, options, subject, words] of [
     [
-      'credentials that are not valid',
+      'invalid credentials',
       'DescribeInstances',
       'AuthFailure',
       {},
       'credentials and listing',
-      /^AuthFailure: No; give the manager .* credentials that are valid$/,
+      /^AuthFailure: No; give the manager valid credentials .*$/,
     ],
     [
-      'a quota that is used up',
+      'an exhausted quota',
       'RunInstances',
       'VcpuLimitExceeded',
       {},
       'launching',
-      /Running On-Demand Standard .*; ask AWS for more/,
+      /Running On-Demand Standard .*; request an increase/,
     ],
     [
-      'a type that a zone does not have',
+      'an instance type that the zone lacks',
       'RunInstances',
       'Unsupported',
       {},
       'launching',
-      /; name other instance_types or subnets/,
+      /; add other instance_types or subnets/,
     ],
     [
-      'a subnet that is not there',
+      'a subnet that does not exist',
       undefined,
       '',
       { subnets: ['subnet-0123456789abcdef0'] },
@@ -159,23 +159,23 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
       /^InvalidSubnetID.NotFound: .*; correct the pool/,
     ],
     [
-      'a baked image that nobody has baked',
+      'a missing baked image',
       undefined,
       '',
       { baked: true },
       'baked image',
-      /make one: coprctl image bake aws_x86$/,
+      /create one: coprctl image bake aws_x86$/,
     ],
     [
-      'an image that is not there',
+      'an image that does not exist',
       undefined,
       '',
       { image: { owner: '1', name: 'Nothing-*' } },
       'image',
-      /^Cannot find an image Nothing-\* .*; correct the pool/,
+      /^Cannot find the image Nothing-\* .*; correct the pool/,
     ],
   ] as const)
-    test(`diagnose() reports ${what}, and what to do`, async () => {
+    test(`diagnose() reports ${what} with the remedy`, async () => {
       const provider = fixture.provider(owner(), options)
       if (action) fixture.proxy.fail({ action, what: { code, message: 'No', status: 400 } })
       const found = (await provider.diagnose?.(soon())) ?? []

@@ -62,7 +62,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
     assert.equal(fourth.removed.length, 3, 'once none names them')
   })
 
-  test('a baked image whose source image no longer exists cannot be baked again, and the error names the remedy', async () => {
+  test('a baked image whose source image no longer exists cannot be baked again; the error contains the remedy', async () => {
     bench.fresh()
     const { image_id, source_image } = await bench.bake(bench.installs)
     const gone = 'ami-0123456789abcdef0'
@@ -73,7 +73,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
     await assert.rejects(
       bench.bake(bench.installs, { pool: bench.poolOf({ image: { id: image_id } }) }),
       {
-        message: `Cannot bake an image: ${image_id} is baked itself, and ${gone}, which it was made of, is gone; in pools.yaml, say "image" for what to begin with, and "baked: true"`,
+        message: `Cannot bake an image: ${image_id} is itself a baked image, and its source image ${gone} no longer exists; in pools.yaml, set "image" to a source image, and "baked: true"`,
       },
     )
   })
@@ -95,7 +95,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
     await assert.rejects(bench.bake(bench.installs, { signal: abort.signal }), /stopping/)
     assert.match(
       bench.said.join('\n'),
-      /may be left, with the tag copr-bake=nonce-\d+: Cannot remove a snapshot of ami-/,
+      /may still exist, with the tag copr-bake=nonce-\d+: Cannot remove a snapshot of ami-/,
     )
   })
 

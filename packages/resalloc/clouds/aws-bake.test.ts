@@ -28,7 +28,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     assert.deepEqual(await bench.living(), [], 'no machine is left')
   })
 
-  test('makes an image with its source in its tags, terminates the machine, and the pool starts from the image', async () => {
+  test('creates an image with its source in its tags, terminates the machine, and the pool starts from the image', async () => {
     bench.fresh()
     let launched: Instance | undefined
     const before_it = new Map(fixture.proxy.calls)
@@ -50,7 +50,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     assert.match(`${created} ${digest}`, /^2026-11-26T\d\d:\d\d:00.000Z [0-9a-f]{64}$/)
     assert.equal(launched?.ImageId, source_image)
     assert.ok(!('copr-machine' in tagsOf(launched ?? {})), 'it is no machine of the tables')
-    assert.match(bench.said.join('\n'), /installing, try 1\n(.*\n)*switching off/)
+    assert.match(bench.said.join('\n'), /installing, try 1\n(.*\n)*powering off/)
     // The policy covers all of the calls.
     const pools = { aws_x86: bench.poolOf() }
     const policy = awsPolicy({ installation_id: 'i', pools, bake: true })
@@ -73,7 +73,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     }
   })
 
-  test('passes the machine what to install, but no secret', async () => {
+  test('passes the machine the list of what to install, but no secret', async () => {
     bench.fresh()
     await bench.bake(async (id, look) => {
       if (look === 0) {
@@ -90,7 +90,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     })
   })
 
-  test('has a volume of 20 GB, or as large as the source image if that is larger', async () => {
+  test('uses a volume of 20 GB, or the size of the source image if larger', async () => {
     for (const [was, is, wanted] of [
       ['15', '15', 20],
       ['15', '35', 35],
@@ -114,29 +114,29 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
       async (id: string, look: number) => {
         if (look === 1) await bench.says(id, 'installing, try 3', 'log No match: mock', 'failed')
       },
-      /the installation has failed\n {2}No match: mock$/,
+      /the installation failed\n {2}No match: mock$/,
     ],
     [
-      'a machine that switches itself off without a word',
+      'a machine that powers off without reporting a result',
       async (id: string, look: number) => {
         if (look === 1) await bench.switchOff(id)
       },
-      /has switched itself off without saying that it is done/,
+      /powered off without reporting success/,
     ],
     [
-      'an installation that takes too long',
+      'an installation that times out',
       async (id: string, look: number) => {
         if (look === 1) await bench.says(id, 'installing, try 2')
       },
-      /not installed within 1800 seconds \(installing, try 2\); see that the machine reaches/,
+      /the installation did not finish within 1800 seconds \(installing, try 2\); check that the machine can reach/,
     ],
     [
-      'a machine that somebody has ended',
+      'a machine that was terminated from outside',
       async (id: string, look: number) => {
         if (look !== 1) return
         await fixture.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }))
       },
-      /somebody has ended its machine/,
+      /its machine was terminated from outside/,
     ],
   ] as const)
     test(`reports ${what}, and leaves nothing`, async () => {
@@ -145,7 +145,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
       assert.deepEqual(await bench.images(), [])
     })
 
-  test('an interruption leaves nothing, at whatever step', async () => {
+  test('an interruption at any step leaves nothing', async () => {
     for (const call of ['DescribeSubnets', 'RunInstances', 'GetConsoleOutput', 'CreateImage']) {
       bench.fresh()
       const abort = new AbortController()
@@ -169,7 +169,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     for (const _ of fixture.subnets) fixture.proxy.fail({ action: 'RunInstances', what })
     await assert.rejects(
       bench.bake(bench.installs),
-      /no machine could be had: .*InsufficientInstanceCapacity/,
+      /cannot start a machine: .*InsufficientInstanceCapacity/,
     )
   })
 })

@@ -56,12 +56,12 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     (await instances()).filter(({ State }) => LIVING.has(State?.Name ?? ''))
 
   /** Enrolls each living instance with the data from its own user data, as its agent would. */
-  async function enrol(w: ManagerFixture): Promise<void> {
+  async function enroll(w: ManagerFixture): Promise<void> {
     for (const { InstanceId, Tags } of await living()) {
       const command = new DescribeInstanceAttributeCommand({ InstanceId, Attribute: 'userData' })
       const { UserData } = await aws.ec2.send(command)
       const machine_id = Number(Tags?.find(({ Key }) => Key === 'copr-machine')?.Value)
-      await w.enrolMachine(machine_id, bootOfUserData(UserData?.Value ?? ''))
+      await w.enrollMachine(machine_id, bootOfUserData(UserData?.Value ?? ''))
     }
   }
 
@@ -76,7 +76,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
   async function working(w: ManagerFixture) {
     await w.tasks('a', 1)
     await w.run(2)
-    await enrol(w)
+    await enroll(w)
     await w.run()
     const [machine] = await w.machines()
     const [task] = await w.claimAll()
@@ -118,7 +118,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
   test('instances that are no longer needed are terminated: after a canceled task, and from a reduced warm pool', async () => {
     await using w = await openFixture({ max_prealloc: 2 })
     await w.run(2)
-    await enrol(w)
+    await enroll(w)
     await w.run()
     assert.equal((await living()).length, 2)
     w.text = poolsText()
@@ -126,19 +126,24 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     await w.run(2)
     assert.equal((await living()).length, 3)
     await fixtures(w.db).updateTable('task').set({ state: 'done' }).execute()
-    await enrol(w)
+    await enroll(w)
     await pass(w, 900)
     assert.deepEqual(await living(), [])
     assert.deepEqual(await w.machines(), [])
   })
 
   for (const [how, code, cause, words] of [
-    ['killed by somebody', 'Client.UserInitiatedShutdown', 'machine_lost', /^Somebody stopped it/],
     [
-      'taken back by EC2',
+      'stopped from outside',
+      'Client.UserInitiatedShutdown',
+      'machine_lost',
+      /^It was stopped from outside/,
+    ],
+    [
+      'reclaimed by EC2',
       'Server.SpotInstanceTermination',
       'interrupted',
-      /^Its cloud took it back/,
+      /^Its cloud provider reclaimed it/,
     ],
   ] as const)
     test(`the task of an instance that is ${how} is requeued with the cause, and another instance runs it`, async () => {
@@ -155,7 +160,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
       const gone = (await w.all()).find((each) => each.id === machine.id)
       assert.equal(gone?.state, 'gone')
       assert.match(gone.ended_cause ?? '', words)
-      await enrol(w)
+      await enroll(w)
       await w.run()
       const [again] = await w.claimAll()
       assert.equal(again?.id, task.id)

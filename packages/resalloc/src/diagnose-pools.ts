@@ -24,7 +24,7 @@ export async function diagnosePools(options: DiagnoseOptions): Promise<PoolFindi
   const found = await Promise.all(
     Object.entries(pools).map(async ([pool, config]) => {
       // Its machines are processes of `coprctl up`: there is nothing to check beforehand.
-      if (config.provider === 'local') return [{ pool, subject: 'processes of coprctl up' }]
+      if (config.provider === 'local') return [{ pool, subject: 'processes started by coprctl up' }]
       const context: ProviderContext = { pool, installation_id, log, now }
       try {
         const provider = makeProvider(config, context)

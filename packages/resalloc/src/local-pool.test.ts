@@ -13,7 +13,7 @@ function fakeMachine(): StartedMachine & { end(reason: string): void } {
   return { ended: promise, stop: async () => resolve('stopped'), end: resolve }
 }
 
-test('keepLocalPool() replaces a builder that ended, and leaves none when stopped', async () => {
+test('keepLocalPool() replaces a builder that exited, and leaves none when stopped', async () => {
   await using t = await openTestDb()
   const started: (ReturnType<typeof fakeMachine> & { slot: number })[] = []
   const waiting: (() => void)[] = []

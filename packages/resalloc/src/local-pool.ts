@@ -59,7 +59,7 @@ async function keepSlot(slot: number, options: LocalPoolOptions): Promise<void> 
     try {
       await runMachine(slot, options)
     } catch (err) {
-      log.error({ err, slot }, 'Cannot keep a builder, trying again')
+      log.error({ err, slot }, 'Cannot run a builder, retrying')
     }
     if (stop.aborted) return
     pause_ms =
@@ -101,10 +101,7 @@ async function untilDone(
       return await work()
     } catch (error) {
       if (stop.aborted) return // the next start forgets the whole pool
-      log.warn(
-        { reason: messageOf(error) },
-        'Cannot write down that a builder is gone, trying again',
-      )
+      log.warn({ reason: messageOf(error) }, 'Cannot record the end of a builder, retrying')
       await sleep(500, undefined, { signal: stop }).catch(() => undefined)
     }
   }

@@ -82,11 +82,11 @@ test('reap() retries failed removals, and reports what is left', async () => {
   assert.deepEqual(stubborn.running(), [1, 3])
 })
 
-test('a cloud that cannot be listed is reported, not taken for empty', async () => {
+test('leftovers() reports a cloud that cannot be listed instead of treating it as empty', async () => {
   const { cloud, options } = await fixture()
   cloud.fail({ kind: 'break_listing' })
   // The next pool lists the same account again.
   const { found, unasked } = await leftovers(options)
   assert.equal(found.length, 2)
-  assert.deepEqual(unasked, ['a: The cloud broke off its answer'])
+  assert.deepEqual(unasked, ['a: The cloud aborted its response'])
 })

@@ -67,8 +67,8 @@ export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
       const what = `${listed.kind} ${listed.provider_id} of ${pool}`
       try {
         await provider.remove(listed, AbortSignal.timeout(REMOVE_MS))
-        log.info({ what }, 'Removal asked for')
-        left.push(`${what}: removal was asked for, it is listed still`)
+        log.info({ what }, 'Removal requested')
+        left.push(`${what}: its removal was requested, but it is still listed`)
       } catch (error) {
         left.push(`${what}: ${messageOf(error)}`)
       }

@@ -46,7 +46,7 @@ test('cloudConfig() writes a configuration that the agent accepts', () => {
   assert.deepEqual(config.dead_man, sampleBoot().dead_man)
 })
 
-test('a shell reads the values of boot.env unchanged', async () => {
+test('sh reads the values of boot.env unchanged', async () => {
   const gateway_url = `https://copr.example/it's $(touch ${dir}/pwned)`
   const env = machineFiles({ ...sampleBoot(), gateway_url }).find(({ path }) =>
     path.endsWith('boot.env'),
@@ -68,7 +68,7 @@ test('a machine that never gets beyond its first boot stage powers off', () => {
   assert.deepEqual(bootcmd[0]?.slice(-2), ['systemctl', 'poweroff'])
 })
 
-suite('compatibility with other programs', () => {
+suite('compatibility with cloud-init, systemd and sh', () => {
   test("cloud-init's schema accepts it", async (t) => {
     const cloudInit = await findCloudInit()
     if (typeof cloudInit === 'string') return t.skip(cloudInit)
@@ -103,7 +103,7 @@ suite('compatibility with other programs', () => {
   for (const { path, content } of machineFiles(sampleBoot(), EC2).filter(({ path }) =>
     path.endsWith('.sh'),
   ))
-    test(`a shell can read ${basename(path)}`, async () => {
+    test(`sh accepts the syntax of ${basename(path)}`, async () => {
       const read = await run('/bin/sh', ['-n'], { input: content })
       assert.deepEqual(read, { ok: true, output: '' })
     })

@@ -159,7 +159,7 @@ test('bake.sh reports success when everything is installed, and leaves nothing s
   assert.match(m.called(), /cloud-init clean --logs/)
 })
 
-test('bake.sh reports what failed, after three tries', async (t) => {
+test('bake.sh reports the failure after three attempts', async (t) => {
   const m = await machine(t)
   const broken = join(m.dir, 'broken.sh')
   writeFileSync(broken, 'echo "No match for argument: mock" >&2; exit 1\n')
@@ -171,7 +171,7 @@ test('bake.sh reports what failed, after three tries', async (t) => {
   })
 })
 
-test('bake.sh reports failure if it could not clean up: machines would share their identity', async (t) => {
+test('bake.sh reports failure if cleanup failed, because machines would share an identity', async (t) => {
   const m = await machine(t)
   m.orders(await agentOf('one'))
   m.program('cloud-init', 'echo "cannot clean"; exit 1')
@@ -179,10 +179,10 @@ test('bake.sh reports failure if it could not clean up: machines would share the
 })
 
 for (const [what, text, state] of [
-  ['nothing yet', 'Linux version 6', { kind: 'silent' }],
-  ['other words', 'copr-bake other done\ncopr-bake n-1x done', { kind: 'silent' }],
+  ['no line of bake.sh', 'Linux version 6', { kind: 'silent' }],
+  ['lines of other bakes', 'copr-bake other done\ncopr-bake n-1x done', { kind: 'silent' }],
   [
-    'work',
+    'a line of progress',
     'x\r\n[ 3.1] copr-bake n-1 installing, try 1\r\n',
     { kind: 'working', at: 'installing, try 1' },
   ],

@@ -21,11 +21,11 @@ function scratch(t: TestContext): string {
 }
 
 for (const [what, up, contact, ends] of [
-  ['waits for the enrolment', 599, undefined, undefined],
-  ['ends without one', 600, undefined, 'not enrolled within 600 seconds'],
-  ['goes on after a contact', 1000, '900.55', undefined],
-  ['ends in silence', 1020, '900.55', 'no contact for 120 seconds'],
-  ['ends when it is too old', 3600, '3599.00', 'older than 3600 seconds'],
+  ['waits for the enrollment', 599, undefined, undefined],
+  ['powers off without an enrollment', 600, undefined, 'not enrolled within 600 seconds'],
+  ['keeps the machine after a contact', 1000, '900.55', undefined],
+  ['powers off after a silence', 1020, '900.55', 'no contact for 120 seconds'],
+  ['powers off at the maximum age', 3600, '3599.00', 'older than 3600 seconds'],
 ] as const)
   test(`the dead man's switch outside the agent ${what}`, async (t) => {
     const dir = scratch(t)

@@ -26,7 +26,7 @@ export class Calls {
     if (this.#running.has(key) || of_pool >= CALLS_OF_A_POOL) return
     const ended = call()
       .catch((error: unknown) =>
-        this.#log.error({ pool, call: key, reason: messageOf(error) }, 'Call failed, trying again'),
+        this.#log.error({ pool, call: key, reason: messageOf(error) }, 'Call failed, retrying'),
       )
       .finally(() => this.#running.delete(key))
     this.#running.set(key, { pool, ended })
@@ -47,7 +47,7 @@ export async function withDeadline<T>(
   const deadline = new AbortController()
   const { promise: expired, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
-    const error = new Error(`No answer within ${milliseconds / 1000} seconds`)
+    const error = new Error(`No response within ${milliseconds / 1000} seconds`)
     // A call that obeys the signal rejects with the same error.
     reject(error)
     deadline.abort(error)

@@ -108,7 +108,7 @@ export async function countBootFailure(
   const config = pools.get(machine.pool)?.desired.config
   if (!config) return
   const { boot_failure_limit: limit, boot_failure_hold } = config
-  const reason = `${limit} machines in a row have failed to boot`
+  const reason = `${limit} machines in a row failed to boot`
   const held_until = later(now(), boot_failure_hold)
   if (machine.offering !== null)
     await noteOfferingFailure(

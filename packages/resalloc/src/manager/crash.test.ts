@@ -4,13 +4,13 @@ import { ManagerFixture } from '../testing/manager-fixture.ts'
 import { FAULT_POINTS } from './manager-options.ts'
 
 for (const point of FAULT_POINTS)
-  test(`a manager that is killed ${point}, repeatedly: afterwards exactly the wanted machines exist`, async () => {
+  test(`exactly the desired machines exist after a manager was killed repeatedly: ${point}`, async () => {
     await using w = await ManagerFixture.open()
     w.pools({ p: { max: 5, boot_timeout: 3000 } })
     await w.tasks('a', 2)
     for (let i = 0; i < 3; i++) await w.killManagerAt(point)
     await w.pass(60, 5)
-    await w.enrol()
+    await w.enroll()
     await w.pass(60, 5)
     assert.equal(w.existing().length, 2)
     assert.deepEqual(await w.states(), ['ready', 'ready'])

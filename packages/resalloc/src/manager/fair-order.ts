@@ -31,15 +31,16 @@ export class RunningCounts {
     const isFull = (key: string, max: number | undefined): boolean =>
       max !== undefined && (this.#counts.get(key) ?? 0) >= max
     if (isFull(`owner ${ownername}`, limits.max_builds_per_owner))
-      return `${ownername} has ${limits.max_builds_per_owner} builds running, the limit of an owner`
+      return `${ownername} is running ${limits.max_builds_per_owner} builds, which is the limit per owner`
     if (isFull(`sandbox ${sandbox}`, limits.max_builds_per_sandbox))
-      return `${sandbox} has ${limits.max_builds_per_sandbox} builds running, the limit of a project and submitter`
+      return `${sandbox} is running ${limits.max_builds_per_sandbox} builds, which is the limit per project and submitter`
     if (arch === null) return undefined
     const of_arch = limits.max_builds_per_arch?.[arch]
-    if (isFull(`arch ${arch}`, of_arch)) return `${of_arch} builds for ${arch} run, the limit`
+    if (isFull(`arch ${arch}`, of_arch))
+      return `${of_arch} builds for ${arch} are running, which is the limit`
     const of_both = limits.max_builds_per_owner_and_arch?.[arch]
     if (isFull(`both ${ownername} ${arch}`, of_both))
-      return `${ownername} has ${of_both} builds for ${arch} running, the limit of an owner`
+      return `${ownername} is running ${of_both} builds for ${arch}, which is the limit per owner`
     return undefined
   }
 }

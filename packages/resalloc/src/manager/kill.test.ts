@@ -18,7 +18,7 @@ import { directoryCloud } from '../testing/directory-cloud.ts'
 const CHILD = new URL('../testing/manager-child.ts', import.meta.url)
 const KILLS = 8
 
-test('managers that are killed with SIGKILL at any time: afterwards exactly the wanted machines exist', async () => {
+test('exactly the desired machines exist after managers were killed with SIGKILL at random times', async () => {
   await using t = await openTestDb()
   const dir = mkdtempSync(join(tmpdir(), 'copr-cloud-'))
   const cloud = directoryCloud(dir)

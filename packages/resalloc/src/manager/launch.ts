@@ -148,7 +148,7 @@ async function afterFailure(
     // Otherwise it is retried when it is due.
     return again.next_try_at ? undefined : moved
   }
-  const why = `It could not be started (${failure}): ${message}`
+  const why = `The start failed (${failure}): ${message}`
   // An earlier attempt with the token may have succeeded with its response lost: then there is a machine to end.
   if (!isFirst || machine.failure_class === 'unknown') await endMachine(context, machine, { why })
   else

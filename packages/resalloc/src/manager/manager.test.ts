@@ -141,7 +141,10 @@ test('a missing permission holds the pool until its configuration changes', asyn
   w.cloud.fail({ kind: 'fail', failure: 'permission' })
   await w.run(5, 600)
   assert.deepEqual(w.existing(), [])
-  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /pool p is held: The cloud says perm/)
+  assert.match(
+    (await waitingReasons(w.db))[0]?.reason ?? '',
+    /pool p is held: The cloud reports perm/,
+  )
   w.pools({ p: { description: 'now it may' } })
   await w.run(2)
   assert.equal(w.existing().length, 1)
@@ -153,7 +156,10 @@ test('a pool held for a missing permission is retried after the time that the pr
   await w.tasks('a', 1)
   w.cloud.fail({ kind: 'fail', failure: 'permission', retry_seconds: 600 })
   await w.run(3)
-  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /pool p is held: The cloud says perm/)
+  assert.match(
+    (await waitingReasons(w.db))[0]?.reason ?? '',
+    /pool p is held: The cloud reports perm/,
+  )
   w.later(500)
   await w.run(2)
   assert.deepEqual(w.existing(), [])
@@ -226,7 +232,7 @@ test('a delete that fails is retried forever, with increasing pauses', async () 
   let tries = 0
   const stop = async (): Promise<void> => {
     tries++
-    throw new Error('cannot just now')
+    throw new Error('cannot stop at the moment')
   }
   w.overrides.set('p', { stop })
   w.pools({ p: { max: 1 } })
@@ -236,39 +242,39 @@ test('a delete that fails is retried forever, with increasing pauses', async () 
   await w.pass(4000)
   assert.ok(tries > 5 && tries < 15, `${tries} tries`)
   const [stuck] = await w.machines()
-  assert.deepEqual([stuck?.state, stuck?.failure_text], ['deleting', 'cannot just now'])
+  assert.deepEqual([stuck?.state, stuck?.failure_text], ['deleting', 'cannot stop at the moment'])
 })
 
-for (const how of ['its cloud says so', 'it is listed no more', 'it is silent'] as const)
-  test(`a machine that vanishes while leased (${how}): the task is requeued, as the machine was lost`, async () => {
+for (const how of ['reported by its cloud', 'no longer listed', 'no heartbeats'] as const)
+  test(`a machine that vanishes while leased (${how}): the task is requeued because the machine was lost`, async () => {
     await using w = await ManagerFixture.open()
     // Otherwise its silence might be noticed before a listing is due.
-    w.pools({ p: how === 'it is silent' ? {} : { silence_timeout: 400 } })
+    w.pools({ p: how === 'no heartbeats' ? {} : { silence_timeout: 400 } })
     await w.tasks('a', 1)
     const [machine] = await w.ready()
     assert.ok(machine?.provider_id)
     const [task] = await w.claimAll()
     assert.ok(task)
-    if (how !== 'it is silent') w.cloud.endMachine(machine.provider_id, 'interrupted')
-    if (how === 'it is listed no more') w.cloud.forgetEnded(new Date('2100-01-01'))
-    await w.pass(how === 'its cloud says so' ? 170 : 260)
-    if (how === 'it is silent') w.overrides.clear()
+    if (how !== 'no heartbeats') w.cloud.endMachine(machine.provider_id, 'interrupted')
+    if (how === 'no longer listed') w.cloud.forgetEnded(new Date('2100-01-01'))
+    await w.pass(how === 'reported by its cloud' ? 170 : 260)
+    if (how === 'no heartbeats') w.overrides.clear()
     const [row] = await w.db.selectFrom('task').selectAll().execute()
-    if (how === 'it is silent') {
+    if (how === 'no heartbeats') {
       assert.equal(row?.state, 'leased', 'it has sent heartbeats')
       await w.run(10, 15)
     }
     const [after] = await w.db.selectFrom('task').selectAll().execute()
     assert.equal(after?.state, 'queued')
     assert.equal(after?.attempts, 1)
-    const lost = how === 'its cloud says so' ? 'interrupted' : 'machine_lost'
+    const lost = how === 'reported by its cloud' ? 'interrupted' : 'machine_lost'
     assert.equal(after?.lost_cause, lost)
     const gone = (await w.all()).find(({ id }) => id === machine.id)
     assert.equal(gone?.failure_class, lost === 'interrupted' ? lost : 'lost')
     assert.equal((await w.machines()).length, 1, 'another one is on its way')
   })
 
-test('a machine does not count as silent while no gateway is up, nor just after', async () => {
+test('a machine does not count as silent while no gateway is up or shortly afterwards', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -451,7 +457,10 @@ test('warm pool and a burst: demand is served beyond the warm machines up to the
   await w.run(2)
   assert.deepEqual(await count(), { good: 4, dear: 3 })
   const reasons = await waitingReasons(w.db)
-  assert.match(reasons[0]?.reason ?? '', /pool dear is at its limit 3; pool good is at its limit 4/)
+  assert.match(
+    reasons[0]?.reason ?? '',
+    /pool dear is at its limit of 3 machines; pool good is at its limit of 4 machines/,
+  )
   assert.equal(
     reasons.reduce((sum, each) => sum + each.tasks, 0),
     18,
@@ -468,7 +477,7 @@ test('an idle machine of another sandbox is evicted at the limit in favor of a w
   await w.run(1)
   assert.deepEqual((await w.states()).toSorted(), ['draining', 'ready'])
   await w.pass(60, 5)
-  await w.enrol()
+  await w.enroll()
   assert.deepEqual(
     (await w.claimAll()).map(({ ownername }) => ownername),
     ['b'],
@@ -501,5 +510,5 @@ test('tasks that no pool can run are shown as unsatisfiable with the reason', as
   await w.run(2)
   assert.deepEqual(await w.machines(), [])
   const reasons = (await waitingReasons(w.db)).map(({ reason }) => reason).toSorted()
-  assert.deepEqual(reasons, ['no pool offers gpu and x86_64 together', 'no pool offers s390x'])
+  assert.deepEqual(reasons, ['no pool offers s390x', 'no single pool offers gpu and x86_64'])
 })

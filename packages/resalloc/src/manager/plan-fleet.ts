@@ -1,7 +1,7 @@
 import type { ManagedMachine } from '@copr/domain/machines/managed-machines'
 import type { Demand } from '@copr/domain/queue/demand'
 import type { NewReason } from '@copr/domain/queue/waiting-reasons'
-import { warmStock } from '../pools/warm-stock.ts'
+import { warmPoolSize } from '../pools/warm-pool-size.ts'
 import { inFairOrder, RunningCounts } from './fair-order.ts'
 import { PoolCapacity, type Wish } from './pool-capacity.ts'
 import { type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
@@ -28,7 +28,7 @@ export function planFleet(
     return why === undefined
   })
   for (const [group, tasks] of unserved) if (!limited.has(group)) fleet.makeRoom(group, tasks)
-  fleet.keepStock()
+  fleet.fillWarmPools()
   const unmet = [...unserved].map(([group, tasks]) => reasonOf(group, tasks, reasons.get(group)))
   return [...fleet.actions, { kind: 'explain', reasons: merged(unmet) }]
 }
@@ -132,7 +132,7 @@ class Fleet {
     )
     const offering = best?.start(memory)
     if (best && offering) {
-      const why = `${group.sandbox} waits`
+      const why = `${group.sandbox} has a waiting task`
       this.actions.push({ kind: 'create', pool: best.pool.name, offering, why })
       return undefined
     }
@@ -210,7 +210,7 @@ class Fleet {
       ].filter((each) => each.capacity === capacity)
       for (const candidate of inOrderOfLeaving(candidates)) {
         if (missing <= 0) return
-        if (!this.#dismiss(candidate, 'Its place is needed by others')) continue
+        if (!this.#dismiss(candidate, 'A task of another sandbox needs its capacity')) continue
         capacity.freeing--
         missing--
       }
@@ -222,23 +222,23 @@ class Fleet {
       const reasons = capacities.flatMap((capacity) => capacity.whyNot() ?? [])
       return [...new Set(reasons)].join('; ')
     }
-    if (this.#others.some((each) => canOther(each, group))) return 'all builders are at work'
+    if (this.#others.some((each) => canOther(each, group))) return 'all builders are busy'
     const { arch, tags } = group
     if (arch !== null && !this.#capacities.some((capacity) => capacity.can({ arch, tags: [] })))
       return `no pool offers ${arch}`
-    return `no pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')} together`
+    return `no single pool offers ${[...tags, ...(arch === null ? [] : [arch])].join(' and ')}`
   }
 
   /** Fills the warm pools, and dismisses surplus machines that no task waits for, the longest idle first. */
-  keepStock(): void {
+  fillWarmPools(): void {
     for (const capacity of this.#capacities) {
       const { config, name } = capacity.pool
       const spare = this.#fresh.filter((each) => each.capacity === capacity)
-      const wanted = warmStock(config, this.#now)
+      const wanted = warmPoolSize(config, this.#now)
       for (let missing = wanted - spare.length; missing > 0; missing--) {
         const offering = capacity.start()
         if (!offering) break
-        this.actions.push({ kind: 'create', pool: name, offering, why: 'warm stock' })
+        this.actions.push({ kind: 'create', pool: name, offering, why: 'warm pool' })
       }
       let surplus = spare.length - wanted
       for (const each of inOrderOfLeaving(spare)) {
@@ -246,7 +246,7 @@ class Fleet {
         const { state, released_at, enrolled_at } = each.machine
         const idle = secondsSince(released_at ?? enrolled_at, this.#now)
         if (state === 'ready' && idle < config.scale_in_delay) continue
-        if (this.#dismiss(each, 'Nobody waits for it')) surplus--
+        if (this.#dismiss(each, 'No task needs it')) surplus--
       }
     }
   }

@@ -59,7 +59,7 @@ function stepOfPlanned(machine: ManagedMachine, { row, now }: Context): Action |
 
 /** Returns why a pool starts no machines at all; undefined if it may. */
 export function whyNoStarts(row: Pool, now: Date): string | undefined {
-  if (row.retired_at) return 'has left pools.yaml'
+  if (row.retired_at) return 'was removed from pools.yaml'
   if (row.cordoned || row.config.cordoned) return 'is cordoned'
   if (row.hold_reason !== null && (row.held_until === null || row.held_until > now))
     return `is held: ${row.hold_reason}`
@@ -73,7 +73,7 @@ function stepOfStarting(
 ): Action | undefined {
   const { boot_timeout } = pool.config
   if (secondsSince(machine.launching_at, now) > boot_timeout) {
-    const why = `It has not enrolled within ${boot_timeout} seconds`
+    const why = `It did not enroll within ${boot_timeout} seconds`
     return { kind: 'end', machine, why, failure: 'boot' }
   }
   const repeats = machine.state === 'launching' && !isInCall && isDue(machine, now)
@@ -88,7 +88,7 @@ function isSilent(machine: ManagedMachine, { pool, observed, now }: Context): bo
   return Math.min(silence, secondsSince(since, now)) > pool.config.silence_timeout
 }
 
-const SILENT = 'It sent no sign of life'
+const SILENT = 'It stopped sending heartbeats'
 
 function stepOfReady(
   machine: ManagedMachine,
@@ -103,9 +103,9 @@ function stepOfReady(
   if (machine.held_until)
     return machine.held_until > now
       ? undefined
-      : { kind: 'drain', machine, why: 'It was held for somebody to look at' }
+      : { kind: 'drain', machine, why: 'Its hold for debugging has expired' }
   const why = row.retired_at
-    ? `The pool ${pool.name} has left pools.yaml`
+    ? `The pool ${pool.name} was removed from pools.yaml`
     : secondsSince(machine.enrolled_at, now) > max_lifetime
       ? `It is older than ${max_lifetime} seconds`
       : whyUsedUp(machine, context)
@@ -122,15 +122,15 @@ function whyUsedUp(machine: ManagedMachine, { pool, now }: Context): string | un
   const { reuse_opportunity_time, reuse_max_count, reuse_max_time, max_idle_age } = pool.config
   if (machine.uses === 0)
     return secondsSince(machine.enrolled_at, now) > max_idle_age
-      ? `Nobody used it for ${max_idle_age} seconds`
+      ? `It was unused for ${max_idle_age} seconds`
       : undefined
-  if (reuse_opportunity_time === 0) return 'It has done its task'
+  if (reuse_opportunity_time === 0) return 'It has finished its task'
   if (reuse_max_count > 0 && machine.uses >= reuse_max_count)
-    return `It has done ${machine.uses} tasks`
+    return `It has finished ${machine.uses} tasks`
   if (reuse_max_time > 0 && secondsSince(machine.sandboxed_at, now) >= reuse_max_time)
     return `It was used for ${reuse_max_time} seconds`
   return secondsSince(machine.released_at ?? machine.sandboxed_at, now) > reuse_opportunity_time
-    ? `No further task of ${machine.sandbox ?? 'anybody'} came within ${reuse_opportunity_time} seconds`
+    ? `No further task of ${machine.sandbox ?? 'any sandbox'} arrived within ${reuse_opportunity_time} seconds`
     : undefined
 }
 

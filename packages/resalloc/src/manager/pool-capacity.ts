@@ -87,8 +87,8 @@ export class PoolCapacity {
   whyNot(): string | undefined {
     const { name, config } = this.pool
     if (this.#blocked) return `pool ${name} ${this.#blocked}`
-    if (this.isFull) return `pool ${name} is at its limit ${config.max}`
-    if (this.#offerings.length === 0) return `pool ${name} has no capacity just now`
+    if (this.isFull) return `pool ${name} is at its limit of ${config.max} machines`
+    if (this.#offerings.length === 0) return `pool ${name} has no capacity at the moment`
     if (this.starting >= config.max_starting)
       return `pool ${name} starts only ${config.max_starting} machines at a time`
     if (config.start_delay > 0 && this.#started > 0)
@@ -129,9 +129,9 @@ function blockedBy(
   const { budget_per_month, start_delay } = pool.config
   const why = whyNoStarts(row, now)
   if (why) return why
-  if (row.throttled_until && row.throttled_until > now) return 'was told by its cloud to be slower'
+  if (row.throttled_until && row.throttled_until > now) return 'is throttled by its cloud provider'
   if (budget_per_month !== undefined && (observed.costs.get(pool.name) ?? 0) >= budget_per_month)
-    return `has spent its budget ${budget_per_month} of this month`
+    return `has spent this month's budget of ${budget_per_month}`
   if (secondsSince(row.last_start_at, now) < start_delay)
     return `waits ${start_delay} seconds between two starts`
   return undefined

@@ -20,7 +20,7 @@ test('machines that fail to boot are replaced, and hold their pool after a numbe
   assert.deepEqual(await w.states(), ['ready'])
 })
 
-test('a machine that is held for debugging stays without tasks, and is deleted when the hold expires', async () => {
+test('a machine held for debugging gets no tasks, and is deleted when the hold expires', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 1 } })
   const [machine] = await w.ready()
@@ -90,7 +90,7 @@ test('on-demand machines are started only for tasks that request their tags, and
   assert.deepEqual((await w.machines()).map(({ pool }) => pool).toSorted(), ['big', 'p'])
 })
 
-test('owner limits also apply to machines: none is started for tasks that may not run', async () => {
+test('owner limits also apply to machines: none is started for tasks over the limit', async () => {
   await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 20)
@@ -98,7 +98,7 @@ test('owner limits also apply to machines: none is started for tasks that may no
   await w.ready()
   assert.equal((await w.machines()).length, 5)
   assert.equal((await w.claimAll()).length, 5)
-  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a has 3 builds running/)
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a is running 3 builds/)
 })
 
 test('a task that ran out of memory gets a bigger machine, or any machine if none is big enough', async () => {

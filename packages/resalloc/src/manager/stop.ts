@@ -37,7 +37,7 @@ export async function stopMachine(
   } catch (error) {
     const failure_text = messageOf(error)
     const facts = { machine_id: machine.id, pool: machine.pool, attempts: delete_attempts }
-    log.warn({ ...facts, reason: failure_text }, 'Cannot stop a machine, trying again')
+    log.warn({ ...facts, reason: failure_text }, 'Cannot stop a machine, retrying')
     await changeMachine(db, machine, { delete_attempts, next_try_at, failure_text })
     return
   }

@@ -118,7 +118,7 @@ async function judgeEnded(
   if (cause === 'no_capacity' && machine.offering !== null) {
     const failure = {
       failure_class: cause,
-      failure_text: message ?? 'It ended for want of capacity',
+      failure_text: message ?? 'It ended for lack of capacity',
       unavailable_until: later(now(), NO_CAPACITY_SECONDS),
     }
     await noteOfferingFailure(db, { pool: machine.pool, name: machine.offering }, failure, now())
@@ -134,10 +134,10 @@ async function judgeEnded(
 }
 
 const CAUSES: Record<NonNullable<Listed['cause']>, string> = {
-  interrupted: 'Its cloud took it back',
-  no_capacity: 'Its cloud had no capacity for it',
+  interrupted: 'Its cloud provider reclaimed it',
+  no_capacity: 'Its cloud provider had no capacity for it',
   powered_off: 'It powered itself off',
-  stopped: 'Somebody stopped it',
+  stopped: 'It was stopped from outside',
   failed: 'It ended by itself',
 }
 
@@ -163,7 +163,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
   if (hasSpoken || machine.absent_since >= began) return
   const kind = active.desired.account
   await endMachine(context, machine, {
-    why: `It vanished from ${kind}`,
+    why: `It is no longer listed by ${kind}`,
     failure: machine.state === 'booting' ? 'boot' : 'lost',
   })
   context.wake()
@@ -225,6 +225,6 @@ async function judgeOrphan(
     log.warn(facts, 'Orphan removed')
   } catch (error) {
     await noteRemoval(db, seen, { error: messageOf(error), now: now() })
-    log.error({ ...facts, reason: messageOf(error) }, 'Cannot remove an orphan, trying again')
+    log.error({ ...facts, reason: messageOf(error) }, 'Cannot remove an orphan, retrying')
   }
 }

@@ -71,7 +71,7 @@ export class PoolSet {
     if (digest === this.#digest) return
     await notePoolsFile(db, { digest, error, now: now() })
     this.#digest = digest
-    log.error({ reason: error }, 'Cannot use the file of pools, the one before stays')
+    log.error({ reason: error }, 'Cannot use the pools file, keeping the previous one')
   }
 
   async #accept(file: PoolsFile): Promise<void> {

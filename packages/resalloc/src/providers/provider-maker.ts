@@ -12,7 +12,7 @@ export function providerMaker(registry: Registry): ProviderMaker {
     const make = registry[config.provider] as
       | ((config: PoolConfig, context: ProviderContext) => Provider)
       | undefined
-    if (!make) throw new Error(`The provider ${config.provider} is not offered here`)
+    if (!make) throw new Error(`The provider ${config.provider} is not available in this process`)
     return make(config, context)
   }
 }

@@ -69,7 +69,7 @@ export function fakeCloud({
     const fault = takeFault('fail', 'lose_answer')
     if (fault?.kind === 'fail') {
       const { kind: _, ...failed } = fault
-      return { ok: false, ...failed, message: `The cloud says ${fault.failure}` }
+      return { ok: false, ...failed, message: `The cloud reports ${fault.failure}` }
     }
     const { installation_id, machine_id, pool, launch_token } = order
     const provider_id = `fake-${++made}`
@@ -86,7 +86,7 @@ export function fakeCloud({
       order,
       digest,
     })
-    if (fault) return { ok: false, failure: 'unknown', message: 'No answer' }
+    if (fault) return { ok: false, failure: 'unknown', message: 'No response' }
     return { ok: true, provider_id, data: {} }
   }
 
@@ -97,7 +97,7 @@ export function fakeCloud({
       try {
         await reach(signal)
       } catch {
-        return { ok: false, failure: 'unknown', message: 'No answer in time' }
+        return { ok: false, failure: 'unknown', message: 'No response in time' }
       }
       return start(order)
     },
@@ -113,7 +113,7 @@ export function fakeCloud({
         if (at % page_size === page_size - 1) await reach(signal)
         yield machine
       }
-      if (broken) throw new Error('The cloud broke off its answer')
+      if (broken) throw new Error('The cloud aborted its response')
     },
     async remove(listed, signal) {
       await reach(signal)

@@ -45,7 +45,7 @@ export function listings(fixture: () => ProviderFixture): void {
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('list() throws if it cannot return everything', async (t) => {
+  test('list() throws if the listing is incomplete', async (t) => {
     const breakNext = can(t, fixture().breakNextListing)
     if (!breakNext) return
     await using pool = new SuitePool(fixture())
@@ -69,7 +69,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('everything that is created carries its owner', async () => {
+  test('every created resource is tagged with its owner', async () => {
     await using pool = new SuitePool(fixture())
     await pool.startNew(1)
     const owners = await fixture().owners()
@@ -81,7 +81,7 @@ export function listings(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('everything that a pool created is removed with its machines and the pool', async () => {
+  test('all resources of a pool are removed with its machines and the pool', async () => {
     const pool = new SuitePool(fixture())
     await pool.startNew(1)
     await pool[Symbol.asyncDispose]()

@@ -165,11 +165,11 @@ export class ManagerFixture implements AsyncDisposable {
   }
 
   /** Enrolls every existing machine, as its agent would. */
-  async enrol(): Promise<void> {
-    for (const { order } of this.existing()) await this.enrolMachine(order.machine_id, order.boot)
+  async enroll(): Promise<void> {
+    for (const { order } of this.existing()) await this.enrollMachine(order.machine_id, order.boot)
   }
 
-  async enrolMachine(
+  async enrollMachine(
     machine_id: number,
     boot: Pick<BootConfig, 'enroll_token' | 'name' | 'arches' | 'tags'>,
   ): Promise<void> {
@@ -219,7 +219,7 @@ export class ManagerFixture implements AsyncDisposable {
   /** Runs the manager until the machines for the waiting tasks are ready; returns them. */
   async ready(): Promise<ManagedMachine[]> {
     await this.run(2)
-    await this.enrol()
+    await this.enroll()
     await this.run()
     return await this.machines()
   }

@@ -94,7 +94,7 @@ function starts(fixture: () => ProviderFixture): void {
     )
   })
 
-  for (const how of ['stopped', 'ended by itself'] as const)
+  for (const how of ['stopped', 'terminated by itself'] as const)
     test(`start() with the token of a machine that was ${how} is token_spent, and creates none`, async () => {
       await using pool = new SuitePool(fixture())
       const order = await pool.order(1)
@@ -110,7 +110,7 @@ function starts(fixture: () => ProviderFixture): void {
 }
 
 function lostAnswers(fixture: () => ProviderFixture): void {
-  test('start() whose response is lost is unknown or retried, and returns that machine for the same token', async (t) => {
+  test('start() returns the same machine for the same token after a lost response', async (t) => {
     const lose = can(t, fixture().loseNextStart)
     if (!lose) return
     await using pool = new SuitePool(fixture())
@@ -125,7 +125,7 @@ function lostAnswers(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('stop() ends a machine of which only the token is known', async (t) => {
+  test('stop() ends a machine by its token alone', async (t) => {
     const lose = can(t, fixture().loseNextStart)
     if (!lose) return
     await using pool = new SuitePool(fixture())
@@ -170,7 +170,7 @@ function stops(fixture: () => ProviderFixture): void {
     )
   })
 
-  test('stop() works without the id', async () => {
+  test('stop() ends a started machine without its id', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     succeeded(await pool.start(order))
@@ -200,7 +200,7 @@ function stops(fixture: () => ProviderFixture): void {
     await pool.stop(await pool.order(77))
   })
 
-  test('stop() of a machine that ended by itself is not an error', async () => {
+  test('stop() of a machine that terminated by itself is not an error', async () => {
     await using pool = new SuitePool(fixture())
     const order = await pool.order(1)
     const started = succeeded(await pool.start(order))
@@ -211,7 +211,7 @@ function stops(fixture: () => ProviderFixture): void {
 }
 
 function deadlines(fixture: () => ProviderFixture): void {
-  test('a call whose deadline has passed already does nothing', async () => {
+  test('a call whose deadline has already passed does nothing', async () => {
     await using pool = new SuitePool(fixture())
     const provider = await pool.provider()
     const order = await pool.order(1)
@@ -222,7 +222,7 @@ function deadlines(fixture: () => ProviderFixture): void {
     assert.deepEqual(await pool.machines(), [])
   })
 
-  test('every call ends at its deadline if nothing answers', async (t) => {
+  test('every call ends at its deadline if the cloud does not respond', async (t) => {
     const hang = can(t, fixture().hang)
     if (!hang) return
     await using pool = new SuitePool(fixture())

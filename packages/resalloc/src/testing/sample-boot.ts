@@ -3,7 +3,7 @@ import type { BootConfig } from '../providers/provider.ts'
 /** Returns a machine's boot configuration for tests. */
 export function sampleBoot(changes: Partial<BootConfig> = {}): BootConfig {
   return {
-    enroll_token: 'enrolment-token-of-this-test-only',
+    enroll_token: 'enrollment-token-of-this-test-only',
     gateway_url: 'https://copr.example',
     name: 'aws_x86_00000012',
     arches: ['x86_64', 'i686'],

@@ -25,7 +25,7 @@ if [ -e "$CLOUD/break" ]; then rm "$CLOUD/break"; exit 1; fi`
 export class ScriptFixture implements ProviderFixture {
   readonly dir = mkdtempSync(join(tmpdir(), 'copr-scripts-'))
   readonly #installations = new Set<string>()
-  loseNextStart = { cannot: 'the answer of a script is lost with the process only' }
+  loseNextStart = { cannot: 'the output of a script is lost only if the process is killed' }
 
   constructor() {
     mkdirSync(join(this.dir, 'machines'))
@@ -62,7 +62,7 @@ export class ScriptFixture implements ProviderFixture {
   }
 
   failNextStart = (failure: string): { cannot: string } | void => {
-    if (failure !== 'no_capacity') return { cannot: 'scripts fail in one way only' }
+    if (failure !== 'no_capacity') return { cannot: 'scripts report no other failure' }
     writeFileSync(join(this.dir, 'fail'), '')
   }
 

@@ -60,7 +60,8 @@ export function awsProviders(): MakeProvider<'aws'> {
       settle_seconds: SETTLE_SECONDS,
       offerings: () => offerings,
       async start(order, signal) {
-        if (signal.aborted) return { ok: false, failure: 'unknown', message: 'No time was left' }
+        if (signal.aborted)
+          return { ok: false, failure: 'unknown', message: 'The deadline has passed' }
         const offering = offerings.find(({ name }) => name === order.offering.name)
         if (!offering) return unknownOffering(order)
         try {
@@ -112,7 +113,7 @@ export function awsProviders(): MakeProvider<'aws'> {
 const SPENT: StartOutcome = {
   ok: false,
   failure: 'token_spent',
-  message: 'The machine of this launch token has ended',
+  message: 'The machine of this launch token was terminated',
 }
 
 /** Returns the id of the order's machine, new or existing; undefined if it has ended. */
@@ -130,7 +131,7 @@ async function runInstance(
     )
     const [instance] = Instances ?? []
     if (instance?.InstanceId === undefined)
-      throw new Error('EC2 started nothing, and gave no reason')
+      throw new Error('EC2 started no instance and gave no reason')
     return hasEnded(instance) ? undefined : instance.InstanceId
   } catch (error) {
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw error
@@ -166,7 +167,7 @@ async function instancesOf(
 }
 
 function unknownOffering({ offering }: StartOrder): StartOutcome {
-  const message = `Cannot start ${offering.name}: the pool does not offer it any more`
+  const message = `Cannot start ${offering.name}: the pool no longer offers it`
   return { ok: false, failure: 'no_capacity', message }
 }
 

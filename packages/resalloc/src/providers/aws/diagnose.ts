@@ -59,7 +59,7 @@ export async function diagnose(
       const [newest] = await bakedImages(account.api, { pool, owner }, signal)
       if (!newest)
         throw new Advised(
-          `There is none, so that machines take minutes to install themselves; make one: coprctl image bake ${owner.pool}`,
+          `No baked image exists, so each machine takes minutes to install itself; create one: coprctl image bake ${owner.pool}`,
         )
     })
   return findings
@@ -94,13 +94,13 @@ class Advised extends Error {
 /** The administrator's remedy for each failure class. */
 const HELP: Readonly<Record<StartFailure, string>> = {
   permission:
-    'give the manager the policy that "coprctl builders aws-policy" prints, and credentials that are valid',
+    'give the manager valid credentials with the policy that "coprctl builders aws-policy" prints',
   configuration: 'correct the pool in pools.yaml',
-  no_capacity: 'name other instance_types or subnets, too',
-  quota: 'ask AWS for more of it in the console of Service Quotas',
-  throttled: 'ask again in a minute',
-  token_spent: 'ask again',
-  unknown: 'ask again; see that EC2 can be reached from here',
+  no_capacity: 'add other instance_types or subnets',
+  quota: 'request an increase in the Service Quotas console',
+  throttled: 'retry in a minute',
+  token_spent: 'retry',
+  unknown: 'retry; check that this host can reach EC2',
 }
 
 function helpedBy(error: unknown): string {

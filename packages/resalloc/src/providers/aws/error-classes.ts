@@ -113,15 +113,15 @@ function quotaName(
   code: string,
   { instance_type, purchase }: Pick<AwsOffering, 'instance_type' | 'purchase'>,
 ): string {
-  if (code === 'VolumeLimitExceeded') return 'quota of EBS: Storage for gp3 volumes'
-  if (code === 'AddressLimitExceeded') return 'quota of EC2: EC2-VPC Elastic IPs'
-  if (code === 'NetworkInterfaceLimitExceeded') return 'quota of VPC: Network interfaces per Region'
-  if (code === 'SecurityGroupLimitExceeded') return 'quota of VPC: VPC security groups per Region'
+  if (code === 'VolumeLimitExceeded') return 'EBS quota: Storage for gp3 volumes'
+  if (code === 'AddressLimitExceeded') return 'EC2 quota: EC2-VPC Elastic IPs'
+  if (code === 'NetworkInterfaceLimitExceeded') return 'VPC quota: Network interfaces per Region'
+  if (code === 'SecurityGroupLimitExceeded') return 'VPC quota: VPC security groups per Region'
   const family = /^[a-z]+/.exec(instance_type)?.[0] ?? ''
   const STANDARD = 'Standard (A, C, D, H, I, M, R, T, Z)'
   const of =
     'acdhimrtz'.includes(family[0] ?? '?') && family.length <= 2 ? STANDARD : family.toUpperCase()
   return purchase === 'spot'
-    ? `quota of EC2: All ${of} Spot Instance Requests`
-    : `quota of EC2: Running On-Demand ${of} instances`
+    ? `EC2 quota: All ${of} Spot Instance Requests`
+    : `EC2 quota: Running On-Demand ${of} instances`
 }

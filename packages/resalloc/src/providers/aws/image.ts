@@ -45,7 +45,7 @@ export async function findBakeSource(
   if (source) return asImage(source)
   throw new CoprError(
     'invalid',
-    `Cannot bake an image: ${image.ImageId} is baked itself, and ${origin}, which it was made of, is gone; in pools.yaml, say "image" for what to begin with, and "baked: true"`,
+    `Cannot bake an image: ${image.ImageId} is itself a baked image, and its source image ${origin} no longer exists; in pools.yaml, set "image" to a source image, and "baked: true"`,
   )
 }
 
@@ -62,7 +62,7 @@ async function findBase(api: Ec2Api, pool: AwsPool, signal: AbortSignal): Promis
   const [newest] = await describe(api, query, signal)
   if (newest === undefined) {
     const words = 'id' in wanted ? wanted.id : `${wanted.name} of owner ${wanted.owner}`
-    throw new CoprError('not_found', `Cannot find an image ${words} in ${pool.region}`)
+    throw new CoprError('not_found', `Cannot find the image ${words} in ${pool.region}`)
   }
   return newest
 }

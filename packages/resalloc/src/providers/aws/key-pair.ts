@@ -20,8 +20,8 @@ export async function ensureKeyPair(
   const there = await keyPairsOf(api, owner, signal)
   if (name !== undefined && !there.includes(name))
     await importKey(api, { pool, owner, name }, signal)
-  for (const former of there.filter((each) => each !== name)) {
-    const command = new DeleteKeyPairCommand({ KeyName: former })
+  for (const previous of there.filter((each) => each !== name)) {
+    const command = new DeleteKeyPairCommand({ KeyName: previous })
     await api.call('mutate', async (client, options) => await client.send(command, options), signal)
   }
   return name

@@ -85,6 +85,6 @@ test('launchRequest() refuses user data that EC2 would refuse', () => {
   assert.equal(request(ON_DEMAND, { user_data: most }).UserData, most.toString('base64'))
   assert.throws(
     () => request(ON_DEMAND, { user_data: Buffer.alloc(16 * 1024 + 1) }),
-    /Cannot start a machine: its user data has 16385 bytes, EC2 takes 16384/,
+    /Cannot start a machine: its user data has 16385 bytes, the limit of EC2 is 16384/,
   )
 })

@@ -99,7 +99,7 @@ function fitting(user_data: Buffer): Buffer {
   if (user_data.length > USER_DATA_BYTES)
     throw new CoprError(
       'too_large',
-      `Cannot start a machine: its user data has ${user_data.length} bytes, EC2 takes ${USER_DATA_BYTES}`,
+      `Cannot start a machine: its user data has ${user_data.length} bytes, the limit of EC2 is ${USER_DATA_BYTES}`,
     )
   return user_data
 }

@@ -14,7 +14,7 @@ for (const [name, code, state, cause] of [
   ['terminated', 'Client.InternalError', 'ended', 'failed'],
   ['stopped', 'Client.UserInitiatedShutdown', 'running', undefined],
 ] as const)
-  test(`listedInstance() of ${name} by ${code ?? 'nothing'} is ${state} by ${cause ?? 'nothing'}`, () => {
+  test(`listedInstance() maps ${name} (${code ?? 'no code'}) to ${state} (${cause ?? 'no cause'})`, () => {
     const listed = listedInstance({
       InstanceId: 'i-1',
       State: { Name: name },

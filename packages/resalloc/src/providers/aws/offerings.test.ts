@@ -61,12 +61,12 @@ for (const [type, memory_mb] of [
 for (const [why, options] of [
   ['ssh_from without a key', { ssh_from: ['192.0.2.0/24'] }],
   ['a key without ssh_from', { ssh_public_key: 'ssh-ed25519 AAAA me' }],
-  ['an address that is none', { ssh_from: ['office'], ssh_public_key: 'ssh-ed25519 AAAA me' }],
+  ['an invalid address', { ssh_from: ['office'], ssh_public_key: 'ssh-ed25519 AAAA me' }],
   [
-    'ssh_from beside security groups',
+    'ssh_from together with security_groups',
     { ssh_from: ['192.0.2.0/24'], ssh_public_key: 'ssh-rsa A', security_groups: ['sg-1'] },
   ],
-  ['extra tags that are ours', { extra_tags: { 'copr-pool': 'other' } }],
+  ['extra tags with reserved names', { extra_tags: { 'copr-pool': 'other' } }],
 ] as const)
   test(`a pool with ${why} is refused`, () => {
     assert.throws(() => pool(options))

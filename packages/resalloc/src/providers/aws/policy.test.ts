@@ -105,10 +105,10 @@ test('awsPolicy() uses the ARN partition of the region', () => {
   }
 })
 
-test('awsPolicy() refuses pools that need more than one policy, and reports what to do', () => {
+test('awsPolicy() refuses pools that need more than one policy, with the remedy', () => {
   const role_arn = 'arn:aws:iam::1:role/builders'
   assert.throws(() => policyOf({ a: {}, b: { role_arn }, c: {} }), {
-    message: `Cannot make one policy for several roles: name the pools of one of them: a c (no role); b (${role_arn})`,
+    message: `Cannot create one policy for several roles: name only the pools of one role: a c (no role); b (${role_arn})`,
   })
-  assert.throws(() => policyOf({}), /there is no pool of the provider aws/)
+  assert.throws(() => policyOf({}), /no pool uses the provider aws/)
 })

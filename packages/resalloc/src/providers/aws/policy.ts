@@ -99,14 +99,14 @@ const PARTITIONS = { 'cn-': 'aws-cn', 'us-gov-': 'aws-us-gov', 'eusc-': 'aws-eus
 function requireOneRole(pools: PolicyOptions['pools']): void {
   const roles = Map.groupBy(Object.entries(pools), ([, { role_arn }]) => role_arn ?? 'no role')
   if (roles.size === 0)
-    throw new CoprError('invalid', 'Cannot make a policy: there is no pool of the provider aws')
+    throw new CoprError('invalid', 'Cannot create a policy: no pool uses the provider aws')
   if (roles.size === 1) return
   const groups = [...roles].map(
     ([role, members]) => `${members.map(([name]) => name).join(' ')} (${role})`,
   )
   throw new CoprError(
     'invalid',
-    `Cannot make one policy for several roles: name the pools of one of them: ${groups.join('; ')}`,
+    `Cannot create one policy for several roles: name only the pools of one role: ${groups.join('; ')}`,
   )
 }
 

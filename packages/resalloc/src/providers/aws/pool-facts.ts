@@ -82,6 +82,6 @@ export async function vpcsOf(
   const found = new Map(Subnets.map(({ SubnetId = '', VpcId = '' }) => [SubnetId, VpcId]))
   const missing = subnets.filter((each) => !found.has(each))
   if (missing.length > 0)
-    throw new CoprError('not_found', `Cannot use ${missing.join(', ')}: there is no such subnet`)
+    throw new CoprError('not_found', `Cannot use ${missing.join(', ')}: no such subnet`)
   return found
 }

@@ -36,7 +36,7 @@ const REMOVE: Readonly<Record<string, Remove>> = {
 /** Removes a resource. Fails while it is still in use: the next sweep retries it. */
 export async function removeThing(api: Ec2Api, listed: Listed, signal: AbortSignal): Promise<void> {
   const remove = REMOVE[listed.kind]
-  if (!remove) throw new Error(`Cannot remove a ${listed.kind}: EC2 has no such kind`)
+  if (!remove) throw new Error(`Cannot remove a ${listed.kind}: unknown kind of EC2 resource`)
   signal.throwIfAborted()
   if (listed.state === 'ended') return
   try {

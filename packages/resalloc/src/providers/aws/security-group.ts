@@ -59,7 +59,7 @@ async function createGroup(
 ): Promise<SecurityGroup> {
   const command = new CreateSecurityGroupCommand({
     GroupName: `copr ${owner.installation_id} ${owner.pool}`,
-    Description: 'Builders: they call out and nobody calls in',
+    Description: 'Builders: outbound connections only',
     VpcId: vpc_id,
     TagSpecifications: [{ ResourceType: 'security-group', Tags: poolTags(owner, pool.extra_tags) }],
   })

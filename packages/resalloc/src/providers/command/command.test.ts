@@ -47,7 +47,7 @@ for (const [command, call] of [
     assert.equal(Buffer.from(said(), 'base64').toString(), 'host-13.example\n')
   })
 
-test('a failed livecheck means an unhealthy machine, a failed release is an error', async () => {
+test('a failed cmd_livecheck means an unhealthy machine, a failed cmd_release is an error', async () => {
   const order = stopOrder(startOrder(owner, 14, OFFERING))
   const provider = fixture.provider(owner, { cmd_livecheck: 'exit 1', cmd_release: 'exit 1' })
   assert.equal(await provider.check?.(order, deadline()), false)
@@ -143,14 +143,14 @@ for (const [output, host] of [
   test(`hostOf(${JSON.stringify(output)})`, () => assert.deepEqual(hostOf(output), host))
 
 for (const [what, output, is_cut, wanted] of [
-  ['short', 'a\nb\n', false, 'a\nb\n'],
-  ['whole lines', `a\n${'b'.repeat(600)}\n`, false, 'a\n<RESALLOC_TRIMMED>\n'],
+  ['a short output', 'a\nb\n', false, 'a\nb\n'],
+  ['only whole lines', `a\n${'b'.repeat(600)}\n`, false, 'a\n<RESALLOC_TRIMMED>\n'],
   ['a long first line', 'c'.repeat(600), true, `${'c'.repeat(512)}\n<RESALLOC_TRIMMED>\n`],
 ] as const)
-  test(`keptOutput() keeps 512 bytes: ${what}`, () =>
+  test(`keptOutput() keeps up to 512 bytes: ${what}`, () =>
     assert.equal(keptOutput(output, is_cut), wanted))
 
-test('environmentOf() without a machine names none', () => {
+test('environmentOf() without a machine sets the name to None', () => {
   assert.deepEqual(environmentOf({ pool: 'lab' }), {
     RESALLOC_ID: '0',
     RESALLOC_NAME: 'None',

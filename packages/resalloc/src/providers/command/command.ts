@@ -63,7 +63,7 @@ class CommandProvider implements Provider {
     const unknown = {
       ok: false,
       failure: 'unknown',
-      message: 'The script is still at work',
+      message: 'The script is still running',
       retry_seconds: ASK_AGAIN_SECONDS,
     } as const
     if (signal.aborted) return unknown
@@ -92,11 +92,11 @@ class CommandProvider implements Provider {
         // It has ended, or this process was killed while the script ran, so that the script's output is lost.
         if (note.phase !== 'ended') await this.#delete(name, order, note.output, signal)
         await this.#notes.write({ ...note, phase: 'ended', at: this.#context.now() })
-        return failed('token_spent', `The machine of this launch has ended: ${name}`)
+        return failed('token_spent', `The machine of this launch was terminated: ${name}`)
       }
       return await this.#create(name, order, signal)
     } catch (error) {
-      this.#context.log.warn({ name, reason: messageOf(error) }, 'Launch by script has failed')
+      this.#context.log.warn({ name, reason: messageOf(error) }, 'Launch by script failed')
       return failed('unknown', messageOf(error))
     }
   }
@@ -113,8 +113,8 @@ class CommandProvider implements Provider {
     const known_hosts_file = this.#notes.pathOf(name, 'known-hosts')
     let message = ''
     if (made.code !== 0)
-      message = `cmd_new ended with ${made.code ?? 'a signal'}: ${made.errors.slice(-500)}`
-    else if (!host) message = `cmd_new has printed no host: ${output.slice(0, 200)}`
+      message = `cmd_new exited with ${made.code ?? 'a signal'}: ${made.errors.slice(-500)}`
+    else if (!host) message = `cmd_new printed no host: ${output.slice(0, 200)}`
     else {
       const install = this.#options.install ?? installAgent
       await install({ name, host, boot: order.boot, config, known_hosts_file, signal }).catch(
@@ -125,7 +125,7 @@ class CommandProvider implements Provider {
       await this.#notes.write({ ...note, phase: 'up', output })
       return started(name, output)
     }
-    log.warn({ name, message }, 'Machine by script has not come to be')
+    log.warn({ name, message }, 'Cannot create a machine by script')
     await this.#delete(name, order, output, AbortSignal.timeout(this.#config.boot_timeout * 1000))
     await this.#notes.write({ ...note, phase: 'ended' })
     // The shell exits with 126 or 127 if it cannot run the command.
@@ -145,7 +145,7 @@ class CommandProvider implements Provider {
 
   async #end(name: string, order: Partial<StopOrder>, signal: AbortSignal): Promise<void> {
     const running = RUNNING.get(this.#notes.pathOf(name))
-    running?.abort.abort(new Error('The machine is no longer wanted'))
+    running?.abort.abort(new Error('The machine is no longer needed'))
     await running?.outcome
     const note = await this.#notes.read(name)
     if (note?.phase === 'ended' || (!note && !(await this.#exists(name, signal)))) return
@@ -179,7 +179,7 @@ class CommandProvider implements Provider {
     const end = await runScript(command, { env, signal, max_output_bytes: MAX_NEW_BYTES })
     if (end.code !== 0)
       throw new Error(
-        `${what} of ${name} ended with ${end.code ?? 'a signal'}: ${end.errors.slice(-500)}`,
+        `${what} of ${name} exited with ${end.code ?? 'a signal'}: ${end.errors.slice(-500)}`,
       )
   }
 
@@ -215,7 +215,7 @@ class CommandProvider implements Provider {
       return true
     } catch (error) {
       signal.throwIfAborted()
-      this.#context.log.info({ name, reason: messageOf(error) }, 'Machine is not well')
+      this.#context.log.info({ name, reason: messageOf(error) }, 'Machine failed its health check')
       return false
     }
   }

@@ -27,10 +27,10 @@ test('diagnose() reports no problem for valid scripts and keys', async () => {
 })
 
 for (const [what, options, subject, words] of [
-  ['a script that is not there', { cmd_new: '/nowhere/new x' }, 'cmd_new', /no program \/nowhere/],
-  ['a script that cannot be executed', { cmd_delete: path('plain') }, 'cmd_delete', /chmod|execut/],
-  ['a command that no shell understands', { cmd_release: 'if true' }, 'cmd_release', /[Ss]yntax/],
-  ['a key that is not there', { ssh_key_file: '/nowhere/key' }, 'ssh_key_file', /ENOENT.*; corr/],
+  ['a missing script', { cmd_new: '/nowhere/new x' }, 'cmd_new', /\/nowhere\/new: not found/],
+  ['a script that is not executable', { cmd_delete: path('plain') }, 'cmd_delete', /chmod|execut/],
+  ['a command with a syntax error', { cmd_release: 'if true' }, 'cmd_release', /[Ss]yntax/],
+  ['a missing key', { ssh_key_file: '/nowhere/key' }, 'ssh_key_file', /ENOENT.*; corr/],
   [
     'a key that others may read',
     { ssh_key_file: path('open', 0o644) },
@@ -38,16 +38,16 @@ for (const [what, options, subject, words] of [
     /chmod 600/,
   ],
   [
-    'a file of known hosts that is not there',
+    'a missing known_hosts file',
     { ssh_known_hosts_file: '/nowhere/known' },
     'ssh_known_hosts_file',
     /Cannot read it/,
   ],
   [
-    'a list that fails',
+    'a failing cmd_list',
     { cmd_list: 'echo no >&2; exit 3' },
     'listing',
-    /cmd_list ended with 3: no/,
+    /cmd_list exited with 3: no/,
   ],
 ] as const)
   test(`diagnose() reports ${what}`, async () => {

@@ -15,7 +15,7 @@ eval "set -- $FIRST"
 case $1 in
 */*) [ -x "$1" ] && [ ! -d "$1" ] ;;
 *) command -v "$1" >/dev/null ;;
-esac || { echo "there is no program $1 here, or it may not be executed" >&2; exit 1; }`
+esac || { echo "$1: not found, or not executable" >&2; exit 1; }`
 
 interface Asked {
   config: Config
@@ -69,7 +69,7 @@ async function commandFinding(
     })
     if (end.code !== 0)
       throw new Error(
-        `It cannot run: ${end.errors.trim()}; correct ${name} in pools.yaml, or make its program executable here`,
+        `Cannot run it: ${end.errors.trim()}; correct ${name} in pools.yaml, or make its program executable on this host`,
       )
   })
 }
@@ -87,7 +87,8 @@ async function runnable(
   signal: AbortSignal,
 ): Promise<void> {
   const end = await runScript(`command -v ${program}`, { env, signal, max_output_bytes: 0 })
-  if (end.code !== 0) throw new Error(`There is no ${program} here: install an OpenSSH client`)
+  if (end.code !== 0)
+    throw new Error(`Cannot find ${program} on this host: install an OpenSSH client`)
 }
 
 async function keyFinding(path: string): Promise<Finding> {
@@ -95,7 +96,7 @@ async function keyFinding(path: string): Promise<Finding> {
     await readable(path)
     const mode = (await stat(path)).mode & 0o077
     if (mode !== 0)
-      throw new Error(`ssh does not take ${path} while others may read it: chmod 600 ${path}`)
+      throw new Error(`ssh refuses ${path} because others may read it: run chmod 600 ${path}`)
   })
 }
 

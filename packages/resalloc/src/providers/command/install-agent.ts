@@ -56,13 +56,13 @@ export async function installAgent(installation: Installation): Promise<void> {
     `tar -x -f - -C ${quote(dir)}`,
     start.join(' '),
   ].join(' && ')
-  const brought = await run('ssh', [...sshOptions(installation), host.host, remote], {
+  const installed = await run('ssh', [...sshOptions(installation), host.host, remote], {
     input: new Uint8Array(archive),
     signal,
   })
-  if (!brought.ok)
+  if (!installed.ok)
     throw new Error(
-      `Cannot start the agent on ${host.host}: ${brought.output.trim().slice(-500) || brought.reason}`,
+      `Cannot start the agent on ${host.host}: ${installed.output.trim().slice(-500) || installed.reason}`,
     )
 }
 

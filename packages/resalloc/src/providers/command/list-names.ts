@@ -15,7 +15,7 @@ export async function listNames(
     max_output_bytes: MAX_LIST_BYTES,
   })
   if (code !== 0)
-    throw new Error(`cmd_list ended with ${code ?? 'a signal'}: ${errors.slice(-500)}`)
-  if (is_cut) throw new Error(`cmd_list has printed more than ${MAX_LIST_BYTES} bytes`)
+    throw new Error(`cmd_list exited with ${code ?? 'a signal'}: ${errors.slice(-500)}`)
+  if (is_cut) throw new Error(`cmd_list printed more than ${MAX_LIST_BYTES} bytes`)
   return output.split(/\s+/).filter((name) => name !== '')
 }

@@ -21,7 +21,7 @@ export function openApi(path: string | undefined): Api {
   if (path === undefined) {
     // Otherwise each request would go to an invalid address.
     if (process.env['KUBERNETES_SERVICE_HOST'] === undefined)
-      throw new Error('this process runs in none')
+      throw new Error('this process does not run in a cluster')
     kubeconfig.loadFromCluster()
   } else kubeconfig.loadFromFile(path)
   return {

@@ -87,15 +87,33 @@ test('diagnose() reports a missing permission', async (t) => {
   const [finding, ...more] = await findingsOf(t, { denied: 'patch secrets' })
   assert.deepEqual(more, [])
   assert.equal(finding?.subject, 'patch secrets in builders')
-  assert.match(finding.problem ?? '', /may not patch secrets in the namespace builders: give it/)
+  assert.match(
+    finding.problem ?? '',
+    /not allowed to patch secrets in the namespace builders: give it/,
+  )
 })
 
 for (const [what, code, message, words] of [
-  ['a namespace that is not there', 404, 'namespaces "builders" not found', /; see that the name/],
-  ['a quota', 403, 'exceeded quota: small', /^exceeded quota: small; raise the ResourceQuota of/],
-  ['Pod Security', 403, 'violates PodSecurity "baseline"', /; see that .* admits such pods/],
+  [
+    'a namespace that does not exist',
+    404,
+    'namespaces "builders" not found',
+    /; check that the name/,
+  ],
+  [
+    'an exhausted quota',
+    403,
+    'exceeded quota: small',
+    /^exceeded quota: small; raise the ResourceQuota of/,
+  ],
+  [
+    'a violation of Pod Security',
+    403,
+    'violates PodSecurity "baseline"',
+    /; check that .* admits such pods/,
+  ],
 ] as const)
-  test(`diagnose() reports ${what}, and what to do`, async (t) => {
+  test(`diagnose() reports ${what} with the remedy`, async (t) => {
     const [finding, ...more] = await findingsOf(t, { pod: { code, message } })
     assert.deepEqual(more, [])
     assert.match(finding?.problem ?? '', words)
@@ -105,12 +123,18 @@ test('diagnose() reports only once that a cluster is unreachable or invalid', as
   const closed = kubeconfigOf(t, 2)
   const [finding, ...more] = await diagnosed({ kubeconfig: closed })
   assert.deepEqual(more, [])
-  assert.match(finding?.problem ?? '', /^.+; see that the API server can be reached/)
+  assert.match(finding?.problem ?? '', /^.+; check that this host can reach the API server/)
   const [outside] = await diagnosed({})
-  assert.match(outside?.problem ?? '', /^Cannot find the cluster: this process runs in none; name/)
+  assert.match(
+    outside?.problem ?? '',
+    /^Cannot find the cluster: this process does not run in a cluster; set kubeconfig/,
+  )
 })
 
 test('diagnose() reports a missing kubeconfig', async () => {
   const [finding] = await diagnosed({ kubeconfig: '/nowhere/config' })
-  assert.match(finding?.problem ?? '', /^Cannot find the cluster: .*\/nowhere\/config.*; name its/)
+  assert.match(
+    finding?.problem ?? '',
+    /^Cannot find the cluster: .*\/nowhere\/config.*; set kubeconfig/,
+  )
 })

@@ -49,7 +49,7 @@ async function mayFinding(
     if (status?.allowed === true) return { subject }
     return {
       subject,
-      problem: `This account may not ${verb} ${resource} in the namespace ${namespace}: give it a role with these rights`,
+      problem: `This account is not allowed to ${verb} ${resource} in the namespace ${namespace}: give it a role that allows this`,
     }
   } catch (error) {
     return { subject, problem: helped(error, namespace) }
@@ -64,14 +64,14 @@ function helped(error: unknown, namespace: string): string {
 
 const HELP: Readonly<Record<StartFailure, (namespace: string) => string>> = {
   permission: (namespace) =>
-    `give the account the role that docs/kubernetes-pools.md has, in the namespace ${namespace}, and a token that is valid`,
-  quota: (namespace) => `raise the ResourceQuota of ${namespace}, or ask for less in pools.yaml`,
+    `give the account a valid token and, in the namespace ${namespace}, the role in docs/kubernetes-pools.md`,
+  quota: (namespace) => `raise the ResourceQuota of ${namespace}, or request less in pools.yaml`,
   configuration: (namespace) =>
-    `see that the namespace ${namespace} is there and admits such pods, or correct the pool in pools.yaml`,
-  no_capacity: () => 'ask again',
-  throttled: () => 'ask again in a minute',
-  token_spent: () => 'ask again',
-  unknown: () => 'see that the API server can be reached from here',
+    `check that the namespace ${namespace} exists and admits such pods, or correct the pool in pools.yaml`,
+  no_capacity: () => 'retry',
+  throttled: () => 'retry in a minute',
+  token_spent: () => 'retry',
+  unknown: () => 'check that this host can reach the API server',
 }
 
 /** Checks by a dry run whether a pod of this pool would be admitted by quotas, Pod Security and SCCs. */

@@ -70,7 +70,7 @@ export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context):
       try {
         api()
       } catch (error) {
-        const problem = `Cannot find the cluster: ${messageOf(error)}; name its kubeconfig in pools.yaml`
+        const problem = `Cannot find the cluster: ${messageOf(error)}; set kubeconfig in pools.yaml`
         return [{ subject: 'cluster', problem }]
       }
       return await diagnose(api(), config, context, signal)
@@ -140,7 +140,7 @@ async function startPod(
 }
 
 function spent(): StartOutcome {
-  return { ok: false, failure: 'token_spent', message: 'The pod of this start has ended already' }
+  return { ok: false, failure: 'token_spent', message: 'The pod of this launch has already ended' }
 }
 
 async function stopPod(

@@ -13,15 +13,15 @@ const condition = (type: string, status: string, reason: string, message: string
 })
 
 for (const [title, status, expected] of [
-  ['nobody has seen yet', {}, { state: 'starting' }],
+  ['has no status yet', {}, { state: 'starting' }],
   ['waits for its image', container(waiting('ContainerCreating')), { state: 'starting' }],
   [
-    'cannot have its image',
+    'cannot pull its image',
     { phase: 'Pending', ...container(waiting('ImagePullBackOff')) },
     { state: 'starting', cause: 'failed', message: 'ImagePullBackOff: details' },
   ],
   [
-    'finds no node',
+    'cannot be scheduled',
     {
       phase: 'Pending',
       ...condition('PodScheduled', 'False', 'Unschedulable', '0/3 nodes are available'),
@@ -29,14 +29,14 @@ for (const [title, status, expected] of [
     { state: 'starting', cause: 'no_capacity', message: '0/3 nodes are available' },
   ],
   ['runs', { phase: 'Running' }, { state: 'running' }],
-  ['has ended well', { phase: 'Succeeded' }, { state: 'ended', cause: 'powered_off' }],
+  ['has succeeded', { phase: 'Succeeded' }, { state: 'ended', cause: 'powered_off' }],
   [
     'was evicted',
     { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
     { state: 'ended', cause: 'interrupted', message: 'low on memory' },
   ],
   [
-    'made room for another',
+    'was preempted',
     {
       phase: 'Failed',
       ...condition('DisruptionTarget', 'True', 'PreemptionByScheduler', 'preempted'),
@@ -51,12 +51,12 @@ for (const [title, status, expected] of [
   [
     'failed',
     { phase: 'Failed', ...container(terminated('Error', 1)) },
-    { state: 'ended', cause: 'failed', message: 'The builder ended with exit code 1' },
+    { state: 'ended', cause: 'failed', message: 'The builder exited with code 1' },
   ],
   [
-    'lived too long',
+    'exceeded its deadline',
     { phase: 'Failed', reason: 'DeadlineExceeded', message: 'active too long' },
-    { state: 'ended', cause: 'stopped', message: 'It had reached the end of its life' },
+    { state: 'ended', cause: 'stopped', message: 'It reached its maximum lifetime' },
   ],
 ] as unknown as [string, V1PodStatus, object][])
   test(`listedPod() of a pod that ${title}`, () => {

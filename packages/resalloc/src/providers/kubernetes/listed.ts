@@ -71,14 +71,14 @@ function endOf(status: V1PodStatus | undefined): Pick<Listed, 'cause' | 'message
     return { cause: 'interrupted', message: disruptionOf(status) ?? message ?? reason }
   if (status?.phase === 'Succeeded') return { cause: 'powered_off' }
   if (reason === 'DeadlineExceeded')
-    return { cause: 'stopped', message: 'It had reached the end of its life' }
+    return { cause: 'stopped', message: 'It reached its maximum lifetime' }
   const terminated = status?.containerStatuses?.[0]?.state?.terminated
   if (terminated?.reason === 'OOMKilled')
     return { cause: 'failed', message: 'The builder ran out of memory and was killed' }
   if (terminated)
     return {
       cause: 'failed',
-      message: message ?? `The builder ended with exit code ${terminated.exitCode}`,
+      message: message ?? `The builder exited with code ${terminated.exitCode}`,
     }
   return { cause: 'failed', message: message ?? (reason || undefined) }
 }

@@ -46,10 +46,11 @@ export function localProvider(start: StartLocal): MakeProvider<'local'> {
     account: 'local',
     offerings: () => [{ name: 'process', price_per_hour: 0 }],
     async start(order, signal) {
-      if (signal.aborted) return { ok: false, failure: 'unknown', message: 'No time is left' }
+      if (signal.aborted)
+        return { ok: false, failure: 'unknown', message: 'The deadline has passed' }
       const known = processes.get(order.launch_token)
       if (known?.listed.state === 'ended')
-        return { ok: false, failure: 'token_spent', message: 'Its process has ended' }
+        return { ok: false, failure: 'token_spent', message: 'Its process has exited' }
       const process = known ?? spawn(order, now())
       processes.set(order.launch_token, process)
       return { ok: true, provider_id: process.listed.provider_id, data: {} }

@@ -71,7 +71,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   }
   await using undo = new AsyncDisposableStack()
   const source = await progress.step(
-    'image to begin with',
+    'source image',
     async () => await findBakeSource(api, pool, signal),
     ({ id }) => id,
   )
@@ -79,7 +79,9 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   let model_id: string | undefined
   const end = async (): Promise<void> =>
     await endInstances(api, tags, model_id, AbortSignal.timeout(CLEANUP_MS))
-  undo.defer(async () => await orSay(progress, 'The machine of this bake may be left', nonce, end))
+  undo.defer(
+    async () => await orSay(progress, 'The machine of this bake may still exist', nonce, end),
+  )
   const user_data = bakeUserData(options)
   const model = await progress.step(
     'machine',
@@ -100,7 +102,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
   const remove = async (): Promise<void> =>
     await removeImagesOf(api, tags, made_id, AbortSignal.timeout(CLEANUP_MS))
   undoImage.defer(
-    async () => await orSay(progress, 'An image or its snapshot may be left', nonce, remove),
+    async () => await orSay(progress, 'An image or its snapshot may still exist', nonce, remove),
   )
   const image_id = await progress.step(
     'image',
@@ -151,31 +153,34 @@ async function untilInstalled(
 ): Promise<void> {
   const until = now().getTime() + limit_seconds * 1000
   let stopped_at: number | undefined
-  let last = 'it has said nothing yet'
+  let last = 'no output yet'
   for (;;) {
     const { state, said } = await readModel(api, model, nonce, signal)
     if (said.kind === 'failed')
       throw new CoprError(
         'unavailable',
-        `Cannot bake an image: the installation has failed\n${said.log.map((line) => `  ${line}`).join('\n')}`,
+        `Cannot bake an image: the installation failed\n${said.log.map((line) => `  ${line}`).join('\n')}`,
       )
     if (state === 'ended')
-      throw new CoprError('unavailable', 'Cannot bake an image: somebody has ended its machine')
+      throw new CoprError(
+        'unavailable',
+        'Cannot bake an image: its machine was terminated from outside',
+      )
     if (state === 'stopped') {
       if (said.kind === 'done') return
       stopped_at ??= now().getTime()
       if (now().getTime() - stopped_at > CONSOLE_SECONDS * 1000)
         throw new CoprError(
           'unavailable',
-          `Cannot bake an image: its machine has switched itself off without saying that it is done (${last})`,
+          `Cannot bake an image: its machine powered off without reporting success (${last})`,
         )
     }
     if (said.kind === 'working') last = said.at
-    detail(said.kind === 'done' ? 'switching off' : last)
+    detail(said.kind === 'done' ? 'powering off' : last)
     if (now().getTime() > until + (stopped_at === undefined ? 0 : CONSOLE_SECONDS * 1000))
       throw new CoprError(
         'unavailable',
-        `Cannot bake an image: not installed within ${limit_seconds} seconds (${last}); see that the machine reaches the gateway and the mirrors, or give it more with --limit`,
+        `Cannot bake an image: the installation did not finish within ${limit_seconds} seconds (${last}); check that the machine can reach the gateway and the mirrors, or raise --limit`,
       )
     await sleep(poll_ms, undefined, { signal })
   }
@@ -191,11 +196,11 @@ async function untilAvailable(
     const { state, reason } = await imageState(api, id, signal)
     if (state === 'available') return
     if (state === 'failed')
-      throw new CoprError('unavailable', `Cannot bake an image: EC2 could not store it: ${reason}`)
+      throw new CoprError('unavailable', `Cannot bake an image: EC2 could not create it: ${reason}`)
     if (now().getTime() > until)
       throw new CoprError(
         'unavailable',
-        `Cannot bake an image: EC2 has not stored ${id} within ${limit_seconds} seconds`,
+        `Cannot bake an image: EC2 did not create ${id} within ${limit_seconds} seconds`,
       )
     detail(`${id} is ${state}`)
     await sleep(poll_ms, undefined, { signal })

@@ -31,7 +31,7 @@ export async function createImage(
     async (client, options) => await client.send(command, options),
     AbortSignal.timeout(CREATE_MS),
   )
-  if (ImageId === undefined) throw new Error('EC2 made no image, and gave no reason')
+  if (ImageId === undefined) throw new Error('EC2 created no image and gave no reason')
   return ImageId
 }
 

@@ -69,7 +69,7 @@ export async function launchModel(
         AbortSignal.timeout(LAUNCH_MS),
       )
       const id = Instances?.[0]?.InstanceId
-      if (id === undefined) throw new Error('EC2 started nothing, and gave no reason')
+      if (id === undefined) throw new Error('EC2 started no instance and gave no reason')
       onLaunched(id)
       return { id, offering: offering.name }
     } catch (error) {
@@ -78,7 +78,7 @@ export async function launchModel(
       if (failure !== 'no_capacity' && failure !== 'quota') break
     }
   }
-  throw new CoprError('unavailable', `Cannot bake an image: no machine could be had: ${refusal}`)
+  throw new CoprError('unavailable', `Cannot bake an image: cannot start a machine: ${refusal}`)
 }
 
 function volumeOf({ pool, source }: ModelOrder): number {

@@ -5,7 +5,7 @@ const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 type Entry = PoolConfig['prealloc_schedule'][number]
 
 /** Returns the number of idle machines that the pool keeps ready at this time. */
-export function warmStock(config: PoolConfig, now: Date): number {
+export function warmPoolSize(config: PoolConfig, now: Date): number {
   if (config.tags_on_demand.length > 0) return 0
   const entry = config.prealloc_schedule.find((each) => isNow(each, now))
   return entry?.max_prealloc ?? config.max_prealloc
