@@ -96,7 +96,7 @@ test('signing and placing can be retried after being killed at any change', asyn
   assert.ok(rounds > 4)
 })
 
-test('an upload that was killed at any change can be resumed', async () => {
+test('an upload can be resumed after being killed at any change', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(18 * MB)
   await killEverywhere(
@@ -123,7 +123,7 @@ test('an upload that was killed at any change can be resumed', async () => {
   )
 })
 
-test('publishing an index that is killed at any change leaves either the old or the new index, complete', async () => {
+test('publishing an index that is killed at any change leaves the old or the new index complete', async () => {
   await using fixture = await s3Fixture()
   const publish = async (store: ResultsStore, round: number): Promise<void> => {
     await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
@@ -189,7 +189,7 @@ test('notes written after a log was compressed are added to the compressed log',
   assert.equal(await unpackedIn(fixture.store, `${path}/backend.log.gz`), 'one\ntwo\n')
 })
 
-test('a removal that was killed at any change can be retried, and deletes indexes first', async () => {
+test('a removal can be retried after being killed at any change, and deletes indexes first', async () => {
   await using fixture = await s3Fixture()
   const project = (round: number): ResultsPath => removalPath(`dana/telescope${round}`)
   const filled = new Set<number>()
@@ -217,7 +217,7 @@ test('a removal that was killed at any change can be retried, and deletes indexe
   )
 })
 
-test('a stale fragment of the same bytes does no harm, wherever it begins and ends', async () => {
+test('a stale fragment of the same bytes is harmless at any position', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(3000)
   await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)

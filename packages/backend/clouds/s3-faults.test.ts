@@ -8,26 +8,26 @@ import { endServer, s3Config, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
-test('check() accepts a bucket that can be used', async () => {
+test('check() accepts a usable bucket', async () => {
   await using fixture = await s3Fixture()
   await fixture.store.check()
 })
 
 for (const [change, message] of [
-  [{ bucket: 'not-there' }, /Cannot use the bucket not-there at http:.*make it, or correct/],
+  [{ bucket: 'not-there' }, /Cannot use the bucket not-there at http:.*create it, or correct/],
   [
     { endpoint: 'http://127.0.0.1:1' },
     /at http:\/\/127.0.0.1:1: .*ECONNREFUSED.*results.s3.endpoint/,
   ],
 ] as const)
-  test(`a bucket with ${JSON.stringify(change)} is said to be unusable, and what to do`, async () => {
+  test(`check() reports a bucket with ${JSON.stringify(change)} as unusable, with the remedy`, async () => {
     await using fixture = await s3Fixture()
     const bucket = openBucket(s3Config({ ...fixture.config, ...change }))
     await assert.rejects(bucket.check(), { message })
     bucket.close()
   })
 
-test('a log request that hung writes nothing once another builder has the task', async () => {
+test('a delayed log request writes nothing once another builder has the task', async () => {
   await using fixture = await s3Fixture()
   let release: (() => void) | undefined
   const hung = new Promise<void>((resolve) => (release = resolve))
@@ -84,7 +84,7 @@ for (const [what, change, status, text] of [
   ['replaced', (bucket: Bucket, key: string) => bucket.put(key, 'newer'), 200, 'newer'],
   ['removed', (bucket: Bucket, key: string) => bucket.remove([key]), 404, undefined],
 ] as const)
-  test(`a file that is ${what} between its facts and its content is looked for once more`, async () => {
+  test(`a file that is ${what} between the reads of its metadata and content is looked up again`, async () => {
     await using fixture = await s3Fixture()
     await fixture.store.write(resultsOf(1), 'results.json', 'old')
     let heads = 0

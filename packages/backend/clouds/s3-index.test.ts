@@ -6,7 +6,7 @@ import { endServer, s3Fixture } from './s3-fixture.ts'
 
 after(endServer)
 
-test('every package that a long index describes is recognized, and none is downloaded again', async () => {
+test('every package of a long index is recognized, and none is downloaded again', async () => {
   await using fixture = await s3Fixture()
   // The lengths vary, so that some elements span a boundary between two chunks of the decompressor.
   const members = Array.from({ length: 5000 }, (_, at) => ({

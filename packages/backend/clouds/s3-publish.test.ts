@@ -44,7 +44,7 @@ async function publish(system: TestBackend): Promise<void> {
 
 for (const algorithm of ['rsa4096', 'ed25519'] as const)
   test(
-    `a package in S3 signed with ${algorithm} is installed, signatures checked`,
+    `a package in S3 signed with ${algorithm} can be installed, with signatures checked`,
     { skip },
     async () => {
       await using fixture = await s3Fixture()
@@ -82,7 +82,7 @@ for (const algorithm of ['rsa4096', 'ed25519'] as const)
   )
 
 test(
-  'publishing that is killed at any step is completed by another process, once',
+  'publishing that is killed at any step is completed exactly once by another process',
   { skip },
   async (t) => {
     const steps = ['sign', 'place', 'commit', 'drop', 'render', 'switch', 'announce']
@@ -120,27 +120,23 @@ test(
   },
 )
 
-test(
-  'an index of more packages than fit on the disk is made in several portions',
-  { skip },
-  async () => {
-    await using fixture = await s3Fixture()
-    // Each package is larger than a quarter of this scratch space.
-    const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
-    await using system = await TestBackend.start({ withKeygen: true, store })
-    const agent = await system.agent()
-    for (const files of [hello, other]) {
-      await system.built(agent, files)
-      await publishDue(system.backend, never)
-    }
-    await publishDueRepositories(system.backend, never)
-    const { repository, key } = urls(system)
-    await using client = await dnfFor(repository, key)
-    assert.equal((await client.query('repoquery')).length, 6)
-    const installed = await client.dnf('install', 'hello', 'other-doc')
-    assert.ok(installed.ok, installed.output)
-  },
-)
+test('an index of more packages than fit on the disk is built in portions', { skip }, async () => {
+  await using fixture = await s3Fixture()
+  // Each package is larger than a quarter of this scratch space.
+  const store = s3Store(fixture.bucket, scratchIn(join(scratch, 'tight'), 10_000))
+  await using system = await TestBackend.start({ withKeygen: true, store })
+  const agent = await system.agent()
+  for (const files of [hello, other]) {
+    await system.built(agent, files)
+    await publishDue(system.backend, never)
+  }
+  await publishDueRepositories(system.backend, never)
+  const { repository, key } = urls(system)
+  await using client = await dnfFor(repository, key)
+  assert.equal((await client.query('repoquery')).length, 6)
+  const installed = await client.dnf('install', 'hello', 'other-doc')
+  assert.ok(installed.ok, installed.output)
+})
 
 test('a package that differs from the published one is not indexed', { skip }, async () => {
   await using fixture = await s3Fixture()
@@ -156,7 +152,7 @@ test('a package that differs from the published one is not indexed', { skip }, a
   assert.equal((await system.build(id)).chroot?.state, 'running')
 })
 
-test('an index that has lost a file is made again from all packages', { skip }, async () => {
+test('an index with a missing file is rebuilt from all packages', { skip }, async () => {
   await using fixture = await s3Fixture()
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
   const agent = await system.agent()

@@ -32,7 +32,7 @@ export async function actionsDue(backend: Backend, stop: AbortSignal): Promise<v
         continue
       }
       const wait_seconds = Math.min(2 ** action.attempts, MAX_BACKOFF_SECONDS)
-      log.error({ err, action_id: action.id, wait_seconds }, 'Action broke off, trying again')
+      log.error({ err, action_id: action.id, wait_seconds }, 'Action failed, retrying')
       await postponeAction(db, action.id, { now: now(), wait_seconds })
     }
   }

@@ -10,6 +10,6 @@ export function backendApp(backend: Backend): Hono {
   app.onError(answerError(backend.log))
   app.route('/builder', gatewayRoutes(backend))
   app.route('/results', treeRoutes(backend.store))
-  app.notFound((c) => c.json({ error: `Nothing is at ${c.req.path}` }, 404))
+  app.notFound((c) => c.json({ error: `Not found: ${c.req.path}` }, 404))
   return app
 }

@@ -20,7 +20,7 @@ for (const sizes of [
   [3000 * MB],
   [7, 2048 * MB + 1, 4 * MB],
 ])
-  test(`partsOf() cuts pieces of ${sizes.join(', ')} bytes into parts that S3 takes`, () => {
+  test(`partsOf() cuts pieces of ${sizes.join(', ')} bytes into parts that S3 accepts`, () => {
     const pieces = sizes.map((length, index): Piece => ({
       key: `k${index}`,
       start: 10,

@@ -39,7 +39,7 @@ export async function composeObject(
   const at = { Bucket, Key: prefix + to }
   const parts = partsOf(pieces)
   if (parts.length > MAX_PARTS)
-    throw new Error(`Cannot make ${to} of ${parts.length} parts: S3 allows ${MAX_PARTS}`)
+    throw new Error(`Cannot compose ${to} from ${parts.length} parts: S3 allows ${MAX_PARTS}`)
   const [only = [], ...more] = parts
   const isSmall = only.reduce((sum, { length }) => sum + length, 0) < MIN_PART_BYTES
   if (more.length === 0 && isSmall) {

@@ -32,9 +32,9 @@ for (const [what, files, more, endpoint, region] of [
   ['HTTPS', {}, {}, 'https://s3.openshift-storage.svc:443', 'us-east-1'],
   ['HTTP', { BUCKET_PORT: '80' }, {}, 'http://s3.openshift-storage.svc:80', 'us-east-1'],
   ['a region', { BUCKET_REGION: 'home' }, {}, 'https://s3.openshift-storage.svc:443', 'home'],
-  ['an endpoint of its own', {}, { endpoint: 'http://rgw:8000' }, 'http://rgw:8000', 'us-east-1'],
+  ['a configured endpoint', {}, { endpoint: 'http://rgw:8000' }, 'http://rgw:8000', 'us-east-1'],
 ] as const)
-  test(`a claim with ${what} is read from its files`, () => {
+  test(`placeOf() reads a claim with ${what} from its files`, () => {
     using claim = claimDir({ ...CLAIM, ...files })
     assert.deepEqual(placeOf(configOf({ claim_dir: claim.dir, ...more })), {
       endpoint,

@@ -21,12 +21,12 @@ export function unusable(
 function reasonOf(status: number | undefined, error: unknown): string {
   switch (status) {
     case 404:
-      return 'it does not exist; make it, or correct results.s3.bucket'
+      return 'it does not exist; create it, or correct results.s3.bucket'
     case 403:
-      return 'the server refuses; correct the keys or the role, and what they may do'
+      return 'access denied; correct the keys or the role, and their permissions'
     case 301:
     case 400:
-      return `the server wants another request (${status}); correct results.s3.region or path_style`
+      return `the server rejects the request (${status}); correct results.s3.region or results.s3.path_style`
     default: {
       // Several addresses were tried, each with its own error; the first one is reported.
       const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : []

@@ -39,7 +39,7 @@ test('componentMetrics() of all components in one process has a sample for each 
     assert.match(text, new RegExp(`^copr_volume_size_bytes\\{volume="${volume}"\\} \\d`, 'm'))
 })
 
-test('alerts are about metrics and labels that programs tell', async () => {
+test('alerts use only metrics and labels that components export', async () => {
   await using t = await openTestDb()
   await fixtures(t.db)
     .insertInto('machine')

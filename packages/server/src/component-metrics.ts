@@ -33,7 +33,7 @@ export function componentMetrics(
   addQueue(metrics, db)
   addGauge(
     metrics,
-    { name: 'copr_builders', help: 'Machines that take builds', labelNames: ['state'] },
+    { name: 'copr_builders', help: 'Machines that accept builds', labelNames: ['state'] },
     async () =>
       (await builderCounts(db)).map(({ state, machines }) => ({
         labels: [state],
@@ -46,17 +46,17 @@ export function componentMetrics(
     ])
   one(
     'copr_builders_present',
-    'Machines that take builds and were heard of within five minutes',
+    'Machines that accept builds and sent a heartbeat within five minutes',
     () => presentBuilders(db),
   )
   one(
     'copr_repositories_waiting',
-    'Repositories that are not yet as builds made them',
+    'Repositories with changes that are not yet published',
     async () => (await publishingHealth(db)).waiting,
   )
   one(
     'copr_last_publication_timestamp_seconds',
-    'When a repository was last published',
+    'Time of the last publication of a repository',
     async () => (await publishingHealth(db)).last,
   )
   one('copr_database_bytes', 'Size of the database', () => databaseBytes(db))
@@ -78,7 +78,7 @@ function addQueue(metrics: Metrics, db: Db): void {
     metrics,
     {
       name: 'copr_queue_oldest_seconds',
-      help: 'Age of the oldest of these tasks',
+      help: 'Age of the oldest task in the queue',
       labelNames: ['kind', 'state'],
     },
     tell(({ oldest_seconds }) => oldest_seconds),
@@ -98,7 +98,7 @@ function addVolumes(metrics: Metrics, volumes: readonly string[], path: string):
   )
   addGauge(
     metrics,
-    { name: 'copr_volume_free_bytes', help: 'What is left of it', labelNames: ['volume'] },
+    { name: 'copr_volume_free_bytes', help: 'Free space on the volume', labelNames: ['volume'] },
     tell('bavail'),
   )
 }

@@ -80,7 +80,7 @@ async function importSrpms(context: DistgitContext): Promise<void> {
         stop,
       })
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'The import agent ended, enrolling again')
+      log.warn({ reason: messageOf(error) }, 'The import agent exited, enrolling a new one')
       await sleep(1000, undefined, { signal: stop }).catch(() => undefined)
     }
   }

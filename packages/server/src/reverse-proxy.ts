@@ -23,7 +23,7 @@ export function reverseProxy(to: Behind[], log: Logger): Server {
     const [pathname = '/'] = (from.url ?? '/').split('?')
     const found = longestFirst.find(({ path }) => isBelow(pathname, path))
     if (found) pass(from, answer, { url: found.url, log })
-    else answer.writeHead(404).end(`Nothing answers here: ${pathname}\n`)
+    else answer.writeHead(404).end(`Not found: ${pathname}\n`)
   })
   // An upload of gigabytes or a followed log may take any time as long as it makes progress.
   server.requestTimeout = 0
@@ -55,9 +55,9 @@ function pass(
   )
   onward.on('error', (error) => {
     if (answer.headersSent || answer.destroyed) return void answer.destroy()
-    log.warn({ url, reason: messageOf(error) }, 'Cannot pass a request on')
+    log.warn({ url, reason: messageOf(error) }, 'Cannot forward a request')
     answer.writeHead(502, { 'content-type': 'application/json', 'retry-after': '2' })
-    answer.end(JSON.stringify({ error: 'This component does not answer at the moment; try again' }))
+    answer.end(JSON.stringify({ error: 'This component is unreachable; retry in a moment' }))
   })
   answer.on('close', () => onward.destroy())
   from.pipe(onward)

@@ -17,7 +17,7 @@ export function routeByPath(apps: Partial<Record<ComponentName, HttpApp>>): Http
         const app = apps[component]
         if (app && paths.test(pathname)) return app.fetch(request, bindings)
       }
-      return Response.json({ error: `Nothing answers here: ${pathname}` }, { status: 404 })
+      return Response.json({ error: `Not found: ${pathname}` }, { status: 404 })
     },
   }
 }

@@ -124,7 +124,7 @@ test(
 
 for (const step of ['link', 'adopt'])
   test(
-    `a fork that breaks off at "${step}" is completed by the next try, once`,
+    `a fork that is interrupted at "${step}" is completed exactly once by the next attempt`,
     { skip },
     async () => {
       const { system, source } = await open()

@@ -42,7 +42,7 @@ test('the agent bundle matches its digest, and runs from where it was unpacked',
   }
 })
 
-test('another process makes a bundle of the same bytes', async () => {
+test('another process creates a byte-identical bundle', async () => {
   const script = `
     import { agentBundle } from '${import.meta.resolve('@copr/agent/bundle/agent-bundle')}'
     console.log((await agentBundle()).sha256)`
@@ -58,6 +58,6 @@ test("a Node for the backend's own architecture can be downloaded", async () => 
   assert.equal(digestOf(await response.arrayBuffer()), node.sha256)
 })
 
-test('a digest of another version is not found', async () => {
+test('the digest of another version is not found', async () => {
   assert.equal((await app.request(`/${'0'.repeat(64)}`)).status, 404)
 })

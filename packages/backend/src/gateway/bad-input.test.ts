@@ -84,7 +84,7 @@ test('the size of logs and results is limited', async () => {
   assert.equal((await agent.put('b', Buffer.alloc(200))).status, 413)
 })
 
-test('a source that is not a source package fails the build with a reason', async () => {
+test('an upload that is not a source package fails the build with a reason', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const binary = hello.find(({ name }) => name.endsWith('.noarch.rpm'))

@@ -75,7 +75,7 @@ async function claimOnce(
     void (await requeueTask(db, lease, { reason, max_attempts, now: now(), wait_seconds }))
   // The machine has disconnected: no heartbeat for this task would ever arrive.
   if (gone.aborted) {
-    await undo('The builder went away before it got the task', Infinity)
+    await undo('The builder disconnected before it received the task', Infinity)
     return undefined
   }
   try {

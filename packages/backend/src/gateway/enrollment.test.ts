@@ -51,7 +51,7 @@ async function untilImport(system: TestBackend): Promise<number> {
   return id
 }
 
-test('a builder that was enrolled by hand gets no imports, even if it declares them', async () => {
+test('a manually enrolled builder gets no imports, even if it declares them', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await boastful(system)
@@ -59,7 +59,7 @@ test('a builder that was enrolled by hand gets no imports, even if it declares t
   assert.equal((await system.build(id)).state, 'importing')
 })
 
-test('a builder that has lost the permission to import cannot continue an import that it claimed', async () => {
+test('a builder whose permission to import was revoked cannot continue a claimed import', async () => {
   await using system = await TestBackend.start()
   const id = await untilImport(system)
   const agent = await boastful(system, { kinds: ['import'] })
@@ -113,7 +113,7 @@ test('an import succeeds only with the commits that dist-git has recorded', asyn
   assert.equal((await system.build(id)).chroot?.git_commit, 'd'.repeat(40))
 })
 
-test('a machine gets tasks of the architectures that it was enrolled for, and no others', async () => {
+test('a machine gets only tasks of the architectures that it was enrolled for', async () => {
   await using system = await TestBackend.start()
   const agent = await boastful(system, { arches: ['aarch64'] })
   const builder = await system.agent()

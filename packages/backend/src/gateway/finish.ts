@@ -89,7 +89,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
       return { outcome: { kind: 'rpm', files, seconds }, afterwards: async () => undefined }
     }
     case 'publish':
-      throw new CoprError('invalid', 'Cannot finish: this task is not for agents')
+      throw new CoprError('invalid', 'Cannot finish: agents do not run publish tasks')
   }
 }
 
@@ -106,9 +106,13 @@ async function endSource(
   })
   const [srpm, ...more] = files.filter(({ name }) => name.endsWith('.rpm'))
   if (!srpm || more.length > 0)
-    return fail(`The builder brought ${files.length} files instead of one source package`)
+    return fail(
+      `The builder uploaded ${files.length} files, expected exactly one source package among them`,
+    )
   if (srpm.size > config.limits.max_upload_bytes)
-    return fail(`The source package is larger than ${config.limits.max_upload_bytes} bytes`)
+    return fail(
+      `The source package has ${srpm.size} bytes, the limit is ${config.limits.max_upload_bytes}`,
+    )
   await store.place(key, withoutRpms(files), results)
   try {
     const facts = await store.withStaged(key, srpm.name, (path) =>
@@ -147,7 +151,7 @@ async function requireImported(
     if (commits[branch] === undefined || commits[branch] !== known[branch])
       throw new CoprError(
         'invalid',
-        `Cannot finish the import of build ${build_id}: of ${branch.slice(0, 200)}, dist-git has ${known[branch] ?? 'no commit'}, the report ${commits[branch]?.slice(0, 64) ?? 'none'}`,
+        `Cannot finish the import of build ${build_id}: on the branch ${branch.slice(0, 200)}, dist-git has ${known[branch] ?? 'no commit'}, the builder reported ${commits[branch]?.slice(0, 64) ?? 'none'}`,
       )
 }
 
@@ -156,7 +160,7 @@ async function requeue(
   lease: string,
   { cause, reason }: Extract<FinishRequest, { outcome: 'lost' }>,
 ): Promise<boolean> {
-  log.warn({ lease, cause, reason }, 'Task given back')
+  log.warn({ lease, cause, reason }, 'Task requeued')
   const { max_attempts } = config.limits
   // No delay when the cloud took its machine back, or when the task needs a bigger one: there is no fault that has to pass.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS

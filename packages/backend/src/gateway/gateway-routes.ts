@@ -51,7 +51,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     const memory_mb = self_test?.memory_mb
     const machine = await enrollMachine(db, { ...request, memory_mb, now: now() })
     if (!machine)
-      throw new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
+      throw new CoprError('unauthenticated', 'Cannot enroll: the token is unknown or already used')
     return c.json({ ...machine, heartbeat_seconds })
   })
 
@@ -61,8 +61,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   app.use(async (c, next) => {
     const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]
     const machine = token && (await machineOfSession(db, token, now()))
-    if (!machine)
-      throw new CoprError('unauthenticated', 'Cannot answer: the session is unknown or has ended')
+    if (!machine) throw new CoprError('unauthenticated', 'Unknown or expired session: enroll again')
     c.set('machine', machine)
     await next()
   })
@@ -70,7 +69,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   app.post('/goodbye', json, async (c) => {
     const request = await bodyAs(c, GoodbyeRequest)
     const machine = c.get('machine')
-    log.warn({ machine: machine.name, ...request }, 'Machine takes no further task')
+    log.warn({ machine: machine.name, ...request }, 'Machine accepts no further tasks')
     await machineSaysGoodbye(db, machine, request, now())
     return c.body(null, 204)
   })
@@ -136,16 +135,15 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   async function refusal(enroll_token: string, faults: SelfTest['faults']): Promise<CoprError> {
     const machine = await refuseMachine(db, { enroll_token, faults, now: now() })
     if (!machine)
-      return new CoprError('unauthenticated', 'Cannot enrol: the token is unknown or was used')
-    log.warn({ machine: machine.name, faults }, 'Machine refused: its self-test has failed')
+      return new CoprError('unauthenticated', 'Cannot enroll: the token is unknown or already used')
+    log.warn({ machine: machine.name, faults }, 'Machine refused: its self-test failed')
     const why = faults.map(({ message }) => message).join('; ')
-    return new CoprError('conflict', `Cannot enrol: the self-test has failed: ${why}`)
+    return new CoprError('conflict', `Cannot enroll: the self-test failed: ${why}`)
   }
 
   function shown(c: Context<Env>): { task_id: string; lease: string; machine_id: number } {
     const lease = c.req.header(LEASE_HEADER)
-    if (!lease)
-      throw new CoprError('invalid', `Cannot answer: the header ${LEASE_HEADER} is missing`)
+    if (!lease) throw new CoprError('invalid', `Missing header: ${LEASE_HEADER}`)
     return { lease, task_id: c.req.param('task_id') ?? '', machine_id: c.get('machine').id }
   }
 
@@ -166,18 +164,21 @@ function logName(kind: TaskRow['kind'], name: string): string {
   if (name !== 'builder-live.log' && name !== 'import.log')
     throw new CoprError(
       'invalid',
-      'Cannot write a log that is neither builder-live.log nor import.log',
+      `Cannot write the log ${JSON.stringify(name.slice(0, 100))}: its name must be "builder-live.log" or "import.log"`,
     )
   return kind === 'import' ? 'import.log' : 'builder-live.log'
 }
 
 function leaseLost(): CoprError {
-  return new CoprError('conflict', 'Cannot go on: the lease is lost')
+  return new CoprError(
+    'conflict',
+    'Cannot continue: this machine does not have the lease on the task',
+  )
 }
 
 function offsetOf(c: Context): number {
   const offset = Offset.safeParse(c.req.query('offset'))
-  if (!offset.success) throw new CoprError('invalid', 'offset: a number of bytes is needed')
+  if (!offset.success) throw new CoprError('invalid', 'offset must be a number of bytes')
   return offset.data
 }
 
@@ -186,7 +187,7 @@ async function bodyAs<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const body: unknown = await c.req.json().catch((cause: unknown) => {
-    throw new CoprError('invalid', 'Cannot read the request: it is not JSON', { cause })
+    throw new CoprError('invalid', 'Cannot read the request: the body is not valid JSON', { cause })
   })
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data

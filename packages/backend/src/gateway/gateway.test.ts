@@ -33,7 +33,7 @@ const srpmOf = (files: BuiltFile[]): BuiltFile => {
   return found
 }
 
-test('an enrollment token gives a session, once', async () => {
+test('an enrollment token creates a session only once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   assert.equal(await agent.claim(), undefined)
@@ -115,7 +115,7 @@ test('a failed build keeps its logs and its spec file, not its packages', async 
   assert.deepEqual(await readdir(join(system.data_dir, 'staging')), [])
 })
 
-test('an upload resumes where it broke off', async () => {
+test('an upload resumes where it was interrupted', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -145,7 +145,7 @@ test('an upload resumes where it broke off', async () => {
   await accepted(await agent.finish({ outcome: 'succeeded', files: [listed({ name, data })] }))
 })
 
-test('finish is idempotent, and refused after the lease was lost', async () => {
+test('finish is idempotent, and refused without the lease', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -174,7 +174,7 @@ test('finish is idempotent, and refused after the lease was lost', async () => {
   assert.equal((await system.build(id)).chroot?.state_reason, 'It broke')
 })
 
-test('a request with a piece of a live log costs two database reads and no write', async () => {
+test('appending to a live log takes two database reads and no write', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -238,7 +238,7 @@ test('a task is not given to a machine that has disconnected', async () => {
   assert.equal((await other.claim(5))?.task.kind, 'source')
 })
 
-test('a lost task is requeued, and the log of the earlier try is set aside', async () => {
+test('a lost task is requeued, and the log of the earlier attempt is set aside', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.untilRpmTask(agent, hello)
@@ -258,7 +258,7 @@ test('a lost task is requeued, and the log of the earlier try is set aside', asy
   )
 })
 
-test('an uploaded SRPM is imported from where the frontend put it, then published and removed there', async () => {
+test('an uploaded SRPM is imported from the uploads, published, and removed from the uploads', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const { name, data } = srpmOf(hello)
@@ -320,7 +320,7 @@ for (const [build, chroot, project, want] of [
   ['unchanged', 'nspawn', 'simple', 'nspawn'],
   ['default', 'nspawn', 'simple', 'default'],
 ] as const)
-  test(`isolation ${build} of the build, ${chroot} of the chroot, ${project} of the project is ${want}`, async () => {
+  test(`isolation ${build} (build), ${chroot} (chroot), ${project} (project) resolves to ${want}`, async () => {
     await using system = await TestBackend.start()
     const agent = await system.agent()
     await system.submitLink()

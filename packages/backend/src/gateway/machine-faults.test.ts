@@ -25,7 +25,7 @@ test('a machine whose self-test has failed is refused permanently, and its fault
   assert.match(machine.failure_text ?? '', /Only 3 MB/)
 })
 
-test('a machine that says goodbye gets no further task', async () => {
+test('a machine that signs off gets no more tasks', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const said = await agent.post('/goodbye', { cause: 'cannot_clean', reason: 'Cannot unmount' })
@@ -44,12 +44,12 @@ for (const [cause, waits] of [
   ['setup', true],
   ['interrupted', false],
 ] as const satisfies [LostCause, boolean][])
-  test(`a task that is given back keeps why: ${cause}`, async () => {
+  test(`a requeued task keeps its cause: ${cause}`, async () => {
     await using system = await TestBackend.start()
     const agent = await system.agent(['source'], testedWith(4096))
     await system.submitLink()
     await agent.claim()
-    await accepted(await agent.finish({ outcome: 'lost', cause, reason: 'It went away' }))
+    await accepted(await agent.finish({ outcome: 'lost', cause, reason: 'It disconnected' }))
     const { lost_cause, min_memory_mb, not_before, state } = await taskRow(system)
     assert.deepEqual([state, lost_cause, min_memory_mb], ['queued', cause, null])
     assert.equal(not_before !== null, waits)

@@ -22,13 +22,14 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
 /** Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed. */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   if (task.kind !== 'import')
-    throw new CoprError('invalid', 'Cannot send an SRPM: this is no import')
+    throw new CoprError('invalid', 'Cannot send an SRPM: this task is not an import')
   const facts = await loadTaskContext(db, task)
   const srpm = keptSrpm(facts.build)
   const place = { ...facts.project, dirname: facts.dirname, build_id: task.build_id }
   const names = [...srpmPath(place).split('/'), srpm.file_name]
   const file = (await store.findSrpm(srpm)) ?? (await placed(store, names))
-  if (!file) throw new Error(`The SRPM of build ${task.build_id} is gone: ${names.join('/')}`)
+  if (!file)
+    throw new Error(`The SRPM of build ${task.build_id} no longer exists: ${names.join('/')}`)
   return new Response(await file.read(), {
     headers: { 'content-type': 'application/x-rpm', 'content-length': String(file.size) },
   })

@@ -41,7 +41,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
     case 'rpm':
       return RpmTask.parse({ ...base, ...(await rpmTask(backend, facts)) })
     case 'publish':
-      throw new Error(`Task ${task.task_id} is not for agents`)
+      throw new Error(`Task ${task.task_id} publishes a build: agents do not run such tasks`)
   }
 }
 
@@ -108,6 +108,6 @@ function macrosOf({
 }
 
 function packageOf({ package_name, build }: TaskContext): string {
-  if (package_name === null) throw new Error(`The package of build ${build.id} is not known`)
+  if (package_name === null) throw new Error(`The package name of build ${build.id} is unknown`)
   return package_name
 }

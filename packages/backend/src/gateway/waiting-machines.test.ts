@@ -51,7 +51,7 @@ test('WaitingMachines runs one query for all machines, and wakes those that may 
   assert.equal(asked.length, 1, 'nobody waits')
 })
 
-test('WaitingMachines looks once more, however many changes arrive during a look', async () => {
+test('WaitingMachines coalesces all changes that arrive during a query into one more query', async () => {
   const held = Promise.withResolvers<number[]>()
   const answers = [held.promise, Promise.resolve([7])]
   const { waiting, asked, change } = fixture(async () => await (answers.shift() ?? []))

@@ -75,7 +75,7 @@ export class WaitingMachines {
     } catch (error) {
       log.warn(
         { error: messageOf(error) },
-        'Cannot tell which machines have work: all of them look',
+        'Cannot query which waiting machines have work, waking all of them',
       )
       for (const [bell] of asked) bell.ring()
     }

@@ -63,7 +63,7 @@ test('a removal with a path outside of any project removes nothing', async () =>
   assert.deepEqual(await system.db.selectFrom('removal').selectAll().execute(), [])
 })
 
-test('staged files are removed when their lease has ended, and no sooner', async () => {
+test('staged files are removed only after their lease has ended', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   await system.submitLink()
@@ -96,14 +96,14 @@ test('the log of a build that ended without its agent is compressed', async () =
   assert.deepEqual(await readdir(dir), ['builder-live.log.gz'])
 })
 
-test('the loops publish a new project by themselves, and end when they are stopped', async () => {
+test('the loops publish a new project, and end when stopped', async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   system.run()
   while (!existsSync(repomdOf(system))) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.match(await readFile(repomdOf(system), 'utf8'), /<repomd/)
 })
 
-test('SRPMs that no unfinished build needs are removed, but not while they may be uploading', async () => {
+test('SRPMs that no unfinished build needs are removed, unless they may still be uploading', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const id = await system.submitLink()

@@ -29,7 +29,9 @@ async function publishLeased(backend: Backend, task: TaskRow, lease: string): Pr
   const renew = () => renewLease(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
   const checkLease = async (): Promise<void> => {
     if (!(await renew()))
-      throw new Error('Cannot go on publishing: the lease is lost, somebody else has the task now')
+      throw new Error(
+        'Cannot continue publishing: the lease has expired; another worker has the task',
+      )
   }
   const renewal = setInterval(
     () => {
@@ -42,7 +44,7 @@ async function publishLeased(backend: Backend, task: TaskRow, lease: string): Pr
   } catch (err) {
     clearInterval(renewal)
     const wait_seconds = Math.min(2 ** (task.attempts - 1), MAX_BACKOFF_SECONDS)
-    log.error({ err, wait_seconds }, 'Cannot publish, trying again')
+    log.error({ err, wait_seconds }, 'Cannot publish, retrying')
     const reason = messageOf(err)
     await requeueTask(db, lease, { reason, max_attempts: Infinity, now: now(), wait_seconds })
   } finally {

@@ -36,7 +36,7 @@ export async function publishDueRepositories(backend: Backend, stop: AbortSignal
       )
     } catch (err) {
       if (stop.aborted) return
-      log.error({ err, repository_id: id }, 'Cannot publish a repository, trying again')
+      log.error({ err, repository_id: id }, 'Cannot publish a repository, retrying')
     }
   }
 }

@@ -103,7 +103,7 @@ test('a built package can be installed, with signatures checked', { skip }, asyn
 })
 
 test(
-  'publishing that is killed at any step is completed by the next try, once',
+  'publishing that is killed at any step is completed exactly once by the next attempt',
   { skip },
   async (t) => {
     const steps = [
@@ -159,16 +159,16 @@ test(
     assert.equal(
       hidden.length,
       2,
-      `only the current index and the one before are left: ${hidden.join(' ')}`,
+      `only the current and the previous index are left: ${hidden.join(' ')}`,
     )
   },
 )
 
 for (const [what, last] of [
-  ['changes no further package', 1],
-  ['places nothing', 3],
+  ['signs no further packages', 1],
+  ['publishes nothing', 3],
 ] as const)
-  test(`who has lost the lease of a task ${what}`, { skip }, async () => {
+  test(`a worker without the lease of its task ${what}`, { skip }, async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     const agent = await system.agent()
     const id = await system.built(agent, hello)
@@ -210,12 +210,12 @@ test('results with a wrong name, digest or source fail the build', { skip }, asy
   const damaged = Buffer.from(binary.data)
   damaged[damaged.length - 20] = (damaged[damaged.length - 20] ?? 0) ^ 0xff
   for (const [files, reason] of [
-    [[{ name: 'bash-9-1.noarch.rpm', data: binary.data }], /header says that it is hello/],
+    [[{ name: 'bash-9-1.noarch.rpm', data: binary.data }], /its header is that of hello/],
     [[{ name: binary.name, data: damaged }], /does not match/],
     [[{ name: binary.name, data: Buffer.from('nonsense') }], /Cannot read/],
-    [[srpm, ...foreign], /is made from other-1.0-1.src.rpm/],
-    [foreign, /is made from other-1.0-1.src.rpm/],
-    [[], /brought no packages/],
+    [[srpm, ...foreign], /built from other-1.0-1.src.rpm/],
+    [foreign, /built from other-1.0-1.src.rpm/],
+    [[], /uploaded no packages/],
   ] as const) {
     const id = await system.untilRpmTask(agent, hello)
     await agent.succeed([...files])

@@ -17,7 +17,7 @@ export function resultsOf(task: TaskRow, lease: string, facts: TaskContext): Res
 }
 
 function placeOf({ project, dirname, build_chroot: chroot, build }: TaskContext): ResultsPath {
-  if (!chroot?.result_dir) throw new Error(`The results of build ${build.id} have no place`)
+  if (!chroot?.result_dir) throw new Error(`Build ${build.id} has no results directory`)
   const { ownername } = project
   return resultPath({ ownername, dirname, chroot: chroot.name, result_dir: chroot.result_dir })
 }

@@ -53,25 +53,26 @@ async function verifyPackage(
   const info = await readPackageInfo(path)
   checkPackageNames(info)
   if (info.fileName !== file_name)
-    throw new Unacceptable(
-      `Cannot accept ${file_name}: its header says that it is ${info.fileName}`,
-    )
+    throw new Unacceptable(`Cannot accept ${file_name}: its header is that of ${info.fileName}`)
   const allowed = info.isSource || [arch, 'noarch', ...(COMPATIBLE[arch] ?? [])].includes(info.arch)
-  if (!allowed) throw new Unacceptable(`Cannot accept ${file_name} in a chroot for ${arch}`)
+  if (!allowed)
+    throw new Unacceptable(
+      `Cannot accept ${file_name}: its architecture is ${info.arch}, the chroot is for ${arch}`,
+    )
   await readSignedRegion(path)
   const digests = await verifyDigests(path)
   if (!digests.includes('payload') && !digests.includes('header-and-payload-md5'))
-    throw new Unacceptable(`Cannot accept ${file_name}: it has no digest of its payload`)
+    throw new Unacceptable(`Cannot accept ${file_name}: it has no payload digest`)
   return info
 }
 
 /** Throws unless there is at most one source package, the build's own, and all others are made from it. */
 function verifyOrigin(packages: PackageInfo[], { package_name }: Expected): void {
   if (packages.length === 0)
-    throw new Unacceptable('Cannot publish: the builder brought no packages')
+    throw new Unacceptable('Cannot publish: the builder uploaded no packages')
   const [source, ...more] = packages.filter(({ isSource }) => isSource)
   if (more.length > 0)
-    throw new Unacceptable('Cannot publish: the builder brought several source packages')
+    throw new Unacceptable('Cannot publish: the builder uploaded more than one source package')
   if (source && source.name !== package_name)
     throw new Unacceptable(`Cannot publish ${source.fileName} as the package ${package_name}`)
   for (const { isSource, sourceRpm, fileName } of packages) {
@@ -79,6 +80,8 @@ function verifyOrigin(packages: PackageInfo[], { package_name }: Expected): void
     const name = /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm ?? '')?.[1]
     const isOwn = source ? sourceRpm === source.fileName : name === package_name
     if (!isOwn)
-      throw new Unacceptable(`Cannot accept ${fileName}: it is made from ${sourceRpm ?? 'nothing'}`)
+      throw new Unacceptable(
+        `Cannot accept ${fileName}: it was built from ${sourceRpm ?? 'no source package'}`,
+      )
   }
 }

@@ -69,7 +69,7 @@ export function treeRoutes(tree: ResultsTree): Hono {
 function notFound(c: Context): Response {
   const wantsPage = c.req.header('accept')?.includes('text/html') ?? false
   if (wantsPage) return c.html('<!doctype html><title>Not found</title><h1>Not found</h1>\n', 404)
-  return c.json({ error: `Nothing is at ${c.req.path}` }, 404)
+  return c.json({ error: `Not found: ${c.req.path}` }, 404)
 }
 
 async function sendFile(c: Context, file: StoredFile): Promise<Response> {

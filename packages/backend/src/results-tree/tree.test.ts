@@ -87,7 +87,7 @@ for (const [range, status, body] of [
     assert.equal(await response.text(), body)
   })
 
-test('nothing in the results runs in a browser: every response is sandboxed', async () => {
+test('a browser runs no results as code: every response is sandboxed', async () => {
   await using tree = await serveTree()
   await writeFile(
     join(tree.dir, 'comps.xml'),
@@ -158,7 +158,7 @@ test('a growing log can be followed with range requests, and is found under its 
   assert.ok(moved.headers.get('location')?.endsWith('/00000001-hello/builder-live.log.gz'))
 })
 
-test('nothing outside of the tree and nothing hidden is served', async () => {
+test('neither files outside the tree nor hidden files are served', async () => {
   await using tree = await serveTree()
   const base = new URL(tree.url).pathname
   for (const path of [
@@ -229,7 +229,7 @@ for (const [name, type] of [
   ['backend.log', 'text/plain; charset=utf-8'],
   ['hello.rpm', 'application/x-rpm'],
 ] as const)
-  test(`S3 is to call ${name} ${type}, as it sends no policy of ours`, async () => {
+  test(`S3 serves ${name} as ${type}, because it cannot send our security policy`, async () => {
     const file: StoredFile = {
       name,
       size: 10,

@@ -63,7 +63,7 @@ export async function appendToFile(
 }
 
 export function checkSize(size: number, max_size: number): void {
-  if (size > max_size) throw new CoprError('too_large', `Cannot take more than ${max_size} bytes`)
+  if (size > max_size) throw new CoprError('too_large', `Cannot accept more than ${max_size} bytes`)
 }
 
 /** Yields the chunks of the body. Ends without an error if the client disconnects: it asks for the stored size and resumes there. */

@@ -34,7 +34,7 @@ export function directoryStore(data_dir: string): ResultsStore {
     let bytes = 0
     const names = await readdir(dir)
     if (names.length > MAX_FILES)
-      throw new CoprError('too_large', `Cannot take more than ${MAX_FILES} files`)
+      throw new CoprError('too_large', `Cannot accept more than ${MAX_FILES} files`)
     for (const name of names) bytes += (await files.sizeOf(join(dir, name))) ?? 0
     return { bytes }
   }
@@ -107,7 +107,10 @@ export function directoryStore(data_dir: string): ResultsStore {
         const onBytes = (count: number): void => {
           total.bytes += count
           if (total.bytes > max_total)
-            throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+            throw new CoprError(
+              'too_large',
+              `Cannot accept more than ${max_total} bytes of results`,
+            )
         }
         return await appendToFile(
           file,
@@ -195,6 +198,6 @@ export function directoryStore(data_dir: string): ResultsStore {
 }
 
 function checkedTaskId(id: number): number {
-  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', 'Cannot use this task id')
+  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', `Invalid task id: ${id}`)
   return id
 }

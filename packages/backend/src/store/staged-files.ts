@@ -8,7 +8,7 @@ export function checkList(list: ResultFile[]): void {
   if (new Set(list.map(({ name }) => name)).size !== list.length)
     throw new CoprError('invalid', 'Cannot finish: a file is listed twice')
   if (list.length > MAX_FILES)
-    throw new CoprError('invalid', `Cannot take more than ${MAX_FILES} files`)
+    throw new CoprError('invalid', `Cannot accept more than ${MAX_FILES} files`)
 }
 
 /** Throws unless a file has the size and digest that its agent reported; `size` is undefined when it was not uploaded. */
@@ -20,8 +20,12 @@ export async function checkFacts(
   if (size !== expected)
     throw new CoprError(
       'invalid',
-      `Cannot finish: ${name} has ${expected} bytes, ${size ?? 'nothing'} came`,
+      `Cannot finish: ${name}: expected ${expected} bytes, received ${size ?? 'none'}`,
     )
-  if ((await digest()) !== sha256)
-    throw new CoprError('invalid', `Cannot finish: the digest of ${name} is wrong`)
+  const received = await digest()
+  if (received !== sha256)
+    throw new CoprError(
+      'invalid',
+      `Cannot finish: SHA-256 mismatch of ${name}: expected ${sha256}, received ${received}`,
+    )
 }

@@ -31,7 +31,7 @@ export function bodyOf(
   const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
     const next = waiting.shift()
     if (next) controller.enqueue(next)
-    else if (breaks) controller.error(new Error('The client went away'))
+    else if (breaks) controller.error(new Error('The client disconnected'))
     else controller.close()
   }
   // No read-ahead: pieces read ahead would be lost when the body fails.

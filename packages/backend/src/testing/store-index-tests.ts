@@ -8,7 +8,7 @@ const NOW = new Date('2026-11-26T12:00:00Z')
 const minutesLater = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000)
 
 export function indexTests(open: () => Promise<StoreFixture>): void {
-  test('a new index replaces the previous one at once, and the old files can be fetched for ten more minutes', async () => {
+  test('a new index replaces the previous one immediately, and the old files can be fetched for ten more minutes', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -36,7 +36,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.deepEqual(await namesIn(store, REPOSITORY), ['repodata/'])
   })
 
-  test('a file that returns to the index after it was left out of one is kept', async () => {
+  test('a file that is removed from the index and added again is kept', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -48,7 +48,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await found(store, `${REPOSITORY}/repodata/2-primary.xml.gz`), undefined)
   })
 
-  test('the next index is made from the published one', async () => {
+  test('the next index is based on the published one', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -64,7 +64,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await readFile(join(repodata, '1-primary.xml.gz'), 'utf8'), 'data 1')
   })
 
-  test('an index that was not finished changes nothing', async () => {
+  test('an unfinished index changes nothing', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)
@@ -77,7 +77,7 @@ export function indexTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await found(store, `${REPOSITORY}/repodata/2-primary.xml.gz`), undefined)
   })
 
-  test('the devel index is separate from the main one, and is removed alone', async () => {
+  test('the devel index is separate from the main one, and is removed separately', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.makeDir(REPOSITORY)

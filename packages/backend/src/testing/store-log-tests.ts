@@ -43,7 +43,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     await it.file.close()
   })
 
-  test('an append that is not at the end of a log is refused with the size of the log', async () => {
+  test('an append at an offset other than the end of the log is refused with the size of the log', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const append = (store: StoreFixture['store'], offset: number, text: string) =>
@@ -56,7 +56,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal((await textIn(fixture.store, `${path}/${LOG}`))?.slice(0, 3), 'one')
   })
 
-  test('the part of a log that arrived before its client disconnected is kept', async () => {
+  test('the part of a log that was received before its client disconnected is kept', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const limits = { offset: 0, max_size: 100 }
@@ -81,7 +81,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal((await older).at_offset, false)
   })
 
-  test('a log that ended is found compressed under its old name, and compressing it again changes nothing', async () => {
+  test('a finished log is found under its old name after compression, and compressing it again changes nothing', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)
@@ -131,7 +131,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     assert.equal(text, 'note 0\nnote 1\nnote 2\nnote 3\nnote 4\nnote 5\n')
   })
 
-  test('logs of an earlier try are set aside, and those of a new try begin at offset 0', async () => {
+  test('logs of an earlier attempt are set aside, and those of a new attempt begin at offset 0', async () => {
     await using fixture = await open()
     const { store } = fixture
     const path = resultsOf(1)

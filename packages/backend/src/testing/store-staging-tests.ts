@@ -18,7 +18,7 @@ import {
 const MB = 1024 * 1024
 
 export function stagingTests(open: () => Promise<StoreFixture>): void {
-  test('an upload resumes where it broke off, in another process too', async () => {
+  test('an upload resumes where it was interrupted, even in another process', async () => {
     await using fixture = await open()
     const data = randomBytes(20 * MB + 17)
     const name = 'hello-1-1.noarch.rpm'
@@ -101,7 +101,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     ['small', 1000],
     ['large', 18 * MB + 5],
   ] as const)
-    test(`the beginning of a ${what} file is changed, longer or shorter, as often as wanted`, async () => {
+    test(`changeHead() replaces the head of a ${what} file repeatedly, by a longer or shorter one`, async () => {
       await using fixture = await open()
       const data = randomBytes(size)
       await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
@@ -123,7 +123,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
       assert.ok((await readTree(fixture.store, `${resultsOf(1)}/x.rpm`))?.equals(expected))
     })
 
-  test('an interrupted change of the beginning leaves a file that can be changed again', async () => {
+  test('changeHead() can be retried after an interruption', async () => {
     await using fixture = await open()
     const data = randomBytes(500)
     await fixture.store.stage(KEY, 'x.rpm', bodyOf([data]), AMPLE)
@@ -137,7 +137,7 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     assert.ok(after.equals(Buffer.concat([head, data.subarray(10)])))
   })
 
-  test('an SRPM waits for the import, whether a user uploaded it or a builder made it', async () => {
+  test('an SRPM is kept until its import, whether a user uploaded it or a builder created it', async () => {
     await using fixture = await open()
     const { store } = fixture
     const upload = 'a1b2c3d4-0000-4000-8000-000000000000'

@@ -26,7 +26,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('an ETag is the same while the file is unchanged, and changes with it', async () => {
+  test('an ETag changes only when the file changes', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     await fixture.store.makeDir(path)
@@ -72,7 +72,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await found(store, `${resultsOf(1)}/${'x'.repeat(300)}`), undefined)
   })
 
-  test('a fork has the files of its source, without the logs that still grow', async () => {
+  test('a fork has the files of its source, except logs that are still growing', async () => {
     await using fixture = await open()
     const { store } = fixture
     await store.stage(KEY, 'hello-1-1.noarch.rpm', bodyOf(['package']), AMPLE)
@@ -92,7 +92,7 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     assert.equal(await store.linkAll(resultsOf(1), to), false)
   })
 
-  test('a folder is removed with everything under it, and nothing next to it', async () => {
+  test('a folder is removed with its contents, but not its siblings', async () => {
     await using fixture = await open()
     const { store } = fixture
     const paths = [

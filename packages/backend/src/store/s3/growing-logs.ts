@@ -80,7 +80,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       if (data.length === 0) return
       // A request that hung this long may come from a builder that has lost its task: its bytes would not belong to this log.
       if (performance.now() - began > HUNG_MS && !(await isWanted()))
-        throw new CoprError('conflict', 'Cannot go on with the log: the lease is lost')
+        throw new CoprError('conflict', 'Cannot continue the log: the lease has expired')
       fragments.push(await putFragment(bucket, folder, { start, level: 0, data }))
       chunks = []
       start += data.length

@@ -48,6 +48,6 @@ export function srpmKey(srpm: KeptSrpm): string {
 }
 
 function checkedId(id: number): number {
-  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', 'Cannot use this task id')
+  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', `Invalid task id: ${id}`)
   return id
 }

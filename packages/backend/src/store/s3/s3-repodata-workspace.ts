@@ -143,7 +143,9 @@ async function bring(
   }
   await bucket.getFile(key, to)
   if ((await sha256Of(to)) !== sha256)
-    throw new Error(`Cannot index ${key}: its ${size} bytes are not those that were published`)
+    throw new Error(
+      `Cannot index ${key} (${size} bytes): its content differs from the published package`,
+    )
 }
 
 /** Returns the locations of the packages that an index describes. */

@@ -128,7 +128,7 @@ export function readScattered(
       const unpacked = await later.unpacked()
       if (unpacked) return yield* cut(unpacked, { start: at, end })
     }
-    if (at <= end) throw new Error('Cannot read a log to its end: it has been put away')
+    if (at <= end) throw new Error('Cannot read a log to its end: it was archived in the meantime')
   }
   return Readable.from(read())
 }

@@ -30,7 +30,7 @@ const bytesIn = async ({ dir }: Scratch): Promise<number> => {
   return all.reduce((sum, { length }) => sum + length, 0)
 }
 
-test('a file is fetched once while there is room, and the least recently used one is evicted first', async () => {
+test('a file is fetched once while there is space, and the least recently used one is evicted first', async () => {
   await using t = await openScratch(250)
   const read = (id: string) => t.scratch.withFile(t.file(id, 100), (path) => readFile(path, 'utf8'))
   for (const id of ['a', 'b', 'a', 'c', 'a', 'b']) assert.equal(await read(id), id.padEnd(100))
@@ -45,7 +45,7 @@ test('two concurrent users of the same file fetch it once', async () => {
   assert.deepEqual(t.fetched, ['a'])
 })
 
-test('a file waits until there is room, and one larger than the whole space is admitted alone', async () => {
+test('a fetch waits for free space, and a file larger than the whole space is admitted alone', async () => {
   await using t = await openScratch(250)
   const events: string[] = []
   const use = (id: string, size: number) =>
@@ -66,7 +66,7 @@ test('a file waits until there is room, and one larger than the whole space is a
   assert.deepEqual(await readdir(t.scratch.dir).then((names) => names.length), 1)
 })
 
-test('a file that has changed is found under its new id only', async () => {
+test('a changed file is found only under its new id', async () => {
   await using t = await openScratch(1000)
   await t.scratch.withFile(t.file('a', 10), async (path, rename) => {
     rename(undefined)

@@ -44,13 +44,13 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
   /** Bytes in use or reserved. */
   let used = 0
 
-  const isRoom = (bytes: number): boolean =>
+  const hasCapacity = (bytes: number): boolean =>
     // A file larger than the whole space is admitted when nothing else is in use.
     used + bytes <= max_bytes || used === 0
 
   async function take(bytes: number, id?: string): Promise<void> {
     // First in, first out: otherwise large files would starve.
-    if (waiting.length > 0 || !isRoom(bytes))
+    if (waiting.length > 0 || !hasCapacity(bytes))
       await new Promise<void>((begin) => waiting.push({ bytes, begin }))
     else used += bytes
     await evict(id)
@@ -58,7 +58,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
 
   function give(bytes: number): void {
     used -= bytes
-    for (let next = waiting[0]; next && isRoom(next.bytes); next = waiting[0]) {
+    for (let next = waiting[0]; next && hasCapacity(next.bytes); next = waiting[0]) {
       waiting.shift()
       used += next.bytes
       next.begin()

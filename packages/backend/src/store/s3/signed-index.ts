@@ -12,7 +12,7 @@ export async function putSignedIndex(bucket: Bucket, key: string, made: string):
   const signature = (await readFile(join(made, SIGNATURE))).toString('base64')
   if (signature.length + FIELD.length > MAX_METADATA_BYTES)
     throw new Error(
-      `Cannot publish an index with a signature of ${signature.length} characters: S3 allows ${MAX_METADATA_BYTES}`,
+      `Cannot publish the index: its signature has ${signature.length} characters, S3 allows ${MAX_METADATA_BYTES} bytes of metadata`,
     )
   const repomd = await readFile(join(made, 'repomd.xml'))
   await bucket.put(key, repomd, { metadata: { [FIELD]: signature } })

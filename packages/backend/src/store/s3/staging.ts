@@ -93,7 +93,7 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
   async function totalOf(key: StagingKey): Promise<{ bytes: number }> {
     const files = [...(await findAll(key)).values()]
     if (files.length > MAX_FILES)
-      throw new CoprError('too_large', `Cannot take more than ${MAX_FILES} files`)
+      throw new CoprError('too_large', `Cannot accept more than ${MAX_FILES} files`)
     return { bytes: files.reduce((sum, { size }) => sum + size, 0) }
   }
 
@@ -152,7 +152,8 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
 
   async function needed(key: StagingKey, name: string): Promise<StagedFile> {
     const file = await find(stagedKey(key, name))
-    if (!file) throw new Error(`Cannot use the staged file ${name} of task ${key.task}: it is gone`)
+    if (!file)
+      throw new Error(`Cannot use the staged file ${name} of task ${key.task}: it no longer exists`)
     return file
   }
 
@@ -180,7 +181,10 @@ export function stagingIn(bucket: Bucket, scratch: Scratch, max_remembered = REM
           pending += count
           total.bytes += count
           if (total.bytes > max_total)
-            throw new CoprError('too_large', `Cannot take more than ${max_total} bytes of results`)
+            throw new CoprError(
+              'too_large',
+              `Cannot accept more than ${max_total} bytes of results`,
+            )
         }
         const onStored = (count: number): void => void (pending -= count)
         try {
