@@ -18,7 +18,7 @@ export const Configuration = z.strictObject({
     'URL at which users reach the site: pages, API, `/results`, `/git`, `/lookaside` and `/builder`',
   ),
   results_url: Url.optional().describe(
-    'URL at which users and dnf find results, such as `https://results.example.org/results`; default: `/results` below `public_url`. On a host of its own, nothing that users made shares a site with logins; the same server answers there (`expose.results_host` in `vars.yml`)',
+    'URL at which users and dnf find results, such as `https://results.example.org/results`; default: `/results` under `public_url`. On a separate host, files made by users are not same-site with logins; the same server serves it (`expose.results_host` in `vars.yml`)',
   ),
   internal_url: Url.optional().describe(
     'URL at which builders and dist-git reach the site; default: `public_url`',
@@ -90,7 +90,7 @@ export const Configuration = z.strictObject({
     .max(256)
     .default(0)
     .describe(
-      'number of builders that run on this machine; `make up` sets one per core, at most 8, or what `--builders` says',
+      'number of builders that run on this machine; `make up` sets one per core, at most 8, or the value of `--builders`',
     ),
   pools_file: z
     .string()
@@ -106,7 +106,7 @@ export const Configuration = z.strictObject({
       'tag of everything that this installation has in clouds: lower-case letters, digits and `-`; required with `pools_file`. Must be unique and must not change while machines exist; `make up` sets a random one',
     ),
   allow_private_urls: PrivateUrls.optional().describe(
-    'whether URLs of users (sources, external repositories) may lead to loopback and private addresses: `true`, `false`, or the ranges that are allowed, as `[10.20.0.0/16]`; default: `true` if `listen.host` and `public_url` are on loopback ([tutorial.md](tutorial.md#open-to-others))',
+    'whether URLs from users (sources, external repositories) may point to loopback and private addresses: `true`, `false`, or the ranges that are allowed, as `[10.20.0.0/16]`; default: `true` if `listen.host` and `public_url` are on loopback ([tutorial.md](tutorial.md#open-to-others))',
   ),
   limits: Limits.prefault({}).describe('Optional. Sizes, times and numbers of tasks.'),
 })

@@ -41,7 +41,7 @@ async function start(t: TestContext) {
 
 const urlOf = (server: RunningServer): string => `http://127.0.0.1:${server.port}`
 
-test('nothing in dist-git runs in a browser: every response is sandboxed', async (t) => {
+test('dist-git cannot run scripts in a browser: every response is sandboxed', async (t) => {
   const { url, repository, commit } = await start(t)
   await commit('Version: 1\n')
   const md5 = createHash('md5').update(TARBALL).digest('hex')

@@ -50,7 +50,7 @@ async function answerGit(c: Context, { root, log }: DistgitAppOptions): Promise<
   // Names contain no slash, encoded or not, so the file's path is all that follows the package.
   const file = c.req.path.split('/').slice(5).join('/')
   if (file === 'git-receive-pack' || c.req.query('service') === 'git-receive-pack')
-    throw new CoprError('forbidden', 'Cannot push: packages are changed by builds only')
+    throw new CoprError('forbidden', 'Cannot push: only builds change packages')
   const isKnown = (c.req.method === 'POST' ? SMART : DUMB).test(file)
   const repository = isKnown ? await findRepository(root, place) : undefined
   if (!repository) throw new CoprError('not_found', `Cannot find ${c.req.path}`)
@@ -60,7 +60,8 @@ async function answerGit(c: Context, { root, log }: DistgitAppOptions): Promise<
     env: cgiEnvironment(c, root, `/${repository}/${file}`),
     body: c.req.raw.body,
     signal: c.req.raw.signal,
-    onComplaint: (words) => log.warn({ words, path: c.req.path }, 'git http-backend complains'),
+    onComplaint: (words) =>
+      log.warn({ words, path: c.req.path }, 'git http-backend wrote to standard error'),
   })
 }
 

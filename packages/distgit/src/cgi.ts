@@ -38,7 +38,7 @@ export async function answerByCgi(request: CgiRequest): Promise<Response> {
     end()
     await closed
     if (request.signal.aborted) return new Response(null, { status: 499 }) // nobody reads it
-    throw new Error(`Cannot use the answer of ${request.command}: it has no end of headers`)
+    throw new Error(`Cannot use the output of ${request.command}: its headers have no end`)
   }
   const { status, headers } = parseHead(head.text)
   const body = Readable.toWeb(Readable.from(rest(head.body, output, end))) as ReadableStream

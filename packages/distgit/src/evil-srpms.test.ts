@@ -16,13 +16,17 @@ function named(name: string): MadeRpm {
 const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
   ['is empty', Buffer.alloc(0), /it is empty/],
   ['is no RPM', Buffer.from('#!/bin/sh\n'.repeat(100)), /it is not an RPM package/],
-  ['is cut off', makeRpm(named('a.txt')).subarray(0, -30), /Cannot read/],
+  ['is truncated', makeRpm(named('a.txt')).subarray(0, -30), /Cannot read/],
   [
     'is a binary package',
     { ...named('a.txt'), sourceRpm: 'a-1-1.src.rpm' },
     /not a source package/,
   ],
-  ['is another package', { ...named('a.txt'), name: 'other' }, /the build is of hello/],
+  [
+    'is another package',
+    { ...named('a.txt'), name: 'other' },
+    /the build is for the package hello/,
+  ],
   ['has no spec', { files: [{ name: 'a.txt' }] }, /no spec/],
   ['has two specs', named('b.spec'), /two spec/],
   ['has a file sources', named('sources'), /"sources"/],

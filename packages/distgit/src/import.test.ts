@@ -81,7 +81,7 @@ test('importSrpm() refuses an SRPM of another package', async (t) => {
     limits,
     now: new Date(),
   })
-  await assert.rejects(importing, /Cannot import hello: the build is of other/)
+  await assert.rejects(importing, /Cannot import hello: the build is for the package other/)
   assert.deepEqual(await listTree(root), [])
 })
 

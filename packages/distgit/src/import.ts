@@ -40,7 +40,10 @@ export async function importSrpm(options: ImportOptions): Promise<Record<string,
   const rpm = await readRpmHeader(srpmPath)
   const info = packageInfo(rpm)
   if (info.name !== package_name)
-    throw new CoprError('invalid', `Cannot import ${info.name}: the build is of ${package_name}`)
+    throw new CoprError(
+      'invalid',
+      `Cannot import ${info.name}: the build is for the package ${package_name}`,
+    )
   const modes = new Map(listFiles(rpm.header).map(({ path, mode }) => [path, mode]))
   say(`Importing ${info.nevra}`)
 
@@ -71,7 +74,7 @@ export function importHandler(options: {
   let swept: Promise<void> | undefined
   return async (task, context) => {
     if (task.kind !== 'import')
-      throw new Error(`Cannot do a task of kind ${task.kind}: dist-git imports only`)
+      throw new Error(`Cannot run a task of the kind ${task.kind}: dist-git runs only imports`)
     await (swept ??= sweepTemp(root, now()))
     return await doTask(task, context, { root, limits, now: now(), onImported })
   }

@@ -19,7 +19,7 @@ export function checkSourceName(name: string): void {
   if (/^git~1$/i.test(name))
     throw new CoprError(
       'invalid',
-      `Cannot import the SRPM: git does not allow a file named "${name}"`,
+      `Cannot import the SRPM: git does not accept a file named "${name}"`,
     )
 }
 

@@ -91,7 +91,7 @@ export async function readTips(gitDir: string): Promise<BranchTip[]> {
     .map((line) => {
       const [head, commit, tree, parents, branch] = line.split('|')
       if (!commit || !tree || parents === undefined || !branch)
-        throw new Error(`Cannot read the branches of ${gitDir}: git says ${line}`)
+        throw new Error(`Cannot read the branches of ${gitDir}: git printed ${line}`)
       return { branch, commit, tree, parents: parents.split(' '), isHead: head === '*' }
     })
 }

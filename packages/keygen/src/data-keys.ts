@@ -88,7 +88,7 @@ function sealerOf(keys: Map<string, Buffer>, newest: string): Sealer {
     unseal(context, sealed) {
       const key = keys.get(sealed.subarray(1, 1 + ID_BYTES).toString('hex'))
       if (sealed[0] !== FORM || !key)
-        throw new Error(`Cannot open ${context}: its data key is not here`)
+        throw new Error(`Cannot open ${context}: its data key does not exist`)
       return unseal(key, context, sealed.subarray(1 + ID_BYTES))
     },
   }
@@ -113,7 +113,8 @@ function openOld(masters: KeyWrapper[], context: string, sealed: Buffer): Buffer
     } catch (error) {
       faults.push(error)
     }
-  const why = faults.map(messageOf).join('; ') || 'it was sealed with another master key, a file'
+  const why =
+    faults.map(messageOf).join('; ') || 'it was sealed with another master key, read from a file'
   throw new Error(`Cannot open ${context}: ${why}`)
 }
 

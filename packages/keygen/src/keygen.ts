@@ -37,7 +37,7 @@ export const KeygenConfig = z
     master_key: MasterKey,
     previous_master_keys: z.array(MasterKey).default([]),
     /** Keys are named `<owner>#<project>@copr.<sign_domain>`. */
-    sign_domain: z.string().regex(/^[A-Za-z0-9.-]+$/, 'the sign domain is a host name'),
+    sign_domain: z.string().regex(/^[A-Za-z0-9.-]+$/, 'the sign domain must be a host name'),
     /** Number of RSA keys to generate in advance. */
     pool_size: z.number().int().min(0).max(100).default(2),
     signatures_per_minute: z.strictObject({
@@ -46,7 +46,7 @@ export const KeygenConfig = z
     }),
   })
   .refine((config) => config.secret !== undefined || config.service_accounts !== undefined, {
-    message: 'set secret or service_accounts: nobody could ask keygen anything',
+    message: 'set secret or service_accounts: without either, nobody can call keygen',
   })
   // A token must not be sent unencrypted.
   .refine((config) => config.service_accounts === undefined || config.tls !== undefined, {
@@ -124,7 +124,7 @@ function authenticators(config: KeygenConfig, log: Logger, now: () => Date): Ide
 async function openMasterKeys(config: KeygenConfig, db: Db, log: Logger): Promise<MasterKeys> {
   const isUnused = async (): Promise<boolean> => {
     const isNew = (await anySecret(db)) === undefined
-    if (isNew) log.info({ file: config.master_key.file }, 'Making a master key')
+    if (isNew) log.info({ file: config.master_key.file }, 'Creating a master key')
     return isNew
   }
   const current = await openMasterKey(config.master_key, isUnused)

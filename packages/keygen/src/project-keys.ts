@@ -144,7 +144,7 @@ export async function prolongKeys(keygen: KeygenContext): Promise<void> {
       })
       keygen.log.info({ owner, project, fingerprint, key_expires_at }, 'Prolonged key')
     } catch (err) {
-      keygen.log.error({ err, owner, project, fingerprint }, 'Cannot prolong key')
+      keygen.log.error({ err, owner, project, fingerprint }, 'Cannot extend a key')
     }
   }
 }

@@ -8,7 +8,7 @@ const REFUSED = [
   'Retry-After: 10',
   'Content-Type: application/json',
   '',
-  '{"error":"Cannot answer: there are too many connections from your address"}',
+  '{"error":"Too many connections from your address: close some, or try again later"}',
 ].join('\r\n')
 
 /** Refuses connections of an address beyond `max`; those of the site's reverse proxies are not counted. */

@@ -47,7 +47,7 @@ for (const [path, status] of [
 ] as const)
   for (const how of ['with its length', 'in chunks'])
     test(
-      `a client that sends all of a refused body ${how} to ${path} sees the answer, and goes on`,
+      `a client that sends all of a refused body ${how} to ${path} receives the response and can send its next request`,
       { timeout: 60_000 },
       async () => {
         await using server = await serveHttp(app, { host: '127.0.0.1', port: 0 })

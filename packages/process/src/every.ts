@@ -50,7 +50,7 @@ export async function every(
       await step()
     } catch (err) {
       if (stop.aborted) return
-      log.error({ err }, 'Step failed, trying again')
+      log.error({ err }, 'Step failed, retrying')
     }
     await bell.wait(seconds * 1000, stop)
   }

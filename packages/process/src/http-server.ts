@@ -60,7 +60,7 @@ export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<Ru
   ) as Server
   server.once('error', (cause: NodeJS.ErrnoException) => {
     const why =
-      cause.code === 'EADDRINUSE' ? 'the port is in use by another program' : cause.message
+      cause.code === 'EADDRINUSE' ? 'the port is in use by another process' : cause.message
     reject(new Error(`Cannot listen at ${options.host}:${options.port}: ${why}`))
   })
   const addresses = clientAddresses(options.trusted_proxies ?? LOOPBACK_PROXIES)
@@ -113,7 +113,7 @@ export function answerError(log: Logger): (error: Error, c: Context) => Response
   return (error, c) => {
     if (error instanceof CoprError) return c.json({ error: error.message }, STATUS_OF[error.kind])
     log.error({ err: error, method: c.req.method, path: c.req.path }, 'Request failed')
-    return c.json({ error: 'Internal error: the administrator finds the details in the log' }, 500)
+    return c.json({ error: 'Internal error: see the log of the server for details' }, 500)
   }
 }
 

@@ -68,7 +68,8 @@ async function ask(
     let size = 0
     response.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size > MAX_ANSWER_BYTES) response.destroy(new Error(`The answer of ${url} is too long`))
+      if (size > MAX_ANSWER_BYTES)
+        response.destroy(new Error(`The response of ${url} is too large`))
       chunks.push(chunk)
     })
     response.on('error', reject)

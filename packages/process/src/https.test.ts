@@ -146,7 +146,7 @@ const RENEWALS: Record<string, (tls: TlsFiles, halfway: () => Promise<void>) => 
 }
 
 for (const [how, renew] of Object.entries(RENEWALS))
-  test(`serveHttp() keeps the former certificate until the pair is complete: ${how}`, async () => {
+  test(`serveHttp() keeps the previous certificate until the pair is complete: ${how}`, async () => {
     await using fixture = await serveFirst()
     const { port } = fixture.server
     await renew(fixture.tls, async () => {
@@ -187,30 +187,30 @@ test('serveHttp() answers each handshake while its certificate is rewritten repe
 const BROKEN: Record<string, { spoil: (tls: TlsFiles) => Promise<void>; reason: RegExp }> = {
   'an empty certificate': {
     spoil: (tls) => truncate(tls.certificate_file),
-    reason: /tls\.crt: it has no certificate/,
+    reason: /tls\.crt: it contains no certificate/,
   },
   'an empty key': {
     spoil: (tls) => truncate(tls.key_file),
-    reason: /tls\.key: it has no complete private key/,
+    reason: /tls\.key: it contains no complete private key/,
   },
   'a certificate that is half written': {
     spoil: (tls) => truncate(tls.certificate_file, 200),
-    reason: /tls\.crt: a certificate in it is cut off/,
+    reason: /tls\.crt: it contains an incomplete certificate/,
   },
   'a chain that is half written': {
     spoil: async (tls) => {
       const next = await readFile(SECOND.certificate_file, 'utf8')
       await appendFile(tls.certificate_file, next.slice(0, 300))
     },
-    reason: /tls\.crt: a certificate in it is cut off/,
+    reason: /tls\.crt: it contains an incomplete certificate/,
   },
   'a key that is half written': {
     spoil: (tls) => truncate(tls.key_file, 100),
-    reason: /tls\.key: it has no complete private key/,
+    reason: /tls\.key: it contains no complete private key/,
   },
   'text that is no certificate': {
     spoil: (tls) => writeFile(tls.certificate_file, 'rubbish'),
-    reason: /tls\.crt: it has no certificate/,
+    reason: /tls\.crt: it contains no certificate/,
   },
   'a certificate with damaged bytes': {
     spoil: async (tls) => {
@@ -231,7 +231,7 @@ const BROKEN: Record<string, { spoil: (tls: TlsFiles) => Promise<void>; reason: 
 }
 
 for (const [what, { spoil, reason }] of Object.entries(BROKEN))
-  test(`serveHttp() serves the former certificate while it finds ${what}, says so once, and takes the next`, async () => {
+  test(`serveHttp() serves the previous certificate while it finds ${what}, logs that once, and loads the next`, async () => {
     await using fixture = await serveFirst()
     await spoil(fixture.tls)
     await fixture.reported(reason)
@@ -242,7 +242,7 @@ for (const [what, { spoil, reason }] of Object.entries(BROKEN))
     const reasons = fixture.lines.map((line) => line.reason)
     const first = reasons.find((each) => reason.test(each ?? ''))
     assert.equal(reasons.filter((each) => each === first).length, 1)
-    assert.match(fixture.lines.at(-1)?.msg ?? '', /Took up the renewed certificate/)
+    assert.match(fixture.lines.at(-1)?.msg ?? '', /Loaded the renewed certificate/)
   })
 
 test('serveHttp() does not start with a certificate and a key that do not match; the error names both', async () => {

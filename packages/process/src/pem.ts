@@ -3,13 +3,13 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** Returns the certificates of a PEM file; throws if one is cut off, because the file is being written. */
 export function certificatesIn(pem: string, path: string): string[] {
   if (pem.replaceAll(CERTIFICATE, '').includes('-----BEGIN CERTIFICATE'))
-    throw new Error(`Cannot use ${path}: a certificate in it is cut off`)
+    throw new Error(`Cannot use ${path}: it contains an incomplete certificate`)
   return pem.match(CERTIFICATE) ?? []
 }
 
 /** Returns the certificates of a PEM file, like certificatesIn(), but throws if there is none. */
 export function requireCertificates(pem: string, path: string): string[] {
   const found = certificatesIn(pem, path)
-  if (found.length === 0) throw new Error(`Cannot use ${path}: it has no certificate`)
+  if (found.length === 0) throw new Error(`Cannot use ${path}: it contains no certificate`)
   return found
 }

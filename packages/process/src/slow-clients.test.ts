@@ -33,7 +33,7 @@ async function received(socket: Socket): Promise<string> {
 test('serveHttp() aborts a request whose body stalls', { timeout: 20_000 }, async () => {
   await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, progress: QUICK })
   const socket = await begun(server.port, POST, 'half')
-  assert.match(await received(socket), /^HTTP\/1\.1 408 [^]*came too slowly/)
+  assert.match(await received(socket), /^HTTP\/1\.1 408 [^]*arrived too slowly/)
 })
 
 test('serveHttp() aborts a request whose body is too slow', { timeout: 20_000 }, async () => {
@@ -85,7 +85,7 @@ for (const [what, sent] of [
   ['nothing', ''],
   ['half of the headers', 'GET / HTTP/1.1\r\nHost: localhost\r\n'],
 ] as const)
-  test(`serveHttp() ends a connection that sends ${what}`, { timeout: 20_000 }, async () => {
+  test(`serveHttp() closes a connection that sends ${what}`, { timeout: 20_000 }, async () => {
     await using server = await serveHttp(app, { host: '127.0.0.1', port: 0, headers_ms: 300 })
     const socket = await begun(server.port, sent)
     assert.match(await received(socket), /^(HTTP\/1\.1 408 |$)/)

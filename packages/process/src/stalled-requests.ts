@@ -32,7 +32,7 @@ const TIMED_OUT = [
   'Connection: close',
   'Content-Type: application/json',
   '',
-  '{"error":"Cannot read the request: its body came too slowly, or not to its end"}',
+  '{"error":"Cannot read the request: its body arrived too slowly or was incomplete"}',
 ].join('\r\n')
 
 /** Aborts requests whose client stops sending the body or reading the response; a slow handler does not count as a slow client. */

@@ -56,7 +56,7 @@ export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptio
       if (read !== known) {
         take(pairOf(read, files))
         known = read
-        log.info({ ...files }, 'Took up the renewed certificate')
+        log.info({ ...files }, 'Loaded the renewed certificate')
       }
       reported = undefined
     } catch (error) {
@@ -64,7 +64,7 @@ export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptio
       if (reason !== reported && !is_disposed)
         log.error(
           { ...files, reason },
-          'Cannot take up the renewed certificate, the former is served on',
+          'Cannot load the renewed certificate, still serving the previous one',
         )
       reported = reason
     }
@@ -94,7 +94,7 @@ function pathsOf({ certificate_file, key_file }: TlsFiles): [string, string] {
 function pairOf([cert = '', key = '']: string[], files: TlsFiles): TlsPair {
   requireCertificates(cert, files.certificate_file)
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----/.test(key))
-    throw new Error(`Cannot use ${files.key_file}: it has no complete private key`)
+    throw new Error(`Cannot use ${files.key_file}: it contains no complete private key`)
   const pair: TlsPair = { cert, key, minVersion: 'TLSv1.3' }
   try {
     createSecureContext(pair)

@@ -62,10 +62,10 @@ test('trustAuthorities() keeps the previous authorities while a file is broken o
   assert.equal(await ask(two.port), 'DEPTH_ZERO_SELF_SIGNED_CERT')
 
   await truncate(bundle, 0)
-  await reported(/bundle\.crt: it has no certificate/)
+  await reported(/bundle\.crt: it contains no certificate/)
   assert.equal(await ask(one.port), 200)
   await writeFile(bundle, '-----BEGIN CERTIFICATE-----\nMII')
-  await reported(/bundle\.crt: a certificate in it is cut off/)
+  await reported(/bundle\.crt: it contains an incomplete certificate/)
   assert.equal(await ask(one.port), 200)
   await writeFile(bundle, '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----')
   await reported(/^(?!Cannot use)/)

@@ -36,7 +36,7 @@ export function trustAuthorities(
       trusted.set(path, former)
       log.error(
         { file: path, reason: messageOf(error) },
-        'Cannot trust the renewed authorities, the former stay',
+        'Cannot load the renewed authorities, still trusting the previous ones',
       )
     }
   }

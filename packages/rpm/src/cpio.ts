@@ -65,12 +65,12 @@ function checkSize(
   const quoted = JSON.stringify(name.slice(0, 80))
   if (size > maxFileSize) refuse(label, `file ${quoted} is larger than ${maxFileSize} bytes`)
   if (reader.taken + size > maxTotalSize)
-    refuse(label, `its files are larger than ${maxTotalSize} bytes together`)
+    refuse(label, `the total size of its files exceeds ${maxTotalSize} bytes`)
 }
 
 async function* readData(reader: ByteReader, end: number, label: string): AsyncGenerator<Buffer> {
   while (reader.taken < end)
-    yield (await reader.takeSome(end - reader.taken)) ?? refuse(label, 'its payload is cut off')
+    yield (await reader.takeSome(end - reader.taken)) ?? refuse(label, 'its payload is truncated')
 }
 
 async function readHeader(
@@ -88,7 +88,7 @@ async function readHeader(
   if (nameSize < 1 || nameSize > MAX_NAME_SIZE)
     refuse(label, `its payload has a file name of ${nameSize} bytes`)
   const name = await takeOrRefuse(reader, nameSize, label)
-  if (name.at(-1) !== 0) refuse(label, 'its payload has a file name without end')
+  if (name.at(-1) !== 0) refuse(label, 'its payload contains an unterminated file name')
   await skipPadding(reader, label)
   return {
     name: name.toString('utf8', 0, nameSize - 1),
@@ -117,12 +117,12 @@ async function skipPadding(reader: ByteReader, label: string): Promise<void> {
 }
 
 async function takeOrRefuse(reader: ByteReader, length: number, label: string): Promise<Buffer> {
-  return (await reader.take(length)) ?? refuse(label, 'its payload is cut off')
+  return (await reader.take(length)) ?? refuse(label, 'its payload is truncated')
 }
 
 /** Accepts up to 64 KiB after the last entry: cpio(1) fills the last block, but more could be a decompression bomb. */
 async function expectEnd(reader: ByteReader, label: string): Promise<void> {
   let left = 64 * 1024
   for (let some; (some = await reader.takeSome(left + 1)); left -= some.length)
-    if (some.length > left) refuse(label, 'its payload goes on after its last file')
+    if (some.length > left) refuse(label, 'its payload continues after its last file')
 }

@@ -88,7 +88,8 @@ export function payloadCheck(header: HeaderBlock): PayloadCheck | undefined {
   if (digest === undefined) return undefined
   const number = getInt(header, TAG.PAYLOADDIGESTALGO) ?? 8
   const algorithm =
-    HASH_NAME[number] ?? refuse(header.label, `its payload digest is of the unknown kind ${number}`)
+    HASH_NAME[number] ??
+    refuse(header.label, `its payload digest has the unknown algorithm ${number}`)
   return { name: 'payload', hash: createHash(algorithm), expected: digest.toLowerCase() }
 }
 

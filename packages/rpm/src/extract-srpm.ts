@@ -97,7 +97,7 @@ function checkEntry(
   const file = listed.get(name)
   if (!file) refuse(label, `file ${quote(name)} is not in the header's list`)
   if (file.size !== size)
-    refuse(label, `file ${quote(name)} has ${size} bytes, but the header says ${file.size}`)
+    refuse(label, `file ${quote(name)} has ${size} bytes, but ${file.size} according to the header`)
   if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
 }
 

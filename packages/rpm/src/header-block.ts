@@ -44,7 +44,7 @@ const ALIGNMENT: Partial<Record<number, number>> = {
 /** Returns the size of a header structure in bytes, from its first 16 bytes. */
 export function readHeaderSize(intro: Buffer, label: string, part: string): number {
   if (!intro.subarray(0, 8).equals(HEADER_MAGIC))
-    refuse(label, `the ${part} does not start like one`)
+    refuse(label, `the ${part} does not start with the magic number`)
   const indexCount = intro.readUInt32BE(8)
   const dataSize = intro.readUInt32BE(12)
   if (indexCount > HEADER_LIMITS.indexCount)
@@ -73,7 +73,7 @@ export function parseHeaderBlock(
 ): HeaderBlock {
   const name = `the ${part}`
   const size = readHeaderSize(bytes, label, part)
-  if (size !== bytes.length) refuse(label, `${name} is cut off`)
+  if (size !== bytes.length) refuse(label, `${name} is truncated`)
   const indexCount = bytes.readUInt32BE(8)
   const data = bytes.subarray(INTRO_SIZE + indexCount * INDEX_ENTRY_SIZE)
   const entries = new Map<number, HeaderEntry>()

@@ -89,7 +89,7 @@ const BAD: Record<string, { bytes: Buffer; message: RegExp }> = {
   },
   'no header magic': {
     bytes: changed({ [SIGNATURE]: 0 }),
-    message: /signature header does not start like one/,
+    message: /signature header does not start with the magic number/,
   },
   'a huge index': {
     bytes: changed({ [SIGNATURE + 8]: 0xffff_ffff }),

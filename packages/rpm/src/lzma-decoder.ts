@@ -301,7 +301,8 @@ export class LzmaDecoder {
   }
 
   #refill(): void {
-    if (this.#inputPosition >= this.#input.length) throw new Error('its compressed data is cut off')
+    if (this.#inputPosition >= this.#input.length)
+      throw new Error('its compressed data is truncated')
     this.#range = (this.#range << 8) >>> 0
     this.#code = ((this.#code << 8) | this.#input[this.#inputPosition++]!) >>> 0
   }

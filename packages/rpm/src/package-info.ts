@@ -59,7 +59,7 @@ export function packageInfo({ label, header }: RpmHeader): PackageInfo {
   }
   const isSource = isSourcePackage(header)
   if (!isSource && hasTag(header, TAG.SOURCEPACKAGE))
-    refuse(label, 'it claims to be a source package and to be built from one')
+    refuse(label, 'its header marks it as a source package and names another source package')
   return {
     ...names,
     isSource,

@@ -39,7 +39,7 @@ export async function readSignedRegion(from: string | FileHandle): Promise<Buffe
 function signedRegion({ label, header }: RpmHeader): Buffer {
   return header.isSealed
     ? header.bytes
-    : refuse(label, 'its header is not sealed, as rpm 4 does it')
+    : refuse(label, 'its header has no immutable region, as rpm 4 writes it')
 }
 
 /** Returns the OpenPGP packet that signs the header; undefined if there is none. */
@@ -87,7 +87,7 @@ function packetFault(packet: Buffer, algorithm: SignatureAlgorithm): string | un
   const body = packet.subarray(1 + (isNewFormat ? newLengthSize(packet[1] ?? 0) : 1 << (first & 3)))
   if (body[0] !== 4) return `its version is ${body[0]}, but rpm 4 needs 4`
   const numbers: readonly number[] = PUBLIC_KEY_NUMBERS[algorithm]
-  return numbers.includes(body[2] ?? 0) ? undefined : `it is not made with ${algorithm}`
+  return numbers.includes(body[2] ?? 0) ? undefined : `it was not made with ${algorithm}`
 }
 
 function newLengthSize(first: number): number {

@@ -178,6 +178,6 @@ async function feedMore(reader: ByteReader, decoder: LzmaDecoder): Promise<boole
 
 async function take(reader: ByteReader, length: number): Promise<Buffer> {
   const bytes = await reader.take(length)
-  if (!bytes) throw new Error('its compressed data is cut off')
+  if (!bytes) throw new Error('its compressed data is truncated')
   return bytes
 }

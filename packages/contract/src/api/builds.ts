@@ -34,7 +34,7 @@ export type BuildOptions = z.output<typeof BuildOptions>
 export const UrlBuild = BuildOptions.extend({
   pkgs: wordsWithout(faultOfSourceUrl).refine(
     (urls) => urls.length > 0,
-    'at least one URL is needed',
+    'at least one URL is required',
   ),
 })
 export type UrlBuild = z.output<typeof UrlBuild>

@@ -33,7 +33,7 @@ const Modules = z
     const seen = new Set<string>()
     for (const module of modules) {
       const name = /^!?([\w.+-]+):[\w.+-]+$/.exec(module)?.[1]
-      const fault = name === undefined ? 'is not name:stream or !name:stream' : 'is there twice'
+      const fault = name === undefined ? 'is not name:stream or !name:stream' : 'is listed twice'
       if (name === undefined || seen.has(name))
         ctx.addIssue({ code: 'custom', message: `${module.slice(0, 200)} ${fault}` })
       else seen.add(name)

@@ -3,7 +3,7 @@ import { PERMISSION_NUMBER, type PermissionState } from '../states.ts'
 
 const State = z.enum(
   Object.keys(PERMISSION_NUMBER) as [PermissionState, ...PermissionState[]],
-  'must be nothing, request or approved',
+  'must be "nothing", "request" or "approved"',
 )
 
 /** Maps users to the roles that change. In this body a null is not treated as "not sent". */
@@ -12,14 +12,14 @@ export const SetPermissions = z
     z.string(),
     z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
   )
-  .refine((users) => Object.keys(users).length > 0, 'no user is named')
+  .refine((users) => Object.keys(users).length > 0, 'name at least one user')
   // All of them are changed in one transaction, with several statements for each.
-  .refine((users) => Object.keys(users).length <= 1000, 'more than 1000 users are named')
+  .refine((users) => Object.keys(users).length <= 1000, 'names more than 1000 users')
 
 /** True requests the role, false gives it up. */
 export const RequestPermissions = z
   .strictObject({ admin: z.boolean().optional(), builder: z.boolean().optional() }, 'unknown role')
-  .refine((roles) => Object.keys(roles).length > 0, 'no role is named')
+  .refine((roles) => Object.keys(roles).length > 0, 'name at least one role')
 
 export const PermissionsAnswer = z.strictObject({
   permissions: z.record(z.string(), z.strictObject({ admin: State, builder: State })),

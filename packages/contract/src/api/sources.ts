@@ -24,7 +24,7 @@ const plain = (pattern: RegExp, message: string) =>
     .optional()
 
 const Committish = plain(/^[^\s~^:?*[\\-][^\s~^:?*[\\]*$/, 'is not a branch, tag or commit')
-const Path = plain(/^[^-].*$/, 'must be a path below the sources')
+const Path = plain(/^[^-].*$/, 'must be a path inside the sources')
 const SpecPath = plain(/^[^-].*\.spec$|^\.spec$/, 'must be a path that ends in .spec')
 const Method = choice(SCM_METHODS)
 
@@ -40,7 +40,7 @@ const Scm = z.object({
 
 const Distgit = z.object({
   distgit: line(100).optional(),
-  namespace: plain(/^[A-Za-z0-9_][A-Za-z0-9_.~/-]*$/, 'is not a name of a namespace'),
+  namespace: plain(/^[A-Za-z0-9_][A-Za-z0-9_.~/-]*$/, 'is not a valid namespace'),
   committish: Committish,
 })
 
@@ -52,7 +52,7 @@ const PythonVersions = z
   .refine(
     (versions) =>
       versions.length <= 10 && versions.every((each) => /^[23](\.\d{1,2})?$/.test(each)),
-    'must be a list of versions of Python',
+    'must be a list of Python versions',
   )
   .optional()
 

@@ -104,7 +104,7 @@ export const Keygen = z.strictObject({
     .string()
     .optional()
     .describe(
-      "file with the service account's token that callers show instead of the secret; read again for each request",
+      "file with the service account's token that callers present instead of the secret; read again for each request",
     ),
   service_accounts: KeygenServiceAccounts.optional(),
   master_key_file: z
@@ -116,7 +116,7 @@ export const Keygen = z.strictObject({
     .array(MasterKey)
     .default([])
     .describe(
-      'former master keys, each like `keygen.master_key`: the next start encrypts again with the new one what they encrypted; remove them afterwards',
+      'previous master keys, each like `keygen.master_key`: the next start re-encrypts their data with the new key; remove them afterwards',
     ),
   signatures_per_minute: z
     .strictObject({

@@ -50,7 +50,7 @@ export const S3 = z
       .positive()
       .default(10 * 1024 ** 3)
       .describe(
-        'disk space in bytes below `data_dir` for packages while they are verified, signed and indexed',
+        'disk space in bytes under `data_dir` for packages while they are verified, signed and indexed',
       ),
   })
   .refine(({ bucket, claim_dir }) => (bucket === undefined) !== (claim_dir === undefined), {

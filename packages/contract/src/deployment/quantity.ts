@@ -21,7 +21,7 @@ const FACTORS: Record<string, number> = {
 const QUANTITY = /^(\d+(?:\.\d+)?)([numkMGTPE]|[KMGTPE]i)?$/
 
 /** A Kubernetes quantity such as `500m` or `20Gi`. */
-export const Quantity = z.string().regex(QUANTITY, 'write a size as 20Gi')
+export const Quantity = z.string().regex(QUANTITY, 'must be a size such as 20Gi')
 
 /** The number of bytes or cores that a quantity stands for. */
 export function amountOf(quantity: string): number {

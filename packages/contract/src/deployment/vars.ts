@@ -6,11 +6,13 @@ import { Quantity } from './quantity.ts'
 /** Name of a Kubernetes object. */
 const DnsLabel = z
   .string()
-  .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'use lower case letters, digits and hyphens')
+  .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'must have lower-case letters, digits and hyphens only')
   .max(50)
-const ObjectName = z.string().regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'name an existing object')
+const ObjectName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must name an existing object')
 const Host = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/, {
-  error: 'write a host name, without https:// and without a path',
+  error: 'must be a host name, without https:// and without a path',
 })
 
 /** Reference to a value in a Secret of the namespace, which the administrator creates; the value itself is never in this file. */
@@ -22,23 +24,25 @@ type SecretRef = z.infer<typeof SecretRef>
 
 const Expose = z.strictObject({
   host: Host.optional().describe(
-    'public host name; OpenShift gives one below its apps domain when it is left out',
+    'public host name; default on OpenShift: a name under its apps domain',
   ),
   results_host: Host.optional().describe(
-    'host name for the results alone: files that users made then have no site in common with logins',
+    'separate host name for the results, so that files made by users are not same-site with logins',
   ),
   with: z
     .enum(['auto', 'route', 'gateway', 'ingress'])
     .default('auto')
-    .describe('what brings requests in: auto takes Routes, else the Gateway API, else Ingress'),
+    .describe(
+      'how requests reach the site; auto uses Routes if available, otherwise the Gateway API, otherwise Ingress',
+    ),
   certificate: z
     .string()
     .regex(/^(cluster|secret:[-a-z0-9.]+|issuer:[-a-z0-9.]+|cluster-issuer:[-a-z0-9.]+)$/, {
-      error: 'write cluster, secret:NAME, issuer:NAME or cluster-issuer:NAME',
+      error: 'must be cluster, secret:NAME, issuer:NAME or cluster-issuer:NAME',
     })
     .default('cluster')
     .describe(
-      'the public certificate: that of the cluster, a TLS Secret, or one that cert-manager makes',
+      'the public certificate: the default of the cluster, a TLS Secret, or one that cert-manager issues',
     ),
   gateway: z
     .strictObject({
@@ -51,7 +55,7 @@ const Expose = z.strictObject({
     'class of the Ingress; default: that of the cluster',
   ),
   trusted_proxies: TrustedProxies.optional().describe(
-    'addresses and networks of the router or ingress controller, whose X-Forwarded-For says where users are; default: all private networks',
+    'addresses and networks of the router or ingress controller, whose X-Forwarded-For is trusted; default: all private networks',
   ),
 })
 
@@ -60,7 +64,7 @@ const Login = z.strictObject({
     .enum(['auto', 'openshift', 'oidc', 'local'])
     .default('auto')
     .describe(
-      'auto takes the OpenID Connect provider when one is named, else the OAuth server of OpenShift where there is one, else passwords',
+      'auto uses the OpenID Connect provider if one is set, otherwise the OAuth server of OpenShift if there is one, otherwise passwords',
     ),
   admin_group: z
     .string()
@@ -69,12 +73,18 @@ const Login = z.strictObject({
     .describe('members of this group, at the provider or in OpenShift, administer the site'),
   oidc: z
     .strictObject({
-      issuer: z.url({ protocol: /^https$/ }).describe('the provider, as it writes its own address'),
-      client_id: z.string().min(1).describe('the name of this site at the provider'),
-      client_secret: SecretRef.describe('the Secret with what the provider gave for it'),
-      label: z.string().min(1).optional().describe('what the button says after "Log in with"'),
-      username_claim: z.string().min(1).optional().describe('claim that names a new user'),
-      groups_claim: z.string().min(1).optional().describe('claim that lists groups'),
+      issuer: z
+        .url({ protocol: /^https$/ })
+        .describe('issuer URL of the provider, exactly as in its discovery document'),
+      client_id: z.string().min(1).describe('client ID of this site at the provider'),
+      client_secret: SecretRef.describe('the Secret with the client secret'),
+      label: z.string().min(1).optional().describe('text after "Log in with" on the login button'),
+      username_claim: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('claim that becomes the name of a new user'),
+      groups_claim: z.string().min(1).optional().describe('claim that lists the groups of a user'),
     })
     .optional()
     .describe('an OpenID Connect provider'),
@@ -85,7 +95,7 @@ const Database = z.strictObject({
     .enum(['embedded', 'cloudnativepg', 'crunchy', 'external'])
     .default('embedded')
     .describe(
-      'embedded: one PostgreSQL of ours; cloudnativepg, crunchy: a cluster of that operator; external: a server of yours',
+      'embedded: a single PostgreSQL pod; cloudnativepg, crunchy: a cluster managed by that operator; external: your own server',
     ),
   size: Quantity.optional().describe('size of its volume; default: from the profile'),
   instances: z
@@ -94,7 +104,7 @@ const Database = z.strictObject({
     .min(1)
     .max(9)
     .optional()
-    .describe('servers of an operator; default: from the profile'),
+    .describe('number of instances with an operator; default: from the profile'),
   external: z
     .strictObject({
       host: z.string().min(1).describe('host of the server'),
@@ -102,20 +112,18 @@ const Database = z.strictObject({
       name: z.string().min(1).default('copr').describe('name of the database'),
       user: z.string().min(1).default('copr').describe('role that owns the database'),
       password: SecretRef.describe('the Secret with its password'),
-      ca: SecretRef.optional().describe(
-        'the Secret with the authority that signed its certificate',
-      ),
+      ca: SecretRef.optional().describe('the Secret with the CA of its certificate'),
     })
     .optional()
-    .describe('where the external server is'),
+    .describe('connection to the external server'),
 })
 
 const ROLE_ARN = z
   .string()
-  .regex(/^arn:aws[-a-z]*:iam::\d{12}:role\/.+$/, 'write arn:aws:iam::ACCOUNT:role/NAME')
+  .regex(/^arn:aws[-a-z]*:iam::\d{12}:role\/.+$/, 'must be arn:aws:iam::ACCOUNT:role/NAME')
 
 const ResultsInS3 = z.strictObject({
-  bucket: z.string().min(3).optional().describe('a bucket that is there already'),
+  bucket: z.string().min(3).optional().describe('an existing bucket'),
   bucket_claim: z
     .strictObject({
       storage_class: ObjectName.describe(
@@ -126,26 +134,26 @@ const ResultsInS3 = z.strictObject({
       ),
     })
     .optional()
-    .describe('instead of a bucket: one that the cluster makes for an ObjectBucketClaim'),
+    .describe('instead of bucket: one that the cluster creates for an ObjectBucketClaim'),
   endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('the server; default: that of AWS in the region, or what a claim says'),
+    .describe('URL of the server; default: AWS in the region, or the server of the claim'),
   region: z.string().min(1).optional().describe('region of the bucket'),
-  prefix: z.string().optional().describe('what all names in the bucket begin with'),
+  prefix: z.string().optional().describe('prefix of all object keys'),
   secret: ObjectName.optional().describe(
     'existing Secret with the keys access_key_id and secret_access_key',
   ),
   role_arn: ROLE_ARN.optional().describe(
-    'instead of keys: role that frontend and backend take with a token of the cluster',
+    'instead of keys: IAM role that frontend and backend assume with a service-account token',
   ),
-  ca: SecretRef.optional().describe("the Secret with the authority of the server's certificate"),
+  ca: SecretRef.optional().describe("the Secret with the CA of the server's certificate"),
   public_endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('where users and builders reach the server: packages are redirected there'),
+    .describe('URL at which users and builders reach the server; packages are redirected there'),
   scratch: Quantity.default('20Gi').describe(
-    'disk of each backend for packages that it signs and indexes; more than twice the largest package',
+    'scratch disk of each backend for packages that it signs and indexes; more than twice the largest package',
   ),
 })
 
@@ -153,15 +161,15 @@ const Storage = z.strictObject({
   class: ObjectName.optional().describe('storage class; default: that of the cluster'),
   results: z
     .strictObject({
-      kind: z.enum(['volume', 's3']).default('volume').describe('where results are kept'),
-      s3: ResultsInS3.optional().describe('which bucket; for the kind s3'),
+      kind: z.enum(['volume', 's3']).default('volume').describe('where results are stored'),
+      s3: ResultsInS3.optional().describe('the bucket, for the kind s3'),
       size: Quantity.optional().describe('size of the volume; default: from the profile'),
       class: ObjectName.optional().describe('storage class of this volume'),
       access: z
         .enum(['auto', 'ReadWriteOnce', 'ReadWriteMany'])
         .default('auto')
         .describe(
-          'ReadWriteMany lets frontend and backend run several times; with ReadWriteOnce they share one pod. auto: ReadWriteOnce',
+          'ReadWriteMany allows several replicas of frontend and backend; with ReadWriteOnce they share one pod. auto: ReadWriteOnce',
         ),
     })
     .prefault({})
@@ -183,24 +191,24 @@ const Builders = z.strictObject({
   aws: z
     .strictObject({
       role_arn: ROLE_ARN.optional().describe(
-        'role that resalloc takes with a token of the cluster; no key is kept then',
+        'IAM role that resalloc assumes with a service-account token, so that no key is stored',
       ),
       secret: ObjectName.optional().describe(
         'existing Secret with the keys access_key_id and secret_access_key',
       ),
     })
     .prefault({})
-    .describe('how resalloc proves itself to AWS; keys themselves go into secret-vars.yml'),
+    .describe('AWS credentials of resalloc; the keys themselves belong in secret-vars.yml'),
   pods: z
     .strictObject({
-      enabled: z.boolean().default(false).describe('may builders be pods?'),
-      max: z.number().int().min(1).max(1000).default(2).describe('builder pods at a time'),
+      enabled: z.boolean().default(false).describe('whether builders may run as pods'),
+      max: z.number().int().min(1).max(1000).default(2).describe('maximum number of builder pods'),
       cpu: Quantity.default('1').describe('cores of one builder pod'),
       memory: Quantity.default('2Gi').describe('memory of one builder pod'),
       disk: Quantity.default('20Gi').describe('scratch space of one builder pod'),
     })
     .prefault({})
-    .describe('builder pods, in a namespace of their own'),
+    .describe('builder pods, in a separate namespace'),
 })
 
 const Images = z.strictObject({
@@ -208,18 +216,18 @@ const Images = z.strictObject({
     .string()
     .regex(/^[-a-z0-9.:/]+$/)
     .optional()
-    .describe('mirror that has the images: it takes the place of registry and folder'),
+    .describe('mirror of the images: replaces registry and folder'),
   server: z
     .string()
-    .regex(/@sha256:[0-9a-f]{64}$/, 'name an image by its digest: NAME@sha256:...')
+    .regex(/@sha256:[0-9a-f]{64}$/, 'must be an image with a digest: NAME@sha256:...')
     .optional()
-    .describe('an image of your own for all programs but the embedded database, by digest'),
+    .describe('your own image for all components except the embedded database, by digest'),
   postgresql: z
     .string()
-    .regex(/@sha256:[0-9a-f]{64}$/, 'name an image by its digest: NAME@sha256:...')
+    .regex(/@sha256:[0-9a-f]{64}$/, 'must be an image with a digest: NAME@sha256:...')
     .optional()
-    .describe('beside images.server: an image of your own for the embedded database, by digest'),
-  pull_secret: ObjectName.optional().describe('Secret with which the nodes pull the images'),
+    .describe('with images.server: your own image for the embedded database, by digest'),
+  pull_secret: ObjectName.optional().describe('pull secret for the images'),
 })
 
 const { site_name, repo_gpgcheck, distgit_instances, limits } = Configuration.shape
@@ -229,11 +237,11 @@ const limit = Object.entries(limits.unwrap().shape).map(([name, schema]) => [
 ])
 /** Settings that are copied into the components' configuration; omitted ones keep the components' defaults. */
 const Site = z.strictObject({
-  site_name: site_name.unwrap().optional().describe('the name on the pages'),
+  site_name: site_name.unwrap().optional().describe('name of the site on its pages'),
   sign_domain: z
     .string()
     .optional()
-    .describe("host part of the signing keys' addresses; default: the host"),
+    .describe("host part of the signing keys' email addresses; default: the host"),
   repo_gpgcheck: repo_gpgcheck
     .unwrap()
     .optional()
@@ -241,11 +249,11 @@ const Site = z.strictObject({
   distgit_instances: distgit_instances
     .unwrap()
     .optional()
-    .describe('dist-gits from which users build by package name'),
+    .describe('dist-gits from which users can build by package name'),
   limits: z
     .strictObject(Object.fromEntries(limit) as Record<string, z.ZodOptional<z.ZodNumber>>)
     .optional()
-    .describe('limits of uploads, builds and tokens, as in the configuration of programs'),
+    .describe('limits of uploads, builds and tokens, as in the configuration of the components'),
 })
 
 /** Schema of `vars.yml`, the administrator's settings of a deployment. Every setting has a default. */
@@ -261,10 +269,7 @@ export const Vars = z.strictObject({
     ),
   cluster: z
     .strictObject({
-      api: z
-        .url()
-        .optional()
-        .describe('refuse to deploy anywhere else than into the cluster with this address'),
+      api: z.url().optional().describe('deploy only into the cluster with this API URL'),
     })
     .prefault({})
     .describe('which cluster'),

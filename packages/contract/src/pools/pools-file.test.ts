@@ -54,5 +54,5 @@ test('invalid pools are refused with readable messages', () => {
     p: { ...COMMANDS, arches, tags: ['x'] },
     q: { ...COMMANDS, arches, tags_on_demand: ['x'] },
   }
-  assert.match(faults(tags), /on demand in one pool and ordinary in another/)
+  assert.match(faults(tags), /on demand in one pool and not in another/)
 })

@@ -20,7 +20,7 @@ export const PoolsFile = z.record(PoolName, PoolConfig).superRefine((pools, cont
     if (ordinary.has(name))
       context.addIssue({
         code: 'custom',
-        message: `The tag ${name} is on demand in one pool and ordinary in another: tasks could not tell which they mean`,
+        message: `The tag ${name} is on demand in one pool and not in another, which is ambiguous: use two tags`,
       })
 })
 export type PoolsFile = z.output<typeof PoolsFile>

@@ -82,11 +82,11 @@ const AwsPool = z
   })
   .refine((pool) => (pool.ssh_from === undefined) === (pool.ssh_public_key === undefined), {
     path: ['ssh_from'],
-    message: 'ssh_from and ssh_public_key are of use only together',
+    message: 'ssh_from and ssh_public_key must be set together',
   })
   .refine((pool) => !(pool.ssh_from && pool.security_groups), {
     path: ['ssh_from'],
-    message: 'Cannot be said beside security_groups: let it in there',
+    message: 'cannot be combined with security_groups: allow SSH in one of those groups',
   })
 
 const Quantity = z.union([z.string(), z.number()]).transform(String)

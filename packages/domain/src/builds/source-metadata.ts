@@ -42,7 +42,7 @@ export async function applySourceMetadata(
   await insertMissing(tx, buildId, chroots)
   const isLeft = await skipUnwanted(tx, buildId, { chroots, facts, now })
   if (chroots.length === 0) {
-    const fail_reason = 'No chroot of the project is left to build in'
+    const fail_reason = 'The project has no chroot left in which to build'
     await moveSource(tx, buildId, { to: 'failed', set: { fail_reason, source_ended_at: now } })
   } else if (!isLeft) {
     await moveSource(tx, buildId, { to: 'succeeded', set: { source_ended_at: now } })

@@ -55,7 +55,7 @@ async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): P
   switch (outcome.kind) {
     case 'canceled': {
       // withLeasedTask() handles real cancellations; without this case, the build would wait forever.
-      const reason = 'The builder stopped although nobody has canceled the build'
+      const reason = 'The builder stopped the build although it was not canceled'
       return await failTask(tx, task, { reason }, now)
     }
     case 'failed':
@@ -210,7 +210,7 @@ export async function requeueTask(
   const outcome = await withLeasedTask(db, { lease, now, only_expired }, async (tx, task) => {
     // Publishing fails for transient reasons; a build that loses every machine it gets would never succeed.
     if (task.kind !== 'publish' && task.attempts >= max_attempts) {
-      const why = `Given up after ${task.attempts} tries. The last one: ${reason}`
+      const why = `Failed after ${task.attempts} attempts. The last attempt: ${reason}`
       await failTask(tx, task, { reason: why }, now)
       return 'ended'
     }
@@ -271,7 +271,7 @@ export async function requeueExpired(
   for (const { lease } of expired) {
     if (lease === null) continue
     const outcome = await requeueTask(db, lease, {
-      reason: 'The builder was lost: it sent no sign of life',
+      reason: 'The builder was lost: it stopped sending heartbeats',
       max_attempts,
       now,
       only_expired: true,

@@ -22,7 +22,7 @@ export async function setAlias(
     if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*-[A-Za-z0-9_.]+$/.test(each))
       throw new CoprError('invalid', `Cannot set the alias: ${each} is not NAME-RELEASE`)
   if (name_release === target)
-    throw new CoprError('invalid', `Cannot set the alias: ${target} is itself`)
+    throw new CoprError('invalid', `Cannot set the alias: ${target} cannot be an alias of itself`)
   await db.transaction().execute(async (tx) => {
     if (target === undefined) {
       const gone = await tx
@@ -37,7 +37,8 @@ export async function setAlias(
         .select('id')
         .where(sql<string>`os_release || '-' || os_version`, '=', target)
         .executeTakeFirst()
-      if (!known) throw new CoprError('not_found', `Cannot set the alias: no chroot of ${target}`)
+      if (!known)
+        throw new CoprError('not_found', `Cannot set the alias: no chroot belongs to ${target}`)
       await tx
         .insertInto('chroot_alias')
         .values({ name_release, target })

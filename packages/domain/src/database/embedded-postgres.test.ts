@@ -24,13 +24,13 @@ test('startEmbeddedPostgres() names a port that is in use, and refuses data of a
   const { port } = server.address() as AddressInfo
   await assert.rejects(startEmbeddedPostgres({ dir, password, port }), {
     message:
-      'Cannot start PostgreSQL: it ended with exit code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
+      'Cannot start PostgreSQL: it exited with code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
   })
   // The folder has a complete cluster now; mark it as one of a later version.
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),
-    /^Error: Cannot start PostgreSQL: \S+ has the format of PostgreSQL 99, and this version of Copr brings another one; start the version that made it, or restore/,
+    /^Error: Cannot start PostgreSQL: \S+ has the format of PostgreSQL 99, and this version of Copr includes another one; start the version that created it, or restore/,
   )
 })
 
@@ -62,6 +62,6 @@ for (const mountOptions of ['size=10m', 'size=1g,nr_inodes=300'])
     async (t) =>
       assert.match(
         await startOn(temporaryFolder(t), mountOptions),
-        /^Cannot make the database: initdb failed: could not .*: No space left on device$/,
+        /^Cannot create the database: initdb failed: could not .*: No space left on device$/,
       ),
   )

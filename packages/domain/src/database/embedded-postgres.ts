@@ -145,7 +145,7 @@ function makeCluster(
     rmSync(aside, { recursive: true, force: true })
     const { stderr } = error as { stderr?: Buffer }
     // Without `cause`, which would contain the whole command and all of its output.
-    throw new Error(`Cannot make the database: initdb failed: ${reasonIn(String(stderr))}`)
+    throw new Error(`Cannot create the database: initdb failed: ${reasonIn(String(stderr))}`)
   } finally {
     rmSync(passwordFile, { force: true })
   }
@@ -155,7 +155,7 @@ function makeCluster(
 function otherVersion(data: string): Error {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   return new Error(
-    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr brings another one; start the version that made it, or restore a backup of this one's data`,
+    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr includes another one; start the version that created it, or restore a backup of this one's data`,
   )
 }
 
@@ -171,9 +171,7 @@ async function whenReady(url: string, child: ChildProcess, reason: () => string)
   const deadline = Date.now() + 60_000
   for (;;) {
     if (child.exitCode !== null)
-      throw new Error(
-        `Cannot start PostgreSQL: it ended with exit code ${child.exitCode}: ${reason()}`,
-      )
+      throw new Error(`Cannot start PostgreSQL: it exited with code ${child.exitCode}: ${reason()}`)
     // Another program may have the port: it may accept the connection and never answer.
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
     client.on('error', () => undefined)

@@ -64,7 +64,7 @@ export async function migrate(
     const newer = [...known.keys()].find((name) => !names.includes(name))
     if (refuse_newer && newer !== undefined)
       throw new Error(
-        `Cannot use the database: a newer version has changed it (${newer} is not known to this one), and there is no way back; start that version, or restore a backup of this one's data`,
+        `Cannot use the database: a newer version has changed it (${newer} is unknown to this version), and a downgrade is not possible; start that version, or restore a backup of this one's data`,
       )
     for (const name of names) {
       const text = readFileSync(new URL(name, FOLDER), 'utf8')
@@ -73,7 +73,7 @@ export async function migrate(
       if (before === sha256) continue
       if (before !== undefined)
         throw new Error(
-          `Cannot migrate: ${name} differs from what this database was made with; migrations are only ever added`,
+          `Cannot migrate: ${name} differs from the version that was applied to this database; an applied migration must never change`,
         )
       await client.query('begin')
       try {

@@ -59,7 +59,7 @@ export class Notices {
         for (const channel of CHANNELS) this.#tell(channel, '')
         await broken
       } catch (err) {
-        log.warn({ err }, 'Cannot listen for notices, trying again')
+        log.warn({ err }, 'Cannot listen for notifications, retrying')
       }
       stop.removeEventListener('abort', onStop)
       await client.end().catch(() => undefined)

@@ -52,7 +52,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
   const prefix = [plain, seeing].find(reaches)
   if (!prefix)
     throw new Error(
-      `Cannot start PostgreSQL as root: the user id ${uid} cannot reach ${program} and ${dir}; use a folder that everybody may enter`,
+      `Cannot start PostgreSQL as root: the user id ${uid} cannot reach ${program} and ${dir}; use a folder that every user can enter`,
     )
   const passwd = passwdWith(uid)
   return {

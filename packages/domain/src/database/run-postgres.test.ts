@@ -14,7 +14,7 @@ test('runPostgres() does not touch data of another version', async () => {
   const tls = { certificate_file: join(dir, 'a'), key_file: join(dir, 'b') }
   const options = { dir, port: 1, password: 'x', tls, memory_bytes: 1, log: silentLog() }
   await assert.rejects(runPostgres({ ...options, stop: new AbortController().signal }), {
-    message: /has data of version 9, which stays as it is/,
+    message: /has data of version 9, which was not changed/,
   })
   assert.equal(readFileSync(join(dir, 'data', 'PG_VERSION'), 'utf8'), '9\n')
   rmSync(dir, { recursive: true })

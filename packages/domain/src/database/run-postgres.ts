@@ -60,7 +60,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
     child.once('error', reject)
     child.once('close', (exit, signal) => resolve(exit ?? signal))
   })
-  if (!stop.aborted) throw new Error(`PostgreSQL ended with ${code}`)
+  if (!stop.aborted) throw new Error(`PostgreSQL exited with ${code}`)
 }
 
 interface Binaries {
@@ -84,7 +84,7 @@ async function refuseOtherVersion(data: string, postgres: string): Promise<void>
   const found = existsSync(path) ? readFileSync(path, 'utf8').trim() : major
   if (found !== major)
     throw new Error(
-      `Cannot start PostgreSQL ${major}: the volume has data of version ${found}, which stays as it is; dump it with that version, and restore the dump into an empty volume`,
+      `Cannot start PostgreSQL ${major}: the volume has data of version ${found}, which was not changed; dump it with that version, and restore the dump into an empty volume`,
     )
 }
 
@@ -95,7 +95,7 @@ async function makeCluster(
   const data = join(dir, 'data')
   if (existsSync(data))
     throw new Error(
-      `Cannot make a database: ${data} is there without a database in it; look at it, and move it away`,
+      `Cannot create a database: ${data} exists but contains no database; check its contents and move it elsewhere`,
     )
   const aside = join(dir, 'data.new')
   rmSync(aside, { recursive: true, force: true }) // a killed start leaves a partial cluster
@@ -112,12 +112,12 @@ async function makeCluster(
     made.child.stdin?.end('create database copr\n')
     await made
   } catch (error) {
-    throw new Error(`Cannot make a database: ${messageOf(error)}`, { cause: error })
+    throw new Error(`Cannot create a database: ${messageOf(error)}`, { cause: error })
   } finally {
     rmSync(passwordFile, { force: true })
   }
   renameSync(aside, data)
-  log.info('Made an empty database')
+  log.info('Created an empty database')
 }
 
 /** Gives the account a name if the user id that the cluster assigned has none, as initdb requires one. */

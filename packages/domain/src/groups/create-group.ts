@@ -68,7 +68,7 @@ export async function requireProviderGroup(
   if (!found)
     throw new CoprError(
       'forbidden',
-      `Cannot activate ${provider_group}: you were not its member when you logged in`,
+      `Cannot activate ${provider_group}: you were not a member when you logged in`,
     )
   if (found.activated_as !== null)
     throw new CoprError(

@@ -18,7 +18,7 @@ export async function deleteGroup(db: Db, actor: Actor, group: Group, now: Date)
     if (project)
       throw new CoprError(
         'conflict',
-        `Cannot delete group @${name}: it has projects, as ${project.name}`,
+        `Cannot delete group @${name}: it owns projects, for example ${project.name}`,
       )
     await tx.deleteFrom('user_group').where('id', '=', id).execute()
     await audit(tx, actor, { action: 'group.delete', subject: `@${name}` }, now)

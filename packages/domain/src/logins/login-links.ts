@@ -64,7 +64,7 @@ export async function redeemLoginLink(
   now: Date,
 ): Promise<User> {
   const gone = (): CoprError =>
-    new CoprError('not_found', 'This link was used already, or is too old: ask for another one')
+    new CoprError('not_found', 'This link was already used or has expired: ask for another one')
   const user = await userOfLoginLink(db, secret, now)
   if (!user) throw gone()
   requireGoodPassword(password, user.username)

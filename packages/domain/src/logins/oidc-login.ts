@@ -72,7 +72,7 @@ function usernameOf(claim: string): string {
     throw new CoprError(
       'invalid',
       `Cannot log in as ${JSON.stringify(claim.slice(0, 200))}: a user name here has up to 100 letters, digits, "_", "." and "-". ` +
-        'Ask the administrator which claim of the identity provider is the user name',
+        'Ask the administrator which claim of the identity provider becomes the user name',
     )
   return name
 }

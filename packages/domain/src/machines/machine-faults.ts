@@ -23,7 +23,7 @@ export async function refuseMachine(
   const set = {
     failure_class: `self_test_${faults[0]?.kind ?? 'setup'}`,
     failure_text,
-    ended_cause: 'The self-test of the machine has failed',
+    ended_cause: 'The self-test of the machine failed',
   }
   const to = machine.provider === null ? 'gone' : 'deleting'
   const moved = await moveMachine(db, machine, { to, now, text: failure_text, set })

@@ -77,7 +77,7 @@ export function nextAttempt(
   offering: LaunchOrder['offering'],
 ): { offering: string; price_per_hour: number; launch_token: string; launch_order: string } {
   if (!launch_order)
-    throw new Error(`Cannot repeat the start of machine ${id}: its launch order has been deleted`)
+    throw new Error(`Cannot retry the start of machine ${id}: its launch order has been deleted`)
   return {
     offering: offering.name,
     price_per_hour: offering.price_per_hour,

@@ -27,12 +27,12 @@ export async function deletePackage(
     if (unfinished.length > 0)
       throw new CoprError(
         'invalid',
-        `Cannot delete the package ${name}: not finished: ${listOf(unfinished)}`,
+        `Cannot delete the package ${name}: unfinished builds: ${listOf(unfinished)}`,
       )
     if (project.persistent && builds.length > 0)
       throw new CoprError(
         'invalid',
-        `Cannot delete the package ${name}: the builds of a persistent project stay`,
+        `Cannot delete the package ${name}: builds of a persistent project are never deleted`,
       )
     const ids = builds.map((build) => build.id)
     await deleteBuildsIn(tx, ids, now)

@@ -55,7 +55,7 @@ export async function setPermissions(
       if (user_id === project.user_id)
         throw new CoprError(
           'invalid',
-          `Cannot set permissions of ${username}: who made the project needs none`,
+          `Cannot set permissions of ${username}: the owner of the project needs none`,
         )
       if (await change(tx, project.id, user_id, roles)) updated.push(username)
     }

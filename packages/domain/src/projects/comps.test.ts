@@ -51,7 +51,7 @@ const BAD: [xml: string, message: RegExp][] = [
   ['<group/>', /root element/],
   ['hello', /line 1: text outside/],
   ['<comps>', /<comps> is not closed/],
-  ['<comps><group></comps></group>', /line 1: <\/comps> closes nothing/],
+  ['<comps><group></comps></group>', /line 1: <\/comps> has no start tag/],
   ['<comps/><comps/>', /more than one root/],
   ['<comps a=1/>', /line 1/],
   ['<comps>\n<\n</comps>', /line 2/],
@@ -93,7 +93,7 @@ const BAD: [xml: string, message: RegExp][] = [
   // dnf does not look for elements in these places.
   ['<comps>\n\n<id>x</id></comps>', /line 3: <id> .*<comps>/],
   [`<comps><group arch="${'a'.repeat(1001)}"/></comps>`, /attribute arch is longer than 1000/],
-  ['<comps><group><id>&amp</id></group></comps>', /line 1: &amp: an entity/],
+  ['<comps><group><id>&amp</id></group></comps>', /line 1: &amp is not an entity/],
   ['<comps><group>&#32;</group></comps>', /line 1: text in <group>/],
   ['<comps/>&#32;', /line 1: text outside/],
   ['<comps><group><group/></group></comps>', /line 1: <group> .*<group>/],

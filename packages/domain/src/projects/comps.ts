@@ -35,9 +35,9 @@ interface Reading {
  */
 export async function checkComps(xml: string): Promise<void> {
   if (Buffer.byteLength(xml) > MAX_COMPS_BYTES)
-    throw new CoprError('too_large', `upload_comps: longer than ${MAX_COMPS_BYTES} bytes`)
+    throw new CoprError('too_large', `upload_comps: larger than ${MAX_COMPS_BYTES} bytes`)
   if (/[^\P{Cc}\t\n\r]|[\ufffd-\uffff]/u.test(xml) || !xml.isWellFormed())
-    fault('it has characters that XML does not allow')
+    fault('it contains characters that XML does not allow')
   const text = xml.replace(/^\ufeff/, '')
   const reading: Reading = { text, at: 0, open: [], root: undefined, hasDoctype: false }
   let yielded_at = 0
@@ -47,7 +47,7 @@ export async function checkComps(xml: string): Promise<void> {
       await setImmediate()
     }
     PIECE.lastIndex = reading.at
-    const match = PIECE.exec(text) ?? faultAt(reading, 'this is not XML')
+    const match = PIECE.exec(text) ?? faultAt(reading, 'it is not XML')
     readPiece(reading, match)
     reading.at = PIECE.lastIndex
   }
@@ -58,7 +58,7 @@ export async function checkComps(xml: string): Promise<void> {
 function readPiece(reading: Reading, match: RegExpExecArray): void {
   const [piece, instruction, end, start, attributes = '', empty] = match
   if (end !== undefined) {
-    if (reading.open.pop() !== end) faultAt(reading, `</${end}> closes nothing`)
+    if (reading.open.pop() !== end) faultAt(reading, `</${end}> has no start tag`)
   } else if (start !== undefined) {
     beginElement(reading, start)
     checkAttributes(reading, start, attributes)
@@ -67,7 +67,7 @@ function readPiece(reading: Reading, match: RegExpExecArray): void {
     checkInstruction(reading, instruction, piece)
   } else if (piece.startsWith('<!DOCTYPE')) {
     if (reading.root !== undefined || reading.hasDoctype || !DOCTYPE.test(piece))
-      faultAt(reading, '<!DOCTYPE has no place here, or names more than comps.dtd')
+      faultAt(reading, '<!DOCTYPE is not allowed here, or names more than comps.dtd')
     reading.hasDoctype = true
   } else if (piece.startsWith('<![CDATA[')) {
     checkText(reading, 'character data')
@@ -85,7 +85,7 @@ function beginElement(reading: Reading, name: string): void {
     if (name !== 'comps') faultAt(reading, 'its root element is not <comps>')
     reading.root = name
   } else if (!COMPS_ELEMENTS[parent]?.children?.includes(name))
-    faultAt(reading, `<${name.slice(0, 100)}> has no place in <${parent}>`)
+    faultAt(reading, `<${name.slice(0, 100)}> is not allowed in <${parent}>`)
 }
 
 function checkAttributes(reading: Reading, element: string, text: string): void {
@@ -105,7 +105,7 @@ function checkAttributes(reading: Reading, element: string, text: string): void 
 function checkInstruction(reading: Reading, name: string, piece: string): void {
   if (name !== 'xml') faultAt(reading, `the instruction <?${name.slice(0, 100)}`)
   if (reading.at > 0 || !DECLARATION.test(piece))
-    faultAt(reading, '<?xml with version and encoding="UTF-8" may only be at the beginning')
+    faultAt(reading, '<?xml with version and encoding="UTF-8" is allowed only at the beginning')
 }
 
 function checkText({ open, ...reading }: Reading, text: string): void {
@@ -120,7 +120,7 @@ function checkReferences(reading: Reading, text: string): void {
   for (const [reference] of text.matchAll(/&[^;\s&]{0,20};?/g)) {
     const [, decimal, hexadecimal] =
       /^&(?:amp|lt|gt|quot|apos|#(\d{1,7})|#x([\dA-Fa-f]{1,6}));$/.exec(reference) ??
-      faultAt(reading, `${reference}: an entity that XML does not have`)
+      faultAt(reading, `${reference} is not an entity of XML`)
     const code = decimal ?? (hexadecimal === undefined ? undefined : `0x${hexadecimal}`)
     if (code !== undefined && !isXmlCharacter(Number(code)))
       faultAt(reading, `${reference} is a character that XML does not allow`)

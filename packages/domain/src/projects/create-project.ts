@@ -23,7 +23,8 @@ export interface NewProject {
 export async function createProject(db: Db, actor: Actor, wanted: NewProject): Promise<Project> {
   const { ownername, name, user_id, settings = {}, now } = wanted
   const chroots = await requireActiveChroots(db, wanted.chroots)
-  if (chroots.length === 0) throw new CoprError('invalid', 'chroots: at least one chroot is needed')
+  if (chroots.length === 0)
+    throw new CoprError('invalid', 'chroots: at least one chroot is required')
   try {
     return await db.transaction().execute(async (tx) => {
       const project = await tx

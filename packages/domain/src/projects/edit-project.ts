@@ -55,7 +55,8 @@ export async function editProject(
 
 async function setChroots(tx: Tx, project_id: number, names: string[], now: Date): Promise<void> {
   const wanted = await requireActiveChroots(tx, names)
-  if (wanted.length === 0) throw new CoprError('invalid', 'chroots: at least one chroot is needed')
+  if (wanted.length === 0)
+    throw new CoprError('invalid', 'chroots: at least one chroot is required')
   const wantedIds = new Set(wanted.map((chroot) => chroot.id))
   const enabled = (await listProjectChroots(tx, [project_id])).filter(isOffered)
   const enabledIds = new Set(enabled.map((chroot) => chroot.chroot_id))

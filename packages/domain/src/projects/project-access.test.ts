@@ -90,7 +90,10 @@ test('a token for one project grants no rights in another, and cannot create pro
   const bound = { ...dana, limits: { scopes: null, project_id: project.id } }
   assert.equal(await namesOfRights(t.db, bound, project), ALL)
   assert.equal(await namesOfRights(t.db, bound, other), '')
-  await assert.rejects(requireRight(t.db, bound, other, 'edit'), /for another project/)
+  await assert.rejects(
+    requireRight(t.db, bound, other, 'edit'),
+    /restricted to a project other than/,
+  )
   assert.equal(await canCreateFor(t.db, bound, 'dana'), false)
   assert.equal(await canCreateFor(t.db, dana, 'dana'), true)
   assert.equal(await canCreateFor(t.db, dana, 'kim'), false)

@@ -54,7 +54,7 @@ export async function requireRight(
   if (right === 'delete' && project.persistent)
     throw new CoprError('forbidden', `${name} is persistent: it cannot be deleted`)
   if (actor && refusalOfToken(actor, { access: right, project_id: project.id }))
-    throw new CoprError('forbidden', `Your token is for another project than ${name}`)
+    throw new CoprError('forbidden', `Your token is restricted to a project other than ${name}`)
   throw new CoprError('forbidden', `You cannot ${VERBS[right]} ${name}`)
 }
 

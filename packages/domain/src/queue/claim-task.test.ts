@@ -165,7 +165,7 @@ test('claimTask() gives a machine with on-demand tags the tasks that request suc
   assert.equal((await claim(t.db, machine))?.ownername, 'b')
 })
 
-test('a task that ends releases its machine, whatever the outcome', async () => {
+test('a finished task releases its machine, regardless of the outcome', async () => {
   await using t = await openTestDb()
   await addPool(t.db, { reuse_opportunity_time: 90 })
   await addTasks(t.db, now, 'a', 2)

@@ -252,7 +252,7 @@ test('a task that loses every machine fails after the last attempt, with the rea
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
   assert.equal(build.state, 'failed')
-  assert.match(build.fail_reason ?? '', /Given up after 2 tries.*no sign of life/)
+  assert.match(build.fail_reason ?? '', /Failed after 2 attempts.*stopped sending heartbeats/)
 })
 
 test('machineGone() requeues the tasks of the machine at once', async () => {
@@ -358,7 +358,7 @@ test('a build from a link skips the chroots that its spec file excludes, even if
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
 })
 
-test('a build from a link fails when no chroot is left, and leaves nothing waiting', async () => {
+test('a build from a link fails when no chroot is left, and leaves no task queued', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {
     source: { type: 'link', json: { url: 'https://example.org/x.src.rpm' } },

@@ -156,15 +156,15 @@ async function queuedStep(db: Db, task: TaskRow, facts: Facts): Promise<Step> {
 }
 
 function queueText(position: number, { idle, busy }: FittingMachines): string {
-  if (idle > 0) return 'A builder is about to take it'
-  const ahead = position === 1 ? 'It is the next' : `${position - 1} go first`
-  return busy === 0 ? ahead : `${ahead}; the builders that can do it (${busy}) are busy`
+  if (idle > 0) return 'A builder is about to start it'
+  const ahead = position === 1 ? 'It is the next' : `${position - 1} are ahead of it`
+  return busy === 0 ? ahead : `${ahead}; the builders that can run it (${busy}) are busy`
 }
 
 function batchReason(earlier: number[]): Reason[] {
   if (earlier.length === 0) return []
   const names = earlier.slice(0, 5).join(', ')
-  const text = `It waits for the end of ${earlier.length === 1 ? 'build' : 'builds'} ${names}${earlier.length > 5 ? ` and ${earlier.length - 5} more` : ''}`
+  const text = `It waits for ${earlier.length === 1 ? 'build' : 'builds'} ${names}${earlier.length > 5 ? ` and ${earlier.length - 5} more` : ''}`
   return [{ kind: 'batch', text, since: null }]
 }
 
@@ -172,7 +172,7 @@ function retryReason({ not_before, state_reason, attempts }: TaskRow, now: Date)
   if (attempts === 0 || not_before === null || not_before <= now) return []
   const seconds = Math.ceil((not_before.getTime() - now.getTime()) / 1000)
   const why = state_reason ? `: ${state_reason}` : ''
-  return [{ kind: 'retry', text: `It is tried again in ${seconds} s${why}`, since: null }]
+  return [{ kind: 'retry', text: `It is retried in ${seconds} s${why}`, since: null }]
 }
 
 /** Lists the unfinished builds of the batch that this build's batch waits for. */

@@ -81,7 +81,7 @@ async function removeDir(
       .values((['results', 'distgit'] as const).map((place) => ({ place, path, wanted_at: now })))
       .execute()
     const change = { action: 'project_dir.delete', project_id: dir.project_id, subject: path }
-    await audit(tx, { ...SYSTEM, reason: 'no build for long' }, change, now)
+    await audit(tx, { ...SYSTEM, reason: 'no recent builds' }, change, now)
     await notify(tx, 'copr_removal')
   })
 }

@@ -23,7 +23,7 @@ export async function issueBuildTicket(
   return await db.transaction().execute(async (tx) => {
     const task = await lockLeased(tx, lease)
     if (!task || task.kind !== 'publish' || task.build_chroot_id === null)
-      throw new CoprError('conflict', 'Cannot give a ticket: nobody publishes under this lease')
+      throw new CoprError('conflict', 'Cannot issue a ticket: no publish task has this lease')
     const { build_chroot_id, build_id, task_id } = task
     const { project_id } = await tx
       .selectFrom('build')
@@ -45,7 +45,7 @@ export async function issueBuildTicket(
     if (Number(signed) + digests.length > packages)
       throw new CoprError(
         'conflict',
-        `Cannot give a ticket for build ${task_id}: it has ${packages} packages, not ${Number(signed) + digests.length}`,
+        `Cannot issue a ticket for build ${task_id}: it has ${packages} packages, not ${Number(signed) + digests.length}`,
       )
     const subject = { project_id, build_id, task_id, build_chroot_id, part }
     return await insertTicket(tx, subject, digests)
@@ -66,7 +66,7 @@ export async function issueIndexTicket(
       .whereRef('repository.generation', '>', 'repository.published_generation')
       .executeTakeFirst()
     if (!repository || digests.length !== 1)
-      throw new CoprError('conflict', 'Cannot give a ticket: no index is due for this repository')
+      throw new CoprError('conflict', 'Cannot issue a ticket: no index of this repository is due')
     await tx.deleteFrom('sign_ticket').where('repository_id', '=', repository_id).execute()
     return await insertTicket(tx, { ...repository, repository_id }, digests)
   })

@@ -52,13 +52,13 @@ test('concurrent requests for a classic token are serialized', async () => {
 })
 
 const faults: [what: string, change: Partial<NewToken>, why: RegExp][] = [
-  ['no name', { name: '' }, /its name needs/],
-  ['a name with a line break', { name: 'a\nb' }, /its name needs/],
+  ['no name', { name: '' }, /its name must have/],
+  ['a name with a line break', { name: 'a\nb' }, /its name must have/],
   ['no scope', { scopes: [] }, /at least one scope/],
   ['an unknown scope', { scopes: ['root' as TokenScope] }, /scopes are read, build/],
   ['no day', { days: 0 }, /1 to 365 days/],
   ['more than a year', { days: 366 }, /1 to 365 days/],
-  ['a name that is taken', { name: 'ci' }, /one named ci already/],
+  ['a name that is taken', { name: 'ci' }, /a token named ci already exists/],
 ]
 for (const [what, change, why] of faults)
   test(`no token with ${what}`, async () => {
@@ -77,7 +77,7 @@ test('only its owner can revoke a token, which then stops working', async () => 
   const kim = onTheWeb(await createUser(db, { username: 'kim', now: NOW }))
   const ci = await issueNamedToken(db, dana, dana, { name: 'ci', ...scoped }, NOW)
   const id = (await listTokens(db, dana.id))[0]?.id ?? 0
-  await assert.rejects(revokeToken(db, kim, kim, id, NOW), /does not exist any more/)
+  await assert.rejects(revokeToken(db, kim, kim, id, NOW), /no longer exists/)
   assert.ok(await userOfToken(db, ci, NOW))
   await revokeToken(db, dana, dana, id, NOW)
   assert.equal(await userOfToken(db, ci, NOW), undefined)
@@ -147,7 +147,7 @@ test('a login link sets a password once, within a day, and is replaced by the ne
   const redeem = () => redeemLoginLink(db, { secret: link, password: 'battery staple' }, NOW)
   const both = await Promise.allSettled([redeem(), redeem()])
   assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
-  await assert.rejects(redeem(), /used already/)
+  await assert.rejects(redeem(), /already used/)
   assert.ok(await userOfPassword(db, 'kim', 'battery staple'))
 })
 

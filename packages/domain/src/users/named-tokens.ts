@@ -41,9 +41,9 @@ export async function issueNamedToken(
   now: Date,
 ): Promise<IssuedToken> {
   const refuse = (why: string): CoprError =>
-    new CoprError('invalid', `Cannot make the token: ${why}`)
+    new CoprError('invalid', `Cannot create the token: ${why}`)
   if (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]{0,49}$/u.test(name))
-    throw refuse('its name needs 1 to 50 letters, digits, spaces, ".", "_" or "-"')
+    throw refuse('its name must have 1 to 50 letters, digits, spaces, ".", "_" or "-"')
   if (scopes.length === 0) throw refuse('choose at least one scope')
   if (scopes.some((scope) => !Object.hasOwn(TOKEN_SCOPES, scope)))
     throw refuse(`scopes are ${Object.keys(TOKEN_SCOPES).join(', ')}`)
@@ -83,7 +83,10 @@ export async function issueNamedToken(
     })
   } catch (error) {
     if (isUniqueViolation(error))
-      throw new CoprError('conflict', `Cannot make the token: there is one named ${name} already`)
+      throw new CoprError(
+        'conflict',
+        `Cannot create the token: a token named ${name} already exists`,
+      )
     throw error
   }
   return issued
@@ -129,8 +132,7 @@ export async function revokeToken(
       .where('user_id', '=', user.id)
       .returning(['name', 'project_id'])
       .executeTakeFirst()
-    if (!gone)
-      throw new CoprError('not_found', 'Cannot revoke the token: it does not exist any more')
+    if (!gone) throw new CoprError('not_found', 'Cannot revoke the token: it no longer exists')
     const subject = `${gone.name === null ? 'classic token' : `token ${gone.name}`} of ${user.username}`
     const project_id = gone.project_id ?? undefined
     await audit(tx, actor, { action: 'token.revoke', project_id, subject }, now)

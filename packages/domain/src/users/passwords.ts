@@ -12,7 +12,7 @@ const LENGTHS = { min: 10, max: 1000 }
 export function requireGoodPassword(password: string, username: string): void {
   const refuse = (why: string): CoprError =>
     new CoprError('invalid', `Cannot use this password: ${why}`)
-  if (password.length < LENGTHS.min) throw refuse(`it needs at least ${LENGTHS.min} characters`)
+  if (password.length < LENGTHS.min) throw refuse(`it must have at least ${LENGTHS.min} characters`)
   if (password.length > LENGTHS.max) throw refuse(`it has more than ${LENGTHS.max} characters`)
   if (password.toLowerCase() === username.toLowerCase()) throw refuse('it is the user name')
   if (new Set(password).size < 4) throw refuse('it repeats a few characters')

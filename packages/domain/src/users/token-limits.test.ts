@@ -9,7 +9,7 @@ const ONE_PROJECT: TokenLimits = { scopes: null, project_id: 7 }
 
 const CASES: [limits: TokenLimits | undefined, need: Need, why: RegExp | undefined][] = [
   [undefined, { access: 'account', gives: ['edit'], project_id: 8 }, undefined],
-  [ALL_SCOPES, { access: 'account' }, /needs a login/],
+  [ALL_SCOPES, { access: 'account' }, /requires a login/],
   [ALL_SCOPES, { access: 'edit', scope: 'edit', gives: ['build'], project_id: 8 }, undefined],
   [ALL_SCOPES, { access: 'create', scope: 'edit' }, undefined],
   [BUILDER, { access: 'user' }, undefined],
@@ -23,8 +23,8 @@ const CASES: [limits: TokenLimits | undefined, need: Need, why: RegExp | undefin
   [BUILDER, { access: 'build', gives: ['edit'] }, /lacks the scope "edit"/],
   [ONE_PROJECT, { access: 'edit', scope: 'edit', project_id: 7 }, undefined],
   [ONE_PROJECT, { access: 'edit', scope: 'edit' }, undefined],
-  [ONE_PROJECT, { access: 'user', project_id: 8 }, /for another project/],
-  [ONE_PROJECT, { access: 'create' }, /cannot make another/],
+  [ONE_PROJECT, { access: 'user', project_id: 8 }, /restricted to another project/],
+  [ONE_PROJECT, { access: 'create' }, /cannot create another/],
 ]
 
 for (const [limits, need, why] of CASES)

@@ -27,14 +27,15 @@ export function refusalOfToken(
   { access, scope, gives = [], project_id }: Need,
 ): string | undefined {
   if (limits === undefined) return undefined
-  if (access === 'account') return 'it is a named one, and this needs a login or the classic token'
+  if (access === 'account')
+    return 'it is a named token, and this requires a login or the classic token'
   for (const each of scope === undefined ? gives : [scope, ...gives])
     if (limits.scopes !== null && !limits.scopes.includes(each))
       return `it lacks the scope "${each}"`
   if (limits.project_id === null) return undefined
-  if (access === 'create') return 'it is for one project, and cannot make another'
+  if (access === 'create') return 'it is restricted to one project and cannot create another'
   if (project_id !== undefined && project_id !== limits.project_id)
-    return 'it is for another project'
+    return 'it is restricted to another project'
   return undefined
 }
 

@@ -24,7 +24,10 @@ export function requireCaller(ways: Identify[]): MiddlewareHandler<KeygenEnv> {
       c.set('caller', caller)
       return await next()
     }
-    throw new CoprError('unauthenticated', 'Cannot answer: the bearer token is missing or wrong')
+    throw new CoprError(
+      'unauthenticated',
+      'Cannot authenticate: the bearer token is missing or wrong',
+    )
   }
 }
 
@@ -33,7 +36,7 @@ export function requireRight(c: Context<KeygenEnv>, right: KeygenRight): Caller 
   if (!caller.rights.includes(right))
     throw new CoprError(
       'forbidden',
-      `Cannot do this for ${caller.name}: it lacks the right ${right}`,
+      `${caller.name} is not allowed to do this: it lacks the right ${right}`,
     )
   return caller
 }

@@ -28,7 +28,7 @@ export function clusterApi(config: KeygenServiceAccounts): AskCluster {
       })
       return { status: answer.status, body: JSON.parse(answer.body) }
     } catch (cause) {
-      throw new CoprError('unavailable', 'Cannot check the token: the API server is out of reach', {
+      throw new CoprError('unavailable', 'Cannot check the token: the API server is unreachable', {
         cause,
       })
     }

@@ -25,7 +25,7 @@ export function clusterKeys(ask: AskCluster, now: () => Date): ClusterKeys {
     if (discovery.status !== 200 || keys.status !== 200)
       throw new CoprError(
         'unavailable',
-        `Cannot check the token: the API server answers ${discovery.status} and ${keys.status} for its keys`,
+        `Cannot check the token: the API server returns ${discovery.status} and ${keys.status} for its keys`,
       )
     const { issuer } = Discovery.parse(discovery.body)
     // Keys of unknown types need no filtering: jose skips them when it selects a key.

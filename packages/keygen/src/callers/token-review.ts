@@ -30,7 +30,7 @@ export async function reviewToken(
   if (status === 403) return 'forbidden'
   const review = Review.safeParse(body)
   if ((status !== 200 && status !== 201) || !review.success)
-    throw new CoprError('unavailable', `Cannot check the token: the API server answers ${status}`)
+    throw new CoprError('unavailable', `Cannot check the token: the API server returns ${status}`)
   const { authenticated, audiences = [] } = review.data.status
   // A server without support for audiences omits them, and its verdict does not count.
   return authenticated === true && audiences.includes(audience) ? 'good' : 'refused'

@@ -12,7 +12,9 @@ export async function readMasterKey(path: string): Promise<Buffer | undefined> {
   })
   if (!found) return undefined
   if ((found.mode & 0o007) !== 0)
-    throw new Error(`Make ${path} unreadable for others (chmod 600): it holds keygen's master key`)
+    throw new Error(
+      `${path} holds keygen's master key and must be unreadable for others: run chmod 600`,
+    )
   const bytes = await readFile(path)
   return bytes.length === KEY_BYTES ? bytes : parseMasterKey(bytes.toString('latin1'), path)
 }

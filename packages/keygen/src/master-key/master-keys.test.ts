@@ -171,7 +171,7 @@ test('the error of an unavailable token or vault names the program that failed',
   if (!skip)
     await assert.rejects(
       openMasterKey({ pkcs11: { ...token, hash: 'sha256' } }, async () => false),
-      /Cannot use the master key: pkcs11-tool ended with/,
+      /Cannot use the master key: pkcs11-tool exited with/,
     )
   const gone = await openMasterKey(
     { command: { encrypt: ['/nowhere'], decrypt: ['/nowhere'] } },

@@ -27,7 +27,9 @@ export async function pipe(
   child.on('close', (code) => {
     if (code === 0 && size > 0 && size <= MAX_ANSWER_BYTES) resolve(Buffer.concat(out))
     else
-      reject(new Error(`Cannot use the master key: ${program} ended with ${code}: ${words.trim()}`))
+      reject(
+        new Error(`Cannot use the master key: ${program} exited with ${code}: ${words.trim()}`),
+      )
   })
   // A program that ends without reading its input reports the reason with its exit code.
   child.stdin.on('error', () => undefined)

@@ -28,7 +28,7 @@ export async function signDigests(
   if (late_seconds > CLOCK_TOLERANCE_SECONDS)
     throw new CoprError(
       'invalid',
-      `Cannot sign for a moment ${late_seconds} seconds from keygen's clock: set both clocks`,
+      `Cannot sign: the requested time differs by ${late_seconds} seconds from keygen's clock; synchronize both clocks`,
     )
   const stored = await requireKey(keygen, owner, project)
   // The digests cover the fingerprint: signatures by another key would be invalid.

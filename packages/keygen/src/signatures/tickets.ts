@@ -46,7 +46,7 @@ export async function requireTicket(
   if (!found || found.ownername !== owner || found.projectname !== project)
     throw new CoprError(
       'forbidden',
-      `Cannot sign for ${owner}/${project}: the ticket was used, is over, or is for something else`,
+      `Cannot sign for ${owner}/${project}: the ticket was already used, has expired, or is for something else`,
     )
   return found
 }

@@ -7,7 +7,7 @@ import { guardedFetch } from './guarded-fetch.ts'
 import { type Resolve, UrlError } from './guarded-lookup.ts'
 
 const { signal } = new AbortController()
-const PRIVATE = /leads into a private network, which is not allowed$/
+const PRIVATE = /resolves to a private address, which is not allowed$/
 
 /** Starts a server on a loopback address, which stands for the internet (127.0.0.1) or for the private network (127.0.0.2). */
 async function listen(t: TestContext, host: string, answer: RequestListener): Promise<number> {
@@ -119,11 +119,11 @@ test('guardedFetch() limits the size of the body and the time to the headers', a
 })
 
 for (const [url, want] of [
-  ['file:///etc/passwd', /only http and https are$/],
-  ['ftp://127.0.0.1/', /only http and https are$/],
+  ['file:///etc/passwd', /use http or https$/],
+  ['ftp://127.0.0.1/', /use http or https$/],
   ['nonsense', /is not a URL$/],
   ['http://name.invalid/', /the host of http:\/\/name.invalid\/ is unknown$/],
 ] as const)
-  test(`guardedFetch() says what is wrong with ${url}`, async () => {
+  test(`guardedFetch() explains why it refuses ${url}`, async () => {
     await assert.rejects(guardedFetch(url, { rules, signal }), want)
   })

@@ -10,7 +10,7 @@ export function parseHttpUrl(text: string): URL {
   const url = URL.parse(text)
   if (!url) throw new UrlError(`${JSON.stringify(text.slice(0, 2000))} is not a URL`)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new UrlError(`${url.href} is not allowed: only http and https are`)
+    throw new UrlError(`${url.href} is not allowed: use http or https`)
   return url
 }
 
@@ -53,7 +53,7 @@ export function requireAllowedHost(host: string, rules: AddressRules, shown: str
 }
 
 function forbidden(shown: string): UrlError {
-  return new UrlError(`${shown} leads into a private network, which is not allowed`)
+  return new UrlError(`${shown} resolves to a private address, which is not allowed`)
 }
 
 /** Makes a UrlError only for a name that does not exist: name servers that do not answer are not the URL's fault. */

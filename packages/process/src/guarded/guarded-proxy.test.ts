@@ -76,7 +76,7 @@ for (const [path, status, method] of [
   ['/', 400, 'GET'],
   ['http://127.0.0.1/', 400, 'POST'],
 ] as const)
-  test(`the proxy refuses ${method} ${path} with ${status} and says why`, async (t) => {
+  test(`the proxy refuses ${method} ${path} with ${status} and the reason`, async (t) => {
     const { port, refused } = await start(t)
     const answer = await ask(port, path, method)
     assert.equal(answer.status, status)

@@ -78,10 +78,7 @@ function pass(request: IncomingMessage, response: ServerResponse, options: Proxy
   }
   const url = URL.parse(request.url ?? '')
   if (url?.protocol !== 'http:' || !['GET', 'HEAD'].includes(request.method ?? ''))
-    return refuse(
-      400,
-      `${(request.url ?? '').slice(0, 2000)} is not allowed: only http and https are`,
-    )
+    return refuse(400, `${(request.url ?? '').slice(0, 2000)} is not allowed: use http or https`)
   try {
     requireAllowedHost(hostOf(url), rules, url.href)
   } catch (error) {
@@ -108,7 +105,7 @@ function pass(request: IncomingMessage, response: ServerResponse, options: Proxy
     },
   )
   onward.on('timeout', () =>
-    onward.destroy(new Error(`${url.href} sent nothing for ${idle_seconds} seconds`)),
+    onward.destroy(new Error(`no data from ${url.href} for ${idle_seconds} seconds`)),
   )
   onward.on('error', (error) => refuse(error instanceof UrlError ? 403 : 502, messageOf(error)))
   response.on('close', () => onward.destroy())

@@ -32,7 +32,7 @@ test('a gauge that cannot be read has no samples, and the others keep theirs', a
   )
 })
 
-test('/readyz says why a program cannot answer, /livez does not ask', async () => {
+test('/readyz reports why a component is not ready, /livez does not depend on it', async () => {
   const ready = (): Promise<unknown> => Promise.reject(new Error('the database is unreachable'))
   const app = probesApp({ component: 'backend', metrics: new Registry(), ready })
   assert.equal((await app.request('/livez')).status, 200)

@@ -76,7 +76,7 @@ export function measured(
 ): HttpApp {
   const seconds = new Histogram({
     name: 'copr_http_request_duration_seconds',
-    help: 'Time until an answer began',
+    help: 'Time until the response started',
     labelNames: ['component', 'method', 'code'],
     buckets: BUCKETS,
     registers: [metrics],
