@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failure, troubleOf } from '../deploy/failure-hints.ts'
+import { failure, hintFor } from '../deploy/failure-hints.ts'
 import { meta } from '../render/render-context.ts'
 import { ifAllowed, type KubeApi } from './kube-api.ts'
 
@@ -57,7 +57,7 @@ async function ofProbe(api: KubeApi, namespace: string): Promise<Domain> {
     await api.remove(route)
   }
   throw failure('deploy', [
-    troubleOf(`Route ${name}`, 'not admitted: no router gave it a host', namespace),
+    hintFor(`Route ${name}`, 'not admitted: no router gave it a host', namespace),
   ])
 }
 

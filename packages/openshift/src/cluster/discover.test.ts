@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
-import { roomTroubles } from '../deploy/quota-check.ts'
+import { quotaProblems } from '../deploy/quota-check.ts'
 import type { KubeObject } from '../objects/kube-object.ts'
 import type { Facts } from '../render/facts.ts'
 import { render } from '../render/render.ts'
@@ -58,7 +58,7 @@ async function limitsIn(
   const { images, secret_checksums } = sampleFacts('kubernetes')
   const all: Facts = { ...facts, images, secret_checksums }
   const rendered = render(vars, all)
-  assert.deepEqual(await roomTroubles(api, rendered, 'copr'), [])
+  assert.deepEqual(await quotaProblems(api, rendered, 'copr'), [])
   const containers = (rendered as unknown as Sized[]).flatMap(
     ({ spec }) => spec?.template?.spec.containers ?? [],
   )

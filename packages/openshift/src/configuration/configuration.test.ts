@@ -46,7 +46,7 @@ test('readVars() reports all unknown keys at once, with suggestions', () => {
 
 test('readVars() describes an invalid value in a readable message', () => {
   assert.throws(() => readVars({ vars: file('expose: {host: "https://a.example.org/"}') }), {
-    message: /expose\.host: write a host name, without https:\/\//,
+    message: /expose\.host: must be a host name, without https:\/\//,
   })
 })
 

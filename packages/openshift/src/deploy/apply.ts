@@ -3,7 +3,7 @@ import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.t
 import { refOf } from './state.ts'
 import { refused } from './failure-hints.ts'
 
-export type Change = 'made' | 'changed' | 'as it was'
+export type Change = 'made' | 'changed' | 'unchanged'
 
 interface ApplyAllOptions {
   namespace: string
@@ -24,7 +24,7 @@ export async function applyAll(
       const before = await api.find(object)
       const after = await api.apply(object)
       const isSame = before?.metadata.resourceVersion === after.metadata.resourceVersion
-      tell(object, before === undefined ? 'made' : isSame ? 'as it was' : 'changed')
+      tell(object, before === undefined ? 'made' : isSame ? 'unchanged' : 'changed')
     } catch (error) {
       throw refused('deploy', object, error, namespace)
     }

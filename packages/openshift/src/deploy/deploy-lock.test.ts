@@ -51,7 +51,7 @@ test('acquireDeployLock() admits one deployment at a time, and reports the holde
     await sleep(5)
   }
   assert.equal(isSecond, false)
-  assert.match(told.join('\n'), /^ana on .*, who deploys since 20/)
+  assert.match(told.join('\n'), /^ana on .*, deploying since 20/)
   assert.equal(told.length, 1)
   await first[Symbol.asyncDispose]()
   await (await second)[Symbol.asyncDispose]()
@@ -64,7 +64,7 @@ test('acquireDeployLock() takes over from a holder that does not renew its lease
   await using lock = await acquireDeployLock(api, optionsOf(told))
   lock.require()
   assert.match(String(holderOf(api)), /^ana /)
-  assert.deepEqual(told, ['bob on b, process 7, who deploys since 2026-11-26T09:00:00.000000Z'])
+  assert.deepEqual(told, ['bob on b, process 7, deploying since 2026-11-26T09:00:00.000000Z'])
 })
 
 test('acquireDeployLock() times out with an error that names the holder', async () => {
@@ -73,7 +73,7 @@ test('acquireDeployLock() times out with an error that names the holder', async 
     acquireDeployLock(api, optionsOf([], { timeout_ms: 20, duration_ms: 60_000 })),
     {
       message:
-        /^Cannot deploy: bob on b, process 7 deploys into copr since .*\n +try: .* delete lease/,
+        /^Cannot deploy: bob on b, process 7 has been deploying into copr since .*\n +try: .* delete lease/,
     },
   )
   assert.match(String(holderOf(api)), /^bob /)
@@ -85,7 +85,7 @@ test('a holder that loses the lock aborts its work, and leaves the Lease to the 
     await using lock = await acquireDeployLock(api, optionsOf([]))
     await api.apply(heldByBob())
     await new Promise<void>((resolve) => lock.stop.addEventListener('abort', () => resolve()))
-    assert.throws(() => lock.require(), /another deployment has taken over/)
+    assert.throws(() => lock.require(), /another deployment has taken the lock/)
   }
   assert.match(String(holderOf(api)), /^bob /)
 })
@@ -120,7 +120,7 @@ test('applyAll() applies no more objects once its signal is aborted', async () =
   assert.equal(api.objects.size, 1)
 })
 
-test('acquireDeployLock() without the right to create leases warns, and excludes nobody', async () => {
+test('acquireDeployLock() without the right to create leases warns and takes no lock', async () => {
   const api = memoryApi()
   api.denied.add('create leases')
   const told: string[] = []

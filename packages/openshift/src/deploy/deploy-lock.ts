@@ -71,12 +71,12 @@ export async function acquireDeployLock(
       : undefined
     if (held) return keep(api, held, { stop, duration_ms, verb })
     const { holderIdentity: other = '', acquireTime = '' } = spec
-    if (other && other !== seen.holder) tell(`${other}, who deploys since ${acquireTime}`)
+    if (other && other !== seen.holder) tell(`${other}, deploying since ${acquireTime}`)
     seen.holder = other
     if (performance.now() - began > timeout_ms)
       throw new CoprError(
         'conflict',
-        `Cannot ${verb}: ${other} deploys into ${namespace} since ${acquireTime}\n    try: the same again when that is done; if nobody does, kubectl -n ${namespace} delete lease ${NAME}`,
+        `Cannot ${verb}: ${other} has been deploying into ${namespace} since ${acquireTime}\n    try: the same again when that has finished; if nobody is deploying, kubectl -n ${namespace} delete lease ${NAME}`,
       )
     await sleep(poll_ms, undefined, { signal: stop })
   }
@@ -164,7 +164,7 @@ function keep(
       if (lost.signal.aborted)
         throw new CoprError(
           'conflict',
-          `Cannot ${verb} any further: another deployment has taken over\n    try: kubectl -n ${lease.metadata.namespace} get lease ${NAME} -o yaml; then the same again`,
+          `Cannot continue to ${verb}: another deployment has taken the lock\n    try: kubectl -n ${lease.metadata.namespace} get lease ${NAME} -o yaml; then the same again`,
         )
     },
     async [Symbol.asyncDispose]() {

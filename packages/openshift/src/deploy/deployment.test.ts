@@ -73,7 +73,7 @@ test('undeploy() waits for the lock, and removes nothing before', async () => {
   const before = [...api.objects.keys()]
   const options = { ...optionsOf(() => undefined), timeout_ms: 20 }
   await assert.rejects(undeploy(api, { ...options, delete_data: false, abandon_machines: true }), {
-    message: /bob on b, process 7 deploys into copr/,
+    message: /bob on b, process 7 has been deploying into copr/,
   })
   assert.deepEqual([...api.objects.keys()], before)
   api.objects.delete(LEASE)

@@ -97,7 +97,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   for (const made of await makeMissingSecrets(api, needs, now)) progress.generated(made)
   let changes = 0
   const tell = (ref: ObjectRef, change: Change): void => {
-    if (change !== 'as it was') changes++
+    if (change !== 'unchanged') changes++
     progress.applied(ref, change)
   }
   const given = secrets.aws

@@ -3,8 +3,8 @@ import { messageOf } from '@copr/process/errors'
 import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
 import { readState, refOf } from './state.ts'
 import { currentObjects, type LookOptions, plannedObjects, requireCluster } from './deployment.ts'
-import { isWaitedFor, readinessOf, volumeTrouble } from './readiness.ts'
-import { troubleOf } from './failure-hints.ts'
+import { isWaitedFor, readinessOf, volumeHint } from './readiness.ts'
+import { hintFor } from './failure-hints.ts'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
 import { requireRights } from './rights.ts'
 import { requireQuota } from './quota-check.ts'
@@ -43,7 +43,7 @@ export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[
   await check('storage', () => storageSummary(api, options.read.vars.storage.class))
   await check('rights', async () => {
     await requireRights(api, planned, vars.name)
-    return 'all that a deployment needs'
+    return 'all rights that a deployment needs'
   })
   await check('quota', () => quotaSummary(api, planned, vars.name))
   await check('objects', async () => {
@@ -55,14 +55,14 @@ export async function doctor(api: KubeApi, options: LookOptions): Promise<Check[
     const volumes = await Promise.all(
       claims.map(async (ref) => ({
         object: nameOf(ref),
-        why: (await volumeTrouble(api, ref)) ?? '',
+        why: (await volumeHint(api, ref)) ?? '',
       })),
     )
     const wrong = [
       ...volumes.filter(({ why }) => why !== ''),
       ...states.filter(({ ready }) => !ready),
     ]
-    const told = wrong.map(({ object, why }) => troubleOf(object, why, vars.name))
+    const told = wrong.map(({ object, why }) => hintFor(object, why, vars.name))
     if (told.length > 0)
       throw new Error(
         told.map(({ sentence, command }) => `${sentence}\n    try: ${command}`).join('\n  '),
@@ -80,7 +80,7 @@ async function storageSummary(api: KubeApi, wanted: string | undefined): Promise
   const names = classes.map(({ metadata }) => metadata.name)
   if (wanted !== undefined) {
     if (!names.includes(wanted))
-      throw new Error(`there is no class ${wanted}; there are: ${names.join(', ')}`)
+      throw new Error(`there is no class ${wanted}; available: ${names.join(', ')}`)
     return wanted
   }
   const standard = classes.find(
@@ -101,7 +101,7 @@ async function quotaSummary(
 ): Promise<string> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
   await requireQuota(api, planned, namespace)
-  return quotas.length === 0 ? 'none' : `${quotas.length}, with room left`
+  return quotas.length === 0 ? 'none' : `${quotas.length}, with capacity left`
 }
 
 async function siteSummary(host: string): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { troubleOf } from './failure-hints.ts'
+import { hintFor } from './failure-hints.ts'
 
 /** Messages as clusters write them. */
 for (const [what, said, sentence, command] of [
@@ -14,25 +14,25 @@ for (const [what, said, sentence, command] of [
   [
     'Route copr',
     'HostAlreadyClaimed: route a already exposes it',
-    /another Route has this host/,
+    /another Route claims this host/,
     /oc get routes/,
   ],
   [
     'Route copr',
-    'not admitted yet: no router has looked at it',
-    /no router has admitted it/,
+    'not admitted yet: no router has processed it',
+    /no router admitted it/,
     /describe route/,
   ],
   [
     'PersistentVolumeClaim database',
     'FailedBinding: no persistent volumes available for this claim and no storage class is set',
-    /no volume for it/,
+    /no volume was provisioned/,
     /storage\.class/,
   ],
   [
     'Deployment a',
     '0/3 nodes are available: 3 Insufficient memory.',
-    /no node has room/,
+    /no node has capacity/,
     /smaller profile/,
   ],
   [
@@ -56,7 +56,7 @@ for (const [what, said, sentence, command] of [
   [
     'ObjectBucketClaim results',
     'no bucket yet: the claim is Pending',
-    /has not made the bucket/,
+    /did not create the bucket/,
     /storage\.results\.s3\.bucket_claim\.storage_class/,
   ],
   [
@@ -67,8 +67,8 @@ for (const [what, said, sentence, command] of [
   ],
   ['Job x', 'something new', /^Job x: something new$/, /get events/],
 ] as const)
-  test(`troubleOf() of ${what}: ${said.slice(0, 50)}`, () => {
-    const trouble = troubleOf(what, said, 'copr')
-    assert.match(trouble.sentence, sentence)
-    assert.match(trouble.command, command)
+  test(`hintFor() of ${what}: ${said.slice(0, 50)}`, () => {
+    const hint = hintFor(what, said, 'copr')
+    assert.match(hint.sentence, sentence)
+    assert.match(hint.command, command)
   })

@@ -24,7 +24,7 @@ export async function requireNamespace(
     if (!(error instanceof KubeError) || error.code !== 403) throw error
     throw failure('deploy', [
       {
-        sentence: `there is no namespace ${name} that you may see, and you may not make one`,
+        sentence: `the namespace ${name} does not exist or is not visible to you, and you cannot create one`,
         command: `oc new-project ${name}, or: kubectl create namespace ${name}, by an administrator of the cluster, who also makes you its admin`,
       },
     ])

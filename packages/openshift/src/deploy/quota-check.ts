@@ -2,7 +2,7 @@ import { type KubeApi, ifAllowed } from '../cluster/kube-api.ts'
 import { amountOf } from '@copr/contract/deployment/quantity'
 import { type KubeObject, nameOf } from '../objects/kube-object.ts'
 import { pluralOf } from '../objects/kinds.ts'
-import { failure, type Trouble } from './failure-hints.ts'
+import { failure, type FailureHint } from './failure-hints.ts'
 
 type Amounts = Record<string, number>
 type Quantities = Record<string, string>
@@ -27,16 +27,16 @@ export async function requireQuota(
   objects: KubeObject[],
   namespace: string,
 ): Promise<void> {
-  const troubles = await roomTroubles(api, objects, namespace)
-  if (troubles.length > 0) throw failure('deploy', troubles)
+  const hints = await quotaProblems(api, objects, namespace)
+  if (hints.length > 0) throw failure('deploy', hints)
 }
 
 /** Lists what quotas and limit ranges of the namespace do not allow. Against quotas only the increase over live objects counts. */
-export async function roomTroubles(
+export async function quotaProblems(
   api: KubeApi,
   objects: KubeObject[],
   namespace: string,
-): Promise<Trouble[]> {
+): Promise<FailureHint[]> {
   const quotas = (await ifAllowed(api.list('v1', 'ResourceQuota', { namespace }))) ?? []
   const ranges = (await ifAllowed(api.list('v1', 'LimitRange', { namespace }))) ?? []
   if (quotas.length + ranges.length === 0) return []
@@ -84,7 +84,7 @@ function quotaFaults(
     if (more <= 0 || more <= left) return []
     const say = (amount: number): string => wordsOf(name, amount)
     return [
-      `the quota ${metadata.name} of the namespace has room for ${say(Math.max(0, left))} ${name}, and this needs ${say(more)} (${most} in all, ${status.used?.[resource] ?? '0'} used)`,
+      `the quota ${metadata.name} of the namespace has capacity for ${say(Math.max(0, left))} ${name}, and this needs ${say(more)} (${most} in all, ${status.used?.[resource] ?? '0'} used)`,
     ]
   })
 }

@@ -55,7 +55,7 @@ export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readine
     why,
     hopeless,
   })
-  if (!live) return waiting('it is not there')
+  if (!live) return waiting('it does not exist')
   const status = (live['status'] ?? {}) as Status
   const condition = (type: string): Condition | undefined =>
     status.conditions?.find((each) => each.type === type)
@@ -72,17 +72,17 @@ export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readine
       if (isObserved && good >= replicas && (status.replicas ?? 0) <= replicas) return done
       const refusal = condition('ReplicaFailure')
       if (refusal?.status === 'True') return waiting(refusal.message ?? 'pods are refused', true)
-      const trouble = (await podTrouble(api, live)) ?? (await eventTrouble(api, live))
-      return waiting(trouble ?? `${good} of ${replicas} pods are ready`)
+      const hint = (await podHint(api, live)) ?? (await eventHint(api, live))
+      return waiting(hint ?? `${good} of ${replicas} pods are ready`)
     }
     case 'Job': {
       if (condition('Complete')?.status === 'True' || (status.succeeded ?? 0) > 0) return done
       const failed = condition('Failed')
       if (failed?.status === 'True') return waiting(`Error: ${failed.message ?? 'it failed'}`, true)
       return waiting(
-        (await podTrouble(api, live)) ??
-          (await eventTrouble(api, live)) ??
-          'its pod has not ended yet',
+        (await podHint(api, live)) ??
+          (await eventHint(api, live)) ??
+          'its pod has not finished yet',
       )
     }
     case 'Route': {
@@ -91,7 +91,7 @@ export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readine
         .filter(({ type }) => type === 'Admitted')
       if (admitted?.some((each) => each.status === 'True')) return done
       const [refusal] = admitted ?? []
-      if (!refusal) return waiting('not admitted yet: no router has looked at it')
+      if (!refusal) return waiting('not admitted yet: no router has processed it')
       return waiting(
         `${refusal.reason ?? 'NotAdmitted'}: ${refusal.message ?? ''}`,
         refusal.reason === 'HostAlreadyClaimed',
@@ -100,11 +100,13 @@ export async function readinessOf(api: KubeApi, ref: ObjectRef): Promise<Readine
     case 'ObjectBucketClaim':
       if (status.phase === 'Bound') return done
       return waiting(
-        (await eventTrouble(api, live)) ?? `no bucket yet: the claim is ${status.phase ?? 'new'}`,
+        (await eventHint(api, live)) ?? `no bucket yet: the claim is ${status.phase ?? 'new'}`,
       )
     default: {
       const ready = condition('Ready') ?? condition('PGBackRestRepoHostReady')
-      return ready?.status === 'True' ? done : waiting(ready?.message ?? 'its operator is at work')
+      return ready?.status === 'True'
+        ? done
+        : waiting(ready?.message ?? 'its operator is working on it')
     }
   }
 }
@@ -123,7 +125,7 @@ interface Pod extends KubeObject {
 }
 
 /** Returns the first reason that keeps a pod from running. */
-async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | undefined> {
+async function podHint(api: KubeApi, owner: KubeObject): Promise<string | undefined> {
   const { template } = owner['spec'] as {
     template: { metadata: { labels: Record<string, string> } }
   }
@@ -140,7 +142,7 @@ async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | und
     const unscheduled = status?.conditions?.find(
       ({ type, status: is }) => type === 'PodScheduled' && is === 'False',
     )
-    if (unscheduled) return unscheduled.message ?? 'no node takes it yet'
+    if (unscheduled) return unscheduled.message ?? 'not scheduled to a node yet'
     for (const { name: container, state, lastState } of status?.containerStatuses ?? []) {
       const { reason, message = '' } = state?.waiting ?? {}
       if (reason === undefined || reason === 'ContainerCreating' || reason === 'PodInitializing')
@@ -156,7 +158,7 @@ async function podTrouble(api: KubeApi, owner: KubeObject): Promise<string | und
 }
 
 /** Reads the last FailedCreate event: StatefulSets and Jobs have no condition for pods that cannot be created. */
-async function eventTrouble(
+async function eventHint(
   api: KubeApi,
   { kind, metadata }: KubeObject,
 ): Promise<string | undefined> {
@@ -172,7 +174,7 @@ async function eventTrouble(
 const UNBOUND = new Set(['FailedBinding', 'ProvisioningFailed', 'ExternalProvisioning'])
 
 /** Returns why no volume is provisioned for a claim; a claim that waits for its first pod is fine. */
-export async function volumeTrouble(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
+export async function volumeHint(api: KubeApi, ref: ObjectRef): Promise<string | undefined> {
   const claim = await api.find(ref)
   if ((claim?.['status'] as { phase?: string } | undefined)?.phase !== 'Pending') return undefined
   const events = (await ifAllowed(

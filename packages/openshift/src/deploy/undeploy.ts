@@ -85,7 +85,7 @@ async function drain(
   } catch (error) {
     throw new CoprError(
       'conflict',
-      `Cannot undeploy: machines in clouds are not gone yet, and nothing was removed\n    try: kubectl -n ${namespace} logs deployment/resalloc, and coprctl undeploy again; or remove them by hand, and coprctl undeploy --abandon-machines`,
+      `Cannot undeploy: machines in clouds are still running, and nothing was removed\n    try: kubectl -n ${namespace} logs deployment/resalloc, and coprctl undeploy again; or remove them by hand, and coprctl undeploy --abandon-machines`,
       { cause: error },
     )
   } finally {

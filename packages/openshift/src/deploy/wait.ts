@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeApi } from '../cluster/kube-api.ts'
 import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
-import { isWaitedFor, type Readiness, readinessOf, volumeTrouble } from './readiness.ts'
-import { failure, type Trouble, troubleOf } from './failure-hints.ts'
+import { isWaitedFor, type Readiness, readinessOf, volumeHint } from './readiness.ts'
+import { failure, type FailureHint, hintFor } from './failure-hints.ts'
 
 export interface WaitOptions {
   namespace: string
@@ -33,26 +33,26 @@ export async function waitUntilReady(
     const isOver = performance.now() - began > timeout_ms
     const hopeless = isOver ? waiting : waiting.filter((each) => each.hopeless)
     if (hopeless.length > 0)
-      throw failure('finish the deployment', await troubles(api, refs, hopeless, namespace))
+      throw failure('finish the deployment', await hints(api, refs, hopeless, namespace))
     await sleep(poll_ms, undefined, { signal: stop })
   }
 }
 
-async function troubles(
+async function hints(
   api: KubeApi,
   refs: ObjectRef[],
   states: Readiness[],
   namespace: string,
-): Promise<Trouble[]> {
+): Promise<FailureHint[]> {
   const claims = refs.filter(({ kind }) => kind === 'PersistentVolumeClaim')
   const volumes = await Promise.all(
-    claims.map(async (ref) => ({ what: nameOf(ref), said: await volumeTrouble(api, ref) })),
+    claims.map(async (ref) => ({ what: nameOf(ref), said: await volumeHint(api, ref) })),
   )
   const unbound = volumes.filter(
     (each): each is { what: string; said: string } => each.said !== undefined,
   )
   return [
-    ...unbound.map(({ what, said }) => troubleOf(what, said, namespace)),
-    ...states.map(({ object, why }) => troubleOf(object, why, namespace)),
+    ...unbound.map(({ what, said }) => hintFor(what, said, namespace)),
+    ...states.map(({ object, why }) => hintFor(object, why, namespace)),
   ]
 }

@@ -93,7 +93,7 @@ async function repositoryOf(
   }
   throw new CoprError(
     'conflict',
-    'Cannot build in this cluster: it has no image registry of its own\n    try: oc get configs.imageregistry.operator.openshift.io cluster, with managementState: Managed; or images.registry in vars.yml and make deploy',
+    'Cannot build in this cluster: it has no internal image registry\n    try: oc get configs.imageregistry.operator.openshift.io cluster, with managementState: Managed; or images.registry in vars.yml and make deploy',
   )
 }
 

@@ -176,7 +176,7 @@ for (const [what, behaviour, words] of [
     { refuses: { code: 403, body: { message: 'you may not' } } },
     /^Cannot start the build of copr-server: you may not\n {4}try: oc adm policy/,
   ],
-  ['has no registry', { hasRegistry: false }, /it has no image registry of its own\n {4}try: /],
+  ['has no registry', { hasRegistry: false }, /it has no internal image registry\n {4}try: /],
 ] as const)
   test(`a build that ${what} fails with a readable message`, async () => {
     await using cluster = await openShift(behaviour)

@@ -44,7 +44,7 @@ suite('fitPodman()', { skip }, () => {
     assert.match(await podman.run(['logs', `${POD}-one`]), /^Max open files +\d+ +\d+/m)
   })
 
-  test('a runtime that cannot start containers is replaced by runc, with a remark', async () => {
+  test('a runtime that cannot start containers is replaced by runc, with a note', async () => {
     const broken = { ...env, PODMAN_ARGS: '--runtime /bin/false' }
     using fitted = await fitPodman(broken, { image: IMAGE, stop })
     assert.match(

@@ -79,8 +79,8 @@ const ASK = `
 const [port, path] = process.argv.slice(1)
 const fail = (why) => { console.log(why); process.exit(1) }
 if (path) fetch('http://127.0.0.1:' + port + path, { signal: AbortSignal.timeout(5000) })
-  .then(async (answer) => { if (!answer.ok) fail((await answer.text()).trim().slice(0, 300)) }, () => fail('it does not answer yet'))
-else require('node:net').connect(port, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => fail('it does not answer yet'))`
+  .then(async (answer) => { if (!answer.ok) fail((await answer.text()).trim().slice(0, 300)) }, () => fail('it does not respond yet'))
+else require('node:net').connect(port, '127.0.0.1').on('connect', () => process.exit(0)).on('error', () => fail('it does not respond yet'))`
 
 /** Returns whether a pod is ready, and if not, why. Checked inside the pod: nothing outside reaches the pods of an ordinary user. */
 export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Readiness> {
@@ -93,12 +93,12 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
   })
   const containers = await containersOf(podman, pod.name)
   const ready: Readiness = { object, ready: true, why: '', hopeless: false }
-  if (containers.length === 0) return waiting('it is not there')
+  if (containers.length === 0) return waiting('it does not exist')
   const ended = containers.find(({ status }) => status !== 'running')
   if (pod.runs === 'once')
     return ended?.status === 'exited' && ended.exit_code === 0
       ? ready
-      : waiting(ended ? await lastLines(podman, ended) : 'it has not ended yet')
+      : waiting(ended ? await lastLines(podman, ended) : 'it has not finished yet')
   if (ended) return waiting(await lastLines(podman, ended))
   for (const { container, port, path } of pod.checks) {
     const name = `${pod.name}-${container}`
@@ -114,7 +114,7 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
     const asked = await podman.try(ask, { timeout_ms: 20_000 })
     if (!asked.ok) {
       const words = asked.output.trim().split('\n').at(-1)
-      return waiting(`${container}: ${words || 'it does not answer yet'}`)
+      return waiting(`${container}: ${words || 'it does not respond yet'}`)
     }
   }
   return ready

@@ -52,7 +52,7 @@ export function podmanPods(objects: KubeObject[], place: Place): PodmanPod[] {
     const template = templateOf(object)
     return template ? [podOf(object, template, { objects, place, hosts })] : []
   })
-  return [...pods, doorPod(objects, place, hosts)]
+  return [...pods, proxyPod(objects, place, hosts)]
 }
 
 interface Context {
@@ -157,7 +157,7 @@ function hostAliases(objects: KubeObject[], place: Place): HostAlias[] {
       const labels = templateOf(object)?.metadata.labels ?? {}
       return Object.entries(selector).every(([key, value]) => labels[key] === value)
     })
-    if (!pod) throw new Error(`No pod is behind the Service ${metadata.name}`)
+    if (!pod) throw new Error(`No pod backs the Service ${metadata.name}`)
     return {
       ip: addressOf(place, componentOf(pod)),
       hostnames: [`${metadata.name}.${place.namespace}.svc`],
@@ -166,7 +166,7 @@ function hostAliases(objects: KubeObject[], place: Place): HostAlias[] {
 }
 
 /** Returns the pod with the only public port, a reverse proxy in place of an Ingress controller. */
-function doorPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): PodmanPod {
+function proxyPod(objects: KubeObject[], place: Place, hosts: HostAlias[]): PodmanPod {
   const { namespace, publish, images } = place
   const to = pathsOf(objects).flatMap(({ path, service, port }) => [
     '--to',
@@ -238,6 +238,7 @@ function addressOf({ subnet }: Place, component: string): string {
   const last = builder === undefined ? ADDRESSES[component] : FIRST_BUILDER + Number(builder)
   if (last === undefined || last > 254) throw new Error(`No address is kept for ${component}`)
   const [network = ''] = subnet.split('/')
-  if (!isIPv4(network)) throw new Error(`Cannot use the network ${subnet}: it is not of IPv4`)
+  if (!isIPv4(network))
+    throw new Error(`Cannot use the network ${subnet}: it is not an IPv4 network`)
   return network.replace(/\d+$/, String(last))
 }

@@ -24,12 +24,12 @@ export function varsForPodman(given: Vars): PodmanVars {
   const { database, builders, login, expose } = vars
   instead(
     database.mode === 'cloudnativepg' || database.mode === 'crunchy',
-    `database.mode: ${database.mode} needs an operator; here a PostgreSQL of ours takes its place`,
+    `database.mode: ${database.mode} needs an operator; here the embedded PostgreSQL is used instead`,
     () => (vars.database = { mode: 'embedded' }),
   )
   instead(
     Object.keys(builders.pools).length > 0 || builders.pods.enabled,
-    'builders: pools and pods are left out; containers of this machine build instead',
+    'builders: pools and pods are ignored; containers on this machine build instead',
     () => {
       builders.pools = {}
       builders.pods.enabled = false
@@ -37,14 +37,14 @@ export function varsForPodman(given: Vars): PodmanVars {
   )
   instead(
     login.mode === 'openshift',
-    'login.mode: there is no OpenShift here to log in with; passwords do',
+    'login.mode: OpenShift is not available here; users log in with passwords',
     () => (login.mode = 'local'),
   )
   instead(
     expose.host !== undefined ||
       expose.results_host !== undefined ||
       expose.certificate !== 'cluster',
-    'expose: left out; --port and --public-url say how users reach it here',
+    'expose: ignored; --port and --public-url set how users reach it here',
     () => (vars.expose = { with: 'ingress', certificate: 'cluster' }),
   )
   return { vars, remarks }

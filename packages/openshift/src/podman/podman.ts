@@ -42,7 +42,7 @@ export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: stri
     const said = outcome.output.trim().split('\n').slice(-10).join('\n')
     throw new CoprError(
       'unavailable',
-      `Cannot go on: podman ${args.slice(0, 3).join(' ')} failed: ${said}`,
+      `Cannot continue: podman ${args.slice(0, 3).join(' ')} failed: ${said}`,
     )
   }
   return {

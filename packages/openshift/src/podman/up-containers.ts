@@ -142,7 +142,7 @@ async function podsOf(
     if (missing !== undefined)
       throw new CoprError(
         'not_found',
-        `Cannot find ${missing} of the ${given.kind} ${given.name}, which vars.yml names\n    try: --secrets FILE, with the ${given.kind} as one would give it to kubectl`,
+        `Cannot find ${missing} of the ${given.kind} ${given.name}, which vars.yml names\n    try: --secrets FILE, with the manifest of the ${given.kind}`,
       )
   }
   return pods

@@ -107,7 +107,7 @@ test('defect 1: only frontend and backend reach keygen, over TLS, and it require
   })
 })
 
-test('defect 2: nobody is logged in without proof', () => {
+test('defect 2: every login requires proof of identity', () => {
   inEachCase((objects) => assert.doesNotMatch(text(objects), /debug|TEST_REMOTE_USER|remote_user/i))
 })
 
@@ -257,7 +257,7 @@ test('defect 10: all connections except those of the table are denied; pods are 
   })
 })
 
-test('defect 11: nothing reaches resalloc, and no Route leads to it', () => {
+test('defect 11: resalloc accepts no connections and has no Route', () => {
   inEachCase((objects) => {
     // Its Service exposes only the probes, for monitoring.
     const { spec } = named(objects, 'Service', 'resalloc') as { spec?: { ports: unknown } }
@@ -384,7 +384,7 @@ test('defect 18: programs accept their configuration, and every file that it nam
   })
 })
 
-test('defect 19: there is no volume for locks', () => {
+test('defect 19: locks need no volume', () => {
   inEachCase((objects) => {
     const claims = ofKind(objects, 'PersistentVolumeClaim').map(({ metadata }) => metadata.name)
     assert.deepEqual(claims, ['results', 'sources', 'database'])
@@ -443,7 +443,7 @@ test('defect 26: periodic work is done by the programs: no CronJob needs their v
   })
 })
 
-test('defect 27: pools are what the administrator configures, nothing about a cloud is built in', () => {
+test('defect 27: pools come only from the configuration, without built-in clouds', () => {
   const pools = { mine: { region: 'somewhere' } }
   const objects = render(
     Vars.parse({ builders: { pools, aws: { secret: 'a' } } }),
@@ -456,7 +456,7 @@ test('defect 27: pools are what the administrator configures, nothing about a cl
   assert.doesNotMatch(text(objects), /us-east-1|ami-|subnet-|t3a/)
 })
 
-test('defect 29: a change of what a program reads rolls out new pods, and nothing else does', () => {
+test('defect 29: only a changed input of a component rolls out new pods', () => {
   const sum = (vars: unknown, more: Partial<Facts>, name: string): string | undefined =>
     podsOf(render(Vars.parse(vars), sampleFacts('openshift', more))).find(
       ({ metadata }) => metadata.labels['app.kubernetes.io/name'] === name,
@@ -468,7 +468,7 @@ test('defect 29: a change of what a program reads rolls out new pods, and nothin
   assert.equal(sum({}, {}, 'servers'), sum({}, rotated, 'servers'))
 })
 
-test('defect 30: every program runs under the init of the image: nothing replaces the entry point', () => {
+test('defect 30: every component runs under the init process of the image', () => {
   eachContainer((container) => assert.equal('command' in container, false))
 })
 

@@ -216,7 +216,7 @@ test('render() refuses login through OpenShift where there is no OAuth server', 
 })
 
 for (const [vars, want] of [
-  [{ storage: { results: { kind: 's3' } } }, /does not say which bucket/],
+  [{ storage: { results: { kind: 's3' } } }, /does not specify the bucket/],
   [{ storage: { results: { s3: { bucket: 'copr' } } } }, /kind is not s3/],
   [{ storage: { results: { kind: 's3', s3: {} } } }, /either bucket or bucket_claim/],
   [{ storage: { results: { kind: 's3', s3: { bucket: 'copr' } } } }, /either secret or role_arn/],
@@ -226,11 +226,11 @@ for (const [vars, want] of [
         results: { kind: 's3', s3: { bucket_claim: { storage_class: 'a' }, secret: 'b' } },
       },
     },
-    /brings keys/,
+    /provides keys/,
   ],
-  [{ database: { mode: 'external' } }, /does not say where it is/],
-  [{ login: { mode: 'oidc' } }, /does not say which provider/],
-  [{ login: { mode: 'local', oidc: OIDC } }, /login\.mode is local; leave one of them out/],
+  [{ database: { mode: 'external' } }, /does not specify the server/],
+  [{ login: { mode: 'oidc' } }, /does not specify the provider/],
+  [{ login: { mode: 'local', oidc: OIDC } }, /login\.mode is local; remove one of them/],
   [
     { builders: { aws: { secret: 'a', role_arn: 'arn:aws:iam::123456789012:role/x' } } },
     /both role_arn and secret/,

@@ -54,23 +54,23 @@ function alerts(context: RenderContext): Alert[] {
     alert('CoprNoBuilders', 'critical', '15m', {
       // Several backends export the same value.
       expr: `max(${of('copr_queue_tasks', 'kind="rpm",state="queued"')}) > 0 and max(${of('copr_builders_present')}) == 0`,
-      summary: 'Builds wait, and no builder is there',
+      summary: 'Builds are waiting, and there is no builder',
       description: 'See coprctl builders waiting, and coprctl builders pools.',
     }),
     alert('CoprQueueSlow', 'warning', '10m', {
       expr: `max by (kind) (${of('copr_queue_oldest_seconds', 'state="queued"')}) > 7200`,
       summary: 'A {{ $labels.kind }} task has waited for more than two hours',
-      description: 'See coprctl builders waiting: more machines are needed, or none fits.',
+      description: 'See coprctl builders waiting: more machines are needed, or none matches.',
     }),
     alert('CoprPublishStalled', 'critical', '15m', {
       expr: `max(${of('copr_repositories_waiting')}) > 0 and time() - max(${of('copr_last_publication_timestamp_seconds')}) > 1800`,
       summary: 'Built packages are not published',
-      description: 'See the log of the backend, and whether keygen answers.',
+      description: 'See the log of the backend, and check that keygen responds.',
     }),
     ...watchedComponents(context).map((component) =>
       alert(component === 'keygen' ? 'CoprKeygenDown' : 'CoprComponentDown', 'critical', '5m', {
         expr: `absent(${of('copr_build_info', `component="${component}"`)})`,
-        summary: `No ${component} runs`,
+        summary: `No ${component} is running`,
         description: `${component === 'keygen' ? 'Nothing is signed. ' : ''}See coprctl doctor.`,
       }),
     ),
@@ -98,7 +98,7 @@ function databaseAlert({ vars, profile }: RenderContext, metric: string): Alert[
     alert('CoprDatabaseFull', 'critical', '15m', {
       // The rest of the volume is for the write-ahead log.
       expr: `max(${metric}) > ${Math.floor(amountOf(size) * 0.8)}`,
-      summary: `The database has used four fifths of its ${size}`,
+      summary: `The database has used 80 % of its ${size}`,
       description: 'Make its claim larger: database.size in vars.yml, then coprctl deploy.',
     }),
   ]

@@ -30,7 +30,7 @@ import { drainMachines, workloads } from './workloads.ts'
  */
 export function render(vars: Vars, facts: Facts): KubeObject[] {
   refuseImpossible(vars, facts)
-  const context = sceneOf(vars, facts)
+  const context = renderContextOf(vars, facts)
   return [
     ...priorityClass(context),
     ...accounts(context),
@@ -49,10 +49,10 @@ export function render(vars: Vars, facts: Facts): KubeObject[] {
 
 /** Returns the Job that undeploying waits for. */
 export function drainJob(vars: Vars, facts: Facts): KubeObject {
-  return drainMachines(sceneOf(vars, facts))
+  return drainMachines(renderContextOf(vars, facts))
 }
 
-function sceneOf(vars: Vars, facts: Facts): RenderContext {
+function renderContextOf(vars: Vars, facts: Facts): RenderContext {
   return {
     vars,
     facts,
@@ -73,13 +73,13 @@ function refuseImpossible(
   const fault = faultOfS3(storage.results)
   if (fault !== undefined) refuse(fault)
   if (database.mode === 'external' && !database.external)
-    refuse('database.mode is external, but database.external does not say where it is')
+    refuse('database.mode is external, but database.external does not specify the server')
   if (database.mode !== 'external' && database.external)
     refuse('database.external is set, but database.mode is not external')
   if (login.mode === 'oidc' && !login.oidc)
-    refuse('login.mode is oidc, but login.oidc does not say which provider')
+    refuse('login.mode is oidc, but login.oidc does not specify the provider')
   if (login.oidc && (login.mode === 'openshift' || login.mode === 'local'))
-    refuse(`login.oidc is set, but login.mode is ${login.mode}; leave one of them out`)
+    refuse(`login.oidc is set, but login.mode is ${login.mode}; remove one of them`)
   if (login.mode === 'openshift' && !facts.oauth)
     refuse(
       'login.mode is openshift, but this cluster has no OAuth server of its own (its API has no /.well-known/oauth-authorization-server); name the provider where its users log in as login.oidc, or set login.mode to local',
@@ -89,7 +89,7 @@ function refuseImpossible(
       'monitoring.enabled is true, but the cluster has no ServiceMonitor and PrometheusRule, or you may not make them; ask its administrator, or set it to auto',
     )
   if (aws.role_arn && aws.secret)
-    refuse('builders.aws has both role_arn and secret; leave one of them out')
+    refuse('builders.aws has both role_arn and secret; remove one of them')
 }
 
 function priorityClass(context: RenderContext): KubeObject[] {

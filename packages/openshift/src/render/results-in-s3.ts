@@ -26,12 +26,12 @@ function s3Of({ storage: { results } }: Pick<Vars, 'storage'>): Results['s3'] {
 export function faultOfS3({ kind, s3 }: Results): string | undefined {
   if (kind !== 's3')
     return s3 && 'storage.results.s3 is set, but storage.results.kind is not s3; set it to s3'
-  if (!s3) return 'storage.results.kind is s3, but storage.results.s3 does not say which bucket'
+  if (!s3) return 'storage.results.kind is s3, but storage.results.s3 does not specify the bucket'
   const { bucket, bucket_claim, secret, role_arn } = s3
   if ((bucket === undefined) === (bucket_claim === undefined))
     return 'storage.results.s3 needs either bucket or bucket_claim'
   if (bucket_claim && (secret ?? role_arn) !== undefined)
-    return 'storage.results.s3.bucket_claim brings keys; leave out secret and role_arn'
+    return 'storage.results.s3.bucket_claim provides keys; remove secret and role_arn'
   if (bucket !== undefined && (secret === undefined) === (role_arn === undefined))
     return 'storage.results.s3.bucket needs either secret or role_arn'
   return undefined

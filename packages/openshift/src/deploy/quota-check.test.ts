@@ -5,7 +5,7 @@ import type { KubeObject } from '../objects/kube-object.ts'
 import { render } from '../render/render.ts'
 import { sampleFacts } from '../testing/facts.ts'
 import { memoryApi } from '../testing/memory-api.ts'
-import { requireQuota, roomTroubles } from './quota-check.ts'
+import { requireQuota, quotaProblems } from './quota-check.ts'
 
 const objects = render(Vars.parse({}), sampleFacts('openshift'))
 
@@ -25,40 +25,42 @@ function range(limit: object): KubeObject {
 }
 
 const sentences = async (given: KubeObject[]): Promise<string> =>
-  (await roomTroubles(memoryApi(given), objects, 'copr')).map(({ sentence }) => sentence).join('\n')
+  (await quotaProblems(memoryApi(given), objects, 'copr'))
+    .map(({ sentence }) => sentence)
+    .join('\n')
 
 /** A small deployment needs five pods (`servers` has two containers) and three volumes. */
 for (const [what, hard, used, want] of [
   ['enough of all', { pods: '5', 'requests.cpu': '1', persistentvolumeclaims: '3' }, {}, ''],
-  ['pods', { pods: '4' }, {}, 'room for 4 pods, and this needs 5 (4 in all, 0 used)'],
+  ['pods', { pods: '4' }, {}, 'capacity for 4 pods, and this needs 5 (4 in all, 0 used)'],
   [
     'pods of others',
     { pods: '8' },
     { pods: '6' },
-    'room for 2 pods, and this needs 5 (8 in all, 6 used)',
+    'capacity for 2 pods, and this needs 5 (8 in all, 6 used)',
   ],
-  ['cpu', { cpu: '100m' }, {}, 'room for 0.1 requests.cpu, and this needs 0.19'],
+  ['cpu', { cpu: '100m' }, {}, 'capacity for 0.1 requests.cpu, and this needs 0.19'],
   [
     'memory',
     { 'requests.memory': '512Mi' },
     {},
-    'room for 512Mi requests.memory, and this needs 960Mi',
+    'capacity for 512Mi requests.memory, and this needs 960Mi',
   ],
-  ['limits', { 'limits.memory': '1Gi' }, {}, 'room for 1024Mi limits.memory'],
+  ['limits', { 'limits.memory': '1Gi' }, {}, 'capacity for 1024Mi limits.memory'],
   [
     'storage',
     { 'requests.storage': '10Gi' },
     {},
-    'room for 10240Mi requests.storage, and this needs 35840Mi',
+    'capacity for 10240Mi requests.storage, and this needs 35840Mi',
   ],
   [
     'kinds',
     { 'count/routes.route.openshift.io': '1' },
     {},
-    'room for 1 count/routes.route.openshift.io',
+    'capacity for 1 count/routes.route.openshift.io',
   ],
 ] as const)
-  test(`a quota of ${what}: ${want || 'there is room'}`, async () => {
+  test(`a quota of ${what}: ${want || 'sufficient'}`, async () => {
     const said = await sentences([quota(hard, { used })])
     assert.equal(said.split('\n').length, 1, said)
     assert.ok(want === '' ? said === '' : said.includes(want), said)
@@ -74,8 +76,8 @@ test('only the increase over live objects counts, and a finished Job does not co
   )
   assert.equal(await sentences([...live, full]), '')
   const larger = render(Vars.parse({ profile: 'medium' }), sampleFacts('openshift'))
-  const troubles = await roomTroubles(memoryApi([...live, full]), larger, 'copr')
-  assert.match(troubles.map(({ sentence }) => sentence).join('\n'), /room for 0 pods/)
+  const hints = await quotaProblems(memoryApi([...live, full]), larger, 'copr')
+  assert.match(hints.map(({ sentence }) => sentence).join('\n'), /capacity for 0 pods/)
 })
 
 test('quotas whose scopes do not match the pods are ignored', async () => {
@@ -114,12 +116,12 @@ test('limits of a container take precedence over the default requests of a range
   const metadata = { name: 'a', namespace: 'copr' }
   const pod: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec }
   const filled = range({ type: 'Container', default: { cpu: '1' }, defaultRequest: { cpu: '1' } })
-  const troubles = await roomTroubles(
+  const hints = await quotaProblems(
     memoryApi([filled, quota({ 'requests.cpu': '1' })]),
     [pod],
     'copr',
   )
-  assert.match(troubles.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
+  assert.match(hints.map(({ sentence }) => sentence).join(), /this needs 2 \(1 in all/)
 })
 
 test('an autoscaled Deployment counts with its live replicas, or else with the minimum of its autoscaler', async () => {
@@ -128,7 +130,7 @@ test('an autoscaled Deployment counts with its live replicas, or else with the m
     sampleFacts('openshift'),
   )
   const podsOf = async (given: KubeObject[]): Promise<string> =>
-    (await roomTroubles(memoryApi([quota({ pods: '0' }), ...given]), scaled, 'copr'))
+    (await quotaProblems(memoryApi([quota({ pods: '0' }), ...given]), scaled, 'copr'))
       .map(({ sentence }) => sentence)
       .join('\n')
   // The database, the Job and dist-git; frontend, backend and keygen with three replicas each.
