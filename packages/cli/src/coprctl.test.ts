@@ -81,7 +81,7 @@ test('coprctl user reads passwords from standard input only', async () => {
   assert.ok(await userOfPassword(t.db, 'kim', 'correct horse'))
   const { code, err } = await t.run(['user', 'password', 'kim'], 'short')
   assert.equal(code, 1)
-  assert.match(err, /^coprctl: Cannot use this password: it needs at least 10 characters\n$/)
+  assert.match(err, /^coprctl: Cannot use this password: it must have at least 10 characters\n$/)
 })
 
 test('coprctl group adds and deletes groups, and changes their members', async () => {
@@ -112,7 +112,10 @@ test('coprctl group adds and deletes groups, and changes their members', async (
     chroots,
     now: NOW,
   })
-  assert.match((await t.run(['group', 'delete', 'orbit'])).err, /it has projects, as libs/)
+  assert.match(
+    (await t.run(['group', 'delete', 'orbit'])).err,
+    /it owns projects, for example libs/,
+  )
   await t.run(['project', 'delete', '@orbit/libs'])
   assert.equal((await t.run(['group', 'delete', 'orbit'])).code, 0)
   assert.deepEqual(await t.json(['group', 'list']), [])

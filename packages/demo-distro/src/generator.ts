@@ -19,7 +19,7 @@ export function requireDebian(): DebianHost {
   if (host.kind === 'debian-like') return host
   const reason =
     host.kind === 'none' ? host.reason : `${host.name} is made of RPMs: its own repositories serve`
-  throw new CoprError('unavailable', `Cannot make the mini distribution: ${reason}`)
+  throw new CoprError('unavailable', `Cannot build the mini distribution: ${reason}`)
 }
 
 /** Returns a digest of every source file here: when the code or the list changes, the repository is rebuilt. */

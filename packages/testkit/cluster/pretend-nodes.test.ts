@@ -138,7 +138,7 @@ suite('simulated nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     assert.match((await eventsOf(denied)).join('\n'), /unauthorized: access denied/)
     assert.match((await eventsOf(unready)).join('\n'), /statuscode: 503/)
     for (const name of Object.keys(behaviors)) delete behaviors[name]
-    nodes.setFate(() => undefined)
+    nodes.setBehavior(() => undefined)
     for (const each of [denied, crashing, unready]) await becomes(each, isReady)
   })
 

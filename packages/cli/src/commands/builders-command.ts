@@ -22,8 +22,8 @@ const HOURS_HELD = 4
 /** `coprctl builders` manages the machines that build, and their pools. */
 export function buildersCommand(io: Io): Command {
   const builders = new Command('builders')
-    .summary('see and steer the machines that build')
-    .description('The machines that build, and the pools that they come from.')
+    .summary('show and control the build machines')
+    .description('Build machines, and the pools that start them.')
   const sub = subcommands(builders)
 
   administer(
@@ -32,31 +32,23 @@ export function buildersCommand(io: Io): Command {
     pools,
   )
 
-  administer(
-    sub('list [pool]', 'list the machines that are not gone'),
-    io,
-    async ({ db }, [pool]) => ({
-      value: await machineOverview(db, pool),
-    }),
-  )
+  administer(sub('list [pool]', 'list the machines that exist'), io, async ({ db }, [pool]) => ({
+    value: await machineOverview(db, pool),
+  }))
 
-  administer(
-    sub('show <id>', 'show a machine and what has happened to it'),
-    io,
-    async ({ db }, [id]) => {
-      const machine = await requireMachine(db, id)
-      const { enroll_token_hash: _e, session_token_hash: _s, launch_order: _l, ...facts } = machine
-      const events = await machineEvents(db, machine.id)
-      const lines = events.map(
-        ({ at, kind, text }) => `${at.toISOString()} ${kind}${text ? `: ${text}` : ''}`,
-      )
-      return { value: { ...facts, events: lines } }
-    },
-  )
+  administer(sub('show <id>', 'show a machine and its history'), io, async ({ db }, [id]) => {
+    const machine = await requireMachine(db, id)
+    const { enroll_token_hash: _e, session_token_hash: _s, launch_order: _l, ...facts } = machine
+    const events = await machineEvents(db, machine.id)
+    const lines = events.map(
+      ({ at, kind, text }) => `${at.toISOString()} ${kind}${text ? `: ${text}` : ''}`,
+    )
+    return { value: { ...facts, events: lines } }
+  })
 
   administer<{ kinds: string; arches?: string; tags?: string }>(
-    sub('enroll <name>', 'enter a machine that nobody manages; prints its token for one use')
-      .option('--kinds <list>', 'all that it may ever do: source, rpm', BUILDER_KINDS.join())
+    sub('enroll <name>', 'register a machine by hand; prints its one-time enrollment token')
+      .option('--kinds <list>', 'kinds of tasks that it may run: source, rpm', BUILDER_KINDS.join())
       .option('--arches <list>', 'its architectures; default: those that it reports')
       .option('--tags <list>', 'its tags; default: those that it reports'),
     io,
@@ -77,7 +69,7 @@ export function buildersCommand(io: Io): Command {
   )
 
   administer(
-    sub('waiting', 'list the tasks that no machine is coming for, and why'),
+    sub('waiting', 'list the tasks for which no machine is starting, and why'),
     io,
     async ({ db }) => ({ value: await waitingReasons(db) }),
   )
@@ -85,7 +77,7 @@ export function buildersCommand(io: Io): Command {
   administer(
     sub(
       'drain <pool-or-id>',
-      'let machines end what they do, and remove them; a pool starts none any more',
+      'let machines finish their tasks, then remove them; a drained pool starts no more',
     ),
     io,
     async (task, [which = '']) => {
@@ -103,8 +95,8 @@ export function buildersCommand(io: Io): Command {
   for (const cordoned of [true, false]) {
     const name = cordoned ? 'cordon' : 'uncordon'
     const summary = cordoned
-      ? 'give a machine no further tasks, or start nothing more in a pool'
-      : 'take that back; a pool that was held for failures tries again'
+      ? 'give a machine no more tasks, or start no more machines in a pool'
+      : 'undo cordon; a pool that was held after failures starts machines again'
     administer(sub(`${name} <pool-or-id>`, summary), io, async (task, [which = '']) => {
       if (isId(which)) {
         const machine = await requireMachine(task.db, which)
@@ -122,7 +114,7 @@ export function buildersCommand(io: Io): Command {
   administer<{ hours: string }>(
     sub(
       'hold <id>',
-      'keep a machine for debugging: it gets no further task, and is removed later',
+      'keep a machine for debugging: it gets no more tasks and is removed later',
     ).option('--hours <n>', 'how long', String(HOURS_HELD)),
     io,
     async (task, [id], { hours }) => {
@@ -139,21 +131,18 @@ export function buildersCommand(io: Io): Command {
     },
   )
   reapOptions(
-    sub(
-      'reap',
-      'remove all that clouds still hold of an installation that is gone: needs no database',
-    ),
+    sub('reap', 'remove everything that a deleted installation left in clouds; needs no database'),
     io,
   )
   awsPolicyCommand(
     sub(
       'aws-policy [pools...]',
-      'print the IAM policy that the manager needs for the pools of AWS, all or these',
+      'print the IAM policy that the manager needs for the given AWS pools, or all',
     ),
     io,
   )
   doctorOptions(
-    sub('doctor [pools...]', 'look for what is wrong with pools, all or these; makes nothing'),
+    sub('doctor [pools...]', 'check the given pools, or all, for problems; changes nothing'),
     io,
   )
   return builders
@@ -166,7 +155,7 @@ async function pools({ db, now }: Task): Promise<Answer> {
   const isManaged = found.some(({ provider }) => provider !== null)
   const words = [
     manager || !isManaged ? '' : 'No manager is running: nothing is started or removed.',
-    file?.error ? `The pools file is not in use as it is now: ${file.error}` : '',
+    file?.error ? `The current pools file is invalid and not in use: ${file.error}` : '',
   ].filter((each) => each !== '')
   const value = found.map(poolFacts)
   return { value, ...(words.length > 0 ? { words: words.join('\n') } : {}) }
@@ -228,7 +217,7 @@ function builderKinds(text: string): TaskKind[] {
     if (kind) return kind
     throw new CoprError(
       'invalid',
-      `Cannot enroll a machine for ${each}: builders do ${BUILDER_KINDS.join(' and ')}`,
+      `Cannot enroll a machine for ${each}: builders run only ${BUILDER_KINDS.join(' and ')} tasks`,
     )
   })
 }
@@ -239,7 +228,7 @@ async function requireMachine(db: Task['db'], id = '') {
   if (!isId(id))
     throw new CoprError(
       'invalid',
-      `Cannot find a machine: ${id} is not a number; "coprctl builders list" has them`,
+      `Cannot find a machine: ${id} is not a number; see "coprctl builders list"`,
     )
   const machine = (await machinesById(db, [Number(id)])).get(Number(id))
   if (!machine) throw new CoprError('not_found', `Cannot find machine ${id}`)

@@ -20,22 +20,25 @@ import { subcommands } from './subcommands.ts'
 
 /** The commands that change the state of chroots. */
 const CHANGES = [
-  { name: 'enable', summary: 'offer chroots again', change: enableChroot },
+  { name: 'enable', summary: 'enable chroots', change: enableChroot },
   {
     name: 'disable',
-    summary: 'pause chroots: no new builds, all data is kept',
+    summary: 'disable chroots: no new builds, all data is kept',
     change: pauseChroot,
   },
   {
     name: 'end-of-life',
-    summary: 'end chroots: unfinished builds are canceled, data goes after 180 days',
+    summary:
+      'mark chroots as end-of-life: unfinished builds are canceled, data is deleted after 180 days',
     change: endChroot,
   },
 ] as const
 
 /** `coprctl chroot` manages the chroots of the site. */
 export function chrootCommand(io: Io): Command {
-  const chroot = new Command('chroot').summary('add, pause and end chroots').description('Chroots.')
+  const chroot = new Command('chroot')
+    .summary('add, disable and retire chroots')
+    .description('Chroots.')
   const sub = subcommands(chroot)
 
   administer(sub('list', 'list all chroots'), io, async ({ db }) => ({
@@ -43,7 +46,7 @@ export function chrootCommand(io: Io): Command {
   }))
 
   administer(
-    sub('add <file>', 'add the chroots that a YAML file describes, or change them to that'),
+    sub('add <file>', 'add or update the chroots described in a YAML file'),
     io,
     async ({ db, actor, now }, [file = '']) => {
       const chroots: Chroot[] = []
@@ -60,7 +63,7 @@ export function chrootCommand(io: Io): Command {
     })
 
   administer(
-    sub('comment <name> <text>', 'say something about a chroot to those who choose it'),
+    sub('comment <name> <text>', 'set the comment that users see when they choose a chroot'),
     io,
     async ({ db, actor, now }, [name = '', comment = '']) =>
       done([await commentChroot(db, actor, name, { comment, now })], 'Commented'),
@@ -69,7 +72,7 @@ export function chrootCommand(io: Io): Command {
   administer<{ remove?: boolean }>(
     sub(
       'alias [name-release] [target]',
-      'have the chroots of a target serve a distribution that dnf asks for; without arguments, list the aliases',
+      'serve the chroots of TARGET to dnf on another distribution; without arguments, list the aliases',
     ).option('--remove', 'remove the alias'),
     io,
     async ({ db, actor, now }, [name_release, target], { remove }) => {
@@ -77,7 +80,7 @@ export function chrootCommand(io: Io): Command {
       if ((target === undefined) !== (remove ?? false))
         throw new CoprError('invalid', 'Cannot set the alias: give either a target or --remove')
       await setAlias(db, actor, { name_release, target }, now)
-      const words = target === undefined ? 'is no alias any more' : `is served by ${target} now`
+      const words = target === undefined ? 'is no longer an alias' : `is now served by ${target}`
       const value = { name_release, target: target ?? null }
       return { value, plain: name_release, words: `${name_release} ${words}` }
     },

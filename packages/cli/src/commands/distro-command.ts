@@ -6,11 +6,11 @@ import { showProgress } from '../up/progress.ts'
 /** `coprctl distro` creates only the mini distribution. */
 export function distroCommand(): Command {
   return new Command('distro')
-    .summary('make the mini distribution')
+    .summary('build the mini distribution')
     .description(
-      'Makes an RPM repository from the Debian packages of this machine, for chroots where no mirror of a distribution is reached. Made again only when the list or the packages change.',
+      'Makes an RPM repository from the Debian packages of this machine, for chroots where no mirror of a distribution is reached. Rebuilt only when the list or the packages change.',
     )
-    .option('--dir <dir>', 'where it is made', '.copr/distro')
+    .option('--dir <dir>', 'output directory', '.copr/distro')
     .action(async ({ dir }: { dir: string }) => {
       const progress = showProgress(process.stderr)
       const { repoDir } = await progress.step(
@@ -22,7 +22,7 @@ export function distroCommand(): Command {
             onProgress: ({ step: phase, done, total }) =>
               step.detail(`${phase} ${done} of ${total}`),
           }),
-        ({ packages, made }) => `${packages} packages${made ? ' made' : ', as they were'}`,
+        ({ packages, made }) => `${packages} packages${made ? ' made' : ', unchanged'}`,
       )
       process.stdout.write(`${repoDir}\n`)
     })

@@ -13,8 +13,8 @@ const LOOK_MS = 2_000
 /** `coprctl drain` waits until resalloc, configured without pools, has removed all machines. `coprctl undeploy` runs it. */
 export function drainCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('drain')
-    .summary('wait until no machine in a cloud is left')
-    .description('Waits until the database knows of no machine that resalloc cares for.')
+    .summary('wait until no machine is left in any cloud')
+    .description('Waits until the database lists no machine that resalloc manages.')
     .addOption(configOption(env))
     .action(async ({ config: path }: { config: string }) => {
       const config = readConfigFile(path)
@@ -25,7 +25,7 @@ export function drainCommand(env: NodeJS.ProcessEnv): Command {
       try {
         for (let known = -1; ;) {
           const machines = (await managedMachines(db)).length
-          if (machines !== known) log.info({ machines }, 'Machines that are left')
+          if (machines !== known) log.info({ machines }, 'Machines remaining')
           known = machines
           if (machines === 0) return
           await sleep(LOOK_MS, undefined, { signal: stop })

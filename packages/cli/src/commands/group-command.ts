@@ -16,7 +16,7 @@ interface AddOptions {
 /** `coprctl group` manages groups and their members. */
 export function groupCommand(io: Io): Command {
   const group = new Command('group')
-    .summary('add groups, and who is in them')
+    .summary('manage groups and their members')
     .description('Groups.')
   const sub = subcommands(group)
 
@@ -26,10 +26,10 @@ export function groupCommand(io: Io): Command {
 
   administer<AddOptions>(
     sub('add <name>', 'add a group')
-      .option('--description <text>', 'what it is for')
+      .option('--description <text>', 'description')
       .option(
         '--provider-group <name>',
-        'its members are those of this group at the identity provider',
+        'take the members from this group of the identity provider',
       ),
     io,
     async ({ db, actor, now }, [name = ''], { description, providerGroup }) => {

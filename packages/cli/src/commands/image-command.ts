@@ -34,8 +34,12 @@ export function imageCommand(io: Io): Command {
   )
   withPools(bake, io)
     .option('--gateway <url>', 'as internal_url, or else public_url, of the configuration')
-    .option('--ca <file>', 'authority of its certificate, in PEM, where the world does not know it')
-    .option('--keep <n>', 'remove older baked images of the pool: so many stay', atLeastOne)
+    .option('--ca <file>', 'CA of its certificate, in PEM, if it is not publicly trusted')
+    .option(
+      '--keep <n>',
+      'number of baked images of the pool to keep; older ones are removed',
+      atLeastOne,
+    )
     .option('--limit <minutes>', 'how long the installation may take', atLeastOne, LIMIT_MINUTES)
     .option('--json', 'answer in JSON')
     .action(async (name: string, options: Options) => await bakeFor(name, options, io))
@@ -78,7 +82,7 @@ async function bakeFor(name: string, options: Options, io: Io): Promise<void> {
   io.stderr.write(
     pool.baked
       ? `machines of ${name} start from it within ten minutes\n`
-      : `in pools.yaml, for ${name}: say "baked: true" for the newest of these, or "image: { id: ${baked.image_id} }" for this one\n`,
+      : `in pools.yaml, for ${name}: set "baked: true" to use the newest image, or "image: { id: ${baked.image_id} }" to use this one\n`,
   )
 }
 
@@ -123,7 +127,7 @@ function readAuthority(path: string): string {
     throw new CoprError('invalid', `Cannot read the authority of the gateway: ${messageOf(error)}`)
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  throw new CoprError('invalid', `Cannot use ${path}: it has no certificate in PEM`)
+  throw new CoprError('invalid', `Cannot use ${path}: it contains no certificate in PEM`)
 }
 
 function atLeastOne(text: string): number {

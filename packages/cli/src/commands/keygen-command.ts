@@ -24,7 +24,7 @@ export function keygenCommand(io: Io): Command {
   )
 
   administer(
-    sub('check', 'check that no entry of the log was changed or taken out'),
+    sub('check', 'check that no entry of the log was changed or removed'),
     io,
     async ({ config }) => {
       const verdict = await keygenClient(config.keygen).checkLog()

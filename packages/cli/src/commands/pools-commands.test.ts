@@ -64,7 +64,7 @@ test('builders aws-policy prints a policy for the AWS pools of the configuration
 })
 
 for (const [args, words] of [
-  [['builders', 'aws-policy', 'lab'], /Cannot make a policy: there is no pool of the provider aws/],
+  [['builders', 'aws-policy', 'lab'], /Cannot create a policy: no pool uses the provider aws/],
   [['builders', 'aws-policy', 'nowhere'], /Cannot find the pool nowhere: .* has lab, x86/],
   [
     ['builders', 'doctor', '--pools', '/nowhere/pools.yaml'],
@@ -96,7 +96,7 @@ test('image bake reads the authority of a gateway from a file, even without a co
     assert.match(missing.err, /Cannot read the authority of the gateway: .*none\.pem/)
     const wrong = await run(['image', 'bake', 'x86', ...more, '--ca', pools_file])
     assert.equal(wrong.code, 1)
-    assert.match(wrong.err, /Cannot use .*pools\.yaml: it has no certificate in PEM/)
+    assert.match(wrong.err, /Cannot use .*pools\.yaml: it contains no certificate in PEM/)
   }
 })
 
@@ -110,9 +110,9 @@ test('builders doctor reports the result of each check of each pool, and starts 
   assert.equal(wrong.code, 1)
   assert.match(
     wrong.out,
-    /FAIL {2}well: cmd_new\n +It cannot run: there is no program .*\/new here/,
+    /FAIL {2}well: cmd_new\n +Cannot run it: .*\/new: not found, or not executable/,
   )
-  assert.match(wrong.out, /ok {4}here: processes of coprctl up/)
+  assert.match(wrong.out, /ok {4}here: processes started by coprctl up/)
   assert.match(wrong.err, /1 of \d checks failed/)
   chmodSync(join(dir, 'new'), 0o755)
   const well = await run(['builders', 'doctor', 'well', '--json'])

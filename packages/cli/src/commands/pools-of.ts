@@ -28,7 +28,7 @@ export interface PoolsOf {
 export function withPools(command: Command, { env }: Io): Command {
   return command
     .addOption(configOption(env))
-    .option('--pools <file>', 'the pools file, where the configuration names none or another one')
+    .option('--pools <file>', 'the pools file, if it is not the one in the configuration')
     .option('--installation <id>', 'as installation_id of the configuration')
 }
 
@@ -43,7 +43,7 @@ export function poolsOf(options: PoolsOptions, names: readonly string[]): PoolsO
   if (installation_id === undefined)
     throw new CoprError(
       'invalid',
-      `Cannot tell whose pools these are: ${options.config} has no installation_id`,
+      `Cannot determine whose pools these are: ${options.config} has no installation_id`,
     )
   const pools = readPoolsFile(path)
   for (const name of names)

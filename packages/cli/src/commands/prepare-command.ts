@@ -21,9 +21,9 @@ interface PrepareOptions {
 /** `coprctl prepare` runs once before the components of a new version start. A deployment starts it. */
 export function prepareCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('prepare')
-    .summary('bring the database up to date, as a deployment does')
+    .summary('migrate the database, as a deployment does')
     .description(
-      'Waits for the database, brings its schema up to date, and enters the link with which the administrator sets a password.',
+      'Waits for the database, migrates it, and stores the link with which the administrator sets a password.',
     )
     .addOption(configOption(env))
     .option('--administrator-link <sha256>', "hash of the secret of the administrator's link")

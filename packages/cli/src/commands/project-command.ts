@@ -60,7 +60,7 @@ export function projectCommand(io: Io): Command {
   administer(
     sub(
       'rotate-key <owner/project>',
-      'give a project a new signing key; the former stays published',
+      'give a project a new signing key; the previous one stays published',
     ),
     io,
     async ({ db, config, actor, now }, [name = '']) => {
@@ -69,7 +69,7 @@ export function projectCommand(io: Io): Command {
         actor,
         now,
       })
-      const words = `${name} signs with ${to} from now on; ${from} stays in pubkey.gpg for what it has signed`
+      const words = `${name} now signs with ${to}; ${from} stays in pubkey.gpg for packages that it signed`
       return { value: { name, from, to }, plain: to, words }
     },
   )

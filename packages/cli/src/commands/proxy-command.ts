@@ -14,14 +14,14 @@ interface Options {
 /** `coprctl proxy` is the counterpart of an Ingress in a cluster. `coprctl containers up` starts it. */
 export function proxyCommand(): Command {
   return new Command('proxy')
-    .summary('pass requests on to the components, as an Ingress does')
+    .summary('forward requests to the components, as an Ingress does')
     .description(
-      'Listens at one port and passes each request on to the component that answers its path.',
+      'Listens at one port and forwards each request to the component that serves its path.',
     )
     .requiredOption('--listen <host:port>', 'where to listen', address)
     .requiredOption(
       '--to <path=url>',
-      'which component answers which paths; may be repeated',
+      'which component serves which paths; may be given more than once',
       behind,
     )
     .action(async ({ listen, to }: Options) => {

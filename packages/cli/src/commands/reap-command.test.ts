@@ -60,7 +60,7 @@ test('builders reap lists the leftovers, and removes nothing without confirmatio
   assert.equal(code, 1)
   assert.match(out, new RegExp(MINE))
   assert.ok(!out.includes(OTHER))
-  assert.match(err, /say --yes/)
+  assert.match(err, /pass --yes/)
   assert.equal(left().length, 3)
 })
 

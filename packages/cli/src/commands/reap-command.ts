@@ -23,7 +23,10 @@ export function reapOptions(command: Command, io: Io): Command {
   return command
     .requiredOption('--pools <file>', 'the pools file')
     .requiredOption('--installation <id>', 'the installation_id of the configuration')
-    .option('--state-dir <dir>', 'where pools of scripts kept their notes (DATA_DIR/command-pools)')
+    .option(
+      '--state-dir <dir>',
+      'where pools of the provider command kept their state (DATA_DIR/command-pools)',
+    )
     .option('--yes', 'remove without asking')
     .option('--json', 'answer in JSON')
     .action(async (options: Options) => await runReap(options, io))
@@ -38,7 +41,7 @@ async function runReap(options: Options, io: Io): Promise<void> {
   for (const each of unasked) io.stderr.write(`cannot be listed: ${each}\n`)
   if (found.length === 0) {
     if (unasked.length > 0) throw new CoprError('unavailable', 'Cannot list all pools')
-    io.stderr.write(`nothing carries the id ${options.installation}\n`)
+    io.stderr.write(`nothing is tagged with the id ${options.installation}\n`)
     return
   }
   if (!options.yes && !(await isConfirmed(found.length, options, io))) {
@@ -73,9 +76,9 @@ function facts({ listed, pool }: Leftover): object {
 
 async function isConfirmed(count: number, { installation }: Options, io: Io): Promise<boolean> {
   if (!io.stdin.isTTY)
-    throw new CoprError('invalid', 'Cannot ask whether to remove all this: say --yes')
+    throw new CoprError('invalid', 'Cannot ask for confirmation without a terminal: pass --yes')
   io.stderr.write(
-    `Removes these ${count}, whatever they do. Type the installation's id and end with Ctrl-D: `,
+    `Removes these ${count}, even if they are in use. Type the installation's id and end with Ctrl-D: `,
   )
   return (await text(Readable.from(io.stdin))).trim() === installation
 }

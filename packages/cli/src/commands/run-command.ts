@@ -18,9 +18,9 @@ interface RunOptions {
 /** `coprctl run COMPONENT` runs a single component, as in a cluster. */
 export function runCommand(env: NodeJS.ProcessEnv): Command {
   return new Command('run')
-    .summary('run one part of the system')
+    .summary('run one component of the system')
     .description(
-      'Runs one part of the system in this process, with the configuration file that all components share.',
+      'Runs one component in this process, with the configuration file that all components share.',
     )
     .addArgument(new Argument('<component>', 'the component').choices(COMPONENT_NAMES))
     .addOption(configOption(env))
@@ -28,7 +28,7 @@ export function runCommand(env: NodeJS.ProcessEnv): Command {
     .option('--name <name>', "builder: the machine's name", 'builder')
     .option(
       '--scratch-dir <dir>',
-      'builder: where builds and caches are (default: DATA_DIR/builders/NAME)',
+      'builder: directory of builds and caches (default: DATA_DIR/builders/NAME)',
     )
     .action(async (component: ComponentName, options: RunOptions) => {
       const config = readConfigFile(options.config)

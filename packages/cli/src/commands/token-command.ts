@@ -22,7 +22,7 @@ interface NewOptions {
 /** `coprctl token` manages the API tokens that scripts use on behalf of users. */
 export function tokenCommand(io: Io): Command {
   const token = new Command('token')
-    .summary('list, make and revoke API tokens')
+    .summary('list, create and revoke API tokens')
     .description('API tokens.')
   const sub = subcommands(token)
 
@@ -32,15 +32,15 @@ export function tokenCommand(io: Io): Command {
   })
 
   administer<NewOptions>(
-    sub('new <user> <name>', 'make a named token, and print what copr-cli needs')
+    sub('new <user> <name>', 'create a named token, and print the configuration for copr-cli')
       .option(
         '--scope <scope>',
-        `${Object.keys(TOKEN_SCOPES).join(', ')}; several times`,
+        `${Object.keys(TOKEN_SCOPES).join(', ')}; may be given more than once`,
         scopes,
         [],
       )
       .option('--project <owner/project>', 'only in this project')
-      .option('--days <days>', 'valid for so long', Number, TOKEN_DAYS.default),
+      .option('--days <days>', 'number of days for which it is valid', Number, TOKEN_DAYS.default),
     io,
     async ({ db, actor, config, now }, [username = '', name = ''], { scope, project, days }) => {
       const user = await requireUserNamed(db, username)
@@ -59,15 +59,15 @@ export function tokenCommand(io: Io): Command {
           ...(config.public_url.startsWith('http:') ? ['encrypted = False'] : []),
           `# expiration date: ${expires_on}`,
         ].join('\n'),
-        words: `Made the token ${name} of ${username}; it is shown only now`,
+        words: `Created the token ${name} of ${username}; it is shown only once`,
       }
     },
   )
 
   administer<{ classic?: boolean }>(
-    sub('revoke <user> [name]', 'end a named token at once').option(
+    sub('revoke <user> [name]', 'revoke a named token immediately').option(
       '--classic',
-      'the one that has no name',
+      'the classic token, which has no name',
     ),
     io,
     async ({ db, actor, now }, [username = '', name], { classic }) => {

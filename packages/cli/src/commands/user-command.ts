@@ -40,7 +40,7 @@ export function userCommand(io: Io): Command {
     sub('add <name>', 'add a user, who sets a password with a link that works once')
       .option('--email <address>', 'e-mail address')
       .option('--admin', 'make it an administrator of the site')
-      .option('--password-stdin', 'read the password from standard input, and make no link'),
+      .option('--password-stdin', 'read the password from standard input and create no link'),
     io,
     async (task, [username = ''], { email, admin, passwordStdin }) => {
       const { db, actor, now } = task
@@ -81,8 +81,8 @@ export function userCommand(io: Io): Command {
   for (const blocked of [true, false])
     administer(
       blocked
-        ? sub('block <name>', 'keep a user from logging in and from using tokens')
-        : sub('unblock <name>', 'let a blocked user in again'),
+        ? sub('block <name>', 'prevent a user from logging in and from using tokens')
+        : sub('unblock <name>', 'unblock a user'),
       io,
       async ({ db, actor, now }, [name = '']) => {
         const found = await requireUserNamed(db, name)
@@ -94,7 +94,7 @@ export function userCommand(io: Io): Command {
   administer<{ off?: boolean }>(
     sub('admin <name>', 'make a user an administrator of the site').option(
       '--off',
-      'make an administrator an ordinary user again',
+      'with --off, make an administrator an ordinary user',
     ),
     io,
     async ({ db, actor, now }, [name = ''], { off }) => {

@@ -28,7 +28,7 @@ function faultsIn(error: z.ZodError): string {
   )
   return unknown.includes(undefined)
     ? `\n${z.prettifyError(error)}`
-    : ` this version does not know the keys ${unknown.join(', ')}; remove them, or start the newer version that wrote them`
+    : ` unknown keys in this version: ${unknown.join(', ')}; remove them, or start the newer version that wrote them`
 }
 
 const FromFile = z.strictObject({ from_file: z.string() })

@@ -49,30 +49,30 @@ export function containersCommand(io: Io): Command {
     .description('The objects of a deployment, run by podman on this machine.')
   const sub = subcommands(containers)
   const cores = Math.min(availableParallelism(), MOST_BUILDERS)
-  withVars(sub('up', 'bring this machine to what vars.yml says, and wait until it runs'))
+  withVars(sub('up', 'start what vars.yml specifies on this machine, and wait until it is ready'))
     .option(
       '--images <file>',
-      'which images to run; those of this folder are built if need be',
+      'lock file of the images to run; missing images are built from this folder',
       LOCK_FILE,
     )
     .option('--port <port>', 'the one public port', whole(1, 65_535), 5000)
     .option('--host <address>', 'listen at this address; 0.0.0.0 for all', '127.0.0.1')
     .option('--public-url <url>', 'how users reach it (default: http://localhost:PORT)')
-    .option('--builders <count>', 'how many builds run at a time', whole(0, 100), cores)
-    .option('--secrets <file>', 'Secrets that vars.yml names, as one would give them to kubectl')
-    .option('--new-admin-link', 'make a new link with which the administrator sets a password')
+    .option('--builders <count>', 'maximum number of builds at a time', whole(0, 100), cores)
+    .option('--secrets <file>', 'manifests of the Secrets that vars.yml names')
+    .option('--new-admin-link', 'create a new link with which the administrator sets a password')
     .option('--timeout <seconds>', 'how long to wait until all is ready', secondsOf, 600)
     .option('--json', 'answer in JSON')
     .action(async (options: UpOptions) => await up(options, io))
-  withVars(sub('down', 'end all of it; data and keys stay'))
-    .option('--volumes', 'remove data and keys, too: nobody can bring them back')
+  withVars(sub('down', 'stop everything; data and keys are kept'))
+    .option('--volumes', 'also remove data and keys, which cannot be restored')
     .action(async (options: DownOptions) => await down(options, io))
   return containers
 }
 
 function withVars(command: Command): Command {
   return command
-    .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
+    .option('--vars <file>', 'description of the deployment', 'vars.yml')
     .option('--secret-vars <file>', 'the file of the reference system', 'secret-vars.yml')
 }
 
@@ -132,7 +132,7 @@ function say(
     io.stdout.write(`${done.administrator_url}\n`)
     io.stderr.write('The administrator sets a password with the second link, once, within a day\n')
   }
-  io.stderr.write('make down-containers ends it\n')
+  io.stderr.write('make down-containers stops it\n')
 }
 
 async function down(options: DownOptions, io: Io): Promise<void> {
@@ -152,11 +152,9 @@ async function down(options: DownOptions, io: Io): Promise<void> {
   if (pods.length === 0) io.stderr.write('Nothing was running\n')
   for (const volume of volumes ? removed : []) io.stderr.write(`removed   ${volume}\n`)
   if (kept.length === 0) return
-  io.stderr.write(
-    'Data and keys are kept in these volumes; make up-containers goes on with them:\n',
-  )
+  io.stderr.write('Data and keys are kept in these volumes; make up-containers uses them again:\n')
   for (const volume of kept) io.stdout.write(`${volume}\n`)
-  io.stderr.write('make down-containers ARGS=--volumes removes them for good\n')
+  io.stderr.write('make down-containers ARGS=--volumes deletes them\n')
 }
 
 function secretsIn(path: string): KubeObject[] {

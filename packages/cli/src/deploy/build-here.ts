@@ -23,6 +23,6 @@ export async function buildHere(
   stop.throwIfAborted()
   throw new CoprError(
     'unavailable',
-    'Cannot build the images: what is above says why\n    try: make images',
+    'Cannot build the images: the reason is above\n    try: make images',
   )
 }

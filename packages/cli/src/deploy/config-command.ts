@@ -23,7 +23,7 @@ export function configCommand(io: Io): Command {
       .option('--vars <file>', 'the file with the normal values', 'vars.yml')
       .option('--secret-vars <file>', 'the file with the secret ones', 'secret-vars.yml')
 
-  files(sub('explain <key>', 'tell what a key means, its value, and who decided it'))
+  files(sub('explain <key>', 'explain a key: its meaning, value and origin'))
     .option('--json', 'answer in JSON')
     .action((key: string, options: Files & { json?: boolean }) => {
       const explanation = explainKey(key, readDeployment(options))
@@ -34,13 +34,13 @@ export function configCommand(io: Io): Command {
   files(
     sub(
       'check',
-      'check both files, and say what became of each key of a file of the reference system',
+      'check both files; for a file of the reference system, report what each key became',
     ),
   ).action((options: Files) => {
     const { remarks, vars } = readDeployment(options)
     for (const { key, became } of remarks) io.stdout.write(`${key}: ${became}\n`)
     io.stderr.write(
-      `Both files are right; the deployment is ${vars.name}, profile ${vars.profile}\n`,
+      `Both files are valid; the deployment is ${vars.name}, profile ${vars.profile}\n`,
     )
   })
 

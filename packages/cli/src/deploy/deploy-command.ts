@@ -29,10 +29,8 @@ export interface DeployCommandOptions extends DeploymentOptions {
 export function deployCommand(io: Io): Command {
   const command = new Command('deploy')
     .summary('deploy into OpenShift or Kubernetes')
-    .description(
-      'Brings a cluster to what vars.yml says, and waits until it runs. Doing it again changes nothing.',
-    )
-    .option('--new-admin-link', 'make a new link with which the administrator sets a password')
+    .description('Applies vars.yml to a cluster and waits until everything is ready. Idempotent.')
+    .option('--new-admin-link', 'create a new link with which the administrator sets a password')
   return options(command).action(async (given: DeployCommandOptions) => {
     await runDeploy(await prepareDeployment(given, io), given, io)
   })
@@ -41,8 +39,8 @@ export function deployCommand(io: Io): Command {
 /** `coprctl upgrade` deploys this version over an existing deployment of the same or an older version. */
 export function upgradeCommand(io: Io): Command {
   const command = new Command('upgrade')
-    .summary('bring a deployment to this version')
-    .description('Says what will change, and deploys this version over the one that runs.')
+    .summary('upgrade a deployment to this version')
+    .description('Prints what will change, then deploys this version over the running one.')
   return options(command).action(async (given: DeployCommandOptions) => {
     const prepared = await prepareDeployment(given, io)
     requireOlder(await requireState(prepared.api, prepared.read.vars.name))
@@ -121,7 +119,7 @@ export function progressOn(io: Io, began: number): Progress {
     found: ({ fact, value, from }) => line('found', `${fact}: ${value} (from ${from})`),
     generated: (what) => line('generated', what),
     applied: ({ kind, metadata }, change) => {
-      if (change !== 'as it was') line(change, `${kind} ${metadata.name}`)
+      if (change !== 'unchanged') line(change, `${kind} ${metadata.name}`)
     },
     blocked: (why) => line('waiting', `for ${why}`),
     waiting: ({ object, ready, why }) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { coprctl } from '../coprctl.ts'
 
 for (const command of [['deploy'], ['upgrade'], ['undeploy'], ['dev', 'down'], ['dev', 'up']])
-  test(`${command.join(' ')} refuses a --timeout that is no number of seconds`, async () => {
+  test(`${command.join(' ')} refuses a --timeout that is not a number of seconds`, async () => {
     for (const text of ['abc', '', '-1', '5m']) {
       let said = ''
       const code = await coprctl([...command, '--timeout', text], {

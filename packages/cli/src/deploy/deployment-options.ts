@@ -20,13 +20,17 @@ export interface DeploymentOptions extends DeploymentFiles {
 
 /** Adds `--images` to the options that all deployment commands share. */
 export function withImages(command: Command): Command {
-  return withDeployment(command).option('--images <file>', 'which images to run', LOCK_FILE)
+  return withDeployment(command).option(
+    '--images <file>',
+    'lock file of the images to run',
+    LOCK_FILE,
+  )
 }
 
 /** Adds the options that all deployment commands share. */
 export function withDeployment(command: Command): Command {
   return command
-    .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
+    .option('--vars <file>', 'description of the deployment', 'vars.yml')
     .option(
       '--secret-vars <file>',
       'credentials of clouds, or the file of the reference system',

@@ -27,10 +27,7 @@ export function renderCommand(io: Io): Command {
       'Writes what deploy would apply, for review and GitOps. Secrets are not in it: coprctl secrets makes those that are missing.',
     )
     .option('--out <dir>', 'write a file for each object and a kustomization.yaml there')
-    .option(
-      '--facts <file>',
-      'take what there is to know of the cluster from this file instead of asking it',
-    )
+    .option('--facts <file>', 'read the facts about the cluster from this file instead of its API')
   return withImages(command).action(async (options: RenderOptions) => {
     const read = readDeployment(options)
     const found =

@@ -7,9 +7,9 @@ import { type DeploymentFiles, findDeployment, withDeployment } from './deployme
 /** `coprctl secrets` creates missing secrets, for administrators who apply the objects by other means. */
 export function secretsCommand(io: Io): Command {
   const command = new Command('secrets')
-    .summary('make the missing secrets of a deployment')
+    .summary('create the missing secrets of a deployment')
     .description(
-      'Generates passwords and keys in the cluster. Those that are there stay as they are; none is printed.',
+      'Generates passwords and keys in the cluster. Existing ones are kept; none is printed.',
     )
   return withDeployment(command).action(async (options: DeploymentFiles) => {
     const { api, read } = await findDeployment(options, io)

@@ -15,8 +15,8 @@ interface StatusOptions extends DeploymentOptions {
 /** `coprctl status` shows the state of a deployment, and drift from the deployed objects. */
 export function statusCommand(io: Io): Command {
   const command = new Command('status')
-    .summary('show the state of a deployment, and what differs from it')
-    .description('Shows what runs, and which objects are not as vars.yml says. Changes nothing.')
+    .summary('show the state of a deployment and its drift')
+    .description('Shows what is running, and which objects differ from vars.yml. Changes nothing.')
     .option('--json', 'answer in JSON')
   return withImages(command).action(async (options: StatusOptions) => {
     const prepared = await lookAtDeployment(options, io)
@@ -44,19 +44,22 @@ export function statusCommand(io: Io): Command {
     if (drift.length > 0)
       throw new CoprError(
         'conflict',
-        `${drift.length} objects differ from vars.yml: coprctl deploy puts them right`,
+        `${drift.length} objects differ from vars.yml: coprctl deploy corrects them`,
       )
     if (states.some(({ ready }) => !ready))
-      throw new CoprError('unavailable', 'Not everything is ready: coprctl doctor tells more')
+      throw new CoprError(
+        'unavailable',
+        'Not everything is ready: run coprctl doctor for the causes',
+      )
   })
 }
 
 /** `coprctl doctor` checks a deployment and suggests remedies. */
 export function doctorCommand(io: Io): Command {
   const command = new Command('doctor')
-    .summary('look for what is wrong with a deployment')
+    .summary('diagnose a deployment')
     .description(
-      'Checks the cluster, your rights, storage, quota, objects, name and site, and says what helps.',
+      'Checks the cluster, your rights, storage, quotas, objects, DNS name and site, and prints remedies.',
     )
   return withImages(command).action(async (options: DeploymentOptions) => {
     const prepared = await lookAtDeployment(options, io)

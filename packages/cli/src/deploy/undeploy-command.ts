@@ -20,17 +20,22 @@ export function undeployCommand(io: Io): Command {
   const command = new Command('undeploy')
     .summary('remove a deployment, its machines first')
     .description(
-      'Ends the machines in clouds, waits until they are gone, and removes all objects. Volumes and keys stay, unless told otherwise.',
+      'Terminates the machines in clouds, waits until none is left, and removes all objects. Volumes and keys are kept by default.',
     )
     .option(
       '--delete-data',
-      'delete volumes, database and signing keys, too: nobody can bring them back',
+      'also delete volumes, database and signing keys, which cannot be restored',
     )
     .option(
       '--abandon-machines',
-      'do not wait for machines in clouds: those that are left go on costing money',
+      'do not wait for machines in clouds: those that remain keep costing money',
     )
-    .option('--timeout <seconds>', 'how long to wait until machines are gone', secondsOf, 900)
+    .option(
+      '--timeout <seconds>',
+      'how long to wait until the machines are terminated',
+      secondsOf,
+      900,
+    )
   return withDeployment(command).action(async (options: UndeployCommandOptions) => {
     const prepared = await findDeployment(options, io)
     const began = performance.now()
@@ -45,7 +50,7 @@ export function undeployCommand(io: Io): Command {
     const { name } = prepared.read.vars
     const kept = options.deleteData
       ? ''
-      : ' Volumes and Secrets are kept: coprctl deploy goes on with them.'
+      : ' Volumes and Secrets are kept: coprctl deploy uses them again.'
     io.stderr.write(`Removed the deployment ${name}.${kept}\n`)
   })
 }

@@ -32,16 +32,16 @@ interface DownOptions extends DeploymentFiles {
 /** `coprctl dev` runs the code of this folder in a cluster; it needs neither a release nor a registry. */
 export function devCommand(io: Io): Command {
   const dev = new Command('dev')
-    .summary('run the code of this folder in a cluster')
+    .summary('run the code in this folder in a cluster')
     .description('The code of this folder in a cluster, as it is now.')
   const sub = subcommands(dev)
-  withCluster(sub('up', 'build what is in this folder in the cluster, and deploy it'))
+  withCluster(sub('up', 'build this folder in the cluster, and deploy it'))
     .option('--source <dir>', 'the folder', ROOT)
     .option('--build-timeout <seconds>', 'how long to wait for each image', secondsOf, 1800)
-    .option('--new-admin-link', 'make a new link with which the administrator sets a password')
+    .option('--new-admin-link', 'create a new link with which the administrator sets a password')
     .option('--json', 'answer in JSON')
     .action(async (options: DevOptions) => await up(options, io))
-  withCluster(sub('down', 'remove the deployment, and what was built for it'))
+  withCluster(sub('down', 'remove the deployment and its images'))
     .option('--delete-data', 'delete volumes, database and signing keys, too')
     .option('--abandon-machines', 'do not wait for machines in clouds')
     .action(async (options: DownOptions) => await down(options, io))
@@ -51,7 +51,7 @@ export function devCommand(io: Io): Command {
 /** Adds the options of deployment commands, without those about images: these are built in the cluster. */
 function withCluster(command: Command): Command {
   return command
-    .option('--vars <file>', 'what the deployment shall be like', 'vars.yml')
+    .option('--vars <file>', 'description of the deployment', 'vars.yml')
     .option('--secret-vars <file>', 'credentials of clouds', 'secret-vars.yml')
     .option('--kubeconfig <file>', 'how to reach the cluster')
     .option(
@@ -100,7 +100,7 @@ async function down(options: DownOptions, io: Io): Promise<void> {
     })
   if (await hasBuilds(api)) await removeBuilds(api, name, (ref) => progress.applied(ref, 'removed'))
   const kept = options.deleteData ? '' : ' Volumes and Secrets are kept.'
-  io.stderr.write(`Removed what ran of this folder in ${name}.${kept}\n`)
+  io.stderr.write(`Removed the deployment of this folder from ${name}.${kept}\n`)
 }
 
 function devProgress(io: Io, began: number): DevProgress {

@@ -57,7 +57,7 @@ export const STEPS: Step[] = [
   step('keygen log owner/telescope', /owner|^$/),
   step('keygen check', /The signature log is intact/),
   step('chroot end-of-life fedora-43-x86_64', /fedora-43-x86_64/),
-  step('config check --vars VARS', /Both files are right/),
+  step('config check --vars VARS', /Both files are valid/),
   step('config explain profile --vars VARS', /small: one node/),
   step('config schema', /"\$schema"/),
 ]

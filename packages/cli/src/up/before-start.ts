@@ -32,7 +32,7 @@ function requireRoot(): void {
   if (process.getuid?.() === 0) return
   throw new CoprError(
     'forbidden',
-    `Cannot start as ${userName()}: only root may make mounts and namespaces, install packages into the root of a build, and run PostgreSQL as another user; run it as root, for example "sudo make up"`,
+    `Cannot start as ${userName()}: only root can create mounts and namespaces, install packages into the root of a build, and run PostgreSQL as another user; run it as root, for example "sudo make up"`,
   )
 }
 
@@ -117,7 +117,7 @@ export async function explainFullDisk(error: unknown, { dir }: Layout): Promise<
   // Without `cause`, as the message of the program that failed adds nothing.
   return new CoprError(
     'unavailable',
-    `Cannot go on: the file system of ${dir} ran full (free now: ${gigabytes(await freeBytes(dir))}${inodes}); free some space and start again, or choose another folder with --data-dir`,
+    `Cannot continue: the file system of ${dir} is full (free now: ${gigabytes(await freeBytes(dir))}${inodes}); free some space and start again, or choose another folder with --data-dir`,
   )
 }
 

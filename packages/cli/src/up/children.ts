@@ -69,7 +69,7 @@ export async function keepComponent(
     stop.removeEventListener('abort', onStop)
     if (stop.aborted) return
     wait_ms = Date.now() - began > 10_000 ? 100 : Math.min(wait_ms * 2, 10_000)
-    log.error({ component: name, code }, 'Component ended, starting it again')
+    log.error({ component: name, code }, 'Component exited, restarting it')
     await sleep(wait_ms, undefined, { signal: stop }).catch(() => undefined)
   }
 }

@@ -22,7 +22,7 @@ test('a machine that cannot provide a distribution starts without a chroot, and 
   const { chroot, output, exitCode } = await tryOn({ kind: 'none', name: 'Arch Linux', reason })
   assert.equal(chroot, undefined)
   assert.equal(exitCode, before)
-  assert.match(output, /No chroot is made: There is no mini distribution for Arch Linux/)
+  assert.match(output, /No chroot was created: There is no mini distribution for Arch Linux/)
   assert.match(output, /npx coprctl chroot add FILE/)
 })
 
@@ -38,5 +38,5 @@ test('a machine that fails to create its chroot starts without one, with exit co
   assert.equal(chroot, undefined)
   assert.equal(exitCode, 1)
   assert.match(output, /✗ mini distribution/)
-  assert.match(output, /No chroot is made: /)
+  assert.match(output, /No chroot was created: /)
 })

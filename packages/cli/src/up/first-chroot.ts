@@ -61,15 +61,15 @@ async function miniDistribution({
           step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),
       }),
     ({ packages, made, leftOut }) =>
-      `${packages} packages${made ? ' made' : ', as they were'}${leftOut.length > 0 ? `; not to be had: ${leftOut.join(', ')}` : ''}`,
+      `${packages} packages${made ? ' made' : ', unchanged'}${leftOut.length > 0 ? `; unavailable: ${leftOut.join(', ')}` : ''}`,
   )
   return await debianChroot(`file://${repoDir}`)
 }
 
 function sayHowToAdd(progress: Progress, reason: string): void {
-  progress.say(`\n  No chroot is made: ${reason}`)
+  progress.say(`\n  No chroot was created: ${reason}`)
   progress.say(
-    '  The system starts without. To build, add a chroot of any distribution whose mirror',
+    '  The system starts without one. To build, add a chroot of any distribution whose mirror',
   )
   progress.say('  this machine reaches: npx coprctl chroot add FILE.yaml')
   progress.say('  docs/administration/commands.md shows such a file under "Chroot files".\n')

@@ -30,7 +30,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: List
       const user = listenerOf(port)
       const who = user
         ? `${user.name} (process ${user.pid})`
-        : 'another program, which is not visible from here'
+        : 'another process, which is not visible from here'
       return `the port is in use by ${who}; stop it, or choose another port with --port`
     }
     case 'EACCES':
@@ -41,7 +41,7 @@ function reasonOf({ code, message }: NodeJS.ErrnoException, { host, port }: List
       return 'this machine has no IPv6; choose an IPv4 address with --host'
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `${host} is not an address and no known name; choose an address with --host`
+      return `${host} is neither an address nor a known name; choose an address with --host`
     default:
       return `${message}; choose another address with --host`
   }

@@ -29,7 +29,7 @@ for (const [host, url] of [
     assert.equal(givenUrl(again), undefined, 'the next start must follow its own options')
   })
 
-test('givenUrl() treats the former default http://localhost:PORT as not given', () => {
+test('givenUrl() treats the previous default http://localhost:PORT as unset', () => {
   assert.equal(givenUrl(configuration('0.0.0.0')), undefined)
   const other = configuration('127.0.0.1', { public_url: 'http://localhost:8080' })
   assert.equal(givenUrl(other), 'http://localhost:8080')

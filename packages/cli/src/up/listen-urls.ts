@@ -32,7 +32,7 @@ export function openTo({ host, port }: Listen): string[] {
     ? `an address of this machine, port ${port}`
     : `${urlHost(host)}:${port}`
   return [
-    `Open to everybody who can reach ${where}, in plain HTTP: passwords and tokens are readable on the way.`,
+    `Open to everybody who can reach ${where}, in plain HTTP: passwords and tokens can be read in transit.`,
     'Put a reverse proxy with TLS in front: docs/administration/tutorial.md, "Open to others".',
   ]
 }

@@ -38,9 +38,9 @@ export function keepPostgres({ postgres }: EmbeddedSystem, { paths, stop, log }:
   const keep = async (): Promise<void> => {
     await runOnce()
     while (!stop.aborted) {
-      log.error('PostgreSQL ended, starting it again')
+      log.error('PostgreSQL exited, restarting it')
       await runOnce().catch((err: unknown) =>
-        log.error({ err }, 'Cannot start PostgreSQL again, trying on'),
+        log.error({ err }, 'Cannot restart PostgreSQL, retrying'),
       )
       await sleep(200)
     }
@@ -66,7 +66,7 @@ export function keepKeygen({ paths, stop, log }: Watch): Kept {
         .split('\n')
         .at(-1)
         ?.replace(/^coprctl: /, '')
-      reject(new Error(`Cannot start keygen: ${words || `it ended; ${log_file} may say why`}`))
+      reject(new Error(`Cannot start keygen: ${words || `it exited; see ${log_file}`}`))
     })
     return child
   }
@@ -94,7 +94,7 @@ export function startBuilder(
   })
   const ended = new Promise<string>((resolve) =>
     child.once('close', (code, signal) =>
-      resolve(`The builder ${name} ended (${signal ?? `exit code ${code}`})`),
+      resolve(`The builder ${name} exited (${signal ?? `exit code ${code}`})`),
     ),
   )
   return { ended, stop: () => stopComponent(child) }

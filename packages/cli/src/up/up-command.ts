@@ -19,9 +19,9 @@ export function upCommand(): Command {
   return new Command('up')
     .summary('run the whole system on this machine')
     .description(
-      'Starts PostgreSQL and every part of the system on this machine, and runs them until Ctrl-C. All data is in one folder.',
+      'Starts PostgreSQL and every component on this machine, and runs them until Ctrl-C. All data is in one folder.',
     )
-    .option('--data-dir <dir>', 'where all data is', '.copr')
+    .option('--data-dir <dir>', 'directory of all data', '.copr')
     .option('--port <port>', 'the one public port', portNumber, 5000)
     .option(
       '--host <address>',

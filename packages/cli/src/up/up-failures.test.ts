@@ -116,7 +116,7 @@ test('up explains to a user other than root what requires root', async (t) => {
   })
   assert.match(
     said,
-    /^Cannot start as the user \S+: only root may make mounts and namespaces, .*; run it as root, for example "sudo make up"$/,
+    /^Cannot start as the user \S+: only root can create mounts and namespaces, .*; run it as root, for example "sudo make up"$/,
   )
   assert.ok(!existsSync(dir))
 })
@@ -126,7 +126,7 @@ test('up reports forbidden namespaces before anything is written', { skip }, asy
   const prefix = ['setpriv', '--bounding-set', '-sys_admin']
   assert.match(
     await failingStart({ args: ['--data-dir', dir], prefix }),
-    /^Cannot build on this machine: Mount namespaces cannot be made .* CAP_SYS_ADMIN: start it /,
+    /^Cannot build on this machine: Cannot create mount namespaces .* CAP_SYS_ADMIN: start it /,
   )
   assert.ok(!existsSync(dir))
 })
@@ -219,7 +219,7 @@ test(
     const prefix = onFileSystem(dir, 'size=2g,nr_inodes=300', 'mkdir copr')
     assert.match(
       await failingStart({ args, prefix }),
-      /^Cannot go on: the file system of .* ran full \(free now: 2\.\d\d GB and \d+ of 300 inodes\); free some space and start again, or choose another folder with --data-dir$/,
+      /^Cannot continue: the file system of .* is full \(free now: 2\.\d\d GB and \d+ of 300 inodes\); free some space and start again, or choose another folder with --data-dir$/,
     )
   },
 )
@@ -235,7 +235,7 @@ test(
     appendFileSync(paths.config, 'tea: green\n')
     assert.equal(
       await failingStart({ args: ['--data-dir', dir, '--port', String(port)] }),
-      `Cannot use the configuration file ${paths.config}: this version does not know the keys tea; remove them, or start the newer version that wrote them`,
+      `Cannot use the configuration file ${paths.config}: unknown keys in this version: tea; remove them, or start the newer version that wrote them`,
     )
   },
 )

@@ -87,7 +87,7 @@ async function runSystem(
     await progress.step(
       'database',
       () => migrate(system.config.database_url, { refuse_newer: true }),
-      ({ applied }) => (applied.length > 0 ? 'schema brought up to date' : 'as it was'),
+      ({ applied }) => (applied.length > 0 ? 'schema migrated' : 'unchanged'),
     )
     const db = openDb(system.config.database_url, {
       onError: ({ message }) => log.warn({ reason: message }, 'Lost a database connection'),
@@ -224,7 +224,7 @@ async function example(
     // The system itself is running, and its pages show the reason.
     progress.say(`\n  The example failed: ${messageOf(error)}`)
     progress.say(
-      `  The system goes on; the logs are in ${paths.logs}. The next start tries the example again.`,
+      `  The system keeps running; the logs are in ${paths.logs}. The next start retries the example.`,
     )
     process.exitCode = 1
   }

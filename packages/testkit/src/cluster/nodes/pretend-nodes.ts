@@ -6,7 +6,7 @@ import {
   type Observation,
   observe,
   observeMissing,
-  usualFate,
+  defaultBehavior,
 } from './simulated-pod-behavior.ts'
 import { heartbeat, registerNode } from './node-object.ts'
 import { referencesOf } from './references.ts'
@@ -21,13 +21,13 @@ export interface PretendNodesOptions extends StorageOptions {
   /** The capacity of each node; default: 16 CPUs, 64Gi, 250 pods. */
   capacity?: Record<string, string>
   labels?: Record<string, string>
-  /** Chooses a pod's behavior; called again after every change. Undefined means the default, `usualFate()`. */
+  /** Chooses a pod's behavior; called again after every change. Undefined means the default, `defaultBehavior()`. */
   behavior?: (pod: KubeObject) => SimulatedPodBehavior | undefined
 }
 
 export interface PretendNodes extends AsyncDisposable {
   /** Changes the behavior of existing and future pods. */
-  setFate(behavior: (pod: KubeObject) => SimulatedPodBehavior | undefined): void
+  setBehavior(behavior: (pod: KubeObject) => SimulatedPodBehavior | undefined): void
 }
 
 /**
@@ -36,7 +36,7 @@ export interface PretendNodes extends AsyncDisposable {
  *
  * ```ts
  * await using nodes = await startPretendNodes({ client: cluster.admin.client })
- * nodes.setFate((pod) => isKeygen(pod) ? { kind: 'image-denied', message: 'unauthorized' } : undefined)
+ * nodes.setBehavior((pod) => isKeygen(pod) ? { kind: 'image-denied', message: 'unauthorized' } : undefined)
  * ```
  */
 export async function startPretendNodes(options: PretendNodesOptions): Promise<PretendNodes> {
@@ -48,7 +48,7 @@ export async function startPretendNodes(options: PretendNodesOptions): Promise<P
   const kubelet = new PretendKubelet(
     client,
     new Set(names),
-    (pod) => behavior(pod) ?? usualFate(pod),
+    (pod) => behavior(pod) ?? defaultBehavior(pod),
   )
   const loop = startControlLoop({
     client,
@@ -61,7 +61,7 @@ export async function startPretendNodes(options: PretendNodesOptions): Promise<P
   })
   const beat = heartbeat(client, names)
   return {
-    setFate(wanted) {
+    setBehavior(wanted) {
       behavior = wanted
       loop.lookAgain()
     },
@@ -76,18 +76,18 @@ export async function startPretendNodes(options: PretendNodesOptions): Promise<P
 class PretendKubelet {
   readonly #client: KubeClient
   readonly #nodes: Set<string>
-  readonly #fateOf: (pod: KubeObject) => SimulatedPodBehavior
+  readonly #behaviorOf: (pod: KubeObject) => SimulatedPodBehavior
   readonly #addresses = new Map<string, string>()
   readonly #told = new Set<string>()
 
   constructor(
     client: KubeClient,
     nodes: Set<string>,
-    fateOf: (pod: KubeObject) => SimulatedPodBehavior,
+    behaviorOf: (pod: KubeObject) => SimulatedPodBehavior,
   ) {
     this.#client = client
     this.#nodes = nodes
-    this.#fateOf = fateOf
+    this.#behaviorOf = behaviorOf
   }
 
   /** Moves every pod of the nodes to its current state. */
@@ -127,7 +127,7 @@ class PretendKubelet {
       if (!found) return observeMissing(pod, reference)
     }
     const age = Date.now() - Date.parse(pod['status'].startTime)
-    return observe(pod, this.#fateOf(pod), age, this.#addressOf(pod.metadata.uid ?? ''))
+    return observe(pod, this.#behaviorOf(pod), age, this.#addressOf(pod.metadata.uid ?? ''))
   }
 
   #addressOf(uid: string): string {

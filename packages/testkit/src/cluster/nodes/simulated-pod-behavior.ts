@@ -14,7 +14,7 @@ export type SimulatedPodBehavior =
   | { kind: 'crashes'; exit_code: number; reason?: 'Error' | 'OOMKilled' }
 
 /** Returns the default behavior: pods of services are ready at once, pods of Jobs succeed at once. */
-export function usualFate(pod: KubeObject): SimulatedPodBehavior {
+export function defaultBehavior(pod: KubeObject): SimulatedPodBehavior {
   return pod['spec'].restartPolicy === 'Always' ? { kind: 'runs' } : { kind: 'ends', exit_code: 0 }
 }
 
