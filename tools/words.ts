@@ -12,7 +12,7 @@ const PRIVATE_WORDS: readonly PrivateWord[] = [
   { pattern: /\bScene\b/, use: 'RenderContext' },
   { pattern: /\brequireRoom\b|\bPoolRoom\b|\bpool-room\b/, use: 'quota check or pool capacity' },
   { pattern: /\bdeploy\/turn\b|\bgateway\/turns\b/, use: 'deploy-lock or priority-limiter' },
-  { pattern: /\btrouble\.ts\b/, use: 'failure-hints' },
+  { pattern: /\btrouble\.ts\b|\bTrouble\b/, use: 'failure-hints, FailureHint' },
   { pattern: /\bFate\b/, use: 'SimulatedPodBehavior' },
   { pattern: /\b\w*World\b|-world\.(?:test\.)?ts\b/, use: 'fixture' },
   { pattern: /\bopenVault\b|: Vault\b/, use: 'KeygenContext' },

@@ -184,7 +184,7 @@ suite(
       const ana = await site()
       const early = await ana.type('doctor')
       assert.equal(early.code, 1)
-      assert.match(early.out, /ok +rights +all that a deployment needs/)
+      assert.match(early.out, /ok +rights +all rights that a deployment needs/)
       assert.match(early.out, /FAIL +objects +Cannot find a deployment .*\n +try: coprctl deploy/)
       assert.equal((await ana.type('deploy', '--timeout', '90')).code, 0)
       const late = await ana.type('doctor')
@@ -217,7 +217,7 @@ suite(
       const second = await ana.type('deploy', '--timeout', '90')
       assert.equal(second.code, 0, second.err)
       assert.match(second.err, /Nothing had to change/)
-      assert.match((await ana.type('doctor')).out, /ok +quota +1, with room left/)
+      assert.match((await ana.type('doctor')).out, /ok +quota +1, with capacity left/)
     })
 
     test('deploy and doctor report missing rights with verb and kind', async () => {
@@ -243,7 +243,7 @@ suite(
       assert.deepEqual(namesOf(await all(namespace, 'Deployment', 'apps/v1')), [])
     })
 
-    test('two who deploy at the same time: the second waits, says for whom, and changes nothing', async () => {
+    test('of two concurrent deploys the second waits, reports who holds the lock, and changes nothing', async () => {
       const ana = await site()
       const both = await Promise.all([
         ana.type('deploy', '--timeout', '120'),
@@ -257,9 +257,9 @@ suite(
       const [second, first] = both.toSorted(
         (a, b) => (/Nothing had/.test(a.err) ? -1 : 1) - (/Nothing had/.test(b.err) ? -1 : 1),
       )
-      assert.match(second?.err ?? '', /waiting +for ana on .*, who deploys since 20/)
+      assert.match(second?.err ?? '', /waiting +for ana on .*, deploying since 20/)
       assert.match(second?.err ?? '', /Nothing had to change/)
-      assert.doesNotMatch(first?.err ?? '', /who deploys since/)
+      assert.doesNotMatch(first?.err ?? '', /deploying since/)
       assert.deepEqual(await all(ana.namespace, 'Lease', 'coordination.k8s.io/v1'), [])
     })
   },

@@ -221,13 +221,13 @@ suite(
       behaviors.set(`${ana.namespace}/drain`, { kind: 'runs' })
       const refused = await ana.run('undeploy', '--timeout', '3')
       assert.equal(refused.code, 1)
-      assert.match(refused.err, /machines in clouds are not gone yet, and nothing was removed/)
+      assert.match(refused.err, /machines in clouds are still running, and nothing was removed/)
       assert.notEqual((await all(ana.namespace, 'Deployment', 'apps/v1')).length, 0)
       behaviors.delete(`${ana.namespace}/drain`)
       assert.equal((await ana.run('undeploy', '--timeout', '60')).code, 0)
     })
 
-    suite('what goes wrong is said in a sentence, with a command that helps', () => {
+    suite('failures are reported as a sentence with a command that helps', () => {
       test('the wrong cluster', async () => {
         const { run: type } = await site({ cluster: { api: 'https://api.other.example.org:6443' } })
         const { code, err } = await type('deploy')
@@ -243,7 +243,7 @@ suite(
         const eve = await cluster.user('eve')
         const { code, err } = await run(eve, vars, 'deploy')
         assert.equal(code, 1)
-        assert.match(err, /you lack rights|you may not make one/)
+        assert.match(err, /you lack rights|you cannot create one/)
         assert.match(err, /try: oc/)
         assert.deepEqual(await all(namespace, 'Deployment', 'apps/v1'), [])
       })
@@ -275,7 +275,10 @@ suite(
         const ana = await site({ expose: { host } })
         const { code, err } = await ana.run('deploy', '--timeout', '60')
         assert.equal(code, 1)
-        assert.match(err, /Route copr: the router did not admit it, as another Route has this host/)
+        assert.match(
+          err,
+          /Route copr: the router did not admit it, because another Route claims this host/,
+        )
         assert.match(err, /try: oc get routes --all-namespaces/)
       })
 
@@ -284,10 +287,10 @@ suite(
         hidden.add(ana.namespace)
         const { code, err } = await ana.run('deploy', '--timeout', '6')
         assert.equal(code, 1)
-        assert.match(err, /Route copr-domain: no router has admitted it/)
+        assert.match(err, /Route copr-domain: no router admitted it/)
       })
 
-      test('a quota without room, before anything is changed', async () => {
+      test('an exhausted quota is reported before anything is changed', async () => {
         const ana = await site()
         await cluster.admin.client.create({
           apiVersion: 'v1',
@@ -310,7 +313,7 @@ suite(
         const ana = await site({ storage: { class: 'out-of-space' } })
         const { code, err } = await ana.run('deploy', '--timeout', '15')
         assert.equal(code, 1)
-        assert.match(err, /there is no volume for it/)
+        assert.match(err, /no volume was provisioned/)
         assert.match(err, /try: kubectl get storageclass/)
       })
     })

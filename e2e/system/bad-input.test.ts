@@ -131,7 +131,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
   for (const [title, path, reason] of [
     ['answers 404', 'missing.src.rpm', /404/],
     ['answers with a page', 'page.src.rpm', /not an RPM|RPM/],
-    ['breaks off', 'breaks.src.rpm', /broke off after \d+ bytes/],
+    ['breaks off', 'breaks.src.rpm', /was interrupted after \d+ bytes/],
     ['never answers', 'hangs.src.rpm', /timeout|in time|seconds/i],
     ['stops half-way', 'stalls.src.rpm', /timeout|in time|seconds/i],
   ] as const)

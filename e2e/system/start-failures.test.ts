@@ -22,7 +22,7 @@ suite('failing starts', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(ended.output, /✗ mini distribution/)
     assert.match(
       sentenceOf(ended),
-      /^Cannot go on: the file system of \S+ ran full \(free now: \d\.\d\d GB and \d+ of 2500 inodes\); free some space/,
+      /^Cannot continue: the file system of \S+ is full \(free now: \d\.\d\d GB and \d+ of 2500 inodes\); free some space/,
     )
     await assertNothingLeft(dir, port)
   })

@@ -52,7 +52,7 @@ export async function cachedRoot(
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
-  removeFormer(parent, root.name, name, now)
+  removePrevious(parent, root.name, name, now)
   return { dir: join(dir, 'root'), downloads, made: true }
 }
 
@@ -61,7 +61,7 @@ function digest(inputs: unknown): string {
 }
 
 /** Deletes roots with other inputs that no run has used for a day, and the unfinished roots of killed runs. */
-export function removeFormer(parent: string, rootName: string, current: string, now: Date): void {
+export function removePrevious(parent: string, rootName: string, current: string, now: Date): void {
   const isOfRoot = new RegExp(`^${rootName}-[0-9a-f]{12}(?:\\.(\\d+))?$`)
   for (const entry of readdirSync(parent)) {
     const [, maker] = isOfRoot.exec(entry) ?? []

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { run, runOrThrow } from '@copr/process/run'
 import type { Progress } from '../../packages/cli/src/up/progress.ts'
 import type { FreshRoot, MakeOptions } from '../fresh/fresh-root.ts'
-import { cachedRoot, FRESH_CACHE, removeFormer } from '../fresh/root-cache.ts'
+import { cachedRoot, FRESH_CACHE, removePrevious } from '../fresh/root-cache.ts'
 import { inRoot } from '../fresh/root-setup.ts'
 import { proxySettings, registrySetting } from '../fresh/user-settings.ts'
 
@@ -63,7 +63,7 @@ export async function machineImage(
     } finally {
       await rm(work, { recursive: true, force: true })
     }
-    removeFormer(images, recipe.root.name, name, now)
+    removePrevious(images, recipe.root.name, name, now)
   }
   return {
     disk: join(dir, 'disk.raw'),

@@ -102,7 +102,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
   {
     name: 'task-for-absent-machine',
     file: `${GATEWAY}/claim.ts`,
-    find: "  if (gone.aborted) {\n    await undo('The builder went away before it got the task', Infinity)\n    return undefined\n  }\n",
+    find: "  if (gone.aborted) {\n    await undo('The builder disconnected before it received the task', Infinity)\n    return undefined\n  }\n",
     replace: '',
     breaks: 'A machine that went away while it claimed keeps the task until its lease expires.',
     tests: [`${GATEWAY}/claim.test.ts`],

@@ -12,8 +12,8 @@ export const TOKENS: readonly Mutation[] = [
   {
     name: 'token-changes-account',
     file: LIMITS,
-    find: `if (access === 'account') return`,
-    replace: `if (access === 'account' && limits.scopes?.length === 0) return`,
+    find: `if (access === 'account')`,
+    replace: `if (access === 'account' && limits.scopes?.length === 0)`,
     breaks: 'A named token makes tokens without limits.',
     tests: TABLE,
   },
@@ -36,7 +36,7 @@ export const TOKENS: readonly Mutation[] = [
   {
     name: 'project-token-makes-projects',
     file: LIMITS,
-    find: `  if (access === 'create') return 'it is for one project, and cannot make another'\n`,
+    find: `  if (access === 'create') return 'it is restricted to one project and cannot create another'\n`,
     replace: '',
     breaks: 'A token for one project makes others.',
     tests: TABLE,
