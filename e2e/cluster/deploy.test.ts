@@ -303,7 +303,7 @@ suite(
         assert.equal(code, 1)
         assert.match(
           err,
-          /the quota tight of the namespace has room for 2 pods, and this needs 5 \(2 in all, 0 used\)/,
+          /the quota tight of the namespace has capacity for 2 pods, and this needs 5 \(2 in all, 0 used\)/,
         )
         assert.match(err, /try: kubectl -n .* describe quota/)
         assert.deepEqual(await versions(ana), before)
