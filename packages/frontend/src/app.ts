@@ -1,4 +1,4 @@
-import { CoprError, STATUS_OF } from '@copr/process/errors'
+import { CoprError, INTERNAL_ERROR, STATUS_OF } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { badgeRoutes } from './badges/badge-routes.ts'
 import { feedRoutes } from './feeds/feed-routes.ts'
@@ -61,9 +61,7 @@ async function answerError(c: Context, frontend: Frontend, error: Error): Promis
   if (!known)
     frontend.log.error({ err: error, method: c.req.method, path: c.req.path }, 'Request failed')
   const status = known ? STATUS_OF[known.kind] : 500
-  const message = known
-    ? shortened(known.message)
-    : 'Internal error: administrators can find the details in the server log'
+  const message = known ? shortened(known.message) : INTERNAL_ERROR
   if (known?.retry_after !== undefined) c.header('Retry-After', String(known.retry_after))
   if (!c.req.path.startsWith('/api_3')) return await errorPage(c, frontend, { status, message })
   return c.json(status === 401 ? { output: 'notok', error: message } : { error: message }, status)

@@ -10,6 +10,10 @@ export const STATUS_OF = {
   unavailable: 503,
 } as const
 
+/** The message that users see for a bug or an outage; the details are only logged. */
+export const INTERNAL_ERROR =
+  'Internal error: administrators can find the details in the server log'
+
 /** An error that the caller caused or must know about. Any other error is a bug or an outage. */
 export class CoprError extends Error {
   override readonly name = 'CoprError'

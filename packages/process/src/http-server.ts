@@ -6,7 +6,7 @@ import { type HttpBindings, serve } from '@hono/node-server'
 import type { Context } from 'hono'
 import { clientAddresses } from './client-address.ts'
 import { limitConnections } from './connection-limit.ts'
-import { CoprError, STATUS_OF } from './errors.ts'
+import { CoprError, INTERNAL_ERROR, STATUS_OF } from './errors.ts'
 import { type Logger, silentLog } from './log.ts'
 import { discardBody } from './discard-body.ts'
 import { acceptRequestId, REQUEST_ID_HEADER, withLogFields } from './log-fields.ts'
@@ -113,7 +113,7 @@ export function answerError(log: Logger): (error: Error, c: Context) => Response
   return (error, c) => {
     if (error instanceof CoprError) return c.json({ error: error.message }, STATUS_OF[error.kind])
     log.error({ err: error, method: c.req.method, path: c.req.path }, 'Request failed')
-    return c.json({ error: 'Internal error: see the log of the server for details' }, 500)
+    return c.json({ error: INTERNAL_ERROR }, 500)
   }
 }
 

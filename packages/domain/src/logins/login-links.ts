@@ -57,16 +57,22 @@ export async function userOfLoginLink(
     .executeTakeFirst()
 }
 
+/** The error for a link that was used, has expired, or never existed. */
+export function unknownLoginLink(): CoprError {
+  return new CoprError(
+    'not_found',
+    'This link has been used or has expired: ask an administrator for a new one',
+  )
+}
+
 /** Sets the password of the link's user and uses the link up, unless the password is refused. */
 export async function redeemLoginLink(
   db: Db,
   { secret, password }: { secret: string; password: string },
   now: Date,
 ): Promise<User> {
-  const gone = (): CoprError =>
-    new CoprError('not_found', 'This link was already used or has expired: ask for another one')
   const user = await userOfLoginLink(db, secret, now)
-  if (!user) throw gone()
+  if (!user) throw unknownLoginLink()
   requireGoodPassword(password, user.username)
   const password_hash = await hashPassword(password)
   await db.transaction().execute(async (tx) => {
@@ -76,7 +82,7 @@ export async function redeemLoginLink(
       .where('token_hash', '=', hashOfSecret(secret))
       .returning('user_id')
       .executeTakeFirst()
-    if (!used) throw gone()
+    if (!used) throw unknownLoginLink()
     await storePassword(tx, onTheWeb(user), user, { password_hash, now })
     await closeSessions(tx, user.id)
   })

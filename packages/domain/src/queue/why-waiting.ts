@@ -157,7 +157,7 @@ async function queuedStep(db: Db, task: TaskRow, facts: Facts): Promise<Step> {
 
 function queueText(position: number, { idle, busy }: FittingMachines): string {
   if (idle > 0) return 'A builder is about to start it'
-  const ahead = position === 1 ? 'It is the next' : `${position - 1} are ahead of it`
+  const ahead = position === 1 ? 'It is next' : `${position - 1} are ahead of it`
   return busy === 0 ? ahead : `${ahead}; the builders that can run it (${busy}) are busy`
 }
 

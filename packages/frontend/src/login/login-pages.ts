@@ -1,4 +1,4 @@
-import { redeemLoginLink, userOfLoginLink } from '@copr/domain/logins/login-links'
+import { redeemLoginLink, unknownLoginLink, userOfLoginLink } from '@copr/domain/logins/login-links'
 import { attemptSucceeded, countAttempt } from '@copr/domain/logins/login-throttle'
 import { closeSession, openSession } from '@copr/domain/users/sessions'
 import { userOfPassword } from '@copr/domain/users/user-queries'
@@ -105,7 +105,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
       return c.redirect(paths.home(), 303)
     } catch (error) {
       const user = await userOfLoginLink(db, secret, now())
-      if (!user) throw unknownLink()
+      if (!user) throw unknownLoginLink()
       if (!(error instanceof CoprError) || error.kind !== 'invalid') throw error
       return await showLink(c, user, error.message)
     }
@@ -117,7 +117,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
       proof: `link ${secret}`,
       look: async () => await userOfLoginLink(db, secret, now()),
     })
-    if (!user) throw unknownLink()
+    if (!user) throw unknownLoginLink()
     return user
   }
 
@@ -127,13 +127,6 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
     return await c.html(linkPage(view, user, c.req.path, fault), fault === undefined ? 200 : 400)
   }
   return app
-}
-
-function unknownLink(): CoprError {
-  return new CoprError(
-    'not_found',
-    'This link has been used or has expired: ask an administrator for a new one',
-  )
 }
 
 interface LoginPage {
