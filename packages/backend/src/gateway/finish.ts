@@ -104,11 +104,10 @@ async function endSource(
     outcome: { kind: 'failed', reason },
     afterwards: drop,
   })
-  const [srpm, ...more] = files.filter(({ name }) => name.endsWith('.rpm'))
-  if (!srpm || more.length > 0)
-    return fail(
-      `The builder uploaded ${files.length} files, expected exactly one source package among them`,
-    )
+  const packages = files.filter(({ name }) => name.endsWith('.rpm'))
+  const [srpm] = packages
+  if (!srpm || packages.length > 1)
+    return fail(`The builder uploaded ${packages.length} packages, expected one source package`)
   if (srpm.size > config.limits.max_upload_bytes)
     return fail(
       `The source package has ${srpm.size} bytes, the limit is ${config.limits.max_upload_bytes}`,

@@ -15,7 +15,10 @@ export async function readSourceMetadata(path: string, file_name: string): Promi
   checkPackageNames(info)
   const name = PackageName.safeParse(info.name)
   if (!name.success)
-    throw new CoprError('invalid', `Cannot accept the package name ${info.name}: it is too long`)
+    throw new CoprError(
+      'invalid',
+      `Cannot accept the package name ${info.name}: ${name.error.issues.map(({ message }) => message).join('; ')}`,
+    )
   return {
     name: info.name,
     version: formatEvr(info),

@@ -7,7 +7,7 @@ import { appendToFile, NewestRequest } from './append.ts'
 import { directoryRepodataWorkspace } from './directory-repodata-workspace.ts'
 import { directoryTree, openFile } from './directory-tree.ts'
 import * as files from './files.ts'
-import { checkedFileName, checkedToken, type ResultsPath } from './paths.ts'
+import { checkedFileName, checkedNumber, checkedToken, type ResultsPath } from './paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore, type StagingKey } from './results-store.ts'
 import { checkFacts, checkList, MAX_FILES } from './staged-files.ts'
 
@@ -26,7 +26,7 @@ export function directoryStore(data_dir: string): ResultsStore {
   const absolute = (path: ResultsPath, ...names: string[]): string =>
     join(root, path, ...names.map((name) => checkedFileName(name)))
   const stagingDir = ({ task, lease }: StagingKey): string =>
-    join(staging, `${checkedTaskId(task)}-${checkedToken(lease)}`)
+    join(staging, `${checkedNumber(task)}-${checkedToken(lease)}`)
   const staged = (key: StagingKey, name: string): string =>
     join(stagingDir(key), checkedFileName(name))
 
@@ -50,7 +50,7 @@ export function directoryStore(data_dir: string): ResultsStore {
   function srpmDir({ build_id, upload }: Omit<KeptSrpm, 'file_name'>): string {
     return join(
       uploads,
-      upload === null ? `build-${checkedTaskId(build_id)}` : checkedToken(upload),
+      upload === null ? `build-${checkedNumber(build_id)}` : checkedToken(upload),
     )
   }
 
@@ -195,9 +195,4 @@ export function directoryStore(data_dir: string): ResultsStore {
         await rm(join(trash, name), { recursive: true, force: true })
     },
   }
-}
-
-function checkedTaskId(id: number): number {
-  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', `Invalid task id: ${id}`)
-  return id
 }

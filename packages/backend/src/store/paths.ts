@@ -65,6 +65,12 @@ export function checkedToken(token: string): string {
   return token
 }
 
+/** Returns the number of a task or build; throws unless it is safe in a path. */
+export function checkedNumber(id: number): number {
+  if (!Number.isSafeInteger(id) || id < 0) throw unsafe(String(id))
+  return id
+}
+
 function checkedId(text = ''): string {
   if (!/^\d{8,15}$/.test(text)) throw unsafe(text)
   return text

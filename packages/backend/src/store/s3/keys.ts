@@ -1,5 +1,4 @@
-import { CoprError } from '@copr/process/errors'
-import { checkedFileName, checkedToken, type ResultsPath } from '../paths.ts'
+import { checkedFileName, checkedNumber, checkedToken, type ResultsPath } from '../paths.ts'
 import type { KeptSrpm, StagingKey } from '../results-store.ts'
 
 /**
@@ -31,7 +30,7 @@ export function growingKey(path: ResultsPath, name: string): string {
 }
 
 export function stagingKey({ task, lease }: StagingKey): string {
-  return `${STAGING}${checkedId(task)}-${checkedToken(lease)}/`
+  return `${STAGING}${checkedNumber(task)}-${checkedToken(lease)}/`
 }
 
 export function stagedKey(key: StagingKey, name: string): string {
@@ -39,15 +38,10 @@ export function stagedKey(key: StagingKey, name: string): string {
 }
 
 export function srpmFolder({ build_id, upload }: Omit<KeptSrpm, 'file_name'>): string {
-  const dir = upload === null ? `build-${checkedId(build_id)}` : checkedToken(upload)
+  const dir = upload === null ? `build-${checkedNumber(build_id)}` : checkedToken(upload)
   return `${UPLOADS}${dir}/`
 }
 
 export function srpmKey(srpm: KeptSrpm): string {
   return srpmFolder(srpm) + checkedFileName(srpm.file_name)
-}
-
-function checkedId(id: number): number {
-  if (!Number.isSafeInteger(id) || id < 0) throw new CoprError('invalid', `Invalid task id: ${id}`)
-  return id
 }
