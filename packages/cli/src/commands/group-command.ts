@@ -26,7 +26,7 @@ export function groupCommand(io: Io): Command {
 
   administer<AddOptions>(
     sub('add <name>', 'add a group')
-      .option('--description <text>', 'description')
+      .option('--description <text>', 'purpose of the group')
       .option(
         '--provider-group <name>',
         'take the members from this group of the identity provider',

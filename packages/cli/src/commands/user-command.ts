@@ -94,7 +94,7 @@ export function userCommand(io: Io): Command {
   administer<{ off?: boolean }>(
     sub('admin <name>', 'make a user an administrator of the site').option(
       '--off',
-      'with --off, make an administrator an ordinary user',
+      'make an administrator an ordinary user',
     ),
     io,
     async ({ db, actor, now }, [name = ''], { off }) => {

@@ -72,7 +72,7 @@ export function containersCommand(io: Io): Command {
 
 function withVars(command: Command): Command {
   return command
-    .option('--vars <file>', 'description of the deployment', 'vars.yml')
+    .option('--vars <file>', 'file that describes the deployment', 'vars.yml')
     .option('--secret-vars <file>', 'the file of the reference system', 'secret-vars.yml')
 }
 

@@ -30,7 +30,7 @@ export function withImages(command: Command): Command {
 /** Adds the options that all deployment commands share. */
 export function withDeployment(command: Command): Command {
   return command
-    .option('--vars <file>', 'description of the deployment', 'vars.yml')
+    .option('--vars <file>', 'file that describes the deployment', 'vars.yml')
     .option(
       '--secret-vars <file>',
       'credentials of clouds, or the file of the reference system',

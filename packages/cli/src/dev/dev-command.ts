@@ -51,7 +51,7 @@ export function devCommand(io: Io): Command {
 /** Adds the options of deployment commands, without those about images: these are built in the cluster. */
 function withCluster(command: Command): Command {
   return command
-    .option('--vars <file>', 'description of the deployment', 'vars.yml')
+    .option('--vars <file>', 'file that describes the deployment', 'vars.yml')
     .option('--secret-vars <file>', 'credentials of clouds', 'secret-vars.yml')
     .option('--kubeconfig <file>', 'how to reach the cluster')
     .option(
