@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { stopSignal } from '../../packages/cli/src/stop-signal.ts'
 import { startTestPostgres } from '../../packages/testkit/src/postgres.ts'
+import { whyNoSystem } from '../../packages/testkit/src/system/requirements.ts'
 import { printTallies, runRounds } from '../run-rounds.ts'
 
 /** Files whose tests interrupt an operation at each of its steps. */
@@ -23,6 +24,9 @@ const rounds = Number(process.argv[2] ?? '50')
 const stop = stopSignal()
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
+// The tests would skip themselves, and the drill would pass without a trial.
+const reason = whyNoSystem(process.env['PATH'])
+if (reason !== false) throw new Error(`Cannot run the drill: it ${reason}`)
 const areKillsSurvived = await killComponents()
 if (!(await reachFaultPoints()) || !areKillsSurvived) process.exitCode = 1
 

@@ -15,15 +15,11 @@ import {
   skip,
   specOf,
   start,
+  uniqueSeconds,
   useFixture,
 } from './testing/engine-suite.ts'
 
 useFixture()
-
-/** Seconds of `sleep` that no process but those of this file has in its arguments. */
-const SECONDS = String(10_000_000 + process.pid)
-/** Another such number, for builds that outlive their builder. */
-const ORPHAN_SECONDS = String(20_000_000 + process.pid)
 
 test('a build that exceeds its timeout fails with that reason', { skip }, async () => {
   const task = await fixture.task(specOf({ build: 'sleep 1000' }), { timeout_seconds: 3 })
@@ -45,14 +41,15 @@ test('results over the limit fail the build', { skip }, async () => {
 })
 
 test('a canceled build stops at once and leaves no processes or files', { skip }, async () => {
+  const seconds = uniqueSeconds()
   const { context, outcome } = start(
-    await fixture.task(specOf({ build: `echo now; sleep ${SECONDS} & sleep ${SECONDS}` })),
+    await fixture.task(specOf({ build: `echo now; sleep ${seconds} & sleep ${seconds}` })),
   )
   await context.says('\nnow\n')
   context.abort('canceled')
   assert.equal((await outcome).outcome, 'canceled')
   assert.match(context.text(), /Build canceled\n$/)
-  assert.deepEqual(await processesWith(SECONDS), [])
+  assert.deepEqual(await processesWith(seconds), [])
   assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
 })
 
@@ -60,8 +57,9 @@ test(
   'killing a builder kills its build, and the next builder removes its files',
   { skip },
   async () => {
+    const seconds = uniqueSeconds()
     const task = await fixture.task(
-      specOf({ build: `echo now; setsid sleep ${ORPHAN_SECONDS} & sleep ${ORPHAN_SECONDS}` }),
+      specOf({ build: `echo now; setsid sleep ${seconds} & sleep ${seconds}` }),
     )
     const scratch = join(fixture.dir, 'scratch')
     const program = fileURLToPath(new URL('testing/killable-build.ts', import.meta.url))
@@ -72,12 +70,11 @@ test(
     )
     child.stdout.resume()
     // Stops waiting if the child exits early: the processes would never appear.
-    while (child.exitCode === null && (await processesWith(ORPHAN_SECONDS)).length < 2)
-      await sleep(20)
+    while (child.exitCode === null && (await processesWith(seconds)).length < 2) await sleep(20)
     assert.equal(child.exitCode, null)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    while ((await processesWith(ORPHAN_SECONDS)).length > 0) await sleep(20)
+    while ((await processesWith(seconds)).length > 0) await sleep(20)
     assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), /copr-builder-/)
     const left = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(left.length, 1)

@@ -14,6 +14,7 @@ import {
   skip,
   specOf,
   start,
+  uniqueSeconds,
   useFixture,
 } from './testing/engine-suite.ts'
 
@@ -128,8 +129,7 @@ test(
 
 test('a hanging scriptlet blocks only its own build', { skip }, async () => {
   const { repos, add } = await projectRepository('hanging')
-  /** No other process has this number in its arguments. */
-  const seconds = String(10_000_000 + process.pid)
+  const seconds = uniqueSeconds()
   await add('quick')
   // The %post line ends the %check section and begins a scriptlet.
   await add('hanging', { check: `%post\nsleep ${seconds}` })

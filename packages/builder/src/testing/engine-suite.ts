@@ -92,6 +92,11 @@ export function reasonOf(outcome: FinishRequest): string {
   return 'reason' in outcome ? outcome.reason : ''
 }
 
+/** Returns a duration for `sleep`, longer than any test, that no other process on the machine has in its arguments. */
+export function uniqueSeconds(): string {
+  return `${10_000_000 + process.pid}${++count}`
+}
+
 /** Returns the processes on the machine that have this word in their arguments. */
 export async function processesWith(word: string): Promise<string[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
