@@ -40,7 +40,7 @@ setup: system-packages node_modules/.installed ## Install what the system needs,
 
 .PHONY: root
 root:
-	@[ "$$(id -u)" = 0 ] || { echo "make up needs root: builds get namespaces, mounts and a root file system of their own, and packages are installed into that. Run: sudo make up" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "make up needs root: it creates namespaces, mounts and buildroots, and installs packages into them. Run: sudo make up" >&2; exit 1; }
 
 .PHONY: system-packages
 system-packages:

@@ -54,7 +54,7 @@ test('make up reports what needs root and why, before it changes anything', { sk
   const input = readFileSync(join(TOP, 'Makefile'), 'utf8')
   const { ok, output } = await run(command, args, { cwd: scratch, input })
   assert.equal(ok, false)
-  assert.match(output, /^make up needs root: builds get namespaces.* Run: sudo make up\n/)
+  assert.match(output, /^make up needs root: it creates namespaces.* Run: sudo make up\n/)
 })
 
 /** Runs the script on a machine without createrepo_c. */
