@@ -1,21 +1,10 @@
 import { CoprError } from '@copr/process/errors'
 import { missingPrograms, missingSentence } from './programs.ts'
 import { sandboxFaults } from './sandbox-faults.ts'
+import { OCI_RUNTIMES, ociRuntime } from './sandbox/runtime.ts'
 
 /** Programs that every build needs. */
-const PROGRAMS = [
-  'dnf',
-  'rpm',
-  'git',
-  'flock',
-  'mount',
-  'pivot_root',
-  'prlimit',
-  'setpriv',
-  'unshare',
-  'hostname',
-  'ip',
-]
+const PROGRAMS = ['dnf', 'rpm', 'git', 'flock', 'mount', 'python3', 'setpriv', 'unshare', 'ip']
 
 interface CheckOptions {
   /** Additional programs that the caller needs. */
@@ -29,7 +18,8 @@ export async function machineFaults({ programs = [] }: CheckOptions = {}): Promi
     return [`Builds need Linux: this machine runs ${process.platform}`]
   if (process.getuid?.() !== 0)
     faults.push('Builds need root for namespaces and mounts: start the builder as root')
-  const missing = missingPrograms([...PROGRAMS, ...programs])
+  const runtime = ociRuntime() ?? OCI_RUNTIMES[0]
+  const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
   if (faults.length === 0) faults.push(...(await sandboxFaults()))
   return faults

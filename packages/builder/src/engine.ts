@@ -149,6 +149,7 @@ async function runBuild(
 /** Returns the machine fault, such as full memory or disk, behind a failed build; undefined if the build was aborted. */
 function faultBehind({ signal, watch }: Build, error: unknown): MachineFault | undefined {
   if (signal.aborted || error instanceof MachineFault) return undefined
+  if (error instanceof BuildFailure && error.isExhausted) return undefined
   return watch.blame(messageOf(error))
 }
 

@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 /** Namespaces of a build: the name of the `unshare` option → the name in the sysctl `user.max_*_namespaces`. */
-const NAMESPACES = { mount: 'mnt', pid: 'pid', ipc: 'ipc', uts: 'uts', net: 'net' } as const
+const NAMESPACES = {
+  mount: 'mnt',
+  pid: 'pid',
+  ipc: 'ipc',
+  uts: 'uts',
+  net: 'net',
+  user: 'user',
+} as const
 export type Namespace = keyof typeof NAMESPACES
 
 /** The first step of the sandbox setup that failed. */

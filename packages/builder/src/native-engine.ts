@@ -6,6 +6,7 @@ import {
   readdir,
   readFile,
   rename,
+  rm,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,7 +22,9 @@ import {
   generateBuildRequires,
   makeSrpm,
   rpmbuild,
+  rpmbuildFailure,
   type RpmbuildOptions,
+  takePackages,
 } from './rpmbuild/rpmbuild.ts'
 import { BUILD_UID } from './sandbox/sandbox.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
@@ -46,10 +49,10 @@ async function makePackages(build: Build): Promise<string[]> {
   )
   const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, log, signal }
   await writeMacros(build, base)
-  const required = await log.phase('srpm', 'making the SRPM', () =>
+  const { srpm, requires } = await log.phase('srpm', 'making the SRPM', () =>
     makeSrpm({ ...common, root: base }),
   )
-  const wanted = [...new Set([...task.buildroot_packages, ...required])]
+  const wanted = [...new Set([...task.buildroot_packages, ...requires])]
   let root = await log.phase('builddeps', 'installing BuildRequires', () =>
     withPackages(rootOptions(build), base, { packages: wanted, ...repositories }),
   )
@@ -58,12 +61,24 @@ async function makePackages(build: Build): Promise<string[]> {
     root = await installGenerated(build, { ...common, root }, repositories, new Set(wanted))
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
-    const code = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
-    if (code !== 0)
-      throw new BuildFailure(`rpmbuild exited with code ${code}${await lastError(build)}`)
+    const exit = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
+    if (exit.code !== 0)
+      throw rpmbuildFailure('rpmbuild exited with code', exit, await lastError(build))
   })
-  const results = await collectResults(task, dir)
+  const results = await collectResults(task, dir, await takeResults(dir, isDynamic, srpm))
   return [...results.rpms, results.summary]
+}
+
+/** Returns the packages and the SRPM, which rpmbuild has made again if it has more requirements since. */
+async function takeResults(dir: string, isDynamic: boolean, srpm: string): Promise<string[]> {
+  const sources = [srpm]
+  if (isDynamic) {
+    await rm(srpm)
+    sources.splice(0, 1, ...(await takePackages(dir, 'SRPMS', '.src.rpm')))
+    if (sources.length !== 1)
+      throw new BuildFailure(`the build left ${sources.length} SRPMs instead of one`)
+  }
+  return [...(await takePackages(dir, 'RPMS', '.rpm')), ...sources]
 }
 
 async function prepareSources(build: Build): Promise<string> {

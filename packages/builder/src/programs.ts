@@ -15,8 +15,6 @@ const PACKAGES: Record<string, Packages> = {
   git: { apt: 'git', dnf: 'git-core' },
   ip: { apt: 'iproute2', dnf: 'iproute' },
   mount: { apt: 'mount', dnf: 'util-linux' },
-  pivot_root: { apt: 'util-linux', dnf: 'util-linux' },
-  prlimit: UTIL_LINUX,
   rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
   setpriv: UTIL_LINUX,
   unshare: UTIL_LINUX,

@@ -7,10 +7,9 @@ import { createGzip } from 'node:zlib'
 import type { ResultFile, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { runOrThrow } from '@copr/process/run'
-import { readPackageInfo } from '@copr/rpm/package-info'
 import { BuildFailure } from './build-failure.ts'
 import { type BuildLog, LOG_PARTS } from './build-log.ts'
-import { rpmsIn } from './rpmbuild/rpmbuild.ts'
+import { readPackage } from './rpmbuild/rpmbuild.ts'
 
 export interface Results {
   /** Paths of the RPMs and the SRPM. */
@@ -19,9 +18,8 @@ export interface Results {
   summary: string
 }
 
-/** Collects the packages that a build has made; throws a BuildFailure if there are none or they exceed the task's size limit. */
-export async function collectResults(task: RpmTask, dir: string): Promise<Results> {
-  const rpms = [...(await rpmsIn(dir, 'RPMS', '.rpm')), ...(await rpmsIn(dir, 'SRPMS', '.src.rpm'))]
+/** Summarizes the packages that a build has made; throws a BuildFailure if there are none or they exceed the task's size limit. */
+export async function collectResults(task: RpmTask, dir: string, rpms: string[]): Promise<Results> {
   if (!rpms.some((path) => !path.endsWith('.src.rpm')))
     throw new BuildFailure('rpmbuild succeeded but produced no packages')
   let size = 0
@@ -30,14 +28,14 @@ export async function collectResults(task: RpmTask, dir: string): Promise<Result
     throw new BuildFailure(
       `the results have ${size} bytes, the limit is ${task.limits.max_result_bytes}`,
     )
-  const packages = await Promise.all(rpms.map(readPackage))
+  const packages = await Promise.all(rpms.map(summarize))
   const summary = join(dir, 'results.json')
   await writeFile(summary, `${JSON.stringify({ packages }, undefined, 2)}\n`)
   return { rpms, summary }
 }
 
-async function readPackage(path: string) {
-  const { name, epoch, version, release, arch } = await readPackageInfo(path)
+async function summarize(path: string) {
+  const { name, epoch, version, release, arch } = await readPackage(path)
   return { name, epoch, version, release, arch }
 }
 

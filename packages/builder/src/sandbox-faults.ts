@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { messageOf } from '@copr/process/errors'
 import { run } from '@copr/process/run'
 import {
   causeOf,
@@ -8,6 +9,8 @@ import {
   readNamespaceSupport,
   type SandboxStep,
 } from './namespace-cause.ts'
+import { runSandboxed } from './sandbox/sandbox.ts'
+import { seccompProfilePath } from './sandbox/seccomp.ts'
 
 const FLAGS: Record<Namespace, string[]> = {
   mount: ['--mount', '--propagation', 'private'],
@@ -15,6 +18,7 @@ const FLAGS: Record<Namespace, string[]> = {
   ipc: ['--ipc'],
   uts: ['--uts'],
   net: ['--net'],
+  user: ['--user'],
 }
 
 /** Exit code of the script below → the step of the sandbox setup that failed. */
@@ -38,18 +42,44 @@ const NAMES: Record<SandboxStep, string> = {
   ipc: 'Cannot create IPC namespaces',
   uts: 'Cannot create UTS namespaces',
   net: 'Cannot create network namespaces',
+  user: 'Cannot create user namespaces',
   tmpfs: 'Cannot mount file systems',
   overlay: 'Cannot mount overlay file systems',
   proc: 'Cannot mount /proc in a new PID namespace',
   loopback: 'Cannot bring up the loopback device of a new network namespace',
 }
 
-/** Returns why this machine cannot set up a build sandbox, as a sentence for the administrator; empty if it can. */
+/** Returns why this machine cannot run a build sandbox, each a sentence for the administrator; empty if it can. */
 export async function sandboxFaults(): Promise<string[]> {
+  if ((await seccompProfilePath()) === undefined) return [NO_PROFILE]
   const failed = await failedStep()
-  if (!failed) return []
-  const { step, words } = failed
-  return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
+  if (failed) {
+    const { step, words } = failed
+    return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
+  }
+  const reason = await sandboxFailure()
+  return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
+}
+
+const NO_PROFILE =
+  'The seccomp profile for containers is missing: install the package containers-common (dnf), or golang-github-containers-common (apt)'
+const PROBE_MS = 60_000
+
+/** Runs a sandbox that does nothing; returns why it failed, undefined if it did not. */
+async function sandboxFailure(): Promise<string | undefined> {
+  const dir = await mkdtemp(join(tmpdir(), 'copr-check-'))
+  try {
+    const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
+    await mkdir(root.layers[0] ?? dir)
+    await mkdir(root.changes)
+    const signal = AbortSignal.timeout(PROBE_MS)
+    const { code, output } = await runSandboxed({ root, as: 'tools', command: ['true'], signal })
+    return code === 0 ? undefined : output.trim().slice(-300)
+  } catch (error) {
+    return messageOf(error)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 }
 
 async function failedStep(): Promise<{ step: SandboxStep; words: string } | undefined> {
@@ -57,7 +87,7 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
   try {
     const place = join(dir, 'try')
     await mkdir(place)
-    const all = Object.values(FLAGS).flat()
+    const all = Object.entries(FLAGS).flatMap(([name, flags]) => (name === 'user' ? [] : flags))
     const tried = await run('unshare', [...all, '/bin/sh', '-c', TRY_STEPS, 'sh', place])
     if (tried.ok) return undefined
     const step = STEPS[tried.exit_code ?? 0]

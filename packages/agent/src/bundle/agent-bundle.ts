@@ -13,8 +13,10 @@ const ENTRY = 'packages/builder/src/main.ts'
 const OURS = '@copr/'
 /** Imports as the formatter of this project writes them; those of types do not exist at run time. */
 const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
-/** Files next to the code that refers to them: `new URL('setup.sh', import.meta.url)`. */
+/** Files next to the code that refers to them: `new URL('supervisor.py', import.meta.url)`. */
 const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g
+/** Modules next to a Python program that it imports. */
+const PYTHON_IMPORT = /^from (\w+) import /gm
 /** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
 const SKIPPED_DIRS = new Set(['testing', 'test', 'tests', 'docs', 'node_modules', '.github'])
@@ -56,14 +58,27 @@ function addFile(root: string, file: string, entries: Map<string, TarEntry>): vo
   if (entries.has(path)) return
   const content = readFileSync(file)
   entries.set(path, { path, content })
-  if (!file.endsWith('.ts')) return
   const text = content.toString('utf8')
+  if (file.endsWith('.py')) addModules(root, file, matches(text, PYTHON_IMPORT), entries)
+  if (!file.endsWith('.ts')) return
   for (const specifier of matches(text, IMPORT)) {
     if (specifier.startsWith('.')) addFile(root, join(dirname(file), specifier), entries)
     else if (specifier.startsWith(OURS)) addFile(root, addOurs(root, specifier, entries), entries)
     else if (!isBuiltin(specifier)) addPackage(root, packageOf(specifier), dirname(file), entries)
   }
   for (const asset of matches(text, ASSET)) addFile(root, join(dirname(file), asset), entries)
+}
+
+function addModules(
+  root: string,
+  file: string,
+  names: string[],
+  entries: Map<string, TarEntry>,
+): void {
+  for (const name of names) {
+    const path = join(dirname(file), `${name}.py`)
+    if (existsSync(path)) addFile(root, path, entries)
+  }
 }
 
 /** Adds the files with which Node resolves a package of this project; returns the file that the specifier resolves to. */

@@ -1,4 +1,4 @@
-import { chmod, chown, copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
@@ -7,6 +7,7 @@ import { BuildFailure } from '../build-failure.ts'
 import { type Build, type EngineOptions, runEngine } from '../engine.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
 import { collectResults, describeMachine } from '../results.ts'
+import { takeFiles } from '../sandbox/take-files.ts'
 import { fetchSources } from '../sources/fetch-sources.ts'
 import { renderMockConfig } from './mock-config.ts'
 
@@ -95,8 +96,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
   await log.phase('rpmbuild', 'building', () =>
     call('build', '--rebuild', join(dir, 'srpm', srpm), '--resultdir', join(dir, 'rpms')),
   )
-  await takeResults(build)
-  const results = await collectResults(task, dir)
+  const results = await collectResults(task, dir, await takeResults(build))
   return [...results.rpms, results.summary]
 }
 
@@ -145,14 +145,9 @@ function lastError(output: string): string {
   return error === undefined ? '' : `: ${error.slice(0, 500)}`
 }
 
-/** Moves the results into the directories where every engine's results are collected. */
-async function takeResults({ dir, log }: Build): Promise<void> {
-  for (const folder of ['RPMS', 'SRPMS'])
-    await mkdir(join(dir, 'builddir', 'build', folder), { recursive: true })
-  for (const entry of await readdir(join(dir, 'rpms'), { withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.rpm')) continue
-    const folder = entry.name.endsWith('.src.rpm') ? 'SRPMS' : 'RPMS'
-    await rename(join(dir, 'rpms', entry.name), join(dir, 'builddir', 'build', folder, entry.name))
-  }
+/** Returns the packages and the SRPM that mock left in its result directory, which builds in its chroot cannot reach. */
+async function takeResults({ dir, log }: Build): Promise<string[]> {
+  const rpms = await takeFiles({ root: dir, folder: 'rpms' }, '.rpm', join(dir, 'packages'))
   log.line('mock has built the packages')
+  return rpms
 }

@@ -101,21 +101,20 @@ async function runDnf(
   onOutput: (chunk: Buffer) => void,
 ): Promise<string> {
   const { dir, root, repositories, signal } = options
-  const { code, output } = await runSandboxed({
-    dir,
+  const { code, output, exhausted } = await runSandboxed({
     root,
     as: 'tools',
     command,
     env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
     network,
     binds: [
-      { from: join(dir, 'etc-dnf'), to: 'etc/dnf', changes: 'forbidden' },
-      { from: join(dir, 'etc-rpm'), to: 'etc/rpm', changes: 'forbidden' },
+      { from: join(dir, 'etc-dnf'), to: '/etc/dnf', changes: 'forbidden' },
+      { from: join(dir, 'etc-rpm'), to: '/etc/rpm', changes: 'forbidden' },
       ...(command.includes(RICH_PACKAGE)
         ? [
             {
               from: join(dir, 'rich'),
-              to: dirname(RICH_PACKAGE).slice(1),
+              to: dirname(RICH_PACKAGE),
               changes: 'forbidden' as const,
             },
           ]
@@ -124,12 +123,12 @@ async function runDnf(
         .filter(({ url }) => url.startsWith('file:'))
         .map(({ url }) => ({
           from: fileURLToPath(url),
-          to: `.${fileURLToPath(url)}`,
+          to: fileURLToPath(url),
           changes: 'forbidden' as const,
         })),
       ...certificateDirs(repositories).map((dir) => ({
         from: dir,
-        to: `.${dir}`,
+        to: dir,
         changes: 'forbidden' as const,
       })),
     ],
@@ -137,6 +136,8 @@ async function runDnf(
     signal,
   })
   if (code === 0) return output
+  if (exhausted !== undefined)
+    throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
   const refused = repositories.find(({ guard }) => guard)?.guard?.refused.at(-1)
   if (refused !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${refused}`)

@@ -31,12 +31,11 @@ export async function makeRichPackage(
     '_rpmfilename requires.rpm',
   ]
   const { code, output } = await runSandboxed({
-    dir,
     root: { layers: layersOf(root), changes },
     as: 'build',
     command: ['rpmbuild', '-bb', '--quiet', ...defines, '/builddir/requires.spec'],
     env: { HOME: '/builddir', LC_ALL: 'C.UTF-8' },
-    binds: [{ from: home, to: 'mnt/builddir', changes: 'kept' }],
+    binds: [{ from: home, to: '/builddir', changes: 'kept' }],
     signal,
   })
   await rm(changes, { recursive: true, force: true })

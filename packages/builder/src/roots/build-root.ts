@@ -82,14 +82,13 @@ async function makeBaseRoot(
   repositories: Repository[],
   target: string,
 ): Promise<void> {
-  const { dir, chroot, signal } = options
+  const { chroot, signal } = options
   const root = { directory: join(target, 'root') }
   await mkdir(root.directory)
   const install = { ...options, root, repositories, chroot: chroot.name, dbPath: FIRST_DB_PATH }
   await installPackages({ ...install, packages: chroot.install })
   const env = { HOME: '/', LC_ALL: 'C.UTF-8' }
   const prepared = await runSandboxed({
-    dir,
     root,
     as: 'root',
     command: ['/bin/sh', '-ec', PREPARE],
@@ -100,7 +99,7 @@ async function makeBaseRoot(
   if (prepared.code !== 0 || dbPath === undefined)
     throw new Error(`Cannot prepare the root of ${chroot.name}: ${prepared.output.slice(-500)}`)
   await writeFile(join(target, 'dbpath'), dbPath)
-  await writeFile(join(target, 'installed'), await listInstalled({ dir, root, dbPath, signal }))
+  await writeFile(join(target, 'installed'), await listInstalled({ root, dbPath, signal }))
 }
 
 /**
@@ -133,7 +132,7 @@ export async function withPackages(
       dbPath: base.dbPath,
     }
     await installPackages({ ...install, packages })
-    const query = { dir: options.dir, root, dbPath: base.dbPath, signal }
+    const query = { root, dbPath: base.dbPath, signal }
     const names = [...new Set([...packages.flatMap(namesIn), ...(await listNames(query))])]
     const offers = await offersOf(options, wanted.taskRepositories, names)
     await writeFile(join(dir, 'needs.json'), JSON.stringify({ names, offers }))

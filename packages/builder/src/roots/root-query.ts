@@ -1,7 +1,6 @@
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 
 export interface RootQuery {
-  dir: string
   root: SandboxRoot
   dbPath: string
   signal: AbortSignal
@@ -21,11 +20,10 @@ export async function listNames(query: RootQuery): Promise<string[]> {
     .toSorted()
 }
 
-async function queryAll({ dir, root, dbPath, signal }: RootQuery, format: string): Promise<string> {
+async function queryAll({ root, dbPath, signal }: RootQuery, format: string): Promise<string> {
   const command = ['rpm', '--root', ROOT, '--dbpath', dbPath, '-qa', '--qf', format]
   const chunks: Buffer[] = []
   const { code, output } = await runSandboxed({
-    dir,
     root,
     as: 'tools',
     command,

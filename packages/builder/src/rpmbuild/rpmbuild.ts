@@ -1,12 +1,15 @@
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
-import { formatDependency, readPackageInfo } from '@copr/rpm/package-info'
+import { RpmFormatError } from '@copr/rpm/errors'
+import { formatDependency, type PackageInfo, readPackageInfo } from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
 import type { BuildRoot } from '../roots/build-root.ts'
-import { runSandboxed } from '../sandbox/sandbox.ts'
+import { removeTree } from '../remove-tree.ts'
+import { runSandboxed, type SandboxExit } from '../sandbox/sandbox.ts'
+import { takeFiles } from '../sandbox/take-files.ts'
 
 export interface RpmbuildOptions {
   task: RpmTask
@@ -24,8 +27,8 @@ const MISSING_BUILD_REQUIRES = 11
 /** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `bb` makes the packages, `ba` the packages and the SRPM. */
 export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
 
-/** Runs rpmbuild as the unprivileged user and logs its output as it arrives. Returns the exit code. */
-export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<number> {
+/** Runs rpmbuild as the unprivileged user and logs its output as it arrives. */
+export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<SandboxExit> {
   const { task, dir, root, spec, log, signal } = options
   const { arch } = chrootParts(task.chroot.name)
   const conditions = [
@@ -43,11 +46,11 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
     `/builddir/build/SPECS/${spec}`,
   ]
   const changes = join(dir, 'changes')
-  await rm(changes, { recursive: true, force: true })
+  await removeTree(changes)
   await mkdir(changes)
   log.command(command, 'build')
-  const { code } = await runSandboxed({
-    dir,
+  const exit = await runSandboxed({
+    arch,
     root: { layers: root.layers, changes },
     as: 'build',
     command: arch === 'i686' ? ['setarch', 'i686', ...command] : command,
@@ -64,25 +67,27 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
     },
     network: task.enable_net,
     binds: [
-      { from: join(dir, 'builddir'), to: 'mnt/builddir', changes: 'kept' },
-      { from: join(dir, 'tmp'), to: 'mnt/tmp', changes: 'kept' },
-      { from: join(dir, 'var-tmp'), to: 'mnt/var-tmp', changes: 'kept' },
+      { from: join(dir, 'builddir'), to: '/builddir', changes: 'kept' },
+      { from: join(dir, 'tmp'), to: '/tmp', changes: 'kept' },
+      { from: join(dir, 'var-tmp'), to: '/var/tmp', changes: 'kept' },
     ],
     onOutput: (chunk) => log.output(chunk, 'build'),
     signal,
   })
-  await rm(changes, { recursive: true, force: true })
-  return code
+  await removeTree(changes)
+  return exit
 }
 
-/** Makes the SRPM with the chroot's own macros; returns its BuildRequires. */
-export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
-  const code = await rpmbuild('bs', options)
-  if (code !== 0)
-    throw new BuildFailure(`cannot create the SRPM: rpmbuild -bs exited with code ${code}`)
-  const [srpm] = await rpmsIn(options.dir, 'SRPMS', '.src.rpm')
+/** Makes the SRPM with the chroot's own macros. Returns its path, which the build cannot change, and its BuildRequires. */
+export async function makeSrpm(
+  options: RpmbuildOptions,
+): Promise<{ srpm: string; requires: string[] }> {
+  const exit = await rpmbuild('bs', options)
+  if (exit.code !== 0)
+    throw rpmbuildFailure('cannot create the SRPM: rpmbuild -bs exited with code', exit)
+  const [srpm] = await takePackages(options.dir, 'SRPMS', '.src.rpm')
   if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
-  return await requirementsOf(srpm)
+  return { srpm, requires: await requirementsOf(srpm) }
 }
 
 /** Runs %generate_buildrequires; returns the generated requirements not among `known`, which means none once all are installed. */
@@ -90,36 +95,53 @@ export async function generateBuildRequires(
   options: RpmbuildOptions,
   known: ReadonlySet<string>,
 ): Promise<string[]> {
-  const code = await rpmbuild('br', options)
-  if (code !== 0 && code !== MISSING_BUILD_REQUIRES)
-    throw new BuildFailure(`cannot generate BuildRequires: rpmbuild -br exited with code ${code}`)
+  const exit = await rpmbuild('br', options)
+  if (exit.code !== 0 && exit.code !== MISSING_BUILD_REQUIRES)
+    throw rpmbuildFailure('cannot generate BuildRequires: rpmbuild -br exited with code', exit)
   const generated: string[] = []
-  for (const file of await rpmsIn(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
+  for (const file of await takePackages(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
     generated.push(...(await requirementsOf(file)))
     await rm(file)
   }
   return [...new Set(generated)].filter((one) => !known.has(one))
 }
 
+/** Returns the failure of an rpmbuild that exited with an error, or that reached a limit. */
+export function rpmbuildFailure(
+  words: string,
+  { code, exhausted }: SandboxExit,
+  reason = '',
+): BuildFailure {
+  const limit = exhausted === undefined ? '' : ` because ${exhausted}`
+  return new BuildFailure(`${words} ${code}${limit}${reason}`, exhausted ? { exhausted } : {})
+}
+
 async function requirementsOf(srpm: string): Promise<string[]> {
-  const { requires } = await readPackageInfo(srpm)
+  const { requires } = await readPackage(srpm)
   return [
     ...new Set(requires.filter(({ name }) => !name.startsWith('rpmlib(')).map(formatDependency)),
   ]
 }
 
-/** Returns the files that the build left in a folder of its topdir; only regular files, as links could point elsewhere. */
-export async function rpmsIn(
+/** Reads a package that a build has made; throws a BuildFailure if it is none. */
+export async function readPackage(path: string): Promise<PackageInfo> {
+  try {
+    return await readPackageInfo(path)
+  } catch (error) {
+    if (!(error instanceof RpmFormatError)) throw error
+    throw new BuildFailure(`the build left a file that is not an RPM: ${error.message}`)
+  }
+}
+
+/** Moves the packages that the build left in a folder of its topdir to where it cannot change them; returns their paths. */
+export async function takePackages(
   dir: string,
   folder: 'RPMS' | 'SRPMS',
   suffix: string,
 ): Promise<string[]> {
-  const path = join(dir, 'builddir', 'build', folder)
-  if ((await realpath(path)) !== join(await realpath(dir), 'builddir', 'build', folder))
-    throw new BuildFailure(`the build replaced its ${folder} folder with a link`)
-  const entries = await readdir(path, { withFileTypes: true })
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(suffix))
-    .map((entry) => join(path, entry.name))
-    .toSorted()
+  return await takeFiles(
+    { root: dir, folder: `builddir/build/${folder}` },
+    suffix,
+    join(dir, 'packages'),
+  )
 }

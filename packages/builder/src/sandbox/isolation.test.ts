@@ -27,7 +27,7 @@ tr '\\0' ' ' </proc/1/cmdline | grep -c ${fixture.dir}
 grep -c copr-test-cache/distro /proc/self/mountinfo
 grep -E 'CapEff|NoNewPrivs' /proc/self/status | tr -s '\\t' ' '
 tail -n +3 /proc/net/dev | sed 's/:.*//' | tr -d ' '
-ls /proc/1/root/ >/dev/null 2>&1 && echo escaped || echo kept
+[ /proc/1/root -ef / ] && echo kept || echo escaped
 echo 1 >/proc/sys/kernel/panic && echo written || echo refused
 echo 1 >/etc/new && echo written || echo refused
 tty || true
@@ -64,11 +64,12 @@ test('a build that has replaced its folders with links is refused', { skip }, as
   const { outcome } = await build(
     await fixture.task(
       specOf({
-        build: 'rm -rf /builddir/build/SRPMS; ln -s /etc /builddir/build/SRPMS',
+        build:
+          'mkdir /builddir/mine; rm -rf /builddir/build/RPMS; ln -s /builddir/mine /builddir/build/RPMS',
       }),
     ),
   )
-  assert.match(reasonOf(outcome), /replaced its SRPMS folder with a link/)
+  assert.match(reasonOf(outcome), /^the build replaced its RPMS folder with a link or a file$/)
 })
 
 test('a failure to set up the sandbox is a machine fault', { skip }, async () => {
@@ -76,7 +77,7 @@ test('a failure to set up the sandbox is a machine fault', { skip }, async () =>
   const dir = join(fixture.dir, 'no-sandbox')
   const root = { directory: join(dir, 'missing') }
   await assert.rejects(
-    runSandboxed({ dir, root, as: 'tools', command: ['true'], signal }),
+    runSandboxed({ root, as: 'tools', command: ['true'], signal }),
     /Cannot set up a sandbox: .*missing/s,
   )
 })
@@ -89,23 +90,16 @@ test('a package installation can reach its layer only through the root', { skip 
   await mkdir(root.changes)
   // Acts like a scriptlet that has escaped from the chroot.
   const script =
-    'touch /build/in-layer; ln -s /etc/passwd /state/needs.json; ls -A /state /layers/0'
+    'touch /build/in-layer; find / -xdev -name upper -o -name changes -o -name lower 2>/dev/null'
   const { output } = await runSandboxed({
-    dir,
     root,
     as: 'tools',
     command: ['sh', '-c', script],
     signal,
   })
-  assert.equal(output.replaceAll(/\s+/g, ' ').trim(), '/layers/0: /state: needs.json')
+  assert.equal(output, '')
   assert.deepEqual((await readdir(root.changes)).toSorted(), ['upper', 'work'])
   assert.ok((await readdir(join(root.changes, 'upper'))).includes('in-layer'))
-})
-
-test('a build has a limit on its number of processes', { skip }, async () => {
-  assert.deepEqual(await probe("grep 'Max processes' /proc/self/limits | tr -s ' '"), [
-    'Max processes 16384 16384 processes ',
-  ])
 })
 
 test('runSandboxed() returns the exit code of the command', { skip }, async () => {
@@ -114,7 +108,6 @@ test('runSandboxed() returns the exit code of the command', { skip }, async () =
   const root = { directory: join(dir, 'root') }
   await mkdir(root.directory, { recursive: true })
   const exit = await runSandboxed({
-    dir,
     root,
     as: 'tools',
     command: ['sh', '-c', 'echo out; echo err >&2; exit 7'],

@@ -1,15 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { BuildFailure } from '../build-failure.ts'
+import { removeCgroup } from './cgroup.ts'
+import { takeIdRange } from './id-range.ts'
+import { limitsOfMachine, type SandboxLimits } from './limits.ts'
+import { BUILD_UID, capabilitiesOf, renderOciConfig, type SandboxPhase } from './oci-config.ts'
+import { ociRuntime } from './runtime.ts'
+import { seccompFilter, seccompProfilePath } from './seccomp.ts'
 
-/** Unused on the host: above the user ids of Debian's and Fedora's accounts, below those that systemd assigns dynamically. */
-export const BUILD_UID = 61000
-/** Path of the chroot's root in a sandbox. */
-export const ROOT = '/build'
+export { BUILD_UID, ROOT } from './oci-config.ts'
 
-const SETUP = fileURLToPath(new URL('setup.sh', import.meta.url))
-const ENTER = fileURLToPath(new URL('enter.sh', import.meta.url))
+const SUPERVISOR = fileURLToPath(new URL('supervisor.py', import.meta.url))
 
 export type SandboxRoot =
   /** Directories stacked as an overlay, the lowest first; changes go to `changes`, which must exist and be writable. */
@@ -18,23 +24,19 @@ export type SandboxRoot =
   | { directory: string }
 
 export interface SandboxOptions {
-  /** An existing directory for this run alone, on the disk of `changes`. */
-  dir: string
   root: SandboxRoot
-  /**
-   * - `tools`: the host's programs outside of the chroot, with the few capabilities that installing packages needs
-   * - `root`: root in the chroot, with even fewer capabilities
-   * - `build`: the unprivileged user in the chroot
-   */
-  as: 'tools' | 'root' | 'build'
+  as: SandboxPhase
   command: string[]
   cwd?: string
   /** The whole environment except for PATH. */
   env?: Record<string, string>
   /** Whether the command uses the host's network; otherwise it has only a loopback device. */
   network?: boolean
-  /** Directories of the host that appear under a path of the tools' root (`/mnt/builddir` becomes `/builddir`). */
-  binds?: { from: string; to: string; changes: 'kept' | 'dropped' | 'forbidden' }[]
+  /** Directories of the host that appear at an absolute path of the sandbox. */
+  binds?: { from: string; to: string; changes: 'kept' | 'forbidden' }[]
+  /** Architecture of the chroot's programs, which decides how they may open sockets. Default: the machine's. */
+  arch?: string
+  limits?: SandboxLimits
   onOutput?: (chunk: Buffer) => void
   signal: AbortSignal
 }
@@ -43,73 +45,172 @@ export interface SandboxExit {
   code: number
   /** The end of stdout and stderr. */
   output: string
+  /** The limit that the command reached, as a clause with the figure; undefined if it reached none. */
+  exhausted?: string
 }
 
-/** Exit code of setup.sh and enter.sh when they fail before the command starts. */
-const NO_SANDBOX = 199
+/** The last line of the supervisor. */
+type Report =
+  | { code: number; memory_limit_hits: number; refused_processes: number }
+  | { fault: 'machine' | 'root'; message: string }
 
-const BIND = { kept: 'bind', dropped: 'bind-scratch', forbidden: 'bind-ro' } as const
 const KEPT_BYTES = 256 * 1024
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a command that sees nothing of the host except what it is given. All its processes and mounts end when it exits, when the
- * signal aborts, or when this process ends for any reason. Rejects with the signal's reason, or if the machine is at fault.
+ * Runs a command that sees nothing of the host except what it is given, in a user namespace of its own. All its processes and mounts
+ * end when it exits, when the signal aborts, or when this process ends for any reason. Rejects with the signal's reason, with a
+ * BuildFailure if a package has damaged the root, or with another error if the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
-  const { signal, onOutput } = options
+  const { signal, onOutput, limits = limitsOfMachine() } = options
   signal.throwIfAborted()
-  const { args, cleanUp } = await prepare(options)
-  const child = spawn('setpriv', args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  await using ids = await takeIdRange(signal)
+  const name = randomUUID()
+  const cgroup = `/copr-builder/${name}`
+  const plan = await planOf({ ...options, limits }, { name, cgroup, ids })
+  const child = spawn('setpriv', supervisorArgs(), {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     // Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
     detached: true,
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...options.env },
+    env: { PATH },
   })
   const kill = (): void => void child.kill('SIGKILL')
   signal.addEventListener('abort', kill, { once: true })
   if (signal.aborted) kill()
   try {
-    const { code, killedBy, output } = await collect(child, onOutput)
+    const { killedBy, output, report } = await collect(child, JSON.stringify(plan), onOutput)
     signal.throwIfAborted()
-    // Nothing in the sandbox can send it this signal: the OOM killer or an administrator did.
-    if (killedBy !== null) throw new Error(`The sandbox was killed from outside (${killedBy})`)
-    if (code === NO_SANDBOX)
-      throw new Error(`Cannot set up a sandbox: ${output.trim().slice(-500)}`)
-    return { code, output }
+    if (report === undefined) {
+      // Nothing in the sandbox can end its supervisor: the OOM killer or an administrator did.
+      const how = killedBy === null ? '' : ` (${killedBy})`
+      throw new Error(`The sandbox was ended from outside${how}: ${output.trim().slice(-500)}`)
+    }
+    if ('fault' in report) {
+      if (report.fault === 'root') throw new BuildFailure(report.message)
+      throw new Error(`Cannot set up a sandbox: ${report.message.slice(-500)}`)
+    }
+    const exhausted = exhaustedLimit(report, limits)
+    return { code: report.code, output, ...(exhausted && { exhausted }) }
   } finally {
     signal.removeEventListener('abort', kill)
-    await cleanUp()
+    await removeCgroup(cgroup)
   }
 }
 
-async function prepare(options: SandboxOptions) {
-  const { dir, root, as, command, network = false, binds = [], cwd = '/' } = options
-  const mountPoint = join(dir, 'tools')
-  await mkdir(mountPoint, { recursive: true })
-  let rootArgs: string[]
-  if ('directory' in root) rootArgs = ['root', root.directory]
-  else {
-    await mkdir(join(root.changes, 'upper'), { recursive: true })
-    // Left by an earlier mount: overlayfs requires an empty directory.
-    await rm(join(root.changes, 'work'), { recursive: true, force: true })
-    await mkdir(join(root.changes, 'work'))
-    rootArgs = [...root.layers.flatMap((layer) => ['layer', layer]), 'state', root.changes]
-  }
-  const bindArgs = binds.flatMap(({ from, to, changes }) => [BIND[changes], from, to])
-  const namespaces =
-    `--mount --propagation private --pid --ipc --uts${network ? '' : ' --net'}`.split(' ')
+function supervisorArgs(): string[] {
   // oxfmt-ignore
-  const args = [
+  return [
     '--pdeathsig', 'KILL',
-    'unshare', ...namespaces, '--fork', '--kill-child=KILL',
-    '/bin/sh', SETUP, mountPoint, ENTER, network ? 'host' : 'none', ...rootArgs, ...bindArgs, '--',
-    as, cwd, String(BUILD_UID), ...command,
+    'unshare', '--mount', '--propagation', 'private', '--pid', '--mount-proc', '--ipc', '--fork', '--kill-child=KILL',
+    // Without -I, which would hide beneath.py.
+    'python3', '-B', '-E', '-s', '-S', SUPERVISOR,
   ]
-  const cleanUp = (): Promise<void> => rm(mountPoint, { recursive: true, force: true })
-  return { args, cleanUp }
 }
 
-async function collect(child: ChildProcess, onOutput: ((chunk: Buffer) => void) | undefined) {
+function exhaustedLimit(
+  report: Extract<Report, { code: number }>,
+  { memory_bytes, processes }: SandboxLimits,
+): string | undefined {
+  const gib = (memory_bytes / 1024 ** 3).toFixed(1)
+  if (report.memory_limit_hits > 0) return `it reached its memory limit of ${gib} GiB`
+  return report.refused_processes > 0 ? `it reached its limit of ${processes} processes` : undefined
+}
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
+
+/** Directories of the host that its tools use, as far as they exist. */
+const TOOL_DIRECTORIES = [
+  ...['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'],
+  ...['alternatives', 'ca-certificates', 'crypto-policies', 'pki', 'ssl/certs'].map(
+    (name) => `/etc/${name}`,
+  ),
+]
+const TOOL_FILES = ['/etc/ld.so.cache', '/etc/localtime', '/etc/ssl/openssl.cnf']
+const HOSTS =
+  '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localhost.localdomain\n'
+
+async function planOf(
+  options: SandboxOptions & { limits: SandboxLimits },
+  { name, cgroup, ids }: { name: string; cgroup: string; ids: { first: number; count: number } },
+): Promise<object> {
+  const { root, as, command, network = false, binds = [], cwd = '/', env = {}, limits } = options
+  const { arch = 'x86_64' } = options
+  const path = await seccompProfilePath()
+  if (path === undefined) throw new Error('No package has installed a seccomp profile')
+  const profile = JSON.parse(await readFile(path, 'utf8')) as unknown
+  const seccomp = seccompFilter(profile, { capabilities: capabilitiesOf(as), arch })
+  const targets = binds.map(({ to, changes }) => ({ to, writable: changes === 'kept' }))
+  return {
+    name,
+    runtime: ociRuntime() ?? 'runc',
+    ids: { first: ids.first, count: ids.count },
+    root: 'directory' in root ? root : { layers: root.layers, ...(await changesIn(root.changes)) },
+    binds: binds.map(({ from, changes }) => ({ from, writable: changes === 'kept' })),
+    devices: DEVICES,
+    tools: as === 'tools' ? toolsOfHost(network) : null,
+    mount_points: mountPoints(as, targets),
+    files: as === 'build' ? networkFiles(network) : {},
+    config: renderOciConfig({
+      phase: as,
+      command,
+      cwd,
+      env: { PATH, ...env },
+      hostNetwork: network,
+      ids,
+      limits,
+      binds: targets,
+      cgroup,
+      seccomp,
+    }),
+  }
+}
+
+async function changesIn(changes: string): Promise<{ changes: string }> {
+  await mkdir(join(changes, 'upper'), { recursive: true })
+  // Left by an earlier mount: overlayfs requires an empty directory.
+  await rm(join(changes, 'work'), { recursive: true, force: true })
+  await mkdir(join(changes, 'work'))
+  return { changes }
+}
+
+function toolsOfHost(network: boolean) {
+  return {
+    directories: TOOL_DIRECTORIES,
+    files: TOOL_FILES,
+    texts: {
+      '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+      '/etc/group': 'root:x:0:\n',
+      ...Object.fromEntries(
+        Object.entries(networkFiles(network)).map(([path, text]) => [`/${path}`, text]),
+      ),
+    },
+  }
+}
+
+/** Returns the files that programs need to find hosts, by path without the leading slash. */
+function networkFiles(network: boolean): Record<string, string> {
+  if (!network) return { 'etc/hosts': HOSTS }
+  const ofHost = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
+  const nsswitch = ofHost('/etc/nsswitch.conf')
+  return {
+    'etc/hosts': HOSTS + ofHost('/etc/hosts'),
+    'etc/resolv.conf': ofHost('/etc/resolv.conf'),
+    ...(nsswitch && { 'etc/nsswitch.conf': nsswitch }),
+  }
+}
+
+/** Returns the paths in the chroot's root at which something is mounted, without the leading slash. */
+function mountPoints(as: SandboxPhase, binds: { to: string }[]): string[] {
+  const own = ['proc', 'sys', 'dev', 'tmp', 'var/tmp']
+  return as === 'tools' ? own : [...own, ...binds.map(({ to }) => to.slice(1))]
+}
+
+async function collect(
+  child: ChildProcess,
+  plan: string,
+  onOutput: ((chunk: Buffer) => void) | undefined,
+) {
   const kept: Buffer[] = []
   let keptBytes = 0
   const take = (chunk: Buffer): void => {
@@ -118,12 +219,22 @@ async function collect(child: ChildProcess, onOutput: ((chunk: Buffer) => void) 
     keptBytes += chunk.length
     while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.length ?? 0
   }
+  let report = ''
   child.stdout?.on('data', take)
   child.stderr?.on('data', take)
-  const [code, killedBy] = await new Promise<[number | null, string | null]>((resolve, reject) => {
+  const reports = child.stdio[3] as Readable
+  reports.on('data', (chunk: Buffer) => (report += chunk.toString('utf8')))
+  const stdin = child.stdin as Writable
+  // The supervisor may be killed before it reads.
+  stdin.on('error', () => undefined)
+  stdin.end(plan)
+  const killedBy = await new Promise<string | null>((resolve, reject) => {
     child.once('error', (cause) => reject(new Error('Cannot start a sandbox', { cause })))
-    child.once('close', (...end) => resolve(end))
+    child.once('close', (_code, signal) => resolve(signal))
   })
-  const output = Buffer.concat(kept).toString('utf8')
-  return { code: code ?? -1, killedBy, output }
+  return {
+    killedBy,
+    output: Buffer.concat(kept).toString('utf8'),
+    report: report.endsWith('\n') ? (JSON.parse(report) as Report) : undefined,
+  }
 }

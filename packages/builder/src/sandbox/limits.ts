@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+
+/** The most that the processes of a sandbox may use together. */
+export interface SandboxLimits {
+  memory_bytes: number
+  processes: number
+  /** Size of /dev/shm, which counts as memory. */
+  shared_memory_bytes: number
+}
+
+const MIB = 1024 ** 2
+/** Kept for the agent, the supervisor and the kernel. */
+const RESERVED_BYTES = 512 * MIB
+const MAX_PROCESSES = 16_384
+const MAX_SHARED_BYTES = 1024 * MIB
+
+/** Returns limits that leave the machine able to work whatever a sandbox does. */
+export function limitsOfMachine(): SandboxLimits {
+  const total = memoryOfMachine()
+  const memory_bytes = total - Math.min(RESERVED_BYTES, Math.floor(total / 8))
+  return {
+    memory_bytes,
+    processes: Math.min(MAX_PROCESSES, Math.floor(numberIn('/proc/sys/kernel/pid_max') / 2)),
+    shared_memory_bytes: Math.min(MAX_SHARED_BYTES, Math.floor(memory_bytes / 4)),
+  }
+}
+
+/** The memory of the machine, or of this container if it has less. */
+function memoryOfMachine(): number {
+  const limits = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes']
+  return Math.min(totalmem(), ...limits.map(numberIn))
+}
+
+function numberIn(path: string): number {
+  try {
+    const value = Number(readFileSync(path, 'utf8').trim())
+    return Number.isFinite(value) && value > 0 ? value : Infinity
+  } catch {
+    return Infinity // the kernel or the control group has no such file
+  }
+}

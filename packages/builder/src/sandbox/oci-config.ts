@@ -1,0 +1,180 @@
+import type { IdRange } from './id-range.ts'
+import type { SandboxLimits } from './limits.ts'
+import type { Seccomp } from './seccomp.ts'
+
+/** Unused on the host: above the user ids of Debian's and Fedora's accounts, below those that systemd assigns dynamically. */
+export const BUILD_UID = 61000
+/** Path of the chroot's root in a sandbox of tools. */
+export const ROOT = '/build'
+
+/**
+ * - `tools`: the host's programs outside of the chroot, with the few capabilities that installing packages needs
+ * - `root`: root in the chroot, with even fewer capabilities
+ * - `build`: the unprivileged user in the chroot
+ */
+export type SandboxPhase = 'tools' | 'root' | 'build'
+
+const CAPABILITIES: Record<SandboxPhase, string[]> = {
+  tools: [
+    'CAP_CHOWN',
+    'CAP_DAC_OVERRIDE',
+    'CAP_FOWNER',
+    'CAP_FSETID',
+    'CAP_SETUID',
+    'CAP_SETGID',
+    'CAP_SETFCAP',
+    'CAP_SYS_CHROOT',
+  ],
+  root: ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_SYS_CHROOT'],
+  build: [],
+}
+
+/** Returns the capabilities of a phase; the namespaces that they apply to belong to the sandbox. */
+export function capabilitiesOf(phase: SandboxPhase): string[] {
+  return CAPABILITIES[phase]
+}
+
+export interface OciOptions {
+  phase: SandboxPhase
+  command: string[]
+  cwd: string
+  env: Record<string, string>
+  /** Whether the sandbox shares the host's network; otherwise it has only a loopback device. */
+  hostNetwork: boolean
+  ids: IdRange
+  limits: SandboxLimits
+  /** Paths in the sandbox at which the supervisor's clones 0, 1, … appear. */
+  binds: { to: string; writable: boolean }[]
+  /** Path of the control group, from the root of the hierarchy. */
+  cgroup: string
+  seccomp: Seccomp
+}
+
+interface Mount {
+  destination: string
+  type: string
+  source: string
+  options: string[]
+}
+
+/** PID 1 of a sandbox: waits for the command and for processes that it leaves; PID 1 itself would ignore signals. */
+const INIT = ['/bin/sh', '-c', '"$@"; exit $?', 'sh']
+const SAFE = ['nosuid', 'nodev', 'noexec']
+/** Directories that the supervisor assembles (BASE in supervisor.py). */
+const BASE = '/run'
+
+/** Renders the configuration of an OCI runtime for a sandbox that supervisor.py has assembled. */
+export function renderOciConfig(options: OciOptions): object {
+  const { phase, command, cwd, env, hostNetwork, ids, limits, cgroup, seccomp } = options
+  const capabilities = capabilitiesOf(phase)
+  const user = phase === 'build' ? BUILD_UID : 0
+  const mapping = [{ containerID: 0, hostID: ids.first, size: ids.count }]
+  return {
+    ociVersion: '1.0.2',
+    hostname: 'builder',
+    root: { path: `${BASE}/${phase === 'tools' ? 'tools' : 'root'}` },
+    process: {
+      terminal: false,
+      user: { uid: user, gid: user, umask: 0o022 },
+      args: [...INIT, ...command],
+      cwd,
+      env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      noNewPrivileges: true,
+      oomScoreAdj: 500,
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      rlimits: [
+        { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+        { type: 'RLIMIT_NOFILE', soft: 10_240, hard: 10_240 },
+      ],
+    },
+    mounts: mountsOf(options),
+    linux: {
+      cgroupsPath: cgroup,
+      namespaces: [
+        'user',
+        'mount',
+        'pid',
+        'ipc',
+        'uts',
+        'cgroup',
+        ...(hostNetwork ? [] : ['network']),
+      ].map((type) => ({ type })),
+      uidMappings: mapping,
+      gidMappings: mapping,
+      resources: {
+        memory: { limit: limits.memory_bytes },
+        pids: { limit: limits.processes },
+      },
+      seccomp,
+      maskedPaths: [
+        '/proc/acpi',
+        '/proc/asound',
+        '/proc/interrupts',
+        '/proc/kcore',
+        '/proc/keys',
+        '/proc/latency_stats',
+        '/proc/sched_debug',
+        '/proc/scsi',
+        '/proc/timer_list',
+        '/proc/timer_stats',
+        '/sys/firmware',
+        '/sys/fs/selinux',
+      ],
+      readonlyPaths: [
+        '/proc/bus',
+        '/proc/fs',
+        '/proc/irq',
+        '/proc/sys',
+        '/proc/sysrq-trigger',
+        ...(phase === 'tools' ? ['/build/proc/sys', '/build/proc/sysrq-trigger'] : []),
+      ],
+    },
+  }
+}
+
+function mountsOf({ phase, binds, hostNetwork, limits }: OciOptions): Mount[] {
+  const bound = binds.map(({ to, writable }, index): Mount => ({
+    destination: to,
+    type: 'bind',
+    source: `${BASE}/binds/${index}`,
+    options: ['bind', writable ? 'rw' : 'ro', 'nosuid', 'nodev'],
+  }))
+  // The kernel refuses sysfs to the root of a user namespace that does not own the network namespace.
+  const sys: Mount[] = hostNetwork
+    ? []
+    : [{ destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, 'ro'] }]
+  if (phase !== 'tools') return [...systemMounts('', limits), ...sys, ...bound]
+  const root = {
+    destination: ROOT,
+    type: 'bind',
+    source: `${BASE}/root`,
+    options: ['rbind', 'rw', 'nodev'],
+  }
+  return [...systemMounts('', limits), ...sys, root, ...systemMounts(ROOT, limits), ...bound]
+}
+
+/** Returns the mounts of /proc and /dev below a root. */
+function systemMounts(root: string, { shared_memory_bytes }: SandboxLimits): Mount[] {
+  return [
+    { destination: `${root}/proc`, type: 'proc', source: 'proc', options: SAFE },
+    { destination: `${root}/dev`, type: 'bind', source: `${BASE}/dev`, options: ['rbind', 'rw'] },
+    {
+      destination: `${root}/dev/pts`,
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    {
+      destination: `${root}/dev/shm`,
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'nodev', 'mode=1777', `size=${shared_memory_bytes}`],
+    },
+  ]
+}
