@@ -161,6 +161,7 @@ for (const [namespace, kernelName, name] of [
   ['mount', 'mnt', 'mount'],
   ['net', 'net', 'network'],
   ['pid', 'pid', 'PID'],
+  ['user', 'user', 'user'],
 ])
   test(
     `sandboxFaults() reports a sysctl that forbids ${namespace} namespaces`,
@@ -182,9 +183,3 @@ for (const [namespace, kernelName, name] of [
       assert.ok(fault.includes(`the sysctl ${sysctl} is 0`), fault)
     },
   )
-
-test('sandboxFaults() does not require user namespaces', { skip: rightsMissing }, async () => {
-  const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
-  const fault = await faultsBelow('unshare', '--user', '--map-root-user', 'sh', '-c', forbid, 'sh')
-  assert.equal(fault, 'none')
-})

@@ -20,6 +20,8 @@ const FLAGS: Record<Namespace, string[]> = {
   net: ['--net'],
   user: ['--user'],
 }
+/** User namespaces are tried apart: the machine's root creates the others outside of them. */
+const TOGETHER = (['mount', 'pid', 'ipc', 'uts', 'net'] as const).flatMap((name) => FLAGS[name])
 
 /** Exit code of the script below → the step of the sandbox setup that failed. */
 const STEPS: Record<number, SandboxStep> = {
@@ -87,9 +89,11 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
   try {
     const place = join(dir, 'try')
     await mkdir(place)
-    const all = Object.entries(FLAGS).flatMap(([name, flags]) => (name === 'user' ? [] : flags))
-    const tried = await run('unshare', [...all, '/bin/sh', '-c', TRY_STEPS, 'sh', place])
-    if (tried.ok) return undefined
+    const tried = await run('unshare', [...TOGETHER, '/bin/sh', '-c', TRY_STEPS, 'sh', place])
+    if (tried.ok) {
+      const user = await run('unshare', [...FLAGS.user, 'true'])
+      return user.ok ? undefined : { step: 'user', words: wordsOf(user.output) }
+    }
     const step = STEPS[tried.exit_code ?? 0]
     if (step !== undefined) return { step, words: wordsOf(tried.output) }
     for (const [name, flags] of Object.entries(FLAGS)) {
