@@ -50,6 +50,44 @@ export interface OciOptions {
   seccomp: Seccomp
 }
 
+/** The configuration of an OCI runtime, as far as we set it. */
+export interface OciConfig {
+  ociVersion: string
+  hostname: string
+  root: { path: string }
+  process: {
+    terminal: boolean
+    user: { uid: number; gid: number; umask: number }
+    args: string[]
+    cwd: string
+    env: string[]
+    noNewPrivileges: boolean
+    oomScoreAdj: number
+    capabilities: Record<
+      'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient',
+      string[]
+    >
+    rlimits: { type: string; soft: number; hard: number }[]
+  }
+  mounts: Mount[]
+  linux: {
+    cgroupsPath: string
+    namespaces: { type: string; path?: string }[]
+    uidMappings: IdMapping[]
+    gidMappings: IdMapping[]
+    resources: { memory: { limit: number }; pids: { limit: number } }
+    seccomp?: Seccomp
+    maskedPaths: string[]
+    readonlyPaths: string[]
+  }
+}
+
+interface IdMapping {
+  containerID: number
+  hostID: number
+  size: number
+}
+
 interface Mount {
   destination: string
   type: string
@@ -64,7 +102,7 @@ const SAFE = ['nosuid', 'nodev', 'noexec']
 const BASE = '/run'
 
 /** Renders the configuration of an OCI runtime for a sandbox that supervisor.py has assembled. */
-export function renderOciConfig(options: OciOptions): object {
+export function renderOciConfig(options: OciOptions): OciConfig {
   const { phase, command, cwd, env, hostNetwork, ids, limits, cgroup, seccomp } = options
   const capabilities = capabilitiesOf(phase)
   const user = phase === 'build' ? BUILD_UID : 0

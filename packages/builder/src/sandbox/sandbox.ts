@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { BuildFailure } from '../build-failure.ts'
-import { removeCgroup } from './cgroup.ts'
-import { takeIdRange } from './id-range.ts'
+import { PARENT_CGROUP, removeCgroup } from './cgroup.ts'
+import { type IdRange, takeIdRange } from './id-range.ts'
 import { limitsOfMachine, type SandboxLimits } from './limits.ts'
-import { BUILD_UID, capabilitiesOf, renderOciConfig, type SandboxPhase } from './oci-config.ts'
+import { capabilitiesOf, type OciConfig, renderOciConfig, type SandboxPhase } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
 import { seccompFilter, seccompProfilePath } from './seccomp.ts'
 
@@ -49,6 +49,22 @@ export interface SandboxExit {
   exhausted?: string
 }
 
+/** What supervisor.py gets: everything that it mounts and runs. */
+export interface SandboxPlan {
+  name: string
+  runtime: string
+  ids: { first: number; count: number }
+  root: { layers: string[]; changes: string } | { directory: string }
+  binds: { from: string; writable: boolean }[]
+  devices: string[]
+  tools: { directories: string[]; files: string[]; texts: Record<string, string> } | null
+  /** Directories of the chroot's root that must exist, without the leading slash. */
+  mount_points: string[]
+  /** Files to write into the chroot's root, by path without the leading slash. */
+  files: Record<string, string>
+  config: OciConfig
+}
+
 /** The last line of the supervisor. */
 type Report =
   | { code: number; memory_limit_hits: number; refused_processes: number }
@@ -63,12 +79,17 @@ const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
  * BuildFailure if a package has damaged the root, or with another error if the machine is at fault.
  */
 export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit> {
-  const { signal, onOutput, limits = limitsOfMachine() } = options
+  const { signal } = options
   signal.throwIfAborted()
   await using ids = await takeIdRange(signal)
-  const name = randomUUID()
-  const cgroup = `/copr-builder/${name}`
-  const plan = await planOf({ ...options, limits }, { name, cgroup, ids })
+  return await runPlan(await planSandbox(options, ids), options)
+}
+
+/** Runs a plan. Tests change it to show which barrier stops what. */
+export async function runPlan(
+  plan: SandboxPlan,
+  { signal, onOutput }: Pick<SandboxOptions, 'signal' | 'onOutput'>,
+): Promise<SandboxExit> {
   const child = spawn('setpriv', supervisorArgs(), {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     // Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
@@ -90,11 +111,11 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
       if (report.fault === 'root') throw new BuildFailure(report.message)
       throw new Error(`Cannot set up a sandbox: ${report.message.slice(-500)}`)
     }
-    const exhausted = exhaustedLimit(report, limits)
+    const exhausted = exhaustedLimit(report, plan.config)
     return { code: report.code, output, ...(exhausted && { exhausted }) }
   } finally {
     signal.removeEventListener('abort', kill)
-    await removeCgroup(cgroup)
+    await removeCgroup(plan.config.linux.cgroupsPath)
   }
 }
 
@@ -110,11 +131,13 @@ function supervisorArgs(): string[] {
 
 function exhaustedLimit(
   report: Extract<Report, { code: number }>,
-  { memory_bytes, processes }: SandboxLimits,
+  { linux: { resources } }: OciConfig,
 ): string | undefined {
-  const gib = (memory_bytes / 1024 ** 3).toFixed(1)
+  const gib = (resources.memory.limit / 1024 ** 3).toFixed(1)
   if (report.memory_limit_hits > 0) return `it reached its memory limit of ${gib} GiB`
-  return report.refused_processes > 0 ? `it reached its limit of ${processes} processes` : undefined
+  return report.refused_processes > 0
+    ? `it reached its limit of ${resources.pids.limit} processes`
+    : undefined
 }
 
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
@@ -130,12 +153,11 @@ const TOOL_FILES = ['/etc/ld.so.cache', '/etc/localtime', '/etc/ssl/openssl.cnf'
 const HOSTS =
   '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localhost.localdomain\n'
 
-async function planOf(
-  options: SandboxOptions & { limits: SandboxLimits },
-  { name, cgroup, ids }: { name: string; cgroup: string; ids: { first: number; count: number } },
-): Promise<object> {
-  const { root, as, command, network = false, binds = [], cwd = '/', env = {}, limits } = options
-  const { arch = 'x86_64' } = options
+/** Decides everything about a sandbox. Throws if the machine lacks the seccomp profile. */
+export async function planSandbox(options: SandboxOptions, ids: IdRange): Promise<SandboxPlan> {
+  const { root, as, command, network = false, binds = [], cwd = '/', env = {} } = options
+  const { arch = 'x86_64', limits = limitsOfMachine() } = options
+  const name = randomUUID()
   const path = await seccompProfilePath()
   if (path === undefined) throw new Error('No package has installed a seccomp profile')
   const profile = JSON.parse(await readFile(path, 'utf8')) as unknown
@@ -160,7 +182,7 @@ async function planOf(
       ids,
       limits,
       binds: targets,
-      cgroup,
+      cgroup: `${PARENT_CGROUP}/${name}`,
       seccomp,
     }),
   }
