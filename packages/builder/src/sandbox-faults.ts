@@ -9,6 +9,7 @@ import {
   readNamespaceSupport,
   type SandboxStep,
 } from './namespace-cause.ts'
+import { delegateCgroups } from './sandbox/cgroup.ts'
 import { runSandboxed } from './sandbox/sandbox.ts'
 import { seccompProfilePath } from './sandbox/seccomp.ts'
 
@@ -59,6 +60,7 @@ export async function sandboxFaults(): Promise<string[]> {
     const { step, words } = failed
     return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
   }
+  await delegateCgroups()
   const reason = await sandboxFailure()
   return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from './lock.ts'
 import { removeTree } from './remove-tree.ts'
+import { removeUnusedCgroups } from './sandbox/cgroup.ts'
 
 export interface Scratch extends AsyncDisposable {
   builds_dir: string
@@ -18,6 +19,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
   // Cached roots contain setuid programs chosen by projects: other users must not be able to run them.
   await chmod(cache_dir, 0o700)
   await using _starting = await holdLock(join(dir, 'start.lock'))
+  await removeUnusedCgroups()
   for (const name of await readdir(dir))
     if (name.startsWith('builds-')) await removeUnlessUsed(join(dir, name))
   const builds_dir = await mkdtemp(join(dir, 'builds-'))

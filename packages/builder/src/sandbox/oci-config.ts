@@ -45,8 +45,8 @@ export interface OciOptions {
   limits: SandboxLimits
   /** Paths in the sandbox at which the supervisor's clones 0, 1, … appear. */
   binds: { to: string; writable: boolean }[]
-  /** Path of the control group, from the root of the hierarchy. */
-  cgroup: string
+  /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must do. */
+  cgroup: string | undefined
   seccomp: Seccomp
 }
 
@@ -71,11 +71,11 @@ export interface OciConfig {
   }
   mounts: Mount[]
   linux: {
-    cgroupsPath: string
+    cgroupsPath?: string
     namespaces: { type: string; path?: string }[]
     uidMappings: IdMapping[]
     gidMappings: IdMapping[]
-    resources: { memory: { limit: number }; pids: { limit: number } }
+    resources?: { memory: { limit: number }; pids: { limit: number } }
     seccomp?: Seccomp
     maskedPaths: string[]
     readonlyPaths: string[]
@@ -133,7 +133,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
     },
     mounts: mountsOf(options),
     linux: {
-      cgroupsPath: cgroup,
+      ...(cgroup !== undefined && { cgroupsPath: cgroup }),
       namespaces: [
         'user',
         'mount',
@@ -145,10 +145,12 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       ].map((type) => ({ type })),
       uidMappings: mapping,
       gidMappings: mapping,
-      resources: {
-        memory: { limit: limits.memory_bytes },
-        pids: { limit: limits.processes },
-      },
+      ...(cgroup !== undefined && {
+        resources: {
+          memory: { limit: limits.memory_bytes },
+          pids: { limit: limits.processes },
+        },
+      }),
       seccomp,
       maskedPaths: [
         '/proc/acpi',

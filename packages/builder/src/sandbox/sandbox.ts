@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { BuildFailure } from '../build-failure.ts'
-import { PARENT_CGROUP, removeCgroup } from './cgroup.ts'
-import { type IdRange, takeIdRange } from './id-range.ts'
+import { areCgroupsWritable, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
+import { type IdRange, isMapped, takeIdRange } from './id-range.ts'
 import { limitsOfMachine, type SandboxLimits } from './limits.ts'
 import { capabilitiesOf, type OciConfig, renderOciConfig, type SandboxPhase } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
@@ -115,7 +115,8 @@ export async function runPlan(
     return { code: report.code, output, ...(exhausted && { exhausted }) }
   } finally {
     signal.removeEventListener('abort', kill)
-    await removeCgroup(plan.config.linux.cgroupsPath)
+    const { cgroupsPath } = plan.config.linux
+    if (cgroupsPath !== undefined) await removeCgroup(cgroupsPath)
   }
 }
 
@@ -133,6 +134,7 @@ function exhaustedLimit(
   report: Extract<Report, { code: number }>,
   { linux: { resources } }: OciConfig,
 ): string | undefined {
+  if (!resources) return undefined
   const gib = (resources.memory.limit / 1024 ** 3).toFixed(1)
   if (report.memory_limit_hits > 0) return `it reached its memory limit of ${gib} GiB`
   return report.refused_processes > 0
@@ -182,7 +184,8 @@ export async function planSandbox(options: SandboxOptions, ids: IdRange): Promis
       ids,
       limits,
       binds: targets,
-      cgroup: `${PARENT_CGROUP}/${name}`,
+      cgroup:
+        isMapped(ids) || (await areCgroupsWritable()) ? `${PARENT_CGROUP}/${name}` : undefined,
       seccomp,
     }),
   }

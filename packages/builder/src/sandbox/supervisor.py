@@ -156,7 +156,9 @@ class Sandbox:
     def __init__(self, plan):
         self.plan = plan
         self.first = plan['ids']['first']
-        self.userns = user_namespace(self.first, plan['ids']['count'])
+        # Without a mapping, the sandbox has the ids of the container that the agent runs in.
+        self.is_mapped = self.first != 0
+        self.userns = user_namespace(self.first, plan['ids']['count']) if self.is_mapped else None
 
     def assemble(self):
         """Mounts everything below BASE. All sources are cloned first, because BASE covers /run, which may contain some of them."""
@@ -257,7 +259,10 @@ class Sandbox:
     def mount_overlay(self):
         layers = ':'.join(f'{BASE}/layers/{index}' for index in reversed(range(len(self.plan['root']['layers']))))
         state = f'{BASE}/state'
-        mount('overlay', f'{BASE}/root', f'lowerdir={layers},upperdir={state}/upper,workdir={state}/work,volatile')
+        # Outside of the initial user namespace, attributes of overlayfs must be those that users may set.
+        attributes = '' if self.is_mapped else ',userxattr'
+        options = f'lowerdir={layers},upperdir={state}/upper,workdir={state}/work,volatile{attributes}'
+        mount('overlay', f'{BASE}/root', options)
 
     def prepare_root(self):
         """Makes what is mounted upon exist, and writes files, without following a link that a package may have left."""
@@ -298,7 +303,9 @@ class Sandbox:
         with open(f'{BUNDLE}/config.json', 'w') as file:
             json.dump(self.plan['config'], file)
         runtime, name = self.plan['runtime'], self.plan['name']
-        command = [runtime, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
+        # Without a control group of its own, the limits of the agent's container apply.
+        rootless = [] if self.plan['config']['linux'].get('cgroupsPath') else ['--rootless', 'true']
+        command = [runtime, *rootless, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
         # Detached, so that the command has the output itself: in the foreground, runc copies two streams, which loses their order.
         started = subprocess.run(
             [*command, 'run', '--detach', '--pid-file', f'{BASE}/pid', '--bundle', BUNDLE, name],
@@ -315,7 +322,9 @@ class Sandbox:
 
     def count_refusals(self):
         """Reads how often the kernel refused memory and processes because of this sandbox's own limits."""
-        path = self.plan['config']['linux']['cgroupsPath']
+        path = self.plan['config']['linux'].get('cgroupsPath')
+        if path is None:
+            return {'memory_limit_hits': 0, 'refused_processes': 0}
         memory = read_table(f'/sys/fs/cgroup{path}/memory.events')
         if memory is None:
             # Version 1 counts kills for whichever reason, and separately how often the limit was hit.
