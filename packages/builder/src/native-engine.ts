@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
+import type { Requirement } from '@copr/rpm/package-info'
 import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
@@ -49,13 +50,12 @@ async function makePackages(build: Build): Promise<string[]> {
   const required = await log.phase('srpm', 'making the SRPM', () =>
     makeSrpm({ ...common, root: base }),
   )
-  const wanted = [...new Set([...task.buildroot_packages, ...required])]
+  const packages = [...new Set(task.buildroot_packages)]
   let root = await log.phase('builddeps', 'installing BuildRequires', () =>
-    withPackages(rootOptions(build), base, { packages: wanted, ...repositories }),
+    withPackages(rootOptions(build), base, { packages, requires: required, ...repositories }),
   )
   const isDynamic = await generatesRequires(build, common.spec)
-  if (isDynamic)
-    root = await installGenerated(build, { ...common, root }, repositories, new Set(wanted))
+  if (isDynamic) root = await installGenerated(build, { ...common, root }, repositories, required)
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
     const code = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
@@ -117,19 +117,22 @@ async function installGenerated(
   build: Build,
   options: RpmbuildOptions,
   repositories: TaskRepositories,
-  known: Set<string>,
+  required: Requirement[],
 ): Promise<BuildRoot> {
   const { log } = build
   let { root } = options
+  let requires = required
   for (let round = 1; round <= MAX_GENERATE_ROUNDS; round++) {
     const current = root
     const missing = await log.phase('generate', 'generating BuildRequires', () =>
-      generateBuildRequires({ ...options, root: current }, known),
+      generateBuildRequires({ ...options, root: current }, requires),
     )
     if (missing.length === 0) return root
-    for (const one of missing) known.add(one)
+    // All of them: a later package must not replace one that an earlier requirement names.
+    requires = [...requires, ...missing]
+    const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing generated BuildRequires', () =>
-      withPackages(rootOptions(build), current, { packages: missing, ...repositories }),
+      withPackages(rootOptions(build), current, wanted),
     )
   }
   throw new BuildFailure(

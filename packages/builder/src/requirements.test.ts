@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
 import {
   build,
@@ -42,6 +43,32 @@ test('rich BuildRequires are installed', { skip }, async () => {
   )
   assert.match(reasonOf(bad.outcome), /nothing provides \(nosuch or nothing\)/)
 })
+
+test(
+  'BuildRequires are dependencies, not patterns, and leave no package behind',
+  { skip },
+  async () => {
+    const { repos, add } = await projectRepository('brackets')
+    await add('extras', { head: 'Provides: python3dist(build[virtualenv]) = 1.0' })
+    for (const version of ['', ' >= 0.9']) {
+      const head = `BuildRequires: python3dist(build[virtualenv])${version}, /usr/share/extras/data`
+      const check = 'cat /usr/share/extras/data\n! rpm -qa | grep ^requires-'
+      const { context, outcome } = await build(
+        await fixture.task(specOf({ head, check }), { repos }),
+      )
+      assert.equal(outcome.outcome, 'succeeded', context.text())
+      const list = await readFile(context.uploads.get('installed_pkgs.log.gz') ?? '')
+      assert.match(gunzipSync(list).toString(), /^extras-1.0-1.noarch /m)
+      assert.doesNotMatch(gunzipSync(list).toString() + context.text(), /requires-[0-9a-f]{16}/)
+    }
+    const head = 'BuildRequires: extra*, extras.noarch, extras-1.0'
+    const { outcome } = await build(await fixture.task(specOf({ head }), { repos }))
+    assert.equal(
+      reasonOf(outcome),
+      'Packages needed for the build are missing: nothing provides extra*, extras-1.0, extras.noarch',
+    )
+  },
+)
 
 test('additional packages are installed; options among them are refused', { skip }, async () => {
   const script = 'ls /usr/include/zlib.h'

@@ -1,7 +1,7 @@
 import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
-import { formatDependency, readPackageInfo } from '@copr/rpm/package-info'
+import { formatDependency, readPackageInfo, type Requirement } from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
@@ -76,7 +76,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
 }
 
 /** Makes the SRPM with the chroot's own macros; returns its BuildRequires. */
-export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
+export async function makeSrpm(options: RpmbuildOptions): Promise<Requirement[]> {
   const code = await rpmbuild('bs', options)
   if (code !== 0)
     throw new BuildFailure(`cannot create the SRPM: rpmbuild -bs exited with code ${code}`)
@@ -88,24 +88,31 @@ export async function makeSrpm(options: RpmbuildOptions): Promise<string[]> {
 /** Runs %generate_buildrequires; returns the generated requirements not among `known`, which means none once all are installed. */
 export async function generateBuildRequires(
   options: RpmbuildOptions,
-  known: ReadonlySet<string>,
-): Promise<string[]> {
+  known: readonly Requirement[],
+): Promise<Requirement[]> {
   const code = await rpmbuild('br', options)
   if (code !== 0 && code !== MISSING_BUILD_REQUIRES)
     throw new BuildFailure(`cannot generate BuildRequires: rpmbuild -br exited with code ${code}`)
-  const generated: string[] = []
+  const generated: Requirement[] = []
   for (const file of await rpmsIn(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
     generated.push(...(await requirementsOf(file)))
     await rm(file)
   }
-  return [...new Set(generated)].filter((one) => !known.has(one))
+  const old = new Set(known.map(formatDependency))
+  return unique(generated).filter((one) => !old.has(formatDependency(one)))
 }
 
-async function requirementsOf(srpm: string): Promise<string[]> {
+async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackageInfo(srpm)
-  return [
-    ...new Set(requires.filter(({ name }) => !name.startsWith('rpmlib(')).map(formatDependency)),
-  ]
+  return unique(
+    requires
+      .filter(({ name }) => !name.startsWith('rpmlib('))
+      .map(({ name, comparison, version }) => ({ name, comparison, version })),
+  )
+}
+
+function unique(requires: Requirement[]): Requirement[] {
+  return [...new Map(requires.map((one) => [formatDependency(one), one])).values()]
 }
 
 /** Returns the files that the build left in a folder of its topdir; only regular files, as links could point elsewhere. */
