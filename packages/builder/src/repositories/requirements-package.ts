@@ -54,9 +54,7 @@ export function bindOf({ dir }: RequirementsPackages) {
  * undefined for a line about that package alone.
  */
 export function withoutPackage(line: string, name: string): string | undefined {
-  // A name that is too long for dnf's table has a line of its own.
-  if (new RegExp(`^\\s+noarch\\s+${VERSION}-${RELEASE}\\s+@commandline\\s`).test(line))
-    return undefined
+  if (REST_OF_ROW.test(line)) return undefined
   if (!line.includes(name)) return line
   const nevra = `${name}(?:-\\d+)?-${VERSION}-${RELEASE}\\.noarch(?: from @commandline)?`
   const told = line
@@ -67,5 +65,7 @@ export function withoutPackage(line: string, name: string): string | undefined {
   return rest !== told && NOTHING_LEFT.test(rest) ? undefined : rest
 }
 
+/** The end of a row of dnf's table, which follows a name that is too long for it. */
+const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+${VERSION}-${RELEASE}\\s+@commandline\\s`)
 /** Rows of dnf's table and of its list of steps, without the package's name. */
 const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

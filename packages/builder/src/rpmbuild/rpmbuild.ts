@@ -75,8 +75,9 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
   return code
 }
 
-/** Makes the SRPM with the chroot's own macros; returns its BuildRequires. */
+/** Makes the SRPM with the root's macros, in place of an earlier one; returns its BuildRequires. */
 export async function makeSrpm(options: RpmbuildOptions): Promise<Requirement[]> {
+  for (const earlier of await rpmsIn(options.dir, 'SRPMS', '.src.rpm')) await rm(earlier)
   const code = await rpmbuild('bs', options)
   if (code !== 0)
     throw new BuildFailure(`cannot create the SRPM: rpmbuild -bs exited with code ${code}`)
@@ -85,11 +86,8 @@ export async function makeSrpm(options: RpmbuildOptions): Promise<Requirement[]>
   return await requirementsOf(srpm)
 }
 
-/** Runs %generate_buildrequires; returns the generated requirements not among `known`, which means none once all are installed. */
-export async function generateBuildRequires(
-  options: RpmbuildOptions,
-  known: readonly Requirement[],
-): Promise<Requirement[]> {
+/** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */
+export async function generateBuildRequires(options: RpmbuildOptions): Promise<Requirement[]> {
   const code = await rpmbuild('br', options)
   if (code !== 0 && code !== MISSING_BUILD_REQUIRES)
     throw new BuildFailure(`cannot generate BuildRequires: rpmbuild -br exited with code ${code}`)
@@ -98,21 +96,22 @@ export async function generateBuildRequires(
     generated.push(...(await requirementsOf(file)))
     await rm(file)
   }
+  return generated
+}
+
+/** Returns the requirements that are not among `known`, each once. */
+export function newRequirements(found: Requirement[], known: Requirement[]): Requirement[] {
   const old = new Set(known.map(formatDependency))
-  return unique(generated).filter((one) => !old.has(formatDependency(one)))
+  return [...new Map(found.map((one) => [formatDependency(one), one])).entries()]
+    .filter(([text]) => !old.has(text))
+    .map(([, one]) => one)
 }
 
 async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackageInfo(srpm)
-  return unique(
-    requires
-      .filter(({ name }) => !name.startsWith('rpmlib('))
-      .map(({ name, comparison, version }) => ({ name, comparison, version })),
-  )
-}
-
-function unique(requires: Requirement[]): Requirement[] {
-  return [...new Map(requires.map((one) => [formatDependency(one), one])).values()]
+  return requires
+    .filter(({ name }) => !name.startsWith('rpmlib('))
+    .map(({ name, comparison, version }) => ({ name, comparison, version }))
 }
 
 /** Returns the files that the build left in a folder of its topdir; only regular files, as links could point elsewhere. */
