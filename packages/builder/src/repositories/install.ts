@@ -141,7 +141,8 @@ async function runDnf(
   if (refused !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${refused}`)
   const fault = faultOfDnf(output, repositories)
-  throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
+  if (fault.isBuilds) throw new BuildFailure(fault.words)
+  throw Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 
 /** Returns the directories of keys and certificates that the sandbox lacks by default. */
