@@ -200,8 +200,8 @@ async function installGenerated(
 }
 
 /** Returns the reason from rpm's output: the section that failed, otherwise the first error. */
-async function lastError({ dir }: Build): Promise<string> {
-  const text = await readFile(join(dir, 'build.log'), 'utf8').catch(() => '')
+async function lastError({ log_dir }: Build): Promise<string> {
+  const text = await readFile(join(log_dir, 'build.log'), 'utf8').catch(() => '')
   const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1]
   if (section !== undefined) return `: ${section} failed`
   const error = /^error: (.*)$/m.exec(text)?.[1]

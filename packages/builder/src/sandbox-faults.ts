@@ -110,7 +110,7 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
 }
 
 /** Returns the first line, without the program's name and the path; mount adds a line with a hint about dmesg. */
-function wordsOf(output: string): string {
+export function wordsOf(output: string): string {
   const [line = ''] = output.trim().split('\n')
   return line
     .replace(/^\w+: (?:unshare failed: |\S+: )?/, '')

@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from './lock.ts'
+import { unmountBelow } from './mounts.ts'
 import { removeTree } from './remove-tree.ts'
 import { removeUnusedCgroups } from './sandbox/cgroup.ts'
 
@@ -11,7 +12,7 @@ export interface Scratch extends AsyncDisposable {
 
 /**
  * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
- * that have ended. A killed builder's processes and mounts end with it; its files do not.
+ * that have ended. A killed builder's processes end with it; its files and the disks of its builds do not.
  */
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -36,5 +37,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
 
 async function removeUnlessUsed(dir: string): Promise<void> {
   await using lock = await takeLock(join(dir, 'lock'), { wait: false })
-  if (lock) await removeTree(dir)
+  if (!lock) return
+  await unmountBelow(await realpath(dir))
+  await removeTree(dir)
 }

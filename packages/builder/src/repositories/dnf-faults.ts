@@ -5,6 +5,8 @@ export interface DnfFault {
   words: string
   /** Whether the build is at fault, such as for a package that does not exist; otherwise the machine or one of our repositories is. */
   isBuilds: boolean
+  /** `ENOSPC` if rpm refused the transaction because the disk, whoever owns it, is too small for it. */
+  code?: 'ENOSPC'
 }
 
 const MAX_LINES = 6
@@ -28,6 +30,13 @@ export function faultOfDnf(output: string, repositories: Repository[]): DnfFault
     return {
       words: `Packages needed for the build cannot be installed: ${problems}`,
       isBuilds: true,
+    }
+  const space = /^\s*(.* more (?:space|inodes) .*\bfilesystem)/m.exec(output)?.[1]
+  if (space !== undefined)
+    return {
+      words: `Packages needed for the build do not fit: ${space.slice(0, 500)}`,
+      isBuilds: false,
+      code: 'ENOSPC',
     }
   const broken = /Failed to download metadata for repo '([^']+)'/.exec(output)?.[1]
   const repository = repositories.find(({ config }) => config.id === broken)

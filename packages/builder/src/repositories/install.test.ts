@@ -103,7 +103,13 @@ async function install(
     writeLog: (chunk: Uint8Array) => void (text += Buffer.from(chunk).toString('utf8')),
     phase: () => undefined,
   }
-  const log = new BuildLog({ context, dir: run, max_bytes: 1e7, onTooLong: () => assert.fail() })
+  const log = new BuildLog({
+    context,
+    dir: run,
+    max_bytes: 1e7,
+    onTooLong: () => assert.fail(),
+    onUnwritable: () => assert.fail(),
+  })
   let reason = ''
   try {
     await installPackages({

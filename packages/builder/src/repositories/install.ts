@@ -238,7 +238,8 @@ function failureIn(output: string, { repositories }: InstallOptions): Error {
   if (refused !== undefined)
     return new BuildFailure(`Cannot install packages into the root: ${refused}`)
   const fault = faultOfDnf(output, repositories)
-  return fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
+  if (fault.isBuilds) return new BuildFailure(fault.words)
+  return Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 
 /** Returns the directories of keys and certificates that the sandbox lacks by default. */

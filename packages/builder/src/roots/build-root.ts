@@ -10,7 +10,7 @@ import { installPackages } from '../repositories/install.ts'
 import { namesRequired, shortened } from '../repositories/requirements.ts'
 import type { Repository } from '../repositories/repository.ts'
 import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
-import { cached } from './cache.ts'
+import { cached, type CacheUse } from './cache.ts'
 import { listInstalled, listNames } from './root-query.ts'
 
 /** A root that a build starts from: directories to stack as an overlay, the lowest first. */
@@ -58,17 +58,14 @@ export async function baseRoot(
   options: RootOptions,
   repositories: Repository[],
 ): Promise<BuildRoot> {
-  const { cacheDir, chroot, log, signal, hold } = options
+  const { cacheDir, chroot, log } = options
   const key = digest([FORMAT, chroot, repositories.map((one) => one.digest)])
   const make = async (dir: string): Promise<void> => {
     log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
     await makeBaseRoot(options, repositories, dir)
   }
-  const dir = await cached({ dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }, key, {
-    make,
-    signal,
-    hold,
-  })
+  const folder = { dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }
+  const dir = await cached(folder, key, { make, ...cacheUse(options) })
   log.line(`Base root ${key.slice(0, 12)}`, 'root')
   const dbPath = await readFile(join(dir, 'dbpath'), 'utf8')
   return {
@@ -104,6 +101,13 @@ async function makeBaseRoot(
   await writeFile(join(target, 'installed'), await listInstalled({ root, dbPath, signal }))
 }
 
+/** Roots are made in the build's directory: a package that a user chose can be larger than the machine's disk. */
+function cacheUse({ dir, log, signal, hold }: RootOptions): Omit<CacheUse, 'make'> {
+  const onUncached = (reason: string): void =>
+    log.line(`Not kept for later builds: ${reason}`, 'root')
+  return { work_dir: dir, onUncached, signal, hold }
+}
+
 /**
  * Returns `base` with more packages installed. A cached layer is reused as long as no change in the task's repositories could
  * affect it.
@@ -120,7 +124,7 @@ export async function withPackages(
 ): Promise<BuildRoot> {
   const { requires } = wanted
   if (wanted.packages.length + requires.length === 0) return base
-  const { cacheDir, log, signal, hold } = options
+  const { cacheDir, log, signal } = options
   const packages = wanted.packages.toSorted()
   const required = requires.map(formatDependency).toSorted()
   const configs = wanted.taskRepositories.map(({ config, url }) => [config, url])
@@ -149,7 +153,7 @@ export async function withPackages(
     await writeFile(join(dir, 'installed'), await listInstalled(query))
     await rm(join(dir, 'work'), { recursive: true, force: true })
   }
-  const dir = await cached(folder, key, { make, signal, hold })
+  const dir = await cached(folder, key, { make, ...cacheUse(options) })
   if (known) {
     const list = [...packages, ...required].map(shortened).join(', ')
     log.line(`Packages are in the cached layer ${key.slice(0, 12)}: ${list}`, 'root')

@@ -146,10 +146,18 @@ const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Directories of the host that its tools use, as far as they exist. */
 const TOOL_DIRECTORIES = [
-  ...['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'],
-  ...['alternatives', 'ca-certificates', 'crypto-policies', 'pki', 'ssl/certs'].map(
-    (name) => `/etc/${name}`,
-  ),
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/etc/alternatives',
+  '/etc/ca-certificates',
+  '/etc/crypto-policies',
+  '/etc/pki',
+  '/etc/ssl/certs',
 ]
 const TOOL_FILES = ['/etc/ld.so.cache', '/etc/localtime', '/etc/ssl/openssl.cnf']
 const HOSTS =
