@@ -28,9 +28,11 @@ flock util-linux
 dpkg-deb dpkg
 ip iproute2
 hostname hostname
+runc runc
+slirp4netns slirp4netns
 npm npm'
   softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go libatomic=libatomic1
-  iproute=iproute2 procps=procps busybox=busybox-static
+  iproute=iproute2 procps=procps busybox=busybox-static seccomp_profile=golang-github-containers-common
   installer='apt-get install'
   install() {
     export DEBIAN_FRONTEND=noninteractive
@@ -48,9 +50,11 @@ setpriv util-linux
 flock util-linux
 ip iproute
 hostname hostname
+runc runc
+slirp4netns slirp4netns
 npm nodejs-npm'
   softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang libatomic=libatomic
-  iproute=iproute procps=procps-ng busybox=busybox
+  iproute=iproute procps=procps-ng busybox=busybox seccomp_profile=containers-common
   installer='dnf install'
   install() { dnf -y -q install "$@"; }
 else
@@ -82,7 +86,6 @@ if [ "$mode" = cluster ]; then
 openssl openssl
 go $go
 containerd containerd
-runc runc
 iptables iptables
 ip $iproute
 sysctl $procps
@@ -93,7 +96,6 @@ if [ "$mode" = images ]; then
   needed="$needed
 buildah buildah
 podman podman
-runc runc
 conmon conmon
 iptables iptables
 debootstrap debootstrap"
@@ -112,6 +114,7 @@ fi
 extra() { # prints the missing packages that are not recognized by a program
   # Needed by the pinned Node.
   PATH=$PATH:/sbin ldconfig -p | grep -q 'libatomic\.so\.1 ' || printf '%s\n' "$libatomic"
+  [ "$mode" = node ] || [ -e /usr/share/containers/seccomp.json ] || printf '%s\n' "$seccomp_profile"
   if [ "$mode" = cluster ]; then
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
   fi

@@ -15,6 +15,7 @@ const PACKAGES: Record<string, Packages> = {
   git: { apt: 'git', dnf: 'git-core' },
   ip: { apt: 'iproute2', dnf: 'iproute' },
   mount: { apt: 'mount', dnf: 'util-linux' },
+  nsenter: UTIL_LINUX,
   pivot_root: { apt: 'util-linux', dnf: 'util-linux' },
   prlimit: UTIL_LINUX,
   rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
