@@ -28,6 +28,7 @@ flock util-linux
 dpkg-deb dpkg
 ip iproute2
 python3 python3
+slirp4netns slirp4netns
 npm npm'
   softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go libatomic=libatomic1
   iproute=iproute2 procps=procps busybox=busybox-static seccomp=golang-github-containers-common
@@ -48,6 +49,7 @@ setpriv util-linux
 flock util-linux
 ip iproute
 python3 python3
+slirp4netns slirp4netns
 npm nodejs-npm'
   softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang libatomic=libatomic
   iproute=iproute procps=procps-ng busybox=busybox seccomp=containers-common
@@ -81,7 +83,6 @@ if [ "$mode" = cluster ]; then
 openssl openssl
 go $go
 containerd containerd
-runc runc
 iptables iptables
 ip $iproute
 sysctl $procps
@@ -92,7 +93,6 @@ if [ "$mode" = images ]; then
   needed="$needed
 buildah buildah
 podman podman
-runc runc
 conmon conmon
 iptables iptables
 debootstrap debootstrap"

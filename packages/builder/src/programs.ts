@@ -17,6 +17,7 @@ const PACKAGES: Record<string, Packages> = {
   ip: { apt: 'iproute2', dnf: 'iproute' },
   losetup: { apt: 'mount', dnf: 'util-linux' },
   mount: { apt: 'mount', dnf: 'util-linux' },
+  nsenter: UTIL_LINUX,
   rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
   setpriv: UTIL_LINUX,
   unshare: UTIL_LINUX,
