@@ -38,6 +38,8 @@ export interface Build {
   /** Directory of the log parts, on the machine's disk: the log of a build that fills its disk must still be complete. */
   log_dir: string
   disk: BuildDisk | undefined
+  /** Addresses that users' URLs and builds with network access may reach. */
+  rules: AddressRules
   /** Restricts users' URLs; undefined if the task has none. */
   guard: UrlGuard | undefined
   cacheDir: string
@@ -118,6 +120,7 @@ async function runIn(
   await using proxy = await proxyFor(task, { rules, log, refused })
   const build: Build = {
     task,
+    rules,
     guard: proxy && { rules, proxy_url: proxy.url, refused },
     context,
     dir: disk ? diskDir(place) : place,

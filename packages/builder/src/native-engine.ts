@@ -45,13 +45,13 @@ export async function buildNatively(
 
 /** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
-  const { task, dir, log, signal } = build
+  const { task, dir, rules, log, signal } = build
   await describeMachine(dir, log)
   const spec = await log.phase('sources', 'fetching the sources', () => prepareSources(build))
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
     prepareRoot(build),
   )
-  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, log, signal }
+  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, rules, log, signal }
   await writeMacros(build, base)
   // First, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)

@@ -183,7 +183,7 @@ async function runDnf(
     as: 'tools',
     command,
     env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
-    network,
+    network: network ? 'host' : 'none',
     binds: [
       { from: join(dir, 'etc-dnf'), to: '/etc/dnf', changes: 'forbidden' },
       { from: join(dir, 'etc-rpm'), to: '/etc/rpm', changes: 'forbidden' },

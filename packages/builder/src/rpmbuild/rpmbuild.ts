@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { RpmFormatError } from '@copr/rpm/errors'
 import {
   formatDependency,
@@ -22,6 +23,8 @@ export interface RpmbuildOptions {
   dir: string
   root: BuildRoot
   spec: string
+  /** Addresses that a build with network access may reach. */
+  rules: AddressRules
   log: BuildLog
   signal: AbortSignal
 }
@@ -73,7 +76,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
       HOSTNAME: 'builder',
       PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
     },
-    network: task.enable_net,
+    network: task.enable_net ? options.rules : 'none',
     binds: [
       { from: join(dir, 'builddir'), to: '/builddir', changes: 'kept' },
       { from: join(dir, 'tmp'), to: '/tmp', changes: 'kept' },

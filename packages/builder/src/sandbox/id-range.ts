@@ -9,6 +9,9 @@ export interface IdRange {
   count: number
 }
 
+/** Ids for a sandbox, and one that the sandbox itself cannot have, for a program that serves it. */
+export type SandboxIds = IdRange & { helper: number }
+
 /** Whether files keep their ids on disk: mounts show the ids of the range as those of the namespace. */
 export function isMapped({ first }: IdRange): boolean {
   return first !== 0
@@ -25,10 +28,15 @@ const LOCK_DIR = '/run/copr-builder/ids'
  * Takes a range of host ids that no account and no other sandbox on this machine uses. Disposing releases it. In a container that has
  * a user namespace of its own, which already keeps its ids apart from the host's, returns all ids of that namespace.
  */
-export async function takeIdRange(signal?: AbortSignal): Promise<IdRange & AsyncDisposable> {
+export async function takeIdRange(signal?: AbortSignal): Promise<SandboxIds & AsyncDisposable> {
   const own = idsOfContainer(await readFile('/proc/self/uid_map', 'utf8'))
   if (own !== undefined)
-    return { first: 0, count: own, [Symbol.asyncDispose]: () => Promise.resolve() }
+    return {
+      first: 0,
+      count: own - 1,
+      helper: own - 1,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }
   await mkdir(LOCK_DIR, { recursive: true, mode: 0o700 })
   // Builders in containers do not share the locks. A random start makes it unlikely that they choose the same range.
   const start = randomInt(RANGES)
@@ -37,9 +45,11 @@ export async function takeIdRange(signal?: AbortSignal): Promise<IdRange & Async
     const options = { wait: false, ...(signal && { signal }) }
     const lock = await takeLock(join(LOCK_DIR, String(index)), options)
     if (!lock) continue
+    const first = FIRST_ID + index * RANGE_IDS
     return {
-      first: FIRST_ID + index * RANGE_IDS,
-      count: RANGE_IDS,
+      first,
+      count: RANGE_IDS - 1,
+      helper: first + RANGE_IDS - 1,
       [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose](),
     }
   }

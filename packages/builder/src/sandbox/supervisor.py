@@ -5,7 +5,8 @@ because Node has no interface to mount_setattr(2), openat2(2) and setns(2), and 
 cannot create idmapped mounts.
 
 Standard input: the plan as JSON (planOf() in sandbox.ts). Standard output and standard error become those of the command. The
-file descriptor 3 receives the exit as one line of JSON: the interface Report in sandbox.ts.
+file descriptor 3 receives the exit as one line of JSON: the interface Report in sandbox.ts. The file
+descriptor 4 is a network namespace, if the sandbox joins one.
 """
 
 import ctypes
@@ -22,13 +23,16 @@ BASE = '/run'
 RUNTIME_STATE = f'{BASE}/runtime'
 BUNDLE = f'{BASE}/bundle'
 REPORT = 3
+# Where a network namespace is mounted that the sandbox joins (NETWORK_NAMESPACE in oci-config.ts), and its descriptor.
+NETWORK_PATH = f'{BASE}/network'
+NETWORK = 4
 
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
 AT_EMPTY_PATH, AT_RECURSIVE = 0x1000, 0x8000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x2, 0x4, 0x100000
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_NOSUID, MS_NODEV, MS_BIND = 2, 4, 4096
 CLONE_NEWUSER = 0x10000000
 PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 28, 4
 
@@ -80,6 +84,11 @@ def attach(copy, target):
         f'Cannot mount {target}',
     )
     os.close(copy)
+
+
+def bind_descriptor(descriptor, target):
+    path = f'/proc/self/fd/{descriptor}'
+    check(libc.mount(path.encode(), target.encode(), None, MS_BIND, None), f'Cannot mount {target}')
 
 
 def mount(kind, target, options='', flags=0):
@@ -179,6 +188,9 @@ class Sandbox:
         mount('tmpfs', BASE, 'mode=755,size=4m', MS_NOSUID | MS_NODEV)
         for name in ('layers', 'binds', 'state', 'root', 'tools', 'dev', 'bundle', 'runtime'):
             os.mkdir(f'{BASE}/{name}')
+        if plan['joins_network']:
+            os.close(os.open(NETWORK_PATH, os.O_CREAT | os.O_WRONLY, 0o600))
+            bind_descriptor(NETWORK, NETWORK_PATH)
         for target, copy in copies.items():
             os.makedirs(target, exist_ok=True)
             attach(copy, target)
@@ -375,6 +387,7 @@ def main():
     # One stream, so that lines keep their order.
     os.dup2(1, 2)
     os.set_inheritable(REPORT, False)
+    os.set_inheritable(NETWORK, False)
     plan = json.load(sys.stdin)
     try:
         sandbox = Sandbox(plan)
