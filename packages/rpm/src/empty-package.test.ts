@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
@@ -87,9 +86,8 @@ suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm')
     await mkdir(join(dir.path, 'root'))
     const args = ['--root', join(dir.path, 'root'), '--dbpath', '/var/lib/rpm', '-i', path]
     assert.throws(
-      () =>
-        execFileSync('rpm', args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C.UTF-8' } }),
-      ({ stderr }: { stderr: Buffer }) =>
+      () => run('rpm', args),
+      ({ stderr }: { stderr: string }) =>
         [...REQUIRES.slice(0, 2), '(a or b)', 'pkgconfig(zlib) >= 1.2'].every((one) =>
           stderr.includes(`${one} is needed by needs-1-1.noarch`),
         ),

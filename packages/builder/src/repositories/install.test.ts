@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -129,7 +129,7 @@ async function install(
   }
   const query = ['--root', directory, '--dbpath', DB_PATH, '-qa', '--qf', '%{NAME}-%{VERSION}\n']
   const installed = (await runOrThrow('rpm', query)).trim().split('\n').toSorted()
-  return { installed: installed.filter(Boolean), text, reason }
+  return { run, installed: installed.filter(Boolean), text, reason }
 }
 
 const PACKAGE_NAME = /requires-[0-9a-f]{16}/
@@ -152,6 +152,20 @@ test('requirements are met by names, versions, files and rich dependencies', { s
   assert.match(text, /^Complete!$/m)
   assert.doesNotMatch(text, PACKAGE_NAME)
 })
+
+test(
+  'only the agent can write to the files that dnf installs requirements from',
+  { skip },
+  async () => {
+    const { run } = await install(['alpha', '(alpha or beta)'])
+    const folder = join(run, 'requires')
+    for (const name of ['', ...(await readdir(folder))]) {
+      const { uid, mode } = await stat(join(folder, name))
+      assert.deepEqual([uid, mode & 0o022], [process.getuid?.(), 0], name)
+    }
+    assert.deepEqual(await readdir(folder), ['0.rpm'])
+  },
+)
 
 test('no requirement is a pattern, a NEVRA, a group, an option or a URL', { skip }, async () => {
   const requires = [

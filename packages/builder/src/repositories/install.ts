@@ -154,7 +154,7 @@ function transactionOnly(log: BuildLog): (text: string) => void {
   }
 }
 
-/** What readers see of dnf's output is collected up to this length. */
+/** Output of dnf, as readers see it, is collected up to this length. */
 const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024
 
 interface DnfRun {

@@ -12,6 +12,7 @@ for (const [line, want] of [
     '  - nothing provides zlib-devel > 99',
   ],
   [`  - nothing provides a needed by ${NAME}-17-1-1.noarch`, '  - nothing provides a'],
+  [`  - nothing provides a needed by ${NAME}-0:1-1.noarch`, '  - nothing provides a'],
   [
     ` Problem 2: package ${NAME}-3-1-1.noarch from @commandline requires foo, but none of the providers can be installed`,
     ' Problem 2: the build requires foo, but none of the providers can be installed',

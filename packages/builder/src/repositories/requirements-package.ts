@@ -56,16 +56,16 @@ export function bindOf({ dir }: RequirementsPackages) {
 export function withoutPackage(line: string, name: string): string | undefined {
   if (REST_OF_ROW.test(line)) return undefined
   if (!line.includes(name)) return line
-  const nevra = `${name}(?:-\\d+)?-${VERSION}-${RELEASE}\\.noarch(?: from @commandline)?`
-  const told = line
+  const nevra = `${name}(?:-\\d+)?-(?:0:)?${VERSION}-${RELEASE}\\.noarch(?: from @commandline)?`
+  const rewritten = line
     .replaceAll(new RegExp(` is needed by ${nevra}`, 'g'), ' is needed by the build')
     .replaceAll(new RegExp(` needed by ${nevra}`, 'g'), '')
     .replaceAll(new RegExp(`package ${nevra}`, 'g'), 'the build')
-  const rest = told.replaceAll(new RegExp(`${nevra}|${name}(?:-\\d+)?`, 'g'), '')
-  return rest !== told && NOTHING_LEFT.test(rest) ? undefined : rest
+  const rest = rewritten.replaceAll(new RegExp(`${nevra}|${name}(?:-\\d+)?`, 'g'), '')
+  return rest !== rewritten && NOTHING_LEFT.test(rest) ? undefined : rest
 }
 
 /** The end of a row of dnf's table, which follows a name that is too long for it. */
-const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+${VERSION}-${RELEASE}\\s+@commandline\\s`)
+const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+(?:0:)?${VERSION}-${RELEASE}\\s+@commandline\\s`)
 /** Rows of dnf's table and of its list of steps, without the package's name. */
 const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

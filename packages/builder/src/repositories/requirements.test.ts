@@ -37,7 +37,10 @@ for (const [one, reason] of [
   [named('(a or'), /Cannot install "\(a or": .* a dependency is missing|a closing parenthesis/],
   [named('(a and b or c)'), /'or' cannot follow 'and'/],
   [named('('.repeat(30_000)), /^Cannot install "\({200}…": .* 100 levels deep$/],
-  [named('x'.repeat(64 * 1024 + 1)), /^Cannot install "x{200}…": it is longer than 65536 bytes$/],
+  [
+    named('x'.repeat(64 * 1024 + 1)),
+    /^Cannot install "x{200}…": it is longer than 65536 characters$/,
+  ],
 ] as const)
   test(`checkRequirements() refuses ${JSON.stringify(shortened(one.name).slice(0, 20))} ${one.version}`, () =>
     assert.throws(() => checkRequirements([named('make'), one]), {
@@ -49,7 +52,7 @@ test('checkRequirements() limits number and size', () => {
   const many = Array.from({ length: 10_001 }, (_, i) => named(`d${i}`))
   assert.throws(() => checkRequirements(many), /Cannot install 10001 requirements: the limit is/)
   const large = Array.from({ length: 20 }, (_, i) => named(`${i}`.padStart(60_000, 'x')))
-  assert.throws(() => checkRequirements(large), /requirements of 1200000 bytes: the limit is/)
+  assert.throws(() => checkRequirements(large), /requirements of 1200000 characters: the limit is/)
 })
 
 test('namesRequired() returns the names within rich dependencies', () => {

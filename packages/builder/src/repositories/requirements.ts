@@ -4,9 +4,9 @@ import { messageOf } from '@copr/process/errors'
 import { BuildFailure } from '../build-failure.ts'
 
 const MAX_REQUIREMENTS = 10_000
-const MAX_REQUIREMENT_BYTES = 64 * 1024
+const MAX_REQUIREMENT_LENGTH = 64 * 1024
 /** All requirements together; the largest known specs need less than 100 KiB. */
-const MAX_TOTAL_BYTES = 1024 * 1024
+const MAX_TOTAL_LENGTH = 1024 * 1024
 const MAX_SHOWN = 200
 
 /** Throws a BuildFailure for requirements that rpm would not read from a spec: a build can write its SRPM's header as it likes. */
@@ -15,23 +15,23 @@ export function checkRequirements(requires: readonly Requirement[]): void {
     throw new BuildFailure(
       `Cannot install ${requires.length} requirements: the limit is ${MAX_REQUIREMENTS}`,
     )
-  let bytes = 0
+  let length = 0
   for (const one of requires) {
     const fault = faultOfRequirement(one)
     if (fault !== undefined)
       throw new BuildFailure(`Cannot install ${JSON.stringify(shortened(one.name))}: ${fault}`)
-    bytes += one.name.length + one.version.length
+    length += one.name.length + one.version.length
   }
-  if (bytes > MAX_TOTAL_BYTES)
+  if (length > MAX_TOTAL_LENGTH)
     throw new BuildFailure(
-      `Cannot install requirements of ${bytes} bytes: the limit is ${MAX_TOTAL_BYTES} bytes`,
+      `Cannot install requirements of ${length} characters: the limit is ${MAX_TOTAL_LENGTH} characters`,
     )
 }
 
 function faultOfRequirement({ name, comparison, version }: Requirement): string | undefined {
   if (name === '') return 'the name is empty'
-  if (name.length + version.length > MAX_REQUIREMENT_BYTES)
-    return `it is longer than ${MAX_REQUIREMENT_BYTES} bytes`
+  if (name.length + version.length > MAX_REQUIREMENT_LENGTH)
+    return `it is longer than ${MAX_REQUIREMENT_LENGTH} characters`
   if (UNPRINTABLE.test(name) || UNPRINTABLE.test(version))
     return 'it contains control characters, or is not UTF-8'
   if (comparison !== '' && (version === '' || /\s/.test(version)))
