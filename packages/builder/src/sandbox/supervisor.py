@@ -387,8 +387,9 @@ def main():
     # One stream, so that lines keep their order.
     os.dup2(1, 2)
     os.set_inheritable(REPORT, False)
-    os.set_inheritable(NETWORK, False)
     plan = json.load(sys.stdin)
+    if plan['joins_network']:
+        os.set_inheritable(NETWORK, False)
     try:
         sandbox = Sandbox(plan)
         sandbox.assemble()
