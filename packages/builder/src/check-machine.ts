@@ -2,6 +2,7 @@ import { CoprError } from '@copr/process/errors'
 import { missingPrograms, missingSentence } from './programs.ts'
 import { sandboxFaults } from './sandbox-faults.ts'
 import { OCI_RUNTIMES, ociRuntime } from './sandbox/runtime.ts'
+import { userNetworkFaults } from './sandbox/user-network-faults.ts'
 
 /** Programs that every build needs. */
 const PROGRAMS = ['dnf', 'rpm', 'git', 'flock', 'mount', 'python3', 'setpriv', 'unshare', 'ip']
@@ -22,6 +23,7 @@ export async function machineFaults({ programs = [] }: CheckOptions = {}): Promi
   const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
   if (faults.length === 0) faults.push(...(await sandboxFaults()))
+  if (faults.length === 0) faults.push(...(await userNetworkFaults()))
   return faults
 }
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, readdir } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, readdir } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runSandboxed } from './sandbox.ts'
@@ -53,12 +56,30 @@ tty || true
 })
 
 test('a build has network access only if the project enables it', { skip }, async () => {
-  const script =
-    "tail -n +3 /proc/net/dev | wc -l; bash -c 'exec 3<>/dev/tcp/127.0.0.1/9' 2>&1 | grep -o -m1 refused"
-  assert.deepEqual(await probe(script), ['1', 'refused'])
-  const host = (await readFile('/proc/net/dev', 'utf8')).trim().split('\n').length - 2
-  assert.equal((await probe(script, { enable_net: true }))[0], String(host))
+  const devices = "ls /proc/sys/net/ipv4/conf | grep -vE '^(all|default)$' | tr '\\n' ' '; echo"
+  const local = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/9' 2>&1 | grep -o -m1 refused"
+  assert.deepEqual(await probe(`${devices}; ${local}`), ['lo ', 'refused'])
+  await using host = await listenOnHost()
+  const reach = `timeout 5 bash -c 'exec 3<>/dev/tcp/${host.address}/${host.port}' && echo reached || echo kept`
+  const lines = await probe(`${devices}; ${reach}; cat /etc/resolv.conf`, { enable_net: true })
+  assert.equal(lines[0], 'eth0 lo ')
+  assert.deepEqual(
+    lines.slice(1).filter((line) => !line.startsWith('bash:')),
+    ['kept', 'nameserver 198.19.255.3'],
+  )
 })
+
+/** Listens at an address of this machine that is not on its loopback device, if it has one. */
+async function listenOnHost() {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  const { address } = addresses.find(({ internal, family }) => !internal && family === 'IPv4') ?? {
+    address: '127.0.0.1',
+  }
+  const server = createServer((socket) => socket.destroy()).listen(0, address)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { address, port, [Symbol.asyncDispose]: async () => void server.close() }
+}
 
 test('a build that has replaced its folders with links is refused', { skip }, async () => {
   const { outcome } = await build(

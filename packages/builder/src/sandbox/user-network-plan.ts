@@ -34,7 +34,7 @@ export const ADDRESSES = {
 
 /** Names of the router's devices: towards slirp4netns, and towards the sandbox. */
 export const OUTSIDE = 'slirp0'
-export const INSIDE = 'build0'
+const INSIDE = 'build0'
 
 /** Bytes: large packets spare slirp4netns work. The maximum is 65521. */
 export const MTU = 65520

@@ -35,8 +35,8 @@ export interface UserNetworkOptions {
   /** Path of the sandbox's network namespace, for example `/proc/1234/ns/net`. It has no eth0 yet. */
   network_namespace: string
   /**
-   * User and group id of slirp4netns: used by nothing else on this machine, and not mapped in the sandbox's user namespace. A process
-   * with this id could change the restrictions.
+   * User and group id of slirp4netns, used by nothing else on this machine: a process with this id could change the restrictions,
+   * unless it is in a user namespace of its own.
    */
   uid: number
   gid: number
@@ -65,6 +65,11 @@ export interface UserNetwork extends AsyncDisposable {
  */
 export async function startUserNetwork(options: UserNetworkOptions): Promise<UserNetwork> {
   const { rules, dir, signal } = options
+  for (const id of [options.uid, options.gid])
+    if (!Number.isSafeInteger(id) || id < 1)
+      throw new Error(
+        `slirp4netns needs the id of an unprivileged user: expected 1 or more, received ${id}`,
+      )
   const ipv6 = await hasIpv6()
   await using stack = new AsyncDisposableStack()
   const sandbox = stack.use(await openNamespace(options.network_namespace))
