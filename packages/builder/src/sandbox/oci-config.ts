@@ -195,7 +195,8 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
     destination: ROOT,
     type: 'bind',
     source: `${BASE}/root`,
-    options: ['rbind', 'rw', 'nodev'],
+    // No program in a sandbox gains rights by its file; a build's own disk is mounted like this, which cannot be taken back.
+    options: ['rbind', 'rw', 'nosuid', 'nodev'],
   }
   return [...systemMounts('', limits), ...sys, root, ...systemMounts(ROOT, limits), ...bound]
 }
