@@ -25,6 +25,7 @@ git git
 unshare util-linux
 setpriv util-linux
 flock util-linux
+mkfs.ext4 e2fsprogs
 dpkg-deb dpkg
 ip iproute2
 hostname hostname
@@ -46,6 +47,7 @@ git git-core
 unshare util-linux
 setpriv util-linux
 flock util-linux
+mkfs.ext4 e2fsprogs
 ip iproute
 hostname hostname
 npm nodejs-npm'

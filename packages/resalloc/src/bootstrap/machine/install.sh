@@ -29,7 +29,7 @@ find_node() {
 }
 
 missing=
-for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute hostname:hostname; do
+for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux mkfs.ext4:e2fsprogs ip:iproute hostname:hostname; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 if [ -n "$missing" ]; then
