@@ -39,7 +39,16 @@ async function machine(t: TestContext) {
   mkdirSync(bin)
   const program = (name: string, body: string): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
-  for (const name of ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'mkfs.ext4', 'ip', 'hostname'])
+  for (const name of [
+    'mock',
+    'rpmbuild',
+    'git',
+    'createrepo_c',
+    'setpriv',
+    'mkfs.ext4',
+    'ip',
+    'hostname',
+  ])
     program(name, 'exit 0')
   for (const name of ['dnf', 'useradd', 'cloud-init']) program(name, `echo "$0 $*" >>${dir}/called`)
   program('node', 'echo 26')
