@@ -25,6 +25,7 @@ git git
 unshare util-linux
 setpriv util-linux
 flock util-linux
+mkfs.ext4 e2fsprogs
 dpkg-deb dpkg
 ip iproute2
 python3 python3
@@ -47,6 +48,7 @@ git git-core
 unshare util-linux
 setpriv util-linux
 flock util-linux
+mkfs.ext4 e2fsprogs
 ip iproute
 python3 python3
 slirp4netns slirp4netns

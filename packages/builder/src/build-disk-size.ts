@@ -4,7 +4,7 @@ import { type BuildDisk, MIN_BUILD_DISK_BYTES } from './build-disk.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
-/** What a build's disk leaves on the machine's disk for its logs and the caches: a tenth of the free space, and at least 192 MiB. */
+/** The part of the machine's free space that a build's disk leaves for its logs and the caches: a tenth of it, and at least 192 MiB. */
 const RESERVE_SHARE = 1 / 10
 const MIN_RESERVE_BYTES = 192 * MIB
 

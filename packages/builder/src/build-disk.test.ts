@@ -155,7 +155,31 @@ test(
     assert.ok(!(await readMounts()).some(({ mount_point }) => mount_point.startsWith(dir)))
     user.kill('SIGKILL')
     await once(user, 'exit')
-    while ((await images()).includes(dir)) await new Promise((resolve) => setTimeout(resolve, 20))
+    await released(dir)
+  },
+)
+
+test(
+  'disposing a disk frees its space even while another mount namespace has a copy of the mount',
+  { skip },
+  async (t) => {
+    const machine = await directory(t)
+    await using machineDisk = await open(machine, 512 * MIB)
+    const dir = join(machine, 'disk')
+    await mkdir(join(dir, 'disk'))
+    const disk = await open(dir, 256 * MIB)
+    fill(join(dir, 'disk', 'big'))
+    execFileSync('sync', ['--file-system', join(dir, 'disk')])
+    assert.ok(machineDisk.usage().used_bytes > 200 * MIB)
+    const args = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo in; exec sleep 1000']
+    const other = spawn('unshare', args)
+    t.after(() => other.kill('SIGKILL'))
+    await once(other.stdout, 'data')
+    await disk[Symbol.asyncDispose]()
+    assert.ok(machineDisk.usage().used_bytes < 20 * MIB)
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    await released(dir)
   },
 )
 

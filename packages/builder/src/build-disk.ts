@@ -56,7 +56,7 @@ export interface BuildDiskOptions {
   signal: AbortSignal
 }
 
-export interface DiskUsage {
+interface DiskUsage {
   used_bytes: number
   free_bytes: number
   used_inodes: number

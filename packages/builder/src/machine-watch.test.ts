@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { mock, test } from 'node:test'
+import { buildDiskFaults } from './build-disk-faults.ts'
+import { openBuildDisk } from './build-disk.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
 
+const faults = await buildDiskFaults()
+const skip = faults.length > 0 && faults.join('; ')
 const ROOM = 10 * 1024 ** 3
 
 function watched() {
@@ -39,4 +46,22 @@ test('gaugesOf() reads this machine', () => {
   const gauges = gaugesOf('/')
   assert.ok(gauges.freeBytes() > 0)
   assert.ok(Number.isInteger(gauges.oomKills()))
+})
+
+test('a machine without free inodes counts as full', { skip }, async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'copr-watch-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const mount_point = join(dir, 'disk')
+  await mkdir(mount_point)
+  await using _disk = await openBuildDisk({
+    image: join(dir, 'image'),
+    mount_point,
+    bytes: 128 * 1024 ** 2,
+    inodes: 200,
+    signal: t.signal,
+  })
+  using watch = new MachineWatch(gaugesOf(mount_point))
+  assert.equal(watch.blameDisk('failed'), undefined)
+  for (let i = 0; i < 150; i++) await writeFile(join(mount_point, String(i)), '')
+  assert.equal(watch.blameDisk('failed')?.lost, 'disk_full')
 })

@@ -81,3 +81,14 @@ test('faultOfDnf() distinguishes a user repository from ours', () => {
   assert.equal(faultOfDnf(output, [repository('extra', false)]).isBuilds, true)
   assert.equal(faultOfDnf(output, [repository('extra', true)]).isBuilds, false)
 })
+
+for (const line of [
+  '  installing package gcc-12-1.x86_64 needs 53MB more space on the / filesystem',
+  '  installing package gcc-12-1.x86_64 needs 300 more inodes on the / filesystem',
+  '   At least 12MB more space needed on the / filesystem.',
+])
+  test(`faultOfDnf() recognizes a full disk: ${line.trim()}`, () => {
+    const fault = faultOfDnf(`Error: Transaction test error:\n${line}\n\n`, [])
+    assert.equal(fault.code, 'ENOSPC')
+    assert.match(fault.words, /^Packages needed for the build do not fit: .* filesystem/)
+  })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import {
   mkdir,
   mkdtemp,
@@ -141,17 +140,14 @@ test('a path that cannot be copied leaves nothing in the cache', { skip }, async
   assert.deepEqual(await entries(), [])
 })
 
-test('canceling stops the copy and leaves nothing in the cache', { skip }, async (t) => {
-  const { use, entries, folder } = await cacheFixture(t)
+test('canceling before the copy leaves nothing in the cache', { skip }, async (t) => {
+  const { use, entries } = await cacheFixture(t)
   const cancel = new AbortController()
   const copying = use(
     'a1',
     async (made) => {
-      await writeFile(join(made, 'x'), Buffer.alloc(100 * MIB, 1))
-      const timer = setInterval(() => {
-        if (readdirSync(folder.dir).some((name) => name.includes('.new-'))) cancel.abort('canceled')
-      }, 1)
-      t.after(() => clearInterval(timer))
+      await writeFile(join(made, 'x'), Buffer.alloc(MIB, 1))
+      cancel.abort('canceled')
     },
     cancel.signal,
   )

@@ -39,7 +39,7 @@ async function machine(t: TestContext) {
   mkdirSync(bin)
   const program = (name: string, body: string): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
-  const tools = ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'ip', 'python3']
+  const tools = ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'mkfs.ext4', 'ip', 'python3']
   for (const name of [...tools, 'crun', 'slirp4netns']) program(name, 'exit 0')
   writeFileSync(join(dir, 'seccomp.json'), '{}')
   for (const name of ['dnf', 'useradd', 'cloud-init']) program(name, `echo "$0 $*" >>${dir}/called`)

@@ -29,7 +29,7 @@ find_node() {
 }
 
 missing=
-for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute python3:python3 \
+for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute mkfs.ext4:e2fsprogs python3:python3 \
   slirp4netns:slirp4netns; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
