@@ -245,6 +245,8 @@ class Sandbox:
             attach(copy, f'{dev}/{name}')
         for name in ('pts', 'shm', 'mqueue'):
             os.mkdir(f'{dev}/{name}')
+        # runc gives a tmpfs the mode of its mount point, whatever its options say.
+        os.chmod(f'{dev}/shm', 0o1777)
         for name, target in (
             ('ptmx', 'pts/ptmx'),
             ('fd', '/proc/self/fd'),
