@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 import {
   build,
@@ -17,6 +14,7 @@ import {
   uniqueSeconds,
   useFixture,
 } from './testing/engine-suite.ts'
+import { projectRepository } from './testing/project-repository.ts'
 
 useFixture()
 
@@ -142,30 +140,3 @@ test('a hanging scriptlet blocks only its own build', { skip }, async () => {
   stuck.context.abort('canceled')
   assert.equal((await stuck.outcome).outcome, 'canceled')
 })
-
-/** Makes a repository that packages can be added to, like a project's. */
-async function projectRepository(name: string) {
-  const dir = await mkdtemp(join(fixture.dir, `${name}-`))
-  const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])
-  await index()
-  const repos = [
-    {
-      id: 'copr_base',
-      name: 'Project',
-      baseurl: pathToFileURL(dir).href,
-      priority: null,
-      module_hotfixes: null,
-      gpgcheck: false,
-      repo_gpgcheck: null,
-      gpgkey: null,
-      is_external: false,
-    },
-  ]
-  async function add(package_name: string, sections: Parameters<typeof specOf>[0] = {}) {
-    const made = await build(await fixture.task(specOf({ ...sections, name: package_name })))
-    const file = `${package_name}-1.0-1.noarch.rpm`
-    await copyFile(made.context.uploads.get(file) ?? '', join(dir, file))
-    await index()
-  }
-  return { repos, add }
-}
