@@ -27,10 +27,11 @@ setpriv util-linux
 flock util-linux
 dpkg-deb dpkg
 ip iproute2
-hostname hostname
+python3 python3
+slirp4netns slirp4netns
 npm npm'
   softhsm=softhsm2 dnf_plugins=dnf-plugins-core python_venv=python3-venv go=golang-go libatomic=libatomic1
-  iproute=iproute2 procps=procps busybox=busybox-static
+  iproute=iproute2 procps=procps busybox=busybox-static seccomp=golang-github-containers-common
   installer='apt-get install'
   install() {
     export DEBIAN_FRONTEND=noninteractive
@@ -47,16 +48,17 @@ unshare util-linux
 setpriv util-linux
 flock util-linux
 ip iproute
-hostname hostname
+python3 python3
+slirp4netns slirp4netns
 npm nodejs-npm'
   softhsm=softhsm dnf_plugins=python3-dnf-plugins-core python_venv=python3 go=golang libatomic=libatomic
-  iproute=iproute procps=procps-ng busybox=busybox
+  iproute=iproute procps=procps-ng busybox=busybox seccomp=containers-common
   installer='dnf install'
   install() { dnf -y -q install "$@"; }
 else
   # A Node that does not start reports this itself.
   [ "${1:-}" != node ] || exit 0
-  say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux and npm yourself.'
+  say 'This machine has neither apt-get nor dnf: install rpm-build, dnf, createrepo_c, git, util-linux, python3, runc, containers-common and npm yourself.'
   exit 1
 fi
 
@@ -73,8 +75,7 @@ ssh openssh-client
 openssl openssl
 pkcs11-tool opensc
 softhsm2-util $softhsm
-systemd-analyze systemd
-python3 python3"
+systemd-analyze systemd"
 fi
 
 if [ "$mode" = cluster ]; then
@@ -82,7 +83,6 @@ if [ "$mode" = cluster ]; then
 openssl openssl
 go $go
 containerd containerd
-runc runc
 iptables iptables
 ip $iproute
 sysctl $procps
@@ -93,7 +93,6 @@ if [ "$mode" = images ]; then
   needed="$needed
 buildah buildah
 podman podman
-runc runc
 conmon conmon
 iptables iptables
 debootstrap debootstrap"
@@ -112,6 +111,10 @@ fi
 extra() { # prints the missing packages that are not recognized by a program
   # Needed by the pinned Node.
   PATH=$PATH:/sbin ldconfig -p | grep -q 'libatomic\.so\.1 ' || printf '%s\n' "$libatomic"
+  [ "$mode" != node ] || return 0
+  # Sandboxes of builds: either runtime will do.
+  command -v runc >/dev/null 2>&1 || command -v crun >/dev/null 2>&1 || printf '%s\n' runc
+  [ -e /usr/share/containers/seccomp.json ] || [ -e /etc/containers/seccomp.json ] || printf '%s\n' "$seccomp"
   if [ "$mode" = cluster ]; then
     [ -e /usr/lib/cni/ptp ] || [ -e /usr/libexec/cni/ptp ] || printf '%s\n' containernetworking-plugins
   fi

@@ -9,6 +9,8 @@ export interface BuildLogOptions {
   max_bytes: number
   /** Called once, when the log exceeds `max_bytes`. */
   onTooLong: () => void
+  /** Called once, when a part cannot be written; the live log continues. */
+  onUnwritable: (error: unknown) => void
 }
 
 export const LOG_PARTS = ['root', 'build', 'state', 'hw_info', 'installed_pkgs'] as const
@@ -22,6 +24,8 @@ export class BuildLog {
   readonly #start = performance.now()
   #bytes = 0
   #isTooLong = false
+  #isUnwritable = false
+  readonly #partBytes: Partial<Record<LogPart, number>> = {}
 
   constructor(options: BuildLogOptions) {
     this.#options = options
@@ -41,9 +45,20 @@ export class BuildLog {
     this.#options.onTooLong()
   }
 
-  /** Writes to a part's file only, not to the live log. */
+  /** Writes to a part's file only, not to the live log; drops everything past the limit, which is that of the log for each part. */
   only(chunk: Uint8Array | string, part: LogPart): void {
-    appendFileSync(join(this.#options.dir, `${part}.log`), chunk)
+    if (this.#isUnwritable) return
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    const before = this.#partBytes[part] ?? 0
+    const kept = bytes.subarray(0, this.#options.max_bytes - before)
+    this.#partBytes[part] = before + kept.length
+    try {
+      appendFileSync(join(this.#options.dir, `${part}.log`), kept)
+    } catch (error) {
+      // Thrown from the handler of a program's output, it would end the whole agent.
+      this.#isUnwritable = true
+      this.#options.onUnwritable(error)
+    }
   }
 
   line(text = '', part?: LogPart): void {

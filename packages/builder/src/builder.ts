@@ -5,6 +5,7 @@ import { runAgent } from '@copr/agent/agent'
 import type { TaskContext } from '@copr/agent/handler'
 import { addressRules } from '@copr/process/guarded/address-rules'
 import type { Logger } from '@copr/process/log'
+import { buildDiskFaults } from './build-disk-faults.ts'
 import { checkMachine } from './check-machine.ts'
 import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
@@ -40,6 +41,10 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
   const { engine = 'native' } = options
   const byMock = engine === 'mock' || (engine === 'auto' && (await hasMock()))
   await using scratch = await openScratch(options.scratch_dir, options.cache_dir)
+  const diskFaults = await buildDiskFaults(scratch.builds_dir)
+  for (const reason of diskFaults)
+    options.log.warn({ reason }, "Builds share the machine's disk and can fill it")
+  const own_disk = diskFaults.length === 0
   await runAgent({
     gateway_url: options.gateway_url,
     enroll_token: options.enroll_token,
@@ -47,7 +52,7 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
     kinds: ['source', 'rpm'],
     arches: options.arches,
     tags: options.tags,
-    handlers: (task, context) => doTask(task, context, { ...scratch, byMock }, options),
+    handlers: (task, context) => doTask(task, context, { ...scratch, byMock, own_disk }, options),
     log: options.log,
     stop: options.stop,
     ...(self_test && { self_test }),
@@ -58,7 +63,7 @@ export async function runBuilder(options: BuilderOptions): Promise<void> {
 async function doTask(
   task: Task,
   context: TaskContext,
-  scratch: Scratch & { byMock: boolean },
+  scratch: Scratch & { byMock: boolean; own_disk: boolean },
   options: BuilderOptions,
 ): Promise<FinishRequest> {
   const rules = addressRules(options.allow_private_urls)

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from 'node:fs/promises'
+import { mkdir, mkdtemp, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
@@ -8,6 +8,8 @@ import { type AddressRules, addressRules } from '@copr/process/guarded/address-r
 import { type GuardedProxy, serveGuardedProxy } from '@copr/process/guarded/guarded-proxy'
 import type { UrlGuard } from './repositories/repository.ts'
 import { BuildFailure } from './build-failure.ts'
+import { buildDiskBytes, filledSentence } from './build-disk-size.ts'
+import { type BuildDisk, openBuildDisk } from './build-disk.ts'
 import { BuildLog } from './build-log.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
 import { packLogs, uploadAll } from './results.ts'
@@ -16,17 +18,28 @@ import { removeTree } from './remove-tree.ts'
 export interface EngineOptions {
   /** Parent of the directories of single builds; on the same disk as `cache_dir`. */
   builds_dir: string
+  /** Whether each build gets a disk of its own, where {@link buildDiskFaults} found nothing; otherwise builds share the machine's. */
+  own_disk: boolean
   /** Roots, packages and repository data kept between builds; several builders may share it. */
   cache_dir: string
   /** Addresses that users' repositories may have. Default: no private ones. */
   rules?: AddressRules
 }
 
+/** Longest time in which a machine must make a disk; it takes about 50 ms. */
+const OPEN_DISK_MS = 60_000
+
 /** A build that an engine is running. */
 export interface Build {
   task: RpmTask
   context: TaskContext
+  /** The build's directory, on a disk of its own if it has one. */
   dir: string
+  /** Directory of the log parts, on the machine's disk: the log of a build that fills its disk must still be complete. */
+  log_dir: string
+  disk: BuildDisk | undefined
+  /** Addresses that users' URLs and builds with network access may reach. */
+  rules: AddressRules
   /** Restricts users' URLs; undefined if the task has none. */
   guard: UrlGuard | undefined
   cacheDir: string
@@ -61,7 +74,29 @@ export async function runEngine(
 ): Promise<FinishRequest> {
   await mkdir(options.builds_dir, { recursive: true })
   await mkdir(options.cache_dir, { recursive: true })
-  const dir = await mkdtemp(join(options.builds_dir, 'build-'))
+  const place = await mkdtemp(join(options.builds_dir, 'build-'))
+  const hold = new AsyncDisposableStack()
+  try {
+    const disk = options.own_disk ? hold.use(await openDisk(task, place)) : undefined
+    return await runIn(place, disk, hold, { task, context, options, makePackages })
+  } finally {
+    await cleanUp(place, hold, context)
+  }
+}
+
+interface Run {
+  task: RpmTask
+  context: TaskContext
+  options: EngineOptions
+  makePackages: (build: Build) => Promise<string[]>
+}
+
+async function runIn(
+  place: string,
+  disk: BuildDisk | undefined,
+  hold: AsyncDisposableStack,
+  { task, context, options, makePackages }: Run,
+): Promise<FinishRequest> {
   const limit = new AbortController()
   const timer = setTimeout(
     () =>
@@ -76,17 +111,21 @@ export async function runEngine(
   const max_bytes = task.limits.max_log_bytes
   const onTooLong = (): void =>
     limit.abort(new BuildFailure(`the build log exceeds the limit of ${max_bytes} bytes`))
-  const log = new BuildLog({ context, dir, max_bytes, onTooLong })
-  const hold = new AsyncDisposableStack()
+  const onUnwritable = (cause: unknown): void =>
+    limit.abort(new Error('Cannot write the log of the build', { cause }))
+  const log = new BuildLog({ context, dir: place, max_bytes, onTooLong, onUnwritable })
   using watch = new MachineWatch(gaugesOf(options.builds_dir))
   const signal = AbortSignal.any([context.signal, limit.signal])
   const refused: string[] = []
   await using proxy = await proxyFor(task, { rules, log, refused })
   const build: Build = {
     task,
+    rules,
     guard: proxy && { rules, proxy_url: proxy.url, refused },
     context,
-    dir,
+    dir: disk ? diskDir(place) : place,
+    log_dir: place,
+    disk,
     cacheDir: options.cache_dir,
     log,
     signal,
@@ -98,8 +137,21 @@ export async function runEngine(
     return await runBuild(build, makePackages)
   } finally {
     clearTimeout(timer)
-    await cleanUp(dir, hold, context)
   }
+}
+
+function diskDir(place: string): string {
+  return join(place, 'disk')
+}
+
+/** Opens the disk of a build, in `place` on the machine's disk, of which it leaves a part for logs and caches. */
+async function openDisk(task: RpmTask, place: string): Promise<BuildDisk> {
+  const { max_disk_bytes } = task.limits
+  const bytes = buildDiskBytes(max_disk_bytes, await statfs(place))
+  const mount_point = diskDir(place)
+  await mkdir(mount_point)
+  const signal = AbortSignal.timeout(OPEN_DISK_MS)
+  return await openBuildDisk({ image: join(place, 'image'), mount_point, bytes, signal })
 }
 
 /** A failed cleanup does not fail this build, but marks the machine unclean: the next build must not find the leftovers. */
@@ -124,8 +176,9 @@ async function runBuild(
   try {
     writeHeader(build)
     const paths = await makePackages(build)
+    requireIntactData(build)
     const files = await log.phase('upload', 'uploading the results', async () =>
-      uploadAll([...found, ...paths, ...(await packLogs(build.dir))], context),
+      uploadAll([...found, ...paths, ...(await packLogs(build.log_dir))], context),
     )
     log.lastLine('Build succeeded')
     return { outcome: 'succeeded', files, seconds: log.seconds }
@@ -135,22 +188,37 @@ async function runBuild(
       return { outcome: 'canceled', files: [] }
     }
     const fault = faultBehind(build, error)
-    if (fault || !(error instanceof BuildFailure)) {
-      const reason = messageOf(fault ?? error)
-      log.lastLine(`The builder failed, the build will be retried: ${reason}`)
-      throw fault ?? error
+    if (!(fault instanceof BuildFailure)) {
+      log.lastLine(`The builder failed, the build will be retried: ${messageOf(fault)}`)
+      throw fault
     }
-    log.lastLine(`Build failed: ${error.message}`)
-    const files = await uploadAll([...found, ...(await packLogs(build.dir))], context)
-    return { outcome: 'failed', reason: error.message.slice(0, 2000), files, seconds: log.seconds }
+    log.lastLine(`Build failed: ${fault.message}`)
+    const files = await uploadAll([...found, ...(await packLogs(build.log_dir))], context)
+    return { outcome: 'failed', reason: fault.message.slice(0, 2000), files, seconds: log.seconds }
   }
 }
 
-/** Returns the machine fault, such as full memory or disk, behind a failed build; undefined if the build was aborted. */
-function faultBehind({ signal, watch }: Build, error: unknown): MachineFault | undefined {
-  if (signal.aborted || error instanceof MachineFault) return undefined
-  if (error instanceof BuildFailure && error.isExhausted) return undefined
-  return watch.blame(messageOf(error))
+/** Throws if the machine could not store all that the build wrote to its own disk: the packages may be damaged. */
+function requireIntactData({ disk, watch }: Build): void {
+  if (!disk) return
+  const fault = watch.blameDisk('what the build wrote may be lost')
+  if (fault) throw fault
+  if (disk.hasLostData()) throw new Error("The machine's disk failed: what the build wrote is lost")
+}
+
+/**
+ * Returns the reason for a failure: a machine fault, such as full memory or disk, a BuildFailure if the build has filled its own disk,
+ * or the error itself, also if the build was aborted.
+ */
+function faultBehind({ signal, watch, disk }: Build, error: unknown): unknown {
+  if (signal.aborted || error instanceof MachineFault) return error
+  if (error instanceof BuildFailure && error.isExhausted) return error
+  const fault = watch.blame(messageOf(error))
+  if (fault || !disk) return fault ?? error
+  if (disk.hasLostData())
+    return new Error(`The machine's disk failed: ${messageOf(error)}`, { cause: error })
+  const filled = filledSentence(disk, error)
+  return filled === undefined ? error : new BuildFailure(`${filled}: ${messageOf(error)}`)
 }
 
 function writeHeader({ task, log }: Build): void {

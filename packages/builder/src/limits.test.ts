@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { mountsBelow, readMounts } from './mounts.ts'
 import { openScratch } from './scratch.ts'
 import {
   build,
   fixture,
+  noDisk,
   processesWith,
   reasonOf,
   skip,
@@ -28,14 +30,14 @@ test('a build that exceeds its timeout fails with that reason', { skip }, async 
 })
 
 test('a build whose log exceeds the limit fails with that reason', { skip }, async () => {
-  const limits = { max_log_bytes: 100_000, max_result_bytes: 1e6 }
+  const limits = { max_log_bytes: 100_000, max_result_bytes: 1e6, max_disk_bytes: 1e9 }
   const { context, outcome } = await build(await fixture.task(specOf({ build: 'yes' }), { limits }))
   assert.equal(reasonOf(outcome), 'the build log exceeds the limit of 100000 bytes')
   assert.ok(context.text().length < 101_000)
 })
 
 test('results over the limit fail the build', { skip }, async () => {
-  const limits = { max_log_bytes: 1e6, max_result_bytes: 100 }
+  const limits = { max_log_bytes: 1e6, max_result_bytes: 100, max_disk_bytes: 1e9 }
   const { outcome } = await build(await fixture.task(specOf(), { limits }))
   assert.match(reasonOf(outcome), /^the results have \d+ bytes, the limit is 100$/)
 })
@@ -75,10 +77,13 @@ test(
     child.kill('SIGKILL')
     await once(child, 'exit')
     while ((await processesWith(seconds)).length > 0) await sleep(20)
-    assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), /copr-builder-/)
+    // The disk of the build is the only mount that outlives it.
+    const mounts = mountsBelow(scratch, await readMounts())
+    assert.equal(mounts.length, noDisk ? 0 : 1, JSON.stringify(mounts))
     const left = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(left.length, 1)
     await using _next = await openScratch(scratch, fixture.cacheDir)
+    assert.doesNotMatch(await readFile('/proc/mounts', 'utf8'), /copr-builder-/)
     const now = (await readdir(scratch)).filter((name) => name.startsWith('builds-'))
     assert.equal(now.length, 1)
     assert.notDeepEqual(now, left)

@@ -4,6 +4,8 @@ import { MachineFault } from '@copr/agent/machine-fault'
 const LOOK_MS = 1_000
 /** With less free space than this, any write may fail soon. */
 const FULL_BYTES = 64 * 1024 ** 2
+/** With fewer free inodes than this, any file may fail to be created soon. */
+const FULL_INODES = 64
 
 /** Reads the free space on a disk and the number of OOM kills so far. */
 export interface MachineGauges {
@@ -31,9 +33,14 @@ export class MachineWatch implements Disposable {
 
   /** Returns the machine's fault behind a failed build: memory or disk ran out since the watch began. Undefined if neither did. */
   blame(failure: string): MachineFault | undefined {
-    this.#look()
     if (this.#gauges.oomKills() > this.#kills)
       return new MachineFault('out_of_memory', `The machine ran out of memory: ${failure}`)
+    return this.blameDisk(failure)
+  }
+
+  /** Returns the machine's fault if its disk was full at any time since the watch began. */
+  blameDisk(failure: string): MachineFault | undefined {
+    this.#look()
     if (this.#least < FULL_BYTES)
       return new MachineFault('disk_full', `The machine ran out of disk space: ${failure}`)
     return undefined
@@ -44,12 +51,13 @@ export class MachineWatch implements Disposable {
   }
 }
 
-/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build. */
+/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build; without free inodes it has no free space. */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {
-      const { bavail, bsize } = statfsSync(dir)
-      return bavail * bsize
+      const { bavail, bsize, files, ffree } = statfsSync(dir)
+      // Some file systems have no fixed number of inodes and report 0.
+      return files > 0 && ffree < FULL_INODES ? 0 : bavail * bsize
     },
     oomKills,
   }

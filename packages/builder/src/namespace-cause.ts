@@ -35,7 +35,7 @@ export interface NamespaceSupport {
 const CAP_NET_ADMIN = 12n
 const CAP_SYS_ADMIN = 21n
 
-const PRIVILEGED =
+export const PRIVILEGED =
   'start it with --privileged (docker, podman), or with securityContext.privileged: true (Kubernetes)'
 
 /** Explains why a step failed with the error text `words` and how to fix it, as a clause for the administrator. */

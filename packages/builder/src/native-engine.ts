@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
+import type { Requirement } from '@copr/rpm/package-info'
 import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
@@ -21,6 +22,7 @@ import { renderMacros } from './rpmbuild/macros.ts'
 import {
   generateBuildRequires,
   makeSrpm,
+  newRequirements,
   rpmbuild,
   rpmbuildFailure,
   type RpmbuildOptions,
@@ -30,6 +32,8 @@ import { BUILD_UID } from './sandbox/sandbox.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
 const MAX_GENERATE_ROUNDS = 10
+const MAX_SRPM_ROUNDS = 5
+
 /** Builds an RPM task in its own root; throws if the machine or the installation is at fault. */
 export async function buildNatively(
   task: RpmTask,
@@ -41,31 +45,28 @@ export async function buildNatively(
 
 /** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
-  const { task, dir, log, signal } = build
+  const { task, dir, rules, log, signal } = build
   await describeMachine(dir, log)
   const spec = await log.phase('sources', 'fetching the sources', () => prepareSources(build))
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
     prepareRoot(build),
   )
-  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, log, signal }
+  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, rules, log, signal }
   await writeMacros(build, base)
-  const { srpm, requires } = await log.phase('srpm', 'making the SRPM', () =>
-    makeSrpm({ ...common, root: base }),
-  )
-  const wanted = [...new Set([...task.buildroot_packages, ...requires])]
-  let root = await log.phase('builddeps', 'installing BuildRequires', () =>
-    withPackages(rootOptions(build), base, { packages: wanted, ...repositories }),
-  )
+  // First, as in mock: the spec may need their macros.
+  const first = await installAdditional(build, base, repositories)
+  const required = await installRequired(build, { ...common, root: first }, repositories)
+  let { root } = required
   const isDynamic = await generatesRequires(build, common.spec)
   if (isDynamic)
-    root = await installGenerated(build, { ...common, root }, repositories, new Set(wanted))
+    root = await installGenerated(build, { ...common, root }, repositories, required.requires)
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
     const exit = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
     if (exit.code !== 0)
       throw rpmbuildFailure('rpmbuild exited with code', exit, await lastError(build))
   })
-  const results = await collectResults(task, dir, await takeResults(dir, isDynamic, srpm))
+  const results = await collectResults(task, dir, await takeResults(dir, isDynamic, required.srpm))
   return [...results.rpms, results.summary]
 }
 
@@ -124,6 +125,48 @@ async function writeMacros({ task, dir }: Build, { dbPath }: BuildRoot): Promise
   await writeFile(join(dir, 'builddir', '.rpmmacros'), renderMacros(task, dbPath))
 }
 
+async function installAdditional(
+  build: Build,
+  base: BuildRoot,
+  repositories: TaskRepositories,
+): Promise<BuildRoot> {
+  const packages = [...new Set(build.task.buildroot_packages)]
+  if (packages.length === 0) return base
+  return await build.log.phase('builddeps', 'installing additional packages', () =>
+    withPackages(rootOptions(build), base, { packages, requires: [], ...repositories }),
+  )
+}
+
+/**
+ * Installs the spec's BuildRequires. The SRPM is made again in the new root until it requires nothing new, because the macros of an
+ * installed package may add BuildRequires.
+ */
+async function installRequired(
+  build: Build,
+  options: RpmbuildOptions,
+  repositories: TaskRepositories,
+): Promise<{ root: BuildRoot; requires: Requirement[]; srpm: string }> {
+  const { log } = build
+  let { root } = options
+  let requires: Requirement[] = []
+  for (let round = 1; round <= MAX_SRPM_ROUNDS; round++) {
+    const current = root
+    const made = await log.phase('srpm', 'making the SRPM', () =>
+      makeSrpm({ ...options, root: current }),
+    )
+    const missing = newRequirements(made.requires, requires)
+    if (missing.length === 0) return { root, requires, srpm: made.srpm }
+    requires = [...requires, ...missing]
+    const wanted = { packages: [], requires, ...repositories }
+    root = await log.phase('builddeps', 'installing BuildRequires', () =>
+      withPackages(rootOptions(build), current, wanted),
+    )
+  }
+  throw new BuildFailure(
+    `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
+  )
+}
+
 async function generatesRequires({ dir }: Build, spec: string): Promise<boolean> {
   return (await readFile(join(dir, spec), 'latin1')).includes('generate_buildrequires')
 }
@@ -132,19 +175,23 @@ async function installGenerated(
   build: Build,
   options: RpmbuildOptions,
   repositories: TaskRepositories,
-  known: Set<string>,
+  required: Requirement[],
 ): Promise<BuildRoot> {
   const { log } = build
   let { root } = options
+  let requires = required
   for (let round = 1; round <= MAX_GENERATE_ROUNDS; round++) {
     const current = root
-    const missing = await log.phase('generate', 'generating BuildRequires', () =>
-      generateBuildRequires({ ...options, root: current }, known),
+    const generated = await log.phase('generate', 'generating BuildRequires', () =>
+      generateBuildRequires({ ...options, root: current }),
     )
+    const missing = newRequirements(generated, requires)
     if (missing.length === 0) return root
-    for (const one of missing) known.add(one)
+    // All of them: a later package must not replace one that an earlier requirement names.
+    requires = [...requires, ...missing]
+    const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing generated BuildRequires', () =>
-      withPackages(rootOptions(build), current, { packages: missing, ...repositories }),
+      withPackages(rootOptions(build), current, wanted),
     )
   }
   throw new BuildFailure(
@@ -153,8 +200,8 @@ async function installGenerated(
 }
 
 /** Returns the reason from rpm's output: the section that failed, otherwise the first error. */
-async function lastError({ dir }: Build): Promise<string> {
-  const text = await readFile(join(dir, 'build.log'), 'utf8').catch(() => '')
+async function lastError({ log_dir }: Build): Promise<string> {
+  const text = await readFile(join(log_dir, 'build.log'), 'utf8').catch(() => '')
   const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1]
   if (section !== undefined) return `: ${section} failed`
   const error = /^error: (.*)$/m.exec(text)?.[1]

@@ -10,11 +10,14 @@ interface Packages {
 const UTIL_LINUX = { apt: 'util-linux', dnf: 'util-linux' }
 
 const PACKAGES: Record<string, Packages> = {
+  'mkfs.ext4': { apt: 'e2fsprogs', dnf: 'e2fsprogs' },
   createrepo_c: { apt: 'createrepo-c', dnf: 'createrepo_c' },
   flock: UTIL_LINUX,
   git: { apt: 'git', dnf: 'git-core' },
   ip: { apt: 'iproute2', dnf: 'iproute' },
+  losetup: { apt: 'mount', dnf: 'util-linux' },
   mount: { apt: 'mount', dnf: 'util-linux' },
+  nsenter: UTIL_LINUX,
   rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
   setpriv: UTIL_LINUX,
   unshare: UTIL_LINUX,

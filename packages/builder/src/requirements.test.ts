@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
 import {
   build,
@@ -41,6 +43,32 @@ test('rich BuildRequires are installed', { skip }, async () => {
   assert.match(reasonOf(bad.outcome), /nothing provides \(nosuch or nothing\)/)
 })
 
+test(
+  'BuildRequires are dependencies, not patterns, and leave no package behind',
+  { skip },
+  async () => {
+    const { repos, add } = await projectRepository('brackets')
+    await add('extras', { head: 'Provides: python3dist(build[virtualenv]) = 1.0' })
+    for (const version of ['', ' >= 0.9']) {
+      const head = `BuildRequires: python3dist(build[virtualenv])${version}, /usr/share/extras/data`
+      const check = 'cat /usr/share/extras/data\n! rpm -qa | grep ^requires-'
+      const { context, outcome } = await build(
+        await fixture.task(specOf({ head, check }), { repos }),
+      )
+      assert.equal(outcome.outcome, 'succeeded', context.text())
+      const list = await readFile(context.uploads.get('installed_pkgs.log.gz') ?? '')
+      assert.match(gunzipSync(list).toString(), /^extras-1.0-1.noarch /m)
+      assert.doesNotMatch(gunzipSync(list).toString() + context.text(), /requires-[0-9a-f]{16}/)
+    }
+    const head = 'BuildRequires: extra*, extras.noarch, extras-1.0'
+    const { outcome } = await build(await fixture.task(specOf({ head }), { repos }))
+    assert.equal(
+      reasonOf(outcome),
+      'Packages needed for the build are missing: nothing provides extra*, extras-1.0, extras.noarch',
+    )
+  },
+)
+
 test('additional packages are installed; options among them are refused', { skip }, async () => {
   const script = 'ls /usr/include/zlib.h'
   assert.deepEqual(await probe(script, { buildroot_packages: ['zlib-devel'] }), [
@@ -50,6 +78,65 @@ test('additional packages are installed; options among them are refused', { skip
     await fixture.task(specOf(), { buildroot_packages: ['--installroot=/'] }),
   )
   assert.match(reasonOf(outcome), /it is not a package or a dependency$/)
+})
+
+test('BuildRequires that macros of installed packages add are installed', { skip }, async () => {
+  const { repos, add } = await projectRepository('macros')
+  const file = (name: string): string => `%{buildroot}/usr/lib/rpm/macros.d/macros.${name}`
+  await add('first', {
+    spec: `Name: first
+Version: 1.0
+Release: 1
+Summary: Macros that add BuildRequires
+License: MIT
+BuildArch: noarch
+%description
+Macros.
+%package -n second
+Summary: Required by the macro of first
+%description -n second
+Macros.
+%package -n third
+Summary: Required by the macro of second
+%description -n third
+Data.
+%install
+mkdir -p %{buildroot}/usr/lib/rpm/macros.d
+echo '%%first_requires BuildRequires: second' >${file('first')}
+echo '%%second_requires BuildRequires: third > 0.5' >${file('second')}
+%files
+/usr/lib/rpm/macros.d/macros.first
+%files -n second
+/usr/lib/rpm/macros.d/macros.second
+%files -n third
+`,
+  })
+  const head = 'BuildRequires: first\n%{?first_requires}\n%{?second_requires}'
+  const { context, outcome } = await build(await fixture.task(specOf({ head }), { repos }))
+  assert.equal(outcome.outcome, 'succeeded', context.text())
+  const list = await readFile(context.uploads.get('installed_pkgs.log.gz') ?? '')
+  assert.match(gunzipSync(list).toString(), /^third-1.0-1.noarch /m)
+  const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
+  assert.match(
+    await runOrThrow('rpm', ['-qp', '--nosignature', '--requires', srpm]),
+    /^first\n(rpmlib.*\n)*second\nthird > 0.5$/m,
+  )
+
+  // Additional packages come first, so the spec may need their macros.
+  const additional = { repos, buildroot_packages: ['first', 'second'] }
+  const needing = await build(
+    await fixture.task(specOf({ head: '%first_requires\n%second_requires' }), additional),
+  )
+  assert.equal(needing.outcome.outcome, 'succeeded', needing.context.text())
+})
+
+test('a spec whose BuildRequires differ each time is refused', { skip }, async () => {
+  const head = 'BuildRequires: (make or never-%(date +%%s%%N))'
+  const { outcome } = await build(await fixture.task(specOf({ head })))
+  assert.equal(
+    reasonOf(outcome),
+    'the spec still adds BuildRequires after they were installed 5 times',
+  )
 })
 
 test('generated BuildRequires are installed until there are no new ones', { skip }, async () => {

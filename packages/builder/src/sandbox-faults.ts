@@ -9,6 +9,7 @@ import {
   readNamespaceSupport,
   type SandboxStep,
 } from './namespace-cause.ts'
+import { delegateCgroups } from './sandbox/cgroup.ts'
 import { runSandboxed } from './sandbox/sandbox.ts'
 import { seccompProfilePath } from './sandbox/seccomp.ts'
 
@@ -59,6 +60,7 @@ export async function sandboxFaults(): Promise<string[]> {
     const { step, words } = failed
     return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
   }
+  await delegateCgroups()
   const reason = await sandboxFailure()
   return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
 }
@@ -108,7 +110,7 @@ async function failedStep(): Promise<{ step: SandboxStep; words: string } | unde
 }
 
 /** Returns the first line, without the program's name and the path; mount adds a line with a hint about dmesg. */
-function wordsOf(output: string): string {
+export function wordsOf(output: string): string {
   const [line = ''] = output.trim().split('\n')
   return line
     .replace(/^\w+: (?:unshare failed: |\S+: )?/, '')

@@ -1,7 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from './lock.ts'
+import { unmountBelow } from './mounts.ts'
 import { removeTree } from './remove-tree.ts'
+import { removeUnusedCgroups } from './sandbox/cgroup.ts'
 
 export interface Scratch extends AsyncDisposable {
   builds_dir: string
@@ -10,7 +12,7 @@ export interface Scratch extends AsyncDisposable {
 
 /**
  * Makes a directory for one builder's builds in `dir`, which several builders may share, and removes the directories of builders
- * that have ended. A killed builder's processes and mounts end with it; its files do not.
+ * that have ended. A killed builder's processes end with it; its files and the disks of its builds do not.
  */
 export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): Promise<Scratch> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -18,6 +20,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
   // Cached roots contain setuid programs chosen by projects: other users must not be able to run them.
   await chmod(cache_dir, 0o700)
   await using _starting = await holdLock(join(dir, 'start.lock'))
+  await removeUnusedCgroups()
   for (const name of await readdir(dir))
     if (name.startsWith('builds-')) await removeUnlessUsed(join(dir, name))
   const builds_dir = await mkdtemp(join(dir, 'builds-'))
@@ -34,5 +37,7 @@ export async function openScratch(dir: string, cache_dir = join(dir, 'cache')): 
 
 async function removeUnlessUsed(dir: string): Promise<void> {
   await using lock = await takeLock(join(dir, 'lock'), { wait: false })
-  if (lock) await removeTree(dir)
+  if (!lock) return
+  await unmountBelow(await realpath(dir))
+  await removeTree(dir)
 }

@@ -148,6 +148,8 @@ export const RpmTask = z.object({
     /** A build with a longer log fails. */
     max_log_bytes: z.number().int().positive(),
     max_result_bytes: z.number().int().positive(),
+    /** Size of the build's own disk, for all that it writes; a build that fills it fails. */
+    max_disk_bytes: z.number().int().positive(),
   }),
 })
 export type RpmTask = z.infer<typeof RpmTask>

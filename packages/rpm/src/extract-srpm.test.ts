@@ -16,17 +16,9 @@ import { RpmFormatError } from './errors.ts'
 import { extractSrpm } from './extract-srpm.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 import { cpioArchive } from './testing/make-cpio.ts'
-import {
-  binary,
-  buildSrpm,
-  int32,
-  int64,
-  makeRpm,
-  type MadeFile,
-  type MadeRpm,
-  strings,
-} from './testing/make-rpm.ts'
+import { buildSrpm, int64, makeRpm, type MadeFile, type MadeRpm } from './testing/make-rpm.ts'
 import { buildRealPackages, missingTools, run, temporaryDirectory } from './testing/real-rpm.ts'
+import { binary, int32, strings } from './write-header.ts'
 
 const LIMITS = { maxFiles: 10, maxFileSize: 1_000_000, maxTotalSize: 2_000_000 }
 const SPEC: MadeFile = { name: 'hello.spec', content: 'Name: hello\n' }

@@ -11,9 +11,10 @@ import { readRpmHeader, readRpmHeaderFromBuffer } from './header.ts'
 import { packageInfo } from './package-info.ts'
 import { readHeaderSignature, readSignedRegion } from './signature.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
-import { binary, int16, int32, int64, makeRpm, strings } from './testing/make-rpm.ts'
+import { int16, int64, makeRpm } from './testing/make-rpm.ts'
 import { randomNumbers } from './testing/random.ts'
 import { temporaryDirectory } from './testing/real-rpm.ts'
+import { binary, int32, strings } from './write-header.ts'
 
 const LIMITS = { maxFiles: 10, maxFileSize: 1_000_000, maxTotalSize: 2_000_000 }
 const GOOD = makeRpm({

@@ -13,7 +13,7 @@ import {
 } from './package-info.ts'
 import { readPayload } from './payload.ts'
 import { TAG } from './tags.ts'
-import { int32, makeRpm } from './testing/make-rpm.ts'
+import { makeRpm } from './testing/make-rpm.ts'
 import {
   buildRealPackages,
   missingTools,
@@ -21,6 +21,7 @@ import {
   run,
   temporaryDirectory,
 } from './testing/real-rpm.ts'
+import { int32 } from './write-header.ts'
 
 const LIMITS = { maxFiles: 100, maxFileSize: 1e6, maxTotalSize: 1e7 }
 

@@ -15,6 +15,9 @@ export interface Dependency {
   version: string
 }
 
+/** A dependency as a spec states it, without rpm's internal flags. */
+export type Requirement = Pick<Dependency, 'name' | 'comparison' | 'version'>
+
 export interface PackageInfo {
   name: string
   epoch: number | null
@@ -127,7 +130,7 @@ function comparison(flags: number): Dependency['comparison'] {
 }
 
 /** Returns `name`, or `name >= version`. */
-export function formatDependency({ name, comparison: sign, version }: Dependency): string {
+export function formatDependency({ name, comparison: sign, version }: Requirement): string {
   return sign === '' ? name : `${name} ${sign} ${version}`
 }
 

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { type HeaderBlock, INDEX_ENTRY_SIZE } from './header-block.ts'
 import { paddedSignatureSize } from './header.ts'
 import { SIGNATURE_TAG, TYPE } from './tags.ts'
-import { buildHeader, type NewEntry } from './write-header.ts'
+import { binary, buildHeader, int32, type NewEntry, strings } from './write-header.ts'
 
 /** Tags of OpenPGP signatures, over the header alone or (old rpm) over header and payload. */
 const OPENPGP_TAGS: readonly number[] = [
@@ -16,6 +17,28 @@ const OPENPGP_TAGS: readonly number[] = [
 const RESERVE_TAGS: readonly number[] = [SIGNATURE_TAG.RESERVEDSPACE, SIGNATURE_TAG.RESERVED]
 /** as much as rpmbuild reserves: enough for every type of signature in use */
 const RESERVED_BYTES = 4096
+const MAX_INT32 = 0xffff_ffff
+
+/** Returns the entries with which rpm checks an unsigned package: `md5` and `size` (bytes) are of header and payload together. */
+export function digestEntries(
+  header: Buffer,
+  { md5, size }: { md5: Buffer; size: number },
+): NewEntry[] {
+  const { SHA1HEADER, SHA256HEADER, MD5 } = SIGNATURE_TAG
+  return [
+    strings(SHA1HEADER, TYPE.STRING, [createHash('sha1').update(header).digest('hex')]),
+    strings(SHA256HEADER, TYPE.STRING, [createHash('sha256').update(header).digest('hex')]),
+    sizeEntry(size),
+    binary(MD5, md5),
+  ]
+}
+
+function sizeEntry(size: number): NewEntry {
+  if (size <= MAX_INT32) return int32(SIGNATURE_TAG.SIZE, [size])
+  const data = Buffer.alloc(8)
+  data.writeBigUInt64BE(BigInt(size))
+  return { tag: SIGNATURE_TAG.LONGSIZE, type: TYPE.INT64, count: 1, data }
+}
 
 /** Returns the entries to keep: all but OpenPGP signatures, reserved space and the region tag. */
 export function keptEntries({ entries }: HeaderBlock): NewEntry[] {

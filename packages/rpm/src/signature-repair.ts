@@ -3,10 +3,8 @@ import { finishCheck, payloadCheck } from './digests.ts'
 import { type HeaderBlock, INTRO_SIZE, readHeaderSize } from './header-block.ts'
 import { LEAD_SIZE, paddedSignatureSize, readMainHeader, type RpmSource } from './header.ts'
 import { PayloadBytes } from './payload.ts'
-import { SIGNATURE_TAG, TYPE } from './tags.ts'
+import { digestEntries } from './signature-layout.ts'
 import type { NewEntry } from './write-header.ts'
-
-const MAX_INT32 = 0xffff_ffff
 
 /**
  * Rebuilds the entries of a signature header from the rest of the package, for a package whose own were lost
@@ -26,12 +24,7 @@ export async function repairSignatureHeader(
   })
   for await (const _ of payload);
   finishCheck(check, source.label)
-  const kept = [
-    textEntry(SIGNATURE_TAG.SHA1HEADER, createHash('sha1').update(header.bytes).digest('hex')),
-    textEntry(SIGNATURE_TAG.SHA256HEADER, createHash('sha256').update(header.bytes).digest('hex')),
-    sizeEntry(source.size - header.start),
-    { tag: SIGNATURE_TAG.MD5, type: TYPE.BIN, count: 16, data: md5.digest() },
-  ]
+  const kept = digestEntries(header.bytes, { md5: md5.digest(), size: source.size - header.start })
   return { headerStart: header.start, kept }
 }
 
@@ -44,19 +37,4 @@ async function findMainHeader(source: RpmSource): Promise<HeaderBlock | undefine
   } catch {
     return undefined
   }
-}
-
-function textEntry(tag: number, text: string): NewEntry {
-  return { tag, type: TYPE.STRING, count: 1, data: Buffer.from(`${text}\0`) }
-}
-
-function sizeEntry(size: number): NewEntry {
-  if (size > MAX_INT32) {
-    const data = Buffer.alloc(8)
-    data.writeBigUInt64BE(BigInt(size))
-    return { tag: SIGNATURE_TAG.LONGSIZE, type: TYPE.INT64, count: 1, data }
-  }
-  const data = Buffer.alloc(4)
-  data.writeUInt32BE(size)
-  return { tag: SIGNATURE_TAG.SIZE, type: TYPE.INT32, count: 1, data }
 }

@@ -130,4 +130,10 @@ export const HASH_NAME: Partial<Record<number, string>> = {
 
 export const FILE_FLAG = { SPECFILE: 1 << 5, GHOST: 1 << 6 } as const
 
-export const DEPENDENCY_FLAG = { LESS: 1 << 1, GREATER: 1 << 2, EQUAL: 1 << 3 } as const
+export const DEPENDENCY_FLAG = {
+  LESS: 1 << 1,
+  GREATER: 1 << 2,
+  EQUAL: 1 << 3,
+  /** a feature that rpm itself must have */
+  RPMLIB: 1 << 24,
+} as const

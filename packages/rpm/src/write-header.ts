@@ -44,3 +44,23 @@ function indexEntry(tag: number, type: number, offset: number, count: number): B
   entry.writeUInt32BE(count, 12)
   return entry
 }
+
+/** Returns an entry of one of the string types; a {@link TYPE.STRING} has exactly one value. */
+export function strings(tag: number, type: number, values: string[]): NewEntry {
+  return {
+    tag,
+    type,
+    count: values.length,
+    data: Buffer.from(values.map((value) => `${value}\0`).join('')),
+  }
+}
+
+export function binary(tag: number, data: Buffer): NewEntry {
+  return { tag, type: TYPE.BIN, count: data.length, data }
+}
+
+export function int32(tag: number, values: number[]): NewEntry {
+  const data = Buffer.alloc(values.length * 4)
+  for (const [i, value] of values.entries()) data.writeUInt32BE(value, i * 4)
+  return { tag, type: TYPE.INT32, count: values.length, data }
+}

@@ -80,6 +80,7 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     limits: {
       max_log_bytes: config.limits.max_log_bytes,
       max_result_bytes: config.limits.max_result_bytes,
+      max_disk_bytes: config.limits.max_disk_bytes,
     },
   }
 }

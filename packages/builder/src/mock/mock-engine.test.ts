@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import { runOrThrow } from '@copr/process/run'
+import { buildDiskFaults } from '../build-disk-faults.ts'
 import { type BuildFixture, buildFixture, recordedContext } from '../testing/build-fixture.ts'
 import { specOf } from '../testing/engine-suite.ts'
 import { renderMockConfig } from './mock-config.ts'
@@ -33,6 +34,7 @@ cp "$srpm" "$results"
 rpmbuild --rebuild --define "_topdir $dir/top" --define "_rpmdir $results" --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' "$srpm" || exit 10
 `
 
+const own_disk = (await buildDiskFaults()).length === 0
 let fixture: BuildFixture
 let count = 0
 before(async () => {
@@ -50,6 +52,7 @@ async function build(task: RpmTask, exit?: number) {
   const context = recordedContext(dir)
   const options: MockOptions = {
     builds_dir: join(dir, 'scratch', 'builds'),
+    own_disk,
     cache_dir: fixture.cacheDir,
     mock: { command: [program], user: { uid: 0, gid: 0 } },
   }
@@ -145,6 +148,7 @@ test('the real mock builds a package', async (t) => {
   const builds_dir = join(fixture.dir, 'real-scratch', 'builds')
   const outcome = await buildByMock(await fixture.task(specOf()), context, {
     builds_dir,
+    own_disk,
     cache_dir: fixture.cacheDir,
   })
   assert.equal(outcome.outcome, 'succeeded', context.text())

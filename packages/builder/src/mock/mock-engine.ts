@@ -75,7 +75,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     await chown(path, mock.user.uid, mock.user.gid)
   }
   // mock reads its configuration without root: it may traverse these directories, but not list them.
-  for (const path of [dir, options.builds_dir, dirname(options.builds_dir)])
+  for (const path of [dir, dirname(dir), options.builds_dir, dirname(options.builds_dir)])
     await chmod(path, 0o711)
   const call = (part: 'root' | 'build', ...args: string[]): Promise<void> =>
     runMock(build, mock, part, ['--root', config, ...withOptions(task), ...args])

@@ -11,6 +11,8 @@ const MAIN = {
   reposdir: '/dev/null',
   varsdir: '/dev/null',
   plugins: '0',
+  // Newer versions of dnf read file lists only if told to, and requirements may be paths.
+  optional_metadata_types: 'comps,filelists',
   install_weak_deps: '0',
   tsflags: 'nodocs',
   keepcache: '0',

@@ -35,6 +35,47 @@ test('faultOfDnf() quotes the problem that prevents an installation', () => {
   })
 })
 
+test('faultOfDnf() names what is missing before what cannot be installed', () => {
+  const output = `No match for argument: foo
+Error:
+ Problem 1: conflicting requests
+  - nothing provides (a or b)
+ Problem 2: package left-1-1.noarch from x conflicts with right provided by right-1-1.noarch from x
+  - conflicting requests
+ Problem 3: the build requires broken, but none of the providers can be installed
+  - nothing provides liby.so needed by broken-1-1.noarch from x
+`
+  assert.deepEqual(faultOfDnf(output, []), {
+    words:
+      'Packages needed for the build are missing: nothing provides foo, (a or b); others cannot be installed: ' +
+      'package left-1-1.noarch from x conflicts with right provided by right-1-1.noarch from x; ' +
+      'the build requires broken, but none of the providers can be installed; ' +
+      'nothing provides liby.so needed by broken-1-1.noarch from x',
+    isBuilds: true,
+  })
+})
+
+test("faultOfDnf() quotes rpm's check of what dnf has resolved", () => {
+  const output =
+    'Error: transaction check vs depsolve:\n(a unless b) is needed by the build\nTo diagnose\n'
+  assert.deepEqual(faultOfDnf(output, []), {
+    words: 'Packages needed for the build cannot be installed: (a unless b) is needed by the build',
+    isBuilds: true,
+  })
+})
+
+test('faultOfDnf() shortens long names and long lists', () => {
+  const lines = (names: string[]): string =>
+    names.map((one) => `  - nothing provides ${one}\n`).join('')
+  assert.equal(
+    faultOfDnf(lines(['x'.repeat(60_000)]), []).words,
+    `Packages needed for the build are missing: nothing provides ${'x'.repeat(200)}…`,
+  )
+  const many = faultOfDnf(lines(Array.from({ length: 5000 }, (_, i) => `gone(${i})`)), []).words
+  assert.match(many, /nothing provides gone\(0\), gone\(1\), .* and 4\d\d\d more$/)
+  assert.ok(many.length < 1500)
+})
+
 test('faultOfDnf() distinguishes a user repository from ours', () => {
   const output = "Error: Failed to download metadata for repo 'extra': Cannot download repomd.xml"
   assert.equal(faultOfDnf(output, [repository('extra', false)]).isBuilds, true)

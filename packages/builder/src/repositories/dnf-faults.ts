@@ -1,38 +1,43 @@
 import type { Repository } from './repository.ts'
+import { shortened } from './requirements.ts'
 
 export interface DnfFault {
   words: string
   /** Whether the build is at fault, such as for a package that does not exist; otherwise the machine or one of our repositories is. */
   isBuilds: boolean
+  /** `ENOSPC` if rpm refused the transaction because the disk, whoever owns it, is too small for it. */
+  code?: 'ENOSPC'
 }
 
 const MAX_LINES = 6
+/** Leaves space in the reason of a build, which has at most 2,000 characters, for what cannot be installed. */
+const MAX_LIST_LENGTH = 1200
+const PROBLEM =
+  /nothing provides|conflicts with|cannot install|requires|obsoletes|filtered out|is needed by/
 
 /** Extracts from dnf's output why it failed, as one readable sentence. */
 export function faultOfDnf(output: string, repositories: Repository[]): DnfFault {
-  const unknown = [...output.matchAll(/^No match for argument: (.+)$/gm)].map(
-    (match) => match[1] ?? '',
-  )
-  if (unknown.length > 0) {
-    const list = [...new Set(unknown)].join(', ')
+  const missing = missingIn(output)
+  const problems = problemsIn(output).slice(0, MAX_LINES).map(shortened).join('; ')
+  if (missing.length > 0) {
+    const others = problems && `; others cannot be installed: ${problems}`
     return {
-      words: `Packages needed for the build are missing: nothing provides ${list}`,
+      words: `Packages needed for the build are missing: nothing provides ${listed(missing)}${others}`,
       isBuilds: true,
     }
   }
-  const problems = [
-    ...output.matchAll(
-      /^\s*- (.*(?:nothing provides|conflicts with|cannot install|conflicting requests|requires|obsoletes|filtered out).*)$/gm,
-    ),
-  ]
-  if (problems.length > 0) {
-    const lines = [...new Set(problems.map((match) => match[1]?.trim() ?? ''))]
-    const said = lines.filter((line) => !/^conflicting requests$/.test(line)).slice(0, MAX_LINES)
+  if (problems !== '')
     return {
-      words: `Packages needed for the build cannot be installed: ${said.join('; ')}`,
+      words: `Packages needed for the build cannot be installed: ${problems}`,
       isBuilds: true,
     }
-  }
+  const space = /^\s*(.* more (?:space|inodes) .*\bfilesystem)/m.exec(output)?.[1]
+  if (space !== undefined)
+    return {
+      words: `Packages needed for the build do not fit: ${space.slice(0, 500)}`,
+      isBuilds: false,
+      code: 'ENOSPC',
+    }
   const broken = /Failed to download metadata for repo '([^']+)'/.exec(output)?.[1]
   const repository = repositories.find(({ config }) => config.id === broken)
   const last =
@@ -45,4 +50,32 @@ export function faultOfDnf(output: string, repositories: Repository[]): DnfFault
     words: `Cannot install packages into the root: ${last.trim().slice(0, 500)}`,
     isBuilds: repository?.isOurs === false,
   }
+}
+
+/** Returns what the build requires directly and no package provides. */
+export function missingIn(output: string): string[] {
+  const found = output.matchAll(/^(?:No match for argument: | *- nothing provides )(.+)$/gm)
+  return unique(found).filter((one) => !/ needed by \S+(?: from \S+)?$/.test(one))
+}
+
+/** Returns the other problems, such as conflicts, and packages whose own requirements are missing. */
+function problemsIn(output: string): string[] {
+  const ofSolver = unique(output.matchAll(/^ *(?:- |Problem(?: \d+)?: )(.+)$/gm)).filter(
+    (one) => PROBLEM.test(one) && (!one.startsWith('nothing provides ') || / needed by /.test(one)),
+  )
+  // Reported by rpm, which checks dnf's solution.
+  const [, ofCheck = ''] = output.split(/^Error: transaction check vs depsolve:$/m)
+  return [...ofSolver, ...unique(ofCheck.matchAll(/^\s*(.+ is needed by .+)$/gm))]
+}
+
+function unique(matches: Iterable<RegExpMatchArray>): string[] {
+  return [...new Set(Array.from(matches, (match) => match[1]?.trim() ?? ''))]
+}
+
+/** Joins texts, as many as fit, and counts the rest. */
+function listed(texts: string[]): string {
+  let length = 0
+  const shown = texts.map(shortened).filter((one) => (length += one.length + 2) <= MAX_LIST_LENGTH)
+  const rest = texts.length - shown.length
+  return shown.join(', ') + (rest > 0 ? ` and ${rest} more` : '')
 }

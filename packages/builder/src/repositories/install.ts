@@ -1,14 +1,23 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { formatDependency, type Requirement } from '@copr/rpm/package-info'
+import { isRich } from '@copr/rpm/rich-dependency'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
-import { faultOfDnf } from './dnf-faults.ts'
-import { isRich, makeRichPackage, RICH_PACKAGE } from './rich-dependencies.ts'
+import { faultOfDnf, missingIn } from './dnf-faults.ts'
+import { lineFilter } from './line-filter.ts'
 import { clientTls } from './read-url.ts'
 import { chrootParts, type Repository } from './repository.ts'
+import { checkRequirements, shortened } from './requirements.ts'
+import {
+  bindOf,
+  type RequirementsPackages,
+  withoutPackage,
+  writeRequirementsPackages,
+} from './requirements-package.ts'
 
 export interface InstallOptions {
   /** An existing directory for this run alone. */
@@ -17,76 +26,127 @@ export interface InstallOptions {
   root: SandboxRoot
   /** Path of the RPM database in the chroot. */
   dbPath: string
-  /** Names, file paths, or dependencies with versions. */
+  /** Arguments of `dnf install`, as in mock: names, patterns, groups; also rich dependencies, which dnf itself does not accept. */
   packages: string[]
+  /** Dependencies of a spec, which only rpm's own rules may interpret. */
+  requires: Requirement[]
   repositories: Repository[]
   log: BuildLog
   signal: AbortSignal
 }
 
+/** Packages with one part of the requirements each, to learn which of them cannot be met; writing many would take minutes. */
+const MAX_PARTS = 200
+
 /**
  * Installs packages into a root: dnf downloads with network access, then installs without it, so that scriptlets cannot reach the
  * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
  * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
+ *
+ * The requirements are those of one empty package, which is removed from the RPM database after the installation. Earlier
+ * requirements that must still be met when this function returns must be passed again.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
-  const { log, packages } = options
-  if (packages.length === 0) return
-  requireNames(packages)
+  const { log } = options
+  const isRichWord = (name: string): boolean => isRich({ name })
+  const words = options.packages.filter((one) => !isRichWord(one))
+  const requires = [
+    ...options.requires,
+    ...options.packages
+      .filter(isRichWord)
+      .map((name): Requirement => ({ name, comparison: '', version: '' })),
+  ]
+  if (words.length + requires.length === 0) return
+  requireNames(words)
+  checkRequirements(requires)
   await writeConfig(options)
-  const rich = packages.filter(isRich)
-  if (rich.length > 0) await makeRichPackage(rich, options)
-  const wanted = [
-    ...packages.filter((one) => !isRich(one)),
-    ...(rich.length > 0 ? [RICH_PACKAGE] : []),
-  ]
-
-  const { version, arch } = chrootParts(options.chroot)
-  const base = [
-    'dnf',
-    '--config',
-    '/etc/dnf/dnf.conf',
-    '--installroot',
-    ROOT,
-    '--releasever',
-    version,
-  ]
-  const command = [
-    ...base,
-    ...(arch === 'i686' ? ['--forcearch', arch] : []),
-    '--assumeyes',
-    'install',
-    ...wanted,
-  ]
-  const isRemote = options.repositories.some(({ url }) => !url.startsWith('file:'))
+  const carrier = requires.length > 0 ? await writeRequirements(options, [requires]) : undefined
+  const command = [...dnfOf(options), '--assumeyes', 'install', ...words, ...(carrier?.paths ?? [])]
+  if (carrier)
+    log.line(
+      `Requirements: ${requires.map((one) => shortened(formatDependency(one))).join(', ')}`,
+      'root',
+    )
   log.command(command, 'root')
   const resolved = await runDnf(
     // metadata_expire=0 alone has a resolution of one second: it would miss changes published within the last one.
     [...command, '--refresh', '--downloadonly'],
     options,
-    { network: isRemote },
-    (chunk) => log.output(chunk, 'root'),
+    {
+      network: options.repositories.some(({ url }) => !url.startsWith('file:')),
+      carrier,
+      write: (text) => log.output(text, 'root'),
+    },
   )
-  if (/^Nothing to do\.?$/m.test(resolved)) return
-  await runDnf([...command, '--cacheonly'], options, { network: false }, transactionOnly(log))
+  if (resolved.code !== 0) throw await failureOf(resolved.output, requires, options)
+  if (isNothingToDo(resolved.output, carrier)) return
+  const install = [...command, '--cacheonly']
+  const installed = await runDnf(
+    carrier ? thenRemove(install, carrier, options) : install,
+    options,
+    { carrier, write: transactionOnly(log) },
+  )
+  if (installed.code !== 0) throw failureIn(installed.output, options)
 }
 
-/** Rejects names, given by users or builds, that dnf would parse as an option or a URL, or that contain control characters. */
-function requireNames(packages: string[]): void {
-  const bad = packages.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
+/** Rejects names, given by users or administrators, that dnf would parse as an option or a URL, or that contain control characters. */
+function requireNames(words: string[]): void {
+  const bad = words.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
   if (bad !== undefined)
     throw new BuildFailure(
       `Cannot install ${JSON.stringify(bad)}: it is not a package or a dependency`,
     )
 }
 
+async function writeRequirements({ dir }: InstallOptions, sets: Requirement[][]) {
+  return await writeRequirementsPackages(join(dir, 'requires'), sets)
+}
+
+function dnfOf({ chroot }: InstallOptions): string[] {
+  const { version, arch } = chrootParts(chroot)
+  // oxfmt-ignore
+  return [
+    'dnf', '--config', '/etc/dnf/dnf.conf', '--installroot', ROOT, '--releasever', version,
+    ...(arch === 'i686' ? ['--forcearch', arch] : []),
+  ]
+}
+
+/** Whether everything is installed already: then dnf would only install the requirements. */
+function isNothingToDo(output: string, carrier: RequirementsPackages | undefined): boolean {
+  if (!carrier) return /^Nothing to do\.?$/m.test(output)
+  return /^Transaction Summary\n=+\nInstall +1 Package\n\n/m.test(output)
+}
+
+/**
+ * Returns a command that removes the requirements from the RPM database if `install` succeeds, so that no build sees them. Removing
+ * them fails unless dnf has installed them, which rpm allows only if they are met.
+ */
+function thenRemove(
+  install: string[],
+  { name }: RequirementsPackages,
+  { dbPath }: InstallOptions,
+): string[] {
+  return ['/bin/sh', '-c', INSTALL_AND_REMOVE, 'sh', dbPath, name, ...install]
+}
+
+/** Shows rpm's output only if it fails: on Debian, rpm warns each time that Debian has another package manager. */
+const INSTALL_AND_REMOVE = `
+dbpath=$1 name=$2
+shift 2
+"$@" || exit
+output=$(rpm --root ${ROOT} --dbpath "$dbpath" --erase --justdb --nodeps --noscripts --notriggers "$name" 2>&1) || {
+  echo "Error: cannot remove the requirements from the RPM database: $output"
+  exit 1
+}
+`
+
 /** Returns an output handler that skips the package table, which was logged during the download. */
-function transactionOnly(log: BuildLog): (chunk: Buffer) => void {
+function transactionOnly(log: BuildLog): (text: string) => void {
   let isOn = false
   let before = ''
-  return (chunk) => {
-    if (isOn) return log.output(chunk, 'root')
-    before += chunk.toString('utf8')
+  return (text) => {
+    if (isOn) return log.output(text, 'root')
+    before += text
     const at = before.search(/^(Running transaction|Error)/m)
     if (at < 0) return
     isOn = true
@@ -94,31 +154,40 @@ function transactionOnly(log: BuildLog): (chunk: Buffer) => void {
   }
 }
 
+/** Output of dnf, as readers see it, is collected up to this length. */
+const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024
+
+interface DnfRun {
+  network?: boolean
+  carrier: RequirementsPackages | undefined
+  write: (text: string) => void
+}
+
+/** Runs dnf; returns its exit code, and its output as readers may see it. */
 async function runDnf(
   command: string[],
   options: InstallOptions,
-  { network }: { network: boolean },
-  onOutput: (chunk: Buffer) => void,
-): Promise<string> {
+  { network = false, carrier, write }: DnfRun,
+): Promise<{ code: number; output: string }> {
   const { dir, root, repositories, signal } = options
-  const { code, output, exhausted } = await runSandboxed({
+  let output = ''
+  const filter = lineFilter(
+    (line) => (carrier ? withoutPackage(line, carrier.name) : line),
+    (text) => {
+      if (output.length < MAX_OUTPUT_LENGTH) output += text
+      write(text)
+    },
+  )
+  const { code, exhausted } = await runSandboxed({
     root,
     as: 'tools',
     command,
     env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
-    network,
+    network: network ? 'host' : 'none',
     binds: [
       { from: join(dir, 'etc-dnf'), to: '/etc/dnf', changes: 'forbidden' },
       { from: join(dir, 'etc-rpm'), to: '/etc/rpm', changes: 'forbidden' },
-      ...(command.includes(RICH_PACKAGE)
-        ? [
-            {
-              from: join(dir, 'rich'),
-              to: dirname(RICH_PACKAGE),
-              changes: 'forbidden' as const,
-            },
-          ]
-        : []),
+      ...(carrier ? [bindOf(carrier)] : []),
       ...repositories
         .filter(({ url }) => url.startsWith('file:'))
         .map(({ url }) => ({
@@ -132,17 +201,45 @@ async function runDnf(
         changes: 'forbidden' as const,
       })),
     ],
-    onOutput,
+    onOutput: (chunk) => filter.write(chunk),
     signal,
   })
-  if (code === 0) return output
-  if (exhausted !== undefined)
+  filter.end()
+  if (code !== 0 && exhausted !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
+  return { code, output }
+}
+
+/**
+ * Returns why dnf cannot resolve the packages. dnf stops at a word without match, and reports only one problem of a package unless
+ * nothing provides what it requires: to name all, this asks again, with one package for each requirement not yet reported.
+ */
+async function failureOf(
+  output: string,
+  requires: Requirement[],
+  options: InstallOptions,
+): Promise<Error> {
+  const reported = new Set(missingIn(output))
+  const rest = requires.filter((one) => !reported.has(formatDependency(one)))
+  const isResolving = /^(No match for argument: | *Problem\b)/m.test(output)
+  if (!isResolving || rest.length === 0) return failureIn(output, options)
+  const size = Math.ceil(rest.length / MAX_PARTS)
+  const parts = Array.from({ length: Math.ceil(rest.length / size) }, (_, i) =>
+    rest.slice(i * size, (i + 1) * size),
+  )
+  const carrier = await writeRequirements(options, parts)
+  const command = [...dnfOf(options), '--assumeno', '--cacheonly', 'install', ...carrier.paths]
+  const again = await runDnf(command, options, { carrier, write: () => undefined })
+  return failureIn(`${output}\n${again.output}`, options)
+}
+
+function failureIn(output: string, { repositories }: InstallOptions): Error {
   const refused = repositories.find(({ guard }) => guard)?.guard?.refused.at(-1)
   if (refused !== undefined)
-    throw new BuildFailure(`Cannot install packages into the root: ${refused}`)
+    return new BuildFailure(`Cannot install packages into the root: ${refused}`)
   const fault = faultOfDnf(output, repositories)
-  throw fault.isBuilds ? new BuildFailure(fault.words) : new Error(fault.words)
+  if (fault.isBuilds) return new BuildFailure(fault.words)
+  return Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 
 /** Returns the directories of keys and certificates that the sandbox lacks by default. */

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import { formatDependency, type Requirement } from '@copr/rpm/package-info'
+import { isRich, richOperands } from '@copr/rpm/rich-dependency'
 import type { BuildLog } from '../build-log.ts'
 import { digestOfOffers } from '../repositories/repository-content.ts'
 import { installPackages } from '../repositories/install.ts'
-import { isRich } from '../repositories/rich-dependencies.ts'
+import { namesRequired, shortened } from '../repositories/requirements.ts'
 import type { Repository } from '../repositories/repository.ts'
 import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
-import { cached } from './cache.ts'
+import { cached, type CacheUse } from './cache.ts'
 import { listInstalled, listNames } from './root-query.ts'
 
 /** A root that a build starts from: directories to stack as an overlay, the lowest first. */
@@ -56,17 +58,14 @@ export async function baseRoot(
   options: RootOptions,
   repositories: Repository[],
 ): Promise<BuildRoot> {
-  const { cacheDir, chroot, log, signal, hold } = options
+  const { cacheDir, chroot, log } = options
   const key = digest([FORMAT, chroot, repositories.map((one) => one.digest)])
   const make = async (dir: string): Promise<void> => {
     log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
     await makeBaseRoot(options, repositories, dir)
   }
-  const dir = await cached({ dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }, key, {
-    make,
-    signal,
-    hold,
-  })
+  const folder = { dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }
+  const dir = await cached(folder, key, { make, ...cacheUse(options) })
   log.line(`Base root ${key.slice(0, 12)}`, 'root')
   const dbPath = await readFile(join(dir, 'dbpath'), 'utf8')
   return {
@@ -86,7 +85,7 @@ async function makeBaseRoot(
   const root = { directory: join(target, 'root') }
   await mkdir(root.directory)
   const install = { ...options, root, repositories, chroot: chroot.name, dbPath: FIRST_DB_PATH }
-  await installPackages({ ...install, packages: chroot.install })
+  await installPackages({ ...install, packages: chroot.install, requires: [] })
   const env = { HOME: '/', LC_ALL: 'C.UTF-8' }
   const prepared = await runSandboxed({
     root,
@@ -99,7 +98,17 @@ async function makeBaseRoot(
   if (prepared.code !== 0 || dbPath === undefined)
     throw new Error(`Cannot prepare the root of ${chroot.name}: ${prepared.output.slice(-500)}`)
   await writeFile(join(target, 'dbpath'), dbPath)
-  await writeFile(join(target, 'installed'), await listInstalled({ root, dbPath, signal }))
+  await writeFile(
+    join(target, 'installed'),
+    await listInstalled({ root, dbPath, has_user_packages: false, signal }),
+  )
+}
+
+/** Roots are made in the build's directory: a package that a user chose can be larger than the machine's disk. */
+function cacheUse({ dir, log, signal, hold }: RootOptions): Omit<CacheUse, 'make'> {
+  const onUncached = (reason: string): void =>
+    log.line(`Not kept for later builds: ${reason}`, 'root')
+  return { work_dir: dir, onUncached, signal, hold }
 }
 
 /**
@@ -109,13 +118,20 @@ async function makeBaseRoot(
 export async function withPackages(
   options: RootOptions,
   base: BuildRoot,
-  wanted: { packages: string[]; chrootRepositories: Repository[]; taskRepositories: Repository[] },
+  wanted: {
+    packages: string[]
+    requires: Requirement[]
+    chrootRepositories: Repository[]
+    taskRepositories: Repository[]
+  },
 ): Promise<BuildRoot> {
-  if (wanted.packages.length === 0) return base
-  const { cacheDir, log, signal, hold } = options
+  const { requires } = wanted
+  if (wanted.packages.length + requires.length === 0) return base
+  const { cacheDir, log, signal } = options
   const packages = wanted.packages.toSorted()
+  const required = requires.map(formatDependency).toSorted()
   const configs = wanted.taskRepositories.map(({ config, url }) => [config, url])
-  const family = digest([FORMAT, base.key, packages, configs])
+  const family = digest([FORMAT, base.key, packages, required, configs])
   const folder = { dir: join(cacheDir, 'layers', family), keep: KEEP_VARIANTS }
   const known = await findVariant(options, folder.dir, wanted.taskRepositories)
   if (!known) await pruneFamilies(join(cacheDir, 'layers'))
@@ -131,17 +147,20 @@ export async function withPackages(
       chroot: options.chroot.name,
       dbPath: base.dbPath,
     }
-    await installPackages({ ...install, packages })
-    const query = { root, dbPath: base.dbPath, signal }
-    const names = [...new Set([...packages.flatMap(namesIn), ...(await listNames(query))])]
+    await installPackages({ ...install, packages, requires })
+    const query = { root, dbPath: base.dbPath, has_user_packages: true, signal }
+    const known = [...packages.flatMap(namesIn), ...namesRequired(requires)]
+    const names = [...new Set([...known, ...(await listNames(query))])]
     const offers = await offersOf(options, wanted.taskRepositories, names)
     await writeFile(join(dir, 'needs.json'), JSON.stringify({ names, offers }))
     await writeFile(join(dir, 'installed'), await listInstalled(query))
     await rm(join(dir, 'work'), { recursive: true, force: true })
   }
-  const dir = await cached(folder, key, { make, signal, hold })
-  if (known)
-    log.line(`Packages are in the cached layer ${key.slice(0, 12)}: ${packages.join(', ')}`, 'root')
+  const dir = await cached(folder, key, { make, ...cacheUse(options) })
+  if (known) {
+    const list = [...packages, ...required].map(shortened).join(', ')
+    log.line(`Packages are in the cached layer ${key.slice(0, 12)}: ${list}`, 'root')
+  }
   const layers = [...base.layers, join(dir, 'upper')]
   return {
     key,
@@ -198,11 +217,11 @@ async function pruneFamilies(dir: string): Promise<void> {
 /** Longer than any build can take. */
 const UNUSED_MS = 48 * 3600 * 1000
 
-/** Returns the names in a dependency: one for `zlib-devel >= 1.2`, two for `(gcc or clang)`. Extra words do no harm. */
-function namesIn(dependency: string): string[] {
-  return isRich(dependency)
-    ? dependency.replaceAll(/^\(+|\)+(?= |$)| \(+/g, ' ').split(/\s+/)
-    : [dependency.split(' ')[0] ?? '']
+/** Returns the names in an argument of dnf: one for `zlib-devel >= 1.2`, two for `(gcc or clang)`. */
+function namesIn(word: string): string[] {
+  return isRich({ name: word })
+    ? richOperands(word).map(({ name }) => name)
+    : [word.split(' ')[0] ?? '']
 }
 
 function digest(value: unknown): string {

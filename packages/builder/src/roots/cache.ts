@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { messageOf } from '@copr/process/errors'
 import { holdLock, takeLock } from '../lock.ts'
 import { removeTree } from '../remove-tree.ts'
+import { copyTree, isOnOneDisk } from './copy-tree.ts'
 
 /** Directories that are expensive to make, cached by key. Several processes may share a cache folder. */
 export interface CacheFolder {
@@ -11,19 +13,24 @@ export interface CacheFolder {
   keep: number
 }
 
+export interface CacheUse {
+  /** Fills an empty directory. */
+  make: (dir: string) => Promise<void>
+  /** An existing directory of this build alone, in which `make` works: on the build's own disk, which bounds what it can write. */
+  work_dir: string
+  /** Called with the reason, a clause, if the directory could not be cached. */
+  onUncached: (reason: string) => void
+  signal: AbortSignal
+  /** Protects the returned directory from pruning until it is disposed. */
+  hold: AsyncDisposableStack
+}
+
 /**
- * Returns the directory for `key`. If it does not exist, `make` fills a temporary directory, which is then renamed into place. The
- * directory is kept at least until `hold` is disposed.
+ * Returns the directory for `key`. If it does not exist, `make` fills a directory in `work_dir`, which is then moved or copied into the
+ * cache. If the cache has no space for it, the directory in `work_dir` is returned, for this build alone.
  */
-export async function cached(
-  folder: CacheFolder,
-  key: string,
-  {
-    make,
-    signal,
-    hold,
-  }: { make: (dir: string) => Promise<void>; signal: AbortSignal; hold: AsyncDisposableStack },
-): Promise<string> {
+export async function cached(folder: CacheFolder, key: string, use: CacheUse): Promise<string> {
+  const { signal, hold } = use
   const dir = join(folder.dir, key)
   const lockFile = join(folder.dir, `${key}.lock`)
   await mkdir(folder.dir, { recursive: true })
@@ -39,28 +46,38 @@ export async function cached(
     await held[Symbol.asyncDispose]()
     await using _lock = await holdLock(lockFile, { signal })
     if (await exists(dir)) continue
-    await makeAside(folder, key, make)
+    const uncached = await makeAndStore(folder, key, use)
+    if (uncached !== undefined) return uncached
     await prune(folder, key)
   }
 }
 
-async function makeAside(
+/** Makes the directory and puts it into the cache; returns where it is instead if that was not possible. */
+async function makeAndStore(
   folder: CacheFolder,
   key: string,
-  make: (dir: string) => Promise<void>,
-): Promise<void> {
+  { make, work_dir, onUncached, signal }: CacheUse,
+): Promise<string | undefined> {
   // We hold the lock, so these were left by a process that was killed.
   for (const name of await readdir(folder.dir))
     if (name.startsWith(`${key}.new-`)) await removeTree(join(folder.dir, name))
+  const made = join(work_dir, `new-${randomUUID()}`)
+  await mkdir(made)
+  const before = await statfs(work_dir)
+  await make(made)
   const aside = join(folder.dir, `${key}.new-${randomUUID()}`)
-  await mkdir(aside)
   try {
-    await make(aside)
+    if (await isOnOneDisk(made, folder.dir)) await rename(made, aside)
+    else await copyTree({ from: made, to: aside, before }, signal)
     await rename(aside, join(folder.dir, key))
   } catch (error) {
     await removeTree(aside)
-    throw error
+    signal.throwIfAborted()
+    onUncached(messageOf(error))
+    return made
   }
+  await removeTree(made)
+  return undefined
 }
 
 /** Removes the least recently used directories, and temporary directories left by killed processes. */

@@ -1,8 +1,14 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { RpmFormatError } from '@copr/rpm/errors'
-import { formatDependency, type PackageInfo, readPackageInfo } from '@copr/rpm/package-info'
+import {
+  formatDependency,
+  type PackageInfo,
+  readPackageInfo,
+  type Requirement,
+} from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
@@ -17,12 +23,17 @@ export interface RpmbuildOptions {
   dir: string
   root: BuildRoot
   spec: string
+  /** Addresses that a build with network access may reach. */
+  rules: AddressRules
   log: BuildLog
   signal: AbortSignal
 }
 
 /** Exit code of `rpmbuild -br` when generated BuildRequires are missing. */
 const MISSING_BUILD_REQUIRES = 11
+
+/** Directory of the packages taken from the build, below the build's own directory. */
+const PACKAGES = 'packages'
 
 /** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `bb` makes the packages, `ba` the packages and the SRPM. */
 export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
@@ -65,7 +76,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
       HOSTNAME: 'builder',
       PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
     },
-    network: task.enable_net,
+    network: task.enable_net ? options.rules : 'none',
     binds: [
       { from: join(dir, 'builddir'), to: '/builddir', changes: 'kept' },
       { from: join(dir, 'tmp'), to: '/tmp', changes: 'kept' },
@@ -78,10 +89,11 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
   return exit
 }
 
-/** Makes the SRPM with the chroot's own macros. Returns its path, which the build cannot change, and its BuildRequires. */
+/** Makes the SRPM with the root's macros, in place of an earlier one. Returns its path, which the build cannot change, and its BuildRequires. */
 export async function makeSrpm(
   options: RpmbuildOptions,
-): Promise<{ srpm: string; requires: string[] }> {
+): Promise<{ srpm: string; requires: Requirement[] }> {
+  await rm(join(options.dir, PACKAGES), { recursive: true, force: true })
   const exit = await rpmbuild('bs', options)
   if (exit.code !== 0)
     throw rpmbuildFailure('cannot create the SRPM: rpmbuild -bs exited with code', exit)
@@ -90,20 +102,17 @@ export async function makeSrpm(
   return { srpm, requires: await requirementsOf(srpm) }
 }
 
-/** Runs %generate_buildrequires; returns the generated requirements not among `known`, which means none once all are installed. */
-export async function generateBuildRequires(
-  options: RpmbuildOptions,
-  known: ReadonlySet<string>,
-): Promise<string[]> {
+/** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */
+export async function generateBuildRequires(options: RpmbuildOptions): Promise<Requirement[]> {
   const exit = await rpmbuild('br', options)
   if (exit.code !== 0 && exit.code !== MISSING_BUILD_REQUIRES)
     throw rpmbuildFailure('cannot generate BuildRequires: rpmbuild -br exited with code', exit)
-  const generated: string[] = []
+  const generated: Requirement[] = []
   for (const file of await takePackages(options.dir, 'SRPMS', '.buildreqs.nosrc.rpm')) {
     generated.push(...(await requirementsOf(file)))
     await rm(file)
   }
-  return [...new Set(generated)].filter((one) => !known.has(one))
+  return generated
 }
 
 /** Returns the failure of an rpmbuild that exited with an error, or that reached a limit. */
@@ -116,11 +125,19 @@ export function rpmbuildFailure(
   return new BuildFailure(`${words} ${code}${limit}${reason}`, exhausted ? { exhausted } : {})
 }
 
-async function requirementsOf(srpm: string): Promise<string[]> {
+/** Returns the requirements that are not among `known`, each once. */
+export function newRequirements(found: Requirement[], known: Requirement[]): Requirement[] {
+  const old = new Set(known.map(formatDependency))
+  return [...new Map(found.map((one) => [formatDependency(one), one])).entries()]
+    .filter(([text]) => !old.has(text))
+    .map(([, one]) => one)
+}
+
+async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackage(srpm)
-  return [
-    ...new Set(requires.filter(({ name }) => !name.startsWith('rpmlib(')).map(formatDependency)),
-  ]
+  return requires
+    .filter(({ name }) => !name.startsWith('rpmlib('))
+    .map(({ name, comparison, version }) => ({ name, comparison, version }))
 }
 
 /** Reads a package that a build has made; throws a BuildFailure if it is none. */
@@ -142,6 +159,6 @@ export async function takePackages(
   return await takeFiles(
     { root: dir, folder: `builddir/build/${folder}` },
     suffix,
-    join(dir, 'packages'),
+    join(dir, PACKAGES),
   )
 }

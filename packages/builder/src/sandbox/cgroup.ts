@@ -1,4 +1,4 @@
-import { readdir, rmdir } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -29,6 +29,38 @@ export async function removeUnusedCgroups(): Promise<void> {
     const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
     for (const entry of entries)
       if (entry.isDirectory()) await rmdir(join(parent, entry.name)).catch(() => undefined)
+  }
+}
+
+/** Returns whether this process may create control groups: in a container, often not. */
+export async function areCgroupsWritable(): Promise<boolean> {
+  const [first] = await hierarchies()
+  if (first === undefined) return false
+  return await access(first, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * Lets control groups below this container's own have limits. Version 2 allows that only in a group without processes, except in the
+ * machine's root group: this container's processes move to a group of their own.
+ */
+export async function delegateCgroups(): Promise<void> {
+  const [root] = await hierarchies()
+  if (root !== CGROUPS || !(await areCgroupsWritable())) return
+  const enable = (): Promise<void> =>
+    writeFile(join(root, 'cgroup.subtree_control'), '+memory +pids')
+  try {
+    await enable()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    const aside = join(root, 'copr-agent')
+    await mkdir(aside, { recursive: true })
+    const ids = (await readFile(join(root, 'cgroup.procs'), 'utf8')).split('\n').filter(Boolean)
+    // A process that has ended in the meantime cannot be moved.
+    for (const id of ids) await writeFile(join(aside, 'cgroup.procs'), id).catch(() => undefined)
+    await enable()
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { takeLock } from '../lock.ts'
 
@@ -9,14 +9,34 @@ export interface IdRange {
   count: number
 }
 
+/** Ids for a sandbox, and one that the sandbox itself cannot have, for a program that serves it. */
+export type SandboxIds = IdRange & { helper: number }
+
+/** Whether files keep their ids on disk: mounts show the ids of the range as those of the namespace. */
+export function isMapped({ first }: IdRange): boolean {
+  return first !== 0
+}
+
 /** Directly above the ids that systemd assigns to containers, and below 2^31, which some programs take as negative. */
 const FIRST_ID = 0x7000_0000
 const RANGE_IDS = 65_536
 const RANGES = 4095
+const ALL_IDS = 4_294_967_295
 const LOCK_DIR = '/run/copr-builder/ids'
 
-/** Takes a range of host ids that no account and no other sandbox on this machine uses. Disposing releases it. */
-export async function takeIdRange(signal?: AbortSignal): Promise<IdRange & AsyncDisposable> {
+/**
+ * Takes a range of host ids that no account and no other sandbox on this machine uses. Disposing releases it. In a container that has
+ * a user namespace of its own, which already keeps its ids apart from the host's, returns all ids of that namespace.
+ */
+export async function takeIdRange(signal?: AbortSignal): Promise<SandboxIds & AsyncDisposable> {
+  const own = idsOfContainer(await readFile('/proc/self/uid_map', 'utf8'))
+  if (own !== undefined)
+    return {
+      first: 0,
+      count: own - 1,
+      helper: own - 1,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }
   await mkdir(LOCK_DIR, { recursive: true, mode: 0o700 })
   // Builders in containers do not share the locks. A random start makes it unlikely that they choose the same range.
   const start = randomInt(RANGES)
@@ -25,11 +45,23 @@ export async function takeIdRange(signal?: AbortSignal): Promise<IdRange & Async
     const options = { wait: false, ...(signal && { signal }) }
     const lock = await takeLock(join(LOCK_DIR, String(index)), options)
     if (!lock) continue
+    const first = FIRST_ID + index * RANGE_IDS
     return {
-      first: FIRST_ID + index * RANGE_IDS,
-      count: RANGE_IDS,
+      first,
+      count: RANGE_IDS - 1,
+      helper: first + RANGE_IDS - 1,
       [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose](),
     }
   }
   throw new Error(`All ${RANGES} id ranges for sandboxes are in use (locks in ${LOCK_DIR})`)
+}
+
+/** Returns the number of ids that a container's own user namespace has from 0 on; undefined in the initial namespace. */
+export function idsOfContainer(uidMap: string): number | undefined {
+  const counts = uidMap
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+  const [inside, , count] = counts.find(([first]) => first === 0) ?? []
+  return inside === undefined || count === ALL_IDS ? undefined : count
 }

@@ -39,14 +39,14 @@ export interface OciOptions {
   command: string[]
   cwd: string
   env: Record<string, string>
-  /** Whether the sandbox shares the host's network; otherwise it has only a loopback device. */
-  hostNetwork: boolean
+  /** A network namespace of its own, the machine's, or the one that the supervisor has been given. */
+  network: 'none' | 'host' | 'joined'
   ids: IdRange
   limits: SandboxLimits
   /** Paths in the sandbox at which the supervisor's clones 0, 1, … appear. */
   binds: { to: string; writable: boolean }[]
-  /** Path of the control group, from the root of the hierarchy. */
-  cgroup: string
+  /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must do. */
+  cgroup: string | undefined
   seccomp: Seccomp
 }
 
@@ -71,11 +71,11 @@ export interface OciConfig {
   }
   mounts: Mount[]
   linux: {
-    cgroupsPath: string
+    cgroupsPath?: string
     namespaces: { type: string; path?: string }[]
     uidMappings: IdMapping[]
     gidMappings: IdMapping[]
-    resources: {
+    resources?: {
       memory: { limit: number }
       pids: { limit: number }
       /** Default: the devices that every container may use, which the runtime decides. */
@@ -102,13 +102,18 @@ interface Mount {
 
 /** PID 1 of a sandbox: waits for the command and for processes that it leaves; PID 1 itself would ignore signals. */
 const INIT = ['/bin/sh', '-c', '"$@"; exit $?', 'sh']
+const NETWORK_NAMESPACE = {
+  none: [{ type: 'network' }],
+  host: [],
+  joined: [{ type: 'network', path: '/run/network' }],
+}
 const SAFE = ['nosuid', 'nodev', 'noexec']
 /** Directories that the supervisor assembles (BASE in supervisor.py). */
 const BASE = '/run'
 
 /** Renders the configuration of an OCI runtime for a sandbox that supervisor.py has assembled. */
 export function renderOciConfig(options: OciOptions): OciConfig {
-  const { phase, command, cwd, env, hostNetwork, ids, limits, cgroup, seccomp } = options
+  const { phase, command, cwd, env, network, ids, limits, cgroup, seccomp } = options
   const capabilities = capabilitiesOf(phase)
   const user = phase === 'build' ? BUILD_UID : 0
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.count }]
@@ -138,22 +143,19 @@ export function renderOciConfig(options: OciOptions): OciConfig {
     },
     mounts: mountsOf(options),
     linux: {
-      cgroupsPath: cgroup,
+      ...(cgroup !== undefined && { cgroupsPath: cgroup }),
       namespaces: [
-        'user',
-        'mount',
-        'pid',
-        'ipc',
-        'uts',
-        'cgroup',
-        ...(hostNetwork ? [] : ['network']),
-      ].map((type) => ({ type })),
+        ...['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup'].map((type) => ({ type })),
+        ...NETWORK_NAMESPACE[network],
+      ],
       uidMappings: mapping,
       gidMappings: mapping,
-      resources: {
-        memory: { limit: limits.memory_bytes },
-        pids: { limit: limits.processes },
-      },
+      ...(cgroup !== undefined && {
+        resources: {
+          memory: { limit: limits.memory_bytes },
+          pids: { limit: limits.processes },
+        },
+      }),
       seccomp,
       maskedPaths: [
         '/proc/acpi',
@@ -181,7 +183,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
   }
 }
 
-function mountsOf({ phase, binds, hostNetwork, limits }: OciOptions): Mount[] {
+function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
   const bound = binds.map(({ to, writable }, index): Mount => ({
     destination: to,
     type: 'bind',
@@ -189,9 +191,10 @@ function mountsOf({ phase, binds, hostNetwork, limits }: OciOptions): Mount[] {
     options: ['bind', writable ? 'rw' : 'ro', 'nosuid', 'nodev'],
   }))
   // The kernel refuses sysfs to the root of a user namespace that does not own the network namespace.
-  const sys: Mount[] = hostNetwork
-    ? []
-    : [{ destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, 'ro'] }]
+  const sys: Mount[] =
+    network === 'none'
+      ? [{ destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...SAFE, 'ro'] }]
+      : []
   if (phase !== 'tools') return [...systemMounts('', limits), ...sys, ...bound]
   const root = {
     destination: ROOT,

@@ -5,12 +5,14 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
-import { PARENT_CGROUP, removeCgroup } from './cgroup.ts'
-import { type IdRange, takeIdRange } from './id-range.ts'
+import { areCgroupsWritable, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
+import { type IdRange, isMapped, takeIdRange } from './id-range.ts'
 import { limitsOfMachine, type SandboxLimits } from './limits.ts'
 import { capabilitiesOf, type OciConfig, renderOciConfig, type SandboxPhase } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
+import { openSandboxNetwork, type SandboxNetwork } from './sandbox-network.ts'
 import { seccompFilter, seccompProfilePath } from './seccomp.ts'
 
 export { BUILD_UID, ROOT } from './oci-config.ts'
@@ -30,8 +32,12 @@ export interface SandboxOptions {
   cwd?: string
   /** The whole environment except for PATH. */
   env?: Record<string, string>
-  /** Whether the command uses the host's network; otherwise it has only a loopback device. */
-  network?: boolean
+  /**
+   * - `none`, the default: a loopback device only
+   * - `host`: the machine's network, for programs of the machine's own
+   * - rules: a network of its own, which reaches public addresses and those that the rules allow
+   */
+  network?: 'none' | 'host' | AddressRules
   /** Directories of the host that appear at an absolute path of the sandbox. */
   binds?: { from: string; to: string; changes: 'kept' | 'forbidden' }[]
   /** Architecture of the chroot's programs, which decides how they may open sockets. Default: the machine's. */
@@ -53,6 +59,8 @@ export interface SandboxExit {
 export interface SandboxPlan {
   name: string
   runtime: string
+  /** Whether the sandbox joins the network namespace that the supervisor is given. */
+  joins_network: boolean
   ids: { first: number; count: number }
   root: { layers: string[]; changes: string } | { directory: string }
   binds: { from: string; writable: boolean }[]
@@ -82,16 +90,23 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
   const { signal } = options
   signal.throwIfAborted()
   await using ids = await takeIdRange(signal)
-  return await runPlan(await planSandbox(options, ids), options)
+  const { network = 'none' } = options
+  if (typeof network === 'string') return await runPlan(await planSandbox(options, ids), options)
+  await using opened = await openSandboxNetwork(network, { uid: ids.helper, signal })
+  const plan = await planSandbox(options, ids, opened)
+  return await runPlan(plan, { ...options, opened })
 }
 
 /** Runs a plan. Tests change it to show which barrier stops what. */
 export async function runPlan(
   plan: SandboxPlan,
-  { signal, onOutput }: Pick<SandboxOptions, 'signal' | 'onOutput'>,
+  options: Pick<SandboxOptions, 'signal' | 'onOutput'> & { opened?: SandboxNetwork },
 ): Promise<SandboxExit> {
+  const { onOutput, opened } = options
+  const signal = opened ? AbortSignal.any([options.signal, opened.lost]) : options.signal
   const child = spawn('setpriv', supervisorArgs(), {
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    // REPORT and NETWORK in supervisor.py are the last two.
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', opened ? opened.namespace.fd : 'ignore'],
     // Ctrl-C in the terminal must reach only the agent, which decides what happens to the build.
     detached: true,
     env: { PATH },
@@ -115,7 +130,8 @@ export async function runPlan(
     return { code: report.code, output, ...(exhausted && { exhausted }) }
   } finally {
     signal.removeEventListener('abort', kill)
-    await removeCgroup(plan.config.linux.cgroupsPath)
+    const { cgroupsPath } = plan.config.linux
+    if (cgroupsPath !== undefined) await removeCgroup(cgroupsPath)
   }
 }
 
@@ -133,6 +149,7 @@ function exhaustedLimit(
   report: Extract<Report, { code: number }>,
   { linux: { resources } }: OciConfig,
 ): string | undefined {
+  if (!resources) return undefined
   const gib = (resources.memory.limit / 1024 ** 3).toFixed(1)
   if (report.memory_limit_hits > 0) return `it reached its memory limit of ${gib} GiB`
   return report.refused_processes > 0
@@ -144,45 +161,60 @@ const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Directories of the host that its tools use, as far as they exist. */
 const TOOL_DIRECTORIES = [
-  ...['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'],
-  ...['alternatives', 'ca-certificates', 'crypto-policies', 'pki', 'ssl/certs'].map(
-    (name) => `/etc/${name}`,
-  ),
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/etc/alternatives',
+  '/etc/ca-certificates',
+  '/etc/crypto-policies',
+  '/etc/pki',
+  '/etc/ssl/certs',
 ]
 const TOOL_FILES = ['/etc/ld.so.cache', '/etc/localtime', '/etc/ssl/openssl.cnf']
 const HOSTS =
   '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localhost.localdomain\n'
 
 /** Decides everything about a sandbox. Throws if the machine lacks the seccomp profile. */
-export async function planSandbox(options: SandboxOptions, ids: IdRange): Promise<SandboxPlan> {
-  const { root, as, command, network = false, binds = [], cwd = '/', env = {} } = options
+export async function planSandbox(
+  options: SandboxOptions,
+  ids: IdRange,
+  opened?: Pick<SandboxNetwork, 'resolv_conf'>,
+): Promise<SandboxPlan> {
+  const { root, as, command, network = 'none', binds = [], cwd = '/', env = {} } = options
   const { arch = 'x86_64', limits = limitsOfMachine() } = options
   const name = randomUUID()
   const path = await seccompProfilePath()
   if (path === undefined) throw new Error('No package has installed a seccomp profile')
   const profile = JSON.parse(await readFile(path, 'utf8')) as unknown
   const seccomp = seccompFilter(profile, { capabilities: capabilitiesOf(as), arch })
+  const files = networkFiles(network === 'host', opened?.resolv_conf)
   const targets = binds.map(({ to, changes }) => ({ to, writable: changes === 'kept' }))
   return {
     name,
     runtime: ociRuntime() ?? 'runc',
+    joins_network: opened !== undefined,
     ids: { first: ids.first, count: ids.count },
     root: 'directory' in root ? root : { layers: root.layers, ...(await changesIn(root.changes)) },
     binds: binds.map(({ from, changes }) => ({ from, writable: changes === 'kept' })),
     devices: DEVICES,
-    tools: as === 'tools' ? toolsOfHost(network) : null,
+    tools: as === 'tools' ? toolsOfHost(files) : null,
     mount_points: mountPoints(as, targets),
-    files: as === 'build' ? networkFiles(network) : {},
+    files: as === 'build' ? files : {},
     config: renderOciConfig({
       phase: as,
       command,
       cwd,
       env: { PATH, ...env },
-      hostNetwork: network,
+      network: opened ? 'joined' : network === 'host' ? 'host' : 'none',
       ids,
       limits,
       binds: targets,
-      cgroup: `${PARENT_CGROUP}/${name}`,
+      cgroup:
+        isMapped(ids) || (await areCgroupsWritable()) ? `${PARENT_CGROUP}/${name}` : undefined,
       seccomp,
     }),
   }
@@ -196,23 +228,21 @@ async function changesIn(changes: string): Promise<{ changes: string }> {
   return { changes }
 }
 
-function toolsOfHost(network: boolean) {
+function toolsOfHost(files: Record<string, string>) {
   return {
     directories: TOOL_DIRECTORIES,
     files: TOOL_FILES,
     texts: {
       '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
       '/etc/group': 'root:x:0:\n',
-      ...Object.fromEntries(
-        Object.entries(networkFiles(network)).map(([path, text]) => [`/${path}`, text]),
-      ),
+      ...Object.fromEntries(Object.entries(files).map(([path, text]) => [`/${path}`, text])),
     },
   }
 }
 
 /** Returns the files that programs need to find hosts, by path without the leading slash. */
-function networkFiles(network: boolean): Record<string, string> {
-  if (!network) return { 'etc/hosts': HOSTS }
+function networkFiles(isHost: boolean, resolv_conf: string | undefined): Record<string, string> {
+  if (!isHost) return { 'etc/hosts': HOSTS, ...(resolv_conf && { 'etc/resolv.conf': resolv_conf }) }
   const ofHost = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '')
   const nsswitch = ofHost('/etc/nsswitch.conf')
   return {

@@ -98,7 +98,9 @@ export function seccompFilter(
     ...additions.unsupported.names,
     ...additions.multiplexed.names,
     // Replaced by rules about their arguments.
-    ...['clone', 'socket', 'socketpair'],
+    'clone',
+    'socket',
+    'socketpair',
   ])
   const kept = base.syscalls.flatMap((rule): SeccompRule[] => {
     if (!applies(rule, capabilities)) return []

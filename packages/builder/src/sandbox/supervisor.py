@@ -5,30 +5,35 @@ because Node has no interface to mount_setattr(2), openat2(2) and setns(2), and 
 cannot create idmapped mounts.
 
 Standard input: the plan as JSON (planOf() in sandbox.ts). Standard output and standard error become those of the command. The
-file descriptor 3 receives the exit as one line of JSON: the interface Report in sandbox.ts.
+file descriptor 3 receives the exit as one line of JSON: the interface Report in sandbox.ts. The file
+descriptor 4 is a network namespace, if the sandbox joins one.
 """
 
 import ctypes
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 
-from beneath import open_beneath
+from beneath import open_beneath, open_inside
 
 # Covers the host's /run in this mount namespace: a path that exists everywhere and that unprivileged ids may traverse.
 BASE = '/run'
 RUNTIME_STATE = f'{BASE}/runtime'
 BUNDLE = f'{BASE}/bundle'
 REPORT = 3
+# Where a network namespace is mounted that the sandbox joins (NETWORK_NAMESPACE in oci-config.ts), and its descriptor.
+NETWORK_PATH = f'{BASE}/network'
+NETWORK = 4
 
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
 AT_EMPTY_PATH, AT_RECURSIVE = 0x1000, 0x8000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x2, 0x4, 0x100000
-MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_NOSUID, MS_NODEV, MS_BIND = 2, 4, 4096
 CLONE_NEWUSER = 0x10000000
 PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 28, 4
 
@@ -80,6 +85,11 @@ def attach(copy, target):
         f'Cannot mount {target}',
     )
     os.close(copy)
+
+
+def bind_descriptor(descriptor, target):
+    path = f'/proc/self/fd/{descriptor}'
+    check(libc.mount(path.encode(), target.encode(), None, MS_BIND, None), f'Cannot mount {target}')
 
 
 def mount(kind, target, options='', flags=0):
@@ -156,7 +166,9 @@ class Sandbox:
     def __init__(self, plan):
         self.plan = plan
         self.first = plan['ids']['first']
-        self.userns = user_namespace(self.first, plan['ids']['count'])
+        # Without a mapping, the sandbox has the ids of the container that the agent runs in.
+        self.is_mapped = self.first != 0
+        self.userns = user_namespace(self.first, plan['ids']['count']) if self.is_mapped else None
 
     def assemble(self):
         """Mounts everything below BASE. All sources are cloned first, because BASE covers /run, which may contain some of them."""
@@ -177,6 +189,9 @@ class Sandbox:
         mount('tmpfs', BASE, 'mode=755,size=4m', MS_NOSUID | MS_NODEV)
         for name in ('layers', 'binds', 'state', 'root', 'tools', 'dev', 'bundle', 'runtime'):
             os.mkdir(f'{BASE}/{name}')
+        if plan['joins_network']:
+            os.close(os.open(NETWORK_PATH, os.O_CREAT | os.O_WRONLY, 0o600))
+            bind_descriptor(NETWORK, NETWORK_PATH)
         for target, copy in copies.items():
             os.makedirs(target, exist_ok=True)
             attach(copy, target)
@@ -259,7 +274,10 @@ class Sandbox:
     def mount_overlay(self):
         layers = ':'.join(f'{BASE}/layers/{index}' for index in reversed(range(len(self.plan['root']['layers']))))
         state = f'{BASE}/state'
-        mount('overlay', f'{BASE}/root', f'lowerdir={layers},upperdir={state}/upper,workdir={state}/work,volatile')
+        # Outside of the initial user namespace, attributes of overlayfs must be those that users may set.
+        attributes = '' if self.is_mapped else ',userxattr'
+        options = f'lowerdir={layers},upperdir={state}/upper,workdir={state}/work,volatile{attributes}'
+        mount('overlay', f'{BASE}/root', options)
 
     def prepare_root(self):
         """Makes what is mounted upon exist, and writes files, without following a link that a package may have left."""
@@ -300,7 +318,9 @@ class Sandbox:
         with open(f'{BUNDLE}/config.json', 'w') as file:
             json.dump(self.plan['config'], file)
         runtime, name = self.plan['runtime'], self.plan['name']
-        command = [runtime, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
+        # Without a control group of its own, the limits of the agent's container apply.
+        rootless = [] if self.plan['config']['linux'].get('cgroupsPath') else ['--rootless', 'true']
+        command = [runtime, *rootless, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
         # Detached, so that the command has the output itself: in the foreground, runc copies two streams, which loses their order.
         started = subprocess.run(
             [*command, 'run', '--detach', '--pid-file', f'{BASE}/pid', '--bundle', BUNDLE, name],
@@ -308,7 +328,11 @@ class Sandbox:
             env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'},
         )
         if started.returncode != 0:
-            raise Fault('machine', self.runtime_error() or f'{runtime} ended with code {started.returncode}')
+            error = self.runtime_error() or f'{runtime} ended with code {started.returncode}'
+            program = self.plan['config']['process']['args'][0]
+            if self.plan['tools'] is None and not can_start(f'{BASE}/root', program):
+                raise Fault('root', f'{program} of the buildroot cannot be run: a package has removed or replaced it ({error[-300:]})')
+            raise Fault('machine', error)
         with open(f'{BASE}/pid') as file:
             code = wait_for(int(file.read()))
         counts = self.count_refusals()
@@ -317,7 +341,9 @@ class Sandbox:
 
     def count_refusals(self):
         """Reads how often the kernel refused memory and processes because of this sandbox's own limits."""
-        path = self.plan['config']['linux']['cgroupsPath']
+        path = self.plan['config']['linux'].get('cgroupsPath')
+        if path is None:
+            return {'memory_limit_hits': 0, 'refused_processes': 0}
         memory = read_table(f'/sys/fs/cgroup{path}/memory.events')
         if memory is None:
             # Version 1 counts kills for whichever reason, and separately how often the limit was hit.
@@ -336,6 +362,16 @@ class Sandbox:
         except (OSError, ValueError, KeyError):
             return ''
         return errors[-1] if errors else ''
+
+
+def can_start(root, program):
+    """Whether the root has the program that the runtime starts in it. Links are resolved inside of the root, as the runtime does."""
+    try:
+        descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY)
+        file = os.fstat(open_inside(descriptor, program, os.O_PATH))
+    except OSError:
+        return False
+    return stat.S_ISREG(file.st_mode) and bool(file.st_mode & 0o111)
 
 
 def read_table(path):
@@ -368,6 +404,7 @@ def main():
     # One stream, so that lines keep their order.
     os.dup2(1, 2)
     os.set_inheritable(REPORT, False)
+    os.set_inheritable(NETWORK, False)
     plan = json.load(sys.stdin)
     try:
         sandbox = Sandbox(plan)

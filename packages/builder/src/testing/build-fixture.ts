@@ -90,7 +90,11 @@ export async function buildFixture(): Promise<BuildFixture> {
         git_url: pathToFileURL(git).href,
         git_commit,
         lookaside_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-        limits: { max_log_bytes: 10_000_000, max_result_bytes: 100_000_000 },
+        limits: {
+          max_log_bytes: 10_000_000,
+          max_result_bytes: 100_000_000,
+          max_disk_bytes: 20 * 1024 ** 3,
+        },
         ...rest,
       }
     },

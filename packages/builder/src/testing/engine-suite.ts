@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
+import { buildDiskFaults } from '../build-disk-faults.ts'
 import { machineFaults } from '../check-machine.ts'
 import { buildNatively } from '../native-engine.ts'
 import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
@@ -12,6 +13,9 @@ export { processesWith } from './processes.ts'
 const faults = await machineFaults()
 /** The reason to skip the engine's tests on this machine, or false. */
 export const skip = faults.length > 0 && faults.join('; ')
+const diskFaults = skip ? [] : await buildDiskFaults()
+/** The reason to skip tests about the disks of builds on this machine, or false. */
+export const noDisk = skip || (diskFaults.length > 0 && diskFaults.join('; '))
 export let fixture: BuildFixture
 let count = 0
 
@@ -67,6 +71,7 @@ export function start(
     context,
     outcome: buildNatively(task, context, {
       builds_dir,
+      own_disk: !noDisk,
       cache_dir: fixture.cacheDir,
       ...(rules && { rules }),
     }),

@@ -1,5 +1,6 @@
 /** Runs one build as a separate process that a test can kill. Arguments: the task, the builds and the cache directory. */
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import { buildDiskFaults } from '../build-disk-faults.ts'
 import { buildNatively } from '../native-engine.ts'
 import { openScratch } from '../scratch.ts'
 import { recordedContext } from './build-fixture.ts'
@@ -12,4 +13,7 @@ context.writeLog = (chunk) => {
   process.stdout.write(chunk)
   writeLog(chunk)
 }
-await buildNatively(JSON.parse(task) as RpmTask, context, scratch)
+await buildNatively(JSON.parse(task) as RpmTask, context, {
+  ...scratch,
+  own_disk: (await buildDiskFaults()).length === 0,
+})

@@ -23,10 +23,14 @@ export async function projectRepository(name: string) {
     },
   ]
   /** Builds a package by the engine and adds it. */
-  async function add(package_name: string, sections: Parameters<typeof specOf>[0] = {}) {
-    const made = await build(await fixture.task(specOf({ ...sections, name: package_name })))
-    const file = `${package_name}-1.0-1.noarch.rpm`
-    await copyFile(made.context.uploads.get(file) ?? '', join(dir, file))
+  async function add(
+    package_name: string,
+    { spec, ...sections }: Parameters<typeof specOf>[0] & { spec?: string } = {},
+  ) {
+    const task = await fixture.task(spec ?? specOf({ ...sections, name: package_name }))
+    const { uploads } = (await build(task)).context
+    for (const [name, path] of uploads)
+      if (name.endsWith('.noarch.rpm')) await copyFile(path, join(dir, name))
     await index()
   }
   /** Adds a package with these scriptlets, made by this machine's rpmbuild, which is faster. */

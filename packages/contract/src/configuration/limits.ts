@@ -21,6 +21,15 @@ export const Limits = z.strictObject({
     'maximum size of the output of one build, in bytes; a build with more fails',
   ),
   max_result_bytes: bytes(40).describe('maximum size of the results of one build chroot, in bytes'),
+  max_disk_bytes: z
+    .number()
+    .int()
+    .min(64 * 1024 ** 2)
+    .max(8 * 1024 ** 4)
+    .default(40 * 1024 ** 3)
+    .describe(
+      'size of the disk that a builder gives to one build for all that it writes, in bytes; a build that fills it fails',
+    ),
   lease_seconds: z
     .number()
     .positive()

@@ -1,11 +1,14 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { PrivateUrls } from '@copr/contract/private-urls'
 
+/** The first address of a range, and the number of leading bits that all its addresses share. */
+export type Subnet = readonly [net: string, bits: number]
+
 /**
  * IPv4 ranges that are not part of the open internet. Source: the IANA IPv4 special-purpose address registry without the entries
  * that are globally reachable; multicast; and the address of Azure's metadata service, which looks public.
  */
-const PRIVATE_V4 = blockList('ipv4', [
+export const PRIVATE_SUBNETS_V4: readonly Subnet[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -21,27 +24,34 @@ const PRIVATE_V4 = blockList('ipv4', [
   ['198.51.100.0', 24],
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
-])
+]
 
 /** The only IPv6 range that is allocated for the open internet; everything outside of it is refused. */
-const GLOBAL_V6 = blockList('ipv6', [['2000::', 3]])
+export const GLOBAL_SUBNET_V6: Subnet = ['2000::', 3]
 /**
- * Ranges within `GLOBAL_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
+ * Ranges within `GLOBAL_SUBNET_V6` that are not part of the open internet. Source: the IANA IPv6 special-purpose address registry.
  * Protocol assignments include Teredo, which like 6to4 leads to an IPv4 address of the sender's choice.
  */
-const PRIVATE_V6 = blockList('ipv6', [
+export const PRIVATE_SUBNETS_V6: readonly Subnet[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
   ['3fff::', 20],
-])
+]
 /** IPv6 ranges that stand for the IPv4 address in their last 32 bits: IPv4-mapped addresses, and NAT64. */
-const EMBEDDING_V6 = blockList('ipv6', [
+export const EMBEDDING_SUBNETS_V6: readonly Subnet[] = [
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
-])
+]
+
+const PRIVATE_V4 = blockList('ipv4', PRIVATE_SUBNETS_V4)
+const GLOBAL_V6 = blockList('ipv6', [GLOBAL_SUBNET_V6])
+const PRIVATE_V6 = blockList('ipv6', PRIVATE_SUBNETS_V6)
+const EMBEDDING_V6 = blockList('ipv6', EMBEDDING_SUBNETS_V6)
 
 export interface AddressRules {
+  /** The private networks that the administrator allows, for enforcement by other means than `allows()`. */
+  readonly allow: PrivateUrls
   /** Whether a connection to this IP address is allowed. */
   allows(address: string): boolean
 }
@@ -50,17 +60,24 @@ export interface AddressRules {
 export function addressRules(allow: PrivateUrls): AddressRules {
   if (allow === true) return ANY_ADDRESS
   const listed = new BlockList()
-  for (const range of allow === false ? [] : allow) {
-    const [net = '', bits = ''] = range.split('/')
-    listed.addSubnet(net, Number(bits), isIPv6(net) ? 'ipv6' : 'ipv4')
-  }
+  for (const [net, bits] of allow === false ? [] : allow.map(parseSubnet))
+    listed.addSubnet(net, bits, isIPv6(net) ? 'ipv6' : 'ipv4')
   const isListed = (address: string): boolean =>
     listed.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-  return { allows: (address) => !isPrivateAddress(address) || isListed(plainAddress(address)) }
+  return {
+    allow,
+    allows: (address) => !isPrivateAddress(address) || isListed(plainAddress(address)),
+  }
 }
 
 /** Allows all addresses: for the administrator's URLs, and for installations whose users have access to the machine anyway. */
-export const ANY_ADDRESS: AddressRules = { allows: () => true }
+export const ANY_ADDRESS: AddressRules = { allow: true, allows: () => true }
+
+/** Parses a range in CIDR notation, as `PrivateUrls` has validated it. */
+export function parseSubnet(range: string): Subnet {
+  const [net = '', bits = ''] = range.split('/')
+  return [net, Number(bits)]
+}
 
 /** Whether text is anything but an address of the open internet; text that is not an address counts as private. */
 export function isPrivateAddress(address: string): boolean {
@@ -85,7 +102,7 @@ function plainAddress(address: string): string {
   return last.flatMap((group) => [group >> 8, group & 255]).join('.')
 }
 
-function blockList(family: 'ipv4' | 'ipv6', subnets: [net: string, bits: number][]): BlockList {
+function blockList(family: 'ipv4' | 'ipv6', subnets: readonly Subnet[]): BlockList {
   const list = new BlockList()
   for (const [net, bits] of subnets) list.addSubnet(net, bits, family)
   return list

@@ -39,8 +39,9 @@ async function machine(t: TestContext) {
   mkdirSync(bin)
   const program = (name: string, body: string): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
-  for (const name of ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'ip', 'hostname'])
-    program(name, 'exit 0')
+  const tools = ['mock', 'rpmbuild', 'git', 'createrepo_c', 'setpriv', 'ip', 'python3']
+  for (const name of [...tools, 'crun', 'slirp4netns']) program(name, 'exit 0')
+  writeFileSync(join(dir, 'seccomp.json'), '{}')
   for (const name of ['dnf', 'useradd', 'cloud-init']) program(name, `echo "$0 $*" >>${dir}/called`)
   program('node', 'echo 26')
   const served = new Map<string, Buffer>()
@@ -60,6 +61,7 @@ async function machine(t: TestContext) {
     COPR_LIB: lib,
     TMPDIR: dir,
     COPR_BAKE_PAUSE: '0',
+    COPR_SECCOMP_PROFILE: join(dir, 'seccomp.json'),
   }
   const orders = (agent: Buffer, more: Partial<BootConfig> = {}): void => {
     served.set(sha256(agent), agent)
@@ -112,6 +114,15 @@ test('install.sh on an image with everything installed fetches and installs noth
   assert.ok(again.ok, again.output)
   assert.equal(m.fetched.length, asked)
   assert.doesNotMatch(m.called().slice(noted.length), /dnf/)
+})
+
+test('install.sh installs the package of the seccomp profile if the machine has none', async (t) => {
+  const m = await machine(t)
+  m.orders(await agentOf('one'))
+  rmSync(join(m.dir, 'seccomp.json'))
+  const installed = await m.install()
+  assert.ok(installed.ok, installed.output)
+  assert.match(m.called(), /dnf -y --setopt=install_weak_deps=False install containers-common\n/)
 })
 
 test('install.sh trusts the certificate authority given for the gateway', async (t) => {

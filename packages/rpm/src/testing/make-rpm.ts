@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from '../tags.ts'
-import { buildHeader, type NewEntry } from '../write-header.ts'
+import { binary, buildHeader, int32, type NewEntry, strings } from '../write-header.ts'
 import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 
 /** A file to put into a package. */
@@ -227,29 +227,10 @@ function arrayOf(tag: number, values: string[]): NewEntry[] {
   return values.length === 0 ? [] : [strings(tag, TYPE.STRING_ARRAY, values)]
 }
 
-export function strings(tag: number, type: number, values: string[]): NewEntry {
-  return {
-    tag,
-    type,
-    count: values.length,
-    data: Buffer.from(values.map((value) => `${value}\0`).join('')),
-  }
-}
-
-export function binary(tag: number, data: Buffer): NewEntry {
-  return { tag, type: TYPE.BIN, count: data.length, data }
-}
-
 export function int16(tag: number, values: number[]): NewEntry {
   const data = Buffer.alloc(values.length * 2)
   for (const [i, value] of values.entries()) data.writeUInt16BE(value, i * 2)
   return { tag, type: TYPE.INT16, count: values.length, data }
-}
-
-export function int32(tag: number, values: number[]): NewEntry {
-  const data = Buffer.alloc(values.length * 4)
-  for (const [i, value] of values.entries()) data.writeUInt32BE(value, i * 4)
-  return { tag, type: TYPE.INT32, count: values.length, data }
 }
 
 export function int64(tag: number, values: bigint[]): NewEntry {

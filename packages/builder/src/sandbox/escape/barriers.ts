@@ -88,7 +88,7 @@ const REMOVALS = {
   read_only_programs: (plan) => share(plan, '/usr'),
   cgroup_files: (plan) => shareMount(plan, '/sys/fs/cgroup', '/sys/fs/cgroup'),
   device_cgroup: ({ config: { linux } }) => {
-    linux.resources = { ...linux.resources, devices: [{ allow: true, access: 'rwm' }] }
+    if (linux.resources) linux.resources.devices = [{ allow: true, access: 'rwm' }]
   },
   closed_descriptors: (plan) => {
     plan.runtime = LEAKY_RUNTIME

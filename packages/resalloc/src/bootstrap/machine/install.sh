@@ -29,9 +29,13 @@ find_node() {
 }
 
 missing=
-for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute hostname:hostname; do
+for pair in mock:mock rpmbuild:rpm-build git:git-core createrepo_c:createrepo_c tar:tar setpriv:util-linux ip:iproute python3:python3 \
+  slirp4netns:slirp4netns; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# The sandbox of builds: an OCI runtime, and the system calls that a container may make.
+command -v runc >/dev/null 2>&1 || command -v crun >/dev/null 2>&1 || missing="$missing crun"
+[ -e "${COPR_SECCOMP_PROFILE:-/usr/share/containers/seccomp.json}" ] || missing="$missing containers-common"
 if [ -n "$missing" ]; then
   # shellcheck disable=SC2086
   dnf -y --setopt=install_weak_deps=False install $missing

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { emptyPackage } from '@copr/rpm/empty-package'
+import type { Requirement } from '@copr/rpm/package-info'
+
+/** Empty packages that require what a build requires, so that dnf resolves it by rpm's rules instead of matching patterns. */
+export interface RequirementsPackages {
+  /** Directory of the packages on the host, owned by the agent alone. */
+  dir: string
+  /** Paths of the packages in the sandbox, in the order of the sets. */
+  paths: string[]
+  /** The name of the first package; the names of the others start with it. */
+  name: string
+}
+
+const VERSION = '1'
+const RELEASE = '1'
+const SANDBOX_DIR = '/mnt/requires'
+
+/** Writes a package for each set of requirements into `dir`, in place of earlier ones. */
+export async function writeRequirementsPackages(
+  dir: string,
+  sets: readonly (readonly Requirement[])[],
+): Promise<RequirementsPackages> {
+  await rm(dir, { recursive: true, force: true })
+  await mkdir(dir)
+  // No repository can contain a package of this name, or obsolete it.
+  const name = `requires-${randomBytes(8).toString('hex')}`
+  const paths: string[] = []
+  for (const [i, requires] of sets.entries()) {
+    const file = `${i}.rpm`
+    await writeFile(
+      join(dir, file),
+      emptyPackage({
+        name: i === 0 ? name : `${name}-${i}`,
+        version: VERSION,
+        release: RELEASE,
+        summary: 'Requirements of a build',
+        requires,
+      }),
+    )
+    paths.push(`${SANDBOX_DIR}/${file}`)
+  }
+  return { dir, paths, name }
+}
+
+export function bindOf({ dir }: RequirementsPackages) {
+  return { from: dir, to: SANDBOX_DIR, changes: 'forbidden' as const }
+}
+
+/**
+ * Returns a line of dnf's output as readers should see it, with the build in place of the package that carries its requirements;
+ * undefined for a line about that package alone.
+ */
+export function withoutPackage(line: string, name: string): string | undefined {
+  if (REST_OF_ROW.test(line)) return undefined
+  if (!line.includes(name)) return line
+  const nevra = `${name}(?:-\\d+)?-(?:0:)?${VERSION}-${RELEASE}\\.noarch(?: from @commandline)?`
+  const rewritten = line
+    .replaceAll(new RegExp(` is needed by ${nevra}`, 'g'), ' is needed by the build')
+    .replaceAll(new RegExp(` needed by ${nevra}`, 'g'), '')
+    .replaceAll(new RegExp(`package ${nevra}`, 'g'), 'the build')
+  const rest = rewritten.replaceAll(new RegExp(`${nevra}|${name}(?:-\\d+)?`, 'g'), '')
+  return rest !== rewritten && NOTHING_LEFT.test(rest) ? undefined : rest
+}
+
+/** The end of a row of dnf's table, which follows a name that is too long for it. */
+const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+(?:0:)?${VERSION}-${RELEASE}\\s+@commandline\\s`)
+/** Rows of dnf's table and of its list of steps, without the package's name. */
+const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { machineFaults } from '../check-machine.ts'
+import { limitsOfMachine } from './limits.ts'
+import { runSandboxed } from './sandbox.ts'
+
+const faults = await machineFaults()
+const skip = faults.length > 0 && faults.join('; ')
+
+test(
+  'a command that exceeds its memory is killed, and the exit names the limit',
+  { skip },
+  async () => {
+    const { exhausted } = await limited({ memory_bytes: 256 * 1024 ** 2 }, [
+      'python3',
+      '-c',
+      'x = [bytearray(2**20) for _ in range(4096)]',
+    ])
+    assert.equal(exhausted, 'it reached its memory limit of 0.3 GiB')
+  },
+)
+
+test('/dev/shm is bounded, and counts as memory', { skip }, async () => {
+  const { code, output } = await limited({ shared_memory_bytes: 2 ** 20 }, [
+    'sh',
+    '-c',
+    'head -c 2M /dev/zero >/dev/shm/file',
+  ])
+  assert.notEqual(code, 0)
+  assert.match(output, /No space left on device/)
+})
+
+test('a fork bomb stays within its limit of processes', { skip }, async () => {
+  const { exhausted } = await limited({ processes: 50 }, [
+    'sh',
+    '-c',
+    'for i in $(seq 100); do sleep 1000 & done',
+  ])
+  assert.equal(exhausted, 'it reached its limit of 50 processes')
+})
+
+test('a command within its limits has exhausted none', { skip }, async () => {
+  assert.deepEqual(await limited({}, ['true']), { code: 0, output: '' })
+})
+
+async function limited(limits: Partial<ReturnType<typeof limitsOfMachine>>, command: string[]) {
+  const dir = await mkdtemp(join(tmpdir(), 'copr-limits-'))
+  try {
+    const root = { directory: join(dir, 'root') }
+    await mkdir(root.directory)
+    const { signal } = new AbortController()
+    const all = { ...limitsOfMachine(), ...limits }
+    return await runSandboxed({ root, as: 'tools', command, limits: all, signal })
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
