@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { pathToFileURL } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
 import {
@@ -18,6 +16,7 @@ import {
   uniqueSeconds,
   useFixture,
 } from './testing/engine-suite.ts'
+import { projectRepository } from './testing/project-repository.ts'
 
 useFixture()
 
@@ -228,34 +227,3 @@ test('a hanging scriptlet blocks only its own build', { skip }, async () => {
   stuck.context.abort('canceled')
   assert.equal((await stuck.outcome).outcome, 'canceled')
 })
-
-/** Makes a repository that packages can be added to, like a project's. */
-async function projectRepository(name: string) {
-  const dir = await mkdtemp(join(fixture.dir, `${name}-`))
-  const index = (): Promise<string> => runOrThrow('createrepo_c', ['--no-database', dir])
-  await index()
-  const repos = [
-    {
-      id: 'copr_base',
-      name: 'Project',
-      baseurl: pathToFileURL(dir).href,
-      priority: null,
-      module_hotfixes: null,
-      gpgcheck: false,
-      repo_gpgcheck: null,
-      gpgkey: null,
-      is_external: false,
-    },
-  ]
-  async function add(
-    package_name: string,
-    { spec, ...sections }: Parameters<typeof specOf>[0] & { spec?: string } = {},
-  ) {
-    const task = await fixture.task(spec ?? specOf({ ...sections, name: package_name }))
-    const { uploads } = (await build(task)).context
-    for (const [name, path] of uploads)
-      if (name.endsWith('.noarch.rpm')) await copyFile(path, join(dir, name))
-    await index()
-  }
-  return { repos, add }
-}

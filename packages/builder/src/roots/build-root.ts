@@ -98,7 +98,10 @@ async function makeBaseRoot(
   if (prepared.code !== 0 || dbPath === undefined)
     throw new Error(`Cannot prepare the root of ${chroot.name}: ${prepared.output.slice(-500)}`)
   await writeFile(join(target, 'dbpath'), dbPath)
-  await writeFile(join(target, 'installed'), await listInstalled({ root, dbPath, signal }))
+  await writeFile(
+    join(target, 'installed'),
+    await listInstalled({ root, dbPath, has_user_packages: false, signal }),
+  )
 }
 
 /** Roots are made in the build's directory: a package that a user chose can be larger than the machine's disk. */
@@ -145,7 +148,7 @@ export async function withPackages(
       dbPath: base.dbPath,
     }
     await installPackages({ ...install, packages, requires })
-    const query = { root, dbPath: base.dbPath, signal }
+    const query = { root, dbPath: base.dbPath, has_user_packages: true, signal }
     const known = [...packages.flatMap(namesIn), ...namesRequired(requires)]
     const names = [...new Set([...known, ...(await listNames(query))])]
     const offers = await offersOf(options, wanted.taskRepositories, names)

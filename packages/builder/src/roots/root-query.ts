@@ -1,8 +1,11 @@
+import { BuildFailure } from '../build-failure.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 
 export interface RootQuery {
   root: SandboxRoot
   dbPath: string
+  /** Whether users' packages, which may have damaged the database, are installed. */
+  has_user_packages: boolean
   signal: AbortSignal
 }
 
@@ -20,7 +23,10 @@ export async function listNames(query: RootQuery): Promise<string[]> {
     .toSorted()
 }
 
-async function queryAll({ root, dbPath, signal }: RootQuery, format: string): Promise<string> {
+async function queryAll(
+  { root, dbPath, has_user_packages, signal }: RootQuery,
+  format: string,
+): Promise<string> {
   const command = ['rpm', '--root', ROOT, '--dbpath', dbPath, '-qa', '--qf', format]
   const chunks: Buffer[] = []
   const { code, output } = await runSandboxed({
@@ -31,6 +37,9 @@ async function queryAll({ root, dbPath, signal }: RootQuery, format: string): Pr
     onOutput: (chunk) => chunks.push(chunk),
     signal,
   })
-  if (code !== 0) throw new Error(`Cannot list the packages of the root: ${output.slice(-500)}`)
+  if (code !== 0) {
+    const message = `Cannot list the packages of the root: ${output.trim().slice(-500)}`
+    throw has_user_packages ? new BuildFailure(message) : new Error(message)
+  }
   return Buffer.concat(chunks).toString('utf8')
 }

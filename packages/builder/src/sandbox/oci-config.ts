@@ -75,7 +75,12 @@ export interface OciConfig {
     namespaces: { type: string; path?: string }[]
     uidMappings: IdMapping[]
     gidMappings: IdMapping[]
-    resources?: { memory: { limit: number }; pids: { limit: number } }
+    resources?: {
+      memory: { limit: number }
+      pids: { limit: number }
+      /** Default: the devices that every container may use, which the runtime decides. */
+      devices?: { allow: boolean; access: string }[]
+    }
     seccomp?: Seccomp
     maskedPaths: string[]
     readonlyPaths: string[]

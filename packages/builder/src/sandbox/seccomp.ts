@@ -161,15 +161,17 @@ function ownRules(arch: string): SeccompRule[] {
   )
   const { multiplexed, denied, unsupported } = additions
   return [
+    // libseccomp allows it to 32-bit programs with any arguments where a rule allows socket(). A rule without arguments overrides that,
+    // unless it equals the default action, which runc leaves out: EPERM.
+    multiplexed.arches.includes(arch)
+      ? { names: multiplexed.names, action: 'SCMP_ACT_ALLOW' }
+      : { names: multiplexed.names, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
     ...denied.map(({ names }): SeccompRule => ({
       names,
       action: 'SCMP_ACT_ERRNO',
       errnoRet: EPERM,
     })),
     { names: unsupported.names, action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
-    ...(multiplexed.arches.includes(arch)
-      ? [{ names: multiplexed.names, action: 'SCMP_ACT_ALLOW' as const }]
-      : []),
     allow('clone', masked(process.arch === 's390x' ? 1 : 0, NEW_NAMESPACES, 0)),
     allow('socket', equal(0, AF_UNIX)),
     allow('socketpair', equal(0, AF_UNIX)),

@@ -13,10 +13,11 @@ import ctypes
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 
-from beneath import open_beneath
+from beneath import open_beneath, open_inside
 
 # Covers the host's /run in this mount namespace: a path that exists everywhere and that unprivileged ids may traverse.
 BASE = '/run'
@@ -259,6 +260,8 @@ class Sandbox:
             attach(copy, f'{dev}/{name}')
         for name in ('pts', 'shm', 'mqueue'):
             os.mkdir(f'{dev}/{name}')
+        # runc gives a tmpfs the mode of its mount point, whatever its options say.
+        os.chmod(f'{dev}/shm', 0o1777)
         for name, target in (
             ('ptmx', 'pts/ptmx'),
             ('fd', '/proc/self/fd'),
@@ -325,7 +328,11 @@ class Sandbox:
             env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'},
         )
         if started.returncode != 0:
-            raise Fault('machine', self.runtime_error() or f'{runtime} ended with code {started.returncode}')
+            error = self.runtime_error() or f'{runtime} ended with code {started.returncode}'
+            program = self.plan['config']['process']['args'][0]
+            if self.plan['tools'] is None and not can_start(f'{BASE}/root', program):
+                raise Fault('root', f'{program} of the buildroot cannot be run: a package has removed or replaced it ({error[-300:]})')
+            raise Fault('machine', error)
         with open(f'{BASE}/pid') as file:
             code = wait_for(int(file.read()))
         counts = self.count_refusals()
@@ -355,6 +362,16 @@ class Sandbox:
         except (OSError, ValueError, KeyError):
             return ''
         return errors[-1] if errors else ''
+
+
+def can_start(root, program):
+    """Whether the root has the program that the runtime starts in it. Links are resolved inside of the root, as the runtime does."""
+    try:
+        descriptor = os.open(root, os.O_PATH | os.O_DIRECTORY)
+        file = os.fstat(open_inside(descriptor, program, os.O_PATH))
+    except OSError:
+        return False
+    return stat.S_ISREG(file.st_mode) and bool(file.st_mode & 0o111)
 
 
 def read_table(path):

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
@@ -8,6 +7,8 @@ import { buildDiskFaults } from '../build-disk-faults.ts'
 import { machineFaults } from '../check-machine.ts'
 import { buildNatively } from '../native-engine.ts'
 import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
+
+export { processesWith } from './processes.ts'
 
 const faults = await machineFaults()
 /** The reason to skip the engine's tests on this machine, or false. */
@@ -100,13 +101,4 @@ export function reasonOf(outcome: FinishRequest): string {
 /** Returns a duration for `sleep`, longer than any test, that no other process on the machine has in its arguments. */
 export function uniqueSeconds(): string {
   return `${10_000_000 + process.pid}${++count}`
-}
-
-/** Returns the processes on the machine that have this word in their arguments. */
-export async function processesWith(word: string): Promise<string[]> {
-  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const lines = await Promise.all(
-    ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')),
-  )
-  return lines.filter((line) => line.split('\0').includes(word))
 }

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { machineFaults } from '../../check-machine.ts'
+import type { SandboxPhase } from '../oci-config.ts'
+import { CONTROLS, type Control } from './attempts.ts'
+import { type EscapeFixture, escapeFixture } from './escape-fixture.ts'
+
+const faults = await machineFaults()
+const skip = faults.length > 0 && faults.join('; ')
+const PHASES: SandboxPhase[] = ['tools', 'root', 'build']
+let fixture: EscapeFixture
+
+before(async () => {
+  if (!skip) fixture = await escapeFixture()
+})
+after(async () => {
+  if (!skip) await fixture[Symbol.asyncDispose]()
+})
+
+function phasesOf({ phases = PHASES }: Control): SandboxPhase[] {
+  return phases
+}
+
+function namesOf({ attempts, optional = [] }: Control): string[] {
+  return [...attempts, ...optional]
+}
+
+for (const phase of PHASES)
+  test(`a sandbox refuses every attempt to leave it: ${phase}`, { skip }, async () => {
+    const names = CONTROLS.filter((one) => phasesOf(one).includes(phase)).flatMap(namesOf)
+    assert.ok(names.length > 40)
+    const outcomes = await fixture.inSandbox(phase, names)
+    assert.deepEqual(
+      outcomes.filter(({ outcome }) => outcome !== 'refused'),
+      [],
+    )
+    assert.ok(await fixture.isUnchanged(), 'a file of the host has changed')
+  })
+
+for (const control of CONTROLS) {
+  const { without, attempts } = control
+  const words = without === 'sandbox' ? 'a sandbox' : without.join(', ')
+  for (const phase of without === 'sandbox' ? (['build'] as const) : phasesOf(control))
+    test(`the attempts work without ${words}: ${phase}, ${attempts[0]}`, { skip }, async (t) => {
+      const names = namesOf(control)
+      const outcomes =
+        without === 'sandbox'
+          ? await fixture.onHost(names)
+          : await fixture.inSandbox(phase, names, without)
+      const failed = outcomes.filter(({ outcome }) => outcome !== 'worked')
+      for (const { name, why } of failed.filter((one) => !attempts.includes(one.name)))
+        t.diagnostic(`Not tried, because this machine cannot: ${name} (${why})`)
+      assert.deepEqual(
+        failed.filter(({ name, outcome }) => attempts.includes(name) || outcome === 'fault'),
+        [],
+      )
+    })
+}
