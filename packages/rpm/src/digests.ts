@@ -1,9 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
 import { refuse } from './errors.ts'
 import type { HeaderBlock } from './header-block.ts'
 import { getBinary, getInt, getString, getStrings } from './header-values.ts'
-import { readRpmHeaderFrom, type RpmHeader, withRpmFile } from './header.ts'
+import { readRpmHeaderFrom, type RpmHeader, withRpmFile, type RpmInput } from './header.ts'
 import { PayloadBytes } from './payload.ts'
 import { HASH_NAME, SIGNATURE_TAG, TAG } from './tags.ts'
 
@@ -18,7 +17,7 @@ export type DigestName =
  * Recomputes every digest in the package and returns which ones it contains. Throws RpmFormatError if one is
  * wrong. Digests detect accidental damage; only a signature proves where a package comes from.
  */
-export async function verifyDigests(from: string | FileHandle): Promise<DigestName[]> {
+export async function verifyDigests(from: RpmInput): Promise<DigestName[]> {
   return await withRpmFile(from, async (source) => {
     const rpm = await readRpmHeaderFrom(source)
     const verified = checkHeaderDigests(rpm)

@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { checkHeaderDigests, finishCheck, payloadChecks } from './digests.ts'
 import { refuse } from './errors.ts'
 import { type ListedFile, listFiles } from './file-list.ts'
-import { readRpmHeaderFrom, type RpmHeader, type RpmSource, withRpmFile } from './header.ts'
+import {
+  readRpmHeaderFrom,
+  type RpmHeader,
+  type RpmSource,
+  withRpmFile,
+  type RpmInput,
+} from './header.ts'
 import { isSourcePackage } from './package-info.ts'
 import { PayloadBytes, type PayloadEntry, payloadEntries, type PayloadLimits } from './payload.ts'
 import { FILE_FLAG } from './tags.ts'
@@ -36,11 +42,11 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
  * none of its files behind.
  */
 export async function extractSrpm(
-  path: string,
+  from: RpmInput,
   destDir: string,
   limits: PayloadLimits,
 ): Promise<ExtractedSrpm> {
-  return await withRpmFile(path, async (source) => {
+  return await withRpmFile(from, async (source) => {
     const rpm = await readRpmHeaderFrom(source)
     if (!isSourcePackage(rpm.header)) refuse(rpm.label, 'it is not a source package')
     checkHeaderDigests(rpm)

@@ -22,13 +22,16 @@ export interface RpmSource {
   read(position: number, length: number): Promise<Buffer>
 }
 
+/** A package in a file, which may be open already, or in memory. */
+export type RpmInput = string | FileHandle | Buffer
+
 export const LEAD_SIZE = 96
 const SIGNATURE_ALIGNMENT = 8
 const LEAD_MAGIC = 0xedabeedb
 const HEADER_STYLE_SIGNATURE = 5
 
 /** Reads the lead, the signature header and the main header, but not the payload. Throws RpmFormatError if one is invalid. */
-export async function readRpmHeader(from: string | FileHandle): Promise<RpmHeader> {
+export async function readRpmHeader(from: RpmInput): Promise<RpmHeader> {
   return await withRpmFile(from, readRpmHeaderFrom)
 }
 
@@ -36,21 +39,26 @@ export async function readRpmHeaderFromBuffer(
   bytes: Buffer,
   label = 'the package',
 ): Promise<RpmHeader> {
-  return await readRpmHeaderFrom({
-    label,
-    size: bytes.length,
-    read: async (position, length) => bytes.subarray(position, position + length),
-  })
+  return await readRpmHeaderFrom(bufferSource(bytes, label))
 }
 
-/** Opens a path, and closes it afterwards, or uses a file that is already open. */
+/** Opens a path, and closes it afterwards, or uses a file that is already open, or bytes in memory. */
 export async function withRpmFile<T>(
-  from: string | FileHandle,
+  from: RpmInput,
   use: (source: RpmSource) => Promise<T>,
 ): Promise<T> {
+  if (Buffer.isBuffer(from)) return await use(bufferSource(from, 'the package'))
   if (typeof from !== 'string') return await use(await fileSource(from, 'the package'))
   await using handle = await open(from, 'r')
   return await use(await fileSource(handle, basename(from)))
+}
+
+function bufferSource(bytes: Buffer, label: string): RpmSource {
+  return {
+    label,
+    size: bytes.length,
+    read: async (position, length) => bytes.subarray(position, position + length),
+  }
 }
 
 async function fileSource(handle: FileHandle, label: string): Promise<RpmSource> {

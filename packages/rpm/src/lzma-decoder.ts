@@ -23,13 +23,15 @@ const MAX_SYMBOL_INPUT = 20
 /** xz -9 uses this much, and rpm reads no more than 100 MiB */
 const MAX_DICTIONARY_SIZE = 64 * 1024 * 1024
 const MIN_DICTIONARY_SIZE = 4096
+const FIRST_ALLOCATION = 64 * 1024
 
 /**
  * LZMA decoder with a dictionary of limited size: feed() takes compressed bytes, decode() returns plain ones.
  * Throws Error for data that no encoder writes.
  */
 export class LzmaDecoder {
-  readonly #dictionary: Buffer
+  /** Grows up to #dictionarySize while data arrives, because xz declares 8 MiB even for a file of a few bytes. */
+  #dictionary: Buffer
   readonly #dictionarySize: number
   /** index of the next byte in the dictionary */
   #position = 0
@@ -59,7 +61,7 @@ export class LzmaDecoder {
         `it needs a dictionary of ${dictionarySize} bytes, the limit is ${MAX_DICTIONARY_SIZE}`,
       )
     this.#dictionarySize = Math.max(dictionarySize, MIN_DICTIONARY_SIZE)
-    this.#dictionary = Buffer.alloc(this.#dictionarySize)
+    this.#dictionary = Buffer.alloc(Math.min(this.#dictionarySize, FIRST_ALLOCATION))
   }
 
   /** whether the end marker was seen */
@@ -151,10 +153,18 @@ export class LzmaDecoder {
   }
 
   #put(byte: number): void {
+    if (this.#position === this.#dictionary.length) this.#grow()
     this.#dictionary[this.#position] = byte
     if (++this.#position === this.#dictionarySize) this.#position = 0
     if (this.#filled < this.#dictionarySize) this.#filled++
     this.#total = (this.#total + 1) >>> 0
+  }
+
+  /** Doubles the dictionary, which has not wrapped yet. */
+  #grow(): void {
+    const grown = Buffer.alloc(Math.min(this.#dictionary.length * 2, this.#dictionarySize))
+    this.#dictionary.copy(grown)
+    this.#dictionary = grown
   }
 
   #decodeSymbol(): void {

@@ -1,8 +1,7 @@
-import type { FileHandle } from 'node:fs/promises'
 import { refuse, RpmFormatError } from './errors.ts'
 import type { HeaderBlock } from './header-block.ts'
 import { getInt, getInts, getString, getStrings, hasTag } from './header-values.ts'
-import { readRpmHeader, type RpmHeader } from './header.ts'
+import { type RpmInput, readRpmHeader, type RpmHeader } from './header.ts'
 import { DEPENDENCY_FLAG, TAG } from './tags.ts'
 import { formatNevra } from './version.ts'
 
@@ -48,7 +47,7 @@ export interface PackageInfo {
 }
 
 /** Reads a package's metadata. Its names are not checked for use in paths: see checkPackageNames(). */
-export async function readPackageInfo(from: string | FileHandle): Promise<PackageInfo> {
+export async function readPackageInfo(from: RpmInput): Promise<PackageInfo> {
   return packageInfo(await readRpmHeader(from))
 }
 

@@ -1,10 +1,15 @@
-import type { FileHandle } from 'node:fs/promises'
 import { type PayloadEntry, type PayloadLimits, readCpio } from './cpio.ts'
 import { type Compressor, decompress } from './decompress.ts'
 import { refuse } from './errors.ts'
 import { listFiles } from './file-list.ts'
 import { getString } from './header-values.ts'
-import { readRpmHeaderFrom, type RpmHeader, type RpmSource, withRpmFile } from './header.ts'
+import {
+  readRpmHeaderFrom,
+  type RpmHeader,
+  type RpmSource,
+  withRpmFile,
+  type RpmInput,
+} from './header.ts'
 import { TAG } from './tags.ts'
 
 export type { PayloadEntry, PayloadLimits } from './cpio.ts'
@@ -18,7 +23,7 @@ const GZIP_MAGIC = '1f8b'
  * verifyDigests(). Throws RpmFormatError if the payload is damaged or exceeds the limits.
  */
 export async function readPayload(
-  from: string | FileHandle,
+  from: RpmInput,
   limits: PayloadLimits,
   visit: (entry: PayloadEntry) => Promise<void>,
 ): Promise<void> {

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { checkHeaderDigests } from './digests.ts'
 import { refuse, RpmFormatError } from './errors.ts'
 import type { HeaderBlock } from './header-block.ts'
 import { getBinary, getStrings } from './header-values.ts'
 import {
+  type RpmInput,
   LEAD_SIZE,
   readRpmHeader,
   readRpmHeaderFrom,
@@ -32,7 +33,7 @@ export type SignatureAlgorithm = keyof typeof TAG_OF
  * Returns the bytes that a header signature covers: the whole main header, at most 65 MiB. A version 4 OpenPGP
  * signature is made over the digest of these bytes followed by its own hashed fields.
  */
-export async function readSignedRegion(from: string | FileHandle): Promise<Buffer> {
+export async function readSignedRegion(from: RpmInput): Promise<Buffer> {
   return signedRegion(await readRpmHeader(from))
 }
 
@@ -43,7 +44,7 @@ function signedRegion({ label, header }: RpmHeader): Buffer {
 }
 
 /** Returns the OpenPGP packet that signs the header; undefined if there is none. */
-export async function readHeaderSignature(from: string | FileHandle): Promise<Buffer | undefined> {
+export async function readHeaderSignature(from: RpmInput): Promise<Buffer | undefined> {
   const { signature } = await readRpmHeader(from)
   const [base64] = getStrings(signature, SIGNATURE_TAG.OPENPGP) // as rpm 6 writes it
   return (

@@ -11,7 +11,7 @@ const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
 const CRC32_CHECK = 1
 const SHA256_CHECK = 10
 
-/** Decompresses the first .xz stream, as rpm does; uses at most the dictionary's limit and 3 MiB of memory. */
+/** Decompresses the first .xz stream, as rpm does; uses at most 1.5 times the dictionary's limit and 3 MiB of memory. */
 export async function* decompressXz(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const reader = new ByteReader(chunks)
   try {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
+import { COMPILE_CACHE } from '@copr/testkit/compile-cache'
 import { agentRoutes } from './agent-routes.ts'
 
 const digestOf = (bytes: ArrayBuffer): string =>
@@ -46,7 +47,9 @@ test('another process creates a byte-identical bundle', async () => {
   const script = `
     import { agentBundle } from '${import.meta.resolve('@copr/agent/bundle/agent-bundle')}'
     console.log((await agentBundle()).sha256)`
-  const other = await runOrThrow(process.execPath, ['--input-type=module', '--eval', script])
+  const other = await runOrThrow(process.execPath, ['--input-type=module', '--eval', script], {
+    env: COMPILE_CACHE,
+  })
   assert.equal(other.trim(), sha256)
 })
 

@@ -18,6 +18,7 @@ import { test, type TestContext } from 'node:test'
 import { machineFaults } from '@copr/builder/check-machine'
 import { freePort } from '@copr/domain/database/embedded-postgres'
 import { run } from '@copr/process/run'
+import { COMPILE_CACHE } from '@copr/testkit/compile-cache'
 import { layout, prepareDataDir } from './data-dir.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -35,7 +36,7 @@ interface Attempt {
 /** Starts a system that must fail to start; returns its error message, which is one sentence. */
 async function failingStart({ args, prefix = [], env = {} }: Attempt): Promise<string> {
   const [program = '', ...rest] = [...prefix, process.execPath, MAIN, 'up', '--no-example', ...args]
-  const ended = await run(program, rest, { env, timeout_ms: 120_000 })
+  const ended = await run(program, rest, { env: { ...COMPILE_CACHE, ...env }, timeout_ms: 120_000 })
   assert.ok(!ended.ok)
   assert.equal(ended.exit_code, 1, ended.output)
   const said = ended.output.split('\n').filter((line) => line.startsWith('coprctl: '))

@@ -2,7 +2,13 @@ import { openSession } from '@copr/domain/users/sessions'
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { MARKER, NASTY_STRINGS } from '../testing/nasty-values.ts'
-import { pageRoutesOf, partsOf, pathOfPage } from '../testing/page-routes.ts'
+import {
+  pageName,
+  type PageRoute,
+  pageRoutesOf,
+  partsOf,
+  pathOfPage,
+} from '../testing/page-routes.ts'
 import { NOW } from '../testing/test-frontend.ts'
 import { openFixture, type Fixture } from '../testing/fixture.ts'
 
@@ -14,6 +20,9 @@ await writeMarkers(fixture)
 const pages = pageRoutesOf(fixture)
 const readable = pages.filter(({ method }) => method === 'GET')
 const writable = pages.filter(({ method }) => method === 'POST')
+
+/** Set FAST_CHECK_RUNS for a thorough run. */
+const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
 
 const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 'dirname', 'arch']
 
@@ -33,22 +42,22 @@ for (const route of readable) {
 
   test(`GET ${path} survives every malformed value`, async () => {
     for (const name of partsOf(path))
-      for (const [, value] of NASTY_STRINGS)
+      for (const value of valuesInTurn(route))
         if (value !== '') await expectPage(pathOfPage(fixture, route, { [name]: value }))
-    for (const name of QUERIES)
-      for (const [, value] of NASTY_STRINGS) {
-        const query = new URLSearchParams({ [name]: value })
-        await expectPage(`${pathOfPage(fixture, route)}?${query.toString()}`)
-      }
+    for (const query of queriesFor(route))
+      await expectPage(`${pathOfPage(fixture, route)}?${query.toString()}`)
   })
 
   test(`GET ${path} survives broken escapes`, async () => {
-    for (const name of ['project', 'package', 'owner', 'q'])
-      for (const broken of ['%', '%zz', '%ff', '%c3%28', '%ed%a0%80', '%2e%2e%2f', '%252e']) {
+    const names = partsOf(path)
+    for (const broken of ['%', '%zz', '%ff', '%c3%28', '%ed%a0%80', '%2e%2e%2f', '%252e']) {
+      await expectPage(`${pathOfPage(fixture, route)}?q=${broken}&${broken}=q`)
+      for (const name of ['project', 'package', 'owner'].filter((each) => names.includes(each))) {
         const url = pathOfPage(fixture, route, { [name]: 'BROKEN' }).replace('BROKEN', broken)
         await expectPage(url)
         await expectPage(`${url}?${name}=${broken}&${broken}=${name}`)
       }
+    }
   })
 }
 
@@ -70,6 +79,27 @@ for (const route of writable)
     })
     assert.equal(response.status, 403, await response.text())
   })
+
+const VALUES = NASTY_STRINGS.map(([, value]) => value)
+
+/** The malformed values for a page; a page of a user's project and the same page of a group's project take turns with them. */
+function valuesInTurn(route: PageRoute): string[] {
+  const twins = readable.filter((each) => pageName(each) === pageName(route))
+  return VALUES.filter((_, i) => IS_DEEP || i % twins.length === twins.indexOf(route))
+}
+
+/**
+ * Queries with malformed values in all parameters at once, as most pages ignore most of them, and then in each parameter alone, where all
+ * pages take turns: each tries a third of the values of each parameter.
+ */
+function queriesFor(route: PageRoute): URLSearchParams[] {
+  const page = readable.indexOf(route)
+  const together = valuesInTurn(route).map((value) => QUERIES.map((name) => [name, value]))
+  const alone = QUERIES.flatMap((name, i) =>
+    VALUES.filter((_, j) => IS_DEEP || (page + i + j) % 3 === 0).map((value) => [[name, value]]),
+  )
+  return [...together, ...alone].map((query) => new URLSearchParams(query))
+}
 
 async function expectPage(url: string): Promise<Response> {
   const response = await fixture.t.app.request(url, {

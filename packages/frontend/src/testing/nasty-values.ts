@@ -46,6 +46,11 @@ export const NASTY_TEXTS = Object.entries(NASTY_VALUES).flatMap(([name, value]) 
   typeof value === 'string' && value.isWellFormed() ? [[name, value] as const] : [],
 )
 
+/** The kinds of a megabyte or more, which no form of the API or of a page accepts: they are refused before any field is read. */
+export const BEYOND_FORM_LIMIT = new Set(
+  Object.keys(NASTY_VALUES).filter((name) => name.startsWith('a megabyte')),
+)
+
 /** The texts that fit into a path or a query; a megabyte does not fit into a URL. */
 export const NASTY_STRINGS = NASTY_TEXTS.filter(([, value]) => value.length < 1000)
 

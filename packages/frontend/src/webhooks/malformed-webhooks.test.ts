@@ -57,9 +57,14 @@ for (const route of hooks) {
   test(`POST ${route.path} survives malformed values in every field`, async () => {
     await using fixture = await open()
     const path = pathOfPage(fixture, route)
-    for (const at of pathsIn(push))
-      for (const value of Object.values(NASTY_VALUES))
-        await send(fixture, path, JSON.stringify(withValue(push, at, value)))
+    // The receivers of a forge read the same body, so they take turns with the megabytes.
+    const receivers = hooks.filter((each) => each.path.split('/')[2] === forge)
+    for (const [i, at] of pathsIn(push).entries())
+      for (const [j, [kind, value]] of Object.entries(NASTY_VALUES).entries()) {
+        const isTurn = (i + j) % receivers.length === receivers.indexOf(route)
+        if (!kind.startsWith('a megabyte') || isTurn)
+          await send(fixture, path, JSON.stringify(withValue(push, at, value)))
+      }
     for (const body of ['', '{', 'null', '[]', 'payload=%', new Uint8Array([0xff, 0xfe])])
       await send(fixture, path, body)
   })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
+import { COMPILE_CACHE } from '../compile-cache.ts'
 import type { System } from '../system/start-system.ts'
 
 const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
@@ -11,5 +12,5 @@ export async function coprctl(
   ...args: string[]
 ): Promise<string> {
   const config = ['--config', join(dataDir, 'copr.yaml')]
-  return await runOrThrow(process.execPath, [MAIN, ...args, ...config])
+  return await runOrThrow(process.execPath, [MAIN, ...args, ...config], { env: COMPILE_CACHE })
 }
