@@ -7,6 +7,7 @@ import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
+import { measureResults } from './maintenance/measure-results.ts'
 import { sealEndedLogs } from './maintenance/seal-ended-logs.ts'
 import { dropStaleSrpms, dropStaleStaging } from './maintenance/stale-uploads.ts'
 import { removeDue } from './maintenance/removals.ts'
@@ -49,6 +50,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     await expireProjects(db, started)
     await expireDirs(db, started)
     await expireChroots(db, started)
+    await measureResults(backend)
     // The next pass looks ten minutes further back: an agent may still have been writing when its build ended.
     since = new Date(started.getTime() - 600_000)
   }

@@ -34,6 +34,14 @@ export async function deleteProject(
       throw new CoprError('invalid', `Cannot delete the project: builds are still running: ${ids}`)
     }
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
+    // The project no longer counts for its owner's storage; its builds stay as history.
+    await tx.deleteFrom('storage_use').where('project_id', '=', project_id).execute()
+    await tx
+      .deleteFrom('storage_change')
+      .where('ownername', '=', project.ownername)
+      .where('project_id', '=', project_id)
+      .execute()
+    await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()
     const paths = (await listProjectDirs(tx, project_id)).map(
       (dir) => `${project.ownername}/${dir.name}`,
     )
