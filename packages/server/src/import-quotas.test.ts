@@ -91,7 +91,10 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
       headers: { authorization },
       body: form,
     })
-    return { status: response.status, body: (await response.json()) as { id: number; error: string } }
+    return {
+      status: response.status,
+      body: (await response.json()) as { id: number; error: string },
+    }
   }
 
   async function untilImported(id: number): Promise<Build> {

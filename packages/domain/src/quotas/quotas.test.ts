@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { openTestDb } from '@copr/testkit/postgres'
+import { sql } from 'kysely'
 import { COMMAND, SYSTEM } from '../audit/actor.ts'
 import { listAudit } from '../audit/audit-queries.ts'
 import { cancelBuild, deleteBuilds } from '../builds/cancel.ts'
@@ -331,6 +332,40 @@ suite('refusals', () => {
       message: /^Cannot fork the project: the projects of dana hold 90 KiB/,
     })
     await forkProject(t.db, actor, { ...fork, limits: SIZES })
+  })
+})
+
+test('the check of a submission reads no builds and files, and no storage of other owners', async () => {
+  await using t = await openProjects()
+  const project = await t.make('telescope')
+  await buildOf(t.db, project, 10)
+  await foldStorage(t.db)
+  await sql`
+    with added as (
+      insert into project (ownername, name, user_id, created_at)
+      select 'owner' || n % 50, 'p' || n, ${t.user.id}, ${now} from generate_series(1, 20000) as n
+      returning id, ownername)
+    insert into storage_use select id, ownername, 1, 1 from added`.execute(t.db)
+  await sql`vacuum analyze storage_use`.execute(t.db)
+  const limits = { max_storage_bytes_per_owner: 100, max_storage_bytes_per_project: 100 }
+  const all = { ...SIZES, ...limits, max_queued_builds_per_owner: 9 }
+  await t.db.transaction().execute(async (tx) => {
+    const reads = async (): Promise<Map<string, number>> => {
+      const { rows } = await sql<{ relname: string; n: number }>`
+        select relname, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) + coalesce(seq_scan, 0)
+          + coalesce(idx_scan, 0))::int as n from pg_stat_xact_user_tables`.execute(tx)
+      return new Map(rows.map(({ relname, n }) => [relname, n]))
+    }
+    const before = await reads()
+    await requireBuildQuota(tx, project, { limits: all })
+    const after = await reads()
+    const read = (table: string): number => (after.get(table) ?? 0) - (before.get(table) ?? 0)
+    assert.deepEqual(
+      ['build', 'build_chroot', 'distgit_source', 'built_package'].map(read),
+      [0, 0, 0, 0],
+    )
+    assert.ok(read('storage_use') < 20, `${read('storage_use')} rows and scans`)
+    assert.ok(read('storage_use') > 0)
   })
 })
 
