@@ -8,6 +8,7 @@ import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
 import { forkProject } from '@copr/domain/projects/fork-project'
 import { setQuota } from '@copr/domain/quotas/change-quota'
 import { storageOfOwner, storageOfProject } from '@copr/domain/quotas/storage-use'
+import { fixtures } from '@copr/domain/testing/fixtures'
 import { run } from '@copr/process/run'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { actionsDue } from '../actions.ts'
@@ -75,13 +76,13 @@ test(
       `dana/telescope/srpm-builds/${String(id).padStart(8, '0')}`,
     ]
     t.later(61_000)
-    await measureResults(t.backend)
+    await measureResults(t.backend, never)
     const { results } = await storageOfOwner(system.db, 'dana')
     assert.equal(results, await sizeOnDisk(system, ...folders))
-    await measureResults(t.backend)
+    await measureResults(t.backend, never)
     assert.equal((await storageOfOwner(system.db, 'dana')).results, results)
     await deleteBuilds(system.db, COMMAND, [id], new Date())
-    await measureResults(t.backend)
+    await measureResults(t.backend, never)
     assert.deepEqual(await storageOfOwner(system.db, 'dana'), { results: 0, sources: 0 })
   },
 )
@@ -94,7 +95,7 @@ test('the logs of a canceled build count', { skip }, async () => {
   await agent.log('x'.repeat(50_000), 0)
   await cancelBuild(system.db, COMMAND, id, new Date())
   t.later(61_000)
-  await measureResults(t.backend)
+  await measureResults(t.backend, never)
   assert.ok((await storageOfOwner(system.db, 'dana')).results > 50_000)
 })
 
@@ -211,3 +212,29 @@ test(
     )
   },
 )
+
+test('a build with an invalid results folder keeps no other build from being measured', async () => {
+  await using t = await start({ withKeygen: false })
+  const { system } = t
+  for (const result_dir of ['../../etc', 'x']) {
+    const id = await system.submitLink()
+    await cancelBuild(system.db, COMMAND, id, new Date())
+    const { id: chroot_id } = await system.db
+      .selectFrom('chroot')
+      .select('id')
+      .executeTakeFirstOrThrow()
+    const row = { build_id: id, chroot_id, state: 'failed' as const, result_dir }
+    await fixtures(system.db)
+      .insertInto('build_chroot')
+      .values({ ...row, ended_at: new Date() })
+      .execute()
+  }
+  t.later(61_000)
+  await measureResults(t.backend, never)
+  const left = await system.db
+    .selectFrom('build_chroot')
+    .select('id')
+    .where('results_measured', '=', false)
+    .execute()
+  assert.deepEqual(left, [])
+})

@@ -4,6 +4,7 @@ import {
   type UnmeasuredResults,
   unmeasuredResults,
 } from '@copr/domain/quotas/unmeasured-results'
+import { CoprError } from '@copr/process/errors'
 import type { Backend } from '../context.ts'
 import { type ResultsPath, resultPath, srpmPath } from '../store/paths.ts'
 import type { ResultsTree } from '../store/results-store.ts'
@@ -16,14 +17,31 @@ const AT_A_TIME = 500
  * Measures the results of builds that have ended, which counts them for their project and owner, and folds the changes. Builds that
  * were published count before that with the size of their packages; this adds logs, and builds of earlier versions.
  */
-export async function measureResults({ db, store, now }: Backend): Promise<void> {
+export async function measureResults(
+  { db, store, log, now }: Backend,
+  stop: AbortSignal,
+): Promise<void> {
   const before = new Date(now().getTime() - SETTLED_MS)
   for (let isMore = true; isMore;) {
     const folders = await unmeasuredResults(db, { before, limit: AT_A_TIME })
-    for (const folder of folders) await storeMeasured(db, folder, await sizeOf(store, folder))
+    for (const folder of folders) {
+      if (stop.aborted) return
+      await storeMeasured(db, folder, await measured(folder))
+    }
     isMore = folders.length >= AT_A_TIME
   }
   while (await foldStorage(db));
+
+  async function measured(folder: UnmeasuredResults): Promise<number> {
+    try {
+      return await sizeOf(store, folder)
+    } catch (err) {
+      // An invalid path will not become valid, and must not keep others from being measured.
+      if (!(err instanceof CoprError)) throw err
+      log.error({ err, build_id: folder.build_id }, 'Cannot measure results')
+      return 0
+    }
+  }
 }
 
 async function sizeOf(store: ResultsTree, folder: UnmeasuredResults): Promise<number> {

@@ -152,6 +152,43 @@ suite('storage', () => {
     assert.deepEqual(await heldBy(t.db, 'dana'), [9, 0])
   })
 
+  test('a project is deleted while its changes are folded, without a deadlock and without a rest', async () => {
+    await using t = await openProjects()
+    const project = await t.make('telescope')
+    await buildOf(t.db, project, 10)
+    const untilBlocked = async (count: number): Promise<void> => {
+      for (;;) {
+        const { rows } = await sql<{ count: number }>`
+          select count(*)::int as count from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`.execute(t.db)
+        if (rows[0]?.count === count) return
+      }
+    }
+    // The deletion gets the project first; the fold holds the changes by then.
+    const [deleted, folded] = await t.db
+      .transaction()
+      .execute(async (tx) => {
+        await tx
+          .selectFrom('project')
+          .select('id')
+          .where('id', '=', project.id)
+          .forUpdate()
+          .execute()
+        const deleting = Promise.allSettled([deleteProject(t.db, COMMAND, project.id, now)])
+        await untilBlocked(1)
+        const folding = Promise.allSettled([foldStorage(t.db)])
+        await untilBlocked(2)
+        return [deleting, folding]
+      })
+      .then((both) => Promise.all(both))
+    assert.deepEqual(
+      [...deleted, ...folded].map(({ status }) => status),
+      ['fulfilled', 'fulfilled'],
+    )
+    assert.deepEqual(await heldBy(t.db, 'dana'), [0, 0])
+    assert.deepEqual(await t.db.selectFrom('storage_use').selectAll().execute(), [])
+  })
+
   test('expired chroots and directories no longer count', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../database/open.ts'
+import type { Db, Tx } from '../database/open.ts'
 
 /** The bytes that projects hold. */
 export interface StorageUse {
@@ -33,6 +33,20 @@ export async function storageOfProject(
       select result_bytes, source_bytes from storage_change where ownername = ${ownername} and project_id = ${id}
     ) as parts`.execute(db)
   return rows[0] ?? { results: 0, sources: 0 }
+}
+
+/** Stops counting a project, which the caller has locked and marked as deleted. */
+export async function dropStorage(
+  tx: Tx,
+  { id, ownername }: { id: number; ownername: string },
+): Promise<void> {
+  await tx.deleteFrom('storage_use').where('project_id', '=', id).execute()
+  // A concurrent foldStorage() that holds some of the changes waits for the project, and then drops them.
+  await sql`
+    delete from storage_change where id in (
+      select id from storage_change where ownername = ${ownername} and project_id = ${id} for update skip locked)`.execute(
+    tx,
+  )
 }
 
 /** Maximum changes that one transaction folds. */
