@@ -32,6 +32,7 @@ const NARROWER: Record<string, string> = {
   'project.key_algorithm': 'KeyAlgorithm',
   'project_permission.admin': 'PermissionState',
   'project_permission.builder': 'PermissionState',
+  'quota.kind': 'QuotaKind',
   'removal.place': "'results' | 'distgit'",
   'task.kind': "'source' | 'import' | 'rpm' | 'publish'",
   'task.payload': 'Json<ResultFile[]>',
@@ -57,6 +58,7 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
+import type { QuotaKind } from '@copr/contract/quota-kinds'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'

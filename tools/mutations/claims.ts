@@ -65,8 +65,8 @@ export const CLAIMS: readonly Mutation[] = [
   {
     name: 'owner-limit-off-by-one',
     file: `${SRC}/queue/claim-conditions.ts`,
-    find: 'select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`',
-    replace: 'select ownername from running group by 1 having sum(n) > ${max_builds_per_owner})`',
+    find: 'having sum(n) >= case when quota.id is null then ${max_builds_per_owner}::bigint',
+    replace: 'having sum(n) > case when quota.id is null then ${max_builds_per_owner}::bigint',
     breaks: 'An owner runs one build more than the limit.',
     tests: [CLAIM],
   },

@@ -2,6 +2,7 @@ import { CLAIMS } from './claims.ts'
 import { LEASES_AND_TICKETS } from './leases.ts'
 import type { Mutation } from './mutation.ts'
 import { PERMISSIONS } from './permissions.ts'
+import { QUOTA_FAULTS } from './quotas.ts'
 import { TOKENS } from './tokens.ts'
 import { TRANSITIONS } from './transitions.ts'
 
@@ -10,5 +11,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CLAIMS,
   ...LEASES_AND_TICKETS,
   ...PERMISSIONS,
+  ...QUOTA_FAULTS,
   ...TOKENS,
 ]

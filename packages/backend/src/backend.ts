@@ -7,6 +7,7 @@ import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { dropOldTickets } from '@copr/domain/signing/tickets'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { every } from '@copr/process/every'
+import { measureResults } from './maintenance/measure-results.ts'
 import { sealEndedLogs } from './maintenance/seal-ended-logs.ts'
 import { dropStaleSrpms, dropStaleStaging } from './maintenance/stale-uploads.ts'
 import { removeDue } from './maintenance/removals.ts'
@@ -27,6 +28,8 @@ const FOLLOW_KEYS_SECONDS = 3_600
 /** Only killed processes leave files in the trash, so emptying it is not urgent. */
 const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
+/** A loop of its own: after an upgrade, the results of all earlier builds are measured. */
+const MEASURE_SECONDS = 20
 /** Heartbeat intervals after a start before expired leases are requeued, so that live agents can renew theirs first. */
 const GRACE_HEARTBEATS = 3
 /** How far back the first search for unsealed logs goes, and the age at which signing tickets are deleted. */
@@ -90,6 +93,7 @@ export async function runBackend(backend: Backend, { stop }: { stop: AbortSignal
     requeue(),
     every(5, () => noteGatewayBeat(db, now()), { stop, log }),
     every(20, tidy, { stop, log }),
+    every(MEASURE_SECONDS, () => measureResults(backend, stop), { stop, log }),
     every(FOLLOW_KEYS_SECONDS, followKeys, { stop, log }),
     every(EMPTY_TRASH_SECONDS, () => backend.store.emptyTrash(), { stop, log }),
   ])

@@ -8,6 +8,7 @@ import { imageCommand } from './commands/image-command.ts'
 import { keygenCommand } from './commands/keygen-command.ts'
 import { projectCommand } from './commands/project-command.ts'
 import type { Io } from './commands/administer.ts'
+import { quotaCommand } from './commands/quota-command.ts'
 import { tokenCommand } from './commands/token-command.ts'
 import { userCommand } from './commands/user-command.ts'
 import { containersCommand } from './containers/containers-command.ts'
@@ -54,6 +55,7 @@ export function commandTable(io: Io): Command {
     .addCommand(userCommand(io))
     .addCommand(groupCommand(io))
     .addCommand(tokenCommand(io))
+    .addCommand(quotaCommand(io))
     .addCommand(chrootCommand(io))
     .addCommand(projectCommand(io))
     .addCommand(keygenCommand(io))

@@ -112,6 +112,8 @@ export const ImportTask = z.object({
   /** The name that the SRPM must have; the gateway has read it from the header. */
   package_name: z.string(),
   branches: z.array(z.string()).min(1),
+  /** The quota of the project; without it, the configured limit applies. */
+  limits: z.object({ max_unpacked_bytes: z.number().int().positive() }).optional(),
 })
 export type ImportTask = z.infer<typeof ImportTask>
 

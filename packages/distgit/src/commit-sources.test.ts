@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type CommitSourcesOptions, commitSources } from './commit-sources.ts'
+import { CoprError } from '@copr/process/errors'
+import {
+  type CommitSourcesOptions,
+  commitSources,
+  type SourceStorage,
+  type StoredSource,
+} from './commit-sources.ts'
 import { deleteRepositories } from './layout.ts'
 import { git, listTree, tempDir, unpacked } from './testing.ts'
 
@@ -174,12 +180,75 @@ test('deleteRepositories() removes one project dir and no other', async (t) => {
   await commitSources(request(root, await unpacked(t, hello)))
   await commitSources(request(root, await unpacked(t, hello), { dirname: 'proj' }))
   const before = await listTree(root)
-  await deleteRepositories(root, '@team', 'proj:pr:12')
+  await deleteRepositories(root, { owner: '@team', dirname: 'proj:pr:12' })
   assert.deepEqual(
     await listTree(root),
     before.filter((path) => !path.includes('proj:pr:12')),
   )
-  await deleteRepositories(root, '@team', 'proj:pr:12')
+  await deleteRepositories(root, { owner: '@team', dirname: 'proj:pr:12' })
   await mkdir(join(root, 'git', 'safe'))
-  await assert.rejects(deleteRepositories(root, '..', 'git'), /the name is not valid/)
+  await assert.rejects(
+    deleteRepositories(root, { owner: '..', dirname: 'git' }),
+    /the name is not valid/,
+  )
+})
+
+test('deleteRepositories() removes one package and no other', async (t) => {
+  const root = await tempDir(t)
+  await commitSources(request(root, await unpacked(t, hello)))
+  await commitSources(request(root, await unpacked(t, hello), { package_name: 'hello2' }))
+  const before = await listTree(root)
+  await deleteRepositories(root, place)
+  assert.deepEqual(
+    await listTree(root),
+    before.filter((path) => !/\/hello(\.git)?\//.test(path)),
+  )
+  await assert.rejects(
+    deleteRepositories(root, { ...place, package_name: '..' }),
+    /the name is not valid/,
+  )
+})
+
+/** Records the calls of an import's storage. */
+function recordedStorage(refusal?: string) {
+  const calls: [string, string[]][] = []
+  const sums = (sources: StoredSource[]): string[] =>
+    sources.map(({ name, digest, bytes }) => `${name || digest.length} ${bytes}`).toSorted()
+  const storage: SourceStorage = {
+    async require(sources) {
+      calls.push(['require', sums(sources)])
+      if (refusal !== undefined) throw new CoprError('over_quota', refusal)
+    },
+    note: async (sources) => void calls.push(['note', sums(sources)]),
+  }
+  return { storage, calls }
+}
+
+test('commitSources() requires room for all files before it stores any, and counts them after', async (t) => {
+  const root = await tempDir(t)
+  const files = await unpacked(t, hello)
+  const refused = recordedStorage('the quota is full')
+  const over = commitSources(request(root, files, { storage: refused.storage }))
+  await assert.rejects(over, /the quota is full/)
+  const all = ['40 12', '40 12', 'hello-1.tar.gz 6']
+  assert.deepEqual(refused.calls, [['require', all]])
+  assert.deepEqual(await listTree(root), [])
+
+  const { storage, calls } = recordedStorage()
+  await commitSources(request(root, files, { storage }))
+  assert.deepEqual(calls, [
+    ['require', all],
+    ['note', all],
+  ])
+})
+
+test('commitSources() counts the files that it has stored when it is canceled halfway', async (t) => {
+  const root = await tempDir(t)
+  const files = await unpacked(t, { ...hello, 'other.tar.gz': Buffer.from([0x1f, 0x8b, 7]) })
+  const { storage, calls } = recordedStorage()
+  const canceled = new AbortController()
+  const say = (): void => canceled.abort()
+  const more = { storage, signal: canceled.signal, say }
+  await assert.rejects(commitSources(request(root, files, more)), { name: 'AbortError' })
+  assert.deepEqual(calls.at(-1), ['note', ['hello-1.tar.gz 6']])
 })

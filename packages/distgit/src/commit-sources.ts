@@ -1,14 +1,34 @@
-import { readFile } from 'node:fs/promises'
-import { type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
-import { type PackageLocation, isPackageLocation, lookasidePath } from './layout.ts'
+import { access, readFile } from 'node:fs/promises'
+import { CoprError } from '@copr/process/errors'
+import { formatBytes } from '@copr/process/format-bytes'
+import { hasObject, type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
+import { type PackageLocation, isPackageLocation, lookasidePath, repositoryPath } from './layout.ts'
 import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
+
+/** A spec is read as a whole, and git compresses it in memory. The largest of distributions have about 20 MiB. */
+const MAX_SPEC_BYTES = 64 * 1024 ** 2
 
 /** An extracted file of an SRPM. */
 export interface SourceFile extends Source {
   size: number
   mode: number
+}
+
+/** A file to be stored: in the lookaside by name and MD5, or in git under an empty name by its hash. */
+export interface StoredSource {
+  name: string
+  digest: string
+  bytes: number
+}
+
+/** Checks and counts the storage of a package. */
+export interface SourceStorage {
+  /** Called before anything is stored; throws CoprError if there is no room for the files. */
+  require: (sources: StoredSource[]) => Promise<void>
+  /** Called with all files that are stored now, also after the import has failed. Idempotent. */
+  note: (sources: StoredSource[]) => Promise<void>
 }
 
 export interface CommitSourcesOptions extends PackageLocation {
@@ -20,6 +40,7 @@ export interface CommitSourcesOptions extends PackageLocation {
   now: Date
   signal?: AbortSignal
   say?: (line: string) => void
+  storage?: SourceStorage | undefined
 }
 
 /**
@@ -29,13 +50,33 @@ export interface CommitSourcesOptions extends PackageLocation {
 export async function commitSources(
   options: CommitSourcesOptions,
 ): Promise<Record<string, string>> {
-  const { root, branches, now, signal, files, spec, say = () => undefined } = options
-  const [first] = branches
-  if (!isPackageLocation(options) || first === undefined || !branches.every(isBranchName))
+  const { files, spec, storage } = options
+  const [first] = options.branches
+  if (!isPackageLocation(options) || first === undefined || !options.branches.every(isBranchName))
     throw new Error(`Cannot import ${options.package_name}: a name in the task is not valid`)
   for (const { name } of files) checkSourceName(name)
+  checkSpecSize(files, spec)
 
-  const { committed, stored } = await placeFiles(files, spec)
+  const placement = await placeFiles(files, spec)
+  const sources = sourcesOf(placement)
+  await storage?.require(sources)
+  try {
+    const commits = await storeSources(options, placement, first)
+    await storage?.note(sources)
+    return commits
+  } catch (error) {
+    // Canceled or failed halfway: the files that are stored already stay, and count.
+    if (storage) await storage.note(await onlyStored(options, placement))
+    throw error
+  }
+}
+
+async function storeSources(
+  options: CommitSourcesOptions,
+  { committed, stored }: Placement,
+  firstBranch: string,
+): Promise<Record<string, string>> {
+  const { root, branches, now, signal, say = () => undefined } = options
   for (const file of stored) {
     signal?.throwIfAborted()
     await storeSource(file, lookasidePath(root, options, file.name, file.md5))
@@ -48,7 +89,7 @@ export async function commitSources(
   const gitDir = await ensureRepository(
     root,
     options,
-    branches.includes('master') ? 'master' : first,
+    branches.includes('master') ? 'master' : firstBranch,
   )
   const commits = await commitToBranches(gitDir, {
     branches,
@@ -66,7 +107,7 @@ export async function commitSources(
 }
 
 interface Placement {
-  committed: (TreeEntry & { path: string })[]
+  committed: (TreeEntry & { path: string; size: number })[]
   stored: SourceFile[]
 }
 
@@ -78,10 +119,46 @@ async function placeFiles(files: SourceFile[], spec: string): Promise<Placement>
     const content = file.size <= MAX_GIT_BYTES || name === spec ? await readFile(path) : undefined
     if (content !== undefined && (name === spec || isForGit(name, content))) {
       const { id } = makeObject('blob', content)
-      placement.committed.push({ name, path, executable: (mode & 0o111) !== 0, id })
+      const executable = (mode & 0o111) !== 0
+      placement.committed.push({ name, path, size: content.length, executable, id })
     } else placement.stored.push(file)
   }
   return placement
+}
+
+function checkSpecSize(files: SourceFile[], spec: string): void {
+  const size = files.find(({ name }) => name === spec)?.size ?? 0
+  if (size > MAX_SPEC_BYTES)
+    throw new CoprError(
+      'invalid',
+      `Cannot import ${spec}: the spec file has ${formatBytes(size)}, the limit is ${formatBytes(MAX_SPEC_BYTES)}`,
+    )
+}
+
+function sourcesOf({ committed, stored }: Placement): StoredSource[] {
+  return [
+    ...stored.map(({ name, md5, size }) => ({ name, digest: md5, bytes: size })),
+    ...committed.map(({ id, size }) => ({ name: '', digest: id, bytes: size })),
+  ]
+}
+
+/** Returns those of the files that are in the lookaside and in git. */
+async function onlyStored(
+  options: CommitSourcesOptions,
+  { committed, stored }: Placement,
+): Promise<StoredSource[]> {
+  const { root } = options
+  const gitDir = repositoryPath(root, options)
+  const isThere = (path: string): Promise<boolean> =>
+    access(path).then(
+      () => true,
+      () => false,
+    )
+  const found: Placement = { committed: [], stored: [] }
+  for (const file of stored)
+    if (await isThere(lookasidePath(root, options, file.name, file.md5))) found.stored.push(file)
+  for (const file of committed) if (await hasObject(gitDir, file.id)) found.committed.push(file)
+  return sourcesOf(found)
 }
 
 /** Accepts only some of the names that git allows: branches are named after distributions. */

@@ -17,7 +17,7 @@ test('runDistgit() imports an SRPM from the gateway and serves it', async (t) =>
     root: await tempDir(t),
     host: '127.0.0.1',
     port: 0,
-    limits: { max_unpacked_bytes: 1e6 },
+    limits: { max_unpacked_bytes: 1e6, max_unpacked_file_bytes: 1e6, max_unpacked_files: 100 },
     log: silentLog(),
     stop: stop.signal,
     onListening,

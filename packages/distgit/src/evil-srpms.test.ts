@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type MadeRpm, makeRpm } from '@copr/rpm/testing/make-rpm'
 import { importHandler } from './import.ts'
 import { fakeContext, importTask, listTree, makeSrpm, tempDir } from './testing.ts'
 
-const limits = { max_unpacked_bytes: 100_000 }
+const limits = {
+  max_unpacked_bytes: 100_000,
+  max_unpacked_file_bytes: 80_000,
+  max_unpacked_files: 50,
+}
 const spec = { name: 'hello.spec', content: 'Name: hello\n' }
 
 function named(name: string): MadeRpm {
@@ -56,13 +60,25 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
   ['lacks a file that it lists', { files: [spec, { name: 'a', isArchived: false }] }, /lacks/],
   [
     'unpacks to more than is allowed',
-    { files: [spec, { name: 'a', content: Buffer.alloc(200_000) }] },
-    /./,
+    {
+      files: [spec, ...['a', 'b'].map((name) => ({ name, content: Buffer.alloc(60_000) }))],
+    },
+    /its contents have 120\d\d\d bytes up to file "b", the limit is 100000$/,
+  ],
+  [
+    'has a file that is larger than is allowed',
+    { files: [spec, { name: 'a', content: Buffer.alloc(90_000) }] },
+    /file "a" has 90000 bytes, the limit is 80000$/,
+  ],
+  [
+    'has more files than are allowed',
+    { files: [spec, ...Array.from({ length: 50 }, (_, i) => ({ name: `f${i}` }))] },
+    /it has more than 50 files$/,
   ],
   [
     'claims to be of 4 GiB',
     { files: [spec, { name: 'a', listedSize: 2 ** 32 - 1, archivedSize: 2 ** 32 - 1 }] },
-    /./,
+    /file "a" has 4294967295 bytes, the limit is 80000$/,
   ],
 ]
 
@@ -83,3 +99,62 @@ for (const [title, made, reason] of cases)
     assert.match(outcome.reason, reason)
     assert.deepEqual(await listTree(parent), before)
   })
+
+test("an import is bounded by its task's quota instead of the configured limit", async (t) => {
+  const root = await tempDir(t)
+  const handler = importHandler({ root, limits })
+  const srpm = await makeSrpm(t, '1')
+  const task = importTask({ limits: { max_unpacked_bytes: 100 } })
+  const refused = await handler(task, fakeContext(srpm).context)
+  assert.ok(refused.outcome === 'failed')
+  assert.match(
+    refused.reason,
+    /its contents have \d+ bytes up to file "hello.spec", the limit is 100$/,
+  )
+  assert.deepEqual(await listTree(root), [])
+})
+
+test('an import stops at the limit while it unpacks, and leaves no file behind', async (t) => {
+  const root = await tempDir(t)
+  const mib = 1024 ** 2
+  const handler = importHandler({
+    root,
+    limits: { max_unpacked_bytes: 8 * mib, max_unpacked_file_bytes: mib, max_unpacked_files: 1000 },
+  })
+  // 39 KB that unpack to 128 MiB.
+  const files = Array.from({ length: 128 }, (_, i) => ({
+    name: `zeros-${i}`,
+    content: Buffer.alloc(mib),
+  }))
+  const srpm = join(await tempDir(t), 'bomb.src.rpm')
+  await writeFile(srpm, makeRpm({ files: [spec, ...files], compressor: 'zstd' }))
+  assert.ok((await stat(srpm)).size < 40_000)
+  const { context, log } = fakeContext(srpm)
+  const outcome = await handler(importTask(), context)
+  assert.ok(outcome.outcome === 'failed')
+  assert.match(
+    outcome.reason,
+    /its contents have 83\d+ bytes up to file "zeros-7", the limit is 8388608$/,
+  )
+  assert.equal(log.at(-1), `import.log: ${outcome.reason}\n`)
+  assert.deepEqual(await listTree(root), [])
+})
+
+test('a spec file of more than 64 MiB fails the build and leaves no file', async (t) => {
+  const root = await tempDir(t)
+  const large = 100 * 1024 ** 2
+  const handler = importHandler({
+    root,
+    limits: { ...limits, max_unpacked_bytes: large, max_unpacked_file_bytes: large },
+  })
+  const srpm = join(await tempDir(t), 'spec.src.rpm')
+  const content = Buffer.alloc(65 * 1024 ** 2, 'a')
+  await writeFile(srpm, makeRpm({ files: [{ name: 'hello.spec', content }] }))
+  const outcome = await handler(importTask(), fakeContext(srpm).context)
+  assert.ok(outcome.outcome === 'failed')
+  assert.match(
+    outcome.reason,
+    /^Cannot import hello.spec: the spec file has 65 MiB, the limit is 64 MiB$/,
+  )
+  assert.deepEqual(await listTree(root), [])
+})

@@ -90,6 +90,11 @@ function header(type: string, content: Buffer): Buffer {
   return Buffer.from(`${type} ${content.length}\0`)
 }
 
+/** Reports whether a loose object is stored; imports never pack them. */
+export async function hasObject(gitDir: string, id: string): Promise<boolean> {
+  return await exists(join(gitDir, 'objects', id.slice(0, 2), id.slice(2)))
+}
+
 async function exists(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,

@@ -12,7 +12,11 @@ import { sweepTemp } from './layout.ts'
 import { fakeContext, git, importTask, listTree, makeSrpm, tempDir } from './testing.ts'
 
 const place = { owner: 'dana', dirname: 'tools', package_name: 'hello' }
-const limits = { max_unpacked_bytes: 10_000_000 }
+const limits = {
+  max_unpacked_bytes: 10_000_000,
+  max_unpacked_file_bytes: 10_000_000,
+  max_unpacked_files: 100,
+}
 const noRpmbuild = await run('rpmbuild', ['--version']).then(
   () => false,
   () => 'needs rpmbuild',

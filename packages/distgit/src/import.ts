@@ -8,12 +8,14 @@ import { extractSrpm } from '@copr/rpm/extract-srpm'
 import { listFiles } from '@copr/rpm/file-list'
 import { readRpmHeader } from '@copr/rpm/header'
 import { packageInfo } from '@copr/rpm/package-info'
-import { commitSources } from './commit-sources.ts'
+import { commitSources, type SourceStorage } from './commit-sources.ts'
 import { type PackageLocation, makeTempDir, sweepTemp } from './layout.ts'
 
 export interface ImportLimits {
   /** Total size of all files of one SRPM. */
   max_unpacked_bytes: number
+  max_unpacked_file_bytes: number
+  max_unpacked_files: number
 }
 
 export interface ImportOptions extends PackageLocation {
@@ -26,10 +28,8 @@ export interface ImportOptions extends PackageLocation {
   signal?: AbortSignal
   /** Called with progress messages for the import log. */
   say?: (line: string) => void
+  storage?: SourceStorage | undefined
 }
-
-/** More than the largest SRPMs of distributions have (a TeX Live of a few thousand sources). */
-const MAX_FILES = 20_000
 
 /**
  * Commits an SRPM to the branches and returns the commit of each; importing the same SRPM again returns the same commits.
@@ -49,8 +49,8 @@ export async function importSrpm(options: ImportOptions): Promise<Record<string,
 
   await using temp = await makeTempDir(root)
   const { files, spec } = await extractSrpm(srpmPath, temp.path, {
-    maxFiles: MAX_FILES,
-    maxFileSize: limits.max_unpacked_bytes,
+    maxFiles: limits.max_unpacked_files,
+    maxFileSize: Math.min(limits.max_unpacked_file_bytes, limits.max_unpacked_bytes),
     maxTotalSize: limits.max_unpacked_bytes,
   })
   signal?.throwIfAborted()
@@ -69,14 +69,16 @@ export function importHandler(options: {
   now?: () => Date
   /** Receives the stored commits before the gateway does, which compares the importer's report with them. */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
+  /** Checks and counts what an import stores in the place of its package. */
+  storageOf?: (place: PackageLocation) => SourceStorage
 }): TaskHandler {
-  const { root, limits, now = () => new Date(), onImported = async () => undefined } = options
+  const { root, limits, now = () => new Date(), onImported, storageOf } = options
   let swept: Promise<void> | undefined
   return async (task, context) => {
     if (task.kind !== 'import')
       throw new Error(`Cannot run a task of the kind ${task.kind}: dist-git runs only imports`)
     await (swept ??= sweepTemp(root, now()))
-    return await doTask(task, context, { root, limits, now: now(), onImported })
+    return await doTask(task, context, { root, limits, now: now(), onImported, storageOf })
   }
 }
 
@@ -84,13 +86,14 @@ interface DoOptions {
   root: string
   limits: ImportLimits
   now: Date
-  onImported: (build_id: number, commits: Record<string, string>) => Promise<void>
+  onImported: ((build_id: number, commits: Record<string, string>) => Promise<void>) | undefined
+  storageOf: ((place: PackageLocation) => SourceStorage) | undefined
 }
 
 async function doTask(
   task: ImportTask,
   context: TaskContext,
-  { onImported, ...options }: DoOptions,
+  { onImported, storageOf, limits, ...options }: DoOptions,
 ): Promise<FinishRequest> {
   const say = (line: string): void => context.writeLog(`${line}\n`, 'import.log')
   await using temp = await makeTempDir(options.root)
@@ -106,12 +109,14 @@ async function doTask(
     const branch_commits = await importSrpm({
       ...options,
       ...place,
+      limits: { ...limits, ...task.limits },
+      storage: storageOf?.(place),
       srpmPath,
       branches,
       signal,
       say,
     })
-    await onImported(task.build_id, branch_commits)
+    await onImported?.(task.build_id, branch_commits)
     return { outcome: 'succeeded', files: [], branch_commits }
   } catch (error) {
     if (!(error instanceof RpmFormatError) && !(error instanceof CoprError)) throw error

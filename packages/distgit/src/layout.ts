@@ -80,21 +80,28 @@ export async function sweepTemp(root: string, now: Date): Promise<void> {
   }
 }
 
-/** Deletes a project dir's repositories and sources, at once and permanently. */
+/** Deletes the repositories and sources of a project dir, or of one of its packages, at once and permanently. */
 export async function deleteRepositories(
   root: string,
-  owner: string,
-  dirname: string,
+  {
+    owner,
+    dirname,
+    package_name,
+  }: Omit<PackageLocation, 'package_name'> & { package_name?: string },
 ): Promise<void> {
-  if (!isPackageLocation({ owner, dirname, package_name: 'any' }))
+  if (!isPackageLocation({ owner, dirname, package_name: package_name ?? 'any' }))
     throw new CoprError(
       'invalid',
       `Cannot delete repositories of ${owner}/${dirname}: the name is not valid`,
     )
+  const names = {
+    git: package_name === undefined ? [] : [`${package_name}.git`],
+    lookaside: package_name === undefined ? [] : [package_name],
+  }
   await using temp = await makeTempDir(root)
-  for (const kind of ['git', 'lookaside']) {
+  for (const kind of ['git', 'lookaside'] as const) {
     try {
-      await rename(join(root, kind, owner, dirname), join(temp.path, kind))
+      await rename(join(root, kind, owner, dirname, ...names[kind]), join(temp.path, kind))
     } catch (err) {
       if (!hasCode(err, 'ENOENT')) throw err
     }

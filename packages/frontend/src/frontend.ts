@@ -1,4 +1,5 @@
 import type { Configuration } from '@copr/contract/configuration'
+import type { QuotaDefaults } from '@copr/contract/quota-kinds'
 import type { Db } from '@copr/domain/database/open'
 import type { Attempts } from '@copr/process/attempts'
 import type { KeygenClient } from '@copr/keygen-client/keygen-client'
@@ -20,16 +21,16 @@ export type FrontendConfig = {
 > & {
     limits: Pick<
       Configuration['limits'],
-      | 'max_upload_bytes'
+      | 'max_unpacked_files'
       | 'default_timeout_seconds'
       | 'max_timeout_seconds'
       | 'token_days'
       | 'max_attempts'
-      | 'max_builds_per_owner'
       | 'max_builds_per_sandbox'
       | 'max_builds_per_arch'
       | 'max_builds_per_owner_and_arch'
-    >
+    > &
+      QuotaDefaults
   }
 
 /** Everything that routes and pages depend on. */

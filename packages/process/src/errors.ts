@@ -2,6 +2,7 @@ export const STATUS_OF = {
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
+  over_quota: 403,
   not_found: 404,
   conflict: 409,
   too_large: 413,

@@ -63,9 +63,13 @@ function checkSize(
   { maxFileSize, maxTotalSize }: PayloadLimits,
 ): void {
   const quoted = JSON.stringify(name.slice(0, 80))
-  if (size > maxFileSize) refuse(label, `file ${quoted} is larger than ${maxFileSize} bytes`)
+  if (size > maxFileSize)
+    refuse(label, `file ${quoted} has ${size} bytes, the limit is ${maxFileSize}`)
   if (reader.taken + size > maxTotalSize)
-    refuse(label, `the total size of its files exceeds ${maxTotalSize} bytes`)
+    refuse(
+      label,
+      `its contents have ${reader.taken + size} bytes up to file ${quoted}, the limit is ${maxTotalSize}`,
+    )
 }
 
 async function* readData(reader: ByteReader, end: number, label: string): AsyncGenerator<Buffer> {

@@ -7,7 +7,17 @@ import type { Notices } from '@copr/domain/database/notify'
 import type { Db } from '@copr/domain/database/open'
 import { createMachine } from '@copr/domain/machines/machines'
 import { noteImport } from '@copr/domain/queue/imported-commits'
-import { forgetRemoval, livingDir, wantedRemovals } from '@copr/domain/repositories/removals'
+import {
+  forgetSources,
+  noteSources,
+  requireSourceStorage,
+} from '@copr/domain/quotas/source-storage'
+import {
+  forgetRemoval,
+  hasLivingPackage,
+  livingDir,
+  wantedRemovals,
+} from '@copr/domain/repositories/removals'
 import { runAgent } from '@copr/agent/agent'
 import { messageOf } from '@copr/process/errors'
 import { every } from '@copr/process/every'
@@ -38,12 +48,19 @@ export async function runDistgitLoops(context: DistgitContext): Promise<void> {
   ])
 }
 
-/** Removes dist-git repositories as requested, except those of a new project that has taken over the name. */
+/** Removes dist-git repositories as requested, except those of a new project or package that has taken over the name. */
 async function removeRepositories({ db, config, log }: DistgitContext): Promise<void> {
   for (const { id, path } of await wantedRemovals(db, 'distgit')) {
-    const [ownername = '', dirname = ''] = path.split('/')
-    if (!(await livingDir(db, { ownername, dirname }))) {
-      await deleteRepositories(distgitRoot(config), ownername, dirname)
+    const [owner = '', dirname = '', package_name] = path.split('/')
+    const place = { ownername: owner, dirname }
+    const isLiving =
+      package_name === undefined
+        ? (await livingDir(db, place)) !== undefined
+        : await hasLivingPackage(db, place, package_name)
+    if (!isLiving) {
+      const names = { owner, dirname, ...(package_name === undefined ? {} : { package_name }) }
+      await deleteRepositories(distgitRoot(config), names)
+      if (package_name !== undefined) await forgetSources(db, { owner, dirname, package_name })
       log.info({ path }, 'Dist-git repositories removed')
     }
     await forgetRemoval(db, id)
@@ -75,6 +92,11 @@ async function importSrpms(context: DistgitContext): Promise<void> {
           root: distgitRoot(config),
           limits: config.limits,
           onImported: (build_id, commits) => noteImport(db, build_id, commits),
+          storageOf: (place) => ({
+            require: (sources) =>
+              requireSourceStorage(db, place, { sources, limits: config.limits }),
+            note: (sources) => noteSources(db, place, sources),
+          }),
         }),
         log,
         stop,

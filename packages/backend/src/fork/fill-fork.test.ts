@@ -46,7 +46,8 @@ async function fork(system: TestBackend, source: Project, name = 'binoculars'): 
     is_admin: false,
     via: 'web',
   }
-  const wanted = { source, ownername: 'dana', name, confirm: true, now: new Date() }
+  const { limits } = system.backend.config
+  const wanted = { source, ownername: 'dana', name, confirm: true, limits, now: new Date() }
   return await forkProject(system.db, actor, wanted)
 }
 

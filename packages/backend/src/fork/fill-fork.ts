@@ -2,11 +2,14 @@ import type { Action } from '@copr/domain/actions/actions'
 import {
   adoptFork,
   dropUnlinkable,
+  failForked,
   type ForkedChroot,
   insertForkedBuilds,
   unlinkedForks,
 } from '@copr/domain/builds/forked-builds'
 import { findProjectById } from '@copr/domain/projects/project-queries'
+import { requireStorage } from '@copr/domain/quotas/quota-check'
+import { CoprError } from '@copr/process/errors'
 import { z } from 'zod'
 import type { Backend } from '../context.ts'
 import { resultPath, srpmPath } from '../store/paths.ts'
@@ -22,14 +25,23 @@ export async function fillFork(
   action: Action,
   { keep, stop }: { keep: () => Promise<void>; stop: AbortSignal },
 ): Promise<void> {
-  const { db, now, at = () => undefined } = backend
+  const { db, config, now, at = () => undefined } = backend
   const { source_id, user_id } = Data.parse(action.data)
   const target_id = action.project_id
   // The fork has been deleted in the meantime.
-  if (!(await findProjectById(db, target_id))) return
+  const target = await findProjectById(db, target_id)
+  if (!target) return
   await insertForkedBuilds(db, { source_id, target_id, user_id, now: now() })
   for (const fork of await unlinkedForks(db, target_id)) {
     stop.throwIfAborted()
+    const wanted = { refusal: 'Cannot copy the results', bytes: fork.result_bytes }
+    try {
+      await requireStorage(db, target, { ...wanted, limits: config.limits })
+    } catch (error) {
+      if (!(error instanceof CoprError) || error.kind !== 'over_quota') throw error
+      await failForked(db, fork, { reason: error.message, now: now() })
+      continue
+    }
     at('link')
     if (!(await linkResults(backend, fork))) continue
     at('adopt')

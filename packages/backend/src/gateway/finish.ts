@@ -6,12 +6,16 @@ import {
   requeueTask,
   type TaskOutcome,
 } from '@copr/domain/builds/task-outcomes'
-import { sourceOfBuild, locationOfTask } from '@copr/domain/queue/task-context'
+import { sourceOfBuild, locationOfTask, projectOfTask } from '@copr/domain/queue/task-context'
+import { requireStorage } from '@copr/domain/quotas/quota-check'
+import { srpmLimits } from '@copr/domain/quotas/quota-limits'
 import { importedCommits } from '@copr/domain/queue/imported-commits'
 import { CoprError } from '@copr/process/errors'
+import { formatBytes } from '@copr/process/format-bytes'
 import { RpmFormatError } from '@copr/rpm/errors'
 import { resultsOf } from '../build-location.ts'
 import type { Backend } from '../context.ts'
+import { folderSize } from '../maintenance/measure-results.ts'
 import type { ResultsPath } from '../store/paths.ts'
 import { keptSrpm } from './send-srpm.ts'
 import { readSourceMetadata } from './source-metadata.ts'
@@ -94,7 +98,7 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
 }
 
 async function endSource(
-  { store, config }: Backend,
+  { db, store, config }: Backend,
   { task, lease, request, results }: Report,
   drop: () => Promise<void>,
 ): Promise<Ending> {
@@ -108,12 +112,17 @@ async function endSource(
   const [srpm] = packages
   if (!srpm || packages.length > 1)
     return fail(`The builder uploaded ${packages.length} packages, expected one source package`)
-  if (srpm.size > config.limits.max_upload_bytes)
+  const { limits } = config
+  const project = await projectOfTask(db, task)
+  const { upload_bytes } = await srpmLimits(db, project, limits)
+  if (srpm.size > upload_bytes)
     return fail(
-      `The source package has ${srpm.size} bytes, the limit is ${config.limits.max_upload_bytes}`,
+      `The source package has ${formatBytes(srpm.size)}, the limit is ${formatBytes(upload_bytes)}`,
     )
   await store.place(key, withoutRpms(files), results)
   try {
+    const refusal = `Cannot store ${srpm.name}`
+    await requireStorage(db, project, { refusal, bytes: srpm.size, limits })
     const facts = await store.withStaged(key, srpm.name, (path) =>
       readSourceMetadata(path, srpm.name),
     )
@@ -135,7 +144,8 @@ async function endImport(
   await requireImported(db, task.build_id, commits)
   const srpm = keptSrpm(await sourceOfBuild(db, task.build_id))
   await store.placeSrpm(srpm, results)
-  return { outcome: { kind: 'import', branch_commits: commits }, afterwards: drop }
+  const source_bytes = await folderSize(store, results)
+  return { outcome: { kind: 'import', branch_commits: commits, source_bytes }, afterwards: drop }
 }
 
 /** Throws unless the reported commits, which builders will build, are exactly those that dist-git itself has recorded. */

@@ -12,6 +12,7 @@ import { enrollMachine, machineOfSession, mayHaveTask } from '@copr/domain/machi
 import type { Machine } from '@copr/domain/states/machine-state'
 import { renewLease, type TaskRow } from '@copr/domain/queue/leases'
 import { locationOfTask, taskOfRequest } from '@copr/domain/queue/task-context'
+import { srpmLimits } from '@copr/domain/quotas/quota-limits'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
@@ -103,8 +104,10 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
 
   app.put('/tasks/:task_id/files/:name', async (c) => {
     const { task, lease } = await leasedTask(c)
-    const { max_upload_bytes, max_result_bytes } = config.limits
-    const max_total = task.kind === 'rpm' ? max_result_bytes : max_upload_bytes
+    const max_total =
+      task.kind === 'rpm'
+        ? config.limits.max_result_bytes
+        : (await srpmLimits(db, projectOf(task), config.limits)).upload_bytes
     const limits = { offset: offsetOf(c), max_total }
     const name = checkedFileName(c.req.param('name'))
     const key = { task: task.id, lease }
@@ -157,6 +160,10 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
   }
 
   return app
+}
+
+function projectOf({ project_id, ownername }: TaskRow): { id: number; ownername: string } {
+  return { id: project_id, ownername }
 }
 
 /** Returns the file of a task's log: imports write import.log, other tasks builder-live.log. Agents cannot write `backend.log`. */

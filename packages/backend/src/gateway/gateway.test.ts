@@ -272,9 +272,10 @@ test('an uploaded SRPM is imported from the uploads, published, and removed from
     {
       project: system.project,
       submitter_id: system.project.user_id,
-      source: { type: 'upload', json, facts },
+      source: { type: 'upload', json, facts, bytes: data.length },
       chroots: null,
       timeout_seconds: 100,
+      limits: system.backend.config.limits,
     },
     new Date(),
   )
@@ -303,6 +304,7 @@ test('a source build reaches the builder with its settings, and may fail at once
       source: { type: 'scm', json: settings },
       chroots: null,
       timeout_seconds: 100,
+      limits: system.backend.config.limits,
     },
     new Date(),
   )

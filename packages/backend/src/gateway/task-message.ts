@@ -1,6 +1,7 @@
 import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
+import { srpmLimits } from '@copr/domain/quotas/quota-limits'
 import {
   branchesToImport,
   loadTaskContext,
@@ -23,13 +24,14 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
     submitter: facts.submitter,
     timeout_seconds: facts.build.timeout_seconds,
   }
+  const ofSrpm = () => srpmLimits(backend.db, facts.project, backend.config.limits)
   switch (task.kind) {
     case 'source':
       return SourceTask.parse({
         ...base,
         kind: 'source',
         source: sourceOf(facts),
-        limits: { max_srpm_bytes: backend.config.limits.max_upload_bytes },
+        limits: { max_srpm_bytes: (await ofSrpm()).upload_bytes },
       })
     case 'import':
       return {
@@ -37,6 +39,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
         kind: 'import',
         package_name: packageOf(facts),
         branches: await branchesToImport(backend.db, task.build_id),
+        limits: { max_unpacked_bytes: (await ofSrpm()).unpacked_bytes },
       }
     case 'rpm':
       return RpmTask.parse({ ...base, ...(await rpmTask(backend, facts)) })

@@ -1,6 +1,9 @@
+import type { ResultFile } from '@copr/contract/builder-protocol'
 import { addMembers, type Member } from '@copr/domain/builds/add-members'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { loadTaskContext } from '@copr/domain/queue/task-context'
+import { requireStorage } from '@copr/domain/quotas/quota-check'
+import { CoprError } from '@copr/process/errors'
 import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
@@ -44,6 +47,9 @@ export async function publishTask(
   const { packages } = verdict
   await note(`verified ${packages.length} packages`)
 
+  const refused = await whyNoStorage(backend, facts.project, files)
+  if (refused !== undefined) return await failResults(backend, results, refused)
+
   at('sign')
   const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }
   const names = packages.map(({ fileName }) => fileName)
@@ -67,7 +73,9 @@ export async function publishTask(
   const members: Member[] = []
   for (const info of packages) members.push(await memberOf(backend, results, info))
   const nevras = packages.map(nevraOf)
-  const outcome = await addMembers(db, { lease, packages: nevras, members, now: now() })
+  const result_bytes = sizeOfAll(members) + sizeOfAll(files.filter(({ name }) => !isRpm(name)))
+  const added = { lease, packages: nevras, members, result_bytes, now: now() }
+  const outcome = await addMembers(db, added)
   log.info({ packages: packages.length, outcome }, 'Results placed')
   at('drop')
   if (outcome === 'canceled') {
@@ -75,6 +83,30 @@ export async function publishTask(
     await store.sealLogs(results.place)
   }
   if (outcome !== undefined) await store.dropStaged(staged)
+}
+
+/** Returns why the project may not hold the results; undefined if it may. */
+async function whyNoStorage(
+  { db, config }: Backend,
+  project: { id: number; ownername: string; name: string },
+  files: readonly ResultFile[],
+): Promise<string | undefined> {
+  const wanted = { refusal: 'Cannot store the results', bytes: sizeOfAll(files) }
+  try {
+    await requireStorage(db, project, { ...wanted, limits: config.limits })
+    return undefined
+  } catch (error) {
+    if (error instanceof CoprError && error.kind === 'over_quota') return error.message
+    throw error
+  }
+}
+
+function sizeOfAll(files: readonly { size: number }[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0)
+}
+
+function isRpm(name: string): boolean {
+  return name.endsWith('.rpm')
 }
 
 /** Writes the small files that describe a build, from its packages' headers. */

@@ -203,6 +203,7 @@ export class TestBackend implements AsyncDisposable {
       source: { type: 'link' as const, json: { url } },
       chroots: null,
       timeout_seconds: 100,
+      limits: this.backend.config.limits,
     }
     return await submitBuild(this.db, submission, new Date())
   }

@@ -9,8 +9,24 @@ const bytes = (gib: number): z.ZodDefault<z.ZodNumber> =>
 const count = z.number().int().positive()
 
 export const Limits = z.strictObject({
-  max_upload_bytes: bytes(10).describe('maximum size of one uploaded file, in bytes'),
-  max_unpacked_bytes: bytes(40).describe('maximum size of the contents of one SRPM, in bytes'),
+  max_upload_bytes: bytes(10).describe(
+    'maximum size of one SRPM, uploaded or made by a builder, in bytes; a quota may replace it ([quotas.md](quotas.md))',
+  ),
+  max_unpacked_bytes: bytes(20).describe(
+    'maximum size of the contents of one SRPM, in bytes; a quota may replace it ([quotas.md](quotas.md))',
+  ),
+  max_unpacked_file_bytes: bytes(10).describe(
+    'maximum size of one file in an SRPM, in bytes; a spec file may have 64 MiB',
+  ),
+  max_unpacked_files: count.default(20_000).describe('maximum number of files in an SRPM'),
+  max_storage_bytes_per_owner: bytes(100).describe(
+    "maximum size of all that an owner's projects hold, in bytes: results and logs, SRPMs, and sources in dist-git; a quota may replace it ([quotas.md](quotas.md))",
+  ),
+  max_storage_bytes_per_project: count
+    .optional()
+    .describe(
+      'maximum size of all that one project holds, in bytes; without it, only the limit of its owner applies',
+    ),
   default_timeout_seconds: count
     .default(18_000)
     .describe('timeout of a build that names none, in seconds'),
@@ -49,8 +65,21 @@ export const Limits = z.strictObject({
   max_builds_per_owner: count
     .optional()
     .describe(
-      "maximum number of an owner's tasks that run at a time; without it, only fair scheduling limits them",
+      "maximum number of an owner's tasks that run at a time; without it, only fair scheduling limits them. A quota may replace it ([quotas.md](quotas.md))",
     ),
+  max_builds_per_project: count
+    .optional()
+    .describe(
+      'maximum number of tasks of one project that run at a time; a quota may replace it ([quotas.md](quotas.md))',
+    ),
+  max_queued_builds_per_owner: count
+    .default(10_000)
+    .describe(
+      "maximum number of an owner's tasks that wait; builds are refused while there are that many. A quota may replace it ([quotas.md](quotas.md))",
+    ),
+  max_queued_builds_per_project: count
+    .optional()
+    .describe('maximum number of tasks of one project that wait; without it, there is no limit'),
   max_builds_per_sandbox: count
     .optional()
     .describe('maximum number of tasks of one project and submitter that run at a time'),

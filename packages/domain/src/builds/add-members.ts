@@ -16,6 +16,8 @@ export interface NewMembers {
   lease: string
   packages: { name: string; epoch: number | null; version: string; release: string; arch: string }[]
   members: Member[]
+  /** The size of all results together; the logs are added when the build has ended. */
+  result_bytes: number
   now: Date
 }
 
@@ -33,7 +35,7 @@ export async function addMembers(
 async function add(
   tx: Tx,
   task: TaskRow,
-  { packages, members, now }: NewMembers,
+  { packages, members, result_bytes, now }: NewMembers,
 ): Promise<'added'> {
   const build_chroot_id = task.build_chroot_id
   if (build_chroot_id === null) throw new Error(`Publish task ${task.id} has no build chroot`)
@@ -60,7 +62,7 @@ async function add(
       .execute()
   await tx
     .updateTable('build_chroot')
-    .set({ repository_id: repository.id, generation: repository.generation })
+    .set({ repository_id: repository.id, generation: repository.generation, result_bytes })
     .where('id', '=', build_chroot_id)
     .execute()
   await refreshBuild(tx, task.build_id, now)

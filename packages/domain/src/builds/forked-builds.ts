@@ -13,6 +13,8 @@ export interface ForkedChroot {
   chroot: string
   from: ForkedLocation
   to: ForkedLocation
+  /** The size of the results to copy. */
+  result_bytes: number
 }
 
 interface ForkedLocation {
@@ -163,11 +165,12 @@ export async function unlinkedForks(db: Db, target_id: number): Promise<ForkedCh
     from_owner: string
     from_dirname: string
     from_dir: string
+    result_bytes: number
   }>`
     select copy.id as build_chroot_id, build.id as build_id, chroot.name as chroot,
       target.ownername as to_owner, target_dir.name as to_dirname, copy.result_dir as to_dir,
       origin.id as from_build, source.ownername as from_owner, source_dir.name as from_dirname,
-      original.result_dir as from_dir
+      original.result_dir as from_dir, original.result_bytes
     from build
     join build_chroot copy on copy.build_id = build.id
     join chroot on chroot.id = copy.chroot_id
@@ -179,10 +182,11 @@ export async function unlinkedForks(db: Db, target_id: number): Promise<ForkedCh
     join project_dir source_dir on source_dir.id = origin.project_dir_id
     where build.project_id = ${target_id} and build.finished_at is null and copy.state = 'waiting'
     order by build.id, copy.id`.execute(db)
-  return rows.map(({ build_chroot_id, build_id, chroot, ...row }) => ({
+  return rows.map(({ build_chroot_id, build_id, chroot, result_bytes, ...row }) => ({
     build_chroot_id,
     build_id,
     chroot,
+    result_bytes,
     from: {
       ownername: row.from_owner,
       dirname: row.from_dirname,
@@ -238,6 +242,7 @@ export async function adoptFork(db: Db, fork: ForkedChroot, now: Date): Promise<
       ended_at: now,
       repository_id: repository.id,
       generation: repository.generation,
+      result_bytes: fork.result_bytes,
     }
     await moveChroots(tx, [fork.build_chroot_id], { to: 'forked', set })
     await refreshBuild(tx, fork.build_id, now)
@@ -289,12 +294,30 @@ export async function dropUnlinkable(db: Db, target_id: number, now: Date): Prom
         .where('build_id', '=', id)
         .where('state', '=', 'waiting')
         .execute()
-      const state_reason = 'The results to copy have been deleted'
-      await moveChroots(
-        tx,
-        waiting.map((chroot) => chroot.id),
-        { to: 'failed', set: { state_reason, ended_at: now, result_dir: null } },
-      )
+      const ids = waiting.map((chroot) => chroot.id)
+      await failCopies(tx, ids, { reason: 'The results to copy have been deleted', now })
       await refreshBuild(tx, id, now)
     })
+}
+
+/** Fails a copy whose results are not to be linked. */
+export async function failForked(
+  db: Db,
+  { build_id, build_chroot_id }: ForkedChroot,
+  { reason, now }: { reason: string; now: Date },
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    if (!(await lockBuild(tx, build_id))) return
+    await failCopies(tx, [build_chroot_id], { reason, now })
+    await refreshBuild(tx, build_id, now)
+  })
+}
+
+async function failCopies(
+  tx: Tx,
+  ids: number[],
+  { reason, now }: { reason: string; now: Date },
+): Promise<void> {
+  const set = { state_reason: reason, ended_at: now, result_dir: null }
+  await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set })
 }

@@ -1,15 +1,17 @@
+import type { QuotaDefaults } from '@copr/contract/quota-kinds'
 import { CoprError } from '@copr/process/errors'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import { alignDevelRepositories } from '../projects/devel-repositories.ts'
 import { insertTask } from '../queue/insert-task.ts'
+import { lockQuota, requireBuildQuota } from '../quotas/quota-check.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
 import { refreshBuild } from '../states/build-state.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
 export interface Submission extends BatchWish {
-  project: { id: number; name: string }
+  project: { id: number; ownername: string; name: string }
   /** Default: the project's main directory. */
   dirname?: string | undefined
   /** Null for a webhook. */
@@ -26,20 +28,34 @@ export interface Submission extends BatchWish {
   enable_net?: boolean | null
   bootstrap?: string
   isolation?: string
+  /** The configured limits, which apply where no quota is set. */
+  limits: QuotaDefaults
 }
 
 export type Source =
-  | { type: 'upload'; json: Record<string, unknown>; facts: SourceMetadata }
+  | {
+      type: 'upload'
+      json: Record<string, unknown>
+      facts: SourceMetadata
+      /** The size of the SRPM. */
+      bytes: number
+    }
   | { type: 'link'; json: { url: string } }
   | {
       type: Exclude<SourceType, 'upload' | 'link' | 'unset'>
       json: Record<string, unknown>
     }
 
-/** Stores a build and queues its first task, an import for an upload, otherwise a source build; returns the build's id. */
+/**
+ * Stores a build and queues its first task, an import for an upload, otherwise a source build; returns the build's id. Throws
+ * `over_quota` if the project or its owner has no room for it.
+ */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {
-    const { project, source } = submission
+    const { project, source, limits } = submission
+    const bytes = source.type === 'upload' ? source.bytes : 0
+    await lockQuota(tx, project.ownername)
+    await requireBuildQuota(tx, project, { limits, bytes })
     await holdProject(tx, project)
     const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
     await tx.updateTable('project_dir').set({ last_build_at: now }).where('id', '=', dir).execute()

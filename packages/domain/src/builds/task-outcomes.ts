@@ -17,7 +17,12 @@ export type TaskOutcome =
   | { kind: 'failed'; reason: string; seconds?: Record<string, number> | undefined }
   | { kind: 'source'; facts: SourceMetadata }
   /** `branch_commits` maps each dist-git branch to its commit. */
-  | { kind: 'import'; branch_commits: Record<string, string> }
+  | {
+      kind: 'import'
+      branch_commits: Record<string, string>
+      /** The size of the folder with the SRPM and its logs. */
+      source_bytes: number
+    }
   | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
 
 /** Ends a leased task. Returns undefined if the lease is lost, and `canceled` if the build was canceled, whatever the outcome. */
@@ -63,7 +68,7 @@ async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): P
     case 'source':
       return await finishSource(tx, task, outcome.facts, now)
     case 'import':
-      return await finishImport(tx, task, outcome.branch_commits, now)
+      return await finishImport(tx, task, outcome, now)
     case 'rpm':
       return await finishRpm(tx, task, outcome, now)
   }
@@ -88,7 +93,7 @@ async function finishSource(
 async function finishImport(
   tx: Tx,
   task: TaskRow,
-  branchCommits: Record<string, string>,
+  { branch_commits, source_bytes }: Extract<TaskOutcome, { kind: 'import' }>,
   now: Date,
 ): Promise<void> {
   await endTask(tx, task, now)
@@ -113,7 +118,7 @@ async function finishImport(
     .where('build_chroot.state', '=', 'waiting')
     .execute()
   for (const chroot of chroots) {
-    const git_commit = branchCommits[chroot.distgit_branch]
+    const git_commit = branch_commits[chroot.distgit_branch]
     if (git_commit === undefined) {
       const state_reason = `The import did not deliver the branch ${chroot.distgit_branch}`
       await moveChroots(tx, [chroot.id], { to: 'failed', set: { state_reason, ended_at: now } })
@@ -124,7 +129,10 @@ async function finishImport(
     const build_chroot = { ...chroot, tags }
     await insertTask(tx, { kind: 'rpm', build: { id: task.build_id }, build_chroot }, now)
   }
-  await moveSource(tx, task.build_id, { to: 'succeeded', set: { source_ended_at: now } })
+  await moveSource(tx, task.build_id, {
+    to: 'succeeded',
+    set: { source_ended_at: now, source_bytes },
+  })
   await refreshBuild(tx, task.build_id, now)
   await notify(tx, 'copr_queue')
 }

@@ -3,6 +3,7 @@ import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
+import type { QuotaKind } from '@copr/contract/quota-kinds'
 import type { BuildState, PermissionState, SourceType } from '@copr/contract/states'
 import type { TokenScope } from '@copr/contract/token-scopes'
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
@@ -87,6 +88,8 @@ export interface BuildTable {
   batch_id: number | null
   submitted_by: string | null
   forked_from: number | null
+  source_bytes: Generated<number>
+  source_measured: Generated<boolean>
 }
 
 export interface BuildChrootTable {
@@ -102,6 +105,8 @@ export interface BuildChrootTable {
   repository_id: number | null
   generation: number | null
   seconds: Json<Record<string, number>> | null
+  result_bytes: Generated<number>
+  results_measured: Generated<boolean>
 }
 
 export interface BuiltPackageTable {
@@ -131,6 +136,15 @@ export interface ChrootTable {
 export interface ChrootAliasTable {
   name_release: string
   target: string
+}
+
+export interface DistgitSourceTable {
+  project_dir_id: number
+  package_name: string
+  name: string
+  digest: string
+  project_id: number
+  bytes: number
 }
 
 export interface GatewayBeatTable {
@@ -381,6 +395,14 @@ export interface ProjectSearchTable {
   text: string
 }
 
+export interface QuotaTable {
+  id: GeneratedAlways<number>
+  ownername: string | null
+  project_id: number | null
+  kind: QuotaKind
+  max: number | null
+}
+
 export interface RemovalTable {
   id: GeneratedAlways<number>
   place: 'results' | 'distgit'
@@ -440,6 +462,21 @@ export interface SignTicketTable {
   issued_at: Generated<Date>
   expires_at: Generated<Date>
   used_at: Date | null
+}
+
+export interface StorageChangeTable {
+  id: GeneratedAlways<number>
+  project_id: number
+  ownername: string
+  result_bytes: number
+  source_bytes: number
+}
+
+export interface StorageUseTable {
+  project_id: number
+  ownername: string
+  result_bytes: number
+  source_bytes: number
 }
 
 export interface TaskTable {
@@ -513,6 +550,7 @@ export interface DB {
   built_package: BuiltPackageTable
   chroot: ChrootTable
   chroot_alias: ChrootAliasTable
+  distgit_source: DistgitSourceTable
   gateway_beat: GatewayBeatTable
   group_member: GroupMemberTable
   imported_commit: ImportedCommitTable
@@ -532,12 +570,15 @@ export interface DB {
   project_dir: ProjectDirTable
   project_permission: ProjectPermissionTable
   project_search: ProjectSearchTable
+  quota: QuotaTable
   removal: RemovalTable
   repository: RepositoryTable
   repository_member: RepositoryMemberTable
   session: SessionTable
   sighting: SightingTable
   sign_ticket: SignTicketTable
+  storage_change: StorageChangeTable
+  storage_use: StorageUseTable
   task: TaskTable
   user_account: UserAccountTable
   user_group: UserGroupTable

@@ -2,13 +2,13 @@ import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import { deleteBuildsIn } from '../builds/cancel.ts'
 import type { Db } from '../database/open.ts'
-import type { Project } from '../projects/project-queries.ts'
+import { listProjectDirs, type Project } from '../projects/project-queries.ts'
 import type { Actor } from '../audit/actor.ts'
 import { lockPackage } from './edit-package.ts'
 
 const SHOWN = 20
 
-/** Deletes a package and all its builds; throws if one of them has not finished. */
+/** Deletes a package with all its builds, and its sources in dist-git; throws if a build has not finished. */
 export async function deletePackage(
   db: Db,
   { actor, project, name }: { actor: Actor; project: Project; name: string },
@@ -37,6 +37,17 @@ export async function deletePackage(
     const ids = builds.map((build) => build.id)
     await deleteBuildsIn(tx, ids, now)
     await tx.deleteFrom('package').where('id', '=', id).execute()
+    const dirs = await listProjectDirs(tx, project.id)
+    await tx
+      .insertInto('removal')
+      .values(
+        dirs.map((dir) => ({
+          place: 'distgit' as const,
+          path: `${project.ownername}/${dir.name}/${name}`,
+          wanted_at: now,
+        })),
+      )
+      .execute()
     const subject = `${project.ownername}/${project.name} ${name}`
     const details = { builds: ids.length }
     const change = { action: 'package.delete', project_id: project.id, subject, details }

@@ -3,6 +3,7 @@ import { audit } from '../audit/audit.ts'
 import { notify } from '../database/notify.ts'
 import type { Db } from '../database/open.ts'
 import type { Actor } from '../audit/actor.ts'
+import { dropStorage } from '../quotas/storage-use.ts'
 import { listProjectDirs } from './project-queries.ts'
 
 /** Deletes a project. Its name is free at once; its files are deleted in the background. */
@@ -34,6 +35,9 @@ export async function deleteProject(
       throw new CoprError('invalid', `Cannot delete the project: builds are still running: ${ids}`)
     }
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
+    // The project no longer counts for its owner's storage; its builds stay as history.
+    await dropStorage(tx, { id: project_id, ...project })
+    await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()
     const paths = (await listProjectDirs(tx, project_id)).map(
       (dir) => `${project.ownername}/${dir.name}`,
     )

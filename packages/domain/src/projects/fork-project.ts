@@ -1,9 +1,11 @@
+import type { QuotaDefaults } from '@copr/contract/quota-kinds'
 import { CoprError } from '@copr/process/errors'
 import { audit } from '../audit/audit.ts'
 import type { Chroot } from '../chroots/chroot-queries.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
 import type { UserActor } from '../audit/actor.ts'
+import { requireStorage } from '../quotas/quota-check.ts'
 import { enableChroots } from './create-project.ts'
 import type { Project } from './project-queries.ts'
 
@@ -14,6 +16,8 @@ export interface WantedFork {
   name: string
   /** Whether to copy into a project that exists already. */
   confirm: boolean
+  /** The configured limits, which apply where no quota is set. */
+  limits: QuotaDefaults
   now: Date
 }
 
@@ -40,12 +44,14 @@ const NOT_COPIED = new Set([
 
 /** Forks a project into a new or existing one. Copies settings, chroots and packages now, the results in the background. */
 export async function forkProject(db: Db, actor: UserActor, fork: WantedFork): Promise<Project> {
-  const { source, ownername, name, now } = fork
+  const { source, ownername, name, limits, now } = fork
   if (source.ownername === ownername && source.name === name)
     throw new CoprError('invalid', 'Cannot fork a project into itself')
   return await db.transaction().execute(async (tx) => {
     await checkSize(tx, actor, source)
     const target = await targetOf(tx, actor, fork)
+    // The size of the copied results is checked for each build while they are copied.
+    await requireStorage(tx, target, { refusal: 'Cannot fork the project', bytes: 0, limits })
     await copyChroots(tx, source.id, target.id)
     await copyPackages(tx, source.id, target.id, now)
     await tx

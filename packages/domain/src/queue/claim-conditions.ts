@@ -1,17 +1,18 @@
 import { type RawBuilder, sql } from 'kysely'
 
-/** Maximum concurrent tasks; a limit that is not set does not apply. */
+/** Configured maximum of concurrent tasks; a limit that is not set does not apply. Quotas replace those of owners and projects. */
 export interface RunningLimits {
   max_builds_per_owner?: number | undefined
+  max_builds_per_project?: number | undefined
   max_builds_per_sandbox?: number | undefined
   max_builds_per_arch?: Record<string, number> | undefined
   max_builds_per_owner_and_arch?: Record<string, number> | undefined
 }
 
-/** Counts the running builder tasks by owner, sandbox and architecture. */
+/** Counts the running builder tasks by owner, project, sandbox and architecture. */
 export const RUNNING = sql`
-  select ownername, sandbox, arch, count(*)::int as n from task
-  where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`
+  select ownername, project_id, sandbox, arch, count(*)::int as n from task
+  where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3, 4`
 
 /** A condition on `machine` and its left-joined `pool`: the machine is ready, usable, and within the reuse limits. */
 export function mayClaim(now: Date): RawBuilder<boolean> {
@@ -33,11 +34,21 @@ export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
 
 /** A condition on `task`: `running`, which must not include the task, reaches no limit. Its subqueries run once, not per task. */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
-  const { max_builds_per_owner, max_builds_per_sandbox } = limits
-  const conditions = [sql`true`]
-  if (max_builds_per_owner !== undefined)
-    conditions.push(sql`task.ownername not in (
-      select ownername from running group by 1 having sum(n) >= ${max_builds_per_owner})`)
+  const { max_builds_per_owner = null, max_builds_per_project = null } = limits
+  const { max_builds_per_sandbox } = limits
+  // A limit of null is never reached.
+  const conditions = [
+    sql`task.ownername not in (
+      select running.ownername from running
+      left join quota on quota.ownername = running.ownername and quota.kind = 'running_builds'
+      group by running.ownername, quota.id
+      having sum(n) >= case when quota.id is null then ${max_builds_per_owner}::bigint else quota.max end)`,
+    sql`task.project_id not in (
+      select running.project_id from running
+      left join quota on quota.project_id = running.project_id and quota.kind = 'running_builds'
+      group by running.project_id, quota.id
+      having sum(n) >= case when quota.id is null then ${max_builds_per_project}::bigint else quota.max end)`,
+  ]
   if (max_builds_per_sandbox !== undefined)
     conditions.push(sql`task.sandbox not in (
       select sandbox from running group by 1 having sum(n) >= ${max_builds_per_sandbox})`)

@@ -15,6 +15,10 @@ import { claimTask } from './claim-task.ts'
 import { runningTasks, waitingDemand } from './demand.ts'
 import type { TaskRow } from './leases.ts'
 import { machinesWithWork } from './machines-with-work.ts'
+import { setQuota } from '../quotas/change-quota.ts'
+import { COMMAND } from '../audit/actor.ts'
+import { runningQuotas } from './running-quotas.ts'
+import { whyWaiting } from './why-waiting.ts'
 import { finishTask, requeueTask } from '../builds/task-outcomes.ts'
 import { fixtures } from '../testing/fixtures.ts'
 
@@ -98,6 +102,71 @@ test('claimTask() enforces the limits of owners, sandboxes and architectures', a
   assert.deepEqual(await owners(t.db, 10, both), ['a'])
 })
 
+test('claimTask() enforces quotas of owners and projects, which replace the configured limits', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, now, 'a', 6)
+  await addTasks(t.db, now, 'b', 6)
+  const limits = { max_builds_per_owner: 2 }
+  const subject = { ownername: 'a' }
+  await setQuota(t.db, COMMAND, { subject, values: { running_builds: 3 }, now })
+  assert.deepEqual(await owners(t.db, 10, limits), ['a', 'b', 'a', 'b', 'a'])
+  const [project] = await t.db
+    .selectFrom('project')
+    .select(['id', 'ownername', 'name'])
+    .where('ownername', '=', 'b')
+    .execute()
+  assert.ok(project)
+  await setQuota(t.db, COMMAND, {
+    subject: { ownername: 'b' },
+    values: { running_builds: null },
+    now,
+  })
+  await setQuota(t.db, COMMAND, { subject: { project }, values: { running_builds: 4 }, now })
+  assert.deepEqual(await owners(t.db, 10, limits), ['b', 'b'])
+  assert.deepEqual(await owners(t.db, 10, {}), [], 'quotas apply without configured limits')
+  await setQuota(t.db, COMMAND, { subject: { project }, values: { running_builds: null }, now })
+  assert.deepEqual(await owners(t.db, 10, { ...limits, max_builds_per_project: 1 }), ['b', 'b'])
+  const quotas = await runningQuotas(t.db)
+  assert.deepEqual(
+    [...quotas.owners],
+    [
+      ['a', 3],
+      ['b', null],
+    ],
+  )
+  assert.deepEqual([...quotas.projects], [[project.id, null]])
+})
+
+test('claimTask() enforces quotas for concurrent claims', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, now, 'a', 10)
+  await setQuota(t.db, COMMAND, { subject: { ownername: 'a' }, values: { running_builds: 3 }, now })
+  const machines = await Promise.all(Array.from({ length: 8 }, () => addMachine(t.db)))
+  for (let round = 0; round < 3; round++)
+    await Promise.all(machines.map((machine) => claim(t.db, machine)))
+  assert.equal((await runningTasks(t.db))[0]?.tasks, 3)
+})
+
+test('whyWaiting() reports a reached quota', async () => {
+  await using t = await openTestDb()
+  await addTasks(t.db, now, 'a', 2)
+  await setQuota(t.db, COMMAND, { subject: { ownername: 'a' }, values: { running_builds: 1 }, now })
+  await claim(t.db, await addMachine(t.db))
+  const { build_id } = await t.db
+    .selectFrom('task')
+    .select('build_id')
+    .where('state', '=', 'queued')
+    .executeTakeFirstOrThrow()
+  const [step] = await whyWaiting(t.db, build_id, { limits: { max_builds_per_owner: 9 }, now })
+  assert.deepEqual(
+    step?.reasons.map(({ kind, text }) => [kind, text]),
+    [
+      ['limit', 'a is running 1 task, which is the limit'],
+      ['no_machine', 'There is no builder'],
+    ],
+  )
+})
+
 test('claimTask() enforces the limits for concurrent claims', async () => {
   await using t = await openTestDb()
   await addTasks(t.db, now, 'a', 10)
@@ -106,7 +175,10 @@ test('claimTask() enforces the limits for concurrent claims', async () => {
   for (let round = 0; round < 3; round++)
     await Promise.all(machines.map((machine) => claim(t.db, machine, { limits })))
   const running = await runningTasks(t.db)
-  assert.deepEqual(running, [{ ownername: 'a', sandbox: 'a/p--a', arch: null, tasks: 3 }])
+  assert.deepEqual(
+    running.map(({ project_id: _, ...each }) => each),
+    [{ ownername: 'a', sandbox: 'a/p--a', arch: null, tasks: 3 }],
+  )
 })
 
 test('claimTask() gives a used machine only tasks of its sandbox, within the reuse limits', async () => {
@@ -223,7 +295,7 @@ test('waitingDemand() groups the tasks that builders could start now', async () 
     select max(id) from task)`.execute(t.db)
   const demand = await waitingDemand(t.db, now)
   assert.deepEqual(
-    demand.map(({ oldest: _, ...group }) => group),
+    demand.map(({ oldest: _, project_id: _id, ...group }) => group),
     [
       {
         arch: 'x86_64',

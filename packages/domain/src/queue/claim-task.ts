@@ -120,6 +120,7 @@ function canHaveMemory(mb: RawBuilder<number>): RawBuilder<boolean> {
 function isLimited(limits: RunningLimits): boolean {
   return (
     limits.max_builds_per_owner !== undefined ||
+    limits.max_builds_per_project !== undefined ||
     limits.max_builds_per_sandbox !== undefined ||
     limits.max_builds_per_arch !== undefined ||
     limits.max_builds_per_owner_and_arch !== undefined
@@ -128,14 +129,25 @@ function isLimited(limits: RunningLimits): boolean {
 
 /** Checks the limits again under a lock, as neither of two concurrent claims sees the other's task. */
 async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promise<void> {
-  if (task.kind === 'import' || !isLimited(limits)) return
+  if (task.kind === 'import' || !(isLimited(limits) || (await hasQuota(tx, task)))) return
   await sql`select pg_advisory_xact_lock(hashtext('copr running limits'))`.execute(tx)
   const { rows } = await sql<{ ok: boolean }>`
     with running as materialized (
-      select ownername, sandbox, arch, count(*)::int as n from task
-      where state = 'leased' and kind in ('source', 'rpm') and id <> ${task.id} group by 1, 2, 3)
+      select ownername, project_id, sandbox, arch, count(*)::int as n from task
+      where state = 'leased' and kind in ('source', 'rpm') and id <> ${task.id} group by 1, 2, 3, 4)
     select ${withinLimits(limits)} as ok from task where task.id = ${task.id}`.execute(tx)
   if (!rows[0]?.ok) throw new Refused()
+}
+
+/** Reports whether a number of running tasks is set for the owner or the project. */
+async function hasQuota(tx: Tx, { ownername, project_id }: TaskRow): Promise<boolean> {
+  const quota = await tx
+    .selectFrom('quota')
+    .select('id')
+    .where('kind', '=', 'running_builds')
+    .where((eb) => eb.or([eb('ownername', '=', ownername), eb('project_id', '=', project_id)]))
+    .executeTakeFirst()
+  return quota !== undefined
 }
 
 async function markStarted(tx: Tx, task: TaskRow, now: Date): Promise<void> {

@@ -10,6 +10,7 @@ export interface Demand {
   /** Minimum memory of a suitable offering; null if any will do. */
   readonly min_memory_mb: number | null
   readonly ownername: string
+  readonly project_id: number
   readonly sandbox: string
   readonly is_background: boolean
   readonly tasks: number
@@ -19,6 +20,7 @@ export interface Demand {
 /** The number of running builder tasks in a group, for fairness and limits. */
 export interface RunningTasks {
   readonly ownername: string
+  readonly project_id: number
   readonly sandbox: string
   readonly arch: string | null
   readonly tasks: number
@@ -27,7 +29,7 @@ export interface RunningTasks {
 /** Groups the queued tasks that builders could start now; leaves out those blocked by an earlier batch or by `not_before`. */
 export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
   const { rows } = await sql<Demand>`
-    select task.arch, task.tags, task.min_memory_mb, task.ownername, task.sandbox, task.priority >= ${BACKGROUND} as is_background,
+    select task.arch, task.tags, task.min_memory_mb, task.ownername, task.project_id, task.sandbox, task.priority >= ${BACKGROUND} as is_background,
       count(*)::int as tasks, min(task.queued_at) as oldest
     from task join build on build.id = task.build_id
     where task.state = 'queued' and task.kind in ('source', 'rpm')
@@ -35,14 +37,14 @@ export async function waitingDemand(db: Db, now: Date): Promise<Demand[]> {
       and (build.batch_id is null or not exists (
         select from batch join build earlier on earlier.batch_id = batch.blocked_by
         where batch.id = build.batch_id and earlier.finished_at is null))
-    group by 1, 2, 3, 4, 5, 6
-    order by min(task.queued_at), 4, 5`.execute(db)
+    group by 1, 2, 3, 4, 5, 6, 7
+    order by min(task.queued_at), 4, 6`.execute(db)
   return rows
 }
 
 export async function runningTasks(db: Db): Promise<RunningTasks[]> {
   const { rows } = await sql<RunningTasks>`
-    select ownername, sandbox, arch, count(*)::int as tasks from task
-    where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3`.execute(db)
+    select ownername, project_id, sandbox, arch, count(*)::int as tasks from task
+    where state = 'leased' and kind in ('source', 'rpm') group by 1, 2, 3, 4`.execute(db)
   return rows
 }

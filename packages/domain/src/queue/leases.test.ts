@@ -20,12 +20,13 @@ import {
 
 const now = new Date('2026-11-22T12:00:00Z')
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+const LIMITS = { max_upload_bytes: 1e6, max_unpacked_bytes: 1e6 }
 const COMMIT = 'a'.repeat(40)
 
 /** Creates a user and a project with two chroots. */
 async function makeProject(
   db: Db,
-): Promise<{ project: { id: number; name: string }; submitter_id: number }> {
+): Promise<{ project: { id: number; ownername: string; name: string }; submitter_id: number }> {
   const user = await db
     .insertInto('user_account')
     .values({ username: 'dana', created_at: now })
@@ -34,7 +35,7 @@ async function makeProject(
   const project = await db
     .insertInto('project')
     .values({ ownername: 'dana', name: 'telescope', user_id: user.id, created_at: now })
-    .returning(['id', 'name'])
+    .returning(['id', 'ownername', 'name'])
     .executeTakeFirstOrThrow()
   await db
     .insertInto('project_dir')
@@ -78,7 +79,10 @@ async function submit(
   db: Db,
   options: Partial<Parameters<typeof submitBuild>[1]> = {},
 ): Promise<number> {
-  const made = await db.selectFrom('project').select(['id', 'name', 'user_id']).executeTakeFirst()
+  const made = await db
+    .selectFrom('project')
+    .select(['id', 'ownername', 'name', 'user_id'])
+    .executeTakeFirst()
   const { project, submitter_id } = made
     ? { project: made, submitter_id: made.user_id }
     : await makeProject(db)
@@ -87,9 +91,10 @@ async function submit(
     {
       project,
       submitter_id,
-      source: { type: 'upload', json: {}, facts },
+      source: { type: 'upload', json: {}, facts, bytes: 1000 },
       chroots: null,
       timeout_seconds: 60,
+      limits: LIMITS,
       ...options,
     },
     now,
@@ -135,7 +140,11 @@ async function finish(db: Db, task: TaskRow, outcome: TaskOutcome): Promise<void
 async function importBuild(db: Db, machine: Parameters<typeof claimTask>[1]): Promise<void> {
   const task = await claim(db, machine)
   assert.equal(task?.kind, 'import')
-  await finish(db, task, { kind: 'import', branch_commits: { debian12: COMMIT } })
+  await finish(db, task, {
+    kind: 'import',
+    branch_commits: { debian12: COMMIT },
+    source_bytes: 1000,
+  })
 }
 
 const stateOf = async (db: Db, id: number): Promise<string | undefined> =>
@@ -309,7 +318,8 @@ test('cancelBuild() does not touch results that are members of a repository', as
   assert.ok(task)
   await finish(t.db, task, { kind: 'rpm', files: [], seconds: undefined })
   await claimPublish(t.db, { lease: 'p', now, lease_seconds: 30 })
-  assert.equal(await addMembers(t.db, { lease: 'p', packages: [], members: [], now }), 'added')
+  const added = { lease: 'p', packages: [], members: [], result_bytes: 0, now }
+  assert.equal(await addMembers(t.db, added), 'added')
   await assert.rejects(cancelBuild(t.db, COMMAND, id, now), /finished already/)
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'running' })
 })
@@ -321,10 +331,11 @@ test('chroots that the spec file excludes are skipped, with the reason', async (
     type: 'upload',
     json: {},
     facts: { ...facts, exclude_arch: ['aarch64'] },
+    bytes: 1000,
   } as const
   const id = await submitBuild(
     t.db,
-    { project, submitter_id, source, chroots: null, timeout_seconds: 60 },
+    { project, submitter_id, source, chroots: null, timeout_seconds: 60, limits: LIMITS },
     now,
   )
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })

@@ -14,7 +14,7 @@ export async function machinesWithWork(
   if (ids.length === 0) return []
   const { rows } = await sql<{ id: number }>`
     with running as materialized (${RUNNING}), waiting as materialized (
-      select distinct kind, arch, tags, sandbox, ownername from task
+      select distinct kind, arch, tags, sandbox, ownername, project_id from task
       where state = 'queued' and (not_before is null or not_before <= ${now})
     ), open as materialized (
       select distinct kind, arch, tags, sandbox from waiting as task

@@ -175,6 +175,18 @@ export async function locationOfTask(
   return row
 }
 
+/** Returns the project of a task. */
+export async function projectOfTask(
+  db: Db,
+  { project_id }: Pick<TaskRow, 'project_id'>,
+): Promise<{ id: number; ownername: string; name: string }> {
+  return await db
+    .selectFrom('project')
+    .select(['id', 'ownername', 'name'])
+    .where('id', '=', project_id)
+    .executeTakeFirstOrThrow()
+}
+
 /** Finds the task by id for the machine that holds the lease, or that held it when the task ended. */
 export async function taskOfRequest(
   db: Db,

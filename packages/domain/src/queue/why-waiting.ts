@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 import type { RunningLimits } from './claim-conditions.ts'
+import { runningQuotaOf } from './running-quotas.ts'
 import { type FittingMachines, fittingMachines, positionOf } from './queue-place.ts'
 
 /** Why a task does not run yet, or what it is doing, as a readable message. */
@@ -46,6 +47,7 @@ interface TaskRow {
   arch: string | null
   tags: string[]
   ownername: string
+  project_id: number
   sandbox: string
   queued_at: Date
   leased_at: Date | null
@@ -78,7 +80,7 @@ export async function whyWaiting(
 
 async function tasksOf(db: Db, build_id: number): Promise<TaskRow[]> {
   const { rows } = await sql<TaskRow>`
-    select task.id, task.kind, task.state, chroot.name as chroot, task.arch, task.tags, task.ownername, task.sandbox,
+    select task.id, task.kind, task.state, chroot.name as chroot, task.arch, task.tags, task.ownername, task.project_id, task.sandbox,
       task.queued_at, task.leased_at, task.not_before, task.attempts, task.lost_cause, task.phase,
       machine.name as machine, machine.price_per_hour, build_chroot.state_reason
     from task left join machine on machine.id = task.machine_id
@@ -191,18 +193,27 @@ async function earlierBuilds(db: Db, build_id: number): Promise<number[]> {
 
 async function limitReasons(
   db: Db,
-  { ownername, sandbox, arch }: TaskRow,
+  { ownername, project_id, sandbox, arch }: TaskRow,
   limits: RunningLimits,
 ): Promise<Reason[]> {
-  const { rows } = await sql<{ owner: number; sandbox: number; arch: number; owner_arch: number }>`
+  const { rows } = await sql<{
+    owner: number
+    project: number
+    sandbox: number
+    arch: number
+    owner_arch: number
+  }>`
     select count(*) filter (where ownername = ${ownername})::int as owner,
+      count(*) filter (where project_id = ${project_id})::int as project,
       count(*) filter (where sandbox = ${sandbox})::int as sandbox,
       count(*) filter (where arch = ${arch})::int as arch,
       count(*) filter (where arch = ${arch} and ownername = ${ownername})::int as owner_arch
     from task where state = 'leased' and kind in ('source', 'rpm')`.execute(db)
-  const running = rows[0] ?? { owner: 0, sandbox: 0, arch: 0, owner_arch: 0 }
+  const running = rows[0] ?? { owner: 0, project: 0, sandbox: 0, arch: 0, owner_arch: 0 }
+  const quota = await runningQuotaOf(db, { ownername, project_id }, limits)
   const found = [
-    [running.owner, limits.max_builds_per_owner, `${ownername} is running`],
+    [running.owner, quota.owner, `${ownername} is running`],
+    [running.project, quota.project, 'This project is running'],
     [running.sandbox, limits.max_builds_per_sandbox, 'This project and submitter are running'],
     [
       running.arch,
@@ -216,7 +227,7 @@ async function limitReasons(
     ],
   ] as const
   return found.flatMap(([count, max, running_now]) =>
-    max === undefined || count < max
+    max === undefined || max === null || count < max
       ? []
       : [
           {

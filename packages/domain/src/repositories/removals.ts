@@ -38,6 +38,23 @@ export async function livingDir(
     .executeTakeFirst()
 }
 
+/** Reports whether a directory of an existing project has this package, as it may have been added again. */
+export async function hasLivingPackage(
+  db: Db,
+  place: { ownername: string; dirname: string },
+  name: string,
+): Promise<boolean> {
+  const dir = await livingDir(db, place)
+  if (!dir) return false
+  const found = await db
+    .selectFrom('package')
+    .select('id')
+    .where('project_id', '=', dir.project_id)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 /** Returns the subset of `build_ids` that belongs to the directory. */
 export async function buildsOfDir(
   db: Db,

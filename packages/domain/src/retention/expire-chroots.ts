@@ -77,7 +77,7 @@ async function removeRepositories(
   await tx.deleteFrom('repository_member').where('repository_id', 'in', repositories).execute()
   await tx
     .updateTable('build_chroot')
-    .set({ repository_id: null, generation: null, result_dir: null })
+    .set({ repository_id: null, generation: null, result_dir: null, result_bytes: 0 })
     .where('chroot_id', '=', chroot_id)
     .where('build_id', 'in', (eb) =>
       eb.selectFrom('build').select('id').where('project_id', '=', project_id),

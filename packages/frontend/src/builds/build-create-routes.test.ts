@@ -92,7 +92,7 @@ for (const [what, made, fields, status, message] of [
     () => file('a.src.rpm', Buffer.alloc(2 * 1024 * 1024)),
     {},
     413,
-    /larger than 1048576 bytes/,
+    /larger than 1 MiB, which is the limit/,
   ],
   ['an unknown project', () => srpm, { projectname: 'nope' }, 404, /does not exist/],
   ['no project', () => srpm, { projectname: null }, 400, /^projectname: is required/],

@@ -7,6 +7,7 @@ import type { Package } from '@copr/domain/packages/package-queries'
 import { listEnabledChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
 import type { UserActor } from '@copr/domain/audit/actor'
+import { requireBuildQuota } from '@copr/domain/quotas/quota-check'
 import { CoprError } from '@copr/process/errors'
 import { requireProject } from '../api/find-or-404.ts'
 import type { Frontend } from '../frontend.ts'
@@ -68,6 +69,8 @@ interface Wanted {
   options: BuildOptions
   /** The package, if it is known already; its own settings then apply as well. */
   pack?: Package | undefined
+  /** The number of builds to be made. Default: 1. */
+  builds?: number
 }
 
 /**
@@ -76,9 +79,9 @@ interface Wanted {
  */
 export async function prepareSubmission(
   frontend: Frontend,
-  { user, project, options, pack }: Wanted,
+  { user, project, options, pack, builds = 1 }: Wanted,
 ): Promise<Prepared> {
-  const { db } = frontend
+  const { db, config } = frontend
   const timeout_seconds = checkOptions(frontend, { project, options, pack })
   const { after_build_id, with_build_id } = options
   const batch = { after_build_id, with_build_id }
@@ -92,6 +95,9 @@ export async function prepareSubmission(
   )
   const ofPackage = pack && notDenied(pack.chroot_denylist, enabled).map(({ name }) => name)
   if (user.id !== null) await checkBatch(db, user, batch)
+  // submitBuild() checks each build again, under a lock; a refusal here means that none of several has been made.
+  const { limits } = config
+  await requireBuildQuota(db, project, { limits, builds })
   return {
     project,
     dirname: options.project_dirname,
@@ -104,6 +110,7 @@ export async function prepareSubmission(
     enable_net: options.enable_net ?? null,
     bootstrap: options.bootstrap ?? 'unchanged',
     isolation: options.isolation ?? 'unchanged',
+    limits,
     ...batch,
   }
 }
@@ -111,7 +118,7 @@ export async function prepareSubmission(
 /** Runs the checks that need only the options and the project; returns the timeout of the build in seconds. */
 export function checkOptions(
   { config }: Pick<Frontend, 'config'>,
-  { project, options, pack }: Omit<Wanted, 'user'>,
+  { project, options, pack }: Omit<Wanted, 'user' | 'builds'>,
 ): number {
   checkDirname(project, options.project_dirname)
   const seconds = timeoutOf(options.timeout || pack?.timeout_seconds || 0, config.limits)

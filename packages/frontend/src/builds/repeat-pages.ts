@@ -32,7 +32,7 @@ export function repeatPages(frontend: Frontend): Hono {
       const id = await resubmitBuild(frontend, { build, project, options, user: view.user })
       return c.redirect(paths.build(await requireBuild(db, id)), 303)
     } catch (error) {
-      if (error instanceof CoprError && error.kind === 'invalid')
+      if (error instanceof CoprError && ['invalid', 'over_quota'].includes(error.kind))
         return await show(c, { view, project, build, values: form, failed: error.message })
       throw error
     }

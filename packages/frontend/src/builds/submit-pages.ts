@@ -36,7 +36,7 @@ export function submitPages(frontend: Frontend): Hono {
       postFile(rest, 'build', async (c, { view, project }) => {
         const page: SubmitPage = { view, project, kind, values: {} }
         return await saved(c, page, async () => {
-          await using upload = await receiveSrpm(c, frontend)
+          await using upload = await receiveSrpm(c, frontend, project)
           page.values = upload.form
           checkCsrf(c, upload.form)
           const form = withoutOpenOptions(upload.form)
@@ -76,7 +76,7 @@ export function submitPages(frontend: Frontend): Hono {
       const build = await findBuild(frontend.db, (await save()) ?? 0)
       return c.redirect(build ? paths.build(build) : paths.builds(project), 303)
     } catch (error) {
-      if (error instanceof CoprError && ['invalid', 'too_large'].includes(error.kind))
+      if (error instanceof CoprError && ['invalid', 'too_large', 'over_quota'].includes(error.kind))
         return await show(c, { ...page, failed: error.message })
       throw error
     }

@@ -24,7 +24,8 @@ export async function submitUrls(
   frontend: Frontend,
   { user, project, options, urls }: UserSubmission & { urls: string[] },
 ): Promise<number[]> {
-  const prepared = await prepareSubmission(frontend, { user, project, options })
+  const wanted = { user, project, options, builds: urls.length }
+  const prepared = await prepareSubmission(frontend, wanted)
   const ids: number[] = []
   for (const url of urls) {
     const source = { type: 'link' as const, json: { url } }

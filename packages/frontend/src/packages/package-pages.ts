@@ -59,7 +59,7 @@ export function packagePages(frontend: Frontend): Hono {
       const id = await submitPackage(frontend, { project, pack, options, by: view.user })
       return c.redirect(paths.build(await requireBuild(db, id)), 303)
     } catch (error) {
-      if (error instanceof CoprError && error.kind === 'invalid')
+      if (error instanceof CoprError && ['invalid', 'over_quota'].includes(error.kind))
         return await showRebuild(c, { view, project, pack, form, failed: error.message })
       throw error
     }

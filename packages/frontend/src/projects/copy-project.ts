@@ -13,11 +13,11 @@ export async function copyProject(
   frontend: Frontend,
   { user, source, form }: { user: UserActor; source: Project; form: Form },
 ): Promise<Project> {
-  const { db, now } = frontend
+  const { db, config, now } = frontend
   const { name, ownername, confirm = false } = parseForm(ForkProject, form)
   if (!(await canCreateFor(db, user, ownername)))
     throw new CoprError('invalid', `ownername: you cannot create projects for ${ownername}`)
-  const wanted = { source, ownername, name, confirm, now: now() }
+  const wanted = { source, ownername, name, confirm, limits: config.limits, now: now() }
   const project = await forkProject(db, user, wanted)
   if (project.public_key === null) void makeProjectKey(frontend, project)
   await frontend.untilPublished(project.id)

@@ -29,7 +29,8 @@ export function forkPages(frontend: Frontend): Hono {
       const project = await copyProject(frontend, { user: view.user, source, form })
       return c.redirect(paths.project(project), 303)
     } catch (error) {
-      if (!(error instanceof CoprError) || error.kind !== 'invalid') throw error
+      if (!(error instanceof CoprError) || !['invalid', 'over_quota'].includes(error.kind))
+        throw error
       return await show(c, view, source, form, error.message)
     }
   })

@@ -2,6 +2,7 @@ import type { BuildRow } from '@copr/domain/builds/build-summaries'
 import type { Rights } from '@copr/domain/projects/project-access'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
+import { formatBytes } from '@copr/process/format-bytes'
 import { html } from 'hono/html'
 import { hubHost } from '../repo-files/repo-ids.ts'
 import { buildTable } from '../builds/build-table.ts'
@@ -20,9 +21,14 @@ export interface Overview {
   notice: Html
   chroots: ProjectChroot[]
   builds: BuildRow[]
+  /** The bytes that the project holds. */
+  storage: number
 }
 
-export function overview(view: View, { project, chroots, builds, rights, notice }: Overview): Html {
+export function overview(
+  view: View,
+  { project, chroots, builds, rights, notice, storage }: Overview,
+): Html {
   const isMoving = builds.some(({ finished_at }) => finished_at === null)
   const recent =
     builds.length === 0
@@ -38,7 +44,7 @@ export function overview(view: View, { project, chroots, builds, rights, notice 
       </div>
       <div class="stack">
         ${card('Repositories', repositories(view, project, chroots))}
-        ${card('About', about(project))} ${actions(view, project, rights)}
+        ${card('About', about(project, storage))} ${actions(view, project, rights)}
         ${
           rights.delete
             ? html`<p>
@@ -131,7 +137,7 @@ function repositories({ frontend }: View, project: Project, chroots: ProjectChro
     <p class="help">${check} with the <a href="${base}/pubkey.gpg">project's key</a>.</p>`
 }
 
-function about(project: Project): Html {
+function about(project: Project, storage: number): Html {
   return facts([
     ['Owner', html`<a href="${paths.owner(project.ownername)}">${project.ownername}</a>`],
     ['Created', time(project.created_at)],
@@ -145,6 +151,7 @@ function about(project: Project): Html {
       : []),
     ...(project.contact ? [['Contact', project.contact] as [string, string]] : []),
     ['Network during builds', project.enable_net ? 'yes' : 'no'],
+    ['Storage', formatBytes(storage)],
     ...(project.key_fingerprint
       ? [
           ['Key', html`<code class="fingerprint">${project.key_fingerprint}</code>`] as [

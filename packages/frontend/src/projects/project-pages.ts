@@ -3,6 +3,7 @@ import { latestBuilds, packagesAfter } from '@copr/domain/packages/package-queri
 import { deleteProject } from '@copr/domain/projects/delete-project'
 import { rightsIn } from '@copr/domain/projects/project-access'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
+import { storageOfProject } from '@copr/domain/quotas/storage-use'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -33,12 +34,14 @@ export function projectPages(frontend: Frontend): Hono {
       { project_id: project.id },
       { limit: 5, offset: 0, descending: true },
     )
+    const { results, sources } = await storageOfProject(db, project)
     const content = overview(view, {
       project,
       chroots,
       builds,
       rights: await rightsIn(db, view.user, project),
       notice: await forkNotice(view, project),
+      storage: results + sources,
     })
     return await c.html(
       projectFrame(view, project, { tab: 'overview', title: 'Overview', content }),

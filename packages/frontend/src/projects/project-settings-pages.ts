@@ -1,6 +1,7 @@
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import { isOffered, listProjectChroots } from '@copr/domain/projects/project-chroots'
 import type { Project } from '@copr/domain/projects/project-queries'
+import { quotaOfOwner, quotaOfProject } from '@copr/domain/quotas/quota-report'
 import { daysUntil } from '@copr/domain/projects/project-settings'
 import { CoprError } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -11,13 +12,14 @@ import { changeProject } from './change-project.ts'
 import { checkBoxes, csrfField, lastOf, listOf, submitButton } from '../pages/forms.ts'
 import { alert, card } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
+import { quotaCard, useText } from '../quotas/quota-card.ts'
 import { projectFrame } from './project-frame.ts'
 import { projectPagesOf } from './on-project.ts'
 import { projectFields, PROJECT_FLAGS } from './project-fields.ts'
 import type { View } from '../pages/view.ts'
 
 export function projectSettingsPages(frontend: Frontend): Hono {
-  const { db, now } = frontend
+  const { db, config, now } = frontend
   const app = new Hono({ strict: false })
   const { get, post } = projectPagesOf(app, frontend)
 
@@ -59,6 +61,10 @@ export function projectSettingsPages(frontend: Frontend): Hono {
       isChecked: wanted.includes(name),
     }))
     const own = (await listProjectChroots(db, [project.id])).filter(isOffered)
+    const quota = await quotaOfProject(db, project, config.limits)
+    const { rows } = await quotaOfOwner(db, project.ownername, config.limits)
+    const ofOwner = useText(rows.find(({ kind }) => kind === 'storage_bytes'))
+    const note = `All projects of ${project.ownername} together use ${ofOwner}.`
     const content = html`<div class="columns">
       <div class="narrow wide">
         ${fault === undefined ? '' : alert('danger', fault)}
@@ -76,16 +82,19 @@ export function projectSettingsPages(frontend: Frontend): Hono {
           ${submitButton('Save')}
         </form>
       </div>
-      ${card(
-        'Chroots',
-        html`<p class="help">Packages, repositories and options of one chroot:</p>
-          <ul>
-            ${own.map(
-              ({ name }) =>
-                html`<li><a href="${paths.chrootSettings(project, name)}">${name}</a></li>`,
-            )}
-          </ul>`,
-      )}
+      <div class="stack">
+        ${card(
+          'Chroots',
+          html`<p class="help">Packages, repositories and options of one chroot:</p>
+            <ul>
+              ${own.map(
+                ({ name }) =>
+                  html`<li><a href="${paths.chrootSettings(project, name)}">${name}</a></li>`,
+              )}
+            </ul>`,
+        )}
+        ${quotaCard('Storage and builds', quota, note)}
+      </div>
     </div>`
     const frame = { tab: 'settings' as const, title: 'Settings', content }
     return c.html(await projectFrame(view, project, frame), fault === undefined ? 200 : 400)

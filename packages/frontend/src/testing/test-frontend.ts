@@ -83,6 +83,8 @@ export async function openFrontendOn(
       ],
       limits: {
         max_upload_bytes: 1024 * 1024,
+        max_unpacked_bytes: 8 * 1024 * 1024,
+        max_unpacked_files: 1000,
         default_timeout_seconds: 18_000,
         max_timeout_seconds: 108_000,
         token_days: 180,

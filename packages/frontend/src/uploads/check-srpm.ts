@@ -1,5 +1,7 @@
 import type { SourceMetadata } from '@copr/domain/builds/source-metadata'
+import type { SrpmLimits } from '@copr/domain/quotas/quota-limits'
 import { CoprError } from '@copr/process/errors'
+import { formatBytes } from '@copr/process/format-bytes'
 import { checkHeaderDigests } from '@copr/rpm/digests'
 import { RpmFormatError } from '@copr/rpm/errors'
 import { listFiles } from '@copr/rpm/file-list'
@@ -9,21 +11,36 @@ import { formatEvr } from '@copr/rpm/version'
 import { stat } from 'node:fs/promises'
 import type { ReceivedFile } from './receive-upload.ts'
 
-/** Returns the metadata in the header of an uploaded SRPM; throws CoprError `invalid` if the file cannot be accepted. */
-export async function checkSrpm(file: ReceivedFile): Promise<SourceMetadata> {
+interface Limits extends SrpmLimits {
+  max_unpacked_files: number
+}
+
+/**
+ * Returns the size of an uploaded SRPM and the metadata in its header; throws CoprError `invalid` if the file cannot be accepted,
+ * and `too_large` if it or its contents are larger than the project's quota.
+ */
+export async function checkSrpm(
+  file: ReceivedFile,
+  limits: Limits,
+): Promise<{ bytes: number; facts: SourceMetadata }> {
   checkFileName(file.name)
-  if ((await stat(file.path)).size === 0) refuse(file, 'the file is empty')
+  const { size: bytes } = await stat(file.path)
+  if (bytes === 0) refuse(file, 'the file is empty')
+  if (bytes > limits.upload_bytes)
+    refuseSize(file, `it has ${formatBytes(bytes)}`, formatBytes(limits.upload_bytes))
   try {
     const rpm = await readRpmHeader(file.path)
     const info = packageInfo(rpm)
     checkContents(file, rpm, info)
-    return {
+    checkUnpackedSize(file, rpm, limits)
+    const facts = {
       name: info.name,
       version: formatEvr(info),
       srpm_name: info.fileName,
       exclusive_arch: info.exclusiveArch,
       exclude_arch: info.excludeArch,
     }
+    return { bytes, facts }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
     // The reader's message without its prefix, because the refusal names the file already.
@@ -58,6 +75,16 @@ function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): v
   if (specs.length > 1) refuse(file, `it contains ${specs.length} spec files: ${specs.join(', ')}`)
 }
 
+/** Checks the sizes that the header states; dist-git checks the real ones while it unpacks the file. */
+function checkUnpackedSize(file: ReceivedFile, rpm: RpmHeader, limits: Limits): void {
+  const files = listFiles(rpm.header)
+  if (files.length > limits.max_unpacked_files)
+    refuseSize(file, `it contains ${files.length} files`, String(limits.max_unpacked_files))
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  if (total > limits.unpacked_bytes)
+    refuseSize(file, `its contents have ${formatBytes(total)}`, formatBytes(limits.unpacked_bytes))
+}
+
 /** Whether a name is that of a plain file: all files of a source package are in one folder, and control characters are not allowed. */
 function isPlainName(name: string): boolean {
   if (name.length > 255 || name.includes('..')) return false
@@ -66,4 +93,11 @@ function isPlainName(name: string): boolean {
 
 function refuse({ name }: Pick<ReceivedFile, 'name'>, reason: string): never {
   throw new CoprError('invalid', `Cannot build ${name}: ${reason}`)
+}
+
+function refuseSize({ name }: Pick<ReceivedFile, 'name'>, size: string, limit: string): never {
+  throw new CoprError(
+    'too_large',
+    `Cannot build ${name}: ${size}, the limit is ${limit}; make it smaller, or ask an administrator for a higher quota`,
+  )
 }

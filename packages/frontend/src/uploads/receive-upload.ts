@@ -1,4 +1,5 @@
 import { CoprError } from '@copr/process/errors'
+import { formatBytes } from '@copr/process/format-bytes'
 import busboy from 'busboy'
 import type { Context } from 'hono'
 import { randomUUID } from 'node:crypto'
@@ -148,7 +149,7 @@ async function store(
   if (stream.truncated)
     throw new CoprError(
       'too_large',
-      `Cannot build ${file.name}: it is larger than ${max_bytes} bytes, which is the limit of this site`,
+      `Cannot build ${file.name}: it is larger than ${formatBytes(max_bytes)}, which is the limit`,
     )
 }
 

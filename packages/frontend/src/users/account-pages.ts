@@ -2,6 +2,7 @@ import { changeOwnPassword } from '@copr/domain/users/change-user'
 import { attemptSucceeded, countAttempt } from '@copr/domain/logins/login-throttle'
 import { closeSessions, listSessions } from '@copr/domain/users/sessions'
 import { buildsOfUser, ownData } from '@copr/domain/users/own-data'
+import { quotaOfOwner } from '@copr/domain/quotas/quota-report'
 import { type Account, findAccount } from '@copr/domain/users/user-queries'
 import { CoprError, STATUS_OF } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
@@ -16,13 +17,14 @@ import { csrfField, postButton, submitButton, textField } from '../pages/forms.t
 import { alert, card, facts, table, time } from '../pages/parts.ts'
 import { newPasswordFields, newPasswordOf, userNameField } from './password-fields.ts'
 import { paths } from '../pages/paths.ts'
+import { quotaCard } from '../quotas/quota-card.ts'
 import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
 type Notice = { kind: 'success' | 'danger'; text: string; status: 200 | 400 | 403 | 429 }
 
 /** Serves the pages on which users view and change their own accounts. */
 export function accountPages(frontend: Frontend): Hono {
-  const { db, now } = frontend
+  const { db, config, now } = frontend
   const app = new Hono({ strict: false })
 
   app.get('/user/info', async (c) => await show(c))
@@ -82,9 +84,11 @@ export function accountPages(frontend: Frontend): Hono {
     const view = await userView(c, frontend)
     const account = await findAccount(db, view.user.username)
     const sessions = await listSessions(db, view.user.id, { cookie: sessionCookie(c), now: now() })
+    const quota = await quotaOfOwner(db, view.user.username, config.limits)
     const content = html`${notice ? alert(notice.kind, notice.text) : ''}
-    ${account ? accountCard(account) : ''} ${account?.has_password ? passwordCard(view) : ''}
-    ${sessionsCard(view, sessions)}`
+    ${account ? accountCard(account) : ''}
+    ${quotaCard('Storage and builds', quota, 'All your projects together; those of a group count for the group.')}
+    ${account?.has_password ? passwordCard(view) : ''} ${sessionsCard(view, sessions)}`
     return await c.html(accountFrame(view, 'account', content), notice?.status ?? 200)
   }
   return app

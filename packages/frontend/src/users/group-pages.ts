@@ -1,5 +1,6 @@
 import { activateGroup, requireProviderGroup } from '@copr/domain/groups/create-group'
 import { groupsOfUser, providerGroupsOf } from '@copr/domain/groups/group-queries'
+import { quotaOfOwner } from '@copr/domain/quotas/quota-report'
 import { CoprError } from '@copr/process/errors'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
@@ -11,21 +12,27 @@ import { csrfField, submitButton, textField } from '../pages/forms.ts'
 import { heading, layout } from '../pages/layout.ts'
 import { alert, card, empty, table } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
+import { useText } from '../quotas/quota-card.ts'
 import { checkCsrf, type Html, userView, type View } from '../pages/view.ts'
 
 /** Serves the pages of the user's groups, and of identity provider groups that can become groups of the site. */
 export function groupPages(frontend: Frontend): Hono {
-  const { db, now } = frontend
+  const { db, config, now } = frontend
   const app = new Hono({ strict: false })
 
   app.get('/groups/list/my', async (c) => {
     const view = await userView(c, frontend)
     const own = await groupsOfUser(db, view.user.id)
     const atProvider = await providerGroupsOf(db, view.user.id)
-    const rows = own.map(({ name, description }): Html[] => [
-      html`<a href="${paths.owner(`@${name}`)}">@${name}</a>`,
-      html`${description}`,
-    ])
+    const rows: Html[][] = []
+    for (const { name, description } of own) {
+      const quota = await quotaOfOwner(db, `@${name}`, config.limits)
+      rows.push([
+        html`<a href="${paths.owner(`@${name}`)}">@${name}</a>`,
+        html`${description}`,
+        html`${useText(quota.rows.find(({ kind }) => kind === 'storage_bytes'))}`,
+      ])
+    }
     const others = atProvider
       .filter(({ activated_as }) => activated_as === null)
       .map(({ name }): Html[] => [
@@ -36,7 +43,7 @@ export function groupPages(frontend: Frontend): Hono {
       ${
         rows.length === 0
           ? empty('You are not in a group', html`All members of a group own its projects.`)
-          : table('Groups', ['Group', 'Description'], rows)
+          : table('Groups', ['Group', 'Description', 'Storage'], rows)
       }
       ${
         others.length === 0

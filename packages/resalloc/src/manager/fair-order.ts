@@ -1,18 +1,21 @@
 import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Demand, RunningTasks } from '@copr/domain/queue/demand'
+import type { RunningQuotas } from '@copr/domain/queue/running-quotas'
 
 interface Owner {
   running: number
   readonly groups: { group: Demand; left: number }[]
 }
 
-/** Counts running tasks, and those that a machine was found for, against the configured limits. */
+/** Counts running tasks, and those that a machine was found for, against the configured limits and the quotas that replace them. */
 export class RunningCounts {
   readonly #counts = new Map<string, number>()
   readonly #limits: RunningLimits
+  readonly #quotas: RunningQuotas
 
-  constructor(running: readonly RunningTasks[], limits: RunningLimits) {
+  constructor(running: readonly RunningTasks[], limits: RunningLimits, quotas: RunningQuotas) {
     this.#limits = limits
+    this.#quotas = quotas
     for (const { tasks, ...of } of running) this.add(of, tasks)
   }
 
@@ -26,12 +29,26 @@ export class RunningCounts {
 
   /** Describes the limit that one more task would exceed; undefined if there is none. */
   reached(of: Omit<RunningTasks, 'tasks'>): string | undefined {
-    const { ownername, sandbox, arch } = of
+    const { ownername, project_id, sandbox, arch } = of
     const limits = this.#limits
+    const { owners, projects } = this.#quotas
+    // A quota of null is unlimited.
+    const quotaOr = <Key>(
+      quotas: ReadonlyMap<Key, number | null>,
+      key: Key,
+      limit: number | undefined,
+    ): number | undefined => {
+      const quota = quotas.get(key)
+      return quota === undefined ? limit : (quota ?? undefined)
+    }
     const isFull = (key: string, max: number | undefined): boolean =>
       max !== undefined && (this.#counts.get(key) ?? 0) >= max
-    if (isFull(`owner ${ownername}`, limits.max_builds_per_owner))
-      return `${ownername} is running ${limits.max_builds_per_owner} builds, which is the limit per owner`
+    const of_owner = quotaOr(owners, ownername, limits.max_builds_per_owner)
+    if (isFull(`owner ${ownername}`, of_owner))
+      return `${ownername} is running ${of_owner} builds, which is the limit per owner`
+    const of_project = quotaOr(projects, project_id, limits.max_builds_per_project)
+    if (isFull(`project ${project_id}`, of_project))
+      return `The project is running ${of_project} builds, which is the limit per project`
     if (isFull(`sandbox ${sandbox}`, limits.max_builds_per_sandbox))
       return `${sandbox} is running ${limits.max_builds_per_sandbox} builds, which is the limit per project and submitter`
     if (arch === null) return undefined
@@ -45,8 +62,8 @@ export class RunningCounts {
   }
 }
 
-function keysOf({ ownername, sandbox, arch }: Omit<RunningTasks, 'tasks'>): string[] {
-  const keys = [`owner ${ownername}`, `sandbox ${sandbox}`]
+function keysOf({ ownername, project_id, sandbox, arch }: Omit<RunningTasks, 'tasks'>): string[] {
+  const keys = [`owner ${ownername}`, `project ${project_id}`, `sandbox ${sandbox}`]
   return arch === null ? keys : [...keys, `arch ${arch}`, `both ${ownername} ${arch}`]
 }
 

@@ -10,6 +10,7 @@ import { holdManagerLease, leaveManagerLease } from '@copr/domain/pools/manager-
 import { allOfferings } from '@copr/domain/pools/offerings'
 import { allPools, forgetPool } from '@copr/domain/pools/pools'
 import { runningTasks, waitingDemand } from '@copr/domain/queue/demand'
+import { runningQuotas } from '@copr/domain/queue/running-quotas'
 import { PoolSet } from '../pools/pool-set.ts'
 import { apply } from './apply.ts'
 import { Calls } from './calls.ts'
@@ -89,6 +90,7 @@ async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Obser
     offerings: await allOfferings(db),
     demand: await waitingDemand(db, at),
     running: await runningTasks(db),
+    quotas: await runningQuotas(db),
     others: await otherBuilders(db, later(at, -OTHERS_SEEN_SECONDS)),
     costs: await costsOfMonth(db, at),
     gateway_up_since: await gatewayUpSince(db, at),

@@ -15,7 +15,7 @@ export function planFleet(
 ): Action[] {
   const fleet = new Fleet(observed, desired, decided, now)
   fleet.obeyLimits()
-  const counts = new RunningCounts(observed.running, desired.limits)
+  const counts = new RunningCounts(observed.running, desired.limits, observed.quotas)
   const reasons = new Map<Demand, string>()
   /** Groups that are at a limit of running tasks, so that more machines would not help. */
   const limited = new Set<Demand>()

@@ -4,6 +4,7 @@ import type { OfferingRow } from '@copr/domain/pools/offerings'
 import type { Pool } from '@copr/domain/pools/pools'
 import type { RunningLimits } from '@copr/domain/queue/claim-conditions'
 import type { Demand, RunningTasks } from '@copr/domain/queue/demand'
+import type { RunningQuotas } from '@copr/domain/queue/running-quotas'
 import type { NewReason } from '@copr/domain/queue/waiting-reasons'
 import type { Offering } from '../providers/provider.ts'
 
@@ -14,6 +15,7 @@ export interface Observed {
   readonly offerings: readonly OfferingRow[]
   readonly demand: readonly Demand[]
   readonly running: readonly RunningTasks[]
+  readonly quotas: RunningQuotas
   readonly others: readonly OtherBuilder[]
   /** Pool → its cost in this month. */
   readonly costs: ReadonlyMap<string, number>

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { COMMAND } from '@copr/domain/audit/actor'
 import { holdMachine } from '@copr/domain/machines/machine-admin'
+import { setQuota } from '@copr/domain/quotas/change-quota'
 import { waitingReasons } from '@copr/domain/queue/waiting-reasons'
 import { ManagerFixture } from '../testing/manager-fixture.ts'
 
@@ -99,6 +101,37 @@ test('owner limits also apply to machines: none is started for tasks over the li
   assert.equal((await w.machines()).length, 5)
   assert.equal((await w.claimAll()).length, 5)
   assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a is running 3 builds/)
+})
+
+test('quotas of running tasks also apply to machines, instead of the configured limit', async () => {
+  await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
+  const quotas = { a: 5, b: null, c: undefined }
+  w.pools({ p: { max: 50 } })
+  for (const [ownername, running_builds] of Object.entries(quotas)) {
+    await w.tasks(ownername, 8)
+    if (running_builds === undefined) continue
+    const values = { running_builds }
+    await setQuota(w.db, COMMAND, { subject: { ownername }, values, now: w.now })
+  }
+  await w.ready()
+  assert.equal((await w.machines()).length, 5 + 8 + 3)
+  assert.equal((await w.claimAll()).length, 5 + 8 + 3)
+  const reasons = (await waitingReasons(w.db)).map(({ reason }) => reason)
+  assert.ok(reasons.includes('a is running 5 builds, which is the limit per owner'))
+  assert.ok(reasons.includes('c is running 3 builds, which is the limit per owner'))
+})
+
+test('quotas of a project also apply to machines', async () => {
+  await using w = await ManagerFixture.open()
+  w.pools({ p: { max: 50 } })
+  await w.tasks('a', 8)
+  const [project] = await w.db.selectFrom('project').select(['id', 'ownername', 'name']).execute()
+  assert.ok(project)
+  const values = { running_builds: 2 }
+  await setQuota(w.db, COMMAND, { subject: { project }, values, now: w.now })
+  await w.ready()
+  assert.equal((await w.machines()).length, 2)
+  assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /is running 2 builds.*per project/)
 })
 
 test('a task that ran out of memory gets a bigger machine, or any machine if none is big enough', async () => {

@@ -1,0 +1,61 @@
+import { QUOTA_KINDS, type QuotaDefaults, type QuotaKind } from '@copr/contract/quota-kinds'
+import type { Db } from '../database/open.ts'
+import {
+  limitsOfOwner,
+  limitsOfProject,
+  type QuotaLimit,
+  type QuotaLimits,
+} from './quota-limits.ts'
+import { storageOfOwner, storageOfProject, type StorageUse } from './storage-use.ts'
+import { type QuotaCounted, runningTasksOf, waitingTasks } from './task-counts.ts'
+
+/** The use and the limit of one kind. */
+export interface QuotaRow extends QuotaLimit {
+  kind: QuotaKind
+  /** Null for the sizes of one SRPM, which do not add up. */
+  used: number | null
+}
+
+export interface QuotaReport {
+  rows: QuotaRow[]
+  /** The parts of `storage_bytes`. */
+  storage: StorageUse
+}
+
+/** Returns the use and the limits of all projects of an owner together. */
+export async function quotaOfOwner(
+  db: Db,
+  ownername: string,
+  defaults: QuotaDefaults,
+): Promise<QuotaReport> {
+  const limits = await limitsOfOwner(db, ownername, defaults)
+  return await report(db, { ownername }, { limits, storage: await storageOfOwner(db, ownername) })
+}
+
+/** Returns the use and the limits of one project; those of its owner apply in addition. */
+export async function quotaOfProject(
+  db: Db,
+  project: { id: number; ownername: string },
+  defaults: QuotaDefaults,
+): Promise<QuotaReport> {
+  const { project: limits } = await limitsOfProject(db, project, defaults)
+  return await report(db, project, { limits, storage: await storageOfProject(db, project) })
+}
+
+async function report(
+  db: Db,
+  counted: QuotaCounted,
+  { limits, storage }: { limits: QuotaLimits; storage: StorageUse },
+): Promise<QuotaReport> {
+  const used: Record<QuotaKind, number | null> = {
+    storage_bytes: storage.results + storage.sources,
+    running_builds: await runningTasksOf(db, counted),
+    queued_builds: await waitingTasks(db, counted),
+    upload_bytes: null,
+    unpacked_bytes: null,
+  }
+  return {
+    rows: QUOTA_KINDS.map((kind) => ({ kind, used: used[kind], ...limits[kind] })),
+    storage,
+  }
+}

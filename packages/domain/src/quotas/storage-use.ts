@@ -1,0 +1,77 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../database/open.ts'
+
+/** The bytes that projects hold. */
+export interface StorageUse {
+  /** Results, logs and SRPMs. */
+  results: number
+  /** Sources in dist-git. */
+  sources: number
+}
+
+/** Returns the storage of all projects of an owner. Reads one index and the changes that have not been folded yet, no builds. */
+export async function storageOfOwner(db: Db, ownername: string): Promise<StorageUse> {
+  const { rows } = await sql<StorageUse>`
+    select coalesce(sum(result_bytes), 0)::bigint as results, coalesce(sum(source_bytes), 0)::bigint as sources
+    from (
+      select result_bytes, source_bytes from storage_use where ownername = ${ownername}
+      union all
+      select result_bytes, source_bytes from storage_change where ownername = ${ownername}
+    ) as parts`.execute(db)
+  return rows[0] ?? { results: 0, sources: 0 }
+}
+
+export async function storageOfProject(
+  db: Db,
+  { id, ownername }: { id: number; ownername: string },
+): Promise<StorageUse> {
+  const { rows } = await sql<StorageUse>`
+    select coalesce(sum(result_bytes), 0)::bigint as results, coalesce(sum(source_bytes), 0)::bigint as sources
+    from (
+      select result_bytes, source_bytes from storage_use where project_id = ${id}
+      union all
+      select result_bytes, source_bytes from storage_change where ownername = ${ownername} and project_id = ${id}
+    ) as parts`.execute(db)
+  return rows[0] ?? { results: 0, sources: 0 }
+}
+
+/** Stops counting a project, which the caller has locked and marked as deleted. */
+export async function dropStorage(
+  tx: Tx,
+  { id, ownername }: { id: number; ownername: string },
+): Promise<void> {
+  await tx.deleteFrom('storage_use').where('project_id', '=', id).execute()
+  // A concurrent foldStorage() that holds some of the changes waits for the project, and then drops them.
+  await sql`
+    delete from storage_change where id in (
+      select id from storage_change where ownername = ${ownername} and project_id = ${id} for update skip locked)`.execute(
+    tx,
+  )
+}
+
+/** Maximum changes that one transaction folds. */
+const AT_A_TIME = 10_000
+
+/**
+ * Adds changes of storage up into each project's total, so that a query of the use has few rows to add; returns whether there
+ * may be more. Readers see each change exactly once, before and after. May run in several processes.
+ */
+export async function foldStorage(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ count: number }>`
+    with moved as (
+      delete from storage_change where id in (
+        select id from storage_change order by id limit ${AT_A_TIME} for update skip locked)
+      returning project_id, ownername, result_bytes, source_bytes
+    ), living as materialized (
+      -- The lock keeps a deletion, which drops the total, from being overtaken. Ordered, which rules out deadlocks.
+      select id from project where id in (select project_id from moved) and deleted_at is null order by id for share
+    ), folded as (
+      insert into storage_use as total (project_id, ownername, result_bytes, source_bytes)
+      select project_id, ownername, sum(result_bytes), sum(source_bytes)
+      from moved where project_id in (select id from living) group by 1, 2 order by 1
+      on conflict (project_id) do update set result_bytes = total.result_bytes + excluded.result_bytes,
+        source_bytes = total.source_bytes + excluded.source_bytes
+    )
+    select count(*)::int as count from moved`.execute(db)
+  return rows[0]?.count === AT_A_TIME
+}

@@ -1,0 +1,26 @@
+import { sql } from 'kysely'
+import type { Db } from '../database/open.ts'
+
+/** An owner, or with an `id` one of its projects. */
+export interface QuotaCounted {
+  ownername: string
+  id?: number
+}
+
+/** Counts the waiting tasks. Reads only the index `task_waiting_owner`, whose entries for one owner the quota limits. */
+export async function waitingTasks(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from task
+    where state = 'queued' and kind in ('source', 'import', 'rpm') and ownername = ${ownername}
+      and ${id === undefined ? sql`true` : sql`project_id = ${id}`}`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+/** Counts the tasks that builders run. */
+export async function runningTasksOf(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from task
+    where state = 'leased' and kind in ('source', 'rpm') and ownername = ${ownername}
+      and ${id === undefined ? sql`true` : sql`project_id = ${id}`}`.execute(db)
+  return rows[0]?.count ?? 0
+}

@@ -1,0 +1,14 @@
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** Formats a size for people, in binary units: `512 bytes`, `1.5 GiB`. */
+export function formatBytes(bytes: number): string {
+  let size = bytes
+  let unit = 0
+  // 1023.96 KiB would be printed as 1024 KiB.
+  while (Math.abs(size) >= 1023.95 && unit < UNITS.length - 1) {
+    size /= 1024
+    unit++
+  }
+  const number = unit === 0 ? String(size) : String(Number(size.toFixed(1)))
+  return unit === 0 && Math.abs(size) === 1 ? `${number} byte` : `${number} ${UNITS[unit]}`
+}
