@@ -61,7 +61,9 @@ tools/node_modules/.installed: tools/package.json | node_modules/.installed
 .PHONY: test
 test: setup ## Run the unit and integration tests (TESTS=packages/rpm/src/*.test.ts for some)
 	@tools/install-system-packages.sh test
-	@$(NODE_TEST) --test-concurrency=$$(nproc) '$(TESTS)'
+	@groups=$$(mktemp -d) && trap 'rm -rf "$$groups"' EXIT INT TERM && \
+		node tools/group-tests.ts "$$groups" '$(TESTS)' > "$$groups/files" && \
+		$(NODE_TEST) --test-concurrency=$$(nproc) $$(cat "$$groups/files")
 
 .PHONY: test-steady
 test-steady: setup ## List the tests that depend on time or order; ARGS="--run 100" runs each that often on busy cores

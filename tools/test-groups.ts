@@ -1,0 +1,54 @@
+import { pathToFileURL } from 'node:url'
+
+/** The maximum number of files in a group: more would save little, and make the last group run alone on machines with many cores. */
+const MAX_FILES = 10
+
+/** Code that changes or watches what the files of a process share. */
+const STATEFUL: readonly RegExp[] = [
+  // environment, working directory, exit code
+  /\bprocess\.env\[[^\]]*\] *=[^=]|\bdelete process\.env\b|\bprocess\.env *=[^=]/,
+  /\bprocess\.(chdir|umask|exit|exitCode|title|set\w*id)\b/,
+  // signals, unhandled errors, open handles, memory
+  /\bprocess\.(on|once|off|emit|kill|getActiveResourcesInfo|memoryUsage|resourceUsage|cpuUsage)\b/,
+  // mocks and globals
+  /\bmock\b|\bglobalThis\b|\bsetDefault\w+\(|\bsetGlobal\w+\(/,
+  // Hooks of the whole process, also by a helper: they would run before each test of the other files, or not before those of this one.
+  /^(before|beforeEach|afterEach|use[A-Z]\w*)\(/m,
+]
+
+export interface TestSource {
+  path: string
+  source: string
+}
+
+/** Returns whether a test file can run in a process with others. */
+export function isGroupable({ source }: TestSource): boolean {
+  return !STATEFUL.some((pattern) => pattern.test(source))
+}
+
+/** Groups test files of the same package; a file that cannot share a process is a group of its own. */
+export function groupFiles(files: TestSource[]): string[][] {
+  const by_package = Map.groupBy(files.filter(isGroupable), ({ path }) => packageOf(path))
+  const alone = files.filter((file) => !isGroupable(file)).map(({ path }) => [path])
+  const groups = [...by_package.values()].flatMap((each) => split(each.map(({ path }) => path)))
+  return [...groups, ...alone]
+}
+
+function packageOf(path: string): string {
+  return path.split('/', path.startsWith('packages/') ? 2 : 1).join('/')
+}
+
+/** Deals the files out to as few groups as possible: neighbors, which are often the ones that take long, to different groups. */
+function split(paths: string[]): string[][] {
+  const count = Math.ceil(paths.length / MAX_FILES)
+  return Array.from({ length: count }, (_, group) => paths.filter((_, i) => i % count === group))
+}
+
+/** Returns a program that registers the tests of these files. A file that cannot be loaded is a failed test with its path. */
+export function groupSource(paths: string[]): string {
+  const files = paths.map((path) => [path, pathToFileURL(path).href])
+  return `import { test } from 'node:test'
+for (const [path, url] of ${JSON.stringify(files)})
+  await import(url).catch((error) => test(path, () => Promise.reject(error)))
+`
+}
