@@ -36,6 +36,15 @@ function urls(system: TestBackend) {
   return { repository: `${project}/${CHROOT}/`, key: `${project}/pubkey.gpg` }
 }
 
+/** Reads the locations of the packages in the repository's index, which takes a tenth of the time that dnf takes to start. */
+async function listedPackages(repository: string): Promise<string[]> {
+  const repomd = await (await fetch(`${repository}repodata/repomd.xml`)).text()
+  const href = /<data type="primary">.*?<location href="([^"]+)"/s.exec(repomd)?.[1] ?? ''
+  const packed = await (await fetch(`${repository}${href}`)).arrayBuffer()
+  const packages = gunzipSync(packed).toString()
+  return [...packages.matchAll(/<location href="([^"]+)"/g)].map(([, location = '']) => location)
+}
+
 async function untilState(system: TestBackend, id: number, wanted: string): Promise<void> {
   for (;;) {
     const { state, chroot } = await system.build(id)
@@ -147,9 +156,10 @@ test(
           .where('build_chroot_id', '=', chroot?.id ?? 0)
           .execute()
         assert.equal(members.length, 3)
-        const listed = await client.query('repoquery', '--qf', '%{location}')
-        assert.equal(listed.length, count * 3)
+        assert.equal((await listedPackages(repository)).length, count * 3)
       })
+    const listed = await client.query('repoquery', '--qf', '%{location}')
+    assert.equal(listed.length, count * 3)
     const installed = await client.dnf('install', 'hello-doc')
     assert.ok(installed.ok, installed.output)
     await dropStaleStaging(system.backend)
