@@ -10,7 +10,7 @@ export interface Seccomp {
   syscalls: SeccompRule[]
 }
 
-export interface SeccompRule {
+interface SeccompRule {
   names: string[]
   action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO'
   errnoRet?: number

@@ -30,7 +30,7 @@ const TARGETS = fileURLToPath(new URL('targets.py', import.meta.url))
 const PROGRAMS = '/escape'
 
 /** What an attempt reported: `worked`, `refused` by the kernel, `missing` on this machine, or a `fault` of the attempt itself. */
-export interface Attempted {
+interface Attempted {
   name: string
   outcome: 'worked' | 'refused' | 'missing' | 'fault'
   why: string
