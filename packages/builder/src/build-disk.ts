@@ -18,8 +18,8 @@ const FULL_BYTES = 8 * MIB
 /** With fewer free inodes than this, the next files may not be created. */
 const FULL_INODES = 16
 
-/** Longest time for freeing space before the disk is unmounted with the rest. */
-const REMOVE_MS = 30_000
+/** Longest time for each step of freeing space; unmounting frees the rest. A million files take longer, and a canceled build must end. */
+const FREE_MS = 5_000
 /** Longest time for killed processes to close their files. */
 const RELEASE_MS = 5_000
 const POLL_MS = 20
@@ -156,11 +156,13 @@ function openedDisk(mount_point: string, bytes: number, device: string): BuildDi
  * as that of another builder's sandbox, holds a copy of the mount, and with it all of its space, until it ends.
  */
 async function freeSpace(mount_point: string): Promise<void> {
-  const paths = (await readdir(mount_point)).map((name) => join(mount_point, name))
+  // A disk that lost data may be unreadable, and must be unmounted all the same.
+  const names = await readdir(mount_point).catch(() => [])
+  const paths = names.map((name) => join(mount_point, name))
   if (paths.length > 0)
-    await run('rm', ['-rf', '--one-file-system', '--', ...paths], { timeout_ms: REMOVE_MS })
+    await run('rm', ['-rf', '--one-file-system', '--', ...paths], { timeout_ms: FREE_MS })
   // Some file systems cannot make holes in a file; they free its space together with the loop device.
-  await run('fstrim', ['--quiet-unsupported', '--', mount_point], { timeout_ms: REMOVE_MS })
+  await run('fstrim', ['--quiet-unsupported', '--', mount_point], { timeout_ms: FREE_MS })
 }
 
 /** Throws if a process still uses the disk; it is then gone from the directory, and the kernel unmounts it when that has ended. */

@@ -268,10 +268,15 @@ function certificateDirs(repositories: Repository[]): string[] {
  * continue without them. The sandbox already isolates scriptlets.
  */
 const NO_UNSHARE = '%__transaction_unshare %{nil}'
+/** Directories of packages that rpm leaves as they are: nobody in a user namespace may change the owner of /proc. */
+const NOT_OURS = '%_netsharedpath /proc:/sys'
 
 async function writeConfig({ dir, repositories, dbPath }: InstallOptions): Promise<void> {
   await mkdir(join(dir, 'etc-dnf'), { recursive: true })
   await mkdir(join(dir, 'etc-rpm'), { recursive: true })
   await writeFile(join(dir, 'etc-dnf', 'dnf.conf'), renderDnfConfig(repositories))
-  await writeFile(join(dir, 'etc-rpm', 'macros'), `%_dbpath ${dbPath}\n${NO_UNSHARE}\n`)
+  await writeFile(
+    join(dir, 'etc-rpm', 'macros'),
+    `%_dbpath ${dbPath}\n${NO_UNSHARE}\n${NOT_OURS}\n`,
+  )
 }

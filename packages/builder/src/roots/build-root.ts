@@ -34,7 +34,7 @@ export interface RootOptions {
 }
 
 /** Increment when the same packages would produce a different root. */
-const FORMAT = 1
+const FORMAT = 2
 const FIRST_DB_PATH = '/var/lib/rpm'
 const KEEP_ROOTS = 8
 const KEEP_LAYERS = 60

@@ -55,7 +55,7 @@ export interface SandboxExit {
   exhausted?: string
 }
 
-/** What supervisor.py gets: everything that it mounts and runs. */
+/** The input of supervisor.py: everything that it mounts and runs. */
 export interface SandboxPlan {
   name: string
   runtime: string
@@ -139,7 +139,7 @@ function supervisorArgs(): string[] {
   // oxfmt-ignore
   return [
     '--pdeathsig', 'KILL',
-    'unshare', '--mount', '--propagation', 'private', '--pid', '--mount-proc', '--ipc', '--fork', '--kill-child=KILL',
+    'unshare', '--mount', '--propagation', 'slave', '--pid', '--mount-proc', '--ipc', '--fork', '--kill-child=KILL',
     // Without -I, which would hide beneath.py.
     'python3', '-B', '-E', '-s', '-S', SUPERVISOR,
   ]

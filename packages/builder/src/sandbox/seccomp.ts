@@ -10,7 +10,7 @@ export interface Seccomp {
   syscalls: SeccompRule[]
 }
 
-export interface SeccompRule {
+interface SeccompRule {
   names: string[]
   action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO'
   errnoRet?: number
@@ -24,7 +24,7 @@ interface SeccompArgument {
   op: 'SCMP_CMP_EQ' | 'SCMP_CMP_MASKED_EQ'
 }
 
-/** What applies to a rule: all of the listed capabilities and one of the architectures, by Go's names. */
+/** A condition of a rule: all of the listed capabilities, and one of the architectures by Go's names. */
 interface Condition {
   caps?: string[]
   arches?: string[]

@@ -165,24 +165,17 @@ suite('storage', () => {
       }
     }
     // The deletion gets the project first; the fold holds the changes by then.
-    const [deleted, folded] = await t.db
-      .transaction()
-      .execute(async (tx) => {
-        await tx
-          .selectFrom('project')
-          .select('id')
-          .where('id', '=', project.id)
-          .forUpdate()
-          .execute()
-        const deleting = Promise.allSettled([deleteProject(t.db, COMMAND, project.id, now)])
-        await untilBlocked(1)
-        const folding = Promise.allSettled([foldStorage(t.db)])
-        await untilBlocked(2)
-        return [deleting, folding]
-      })
-      .then((both) => Promise.all(both))
+    const works: Promise<unknown>[] = []
+    await t.db.transaction().execute(async (tx) => {
+      await tx.selectFrom('project').select('id').where('id', '=', project.id).forUpdate().execute()
+      works.push(deleteProject(t.db, COMMAND, project.id, now))
+      await untilBlocked(1)
+      works.push(foldStorage(t.db))
+      await untilBlocked(2)
+    })
+    const ended = await Promise.allSettled(works)
     assert.deepEqual(
-      [...deleted, ...folded].map(({ status }) => status),
+      ended.map(({ status }) => status),
       ['fulfilled', 'fulfilled'],
     )
     assert.deepEqual(await heldBy(t.db, 'dana'), [0, 0])

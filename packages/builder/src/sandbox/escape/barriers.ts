@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { SandboxPlan } from '../sandbox.ts'
 
-/** What the test has prepared outside of the sandbox, for controls that give it away. */
+/** The test's preparations outside of the sandbox, for controls that give them away. */
 export interface Outside {
   /** A directory of files that only the agent should reach. */
   dir: string

@@ -29,8 +29,8 @@ const TARGETS = fileURLToPath(new URL('targets.py', import.meta.url))
 /** Where the attempts' programs appear in a sandbox. */
 const PROGRAMS = '/escape'
 
-/** What an attempt reported: `worked`, `refused` by the kernel, `missing` on this machine, or a `fault` of the attempt itself. */
-export interface Attempted {
+/** The report of an attempt: `worked`, `refused` by the kernel, `missing` on this machine, or a `fault` of the attempt itself. */
+interface Attempted {
   name: string
   outcome: 'worked' | 'refused' | 'missing' | 'fault'
   why: string
