@@ -12,7 +12,8 @@ export interface PathUse {
 /** Options of strace for traces that {@link pathsUsed} reads; `--decode-pids` gives children the numbers that the host uses. */
 export const STRACE_OPTIONS = [
   ...'-f -qq -y -s 4096 --seccomp-bpf --decode-pids=pidns'.split(' '),
-  ...['-e', 'trace=%file,fchdir,unshare,setns,clone,clone3,fork,vfork'],
+  '-e',
+  'trace=%file,fchdir,unshare,setns,clone,clone3,fork,vfork',
 ]
 
 interface Call {
@@ -82,8 +83,8 @@ export function pathsUsed(trace: string): (PathUse & { at: number })[] {
     if ((inside.get(pid) ?? Infinity) <= at) continue
     const paths = pathsIn(call, rest, inherited(directories, pid) ?? '/')
     const [first] = paths
-    if (call === 'execve' && first && / = 0$/.test(rest)) programs.set(pid, first.path)
-    if (call === 'chdir' && first && / = 0$/.test(rest)) directories.set(pid, first.path)
+    if (call === 'execve' && first && rest.endsWith(' = 0')) programs.set(pid, first.path)
+    if (call === 'chdir' && first && rest.endsWith(' = 0')) directories.set(pid, first.path)
     const program = inherited(programs, pid) ?? ''
     for (const { path, is_confined } of paths)
       if (!is_confined) uses.push({ at, pid, program, call, path, line: `${call}(${rest}` })
