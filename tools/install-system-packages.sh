@@ -77,7 +77,8 @@ ssh openssh-client
 openssl openssl
 pkcs11-tool opensc
 softhsm2-util $softhsm
-systemd-analyze systemd"
+systemd-analyze systemd
+strace strace"
 fi
 
 if [ "$mode" = cluster ]; then

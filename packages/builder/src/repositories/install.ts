@@ -86,7 +86,13 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     options,
     { carrier, write: transactionOnly(log) },
   )
-  if (installed.code !== 0) throw failureIn(installed.output, options)
+  if (installed.code === 0) return
+  // dnf has installed the requirements, so only a scriptlet can have removed them.
+  if (installed.output.includes(NOT_REMOVED))
+    throw new BuildFailure(
+      `Cannot install packages into the root: a package has damaged its RPM database: ${installed.output.trim().split('\n').at(-1)?.slice(0, 500) ?? ''}`,
+    )
+  throw failureIn(installed.output, options)
 }
 
 /** Rejects names, given by users or administrators, that dnf would parse as an option or a URL, or that contain control characters. */
@@ -129,13 +135,14 @@ function thenRemove(
   return ['/bin/sh', '-c', INSTALL_AND_REMOVE, 'sh', dbPath, name, ...install]
 }
 
+const NOT_REMOVED = 'Error: cannot remove the requirements from the RPM database'
 /** Shows rpm's output only if it fails: on Debian, rpm warns each time that Debian has another package manager. */
 const INSTALL_AND_REMOVE = `
 dbpath=$1 name=$2
 shift 2
 "$@" || exit
 output=$(rpm --root ${ROOT} --dbpath "$dbpath" --erase --justdb --nodeps --noscripts --notriggers "$name" 2>&1) || {
-  echo "Error: cannot remove the requirements from the RPM database: $output"
+  echo "${NOT_REMOVED}: $output"
   exit 1
 }
 `

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { build, fixture, reasonOf, skip, specOf, useFixture } from '../../testing/engine-suite.ts'
@@ -17,6 +17,7 @@ async function hostFile() {
   const before = await stat(path)
   return {
     path,
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
     async assertUnchanged() {
       assert.equal(await readFile(path, 'utf8'), UNTOUCHED)
       const { uid, mode, nlink, ctimeMs } = await stat(path)
@@ -30,7 +31,7 @@ async function hostFile() {
 }
 
 test('a BuildRequires that replaces rpmbuild cannot make root write a file', { skip }, async () => {
-  const victim = await hostFile()
+  await using victim = await hostFile()
   const { repos, addWithScriptlets } = await projectRepository('hijack')
   const links = [
     '.rpmmacros',
@@ -56,7 +57,7 @@ for name in hosts resolv.conf nsswitch.conf passwd group mtab; do ln -sf ${victi
   const task = await fixture.task(specOf({ head: 'BuildRequires: hijack' }), { repos })
   const { context, outcome } = await build(task)
   assert.match(context.text(), /^hijacked$/m)
-  assert.equal(reasonOf(outcome), 'rpmbuild succeeded but produced no packages')
+  assert.equal(reasonOf(outcome), 'rpmbuild -bs produced no SRPM')
   await victim.assertUnchanged()
 })
 
@@ -73,7 +74,7 @@ test(
   'no section and no scriptlet of a build reaches a file of the host, in shell or in Lua',
   { skip },
   async () => {
-    const victim = await hostFile()
+    await using victim = await hostFile()
     const { repos, addWithScriptlets } = await projectRepository('scriptlets')
     await addWithScriptlets('shellish', `%post\n${probeLines(victim.path)} %%post"`)
     await addWithScriptlets(
@@ -253,7 +254,7 @@ const REPLACED: { title: string; post: string; reason?: RegExp }[] = [
 
 REPLACED.forEach(({ title, post, reason }, index) => {
   test(`a package that replaces ${title} fails at most its build`, { skip }, async () => {
-    const victim = await hostFile()
+    await using victim = await hostFile()
     const name = `replace${index}`
     const { repos, addWithScriptlets } = await projectRepository(name)
     const script = post.replaceAll('VICTIM', join(victim.path, '..'))

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  fixture,
+  processesWith,
+  skip,
+  specOf,
+  start,
+  uniqueSeconds,
+  useFixture,
+} from '../../testing/engine-suite.ts'
+import { projectRepository } from '../../testing/project-repository.ts'
+import { isMapped, takeIdRange } from '../id-range.ts'
+import { runSandboxed } from '../sandbox.ts'
+
+useFixture()
+
+/** All ids of sandboxes are above those of accounts and of systemd's containers. */
+const FIRST_ID = 0x7000_0000
+/** The supervisor is in a PID namespace of its own, and the sandbox in another one inside of that. */
+const LEVELS = 2
+
+interface SandboxProcess {
+  pid: number
+  command: string
+  /** Real, effective, saved and file system ids of user and group, as the host sees them. */
+  ids: number[]
+  user_namespace: string
+}
+
+async function statusOf(pid: string): Promise<Map<string, string[]>> {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  return new Map(
+    text.split('\n').map((line) => [line.split(':')[0] ?? '', line.split(/\s+/).slice(1)]),
+  )
+}
+
+/** Returns the processes in sandboxes on this machine. */
+async function sandboxProcesses(): Promise<SandboxProcess[]> {
+  const own = (await statusOf('self')).get('NSpid')?.length ?? 1
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid): Promise<SandboxProcess[]> => {
+      const status = await statusOf(pid)
+      if ((status.get('NSpid')?.length ?? 0) < own + LEVELS) return []
+      const user_namespace = await readlink(`/proc/${pid}/ns/user`).catch(() => '')
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      const ids = ['Uid', 'Gid', 'Groups'].flatMap((name) => status.get(name) ?? [])
+      const numbers = ids.filter(Boolean).map(Number)
+      // Without a namespace, it has ended. The runtime's own code changes its ids one after the other before it runs the command.
+      if (user_namespace === '' || /^(?:runc|crun)\0init\0/.test(command)) return []
+      return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
+    }),
+  )
+  return found.flat()
+}
+
+/** Asserts that no process in a sandbox has an id of the host, and returns how many there are. */
+async function assertForeign(): Promise<number> {
+  const host = await readlink('/proc/self/ns/user')
+  const processes = await sandboxProcesses()
+  assert.deepEqual(
+    processes.filter((one) => one.ids.some((id) => id < FIRST_ID) || one.user_namespace === host),
+    [],
+  )
+  return processes.length
+}
+
+/** Waits until a command sleeps for this time in a sandbox, checks the ids of all processes, and ends the sleep. */
+async function checkWhile(seconds: string, isOver: () => boolean): Promise<void> {
+  for (;;) {
+    const sleeping = (await processesWith(seconds)).filter(({ command }) => command[0] === 'sleep')
+    if (sleeping.length > 0) {
+      assert.ok((await assertForeign()) > 0)
+      for (const { pid } of sleeping) process.kill(pid)
+      return
+    }
+    assert.ok(!isOver(), `nothing slept for ${seconds} seconds`)
+    await assertForeign()
+    await sleep(5)
+  }
+}
+
+test('nothing in a native build has user 0 of the host', { skip }, async (t) => {
+  await using ids = await takeIdRange()
+  if (!isMapped(ids)) return t.skip('this machine cannot map ids')
+  const { repos, addWithScriptlets } = await projectRepository('ids')
+  const seconds = Object.fromEntries(
+    ['pre', 'post', 'lua', 'macro', 'prep', 'generate', 'build', 'check'].map((name) => [
+      name,
+      uniqueSeconds(),
+    ]),
+  ) as Record<string, string>
+  const wait = (name: string): string => `sleep ${seconds[name]} || :`
+  // Sections and macros run several times.
+  const once = (name: string): string =>
+    `test -e /builddir/waited-${name} || { touch /builddir/waited-${name}; ${wait(name)}; }`
+  await addWithScriptlets('scriptlets', `%pre\n${wait('pre')}\n%post\n${wait('post')}`)
+  await addWithScriptlets('luascript', `%post -p <lua>\nos.execute("${wait('lua')}")`)
+  const spec = specOf({
+    head: `BuildRequires: scriptlets, luascript\n%global waited %(${once('macro')})`,
+    prep: once('prep'),
+    build: once('build'),
+    check: once('check'),
+  }).replace('%build', `%generate_buildrequires\n${once('generate')}\n%build`)
+  const { context, outcome } = start(await fixture.task(spec, { repos }))
+  let isOver = false
+  const done = outcome.finally(() => {
+    isOver = true
+  })
+  try {
+    await Promise.all(Object.values(seconds).map((one) => checkWhile(one, () => isOver)))
+  } catch (error) {
+    context.abort('canceled')
+    await done
+    throw error
+  }
+  assert.equal((await done).outcome, 'succeeded', context.text())
+})
+
+test('nothing in a sandbox of the root phase has user 0 of the host', { skip }, async (t) => {
+  await using ids = await takeIdRange()
+  if (!isMapped(ids)) return t.skip('this machine cannot map ids')
+  const dir = join(fixture.dir, 'root-phase')
+  const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
+  await mkdir(join(dir, 'lower'), { recursive: true })
+  await mkdir(root.changes)
+  const programs = ['/usr', '/bin', '/lib', '/lib64'].filter((path) => existsSync(path))
+  const seconds = uniqueSeconds()
+  let isOver = false
+  const running = runSandboxed({
+    root,
+    as: 'root',
+    command: ['sleep', seconds],
+    binds: programs.map((path) => ({
+      from: path,
+      to: path,
+      changes: 'forbidden' as const,
+    })),
+    signal: new AbortController().signal,
+  }).finally(() => {
+    isOver = true
+  })
+  await checkWhile(seconds, () => isOver)
+  assert.equal((await running).code, 128 + 15)
+})
