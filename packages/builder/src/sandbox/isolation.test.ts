@@ -81,6 +81,13 @@ async function listenOnHost() {
   return { address, port, [Symbol.asyncDispose]: async () => void server.close() }
 }
 
+test('a build can use shared memory', { skip }, async () => {
+  assert.deepEqual(await probe('stat -c %a /dev/shm; echo text >/dev/shm/x && cat /dev/shm/x'), [
+    '1777',
+    'text',
+  ])
+})
+
 test('a build that has replaced its folders with links is refused', { skip }, async () => {
   const { outcome } = await build(
     await fixture.task(
