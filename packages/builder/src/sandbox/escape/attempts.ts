@@ -159,6 +159,7 @@ export const CONTROLS: Control[] = [
     attempts: ['make a device', 'run with a higher priority', 'give a file to a user of the host'],
     optional: [
       "open the host's disk",
+      'open a loop device',
       'raise a resource limit',
       'protect itself from the OOM killer',
       'become real-time',

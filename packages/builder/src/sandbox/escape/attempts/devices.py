@@ -38,6 +38,11 @@ def disk():
     make_and_open(stat.S_IFBLK, *targets['disk'])
 
 
+@attempt('open a loop device')
+def loop():
+    make_and_open(stat.S_IFBLK, 7, 0)
+
+
 @attempt('make a device')
 def make():
     make_and_open(stat.S_IFCHR, 1, 3)
