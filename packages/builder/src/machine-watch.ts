@@ -63,11 +63,18 @@ export function gaugesOf(dir: string): MachineGauges {
   }
 }
 
-/** Counts the OOM kills in this control group and its descendants; on the whole machine if memory.events cannot be read. */
+/**
+ * Counts the OOM kills in the agent's control group and its descendants. Sandboxes with control groups of their own count for themselves:
+ * the counter of the whole machine would include builds that reached their own limit.
+ */
 function oomKills(): number {
-  const group = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1]
-  const own = group === undefined ? '' : read(`/sys/fs/cgroup${group}/memory.events`)
-  const text = own || read('/proc/vmstat')
+  const groups = read('/proc/self/cgroup')
+  const unified = /^0::(.*)$/m.exec(groups)?.[1]
+  const memory = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1]
+  const text =
+    memory === undefined
+      ? read(`/sys/fs/cgroup${unified ?? ''}/memory.events`)
+      : read(`/sys/fs/cgroup/memory${memory}/memory.oom_control`)
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)
 }
 

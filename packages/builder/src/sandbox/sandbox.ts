@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { MachineFault } from '@copr/agent/machine-fault'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
 import { areCgroupsWritable, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
@@ -75,7 +76,7 @@ export interface SandboxPlan {
 
 /** The last line of the supervisor. */
 type Report =
-  | { code: number; memory_limit_hits: number; refused_processes: number }
+  | { code: number; oom_kills: number; memory_limit_hits: number; refused_processes: number }
   | { fault: 'machine' | 'root'; message: string }
 
 const KEPT_BYTES = 256 * 1024
@@ -126,6 +127,12 @@ export async function runPlan(
       if (report.fault === 'root') throw new BuildFailure(report.message)
       throw new Error(`Cannot set up a sandbox: ${report.message.slice(-500)}`)
     }
+    // The kernel killed processes although they were within their limit: it needed memory for others.
+    if (report.code !== 0 && report.oom_kills > 0 && report.memory_limit_hits === 0)
+      throw new MachineFault(
+        'out_of_memory',
+        `The machine ran out of memory: ${output.trim().slice(-300)}`,
+      )
     const exhausted = exhaustedLimit(report, plan.config)
     return { code: report.code, output, ...(exhausted && { exhausted }) }
   } finally {

@@ -339,19 +339,19 @@ class Sandbox:
         return {'code': code, **self.count_refusals()}
 
     def count_refusals(self):
-        """Reads how often the kernel refused memory and processes because of this sandbox's own limits."""
+        """Reads how often the kernel killed or refused processes, and whether this sandbox's own limits were the reason."""
         path = self.plan['config']['linux'].get('cgroupsPath')
         if path is None:
-            return {'memory_limit_hits': 0, 'refused_processes': 0}
+            return {'oom_kills': 0, 'memory_limit_hits': 0, 'refused_processes': 0}
         memory = read_table(f'/sys/fs/cgroup{path}/memory.events')
         if memory is None:
             # Version 1 counts kills for whichever reason, and separately how often the limit was hit.
             kills = (read_table(f'/sys/fs/cgroup/memory{path}/memory.oom_control') or {}).get('oom_kill', 0)
             hits = kills if read_number(f'/sys/fs/cgroup/memory{path}/memory.failcnt') else 0
         else:
-            hits = memory.get('oom', 0)
+            kills, hits = memory.get('oom_kill', 0), memory.get('oom', 0)
         pids = read_table(f'/sys/fs/cgroup{path}/pids.events') or read_table(f'/sys/fs/cgroup/pids{path}/pids.events') or {}
-        return {'memory_limit_hits': hits, 'refused_processes': pids.get('max', 0)}
+        return {'oom_kills': kills, 'memory_limit_hits': hits, 'refused_processes': pids.get('max', 0)}
 
     def runtime_error(self):
         """The last error that the runtime logged."""
