@@ -9,7 +9,7 @@ import {
   readNamespaceSupport,
   type SandboxStep,
 } from './namespace-cause.ts'
-import { delegateCgroups } from './sandbox/cgroup.ts'
+import { delegateCgroups, hasCgroups } from './sandbox/cgroup.ts'
 import { runSandboxed } from './sandbox/sandbox.ts'
 import { seccompProfilePath } from './sandbox/seccomp.ts'
 
@@ -60,6 +60,7 @@ export async function sandboxFaults(): Promise<string[]> {
     const { step, words } = failed
     return [`${NAMES[step]} (${words}): ${causeOf(step, words, readNamespaceSupport())}`]
   }
+  if (!(await hasCgroups())) return [NO_CGROUPS]
   await delegateCgroups()
   const reason = await sandboxFailure()
   return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
@@ -67,6 +68,8 @@ export async function sandboxFaults(): Promise<string[]> {
 
 const NO_PROFILE =
   'The seccomp profile for containers is missing: install the package containers-common (dnf), or golang-github-containers-common (apt)'
+const NO_CGROUPS =
+  'Control groups are not mounted at /sys/fs/cgroup: run "mount -t cgroup2 cgroup2 /sys/fs/cgroup", or give this container access to its own (podman, docker: --cgroupns private)'
 const PROBE_MS = 60_000
 
 /** Runs a sandbox that does nothing; returns why it failed, undefined if it did not. */

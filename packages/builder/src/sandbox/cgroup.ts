@@ -32,6 +32,11 @@ export async function removeUnusedCgroups(): Promise<void> {
   }
 }
 
+/** Returns whether control groups are mounted. */
+export async function hasCgroups(): Promise<boolean> {
+  return (await hierarchies()).length > 0
+}
+
 /** Returns whether this process may create control groups: in a container, often not. */
 export async function areCgroupsWritable(): Promise<boolean> {
   const [first] = await hierarchies()

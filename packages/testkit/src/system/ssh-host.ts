@@ -122,9 +122,10 @@ function startSshd(dir: string, name: string, builder_dir: string): ChildProcess
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL']
   const args = [builder_dir, join(dir, 'sshd.log'), join(dir, 'sshd_config')]
   writeFileSync(join(dir, 'sshd.log'), '')
+  // `ip netns exec` would cover /sys, and with it the control groups that builds need.
   return spawn(
-    'ip',
-    ['netns', 'exec', name, 'unshare', ...namespaces, 'sh', '-c', script, 'sh', ...args],
+    'nsenter',
+    [`--net=/run/netns/${name}`, 'unshare', ...namespaces, 'sh', '-c', script, 'sh', ...args],
     { stdio: 'inherit' },
   )
 }
