@@ -102,9 +102,9 @@ interface CommitPlan {
 }
 
 /**
- * Decides which commit each branch is to have so that its tree is `tree`. A branch with that tree stays; one that is a commit
- * behind another is fast-forwarded; a new branch starts at another one of this import, or at the repository's main one, so that
- * its history shows where the package came from.
+ * Decides which commit each branch should point to so that its tree is `tree`. A branch that has this tree stays. A branch whose
+ * tip is the parent of such a branch's tip is fast-forwarded. A new branch starts at another branch of this import, or at the
+ * repository's main branch, so that its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],

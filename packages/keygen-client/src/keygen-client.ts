@@ -103,7 +103,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
       // Not retried: a ticket is valid once, so the caller has to get another.
       const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
       if (answer.signatures.length !== body.digests.length)
-        throw new Error(`Cannot use what keygen at ${base} answers: a signature is missing`)
+        throw new Error(`Cannot use the response of keygen at ${base}: a signature is missing`)
       return answer
     },
     async changedKeys(since) {

@@ -59,7 +59,7 @@ async function openDataKey(
   const opener = [current, ...previous].find(({ id }) => id === row.master_key)
   if (!opener)
     throw new Error(
-      `Cannot open the data key ${row.id}: it was sealed with another master key, ${row.master_key}; name that one under previous_master_keys`,
+      `Cannot decrypt the data key ${row.id}: it was sealed with another master key, ${row.master_key}; name that one under previous_master_keys`,
     )
   const key = await opener.unwrap(context, row.wrapped)
   if (opener === current) return key
@@ -88,7 +88,7 @@ function sealerOf(keys: Map<string, Buffer>, newest: string): Sealer {
     unseal(context, sealed) {
       const key = keys.get(sealed.subarray(1, 1 + ID_BYTES).toString('hex'))
       if (sealed[0] !== FORM || !key)
-        throw new Error(`Cannot open ${context}: its data key does not exist`)
+        throw new Error(`Cannot decrypt ${context}: its data key does not exist`)
       return unseal(key, context, sealed.subarray(1 + ID_BYTES))
     },
   }
@@ -115,7 +115,7 @@ function openOld(masters: KeyWrapper[], context: string, sealed: Buffer): Buffer
     }
   const why =
     faults.map(messageOf).join('; ') || 'it was sealed with another master key, read from a file'
-  throw new Error(`Cannot open ${context}: ${why}`)
+  throw new Error(`Cannot decrypt ${context}: ${why}`)
 }
 
 function contextOf(id: string): string {

@@ -15,7 +15,7 @@ export function seal(key: Uint8Array, context: string, secret: Uint8Array): Buff
 
 /** Returns the sealed secret; throws if the key or the context is a different one, or if the bytes were altered. */
 export function unseal(key: Uint8Array, context: string, sealed: Buffer): Buffer {
-  if (sealed[0] !== VERSION) throw new Error(`Cannot open ${context}: unknown form ${sealed[0]}`)
+  if (sealed[0] !== VERSION) throw new Error(`Cannot decrypt ${context}: unknown form ${sealed[0]}`)
   const start = 1 + NONCE_BYTES + TAG_BYTES
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, 1 + NONCE_BYTES), {
     authTagLength: TAG_BYTES,
@@ -24,7 +24,7 @@ export function unseal(key: Uint8Array, context: string, sealed: Buffer): Buffer
   try {
     return Buffer.concat([decipher.update(sealed.subarray(start)), decipher.final()])
   } catch (cause) {
-    const message = `Cannot open ${context}: it was sealed with another master key, or altered`
+    const message = `Cannot decrypt ${context}: it was sealed with another master key, or altered`
     throw new Error(message, { cause })
   }
 }

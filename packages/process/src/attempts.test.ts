@@ -44,7 +44,7 @@ test('the longest delay of several keys applies, and other keys do not', () => {
   assert.equal(attempts.wait(of('c'), 'wrong'), 0)
 })
 
-test('a proof that succeeded before is never delayed, until it fails', () => {
+test('a credential that succeeded before is never delayed, until it fails', () => {
   const attempts = openAttempts(clock().now)
   const counted = [{ key: 'a', free: 0 }]
   attempts.succeeded('right')

@@ -8,12 +8,12 @@ export interface Counted {
 }
 
 export interface Attempts {
-  /** Returns the seconds for which an attempt with this proof must be refused unchecked; 0 means check it now. */
-  wait(counted: readonly Counted[], proof: string): number
-  failed(counted: readonly Counted[], proof: string): void
-  /** Records that this proof is right: from now on, failures of others do not delay it. */
-  succeeded(proof: string): void
-  hasSucceeded(proof: string): boolean
+  /** Returns the seconds for which an attempt with this credential must be refused unchecked; 0 means check it now. */
+  wait(counted: readonly Counted[], credential: string): number
+  failed(counted: readonly Counted[], credential: string): void
+  /** Records that this credential is right: from now on, failures of others do not delay it. */
+  succeeded(credential: string): void
+  hasSucceeded(credential: string): boolean
 }
 
 interface Failures {
@@ -22,27 +22,27 @@ interface Failures {
   blocked_until: number
 }
 
-/** Maximum number of remembered failures, and of proofs, so that made-up addresses cannot fill the memory. */
+/** Maximum number of remembered failures, and of credentials, so that made-up addresses cannot fill the memory. */
 const MAX_KEPT = 20_000
 const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Counts failed attempts, each of which doubles the delay before the next one. A proof that was right before is never delayed,
+ * Counts failed attempts, each of which doubles the delay before the next one. A credential that was right before is never delayed,
  * so a guesser cannot lock anybody out. The counts are in memory, so each process has its own, and a restart forgets them.
  */
 export function openAttempts(now: () => Date): Attempts {
   const failures = new Map<string, Failures>()
   const good = new Set<string>()
   return {
-    wait(counted, proof) {
-      if (good.has(hashOf(proof))) return 0
+    wait(counted, credential) {
+      if (good.has(hashOf(credential))) return 0
       const at = now().getTime()
       const until = Math.max(0, ...counted.map(({ key }) => failures.get(key)?.blocked_until ?? 0))
       return Math.max(0, Math.ceil((until - at) / 1000))
     },
-    failed(counted, proof) {
-      good.delete(hashOf(proof))
+    failed(counted, credential) {
+      good.delete(hashOf(credential))
       const at = now().getTime()
       for (const { key, free } of counted) {
         const before = failures.get(key)
@@ -54,13 +54,13 @@ export function openAttempts(now: () => Date): Attempts {
         dropFirst(failures)
       }
     },
-    succeeded(proof) {
-      const hash = hashOf(proof)
+    succeeded(credential) {
+      const hash = hashOf(credential)
       good.delete(hash)
       good.add(hash)
       dropFirst(good)
     },
-    hasSucceeded: (proof) => good.has(hashOf(proof)),
+    hasSucceeded: (credential) => good.has(hashOf(credential)),
   }
 }
 
@@ -77,7 +77,7 @@ function dropFirst(kept: Map<string, unknown> | Set<string>): void {
   }
 }
 
-/** Hashes a proof, so that secrets are not kept in memory. */
-function hashOf(proof: string): string {
-  return createHash('sha256').update(proof).digest('base64')
+/** Hashes a credential, so that the secret itself is not kept in memory. */
+function hashOf(credential: string): string {
+  return createHash('sha256').update(credential).digest('base64')
 }

@@ -132,7 +132,7 @@ interface StageLimits {
   max_total: number
 }
 
-/** `upload` is the frontend's folder under `uploads`, or null when a builder made the SRPM. */
+/** An SRPM in the store. `upload` names the folder under `uploads` into which the frontend put it; null if a builder made the SRPM. */
 export interface KeptSrpm {
   build_id: number
   upload: string | null

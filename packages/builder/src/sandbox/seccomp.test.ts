@@ -70,7 +70,7 @@ test('seccompFilter() allows sockets by family, type and protocol only', () => {
   assert.deepEqual(families, new Set([1, 2, 10, 16]))
 })
 
-test('seccompFilter() allows socketcall(2), which hides the family, only where the C library needs it', () => {
+test('seccompFilter() allows socketcall(2) only where the C library needs it, because it hides the address family', () => {
   const actionsFor = (arch: string) => rulesFor('socketcall', { arch }).map((rule) => rule.action)
   assert.deepEqual(actionsFor('i686'), ['SCMP_ACT_ALLOW'])
   assert.deepEqual(actionsFor('x86_64'), ['SCMP_ACT_ERRNO'])

@@ -10,7 +10,7 @@ import { requireFreePort } from './listen-check.ts'
 const GB = 1e9
 /** Minimum free space for a first start. With the example, one used up to 0.77 GB, and 0.55 GB afterwards. */
 const FIRST_START_BYTES = 1 * GB
-/** Minimum free space for a later start: PostgreSQL needs space for its log, but an administrator must be able to delete builds. */
+/** Minimum free space for all starts after the first: enough for PostgreSQL's WAL, and low, so that an administrator can start a full system to delete builds. */
 const LATER_START_BYTES = 0.05 * GB
 
 /** The programs that the servers need in addition to those of builds. */

@@ -42,7 +42,7 @@ async function withBuilds(db: Db, generations: number[]): Promise<number> {
   return id
 }
 
-test('markPublished() ends the builds of this generation and earlier ones, and never lowers the generation', async () => {
+test('markPublished() finishes the builds of this and earlier generations, and never lowers the generation', async () => {
   await using t = await openTestDb()
   const repository_id = await withBuilds(t.db, [2, 3, 4])
   const states = async (): Promise<string[]> =>

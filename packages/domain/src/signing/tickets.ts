@@ -66,7 +66,10 @@ export async function issueIndexTicket(
       .whereRef('repository.generation', '>', 'repository.published_generation')
       .executeTakeFirst()
     if (!repository || digests.length !== 1)
-      throw new CoprError('conflict', 'Cannot issue a ticket: no index of this repository is due')
+      throw new CoprError(
+        'conflict',
+        'Cannot issue a ticket: this repository has no unpublished changes',
+      )
     await tx.deleteFrom('sign_ticket').where('repository_id', '=', repository_id).execute()
     return await insertTicket(tx, { ...repository, repository_id }, digests)
   })

@@ -59,7 +59,7 @@ export interface Leasing {
   machine_id: number | null
 }
 
-/** Builds the statement that leases the tasks that the CTE `next` has selected by `id` and locked; it returns all columns. */
+/** Builds the UPDATE that leases the tasks whose `id` the CTE `next` has selected and locked; it returns all columns. */
 export function leasing({ lease, now, lease_seconds, machine_id }: Leasing): RawBuilder<unknown> {
   const until = new Date(now.getTime() + lease_seconds * 1000)
   const before = sql.join(statesBefore(TASK_TRANSITIONS, 'leased').map((state) => sql.lit(state)))

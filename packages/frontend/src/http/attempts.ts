@@ -11,7 +11,7 @@ type Site = Pick<Frontend, 'attempts' | 'config'>
 interface Attempt<T> {
   counted: Counted[]
   /** The secret together with its subject, because a secret is valid for one subject only. */
-  proof: string
+  credential: string
   /** Verifies the secret; returns undefined if it is wrong. */
   look: () => Promise<T | undefined>
 }
@@ -19,13 +19,13 @@ interface Attempt<T> {
 /** Verifies a secret; after too many recent failures, refuses it with 429 without looking at it. */
 export async function attempt<T>(
   { attempts }: Pick<Frontend, 'attempts'>,
-  { counted, proof, look }: Attempt<T>,
+  { counted, credential, look }: Attempt<T>,
 ): Promise<T | undefined> {
-  const seconds = attempts.wait(counted, proof)
+  const seconds = attempts.wait(counted, credential)
   if (seconds > 0) throw tooManyAttempts(seconds)
   const found = await look()
-  if (found === undefined) attempts.failed(counted, proof)
-  else attempts.succeeded(proof)
+  if (found === undefined) attempts.failed(counted, credential)
+  else attempts.succeeded(credential)
   return found
 }
 

@@ -37,7 +37,7 @@ async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undef
   const { login, token } = credentials
   return await attempt(frontend, {
     counted: countedToken(c, frontend, login),
-    proof: `token ${login}:${token}`,
+    credential: `token ${login}:${token}`,
     look: async () => await userOfToken(frontend.db, credentials, frontend.now()),
   })
 }

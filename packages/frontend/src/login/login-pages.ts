@@ -114,7 +114,7 @@ export function loginPages(frontend: Frontend, provider: LoginProvider | undefin
   async function requireLink(c: Context, secret: string): Promise<User> {
     const user = await attempt(frontend, {
       counted: countedLink(c, frontend),
-      proof: `link ${secret}`,
+      credential: `link ${secret}`,
       look: async () => await userOfLoginLink(db, secret, now()),
     })
     if (!user) throw unknownLoginLink()

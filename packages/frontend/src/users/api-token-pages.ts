@@ -109,7 +109,7 @@ function tokenCard(view: View, token: TokenSummary | undefined, issued?: IssuedT
         ...(has ? { confirm: 'Your current token will stop working. Create a new one?' } : {}),
       })}
       <p class="help">
-        For CI and other machines, create <a href="${paths.tokens()}">named tokens</a>, which have
+        For CI and other automation, create <a href="${paths.tokens()}">named tokens</a>, which have
         limited scopes and their own lifetime.
       </p>`,
   )

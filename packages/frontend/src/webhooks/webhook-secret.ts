@@ -13,7 +13,7 @@ export async function isWebhookSecret(
 ): Promise<boolean> {
   const isRight = await attempt(frontend, {
     counted: countedWebhook(c, frontend, String(id)),
-    proof: `webhook ${id}:${secret}`,
+    credential: `webhook ${id}:${secret}`,
     look: async () =>
       webhook_secret !== null && sameSecret(webhook_secret, secret) ? true : undefined,
   })

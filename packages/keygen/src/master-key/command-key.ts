@@ -23,6 +23,6 @@ function bind(context: string, secret: Buffer): Buffer {
 function unbind(context: string, bound: Buffer): Buffer {
   const name = createHash('sha256').update(context).digest()
   if (!bound.subarray(0, name.length).equals(name))
-    throw new Error(`Cannot open ${context}: it was sealed with another master key, or altered`)
+    throw new Error(`Cannot decrypt ${context}: it was sealed with another master key, or altered`)
   return bound.subarray(name.length)
 }

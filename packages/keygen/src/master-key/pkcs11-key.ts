@@ -27,7 +27,9 @@ export async function pkcs11Key(token: Pkcs11): Promise<KeyWrapper> {
       const opened = await decrypt(token, wrapped)
       const name = nameOf(context)
       if (!opened.subarray(0, name.length).equals(name))
-        throw new Error(`Cannot open ${context}: it was sealed with another master key, or altered`)
+        throw new Error(
+          `Cannot decrypt ${context}: it was sealed with another master key, or altered`,
+        )
       return opened.subarray(name.length)
     },
   }

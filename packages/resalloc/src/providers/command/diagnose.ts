@@ -108,8 +108,11 @@ async function readable(path: string): Promise<void> {
   try {
     await access(path, constants.R_OK)
   } catch (error) {
-    throw new Error(`Cannot read it: ${messageOf(error)}; correct the path in pools.yaml`, {
-      cause: error,
-    })
+    throw new Error(
+      `Cannot read the file: ${messageOf(error)}; check its permissions, and its path in pools.yaml`,
+      {
+        cause: error,
+      },
+    )
   }
 }

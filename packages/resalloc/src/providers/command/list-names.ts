@@ -1,6 +1,6 @@
 import { runScript } from './script.ts'
 
-/** Limit of a list's size. resalloc truncates at 5 KB; an incomplete list would be useless to us. */
+/** Maximum size of a list; a longer one is an error. resalloc truncates it at 5 KB instead, but we would take missing machines for gone. */
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
 /** Returns the names that `cmd_list` prints; throws if it fails or prints too much. */
