@@ -24,7 +24,10 @@ export async function takeFiles(
   await using source = await openFolder(root, folder)
   const taken: string[] = []
   for await (const { name } of await opendir(pathOf(source))) {
-    if (!name.endsWith(suffix) || !(await lstat(pathOf(source, name))).isFile()) continue
+    if (!name.endsWith(suffix)) continue
+    // A name that is not UTF-8 cannot be passed back to the kernel.
+    const isFile = name.includes('\uFFFD') || (await lstat(pathOf(source, name))).isFile()
+    if (!isFile) continue
     if (IMPOSSIBLE.test(name))
       throw new BuildFailure(
         `the build left a file named ${JSON.stringify(name)} in its ${basename(folder)} folder`,
