@@ -52,7 +52,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
       const ids = ['Uid', 'Gid', 'Groups'].flatMap((name) => status.get(name) ?? [])
       const numbers = ids.filter(Boolean).map(Number)
       // Without a namespace, it has ended. The runtime's own code changes its ids one after the other before it runs the command.
-      if (user_namespace === '' || /^(?:runc|crun)\0init\0/.test(command)) return []
+      if (user_namespace === '' || /^(?:runc\0init|crun)\0/.test(command)) return []
       return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
     }),
   )
