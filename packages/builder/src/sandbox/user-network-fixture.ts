@@ -1,12 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
 
-const ATTEMPTS = fileURLToPath(new URL('user-network-attempts.py', import.meta.url))
+/** As text: a user of the sandbox may be unable to reach this folder. */
+const ATTEMPTS = readFileSync(new URL('user-network-attempts.py', import.meta.url), 'utf8')
 
 /** First host id of the sandbox's user namespace, and the id of slirp4netns. */
 const FIRST_ID = 1_700_000_000
@@ -83,9 +84,9 @@ route add ${HOST.public4} dev eth0
 route add ${HOST.public6} dev eth0`,
     peer.pid,
   )
-  const serve = ['python3', ATTEMPTS, 'serve', `${PORT}`]
+  const serve = ['python3', '-c', ATTEMPTS, 'serve', `${PORT}`]
   stack.use(await start('nsenter', ['--net', `--target=${peer.pid}`, ...serve]))
-  stack.use(await start('python3', [ATTEMPTS, 'serve', `${PORT}`, 'without-dns']))
+  stack.use(await start('python3', ['-c', ATTEMPTS, 'serve', `${PORT}`, 'without-dns']))
   const name_servers_file = join(dir, 'resolv.conf')
   await writeFile(name_servers_file, `search example.com\nnameserver ${PEER.private10}\n`)
   const held = stack.move()
@@ -127,10 +128,10 @@ export async function makeSandbox(): Promise<Sandbox> {
 /** Makes attempts such as `tcp 192.0.2.1 80`, all at once; returns the result of each. */
 export async function attempt(attempts: string[], sandbox?: Sandbox): Promise<Map<string, string>> {
   const input = attempts.map((one) => `${one}\n`).join('')
-  const command = ['python3', ATTEMPTS]
+  const command = ['python3', '-c', ATTEMPTS]
   const output = await (sandbox
     ? sandbox.run(command, input)
-    : runOrThrow('python3', [ATTEMPTS], { input }))
+    : runOrThrow('python3', ['-c', ATTEMPTS], { input }))
   const results = new Map<string, string>()
   for (const line of output.trim().split('\n')) {
     const [kind, host, port, ...result] = line.split(' ')

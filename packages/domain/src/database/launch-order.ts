@@ -18,6 +18,8 @@ export interface LaunchOrder {
       readonly sha256: string
       readonly node_sha256: Readonly<Record<string, string>>
     }
+    /** Undefined in orders of version 0.2. */
+    readonly single_use?: boolean
     readonly dead_man: {
       readonly enroll_seconds: number
       readonly silence_seconds: number

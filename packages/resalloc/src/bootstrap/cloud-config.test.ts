@@ -46,6 +46,15 @@ test('cloudConfig() writes a configuration that the agent accepts', () => {
   assert.deepEqual(config.dead_man, sampleBoot().dead_man)
 })
 
+test('only machines that are used once may build with mock', () => {
+  const engineOf = (single_use: boolean) => {
+    const { write_files } = parsed(cloudConfig(sampleBoot({ single_use })))
+    const json = write_files.find(({ path }) => path.endsWith('/agent.json'))?.content ?? ''
+    return AgentConfig.parse(JSON.parse(json)).engine
+  }
+  assert.deepEqual([engineOf(true), engineOf(false)], ['auto', 'native'])
+})
+
 test('sh reads the values of boot.env unchanged', async () => {
   const gateway_url = `https://copr.example/it's $(touch ${dir}/pwned)`
   const env = machineFiles({ ...sampleBoot(), gateway_url }).find(({ path }) =>

@@ -130,6 +130,7 @@ function newMachine(
       arches,
       tags,
       agent,
+      single_use: config.reuse_opportunity_time === 0,
       dead_man: {
         enroll_seconds: config.boot_timeout,
         silence_seconds: DEAD_MAN_SILENCE_SECONDS,

@@ -63,6 +63,8 @@ export interface BootConfig {
   readonly arches: readonly string[]
   readonly tags: readonly string[]
   readonly agent: AgentRelease
+  /** Whether the machine is removed after its first task, however that leaves it; undefined in orders of version 0.2. */
+  readonly single_use?: boolean
   /** Seconds after which the agent powers its machine off: without enrollment, without contact, and in any case. */
   readonly dead_man: {
     readonly enroll_seconds: number

@@ -72,6 +72,7 @@ test('a trace shows paths that a build could redirect', { skip }, async () => {
     python(
       "import os, sys; os.rename(sys.argv[1], sys.argv[1] + '2'); os.rename(sys.argv[1] + '2', sys.argv[1])",
     ),
+    python("import os, sys; fd = os.open('/etc', os.O_PATH); open(f'/proc/self/fd/{fd}/hostname')"),
     // A child that leaves the namespace of its parent is one of the host again.
     ['sh', '-c', `unshare --user --map-root-user true; cat ${file}`],
   ]
@@ -83,6 +84,9 @@ test('a trace shows paths that a build could redirect', { skip }, async () => {
     ['unshare', '--user', '--map-root-user', 'cat', file],
     ['unshare', '--user', '--map-root-user', '--pid', '--fork', 'sh', '-c', `cat ${file}; true`],
     ['ls', join(layer, '..')],
+    python(
+      "import os, sys; fd = os.open('/etc', os.O_PATH); os.open(f'/proc/self/fd/{fd}/passwd', os.O_NOFOLLOW)",
+    ),
     ['rm', '-rf', layer],
   ]
   for (const command of harmless) {

@@ -106,6 +106,9 @@ function pathsIn(
       ? found.slice(1, 2)
       : found.slice(0, 1)
   return used.map(([, descriptor, place, name = '']) => {
+    const ofDescriptor = /^\/proc\/self\/fd\/\d+\/?(.*)$/.exec(name)?.[1]
+    if (ofDescriptor !== undefined)
+      return { path: name, is_confined: isConfined(call, ofDescriptor, rest) }
     const base = place ?? directory
     const path = name.startsWith('/') ? name : join(base, name)
     const isRelative = /^\d/.test(descriptor ?? '') && !name.startsWith('/')
@@ -121,7 +124,8 @@ function isConfined(call: string, name: string, rest: string): boolean {
     )
   if (name === '') return true // the descriptor itself
   const isSingle = !name.includes('/') && name !== '..'
-  const neverFollows = /^(?:mkdirat|mknodat|unlinkat|renameat2?|symlinkat|readlinkat)$/.test(call)
+  const neverFollows =
+    /^(?:mkdirat|mknodat|unlinkat|rename|renameat2?|symlinkat|readlinkat|lstat)$/.test(call)
   return isSingle && (neverFollows || /O_NOFOLLOW|AT_SYMLINK_NOFOLLOW/.test(rest))
 }
 
@@ -153,6 +157,8 @@ export function redirectable(trace: string): PathUse[] {
   const given = [...givenAway(trace)]
   return pathsUsed(trace).filter(({ at, path, program }) => {
     if (TREE_TOOLS.test(program)) return false
+    // Which directory the descriptor stands for is not in the trace.
+    if (path.startsWith('/proc/self/fd/')) return true
     if (ALWAYS_WRITABLE.test(path)) return true
     return given.some(([dir, since]) => {
       if (since >= at || !path.startsWith(`${dir}/`)) return false

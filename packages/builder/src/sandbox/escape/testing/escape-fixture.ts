@@ -18,14 +18,14 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runOrThrow } from '@copr/process/run'
-import { takeIdRange } from '../id-range.ts'
-import type { SandboxPhase } from '../oci-config.ts'
-import { planSandbox, runPlan, type SandboxOptions, type SandboxPlan } from '../sandbox.ts'
-import { processesWith } from '../../testing/processes.ts'
-import { type Barrier, type Outside, removeBarriers } from './barriers.ts'
+import { takeIdRange } from '../../id-range.ts'
+import type { SandboxPhase } from '../../oci-config.ts'
+import { planSandbox, runPlan, type SandboxOptions, type SandboxPlan } from '../../sandbox.ts'
+import { processesWith } from '../../../testing/processes.ts'
+import { type Barrier, type Outside, removeBarriers } from '../barriers.ts'
 
-const ATTEMPTS = fileURLToPath(new URL('attempts', import.meta.url))
-const TARGETS = fileURLToPath(new URL('targets.py', import.meta.url))
+const ATTEMPTS = fileURLToPath(new URL('../attempts', import.meta.url))
+const TARGETS = fileURLToPath(new URL('../targets.py', import.meta.url))
 /** Where the attempts' programs appear in a sandbox. */
 const PROGRAMS = '/escape'
 
