@@ -36,6 +36,11 @@ const DRILLS: readonly Drill[] = [
     notInCi: 'as it takes most of an hour; the system and cloud suites run each kind once',
   },
   {
+    name: 'sandbox',
+    command: ['drills/sandbox.ts'],
+    notInCi: 'as its processor is emulated, which takes hours',
+  },
+  {
     name: 'mutations',
     command: ['run-mutations.ts'],
     notInCi: 'as it takes ten minutes and more; run it after changes of states, rights or leases',

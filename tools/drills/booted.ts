@@ -15,6 +15,7 @@ import { comparePackages } from '../fresh/package-lists.ts'
 import { FRESH_CACHE } from '../fresh/root-cache.ts'
 import { bootMachine } from '../machine/boot.ts'
 import { machineImage, whyNoMachines } from '../machine/image.ts'
+import { checkCgroupV2 } from './machine-cgroups.ts'
 import { CLONE, startUp } from './machine-up.ts'
 
 /** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
@@ -97,10 +98,7 @@ async function upOnce(
 }
 
 async function checkSystemd(): Promise<void> {
-  assert.equal((await machine.runOrThrow('cat /proc/1/comm')).trim(), 'systemd')
-  await machine.runOrThrow('test -f /sys/fs/cgroup/cgroup.controllers')
-  const mounts = await machine.runOrThrow('findmnt -rn -t cgroup,cgroup2 -o FSTYPE,TARGET')
-  assert.equal(mounts.trim(), 'cgroup2 /sys/fs/cgroup')
+  await checkCgroupV2(machine)
   const caches = '/var/cache/apt/archives /var/lib/apt/lists /root/.npm /root/.cache'
   const cached = await machine.runOrThrow(`find ${caches} -type f -size +0 2>/dev/null || true`)
   assert.equal(cached, '', 'the caches are not empty')

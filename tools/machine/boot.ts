@@ -8,6 +8,8 @@ import type { MachineImage } from './image.ts'
 
 export interface MachineOptions {
   image: MachineImage
+  /** Raw images of further disks: `/dev/vdb` and the following. The machine's changes to them are discarded. */
+  disks?: string[]
   memory_mb: number
   cpus: number
   /** The folder for `console.log`, which is kept, and for the disk, which is deleted. */
@@ -86,7 +88,11 @@ export async function bootMachine(options: MachineOptions): Promise<Machine> {
  */
 const EMULATION = ['-cpu', 'Nehalem', '-accel', 'tcg,thread=single,tb-size=1024']
 
-function emulatorArgs({ image, memory_mb, cpus, dir }: MachineOptions, disk: string, port: number) {
+function emulatorArgs(
+  { image, disks = [], memory_mb, cpus, dir }: MachineOptions,
+  disk: string,
+  port: number,
+) {
   return [
     ['-machine', 'q35', '-smp', String(cpus), '-m', String(memory_mb)],
     // KVM is never tried: where it exists but does not work, the machine would hang.
@@ -95,6 +101,7 @@ function emulatorArgs({ image, memory_mb, cpus, dir }: MachineOptions, disk: str
     ['-append', KERNEL_OPTIONS],
     // The disk is deleted afterwards, so nothing needs to be flushed to it.
     ['-drive', `file=${disk},if=virtio,format=qcow2,cache=unsafe`],
+    ...disks.map((file) => ['-drive', `file=${file},if=virtio,format=raw,snapshot=on`]),
     ['-netdev', `user,id=net,ipv6=off,hostfwd=tcp:127.0.0.1:${port}-:22`],
     ['-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
     ['-display', 'none', '-monitor', 'none', '-no-reboot'],

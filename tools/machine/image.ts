@@ -14,6 +14,8 @@ export interface MachineRecipe {
   root: FreshRoot
   /** Packages in addition to those that make a root bootable; recommended packages are not installed. */
   packages: string[]
+  /** A script of this folder's parent that runs in the root after their installation, which an emulated processor would take long for. */
+  script?: string
   /** Size of the root filesystem in GB; the file is sparse. */
   disk_gb: number
 }
@@ -31,6 +33,7 @@ export interface MachineImage {
 const BOOT_PACKAGES = ['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'openssh-server']
 /** The address at which QEMU's user network answers DNS queries with the host's resolver. */
 const RESOLVER = '10.0.2.3'
+const TOOLS = dirname(import.meta.dirname)
 /** An unfinished image is deleted, so files need not be synced to disk during installation. */
 const UNSAFE = ['-o', 'Dpkg::Options::=--force-unsafe-io']
 
@@ -39,7 +42,7 @@ export async function machineImage(
   recipe: MachineRecipe,
   { progress, ...options }: MakeOptions & { progress: Progress },
 ): Promise<MachineImage> {
-  const { packages, disk_gb } = recipe
+  const { packages, script, disk_gb } = recipe
   const now = new Date()
   const pristine = await progress.step(`${recipe.root.name} with the prerequisites`, async () => {
     return await cachedRoot(recipe.root, { now, ...options })
@@ -48,6 +51,7 @@ export async function machineImage(
   const code = await readFile(import.meta.filename, 'utf8')
   // The folder of a cached root is named after its own inputs.
   const inputs = [basename(dirname(pristine.dir)), packages, disk_gb, variables, code]
+  if (script !== undefined) inputs.push(await readFile(join(TOOLS, script), 'utf8'))
   const digest = createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 12)
   const images = join(FRESH_CACHE, 'machines')
   const name = `${recipe.root.name}-${digest}`
@@ -81,13 +85,14 @@ interface ImageInputs extends MachineRecipe, MakeOptions {
 }
 
 async function makeImage(work: string, inputs: ImageInputs): Promise<void> {
-  const { pristine, packages, disk_gb, variables, progress, ...options } = inputs
+  const { pristine, packages, script, disk_gb, variables, progress, ...options } = inputs
   const { signal } = options
   const root = join(work, 'root')
   await progress.step('kernel, systemd and sshd', async () => {
     await runOrThrow('cp', ['--archive', '--reflink=auto', pristine, root], { signal })
     const install = ['apt-get', ...UNSAFE, 'install', '--yes', '--no-install-recommends']
     await inRoot(root, [...install, ...BOOT_PACKAGES, ...packages], options)
+    if (script !== undefined) await runScript(root, script, options)
     await inRoot(root, ['apt-get', 'clean'], options)
     // Empty caches include the package lists.
     await rm(join(root, 'var/lib/apt/lists'), { recursive: true })
@@ -103,6 +108,13 @@ async function makeImage(work: string, inputs: ImageInputs): Promise<void> {
     await runOrThrow('mke2fs', filesystem, { signal })
     await rm(root, { recursive: true })
   })
+}
+
+async function runScript(root: string, script: string, options: MakeOptions): Promise<void> {
+  // Scripts write next to their folder.
+  await mkdir(join(root, 'opt/setup/tools'), { recursive: true })
+  await cp(join(TOOLS, script), join(root, 'opt/setup/tools', script))
+  await inRoot(root, ['sh', join('/opt/setup/tools', script)], options)
 }
 
 async function configure(root: string, variables: Record<string, string>): Promise<void> {

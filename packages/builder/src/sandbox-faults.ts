@@ -9,7 +9,7 @@ import {
   readNamespaceSupport,
   type SandboxStep,
 } from './namespace-cause.ts'
-import { delegateCgroups, hasCgroups } from './sandbox/cgroup.ts'
+import { delegateCgroups, halveSandboxWeight, hasCgroups } from './sandbox/cgroup.ts'
 import { runSandboxed } from './sandbox/sandbox.ts'
 import { seccompProfilePath } from './sandbox/seccomp.ts'
 
@@ -62,6 +62,7 @@ export async function sandboxFaults(parent = tmpdir()): Promise<string[]> {
   }
   if (!(await hasCgroups())) return [NO_CGROUPS]
   await delegateCgroups()
+  await halveSandboxWeight()
   const reason = await sandboxFailure(parent)
   return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
 }

@@ -5,6 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const CGROUPS = '/sys/fs/cgroup'
 /** The control groups of all sandboxes on this machine. */
 export const PARENT_CGROUP = '/copr-builder'
+/** The controllers of version 2 that share by weight. */
+const WEIGHTED = ['cpu', 'io']
+/** Files that hold weights → half the kernel's default: shares are those of version 1, io.bfq.weight exists with that scheduler only. */
+const HALF_WEIGHT = {
+  'cpu.shares': '512',
+  'cpu.weight': '50',
+  'io.weight': '50',
+  'io.bfq.weight': '50',
+}
 const ATTEMPTS = 50
 const AGAIN_MS = 20
 
@@ -40,11 +49,7 @@ export async function hasCgroups(): Promise<boolean> {
 /** Returns whether this process may create control groups: in a container, often not. */
 export async function areCgroupsWritable(): Promise<boolean> {
   const [first] = await hierarchies()
-  if (first === undefined) return false
-  return await access(first, constants.W_OK).then(
-    () => true,
-    () => false,
-  )
+  return first !== undefined && (await isAccessible(first, constants.W_OK))
 }
 
 /**
@@ -67,6 +72,39 @@ export async function delegateCgroups(): Promise<void> {
     for (const id of ids) await writeFile(join(aside, 'cgroup.procs'), id).catch(() => undefined)
     await enable()
   }
+}
+
+/**
+ * Gives all sandboxes together half the weight of the machine's other control groups, so that the agent stays responsive. Weights count
+ * among siblings: a sandbox that is alone in its parent has all that the parent gets, whatever its own weight. Controllers that this
+ * kernel lacks, and groups that this process may not change, keep their weight.
+ */
+export async function halveSandboxWeight(): Promise<void> {
+  if (!(await areCgroupsWritable())) return
+  for (const hierarchy of await hierarchies()) {
+    const isUnified = hierarchy === CGROUPS
+    if (!isUnified && !(await isAccessible(join(hierarchy, 'cpu.shares')))) continue
+    const parent = join(hierarchy, PARENT_CGROUP)
+    await mkdir(parent, { recursive: true }).catch(() => undefined)
+    // Enabled in the parent as well, because systemd would disable them in the root as unused, which resets the weights.
+    for (const group of isUnified ? [hierarchy, parent] : [])
+      for (const controller of WEIGHTED)
+        await setValue(join(group, 'cgroup.subtree_control'), `+${controller}`)
+    for (const [file, value] of Object.entries(HALF_WEIGHT))
+      await setValue(join(parent, file), value)
+  }
+}
+
+/** Writes to a file of a control group, if the kernel has and accepts it. */
+async function setValue(path: string, value: string): Promise<void> {
+  await writeFile(path, value, { flag: 'r+' }).catch(() => undefined)
+}
+
+async function isAccessible(path: string, mode = constants.F_OK): Promise<boolean> {
+  return await access(path, mode).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Returns the mount points of control groups: one with version 2, one for each controller with version 1. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -142,4 +142,22 @@ test('runSandboxed() returns the exit code of the command', { skip }, async () =
     signal,
   })
   assert.deepEqual(exit, { code: 7, output: 'out\nerr\n' })
+})
+
+test("a sandbox leaves the host's /dev/null to its owner", { skip }, async () => {
+  const { signal } = new AbortController()
+  const dir = join(fixture.dir, 'no-input')
+  const root = { directory: join(dir, 'root') }
+  await mkdir(root.directory, { recursive: true })
+  const before = await stat('/dev/null')
+  const script = 'stat -L -c %F /dev/stdin; cat; chmod 600 /dev/stdin'
+  const { output } = await runSandboxed({
+    root,
+    as: 'tools',
+    command: ['sh', '-c', script],
+    signal,
+  })
+  assert.match(output, /^character special file\n.*(?:Read-only file system|not permitted)\n$/)
+  const { uid, gid, mode } = await stat('/dev/null')
+  assert.deepEqual([uid, gid, mode], [before.uid, before.gid, before.mode])
 })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { machineFaults } from '../check-machine.ts'
+import { PARENT_CGROUP } from './cgroup.ts'
 import { limitsOfMachine } from './limits.ts'
 import { runSandboxed } from './sandbox.ts'
 
@@ -44,6 +45,28 @@ test('a fork bomb stays within its limit of processes', { skip }, async () => {
 
 test('a command within its limits has exhausted none', { skip }, async () => {
   assert.deepEqual(await limited({}, ['true']), { code: 0, output: '' })
+})
+
+/** Returns what the first of these files holds that exists. */
+async function valueIn(...paths: string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text !== undefined) return text.trim()
+  }
+  return undefined
+}
+
+test('all sandboxes together have half the weight of other control groups', { skip }, async () => {
+  const groups = '/sys/fs/cgroup'
+  const [v1, v2] = [`${groups}/cpu${PARENT_CGROUP}`, `${groups}${PARENT_CGROUP}`]
+  // The weights outlive the controllers' use by a sandbox.
+  assert.equal((await limited({}, ['true'])).code, 0)
+  const isUnified = (await valueIn(`${groups}/cgroup.controllers`)) !== undefined
+  if (!isUnified) return assert.equal(await valueIn(`${v1}/cpu.shares`), '512')
+  assert.equal(await valueIn(`${v2}/cpu.weight`), '50')
+  assert.match((await valueIn(`${v2}/io.weight`)) ?? 'default 50', /^default 50$/m)
+  const enabled = await valueIn(`${v2}/cgroup.subtree_control`)
+  assert.match(enabled ?? '', /\bcpu\b/)
 })
 
 async function limited(limits: Partial<ReturnType<typeof limitsOfMachine>>, command: string[]) {

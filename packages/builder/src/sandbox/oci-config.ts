@@ -78,8 +78,7 @@ export interface OciConfig {
     resources?: {
       memory: { limit: number }
       pids: { limit: number }
-      /** Default: the devices that every container may use, which the runtime decides. */
-      devices?: { allow: boolean; access: string }[]
+      devices: { allow: boolean; access: string }[]
     }
     seccomp?: Seccomp
     maskedPaths: string[]
@@ -110,6 +109,9 @@ const NETWORK_NAMESPACE = {
 const SAFE = ['nosuid', 'nodev', 'noexec']
 /** Directories that the supervisor assembles (BASE in supervisor.py). */
 const BASE = '/run'
+
+/** The host's devices that a sandbox has. */
+export const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Renders the configuration of an OCI runtime for a sandbox that supervisor.py has assembled. */
 export function renderOciConfig(options: OciOptions): OciConfig {
@@ -154,6 +156,8 @@ export function renderOciConfig(options: OciOptions): OciConfig {
         resources: {
           memory: { limit: limits.memory_bytes },
           pids: { limit: limits.processes },
+          // Runtimes add the devices that every container may use. Without a rule, crun would allow all devices.
+          devices: [{ allow: false, access: 'rwm' }],
         },
       }),
       seccomp,
@@ -210,7 +214,13 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
 function systemMounts(root: string, { shared_memory_bytes }: SandboxLimits): Mount[] {
   return [
     { destination: `${root}/proc`, type: 'proc', source: 'proc', options: SAFE },
-    { destination: `${root}/dev`, type: 'bind', source: `${BASE}/dev`, options: ['rbind', 'rw'] },
+    { destination: `${root}/dev`, type: 'bind', source: `${BASE}/dev`, options: ['bind', 'rw'] },
+    ...DEVICES.map((name) => ({
+      destination: `${root}/dev/${name}`,
+      type: 'bind',
+      source: `${BASE}/devices/${name}`,
+      options: ['bind', 'rw'],
+    })),
     {
       destination: `${root}/dev/pts`,
       type: 'devpts',

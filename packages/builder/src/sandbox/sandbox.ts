@@ -11,7 +11,13 @@ import { BuildFailure } from '../build-failure.ts'
 import { areCgroupsWritable, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
 import { type IdRange, isMapped, takeIdRange } from './id-range.ts'
 import { limitsOfMachine, type SandboxLimits } from './limits.ts'
-import { capabilitiesOf, type OciConfig, renderOciConfig, type SandboxPhase } from './oci-config.ts'
+import {
+  capabilitiesOf,
+  DEVICES,
+  type OciConfig,
+  renderOciConfig,
+  type SandboxPhase,
+} from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
 import { openSandboxNetwork, type SandboxNetwork } from './sandbox-network.ts'
 import { seccompFilter, seccompProfilePath } from './seccomp.ts'
@@ -163,8 +169,6 @@ function exhaustedLimit(
     ? `it reached its limit of ${resources.pids.limit} processes`
     : undefined
 }
-
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Directories of the host that its tools use, as far as they exist. */
 const TOOL_DIRECTORIES = [

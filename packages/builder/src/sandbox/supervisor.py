@@ -22,7 +22,11 @@ from beneath import open_beneath, open_inside
 BASE = '/run'
 RUNTIME_STATE = f'{BASE}/runtime'
 BUNDLE = f'{BASE}/bundle'
+# The standard input of the runtime and the command.
+NO_INPUT = f'{BASE}/null'
 REPORT = 3
+# How the runtimes are told to leave control groups alone: crun 1.8 takes --rootless for --root.
+WITHOUT_CGROUP = {'runc': ['--rootless', 'true'], 'crun': ['--cgroup-manager', 'disabled']}
 # Where a network namespace is mounted that the sandbox joins (NETWORK_NAMESPACE in oci-config.ts), and its descriptor.
 NETWORK_PATH = f'{BASE}/network'
 NETWORK = 4
@@ -183,11 +187,15 @@ class Sandbox:
             attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (0 if bind['writable'] else MOUNT_ATTR_RDONLY)
             copies[f'{BASE}/binds/{index}'] = self.clone_for_reading(bind['from'], attributes, bind['writable'])
         tools = self.clone_tools() if plan['tools'] else []
+        # crun gives the files 0 to 2 to the root of the user namespace: on a read-only mount, the host's /dev/null keeps its owner.
+        null = clone_mount('/dev/null', MOUNT_ATTR_RDONLY)
         devices = [(name, clone_mount(f'/dev/{name}', 0)) for name in plan['devices']]
 
         mount('tmpfs', BASE, 'mode=755,size=4m', MS_NOSUID | MS_NODEV)
-        for name in ('layers', 'binds', 'state', 'root', 'tools', 'dev', 'bundle', 'runtime'):
+        for name in ('layers', 'binds', 'state', 'root', 'tools', 'dev', 'devices', 'bundle', 'runtime'):
             os.mkdir(f'{BASE}/{name}')
+        os.close(os.open(NO_INPUT, os.O_CREAT | os.O_WRONLY, 0o600))
+        attach(null, NO_INPUT)
         if plan['joins_network']:
             os.close(os.open(NETWORK_PATH, os.O_CREAT | os.O_WRONLY, 0o600))
             bind_descriptor(NETWORK, NETWORK_PATH)
@@ -251,12 +259,16 @@ class Sandbox:
                 attach(copy, f'{BASE}/tools{path}')
 
     def make_devices(self, devices):
-        """A device directory that can be bound at several places: the runtime's own has one place only."""
+        """
+        A device directory that can be bound at several places: the runtime's own has one place only. Its devices are apart, because crun
+        1.8 binds a directory without the mounts below it, and the kernel lets nobody in a user namespace bind it without those.
+        """
         dev = f'{BASE}/dev'
         mount('tmpfs', dev, f'mode=755,size=64k,uid={self.first},gid={self.first}', MS_NOSUID)
         for name, copy in devices:
-            os.close(os.open(f'{dev}/{name}', os.O_CREAT | os.O_WRONLY, 0o644))
-            attach(copy, f'{dev}/{name}')
+            for path in (f'{dev}/{name}', f'{BASE}/devices/{name}'):
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+            attach(copy, f'{BASE}/devices/{name}')
         for name in ('pts', 'shm', 'mqueue'):
             os.mkdir(f'{dev}/{name}')
         # runc gives a tmpfs the mode of its mount point, whatever its options say.
@@ -318,8 +330,8 @@ class Sandbox:
             json.dump(self.plan['config'], file)
         runtime, name = self.plan['runtime'], self.plan['name']
         # Without a control group of its own, the limits of the agent's container apply.
-        rootless = [] if self.plan['config']['linux'].get('cgroupsPath') else ['--rootless', 'true']
-        command = [runtime, *rootless, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
+        options = [] if self.plan['config']['linux'].get('cgroupsPath') else WITHOUT_CGROUP.get(runtime, [])
+        command = [runtime, *options, '--root', RUNTIME_STATE, '--log', f'{BASE}/runtime.log', '--log-format', 'json']
         # Detached, so that the command has the output itself: in the foreground, runc copies two streams, which loses their order.
         ended = run_program([*command, 'run', '--detach', '--pid-file', f'{BASE}/pid', '--bundle', BUNDLE, name])
         if ended != 0:
@@ -387,7 +399,7 @@ def read_number(path):
 
 def run_program(command):
     """Runs a program without input; returns its exit code. Unlike the module subprocess, this takes no time to load."""
-    null = os.open('/dev/null', os.O_RDONLY | os.O_CLOEXEC)
+    null = os.open(NO_INPUT, os.O_RDONLY | os.O_CLOEXEC)
     path = '/usr/sbin:/usr/bin:/sbin:/bin'
     actions = [(os.POSIX_SPAWN_DUP2, null, 0)]
     child = os.posix_spawnp(command[0], command, {'PATH': path}, file_actions=actions)

@@ -14,6 +14,8 @@ import { makeDistro } from '@copr/demo-distro/make-distro'
 
 /** Shared by all tests: filling it takes minutes, and builds only read it. */
 const CACHE_DIR = '/var/tmp/copr-test-cache'
+/** How many times longer than on real hardware builds may take: the drill `sandbox` emulates the processor. */
+const SLOWNESS = Number(process.env['COPR_TEST_SLOWNESS'] ?? 1)
 
 /** A dist-git with one package, a lookaside cache, and a chroot of the mini distribution. */
 export interface BuildFixture extends AsyncDisposable {
@@ -77,7 +79,7 @@ export async function buildFixture(): Promise<BuildFixture> {
         dirname: 'tools',
         sandbox: 'jane/tools--jane',
         submitter: 'jane',
-        timeout_seconds: 300,
+        timeout_seconds: 300 * SLOWNESS,
         package_name: name,
         package_version: '1.0-1',
         chroot,

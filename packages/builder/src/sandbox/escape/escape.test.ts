@@ -5,6 +5,7 @@ import { machineFaults } from '../../check-machine.ts'
 import { idsOfContainer } from '../id-range.ts'
 import type { SandboxPhase } from '../oci-config.ts'
 import { CONTROLS, type Control } from './attempts.ts'
+import type { Barrier } from './barriers.ts'
 import { type EscapeFixture, escapeFixture } from './testing/escape-fixture.ts'
 
 const faults = await machineFaults()
@@ -43,6 +44,25 @@ for (const phase of PHASES)
     )
     assert.ok(await fixture.isUnchanged(), 'a file of the host has changed')
   })
+
+test(
+  'the device control group keeps devices closed without any other barrier',
+  { skip: skipControls },
+  async () => {
+    const names = [
+      "open the host's disk",
+      'open a loop device',
+      'open a device: mem',
+      'open a device: kmsg',
+    ]
+    const without: Barrier[] = ['user_namespace', 'capabilities']
+    const outcomes = await fixture.inSandbox('root', names, without)
+    assert.deepEqual(
+      outcomes.filter(({ outcome }) => outcome === 'worked' || outcome === 'fault'),
+      [],
+    )
+  },
+)
 
 for (const control of CONTROLS) {
   const { without, attempts } = control

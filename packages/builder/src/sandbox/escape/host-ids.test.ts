@@ -59,7 +59,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
       const numbers = ids.filter(Boolean).map(Number)
       // Without a namespace, it has ended. The runtime's own code changes its ids one after the other before it runs the command.
       if (!(await isOurs(pid))) return []
-      if (user_namespace === '' || /^(?:runc|crun)\0init\0/.test(command)) return []
+      if (user_namespace === '' || /^(?:runc\0init|crun)\0/.test(command)) return []
       return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
     }),
   )
