@@ -162,8 +162,6 @@ async function installRequired(
     root = await log.phase('builddeps', 'installing BuildRequires', () =>
       withPackages(rootOptions(build), current, wanted),
     )
-    // Everything was installed already, so the spec means the same.
-    if (root.installed === current.installed) return { root, requires, srpm: made.srpm }
   }
   throw new BuildFailure(
     `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
