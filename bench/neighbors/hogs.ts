@@ -22,6 +22,17 @@ export const ORDINARY: Hog = {
 ${eachCore('while :; do gcc -O2 -c -o $job.o work.c; done')}`,
 }
 
+/** The build that is measured: it runs many short programs, as a configure script does, compiles C with a job for each core, and writes files. */
+export const MEASURED: Pick<Hog, 'requires' | 'script'> = {
+  requires: ['gcc'],
+  script: `for file in $(seq 24); do
+  seq -f 'int f%g(int a) { int s = 0; while (a > 0) s += a-- * a; return s; }' 60 >$file.c
+done
+for try in $(seq 300); do /bin/true; done
+seq 24 | xargs -P $(nproc) -I '{}' gcc -O2 -c '{}.c'
+for copy in $(seq 8); do cat *.o /usr/bin/gcc >$copy.bin; done`,
+}
+
 /** None of them takes all memory or all space of the machine's disk: other programs on it must go on. */
 export const HOGS = {
   cpu: {

@@ -8,7 +8,7 @@ import { BUSY, type Hog } from './hogs.ts'
 
 /** Time in which a hog reaches the state in which it stays. */
 const SETTLE_MS = 5_000
-const START_MS = 120_000
+const START_MS = 600_000
 /** A build that never ends by itself. */
 const BUILD_MS = 3_600_000
 
