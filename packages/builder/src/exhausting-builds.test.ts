@@ -26,6 +26,7 @@ const MIB = 1024 ** 2
 const LOG_BYTES = 1_000_000
 const LIMITS: SandboxLimits = {
   memory_bytes: 512 * MIB,
+  open_files: 1024,
   processes: 200,
   shared_memory_bytes: 64 * MIB,
 }
