@@ -20,7 +20,7 @@ import {
   useFixture,
 } from './testing/engine-suite.ts'
 
-useFixture()
+useFixture({ warm: true })
 const skip = noDisk
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3

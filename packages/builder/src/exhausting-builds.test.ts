@@ -20,7 +20,7 @@ import {
 import { projectRepository } from './testing/project-repository.ts'
 import { type SandboxWatch, watchSandboxes } from './testing/sandbox-watch.ts'
 
-useFixture()
+useFixture({ warm: true })
 
 const MIB = 1024 ** 2
 const LOG_BYTES = 1_000_000

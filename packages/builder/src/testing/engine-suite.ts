@@ -23,10 +23,17 @@ let count = 0
 
 let opening: Promise<BuildFixture> | undefined
 
-/** Opens the {@link fixture} for the tests of a file, once in a process that runs the file several times. */
-export function useFixture(): void {
+/**
+ * Opens the {@link fixture} for the tests of a file, once in a process that runs the file several times. With `warm`, also fills the cache
+ * with the chroot's root, for builds that have too little of something to make it.
+ */
+export function useFixture({ warm = false } = {}): void {
   before(async () => {
-    if (!skip) fixture = await (opening ??= buildFixture())
+    if (skip) return
+    fixture = await (opening ??= buildFixture())
+    if (!warm) return
+    const { context, outcome } = await build(await fixture.task(specOf()))
+    assert.equal(outcome.outcome, 'succeeded', context.text())
   })
   after(async () => {
     if (!skip) await fixture[Symbol.asyncDispose]()
