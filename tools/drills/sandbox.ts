@@ -79,7 +79,12 @@ const progress = showProgress(process.stdout)
 progress.say(`Logs and the console: ${dir}`)
 
 const onOutput = (chunk: Buffer): void => appendFileSync(join(dir, 'image.log'), chunk)
-const recipe = { root, packages: ['runc', 'crun'], script: 'install-system-packages.sh', disk_gb: 24 }
+const recipe = {
+  root,
+  packages: ['runc', 'crun'],
+  script: 'install-system-packages.sh',
+  disk_gb: 24,
+}
 const image = await machineImage(recipe, { progress, signal, onOutput })
 await using disk = await progress.step('disk with this checkout', () =>
   makeTestDisk({ dir, workingTree: values['working-tree'], signal }),
