@@ -146,6 +146,10 @@ bench-api: setup ## Measure every page and every read of the API with a million 
 bench-edges: setup ## Measure ordinary pages while others misuse the site (ARGS=SECONDS for each case)
 	@node bench/edges.ts $(ARGS)
 
+.PHONY: bench-neighbors
+bench-neighbors: setup ## Measure a build while another on the same machine misuses it (ARGS=ROUNDS)
+	@node bench/neighbors.ts $(ARGS)
+
 .PHONY: images
 images: ## Build the container images with buildah, and lock their digests (ARGS="--verify" builds twice and compares)
 	@tools/install-system-packages.sh images

@@ -11,6 +11,7 @@ import { CACHE_DIR, startSystem, type System } from '@copr/testkit/system/start-
 import { textAt } from '@copr/testkit/system/api-client'
 import { readRepository } from '@copr/testkit/system/repository'
 import { whyNoSystem } from '@copr/testkit/system/requirements'
+import { median } from './median.ts'
 import { nextNotice } from './next-notice.ts'
 import { rootByHand } from './rpmbuild-alone.ts'
 
@@ -136,14 +137,6 @@ async function gunzippedAt(url: string): Promise<string> {
 
 function overheadOf({ total, phases }: Measured): number {
   return total - (phases['rpmbuild'] ?? 0)
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? 0)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
 function render(all: Pair[]): string {

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import type { AgentConfig } from '@copr/contract/agent-config'
 import type { FinishRequest, SelfTest, Task } from '@copr/contract/builder-protocol'
 import type { PrivateUrls } from '@copr/contract/private-urls'
@@ -37,7 +38,10 @@ export interface BuilderOptions {
 /** Runs source and RPM tasks until `stop` aborts; rejects if the machine cannot build or the gateway no longer knows it. */
 export async function runBuilder(options: BuilderOptions): Promise<void> {
   const { self_test, fetch } = options
-  if (!self_test) await checkMachine()
+  if (!self_test) {
+    await mkdir(options.scratch_dir, { recursive: true, mode: 0o700 })
+    await checkMachine({ dir: options.scratch_dir })
+  }
   const { engine = 'native' } = options
   const byMock = engine === 'mock' || (engine === 'auto' && (await hasMock()))
   await using scratch = await openScratch(options.scratch_dir, options.cache_dir)

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { CoprError } from '@copr/process/errors'
 import { missingPrograms, missingSentence } from './programs.ts'
 import { sandboxFaults } from './sandbox-faults.ts'
+import { idsOfContainer } from './sandbox/id-range.ts'
 import { OCI_RUNTIMES, ociRuntime } from './sandbox/runtime.ts'
 import { userNetworkFaults } from './sandbox/user-network-faults.ts'
 
@@ -10,10 +13,14 @@ const PROGRAMS = ['dnf', 'rpm', 'git', 'flock', 'mount', 'python3', 'setpriv', '
 interface CheckOptions {
   /** Additional programs that the caller needs. */
   programs?: string[]
+  /** An existing directory on the file system of the builds. Default: that of temporary files. */
+  dir?: string
 }
 
 /** Returns the reasons why builds cannot run on this machine, each a sentence for the administrator; empty if they can. */
-export async function machineFaults({ programs = [] }: CheckOptions = {}): Promise<string[]> {
+export async function machineFaults({ programs = [], dir = tmpdir() }: CheckOptions = {}): Promise<
+  string[]
+> {
   const faults: string[] = []
   if (process.platform !== 'linux')
     return [`Builds need Linux: this machine runs ${process.platform}`]
@@ -22,8 +29,10 @@ export async function machineFaults({ programs = [] }: CheckOptions = {}): Promi
   const runtime = ociRuntime() ?? OCI_RUNTIMES[0]
   const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
-  if (faults.length === 0) faults.push(...(await sandboxFaults()))
-  if (faults.length === 0) faults.push(...(await userNetworkFaults()))
+  if (faults.length === 0) faults.push(...(await sandboxFaults(dir)))
+  // A pod gets the device for this only from a plugin of its cluster; without it, builds with network access fail there.
+  const isContainer = idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined
+  if (faults.length === 0 && !isContainer) faults.push(...(await userNetworkFaults()))
   return faults
 }
 

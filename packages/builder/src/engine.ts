@@ -14,6 +14,7 @@ import { BuildLog } from './build-log.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
 import { packLogs, uploadAll } from './results.ts'
 import { removeTree } from './remove-tree.ts'
+import { limitsOfMachine, type SandboxLimits } from './sandbox/limits.ts'
 
 export interface EngineOptions {
   /** Parent of the directories of single builds; on the same disk as `cache_dir`. */
@@ -22,6 +23,8 @@ export interface EngineOptions {
   own_disk: boolean
   /** Roots, packages and repository data kept between builds; several builders may share it. */
   cache_dir: string
+  /** The most that each step of a build may use. Default: what leaves the machine able to work. */
+  limits?: SandboxLimits
   /** Addresses that users' repositories may have. Default: no private ones. */
   rules?: AddressRules
 }
@@ -38,6 +41,8 @@ export interface Build {
   /** Directory of the log parts, on the machine's disk: the log of a build that fills its disk must still be complete. */
   log_dir: string
   disk: BuildDisk | undefined
+  /** The limits of each of its sandboxes. */
+  limits: SandboxLimits
   /** Addresses that users' URLs and builds with network access may reach. */
   rules: AddressRules
   /** Restricts users' URLs; undefined if the task has none. */
@@ -107,7 +112,7 @@ async function runIn(
       ),
     task.timeout_seconds * 1000,
   )
-  const { rules = addressRules(false) } = options
+  const { rules = addressRules(false), limits = limitsOfMachine() } = options
   const max_bytes = task.limits.max_log_bytes
   const onTooLong = (): void =>
     limit.abort(new BuildFailure(`the build log exceeds the limit of ${max_bytes} bytes`))
@@ -126,6 +131,7 @@ async function runIn(
     dir: disk ? diskDir(place) : place,
     log_dir: place,
     disk,
+    limits,
     cacheDir: options.cache_dir,
     log,
     signal,

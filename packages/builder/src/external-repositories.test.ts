@@ -60,7 +60,7 @@ test(
     const spec = specOf({ name: 'user', head: 'BuildRequires: extra' })
     const task = await fixture.task(spec, { repos: [external(outside.url)] })
 
-    const refused = await build(task, addressRules(['127.0.0.1/32']))
+    const refused = await build(task, { rules: addressRules(['127.0.0.1/32']) })
     assert.equal(refused.outcome.outcome, 'failed', refused.context.text())
     assert.match(
       reasonOf(refused.outcome),
@@ -69,7 +69,7 @@ test(
     assert.equal(inside.paths.length, 0)
     assert.ok(outside.paths.length > 0)
 
-    const allowed = await build(task, addressRules(['127.0.0.0/30']))
+    const allowed = await build(task, { rules: addressRules(['127.0.0.0/30']) })
     assert.equal(allowed.outcome.outcome, 'succeeded', allowed.context.text())
     assert.deepEqual(
       inside.paths.filter((path) => path.endsWith('.rpm')),
@@ -87,7 +87,7 @@ test(
     const rules = addressRules(['127.0.0.1/32'])
     for (const baseurl of [inside.url, outside.url]) {
       const task = await fixture.task(specOf(), { repos: [external(baseurl)] })
-      const { outcome } = await build(task, rules)
+      const { outcome } = await build(task, { rules })
       assert.match(
         reasonOf(outcome),
         /^Cannot read the repository Extra .*127.0.0.2:\d+\/repodata\/repomd.xml resolves to a private address/,
@@ -95,7 +95,7 @@ test(
     }
     const { outcome } = await build(
       await fixture.task(specOf(), { repos: [external('file:///var/cache')] }),
-      rules,
+      { rules },
     )
     assert.match(reasonOf(outcome), /use http or https$/)
     assert.deepEqual(inside.paths, [])

@@ -20,6 +20,7 @@ import { collectResults, describeMachine } from './results.ts'
 import { baseRoot, type BuildRoot, withPackages } from './roots/build-root.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
+  firstError,
   generateBuildRequires,
   makeSrpm,
   newRequirements,
@@ -45,13 +46,13 @@ export async function buildNatively(
 
 /** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
-  const { task, dir, rules, log, signal } = build
+  const { task, dir, limits, rules, log, signal } = build
   await describeMachine(dir, log)
   const spec = await log.phase('sources', 'fetching the sources', () => prepareSources(build))
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
     prepareRoot(build),
   )
-  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, spec, rules, log, signal }
+  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, limits, spec, rules, log, signal }
   await writeMacros(build, base)
   // First, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
@@ -117,8 +118,8 @@ async function prepareRoot(
   return { base, repositories }
 }
 
-function rootOptions({ task, dir, cacheDir, log, signal, hold }: Build) {
-  return { dir, cacheDir, chroot: task.chroot, log, signal, hold }
+function rootOptions({ task, dir, limits, cacheDir, log, signal, hold }: Build) {
+  return { dir, limits, cacheDir, chroot: task.chroot, log, signal, hold }
 }
 
 async function writeMacros({ task, dir }: Build, { dbPath }: BuildRoot): Promise<void> {
@@ -161,8 +162,6 @@ async function installRequired(
     root = await log.phase('builddeps', 'installing BuildRequires', () =>
       withPackages(rootOptions(build), current, wanted),
     )
-    // Everything was installed already, so the spec means the same.
-    if (root.installed === current.installed) return { root, requires, srpm: made.srpm }
   }
   throw new BuildFailure(
     `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
@@ -205,7 +204,5 @@ async function installGenerated(
 async function lastError({ log_dir }: Build): Promise<string> {
   const text = await readFile(join(log_dir, 'build.log'), 'utf8').catch(() => '')
   const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1]
-  if (section !== undefined) return `: ${section} failed`
-  const error = /^error: (.*)$/m.exec(text)?.[1]
-  return error === undefined ? '' : `: ${error.slice(0, 500)}`
+  return section === undefined ? firstError(text) : `: ${section} failed`
 }

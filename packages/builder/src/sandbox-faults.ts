@@ -52,8 +52,8 @@ const NAMES: Record<SandboxStep, string> = {
   loopback: 'Cannot bring up the loopback device of a new network namespace',
 }
 
-/** Returns why this machine cannot run a build sandbox, each a sentence for the administrator; empty if it can. */
-export async function sandboxFaults(): Promise<string[]> {
+/** Returns why this machine cannot run a build sandbox, each a sentence for the administrator; empty if it can. Tries it in `parent`. */
+export async function sandboxFaults(parent = tmpdir()): Promise<string[]> {
   if ((await seccompProfilePath()) === undefined) return [NO_PROFILE]
   const failed = await failedStep()
   if (failed) {
@@ -63,7 +63,7 @@ export async function sandboxFaults(): Promise<string[]> {
   if (!(await hasCgroups())) return [NO_CGROUPS]
   await delegateCgroups()
   await halveSandboxWeight()
-  const reason = await sandboxFailure()
+  const reason = await sandboxFailure(parent)
   return reason === undefined ? [] : [`Cannot run a sandbox: ${reason}`]
 }
 
@@ -74,8 +74,8 @@ const NO_CGROUPS =
 const PROBE_MS = 60_000
 
 /** Runs a sandbox that does nothing; returns why it failed, undefined if it did not. */
-async function sandboxFailure(): Promise<string | undefined> {
-  const dir = await mkdtemp(join(tmpdir(), 'copr-check-'))
+async function sandboxFailure(parent: string): Promise<string | undefined> {
+  const dir = await mkdtemp(join(parent, 'copr-check-'))
   try {
     const root = { layers: [join(dir, 'lower')], changes: join(dir, 'changes') }
     await mkdir(root.layers[0] ?? dir)

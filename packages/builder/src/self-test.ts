@@ -41,7 +41,7 @@ export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   const skew = await clockSkew(options)
   if (Math.abs(skew) > max_clock_skew_seconds)
     fault('clock', `Its clock is ${Math.abs(skew)} seconds ${skew < 0 ? 'behind' : 'ahead'}`)
-  for (const message of await machineFaults()) fault('sandbox', message)
+  for (const message of await machineFaults({ dir: options.scratch_dir })) fault('sandbox', message)
   return { faults, ...facts }
 }
 

@@ -5,7 +5,8 @@
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController()
   const stop = (): void => stopping.abort(new Error('stopping'))
-  process.once('SIGTERM', stop)
+  // A second one must not end the process before it has cleaned up.
+  process.on('SIGTERM', stop)
   process.once('SIGINT', () => {
     stop()
     process.once('SIGINT', () => process.kill(process.pid, 'SIGKILL'))

@@ -11,6 +11,7 @@ import type { Requirement } from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
 import { BuildLog } from '../build-log.ts'
 import { machineFaults } from '../check-machine.ts'
+import { limitsOfMachine } from '../sandbox/limits.ts'
 import { installPackages } from './install.ts'
 import { readRepository, type Repository } from './repository.ts'
 
@@ -114,6 +115,7 @@ async function install(
   try {
     await installPackages({
       dir: run,
+      limits: limitsOfMachine(),
       chroot: CHROOT,
       root: { directory },
       dbPath: DB_PATH,

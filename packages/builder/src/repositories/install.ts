@@ -5,6 +5,7 @@ import { formatDependency, type Requirement } from '@copr/rpm/package-info'
 import { isRich } from '@copr/rpm/rich-dependency'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
+import type { SandboxLimits } from '../sandbox/limits.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 import { renderDnfConfig } from './dnf-config.ts'
 import { faultOfDnf, missingIn } from './dnf-faults.ts'
@@ -22,6 +23,7 @@ import {
 export interface InstallOptions {
   /** An existing directory for this run alone. */
   dir: string
+  limits: SandboxLimits
   chroot: string
   root: SandboxRoot
   /** Path of the RPM database in the chroot. */
@@ -176,7 +178,7 @@ async function runDnf(
   options: InstallOptions,
   { network = false, carrier, write }: DnfRun,
 ): Promise<{ code: number; output: string }> {
-  const { dir, root, repositories, signal } = options
+  const { dir, limits, root, repositories, signal } = options
   let output = ''
   const filter = lineFilter(
     (line) => (carrier ? withoutPackage(line, carrier.name) : line),
@@ -190,6 +192,7 @@ async function runDnf(
     as: 'tools',
     command,
     env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
+    limits,
     network: network ? 'host' : 'none',
     binds: [
       { from: join(dir, 'etc-dnf'), to: '/etc/dnf', changes: 'forbidden' },
@@ -212,7 +215,8 @@ async function runDnf(
     signal,
   })
   filter.end()
-  if (code !== 0 && exhausted !== undefined)
+  // Even if dnf succeeded: rpm only warns of a scriptlet that was killed, and the root would lack what it does.
+  if (exhausted !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
   return { code, output }
 }

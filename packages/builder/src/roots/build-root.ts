@@ -9,6 +9,7 @@ import { digestOfOffers } from '../repositories/repository-content.ts'
 import { installPackages } from '../repositories/install.ts'
 import { namesRequired, shortened } from '../repositories/requirements.ts'
 import type { Repository } from '../repositories/repository.ts'
+import type { SandboxLimits } from '../sandbox/limits.ts'
 import { BUILD_UID, runSandboxed } from '../sandbox/sandbox.ts'
 import { cached, type CacheUse } from './cache.ts'
 import { listInstalled, listNames } from './root-query.ts'
@@ -25,6 +26,8 @@ export interface BuildRoot {
 export interface RootOptions {
   /** An existing directory for this build alone. */
   dir: string
+  /** The limits of each sandbox that fills the root. */
+  limits: SandboxLimits
   cacheDir: string
   chroot: ChrootConfig
   log: BuildLog
@@ -81,7 +84,7 @@ async function makeBaseRoot(
   repositories: Repository[],
   target: string,
 ): Promise<void> {
-  const { chroot, signal } = options
+  const { chroot, limits, signal } = options
   const root = { directory: join(target, 'root') }
   await mkdir(root.directory)
   const install = { ...options, root, repositories, chroot: chroot.name, dbPath: FIRST_DB_PATH }
@@ -92,6 +95,7 @@ async function makeBaseRoot(
     as: 'root',
     command: ['/bin/sh', '-ec', PREPARE],
     env,
+    limits,
     signal,
   })
   const dbPath = /^dbpath=(\/.*)$/m.exec(prepared.output)?.[1]
@@ -100,7 +104,7 @@ async function makeBaseRoot(
   await writeFile(join(target, 'dbpath'), dbPath)
   await writeFile(
     join(target, 'installed'),
-    await listInstalled({ root, dbPath, has_user_packages: false, signal }),
+    await listInstalled({ root, dbPath, has_user_packages: false, limits, signal }),
   )
 }
 
@@ -127,7 +131,7 @@ export async function withPackages(
 ): Promise<BuildRoot> {
   const { requires } = wanted
   if (wanted.packages.length + requires.length === 0) return base
-  const { cacheDir, log, signal } = options
+  const { cacheDir, limits, log, signal } = options
   const packages = wanted.packages.toSorted()
   const required = requires.map(formatDependency).toSorted()
   const configs = wanted.taskRepositories.map(({ config, url }) => [config, url])
@@ -148,7 +152,7 @@ export async function withPackages(
       dbPath: base.dbPath,
     }
     await installPackages({ ...install, packages, requires })
-    const query = { root, dbPath: base.dbPath, has_user_packages: true, signal }
+    const query = { root, dbPath: base.dbPath, has_user_packages: true, limits, signal }
     const known = [...packages.flatMap(namesIn), ...namesRequired(requires)]
     const names = [...new Set([...known, ...(await listNames(query))])]
     const offers = await offersOf(options, wanted.taskRepositories, names)

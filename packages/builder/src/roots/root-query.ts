@@ -1,4 +1,5 @@
 import { BuildFailure } from '../build-failure.ts'
+import type { SandboxLimits } from '../sandbox/limits.ts'
 import { ROOT, runSandboxed, type SandboxRoot } from '../sandbox/sandbox.ts'
 
 export interface RootQuery {
@@ -6,6 +7,7 @@ export interface RootQuery {
   dbPath: string
   /** Whether users' packages, which may have damaged the database, are installed. */
   has_user_packages: boolean
+  limits: SandboxLimits
   signal: AbortSignal
 }
 
@@ -24,22 +26,24 @@ export async function listNames(query: RootQuery): Promise<string[]> {
 }
 
 async function queryAll(
-  { root, dbPath, has_user_packages, signal }: RootQuery,
+  { root, dbPath, has_user_packages, limits, signal }: RootQuery,
   format: string,
 ): Promise<string> {
   const command = ['rpm', '--root', ROOT, '--dbpath', dbPath, '-qa', '--qf', format]
   const chunks: Buffer[] = []
-  const { code, output } = await runSandboxed({
+  const { code, output, exhausted } = await runSandboxed({
     root,
     as: 'tools',
     command,
     env: { HOME: '/root', LC_ALL: 'C.UTF-8' },
+    limits,
     onOutput: (chunk) => chunks.push(chunk),
     signal,
   })
   if (code !== 0) {
-    const message = `Cannot list the packages of the root: ${output.trim().slice(-500)}`
-    throw has_user_packages ? new BuildFailure(message) : new Error(message)
+    const message = `Cannot list the packages of the root: ${exhausted ?? output.trim().slice(-500)}`
+    if (!has_user_packages) throw new Error(message)
+    throw new BuildFailure(message, exhausted === undefined ? {} : { exhausted })
   }
   return Buffer.concat(chunks).toString('utf8')
 }

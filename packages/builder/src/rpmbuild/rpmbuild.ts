@@ -14,6 +14,7 @@ import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
 import type { BuildRoot } from '../roots/build-root.ts'
 import { removeTree } from '../remove-tree.ts'
+import type { SandboxLimits } from '../sandbox/limits.ts'
 import { runSandboxed, type SandboxExit } from '../sandbox/sandbox.ts'
 import { takeFiles } from '../sandbox/take-files.ts'
 
@@ -21,6 +22,7 @@ export interface RpmbuildOptions {
   task: RpmTask
   /** The build's own directory; its subdirectory `builddir` is `/builddir` in the root. */
   dir: string
+  limits: SandboxLimits
   root: BuildRoot
   spec: string
   /** Addresses that a build with network access may reach. */
@@ -40,7 +42,7 @@ export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
 
 /** Runs rpmbuild as the unprivileged user and logs its output as it arrives. */
 export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<SandboxExit> {
-  const { task, dir, root, spec, log, signal } = options
+  const { task, dir, limits, root, spec, log, signal } = options
   const { arch } = chrootParts(task.chroot.name)
   const conditions = [
     ...task.with_opts.flatMap((name) => ['--with', name]),
@@ -62,6 +64,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
   log.command(command, 'build')
   const exit = await runSandboxed({
     arch,
+    limits,
     root: { layers: root.layers, changes },
     as: 'build',
     command: arch === 'i686' ? ['setarch', 'i686', ...command] : command,
@@ -96,7 +99,11 @@ export async function makeSrpm(
   await rm(join(options.dir, PACKAGES), { recursive: true, force: true })
   const exit = await rpmbuild('bs', options)
   if (exit.code !== 0)
-    throw rpmbuildFailure('cannot create the SRPM: rpmbuild -bs exited with code', exit)
+    throw rpmbuildFailure(
+      'cannot create the SRPM: rpmbuild -bs exited with code',
+      exit,
+      firstError(exit.output),
+    )
   const [srpm] = await takePackages(options.dir, 'SRPMS', '.src.rpm')
   if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
   return { srpm, requires: await requirementsOf(srpm) }
@@ -123,6 +130,12 @@ export function rpmbuildFailure(
 ): BuildFailure {
   const limit = exhausted === undefined ? '' : ` because ${exhausted}`
   return new BuildFailure(`${words} ${code}${limit}${reason}`, exhausted ? { exhausted } : {})
+}
+
+/** Returns the first error in rpm's output, as the end of a reason. */
+export function firstError(output: string): string {
+  const error = /^error: (.*)$/m.exec(output)?.[1]
+  return error === undefined ? '' : `: ${error.slice(0, 500)}`
 }
 
 /** Returns the requirements that are not among `known`, each once. */

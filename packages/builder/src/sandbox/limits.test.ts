@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,3 +82,10 @@ async function limited(limits: Partial<ReturnType<typeof limitsOfMachine>>, comm
     await rm(dir, { recursive: true, force: true })
   }
 }
+
+test('the limit of open files fits into that of the agent', () => {
+  const script = `const { limitsOfMachine } = await import('${new URL('limits.ts', import.meta.url).href}')
+process.stdout.write(String(limitsOfMachine().open_files))`
+  const limited = ['-c', 'ulimit -n 512; exec "$@"', 'sh', process.execPath, '--input-type=module']
+  assert.equal(execFileSync('/bin/sh', [...limited, '--eval', script], { encoding: 'utf8' }), '512')
+})

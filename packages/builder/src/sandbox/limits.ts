@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { totalmem } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 
 /** The most that the processes of a sandbox may use together. */
 export interface SandboxLimits {
   memory_bytes: number
   processes: number
+  /** Open files of each process. */
+  open_files: number
   /** Size of /dev/shm, which counts as memory. */
   shared_memory_bytes: number
 }
@@ -12,7 +14,11 @@ export interface SandboxLimits {
 const MIB = 1024 ** 2
 /** Kept for the agent, the supervisor and the kernel. */
 const RESERVED_BYTES = 512 * MIB
+/** Threads count as processes. A fork bomb of four times as many stops a machine of two cores for minutes. */
+const PROCESSES_PER_CORE = 512
+const MIN_PROCESSES = 4096
 const MAX_PROCESSES = 16_384
+const MAX_OPEN_FILES = 10_240
 const MAX_SHARED_BYTES = 1024 * MIB
 
 /** Returns limits that leave the machine able to work whatever a sandbox does. */
@@ -21,9 +27,22 @@ export function limitsOfMachine(): SandboxLimits {
   const memory_bytes = total - Math.min(RESERVED_BYTES, Math.floor(total / 8))
   return {
     memory_bytes,
-    processes: Math.min(MAX_PROCESSES, Math.floor(numberIn('/proc/sys/kernel/pid_max') / 2)),
+    processes: processesOfMachine(),
+    open_files: Math.min(MAX_OPEN_FILES, openFilesOfAgent()),
     shared_memory_bytes: Math.min(MAX_SHARED_BYTES, Math.floor(memory_bytes / 4)),
   }
+}
+
+function processesOfMachine(): number {
+  const wanted = Math.max(MIN_PROCESSES, PROCESSES_PER_CORE * availableParallelism())
+  return Math.min(wanted, MAX_PROCESSES, Math.floor(numberIn('/proc/sys/kernel/pid_max') / 2))
+}
+
+/** The hard limit of this process, which root in a container may be unable to raise. */
+function openFilesOfAgent(): number {
+  const text = readFileSync('/proc/self/limits', 'utf8')
+  const limit = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(text)?.[1])
+  return Number.isNaN(limit) ? Infinity : limit
 }
 
 /** The memory of the machine, or of this container if it has less. */

@@ -140,7 +140,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       },
       rlimits: [
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
-        { type: 'RLIMIT_NOFILE', soft: 10_240, hard: 10_240 },
+        { type: 'RLIMIT_NOFILE', soft: limits.open_files, hard: limits.open_files },
       ],
     },
     mounts: mountsOf(options),

@@ -15,7 +15,10 @@ echo 500 >/proc/self/oom_score_adj 2>/dev/null || true
 mount --bind "$etc" /etc
 # slirp4netns keeps /etc and /run. In /run are the sockets of the machine's services.
 mount -t tmpfs -o ro,nosuid,nodev,noexec,mode=755,size=4k run /run
+# In a container, root may be unable to raise the limit of open files.
+files=$(ulimit -H -n)
+[ "$files" != unlimited ] && [ "$files" -lt 4096 ] || files=4096
 # Memory, open files: about 4000 connections. The kernel counts neither against the limits of the build.
-exec prlimit --nofile=4096 --as=1073741824 --core=0 \
+exec prlimit --nofile="$files" --as=1073741824 --core=0 \
   setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all --pdeathsig KILL \
   slirp4netns "$@"

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
-import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { buildDiskFaults } from '../build-disk-faults.ts'
 import { machineFaults } from '../check-machine.ts'
+import type { EngineOptions } from '../engine.ts'
 import { buildNatively } from '../native-engine.ts'
 import { type BuildFixture, buildFixture, recordedContext } from './build-fixture.ts'
 
@@ -17,6 +17,8 @@ const diskFaults = skip ? [] : await buildDiskFaults()
 /** The reason to skip tests about the disks of builds on this machine, or false. */
 export const noDisk = skip || (diskFaults.length > 0 && diskFaults.join('; '))
 export let fixture: BuildFixture
+/** Options of the engine that a test may set. */
+type TestOptions = Pick<EngineOptions, 'limits' | 'rules'>
 let count = 0
 
 let opening: Promise<BuildFixture> | undefined
@@ -64,7 +66,7 @@ ${check}
 export function start(
   task: RpmTask,
   context = recordedContext(join(fixture.dir, `run-${++count}`)),
-  rules?: AddressRules,
+  options: TestOptions = {},
 ) {
   const builds_dir = join(fixture.dir, 'builds')
   return {
@@ -73,13 +75,13 @@ export function start(
       builds_dir,
       own_disk: !noDisk,
       cache_dir: fixture.cacheDir,
-      ...(rules && { rules }),
+      ...options,
     }),
   }
 }
 
-export async function build(task: RpmTask, rules?: AddressRules) {
-  const { context, outcome } = start(task, undefined, rules)
+export async function build(task: RpmTask, options?: TestOptions) {
+  const { context, outcome } = start(task, undefined, options)
   return { context, outcome: await outcome }
 }
 

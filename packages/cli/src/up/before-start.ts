@@ -23,7 +23,7 @@ export async function checkBeforeStart(
 ): Promise<void> {
   requireRoot()
   requireUsable(paths)
-  await checkMachine({ programs: PROGRAMS })
+  await checkMachine({ programs: PROGRAMS, dir: nearestExisting(paths.dir) })
   await requireFreePort(listen)
   await requireSpace(paths)
 }

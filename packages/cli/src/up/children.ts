@@ -11,13 +11,18 @@ const TRUST = ['NODE_USE_SYSTEM_CA', 'NODE_EXTRA_CA_CERTS']
 
 /**
  * Starts a component in a child process. If the parent exits, even if it is killed, the IPC channel is closed and the child
- * stops by itself.
+ * stops by itself. `through` is a command that executes the component in place of itself.
  */
 export function spawnComponent(
   args: string[],
-  { env = {}, log_file }: { env?: Record<string, string>; log_file: string },
+  {
+    env = {},
+    log_file,
+    through = [],
+  }: { env?: Record<string, string>; log_file: string; through?: string[] },
 ): ChildProcess {
-  const child = spawn(process.execPath, [MAIN, 'run', ...args], {
+  const [program = '', ...rest] = [...through, process.execPath, MAIN, 'run', ...args]
+  const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       PATH: process.env['PATH'] ?? '',

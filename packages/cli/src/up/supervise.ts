@@ -91,6 +91,8 @@ export function startBuilder(
   const child = spawnComponent(args, {
     env: { COPR_ENROLL_TOKEN: enroll_token },
     log_file: join(paths.logs, `builder-${slot}.log`),
+    // The disks of its builds are mounted for it alone, and vanish with it, even if it is killed.
+    through: ['unshare', '--mount', '--propagation', 'slave'],
   })
   const ended = new Promise<string>((resolve) =>
     child.once('close', (code, signal) =>

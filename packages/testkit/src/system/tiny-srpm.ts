@@ -7,6 +7,8 @@ interface TinySource {
   name: string
   version?: string
   release?: string
+  /** The BuildRequires. */
+  requires?: string[]
   /** The shell lines of %build. */
   build?: string
   /** A source file next to the spec. */
@@ -50,7 +52,7 @@ async function makeTiny(dir: string, wanted: TinySource): Promise<string> {
   return join(target, made)
 }
 
-function specOf({ name, version, release, build = '', source }: TinySource): string {
+function specOf({ name, version, release, requires, build = '', source }: TinySource): string {
   return `Name: ${name}
 Version: ${version}
 Release: ${release}
@@ -58,6 +60,7 @@ Summary: Tiny package of a test
 License: MIT
 BuildArch: noarch
 ${source ? `Source0: ${source.name}` : ''}
+${requires ? `BuildRequires: ${requires.join(' ')}` : ''}
 %description
 Has one file.
 %prep

@@ -121,6 +121,8 @@ print("tried in Lua")`,
 )
 
 const RPMS = '/builddir/build/RPMS'
+/** Makes a path of 6,000 bytes, more than PATH_MAX, from the current directory on. */
+const GO_DEEP = `i=0; while [ $i -lt 30 ]; do d=$(printf 'd%.0s' $(seq 200)); mkdir $d && cd -P $d || break; i=$((i+1)); done; echo "depth $i"`
 /** Files left by a build → the reason of its failure; undefined if it succeeds and publishes only its package. */
 const LEFT: { title: string; script: string; reason?: RegExp; is_dynamic?: boolean }[] = [
   {
@@ -184,7 +186,7 @@ ln -s /etc/passwd a.rpm; ln -s /etc/shadow b.rpm; ln -s . c.rpm; mkfifo d.rpm; m
   {
     title: 'a path longer than PATH_MAX, and a directory without permissions',
     script: `for place in /tmp /var/tmp /builddir ${RPMS}; do
-  (cd $place; i=0; while [ $i -lt 30 ]; do d=$(printf 'd%.0s' $(seq 200)); mkdir $d && cd $d || break; i=$((i+1)); done)
+  (cd $place; ${GO_DEEP})
 done
 mkdir /builddir/closed; touch /builddir/closed/file; chmod 0 /builddir/closed`,
   },
@@ -203,6 +205,29 @@ for (const { title, script, reason, is_dynamic } of LEFT)
       const published = [...context.uploads.keys()].filter((name) => name.endsWith('.rpm'))
       assert.deepEqual(published.toSorted(), ['probe-1.0-1.noarch.rpm', 'probe-1.0-1.src.rpm'])
     }
+    assert.deepEqual(context.unclean, [])
+    assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
+  })
+
+/** Where a path longer than PATH_MAX is made in the root: by a scriptlet of a package, or by the build where a package lets it. */
+const DEEP = [
+  { where: 'a layer', name: 'deep', post: `cd /opt; ${GO_DEEP}`, script: '' },
+  {
+    where: 'a root',
+    name: 'open',
+    post: 'mkdir -m 1777 /opt/open',
+    script: `cd /opt/open; ${GO_DEEP}`,
+  },
+]
+
+for (const { where, name, post, script } of DEEP)
+  test(`a path longer than PATH_MAX in ${where} harms nothing`, { skip }, async () => {
+    const { repos, addWithScriptlets } = await projectRepository(name)
+    await addWithScriptlets(name, `%post\nmkdir -p /opt\n${post}`)
+    const spec = specOf({ head: `BuildRequires: ${name}`, build: script })
+    const { context, outcome } = await build(await fixture.task(spec, { repos }))
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    assert.match(context.text(), /^depth 30$/m)
     assert.deepEqual(context.unclean, [])
     assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
   })

@@ -30,8 +30,9 @@ tar --extract --gzip --no-same-owner --file "$dir/agent.tar.gz" --directory "$di
 rm "$dir/agent.tar.gz"
 set -- "$node" "$dir/agent/packages/builder/src/main.ts" "$dir/agent.json"
 if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
-  systemd-run --quiet --collect --unit="copr-builder-$name" --property=OOMPolicy=continue --property=Delegate=yes \
+  systemd-run --quiet --collect --unit="copr-builder-$name" --property=OOMPolicy=continue --property=Delegate=yes --property=PrivateMounts=yes \
     --property="IPAddressDeny=169.254.169.254/32 fd00:ec2::254/128" "$@"
 else
-  setsid nohup "$@" >"$dir/agent.log" 2>&1 </dev/null &
+  # The disks of builds are mounted for the agent alone, and vanish with it.
+  setsid nohup unshare --mount --propagation slave "$@" >"$dir/agent.log" 2>&1 </dev/null &
 fi
