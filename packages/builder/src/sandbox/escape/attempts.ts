@@ -148,7 +148,7 @@ export const CONTROLS: Control[] = [
     attempts: ['change a sysctl', 'change a parameter of the kernel in /sys'],
     optional: ['trigger a SysRq'],
   },
-  { without: ['masked_paths'], attempts: ['read the list of keys'] },
+  { without: ['masked_paths', 'seccomp'], attempts: ['read the list of keys'] },
   {
     without: ['masked_paths', ...ROOT],
     attempts: [],
