@@ -41,7 +41,7 @@ const FILES: readonly TestFile[] = [
   { path: `${SANDBOX}/id-range.test.ts` },
   { path: `${SANDBOX}/seccomp.test.ts` },
   { path: `${SANDBOX}/escape/escape.test.ts` },
-  { path: 'packages/builder/src/build-disk.test.ts' },
+  { path: 'packages/builder/src/disk/build-disk.test.ts' },
   { path: `${SANDBOX}/isolation.test.ts` },
   { path: 'packages/builder/src/native-engine.test.ts', tests: '^builds a C program' },
 ]

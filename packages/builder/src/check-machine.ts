@@ -5,7 +5,7 @@ import { missingPrograms, missingSentence } from './programs.ts'
 import { sandboxFaults } from './sandbox-faults.ts'
 import { idsOfContainer } from './sandbox/id-range.ts'
 import { OCI_RUNTIMES, ociRuntime } from './sandbox/runtime.ts'
-import { userNetworkFaults } from './sandbox/user-network-faults.ts'
+import { userNetworkFaults } from './sandbox/network/network-faults.ts'
 
 /** Programs that every build needs. */
 const PROGRAMS = ['dnf', 'rpm', 'git', 'flock', 'mount', 'python3', 'setpriv', 'unshare', 'ip']

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { RpmTask } from '@copr/contract/builder-protocol'
-import { mountsBelow, readMounts } from './mounts.ts'
+import { mountsBelow, readMounts } from './disk/mounts.ts'
 import type { SandboxLimits } from './sandbox/limits.ts'
 import {
   build,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { mountsBelow, readMounts } from './mounts.ts'
+import { mountsBelow, readMounts } from './disk/mounts.ts'
 import { openScratch } from './scratch.ts'
 import {
   build,

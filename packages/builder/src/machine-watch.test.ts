@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mock, test } from 'node:test'
-import { buildDiskFaults } from './build-disk-faults.ts'
-import { openBuildDisk } from './build-disk.ts'
+import { buildDiskFaults } from './disk/build-disk-faults.ts'
+import { openBuildDisk } from './disk/build-disk.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
 
 const faults = await buildDiskFaults()

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holdLock, takeLock } from './lock.ts'
-import { unmountBelow } from './mounts.ts'
+import { unmountBelow } from './disk/mounts.ts'
 import { removeTree } from './remove-tree.ts'
 import { removeUnusedCgroups } from './sandbox/cgroup.ts'
 

@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { buildDiskFaults } from '../build-disk-faults.ts'
-import { openBuildDisk } from '../build-disk.ts'
+import { buildDiskFaults } from '../disk/build-disk-faults.ts'
+import { openBuildDisk } from '../disk/build-disk.ts'
 import { cached } from './cache.ts'
 
 const MIB = 1024 ** 2

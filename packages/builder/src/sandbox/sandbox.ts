@@ -19,7 +19,7 @@ import {
   type SandboxPhase,
 } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
-import { openSandboxNetwork, type SandboxNetwork } from './sandbox-network.ts'
+import { openSandboxNetwork, type SandboxNetwork } from './network/sandbox-network.ts'
 import { seccompFilter, seccompProfilePath } from './seccomp.ts'
 
 export { BUILD_UID, ROOT } from './oci-config.ts'

@@ -1,6 +1,6 @@
 /** Runs one build as a separate process that a test can kill. Arguments: the task, the builds and the cache directory. */
 import type { RpmTask } from '@copr/contract/builder-protocol'
-import { buildDiskFaults } from '../build-disk-faults.ts'
+import { buildDiskFaults } from '../disk/build-disk-faults.ts'
 import { buildNatively } from '../native-engine.ts'
 import { openScratch } from '../scratch.ts'
 import { recordedContext } from './build-fixture.ts'

@@ -7,9 +7,9 @@ import {
   type NamespaceSupport,
   PRIVILEGED,
   readNamespaceSupport,
-} from './namespace-cause.ts'
-import { missingPrograms, missingSentence } from './programs.ts'
-import { wordsOf } from './sandbox-faults.ts'
+} from '../namespace-cause.ts'
+import { missingPrograms, missingSentence } from '../programs.ts'
+import { wordsOf } from '../sandbox-faults.ts'
 
 const PROGRAMS = ['mkfs.ext4', 'mount', 'umount', 'losetup']
 

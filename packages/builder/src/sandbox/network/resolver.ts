@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
-import { ADDRESSES } from './user-network-plan.ts'
+import { ADDRESSES } from './plan.ts'
 
 /**
  * The list of name servers that slirp4netns reads, in a directory of its own: it asks them on behalf of the sandbox, which knows

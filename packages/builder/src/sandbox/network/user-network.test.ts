@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PrivateUrls } from '@copr/contract/private-urls'
 import { addressRules } from '@copr/process/guarded/address-rules'
-import { userNetworkFaults } from './user-network-faults.ts'
+import { userNetworkFaults } from './network-faults.ts'
 import {
   attempt,
   connectMachines,
@@ -20,8 +20,8 @@ import {
   PORT,
   type Sandbox,
   SLIRP_ID,
-} from './user-network-fixture.ts'
-import { ADDRESSES } from './user-network-plan.ts'
+} from './testing/network-fixture.ts'
+import { ADDRESSES } from './plan.ts'
 import { startUserNetwork, type UserNetwork } from './user-network.ts'
 
 const faults = process.getuid?.() === 0 ? await userNetworkFaults() : ['needs root']

@@ -5,7 +5,7 @@ import { messageOf } from '@copr/process/errors'
 import { Bell } from '@copr/process/every'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { runOrThrow } from '@copr/process/run'
-import { hasIpv6, hostRanges } from './user-network-host.ts'
+import { hasIpv6, hostRanges } from './host.ts'
 import {
   ADDRESSES,
   hostCommands,
@@ -15,18 +15,12 @@ import {
   outsideCommands,
   routerCommands,
   sandboxCommands,
-} from './user-network-plan.ts'
-import { ResolvConf } from './user-network-resolver.ts'
-import {
-  LIFELINE_FD,
-  READY_FD,
-  startSupport,
-  type SupportProcess,
-  SYSTEM_PATH,
-} from './user-network-process.ts'
+} from './plan.ts'
+import { ResolvConf } from './resolver.ts'
+import { LIFELINE_FD, READY_FD, startSupport, type SupportProcess, SYSTEM_PATH } from './process.ts'
 
-const ROUTER = fileURLToPath(new URL('user-network-router.sh', import.meta.url))
-const SLIRP = fileURLToPath(new URL('user-network-slirp.sh', import.meta.url))
+const ROUTER = fileURLToPath(new URL('router.sh', import.meta.url))
+const SLIRP = fileURLToPath(new URL('slirp.sh', import.meta.url))
 
 /** Milliseconds between two looks at the machine's own addresses and name servers, unless the kernel reports a change. */
 const REFRESH_MS = 1000
@@ -172,7 +166,7 @@ async function startMonitor(changes: Bell, signal: AbortSignal): Promise<Support
   return await startSupport(['/bin/sh', '-c', watch], { signal, onOutput, kill_at_end: true })
 }
 
-/** Writes the commands of user-network-router.sh. */
+/** Writes the commands of router.sh. */
 async function writeCommands(
   { dir, rules }: UserNetworkOptions,
   ipv6: boolean,

@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { runOrThrow } from '@copr/process/run'
 
 /** As text: a user of the sandbox may be unable to reach this folder. */
-const ATTEMPTS = readFileSync(new URL('user-network-attempts.py', import.meta.url), 'utf8')
+const ATTEMPTS = readFileSync(new URL('attempts.py', import.meta.url), 'utf8')
 
 /** First host id of the sandbox's user namespace, and the id of slirp4netns. */
 const FIRST_ID = 1_700_000_000

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '@copr/process/errors'
 import { addressRules } from '@copr/process/guarded/address-rules'
-import { missingPrograms, missingSentence } from '../programs.ts'
+import { missingPrograms, missingSentence } from '../../programs.ts'
 import { startUserNetwork } from './user-network.ts'
 
 const PROGRAMS = ['slirp4netns', 'ip', 'nsenter', 'prlimit', 'setpriv', 'unshare']

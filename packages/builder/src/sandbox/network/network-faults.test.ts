@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runOrThrow } from '@copr/process/run'
-import { userNetworkFaults } from './user-network-faults.ts'
+import { userNetworkFaults } from './network-faults.ts'
 
 const skip = process.getuid?.() !== 0 && 'needs root: it creates mount namespaces'
 
 /** Returns the faults of a machine that a shell command has changed within a mount namespace. */
 async function faultsAfter(change: string): Promise<string[]> {
-  const module = JSON.stringify(join(import.meta.dirname, 'user-network-faults.ts'))
+  const module = JSON.stringify(join(import.meta.dirname, 'network-faults.ts'))
   const script = `import { userNetworkFaults } from ${module}; console.log(JSON.stringify(await userNetworkFaults()))`
   const node = [process.execPath, '--input-type=module', '-e', script]
   const args = ['--mount', '/bin/sh', '-c', `${change}; exec "$@"`, 'sh', ...node]

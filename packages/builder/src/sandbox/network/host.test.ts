@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hostRanges, localRanges4, localRanges6 } from './user-network-host.ts'
-import { nameServers } from './user-network-resolver.ts'
+import { hostRanges, localRanges4, localRanges6 } from './host.ts'
+import { nameServers } from './resolver.ts'
 
 test('hostRanges() contains the loopback addresses of this machine', async () => {
   const ranges = await hostRanges()

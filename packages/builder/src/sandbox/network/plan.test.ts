@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PrivateUrls } from '@copr/contract/private-urls'
 import { addressRules } from '@copr/process/guarded/address-rules'
-import { hostCommands, routerCommands } from './user-network-plan.ts'
+import { hostCommands, routerCommands } from './plan.ts'
 
 /** Returns the routes of the table that decides about addresses: `open` or `closed` by range. */
 function routes(family: 'ipv4' | 'ipv6', allow: PrivateUrls): Map<string, string> {
