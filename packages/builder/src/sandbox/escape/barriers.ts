@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { SandboxPlan } from '../sandbox.ts'
 
@@ -80,12 +81,13 @@ const REMOVALS = {
   /** Directories of the agent, of other builds and of the host. */
   files: (plan, { dir }) => {
     share(plan, dir)
-    share(plan, '/etc')
+    // A copy, because the host's own file system may be an overlay, which cannot map ids.
+    share(plan, join(dir, 'etc'), '/etc')
     shareMount(plan, '/tmp', '/tmp')
     shareMount(plan, '/dev/shm', '/dev/shm')
   },
   neighbor_tmp: (plan, { neighbor_tmp }) => share(plan, neighbor_tmp, '/tmp'),
-  read_only_programs: (plan) => share(plan, '/usr'),
+  read_only_programs: (plan, { dir }) => share(plan, join(dir, 'share'), '/usr/share'),
   cgroup_files: (plan) => shareMount(plan, '/sys/fs/cgroup', '/sys/fs/cgroup'),
   device_cgroup: ({ config: { linux } }) => {
     if (linux.resources) linux.resources.devices = [{ allow: true, access: 'rwm' }]

@@ -178,6 +178,11 @@ async function makeFiles(dir: string, word: string) {
     await writeFile(path, word)
     await chmod(path, 0o666)
   }
+  const [etc, share] = [join(dir, 'outside/etc'), join(dir, 'outside/share')]
+  await mkdir(etc)
+  await mkdir(share)
+  await writeFile(join(etc, 'shadow'), await readFile('/etc/shadow'), { mode: 0o600 })
+  await writeFile(join(share, 'escape-probe'), word)
   return Object.fromEntries(files) as Record<keyof typeof paths, string>
 }
 
