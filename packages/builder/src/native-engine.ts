@@ -73,14 +73,13 @@ async function makePackages(build: Build): Promise<string[]> {
 
 /** Returns the packages and the SRPM, which rpmbuild has made again if it has more requirements since. */
 async function takeResults(dir: string, isDynamic: boolean, srpm: string): Promise<string[]> {
-  const sources = [srpm]
-  if (isDynamic) {
-    await rm(srpm)
-    sources.splice(0, 1, ...(await takePackages(dir, 'SRPMS', '.src.rpm')))
-    if (sources.length !== 1)
-      throw new BuildFailure(`the build left ${sources.length} SRPMs instead of one`)
-  }
-  return [...(await takePackages(dir, 'RPMS', '.rpm')), ...sources]
+  const rpms = await takePackages(dir, 'RPMS', '.rpm')
+  if (!isDynamic) return [...rpms, srpm]
+  await rm(srpm)
+  const again = await takePackages(dir, 'SRPMS', '.src.rpm')
+  if (again.length !== 1)
+    throw new BuildFailure(`the build left ${again.length} SRPMs instead of one`)
+  return [...rpms, ...again]
 }
 
 async function prepareSources(build: Build): Promise<string> {

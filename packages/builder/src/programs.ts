@@ -18,6 +18,7 @@ const PACKAGES: Record<string, Packages> = {
   losetup: { apt: 'mount', dnf: 'util-linux' },
   mount: { apt: 'mount', dnf: 'util-linux' },
   nsenter: UTIL_LINUX,
+  prlimit: UTIL_LINUX,
   rpmbuild: { apt: 'rpm', dnf: 'rpm-build' },
   setpriv: UTIL_LINUX,
   unshare: UTIL_LINUX,

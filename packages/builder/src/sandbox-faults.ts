@@ -11,7 +11,7 @@ import {
 } from './namespace-cause.ts'
 import { delegateCgroups, halveSandboxWeight, hasCgroups } from './sandbox/cgroup.ts'
 import { runSandboxed } from './sandbox/sandbox.ts'
-import { seccompProfilePath } from './sandbox/seccomp.ts'
+import { readSeccompProfile } from './sandbox/seccomp.ts'
 
 const FLAGS: Record<Namespace, string[]> = {
   mount: ['--mount', '--propagation', 'private'],
@@ -54,7 +54,7 @@ const NAMES: Record<SandboxStep, string> = {
 
 /** Returns why this machine cannot run a build sandbox, each a sentence for the administrator; empty if it can. Tries it in `parent`. */
 export async function sandboxFaults(parent = tmpdir()): Promise<string[]> {
-  if ((await seccompProfilePath()) === undefined) return [NO_PROFILE]
+  if ((await readSeccompProfile()) === undefined) return [NO_PROFILE]
   const failed = await failedStep()
   if (failed) {
     const { step, words } = failed

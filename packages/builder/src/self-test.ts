@@ -6,6 +6,7 @@ import type { SelfTest } from '@copr/contract/builder-protocol'
 import { messageOf } from '@copr/process/errors'
 import type { Logger } from '@copr/process/log'
 import { machineFaults } from './check-machine.ts'
+import { memoryOfMachine } from './sandbox/limits.ts'
 
 const MIB = 1024 ** 2
 const PROBE_AGAIN_MS = 2_000
@@ -45,18 +46,13 @@ export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   return { faults, ...facts }
 }
 
-/** The memory limit of this control group, or the machine's memory if it has none; swap is always the machine's. */
+/** The memory of the machine, or of this container if it has less; swap is always the machine's. */
 async function memory(): Promise<{ memory_mb: number; swap_mb: number }> {
   const info = await readFile('/proc/meminfo', 'utf8')
-  const mb = (name: string): number =>
-    Math.floor(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(info)?.[1] ?? 0) / 1024)
-  const limit = Number(
-    (await readFile('/sys/fs/cgroup/memory.max', 'utf8').catch(() => '')).trim() || NaN,
-  )
-  const total = mb('MemTotal')
+  const swap_kib = Number(/^SwapTotal:\s+(\d+) kB/m.exec(info)?.[1] ?? 0)
   return {
-    memory_mb: Number.isFinite(limit) ? Math.min(total, Math.floor(limit / MIB)) : total,
-    swap_mb: mb('SwapTotal'),
+    memory_mb: Math.floor(memoryOfMachine() / MIB),
+    swap_mb: Math.floor(swap_kib / 1024),
   }
 }
 

@@ -45,8 +45,8 @@ function openFilesOfAgent(): number {
   return Number.isNaN(limit) ? Infinity : limit
 }
 
-/** The memory of the machine, or of this container if it has less. */
-function memoryOfMachine(): number {
+/** The memory of the machine in bytes, or of this container if it has less. */
+export function memoryOfMachine(): number {
   const limits = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes']
   return Math.min(totalmem(), ...limits.map(numberIn))
 }

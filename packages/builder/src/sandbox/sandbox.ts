@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ import {
 } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
 import { openSandboxNetwork, type SandboxNetwork } from './network/sandbox-network.ts'
-import { seccompFilter, seccompProfilePath } from './seccomp.ts'
+import { readSeccompProfile, seccompFilter } from './seccomp.ts'
 
 export { BUILD_UID, ROOT } from './oci-config.ts'
 
@@ -47,7 +47,7 @@ export interface SandboxOptions {
   network?: 'none' | 'host' | AddressRules
   /** Directories of the host that appear at an absolute path of the sandbox. */
   binds?: { from: string; to: string; changes: 'kept' | 'forbidden' }[]
-  /** Architecture of the chroot's programs, which decides how they may open sockets. Default: the machine's. */
+  /** Architecture of the programs, as in the chroot's name, which decides how they may open sockets. Default: the machine's. */
   arch?: string
   limits?: SandboxLimits
   onOutput?: (chunk: Buffer) => void
@@ -196,11 +196,10 @@ export async function planSandbox(
   opened?: Pick<SandboxNetwork, 'resolv_conf'>,
 ): Promise<SandboxPlan> {
   const { root, as, command, network = 'none', binds = [], cwd = '/', env = {} } = options
-  const { arch = 'x86_64', limits = limitsOfMachine() } = options
+  const { arch = process.arch, limits = limitsOfMachine() } = options
   const name = randomUUID()
-  const path = await seccompProfilePath()
-  if (path === undefined) throw new Error('No package has installed a seccomp profile')
-  const profile = JSON.parse(await readFile(path, 'utf8')) as unknown
+  const profile = await readSeccompProfile()
+  if (profile === undefined) throw new Error('No package has installed a seccomp profile')
   const seccomp = seccompFilter(profile, { capabilities: capabilitiesOf(as), arch })
   const files = networkFiles(network === 'host', opened?.resolv_conf)
   const targets = binds.map(({ to, changes }) => ({ to, writable: changes === 'kept' }))

@@ -78,9 +78,12 @@ const ANY_PROTOCOL = 0
 const TCP = 6
 const UDP = 17
 
-/** Returns the path of the distribution's profile; undefined if no package has installed it. */
-export async function seccompProfilePath(): Promise<string | undefined> {
-  for (const path of PROFILE_PATHS) if (await readFile(path).then(Boolean, () => false)) return path
+/** Reads the distribution's profile; returns undefined if no package has installed it. */
+export async function readSeccompProfile(): Promise<unknown> {
+  for (const path of PROFILE_PATHS) {
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text !== undefined) return JSON.parse(text)
+  }
   return undefined
 }
 

@@ -4,9 +4,9 @@ Runs as PID 1 of new mount and PID namespaces: when it ends for any reason, ever
 because Node has no interface to mount_setattr(2), openat2(2) and setns(2), and the tools of Debian 12 (util-linux 2.38, runc 1.1)
 cannot create idmapped mounts.
 
-Standard input: the plan as JSON (planOf() in sandbox.ts). Standard output and standard error become those of the command. The
-file descriptor 3 receives the exit as one line of JSON: the interface Report in sandbox.ts. The file
-descriptor 4 is a network namespace, if the sandbox joins one.
+Standard input: the plan as JSON (SandboxPlan in sandbox.ts). Standard output and standard error become those of the command. The file
+descriptor 3 receives the exit as one line of JSON (Report in sandbox.ts). The file descriptor 4 is a network namespace, if the
+sandbox joins one.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ NETWORK_PATH = f'{BASE}/network'
 NETWORK = 4
 
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
-AT_EMPTY_PATH, AT_RECURSIVE = 0x1000, 0x8000
+AT_EMPTY_PATH = 0x1000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
 MOVE_MOUNT_F_EMPTY_PATH = 4
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x1, 0x2, 0x4, 0x100000
@@ -62,18 +62,17 @@ class MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ('set', 'clear', 'propagation', 'userns_fd')]
 
 
-def clone_mount(path, attributes, userns=None, recursive=False):
+def clone_mount(path, attributes, userns=None):
     """Returns the descriptor of a detached copy of the mount at `path`, idmapped to `userns` if given."""
-    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (AT_RECURSIVE if recursive else 0)
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC
     copy = check(libc.syscall(SYS_OPEN_TREE, -100, path.encode(), flags), f'Cannot clone the mount of {path}')
     try:
         setting = MountAttributes(set=attributes)
         if userns is not None:
             setting.set |= MOUNT_ATTR_IDMAP
             setting.userns_fd = userns
-        at = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
         check(
-            libc.syscall(SYS_MOUNT_SETATTR, copy, b'', at, ctypes.byref(setting), ctypes.sizeof(setting)),
+            libc.syscall(SYS_MOUNT_SETATTR, copy, b'', AT_EMPTY_PATH, ctypes.byref(setting), ctypes.sizeof(setting)),
             f'Cannot map the ids of {path}' if userns is not None else f'Cannot set the attributes of {path}',
         )
         return copy
