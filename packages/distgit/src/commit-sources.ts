@@ -1,7 +1,14 @@
-import { access, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { CoprError } from '@copr/process/errors'
 import { formatBytes } from '@copr/process/format-bytes'
-import { hasObject, type TreeEntry, makeObject, makeTree, writeObject } from './git-objects.ts'
+import {
+  exists,
+  hasObject,
+  type TreeEntry,
+  makeObject,
+  makeTree,
+  writeObject,
+} from './git-objects.ts'
 import { type PackageLocation, isPackageLocation, lookasidePath, repositoryPath } from './layout.ts'
 import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
@@ -149,14 +156,9 @@ async function onlyStored(
 ): Promise<StoredSource[]> {
   const { root } = options
   const gitDir = repositoryPath(root, options)
-  const isThere = (path: string): Promise<boolean> =>
-    access(path).then(
-      () => true,
-      () => false,
-    )
   const found: Placement = { committed: [], stored: [] }
   for (const file of stored)
-    if (await isThere(lookasidePath(root, options, file.name, file.md5))) found.stored.push(file)
+    if (await exists(lookasidePath(root, options, file.name, file.md5))) found.stored.push(file)
   for (const file of committed) if (await hasObject(gitDir, file.id)) found.committed.push(file)
   return sourcesOf(found)
 }

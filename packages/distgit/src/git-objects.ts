@@ -95,7 +95,7 @@ export async function hasObject(gitDir: string, id: string): Promise<boolean> {
   return await exists(join(gitDir, 'objects', id.slice(0, 2), id.slice(2)))
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     () => false,

@@ -8,8 +8,7 @@ import {
   unlinkedForks,
 } from '@copr/domain/builds/forked-builds'
 import { findProjectById } from '@copr/domain/projects/project-queries'
-import { requireStorage } from '@copr/domain/quotas/quota-check'
-import { CoprError } from '@copr/process/errors'
+import { storageRefusal } from '@copr/domain/quotas/quota-check'
 import { z } from 'zod'
 import type { Backend } from '../context.ts'
 import { resultPath, srpmPath } from '../store/paths.ts'
@@ -35,11 +34,9 @@ export async function fillFork(
   for (const fork of await unlinkedForks(db, target_id)) {
     stop.throwIfAborted()
     const wanted = { refusal: 'Cannot copy the results', bytes: fork.result_bytes }
-    try {
-      await requireStorage(db, target, { ...wanted, limits: config.limits })
-    } catch (error) {
-      if (!(error instanceof CoprError) || error.kind !== 'over_quota') throw error
-      await failForked(db, fork, { reason: error.message, now: now() })
+    const refused = await storageRefusal(db, target, { ...wanted, limits: config.limits })
+    if (refused !== undefined) {
+      await failForked(db, fork, { reason: refused, now: now() })
       continue
     }
     at('link')

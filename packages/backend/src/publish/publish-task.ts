@@ -1,9 +1,7 @@
-import type { ResultFile } from '@copr/contract/builder-protocol'
 import { addMembers, type Member } from '@copr/domain/builds/add-members'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { loadTaskContext } from '@copr/domain/queue/task-context'
-import { requireStorage } from '@copr/domain/quotas/quota-check'
-import { CoprError } from '@copr/process/errors'
+import { storageRefusal } from '@copr/domain/quotas/quota-check'
 import type { PackageInfo } from '@copr/rpm/package-info'
 import type { Backend } from '../context.ts'
 import { isOurs } from '../gateway/finish.ts'
@@ -47,7 +45,11 @@ export async function publishTask(
   const { packages } = verdict
   await note(`verified ${packages.length} packages`)
 
-  const refused = await whyNoStorage(backend, facts.project, files)
+  const wanted = { refusal: 'Cannot store the results', bytes: sizeOfAll(files) }
+  const refused = await storageRefusal(db, facts.project, {
+    ...wanted,
+    limits: backend.config.limits,
+  })
   if (refused !== undefined) return await failResults(backend, results, refused)
 
   at('sign')
@@ -83,22 +85,6 @@ export async function publishTask(
     await store.sealLogs(results.place)
   }
   if (outcome !== undefined) await store.dropStaged(staged)
-}
-
-/** Returns why the project may not hold the results; undefined if it may. */
-async function whyNoStorage(
-  { db, config }: Backend,
-  project: { id: number; ownername: string; name: string },
-  files: readonly ResultFile[],
-): Promise<string | undefined> {
-  const wanted = { refusal: 'Cannot store the results', bytes: sizeOfAll(files) }
-  try {
-    await requireStorage(db, project, { ...wanted, limits: config.limits })
-    return undefined
-  } catch (error) {
-    if (error instanceof CoprError && error.kind === 'over_quota') return error.message
-    throw error
-  }
 }
 
 function sizeOfAll(files: readonly { size: number }[]): number {

@@ -25,6 +25,19 @@ export async function requireStorage(
   await checkStorage(db, project, { ...(await limitsOfProject(db, project, limits)), ...wanted })
 }
 
+/** Returns why the project may not store that much; undefined if it may. */
+export async function storageRefusal(
+  ...args: Parameters<typeof requireStorage>
+): Promise<string | undefined> {
+  try {
+    await requireStorage(...args)
+    return undefined
+  } catch (error) {
+    if (error instanceof CoprError && error.kind === 'over_quota') return error.message
+    throw error
+  }
+}
+
 /** Throws `over_quota` if the project or its owner has too many waiting tasks for `builds` more, or too little storage for `bytes`. */
 export async function requireBuildQuota(
   db: Db,
