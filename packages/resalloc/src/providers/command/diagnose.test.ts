@@ -30,7 +30,12 @@ for (const [what, options, subject, words] of [
   ['a missing script', { cmd_new: '/nowhere/new x' }, 'cmd_new', /\/nowhere\/new: not found/],
   ['a script that is not executable', { cmd_delete: path('plain') }, 'cmd_delete', /chmod|execut/],
   ['a command with a syntax error', { cmd_release: 'if true' }, 'cmd_release', /[Ss]yntax/],
-  ['a missing key', { ssh_key_file: '/nowhere/key' }, 'ssh_key_file', /ENOENT.*; corr/],
+  [
+    'a missing key',
+    { ssh_key_file: '/nowhere/key' },
+    'ssh_key_file',
+    /Cannot read the file: ENOENT.*; check its permissions, and its path in pools\.yaml$/,
+  ],
   [
     'a key that others may read',
     { ssh_key_file: path('open', 0o644) },
@@ -41,7 +46,7 @@ for (const [what, options, subject, words] of [
     'a missing known_hosts file',
     { ssh_known_hosts_file: '/nowhere/known' },
     'ssh_known_hosts_file',
-    /Cannot read it/,
+    /Cannot read the file: ENOENT.*; check its permissions, and its path in pools\.yaml$/,
   ],
   [
     'a failing cmd_list',
