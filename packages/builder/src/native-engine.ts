@@ -18,9 +18,9 @@ import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
 import { collectResults, describeMachine } from './results.ts'
 import { baseRoot, type BuildRoot, withPackages } from './roots/build-root.ts'
+import { buildError } from './rpmbuild/build-error.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
-  firstError,
   generateBuildRequires,
   makeSrpm,
   newRequirements,
@@ -65,7 +65,7 @@ async function makePackages(build: Build): Promise<string[]> {
   await log.phase('rpmbuild', 'building', async () => {
     const exit = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
     if (exit.code !== 0)
-      throw rpmbuildFailure('rpmbuild exited with code', exit, await lastError(build))
+      throw rpmbuildFailure('rpmbuild exited with code', exit, await errorOf(build))
   })
   const results = await collectResults(task, dir, await takeResults(dir, isDynamic, required.srpm))
   return [...results.rpms, results.summary]
@@ -199,9 +199,6 @@ async function installGenerated(
   )
 }
 
-/** Returns the reason from rpm's output: the section that failed, otherwise the first error. */
-async function lastError({ log_dir }: Build): Promise<string> {
-  const text = await readFile(join(log_dir, 'build.log'), 'utf8').catch(() => '')
-  const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(text)?.[1]
-  return section === undefined ? firstError(text) : `: ${section} failed`
+async function errorOf({ log_dir }: Build): Promise<string> {
+  return buildError(await readFile(join(log_dir, 'build.log'), 'utf8').catch(() => ''))
 }

@@ -7,6 +7,7 @@ import { BuildFailure } from '../build-failure.ts'
 import { type Build, type EngineOptions, runEngine } from '../engine.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
 import { collectResults, describeMachine } from '../results.ts'
+import { buildError } from '../rpmbuild/build-error.ts'
 import { takeFiles } from '../sandbox/take-files.ts'
 import { fetchSources } from '../sources/fetch-sources.ts'
 import { renderMockConfig } from './mock-config.ts'
@@ -133,16 +134,8 @@ async function runMock(
   if (ended.ok) return
   const code = ended.exit_code ?? -1
   const fault = BUILD_FAULTS[code]
-  if (fault !== undefined) throw new BuildFailure(`${fault}${lastError(ended.output)}`)
+  if (fault !== undefined) throw new BuildFailure(`${fault}${buildError(ended.output)}`)
   throw new Error(`mock exited with code ${code}: ${ended.output.trim().slice(-500)}`)
-}
-
-/** Returns the reason from the output: the section that failed, otherwise the first error of rpm or mock. */
-function lastError(output: string): string {
-  const section = /^error: Bad exit status from \S+ \((%\w+)\)/m.exec(output)?.[1]
-  if (section !== undefined) return `: ${section} failed`
-  const error = /^(?:error|ERROR): (.*)$/m.exec(output)?.[1]
-  return error === undefined ? '' : `: ${error.slice(0, 500)}`
 }
 
 /** Returns the packages and the SRPM that mock left in its result directory, which builds in its chroot cannot reach. */

@@ -13,6 +13,7 @@ import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
 import type { BuildRoot } from '../roots/build-root.ts'
+import { firstError } from './build-error.ts'
 import { removeTree } from '../remove-tree.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
 import { runSandboxed, type SandboxExit } from '../sandbox/sandbox.ts'
@@ -130,12 +131,6 @@ export function rpmbuildFailure(
 ): BuildFailure {
   const limit = exhausted === undefined ? '' : ` because ${exhausted}`
   return new BuildFailure(`${words} ${code}${limit}${reason}`, exhausted ? { exhausted } : {})
-}
-
-/** Returns the first error in rpm's output, as the end of a reason. */
-export function firstError(output: string): string {
-  const error = /^error: (.*)$/m.exec(output)?.[1]
-  return error === undefined ? '' : `: ${error.slice(0, 500)}`
 }
 
 /** Returns the requirements that are not among `known`, each once. */

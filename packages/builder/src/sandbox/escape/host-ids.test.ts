@@ -51,14 +51,15 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid): Promise<SandboxProcess[]> => {
+      // Before the ids: they are final once the command has replaced the runtime's own code, which changes them one after the other.
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
       const status = await statusOf(pid)
       if ((status.get('NSpid')?.length ?? 0) < own + LEVELS) return []
       const user_namespace = await readlink(`/proc/${pid}/ns/user`).catch(() => '')
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
       const ids = ['Uid', 'Gid', 'Groups'].flatMap((name) => status.get(name) ?? [])
       const numbers = ids.filter(Boolean).map(Number)
-      // Without a namespace, it has ended. The runtime's own code changes its ids one after the other before it runs the command.
       if (!(await isOurs(pid))) return []
+      // Without a namespace, it has ended.
       if (user_namespace === '' || /^(?:runc\0init|crun)\0/.test(command)) return []
       return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
     }),

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { buildError } from './build-error.ts'
+
+const END = `RPM build errors:
+    Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)
+`
+
+test('buildError() names the section that failed, whatever stands before it in its line', () => {
+  const line = 'error: Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)\n'
+  assert.equal(buildError(`+ false\n${line}\n${END}`), ': %build failed')
+  assert.equal(buildError(`+ sleep 1+ sleep 1${line}\n`), ': %build failed')
+})
+
+test('buildError() takes the section of the build, not of another rpmbuild that it ran', () => {
+  const other = 'error: Bad exit status from /var/tmp/rpm-tmp.other (%prep)\n'
+  assert.equal(buildError(`${other}${END}`), ': %build failed')
+})
+
+test('buildError() returns the first error of rpm or mock if no section failed', () => {
+  assert.equal(
+    buildError('warning: x\nerror: line 7: Unknown tag: Foo\nerror: y\n'),
+    ': line 7: Unknown tag: Foo',
+  )
+  assert.equal(buildError('INFO: a\nERROR: Command failed\n'), ': Command failed')
+  assert.equal(buildError('nothing wrong\n'), '')
+})

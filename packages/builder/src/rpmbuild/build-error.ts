@@ -1,0 +1,13 @@
+/** Returns why rpmbuild failed, as the end of a reason: the section that failed, otherwise the first error in its output. */
+export function buildError(output: string): string {
+  // Anywhere in a line, as a process in the background may just have written the beginning of one; the last, as rpm repeats its own
+  // error at the end, and a section may have printed that of another rpmbuild.
+  const section = [...output.matchAll(/\bBad exit status from \S+ \((%\w+)\)/g)].at(-1)?.[1]
+  return section === undefined ? firstError(output) : `: ${section} failed`
+}
+
+/** Returns the first error of rpm or mock in an output, as the end of a reason. */
+export function firstError(output: string): string {
+  const error = /^(?:error|ERROR): (.*)$/m.exec(output)?.[1]
+  return error === undefined ? '' : `: ${error.slice(0, 500)}`
+}
