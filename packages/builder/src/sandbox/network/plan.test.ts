@@ -71,7 +71,7 @@ test('routerCommands() accepts only TCP and the resolver, by rules without a gap
       .filter((line) => line.startsWith('rule add'))
     assert.match(rules.at(-1) ?? '', /^rule add pref \d+ prohibit$/)
     for (const rule of rules.filter((line) => line.endsWith('lookup 100')))
-      assert.match(rule, /iif build0 from \S+ ipproto tcp dport /)
+      assert.match(rule, /iif build0 from \S+ ipproto 6 dport /)
   }
 })
 

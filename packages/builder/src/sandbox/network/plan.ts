@@ -64,6 +64,10 @@ const PUBLIC: Record<Family, Subnet> = { ipv4: ['0.0.0.0', 0], ipv6: GLOBAL_SUBN
 /** Receiver of packets for slirp4netns, which accepts any. */
 const SLIRP_MAC = '52:56:00:00:00:02'
 
+/** Protocol numbers: `ip` knows the names only where /etc/protocols exists. */
+const TCP = 6
+const UDP = 17
+
 /** Routing tables of the router's namespace. */
 const BUILD_TABLE = 80
 const HOST_TABLE = 90
@@ -84,11 +88,11 @@ export function routerCommands(family: Family, rules: AddressRules): string {
   const decisions = [
     `to ${build} lookup ${BUILD_TABLE}`,
     'lookup local',
-    `${from} to ${resolver} ipproto udp dport 53 lookup main`,
-    `${from} to ${resolver} ipproto tcp dport 53 lookup main`,
+    `${from} to ${resolver} ipproto ${UDP} dport 53 lookup main`,
+    `${from} to ${resolver} ipproto ${TCP} dport 53 lookup main`,
     `${from} lookup ${HOST_TABLE}`,
-    `${from} ipproto tcp dport 1-52 lookup ${REACHABLE_TABLE}`,
-    `${from} ipproto tcp dport 54-65534 lookup ${REACHABLE_TABLE}`,
+    `${from} ipproto ${TCP} dport 1-52 lookup ${REACHABLE_TABLE}`,
+    `${from} ipproto ${TCP} dport 54-65534 lookup ${REACHABLE_TABLE}`,
     'prohibit',
   ]
   const numbered = decisions.map((decision, index) => `rule add pref ${10 + index} ${decision}`)
