@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
-import type { Requirement } from '@copr/rpm/package-info'
+import { formatDependency, type Requirement } from '@copr/rpm/package-info'
 import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
@@ -22,8 +22,9 @@ import { buildError } from './rpmbuild/build-error.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
   generateBuildRequires,
-  makeSrpm,
   newRequirements,
+  readBuildRequires,
+  requirementsOf,
   rpmbuild,
   rpmbuildFailure,
   type RpmbuildOptions,
@@ -57,29 +58,38 @@ async function makePackages(build: Build): Promise<string[]> {
   // First, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
   const required = await installRequired(build, { ...common, root: first }, repositories)
-  let { root } = required
-  const isDynamic = await generatesRequires(build, common.spec)
-  if (isDynamic)
-    root = await installGenerated(build, { ...common, root }, repositories, required.requires)
+  const { root, requires } = (await generatesRequires(build, common.spec))
+    ? await installGenerated(build, { ...common, ...required }, repositories)
+    : required
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
-    const exit = await rpmbuild(isDynamic ? 'ba' : 'bb', { ...common, root })
+    const exit = await rpmbuild('ba', { ...common, root })
     if (exit.code !== 0)
       throw rpmbuildFailure('rpmbuild exited with code', exit, await errorOf(build))
   })
-  const results = await collectResults(task, dir, await takeResults(dir, isDynamic, required.srpm))
+  const results = await collectResults(task, dir, await takeResults(dir, requires))
   return [...results.rpms, results.summary]
 }
 
-/** Returns the packages and the SRPM, which rpmbuild has made again if it has more requirements since. */
-async function takeResults(dir: string, isDynamic: boolean, srpm: string): Promise<string[]> {
+/** A root, and the requirements that are installed in it. */
+interface RequiredRoot {
+  root: BuildRoot
+  requires: Requirement[]
+}
+
+/** Returns the packages and the SRPM, which names the requirements as the build's own root has expanded them. */
+async function takeResults(dir: string, installed: Requirement[]): Promise<string[]> {
   const rpms = await takePackages(dir, 'RPMS', '.rpm')
-  if (!isDynamic) return [...rpms, srpm]
-  await rm(srpm)
-  const again = await takePackages(dir, 'SRPMS', '.src.rpm')
-  if (again.length !== 1)
-    throw new BuildFailure(`the build left ${again.length} SRPMs instead of one`)
-  return [...rpms, ...again]
+  const srpms = await takePackages(dir, 'SRPMS', '.src.rpm')
+  const [srpm] = srpms
+  if (srpm === undefined || srpms.length !== 1)
+    throw new BuildFailure(`the build left ${srpms.length} SRPMs instead of one`)
+  const others = newRequirements(await requirementsOf(srpm), installed)
+  if (others.length > 0)
+    throw new BuildFailure(
+      `the spec requires something else each time it is read: ${others.map(formatDependency).join(', ')} was not known before the build`,
+    )
+  return [...rpms, srpm]
 }
 
 async function prepareSources(build: Build): Promise<string> {
@@ -138,29 +148,30 @@ async function installAdditional(
 }
 
 /**
- * Installs the spec's BuildRequires. The SRPM is made again in the new root until it requires nothing new, because the macros of an
- * installed package may add BuildRequires.
+ * Installs the spec's BuildRequires. The SRPM is made again in each root with other packages until it requires nothing new, because
+ * the macros of an installed package may add BuildRequires.
  */
 async function installRequired(
   build: Build,
   options: RpmbuildOptions,
   repositories: TaskRepositories,
-): Promise<{ root: BuildRoot; requires: Requirement[]; srpm: string }> {
+): Promise<RequiredRoot> {
   const { log } = build
   let { root } = options
   let requires: Requirement[] = []
   for (let round = 1; round <= MAX_SRPM_ROUNDS; round++) {
     const current = root
-    const made = await log.phase('srpm', 'making the SRPM', () =>
-      makeSrpm({ ...options, root: current }),
+    const found = await log.phase('srpm', 'reading the BuildRequires', () =>
+      readBuildRequires({ ...options, root: current }),
     )
-    const missing = newRequirements(made.requires, requires)
-    if (missing.length === 0) return { root, requires, srpm: made.srpm }
+    const missing = newRequirements(found, requires)
+    if (missing.length === 0) return { root, requires }
     requires = [...requires, ...missing]
     const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing BuildRequires', () =>
       withPackages(rootOptions(build), current, wanted),
     )
+    if (root.installed === current.installed) return { root, requires }
   }
   throw new BuildFailure(
     `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
@@ -173,20 +184,18 @@ async function generatesRequires({ dir }: Build, spec: string): Promise<boolean>
 
 async function installGenerated(
   build: Build,
-  options: RpmbuildOptions,
+  options: RpmbuildOptions & RequiredRoot,
   repositories: TaskRepositories,
-  required: Requirement[],
-): Promise<BuildRoot> {
+): Promise<RequiredRoot> {
   const { log } = build
-  let { root } = options
-  let requires = required
+  let { root, requires } = options
   for (let round = 1; round <= MAX_GENERATE_ROUNDS; round++) {
     const current = root
     const generated = await log.phase('generate', 'generating BuildRequires', () =>
       generateBuildRequires({ ...options, root: current }),
     )
     const missing = newRequirements(generated, requires)
-    if (missing.length === 0) return root
+    if (missing.length === 0) return { root, requires }
     // All of them: a later package must not replace one that an earlier requirement names.
     requires = [...requires, ...missing]
     const wanted = { packages: [], requires, ...repositories }

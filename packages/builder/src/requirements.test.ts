@@ -149,9 +149,9 @@ echo '%%second_requires BuildRequires: third > 0.5' >${file('second')}
 test('a spec whose BuildRequires differ each time is refused', { skip }, async () => {
   const head = 'BuildRequires: (make or never-%(date +%%s%%N))'
   const { outcome } = await build(await fixture.task(specOf({ head })))
-  assert.equal(
+  assert.match(
     reasonOf(outcome),
-    'the spec still adds BuildRequires after they were installed 5 times',
+    /^the spec requires something else each time it is read: \(make or never-\d+\) was not known before the build$/,
   )
 })
 

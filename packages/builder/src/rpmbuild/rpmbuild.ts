@@ -38,11 +38,15 @@ const MISSING_BUILD_REQUIRES = 11
 /** Directory of the packages taken from the build, below the build's own directory. */
 const PACKAGES = 'packages'
 
-/** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `bb` makes the packages, `ba` the packages and the SRPM. */
-export type RpmbuildMode = 'bs' | 'br' | 'bb' | 'ba'
+/** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `ba` makes the packages and the SRPM. */
+export type RpmbuildMode = 'bs' | 'br' | 'ba'
 
 /** Runs rpmbuild as the unprivileged user and logs its output as it arrives. */
-export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Promise<SandboxExit> {
+export async function rpmbuild(
+  mode: RpmbuildMode,
+  options: RpmbuildOptions,
+  more: string[] = [],
+): Promise<SandboxExit> {
   const { task, dir, limits, root, spec, log, signal } = options
   const { arch } = chrootParts(task.chroot.name)
   const conditions = [
@@ -56,6 +60,7 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
     '--nodeps',
     '--target',
     arch,
+    ...more,
     ...conditions,
     `/builddir/build/SPECS/${spec}`,
   ]
@@ -93,12 +98,10 @@ export async function rpmbuild(mode: RpmbuildMode, options: RpmbuildOptions): Pr
   return exit
 }
 
-/** Makes the SRPM with the root's macros, in place of an earlier one. Returns its path, which the build cannot change, and its BuildRequires. */
-export async function makeSrpm(
-  options: RpmbuildOptions,
-): Promise<{ srpm: string; requires: Requirement[] }> {
-  await rm(join(options.dir, PACKAGES), { recursive: true, force: true })
-  const exit = await rpmbuild('bs', options)
+/** Makes an SRPM with the root's macros, for its BuildRequires alone, and returns those. */
+export async function readBuildRequires(options: RpmbuildOptions): Promise<Requirement[]> {
+  // Compressing large sources would take longer than all else.
+  const exit = await rpmbuild('bs', options, ['--define', '_source_payload w.ufdio'])
   if (exit.code !== 0)
     throw rpmbuildFailure(
       'cannot create the SRPM: rpmbuild -bs exited with code',
@@ -107,7 +110,9 @@ export async function makeSrpm(
     )
   const [srpm] = await takePackages(options.dir, 'SRPMS', '.src.rpm')
   if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
-  return { srpm, requires: await requirementsOf(srpm) }
+  const requires = await requirementsOf(srpm)
+  await rm(srpm)
+  return requires
 }
 
 /** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */
@@ -141,7 +146,8 @@ export function newRequirements(found: Requirement[], known: Requirement[]): Req
     .map(([, one]) => one)
 }
 
-async function requirementsOf(srpm: string): Promise<Requirement[]> {
+/** Returns the BuildRequires of an SRPM; throws a BuildFailure if it is no RPM. */
+export async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackage(srpm)
   return requires
     .filter(({ name }) => !name.startsWith('rpmlib('))
