@@ -100,6 +100,14 @@ async function setValue(path: string, value: string): Promise<void> {
   await writeFile(path, value, { flag: 'r+' }).catch(() => undefined)
 }
 
+/** Returns whether a control group tells the most processes that it has had, as those of recent kernels do. */
+export async function hasProcessPeak(): Promise<boolean> {
+  const found = await Promise.all(
+    ['', 'pids'].map((name) => isAccessible(join(CGROUPS, name, PARENT_CGROUP, 'pids.peak'))),
+  )
+  return found.includes(true)
+}
+
 async function isAccessible(path: string, mode = constants.F_OK): Promise<boolean> {
   return await access(path, mode).then(
     () => true,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { machineFaults } from '../check-machine.ts'
-import { PARENT_CGROUP } from './cgroup.ts'
+import { hasProcessPeak, PARENT_CGROUP } from './cgroup.ts'
 import { limitsOfMachine } from './limits.ts'
 import { runSandboxed } from './sandbox.ts'
 
@@ -42,6 +42,16 @@ test('a fork bomb stays within its limit of processes', { skip }, async () => {
     'for i in $(seq 100); do sleep 1000 & done',
   ])
   assert.equal(exhausted, 'it reached its limit of 50 processes')
+})
+
+test('a fork beyond the limit is refused before it costs much', { skip }, async (t) => {
+  const { output } = await limited({ processes: 50 }, [
+    'grep',
+    'Max processes',
+    '/proc/self/limits',
+  ])
+  if (!(await hasProcessPeak())) return t.skip('this kernel does not tell the peak of processes')
+  assert.match(output, /^Max processes +50 +50 /)
 })
 
 test('a command within its limits has exhausted none', { skip }, async () => {

@@ -47,6 +47,8 @@ export interface OciOptions {
   binds: { to: string; writable: boolean }[]
   /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must do. */
   cgroup: string | undefined
+  /** Whether the control group tells the most processes that it has had. */
+  has_process_peak: boolean
   seccomp: Seccomp
 }
 
@@ -110,12 +112,17 @@ const SAFE = ['nosuid', 'nodev', 'noexec']
 /** Directories that the supervisor assembles (BASE in supervisor.py). */
 const BASE = '/run'
 
+const PROCESSES = 'RLIMIT_NPROC'
+/** Processes beyond the limit that the control group allows: those of the users to whom the resource limit does not apply. */
+const SPARE_PROCESSES = 64
+
 /** The host's devices that a sandbox has. */
 export const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /** Renders the configuration of an OCI runtime for a sandbox that supervisor.py has assembled. */
 export function renderOciConfig(options: OciOptions): OciConfig {
   const { phase, command, cwd, env, network, ids, limits, cgroup, seccomp } = options
+  const hasProcessLimit = cgroup === undefined || options.has_process_peak
   const capabilities = capabilitiesOf(phase)
   const user = phase === 'build' ? BUILD_UID : 0
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.count }]
@@ -141,6 +148,11 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       rlimits: [
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
         { type: 'RLIMIT_NOFILE', soft: limits.open_files, hard: limits.open_files },
+        // The control group refuses a process only after the kernel has copied the memory of its parent. A fork bomb at this limit
+        // slows down the other builds of the machine much less. Nothing but the peak tells that the limit was reached.
+        ...(hasProcessLimit
+          ? [{ type: PROCESSES, soft: limits.processes, hard: limits.processes }]
+          : []),
       ],
     },
     mounts: mountsOf(options),
@@ -155,7 +167,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       ...(cgroup !== undefined && {
         resources: {
           memory: { limit: limits.memory_bytes },
-          pids: { limit: limits.processes },
+          pids: { limit: limits.processes + (hasProcessLimit ? SPARE_PROCESSES : 0) },
           // Runtimes add the devices that every container may use. Without a rule, crun would allow all devices.
           devices: [{ allow: false, access: 'rwm' }],
         },
@@ -185,6 +197,11 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       ],
     },
   }
+}
+
+/** Returns the most processes that a sandbox may have; undefined if only the agent's container limits them. */
+export function processLimitOf({ process, linux }: OciConfig): number | undefined {
+  return process.rlimits.find(({ type }) => type === PROCESSES)?.hard ?? linux.resources?.pids.limit
 }
 
 function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {

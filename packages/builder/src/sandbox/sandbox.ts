@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url'
 import { MachineFault } from '@copr/agent/machine-fault'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
-import { areCgroupsWritable, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
+import { areCgroupsWritable, hasProcessPeak, PARENT_CGROUP, removeCgroup } from './cgroup.ts'
 import { type IdRange, isMapped, takeIdRange } from './id-range.ts'
 import { limitsOfMachine, type SandboxLimits } from './limits.ts'
 import {
   capabilitiesOf,
   DEVICES,
   type OciConfig,
+  processLimitOf,
   renderOciConfig,
   type SandboxPhase,
 } from './oci-config.ts'
@@ -160,13 +161,14 @@ function supervisorArgs(): string[] {
 
 function exhaustedLimit(
   report: Extract<Report, { code: number }>,
-  { linux: { resources } }: OciConfig,
+  config: OciConfig,
 ): string | undefined {
+  const { resources } = config.linux
   if (!resources) return undefined
   const gib = (resources.memory.limit / 1024 ** 3).toFixed(1)
   if (report.memory_limit_hits > 0) return `it reached its memory limit of ${gib} GiB`
   return report.refused_processes > 0
-    ? `it reached its limit of ${resources.pids.limit} processes`
+    ? `it reached its limit of ${processLimitOf(config)} processes`
     : undefined
 }
 
@@ -225,6 +227,7 @@ export async function planSandbox(
       binds: targets,
       cgroup:
         isMapped(ids) || (await areCgroupsWritable()) ? `${PARENT_CGROUP}/${name}` : undefined,
+      has_process_peak: await hasProcessPeak(),
       seccomp,
     }),
   }

@@ -356,8 +356,13 @@ class Sandbox:
             hits = kills if read_number(f'/sys/fs/cgroup/memory{path}/memory.failcnt') else 0
         else:
             kills, hits = memory.get('oom_kill', 0), memory.get('oom', 0)
-        pids = read_table(f'/sys/fs/cgroup{path}/pids.events') or read_table(f'/sys/fs/cgroup/pids{path}/pids.events') or {}
-        return {'oom_kills': kills, 'memory_limit_hits': hits, 'refused_processes': pids.get('max', 0)}
+        pids = f'/sys/fs/cgroup{path}' if memory is not None else f'/sys/fs/cgroup/pids{path}'
+        refused = (read_table(f'{pids}/pids.events') or {}).get('max', 0)
+        limit = next((one['hard'] for one in self.plan['config']['process']['rlimits'] if one['type'] == 'RLIMIT_NPROC'), None)
+        # The resource limit is not counted.
+        if limit is not None and read_number(f'{pids}/pids.peak') >= limit:
+            refused = max(refused, 1)
+        return {'oom_kills': kills, 'memory_limit_hits': hits, 'refused_processes': refused}
 
     def runtime_error(self):
         """The last error that the runtime logged."""
