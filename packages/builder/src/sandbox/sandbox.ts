@@ -20,6 +20,7 @@ import {
   type SandboxPhase,
 } from './oci-config.ts'
 import { ociRuntime } from './runtime.ts'
+import { takePaced } from './paced-output.ts'
 import { openSandboxNetwork, type SandboxNetwork } from './network/sandbox-network.ts'
 import { readSeccompProfile, seccompFilter } from './seccomp.ts'
 
@@ -285,8 +286,7 @@ async function collect(
     while (keptBytes > KEPT_BYTES && kept.length > 1) keptBytes -= kept.shift()?.length ?? 0
   }
   let report = ''
-  child.stdout?.on('data', take)
-  child.stderr?.on('data', take)
+  for (const stream of [child.stdout, child.stderr]) if (stream) takePaced(stream, take)
   const reports = child.stdio[3] as Readable
   reports.on('data', (chunk: Buffer) => (report += chunk.toString('utf8')))
   const stdin = child.stdin as Writable
