@@ -58,7 +58,7 @@ async function makePackages(build: Build): Promise<string[]> {
   // First, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
   const required = await installRequired(build, { ...common, root: first }, repositories)
-  const { root, requires } = (await generatesRequires(build, common.spec))
+  const { root, requires } = required.is_dynamic
     ? await installGenerated(build, { ...common, ...required }, repositories)
     : required
   log.only(root.installed, 'installed_pkgs')
@@ -148,38 +148,36 @@ async function installAdditional(
 }
 
 /**
- * Installs the spec's BuildRequires. The SRPM is made again in each root with other packages until it requires nothing new, because
+ * Installs the spec's static BuildRequires, and returns whether it generates more (`is_dynamic`). The SRPM is made again in each root with other packages until it requires nothing new, because
  * the macros of an installed package may add BuildRequires.
  */
 async function installRequired(
   build: Build,
   options: RpmbuildOptions,
   repositories: TaskRepositories,
-): Promise<RequiredRoot> {
+): Promise<RequiredRoot & { is_dynamic: boolean }> {
   const { log } = build
   let { root } = options
   let requires: Requirement[] = []
   for (let round = 1; round <= MAX_SRPM_ROUNDS; round++) {
     const current = root
-    const found = await log.phase('srpm', 'reading the BuildRequires', () =>
-      readBuildRequires({ ...options, root: current }),
+    const { is_dynamic, requires: found } = await log.phase(
+      'srpm',
+      'reading the BuildRequires',
+      () => readBuildRequires({ ...options, root: current }),
     )
     const missing = newRequirements(found, requires)
-    if (missing.length === 0) return { root, requires }
+    if (missing.length === 0) return { root, requires, is_dynamic }
     requires = [...requires, ...missing]
     const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing BuildRequires', () =>
       withPackages(rootOptions(build), current, wanted),
     )
-    if (root.installed === current.installed) return { root, requires }
+    if (root.installed === current.installed) return { root, requires, is_dynamic }
   }
   throw new BuildFailure(
     `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
   )
-}
-
-async function generatesRequires({ dir }: Build, spec: string): Promise<boolean> {
-  return (await readFile(join(dir, spec), 'latin1')).includes('generate_buildrequires')
 }
 
 async function installGenerated(

@@ -35,6 +35,9 @@ export interface RpmbuildOptions {
 /** Exit code of `rpmbuild -br` when generated BuildRequires are missing. */
 const MISSING_BUILD_REQUIRES = 11
 
+/** Required by an SRPM whose spec has %generate_buildrequires. */
+const DYNAMIC_FEATURE = 'rpmlib(DynamicBuildRequires)'
+
 /** Directory of the packages taken from the build, below the build's own directory. */
 const PACKAGES = 'packages'
 
@@ -98,8 +101,14 @@ export async function rpmbuild(
   return exit
 }
 
-/** Makes an SRPM with the root's macros, for its BuildRequires alone, and returns those. */
-export async function readBuildRequires(options: RpmbuildOptions): Promise<Requirement[]> {
+export interface StaticBuildRequires {
+  requires: Requirement[]
+  /** Whether the spec generates more of them. */
+  is_dynamic: boolean
+}
+
+/** Makes an SRPM with the root's macros, only to learn what rpm has found in the spec. */
+export async function readBuildRequires(options: RpmbuildOptions): Promise<StaticBuildRequires> {
   // Compressing large sources would take longer than all else.
   const exit = await rpmbuild('bs', options, ['--define', '_source_payload w.ufdio'])
   if (exit.code !== 0)
@@ -110,9 +119,12 @@ export async function readBuildRequires(options: RpmbuildOptions): Promise<Requi
     )
   const [srpm] = await takePackages(options.dir, 'SRPMS', '.src.rpm')
   if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
-  const requires = await requirementsOf(srpm)
+  const { requires } = await readPackage(srpm)
   await rm(srpm)
-  return requires
+  return {
+    requires: withoutFeatures(requires),
+    is_dynamic: requires.some(({ name }) => name === DYNAMIC_FEATURE),
+  }
 }
 
 /** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */
@@ -149,6 +161,10 @@ export function newRequirements(found: Requirement[], known: Requirement[]): Req
 /** Returns the BuildRequires of an SRPM; throws a BuildFailure if it is no RPM. */
 export async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackage(srpm)
+  return withoutFeatures(requires)
+}
+
+function withoutFeatures(requires: PackageInfo['requires']): Requirement[] {
   return requires
     .filter(({ name }) => !name.startsWith('rpmlib('))
     .map(({ name, comparison, version }) => ({ name, comparison, version }))
