@@ -1,13 +1,7 @@
+import { PUBLIC_COMPONENTS, PUBLIC_PATHS, type PublicComponent } from '@copr/contract/public-paths'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { routerMayReadCertificate } from './accounts.ts'
-import {
-  hasInnerTls,
-  meta,
-  COMPONENTS,
-  PUBLIC_COMPONENTS,
-  type PublicComponent,
-  type RenderContext,
-} from './render-context.ts'
+import { hasInnerTls, meta, COMPONENTS, type RenderContext } from './render-context.ts'
 
 /** An upload may be silent while the server processes it; a router's default of 30 seconds is too short. */
 const TIMEOUT = '1h'
@@ -22,7 +16,7 @@ interface Path {
 /** Returns which component serves which paths of the public host. */
 function publicPaths(): Path[] {
   return PUBLIC_COMPONENTS.flatMap((component) =>
-    COMPONENTS[component].paths.map((path) => ({
+    PUBLIC_PATHS[component].map((path) => ({
       component,
       path,
       name: path === '/' ? 'copr' : `copr${path.replaceAll('/', '-')}`,

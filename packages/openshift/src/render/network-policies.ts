@@ -1,3 +1,4 @@
+import { PUBLIC_COMPONENTS } from '@copr/contract/public-paths'
 import type { KubeObject } from '../objects/kube-object.ts'
 import { operatorPods } from './database.ts'
 import { loginMode } from './login.ts'
@@ -11,7 +12,6 @@ import {
   COMPONENTS,
   componentLabel,
   POSTGRES_PORT,
-  PUBLIC_COMPONENTS,
   type RenderContext,
 } from './render-context.ts'
 

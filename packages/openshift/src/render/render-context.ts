@@ -14,16 +14,13 @@ export interface RenderContext {
 }
 
 export const COMPONENTS = {
-  frontend: { port: 5000, probes_port: 9000, paths: ['/'] },
-  backend: { port: 5001, probes_port: 9001, paths: ['/results', '/builder'] },
-  distgit: { port: 5002, probes_port: 9002, paths: ['/git', '/lookaside', '/repo/pkgs'] },
-  keygen: { port: 5003, probes_port: 9003, paths: [] },
-  resalloc: { port: 5004, probes_port: 9004, paths: [] },
-} as const satisfies Record<string, { port: number; probes_port: number; paths: readonly string[] }>
+  frontend: { port: 5000, probes_port: 9000 },
+  backend: { port: 5001, probes_port: 9001 },
+  distgit: { port: 5002, probes_port: 9002 },
+  keygen: { port: 5003, probes_port: 9003 },
+  resalloc: { port: 5004, probes_port: 9004 },
+} as const satisfies Record<string, { port: number; probes_port: number }>
 export type Component = keyof typeof COMPONENTS
-/** The components that requests from outside reach. */
-export const PUBLIC_COMPONENTS = ['frontend', 'backend', 'distgit'] as const
-export type PublicComponent = (typeof PUBLIC_COMPONENTS)[number]
 
 export const PART_OF = { 'app.kubernetes.io/part-of': 'copr' }
 /** The port of the database in every mode that runs it in the cluster, and the default of an external one. */

@@ -1,0 +1,16 @@
+/** The components that requests from outside reach, with the first segments of their paths; the frontend serves every other path. */
+export const PUBLIC_PATHS = {
+  frontend: ['/'],
+  backend: ['/results', '/builder'],
+  distgit: ['/git', '/lookaside', '/repo/pkgs'],
+} as const
+export type PublicComponent = keyof typeof PUBLIC_PATHS
+export const PUBLIC_COMPONENTS = Object.keys(PUBLIC_PATHS) as PublicComponent[]
+
+/** Returns the component that serves `pathname`, which is not decoded. */
+export function componentOfPath(pathname: string): PublicComponent {
+  const found = PUBLIC_COMPONENTS.find((component) =>
+    PUBLIC_PATHS[component].some((path) => pathname === path || pathname.startsWith(`${path}/`)),
+  )
+  return found ?? 'frontend'
+}
