@@ -38,7 +38,7 @@ const DRILLS: readonly Drill[] = [
   {
     name: 'sandbox',
     command: ['drills/sandbox.ts'],
-    notInCi: 'as its processor is emulated, which takes hours',
+    notInCi: 'as its processor is emulated, which takes twenty minutes',
   },
   {
     name: 'mutations',

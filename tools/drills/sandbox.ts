@@ -1,6 +1,6 @@
 /**
  * Boots a Debian 12 with systemd and cgroup v2, and runs the tests of the sandbox there, with runc and with crun. The processor is
- * emulated, so this takes hours. `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is part of the
+ * emulated, so this takes twenty minutes on a machine that does nothing else. `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is part of the
  * path of a test file.
  */
 import assert from 'node:assert/strict'
