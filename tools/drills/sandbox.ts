@@ -1,7 +1,8 @@
 /**
  * Boots a Debian 12 with systemd and cgroup v2, and runs the tests of the sandbox there, with runc and with crun. The processor is
- * emulated, so this takes twenty minutes on a machine that does nothing else. `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is part of the
- * path of a test file.
+ * emulated, so this takes twenty minutes on a machine that does nothing else.
+ *
+ * `node tools/drills/sandbox.ts [--working-tree] [--runtime runc|crun] [FILE...]`, where FILE is part of the path of a test file.
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
