@@ -44,6 +44,11 @@ export interface ServeOptions {
 /** A fleet of machines behind one address has two connections for each machine. */
 const MAX_CONNECTIONS = 1000
 const HEADERS_MS = 30_000
+/**
+ * Longer than proxies and clients reuse an idle connection, which is a minute for most: one that is closed in the moment of the next
+ * request fails it, with 502 from a proxy.
+ */
+const IDLE_MS = 75_000
 
 /** Serves HTTP or HTTPS until disposed. Port 0 selects any free port. */
 export async function serveHttp(app: HttpApp, options: ServeOptions): Promise<RunningServer> {
@@ -87,6 +92,7 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
   return {
     // The duration of a request is not limited, as an upload may have gigabytes: endStalledRequests() requires progress instead.
     requestTimeout: 0,
+    keepAliveTimeout: IDLE_MS,
     headersTimeout: headers_ms,
     handshakeTimeout: headers_ms,
     connectionsCheckingInterval: headers_ms / 6,

@@ -105,3 +105,10 @@ test('serveHttp() refuses connections of an address beyond the limit, but not th
   assert.equal((await fetch(`http://127.0.0.1:${other.port}/`)).status, 200)
   for (const each of open) each.destroy()
 })
+
+test('serveHttp() keeps idle connections longer than proxies reuse them', async () => {
+  await using server = await serveHttp(app, { host: '127.0.0.1', port: 0 })
+  const response = await fetch(`http://127.0.0.1:${server.port}/`)
+  const seconds = /timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '')?.[1]
+  assert.ok(Number(seconds) > 60, `timeout=${seconds}`)
+})
