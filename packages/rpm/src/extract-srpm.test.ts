@@ -14,7 +14,7 @@ import { suite, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { RpmFormatError } from './errors.ts'
 import { extractSrpm } from './extract-srpm.ts'
-import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
+import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 import { cpioArchive } from './testing/make-cpio.ts'
 import { buildSrpm, int64, makeRpm, type MadeFile, type MadeRpm } from './testing/make-rpm.ts'
 import { buildRealPackages, missingTools, run, temporaryDirectory } from './testing/real-rpm.ts'
@@ -90,25 +90,57 @@ for (const compressor of ['gzip', 'zstd', 'identity'] as const)
       assert.equal(readFileSync(join(destDir, 'a.tar'), 'utf8'), 'abcde')
     })
 
+const SEVERAL_SPECS: [title: string, files: MadeFile[]][] = [
+  ['other spec files as sources', [{ name: 'a.spec', isSpec: false }, SPEC]],
+  ['no flag, as very old ones', [{ ...SPEC, isSpec: false }, { name: 'a.txt' }]],
+]
+for (const [title, files] of SEVERAL_SPECS)
+  test(`extractSrpm() finds the spec of a package with ${title}`, async () => {
+    await using dir = await temporaryDirectory()
+    const { spec, files: extracted } = await extractSrpm(makeRpm({ files }), dir.path, LIMITS)
+    assert.equal(spec, 'hello.spec')
+    assert.equal(extracted.length, 2)
+  })
+
 const MEGABYTE = 1024 * 1024
 const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
-  'no spec file': { rpm: { files: [{ name: 'a' }] }, message: /it has no spec file/ },
-  'no file at all': { rpm: {}, message: /it has no spec file/ },
-  'two spec files': {
-    rpm: { files: [SPEC, { name: 'b.spec' }] },
-    message: /it has two spec files: hello.spec, b.spec/,
+  'no spec file': { rpm: { files: [{ name: 'a' }] }, message: /it contains no spec file/ },
+  'no file at all': { rpm: {}, message: /it contains no spec file/ },
+  'two files flagged as spec': {
+    rpm: { files: [SPEC, { name: 'b.spec', isSpec: true }] },
+    message: /contains 2 files marked as its spec file: "hello.spec", "b.spec"/,
   },
-  'three spec files': {
-    rpm: { files: [SPEC, { name: 'b.spec' }, { name: 'c.spec' }] },
-    message: /it has 3 spec files/,
+  'three spec files and no flag': {
+    rpm: { files: ['a', 'b', 'c'].map((name) => ({ name: `${name}.spec`, isSpec: false })) },
+    message: /contains 3 files marked as its spec file/,
+  },
+  'a spec flag on another file': {
+    rpm: {
+      files: [
+        { ...SPEC, isSpec: false },
+        { name: 'run.sh', isSpec: true },
+      ],
+    },
+    message: /its spec file is named "run.sh", which does not end in .spec/,
+  },
+  'a hidden spec': {
+    rpm: { files: [{ name: '.spec', isSpec: true }] },
+    message: /its spec file is named ".spec"/,
+  },
+  'a flagged spec that is a ghost': {
+    rpm: {
+      files: [{ ...SPEC, isArchived: false }],
+      headerEntries: [int32(TAG.FILEFLAGS, [FILE_FLAG.SPECFILE | FILE_FLAG.GHOST])],
+    },
+    message: /its payload lacks the spec file "hello.spec"/,
   },
   'a name that leads up': named('../evil', /contains '\/'/),
-  'the name ..': named('..', /starts with '\.'/),
+  'the name ..': named('..', /is that of a directory/),
+  'the name .': named('.', /is that of a directory/),
+  'the name .git': named('.git', /is one that git reserves/),
   'an absolute name': named('/etc/passwd', /contains '\/'/),
   'a name with directory': named('a/b', /contains '\/'/),
-  'a hidden name': named('.bashrc', /starts with '\.'/),
   'a name like an option': named('-rf', /starts with '-'/),
-  'a name with dots': named('a..b', /contains '\.\.'/),
   'a name with newline': named('a\nb', /contains a control character/),
   'a name with NUL': named('a\0b', /contains a control character/),
   'a name with escape': named('a\u001b[2J', /contains a control character/),
@@ -127,7 +159,14 @@ const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
     rpm: { files: [SPEC, { name: 'd', mode: 0o40755 }] },
     message: /not a regular file/,
   },
-  'a file twice': { rpm: { files: [SPEC, SPEC] }, message: /"hello.spec" appears twice/ },
+  'a file twice': {
+    rpm: { files: [SPEC, { name: 'x' }, { name: 'x' }] },
+    message: /"x" appears twice/,
+  },
+  'its spec twice': {
+    rpm: { files: [SPEC, SPEC] },
+    message: /2 files marked as its spec file: "hello.spec", "hello.spec"/,
+  },
   'an unlisted file': {
     rpm: { files: [SPEC, { name: 'x', isListed: false }] },
     message: /"x" is not in the header's list/,
@@ -178,7 +217,7 @@ const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
     message: /more than 10 files/,
   },
   'a bomb after the last file': {
-    rpm: { files: [], archive: bombAfterTrailer() },
+    rpm: { files: [SPEC], archive: bombAfterTrailer() },
     message: /its payload continues after its last file/,
   },
   'an endless gzip payload': {
@@ -289,7 +328,7 @@ function named(name: string, message: RegExp): { rpm: MadeRpm; message: RegExp }
 }
 
 function bombAfterTrailer(): Buffer {
-  return Buffer.concat([cpioArchive([], false), Buffer.alloc(64 * MEGABYTE)])
+  return Buffer.concat([cpioArchive([SPEC], false), Buffer.alloc(64 * MEGABYTE)])
 }
 
 /** Makes an archive with a file that declares 900,000 bytes and continues for 64 MiB. */

@@ -9,6 +9,8 @@ import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 export interface MadeFile extends ArchivedFile {
   /** the size that the header declares */
   listedSize?: number
+  /** whether the header marks the file as the spec; default: by its name */
+  isSpec?: boolean
 }
 
 export interface MadeRpm {
@@ -164,7 +166,7 @@ function fileEntries(files: MadeFile[]): NewEntry[] {
     ),
     int32(
       TAG.FILEFLAGS,
-      listed.map(({ name }) => (name.endsWith('.spec') ? FILE_FLAG.SPECFILE : 0)),
+      listed.map(({ name, isSpec = name.endsWith('.spec') }) => (isSpec ? FILE_FLAG.SPECFILE : 0)),
     ),
     ...arrayOf(
       TAG.FILEUSERNAME,
