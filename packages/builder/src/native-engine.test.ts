@@ -133,6 +133,38 @@ test('builds with sources of any name that dist-git accepts', { skip }, async ()
   assert.deepEqual(listed.toSorted(), [...names, 'probe.spec'].toSorted())
 })
 
+for (const [title, sections] of [
+  ['once', '%build'],
+  ['with generated BuildRequires', '%generate_buildrequires\necho zlib-devel\n%build'],
+] as const)
+  test(`builds without its NoSource files, ${title}`, { skip }, async () => {
+    const head =
+      'Source0: have.txt\nSource1: not here.bin\nPatch2: not.patch\nNoSource: 1\nNoPatch: 2\nBuildRequires: make'
+    const check = 'test ! -e "%{SOURCE1}"; test ! -e %{PATCH2}; test -e %{SOURCE0}; make --version'
+    const spec = specOf({ head, check }).replace('%build', sections)
+    const { context, outcome } = await build(
+      await fixture.task(spec, { files: { 'have.txt': 'have\n' } }),
+    )
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    const rpms = [...context.uploads.keys()].filter((name) => name.endsWith('.rpm'))
+    assert.deepEqual(rpms.toSorted(), ['probe-1.0-1.noarch.rpm', 'probe-1.0-1.nosrc.rpm'])
+    const query = ['-qp', '--nosignature', '--qf', '%{SOURCERPM}\\n[%{REQUIRENAME}\\n]']
+    const named = context.uploads.get('probe-1.0-1.noarch.rpm') ?? ''
+    assert.match(await runOrThrow('rpm', [...query, named]), /^probe-1\.0-1\.nosrc\.rpm$/m)
+    const srpm = context.uploads.get('probe-1.0-1.nosrc.rpm') ?? ''
+    assert.match(await runOrThrow('rpm', [...query, srpm]), /^make$/m)
+    assert.match(
+      await runOrThrow('rpm', ['-qp', '--nosignature', '--qf', '[%{FILENAMES}\\n]', srpm]),
+      /^have.txt\n(.*\n)*probe.spec$/m,
+    )
+  })
+
+test('a source that is missing without a NoSource fails the build', { skip }, async () => {
+  const head = 'Source0: a.txt\nSource1: b.txt\nNoSource: 1'
+  const { outcome } = await build(await fixture.task(specOf({ head })))
+  assert.equal(reasonOf(outcome), 'cannot create the SRPM: its sources lack a.txt')
+})
+
 test('a source missing from the lookaside cache fails the build', { skip }, async () => {
   const { outcome } = await build(
     await fixture.task(specOf(), { files: { sources: `${'0'.repeat(32)}  gone.tar.gz\n` } }),

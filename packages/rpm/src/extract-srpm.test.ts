@@ -14,6 +14,7 @@ import { suite, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { RpmFormatError } from './errors.ts'
 import { extractSrpm } from './extract-srpm.ts'
+import { readPackageInfo } from './package-info.ts'
 import { FILE_FLAG, SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 import { cpioArchive } from './testing/make-cpio.ts'
 import { buildSrpm, int64, makeRpm, type MadeFile, type MadeRpm } from './testing/make-rpm.ts'
@@ -88,6 +89,18 @@ for (const compressor of ['gzip', 'zstd', 'identity'] as const)
       )
       assert.equal(readFileSync(join(destDir, 'a.tar'), 'utf8'), 'abcde')
     })
+
+test('extractSrpm() unpacks a package without the files that a NoSource leaves out', async () => {
+  await using dir = await temporaryDirectory()
+  const left: MadeFile = { name: 'left.bin', isLeftOut: true, listedSize: 2 ** 31 }
+  const bytes = makeRpm({ files: [SPEC, left, { name: 'a' }] })
+  assert.equal((await readPackageInfo(bytes)).fileName, 'hello-1.0-1.nosrc.rpm')
+  const { files } = await extractSrpm(bytes, dir.path, LIMITS)
+  assert.deepEqual(
+    files.map(({ name }) => name),
+    ['hello.spec', 'a'],
+  )
+})
 
 const SEVERAL_SPECS: [title: string, files: MadeFile[]][] = [
   ['other spec files as sources', [{ name: 'a.spec', isSpec: false }, SPEC]],

@@ -26,6 +26,13 @@ for (const name of ['.clang-format', '.env', '.gitattributes', 'a..b', 'README.m
     assert.equal(facts.name, 'hello')
   })
 
+test('checkSrpm() does not count the size of a file that a NoSource leaves out', async () => {
+  const left: MadeFile = { name: 'left.bin', isLeftOut: true, listedSize: 2 ** 31 }
+  const { facts } = await check([SPEC, left], 'hello-1.0-1.nosrc.rpm')
+  assert.equal(facts.srpm_name, 'hello-1.0-1.nosrc.rpm')
+  await assert.rejects(check([SPEC, { ...left, isLeftOut: false }]), /its contents have 2 GiB/)
+})
+
 test('checkSrpm() accepts other spec files as sources', async () => {
   await check([{ name: 'a.spec', isSpec: false }, SPEC, { name: 'z.spec', isSpec: false }])
 })

@@ -9,6 +9,7 @@ import { type RpmHeader, readRpmHeader } from '@copr/rpm/header'
 import { checkPackageNames, packageInfo, type PackageInfo } from '@copr/rpm/package-info'
 import { sourceNameFault } from '@copr/rpm/source-name'
 import { findSpec } from '@copr/rpm/spec-file'
+import { FILE_FLAG } from '@copr/rpm/tags'
 import { formatEvr } from '@copr/rpm/version'
 import { stat } from 'node:fs/promises'
 import type { ReceivedFile } from './receive-upload.ts'
@@ -81,7 +82,9 @@ function checkUnpackedSize(file: ReceivedFile, rpm: RpmHeader, limits: Limits): 
   const files = listFiles(rpm.header)
   if (files.length > limits.max_unpacked_files)
     refuseSize(file, `it contains ${files.length} files`, String(limits.max_unpacked_files))
-  const total = files.reduce((sum, { size }) => sum + size, 0)
+  // Files left out by a NoSource are listed, with the flag of ghosts.
+  const contained = files.filter(({ flags }) => (flags & FILE_FLAG.GHOST) === 0)
+  const total = contained.reduce((sum, { size }) => sum + size, 0)
   if (total > limits.unpacked_bytes)
     refuseSize(file, `its contents have ${formatBytes(total)}`, formatBytes(limits.unpacked_bytes))
 }

@@ -11,6 +11,8 @@ export interface MadeFile extends ArchivedFile {
   listedSize?: number
   /** whether the header marks the file as the spec; default: by its name */
   isSpec?: boolean
+  /** whether the file is left out by a `NoSource`: the header lists it as a ghost, and the archive lacks it */
+  isLeftOut?: boolean
 }
 
 export interface MadeRpm {
@@ -59,7 +61,7 @@ export async function buildSrpm(
 /** Makes a package that is valid except for what the caller changes. */
 export function makeRpm(wanted: MadeRpm = {}): Buffer {
   const { files = [], compressor = 'gzip', isStripped = false, without = [] } = wanted
-  const archive = wanted.archive ?? cpioArchive(files, isStripped)
+  const archive = wanted.archive ?? cpioArchive(archived(files), isStripped)
   const payload = wanted.payload ?? compress(archive, compressor)
   const headerEntries = replaceEntries(
     [...identityEntries(wanted), ...fileEntries(files), ...payloadEntries(payload, compressor)],
@@ -83,6 +85,10 @@ export function makeRpm(wanted: MadeRpm = {}): Buffer {
   return Buffer.concat([lead(wanted), signature, padding, header, payload])
 }
 
+function archived(files: MadeFile[]): MadeFile[] {
+  return files.map((file) => (file.isLeftOut ? { ...file, isArchived: false } : file))
+}
+
 function lead({ name = 'hello', sourceRpm }: MadeRpm): Buffer {
   const bytes = Buffer.alloc(96)
   bytes.writeUInt32BE(0xedabeedb, 0)
@@ -104,7 +110,7 @@ function identityEntries(wanted: MadeRpm): NewEntry[] {
     arch = 'noarch',
     sourceRpm,
   } = wanted
-  const { requires = [], exclusiveArch = [], excludeArch = [] } = wanted
+  const { files = [], requires = [], exclusiveArch = [], excludeArch = [] } = wanted
   return [
     strings(TAG.HEADERI18NTABLE, TYPE.STRING_ARRAY, ['C']),
     strings(TAG.NAME, TYPE.STRING, [name]),
@@ -123,6 +129,7 @@ function identityEntries(wanted: MadeRpm): NewEntry[] {
       ? int32(TAG.SOURCEPACKAGE, [1])
       : strings(TAG.SOURCERPM, TYPE.STRING, [sourceRpm]),
     ...dependencyEntries(requires),
+    ...(files.some(({ isLeftOut }) => isLeftOut) ? [int32(TAG.NOSOURCE, [1])] : []),
     ...arrayOf(TAG.EXCLUSIVEARCH, exclusiveArch),
     ...arrayOf(TAG.EXCLUDEARCH, excludeArch),
   ]
@@ -164,10 +171,7 @@ function fileEntries(files: MadeFile[]): NewEntry[] {
       TAG.FILEDIGESTS,
       contents.map((content) => hash('sha256', content)),
     ),
-    int32(
-      TAG.FILEFLAGS,
-      listed.map(({ name, isSpec = name.endsWith('.spec') }) => (isSpec ? FILE_FLAG.SPECFILE : 0)),
-    ),
+    int32(TAG.FILEFLAGS, listed.map(flagsOf)),
     ...arrayOf(
       TAG.FILEUSERNAME,
       listed.map(() => 'root'),
@@ -187,6 +191,10 @@ function fileEntries(files: MadeFile[]): NewEntry[] {
     ...arrayOf(TAG.DIRNAMES, ['']),
     int32(TAG.FILEDIGESTALGO, [8]),
   ]
+}
+
+function flagsOf({ name, isSpec = name.endsWith('.spec'), isLeftOut }: MadeFile): number {
+  return (isSpec ? FILE_FLAG.SPECFILE : 0) | (isLeftOut ? FILE_FLAG.GHOST : 0)
 }
 
 function payloadEntries(payload: Buffer, compressor: string): NewEntry[] {
