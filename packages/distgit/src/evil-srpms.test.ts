@@ -41,7 +41,7 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
         { name: 'a.txt', isSpec: true },
       ],
     },
-    /does not end in \.spec/,
+    /the name must end in \.spec/,
   ],
   ['has a file sources', named('sources'), /"sources"/],
   ...[

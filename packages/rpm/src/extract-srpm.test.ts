@@ -102,43 +102,9 @@ test('extractSrpm() unpacks a package without the files that a NoSource leaves o
   )
 })
 
-const SEVERAL_SPECS: [title: string, files: MadeFile[]][] = [
-  ['other spec files as sources', [{ name: 'a.spec', isSpec: false }, SPEC]],
-  ['no flag, as very old ones', [{ ...SPEC, isSpec: false }, { name: 'a.txt' }]],
-]
-for (const [title, files] of SEVERAL_SPECS)
-  test(`extractSrpm() finds the spec of a package with ${title}`, async () => {
-    await using dir = await temporaryDirectory()
-    const { spec, files: extracted } = await extractSrpm(makeRpm({ files }), dir.path, LIMITS)
-    assert.equal(spec, 'hello.spec')
-    assert.equal(extracted.length, 2)
-  })
-
 const MEGABYTE = 1024 * 1024
 const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
-  'no spec file': { rpm: { files: [{ name: 'a' }] }, message: /it contains no spec file/ },
   'no file at all': { rpm: {}, message: /it contains no spec file/ },
-  'two files flagged as spec': {
-    rpm: { files: [SPEC, { name: 'b.spec', isSpec: true }] },
-    message: /contains 2 files marked as its spec file: "hello.spec", "b.spec"/,
-  },
-  'three spec files and no flag': {
-    rpm: { files: ['a', 'b', 'c'].map((name) => ({ name: `${name}.spec`, isSpec: false })) },
-    message: /contains 3 files marked as its spec file/,
-  },
-  'a spec flag on another file': {
-    rpm: {
-      files: [
-        { ...SPEC, isSpec: false },
-        { name: 'run.sh', isSpec: true },
-      ],
-    },
-    message: /its spec file is named "run.sh", which does not end in .spec/,
-  },
-  'a hidden spec': {
-    rpm: { files: [{ name: '.spec', isSpec: true }] },
-    message: /its spec file is named ".spec"/,
-  },
   'a flagged spec that is a ghost': {
     rpm: {
       files: [{ ...SPEC, isArchived: false }],
@@ -174,10 +140,6 @@ const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
   'a file twice': {
     rpm: { files: [SPEC, { name: 'x' }, { name: 'x' }] },
     message: /"x" appears twice/,
-  },
-  'its spec twice': {
-    rpm: { files: [SPEC, SPEC] },
-    message: /2 files marked as its spec file: "hello.spec", "hello.spec"/,
   },
   'an unlisted file': {
     rpm: { files: [SPEC, { name: 'x', isListed: false }] },

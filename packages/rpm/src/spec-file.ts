@@ -14,10 +14,17 @@ export function findSpec(files: readonly ListedFile[], label: string): string {
   if (spec === undefined) refuse(label, 'it contains no spec file')
   if (names.length > 1) {
     const some = names.slice(0, 5).map(quote).join(', ')
-    refuse(label, `it contains ${names.length} files marked as its spec file: ${some}`)
+    const which =
+      flagged.length > 0
+        ? 'files marked as its spec file'
+        : 'spec files, and its header marks none of them'
+    refuse(label, `it contains ${names.length} ${which}: ${some}`)
   }
   if (!isSpecName(spec))
-    refuse(label, `its spec file is named ${quote(spec)}, which does not end in .spec`)
+    refuse(
+      label,
+      `its spec file is named ${quote(spec)}; the name must end in .spec and not begin with a dot`,
+    )
   return spec
 }
 

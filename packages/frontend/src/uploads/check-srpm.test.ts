@@ -56,7 +56,7 @@ const REFUSED: [title: string, files: MadeFile[], reason: RegExp][] = [
       { ...SPEC, isSpec: false },
       { name: 'run.sh', isSpec: true },
     ],
-    /: its spec file is named "run\.sh", which does not end in \.spec$/,
+    /: its spec file is named "run\.sh"; the name must end in \.spec/,
   ],
 ]
 for (const [title, files, reason] of REFUSED)
