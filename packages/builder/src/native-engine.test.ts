@@ -112,12 +112,69 @@ test('sources without a spec, or with two, are refused', { skip }, async () => {
   )
 })
 
+test('builds with sources of any name that dist-git accepts', { skip }, async () => {
+  const names = ['.clang-format', '.env', '.gitattributes', '.gitignore', 'README.md', 'old.spec']
+  const head = names.map((name, i) => `Source${i}: ${name}`).join('\n')
+  const files = {
+    '.clang-format': 'one\n',
+    '.gitattributes': '* text eol=crlf\n',
+    '.gitignore': '*.o\n',
+    'README.md': 'two\n',
+  }
+  const lookaside = { '.env': Buffer.from('three\n'), 'old.spec': Buffer.from('Name: old\n') }
+  // A source with a changed line end would be longer.
+  const paths = names.map((_, i) => `%{SOURCE${i}}`).join(' ')
+  const check = `test "$(cat ${paths} | wc -c)" = ${sizeOf(files) + sizeOf(lookaside)}`
+  const task = await fixture.task(specOf({ head, check }), { files, lookaside })
+  const { context, outcome } = await build(task)
+  assert.equal(outcome.outcome, 'succeeded', context.text())
+  const srpm = context.uploads.get('probe-1.0-1.src.rpm') ?? ''
+  const listed = (await runOrThrow('rpm', ['-qpl', '--nosignature', srpm])).trim().split('\n')
+  assert.deepEqual(listed.toSorted(), [...names, 'probe.spec'].toSorted())
+})
+
+for (const [title, sections] of [
+  ['once', '%build'],
+  ['with generated BuildRequires', '%generate_buildrequires\necho zlib-devel\n%build'],
+] as const)
+  test(`builds without its NoSource files, ${title}`, { skip }, async () => {
+    const head =
+      'Source0: have.txt\nSource1: not here.bin\nPatch2: not.patch\nNoSource: 1\nNoPatch: 2\nBuildRequires: make'
+    const check = 'test ! -e "%{SOURCE1}"; test ! -e %{PATCH2}; test -e %{SOURCE0}; make --version'
+    const spec = specOf({ head, check }).replace('%build', sections)
+    const { context, outcome } = await build(
+      await fixture.task(spec, { files: { 'have.txt': 'have\n' } }),
+    )
+    assert.equal(outcome.outcome, 'succeeded', context.text())
+    const rpms = [...context.uploads.keys()].filter((name) => name.endsWith('.rpm'))
+    assert.deepEqual(rpms.toSorted(), ['probe-1.0-1.noarch.rpm', 'probe-1.0-1.nosrc.rpm'])
+    const query = ['-qp', '--nosignature', '--qf', '%{SOURCERPM}\\n[%{REQUIRENAME}\\n]']
+    const named = context.uploads.get('probe-1.0-1.noarch.rpm') ?? ''
+    assert.match(await runOrThrow('rpm', [...query, named]), /^probe-1\.0-1\.nosrc\.rpm$/m)
+    const srpm = context.uploads.get('probe-1.0-1.nosrc.rpm') ?? ''
+    assert.match(await runOrThrow('rpm', [...query, srpm]), /^make$/m)
+    assert.match(
+      await runOrThrow('rpm', ['-qp', '--nosignature', '--qf', '[%{FILENAMES}\\n]', srpm]),
+      /^have.txt\n(.*\n)*probe.spec$/m,
+    )
+  })
+
+test('a source that is missing without a NoSource fails the build', { skip }, async () => {
+  const head = 'Source0: a.txt\nSource1: b.txt\nNoSource: 1'
+  const { outcome } = await build(await fixture.task(specOf({ head })))
+  assert.equal(reasonOf(outcome), 'cannot create the SRPM: its sources lack a.txt')
+})
+
 test('a source missing from the lookaside cache fails the build', { skip }, async () => {
   const { outcome } = await build(
     await fixture.task(specOf(), { files: { sources: `${'0'.repeat(32)}  gone.tar.gz\n` } }),
   )
   assert.match(reasonOf(outcome), /The server responded with 404 Not Found for .*gone\.tar\.gz/)
 })
+
+function sizeOf(files: Record<string, string | Buffer>): number {
+  return Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0)
+}
 
 async function uploaded(context: RecordedContext, name: string): Promise<string> {
   const bytes = await readFile(context.uploads.get(name) ?? assert.fail(`${name} was not uploaded`))

@@ -22,12 +22,14 @@ import { buildError } from './rpmbuild/build-error.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
   generateBuildRequires,
+  makeNosrc,
   newRequirements,
   readBuildRequires,
   requirementsOf,
   rpmbuild,
   rpmbuildFailure,
   type RpmbuildOptions,
+  SRPM_SUFFIX,
   takePackages,
 } from './rpmbuild/rpmbuild.ts'
 import { BUILD_UID } from './sandbox/sandbox.ts'
@@ -53,7 +55,17 @@ async function makePackages(build: Build): Promise<string[]> {
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
     prepareRoot(build),
   )
-  const common: Omit<RpmbuildOptions, 'root'> = { task, dir, limits, spec, rules, log, signal }
+  const absent = new Set<string>()
+  const common: Omit<RpmbuildOptions, 'root'> = {
+    task,
+    dir,
+    limits,
+    spec,
+    rules,
+    log,
+    signal,
+    absent,
+  }
   await writeMacros(build, base)
   // First, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
@@ -63,9 +75,11 @@ async function makePackages(build: Build): Promise<string[]> {
     : required
   log.only(root.installed, 'installed_pkgs')
   await log.phase('rpmbuild', 'building', async () => {
-    const exit = await rpmbuild('ba', { ...common, root })
+    // Without its NoSource files, rpmbuild -ba would fail at the end.
+    const exit = await rpmbuild(absent.size > 0 ? 'bb' : 'ba', { ...common, root })
     if (exit.code !== 0)
       throw rpmbuildFailure('rpmbuild exited with code', exit, await errorOf(build))
+    if (absent.size > 0) await makeNosrc({ ...common, root })
   })
   const results = await collectResults(task, dir, await takeResults(dir, requires))
   return [...results.rpms, results.summary]
@@ -80,7 +94,7 @@ interface RequiredRoot {
 /** Returns the packages and the SRPM, which names the requirements as the build's own root has expanded them. */
 async function takeResults(dir: string, installed: Requirement[]): Promise<string[]> {
   const rpms = await takePackages(dir, 'RPMS', '.rpm')
-  const srpms = await takePackages(dir, 'SRPMS', '.src.rpm')
+  const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   const [srpm] = srpms
   if (srpm === undefined || srpms.length !== 1)
     throw new BuildFailure(`the build left ${srpms.length} SRPMs instead of one`)

@@ -9,7 +9,7 @@ import type { TaskContext } from '@copr/agent/handler'
 import { runOrThrow } from '@copr/process/run'
 import { BuildFailure } from './build-failure.ts'
 import { type BuildLog, LOG_PARTS } from './build-log.ts'
-import { readPackage } from './rpmbuild/rpmbuild.ts'
+import { readPackage, SRPM_SUFFIX } from './rpmbuild/rpmbuild.ts'
 
 export interface Results {
   /** Paths of the RPMs and the SRPM. */
@@ -20,7 +20,7 @@ export interface Results {
 
 /** Summarizes the packages that a build has made; throws a BuildFailure if there are none or they exceed the task's size limit. */
 export async function collectResults(task: RpmTask, dir: string, rpms: string[]): Promise<Results> {
-  if (!rpms.some((path) => !path.endsWith('.src.rpm')))
+  if (!rpms.some((path) => !path.endsWith(SRPM_SUFFIX)))
     throw new BuildFailure('rpmbuild succeeded but produced no packages')
   let size = 0
   for (const path of rpms) size += (await stat(path)).size

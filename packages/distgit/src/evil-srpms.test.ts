@@ -32,7 +32,17 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
     /the build is for the package hello/,
   ],
   ['has no spec', { files: [{ name: 'a.txt' }] }, /no spec/],
-  ['has two specs', named('b.spec'), /two spec/],
+  ['has two specs', named('b.spec'), /2 files marked as its spec file/],
+  [
+    'marks another file as its spec',
+    {
+      files: [
+        { ...spec, isSpec: false },
+        { name: 'a.txt', isSpec: true },
+      ],
+    },
+    /the name must end in \.spec/,
+  ],
   ['has a file sources', named('sources'), /"sources"/],
   ...[
     '../evil',
@@ -42,7 +52,11 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
     '..',
     '.',
     '.git',
-    '.gitattributes',
+    '.GIT',
+    '.git ',
+    '.git.',
+    '.g\u200cit',
+    'a\\.git',
     'GIT~1',
     '-evil',
     'a\nb',

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run, runOrThrow } from '@copr/process/run'
+import { buildSrpm } from '@copr/rpm/testing/make-rpm'
 import { importHandler, importSrpm } from './import.ts'
 import { sweepTemp } from './layout.ts'
 import { fakeContext, git, importTask, listTree, makeSrpm, tempDir } from './testing.ts'
@@ -58,6 +59,40 @@ test('importSrpm() imports an SRPM that rpmbuild made', { skip: noRpmbuild }, as
   const names = await git('-C', repositoryOf(root), 'ls-tree', '--name-only', 'epel10')
   assert.equal(names, 'hello.spec\nsources')
   await checkWhole(root)
+})
+
+test('importSrpm() takes every file that rpmbuild packs, and git checks all of them out', async (t) => {
+  const root = await tempDir(t)
+  const files = [
+    { name: '.clang-format', content: 'BasedOnStyle: GNU\n' },
+    { name: '.env', content: Buffer.from([0, 1, 2]) },
+    { name: '.gitattributes', content: '* text eol=crlf\n' },
+    { name: '.gitignore', content: '*\n' },
+    { name: '.gitmodules', content: '[submodule "a"]\n' },
+    { name: 'README.md', content: '# Read\n' },
+    { name: 'a..b', content: 'a\n' },
+    { name: 'a\\b', content: 'b\n' },
+    { name: 'other.spec', content: 'Name: other\n', isSpec: false },
+  ]
+  const srpm = await buildSrpm(join(await tempDir(t), 'hello.src.rpm'), { files })
+  await importTo(root, srpm)
+  await checkWhole(root)
+  const clone = join(await tempDir(t), 'clone')
+  await git('clone', '-q', '-b', 'f43', repositoryOf(root), clone)
+  assert.deepEqual(
+    (await readdir(clone)).toSorted(),
+    [
+      '.git',
+      'hello.spec',
+      'sources',
+      ...files.map(({ name }) => name).filter((name) => !['.env', 'other.spec'].includes(name)),
+    ].toSorted(),
+  )
+  const sources = await readFile(join(clone, 'sources'), 'utf8')
+  assert.deepEqual(
+    [...sources.matchAll(/^\w{32} {2}(.*)\r?$/gm)].map(([, name]) => name),
+    ['.env', 'other.spec'],
+  )
 })
 
 test('importSrpm() shares a repository with another process', async (t) => {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CoprError } from '@copr/process/errors'
+import { sourceNameFault } from '@copr/rpm/source-name'
 
 /** Maximum size of a file in git; a larger one is stored in the lookaside even if it is text. */
 export const MAX_GIT_BYTES = 1024 * 1024
@@ -15,16 +16,25 @@ export function checkSourceName(name: string): void {
       'invalid',
       'Cannot import the SRPM: it contains a file named "sources", a name that dist-git reserves',
     )
-  // git does not check it out: it is the short name (8.3) of .git on some file systems.
-  if (/^git~1$/i.test(name))
+  const fault = sourceNameFault(name)
+  if (fault)
     throw new CoprError(
       'invalid',
-      `Cannot import the SRPM: git does not accept a file named "${name}"`,
+      `Cannot import the SRPM: the file name ${JSON.stringify(name)} in it ${fault}`,
     )
 }
 
-/** Whether git keeps a file: patches in any encoding, and other text in UTF-8. */
+/**
+ * Whether git keeps a file: patches in any encoding, and other text in UTF-8. Spec files besides the package's own are left to the
+ * lookaside, so that a commit contains exactly one.
+ */
 export function isForGit(name: string, content: Buffer): boolean {
-  if (ARCHIVE.test(name) || content.length > MAX_GIT_BYTES || content.includes(0)) return false
+  if (
+    ARCHIVE.test(name) ||
+    name.endsWith('.spec') ||
+    content.length > MAX_GIT_BYTES ||
+    content.includes(0)
+  )
+    return false
   return PATCH.test(name) || isUtf8(content)
 }

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream'
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
+import { decompressBzip2 } from './bzip2.ts'
 import { refuse, RpmFormatError } from './errors.ts'
 import { decompressLzma, decompressXz } from './xz.ts'
 
 /** Compressors by the names that rpm gives them in PAYLOADCOMPRESSOR. */
-export type Compressor = 'identity' | 'gzip' | 'zstd' | 'xz' | 'lzma'
+export type Compressor = 'identity' | 'gzip' | 'bzip2' | 'zstd' | 'xz' | 'lzma'
 
 /** Allows windows of at most 128 MiB, like the zstd command by default. */
 const ZSTD_WINDOW_LOG = 27
@@ -36,6 +37,8 @@ function decompressed(
       return chunks
     case 'gzip':
       return through(chunks, createGunzip())
+    case 'bzip2':
+      return decompressBzip2(chunks)
     case 'zstd':
       return through(
         chunks,

@@ -10,7 +10,10 @@ export type DigestName =
   | 'size'
   | 'header-sha1'
   | 'header-sha256'
+  | 'header-sha3-256'
   | 'payload'
+  | 'payload-sha512'
+  | 'payload-sha3-256'
   | 'header-and-payload-md5'
 
 /**
@@ -50,6 +53,7 @@ export function checkHeaderDigests({
   const digests = [
     ['header-sha1', 'sha1', SIGNATURE_TAG.SHA1HEADER],
     ['header-sha256', 'sha256', SIGNATURE_TAG.SHA256HEADER],
+    ['header-sha3-256', 'sha3-256', SIGNATURE_TAG.SHA3_256HEADER],
   ] as const
   for (const [name, algorithm, tag] of digests) {
     const expected = getString(signature, tag)
@@ -61,6 +65,11 @@ export function checkHeaderDigests({
   return verified
 }
 
+const FORMAT_6_DIGESTS = [
+  ['payload-sha512', 'sha512', TAG.PAYLOADSHA512],
+  ['payload-sha3-256', 'sha3-256', TAG.PAYLOADSHA3_256],
+] as const
+
 export interface PayloadCheck {
   name: DigestName
   /** to be updated with the compressed payload */
@@ -69,10 +78,17 @@ export interface PayloadCheck {
   expected: string
 }
 
-/** Returns the digests that cover the payload. Packages before rpm 4.14 have only the MD5 of header and payload. */
+/**
+ * Returns the digests that cover the payload. Packages before rpm 4.14 have only the MD5 of header and payload; those of format 6
+ * have three digests of the payload.
+ */
 export function payloadChecks({ signature, header }: RpmHeader): PayloadCheck[] {
   const check = payloadCheck(header)
   const checks = check ? [check] : []
+  for (const [name, algorithm, tag] of FORMAT_6_DIGESTS) {
+    const expected = getString(header, tag)?.toLowerCase()
+    if (expected !== undefined) checks.push({ name, hash: createHash(algorithm), expected })
+  }
   const md5 = getBinary(signature, SIGNATURE_TAG.MD5)
   if (md5) {
     const hash = createHash('md5').update(header.bytes)
@@ -92,7 +108,13 @@ export function payloadCheck(header: HeaderBlock): PayloadCheck | undefined {
   return { name: 'payload', hash: createHash(algorithm), expected: digest.toLowerCase() }
 }
 
+const DIGEST_WORDS: Partial<Record<DigestName, string>> = {
+  'header-and-payload-md5': 'MD5',
+  'payload-sha512': 'SHA-512',
+  'payload-sha3-256': 'SHA3-256',
+}
+
 export function finishCheck({ name, hash, expected }: PayloadCheck, label: string): void {
   if (hash.digest('hex') !== expected)
-    refuse(label, `its payload does not match the ${name === 'payload' ? 'payload' : 'MD5'} digest`)
+    refuse(label, `its payload does not match the ${DIGEST_WORDS[name] ?? name} digest`)
 }

@@ -14,10 +14,12 @@ import {
 } from './header.ts'
 import { isSourcePackage } from './package-info.ts'
 import { PayloadBytes, type PayloadEntry, payloadEntries, type PayloadLimits } from './payload.ts'
+import { sourceNameFault } from './source-name.ts'
+import { findSpec } from './spec-file.ts'
 import { FILE_FLAG } from './tags.ts'
 
 export interface ExtractedSrpm {
-  /** name of the one spec file */
+  /** name of the spec file; other files may end in .spec as well */
   spec: string
   files: ExtractedFile[]
 }
@@ -33,7 +35,6 @@ interface ExtractedFile {
 
 const FILE_TYPE_MASK = 0o170000
 const REGULAR_FILE = 0o100000
-const MAX_NAME_BYTES = 255
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
 
 /**
@@ -52,8 +53,10 @@ export async function extractSrpm(
     checkHeaderDigests(rpm)
     const files = new Map<string, ExtractedFile>()
     try {
+      const spec = findSpec(listFiles(rpm.header), rpm.label)
       await extractFiles(source, rpm, { destDir, limits, files })
-      return { spec: findSpec([...files.keys()], rpm.label), files: [...files.values()] }
+      if (!files.has(spec)) refuse(rpm.label, `its payload lacks the spec file ${quote(spec)}`)
+      return { spec, files: [...files.values()] }
     } catch (error) {
       await Promise.all([...files.keys()].map((name) => rm(join(destDir, name), { force: true })))
       throw error
@@ -96,7 +99,7 @@ function checkEntry(
     files,
   }: { label: string; listed: Map<string, ListedFile>; files: Map<string, ExtractedFile> },
 ): void {
-  const fault = nameFault(name)
+  const fault = sourceNameFault(name)
   if (fault) refuse(label, `file name ${quote(name)} ${fault}`)
   if ((mode & FILE_TYPE_MASK) !== REGULAR_FILE)
     refuse(label, `${quote(name)} is not a regular file`)
@@ -105,19 +108,6 @@ function checkEntry(
   if (file.size !== size)
     refuse(label, `file ${quote(name)} has ${size} bytes, but ${file.size} according to the header`)
   if (files.has(name)) refuse(label, `file ${quote(name)} appears twice`)
-}
-
-/** Returns why a name must not be used for a file in one of our directories; undefined if it is safe. */
-function nameFault(name: string): string | undefined {
-  if (name === '') return 'is empty'
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
-  if (name.includes('/')) return "contains '/'"
-  // oxlint-disable-next-line no-control-regex -- the pattern looks for control characters
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return 'contains a control character'
-  if (name.includes('\ufffd')) return 'is not valid UTF-8'
-  if (name.startsWith('.') || name.startsWith('-')) return `starts with '${name[0]}'`
-  if (name.includes('..')) return "contains '..'"
-  return undefined
 }
 
 /** Registers the file before its content is written, so that a failure removes it. */
@@ -146,17 +136,6 @@ function checkContent(file: ExtractedFile, listed: ListedFile | undefined, label
   const isKnown = digestAlgorithm === 'md5' || digestAlgorithm === 'sha256'
   if (isKnown && digest !== '' && digest.toLowerCase() !== actual)
     refuse(label, `file ${quote(file.name)} does not match its digest`)
-}
-
-function findSpec(names: string[], label: string): string {
-  const specs = names.filter((name) => name.endsWith('.spec'))
-  const [spec, second] = specs
-  if (spec === undefined) refuse(label, 'it has no spec file')
-  if (second !== undefined) {
-    const count = specs.length === 2 ? 'two' : specs.length
-    refuse(label, `it has ${count} spec files: ${specs.slice(0, 5).join(', ')}`)
-  }
-  return spec
 }
 
 function quote(name: string): string {

@@ -15,7 +15,14 @@ import { TAG } from './tags.ts'
 export type { PayloadEntry, PayloadLimits } from './cpio.ts'
 
 const CHUNK_SIZE = 64 * 1024
-const COMPRESSORS = ['identity', 'gzip', 'zstd', 'xz', 'lzma'] as const satisfies Compressor[]
+const COMPRESSORS = [
+  'identity',
+  'gzip',
+  'bzip2',
+  'zstd',
+  'xz',
+  'lzma',
+] as const satisfies Compressor[]
 const GZIP_MAGIC = '1f8b'
 
 /**

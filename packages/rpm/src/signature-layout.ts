@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type HeaderBlock, INDEX_ENTRY_SIZE } from './header-block.ts'
+import { getInt } from './header-values.ts'
 import { paddedSignatureSize } from './header.ts'
-import { SIGNATURE_TAG, TYPE } from './tags.ts'
+import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 import { binary, buildHeader, int32, type NewEntry, strings } from './write-header.ts'
 
 /** Tags of OpenPGP signatures, over the header alone or (old rpm) over header and payload. */
@@ -26,11 +27,31 @@ export function digestEntries(
 ): NewEntry[] {
   const { SHA1HEADER, SHA256HEADER, MD5 } = SIGNATURE_TAG
   return [
-    strings(SHA1HEADER, TYPE.STRING, [createHash('sha1').update(header).digest('hex')]),
-    strings(SHA256HEADER, TYPE.STRING, [createHash('sha256').update(header).digest('hex')]),
+    hashEntry(SHA1HEADER, 'sha1', header),
+    hashEntry(SHA256HEADER, 'sha256', header),
     sizeEntry(size),
     binary(MD5, md5),
   ]
+}
+
+/** Returns the entries with which rpm 6 checks an unsigned package of its own format; digests of the payload are in its main header. */
+export function format6DigestEntries(header: Buffer): NewEntry[] {
+  const { SHA256HEADER, SHA3_256HEADER } = SIGNATURE_TAG
+  return [hashEntry(SHA256HEADER, 'sha256', header), hashEntry(SHA3_256HEADER, 'sha3-256', header)]
+}
+
+function hashEntry(tag: number, algorithm: string, header: Buffer): NewEntry {
+  return strings(tag, TYPE.STRING, [createHash(algorithm).update(header).digest('hex')])
+}
+
+/** Whether rpm 6 made the package in its own format, whose signature header must not contain tags above 999. */
+export function isFormat6(header: HeaderBlock): boolean {
+  return (getInt(header, TAG.RPMFORMAT) ?? 4) >= 6
+}
+
+/** Returns the tag of the space that a package's signature header reserves. */
+export function reserveTagOf(header: HeaderBlock): number {
+  return isFormat6(header) ? SIGNATURE_TAG.RESERVED : SIGNATURE_TAG.RESERVEDSPACE
 }
 
 function sizeEntry(size: number): NewEntry {
@@ -50,11 +71,15 @@ export function keptEntries({ entries }: HeaderBlock): NewEntry[] {
  * Builds a signature header with these entries that takes exactly the same space in the file (the rest becomes
  * reserved space); returns undefined if they do not fit.
  */
-export function fitInto(paddedSize: number, entries: readonly NewEntry[]): Buffer | undefined {
-  const bare = build(entries, 0)
+export function fitInto(
+  paddedSize: number,
+  entries: readonly NewEntry[],
+  reserveTag: number,
+): Buffer | undefined {
+  const bare = build(entries, 0, reserveTag)
   if (paddedSignatureSize(bare.length) === paddedSize) return pad(bare)
   const room = paddedSize - bare.length - INDEX_ENTRY_SIZE
-  return room > 0 ? build(entries, room) : undefined
+  return room > 0 ? build(entries, room, reserveTag) : undefined
 }
 
 /**
@@ -71,8 +96,11 @@ export function movesKeptData(old: HeaderBlock, replacement: Buffer): boolean {
 }
 
 /** Builds a padded signature header with as much reserved space as rpmbuild leaves. */
-export function withReserve(entries: readonly NewEntry[]): Buffer {
-  return pad(build(entries, RESERVED_BYTES))
+export function withReserve(
+  entries: readonly NewEntry[],
+  reserveTag: number = SIGNATURE_TAG.RESERVEDSPACE,
+): Buffer {
+  return pad(build(entries, RESERVED_BYTES, reserveTag))
 }
 
 function pad(header: Buffer): Buffer {
@@ -80,11 +108,11 @@ function pad(header: Buffer): Buffer {
 }
 
 /** Builds a signature header. rpm sorts entries as it reads them, so the reserve can be last, where it moves no other entry. */
-function build(entries: readonly NewEntry[], reserved: number): Buffer {
+function build(entries: readonly NewEntry[], reserved: number, reserveTag: number): Buffer {
   const sorted = entries.toSorted((a, b) => a.tag - b.tag)
   if (reserved > 0)
     sorted.push({
-      tag: SIGNATURE_TAG.RESERVEDSPACE,
+      tag: reserveTag,
       type: TYPE.BIN,
       count: reserved,
       data: Buffer.alloc(reserved),

@@ -3,7 +3,7 @@ import { finishCheck, payloadCheck } from './digests.ts'
 import { type HeaderBlock, INTRO_SIZE, readHeaderSize } from './header-block.ts'
 import { LEAD_SIZE, paddedSignatureSize, readMainHeader, type RpmSource } from './header.ts'
 import { PayloadBytes } from './payload.ts'
-import { digestEntries } from './signature-layout.ts'
+import { digestEntries, format6DigestEntries, isFormat6, reserveTagOf } from './signature-layout.ts'
 import type { NewEntry } from './write-header.ts'
 
 /**
@@ -13,7 +13,7 @@ import type { NewEntry } from './write-header.ts'
  */
 export async function repairSignatureHeader(
   source: RpmSource,
-): Promise<{ headerStart: number; kept: NewEntry[] } | undefined> {
+): Promise<{ headerStart: number; kept: NewEntry[]; reserveTag: number } | undefined> {
   const header = await findMainHeader(source)
   const check = header?.isSealed ? payloadCheck(header) : undefined
   if (!header || !check) return undefined
@@ -24,8 +24,10 @@ export async function repairSignatureHeader(
   })
   for await (const _ of payload);
   finishCheck(check, source.label)
-  const kept = digestEntries(header.bytes, { md5: md5.digest(), size: source.size - header.start })
-  return { headerStart: header.start, kept }
+  const kept = isFormat6(header)
+    ? format6DigestEntries(header.bytes)
+    : digestEntries(header.bytes, { md5: md5.digest(), size: source.size - header.start })
+  return { headerStart: header.start, kept, reserveTag: reserveTagOf(header) }
 }
 
 /** Finds the main header. The size of the signature header is intact: its first 16 bytes are in a single disk sector. */

@@ -15,7 +15,13 @@ import {
   withRpmFile,
 } from './header.ts'
 import { PayloadBytes } from './payload.ts'
-import { fitInto, keptEntries, movesKeptData, withReserve } from './signature-layout.ts'
+import {
+  fitInto,
+  keptEntries,
+  movesKeptData,
+  reserveTagOf,
+  withReserve,
+} from './signature-layout.ts'
 import { repairSignatureHeader } from './signature-repair.ts'
 import { SIGNATURE_TAG, TYPE } from './tags.ts'
 import type { NewEntry } from './write-header.ts'
@@ -100,16 +106,16 @@ async function changeSignatures(path: string, signatures: NewEntry[]): Promise<n
   await using handle = await open(path, O_RDWR | O_NOFOLLOW)
   return await withRpmFile(handle, async (unnamed) => {
     const source = { ...unnamed, label: basename(path) }
-    const { headerStart, signature, kept } = await readSignatures(source)
+    const { headerStart, signature, kept, reserveTag } = await readSignatures(source)
     const entries = [...kept, ...signatures]
-    const replacement = fitInto(headerStart - LEAD_SIZE, entries)
+    const replacement = fitInto(headerStart - LEAD_SIZE, entries, reserveTag)
     if (replacement && !(signature && movesKeptData(signature, replacement))) {
       await handle.write(replacement, 0, replacement.length, LEAD_SIZE)
       await handle.sync()
     } else {
       await replaceFile(path, source, {
         headerStart,
-        replacement: replacement ?? withReserve(entries),
+        replacement: replacement ?? withReserve(entries, reserveTag),
       })
     }
     return headerStart
@@ -117,9 +123,12 @@ async function changeSignatures(path: string, signatures: NewEntry[]): Promise<n
 }
 
 /** Reads the entries to keep of the signature header, even if an earlier rewrite of it was interrupted. */
-async function readSignatures(
-  source: RpmSource,
-): Promise<{ headerStart: number; signature?: HeaderBlock; kept: NewEntry[] }> {
+async function readSignatures(source: RpmSource): Promise<{
+  headerStart: number
+  signature?: HeaderBlock
+  kept: NewEntry[]
+  reserveTag: number
+}> {
   let rpm: RpmHeader
   try {
     rpm = await readRpmHeaderFrom(source)
@@ -129,7 +138,12 @@ async function readSignatures(
   signedRegion(rpm)
   checkHeaderDigests(rpm)
   const { signature, header } = rpm
-  return { headerStart: header.start, signature, kept: keptEntries(signature) }
+  return {
+    headerStart: header.start,
+    signature,
+    kept: keptEntries(signature),
+    reserveTag: reserveTagOf(header),
+  }
 }
 
 /** Writes a copy next to the file and renames it into place. */

@@ -83,6 +83,9 @@ export const TAG = {
   PAYLOADDIGESTALGO: 5093,
   MODULARITYLABEL: 5096,
   PAYLOADDIGESTALT: 5097,
+  RPMFORMAT: 5114,
+  PAYLOADSHA512: 5121,
+  PAYLOADSHA3_256: 5123,
 } as const
 
 /** Tag numbers of the signature header. From 1000 on, their meaning differs from that in the main header. */
@@ -96,6 +99,7 @@ export const SIGNATURE_TAG = {
   SHA256HEADER: 273,
   FILESIGNATURES: 274,
   OPENPGP: 278,
+  SHA3_256HEADER: 279,
   RESERVED: 999,
   SIZE: 1000,
   PGP: 1002,
@@ -126,6 +130,8 @@ export const HASH_NAME: Partial<Record<number, string>> = {
   8: 'sha256',
   9: 'sha384',
   10: 'sha512',
+  12: 'sha3-256',
+  14: 'sha3-512',
 }
 
 export const FILE_FLAG = { SPECFILE: 1 << 5, GHOST: 1 << 6 } as const

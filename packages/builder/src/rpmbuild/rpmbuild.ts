@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { RpmFormatError } from '@copr/rpm/errors'
+import { listFiles } from '@copr/rpm/file-list'
+import { readRpmHeader } from '@copr/rpm/header'
+import { sourceNameFault } from '@copr/rpm/source-name'
+import { FILE_FLAG } from '@copr/rpm/tags'
 import {
   formatDependency,
   type PackageInfo,
@@ -26,6 +30,8 @@ export interface RpmbuildOptions {
   limits: SandboxLimits
   root: BuildRoot
   spec: string
+  /** Names of the files that a `NoSource` of the spec leaves out, and that the build's sources lack; readBuildRequires() adds them. */
+  absent: Set<string>
   /** Addresses that a build with network access may reach. */
   rules: AddressRules
   log: BuildLog
@@ -38,11 +44,17 @@ const MISSING_BUILD_REQUIRES = 11
 /** Required by an SRPM whose spec has %generate_buildrequires. */
 const DYNAMIC_FEATURE = 'rpmlib(DynamicBuildRequires)'
 
+/** Folder of the source files, as a build sees it. */
+const SOURCES = '/builddir/build/SOURCES/'
+
+/** End of the name of every SRPM: also of the one that rpm calls `.nosrc.rpm` because sources are left out. */
+export const SRPM_SUFFIX = 'src.rpm'
+
 /** Directory of the packages taken from the build, below the build's own directory. */
 const PACKAGES = 'packages'
 
-/** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `ba` makes the packages and the SRPM. */
-export type RpmbuildMode = 'bs' | 'br' | 'ba'
+/** `bs` makes the SRPM, `br` runs %prep and generates BuildRequires, `ba` makes the packages and the SRPM, `bb` only the packages. */
+export type RpmbuildMode = 'bs' | 'br' | 'ba' | 'bb'
 
 /** Runs rpmbuild as the unprivileged user and logs its output as it arrives. */
 export async function rpmbuild(
@@ -50,7 +62,7 @@ export async function rpmbuild(
   options: RpmbuildOptions,
   more: string[] = [],
 ): Promise<SandboxExit> {
-  const { task, dir, limits, root, spec, log, signal } = options
+  const { task, spec } = options
   const { arch } = chrootParts(task.chroot.name)
   const conditions = [
     ...task.with_opts.flatMap((name) => ['--with', name]),
@@ -67,6 +79,13 @@ export async function rpmbuild(
     ...conditions,
     `/builddir/build/SPECS/${spec}`,
   ]
+  return await runAsBuild(arch === 'i686' ? ['setarch', 'i686', ...command] : command, options)
+}
+
+/** Runs a command in the root as the unprivileged user and logs its output as it arrives. */
+async function runAsBuild(command: string[], options: RpmbuildOptions): Promise<SandboxExit> {
+  const { task, dir, limits, root, log, signal } = options
+  const { arch } = chrootParts(task.chroot.name)
   const changes = join(dir, 'changes')
   await removeTree(changes)
   await mkdir(changes)
@@ -76,7 +95,7 @@ export async function rpmbuild(
     limits,
     root: { layers: root.layers, changes },
     as: 'build',
-    command: arch === 'i686' ? ['setarch', 'i686', ...command] : command,
+    command,
     cwd: '/builddir',
     env: {
       HOME: '/builddir',
@@ -109,22 +128,59 @@ export interface StaticBuildRequires {
 
 /** Makes an SRPM with the root's macros, only to learn what rpm has found in the spec. */
 export async function readBuildRequires(options: RpmbuildOptions): Promise<StaticBuildRequires> {
+  const { dir, absent } = options
   // Compressing large sources would take longer than all else.
-  const exit = await rpmbuild('bs', options, ['--define', '_source_payload w.ufdio'])
-  if (exit.code !== 0)
-    throw rpmbuildFailure(
-      'cannot create the SRPM: rpmbuild -bs exited with code',
-      exit,
-      firstError(exit.output),
-    )
-  const [srpm] = await takePackages(options.dir, 'SRPMS', '.src.rpm')
+  const more = ['--define', '_source_payload w.ufdio']
+  const exit = await rpmbuild('bs', options, more)
+  const missing = exit.code === 0 || exit.exhausted ? [] : missingSources(exit.output)
+  if (exit.code !== 0 && missing.length === 0) throw srpmFailure(exit)
+  for (const name of missing) absent.add(name)
+  if (missing.length > 0) await makeNosrc(options, more)
+  const [srpm] = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
   const { requires } = await readPackage(srpm)
+  const ghosts = missing.length === 0 ? new Set() : await ghostsOf(srpm)
   await rm(srpm)
+  const lacking = missing.filter((name) => !ghosts.has(name))
+  if (lacking.length > 0)
+    throw new BuildFailure(`cannot create the SRPM: its sources lack ${lacking.join(', ')}`)
   return {
     requires: withoutFeatures(requires),
     is_dynamic: requires.some(({ name }) => name === DYNAMIC_FEATURE),
   }
+}
+
+/**
+ * Makes the SRPM of a spec whose `NoSource` files are absent. rpmbuild leaves these files out of the SRPM, but reads them: empty files
+ * stand in for them, only for this long, because %prep and %build may ask whether they exist.
+ */
+export async function makeNosrc(options: RpmbuildOptions, more: string[] = []): Promise<void> {
+  const paths = [...options.absent].map((name) => SOURCES + name)
+  const touched = await runAsBuild(['touch', '--', ...paths], options)
+  const exit = touched.code === 0 ? await rpmbuild('bs', options, more) : touched
+  await runAsBuild(['rm', '-f', '--', ...paths], options)
+  if (exit.code !== 0) throw srpmFailure(exit)
+}
+
+function srpmFailure(exit: SandboxExit): BuildFailure {
+  const words = 'cannot create the SRPM: rpmbuild -bs exited with code'
+  return rpmbuildFailure(words, exit, firstError(exit.output))
+}
+
+/** Returns the names of the source files that rpmbuild did not find. */
+export function missingSources(output: string): string[] {
+  const paths = [...output.matchAll(/^error: Bad file: (.*): No such file or directory$/gm)]
+    .map(([, path = '']) => path)
+    .filter((path) => path.startsWith(SOURCES))
+  const names = [...new Set(paths.map((path) => path.slice(SOURCES.length)))]
+  return names.every((name) => sourceNameFault(name) === undefined) ? names : []
+}
+
+/** Returns the names of the files that an SRPM lists but does not contain. */
+async function ghostsOf(srpm: string): Promise<Set<string>> {
+  const { header } = await readRpmHeader(srpm)
+  const ghosts = listFiles(header).filter(({ flags }) => (flags & FILE_FLAG.GHOST) !== 0)
+  return new Set(ghosts.map(({ path }) => path))
 }
 
 /** Runs %generate_buildrequires; returns the generated requirements, which may be installed already. */

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import { withoutSlashes } from '@copr/contract/without-slashes'
@@ -6,13 +6,16 @@ import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { download, thrice } from './download.ts'
-import { isFileName, parseSourceList, type SourceEntry } from './source-list.ts'
+import { checkSourceName, parseSourceList, type SourceEntry } from './source-list.ts'
 
 const GIT_TIMEOUT_MS = 10 * 60_000
 const IDLE_SECONDS = 60
 const MAX_SOURCE_BYTES = 16 * 1024 ** 3
 const MAX_LIST_BYTES = 1024 * 1024
-const NOT_SOURCES = new Set(['sources', '.gitignore', '.git', 'README.md', 'gating.yaml'])
+/** The list of the lookaside's files; everything else in a commit may be a source of the spec. */
+const SOURCE_LIST = 'sources'
+/** Takes precedence over the commit's own .gitattributes, which is a source and must not change the others. */
+const GIT_ATTRIBUTES = '* -text !eol !ident !filter !working-tree-encoding\n'
 
 /**
  * Puts the files of the task's commit and of the lookaside cache into `target`.
@@ -31,12 +34,16 @@ export async function fetchSources(
     (why) => log.line(`${why}; retrying`),
   )
   const entries = await readSourceList(checkout)
-  await Promise.all([
-    takeFiles(checkout, target),
-    ...entries.map((entry) => fetchSource(task, entry, target, { log, signal })),
-  ])
+  await takeFiles(checkout, target)
   await rm(checkout, { recursive: true, force: true })
-  const specs = (await readdir(target)).filter((name) => name.endsWith('.spec'))
+  // Before the lookaside's files: dist-git stores there the spec files that are mere sources.
+  const spec = onlySpec(await readdir(target))
+  await Promise.all(entries.map((entry) => fetchSource(task, entry, target, { log, signal })))
+  return spec
+}
+
+function onlySpec(names: string[]): string {
+  const specs = names.filter((name) => name.endsWith('.spec') && !name.startsWith('.'))
   const [spec] = specs
   if (spec === undefined) throw new BuildFailure('the sources contain no spec file')
   if (specs.length > 1)
@@ -54,6 +61,8 @@ async function fetchCommit(task: RpmTask, checkout: string, signal: AbortSignal)
     [...slow, 'fetch', '--quiet', '--depth=1', '--no-tags', task.git_url, task.git_commit],
     { cwd: checkout, signal },
   )
+  await mkdir(join(checkout, '.git', 'info'), { recursive: true })
+  await writeFile(join(checkout, '.git', 'info', 'attributes'), GIT_ATTRIBUTES)
   // Symlinks in the commit become text files with the target as content: none may point outside this directory.
   await git(['-c', 'core.symlinks=false', 'checkout', '--quiet', '--detach', task.git_commit], {
     cwd: checkout,
@@ -81,7 +90,7 @@ async function git(
 }
 
 async function readSourceList(checkout: string): Promise<SourceEntry[]> {
-  const file = join(checkout, 'sources')
+  const file = join(checkout, SOURCE_LIST)
   const stats = await lstat(file).catch(() => undefined)
   if (!stats) return []
   if (!stats.isFile() || stats.size > MAX_LIST_BYTES)
@@ -93,11 +102,8 @@ async function readSourceList(checkout: string): Promise<SourceEntry[]> {
 
 async function takeFiles(checkout: string, target: string): Promise<void> {
   for (const entry of await readdir(checkout, { withFileTypes: true })) {
-    if (!entry.isFile() || NOT_SOURCES.has(entry.name)) continue
-    if (!isFileName(entry.name))
-      throw new BuildFailure(
-        `Cannot use the source file ${JSON.stringify(entry.name)}: its name is not allowed`,
-      )
+    if (!entry.isFile() || entry.name === SOURCE_LIST) continue
+    checkSourceName(entry.name)
     await rename(join(checkout, entry.name), join(target, entry.name))
   }
 }

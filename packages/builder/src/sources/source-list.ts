@@ -1,3 +1,4 @@
+import { sourceNameFault } from '@copr/rpm/source-name'
 import { BuildFailure } from '../build-failure.ts'
 
 export interface SourceEntry {
@@ -32,14 +33,13 @@ function parseLine(line: string): SourceEntry {
     throw new BuildFailure(
       `Cannot read the sources file: expected a digest and a file name, found ${JSON.stringify(line.slice(0, 200))}`,
     )
-  if (!isFileName(fileName))
-    throw new BuildFailure(
-      `Cannot use the source file ${JSON.stringify(fileName)}: its name is not allowed`,
-    )
+  checkSourceName(fileName)
   return { algorithm, hex: hex.toLowerCase(), fileName }
 }
 
-/** Whether a name is a plain file name, without special meaning to a shell, a file system or an option parser. */
-export function isFileName(name: string): boolean {
-  return name !== '' && name.length <= 255 && !/[\p{Cc}/\\]/u.test(name) && !/^[.-]/.test(name)
+/** Throws a BuildFailure for a name that no source file may have. */
+export function checkSourceName(name: string): void {
+  const fault = sourceNameFault(name)
+  if (fault)
+    throw new BuildFailure(`Cannot use the source file ${JSON.stringify(name)}: its name ${fault}`)
 }

@@ -145,7 +145,11 @@ function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): H
   const url = resultUrl(chroot, build, RESULTS)
   if (url === null) return html`<span class="quiet">–</span>`
   const log = html`<a href="#log-${chroot.id}">log</a>`
-  const names = [...new Set(packages.filter(({ arch }) => arch !== 'src').map(({ name }) => name))]
+  const names = [
+    ...new Set(
+      packages.filter(({ arch }) => !['src', 'nosrc'].includes(arch)).map(({ name }) => name),
+    ),
+  ]
   return html`<a href="${url}">files</a> · ${log}
     ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
 }

@@ -7,6 +7,9 @@ import { RpmFormatError } from '@copr/rpm/errors'
 import { listFiles } from '@copr/rpm/file-list'
 import { type RpmHeader, readRpmHeader } from '@copr/rpm/header'
 import { checkPackageNames, packageInfo, type PackageInfo } from '@copr/rpm/package-info'
+import { sourceNameFault } from '@copr/rpm/source-name'
+import { findSpec } from '@copr/rpm/spec-file'
+import { FILE_FLAG } from '@copr/rpm/tags'
 import { formatEvr } from '@copr/rpm/version'
 import { stat } from 'node:fs/promises'
 import type { ReceivedFile } from './receive-upload.ts'
@@ -66,13 +69,12 @@ function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): v
   checkPackageNames(info)
   // Detects truncated transfers; the payload is verified when it is unpacked.
   checkHeaderDigests(rpm)
-  const names = listFiles(rpm.header).map(({ path }) => path)
-  const bad = names.find((name) => !isPlainName(name))
-  if (bad !== undefined)
-    refuse(file, `it contains a file with the forbidden name ${JSON.stringify(bad.slice(0, 100))}`)
-  const specs = names.filter((name) => name.endsWith('.spec'))
-  if (specs.length === 0) refuse(file, 'it contains no spec file')
-  if (specs.length > 1) refuse(file, `it contains ${specs.length} spec files: ${specs.join(', ')}`)
+  const files = listFiles(rpm.header)
+  for (const { path } of files) {
+    const fault = sourceNameFault(path)
+    if (fault) refuse(file, `the file name ${JSON.stringify(path.slice(0, 100))} in it ${fault}`)
+  }
+  findSpec(files, rpm.label)
 }
 
 /** Checks the sizes that the header states; dist-git checks the real ones while it unpacks the file. */
@@ -80,15 +82,11 @@ function checkUnpackedSize(file: ReceivedFile, rpm: RpmHeader, limits: Limits): 
   const files = listFiles(rpm.header)
   if (files.length > limits.max_unpacked_files)
     refuseSize(file, `it contains ${files.length} files`, String(limits.max_unpacked_files))
-  const total = files.reduce((sum, { size }) => sum + size, 0)
+  // Files left out by a NoSource are listed, with the flag of ghosts.
+  const contained = files.filter(({ flags }) => (flags & FILE_FLAG.GHOST) === 0)
+  const total = contained.reduce((sum, { size }) => sum + size, 0)
   if (total > limits.unpacked_bytes)
     refuseSize(file, `its contents have ${formatBytes(total)}`, formatBytes(limits.unpacked_bytes))
-}
-
-/** Whether a name is that of a plain file: all files of a source package are in one folder, and control characters are not allowed. */
-function isPlainName(name: string): boolean {
-  if (name.length > 255 || name.includes('..')) return false
-  return /^[^-./\p{Cc}][^/\p{Cc}]*$/u.test(name)
 }
 
 function refuse({ name }: Pick<ReceivedFile, 'name'>, reason: string): never {

@@ -9,6 +9,10 @@ import { type ArchivedFile, cpioArchive } from './make-cpio.ts'
 export interface MadeFile extends ArchivedFile {
   /** the size that the header declares */
   listedSize?: number
+  /** whether the header marks the file as the spec; default: by its name */
+  isSpec?: boolean
+  /** whether the file is left out by a `NoSource`: the header lists it as a ghost, and the archive lacks it */
+  isLeftOut?: boolean
 }
 
 export interface MadeRpm {
@@ -30,6 +34,8 @@ export interface MadeRpm {
   payload?: Buffer
   /** whether to use rpm's own archive format for large files, which leaves names and sizes to the header */
   isStripped?: boolean
+  /** 6: the format of rpm 6, which has other digests and sizes, and always the stripped archive */
+  format?: 4 | 6
   /** entries to add to the main header, or to replace those with the same tag */
   headerEntries?: NewEntry[]
   /** entries to add to the signature header, or to replace those with the same tag */
@@ -56,23 +62,31 @@ export async function buildSrpm(
 
 /** Makes a package that is valid except for what the caller changes. */
 export function makeRpm(wanted: MadeRpm = {}): Buffer {
-  const { files = [], compressor = 'gzip', isStripped = false, without = [] } = wanted
-  const archive = wanted.archive ?? cpioArchive(files, isStripped)
+  const { files = [], compressor = 'gzip', format = 4, without = [] } = wanted
+  const isStripped = wanted.isStripped ?? format === 6
+  const archive = wanted.archive ?? cpioArchive(archived(files), isStripped)
   const payload = wanted.payload ?? compress(archive, compressor)
   const headerEntries = replaceEntries(
-    [...identityEntries(wanted), ...fileEntries(files), ...payloadEntries(payload, compressor)],
+    [
+      ...identityEntries(wanted),
+      ...fileEntries(files, format),
+      ...payloadEntries(payload, compressor),
+      ...(format === 6 ? format6Entries(payload) : []),
+    ],
     wanted.headerEntries,
     without,
   )
   const header = buildHeader(headerEntries, TAG.HEADERIMMUTABLE)
   const signatureEntries = replaceEntries(
-    [
-      strings(SIGNATURE_TAG.SHA1HEADER, TYPE.STRING, [hash('sha1', header)]),
-      strings(SIGNATURE_TAG.SHA256HEADER, TYPE.STRING, [hash('sha256', header)]),
-      int32(SIGNATURE_TAG.SIZE, [header.length + payload.length]),
-      int32(SIGNATURE_TAG.PAYLOADSIZE, [archive.length]),
-      binary(SIGNATURE_TAG.RESERVEDSPACE, Buffer.alloc(4096)),
-    ],
+    format === 6
+      ? format6Signature(header)
+      : [
+          strings(SIGNATURE_TAG.SHA1HEADER, TYPE.STRING, [hash('sha1', header)]),
+          strings(SIGNATURE_TAG.SHA256HEADER, TYPE.STRING, [hash('sha256', header)]),
+          int32(SIGNATURE_TAG.SIZE, [header.length + payload.length]),
+          int32(SIGNATURE_TAG.PAYLOADSIZE, [archive.length]),
+          binary(SIGNATURE_TAG.RESERVEDSPACE, Buffer.alloc(4096)),
+        ],
     wanted.signatureEntries,
     without,
   )
@@ -81,14 +95,35 @@ export function makeRpm(wanted: MadeRpm = {}): Buffer {
   return Buffer.concat([lead(wanted), signature, padding, header, payload])
 }
 
-function lead({ name = 'hello', sourceRpm }: MadeRpm): Buffer {
+function archived(files: MadeFile[]): MadeFile[] {
+  return files.map((file) => (file.isLeftOut ? { ...file, isArchived: false } : file))
+}
+
+function format6Signature(header: Buffer): NewEntry[] {
+  return [
+    strings(SIGNATURE_TAG.SHA256HEADER, TYPE.STRING, [hash('sha256', header)]),
+    strings(SIGNATURE_TAG.SHA3_256HEADER, TYPE.STRING, [hash('sha3-256', header)]),
+    binary(SIGNATURE_TAG.RESERVED, Buffer.alloc(4096)),
+  ]
+}
+
+function format6Entries(payload: Buffer): NewEntry[] {
+  return [
+    strings(TAG.ENCODING, TYPE.STRING, ['utf-8']),
+    int32(TAG.RPMFORMAT, [6]),
+    strings(TAG.PAYLOADSHA512, TYPE.STRING, [hash('sha512', payload)]),
+    strings(TAG.PAYLOADSHA3_256, TYPE.STRING, [hash('sha3-256', payload)]),
+  ]
+}
+
+function lead({ name = 'hello', sourceRpm, format = 4 }: MadeRpm): Buffer {
   const bytes = Buffer.alloc(96)
   bytes.writeUInt32BE(0xedabeedb, 0)
-  bytes.writeUInt8(3, 4)
+  bytes.writeUInt8(format === 6 ? 4 : 3, 4)
   bytes.writeUInt16BE(sourceRpm === undefined ? 1 : 0, 6)
-  bytes.writeUInt16BE(1, 8)
+  bytes.writeUInt16BE(format === 6 ? 0 : 1, 8)
   bytes.write(name.slice(0, 65), 10)
-  bytes.writeUInt16BE(1, 76)
+  bytes.writeUInt16BE(format === 6 ? 0 : 1, 76)
   bytes.writeUInt16BE(5, 78)
   return bytes
 }
@@ -102,7 +137,7 @@ function identityEntries(wanted: MadeRpm): NewEntry[] {
     arch = 'noarch',
     sourceRpm,
   } = wanted
-  const { requires = [], exclusiveArch = [], excludeArch = [] } = wanted
+  const { files = [], requires = [], exclusiveArch = [], excludeArch = [] } = wanted
   return [
     strings(TAG.HEADERI18NTABLE, TYPE.STRING_ARRAY, ['C']),
     strings(TAG.NAME, TYPE.STRING, [name]),
@@ -112,7 +147,7 @@ function identityEntries(wanted: MadeRpm): NewEntry[] {
     strings(TAG.SUMMARY, TYPE.I18NSTRING, ['A test package']),
     strings(TAG.DESCRIPTION, TYPE.I18NSTRING, ['Made by a test.']),
     int32(TAG.BUILDTIME, [1_700_000_000]),
-    int32(TAG.SIZE, [0]),
+    wanted.format === 6 ? int64(TAG.LONGSIZE, [0n]) : int32(TAG.SIZE, [0]),
     strings(TAG.LICENSE, TYPE.STRING, ['MIT']),
     strings(TAG.GROUP, TYPE.I18NSTRING, ['Unspecified']),
     strings(TAG.OS, TYPE.STRING, ['linux']),
@@ -121,6 +156,7 @@ function identityEntries(wanted: MadeRpm): NewEntry[] {
       ? int32(TAG.SOURCEPACKAGE, [1])
       : strings(TAG.SOURCERPM, TYPE.STRING, [sourceRpm]),
     ...dependencyEntries(requires),
+    ...(files.some(({ isLeftOut }) => isLeftOut) ? [int32(TAG.NOSOURCE, [1])] : []),
     ...arrayOf(TAG.EXCLUSIVEARCH, exclusiveArch),
     ...arrayOf(TAG.EXCLUDEARCH, excludeArch),
   ]
@@ -141,15 +177,13 @@ function dependencyEntries(names: string[]): NewEntry[] {
   ]
 }
 
-function fileEntries(files: MadeFile[]): NewEntry[] {
+function fileEntries(files: MadeFile[], format: 4 | 6): NewEntry[] {
   const listed = files.filter(({ isListed = true }) => isListed)
   if (listed.length === 0) return []
+  const sizes = listed.map((file) => file.listedSize ?? Buffer.byteLength(file.content ?? ''))
   const contents = listed.map(({ content = '' }) => Buffer.from(content))
   return [
-    int32(
-      TAG.FILESIZES,
-      listed.map(({ listedSize }, i) => listedSize ?? contents[i]?.length ?? 0),
-    ),
+    format === 6 ? int64(TAG.LONGFILESIZES, sizes.map(BigInt)) : int32(TAG.FILESIZES, sizes),
     int16(
       TAG.FILEMODES,
       listed.map(({ mode = 0o100644 }) => mode),
@@ -162,10 +196,7 @@ function fileEntries(files: MadeFile[]): NewEntry[] {
       TAG.FILEDIGESTS,
       contents.map((content) => hash('sha256', content)),
     ),
-    int32(
-      TAG.FILEFLAGS,
-      listed.map(({ name }) => (name.endsWith('.spec') ? FILE_FLAG.SPECFILE : 0)),
-    ),
+    int32(TAG.FILEFLAGS, listed.map(flagsOf)),
     ...arrayOf(
       TAG.FILEUSERNAME,
       listed.map(() => 'root'),
@@ -185,6 +216,10 @@ function fileEntries(files: MadeFile[]): NewEntry[] {
     ...arrayOf(TAG.DIRNAMES, ['']),
     int32(TAG.FILEDIGESTALGO, [8]),
   ]
+}
+
+function flagsOf({ name, isSpec = name.endsWith('.spec'), isLeftOut }: MadeFile): number {
+  return (isSpec ? FILE_FLAG.SPECFILE : 0) | (isLeftOut ? FILE_FLAG.GHOST : 0)
 }
 
 function payloadEntries(payload: Buffer, compressor: string): NewEntry[] {
