@@ -210,7 +210,7 @@ for (const [what, last] of [
     assert.equal((await system.build(id)).state, 'succeeded')
   })
 
-test('results with a wrong name, digest or source fail the build', { skip }, async () => {
+test('results with a wrong name, digest, source or text fail the build', { skip }, async () => {
   await using system = await TestBackend.start({ withKeygen: true })
   const agent = await system.agent()
   const binary = hello.find(({ name }) => name === 'hello-1.0-1.noarch.rpm')
@@ -219,7 +219,12 @@ test('results with a wrong name, digest or source fail the build', { skip }, asy
   assert.ok(binary && srpm)
   const damaged = Buffer.from(binary.data)
   damaged[damaged.length - 20] = (damaged[damaged.length - 20] ?? 0) ^ 0xff
+  const bell = await buildPackages(scratch, { words: 'A bell: \u0007' })
   for (const [files, reason] of [
+    [
+      bell,
+      /^Cannot accept hello-doc-1\.0-1\.noarch\.rpm: its description contains the control character U\+0007/,
+    ],
     [[{ name: 'bash-9-1.noarch.rpm', data: binary.data }], /its header is that of hello/],
     [[{ name: binary.name, data: damaged }], /does not match/],
     [[{ name: binary.name, data: Buffer.from('nonsense') }], /Cannot read/],

@@ -3,6 +3,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
+import { CHANGELOG_ENTRIES_SHOWN } from '@copr/rpm/metadata-text'
 import type { RepodataWorkspace, IndexMember } from '../store/results-store.ts'
 
 export interface IndexRequest {
@@ -43,6 +44,7 @@ export async function writeRepodata(
         '--compress-type=gz',
         '--general-compress-type=gz',
         '--workers=2',
+        `--changelog-limit=${CHANGELOG_ENTRIES_SHOWN}`,
         ...update,
         ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
         `--pkglist=${pkglist}`,
