@@ -138,19 +138,27 @@ test('an index of more packages than fit on the disk is built in portions', { sk
   assert.ok(installed.ok, installed.output)
 })
 
-test('a package that differs from the published one is not indexed', { skip }, async () => {
-  await using fixture = await s3Fixture()
-  await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
-  const agent = await system.agent()
-  const id = await system.built(agent, hello)
-  await publishDue(system.backend, never)
-  const rpm = (await fixture.keys()).find((each) => each.endsWith('hello-1.0-1.noarch.rpm')) ?? ''
-  const bytes = (await fixture.bucket.getBytes(rpm)) ?? Buffer.alloc(0)
-  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
-  await fixture.bucket.put(rpm, bytes)
-  await publishDueRepositories({ ...system.backend, store: fixture.another() }, never)
-  assert.equal((await system.build(id)).chroot?.state, 'running')
-})
+test(
+  'a package that differs from the published one fails its build, and only that',
+  { skip },
+  async () => {
+    await using fixture = await s3Fixture()
+    await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })
+    const agent = await system.agent()
+    const id = await system.built(agent, hello)
+    const next = await system.built(agent, other)
+    await publishDue(system.backend, never)
+    const rpm = (await fixture.keys()).find((each) => each.endsWith('hello-1.0-1.noarch.rpm')) ?? ''
+    const bytes = (await fixture.bucket.getBytes(rpm)) ?? Buffer.alloc(0)
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    await fixture.bucket.put(rpm, bytes)
+    await publishDueRepositories({ ...system.backend, store: fixture.another() }, never)
+    const { chroot } = await system.build(id)
+    assert.equal(chroot?.state, 'failed')
+    assert.match(chroot.state_reason ?? '', /^Cannot publish hello-1\.0-1\.noarch\.rpm: /)
+    assert.equal((await system.build(next)).state, 'succeeded')
+  },
+)
 
 test('an index with a missing file is rebuilt from all packages', { skip }, async () => {
   await using fixture = await s3Fixture()

@@ -159,6 +159,65 @@ async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolea
   })
 }
 
+/** A build of which a package cannot be published. */
+export interface UnpublishableBuild extends PublishedBuild {
+  reason: string
+  /** All packages of the build, relative to the repository's folder. */
+  paths: string[]
+}
+
+/**
+ * Fails the builds that wait for the index of a repository and have one of these packages, and removes all of their packages
+ * from the repository; returns them. Builds that have ended keep their packages.
+ */
+export async function failUnpublishable(
+  db: Db,
+  {
+    repository_id,
+    faults,
+    now,
+  }: { repository_id: number; faults: { path: string; reason: string }[]; now: Date },
+): Promise<UnpublishableBuild[]> {
+  const reasonOf = new Map(faults.map(({ path, reason }) => [path, reason]))
+  const waiting = await db
+    .selectFrom('build_chroot')
+    .innerJoin('repository_member', 'repository_member.build_chroot_id', 'build_chroot.id')
+    .select(['build_chroot.id as build_chroot_id', 'build_chroot.build_id', 'path'])
+    .where('build_chroot.repository_id', '=', repository_id)
+    .where('repository_member.repository_id', '=', repository_id)
+    .where('state', '=', 'running')
+    .orderBy('build_id')
+    .orderBy('path')
+    .execute()
+  const failed: UnpublishableBuild[] = []
+  for (const [build_chroot_id, members] of Map.groupBy(waiting, (row) => row.build_chroot_id)) {
+    const paths = members.map(({ path }) => path)
+    const reason = paths.map((path) => reasonOf.get(path)).find((found) => found !== undefined)
+    const [{ build_id } = { build_id: 0 }] = members
+    if (reason === undefined) continue
+    const build = { build_id, build_chroot_id, reason, paths }
+    if (await failOne(db, build, now)) failed.push(build)
+  }
+  return failed
+}
+
+async function failOne(
+  db: Db,
+  { build_id, build_chroot_id, reason }: UnpublishableBuild,
+  now: Date,
+): Promise<boolean> {
+  return await db.transaction().execute(async (tx) => {
+    if (!(await lockBuild(tx, build_id))) return false
+    const set = { state_reason: reason, ended_at: now }
+    const moved = await moveChroots(tx, [build_chroot_id], { to: 'failed', from: ['running'], set })
+    if (moved.length === 0) return false
+    for (const table of ['repository_member', 'built_package'] as const)
+      await tx.deleteFrom(table).where('build_chroot_id', '=', build_chroot_id).execute()
+    await refreshBuild(tx, build_id, now)
+    return true
+  })
+}
+
 /** Finds repositories with builds that are published but not marked as succeeded, because the process was killed in between. */
 export async function repositoriesWithUnmarkedBuilds(
   db: Db,
