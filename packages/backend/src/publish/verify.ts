@@ -25,6 +25,9 @@ const COMPATIBLE: Record<string, string[]> = {
   s390x: ['s390'],
 }
 
+/** The largest epoch that the database stores; rpm allows twice as much, but packages use single digits. */
+const MAX_EPOCH = 2 ** 31 - 1
+
 class Unacceptable extends Error {}
 
 /** Checks the packages that a builder uploaded. A builder runs untrusted code, so nothing that it reports is trusted. */
@@ -61,6 +64,10 @@ async function verifyPackage(
   if (!allowed)
     throw new Unacceptable(
       `Cannot accept ${file_name}: its architecture is ${info.arch}, the chroot is for ${arch}`,
+    )
+  if (info.epoch !== null && info.epoch > MAX_EPOCH)
+    throw new Unacceptable(
+      `Cannot accept ${file_name}: its epoch is ${info.epoch}, the limit is ${MAX_EPOCH}`,
     )
   const fault = metadataFault(header.header)
   if (fault !== undefined) throw new Unacceptable(`Cannot accept ${file_name}: ${fault}`)

@@ -17,16 +17,24 @@ export async function buildPackages(
     name = 'hello',
     version = '1.0',
     arch = 'noarch',
+    epoch = 0,
     words = 'Words.',
     greeting = `hello ${version}`,
-  }: { name?: string; version?: string; arch?: string; words?: string; greeting?: string } = {},
+  }: {
+    name?: string
+    version?: string
+    arch?: string
+    epoch?: number
+    words?: string
+    greeting?: string
+  } = {},
 ): Promise<BuiltFile[]> {
   const top = await mkdtemp(join(dir, `${name}-${version}-${arch}-`))
   const spec = join(top, `${name}.spec`)
   await writeFile(
     spec,
     `Name: ${name}
-Version: ${version}
+${epoch === 0 ? '' : `Epoch: ${epoch}\n`}Version: ${version}
 Release: 1
 Summary: Says hello
 License: MIT
