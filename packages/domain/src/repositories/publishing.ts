@@ -85,7 +85,7 @@ const EPOCH = (member: string) => sql`coalesce((
 
 /**
  * Lists the packages for the index of a repository by path, relative to its folder: at least those of the generation read earlier.
- * Of several packages with the same NEVRA, only that of the newest build: clients would choose one of them arbitrarily.
+ * If several have the same NEVRA, lists only that of the newest build, because clients would choose one of them arbitrarily.
  */
 export async function repositoryMembers(
   db: Db,
