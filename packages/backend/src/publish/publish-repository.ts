@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { locationOfTask } from '@copr/domain/queue/task-context'
 import { compsOfRepository } from '@copr/domain/repositories/repository-comps'
 import {
+  failUnpublishable,
   markPublished,
   repositoriesWithUnmarkedBuilds,
   loadIndexedRepository,
@@ -16,9 +17,10 @@ import { issueIndexTicket } from '@copr/domain/signing/tickets'
 import { signDetached } from '@copr/keygen-client/signing'
 import { resultsOf } from '../build-location.ts'
 import type { Backend } from '../context.ts'
+import type { RepodataWorkspace } from '../store/results-store.ts'
 import { projectDirPath, repositoryPath } from '../store/paths.ts'
 import { type SigningKey, withProjectKey } from './project-key.ts'
-import { writeRepodata } from './write-repodata.ts'
+import { type UnindexedMember, writeRepodata } from './write-repodata.ts'
 
 /**
  * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others;
@@ -53,18 +55,10 @@ async function renderRepository(
   if (!repository || repository.generation <= repository.published_generation) return
   const started = performance.now()
   at('render')
-  const members = await repositoryMembers(db, id)
-  const comps = await compsOfRepository(db, id)
   const path = repositoryPath(repository)
   await store.makeDir(path)
   await using workspace = await store.openIndex(path, repository)
-  await writeRepodata(workspace, {
-    members,
-    comps,
-    is_devel: repository.is_devel,
-    now: now(),
-    signal,
-  })
+  const packages = await writeCompleteRepodata(backend, repository, { workspace, signal })
   at('sign-index')
   const made = join(workspace.into, 'repodata')
   await withProjectKey(backend, repository, async (key) => {
@@ -85,10 +79,50 @@ async function renderRepository(
   await announce(backend, repository)
   const ms = Math.round(performance.now() - started)
   const { is_devel } = repository
-  log.info(
-    { repository: path, is_devel, generation, packages: members.length, ms },
-    'Repository published',
-  )
+  log.info({ repository: path, is_devel, generation, packages, ms }, 'Repository published')
+}
+
+/**
+ * Writes metadata that describes every member. A package that cannot be in it fails its build if that waits for this index, and
+ * is left out, so that the packages of others do not wait for it. Returns the number of packages.
+ */
+async function writeCompleteRepodata(
+  backend: Backend,
+  { id, is_devel }: IndexedRepository,
+  { workspace, signal }: { workspace: RepodataWorkspace; signal: AbortSignal },
+): Promise<number> {
+  const { db, log, now } = backend
+  const comps = await compsOfRepository(db, id)
+  const leftOut = new Set<string>()
+  for (;;) {
+    const members = (await repositoryMembers(db, id)).filter(({ path }) => !leftOut.has(path))
+    const request = { members, comps, is_devel, now: now(), signal }
+    const unindexed = await writeRepodata(workspace, request)
+    if (unindexed.length === 0) return members.length
+    log.error({ repository_id: id, unindexed }, 'Cannot index packages, leaving them out')
+    for (const { path } of unindexed) leftOut.add(path)
+    await failUnindexed(backend, id, unindexed)
+  }
+}
+
+/** Fails the builds that wait for an index that cannot describe all of their packages. Keeps their logs, but not their packages. */
+async function failUnindexed(
+  { db, store, log, now }: Backend,
+  repository_id: number,
+  unindexed: UnindexedMember[],
+): Promise<void> {
+  const faults = unindexed.map(({ path, reason }) => ({
+    path,
+    reason: `Cannot publish ${basename(path)}: ${reason}`,
+  }))
+  for (const build of await failUnpublishable(db, { repository_id, faults, now: now() })) {
+    const { build_id, reason, paths } = build
+    log.warn({ build_id, reason }, 'Results refused')
+    const results = resultsOf(await locationOfTask(db, build))
+    await store.note(results, `${now().toISOString()} failed: ${reason}`)
+    await store.unplace(results, [...paths.map((path) => basename(path)), 'success'])
+    await store.sealLogs(results)
+  }
 }
 
 async function signIndex(

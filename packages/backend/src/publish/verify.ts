@@ -1,7 +1,9 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { verifyDigests } from '@copr/rpm/digests'
 import { RpmFormatError } from '@copr/rpm/errors'
-import { checkPackageNames, type PackageInfo, readPackageInfo } from '@copr/rpm/package-info'
+import { readRpmHeader } from '@copr/rpm/header'
+import { metadataFault } from '@copr/rpm/metadata-text'
+import { checkPackageNames, packageInfo, type PackageInfo } from '@copr/rpm/package-info'
 import { readSignedRegion } from '@copr/rpm/signature'
 
 export interface Expected {
@@ -22,6 +24,9 @@ const COMPATIBLE: Record<string, string[]> = {
   ppc64le: ['ppc64p7', 'ppc64'],
   s390x: ['s390'],
 }
+
+/** The largest epoch that the database stores; rpm allows twice as much, but packages use single digits. */
+const MAX_EPOCH = 2 ** 31 - 1
 
 class Unacceptable extends Error {}
 
@@ -50,7 +55,8 @@ async function verifyPackage(
   file_name: string,
   { arch }: Expected,
 ): Promise<PackageInfo> {
-  const info = await readPackageInfo(path)
+  const header = await readRpmHeader(path)
+  const info = packageInfo(header)
   checkPackageNames(info)
   if (info.fileName !== file_name)
     throw new Unacceptable(`Cannot accept ${file_name}: its header is that of ${info.fileName}`)
@@ -59,6 +65,12 @@ async function verifyPackage(
     throw new Unacceptable(
       `Cannot accept ${file_name}: its architecture is ${info.arch}, the chroot is for ${arch}`,
     )
+  if (info.epoch !== null && info.epoch > MAX_EPOCH)
+    throw new Unacceptable(
+      `Cannot accept ${file_name}: its epoch is ${info.epoch}, the limit is ${MAX_EPOCH}`,
+    )
+  const fault = metadataFault(header.header)
+  if (fault !== undefined) throw new Unacceptable(`Cannot accept ${file_name}: ${fault}`)
   await readSignedRegion(path)
   const digests = await verifyDigests(path)
   if (!digests.includes('payload') && !digests.includes('header-and-payload-md5'))

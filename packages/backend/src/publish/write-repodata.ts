@@ -1,59 +1,148 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { runOrThrow } from '@copr/process/run'
+import { CHANGELOG_ENTRIES_SHOWN } from '@copr/rpm/metadata-text'
+import { indexedPackages } from '../store/indexed-packages.ts'
 import type { RepodataWorkspace, IndexMember } from '../store/results-store.ts'
 
 export interface IndexRequest {
   members: IndexMember[]
   /** The comps file, which dnf shows as groups. */
   comps?: string | undefined
-  /** The devel index lies one folder deeper than the packages that it names. */
   is_devel: boolean
   now: Date
   signal?: AbortSignal
 }
 
-/** Makes a repository's index. Reuses the published index's entries without checking them, as members never change. */
+/** A member that the index lacks, because createrepo_c cannot describe it or its file has changed. */
+export interface UnindexedMember {
+  path: string
+  /** Completes "Cannot publish hello-1-1.noarch.rpm: ". */
+  reason: string
+}
+
+/**
+ * Makes a repository's index. Reuses the published index's entries without checking them, as members never change. Returns the
+ * members that cannot be in it; then there is no index, and the caller makes one without them.
+ */
 export async function writeRepodata(
   workspace: Pick<RepodataWorkspace, 'packages' | 'previous' | 'into' | 'portions'>,
-  { members, comps, is_devel, now, signal }: IndexRequest,
-): Promise<void> {
+  request: IndexRequest,
+): Promise<UnindexedMember[]> {
+  const { members, comps, is_devel, now, signal } = request
   const { into } = workspace
-  if (members.length === 0 && comps === undefined) return await renderEmptyIndex(into, now)
-  const groupfile = join(into, 'comps.xml')
-  if (comps !== undefined) await writeFile(groupfile, comps)
+  if (members.length === 0 && comps === undefined) {
+    await renderEmptyIndex(into, now)
+    return []
+  }
+  if (comps !== undefined) await writeFile(join(into, 'comps.xml'), comps)
   let previous = workspace.previous
-  let count = 0
   for await (const some of workspace.portions(members)) {
     signal?.throwIfAborted()
-    const step = join(into, `step-${++count}`)
-    await mkdir(step)
-    const pkglist = join(into, 'pkglist')
-    const above = is_devel ? '../' : ''
-    await writeFile(pkglist, some.map(({ path }) => `${above}${path}\n`).join(''))
-    const update = previous === undefined ? [] : updateFrom(previous)
-    await runOrThrow(
-      'createrepo_c',
-      // gzip: every dnf and zypper reads it.
-      [
-        '--quiet',
-        '--no-database',
-        '--compress-type=gz',
-        '--general-compress-type=gz',
-        '--workers=2',
-        ...update,
-        ...(comps === undefined ? [] : [`--groupfile=${groupfile}`]),
-        `--pkglist=${pkglist}`,
-        `--outputdir=${step}`,
-        is_devel ? join(workspace.packages, 'devel') : workspace.packages,
-      ],
-      signal ? { signal } : {},
-    )
+    const step = await mkdtemp(join(into, 'step-'))
+    try {
+      await createrepo(workspace, request, { members: some, previous, step })
+    } catch (error) {
+      signal?.throwIfAborted()
+      const described =
+        previous === undefined ? new Map<string, string>() : await indexedPackages(previous)
+      const added = some.filter(({ path }) => !described.has(locationOf(path, is_devel)))
+      const culprits = await crashing(workspace, request, added)
+      if (culprits.length === 0) throw error
+      return culprits
+    }
     previous = step
   }
-  await rename(join(into, `step-${count}`, 'repodata'), join(into, 'repodata'))
+  if (previous === undefined) throw new Error('Cannot write repository metadata: no portions')
+  const unindexed = missingIn(await indexedPackages(previous), members, is_devel)
+  if (unindexed.length === 0) await rename(join(previous, 'repodata'), join(into, 'repodata'))
+  return unindexed
+}
+
+interface CreaterepoRun {
+  members: IndexMember[]
+  /** The folder whose `repodata` is reused. */
+  previous: string | undefined
+  /** The folder for the new `repodata`. */
+  step: string
+}
+
+async function createrepo(
+  { packages, into }: Pick<RepodataWorkspace, 'packages' | 'into'>,
+  { comps, is_devel, signal }: IndexRequest,
+  { members, previous, step }: CreaterepoRun,
+): Promise<void> {
+  const pkglist = join(into, 'pkglist')
+  await writeFile(pkglist, members.map(({ path }) => `${locationOf(path, is_devel)}\n`).join(''))
+  await runOrThrow(
+    'createrepo_c',
+    // gzip: every dnf and zypper reads it.
+    [
+      '--quiet',
+      '--no-database',
+      '--compress-type=gz',
+      '--general-compress-type=gz',
+      '--workers=2',
+      `--changelog-limit=${CHANGELOG_ENTRIES_SHOWN}`,
+      ...(previous === undefined ? [] : updateFrom(previous)),
+      ...(comps === undefined ? [] : [`--groupfile=${join(into, 'comps.xml')}`]),
+      `--pkglist=${pkglist}`,
+      `--outputdir=${step}`,
+      is_devel ? join(packages, 'devel') : packages,
+    ],
+    signal ? { signal } : {},
+  )
+}
+
+/**
+ * Returns the members, of those that an index has not described before, with which createrepo_c fails even if they are alone.
+ * Throws if it also fails without any package, because then the machine is at fault.
+ */
+async function crashing(
+  workspace: Pick<RepodataWorkspace, 'packages' | 'into'>,
+  request: IndexRequest,
+  members: IndexMember[],
+): Promise<UnindexedMember[]> {
+  const index = async (some: IndexMember[]): Promise<void> => {
+    const step = await mkdtemp(join(workspace.into, 'probe-'))
+    await createrepo(workspace, request, { members: some, previous: undefined, step })
+    await rm(step, { recursive: true, force: true })
+  }
+  const found: UnindexedMember[] = []
+  for (const member of members) {
+    try {
+      await index([member])
+    } catch {
+      request.signal?.throwIfAborted()
+      await index([])
+      found.push({ path: member.path, reason: 'createrepo_c fails when it reads this package' })
+    }
+  }
+  return found
+}
+
+/** Compares what an index describes with what it should, by location and digest. */
+function missingIn(
+  indexed: Map<string, string>,
+  members: IndexMember[],
+  is_devel: boolean,
+): UnindexedMember[] {
+  return members.flatMap(({ path, sha256 }) => {
+    const found = indexed.get(locationOf(path, is_devel))
+    if (found === sha256) return []
+    const reason =
+      found === undefined
+        ? 'it is missing from the repository metadata: createrepo_c cannot describe it, or its file is lost or damaged'
+        : `its SHA-256 is ${found} instead of ${sha256}: it has changed since it was verified`
+    return [{ path, reason }]
+  })
+}
+
+/** Returns where a package is relative to its index; the devel index is one folder deeper. */
+function locationOf(path: string, is_devel: boolean): string {
+  return is_devel ? `../${path}` : path
 }
 
 /** The options that reuse a previous index; with --skip-stat the packages that it describes need not even exist. */

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 
@@ -7,22 +7,34 @@ export interface BuiltFile {
   data: Buffer
 }
 
-/** Has rpmbuild make the source package of `name` and two binary packages, `name` and `name-doc`. */
+/**
+ * Has rpmbuild make the source package of `name` and two binary packages: `name`, which contains the greeting, and `name-doc`,
+ * which the words describe.
+ */
 export async function buildPackages(
   dir: string,
   {
     name = 'hello',
     version = '1.0',
     arch = 'noarch',
-  }: { name?: string; version?: string; arch?: string } = {},
+    epoch = 0,
+    words = 'Words.',
+    greeting = `hello ${version}`,
+  }: {
+    name?: string
+    version?: string
+    arch?: string
+    epoch?: number
+    words?: string
+    greeting?: string
+  } = {},
 ): Promise<BuiltFile[]> {
-  const top = join(dir, `${name}-${version}-${arch}`)
-  await mkdir(top, { recursive: true })
+  const top = await mkdtemp(join(dir, `${name}-${version}-${arch}-`))
   const spec = join(top, `${name}.spec`)
   await writeFile(
     spec,
     `Name: ${name}
-Version: ${version}
+${epoch === 0 ? '' : `Epoch: ${epoch}\n`}Version: ${version}
 Release: 1
 Summary: Says hello
 License: MIT
@@ -32,10 +44,10 @@ Says hello.
 %package doc
 Summary: Words about it
 %description doc
-Words.
+${words}
 %install
 mkdir -p %{buildroot}/usr/share/${name}
-echo hello ${version} > %{buildroot}/usr/share/${name}/greeting
+echo ${greeting} > %{buildroot}/usr/share/${name}/greeting
 echo words > %{buildroot}/usr/share/${name}/words
 %files
 /usr/share/${name}/greeting

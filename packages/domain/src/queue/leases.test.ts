@@ -341,6 +341,24 @@ test('chroots that the spec file excludes are skipped, with the reason', async (
   assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64: 'skipped' })
 })
 
+for (const [what, arches, aarch64] of [
+  ['ExclusiveArch: %{lens_arches}', { exclusive_arch: ['%{lens_arches}'] }, 'waiting'],
+  ['ExclusiveArch: s390x %lens_arches', { exclusive_arch: ['s390x', '%lens_arches'] }, 'waiting'],
+  ['ExcludeArch: %{lens_arches}', { exclude_arch: ['%{lens_arches}'] }, 'waiting'],
+  ['ExcludeArch: aarch64 %{more}', { exclude_arch: ['aarch64', '%{more}'] }, 'skipped'],
+] as const)
+  test(`an unexpanded macro rules out no chroot: ${what}`, async () => {
+    await using t = await openTestDb()
+    const source = {
+      type: 'upload',
+      json: {},
+      facts: { ...facts, ...arches },
+      bytes: 1000,
+    } as const
+    const id = await submit(t.db, { source })
+    assert.deepEqual(await chrootStates(t.db, id), { x86_64: 'waiting', aarch64 })
+  })
+
 test('a builder downloads a linked SRPM before its import', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db, {

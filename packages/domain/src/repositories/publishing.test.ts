@@ -4,7 +4,7 @@ import { openTestDb } from '@copr/testkit/postgres'
 import type { Db } from '../database/open.ts'
 import { addTasks } from '../testing/add-tasks.ts'
 import { fixtures } from '../testing/fixtures.ts'
-import { markPublished } from './publishing.ts'
+import { markPublished, replacementsOf, repositoryMembers } from './publishing.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
 
@@ -58,4 +58,69 @@ test('markPublished() finishes the builds of this and earlier generations, and n
   assert.equal(await published(), 3)
   assert.equal((await markPublished(t.db, { repository_id, generation: 4, now })).length, 1)
   assert.equal(await published(), 4)
+})
+
+/** Adds packages, by name and epoch, to the builds of a repository; the first list to the oldest build. */
+async function addPackages(
+  db: Db,
+  repository_id: number,
+  lists: { name: string; epoch?: number }[][],
+): Promise<number[]> {
+  const chroots = await db
+    .selectFrom('build_chroot')
+    .select(['id', 'build_id'])
+    .orderBy('build_id')
+    .execute()
+  for (const [i, packages] of lists.entries())
+    for (const { name, epoch = null } of packages) {
+      const build_chroot_id = chroots[i]?.id ?? 0
+      const nevra = { name, epoch, version: '1.0', release: '1', arch: 'noarch' }
+      await db
+        .insertInto('built_package')
+        .values({ ...nevra, build_chroot_id })
+        .execute()
+      const path = `0000${i}-lens/${name}-1.0-1.noarch.rpm`
+      await db
+        .insertInto('repository_member')
+        .values({ repository_id, build_chroot_id, path, sha256: String(i), size: 1 })
+        .execute()
+    }
+  return chroots.map(({ build_id }) => build_id)
+}
+
+test('repositoryMembers() lists only the newest build of each NEVRA', async () => {
+  await using t = await openTestDb()
+  const repository_id = await withBuilds(t.db, [1, 2, 3])
+  await addPackages(t.db, repository_id, [
+    [{ name: 'lens' }, { name: 'lens-doc' }, { name: 'cap', epoch: 1 }, { name: 'hood' }],
+    [{ name: 'lens' }, { name: 'cap', epoch: 2 }, { name: 'hood', epoch: 0 }],
+    [{ name: 'lens' }],
+  ])
+  const paths = (await repositoryMembers(t.db, repository_id)).map(({ path }) => path)
+  assert.deepEqual(paths, [
+    '00000-lens/cap-1.0-1.noarch.rpm',
+    '00000-lens/lens-doc-1.0-1.noarch.rpm',
+    '00001-lens/cap-1.0-1.noarch.rpm',
+    '00001-lens/hood-1.0-1.noarch.rpm',
+    '00002-lens/lens-1.0-1.noarch.rpm',
+  ])
+})
+
+test('replacementsOf() finds the newest builds that the repository has instead', async () => {
+  await using t = await openTestDb()
+  const repository_id = await withBuilds(t.db, [1, 2, 3])
+  const [first = 0, second = 0, third = 0] = await addPackages(t.db, repository_id, [
+    [{ name: 'lens' }, { name: 'lens-doc' }, { name: 'cap', epoch: 1 }],
+    [{ name: 'lens' }, { name: 'lens-doc' }, { name: 'cap' }],
+    [{ name: 'lens' }, { name: 'lens-doc' }, { name: 'cap', epoch: 0 }],
+  ])
+  const found = async (id: number) => [...(await replacementsOf(t.db, id)).values()].flat()
+  assert.deepEqual(await found(second), [], 'the newest build is not published yet')
+  await markPublished(t.db, { repository_id, generation: 3, now })
+  const lens = ['lens-1.0-1.noarch.rpm', 'lens-doc-1.0-1.noarch.rpm']
+  assert.deepEqual(await found(first), [{ build_id: third, packages: lens, is_complete: false }])
+  assert.deepEqual(await found(second), [
+    { build_id: third, packages: ['cap-1.0-1.noarch.rpm', ...lens], is_complete: true },
+  ])
+  assert.deepEqual(await found(third), [])
 })

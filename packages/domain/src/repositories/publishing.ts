@@ -72,17 +72,83 @@ export async function loadIndexedRepository(
     .executeTakeFirst()
 }
 
-/** Lists the packages of a repository by path, relative to its folder: at least those of the generation read earlier. */
+/** The file name of a member, which contains everything of its NEVRA except the epoch. */
+const FILE_NAME = (member: string) =>
+  sql`substr(${sql.ref(`${member}.path`)}, strpos(${sql.ref(`${member}.path`)}, '/') + 1)`
+
+/** The epoch of a member; rpm treats a missing epoch as 0. */
+const EPOCH = (member: string) => sql`coalesce((
+  select epoch from built_package
+  where built_package.build_chroot_id = ${sql.ref(`${member}.build_chroot_id`)}
+    and concat(name, '-', version, '-', release, '.', arch, '.rpm') = ${FILE_NAME(member)}
+  limit 1), 0)`
+
+/**
+ * Lists the packages for the index of a repository by path, relative to its folder: at least those of the generation read earlier.
+ * If several have the same NEVRA, lists only that of the newest build, because clients would choose one of them arbitrarily.
+ */
 export async function repositoryMembers(
   db: Db,
   repository_id: number,
 ): Promise<{ path: string; sha256: string; size: number }[]> {
-  return await db
-    .selectFrom('repository_member')
-    .select(['path', 'sha256', 'size'])
-    .where('repository_id', '=', repository_id)
-    .orderBy('path')
-    .execute()
+  const { rows } = await sql<{ path: string; sha256: string; size: number }>`
+    with named as (
+      select member.path, sha256, size, member.build_chroot_id, build_id, ${FILE_NAME('member')} as file_name,
+        count(*) over (partition by ${FILE_NAME('member')}) as count
+      from repository_member member
+      join build_chroot on build_chroot.id = member.build_chroot_id
+      where member.repository_id = ${repository_id}::bigint),
+    -- Few packages have a namesake, so few epochs are looked up.
+    ranked as (
+      select path, sha256, size, row_number() over (
+        partition by file_name, case when count > 1 then ${EPOCH('named')} end order by build_id desc) as age
+      from named)
+    select path, sha256, size from ranked where age = 1 order by path`.execute(db)
+  return rows
+}
+
+/** A newer build whose packages the repository has instead of those with the same NEVRA of an older build. */
+export interface Replacement {
+  build_id: number
+  /** The file names of the replaced packages. */
+  packages: string[]
+  /** Whether these are all packages of the older build in this chroot. */
+  is_complete: boolean
+}
+
+/** Finds the builds that have replaced packages of a build in its repositories, keyed by the build chroot's id. */
+export async function replacementsOf(
+  db: Db,
+  build_id: number,
+): Promise<Map<number, Replacement[]>> {
+  const { rows } = await sql<{ build_chroot_id: number; file_name: string; newest: number | null }>`
+    with own as (
+      select repository_member.*, ${FILE_NAME('repository_member')} as file_name
+      from repository_member
+      join build_chroot on build_chroot.id = build_chroot_id
+        and build_chroot.repository_id = repository_member.repository_id
+      where build_id = ${build_id}::bigint),
+    newer as (
+      select repository_member.*, ${FILE_NAME('repository_member')} as file_name, build_id
+      from repository_member join build_chroot on build_chroot.id = build_chroot_id
+      where repository_member.repository_id in (select repository_id from own)
+        and build_id > ${build_id}::bigint and state in ('succeeded', 'forked'))
+    select own.build_chroot_id, file_name,
+      max(build_id) filter (where ${EPOCH('newer')} = ${EPOCH('own')}) as newest
+    from own left join newer using (repository_id, file_name)
+    group by own.build_chroot_id, file_name
+    order by file_name`.execute(db)
+  const found = new Map<number, Replacement[]>()
+  for (const [id, members] of Map.groupBy(rows, (row) => row.build_chroot_id)) {
+    const byBuild = Map.groupBy(members, ({ newest }) => newest)
+    const replacements = [...byBuild].flatMap(([newest, replaced]) => {
+      if (newest === null) return []
+      const packages = replaced.map(({ file_name }) => file_name)
+      return [{ build_id: newest, packages, is_complete: packages.length === members.length }]
+    })
+    if (replacements.length > 0) found.set(id, replacements)
+  }
+  return found
 }
 
 /** An arbitrary number that no other code uses for advisory locks. */
@@ -155,6 +221,65 @@ async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolea
     const moved = await moveChroots(tx, [build.build_chroot_id], { to: 'succeeded', set })
     if (moved.length === 0) return false
     await refreshBuild(tx, build.build_id, now)
+    return true
+  })
+}
+
+/** A build of which a package cannot be published. */
+export interface UnpublishableBuild extends PublishedBuild {
+  reason: string
+  /** All packages of the build, relative to the repository's folder. */
+  paths: string[]
+}
+
+/**
+ * Fails the builds that wait for the index of a repository and have one of these packages, and removes all of their packages
+ * from the repository; returns them. Builds that have ended keep their packages.
+ */
+export async function failUnpublishable(
+  db: Db,
+  {
+    repository_id,
+    faults,
+    now,
+  }: { repository_id: number; faults: { path: string; reason: string }[]; now: Date },
+): Promise<UnpublishableBuild[]> {
+  const reasonOf = new Map(faults.map(({ path, reason }) => [path, reason]))
+  const waiting = await db
+    .selectFrom('build_chroot')
+    .innerJoin('repository_member', 'repository_member.build_chroot_id', 'build_chroot.id')
+    .select(['build_chroot.id as build_chroot_id', 'build_chroot.build_id', 'path'])
+    .where('build_chroot.repository_id', '=', repository_id)
+    .where('repository_member.repository_id', '=', repository_id)
+    .where('state', '=', 'running')
+    .orderBy('build_id')
+    .orderBy('path')
+    .execute()
+  const failed: UnpublishableBuild[] = []
+  for (const [build_chroot_id, members] of Map.groupBy(waiting, (row) => row.build_chroot_id)) {
+    const paths = members.map(({ path }) => path)
+    const reason = paths.map((path) => reasonOf.get(path)).find((found) => found !== undefined)
+    const [{ build_id } = { build_id: 0 }] = members
+    if (reason === undefined) continue
+    const build = { build_id, build_chroot_id, reason, paths }
+    if (await failOne(db, build, now)) failed.push(build)
+  }
+  return failed
+}
+
+async function failOne(
+  db: Db,
+  { build_id, build_chroot_id, reason }: UnpublishableBuild,
+  now: Date,
+): Promise<boolean> {
+  return await db.transaction().execute(async (tx) => {
+    if (!(await lockBuild(tx, build_id))) return false
+    const set = { state_reason: reason, ended_at: now }
+    const moved = await moveChroots(tx, [build_chroot_id], { to: 'failed', from: ['running'], set })
+    if (moved.length === 0) return false
+    for (const table of ['repository_member', 'built_package'] as const)
+      await tx.deleteFrom(table).where('build_chroot_id', '=', build_chroot_id).execute()
+    await refreshBuild(tx, build_id, now)
     return true
   })
 }

@@ -2,6 +2,7 @@ import { batchIdOf } from '@copr/domain/builds/batches'
 import { builtPackages, runningPhases } from '@copr/domain/builds/build-queries'
 import { cancelBuild, deleteBuilds } from '@copr/domain/builds/cancel'
 import { whyWaiting } from '@copr/domain/queue/why-waiting'
+import { replacementsOf } from '@copr/domain/repositories/publishing'
 import { rightsIn } from '@copr/domain/projects/project-access'
 import { Hono } from 'hono'
 import { requireBuild } from '../api/find-or-404.ts'
@@ -31,6 +32,7 @@ export function buildPages(frontend: Frontend): Hono {
       rights: await rightsIn(db, view.user, project),
       phases: build.finished_at ? [] : await runningPhases(db, build.id),
       packages: await builtPackages(db, build.id),
+      replacements: build.finished_at ? await replacementsOf(db, build.id) : new Map(),
       batch_id: await batchIdOf(db, build.id),
       steps: build.finished_at
         ? []

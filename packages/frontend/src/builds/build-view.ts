@@ -6,6 +6,7 @@ import type {
 } from '@copr/domain/builds/build-queries'
 import type { Rights } from '@copr/domain/projects/project-access'
 import type { Project } from '@copr/domain/projects/project-queries'
+import type { Replacement } from '@copr/domain/repositories/publishing'
 import type { Step } from '@copr/domain/queue/why-waiting'
 import { html } from 'hono/html'
 import { resultUrl, sourceDir } from './present-build.ts'
@@ -25,6 +26,8 @@ export interface BuildView {
   rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
+  /** The newer builds whose packages the repositories have instead, by build chroot. */
+  replacements: Map<number, Replacement[]>
   batch_id: number | undefined
   /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
   steps: Step[]
@@ -82,7 +85,10 @@ const BUTTONS: Record<BuildAction, (view: View, build: Build) => Html> = {
     }),
 }
 
-function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView, now: Date): Html {
+function chrootTable(
+  { build, phases, packages, replacements, steps, max_attempts }: BuildView,
+  now: Date,
+): Html {
   if (build.chroots.length === 0)
     return html`<p class="quiet">
       ${
@@ -97,6 +103,7 @@ function chrootTable({ build, phases, packages, steps, max_attempts }: BuildView
     build.chroots.map((chroot) => [
       html`<strong>${chroot.name}</strong>`,
       html`${stateLabel(chroot.state)} ${doing(chroot, phases)}
+      ${(replacements.get(chroot.id) ?? []).map((one) => replaced(build, one))}
       ${waits(
         steps.find((step) => step.chroot === chroot.name),
         max_attempts,
@@ -139,6 +146,17 @@ function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
     task?.state === 'leased' && task.machine ? `on ${task.machine}` : null,
   ].filter((each) => each !== null && each !== undefined && each !== '')
   return words.length === 0 ? html`` : html`<p class="quiet">${words.join(', ')}</p>`
+}
+
+/** Shows which newer build of the same version the repository has instead. */
+function replaced(build: Build, { build_id, packages, is_complete }: Replacement): Html {
+  const newer = html`<a href="${paths.build({ ...build, id: build_id })}">Build ${build_id}</a>`
+  return is_complete
+    ? html`<p class="quiet">${newer} of the same version has replaced it in the repository.</p>`
+    : html`<p class="quiet">
+        ${newer} has replaced packages of the same version in the repository:
+        ${packages.join(', ')}.
+      </p>`
 }
 
 function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): Html {

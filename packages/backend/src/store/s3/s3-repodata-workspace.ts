@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { link, mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import type { Bucket } from '@copr/object-store/bucket'
 import { isMissing } from '@copr/object-store/is-missing'
 import pMap from 'p-map'
 import { sha256Of } from '../files.ts'
+import { indexedPackages } from '../indexed-packages.ts'
 import type { RepodataWorkspace, IndexMember } from '../results-store.ts'
 import type { Scratch } from './scratch.ts'
 import { putSignedIndex } from './signed-index.ts'
@@ -103,7 +101,8 @@ async function* portions(
   options: WorkspaceOptions & { packages: string; described: string | undefined },
 ): AsyncGenerator<IndexMember[]> {
   const { scratch, packages, described, is_devel } = options
-  const known = described === undefined ? new Set<string>() : await locationsIn(described)
+  const known =
+    described === undefined ? new Map<string, string>() : await indexedPackages(described)
   const above = is_devel ? '../' : ''
   const missing = members.filter(({ path }) => !known.has(above + path))
   const ready = new Set(members.filter(({ path }) => known.has(above + path)))
@@ -126,10 +125,13 @@ async function* portions(
   } while (at < missing.length)
 }
 
-/** Downloads a package, or links it from this machine. Throws unless it is the published one: the index must not describe another. */
+/**
+ * Downloads a package, or links it from this machine. Leaves out a package that is lost or is not the published one: the index
+ * must not describe another, and the packages of others do not wait for it.
+ */
 async function bring(
   bucket: Bucket,
-  { path, sha256, size }: IndexMember,
+  { path, sha256 }: IndexMember,
   { folder, packages, sourceOf }: WorkspaceOptions & { packages: string },
 ): Promise<void> {
   const key = folder + path
@@ -141,32 +143,8 @@ async function bring(
     if ((await sha256Of(to).catch(() => undefined)) === sha256) return
     await rm(to, { force: true })
   }
-  await bucket.getFile(key, to)
-  if ((await sha256Of(to)) !== sha256)
-    throw new Error(
-      `Cannot index ${key} (${size} bytes): its content differs from the published package`,
-    )
-}
-
-/** Returns the locations of the packages that an index describes. */
-async function locationsIn(dir: string): Promise<Set<string>> {
-  const repodata = join(dir, 'repodata')
-  const names = await readdir(repodata)
-  const primary = names.find((name) => /(^|-)primary\.xml\.gz$/.test(name))
-  const found = new Set<string>()
-  if (primary === undefined) return found
-  let rest = ''
-  await pipeline(createReadStream(join(repodata, primary)), createGunzip(), async (chunks) => {
-    for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      // Read as latin1, no character can be split between chunks; package names are ASCII.
-      const text = rest + chunk.toString('latin1')
-      for (const [, href = ''] of text.matchAll(/<location [^>]*?href="([^"]*)"/g)) found.add(href)
-      const last = text.lastIndexOf('<location ')
-      // An incomplete `<location ` at the end is shorter than 20 characters.
-      rest = text.slice(last < 0 ? -20 : last)
-    }
-  })
-  return found
+  const found = await fetchIfThere(bucket, key, to)
+  if (found && (await sha256Of(to)) !== sha256) await rm(to, { force: true })
 }
 
 /** Uploads the data files first, then repomd.xml with its signature. Removes files of earlier indexes after KEEP_MS. */

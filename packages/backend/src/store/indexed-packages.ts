@@ -1,0 +1,33 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+
+/** Longer than a checksum element, or a location element with the longest path. */
+const MAX_ELEMENT_LENGTH = 8192
+const CHECKSUM_OR_LOCATION = /<checksum [^>]*pkgid="YES">(\w{64})|<location [^>]*?href="([^"]*)"/g
+
+/** Reads the packages that an index describes: their SHA-256 by location; none if it is not compressed with gzip. */
+export async function indexedPackages(dir: string): Promise<Map<string, string>> {
+  const repomd = await readFile(join(dir, 'repodata', 'repomd.xml'), 'utf8')
+  const primary = /<data type="primary">.*?<location href="([^"]+\.gz)"/s.exec(repomd)?.[1]
+  const found = new Map<string, string>()
+  if (primary === undefined) return found
+  let rest = ''
+  let sha256 = ''
+  await pipeline(createReadStream(join(dir, primary)), createGunzip(), async (chunks) => {
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      // Read as latin1, no character can be split between chunks; package names are ASCII.
+      const text = rest + chunk.toString('latin1')
+      for (const [, sum, href] of text.matchAll(CHECKSUM_OR_LOCATION)) {
+        if (sum !== undefined) sha256 = sum
+        if (href !== undefined) found.set(href, sha256)
+      }
+      // The end of the chunk may have split an element.
+      rest = text.slice(text.lastIndexOf('<'))
+      if (rest.length > MAX_ELEMENT_LENGTH) rest = ''
+    }
+  })
+  return found
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { finish, upload } from '../testing/test-builds.ts'
+import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
+
+const CHROOT = 'debian-12-x86_64'
+
+/** Adds packages of version 1.0-1 to the repository of a finished build's chroot. */
+async function addPackages(t: TestFrontend, id: number, names: string[]): Promise<void> {
+  const place = await t.db
+    .selectFrom('build_chroot')
+    .innerJoin('chroot', 'chroot.id', 'build_chroot.chroot_id')
+    .innerJoin('build', 'build.id', 'build_chroot.build_id')
+    .innerJoin('repository', (join) =>
+      join
+        .onRef('repository.chroot_id', '=', 'build_chroot.chroot_id')
+        .onRef('repository.project_dir_id', '=', 'build.project_dir_id'),
+    )
+    .select(['build_chroot.id', 'repository.id as repository_id'])
+    .where('build_id', '=', id)
+    .where('chroot.name', '=', CHROOT)
+    .executeTakeFirstOrThrow()
+  const build_chroot_id = place.id
+  const { repository_id } = place
+  await t.db
+    .updateTable('build_chroot')
+    .set({ repository_id, generation: 1 })
+    .where('id', '=', build_chroot_id)
+    .execute()
+  for (const name of names) {
+    const nevra = { name, version: '1.0', release: '1', arch: 'noarch' }
+    const path = `0000000${id}-hello/${name}-1.0-1.noarch.rpm`
+    await t.db
+      .insertInto('built_package')
+      .values({ ...nevra, build_chroot_id })
+      .execute()
+    await t.db
+      .insertInto('repository_member')
+      .values({ repository_id, build_chroot_id, path, sha256: String(id), size: 1 })
+      .execute()
+  }
+}
+
+async function replacedOn(t: TestFrontend, id: number): Promise<string[]> {
+  const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  const text = page.replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ')
+  return [...text.matchAll(/Build \d+ [\w ]*has replaced[^.]*(?:\.[^. ][^. ]*)*\./g)].map(
+    ([all]) => all,
+  )
+}
+
+test('the page of a build links the newer builds that have replaced it in the repository', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const ids: number[] = []
+  for (const names of [['hello', 'hello-doc'], ['hello-doc'], ['hello', 'hello-doc']]) {
+    const { id } = await upload(t)
+    await finish(t, id)
+    await addPackages(t, id, names)
+    ids.push(id)
+    if (ids.length === 2)
+      assert.deepEqual(await replacedOn(t, ids[0] ?? 0), [
+        `Build ${id} has replaced packages of the same version in the repository: hello-doc-1.0-1.noarch.rpm.`,
+      ])
+  }
+  const [first = 0, second = 0, third = 0] = ids
+  for (const id of [first, second]) {
+    assert.deepEqual(await replacedOn(t, id), [
+      `Build ${third} of the same version has replaced it in the repository.`,
+    ])
+    const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+    assert.match(page, new RegExp(`href="/coprs/dana/telescope/build/${third}/">Build ${third}<`))
+  }
+  assert.deepEqual(await replacedOn(t, third), [])
+})
