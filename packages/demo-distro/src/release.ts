@@ -48,7 +48,7 @@ export function fillPlaceholders(text: string, release: Release): string {
     .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
 }
 
-/** Returns links that Debian's alternatives create when a package is installed. */
+/** Returns links that Debian's alternatives create when a package is installed, and the link that makes bash the shell, as in Fedora. */
 export function extraLinks({ automake }: Release): Record<string, Record<string, string>> {
   return {
     ...(automake !== undefined && {
@@ -57,6 +57,7 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
         '/usr/bin/aclocal': `aclocal-${automake}`,
       },
     }),
+    bash: { '/usr/bin/sh': 'bash' },
     bison: { '/usr/bin/yacc': 'bison.yacc' },
     debianutils: { '/usr/bin/which': 'which.debianutils' },
     gcc: { '/usr/bin/cc': 'gcc' },
@@ -72,7 +73,7 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
 export function extraProvides({ python, perl }: Release): Record<string, string[]> {
   return {
     libc6: ['rtld(GNU_HASH)'],
-    dash: ['/bin/sh'],
+    bash: ['/bin/sh'],
     // in the package with the command, although a smaller one contains the interpreter
     python3: [`python(abi) = ${python}`],
     'perl-base': [`perl(:VERSION) = ${perl}`, 'perl(:WITH_ITHREADS)', 'perl(:WITH_THREADS)'],
