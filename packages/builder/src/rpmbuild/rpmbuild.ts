@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { RpmFormatError } from '@copr/rpm/errors'
+import { readRpmHeader } from '@copr/rpm/header'
 import {
   formatDependency,
+  packageInfo,
   type PackageInfo,
-  readPackageInfo,
   type Requirement,
 } from '@copr/rpm/package-info'
+import { type Scriptlet, scriptletsOf } from '@copr/rpm/scriptlets'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
@@ -155,9 +157,12 @@ export async function requirementsOf(srpm: string): Promise<Requirement[]> {
 }
 
 /** Reads a package that a build has made; throws a BuildFailure if it is none. */
-export async function readPackage(path: string): Promise<PackageInfo> {
+export async function readPackage(
+  path: string,
+): Promise<PackageInfo & { scriptlets: Scriptlet[] }> {
   try {
-    return await readPackageInfo(path)
+    const rpm = await readRpmHeader(path)
+    return { ...packageInfo(rpm), scriptlets: scriptletsOf(rpm.header) }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
     throw new BuildFailure(`the build left a file that is not an RPM: ${error.message}`)
