@@ -1,44 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
-import { missingPrograms } from '@copr/testkit/system/requirements'
-import { writeExtraFiles } from './own-packages.ts'
-
-const missing = missingPrograms(process.env['PATH'] ?? '', ['rpm'])
-const skip = missing.length > 0 ? 'needs rpm' : false
-
-/** The macro files of rpm itself, in the order of its own configuration. */
-const RPM_MACROS = [
-  '/usr/lib/rpm/macros',
-  '/usr/lib/rpm/macros.d/macros.*',
-  '/usr/lib/rpm/platform/%{_target}/macros',
-]
+import { type MacroFixture, macroFixture, skip } from './testing/macro-fixture.ts'
 
 suite('macros of the mini distribution', { skip }, () => {
-  const tree = mkdtempSync(join(tmpdir(), 'copr-macros-'))
-  let perl = '5.36.0'
+  let macros: MacroFixture
+  const expand: MacroFixture['expand'] = (...args) => macros.expand(...args)
 
   before(async () => {
-    const answer = await run('perl', ['-e', 'printf "%vd", $^V'])
-    if (answer.ok) perl = answer.output
-    const release = { id: 'debian', version: '12', python: '3.11', automake: '1.16', rpm: '4.18' }
-    await writeExtraFiles(tree, { ...release, perl })
+    macros = await macroFixture()
   })
-  after(() => rmSync(tree, { recursive: true }))
-
-  /** Returns the expansion of a text that may define macros. */
-  async function expand(text: string, defines: Record<string, string> = {}): Promise<string> {
-    const macros = [...RPM_MACROS, join(tree, 'etc/rpm/macros.*')].join(':')
-    const options = Object.entries({
-      ...defines,
-      _copr_mini_dir: join(tree, 'usr/lib/rpm/copr-mini'),
-    })
-    const args = options.flatMap(([name, body]) => ['--define', `${name} ${body}`])
-    return (await runOrThrow('rpm', [`--macros=${macros}`, ...args, '--eval', text])).trim()
-  }
+  after(() => macros[Symbol.asyncDispose]())
 
   // Fedora computes each by asking the interpreter for the same setting.
   for (const [macro, setting] of [
@@ -145,7 +119,7 @@ suite('macros of the mini distribution', { skip }, () => {
     ['sysusers_create_package', 'systemd-sysusers --replace=/usr/lib/sysusers.d/own.conf -'],
   ] as const)
     test(`%${macro} gives the configuration to systemd before the file is installed`, async () => {
-      const file = join(tree, 'own.conf')
+      const file = join(macros.dir, 'own.conf')
       writeFileSync(file, 'd /run/own 0755 own own\n')
       const text = await expand(`%${macro} own ${file}`)
       assert.match(text, /<<(\w+) \|\| :\s+d \/run\/own 0755 own own\s+\1$/)
@@ -156,7 +130,7 @@ suite('macros of the mini distribution', { skip }, () => {
     })
 
   test('%sysusers_create_compat creates the users and groups of a sysusers.d file', async () => {
-    const file = join(tree, 'users.conf')
+    const file = join(macros.dir, 'users.conf')
     const lines = [
       '# comment',
       'g plugdev 46',
