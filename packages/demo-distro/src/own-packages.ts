@@ -109,13 +109,7 @@ export async function makeMacrosPackage(
       'systemd-rpm-macros',
       'cmake-rpm-macros',
       'perl-srpm-macros',
-    ].concat([
-      'python-rpm-macros',
-      'python3-rpm-macros',
-      'python-srpm-macros',
-      'pyproject-rpm-macros',
-      'ldconfig-macros',
-    ]),
+    ].concat(['python-rpm-macros', 'python3-rpm-macros', 'python-srpm-macros', 'ldconfig-macros']),
     files: paths.map((path): PackageFile => ({ path, kind: 'file', mode: '644' })),
   }
 }
