@@ -14,6 +14,25 @@ suite('macros of the mini distribution', { skip }, () => {
   })
   after(() => macros[Symbol.asyncDispose]())
 
+  test('documentation and licenses are in directories without a version', async () => {
+    assert.equal(await expand('%{_docdir_fmt}'), '%{NAME}')
+  })
+
+  test('rpmbuild compresses man pages, compiles Python, and leaves libraries executable', async () => {
+    const programs = (await expand('%{__os_install_post}')).matchAll(/\/brp-([\w-]+)|compileall/g)
+    assert.deepEqual(
+      [...programs].map(([found, name]) => name ?? found),
+      [
+        'compress',
+        'strip',
+        'strip-static-archive',
+        'strip-comment-note',
+        'remove-la-files',
+        'compileall',
+      ],
+    )
+  })
+
   // Fedora computes each by asking the interpreter for the same setting.
   for (const [macro, setting] of [
     ['perl_privlib', 'installprivlib'],
