@@ -77,7 +77,7 @@ suite('macros of the mini distribution', { skip }, () => {
   }
 
   const HELPER = '/usr/lib/systemd/systemd-update-helper'
-  // Fedora's macros call the helper with these verbs, if so many versions stay installed.
+  // Fedora's macros call the helper with these verbs, if that many versions stay installed.
   for (const [macro, installed, want] of [
     ['systemd_post', 1, 'install-system-units'],
     ['systemd_post', 2, undefined],

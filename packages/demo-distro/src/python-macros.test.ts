@@ -25,7 +25,7 @@ suite('python macros of the mini distribution', { skip }, () => {
   after(() => macros[Symbol.asyncDispose]())
 
   const SITELIB = '/usr/lib/python3.11/site-packages'
-  // What Fedora's macros expand to, for a package `python-own` 1.0~rc1 and Python 3.11. Its index is that of the Python community.
+  // Expansions of Fedora's macros for a package `python-own` 1.0~rc1 and Python 3.11. Its index is that of the Python community.
   const INDEX = 'https://files.pythonhosted.org/packages/source'
   for (const [text, want] of [
     ['%{pypi_source six}', `${INDEX}/s/six/six-1.0rc1.tar.gz`],
