@@ -180,3 +180,13 @@ async function uploaded(context: RecordedContext, name: string): Promise<string>
   const bytes = await readFile(context.uploads.get(name) ?? assert.fail(`${name} was not uploaded`))
   return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')
 }
+
+test('refuses packages whose scriptlets call macros that are not defined', { skip }, async () => {
+  const spec = `${specOf()}\n%post\n%own_macro_nobody_defined x.service\n`
+  const { context, outcome } = await build(await fixture.task(spec))
+  assert.equal(
+    reasonOf(outcome),
+    '%post of probe-1.0-1.noarch calls the macro %own_macro_nobody_defined, which is not defined: add the BuildRequires that defines it',
+    context.text(),
+  )
+})

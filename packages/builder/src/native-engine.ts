@@ -6,7 +6,6 @@ import {
   readdir,
   readFile,
   rename,
-  rm,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -10,6 +10,7 @@ import { runOrThrow } from '@copr/process/run'
 import { BuildFailure } from './build-failure.ts'
 import { type BuildLog, LOG_PARTS } from './build-log.ts'
 import { readPackage, SRPM_SUFFIX } from './rpmbuild/rpmbuild.ts'
+import { undefinedMacro } from './undefined-macro.ts'
 
 export interface Results {
   /** Paths of the RPMs and the SRPM. */
@@ -18,7 +19,10 @@ export interface Results {
   summary: string
 }
 
-/** Summarizes the packages that a build has made; throws a BuildFailure if there are none or they exceed the task's size limit. */
+/**
+ * Summarizes the packages that a build has made; throws a BuildFailure if there are none, they exceed the task's size limit, or one could
+ * not be installed because its scriptlets call macros that were not defined.
+ */
 export async function collectResults(task: RpmTask, dir: string, rpms: string[]): Promise<Results> {
   if (!rpms.some((path) => !path.endsWith(SRPM_SUFFIX)))
     throw new BuildFailure('rpmbuild succeeded but produced no packages')
@@ -35,7 +39,14 @@ export async function collectResults(task: RpmTask, dir: string, rpms: string[])
 }
 
 async function summarize(path: string) {
-  const { name, epoch, version, release, arch } = await readPackage(path)
+  const { name, epoch, version, release, arch, nevra, scriptlets } = await readPackage(path)
+  for (const scriptlet of scriptlets) {
+    const macro = undefinedMacro(scriptlet)
+    if (macro !== undefined)
+      throw new BuildFailure(
+        `${scriptlet.section} of ${nevra} calls the macro ${macro}, which is not defined: add the BuildRequires that defines it`,
+      )
+  }
   return { name, epoch, version, release, arch }
 }
 

@@ -1,7 +1,7 @@
 import { neededBy, parseDepends, type Ignored } from './closure.ts'
 import type { DebianPackage } from './debian-packages.ts'
-import { EXTRA_FILES, EXTRA_REQUIRES, type ListedPackage } from './list.ts'
-import { rpmDependency, rpmVersion } from './version.ts'
+import { EPOCHS, EXTRA_FILES, EXTRA_REQUIRES, type ListedPackage } from './list.ts'
+import { rpmDependency, rpmVersion, withEpoch } from './version.ts'
 import type { RpmPackage } from './spec.ts'
 import { addLink, packageFiles } from './file-tree.ts'
 import { findProvides } from './provides.ts'
@@ -67,10 +67,13 @@ async function composePackage(
       need.operator,
       need.version,
       packages.get(need.name)?.version,
+      EPOCHS[need.name],
     ),
   )
+  const epoch = EPOCHS[one.name]
   return {
     name,
+    ...(epoch !== undefined && { epoch }),
     version,
     release,
     noarch: one.noarch,
@@ -78,7 +81,7 @@ async function composePackage(
     requires: [...new Set([...requires, ...(EXTRA_REQUIRES[one.name] ?? [])])],
     provides: [
       ...new Set([
-        ...aliases.map((alias) => `${alias} = ${version}-${release}`),
+        ...aliases.map((alias) => `${alias} = ${withEpoch(version, epoch)}-${release}`),
         ...virtual,
         ...(extraProvides(of)[one.name] ?? []),
         ...(await findProvides(content, {

@@ -78,6 +78,20 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
+  test('/bin/sh is bash, as in Fedora', async () => {
+    const query = ['-qp', '--qf', '[%{FILENAMES} %{FILELINKTOS}\n]']
+    const [bash] = (await readdir(distro.repoDir)).filter((name) => /^bash-\d/.test(name))
+    assert.match(
+      await runOrThrow('rpm', [...query, join(distro.repoDir, bash ?? '')]),
+      /^\/usr\/bin\/sh bash$/m,
+    )
+    const names = ['coreutils', 'glibc-common', '/bin/sh', '/usr/bin/sh']
+    const root = join(work, 'shell')
+    await fillRoot(root, distro.repoDir, names)
+    const script = 'cd /tmp && mkdir {one,two} && pushd one >/dev/null && pwd'
+    assert.equal(await runOrThrow('chroot', [root, '/bin/sh', '-c', script]), '/tmp/one\n')
+  })
+
   test('dnf finds packages by the names that Fedora specs use', async () => {
     const wanted = [
       'gcc-c++',
@@ -90,6 +104,10 @@ suite('the mini distribution', { skip }, () => {
       '/bin/sh',
       'perl(strict)',
       'perl-interpreter',
+      'perl >= 5.008001',
+      'perl >= 0:5.10',
+      'perl-libs >= 4:5',
+      'perl(:VERSION) >= 5.10.1',
       'libz.so.1()(64bit)',
       'redhat-rpm-config',
       'cmake',

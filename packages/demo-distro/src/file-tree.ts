@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 import { toolOutput, type DebianPackage } from './debian-packages.ts'
@@ -30,6 +30,8 @@ const LEFT_OUT = [
   /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
   /\/__pycache__(\/|$)|\.pod$/,
   /^\/(dev|proc|sys|run|tmp)(\/|$)/,
+  // dash's; the mini distribution's bash has its own link
+  /^\/usr\/bin\/sh$/,
 ]
 
 export function isLeftOut(path: string): boolean {
@@ -142,11 +144,10 @@ async function dropSpecialBits(path: string) {
   if ((mode & 0o7000) !== 0) await chmod(path, mode & 0o777)
 }
 
-/** Adds a link that is in no archive; returns it as a file of the package. */
+/** Adds a link that is in no package, or that replaces one that is left out; returns it as a file of the package. */
 export async function addLink(tree: string, path: string, target: string): Promise<PackageFile> {
   await mkdir(dirname(join(tree, path)), { recursive: true })
-  await symlink(target, join(tree, path)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
+  await rm(join(tree, path), { force: true })
+  await symlink(target, join(tree, path))
   return { path, kind: 'link' }
 }

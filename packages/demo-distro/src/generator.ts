@@ -27,6 +27,7 @@ export async function generatorDigest(machine?: DistroMachine): Promise<string> 
   const here = new URL('.', import.meta.url)
   const files = (await readdir(here, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .filter((entry) => !entry.parentPath.endsWith('/testing'))
     .map((entry) => join(entry.parentPath, entry.name))
     .toSorted()
   const hash = createHash('sha256').update(requireDebian().chroot)

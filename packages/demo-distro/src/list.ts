@@ -81,6 +81,12 @@ export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   rpm: ['perl'],
 }
 
+/**
+ * Epochs by Debian name, for packages whose versions specs compare with Fedora's. Perl's generators write 5.8.1 as 5.008001, which rpm
+ * takes for a later version than 5.36: only the epoch makes `perl >= 5.008001` hold.
+ */
+export const EPOCHS: Record<string, number> = { perl: 4, 'perl-base': 4 }
+
 /** Files from `tree/` that are added to the packages that they change. */
 export const EXTRA_FILES: Record<string, string[]> = {
   python3: [

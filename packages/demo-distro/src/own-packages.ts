@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { dirname, join, relative } from 'node:path'
 import type { PackageFile } from './file-tree.ts'
+import { EXTRA_FILES } from './list.ts'
 import { fillPlaceholders, type Release } from './release.ts'
 import type { RpmPackage } from './spec.ts'
 
@@ -86,20 +87,14 @@ export async function makeFilesystemPackage(
   }
 }
 
-const MACRO_FILES = [
-  '/etc/rpm/macros.copr-mini',
-  '/etc/rpmrc',
-  '/usr/lib/rpm/copr-mini/pyproject-buildrequires.py',
-  '/usr/lib/rpm/copr-mini/pyproject-save-files.py',
-]
-
 /** Creates the package of the RPM macros that specs of the Fedora family expect. */
 export async function makeMacrosPackage(
   tree: string,
   generator: string,
   release: Release,
 ): Promise<RpmPackage> {
-  await writeExtraFiles(tree, release)
+  const ofOthers = new Set(Object.values(EXTRA_FILES).flat())
+  const paths = (await writeExtraFiles(tree, release)).filter((path) => !ofOthers.has(path))
   return {
     ...blank(
       generator,
@@ -114,26 +109,24 @@ export async function makeMacrosPackage(
       'systemd-rpm-macros',
       'cmake-rpm-macros',
       'perl-srpm-macros',
-    ].concat([
-      'python-rpm-macros',
-      'python3-rpm-macros',
-      'python-srpm-macros',
-      'pyproject-rpm-macros',
-      'ldconfig-macros',
-    ]),
-    files: MACRO_FILES.map((path): PackageFile => ({ path, kind: 'file', mode: '644' })),
+    ].concat(['python-rpm-macros', 'python3-rpm-macros', 'python-srpm-macros', 'ldconfig-macros']),
+    files: paths.map((path): PackageFile => ({ path, kind: 'file', mode: '644' })),
   }
 }
 
-async function writeExtraFiles(tree: string, release: Release): Promise<void> {
+/** Writes the files below `tree/` for a release; returns their paths on a machine. */
+export async function writeExtraFiles(tree: string, release: Release): Promise<string[]> {
+  const paths: string[] = []
   const from = fileURLToPath(EXTRA_TREE_URL)
   for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
     const target = join(tree, relative(from, path))
+    paths.push(`/${relative(from, path)}`)
     await mkdir(dirname(target), { recursive: true })
     await writeFile(target, fillPlaceholders(await readFile(path, 'utf8'), release))
   }
+  return paths.toSorted()
 }
 
 /**

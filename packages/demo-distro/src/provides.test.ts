@@ -80,13 +80,13 @@ for (const [host, versions, want, text] of [
       automake: '1:1.16.5-1.3',
       rpm: '4.18.0+dfsg-1+deb12u1',
     },
-    { python: '3.11', perl: '5.36', automake: '1.16', rpm: '4.18' },
+    { python: '3.11', perl: '5.36.0', automake: '1.16', rpm: '4.18' },
     '%debian 12\n%dist .deb12 3.11 311',
   ],
   [
     { id: 'debian', version: '13' },
     { python3: '3.13.5-1', 'perl-base': '5.40.1-6', automake: '1:1.17-4', rpm: '4.20.1+dfsg-3' },
-    { python: '3.13', perl: '5.40', automake: '1.17', rpm: '4.20' },
+    { python: '3.13', perl: '5.40.1', automake: '1.17', rpm: '4.20' },
     '%debian 13\n%dist .deb13 3.13 313',
   ],
   [
@@ -96,7 +96,7 @@ for (const [host, versions, want, text] of [
       'perl-base': '5.38.2-3.2ubuntu0.2',
       rpm: '4.18.2+dfsg-2.1build2',
     },
-    { python: '3.12', perl: '5.38', automake: undefined, rpm: '4.18' },
+    { python: '3.12', perl: '5.38.2', automake: undefined, rpm: '4.18' },
     '%ubuntu 2404\n%dist .ubuntu24.04 3.12 312',
   ],
 ] as const)

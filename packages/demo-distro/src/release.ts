@@ -9,6 +9,7 @@ export interface Release {
   version: string
   /** Undefined if the distribution does not have the package. */
   python: string | undefined
+  /** With the patch level, which names the directory of modules that an administrator installs. */
   perl: string | undefined
   automake: string | undefined
   rpm: string | undefined
@@ -29,7 +30,7 @@ export function releaseOf(
     id,
     version,
     python: minorOf('python3'),
-    perl: minorOf('perl-base'),
+    perl: /^\d+\.\d+\.\d+/.exec(packages.get('perl-base')?.version ?? '')?.[0],
     automake: minorOf('automake'),
     rpm: minorOf('rpm'),
   }
@@ -37,7 +38,7 @@ export function releaseOf(
 
 /** Replaces the placeholders in a text of `tree/` that depend on the release. */
 export function fillPlaceholders(text: string, release: Release): string {
-  const { id, version, python = '3', rpm = '' } = release
+  const { id, version, python = '3', perl = '5.0.0', rpm = '' } = release
   // A number, because specs compare it.
   const macro = `%${id} ${version.replaceAll('.', '')}`
   const dist = `%dist .${id === 'debian' ? 'deb' : id}${version}`
@@ -46,9 +47,11 @@ export function fillPlaceholders(text: string, release: Release): string {
     .replaceAll('@DEBUG_PACKAGES@', /^4\.1\d$/.test(rpm) ? DEBUG_PACKAGES : '')
     .replaceAll('@PYTHON@', python)
     .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
+    .replaceAll('@PERL@', perl)
+    .replaceAll('@PERL_MINOR@', perl.replace(/\.\d+$/, ''))
 }
 
-/** Returns links that Debian's alternatives create when a package is installed. */
+/** Returns links that Debian's alternatives create when a package is installed, and the link that makes bash the shell, as in Fedora. */
 export function extraLinks({ automake }: Release): Record<string, Record<string, string>> {
   return {
     ...(automake !== undefined && {
@@ -57,6 +60,7 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
         '/usr/bin/aclocal': `aclocal-${automake}`,
       },
     }),
+    bash: { '/usr/bin/sh': 'bash' },
     bison: { '/usr/bin/yacc': 'bison.yacc' },
     debianutils: { '/usr/bin/which': 'which.debianutils' },
     gcc: { '/usr/bin/cc': 'gcc' },
@@ -72,9 +76,14 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
 export function extraProvides({ python, perl }: Release): Record<string, string[]> {
   return {
     libc6: ['rtld(GNU_HASH)'],
-    dash: ['/bin/sh'],
+    bash: ['/bin/sh'],
     // in the package with the command, although a smaller one contains the interpreter
     python3: [`python(abi) = ${python}`],
-    'perl-base': [`perl(:VERSION) = ${perl}`, 'perl(:WITH_ITHREADS)', 'perl(:WITH_THREADS)'],
+    'perl-base': [
+      `perl(:VERSION) = ${perl}`,
+      `perl(:MODULE_COMPAT_${perl})`,
+      'perl(:WITH_ITHREADS)',
+      'perl(:WITH_THREADS)',
+    ],
   }
 }

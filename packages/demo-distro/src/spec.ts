@@ -2,6 +2,8 @@ import type { PackageFile } from './file-tree.ts'
 
 export interface RpmPackage {
   name: string
+  /** Undefined for the packages that have none. */
+  epoch?: number
   version: string
   release: string
   noarch: boolean
@@ -31,6 +33,7 @@ function renderPackage(one: RpmPackage, listDir: string): string {
   return [
     '',
     `%package -n ${one.name}`,
+    ...(one.epoch === undefined ? [] : [`Epoch: ${one.epoch}`]),
     `Version: ${one.version}`,
     `Release: ${one.release}`,
     `Summary: ${summary}`,

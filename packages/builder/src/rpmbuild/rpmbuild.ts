@@ -9,10 +9,11 @@ import { sourceNameFault } from '@copr/rpm/source-name'
 import { FILE_FLAG } from '@copr/rpm/tags'
 import {
   formatDependency,
+  packageInfo,
   type PackageInfo,
-  readPackageInfo,
   type Requirement,
 } from '@copr/rpm/package-info'
+import { type Scriptlet, scriptletsOf } from '@copr/rpm/scriptlets'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
@@ -227,9 +228,12 @@ function withoutFeatures(requires: PackageInfo['requires']): Requirement[] {
 }
 
 /** Reads a package that a build has made; throws a BuildFailure if it is none. */
-export async function readPackage(path: string): Promise<PackageInfo> {
+export async function readPackage(
+  path: string,
+): Promise<PackageInfo & { scriptlets: Scriptlet[] }> {
   try {
-    return await readPackageInfo(path)
+    const rpm = await readRpmHeader(path)
+    return { ...packageInfo(rpm), scriptlets: scriptletsOf(rpm.header) }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
     throw new BuildFailure(`the build left a file that is not an RPM: ${error.message}`)

@@ -1,55 +1,113 @@
-"""Writes the file list of the wheels installed below a build root, for `%files -f`.
+"""Writes the list of the files that a wheel has installed below a build root, for `%files -f`, and that of its modules."""
 
-usage: pyproject-save-files.py BUILDROOT SITELIB LIST [--with-scripts] MODULE...
-       pyproject-save-files.py --import LIST.modules
-"""
-
-import fnmatch
-import importlib
+import argparse
+import email.parser
+import os
 import pathlib
 import sys
 
+SUFFIXES = ('.py', '.so')
+MAN_PAGES = '/usr/share/man/man'
 
-def save(buildroot, sitelib, target, *rest):
-    with_scripts = '--with-scripts' in rest
-    patterns = [word for word in rest if not word.startswith(('-', '+'))]
-    root = pathlib.Path(buildroot + sitelib)
-    tops = {entry.name: entry for entry in root.iterdir() if entry.name != '__pycache__'}
-    modules = {name: path for name, path in tops.items() if not name.endswith('.dist-info')}
-    unmatched = [one for one in patterns if not any(fnmatch.fnmatchcase(module_name(name), one) for name in modules)]
-    if unmatched:
-        sys.exit(f'pyproject-save-files: no module named {", ".join(unmatched)} in {sitelib}')
-    chosen = [path for name, path in modules.items() if any(fnmatch.fnmatchcase(module_name(name), one) for one in patterns)]
+
+def main():
+    parser = argparse.ArgumentParser(prog='%pyproject_save_files')
+    parser.add_argument('--buildroot', required=True)
+    parser.add_argument('--sitelib', required=True)
+    parser.add_argument('--output', required=True, type=pathlib.Path)
+    parser.add_argument('--cache-tag')
+    parser.add_argument('-a', '--auto', action='store_true')
+    parser.add_argument('-l', '--assert-license', action='store_true')
+    parser.add_argument('-L', '--no-assert-license', dest='assert_license', action='store_false')
+    parser.add_argument('-M', '--allow-no-modules', action='store_true')
+    parser.add_argument('modules', nargs='*')
+    options = parser.parse_args()
+    patterns = [word for word in options.modules if word != '+auto']
+    if bool(patterns) == options.allow_no_modules:
+        parser.error('expected the names of modules, or -M if there are none')
+    save(options, patterns, len(patterns) < len(options.modules) or options.auto)
+
+
+def save(options, patterns, with_others):
+    site = pathlib.Path(options.buildroot + options.sitelib)
+    chosen = [path for pattern in patterns for path in find_modules(site, pattern)]
+    infos = sorted(site.glob('*.dist-info'))
+    licenses = {path for info in infos for path in license_files(info)}
+    if options.assert_license and not licenses:
+        sys.exit(f'%pyproject_save_files: no license file in {", ".join(info.name for info in infos) or "any wheel"}')
+    paths = [*parents(site, chosen), *chosen, *bytecode(chosen, options.cache_tag)]
+    lines = ['%dir ' * (path in parents(site, chosen)) + installed(path, options) for path in paths]
+    for info in infos:
+        lines += list_info(info, licenses, options)
+    if with_others:
+        lines += other_files(options)
+    options.output.write_text(''.join(f'{line}\n' for line in dict.fromkeys(lines)))
+    names = sorted({name for path in chosen for name in module_names(site, path)})
+    pathlib.Path(f'{options.output}.modules').write_text(''.join(f'{name}\n' for name in names))
+
+
+def find_modules(site, pattern):
+    """Returns the packages and modules of a name such as `own`, `own.sub` or `own_*`."""
+    path = pattern.replace('.', '/')
+    found = [one for one in site.glob(path) if one.is_dir() and one.name != '__pycache__' and one.suffix != '.dist-info']
+    found += [one for suffix in SUFFIXES for one in {*site.glob(path + suffix), *site.glob(f'{path}.*{suffix}')}]
+    if not found:
+        sys.exit(f'%pyproject_save_files: no module {pattern} in {site}')
+    return sorted(found)
+
+
+def parents(site, chosen):
+    """Returns the packages in which the chosen modules are, without the files of others in them."""
+    return list(dict.fromkeys(one for path in chosen for one in reversed(path.parents) if site in one.parents))
+
+
+def bytecode(chosen, cache_tag):
+    """Returns the bytecode that rpmbuild compiles after %install, of modules that are not in a chosen package."""
+    return [
+        path.parent / '__pycache__' / f'{path.stem}.{cache_tag}{level}.pyc'
+        for path in chosen
+        if path.suffix == '.py' and cache_tag is not None
+        for level in ('', '.opt-1')
+    ]
+
+
+def license_files(info):
+    metadata = email.parser.Parser().parsestr((info / 'METADATA').read_text(), headersonly=True)
+    named = [folder / name for name in metadata.get_all('License-File', []) for folder in (info, info / 'licenses')]
+    return [path for path in named if path.is_file()]
+
+
+def list_info(info, licenses, options):
     lines = []
-    for path in [*chosen, *(path for name, path in tops.items() if name.endswith('.dist-info'))]:
-        lines += entries(path, root, sitelib)
-    if with_scripts or '+auto' in rest:
-        scripts = pathlib.Path(buildroot + '/usr/bin')
-        lines += [f'/usr/bin/{entry.name}' for entry in sorted(scripts.glob('*'))]
-    pathlib.Path(target).write_text('\n'.join(lines) + '\n')
-    pathlib.Path(target + '.modules').write_text('\n'.join(sorted({module_name(path.name) for path in chosen})) + '\n')
+    for path in [info, *sorted(info.rglob('*'))]:
+        mark = '%dir ' if path.is_dir() else '%license ' if path in licenses else ''
+        lines.append(mark + installed(path, options))
+    return lines
 
 
-def module_name(file_name):
-    return file_name.split('.')[0]
+def other_files(options):
+    """Returns the files outside of the modules, such as commands and man pages, which rpmbuild compresses."""
+    found = []
+    for folder, _, names in os.walk(options.buildroot):
+        found += [os.path.join(folder, name)[len(options.buildroot) :] for name in names]
+    others = sorted(path for path in found if not path.startswith(f'{options.sitelib}/'))
+    return [f'{path.removesuffix(".gz")}*' if path.startswith(MAN_PAGES) else path for path in others]
 
 
-def entries(path, root, sitelib):
-    if not path.is_dir():
-        cached = f'{sitelib}/__pycache__/{path.stem}.*.pyc'
-        return [f'{sitelib}/{path.name}', *([cached] if list((root / '__pycache__').glob(f'{path.stem}.*.pyc')) else [])]
-    # RECORD contains paths of the build root, and INSTALLER names pip: the package manager is rpm here
-    for name in ('RECORD', 'REQUESTED', 'direct_url.json'):
-        (path / name).unlink(missing_ok=True) if path.name.endswith('.dist-info') else None
-    return [f'{sitelib}/{path.name}']
+def installed(path, options):
+    return str(path)[len(options.buildroot) :]
 
 
-def check_imports(target):
-    for name in pathlib.Path(target).read_text().split():
-        importlib.import_module(name)
+def module_names(site, path):
+    """Returns the names of a module, or of a package and all its modules, except private ones."""
+    files = [path] if path.is_file() else [one for one in path.rglob('*') if one.suffix in SUFFIXES]
+    names = []
+    for file in files:
+        parts = [*file.relative_to(site).parent.parts, file.name.split('.')[0]]
+        parts = parts[:-1] if parts[-1] == '__init__' else parts
+        if all(part.isidentifier() for part in parts) and not any(part.startswith('_') for part in parts[1:]):
+            names.append('.'.join(parts))
+    return names
 
 
-if sys.argv[1] == '--import':
-    check_imports(sys.argv[2])
-else:
-    save(*sys.argv[1:])
+main()

@@ -1,0 +1,64 @@
+import type { HeaderBlock } from './header-block.ts'
+import { getInts, getStrings } from './header-values.ts'
+import { TAG } from './tags.ts'
+
+export interface Scriptlet {
+  /** The section of the spec, such as `%post`. */
+  section: string
+  /** The program that runs it, such as `/bin/sh` or `<lua>`. */
+  interpreter: string
+  text: string
+  /** Whether rpm expands macros in it at installation (`%post -e`). */
+  isExpandedAtInstall: boolean
+}
+
+/** Sections by the tag of their texts; the tags of their interpreters and flags have the same name with a suffix. */
+const SECTIONS = [
+  ['PREIN', '%pre'],
+  ['POSTIN', '%post'],
+  ['PREUN', '%preun'],
+  ['POSTUN', '%postun'],
+  ['PRETRANS', '%pretrans'],
+  ['POSTTRANS', '%posttrans'],
+  ['PREUNTRANS', '%preuntrans'],
+  ['POSTUNTRANS', '%postuntrans'],
+  ['VERIFYSCRIPT', '%verifyscript'],
+] as const
+
+/** Sections of which a package may have several, with the names of their tags. */
+const TRIGGERS = [
+  ['TRIGGERSCRIPT', '%trigger'],
+  ['FILETRIGGERSCRIPT', '%filetrigger'],
+  ['TRANSFILETRIGGERSCRIPT', '%transfiletrigger'],
+] as const
+
+/** rpm's flag of scriptlets in which it expands macros at installation. */
+const EXPAND = 1
+
+/** Returns the scriptlets and triggers of a package that consist of text; some only name a program. */
+export function scriptletsOf(header: HeaderBlock): Scriptlet[] {
+  return [
+    ...SECTIONS.flatMap(([tag, section]) =>
+      readScriptlets(header, section, [TAG[tag], TAG[`${tag}PROG`], TAG[`${tag}FLAGS`]]),
+    ),
+    ...TRIGGERS.flatMap(([tag, section]) =>
+      readScriptlets(header, section, [TAG[`${tag}S`], TAG[`${tag}PROG`], TAG[`${tag}FLAGS`]]),
+    ),
+  ]
+}
+
+function readScriptlets(
+  header: HeaderBlock,
+  section: string,
+  [texts, programs, flags]: [number, number, number],
+): Scriptlet[] {
+  // For a section that occurs once, the first string is the program, and the others are its arguments.
+  const interpreters = getStrings(header, programs)
+  const allFlags = getInts(header, flags)
+  return getStrings(header, texts).map((text, i) => ({
+    section,
+    interpreter: interpreters[i] ?? '/bin/sh',
+    text,
+    isExpandedAtInstall: ((allFlags[i] ?? 0) & EXPAND) !== 0,
+  }))
+}
