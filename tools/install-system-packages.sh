@@ -71,6 +71,7 @@ gpg gnupg
 curl curl
 wget wget
 xz xz-utils
+bzip2 bzip2
 gpgv gpgv
 /usr/sbin/sshd openssh-server
 ssh openssh-client

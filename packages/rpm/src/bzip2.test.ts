@@ -108,7 +108,7 @@ function replaced(packed: Buffer, at: number, byte: string): Buffer {
 
 /** Returns a block whose first code length goes up and down for 4 MiB, more than a block may have. */
 function endlessTable(): Buffer {
-  const start = [...'BZh9'].map((char) => bitsOf(char.charCodeAt(0), 8)).join('')
+  const start = [...Buffer.from('BZh9')].map((byte) => bitsOf(byte, 8)).join('')
   const block = `${bitsOf(0x314159, 24)}${bitsOf(0x265359, 24)}${bitsOf(0, 32)}${bitsOf(0, 25)}`
   const used = `${bitsOf(0x8000, 16)}${bitsOf(0x8000, 16)}`
   const tables = `${bitsOf(2, 3)}${bitsOf(1, 15)}0${bitsOf(5, 5)}`

@@ -1,4 +1,12 @@
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Listed, Provider, StartOrder } from '../providers/provider.ts'
 
@@ -21,9 +29,8 @@ export function directoryCloud(dir: string): Provider & { records(): StoredMachi
     if (!existsSync(path)) return
     const aside = `${path}.${process.pid}`
     writeFileSync(aside, JSON.stringify({ ...read(path), state: 'ended' }))
-    rmSync(path)
-    linkSync(aside, path)
-    rmSync(aside)
+    // In one step: a process that is killed must not lose the machine.
+    renameSync(aside, path)
   }
   const listed = ({ order, state }: StoredMachine): Listed => ({
     kind: 'machine',
