@@ -25,3 +25,13 @@ test('buildError() returns the first error of rpm or mock if no section failed',
   assert.equal(buildError('INFO: a\nERROR: Command failed\n'), ': Command failed')
   assert.equal(buildError('nothing wrong\n'), '')
 })
+
+test('buildError() lists the files that rpm lists', () => {
+  const found = 'Installed (but unpackaged) file(s) found:'
+  const files = '   /usr/bin/one\n   /usr/share/two\n'
+  assert.equal(
+    buildError(`error: ${found}\n${files}\n\nRPM build errors:\n    ${found}\n${files}`),
+    `: ${found} /usr/bin/one, /usr/share/two`,
+  )
+  assert.equal(buildError('error: y\n    no list\n'), ': y')
+})

@@ -6,8 +6,10 @@ export function buildError(output: string): string {
   return section === undefined ? firstError(output) : `: ${section} failed`
 }
 
-/** Returns the first error of rpm or mock in an output, as the end of a reason. */
+/** Returns the first error of rpm or mock in an output, with the list that it announces, as the end of a reason. */
 export function firstError(output: string): string {
-  const error = /^(?:error|ERROR): (.*)$/m.exec(output)?.[1]
-  return error === undefined ? '' : `: ${error.slice(0, 500)}`
+  const [, error, below = ''] = /^(?:error|ERROR): (.*)((?:\n[ \t]+\S.*)*)/m.exec(output) ?? []
+  if (error === undefined) return ''
+  const list = error.trimEnd().endsWith(':') ? below.trim().split(/\s*\n\s*/) : []
+  return `: ${`${error} ${list.join(', ')}`.trim().slice(0, 500)}`
 }
