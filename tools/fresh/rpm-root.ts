@@ -11,7 +11,7 @@ import { inRoot, readCertificates, writeCertificates } from './root-setup.ts'
 const PACKAGE_LIST = new URL('machine-packages.list', import.meta.url)
 /** The packages of a minimal Fedora image, by RPM name. */
 export const BARE = [
-  'filesystem', 'bash', 'ca-certificates', 'coreutils', 'curl', 'dash', 'dnf', 'findutils', 'gawk', 'glibc-common', 'gnupg2', 'grep',
+  'filesystem', 'bash', 'ca-certificates', 'coreutils', 'curl', 'dnf', 'findutils', 'gawk', 'glibc-common', 'gnupg2', 'grep',
   'gzip', 'mawk', 'openssl', 'rpm', 'sed', 'shadow-utils', 'tar', 'tzdata', 'util-linux', 'util-linux-mount', 'xz', 'which',
 ] // prettier-ignore
 /** The README's prerequisites, as installed by a user who follows it. */
