@@ -84,7 +84,8 @@ async function checkWhile(seconds: string, isOver: () => boolean): Promise<void>
     const sleeping = (await processesWith(seconds)).filter(({ command }) => command[0] === 'sleep')
     if (sleeping.length > 0) {
       assert.ok((await assertForeign()) > 0)
-      for (const { pid } of sleeping) process.kill(pid)
+      // SIGTERM would not do: rpm blocks it during transactions, and Lua scriptlets leave it blocked for their programs.
+      for (const { pid } of sleeping) process.kill(pid, 'SIGKILL')
       return
     }
     assert.ok(!isOver(), `nothing slept for ${seconds} seconds`)
@@ -154,5 +155,5 @@ test('nothing in a sandbox of the root phase has user 0 of the host', { skip }, 
     isOver = true
   })
   await checkWhile(seconds, () => isOver)
-  assert.equal((await running).code, 128 + 15)
+  assert.equal((await running).code, 128 + 9)
 })
