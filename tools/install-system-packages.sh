@@ -128,6 +128,9 @@ extra() { # prints the missing packages that are not recognized by a program
     [ -e /usr/lib/cni/bridge ] || [ -e /usr/libexec/cni/bridge ] || [ -e /usr/lib/podman/netavark ] ||
       [ -e /usr/libexec/podman/netavark ] || printf '%s\n' containernetworking-plugins
   fi
+  if [ "$mode" = test ]; then
+    /usr/bin/python3 -c 'import packaging' 2>/dev/null || printf '%s\n' python3-packaging
+  fi
   [ "$mode" = clients ] || return 0
   ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"
   python3 -c 'import ensurepip, venv' 2>/dev/null || printf '%s\n' "$python_venv"

@@ -15,6 +15,7 @@ async function findPython(): Promise<string | undefined> {
   return undefined
 }
 const python = await findPython()
+const NO_PYTHON = 'needs Python 3.11 with the module packaging'
 
 suite('python macros of the mini distribution', { skip }, () => {
   let macros: MacroFixture
@@ -149,7 +150,7 @@ commands =
     ],
   ] as const)
     test(`%pyproject_buildrequires ${options} prints ${want.join(', ')}`, async (t) => {
-      if (python === undefined) return t.skip('needs Python 3.11 with packaging')
+      if (python === undefined) return t.skip(NO_PYTHON)
       const project = {
         'pyproject.toml': isReady
           ? PYPROJECT.replace('flit_core >= 3', '').replace('[""]', '[]')
@@ -192,7 +193,7 @@ commands =
   }
 
   test('%tox runs the commands of the environment with its variables', async (t) => {
-    if (python === undefined) return t.skip('needs Python 3.11')
+    if (python === undefined) return t.skip(NO_PYTHON)
     assert.deepEqual(await runIn({ 'tox.ini': TOX }, '%tox'), [
       `py311: python -c 'import os; print('"'"'own'"'"', os.environ['"'"'OWN'"'"'])' default`,
       'own 1',
@@ -234,7 +235,7 @@ commands =
     ['-M', INFO_LINES],
   ] as const)
     test(`%pyproject_save_files ${options} lists files`, async (t) => {
-      if (python === undefined) return t.skip('needs Python 3.11')
+      if (python === undefined) return t.skip(NO_PYTHON)
       const text = `%pyproject_save_files ${options}\ncat %{pyproject_files}`
       assert.deepEqual(await runIn(INSTALLED, text), want)
     })
@@ -244,18 +245,18 @@ commands =
     ['', /expected the names of modules/],
   ] as const)
     test(`%pyproject_save_files ${options} fails with ${message}`, async (t) => {
-      if (python === undefined) return t.skip('needs Python 3.11')
+      if (python === undefined) return t.skip(NO_PYTHON)
       await assert.rejects(runIn(INSTALLED, `%pyproject_save_files ${options}`), message)
     })
 
   test('%pyproject_save_files -l fails where no wheel has a license file', async (t) => {
-    if (python === undefined) return t.skip('needs Python 3.11')
+    if (python === undefined) return t.skip(NO_PYTHON)
     const { [`${INFO}/licenses/LICENSE`]: _, ...rest } = INSTALLED
     await assert.rejects(runIn(rest, '%pyproject_save_files -l own'), /no license file in own-1/)
   })
 
   test('%pyproject_check_import imports all modules that are not private', async (t) => {
-    if (python === undefined) return t.skip('needs Python 3.11')
+    if (python === undefined) return t.skip(NO_PYTHON)
     const saved = '%pyproject_save_files own single\n'
     for (const [options, want] of [
       ['', ['own', 'own.sub', 'sub', 'single']],
@@ -271,7 +272,7 @@ commands =
   })
 
   test('installed Python files are compiled with two levels of optimization', async (t) => {
-    if (python === undefined) return t.skip('needs Python 3.11')
+    if (python === undefined) return t.skip(NO_PYTHON)
     await runIn(INSTALLED, '%{__brp_python_bytecompile}')
     const found = await runOrThrow('bash', [
       '-c',
