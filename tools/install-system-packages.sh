@@ -129,7 +129,7 @@ extra() { # prints the missing packages that are not recognized by a program
       [ -e /usr/libexec/podman/netavark ] || printf '%s\n' containernetworking-plugins
   fi
   if [ "$mode" = test ]; then
-    /usr/bin/python3 -c 'import packaging' 2>/dev/null || printf '%s\n' python3-packaging
+    /usr/bin/python3 -c 'import packaging, pip' 2>/dev/null || printf '%s\n' python3-packaging python3-pip
   fi
   [ "$mode" = clients ] || return 0
   ls /usr/lib/python3*/*-packages/dnf-plugins/copr.py >/dev/null 2>&1 || printf '%s\n' "$dnf_plugins"

@@ -7,7 +7,7 @@ import { type MacroFixture, macroFixture, skip } from './testing/macro-fixture.t
 
 /** A Python of this machine that has what the scripts import; undefined if there is none. */
 async function findPython(): Promise<string | undefined> {
-  const script = 'import sys, tomllib, packaging; print(sys.executable)'
+  const script = 'import sys, tomllib, packaging, pip; print(sys.executable)'
   for (const name of ['/usr/bin/python3', 'python3']) {
     const found = await run(name, ['-c', script])
     if (found.ok) return found.output.trim()
@@ -15,7 +15,7 @@ async function findPython(): Promise<string | undefined> {
   return undefined
 }
 const python = await findPython()
-const NO_PYTHON = 'needs Python 3.11 with the module packaging'
+const NO_PYTHON = 'needs Python 3.11 with the modules packaging and pip'
 
 suite('python macros of the mini distribution', { skip }, () => {
   let macros: MacroFixture
