@@ -239,6 +239,19 @@ async function giveRole(cluster: Cluster, namespace: string): Promise<void> {
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'resalloc' },
     subjects: [{ kind: 'ServiceAccount', name: 'resalloc', namespace }],
   })
+  // The authorizer applies a new role with a delay.
+  const resourceAttributes = { namespace, verb: 'create', resource: 'secrets' }
+  const user = `system:serviceaccount:${namespace}:resalloc`
+  for (;;) {
+    const review = await cluster.admin.client.create({
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      metadata: {},
+      spec: { user, resourceAttributes },
+    })
+    if (review['status'].allowed === true) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
 
 let kubeconfigs = 0
