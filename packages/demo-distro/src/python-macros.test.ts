@@ -48,17 +48,17 @@ suite('python macros of the mini distribution', { skip }, () => {
     })
 
   test('%py3_test_envvars points tests to the installed files', async () => {
-    const defines = { buildroot: '/root', _builddir: '/build', _smp_build_ncpus: '3' }
+    const defines = { buildroot: '/made', _builddir: '/build', _smp_build_ncpus: '3' }
     const script = `unset PYTHONPATH PYTEST_ADDOPTS; ${await macros.expand('%py3_test_envvars', defines)} env`
     const lines = (await runOrThrow('bash', ['-c', script])).split('\n')
     for (const want of [
-      `PYTHONPATH=/root${SITELIB}`,
+      `PYTHONPATH=/made${SITELIB}`,
       'PYTHONDONTWRITEBYTECODE=1',
       'PYTEST_ADDOPTS= --ignore=/build/.pyproject-builddir',
       'PYTEST_XDIST_AUTO_NUM_WORKERS=3',
     ])
       assert.ok(lines.includes(want), `${want} in ${lines.join('\n')}`)
-    assert.ok(lines.some((line) => line.startsWith('PATH=/root/usr/bin:')))
+    assert.ok(lines.some((line) => line.startsWith('PATH=/made/usr/bin:')))
   })
 
   test('%py3_shebang_fix makes scripts run the interpreter of the distribution', async () => {

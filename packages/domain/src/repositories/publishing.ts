@@ -259,9 +259,9 @@ export async function failUnpublishable(
   for (const [build_chroot_id, members] of Map.groupBy(waiting, (row) => row.build_chroot_id)) {
     const paths = members.map(({ path }) => path)
     const reason = paths.map((path) => reasonOf.get(path)).find((found) => found !== undefined)
-    const [{ build_id } = { build_id: 0 }] = members
-    if (reason === undefined) continue
-    const build = { build_id, build_chroot_id, reason, paths }
+    const [first] = members
+    if (first === undefined || reason === undefined) continue
+    const build = { build_id: first.build_id, build_chroot_id, reason, paths }
     if (await failOne(db, build, now)) failed.push(build)
   }
   return failed
