@@ -18,11 +18,13 @@ const never = new AbortController().signal
 let scratch: string
 let hello: BuiltFile[]
 let other: BuiltFile[]
+let third: BuiltFile[]
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'copr-render-'))
   if (skip) return
   hello = await buildPackages(scratch)
   other = await buildPackages(scratch, { name: 'other' })
+  third = await buildPackages(scratch, { name: 'third' })
 })
 after(() => rm(scratch, { recursive: true, force: true }))
 
@@ -63,7 +65,7 @@ test('the files of an index that was just replaced can still be fetched', { skip
     return [...repomd.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
   }
   const seen: string[] = []
-  for (const files of [hello, other, hello]) {
+  for (const files of [hello, other, third]) {
     await system.built(agent, files)
     await publishDue(system.backend, never)
     await publishDueRepositories(system.backend, never)
