@@ -14,14 +14,15 @@ const OURS: Record<string, string[]> = {
   agent: ['contract', 'process'],
   'keygen-client': ['contract', 'process'],
   'object-store': ['contract', 'process'],
+  'kube-client': ['process'],
   domain: ['contract', 'process'],
   frontend: COMPONENT,
   backend: COMPONENT,
-  resalloc: COMPONENT,
+  resalloc: [...COMPONENT, 'kube-client'],
   distgit: ['rpm', 'contract', 'process', 'agent'],
   builder: ['rpm', 'contract', 'process', 'agent'],
   keygen: ['contract', 'process'],
-  openshift: ['contract', 'process'],
+  openshift: ['contract', 'process', 'kube-client'],
   'demo-distro': ['contract', 'process'],
   server: [
     ...COMPONENT,
@@ -33,7 +34,7 @@ const OURS: Record<string, string[]> = {
     'builder',
     'openshift',
   ],
-  cli: [...COMPONENT, 'resalloc', 'builder', 'openshift', 'demo-distro', 'server'],
+  cli: [...COMPONENT, 'kube-client', 'resalloc', 'builder', 'openshift', 'demo-distro', 'server'],
   // Used by tests only.
   testkit: ['rpm', 'contract', 'process', 'domain', 'demo-distro'],
 }
@@ -46,7 +47,8 @@ const OTHERS: Record<string, string> = {
   '@aws-sdk/lib-storage': 'uploads to S3 what has no length yet',
   '@aws-sdk/s3-request-presigner': 'gives clients addresses at which S3 answers them itself',
   '@hono/node-server': 'serves Hono apps on Node',
-  '@kubernetes/client-node': 'finds the cluster and proves who we are to it',
+  '@kubernetes/client-node':
+    'reads the kubeconfig, finds the cluster and proves who we are to it; types of pods',
   '@patternfly/patternfly': 'the look of the pages',
   '@peculiar/x509': 'makes the certificates of an internal authority',
   busboy: 'streams multipart uploads',

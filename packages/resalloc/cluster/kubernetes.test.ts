@@ -79,6 +79,15 @@ suite('pods in a real API server', { skip }, () => {
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'permission')
   })
 
+  test('a conflict at the quota is an unknown failure, and the same start works later', async () => {
+    await using fixture = await openFixture(cluster)
+    const message = 'Operation cannot be fulfilled on resourcequotas "builders"'
+    fixture.proxy.fail(/^POST .*\/pods/, { code: 409, message })
+    const outcome = await startOne(fixture.provider(OWNER))
+    assert.deepEqual(outcome, { ok: false, failure: 'unknown', message })
+    assert.ok((await startOne(fixture.provider(OWNER))).ok)
+  })
+
   test('with an unreachable API server the outcome is unknown, and the same start works later', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.stopApiServer()
@@ -181,6 +190,7 @@ const RBAC = 'rbac.authorization.k8s.io/v1'
 
 interface PodFixture extends ProviderFixture {
   readonly namespace: string
+  readonly proxy: ApiProxy
   provider(owner: { installation_id: string; pool: string }): Provider
 }
 
@@ -197,6 +207,7 @@ async function openFixture(
   const config = poolConfig(cluster, proxy, namespace)
   return {
     namespace,
+    proxy,
     provider: (owner) =>
       kubernetesProvider(config, { ...owner, log: silentLog(), now: () => new Date() }),
     endMachine: async (name) => {

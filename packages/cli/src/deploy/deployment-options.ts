@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { connect, type KubeApi } from '@copr/openshift/cluster/kube-api'
+import { connect } from '@copr/kube-client/connect'
+import type { KubeApi } from '@copr/kube-client/kube-api'
 import { type ReadVars, readVars, type VarsFile } from '@copr/openshift/configuration/read-vars'
 import type { LookOptions } from '@copr/openshift/deploy/deployment'
 import type { Facts } from '@copr/openshift/render/facts'
@@ -71,6 +72,11 @@ export interface Prepared {
   images: Facts['images']
 }
 
+/** Connects to the cluster; `coprctl` becomes the manager of the fields that a deployment sets. */
+export async function clusterOf({ kubeconfig }: DeploymentFiles): Promise<KubeApi> {
+  return await connect('coprctl', kubeconfig)
+}
+
 /** Reads the files, reports how keys of the reference system were translated, and connects to the cluster. */
 export async function findDeployment(
   files: DeploymentFiles,
@@ -78,7 +84,7 @@ export async function findDeployment(
 ): Promise<Omit<Prepared, 'images'>> {
   const read = readDeployment(files)
   for (const { key, became } of read.remarks) io.stderr.write(`${key}: ${became}\n`)
-  return { read, api: await connect(files.kubeconfig) }
+  return { read, api: await clusterOf(files) }
 }
 
 /** Calls findDeployment(), and determines the images to deploy. */

@@ -2,16 +2,19 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { discover } from '@copr/openshift/cluster/discover'
-import { connect } from '@copr/openshift/cluster/kube-api'
-import { fileNameOf } from '@copr/openshift/objects/kube-object'
-import { yamlOf } from '@copr/openshift/objects/yaml'
+import { fileNameOf, yamlOf } from '@copr/openshift/objects/yaml'
 import { render } from '@copr/openshift/render/render'
 import { FactsFile } from '@copr/openshift/render/facts'
 import { CoprError } from '@copr/process/errors'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { Io } from '../commands/administer.ts'
-import { type DeploymentOptions, readDeployment, withImages } from './deployment-options.ts'
+import {
+  clusterOf,
+  type DeploymentOptions,
+  readDeployment,
+  withImages,
+} from './deployment-options.ts'
 import { imagesOf } from './images-lock.ts'
 
 interface RenderOptions extends DeploymentOptions {
@@ -32,7 +35,7 @@ export function renderCommand(io: Io): Command {
     const read = readDeployment(options)
     const found =
       options.facts === undefined
-        ? (await discover(await connect(options.kubeconfig), read.vars)).facts
+        ? (await discover(await clusterOf(options), read.vars)).facts
         : readFacts(options.facts)
     const facts = { ...found, images: imagesOf(read.vars, options.images), secret_checksums: {} }
     const objects = render(read.vars, facts)

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { connect } from '@copr/openshift/cluster/kube-api'
 import type { DevProgress } from '@copr/openshift/dev/build-image'
 import { buildImages, cannotBuild, hasBuilds, removeBuilds } from '@copr/openshift/dev/dev-up'
 import { sourceArchive } from '@copr/openshift/dev/source-archive'
@@ -10,6 +9,7 @@ import { subcommands } from '../commands/subcommands.ts'
 import { buildHere, ROOT } from '../deploy/build-here.ts'
 import { type DeployCommandOptions, progressOn, runDeploy } from '../deploy/deploy-command.ts'
 import {
+  clusterOf,
   type DeploymentFiles,
   type Prepared,
   readDeployment,
@@ -64,7 +64,7 @@ function withCluster(command: Command): Command {
 
 async function up(options: DevOptions, io: Io): Promise<void> {
   const read = readDeployment(options)
-  const api = await connect(options.kubeconfig)
+  const api = await clusterOf(options)
   const stop = stopSignal()
   const began = performance.now()
   let prepared: Prepared
@@ -85,7 +85,7 @@ async function up(options: DevOptions, io: Io): Promise<void> {
 
 async function down(options: DownOptions, io: Io): Promise<void> {
   const read = readDeployment(options)
-  const api = await connect(options.kubeconfig)
+  const api = await clusterOf(options)
   const progress = progressOn(io, performance.now())
   const { name } = read.vars
   const state = await readState(api, name)

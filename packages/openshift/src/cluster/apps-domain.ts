@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failure, hintFor } from '../deploy/failure-hints.ts'
 import { meta } from '../render/render-context.ts'
-import { ifAllowed, type KubeApi } from './kube-api.ts'
+import { ifAllowed, type KubeApi } from '@copr/kube-client/kube-api'
 
 interface Domain {
   value: string

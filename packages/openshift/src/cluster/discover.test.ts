@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
 import { quotaProblems } from '../deploy/quota-check.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import type { Facts } from '../render/facts.ts'
 import { render } from '../render/render.ts'
 import { sampleFacts } from '../testing/facts.ts'
 import { memoryApi } from '../testing/memory-api.ts'
 import { discover } from './discover.ts'
-import type { KubeApi } from './kube-api.ts'
+import type { KubeApi } from '@copr/kube-client/kube-api'
 
 const HOST = { expose: { host: 'copr.example.org' } }
 

@@ -2,11 +2,11 @@ import { amountOf } from '@copr/contract/deployment/quantity'
 import type { Vars } from '@copr/contract/deployment/vars'
 import { CoprError } from '@copr/process/errors'
 import { createHash } from 'node:crypto'
-import { mayI } from '../deploy/rights.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import type { Facts, Flavour } from '../render/facts.ts'
 import { appsDomain, configMapData } from './apps-domain.ts'
-import { ifAllowed, type KubeApi } from './kube-api.ts'
+import { mayI } from '@copr/kube-client/access-review'
+import { ifAllowed, type KubeApi } from '@copr/kube-client/kube-api'
 
 /** A discovered fact and its source, for the administrator who deploys. */
 export interface Finding {

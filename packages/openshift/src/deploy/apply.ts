@@ -1,5 +1,5 @@
-import type { KubeApi } from '../cluster/kube-api.ts'
-import { type KubeObject, keyOf, type ObjectRef } from '../objects/kube-object.ts'
+import type { KubeApi } from '@copr/kube-client/kube-api'
+import { type KubeObject, keyOf, type ObjectRef } from '@copr/kube-client/kube-object'
 import { refOf } from './state.ts'
 import { refused } from './failure-hints.ts'
 

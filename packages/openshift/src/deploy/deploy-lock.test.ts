@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { type MemoryApi, memoryApi } from '../testing/memory-api.ts'
 import { applyAll } from './apply.ts'
 import { acquireDeployLock } from './deploy-lock.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readVars } from '../configuration/read-vars.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { sampleFacts } from '../testing/facts.ts'
 import { memoryApi, type MemoryApi } from '../testing/memory-api.ts'
 import { deploy, type DeployOptions, type Progress } from './deployment.ts'

@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises'
 import { messageOf } from '@copr/process/errors'
-import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
+import { ifAllowed, type KubeApi } from '@copr/kube-client/kube-api'
 import { readState, refOf } from './state.ts'
 import { currentObjects, type LookOptions, plannedObjects, requireCluster } from './deployment.ts'
 import { isWaitedFor, readinessOf, volumeHint } from './readiness.ts'
 import { hintFor } from './failure-hints.ts'
-import { type KubeObject, nameOf } from '../objects/kube-object.ts'
+import { type KubeObject, nameOf } from '@copr/kube-client/kube-object'
 import { requireRights } from './rights.ts'
 import { requireQuota } from './quota-check.ts'
 

@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
-import { KubeError } from '../cluster/kube-api.ts'
-import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
+import { KubeError } from '@copr/kube-client/kube-api'
+import { nameOf, type ObjectRef } from '@copr/kube-client/kube-object'
 
 /** The cause of a failure in one sentence, and the command that helps. */
 export interface FailureHint {

@@ -1,4 +1,4 @@
-import { ifAllowed, type KubeApi, KubeError } from '../cluster/kube-api.ts'
+import { ifAllowed, type KubeApi, KubeError } from '@copr/kube-client/kube-api'
 import { failure } from './failure-hints.ts'
 
 /** Creates the namespace if it is missing, as a project where the cluster has these. Returns false if it existed. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { render } from '../render/render.ts'
 import { sampleFacts } from '../testing/facts.ts'
 import { memoryApi } from '../testing/memory-api.ts'

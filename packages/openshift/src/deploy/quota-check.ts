@@ -1,7 +1,7 @@
-import { type KubeApi, ifAllowed } from '../cluster/kube-api.ts'
+import { type KubeApi, ifAllowed } from '@copr/kube-client/kube-api'
 import { amountOf } from '@copr/contract/deployment/quantity'
-import { type KubeObject, nameOf } from '../objects/kube-object.ts'
-import { pluralOf } from '../objects/kinds.ts'
+import { type KubeObject, nameOf } from '@copr/kube-client/kube-object'
+import { pluralOf } from '@copr/kube-client/kinds'
 import { failure, type FailureHint } from './failure-hints.ts'
 
 type Amounts = Record<string, number>

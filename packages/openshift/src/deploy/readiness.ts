@@ -1,5 +1,5 @@
-import { ifAllowed, type KubeApi } from '../cluster/kube-api.ts'
-import { type KubeObject, nameOf, type ObjectRef } from '../objects/kube-object.ts'
+import { ifAllowed, type KubeApi } from '@copr/kube-client/kube-api'
+import { type KubeObject, nameOf, type ObjectRef } from '@copr/kube-client/kube-object'
 
 /** Whether an object is ready, and if not, why. */
 export interface Readiness {

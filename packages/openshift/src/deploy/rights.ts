@@ -1,28 +1,8 @@
-import type { KubeApi } from '../cluster/kube-api.ts'
-import { pluralOf } from '../objects/kinds.ts'
-import type { ObjectRef } from '../objects/kube-object.ts'
+import { mayI, type Right } from '@copr/kube-client/access-review'
+import type { KubeApi } from '@copr/kube-client/kube-api'
+import { pluralOf } from '@copr/kube-client/kinds'
+import type { ObjectRef } from '@copr/kube-client/kube-object'
 import { failure } from './failure-hints.ts'
-
-interface Right {
-  group: string
-  resource: string
-  verb: string
-  namespace?: string | undefined
-}
-
-/** Asks the API server whether this user has a right; changes nothing. */
-export async function mayI(api: KubeApi, right: Right): Promise<boolean> {
-  const answer = (await api.request(
-    'POST',
-    '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-    {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SelfSubjectAccessReview',
-      spec: { resourceAttributes: right },
-    },
-  )) as { status?: { allowed?: boolean } }
-  return answer.status?.allowed ?? false
-}
 
 /** Throws, before anything is changed, if rights are missing, and lists them as rules that an administrator can grant. */
 export async function requireRights(

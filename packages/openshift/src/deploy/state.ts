@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type KubeApi, unlessMissing } from '../cluster/kube-api.ts'
-import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
+import { type KubeApi, unlessMissing } from '@copr/kube-client/kube-api'
+import type { KubeObject, ObjectRef } from '@copr/kube-client/kube-object'
 import { meta } from '../render/render-context.ts'
 
 const Ref = z.object({

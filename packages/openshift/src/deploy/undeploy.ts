@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
-import type { KubeApi } from '../cluster/kube-api.ts'
-import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
+import type { KubeApi } from '@copr/kube-client/kube-api'
+import type { KubeObject, ObjectRef } from '@copr/kube-client/kube-object'
 import { drainJob } from '../render/render.ts'
 import { applyAll, holdsData } from './apply.ts'
 import { type DeployOptions, plannedObjects, requireCluster, requireState } from './deployment.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KubeApi } from '../cluster/kube-api.ts'
-import { nameOf, type ObjectRef } from '../objects/kube-object.ts'
+import type { KubeApi } from '@copr/kube-client/kube-api'
+import { nameOf, type ObjectRef } from '@copr/kube-client/kube-object'
 import { isWaitedFor, type Readiness, readinessOf, volumeHint } from './readiness.ts'
 import { failure, type FailureHint, hintFor } from './failure-hints.ts'
 

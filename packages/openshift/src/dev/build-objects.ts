@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta } from '../render/render-context.ts'
 
 /** The images of this folder, in build order: the others are based on the server image. */

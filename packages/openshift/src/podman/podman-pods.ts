@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { pathsOf } from './proxy-paths.ts'
 import { labelled, podName, type Place, type PodmanPod } from './place.ts'
 import { type Mounts, mountsOf, type Volume } from './pod-volumes.ts'

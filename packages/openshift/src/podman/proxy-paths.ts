@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 
 export interface PublicPath {
   path: string

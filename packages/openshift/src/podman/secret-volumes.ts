@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import type { SecretStore } from '../secrets/make-secrets.ts'
 import { type Given, givenVolume, labelled, type Place } from './place.ts'
 import type { Podman } from './podman.ts'

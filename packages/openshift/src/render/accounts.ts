@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { hasPools, meta, type RenderContext } from './render-context.ts'
 
 /** A service account for each kind of pod. None has rights in the cluster, except resalloc's where builders are pods. */

@@ -1,6 +1,6 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import { yamlOf } from '../objects/yaml.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { builderNamespace, builderPolicies } from './network-policies.ts'
 import { hasPools, labelsOf, meta, type RenderContext } from './render-context.ts'
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta, POSTGRES_PORT, type RenderContext } from './render-context.ts'
 
 /** How programs reach the database. */

@@ -1,5 +1,5 @@
 import { PUBLIC_COMPONENTS, PUBLIC_PATHS, type PublicComponent } from '@copr/contract/public-paths'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { routerMayReadCertificate } from './accounts.ts'
 import { hasInnerTls, meta, COMPONENTS, type RenderContext } from './render-context.ts'
 

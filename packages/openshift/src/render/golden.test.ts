@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Vars } from '@copr/contract/deployment/vars'
-import { nameOf } from '../objects/kube-object.ts'
+import { nameOf } from '@copr/kube-client/kube-object'
 import { sampleFacts } from '../testing/facts.ts'
 import { requireComplete, requireDifference, requireNoOthers } from '../testing/golden-files.ts'
 import type { Place } from '../podman/place.ts'

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta, type RenderContext } from './render-context.ts'
 
 /** The service account that identifies this site to OpenShift's OAuth server. No pod runs as it, and it has no rights. */

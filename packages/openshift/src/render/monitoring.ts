@@ -1,5 +1,5 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import {
   hasPools,
   meta,

@@ -1,5 +1,5 @@
 import { PUBLIC_COMPONENTS } from '@copr/contract/public-paths'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { operatorPods } from './database.ts'
 import { loginMode } from './login.ts'
 import { isMonitored } from './monitoring.ts'

@@ -1,5 +1,5 @@
 import type { Vars } from '@copr/contract/deployment/vars'
-import type { ObjectMeta } from '../objects/kube-object.ts'
+import type { ObjectMeta } from '@copr/kube-client/kube-object'
 import type { Facts } from './facts.ts'
 import type { Profile } from './profiles.ts'
 

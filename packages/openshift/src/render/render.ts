@@ -1,6 +1,6 @@
 import type { Vars } from '@copr/contract/deployment/vars'
 import { CoprError } from '@copr/process/errors'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { accounts } from './accounts.ts'
 import { builders } from './builders.ts'
 import { operatorDatabase } from './database.ts'

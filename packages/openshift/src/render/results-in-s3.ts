@@ -1,6 +1,6 @@
 import { amountOf } from '@copr/contract/deployment/quantity'
 import type { Vars } from '@copr/contract/deployment/vars'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta, type RenderContext } from './render-context.ts'
 
 /** The components that read and write the bucket. */

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { bucketClaim, isInS3 } from './results-in-s3.ts'
 import { meta, type RenderContext } from './render-context.ts'
 

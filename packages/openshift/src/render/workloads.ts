@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { type Container, type PodOptions, podTemplate } from './pod.ts'
 import type { Profile } from './profiles.ts'
 import { CONFIG_FILE, DATA_DIR } from './program-config.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Vars } from '@copr/contract/deployment/vars'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta } from '../render/render-context.ts'
 
 export interface GeneratedSecret {

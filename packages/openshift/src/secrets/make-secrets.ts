@@ -1,5 +1,5 @@
-import type { KubeObject } from '../objects/kube-object.ts'
-import type { KubeApi } from '../cluster/kube-api.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
+import type { KubeApi } from '@copr/kube-client/kube-api'
 import { meta } from '../render/render-context.ts'
 import { generatedSecrets, type SecretNeeds, secretObject } from './generated-secrets.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { requireComplete, requireDifference, requireNoOthers } from './golden-files.ts'
 
 const BASE = [service('a', 1), service('b', 1), service('c', 1)]

@@ -1,6 +1,6 @@
-import { KubeError, type KubeApi } from '../cluster/kube-api.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
-import { collectionPath, objectPath } from '../objects/kinds.ts'
+import { KubeError, type KubeApi } from '@copr/kube-client/kube-api'
+import type { KubeObject } from '@copr/kube-client/kube-object'
+import { collectionPath, objectPath } from '@copr/kube-client/kinds'
 
 export interface MemoryApi extends KubeApi {
   objects: Map<string, KubeObject>
@@ -27,6 +27,7 @@ export function memoryApi(given: KubeObject[] = []): MemoryApi {
     denied: new Set(),
     user: 'ana',
     server: 'https://api.example.org',
+    until: () => api,
     // oxlint-disable-next-line typescript/require-await -- as a real one does
     async request(method, path, body) {
       if (path.endsWith('/selfsubjectreviews'))
@@ -52,9 +53,11 @@ export function memoryApi(given: KubeObject[] = []): MemoryApi {
       return objects.delete(path)
     },
     find: async (ref) => objects.get(objectPath(ref)),
-    async list(apiVersion, kind, { namespace } = {}) {
+    list: async (...of) => await Array.fromAsync(api.each(...of)),
+    // oxlint-disable-next-line typescript/require-await -- as a real one does
+    async *each(apiVersion, kind, { namespace } = {}) {
       const folder = `${collectionPath(apiVersion, kind, namespace)}/`
-      return [...objects].flatMap(([path, object]) => (path.startsWith(folder) ? [object] : []))
+      for (const [path, object] of objects) if (path.startsWith(folder)) yield object
     },
     async createMissing(object) {
       const at = objectPath(object)

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { type KubeApi, kubeApi } from '../cluster/kube-api.ts'
-import type { KubeObject } from '../objects/kube-object.ts'
+import { type KubeApi, kubeApi } from '@copr/kube-client/kube-api'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 
 export interface Answer {
   code: number
@@ -62,7 +62,11 @@ export async function startObjectServer(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const connection = { server: `http://127.0.0.1:${port}`, options: () => Promise.resolve({}) }
+  const connection = {
+    server: `http://127.0.0.1:${port}`,
+    manager: 'coprctl',
+    options: () => Promise.resolve({}),
+  }
   return {
     api: kubeApi(connection),
     objects,

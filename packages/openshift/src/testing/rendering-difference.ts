@@ -1,5 +1,5 @@
 import { Document, isMap, isScalar, parse, visit } from 'yaml'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import { align } from './align.ts'
 import { applyChanges, changesBetween, type Changes } from './changes.ts'
 

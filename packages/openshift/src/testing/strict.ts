@@ -1,6 +1,6 @@
 import * as k8s from '@kubernetes/client-node'
 import { z } from 'zod'
-import type { KubeObject } from '../objects/kube-object.ts'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 
 interface Attribute {
   baseName: string

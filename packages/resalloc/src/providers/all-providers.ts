@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import type * as aws from './aws/aws-provider.ts'
 import { commandProvider } from './command/command.ts'
-import type * as kubernetes from './kubernetes/kubernetes.ts'
+import { kubernetesProvider } from './kubernetes/kubernetes.ts'
 import { localProvider, type StartLocal } from './local/local.ts'
 import type { MakeProvider } from './provider.ts'
 import type { Registry } from './provider-maker.ts'
 
-/** Loads a cloud's SDK with its first pool, as each SDK takes 90 MB of memory. */
+/** Loads the SDK of AWS with its first pool, as it takes 90 MB of memory. */
 const load = createRequire(import.meta.url)
 
 export interface ProvidersOptions {
@@ -23,7 +23,7 @@ export function allProviders({ state_dir, env, startLocal }: ProvidersOptions): 
   return {
     aws: lazyAws(),
     command: commandProvider({ state_dir, env: inheritable(env) }),
-    kubernetes: lazyKubernetes,
+    kubernetes: kubernetesProvider,
     ...(startLocal ? { local: localProvider(startLocal) } : {}),
   }
 }
@@ -35,11 +35,6 @@ function lazyAws(): MakeProvider<'aws'> {
     made ??= (load('./aws/aws-provider.ts') as typeof aws).awsProviders()
     return made(config, context)
   }
-}
-
-const lazyKubernetes: MakeProvider<'kubernetes'> = (config, context) => {
-  const module = load('./kubernetes/kubernetes.ts') as typeof kubernetes
-  return module.kubernetesProvider(config, context)
 }
 
 function inheritable(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -135,6 +135,6 @@ test('diagnose() reports a missing kubeconfig', async () => {
   const [finding] = await diagnosed({ kubeconfig: '/nowhere/config' })
   assert.match(
     finding?.problem ?? '',
-    /^Cannot find the cluster: .*\/nowhere\/config.*; set kubeconfig/,
+    /^Cannot read the kubeconfig: .*\/nowhere\/config.*; set kubeconfig/,
   )
 })

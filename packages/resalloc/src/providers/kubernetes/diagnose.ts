@@ -1,7 +1,7 @@
-import { AuthorizationV1Api } from '@kubernetes/client-node'
+import { mayI } from '@copr/kube-client/access-review'
+import type { KubeApi } from '@copr/kube-client/kube-api'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import type { Finding, Ownership, StartFailure, StartOrder } from '../provider.ts'
-import { type Api, ending } from './api.ts'
 import { failureOf } from './failures.ts'
 import { podOf } from './pod.ts'
 
@@ -13,16 +13,14 @@ const RIGHTS = [
 
 /** Checks permissions and admission in the cluster without creating anything. */
 export async function diagnose(
-  api: Api,
+  api: KubeApi,
   config: PoolConfigOf<'kubernetes'>,
   owner: Omit<Ownership, 'machine_id'>,
-  signal: AbortSignal,
 ): Promise<Finding[]> {
   const rights = await Promise.all(
     RIGHTS.flatMap(({ resource, verbs }) =>
       verbs.map(
-        async (verb) =>
-          await mayFinding(api, { namespace: config.namespace, resource, verb }, signal),
+        async (verb) => await mayFinding(api, { namespace: config.namespace, resource, verb }),
       ),
     ),
   )
@@ -30,23 +28,17 @@ export async function diagnose(
   // All checks failed for the same reason: the cluster could not be asked at all.
   if (first?.problem !== undefined && rights.every(({ problem }) => problem === first.problem))
     return [{ subject: 'cluster', problem: first.problem }]
-  return [...rights, await podFinding(api, config, owner, signal)]
+  return [...rights, await podFinding(api, config, owner)]
 }
 
 async function mayFinding(
-  { kubeconfig }: Api,
-  resourceAttributes: { namespace: string; resource: string; verb: string },
-  signal: AbortSignal,
+  api: KubeApi,
+  right: { namespace: string; resource: string; verb: string },
 ): Promise<Finding> {
-  const { namespace, resource, verb } = resourceAttributes
+  const { namespace, resource, verb } = right
   const subject = `${verb} ${resource} in ${namespace}`
-  const authorization = kubeconfig.makeApiClient(AuthorizationV1Api)
   try {
-    const { status } = await authorization.createSelfSubjectAccessReview(
-      { body: { spec: { resourceAttributes } } },
-      ending(signal),
-    )
-    if (status?.allowed === true) return { subject }
+    if (await mayI(api, { group: '', ...right })) return { subject }
     return {
       subject,
       problem: `This account is not allowed to ${verb} ${resource} in the namespace ${namespace}: give it a role that allows this`,
@@ -76,10 +68,9 @@ const HELP: Readonly<Record<StartFailure, (namespace: string) => string>> = {
 
 /** Checks by a dry run whether a pod of this pool would be admitted by quotas, Pod Security and SCCs. */
 async function podFinding(
-  { core }: Api,
+  api: KubeApi,
   config: PoolConfigOf<'kubernetes'>,
   owner: Omit<Ownership, 'machine_id'>,
-  signal: AbortSignal,
 ): Promise<Finding> {
   const subject = `a builder pod in ${config.namespace}`
   const order: StartOrder = {
@@ -100,12 +91,9 @@ async function podFinding(
       dead_man: { enroll_seconds: 60, silence_seconds: 60, lifetime_seconds: 60 },
     },
   }
-  const body = podOf(config, order, '00000000-0000-0000-0000-000000000000')
+  const pod = podOf(config, order, '00000000-0000-0000-0000-000000000000')
   try {
-    await core.createNamespacedPod(
-      { namespace: config.namespace, body, dryRun: 'All' },
-      ending(signal),
-    )
+    await api.createMissing(pod, { dryRun: true })
     return { subject }
   } catch (error) {
     return { subject, problem: helped(error, config.namespace) }

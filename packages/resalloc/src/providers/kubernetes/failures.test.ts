@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ApiException } from '@kubernetes/client-node'
+import { KubeError } from '@copr/kube-client/kube-api'
 import { failureOf } from './failures.ts'
 
 for (const [code, message, failure] of [
@@ -27,13 +27,12 @@ for (const [code, message, failure] of [
   [503, 'the server is currently unable to handle the request', 'unknown'],
 ] as const)
   test(`failureOf() of ${code} ${message} is ${failure}`, () => {
-    const body = JSON.stringify({ kind: 'Status', message })
-    const outcome = failureOf(new ApiException(code, 'HTTP-Code', body, {}))
+    const outcome = failureOf(new KubeError(message, code, ''))
     assert.deepEqual(outcome, { ok: false, failure, message })
   })
 
 test('failureOf() uses the Retry-After of the server', () => {
-  const error = new ApiException(429, '', { message: 'slow down' }, { 'retry-after': '7' })
+  const error = new KubeError('slow down', 429, 'TooManyRequests', 7)
   assert.equal(failureOf(error).retry_seconds, 7)
 })
 

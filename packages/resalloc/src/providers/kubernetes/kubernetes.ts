@@ -1,8 +1,10 @@
-import type { V1Pod, V1Secret } from '@kubernetes/client-node'
+import { connect, connectInCluster } from '@copr/kube-client/connect'
+import { objectPath } from '@copr/kube-client/kinds'
+import { type KubeApi, unlessMissing } from '@copr/kube-client/kube-api'
+import type { KubeObject, ObjectRef } from '@copr/kube-client/kube-object'
 import { messageOf } from '@copr/process/errors'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import type {
-  Listed,
   MakeProvider,
   Offering,
   Provider,
@@ -10,16 +12,16 @@ import type {
   StartOutcome,
   StopOrder,
 } from '../provider.ts'
-import { type Api, ending, mergePatch, openApi } from './api.ts'
 import { diagnose } from './diagnose.ts'
-import { failureOf, isStatus } from './failures.ts'
+import { failureOf } from './failures.ts'
 import { isEnded, listedPod, listedSecret } from './listed.ts'
 import { ANNOTATIONS, LABELS, labelValue, podName } from './naming.ts'
-import { podOf, secretOf } from './pod.ts'
+import { type Pod, podOf, secretOf } from './pod.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
 
-const PAGE_SIZE = 500
+/** This program's name to the API server. */
+const MANAGER = 'copr-resalloc'
 
 /**
  * Makes machines as pods in a dedicated namespace. Each pod has a secret of the same name, created before it and kept until its
@@ -27,53 +29,54 @@ const PAGE_SIZE = 500
  */
 export const kubernetesProvider: MakeProvider<'kubernetes'> = (config, context): Provider => {
   // Read on first use: a pool whose kubeconfig does not exist yet must not keep other pools from being made.
-  let opened: Api | undefined
-  const api = (): Api => (opened ??= openApi(config.kubeconfig))
+  let opened: KubeApi | undefined
+  const api = async (signal: AbortSignal): Promise<KubeApi> => {
+    opened ??= await (config.kubeconfig === undefined
+      ? connectInCluster(MANAGER)
+      : connect(MANAGER, config.kubeconfig))
+    return opened.until(signal)
+  }
   const labelSelector = `${LABELS.installation}=${labelValue(context.installation_id)}`
   return {
     account: `kubernetes ${config.kubeconfig ?? 'in-cluster'} ${config.namespace}`,
     offerings: () => [offeringOf(config)],
     async start(order, signal) {
+      let cluster: KubeApi
       try {
-        api()
+        cluster = await api(signal)
       } catch (error) {
         return { ok: false, failure: 'configuration', message: messageOf(error) }
       }
       try {
-        return await startPod(api(), config, order, signal)
+        return await startPod(cluster, config, order)
       } catch (error) {
         return failureOf(error)
       }
     },
-    stop: async (order, signal) => await stopPod(api(), namespaceOf(order, config), order, signal),
+    stop: async (order, signal) =>
+      await stopPod(await api(signal), namespaceOf(order, config), order),
     async *list(signal) {
-      const { core } = api()
-      const query = { namespace: config.namespace, labelSelector, limit: PAGE_SIZE }
-      yield* pages(async (page) => {
-        const list = await core.listNamespacedPod({ ...query, ...page }, ending(signal))
-        return { items: list.items.map(listedPod), next: list.metadata?._continue }
-      })
-      yield* pages(async (page) => {
-        const list = await core.listNamespacedSecret({ ...query, ...page }, ending(signal))
-        return { items: list.items.map(listedSecret), next: list.metadata?._continue }
-      })
+      const cluster = await api(signal)
+      const query = { namespace: config.namespace, labelSelector }
+      for await (const pod of cluster.each('v1', 'Pod', query)) yield listedPod(pod)
+      for await (const secret of cluster.each('v1', 'Secret', query)) yield listedSecret(secret)
     },
     async remove(listed, signal) {
+      const cluster = await api(signal)
       const where = { namespace: namespaceOf(listed, config), name: listed.provider_id }
-      const { core } = api()
       // Deleting the secret also deletes its pod, but deleting the pod itself takes effect at once.
-      await unlessGone(core.deleteNamespacedPod(where, ending(signal)))
-      if (listed.kind === 'secret')
-        await unlessGone(core.deleteNamespacedSecret(where, ending(signal)))
+      await cluster.remove(refOf('Pod', where))
+      if (listed.kind === 'secret') await cluster.remove(refOf('Secret', where))
     },
     async diagnose(signal) {
+      let cluster: KubeApi
       try {
-        api()
+        cluster = await api(signal)
       } catch (error) {
-        const problem = `Cannot find the cluster: ${messageOf(error)}; set kubeconfig in pools.yaml`
+        const problem = `${messageOf(error)}; set kubeconfig in pools.yaml`
         return [{ subject: 'cluster', problem }]
       }
-      return await diagnose(api(), config, context, signal)
+      return await diagnose(cluster, config, context)
     },
   }
 }
@@ -102,40 +105,18 @@ export function megabytes(quantity: string): number | undefined {
   return factor === undefined ? undefined : Math.floor((Number(number) * factor) / 2 ** 20)
 }
 
-async function startPod(
-  api: Api,
-  config: Config,
-  order: StartOrder,
-  signal: AbortSignal,
-): Promise<StartOutcome> {
-  const { core } = api
+async function startPod(api: KubeApi, config: Config, order: StartOrder): Promise<StartOutcome> {
   const where = { namespace: config.namespace, name: podName(order) }
-  const secret = await createOrRead<V1Secret>(
-    () =>
-      core.createNamespacedSecret(
-        { namespace: where.namespace, body: secretOf(config, order) },
-        ending(signal),
-      ),
-    () => core.readNamespacedSecret(where, ending(signal)),
-  )
-  const { annotations = {}, uid = '' } = secret.metadata ?? {}
+  const secret = await createOrFind(api, secretOf(config, order))
+  const { annotations = {}, uid = '' } = secret.metadata
   if (annotations[ANNOTATIONS.stopped] !== undefined) return spent()
   const known = annotations[ANNOTATIONS.pod_uid]
-  const read = async (): Promise<V1Pod> => await core.readNamespacedPod(where, ending(signal))
-  const pod = await (known === undefined
-    ? createOrRead<V1Pod>(
-        () =>
-          core.createNamespacedPod(
-            { namespace: where.namespace, body: podOf(config, order, uid) },
-            ending(signal),
-          ),
-        read,
-      )
-    : unlessGone(read()))
+  const pod: Pod | undefined = await (known === undefined
+    ? createOrFind(api, podOf(config, order, uid))
+    : api.find(refOf('Pod', where)))
   if (!pod) return spent()
-  if (known === undefined)
-    await annotate(api, where, { [ANNOTATIONS.pod_uid]: pod.metadata?.uid }, signal)
-  if (isEnded(pod.status) || pod.metadata?.deletionTimestamp !== undefined) return spent()
+  if (known === undefined) await annotate(api, where, { [ANNOTATIONS.pod_uid]: pod.metadata.uid })
+  if (isEnded(pod.status) || pod.metadata.deletionTimestamp !== undefined) return spent()
   return { ok: true, provider_id: where.name, data: { namespace: where.namespace } }
 }
 
@@ -143,28 +124,27 @@ function spent(): StartOutcome {
   return { ok: false, failure: 'token_spent', message: 'The pod of this launch has already ended' }
 }
 
-async function stopPod(
-  api: Api,
-  namespace: string,
-  order: StopOrder,
-  signal: AbortSignal,
-): Promise<void> {
+async function stopPod(api: KubeApi, namespace: string, order: StopOrder): Promise<void> {
   const where = { namespace, name: order.provider_id ?? podName(order) }
   // Comes first, so that a retry of a start whose response was lost creates nothing any more.
-  await unlessGone(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }, signal))
-  await unlessGone(api.core.deleteNamespacedPod(where, ending(signal)))
+  await unlessMissing(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }))
+  await api.remove(refOf('Pod', where))
 }
 
+type Where = Required<ObjectRef['metadata']>
+
 async function annotate(
-  { core }: Api,
-  where: { namespace: string; name: string },
+  api: KubeApi,
+  where: Where,
   annotations: Record<string, string | undefined>,
-  signal: AbortSignal,
 ): Promise<void> {
-  await core.patchNamespacedSecret(
-    { ...where, body: { metadata: { annotations } } },
-    mergePatch(signal),
-  )
+  const patch = { metadata: { annotations } }
+  const path = objectPath(refOf('Secret', where))
+  await api.request('PATCH', path, patch, 'application/merge-patch+json')
+}
+
+function refOf(kind: 'Pod' | 'Secret', metadata: Where): ObjectRef {
+  return { apiVersion: 'v1', kind, metadata }
 }
 
 function namespaceOf({ data }: { data: Record<string, unknown> }, config: Config): string {
@@ -172,32 +152,8 @@ function namespaceOf({ data }: { data: Record<string, unknown> }, config: Config
 }
 
 /** Creates an object, or reads it if it already exists. */
-async function createOrRead<T>(create: () => Promise<T>, read: () => Promise<T>): Promise<T> {
-  try {
-    return await create()
-  } catch (error) {
-    if (!isStatus(error, 409)) throw error
-    return await read()
-  }
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (isStatus(error, 404)) return undefined
-    throw error
-  }
-}
-
-/** Yields a listing page by page; throws if it expires in between. */
-async function* pages(
-  ask: (page: { _continue?: string }) => Promise<{ items: Listed[]; next: string | undefined }>,
-): AsyncGenerator<Listed> {
-  let next: string | undefined
-  do {
-    const page = await ask(next ? { _continue: next } : {})
-    yield* page.items
-    next = page.next
-  } while (next)
+async function createOrFind(api: KubeApi, wanted: KubeObject): Promise<KubeObject> {
+  const object = (await api.createMissing(wanted)) ?? (await api.find(wanted))
+  if (object) return object
+  throw new Error(`${wanted.kind} ${wanted.metadata.name} was deleted while it was being read`)
 }

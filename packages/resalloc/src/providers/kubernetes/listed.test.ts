@@ -3,6 +3,12 @@ import { test } from 'node:test'
 import type { V1PodStatus } from '@kubernetes/client-node'
 import { listedPod } from './listed.ts'
 
+const pod = (status: V1PodStatus, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'builder', ...more },
+  status,
+})
 const waiting = (reason: string) => ({ state: { waiting: { reason, message: 'details' } } })
 const terminated = (reason: string, exitCode: number) => ({
   state: { terminated: { reason, exitCode } },
@@ -60,10 +66,10 @@ for (const [title, status, expected] of [
   ],
 ] as unknown as [string, V1PodStatus, object][])
   test(`listedPod() of a pod that ${title}`, () => {
-    assert.partialDeepStrictEqual(listedPod({ status }), expected)
+    assert.partialDeepStrictEqual(listedPod(pod(status)), expected)
   })
 
 test('listedPod() of a pod that is being deleted is stopping', () => {
-  const metadata = { deletionTimestamp: new Date() }
-  assert.equal(listedPod({ metadata, status: { phase: 'Running' } }).state, 'stopping')
+  const deleted = pod({ phase: 'Running' }, { deletionTimestamp: '2026-11-30T12:00:00Z' })
+  assert.equal(listedPod(deleted).state, 'stopping')
 })

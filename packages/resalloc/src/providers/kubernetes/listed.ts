@@ -1,6 +1,8 @@
-import type { V1ObjectMeta, V1Pod, V1PodStatus, V1Secret } from '@kubernetes/client-node'
+import type { V1PodStatus } from '@kubernetes/client-node'
+import type { KubeObject, ObjectMeta } from '@copr/kube-client/kube-object'
 import type { Listed } from '../provider.ts'
 import { ANNOTATIONS, LABELS } from './naming.ts'
+import type { Pod } from './pod.ts'
 
 const POD = 'machine'
 const SECRET = 'secret'
@@ -28,17 +30,17 @@ const INTERRUPTED = new Set([
 
 type Outcome = Pick<Listed, 'state' | 'cause' | 'message'>
 
-export function listedPod(pod: V1Pod): Listed {
+export function listedPod(pod: Pod): Listed {
   return { kind: POD, ...factsOf(pod.metadata), ...outcomeOf(pod) }
 }
 
 /** Lists a secret, which costs nothing and is deleted with its machine. */
-export function listedSecret(secret: V1Secret): Listed {
+export function listedSecret(secret: KubeObject): Listed {
   return { kind: SECRET, ...factsOf(secret.metadata), state: 'running' }
 }
 
-function factsOf(metadata: V1ObjectMeta | undefined) {
-  const { name = '', namespace, labels = {}, annotations = {}, creationTimestamp } = metadata ?? {}
+function factsOf(metadata: ObjectMeta) {
+  const { name, namespace, labels = {}, annotations = {}, creationTimestamp } = metadata
   const machine_id = Number(labels[LABELS.machine])
   return {
     provider_id: name,
@@ -50,9 +52,9 @@ function factsOf(metadata: V1ObjectMeta | undefined) {
   }
 }
 
-function outcomeOf({ metadata, status }: V1Pod): Outcome {
+function outcomeOf({ metadata, status }: Pod): Outcome {
   if (isEnded(status)) return { state: 'ended', ...endOf(status) }
-  if (metadata?.deletionTimestamp !== undefined)
+  if (metadata.deletionTimestamp !== undefined)
     return isDisrupted(status)
       ? { state: 'stopping', cause: 'interrupted', message: disruptionOf(status) }
       : { state: 'stopping' }

@@ -1,10 +1,16 @@
-import type { V1Pod, V1Secret, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
+import type { V1PodSpec, V1PodStatus, V1SecurityContext, V1Volume } from '@kubernetes/client-node'
+import type { KubeObject } from '@copr/kube-client/kube-object'
 import type { PoolConfigOf } from '@copr/contract/pools/provider-options'
 import { agentConfigOf } from '../../bootstrap/agent-config-of.ts'
 import type { StartOrder } from '../provider.ts'
 import { ANNOTATIONS, ownerLabels, podName } from './naming.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
+
+export interface Pod extends KubeObject {
+  spec?: V1PodSpec
+  status?: V1PodStatus
+}
 
 /** The agent's command in the builder image, under a PID 1 that reaps processes left by builds. */
 const AGENT = ['/usr/bin/tini', '--', 'node', '/opt/copr/packages/builder/src/main.ts']
@@ -37,7 +43,7 @@ const ROOT_CAPABILITIES = [
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
 /** Returns the secret with the agent's configuration and single-use token. It outlives the pod, so that a used token stays used. */
-export function secretOf(config: Config, order: StartOrder): V1Secret {
+export function secretOf(config: Config, order: StartOrder): KubeObject {
   const { boot } = order
   const agent = agentConfigOf(boot, {
     enroll_token_file: `${AGENT_DIR}/enroll-token`,
@@ -54,7 +60,7 @@ export function secretOf(config: Config, order: StartOrder): V1Secret {
   }
 }
 
-export function podOf(config: Config, order: StartOrder, secret_uid: string): V1Pod {
+export function podOf(config: Config, order: StartOrder, secret_uid: string): Pod {
   const name = podName(order)
   const metadata = metadataOf(config, order)
   const { host_users, node_selector, tolerations, extra_labels, required_scc } = config

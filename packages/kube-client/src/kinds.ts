@@ -66,9 +66,10 @@ export function pluralOf(kind: string): string {
 export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const everywhere = WITHOUT_NAMESPACE.has(kind) || namespace === undefined
-  return `${root}${everywhere ? '' : `/namespaces/${namespace}`}/${pluralOf(kind)}`
+  const place = everywhere ? '' : `/namespaces/${encodeURIComponent(namespace)}`
+  return `${root}${place}/${pluralOf(kind)}`
 }
 
 export function objectPath({ apiVersion, kind, metadata }: ObjectRef): string {
-  return `${collectionPath(apiVersion, kind, metadata.namespace)}/${metadata.name}`
+  return `${collectionPath(apiVersion, kind, metadata.namespace)}/${encodeURIComponent(metadata.name)}`
 }

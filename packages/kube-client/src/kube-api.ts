@@ -1,30 +1,35 @@
-import { CoprError, messageOf } from '@copr/process/errors'
+import { CoprError } from '@copr/process/errors'
+import type { IncomingMessage } from 'node:http'
 import { request, type RequestOptions } from 'node:https'
 import { request as plainRequest } from 'node:http'
 import { pipeline, type Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
-import type { KubeObject, ObjectRef } from '../objects/kube-object.ts'
-import { collectionPath, objectPath } from '../objects/kinds.ts'
+import { collectionPath, objectPath } from './kinds.ts'
+import type { KubeObject, ObjectRef } from './kube-object.ts'
 
-/** The field manager that owns the fields that a deployment sets. */
-const FIELD_MANAGER = 'coprctl'
+/** Milliseconds of silence after which a request without a signal fails. */
 const TIMEOUT_MS = 30_000
+/** Maximum number of objects in one response to a list request. */
+const PAGE_SIZE = 500
 
 /** An error response of the API server: its HTTP status, and the message and reason of its Status object. */
 export class KubeError extends Error {
   override readonly name = 'KubeError'
   readonly code: number
   readonly reason: string
+  /** Seconds after which the server asks to retry. */
+  readonly retry_seconds: number | undefined
 
-  constructor(message: string, code: number, reason: string) {
+  constructor(message: string, code: number, reason: string, retry_seconds?: number) {
     super(message)
     this.code = code
     this.reason = reason
+    this.retry_seconds = retry_seconds
   }
 }
 
-interface ApplyOptions {
+interface WriteOptions {
   /** Reports the result without persisting it. */
   dryRun?: boolean
 }
@@ -39,77 +44,67 @@ interface ListOptions {
 export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
+  /** Returns this API with requests that end with the signal, instead of after 30 seconds without a response. */
+  until(signal: AbortSignal): KubeApi
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
   /** Sends a file unchanged, with no timeout for the response. */
   upload(path: string, file: { stream: Readable; bytes: number }): Promise<unknown>
   find(ref: ObjectRef): Promise<KubeObject | undefined>
   list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
+  /** Yields the objects of a list while it is read page by page; throws if the list expires in between. */
+  each(apiVersion: string, kind: string, options?: ListOptions): AsyncGenerator<KubeObject>
   /** Creates the object unless one of that name exists; returns undefined, and leaves that one unchanged, if it does. */
-  createMissing(object: KubeObject): Promise<KubeObject | undefined>
-  /** Applies the object server-side and forces conflicts: `coprctl` becomes the manager of the fields that it sets. */
-  apply(object: KubeObject, options?: ApplyOptions): Promise<KubeObject>
+  createMissing(object: KubeObject, options?: WriteOptions): Promise<KubeObject | undefined>
+  /** Applies the object server-side and forces conflicts: this client becomes the manager of the fields that it sets. */
+  apply(object: KubeObject, options?: WriteOptions): Promise<KubeObject>
   /** Deletes an object; returns false if there is none. */
   remove(ref: ObjectRef): Promise<boolean>
 }
 
 interface Connection {
   server: string
+  /** The field manager that owns the fields that this client sets; also its name in the server's audit log. */
+  manager: string
   /** Returns the options with the credentials; called before each request, because tokens expire. */
   options: () => Promise<RequestOptions>
 }
 
-/** Finds the cluster as kubectl does: `KUBECONFIG`, `~/.kube/config`, or the account of a pod. */
-export async function connect(kubeconfig?: string): Promise<KubeApi> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
-  const config = new KubeConfig()
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault()
-    else config.loadFromFile(kubeconfig)
-  } catch (error) {
-    throw new CoprError('invalid', `Cannot read the kubeconfig: ${messageOf(error)}`)
-  }
-  const server = config.getCurrentCluster()?.server
-  if (server === undefined || server === 'http://localhost:8080')
-    throw new CoprError(
-      'unauthenticated',
-      'Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)',
-    )
-  const options = async (): Promise<RequestOptions> => {
-    const asked: RequestOptions = {}
-    await config.applyToHTTPSOptions(asked)
-    return asked
-  }
-  return kubeApi({ server, options })
-}
-
 /** A client of the API server. Error responses throw, except those on which callers branch: not found, already exists. */
-export function kubeApi(connection: Connection): KubeApi {
+export function kubeApi(connection: Connection, signal?: AbortSignal): KubeApi {
+  const { manager } = connection
   const ask = (method: string, path: string, body?: unknown, contentType?: string) =>
-    send(connection, { method, path, body, contentType })
+    send(connection, { method, path, body, contentType, signal })
   const object = async (...args: Parameters<typeof ask>): Promise<KubeObject> =>
     (await ask(...args)) as KubeObject
-  return {
+  const api: KubeApi = {
     server: connection.server,
+    until: (other) => kubeApi(connection, other),
     request: ask,
-    upload: async (path, { stream, bytes }) =>
+    upload: async (path, file) =>
       await send(connection, {
         method: 'POST',
         path,
         body: undefined,
         contentType: 'application/octet-stream',
-        file: { stream, bytes },
+        signal,
+        file,
       }),
     find: (ref) => unlessMissing(object('GET', objectPath(ref))),
-    async list(apiVersion, kind, { namespace, ...selectors } = {}) {
-      const query = new URLSearchParams(Object.entries(selectors)).toString()
-      const path = `${collectionPath(apiVersion, kind, namespace)}${query && `?${query}`}`
-      const { items } = (await ask('GET', path)) as { items: KubeObject[] | null }
-      // A list omits apiVersion and kind from its items.
-      return (items ?? []).map((item) => ({ ...item, apiVersion, kind }))
+    list: async (...of) => await Array.fromAsync(api.each(...of)),
+    async *each(apiVersion, kind, { namespace, ...selectors } = {}) {
+      const query = new URLSearchParams({ ...selectors, limit: String(PAGE_SIZE) })
+      const path = collectionPath(apiVersion, kind, namespace)
+      for (;;) {
+        const { items, metadata } = (await ask('GET', `${path}?${query.toString()}`)) as Page
+        // A list omits apiVersion and kind from its items.
+        for (const item of items ?? []) yield { ...item, apiVersion, kind }
+        if (!metadata?.continue) return
+        query.set('continue', metadata.continue)
+      }
     },
-    async createMissing(made) {
+    async createMissing(made, options) {
       const { apiVersion, kind, metadata } = made
-      const path = `${collectionPath(apiVersion, kind, metadata.namespace)}?fieldManager=${FIELD_MANAGER}`
+      const path = `${collectionPath(apiVersion, kind, metadata.namespace)}?${writeQuery(manager, options)}`
       try {
         return await object('POST', path, made)
       } catch (error) {
@@ -117,9 +112,8 @@ export function kubeApi(connection: Connection): KubeApi {
         throw error
       }
     },
-    async apply(wanted, { dryRun = false } = {}) {
-      const query = `fieldManager=${FIELD_MANAGER}&force=true${dryRun ? '&dryRun=All' : ''}`
-      const path = `${objectPath(wanted)}?${query}`
+    async apply(wanted, options) {
+      const path = `${objectPath(wanted)}?${writeQuery(manager, options)}&force=true`
       return await object('PATCH', path, wanted, 'application/apply-patch+yaml')
     },
     async remove(ref) {
@@ -127,6 +121,16 @@ export function kubeApi(connection: Connection): KubeApi {
       return (await unlessMissing(object('DELETE', objectPath(ref), options))) !== undefined
     },
   }
+  return api
+}
+
+interface Page {
+  items: KubeObject[] | null
+  metadata?: { continue?: string }
+}
+
+function writeQuery(manager: string, { dryRun = false }: WriteOptions = {}): string {
+  return `fieldManager=${manager}${dryRun ? '&dryRun=All' : ''}`
 }
 
 interface Ask {
@@ -134,16 +138,42 @@ interface Ask {
   path: string
   body: unknown
   contentType: string | undefined
+  signal: AbortSignal | undefined
   file?: { stream: Readable; bytes: number }
 }
 
-async function send(
-  connection: Connection,
-  { method, path, body, contentType, file }: Ask,
-): Promise<unknown> {
-  const url = new URL(connection.server)
+async function send(connection: Connection, asked: Ask): Promise<unknown> {
+  const { method, path, signal } = asked
+  signal?.throwIfAborted()
   const options = await connection.options()
-  const { promise, resolve, reject } = Promise.withResolvers<{ code: number; answer: string }>()
+  const { response, answer } = await exchange(connection, options, asked).catch(
+    (cause: unknown) => {
+      signal?.throwIfAborted()
+      throw new CoprError('unavailable', `Cannot reach the cluster at ${connection.server}`, {
+        cause,
+      })
+    },
+  )
+  const { statusCode = 0, headers } = response
+  if (statusCode < 300) return jsonOf(answer)
+  const status = Status.safeParse(jsonOf(answer)).data
+  const retry = Number(headers['retry-after'])
+  throw new KubeError(
+    status?.message ?? `${method} ${path}: ${answer.slice(0, 300)}`,
+    statusCode,
+    status?.reason ?? '',
+    retry > 0 ? retry : undefined,
+  )
+}
+
+/** Sends a request, and reads its whole response. */
+async function exchange(
+  { server, manager }: Connection,
+  options: RequestOptions,
+  { method, path, body, contentType, signal, file }: Ask,
+): Promise<{ response: IncomingMessage; answer: string }> {
+  const url = new URL(server)
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const sent = body === undefined ? undefined : JSON.stringify(body)
   const bytes = file?.bytes ?? (sent === undefined ? undefined : Buffer.byteLength(sent))
   const open = url.protocol === 'http:' ? plainRequest : request
@@ -152,9 +182,10 @@ async function send(
     {
       ...options,
       method,
-      timeout: file ? 0 : TIMEOUT_MS,
+      ...(signal ? { signal } : { timeout: file ? 0 : TIMEOUT_MS }),
       headers: {
         ...(options.headers as Record<string, string> | undefined),
+        'user-agent': manager,
         accept: 'application/json',
         ...(body === undefined && !file
           ? {}
@@ -163,30 +194,15 @@ async function send(
         ...(bytes === undefined ? {} : { 'content-length': bytes }),
       },
     },
-    (response) => {
-      text(response).then(
-        (answer) => resolve({ code: response.statusCode ?? 0, answer }),
-        (error: unknown) => reject(error),
-      )
-    },
+    resolve,
   )
   asked.once('error', reject)
   asked.once('timeout', () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))
   // A failing stream aborts the request, which then emits its own error.
   if (file) pipeline(file.stream, asked, () => undefined)
   else asked.end(sent)
-  const { code, answer } = await promise.catch((cause: unknown) => {
-    throw new CoprError('unavailable', `Cannot reach the cluster at ${connection.server}`, {
-      cause,
-    })
-  })
-  if (code < 300) return jsonOf(answer)
-  const status = Status.safeParse(jsonOf(answer)).data
-  throw new KubeError(
-    status?.message ?? `${method} ${path}: ${answer.slice(0, 300)}`,
-    code,
-    status?.reason ?? '',
-  )
+  const response = await promise
+  return { response, answer: await text(response) }
 }
 
 const Status = z.object({ message: z.string().optional(), reason: z.string().optional() })

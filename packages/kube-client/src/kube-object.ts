@@ -8,6 +8,7 @@ export interface ObjectMeta {
   generation?: number
   creationTimestamp?: string
   deletionTimestamp?: string
+  ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string }[]
 }
 
 /** A Kubernetes object, as sent to the API server. */
@@ -33,10 +34,4 @@ export function nameOf({ kind, metadata }: ObjectRef): string {
 /** Returns a key that identifies an object, independent of its content and API version. */
 export function keyOf({ apiVersion, kind, metadata }: ObjectRef): string {
   return [apiVersion.split('/')[0], kind, metadata.namespace ?? '', metadata.name].join('|')
-}
-
-/** Returns the file name of an object: `deployment-frontend.yaml`. */
-export function fileNameOf({ kind, metadata: { name, namespace = '' } }: ObjectRef): string {
-  const place = namespace.endsWith('-builders') ? 'builders-' : ''
-  return `${place}${kind.toLowerCase()}-${name}.yaml`
 }

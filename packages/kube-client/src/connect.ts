@@ -1,0 +1,52 @@
+import type { KubeConfig } from '@kubernetes/client-node'
+import type { RequestOptions } from 'node:https'
+import { CoprError, messageOf } from '@copr/process/errors'
+import { type KubeApi, kubeApi } from './kube-api.ts'
+
+/** Finds the cluster as kubectl does: the given file, `KUBECONFIG`, `~/.kube/config`, or the account of a pod. */
+export async function connect(manager: string, kubeconfig?: string): Promise<KubeApi> {
+  const config = await emptyConfig()
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault()
+    else config.loadFromFile(kubeconfig)
+  } catch (error) {
+    throw new CoprError('invalid', `Cannot read the kubeconfig: ${messageOf(error)}`)
+  }
+  return apiOf(config, manager)
+}
+
+/** Finds the cluster that this process runs in, and ignores the kubeconfig of its user. */
+export async function connectInCluster(manager: string): Promise<KubeApi> {
+  // Otherwise each request would go to an invalid address.
+  if (process.env['KUBERNETES_SERVICE_HOST'] === undefined)
+    throw new CoprError(
+      'unavailable',
+      'Cannot find the cluster: this process does not run in a cluster',
+    )
+  const config = await emptyConfig()
+  config.loadFromCluster()
+  return apiOf(config, manager)
+}
+
+/** Loads the library with the first connection, as it takes 60 MB of memory and 0.5 s. */
+async function emptyConfig(): Promise<KubeConfig> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  return new KubeConfig()
+}
+
+function apiOf(config: KubeConfig, manager: string): KubeApi {
+  const cluster = config.getCurrentCluster()
+  if (!cluster || cluster.server === 'http://localhost:8080')
+    throw new CoprError(
+      'unauthenticated',
+      'Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)',
+    )
+  const options = async (): Promise<RequestOptions> => {
+    const asked: RequestOptions = {}
+    await config.applyToHTTPSOptions(asked)
+    // The library keeps its agent, with the certificates of the first request, which are replaced during a pod's life.
+    if (cluster.proxyUrl === undefined) asked.agent = false
+    return asked
+  }
+  return kubeApi({ server: cluster.server, manager, options })
+}
