@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from '../lock.ts'
 
-const LOOK_MS = 50
+/** Often enough for every sandbox that does more than start; builds that start thousands of processes make each look expensive. */
+const LOOK_MS = 200
 /** Longer than the kernel takes to end the processes of a PID namespace, and than another build uses an id range by chance. */
 const LEFT_MS = 60_000
 const CGROUPS = '/sys/fs/cgroup'

@@ -25,6 +25,8 @@ async function listRoutes(): Promise<ApiRoute[]> {
   return buildApi(fixture.t.frontend).routes.filter(({ deprecated_for }) => !deprecated_for)
 }
 
+/** Writing a schema takes longer than a request. */
+const known_schemas = new WeakMap<object, Record<string, unknown>>()
 const routes = await listRoutes()
 const sharing = routesOfFields(routes)
 
@@ -100,8 +102,7 @@ function routesOfFields(all: ApiRoute[]): Map<string, ApiRoute[]> {
 }
 
 function fieldKey({ body }: ApiRoute, name: string): string {
-  const fields = body ? (formSchema(body)['properties'] ?? {}) : {}
-  return `${name} ${JSON.stringify((fields as Record<string, unknown>)[name])}`
+  return `${name} ${JSON.stringify(fieldSchemas(body)[name])}`
 }
 
 async function faultsOf(
@@ -157,5 +158,14 @@ function withField(sample: SampleRequest, name: string, value: unknown): SampleR
 }
 
 function fieldsOf(schema: ApiRoute['query']): string[] {
-  return schema ? Object.keys((formSchema(schema)['properties'] ?? {}) as object) : []
+  return Object.keys(fieldSchemas(schema))
+}
+
+function fieldSchemas(schema: ApiRoute['query']): Record<string, unknown> {
+  if (!schema) return {}
+  const known = known_schemas.get(schema)
+  if (known) return known
+  const fields = (formSchema(schema)['properties'] ?? {}) as Record<string, unknown>
+  known_schemas.set(schema, fields)
+  return fields
 }
