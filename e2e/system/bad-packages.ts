@@ -107,10 +107,10 @@ export const REFUSED: { title: string; name?: string; content: () => Buffer; mes
     message: /file name/,
   },
   {
-    title: 'a spec file',
+    title: 'an empty spec file',
     name: 'hello.spec',
-    content: () => Buffer.from('Name: hello\n'),
-    message: /spec/,
+    content: () => Buffer.alloc(0),
+    message: /the file is empty/,
   },
 ]
 

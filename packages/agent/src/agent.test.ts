@@ -54,7 +54,7 @@ function sourceTask(task_id = '12'): SourceTask {
     submitter: 'jane',
     timeout_seconds: 60,
     source: { type: 'link', url: 'http://localhost/a.src.rpm' },
-    limits: { max_srpm_bytes: 1e6 },
+    limits: { max_log_bytes: 1_000_000, max_disk_bytes: 1_000_000, max_srpm_bytes: 1e6 },
   }
 }
 

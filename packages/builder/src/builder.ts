@@ -12,6 +12,7 @@ import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { cannotMake } from './sources/cannot-make.ts'
+import { makeFromSpec } from './sources/from-spec.ts'
 import { fetchLinkedSrpm } from './sources/fetch-linked-srpm.ts'
 
 export interface BuilderOptions {
@@ -74,8 +75,16 @@ async function doTask(
   switch (task.kind) {
     case 'source': {
       const { source } = task
-      if (source.type !== 'link') return cannotMake(source)
-      return await fetchLinkedSrpm({ ...task, source }, context, { ...scratch, rules })
+      const engine = { ...scratch, rules }
+      switch (source.type) {
+        case 'link':
+          if (!task.root) return await fetchLinkedSrpm({ ...task, source }, context, engine)
+          return await makeFromSpec({ ...task, source }, context, engine)
+        case 'upload':
+          return await makeFromSpec({ ...task, source }, context, engine)
+        default:
+          return cannotMake(source)
+      }
     }
     case 'rpm':
       return await (scratch.byMock ? buildByMock : buildNatively)(task, context, {

@@ -32,9 +32,14 @@ export interface EngineOptions {
 /** Longest time in which a machine must make a disk; it takes about 50 ms. */
 const OPEN_DISK_MS = 60_000
 
-/** A build that an engine is running. */
-export interface Build {
-  task: RpmTask
+/** The part of a task that decides how it runs. */
+export interface EngineTask extends Pick<RpmTask, 'timeout_seconds' | 'chroot' | 'repos'> {
+  limits: Pick<RpmTask['limits'], 'max_log_bytes' | 'max_disk_bytes'>
+}
+
+/** A build that an engine is running: of packages, or of an SRPM. */
+export interface Build<Task extends EngineTask = RpmTask> {
+  task: Task
   context: TaskContext
   /** The build's directory, on a disk of its own if it has one. */
   dir: string
@@ -59,7 +64,7 @@ export interface Build {
 
 /** Starts the proxy through which dnf fetches users' repositories; returns undefined if the task has none. */
 async function proxyFor(
-  { repos }: RpmTask,
+  { repos }: EngineTask,
   { rules, log, refused }: { rules: AddressRules; log: BuildLog; refused: string[] },
 ): Promise<GuardedProxy | undefined> {
   if (!repos.some((one) => one.is_external)) return undefined
@@ -70,12 +75,15 @@ async function proxyFor(
   return await serveGuardedProxy({ rules, onRefused })
 }
 
-/** Runs a build with what all engines share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the results. */
-export async function runEngine(
-  task: RpmTask,
+/**
+ * Runs a build with what all engines and sources share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the
+ * results.
+ */
+export async function runEngine<Task extends EngineTask>(
+  task: Task,
   context: TaskContext,
   options: EngineOptions,
-  makePackages: (build: Build) => Promise<string[]>,
+  makePackages: (build: Build<Task>) => Promise<string[]>,
 ): Promise<FinishRequest> {
   await mkdir(options.builds_dir, { recursive: true })
   await mkdir(options.cache_dir, { recursive: true })
@@ -89,18 +97,18 @@ export async function runEngine(
   }
 }
 
-interface Run {
-  task: RpmTask
+interface Run<Task extends EngineTask> {
+  task: Task
   context: TaskContext
   options: EngineOptions
-  makePackages: (build: Build) => Promise<string[]>
+  makePackages: (build: Build<Task>) => Promise<string[]>
 }
 
-async function runIn(
+async function runIn<Task extends EngineTask>(
   place: string,
   disk: BuildDisk | undefined,
   hold: AsyncDisposableStack,
-  { task, context, options, makePackages }: Run,
+  { task, context, options, makePackages }: Run<Task>,
 ): Promise<FinishRequest> {
   const limit = new AbortController()
   const timer = setTimeout(
@@ -123,7 +131,7 @@ async function runIn(
   const signal = AbortSignal.any([context.signal, limit.signal])
   const refused: string[] = []
   await using proxy = await proxyFor(task, { rules, log, refused })
-  const build: Build = {
+  const build: Build<Task> = {
     task,
     rules,
     guard: proxy && { rules, proxy_url: proxy.url, refused },
@@ -151,7 +159,7 @@ function diskDir(place: string): string {
 }
 
 /** Opens the disk of a build, in `place` on the machine's disk, of which it leaves a part for logs and caches. */
-async function openDisk(task: RpmTask, place: string): Promise<BuildDisk> {
+async function openDisk(task: EngineTask, place: string): Promise<BuildDisk> {
   const { max_disk_bytes } = task.limits
   const bytes = buildDiskBytes(max_disk_bytes, await statfs(place))
   const mount_point = diskDir(place)
@@ -174,13 +182,12 @@ async function cleanUp(
   }
 }
 
-async function runBuild(
-  build: Build,
-  makePackages: (build: Build) => Promise<string[]>,
+async function runBuild<Task extends EngineTask>(
+  build: Build<Task>,
+  makePackages: (build: Build<Task>) => Promise<string[]>,
 ): Promise<FinishRequest> {
   const { log, context, found } = build
   try {
-    writeHeader(build)
     const paths = await makePackages(build)
     requireIntactData(build)
     const files = await log.phase('upload', 'uploading the results', async () =>
@@ -205,7 +212,7 @@ async function runBuild(
 }
 
 /** Throws if the machine could not store all that the build wrote to its own disk: the packages may be damaged. */
-function requireIntactData({ disk, watch }: Build): void {
+function requireIntactData({ disk, watch }: Pick<Build, 'disk' | 'watch'>): void {
   if (!disk) return
   const fault = watch.blameDisk('what the build wrote may be lost')
   if (fault) throw fault
@@ -216,7 +223,10 @@ function requireIntactData({ disk, watch }: Build): void {
  * Returns the reason for a failure: a machine fault, such as full memory or disk, a BuildFailure if the build has filled its own disk,
  * or the error itself, also if the build was aborted.
  */
-function faultBehind({ signal, watch, disk }: Build, error: unknown): unknown {
+function faultBehind(
+  { signal, watch, disk }: Pick<Build, 'signal' | 'watch' | 'disk'>,
+  error: unknown,
+): unknown {
   if (signal.aborted || error instanceof MachineFault) return error
   if (error instanceof BuildFailure && error.isExhausted) return error
   const fault = watch.blame(messageOf(error))
@@ -227,7 +237,8 @@ function faultBehind({ signal, watch, disk }: Build, error: unknown): unknown {
   return filled === undefined ? error : new BuildFailure(`${filled}: ${messageOf(error)}`)
 }
 
-function writeHeader({ task, log }: Build): void {
+/** Writes what is built into the log, as its first lines. */
+export function writeHeader({ task, log }: Build): void {
   const version = task.package_version === null ? '' : ` ${task.package_version}`
   log.line(`Building ${task.package_name}${version} for ${task.chroot.name}`)
   log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)

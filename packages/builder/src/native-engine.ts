@@ -1,22 +1,14 @@
-import {
-  chmod,
-  chown,
-  copyFile,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  writeFile,
-} from 'node:fs/promises'
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { formatDependency, type Requirement } from '@copr/rpm/package-info'
-import { type Build, type EngineOptions, runEngine } from './engine.ts'
+import { type Build, type EngineOptions, runEngine, writeHeader } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
 import { collectResults, describeMachine } from './results.ts'
 import { baseRoot, type BuildRoot, withPackages } from './roots/build-root.ts'
+import { rootOptions } from './roots/root-options.ts'
 import { buildError } from './rpmbuild/build-error.ts'
 import { renderMacros } from './rpmbuild/macros.ts'
 import {
@@ -31,7 +23,7 @@ import {
   SRPM_SUFFIX,
   takePackages,
 } from './rpmbuild/rpmbuild.ts'
-import { BUILD_UID } from './sandbox/sandbox.ts'
+import { giveAway, makeBuildFolders } from './roots/build-folders.ts'
 import { fetchSources } from './sources/fetch-sources.ts'
 
 const MAX_GENERATE_ROUNDS = 10
@@ -49,6 +41,7 @@ export async function buildNatively(
 /** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
   const { task, dir, limits, rules, log, signal } = build
+  writeHeader(build)
   await describeMachine(dir, log)
   const spec = await log.phase('sources', 'fetching the sources', () => prepareSources(build))
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
@@ -107,9 +100,7 @@ async function takeResults(dir: string, installed: Requirement[]): Promise<strin
 
 async function prepareSources(build: Build): Promise<string> {
   const { task, dir, log, signal, found } = build
-  const topdir = join(dir, 'builddir', 'build')
-  for (const name of ['BUILD', 'BUILDROOT', 'RPMS', 'SOURCES', 'SPECS', 'SRPMS'])
-    await mkdir(join(topdir, name), { recursive: true })
+  const topdir = await makeBuildFolders(dir)
   const sources = join(topdir, 'SOURCES')
   const spec = await fetchSources(task, { dir, target: sources, log, signal })
   // The build could change its own copy, so a copy of the spec as committed is published.
@@ -118,18 +109,7 @@ async function prepareSources(build: Build): Promise<string> {
   found.add(kept)
   await rename(join(sources, spec), join(topdir, 'SPECS', spec))
   await giveAway(join(dir, 'builddir'))
-  for (const name of ['tmp', 'var-tmp']) {
-    await mkdir(join(dir, name))
-    await chmod(join(dir, name), 0o1777)
-  }
   return spec
-}
-
-/** Makes the build user the owner of `path` and everything in it. */
-async function giveAway(path: string): Promise<void> {
-  await chown(path, BUILD_UID, BUILD_UID)
-  for (const entry of await readdir(path, { withFileTypes: true, recursive: true }))
-    await chown(join(entry.parentPath, entry.name), BUILD_UID, BUILD_UID)
 }
 
 async function prepareRoot(
@@ -138,10 +118,6 @@ async function prepareRoot(
   const repositories = await readTaskRepositories(build)
   const base = await baseRoot(rootOptions(build), repositories.chrootRepositories)
   return { base, repositories }
-}
-
-function rootOptions({ task, dir, limits, cacheDir, log, signal, hold }: Build) {
-  return { dir, limits, cacheDir, chroot: task.chroot, log, signal, hold }
 }
 
 async function writeMacros({ task, dir }: Build, { dbPath }: BuildRoot): Promise<void> {

@@ -7,7 +7,7 @@
  * | `POST /builder/claim` | {@link ClaimRequest} → 200 {@link ClaimAnswer}, or 204 if no task became available during the long poll |
  * | `POST /builder/tasks/:task_id/heartbeat` | {@link HeartbeatRequest} → {@link HeartbeatAnswer}; 409 when the lease is lost |
  * | `PUT /builder/tasks/:task_id/log?name=N&offset=B` | bytes → {@link UploadAnswer} |
- * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks) |
+ * | `GET /builder/tasks/:task_id/srpm` | → the SRPM (import tasks), or the uploaded spec file (source tasks) |
  * | `PUT /builder/tasks/:task_id/files/:name?offset=B` | bytes → {@link UploadAnswer}: `size` is the number of bytes that the gateway has |
  * | `POST /builder/tasks/:task_id/finish` | {@link FinishRequest} → {@link FinishAnswer}; idempotent for one lease |
  * | `POST /builder/goodbye` | {@link GoodbyeRequest} → 204: the machine takes no further task |
@@ -89,6 +89,9 @@ const TaskBase = {
 const LinkSource = z.object({ type: z.literal('link'), url: z.string() })
 export type LinkSource = z.infer<typeof LinkSource>
 
+/** A spec file that a user has uploaded. */
+const UploadSource = z.object({ type: z.literal('upload'), file_name: z.string() })
+
 /** A source from which the builder makes the SRPM; @copr/contract/api/sources describes its settings. */
 const MadeSource = z.object({
   type: z.enum(SOURCE_TYPES),
@@ -96,12 +99,37 @@ const MadeSource = z.object({
 })
 export type MadeSource = z.infer<typeof MadeSource>
 
-/** A task that makes or fetches the SRPM; uploads need no such task. */
+/** A repository in addition to those of the chroot. */
+export const TaskRepo = RepoConfig.extend({
+  /** Whether a user chose the URL, so that the client that fetches it must not connect to private networks. */
+  is_external: z.boolean().default(true),
+})
+export type TaskRepo = z.infer<typeof TaskRepo>
+
+/** The root in which an SRPM is made. */
+const SourceRoot = z.object({
+  chroot: ChrootConfig,
+  repos: z.array(TaskRepo),
+  /** Macros in addition to those of the chroot. */
+  macros: z.record(z.string(), z.string()),
+})
+
+/** A task that makes or fetches the SRPM; an uploaded SRPM needs no such task. */
 export const SourceTask = z.object({
   kind: z.literal('source'),
   ...TaskBase,
-  source: z.discriminatedUnion('type', [LinkSource, MadeSource]),
-  limits: z.object({ max_srpm_bytes: z.number().int().positive() }),
+  source: z.discriminatedUnion('type', [LinkSource, UploadSource, MadeSource]),
+  /** Missing for a link to an SRPM, which needs no root. */
+  root: SourceRoot.optional(),
+  /** The name of the package, if it is known before the SRPM exists. */
+  package_name: z.string().nullish(),
+  limits: z.object({
+    max_srpm_bytes: z.number().int().positive(),
+    /** A task with a longer log fails. */
+    max_log_bytes: z.number().int().positive(),
+    /** Size of the task's own disk, for all that it writes; a task that fills it fails. */
+    max_disk_bytes: z.number().int().positive(),
+  }),
 })
 export type SourceTask = z.infer<typeof SourceTask>
 
@@ -116,13 +144,6 @@ export const ImportTask = z.object({
   limits: z.object({ max_unpacked_bytes: z.number().int().positive() }).optional(),
 })
 export type ImportTask = z.infer<typeof ImportTask>
-
-/** A repository in addition to those of the chroot. */
-export const TaskRepo = RepoConfig.extend({
-  /** Whether a user chose the URL, so that the client that fetches it must not connect to private networks. */
-  is_external: z.boolean().default(true),
-})
-export type TaskRepo = z.infer<typeof TaskRepo>
 
 export const RpmTask = z.object({
   kind: z.literal('rpm'),

@@ -291,6 +291,39 @@ test('an uploaded SRPM is imported from the uploads, published, and removed from
   assert.ok(!existsSync(folder))
 })
 
+test('an uploaded spec reaches the builder with a root, and its SRPM is imported', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const folder = join(system.data_dir, 'uploads', 'some-folder')
+  await mkdir(folder)
+  await writeFile(join(folder, 'hello.spec'), 'Name: hello\n')
+  const json = { tmp: 'some-folder', pkg: 'hello.spec', url: 'http://copr.example/x' }
+  const id = await submitBuild(
+    system.db,
+    {
+      project: system.project,
+      submitter_id: system.project.user_id,
+      source: { type: 'upload', json, bytes: 12 },
+      chroots: null,
+      timeout_seconds: 100,
+      limits: system.backend.config.limits,
+    },
+    new Date(),
+  )
+  const claimed = await agent.claim()
+  assert.ok(claimed?.task.kind === 'source')
+  assert.deepEqual(claimed.task.source, { type: 'upload', file_name: 'hello.spec' })
+  assert.equal(claimed.task.root?.chroot.name, CHROOT)
+  assert.equal(claimed.task.root?.macros['buildtag'], `.copr${id}`)
+  const spec = await agent.send('GET', `/tasks/${id}/srpm`)
+  assert.equal(await spec.text(), 'Name: hello\n')
+  const { name, data } = srpmOf(hello)
+  await accepted(await agent.succeed([{ name, data }]))
+  assert.equal((await agent.claim())?.task.kind, 'import')
+  const srpm = await agent.send('GET', `/tasks/${id}/srpm`)
+  assert.deepEqual(Buffer.from(await srpm.arrayBuffer()), data)
+})
+
 test('a source build reaches the builder with its settings, and may fail at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()

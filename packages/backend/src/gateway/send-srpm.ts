@@ -1,3 +1,4 @@
+import { isMadeInRoot } from '@copr/contract/made-sources'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { type BuildSource, loadTaskContext } from '@copr/domain/queue/task-context'
 import { CoprError } from '@copr/process/errors'
@@ -11,20 +12,28 @@ const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
 
 /** Returns the place in the store where the SRPM of a build waits for the import. */
 export function keptSrpm(build: BuildSource): KeptSrpm {
-  if (build.source_type !== 'upload') {
-    if (build.srpm_name === null) throw new Error(`Build ${build.id} has no SRPM`)
-    return { build_id: build.id, upload: null, file_name: build.srpm_name }
-  }
-  const { tmp, pkg } = UploadSource.parse(build.source_json)
-  return { build_id: build.id, upload: tmp, file_name: pkg }
+  const { id, source_type, source_json, srpm_name } = build
+  if (source_type === 'upload' && !isMadeInRoot(source_type, source_json)) return keptUpload(build)
+  if (srpm_name === null) throw new Error(`Build ${id} has no SRPM`)
+  return { build_id: id, upload: null, file_name: srpm_name }
 }
 
-/** Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed. */
+/** Returns the place in the store of the file that a user has uploaded. */
+function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
+  const { tmp, pkg } = UploadSource.parse(source_json)
+  return { build_id: id, upload: tmp, file_name: pkg }
+}
+
+/**
+ * Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed; and a source task with
+ * the uploaded spec file.
+ */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
-  if (task.kind !== 'import')
-    throw new CoprError('invalid', 'Cannot send an SRPM: this task is not an import')
   const facts = await loadTaskContext(db, task)
-  const srpm = keptSrpm(facts.build)
+  const isUpload = task.kind === 'source' && facts.build.source_type === 'upload'
+  if (task.kind !== 'import' && !isUpload)
+    throw new CoprError('invalid', 'Cannot send a source: this task has none in the store')
+  const srpm = isUpload ? keptUpload(facts.build) : keptSrpm(facts.build)
   const place = { ...facts.project, dirname: facts.dirname, build_id: task.build_id }
   const names = [...srpmPath(place).split('/'), srpm.file_name]
   const file = (await store.findSrpm(srpm)) ?? (await placed(store, names))

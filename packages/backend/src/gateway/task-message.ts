@@ -1,4 +1,5 @@
 import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
+import { sourceChroot } from '@copr/domain/builds/source-chroot'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { srpmLimits } from '@copr/domain/quotas/quota-limits'
@@ -24,6 +25,7 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
     submitter: facts.submitter,
     timeout_seconds: facts.build.timeout_seconds,
   }
+  const { max_log_bytes, max_disk_bytes, max_result_bytes } = backend.config.limits
   const ofSrpm = () => srpmLimits(backend.db, facts.project, backend.config.limits)
   switch (task.kind) {
     case 'source':
@@ -31,7 +33,13 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
         ...base,
         kind: 'source',
         source: sourceOf(facts),
-        limits: { max_srpm_bytes: (await ofSrpm()).upload_bytes },
+        root: await rootOf(backend, facts, task.arch),
+        package_name: facts.package_name,
+        limits: {
+          max_srpm_bytes: (await ofSrpm()).upload_bytes,
+          max_log_bytes,
+          max_disk_bytes,
+        },
       })
     case 'import':
       return {
@@ -42,16 +50,31 @@ export async function taskMessage(backend: Messenger, task: TaskRow): Promise<Ta
         limits: { max_unpacked_bytes: (await ofSrpm()).unpacked_bytes },
       }
     case 'rpm':
-      return RpmTask.parse({ ...base, ...(await rpmTask(backend, facts)) })
+      return RpmTask.parse({
+        ...base,
+        ...(await rpmTask(backend, facts)),
+        limits: { max_log_bytes, max_disk_bytes, max_result_bytes },
+      })
     case 'publish':
       throw new Error(`Task ${task.task_id} publishes a build: agents do not run such tasks`)
   }
 }
 
 function sourceOf({ build: { source_type, source_json } }: TaskContext) {
-  return source_type === 'link'
-    ? { type: source_type, url: source_json['url'] }
-    : { type: source_type, settings: source_json }
+  switch (source_type) {
+    case 'link':
+      return { type: source_type, url: source_json['url'] }
+    case 'upload':
+      return { type: source_type, file_name: source_json['pkg'] }
+    default:
+      return { type: source_type, settings: source_json }
+  }
+}
+
+/** Returns the root in which the SRPM is made; undefined if the source is an SRPM already. */
+async function rootOf({ db }: Messenger, facts: TaskContext, arch: string | null) {
+  const chroot = await sourceChroot(db, facts.build, arch)
+  return chroot && { chroot: chroot.config, repos: [], macros: macrosOf(facts) }
 }
 
 async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
@@ -80,11 +103,6 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     git_url: `${base_url}/git/${path}`,
     git_commit: chroot.git_commit,
     lookaside_url: `${base_url}/lookaside/${path}`,
-    limits: {
-      max_log_bytes: config.limits.max_log_bytes,
-      max_result_bytes: config.limits.max_result_bytes,
-      max_disk_bytes: config.limits.max_disk_bytes,
-    },
   }
 }
 

@@ -4,7 +4,7 @@ import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
-import { type Build, type EngineOptions, runEngine } from '../engine.ts'
+import { type Build, type EngineOptions, runEngine, writeHeader } from '../engine.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
 import { collectResults, describeMachine } from '../results.ts'
 import { buildError } from '../rpmbuild/build-error.ts'
@@ -50,6 +50,7 @@ export async function buildByMock(
 
 async function makePackages(build: Build, options: MockOptions): Promise<string[]> {
   const { task, dir, log, found } = build
+  writeHeader(build)
   await describeMachine(dir, log)
   const mock = options.mock ?? (await mockOfMachine())
   const sources = join(dir, 'sources')

@@ -1,4 +1,4 @@
-import type { Build } from '../engine.ts'
+import type { Build, EngineTask } from '../engine.ts'
 import { readRepository, type Repository, type UrlGuard } from './repository.ts'
 
 /** Ids of the project's own repositories. The site maintains them, as it does those of the chroot. */
@@ -14,7 +14,7 @@ export async function readTaskRepositories({
   task,
   signal,
   guard,
-}: Pick<Build, 'task' | 'signal' | 'guard'>): Promise<TaskRepositories> {
+}: Pick<Build<EngineTask>, 'task' | 'signal' | 'guard'>): Promise<TaskRepositories> {
   const chroot = task.chroot.name
   const [chrootRepositories, taskRepositories] = await Promise.all([
     Promise.all(

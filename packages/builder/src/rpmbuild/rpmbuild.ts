@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RpmTask } from '@copr/contract/builder-protocol'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
@@ -17,11 +17,12 @@ import { type Scriptlet, scriptletsOf } from '@copr/rpm/scriptlets'
 import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { chrootParts } from '../repositories/repository.ts'
+import { TOPDIR } from '../roots/build-folders.ts'
 import type { BuildRoot } from '../roots/build-root.ts'
 import { firstError } from './build-error.ts'
-import { removeTree } from '../remove-tree.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
-import { runSandboxed, type SandboxExit } from '../sandbox/sandbox.ts'
+import { runInRoot } from '../roots/run-in-root.ts'
+import type { SandboxExit } from '../sandbox/sandbox.ts'
 import { takeFiles } from '../sandbox/take-files.ts'
 
 export interface RpmbuildOptions {
@@ -46,7 +47,7 @@ const MISSING_BUILD_REQUIRES = 11
 const DYNAMIC_FEATURE = 'rpmlib(DynamicBuildRequires)'
 
 /** Folder of the source files, as a build sees it. */
-const SOURCES = '/builddir/build/SOURCES/'
+const SOURCES = `${TOPDIR}/SOURCES/`
 
 /** End of the name of every SRPM: also of the one that rpm calls `.nosrc.rpm` because sources are left out. */
 export const SRPM_SUFFIX = 'src.rpm'
@@ -85,40 +86,14 @@ export async function rpmbuild(
 
 /** Runs a command in the root as the unprivileged user and logs its output as it arrives. */
 async function runAsBuild(command: string[], options: RpmbuildOptions): Promise<SandboxExit> {
-  const { task, dir, limits, root, log, signal } = options
-  const { arch } = chrootParts(task.chroot.name)
-  const changes = join(dir, 'changes')
-  await removeTree(changes)
-  await mkdir(changes)
+  const { task, rules, log } = options
   log.command(command, 'build')
-  const exit = await runSandboxed({
-    arch,
-    limits,
-    root: { layers: root.layers, changes },
-    as: 'build',
-    command,
-    cwd: '/builddir',
-    env: {
-      HOME: '/builddir',
-      USER: 'mockbuild',
-      LOGNAME: 'mockbuild',
-      SHELL: '/bin/sh',
-      LANG: 'C.UTF-8',
-      TERM: 'vt100',
-      HOSTNAME: 'builder',
-      PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
-    },
-    network: task.enable_net ? options.rules : 'none',
-    binds: [
-      { from: join(dir, 'builddir'), to: '/builddir', changes: 'kept' },
-      { from: join(dir, 'tmp'), to: '/tmp', changes: 'kept' },
-      { from: join(dir, 'var-tmp'), to: '/var/tmp', changes: 'kept' },
-    ],
+  return await runInRoot(command, {
+    ...options,
+    chroot: task.chroot.name,
+    network: task.enable_net ? rules : 'none',
     onOutput: (chunk) => log.output(chunk, 'build'),
-    signal,
   })
-  await removeTree(changes)
-  return exit
 }
 
 export interface StaticBuildRequires {

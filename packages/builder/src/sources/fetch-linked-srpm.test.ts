@@ -14,6 +14,8 @@ const skip =
   !(await run('rpmbuild', ['--version']).catch(() => ({ ok: false }))).ok &&
   'rpmbuild is not installed'
 
+const LIMITS = { max_log_bytes: 1_000_000, max_disk_bytes: 1_000_000_000 }
+
 const SPEC =
   'Name: tiny\nVersion: 1.0\nRelease: 1\nSummary: x\nLicense: MIT\nBuildArch: noarch\n%description\nx\n%files\n'
 
@@ -59,7 +61,7 @@ async function link(
     submitter: 'jane',
     timeout_seconds: options.timeout_seconds ?? 60,
     source: { type: 'link', url },
-    limits: { max_srpm_bytes: options.max_srpm_bytes ?? 1_000_000 },
+    limits: { ...LIMITS, max_srpm_bytes: options.max_srpm_bytes ?? 1_000_000 },
   }
   const context = recordedContext(dir)
   const builds_dir = join(dir, 'builds')

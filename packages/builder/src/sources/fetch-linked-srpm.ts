@@ -4,11 +4,9 @@ import type { FinishRequest, LinkSource, SourceTask } from '@copr/contract/build
 import type { TaskContext } from '@copr/agent/handler'
 import { messageOf } from '@copr/process/errors'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
-import { guardedFetch } from '@copr/process/guarded/guarded-fetch'
-import { RpmFormatError } from '@copr/rpm/errors'
-import { checkPackageNames, readPackageInfo } from '@copr/rpm/package-info'
 import { BuildFailure } from '../build-failure.ts'
-import { download, thrice } from './download.ts'
+import { checkSrpm } from './check-srpm.ts'
+import { downloadFromUser, withoutCredentials } from './download-from-user.ts'
 
 export type LinkTask = SourceTask & { source: LinkSource }
 
@@ -34,10 +32,11 @@ export async function fetchLinkedSrpm(
   const start = performance.now()
   try {
     context.phase('downloading the SRPM')
-    context.writeLog(`Downloading ${url}\n`)
     const path = join(dir, 'package.src.rpm')
-    await fetchSrpm(task, path, { ...options, context, signal })
-    const name = await checkSrpm(path, url)
+    const max_bytes = task.limits.max_srpm_bytes
+    const write = (text: string): void => context.writeLog(text)
+    await downloadFromUser(url, path, { ...options, max_bytes, write, signal })
+    const name = await checkSrpm(path, withoutCredentials(url))
     const file = await context.upload(path, name)
     context.writeLog(`Stored ${name} (${file.size} bytes)\n`)
     return {
@@ -49,7 +48,7 @@ export async function fetchLinkedSrpm(
     if (context.signal.aborted) return { outcome: 'canceled', files: [] }
     const fault = limit.aborted
       ? new BuildFailure(
-          `the download of ${url} took longer than the timeout of ${task.timeout_seconds} seconds`,
+          `the download of ${withoutCredentials(url)} took longer than the timeout of ${task.timeout_seconds} seconds`,
         )
       : error
     context.writeLog(`Failed: ${messageOf(fault)}\n`)
@@ -57,39 +56,5 @@ export async function fetchLinkedSrpm(
     return { outcome: 'failed', reason: fault.message.slice(0, 2000), files: [] }
   } finally {
     await rm(dir, { recursive: true, force: true })
-  }
-}
-
-async function fetchSrpm(
-  task: LinkTask,
-  path: string,
-  options: LinkOptions & { context: TaskContext; signal: AbortSignal },
-): Promise<void> {
-  const { url } = task.source
-  const { signal, context, rules, connect_seconds = 30, idle_seconds = 60 } = options
-  const max_bytes = task.limits.max_srpm_bytes
-  const open = async (from: string, limit: AbortSignal): Promise<Response> =>
-    await guardedFetch(from, { rules, signal: limit, connect_seconds })
-  const once = (): Promise<void> => download(url, path, { max_bytes, open, idle_seconds, signal })
-  try {
-    await thrice(once, signal, (why) => context.writeLog(`${why}; retrying\n`))
-  } catch (error) {
-    if (error instanceof BuildFailure || signal.aborted) throw error
-    // After three attempts, the address counts as wrong rather than this machine's network.
-    throw new BuildFailure(`${url} cannot be reached: ${messageOf(error)}`)
-  }
-}
-
-/** Returns the SRPM's canonical file name; throws a BuildFailure if the file is not an SRPM. */
-async function checkSrpm(path: string, url: string): Promise<string> {
-  try {
-    const info = await readPackageInfo(path)
-    if (!info.isSource) throw new BuildFailure(`${url} is a binary RPM, not a source RPM`)
-    checkPackageNames(info)
-    return info.fileName
-  } catch (error) {
-    if (error instanceof RpmFormatError)
-      throw new BuildFailure(`${url} is not an SRPM: ${error.message}`)
-    throw error
   }
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { ResultFile, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { silentLog } from '@copr/process/log'
@@ -21,6 +22,7 @@ const SLOWNESS = Number(process.env['COPR_TEST_SLOWNESS'] ?? 1)
 export interface BuildFixture extends AsyncDisposable {
   dir: string
   cacheDir: string
+  chroot: ChrootConfig
   /** A task for a spec, its text files, and files in the lookaside cache. */
   task(
     spec: string,
@@ -57,6 +59,7 @@ export async function buildFixture(): Promise<BuildFixture> {
   return {
     dir,
     cacheDir: join(CACHE_DIR, 'builder'),
+    chroot,
     async task(spec, { files = {}, lookaside: blobs = {}, ...rest } = {}) {
       const name = /^Name:\s*(\S+)/m.exec(spec)?.[1] ?? 'package'
       const sources = Object.entries(blobs).map(([file, bytes]) => {

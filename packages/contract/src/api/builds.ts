@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
+import { isSpecName } from '../made-sources.ts'
 import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } from '../states.ts'
 import { RepoAnswer } from './chroots.ts'
 import { Flag, Line, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
@@ -127,9 +128,7 @@ function faultOfSourceUrl(text: string): string | undefined {
   const url = URL.parse(text)
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.hostname === '')
     return `${text} is not an http(s) URL`
-  if (url.pathname.endsWith('.spec'))
-    return `${text} is a spec file: this site builds source packages (.src.rpm) only`
-  if (!/\.(no)?src\.rpm$/.test(url.pathname))
-    return `${text} does not end in .src.rpm or .nosrc.rpm`
+  if (!/\.(no)?src\.rpm$/.test(url.pathname) && !isSpecName(url.pathname))
+    return `${text} does not end in .src.rpm, .nosrc.rpm or .spec`
   return undefined
 }

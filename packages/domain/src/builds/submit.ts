@@ -8,6 +8,7 @@ import { lockQuota, requireBuildQuota } from '../quotas/quota-check.ts'
 import type { SourceType } from '@copr/contract/states'
 import { type BatchWish, batchOf } from './batches.ts'
 import { refreshBuild } from '../states/build-state.ts'
+import { sourceChroot } from './source-chroot.ts'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 
 export interface Submission extends BatchWish {
@@ -40,6 +41,8 @@ export type Source =
       /** The size of the SRPM. */
       bytes: number
     }
+  /** A spec file, of which a builder makes the SRPM. */
+  | { type: 'upload'; json: Record<string, unknown>; facts?: undefined; bytes: number }
   | { type: 'link'; json: { url: string } }
   | {
       type: Exclude<SourceType, 'upload' | 'link' | 'unset'>
@@ -47,12 +50,13 @@ export type Source =
     }
 
 /**
- * Stores a build and queues its first task, an import for an upload, otherwise a source build; returns the build's id. Throws
+ * Stores a build and queues its first task, an import for an uploaded SRPM, otherwise a source build; returns the build's id. Throws
  * `over_quota` if the project or its owner has no room for it.
  */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {
     const { project, source, limits } = submission
+    const facts = source.type === 'upload' ? source.facts : undefined
     const bytes = source.type === 'upload' ? source.bytes : 0
     await lockQuota(tx, project.ownername)
     await requireBuildQuota(tx, project, { limits, bytes })
@@ -60,7 +64,7 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
     const dir = await dirOf(tx, project, submission.dirname ?? project.name, now)
     await tx.updateTable('project_dir').set({ last_build_at: now }).where('id', '=', dir).execute()
     const batch_id = await batchOf(tx, submission)
-    const { id } = await tx
+    const build = await tx
       .insertInto('build')
       .values({
         project_id: project.id,
@@ -68,8 +72,8 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
         package_id: submission.package_id ?? null,
         source_type: source.type,
         source_json: JSON.stringify(source.json),
-        source_state: source.type === 'upload' ? 'importing' : 'pending',
-        source_started_at: source.type === 'upload' ? now : null,
+        source_state: facts ? 'importing' : 'pending',
+        source_started_at: facts ? now : null,
         state: 'pending',
         submitter_id: submission.submitter_id,
         submitted_by: submission.submitted_by ?? null,
@@ -82,12 +86,14 @@ export async function submitBuild(db: Db, submission: Submission, now: Date): Pr
         chroots_wanted: submission.chroots,
         batch_id,
       })
-      .returning('id')
+      .returning(['id', 'project_id', 'source_type', 'source_json', 'chroots_wanted'])
       .executeTakeFirstOrThrow()
-    if (source.type === 'upload') await applySourceMetadata(tx, id, source.facts, now)
+    const { id } = build
+    if (facts) await applySourceMetadata(tx, id, facts, now)
     else {
       await insertWantedChroots(tx, id, project.id, submission.chroots)
-      await insertTask(tx, { kind: 'source', build: { id }, build_chroot: undefined }, now)
+      const machine = await sourceChroot(tx, build)
+      await insertTask(tx, { kind: 'source', build, build_chroot: undefined, machine }, now)
       await notify(tx, 'copr_queue')
       await refreshBuild(tx, id, now)
     }

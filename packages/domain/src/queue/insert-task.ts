@@ -9,14 +9,18 @@ export interface NewTask {
   kind: 'source' | 'import' | 'rpm'
   build: { id: number }
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
+  /** The chroot that a source task needs a machine for; undefined if any machine will do. */
+  machine?: { arch: string; config: { tags: string[] } } | undefined
 }
 
 /** Puts a task into the queue. The caller notifies `copr_queue` once. */
 export async function insertTask(
   tx: Tx,
-  { kind, build, build_chroot }: NewTask,
+  { kind, build, build_chroot, machine }: NewTask,
   now: Date,
 ): Promise<void> {
+  const needs =
+    kind === 'rpm' ? build_chroot : machine && { arch: machine.arch, tags: machine.config.tags }
   const facts = await tx
     .selectFrom('build')
     .innerJoin('project', 'project.id', 'build.project_id')
@@ -37,8 +41,8 @@ export async function insertTask(
       kind,
       build_id: build.id,
       build_chroot_id: build_chroot?.id ?? null,
-      arch: kind === 'rpm' ? (build_chroot?.arch ?? null) : null,
-      tags: kind === 'rpm' ? (build_chroot?.tags ?? []) : [],
+      arch: needs?.arch ?? null,
+      tags: needs?.tags ?? [],
       ownername: facts.ownername,
       project_id: facts.id,
       sandbox: `${facts.ownername}/${facts.name}--${facts.username ?? 'webhook'}`,

@@ -56,7 +56,20 @@ for (const [what, made, fields, status, message] of [
     400,
     /not an RPM/,
   ],
-  ['a spec', () => file('hello.spec', Buffer.from('Name: hello')), {}, 400, /rpmbuild -bs/],
+  [
+    'an empty spec',
+    () => file('a.spec', Buffer.alloc(0)),
+    {},
+    400,
+    /^Cannot build a\.spec: the file is empty/,
+  ],
+  [
+    'a spec with a space in its name',
+    () => file('a b.spec', Buffer.from('x')),
+    {},
+    400,
+    /"a b\.spec" may contain only letters/,
+  ],
   [
     'a file with another suffix',
     () => file('hello.tar.gz', Buffer.from('x')),
@@ -172,10 +185,26 @@ test('build/create/upload requires the right to build', async () => {
   assert.equal((await t.ask(UPLOAD, { as: 'dana', json: TARGET })).status, 400)
 })
 
+test('build/create/upload takes a spec, of which a builder makes the source package', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const body = uploadForm(file('hello.spec', Buffer.from('Name: hello\n')), TARGET)
+  const build = BuildAnswer.parse(await t.get(UPLOAD, { as: 'dana', body }))
+  assert.equal(build.state, 'pending')
+  assert.deepEqual(build.source_package, { name: null, version: null, url: null })
+  const { source_json } = await t.db.selectFrom('build').selectAll().executeTakeFirstOrThrow()
+  const stored = `${t.frontend.uploads_dir}/${String(source_json['tmp'])}`
+  assert.deepEqual(await readdir(stored), ['hello.spec'])
+  const page = await (
+    await t.ask(`/coprs/dana/telescope/build/${build.id}/`, { as: 'dana' })
+  ).text()
+  assert.doesNotMatch(page, />uploaded</)
+})
+
 test('build/create/url makes a build for each URL', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
-  const json = { ...TARGET, pkgs: `${LINK} https://a.example.org/b.nosrc.rpm`, with_build_id: null }
+  const json = { ...TARGET, pkgs: `${LINK} https://a.example.org/b.spec`, with_build_id: null }
   const body = listOf(BuildAnswer).parse(await t.get(URLS, { as: 'dana', json }))
   assert.deepEqual(
     body.items.map(({ state }) => state),
@@ -189,7 +218,7 @@ for (const pkgs of [
   'ftp://a.example.org/a.src.rpm',
   ['https://a.example.org/a.rpm'],
   'a.src.rpm',
-  ['https://a.example.org/a.spec'],
+  ['https://a.example.org/a.spec.txt'],
 ])
   test(`build/create/url refuses ${JSON.stringify(pkgs)}`, async () => {
     await using t = await openTestFrontend()

@@ -39,7 +39,7 @@ export function buildCreateRoutes(api: Api): void {
     POST: inProjectOf(
       targetOfForm(readUrls),
       {
-        summary: 'Build source packages from URLs, one build per URL',
+        summary: 'Build source packages or spec files from URLs, one build per URL',
         access: 'build',
         scope: 'build',
         body: BuildTarget.extend(UrlBuild.shape),
@@ -57,7 +57,7 @@ export function buildCreateRoutes(api: Api): void {
     POST: inProjectOf(
       targetOfUpload,
       {
-        summary: 'Build an uploaded source package',
+        summary: 'Build an uploaded source package or spec file',
         access: 'build',
         scope: 'build',
         body: BuildTarget.extend(BuildOptions.shape),

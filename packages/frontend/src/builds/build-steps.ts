@@ -1,3 +1,4 @@
+import { isMadeInRoot } from '@copr/contract/made-sources'
 import type { Build, RunningPhase } from '@copr/domain/builds/build-queries'
 import { html } from 'hono/html'
 import { duration } from '../pages/parts.ts'
@@ -49,7 +50,8 @@ function renderStep({ title, state, words }: Step): Html {
 function sourceSteps(build: Build, phase: string): Step[] {
   const { source_state } = build
   const took = duration(build.source_started_at, build.source_ended_at)
-  const isUpload = build.source_type === 'upload'
+  const isUpload =
+    build.source_type === 'upload' && !isMadeInRoot(build.source_type, build.source_json)
   const isFetched = isUpload || build.srpm_name !== null
   const ended = endOf(source_state)
   const fetch: Step = isFetched

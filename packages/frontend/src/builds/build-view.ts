@@ -1,3 +1,4 @@
+import { isMadeInRoot } from '@copr/contract/made-sources'
 import type {
   Build,
   BuildChroot,
@@ -197,11 +198,12 @@ function about({ build, batch_id }: BuildView, now: Date): Html {
 
 /** Renders the logs of a build. A log is loaded when it is opened, and followed while it grows. */
 function logs(build: Build): Html[] {
-  const { source_state, source_type } = build
+  const { source_state, source_type, source_json } = build
   const firstFailed = build.chroots.find(({ state }) => state === 'failed')
   const source = sourceDir(build, RESULTS)
   const isFetching = ['starting', 'running'].includes(source_state)
-  const hasFetched = source_type !== 'upload' && !['pending', 'waiting'].includes(source_state)
+  const isTask = source_type !== 'upload' || isMadeInRoot(source_type, source_json)
+  const hasFetched = isTask && !['pending', 'waiting'].includes(source_state)
   const hasImport = ['importing', 'succeeded'].includes(source_state)
   return [
     hasFetched

@@ -136,10 +136,10 @@ function fieldsOf(frontend: Frontend, kind: Kind, values: Form): Html {
 function uploadField(): Html {
   return fileField({
     name: 'pkgs',
-    label: 'Source package',
+    label: 'Source package or spec file',
     required: true,
-    accept: '.rpm',
-    help: 'A .src.rpm file, such as rpmbuild -bs creates.',
+    accept: '.rpm,.spec',
+    help: 'A .src.rpm file, such as rpmbuild -bs creates, or a .spec file whose sources are all URLs.',
   })
 }
 
@@ -147,7 +147,7 @@ function urlsField(values: Form): Html {
   return areaField(
     {
       name: 'pkgs',
-      label: 'URLs of source packages',
+      label: 'URLs of source packages or spec files',
       required: true,
       placeholder: 'https://example.org/hello-2.12-1.src.rpm',
       help: 'One URL per line. Each starts a build.',

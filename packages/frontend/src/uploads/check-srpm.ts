@@ -1,5 +1,6 @@
 import type { SourceMetadata } from '@copr/domain/builds/source-metadata'
 import type { SrpmLimits } from '@copr/domain/quotas/quota-limits'
+import { MAX_SPEC_BYTES } from '@copr/contract/made-sources'
 import { CoprError } from '@copr/process/errors'
 import { formatBytes } from '@copr/process/format-bytes'
 import { checkHeaderDigests } from '@copr/rpm/digests'
@@ -51,17 +52,21 @@ export async function checkSrpm(
   }
 }
 
+/** Returns the size of an uploaded spec file, which only a builder reads; throws CoprError `invalid` if the file cannot be accepted. */
+export async function checkSpec(file: ReceivedFile): Promise<{ bytes: number }> {
+  const { size: bytes } = await stat(file.path)
+  if (bytes === 0) refuse(file, 'the file is empty')
+  if (bytes > MAX_SPEC_BYTES)
+    refuseSize(file, `it has ${formatBytes(bytes)}`, formatBytes(MAX_SPEC_BYTES), 'make it smaller')
+  return { bytes }
+}
+
 /** Throws if the file name is not that of an SRPM, before the contents are read. */
 function checkFileName(name: string): void {
   if (/\.(no)?src\.rpm$/i.test(name)) return
   if (/\.rpm$/i.test(name))
     refuse({ name }, 'it is a binary RPM; upload the source package (.src.rpm)')
-  if (/\.spec$/i.test(name))
-    refuse(
-      { name },
-      'this site does not build spec files yet; create a source package with rpmbuild -bs',
-    )
-  refuse({ name }, 'the file name must end in .src.rpm or .nosrc.rpm')
+  refuse({ name }, 'the file name must end in .src.rpm, .nosrc.rpm or .spec')
 }
 
 function checkContents(file: ReceivedFile, rpm: RpmHeader, info: PackageInfo): void {
@@ -93,9 +98,14 @@ function refuse({ name }: Pick<ReceivedFile, 'name'>, reason: string): never {
   throw new CoprError('invalid', `Cannot build ${name}: ${reason}`)
 }
 
-function refuseSize({ name }: Pick<ReceivedFile, 'name'>, size: string, limit: string): never {
+function refuseSize(
+  { name }: Pick<ReceivedFile, 'name'>,
+  size: string,
+  limit: string,
+  advice = 'make it smaller, or ask an administrator for a higher quota',
+): never {
   throw new CoprError(
     'too_large',
-    `Cannot build ${name}: ${size}, the limit is ${limit}; make it smaller, or ask an administrator for a higher quota`,
+    `Cannot build ${name}: ${size}, the limit is ${limit}; ${advice}`,
   )
 }

@@ -1,0 +1,41 @@
+import { messageOf } from '@copr/process/errors'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
+import { guardedFetch } from '@copr/process/guarded/guarded-fetch'
+import { BuildFailure } from '../build-failure.ts'
+import { download, thrice } from './download.ts'
+
+export interface UserDownload {
+  /** Addresses that the URL and its redirects may point to. */
+  rules: AddressRules
+  connect_seconds?: number
+  idle_seconds?: number
+  max_bytes: number
+  write: (text: string) => void
+  signal: AbortSignal
+}
+
+/** Downloads a URL that a user supplied to a file; throws a BuildFailure, which never shows credentials, if that fails. */
+export async function downloadFromUser(
+  url: string,
+  path: string,
+  { rules, connect_seconds = 30, idle_seconds = 60, max_bytes, write, signal }: UserDownload,
+): Promise<void> {
+  write(`Downloading ${withoutCredentials(url)}\n`)
+  const open = async (from: string, limit: AbortSignal): Promise<Response> =>
+    await guardedFetch(from, { rules, signal: limit, connect_seconds })
+  const once = (): Promise<void> => download(url, path, { max_bytes, open, idle_seconds, signal })
+  try {
+    await thrice(once, signal, (why) => write(`${why}; retrying\n`))
+  } catch (error) {
+    if (signal.aborted) throw error
+    const reason = messageOf(error)
+    // After three attempts, the address counts as wrong rather than this machine's network.
+    const words = error instanceof BuildFailure ? reason : `${url} cannot be reached: ${reason}`
+    throw new BuildFailure(withoutCredentials(words))
+  }
+}
+
+/** Returns text for logs and messages without the user names and passwords of its URLs, which may be tokens. */
+export function withoutCredentials(text: string): string {
+  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"<>]*@/gi, '$1***@')
+}

@@ -1,0 +1,181 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { getCACertificates } from 'node:tls'
+import type { FinishRequest, SourceTask } from '@copr/contract/builder-protocol'
+import type { TaskContext } from '@copr/agent/handler'
+import { formatBytes } from '@copr/process/format-bytes'
+import { BuildFailure } from '../build-failure.ts'
+import { type Build, type EngineOptions, runEngine } from '../engine.ts'
+import { lineFilter } from '../repositories/line-filter.ts'
+import { chrootParts } from '../repositories/repository.ts'
+import { readTaskRepositories } from '../repositories/task-repositories.ts'
+import { giveAway, makeBuildFolders, TOPDIR } from '../roots/build-folders.ts'
+import { baseRoot, type BuildRoot, withPackages } from '../roots/build-root.ts'
+import { rootOptions } from '../roots/root-options.ts'
+import { runInRoot } from '../roots/run-in-root.ts'
+import { renderMacros } from '../rpmbuild/macros.ts'
+import { SRPM_SUFFIX, takePackages } from '../rpmbuild/rpmbuild.ts'
+import type { SandboxExit } from '../sandbox/sandbox.ts'
+import { checkSrpm } from './check-srpm.ts'
+import { withoutCredentials } from './download-from-user.ts'
+
+/** A source task that makes its SRPM in a root. */
+export type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
+
+/** The way from one type of source to an SRPM. */
+export interface Recipe {
+  /** The source, as the log names it. */
+  title: string
+  /** Packages that the root needs in addition to those of every build. */
+  packages: string[]
+  /** Puts files, which the agent itself has, into the folders of the build; nothing of the build has run yet. */
+  prepare?: (build: Build<SrpmTask>, topdir: string) => Promise<void>
+  /** Leaves one SRPM in rpmbuild's folder SRPMS. Throws a BuildFailure if the source is at fault. */
+  make: (work: SourceWork) => Promise<void>
+}
+
+/** What a recipe works with. */
+export interface SourceWork {
+  build: Build<SrpmTask>
+  root: BuildRoot
+  /** Runs a command in the root as the unprivileged user; only `public` gives it a network, which leads outward only. */
+  run: (command: string[], options: RunOptions) => Promise<SandboxExit>
+}
+
+interface RunOptions {
+  network: 'none' | 'public'
+  cwd?: string
+  env?: Record<string, string>
+}
+
+/** Directory of the certificate authorities in the root. */
+const CERTIFICATES = '/etc/copr'
+const BUNDLE = `${CERTIFICATES}/ca-bundle.pem`
+/** Chroots need not contain authorities: programs trust those that the agent trusts. */
+const TRUST = {
+  SSL_CERT_FILE: BUNDLE,
+  CURL_CA_BUNDLE: BUNDLE,
+  GIT_SSL_CAINFO: BUNDLE,
+  REQUESTS_CA_BUNDLE: BUNDLE,
+}
+
+/**
+ * Makes the SRPM of a source task in a root of its chroot, and uploads it. Nothing of the source is evaluated outside of the sandbox.
+ * The task's timeout, log limit and disk apply as to a build of packages.
+ */
+export async function makeSrpm(
+  task: SourceTask,
+  context: TaskContext,
+  options: EngineOptions,
+  recipe: Recipe,
+): Promise<FinishRequest> {
+  if (!task.root) throw new Error(`Task ${task.task_id} names no chroot in which to make the SRPM`)
+  const flat: SrpmTask = { ...task, ...task.root }
+  return await runEngine(flat, context, options, (build) => runRecipe(build, recipe))
+}
+
+async function runRecipe(build: Build<SrpmTask>, recipe: Recipe): Promise<string[]> {
+  const { task, dir, log } = build
+  log.line(`Making a source package from ${recipe.title} in ${task.chroot.name}`)
+  log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)
+  log.line(`Timeout: ${task.timeout_seconds} seconds`)
+  const topdir = await makeBuildFolders(dir)
+  await log.phase('sources', 'fetching the source', async () => recipe.prepare?.(build, topdir))
+  await giveAway(join(dir, 'builddir'))
+  const root = await log.phase('root', 'preparing the root', () => prepareRoot(build, recipe))
+  await writeFile(join(dir, 'builddir', '.rpmmacros'), macrosOf(task, root))
+  await writeCertificates(dir)
+  const work: SourceWork = {
+    build,
+    root,
+    run: (command, options) => runCommand(build, root, command, options),
+  }
+  await log.phase('srpm', 'making the source package', () => recipe.make(work))
+  return [await takeSrpm(build)]
+}
+
+async function prepareRoot(build: Build<SrpmTask>, { packages }: Recipe): Promise<BuildRoot> {
+  const repositories = await readTaskRepositories(build)
+  const base = await baseRoot(rootOptions(build), repositories.chrootRepositories)
+  return await withPackages(rootOptions(build), base, {
+    packages: [...new Set(packages)],
+    requires: [],
+    ...repositories,
+  })
+}
+
+/** Without %dist: the SRPM is for all distributions, each of which evaluates the spec again. */
+function macrosOf(task: SrpmTask, { dbPath }: BuildRoot): string {
+  return renderMacros({ chroot: task.chroot, macros: { ...task.macros, dist: '%{nil}' } }, dbPath)
+}
+
+async function writeCertificates(dir: string): Promise<void> {
+  await mkdir(join(dir, 'certificates'))
+  const pem = getCACertificates('default').join('\n')
+  await writeFile(join(dir, 'certificates', basename(BUNDLE)), `${pem}\n`)
+}
+
+async function runCommand(
+  build: Build<SrpmTask>,
+  root: BuildRoot,
+  command: string[],
+  { network, cwd, env }: RunOptions,
+): Promise<SandboxExit> {
+  const { task, dir, limits, rules, log, signal } = build
+  log.command(command.map(withoutCredentials), 'build')
+  const filter = lineFilter(withoutCredentials, (text) => log.output(text, 'build'))
+  const exit = await runInRoot(command, {
+    chroot: task.chroot.name,
+    dir,
+    limits,
+    root,
+    network: network === 'public' ? rules : 'none',
+    binds: [{ from: join(dir, 'certificates'), to: CERTIFICATES, changes: 'forbidden' }],
+    env: { ...TRUST, ...env },
+    ...(cwd !== undefined && { cwd }),
+    onOutput: (chunk) => filter.write(chunk),
+    signal,
+  })
+  filter.end()
+  return { ...exit, output: withoutCredentials(exit.output) }
+}
+
+/** Takes the only SRPM out of the build's reach, and verifies it; returns its path, which ends in its canonical name. */
+async function takeSrpm({ task, dir }: Build<SrpmTask>): Promise<string> {
+  const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
+  const [srpm] = srpms
+  if (srpm === undefined) throw new BuildFailure('no source package was made')
+  if (srpms.length > 1)
+    throw new BuildFailure(
+      `more than one source package was made: ${srpms.map((path) => basename(path)).join(', ')}`.slice(
+        0,
+        500,
+      ),
+    )
+  const { size } = await stat(srpm)
+  const { max_srpm_bytes } = task.limits
+  if (size > max_srpm_bytes)
+    throw new BuildFailure(
+      `the source package has ${formatBytes(size)}, the limit is ${formatBytes(max_srpm_bytes)}`,
+    )
+  const name = await checkSrpm(srpm, basename(srpm))
+  if (name !== basename(srpm))
+    throw new BuildFailure(`the source package ${basename(srpm)} must be named ${name}`)
+  return srpm
+}
+
+/** Returns the command that makes an SRPM of a spec file. The BuildRequires are not installed. */
+export function rpmbuildSource(task: SrpmTask, spec: string, more: string[] = []): string[] {
+  const { arch } = chrootParts(task.chroot.name)
+  return [
+    'rpmbuild',
+    '-bs',
+    '--nodeps',
+    '--target',
+    arch,
+    '--define',
+    `_topdir ${TOPDIR}`,
+    ...more,
+    spec,
+  ]
+}

@@ -1,0 +1,45 @@
+import { lookup } from 'node:dns/promises'
+import type { AddressRules } from '@copr/process/guarded/address-rules'
+
+/** curl's words, which git and rpm repeat, and ours for them. */
+const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
+  [
+    /The requested URL returned error: (\d+)/,
+    ([, status]) => `the server responded with ${status}`,
+  ],
+  [/Could not resolve host: (\S+)/, ([, host]) => `the host ${host} is unknown`],
+  [
+    /Protocol "?([^\s"]+)"? (?:not supported|disabled)/,
+    ([, name]) => `${name} URLs are not allowed`,
+  ],
+  [/Maximum \((\d+)\) redirects followed/, ([, count]) => `it redirects more than ${count} times`],
+  [/Operation too slow.*?last (\d+) seconds/, ([, seconds]) => `no data for ${seconds} seconds`],
+  [/SSL certificate problem: (.*)/, ([, problem]) => `its certificate is not valid: ${problem}`],
+]
+
+const CONNECT = /Failed to connect to (\S+) port (\d+)/
+
+/**
+ * Returns why a program in a sandbox could not load a URL, as a clause, from the words of curl; undefined if it does not say. The
+ * network of a sandbox refuses connections to private addresses without a word; this names them, also if a redirect leads there.
+ */
+export async function networkFault(
+  output: string,
+  rules: AddressRules,
+): Promise<string | undefined> {
+  const [, host, port] = CONNECT.exec(output) ?? []
+  if (host !== undefined)
+    return (await isForbidden(host, rules))
+      ? `${host} is a private address, which is not allowed`
+      : `nothing answers at ${host} port ${port}`
+  for (const [pattern, words] of WORDS) {
+    const match = pattern.exec(output)
+    if (match) return words(match)
+  }
+  return undefined
+}
+
+async function isForbidden(host: string, rules: AddressRules): Promise<boolean> {
+  const found = await lookup(host, { all: true }).catch(() => [])
+  return found.some(({ address }) => !rules.allows(address))
+}

@@ -1,0 +1,16 @@
+import type { SourceType } from './states.ts'
+
+/** Bytes; the largest spec files of Fedora have about 3 MB. */
+export const MAX_SPEC_BYTES = 16 * 1024 ** 2
+
+/** Whether a file name, or the path of a URL, is that of a spec file. */
+export function isSpecName(name: string): boolean {
+  return /\.spec$/i.test(name)
+}
+
+/** Whether the SRPM of a source is made in a root, which is true of everything but an SRPM itself. */
+export function isMadeInRoot(type: SourceType, json: Record<string, unknown>): boolean {
+  if (type === 'link') return isSpecName(URL.parse(String(json['url']))?.pathname ?? '')
+  if (type === 'upload') return isSpecName(String(json['pkg']))
+  return true
+}
