@@ -35,7 +35,7 @@ const FILL_MEMORY = 'tail /dev/zero'
 const FILL_MEMORY_IN_LUA = 'local t = {} while true do t[#t + 1] = string.rep("x", 2^20) .. #t end'
 const FILL_LOG = 'yes | head -c 10G'
 const FILL_DISK = 'head -c 10G /dev/zero >big'
-const FILL_INODES = 'seq 1000000 | xargs touch 2>/dev/null'
+const FILL_INODES = 'seq 10000 | xargs touch 2>/dev/null'
 /** Stands for a duration that only the processes of one test have among their arguments. */
 const SECONDS = '_SECONDS_'
 const FORK = `for i in $(seq 1000); do sleep ${SECONDS} & done; wait`
