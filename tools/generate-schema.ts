@@ -15,10 +15,12 @@ const NARROWER: Record<string, string> = {
   'action.kind': "'fork'",
   'api_token.scopes': 'TokenScope[]',
   'audit_log.details': 'Json<Record<string, unknown>>',
+  'build.failure': 'Json<FailureDetails>',
   'build.source_json': 'Json<Record<string, unknown>>',
   'build.source_state': "State<SourceState, 'pending' | 'importing' | 'succeeded'>",
   'build.source_type': 'SourceType',
   'build.state': "State<BuildState, 'pending'>",
+  'build_chroot.failure': 'Json<FailureDetails>',
   'build_chroot.seconds': 'Json<Record<string, number>>',
   'build_chroot.state': "State<ChrootState, 'waiting'>",
   'chroot.config': 'Json<ChrootConfig>',
@@ -56,6 +58,7 @@ const TYPES: Record<string, string> = {
 const HEAD = `// Written by \`make schema\` from the migrations: change those, not this file.
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'

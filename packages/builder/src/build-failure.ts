@@ -1,12 +1,27 @@
+import type { FailureCategory } from '@copr/contract/failure'
+
+interface BuildFailureOptions extends ErrorOptions {
+  /** The limit that the build has reached, as a clause. */
+  exhausted?: string
+  /** Default: that of the first error in the log; `resources` if the build has reached a limit. */
+  category?: FailureCategory
+  /** The remedy. Default: the hint of the error in the log, or of the category. */
+  hint?: string
+}
+
 /** A failure that the build itself caused. The build's page shows the message as the reason. */
 export class BuildFailure extends Error {
   override readonly name = 'BuildFailure'
   /** Whether the build reached one of its own limits, so that the machine is certainly not at fault. */
   readonly isExhausted: boolean
+  readonly category: FailureCategory | undefined
+  readonly hint: string | undefined
 
-  constructor(message: string, options: ErrorOptions & { exhausted?: string } = {}) {
-    const { exhausted, ...rest } = options
+  constructor(message: string, options: BuildFailureOptions = {}) {
+    const { exhausted, category, hint, ...rest } = options
     super(message, rest)
     this.isExhausted = exhausted !== undefined
+    this.category = category ?? (this.isExhausted ? 'resources' : undefined)
+    this.hint = hint
   }
 }

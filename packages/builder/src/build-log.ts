@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TaskContext } from '@copr/agent/handler'
+import { FailureScanner } from './failure/failure-scanner.ts'
 
 export interface BuildLogOptions {
   context: Pick<TaskContext, 'writeLog' | 'phase'>
@@ -20,6 +21,8 @@ export type LogPart = (typeof LOG_PARTS)[number]
 export class BuildLog {
   /** Phase → duration in seconds, summed if the phase runs more than once. */
   readonly seconds: Record<string, number> = {}
+  /** Finds the first error in the live log. */
+  readonly scanner = new FailureScanner()
   readonly #options: BuildLogOptions
   readonly #start = performance.now()
   #bytes = 0
@@ -39,6 +42,7 @@ export class BuildLog {
     const kept = bytes.subarray(0, rest)
     this.#bytes += kept.length
     this.#options.context.writeLog(kept)
+    this.scanner.write(kept)
     if (part) this.only(kept, part)
     if (bytes.length <= rest) return
     this.#isTooLong = true

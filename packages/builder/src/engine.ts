@@ -10,6 +10,7 @@ import type { UrlGuard } from './repositories/repository.ts'
 import { BuildFailure } from './build-failure.ts'
 import { buildDiskBytes, filledSentence } from './disk/build-disk-size.ts'
 import { type BuildDisk, openBuildDisk } from './disk/build-disk.ts'
+import { failureDetails } from './failure/failure-details.ts'
 import { BuildLog } from './build-log.ts'
 import { gaugesOf, MachineWatch } from './machine-watch.ts'
 import { packLogs, uploadAll } from './results.ts'
@@ -116,6 +117,7 @@ async function runIn<Task extends EngineTask>(
       limit.abort(
         new BuildFailure(
           `the build took longer than its timeout of ${task.timeout_seconds} seconds`,
+          { category: 'timeout' },
         ),
       ),
     task.timeout_seconds * 1000,
@@ -123,7 +125,12 @@ async function runIn<Task extends EngineTask>(
   const { rules = addressRules(false), limits = limitsOfMachine() } = options
   const max_bytes = task.limits.max_log_bytes
   const onTooLong = (): void =>
-    limit.abort(new BuildFailure(`the build log exceeds the limit of ${max_bytes} bytes`))
+    limit.abort(
+      new BuildFailure(`the build log exceeds the limit of ${max_bytes} bytes`, {
+        category: 'resources',
+        hint: 'Make the build print less.',
+      }),
+    )
   const onUnwritable = (cause: unknown): void =>
     limit.abort(new Error('Cannot write the log of the build', { cause }))
   const log = new BuildLog({ context, dir: place, max_bytes, onTooLong, onUnwritable })
@@ -205,9 +212,11 @@ async function runBuild<Task extends EngineTask>(
       log.lastLine(`The builder failed, the build will be retried: ${messageOf(fault)}`)
       throw fault
     }
+    const failure = failureDetails(fault, log.scanner)
     log.lastLine(`Build failed: ${fault.message}`)
     const files = await uploadAll([...found, ...(await packLogs(build.log_dir))], context)
-    return { outcome: 'failed', reason: fault.message.slice(0, 2000), files, seconds: log.seconds }
+    const reason = fault.message.slice(0, 2000)
+    return { outcome: 'failed', reason, failure, files, seconds: log.seconds }
   }
 }
 
@@ -234,7 +243,12 @@ function faultBehind(
   if (disk.hasLostData())
     return new Error(`The machine's disk failed: ${messageOf(error)}`, { cause: error })
   const filled = filledSentence(disk, error)
-  return filled === undefined ? error : new BuildFailure(`${filled}: ${messageOf(error)}`)
+  return filled === undefined
+    ? error
+    : new BuildFailure(`${filled}: ${messageOf(error)}`, {
+        category: 'resources',
+        hint: 'Make the build write less, remove what it no longer needs, or ask the administrator for more disk.',
+      })
 }
 
 /** Writes what is built into the log, as its first lines. */

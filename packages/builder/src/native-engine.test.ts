@@ -99,6 +99,10 @@ test('a failing %check fails the build and is named as the reason', { skip }, as
   assert.equal(outcome.outcome, 'failed')
   assert.match(reasonOf(outcome), /^rpmbuild exited with code 1: %check failed$/)
   assert.match(context.text(), /Build failed: rpmbuild exited with code 1: %check failed\n$/)
+  assert.ok(outcome.outcome === 'failed' && outcome.failure?.line)
+  const { category, section, log, line } = outcome.failure
+  assert.deepEqual([category, section, log], ['test', '%check', 'builder-live.log'])
+  assert.equal(context.text().split('\n')[line - 1], '+ false')
   assert.ok(context.uploads.has('build.log.gz') && context.uploads.has('probe.spec'))
 })
 

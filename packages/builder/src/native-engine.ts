@@ -89,11 +89,14 @@ async function takeResults(dir: string, installed: Requirement[]): Promise<strin
   const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   const [srpm] = srpms
   if (srpm === undefined || srpms.length !== 1)
-    throw new BuildFailure(`the build left ${srpms.length} SRPMs instead of one`)
+    throw new BuildFailure(`the build left ${srpms.length} SRPMs instead of one`, {
+      category: 'verification',
+    })
   const others = newRequirements(await requirementsOf(srpm), installed)
   if (others.length > 0)
     throw new BuildFailure(
       `the spec requires something else each time it is read: ${others.map(formatDependency).join(', ')} was not known before the build`,
+      { category: 'verification' },
     )
   return [...rpms, srpm]
 }
@@ -166,6 +169,7 @@ async function installRequired(
   }
   throw new BuildFailure(
     `the spec still adds BuildRequires after they were installed ${MAX_SRPM_ROUNDS} times`,
+    { category: 'dependency' },
   )
 }
 
@@ -192,6 +196,7 @@ async function installGenerated(
   }
   throw new BuildFailure(
     `%generate_buildrequires still requires more packages after ${MAX_GENERATE_ROUNDS} rounds`,
+    { category: 'dependency' },
   )
 }
 

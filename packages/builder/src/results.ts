@@ -25,12 +25,16 @@ export interface Results {
  */
 export async function collectResults(task: RpmTask, dir: string, rpms: string[]): Promise<Results> {
   if (!rpms.some((path) => !path.endsWith(SRPM_SUFFIX)))
-    throw new BuildFailure('rpmbuild succeeded but produced no packages')
+    throw new BuildFailure('rpmbuild succeeded but produced no packages', {
+      category: 'files',
+      hint: 'The spec has no %files, or only for subpackages that are not built: add %files.',
+    })
   let size = 0
   for (const path of rpms) size += (await stat(path)).size
   if (size > task.limits.max_result_bytes)
     throw new BuildFailure(
       `the results have ${size} bytes, the limit is ${task.limits.max_result_bytes}`,
+      { category: 'resources' },
     )
   const packages = await Promise.all(rpms.map(summarize))
   const summary = join(dir, 'results.json')
@@ -45,6 +49,7 @@ async function summarize(path: string) {
     if (macro !== undefined)
       throw new BuildFailure(
         `${scriptlet.section} of ${nevra} calls the macro ${macro}, which is not defined: add the BuildRequires that defines it`,
+        { category: 'macros' },
       )
   }
   return { name, epoch, version, release, arch }

@@ -20,6 +20,7 @@
 import { z } from 'zod'
 import { SOURCE_TYPES } from './api/sources.ts'
 import { ChrootConfig, RepoConfig } from './chroot-config.ts'
+import { FailureDetails } from './failure.ts'
 
 export const TaskKind = z.enum(['source', 'import', 'rpm'])
 export type TaskKind = z.infer<typeof TaskKind>
@@ -235,6 +236,8 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     outcome: z.literal('failed'),
     /** One readable sentence for the build's page. */
     reason: z.string().max(2000),
+    /** The cause, as far as the agent has found it; builders of earlier versions send none. */
+    failure: FailureDetails.optional(),
     files: z.array(ResultFile),
     seconds: z.record(z.string(), z.number()).optional(),
   }),

@@ -204,6 +204,11 @@ test('importHandler() fails the build for a damaged SRPM, and throws when the ma
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /^Cannot read hello\.src\.rpm: /)
   assert.ok(log.includes(`import.log: ${outcome.reason}\n`))
+  assert.deepEqual(
+    [outcome.failure?.category, outcome.failure?.log],
+    ['verification', 'import.log'],
+  )
+  assert.equal(outcome.failure?.excerpt?.lines.at(-1), outcome.reason)
   assert.deepEqual(await listTree(root), [])
 
   await mkdir(join(root, 'git', 'dana', 'tools'), { recursive: true })

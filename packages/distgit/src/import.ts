@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FinishRequest, ImportTask } from '@copr/contract/builder-protocol'
+import { type FailureDetails, failureOutsideLogs, printableLine } from '@copr/contract/failure'
 import type { TaskContext, TaskHandler } from '@copr/agent/handler'
 import { CoprError } from '@copr/process/errors'
 import { RpmFormatError } from '@copr/rpm/errors'
@@ -95,7 +96,11 @@ async function doTask(
   context: TaskContext,
   { onImported, storageOf, limits, ...options }: DoOptions,
 ): Promise<FinishRequest> {
-  const say = (line: string): void => context.writeLog(`${line}\n`, 'import.log')
+  const lines: string[] = []
+  const say = (line: string): void => {
+    lines.push(...line.split('\n'))
+    context.writeLog(`${line}\n`, 'import.log')
+  }
   await using temp = await makeTempDir(options.root)
   const srpmPath = join(temp.path, `${task.package_name}.src.rpm`)
   try {
@@ -121,6 +126,22 @@ async function doTask(
   } catch (error) {
     if (!(error instanceof RpmFormatError) && !(error instanceof CoprError)) throw error
     say(error.message)
-    return { outcome: 'failed', reason: error.message, files: [] }
+    return { outcome: 'failed', reason: error.message, failure: failureOf(error, lines), files: [] }
+  }
+}
+
+/** Describes the failure that the last line of the log tells. */
+function failureOf(error: CoprError | RpmFormatError, log: string[]): FailureDetails {
+  const isQuota = error instanceof CoprError && ['over_quota', 'too_large'].includes(error.kind)
+  const category = isQuota ? 'resources' : 'verification'
+  const shown = log.slice(-4).map((line) => printableLine(line))
+  return {
+    ...failureOutsideLogs(
+      category,
+      isQuota ? undefined : 'Make a source package with rpmbuild -bs, and submit that.',
+    ),
+    log: 'import.log',
+    line: log.length,
+    excerpt: { first_line: log.length - shown.length + 1, lines: shown },
   }
 }

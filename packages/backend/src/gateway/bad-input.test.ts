@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { failureOutsideLogs } from '@copr/contract/failure'
 import { listed } from '../testing/agent.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { accepted, TestBackend } from '../testing/test-backend.ts'
@@ -45,6 +46,19 @@ test('finish refuses files that were not uploaded as listed', async () => {
   ])
     assert.equal((await agent.finish({ outcome: 'succeeded', files })).status, 400)
   await accepted(await agent.finish({ outcome: 'succeeded', files: [list] }))
+})
+
+test('finish refuses details of a failure that pages could not show', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  const failed = { outcome: 'failed' as const, reason: 'It failed', files: [] }
+  const failure = failureOutsideLogs('network')
+  const finish = (change: object) => agent.finish({ ...failed, failure: { ...failure, ...change } })
+  assert.equal((await finish({ hint: 'a\u001B[2Jb' })).status, 400)
+  assert.equal((await finish({ section: 'x'.repeat(1000) })).status, 400)
+  await accepted(await finish({}))
 })
 
 test('unsafe names of files and logs are refused', async () => {

@@ -1,4 +1,5 @@
 import type { FinishRequest, ResultFile } from '@copr/contract/builder-protocol'
+import { type FailureCategory, failureOutsideLogs } from '@copr/contract/failure'
 import type { Db } from '@copr/domain/database/open'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import {
@@ -78,8 +79,8 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
   if (request.outcome === 'failed') {
     await store.place(key, withoutRpms(request.files), results)
     await note(`failed: ${request.reason}`)
-    const { reason, seconds } = request
-    return { outcome: { kind: 'failed', reason, seconds }, afterwards: drop }
+    const { reason, failure, seconds } = request
+    return { outcome: { kind: 'failed', reason, failure, seconds }, afterwards: drop }
   }
   switch (task.kind) {
     case 'source':
@@ -104,8 +105,8 @@ async function endSource(
 ): Promise<Ending> {
   const key = { task: task.id, lease }
   const { files } = request
-  const fail = (reason: string): Ending => ({
-    outcome: { kind: 'failed', reason },
+  const fail = (reason: string, category: FailureCategory = 'verification'): Ending => ({
+    outcome: { kind: 'failed', reason, failure: failureOutsideLogs(category) },
     afterwards: drop,
   })
   const packages = files.filter(({ name }) => name.endsWith('.rpm'))
@@ -118,6 +119,7 @@ async function endSource(
   if (srpm.size > upload_bytes)
     return fail(
       `The source package has ${formatBytes(srpm.size)}, the limit is ${formatBytes(upload_bytes)}`,
+      'resources',
     )
   await store.place(key, withoutRpms(files), results)
   try {
@@ -130,7 +132,9 @@ async function endSource(
     await store.keepSrpm(key, srpm.name, kept)
     return { outcome: { kind: 'source', facts }, afterwards: drop }
   } catch (error) {
-    if (error instanceof RpmFormatError || error instanceof CoprError) return fail(error.message)
+    if (error instanceof RpmFormatError) return fail(error.message)
+    if (error instanceof CoprError)
+      return fail(error.message, error.kind === 'over_quota' ? 'resources' : 'verification')
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import type { FailureDetails } from '@copr/contract/failure'
 import { COMMAND } from '@copr/domain/audit/actor'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -95,6 +96,15 @@ test('a build goes from source to results that wait to be published', async () =
   assert.equal((await system.build(id)).chroot?.state, 'running')
 })
 
+const FAILURE: FailureDetails = {
+  category: 'compile',
+  section: '%build',
+  log: 'builder-live.log',
+  line: 1,
+  excerpt: { first_line: 1, lines: ['make: *** Error 1'] },
+  hint: 'Fix it.',
+}
+
 test('a failed build keeps its logs and its spec file, not its packages', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
@@ -102,9 +112,15 @@ test('a failed build keeps its logs and its spec file, not its packages', async 
   await agent.log('make: *** Error 1\n', 0)
   for (const file of hello) await agent.put(file.name, file.data)
   await accepted(
-    await agent.finish({ outcome: 'failed', reason: 'The build failed', files: hello.map(listed) }),
+    await agent.finish({
+      outcome: 'failed',
+      reason: 'The build failed',
+      failure: FAILURE,
+      files: hello.map(listed),
+    }),
   )
   const { chroot } = await system.build(id)
+  assert.deepEqual(chroot?.failure, FAILURE)
   assert.deepEqual([chroot?.state, chroot?.state_reason], ['failed', 'The build failed'])
   const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
   assert.deepEqual((await readdir(place)).toSorted(), [

@@ -41,7 +41,8 @@ export async function publishTask(
   const verdict = await verifyResults(files, expected, (name, use) =>
     store.withStaged(staged, name, use),
   )
-  if (!verdict.ok) return await failResults(backend, results, verdict.reason)
+  if (!verdict.ok)
+    return await failResults(backend, results, { ...verdict, category: 'verification' })
   const { packages } = verdict
   await note(`verified ${packages.length} packages`)
 
@@ -50,7 +51,8 @@ export async function publishTask(
     ...wanted,
     limits: backend.config.limits,
   })
-  if (refused !== undefined) return await failResults(backend, results, refused)
+  if (refused !== undefined)
+    return await failResults(backend, results, { reason: refused, category: 'resources' })
 
   at('sign')
   const owner = { ...facts.project, project_id: facts.project.id, projectname: facts.project.name }

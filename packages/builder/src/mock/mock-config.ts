@@ -102,5 +102,7 @@ function python(value: unknown): string {
 function withoutTemplates(text: string): string {
   const found = /.{0,20}\{[{%#].{0,20}/.exec(text)?.[0]
   if (found === undefined) return text
-  throw new BuildFailure(`mock would evaluate "${found}" in the settings as a template`)
+  throw new BuildFailure(`mock would evaluate "${found}" in the settings as a template`, {
+    category: 'macros',
+  })
 }

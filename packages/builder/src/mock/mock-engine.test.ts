@@ -83,12 +83,14 @@ test('a build that fails in mock reports the reason of rpm', async () => {
   const { outcome } = await build(task)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /the build failed: %check failed/)
+  assert.deepEqual([outcome.failure?.category, outcome.failure?.section], ['test', '%check'])
 })
 
 test('BuildRequires that cannot be installed fail the build', async () => {
   const { outcome } = await build(await fixture.task(specOf()), 30)
   assert.ok(outcome.outcome === 'failed')
   assert.match(outcome.reason, /BuildRequires cannot be installed: it does not work/)
+  assert.equal(outcome.failure?.category, 'dependency')
 })
 
 for (const code of [1, 20, 60, 80])

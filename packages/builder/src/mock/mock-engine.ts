@@ -1,6 +1,7 @@
 import { chmod, chown, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
+import type { FailureCategory } from '@copr/contract/failure'
 import type { TaskContext } from '@copr/agent/handler'
 import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
@@ -14,13 +15,13 @@ import { renderMockConfig } from './mock-config.ts'
 
 /** The user that mock and its builds run as: a member of the group `mock`, which alone may become root through mock. */
 const MOCK_USER = 'copr-mock'
-/** Exit code of mock → the build's fault that it stands for. Every other code is a machine fault. */
-const BUILD_FAULTS: Record<number, string> = {
-  10: 'the build failed',
-  11: 'the build took longer than its timeout',
-  30: 'BuildRequires cannot be installed',
-  31: 'its external dependencies cannot be installed',
-  40: 'the source package cannot be used',
+/** Exit code of mock → the build's fault that it stands for, and its category unless the log decides. Every other code is a machine fault. */
+const BUILD_FAULTS: Record<number, [words: string, category?: FailureCategory]> = {
+  10: ['the build failed'],
+  11: ['the build took longer than its timeout', 'timeout'],
+  30: ['BuildRequires cannot be installed', 'dependency'],
+  31: ['its external dependencies cannot be installed', 'dependency'],
+  40: ['the source package cannot be used', 'prep'],
 }
 
 /** Engine options; tests set `mock` to replace the command and its user. */
@@ -94,7 +95,8 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     ),
   )
   const srpm = (await readdir(join(dir, 'srpm'))).find((name) => name.endsWith('.src.rpm'))
-  if (srpm === undefined) throw new BuildFailure('mock produced no SRPM')
+  if (srpm === undefined)
+    throw new BuildFailure('mock produced no SRPM', { category: 'verification' })
   await log.phase('rpmbuild', 'building', () =>
     call('build', '--rebuild', join(dir, 'srpm', srpm), '--resultdir', join(dir, 'rpms')),
   )
@@ -135,7 +137,10 @@ async function runMock(
   if (ended.ok) return
   const code = ended.exit_code ?? -1
   const fault = BUILD_FAULTS[code]
-  if (fault !== undefined) throw new BuildFailure(`${fault}${buildError(ended.output)}`)
+  if (fault !== undefined) {
+    const [words, category] = fault
+    throw new BuildFailure(`${words}${buildError(ended.output)}`, category && { category })
+  }
   throw new Error(`mock exited with code ${code}: ${ended.output.trim().slice(-500)}`)
 }
 

@@ -93,6 +93,10 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   if (installed.output.includes(NOT_REMOVED))
     throw new BuildFailure(
       `Cannot install packages into the root: a package has damaged its RPM database: ${installed.output.trim().split('\n').at(-1)?.slice(0, 500) ?? ''}`,
+      {
+        category: 'dependency',
+        hint: 'Find the package in the buildroot whose scriptlets damage it.',
+      },
     )
   throw failureIn(installed.output, options)
 }
@@ -103,6 +107,10 @@ function requireNames(words: string[]): void {
   if (bad !== undefined)
     throw new BuildFailure(
       `Cannot install ${JSON.stringify(bad)}: it is not a package or a dependency`,
+      {
+        category: 'dependency',
+        hint: 'Correct the packages that the chroot of the project adds to the buildroot.',
+      },
     )
 }
 
@@ -247,9 +255,12 @@ async function failureOf(
 function failureIn(output: string, { repositories }: InstallOptions): Error {
   const refused = repositories.find(({ guard }) => guard)?.guard?.refused.at(-1)
   if (refused !== undefined)
-    return new BuildFailure(`Cannot install packages into the root: ${refused}`)
+    return new BuildFailure(`Cannot install packages into the root: ${refused}`, {
+      category: 'network',
+      hint: 'Correct the repositories of the project: builders reach public addresses only.',
+    })
   const fault = faultOfDnf(output, repositories)
-  if (fault.isBuilds) return new BuildFailure(fault.words)
+  if (fault.isBuilds) return new BuildFailure(fault.words, { category: 'dependency' })
   return Object.assign(new Error(fault.words), fault.code && { code: fault.code })
 }
 

@@ -63,7 +63,12 @@ export async function readRepository(
     signal.throwIfAborted()
     const url = expand(places[0] ?? '', chroot)
     const words = `Cannot read the repository ${config.name} (${url}): ${messageOf(error)}`
-    throw isOurs ? new Error(words, { cause: error }) : new BuildFailure(words)
+    throw isOurs
+      ? new Error(words, { cause: error })
+      : new BuildFailure(words, {
+          category: 'network',
+          hint: 'Correct the repositories of the project, or try again when the server works.',
+        })
   }
 }
 

@@ -14,17 +14,21 @@ export function checkRequirements(requires: readonly Requirement[]): void {
   if (requires.length > MAX_REQUIREMENTS)
     throw new BuildFailure(
       `Cannot install ${requires.length} requirements: the limit is ${MAX_REQUIREMENTS}`,
+      { category: 'resources' },
     )
   let length = 0
   for (const one of requires) {
     const fault = faultOfRequirement(one)
     if (fault !== undefined)
-      throw new BuildFailure(`Cannot install ${JSON.stringify(shortened(one.name))}: ${fault}`)
+      throw new BuildFailure(`Cannot install ${JSON.stringify(shortened(one.name))}: ${fault}`, {
+        category: 'dependency',
+      })
     length += one.name.length + one.version.length
   }
   if (length > MAX_TOTAL_LENGTH)
     throw new BuildFailure(
       `Cannot install requirements of ${length} characters: the limit is ${MAX_TOTAL_LENGTH} characters`,
+      { category: 'resources' },
     )
 }
 

@@ -43,7 +43,11 @@ async function queryAll(
   if (code !== 0) {
     const message = `Cannot list the packages of the root: ${exhausted ?? output.trim().slice(-500)}`
     if (!has_user_packages) throw new Error(message)
-    throw new BuildFailure(message, exhausted === undefined ? {} : { exhausted })
+    const hint = 'Find the package in the buildroot whose scriptlets damage its RPM database.'
+    throw new BuildFailure(
+      message,
+      exhausted === undefined ? { category: 'dependency', hint } : { exhausted },
+    )
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -113,13 +113,17 @@ export async function readBuildRequires(options: RpmbuildOptions): Promise<Stati
   for (const name of missing) absent.add(name)
   if (missing.length > 0) await makeNosrc(options, more)
   const [srpm] = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
-  if (srpm === undefined) throw new BuildFailure('rpmbuild -bs produced no SRPM')
+  if (srpm === undefined)
+    throw new BuildFailure('rpmbuild -bs produced no SRPM', { category: 'verification' })
   const { requires } = await readPackage(srpm)
   const ghosts = missing.length === 0 ? new Set() : await ghostsOf(srpm)
   await rm(srpm)
   const lacking = missing.filter((name) => !ghosts.has(name))
   if (lacking.length > 0)
-    throw new BuildFailure(`cannot create the SRPM: its sources lack ${lacking.join(', ')}`)
+    throw new BuildFailure(`cannot create the SRPM: its sources lack ${lacking.join(', ')}`, {
+      category: 'prep',
+      hint: 'The source package does not contain these files: add them, or correct Source and Patch in the spec.',
+    })
   return {
     requires: withoutFeatures(requires),
     is_dynamic: requires.some(({ name }) => name === DYNAMIC_FEATURE),
@@ -211,7 +215,9 @@ export async function readPackage(
     return { ...packageInfo(rpm), scriptlets: scriptletsOf(rpm.header) }
   } catch (error) {
     if (!(error instanceof RpmFormatError)) throw error
-    throw new BuildFailure(`the build left a file that is not an RPM: ${error.message}`)
+    throw new BuildFailure(`the build left a file that is not an RPM: ${error.message}`, {
+      category: 'verification',
+    })
   }
 }
 

@@ -132,7 +132,11 @@ export async function runPlan(
       throw new Error(`The sandbox was ended from outside${how}: ${output.trim().slice(-500)}`)
     }
     if ('fault' in report) {
-      if (report.fault === 'root') throw new BuildFailure(report.message)
+      if (report.fault === 'root')
+        throw new BuildFailure(report.message, {
+          category: 'dependency',
+          hint: 'A package in the buildroot has damaged it: find the one whose scriptlets do that.',
+        })
       throw new Error(`Cannot set up a sandbox: ${report.message.slice(-500)}`)
     }
     // The kernel killed processes although they were within their limit: it needed memory for others.

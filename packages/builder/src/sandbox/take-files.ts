@@ -31,11 +31,13 @@ export async function takeFiles(
     if (IMPOSSIBLE.test(name))
       throw new BuildFailure(
         `the build left a file named ${JSON.stringify(name)} in its ${basename(folder)} folder`,
+        { category: 'verification' },
       )
     taken.push(name)
     if (taken.length > MAX_FILES)
       throw new BuildFailure(
         `the build left more than ${MAX_FILES} files in its ${basename(folder)} folder`,
+        { category: 'verification' },
       )
   }
   for (const name of taken) {
@@ -66,9 +68,12 @@ async function openFolder(root: string, folder: string): Promise<FileHandle> {
 
 function folderFailure(name: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') return new BuildFailure(`the build removed its ${name} folder`)
+  if (code === 'ENOENT')
+    return new BuildFailure(`the build removed its ${name} folder`, { category: 'verification' })
   if (code === 'ENOTDIR' || code === 'ELOOP')
-    return new BuildFailure(`the build replaced its ${name} folder with a link or a file`)
+    return new BuildFailure(`the build replaced its ${name} folder with a link or a file`, {
+      category: 'verification',
+    })
   return error
 }
 

@@ -1,4 +1,5 @@
 import type { FinishRequest, MadeSource } from '@copr/contract/builder-protocol'
+import { failureOutsideLogs } from '@copr/contract/failure'
 
 const WORDS: Record<MadeSource['type'], string> = {
   scm: 'a repository (SCM)',
@@ -11,5 +12,9 @@ const WORDS: Record<MadeSource['type'], string> = {
 /** Returns the result of a build whose source type no builder supports. */
 export function cannotMake({ type }: MadeSource): FinishRequest {
   const reason = `This site cannot make source packages from ${WORDS[type]} yet: upload a .src.rpm instead`
-  return { outcome: 'failed', reason, files: [] }
+  const failure = failureOutsideLogs(
+    'infrastructure',
+    'Upload a source package (.src.rpm), or link to one.',
+  )
+  return { outcome: 'failed', reason, failure, files: [] }
 }

@@ -29,9 +29,16 @@ export async function downloadFromUser(
   } catch (error) {
     if (signal.aborted) throw error
     const reason = messageOf(error)
+    if (error instanceof BuildFailure)
+      throw new BuildFailure(withoutCredentials(reason), {
+        category: error.category ?? 'network',
+        ...(error.hint && { hint: error.hint }),
+      })
     // After three attempts, the address counts as wrong rather than this machine's network.
-    const words = error instanceof BuildFailure ? reason : `${url} cannot be reached: ${reason}`
-    throw new BuildFailure(withoutCredentials(words))
+    throw new BuildFailure(withoutCredentials(`${url} cannot be reached: ${reason}`), {
+      category: 'network',
+      hint: 'Correct the URL, or try again when its server works.',
+    })
   }
 }
 

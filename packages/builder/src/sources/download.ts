@@ -28,13 +28,17 @@ export async function download(url: string, path: string, options: DownloadOptio
     if (!response.ok)
       throw new BuildFailure(
         `The server responded with ${response.status} ${response.statusText} for ${url}`,
+        { category: 'network', hint: 'Correct the URL, or try again when its server works.' },
       )
     await store(url, response, path, { ...options, signal, onChunk: () => timer.refresh() })
   } catch (error) {
     options.signal.throwIfAborted()
-    if (error instanceof UrlError) throw new BuildFailure(error.message)
+    if (error instanceof UrlError) throw new BuildFailure(error.message, { category: 'network' })
     if (idle.signal.aborted)
-      throw new BuildFailure(`no data from ${url} for ${options.idle_seconds} seconds`)
+      throw new BuildFailure(`no data from ${url} for ${options.idle_seconds} seconds`, {
+        category: 'network',
+        hint: 'Try again when the server works.',
+      })
     throw error
   } finally {
     clearTimeout(timer)
@@ -47,7 +51,9 @@ async function store(
   path: string,
   { max_bytes, expect, signal, onChunk }: DownloadOptions & { onChunk: () => void },
 ): Promise<void> {
-  const tooLong = new BuildFailure(`${url} is larger than the limit of ${max_bytes} bytes`)
+  const tooLong = new BuildFailure(`${url} is larger than the limit of ${max_bytes} bytes`, {
+    category: 'resources',
+  })
   if (Number(response.headers.get('content-length') ?? 0) > max_bytes) {
     await response.body?.cancel()
     throw tooLong
@@ -76,6 +82,7 @@ async function store(
   if (got !== expect?.hex)
     throw new BuildFailure(
       `${url} has the wrong content: expected ${expect?.algorithm} ${expect?.hex}, received ${got}`,
+      { category: 'verification' },
     )
 }
 

@@ -119,8 +119,11 @@ for (const [title, path, answer, want] of [
 ] satisfies [string, string, RequestListener, RegExp][])
   test(`${title} fails with a readable reason`, { skip }, async (t) => {
     const { outcome, reason } = await link(t, path, () => answer as RequestListener)
-    assert.equal(outcome.outcome, 'failed')
+    assert.ok(outcome.outcome === 'failed')
     assert.match(reason, want)
+    const category = /is not an SRPM/.test(reason) ? 'verification' : 'network'
+    assert.equal(outcome.failure?.category, category)
+    assert.match(outcome.failure?.excerpt?.lines.at(-1) ?? '', /^Failed: /)
   })
 
 test('a binary RPM is refused', { skip }, async (t) => {

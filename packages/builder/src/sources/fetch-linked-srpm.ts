@@ -5,6 +5,8 @@ import type { TaskContext } from '@copr/agent/handler'
 import { messageOf } from '@copr/process/errors'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 import { BuildFailure } from '../build-failure.ts'
+import { failureDetails } from '../failure/failure-details.ts'
+import { FailureScanner } from '../failure/failure-scanner.ts'
 import { checkSrpm } from './check-srpm.ts'
 import { downloadFromUser, withoutCredentials } from './download-from-user.ts'
 
@@ -30,15 +32,19 @@ export async function fetchLinkedSrpm(
   const limit = AbortSignal.timeout(task.timeout_seconds * 1000)
   const signal = AbortSignal.any([context.signal, limit])
   const start = performance.now()
+  const scanner = new FailureScanner()
+  const write = (text: string): void => {
+    scanner.write(text)
+    context.writeLog(text)
+  }
   try {
     context.phase('downloading the SRPM')
     const path = join(dir, 'package.src.rpm')
     const max_bytes = task.limits.max_srpm_bytes
-    const write = (text: string): void => context.writeLog(text)
     await downloadFromUser(url, path, { ...options, max_bytes, write, signal })
     const name = await checkSrpm(path, withoutCredentials(url))
     const file = await context.upload(path, name)
-    context.writeLog(`Stored ${name} (${file.size} bytes)\n`)
+    write(`Stored ${name} (${file.size} bytes)\n`)
     return {
       outcome: 'succeeded',
       files: [file],
@@ -49,11 +55,16 @@ export async function fetchLinkedSrpm(
     const fault = limit.aborted
       ? new BuildFailure(
           `the download of ${withoutCredentials(url)} took longer than the timeout of ${task.timeout_seconds} seconds`,
+          {
+            category: 'timeout',
+            hint: 'Try again, raise the timeout of the build, or upload the source package.',
+          },
         )
       : error
-    context.writeLog(`Failed: ${messageOf(fault)}\n`)
+    write(`Failed: ${messageOf(fault)}\n`)
     if (!(fault instanceof BuildFailure)) throw fault
-    return { outcome: 'failed', reason: fault.message.slice(0, 2000), files: [] }
+    const failure = failureDetails(fault, scanner)
+    return { outcome: 'failed', reason: fault.message.slice(0, 2000), failure, files: [] }
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -45,10 +45,15 @@ export async function fetchSources(
 function onlySpec(names: string[]): string {
   const specs = names.filter((name) => name.endsWith('.spec') && !name.startsWith('.'))
   const [spec] = specs
-  if (spec === undefined) throw new BuildFailure('the sources contain no spec file')
+  if (spec === undefined)
+    throw new BuildFailure('the sources contain no spec file', {
+      category: 'prep',
+      hint: 'Add a spec file to the source package.',
+    })
   if (specs.length > 1)
     throw new BuildFailure(
       `the sources contain more than one spec file: ${specs.toSorted().join(', ')}`,
+      { category: 'prep', hint: 'Leave only one spec file in the source package.' },
     )
   return spec
 }
@@ -96,6 +101,7 @@ async function readSourceList(checkout: string): Promise<SourceEntry[]> {
   if (!stats.isFile() || stats.size > MAX_LIST_BYTES)
     throw new BuildFailure(
       `Cannot read the sources file: it is not a regular file of at most ${MAX_LIST_BYTES} bytes`,
+      { category: 'prep' },
     )
   return parseSourceList(await readFile(file, 'utf8'))
 }

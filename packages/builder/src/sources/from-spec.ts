@@ -33,6 +33,7 @@ export async function makeFromSpec(
       if (!ResultFile.shape.name.safeParse(spec).success)
         throw new BuildFailure(
           `Cannot use the spec file ${JSON.stringify(spec)}: rename it, letters, digits and . _ + ~ ^ - are possible`,
+          { category: 'prep', hint: 'Rename the spec file.' },
         )
       const path = join(dir, 'received.spec')
       if (source.type === 'upload') await context.fetchSrpm(path)
@@ -75,12 +76,19 @@ async function specFailure(
   if (url !== undefined && exit.exhausted === undefined) {
     const said = /^curl: \(\d+\) (.*)$/m.exec(exit.output)?.[1]
     const cause = (await networkFault(said ?? '', rules)) ?? said ?? 'curl failed'
-    return new BuildFailure(`cannot download ${url}: ${cause}`)
+    return new BuildFailure(`cannot download ${url}: ${cause}`, {
+      category: 'network',
+      hint: 'Correct the URL in the spec, or upload a source package (.src.rpm).',
+    })
   }
   const missing = missingSources(exit.output)
   if (missing.length > 0)
     return new BuildFailure(
       `the spec names ${missing.toSorted().join(', ')} without a URL: name each source by a URL, or upload a source package (.src.rpm)`,
+      {
+        category: 'prep',
+        hint: 'Name each source by a URL, or upload a source package (.src.rpm).',
+      },
     )
   const words = 'cannot create the SRPM: rpmbuild -bs exited with code'
   return rpmbuildFailure(words, exit, firstError(exit.output))

@@ -144,23 +144,28 @@ async function runCommand(
 async function takeSrpm({ task, dir }: Build<SrpmTask>): Promise<string> {
   const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   const [srpm] = srpms
-  if (srpm === undefined) throw new BuildFailure('no source package was made')
+  if (srpm === undefined)
+    throw new BuildFailure('no source package was made', { category: 'verification' })
   if (srpms.length > 1)
     throw new BuildFailure(
       `more than one source package was made: ${srpms.map((path) => basename(path)).join(', ')}`.slice(
         0,
         500,
       ),
+      { category: 'verification' },
     )
   const { size } = await stat(srpm)
   const { max_srpm_bytes } = task.limits
   if (size > max_srpm_bytes)
     throw new BuildFailure(
       `the source package has ${formatBytes(size)}, the limit is ${formatBytes(max_srpm_bytes)}`,
+      { category: 'resources' },
     )
   const name = await checkSrpm(srpm, basename(srpm))
   if (name !== basename(srpm))
-    throw new BuildFailure(`the source package ${basename(srpm)} must be named ${name}`)
+    throw new BuildFailure(`the source package ${basename(srpm)} must be named ${name}`, {
+      category: 'verification',
+    })
   return srpm
 }
 

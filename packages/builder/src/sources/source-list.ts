@@ -19,7 +19,9 @@ export function parseSourceList(text: string): SourceEntry[] {
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
   if (lines.length > MAX_ENTRIES)
-    throw new BuildFailure(`Cannot read the sources file: it has more than ${MAX_ENTRIES} lines`)
+    throw new BuildFailure(`Cannot read the sources file: it has more than ${MAX_ENTRIES} lines`, {
+      category: 'prep',
+    })
   return lines.map(parseLine)
 }
 
@@ -32,6 +34,7 @@ function parseLine(line: string): SourceEntry {
   if (!hex || !fileName || hex.length !== HEX_LENGTH[algorithm])
     throw new BuildFailure(
       `Cannot read the sources file: expected a digest and a file name, found ${JSON.stringify(line.slice(0, 200))}`,
+      { category: 'prep' },
     )
   checkSourceName(fileName)
   return { algorithm, hex: hex.toLowerCase(), fileName }
@@ -41,5 +44,8 @@ function parseLine(line: string): SourceEntry {
 export function checkSourceName(name: string): void {
   const fault = sourceNameFault(name)
   if (fault)
-    throw new BuildFailure(`Cannot use the source file ${JSON.stringify(name)}: its name ${fault}`)
+    throw new BuildFailure(
+      `Cannot use the source file ${JSON.stringify(name)}: its name ${fault}`,
+      { category: 'prep' },
+    )
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { OwnerName, ProjectDirname, ProjectName } from '../names.ts'
 import { isSpecName } from '../made-sources.ts'
 import { SOURCE_TYPE_NUMBER, STATE_NUMBER, type BuildState, type SourceType } from '../states.ts'
+import { FailureDetails } from '../failure.ts'
 import { RepoAnswer } from './chroots.ts'
 import { Flag, Line, WholeOrEmpty, Words, wordsWithout } from './form-fields.ts'
 
@@ -72,9 +73,16 @@ export const BuildAnswer = z.strictObject({
 })
 export type BuildAnswer = z.infer<typeof BuildAnswer>
 
+/** The cause of a failure, which the reference system does not have. */
+const Failure = FailureDetails.extend({
+  /** The sentence that the build's page shows. */
+  reason: z.string(),
+}).nullable()
+
 export const SourceChrootAnswer = z.strictObject({
   state: BuildStateName,
   result_url: z.string().nullable(),
+  failure: Failure,
 })
 
 export const SourceBuildConfigAnswer = z.strictObject({
@@ -94,6 +102,7 @@ export const BuildChrootAnswer = z.strictObject({
   started_on: seconds,
   ended_on: seconds,
   result_url: z.string().regex(/\/$/).nullable(),
+  failure: Failure,
 })
 export type BuildChrootAnswer = z.infer<typeof BuildChrootAnswer>
 

@@ -1,3 +1,4 @@
+import type { FailureDetails } from '@copr/contract/failure'
 import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
 import { anyOf } from '../database/any-of.ts'
@@ -11,6 +12,8 @@ import {
 
 /** A build with everything that its page shows. */
 export interface Build extends BuildSummary {
+  /** Why the source package could not be made; null also for builds of earlier versions, which have only a `fail_reason`. */
+  failure: FailureDetails | null
   source_json: Record<string, unknown>
   chroots: BuildChroot[]
 }
@@ -21,6 +24,8 @@ export interface BuildChroot {
   name: string
   state: BuildState
   state_reason: string | null
+  /** The cause of the failure; null also for builds of earlier versions, which have only a `state_reason`. */
+  failure: FailureDetails | null
   git_commit: string | null
   /** Relative to the directory's chroot folder; null until a builder has started. */
   result_dir: string | null
@@ -41,14 +46,15 @@ export async function loadBuilds(db: Db, ids: number[]): Promise<Build[]> {
   const found = builds.map(({ id }) => id)
   const sources = await db
     .selectFrom('build')
-    .select(['id', 'source_json'])
+    .select(['id', 'source_json', 'failure'])
     .where('id', '=', anyOf(found))
     .execute()
-  const sourceOf = new Map(sources.map(({ id, source_json }) => [id, source_json]))
+  const sourceOf = new Map(sources.map((row) => [row.id, row]))
   const chroots = Map.groupBy(await chrootsOf(db, found), (chroot) => chroot.build_id)
   return builds.map((build) => ({
     ...build,
-    source_json: sourceOf.get(build.id) ?? {},
+    source_json: sourceOf.get(build.id)?.source_json ?? {},
+    failure: sourceOf.get(build.id)?.failure ?? null,
     chroots: chroots.get(build.id) ?? [],
   }))
 }
@@ -63,6 +69,7 @@ async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {
       'chroot.name',
       'build_chroot.state',
       'build_chroot.state_reason',
+      'build_chroot.failure',
       'build_chroot.git_commit',
       'build_chroot.result_dir',
       'build_chroot.started_at',

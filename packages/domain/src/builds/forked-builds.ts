@@ -1,3 +1,4 @@
+import { failureOutsideLogs } from '@copr/contract/failure'
 import { buildDirName } from '@copr/contract/names'
 import { sql } from 'kysely'
 import { notify } from '../database/notify.ts'
@@ -318,6 +319,7 @@ async function failCopies(
   ids: number[],
   { reason, now }: { reason: string; now: Date },
 ): Promise<void> {
-  const set = { state_reason: reason, ended_at: now, result_dir: null }
+  const failure = JSON.stringify(failureOutsideLogs('infrastructure'))
+  const set = { state_reason: reason, failure, ended_at: now, result_dir: null }
   await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set })
 }

@@ -1,4 +1,5 @@
 import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
+import { type FailureDetails, failureOutsideLogs } from '@copr/contract/failure'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 import { notify } from '../database/notify.ts'
 import type { Db, Tx } from '../database/open.ts'
@@ -13,8 +14,8 @@ import { lockLeased, type TaskRow } from '../queue/leases.ts'
 /** The outcome of a task that was not lost. `source`, `import` and `rpm` mean that a task of that kind succeeded. */
 export type TaskOutcome =
   | { kind: 'canceled' }
-  /** The build itself failed; `reason` is one sentence for its user. */
-  | { kind: 'failed'; reason: string; seconds?: Record<string, number> | undefined }
+  /** The build itself failed. */
+  | ({ kind: 'failed' } & Failure)
   | { kind: 'source'; facts: SourceMetadata }
   /** `branch_commits` maps each dist-git branch to its commit. */
   | {
@@ -24,6 +25,14 @@ export type TaskOutcome =
       source_bytes: number
     }
   | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
+
+/** Why a build failed. */
+interface Failure {
+  /** One sentence for its user. */
+  reason: string
+  failure?: FailureDetails | undefined
+  seconds?: Record<string, number> | undefined
+}
 
 /** Ends a leased task. Returns undefined if the lease is lost, and `canceled` if the build was canceled, whatever the outcome. */
 export async function finishTask(
@@ -61,7 +70,8 @@ async function finish(tx: Tx, task: TaskRow, outcome: TaskOutcome, now: Date): P
     case 'canceled': {
       // withLeasedTask() handles real cancellations; without this case, the build would wait forever.
       const reason = 'The builder stopped the build although it was not canceled'
-      return await failTask(tx, task, { reason }, now)
+      const failure = failureOutsideLogs('infrastructure')
+      return await failTask(tx, task, { reason, failure }, now)
     }
     case 'failed':
       return await failTask(tx, task, outcome, now)
@@ -121,7 +131,9 @@ async function finishImport(
     const git_commit = branch_commits[chroot.distgit_branch]
     if (git_commit === undefined) {
       const state_reason = `The import did not deliver the branch ${chroot.distgit_branch}`
-      await moveChroots(tx, [chroot.id], { to: 'failed', set: { state_reason, ended_at: now } })
+      const failure = JSON.stringify(failureOutsideLogs('infrastructure'))
+      const set = { state_reason, failure, ended_at: now }
+      await moveChroots(tx, [chroot.id], { to: 'failed', set })
       continue
     }
     await moveChroots(tx, [chroot.id], { to: 'pending', set: { git_commit } })
@@ -162,17 +174,18 @@ async function finishRpm(
 async function failTask(
   tx: Tx,
   task: TaskRow,
-  { reason, seconds }: { reason: string; seconds?: Record<string, number> | undefined },
+  { reason, failure, seconds }: Failure,
   now: Date,
 ): Promise<void> {
   await endTask(tx, task, now)
   const failed = { state_reason: reason, ended_at: now }
+  const details = failure ? { failure: JSON.stringify(failure) } : {}
   if (task.build_chroot_id !== null) {
     const times = seconds ? { seconds: JSON.stringify(seconds) } : {}
-    const set = { ...failed, ...times }
+    const set = { ...failed, ...details, ...times }
     await moveChroots(tx, [task.build_chroot_id], { to: 'failed', set })
   } else {
-    const set = { fail_reason: reason, source_ended_at: now }
+    const set = { fail_reason: reason, ...details, source_ended_at: now }
     await moveSource(tx, task.build_id, { to: 'failed', set })
     const waiting = await tx
       .selectFrom('build_chroot')
@@ -219,7 +232,8 @@ export async function requeueTask(
     // Publishing fails for transient reasons; a build that loses every machine it gets would never succeed.
     if (task.kind !== 'publish' && task.attempts >= max_attempts) {
       const why = `Failed after ${task.attempts} attempts. The last attempt: ${reason}`
-      await failTask(tx, task, { reason: why }, now)
+      const failure = failureOutsideLogs('infrastructure')
+      await failTask(tx, task, { reason: why, failure }, now)
       return 'ended'
     }
     await releaseMachine(tx, task, now)

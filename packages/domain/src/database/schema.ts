@@ -1,6 +1,7 @@
 // Written by `make schema` from the migrations: change those, not this file.
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
+import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import type { PoolConfig } from '@copr/contract/pools/provider-options'
 import type { QuotaKind } from '@copr/contract/quota-kinds'
@@ -90,6 +91,7 @@ export interface BuildTable {
   forked_from: number | null
   source_bytes: Generated<number>
   source_measured: Generated<boolean>
+  failure: Json<FailureDetails> | null
 }
 
 export interface BuildChrootTable {
@@ -107,6 +109,7 @@ export interface BuildChrootTable {
   seconds: Json<Record<string, number>> | null
   result_bytes: Generated<number>
   results_measured: Generated<boolean>
+  failure: Json<FailureDetails> | null
 }
 
 export interface BuiltPackageTable {

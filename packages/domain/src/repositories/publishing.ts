@@ -1,3 +1,4 @@
+import { failureOutsideLogs } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import { sql } from 'kysely'
 import { lockBuild, refreshBuild } from '../states/build-state.ts'
@@ -274,7 +275,8 @@ async function failOne(
 ): Promise<boolean> {
   return await db.transaction().execute(async (tx) => {
     if (!(await lockBuild(tx, build_id))) return false
-    const set = { state_reason: reason, ended_at: now }
+    const failure = JSON.stringify(failureOutsideLogs('verification'))
+    const set = { state_reason: reason, failure, ended_at: now }
     const moved = await moveChroots(tx, [build_chroot_id], { to: 'failed', from: ['running'], set })
     if (moved.length === 0) return false
     for (const table of ['repository_member', 'built_package'] as const)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FailureDetails } from '@copr/contract/failure'
 import { finish, upload } from '../testing/test-builds.ts'
 import { addTelescope, openTestFrontend, type TestFrontend } from '../testing/test-frontend.ts'
 
@@ -72,4 +73,54 @@ test('the page of a build links the newer builds that have replaced it in the re
     assert.match(page, new RegExp(`href="/coprs/dana/telescope/build/${third}/">Build ${third}<`))
   }
   assert.deepEqual(await replacedOn(t, third), [])
+})
+
+const FAILURE: FailureDetails = {
+  category: 'compile',
+  section: '%build',
+  log: 'builder-live.log',
+  line: 118,
+  excerpt: { first_line: 117, lines: ['gcc -c hello.c', '<b>hello.c:1:1: error</b>'] },
+  hint: 'Fix the first error.',
+}
+
+test('the page of a failed build shows the first error, its place in the log, and a hint', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await upload(t)
+  await t.db
+    .updateTable('build_chroot')
+    .set({ failure: JSON.stringify(FAILURE), state_reason: '%build failed', result_dir: 'place' })
+    .execute()
+  const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  assert.match(page, />compile</)
+  assert.match(page, /<mark><span class="number">118<\/span> &lt;b&gt;hello\.c:1:1: error/)
+  assert.match(
+    page,
+    /Line 118 of\s+<a href="\/results\/dana\/telescope\/debian-12-x86_64\/place\/builder-live\.log"/,
+  )
+  assert.match(page, /Fix the first error\./)
+})
+
+test('the page of a build that failed in an earlier version shows its sentence', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await upload(t)
+  await t.db.updateTable('build_chroot').set({ state_reason: '%build failed' }).execute()
+  await t.db.updateTable('build').set({ fail_reason: 'No source' }).execute()
+  const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  assert.match(page, /%build failed/)
+  assert.match(page, /No source/)
+  assert.doesNotMatch(page, /Why it failed/)
+})
+
+test('the page of a build shows why it has no source package', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await upload(t)
+  const failure = JSON.stringify({ ...FAILURE, category: 'network', section: null })
+  await t.db.updateTable('build').set({ fail_reason: 'No source', failure }).execute()
+  const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  assert.match(page, />network</)
+  assert.match(page, /srpm-builds\/\d{8}\/builder-live\.log/)
 })

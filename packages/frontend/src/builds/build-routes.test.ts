@@ -1,3 +1,4 @@
+import { failureOutsideLogs } from '@copr/contract/failure'
 import {
   BuildAnswer,
   BuildChrootAnswer,
@@ -89,6 +90,25 @@ test('source-chroot, built-packages and build chroots match their schemas', asyn
     (await t.ask(`/api_3/build-chroot?build_id=${id}&chrootname=fedora-43-i386`)).status,
     404,
   )
+})
+
+test('the causes of failures are returned with their sentences', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await upload(t)
+  const failure = failureOutsideLogs('compile')
+  await t.db
+    .updateTable('build_chroot')
+    .set({ failure: JSON.stringify(failure), state_reason: 'It failed' })
+    .execute()
+  await t.db
+    .updateTable('build')
+    .set({ failure: JSON.stringify(failure), fail_reason: 'No source' })
+    .execute()
+  const chroot = await t.get(`/api_3/build-chroot/${id}/debian-12-x86_64`)
+  assert.deepEqual(BuildChrootAnswer.parse(chroot).failure, { reason: 'It failed', ...failure })
+  const source = await t.get(`/api_3/build/source-chroot/${id}`)
+  assert.deepEqual(SourceChrootAnswer.parse(source).failure, { reason: 'No source', ...failure })
 })
 
 test('build/cancel cancels immediately, and only once', async () => {

@@ -24,7 +24,7 @@ import { mapParts, streamList } from '../http/stream-list.ts'
 import { projectOfBuild, requireBuild, requireProject } from '../api/find-or-404.ts'
 import { type Refusal, whyRefused } from './build-actions.ts'
 import { onBuild } from './on-build.ts'
-import { presentBuild, sourceDir } from './present-build.ts'
+import { presentBuild, presentFailure, sourceDir } from './present-build.ts'
 
 export function buildRoutes(api: Api): void {
   const { frontend } = api
@@ -87,6 +87,7 @@ export function buildRoutes(api: Api): void {
         return c.json({
           state: build.source_state,
           result_url: begun ? sourceDir(build, results_url) : null,
+          failure: presentFailure(build.fail_reason, build.failure),
         })
       },
     ),

@@ -13,6 +13,7 @@ import { html } from 'hono/html'
 import { resultUrl, sourceDir } from './present-build.ts'
 import { type BuildAction, buildActions } from './build-actions.ts'
 import { buildSteps } from './build-steps.ts'
+import { failureViews, sourceFailureView } from './failure-view.ts'
 import { postButton } from '../pages/forms.ts'
 import { lostNotice, retryNotice } from './retry-notice.ts'
 import { alert, card, duration, facts, secondsText, table, time } from '../pages/parts.ts'
@@ -51,14 +52,25 @@ export function buildView(view: View, page: BuildView): Html {
         </h2>
         <div class="actions">${actions(view, page)}</div>
       </div>
-      ${build.fail_reason ? alert('danger', build.fail_reason) : ''} ${buildSteps(page)}
-      ${sourceWait(page)}
+      ${sourceFailure(build)} ${buildSteps(page)} ${sourceWait(page)}
       <div class="columns">
-        <div class="stack">${card('Chroots', chrootTable(page, view.now))}</div>
+        <div class="stack">
+          ${card('Chroots', chrootTable(page, view.now))} ${failureViews(build, RESULTS)}
+        </div>
         <div class="stack">${card('About', about(page, view.now))}</div>
       </div>
     </div>
     <section id="logs" class="stack logs">${logs(build)}</section>`
+}
+
+function sourceFailure(build: Build): Html {
+  if (build.fail_reason === null) return html``
+  const log_url = `${sourceDir(build, RESULTS)}/`
+  return alert(
+    'danger',
+    build.fail_reason,
+    build.failure && sourceFailureView(build.failure, log_url),
+  )
 }
 
 function actions(view: View, { build, project, rights }: BuildView): Html[] {

@@ -1,4 +1,5 @@
 import type { BuildAnswer, BuildChrootAnswer } from '@copr/contract/api/builds'
+import type { FailureDetails } from '@copr/contract/failure'
 import { paddedBuildId } from '@copr/contract/names'
 import type { Build, BuildChroot } from '@copr/domain/builds/build-queries'
 import type { BuildSummary } from '@copr/domain/builds/build-summaries'
@@ -39,7 +40,16 @@ export function presentBuildChroot(
     started_on: chroot.started_at && unixSeconds(chroot.started_at),
     ended_on: chroot.ended_at && unixSeconds(chroot.ended_at),
     result_url: resultUrl(chroot, build, results_url),
+    failure: presentFailure(chroot.state_reason, chroot.failure),
   }
+}
+
+/** The cause of a failure with the sentence that the build's page shows; null without a cause. */
+export function presentFailure(
+  reason: string | null,
+  failure: FailureDetails | null,
+): BuildChrootAnswer['failure'] {
+  return failure && { reason: reason ?? '', ...failure }
 }
 
 /** The URL of a build chroot's results, with a trailing slash; null until a builder has started. */

@@ -241,7 +241,7 @@ test('a batch with many builds is paged', async () => {
     .selectAll()
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
-  const { id: _, source_json, ...facts } = build
+  const { id: _, source_json, failure: __, ...facts } = build
   const copy = { ...facts, source_json: JSON.stringify(source_json) }
   await fixtures(t.db)
     .insertInto('build')

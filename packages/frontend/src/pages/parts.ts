@@ -42,14 +42,14 @@ export function table(label: string, columns: string[], rows: Html[][]): Html {
 export function alert(
   kind: 'danger' | 'info' | 'success' | 'warning',
   title: string,
-  body?: Html,
+  body?: Html | null,
 ): Html {
   return html`<div
     class="pf-v6-c-alert pf-m-inline pf-m-${kind}"
     role="${kind === 'danger' ? 'alert' : 'status'}"
   >
     <p class="pf-v6-c-alert__title">${title}</p>
-    ${body === undefined ? '' : html`<div class="pf-v6-c-alert__description">${body}</div>`}
+    ${body === undefined || body === null ? '' : html`<div class="pf-v6-c-alert__description">${body}</div>`}
   </div>`
 }
 

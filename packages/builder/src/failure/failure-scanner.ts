@@ -1,0 +1,353 @@
+import {
+  CATEGORY_HINTS,
+  type FailureCategory,
+  type FailureDetails,
+  printableHint,
+  printableLine,
+} from '@copr/contract/failure'
+import { LogLines, plainLine } from './log-lines.ts'
+import { type Finding, type Rank, RANKS, type Rule } from './rule.ts'
+import { RULES } from './rules.ts'
+
+const LINES_BEFORE = 3
+const LINES_BELOW = 5
+/** Number of lines below a candidate that may say more about its cause. */
+const FOLLOWED_LINES = 16
+/** Lines of rank `likely` that are no further apart belong to the same error. */
+const GROUP_LINES = 30
+/** Number of lines of a section that the rules are tried on; the others only move the end of the section. Bounds the time for a log of errors. */
+const MAX_TRIED = 20_000
+/** make ignores an error, reported by this many lines at most. */
+const IGNORED_LINES = 20
+
+/** A line that may be the first error. */
+interface Candidate {
+  line: number
+  category: FailureCategory | undefined
+  hint: string | undefined
+  excerpt: { first_line: number; lines: string[] }
+  below: Finding[]
+  /** The last line of its group. */
+  until: number
+}
+
+/** One part of a log, with the candidates found in it: bounded in number, however long the part is. */
+interface Stage {
+  /** `start` at first, `root` while the buildroot is filled, `spec` while rpm parses the spec, otherwise a section such as `%build`. */
+  name: string
+  found: Partial<Record<Rank, Candidate>>
+  byCategory: Partial<Record<FailureCategory, Candidate>>
+  /** The line before rpm says that the section has failed. */
+  last: Candidate | undefined
+  /** Whether make or its like have stopped: what follows are consequences. */
+  isStopped: boolean
+  tried: number
+}
+
+/** The category of a failure in a section whose log says nothing more precise. */
+const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
+  root: 'infrastructure',
+  spec: 'macros',
+  '%prep': 'prep',
+  '%generate_buildrequires': 'dependency',
+  '%conf': 'compile',
+  '%build': 'compile',
+  '%install': 'install',
+  '%check': 'test',
+  '%files': 'files',
+}
+
+/** The stage before the first that is known: a log may have lost its beginning. */
+const START = 'start'
+
+/** A section begins; anywhere in the line, as a process in the background may have begun the line. */
+const SECTION = /Executing\((%[a-z_]{1,40})\):/
+/** rpm's last word about a section. It repeats its own error at the end, and a section may have printed that of another rpmbuild. */
+const LAST_WORD = /\bBad exit status from \S{1,200} \((%[a-z_]{1,40})\)/
+const SPEC_BEGINS = /^\$ (?:setarch \S{1,20} )?rpmbuild /
+const SPEC_CONTINUES = /^(?:Building target platforms: |setting SOURCE_DATE_EPOCH=)/
+const ROOT_BEGINS =
+  /^(?:\$ dnf |Start: (?:build setup|dnf\d? |yum |installing|chroot init)|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
+const FILES_BEGIN = /^(?:Processing files: |Checking for unpackaged file\(s\): )/
+const RPM_ERRORS = /^RPM build errors:/
+const IGNORED_BY_MAKE = /^make(?:\[\d+\])?: \[.{1,300}\(ignored\)$/
+const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
+
+/** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
+const NOTABLE =
+  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|memory|denied|traceback|exception|abort|panic|assert|bad |problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line /i
+/** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
+const HARMLESS =
+  /^\+{1,3} | -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
+
+const TRACEBACK = /^(\s{0,40})(?:\S{1,40} {1,4})?Traceback \(most recent call last\):/
+const EXCEPTION = /^\s{0,40}(?:\S{1,40} {1,4})?[A-Za-z_][\w.]{0,200}(?:: |:?$)/
+const CHAINED =
+  /^\s{0,40}(?:During handling of the above exception|The above exception was the direct cause)/
+const ANY_EXCEPTION: Rule = { rank: 'sure', pattern: EXCEPTION }
+
+/**
+ * Finds the first error in the log of a build while it is written. Reads each line once; the memory does not depend on the length of the
+ * log. The numbers of lines count from the beginning of the log.
+ */
+export class FailureScanner {
+  readonly #lines = new LogLines((line, number) => this.#onLine(line, number))
+  readonly #stages = new Map<string, Stage>()
+  #stage = this.#begin(START)
+  /** Sources that rpmbuild -bs does not find are known only when it has run again without them. */
+  #earlier: Stage['byCategory'] = {}
+  /** The section that rpm has reported as failed. */
+  #failed: string | undefined
+  /** Whether rpm repeats its errors; what follows is about mock itself. */
+  #isOver = false
+  /** The last lines, for excerpts. */
+  #recent: { number: number; text: string }[] = []
+  /** Candidates whose excerpts need more lines. */
+  #open: Candidate[] = []
+  #traceback: { indent: number } | undefined
+  #exception: Candidate | undefined
+  /** Whether the next traceback tells what followed from the last exception. */
+  #isChained = false
+
+  write(chunk: Uint8Array | string): void {
+    this.#lines.write(chunk)
+  }
+
+  /** Returns the cause of the failure; with a category, that the caller knows, only where the log shows it. */
+  details(
+    known: { category?: FailureCategory | undefined; hint?: string | undefined } = {},
+  ): Omit<FailureDetails, 'log'> {
+    this.#lines.end()
+    const stage = this.#stageOf(known.category)
+    const { category: wanted } = known
+    const last = stage.last ?? this.#lastLine()
+    const found =
+      wanted === undefined ? firstError(stage) : (stage.byCategory[wanted] ?? this.#earlier[wanted])
+    const shown = found ?? last
+    const category = wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? 'infrastructure'
+    const hint = known.hint ?? found?.hint ?? CATEGORY_HINTS[category]
+    return {
+      category,
+      section: isInSection(stage, wanted) ? stage.name : null,
+      line: shown?.line ?? null,
+      excerpt: shown?.excerpt ?? null,
+      hint: printableHint(hint),
+    }
+  }
+
+  #stageOf(category: FailureCategory | undefined): Stage {
+    const failed = this.#failed === undefined ? undefined : this.#stages.get(this.#failed)
+    if (failed && category === undefined) return failed
+    return this.#stage
+  }
+
+  #begin(name: string): Stage {
+    const stage: Stage = {
+      name,
+      found: {},
+      byCategory: {},
+      last: undefined,
+      isStopped: false,
+      tried: 0,
+    }
+    this.#stages.set(name, stage)
+    return stage
+  }
+
+  /** Returns the stage of a section that failed, but whose beginning is not in the log. */
+  #rename(name: string): Stage {
+    if (this.#stage.name !== START) return this.#begin(name)
+    this.#stages.set(name, this.#stage)
+    this.#stage.name = name
+    return this.#stage
+  }
+
+  #onLine(raw: string, number: number): void {
+    const line = plainLine(raw)
+    for (const candidate of this.#open) follow(candidate, line)
+    if (this.#open.length > 0)
+      this.#open = this.#open.filter(({ line: at }) => number - at < FOLLOWED_LINES)
+    if (!this.#moves(line) && !this.#isOver) this.#read(line, number)
+    this.#recent.push({ number, text: line })
+    if (this.#recent.length > LINES_BEFORE) this.#recent.shift()
+  }
+
+  /** Follows the stages; returns whether the line begins or ends one. */
+  #moves(line: string): boolean {
+    const section = line.includes('Executing(%') ? SECTION.exec(line)?.[1] : undefined
+    if (section !== undefined) return this.#enter(section)
+    if (SPEC_BEGINS.test(line)) return this.#enter('spec')
+    // rpm's own output may arrive after its errors.
+    if (SPEC_CONTINUES.test(line)) return this.#stage.name === 'spec' || this.#enter('spec')
+    if (ROOT_BEGINS.test(line)) return this.#stage.name === 'root' ? false : this.#enter('root')
+    if (FILES_BEGIN.test(line) && !this.#isOver)
+      return this.#stage.name === '%files' ? false : this.#enter('%files')
+    const failed = line.includes('Bad exit status') ? LAST_WORD.exec(line)?.[1] : undefined
+    if (failed !== undefined) {
+      this.#failed = failed
+      const stage = this.#stages.get(failed) ?? this.#rename(failed)
+      if (!this.#isOver) stage.last ??= this.#lastLine()
+      return true
+    }
+    if (!RPM_ERRORS.test(line)) return false
+    this.#isOver = true
+    return true
+  }
+
+  #enter(name: string): true {
+    const { prep } = this.#stage.byCategory
+    if (prep) this.#earlier = { prep }
+    this.#stage = this.#begin(name)
+    this.#failed = undefined
+    this.#isOver = false
+    this.#traceback = undefined
+    this.#exception = undefined
+    this.#isChained = false
+    return true
+  }
+
+  #read(line: string, number: number): void {
+    if (this.#inTraceback(line, number)) return
+    const stage = this.#stage
+    if (IGNORED_BY_MAKE.test(line)) forget(stage, number)
+    if (!NOTABLE.test(line) || HARMLESS.test(line)) return
+    if (++stage.tried > MAX_TRIED) return
+    // After a sure error, only a decisive one counts.
+    const match = matchOf(line, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
+    if (match) this.#keep(match, number, line)
+    if (STOPS.test(line)) stage.isStopped = true
+  }
+
+  /** Follows the lines of a Python traceback up to the exception; returns whether the line is one of them. */
+  #inTraceback(line: string, number: number): boolean {
+    if (this.#traceback === undefined) {
+      if (CHAINED.test(line)) this.#isChained = true
+      const begin = line.includes('Traceback') ? TRACEBACK.exec(line) : null
+      if (!begin) return false
+      this.#traceback = { indent: begin[1]?.length ?? 0 }
+      return true
+    }
+    const indent = line.search(/\S/)
+    if (indent < 0 || indent > this.#traceback.indent) return true
+    this.#traceback = undefined
+    if (!EXCEPTION.test(line)) return false
+    if (line.endsWith('Traceback (most recent call last):')) {
+      // The message of the exception is another traceback.
+      this.#traceback = { indent }
+      return true
+    }
+    const before = this.#exception
+    // The exception at the end of a chain is the one that ended the program.
+    if (this.#isChained && before && this.#stage.found.sure === before)
+      delete this.#stage.found.sure
+    this.#isChained = false
+    const match = matchOf(line, this.#stage.name, EXCEPTION_RULES) ?? {
+      rule: ANY_EXCEPTION,
+      finding: ANY_EXCEPTION,
+      groups: [],
+    }
+    this.#exception = this.#keep(match, number, line)
+    return true
+  }
+
+  #keep({ rule, finding, groups }: Match, number: number, line: string): Candidate | undefined {
+    const { found, byCategory, isStopped } = this.#stage
+    const { rank } = rule
+    const known = found[rank]
+    const { category } = finding
+    const isNewGroup =
+      rank === 'likely' && !isStopped && known && number > known.until + GROUP_LINES
+    if (known && rank === 'likely' && !isStopped && !isNewGroup) known.until = number
+    if (known && !isNewGroup && (category === undefined || byCategory[category])) return undefined
+    const candidate = this.#candidate(number, line)
+    candidate.category = category
+    candidate.hint = hintOf(finding, groups)
+    candidate.below = rule.below ?? []
+    if (!known || isNewGroup) found[rank] = candidate
+    if (category !== undefined) byCategory[category] ??= candidate
+    return candidate
+  }
+
+  #candidate(number: number, line: string): Candidate {
+    const before = this.#recent.filter((one) => one.number < number)
+    const first_line = before[0]?.number ?? number
+    const lines = [...before.map(({ text }) => text), line].map((text) => detached(text))
+    const candidate: Candidate = {
+      line: number,
+      category: undefined,
+      hint: undefined,
+      excerpt: { first_line, lines },
+      below: [],
+      until: number,
+    }
+    this.#open.push(candidate)
+    return candidate
+  }
+
+  /** The last line that is not empty, which is where a build was when it ended. */
+  #lastLine(): Candidate | undefined {
+    const last = this.#recent.findLast(({ text }) => text.trim() !== '')
+    return last && this.#candidate(last.number, last.text)
+  }
+}
+
+interface Match {
+  rule: Rule
+  finding: Finding
+  groups: (string | undefined)[]
+}
+
+const DECISIVE_RULES = RULES.filter(({ rank }) => rank === 'decisive')
+const EXCEPTION_RULES = RULES.filter(({ rank }) => rank === 'decisive' || rank === 'sure')
+
+function matchOf(line: string, stage: string, rules: Rule[]): Match | undefined {
+  for (const rule of rules) {
+    if (rule.only && stage !== START && !rule.only.includes(stage)) continue
+    const match = rule.pattern.exec(line)
+    if (match) return { rule, finding: rule, groups: match.slice(1) }
+  }
+  return undefined
+}
+
+function hintOf({ hint }: Finding, groups: (string | undefined)[]): string | undefined {
+  if (!hint?.includes('$1')) return hint
+  const name = groups.find((group) => group !== undefined && group !== '')
+  return name === undefined ? undefined : hint.replaceAll('$1', () => name)
+}
+
+/** Adds a line below a candidate to its excerpt, and reads from it what the candidate's own line does not say. */
+function follow(candidate: Candidate, line: string): void {
+  const { lines, first_line } = candidate.excerpt
+  if (first_line + lines.length <= candidate.line + LINES_BELOW) lines.push(detached(line))
+  for (const finding of candidate.below) {
+    const match = finding.pattern.exec(line)
+    if (!match) continue
+    candidate.category = finding.category
+    candidate.hint = hintOf(finding, match.slice(1))
+    candidate.below = []
+    return
+  }
+}
+
+/** Forgets the candidates just above a line that says that their error is ignored. */
+function forget({ found }: Stage, number: number): void {
+  for (const rank of RANKS) {
+    const candidate = found[rank]
+    if (candidate && candidate.line >= number - IGNORED_LINES) delete found[rank]
+  }
+}
+
+function firstError({ found }: Stage): Candidate | undefined {
+  return RANKS.map((rank) => found[rank]).find((candidate) => candidate !== undefined)
+}
+
+/** Whether a failure is one of the section that ran; %clean is the last, after which the results are checked. */
+function isInSection({ name }: Stage, known: FailureCategory | undefined): boolean {
+  if (!name.startsWith('%') || name === '%clean') return false
+  return known === undefined || ['timeout', 'resources'].includes(known)
+}
+
+/** Returns a line as it can be shown, as a string of its own: a part would keep the chunk of the log that it comes from. */
+function detached(line: string): string {
+  return Buffer.from(printableLine(line)).toString()
+}

@@ -1,0 +1,66 @@
+import { StringDecoder } from 'node:string_decoder'
+
+/** A line is kept up to twice this length, its beginning and its end: rpm's words may follow those of a process in the background. */
+const KEPT_LENGTH = 400
+
+/** Splits a log into lines as it arrives. Memory is bounded, however long a line is. */
+export class LogLines {
+  /** Number of complete lines so far. */
+  count = 0
+  readonly #decoder = new StringDecoder('utf8')
+  readonly #onLine: (line: string, number: number) => void
+  #begin = ''
+  #end = ''
+
+  constructor(onLine: (line: string, number: number) => void) {
+    this.#onLine = onLine
+  }
+
+  write(chunk: Uint8Array | string): void {
+    const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)
+    let from = 0
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+      this.#add(text, from, at)
+      this.#finish()
+      from = at + 1
+    }
+    this.#add(text, from, text.length)
+  }
+
+  /** Ends the last line, if no line break has. */
+  end(): void {
+    if (this.#begin !== '') this.#finish()
+  }
+
+  #add(text: string, from: number, to: number): void {
+    if (from === to) return
+    const taken = Math.min(to, from + KEPT_LENGTH - this.#begin.length)
+    if (taken > from) this.#begin += text.slice(from, taken)
+    if (taken < to)
+      this.#end = (this.#end + text.slice(Math.max(taken, to - KEPT_LENGTH), to)).slice(
+        -KEPT_LENGTH,
+      )
+  }
+
+  #finish(): void {
+    const line = this.#begin + this.#end
+    this.#begin = ''
+    this.#end = ''
+    this.count++
+    this.#onLine(line, this.count)
+  }
+}
+
+/** Escape sequences of terminals: colors, cursor movements, titles. The first character is any control character but a tab. */
+const ESCAPES =
+  /[^\P{Cc}\t](?:\[[0-9;?]{0,20}[@-~]|\][^\p{Cc}]{0,100}(?:\p{Cc}\\?)?|[()][A-Z0-9]|[=>])/gu
+
+/** Prefixes that mock and Koji put before what a program wrote. */
+const PREFIX = /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2})/
+
+/** Returns a line as a terminal would show it in the end: without escape sequences, and only what follows the last carriage return. */
+export function plainLine(line: string): string {
+  let text = line.includes('\u001B') ? line.replaceAll(ESCAPES, '') : line
+  if (text.includes('\r')) text = text.split('\r').findLast((part) => part !== '') ?? ''
+  return text.replace(PREFIX, '')
+}

@@ -1,0 +1,21 @@
+import { RANKS, type Rule } from './rule.ts'
+import { BUILD_TOOLS, COMPILERS } from './rules/compilers.ts'
+import { DNF, MACHINE } from './rules/dnf.ts'
+import { LANGUAGES } from './rules/languages.ts'
+import { LIMITS, NETWORK_RULES } from './rules/limits.ts'
+import { PREP, RPM } from './rules/rpm.ts'
+import { TESTS } from './rules/tests.ts'
+
+/** All messages that are known, the precise ones first: a line counts as the first rule that matches it says. */
+export const RULES: Rule[] = [
+  ...LIMITS,
+  ...MACHINE,
+  ...DNF,
+  ...PREP,
+  ...RPM,
+  ...TESTS,
+  ...NETWORK_RULES,
+  ...COMPILERS,
+  ...BUILD_TOOLS,
+  ...LANGUAGES,
+].toSorted((one, other) => RANKS.indexOf(one.rank) - RANKS.indexOf(other.rank))

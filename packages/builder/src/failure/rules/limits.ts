@@ -1,0 +1,144 @@
+import { decisive, likely, sure } from '../rule.ts'
+
+const MEMORY =
+  'Build with fewer processes at a time (%constrain_build in the spec), with less debug information, or on a machine with more memory.'
+const DISK = 'Make the build write less, remove what it no longer needs, or ask for more disk.'
+const NETWORK =
+  'Add the file as a source of the package, or its package to BuildRequires; if the build must download, enable network access in the project.'
+const STALLED = 'Find the step that hangs at the end of the log, or raise the timeout of the build.'
+
+/** Messages about memory, disk and time. */
+export const LIMITS = [
+  ...decisive(
+    {
+      pattern: /Killed signal terminated program|terminated with signal 9 \[Killed\]/,
+      category: 'resources',
+      hint: MEMORY,
+    },
+    {
+      pattern: /virtual memory exhausted|[Cc]annot allocate memory|: out of memory allocating/,
+      category: 'resources',
+      hint: MEMORY,
+    },
+    { pattern: /LLVM ERROR: out of memory/, category: 'resources', hint: MEMORY },
+    { pattern: /java\.lang\.OutOfMemoryError/, category: 'resources', hint: MEMORY },
+    { pattern: /JavaScript heap out of memory/, category: 'resources', hint: MEMORY },
+    { pattern: /No space left on device/, category: 'resources', hint: DISK },
+    { pattern: /Disk quota exceeded/, category: 'resources', hint: DISK },
+    {
+      pattern: /\bfork: (?:retry: )?Resource temporarily unavailable/,
+      category: 'resources',
+      hint: 'Start fewer processes at a time, such as with make -j2.',
+    },
+    {
+      pattern: /commandTimeoutExpired|^(?:ERROR: )?Timeout\(\d+\) expired for command/,
+      category: 'timeout',
+      hint: STALLED,
+    },
+    {
+      pattern: /^!! Copr timeout =>|exceeded the timeout of \d+ seconds/i,
+      category: 'timeout',
+      hint: STALLED,
+    },
+    {
+      pattern:
+        /^(?:Build|Task|Job) (?:has )?(?:timed out|exceeded (?:the )?time ?out|exceeded (?:the )?(?:maximum )?time limit)/i,
+      category: 'timeout',
+      hint: STALLED,
+    },
+  ),
+  ...sure(
+    {
+      pattern: /^\S{0,40}: memory exhausted\b|^std::bad_alloc$|what\(\): {1,2}std::bad_alloc/,
+      category: 'resources',
+      hint: MEMORY,
+    },
+    { pattern: /^MemoryError\b/, category: 'resources', hint: MEMORY },
+    {
+      pattern:
+        /\(signal: 9, SIGKILL: kill\)|: Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|\] Error 137$/,
+      category: 'resources',
+      hint: MEMORY,
+    },
+    { pattern: /: Too many open files$/, category: 'resources' },
+    { pattern: /: File too large$/, category: 'resources', hint: DISK },
+    {
+      pattern:
+        /\bresource temporarily unavailable\b.*\bthread|can't start new thread|pthread_create.{0,30}Resource temporarily unavailable|failed to create new OS thread/i,
+      category: 'resources',
+    },
+  ),
+  ...likely({
+    pattern: /^timeout: sending signal|: terminated by timeout$/i,
+    category: 'timeout',
+    hint: STALLED,
+  }),
+]
+
+/** Messages about downloads. In %check, the test that needs them fails instead. */
+export const NETWORK_RULES = sure(
+  {
+    pattern:
+      /[Cc]ould ?n[o']t resolve host|[Tt]emporary failure in name resolution|[Nn]ame or service not known|unable to resolve host address|unable to resolve '|getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|[Nn]o address associated with hostname|nodename nor servname|dns error: failed to lookup/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern: /dial (?:tcp|udp)\b|server misbehaving$|: lookup \S{1,100} on \S/,
+    category: 'network',
+    hint: 'Vendor the Go modules, and add them as a source of the package.',
+  },
+  {
+    pattern: /Network is unreachable|ENETUNREACH|network is unreachable/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern:
+      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|28|35|56)\)|Failed to connect to \S{1,200} port/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern:
+      /Unknown host |java\.net\.(?:UnknownHost|Connect|SocketTimeout)Exception|Could not transfer artifact/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern:
+      /^npm (?:ERR!|error) (?:code (?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRESET|ENOTCACHED)|network\b)/,
+    category: 'network',
+    hint: 'Add node_modules or an npm cache as a source of the package.',
+  },
+  {
+    pattern:
+      /spurious network error|failed to download from `|[Uu]nable to update registry|failed to fetch `https?:|download of config\.json failed|attempting to make an HTTP request, but --offline was specified/,
+    category: 'network',
+    hint: 'Vendor the crates, and add them as a source of the package.',
+  },
+  {
+    pattern:
+      /Gem::RemoteFetcher::FetchError|Could not fetch specs from|Errno::ECONNREFUSED|Could not reach host/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern:
+      /unable to access 'https?:|^fatal: (?:clone of|unable to connect|Could not read from remote)|^ssh: connect to host/,
+    category: 'network',
+    hint: NETWORK,
+  },
+  {
+    pattern:
+      /I\/O error : Attempt to load network entity|Operation in progress.*https?:|failed to load external entity "https?:/,
+    category: 'network',
+    hint: 'Add the package with the DTD or the style sheet to BuildRequires, such as docbook-style-xsl, and forbid network access (--nonet).',
+  },
+  {
+    pattern:
+      /^error: Couldn't download |^wget: |: error:? .{0,20}downloading |CMake Error at .{0,200}(?:FetchContent|ExternalProject|[Dd]ownload)/,
+    category: 'network',
+    hint: NETWORK,
+  },
+)

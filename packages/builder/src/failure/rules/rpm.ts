@@ -1,0 +1,160 @@
+import { decisive, likely, sure, weak } from '../rule.ts'
+
+const UNDEFINED_MACRO =
+  'A macro is not defined, so the shell sees its name: add the BuildRequires that defines it, or correct the name.'
+
+/** Messages of rpmbuild about the spec, %files and dependencies, and of its scripts that check what was installed. */
+export const RPM = [
+  ...decisive(
+    { pattern: /: line \d+: fg: no job control/, category: 'macros', hint: UNDEFINED_MACRO },
+    {
+      pattern: /: line \d+: (%\{?[A-Za-z_]\w*\}?[^:]{0,40}): (?:command )?not found/,
+      category: 'macros',
+      hint: `$1: ${UNDEFINED_MACRO}`,
+    },
+  ),
+  ...sure(
+    {
+      pattern: /^error: Failed build dependencies:/,
+      category: 'dependency',
+      hint: 'The packages below are not installed: no repository of the build has them.',
+    },
+    {
+      pattern: /^error: (?:File|Directory) not found(?: by glob)?: .*%\{?[\w?!]/,
+      category: 'macros',
+      hint: UNDEFINED_MACRO,
+    },
+    {
+      pattern: /^error: (?:File|Directory) not found(?: by glob)?: (.*)/,
+      category: 'files',
+      hint: '%files names a file that %install has not created: correct the path, or install the file.',
+    },
+    {
+      pattern: /^error: (?:Installed \(but unpackaged\) file\(s\) found|Unpackaged)/,
+      category: 'files',
+      hint: 'List the files in %files, or remove them at the end of %install.',
+    },
+    {
+      pattern: /^error: File must begin with "\/": (%\S+)/,
+      category: 'macros',
+      hint: `$1: ${UNDEFINED_MACRO}`,
+    },
+    {
+      pattern:
+        /^error: (?:File must begin with "\/"|Two files on one line|Empty %files file|Could not open %files file|Could not open \S+ file|Bad file: (?!\/builddir\/build\/SOURCES)|Bad mode|Bad owner\/group|Bad syntax: |Missing '[()]' in|Non-white space follows|Only one (?:arg|entry)|Duplicate locale|Explicit file attributes|Invalid capability|File (?:too large|capability)|Path is outside buildroot|Symlink points to BuildRoot|Unable to open (?:temp|icon)|Can't mix special|Glob not permitted|More than one file on a line|Absolute path|Hardlink)/i,
+      category: 'files',
+    },
+    {
+      pattern:
+        /^error: (?:Arch dependent binaries in noarch package|Not a directory: |create archive failed|Could not (?:canonicalize|generate|copy)|Recognition of file|magic_|Failed to (?:read|write) |Unable to (?:create|write) )/,
+      category: 'files',
+    },
+    {
+      pattern:
+        /^error: (?:Bad source|Bad file|File|Unable to open (?:file )?)(?::)? ?\/?\S*\/SOURCES\/(\S+)(?:: No such file or directory)?/,
+      category: 'prep',
+      hint: 'The source package does not contain $1: add the file, or correct Source or Patch.',
+    },
+    {
+      pattern:
+        /^error: (?:Bad source: .*|No (?:patch|source) number|Unable to fetch|No such file: )/,
+      category: 'prep',
+    },
+    {
+      pattern:
+        /^error: (?:line \d+: |\S+\.spec:? ?\d*: )?(?:(?:line \d+: )?(?:Unknown tag|Tag takes single token|Empty tag|Illegal char|Illegal sequence|Second |Duplicate |Dependency tokens|Versioned file name|Version required|Invalid (?:dependency|version|file)|Unclosed|Unterminated|Unmatched|Unbalanced|Got a %|%else |%endif |%elif |bad %if|Bad %|parse error|Failed to (?:load|open) macro|Macro |Too many levels of recursion|Unknown (?:option|field|section|tag|build system)|Architecture is|OS is|No compatible architectures|Package already exists|Package does not exist|Malformed|Bad (?:arg|package|option|number|Requires|condition)|lua script failed|Unsupported|syntax error|Incompletely|Illegal |Name field must|Missing|Too many|Trailing|interpreter arguments|expanding macro|invalid syntax|Bad exit status from \S+ \(%\{|Expecting|Internal error: Bogus tag))/,
+      category: 'macros',
+      hint: 'Correct this line of the spec.',
+    },
+    {
+      pattern:
+        /^error: (?:line \d+: |(?:Name|Version|Release|License|Summary|Group|Description) field must|query of specfile|Failed to parse|parseExpression|lua script)/,
+      category: 'macros',
+      hint: 'Correct this line of the spec.',
+    },
+    { pattern: /^error: (?:package|Package) \S+ (?:is|was) not installed/, category: 'dependency' },
+    {
+      pattern:
+        /^(?:Found|Binary file) '?\S{0,300} ?'?.{0,20}(?:in installed files; aborting|matches$)|^Found '.{0,300}' in installed files; aborting/,
+      category: 'install',
+      hint: 'An installed file contains the path of the buildroot: see why, or ask for it with QA_SKIP_BUILD_ROOT=1.',
+    },
+    {
+      pattern: /^ERROR {3}0\d{3}: file '/,
+      category: 'install',
+      hint: 'Remove the RPATH, such as with chrpath --delete or a configure option.',
+    },
+    {
+      pattern: /^\*\*\* ERROR: |^\*\*\* WARNING: .{0,200} is executable but has no shebang.*error/,
+      category: 'install',
+    },
+    {
+      pattern:
+        /^gpgv?2?: (?:BAD signature|Can't check signature|no valid OpenPGP data|invalid key resource)|gpgverify: /,
+      category: 'verification',
+      hint: 'The source, its signature and the keyring do not belong together.',
+    },
+    {
+      pattern: /: FAILED$|^(?:sha\d+|md5)sum: WARNING: \d+ computed checksums? did NOT match/,
+      category: 'verification',
+      only: ['%prep'],
+      hint: 'The source is not the file that the checksum was made from.',
+    },
+  ),
+  ...likely(
+    { pattern: /^error: (?!Bad exit status)\S/ },
+    { pattern: /^(?:[\w.+-]+ )?[a-z0-9-]+ is needed by \S+/, category: 'dependency' },
+  ),
+  ...weak({ pattern: /^\s*(?:error: )?Bad exit status from/ }),
+]
+
+/** Messages of tools that %prep runs: patch, tar and its like, git, cd. */
+export const PREP = [
+  ...sure(
+    {
+      pattern: /^Hunk #\d+ FAILED at|^\d+ out of \d+ hunks? FAILED/,
+      category: 'prep',
+      hint: 'The patch does not apply to this version: make it again, or remove it if the change is in the sources already.',
+    },
+    {
+      pattern: /^Reversed \(or previously applied\) patch detected!/,
+      category: 'prep',
+      hint: 'The sources contain the change already: remove the patch.',
+    },
+    {
+      pattern:
+        /^patch: \*{4} |^can't find file to patch at input line|^The next patch would (?:create|delete|empty out) the file|^File to patch:|^No file to patch\./,
+      category: 'prep',
+      hint: 'The patch does not fit the sources: check -p (the number of leading directories) and the names in it.',
+    },
+    {
+      pattern:
+        /^error: patch failed: |^error: .{1,200}: (?:patch does not apply|does not exist in index|already exists in (?:index|working directory))|^error: corrupt patch at|^Patch failed at |^error: (?:No valid patches|unrecognized input)/,
+      category: 'prep',
+      hint: 'The patch does not apply to this version: make it again, or remove it if the change is in the sources already.',
+    },
+    {
+      pattern:
+        /^(?:tar|bsdtar): (?:This does not look like a tar archive|.{1,200}: (?:Cannot (?:open|stat|read)|Not found in archive)|Child (?:returned status|died)|Unexpected EOF|Error (?:is not recoverable|opening archive)|Skipping to next header|Damaged|Unrecognized archive)/,
+      category: 'prep',
+      hint: 'The source is not the archive that its name says: download it again.',
+    },
+    {
+      pattern:
+        /^(?:\/usr\/bin\/)?(?:gzip|bzip2|xz|zstd|lzma|lzip|unzip|7z\w?|gunzip|bunzip2|unxz|unzstd): .{0,200}(?:not in gzip format|unexpected end of file|File format not recognized|not a bzip2 file|unsupported format|Unexpected end of input|cannot find|No such file|CRC|corrupt|invalid)|End-of-central-directory signature not found|^rpmuncompress: /,
+      category: 'prep',
+      hint: 'The source is damaged, or has another format than its name says: download it again.',
+    },
+    {
+      pattern: /: line \d+: (?:cd|pushd): .{1,200}: No such file or directory/,
+      category: 'prep',
+      only: ['%prep'],
+      hint: 'The archive unpacks to a directory with another name: set it with %setup -n or %autosetup -n.',
+    },
+    {
+      pattern: /^error: (?:Bad exit status from \S+ \(%prep\).{1,5}|No patch number \d+)/,
+      category: 'prep',
+    },
+    { pattern: /^quilt: |^Patch \S{1,200} does not (?:apply|exist)/, category: 'prep' },
+  ),
+]
