@@ -32,7 +32,7 @@ test('the lists contain every package that make up installs with dnf', async () 
 
 async function unlisted(rpmNames: string[]): Promise<string[]> {
   const text = await readFile(new URL('machine-packages.list', import.meta.url), 'utf8')
-  const listed = [...(await readPackageList()), ...parsePackageList(text)]
+  const listed = [...(await readPackageList()), ...parsePackageList(text, 'machine-packages.list')]
   const names = new Set(['filesystem', ...listed.flatMap((one) => [one.rpmName, ...one.provides])])
   return rpmNames.filter((name) => !names.has(name))
 }

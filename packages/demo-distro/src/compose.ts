@@ -81,7 +81,11 @@ async function composePackage(
     requires: [...new Set([...requires, ...(EXTRA_REQUIRES[one.name] ?? [])])],
     provides: [
       ...new Set([
-        ...aliases.map((alias) => `${alias} = ${withEpoch(version, epoch)}-${release}`),
+        ...aliases.flatMap((alias) =>
+          ['', ...(one.noarch ? [] : ['%{?_isa}'])].map(
+            (isa) => `${alias}${isa} = ${withEpoch(version, epoch)}-${release}`,
+          ),
+        ),
         ...virtual,
         ...(extraProvides(of)[one.name] ?? []),
         ...(await findProvides(content, {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { missingPrograms } from '@copr/testkit/system/requirements'
-import { readInstalled } from './debian-packages.ts'
+import { downloadPackages, readInstalled } from './debian-packages.ts'
 
 const path = process.env['PATH'] ?? ''
 const missing = missingPrograms(path, ['dpkg', 'dpkg-query'])
@@ -47,3 +47,24 @@ test(
     ])
   },
 )
+
+test('downloadPackages() names an unknown package with its line', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'copr-apt-'))
+  t.after(() => {
+    process.env['PATH'] = path
+    rmSync(dir, { recursive: true })
+  })
+  // Prints the packages that it knows, and fails like the real one because it does not know all.
+  const cache = `#!/bin/sh\nprintf 'Package: known\\n'; exit 100\n`
+  writeFileSync(join(dir, 'apt-cache'), cache, { mode: 0o755 })
+  writeFileSync(join(dir, 'apt-get'), '#!/bin/sh\n', { mode: 0o755 })
+  process.env['PATH'] = `${dir}:${path}`
+  const wanted = [
+    { names: ['known'], line: 'line 1 of own.list' },
+    { names: ['misspelled', 'older'], line: 'line 2 of own.list' },
+  ]
+  await assert.rejects(downloadPackages(wanted, { cacheDir: dir }), {
+    kind: 'unavailable',
+    message: /^Cannot find the Debian package misspelled or older \(line 2 of own\.list\): apt /,
+  })
+})

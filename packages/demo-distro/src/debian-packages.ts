@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CoprError } from '@copr/process/errors'
 import { run, runOrThrow } from '@copr/process/run'
 
 export interface DebianPackage {
@@ -53,13 +54,24 @@ export interface DownloadOptions {
   signal?: AbortSignal
 }
 
+/** A package to download. */
+export interface WantedPackage {
+  /** Its names in different releases. */
+  names: string[]
+  /** The line of a list that names it. */
+  line: string
+}
+
+/** Thrown if apt does not know a package, even after its lists were updated. */
+export class UnknownPackageError extends CoprError {}
+
 /**
  * Downloads packages that this machine lacks, with their dependencies, and reads them. Each package has one or more names; the first that
  * apt knows is used. Nothing is installed, and the machine's own package lists stay unchanged: stale ones are downloaded again, into
  * `cacheDir`.
  */
 export async function downloadPackages(
-  wanted: string[][],
+  wanted: WantedPackage[],
   { cacheDir, fromScratch = false, signal }: DownloadOptions,
 ): Promise<DebianPackage[]> {
   const archives = join(cacheDir, 'debs')
@@ -91,7 +103,10 @@ export async function downloadPackages(
   const freshNames = await knownNames(wanted, fresh, signal)
   const unknown = wanted.filter((_, index) => freshNames[index] === undefined)
   if (unknown.length > 0)
-    throw new Error(`apt knows no package ${unknown.map((one) => one.join(' or ')).join(', ')}`)
+    throw new UnknownPackageError(
+      'unavailable',
+      `Cannot find ${unknown.map(({ names, line }) => `the Debian package ${names.join(' or ')} (${line})`).join(', ')}: apt knows no package of this name. Correct the line, or add the name that this release has: NAME|OTHER`,
+    )
   const args = [...fresh, ...download(freshNames)]
   await runOrThrow('apt-get', args, options)
   return await readArchives(archives, await wantedArchives(args, signal), signal)
@@ -125,19 +140,23 @@ function download(names: (string | undefined)[]): string[] {
 
 /** Returns the first name of each package that apt knows. */
 async function knownNames(
-  wanted: string[][],
+  wanted: WantedPackage[],
   place: string[],
   signal?: AbortSignal,
 ): Promise<(string | undefined)[]> {
   const chunks: Buffer[] = []
   // Fails if one of the names is unknown, but still shows the others.
-  await run('apt-cache', [...place, 'show', '--no-all-versions', ...wanted.flat()], {
-    onOutput: (chunk) => chunks.push(chunk),
-    ...(signal && { signal }),
-  })
+  await run(
+    'apt-cache',
+    [...place, 'show', '--no-all-versions', ...wanted.flatMap(({ names }) => names)],
+    {
+      onOutput: (chunk) => chunks.push(chunk),
+      ...(signal && { signal }),
+    },
+  )
   const shown = Buffer.concat(chunks).toString('utf8')
   const known = new Set([...shown.matchAll(/^Package: (\S+)$/gm)].map(([, name]) => name))
-  return wanted.map((names) => names.find((name) => known.has(name)))
+  return wanted.map(({ names }) => names.find((name) => known.has(name)))
 }
 
 /** Returns the file names of the archives that apt would unpack now: the cache also holds older versions. */

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 
 export interface ListedPackage {
+  /** The line that names it, for messages. */
+  line: string
   /** Its first name; after {@link resolveNames}, the one that exists. */
   debianName: string
   /** Its names in different releases; one with a `*` only names a package that is installed as a dependency. */
@@ -11,27 +13,28 @@ export interface ListedPackage {
   inBuildRoot: boolean
 }
 
-/** The URL of the list of packages. */
-const PACKAGE_LIST_URL = new URL('packages.list', import.meta.url)
-
-export async function readPackageList(): Promise<ListedPackage[]> {
-  return parsePackageList(await readFile(PACKAGE_LIST_URL, 'utf8'))
+/** Reads a list of this folder: `more-packages.list` has the packages that are too large for the first start. */
+export async function readPackageList(
+  name: 'packages.list' | 'more-packages.list' = 'packages.list',
+): Promise<ListedPackage[]> {
+  return parsePackageList(await readFile(new URL(name, import.meta.url), 'utf8'), name)
 }
 
-export function parsePackageList(text: string): ListedPackage[] {
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '')
-    .map(parseLine)
+/** Parses a list; `name` is that of its file. */
+export function parsePackageList(text: string, name: string): ListedPackage[] {
+  return text.split('\n').flatMap((commented, index) => {
+    const line = commented.replace(/#.*/, '').trim()
+    return line === '' ? [] : [parseLine(line, `line ${index + 1} of ${name}`)]
+  })
 }
 
-function parseLine(line: string): ListedPackage {
+function parseLine(line: string, where: string): ListedPackage {
   const inBuildRoot = line.startsWith('*')
   const [first = '', named = '=', ...provides] = line.replace(/^\*\s*/, '').split(/\s+/)
   const names = first.split('|')
   const [debianName = ''] = names
-  return { debianName, names, rpmName: named === '=' ? debianName : named, provides, inBuildRoot }
+  const rpmName = named === '=' ? debianName : named
+  return { line: where, debianName, names, rpmName, provides, inBuildRoot }
 }
 
 export function isPattern({ debianName }: ListedPackage): boolean {
@@ -77,6 +80,10 @@ export const IGNORED_DEPENDENCIES = new Set([
 
 /** Dependencies that are ignored for one package, in which only optional parts need them. */
 export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
+  // its program update-alternatives needs no other
+  dpkg: ['tar'],
+  // the lists of certificates, of keys and of messages in other languages are for users
+  gnupg: ['dirmngr', 'gnupg-l10n', 'gpg-wks-client', 'gpg-wks-server', 'gpgsm'],
   // perl.prov and perl.req run only for packages that ship Perl files; they build-require perl themselves
   rpm: ['perl'],
 }

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { runOrThrow } from '@copr/process/run'
 import { closureOf } from './closure.ts'
 import { composePackages, type Composition } from './compose.ts'
-import { downloadPackages, readInstalled, type DebianPackage } from './debian-packages.ts'
+import {
+  downloadPackages,
+  readInstalled,
+  UnknownPackageError,
+  type DebianPackage,
+} from './debian-packages.ts'
 import { fillTree, makeTree } from './file-tree.ts'
 import {
   IGNORED_DEPENDENCIES,
@@ -33,6 +38,8 @@ export interface DistroOptions {
   dir: string
   /** The folder of downloaded archives; default: `dir`. */
   cacheDir?: string
+  /** Adds the packages that are too large for a first start; a repository that has them keeps them. */
+  more?: boolean
   /** Builds the repository for a whole machine, from downloaded packages only. */
   machine?: DistroMachine
   onProgress?: (progress: DistroProgress) => void
@@ -57,6 +64,8 @@ interface Manifest {
   installed: Record<string, string>
   packages: number
   leftOut: string[]
+  /** Whether it has the packages of more-packages.list. */
+  more: boolean
 }
 
 const IGNORED = { everywhere: IGNORED_DEPENDENCIES, of: IGNORED_DEPENDENCIES_OF }
@@ -70,13 +79,18 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
   const host = requireDebian()
   await mkdir(dir, { recursive: true })
   await using _lock = await holdLock(join(dir, 'lock'), signal)
-  const list = [...(await readPackageList()), ...parsePackageList(machine?.packageList ?? '')]
   const installed = machine ? new Map<string, DebianPackage>() : await readInstalled(signal)
   const generator = await generatorDigest(machine)
   const repoDir = join(dir, 'repo')
   const known = await readManifest(repoDir)
+  const more = options.more === true || known?.more === true
+  const list = [
+    ...(await readPackageList()),
+    ...(more ? await readPackageList('more-packages.list') : []),
+    ...parsePackageList(machine?.packageList ?? '', 'the list of the machine'),
+  ]
   const isCurrent =
-    known !== undefined && known.generator === generator && hasVersions(installed, known.installed)
+    known?.generator === generator && known.more === more && hasVersions(installed, known.installed)
   if (isCurrent && known.leftOut.length === 0)
     return { repoDir, packages: known.packages, made: false, leftOut: [] }
 
@@ -94,6 +108,7 @@ export async function makeDistro(options: DistroOptions): Promise<Distro> {
     installed: Object.fromEntries(fromHere.map((one) => [one.name, one.version])),
     packages: rpms,
     leftOut,
+    more,
   }
   await makeRepository(join(work, 'RPMS'), manifest, options)
   await publish(dir, join(work, 'RPMS'))
@@ -119,12 +134,9 @@ async function gatherPackages(
     onProgress?.({ step: 'download', done: 0, total: absent.length })
     try {
       const options = { cacheDir, fromScratch: machine !== undefined, ...(signal && { signal }) }
-      for (const one of await downloadPackages(
-        absent.map(({ names }) => names),
-        options,
-      ))
-        available.set(one.name, one)
+      for (const one of await downloadPackages(absent, options)) available.set(one.name, one)
     } catch (error) {
+      if (error instanceof UnknownPackageError) throw error
       const needed = absent.filter((one) => one.inBuildRoot).map((one) => one.debianName)
       signal?.throwIfAborted()
       if (needed.length > 0)

@@ -109,6 +109,11 @@ export async function makeMacrosPackage(
       'systemd-rpm-macros',
       'cmake-rpm-macros',
       'perl-srpm-macros',
+      'fonts-srpm-macros',
+      'go-srpm-macros',
+      'lua-rpm-macros',
+      'lua-srpm-macros',
+      'rust-srpm-macros',
     ].concat(['python-rpm-macros', 'python3-rpm-macros', 'python-srpm-macros', 'ldconfig-macros']),
     files: paths.map((path): PackageFile => ({ path, kind: 'file', mode: '644' })),
   }

@@ -9,9 +9,13 @@ import { renderFileList } from './spec.ts'
 
 test('parsePackageList() reads names, aliases and the build root', () => {
   assert.deepEqual(
-    parsePackageList('# text\n* g++ gcc-c++ c++ # compiler\nlibxml2\nperl = perl-devel\n'),
+    parsePackageList(
+      '# text\n* g++ gcc-c++ c++ # compiler\nlibxml2\n\nperl = perl-devel\n',
+      'own.list',
+    ),
     [
       {
+        line: 'line 2 of own.list',
         debianName: 'g++',
         names: ['g++'],
         rpmName: 'gcc-c++',
@@ -19,6 +23,7 @@ test('parsePackageList() reads names, aliases and the build root', () => {
         inBuildRoot: true,
       },
       {
+        line: 'line 3 of own.list',
         debianName: 'libxml2',
         names: ['libxml2'],
         rpmName: 'libxml2',
@@ -26,6 +31,7 @@ test('parsePackageList() reads names, aliases and the build root', () => {
         inBuildRoot: false,
       },
       {
+        line: 'line 5 of own.list',
         debianName: 'perl',
         names: ['perl'],
         rpmName: 'perl',
@@ -38,6 +44,7 @@ test('parsePackageList() reads names, aliases and the build root', () => {
 
 const RENAMED = parsePackageList(
   'libelf1t64|libelf1 elfutils-libelf\nlibstdc++-*-dev libstdc++-devel\na|b\n',
+  'own.list',
 )
 for (const [existing, want] of [
   // Debian 12, Debian 13 and Ubuntu 24.04
@@ -79,14 +86,23 @@ for (const [host, versions, want, text] of [
       'perl-base': '5.36.0-7+deb12u3',
       automake: '1:1.16.5-1.3',
       rpm: '4.18.0+dfsg-1+deb12u1',
+      'lua5.4': '5.4.4-3',
+      ruby: '1:3.1',
     },
-    { python: '3.11', perl: '5.36.0', automake: '1.16', rpm: '4.18' },
+    { python: '3.11', perl: '5.36.0', automake: '1.16', rpm: '4.18', lua: '5.4', ruby: '3.1' },
     '%debian 12\n%dist .deb12 3.11 311',
   ],
   [
     { id: 'debian', version: '13' },
     { python3: '3.13.5-1', 'perl-base': '5.40.1-6', automake: '1:1.17-4', rpm: '4.20.1+dfsg-3' },
-    { python: '3.13', perl: '5.40.1', automake: '1.17', rpm: '4.20' },
+    {
+      python: '3.13',
+      perl: '5.40.1',
+      automake: '1.17',
+      rpm: '4.20',
+      lua: undefined,
+      ruby: undefined,
+    },
     '%debian 13\n%dist .deb13 3.13 313',
   ],
   [
@@ -96,7 +112,14 @@ for (const [host, versions, want, text] of [
       'perl-base': '5.38.2-3.2ubuntu0.2',
       rpm: '4.18.2+dfsg-2.1build2',
     },
-    { python: '3.12', perl: '5.38.2', automake: undefined, rpm: '4.18' },
+    {
+      python: '3.12',
+      perl: '5.38.2',
+      automake: undefined,
+      rpm: '4.18',
+      lua: undefined,
+      ruby: undefined,
+    },
     '%ubuntu 2404\n%dist .ubuntu24.04 3.12 312',
   ],
 ] as const)
@@ -110,6 +133,7 @@ for (const [host, versions, want, text] of [
       want.rpm === '4.18',
     )
     assert.equal(fillPlaceholders('@RELEASE_MACROS@ @PYTHON@ @PYTHON_NODOTS@', release), text)
+    if (want.ruby) assert.equal(fillPlaceholders('@RUBY@ @LUA@', release), '3.1.0 5.4')
   })
 
 test('pkgConfigProvide() expands variables', () => {

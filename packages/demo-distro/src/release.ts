@@ -12,6 +12,8 @@ export interface Release {
   /** With the patch level, which names the directory of modules that an administrator installs. */
   perl: string | undefined
   automake: string | undefined
+  lua: string | undefined
+  ruby: string | undefined
   rpm: string | undefined
 }
 
@@ -32,23 +34,30 @@ export function releaseOf(
     python: minorOf('python3'),
     perl: /^\d+\.\d+\.\d+/.exec(packages.get('perl-base')?.version ?? '')?.[0],
     automake: minorOf('automake'),
+    lua: minorOf('lua5.4'),
+    ruby: minorOf('ruby'),
     rpm: minorOf('rpm'),
   }
 }
 
 /** Replaces the placeholders in a text of `tree/` that depend on the release. */
 export function fillPlaceholders(text: string, release: Release): string {
-  const { id, version, python = '3', perl = '5.0.0', rpm = '' } = release
+  const { id, version, python = '3', perl = '5.0.0', rpm = '', lua = '5', ruby = '3' } = release
   // A number, because specs compare it.
   const macro = `%${id} ${version.replaceAll('.', '')}`
   const dist = `%dist .${id === 'debian' ? 'deb' : id}${version}`
-  return text
-    .replaceAll('@RELEASE_MACROS@', `${macro}\n${dist}`)
-    .replaceAll('@DEBUG_PACKAGES@', /^4\.1\d$/.test(rpm) ? DEBUG_PACKAGES : '')
-    .replaceAll('@PYTHON@', python)
-    .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
-    .replaceAll('@PERL@', perl)
-    .replaceAll('@PERL_MINOR@', perl.replace(/\.\d+$/, ''))
+  return (
+    text
+      .replaceAll('@RELEASE_MACROS@', `${macro}\n${dist}`)
+      .replaceAll('@DEBUG_PACKAGES@', /^4\.1\d$/.test(rpm) ? DEBUG_PACKAGES : '')
+      .replaceAll('@PYTHON@', python)
+      .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
+      .replaceAll('@LUA@', lua)
+      // Ruby names its directories after the first release of a series.
+      .replaceAll('@RUBY@', `${ruby}.0`)
+      .replaceAll('@PERL@', perl)
+      .replaceAll('@PERL_MINOR@', perl.replace(/\.\d+$/, ''))
+  )
 }
 
 /** Returns links that Debian's alternatives create when a package is installed, and the link that makes bash the shell, as in Fedora. */
@@ -63,6 +72,11 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
     bash: { '/usr/bin/sh': 'bash' },
     bison: { '/usr/bin/yacc': 'bison.yacc' },
     debianutils: { '/usr/bin/which': 'which.debianutils' },
+    dpkg: {
+      '/usr/sbin/alternatives': '../bin/update-alternatives',
+      '/usr/sbin/update-alternatives': '../bin/update-alternatives',
+    },
+    'lua5.4': { '/usr/bin/lua': 'lua5.4', '/usr/bin/luac': 'luac5.4' },
     gcc: { '/usr/bin/cc': 'gcc' },
     'g++': { '/usr/bin/c++': 'g++' },
     cpp: { '/usr/lib/cpp': '../bin/cpp' },
@@ -73,12 +87,19 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
 }
 
 /** Returns provides that cannot be derived from files. */
-export function extraProvides({ python, perl }: Release): Record<string, string[]> {
+export function extraProvides({ python, perl, lua, ruby }: Release): Record<string, string[]> {
   return {
     libc6: ['rtld(GNU_HASH)'],
     bash: ['/bin/sh'],
     // in the package with the command, although a smaller one contains the interpreter
     python3: [`python(abi) = ${python}`],
+    // with versions of Fedora's, because specs compare them
+    cargo: ['cargo-rpm-macros = 26', 'rust-packaging = 26', 'rust-toolset = 1'],
+    'golang-go': ['go-rpm-macros = 3.6', 'compiler(go-compiler) = 2', 'compiler(golang)'],
+    'lua5.4': [`lua(abi) = ${lua}`],
+    ruby: [`ruby(release) = ${ruby}`, `ruby(runtime_executable) = ${ruby}`],
+    'ruby-dev': ['rubygems-devel = 3.3'],
+    'ruby-rubygems': ['ruby(rubygems) = 3.3', 'rubygems = 3.3'],
     'perl-base': [
       `perl(:VERSION) = ${perl}`,
       `perl(:MODULE_COMPAT_${perl})`,

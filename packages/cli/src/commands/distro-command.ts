@@ -11,13 +11,15 @@ export function distroCommand(): Command {
       'Makes an RPM repository from the Debian packages of this machine, for chroots where no mirror of a distribution is reached. Rebuilt only when the list or the packages change.',
     )
     .option('--dir <dir>', 'output directory', '.copr/distro')
-    .action(async ({ dir }: { dir: string }) => {
+    .option('--more-packages', 'add the packages that are too large for the first start', false)
+    .action(async ({ dir, morePackages }: { dir: string; morePackages: boolean }) => {
       const progress = showProgress(process.stderr)
       const { repoDir } = await progress.step(
         'mini distribution',
         (step) =>
           makeDistro({
             dir,
+            more: morePackages,
             signal: stopSignal(),
             onProgress: ({ step: phase, done, total }) =>
               step.detail(`${phase} ${done} of ${total}`),

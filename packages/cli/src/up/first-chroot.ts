@@ -10,6 +10,8 @@ import type { Progress } from './progress.ts'
 export interface FirstChrootOptions {
   /** The folder for a mini distribution. */
   dir: string
+  /** Whether a mini distribution gets the packages that are too large for the first start. */
+  more?: boolean
   progress: Progress
   stop: AbortSignal
 }
@@ -48,6 +50,7 @@ export async function firstChroot(
 
 async function miniDistribution({
   dir,
+  more = false,
   progress,
   stop,
 }: FirstChrootOptions): Promise<ChrootConfig> {
@@ -56,6 +59,7 @@ async function miniDistribution({
     (step) =>
       makeDistro({
         dir,
+        more,
         signal: stop,
         onProgress: ({ step: phase, done, total }) =>
           step.detail(total > 0 ? `${phase} ${done} of ${total}` : phase),

@@ -10,6 +10,7 @@ interface Options {
   host: string
   publicUrl?: string
   builders?: number
+  morePackages: boolean
   example: boolean
   readyFile?: string
 }
@@ -35,17 +36,23 @@ export function upCommand(): Command {
       'builders on this machine (default: one a core, at most 8)',
       count,
     )
+    .option(
+      '--more-packages',
+      'add the packages that are too large for the first start to the mini distribution: Go, Rust, Boost, Doxygen, Sphinx',
+      false,
+    )
     .option('--no-example', 'do not build and install the example package at the first start')
     .option('--ready-file <file>', 'written as JSON (url, config, pid) when everything answers')
-    .action(async ({ dataDir, port, host, publicUrl, builders, example, readyFile }: Options) => {
+    .action(async ({ dataDir, port, host, builders, example, ...given }: Options) => {
       const options = {
         data_dir: dataDir,
         port,
         host,
-        public_url: publicUrl,
+        public_url: given.publicUrl,
         builders,
+        more_packages: given.morePackages,
         example,
-        ready_file: readyFile,
+        ready_file: given.readyFile,
       }
       await up(options, { progress: showProgress(process.stdout), stop: stopSignal() })
     })

@@ -38,6 +38,8 @@ import { keepKeygen, keepPostgres, poolBuilders, startBuilder } from './supervis
 
 export interface UpCommandOptions extends UpOptions {
   data_dir: string
+  /** Whether the mini distribution gets the packages that are too large for the first start. */
+  more_packages: boolean
   example: boolean
   ready_file: string | undefined
 }
@@ -194,8 +196,9 @@ async function start(context: Start): Promise<void> {
 
 /** Imports the chroot that this machine can provide; returns undefined if there is none. */
 async function prepareChroot(context: Start): Promise<ChrootConfig | undefined> {
-  const { paths, db, progress, stop } = context
-  const config = await firstChroot({ dir: paths.distro, progress, stop })
+  const { paths, db, options, progress, stop } = context
+  const more = options.more_packages
+  const config = await firstChroot({ dir: paths.distro, more, progress, stop })
   if (config) await importChroot(db, config, new Date())
   return config
 }

@@ -26,7 +26,15 @@ export interface MacroFixture extends AsyncDisposable {
 export async function macroFixture(): Promise<MacroFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'copr-macros-'))
   const perl = await run('perl', ['-e', 'printf "%vd", $^V'])
-  const release = { id: 'debian', version: '12', python: '3.11', automake: '1.16', rpm: '4.18' }
+  const release = {
+    id: 'debian',
+    version: '12',
+    python: '3.11',
+    automake: '1.16',
+    rpm: '4.18',
+    lua: '5.4',
+    ruby: '3.1',
+  }
   await writeExtraFiles(dir, { ...release, perl: perl.ok ? perl.output : '5.36.0' })
   const macros = [...RPM_MACROS, join(dir, 'etc/rpm/macros.*')].join(':')
   return {
