@@ -47,6 +47,33 @@ suite('python macros of the mini distribution', { skip }, () => {
       assert.equal(await macros.expand(text, defines), want)
     })
 
+  test('%pyproject_extras_subpkg declares a package for each extra', async () => {
+    const defines = { version: '1.0', release: '2', _builddir: '/build' }
+    const text = await macros.expand('%pyproject_extras_subpkg -n python3-own -a one,two', defines)
+    const lines = text.split('\n').filter((line) => /^[%\w]+:? /.test(line))
+    const wanted = ['one', 'two'].flatMap((extra) => [
+      `%package -n python3-own+${extra}`,
+      `Summary: Metapackage for python3-own: ${extra} extras`,
+      'BuildArch: noarch',
+      'Requires: python3-own = 1.0-2',
+      `%description -n python3-own+${extra}`,
+      `%files -n python3-own+${extra} -f /build/pyproject-ghost-distinfo`,
+    ])
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith('Requires python3-own ')),
+      wanted,
+    )
+    const listed = await macros.expand(
+      '%pyproject_extras_subpkg -n python3-own -i /x/* one',
+      defines,
+    )
+    assert.match(listed, /^%files -n python3-own\+one\s+%ghost \/x\/\*$/m)
+    assert.doesNotMatch(
+      await macros.expand('%pyproject_extras_subpkg -n o -F one', defines),
+      /%files/,
+    )
+  })
+
   test('%py3_test_envvars points tests to the installed files', async () => {
     const defines = { buildroot: '/made', _builddir: '/build', _smp_build_ncpus: '3' }
     const script = `unset PYTHONPATH PYTEST_ADDOPTS; ${await macros.expand('%py3_test_envvars', defines)} env`
