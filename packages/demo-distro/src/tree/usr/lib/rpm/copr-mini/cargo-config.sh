@@ -1,0 +1,28 @@
+# Prints the configuration of cargo for %cargo_prep: cargo-config.sh DIR, where DIR has the crates; `none` for those of the internet.
+cat <<'CONFIG'
+[build]
+rustc = "/usr/bin/rustc"
+rustdoc = "/usr/bin/rustdoc"
+
+[profile.rpm]
+inherits = "release"
+opt-level = 3
+codegen-units = 1
+debug = 2
+strip = "none"
+
+[term]
+verbose = true
+CONFIG
+[ "$1" = none ] && exit
+cat <<CONFIG
+
+[net]
+offline = true
+
+[source.local]
+directory = "$1"
+
+[source.crates-io]
+replace-with = "local"
+CONFIG
