@@ -250,13 +250,3 @@ function faultBehind(
         hint: 'Make the build write less, remove what it no longer needs, or ask the administrator for more disk.',
       })
 }
-
-/** Writes what is built into the log, as its first lines. */
-export function writeHeader({ task, log }: Build): void {
-  const version = task.package_version === null ? '' : ` ${task.package_version}`
-  log.line(`Building ${task.package_name}${version} for ${task.chroot.name}`)
-  log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)
-  log.line(
-    `Network: ${task.enable_net ? 'enabled by the project' : 'none'}; timeout: ${task.timeout_seconds} seconds`,
-  )
-}

@@ -90,6 +90,29 @@ test('applies conditions and macros of the task to the spec', { skip }, async ()
   assert.equal(outcome.outcome, 'succeeded', context.text())
   assert.match(context.text(), /^docs {2}tools/m)
   assert.match(context.text(), /^one\ntwo$/m)
+
+  const archive = context.uploads.get('configs.tar.gz') ?? ''
+  const listed = await runOrThrow('tar', ['-tzf', archive])
+  const names = ['configs/', 'configs/child.cfg', `configs/${task.chroot.name}.cfg`]
+  assert.deepEqual(listed.trim().split('\n'), names)
+  const child = await runOrThrow('tar', ['-xzOf', archive, 'configs/child.cfg'])
+  assert.match(child, /^# .*: mock --root child.cfg --with docs --without tests --rebuild SRPM$/m)
+  assert.match(child, /^config_opts\['macros'\]\['%copr_projectname'\] = "tools"$/m)
+  const base = await runOrThrow('tar', ['-xzOf', archive, names[2] ?? ''])
+  assert.match(base, /^config_opts\['target_arch'\] = "x86_64"$/m)
+  assert.doesNotMatch(base, /copr_projectname/)
+})
+
+test('settings that only mock has are explained in the log', { skip }, async () => {
+  const options = { bootstrap: 'custom_image', bootstrap_image: 'f:43', isolation: 'nspawn' }
+  const { context, outcome } = await build(await fixture.task(specOf(), options))
+  assert.equal(outcome.outcome, 'succeeded', context.text())
+  assert.match(context.text(), /^bootstrap=custom_image \(f:43\) has no effect: /m)
+  assert.match(context.text(), /^isolation=nspawn has no effect: /m)
+  const plain = await build(
+    await fixture.task(specOf(), { bootstrap: 'off', isolation: 'default' }),
+  )
+  assert.doesNotMatch(plain.context.text(), /has no effect/)
 })
 
 test('a failing %check fails the build and is named as the reason', { skip }, async () => {

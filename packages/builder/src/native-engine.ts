@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { formatDependency, type Requirement } from '@copr/rpm/package-info'
-import { type Build, type EngineOptions, runEngine, writeHeader } from './engine.ts'
+import { buildPackages } from './build-packages.ts'
+import type { Build, EngineOptions } from './engine.ts'
 import { BuildFailure } from './build-failure.ts'
 import { readTaskRepositories, type TaskRepositories } from './repositories/task-repositories.ts'
 import { collectResults, describeMachine } from './results.ts'
@@ -35,14 +36,14 @@ export async function buildNatively(
   context: TaskContext,
   options: EngineOptions,
 ): Promise<FinishRequest> {
-  return await runEngine(task, context, options, makePackages)
+  return await buildPackages(task, context, options, makePackages)
 }
 
 /** Runs all steps up to the finished packages; returns the paths of the results. */
 async function makePackages(build: Build): Promise<string[]> {
   const { task, dir, limits, rules, log, signal } = build
-  writeHeader(build)
   await describeMachine(dir, log)
+  for (const line of settingsOfMock(task)) log.line(line)
   const spec = await log.phase('sources', 'fetching the sources', () => prepareSources(build))
   const { base, repositories } = await log.phase('root', 'preparing the root', () =>
     prepareRoot(build),
@@ -75,6 +76,20 @@ async function makePackages(build: Build): Promise<string[]> {
   })
   const results = await collectResults(task, dir, await takeResults(dir, requires))
   return [...results.rpms, results.summary]
+}
+
+/** Explains the settings of mock that this engine replaces by its own ways. */
+function settingsOfMock({ bootstrap, bootstrap_image, isolation }: RpmTask): string[] {
+  const lines: string[] = []
+  if (bootstrap === 'on' || bootstrap === 'image' || bootstrap === 'custom_image')
+    lines.push(
+      `bootstrap=${bootstrap}${bootstrap_image ? ` (${bootstrap_image})` : ''} has no effect: this builder does not use mock; its own dnf installs the packages of the root`,
+    )
+  if (isolation === 'nspawn' || isolation === 'simple')
+    lines.push(
+      `isolation=${isolation} has no effect: this builder does not use mock; every build runs in its sandbox`,
+    )
+  return lines
 }
 
 /** A root, and the requirements that are installed in it. */
@@ -119,7 +134,7 @@ async function prepareRoot(
   build: Build,
 ): Promise<{ base: BuildRoot; repositories: TaskRepositories }> {
   const repositories = await readTaskRepositories(build)
-  const base = await baseRoot(rootOptions(build), repositories.chrootRepositories)
+  const base = await baseRoot(rootOptions(build), { ...repositories, modules: build.task.modules })
   return { base, repositories }
 }
 

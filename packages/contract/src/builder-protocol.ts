@@ -146,6 +146,10 @@ export const ImportTask = z.object({
 })
 export type ImportTask = z.infer<typeof ImportTask>
 
+/** `module` is `NAME:STREAM`. */
+const ModuleToggle = z.object({ action: z.enum(['enable', 'disable']), module: z.string() })
+export type ModuleToggle = z.infer<typeof ModuleToggle>
+
 export const RpmTask = z.object({
   kind: z.literal('rpm'),
   ...TaskBase,
@@ -157,13 +161,19 @@ export const RpmTask = z.object({
   buildroot_packages: z.array(z.string()),
   with_opts: z.array(z.string()),
   without_opts: z.array(z.string()),
+  /** Module streams to enable or disable, in this order, before any package is installed. */
+  modules: z.array(ModuleToggle).default([]),
   enable_net: z.boolean(),
-  /** For engines that support several bootstrap methods; the native engine ignores it. */
+  /** For mock; the native engine installs packages with the machine's own dnf and says so in the log. */
   bootstrap: z.string().optional(),
+  /** Set only with the method `custom_image`. */
   bootstrap_image: z.string().nullish(),
+  /** For mock; the native engine always uses its own sandbox. */
   isolation: z.string().optional(),
   /** Macros in addition to those of the chroot: `copr_username`, `vendor`, `buildtag` and the like. */
   macros: z.record(z.string(), z.string()),
+  /** The address of the results, as in the URLs of `repos`, and the one for users, if they differ. */
+  results: z.object({ url: z.string(), public_url: z.string() }).optional(),
   git_url: z.string(),
   git_commit: z.string().regex(/^[0-9a-f]{40}$/),
   /** Base URL of the source files, which are at `<lookaside_url>/<filename>/md5/<md5>/<filename>`. */

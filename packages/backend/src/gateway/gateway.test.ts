@@ -387,3 +387,42 @@ for (const [build, chroot, project, want] of [
     assert.equal(claimed.task.isolation, want)
     assert.equal(claimed.task.bootstrap, 'default')
   })
+
+test('the settings of a chroot reach the builder', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  await system.submitLink()
+  await agent.claim()
+  await accepted(await agent.succeed([srpmOf(hello)]))
+  await agent.claim()
+  await accepted(await agent.succeed([], { branch_commits: { debian12: 'd'.repeat(40) } }))
+  await system.db
+    .updateTable('project_chroot')
+    .set({
+      with_opts: ['--tests', 'net'],
+      without_opts: ['docs'],
+      additional_packages: ['ccache'],
+      additional_modules: ['nodejs:22', '!perl:5.40'],
+      bootstrap: 'custom_image',
+      bootstrap_image: 'registry.example.org/fedora:43',
+    })
+    .execute()
+  const claimed = await agent.claim()
+  assert.ok(claimed?.task.kind === 'rpm')
+  const { task } = claimed
+  assert.deepEqual([task.with_opts, task.without_opts], [['tests', 'net'], ['docs']])
+  assert.deepEqual(task.buildroot_packages, ['ccache'])
+  assert.deepEqual(task.modules, [
+    { action: 'enable', module: 'nodejs:22' },
+    { action: 'disable', module: 'perl:5.40' },
+  ])
+  assert.equal(task.bootstrap, 'custom_image')
+  assert.equal(task.bootstrap_image, 'registry.example.org/fedora:43')
+  assert.equal(task.macros['__urlhelper_localopts'], '--proto -all,+https,+ftps')
+
+  await accepted(await agent.finish({ outcome: 'lost', reason: 'again', cause: 'interrupted' }))
+  await system.db.updateTable('build').set({ bootstrap: 'image' }).execute()
+  const again = await agent.claim()
+  assert.ok(again?.task.kind === 'rpm')
+  assert.deepEqual([again.task.bootstrap, again.task.bootstrap_image], ['image', null])
+})

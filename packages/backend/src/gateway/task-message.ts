@@ -1,5 +1,6 @@
 import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
 import { sourceChroot } from '@copr/domain/builds/source-chroot'
+import { mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { srpmLimits } from '@copr/domain/quotas/quota-limits'
@@ -83,6 +84,7 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
   const base_url = config.internal_url ?? config.public_url
   const results_url =
     (config.internal_url ? undefined : config.results_url) ?? `${base_url}/results`
+  const public_url = config.results_url ?? `${config.public_url}/results`
   const repos = reposForBuild(await loadBuildRepos(db, { project, dirname, chroot, results_url }))
   const package_name = packageOf(facts)
   const path = `${project.ownername}/${dirname}/${package_name}`
@@ -93,22 +95,22 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     chroot: chroot.config,
     repos,
     buildroot_packages: chroot.additional_packages,
-    with_opts: chroot.with_opts,
-    without_opts: chroot.without_opts,
+    with_opts: chroot.with_opts.map(conditionName),
+    without_opts: chroot.without_opts.map(conditionName),
+    modules: moduleToggles(chroot.additional_modules),
     enable_net: build.enable_net ?? project.enable_net,
-    bootstrap: firstSaid(build.bootstrap, chroot.bootstrap, project.bootstrap),
-    bootstrap_image: chroot.bootstrap_image,
-    isolation: firstSaid(build.isolation, chroot.isolation, project.isolation),
+    ...mockRootSettings({ build, chroot, project }),
     macros: macrosOf(facts),
+    ...(results_url !== public_url && { results: { url: results_url, public_url } }),
     git_url: `${base_url}/git/${path}`,
     git_commit: chroot.git_commit,
     lookaside_url: `${base_url}/lookaside/${path}`,
   }
 }
 
-/** Returns the first setting that is not `unchanged`: the build's overrides the chroot's, which overrides the project's. */
-function firstSaid(...settings: string[]): string {
-  return settings.find((each) => each !== 'unchanged') ?? 'default'
+/** Returns the name of a build condition, which users also write as `--foo`; rpm would take that for an unknown option. */
+function conditionName(option: string): string {
+  return option.replace(/^--/, '')
 }
 
 /** The macros that Copr defines; specs read them to find out where they are built. */

@@ -1,4 +1,5 @@
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import type { RepoConfig } from '@copr/contract/chroot-config'
 import { BuildFailure } from '../build-failure.ts'
 import { renderDnfConfig } from '../repositories/dnf-config.ts'
 import { chrootParts, type Repository } from '../repositories/repository.ts'
@@ -29,26 +30,21 @@ export interface MockConfigOptions {
   package_manager: 'dnf' | 'dnf5'
 }
 
-/** Renders a task as mock configuration. Every value is a JSON literal, so that nothing from a project is executed as Python. */
+/**
+ * Renders a task as the configuration of mock on this machine. Every value is a JSON literal, so that nothing from a project is executed
+ * as Python.
+ */
 export function renderMockConfig(task: RpmTask, options: MockConfigOptions): string {
-  const { chroot, enable_net } = task
-  const { version, arch } = chrootParts(chroot.name)
-  const install = [...chroot.install, ...task.buildroot_packages]
-  const lines = Object.entries({
-    root: `copr-${chroot.name}`,
+  const { enable_net } = task
+  return render(task, {
     basedir: options.base_dir,
     cache_topdir: options.cache_dir,
-    target_arch: arch,
-    releasever: version,
-    dist: distOf(chroot.name),
-    chroot_setup_cmd: `install ${install.join(' ')}`,
     package_manager: options.package_manager,
-    use_bootstrap:
-      task.bootstrap !== undefined && !['default', 'off', 'unchanged'].includes(task.bootstrap),
-    ...bootstrapImage(task),
-    isolation: task.isolation === 'nspawn' || task.isolation === 'simple' ? task.isolation : 'auto',
+    // Without a method, mock would make a bootstrap root, which needs dnf as a package of the chroot.
+    ...(bootstrapOf(task) ?? { use_bootstrap: false }),
     // Keeps nspawn in the agent's control group, whose limits apply to builds as well.
     nspawn_args: ['--capability=cap_ipc_lock', '--keep-unit'],
+    isolation: isolationOf(task) ?? 'auto',
     rpmbuild_networking: enable_net,
     use_host_resolv: enable_net,
     rpmbuild_timeout: task.timeout_seconds,
@@ -56,6 +52,54 @@ export function renderMockConfig(task: RpmTask, options: MockConfigOptions): str
     cleanup_on_success: true,
     cleanup_on_failure: true,
     'dnf.conf': renderDnfConfig(options.repositories, MAIN),
+  })
+}
+
+/** Renders a task as a configuration with which mock repeats the build on any machine that reaches the repositories. */
+export function renderPortableMockConfig(task: RpmTask): string {
+  const { enable_net } = task
+  const isolation = isolationOf(task)
+  return render(task, {
+    package_manager: 'dnf',
+    ...bootstrapOf(task),
+    ...(isolation && { isolation }),
+    rpmbuild_networking: enable_net,
+    use_host_resolv: enable_net,
+    'dnf.conf': renderDnfConfig(
+      [...task.repos, ...task.chroot.repos].map((one) => portableRepository(one, task)),
+      MAIN,
+    ),
+  })
+}
+
+/** Returns a repository with its public URL and without user name and password. */
+function portableRepository(config: RepoConfig, { results }: RpmTask) {
+  const [baseurl = '', metalink, mirrorlist] = [
+    config.baseurl,
+    config.metalink,
+    config.mirrorlist,
+  ].map((url) => url?.replace(/^([a-z]+:\/\/)[^/@\s]*@/i, '$1'))
+  const url =
+    results && baseurl.startsWith(`${results.url}/`)
+      ? results.public_url + baseurl.slice(results.url.length)
+      : baseurl
+  return { config: { ...config, metalink, mirrorlist }, url }
+}
+
+function render(task: RpmTask, settings: Record<string, unknown>): string {
+  const { chroot } = task
+  const { version, arch } = chrootParts(chroot.name)
+  const install = [...chroot.install, ...task.buildroot_packages]
+  const lines = Object.entries({
+    root: `copr-${chroot.name}`,
+    target_arch: arch,
+    releasever: version,
+    dist: distOf(chroot.name),
+    chroot_setup_cmd: `install ${install.join(' ')}`,
+    ...(task.modules.length > 0 && {
+      module_setup_commands: task.modules.map(({ action, module }) => [action, module]),
+    }),
+    ...settings,
   }).map(([name, value]) => assignment('config_opts', name, value))
   const macros = { ...chroot.macros, ...task.macros }
   const defined = Object.entries(macros)
@@ -74,16 +118,30 @@ function distOf(chroot: string): string {
   return /^(epel|centos|rhel)/.test(chroot) ? `el${version.split('.')[0] ?? ''}` : version
 }
 
-function bootstrapImage({ bootstrap, bootstrap_image }: RpmTask): Record<string, unknown> {
-  if (bootstrap !== 'image' && bootstrap !== 'custom_image') return {}
-  return {
-    use_bootstrap_image: true,
-    ...(bootstrap_image ? { bootstrap_image } : {}),
+/** Returns how mock makes a bootstrap root; undefined if nobody has chosen a method. */
+function bootstrapOf({ bootstrap, bootstrap_image }: RpmTask): Record<string, unknown> | undefined {
+  switch (bootstrap) {
+    case 'on':
+    case 'off':
+      return { use_bootstrap: bootstrap === 'on', use_bootstrap_image: false }
+    case 'image':
+    case 'custom_image':
+      return {
+        use_bootstrap: true,
+        use_bootstrap_image: true,
+        ...(bootstrap_image && { bootstrap_image }),
+      }
+    default:
+      return undefined
   }
 }
 
+function isolationOf({ isolation }: RpmTask): string | undefined {
+  return isolation === 'nspawn' || isolation === 'simple' ? isolation : undefined
+}
+
 function assignment(object: string, name: string, value: unknown): string {
-  return `${object}[${python(name)}] = ${python(value)}`
+  return `${object}['${name}'] = ${python(value)}`
 }
 
 /** Renders a value as Python, which is JSON except for True, False and None. */

@@ -7,7 +7,11 @@ import { runOrThrow } from '@copr/process/run'
 import { buildDiskFaults } from '../disk/build-disk-faults.ts'
 import { type BuildFixture, buildFixture, recordedContext } from '../testing/build-fixture.ts'
 import { specOf } from '../testing/engine-suite.ts'
-import { renderMockConfig } from './mock-config.ts'
+import {
+  type MockConfigOptions,
+  renderMockConfig,
+  renderPortableMockConfig,
+} from './mock-config.ts'
 import { buildByMock, hasMock, type MockOptions } from './mock-engine.ts'
 
 // Accepts mock's command line, runs the rpmbuild of this machine, and records its arguments.
@@ -69,6 +73,7 @@ test('mock builds the SRPM and the packages of a task with its options', async (
     'probe-1.0-1.src.rpm',
     'probe.spec',
     'results.json',
+    'configs.tar.gz',
     'build.log.gz',
   ])
     assert.ok(context.uploads.has(name), name)
@@ -98,6 +103,25 @@ for (const code of [1, 20, 60, 80])
     await assert.rejects(build(await fixture.task(specOf()), code), /mock exited with/)
   })
 
+const MACHINE: MockConfigOptions = {
+  repositories: [],
+  base_dir: '/base',
+  cache_dir: '/cache',
+  package_manager: 'dnf5',
+}
+
+/** Evaluates a configuration as mock does, except for templates. */
+async function readAsMock(text: string): Promise<Record<string, unknown>> {
+  const read = `import json, sys
+config_opts = {'macros': {}, 'plugin_conf': {}}
+exec(sys.stdin.read())
+print(json.dumps(config_opts))`
+  return JSON.parse(await runOrThrow('python3', ['-c', read], { input: text })) as Record<
+    string,
+    unknown
+  >
+}
+
 test('renderMockConfig() renders the values of the task as Python literals', async () => {
   const evil = `'"\\\n{ 7 * 7 }`
   const task = await fixture.task(specOf(), {
@@ -106,21 +130,12 @@ test('renderMockConfig() renders the values of the task as Python literals', asy
     buildroot_packages: ['extra'],
     isolation: 'simple',
     timeout_seconds: 77,
+    modules: [
+      { action: 'enable', module: 'nodejs:22' },
+      { action: 'disable', module: 'perl:5.40' },
+    ],
   })
-  const text = renderMockConfig(task, {
-    repositories: [],
-    base_dir: '/base',
-    cache_dir: '/cache',
-    package_manager: 'dnf5',
-  })
-  const read = `import json, sys
-config_opts = {'macros': {}, 'plugin_conf': {}}
-exec(sys.stdin.read())
-print(json.dumps(config_opts))`
-  const config = JSON.parse(await runOrThrow('python3', ['-c', read], { input: text })) as Record<
-    string,
-    unknown
-  >
+  const config = await readAsMock(renderMockConfig(task, MACHINE))
   assert.equal(config['target_arch'], 'x86_64')
   assert.equal(config['rpmbuild_networking'], true)
   assert.equal(config['rpmbuild_timeout'], 77)
@@ -128,6 +143,66 @@ print(json.dumps(config_opts))`
   assert.equal(config['use_bootstrap'], false)
   assert.match(String(config['chroot_setup_cmd']), /^install .* extra$/)
   assert.deepEqual(config['macros'], { '%vendor': evil })
+  assert.deepEqual(config['module_setup_commands'], [
+    ['enable', 'nodejs:22'],
+    ['disable', 'perl:5.40'],
+  ])
+})
+
+const BOOTSTRAPS: [Partial<RpmTask>, string[]][] = [
+  [{ bootstrap: 'default' }, ['use_bootstrap = False']],
+  [{ bootstrap: 'off' }, ['use_bootstrap = False', 'use_bootstrap_image = False']],
+  [{ bootstrap: 'on' }, ['use_bootstrap = True', 'use_bootstrap_image = False']],
+  [{ bootstrap: 'image' }, ['use_bootstrap = True', 'use_bootstrap_image = True']],
+  [
+    { bootstrap: 'custom_image', bootstrap_image: 'example.org/f:43' },
+    ['use_bootstrap = True', 'use_bootstrap_image = True', 'bootstrap_image = "example.org/f:43"'],
+  ],
+]
+for (const [changes, lines] of BOOTSTRAPS)
+  test(`bootstrap ${changes.bootstrap} is configured as Copr does`, async () => {
+    const task = await fixture.task(specOf(), changes)
+    const bootstrapIn = (text: string): string[] =>
+      [...text.matchAll(/^config_opts\['(\w*bootstrap\w*)'\] = (.*)$/gm)].map(
+        ([, name, value]) => `${name} = ${value}`,
+      )
+    assert.deepEqual(bootstrapIn(renderMockConfig(task, MACHINE)), lines)
+    // On a user's machine, mock's own default applies.
+    const portable = changes.bootstrap === 'default' ? [] : lines
+    assert.deepEqual(bootstrapIn(renderPortableMockConfig(task)), portable)
+  })
+
+test('renderPortableMockConfig() names public repositories, and neither passwords nor the machine', async () => {
+  const results = { url: 'http://backend:5000/results', public_url: 'https://example.org/results' }
+  const repo = { name: 'x', gpgcheck: false, priority: 7, module_hotfixes: null }
+  const common = { ...repo, repo_gpgcheck: null, gpgkey: null }
+  const task = await fixture.task(specOf(), {
+    results,
+    repos: [
+      {
+        ...common,
+        id: 'copr_base',
+        baseurl: `${results.url}/jane/tools/c/`,
+        is_external: false,
+      },
+      {
+        ...common,
+        id: 'deps',
+        baseurl: 'https://jane:pass@deps.example.org/$basearch/',
+        is_external: true,
+      },
+    ],
+  })
+  const text = renderPortableMockConfig(task)
+  const config = await readAsMock(text)
+  const conf = String(config['dnf.conf'])
+  assert.match(
+    conf,
+    /^\[copr_base\]\nname=x\nbaseurl=https:\/\/example.org\/results\/jane\/tools\/c\/$/m,
+  )
+  assert.match(conf, /^baseurl=https:\/\/deps.example.org\/\$basearch\/$/m)
+  assert.match(conf, /^priority=7$/m)
+  assert.doesNotMatch(text, /pass@|backend:5000|basedir|cache_topdir|rpmbuild_timeout/)
 })
 
 const REFUSED: [string, Partial<RpmTask>][] = [
@@ -137,9 +212,11 @@ const REFUSED: [string, Partial<RpmTask>][] = [
 ]
 for (const [what, changes] of REFUSED)
   test(`text that mock would evaluate as a template is refused: ${what}`, async () => {
-    const { outcome } = await build(await fixture.task(specOf(), changes))
+    const { context, outcome } = await build(await fixture.task(specOf(), changes))
     assert.ok(outcome.outcome === 'failed')
     assert.match(outcome.reason, /mock would evaluate/)
+    assert.ok(!context.uploads.has('configs.tar.gz'))
+    assert.match(context.text(), /^The results lack configs.tar.gz: mock would evaluate/m)
   })
 
 test('the real mock builds a package', async (t) => {

@@ -5,7 +5,8 @@ import type { FailureCategory } from '@copr/contract/failure'
 import type { TaskContext } from '@copr/agent/handler'
 import { run } from '@copr/process/run'
 import { BuildFailure } from '../build-failure.ts'
-import { type Build, type EngineOptions, runEngine, writeHeader } from '../engine.ts'
+import { buildPackages } from '../build-packages.ts'
+import type { Build, EngineOptions } from '../engine.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
 import { collectResults, describeMachine } from '../results.ts'
 import { buildError } from '../rpmbuild/build-error.ts'
@@ -46,12 +47,11 @@ export async function buildByMock(
   context: TaskContext,
   options: MockOptions,
 ): Promise<FinishRequest> {
-  return await runEngine(task, context, options, (build) => makePackages(build, options))
+  return await buildPackages(task, context, options, (build) => makePackages(build, options))
 }
 
 async function makePackages(build: Build, options: MockOptions): Promise<string[]> {
   const { task, dir, log, found } = build
-  writeHeader(build)
   await describeMachine(dir, log)
   const mock = options.mock ?? (await mockOfMachine())
   const sources = join(dir, 'sources')

@@ -27,7 +27,7 @@ const MAIN = {
 
 /** Renders dnf's configuration for a build root: these repositories and nothing from the host. */
 export function renderDnfConfig(
-  repositories: Repository[],
+  repositories: Pick<Repository, 'config' | 'url' | 'guard'>[],
   main: Record<string, string> = MAIN,
 ): string {
   return [
@@ -36,7 +36,11 @@ export function renderDnfConfig(
   ].join('\n')
 }
 
-function repositoryOptions({ config, url, guard }: Repository): Record<string, string> {
+function repositoryOptions({
+  config,
+  url,
+  guard,
+}: Pick<Repository, 'config' | 'url' | 'guard'>): Record<string, string> {
   return {
     name: config.name,
     ...place(config, url),

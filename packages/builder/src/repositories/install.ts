@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ModuleToggle } from '@copr/contract/builder-protocol'
 import { formatDependency, type Requirement } from '@copr/rpm/package-info'
 import { isRich } from '@copr/rpm/rich-dependency'
 import { BuildFailure } from '../build-failure.ts'
@@ -101,6 +102,47 @@ export async function installPackages(options: InstallOptions): Promise<void> {
   throw failureIn(installed.output, options)
 }
 
+/**
+ * Enables and disables module streams in an empty root, in this order. dnf then installs packages of the enabled streams only. Throws a
+ * {@link BuildFailure} if no repository has such a module, or if two modules exclude each other.
+ */
+export async function toggleModules(
+  options: Omit<InstallOptions, 'packages' | 'requires'>,
+  modules: ModuleToggle[],
+): Promise<void> {
+  const { log, repositories } = options
+  requireNames(modules.map(({ module }) => module))
+  await writeConfig(options)
+  const network = repositories.some(({ url }) => !url.startsWith('file:'))
+  for (const { action, module } of modules) {
+    const command = [...dnfOf(options), '--assumeyes', '--refresh', 'module', action, module]
+    log.command(command, 'root')
+    const { code, output } = await runDnf(command, options, {
+      network,
+      carrier: undefined,
+      write: (text) => log.output(text, 'root'),
+    })
+    if (code === 0) continue
+    if (/Failed to download metadata/.test(output)) throw failureIn(output, options)
+    const reason = moduleFault(output)
+    throw new BuildFailure(`Cannot ${action} the module ${module}: ${reason}`, {
+      category: 'dependency',
+    })
+  }
+}
+
+/** Extracts from dnf's output why it refuses a module. */
+function moduleFault(output: string): string {
+  if (
+    /^(missing groups or modules: |No match(es)? for argument|Unable to resolve argument )/im.test(
+      output,
+    )
+  )
+    return 'no repository of the build has it'
+  const at = output.search(/^(Error|Failed)/m)
+  return output.slice(Math.max(at, 0)).trim().replaceAll(/\s+/g, ' ').slice(0, 500)
+}
+
 /** Rejects names, given by users or administrators, that dnf would parse as an option or a URL, or that contain control characters. */
 function requireNames(words: string[]): void {
   const bad = words.find((one) => one === '' || /^-|:\/\/|\p{Cc}/u.test(one))
@@ -114,11 +156,11 @@ function requireNames(words: string[]): void {
     )
 }
 
-async function writeRequirements({ dir }: InstallOptions, sets: Requirement[][]) {
+async function writeRequirements({ dir }: Pick<InstallOptions, 'dir'>, sets: Requirement[][]) {
   return await writeRequirementsPackages(join(dir, 'requires'), sets)
 }
 
-function dnfOf({ chroot }: InstallOptions): string[] {
+function dnfOf({ chroot }: Pick<InstallOptions, 'chroot'>): string[] {
   const { version, arch } = chrootParts(chroot)
   // oxfmt-ignore
   return [
@@ -183,7 +225,7 @@ interface DnfRun {
 /** Runs dnf; returns its exit code, and its output as readers may see it. */
 async function runDnf(
   command: string[],
-  options: InstallOptions,
+  options: Omit<InstallOptions, 'packages' | 'requires'>,
   { network = false, carrier, write }: DnfRun,
 ): Promise<{ code: number; output: string }> {
   const { dir, limits, root, repositories, signal } = options
@@ -252,7 +294,7 @@ async function failureOf(
   return failureIn(`${output}\n${again.output}`, options)
 }
 
-function failureIn(output: string, { repositories }: InstallOptions): Error {
+function failureIn(output: string, { repositories }: Pick<InstallOptions, 'repositories'>): Error {
   const refused = repositories.find(({ guard }) => guard)?.guard?.refused.at(-1)
   if (refused !== undefined)
     return new BuildFailure(`Cannot install packages into the root: ${refused}`, {
@@ -286,7 +328,11 @@ const NO_UNSHARE = '%__transaction_unshare %{nil}'
 /** Directories of packages that rpm leaves as they are: nobody in a user namespace may change the owner of /proc. */
 const NOT_OURS = '%_netsharedpath /proc:/sys'
 
-async function writeConfig({ dir, repositories, dbPath }: InstallOptions): Promise<void> {
+async function writeConfig({
+  dir,
+  repositories,
+  dbPath,
+}: Pick<InstallOptions, 'dir' | 'repositories' | 'dbPath'>): Promise<void> {
   await mkdir(join(dir, 'etc-dnf'), { recursive: true })
   await mkdir(join(dir, 'etc-rpm'), { recursive: true })
   await writeFile(join(dir, 'etc-dnf', 'dnf.conf'), renderDnfConfig(repositories))

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ModuleToggle } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import { formatDependency, type Requirement } from '@copr/rpm/package-info'
 import { isRich, richOperands } from '@copr/rpm/rich-dependency'
+import { BuildFailure } from '../build-failure.ts'
 import type { BuildLog } from '../build-log.ts'
 import { digestOfOffers } from '../repositories/repository-content.ts'
-import { installPackages } from '../repositories/install.ts'
+import { installPackages, toggleModules } from '../repositories/install.ts'
 import { namesRequired, shortened } from '../repositories/requirements.ts'
 import type { Repository } from '../repositories/repository.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
@@ -40,6 +42,7 @@ export interface RootOptions {
 const FORMAT = 2
 const FIRST_DB_PATH = '/var/lib/rpm'
 const KEEP_ROOTS = 8
+const KEEP_MODULAR_ROOTS = 4
 const KEEP_LAYERS = 60
 const KEEP_VARIANTS = 4
 
@@ -56,18 +59,40 @@ esac
 echo "dbpath=$db"
 `
 
-/** Returns the root with the packages that every build in the chroot needs, cached for each state of its repositories. */
+/** Where the packages of a root come from, and the module streams that dnf chooses them from. */
+export interface BaseContents {
+  chrootRepositories: Repository[]
+  taskRepositories?: Repository[]
+  modules?: ModuleToggle[]
+}
+
+/**
+ * Returns the root with the packages that every build in the chroot needs, cached for each state of its repositories. With modules, which
+ * any of the build's repositories may define, the root is made from all of them, as in mock.
+ */
 export async function baseRoot(
   options: RootOptions,
-  repositories: Repository[],
+  { chrootRepositories, taskRepositories = [], modules = [] }: BaseContents,
 ): Promise<BuildRoot> {
   const { cacheDir, chroot, log } = options
-  const key = digest([FORMAT, chroot, repositories.map((one) => one.digest)])
+  const repositories =
+    modules.length > 0 ? [...taskRepositories, ...chrootRepositories] : chrootRepositories
+  const configs = taskRepositories.map(({ config, url }) => [config, url])
+  const key = digest([
+    FORMAT,
+    chroot,
+    repositories.map((one) => one.digest),
+    ...(modules.length > 0 ? [modules, configs] : []),
+  ])
   const make = async (dir: string): Promise<void> => {
     log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
-    await makeBaseRoot(options, repositories, dir)
+    await makeBaseRoot(options, { repositories, modules }, dir)
   }
-  const folder = { dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }
+  // In a folder of their own: roots that hardly any other build uses must not displace the others.
+  const folder =
+    modules.length > 0
+      ? { dir: join(cacheDir, 'modular-roots'), keep: KEEP_MODULAR_ROOTS }
+      : { dir: join(cacheDir, 'roots'), keep: KEEP_ROOTS }
   const dir = await cached(folder, key, { make, ...cacheUse(options) })
   log.line(`Base root ${key.slice(0, 12)}`, 'root')
   const dbPath = await readFile(join(dir, 'dbpath'), 'utf8')
@@ -81,13 +106,14 @@ export async function baseRoot(
 
 async function makeBaseRoot(
   options: RootOptions,
-  repositories: Repository[],
+  { repositories, modules }: { repositories: Repository[]; modules: ModuleToggle[] },
   target: string,
 ): Promise<void> {
   const { chroot, limits, signal } = options
   const root = { directory: join(target, 'root') }
   await mkdir(root.directory)
   const install = { ...options, root, repositories, chroot: chroot.name, dbPath: FIRST_DB_PATH }
+  if (modules.length > 0) await toggleModules(install, modules)
   await installPackages({ ...install, packages: chroot.install, requires: [] })
   const env = { HOME: '/', LC_ALL: 'C.UTF-8' }
   const prepared = await runSandboxed({
@@ -98,13 +124,16 @@ async function makeBaseRoot(
     limits,
     signal,
   })
-  const dbPath = /^dbpath=(\/.*)$/m.exec(prepared.output)?.[1]
-  if (prepared.code !== 0 || dbPath === undefined)
-    throw new Error(`Cannot prepare the root of ${chroot.name}: ${prepared.output.slice(-500)}`)
+  // The packages may be a user's, and dnf's macros will contain the path: rpm would run a %(command) in it.
+  const dbPath = /^dbpath=(\/(?:var\/lib|usr\/lib\/sysimage)\/[\w-]+)$/m.exec(prepared.output)?.[1]
+  if (prepared.code !== 0 || dbPath === undefined) {
+    const message = `Cannot prepare the root of ${chroot.name}: ${prepared.exhausted ?? prepared.output.slice(-500)}`
+    throw modules.length > 0 ? new BuildFailure(message) : new Error(message)
+  }
   await writeFile(join(target, 'dbpath'), dbPath)
   await writeFile(
     join(target, 'installed'),
-    await listInstalled({ root, dbPath, has_user_packages: false, limits, signal }),
+    await listInstalled({ root, dbPath, has_user_packages: modules.length > 0, limits, signal }),
   )
 }
 

@@ -96,7 +96,7 @@ async function runRecipe(build: Build<SrpmTask>, recipe: Recipe): Promise<string
 
 async function prepareRoot(build: Build<SrpmTask>, { packages }: Recipe): Promise<BuildRoot> {
   const repositories = await readTaskRepositories(build)
-  const base = await baseRoot(rootOptions(build), repositories.chrootRepositories)
+  const base = await baseRoot(rootOptions(build), repositories)
   return await withPackages(rootOptions(build), base, {
     packages: [...new Set(packages)],
     requires: [],

@@ -90,6 +90,7 @@ export async function buildFixture(): Promise<BuildFixture> {
         buildroot_packages: [],
         with_opts: [],
         without_opts: [],
+        modules: [],
         enable_net: false,
         macros: { vendor: 'Copr - user jane', copr_projectname: 'tools' },
         git_url: pathToFileURL(git).href,

@@ -14,8 +14,9 @@ function wordsLike(pattern: RegExp, message: string) {
   })
 }
 const Packages = wordsLike(/^[^-\s][^\s'"`;|<>$\\]*$/, 'is not the name of a package')
+/** Clients also send conditions in the notation of `./configure`, `--foo`, which the build reads as `foo`. */
 const Conditions = wordsLike(
-  /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/,
+  /^(?:--)?[A-Za-z0-9_][A-Za-z0-9_.+-]*$/,
   'is not the name of a build condition',
 )
 const BuildTags = wordsLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'is not a tag')

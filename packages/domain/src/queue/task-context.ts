@@ -17,6 +17,8 @@ interface TaskChroot {
   /** The project's settings for the chroot; empty if the owner has disabled it in the meantime. */
   additional_repos: string[]
   additional_packages: string[]
+  /** `NAME:STREAM` to enable a module stream, `!NAME:STREAM` to disable it. */
+  additional_modules: string[]
   bootstrap: string
   bootstrap_image: string | null
   isolation: string
@@ -92,6 +94,7 @@ async function chrootOf(db: Db, build_chroot_id: number): Promise<TaskChroot> {
       'build_chroot.generation',
       'project_chroot.additional_repos',
       'project_chroot.additional_packages',
+      'project_chroot.additional_modules',
       'project_chroot.bootstrap',
       'project_chroot.bootstrap_image',
       'project_chroot.isolation',
@@ -104,6 +107,7 @@ async function chrootOf(db: Db, build_chroot_id: number): Promise<TaskChroot> {
     ...row,
     additional_repos: row.additional_repos ?? [],
     additional_packages: row.additional_packages ?? [],
+    additional_modules: row.additional_modules ?? [],
     bootstrap: row.bootstrap ?? 'unchanged',
     isolation: row.isolation ?? 'unchanged',
     with_opts: row.with_opts ?? [],

@@ -12,6 +12,7 @@ import {
   builtPackages,
   findBuild,
 } from '@copr/domain/builds/build-queries'
+import { mockRootSettings } from '@copr/domain/projects/build-options'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
 import { isOffered } from '@copr/domain/projects/project-chroots'
 import { CoprError } from '@copr/process/errors'
@@ -21,7 +22,7 @@ import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { metaOf, readPage } from '../http/paging.ts'
 import { projectOfBuild, requireBuild, requireProjectChroot } from '../api/find-or-404.ts'
 import { MEMORY_LIMIT, presentBuildChroot } from './present-build.ts'
-import { bootstrapOf, presentRepos } from '../repo-files/present-repos.ts'
+import { presentBootstrap, presentRepos } from '../repo-files/present-repos.ts'
 
 export function buildChrootRoutes(api: Api): void {
   const { frontend } = api
@@ -80,10 +81,7 @@ export function buildChrootRoutes(api: Api): void {
             is_background: build.is_background,
             memory_limit: MEMORY_LIMIT,
             timeout: build.timeout_seconds,
-            ...bootstrapOf(
-              [build.bootstrap, own.bootstrap, project.bootstrap],
-              own.bootstrap_image,
-            ),
+            ...presentBootstrap(mockRootSettings({ build, chroot: own, project })),
           })
         },
       ),

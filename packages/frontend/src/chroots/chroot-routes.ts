@@ -6,6 +6,7 @@ import {
   ProjectChrootQuery,
 } from '@copr/contract/api/chroots'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
+import { mockRootSettings } from '@copr/domain/projects/build-options'
 import { additionalRepoUrls, loadBuildRepos } from '@copr/domain/projects/build-repos'
 import { MAX_COMPS_BYTES } from '@copr/domain/projects/comps'
 import { isOffered, type ProjectChroot } from '@copr/domain/projects/project-chroots'
@@ -19,7 +20,7 @@ import { inProject } from '../http/in-project.ts'
 import { readFormWithFile } from '../http/read-form.ts'
 import { changeChroot } from '../projects/change-chroot.ts'
 import { requireProject, requireProjectChroot } from '../api/find-or-404.ts'
-import { bootstrapOf, presentRepos } from '../repo-files/present-repos.ts'
+import { presentBootstrap, presentRepos } from '../repo-files/present-repos.ts'
 
 export function chrootRoutes(api: Api): void {
   const { frontend } = api
@@ -62,18 +63,19 @@ export function chrootRoutes(api: Api): void {
           throw new CoprError('not_found', `Chroot ${chroot.name} is disabled in ${project.name}`)
         const results_url = resultsUrl(frontend.config)
         const dirname = project.name
+        const { isolation, ...root } = mockRootSettings({ chroot, project })
         const repos = await loadBuildRepos(db, { project, dirname, chroot, results_url })
         return c.json({
           chroot: chroot.name,
           enable_net: project.enable_net,
-          isolation: chroot.isolation === 'unchanged' ? project.isolation : chroot.isolation,
           additional_packages: chroot.additional_packages,
           additional_modules: chroot.additional_modules,
           additional_repos: additionalRepoUrls(repos),
           with_opts: chroot.with_opts,
           without_opts: chroot.without_opts,
           repos: presentRepos(repos),
-          ...bootstrapOf([chroot.bootstrap, project.bootstrap], chroot.bootstrap_image),
+          isolation,
+          ...presentBootstrap(root),
         })
       },
     ),

@@ -14,12 +14,14 @@ export function presentRepos(input: BuildReposInput): RepoAnswer[] {
   )
 }
 
-/** Returns the first bootstrap setting that is not `unchanged`, in the order of `settings`; nothing if it is the default. */
-export function bootstrapOf(
-  settings: string[],
-  image: string | null,
-): { bootstrap?: string; bootstrap_image?: string } {
-  const bootstrap = settings.find((each) => each !== 'unchanged') ?? 'default'
+/** Presents the bootstrap settings; nothing if they are the default. */
+export function presentBootstrap({
+  bootstrap,
+  bootstrap_image,
+}: {
+  bootstrap: string
+  bootstrap_image: string | null
+}): { bootstrap?: string; bootstrap_image?: string } {
   if (bootstrap === 'default') return {}
-  return { bootstrap, ...(bootstrap === 'custom_image' && image ? { bootstrap_image: image } : {}) }
+  return { bootstrap, ...(bootstrap_image !== null && { bootstrap_image }) }
 }

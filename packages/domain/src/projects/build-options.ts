@@ -1,0 +1,34 @@
+import type { ModuleToggle } from '@copr/contract/builder-protocol'
+
+interface Levels {
+  build?: { bootstrap: string; isolation: string }
+  chroot: { bootstrap: string; bootstrap_image: string | null; isolation: string }
+  project: { bootstrap: string; isolation: string }
+}
+
+/** Returns the settings of mock's root that apply: the build's override the chroot's, which override the project's. */
+export function mockRootSettings({ build, chroot, project }: Levels): {
+  bootstrap: string
+  bootstrap_image: string | null
+  isolation: string
+} {
+  const bootstrap = firstSet(build?.bootstrap, chroot.bootstrap, project.bootstrap)
+  return {
+    bootstrap,
+    bootstrap_image: bootstrap === 'custom_image' ? chroot.bootstrap_image : null,
+    isolation: firstSet(build?.isolation, chroot.isolation, project.isolation),
+  }
+}
+
+function firstSet(...settings: (string | undefined)[]): string {
+  return settings.find((each) => each !== undefined && each !== 'unchanged') ?? 'default'
+}
+
+/** Parses the modules of a chroot: `NAME:STREAM` enables a stream, `!NAME:STREAM` disables it. */
+export function moduleToggles(modules: string[]): ModuleToggle[] {
+  return modules.map((module) =>
+    module.startsWith('!')
+      ? { action: 'disable', module: module.slice(1) }
+      : { action: 'enable', module },
+  )
+}
