@@ -1,6 +1,7 @@
 import { CoprError, INTERNAL_ERROR, STATUS_OF } from '@copr/process/errors'
 import { type Context, Hono } from 'hono'
 import { badgeRoutes } from './badges/badge-routes.ts'
+import { builderTaskRoutes } from './builds/builder-task-routes.ts'
 import { feedRoutes } from './feeds/feed-routes.ts'
 import { apiRoutes } from './api/api.ts'
 import type { Frontend } from './frontend.ts'
@@ -47,6 +48,7 @@ export function frontendApp(frontend: Frontend): Hono {
   app.route('/', badgeRoutes(frontend))
   app.route('/', feedRoutes(frontend))
   app.route('/', repoFileRoutes(frontend))
+  app.route('/', builderTaskRoutes(frontend))
   app.route('/', pageRoutes(frontend))
   app.notFound((c) =>
     answerError(c, frontend, new CoprError('not_found', `Page not found: ${c.req.path}`)),

@@ -45,11 +45,24 @@ export async function insertTask(
       tags: needs?.tags ?? [],
       ownername: facts.ownername,
       project_id: facts.id,
-      sandbox: `${facts.ownername}/${facts.name}--${facts.username ?? 'webhook'}`,
+      sandbox: sandboxOf(facts),
       priority: facts.is_background ? BACKGROUND : 0,
       queued_at: now,
     })
     .execute()
+}
+
+/** Returns the sandbox of a build's tasks: a machine is reused only for tasks of the same one. */
+export function sandboxOf({
+  ownername,
+  name,
+  username,
+}: {
+  ownername: string
+  name: string
+  username: string | null
+}): string {
+  return `${ownername}/${name}--${username ?? 'webhook'}`
 }
 
 /**

@@ -62,8 +62,8 @@ export function sourceRoutes(api: Api): void {
   })
 }
 
-/** Renames `source_build_method` to the name that Copr's builders expect; only this route uses it. */
-function builderNames({
+/** Renames `source_build_method` to the name that Copr's builders expect. */
+export function builderNames({
   source_build_method,
   ...others
 }: Record<string, unknown>): Record<string, unknown> {
