@@ -21,6 +21,7 @@ const NARROWER: Record<string, string> = {
   'build.source_type': 'SourceType',
   'build.state': "State<BuildState, 'pending'>",
   'build_chroot.failure': 'Json<FailureDetails>',
+  'build_chroot.reviews': 'Json<Review[]>',
   'build_chroot.seconds': 'Json<Record<string, number>>',
   'build_chroot.state': "State<ChrootState, 'waiting'>",
   'chroot.config': 'Json<ChrootConfig>',
@@ -56,7 +57,7 @@ const TYPES: Record<string, string> = {
 }
 
 const HEAD = `// Written by \`make schema\` from the migrations: change those, not this file.
-import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'

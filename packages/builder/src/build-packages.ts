@@ -2,6 +2,7 @@ import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { addConfigArchive } from './mock/config-archive.ts'
+import { reviewPackages } from './reviews/review-packages.ts'
 
 /** Builds an RPM task with what all engines for packages share. `makePackages` returns the paths of the results. */
 export async function buildPackages(
@@ -13,7 +14,10 @@ export async function buildPackages(
   return await runEngine(task, context, options, async (build) => {
     writeHeader(build)
     await addConfigArchive(build)
-    return await makePackages(build)
+    const paths = await makePackages(build)
+    const { reviews, files } = await reviewPackages(build, paths)
+    build.reviews.push(...reviews)
+    return [...paths, ...files]
   })
 }
 

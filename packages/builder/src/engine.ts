@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FinishRequest, RpmTask } from '@copr/contract/builder-protocol'
+import type { FinishRequest, RpmTask, Review } from '@copr/contract/builder-protocol'
 import type { TaskContext } from '@copr/agent/handler'
 import { MachineFault } from '@copr/agent/machine-fault'
 import { messageOf } from '@copr/process/errors'
@@ -61,6 +61,8 @@ export interface Build<Task extends EngineTask = RpmTask> {
   hold: AsyncDisposableStack
   /** Paths of result files known so far, which are uploaded even if the build fails. */
   found: Set<string>
+  /** The findings of the tools that have checked the packages. */
+  reviews: Review[]
 }
 
 /** Starts the proxy through which dnf fetches users' repositories; returns undefined if the task has none. */
@@ -153,6 +155,7 @@ async function runIn<Task extends EngineTask>(
     watch,
     hold,
     found: new Set(),
+    reviews: [],
   }
   try {
     return await runBuild(build, makePackages)
@@ -201,7 +204,9 @@ async function runBuild<Task extends EngineTask>(
       uploadAll([...found, ...paths, ...(await packLogs(build.log_dir))], context),
     )
     log.lastLine('Build succeeded')
-    return { outcome: 'succeeded', files, seconds: log.seconds }
+    const { reviews } = build
+    const findings = reviews.length > 0 ? { reviews } : {}
+    return { outcome: 'succeeded', files, ...findings, seconds: log.seconds }
   } catch (error) {
     if (context.signal.aborted) {
       if (context.signal.reason === 'canceled') log.lastLine('Build canceled')

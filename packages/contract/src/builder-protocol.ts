@@ -146,6 +146,31 @@ export const ImportTask = z.object({
 })
 export type ImportTask = z.infer<typeof ImportTask>
 
+/** Programs that check the packages of a successful build. */
+const REVIEW_TOOLS = ['rpmlint', 'fedora-review'] as const
+const ReviewTool = z.enum(REVIEW_TOOLS)
+export type ReviewTool = z.infer<typeof ReviewTool>
+
+/** Where the report of each tool is among the results. */
+export const REVIEW_FILE: Record<ReviewTool, string> = {
+  rpmlint: 'rpmlint.txt',
+  'fedora-review': 'fedora-review/review.txt',
+}
+
+/**
+ * Agents upload files under flat names. A file whose name begins with `FEDORA_REVIEW_PREFIX` is published without it, in the folder
+ * `fedora-review`, where Copr's clients look for it.
+ */
+export const FEDORA_REVIEW_PREFIX = 'fedora-review~'
+
+/** The findings of one tool; its report is the file {@link REVIEW_FILE}. */
+export const Review = z.object({
+  tool: ReviewTool,
+  errors: z.number().int().min(0),
+  warnings: z.number().int().min(0),
+})
+export type Review = z.infer<typeof Review>
+
 /** `module` is `NAME:STREAM`. */
 const ModuleToggle = z.object({ action: z.enum(['enable', 'disable']), module: z.string() })
 export type ModuleToggle = z.infer<typeof ModuleToggle>
@@ -164,6 +189,8 @@ export const RpmTask = z.object({
   /** Module streams to enable or disable, in this order, before any package is installed. */
   modules: z.array(ModuleToggle).default([]),
   enable_net: z.boolean(),
+  /** Tools that check the packages after a successful build; they never fail it. */
+  reviews: z.array(ReviewTool).default([]),
   /** For mock; the native engine installs packages with the machine's own dnf and says so in the log. */
   bootstrap: z.string().optional(),
   /** Set only with the method `custom_image`. */
@@ -239,6 +266,8 @@ export const FinishRequest = z.discriminatedUnion('outcome', [
     files: z.array(ResultFile),
     /** The commit on each branch; import tasks only. */
     branch_commits: z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).optional(),
+    /** The reports among `files`, at most one for each tool; RPM tasks only. */
+    reviews: z.array(Review).max(REVIEW_TOOLS.length).optional(),
     /** Duration of each phase in seconds. */
     seconds: z.record(z.string(), z.number()).optional(),
   }),

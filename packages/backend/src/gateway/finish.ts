@@ -88,10 +88,13 @@ async function prepareEnding(backend: Backend, report: Report): Promise<Ending> 
     case 'import':
       return await endImport(backend, report, drop)
     case 'rpm': {
-      const { files, seconds } = request
+      const { files, reviews, seconds } = request
       await note(`built: ${files.length} files`)
       // The results stay staged until they are published.
-      return { outcome: { kind: 'rpm', files, seconds }, afterwards: async () => undefined }
+      return {
+        outcome: { kind: 'rpm', files, reviews, seconds },
+        afterwards: async () => undefined,
+      }
     }
     case 'publish':
       throw new CoprError('invalid', 'Cannot finish: agents do not run publish tasks')

@@ -407,9 +407,12 @@ test('the settings of a chroot reach the builder', async () => {
       bootstrap_image: 'registry.example.org/fedora:43',
     })
     .execute()
+  await system.db.updateTable('project').set({ rpmlint: true, fedora_review: true }).execute()
   const claimed = await agent.claim()
   assert.ok(claimed?.task.kind === 'rpm')
   const { task } = claimed
+  // As in Copr, fedora-review checks only packages for Fedora.
+  assert.deepEqual(task.reviews, ['rpmlint'])
   assert.deepEqual([task.with_opts, task.without_opts], [['tests', 'net'], ['docs']])
   assert.deepEqual(task.buildroot_packages, ['ccache'])
   assert.deepEqual(task.modules, [

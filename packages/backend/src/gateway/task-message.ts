@@ -1,4 +1,4 @@
-import { type Task, RpmTask, SourceTask } from '@copr/contract/builder-protocol'
+import { type ReviewTool, RpmTask, SourceTask, type Task } from '@copr/contract/builder-protocol'
 import { sourceChroot } from '@copr/domain/builds/source-chroot'
 import { mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
@@ -98,6 +98,7 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     with_opts: chroot.with_opts.map(conditionName),
     without_opts: chroot.without_opts.map(conditionName),
     modules: moduleToggles(chroot.additional_modules),
+    reviews: reviewsOf(project, chroot.name),
     enable_net: build.enable_net ?? project.enable_net,
     ...mockRootSettings({ build, chroot, project }),
     macros: macrosOf(facts),
@@ -106,6 +107,18 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     git_commit: chroot.git_commit,
     lookaside_url: `${base_url}/lookaside/${path}`,
   }
+}
+
+/** Returns the tools that check the packages. As in Copr, fedora-review checks only those for Fedora. */
+function reviewsOf(
+  { rpmlint, fedora_review }: { rpmlint: boolean; fedora_review: boolean },
+  chroot: string,
+): ReviewTool[] {
+  const isReviewed = fedora_review && chroot.startsWith('fedora-')
+  return [
+    ...(rpmlint ? ['rpmlint' as const] : []),
+    ...(isReviewed ? ['fedora-review' as const] : []),
+  ]
 }
 
 /** Returns the name of a build condition, which users also write as `--foo`; rpm would take that for an unknown option. */

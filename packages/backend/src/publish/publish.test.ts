@@ -10,6 +10,8 @@ import { runOrThrow } from '@copr/process/run'
 import { missingTools } from '@copr/rpm/testing/real-rpm'
 import { dropStaleStaging } from '../maintenance/stale-uploads.ts'
 import { removeDue } from '../maintenance/removals.ts'
+import { FEDORA_REVIEW_PREFIX } from '@copr/contract/builder-protocol'
+import { listed } from '../testing/agent.ts'
 import { type BuiltFile, buildPackages } from '../testing/packages.ts'
 import { dnfFor } from '../testing/dnf.ts'
 import { CHROOT, TestBackend } from '../testing/test-backend.ts'
@@ -109,6 +111,28 @@ test('a built package can be installed, with signatures checked', { skip }, asyn
     ])
     assert.match(checked, /Header V4 RSA\/SHA256 Signature, key ID [0-9a-f]+: OK/)
   }
+})
+
+test('the reports about packages are published with them', { skip }, async () => {
+  await using system = await TestBackend.start({ withKeygen: true })
+  system.run()
+  const agent = await system.agent()
+  const id = await system.untilRpmTask(agent, hello)
+  const files = [
+    ...hello,
+    { name: 'rpmlint.txt', data: Buffer.from('findings\n') },
+    { name: `${FEDORA_REVIEW_PREFIX}review.txt`, data: Buffer.from('review\n') },
+  ]
+  const reviews = [{ tool: 'rpmlint' as const, errors: 1, warnings: 2 }]
+  for (const file of files) await agent.put(file.name, file.data)
+  const request = { outcome: 'succeeded' as const, files: files.map(listed), reviews }
+  assert.deepEqual(await (await agent.finish(request)).json(), { accepted: true })
+  await untilState(system, id, 'succeeded')
+  const { chroot } = await system.build(id)
+  assert.deepEqual(chroot?.reviews, reviews)
+  const place = join(system.results, 'dana/telescope', CHROOT, chroot?.result_dir ?? '')
+  assert.equal(await readFile(join(place, 'rpmlint.txt'), 'utf8'), 'findings\n')
+  assert.equal(await readFile(join(place, 'fedora-review', 'review.txt'), 'utf8'), 'review\n')
 })
 
 test(

@@ -7,7 +7,14 @@ import { appendToFile, NewestRequest } from './append.ts'
 import { directoryRepodataWorkspace } from './directory-repodata-workspace.ts'
 import { directoryTree, openFile } from './directory-tree.ts'
 import * as files from './files.ts'
-import { checkedFileName, checkedNumber, checkedToken, type ResultsPath } from './paths.ts'
+import {
+  checkedFileName,
+  checkedNumber,
+  checkedToken,
+  fedoraReviewName,
+  fedoraReviewPath,
+  type ResultsPath,
+} from './paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore, type StagingKey } from './results-store.ts'
 import { checkFacts, checkList, MAX_FILES } from './staged-files.ts'
 
@@ -39,11 +46,16 @@ export function directoryStore(data_dir: string): ResultsStore {
     return { bytes }
   }
 
-  async function put(from: string, path: ResultsPath, names: string[]): Promise<void> {
+  async function put(
+    from: string,
+    path: ResultsPath,
+    names: string[],
+    nameOf = (name: string): string => name,
+  ): Promise<void> {
     await files.makeDir(join(root, path))
     await files.removeTemporary(join(root, path))
     for (const name of names)
-      await files.linkOver(join(from, checkedFileName(name)), absolute(path, name))
+      await files.linkOver(join(from, checkedFileName(name)), absolute(path, nameOf(name)))
     await files.syncDir(join(root, path))
   }
 
@@ -130,12 +142,31 @@ export function directoryStore(data_dir: string): ResultsStore {
     },
     withStaged: (key, name, use) => use(staged(key, name)),
     changeHead: async (key, name, change) => void (await change(staged(key, name))),
-    place: (key, names, to) => put(stagingDir(key), to, names),
+    async place(key, names, to) {
+      const from = stagingDir(key)
+      const reports = names.filter((name) => fedoraReviewName(name) !== undefined)
+      const folder = fedoraReviewPath(to)
+      if (reports.length > 0)
+        await put(from, folder, reports, (name) => fedoraReviewName(name) ?? name)
+      await put(
+        from,
+        to,
+        names.filter((name) => !reports.includes(name)),
+      )
+    },
     async linkAll(from, to) {
       const names = await files.filesIn(join(root, from))
       if (names === undefined) return false
-      const lasting = names.filter((name) => !GROWING_LOGS.includes(name) && !name.startsWith('.'))
-      await put(join(root, from), to, lasting)
+      const isLasting = (name: string): boolean =>
+        !GROWING_LOGS.includes(name) && !name.startsWith('.')
+      const reports = await files.filesIn(join(root, fedoraReviewPath(from)))
+      if (reports !== undefined)
+        await put(
+          join(root, fedoraReviewPath(from)),
+          fedoraReviewPath(to),
+          reports.filter(isLasting),
+        )
+      await put(join(root, from), to, names.filter(isLasting))
       return true
     },
     async unplace(path, names) {

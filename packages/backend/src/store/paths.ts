@@ -1,5 +1,5 @@
 import { CoprError } from '@copr/process/errors'
-import { ResultFile } from '@copr/contract/builder-protocol'
+import { FEDORA_REVIEW_PREFIX, ResultFile } from '@copr/contract/builder-protocol'
 import {
   ChrootName,
   OwnerName,
@@ -57,6 +57,17 @@ export function removalPath(path: string): ResultsPath {
 /** Returns a result file's name; throws unless it is safe as the last part of a path. */
 export function checkedFileName(name: string): string {
   return checked(ResultFile.shape.name, name)
+}
+
+/** Returns the folder below the results of a build that has the reports of fedora-review. */
+export function fedoraReviewPath(path: ResultsPath): ResultsPath {
+  return joined(path, 'fedora-review')
+}
+
+/** Returns the name that a staged file has in the folder of fedora-review; undefined if it belongs elsewhere. */
+export function fedoraReviewName(name: string): string | undefined {
+  if (!name.startsWith(FEDORA_REVIEW_PREFIX)) return undefined
+  return /^[a-z][a-z-]*\.(txt|json|dir|log)$/.exec(name.slice(FEDORA_REVIEW_PREFIX.length))?.[0]
 }
 
 /** Returns the name of a private folder, which is a lease or an upload; throws unless it is safe in a path. */

@@ -87,7 +87,9 @@ export interface ResultsStore extends ResultsTree {
     name: string,
     change: (path: string) => Promise<number>,
   ): Promise<void>
-  /** Publishes staged files under their names. They stay staged, so this can be retried. */
+  /**
+   * Publishes staged files under their names, and those of fedora-review in its folder. They stay staged, so this can be retried.
+   */
   place(key: StagingKey, names: string[], to: ResultsPath): Promise<void>
   /**
    * Gives all files of a public folder a second name in another one, without copying them (an object store copies within itself).

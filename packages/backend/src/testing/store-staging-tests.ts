@@ -97,6 +97,24 @@ export function stagingTests(open: () => Promise<StoreFixture>): void {
     await assert.rejects(store.withStaged(KEY, 'hello.spec', async (path) => readFile(path)))
   })
 
+  test('the reports of fedora-review are placed in its folder', async () => {
+    await using fixture = await open()
+    const { store } = fixture
+    const names = ['fedora-review~review.txt', 'fedora-review~', 'fedora-review~1-1.noarch.rpm']
+    for (const name of [...names, 'rpmlint.txt'])
+      await store.stage(KEY, name, bodyOf([name]), AMPLE)
+    for (const each of [store, fixture.another()])
+      await each.place(KEY, [...names, 'rpmlint.txt'], resultsOf(1))
+    assert.deepEqual(await namesIn(store, resultsOf(1)), [
+      'fedora-review/',
+      'fedora-review~',
+      'fedora-review~1-1.noarch.rpm',
+      'rpmlint.txt',
+    ])
+    assert.deepEqual(await namesIn(store, `${resultsOf(1)}/fedora-review`), ['review.txt'])
+    assert.equal(await textIn(store, `${resultsOf(1)}/fedora-review/review.txt`), names[0])
+  })
+
   for (const [what, size] of [
     ['small', 1000],
     ['large', 18 * MB + 5],

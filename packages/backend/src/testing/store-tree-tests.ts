@@ -75,8 +75,10 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
   test('a fork has the files of its source, except logs that are still growing', async () => {
     await using fixture = await open()
     const { store } = fixture
+    const report = 'fedora-review~review.txt'
     await store.stage(KEY, 'hello-1-1.noarch.rpm', bodyOf(['package']), AMPLE)
-    await store.place(KEY, ['hello-1-1.noarch.rpm'], resultsOf(1))
+    await store.stage(KEY, report, bodyOf(['report']), AMPLE)
+    await store.place(KEY, ['hello-1-1.noarch.rpm', report], resultsOf(1))
     await store.appendLog(resultsOf(1), 'builder-live.log', bodyOf(['log']), {
       offset: 0,
       max_size: 100,
@@ -86,8 +88,13 @@ export function treeTests(open: () => Promise<StoreFixture>): void {
     const to = resultsOf(5, 'binoculars')
     for (const each of [store, fixture.another()])
       assert.equal(await each.linkAll(resultsOf(1), to), true)
-    assert.deepEqual(await namesIn(store, to), ['builder-live.log.gz', 'hello-1-1.noarch.rpm'])
+    assert.deepEqual(await namesIn(store, to), [
+      'builder-live.log.gz',
+      'fedora-review/',
+      'hello-1-1.noarch.rpm',
+    ])
     await store.remove(resultsOf(1))
+    assert.equal(await textIn(store, `${to}/fedora-review/review.txt`), 'report')
     assert.equal(await textIn(store, `${to}/hello-1-1.noarch.rpm`), 'package')
     assert.equal(await store.linkAll(resultsOf(1), to), false)
   })

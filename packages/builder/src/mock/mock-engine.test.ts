@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { RpmTask } from '@copr/contract/builder-protocol'
+import { machineFaults } from '../check-machine.ts'
 import { runOrThrow } from '@copr/process/run'
 import { buildDiskFaults } from '../disk/build-disk-faults.ts'
 import { type BuildFixture, buildFixture, recordedContext } from '../testing/build-fixture.ts'
@@ -38,6 +39,8 @@ cp "$srpm" "$results"
 rpmbuild --rebuild --define "_topdir $dir/top" --define "_rpmdir $results" --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' "$srpm" || exit 10
 `
 
+const faults = await machineFaults()
+const skip = faults.length > 0 && faults.join('; ')
 const own_disk = (await buildDiskFaults()).length === 0
 let fixture: BuildFixture
 let count = 0
@@ -81,6 +84,14 @@ test('mock builds the SRPM and the packages of a task with its options', async (
   assert.equal(calls.length, 2)
   for (const call of calls) assert.match(call, /--with fast --without docs/)
   assert.deepEqual(context.unclean, [])
+})
+
+test('packages that mock has built are checked with rpmlint', { skip }, async () => {
+  const task = await fixture.task(specOf({ name: 'lint' }), { reviews: ['rpmlint'] })
+  const { context, outcome } = await build(task)
+  assert.ok(outcome.outcome === 'succeeded', context.text())
+  assert.equal(outcome.reviews?.[0]?.tool, 'rpmlint', context.text())
+  assert.ok(context.uploads.has('rpmlint.txt'))
 })
 
 test('a build that fails in mock reports the reason of rpm', async () => {

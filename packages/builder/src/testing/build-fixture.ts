@@ -91,6 +91,7 @@ export async function buildFixture(): Promise<BuildFixture> {
         with_opts: [],
         without_opts: [],
         modules: [],
+        reviews: [],
         enable_net: false,
         macros: { vendor: 'Copr - user jane', copr_projectname: 'tools' },
         git_url: pathToFileURL(git).href,

@@ -45,6 +45,8 @@ const Settings = {
   multilib: Flag.optional(),
   module_hotfixes: Flag.optional(),
   fedora_review: Flag.optional(),
+  /** Not in Copr: check the packages of each build with rpmlint. */
+  rpmlint: Flag.optional(),
   appstream: Flag.optional(),
   delete_after_days: DeleteAfterDays.optional(),
   packit_forge_projects_allowed: Words.optional(),

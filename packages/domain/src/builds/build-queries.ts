@@ -1,3 +1,4 @@
+import type { Review } from '@copr/contract/builder-protocol'
 import type { FailureDetails } from '@copr/contract/failure'
 import type { BuildState } from '@copr/contract/states'
 import { sql } from 'kysely'
@@ -33,6 +34,8 @@ export interface BuildChroot {
   ended_at: Date | null
   /** Duration of each phase, in seconds. */
   seconds: Record<string, number> | null
+  /** The findings of rpmlint and fedora-review; null if neither has reported. */
+  reviews: Review[] | null
 }
 
 export async function findBuild(db: Db, id: number): Promise<Build | undefined> {
@@ -75,6 +78,7 @@ async function chrootsOf(db: Db, build_ids: number[]): Promise<BuildChroot[]> {
       'build_chroot.started_at',
       'build_chroot.ended_at',
       'build_chroot.seconds',
+      'build_chroot.reviews',
     ])
     .where('build_id', '=', anyOf(build_ids))
     .orderBy('chroot.name')

@@ -1,4 +1,4 @@
-import type { LostCause, ResultFile } from '@copr/contract/builder-protocol'
+import type { LostCause, ResultFile, Review } from '@copr/contract/builder-protocol'
 import { type FailureDetails, failureOutsideLogs } from '@copr/contract/failure'
 import { applySourceMetadata, type SourceMetadata } from './source-metadata.ts'
 import { notify } from '../database/notify.ts'
@@ -24,7 +24,12 @@ export type TaskOutcome =
       /** The size of the folder with the SRPM and its logs. */
       source_bytes: number
     }
-  | { kind: 'rpm'; files: ResultFile[]; seconds: Record<string, number> | undefined }
+  | {
+      kind: 'rpm'
+      files: ResultFile[]
+      reviews?: Review[] | undefined
+      seconds: Record<string, number> | undefined
+    }
 
 /** Why a build failed. */
 interface Failure {
@@ -153,7 +158,7 @@ async function finishImport(
 async function finishRpm(
   tx: Tx,
   task: TaskRow,
-  { files, seconds }: Extract<TaskOutcome, { kind: 'rpm' }>,
+  { files, reviews = [], seconds }: Extract<TaskOutcome, { kind: 'rpm' }>,
   now: Date,
 ): Promise<void> {
   await endTask(tx, task, now)
@@ -161,7 +166,10 @@ async function finishRpm(
     throw new Error(`Cannot finish task ${task.id}: it has no build chroot`)
   await tx
     .updateTable('build_chroot')
-    .set({ seconds: seconds ? JSON.stringify(seconds) : null })
+    .set({
+      seconds: seconds ? JSON.stringify(seconds) : null,
+      reviews: reviews.length > 0 ? JSON.stringify(reviews) : null,
+    })
     .where('id', '=', task.build_chroot_id)
     .execute()
   await insertPublishTask(tx, task, files, now)

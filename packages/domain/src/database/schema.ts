@@ -1,5 +1,5 @@
 // Written by `make schema` from the migrations: change those, not this file.
-import type { ResultFile } from '@copr/contract/builder-protocol'
+import type { ResultFile, Review } from '@copr/contract/builder-protocol'
 import type { ChrootConfig } from '@copr/contract/chroot-config'
 import type { FailureDetails } from '@copr/contract/failure'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
@@ -110,6 +110,7 @@ export interface BuildChrootTable {
   result_bytes: Generated<number>
   results_measured: Generated<boolean>
   failure: Json<FailureDetails> | null
+  reviews: Json<Review[]> | null
 }
 
 export interface BuiltPackageTable {
@@ -358,6 +359,7 @@ export interface ProjectTable {
   webhook_secret: string | null
   forked_from: number | null
   inherited_keys: Generated<string[]>
+  rpmlint: Generated<boolean>
 }
 
 export interface ProjectChrootTable {

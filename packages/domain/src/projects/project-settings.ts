@@ -17,6 +17,7 @@ export type ProjectSettings = Pick<
   | 'module_hotfixes'
   | 'appstream'
   | 'fedora_review'
+  | 'rpmlint'
   | 'multilib'
   | 'follow_fedora_branching'
   | 'repo_priority'

@@ -124,3 +124,27 @@ test('the page of a build shows why it has no source package', async () => {
   assert.match(page, />network</)
   assert.match(page, /srpm-builds\/\d{8}\/builder-live\.log/)
 })
+
+test('the page of a build links the reports of rpmlint and fedora-review, with their findings', async () => {
+  await using t = await openTestFrontend()
+  await addTelescope(t)
+  const { id } = await upload(t)
+  await finish(t, id)
+  const page = async (): Promise<string> =>
+    await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
+  assert.doesNotMatch(await page(), /rpmlint/)
+  const reviews = JSON.stringify([
+    { tool: 'rpmlint', errors: 1, warnings: 3 },
+    { tool: 'fedora-review', errors: 0, warnings: 1 },
+  ])
+  await t.db.updateTable('build_chroot').set({ reviews }).execute()
+  const html = await page()
+  const place = `/results/dana/telescope/${CHROOT}/00000001-hello`
+  assert.match(html, new RegExp(`<a href="${place}/rpmlint.txt">rpmlint</a>: 1 error, 3 warnings<`))
+  assert.match(
+    html,
+    new RegExp(
+      `<a href="${place}/fedora-review/review.txt">fedora-review</a>: 0 errors, 1 warning<`,
+    ),
+  )
+})

@@ -1,3 +1,4 @@
+import { REVIEW_FILE, type Review } from '@copr/contract/builder-protocol'
 import { isMadeInRoot } from '@copr/contract/made-sources'
 import type {
   Build,
@@ -182,7 +183,14 @@ function results(build: Build, chroot: BuildChroot, packages: BuiltPackage[]): H
     ),
   ]
   return html`<a href="${url}">files</a> · ${log}
+    ${(chroot.reviews ?? []).map((one) => review(url, one))}
     ${names.length > 0 ? html`<p class="quiet">${names.join(', ')}</p>` : ''}`
+}
+
+/** Links the report of a tool that has checked the packages. */
+function review(url: string, { tool, errors, warnings }: Review): Html {
+  const words = `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
+  return html`<p class="quiet"><a href="${url}${REVIEW_FILE[tool]}">${tool}</a>: ${words}</p>`
 }
 
 function about({ build, batch_id }: BuildView, now: Date): Html {

@@ -14,6 +14,7 @@ export const PROJECT_FLAGS = [
   'module_hotfixes',
   'appstream',
   'fedora_review',
+  'rpmlint',
 ] as const
 
 /** Form fields for all settings of a project except its name and chroots, in groups. */
@@ -46,7 +47,8 @@ export function projectFields({ values, isAdmin }: { values: Form; isAdmin: bool
     ],
     values,
   )}
-  ${flagField({ name: 'fedora_review', label: 'Review', text: 'Run fedora-review after builds' }, values)}
+  ${flagField({ name: 'rpmlint', label: 'rpmlint', text: 'Check the packages with rpmlint after builds' }, values)}
+  ${flagField({ name: 'fedora_review', label: 'Review', text: 'Run fedora-review after builds for Fedora' }, values)}
   ${flagField({ name: 'follow_fedora_branching', label: 'New Fedora releases', text: 'Enable their chroots when they branch from Rawhide' }, values)}
   ${areaField({ name: 'packit_forge_projects_allowed', label: 'Packit projects', rows: 2, help: 'Forge projects that may build here. One per line, such as github.com/owner/name.' }, values)}
   ${group('Repositories')}

@@ -23,6 +23,7 @@ export function settingsOf(form: EditProject | AddProject, now: Date): Partial<P
     module_hotfixes: form.module_hotfixes,
     appstream: form.appstream,
     fedora_review: form.fedora_review,
+    rpmlint: form.rpmlint,
     multilib: form.multilib,
     follow_fedora_branching: form.follow_fedora_branching,
     repo_priority: form.repo_priority,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Bucket, ListedObject } from '@copr/object-store/bucket'
 import pMap from 'p-map'
-import type { ResultsPath } from '../paths.ts'
+import { fedoraReviewName, fedoraReviewPath, type ResultsPath } from '../paths.ts'
 import { GROWING_LOGS, type KeptSrpm, type ResultsStore } from '../results-store.ts'
 import { growingLogs } from './growing-logs.ts'
 import { resultKey, srpmFolder, srpmKey, TRASH, TREE, UPLOADS } from './keys.ts'
@@ -39,6 +39,19 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
 
   const folderOf = (path: ResultsPath): string => `${TREE}${path}/`
 
+  /** Copies the files of a folder, except those in its subfolders; returns false when there is no such folder. */
+  async function copyFiles(from: ResultsPath, to: ResultsPath): Promise<boolean> {
+    const { files, folders } = await bucket.listFolder(folderOf(from))
+    const names = files.map(({ key, size }) => ({ name: key.slice(folderOf(from).length), size }))
+    const lasting = names.filter(({ name }) => name !== '' && !name.startsWith('.'))
+    await pMap(
+      lasting,
+      ({ name, size }) => bucket.copy(resultKey(from, name), resultKey(to, name), size),
+      { concurrency: COPIES_AT_A_TIME },
+    )
+    return files.length > 0 || folders.length > 0
+  }
+
   return {
     ...s3Tree(bucket, logs),
     check: () => bucket.check(),
@@ -64,17 +77,14 @@ export function s3Store(bucket: Bucket, scratch: Scratch): ResultsStore {
     verifyStaged: (key, files) => staging.verify(key, files),
     withStaged: (key, name, use) => staging.withFile(key, name, use),
     changeHead: (key, name, change) => staging.changeHead(key, name, change),
-    place: (key, names, to) => staging.compose(key, names, (name) => resultKey(to, name)),
+    place: (key, names, to) =>
+      staging.compose(key, names, (name) => {
+        const report = fedoraReviewName(name)
+        return report === undefined ? resultKey(to, name) : resultKey(fedoraReviewPath(to), report)
+      }),
     async linkAll(from, to) {
-      const { files, folders } = await bucket.listFolder(folderOf(from))
-      const names = files.map(({ key, size }) => ({ name: key.slice(folderOf(from).length), size }))
-      const lasting = names.filter(({ name }) => name !== '' && !name.startsWith('.'))
-      await pMap(
-        lasting,
-        ({ name, size }) => bucket.copy(resultKey(from, name), resultKey(to, name), size),
-        { concurrency: COPIES_AT_A_TIME },
-      )
-      return files.length > 0 || folders.length > 0
+      await copyFiles(fedoraReviewPath(from), fedoraReviewPath(to))
+      return await copyFiles(from, to)
     },
     unplace: (path, names) => bucket.remove(names.map((name) => resultKey(path, name))),
     dropStaged: (key) => staging.drop(key),

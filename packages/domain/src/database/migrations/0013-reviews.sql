@@ -1,0 +1,5 @@
+-- Whether rpmlint checks the packages of a project after each build, as fedora_review says of fedora-review.
+alter table project add column rpmlint boolean not null default false;
+
+-- The findings of these tools: [{"tool": "rpmlint", "errors": 0, "warnings": 2}]. Null: none has reported.
+alter table build_chroot add column reviews jsonb;
