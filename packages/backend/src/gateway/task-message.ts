@@ -1,6 +1,6 @@
 import { type ReviewTool, RpmTask, SourceTask, type Task } from '@copr/contract/builder-protocol'
 import { sourceChroot } from '@copr/domain/builds/source-chroot'
-import { mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
+import { conditionName, mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
 import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { srpmLimits } from '@copr/domain/quotas/quota-limits'
@@ -119,11 +119,6 @@ function reviewsOf(
     ...(rpmlint ? ['rpmlint' as const] : []),
     ...(isReviewed ? ['fedora-review' as const] : []),
   ]
-}
-
-/** Returns the name of a build condition, which users also write as `--foo`; rpm would take that for an unknown option. */
-function conditionName(option: string): string {
-  return option.replace(/^--/, '')
 }
 
 /** The macros that Copr defines; specs read them to find out where they are built. */

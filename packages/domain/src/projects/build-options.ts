@@ -24,6 +24,11 @@ function firstSet(...settings: (string | undefined)[]): string {
   return settings.find((each) => each !== undefined && each !== 'unchanged') ?? 'default'
 }
 
+/** Returns the name of a build condition, which users also write as `--foo`; rpm would take that for an unknown option. */
+export function conditionName(option: string): string {
+  return option.replace(/^--/, '')
+}
+
 /** Parses the modules of a chroot: `NAME:STREAM` enables a stream, `!NAME:STREAM` disables it. */
 export function moduleToggles(modules: string[]): ModuleToggle[] {
   return modules.map((module) =>

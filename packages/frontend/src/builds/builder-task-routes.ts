@@ -1,7 +1,8 @@
+import type { RepoAnswer } from '@copr/contract/api/chroots'
 import { SOURCE_TYPE_NUMBER, type SourceType } from '@copr/contract/states'
 import { listActiveChroots } from '@copr/domain/chroots/chroot-queries'
 import type { Build } from '@copr/domain/builds/build-queries'
-import { mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
+import { conditionName, mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
 import { loadBuildRepos } from '@copr/domain/projects/build-repos'
 import {
   findProjectChroot,
@@ -54,10 +55,10 @@ export function builderTaskRoutes(frontend: Frontend): Hono {
         project_name: project.name,
         project_dirname: dirname,
         submitter: build.submitter,
-        repos: presentRepos(repos),
+        repos: withoutNulls(presentRepos(repos)),
         buildroot_pkgs: chroot.additional_packages,
-        with_opts: chroot.with_opts,
-        without_opts: chroot.without_opts,
+        with_opts: chroot.with_opts.map(conditionName),
+        without_opts: chroot.without_opts.map(conditionName),
         ...(toggle.length > 0 && { modules: { toggle } }),
         memory_reqs: MEMORY_LIMIT,
         timeout: build.timeout_seconds,
@@ -116,7 +117,7 @@ export function builderTaskRoutes(frontend: Frontend): Hono {
     const chroot = { name, additional_repos }
     const results_url = resultsUrl(config)
     const input = await loadBuildRepos(db, { project: none, dirname, chroot, results_url })
-    return presentRepos(input).slice(-additional_repos.length)
+    return withoutNulls(presentRepos(input)).slice(-additional_repos.length)
   }
 
   async function respond(
@@ -144,6 +145,13 @@ function shortRecord({ id, submitter, is_background }: Build, { ownername, name 
     sandbox: sandboxOf({ ownername, name, username: submitter }),
     background: is_background,
   }
+}
+
+/** Leaves out the options that are not set: copr-rpmbuild copies `module_hotfixes` into dnf's configuration if it is there. */
+function withoutNulls(repos: RepoAnswer[]): Partial<RepoAnswer>[] {
+  return repos.map((repo) =>
+    Object.fromEntries(Object.entries(repo).filter(([, value]) => value !== null)),
+  )
 }
 
 /** Returns the chroots' names without the architecture. */
