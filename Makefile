@@ -100,6 +100,10 @@ test-fresh: setup ## Try make up in bare roots: Debian 12 and 13, and RPMs alone
 	@tools/install-system-packages.sh fresh
 	@node tools/test-fresh.ts $(ARGS)
 
+.PHONY: test-specs
+test-specs: setup ## Build each spec of a folder with Debian's tarballs in the mini distribution (SPECS=DIR, ARGS="--only NAME")
+	@node tools/test-specs.ts $(ARGS) $(SPECS)
+
 .PHONY: mutations
 mutations: setup ## Put faults into a copy of the code, one at a time, and say which the tests catch (ARGS="NAME ..." for some)
 	@tools/install-system-packages.sh test

@@ -11,7 +11,7 @@ import type { TaskContext } from '@copr/agent/handler'
 import { silentLog } from '@copr/process/log'
 import { runOrThrow } from '@copr/process/run'
 import { debianChroot, DISTRO_CHROOT } from '@copr/demo-distro/chroot'
-import { makeDistro } from '@copr/demo-distro/make-distro'
+import { type DistroOptions, makeDistro } from '@copr/demo-distro/make-distro'
 
 /** Shared by all tests: filling it takes minutes, and builds only read it. */
 const CACHE_DIR = '/var/tmp/copr-test-cache'
@@ -27,6 +27,8 @@ export interface BuildFixture extends AsyncDisposable {
   task(
     spec: string,
     options?: {
+      /** Name of the spec file; default: the Name of the spec. */
+      name?: string
       files?: Record<string, string>
       lookaside?: Record<string, Buffer>
     } & Partial<RpmTask>,
@@ -44,8 +46,15 @@ export interface RecordedContext extends TaskContext {
   says(words: string): Promise<void>
 }
 
-export async function buildFixture(): Promise<BuildFixture> {
-  const distro = await makeDistro({ dir: join(CACHE_DIR, 'distro') })
+/** `cacheDir` holds the mini distribution and the builder's cache; a checkout with another package list needs its own. */
+export async function buildFixture({
+  cacheDir = CACHE_DIR,
+  onProgress,
+}: Pick<DistroOptions, 'cacheDir' | 'onProgress'> = {}): Promise<BuildFixture> {
+  const distro = await makeDistro({
+    dir: join(cacheDir, 'distro'),
+    ...(onProgress && { onProgress }),
+  })
   const chroot = await debianChroot(pathToFileURL(distro.repoDir).href)
   const dir = await mkdtemp(join(tmpdir(), 'copr-builder-'))
   const lookaside = new Map<string, Buffer>()
@@ -58,10 +67,10 @@ export async function buildFixture(): Promise<BuildFixture> {
   let count = 0
   return {
     dir,
-    cacheDir: join(CACHE_DIR, 'builder'),
+    cacheDir: join(cacheDir, 'builder'),
     chroot,
-    async task(spec, { files = {}, lookaside: blobs = {}, ...rest } = {}) {
-      const name = /^Name:\s*(\S+)/m.exec(spec)?.[1] ?? 'package'
+    async task(spec, { name: named, files = {}, lookaside: blobs = {}, ...rest } = {}) {
+      const name = named ?? /^Name:\s*(\S+)/m.exec(spec)?.[1] ?? 'package'
       const sources = Object.entries(blobs).map(([file, bytes]) => {
         const md5 = createHash('md5').update(bytes).digest('hex')
         lookaside.set(`/${file}/md5/${md5}/${file}`, bytes)

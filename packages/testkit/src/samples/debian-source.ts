@@ -4,13 +4,16 @@ import { run, runOrThrow } from '@copr/process/run'
 
 /**
  * Downloads the original tarballs of a Debian source package into `target`, from the archives that this machine uses. It has its own apt
- * configuration: the machine's is not changed.
+ * configuration: the machine's is not changed. With `areListsFresh`, a failed download is not repeated with new lists.
  */
 export async function downloadDebianSource(
   name: string,
   target: string,
   cacheDir: string,
-  signal?: AbortSignal,
+  {
+    areListsFresh = false,
+    signal,
+  }: { areListsFresh?: boolean; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   const apt = join(cacheDir, 'apt-sources')
   const lists = join(apt, 'lists')
@@ -23,6 +26,8 @@ export async function downloadDebianSource(
     const settings = { cwd: downloads, ...(signal && { signal }) }
     // only the tarball matters: mirrors often lack Debian's own part of a source package
     const first = await run('apt-get', download, settings)
+    if (!first.ok && areListsFresh && !(await hasTarball(downloads)))
+      throw new Error(`Cannot download the source of ${name}: ${first.output.slice(-500)}`)
     if (!first.ok && !(await hasTarball(downloads))) {
       await runOrThrow('apt-get', [...options, 'update'], settings)
       const second = await run('apt-get', download, settings)
@@ -32,6 +37,34 @@ export async function downloadDebianSource(
   }
   for (const file of await readdir(downloads))
     if (isTarball(file)) await copyFile(join(downloads, file), join(target, file))
+}
+
+/** Returns the version of each source package of Debian by its name, from the archives that this machine uses; downloads their lists. */
+export async function debianSourceVersions(
+  cacheDir: string,
+  signal?: AbortSignal,
+): Promise<Map<string, string>> {
+  const apt = join(cacheDir, 'apt-sources')
+  const options = await writeAptSources(apt)
+  const settings = signal && { signal }
+  await mkdir(join(apt, 'lists', 'partial'), { recursive: true })
+  await runOrThrow('apt-get', [...options, 'update'], settings)
+  const targets = ['indextargets', '--format', '$(FILENAME)', 'Created-By: Sources']
+  const lists = await runOrThrow('apt-get', [...options, ...targets], settings)
+  const versions = new Map<string, string>()
+  for (const list of lists.trim().split('\n')) {
+    const chunks: Buffer[] = []
+    const read = { ...settings, onOutput: (chunk: Buffer) => chunks.push(chunk) }
+    await runOrThrow('/usr/lib/apt/apt-helper', ['cat-file', list], read)
+    const text = Buffer.concat(chunks).toString('utf8')
+    for (const stanza of text.split('\n\n')) {
+      const name = /^Package: (\S+)$/m.exec(stanza)?.[1]
+      const version = /^Version: (\S+)$/m.exec(stanza)?.[1]
+      // a later list is that of updates, and a later stanza is newer
+      if (name !== undefined && version !== undefined) versions.set(name, version)
+    }
+  }
+  return versions
 }
 
 function isTarball(file: string): boolean {

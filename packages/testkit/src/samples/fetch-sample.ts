@@ -29,7 +29,8 @@ export async function fetchSample(
   const spec = fileURLToPath(new URL(`${name}.spec`, SPECS_URL))
   return await cachedSrpm(name, cacheDir, [spec], async (sources) => {
     const debianName = SAMPLES[name]
-    if (debianName !== undefined) await downloadDebianSource(debianName, sources, cacheDir, signal)
+    if (debianName !== undefined)
+      await downloadDebianSource(debianName, sources, cacheDir, { signal })
     return spec
   })
 }

@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '@copr/process/errors'
+import { buildNatively } from '../../packages/builder/src/native-engine.ts'
+import {
+  type BuildFixture,
+  recordedContext,
+} from '../../packages/builder/src/testing/build-fixture.ts'
+import { debianSourceOf } from './debian-names.ts'
+import { literalVersion, withVersion } from './spec-text.ts'
+import { fetchTarball, withTopFolder } from './tarball.ts'
+import { judge, type Judgment } from './verdict.ts'
+
+const ARCHIVE = /\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|crate|gem|zip)$/
+
+export interface SpecResult extends Judgment {
+  name: string
+  /** Upstream's version of Debian's sources. */
+  version: string
+  seconds: number
+}
+
+export interface SpecBuilder {
+  fixture: BuildFixture
+  /** Version of each source package of Debian. */
+  debian: ReadonlyMap<string, string>
+  timeoutSeconds: number
+  signal: AbortSignal
+  /** Receives the log of a build. */
+  onLog: (name: string, log: string) => Promise<void>
+}
+
+interface Attempt {
+  failure: string | undefined
+  isEngineFault: boolean
+  log: string
+}
+
+/** Builds a spec with Debian's original tarball of the same upstream. */
+export async function buildSpec(
+  name: string,
+  text: string,
+  builder: SpecBuilder,
+): Promise<SpecResult> {
+  const began = performance.now()
+  const source = debianSourceOf(name, builder.debian)
+  const result = (judgment: Judgment): SpecResult => ({
+    name,
+    version: source?.version ?? '',
+    seconds: Math.round((performance.now() - began) / 1000),
+    ...judgment,
+  })
+  const blame = (reason: string): SpecResult => result({ verdict: 'spec', reason })
+  if (source === undefined) return blame('Debian has no source package of this name')
+  const dir = await mkdtemp(join(builder.fixture.dir, 'spec-'))
+  try {
+    const tarball = await fetchTarball(source.name, dir, builder.signal)
+    if (tarball === undefined) return blame(`Debian has no original tarball of ${source.name}`)
+    const hasOtherVersion = literalVersion(text) !== source.version
+    const spec = hasOtherVersion ? withVersion(text, source.version) : text
+    const attempt = async (lookaside: Record<string, Buffer>): Promise<Attempt> =>
+      await tryBuild(name, spec, lookaside, builder)
+    // rpm itself says how the spec names its sources, because only a build may expand its macros
+    const first = await attempt({})
+    const lacking = /its sources lack (.*)$/.exec(first.failure ?? '')?.[1]?.split(', ')
+    const [archive, ...others] = lacking?.filter((one) => ARCHIVE.test(one)) ?? []
+    if (lacking === undefined || archive === undefined || others.length > 0)
+      return result(judge({ ...first, hasOtherVersion }))
+    let last = await attempt({ [archive]: await readFile(tarball) })
+    const folder = /: cd: ([\w.+~-]+): No such file or directory$/m.exec(last.log)?.[1]
+    if (last.failure !== undefined && folder !== undefined && last.log.includes('(%prep)'))
+      last = await attempt({ [archive]: await withTopFolder(tarball, folder, dir) })
+    return result(judge({ ...last, hasOtherVersion }))
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+async function tryBuild(
+  name: string,
+  spec: string,
+  lookaside: Record<string, Buffer>,
+  { fixture, timeoutSeconds, signal, onLog }: SpecBuilder,
+): Promise<Attempt> {
+  const dir = await mkdtemp(join(fixture.dir, 'build-'))
+  const context = recordedContext(dir)
+  const stop = (): void => context.abort('stopping')
+  signal.addEventListener('abort', stop)
+  try {
+    const task = await fixture.task(spec, {
+      name,
+      package_name: name,
+      lookaside,
+      timeout_seconds: timeoutSeconds,
+    })
+    const options = {
+      builds_dir: join(dir, 'builds'),
+      cache_dir: fixture.cacheDir,
+      own_disk: false,
+    }
+    const outcome = await buildNatively(task, context, options)
+    signal.throwIfAborted()
+    const failure =
+      outcome.outcome === 'succeeded'
+        ? undefined
+        : outcome.outcome === 'failed'
+          ? outcome.reason
+          : outcome.outcome
+    return { failure, isEngineFault: false, log: context.text() }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { failure: messageOf(error), isEngineFault: true, log: context.text() }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await onLog(name, context.text())
+    await rm(dir, { recursive: true, force: true })
+  }
+}

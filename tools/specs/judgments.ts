@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SpecResult } from './build-specs.ts'
+import { UNEXPLAINED } from './verdict.ts'
+
+/** The file of a folder of specs that explains failures which need a person to judge: `NAME spec|missing|ours REASON`, one per line. */
+const FILE = 'judgments'
+
+export type Judgments = ReadonlyMap<string, Pick<SpecResult, 'verdict' | 'reason'>>
+
+export async function readJudgments(dir: string): Promise<Judgments> {
+  const text = await readFile(join(dir, FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  return parseJudgments(text)
+}
+
+export function parseJudgments(text: string): Judgments {
+  const judgments = new Map<string, Pick<SpecResult, 'verdict' | 'reason'>>()
+  for (const line of text.split('\n')) {
+    if (line.trim() === '' || line.startsWith('#')) continue
+    const [, name, verdict, reason] = /^(\S+)\s+(spec|missing|ours)\s+(.+)$/.exec(line) ?? []
+    if (name === undefined || verdict === undefined || reason === undefined)
+      throw new Error(
+        `Cannot read ${FILE}: expected "NAME spec|missing|ours REASON", received "${line}"`,
+      )
+    judgments.set(name, { verdict: verdict as 'spec' | 'missing' | 'ours', reason })
+  }
+  return judgments
+}
+
+/** Applies a judgment to a failure that the log does not explain by itself; it never changes what was built or what is missing. */
+export function withJudgment(result: SpecResult, judgments: Judgments): SpecResult {
+  const judged = judgments.get(result.name)
+  if (judged === undefined || !result.reason.startsWith(UNEXPLAINED)) return result
+  return { ...result, verdict: judged.verdict, reason: `judged: ${judged.reason}` }
+}

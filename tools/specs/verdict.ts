@@ -1,0 +1,75 @@
+/**
+ * `missing`: the mini distribution lacks a package that the spec requires. `spec`: the spec or its sources are at fault, such as a patch
+ * that does not apply to Debian's version. `ours`: a macro or the shell of the mini distribution, our engine, or a failure that nobody has
+ * explained yet.
+ */
+export type Verdict = 'built' | 'missing' | 'spec' | 'ours'
+
+export interface BuildOutcome {
+  /** The engine's reason; undefined if the build succeeded. */
+  failure: string | undefined
+  /** Whether the engine itself failed, which users would see as a build that is retried. */
+  isEngineFault: boolean
+  log: string
+  /** Whether the spec was written for another version of the sources. */
+  hasOtherVersion: boolean
+}
+
+/** Begins the reason of a failure that only a person can explain. */
+export const UNEXPLAINED = 'not explained: '
+
+export interface Judgment {
+  verdict: Verdict
+  reason: string
+}
+
+/** Lines in which rpm or the shell complain of an unknown macro, or a shell that is not bash of the syntax. */
+const MACRO_FAULTS = [
+  /^.*: line \d+: fg: no job control$/m,
+  /^.*: line \d+: %\S*: command not found$/m,
+  /^error: .*: (?:Unknown tag|Tag takes single token only|Illegal char|Illegal sequence|Bad source|bad %if condition|parse error in expression).*$/m,
+  /^error: .*(?:Unknown option|Failed to expand|recursion|Unterminated|argument expected).*$/m,
+  /^error: .*%\{.*$/m,
+  /^.*: (?:line \d+: )?syntax error.*$/m,
+]
+
+const SPEC_FAULTS = [
+  /^(?:\d+ out of \d+ hunks? FAILED.*|error: patch failed: .*|patch: \*\*\*\* .*)$/m,
+  /^error: Architecture is not included: .*$/m,
+  /^error: Architecture is excluded: .*$/m,
+]
+
+/** Explains how a build ended, by its reason and its log. */
+export function judge({ failure, isEngineFault, log, hasOtherVersion }: BuildOutcome): Judgment {
+  if (failure === undefined) return { verdict: 'built', reason: '' }
+  if (isEngineFault) return { verdict: 'ours', reason: `the engine failed: ${failure}` }
+  const lacking = /nothing provides (.*)$/.exec(failure)?.[1]
+  if (lacking !== undefined) return { verdict: 'missing', reason: lacking }
+  if (/its sources lack/.test(failure)) return { verdict: 'spec', reason: failure }
+  const ours = firstOf(MACRO_FAULTS, log)
+  if (ours !== undefined) return { verdict: 'ours', reason: ours }
+  const ofSpec = firstOf(SPEC_FAULTS, log)
+  if (ofSpec !== undefined) return { verdict: 'spec', reason: ofSpec }
+  if (hasOtherVersion)
+    return { verdict: 'spec', reason: `written for another version: ${failureLine(failure, log)}` }
+  return { verdict: 'ours', reason: `${UNEXPLAINED}${failureLine(failure, log)}` }
+}
+
+function firstOf(patterns: RegExp[], log: string): string | undefined {
+  for (const pattern of patterns) {
+    const found = pattern.exec(log)?.[0]
+    if (found !== undefined) return found.trim()
+  }
+  return undefined
+}
+
+/** Returns the engine's reason with the lines of the log that say most. */
+function failureLine(failure: string, log: string): string {
+  const listed =
+    /^ {4}(File not found|Installed \(but unpackaged\) file\(s\) found|.*not found).*\n?(?: {3}.*\n?)?/m.exec(
+      log,
+    )
+  const error = listed?.[0] ?? /^.*(?:\berror:|\*\*\*|FAILED|Error \d).*$/im.exec(log)?.[0]
+  const detail = error?.trim().replaceAll(/\s+/g, ' ')
+  return detail === undefined || failure.includes(detail) ? failure : `${failure}: ${detail}`
+}
