@@ -7,7 +7,13 @@ import { runOrThrow } from '@copr/process/run'
 import { debianSourceOf, familyOf, upstreamVersion } from './specs/debian-names.ts'
 import { drawSpecs } from './specs/draw.ts'
 import { parseJudgments, withJudgment } from './specs/judgments.ts'
-import { literalVersion, sourceTags, withVersion } from './specs/spec-text.ts'
+import {
+  guessSourceName,
+  literalVersion,
+  plainBuildRequires,
+  sourceTags,
+  withVersion,
+} from './specs/spec-text.ts'
 import { renderRow, renderSummary } from './specs/table.ts'
 import { withTopFolder } from './specs/tarball.ts'
 import { judge } from './specs/verdict.ts'
@@ -63,6 +69,34 @@ test('sourceTags() lists sources and patches', () => {
     'https://own.example/own-%{version}.tar.gz',
     'own.patch',
   ])
+})
+
+for (const [source, want] of [
+  ['https://own.example/%{name}/%{name}-%{version}.tar.gz', 'own-1.0.tar.gz'],
+  ['https://own.example/%{commit}/v1#/%name-%{?major}.tgz', 'own-1.tgz'],
+  ['%{pypi_source}', 'Own-1.0.tar.gz'],
+  ['%{pypi_source other}', 'other-1.0.tar.gz'],
+  ['%{url}/own-%{unknown}.tar.gz', undefined],
+] as const)
+  test(`guessSourceName() takes ${want ?? 'nothing'} from ${source}`, () => {
+    const spec = `%global srcname Own\n%define major 1\n${SPEC.replace(/Source0: .*/, `Source0: ${source}`)}`
+    assert.equal(guessSourceName(spec), want)
+  })
+
+test('plainBuildRequires() leaves out what depends on macros and conditions', () => {
+  const lines = [
+    'BuildRequires: gcc, make >= 4.0 perl(Own::Module) >= 1',
+    'BuildRequires:  pkgconfig(own)',
+    'BuildRequires: %{py3_dist own}',
+    'BuildRequires: (own or other)',
+    'BuildRequires: /usr/bin/own',
+    '%if 0%{?rhel}',
+    'BuildRequires: rhel-only',
+    '%endif',
+    'BuildRequires: gcc',
+  ]
+  const names = ['gcc', 'make', 'perl(Own::Module)', 'pkgconfig(own)']
+  assert.deepEqual(plainBuildRequires(lines.join('\n')), names)
 })
 
 test('drawSpecs() puts only specs of the same version with one source into an order of the seed', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { debianSourceVersions } from '@copr/testkit/samples/debian-source'
 import { buildFixture } from '../packages/builder/src/testing/build-fixture.ts'
-import { buildSpec, type SpecResult } from './specs/build-specs.ts'
+import { buildSpec, providedBy, type SpecResult } from './specs/build-specs.ts'
 import { readJudgments, withJudgment } from './specs/judgments.ts'
 import { renderMissing, renderRow, renderSummary } from './specs/table.ts'
 import { SPECS_CACHE } from './specs/tarball.ts'
@@ -75,6 +75,7 @@ async function testSpecs(dir: string): Promise<number> {
   const builder = {
     fixture,
     debian,
+    provided: await providedBy(join(SPECS_CACHE, 'distro/repo')),
     timeoutSeconds,
     signal: interrupted.signal,
     onLog: (name: string, log: string) => writeFile(join(logs, `${name}.log`), log),

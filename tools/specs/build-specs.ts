@@ -1,13 +1,14 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '@copr/process/errors'
+import { runOrThrow } from '@copr/process/run'
 import { buildNatively } from '../../packages/builder/src/native-engine.ts'
 import {
   type BuildFixture,
   recordedContext,
 } from '../../packages/builder/src/testing/build-fixture.ts'
 import { debianSourceOf } from './debian-names.ts'
-import { literalVersion, withVersion } from './spec-text.ts'
+import { guessSourceName, literalVersion, plainBuildRequires, withVersion } from './spec-text.ts'
 import { fetchTarball, withTopFolder } from './tarball.ts'
 import { judge, type Judgment } from './verdict.ts'
 
@@ -24,10 +25,24 @@ export interface SpecBuilder {
   fixture: BuildFixture
   /** Version of each source package of Debian. */
   debian: ReadonlyMap<string, string>
+  /** All that packages of the mini distribution provide. */
+  provided: ReadonlySet<string>
   timeoutSeconds: number
   signal: AbortSignal
   /** Receives the log of a build. */
   onLog: (name: string, log: string) => Promise<void>
+}
+
+/** Returns the names that the packages of a repository provide. */
+export async function providedBy(repoDir: string): Promise<Set<string>> {
+  const packages = (await readdir(repoDir)).filter((file) => file.endsWith('.rpm'))
+  const provides: string[] = []
+  const query = ['-qp', '--nosignature', '--qf', '[%{PROVIDENAME}\\n]']
+  const paths = packages.map((file) => join(repoDir, file))
+  await runOrThrow('rpm', [...query, ...paths], {
+    onOutput: (chunk) => provides.push(chunk.toString('utf8')),
+  })
+  return new Set(provides.join('').split('\n'))
 }
 
 interface Attempt {
@@ -52,6 +67,9 @@ export async function buildSpec(
   })
   const blame = (reason: string): SpecResult => result({ verdict: 'spec', reason })
   if (source === undefined) return blame('Debian has no source package of this name')
+  // dnf would say the same, in half a minute on a busy machine
+  const lacking = plainBuildRequires(text).filter((one) => !builder.provided.has(one))
+  if (lacking.length > 0) return result({ verdict: 'missing', reason: lacking.join(', ') })
   const dir = await mkdtemp(join(builder.fixture.dir, 'spec-'))
   try {
     const tarball = await fetchTarball(source.name, dir, builder.signal)
@@ -60,15 +78,16 @@ export async function buildSpec(
     const spec = hasOtherVersion ? withVersion(text, source.version) : text
     const attempt = async (lookaside: Record<string, Buffer>): Promise<Attempt> =>
       await tryBuild(name, spec, lookaside, builder)
+    const bytes = await readFile(tarball)
+    const guessed = guessSourceName(spec)
+    let last = await attempt(guessed === undefined ? {} : { [guessed]: bytes })
     // rpm itself says how the spec names its sources, because only a build may expand its macros
-    const first = await attempt({})
-    const lacking = /its sources lack (.*)$/.exec(first.failure ?? '')?.[1]?.split(', ')
-    const [archive, ...others] = lacking?.filter((one) => ARCHIVE.test(one)) ?? []
-    if (lacking === undefined || archive === undefined || others.length > 0)
-      return result(judge({ ...first, hasOtherVersion }))
-    let last = await attempt({ [archive]: await readFile(tarball) })
+    const absent = /its sources lack (.*)$/.exec(last.failure ?? '')?.[1]?.split(', ')
+    const archives = absent?.filter((one) => ARCHIVE.test(one)) ?? []
+    const archive = archives[0] ?? guessed
+    if (archive !== undefined && archives.length === 1) last = await attempt({ [archive]: bytes })
     const folder = /: cd: ([\w.+~-]+): No such file or directory$/m.exec(last.log)?.[1]
-    if (last.failure !== undefined && folder !== undefined && last.log.includes('(%prep)'))
+    if (archive !== undefined && folder !== undefined && last.log.includes('(%prep)'))
       last = await attempt({ [archive]: await withTopFolder(tarball, folder, dir) })
     return result(judge({ ...last, hasOtherVersion }))
   } finally {
