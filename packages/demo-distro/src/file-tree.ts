@@ -28,7 +28,7 @@ const LEFT_OUT = [
   /^\/usr\/lib\/python3\.\d+\/(EXTERNALLY-MANAGED$|test\/|idlelib\/|turtledemo\/)/,
   // big, and no build needs them
   /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
-  /\/__pycache__(\/|$)|\.pod$/,
+  /\/__pycache__(\/|$)|(?<!\/pod\/perldiag)\.pod$/,
   /^\/(dev|proc|sys|run|tmp)(\/|$)/,
   // dash's; the mini distribution's bash has its own link
   /^\/usr\/bin\/sh$/,
