@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { type MacroFixture, macroFixture, skip } from './testing/macro-fixture.ts'
@@ -31,6 +32,36 @@ suite('macros of the mini distribution', { skip }, () => {
         'compileall',
       ],
     )
+  })
+
+  for (const [name, entries] of [
+    ['one top folder', ['Own-abc/README', 'Own-abc/Own-abc/main.c']],
+    ['no top folder', ['README', 'Own-abc/main.c']],
+  ] as const)
+    test(`%autosetup -C of rpm 4.20 unpacks an archive with ${name}`, async () => {
+      const text = await expand('%autosetup -N -C', { SOURCE0: join(macros.dir, 'own.tar.gz') })
+      const lines = text.split('\n')
+      assert.equal(lines.shift()?.trim(), '%setup -c -T  -q')
+      const archive = join(macros.dir, 'own.tar.gz')
+      const from = await mkdtemp(join(macros.dir, 'from-'))
+      const to = await mkdtemp(join(macros.dir, 'to-'))
+      for (const entry of entries) {
+        await mkdir(dirname(join(from, entry)), { recursive: true })
+        writeFileSync(join(from, entry), '')
+      }
+      await runOrThrow('tar', ['-czf', archive, '-C', from, ...(await readdir(from))])
+      await runOrThrow('bash', ['-e', '-c', lines.join('\n')], { cwd: to })
+      assert.deepEqual((await readdir(to, { recursive: true })).toSorted(), [
+        'Own-abc',
+        'Own-abc/main.c',
+        'README',
+      ])
+    })
+
+  test('%autosetup without -C is that of rpm', async () => {
+    const text = await expand('%autosetup -N -n own')
+    assert.match(text, /^%setup +-n own +-q$/m)
+    assert.doesNotMatch(text, /rpmuncompress/)
   })
 
   // Fedora computes each by asking the interpreter for the same setting.

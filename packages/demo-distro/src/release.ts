@@ -22,6 +22,22 @@ const DEBUG_PACKAGES = `%install %{?_enable_debug_packages:%{?buildsubdir:%{debu
 %%install\\
 %{nil}`
 
+/** %autosetup with the option -C of rpm 4.20, which unpacks the first source without the archive's own top folder. */
+const AUTOSETUP = `%autosetup(a:b:cCDn:TvNS:p:)\\
+%{!-C:%setup %{-a} %{-b} %{-c} %{-D} %{-n} %{-T} %{!-v:-q}}\\
+%{-C:%{expand:%__autosetup_without_top %{-n} %{!-v:-q}}}\\
+%{-S:%global __scm %{-S*}}\\
+%{expand:%__scm_setup_%{__scm} %{!-v:-q}}\\
+%{!-N:%autopatch %{-v} %{-p:-p%{-p*}}}
+%__autosetup_without_top(n:q)\\
+%setup -c -T %{-n} %{-q}\\
+%{_rpmconfigdir}/rpmuncompress -x %{SOURCE0}\\
+if [ "$(ls -A | wc -l)" = 1 ] && [ -d "$(ls -A)" ]; then\\
+  mv "$(ls -A)" .copr-mini-top\\
+  find .copr-mini-top -mindepth 1 -maxdepth 1 -exec mv -t . {} +\\
+  rmdir .copr-mini-top\\
+fi`
+
 export function releaseOf(
   { id, version }: Pick<DebianHost, 'id' | 'version'>,
   packages: ReadonlyMap<string, DebianPackage>,
@@ -50,6 +66,7 @@ export function fillPlaceholders(text: string, release: Release): string {
     text
       .replaceAll('@RELEASE_MACROS@', `${macro}\n${dist}`)
       .replaceAll('@DEBUG_PACKAGES@', /^4\.1\d$/.test(rpm) ? DEBUG_PACKAGES : '')
+      .replaceAll('@AUTOSETUP@', /^4\.1\d$/.test(rpm) ? AUTOSETUP : '')
       .replaceAll('@PYTHON@', python)
       .replaceAll('@PYTHON_NODOTS@', python.replaceAll('.', ''))
       .replaceAll('@LUA@', lua)
