@@ -119,6 +119,15 @@ const FAILED = { failure: 'rpmbuild exited with code 1', isEngineFault: false, l
 for (const [title, outcome, want] of [
   ['a success', { ...FAILED, failure: undefined }, { verdict: 'built', reason: '' }],
   [
+    'a package that was built with a macro as its release',
+    {
+      ...FAILED,
+      failure: undefined,
+      log: 'warning: line 5: Possible unexpanded macro in: Release: %own\n',
+    },
+    { verdict: 'ours', reason: 'warning: line 5: Possible unexpanded macro in: Release: %own' },
+  ],
+  [
     'a package that no repository has',
     {
       ...FAILED,

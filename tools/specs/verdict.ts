@@ -41,6 +41,9 @@ const SPEC_FAULTS = [
 
 /** Explains how a build ended, by its reason and its log. */
 export function judge({ failure, isEngineFault, log, hasOtherVersion }: BuildOutcome): Judgment {
+  // rpm builds such a package nonetheless, for example with the release "%autorelease"
+  const unexpanded = /^(?:warning|error): .*Possible unexpanded macro in: .*$/m.exec(log)?.[0]
+  if (unexpanded !== undefined) return { verdict: 'ours', reason: unexpanded }
   if (failure === undefined) return { verdict: 'built', reason: '' }
   if (isEngineFault) return { verdict: 'ours', reason: `the engine failed: ${failure}` }
   const lacking = /nothing provides (.*)$/.exec(failure)?.[1]
