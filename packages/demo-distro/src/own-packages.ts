@@ -114,6 +114,11 @@ export async function makeMacrosPackage(
       'lua-rpm-macros',
       'lua-srpm-macros',
       'rust-srpm-macros',
+      'rpmautospec-rpm-macros',
+      'gpgverify',
+      'web-assets-devel',
+      'web-assets-filesystem',
+      'java-srpm-macros',
     ].concat(['python-rpm-macros', 'python3-rpm-macros', 'python-srpm-macros', 'ldconfig-macros']),
     files: paths.map((path): PackageFile => ({ path, kind: 'file', mode: '644' })),
   }

@@ -90,7 +90,7 @@ for (const [host, versions, want, text] of [
       ruby: '1:3.1',
     },
     { python: '3.11', perl: '5.36.0', automake: '1.16', rpm: '4.18', lua: '5.4', ruby: '3.1' },
-    '%debian 12\n%dist .deb12 3.11 311',
+    '%debian 12\n%dist %{?distprefix}.deb12 3.11 311',
   ],
   [
     { id: 'debian', version: '13' },
@@ -103,7 +103,7 @@ for (const [host, versions, want, text] of [
       lua: undefined,
       ruby: undefined,
     },
-    '%debian 13\n%dist .deb13 3.13 313',
+    '%debian 13\n%dist %{?distprefix}.deb13 3.13 313',
   ],
   [
     { id: 'ubuntu', version: '24.04' },
@@ -120,7 +120,7 @@ for (const [host, versions, want, text] of [
       lua: undefined,
       ruby: undefined,
     },
-    '%ubuntu 2404\n%dist .ubuntu24.04 3.12 312',
+    '%ubuntu 2404\n%dist %{?distprefix}.ubuntu24.04 3.12 312',
   ],
 ] as const)
   test(`releaseOf() reads the versions of ${host.id} ${host.version} from its packages`, () => {

@@ -61,7 +61,8 @@ export function fillPlaceholders(text: string, release: Release): string {
   const { id, version, python = '3', perl = '5.0.0', rpm = '', lua = '5', ruby = '3' } = release
   // A number, because specs compare it.
   const macro = `%${id} ${version.replaceAll('.', '')}`
-  const dist = `%dist .${id === 'debian' ? 'deb' : id}${version}`
+  // %forgemeta sets the prefix for snapshots of a repository.
+  const dist = `%dist %{?distprefix}.${id === 'debian' ? 'deb' : id}${version}`
   return (
     text
       .replaceAll('@RELEASE_MACROS@', `${macro}\n${dist}`)
@@ -87,6 +88,7 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
       },
     }),
     bash: { '/usr/bin/sh': 'bash' },
+    cmake: { '/usr/bin/cmake3': 'cmake', '/usr/bin/ctest3': 'ctest' },
     bison: { '/usr/bin/yacc': 'bison.yacc' },
     debianutils: { '/usr/bin/which': 'which.debianutils' },
     dpkg: {
