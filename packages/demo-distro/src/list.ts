@@ -84,6 +84,8 @@ export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   dpkg: ['tar'],
   // the lists of certificates, of keys and of messages in other languages are for users
   gnupg: ['dirmngr', 'gnupg-l10n', 'gpg-wks-client', 'gpg-wks-server', 'gpgsm'],
+  // builds have no network from which it could fetch external entities
+  'libxml-parser-perl': ['libwww-perl', 'liburi-perl'],
   // perl.prov and perl.req run only for packages that ship Perl files; they build-require perl themselves
   rpm: ['perl'],
 }
