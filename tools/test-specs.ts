@@ -67,6 +67,7 @@ async function testSpecs(dir: string): Promise<number> {
   let step = ''
   await using fixture = await buildFixture({
     cacheDir: SPECS_CACHE,
+    more: true,
     onProgress: (progress) => {
       if (progress.step !== step) print(`Making the mini distribution: ${progress.step}`)
       step = progress.step

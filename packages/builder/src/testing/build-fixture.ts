@@ -49,12 +49,9 @@ export interface RecordedContext extends TaskContext {
 /** `cacheDir` holds the mini distribution and the builder's cache; a checkout with another package list needs its own. */
 export async function buildFixture({
   cacheDir = CACHE_DIR,
-  onProgress,
-}: Pick<DistroOptions, 'cacheDir' | 'onProgress'> = {}): Promise<BuildFixture> {
-  const distro = await makeDistro({
-    dir: join(cacheDir, 'distro'),
-    ...(onProgress && { onProgress }),
-  })
+  ...options
+}: Pick<DistroOptions, 'cacheDir' | 'more' | 'onProgress'> = {}): Promise<BuildFixture> {
+  const distro = await makeDistro({ ...options, dir: join(cacheDir, 'distro') })
   const chroot = await debianChroot(pathToFileURL(distro.repoDir).href)
   const dir = await mkdtemp(join(tmpdir(), 'copr-builder-'))
   const lookaside = new Map<string, Buffer>()
