@@ -32,6 +32,8 @@ GET /login/link/:secret
 POST /login/link/:secret
 GET /api
 GET /api/new
+GET /backend/get-build-task/:task_id
+GET /backend/get-srpm-build-task/:build_id
 GET /status
 GET /status/builders
 GET /status/:state

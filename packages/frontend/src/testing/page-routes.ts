@@ -44,6 +44,8 @@ export function pathOfPage(
     package: 'lenscap',
     // Batches, projects and tokens have the ID 1.
     id: String(isBuild ? build : 1),
+    build_id: String(build),
+    task_id: `${build}-fedora-43-x86_64`,
     name_release: 'fedora-43',
     file: path.startsWith('/static/') ? 'site.css' : 'telescope-fedora-43.repo',
     chroot: 'fedora-43-x86_64',
