@@ -55,7 +55,7 @@ export async function endAction(
     .execute()
 }
 
-/** Gives up the lease of an action and makes it due again in `wait_seconds`. */
+/** Releases the lease on an action, which becomes due again after `wait_seconds`. */
 export async function postponeAction(
   db: Db,
   id: number,

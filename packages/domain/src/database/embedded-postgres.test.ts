@@ -16,7 +16,7 @@ function temporaryFolder(t: TestContext): string {
   return dir
 }
 
-test('startEmbeddedPostgres() names a port that is in use, and refuses data of another PostgreSQL version', async (t) => {
+test('startEmbeddedPostgres() reports a port that is in use, and refuses data of another PostgreSQL version', async (t) => {
   const dir = join(temporaryFolder(t), 'postgres')
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -26,7 +26,7 @@ test('startEmbeddedPostgres() names a port that is in use, and refuses data of a
     message:
       'Cannot start PostgreSQL: it exited with code 1: could not bind IPv4 address "127.0.0.1": Address already in use',
   })
-  // The folder has a complete cluster now; mark it as one of a later version.
+  // The folder now contains a complete cluster; mark it as created by a later version.
   writeFileSync(join(dir, 'data/PG_VERSION'), '99\n')
   await assert.rejects(
     startEmbeddedPostgres({ dir, password }),
@@ -36,7 +36,7 @@ test('startEmbeddedPostgres() names a port that is in use, and refuses data of a
 
 const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a small file system'
 
-/** Starts PostgreSQL on an in-memory file system in a child process; returns what that prints: the error and what is left. */
+/** Starts PostgreSQL on an in-memory file system in a child process; returns its output: the error, and the files left behind. */
 async function startOn(dir: string, mountOptions: string): Promise<string> {
   const script = `const { startEmbeddedPostgres } = await import(${JSON.stringify(import.meta.resolve('./embedded-postgres.ts'))})
 const { existsSync } = await import('node:fs')
@@ -55,7 +55,7 @@ for (const name of ['data', 'data.new', 'password']) if (existsSync(dir + '/' + 
 
 for (const mountOptions of ['size=10m', 'size=1g,nr_inodes=300'])
   test(
-    `a disk that runs full while the cluster is created (${mountOptions}) leaves no partial cluster behind`,
+    `if the disk fills up while the cluster is created (${mountOptions}), no partial cluster is left behind`,
     {
       skip,
     },

@@ -155,7 +155,7 @@ function makeCluster(
 function otherVersion(data: string): Error {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
   return new Error(
-    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr includes another one; start the version that created it, or restore a backup of this one's data`,
+    `Cannot start PostgreSQL: ${data} has the format of PostgreSQL ${version}, and this version of Copr includes another one; start the version that created it, or restore a backup that this version made`,
   )
 }
 
@@ -172,7 +172,7 @@ async function whenReady(url: string, child: ChildProcess, reason: () => string)
   for (;;) {
     if (child.exitCode !== null)
       throw new Error(`Cannot start PostgreSQL: it exited with code ${child.exitCode}: ${reason()}`)
-    // Another program may have the port: it may accept the connection and never answer.
+    // Another program may hold the port, accept the connection and never respond.
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
     client.on('error', () => undefined)
     try {

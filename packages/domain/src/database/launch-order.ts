@@ -18,7 +18,7 @@ export interface LaunchOrder {
       readonly sha256: string
       readonly node_sha256: Readonly<Record<string, string>>
     }
-    /** Undefined in orders of version 0.2. */
+    /** Undefined in launch orders that version 0.2 stored. */
     readonly single_use?: boolean
     readonly dead_man: {
       readonly enroll_seconds: number

@@ -28,8 +28,8 @@ function postmasterOf(data: string): number | undefined {
 }
 
 /**
- * Returns the ids of the processes whose working directory is the folder: the server and its sessions. Compares device and
- * inode, as the working directory of a process in a container may have the same path and be a different folder.
+ * Returns the ids of the processes whose working directory is the folder: the server and its sessions. Compares device and inode,
+ * as the working directory of a process in a container may have the same path but be a different folder.
  */
 function processesIn(data: string): number[] {
   const folder = statSync(data, { throwIfNoEntry: false })

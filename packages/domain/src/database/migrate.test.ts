@@ -35,6 +35,6 @@ test('migrate() refuses the schema of a newer version with refuse_newer', async 
   assert.deepEqual(await migrate(t.url), { applied: [] })
   await assert.rejects(migrate(t.url, { refuse_newer: true }), {
     message:
-      "Cannot use the database: a newer version has changed it (9999_later.sql is unknown to this version), and a downgrade is not possible; start that version, or restore a backup of this one's data",
+      'Cannot use the database: a newer version has changed it (9999_later.sql is unknown to this version), and a downgrade is not possible; start that version, or restore a backup that this version made',
   })
 })

@@ -14,7 +14,10 @@ const RETRY_MS = 500
 const AWAY =
   /^(08...|57P..|53300|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/
 
-/** Waits for the server, as in a cluster all components start at once, then calls migrate(). Returns false if stopped before. */
+/**
+ * Waits until PostgreSQL is reachable, as all components of a cluster start at once, then calls migrate(). Returns false if
+ * stopped while waiting.
+ */
 export async function migrateWhenReachable(
   url: string,
   { stop, log }: { stop: AbortSignal; log: Logger },
@@ -48,7 +51,7 @@ export async function migrate(
   { refuse_newer = false } = {},
 ): Promise<{ applied: string[] }> {
   const client = new pg.Client(url)
-  client.on('error', () => undefined) // a lost connection fails the query as well
+  client.on('error', () => undefined) // after a connection is lost, the next query fails, too
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK])
@@ -64,7 +67,7 @@ export async function migrate(
     const newer = [...known.keys()].find((name) => !names.includes(name))
     if (refuse_newer && newer !== undefined)
       throw new Error(
-        `Cannot use the database: a newer version has changed it (${newer} is unknown to this version), and a downgrade is not possible; start that version, or restore a backup of this one's data`,
+        `Cannot use the database: a newer version has changed it (${newer} is unknown to this version), and a downgrade is not possible; start that version, or restore a backup that this version made`,
       )
     for (const name of names) {
       const text = readFileSync(new URL(name, FOLDER), 'utf8')

@@ -14,7 +14,7 @@ import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
 
-const skip = process.getuid?.() !== 0 && 'only root lends PostgreSQL an account'
+const skip = process.getuid?.() !== 0 && 'only root runs PostgreSQL under a separate account'
 const NOBODY = 65534
 
 function folder(t: TestContext): string {
@@ -69,7 +69,7 @@ test(
 )
 
 test(
-  'a database owned by the user `nobody` is taken over, and keeps its new account from then on',
+  'a database owned by the user `nobody` is given to a private account, which later starts keep using',
   { skip },
   async (t) => {
     const dir = folder(t)

@@ -26,14 +26,15 @@ export interface PrivateAccount extends Disposable {
 /** Above all ids that systemd assigns to users, services and containers. */
 const FIRST_UID = 1_880_000_000
 const UIDS = 100_000_000
-/** In a container with fewer ids, the account is one of at most this many at the end of the range. */
+/** In a container with fewer ids, the account is chosen from at most this many ids at the end of the range. */
 const FEW_UIDS = 10_000
 const PASSWD = '/etc/passwd'
 const ENTER = 'mount --bind "$1" /etc/passwd; shift; exec "$@"'
 
 /**
- * Gives a folder to an account of its own that runs one program, and that can reach both even under a closed home such as
- * /root. The folder's owner is the account in later starts; a folder that belonged to a shared account is taken over.
+ * Makes a private account the owner of a folder. The account runs one program, and can reach the program and the folder even
+ * below a directory that other users cannot enter, such as /root. Later starts reuse the account that owns the folder; a folder
+ * that is owned by a shared account is given to a private one.
  */
 export function privateAccount(dir: string, program: string): PrivateAccount {
   const uid = ownerOf(dir) ?? freeUid(dir)
@@ -44,7 +45,7 @@ export function privateAccount(dir: string, program: string): PrivateAccount {
       .status === 0
   const seeing = [
     ...plain,
-    // initdb calls access(2), which otherwise ignores the capability and checks the account alone.
+    // initdb calls access(2), which without this ignores the capability and checks only the permissions of the account.
     '--securebits=+no_setuid_fixup',
     '--inh-caps=-all,+dac_read_search',
     '--ambient-caps=-all,+dac_read_search',
@@ -97,7 +98,10 @@ function freeUid(dir: string): number {
   throw new Error('Cannot start PostgreSQL as root: no user id is free')
 }
 
-/** Returns a range of ids that exist here. A container may have only 65,536, of which the last ones are mostly unused. */
+/**
+ * Returns a range of user ids that exist in this user namespace. A container may have only 65,536, of which the last ones are
+ * mostly unused.
+ */
 function availableUids(): [first: number, count: number] {
   const ranges = readFileSync('/proc/self/uid_map', 'utf8')
     .trim()
@@ -124,7 +128,7 @@ function runningUids(): number[] {
     })
 }
 
-/** Changes the owner of the folder last: if the folder has the right owner, so has everything in it. */
+/** Changes the owner of the folder's contents first: once the folder itself has the right owner, so does everything in it. */
 function giveTo(dir: string, uid: number): void {
   if (statSync(dir).uid === uid) return
   for (const { parentPath, name } of readdirSync(dir, { withFileTypes: true, recursive: true }))

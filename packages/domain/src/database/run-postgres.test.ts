@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { silentLog } from '@copr/process/log'
 import { runPostgres } from './run-postgres.ts'
 
-test('runPostgres() does not touch data of another version', async () => {
+test('runPostgres() does not touch data of another PostgreSQL version', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-test-postgres-'))
   execFileSync('mkdir', [join(dir, 'data')])
   writeFileSync(join(dir, 'data', 'PG_VERSION'), '9\n')

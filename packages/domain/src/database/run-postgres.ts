@@ -44,7 +44,7 @@ export async function runPostgres(options: PostgresOptions): Promise<void> {
   await refuseOtherVersion(data, binaries.postgres)
   if (!existsSync(join(data, 'PG_VERSION'))) await makeCluster(binaries, options)
   writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n')
-  // A killed server left the file on the volume; no process of this container can be the one that it names.
+  // A killed server leaves its pid file on the volume. The pid in it cannot be that of a server in this container.
   rmSync(join(data, 'postmaster.pid'), { force: true })
   const settings = settingsOf(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = spawn(binaries.postgres, ['-D', data, ...settings], {

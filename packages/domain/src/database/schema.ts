@@ -11,11 +11,11 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { LaunchOrder } from './launch-order.ts'
 import type { ChrootState, MachineState, SourceState, TaskState } from './state-columns.ts'
 
-/** Read as a value, written as its text: pg would send an array as a PostgreSQL array. */
+/** A JSON column: read as a value, but written as JSON text, because pg would send an array as a PostgreSQL array. */
 type Json<T> = ColumnType<T, string, string>
 type DefaultJson<T> = ColumnType<T, string | undefined, string>
 
-/** Inserted with one of the first states; after that only the functions of states/ write it. */
+/** A state column: inserted with one of the initial states; after that, only the functions in states/ write it. */
 type State<All, First extends All | undefined> = ColumnType<All, First, never>
 
 export interface ActionTable {

@@ -11,7 +11,7 @@ export interface NewGroup {
   /** The group's name without the @. */
   name: string
   description?: string
-  /** The group at the identity provider whose members these are. Without one, administrators manage the members. */
+  /** The group at the identity provider whose members belong to this group. If undefined, administrators manage the members. */
   provider_group?: string
   now: Date
 }
@@ -58,7 +58,7 @@ export async function activateGroup(
   return await createGroup(db, actor, { name, provider_group, now })
 }
 
-/** Throws if the user is not a member of the provider group, or if the group has been activated. */
+/** Throws if the user is not a member of the provider group, or if that group has already been activated. */
 export async function requireProviderGroup(
   db: Db,
   user_id: number,

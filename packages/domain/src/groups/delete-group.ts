@@ -20,7 +20,7 @@ export async function deleteGroup(db: Db, actor: Actor, group: Group, now: Date)
         'conflict',
         `Cannot delete group @${name}: it owns projects, for example ${project.name}`,
       )
-    // A later group of the same name does not get its quotas.
+    // A later group with the same name must not inherit these quotas.
     await tx.deleteFrom('quota').where('ownername', '=', `@${name}`).execute()
     await tx.deleteFrom('user_group').where('id', '=', id).execute()
     await audit(tx, actor, { action: 'group.delete', subject: `@${name}` }, now)

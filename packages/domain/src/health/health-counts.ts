@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 /** Seconds after which a builder that was not seen no longer counts as present. */
 const PRESENT_SECONDS = 300
 
-/** Counts the machines that take builds by state, without those in the state `gone`. */
+/** Counts the builders in each state except `gone`. */
 export async function builderCounts(db: Db): Promise<{ state: string; machines: number }[]> {
   return await db
     .selectFrom('machine')

@@ -10,7 +10,7 @@ import { USER_COLUMNS } from '../users/user-queries.ts'
 
 const VALID_MS = 24 * 60 * 60 * 1000
 
-/** Stores a link that was made elsewhere, of which only the hash of the secret is known here. Invalidates an earlier link. */
+/** Stores a login link whose secret was generated elsewhere; only the secret's hash is known here. Invalidates the user's earlier link. */
 export async function enterLoginLink(
   db: Db,
   actor: Actor,
@@ -28,7 +28,7 @@ export async function enterLoginLink(
   })
 }
 
-/** Returns the secret of a new link with which the user can set a password, once, within a day. Invalidates an earlier link. */
+/** Creates a link that lets the user set a password once, within a day; returns its secret. Invalidates the user's earlier link. */
 export async function makeLoginLink(
   db: Db,
   actor: Actor,

@@ -7,8 +7,8 @@ const WINDOW_MS = 10 * MINUTE_MS
 const FORGOTTEN_MS = 24 * 60 * MINUTE_MS
 const MAX_DELAY_MS = 10 * MINUTE_MS
 /**
- * Failures without a delay: for one name from one address (`pair`), from one address, which may be that of a whole office,
- * and for one name from all addresses. Each further failure doubles the delay, starting at one second.
+ * Number of failures that cause no delay: for one name from one address (`pair`), for one address, which a whole office may
+ * share, and for one name from all addresses. The next failure causes a delay of one second, and each further one doubles it.
  */
 const FREE_FAILURES = { pair: 10, address: 50, user: 100 } as const
 
@@ -44,7 +44,7 @@ export async function countAttempt(
   })
 }
 
-/** Records a successful attempt: resets the pair's counter, and takes the attempt back from the counters of address and name. */
+/** Records a successful attempt: resets the pair's counter, and subtracts the attempt from the counters of the address and the name. */
 export async function attemptSucceeded(db: Db, attempt: LoginAttempt, now: Date): Promise<void> {
   const [pair, ...others] = keysOf(attempt)
   await db.transaction().execute(async (tx) => {

@@ -18,7 +18,7 @@ export interface Identity {
 }
 
 interface LoginOptions {
-  /** The provider group of the site's administrators; undefined if the provider does not decide that. */
+  /** The provider group whose members are the site's administrators; undefined if the provider does not decide who is one. */
   admin_group: string | undefined
   now: Date
 }

@@ -58,7 +58,8 @@ export interface Enrolment {
 
 /**
  * Exchanges the enrollment token for a session token; returns undefined if the token is unknown or used. The machine's
- * capabilities are limited to those that were planned with its token. It may enroll before its provider has responded.
+ * capabilities are limited to those that were planned with its token. A machine may enroll before its provider has responded to
+ * the launch request.
  */
 export async function enrollMachine(
   db: Db,

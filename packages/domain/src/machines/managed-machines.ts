@@ -18,7 +18,7 @@ export async function managedMachines(db: Db): Promise<ManagedMachine[]> {
   return rows
 }
 
-/** An unmanaged builder. The manager starts no machine for a task that an idle one can run. */
+/** An unmanaged builder. The manager starts no machine for a task that an idle unmanaged builder can run. */
 export interface OtherBuilder {
   readonly arches: string[]
   readonly tags: string[]
@@ -36,7 +36,10 @@ export async function otherBuilders(db: Db, seen_after: Date): Promise<OtherBuil
   return rows
 }
 
-/** Stores the id and data that the provider returned, in any state. Does nothing if there is an id, or for an outdated launch. */
+/**
+ * Stores the id and data that the provider returned, whatever the machine's state. Does nothing if an id is already stored, or if
+ * the launch is outdated.
+ */
 export async function noteProviderId(
   db: Db,
   { id, launch_token }: { id: number; launch_token: string | null },

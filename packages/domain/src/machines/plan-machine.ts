@@ -71,7 +71,10 @@ function newLaunchToken(machine_id: number): string {
   return `${machine_id}-${randomUUID()}`
 }
 
-/** Returns the columns to set for another launch after one has definitely failed. The new token makes it a new request. */
+/**
+ * Returns the columns to set for another launch attempt after one has definitely failed. The new token makes the provider treat
+ * it as a new request.
+ */
 export function nextAttempt(
   { id, launch_order }: Machine,
   offering: LaunchOrder['offering'],
@@ -96,7 +99,10 @@ async function smallestFreeId(tx: Tx, pool: string): Promise<number> {
   return rows[0]?.id ?? 0
 }
 
-/** Returns the smallest value of each counter that no machine of any pool uses. The manager's lease, held here, rules out races. */
+/**
+ * Returns the smallest value of each counter that no machine of any pool uses. The caller holds the manager's lease, which rules
+ * out races.
+ */
 async function smallestFreeCounters(tx: Tx, names: string[]): Promise<Record<string, number>> {
   const counters: Record<string, number> = {}
   for (const name of names) {

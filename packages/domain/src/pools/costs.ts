@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** Adds the estimated cost of machines since the previous call, by the price of their offerings, to each pool's month. */
+/**
+ * Adds the estimated cost of each pool's machines since the previous call, at the prices of their offerings, to the pool's
+ * monthly total.
+ */
 export async function accrueCosts(db: Db, now: Date): Promise<void> {
   await sql`
     with due as (

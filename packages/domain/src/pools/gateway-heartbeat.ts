@@ -4,7 +4,7 @@ import type { Db } from '../database/open.ts'
 /** A gateway without a heartbeat for longer than this counts as down. */
 const DOWN_SECONDS = 15
 
-/** Records a gateway's heartbeat. A machine's silence means something only while a gateway is up. */
+/** Records a gateway's heartbeat. A machine counts as silent only while a gateway is up to receive its requests. */
 export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
   await db
     .insertInto('gateway_beat')
@@ -19,7 +19,10 @@ export async function noteGatewayBeat(db: Db, now: Date): Promise<void> {
     .execute()
 }
 
-/** Returns the time since which a gateway has been up; undefined if none is. The epoch if no gateway ever sent a heartbeat. */
+/**
+ * Returns the time since which a gateway has been up; undefined if none is up. Returns the epoch if no gateway has ever sent a
+ * heartbeat.
+ */
 export async function gatewayUpSince(db: Db, now: Date): Promise<Date | undefined> {
   const beat = await db.selectFrom('gateway_beat').selectAll().executeTakeFirst()
   if (!beat) return new Date(0)

@@ -50,7 +50,7 @@ export interface OfferingFailure {
   unavailable_until?: Date
 }
 
-/** Records a failure of one offering or, given a `group`, of all offerings that share the quota. */
+/** Records a failure of one offering or, given a `group`, of all offerings that share the group's quota. */
 export async function noteOfferingFailure(
   db: Db,
   { pool, name, group }: { pool: string; name: string; group?: string | undefined },

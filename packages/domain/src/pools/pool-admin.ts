@@ -6,7 +6,7 @@ import { moveMachineIn } from '../states/machine-state.ts'
 
 // Administrators' operations on pools. The manager reacts to them within seconds.
 
-/** Cordons a pool, in which no machine is started any more, or uncordons it. Running machines are not affected. */
+/** Cordons a pool, so that no more machines are started in it, or uncordons it. Running machines are not affected. */
 export async function cordonPool(
   db: Db,
   name: string,
@@ -31,7 +31,10 @@ export async function cordonPool(
   })
 }
 
-/** Cordons a pool and drains its machines: idle ones are removed, busy ones finish their tasks first. Returns their number. */
+/**
+ * Cordons a pool and drains its machines: idle ones are removed, busy ones finish their tasks first. Returns the number of
+ * drained machines.
+ */
 export async function drainPool(db: Db, name: string, why: string, now: Date): Promise<number> {
   await cordonPool(db, name, true, now)
   return await db.transaction().execute(async (tx) => {

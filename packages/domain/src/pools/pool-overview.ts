@@ -84,7 +84,7 @@ export interface MachineOverview {
   readonly note: string | null
 }
 
-/** Lists the machines of one pool, or of all, that are not `gone`. */
+/** Lists the machines of one pool, or of all pools, that are not `gone`. */
 export async function machineOverview(db: Db, pool?: string): Promise<MachineOverview[]> {
   const { rows } = await sql<MachineOverview>`
     select machine.id, machine.pool, machine.name,

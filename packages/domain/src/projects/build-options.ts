@@ -6,7 +6,7 @@ interface Levels {
   project: { bootstrap: string; isolation: string }
 }
 
-/** Returns the settings of mock's root that apply: the build's override the chroot's, which override the project's. */
+/** Returns the effective settings of mock's root: the build's override the chroot's, which override the project's. */
 export function mockRootSettings({ build, chroot, project }: Levels): {
   bootstrap: string
   bootstrap_image: string | null
@@ -24,7 +24,7 @@ function firstSet(...settings: (string | undefined)[]): string {
   return settings.find((each) => each !== undefined && each !== 'unchanged') ?? 'default'
 }
 
-/** Returns the name of a build condition, which users also write as `--foo`; rpm would take that for an unknown option. */
+/** Returns the name of a build condition. Users may also write it as `--foo`, which rpm would reject as an unknown option. */
 export function conditionName(option: string): string {
   return option.replace(/^--/, '')
 }

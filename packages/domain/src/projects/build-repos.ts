@@ -62,7 +62,7 @@ function additionalRepo(url: string, input: BuildReposInput): TaskRepo {
     gpgcheck: false,
     repo_gpgcheck: project ? false : null,
     gpgkey: null,
-    // The results of another project of this site have the same base URL as ours.
+    // Results of another project on this site are served under the same base URL as this project's results.
     is_external: copr === undefined,
   }
 }

@@ -2,10 +2,10 @@ import { setImmediate } from 'node:timers/promises'
 import { CoprError } from '@copr/process/errors'
 import { COMPS_ELEMENTS } from './comps-elements.ts'
 
-/** Fedora's comps file has a third of this size. */
+/** Fedora's comps file is about a third of this size. */
 export const MAX_COMPS_BYTES = 4 * 1024 * 1024
 
-/** Checking this many takes about 5 ms. */
+/** Characters to check before other requests get a turn; checking this many takes about 5 ms. */
 const CHARACTERS_AT_A_TIME = 64 * 1024
 
 /** Maximum characters of an attribute's value; real ones are a few words long. */
@@ -16,7 +16,7 @@ const PIECE =
   /<!--(?:[^-]|-(?!-))*-->|<\?([A-Za-z_][\w.:-]*)[^?]*(?:\?(?!>)[^?]*)*\?>|<!DOCTYPE\s[^<>[\]]*>|<!\[CDATA\[[^\]]*(?:\](?!\]>)[^\]]*)*\]\]>|<\/([A-Za-z_][\w.:-]*)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<&]+|&[^;\s&<]{0,20};?/y
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>$/i
-/** Permits only identifiers after the name; they are not fetched. */
+/** Permits only a system or public identifier after the name; neither is ever fetched. */
 const DOCTYPE = /^<!DOCTYPE\s+comps(?:\s+(?:SYSTEM|PUBLIC\s+["'][^"']*["'])\s+["'][^"']*["'])?\s*>$/
 
 /** The state of the parser: its position, and the open elements there. */

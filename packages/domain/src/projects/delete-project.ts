@@ -35,7 +35,7 @@ export async function deleteProject(
       throw new CoprError('invalid', `Cannot delete the project: builds are still running: ${ids}`)
     }
     await tx.updateTable('project').set({ deleted_at: now }).where('id', '=', project_id).execute()
-    // The project no longer counts for its owner's storage; its builds stay as history.
+    // The project no longer counts toward its owner's storage; its builds are kept as history.
     await dropStorage(tx, { id: project_id, ...project })
     await tx.deleteFrom('quota').where('project_id', '=', project_id).execute()
     const paths = (await listProjectDirs(tx, project_id)).map(

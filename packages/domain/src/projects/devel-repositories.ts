@@ -1,6 +1,6 @@
 /**
- * In devel mode a project's repositories change on request only. Until then, new results are added to a second repository next
- * to each, `CHROOT/devel/`, which the project's own builds use.
+ * In devel mode a project's repositories change only on request. Until then, new results are added to a second repository next to
+ * each repository, `CHROOT/devel/`, which the project's own builds use.
  */
 import { sql } from 'kysely'
 import type { Tx } from '../database/open.ts'

@@ -38,7 +38,7 @@ const FACTS = [
   'chroot.ended_at',
 ] as const
 
-/** Lists the chroots that the project has data of: enabled ones, and those whose data is scheduled for removal. */
+/** Lists the chroots for which the project has data: enabled ones, and those whose data is scheduled for removal. */
 export async function listProjectChroots(db: Db, project_ids: number[]): Promise<ProjectChroot[]> {
   if (project_ids.length === 0) return []
   return await db

@@ -16,8 +16,8 @@ export async function projectsWithoutKey(db: Db, limit: number): Promise<Project
 }
 
 /**
- * Stores a project's public key as keygen reports it. After a rotation, users still import the previous key, as existing
- * packages are signed with it. A rotated or prolonged key requests new metadata for all repositories.
+ * Stores a project's public key as keygen reports it. After a rotation, users still import the previous key, as existing packages
+ * are signed with it. Requests new metadata for all repositories if the key was rotated or extended.
  */
 export async function storePublicKey(
   db: Db,

@@ -53,7 +53,7 @@ test('searchProjects() matches parts of owner and project names', async () => {
   assert.deepEqual(await found(t.db, { owner: '@sta', project: '' }), ['galaxy'])
 })
 
-test('the pages of a search or list add up to the whole, in each order', async () => {
+test('the pages of a search or list, concatenated, equal the unpaged result in every order', async () => {
   await using t = await openTestDb()
   await fill(t.db)
   await sql`insert into project (ownername, name, user_id, created_at)

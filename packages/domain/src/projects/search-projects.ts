@@ -26,7 +26,7 @@ export async function searchProjects(
   return await loadProjects(db, await pagedIds(matching(db, search), page))
 }
 
-/** Yields the projects found in chunks, so that a search without a limit does not exhaust memory. */
+/** Yields the found projects in chunks, so that a search without a limit does not exhaust memory. */
 export async function* allFoundProjects(
   db: Db,
   search: ProjectSearch,

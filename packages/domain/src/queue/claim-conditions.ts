@@ -1,6 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 
-/** Configured maximum of concurrent tasks; a limit that is not set does not apply. Quotas replace those of owners and projects. */
+/**
+ * Configured maximum numbers of concurrent tasks; a limit that is not set does not apply. Quotas replace the limits per owner and
+ * per project.
+ */
 export interface RunningLimits {
   max_builds_per_owner?: number | undefined
   max_builds_per_project?: number | undefined
@@ -24,7 +27,10 @@ export function mayClaim(now: Date): RawBuilder<boolean> {
         or machine.sandboxed_at + pool.reuse_max_time * interval '1 second' > ${now})))`
 }
 
-/** Matches `task`, or a row like it, with the capabilities that `machine` reports and that its enrollment permits. */
+/**
+ * A condition on `machine`: it has the capabilities that `task`, or a row like it, requires. They must be both reported and
+ * permitted at enrollment.
+ */
 export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql`${task}.kind = any(machine.kinds) and ${task}.kind = any(machine.planned_kinds)
     and (${task}.arch is null or ${task}.arch = any(machine.arches)
@@ -32,7 +38,10 @@ export function suits(task: RawBuilder<unknown>): RawBuilder<boolean> {
     and ${task}.tags <@ machine.tags and (machine.planned_tags is null or ${task}.tags <@ machine.planned_tags)`
 }
 
-/** A condition on `task`: `running`, which must not include the task, reaches no limit. Its subqueries run once, not per task. */
+/**
+ * A condition on `task`: the tasks in `running`, which must not include this task, reach none of its limits. The subqueries run
+ * once, not once per task.
+ */
 export function withinLimits(limits: RunningLimits): RawBuilder<boolean> {
   const { max_builds_per_owner = null, max_builds_per_project = null } = limits
   const { max_builds_per_sandbox } = limits

@@ -50,7 +50,7 @@ async function addMachine(
   return { id, ...machine }
 }
 
-/** Claims a task; asserts that machinesWithWork() lists each machine that gets one. */
+/** Claims a task; asserts that machinesWithWork() lists each machine that gets a task. */
 async function claim(
   db: Db,
   machine: Parameters<typeof claimTask>[1],
@@ -188,7 +188,7 @@ test('claimTask() gives a used machine only tasks of its sandbox, within the reu
   await addTasks(t.db, now, 'b', 3, { at: later(10) })
   const first = await addMachine(t.db, { pool: 'p' })
   await end(t.db, await claim(t.db, first))
-  assert.equal(await claim(t.db, first), undefined, 'what waits is of another sandbox')
+  assert.equal(await claim(t.db, first), undefined, 'the waiting tasks belong to another sandbox')
   await addTasks(t.db, now, 'a', 5, { at: later(20) })
   const second = await claim(t.db, first)
   assert.equal(second?.sandbox, 'a/p--a')
@@ -344,7 +344,7 @@ test('claimTask() reads few rows with 3,000 waiting tasks and 400 machines', asy
   assert.ok(rows < 40_000, `a claim reads ${rows} rows`)
 })
 
-/** Opens a pool of one connection, as only the session itself sees its statistics at once. */
+/** Opens a pool with a single connection, as only the session that ran a query sees its statistics immediately. */
 function oneConnection(url: string): AsyncDisposable & { db: Db } {
   const db = openDb(url, { max_connections: 1 })
   return { db, [Symbol.asyncDispose]: () => db.destroy() }

@@ -24,7 +24,7 @@ export interface ClaimOptions {
   limits?: RunningLimits
 }
 
-/** Thrown to roll back the transaction when the task was taken but must not be. */
+/** Thrown to roll back the transaction if it leased a task that must not start now. */
 class Refused extends Error {}
 
 /**
@@ -139,7 +139,7 @@ async function checkLimits(tx: Tx, task: TaskRow, limits: RunningLimits): Promis
   if (!rows[0]?.ok) throw new Refused()
 }
 
-/** Reports whether a number of running tasks is set for the owner or the project. */
+/** Reports whether a quota of running tasks is set for the owner or the project. */
 async function hasQuota(tx: Tx, { ownername, project_id }: TaskRow): Promise<boolean> {
   const quota = await tx
     .selectFrom('quota')

@@ -9,7 +9,7 @@ export interface NewTask {
   kind: 'source' | 'import' | 'rpm'
   build: { id: number }
   build_chroot: { id: number; chroot_name: string; arch: string; tags: string[] } | undefined
-  /** The chroot that a source task needs a machine for; undefined if any machine will do. */
+  /** The chroot whose architecture and tags the machine for a source task must have; undefined if any machine will do. */
   machine?: { arch: string; config: { tags: string[] } } | undefined
 }
 

@@ -247,7 +247,7 @@ test('a lease that is renewed at the last moment is kept', async () => {
   })
 })
 
-test('a task that loses every machine fails after the last attempt, with the reason', async () => {
+test('a task whose machine is lost in every attempt fails after the last one, with the reason', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   const machine = await makeMachine(t.db, ['x86_64'])
@@ -347,7 +347,7 @@ for (const [what, arches, aarch64] of [
   ['ExcludeArch: %{lens_arches}', { exclude_arch: ['%{lens_arches}'] }, 'waiting'],
   ['ExcludeArch: aarch64 %{more}', { exclude_arch: ['aarch64', '%{more}'] }, 'skipped'],
 ] as const)
-  test(`an unexpanded macro rules out no chroot: ${what}`, async () => {
+  test(`an unexpanded macro excludes no chroot: ${what}`, async () => {
     await using t = await openTestDb()
     const source = {
       type: 'upload',
@@ -437,7 +437,7 @@ test('a build is finished when the last of its chroots is', async () => {
   assert.deepEqual(await finishedAt(), now)
 })
 
-test('deleteBuilds() refuses unfinished builds; of a finished one, only the pending removal of its folders is left', async () => {
+test('deleteBuilds() refuses unfinished builds, and keeps nothing of a finished one except the pending removal of its folders', async () => {
   await using t = await openTestDb()
   const id = await submit(t.db)
   await assert.rejects(deleteBuilds(t.db, COMMAND, [id], now), /is not finished/)

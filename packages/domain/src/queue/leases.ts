@@ -71,7 +71,7 @@ async function markRunning(db: Db, lease: string, now: Date): Promise<void> {
   })
 }
 
-/** Locks and returns the task of a lease, after its build; returns undefined if the lease is lost. */
+/** Locks the build and then the task of a lease; returns the task, or undefined if the lease is lost. */
 export async function lockLeased(tx: Tx, lease: string): Promise<TaskRow | undefined> {
   const seen = await tx
     .selectFrom('task')

@@ -30,9 +30,9 @@ export type QueueState = (typeof QUEUE_STATES)[number]
 const STEP = sql<BuildState>`coalesce(build_chroot.state, build.source_state)`
 
 /**
- * Selects the tasks of a state. It reads their builds only for leased tasks, as many more are queued. An import task is `importing`
- * whether queued or leased, a queued builder task is `pending`, and the state of a leased one is that of its build chroot or source.
- * Publish tasks never match: their packages have been built already.
+ * Selects the tasks in a state. Reads the builds of leased tasks only, as there are many more queued tasks. An import task is
+ * `importing` whether queued or leased, a queued builder task is `pending`, and the state of a leased one is that of its build
+ * chroot or source. Publish tasks never match: their packages have been built already.
  */
 function tasksIn(state: QueueState) {
   if (state === 'importing')
@@ -56,7 +56,7 @@ export async function listQueue(
     .execute()
 }
 
-/** Queued or leased builder tasks that are retried because an attempt was lost, newest first. */
+/** Lists the queued or leased builder tasks that are retried because an attempt was lost, newest first. */
 export async function listLost(db: Db, limit: number): Promise<QueuedTask[]> {
   return await queuedTasks(db)
     .where('task.state', 'in', ['queued', 'leased'])

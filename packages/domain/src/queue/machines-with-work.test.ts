@@ -49,7 +49,7 @@ test('machinesWithWork() leaves out machines that match no waiting task', async 
   const id = await add('at work')
   const options = { lease: randomUUID(), now, lease_seconds: 30 }
   assert.ok(await claimTask(db, { id, ...claimant }, options))
-  assert.deepEqual(await names({ max_builds_per_owner: 1 }), [], 'the owner has enough')
+  assert.deepEqual(await names({ max_builds_per_owner: 1 }), [], 'the owner has reached the limit')
   assert.deepEqual(await names({ max_builds_per_owner: 2 }), ['fresh', 'of_owner'])
 
   await addTasks(db, now, 'b', 1, { arch: 'x86_64', tags: ['arch_x86_64'] })

@@ -1,10 +1,10 @@
 import type { Db } from '../database/open.ts'
 import type { RunningLimits } from './claim-conditions.ts'
 
-/** The numbers of running tasks that are set for owners and projects; null means unlimited. */
+/** The quotas of running tasks that are set for owners and projects; null means unlimited. */
 export interface RunningQuotas {
   owners: ReadonlyMap<string, number | null>
-  /** By the project's id. */
+  /** Keyed by project id. */
   projects: ReadonlyMap<number, number | null>
 }
 

@@ -206,7 +206,7 @@ export async function taskOfRequest(
     .executeTakeFirst()
 }
 
-/** Returns the leases of these tasks whose staged files are still needed: of running tasks, and of results not yet published. */
+/** Returns the leases whose staged files are still needed: those of the given tasks that are running, or that have unpublished results. */
 export async function leasesInUse(db: Db, task_ids: number[]): Promise<Set<string>> {
   if (task_ids.length === 0) return new Set()
   const rows = await db

@@ -239,7 +239,7 @@ async function limitReasons(
   )
 }
 
-/** Returns why no machine has taken the task: one is starting, the manager cannot start one, or no pool offers one. */
+/** Returns why no machine has taken the task: a machine is starting, the manager cannot start one, or no pool offers a suitable one. */
 async function machineReasons(
   db: Db,
   { arch, tags, ownername, sandbox }: TaskRow,

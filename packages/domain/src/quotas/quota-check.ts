@@ -12,11 +12,11 @@ const HIGHER = 'or ask an administrator for a higher quota'
 export interface WantedStorage {
   /** The refused operation, for the message: `Cannot submit the build`. */
   refusal: string
-  /** Bytes that are to be stored now. With 0, only projects that hold as much as the limit are refused. */
+  /** Number of bytes to be stored now. If 0, the request is refused only if the limit has already been reached. */
   bytes: number
 }
 
-/** Throws `over_quota` if the project or its owner would hold more than its quota of storage. */
+/** Throws `over_quota` if the project or its owner would exceed its storage quota. */
 export async function requireStorage(
   db: Db,
   project: QuotaProject,

@@ -6,7 +6,7 @@ import {
 } from '@copr/contract/quota-kinds'
 import type { Db } from '../database/open.ts'
 
-/** The limit of one kind for one owner or project. */
+/** The limit that one kind of quota sets for one owner or project. */
 export interface QuotaLimit {
   /** Null if there is no limit. */
   max: number | null
@@ -16,7 +16,7 @@ export interface QuotaLimit {
 
 export type QuotaLimits = Record<QuotaKind, QuotaLimit>
 
-/** A project whose quotas, and those of its owner, are in question. */
+/** A project for which its own and its owner's quotas are checked. */
 export interface QuotaProject {
   id: number
   ownername: string
@@ -37,7 +37,7 @@ export async function limitsOfOwner(
   return withSet(set, ownerDefaults(defaults))
 }
 
-/** Returns the limits of a project and those of its owner. Sizes that are not set for the project are those of its owner. */
+/** Returns the limits of a project and of its owner. SRPM size limits that are not set for the project are its owner's. */
 export async function limitsOfProject(
   db: Db,
   { id, ownername }: Pick<QuotaProject, 'id' | 'ownername'>,
@@ -84,7 +84,7 @@ export async function srpmLimits(
   }
 }
 
-/** Returns the largest upload that any project accepts: a multipart body may name its project after the file. */
+/** Returns the largest upload that any project accepts, as a multipart body may name its project only after the file. */
 export async function largestUpload(db: Db, defaults: QuotaDefaults): Promise<number> {
   const { max } = await db
     .selectFrom('quota')

@@ -9,20 +9,20 @@ import {
 import { storageOfOwner, storageOfProject, type StorageUse } from './storage-use.ts'
 import { type QuotaCounted, runningTasksOf, waitingTasks } from './task-counts.ts'
 
-/** The use and the limit of one kind. */
+/** The usage and the limit for one kind of quota. */
 export interface QuotaRow extends QuotaLimit {
   kind: QuotaKind
-  /** Null for the sizes of one SRPM, which do not add up. */
+  /** Null for quotas that limit the size of a single SRPM, which have no cumulative usage. */
   used: number | null
 }
 
 export interface QuotaReport {
   rows: QuotaRow[]
-  /** The parts of `storage_bytes`. */
+  /** The usage of `storage_bytes`, broken down into results and sources. */
   storage: StorageUse
 }
 
-/** Returns the use and the limits of all projects of an owner together. */
+/** Returns an owner's limits and the total usage of the owner's projects. */
 export async function quotaOfOwner(
   db: Db,
   ownername: string,
@@ -32,7 +32,7 @@ export async function quotaOfOwner(
   return await report(db, { ownername }, { limits, storage: await storageOfOwner(db, ownername) })
 }
 
-/** Returns the use and the limits of one project; those of its owner apply in addition. */
+/** Returns the usage and the limits of one project; the limits of its owner apply in addition. */
 export async function quotaOfProject(
   db: Db,
   project: { id: number; ownername: string },

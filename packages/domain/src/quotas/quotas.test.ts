@@ -91,7 +91,7 @@ async function buildOf(db: Db, project: Project, bytes: number, dirname?: string
   return id
 }
 
-/** Returns the bytes of results and sources of an owner; asserts that folding the changes does not change them. */
+/** Returns the size of an owner's results and of its sources; asserts that folding the storage changes does not alter either. */
 async function heldBy(db: Db, ownername: string): Promise<[number, number]> {
   const before = await storageOfOwner(db, ownername)
   await foldStorage(db)
@@ -100,7 +100,7 @@ async function heldBy(db: Db, ownername: string): Promise<[number, number]> {
 }
 
 suite('storage', () => {
-  test('results count for the project and its owner, and no longer once their builds are deleted', async () => {
+  test('results count toward the storage of the project and its owner until their builds are deleted', async () => {
     await using t = await openProjects()
     const [telescope, camera] = [await t.make('telescope'), await t.make('camera')]
     const id = await buildOf(t.db, telescope, 700)
@@ -115,12 +115,12 @@ suite('storage', () => {
     assert.equal((await storageOfProject(t.db, telescope)).results, 50)
   })
 
-  test('concurrent changes of one project neither wait for each other nor get lost', async () => {
+  test('concurrent storage changes of one project neither deadlock nor get lost', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     const ids: number[] = []
     for (let i = 0; i < 12; i++) ids.push(await buildOf(t.db, project, 100))
-    // Deletions lock several builds each, and the last ones in the opposite order of the other changes.
+    // Each deletion locks several builds, which the other transactions change concurrently.
     await Promise.all([
       deleteBuilds(t.db, COMMAND, ids.slice(0, 4), now),
       deleteBuilds(t.db, COMMAND, ids.slice(4, 8), now),
@@ -136,7 +136,7 @@ suite('storage', () => {
     assert.deepEqual(await heldBy(t.db, 'dana'), [4 * 70, 0])
   })
 
-  test('a deleted project no longer counts, even if its builds change afterwards', async () => {
+  test("a deleted project no longer counts toward its owner's storage, even if its builds change afterwards", async () => {
     await using t = await openProjects()
     const [telescope, camera] = [await t.make('telescope'), await t.make('camera')]
     const id = await buildOf(t.db, telescope, 700)
@@ -152,7 +152,7 @@ suite('storage', () => {
     assert.deepEqual(await heldBy(t.db, 'dana'), [9, 0])
   })
 
-  test('a project is deleted while its changes are folded, without a deadlock and without a rest', async () => {
+  test('deleting a project while its storage changes are folded neither deadlocks nor leaves a total behind', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 10)
@@ -164,7 +164,7 @@ suite('storage', () => {
         if (rows[0]?.count === count) return
       }
     }
-    // The deletion gets the project first; the fold holds the changes by then.
+    // The deletion is first in line for the lock on the project; by then the fold holds locks on the storage changes.
     const works: Promise<unknown>[] = []
     await t.db.transaction().execute(async (tx) => {
       await tx.selectFrom('project').select('id').where('id', '=', project.id).forUpdate().execute()
@@ -182,7 +182,7 @@ suite('storage', () => {
     assert.deepEqual(await t.db.selectFrom('storage_use').selectAll().execute(), [])
   })
 
-  test('expired chroots and directories no longer count', async () => {
+  test("expired chroots and directories no longer count toward the owner's storage", async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 700)
@@ -197,7 +197,7 @@ suite('storage', () => {
     assert.deepEqual(await heldBy(t.db, 'dana'), [0, 0])
   })
 
-  test('sources count once by their content, and until dist-git has removed their package', async () => {
+  test('sources with the same content count once per package, until dist-git has removed the package', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     const id = await buildOf(t.db, project, 10)
@@ -249,7 +249,7 @@ suite('storage', () => {
 })
 
 suite('refusals', () => {
-  test('a submission is refused while the projects of the owner hold their quota, with the figures', async () => {
+  test("a submission that would exceed the owner's storage quota is refused, with the figures", async () => {
     await using t = await openProjects()
     const [telescope, camera] = [await t.make('telescope'), await t.make('camera')]
     await buildOf(t.db, telescope, 90 * KIB)
@@ -270,7 +270,7 @@ suite('refusals', () => {
     await submit(t.db, camera, { limits })
   })
 
-  test("a project's own quota of storage is refused although its owner has room", async () => {
+  test('a project that exceeds its own storage quota is refused, even if its owner has storage left', async () => {
     await using t = await openProjects()
     const [telescope, camera] = [await t.make('telescope'), await t.make('camera')]
     await buildOf(t.db, telescope, 90 * KIB)
@@ -288,7 +288,7 @@ suite('refusals', () => {
     await submit(t.db, telescope, { limits })
   })
 
-  test('projects of a group count for the group, not for its members', async () => {
+  test("a group's projects count against the group's quota, not against its members' quotas", async () => {
     await using t = await openProjects()
     await createGroup(t.db, SYSTEM, { name: 'orbit', now })
     const [libs, own] = [await t.make('libs', '@orbit'), await t.make('telescope')]
@@ -298,7 +298,7 @@ suite('refusals', () => {
     await submit(t.db, own, { limits })
   })
 
-  test('exactly as many tasks wait as the quota allows, however many are submitted concurrently', async () => {
+  test('the queue accepts exactly as many waiting tasks as the quota allows, however many are submitted concurrently', async () => {
     await using t = await openProjects()
     const [telescope, camera] = [await t.make('telescope'), await t.make('camera')]
     const limits = { max_queued_builds_per_owner: 5 }
@@ -334,7 +334,7 @@ suite('refusals', () => {
     await submit(t.db, camera, { limits })
   })
 
-  test('sources that dist-git does not have yet need room; those that it has do not', async () => {
+  test('only sources that dist-git does not have yet count in the storage check of an import', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 90 * KIB)
@@ -350,7 +350,7 @@ suite('refusals', () => {
     )
   })
 
-  test('a fork is refused while its owner holds the quota of storage', async () => {
+  test('a fork is refused while its owner exceeds the storage quota', async () => {
     await using t = await openProjects()
     const source = await t.make('telescope')
     await buildOf(t.db, source, 90 * KIB)
@@ -365,7 +365,7 @@ suite('refusals', () => {
   })
 })
 
-test('the check of a submission reads no builds and files, and no storage of other owners', async () => {
+test('the quota check of a submission reads no builds or files, and no storage totals of other owners', async () => {
   await using t = await openProjects()
   const project = await t.make('telescope')
   await buildOf(t.db, project, 10)
@@ -399,8 +399,8 @@ test('the check of a submission reads no builds and files, and no storage of oth
   })
 })
 
-suite('quotas that are set', () => {
-  test('those of a project and of its owner replace the configured limits; sizes of a project replace those of its owner', async () => {
+suite('setQuota() and resetQuota()', () => {
+  test("quotas of an owner or project replace the configured limits; a project's SRPM sizes replace its owner's", async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     const limits = { ...SIZES, max_storage_bytes_per_owner: 10, max_builds_per_owner: 3 }
@@ -465,7 +465,7 @@ suite('quotas that are set', () => {
       await assert.rejects(setQuota(t.db, COMMAND, { subject, values, now }), message)
   })
 
-  test('a group or project of a deleted name does not get its quotas', async () => {
+  test('a new group or project with the name of a deleted one does not inherit its quotas', async () => {
     await using t = await openProjects()
     const values = { queued_builds: 5 }
     const group = await createGroup(t.db, SYSTEM, { name: 'orbit', now })
@@ -480,7 +480,7 @@ suite('quotas that are set', () => {
     assert.ok(rows.every(({ is_set }) => !is_set))
   })
 
-  test('a report has the use and the limit of each kind', async () => {
+  test('a quota report has the usage and the limit of each kind of quota', async () => {
     await using t = await openProjects()
     const project = await t.make('telescope')
     await buildOf(t.db, project, 700)

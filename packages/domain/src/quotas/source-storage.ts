@@ -17,7 +17,7 @@ export interface StoredSource {
   bytes: number
 }
 
-/** Throws `over_quota` if the project may not hold those of the sources that dist-git does not have yet. */
+/** Throws `over_quota` if the sources that dist-git does not have yet would exceed a storage quota of the project or its owner. */
 export async function requireSourceStorage(
   db: Db,
   place: SourcePlace,

@@ -53,8 +53,8 @@ export async function dropStorage(
 const AT_A_TIME = 10_000
 
 /**
- * Adds changes of storage up into each project's total, so that a query of the use has few rows to add; returns whether there
- * may be more. Readers see each change exactly once, before and after. May run in several processes.
+ * Folds storage changes into each project's total, so that a query of the storage has few rows to add up; returns whether there
+ * may be more changes. Readers count each change exactly once, whether or not it has been folded. May run in several processes.
  */
 export async function foldStorage(db: Db): Promise<boolean> {
   const { rows } = await sql<{ count: number }>`
@@ -63,7 +63,7 @@ export async function foldStorage(db: Db): Promise<boolean> {
         select id from storage_change order by id limit ${AT_A_TIME} for update skip locked)
       returning project_id, ownername, result_bytes, source_bytes
     ), living as materialized (
-      -- The lock keeps a deletion, which drops the total, from being overtaken. Ordered, which rules out deadlocks.
+      -- Waits for a concurrent deletion, which drops the total, and blocks later ones. The lock order rules out deadlocks.
       select id from project where id in (select project_id from moved) and deleted_at is null order by id for share
     ), folded as (
       insert into storage_use as total (project_id, ownername, result_bytes, source_bytes)

@@ -7,7 +7,7 @@ export interface QuotaCounted {
   id?: number
 }
 
-/** Counts the waiting tasks. Reads only the index `task_waiting_owner`, whose entries for one owner the quota limits. */
+/** Counts the waiting tasks. Reads only the index `task_waiting_owner`, in which the quota limits the number of entries per owner. */
 export async function waitingTasks(db: Db, { ownername, id }: QuotaCounted): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from task

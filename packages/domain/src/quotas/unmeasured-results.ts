@@ -13,7 +13,7 @@ export interface UnmeasuredResults {
   is_deleted: boolean
 }
 
-/** Lists folders of parts of builds that ended before `before`, at most `limit` of each kind. */
+/** Lists unmeasured folders of build chroots and of builds that ended before `before`, at most `limit` of each kind. */
 export async function unmeasuredResults(
   db: Db,
   { before, limit }: { before: Date; limit: number },
@@ -65,7 +65,10 @@ export async function unmeasuredResults(
   ]
 }
 
-/** Stores the size of a folder; does nothing if the build was deleted. A trigger counts the change for project and owner. */
+/**
+ * Stores the size of a folder; does nothing if the build was deleted. A trigger adds the change to the storage of the project and
+ * its owner.
+ */
 export async function storeMeasured(
   db: Db,
   { build_id, build_chroot_id, result_dir }: UnmeasuredResults,

@@ -106,7 +106,7 @@ test('repositoryMembers() lists only the newest build of each NEVRA', async () =
   ])
 })
 
-test('replacementsOf() finds the newest builds that the repository has instead', async () => {
+test('replacementsOf() finds the newest builds whose packages replace those of the given build', async () => {
   await using t = await openTestDb()
   const repository_id = await withBuilds(t.db, [1, 2, 3])
   const [first = 0, second = 0, third = 0] = await addPackages(t.db, repository_id, [

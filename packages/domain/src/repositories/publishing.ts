@@ -85,8 +85,9 @@ const EPOCH = (member: string) => sql`coalesce((
   limit 1), 0)`
 
 /**
- * Lists the packages for the index of a repository by path, relative to its folder: at least those of the generation read earlier.
- * If several have the same NEVRA, lists only that of the newest build, because clients would choose one of them arbitrarily.
+ * Lists the packages for a repository's index by path, relative to the repository's folder: at least the packages of the
+ * generation that the caller has read before. If several packages have the same NEVRA, lists only that of the newest build,
+ * because clients would choose one of them arbitrarily.
  */
 export async function repositoryMembers(
   db: Db,
@@ -108,7 +109,7 @@ export async function repositoryMembers(
   return rows
 }
 
-/** A newer build whose packages the repository has instead of those with the same NEVRA of an older build. */
+/** A newer build whose packages replace an older build's packages with the same NEVRA in a repository. */
 export interface Replacement {
   build_id: number
   /** The file names of the replaced packages. */
@@ -226,7 +227,7 @@ async function succeed(db: Db, build: PublishedBuild, now: Date): Promise<boolea
   })
 }
 
-/** A build of which a package cannot be published. */
+/** A build with a package that cannot be published. */
 export interface UnpublishableBuild extends PublishedBuild {
   reason: string
   /** All packages of the build, relative to the repository's folder. */
@@ -234,8 +235,8 @@ export interface UnpublishableBuild extends PublishedBuild {
 }
 
 /**
- * Fails the builds that wait for the index of a repository and have one of these packages, and removes all of their packages
- * from the repository; returns them. Builds that have ended keep their packages.
+ * Fails the builds that wait for the index of a repository and have one of these packages, and removes all of their packages from
+ * the repository; returns these builds. Builds that have ended keep their packages.
  */
 export async function failUnpublishable(
   db: Db,

@@ -23,7 +23,7 @@ export interface LivingDir {
   project_id: number
 }
 
-/** Finds the directory of an existing project with this path, as the name of a deleted project may be in use again. */
+/** Finds the directory with this path if its project has not been deleted; the name of a deleted project may be in use again. */
 export async function livingDir(
   db: Db,
   { ownername, dirname }: { ownername: string; dirname: string },
@@ -38,7 +38,7 @@ export async function livingDir(
     .executeTakeFirst()
 }
 
-/** Reports whether a directory of an existing project has this package, as it may have been added again. */
+/** Reports whether a project that has not been deleted has this package, which may have been added again. */
 export async function hasLivingPackage(
   db: Db,
   place: { ownername: string; dirname: string },
@@ -71,7 +71,7 @@ export async function buildsOfDir(
   return new Set(rows.map(({ id }) => id))
 }
 
-/** Lists the repositories of a directory, of one chroot or of all. */
+/** Lists a directory's repositories for one chroot or for all chroots. */
 export async function repositoriesOfDir(
   db: Db,
   project_dir_id: number,

@@ -16,7 +16,7 @@ interface Dir {
   last_build_at: Date | null
 }
 
-/** Returns when a directory expires; null if only with its project. */
+/** Returns when a directory expires; null if it expires only with its project. */
 export function dirDeadline({ name, created_at, last_build_at }: Dir): Date | null {
   if (name.split(':')[1] !== 'pr') return null
   return new Date((last_build_at ?? created_at).getTime() + KEPT_DAYS * DAY_MS)

@@ -5,8 +5,8 @@ import { expectedBefore, isFinal, statesOf, type Transitions } from './transitio
 import type { ChrootState } from '../database/state-columns.ts'
 
 /**
- * The states of a build in one chroot. The first is `waiting`, until the import is done; `pending` means that it can be built.
- * It stays `running` while its results are published, and returns to `pending` if the builder is lost.
+ * The states of a build in one chroot. The initial state is `waiting`, until the import is done; `pending` means that the build
+ * can start. It stays `running` while the results are published, and returns to `pending` if the builder is lost.
  */
 export const CHROOT_TRANSITIONS: Transitions<ChrootState> = {
   waiting: ['pending', 'failed', 'canceled', 'skipped', 'forked'],

@@ -96,9 +96,9 @@ async function fill(db: Db): Promise<void> {
     .execute()
 }
 
-suite('every transition between two states', () => {
+suite('state transitions', () => {
   for (const { table, column, transitions, move } of MACHINES)
-    test(`${table}.${column} makes those of its table, and no other`, async () => {
+    test(`${table}.${column} makes every transition that its state machine allows, and no other`, async () => {
       await using t = await openTestDb()
       await fill(t.db)
       const read = async (): Promise<unknown> =>
@@ -209,6 +209,7 @@ for (const source of [
   "fixtures(db).updateTable('task')",
   ".set({ state: 'done' } as Updateable<TaskTable>)",
 ])
-  test(`a second writer is found: ${source.slice(0, 40)}`, () => assert.ok(writesState(source)))
-test('reading a state and writing other columns are not reported as second writers', () =>
+  test(`a write to a state column is detected: ${source.slice(0, 40)}`, () =>
+    assert.ok(writesState(source)))
+test('reading a state and writing other columns are not reported as writes to a state column', () =>
   assert.ok(!writesState("sql`update task set lease = null where state = 'done'`")))

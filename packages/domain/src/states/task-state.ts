@@ -4,7 +4,7 @@ import type { TaskTable } from '../database/schema.ts'
 import { expectedBefore, statesBefore, type Transitions } from './transitions.ts'
 import type { TaskState } from '../database/state-columns.ts'
 
-/** The states of a task. The first is `queued`; it returns to `queued` if the lease expires or the holder gives the task back. */
+/** The states of a task. The initial state is `queued`; a task returns to it if the lease expires or the holder returns the task. */
 export const TASK_TRANSITIONS: Transitions<TaskState> = {
   queued: ['leased', 'done'],
   leased: ['queued', 'done'],

@@ -52,16 +52,16 @@ test('concurrent requests for a classic token are serialized', async () => {
 })
 
 const faults: [what: string, change: Partial<NewToken>, why: RegExp][] = [
-  ['no name', { name: '' }, /its name must have/],
+  ['an empty name', { name: '' }, /its name must have/],
   ['a name with a line break', { name: 'a\nb' }, /its name must have/],
-  ['no scope', { scopes: [] }, /at least one scope/],
+  ['an empty list of scopes', { scopes: [] }, /at least one scope/],
   ['an unknown scope', { scopes: ['root' as TokenScope] }, /scopes are read, build/],
-  ['no day', { days: 0 }, /1 to 365 days/],
-  ['more than a year', { days: 366 }, /1 to 365 days/],
+  ['a lifetime of 0 days', { days: 0 }, /1 to 365 days/],
+  ['a lifetime of more than a year', { days: 366 }, /1 to 365 days/],
   ['a name that is taken', { name: 'ci' }, /a token named ci already exists/],
 ]
 for (const [what, change, why] of faults)
-  test(`no token with ${what}`, async () => {
+  test(`issueNamedToken() refuses ${what}`, async () => {
     await using test = await openTestDb()
     const { db } = test
     const dana = onTheWeb(await createUser(db, { username: 'dana', now: NOW }))
@@ -185,7 +185,7 @@ test('setAdministrator() makes a user an administrator and changes nothing else'
 
 const seconds = (count: number): Date => new Date(NOW.getTime() + count * 1000)
 
-test('ten failures cause no delay, each further one doubles it, and a success resets the count', async () => {
+test('ten failed logins cause no delay, the next one does, each further one doubles it, and a success resets the count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = { username: 'kim', address: '192.0.2.7' }
@@ -216,14 +216,14 @@ test('failures from many addresses do not lock out an owner who has logged in fr
   assert.equal(await countAttempt(db, owner, NOW), undefined)
 })
 
-test('old failures do not count', async () => {
+test('failed logins that are more than ten minutes apart do not add up', async () => {
   await using test = await openTestDb()
   const { db } = test
   const kim = { username: 'kim', address: undefined }
   for (let i = 0; i < 30; i++) assert.equal(await countAttempt(db, kim, later(i * 11)), undefined)
 })
 
-test('more than fifty failures from one address delay it for every name; successful logins do not count', async () => {
+test('more than fifty failures from one address delay its attempts for every user name; successful logins do not count', async () => {
   await using test = await openTestDb()
   const { db } = test
   const from = (username: string, address = '192.0.2.7') => ({ username, address })

@@ -64,7 +64,7 @@ export async function storePassword(
   { password_hash, now }: { password_hash: string; now: Date },
 ): Promise<void> {
   await tx.updateTable('user_account').set({ password_hash }).where('id', '=', user.id).execute()
-  // A link that was made for the old password must not undo the new one.
+  // A login link that was issued before this change must not be able to replace the new password.
   await tx.deleteFrom('login_link').where('user_id', '=', user.id).execute()
   await audit(tx, actor, { action: 'user.password', subject: `user ${user.username}` }, now)
 }

@@ -19,8 +19,8 @@ export interface Need {
 }
 
 /**
- * Decides for every route whether a token may be used: it must not exceed the token's limits, nor let the holder gain rights
- * beyond them. Returns the reason for a refusal, or undefined if the request is permitted.
+ * Decides for every route whether a token may be used: the request must not exceed the token's limits, nor let the token's holder
+ * gain rights beyond them. Returns the reason for a refusal, or undefined if the request is permitted.
  */
 export function refusalOfToken(
   { limits }: Pick<Actor, 'limits'>,
