@@ -9,7 +9,7 @@ function clock() {
   return { now: () => new Date(at), pass: (seconds: number) => void (at += seconds * 1000) }
 }
 
-test('each failure beyond the free ones doubles the delay, up to a minute', () => {
+test('each failure beyond the permitted number doubles the delay, up to a minute', () => {
   const { now, pass } = clock()
   const attempts = openAttempts(now)
   const counted = [{ key: 'a', free: 3 }]
@@ -34,7 +34,7 @@ test('failures are forgotten after ten minutes', () => {
   assert.equal(attempts.wait(counted, 'wrong'), 0)
 })
 
-test('the longest delay of several keys applies, and other keys do not', () => {
+test('an attempt with several keys gets the longest of their delays; failures of other keys do not delay it', () => {
   const attempts = openAttempts(clock().now)
   const of = (...keys: string[]) => keys.map((key) => ({ key, free: 0 }))
   attempts.failed(of('a'), 'wrong')
@@ -44,7 +44,7 @@ test('the longest delay of several keys applies, and other keys do not', () => {
   assert.equal(attempts.wait(of('c'), 'wrong'), 0)
 })
 
-test('a credential that succeeded before is never delayed, until it fails', () => {
+test('a credential that succeeded before is not delayed unless it later fails', () => {
   const attempts = openAttempts(clock().now)
   const counted = [{ key: 'a', free: 0 }]
   attempts.succeeded('right')

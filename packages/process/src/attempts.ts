@@ -11,7 +11,7 @@ export interface Attempts {
   /** Returns the seconds for which an attempt with this credential must be refused unchecked; 0 means check it now. */
   wait(counted: readonly Counted[], credential: string): number
   failed(counted: readonly Counted[], credential: string): void
-  /** Records that this credential is right: from now on, failures of others do not delay it. */
+  /** Records that this credential is correct: from now on, failures of other credentials do not delay it. */
   succeeded(credential: string): void
   hasSucceeded(credential: string): boolean
 }
@@ -28,8 +28,9 @@ const FORGOTTEN_MS = 10 * 60 * 1000
 const MAX_DELAY_MS = 60 * 1000
 
 /**
- * Counts failed attempts, each of which doubles the delay before the next one. A credential that was right before is never delayed,
- * so a guesser cannot lock anybody out. The counts are in memory, so each process has its own, and a restart forgets them.
+ * Counts failed attempts, each of which doubles the delay before the next one. A credential that succeeded before is not delayed
+ * unless it later fails, so guesses cannot lock anybody out. The counts are in memory, so each process has its own, and a restart
+ * forgets them.
  */
 export function openAttempts(now: () => Date): Attempts {
   const failures = new Map<string, Failures>()
@@ -64,7 +65,10 @@ export function openAttempts(now: () => Date): Attempts {
   }
 }
 
-/** Returns the delay in milliseconds: one second after the first failure beyond the free ones, then twice as long each time. */
+/**
+ * Returns the delay in milliseconds for the failures beyond the permitted number: one second for the first, doubled for each
+ * further one.
+ */
 export function delayOf(surplus: number, max_ms = MAX_DELAY_MS): number {
   return surplus <= 0 ? 0 : Math.min(max_ms, 1000 * 2 ** Math.min(surplus - 1, 30))
 }

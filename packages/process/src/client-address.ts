@@ -2,7 +2,7 @@ import { networksOf } from '@copr/contract/trusted-proxies'
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 
-/** Decides from which address a request comes, and whether one belongs to a reverse proxy of the site. */
+/** Determines the client address of a request, and whether an address belongs to one of the site's reverse proxies. */
 export interface ClientAddresses {
   /** Returns the client's address; undefined in tests without a server. */
   of(incoming: Pick<IncomingMessage, 'socket' | 'headers'> | undefined): string | undefined
@@ -10,8 +10,8 @@ export interface ClientAddresses {
 }
 
 /**
- * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another trusted
- * proxy, the entry before counts. Clients can forge all entries before the last address that is not trusted.
+ * Trusts the given proxies: each reports its client's address as the last entry of X-Forwarded-For, and if that is another
+ * trusted proxy, the entry before it is used. Entries before the last untrusted address are ignored, as clients can forge them.
  */
 export function clientAddresses(trusted_proxies: readonly string[]): ClientAddresses {
   const proxies = networksOf(trusted_proxies)
@@ -32,7 +32,7 @@ export function clientAddresses(trusted_proxies: readonly string[]): ClientAddre
   }
 }
 
-/** Returns the key by which limits count an address. IPv6 clients are counted by their /64, as they have all of its 2^64 addresses. */
+/** Returns the key under which an address counts toward limits. An IPv6 client is counted by its /64, as it can use all 2^64 addresses. */
 export function addressKey(address: string | undefined): string {
   if (address === undefined) return 'unknown'
   if (!address.includes(':')) return address

@@ -45,9 +45,9 @@ for (const [path, status] of [
   ['/unread', 401],
   ['/half-read', 413],
 ] as const)
-  for (const how of ['with its length', 'in chunks'])
+  for (const how of ['with a Content-Length', 'in chunks'])
     test(
-      `a client that sends all of a refused body ${how} to ${path} receives the response and can send its next request`,
+      `a client that sends a whole refused body ${how} to ${path} receives the response and can send its next request`,
       { timeout: 60_000 },
       async () => {
         await using server = await serveHttp(app, { host: '127.0.0.1', port: 0 })

@@ -32,13 +32,13 @@ export class Bell {
 export interface EveryOptions {
   stop: AbortSignal
   log: Logger
-  /** Runs the step at once, without waiting for the time to pass. */
+  /** Ringing this bell runs the step at once, before the interval has passed. */
   bell?: Bell
 }
 
 /**
- * Runs a step repeatedly until `stop` aborts. A step that fails is logged and run again after the usual time:
- * steps read the current state and decide by it what to do.
+ * Runs a step repeatedly until `stop` aborts. A failed step is logged and retried after the usual interval, which is safe because
+ * each step decides what to do from the current state.
  */
 export async function every(
   seconds: number,

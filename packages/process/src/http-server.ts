@@ -41,12 +41,12 @@ export interface ServeOptions {
   progress?: ProgressLimits
 }
 
-/** A fleet of machines behind one address has two connections for each machine. */
+/** Maximum connections per client address. A fleet of machines behind one address needs two connections per machine. */
 const MAX_CONNECTIONS = 1000
 const HEADERS_MS = 30_000
 /**
- * Longer than proxies and clients reuse an idle connection, which is a minute for most: one that is closed in the moment of the next
- * request fails it, with 502 from a proxy.
+ * Longer than proxies and clients reuse an idle connection, which is a minute for most. Closing a connection just when the next
+ * request is sent makes that request fail, with a 502 from a proxy.
  */
 const IDLE_MS = 75_000
 
@@ -100,8 +100,8 @@ function timeoutsOf({ headers_ms = HEADERS_MS }: ServeOptions) {
 }
 
 /**
- * Gives each request an id, the caller's if it has a valid one. The id is in every log line of the request, and in the response.
- * Refused requests are read to their end.
+ * Gives each request an id: the id that the caller sent if it is valid, otherwise a new one. The id is in every log line of the
+ * request, and in the response. Refused requests are read to their end.
  */
 function tracedFetch(app: HttpApp): (request: Request, bindings: unknown) => Promise<Response> {
   return async (request, given) => {

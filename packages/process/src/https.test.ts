@@ -173,7 +173,7 @@ test('serveHttp() loads a Secret again each time the kubelet switches its link',
   )
 })
 
-test('serveHttp() answers each handshake while its certificate is rewritten repeatedly', async () => {
+test('serveHttp() completes each handshake while its certificate is rewritten repeatedly', async () => {
   await using fixture = await serveFirst()
   const isWritten = (async () => {
     for (let times = 0; times < 50; times++) await install(times % 2 ? FIRST : SECOND, fixture.tls)
@@ -231,7 +231,7 @@ const BROKEN: Record<string, { spoil: (tls: TlsFiles) => Promise<void>; reason: 
 }
 
 for (const [what, { spoil, reason }] of Object.entries(BROKEN))
-  test(`serveHttp() serves the previous certificate while it finds ${what}, logs that once, and loads the next`, async () => {
+  test(`serveHttp() serves the previous certificate while it finds ${what}, logs the error once, and loads the next valid pair`, async () => {
     await using fixture = await serveFirst()
     await spoil(fixture.tls)
     await fixture.reported(reason)
@@ -252,7 +252,7 @@ test('serveHttp() does not start with a certificate and a key that do not match;
   await assert.rejects(starting, (error) => message.test(messageOf(error)))
 })
 
-test('httpsClient() trusts the authorities of its bundle, and reloads it', async () => {
+test('httpsClient() trusts the authorities of its bundle, and reloads the bundle', async () => {
   await using fixture = await serveFirst()
   const { tls, server } = fixture
   const request = () => ({ method: 'GET' as const, signal: AbortSignal.timeout(60_000) })

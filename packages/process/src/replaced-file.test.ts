@@ -9,14 +9,14 @@ import { lastGoodFile, readSettled, settledFile } from './replaced-file.ts'
 const dir = await mkdtemp(join(tmpdir(), 'copr-replaced-'))
 after(() => rm(dir, { recursive: true, force: true }))
 
-/** A file of the kernel whose content changes with each read. */
+/** A kernel file whose content changes with each read. */
 const CHANGING = '/proc/sys/kernel/random/uuid'
 
-test('readSettled() returns no content that the next read does not confirm', async () => {
+test('readSettled() returns content only if the next read confirms it', async () => {
   await assert.rejects(readSettled([CHANGING], undefined, 0), /they keep changing$/)
 })
 
-test('readSettled() confirms files together: one that changes holds up the others', async () => {
+test('readSettled() confirms files together: a changing file holds up the others', async () => {
   const path = join(dir, 'steady')
   await writeFile(path, 'a')
   assert.deepEqual(await readSettled([path], undefined, 0), ['a'])

@@ -52,8 +52,8 @@ export function settledFile(path: string): () => Promise<string> {
 }
 
 /**
- * Reads a token or a CA bundle for each request. While the file is missing, empty or refused by `check`, which throws,
- * the last good content is used; without one, the read fails.
+ * Reads a token or a CA bundle for each request. While the file is missing, is empty, or makes `check` throw, the last good
+ * content is used; if there is none, the read fails.
  */
 export function lastGoodFile(
   path: string,

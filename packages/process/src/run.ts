@@ -11,7 +11,7 @@ export interface RunOptions {
   onOutput?: (chunk: Buffer) => void
   uid?: number
   gid?: number
-  /** Whether `output` has only stdout if the program succeeds: for programs that print warnings to stderr. */
+  /** Whether `output` contains only stdout if the program succeeds, for programs that print warnings to stderr. */
   answer_only?: boolean
 }
 
@@ -76,7 +76,7 @@ export async function run(
   return { ok: false, reason: 'failed', exit_code: result.exitCode, output }
 }
 
-/** Collects the end of an output. */
+/** Keeps the end of a program's output. */
 function tail(): { add(chunk: Buffer): void; text(): string } {
   const kept: Buffer[] = []
   let bytes = 0

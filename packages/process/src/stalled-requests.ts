@@ -9,7 +9,7 @@ export interface ProgressLimits {
   reader_ms: number
 }
 
-/** A body may take any time, at no less than 1 KB per second. */
+/** A body may take any amount of time, as long as it arrives at 1 KB per second or faster. */
 export const PROGRESS_LIMITS: ProgressLimits = {
   window_ms: 30_000,
   min_bytes: 30 * 1024,
@@ -19,7 +19,7 @@ export const PROGRESS_LIMITS: ProgressLimits = {
 interface Watched {
   incoming: IncomingMessage
   outgoing: ServerResponse
-  /** Bytes of the connection when the window began. */
+  /** Bytes that the connection had received when the window began. */
   read: number
   since: number
   /** Bytes of the response that the client had taken at `pending_since`. */

@@ -39,7 +39,7 @@ export interface FollowOptions {
 
 /**
  * Checks a certificate and its key for changes every `reload_seconds`. A new pair is used once it is complete and matches; until
- * then the server keeps the previous one. A reason that persists is logged once.
+ * then the server keeps the previous one. An error that persists is logged once.
  */
 export function followTls(files: TlsFiles, served: TlsPair, options: FollowOptions): Disposable {
   const { reload_seconds, log, take } = options
@@ -90,7 +90,7 @@ function pathsOf({ certificate_file, key_file }: TlsFiles): [string, string] {
   return [certificate_file, key_file]
 }
 
-/** Checks the pair: Node treats an empty certificate or key as none, and then no handshake succeeds. */
+/** Checks the pair: Node treats an empty certificate or key as missing, and then no handshake succeeds. */
 function pairOf([cert = '', key = '']: string[], files: TlsFiles): TlsPair {
   requireCertificates(cert, files.certificate_file)
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----/.test(key))

@@ -14,7 +14,7 @@ interface TrustOptions {
 /**
  * Trusts the authorities in the files in addition to the public ones, from now on and for the whole process. The files are read
  * again when they change: a cluster replaces its authority while programs run. While a file is incomplete or has no certificates,
- * its previous ones stay trusted; the file is read again at its next change.
+ * its previous certificates stay trusted; the file is read again at its next change.
  */
 export function trustAuthorities(
   paths: string[],
@@ -43,7 +43,7 @@ export function trustAuthorities(
   return onChange(paths, readAgain, look_ms)
 }
 
-/** Calls `then` with each file that has changed. Polls, because files in Kubernetes volumes change through links to links. */
+/** Calls `then` with each file that has changed. Polls, because files in Kubernetes volumes are replaced by switching a symbolic link. */
 export function onChange(
   paths: string[],
   then: (path: string) => void,

@@ -96,7 +96,7 @@ export function isPrivateAddress(address: string): boolean {
 function plainAddress(address: string): string {
   if (!isIPv6(address) || address.includes('%') || !EMBEDDING_V6.check(address, 'ipv6'))
     return address
-  // A URL has only one spelling of an address: `::ffff:127.0.0.1` becomes `[::ffff:7f00:1]`.
+  // The URL parser normalizes the spelling of an address: `::ffff:127.0.0.1` becomes `[::ffff:7f00:1]`.
   const groups = new URL(`http://[${address}]/`).hostname.slice(1, -1).split(':')
   const last = groups.slice(-2).map((group) => Number.parseInt(group || '0', 16))
   return last.flatMap((group) => [group >> 8, group & 255]).join('.')

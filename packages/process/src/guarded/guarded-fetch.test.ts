@@ -61,7 +61,7 @@ test('guardedFetch() checks the address of every redirect', async (t) => {
 
 test('guardedFetch() connects to the address that it checked, even if the name resolves to another one later', async (t) => {
   const answers: string[] = []
-  // A name server that answers with an allowed address first and a private one from then on.
+  // A name server that returns an allowed address for the first query, and a private one for later queries.
   const resolve: Resolve = (_host, _options, callback) => {
     const address = answers.length === 0 ? '127.0.0.1' : '127.0.0.2'
     answers.push(address)
@@ -99,7 +99,7 @@ test('guardedFetch() follows five redirects and no more', async (t) => {
   await assert.rejects(at('/6'), /redirects more than 5 times$/)
 })
 
-test('guardedFetch() limits the size of the body and the time to the headers', async (t) => {
+test('guardedFetch() limits the size of the body and the time until the headers arrive', async (t) => {
   const endless = await listen(t, '127.0.0.1', (_, response) => {
     const more = (): void =>
       void response.write(Buffer.alloc(10_000), (error) => error || setImmediate(more))

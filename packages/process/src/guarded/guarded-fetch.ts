@@ -11,7 +11,7 @@ import {
   UrlError,
 } from './guarded-lookup.ts'
 
-/** The authorities that a server is verified with, and the client certificate, in PEM. */
+/** The authorities that verify the server, and the client certificate, in PEM. */
 export interface Certificates {
   ca?: string[]
   cert?: string
@@ -24,18 +24,18 @@ export interface GuardedOptions {
   /** Maximum seconds until the headers of a response arrive, counted for each redirect. */
   connect_seconds?: number
   max_redirects?: number
-  /** Maximum size of the body, which fails with an error beyond it. */
+  /** Maximum size of the body; reading a larger one fails with an error. */
   max_bytes?: number
   tls?: Certificates | undefined
-  /** Replaces the machine's name servers. */
+  /** Resolves host names instead of the machine's name servers. */
   resolve?: Resolve
 }
 
 const NO_BODY = new Set([204, 205, 304])
 
 /**
- * Fetches a URL that a user supplied with GET. The address is checked when each connection is made, also after a redirect, so a
- * name cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
+ * Sends a GET request to a URL that a user supplied. The address is checked for each connection, also after a redirect, so a name
+ * cannot resolve to another address between check and use. Throws a {@link UrlError} when the URL is at fault.
  */
 export async function guardedFetch(from: string, options: GuardedOptions): Promise<Response> {
   const { max_redirects = 5, max_bytes = Infinity } = options
@@ -48,7 +48,7 @@ export async function guardedFetch(from: string, options: GuardedOptions): Promi
       return responseOf(message, url, max_bytes)
     message.destroy()
     const next = parseHttpUrl(URL.parse(headers.location, url)?.href ?? headers.location)
-    // The client certificate is not sent to another server.
+    // The client certificate must not be sent to another origin.
     if (next.origin !== url.origin && tls) tls = tls.ca ? { ca: tls.ca } : undefined
     url = next
   }
@@ -101,7 +101,7 @@ function responseOf(message: IncomingMessage, url: URL, max_bytes: number): Resp
   return new Response(body, { status, statusText, headers: answered })
 }
 
-/** Passes the body on, and fails with an error after `max_bytes`. */
+/** Passes the body through; fails with an error once it exceeds `max_bytes`. */
 function limited(message: IncomingMessage, url: URL, max_bytes: number): Readable {
   if (max_bytes === Infinity) return message
   let size = 0

@@ -27,8 +27,9 @@ export type Resolve = (
 ) => void
 
 /**
- * Makes a lookup function for sockets, which connect to one of the addresses that it has checked, so a later answer of the name
- * server changes nothing (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in messages.
+ * Makes a lookup function for sockets. They connect to one of the addresses that it has checked, so a different later response of
+ * the name server has no effect (DNS rebinding). The lookup fails if any address is not allowed. `shown` names the target in
+ * messages.
  */
 export function guardedLookup(
   rules: AddressRules,
@@ -47,7 +48,7 @@ export function guardedLookup(
   }
 }
 
-/** Checks a host that is an IP address: sockets call no lookup function for it. */
+/** Checks a host that is an IP address, for which sockets do not call the lookup function. */
 export function requireAllowedHost(host: string, rules: AddressRules, shown: string): void {
   if (isIP(host) !== 0 && !rules.allows(host)) throw forbidden(shown)
 }

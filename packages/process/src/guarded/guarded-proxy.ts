@@ -40,8 +40,9 @@ const HOP_BY_HOP = new Set([
 const MAX_BYTES = 16 * 1024 ** 3
 
 /**
- * Starts a forward proxy on loopback for programs like dnf, which fetch URLs of users themselves: GET and HEAD for http, CONNECT
- * for https. It checks each address when it connects; a program that follows a redirect sends a new request.
+ * Starts a forward proxy on loopback for programs such as dnf, which fetch URLs that users supplied: GET and HEAD for http,
+ * CONNECT for https. The proxy checks each address when it connects; a program that follows a redirect sends a new request, which
+ * is checked, too.
  */
 export async function serveGuardedProxy(options: ProxyOptions): Promise<GuardedProxy> {
   const server = createServer((request, response) => pass(request, response, options))

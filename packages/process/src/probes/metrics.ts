@@ -14,7 +14,7 @@ export interface GaugeDescription {
   labelNames: string[]
 }
 
-/** Adds a gauge that is read at each scrape; when it cannot be read, it has no samples and the others keep theirs. */
+/** Adds a gauge that is read at each scrape. If it cannot be read, it has no samples; other gauges are not affected. */
 export function addGauge(
   metrics: Metrics,
   { name, help, labelNames }: GaugeDescription,
@@ -27,7 +27,7 @@ export function addGauge(
     registers: [metrics],
     async collect() {
       const samples = await readSamples(read)
-      // No await from here on: two scrapes at the same time would mix their samples.
+      // No await from here on: concurrent scrapes would mix their samples.
       this.reset()
       // A reset gauge without labels has the value 0, which would be wrong here.
       if (labelNames.length === 0) this.remove()

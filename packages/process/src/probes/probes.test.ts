@@ -17,7 +17,7 @@ test('addGauge() reads the gauge at each scrape, and drops samples that no longe
   assert.equal(await metrics.metrics(), `${head}a{kind="y"} 3\n`)
 })
 
-test('a gauge that cannot be read has no samples, and the others keep theirs', async () => {
+test('a gauge that cannot be read has no samples, and other gauges keep theirs', async () => {
   const metrics = new Registry()
   const away = (): Promise<Sample[]> => Promise.reject(new Error('away'))
   addGauge(metrics, { name: 'broken', help: 'A size', labelNames: [] }, away)

@@ -12,11 +12,11 @@ const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600]
 export interface Probed {
   component: string
   metrics: Metrics
-  /** Rejects while the program cannot answer. */
+  /** Rejects while the program cannot serve requests. */
   ready: () => Promise<unknown>
 }
 
-/** Serves `/livez` (the program runs), `/readyz` (it can answer requests) and `/metrics`. */
+/** Serves `/livez` (the program runs), `/readyz` (it can serve requests) and `/metrics`. */
 export function probesApp({ metrics, ready }: Probed): Hono {
   const app = new Hono()
   app.get('/livez', (c) => c.text('ok\n'))
@@ -46,7 +46,7 @@ export function processMetrics(component: string): Metrics {
   delay.enable()
   const info = {
     name: 'copr_build_info',
-    help: 'What runs here',
+    help: 'Version and name of the running component',
     labelNames: ['version', 'component'],
   }
   addGauge(metrics, info, () => [{ labels: [VERSION, component], value: 1 }])
