@@ -25,8 +25,9 @@ export interface MasterKeys {
 }
 
 /**
- * Opens the data keys, and makes the first one. Those that a previous master key wrapped are wrapped again with the current
- * one; the previous one is not needed afterwards. Fails at startup, not at the first signature, when one cannot be opened.
+ * Opens the data keys, and makes the first one. Data keys that a previous master key wrapped are wrapped again with the current
+ * one; the previous master key is not needed afterwards. Fails at startup, not at the first signature, if a data key cannot be
+ * opened.
  */
 export async function openDataKeys(db: Db, masters: MasterKeys, log: Logger): Promise<Sealer> {
   const rows = await db.transaction().execute(async (tx) => {
@@ -94,7 +95,7 @@ function sealerOf(keys: Map<string, Buffer>, newest: string): Sealer {
   }
 }
 
-/** Seals again the secrets that versions before 0.2 sealed with the master key itself, which was a file. */
+/** Seals with a data key the secrets that versions before 0.2 sealed with the master key itself, which was a file. */
 async function sealAnew(db: Db, sealer: Sealer, { current, previous }: MasterKeys): Promise<void> {
   for (;;) {
     const found = await anySecret(db, { form: 1 })

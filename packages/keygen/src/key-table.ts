@@ -27,7 +27,7 @@ interface PooledKeyRow {
 
 export interface DataKeyRow {
   id: string
-  /** The `KeyWrapper.id` of the master key that wrapped it. */
+  /** The `KeyWrapper.id` of the master key that wrapped this data key. */
   master_key: string
   wrapped: Buffer
   made_at: Date
@@ -53,7 +53,7 @@ export interface SignatureRow {
   count: number
   ticket: string
   request_id: string | null
-  /** The hash of the previous entry, hexadecimal as `hash`, which covers it and this entry. */
+  /** The hash of the previous entry. Both hashes are hexadecimal; `hash` covers this field and the rest of the entry. */
   previous: string
   hash: string
 }
@@ -69,7 +69,7 @@ export type Db = Kysely<Schema>
 export type StoredKey = Selectable<KeyRow>
 export type PooledKey = Selectable<PooledKeyRow>
 
-/** Opens the key table lazily: while PostgreSQL is unreachable, queries fail, and nothing else. */
+/** Opens the key table lazily: while PostgreSQL is unreachable, only queries fail. */
 export function openKeyTable(connectionString: string): Db {
   const pool = new pg.Pool({
     connectionString,

@@ -152,7 +152,7 @@ test('a key that was never made is not found', async () => {
   })
 })
 
-test('requests without the right secret are answered 401, except for /health', async () => {
+test('requests without the right secret get a 401, except for /health', async () => {
   for (const authorization of ['', 'Bearer wrong', `Basic ${keygen.secret}`]) {
     assert.equal((await ask('/keys/a/b', { headers: { authorization } })).status, 401)
     assert.equal((await ask('/sign', { method: 'POST', headers: { authorization } })).status, 401)
@@ -165,7 +165,7 @@ test('requests without the right secret are answered 401, except for /health', a
   )
 })
 
-test('bad requests are answered 400 with the reason', async () => {
+test('invalid requests get a 400 with the reason', async () => {
   const now = Math.floor(Date.now() / 1000)
   const sign = {
     owner: 'a',

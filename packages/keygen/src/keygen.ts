@@ -98,7 +98,7 @@ export async function runKeygen(options: KeygenOptions): Promise<void> {
   ])
 }
 
-/** Migrates the key table once PostgreSQL is reachable; returns false if stopped before. */
+/** Migrates the key table once PostgreSQL is reachable; returns false if stopped while waiting. */
 async function migrateWhenReachable(db: Db, log: Logger, stop: AbortSignal): Promise<boolean> {
   while (!stop.aborted) {
     try {

@@ -48,7 +48,7 @@ function keyNumbers(algorithm: KeyAlgorithm, jwk: { n?: string; e?: string; x?: 
   }
 }
 
-/** Returns a public key in the form that fingerprints and signatures over it hash. Source: RFC 4880 section 12.2. */
+/** Returns a public key in the form that is hashed for its fingerprint and for signatures over it. Source: RFC 4880 section 12.2. */
 export function hashedKey(publicKey: Uint8Array): Buffer {
   const head = Buffer.from([0x99, 0, 0])
   head.writeUInt16BE(publicKey.length, 1)

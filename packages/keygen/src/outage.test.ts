@@ -7,7 +7,7 @@ import { startEmbeddedPostgres } from '@copr/testkit/postgres'
 import pg from 'pg'
 import { scratchFolder, startKeygen } from './testing.ts'
 
-test('keygen answers 503 after PostgreSQL was killed, and uses the next one at once', async () => {
+test('keygen responds with 503 after PostgreSQL was killed, and uses the restarted server at once', async () => {
   await using folder = await scratchFolder()
   // Not `unsafe`: committed data must survive the SIGKILL.
   const server = { dir: join(folder.path, 'postgres'), password: 'test' }
@@ -16,7 +16,7 @@ test('keygen answers 503 after PostgreSQL was killed, and uses the next one at o
   const request = { owner: 'someone', project: 'thing', algorithm: 'ed25519' as const }
   const key = await keygen.client.makeKey(request)
 
-  // One request waits for a lock, so that its connection breaks in the middle of a query; others are idle.
+  // One request waits for a lock, so that its connection breaks in the middle of a query; the other connections are idle.
   // Another connection watches it, because pg_stat_activity does not change within a transaction.
   const [locker, watcher] = [new pg.Client(first.url), new pg.Client(first.url)]
   for (const client of [locker, watcher]) {

@@ -118,8 +118,9 @@ export async function requireKey(
 }
 
 /**
- * Extends keys that expire within a year by five years. Earlier self-signatures are kept, because Sequoia (Fedora's rpm) checks
- * a signature against the self-signatures of its own time: without them it would refuse every package signed before.
+ * Extends keys that expire within a year by five years. Earlier self-signatures are kept, because Sequoia (Fedora's rpm) checks a
+ * signature against the self-signatures that existed when it was made: without the earlier ones, it would refuse every package
+ * that was signed before the extension.
  */
 export async function prolongKeys(keygen: KeygenContext): Promise<void> {
   const now = unixSeconds(keygen.now())

@@ -69,6 +69,6 @@ test('rpm accepts packages whose headers keygen signed', { skip }, async () => {
       new RegExp(`Header V4 (RSA|EdDSA)/SHA256 Signature, key ID ${keyId}: OK`),
     )
     const unknown = await run('rpmkeys', ['--dbpath', join(top, 'no-db'), '-K', rpm])
-    assert.equal(unknown.ok, false, 'without the key it is not accepted')
+    assert.equal(unknown.ok, false, 'without the key, the package is not accepted')
   }
 })

@@ -41,7 +41,7 @@ test('readMasterKey() accepts base64, and refuses a short or world-readable key'
   await writeFile(path, `${key.toString('base64')}\n`, { mode: 0o600 })
   assert.deepEqual(await readMasterKey(path), key)
   await chmod(path, 0o644)
-  await assert.rejects(readMasterKey(path), /unreadable for others/)
+  await assert.rejects(readMasterKey(path), /must not be readable by others/)
   await chmod(path, 0o600)
   await writeFile(path, 'short')
   await assert.rejects(readMasterKey(path), /32 random bytes/)

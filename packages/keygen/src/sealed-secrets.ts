@@ -8,7 +8,7 @@ export interface SealedSecret {
   replace: (sealed_private_key: Buffer) => Promise<void>
 }
 
-/** Finds any stored secret, or any in one format of sealing; returns undefined when there is none. */
+/** Finds any stored secret, or, given `form`, any secret that is sealed in this format; returns undefined if there is none. */
 export async function anySecret(
   db: Db,
   { form }: { form?: number } = {},

@@ -26,7 +26,7 @@ export interface RunningKeygen extends AsyncDisposable {
 
 export interface RunningOptions {
   database_url: string
-  /** Holds the master key. */
+  /** The folder that contains the master key. */
   dir: string
   pool_size?: number
   /** Overrides the configuration that follows from the other options. */

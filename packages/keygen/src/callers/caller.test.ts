@@ -5,7 +5,7 @@ import { silentLog } from '@copr/process/log'
 import { makeKeygenApp } from '../app.ts'
 import type { Signing } from '../signatures/sign-digests.ts'
 
-/** Lacks everything but a log: rights are checked before anything else is used. */
+/** Has nothing but a log, as rights are checked before anything else is used. */
 const NOTHING = { keygen: { log: silentLog() } } as unknown as Signing
 
 async function statusFor(rights: KeygenRight[], method: string, path: string): Promise<number> {
@@ -21,7 +21,7 @@ for (const [method, path, right] of [
   ['GET', '/signatures', 'administer'],
   ['POST', '/signatures/check', 'administer'],
 ] as const)
-  test(`${method} ${path} needs the right ${right}, and no other is enough`, async () => {
+  test(`${method} ${path} requires the right ${right}; all other rights together are not enough`, async () => {
     const others = KeygenRight.options.filter((each) => each !== right)
     assert.equal(await statusFor(others, method, path), 403)
     assert.notEqual(await statusFor([right], method, path), 403)

@@ -16,7 +16,7 @@ const makePair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 interface Cluster {
   ask: AskCluster
   paths: string[]
-  /** The public keys that it publishes. */
+  /** The public keys that the cluster publishes. */
   keys: Map<string, KeyObject>
   review: (body: unknown) => ClusterAnswer
 }
@@ -96,11 +96,14 @@ test('serviceAccounts() identifies the backend by a token that was issued to its
 for (const [what, facts] of [
   ['for the API server', { audience: 'https://kubernetes.default.svc' }],
   ['of another issuer', { issuer: 'https://other.example' }],
-  ['that is over', { expires: -60 }],
+  ['that has expired', { expires: -60 }],
   ['of another namespace', { namespace: 'elsewhere' }],
   ['of an account without rights', { account: 'copr-builder' }],
-  ['of an account named like a property of every object', { account: 'constructor' }],
-  ['of no pod', { kubernetes: { namespace: 'copr', serviceaccount: { name: 'copr-backend' } } }],
+  ['of an account named like a property that every object has', { account: 'constructor' }],
+  [
+    'that is not bound to a pod',
+    { kubernetes: { namespace: 'copr', serviceaccount: { name: 'copr-backend' } } },
+  ],
 ] as const)
   test(`serviceAccounts() refuses a token ${what}`, async () => {
     const { key, identify } = start()
@@ -117,7 +120,7 @@ test('serviceAccounts() refuses a token that the cluster has not signed', async 
   assert.equal(await identify(await tokenOf(makePair().privateKey)), undefined)
 })
 
-test('serviceAccounts() fetches the keys again for a key it does not know, at most once a minute', async () => {
+test('serviceAccounts() fetches the keys again when a token names an unknown key, at most once a minute', async () => {
   const { cluster, clock, key, identify } = start()
   await identify(await tokenOf(key))
   const next = makePair()
@@ -131,7 +134,7 @@ test('serviceAccounts() fetches the keys again for a key it does not know, at mo
   assert.equal(looks(), 2)
 })
 
-test('serviceAccounts() follows the verdict of TokenReview, where it is allowed', async () => {
+test('serviceAccounts() follows the verdict of TokenReview where keygen may request one', async () => {
   const { cluster, key, identify } = start({ check: 'auto' })
   const token = await tokenOf(key)
   const answers = [
@@ -149,7 +152,7 @@ test('serviceAccounts() follows the verdict of TokenReview, where it is allowed'
   }
 })
 
-test('serviceAccounts() relies on the keys where TokenReview is forbidden, unless configured otherwise', async () => {
+test("serviceAccounts() relies on the cluster's keys alone where TokenReview is forbidden, unless configured otherwise", async () => {
   const { cluster, key, identify } = start({ check: 'auto' })
   assert.ok(await identify(await tokenOf(key)))
   assert.ok(await identify(await tokenOf(key)))

@@ -3,7 +3,7 @@ import type { MasterKey } from '@copr/contract/configuration/keygen-config'
 import type { KeyWrapper } from './key-wrapper.ts'
 import { pipe } from './pipe.ts'
 
-/** A key in a KMS or a vault, behind the provider's own client. */
+/** A key in a KMS or a vault, which is used through the provider's own client. */
 export function commandKey({ encrypt, decrypt }: NonNullable<MasterKey['command']>): KeyWrapper {
   const words = JSON.stringify([encrypt, decrypt])
   return {

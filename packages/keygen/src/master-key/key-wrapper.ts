@@ -1,4 +1,4 @@
-/** A master key (key-encryption key), wherever it is stored. It encrypts the data keys, with which everything else is sealed. */
+/** A master key (key-encryption key), wherever it is stored. It encrypts the data keys, which seal everything else. */
 export interface KeyWrapper {
   /** Identifies the master key without revealing anything about it. */
   id: string

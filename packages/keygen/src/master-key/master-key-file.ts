@@ -13,7 +13,7 @@ export async function readMasterKey(path: string): Promise<Buffer | undefined> {
   if (!found) return undefined
   if ((found.mode & 0o007) !== 0)
     throw new Error(
-      `${path} holds keygen's master key and must be unreadable for others: run chmod 600`,
+      `${path} holds keygen's master key and must not be readable by others: run chmod 600`,
     )
   const bytes = await readFile(path)
   return bytes.length === KEY_BYTES ? bytes : parseMasterKey(bytes.toString('latin1'), path)

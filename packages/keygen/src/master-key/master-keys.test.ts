@@ -117,7 +117,7 @@ test(
       assert.equal(
         alone.unseal('here', sealed).toString(),
         'secret',
-        'the previous one is not needed',
+        'the previous master key is not needed',
       )
     }
     await db.deleteFrom('keygen.data_key').execute()

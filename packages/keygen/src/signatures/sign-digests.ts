@@ -17,7 +17,7 @@ export interface Signing {
   redeem: RedeemTicket
 }
 
-/** Signs each digest of a ticket. The caller and the purpose are logged before. */
+/** Signs each digest of a ticket. The caller and the purpose are logged before anything is signed. */
 export async function signDigests(
   { keygen, limit, redeem }: Signing,
   caller: Caller,

@@ -13,8 +13,8 @@ const FIRST = '0'.repeat(64)
 export type NewSignature = Omit<SignatureRow, 'id' | 'previous' | 'hash'>
 
 /**
- * Adds an entry before anything is signed, so that no signature lacks one. Each entry contains the hash of the previous one,
- * so that none can be changed or removed unnoticed. Returns the entry's hash.
+ * Adds an entry before anything is signed, so that every signature has one. Each entry contains the hash of the previous one, so
+ * that changed or removed entries are noticed. Returns the entry's hash.
  */
 export async function logSignature(db: Db, entry: NewSignature): Promise<string> {
   return await db.transaction().execute(async (tx) => {
