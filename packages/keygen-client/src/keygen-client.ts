@@ -25,11 +25,11 @@ export interface KeygenClient {
   /** Returns the project's key; undefined when it has none. */
   publicKey(owner: string, project: string): Promise<PublicKeyAnswer | undefined>
   sign(request: SignRequest): Promise<SignAnswer>
-  /** Lists the projects whose keys were made, extended or rotated since. */
+  /** Lists the projects whose keys were made, extended or rotated since the given time. */
   changedKeys(since: Date): Promise<ChangedKeys['keys']>
   /** Replaces the key with this fingerprint; returns the project's current key. */
   rotateKey(owner: string, project: string, fingerprint: string): Promise<PublicKeyAnswer>
-  /** Lists the most recent signatures, latest first, of one project or of all. */
+  /** Lists the most recent signatures, latest first, of one project or of all projects. */
   signatures(of?: { owner: string; project: string }): Promise<SignatureLog['entries']>
   checkLog(): Promise<LogVerdict>
 }
@@ -85,7 +85,9 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
     if (got.status !== 200) throw errorOf(base, got.status, got.body)
     const parsed = answer.safeParse(jsonOf(got.body))
     if (!parsed.success)
-      throw new Error(`Cannot understand what keygen at ${base} answers`, { cause: parsed.error })
+      throw new Error(`Cannot understand the response of keygen at ${base}`, {
+        cause: parsed.error,
+      })
     return parsed.data
   }
 
@@ -100,7 +102,7 @@ export function keygenClient({ url, secret, token_file, ca_file }: KeygenAddress
       }
     },
     async sign(body) {
-      // Not retried: a ticket is valid once, so the caller has to get another.
+      // Not retried: a ticket is valid once, so the caller has to get another ticket.
       const answer = await ask(SignAnswer, '/sign', { body, repeat: false })
       if (answer.signatures.length !== body.digests.length)
         throw new Error(`Cannot use the response of keygen at ${base}: a signature is missing`)
