@@ -49,15 +49,15 @@ interface Content {
   metadata?: Record<string, string>
 }
 
-/** The operations that Copr needs of an object store, which every S3-compatible server has. Keys are relative to the configured prefix. */
+/** The object store operations that Copr needs, which every S3-compatible server has. Keys are relative to the configured prefix. */
 export interface Bucket {
-  /** Stores small content, whole or not at all. */
+  /** Stores small content atomically. */
   put(key: string, data: string | Uint8Array, content?: Content): Promise<void>
   putFile(key: string, path: string): Promise<void>
   /** Uploads a stream of any length; stores nothing if the stream fails. */
   putStream(key: string, stream: Readable, content?: Content): Promise<void>
   head(key: string): Promise<ObjectAttributes | undefined>
-  /** Throws an error for which `isMissing()` holds when there is no such object, or not with this ETag. */
+  /** Throws an error for which `isMissing()` returns true if the object does not exist or has another ETag. */
   get(key: string, options?: { range?: ByteRange; etag?: string }): Promise<Readable>
   /** Reads an object or a range of it; returns undefined when there is no such object. */
   getBytes(key: string, range?: ByteRange): Promise<Buffer | undefined>
@@ -172,7 +172,7 @@ export function bucketOf({ client, signer, bucket: Bucket, prefix }: BucketParts
       else await composeObject(place, pieces, to)
     },
     async remove(keys) {
-      // One request per object: not every server supports deleting a list, or expects the same digest of it.
+      // One request per object, as some servers do not support deleting a list of objects, or expect another digest of the list.
       await pMap(
         keys,
         async (key) => {

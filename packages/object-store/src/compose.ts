@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream'
 import pMap from 'p-map'
 import type { ObjectLocation } from './list-objects.ts'
 
-/** Some bytes of an object. */
+/** A range of bytes of an object. */
 export interface Piece {
   key: string
   start: number
@@ -83,7 +83,7 @@ async function putPart(
   return (await place.client.send(new UploadPartCommand({ ...numbered, Body }))).ETag
 }
 
-/** Cuts and groups pieces so that each part but the last is large enough, and none too large. */
+/** Cuts and groups pieces so that each part but the last is large enough, and no part is too large. */
 export function partsOf(pieces: Piece[]): Part[] {
   const parts: Part[] = []
   let small: Piece[] = []
@@ -98,7 +98,7 @@ export function partsOf(pieces: Piece[]): Part[] {
       const isCopied = small_bytes === 0 && length >= MIN_PART_BYTES
       const most = isCopied ? MAX_PART_BYTES : MIN_PART_BYTES - small_bytes
       let taken = Math.min(length, most)
-      // The rest must be large enough for another part.
+      // The rest of the piece must be large enough for another part.
       if (isCopied && length - taken > 0 && length - taken < MIN_PART_BYTES)
         taken = length - MIN_PART_BYTES
       const piece = { key, start, length: taken, isWhole: isWhole && taken === length }

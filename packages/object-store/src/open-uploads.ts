@@ -8,7 +8,7 @@ import { bucketUploads, directoryUploads, type Uploads } from './uploads.ts'
 /** Loads the S3 client only when it is needed: the SDK takes 40 MB of memory. */
 const load = createRequire(import.meta.url)
 
-/** Opens the store of uploads; `uploads_dir` is the folder on this machine in which they are received. */
+/** Opens the store of uploads; `uploads_dir` is the local folder that receives them. */
 export function openUploads({
   data_dir,
   results: { s3 },
@@ -16,7 +16,7 @@ export function openUploads({
   const shared = join(data_dir, 'uploads')
   if (!s3) return { uploads: directoryUploads(shared), uploads_dir: shared }
   const uploads_dir = join(data_dir, 'receiving')
-  // A killed frontend may have left files, which only this removes.
+  // A killed frontend may have left files here, and nothing else removes them.
   rmSync(uploads_dir, { recursive: true, force: true })
   const { openBucket } = load('./open-bucket.ts') as typeof bucket
   return { uploads: bucketUploads(openBucket(s3)), uploads_dir }

@@ -6,7 +6,7 @@ import type { Bucket } from './bucket.ts'
 
 /** Files that users uploaded and that are not imported yet: one folder with a random name per upload. The backend removes them. */
 export interface Uploads {
-  /** Moves a file on this machine into the store. */
+  /** Moves a local file into the store. */
   keep(dir: string, name: string, path: string): Promise<void>
   write(dir: string, name: string, data: string | Uint8Array): Promise<void>
   /** Finds a file; returns undefined when there is none. */
