@@ -185,7 +185,7 @@ for (const path of [
   '/lookaside/@team/proj:pr:12/libfoo++/a%00b/md5/00000000000000000000000000000000/a%00b',
   '/else',
 ])
-  test(`GET ${path} is a 404 in JSON`, async (t) => {
+  test(`GET ${path} returns a 404 in JSON`, async (t) => {
     const { server, commit } = await start(t)
     await commit('Version: 1\n')
     const { status, body } = await rawGet(server, path)

@@ -40,14 +40,17 @@ export function distgitApp({ root, log }: DistgitAppOptions): Hono {
   return app
 }
 
-/** Paths of a repository that a client may request: the smart protocol's by POST; `info/refs` and the dumb protocol's by GET. */
+/**
+ * Paths in a repository that a client may request: those of the smart protocol with POST; `info/refs` and those of the dumb
+ * protocol with GET.
+ */
 const SMART = /^git-upload-pack$/
 const DUMB =
   /^(?:info\/refs|HEAD|objects\/info\/(?:packs|alternates|http-alternates)|objects\/[0-9a-f]{2}\/[0-9a-f]{38}|objects\/pack\/pack-[0-9a-f]{40}\.(?:pack|idx))$/
 
 async function answerGit(c: Context, { root, log }: DistgitAppOptions): Promise<Response> {
   const place = placeOf(c)
-  // Names contain no slash, encoded or not, so the file's path is all that follows the package.
+  // Names contain no slash, encoded or not, so the file's path is everything after the package name.
   const file = c.req.path.split('/').slice(5).join('/')
   if (file === 'git-receive-pack' || c.req.query('service') === 'git-receive-pack')
     throw new CoprError('forbidden', 'Cannot push: only builds change packages')
@@ -108,6 +111,6 @@ function placeOf(c: Context, packageName = ''): PackageLocation {
 }
 
 function isFileName(name: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this keeps out
+  // oxlint-disable-next-line no-control-regex -- the expression rejects control characters
   return name !== '' && name !== '.' && name !== '..' && !/[/\u0000-\u001f]/.test(name)
 }

@@ -9,7 +9,7 @@ export interface CgiRequest {
   /** The program's whole environment, including the CGI variables. */
   env: Record<string, string>
   body: ReadableStream | null
-  /** Terminates the program when it aborts: the client has disconnected. */
+  /** Aborts when the client disconnects, which terminates the program. */
   signal: AbortSignal
   /** Called with the text that the program writes to stderr. */
   onComplaint: (words: string) => void

@@ -96,7 +96,7 @@ test('commitSources() commits a changed spec and a removed file on top of the br
   assert.deepEqual(third, { epel10: second['f43'], f43: second['f43'], f44: second['f43'] })
 })
 
-test('commitSources() starts a new branch at the main one', async (t) => {
+test('commitSources() starts a new branch at the main branch', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(
     request(root, await unpacked(t, hello), { branches: ['f43', 'master'] }),
@@ -133,7 +133,7 @@ for (const [title, contents, reason] of [
   ['a file named sources', { 'a.spec': '', sources: '' }, /a name that dist-git reserves/],
   ['a file named GIT~1', { 'a.spec': '', 'GIT~1': '' }, /"GIT~1" in it is one that git reserves/],
 ] as const)
-  test(`commitSources() refuses ${title} and leaves nothing`, async (t) => {
+  test(`commitSources() refuses ${title} and leaves no file behind`, async (t) => {
     const root = await tempDir(t)
     await assert.rejects(commitSources(request(root, await unpacked(t, contents))), {
       name: 'CoprError',
@@ -142,7 +142,7 @@ for (const [title, contents, reason] of [
     assert.deepEqual(await listTree(root), [])
   })
 
-test('commitSources() refuses another file with the MD5 sum of a stored one', async (t) => {
+test('commitSources() refuses a different file with the same name and MD5 sum as a stored one', async (t) => {
   const root = await tempDir(t)
   await commitSources(request(root, await unpacked(t, hello)))
   const files = (await unpacked(t, hello)).map((file) =>
@@ -209,7 +209,7 @@ test('deleteRepositories() removes one package and no other', async (t) => {
   )
 })
 
-/** Records the calls of an import's storage. */
+/** Makes a source storage that records the calls of an import. */
 function recordedStorage(refusal?: string) {
   const calls: [string, string[]][] = []
   const sums = (sources: StoredSource[]): string[] =>
@@ -224,7 +224,7 @@ function recordedStorage(refusal?: string) {
   return { storage, calls }
 }
 
-test('commitSources() requires room for all files before it stores any, and counts them after', async (t) => {
+test('commitSources() checks the quota for all files before it stores any, and counts the files afterwards', async (t) => {
   const root = await tempDir(t)
   const files = await unpacked(t, hello)
   const refused = recordedStorage('the quota is full')

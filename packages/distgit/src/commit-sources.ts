@@ -14,7 +14,7 @@ import { type Source, sourcesFile, storeSource } from './lookaside.ts'
 import { MAX_GIT_BYTES, checkSourceName, isForGit } from './placement.ts'
 import { commitToBranches, ensureRepository } from './repository.ts'
 
-/** A spec is read as a whole, and git compresses it in memory. The largest of distributions have about 20 MiB. */
+/** A spec is read as a whole, and git compresses it in memory. The largest specs in distributions have about 20 MiB. */
 const MAX_SPEC_BYTES = 64 * 1024 ** 2
 
 /** An extracted file of an SRPM. */
@@ -32,9 +32,9 @@ export interface StoredSource {
 
 /** Checks and counts the storage of a package. */
 export interface SourceStorage {
-  /** Called before anything is stored; throws CoprError if there is no room for the files. */
+  /** Called before anything is stored; throws CoprError if the files would exceed a quota. */
   require: (sources: StoredSource[]) => Promise<void>
-  /** Called with all files that are stored now, also after the import has failed. Idempotent. */
+  /** Called with all files that are stored now, even if the import has failed. Idempotent. */
   note: (sources: StoredSource[]) => Promise<void>
 }
 
@@ -72,7 +72,7 @@ export async function commitSources(
     await storage?.note(sources)
     return commits
   } catch (error) {
-    // Canceled or failed halfway: the files that are stored already stay, and count.
+    // The import was canceled or failed halfway: files that are already stored are kept, and count.
     if (storage) await storage.note(await onlyStored(options, placement))
     throw error
   }
@@ -149,7 +149,7 @@ function sourcesOf({ committed, stored }: Placement): StoredSource[] {
   ]
 }
 
-/** Returns those of the files that are in the lookaside and in git. */
+/** Returns the files that are already stored, in the lookaside or in git. */
 async function onlyStored(
   options: CommitSourcesOptions,
   { committed, stored }: Placement,

@@ -7,7 +7,7 @@ import { type ImportLimits, importHandler } from './import.ts'
 export interface DistgitOptions {
   gateway_url: string
   enroll_token: string
-  /** The folder of `git/`, `lookaside/` and `tmp/`. */
+  /** The folder that contains `git/`, `lookaside/` and `tmp/`. */
   root: string
   host: string
   port: number
@@ -20,7 +20,7 @@ export interface DistgitOptions {
 /** How many SRPMs are imported at a time. */
 const CONCURRENCY = 2
 
-/** Serves dist-git and imports SRPMs until stopped. Rejects when the gateway does not know this machine any more. */
+/** Serves dist-git and imports SRPMs until stopped. Rejects when the gateway no longer knows this machine. */
 export async function runDistgit(options: DistgitOptions): Promise<void> {
   const { root, limits, log, stop, gateway_url, enroll_token } = options
   await using server = await serveHttp(distgitApp({ root, log }), options)

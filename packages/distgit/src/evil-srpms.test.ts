@@ -19,7 +19,7 @@ function named(name: string): MadeRpm {
 
 const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
   ['is empty', Buffer.alloc(0), /it is empty/],
-  ['is no RPM', Buffer.from('#!/bin/sh\n'.repeat(100)), /it is not an RPM package/],
+  ['is not an RPM', Buffer.from('#!/bin/sh\n'.repeat(100)), /it is not an RPM package/],
   ['is truncated', makeRpm(named('a.txt')).subarray(0, -30), /Cannot read/],
   [
     'is a binary package',
@@ -27,7 +27,7 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
     /not a source package/,
   ],
   [
-    'is another package',
+    'belongs to another package',
     { ...named('a.txt'), name: 'other' },
     /the build is for the package hello/,
   ],
@@ -43,7 +43,7 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
     },
     /the name must end in \.spec/,
   ],
-  ['has a file sources', named('sources'), /"sources"/],
+  ['has a file named sources', named('sources'), /"sources"/],
   ...[
     '../evil',
     '../../../evil',
@@ -90,7 +90,7 @@ const cases: [title: string, made: MadeRpm | Buffer, reason: RegExp][] = [
     /it has more than 50 files$/,
   ],
   [
-    'claims to be of 4 GiB',
+    'claims to contain a file of 4 GiB',
     { files: [spec, { name: 'a', listedSize: 2 ** 32 - 1, archivedSize: 2 ** 32 - 1 }] },
     /file "a" has 4294967295 bytes, the limit is 80000$/,
   ],

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
 import { hasCode, syncDir } from './layout.ts'
 
-// Objects are written here and not by a git process: an import writes four small files, and one process costs more than all of them.
+// Objects are written here instead of by git: starting a process costs more than writing the four small files of an import.
 
 export interface GitObject {
   id: string
@@ -57,14 +57,14 @@ export function makeCommit(commit: {
   return makeObject('commit', Buffer.from(lines.join('\n')))
 }
 
-/** Stores a loose object: it survives a power failure, and a process that is killed leaves no incomplete one. */
+/** Stores a loose object durably and atomically: it survives a power failure, and a killed process leaves no incomplete object. */
 export async function writeObject(gitDir: string, { id, type, content }: GitObject): Promise<void> {
   const dir = join(gitDir, 'objects', id.slice(0, 2))
   const path = join(dir, id.slice(2))
   if (await exists(path)) return
   const packed = await promisify(deflate)(Buffer.concat([header(type, content), content]))
   await makeShelf(dir)
-  // The prefix is git's own: its garbage collection removes the files that killed processes leave.
+  // The prefix is the one that git uses: its garbage collection removes the files that killed processes leave.
   const temp = join(dir, `tmp_obj_${randomBytes(6).toString('hex')}`)
   {
     await using handle = await open(temp, 'wx', 0o444)

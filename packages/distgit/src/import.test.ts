@@ -61,7 +61,7 @@ test('importSrpm() imports an SRPM that rpmbuild made', { skip: noRpmbuild }, as
   await checkWhole(root)
 })
 
-test('importSrpm() takes every file that rpmbuild packs, and git checks all of them out', async (t) => {
+test('importSrpm() accepts every file name that rpmbuild packs, and git can check out all committed files', async (t) => {
   const root = await tempDir(t)
   const files = [
     { name: '.clang-format', content: 'BasedOnStyle: GNU\n' },
@@ -95,7 +95,7 @@ test('importSrpm() takes every file that rpmbuild packs, and git checks all of t
   )
 })
 
-test('importSrpm() shares a repository with another process', async (t) => {
+test('importSrpm() commits to a repository while another process imports into it, too', async (t) => {
   const root = await tempDir(t)
   const srpms = await Promise.all(Array.from({ length: 10 }, (_, i) => makeSrpm(t, `1.${i}`)))
   const [one, other] = [srpms.slice(0, 5), srpms.slice(5)]
@@ -150,7 +150,7 @@ async function importAndDie(root: string, srpm: string, line: number, ms?: numbe
   await closed
 }
 
-/** Checks that everything readers can see is complete, whenever the import was killed. */
+/** Checks that everything readers can see is complete, no matter when the import was killed. */
 async function checkWhole(root: string): Promise<void> {
   const dir = repositoryOf(root)
   if (await stat(dir).catch(() => undefined)) await git('-C', dir, 'fsck', '--strict')
@@ -163,7 +163,7 @@ async function checkWhole(root: string): Promise<void> {
     )
 }
 
-test('importSrpm() that is killed at any point leaves nothing incomplete, and can be retried', async (t) => {
+test('an import that is killed at any point leaves nothing incomplete, and can be retried', async (t) => {
   const srpm = await makeSrpm(t, '1')
   const expected = await importTo(await tempDir(t), srpm)
   const root = await tempDir(t)
@@ -195,7 +195,7 @@ test('importHandler() reports the commits and keeps a log', async (t) => {
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test('importHandler() fails the build for a damaged SRPM, and throws when the machine is at fault', async (t) => {
+test('importHandler() fails the build for a damaged SRPM, and throws if the machine is the cause', async (t) => {
   const root = await tempDir(t)
   const srpm = await makeSrpm(t, '1')
   await truncate(srpm, (await stat(srpm)).size - 20)

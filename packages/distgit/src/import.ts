@@ -20,7 +20,7 @@ export interface ImportLimits {
 }
 
 export interface ImportOptions extends PackageLocation {
-  /** The folder of `git/`, `lookaside/` and `tmp/`. */
+  /** The folder that contains `git/`, `lookaside/` and `tmp/`. */
   root: string
   srpmPath: string
   branches: string[]
@@ -68,9 +68,9 @@ export function importHandler(options: {
   root: string
   limits: ImportLimits
   now?: () => Date
-  /** Receives the stored commits before the gateway does, which compares the importer's report with them. */
+  /** Receives the stored commits before they are reported to the gateway, which compares the report with them. */
   onImported?: (build_id: number, commits: Record<string, string>) => Promise<void>
-  /** Checks and counts what an import stores in the place of its package. */
+  /** Returns the storage that checks and counts what an import stores for a package. */
   storageOf?: (place: PackageLocation) => SourceStorage
 }): TaskHandler {
   const { root, limits, now = () => new Date(), onImported, storageOf } = options
@@ -130,7 +130,7 @@ async function doTask(
   }
 }
 
-/** Describes the failure that the last line of the log tells. */
+/** Describes the failure that the last line of the log reports. */
 function failureOf(error: CoprError | RpmFormatError, log: string[]): FailureDetails {
   const isQuota = error instanceof CoprError && ['over_quota', 'too_large'].includes(error.kind)
   const category = isQuota ? 'resources' : 'verification'

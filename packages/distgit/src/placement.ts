@@ -25,8 +25,8 @@ export function checkSourceName(name: string): void {
 }
 
 /**
- * Whether git keeps a file: patches in any encoding, and other text in UTF-8. Spec files besides the package's own are left to the
- * lookaside, so that a commit contains exactly one.
+ * Whether git keeps a file: patches in any encoding, and other text in UTF-8. Spec files other than the package's own are stored
+ * in the lookaside, so that a commit contains exactly one spec file.
  */
 export function isForGit(name: string, content: Buffer): boolean {
   if (

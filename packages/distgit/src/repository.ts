@@ -102,9 +102,9 @@ interface CommitPlan {
 }
 
 /**
- * Decides which commit each branch should point to so that its tree is `tree`. A branch that has this tree stays. A branch whose
- * tip is the parent of such a branch's tip is fast-forwarded. A new branch starts at another branch of this import, or at the
- * repository's main branch, so that its history shows where the package came from.
+ * Decides which commit each branch should point to so that its tree is `tree`. A branch that already has this tree is not moved.
+ * A branch whose tip is the parent of such a branch's tip is fast-forwarded. A new branch starts at another branch of this
+ * import, or at the repository's main branch, so that its history shows where the package came from.
  */
 function planCommits(
   tips: BranchTip[],
@@ -141,7 +141,7 @@ export interface CommitRequest {
   storeTree: () => Promise<void>
 }
 
-/** Maximum number of tries of a commit while another process moves the branches. */
+/** Maximum number of attempts to commit while other processes keep moving the branches. */
 const TRIES = 10
 
 /** Commits the tree to all branches and returns their commits; branches that already have the tree are not changed. */
@@ -184,7 +184,7 @@ async function moveBranches(
   return outcome.ok ? undefined : outcome.output.trim()
 }
 
-/** git holds a lock for milliseconds; one this old belongs to a process that was killed. */
+/** git holds a lock for milliseconds; a lock this old belongs to a process that was killed. */
 const STALE_LOCK_MS = 4_000
 
 async function removeStaleLocks(gitDir: string): Promise<void> {
@@ -200,7 +200,10 @@ async function removeStaleLocks(gitDir: string): Promise<void> {
 
 const locks = new Map<string, Promise<void>>()
 
-/** Serializes the imports of this process into a repository; the old values given to git guard against other processes. */
+/**
+ * Serializes the imports of this process into a repository; the expected old values that git receives detect changes by other
+ * processes.
+ */
 async function lockRepository(gitDir: string): Promise<Disposable> {
   const before = locks.get(gitDir)
   const { promise, resolve } = Promise.withResolvers<void>()
