@@ -24,7 +24,7 @@ export function componentMetrics(
   { data_dir, results }: Pick<Configuration, 'data_dir' | 'results'>,
 ): Metrics {
   const metrics = processMetrics(component)
-  // With results in S3 it is the disk of the machine, with what is being worked on.
+  // If results are in S3, the backend's folder holds only files in progress, on the machine's own disk.
   const volumes = VOLUMES.filter(
     ([owner, volume]) => component.includes(owner) && !(volume === 'results' && results.s3),
   ).map(([, volume]) => volume)

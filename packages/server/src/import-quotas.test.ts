@@ -131,7 +131,7 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
     while (!(await isTrue())) await sleep(50)
   }
 
-  test('a small SRPM that unpacks to too much fails its build once, with the figures, and leaves no file', async () => {
+  test('a small SRPM that unpacks to more than the limit fails its build once, with the figures, and leaves no file', async () => {
     const bomb = { name: 'zeros.bin', content: Buffer.alloc(7 * MIB) }
     const { status, body } = await upload([bomb])
     assert.equal(status, 200, body.error)
@@ -143,7 +143,7 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
     assert.equal((await storageOfProject(t.db, project)).sources, 0)
   })
 
-  test('an SRPM whose header states too large contents is refused without a build', async () => {
+  test('an SRPM whose header declares contents beyond the limit is refused, and no build is created', async () => {
     const files = Array.from({ length: 9 }, (_, i) => ({
       name: `zeros-${i}`,
       content: Buffer.alloc(MIB),
@@ -156,7 +156,7 @@ suite('quotas of imports, with the real frontend, gateway and dist-git', () => {
     })
   })
 
-  test('sources count until their package is deleted; those beyond the quota of storage are not stored', async () => {
+  test('sources count toward storage until their package is deleted; sources beyond the storage quota are not stored', async () => {
     const tarball = { name: 'hello.tar', content: Buffer.alloc(MIB / 2) }
     const first = await upload([tarball])
     assert.equal(first.status, 200, first.body.error)
