@@ -17,7 +17,7 @@ function folderOf(t: TestContext): string {
   return dir
 }
 
-/** Starts an API server with a certificate of the authority, which reports the user of each request. */
+/** Starts an API server with a certificate from the authority; each response reports the user who sent the request. */
 async function serve(t: TestContext, authority: Authority, port = 0): Promise<Server> {
   const { cert, key } = await authority.forServer('server', ['127.0.0.1'])
   const tls = { cert, key, ca: authority.cert, requestCert: true }
@@ -54,7 +54,7 @@ function writeConfig(dir: string, { port, ca, user, proxy }: Access): string {
   return path
 }
 
-/** Starts a proxy that tunnels each connection, and lists their targets. */
+/** Starts a proxy that tunnels connections and records their targets. */
 async function tunnels(t: TestContext): Promise<{ url: string; targets: string[] }> {
   const targets: string[] = []
   const proxy = createProxy()
@@ -65,7 +65,7 @@ async function tunnels(t: TestContext): Promise<{ url: string; targets: string[]
         client.write('HTTP/1.1 200 Connection established\r\n\r\n')
         server.pipe(client).pipe(server)
       })
-      // An end that is closed breaks the other one off.
+      // If one end of the tunnel fails, the other end is closed.
       server.on('error', () => client.destroy())
       client.on('error', () => server.destroy())
     })
@@ -122,7 +122,7 @@ test('connect() reads the certificates of the kubeconfig for each request, as th
   assert.deepEqual(await api.request('GET', '/'), { user: 'after', authorization })
 })
 
-test('connect() names a kubeconfig that it cannot read', async () => {
+test('the error of connect() names a kubeconfig that it cannot read', async () => {
   await assert.rejects(connect('tester', '/nowhere/config'), {
     kind: 'invalid',
     message: /^Cannot read the kubeconfig: .*\/nowhere\/config/,

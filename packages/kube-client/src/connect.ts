@@ -3,7 +3,7 @@ import type { RequestOptions } from 'node:https'
 import { CoprError, messageOf } from '@copr/process/errors'
 import { type KubeApi, kubeApi } from './kube-api.ts'
 
-/** Finds the cluster as kubectl does: the given file, `KUBECONFIG`, `~/.kube/config`, or the account of a pod. */
+/** Finds the cluster as kubectl does: the given file, `KUBECONFIG`, `~/.kube/config`, or the service account of a pod. */
 export async function connect(manager: string, kubeconfig?: string): Promise<KubeApi> {
   const config = await emptyConfig()
   try {
@@ -44,7 +44,7 @@ function apiOf(config: KubeConfig, manager: string): KubeApi {
   const options = async (): Promise<RequestOptions> => {
     const asked: RequestOptions = {}
     await config.applyToHTTPSOptions(asked)
-    // The library keeps its agent, with the certificates of the first request, which are replaced during a pod's life.
+    // The library would reuse an agent with the certificates of the first request, but they are rotated while a pod runs.
     if (cluster.proxyUrl === undefined) asked.agent = false
     return asked
   }

@@ -62,7 +62,7 @@ export function pluralOf(kind: string): string {
   return plural
 }
 
-/** Returns the path of all objects of a kind. OpenShift's own Ingress, its configuration, is cluster-scoped. */
+/** Returns the path that lists all objects of a kind. OpenShift's own kind Ingress, a part of its configuration, is cluster-scoped. */
 export function collectionPath(apiVersion: string, kind: string, namespace?: string): string {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
   const everywhere = WITHOUT_NAMESPACE.has(kind) || namespace === undefined

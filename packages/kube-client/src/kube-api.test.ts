@@ -50,9 +50,9 @@ async function fake(
 const json = (code: number, body: unknown) => (response: ServerResponse) =>
   void response.writeHead(code).end(JSON.stringify(body))
 
-test('apply() sends the object as it is, as the field manager of this client', async (t) => {
+test('apply() and createMissing() send the object unchanged, with the name of this client as the field manager', async (t) => {
   const { api, received } = await fake(t, json(200, POD))
-  // The second field is in no version of Kubernetes so far.
+  // No version of Kubernetes has the second field so far.
   const wanted = { ...POD, spec: { hostUsers: false, fieldOfLater: { default: 1 } } }
   await api.apply(wanted)
   await api.createMissing(wanted, { dryRun: true })
@@ -73,7 +73,7 @@ test('names are encoded in paths', async (t) => {
   assert.equal(received[0]?.url, '/cluster/api/v1/namespaces/c%2Fd/pods/..%2Fa%3Fb')
 })
 
-test('each() follows the pages of a list, and adds what its items omit', async (t) => {
+test('each() follows the pages of a list, and adds the fields that list items omit', async (t) => {
   const { api, received } = await fake(t, (response, { url }) => {
     const isLast = url?.includes('continue=')
     const { metadata } = POD
@@ -124,9 +124,9 @@ for (const [reason, expected] of [
 
 for (const [when, answer] of [
   ['before the response', () => undefined],
-  ['within the response', (response: ServerResponse) => void response.write('{"kind":')],
+  ['during the response', (response: ServerResponse) => void response.write('{"kind":')],
 ] as const)
-  test(`until() ends a request with its signal ${when}`, async (t) => {
+  test(`until() ends a request whose signal aborts ${when}`, async (t) => {
     const ending = new AbortController()
     const { api } = await fake(t, (response) => {
       answer(response)
@@ -135,13 +135,13 @@ for (const [when, answer] of [
     await assert.rejects(api.until(ending.signal).find(POD), { message: 'the deadline has passed' })
   })
 
-test('until() sends nothing after its signal', async (t) => {
+test('until() sends no request after its signal has aborted', async (t) => {
   const { api, received } = await fake(t, json(200, POD))
   await assert.rejects(api.until(AbortSignal.abort()).find(POD), { name: 'AbortError' })
   assert.deepEqual(received, [])
 })
 
-test('a response that breaks off is an unreachable cluster', async (t) => {
+test('a response that breaks off is reported as an unreachable cluster', async (t) => {
   const { api } = await fake(t, (response) => {
     response.writeHead(200, { 'content-length': 100 }).write('{')
     setImmediate(() => response.destroy())

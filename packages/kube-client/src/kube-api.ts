@@ -44,18 +44,18 @@ interface ListOptions {
 export interface KubeApi {
   /** The address of the API server. */
   readonly server: string
-  /** Returns this API with requests that end with the signal, instead of after 30 seconds without a response. */
+  /** Returns this API with requests that end when the signal aborts, instead of after 30 seconds without a response. */
   until(signal: AbortSignal): KubeApi
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
   /** Sends a file unchanged, with no timeout for the response. */
   upload(path: string, file: { stream: Readable; bytes: number }): Promise<unknown>
   find(ref: ObjectRef): Promise<KubeObject | undefined>
   list(apiVersion: string, kind: string, options?: ListOptions): Promise<KubeObject[]>
-  /** Yields the objects of a list while it is read page by page; throws if the list expires in between. */
+  /** Yields the objects of a list while it is read page by page; throws if the list expires between two pages. */
   each(apiVersion: string, kind: string, options?: ListOptions): AsyncGenerator<KubeObject>
-  /** Creates the object unless one of that name exists; returns undefined, and leaves that one unchanged, if it does. */
+  /** Creates the object. If an object of that name exists, leaves it unchanged and returns undefined. */
   createMissing(object: KubeObject, options?: WriteOptions): Promise<KubeObject | undefined>
-  /** Applies the object server-side and forces conflicts: this client becomes the manager of the fields that it sets. */
+  /** Applies the object server-side and overrides conflicts: this client becomes the manager of the fields that it sets. */
   apply(object: KubeObject, options?: WriteOptions): Promise<KubeObject>
   /** Deletes an object; returns false if there is none. */
   remove(ref: ObjectRef): Promise<boolean>
