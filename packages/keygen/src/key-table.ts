@@ -206,7 +206,7 @@ export async function takePooledKey(db: Db): Promise<PooledKey | undefined> {
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  // 08: connection lost, 57P: shutting down or starting, 53300: too many connections, 25006: a standby.
+  // SQLSTATE 08: connection lost, 57P: shutting down or starting, 53300: too many connections, 25006: a standby.
   if (
     /^(08...|57P..|53300|25006|ECONN.*|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/.test(
       code,

@@ -301,7 +301,7 @@ test('runKeygen() refuses to start without the master key that the keys were sea
   await assert.rejects(startKeygen(options), /sealed with another master key/)
 })
 
-test('two keygens that start at the same time on an empty database agree on the key', async () => {
+test('two keygens that start concurrently on an empty database return the same project key', async () => {
   await using empty = await scratchFolder()
   await using server = await openTestDb()
   await writeFile(join(empty.path, 'master.key'), Buffer.alloc(32, 1), { mode: 0o600 })

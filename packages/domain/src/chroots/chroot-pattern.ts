@@ -22,7 +22,7 @@ export function chrootPattern(pattern: string, field = 'chroots'): ChrootPattern
   return { test: (text) => isMatch(elements, text) }
 }
 
-/** Throws for a reversed range such as `[z-a]`. */
+/** Parses one element of a pattern; throws for a reversed range such as `[z-a]`. */
 function elementOf(part: string): Element {
   if (part === '*') return '*'
   if (part === '?') return { matches: () => true }

@@ -10,7 +10,10 @@ const FOLDER = new URL('./migrations/', import.meta.url)
 const LOCK = 7201
 
 const RETRY_MS = 500
-/** 08: connection lost; 57P: starting or shutting down; 53300: too many connections; 3D000: database not created yet. */
+/**
+ * Codes of errors while the server is unavailable. SQLSTATE 08: connection lost; 57P: starting or shutting down; 53300: too many
+ * connections; 3D000: database not created yet.
+ */
 const AWAY =
   /^(08...|57P..|53300|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|ETIMEDOUT)$/
 

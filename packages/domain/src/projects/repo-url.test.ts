@@ -22,7 +22,7 @@ for (const [url, baseurl, priority] of [
     3,
   ],
 ] as const)
-  test(`expandRepo(${url})`, () => {
+  test(`expandRepo() expands ${url}`, () => {
     const repo = expandRepo(url, WHERE)
     assert.deepEqual([repo.baseurl, repo.priority], [baseurl, priority])
   })

@@ -193,9 +193,17 @@ test('claimTask() gives a used machine only tasks of its sandbox, within the reu
   const second = await claim(t.db, first)
   assert.equal(second?.sandbox, 'a/p--a')
   await end(t.db, second)
-  assert.equal(await claim(t.db, first, { at: later(601) }), undefined, 'used for too long')
+  assert.equal(
+    await claim(t.db, first, { at: later(601) }),
+    undefined,
+    'the machine was used for the maximum time',
+  )
   await end(t.db, await claim(t.db, first))
-  assert.equal(await claim(t.db, first), undefined, 'used three times')
+  assert.equal(
+    await claim(t.db, first),
+    undefined,
+    'the machine was used the maximum number of times',
+  )
 })
 
 test('claimTask() gives a one-shot machine one task, and a local one any number of tasks of any sandbox', async () => {

@@ -52,7 +52,7 @@ export async function requireBuildQuota(
 
 /**
  * Serializes the submissions to an owner's projects until the transaction ends, so that concurrent ones do not exceed a quota
- * together. Take it before other locks.
+ * together. Callers must take this lock before other locks.
  */
 export async function lockQuota(tx: Tx, ownername: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${`copr quota of ${ownername}`}, 0))`.execute(

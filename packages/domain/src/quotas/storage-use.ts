@@ -41,7 +41,7 @@ export async function dropStorage(
   { id, ownername }: { id: number; ownername: string },
 ): Promise<void> {
   await tx.deleteFrom('storage_use').where('project_id', '=', id).execute()
-  // A concurrent foldStorage() that holds some of the changes waits for the project, and then drops them.
+  // A concurrent foldStorage() that holds some of the changes waits for the lock on the project, and then drops them.
   await sql`
     delete from storage_change where id in (
       select id from storage_change where ownername = ${ownername} and project_id = ${id} for update skip locked)`.execute(

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../database/open.ts'
 
-/** An owner, or with an `id` one of its projects. */
+/** An owner, or, if `id` is set, one of the owner's projects. */
 export interface QuotaCounted {
   ownername: string
   id?: number

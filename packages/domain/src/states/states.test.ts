@@ -110,7 +110,7 @@ suite('state transitions', () => {
       for (const from of statesOf(transitions))
         for (const to of statesOf(transitions)) {
           await sql`update ${sql.table(table)} set ${sql.ref(column)} = ${from}`.execute(t.db)
-          // A target state without incoming transitions throws, as does a move that the caller could know to be illegal.
+          // A move to a state without incoming transitions throws, as does a move that the caller could know to be illegal.
           const moved = await move(t.db, from, to).catch((error: unknown) => {
             assert.match(String(error), /not allowed|No transition leads/)
             return false

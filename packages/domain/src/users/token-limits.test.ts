@@ -28,7 +28,7 @@ const CASES: [limits: TokenLimits | undefined, need: Need, why: RegExp | undefin
 ]
 
 for (const [limits, need, why] of CASES)
-  test(`a token with ${JSON.stringify(limits)} ${why ? 'lacks' : 'has'} ${JSON.stringify(need)}`, () => {
+  test(`a token with ${JSON.stringify(limits)} is ${why ? 'refused' : 'accepted'} for ${JSON.stringify(need)}`, () => {
     const refusal = refusalOfToken({ limits }, need)
     if (why === undefined) {
       assert.equal(refusal, undefined)
