@@ -37,7 +37,7 @@ export async function answerByCgi(request: CgiRequest): Promise<Response> {
   if (head === undefined) {
     end()
     await closed
-    if (request.signal.aborted) return new Response(null, { status: 499 }) // nobody reads it
+    if (request.signal.aborted) return new Response(null, { status: 499 }) // the client has disconnected
     throw new Error(`Cannot use the output of ${request.command}: its headers have no end`)
   }
   const { status, headers } = parseHead(head.text)

@@ -71,7 +71,7 @@ test('commitSources() keeps text in git, archives in the lookaside, and lists th
   assert.deepEqual(await listTree(join(root, 'tmp')), [])
 })
 
-test('commitSources() makes no new commit for the same files at a later time', async (t) => {
+test('commitSources() makes no new commit if the same files are imported again later', async (t) => {
   const root = await tempDir(t)
   const first = await commitSources(request(root, await unpacked(t, hello)))
   const before = await listTree(root)

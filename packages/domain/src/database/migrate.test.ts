@@ -27,7 +27,7 @@ test('schema.ts matches the schema that the migrations create', () => {
   }
 })
 
-test('migrate() refuses the schema of a newer version with refuse_newer', async () => {
+test('migrate() refuses the schema of a newer version if refuse_newer is set', async () => {
   await using t = await openTestDb()
   await sql`insert into schema_migration (name, sha256) values ('9999_later.sql', '0')`.execute(
     t.db,

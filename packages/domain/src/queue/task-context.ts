@@ -129,7 +129,7 @@ export async function sourceOfBuild(db: Db, build_id: number): Promise<BuildSour
     .executeTakeFirstOrThrow()
 }
 
-/** Lists the dist-git branches that the waiting chroots of a build are built from. */
+/** Lists the dist-git branches from which a build's waiting chroots will be built. */
 export async function branchesToImport(db: Db, build_id: number): Promise<string[]> {
   const rows = await db
     .selectFrom('build_chroot')
@@ -152,7 +152,7 @@ export interface LogLocation {
   result_dir: string | null
 }
 
-/** Returns the location of the files of a task's build. */
+/** Returns where the files of a task's build are stored. */
 export async function locationOfTask(
   db: Db,
   task: Pick<TaskRow, 'build_id' | 'build_chroot_id'>,
