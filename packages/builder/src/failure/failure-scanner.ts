@@ -75,10 +75,10 @@ const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
 
 /** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
 const NOTABLE =
-  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|memory|denied|traceback|exception|abort|panic|assert|bad |problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line /i
+  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad |problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line /i
 /** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
 const HARMLESS =
-  /^\+{1,3} | -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
+  /^\+{1,3} | -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
 
 const TRACEBACK = /^(\s{0,40})(?:\S{1,40} {1,4})?Traceback \(most recent call last\):/
 const EXCEPTION = /^\s{0,40}(?:\S{1,40} {1,4})?[A-Za-z_][\w.]{0,200}(?:: |:?$)/
@@ -210,7 +210,8 @@ export class FailureScanner {
     if (this.#inTraceback(line, number)) return
     const stage = this.#stage
     if (IGNORED_BY_MAKE.test(line)) forget(stage, number)
-    if (!NOTABLE.test(line) || HARMLESS.test(line)) return
+    // The cheaper test first.
+    if (HARMLESS.test(line) || !NOTABLE.test(line)) return
     if (++stage.tried > MAX_TRIED) return
     // After a sure error, only a decisive one counts.
     const match = matchOf(line, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
@@ -241,11 +242,10 @@ export class FailureScanner {
     if (this.#isChained && before && this.#stage.found.sure === before)
       delete this.#stage.found.sure
     this.#isChained = false
-    const match = matchOf(line, this.#stage.name, EXCEPTION_RULES) ?? {
-      rule: ANY_EXCEPTION,
-      finding: ANY_EXCEPTION,
-      groups: [],
-    }
+    const match = matchOf(line, this.#stage.name, EXCEPTION_RULES) ?? anyException()
+    // Tests print tracebacks on purpose, and so do programs that go on, as a part of their messages.
+    const isSure = indent === 0 && this.#stage.name !== '%check'
+    if (!isSure) match.rule = { ...match.rule, rank: 'likely' }
     this.#exception = this.#keep(match, number, line)
     return true
   }
@@ -253,11 +253,11 @@ export class FailureScanner {
   #keep({ rule, finding, groups }: Match, number: number, line: string): Candidate | undefined {
     const { found, byCategory, isStopped } = this.#stage
     const { rank } = rule
+    const isGrouped = rank === 'likely' || rank === 'weak'
     const known = found[rank]
     const { category } = finding
-    const isNewGroup =
-      rank === 'likely' && !isStopped && known && number > known.until + GROUP_LINES
-    if (known && rank === 'likely' && !isStopped && !isNewGroup) known.until = number
+    const isNewGroup = isGrouped && !isStopped && known && number > known.until + GROUP_LINES
+    if (known && isGrouped && !isStopped && !isNewGroup) known.until = number
     if (known && !isNewGroup && (category === undefined || byCategory[category])) return undefined
     const candidate = this.#candidate(number, line)
     candidate.category = category
@@ -289,6 +289,11 @@ export class FailureScanner {
     const last = this.#recent.findLast(({ text }) => text.trim() !== '')
     return last && this.#candidate(last.number, last.text)
   }
+}
+
+/** An exception of which no rule says more. */
+function anyException(): Match {
+  return { rule: ANY_EXCEPTION, finding: ANY_EXCEPTION, groups: [] }
 }
 
 interface Match {

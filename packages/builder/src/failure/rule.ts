@@ -7,7 +7,7 @@ import type { FailureCategory } from '@copr/contract/failure'
  * - `sure`: the message of a tool about an error that fails it
  * - `likely`: an error message that may be without consequence. Of several groups of such lines, the last one is taken, as the section
  *   ended there
- * - `weak`: tells only that something has failed, such as the last lines of make
+ * - `weak`: tells only that something has failed, such as the last lines of make; grouped in the same way
  */
 export const RANKS = ['decisive', 'sure', 'likely', 'weak'] as const
 export type Rank = (typeof RANKS)[number]

@@ -43,8 +43,15 @@ export const COMPILERS = [
     // gcc, g++, clang, gfortran, javac, valac, as, bison, mcs …
     {
       pattern:
-        /^(?:In file included from )?[^\s:'"`(][^:]{0,300}:\d+(?:[:.]\d+)*(?:-\d+(?:\.\d+)?)?: (?:fatal |syntax |Fatal )?[Ee]rror\b/,
+        /^(?:In file included from )?(?![\d.T-]{1,30}:)[^\s:'"`(]{1,300}:\d+(?:[:.]\d+)*(?:-\d+(?:\.\d+)?)?: (?:fatal |syntax |Fatal )?[Ee]rror\b/,
       category: 'compile',
+      below: [
+        {
+          pattern: /^\s{0,20}Could not (?:find|load) module [`'‘]([^'’]+)['’]/,
+          category: 'dependency',
+          hint: MODULE,
+        },
+      ],
     },
     { pattern: /^[^\s:(][^:(]{0,300}\(\d+(?:,\d+)*\): (?:fatal )?error\b/, category: 'compile' },
     { pattern: /^\S{1,300}:\d+:(?:\d+:)? *(?:Fatal )?Error: /, category: 'compile' },
@@ -56,7 +63,7 @@ export const COMPILERS = [
     },
     {
       pattern:
-        /^error(?:\[E\d{4}\])?: (?:failed to run custom build command|linking with|cannot find|unresolved|mismatched|expected|use of |the |this |no |could not find `|environment variable|unused|type |function |missing |borrowed|aborting due|failed to resolve|unexpected)/,
+        /^error(?:\[E\d{4}\])?: (?:failed to run custom build command|linking with|cannot find|unresolved|mismatched|expected|use of |could not find `|environment variable|unused|type |function |missing |borrowed|failed to resolve|unexpected)/,
       category: 'compile',
       below: [
         {
@@ -156,10 +163,11 @@ export const BUILD_TOOLS = [
       pattern:
         /^configure: error: (?:Package requirements \(([^)]{1,200})\)|.{0,200}(?:not found|[Nn]ot? find|[Mm]issing|required|requires?\b|[Nn]eed|not installed|install |unable to find|couldn't find|could not|is not available|not usable|too old|cannot find|No package|library|header|devel))/,
       category: 'dependency',
-      hint: 'Add the package that configure asks for to BuildRequires. $1',
+      hint: 'Add these modules of pkg-config to BuildRequires: $1.',
     },
     {
-      pattern: /^configure: error: |^\S{0,200}configure: (?:line \d+: )?(?:error|syntax error)/,
+      pattern:
+        /^configure: error: (?!in [`'])|^\S{0,200}\/configure: (?:line \d+: )?(?:error|syntax error)/,
       category: 'compile',
       hint: 'See config.log for the details; configure stops there.',
     },
@@ -196,7 +204,7 @@ export const BUILD_TOOLS = [
     // meson
     {
       pattern:
-        /(?:^|: )ERROR: (?:Dependency "([^"]+)"|Dependency '([^']+)'|.{0,100}[Dd]ependency "?([\w.+-]+)"? .{0,40}(?:not found|required)|(?:Program|Programs?) '?([\w./ +-]+)'?.{0,40} not found|C(?:\+\+|pp)? (?:shared or static )?(?:library|header) '([^']+)'|Pkg-config .{0,40}not found|Unknown compiler|.{0,40}(?:not found|too old)|.{0,20}Could not (?:find|invoke)|python3? is missing modules|Git program not found|.{0,200}required but not found)/,
+        /(?:^|: )ERROR: (?:Dependency "([^"]+)"|Dependency lookup for (\S+)|Dependency '([^']+)'|.{0,100}[Dd]ependency "?([\w.+-]+)"? .{0,40}(?:not found|required)|(?:Program|Programs?) '?([\w./ +-]+)'?.{0,40} not found|C(?:\+\+|pp)? (?:shared or static )?(?:library|header) '([^']+)'|Pkg-config .{0,40}not found|Unknown compiler|.{0,40}(?:not found|too old)|.{0,20}Could not (?:find|invoke)|python3? is missing modules|Git program not found|.{0,200}required but not found)/,
       category: 'dependency',
       hint: 'Add the package that provides $1 to BuildRequires.',
       only: ['%build', '%conf', '%install', '%prep'],
@@ -212,12 +220,6 @@ export const BUILD_TOOLS = [
       only: ['%build', '%conf', '%install', '%check'],
     },
     // pkg-config, qmake, scons, waf, ninja, make
-    {
-      pattern:
-        /^Package (\S+?),? (?:was not found in the pkg-config search path|required by .{1,100} not found)/,
-      category: 'dependency',
-      hint: 'Add BuildRequires: pkgconfig($1).',
-    },
     {
       pattern: /^(?:Project ERROR: |error: )Unknown module\(s\) in QT: (.+)/,
       category: 'dependency',
@@ -249,7 +251,8 @@ export const BUILD_TOOLS = [
       hint: 'Add the package that contains the program $1 to BuildRequires.',
     },
     {
-      pattern: /^No package '([^']+)' found/,
+      pattern:
+        /^Package (\S+?),? (?:was not found in the pkg-config search path|required by .{1,100} not found)|^No package '([^']+)' found/,
       category: 'dependency',
       hint: 'Add BuildRequires: pkgconfig($1).',
     },

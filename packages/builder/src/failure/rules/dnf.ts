@@ -51,14 +51,14 @@ export const DNF = [
     },
     {
       pattern:
-        /Failed to download metadata for repo|Cannot download repomd\.xml|Failed to synchronize cache for repo|^(?:Error: )?Failed to download (?:files|packages|metadata)|repomd\.xml: (?:Cannot|Status)|Cannot (?:prepare|find a valid) (?:internal mirrorlist|baseurl)|No more mirrors to try|All mirrors were tried/,
+        /Failed to download metadata for repo|Cannot download repomd\.xml|Failed to synchronize cache for repo|^(?:Error: )?Failed to download (?:files|packages|metadata)|repomd\.xml: (?:Cannot|Status)|Cannot (?:prepare|find a valid) (?:internal mirrorlist|baseurl)|No more mirrors to try|[Aa]ll mirrors were (?:already )?tried|Librepo error: /,
       category: 'infrastructure',
       hint: REPOSITORY,
       only: ROOT,
     },
     {
       pattern:
-        /Status code: [45]\d\d for https?:|Curl error \(\d+\)|\[MIRROR\] |repodata.{0,200}(?:404|Not Found)|Package "\S+" .* is not signed|GPG check FAILED|Public key for \S+ is not installed|(?:Checksum|checksum) (?:error|mismatch|doesn't match)/i,
+        /Status code: [45]\d\d for https?:|Curl error \(\d+\)|\[MIRROR\] |repodata.{0,200}(?:404|Not Found)|Package "\S+" .* is not signed|(?:GPG|PGP) check (?:FAILED|failed)|OpenPGP check for package|Signature verification failed|Public key for \S+ is not installed|(?:Checksum|checksum) (?:error|mismatch|doesn't match)/i,
       category: 'infrastructure',
       hint: REPOSITORY,
       only: ROOT,
@@ -105,7 +105,7 @@ export const MACHINE = decisive(
   },
   {
     pattern:
-      /^(?:!! )?Copr (?:builder|VM) .{0,40}(?:lost|unreachable)|^Failed: the builder|VM (?:was )?(?:lost|terminated)|^(?:ERROR: )?(?:mockbuild\.exception\.\w*Lock|Build root is locked)/,
+      /^(?:!! )?Copr (?:builder|VM) .{0,40}(?:lost|unreachable)|^Failed: the builder|Could not find useradd in chroot|VM (?:was )?(?:lost|terminated)|^(?:ERROR: )?(?:mockbuild\.exception\.\w*Lock|Build root is locked)/,
     category: 'infrastructure',
   },
 )

@@ -126,7 +126,6 @@ export const LANGUAGES = [
         { pattern: /Could not resolve|offline/, category: 'dependency' },
       ],
     },
-    { pattern: /^\[INFO\] BUILD FAILURE/ },
     // Others
     {
       pattern:
@@ -156,6 +155,11 @@ export const LANGUAGES = [
     {
       pattern:
         /^(?:a2x|asciidoctor?|xmlto|pandoc|msgfmt|msgmerge|xgettext|glib-compile-\w+|gdbus-codegen|moc|uic|rcc|desktop-file-(?:validate|install)|appstream\S{0,20}|help2man|texi2any|makeinfo|pdflatex|sip-build|vapigen|g-ir-scanner|g-ir-compiler|protoc(?:-gen-\w+)?|swig|flex|bison|yacc|gperf|ronn|xsltproc|rst2man|docutils|sphinx-build|dune|cython|f2py|gtkdoc-\w+): (?:ERROR|error|fatal|FATAL|failed|FAILED|can't|cannot|found \d+ fatal|.{1,200}: (?:error|failed)|Could not)/i,
+    },
+    {
+      pattern: /^! LaTeX Error: File `([^']+)' not found/,
+      category: 'dependency',
+      hint: 'Add BuildRequires: tex($1).',
     },
     {
       pattern: /^! LaTeX Error|^! (?:Undefined control sequence|Emergency stop)/,
@@ -199,7 +203,7 @@ export const LANGUAGES = [
   ...weak(
     {
       pattern:
-        /^npm (?:ERR!|error) |^\[ERROR\] |^error Command failed|\bexited with (?:code|status) [1-9]/,
+        /^npm (?:ERR!|error) |^\[ERROR\] |^\[INFO\] BUILD FAILURE|^error Command failed|\bexited with (?:code|status) [1-9]/,
     },
     { pattern: /\b(?:error|failed|failure|fatal)\b/i },
   ),

@@ -1,4 +1,4 @@
-import { decisive, likely, sure } from '../rule.ts'
+import { decisive, likely, type Rule, sure } from '../rule.ts'
 
 const MEMORY =
   'Build with fewer processes at a time (%constrain_build in the spec), with less debug information, or on a machine with more memory.'
@@ -7,28 +7,46 @@ const NETWORK =
   'Add the file as a source of the package, or its package to BuildRequires; if the build must download, enable network access in the project.'
 const STALLED = 'Find the step that hangs at the end of the log, or raise the timeout of the build.'
 
+const NOT_TESTS = [
+  'root',
+  'spec',
+  '%prep',
+  '%generate_buildrequires',
+  '%conf',
+  '%build',
+  '%install',
+  '%files',
+]
+
+/** Outside of %check, these words explain everything else; tests may print them on purpose. */
+const EXHAUSTED: Omit<Rule, 'rank'>[] = [
+  {
+    pattern: /virtual memory exhausted|[Cc]annot allocate memory|: out of memory allocating/,
+    category: 'resources',
+    hint: MEMORY,
+  },
+  { pattern: /LLVM ERROR: out of memory/, category: 'resources', hint: MEMORY },
+  { pattern: /java\.lang\.OutOfMemoryError/, category: 'resources', hint: MEMORY },
+  { pattern: /JavaScript heap out of memory/, category: 'resources', hint: MEMORY },
+  { pattern: /No space left on device/, category: 'resources', hint: DISK },
+  { pattern: /Disk quota exceeded/, category: 'resources', hint: DISK },
+  {
+    pattern: /\bfork: (?:retry: )?Resource temporarily unavailable/,
+    category: 'resources',
+    hint: 'Start fewer processes at a time, such as with make -j2.',
+  },
+]
+
 /** Messages about memory, disk and time. */
 export const LIMITS = [
+  ...decisive(...EXHAUSTED.map((rule) => ({ ...rule, only: NOT_TESTS }))),
+  ...likely(...EXHAUSTED),
   ...decisive(
     {
-      pattern: /Killed signal terminated program|terminated with signal 9 \[Killed\]/,
+      pattern:
+        /Killed signal terminated program|\(signal: 9, SIGKILL: kill\)|terminated with signal 9 \[Killed\]/,
       category: 'resources',
       hint: MEMORY,
-    },
-    {
-      pattern: /virtual memory exhausted|[Cc]annot allocate memory|: out of memory allocating/,
-      category: 'resources',
-      hint: MEMORY,
-    },
-    { pattern: /LLVM ERROR: out of memory/, category: 'resources', hint: MEMORY },
-    { pattern: /java\.lang\.OutOfMemoryError/, category: 'resources', hint: MEMORY },
-    { pattern: /JavaScript heap out of memory/, category: 'resources', hint: MEMORY },
-    { pattern: /No space left on device/, category: 'resources', hint: DISK },
-    { pattern: /Disk quota exceeded/, category: 'resources', hint: DISK },
-    {
-      pattern: /\bfork: (?:retry: )?Resource temporarily unavailable/,
-      category: 'resources',
-      hint: 'Start fewer processes at a time, such as with make -j2.',
     },
     {
       pattern: /commandTimeoutExpired|^(?:ERROR: )?Timeout\(\d+\) expired for command/,
@@ -56,7 +74,7 @@ export const LIMITS = [
     { pattern: /^MemoryError\b/, category: 'resources', hint: MEMORY },
     {
       pattern:
-        /\(signal: 9, SIGKILL: kill\)|: Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|\] Error 137$/,
+        /(?:: |\b\d{1,9} )Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|\] Error 137$/,
       category: 'resources',
       hint: MEMORY,
     },
@@ -75,8 +93,7 @@ export const LIMITS = [
   }),
 ]
 
-/** Messages about downloads. In %check, the test that needs them fails instead. */
-export const NETWORK_RULES = sure(
+const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   {
     pattern:
       /[Cc]ould ?n[o']t resolve host|[Tt]emporary failure in name resolution|[Nn]ame or service not known|unable to resolve host address|unable to resolve '|getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|[Nn]o address associated with hostname|nodename nor servname|dns error: failed to lookup/,
@@ -95,7 +112,7 @@ export const NETWORK_RULES = sure(
   },
   {
     pattern:
-      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|28|35|56)\)|Failed to connect to \S{1,200} port/,
+      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|22|28|35|56)\)|Failed to connect to \S{1,200} port/,
     category: 'network',
     hint: NETWORK,
   },
@@ -125,7 +142,7 @@ export const NETWORK_RULES = sure(
   },
   {
     pattern:
-      /unable to access 'https?:|^fatal: (?:clone of|unable to connect|Could not read from remote)|^ssh: connect to host/,
+      /unable to access 'https?:|^fatal: (?:repository '.{1,200}' not found|Remote branch \S{1,200} not found|could not read Username|clone of|unable to connect|Could not read from remote)|^ssh: connect to host/,
     category: 'network',
     hint: NETWORK,
   },
@@ -141,4 +158,10 @@ export const NETWORK_RULES = sure(
     category: 'network',
     hint: NETWORK,
   },
-)
+]
+
+/** Messages about downloads. In %check, the test that needs the network is the first error. */
+export const NETWORK_RULES = [
+  ...sure(...NO_NETWORK.map((rule) => ({ ...rule, only: NOT_TESTS }))),
+  ...likely(...NO_NETWORK),
+]

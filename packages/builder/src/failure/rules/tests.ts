@@ -50,7 +50,11 @@ export const TESTS = [
       only: ['%check'],
     },
     // automake, dejagnu
-    { pattern: /^(?:ERROR|XPASS|UNRESOLVED): \S/, category: 'test', only: ['%check'] },
+    {
+      pattern: /^(?:ERROR: \S{1,200}(?: - .{1,200})?$|XPASS: \S|UNRESOLVED: \S)/,
+      category: 'test',
+      only: ['%check'],
+    },
     { pattern: /^FAIL: \S/, category: 'test', only: CHECK },
     { pattern: /^# (?:FAIL|ERROR): {1,4}[1-9]/, category: 'test', only: CHECK },
     // TAP: prove, Test::More, automake, meson, node
@@ -94,14 +98,13 @@ export const TESTS = [
     },
     {
       pattern:
-        /^\S{1,300}:\d+: FAILED:|^(?:test cases|assertions): .{1,80}[1-9]\d* failed|^\*{3} [1-9]\d* failures? (?:is|are) detected|^\S{1,200}\(\d+\): (?:fatal )?error: in "|^(?:FAIL!|XPASS) {1,3}: |^!!!FAILURES!!!|^\S{1,200}:\d+:[FE]:|^\[ {2}ERROR {3}\]|^(?:not ok|Bail out|\*{2} ERROR:|ERROR:\S{1,200}:\d+:\w|\(.{1,100}: \d+\): \S+-CRITICAL)/,
+        /^\S{1,300}:\d+: FAILED:|^(?:test cases|assertions): .{1,80}[1-9]\d* failed|^\*{3} [1-9]\d* failures? (?:is|are) detected|^\S{1,200}\(\d+\): (?:fatal )?error: in "|^(?:FAIL!|XPASS) {1,3}: |^!!!FAILURES!!!|^\S{1,200}:\d+:[FE]:|^\[ {2}ERROR {3}\]|^(?:not ok|Bail out|\*{2} ERROR:|ERROR:\S{1,200}:\d+:\w)/,
       category: 'test',
       only: CHECK,
     },
     // cargo, go
     {
-      pattern:
-        /^test .{1,300} \.{3} FAILED|^thread '.{1,100}' (?:\(\d+\) )?panicked at|^test result: FAILED|^---- .{1,200} stdout ----$/,
+      pattern: /^test .{1,300} \.{3} FAILED|^test result: FAILED|^---- .{1,200} stdout ----$/,
       category: 'test',
       only: CHECK,
     },
@@ -121,13 +124,13 @@ export const TESTS = [
     // JavaScript, Ruby, PHP, Lua, Haskell, OCaml, Elixir, Erlang, R, Tcl
     {
       pattern:
-        /^\s{0,20}\d+ failing$|^ ?FAIL {1,2}\S|^\s{0,8}● |^\s{0,20}[✖✗×✘] |^# fail [1-9]|^\s{0,20}\d+\) \S.{0,200}:?$|^Test(?: Suite)?s: {1,10}.{0,40}[1-9]\d* failed/,
+        /^\s{0,20}\d+ failing$|^ ?FAIL {1,2}\S|^\s{0,8}● |^\s{0,20}[✖✗×✘] |^# fail [1-9]|^Test(?: Suite)?s: {1,10}.{0,40}[1-9]\d* failed/,
       category: 'test',
       only: ['%check'],
     },
     {
       pattern:
-        /^Failures:$|^rspec \.\/|^\d+ (?:examples|runs|tests), .{0,80}(?:[1-9]\d* (?:failures|errors))|^ {0,4}\d+\) (?:Failure|Error):?|^(?:Failure|Error): ?\S{0,200}\(|^={3,80}$\n(?:Failure|Error):|^FAILURES!$|^FAILED TEST SUMMARY|^FAIL .{1,200} \[\S{1,200}\.phpt\]|^Tests: \d+, .{0,80}(?:Failures|Errors): [1-9]/,
+        /^Failures:$|^There (?:was|were) [1-9]\d{0,6} (?:failure|error)s?:|^rspec \.\/|^\d+ (?:examples|runs|tests), .{0,80}(?:[1-9]\d* (?:failures|errors))|^ {0,4}\d+\) (?:Failure|Error):?|^(?:Failure|Error): ?\S{0,200}\(|^FAILURES!$|^FAILED TEST SUMMARY|^FAIL .{1,200} \[\S{1,200}\.phpt\]|^Tests: \d+, .{0,80}(?:Failures|Errors): [1-9]/,
       category: 'test',
       only: CHECK,
     },
@@ -139,7 +142,7 @@ export const TESTS = [
     },
     {
       pattern:
-        /^(?:Error|Failure) Details$|^\[\s?(?:failed|FAILED)\s?\] |^\s{0,8}(?:\S{1,100} )?\.{2,80} ?(?:FAILED|FAIL|failed|BAD)$|^\S{1,200} {1,40}(?:FAILED|FAIL)$|^(?:FAILED|Failed|FAILURE)\b:? ?(?!0)\S|^Some tests failed|^Test failed|^TEST FAILED|: test failed$/,
+        /^(?:Error|Failure) Details$|^\[\s?(?:failed|FAILED)\s?\] |^\s{0,8}(?:\S{1,100} )?\.{2,80} ?(?:FAILED|FAIL|failed|BAD)$|^\S{1,200} {1,40}(?:FAILED|FAIL)$|^FAILED\b:? ?(?!0)\S|^Some tests failed|^Test failed|^TEST FAILED|: test failed$/,
       category: 'test',
       only: ['%check'],
     },
@@ -168,6 +171,12 @@ export const TESTS = [
       only: CHECK,
     },
     { pattern: /^E {3,20}\S/, category: 'test', only: CHECK },
+    {
+      pattern:
+        /^thread '.{1,100}' (?:\(\d+\) )?panicked at|^\s{0,20}\d{1,6}\) \S|^(?:Failed|FAILURE)\b/,
+      category: 'test',
+      only: ['%check'],
+    },
   ),
   ...weak({ pattern: /\b(?:FAIL|FAILED|failed)\b/, category: 'test', only: ['%check'] }),
 ]

@@ -203,7 +203,7 @@ export const CASES: Record<string, FailingCase> = {
     category: 'dependency',
     section: '%build',
     head: NEEDS('autoconf', 'pkgconf'),
-    error: /^Package zfoo was not found/,
+    error: /^configure: error: Package requirements/,
     build:
       FILE(
         'configure.ac',
