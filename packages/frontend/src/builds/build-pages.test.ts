@@ -95,6 +95,7 @@ test('the page of a failed build shows the first error, its place in the log, an
   const page = await (await t.ask(`/coprs/dana/telescope/build/${id}/`)).text()
   assert.match(page, />compile</)
   assert.match(page, /<mark><span class="number">118<\/span> &lt;b&gt;hello\.c:1:1: error/)
+  assert.match(page, /117<\/span> gcc -c hello\.c\n<mark>/)
   assert.match(
     page,
     /Line 118 of\s+<a href="\/results\/dana\/telescope\/debian-12-x86_64\/place\/builder-live\.log"/,

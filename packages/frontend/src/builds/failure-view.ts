@@ -60,7 +60,7 @@ function excerptOf({ excerpt, line }: FailureDetails): Html {
   if (excerpt === null) return html``
   const rows = excerpt.lines.map((text, index) => {
     const number = excerpt.first_line + index
-    const row = html`<span class="number">${number}</span> ${text} `
+    const row = html`<span class="number">${number}</span> ${`${text}\n`}`
     return number === line ? html`<mark>${row}</mark>` : row
   })
   return html`<pre class="excerpt" tabindex="0">${rows}</pre>`
