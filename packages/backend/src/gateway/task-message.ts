@@ -101,7 +101,13 @@ async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
     reviews: reviewsOf(project, chroot.name),
     enable_net: build.enable_net ?? project.enable_net,
     ...mockRootSettings({ build, chroot, project }),
-    macros: macrosOf(facts),
+    macros: {
+      ...macrosOf(facts),
+      // As in Copr, specs that let rpmbuild download their sources may not use unencrypted protocols, unless the user uploaded the SRPM.
+      ...(build.source_type !== 'upload' && {
+        __urlhelper_localopts: '--proto -all,+https,+ftps',
+      }),
+    },
     ...(results_url !== public_url && { results: { url: results_url, public_url } }),
     git_url: `${base_url}/git/${path}`,
     git_commit: chroot.git_commit,
