@@ -16,7 +16,7 @@ import { webhookReceivers } from './webhooks/webhook-routes.ts'
 
 export type { Frontend } from './frontend.ts'
 
-/** More than any page or API route has. */
+/** Maximum number of query parameters; no page or API route has that many. */
 const MAX_PARAMETERS = 100
 
 /** Maximum number of characters in an error message. */
@@ -57,7 +57,7 @@ export function frontendApp(frontend: Frontend): Hono {
   return app
 }
 
-/** Answers an error, as JSON for the API and as a page otherwise. */
+/** Responds to an error with JSON for the API and with a page otherwise. */
 async function answerError(c: Context, frontend: Frontend, error: Error): Promise<Response> {
   const known = error instanceof CoprError ? error : undefined
   if (!known)

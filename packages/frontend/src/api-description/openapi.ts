@@ -92,7 +92,10 @@ function queryParameters(query: z.ZodType | undefined): Json[] {
   )
 }
 
-/** The JSON Schema of accepted input. Fields convert input of any type, so their `meta` describes them instead of that type. */
+/**
+ * Returns the JSON Schema of accepted input. Form fields accept and convert input of any type, so the schema takes its types from their
+ * `meta`.
+ */
 export function formSchema(schema: z.ZodType): Json {
   return withoutDialect(
     z.toJSONSchema(schema, {

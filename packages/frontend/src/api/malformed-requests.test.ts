@@ -11,7 +11,7 @@ const FORM_TYPE = 'application/x-www-form-urlencoded'
 /** Bodies that do not match their content type, or that no client sends. */
 const BODIES: [what: string, type: string | undefined, body: string | Uint8Array<ArrayBuffer>][] = [
   ['nothing', JSON_TYPE, ''],
-  ['half of an object', JSON_TYPE, '{"name": "a'],
+  ['half an object', JSON_TYPE, '{"name": "a'],
   ['two objects', JSON_TYPE, '{}{}'],
   ['a list', JSON_TYPE, '[{}]'],
   ['null', JSON_TYPE, 'null'],
@@ -26,7 +26,7 @@ const BODIES: [what: string, type: string | undefined, body: string | Uint8Array
   ['a key twice', JSON_TYPE, '{"name": "a", "name": ["b"]}'],
   ['a prototype', JSON_TYPE, '{"__proto__": {"is_admin": true}, "constructor": {}}'],
   ['a byte order mark', JSON_TYPE, '\uFEFF{}'],
-  ['bytes that are no UTF-8', JSON_TYPE, new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
+  ['bytes that are not UTF-8', JSON_TYPE, new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
   ['JSON without a type', undefined, '{"name": ["a"]}'],
   ['JSON as a form', FORM_TYPE, '{"name": "a"}'],
   ['a form with broken escapes', FORM_TYPE, 'name=%&%zz=%ff&=&&name=%c3%28'],

@@ -59,7 +59,7 @@ for (const route of routes) {
   })
 }
 
-/** Asserts that the answer arrives in time, is not a 5xx, and is JSON with a message if the request is refused. */
+/** Asserts that the response arrives in time, is not a 5xx, and is JSON with a message if the request is refused. */
 async function expectAnswer(route: ApiRoute, own: Fixture, fault: Fault): Promise<void> {
   const response = await Promise.race([sendSample(route, own, 'owner', fault.change), late()])
   const text = await response.text()
@@ -82,8 +82,8 @@ async function late(): Promise<never> {
 type Selection = (route: ApiRoute, name: string, turn: number) => boolean
 
 /**
- * Routes that share a field, with the same name and schema, take turns: each tries half or a third of the values, so that together they
- * try all.
+ * Divides the values of a field among the routes that have a field of the same name and schema: each route tries half or a third of the
+ * values, so that together they try all.
  */
 const isInTurn: Selection = (route, name, turn) => {
   const sharers = sharing.get(fieldKey(route, name)) ?? [route]

@@ -32,7 +32,7 @@ test('administrators see all changes, by user and by project', async () => {
   assert.equal((await (await browse(t, 'dana')).get('/admin/audit/')).status, 403)
 })
 
-test('users see changes of the projects that they may edit, and their own changes', async () => {
+test('users see changes to projects that they may edit, and their own changes', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await t.get<{ id: number }>('/api_3/project?ownername=dana&projectname=telescope')

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Redraws the badge images; requires chromium. Run it in this folder after a change of text or color.
+# Redraws the badge images; requires chromium. Run it in this folder after changing the text or a color.
 set -eu
 draw() { # name, text, color, width of the part with the text
   width=$((40 + $4))

@@ -22,14 +22,16 @@ export interface Operation {
   /** One line that describes the operation. */
   summary: string
   /**
-   * The callers that the operation admits: `anyone`; any authenticated `user`; the user of the `account` itself; users who may
-   * `build` in, `edit` or `delete` the project; or users who may `create` one for the owner. `inProject()` and `onBuild()`
-   * require a right in the project before the handler runs.
+   * The callers that the operation admits: `anyone`; any authenticated `user`; the user of the `account` itself; users who may `build`
+   * in, `edit` or `delete` the project; or users who may `create` a project for the owner. `inProject()` and `onBuild()` require a right in
+   * the project before the handler runs.
    */
   access: Access
   /** The scope that a named token must have. */
   scope?: TokenScope
-  /** Scopes that a named token must have in addition, because the answer or its effect grants the same powers. */
+  /**
+   * Additional scopes that a named token needs for this operation, because its response or side effect grants the powers of those scopes.
+   */
   gives?: readonly TokenScope[]
   query?: z.ZodType
   body?: z.ZodType
@@ -49,7 +51,7 @@ export interface ApiRoute extends Operation {
 type Answer = Response | Promise<Response>
 export interface Handled extends Operation {
   run: (c: Context, frontend: Frontend) => Answer
-  /** Whether the project is resolved, and the token's limits and the right in the project are checked, before the handler runs. */
+  /** Whether the project is looked up, and the token's limits and the user's right in the project are checked, before the handler runs. */
   isInProject: boolean
 }
 
@@ -64,7 +66,7 @@ export interface UserRequest {
   c: Context
   frontend: Frontend
   user: UserActor
-  /** Resources that must be released after the request was answered. */
+  /** Resources that are released after the handler has returned the response. */
   cleanup: AsyncDisposableStack
 }
 
@@ -76,7 +78,7 @@ export function open(
   return { ...operation, access: 'anyone', isInProject: false, run: (c) => handler(c) }
 }
 
-/** Declares an operation that needs credentials and names no project, or only in a form that its handler parses. */
+/** Declares an operation that needs credentials and either names no project or names it only in a form that the handler parses. */
 export function protectedBy(
   operation: Protected,
   handler: (c: Context, user: UserActor) => Answer,
@@ -85,7 +87,7 @@ export function protectedBy(
   return { ...operation, isInProject: false, run }
 }
 
-/** Declares an operation in a project. `authorize` finds the project, throws unless the user has the right, and returns its findings. */
+/** Declares an operation in a project. `authorize` finds the project, throws unless the user has the right, and returns what it found. */
 export function authorizedBy<Found extends object>(
   operation: Protected,
   authorize: (request: UserRequest) => Promise<Found>,
@@ -110,8 +112,8 @@ function runFor(operation: Protected, respond: (request: UserRequest) => Answer)
 const IN_PROJECT = /:(projectname|build_id)\b/
 
 /**
- * Registers the handlers of a path by method. `deprecated` maps old methods to current ones, whose handlers answer them with a
- * `Warning` header; all other methods get a 405.
+ * Registers the handlers of a path by method. `deprecated` maps each old method to the current one, whose handler serves both; responses
+ * to old methods have a `Warning` header. All other methods get a 405.
  */
 export function answer(
   { app, frontend, routes }: Api,
@@ -158,7 +160,7 @@ export function requiredQuery(c: Context, name: string): string {
   return value
 }
 
-/** Reads a boolean of the query; python-copr sends Python's `True`. */
+/** Reads a boolean query parameter; python-copr sends Python's `True`. */
 export function queryFlag(c: Context, name: string): boolean {
   return ['True', 'true', '1'].includes(c.req.query(name) ?? '')
 }

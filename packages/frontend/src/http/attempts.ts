@@ -10,7 +10,7 @@ type Site = Pick<Frontend, 'attempts' | 'config'>
 
 interface Attempt<T> {
   counted: Counted[]
-  /** The secret together with its subject, because a secret is valid for one subject only. */
+  /** The secret, together with the login or the project for which it is valid. */
   credential: string
   /** Verifies the secret; returns undefined if it is wrong. */
   look: () => Promise<T | undefined>
@@ -62,7 +62,7 @@ export function countedToken(c: Context, site: Site, login: string): Counted[] {
   ]
 }
 
-/** Counters of webhook failures. A forge uses a few addresses for all projects; one with a wrong secret must not block the others. */
+/** Counters of webhook failures. A forge uses a few addresses for all projects; a project with a wrong secret must not block the others. */
 export function countedWebhook(c: Context, site: Site, project: string): Counted[] {
   const from = addressOf(c, site)
   return [

@@ -9,7 +9,7 @@ import type { Frontend } from '../frontend.ts'
 import { attempt, countedToken } from './attempts.ts'
 import { isFromThisSite, SESSION_COOKIE } from './same-origin.ts'
 
-/** Authenticates a request of the API by its token, whose limits must allow the operation, or else by the browser's session. */
+/** Authenticates an API request by its token, whose limits must allow the operation, or else by the browser's session. */
 export async function requireUser(c: Context, frontend: Frontend, need: Need): Promise<UserActor> {
   const user = await userOf(c, frontend)
   const refusal = user && refusalOfToken(user, need)
@@ -28,7 +28,7 @@ export async function requireUser(c: Context, frontend: Frontend, need: Need): P
 async function userOf(c: Context, frontend: Frontend): Promise<UserActor | undefined> {
   const header = c.req.header('authorization')
   if (header === undefined) {
-    // A GET needs no CSRF proof: pages of other sites cannot read the answer.
+    // A GET needs no CSRF proof: pages of other sites cannot read the response.
     const isProven = c.req.method === 'GET' || isFromThisSite(c, frontend)
     return isProven ? await sessionUser(c, frontend) : undefined
   }

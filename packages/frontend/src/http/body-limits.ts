@@ -1,6 +1,6 @@
 import { CoprError } from '@copr/process/errors'
 
-/** More than any form of this site and any list that clients send as a form. */
+/** Maximum number of form fields: more than any form of this site has, and more than any list that clients send as a form. */
 export const MAX_FIELDS = 2000
 /** A webhook for a push of 2,000 commits has about 60,000 values. */
 const MAX_VALUES = 200_000

@@ -28,7 +28,7 @@ test('jsonForm() keeps characters outside the Basic Multilingual Plane, escaped 
   assert.deepEqual(jsonForm('{"a": "\\ud83d\\ude80 🚀"}'), { a: '🚀 🚀' })
 })
 
-test('formOf() makes a list of a repeated key, and no key can set the prototype', () => {
+test('formOf() collects the values of a repeated key in a list, and no key can set the prototype', () => {
   const form = formOf([
     ['a', '1'],
     ['a', '2'],

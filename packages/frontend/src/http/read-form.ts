@@ -8,7 +8,7 @@ import { requireFewFields, requireSmallJson } from './body-limits.ts'
 
 export type Form = Record<string, unknown>
 
-/** Parsing this many bytes takes about 10 ms, which blocks the event loop. SRPM uploads are not limited by this. */
+/** Limit for most forms: parsing this many bytes blocks the event loop for about 10 ms. Uploaded SRPMs do not count. */
 export const MAX_FORM_BYTES = 1024 * 1024
 /** Limit for webhooks, which are authenticated before the body is read. GitHub sends up to 25 MB, for pushes and releases far less. */
 export const MAX_WEBHOOK_BYTES = 8 * 1024 * 1024
@@ -74,7 +74,7 @@ export function jsonForm(text: string): Form {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
 }
 
-/** Makes a form of entries; a key that occurs several times becomes a list. */
+/** Builds a form from entries; a key that occurs several times gets a list of values. */
 export function formOf(entries: [string, string][]): Form {
   const form: Form = Object.create(null)
   for (const [key, value] of entries) {

@@ -5,15 +5,18 @@ import type { MiddlewareHandler } from 'hono'
 import type { Frontend } from '../frontend.ts'
 import { addressesOf, clientAddress } from './client-address.ts'
 
-/** Maximum number of concurrent requests of an address. A browser opens six connections to a site, and an office may share one address. */
+/**
+ * Maximum number of concurrent requests from one address. A browser opens six connections to a site, and an office may share one address.
+ */
 export const MAX_REQUESTS = 64
 
-/** Limits the concurrent requests of an address, so that one client cannot starve the others. */
+/** Limits the concurrent requests from each address, so that one client cannot starve the others. */
 export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHandler {
   const running = new Map<string, number>()
   return async (c, next) => {
     const address = clientAddress(c, frontend)
-    // Not limited: programs on this machine, and a proxy that does not name the client, which would be limited as a whole.
+    // Not limited: programs on this machine, and a proxy that does not name the client, because all clients of the proxy would share one
+    // limit.
     if (address === undefined || addressesOf(frontend).isTrusted(address)) return await next()
     const key = addressKey(address)
     const count = running.get(key) ?? 0
@@ -24,7 +27,7 @@ export function limitRequests(frontend: Pick<Frontend, 'config'>): MiddlewareHan
         { retry_after: 1 },
       )
     running.set(key, count + 1)
-    // A request counts until the last byte of its answer was sent.
+    // A request counts until the last byte of its response has been sent.
     ;(c.env as HttpBindings).outgoing.once('close', () => {
       const left = (running.get(key) ?? 1) - 1
       if (left > 0) running.set(key, left)

@@ -6,7 +6,7 @@ import { serveHttp } from '@copr/process/http-server'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 import { MAX_REQUESTS } from './request-limit.ts'
 
-test('an address with more than 100 parameters is refused', async () => {
+test('a URL with more than 100 parameters is refused', async () => {
   await using t = await openTestFrontend()
   const path = (count: number): string =>
     `/api_3/project/list?${'limit=1&'.repeat(count - 1)}limit=1`
@@ -24,7 +24,7 @@ test('a login form of more than 64 KB is refused before it is read', async () =>
     assert.equal((await t.ask(path, { body, headers })).status, 413, path)
 })
 
-/** Sends `count` requests in sequence; returns the number of answers with each status. */
+/** Sends `count` requests in sequence; returns the number of responses with each status. */
 async function statuses(count: number, send: (i: number) => Promise<Response>) {
   const found: Record<number, number> = {}
   for (let i = 0; i < count; i++) {
@@ -110,7 +110,7 @@ test('guesses from another address do not lock out the owner', async () => {
   assert.equal((await login('battery staple', '192.0.2.8')).status, 303)
 })
 
-test('concurrent requests of an address are limited, and other addresses are answered', async () => {
+test('concurrent requests from one address are limited, and requests from other addresses are still served', async () => {
   await using t = await openTestFrontend()
   await using server = await serveHttp(t.app, { host: '127.0.0.1', port: 0 })
   const status = async (address: string) =>

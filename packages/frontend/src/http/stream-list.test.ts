@@ -20,7 +20,7 @@ for (const parts of [[], [[]], [[1]], [[1, 2], [3]], [[], [1], [], [2, 3]], [[1]
     assert.deepEqual(await response.json(), { items: parts.flat(), meta: META })
   })
 
-test('streamList() throws an error before the first items as usual', async () => {
+test('streamList() passes on an error that occurs before the first items, so that it gets an error response', async () => {
   async function* failing(): AsyncGenerator<number[]> {
     yield* []
     throw new Error('no database')
@@ -33,7 +33,7 @@ test('streamList() throws an error before the first items as usual', async () =>
   assert.equal(await response.text(), 'no database')
 })
 
-test('streamList() aborts the response and logs a later error, so that the list does not look complete', async () => {
+test('streamList() logs an error that occurs after the first items, and aborts the response, so that the list does not look complete', async () => {
   async function* failing(): AsyncGenerator<number[]> {
     yield [1]
     throw new Error('the database is unreachable')

@@ -19,7 +19,7 @@ import { alert } from '../pages/parts.ts'
 import { paths } from '../pages/paths.ts'
 import { checkCsrf, type Html, type View, viewOf } from '../pages/view.ts'
 
-/** Longer than any user name. */
+/** Maximum length of a submitted user name; no user has a longer one. */
 const MAX_NAME = 200
 
 /** Serves the pages for login and logout; `provider` is an identity provider, if one is configured. */

@@ -121,7 +121,7 @@ test('a logout ends the session on the site and at the provider', async () => {
     body: new URLSearchParams({ xsrf, logout: 'yes' }),
   })
   assert.deepEqual([left.url, left.status], [`${SITE}/`, 200])
-  // The provider's session has ended too, so it asks for the user again, who now denies the login.
+  // The session at the provider has ended, too, so the provider asks for a login again, which the user now denies.
   provider.who = undefined
   assert.equal((await browser.login()).status, 400)
 })

@@ -46,7 +46,8 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
         'bad_gateway',
         'Cannot log in: this cluster has no OAuth server. Ask the administrator of this site',
       )
-    // Not in the Authorization header: the server cuts the client ID there at the first colon, and a service account's has colons.
+    // The credentials are not sent in the Authorization header: the server cuts the client ID there at the first colon, and a service
+    // account's has colons.
     const auth = oidc.ClientSecretPost(await secret())
     const at = new oidc.Configuration(metadata, client_id, undefined, auth)
     at.timeout = TIMEOUT_MS / 1000
@@ -108,7 +109,7 @@ export function openshiftClient(config: OpenshiftLogin, redirect_uri: string): P
     if (!user.success) throw unreachable(user.error)
     const { name, uid } = user.data.metadata
     return {
-      // Not the OAuth server's issuer: cluster administrators can change its address, and users must stay the same.
+      // This is not the OAuth server's issuer: cluster administrators can change that server's address, and users must stay the same.
       issuer: `openshift:${api_url}`,
       subject: uid || name,
       // Names such as kube:admin contain colons.

@@ -7,7 +7,7 @@ import { resultsUrl } from '../frontend.ts'
 import { type Api, answer, open, requiredQuery } from '../http/answer.ts'
 import { requireProject } from '../api/find-or-404.ts'
 
-/** Number of packages that are read at a time; the answer is streamed. */
+/** Number of packages that are read at a time; the response is streamed. */
 const CHUNK = 200
 
 type Field = (typeof MONITOR_FIELDS)[number]
@@ -33,7 +33,7 @@ export function monitorRoutes(api: Api): void {
         const fields = fieldsOf(c.req.queries('additional_fields[]') ?? [])
         const base = `${resultsUrl(frontend.config)}/${project.ownername}/${dir.name}`
         const places = { project_id: project.id, project_dir_id: dir.id }
-        // The first page is read before the answer starts, because a failure can still become an error response then.
+        // The first page is read before the response starts, so that a failure can still be reported with an error response.
         const first = await monitorPage(db, { ...places, limit: CHUNK })
 
         async function* text(): AsyncGenerator<string> {
@@ -63,7 +63,7 @@ export function monitorRoutes(api: Api): void {
     ),
   })
 
-  /** Logs an error while the answer is being streamed, when it can no longer become an error response. */
+  /** Logs an error that occurs while the response is being streamed, when it is too late for an error response. */
   async function* logged(text: AsyncGenerator<string>): AsyncGenerator<string> {
     try {
       yield* text

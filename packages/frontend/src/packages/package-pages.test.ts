@@ -145,7 +145,7 @@ for (const [type, fields] of Object.entries(FIELDS))
     })
   })
 
-test('an upload is resubmitted from the SRPM in its results, a link from its URL', async () => {
+test('a build of an upload is resubmitted from the SRPM in its results, a build of a link from its URL', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const dana = await browse(t, 'dana')
@@ -207,7 +207,7 @@ test('a build links to its batch, and a batch to the batch that it waits for', a
   assert.equal((await dana.get('/status/batches/detail/99999999999999999/')).status, 404)
 })
 
-test('packages are listed by name, and ?after= continues after one', async () => {
+test('packages are listed by name, and ?after=NAME continues after that package', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await t.db.selectFrom('project').select('id').executeTakeFirstOrThrow()

@@ -17,7 +17,7 @@ const TITLES: Record<number, string> = {
   503: 'Temporarily unavailable',
 }
 
-/** Answers an error, as a page for browsers and as plain text for all other clients. */
+/** Responds to an error with a page for browsers and with plain text for all other clients. */
 export async function errorPage(
   c: Context,
   frontend: Frontend,

@@ -34,7 +34,10 @@ async function listForms(): Promise<[Role, PageForm][]> {
   return [...all.values()]
 }
 
-/** The names of build options that were tried. All build forms have them, so one form tries each value, the others only combinations. */
+/**
+ * The names of build options that have been tried. All build forms have the same options, so only one form tries each value alone; the
+ * other forms try only combinations.
+ */
 const tried = new Set<string>()
 function isTried(form: PageForm, name: string): boolean {
   if (!form.names.includes('after_build_id')) return false
@@ -105,7 +108,9 @@ function faultsOf(name: string): Filled[] {
   ]
 }
 
-/** Asserts that the answer is in time and not a 5xx, and that no input is rendered as markup, there or on the page it redirects to. */
+/**
+ * Asserts that the response arrives in time and is not a 5xx, and that neither it nor the page it redirects to contains input as markup.
+ */
 async function expectAnswer(
   fixture: Fixture,
   role: Role,

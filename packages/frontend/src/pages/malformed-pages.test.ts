@@ -21,7 +21,7 @@ const pages = pageRoutesOf(fixture)
 const readable = pages.filter(({ method }) => method === 'GET')
 const writable = pages.filter(({ method }) => method === 'POST')
 
-/** Set FAST_CHECK_RUNS for a thorough run. */
+/** Whether each page tries all values; set FAST_CHECK_RUNS to enable this. */
 const IS_DEEP = process.env['FAST_CHECK_RUNS'] !== undefined
 
 const QUERIES = ['before', 'after', 'offset', 'next', 'q', 'query', 'fulltext', 'dirname', 'arch']
@@ -82,15 +82,18 @@ for (const route of writable)
 
 const VALUES = NASTY_STRINGS.map(([, value]) => value)
 
-/** The malformed values for a page; a page of a user's project and the same page of a group's project take turns with them. */
+/**
+ * Returns the malformed values for a page. The values are applied alternately to a page of a user's project and to the same page of a
+ * group's project.
+ */
 function valuesInTurn(route: PageRoute): string[] {
   const twins = readable.filter((each) => pageName(each) === pageName(route))
   return VALUES.filter((_, i) => IS_DEEP || i % twins.length === twins.indexOf(route))
 }
 
 /**
- * Queries with malformed values in all parameters at once, as most pages ignore most of them, and then in each parameter alone, where all
- * pages take turns: each tries a third of the values of each parameter.
+ * Returns queries with malformed values in all parameters at once, because most pages ignore most parameters, and queries with a
+ * malformed value in a single parameter. The latter are divided among the pages: each page tries a third of the values of each parameter.
  */
 function queriesFor(route: PageRoute): URLSearchParams[] {
   const page = readable.indexOf(route)

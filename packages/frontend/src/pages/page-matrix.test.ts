@@ -257,7 +257,7 @@ async function send(
   return await app.request(path, { method: 'POST', headers, body })
 }
 
-/** The form as this role sees it, or otherwise as another role sees it. */
+/** Returns the form as this role sees it or, if this role sees none, as another role sees it. */
 function formFor(route: PageRoute, role: Role): PageForm {
   const found = [role, ...ROLES].flatMap((each) =>
     (forms.get(each) ?? []).filter((form) => form.route.path === route.path),

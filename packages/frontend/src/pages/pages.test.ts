@@ -4,7 +4,7 @@ import { browse } from '../testing/browse.ts'
 import { makeRpm } from '../testing/make-srpm.ts'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('public pages answer visitors, and pages of the project its owner', async () => {
+test('public pages are shown to visitors, and project pages to the owner of the project', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = {

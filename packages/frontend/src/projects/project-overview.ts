@@ -17,7 +17,7 @@ const FOUND_BY_PLUGIN = ['fedora', 'epel', 'rhel', 'centos-stream', 'mageia', 'o
 export interface Overview {
   project: Project
   rights: Rights
-  /** Shown above everything else, such as the origin of a fork. */
+  /** A notice above everything else, such as the origin of a fork. */
   notice: Html
   chroots: ProjectChroot[]
   builds: BuildRow[]

@@ -156,7 +156,7 @@ test('project/add?exist_ok=True returns the existing project', async () => {
   )
 })
 
-test('project answers with and without a trailing slash, and its 404 has the text that scripts match', async () => {
+test('the route project accepts a trailing slash, and its 404 has the text that scripts match', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   for (const path of [

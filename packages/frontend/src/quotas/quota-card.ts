@@ -5,7 +5,7 @@ import { html } from 'hono/html'
 import { alert, card, facts } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 
-/** The share of a quota from which users are warned. */
+/** Users see a warning when this share of a quota is used. */
 const WARNED_FROM = 0.9
 
 /** Renders the use and the limits of an owner or a project in plain words. */

@@ -62,7 +62,7 @@ test('an upload over the quota of storage gets 403 with the figures, and leaves 
   assert.equal((await upload(t))[0], 200)
 })
 
-test('an upload is limited by the quotas of its project, which may be larger than the configured limit', async () => {
+test("an upload is limited by its project's quotas, even if they are higher than the configured limit", async () => {
   await using t = await openWithProject()
   const project = await findProject(t.db, 'dana', 'telescope')
   assert.ok(project)
@@ -140,7 +140,7 @@ test("the account page shows the user's storage and tasks, with the limits", asy
   assert.match(await page(), /The storage is full: new builds are refused/)
 })
 
-test('the settings of a project show its storage and that of its owner, its overview the storage', async () => {
+test("a project's settings show its storage and its owner's, and its overview shows the project's storage", async () => {
   await using t = await openWithProject()
   await setOf(t, 'dana', { storage_bytes: 10 * KIB })
   await hold(t, 5 * KIB)
@@ -151,7 +151,7 @@ test('the settings of a project show its storage and that of its owner, its over
   assert.match(overview.text, /Storage.*5 KiB/s)
 })
 
-test('the page of groups shows the storage of each group', async () => {
+test('the page that lists groups shows the storage of each group', async () => {
   await using t = await openWithProject()
   const group = await createGroup(t.db, COMMAND, { name: 'orbit', now: NOW })
   await addMember(t.db, COMMAND, { group, user: t.dana }, NOW)

@@ -130,7 +130,7 @@ test('a request for an alias gets the repository of its target', async () => {
   assert.match(text, /^baseurl=.*\/debian-12-\$basearch\/$/m)
 })
 
-test('transitive dependencies are sections, each once, and deleted projects are a comment', async () => {
+test('a .repo file has one section for each transitive dependency, and a comment for each deleted project', async () => {
   await using t = await openTestFrontend()
   const add = async (name: string, runtime_dependencies: string[]): Promise<void> => {
     const json = { name, chroots: ['debian-12-x86_64'], runtime_dependencies }

@@ -71,7 +71,7 @@ export function repoFileRoutes(frontend: Frontend): Hono {
   return app
 }
 
-/** Answers 404; DNF 4 reads the available chroots from the header. */
+/** Responds with 404; DNF 4 reads the available chroots from the header. */
 function noChroot(c: Context, chroots: ProjectChroot[]): Response {
   const names = chroots.map(({ name }) => name)
   const data = Buffer.from(JSON.stringify({ 'available chroots': names })).toString('base64')

@@ -1,7 +1,7 @@
 // Pages work without this script. It confirms irreversible actions, copies commands, and keeps the page up to date.
 
 const POLL_MS = 2000
-/** A longer log would slow down the browser; the whole file is available through its link. */
+/** Maximum number of characters of a log on the page: more would slow down the browser; the whole file is available through its link. */
 const MAX_LOG_CHARACTERS = 2_000_000
 
 document.addEventListener('submit', (event) => {

@@ -87,7 +87,7 @@ export function accountPages(frontend: Frontend): Hono {
     const quota = await quotaOfOwner(db, view.user.username, config.limits)
     const content = html`${notice ? alert(notice.kind, notice.text) : ''}
     ${account ? accountCard(account) : ''}
-    ${quotaCard('Storage and builds', quota, 'All your projects together; those of a group count for the group.')}
+    ${quotaCard('Storage and builds', quota, 'All your projects together; projects of a group count against the quotas of the group.')}
     ${account?.has_password ? passwordCard(view) : ''} ${sessionsCard(view, sessions)}`
     return await c.html(accountFrame(view, 'account', content), notice?.status ?? 200)
   }

@@ -44,7 +44,7 @@ function withoutSecret(view: View, project: Project): Html {
   )
 }
 
-/** Where each forge has its webhooks. One that is missing here does not compile. */
+/** The place of the webhook settings in each forge. The code does not compile if a forge is missing here. */
 const SETTINGS: Record<Forge, { title: string; where: string }> = {
   github: {
     title: 'GitHub',
