@@ -25,7 +25,7 @@ after(endServer)
 const MB = 1024 ** 2
 const CHANGES = ['put', 'putFile', 'putStream', 'copy', 'compose', 'remove'] as const
 
-/** Wraps a bucket to simulate a process that is killed right before or right after the n-th change it makes. */
+/** Wraps a bucket to simulate a process that is killed right before or right after its n-th write. */
 function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
   let count = 0
   const killed: Record<string, unknown> = {}
@@ -42,7 +42,10 @@ function killedAt(bucket: Bucket, n: number, when: 'before' | 'after'): Bucket {
   return { ...bucket, ...killed }
 }
 
-/** Runs `work` in a process that is killed at its first change, its second, and so on; reruns it in another one. Checks after each run. */
+/**
+ * Simulates processes that are killed at the first write of `work`, at the second, and so on; each time, another process then reruns
+ * `work`. Calls `check` after each run.
+ */
 async function killEverywhere(
   fixture: S3Fixture,
   work: (store: ResultsStore, round: number) => Promise<void>,
@@ -70,7 +73,7 @@ async function killEverywhere(
   return round
 }
 
-test('signing and placing can be retried after being killed at any change', async () => {
+test('signing and placing can be retried after the process is killed at any write', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(11 * MB)
   const head = randomBytes(300)
@@ -96,7 +99,7 @@ test('signing and placing can be retried after being killed at any change', asyn
   assert.ok(rounds > 4)
 })
 
-test('an upload can be resumed after being killed at any change', async () => {
+test('an upload can be resumed after the process is killed at any write', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(18 * MB)
   await killEverywhere(
@@ -123,7 +126,7 @@ test('an upload can be resumed after being killed at any change', async () => {
   )
 })
 
-test('publishing an index that is killed at any change leaves the old or the new index complete', async () => {
+test('the old or the new index is complete after a publishing process is killed at any write', async () => {
   await using fixture = await s3Fixture()
   const publish = async (store: ResultsStore, round: number): Promise<void> => {
     await using workspace = await store.openIndex(REPOSITORY, { is_devel: false })
@@ -147,7 +150,7 @@ test('publishing an index that is killed at any change leaves the old or the new
   assert.ok(rounds > 6)
 })
 
-test('compressing logs can be retried after being killed at any change: no line is lost or duplicated', async () => {
+test('compressing logs can be retried after the process is killed at any write: no line is lost or duplicated', async () => {
   await using fixture = await s3Fixture()
   const LOG = 'builder-live.log'
   const text = Array.from({ length: 6 }, (_, line) => `line ${line}\n`)
@@ -189,7 +192,7 @@ test('notes written after a log was compressed are added to the compressed log',
   assert.equal(await unpackedIn(fixture.store, `${path}/backend.log.gz`), 'one\ntwo\n')
 })
 
-test('a removal can be retried after being killed at any change, and deletes indexes first', async () => {
+test('a removal can be retried after the process is killed at any write, and deletes indexes first', async () => {
   await using fixture = await s3Fixture()
   const project = (round: number): ResultsPath => removalPath(`dana/telescope${round}`)
   const filled = new Set<number>()
@@ -217,7 +220,7 @@ test('a removal can be retried after being killed at any change, and deletes ind
   )
 })
 
-test('a stale fragment of the same bytes is harmless at any position', async () => {
+test('a stale fragment with the same bytes as the upload is harmless at any position', async () => {
   await using fixture = await s3Fixture()
   const data = randomBytes(3000)
   await fixture.store.stage(KEY, 'a', bodyOf([data.subarray(0, 2000)]), AMPLE)

@@ -48,7 +48,7 @@ test('a delayed log request writes nothing once another builder has the task', a
   const limits = { offset: 0, max_size: 100, isWanted }
   const appending = fixture.store.appendLog(path, 'builder-live.log', body, limits)
   try {
-    // As if the request had lasted a minute.
+    // Simulates a request that has lasted a minute.
     performance.now = () => now() + 60_000
     release?.()
     await assert.rejects(appending, { kind: 'conflict' })

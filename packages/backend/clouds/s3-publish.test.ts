@@ -141,7 +141,7 @@ test('an index of more packages than fit on the disk is built in portions', { sk
 })
 
 test(
-  'a package that differs from the published one fails its build, and only that',
+  'a package that differs from the published one fails its build, and no other',
   { skip },
   async () => {
     await using fixture = await s3Fixture()

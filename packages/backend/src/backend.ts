@@ -17,20 +17,23 @@ import { publishDueRepositories } from './publish/publish-repository.ts'
 import { actionsDue } from './actions.ts'
 import type { Backend } from './context.ts'
 
-/** Builds that are verified and signed at the same time. */
+/** Number of builds that are verified and signed at the same time. */
 const PUBLISHERS = 2
-/** Repositories that are rendered at the same time; each holds a database connection until it is done. */
+/** Number of repositories that are rendered at the same time; each holds a database connection until it is done. */
 const RENDERERS = 2
 /** How long an SRPM that no build needs must have been unchanged before it is removed: it may still be uploading. */
 const UNUSED_SRPM_AGE_MS = 3_600_000
-/** Keys are prolonged a year before their end: an hour is soon. */
+/** Interval of fetching changed keys: an hour is soon enough, because keys are extended a year before they expire. */
 const FOLLOW_KEYS_SECONDS = 3_600
 /** Only killed processes leave files in the trash, so emptying it is not urgent. */
 const EMPTY_TRASH_SECONDS = 3_600
 const CHECK_STORE_SECONDS = 5
-/** A loop of its own: after an upgrade, the results of all earlier builds are measured. */
+/** Interval of measuring results, which has its own loop, because the results of all earlier builds are measured after an upgrade. */
 const MEASURE_SECONDS = 20
-/** Heartbeat intervals after a start before expired leases are requeued, so that live agents can renew theirs first. */
+/**
+ * Number of heartbeat intervals after a start before tasks with expired leases are requeued, so that live agents can renew their leases
+ * first.
+ */
 const GRACE_HEARTBEATS = 3
 /** How far back the first search for unsealed logs goes, and the age at which signing tickets are deleted. */
 const DAY_MS = 86_400_000

@@ -15,9 +15,9 @@ import { PriorityLimiter } from './priority-limiter.ts'
 import { taskMessage } from './task-message.ts'
 import { WaitingMachines } from './waiting-machines.ts'
 
-/** Interval of looking without a notice: a task also becomes due when its `not_before` passes. */
+/** Interval of looking for a task without a notification: a task also becomes due when its `not_before` passes. */
 const LOOK_AGAIN_MS = 5_000
-/** Maximum concurrent claims, each a query of the database; further machines wait in claim order. */
+/** Maximum number of concurrent claims, each of which queries the database; further machines wait in claim order. */
 const CLAIMS_AT_A_TIME = 4
 
 /** Maximum length of a task's first lease in heartbeat intervals: the task is requeued if no heartbeat arrives by then. */

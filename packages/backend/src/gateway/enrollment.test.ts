@@ -113,7 +113,7 @@ test('an import succeeds only with the commits that dist-git has recorded', asyn
   assert.equal((await system.build(id)).chroot?.git_commit, 'd'.repeat(40))
 })
 
-test('a machine gets only tasks of the architectures that it was enrolled for', async () => {
+test('a machine gets only tasks for the architectures that it was enrolled for', async () => {
   await using system = await TestBackend.start()
   const agent = await boastful(system, { arches: ['aarch64'] })
   const builder = await system.agent()

@@ -28,7 +28,7 @@ import { sendSrpm } from './send-srpm.ts'
 
 type Env = { Variables: { machine: Machine } }
 
-/** A list of ten thousand files takes two megabytes. */
+/** Maximum size of a JSON body; a list of ten thousand files takes two megabytes. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024
 /** Maximum size of an enrollment, which is not authenticated. A self-test has at most 20 faults. */
 const MAX_ENROLL_BYTES = 256 * 1024

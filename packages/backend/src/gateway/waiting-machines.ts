@@ -7,7 +7,7 @@ export interface WaitingMachinesOptions {
   find: (machine_ids: number[]) => Promise<number[]>
   /** Calls `changed` at each change of the queue, until disposed of. */
   listen: (changed: () => void) => Disposable
-  /** Interval of looking while a machine waits, in milliseconds: a task may become due without a notice. */
+  /** Interval, in milliseconds, of looking for tasks while a machine waits: a task may become due without a notification. */
   every_ms: number
   log: Logger
 }
@@ -53,7 +53,7 @@ export class WaitingMachines {
     }
   }
 
-  /** Looks for work; any number of changes during a look cause one more look. */
+  /** Queries which machines have work; any number of changes during a query cause one more query. */
   async #look(): Promise<void> {
     this.#lookAgain = true
     if (this.#isLooking) return

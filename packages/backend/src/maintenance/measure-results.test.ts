@@ -60,7 +60,7 @@ async function sizeOnDisk(system: TestBackend, ...folders: string[]): Promise<nu
 }
 
 test(
-  'published results count at once, their logs once the build has ended, and nothing after it was deleted',
+  'published results count at once, their logs once the build has ended, and nothing once the build is deleted',
   { skip },
   async () => {
     await using t = await start()
@@ -100,7 +100,7 @@ test('the logs of a canceled build count', { skip }, async () => {
 })
 
 test(
-  'results that exceed the quota of storage fail the build, once, and are not kept',
+  'results that exceed the storage quota fail the build without a retry, and are not kept',
   { skip },
   async () => {
     await using t = await start()
@@ -132,7 +132,7 @@ test(
 )
 
 test(
-  "a builder's source package is refused beyond the quotas of its project",
+  "a source package from a builder is refused if it exceeds the project's quotas",
   { skip },
   async () => {
     await using t = await start({ withKeygen: false })
@@ -169,7 +169,7 @@ test(
 )
 
 test(
-  'a fork counts in full, and copies no results beyond the quota of its owner',
+  "a fork counts in full, and copies no results beyond its owner's quota",
   { skip },
   async () => {
     await using t = await start()
@@ -213,7 +213,7 @@ test(
   },
 )
 
-test('a build with an invalid results folder keeps no other build from being measured', async () => {
+test('a build with an invalid results folder does not keep other builds from being measured', async () => {
   await using t = await start({ withKeygen: false })
   const { system } = t
   for (const result_dir of ['../../etc', 'x']) {

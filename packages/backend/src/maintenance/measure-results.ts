@@ -14,8 +14,9 @@ const SETTLED_MS = 60_000
 const AT_A_TIME = 500
 
 /**
- * Measures the results of builds that have ended, which counts them for their project and owner, and folds the changes. Builds that
- * were published count before that with the size of their packages; this adds logs, and builds of earlier versions.
+ * Measures the results of builds that have ended, so that they count against the quotas of project and owner, and folds the changes in
+ * storage. A published build has counted with the size of its packages until then; measuring adds its logs. Builds from before quotas
+ * existed are measured, too.
  */
 export async function measureResults(
   { db, store, log, now }: Backend,

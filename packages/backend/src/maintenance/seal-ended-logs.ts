@@ -3,8 +3,8 @@ import type { Backend } from '../context.ts'
 import { resultPath } from '../store/paths.ts'
 
 /**
- * Compresses the logs of builds that ended without their agent: canceled, given up, or while we were away. `looks` counts
- * how often each was looked at: there is something new ever more seldom.
+ * Compresses the logs of builds that ended without a report from their agent: builds that were canceled or given up, or that ended while
+ * the backend was down. `looks` counts the calls for each log, which is checked less and less often, because new lines become unlikely.
  */
 export async function sealEndedLogs(
   { db, store }: Backend,
@@ -18,7 +18,7 @@ export async function sealEndedLogs(
   for (const path of paths) {
     const count = looks.get(path) ?? 0
     looks.set(path, count + 1)
-    // At the first, second, fourth, eighth look.
+    // Seals the logs at the first, second, fourth, eighth call, and so on.
     if (Number.isInteger(Math.log2(count + 1))) await store.sealLogs(path)
   }
   const isRecent = new Set<string>(paths)

@@ -43,7 +43,7 @@ export async function withProjectKey<T>(
   }
 }
 
-/** Returns the project's key, which keygen makes if there is none. Updates the database's copy, as keygen extends keys. */
+/** Returns the project's key, which keygen makes if there is none. Updates the copy in the database if keygen has extended the key. */
 async function projectKey(
   { keygen, db }: Pick<Backend, 'keygen' | 'db'>,
   owner: KeyOwner,
@@ -54,7 +54,7 @@ async function projectKey(
   return key
 }
 
-/** Longer than the clocks of keygen and the backend may differ. */
+/** An overlap between passes, longer than the clocks of keygen and the backend may differ. */
 const OVERLAP_MS = 3600_000
 
 /**

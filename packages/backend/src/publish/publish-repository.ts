@@ -23,8 +23,8 @@ import { type SigningKey, withProjectKey } from './project-key.ts'
 import { type UnindexedMember, writeRepodata } from './write-repodata.ts'
 
 /**
- * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others;
- * several calls may run at the same time, so that a large repository does not either.
+ * Renders the index of every repository whose members have changed. A repository that fails does not hold up the others. Several calls may
+ * run at the same time, so that a large repository does not hold up the others, either.
  */
 export async function publishDueRepositories(backend: Backend, stop: AbortSignal): Promise<void> {
   const { db, log } = backend
@@ -83,8 +83,8 @@ async function renderRepository(
 }
 
 /**
- * Writes metadata that describes every member. A package that cannot be in it fails its build if that waits for this index, and
- * is left out, so that the packages of others do not wait for it. Returns the number of packages.
+ * Writes metadata that describes every member. A package that the metadata cannot describe is left out, so that the other packages can be
+ * published, and its build fails if it waits for this index. Returns the number of packages.
  */
 async function writeCompleteRepodata(
   backend: Backend,

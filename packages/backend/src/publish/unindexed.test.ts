@@ -86,7 +86,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
   })
   after(() => rm(scratch, { recursive: true, force: true }))
 
-  test('fails its build, and only that, if createrepo_c drops it', async () => {
+  test('a package fails its build, and no other, if createrepo_c drops the package', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     let ids: number[] = []
     await withCreaterepo(`sed -i /hello-doc/d "$list"`, async () => {
@@ -114,7 +114,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
     assert.equal((await published(system)).length, 6)
   })
 
-  test('fails its build, and only that, if createrepo_c crashes with it', async () => {
+  test('a package fails its build, and no other, if createrepo_c crashes when it reads the package', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     await withCreaterepo(`if grep -q hello-doc "$list"; then kill -SEGV $$; fi`, async () => {
       const ids = await publishBoth(system)
@@ -126,7 +126,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
     assert.deepEqual(await published(system), OTHERS)
   })
 
-  test('fails no build if createrepo_c fails without any package, too', async () => {
+  test('no build fails if createrepo_c also fails without any package', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     let ids: number[] = []
     await withCreaterepo('exit 1', async () => {
@@ -156,7 +156,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
       /its SHA-256 is \w{64} instead of \w{64}: it has changed since it was verified/,
     ],
   ] as const)
-    test(`fails its build, and only that, if it ${what} after its verification`, async () => {
+    test(`a package fails its build, and no other, if it ${what} after its verification`, async () => {
       await using system = await TestBackend.start({ withKeygen: true })
       const ids = await publishBoth(system, (place) => damage(join(place, DOC)))
       const [first, second] = await states(system, ids)
@@ -166,7 +166,7 @@ suite('an RPM that the index lacks', { skip: missingTools('rpmbuild', 'createrep
       assert.deepEqual(await published(system), OTHERS)
     })
 
-  test('is left out of a later index that is made from the packages, and the others stay', async () => {
+  test('a damaged package is left out of a later index that is made from the packages, and the others stay', async () => {
     await using system = await TestBackend.start({ withKeygen: true })
     const ids = await publishBoth(system)
     await truncate(join(await placeOf(system, ids[0] ?? 0), DOC), 100)

@@ -14,7 +14,7 @@ export interface Expected {
 
 export type Verdict = { ok: true; packages: PackageInfo[] } | { ok: false; reason: string }
 
-/** Architectures that a package built in a chroot may have in addition to noarch and the chroot's own, which is the key. */
+/** Maps the architecture of a chroot to those that its packages may have in addition to that one and noarch. */
 const COMPATIBLE: Record<string, string[]> = {
   x86_64: ['x86_64_v2', 'x86_64_v3', 'x86_64_v4', 'amd64', 'ia32e', 'i386', 'i486', 'i586', 'i686'],
   i386: ['i486', 'i586', 'i686', 'athlon'],

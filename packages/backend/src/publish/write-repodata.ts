@@ -24,8 +24,8 @@ export interface UnindexedMember {
 }
 
 /**
- * Makes a repository's index. Reuses the published index's entries without checking them, as members never change. Returns the
- * members that cannot be in it; then there is no index, and the caller makes one without them.
+ * Makes a repository's index. Reuses the published index's entries without checking them, as members never change. Returns the members that
+ * the index cannot describe; if there are any, no index is written, and the caller must try again without them.
  */
 export async function writeRepodata(
   workspace: Pick<RepodataWorkspace, 'packages' | 'previous' | 'into' | 'portions'>,
@@ -97,8 +97,8 @@ async function createrepo(
 }
 
 /**
- * Returns the members, of those that an index has not described before, with which createrepo_c fails even if they are alone.
- * Throws if it also fails without any package, because then the machine is at fault.
+ * Returns the members on which createrepo_c fails even if it indexes them alone; `members` are those that no previous index describes.
+ * Throws if createrepo_c also fails without any package, because then the machine is at fault.
  */
 async function crashing(
   workspace: Pick<RepodataWorkspace, 'packages' | 'into'>,

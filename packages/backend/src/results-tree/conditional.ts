@@ -9,7 +9,7 @@ export function isUnchanged(headers: Headers, etag: string, mtime: Date): boolea
   return Number.isFinite(since) && Math.floor(mtime.getTime() / 1000) * 1000 <= since
 }
 
-/** Returns the requested range; undefined for the whole file (also for several ranges), `none` for a range outside of it. */
+/** Returns the requested range; undefined for the whole file (also for several ranges), `none` for a range outside of the file. */
 export function rangeOf(
   headers: Headers,
   { size, etag, mtime }: Pick<StoredFile, 'size' | 'etag' | 'mtime'>,

@@ -5,7 +5,7 @@ export type Body = globalThis.ReadableStream<Uint8Array> | null
 
 export interface AppendOptions {
   offset: number
-  /** The file may not grow beyond this. */
+  /** Maximum size of the file in bytes. */
   max_size: number
   /** Called before bytes are written; throws when there are too many. */
   onBytes?: (count: number) => void
@@ -20,8 +20,8 @@ export interface Appended {
 }
 
 /**
- * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may
- * not show it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before.
+ * Allows one request per file at a time. A newer request aborts an older one: its client has given up, though the connection may not show
+ * it yet. The order of the calls to `run` decides which request is newer, so callers must not await anything before the call.
  */
 export class NewestRequest {
   readonly #current = new Map<string, { stop: AbortController; ended: Promise<unknown> }>()
@@ -66,7 +66,10 @@ export function checkSize(size: number, max_size: number): void {
   if (size > max_size) throw new CoprError('too_large', `Cannot accept more than ${max_size} bytes`)
 }
 
-/** Yields the chunks of the body. Ends without an error if the client disconnects: it asks for the stored size and resumes there. */
+/**
+ * Yields the chunks of the body. Ends without an error if the client disconnects: the client later asks for the stored size, and resumes
+ * from there.
+ */
 export async function* chunksOf(body: Body, stop: AbortSignal): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()

@@ -20,7 +20,7 @@ const KEEP_MS = 10 * 60_000
 const KEPT = '.kept.json'
 const OWN = /^repomd\.xml(\.asc)?$|^\./
 
-/** Opens a workspace next to the published index, for the packages in their place. */
+/** Opens a workspace next to the published index; packages are indexed where they are stored. */
 export async function directoryRepodataWorkspace(
   dir: string,
   { is_devel }: { is_devel: boolean },

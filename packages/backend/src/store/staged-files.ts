@@ -1,7 +1,7 @@
 import type { ResultFile } from '@copr/contract/builder-protocol'
 import { CoprError } from '@copr/process/errors'
 
-/** More files than the largest source packages build. */
+/** Maximum number of files of a task; no known source package builds as many. */
 export const MAX_FILES = 10_000
 
 export function checkList(list: ResultFile[]): void {

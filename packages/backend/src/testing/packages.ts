@@ -8,8 +8,8 @@ export interface BuiltFile {
 }
 
 /**
- * Has rpmbuild make the source package of `name` and two binary packages: `name`, which contains the greeting, and `name-doc`,
- * which the words describe.
+ * Has rpmbuild make the source package of `name` and two binary packages: `name`, which contains `greeting`, and `name-doc`, whose
+ * description is `words`.
  */
 export async function buildPackages(
   dir: string,

@@ -126,8 +126,8 @@ async function* portions(
 }
 
 /**
- * Downloads a package, or links it from this machine. Leaves out a package that is lost or is not the published one: the index
- * must not describe another, and the packages of others do not wait for it.
+ * Downloads a package, or links it from this machine. Leaves out a package that is lost or is not the published one: the index must not
+ * describe a different file, and one such package must not hold up the others.
  */
 async function bring(
   bucket: Bucket,

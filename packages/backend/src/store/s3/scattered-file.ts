@@ -27,7 +27,7 @@ export interface ScatteredFile {
 /** Attempts to read a log: each may fail because another process has just merged or compressed the fragments. */
 const TRIES = 4
 
-/** Ten petabytes are enough for a file. */
+/** Number of digits of an offset: enough for a file of ten petabytes. */
 const DIGITS = 16
 
 export function fragmentName(start: number, rest: string): string {
