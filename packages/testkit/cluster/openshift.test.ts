@@ -65,7 +65,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
     assert.deepEqual([host, status], [`copr.${openshift.appsDomain}`, 'True'])
   })
 
-  test('a Route without a host gets one from its name and namespace', async () => {
+  test('a Route without a host gets a host made from its name and namespace', async () => {
     const namespace = await cluster.createNamespace()
     const made = route(namespace, 'plain', {})
     await cluster.admin.client.create(made)
@@ -104,7 +104,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
     await verdict(made)
   })
 
-  test('changing the host of a Route takes a right that project administrators lack', async () => {
+  test('changing the host of a Route requires a right that project administrators lack', async () => {
     const namespace = await cluster.createNamespace({ admins: ['bea'] })
     const { client } = await cluster.user('bea')
     const made = route(namespace, 'web', { host: 'one.example.org' })
@@ -169,7 +169,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
     await seen(made, ({ status }) => status.ingress[0].conditions[0].status === 'True')
   })
 
-  test('a Service gets a certificate for its name, and a ConfigMap its CA', async () => {
+  test('a Service gets a certificate for its name, and a ConfigMap gets the CA that issued the certificate', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const annotations = { 'service.beta.openshift.io/serving-cert-secret-name': 'web-tls' }
@@ -194,7 +194,7 @@ suite('OpenShift as a deployment sees it', { skip: whyNoCluster(process.env['PAT
     assert.equal(ca, openshift.serviceCa)
   })
 
-  test('pods cannot choose their user ID, unless their account may use other constraints', async () => {
+  test('pods cannot choose their user ID unless their service account may use other security context constraints', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const fixed = podSpec({ securityContext: { runAsUser: 10001 } })

@@ -85,7 +85,7 @@ suite('simulated nodes', { skip: whyNoCluster(process.env['PATH']) }, () => {
     )
   })
 
-  test('a claim gets its volume with its first pod, and the volume is deleted with the claim', async () => {
+  test('a claim gets its volume when its first pod is scheduled, and the volume is deleted with the claim', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     const data = claim(namespace, 'data')

@@ -114,7 +114,7 @@ suite('a node on which pods really run', { skip: whyNoNode(process.env['PATH']) 
     assert.match(output, /served/)
   })
 
-  test('the next pod finds what a pod wrote to its claim', async () => {
+  test('a pod finds what an earlier pod wrote to the same claim', async () => {
     const { client } = cluster.admin
     const namespace = await cluster.createNamespace()
     await client.create(claim(namespace, 'data'))

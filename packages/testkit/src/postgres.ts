@@ -137,7 +137,7 @@ function adminPool(): pg.Pool {
   if (pool) return pool
   const connectionString = urlOf('postgres')
   pool = new pg.Pool({ connectionString, max: 1, idleTimeoutMillis: 0, allowExitOnIdle: true })
-  // A lost connection fails the next query as well.
+  // After a connection is lost, the next query fails, too, so this error need not be handled.
   pool.on('error', () => undefined)
   return pool
 }

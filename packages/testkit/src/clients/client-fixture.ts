@@ -14,7 +14,7 @@ import { type PythonClients, pythonClients } from './python-clients.ts'
 
 /** A chroot that no builder here builds for. */
 export const OTHER_CHROOT = 'fedora-43-x86_64'
-/** The 32-bit chroot of the same release, for multilib repositories. */
+/** The 32-bit chroot of the release that the builders build for, for multilib repositories. */
 export const MULTILIB_CHROOT = `${DISTRO_RELEASE}-i386`
 const GROUP = '@crew'
 
@@ -35,7 +35,7 @@ export interface ClientFixture extends AsyncDisposable {
   readonly get: <T = Record<string, unknown>>(path: string) => Promise<T>
   /** Waits until a build has ended. */
   readonly ended: (id: number) => Promise<BuildAnswer>
-  /** Waits for work in the background, until a condition holds. */
+  /** Waits until work in the background has made a condition true. */
   readonly eventually: (holds: () => Promise<boolean>) => Promise<void>
 }
 

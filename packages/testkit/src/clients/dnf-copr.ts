@@ -34,7 +34,7 @@ export function dnfCopr({ port }: Pick<System, 'port'>): DnfCopr {
   writeFileSync(join(dir, 'dnf.conf'), '[main]\n')
   const options = [
     '-y',
-    // Enables only this one of Debian's plugins: another serves outdated packages from its own cache.
+    // Enables only the copr plugin: another of Debian's plugins serves outdated packages from its own cache.
     '--disableplugin=*',
     '--enableplugin=copr',
     `--config=${join(dir, 'dnf.conf')}`,

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { run, runOrThrow } from '@copr/process/run'
 
 /**
- * Downloads the original tarballs of a Debian source package into `target`, from the archives that this machine uses. It has its own apt
- * configuration: the machine's is not changed. With `areListsFresh`, a failed download is not repeated with new lists.
+ * Downloads the original tarballs of a Debian source package into `target`, from the archives that this machine uses. Uses a separate apt
+ * configuration, so that the machine's does not change. With `areListsFresh`, a failed download is not retried with new package lists.
  */
 export async function downloadDebianSource(
   name: string,
@@ -39,7 +39,7 @@ export async function downloadDebianSource(
     if (isTarball(file)) await copyFile(join(downloads, file), join(target, file))
 }
 
-/** Returns the version of each source package of Debian by its name, from the archives that this machine uses; downloads their lists. */
+/** Downloads the lists of the archives that this machine uses; returns the version of each Debian source package, by name. */
 export async function debianSourceVersions(
   cacheDir: string,
   signal?: AbortSignal,
@@ -60,7 +60,7 @@ export async function debianSourceVersions(
     for (const stanza of text.split('\n\n')) {
       const name = /^Package: (\S+)$/m.exec(stanza)?.[1]
       const version = /^Version: (\S+)$/m.exec(stanza)?.[1]
-      // a later list is that of updates, and a later stanza is newer
+      // later lists are those of updates, and a later stanza has a newer version
       if (name !== undefined && version !== undefined) versions.set(name, version)
     }
   }

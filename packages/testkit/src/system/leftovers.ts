@@ -28,7 +28,7 @@ export async function assertNothingLeft(dataDir: string, port: number): Promise<
 export async function assertBuildersIdle(dataDir: string): Promise<void> {
   const sandboxes = (): string[] =>
     processesOf(join(dataDir, 'builders'))
-      // Leaves out the agents themselves, and the processes that hold the locks of their folders.
+      // Leaves out the agents themselves, and the processes that hold the locks on the agents' folders.
       .filter(
         ({ args }) => !(args.includes('run') && args.includes('builder')) && args[0] !== 'flock',
       )

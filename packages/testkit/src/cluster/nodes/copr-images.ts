@@ -24,7 +24,7 @@ async function idOf(kind: Kind): Promise<string | undefined> {
   return found.ok ? found.output.trim() : undefined
 }
 
-/** Writes the images that `make images` has built to archives, each once; returns their paths. */
+/** Writes each image that `make images` has built to an archive, unless there is one; returns the paths of the archives. */
 export async function imageArchives(): Promise<Record<Kind, string>> {
   const dir = join(CACHE_DIR, 'images')
   mkdirSync(dir, { recursive: true })

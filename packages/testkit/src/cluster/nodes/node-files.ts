@@ -23,7 +23,7 @@ interface NodeSettings {
 export function writeNodeFiles(settings: NodeSettings): NodeFiles {
   const { dir } = settings
   const files = { containerd: join(dir, 'containerd.toml'), kubelet: join(dir, 'kubelet.json') }
-  // In the empty /run that the node has: the path of a socket must be short.
+  // The socket is in the empty /run that the node has, because the path of a socket must be short.
   const socket = '/run/containerd.sock'
   writeFileSync(files.containerd, containerdConfig(dir, socket))
   writeFileSync(join(dir, 'cni', '10-pods.conflist'), JSON.stringify(podNetwork(settings)))
@@ -41,7 +41,7 @@ state = "/run/containerd"
 address = "${socket}"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "${PAUSE_IMAGE}"
-# Without CAP_SYS_RESOURCE nothing can be made less likely to be killed than containerd itself is.
+# Without CAP_SYS_RESOURCE, a container cannot get a lower OOM score than containerd itself.
 restrict_oom_score_adj = true
 # The cgroups of the machine may be mixed or read-only: limits are left to a real node.
 disable_cgroup = true

@@ -96,7 +96,7 @@ async function connect(
   for (const name of ['lo', 'eth0']) await run('ip', ['link', 'set', name, 'up'])
   await run('ip', ['address', 'add', `${nodeAddress}/30`, 'dev', 'eth0'])
   await run('ip', ['route', 'add', 'default', 'via', hostAddress])
-  // Rejects connections while kube-proxy does not know the Service: one that has begun would never reach it.
+  // Rejects connections while kube-proxy does not know the Service: a connection that was opened too early would never reach the Service.
   await run('ip', ['route', 'add', 'unreachable', SERVICE_NETWORK])
   await run('sysctl', ['--quiet', '--write', 'net.ipv4.ip_forward=1'])
   await ip('route', 'add', podNetwork, 'via', nodeAddress)
