@@ -2,7 +2,7 @@ import { BitReader } from './bit-reader.ts'
 import { ByteReader } from './byte-reader.ts'
 
 const OUTPUT_SIZE = 64 * 1024
-/** More bytes than any compressor needs for one block of 900,000. */
+/** Maximum compressed size of a block; no compressor needs that much for the 900,000 bytes of a block. */
 const MAX_PACKED_BLOCK = 3 * 1024 * 1024
 const BLOCK_MAGIC = 0x314159265359
 const END_MAGIC = 0x177245385090
@@ -64,10 +64,10 @@ function take32(bits: BitReader): number {
   return (bits.take(16) << 16) | bits.take(16)
 }
 
-/** Decodes one block after the other, in the same memory. */
+/** Decodes the blocks one after another, reusing the same memory. */
 class BlockDecoder {
   readonly #limit: number
-  /** the bytes of the block; in the upper 24 bits, where the text continues */
+  /** the bytes of the block in the lower 8 bits; in the upper 24, the index at which the text continues */
   readonly #next: Uint32Array
   #length = 0
   #start = 0
@@ -243,11 +243,11 @@ function readSelectors(bits: BitReader, tableCount: number): number[] {
 }
 
 interface CodeTable {
-  /** per length of codes: the first number that is no code */
+  /** for each code length, the largest code plus 1; 0 if no code has that length */
   limits: number[]
-  /** per length: to be added to a code for the index of its symbol */
+  /** for each code length, the number that is added to a code to get the index of its symbol */
   offsets: number[]
-  /** in the sequence of their codes */
+  /** the symbols in the order of their codes */
   symbols: number[]
   shortest: number
 }

@@ -44,7 +44,7 @@ suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm')
     ['one name', ['make']],
     ['nothing', []],
   ] as const)
-    test(`stores the same requirements and flags as rpmbuild for ${title}`, async () => {
+    test(`emptyPackage() stores the same requirements and flags as rpmbuild for ${title}`, async () => {
       await using dir = await temporaryDirectory()
       const spec = join(dir.path, 'a.spec')
       const head = 'Name: a\nVersion: 1\nRelease: 1\nSummary: A\nLicense: MIT\nBuildArch: noarch\n'
@@ -62,7 +62,7 @@ suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm')
       assert.deepEqual(stored(made), stored(join(dir.path, 'RPMS', 'a.rpm')))
     })
 
-  test('rpm checks its digests, installs and removes it', async () => {
+  test('rpm checks the digests of an empty package, installs the package and removes it', async () => {
     await using dir = await temporaryDirectory()
     const path = join(dir.path, 'needs.rpm')
     await writeFile(path, emptyPackage({ ...NAMES, requires: [] }))
@@ -79,7 +79,7 @@ suite('emptyPackage() and the real rpm', { skip: missingTools('rpmbuild', 'rpm')
     assert.equal(inRoot('-qa'), '')
   })
 
-  test('rpm refuses to install it while a requirement is missing', async () => {
+  test('rpm refuses to install an empty package while a requirement is missing', async () => {
     await using dir = await temporaryDirectory()
     const path = join(dir.path, 'needs.rpm')
     await writeFile(path, emptyPackage({ ...NAMES, requires: REQUIRES.map(requirement) }))

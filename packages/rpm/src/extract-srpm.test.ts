@@ -76,7 +76,7 @@ suite('source packages made by rpmbuild', { skip: missingTools('rpmbuild') }, ()
 
 for (const compressor of ['gzip', 'zstd', 'identity'] as const)
   for (const isStripped of [false, true])
-    test(`a ${isStripped ? 'stripped ' : ''}cpio archive with ${compressor}`, async () => {
+    test(`extractSrpm() unpacks a ${isStripped ? 'stripped ' : ''}cpio archive compressed with ${compressor}`, async () => {
       await using dir = await temporaryDirectory()
       const files = [{ name: 'a.tar', content: 'abcde' }, { name: 'empty' }]
       const path = await buildSrpm(join(dir.path, 'a.src.rpm'), { files, compressor, isStripped })
@@ -149,11 +149,11 @@ const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
     rpm: { files: [SPEC, { name: 'x', isArchived: false }] },
     message: /its payload lacks file "x"/,
   },
-  'another size than listed': {
+  'a file whose size differs from the list': {
     rpm: { files: [SPEC, { name: 'x', listedSize: 5 }] },
     message: /has 0 bytes, but 5 according to the header/,
   },
-  'another content than listed': {
+  'a file whose content differs from the list': {
     rpm: {
       files: [SPEC],
       headerEntries: [strings(TAG.FILEDIGESTS, TYPE.STRING_ARRAY, ['0'.repeat(64)])],
@@ -251,7 +251,7 @@ const BAD: Record<string, { rpm: MadeRpm; message: RegExp }> = {
     },
     message: /header does not match the sha256 digest/,
   },
-  'another size than recorded': {
+  'a package whose size differs from its header': {
     rpm: { files: [SPEC], signatureEntries: [int32(SIGNATURE_TAG.SIZE, [1])] },
     message: /header and payload should have 1 bytes/,
   },

@@ -163,7 +163,7 @@ suite('createrepo_c', { skip: missingTools('createrepo_c') }, () => {
       })
   }
 
-  test('indexes every text that metadataFault() accepts', async () => {
+  test('createrepo_c indexes every text that metadataFault() accepts', async () => {
     const text = '\t\r\n \x7f \u0085 \ufffd \u{1f52d} <&>"\']]> &#27;'
     const long = 'x'.repeat(2_000_000)
     const packages = Object.fromEntries(
@@ -180,7 +180,7 @@ suite('createrepo_c', { skip: missingTools('createrepo_c') }, () => {
     for (const { names } of files) assert.deepEqual(names, Object.keys(packages).toSorted())
   })
 
-  test('leaves out every package with a control character that metadataFault() refuses', async () => {
+  test('createrepo_c leaves out every package with a control character that metadataFault() refuses', async () => {
     const packages = Object.fromEntries(
       PLACES.map(([, entries], i) => [`bad-${i}`, packageWith(`bad-${i}`, entries('\x1b'))]),
     )

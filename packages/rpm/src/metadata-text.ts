@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer'
 import type { HeaderBlock, HeaderEntry } from './header-block.ts'
 import { TAG, TYPE } from './tags.ts'
 
-/** Number of changelog entries, the newest first, that repository metadata shows of each package. */
+/** Number of changelog entries per package in repository metadata; these are the newest ones. */
 export const CHANGELOG_ENTRIES_SHOWN = 10
 
 interface ShownTag {
   tag: number
   what: string
-  /** createrepo_c crashes if these are not an array. */
+  /** createrepo_c crashes if the strings of this tag are not stored as an array. */
   mustBeArray?: boolean
   /** Maximum number of values that are shown. */
   limit?: number
@@ -56,7 +56,7 @@ const SHOWN: ShownTag[] = [
 
 /**
  * Returns why repository metadata cannot describe a package; undefined if it can. XML has no way to hold most control characters:
- * createrepo_c leaves out a package with one of them, and other such text makes the metadata of the whole repository unreadable.
+ * createrepo_c leaves out a package with such a character, and other invalid text makes the metadata of the whole repository unreadable.
  */
 export function metadataFault(header: HeaderBlock): string | undefined {
   for (const { tag, what, mustBeArray = false, limit } of SHOWN) {

@@ -26,7 +26,7 @@ export interface PackageInfo {
   arch: string
   isSource: boolean
   nevra: string
-  /** what rpmbuild would call the file */
+  /** the file name that rpmbuild would give the package */
   fileName: string
   /** seconds since 1970 */
   buildTime: number
