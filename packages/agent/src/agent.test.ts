@@ -197,7 +197,7 @@ test('a lost lease aborts the task, and the agent claims the next one', async (t
   assert.deepEqual(reasons, ['lease_lost'])
 })
 
-test('the lease is lost when the gateway is unreachable for longer than it lasts', async (t) => {
+test('a task loses its lease when the gateway is unreachable for longer than the lease lasts', async (t) => {
   const reason = Promise.withResolvers<unknown>()
   const { gateway } = await start(
     t,
@@ -228,7 +228,7 @@ test('an agent that is stopped requeues its task', async (t) => {
   await ended
 })
 
-test('a task whose handler throws is requeued with the reason', async (t) => {
+test('a task whose handler throws an error is requeued with the reason', async (t) => {
   const { gateway } = await start(t, () => Promise.reject(new Error('disk full')))
   gateway.push(sourceTask())
   assert.deepEqual(await gateway.finished('12'), {

@@ -21,7 +21,7 @@ export interface TaskContext {
   fetchSrpm(path: string): Promise<void>
 }
 
-/** Runs one task. Returns an outcome, also of a failure that the build caused; throws when the machine is at fault. */
+/** Runs one task. Returns an outcome, even if the build has caused a failure; throws when the machine is at fault. */
 export type TaskHandler = (task: Task, context: TaskContext) => Promise<FinishRequest>
 
 /** Why a task's signal aborted. */

@@ -11,11 +11,11 @@ import { tar, type TarEntry } from './tar.ts'
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url))
 const ENTRY = 'packages/builder/src/main.ts'
 const OURS = '@copr/'
-/** Imports as the formatter of this project writes them; those of types do not exist at run time. */
+/** Matches imports as the formatter of this project writes them, except type imports, which do not exist at run time. */
 const IMPORT = /^(?:import|export)(?! type\b)(?:[^'"`;]*? from)? '([^']+)'|\bimport\('([^']+)'\)/gm
-/** Files next to the code that refers to them: `new URL('supervisor.py', import.meta.url)`. */
+/** Matches references to files next to the code: `new URL('supervisor.py', import.meta.url)`. */
 const ASSET = /new URL\('([^']+)', import\.meta\.url\)/g
-/** Modules next to a Python program that it imports. */
+/** Matches the imports of a Python program, whose modules are next to it. */
 const PYTHON_IMPORT = /^from (\w+) import /gm
 /** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
