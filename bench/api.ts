@@ -103,14 +103,16 @@ function faultsOf(row: Row): string[] {
   return row.p95 > TARGET_MS ? [`TOO SLOW: ${lineOf(row)}`] : []
 }
 
-/** Lists routes whose responses are pages of a longer list without a case that goes far down that list. */
+/** Lists the routes that respond with one page of a longer list, but have no case far down that list. */
 async function unlistedPages(client: Client, all: Case[], lists: Case[]): Promise<string[]> {
   const known = new Set(lists.map(({ route }) => route))
   const faults = new Set<string>()
   for (const { route, path, as } of all) {
     if (known.has(route) || known.has(route.replace('/coprs/g/:group', '/coprs/:owner'))) continue
     if (/<p class="more">\s*<a [^>]*>More</.test(await client.text(path(0), as)))
-      faults.add(`NOT MEASURED: ${route} goes on, and bench/api/lists.ts has no case far down`)
+      faults.add(
+        `NOT MEASURED: ${route} has further pages, and bench/api/lists.ts has no case far down the list`,
+      )
   }
   return [...faults]
 }

@@ -1,6 +1,6 @@
 /**
- * Measures an ordinary build while another one on the same machine misuses it. Writes the table of docs/performance.md.
- * `node bench/neighbors.ts [ROUNDS]`
+ * Measures an ordinary build while another build on the same machine takes as much of the machine as it can. Writes the table of
+ * docs/performance.md. `node bench/neighbors.ts [ROUNDS]`
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
@@ -18,7 +18,10 @@ const BUILD_MS = 1_800_000
 const PAGE = new URL('../docs/performance.md', import.meta.url)
 
 type CaseName = HogName | 'none'
-/** Each group has one measurement next to the ordinary neighbor, after its first case: noise of the machine affects a pair alike. */
+/**
+ * After the first case of each group, the build is also measured next to the ordinary neighbor, so that other load on the machine affects
+ * both measurements of a pair alike.
+ */
 const GROUPS: [CaseName, ...CaseName[]][] = [
   ['none', 'cpu'],
   ['processes', 'memory'],
@@ -26,7 +29,7 @@ const GROUPS: [CaseName, ...CaseName[]][] = [
   ['log'],
 ]
 
-/** Seconds of `rpmbuild` next to a neighbor, and next to the ordinary one right before or after. */
+/** Seconds of `rpmbuild` next to a neighbor, and next to the ordinary neighbor right before or after. */
 interface Pair {
   seconds: number
   ordinary: number

@@ -19,11 +19,11 @@ const PROJECT = 'overhead'
 const TARGET_SECONDS = 3
 /** The builder's phases, in order. */
 const BUILDER_PHASES = ['sources', 'root', 'srpm', 'builddeps', 'rpmbuild', 'upload']
-/** The maximum time between two queries of a build without a notice. */
+/** The maximum time between two queries of a build if no notification arrives. */
 const AT_MOST_MS = 1000
 const PAGE = new URL('../docs/performance.md', import.meta.url)
 
-/** Where the time went, in seconds; phases are in order. */
+/** The seconds of a build, in total and per phase; phases are in order. */
 interface Measured {
   total: number
   phases: Record<string, number>
@@ -114,7 +114,7 @@ async function phasesOf(
   }
 }
 
-/** Returns when the backend logged its steps. */
+/** Returns the times at which the backend logged its steps. */
 async function backendNotes(
   url: string,
 ): Promise<Record<'built' | 'verified' | 'signed' | 'published', number>> {

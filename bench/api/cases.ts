@@ -4,7 +4,7 @@ export interface Case {
   name: string
   /** The route in Hono's notation. */
   route: string
-  /** Returns the path of a request; each request asks for something else. */
+  /** Returns the path of a request; the paths of different requests differ. */
   path: (index: number) => string
   as?: Visitor
   /** The expected status; any other fails the measurement. */
@@ -21,7 +21,7 @@ const NOT_MEASURED: Record<string, string> = {
   '/oidc_auth': 'waits for the identity provider',
 }
 
-/** Routes whose responses have no limit, which LONG_CASES measures for the giant. */
+/** Routes whose responses have no limit; LONG_CASES measures them for the giant, the largest project. */
 const AS_LONG_AS_LISTED = ['/api_3/monitor', '/user/info/download']
 
 const STATUS: Record<string, number> = {
@@ -61,7 +61,7 @@ const VALUE: Record<string, Value> = {
   provider_group: () => 'crew',
 }
 
-/** Routes in which a parameter has another meaning. */
+/** Routes in which a parameter has a meaning other than in VALUE. */
 const OTHERWISE: Record<string, Record<string, Value>> = {
   '/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
   '/status/batches/detail/:id{[0-9]+}': { id: (_, index) => 2 + index },
@@ -69,10 +69,10 @@ const OTHERWISE: Record<string, Record<string, Value>> = {
 }
 
 const OF_A_PROJECT = ['project', 'projectname', 'dirname', 'build_id', 'id', 'rest']
-/** Routes whose project, package or build is in the query. */
+/** Routes that name their project, package or build in the query string. */
 const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|monitor)(\/|$)/
 
-/** The projects with which a route is measured. */
+/** The kind of project for which a route is measured. */
 export type Kind = 'a user’s' | 'a group’s' | 'the giant’s'
 
 /** Returns one or two cases for each route: for an ordinary project, and for the giant. */
@@ -119,7 +119,7 @@ export function measuredRoutes(routes: string[]): string[] {
   ].filter((route) => !routes.includes(route))
   if (unknown.length > 0)
     throw new Error(
-      `Cannot measure ${unknown.join(', ')}: bench/api/cases.ts does not say what stands for the parts of the path`,
+      `Cannot measure ${unknown.join(', ')}: bench/api/cases.ts has no values for their parameters`,
     )
   if (gone.length > 0)
     throw new Error(`bench/api/cases.ts has routes that do not exist: ${gone.join(', ')}`)

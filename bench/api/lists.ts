@@ -280,5 +280,5 @@ export const LONG_CASES: Pick<Case, 'name' | 'path'>[] = [
   ['project/list, all 20 000', () => '/api_3/project/list'],
   ['project/search, all that match', () => '/api_3/project/search?query=python'],
   ['monitor of the giant', () => `/api_3/monitor?${GIANT}`],
-  ['user/info/download of who submitted 200 000 builds', () => '/user/info/download'],
+  ['user/info/download of a user with 200 000 builds', () => '/user/info/download'],
 ].map(([name, path]) => ({ name: name as string, path: path as Case['path'] }))

@@ -13,7 +13,7 @@ export interface Row extends Measured, Omit<Case, 'path'> {
   tries: number
   /** Whether other programs left the processors idle before the measurement. */
   was_quiet: boolean
-  /** Undefined for cases of lists. */
+  /** Undefined for the cases in bench/api/lists.ts. */
   kind?: Kind
 }
 

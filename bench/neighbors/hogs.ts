@@ -1,11 +1,11 @@
-/** A build that keeps its builder busy while an ordinary one is measured on another builder of the same machine. */
+/** A build that keeps its builder busy while an ordinary build is measured on another builder of the same machine. */
 export interface Hog {
   /** Completes "next to a build that …". */
   does: string
   requires?: string[]
   /** The shell lines of its %build, which run until it is canceled unless `ends` is set. */
   script: string
-  /** The reason with which it may fail when it reaches a limit; the next one is submitted then. */
+  /** The reason with which the build may fail when it reaches a limit; it is then submitted again. */
   ends?: RegExp
 }
 
@@ -33,7 +33,7 @@ seq 24 | xargs -P $(nproc) -I '{}' gcc -O2 -c '{}.c'
 for copy in $(seq 8); do cat *.o /usr/bin/gcc >$copy.bin; done`,
 }
 
-/** None of them takes all memory or all space of the machine's disk: other programs on it must go on. */
+/** No hog takes all memory or all disk space of the machine, because other programs on the machine must go on. */
 export const HOGS = {
   cpu: {
     does: 'spins in 16 processes for each core, each in a session of its own',

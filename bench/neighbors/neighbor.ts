@@ -6,7 +6,7 @@ import type { System } from '@copr/testkit/system/start-system'
 import { until } from '@copr/testkit/system/until'
 import { BUSY, type Hog } from './hogs.ts'
 
-/** Time in which a hog reaches the state in which it stays. */
+/** Time after which a hog takes as much of the machine as it ever will. */
 const SETTLE_MS = 5_000
 const START_MS = 600_000
 /** A build that never ends by itself. */
@@ -14,7 +14,7 @@ const BUILD_MS = 3_600_000
 
 export interface NeighborOptions {
   system: System
-  /** The client of the user who submits it. */
+  /** The client of the user who submits the hog. */
   api: ApiClient
   project: string
   hog: Hog
@@ -41,7 +41,7 @@ export async function startNeighbor(options: NeighborOptions): Promise<AsyncDisp
       id = await submit(api, project, srpm)
     }
   })()
-  // Reported when it is disposed.
+  // An error is reported when the neighbor is disposed.
   kept.catch(() => undefined)
   await sleep(SETTLE_MS)
   return {
