@@ -73,7 +73,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('status, list-builds and monitor', async () => {
+  test('status, list-builds and monitor print the states of builds', async () => {
     const { cli, get } = fixture()
     assert.equal(await cli.ok('status', String(uploaded)), 'succeeded\n')
     await cli.fails(1, 'status', '999999')
@@ -133,7 +133,7 @@ export function buildCommands(fixture: () => ClientFixture): void {
     await fixture().kim.fails(7, 'cancel', String(id))
   })
 
-  test('batches, directories and the other options of a build', async () => {
+  test('build accepts batches, directories and other options', async () => {
     const { cli, sources, system, get, ended } = fixture()
     const slow = await sources.make({ name: 'first', build: FOR_EVER })
     const first = onlyBuild(await cli.ok('build', PROJECT, slow, '--nowait', '--background'))

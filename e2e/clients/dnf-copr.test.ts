@@ -88,7 +88,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     assert.match(await succeeds(dnf.copr('search', 'tools')), /@crew\/tools : Of the crew/)
   })
 
-  test('the projects of a group', async () => {
+  test('enable, install and remove work with the projects of a group', async () => {
     await succeeds(dnf.copr('enable', '@crew/tools', DISTRO_CHROOT))
     assert.match(readFileSync(repoFile('group_crew', 'tools'), 'utf8'), /:group_crew:tools\]/)
     await succeeds(dnf.dnf('install', 'from-tools'))

@@ -31,13 +31,13 @@ export function packageCommands(fixture: () => ClientFixture): void {
   const packageOf = async (name: string) =>
     await fixture().get(`package?${inProject(fixture(), PROJECT)}&packagename=${name}`)
 
-  test('creates the project of the packages', async () => {
+  test('create makes the project for the packages of the following tests', async () => {
     await createProject(fixture(), PROJECT)
     writeFileSync(join(fixture().dir, 'script.sh'), '#!/bin/sh\necho Name: tool > tool.spec\n')
   })
 
   for (const { type, add, source, edit, edited } of kinds()) {
-    test(`add-package-${type} and edit-package-${type}`, async () => {
+    test(`add-package-${type} adds a package, and edit-package-${type} changes it`, async () => {
       const { cli, kim } = fixture()
       const name = `${type}-tool`
       const common = [
@@ -70,7 +70,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     })
   }
 
-  test('list-packages, list-package-names and get-package', async () => {
+  test('list-packages, list-package-names and get-package print packages as the API returns them', async () => {
     const { cli, get } = fixture()
     const names = kinds().map(({ type }) => `${type}-tool`)
     assert.deepEqual(

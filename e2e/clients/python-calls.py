@@ -1,4 +1,4 @@
-"""What python-copr offers beyond copr-cli; prints the answers as JSON."""
+"""Calls the functions of python-copr that copr-cli does not use; prints the results as JSON."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ answers["deleted"] = client.build_proxy.delete(first)
 
 
 def plain(value):
-    """Without the HTTP responses that the client keeps in what it returns."""
+    """Returns the value without the HTTP responses that the client adds to it."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items() if not key.startswith("__")}
     if isinstance(value, list):

@@ -137,7 +137,7 @@ suite(
       const second = await ana.run('deploy', '--timeout', '90')
       assert.equal(second.code, 0, second.err)
       assert.match(second.err, /Nothing had to change/)
-      assert.equal(second.out, `https://${host}\n`, 'the link is told once')
+      assert.equal(second.out, `https://${host}\n`, 'the link is printed only once')
       assert.deepEqual(await versions(ana), before)
 
       const image = `registry.example.org/copr@${OTHER}`
@@ -150,7 +150,7 @@ suite(
       assert.equal(
         (await all(ana.namespace, 'Job', 'batch/v1')).length,
         1,
-        'the Job of the version before is gone',
+        'the Job of the previous version is gone',
       )
 
       const service = {
@@ -190,7 +190,7 @@ suite(
       assert.equal(
         (await ana.run('deploy', '--timeout', '90')).code,
         0,
-        'and goes on with the data',
+        'deploy uses the data that undeploy has kept',
       )
       const gone = await ana.run('undeploy', '--delete-data')
       assert.equal(gone.code, 0, gone.err)
@@ -213,7 +213,7 @@ suite(
       }
     })
 
-    test('defect 28: undeploy terminates cloud machines first, and removes nothing before', async () => {
+    test('undeploy removes nothing until all cloud machines have been terminated', async () => {
       const ana = await site()
       ana.vars['builders'] = { pools: { a: {} }, aws: { secret: 'aws' } }
       const deployed = await ana.run('deploy', '--timeout', '90')
@@ -227,8 +227,8 @@ suite(
       assert.equal((await ana.run('undeploy', '--timeout', '60')).code, 0)
     })
 
-    suite('failures are reported as a sentence with a command that helps', () => {
-      test('the wrong cluster', async () => {
+    suite('deploy reports failures with a reason and a command that helps', () => {
+      test('deploy reports that the user is logged in to the wrong cluster', async () => {
         const { run: type } = await site({ cluster: { api: 'https://api.other.example.org:6443' } })
         const { code, err } = await type('deploy')
         assert.equal(code, 1)
@@ -238,7 +238,7 @@ suite(
         )
       })
 
-      test('missing rights, before anything is changed', async () => {
+      test('deploy reports missing rights before it changes anything', async () => {
         const { vars, namespace } = await site()
         const eve = await cluster.user('eve')
         const { code, err } = await run(eve, vars, 'deploy')
@@ -248,7 +248,7 @@ suite(
         assert.deepEqual(await all(namespace, 'Deployment', 'apps/v1'), [])
       })
 
-      test('a denied image', async () => {
+      test('deploy reports an image that the node cannot pull', async () => {
         const ana = await site()
         behaviors.set(`${ana.namespace}/keygen`, {
           kind: 'image-denied',
@@ -262,7 +262,7 @@ suite(
         )
       })
 
-      test('a Route whose host belongs to another one', async () => {
+      test('deploy reports a Route whose host belongs to another Route', async () => {
         const host = `taken.${openshift.appsDomain}`
         const other = await cluster.createNamespace()
         const spec = { host, path: '/', to: { kind: 'Service', name: 'a' } }
@@ -282,7 +282,7 @@ suite(
         assert.match(err, /try: oc get routes --all-namespaces/)
       })
 
-      test('a Route that no router watches', async () => {
+      test('deploy reports a Route that no router watches', async () => {
         const ana = await site()
         hidden.add(ana.namespace)
         const { code, err } = await ana.run('deploy', '--timeout', '6')
@@ -290,7 +290,7 @@ suite(
         assert.match(err, /Route copr-domain: no router admitted it/)
       })
 
-      test('an exhausted quota is reported before anything is changed', async () => {
+      test('deploy reports an exhausted quota before it changes anything', async () => {
         const ana = await site()
         await cluster.admin.client.create({
           apiVersion: 'v1',
@@ -309,7 +309,7 @@ suite(
         assert.deepEqual(await versions(ana), before)
       })
 
-      test('an unbound volume', async () => {
+      test('deploy reports a volume that is not provisioned', async () => {
         const ana = await site({ storage: { class: 'out-of-space' } })
         const { code, err } = await ana.run('deploy', '--timeout', '15')
         assert.equal(code, 1)

@@ -106,7 +106,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
       return spec.template.spec.containers[0].image as string
     }
 
-    test('up builds the folder and deploys it; a second up builds only changes; down removes the deployment', async () => {
+    test('dev up builds the folder and deploys it; a second dev up builds only changes; dev down removes the deployment', async () => {
       const where = await namespaceOf(builds.url)
       const { namespace } = where
       const source = await checkout(join(dir, 'checkout'))
@@ -172,7 +172,7 @@ suite('coprctl dev', { skip: whyNoCluster(process.env['PATH']) }, () => {
         assert.deepEqual(await cluster.admin.client.list(apiVersion, kind, { namespace }), [])
     })
 
-    test('a failed build is reported with the reason, and nothing is deployed', async () => {
+    test('dev up reports a failed build with the reason, and deploys nothing', async () => {
       const where = await namespaceOf(builds.url)
       builds.failing.set('copr-server', 'npm error: there is no such package')
       const { code, err } = await dev(

@@ -95,7 +95,7 @@ suite('the images', { skip }, () => {
     })
     after(() => rmSync(dir, { recursive: true, force: true }))
 
-    test('runs through both images, keygen over TLS, and dnf installs the result', async (t) => {
+    test('a build runs through both images, with keygen over TLS, and dnf installs the result', async (t) => {
       await using postgres = await startEmbeddedPostgres({
         dir: join(dir, 'postgres'),
         password: 'of-this-test-only',

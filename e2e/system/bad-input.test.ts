@@ -219,7 +219,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     await untilUploadsGone()
   })
 
-  test('a project that does not exist is answered with 404 and a message', async () => {
+  test('a request for a project that does not exist gets 404 and a message', async () => {
     const { status, body } = await api.raw(
       'POST',
       'build/create/upload',
@@ -232,7 +232,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(String(body['error']), /does not exist/)
   })
 
-  test('any invalid token is answered with 401', async () => {
+  test('any invalid token gets 401', async () => {
     const { login, token } = system.credentials
     const wrong = [
       { login, token: 'x'.repeat(30) },
@@ -269,7 +269,7 @@ suite('bad input', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.deepEqual(listTree(join(system.dataDir, 'uploads')), [])
   })
 
-  test('invalid bodies and paths are answered with an API error', async () => {
+  test('invalid bodies and paths get an API error', async () => {
     const headers = {
       'content-type': 'application/json',
       authorization: `Basic ${Buffer.from(`${system.credentials.login}:${system.credentials.token}`).toString('base64')}`,

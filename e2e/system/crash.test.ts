@@ -31,7 +31,7 @@ const KINDS: [ComponentToFind, Moment, number][] = [
   ['keygen', 'building', 1500],
   ['postgres', 'importing', 200],
 ]
-/** Each kind once, unless the drill asks for more rounds, each with another delay. */
+/** The number of rounds: by default, each kind of kill is tried once; the drill runs more rounds, each with a new random delay. */
 const COUNT = Number(process.env['COPR_CRASH_ROUNDS'] ?? KINDS.length)
 const ROUNDS = Array.from({ length: Math.ceil(COUNT / KINDS.length) }, () => KINDS)
   .flat()
@@ -62,7 +62,7 @@ suite(
       `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
 
     ROUNDS.forEach(([component, moment, most_ms], index) => {
-      test(`${component} while ${moment}, round ${index + 1}`, async (t) => {
+      test(`a build survives when ${component} is killed while ${moment}, round ${index + 1}`, async (t) => {
         const name = `crash-${index}`
         const build = 'for i in 1 2 3 4 5 6; do echo still building $i; sleep 0.3; done'
         const { id } = await system.api.uploadBuild(PROJECT, await sources.make({ name, build }))

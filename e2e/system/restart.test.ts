@@ -28,7 +28,7 @@ suite('restarting the system', { skip: whyNoSystem(process.env['PATH']) }, () =>
     await system?.[Symbol.asyncDispose]()
   })
 
-  test('nothing changes, and a running build continues', async (t) => {
+  test('a restart changes nothing, and a running build continues', async (t) => {
     const before_it = {
       build: await system.api.build(built),
       log: await system.api.log(built),
@@ -58,7 +58,7 @@ suite('restarting the system', { skip: whyNoSystem(process.env['PATH']) }, () =>
     assert.equal((await system.api.waitForBuild(running.id)).state, 'succeeded')
   })
 
-  test('the repository is still served, and dnf installs from it', async () => {
+  test('after a restart, the repository is still served, and dnf installs from it', async () => {
     const url = `${system.url}/results/${system.api.username}/${PROJECT}/${DISTRO_CHROOT}/`
     const content = await readRepository(url)
     assert.equal(content.packages.length, 4)
