@@ -39,17 +39,17 @@ const OURS: Record<string, string[]> = {
   testkit: ['rpm', 'contract', 'process', 'domain', 'demo-distro'],
 }
 
-/** Reasons for the external dependencies; each needs one. */
+/** The reason for each external dependency; a dependency without a reason fails the test. */
 const OTHERS: Record<string, string> = {
   '@aws-sdk/client-ec2': 'starts and ends machines in EC2',
   '@aws-sdk/client-s3': 'stores results at any server that speaks S3',
   '@aws-sdk/credential-providers': 'assumes the role that a pool of EC2 names',
-  '@aws-sdk/lib-storage': 'uploads to S3 what has no length yet',
-  '@aws-sdk/s3-request-presigner': 'gives clients addresses at which S3 answers them itself',
+  '@aws-sdk/lib-storage': 'uploads data of unknown length to S3',
+  '@aws-sdk/s3-request-presigner': 'signs URLs at which clients download from S3 directly',
   '@hono/node-server': 'serves Hono apps on Node',
   '@kubernetes/client-node':
     'reads the kubeconfig, finds the cluster and proves who we are to it; types of pods',
-  '@patternfly/patternfly': 'the look of the pages',
+  '@patternfly/patternfly': 'provides the styles of the pages',
   '@peculiar/x509': 'makes the certificates of an internal authority',
   busboy: 'streams multipart uploads',
   commander: 'reads the command line',
@@ -58,7 +58,7 @@ const OTHERS: Record<string, string> = {
   jose: 'checks the tokens of service accounts',
   kysely: 'writes SQL with types',
   leven: 'finds the word that was mistyped',
-  'markdown-it': 'turns what owners write of their projects into HTML',
+  'markdown-it': 'renders the Markdown of project descriptions as HTML',
   'openid-client': 'logs in at an OpenID Connect provider',
   'p-map': 'limits how many transfers run at the same time',
   pg: 'talks to PostgreSQL',
@@ -67,7 +67,7 @@ const OTHERS: Record<string, string> = {
   'reflect-metadata': 'is needed by @peculiar/x509',
   'tar-stream': 'packs the agent for builders',
   yaml: 'reads the configuration file',
-  zod: 'validates whatever comes from outside',
+  zod: 'validates all input from outside',
 }
 
 interface Manifest {
@@ -82,7 +82,7 @@ test('every package is in the table', () => {
   assert.deepEqual(packages.toSorted(), Object.keys(OURS).toSorted())
 })
 
-test('no files import each other, types included', () => {
+test('there are no import cycles between files, type imports included', () => {
   assert.deepEqual(circlesIn(graph), [])
 })
 

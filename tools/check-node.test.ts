@@ -37,7 +37,7 @@ for (const [title, node, answer] of cases) {
     const { ok, output } = await run('/bin/sh', [join(checkout.dir, 'tools/check-node.sh')])
     assert.equal(ok, answer.test(''))
     assert.match(output.trimEnd(), answer)
-    assert.ok(output.split('\n').length <= 2, 'one line says it')
+    assert.ok(output.split('\n').length <= 2, 'the reason takes one line')
   })
 }
 

@@ -46,6 +46,6 @@ elif has 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOS
 elif has 'EACCES|EPERM|EROFS'; then
   say "npm may not write to $(pwd) or to its cache $(npm config get cache): see the path above, give it to $(id -un), and run make again."
 else
-  say "npm $(npm --version) failed with exit code $code; its error is above. Run make again once it is mended."
+  say "npm $(npm --version) failed with exit code $code; its error is above. Fix its cause and run make again."
 fi
 exit 1

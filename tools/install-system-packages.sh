@@ -149,7 +149,7 @@ trap 'rm -f "$output"' EXIT
 # shellcheck disable=SC2086
 install $wanted >"$output" 2>&1 || {
   cat "$output" >&2
-  say "Cannot install $wanted: the reason stands above. Check the network, the disk and the package sources of this machine, see that '$installer $wanted' works, and run make again."
+  say "Cannot install $wanted: the reason is above. Check the network, the disk and the package sources of this machine, make sure that '$installer $wanted' works, and run make again."
   exit 1
 }
 # README.md describes how to remove them.

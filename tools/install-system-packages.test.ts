@@ -45,7 +45,7 @@ test('install-system-packages.sh shows apt’s error and what to check', { skip 
   assert.match(output, /\nE: /)
   assert.match(
     output,
-    /\nCannot install .*createrepo-c.*: the reason stands above\. Check the network.*run make again\.\n$/,
+    /\nCannot install .*createrepo-c.*: the reason is above\. Check the network.*run make again\.\n$/,
   )
 })
 

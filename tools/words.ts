@@ -1,4 +1,4 @@
-/** A word of ours that the field has another one for. */
+/** A private word of this project, and the established term to use instead. */
 interface PrivateWord {
   pattern: RegExp
   use: string
@@ -38,7 +38,7 @@ export interface Finding {
   use: string
 }
 
-/** Searches a file, and its name, for words of ours that the field has others for. */
+/** Searches a file and its name for private words that have an established term. */
 export function privateWords(path: string, text: string): Finding[] {
   return [path, ...text.split('\n')].flatMap((content, line) =>
     PRIVATE_WORDS.flatMap(({ pattern, use }) => {

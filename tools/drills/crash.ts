@@ -17,7 +17,7 @@ const FAULT_POINTS = [
   'packages/backend/clouds/s3-publish.test.ts',
   'packages/backend/clouds/s3-crash.test.ts',
 ]
-/** Runs of a file in one process: most of the time goes into loading what it tests. */
+/** Runs of a test file in one process: loading the tested code takes most of the time. */
 const BATCH = 10
 
 const rounds = Number(process.argv[2] ?? '50')

@@ -37,8 +37,8 @@ export async function describeWeights(machine: Machine): Promise<string> {
 }
 
 /**
- * Runs a busy loop in the sandboxes' parent and one in a service, both on one processor; returns the former's share of their time, which
- * is a third with half of the default weight.
+ * Runs a busy loop in the sandboxes' parent and another one in a service, both on one processor; returns the parent's share of the
+ * processor time, which is a third if its weight is half of the default.
  */
 export async function shareUnderContention(machine: Machine): Promise<number> {
   const busy = `taskset -c 0 timeout ${CONTENTION_SECONDS} sh -c 'while :; do :; done'`

@@ -14,13 +14,13 @@ const STOP_MS = 3 * 60_000
 export interface MachineUp {
   url: string
   output(): string
-  /** The steps that it has printed, with their seconds. */
+  /** The steps that `make up` has printed, with their seconds. */
   steps(): string[]
-  /** Sends the signal of Ctrl-C and waits until it has exited. */
+  /** Sends the signal of Ctrl-C and waits until `make up` has exited. */
   stop(): Promise<void>
 }
 
-/** Runs `make up` in the machine and waits until it prints that it is ready, which is after the example. */
+/** Runs `make up` in the machine and waits until it prints that it is ready, which happens after the example has been built. */
 export async function startUp(
   machine: Machine,
   { log, shown, signal }: { log: string; shown: Step; signal: AbortSignal },

@@ -26,9 +26,9 @@ import { summarizeTap, type TapSummary } from './tap.ts'
 
 /** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
 const LIMIT_MS = 12 * 3600_000
-/** How much longer than on the host the time limits of builds are. */
+/** The factor by which the time limits of builds are longer than on the host. */
 const SLOWNESS = 24
-/** More than a third, which half of the default weight gives, and less than half, which the default weight gives. */
+/** Between a third, the share with half of the default weight, and a half, the share with the default weight. */
 const MAX_SHARE = 0.42
 
 interface TestFile {

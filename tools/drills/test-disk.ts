@@ -48,7 +48,10 @@ export async function makeTestDisk({
   return { file, [Symbol.asyncDispose]: dispose }
 }
 
-/** Copies the repository; without the list of this host's packages, because the machine, which has others, would build it again. */
+/**
+ * Copies the repository without the list of this host's packages: the machine has other packages, so the list would make it rebuild the
+ * repository.
+ */
 async function copyDistro(from: string, to: string): Promise<void> {
   await cp(join(from, 'repo/'), join(to, 'repo'), { recursive: true, dereference: true })
   const manifest = join(to, 'repo/manifest.json')

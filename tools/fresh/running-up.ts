@@ -17,7 +17,7 @@ export interface RunningUp {
   url: string
   /** The whole output so far. */
   output(): string
-  /** The steps that it has printed, with their seconds. */
+  /** The steps that `make up` has printed, with their seconds. */
   steps(): string[]
   /** Sends the signal of Ctrl-C; fails if a process is left, or a mount other than `mounts`, which existed before. */
   stop(mounts: string[]): Promise<void>

@@ -14,7 +14,10 @@ export interface MachineRecipe {
   root: FreshRoot
   /** Packages in addition to those that make a root bootable; recommended packages are not installed. */
   packages: string[]
-  /** A script of this folder's parent that runs in the root after their installation, which an emulated processor would take long for. */
+  /**
+   * A script in the parent of this folder that runs in the root after the packages have been installed, which an emulated processor would
+   * take long for.
+   */
   script?: string
   /** Size of the root filesystem in GB; the file is sparse. */
   disk_gb: number

@@ -27,7 +27,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: '        and task.kind = any(me.planned_kinds)\n',
     replace: '',
-    breaks: 'A builder may import, which only dist-git may.',
+    breaks: 'A builder can claim imports, which only dist-git may run.',
     tests: [CLAIM],
   },
   {
@@ -35,7 +35,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: '        and task.tags <@ ${machine.tags}::text[]\n',
     replace: '',
-    breaks: 'A machine gets tasks that need a tag which it does not have.',
+    breaks: 'A machine gets tasks that need a tag that the machine does not have.',
     tests: [CLAIM, LEASES],
   },
   {
@@ -43,7 +43,8 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: '        and (not me.one_sandbox or me.sandbox is null or me.sandbox = task.sandbox)\n        and',
     replace: '        and',
-    breaks: "A task of another owner hides those of a used machine's own sandbox.",
+    breaks:
+      "A used machine is offered a task of another sandbox, and gets none of its own sandbox's tasks.",
     tests: [CLAIM],
   },
   {
@@ -51,7 +52,8 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: "(task.kind not in ('source', 'rpm') or (${withinLimits(limits)}))",
     replace: "(task.kind not in ('source', 'rpm') or true)",
-    breaks: 'The tasks of an owner who has reached a limit hide those of others.',
+    breaks:
+      "Tasks of an owner who has reached a limit keep other owners' tasks from being claimed.",
     tests: [CLAIM],
   },
   {
@@ -59,7 +61,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: '  if (!rows[0]?.ok) throw new Refused()\n',
     replace: '',
-    breaks: 'Machines that claim at the same time exceed the limits.',
+    breaks: 'Machines that claim tasks at the same time can exceed the limits.',
     tests: [CLAIM],
   },
   {
@@ -67,7 +69,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-conditions.ts`,
     find: 'having sum(n) >= case when quota.id is null then ${max_builds_per_owner}::bigint',
     replace: 'having sum(n) > case when quota.id is null then ${max_builds_per_owner}::bigint',
-    breaks: 'An owner runs one build more than the limit.',
+    breaks: 'An owner can run one build more than the limit.',
     tests: [CLAIM],
   },
   {
@@ -75,7 +77,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: 'task.priority >= ${BACKGROUND}, ${OWNERS_RUNNING},',
     replace: 'task.priority >= ${BACKGROUND},',
-    breaks: 'An owner with many builds keeps all machines.',
+    breaks: 'An owner with many builds can occupy all machines.',
     tests: [CLAIM],
   },
   {
@@ -91,7 +93,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-conditions.ts`,
     find: 'and not machine.needs_cleaning ',
     replace: '',
-    breaks: 'A machine that holds the files of another build gets a task.',
+    breaks: 'A machine that still has the files of another build gets a task.',
     tests: [CLAIM],
   },
   {
@@ -107,7 +109,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/queue/claim-task.ts`,
     find: '        and (task.not_before is null or task.not_before <= ${now})\n',
     replace: '',
-    breaks: 'A task that failed for a passing reason is tried again without a delay.',
+    breaks: 'A task that failed for a temporary reason is retried without a delay.',
     tests: [CLAIM, LEASES],
   },
   {
@@ -123,7 +125,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/machines/machines.ts`,
     find: 'planned ? said.filter((each) => planned.includes(each)) : said',
     replace: 'planned ? said : said',
-    breaks: 'A machine says itself what it may do.',
+    breaks: 'A machine decides for itself which tasks it may run.',
     tests: [`${SRC}/machines/machines.test.ts`],
   },
   {
@@ -131,7 +133,7 @@ export const CLAIMS: readonly Mutation[] = [
     file: `${SRC}/machines/machines.ts`,
     find: ".where('state', 'in', ['ready', 'draining'])",
     replace: ".where('state', 'in', ['ready'])",
-    breaks: 'A drained machine cannot end its task.',
+    breaks: 'A machine that is being drained cannot finish its task.',
     tests: [`${SRC}/machines/machines.test.ts`],
   },
 ]

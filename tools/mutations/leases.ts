@@ -16,7 +16,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/builds/task-outcomes.ts`,
     find: 'if (!task || (only_expired && (task.lease_until ?? now) >= now))',
     replace: 'if (!task)',
-    breaks: 'A task whose lease was renewed in the last moment is taken from its machine.',
+    breaks: 'A task whose lease was renewed at the last moment is taken from its machine.',
     tests: [LEASES],
   },
   {
@@ -24,7 +24,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/queue/leases.ts`,
     find: '.set({ lease_until: until,',
     replace: '.set({ lease_until: now,',
-    breaks: 'A heartbeat does not prolong the lease.',
+    breaks: 'A heartbeat does not renew the lease.',
     tests: [LEASES],
   },
   {
@@ -32,7 +32,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/queue/task-context.ts`,
     find: "    .where('machine_id', '=', machine_id)\n",
     replace: '',
-    breaks: 'A machine acts with the lease of another one.',
+    breaks: "A machine can use another machine's lease.",
     tests: [CONTEXT],
   },
   {
@@ -40,7 +40,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/queue/task-context.ts`,
     find: "    .where('task_id', '=', task_id)\n    .where('machine_id'",
     replace: "    .where('machine_id'",
-    breaks: 'A lease counts for a task that it was not given for.',
+    breaks: 'A lease is accepted for a task for which it was not granted.',
     tests: [CONTEXT],
   },
   {
@@ -48,7 +48,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/queue/task-context.ts`,
     find: "    .where((eb) => eb.or([eb('lease', '=', lease), eb('last_lease', '=', lease)]))\n",
     replace: '',
-    breaks: 'A machine goes on with a task whose lease it has lost and got again.',
+    breaks: 'A machine can use an earlier lease on a task that it has since claimed again.',
     tests: [CONTEXT],
   },
   {
@@ -56,7 +56,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/gateway-routes.ts`,
     find: "if (task?.state !== 'leased' || task.lease !== lease) throw",
     replace: 'if (!task) throw',
-    breaks: 'A machine uploads files for a task that has ended.',
+    breaks: 'A machine can upload files for a task that has ended.',
     tests: ROUTES,
   },
   {
@@ -64,7 +64,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/gateway-routes.ts`,
     find: "    if (!mayHaveTask(c.get('machine'), task)) throw leaseLost()\n",
     replace: '',
-    breaks: 'A machine goes on with a task that it may not have any more.',
+    breaks: 'A machine can continue a task that it is no longer allowed to run.',
     tests: ENROLLMENT,
   },
   {
@@ -72,7 +72,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/gateway-routes.ts`,
     find: "if (!task || !mayHaveTask(c.get('machine'), task))",
     replace: 'if (!task)',
-    breaks: 'A machine finishes a task that it may not have any more.',
+    breaks: 'A machine can finish a task that it is no longer allowed to run.',
     tests: ENROLLMENT,
   },
   {
@@ -80,7 +80,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/finish.ts`,
     find: "  if (task.state === 'done') return task.last_lease === lease\n",
     replace: '',
-    breaks: 'A machine whose report was accepted is refused when it repeats it.',
+    breaks: 'A machine that repeats an accepted report is refused.',
     tests: ROUTES,
   },
   {
@@ -88,7 +88,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/finish.ts`,
     find: '  await backend.store.verifyStaged(key, request.files)\n',
     replace: '',
-    breaks: 'Results count whose files did not arrive as listed.',
+    breaks: 'Results are accepted although their files did not arrive as listed.',
     tests: [`${GATEWAY}/bad-input.test.ts`],
   },
   {
@@ -96,7 +96,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/finish.ts`,
     find: '  await requireImported(db, task.build_id, commits)\n',
     replace: '',
-    breaks: 'An import ends with commits that dist-git has not recorded.',
+    breaks: 'An import succeeds with commits that dist-git has not recorded.',
     tests: ENROLLMENT,
   },
   {
@@ -104,7 +104,8 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${GATEWAY}/claim.ts`,
     find: "  if (gone.aborted) {\n    await undo('The builder disconnected before it received the task', Infinity)\n    return undefined\n  }\n",
     replace: '',
-    breaks: 'A machine that went away while it claimed keeps the task until its lease expires.',
+    breaks:
+      'A task stays leased until its lease expires if the machine disconnects while it claims the task.',
     tests: [`${GATEWAY}/claim.test.ts`],
   },
   {
@@ -112,7 +113,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/signing/tickets.ts`,
     find: "      .where('part', '=', part)\n",
     replace: '',
-    breaks: 'Each part of a build may have as many signatures as the whole build.',
+    breaks: 'Each part of a build can get as many signatures as the whole build.',
     tests: [`${PUBLISH}/tickets.test.ts`],
   },
   {
@@ -120,7 +121,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/signing/tickets.ts`,
     find: '    if (Number(signed) + digests.length > packages)\n',
     replace: '    if (digests.length > packages)\n',
-    breaks: 'A build may have more signed than it has packages.',
+    breaks: 'A build can get more digests signed than it has packages.',
     tests: [`${PUBLISH}/tickets.test.ts`],
   },
   {
@@ -128,7 +129,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/signing/tickets.ts`,
     find: "      .whereRef('repository.generation', '>', 'repository.published_generation')\n",
     replace: '',
-    breaks: 'An index is signed for a repository that needs none.',
+    breaks: 'An index can be signed for a repository that needs no new index.',
     tests: [`${PUBLISH}/tickets.test.ts`],
   },
   {
@@ -136,7 +137,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: 'packages/keygen/src/signatures/tickets.ts',
     find: 'found.ownername !== owner || found.projectname !== project',
     replace: 'found.ownername !== owner',
-    breaks: 'A ticket is good for the keys of another project of its owner.',
+    breaks: 'A ticket is accepted for the key of another project of the same owner.',
     tests: [`${PUBLISH}/tickets.test.ts`, 'packages/keygen/src/keygen.test.ts'],
   },
   {
@@ -144,7 +145,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${PUBLISH}/publish-loop.ts`,
     find: '    if (!(await renew()))\n      throw',
     replace: '    if (!(await renew()) && lease === "")\n      throw',
-    breaks: 'Two processes place the results of one build.',
+    breaks: 'Two processes can place the results of the same build.',
     tests: [`${PUBLISH}/publish.test.ts`],
   },
   {
@@ -168,7 +169,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/repositories/publishing.ts`,
     find: "    .where('published_generation', '<', generation)\n",
     replace: '',
-    breaks: 'A slow process takes the published generation back.',
+    breaks: 'A slow process sets the published generation back to an older one.',
     tests: [`${SRC}/repositories/publishing.test.ts`],
   },
   {
@@ -176,7 +177,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/pools/manager-lease.ts`,
     find: "eb('manager_lease.until', '<', now)",
     replace: "eb('manager_lease.until', '>', now)",
-    breaks: 'Two managers act at the same time.',
+    breaks: 'Two managers can act at the same time.',
     tests: [MACHINES],
   },
   {
@@ -184,7 +185,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/pools/manager-lease.ts`,
     find: "    .where('holder', '=', holder)\n    .where('until', '>=', now)\n",
     replace: "    .where('until', '>=', now)\n",
-    breaks: 'A manager plans machines under the lease of another one.',
+    breaks: "A manager can plan machines under another manager's lease.",
     tests: [MACHINES],
   },
   {
@@ -192,7 +193,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/pools/manager-lease.ts`,
     find: "    .where('until', '>=', now)\n    .forShare()",
     replace: '    .forShare()',
-    breaks: 'A manager plans machines after its lease has expired.',
+    breaks: 'A manager can plan machines after its lease has expired.',
     tests: [MACHINES],
   },
   {
@@ -200,7 +201,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/machines/plan-machine.ts`,
     find: '    if (!(await lockManagerLease(tx, holder, now))) return false\n',
     replace: '',
-    breaks: 'A manager that stands by plans machines.',
+    breaks: 'A manager without the lease can plan machines.',
     tests: [MACHINES],
   },
   {
@@ -208,7 +209,7 @@ export const LEASES_AND_TICKETS: readonly Mutation[] = [
     file: `${SRC}/machines/managed-machines.ts`,
     find: "    .where('launch_token', '=', launch_token)\n",
     replace: '',
-    breaks: 'The late answer to an earlier launch names the wrong machine.',
+    breaks: 'The late response to an earlier launch sets the cloud ID of a later machine.',
     tests: [MACHINES],
   },
 ]

@@ -15,7 +15,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `given?.builder === 'approved'`,
     replace: `(given !== undefined && given.builder !== 'nothing')`,
-    breaks: 'Whoever requests the role of a builder has it.',
+    breaks: 'Anyone who requests the builder role gets it.',
     tests: RIGHTS,
   },
   {
@@ -23,7 +23,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `given?.admin === 'approved'`,
     replace: `(given !== undefined && given.admin !== 'nothing')`,
-    breaks: 'Whoever requests the role of an administrator has it.',
+    breaks: 'Anyone who requests the administrator role gets it.',
     tests: RIGHTS,
   },
   {
@@ -31,7 +31,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `given?.admin === 'approved'`,
     replace: `(given?.admin === 'approved' || given?.builder === 'approved')`,
-    breaks: 'A builder of a project changes its settings.',
+    breaks: "A project's builder can change its settings.",
     tests: RIGHTS,
   },
   {
@@ -39,7 +39,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `edit, delete: false }`,
     replace: `edit, delete: edit }`,
-    breaks: 'An administrator of a project deletes it.',
+    breaks: "A project's administrator can delete it.",
     tests: RIGHTS,
   },
   {
@@ -55,7 +55,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `    .where('user_id', '=', user_id)\n    .where('user_group.name'`,
     replace: `    .where('user_group.name'`,
-    breaks: 'Everybody acts for a group that has members.',
+    breaks: 'Anyone can act for a group that has members.',
     tests: RIGHTS,
   },
   {
@@ -63,7 +63,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `    .where('user_group.name', '=', ownername.slice(1))\n`,
     replace: '',
-    breaks: 'The members of a group act for all groups.',
+    breaks: 'Members of one group can act for all groups.',
     tests: RIGHTS,
   },
   {
@@ -71,7 +71,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: ACCESS,
     find: `  if (actor.is_admin || actor.username === ownername) return true\n`,
     replace: `  if (ownername !== '') return true\n`,
-    breaks: 'A user makes projects of somebody else.',
+    breaks: 'A user can create projects for another owner.',
     tests: RIGHTS,
   },
   {
@@ -87,7 +87,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${SRC}/builds/batches.ts`,
     find: `project.project_id })).build) return`,
     replace: `project.project_id })).build || id) return`,
-    breaks: 'A user joins the batch of a project without a right there.',
+    breaks: 'A user can add builds to a batch of a project without any right in that project.',
     tests: [`${FRONTEND}/builds/source-routes.test.ts`],
   },
   {
@@ -95,7 +95,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/projects/project-form.ts`,
     find: `  if (user.is_admin) return\n`,
     replace: `  if (user.username) return\n`,
-    breaks: 'Users make their projects persistent.',
+    breaks: 'Users who are not administrators can make their projects persistent.',
     tests: [`${FRONTEND}/projects/project-routes.test.ts`],
   },
   {
@@ -103,7 +103,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/audit/audit-pages.ts`,
     find: `    if (!view.user.is_admin)\n`,
     replace: `    if (!view.user)\n`,
-    breaks: 'Every user reads the audit log of the site.',
+    breaks: "Every user can read the site's audit log.",
     tests: [`${FRONTEND}/audit/audit-pages.test.ts`],
   },
   {
@@ -111,7 +111,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/http/authenticate.ts`,
     find: `c.req.method === 'GET' || isFromThisSite(c, frontend)`,
     replace: `c.req.method !== '' || isFromThisSite(c, frontend)`,
-    breaks: 'Pages of other sites act with the session of a visitor.',
+    breaks: "Pages of other sites can act with a visitor's session.",
     tests: SAME_ORIGIN,
   },
   {
@@ -119,7 +119,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/http/same-origin.ts`,
     find: `return site === 'same-origin' ? 'same' : 'other'`,
     replace: `return site !== 'cross-site' ? 'same' : 'other'`,
-    breaks: 'Pages of sibling hosts act with the session of a visitor.',
+    breaks: "Pages of sibling hosts can act with a visitor's session.",
     tests: SAME_ORIGIN,
   },
   {
@@ -135,7 +135,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/pages/page-routes.ts`,
     find: `c.req.method === 'POST' && isFromAnotherSite(c, frontend)`,
     replace: `c.req.method === 'PUT' && isFromAnotherSite(c, frontend)`,
-    breaks: 'Other sites log visitors in.',
+    breaks: 'Other sites can log visitors in.',
     tests: SAME_ORIGIN,
   },
   {
@@ -143,7 +143,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/http/attempts.ts`,
     find: `  if (seconds > 0) throw tooManyAttempts(seconds)\n`,
     replace: '',
-    breaks: 'Tokens can be guessed without a delay.',
+    breaks: 'Wrong tokens do not delay further guesses.',
     tests: [`${FRONTEND}/http/request-limits.test.ts`],
   },
   {
@@ -151,7 +151,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${SRC}/logins/login-throttle.ts`,
     find: `    if (until > now.getTime()) return new Date(until)\n`,
     replace: '',
-    breaks: 'Passwords can be guessed without a delay.',
+    breaks: 'Wrong passwords do not delay further guesses.',
     tests: [`${SRC}/users/accounts.test.ts`],
   },
   {
@@ -159,7 +159,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${SRC}/groups/memberships.ts`,
     find: `  if (provider_group !== null)\n`,
     replace: `  if (provider_group === '')\n`,
-    breaks: 'Members are added to groups that the identity provider keeps.',
+    breaks: 'Members can be added to groups that the identity provider manages.',
     tests: GROUPS,
   },
   {
@@ -167,7 +167,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${SRC}/groups/memberships.ts`,
     find: `    .where((eb) => eb.not(isNamed))\n`,
     replace: `    .where((eb) => eb.and([isNamed, eb.not(isNamed)]))\n`,
-    breaks: 'A user who has left a group of the identity provider stays in it here.',
+    breaks: 'A user who has left a group at the identity provider stays a member on this site.',
     tests: GROUPS,
   },
   {
@@ -175,7 +175,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${SRC}/groups/create-group.ts`,
     find: `  if (!found)\n`,
     replace: `  if (!found && provider_group === '')\n`,
-    breaks: 'A user activates a group without being its member.',
+    breaks: 'A user can activate a group without being a member.',
     tests: GROUPS,
   },
   {
@@ -183,7 +183,7 @@ export const PERMISSIONS: readonly Mutation[] = [
     file: `${FRONTEND}/webhooks/webhook-secret.ts`,
     find: `webhook_secret !== null && sameSecret(webhook_secret, secret)`,
     replace: `webhook_secret !== null`,
-    breaks: 'A webhook with a wrong secret starts builds.',
+    breaks: 'A webhook with a wrong secret can start builds.',
     tests: [`${FRONTEND}/webhooks/webhook-routes.test.ts`],
   },
   {

@@ -10,7 +10,7 @@ export const QUOTA_FAULTS: readonly Mutation[] = [
     file: `${SRC}/builds/submit.ts`,
     find: '    await lockQuota(tx, project.ownername)\n',
     replace: '',
-    breaks: 'Builds that are submitted at the same time exceed the quota of waiting tasks.',
+    breaks: 'Builds that are submitted at the same time can exceed the quota of waiting tasks.',
     tests: [QUOTAS],
   },
   {
@@ -26,7 +26,7 @@ export const QUOTA_FAULTS: readonly Mutation[] = [
     file: `${SRC}/retention/expire-chroots.ts`,
     find: 'result_dir: null, result_bytes: 0 }',
     replace: 'result_dir: null }',
-    breaks: 'Results that have expired count for the quota of storage.',
+    breaks: 'Expired results still count against the storage quota.',
     tests: [QUOTAS],
   },
   {
@@ -34,7 +34,7 @@ export const QUOTA_FAULTS: readonly Mutation[] = [
     file: `${SRC}/quotas/storage-use.ts`,
     find: 'project_id = ${id} for update skip locked)',
     replace: 'project_id = ${id})',
-    breaks: 'Deleting a project and folding its changes deadlock.',
+    breaks: 'Deleting a project and folding its storage changes can deadlock.',
     tests: [QUOTAS],
   },
 ]

@@ -14,7 +14,7 @@ export const TOKENS: readonly Mutation[] = [
     file: LIMITS,
     find: `if (access === 'account')`,
     replace: `if (access === 'account' && limits.scopes?.length === 0)`,
-    breaks: 'A named token makes tokens without limits.',
+    breaks: 'A named token can create tokens without restrictions.',
     tests: TABLE,
   },
   {
@@ -22,7 +22,7 @@ export const TOKENS: readonly Mutation[] = [
     file: LIMITS,
     find: `limits.scopes !== null && !limits.scopes.includes(each)`,
     replace: `limits.scopes !== null && limits.scopes.length === 0`,
-    breaks: 'A token with one scope has them all.',
+    breaks: 'A token with one scope has all scopes.',
     tests: TABLE,
   },
   {
@@ -30,7 +30,7 @@ export const TOKENS: readonly Mutation[] = [
     file: LIMITS,
     find: `scope === undefined ? gives : [scope, ...gives]`,
     replace: `scope === undefined ? [] : [scope]`,
-    breaks: 'A token gives rights that it does not have itself.',
+    breaks: 'A token can grant rights that it does not have itself.',
     tests: TABLE,
   },
   {
@@ -38,7 +38,7 @@ export const TOKENS: readonly Mutation[] = [
     file: LIMITS,
     find: `  if (access === 'create') return 'it is restricted to one project and cannot create another'\n`,
     replace: '',
-    breaks: 'A token for one project makes others.',
+    breaks: 'A token for one project can create other projects.',
     tests: TABLE,
   },
   {
@@ -46,7 +46,7 @@ export const TOKENS: readonly Mutation[] = [
     file: LIMITS,
     find: `project_id !== undefined && project_id !== limits.project_id`,
     replace: `project_id !== undefined && project_id === -1`,
-    breaks: 'A token for one project is good for all.',
+    breaks: 'A token for one project is accepted for all projects.',
     tests: TABLE,
   },
   {
@@ -62,7 +62,7 @@ export const TOKENS: readonly Mutation[] = [
     file: `${SRC}/users/api-tokens.ts`,
     find: `!timingSafeEqual(found.token_hash, hashOfSecret(token))`,
     replace: `timingSafeEqual(found.token_hash, hashOfSecret(''))`,
-    breaks: 'A token is accepted by its login alone.',
+    breaks: 'A token is accepted if only its login is right.',
     tests: ACCOUNTS,
   },
   {
@@ -86,7 +86,7 @@ export const TOKENS: readonly Mutation[] = [
     file: `${SRC}/users/api-tokens.ts`,
     find: `    .where('blocked_at', 'is', null)\n`,
     replace: '',
-    breaks: 'The tokens of a blocked user go on working.',
+    breaks: "A blocked user's tokens keep working.",
     tests: ACCOUNTS,
   },
   {
@@ -102,7 +102,7 @@ export const TOKENS: readonly Mutation[] = [
     file: `${SRC}/users/named-tokens.ts`,
     find: `      .where('user_id', '=', user.id)\n      .returning`,
     replace: `      .returning`,
-    breaks: 'A user revokes the tokens of others.',
+    breaks: "A user can revoke other users' tokens.",
     tests: ACCOUNTS,
   },
   {
@@ -126,7 +126,7 @@ export const TOKENS: readonly Mutation[] = [
     file: `${SRC}/users/change-user.ts`,
     find: `    await closeSessions(tx, user.id, { but: keep })\n`,
     replace: '',
-    breaks: 'A new password does not log others out.',
+    breaks: "A new password does not end the user's other sessions.",
     tests: ACCOUNTS,
   },
   {
@@ -142,7 +142,7 @@ export const TOKENS: readonly Mutation[] = [
     file: `${FRONTEND}/http/in-project.ts`,
     find: `  requireOfToken(user, { access: 'user', project_id: project.id })\n`,
     replace: '',
-    breaks: 'A token for one project reads another one that the path names.',
+    breaks: 'A token for one project can read another project that the path names.',
     tests: MATRIX,
   },
 ]

@@ -42,7 +42,8 @@ export const TRANSITIONS: readonly Mutation[] = [
     replace: `    .returningAll()
     .executeTakeFirst()
   //`,
-    breaks: 'A machine moves although another writer has changed it since it was read.',
+    breaks:
+      "A machine's state changes although another writer has changed the machine since it was read.",
     tests: [MACHINES],
   },
   {
@@ -63,7 +64,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/transitions.ts`,
     find: `if (!isAllowed(transitions, from, to))`,
     replace: `if (from === to && !isAllowed(transitions, from, to))`,
-    breaks: 'An illegal transition that a caller names is not refused.',
+    breaks: 'An illegal transition that a caller requests is not refused.',
     tests: [STATES],
   },
   {
@@ -71,7 +72,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/chroot-state.ts`,
     find: `  canceled: [],\n  skipped`,
     replace: `  canceled: ['succeeded'],\n  skipped`,
-    breaks: 'A canceled build chroot may succeed.',
+    breaks: 'A canceled build chroot can succeed.',
     tests: [STATES, LEASES],
   },
   {
@@ -79,7 +80,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/task-state.ts`,
     find: `  done: [],`,
     replace: `  done: ['queued'],`,
-    breaks: 'A task that has ended may go back to the queue.',
+    breaks: 'A task that has ended can go back to the queue.',
     tests: [STATES, LEASES],
   },
   {
@@ -87,7 +88,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/machine-state.ts`,
     find: `  gone: [],`,
     replace: `  gone: ['ready'],`,
-    breaks: 'A machine that is gone may be ready again.',
+    breaks: 'A machine that is gone can become ready again.',
     tests: [STATES, MACHINES],
   },
   {
@@ -95,7 +96,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/machine-state.ts`,
     find: `  draining: ['deleting', 'gone'],`,
     replace: `  draining: ['ready', 'deleting', 'gone'],`,
-    breaks: 'A drained machine may take tasks again.',
+    breaks: 'A drained machine can take tasks again.',
     tests: [STATES, MACHINES],
   },
   {
@@ -103,7 +104,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/source-state.ts`,
     find: `  importing: ['succeeded',`,
     replace: `  importing: ['pending', 'succeeded',`,
-    breaks: 'A source that is being imported may be made once more.',
+    breaks: 'A source package that is being imported can be built again.',
     tests: [STATES, LEASES],
   },
   {
@@ -111,7 +112,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/states/chroot-state.ts`,
     find: `  pending: ['starting', 'canceled'],`,
     replace: `  pending: ['starting', 'succeeded', 'canceled'],`,
-    breaks: 'A build chroot may succeed without having been built.',
+    breaks: 'A build chroot can succeed without having been built.',
     tests: [STATES, LEASES],
   },
   {
@@ -119,7 +120,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/builds/task-outcomes.ts`,
     find: `task.attempts >= max_attempts`,
     replace: `task.attempts < 0`,
-    breaks: 'A task that loses every machine is tried for ever.',
+    breaks: 'A task that loses every machine is retried forever.',
     tests: [LEASES],
   },
   {
@@ -143,7 +144,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/builds/task-outcomes.ts`,
     find: `if (!task.cancel_requested) return`,
     replace: `if (task) return`,
-    breaks: 'A late result counts although the build was canceled.',
+    breaks: 'A late result is accepted although the build was canceled.',
     tests: [LEASES],
   },
   {
@@ -167,7 +168,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/builds/task-outcomes.ts`,
     find: `    await moveChroots(tx, ids, { to: 'failed', from: ['waiting'], set: failed })\n`,
     replace: '',
-    breaks: 'The chroots of a build whose source has failed wait for ever.',
+    breaks: 'The chroots of a build whose source has failed wait forever.',
     tests: [LEASES],
   },
   {
@@ -201,7 +202,8 @@ export const TRANSITIONS: readonly Mutation[] = [
       .where('generation', 'is', null)
 `,
     replace: `      .where('state', 'in', OPEN_CHROOT_STATES)\n`,
-    breaks: 'A cancellation marks builds as canceled whose packages are in the repository.',
+    breaks:
+      'A cancellation marks builds as canceled although their packages are in the repository.',
     tests: [LEASES],
   },
   {
@@ -233,7 +235,7 @@ export const TRANSITIONS: readonly Mutation[] = [
     file: `${SRC}/builds/lost-machines.ts`,
     find: `  await requeueTasksOf(db, machine_id, { reason, max_attempts, now })\n`,
     replace: '',
-    breaks: 'The tasks of a machine that is gone wait for the end of their lease.',
+    breaks: 'The tasks of a machine that is gone wait until their leases expire.',
     tests: [LEASES],
   },
   {
@@ -244,7 +246,7 @@ export const TRANSITIONS: readonly Mutation[] = [
       .returningAll()`,
     replace: `      .where('provider', 'is not', null)
       .returningAll()`,
-    breaks: 'Administrators cordon and hold machines that are not ready.',
+    breaks: 'Administrators can cordon and hold machines that are not ready.',
     tests: [MACHINES],
   },
 ]
