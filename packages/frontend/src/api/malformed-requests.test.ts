@@ -77,7 +77,7 @@ for (const route of routes) {
 
   if (route.method !== 'GET')
     test(`${name} answers malformed bodies without a server error`, async () => {
-      // One of the routes replaces the owner's token.
+      // Each test has its own fixture, because one of the routes replaces the owner's token.
       await using own = await openFixture()
       for (const [what, type, body] of BODIES) {
         const headers = new Headers(own.as('owner'))

@@ -25,7 +25,7 @@ async function listRoutes(): Promise<ApiRoute[]> {
   return buildApi(fixture.t.frontend).routes.filter(({ deprecated_for }) => !deprecated_for)
 }
 
-/** Writing a schema takes longer than a request. */
+/** A cache of generated schemas, because generating one takes longer than a request. */
 const known_schemas = new WeakMap<object, Record<string, unknown>>()
 const routes = await listRoutes()
 const sharing = routesOfFields(routes)

@@ -79,7 +79,7 @@ test('project-chroot/build-config lists the settings that builds use', async () 
   ])
 })
 
-test('rpmrepo is the same for each directory and release', async () => {
+test('rpmrepo returns the same data for each directory and release', async () => {
   await using t = await openTestFrontend()
   await t.get('/api_3/project/add/dana', {
     as: 'dana',

@@ -90,7 +90,7 @@ export function formOf(entries: [string, string][]): Form {
 
 /** Parses a JSON body. Rejects NUL characters and lone surrogates, which PostgreSQL cannot store. */
 export function jsonOf(text: string): unknown {
-  // PostgreSQL's text cannot contain NUL, so this is refused in every field.
+  // PostgreSQL's text cannot contain NUL, so NUL is refused in every field.
   if (text.includes('\0') || text.includes(String.raw`\u0000`))
     throw new CoprError('invalid', 'Cannot read the request: the body contains a NUL character')
   requireSmallJson(text)
@@ -100,7 +100,7 @@ export function jsonOf(text: string): unknown {
   } catch {
     throw new CoprError('invalid', 'Cannot read the request: the body is not valid JSON')
   }
-  // A lone surrogate is not a character; PostgreSQL's JSON refuses it as well.
+  // A lone surrogate is not a character; PostgreSQL's JSON type refuses it, too.
   if (/\\u[dD][89a-fA-F]/.test(text) && hasBrokenText(value))
     throw new CoprError('invalid', 'Cannot read the request: the body is not valid Unicode')
   return value

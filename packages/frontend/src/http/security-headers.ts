@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { FrontendConfig } from '../frontend.ts'
 
-/** Scripts and styles are loaded only from the site's own files, so that text from users can act as neither. */
+/** Scripts and styles are loaded only from the site's own files, so that text from users can act neither as a script nor as a style. */
 const POLICY = [
   "default-src 'self'",
   "script-src 'self'",

@@ -3,8 +3,8 @@ import type { Logger } from '@copr/process/log'
 import type { Context } from 'hono'
 
 /**
- * Streams `{"items": […], "meta": …}` while the items are read, at the pace of the client, so that memory does not grow with the
- * list. An error before the first items gets an ordinary error response; a later one aborts the response.
+ * Streams `{"items": […], "meta": …}` while the items are read, at the pace of the client, so that memory does not grow with the list. An
+ * error before the first items gets an ordinary error response; a later error aborts the response.
  */
 export async function streamList<Item>(
   c: Context,

@@ -54,7 +54,7 @@ export function providerPages(frontend: Frontend, provider: LoginProvider): Hono
   return app
 }
 
-/** The path to return to after the login; old links have its full URL. */
+/** The path to return to after the login; old links contain a full URL. */
 function pathOf(next: string | undefined, { public_url }: Frontend['config']): string | undefined {
   return next?.startsWith(`${public_url}/`) ? next.slice(public_url.length) : next
 }

@@ -25,7 +25,7 @@ export async function errorPage(
 ): Promise<Response> {
   if (!(c.req.header('accept') ?? '').includes('text/html')) return c.text(`${message}\n`, status)
   const title = TITLES[status] ?? 'Error'
-  // The error may be a failure of the database, which the view needs.
+  // If the error is a failure of the database, creating the view fails, too.
   const view = await viewOf(c, frontend).catch(() => undefined)
   if (!view) return c.text(`${message}\n`, status)
   const body = html`${heading(title)}

@@ -31,7 +31,7 @@ markdown.renderer.rules['image'] = (tokens, index) => {
   }, 0)
   return isInLink ? text : `<a href="${source}" rel="nofollow noopener ugc">${text}</a>`
 }
-// The headings of the page itself are above those of the text.
+// Headings in the text are two levels lower, below the headings of the page itself.
 for (const rule of ['heading_open', 'heading_close'])
   markdown.renderer.rules[rule] = (tokens, index, options, _env, self) => {
     const token = tokens[index]
@@ -52,7 +52,7 @@ export function renderMarkdown(text: string): ReturnType<typeof raw> {
   return raw(`<div class="markdown">${markdown.render(bounded(text))}</div>`)
 }
 
-/** Extracts the text of Markdown in one line, for lists. */
+/** Converts Markdown to one line of plain text, for lists. */
 export function plainExcerpt(text: string, length = 200): string {
   const words = markdown
     .parse(text.slice(0, 4 * length), {})

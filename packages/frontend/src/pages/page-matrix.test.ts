@@ -148,7 +148,7 @@ const REFUSED_WITH: Record<string, number> = {
 
 /** Expected statuses of requests that get neither a page nor a redirect in these tests. */
 const OTHERWISE: Record<string, number> = {
-  // There is no upload, and no such font.
+  // The fixture has neither an upload nor this font.
   'GET /tmp/:dir/:file': 404,
   'GET /static/:version/assets/fonts/:family/:file': 404,
   // The form has no file.
@@ -165,7 +165,7 @@ const shared = await openFixture()
 after(() => shared[Symbol.asyncDispose]())
 const forms = new Map<Role, PageForm[]>()
 for (const role of ROLES) forms.set(role, await findForms(shared, role))
-// Left out, because failed logins are counted even if the form is refused.
+// The table login_failure is left out, because failed logins are counted even if the form is refused.
 const tables = await tablesOf(shared.t.db, ['login_failure'])
 
 for (const route of pageRoutesOf(shared)) {
@@ -221,7 +221,7 @@ const ADMITS: Record<PageAccess, readonly Role[]> = {
   delete: OWNERS,
 }
 
-/** A page whose handler also refuses users who have the role already. */
+/** The page whose handler also refuses users who already have the role. */
 const ADMITS_FEWER = 'POST /coprs/:owner/:project/permissions_applier_change'
 
 test('pages of projects admit the roles that their declared access names', () => {

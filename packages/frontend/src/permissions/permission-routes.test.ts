@@ -61,7 +61,7 @@ for (const [json, message] of [
     assert.match(((await response.json()) as { error: string }).error, message)
   })
 
-test('permissions/set is all or nothing', async () => {
+test('permissions/set makes all changes of a request or none', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   await put(t, SET, 'dana', { kim: { admin: 'approved' }, nobody: { admin: 'approved' } })
@@ -75,7 +75,7 @@ for (const json of [{}, { admin: 'request' }, { boss: true }])
     assert.equal((await put(t, REQUEST, 'kim', json)).status, 400)
   })
 
-test('owners cannot request roles in their own project, and the rights of an unknown user are not found', async () => {
+test('owners cannot request roles in their own project, and a query for the rights of an unknown user gets 404', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   assert.equal((await put(t, REQUEST, 'dana', { admin: true })).status, 400)

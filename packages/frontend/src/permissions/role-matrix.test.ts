@@ -53,7 +53,7 @@ const WORTH: Record<string, readonly TokenScope[]> = {
   '/webhook/generate/{ownername}/{projectname}': ['build'],
 }
 
-/** Whether the token may use the route, which must not give it more rights than it has. */
+/** Whether the token may use the route; a route that would grant more rights than the token has must refuse the token. */
 function isEnough(token: LimitedToken, { access, scope, path }: ApiRoute): boolean {
   if (access === 'account') return false
   if (token === 'all scopes') return true

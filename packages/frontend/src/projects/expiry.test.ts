@@ -28,7 +28,7 @@ test('a temporary project is deleted when it expires, unless it has unfinished b
   assert.equal((await t.ask('/api_3/project?ownername=dana&projectname=stays')).status, 200)
 })
 
-test('the directory of a pull request is deleted 40 days after its last build, and announces this', async () => {
+test("a pull request's directory is deleted 40 days after its last build, and rpmrepo announces the deletion", async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const main = await upload(t)

@@ -38,7 +38,7 @@ export function declarePage(
   app[method](`/coprs/:owner/:project${rest}`, ofUser)
 }
 
-/** Registers a public file under a project. It has no view, which saves the query for the session. */
+/** Registers a public file under a project. The handler gets no view, which saves the query for the session. */
 export function projectFile(
   app: Hono,
   { db }: Pick<Frontend, 'db'>,

@@ -35,7 +35,7 @@ function presentProject(project: Project, chroots: string[], results_url: string
   }
 }
 
-/** Formats projects with their chroots, which one query reads for all of them. */
+/** Formats projects with their chroots; a single query reads the chroots of all projects. */
 export async function presentProjects(
   db: Db,
   projects: Project[],

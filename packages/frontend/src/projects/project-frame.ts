@@ -16,7 +16,7 @@ const TABS = [
   ['audit', 'Changes', paths.projectAudit],
 ] as const
 
-/** Conditions for the tabs that are not shown to everybody. */
+/** For each tab that is not shown to everybody, whether it is shown. */
 const SHOWN: Partial<Record<Tab, (view: View, rights: Rights) => boolean>> = {
   permissions: ({ user }) => user !== undefined,
   integrations: (_, rights) => rights.edit,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addTelescope, openTestFrontend } from '../testing/test-frontend.ts'
 
-test('the dnf command names the chroot if the plugin would not find it', async () => {
+test('the dnf command on the overview names the chroot if dnf’s copr plugin would not find it', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t, { name: 'radio', chroots: ['debian-12-x86_64'] })
   await addTelescope(t)

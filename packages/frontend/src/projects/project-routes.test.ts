@@ -257,7 +257,7 @@ test('project/delete frees the name immediately and schedules removal of the fil
   await addTelescope(t)
 })
 
-test('API paths that do not exist are 404 and wrong methods 405, in JSON', async () => {
+test('unknown API paths get 404 and wrong methods get 405, in JSON', async () => {
   await using t = await openTestFrontend()
   for (const [path, method, status] of [
     ['/api_3/nope', 'GET', 404],
@@ -274,7 +274,7 @@ test('API paths that do not exist are 404 and wrong methods 405, in JSON', async
   assert.deepEqual(await t.get('/api_3/'), { version: 3 })
 })
 
-test('a project is made while keygen is unreachable, and its key later', async () => {
+test('a project can be created while keygen is unreachable, and gets its key later', async () => {
   let isAway = true
   const { makeMissingKeys } = await import('./project-keys.ts')
   const key = {

@@ -49,7 +49,7 @@ async function assertNothingMade(t: TestFrontend): Promise<void> {
   assert.deepEqual(await readdir(t.frontend.uploads_dir), [])
 }
 
-test('an upload over the quota of storage gets 403 with the figures, and leaves no file behind', async () => {
+test('an upload that exceeds the storage quota gets 403 with the figures, and leaves no file behind', async () => {
   await using t = await openWithProject()
   await setOf(t, 'dana', { storage_bytes: 100 * KIB })
   await hold(t, 100 * KIB - 1)
@@ -83,7 +83,7 @@ test("an upload is limited by its project's quotas, even if they are higher than
   assert.equal((await upload(t))[0], 200)
 })
 
-test('several URLs make either all builds or none', async () => {
+test('a request with several URLs submits either all builds or none', async () => {
   await using t = await openWithProject()
   await setOf(t, 'dana', { queued_builds: 2 })
   const json = { ...TARGET, pkgs: [LINK, `${LINK}?2`, `${LINK}?3`] }

@@ -122,7 +122,7 @@ async function receive(
     keepWrite(store(stream, file, max_bytes))
   })
 
-  // After a fault in one part the rest of the body must still be read, or the client would not receive the answer.
+  // After a fault in one part the rest of the body must still be read, or the client would not receive the response.
   let fault: unknown
   const settled = pipeline(Readable.fromWeb(bodyOf(c)), parser).catch((error: unknown) => {
     fault = error
@@ -183,7 +183,7 @@ async function textOf(stream: Readable, count: (bytes: number) => void): Promise
   const chunks: Buffer[] = []
   let fault: unknown
   for await (const chunk of stream as AsyncIterable<Buffer>) {
-    // The rest must still be read, or the client would not receive the answer.
+    // The rest must still be read, or the client would not receive the response.
     if (fault !== undefined) continue
     try {
       count(chunk.length)

@@ -44,7 +44,7 @@ function withoutSecret(view: View, project: Project): Html {
   )
 }
 
-/** The place of the webhook settings in each forge. The code does not compile if a forge is missing here. */
+/** Tells users where each forge has its webhook settings. The code does not compile if a forge is missing here. */
 const SETTINGS: Record<Forge, { title: string; where: string }> = {
   github: {
     title: 'GitHub',
