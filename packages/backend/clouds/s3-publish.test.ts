@@ -182,7 +182,7 @@ test('dnf follows redirects to a store that it reaches directly', { skip }, asyn
   await using fixture = await s3Fixture()
   const { endpoint } = s3Config(fixture.config)
   const bucket = openBucket(s3Config({ ...fixture.config, public_endpoint: endpoint }))
-  // The backend sends small packages itself, so these pretend to be large.
+  // The backend sends small packages itself, so the store reports larger sizes for them.
   const large = { ...bucket, head: async (key: string) => await largeHead(bucket, key) }
   const store = s3Store(large, scratchIn(join(scratch, 'public'), 1e9))
   await using system = await TestBackend.start({ withKeygen: true, store: fixture.store })

@@ -56,7 +56,7 @@ export function gatewayRoutes(backend: Backend): Hono<Env> {
     return c.json({ ...machine, heartbeat_seconds })
   })
 
-  // Served without authentication: a machine that boots has nothing but its distribution.
+  // The agent is served without authentication, because a booting machine has nothing but its distribution.
   app.route('/agent', agentRoutes())
 
   app.use(async (c, next) => {

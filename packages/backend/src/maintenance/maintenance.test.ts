@@ -78,7 +78,7 @@ test('staged files are removed only after their lease has ended', async () => {
   assert.deepEqual(await readdir(staging), [])
 })
 
-test('the log of a build that ended without its agent is compressed', async () => {
+test('the log of a build that ended without a report from its agent is compressed', async () => {
   await using system = await TestBackend.start()
   const id = await system.submitLink()
   const ended = new Date()

@@ -93,7 +93,7 @@ test(
     await publish(system)
     assert.deepEqual(await packagesIn(system, ''), [])
     const second = await system.built(agent, other)
-    // Its results are members, but not in any index yet.
+    // The build's results are members of the repository, but not in any index yet.
     await publishDue(system.backend, never)
     await setMode(system, false)
     await publish(system)

@@ -18,7 +18,7 @@ export async function publishDue(backend: Backend, stop: AbortSignal): Promise<v
     const task = await claimPublish(db, { lease, now: now(), lease_seconds: LEASE_SECONDS })
     if (!task) return
     const { build_id, task_id } = task
-    // The request id is sent to keygen, too, whose logs record it: its signatures for this build can be found by the id.
+    // The request ID is also sent to keygen, which logs it, so that the signatures for this build can be found in keygen's log.
     const fields = { request_id: randomUUID(), build_id, task_id }
     await withLogFields(fields, () => publishLeased(backend, task, lease))
   }

@@ -50,7 +50,7 @@ async function renderRepository(
   signal: AbortSignal,
 ): Promise<void> {
   const { db, store, log, now, at = () => undefined } = backend
-  // The generation is read before the members, so they are at least as new.
+  // The generation is read before the members, so the members are at least as new as the generation.
   const repository = await loadIndexedRepository(db, id)
   if (!repository || repository.generation <= repository.published_generation) return
   const started = performance.now()

@@ -6,7 +6,7 @@ import type { Backend } from '../context.ts'
 import type { StagingKey } from '../store/results-store.ts'
 import type { KeyOwner, SigningKey } from './project-key.ts'
 
-/** Digests in one request; keygen accepts up to 1000. */
+/** Number of digests in one request; keygen accepts up to 1000. */
 const AT_A_TIME = 100
 
 export interface PackagesToSign {

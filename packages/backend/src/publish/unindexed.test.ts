@@ -17,7 +17,7 @@ let scratch: string
 let hello: BuiltFile[]
 let other: BuiltFile[]
 
-/** Publishes hello and other in one generation, after `change` had the place of hello's packages; returns their builds. */
+/** Publishes hello and other in one generation, after calling `change` with the folder of hello's packages; returns both builds. */
 async function publishBoth(
   system: TestBackend,
   change: (place: string) => Promise<void> = () => Promise.resolve(),
@@ -53,7 +53,9 @@ async function states(system: TestBackend, ids: number[]) {
   )
 }
 
-/** Runs `use` while createrepo_c is a script, in which `$list` is the file with the list of packages and `$real` is createrepo_c. */
+/**
+ * Runs `use` with createrepo_c replaced by a script, in which `$list` is the file with the list of packages and `$real` is createrepo_c.
+ */
 async function withCreaterepo(script: string, use: () => Promise<void>): Promise<void> {
   const path = process.env['PATH'] ?? ''
   const real = execFileSync('sh', ['-c', 'command -v createrepo_c'], { encoding: 'utf8' }).trim()

@@ -145,7 +145,9 @@ function locationOf(path: string, is_devel: boolean): string {
   return is_devel ? `../${path}` : path
 }
 
-/** The options that reuse a previous index; with --skip-stat the packages that it describes need not even exist. */
+/**
+ * Returns the options that reuse a previous index; with --skip-stat, the packages that the previous index describes need not even exist.
+ */
 const updateFrom = (previous: string): string[] => [
   '--update',
   '--skip-stat',

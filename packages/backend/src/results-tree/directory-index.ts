@@ -35,7 +35,7 @@ export async function directoryIndex(entries: Entry[], shown_path: string): Prom
   )
   const rows = sorted.map(({ name, isDir, size, mtime }) => {
     const end = isDir ? '/' : ''
-    // With ./ in front: otherwise the colon of "project:pr:1" would make the name before it a URL scheme.
+    // The link begins with ./, because otherwise the colon of "project:pr:1" would make the name before it a URL scheme.
     return html`<tr>
       <td><a href="./${encodeURIComponent(name)}${end}">${name}${end}</a></td>
       <td>${mtime?.toISOString().slice(0, 19).replace('T', ' ') ?? ''}</td>

@@ -31,7 +31,7 @@ skip_if_unavailable=0
   const options = [
     '--assumeyes',
     '--quiet',
-    // metadata_expire=0 alone counts in whole seconds, and accepts metadata that is younger than one.
+    // With metadata_expire=0 alone, dnf counts in whole seconds, and accepts metadata that is less than one second old.
     '--refresh',
     `--installroot=${root}`,
     '--releasever=1',

@@ -121,7 +121,7 @@ export function logTests(open: () => Promise<StoreFixture>): void {
     }
   })
 
-  test('notes of several processes are all kept, in their order', async () => {
+  test('all notes that several processes write are kept, in chronological order', async () => {
     await using fixture = await open()
     const path = resultsOf(1)
     const other = fixture.another()

@@ -116,7 +116,7 @@ export function growingLogs(bucket: Bucket): GrowingLogs {
       return await newest.run(folder, (stop) => appendTo(folder, body, limits, stop))
     },
     async note(path, line) {
-      // Microseconds, so that the notes of one process keep their order.
+      // The time is in microseconds, so that the notes of one process keep their order.
       const start = Math.floor((performance.timeOrigin + performance.now()) * 1000)
       const data = Buffer.from(`${line}\n`)
       await putFragment(bucket, growingKey(path, NOTES), { start, level: 0, data })

@@ -9,7 +9,7 @@ import { SIGNATURE, signatureIn } from './signed-index.ts'
 
 /** Paths with longer keys are not looked up: S3 limits keys to 1,024 bytes. Source: the S3 API. */
 const MAX_KEY_BYTES = 900
-/** Sending a smaller file is as fast as following a redirect. */
+/** Minimum size of a file that clients are redirected to; sending a smaller file takes no longer than a redirect. */
 const MIN_ELSEWHERE_BYTES = 1024 ** 2
 
 /** The public tree in a bucket. */

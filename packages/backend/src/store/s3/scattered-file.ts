@@ -95,7 +95,7 @@ export async function fragmentsBelow(bucket: Bucket, prefix: string): Promise<Fr
   return found
 }
 
-/** Finds a log again whose fragments were merged or compressed while it was read. */
+/** Finds a log again if its fragments were merged or compressed while it was read. */
 export interface Later {
   /** Returns the log's current pieces: its fragments may have been merged. */
   find(): Promise<{ pieces: Piece[] } | undefined>

@@ -33,7 +33,7 @@ interface Kept {
   users: number
 }
 
-/** Takes over the folder, which belongs to a single process, and removes what an earlier one left in it. */
+/** Takes over the folder, which belongs to a single process, and removes the files that an earlier process left in it. */
 export function scratchIn(dir: string, max_bytes: number): Scratch {
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true, mode: 0o700 })
