@@ -56,7 +56,7 @@ async function request(
   issuer: string[] = [],
 ): Promise<KeyPair> {
   const [certFile, keyFile] = [join(dir, `${file}.crt`), join(dir, `${file}.key`)]
-  // Without its own configuration openssl adds the extensions of the machine's, including a second basicConstraints.
+  // Without a separate configuration, openssl would add the extensions in the machine's configuration, including a second basicConstraints.
   const config = join(dir, 'openssl.cnf')
   writeFileSync(config, '[req]\ndistinguished_name = subject\n[subject]\n')
   const wanted = extensions.flatMap((each) => ['-addext', each])

@@ -78,7 +78,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--service-account-jwks-uri=${address.url}/openid/v1/jwks`,
         `--service-account-key-file=${accountsKey}`,
         `--service-account-signing-key-file=${accountsKey}`,
-        // For logs and exec: nodes accept the administrator's certificate.
+        // The API server connects to nodes for logs and exec; nodes accept the administrator's certificate.
         `--kubelet-client-certificate=${admin.certFile}`,
         `--kubelet-client-key=${admin.keyFile}`,
         '--kubelet-preferred-address-types=InternalIP',
@@ -94,7 +94,7 @@ export async function prepareControlPlane(dir: string, binaries: Binaries): Prom
         `--cluster-signing-key-file=${authority.keyFile}`,
         '--leader-elect=false',
         '--secure-port=0',
-        // The defaults are for a server with more clients than one test.
+        // The default limits are meant for an API server with more clients than a single test.
         '--kube-api-qps=500',
         '--kube-api-burst=1000',
       ]),

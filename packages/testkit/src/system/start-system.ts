@@ -23,7 +23,7 @@ import { until } from './until.ts'
 /** Cache for files that are expensive to make and the same for every system, such as the mini distribution and the samples. */
 export const CACHE_DIR = '/var/tmp/copr-test-cache'
 export const COPRCTL = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
-/** The first system on a machine also builds the mini distribution. */
+/** Maximum time of a start: the first one on a machine also builds the mini distribution. */
 const START_MS = 300_000
 const STOP_MS = 10_000
 

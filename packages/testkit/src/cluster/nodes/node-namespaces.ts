@@ -103,7 +103,7 @@ async function connect(
   return { link, hostAddress, nodeAddress, podNetwork }
 }
 
-/** Lists folders of containers: their names are the 64 digits of a container ID. */
+/** Lists the container folders in `dir`: the name of each is a container ID of 64 digits. */
 function foldersIn(dir: string): string[] {
   const names = existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : []
   return names

@@ -170,7 +170,7 @@ class Node {
   async #kubeconfig(name: string, groups: string[]): Promise<string> {
     const credential = await this.#cluster.credential(name, groups)
     const path = join(this.#dir, `${name.replaceAll(':', '-')}.kubeconfig`)
-    // By a name that the API server's certificate contains, unlike the address.
+    // The server is verified by a name, because its certificate does not contain this address.
     const url = `https://${this.#space.hostAddress}:${API_PORT}`
     writeKubeconfig(
       path,
@@ -229,7 +229,7 @@ async function publishApi(cluster: Cluster, address: string): Promise<void> {
   await cluster.admin.client.apply(slice, 'testkit')
 }
 
-/** Creates the image of the process that holds a pod's namespaces. */
+/** Creates the image of the pause container, whose process holds a pod's namespaces. */
 async function makePauseImage(dir: string): Promise<string> {
   const root = join(dir, 'pause')
   busyboxRoot(root, ['sleep'])

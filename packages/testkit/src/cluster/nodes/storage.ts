@@ -79,7 +79,7 @@ async function provide(
   const path = join(volumesDir, `pvc-${uid}`)
   if (existsSync(volumesDir)) {
     mkdirSync(path, { recursive: true })
-    // Unlike other volumes, a folder of the node does not take a pod's group: it is writable by everyone.
+    // Unlike other volumes, a folder of the node does not get the group of a pod, so the folder is writable by everyone.
     chmodSync(path, 0o777)
   }
   const volume: KubeObject = {

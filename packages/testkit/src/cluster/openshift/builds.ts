@@ -150,7 +150,7 @@ async function ask(
       authorization,
       accept: 'application/json',
       ...(type && body ? { 'content-type': type } : {}),
-      // Node omits this header for DELETE, and the server would take the body for the next request.
+      // Node omits Content-Length for DELETE, and the server would take the body for the next request.
       ...(body?.length ? { 'content-length': body.length } : {}),
     },
   })

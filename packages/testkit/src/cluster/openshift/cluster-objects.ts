@@ -3,7 +3,7 @@ import type { KubeObject } from '../kube-client.ts'
 const RBAC = 'rbac.authorization.k8s.io'
 const ADMISSION = 'admissionregistration.k8s.io/v1'
 
-/** Security context constraints: whether all users may use them, or nobody until they are granted. */
+/** Security context constraints by name; `everybody` tells whether all users may use them, or only users to whom they are granted. */
 const CONSTRAINTS = {
   'restricted-v2': { everybody: true },
   'restricted-v3': { everybody: true, userNamespaceLevel: 'RequirePodLevel' },
