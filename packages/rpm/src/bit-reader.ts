@@ -2,7 +2,7 @@
 export class BitReader {
   readonly #bytes: Buffer
   #position = 0
-  /** read from the bytes but not taken yet, in the lowest bits */
+  /** the bits that have been read from the bytes but not taken yet, in the lowest positions */
   #pending = 0
   #pendingCount = 0
 
@@ -10,7 +10,7 @@ export class BitReader {
     this.#bytes = bytes
   }
 
-  /** whole bytes that are left */
+  /** the number of whole bytes that are left */
   get bytesLeft(): number {
     return this.#bytes.length - this.#position + (this.#pendingCount >> 3)
   }

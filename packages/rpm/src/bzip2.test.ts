@@ -10,9 +10,9 @@ import { randomNumbers } from './testing/random.ts'
 import { missingTools } from './testing/real-rpm.ts'
 import { strings } from './write-header.ts'
 
-/** `hello` and a newline, by bzip2. */
+/** `hello` and a newline, compressed with bzip2. */
 const HELLO = Buffer.from('QlpoOTFBWSZTWcHAgOIAAAFBAAAQAkSgADDNAMNGKZcXckU4UJDBwIDi', 'base64')
-/** 64 MiB of zeros, by bzip2: a bomb. */
+/** A decompression bomb: 64 MiB of zeros, compressed with bzip2. */
 const BOMB = Buffer.from(
   'QlpoOTFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZvAS1wwCidcAAwAAACCAAIKQINjKKiE0qKiE4u5IpwoSFALuD6A==',
   'base64',
@@ -37,17 +37,17 @@ test('a bzip2 stream is decompressed, and what follows it is not read', async ()
 suite('bzip2', { skip: missingTools('bzip2') }, () => {
   for (const [name, content] of Object.entries(CONTENTS))
     for (const level of ['-1', '-9'])
-      test(`bzip2 ${level} of ${name}`, async () => {
+      test(`the output of bzip2 ${level} is decompressed: ${name}`, async () => {
         assert.ok((await unpack(bzip2(content, level))).equals(content))
       })
 })
 
-test('truncation at any point is detected', async () => {
+test('truncation of bzip2 data at any point is detected', async () => {
   for (let length = 0; length < HELLO.length; length++)
     await assert.rejects(unpack(HELLO.subarray(0, length)), RpmFormatError, String(length))
 })
 
-test('a change of any bit is detected, or changes nothing', async () => {
+test('a change of any bit of bzip2 data is detected, or does not change the contents', async () => {
   for (let bit = 32; bit < HELLO.length * 8 - 7; bit++) {
     const damaged = Buffer.from(HELLO)
     damaged[bit >> 3]! ^= 0x80 >> (bit & 7)
@@ -58,7 +58,7 @@ test('a change of any bit is detected, or changes nothing', async () => {
   }
 })
 
-test('damaged data causes no error other than RpmFormatError', async () => {
+test('damaged bzip2 data causes no error other than RpmFormatError', async () => {
   const next = randomNumbers(7)
   for (const packed of [HELLO, BOMB])
     for (let round = 0; round < 300; round++) {
@@ -146,7 +146,7 @@ async function unpack(packed: Buffer, limit = 32 * MEGABYTE): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-/** Returns more than one block of text at any level. */
+/** Returns text that fills more than one block at any compression level. */
 function text(): Buffer {
   const next = randomNumbers(1)
   return Buffer.from(Array.from({ length: 150_000 }, () => `word${next(3000)} `).join(''))

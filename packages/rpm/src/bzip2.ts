@@ -145,7 +145,7 @@ class BlockDecoder {
       const entry = next[at]!
       const byte = entry & 0xff
       at = entry >>> 8
-      // After four equal bytes, the next one says how often they continue.
+      // After four equal bytes, the next byte says how many more times the repeated byte occurs.
       const isCount = equal === 4
       const repeat = isCount ? byte : 1
       if (isCount) equal = 0
@@ -236,7 +236,7 @@ function readSelectors(bits: BitReader, tableCount: number): number[] {
     while (bits.take(1) === 1)
       if (++index >= tableCount) throw new Error('a bzip2 block has a wrong selector')
     const selector = moveToFront(recent, index)
-    // Some compressors write more than a block can use.
+    // Some compressors write more selectors than a block can use.
     if (i < MAX_SELECTORS) selectors.push(selector)
   }
   return selectors

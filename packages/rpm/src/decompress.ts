@@ -4,7 +4,7 @@ import { decompressBzip2 } from './bzip2.ts'
 import { refuse, RpmFormatError } from './errors.ts'
 import { decompressLzma, decompressXz } from './xz.ts'
 
-/** Compressors by the names that rpm gives them in PAYLOADCOMPRESSOR. */
+/** The names that rpm gives to compressors in PAYLOADCOMPRESSOR. */
 export type Compressor = 'identity' | 'gzip' | 'bzip2' | 'zstd' | 'xz' | 'lzma'
 
 /** Allows windows of at most 128 MiB, like the zstd command by default. */
@@ -66,7 +66,7 @@ async function* through(
   }
 }
 
-/** Whether an error is one of the system, such as a failing disk, rather than of the package. */
+/** Whether an error was caused by the system, such as by a failing disk, rather than by the package. */
 function isInputOutputError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
 }

@@ -78,7 +78,7 @@ function firstValues({ data }: HeaderEntry, limit: number): Buffer {
   return data.subarray(0, end)
 }
 
-/** Matches what is UTF-8, but no character of XML 1.0. NUL separates the strings of an entry. */
+/** Matches characters that are valid in UTF-8, but not in XML 1.0. NUL separates the strings of an entry. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this finds
 const UNREPRESENTABLE = /[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 

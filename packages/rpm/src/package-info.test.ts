@@ -68,7 +68,7 @@ suite('packages made by rpmbuild', { skip: missingTools('rpmbuild', 'rpm') }, ()
     assert.ok(info.provides.map(formatDependency).includes('greeter = 5'))
   })
 
-  test('all values agree with what rpm prints', async () => {
+  test('readPackageInfo() returns the values that rpm prints', async () => {
     for (const path of [packages.source, packages.binary]) {
       const info = await readPackageInfo(path)
       const query = (format: string): string => run('rpm', ['-qp', '--qf', format, path])

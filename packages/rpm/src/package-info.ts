@@ -88,7 +88,10 @@ export function isSourcePackage(header: HeaderBlock): boolean {
   return !hasTag(header, TAG.SOURCERPM)
 }
 
-/** Returns the architecture, or 'src' (or 'nosrc' if it lacks sources) for a source package, which records its build machine's. */
+/**
+ * Returns the architecture, or 'src' (or 'nosrc' if it lacks sources) for a source package, whose header has the architecture of the build
+ * machine.
+ */
 function archOf(header: HeaderBlock): string {
   if (!isSourcePackage(header)) return requiredString(header, TAG.ARCH, 'architecture')
   return hasTag(header, TAG.NOSOURCE) || hasTag(header, TAG.NOPATCH) ? 'nosrc' : 'src'

@@ -12,7 +12,9 @@ export interface Scriptlet {
   isExpandedAtInstall: boolean
 }
 
-/** Sections by the tag of their texts; the tags of their interpreters and flags have the same name with a suffix. */
+/**
+ * Maps tags to sections: the tag holds the text of the section, and tags with the same name and a suffix hold its interpreter and flags.
+ */
 const SECTIONS = [
   ['PREIN', '%pre'],
   ['POSTIN', '%post'],
@@ -32,7 +34,7 @@ const TRIGGERS = [
   ['TRANSFILETRIGGERSCRIPT', '%transfiletrigger'],
 ] as const
 
-/** rpm's flag of scriptlets in which it expands macros at installation. */
+/** The flag with which rpm marks scriptlets in which macros are expanded at installation. */
 const EXPAND = 1
 
 /** Returns the scriptlets and triggers of a package that consist of text; some only name a program. */

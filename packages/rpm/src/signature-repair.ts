@@ -7,9 +7,9 @@ import { digestEntries, format6DigestEntries, isFormat6, reserveTagOf } from './
 import type { NewEntry } from './write-header.ts'
 
 /**
- * Rebuilds the entries of a signature header from the rest of the package, for a package whose own were lost
- * in an interrupted write; returns undefined if it cannot. The payload must match the header's digest, so that
- * a package damaged elsewhere does not get digests that hide the damage.
+ * Rebuilds the entries of a signature header from the rest of the package, for a package whose entries were lost in an interrupted write;
+ * returns undefined if that is impossible. The payload must match the header's digest, so that a package damaged elsewhere does not get
+ * digests that hide the damage.
  */
 export async function repairSignatureHeader(
   source: RpmSource,

@@ -104,7 +104,7 @@ const EVRS = [
   ['', { epoch: null, version: '', release: '' }],
 ] as const
 for (const [text, evr] of EVRS)
-  test(`parseEvr('${text}')`, () => assert.deepEqual(parseEvr(text), evr))
+  test(`parseEvr() parses '${text}'`, () => assert.deepEqual(parseEvr(text), evr))
 
 test('parseEvr() refuses an epoch beyond 32 bits', () => {
   assert.throws(() => parseEvr('4294967296:1-1'), RpmFormatError)

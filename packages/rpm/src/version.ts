@@ -57,7 +57,7 @@ export function parseEvr(text: string): Evr {
   }
 }
 
-/** Splits a version into digits, letters, '~' and '^'; all other characters only separate. */
+/** Splits a version into digits, letters, '~' and '^'; all other characters only separate these parts. */
 function segments(version: string): string[] {
   return version.match(/[0-9]+|[a-zA-Z]+|~|\^/g) ?? []
 }

@@ -27,18 +27,18 @@ const LZMA_OPTIONS = [['-9'], ['-0'], ['--lzma1=dict=4KiB,lc=4,lp=0,pb=4'], ['--
 suite('xz and lzma', { skip: missingTools('xz') }, () => {
   for (const [name, content] of Object.entries(CONTENTS)) {
     for (const options of XZ_OPTIONS)
-      test(`xz ${options.join(' ')} of ${name}`, async () => {
+      test(`the output of xz ${options.join(' ')} is decompressed: ${name}`, async () => {
         const packed = xz(content, options)
         assert.ok((await unpack(packed, 'xz')).equals(content))
       })
     for (const options of LZMA_OPTIONS)
-      test(`lzma ${options.join(' ')} of ${name}`, async () => {
+      test(`the output of lzma ${options.join(' ')} is decompressed: ${name}`, async () => {
         const packed = xz(content, ['--format=lzma', ...options])
         assert.ok((await unpack(packed, 'lzma')).equals(content))
       })
   }
 
-  test('a dictionary beyond the limit is refused', async () => {
+  test('xz data that needs a dictionary beyond the limit is refused', async () => {
     const packed = xz(Buffer.from('x'), ['--lzma2=dict=128MiB'])
     await assert.rejects(
       unpack(packed, 'xz'),
@@ -46,7 +46,7 @@ suite('xz and lzma', { skip: missingTools('xz') }, () => {
     )
   })
 
-  test('truncation at any point is detected', async () => {
+  test('truncation of xz and lzma data at any point is detected', async () => {
     for (const format of ['xz', 'lzma'] as const) {
       const packed = xz(text().subarray(0, 3000), [`--format=${format}`])
       const end = format === 'xz' ? packed.length - 28 : packed.length - 4
@@ -59,7 +59,7 @@ suite('xz and lzma', { skip: missingTools('xz') }, () => {
     }
   })
 
-  test('damaged data causes no error other than RpmFormatError', async () => {
+  test('damaged xz and lzma data causes no error other than RpmFormatError', async () => {
     const next = randomNumbers(7)
     for (const format of ['xz', 'lzma'] as const) {
       const packed = xz(text().subarray(0, 5000), [`--format=${format}`])
