@@ -24,7 +24,10 @@ export interface AgentOptions {
   /** Maximum number of tasks at a time; 1 by default. */
   concurrency?: number
   log: Logger
-  /** When it aborts, running tasks are requeued, and `runAgent` resolves. The reason {@link INTERRUPTED} is reported to the gateway. */
+  /**
+   * When this signal aborts, running tasks are requeued, and `runAgent` resolves. The reason {@link INTERRUPTED} is reported to the
+   * gateway.
+   */
   stop: AbortSignal
   fetch?: typeof globalThis.fetch
 }

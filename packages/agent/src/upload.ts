@@ -6,7 +6,9 @@ import type { Logger } from '@copr/process/log'
 import type { TaskGateway } from './gateway-client.ts'
 import { retrying } from './retrying.ts'
 
-/** Uploads a file, resuming from what the gateway has after each interruption, until it has all or `signal` aborts. */
+/**
+ * Uploads a file, resuming after each interruption where the gateway's copy ends, until the gateway has the whole file or `signal` aborts.
+ */
 export async function uploadFile(
   gateway: TaskGateway,
   file: { path: string; name: string },

