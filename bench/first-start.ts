@@ -1,6 +1,6 @@
 /**
- * Measures how long `make up` takes on a machine where it never ran, and how long the next time: in a fresh root of Debian 12 with warm
- * download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
+ * Measures how long `make up` takes on a machine where it has never run, and how long the second run takes. Both runs are in a fresh root
+ * of Debian 12, with warm download caches. Writes the table of docs/performance.md. `node bench/first-start.ts [RUNS]`
  */
 import { cpus, loadavg } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'

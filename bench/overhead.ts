@@ -82,7 +82,7 @@ async function measure(system: System): Promise<Measured> {
   }
   const { packages } = await readRepository(repo)
   if (!packages.some(({ location }) => location.startsWith(dir)))
-    throw new Error(`Build ${id} succeeded and is not in the repository`)
+    throw new Error(`Build ${id} succeeded, but is not in the repository`)
   const ended = Date.now()
   return { total: (ended - began) / 1000, phases: await phasesOf(system, id, { began, ended }) }
 }

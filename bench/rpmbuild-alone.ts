@@ -60,7 +60,7 @@ async function rebuild(root: string, srpm: string): Promise<number> {
     exec chroot --userspec=${BUILD_USER}:${BUILD_USER} "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/builddir LANG=C.UTF-8 \
       rpmbuild --rebuild --define "_topdir /builddir/rpmbuild" "/builddir/$1"`
   const began = performance.now()
-  // In its own session, like builds: Linux divides CPU time between sessions first.
+  // It runs in its own session, like builds: Linux divides CPU time between sessions first.
   await runOrThrow('setsid', [
     '--wait',
     'unshare',

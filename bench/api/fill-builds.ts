@@ -13,7 +13,7 @@ import {
   users,
 } from './sizes.ts'
 
-/** The package of build `id`: every fifth build is the giant project's; of the others, few packages have most. */
+/** The package of build `id`: every fifth build is the giant project's; most other builds belong to a few packages. */
 const PACKAGE_OF_BUILD = `case
   when id > ${builds - mass_rebuild} then ${giant_packages + 2}
   when id % 5 = 0 then 1 + floor(${giant_packages} * power(random(), 1.5))::int

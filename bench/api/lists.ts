@@ -11,7 +11,7 @@ import {
 
 const GIANT = 'ownername=user1&projectname=giant'
 const GIANT_PAGE = '/coprs/user1/giant'
-/** A project of user2 whose one package has more builds than any other on the site. */
+/** A project of user2 whose only package has more builds than any other on the site. */
 const MASS = '/coprs/user2/mass-rebuild'
 
 const WORDS = 'python rust gnome kernel nightly image agent docs yaml crypto'.split(' ')

@@ -73,7 +73,7 @@ export async function measure(
   { path, as, status }: Omit<Case, 'name' | 'route'>,
   { requests, warm_up, concurrency }: { requests: number; warm_up: number; concurrency: number },
 ): Promise<Measured> {
-  // The warm-up requests other paths than the measurement.
+  // The warm-up requests paths other than those that are measured.
   for (let index = 0; index < warm_up; index++) await client.get(path(requests + index), as)
   const answered: Answered[] = []
   let next = 0

@@ -5,10 +5,10 @@ export const projects = 20_000
 export const users = 5000
 export const groups = 200
 export const chroots = 48
-/** Packages of the giant, the first project, which has a fifth of all builds. */
+/** Number of packages of the giant, the first project, which has a fifth of all builds. */
 export const giant_packages = 10_000
 export const giant_chroots = 12
-/** Directories of the giant for pull requests. */
+/** Number of the giant's directories for pull requests. */
 export const giant_dirs = 300
 /** Builds of an unlisted project, submitted last, in sequence and in one batch: a mass rebuild. */
 export const mass_rebuild = 20_000

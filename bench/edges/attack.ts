@@ -33,7 +33,7 @@ process.once('message', () => process.send?.(requests, () => process.exit()))
 ATTACKS[kind as AttackName]()
 process.send?.('ready')
 
-/** Opens connections that announce a body and send 1 byte per second of it; refused ones reconnect. */
+/** Opens connections that announce a body and send 1 byte per second of it; refused connections are opened again. */
 function slowClients(): void {
   for (let i = 0; i < SLOW_CLIENTS; i++) slowClient(`192.0.2.${1 + (i % 50)}`)
 }

@@ -7,7 +7,7 @@ export interface StampedLine {
 /** A run of `make up`, until it was ready. */
 export interface Start {
   seconds: number
-  /** In the order in which they finished. */
+  /** The steps, in the order in which they finished. */
   steps: { title: string; seconds: number }[]
 }
 
