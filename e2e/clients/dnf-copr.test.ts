@@ -52,7 +52,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await fixture?.[Symbol.asyncDispose]()
   })
 
-  test('enable, and install with both signatures checked', async () => {
+  test('dnf copr enable enables a project, and dnf installs from it with both signatures checked', async () => {
     const owner = fixture.cli.username
     assert.match(
       await succeeds(dnf.copr('enable', `${owner}/libs`, DISTRO_CHROOT)),
@@ -68,7 +68,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     )
   })
 
-  test('list shows what is enabled, disabled and available', async () => {
+  test('dnf copr list shows the enabled, disabled and available projects', async () => {
     const { username } = fixture.cli
     const shown = `127.0.0.1/${username}/libs`
     assert.ok((await succeeds(dnf.dnf('copr', 'list'))).includes(shown))
@@ -84,7 +84,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     assert.ok(!existsSync(repoFile(username, 'libs')))
   })
 
-  test('search finds projects', async () => {
+  test('dnf copr search finds projects', async () => {
     assert.match(await succeeds(dnf.copr('search', 'tools')), /@crew\/tools : Of the crew/)
   })
 
@@ -96,7 +96,7 @@ suite('the unmodified copr plugin of dnf 4', { skip: whyNoSystem(process.env['PA
     await succeeds(dnf.copr('remove', '@crew/tools'))
   })
 
-  test('runtime dependencies are enabled with a project, and reported', async () => {
+  test("dnf copr enable also enables a project's runtime dependencies, and reports them", async () => {
     const { username } = fixture.cli
     const output = await succeeds(dnf.copr('enable', `${username}/app`, DISTRO_CHROOT))
     assert.match(output, new RegExp(`coprdep:127\\.0\\.0\\.1:${username}:libs`))

@@ -34,7 +34,7 @@ export function exitCodes(fixture: () => ClientFixture): void {
     assert.match(await nobody.fails(1, 'delete', 'codes'), /token|log ?in/i)
   })
 
-  test('uploadrpm fails because the API does not have it', async () => {
+  test('uploadrpm fails because the API does not support it', async () => {
     const { cli, sources } = fixture()
     const file = await sources.make({ name: 'binary' })
     assert.match(await cli.fails(1, 'uploadrpm', 'codes', file), /has no POST .*rpm-upload/)

@@ -149,7 +149,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     )
   })
 
-  test('reset-package removes the source, delete-package the package', async () => {
+  test('reset-package removes the source of a package, and delete-package removes the package', async () => {
     const { cli, system } = fixture()
     assert.match(await cli.ok('reset-package', PROJECT, '--name', 'scm-tool'), /reset/)
     const { source_type, source_dict } = await packageOf('scm-tool')

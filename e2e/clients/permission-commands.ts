@@ -5,7 +5,7 @@ import { type ClientFixture, createProject, onlyBuild } from '@copr/testkit/clie
 const PROJECT = 'doors'
 
 export function permissionCommands(fixture: () => ClientFixture): void {
-  test('a stranger may not build, requests permission, gets it, and builds', async () => {
+  test('a user without permission cannot build, requests the permission, gets it, and builds', async () => {
     const { cli, kim, sources, system, ended } = fixture()
     const place = `${cli.username}/${PROJECT}`
     await createProject(fixture(), PROJECT)

@@ -12,7 +12,7 @@ import {
 } from '@copr/testkit/clients/client-fixture'
 
 export function projectCommands(fixture: () => ClientFixture): void {
-  test('whoami, list-chroots', async () => {
+  test('whoami prints the user name, and list-chroots the chroots', async () => {
     const { cli } = fixture()
     assert.equal(await cli.ok('whoami'), `${cli.username}\n`)
     const chroots = await cli.ok('list-chroots')

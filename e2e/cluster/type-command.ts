@@ -18,7 +18,7 @@ export async function typeCommand(
   command: string,
   ...args: string[]
 ): Promise<Said> {
-  // A file for each command, because several may run at the same time.
+  // Each command gets its own file, because several commands may run at the same time.
   const file = join(mkdtempSync(join(dir, 'vars-')), 'vars.yml')
   writeFileSync(file, stringify(vars))
   const said = { out: '', err: '' }

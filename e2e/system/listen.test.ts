@@ -29,12 +29,16 @@ suite('listen addresses', { skip: whyNoSystem(process.env['PATH']) }, () => {
     assert.match(await textAt(`${system.publicUrl}/coprs/build/${id}`), /six/)
   })
 
-  test('on :: it listens on every address, and builders enroll', { skip: noIpv6 }, async () => {
-    await using system = await startSystem({ builders: 1, host: '::' })
-    assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
-    for (const address of ['127.0.0.1', '::1', ...otherAddresses()])
-      assert.equal(await answers(address, system.port), true, address)
-  })
+  test(
+    'with :: the system listens on every address, and builders enroll',
+    { skip: noIpv6 },
+    async () => {
+      await using system = await startSystem({ builders: 1, host: '::' })
+      assert.equal(system.publicUrl, `http://[::1]:${system.port}`)
+      for (const address of ['127.0.0.1', '::1', ...otherAddresses()])
+        assert.equal(await answers(address, system.port), true, address)
+    },
+  )
 })
 
 /** Returns the addresses that nearby machines can reach; none without a network. */

@@ -155,7 +155,7 @@ suite('real packages', { skip: whyNoSystem(process.env['PATH']) }, () => {
     )
   })
 
-  test('unmet BuildRequires are named', async () => {
+  test('the failure reason of a build names its unmet BuildRequires', async () => {
     const { id } = await ends('unmet-buildrequires', 'failed')
     assert.match(await failReason(system, id), /this-package-does-not-exist/)
     assert.match(await system.api.log(id), /this-package-does-not-exist/)
