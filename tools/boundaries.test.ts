@@ -122,7 +122,7 @@ for (const name of packages) {
     isProduction(file, name) ? imports.map((each) => ({ file, ...each })) : [],
   )
 
-  test(`packages/${name} uses only its dependencies and itself in production`, () => {
+  test(`the production code of packages/${name} imports only from its dependencies and itself`, () => {
     assert.ok(production.length > 0)
     const others = production.filter(({ specifier, target }) => {
       const dependency = packageOf(specifier)
@@ -133,7 +133,7 @@ for (const name of packages) {
   })
 
   if (name !== 'testkit')
-    test(`packages/${name} uses no tests and no testing/ in production`, () => {
+    test(`the production code of packages/${name} imports no tests and nothing from testing/`, () => {
       const others = production.filter(({ target }) => target !== undefined && isOfTests(target))
       assert.deepEqual(others, [])
     })

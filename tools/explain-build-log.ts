@@ -1,4 +1,7 @@
-/** Prints why the builds of logs failed, as their pages would show it: `node tools/explain-build-log.ts FILE [FILE ...]`. */
+/**
+ * Prints why builds failed according to their logs, as the pages of the builds would show it: `node tools/explain-build-log.ts FILE [FILE
+ * ...]`.
+ */
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'

@@ -13,7 +13,9 @@ import { MUTATIONS } from './mutations/mutations.ts'
 /** The minimum number of all mutations, and the minimum share of those tried, that tests must catch. */
 const MIN_CAUGHT = 38
 const MIN_SHARE = 0.95
-/** A mutation may make a test hang: it counts as caught if the test takes this many times as long as without it, plus TIMEOUT_MS. */
+/**
+ * A mutation may make a test hang: the mutation counts as caught if the test takes this many times as long as without it, plus TIMEOUT_MS.
+ */
 const TIMEOUT_FACTOR = 4
 const TIMEOUT_MS = 60_000
 

@@ -32,7 +32,7 @@ const PRIVATE_WORDS: readonly PrivateWord[] = [
 ]
 
 export interface Finding {
-  /** Counted from 1; 0 for the name of the file. */
+  /** The line number, counted from 1; 0 stands for the name of the file. */
   line: number
   found: string
   use: string

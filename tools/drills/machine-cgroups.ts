@@ -20,7 +20,7 @@ export interface MemoryEvents {
   oom_kill: number
 }
 
-/** Reads what the kernel has counted in all sandboxes so far, those that have ended included. */
+/** Reads what the kernel has counted in all sandboxes so far, including those that have ended. */
 export async function memoryEvents(machine: Machine): Promise<MemoryEvents> {
   const text = await machine.runOrThrow(`cat ${PARENT}/memory.events 2>/dev/null || true`)
   const count = (name: string): number =>

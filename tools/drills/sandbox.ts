@@ -130,7 +130,7 @@ async function drill(): Promise<void> {
     progress.say(`    ${line}`)
 }
 
-/** Makes a runtime the only one, for supervisor.py too, whose PATH is fixed. */
+/** Makes one runtime the only one in PATH, also in the fixed PATH of supervisor.py. */
 async function choose(runtime: Runtime): Promise<void> {
   for (const name of OCI_RUNTIMES) {
     const hidden = `/root/${name}.hidden`
@@ -167,7 +167,7 @@ async function runFile(file: TestFile, runtime: Runtime): Promise<void> {
   if (name === 'limits.test.ts') assert.ok(limits > 0 && kills > 0, 'no OOM kill was counted')
 }
 
-/** Returns a table with a line per file, and the reasons of skips and the failures below. */
+/** Returns a table with a line per file, followed by the reasons for skips, and the failures. */
 function tableOf(all: Result[]): string[] {
   const width = Math.max(...FILES.map(({ path }) => path.length)) + 2
   const lines = [

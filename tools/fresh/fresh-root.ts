@@ -8,7 +8,7 @@ export interface MakeOptions {
  * prerequisites.
  */
 export interface FreshRoot {
-  /** The name of its chroot without the architecture: `debian-12`. */
+  /** The name of the distribution's chroot, without the architecture: `debian-12`. */
   name: string
   /** The file with the code of `make()`: like `inputs()`, it determines when the cached root is rebuilt. */
   recipe: string

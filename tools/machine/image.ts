@@ -128,7 +128,7 @@ async function configure(root: string, variables: Record<string, string>): Promi
   await write('etc/resolv.conf', `nameserver ${RESOLVER}\n`)
   const lines = Object.entries(variables).map(([name, value]) => `${name}="${value}"\n`)
   await write('etc/environment', lines.join(''))
-  // Empty: the machine generates an ID at its first boot.
+  // The file is empty, so that the machine generates an ID at its first boot.
   await write('etc/machine-id', '')
   await write('etc/systemd/network/20-wired.network', '[Match]\nName=en*\n\n[Network]\nDHCP=ipv4\n')
 }
