@@ -44,6 +44,7 @@ const VALUE: Record<string, Value> = {
   dirname: ({ dirname }) => dirname,
   packagename: ({ packagename }) => packagename,
   build_id: ({ build_id }) => build_id,
+  task_id: ({ build_id, chrootname }) => `${build_id}-${chrootname}`,
   chrootname: ({ chrootname }) => chrootname,
   owner: ({ ownername }) => ownername,
   group: ({ ownername }) => ownername.slice(1),
@@ -68,7 +69,7 @@ const OTHERWISE: Record<string, Record<string, Value>> = {
   '/coprs/g/:owner/add': { owner: ({ ownername }) => ownername.slice(1) },
 }
 
-const OF_A_PROJECT = ['project', 'projectname', 'dirname', 'build_id', 'id', 'rest']
+const OF_A_PROJECT = ['project', 'projectname', 'dirname', 'build_id', 'task_id', 'id', 'rest']
 /** Routes that name their project, package or build in the query string. */
 const BY_QUERY = /^\/api_3\/(project|project-chroot|package|build|build-chroot|monitor)(\/|$)/
 
