@@ -49,7 +49,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.equal(outcome.message, 'Cannot find the image Nothing-* of owner 1 in eu-central-1')
   })
 
-  test('start() adopts the machine of a lost response even if the image has changed in the meantime', async () => {
+  test('start() adopts a machine whose start response was lost, even if the image has changed in the meantime', async () => {
     const mine = owner()
     const order = startOrder(mine, 1, firstOf(fixture.provider(mine)))
     fixture.proxy.fail({ action: 'RunInstances', what: 'lose_answer' })
@@ -66,7 +66,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     await changed.stop(stopOrder(order, outcome), soon())
   })
 
-  test('stop() terminates a machine in its original region even if its pool has moved to another one', async () => {
+  test('stop() terminates a machine in its original region even if its pool has moved to another region', async () => {
     const mine = owner()
     const provider = fixture.provider(mine)
     const order = startOrder(mine, 1, firstOf(provider))
@@ -78,7 +78,7 @@ suite('the AWS provider', { timeout: 600_000 }, () => {
     assert.equal((await describe(fixture, outcome.provider_id))?.State?.Name, 'terminated')
   })
 
-  test('the security group and the key pair follow changes of the pool configuration', async () => {
+  test('changes to the configuration of a pool also change its security group and key pair', async () => {
     const mine = owner()
     const start = async (id: number, options: object): Promise<void> => {
       const provider = fixture.provider(mine, options)

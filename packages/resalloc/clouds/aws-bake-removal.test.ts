@@ -99,7 +99,7 @@ suite('unneeded images of an EC2 pool', { timeout: 600_000 }, () => {
     )
   })
 
-  test('an interruption leaves no image, even if EC2 does not list it yet', async () => {
+  test('an interrupted bake leaves no image, even if EC2 does not list the image yet', async () => {
     bench.fresh()
     const abort = new AbortController()
     // The next listing returns nothing.

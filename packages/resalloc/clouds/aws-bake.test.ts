@@ -51,7 +51,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     assert.equal(launched?.ImageId, source_image)
     assert.ok(!('copr-machine' in tagsOf(launched ?? {})), 'it is no machine of the tables')
     assert.match(bench.said.join('\n'), /installing, try 1\n(.*\n)*powering off/)
-    // The policy covers all of the calls.
+    // The policy allows all EC2 calls that the bake made.
     const pools = { aws_x86: bench.poolOf() }
     const policy = awsPolicy({ installation_id: 'i', pools, bake: true })
     const allowed = new Set(policy.Statement.flatMap(({ Action }) => Action))
@@ -73,7 +73,7 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     }
   })
 
-  test('passes the machine the list of what to install, but no secret', async () => {
+  test('passes the machine the list of software to install, but no secret', async () => {
     bench.fresh()
     await bench.bake(async (id, look) => {
       if (look === 0) {
@@ -139,13 +139,13 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
       /its machine was terminated from outside/,
     ],
   ] as const)
-    test(`reports ${what}, and leaves nothing`, async () => {
+    test(`reports ${what}, and leaves no resources`, async () => {
       bench.fresh()
       await assert.rejects(bench.bake(machine), { message: words })
       assert.deepEqual(await bench.images(), [])
     })
 
-  test('an interruption at any step leaves nothing', async () => {
+  test('an interruption at any step leaves no resources', async () => {
     for (const call of ['DescribeSubnets', 'RunInstances', 'GetConsoleOutput', 'CreateImage']) {
       bench.fresh()
       const abort = new AbortController()
@@ -156,14 +156,14 @@ suite('baking an image for an EC2 pool', { timeout: 600_000 }, () => {
     }
   })
 
-  test('a failed image and a lost response leave nothing', async () => {
+  test('a CreateImage call whose response was lost leaves no image', async () => {
     bench.fresh()
     fixture.proxy.fail({ action: 'CreateImage', what: 'lose_answer' })
     await assert.rejects(bench.bake(bench.installs))
     assert.deepEqual(await bench.images(), [])
   })
 
-  test('reports that there is no capacity anywhere', async () => {
+  test('reports that no subnet has capacity', async () => {
     bench.fresh()
     const what = { code: 'InsufficientInstanceCapacity', message: 'Later', status: 500 }
     for (const _ of fixture.subnets) fixture.proxy.fail({ action: 'RunInstances', what })

@@ -23,7 +23,7 @@ test('list() reads 3,000 machines in three pages, once for all concurrent caller
   assert.equal(crowd.calls.get('DescribeInstances'), 3)
 })
 
-test('list() returns no machines if a later page is refused', async () => {
+test('list() rejects before it returns any machine if EC2 refuses a later page', async () => {
   await using crowd = await startEc2Crowd(COUNT)
   crowd.denyFromPage = 2
   const listing = crowdProvider(crowd.url).list(soon())[Symbol.asyncIterator]()

@@ -43,7 +43,7 @@ export interface AwsFixture extends ProviderFixture {
   provider(owner: { installation_id: string; pool: string }, options?: object): Provider
 }
 
-/** Opens EC2 on this machine, with an image and two subnets: providers use it through the proxy, tests without it. */
+/** Starts an EC2 server on this machine, with an image and two subnets. Providers connect through the faulty proxy, tests directly. */
 export async function awsFixture(pool_options: object = {}): Promise<AwsFixture> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test'
@@ -82,7 +82,7 @@ export async function awsFixture(pool_options: object = {}): Promise<AwsFixture>
   }
 }
 
-/** Returns a provider whose clients have no other credentials than the fixture's. */
+/** Returns a provider whose clients have only the fixture's credentials. */
 export function awsProvider(
   owner: { installation_id: string; pool: string },
   options: object,
@@ -121,7 +121,7 @@ async function ownersIn(ec2: EC2Client): ReturnType<ProviderFixture['owners']> {
     ...((await ec2.send(new DescribeVolumesCommand({}))).Volumes ?? []).map(({ Tags }) => Tags),
     ...((await ec2.send(new DescribeKeyPairsCommand({}))).KeyPairs ?? []).map(({ Tags }) => Tags),
     ...interfaces.map(({ TagSet, Attachment }) =>
-      // The server drops the tags that launches set on these; launch-request.test.ts covers them.
+      // The server drops the tags that launches set on network interfaces; launch-request.test.ts covers those tags.
       TagSet?.length
         ? TagSet
         : living.find(({ InstanceId }) => InstanceId === Attachment?.InstanceId)?.Tags,

@@ -1,4 +1,4 @@
-/** Tests the whole loop with the real manager and provider in EC2: from queued tasks to instances. */
+/** Tests the whole path from queued tasks to EC2 instances, with the real manager and the real provider. */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import {
@@ -17,7 +17,7 @@ import { type AwsFixture, awsFixture } from './aws-fixture.ts'
 import { fixtures } from '@copr/domain/testing/fixtures'
 
 const MAX_LIFETIME = 7200
-/** Seconds between the time when the manager ends a machine and when the machine ends itself. */
+/** Seconds by which a machine's own deadline for powering itself off is later than the time when the manager ends it. */
 const DEAD_MAN_MARGIN = 600
 const LIVING = new Set(['pending', 'running'])
 
@@ -115,7 +115,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     assert.equal((await instances()).length, 1)
   })
 
-  test('instances that are no longer needed are terminated: after a canceled task, and from a reduced warm pool', async () => {
+  test('instances that are no longer needed are terminated: when their task is canceled, and when the warm pool shrinks', async () => {
     await using w = await openFixture({ max_prealloc: 2 })
     await w.run(2)
     await enroll(w)
@@ -134,7 +134,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
 
   for (const [how, code, cause, words] of [
     [
-      'stopped from outside',
+      'terminated by somebody else',
       'Client.UserInitiatedShutdown',
       'machine_lost',
       /^It was stopped from outside/,
@@ -147,7 +147,7 @@ suite('an EC2 pool run by the manager', { timeout: 600_000 }, () => {
     ],
   ] as const)
     test(`the task of an instance that is ${how} is requeued with the cause, and another instance runs it`, async () => {
-      // Otherwise its silence might be noticed before a listing is due.
+      // With a shorter timeout, the manager might notice the missing heartbeats before a listing is due.
       await using w = await openFixture({ silence_timeout: 300 })
       const { machine, task, id } = await working(w)
       using _reason = aws.proxy.reword('Client.UserInitiatedShutdown', code)

@@ -13,7 +13,7 @@ const key = (of: string): string =>
   `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0ZQ3L0b9xq4Q7fUuV2s1rJmQ3eRZl8m0D9o1aBc${of} admin`
 const SSH = { ssh_from: ['192.0.2.0/24', '198.51.100.0/24'], ssh_public_key: key('DeF') }
 const CHANGED = { ssh_from: ['198.51.100.0/24'], ssh_public_key: key('XyZ') }
-/** The policy always lets pools remove these, even if no pool creates them any more. */
+/** Kinds of resources that the policy always allows pools to remove, even if no pool creates them any more. */
 const KINDS = ['volume', 'network_interface', 'spot_request', 'key_pair', 'security_group']
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
@@ -39,7 +39,7 @@ suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
         const order = startOrder(owner, at * 100 + of, offering)
         const outcome = await provider.start(order, soon())
         assert.ok(outcome.ok, JSON.stringify(outcome))
-        // The response was lost: the machine is looked up.
+        // Without an id, as after a lost response: the provider looks the machine up.
         await provider.stop(stopOrder(order), soon())
       }
     }
@@ -64,7 +64,7 @@ suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
   test('allows exactly the calls that a pool with all options makes', async () => {
     const full = { purchase: ['spot', 'on_demand'] }
     const called = await live('full', { ...full, ...SSH }, { ...full, ...CHANGED })
-    // Launches that tag what they create require it.
+    // Launches require CreateTags, because they tag the resources that they create.
     assert.deepEqual(called.union(new Set(['ec2:CreateTags'])), actionsOf({ ...full, ...SSH }))
   })
 
@@ -75,7 +75,7 @@ suite('the policy of EC2 pools', { timeout: 600_000 }, () => {
     const allowed = actionsOf(plain)
     assert.deepEqual(called.difference(allowed), new Set())
     const surplus = [...allowed.difference(called)]
-    // Earlier options may have left rules to revoke.
+    // An earlier configuration of the pool may have left rules to revoke.
     assert.deepEqual(surplus, ['ec2:CreateTags', 'ec2:RevokeSecurityGroupIngress'])
   })
 })

@@ -1,4 +1,4 @@
-/** EC2 with thousands of instances, which the other test server takes minutes to list. It only lists and terminates. */
+/** A fake of EC2 with thousands of instances, which the general test server would take minutes to list. It only lists and terminates. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -8,7 +8,7 @@ export interface Ec2Crowd extends AsyncDisposable {
   readonly url: string
   readonly calls: ReadonlyMap<string, number>
   living(): number
-  /** Access is denied from this page of the instances on. */
+  /** Number of the first page of instances to which access is denied; undefined: all pages are served. */
   denyFromPage: number | undefined
 }
 

@@ -17,7 +17,7 @@ interface Launch {
   readonly answer: Answer
 }
 
-/** Answers calls as EC2 does. `consoles` contains the console output of machines by id. */
+/** Responds to calls as EC2 does. `consoles` maps the ids of machines to their console output. */
 export function ec2Rules(upstream: string, consoles: ReadonlyMap<string, string>) {
   const launch = tokenKeeper(upstream)
   return async (form: URLSearchParams, authorization: string): Promise<Answer> => {
@@ -59,7 +59,7 @@ const RULES: Record<string, (call: Call) => Promise<Answer>> = {
     return await forward(upstream, kept.toString(), authorization)
   },
 
-  /** The server does not delete the snapshots. */
+  /** The server does not delete an image's snapshots with the image. */
   async DeregisterImage({ upstream, form, authorization }) {
     const ask = async (call: string): Promise<Answer> =>
       await forward(upstream, `${call}&Version=2016-11-15`, authorization)

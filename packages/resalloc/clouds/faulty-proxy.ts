@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { type Answer, type Ec2Error, ec2Rules, errorAnswer } from './ec2-rules.ts'
 
 interface Fault {
-  /** EC2's name of the call. */
+  /** Name of the EC2 API call, such as `RunInstances`. */
   readonly action: string
   /** `lose_answer`: the call is executed, but its response is lost; otherwise the call is refused with this error. */
   readonly what: 'lose_answer' | Ec2Error
@@ -15,15 +15,15 @@ export interface FaultyProxy extends AsyncDisposable {
   readonly url: string
   /** How often each call was made. */
   readonly calls: ReadonlyMap<string, number>
-  /** Injects the fault into the next such call, once. */
+  /** Injects the fault into the next call with its name, once. */
   fail(fault: Fault): void
-  /** Calls `hear` before each such call is executed, until disposed. */
+  /** Calls `hear` before each call named `action` is executed, until disposed. */
   onCall(action: string, hear: () => void): Disposable
   /** Console output of machines by instance id; tests write it. */
   readonly consoles: Map<string, string>
   /** Replaces `from` with `to` in all responses, until disposed. */
   reword(from: string, to: string): Disposable
-  /** Stops executing and answering calls until disposed. */
+  /** Neither executes calls nor responds to them until disposed. */
   hang(): Disposable
 }
 

@@ -4,15 +4,15 @@ import { request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-/** The fault injected into one request; a request without one is passed on. */
+/** The fault injected into one request; requests without a fault are forwarded. */
 type Fault = 'lose_answer' | 'break_answer' | { code: number; message: string }
 
-/** A proxy in front of the API server that injects the faults of networks and admission. */
+/** A proxy in front of the API server that injects network and admission failures. */
 export interface ApiProxy extends AsyncDisposable {
   readonly url: string
-  /** Injects the fault into the next request that matches by method and path. */
+  /** Injects the fault into the next request of which `METHOD PATH` matches `what`. */
   fail(what: RegExp, fault: Fault): void
-  /** Answers no requests until disposed. */
+  /** Stops responding to requests until disposed. */
   hang(): Disposable
 }
 

@@ -46,7 +46,7 @@ suite('pods in a real API server', { skip }, () => {
 
   providerSuite('kubernetes', async () => await openFixture(cluster))
 
-  test('a namespace that enforces the restricted level refuses builders with a configuration error', async () => {
+  test('start() in a namespace that enforces the restricted level is a configuration error', async () => {
     await using fixture = await openFixture(cluster, { podSecurity: 'restricted' })
     const outcome = await startOne(fixture.provider(OWNER))
     assert.ok(!outcome.ok)
@@ -54,7 +54,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.match(outcome.message, /violates PodSecurity/)
   })
 
-  test('an exhausted quota is reported with its name', async () => {
+  test('start() reports an exhausted quota with its name', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.admin.client.create({
       apiVersion: 'v1',
@@ -72,14 +72,14 @@ suite('pods in a real API server', { skip }, () => {
     assert.match(second.message, /exceeded quota: builders/)
   })
 
-  test('a namespace in which this account has no permissions is a permission error', async () => {
+  test('start() in a namespace where the account has no permissions is a permission error', async () => {
     await using fixture = await openFixture(cluster, { namespace: 'nowhere' })
     const outcome = await startOne(fixture.provider(OWNER))
-    // Without permissions in it, the API server does not reveal whether the namespace exists.
+    // The API server does not reveal to an account without permissions whether the namespace exists.
     assert.equal(outcome.ok ? 'started' : outcome.failure, 'permission')
   })
 
-  test('a conflict at the quota is an unknown failure, and the same start works later', async () => {
+  test('a conflict on the ResourceQuota is an unknown failure, and the same start succeeds when it is retried', async () => {
     await using fixture = await openFixture(cluster)
     const message = 'Operation cannot be fulfilled on resourcequotas "builders"'
     fixture.proxy.fail(/^POST .*\/pods/, { code: 409, message })
@@ -88,7 +88,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.ok((await startOne(fixture.provider(OWNER))).ok)
   })
 
-  test('with an unreachable API server the outcome is unknown, and the same start works later', async () => {
+  test('start() with an unreachable API server is an unknown failure, and the same start succeeds when it is retried', async () => {
     await using fixture = await openFixture(cluster)
     await cluster.stopApiServer()
     const outcome = await startOne(fixture.provider(OWNER))
@@ -113,7 +113,7 @@ suite('pods in a real API server', { skip }, () => {
     assert.equal(Buffer.from(secret['data']['enroll-token'], 'base64').toString(), 'enroll-1')
   })
 
-  test('list() reports how pods end', async () => {
+  test('list() reports how pods ended', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
@@ -137,7 +137,7 @@ suite('pods in a real API server', { skip }, () => {
     }
   })
 
-  test('list() returns all of more than a thousand pods', async () => {
+  test('list() returns all pods even if there are more than a thousand', async () => {
     await using fixture = await openFixture(cluster)
     const provider = fixture.provider(OWNER)
     const { provider_id } = await mustStart(provider)
@@ -317,7 +317,7 @@ async function mustStart(provider: Provider) {
   return outcome
 }
 
-/** Waits until the quota's controller has processed it; it is not enforced before. */
+/** Waits until the quota controller has processed the quota, which is not enforced before. */
 async function quotaIsKnown(cluster: Cluster, namespace: string): Promise<void> {
   for (;;) {
     const ref = refOf('ResourceQuota', namespace, 'builders')
@@ -327,7 +327,7 @@ async function quotaIsKnown(cluster: Cluster, namespace: string): Promise<void> 
   }
 }
 
-/** Waits until the problem is found: the authorizer applies changed roles with a delay. */
+/** Waits until `ask` reports a problem: the authorizer applies changed roles with a delay. */
 async function untilFound(
   ask: () => Promise<{ subject: string; problem?: string | undefined }[] | undefined>,
 ) {

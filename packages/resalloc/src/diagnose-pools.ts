@@ -23,7 +23,7 @@ export async function diagnosePools(options: DiagnoseOptions): Promise<PoolFindi
   const { pools, installation_id, makeProvider, log, now } = options
   const found = await Promise.all(
     Object.entries(pools).map(async ([pool, config]) => {
-      // Its machines are processes of `coprctl up`: there is nothing to check beforehand.
+      // The machines of a local pool are processes of `coprctl up`: there is nothing to check beforehand.
       if (config.provider === 'local') return [{ pool, subject: 'processes started by coprctl up' }]
       const context: ProviderContext = { pool, installation_id, log, now }
       try {

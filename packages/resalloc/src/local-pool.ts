@@ -41,7 +41,7 @@ export async function keepLocalPool(options: LocalPoolOptions): Promise<void> {
   )
 }
 
-/** Ends the machines of an earlier run on this host, which no longer exist, and requeues their tasks. */
+/** Records the end of the machines of an earlier run on this host, which no longer exist, and requeues their tasks. */
 export async function forgetPool(
   db: Db,
   pool: string,

@@ -7,7 +7,7 @@ import type { ProviderMaker } from './providers/provider-maker.ts'
 
 const LIST_MS = 600_000
 const REMOVE_MS = 60_000
-/** Resources attached to a machine, such as network interfaces and security groups, can be removed only some time after it. */
+/** Resources attached to a machine, such as network interfaces and security groups, can be removed only some time after the machine. */
 const ROUNDS = 5
 const BETWEEN_ROUNDS_MS = 10_000
 
@@ -74,7 +74,7 @@ export async function reap(options: ReapOptions): Promise<{ left: string[] }> {
       }
     }
     if (found.length === 0) break
-    // The first check follows at once: most clouds have finished by then.
+    // The second round follows without a pause, because most clouds remove resources at once.
     if (round > 1 && round < ROUNDS) await sleep(between_rounds_ms)
   }
   return { left }

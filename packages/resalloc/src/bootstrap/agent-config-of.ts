@@ -7,7 +7,7 @@ type Place = Pick<AgentConfig, 'enroll_token_file' | 'scratch_dir' | 'state_dir'
 /** Returns the agent's configuration on a machine, however the agent was installed there. */
 export function agentConfigOf(boot: BootConfig, place: Place): AgentConfig {
   const { gateway_url, trusted_ca, name, arches, tags, dead_man, single_use } = boot
-  // A build in mock has less of a sandbox than one of the native engine, so no other may follow it on its machine.
+  // mock isolates a build less than the native engine does, so no other build may follow on the same machine.
   const engine = single_use === false ? 'native' : 'auto'
   return AgentConfig.parse({
     gateway_url,

@@ -78,7 +78,7 @@ test('a machine that never gets beyond its first boot stage powers off', () => {
 })
 
 suite('compatibility with cloud-init, systemd and sh', () => {
-  test("cloud-init's schema accepts it", async (t) => {
+  test("cloud-init's schema accepts the cloud-config", async (t) => {
     const cloudInit = await findCloudInit()
     if (typeof cloudInit === 'string') return t.skip(cloudInit)
     const path = join(dir, 'user-data.yaml')
@@ -88,12 +88,12 @@ suite('compatibility with cloud-init, systemd and sh', () => {
     const checked = await run(program, args, { env })
     assert.ok(checked.ok, checked.output)
     assert.match(checked.output, /Valid/)
-    // Checks that it does refuse an invalid configuration.
+    // Checks that the schema refuses an invalid configuration.
     writeFileSync(path, '#cloud-config\nwrite_files: 3\n')
     assert.equal((await run(program, args, { env })).ok, false)
   })
 
-  test('systemd accepts its units', async (t) => {
+  test('systemd accepts the units of the cloud-config', async (t) => {
     if (!(await run('/bin/sh', ['-c', 'command -v systemd-analyze'])).ok)
       return t.skip('needs systemd-analyze')
     const units = machineFiles(sampleBoot(), EC2).filter(({ path }) => path.includes('/systemd/'))

@@ -3,14 +3,17 @@ import { stringify } from 'yaml'
 import type { BootConfig } from '../providers/provider.ts'
 import { type MachineOptions, machineFiles, unitsToStart } from './machine-files.ts'
 
-/** Margin over the dead man's switch, which is installed about a minute after boot; this early one needs only systemd. */
+/**
+ * Seconds by which the early dead man's switch, which needs only systemd, fires later than the regular one, which is installed about
+ * a minute after boot.
+ */
 const EARLY_SWITCH_EXTRA_SECONDS = 120
 
 /** Returns the cloud-init configuration that turns a stock or prepared Fedora Cloud image into a builder. */
 export function cloudConfig(boot: BootConfig, options: MachineOptions = {}): string {
   const early = Math.ceil(boot.dead_man.enroll_seconds) + EARLY_SWITCH_EXTRA_SECONDS
   const config = {
-    // Comes first, so that a machine that never gets further powers off as well.
+    // Runs before everything else, so that a machine on which a later step hangs powers off, too.
     bootcmd: [
       [
         'cloud-init-per',

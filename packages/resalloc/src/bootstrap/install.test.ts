@@ -109,7 +109,7 @@ test('install.sh on an image with everything installed fetches and installs noth
   assert.equal(m.agent(), 'one')
   const [asked, noted] = [m.fetched.length, m.called()]
   assert.equal(asked, 1)
-  // Runs again, as the units do on a machine of the image.
+  // Runs again, as the units do on a machine that was started from the image.
   const again = await m.install()
   assert.ok(again.ok, again.output)
   assert.equal(m.fetched.length, asked)
@@ -148,7 +148,7 @@ test('install.sh replaces an agent in the image that has another digest', async 
   writeFileSync(join(m.lib, 'current/packages/agent.ts'), 'somebody else')
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'one')
-  // The gateway serves another version since the image was made.
+  // The gateway serves another version than when the image was made.
   m.orders(await agentOf('two'))
   assert.ok((await m.install()).ok)
   assert.equal(m.agent(), 'two')

@@ -33,7 +33,7 @@ export interface MachineOptions {
   interruption_notice?: 'ec2'
 }
 
-/** Returns the files that turn a machine into a builder, however they get there. */
+/** Returns the files that turn a machine into a builder, however they are copied to the machine. */
 export function machineFiles(boot: BootConfig, options: MachineOptions = {}): MachineFile[] {
   const more = options.interruption_notice === 'ec2'
   return [

@@ -13,7 +13,7 @@ import { sweepAccount } from './sweep.ts'
 
 /** A machine that has had no contact with its gateway for this long powers itself off. */
 const DEAD_MAN_SILENCE_SECONDS = 1200
-/** Margin after the time when the manager would have ended the machine. */
+/** Seconds by which a machine's own deadline for powering itself off is later than the time when the manager ends it. */
 const DEAD_MAN_MARGIN_SECONDS = 600
 
 const NO_AGENT: AgentRelease = { sha256: '', node_sha256: {} }
@@ -75,7 +75,7 @@ async function applyToMachine(
       return call(checkMachine)
     case 'end':
       await endMachine(context, machine, action)
-      // The next cycle asks its provider at once.
+      // The next cycle, which starts at once, asks the provider to stop the machine.
       return context.wake()
     case 'drop':
     case 'drain': {

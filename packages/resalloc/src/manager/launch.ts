@@ -10,7 +10,7 @@ import { withDeadline } from './calls.ts'
 import { deadlinesOf, endMachine, later, type ManagerContext, reach } from './context.ts'
 import { availableOfferings } from './pool-capacity.ts'
 
-/** Capacity returns within minutes; people have to raise a quota. */
+/** Default pauses after failed starts: capacity usually returns within minutes, but an administrator has to raise a quota. */
 const NO_CAPACITY_SECONDS = 180
 const QUOTA_SECONDS = 600
 const THROTTLED_SECONDS = 20
@@ -98,7 +98,7 @@ function startOrder({ installation_id }: ManagerContext, machine: Machine): Star
   }
 }
 
-/** Derived from stored values only, so that a retried start sends an identical request. */
+/** Returns when the machine expires, derived only from stored values, so that a retried start sends an identical request. */
 function expiryOf({ launching_at, launch_order }: Machine): { expires_at?: Date } {
   if (!launching_at || !launch_order) return {}
   return { expires_at: later(launching_at, launch_order.boot.dead_man.lifetime_seconds) }
@@ -145,11 +145,11 @@ async function afterFailure(
   if (again) {
     const set = { ...again, ...noted }
     const moved = await moveMachine(db, machine, { to: 'planned', now: now(), text: message, set })
-    // Otherwise it is retried when it is due.
+    // With a `next_try_at`, a later cycle makes the next attempt.
     return again.next_try_at ? undefined : moved
   }
   const why = `The start failed (${failure}): ${message}`
-  // An earlier attempt with the token may have succeeded with its response lost: then there is a machine to end.
+  // An earlier attempt with this token may have succeeded although its response was lost, so there may be a machine to end.
   if (!isFirst || machine.failure_class === 'unknown') await endMachine(context, machine, { why })
   else
     await moveMachine(db, machine, {

@@ -8,12 +8,12 @@ export interface ManagerOptions {
   db: Db
   /** Identifies this manager: no two processes ever have the same value. */
   holder: string
-  /** Seconds after which another manager replaces one that was killed. */
+  /** Seconds after which another manager takes over from one that was killed. */
   lease_seconds?: number
   installation_id: string
   /** URL at which machines reach the gateway. */
   gateway_url: string
-  /** PEM certificates of the authorities that machines must trust for that. */
+  /** PEM certificates of the authorities that machines must trust to reach the gateway. */
   trusted_ca?: string
   agent: () => Promise<AgentRelease>
   makeProvider: ProviderMaker
@@ -31,7 +31,7 @@ export interface ManagerOptions {
   deadlines?: Partial<Deadlines>
 }
 
-/** Points between any two effects that are visible from outside. */
+/** Points in the manager's work, one between any two effects that are visible from outside. */
 export const FAULT_POINTS = [
   'before planning',
   'planned',

@@ -44,7 +44,7 @@ test('a task launches a machine, which runs it and is deleted', async () => {
   assert.deepEqual(kinds, life)
 })
 
-test('crash between "token stored" and "reply received": the machine is found by its token, not duplicated', async () => {
+test('after a crash between "token stored" and "response received", the machine is found by its token, not duplicated', async () => {
   for (const point of ['before the start', 'started'] as const) {
     await using w = await ManagerFixture.open()
     w.pools({ p: {} })
@@ -65,7 +65,7 @@ test('crash between "token stored" and "reply received": the machine is found by
   }
 })
 
-test('a start whose reply is lost is retried: one machine only', async () => {
+test('a start whose response was lost is retried, and yields only one machine', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -75,7 +75,7 @@ test('a start whose reply is lost is retried: one machine only', async () => {
   assert.equal(w.existing().length, 1)
 })
 
-test('capacity error in zone A: the next offering within the same cycle, and A is skipped until it expires', async () => {
+test('after a capacity error in zone A, the same cycle tries the next offering, and A is skipped until its suspension ends', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -97,7 +97,7 @@ test('capacity error in zone A: the next offering within the same cycle, and A i
   assert.equal(small?.failure_class, 'no_capacity')
 })
 
-test('no capacity in a whole pool: the next pool serves', async () => {
+test('if a whole pool has no capacity, the next pool provides the machine', async () => {
   await using w = await ManagerFixture.open({ offerings: [{ name: 'only', price_per_hour: 1 }] })
   w.pools({ first: { priority: 5 }, second: {} })
   await w.tasks('a', 1)
@@ -168,7 +168,7 @@ test('a pool held for a missing permission is retried after the time that the pr
   assert.equal(w.existing().length, 1)
 })
 
-test('a machine that is listed, unknown and younger than the age guard is not touched', async () => {
+test('a listed machine that no table contains is not touched while it is younger than the minimum age of an orphan', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -180,7 +180,7 @@ test('a machine that is listed, unknown and younger than the age guard is not to
   assert.equal((await allSightings(w.db)).length, 1)
 })
 
-test('the same machine unknown twice and old enough is deleted once, and the event is recorded', async () => {
+test('a machine that is old enough and missing from the tables at two listings is deleted once, and the event is recorded', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -210,7 +210,7 @@ test('a machine of another installation is never touched', async () => {
   assert.equal(w.existing().length, 1)
 })
 
-test('a delete call that succeeds while the listing still shows the machine: it stays deleting, and is deleted again', async () => {
+test('a machine that is still listed after a successful delete call stays in state `deleting`, and is deleted again', async () => {
   await using w = await ManagerFixture.open()
   let stops = 0
   w.overrides.set('p', { stop: async () => void stops++ })
@@ -248,7 +248,7 @@ test('a delete that fails is retried forever, with increasing pauses', async () 
 for (const how of ['reported by its cloud', 'no longer listed', 'no heartbeats'] as const)
   test(`a machine that vanishes while leased (${how}): the task is requeued because the machine was lost`, async () => {
     await using w = await ManagerFixture.open()
-    // Otherwise its silence might be noticed before a listing is due.
+    // With a shorter timeout, the manager might notice the missing heartbeats before a listing is due.
     w.pools({ p: how === 'no heartbeats' ? {} : { silence_timeout: 400 } })
     await w.tasks('a', 1)
     const [machine] = await w.ready()
@@ -318,7 +318,7 @@ test('failed cleaning removes the machine even with unlimited reuse; successful 
   assert.equal(await w.claim(machine.id), undefined)
 })
 
-test('a limit lowered below the current count: idle machines are deleted, busy ones finish their task first', async () => {
+test('when the limit is lowered below the current count, idle machines are deleted, and busy ones finish their task first', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 5, max: 10, ...REUSE } })
   await w.tasks('a', 2)
@@ -340,7 +340,7 @@ test('a limit lowered below the current count: idle machines are deleted, busy o
   assert.deepEqual(await w.states(), ['ready'])
 })
 
-test('a pool removed from the file: its machines are drained and deleted using stored data', async () => {
+test('the machines of a pool that was removed from the file are drained and deleted, using the stored configuration', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max_prealloc: 1, max: 3 }, q: {} })
   await w.tasks('a', 1)
@@ -362,7 +362,7 @@ test('a pool removed from the file: its machines are drained and deleted using s
   )
 })
 
-test('an invalid configuration: the old one stays active, the error is visible', async () => {
+test('while the configuration is invalid, the previous one stays active and the error is visible', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.run(1)
@@ -376,7 +376,7 @@ test('an invalid configuration: the old one stays active, the error is visible',
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
-test('an empty configuration leaves the previous pools active; {} removes them', async () => {
+test('an empty file leaves the previous pools active; {} removes them', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 1)
@@ -390,7 +390,7 @@ test('an empty configuration leaves the previous pools active; {} removes them',
   assert.equal((await poolsFile(w.db))?.error, null)
 })
 
-test('two managers: one acts, the other stands by until the first has ended', async () => {
+test('of two managers, one acts, and the other stands by until the first has ended', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: {} })
   await w.tasks('a', 3)
@@ -437,7 +437,7 @@ test('a provider call that hangs times out and is retried; other pools are not h
   )
 })
 
-test('warm pool and a burst: demand is served beyond the warm machines up to the limit, the better pool first', async () => {
+test('a burst gets machines beyond the warm pool up to the limit, first in the pool with the higher tag priority', async () => {
   await using w = await ManagerFixture.open()
   w.pools({
     dear: { max: 3, max_prealloc: 1, tags: [{ name: 'arch_x86_64', priority: -10 }] },
@@ -485,7 +485,7 @@ test('an idle machine of another sandbox is evicted at the limit in favor of a w
   assert.equal((await w.machines()).length, 2)
 })
 
-test('one idle machine of another sandbox is evicted per waiting task, but none that a task waits for', async () => {
+test('one idle machine of another sandbox is evicted per waiting task, but no machine whose own sandbox has a waiting task', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 4, ...REUSE } })
   await w.tasks('a', 3)

@@ -33,7 +33,7 @@ export interface Manager {
   leave(): Promise<void>
 }
 
-/** Makes the only component that decides which machines exist; machines claim their tasks on their own. */
+/** Creates a manager, the only component that decides which machines exist; machines claim their tasks on their own. */
 export function makeManager(options: ManagerOptions): Manager {
   const { db, holder, now, log, max_attempts, limits, lease_seconds = LEASE_SECONDS } = options
   const context: ManagerContext = { ...options, pools: new PoolSet(options) }
@@ -54,7 +54,7 @@ export function makeManager(options: ManagerOptions): Manager {
     const desired = { pools: context.pools.all().map((each) => each.desired), limits }
     await apply(context, calls, plan(observed, desired, now()))
     for (const { name, retired_at, listed_at } of observed.pools)
-      // Until then, a listing may still find resources that belong to the pool itself.
+      // Until FORGET_SECONDS have passed, a listing may still find resources that belong to the pool itself.
       if (
         retired_at &&
         (listed_at === null || secondsSince(retired_at, listed_at) > FORGET_SECONDS)
@@ -81,7 +81,7 @@ const FORGET_SECONDS = 900
 
 async function observe({ db, now }: ManagerContext, calls: Calls): Promise<Observed> {
   const at = now()
-  // Read before the tables: a call that ends in between is seen as ended, and is not repeated.
+  // Read before the tables: otherwise a call that ends in between would be neither in progress nor recorded, and would be repeated.
   const in_call = calls.keys()
   return {
     in_call,

@@ -139,7 +139,7 @@ class Fleet {
     return this.#whyNot(group, capacities)
   }
 
-  /** Returns the memory that tasks need after they ran out of it, or 0 if no pool offers that much: any machine may retry them. */
+  /** Returns the memory for retrying tasks that ran out of memory; 0, for which any machine will do, if no pool offers that much. */
   #memoryFor(group: Demand): number {
     const wanted = group.min_memory_mb ?? 0
     return this.#capacities.some((capacity) => capacity.startsFor(group) && capacity.offers(wanted))
@@ -183,7 +183,7 @@ class Fleet {
     return best !== undefined
   }
 
-  /** Reserves the machines of on-demand pools for tasks that ask for their tags, as long as any of those wait. */
+  /** Whether the task may take the machine. On-demand pools are reserved for tasks that request their tags while any such task waits. */
   #mayTake({ state }: ManagedMachine, capacity: PoolCapacity, group: Demand): boolean {
     if (capacity.startsFor(group)) return true
     const { tags_on_demand } = capacity.pool.config
@@ -192,8 +192,8 @@ class Fleet {
   }
 
   /**
-   * Dismisses idle machines of pools at their limit that are kept for another sandbox or are too small: one for each waiting task,
-   * minus those that are leaving anyway.
+   * Dismisses idle machines that are kept for another sandbox or are too small, in pools that are at their limit: as many as tasks
+   * wait, minus the machines that will be removed anyway.
    */
   makeRoom(group: Demand, tasks: number): void {
     const memory = this.#memoryFor(group)

@@ -45,9 +45,9 @@ export interface Desired {
 
 export type Action =
   | { kind: 'create'; pool: string; offering: Offering; why: string }
-  /** Asks for the machine, for the first time or again with the same token. */
+  /** Requests the machine from its provider, for the first time or again with the same token. */
   | { kind: 'launch'; machine: ManagedMachine }
-  /** Drops a machine that its provider was never asked for. */
+  /** Drops a machine that was never requested from its provider. */
   | { kind: 'drop'; machine: ManagedMachine; why: string }
   | { kind: 'drain'; machine: ManagedMachine; why: string }
   | { kind: 'end'; machine: ManagedMachine; why: string; failure?: EndFailure }
@@ -58,8 +58,8 @@ export type Action =
   | { kind: 'explain'; reasons: NewReason[] }
 
 /**
- * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: its cloud took it back,
- * which is reported to its task.
+ * `boot`: the machine did not enroll in time, which counts against its offering and pool. `interrupted`: the cloud reclaimed the
+ * machine, which becomes the cause why its task is retried.
  */
 export type EndFailure = 'boot' | 'lost' | 'interrupted' | 'unwell' | 'cleaning'
 

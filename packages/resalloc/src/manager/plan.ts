@@ -2,7 +2,7 @@ import { planFleet } from './plan-fleet.ts'
 import { planLife } from './plan-life.ts'
 import { accountKey, type Action, type Desired, type Observed, secondsSince } from './plan-types.ts'
 
-/** Seconds between complete listings of an account; PROOF_SECONDS while a machine's end is to be proved. */
+/** Seconds between complete listings of an account; PROOF_SECONDS while a listing has yet to confirm that a machine has ended. */
 const SWEEP_SECONDS = 120
 const PROOF_SECONDS = 10
 

@@ -18,7 +18,7 @@ export class PoolCapacity {
   /** Machines in any state except `gone`. */
   living: number
   starting: number
-  /** Machines that are leaving anyway. */
+  /** Machines that will be removed regardless of demand. */
   freeing: number
   readonly #offerings: Offering[]
   readonly #blocked: string | undefined
@@ -101,7 +101,7 @@ export class PoolCapacity {
     return this.pool.offerings.some(({ memory_mb }) => (memory_mb ?? 0) >= min_memory_mb)
   }
 
-  /** Whether the machine has at least this much memory; with less, the task has run out of it before. */
+  /** Whether the machine has at least this much memory; the task ran out of memory on a machine with less. */
   isBigEnough({ memory_mb, offering }: ManagedMachine, min_memory_mb: number): boolean {
     const offered = this.pool.offerings.find(({ name }) => name === offering)?.memory_mb
     return (memory_mb ?? offered ?? Infinity) >= min_memory_mb

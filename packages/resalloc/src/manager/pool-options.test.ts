@@ -8,7 +8,7 @@ import { ManagerFixture } from '../testing/manager-fixture.ts'
 
 const REUSE = { reuse_opportunity_time: 600, reuse_max_time: 0 }
 
-test('machines that fail to boot are replaced, and hold their pool after a number of failures', async () => {
+test('machines that fail to boot are replaced, and after a number of failures their pool is held', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { boot_timeout: 100, boot_failure_limit: 2, boot_failure_hold: 1000 } })
   await w.tasks('a', 1)
@@ -103,7 +103,7 @@ test('owner limits also apply to machines: none is started for tasks over the li
   assert.match((await waitingReasons(w.db))[0]?.reason ?? '', /a is running 3 builds/)
 })
 
-test('quotas of running tasks also apply to machines, instead of the configured limit', async () => {
+test('a quota of running tasks also limits how many machines are started, instead of the configured limit', async () => {
   await using w = await ManagerFixture.open({ limits: { max_builds_per_owner: 3 } })
   const quotas = { a: 5, b: null, c: undefined }
   w.pools({ p: { max: 50 } })
@@ -121,7 +121,7 @@ test('quotas of running tasks also apply to machines, instead of the configured 
   assert.ok(reasons.includes('c is running 3 builds, which is the limit per owner'))
 })
 
-test('quotas of a project also apply to machines', async () => {
+test('the quotas of a project also limit how many machines are started', async () => {
   await using w = await ManagerFixture.open()
   w.pools({ p: { max: 50 } })
   await w.tasks('a', 8)

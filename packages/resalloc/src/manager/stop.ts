@@ -16,7 +16,7 @@ import {
 /** Pause before stopping is retried, in seconds; it doubles up to `longest`, without a limit on attempts. */
 const RETRY = { first: 30, longest: 600 }
 
-/** Asks the provider to end a machine. The machine is `gone` only when a listing proves it. */
+/** Asks the provider to end a machine. The machine is `gone` only when a listing confirms that it has ended. */
 export async function stopMachine(
   context: ManagerContext,
   machine: Machine,

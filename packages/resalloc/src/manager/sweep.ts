@@ -152,7 +152,7 @@ async function judgeAbsent(sweep: Sweep, machine: ManagedMachine): Promise<void>
       await moveMachine(db, machine, { to: 'gone', now: now(), text: 'no longer listed' })
     return
   }
-  // Absence counts only for a machine known to exist; the start of any other is retried.
+  // Only a machine that is known to have existed can be found absent; the start of any other machine is retried.
   if (!isKnown) return
   if (machine.absent_since === null) {
     await noteAbsent(db, machine.id, began)
@@ -188,7 +188,7 @@ async function judgeOrphans(sweep: Sweep): Promise<void> {
           (each.expires_at === undefined || each.expires_at > began)
         : owner !== undefined && (each.kind !== 'machine' || isOf(each, owner))
     if (isOwned) continue
-    // It may belong to a pool of the same account that is not active here.
+    // The resource may belong to a pool of the same account that is not active in this manager.
     const row = each.machine_id === undefined ? undefined : known.get(each.machine_id)
     if (row && row.state !== 'gone' && !living.has(row.id)) continue
     await judgeOrphan(context, active, each, began, row !== undefined)
@@ -220,7 +220,7 @@ async function judgeOrphan(
     await noteRemoval(db, seen, { error: null, now: now() })
     const text = `${orphan.kind} ${orphan.provider_id} removed`
     const of = { id: hasRow ? seen.machine_id : null, pool: orphan.pool ?? active.desired.name }
-    // A repeated removal is not a new event.
+    // Adds the event only at the first attempt, not when the removal is repeated.
     if (sighting.remove_tried_at === null) await addEvent(db, of, 'orphan', text, now())
     log.warn(facts, 'Orphan removed')
   } catch (error) {

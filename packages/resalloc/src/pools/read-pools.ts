@@ -10,7 +10,7 @@ export const digestOf = (text: string): string => createHash('sha256').update(te
 export function readPoolsText(
   text: string,
 ): { ok: true; pools: PoolsFile } | { ok: false; error: string } {
-  // A full disk or an editor that is saving the file must not remove every pool with its machines.
+  // The file may be empty because the disk is full or an editor is saving it: that must not remove every pool with its machines.
   if (text.trim() === '') return { ok: false, error: 'The file is empty; write {} for no pools' }
   let content: unknown
   try {

@@ -6,7 +6,7 @@ import { localProvider, type StartLocal } from './local/local.ts'
 import type { MakeProvider } from './provider.ts'
 import type { Registry } from './provider-maker.ts'
 
-/** Loads the SDK of AWS with its first pool, as it takes 90 MB of memory. */
+/** Loads the AWS SDK, which takes 90 MB of memory, only when the first AWS pool is made. */
 const load = createRequire(import.meta.url)
 
 export interface ProvidersOptions {

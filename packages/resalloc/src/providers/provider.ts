@@ -21,12 +21,12 @@ export interface Offering {
   readonly group?: string
   /** Estimate, used for the order of offerings and for budgets. */
   readonly price_per_hour: number
-  /** Memory of the machine in MiB: a task that ran out of memory asks for more. */
+  /** Memory of the machine in MiB: a task that ran out of memory is retried on a machine with more. */
   readonly memory_mb?: number
 }
 
 export interface StartOrder extends Ownership {
-  /** Unique, but only for display. */
+  /** Unique name of the machine, used only for display. */
   readonly name: string
   readonly offering: Offering
   /**
@@ -63,9 +63,9 @@ export interface BootConfig {
   readonly arches: readonly string[]
   readonly tags: readonly string[]
   readonly agent: AgentRelease
-  /** Whether the machine is removed after its first task, however that leaves it; undefined in orders of version 0.2. */
+  /** Whether the machine is removed after its first task, whatever the outcome; undefined in orders that version 0.2 stored. */
   readonly single_use?: boolean
-  /** Seconds after which the agent powers its machine off: without enrollment, without contact, and in any case. */
+  /** Seconds until the agent powers its machine off: if it cannot enroll, if it has lost contact, and in any case. */
   readonly dead_man: {
     readonly enroll_seconds: number
     readonly silence_seconds: number
@@ -79,8 +79,8 @@ export interface BootConfig {
  * - `throttled`: slow down all calls to this provider
  * - `permission`, `configuration`: stop the pool until its configuration changes or `retry_seconds` have passed, as permissions and
  *   images can also be corrected in the cloud; the message is for the administrator
- * - `token_spent`: the launch token's machine has already ended, or was a different one; list, then use a new token
- * - `unknown`: it may have worked; retry with the same token and the same offering
+ * - `token_spent`: the launch token's machine has already ended, or was started by a different request; list, then use a new token
+ * - `unknown`: the start may have succeeded; retry with the same token and the same offering
  */
 export type StartFailure =
   | 'no_capacity'
@@ -106,7 +106,7 @@ export interface StopOrder extends Ownership {
   readonly counters: Readonly<Record<string, number>>
 }
 
-/** A resource with this installation's id: a machine, or something that belongs to one or to a pool (volume, key pair …). */
+/** A resource with this installation's id: a machine, or something that belongs to a machine or to a pool (volume, key pair …). */
 export interface Listed {
   /** `machine`, or another kind of resource in the cloud, such as `volume` or `key_pair`. */
   readonly kind: string
@@ -120,7 +120,7 @@ export interface Listed {
   readonly expires_at?: Date | undefined
   /** `ended` means still listed, but without further cost. */
   readonly state: 'starting' | 'running' | 'stopping' | 'ended'
-  /** Why it ended or will end: `interrupted` counts against nobody, `no_capacity` is a failed start. */
+  /** Why it ended or will end: `interrupted` does not count as a failure, `no_capacity` is a failed start. */
   readonly cause?: 'interrupted' | 'no_capacity' | 'powered_off' | 'stopped' | 'failed' | undefined
   readonly message?: string | undefined
   /** Provider data that `stop` needs in addition to the id. */
@@ -142,7 +142,7 @@ export interface Provider {
    * listed for all. Only a listing of the account in which a machine was started proves it absent. Default: the pool's own account.
    */
   readonly account?: string
-  /** Seconds after its start in which listings may lack a machine, because clouds are eventually consistent. Default: 0. */
+  /** Seconds after a machine's start during which listings may omit it, because clouds are eventually consistent. Default: 0. */
   readonly settle_seconds?: number
   /** Maximum seconds that `start` may take. Default: 60. */
   readonly start_seconds?: number
@@ -152,7 +152,7 @@ export interface Provider {
   offerings(): readonly Offering[]
   /** Returns cloud errors instead of throwing them; when aborted or without a response, the outcome is `unknown`. */
   start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome>
-  /** Asks for a machine's end, which only a listing proves. Not an error if the machine does not exist. Throws if the request fails. */
+  /** Requests a machine's end, which only a listing proves. Succeeds if the machine does not exist; throws if the request fails. */
   stop(order: StopOrder, signal: AbortSignal): Promise<void>
   /**
    * Lists all resources of this installation in this pool's account, in pages, no older than the call. Throws rather than

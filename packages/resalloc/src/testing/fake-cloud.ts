@@ -18,7 +18,7 @@ export interface FakeMachine extends Listed {
 export interface FakeCloudOptions {
   now: () => Date
   offerings?: readonly Offering[]
-  /** Number of list entries between two pauses. */
+  /** Number of entries that a listing returns between two pauses. */
   page_size?: number
 }
 

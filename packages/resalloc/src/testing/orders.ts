@@ -1,6 +1,6 @@
 import type { Offering, Ownership, StartOrder, StopOrder } from '../providers/provider.ts'
 
-/** Returns an order like the manager's. The same number means the same machine. */
+/** Returns a start order like those of the manager. The same number yields an order for the same machine. */
 export function startOrder(
   owner: Omit<Ownership, 'machine_id'>,
   machine_id: number,

@@ -1,6 +1,6 @@
 /**
- * The contract tests that every provider passes. They make the provider again between any two calls: the manager may have been
- * killed there, and must not depend on anything that a provider held in memory.
+ * The contract tests that every provider passes. They recreate the provider between any two calls, because the manager may be killed
+ * there, and must not depend on anything that a provider holds in memory.
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
@@ -9,7 +9,7 @@ import { stopOrder } from './orders.ts'
 import type { ProviderFixture } from './provider-fixture.ts'
 import { can, deadline, succeeded, SuitePool } from './suite-pool.ts'
 
-/** Maximum duration of a call that is aborted or that waits for a cloud that does not answer. */
+/** Maximum duration of a call that is aborted or that waits for a cloud that does not respond. */
 const PROMPT_MS = 5_000
 
 export function providerSuite(name: string, openFixture: () => Promise<ProviderFixture>): void {
@@ -95,7 +95,7 @@ function starts(fixture: () => ProviderFixture): void {
   })
 
   for (const how of ['stopped', 'terminated by itself'] as const)
-    test(`start() with the token of a machine that was ${how} is token_spent, and creates none`, async () => {
+    test(`start() with the token of a machine that was ${how} fails with token_spent, and creates no machine`, async () => {
       await using pool = new SuitePool(fixture())
       const order = await pool.order(1)
       const started = succeeded(await pool.start(order))

@@ -11,7 +11,7 @@ log=$(mktemp)
 
 say() { printf '\n%s %s\n' "$mark" "$*" >>"$console"; }
 
-# Retries: mirrors break, and the gateway may be down for a moment. Completed parts are not repeated.
+# Retries, because a mirror may fail or the gateway may be down for a moment. Completed steps are not repeated.
 install_all() {
   for try in 1 2 3; do
     say "installing, try $try"
@@ -37,5 +37,5 @@ else
   tail -n 15 "$log" | while IFS= read -r line; do say "log $line"; done
   say failed
 fi
-# Also after a failure: the machine is of no more use.
+# Powers off even after a failure, because the machine is no longer needed.
 $power_off

@@ -1,5 +1,5 @@
-# Powers the machine off when it can be of no more use, which the cloud treats as termination. Depends on nothing in the agent
-# except two files that it writes, so that it also works if the agent is dead, hangs, or never started.
+# Powers the machine off when it is no longer useful; the cloud then terminates it. Depends on nothing in the agent except two files
+# that the agent writes, so that it also works if the agent has crashed, hangs, or never started.
 # Arguments: STATE_DIR [UPTIME_SECONDS COMMAND...]   (the rest for tests)
 set -eu
 . "${COPR_BOOT_ENV:-/etc/copr-builder/boot.env}"
@@ -19,6 +19,6 @@ if [ ! -s "$state/contact" ]; then
   [ "$up" -lt "$ENROLL_SECONDS" ] || end "not enrolled within $ENROLL_SECONDS seconds" "$@"
   exit 0
 fi
-# Seconds of uptime rather than of a clock, which may be set in the meantime.
+# Compares seconds of uptime, because the wall clock may be set in the meantime.
 contact=$(cut -d . -f 1 "$state/contact")
 [ $((up - contact)) -lt "$SILENCE_SECONDS" ] || end "no contact for $SILENCE_SECONDS seconds" "$@"

@@ -13,7 +13,7 @@ fetch() { # DIGEST FILE: downloads the file with that digest from the gateway
   printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet
 }
 
-is() { # DIGEST FILE
+is() { # DIGEST FILE: whether the file has that digest
   [ -f "$2" ] && printf '%s  %s\n' "$1" "$2" | sha256sum --check --quiet 2>/dev/null
 }
 

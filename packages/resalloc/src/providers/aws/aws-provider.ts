@@ -135,13 +135,13 @@ async function runInstance(
     return hasEnded(instance) ? undefined : instance.InstanceId
   } catch (error) {
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw error
-    // An image or group has changed since the first call, whose response was lost. The machine of that call will do.
+    // An image or group has changed since the first call, whose response was lost. The machine that it started is used.
     const found = await instancesOf(account, order, signal)
     return found.find((instance) => !hasEnded(instance))?.InstanceId
   }
 }
 
-/** Whether an instance has ended: for a used token, EC2 returns its instance in whatever state. */
+/** Whether an instance has ended: for a token that was used before, EC2 returns its instance in whatever state. */
 function hasEnded({ State }: Instance): boolean {
   return State?.Name === 'terminated' || State?.Name === 'shutting-down'
 }

@@ -41,7 +41,7 @@ export async function diagnose(
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   await tell('subnets', async () => await vpcsOf(account.api, pool.subnets, signal))
   await tell('image', async () => await findImage(account.api, { pool, owner }, signal))
-  // Otherwise every launch would fail for the same reason.
+  // Without subnets and an image, every launch would fail for the same reason.
   if (findings.some(({ problem }) => problem !== undefined)) return findings
   const image = await findImage(account.api, { pool, owner }, signal)
   for (const offering of offerings.slice(0, MOST_LAUNCHES)) {

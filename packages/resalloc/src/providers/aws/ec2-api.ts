@@ -30,7 +30,7 @@ type Send<T> = (client: EC2Client, options: { abortSignal: AbortSignal }) => Pro
 export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
   const client = new EC2Client({
     region,
-    // Retries are ours: the SDK takes a lack of capacity, which has status 500, for a transient error.
+    // Callers retry instead of the SDK, which mistakes a lack of capacity, which has status 500, for a transient error.
     maxAttempts: 1,
     ...(endpoint_url === undefined ? {} : { endpoint: endpoint_url }),
     ...(role_arn === undefined
@@ -46,7 +46,7 @@ export function ec2Api({ region, endpoint_url, role_arn }: AccountKey) {
     Object.entries(LIMITS).map(([name, limit]) => [name, tokenBucket(limit)]),
   ) as Record<CallClass, TokenBucket>
 
-  /** Makes a single attempt. */
+  /** Makes a single attempt at a call. */
   const once = async <T>(of: CallClass, send: Send<T>, signal: AbortSignal): Promise<T> => {
     await buckets[of].take(signal)
     try {

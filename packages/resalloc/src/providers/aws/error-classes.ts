@@ -8,11 +8,11 @@ interface ErrorClass {
 }
 
 const NO_CAPACITY: ErrorClass = { failure: 'no_capacity', retry_seconds: 180 }
-/** The zone does not offer the type, which does not change within minutes. */
+/** The zone does not offer the instance type, which rarely changes within an hour. */
 const NOT_OFFERED: ErrorClass = { failure: 'no_capacity', retry_seconds: 3600 }
 const QUOTA: ErrorClass = { failure: 'quota', retry_seconds: 300 }
 const THROTTLED: ErrorClass = { failure: 'throttled', retry_seconds: 5 }
-/** Permissions can be corrected, and credentials renewed, without a change that we notice. */
+/** Retried even without a configuration change: administrators can correct permissions and renew credentials without one. */
 const PERMISSION: ErrorClass = { failure: 'permission', retry_seconds: 600 }
 const CONFIGURATION: ErrorClass = { failure: 'configuration', retry_seconds: 1800 }
 const SPENT: ErrorClass = { failure: 'token_spent' }
@@ -77,7 +77,7 @@ function classOf(error: unknown): ErrorClass {
   const known = CLASS_OF[codeOf(error)]
   if (known) return known
   const status = statusOf(error)
-  // A refusal is definite: nothing was created. Any other failure may have succeeded in EC2.
+  // EC2 creates nothing when it refuses a launch. After any other failure, the launch may still have succeeded.
   return status !== undefined && status >= 400 && status < 500 ? CONFIGURATION : UNKNOWN
 }
 

@@ -11,7 +11,7 @@ import { ownedBy, type PoolOwner, TAG } from './ownership-tags.ts'
 
 export interface Image {
   readonly id: string
-  /** The device of its root volume, the size of which a launch changes. */
+  /** The device name of the image's root volume, whose size a launch changes. */
   readonly root_device: string
   /** Minimum size of the root volume in GB. */
   readonly root_gb?: number | undefined

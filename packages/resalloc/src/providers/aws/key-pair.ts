@@ -9,7 +9,7 @@ import { codeOf } from './error-classes.ts'
 import type { AwsPool } from './offerings.ts'
 import { ownedBy, type PoolOwner, poolTags, TAG } from './ownership-tags.ts'
 
-/** Ensures that a key pair with the pool's public key exists, if it has one, and deletes those of previous keys. Returns its name. */
+/** Ensures that a key pair exists for the pool's public key, if it has one, and returns its name; deletes those of previous keys. */
 export async function ensureKeyPair(
   api: Ec2Api,
   { pool, owner }: { pool: AwsPool; owner: PoolOwner },

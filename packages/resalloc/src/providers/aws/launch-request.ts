@@ -30,7 +30,7 @@ export function launchRequest(
     ImageId: image.id,
     InstanceType: instance_type as NonNullable<RunInstancesCommandInput['InstanceType']>,
     UserData: fitting(user_data).toString('base64'),
-    // A machine without any contact ends by powering itself off.
+    // A machine that has lost contact with the gateway powers itself off, and must then be terminated.
     InstanceInitiatedShutdownBehavior: 'terminate',
     // A hop limit of 1 keeps containers and network namespaces on the machine from reading the user data.
     MetadataOptions: {
@@ -104,7 +104,7 @@ function fitting(user_data: Buffer): Buffer {
   return user_data
 }
 
-/** Returns an order for a launch that is not a machine's. It has the real owner, because the policy requires its tag. */
+/** Returns an order for a launch without a machine in the tables. It has the real owner, because the policy requires the owner's tag. */
 export function pseudoOrder(owner: PoolOwner, offering: AwsOffering, name: string): StartOrder {
   return {
     ...owner,

@@ -16,7 +16,7 @@ const STATE_OF_INSTANCE: Readonly<Record<string, State>> = {
   pending: 'starting',
   running: 'running',
   'shutting-down': 'stopping',
-  // An instance that was stopped from outside still costs its volume: it counts as a machine, which will be found unhealthy.
+  // The volume of an instance that somebody else stopped still costs money: the instance counts as a machine until it is found lost.
   stopping: 'running',
   stopped: 'running',
   terminated: 'ended',

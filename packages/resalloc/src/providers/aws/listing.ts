@@ -19,7 +19,7 @@ import {
 } from './listed.ts'
 import { ownedBy } from './ownership-tags.ts'
 
-/** EC2's maximum page size. Calls without pages are throttled sooner. */
+/** EC2's maximum page size. Unpaginated calls are throttled sooner. */
 const PAGE = 1000
 const VOLUMES_PAGE = 500
 

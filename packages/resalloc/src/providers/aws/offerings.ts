@@ -16,7 +16,7 @@ const PRICE_PER_VCPU = 0.048
 const SPOT_SHARE = 0.4
 const GIB_PER_VCPU: Record<string, number> = { c: 2, m: 4, r: 8 }
 
-/** Returns the offerings by purchase option: one option in all zones and types comes before the next. */
+/** Returns the offerings sorted by purchase option: all types and zones with the first option come before those with the next one. */
 export function awsOfferings({ instance_types, subnets, purchase }: AwsPool): AwsOffering[] {
   return purchase.flatMap((option) =>
     instance_types.flatMap((type) =>

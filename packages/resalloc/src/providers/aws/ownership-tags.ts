@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Filter, Tag } from '@aws-sdk/client-ec2'
 import type { Ownership } from '../provider.ts'
 
-/** Tags of everything that is created. The IAM policy does not allow terminating anything without the first one (docs/aws.md). */
+/** Tags of the resources that pools create. The IAM policy does not allow terminating anything without the first tag (docs/aws.md). */
 export const TAG = {
   installation: 'copr-installation',
   machine: 'copr-machine',

@@ -53,14 +53,14 @@ function callsIn(folder: URL): string[] {
 }
 
 test('awsPolicy() of a pool with all options allows every call that the provider makes, and no other', () => {
-  // Not called: launches set the tags.
+  // The provider never calls CreateTags, but launches that set tags require it.
   assert.deepEqual(actionsOf({ p: FULL }), new Set([...callsIn(HERE), 'ec2:CreateTags']))
 })
 
 test('awsPolicy() with `bake` also allows the calls of a bake', () => {
   const policy = awsPolicy({ installation_id: 'i', pools: pools({ p: FULL }), bake: true })
   const calls = [...callsIn(HERE), ...callsIn(new URL('bake/', HERE))]
-  // Not called: deregistering an image also deletes its snapshots.
+  // A bake never calls DeleteSnapshot, but deregistering an image together with its snapshots requires it.
   const implied = ['ec2:CreateTags', 'ec2:DeleteSnapshot']
   const allowed = policy.Statement.flatMap(({ Action }) => Action)
   assert.deepEqual(new Set(allowed), new Set([...calls, ...implied]))

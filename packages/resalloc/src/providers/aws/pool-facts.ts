@@ -7,7 +7,7 @@ import type { AwsPool } from './offerings.ts'
 import type { PoolOwner } from './ownership-tags.ts'
 import { ensureSecurityGroup } from './security-group.ts'
 
-/** Lifetime of the cache in milliseconds: time until a new base image is used, or a deleted security group is created again. */
+/** Lifetime of the cache in milliseconds; until then, a new base image is not used and a deleted security group not recreated. */
 const FRESH_MS = 600_000
 
 export interface PoolFacts {
@@ -16,7 +16,7 @@ export interface PoolFacts {
   readonly groups_of: ReadonlyMap<string, readonly string[]>
 }
 
-/** Caches what all launches of a pool share. It is looked up, or created, on first use and whenever the cache has expired. */
+/** Caches the resources that all launches of a pool share. They are looked up or created on first use and when the cache has expired. */
 export function poolFacts(
   api: Ec2Api,
   { pool, owner, now }: { pool: AwsPool; owner: PoolOwner; now: () => Date },
@@ -28,7 +28,7 @@ export function poolFacts(
       if (known && now_ms < known.until_ms) return await known.facts
       const facts = establish(api, { pool, owner }, signal)
       known = { facts, until_ms: now_ms + FRESH_MS }
-      // All callers that wait for it get its error; the next call starts over.
+      // All callers that wait for this lookup get its error; the next call starts over.
       facts.catch(() => {
         if (known?.facts === facts) known = undefined
       })

@@ -127,7 +127,7 @@ function rangesOf({ IpPermissions = [] }: SecurityGroup): string[] {
   ])
 }
 
-/** Returns the part of a rule to revoke: everything but SSH from the wanted ranges. Empty if nothing remains. */
+/** Returns the part of a rule to revoke: everything except SSH from the configured ranges. Empty if there is nothing to revoke. */
 function withoutWanted(rule: IpPermission, wanted: ReadonlySet<string>): IpPermission[] {
   if (!isSsh(rule)) return [rule]
   const IpRanges = rule.IpRanges?.filter(({ CidrIp }) => !wanted.has(CidrIp ?? '')) ?? []

@@ -34,7 +34,7 @@ export function tokenBucket({
       const wait_ms = reserve()
       if (wait_ms > 0) await sleep(wait_ms, undefined, { signal })
     },
-    /** Empties the bucket after the cloud has throttled a call: others may use the account as well. */
+    /** Empties the bucket after the cloud has throttled a call, because other clients may use the account, too. */
     drain(): void {
       refill()
       tokens = Math.min(tokens, 0)

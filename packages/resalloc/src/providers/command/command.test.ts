@@ -21,7 +21,7 @@ const OFFERING = { name: 'script', price_per_hour: 0 }
 const kept = (variable: string): string => `printf %s "\${${variable}-unset}" >"$CLOUD/said"`
 const said = (): string => readFileSync(join(fixture.dir, 'said'), 'utf8')
 
-test('a new machine gets the same environment as from resalloc', async () => {
+test("cmd_new gets the same environment as from Fedora's resalloc", async () => {
   const order = { ...startOrder(owner, 12, OFFERING), id_in_pool: 3, counters: { ip: 7 } }
   succeeded(await fixture.provider(owner).start(order, deadline()))
   const lines = readFileSync(join(fixture.dir, `env-${scriptName(order)}`), 'utf8').split('\n')
@@ -121,7 +121,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('a child that keeps the output open does not delay the end of a script', async () => {
+test('a child process that keeps the output of a script open does not delay the end of the script', async () => {
   const file = join(fixture.dir, 'child')
   const script = `sleep 1000 & echo $! >${file}; echo done`
   const env = { PATH: '/bin:/usr/bin' }

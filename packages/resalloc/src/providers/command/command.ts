@@ -30,7 +30,7 @@ export interface CommandOptions {
   install?: (installation: Installation) => Promise<void>
 }
 
-/** Launches in progress, which continue without a caller, by the path of their note; shared, as providers are made again. */
+/** Launches in progress, by the path of their launch note. They outlive their caller and their provider, which may be recreated. */
 const RUNNING = new Map<string, { outcome: Promise<StartOutcome>; abort: AbortController }>()
 const ASK_AGAIN_SECONDS = 5
 
@@ -89,7 +89,7 @@ class CommandProvider implements Provider {
       if (note?.phase === 'up' && (await this.#exists(name, signal)))
         return started(name, note.output)
       if (note) {
-        // It has ended, or this process was killed while the script ran, so that the script's output is lost.
+        // The launch has ended, or the manager was killed while the script ran, so that the script's output is lost.
         if (note.phase !== 'ended') await this.#delete(name, order, note.output, signal)
         await this.#notes.write({ ...note, phase: 'ended', at: this.#context.now() })
         return failed('token_spent', `The machine of this launch was terminated: ${name}`)
@@ -164,7 +164,7 @@ class CommandProvider implements Provider {
     await this.#call('cmd_delete', name, order, output, signal)
   }
 
-  /** Runs one of the other commands for a machine; throws if it fails. */
+  /** Runs one of the commands other than `cmd_new` for a machine; throws if it fails. */
   async #call(
     what: 'cmd_delete' | 'cmd_release' | 'cmd_livecheck',
     name: string,

@@ -74,7 +74,7 @@ async function commandFinding(
   })
 }
 
-/** Returns the program of a plain command line; empty if it takes a shell to determine it. */
+/** Returns the program of a plain command line; empty if only a shell can determine the program. */
 function firstWord(command: string): string {
   const line = command.trimStart().split('\n')[0] ?? ''
   const word = line.replace(/^(?:[A-Za-z_]\w*=\S* +)*/, '').split(/\s/)[0] ?? ''

@@ -22,7 +22,7 @@ export interface Installation {
 }
 
 /**
- * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments.
+ * Starts the agent on a host. All data is sent through standard input, because the host's other users could read arguments of commands.
  * Afterwards the agent connects to the gateway, and nothing connects to the host again.
  */
 export async function installAgent(installation: Installation): Promise<void> {

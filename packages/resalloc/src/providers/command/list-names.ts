@@ -1,6 +1,6 @@
 import { runScript } from './script.ts'
 
-/** Maximum size of a list; a longer one is an error. resalloc truncates it at 5 KB instead, but we would take missing machines for gone. */
+/** Maximum bytes of a list; a longer list is an error. resalloc truncates it at 5 KB, but we would then consider omitted machines gone. */
 const MAX_LIST_BYTES = 4 * 1024 * 1024
 
 /** Returns the names that `cmd_list` prints; throws if it fails or prints too much. */

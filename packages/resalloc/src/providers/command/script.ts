@@ -51,7 +51,7 @@ export async function runScript(
       child.once('error', reject)
       child.once('exit', resolve)
     })
-    // A child that the script left in the background must not delay its end.
+    // A child process that the script left in the background must not delay the end of the script.
     await Promise.race([closed(child), sleep(DRAIN_MS)])
     child.stdout.destroy()
     child.stderr.destroy()

@@ -33,6 +33,6 @@ if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
   systemd-run --quiet --collect --unit="copr-builder-$name" --property=OOMPolicy=continue --property=Delegate=yes --property=PrivateMounts=yes \
     --property="IPAddressDeny=169.254.169.254/32 fd00:ec2::254/128" "$@"
 else
-  # The disks of builds are mounted for the agent alone, and vanish with it.
+  # The disks of builds are mounted only in the agent's mount namespace, and are unmounted when the agent exits.
   setsid nohup unshare --mount --propagation slave "$@" >"$dir/agent.log" 2>&1 </dev/null &
 fi

@@ -20,7 +20,7 @@ interface Says {
   pod?: { code: number; message: string }
 }
 
-/** Runs diagnose() on a fake cluster that answers these two questions; cluster/kubernetes.test.ts uses a real one. */
+/** Runs diagnose() on a fake cluster with this permission and this response; cluster/kubernetes.test.ts uses a real cluster. */
 async function findingsOf(t: TestContext, { denied, pod }: Says): Promise<Finding[]> {
   const server = createServer((request, response) => {
     void text(request).then((body) => {

@@ -25,7 +25,7 @@ export async function diagnose(
     ),
   )
   const [first] = rights
-  // All checks failed for the same reason: the cluster could not be asked at all.
+  // All checks failed for the same reason: the cluster could not be queried at all.
   if (first?.problem !== undefined && rights.every(({ problem }) => problem === first.problem))
     return [{ subject: 'cluster', problem: first.problem }]
   return [...rights, await podFinding(api, config, owner)]

@@ -20,7 +20,7 @@ import { type Pod, podOf, secretOf } from './pod.ts'
 
 type Config = PoolConfigOf<'kubernetes'>
 
-/** This program's name to the API server. */
+/** The name with which this program identifies itself to the API server. */
 const MANAGER = 'copr-resalloc'
 
 /**
@@ -126,7 +126,7 @@ function spent(): StartOutcome {
 
 async function stopPod(api: KubeApi, namespace: string, order: StopOrder): Promise<void> {
   const where = { namespace, name: order.provider_id ?? podName(order) }
-  // Comes first, so that a retry of a start whose response was lost creates nothing any more.
+  // Marks the secret before it deletes the pod, so that retrying a start whose response was lost does not create the pod again.
   await unlessMissing(annotate(api, where, { [ANNOTATIONS.stopped]: 'true' }))
   await api.remove(refOf('Pod', where))
 }

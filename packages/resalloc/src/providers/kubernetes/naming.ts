@@ -42,7 +42,7 @@ export function ownerLabels({
   }
 }
 
-/** Returns the name of the pod and its secret. It depends on the launch token, so that a retried start finds those of the first. */
+/** Returns the name of the pod and its secret, derived from the launch token, so that a retried start finds existing ones. */
 export function podName({
   installation_id,
   launch_token,

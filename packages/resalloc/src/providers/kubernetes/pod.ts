@@ -18,7 +18,7 @@ const AGENT = ['/usr/bin/tini', '--', 'node', '/opt/copr/packages/builder/src/ma
 const AGENT_DIR = '/etc/copr-builder'
 const SCRATCH_DIR = '/var/lib/copr-builder'
 const STATE_DIR = '/run/copr-builder'
-/** Seconds for the agent to hand back its task. */
+/** Seconds that the agent has to return its task when its pod is deleted. */
 const GRACE_SECONDS = 30
 /** Seconds after the end of the agent's lifetime at which the cluster ends a pod whose agent has not ended itself. */
 const LIFETIME_MARGIN_SECONDS = 900
@@ -39,7 +39,7 @@ const ROOT_CAPABILITIES = [
   'SYS_ADMIN',
   'SYS_CHROOT',
 ]
-/** The only capabilities that OpenShift's SCC of this name allows; the builder creates its own namespace to get the others. */
+/** The only capabilities that OpenShift's SCC `nested-container` allows; the builder gets the others in a namespace that it creates. */
 const NESTED_CONTAINER = { scc: 'nested-container', capabilities: ['SETUID', 'SETGID'] }
 
 /** Returns the secret with the agent's configuration and single-use token. It outlives the pod, so that a used token stays used. */

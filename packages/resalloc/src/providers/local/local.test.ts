@@ -40,7 +40,7 @@ providerSuite('local', async () => {
     },
     async endMachine(id) {
       running.get(ids.get(id) ?? '')?.('killed')
-      // The parent learns of the end a little later.
+      // The parent process notices the exit a little later.
       await new Promise((resolve) => setImmediate(resolve))
     },
     loseNextStart: none,

@@ -26,7 +26,7 @@ export interface Sample {
 
 export interface FleetOutcome {
   samples: Sample[]
-  /** Seconds that builds waited for a machine, except those of the burst's owner. */
+  /** Seconds that builds waited for a machine, except the builds of the burst's owner. */
   waits: number[]
   burst_waits: number[]
   builds: number
@@ -37,7 +37,7 @@ export interface FleetOutcome {
   interrupted: number
   boot_failed: number
   restarts: number
-  /** Maximum time that a machine existed after it was of no more use. */
+  /** Maximum time that a machine existed after it was no longer needed. */
   longest_leftover_seconds: number
   /** Machines that exist in the cloud at the end without a living row. */
   orphans: number

@@ -215,7 +215,7 @@ class Simulation {
     this.#cloud.forgetEnded(new Date(this.#now().getTime() - 3_600_000))
   }
 
-  /** Has idle machines claim tasks like the gateway does: only those that may find one, used machines first. */
+  /** Has idle machines claim tasks, as the gateway does: only machines for which there may be a task, used machines first. */
   async #claim(): Promise<void> {
     if (this.#queued === 0) return
     const idle = [...this.#ready.values()].filter(({ id }) => !this.#work.has(id))

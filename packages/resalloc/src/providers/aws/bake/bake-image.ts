@@ -52,7 +52,7 @@ export interface Baked {
 }
 
 const POLL_MS = 10_000
-/** Seconds after a machine has stopped in which its console output may still be missing. */
+/** Seconds after a machine has stopped during which its console output may still be missing. */
 const CONSOLE_SECONDS = 600
 const CLEANUP_MS = 120_000
 
@@ -75,7 +75,7 @@ export async function bakeImage(options: BakeOptions, signal: AbortSignal): Prom
     async () => await findBakeSource(api, pool, signal),
     ({ id }) => id,
   )
-  // Undefined if the launch was not answered: the machine may still exist, and is then found by its tag.
+  // Undefined if the launch got no response: the machine may exist nevertheless, and is then found by its tag.
   let model_id: string | undefined
   const end = async (): Promise<void> =>
     await endInstances(api, tags, model_id, AbortSignal.timeout(CLEANUP_MS))

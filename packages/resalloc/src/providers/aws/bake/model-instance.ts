@@ -37,7 +37,10 @@ const LAUNCH_MS = 120_000
 /** Size of the image's volume, which is the minimum for machines started from it. */
 const MODEL_VOLUME_GB = 20
 
-/** Launches the machine on demand, wherever there is capacity, as interruptions cost time. Not abortable: it could leave a machine. */
+/**
+ * Launches the machine as an on-demand instance, because spot interruptions cost time, wherever there is capacity. Not abortable: an
+ * abort could leave a machine behind.
+ */
 export async function launchModel(
   api: Ec2Api,
   order: ModelOrder,
