@@ -89,9 +89,9 @@ for (const [what, profile, objects, want] of [
   ['a quota of limits', 'small', [counted], ONE],
   ['a default limit', 'small', [ofContainer({ default: { cpu: '200m' } })], ONE],
   ['a default limit of memory', 'small', [ofContainer({ default: { memory: '1Gi' } })], NONE],
-  ['the most for a pod', 'small', [range({ type: 'Pod', max: { cpu: '4' } })], ONE],
+  ['a maximum for pods', 'small', [range({ type: 'Pod', max: { cpu: '4' } })], ONE],
   [
-    'a default limit, and the most for a container',
+    'a default and a maximum for containers',
     'medium',
     [ofContainer({ default: { cpu: '200m' }, max: { cpu: '600m' } })],
     {
@@ -104,7 +104,7 @@ for (const [what, profile, objects, want] of [
     },
   ],
   [
-    'a quota of limits, and a default that is enough for all but one',
+    'a quota of limits, and a default limit that is enough for all containers but one',
     'medium',
     [counted, ofContainer({ default: { cpu: '200m' } })],
     { ...NONE, postgresql: '2' },

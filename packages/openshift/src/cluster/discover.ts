@@ -205,8 +205,8 @@ interface Range {
 
 /**
  * Decides whether containers need limits. A quota on limits refuses pods without limits unless a LimitRange sets defaults. A LimitRange's
- * default or required CPU limit would slow down starts, so pods then set their own; if a quota counts CPU limits, only containers for which
- * the default is too low do.
+ * default or required CPU limit would slow down starts, so containers then set their own; but if a quota counts CPU limits, only those
+ * for which the default is too low set one.
  */
 async function limitsOf(
   api: KubeApi,

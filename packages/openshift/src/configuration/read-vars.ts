@@ -16,11 +16,11 @@ export interface ReadVars {
   secrets: SecretVars
   /** The vars that the files set, without defaults. */
   given: unknown
-  /** How each key of a file of the reference system is used; empty if there is no such file. */
+  /** How each key of the reference system's file is used; empty if there is no such file. */
   remarks: KeyRemark[]
 }
 
-/** Key material: a private key, or an access key of AWS. */
+/** Matches key material: a private key, or an AWS access key. */
 const KEY_MATERIAL = /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(AKIA|ASIA)[A-Z0-9]{16}\b/
 
 /** Reads vars.yml and secret-vars.yml; secret-vars.yml may also be the reference system's file or its Helm values. */

@@ -90,11 +90,11 @@ test('a holder that loses the lock aborts its work, and leaves the Lease to the 
   assert.match(String(holderOf(api)), /^bob /)
 })
 
-test('a lock survives a change of its Lease by others, such as a label', async () => {
+test('a lock survives changes that others make to its Lease, such as a new label', async () => {
   const api = memoryApi()
   await using lock = await acquireDeployLock(api, optionsOf([]))
   const labelled = await api.apply(api.objects.get(LEASE)!)
-  // The holder renews the Lease as it now is.
+  // The holder renews the changed Lease.
   while (api.objects.get(LEASE)?.metadata.resourceVersion === labelled.metadata.resourceVersion) {
     lock.require()
     await sleep(5)

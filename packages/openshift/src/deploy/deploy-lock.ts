@@ -19,7 +19,7 @@ export interface DeployLockOptions {
   timeout_ms: number
   poll_ms: number
   stop: AbortSignal
-  /** Called once for each holder that this one waits for. */
+  /** Called once for each holder that this process waits for. */
   tell: (why: string) => void
   /** The verb after "Cannot" in messages; default: deploy. */
   verb?: string

@@ -47,7 +47,7 @@ export interface DeployOptions {
 
 export interface Deployed {
   url: string
-  /** Set only if it was just created: only its hash is stored, so it cannot be shown again. */
+  /** The administrator's link, only if this deployment created it: only its hash is stored, so it cannot be shown again. */
   administrator_url?: string
   changes: number
 }
@@ -81,7 +81,7 @@ async function deployAlone(api: KubeApi, options: DeployOptions): Promise<Deploy
   for (const finding of findings) progress.found(finding)
   const link = linkOf(before, { now, renew: options.new_link ?? false })
   const names = secretNames(vars)
-  // With the checksums of the existing Secrets; otherwise existing objects would look new.
+  // Renders with the checksums of the existing Secrets; without them, existing objects would look new.
   const known = await secretChecksums(api, namespace, names)
   const draft = { ...found, images, administrator_link: link.stored, secret_checksums: known }
   const planned = render(vars, draft)

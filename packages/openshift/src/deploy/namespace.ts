@@ -1,7 +1,7 @@
 import { ifAllowed, type KubeApi, KubeError } from '@copr/kube-client/kube-api'
 import { failure } from './failure-hints.ts'
 
-/** Creates the namespace if it is missing, as a project where the cluster has these. Returns false if it existed. */
+/** Creates the namespace if it is missing, as a Project if the cluster has projects. Returns false if it existed. */
 export async function requireNamespace(
   api: KubeApi,
   name: string,

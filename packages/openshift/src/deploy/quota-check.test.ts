@@ -34,7 +34,7 @@ for (const [what, hard, used, want] of [
   ['enough of all', { pods: '5', 'requests.cpu': '1', persistentvolumeclaims: '3' }, {}, ''],
   ['pods', { pods: '4' }, {}, 'capacity for 4 pods, and this needs 5 (4 in all, 0 used)'],
   [
-    'pods of others',
+    'pods that others partly use',
     { pods: '8' },
     { pods: '6' },
     'capacity for 2 pods, and this needs 5 (8 in all, 6 used)',

@@ -31,7 +31,7 @@ export async function requireQuota(
   if (hints.length > 0) throw failure('deploy', hints)
 }
 
-/** Lists what quotas and limit ranges of the namespace do not allow. Against quotas only the increase over live objects counts. */
+/** Lists what quotas and limit ranges of the namespace do not allow. Only the increase over live objects counts against quotas. */
 export async function quotaProblems(
   api: KubeApi,
   objects: KubeObject[],

@@ -14,7 +14,7 @@ export interface UndeployOptions extends Pick<
 > {
   /** Also delete volumes, databases and keys. */
   delete_data: boolean
-  /** Do not wait until cloud machines are terminated: they may keep costing money. */
+  /** Do not wait until cloud machines are terminated: those that are left continue to cost money. */
   abandon_machines: boolean
   poll_ms?: number
 }

@@ -8,7 +8,7 @@ export type DevImage = (typeof DEV_IMAGES)[number]
 export interface BuildOf {
   namespace: string
   image: DevImage
-  /** Build arguments: the base image of the others, version and revision. */
+  /** Build arguments: version, revision and, for images based on the server image, that image. */
   args: Record<string, string>
 }
 

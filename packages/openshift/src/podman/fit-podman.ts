@@ -84,7 +84,7 @@ function limitsIn(
   return { [isAdded ? 'CONTAINERS_CONF_OVERRIDE' : 'CONTAINERS_CONF']: path }
 }
 
-/** Whether podman has CONTAINERS_CONF_OVERRIDE (4.5 or later), a file that it reads after all others; CONTAINERS_CONF replaces them. */
+/** Whether podman reads the file CONTAINERS_CONF_OVERRIDE after all others (4.5 or later); CONTAINERS_CONF would replace the others. */
 function knowsOverride(version: string): boolean {
   const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
   return major > 4 || (major === 4 && minor >= 5)

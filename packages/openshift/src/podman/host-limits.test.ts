@@ -14,12 +14,12 @@ const WITHOUT = 'Name:\tnode\nCapEff:\t000001fffeffffff\n'
 
 for (const [title, facts, kept] of [
   [
-    'who may raise limits keeps none',
+    'a process that may raise limits keeps none',
     { limits: limits('96551', '20000'), status: ALL, pid_max: '32768\n' },
     undefined,
   ],
   [
-    'hard limits, and the number of process ids',
+    'the hard limit of open files, and the number of process ids',
     { limits: limits('96551', '20000'), status: WITHOUT, pid_max: '32768\n' },
     { nofile: 20_000, nproc: 32_768 },
   ],
@@ -29,7 +29,7 @@ for (const [title, facts, kept] of [
     { nofile: 1024, nproc: 1024 },
   ],
   [
-    'no limits, of which podman would ask for less',
+    'no limits below those that podman requests',
     { limits: limits('unlimited', '1073741816'), status: WITHOUT, pid_max: '4194304\n' },
     { nofile: 1_048_576, nproc: 4_194_304 },
   ],

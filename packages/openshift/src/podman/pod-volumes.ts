@@ -30,7 +30,7 @@ export interface Mounts {
   configMaps: KubeObject[]
   given: Given[]
   data: string[]
-  /** Translates the mounts of one of its containers. */
+  /** Translates the mounts of one of the pod's containers. */
   of(mounts: Mount[]): Mount[]
 }
 
@@ -51,7 +51,7 @@ interface Folder {
 
 /**
  * Translates volumes for podman, which has no projected volumes: each of their folders becomes a volume. podman names a volume after its
- * ConfigMap, for all pods alike, so each folder gets its own ConfigMap. Secrets are in volumes that were filled before.
+ * ConfigMap, and all pods share these names, so each folder gets its own ConfigMap. Secrets are in volumes that were filled before.
  */
 export function mountsOf({ volumes }: { volumes: Volume[] }, context: Context): Mounts {
   const { component, place } = context

@@ -11,8 +11,8 @@ export interface Podman {
 }
 
 /**
- * `PODMAN_ARGS` are options before each command, for machines that need some; `more` follow them. podman also gets the environment
- * (`CONTAINERS_CONF` …).
+ * `PODMAN_ARGS` contains options that precede every command, for machines that need some; those in `more` follow them. podman inherits
+ * the environment (`CONTAINERS_CONF` …).
  */
 export function openPodman(env: NodeJS.ProcessEnv, stop: AbortSignal, more: string[] = []): Podman {
   const given = (env['PODMAN_ARGS'] ?? '').split(/\s+/).filter((word) => word !== '')

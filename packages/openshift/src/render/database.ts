@@ -83,7 +83,7 @@ export function operatorDatabase(context: RenderContext): KubeObject[] {
       apiVersion: 'postgres-operator.crunchydata.com/v1beta1',
       kind: 'PostgresCluster',
       metadata: meta(context, 'postgresql', {
-        // Its user may not write into the schema `public`, and gets its own schema.
+        // The database user may not write into the schema `public`, and gets its own schema.
         annotations: { 'postgres-operator.crunchydata.com/autoCreateUserSchema': 'true' },
       }),
       spec: {

@@ -269,7 +269,7 @@ test('defect 11: resalloc accepts no connections and has no Route', () => {
   })
 })
 
-test('every long-running program is monitored: resalloc where there are pools', () => {
+test('every long-running program is monitored, also resalloc if there are pools', () => {
   for (const [vars, watched] of [
     [WITH_ALL, true],
     [{}, false],
@@ -434,7 +434,7 @@ test('defect 25: no volume holds logs', () => {
   inEachCase((objects) => assert.doesNotMatch(text(objects), /"(mountPath|claimName)":"[^"]*log/))
 })
 
-test('defect 26: periodic work is done by the programs: no CronJob needs their volumes', () => {
+test('defect 26: the programs do periodic work themselves, without CronJobs', () => {
   inEachCase((objects) => {
     assert.deepEqual(ofKind(objects, 'CronJob'), [])
     assert.ok(

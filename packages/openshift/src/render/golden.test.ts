@@ -44,7 +44,7 @@ const VARS: Record<string, unknown> = {
 
 type Flavour = 'openshift' | 'microshift' | 'kubernetes'
 
-/** Each rendering, and the one that its file is a difference from: bases first; two are complete. */
+/** Each rendering, and the base that its file is a difference from; bases come first. Two renderings have no base, but complete files. */
 const RENDERINGS: [profile: string, flavour: Flavour, base?: string][] = [
   ['small', 'kubernetes'],
   ['small', 'openshift', 'small-kubernetes'],

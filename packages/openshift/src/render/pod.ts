@@ -31,7 +31,7 @@ export interface Container {
   size: Size
   args?: string[]
   env?: object[]
-  /** The claim of the volume with its data. */
+  /** Name of the claim for the volume with the component's data. */
   data?: string
   mounts?: object[]
 }
@@ -92,7 +92,7 @@ function firstOfName(volume: object, index: number, all: object[]): boolean {
   return all.findIndex((other) => name(other) === name(volume)) === index
 }
 
-/** Covers everything that the containers read only when they start: a change rolls out new pods. */
+/** Returns a checksum of everything that the containers read only when they start, so that a change rolls out new pods. */
 function checksum(context: RenderContext, containers: Container[]): string {
   const hash = createHash('sha256')
   for (const { program } of containers) {
@@ -208,7 +208,7 @@ function volumesOf(context: RenderContext, { program, data }: Container): object
   ]
 }
 
-/** The configuration, CA certificates, certificate and secrets of one program, and of no other. */
+/** Returns the configuration, CA certificates, certificate and secrets of one program only. */
 function sourcesOf(context: RenderContext, program: Program): object[] {
   const { facts, vars } = context
   const access = databaseAccess(context)

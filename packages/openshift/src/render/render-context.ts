@@ -50,7 +50,7 @@ export function meta(
   return { namespace: context.namespace, ...more, name, labels }
 }
 
-/** Whether public components serve TLS inside the cluster. An Ingress cannot express that. */
+/** Whether public components serve TLS inside the cluster. An Ingress cannot specify TLS to its backends. */
 export function hasInnerTls({ facts }: Pick<RenderContext, 'facts'>): boolean {
   return facts.exposure === 'route' || (facts.exposure === 'gateway' && facts.backend_tls)
 }

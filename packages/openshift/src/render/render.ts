@@ -128,7 +128,7 @@ function configMaps(context: RenderContext): KubeObject[] {
   return [
     configMap('programs', { data: Object.fromEntries(data) as Record<string, string> }),
     ...(facts.service_ca
-      ? // OpenShift injects its CA into it.
+      ? // OpenShift injects its service CA into this ConfigMap.
         [configMap('service-ca', {}, { 'service.beta.openshift.io/inject-cabundle': 'true' })]
       : []),
     ...(facts.ingress_ca === undefined

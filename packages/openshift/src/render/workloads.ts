@@ -134,7 +134,7 @@ function distgit(context: RenderContext): KubeObject {
   return statefulSet(context, 'distgit', { account: 'distgit', containers })
 }
 
-/** One allocator at a time: it starts machines that cost money. */
+/** Renders the single pod of resalloc, which starts machines that cost money: the old pod ends before a new one starts. */
 function resalloc(context: RenderContext): KubeObject {
   const { aws, pods } = context.vars.builders
   const containers = [

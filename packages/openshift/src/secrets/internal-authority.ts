@@ -20,7 +20,7 @@ export interface Certified {
 }
 
 const DAY_MS = 86_400_000
-/** Longer than a deployment is likely to run without being deployed again. */
+/** Validity of certificates: longer than a deployment is likely to run without being deployed again. */
 const VALID_DAYS = 3650
 const KEY = { name: 'ECDSA', namedCurve: 'P-256' }
 
