@@ -57,12 +57,12 @@ const NO_CLUSTER =
   'coprctl: Cannot find a cluster: log in first, with oc login or by a kubeconfig (KUBECONFIG)\n'
 
 for (const command of ['deploy', 'dev up'])
-  test(`${command} without a cluster says how to log in`, async (t) => {
+  test(`${command} without a cluster explains how to log in`, async (t) => {
     assert.deepEqual(await said(emptyHome(t), ...command.split(' ')), { code: 1, err: NO_CLUSTER })
   })
 
 for (const command of ['deploy', 'dev up'])
-  test(`${command} names a cluster that does not answer`, async (t) => {
+  test(`${command} names a cluster that does not respond`, async (t) => {
     const home = emptyHome(t)
     writeFileSync(join(home, 'kubeconfig'), KUBECONFIG)
     // Any images file will do, as the cluster is contacted first.

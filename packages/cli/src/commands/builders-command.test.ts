@@ -123,7 +123,7 @@ for (const [args, message] of [
   [['show', 'x'], /Cannot find a machine: x is not a number/],
   [['hold', '1', '--hours', 'many'], /Cannot find machine 1|Cannot hold it for many hours/],
 ] as const)
-  test(`builders ${args.join(' ')} fails with a sentence`, async () => {
+  test(`builders ${args.join(' ')} fails with a readable message`, async () => {
     await using t = await openTestCli()
     const { code, err } = await t.run(['builders', ...args])
     assert.equal(code, 1)

@@ -73,7 +73,7 @@ for (const [args, words] of [
   [['image', 'bake', 'nowhere'], /Cannot find the pool nowhere/],
   [['image', 'bake', 'lab'], /Cannot bake an image for lab: its provider is command, and only aws/],
 ] as const)
-  test(`${args.join(' ')} fails with a sentence`, async (t) => {
+  test(`${args.join(' ')} fails with a readable message`, async (t) => {
     const lab = { cmd_new: 'a', cmd_delete: 'b', arches: ['x86_64'] }
     const { code, err } = await fixture(t, () => ({ lab, x86: AWS })).run([...args])
     assert.equal(code, 1)

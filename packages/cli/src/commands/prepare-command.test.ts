@@ -7,7 +7,7 @@ import { openTestCli } from '../testing.ts'
 const NOW = new Date()
 const HOUR_MS = 3_600_000
 
-test('coprctl prepare stores the login link of a deployment, of which it knows only the hash', async () => {
+test("coprctl prepare stores a deployment's login link, given only the link's hash", async () => {
   await using cli = await openTestCli()
   const hash = createHash('sha256').update('the secret').digest('hex')
   const args = ['prepare', '--administrator-link', hash]

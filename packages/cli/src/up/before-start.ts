@@ -8,12 +8,12 @@ import type { Layout } from './data-dir.ts'
 import { requireFreePort } from './listen-check.ts'
 
 const GB = 1e9
-/** Minimum free space for a first start. With the example, one used up to 0.77 GB, and 0.55 GB afterwards. */
+/** Minimum free space for a first start. A first start with the example used up to 0.77 GB, and 0.55 GB afterwards. */
 const FIRST_START_BYTES = 1 * GB
-/** Minimum free space for all starts after the first: enough for PostgreSQL's WAL, and low, so that an administrator can start a full system to delete builds. */
+/** Minimum free space for later starts: enough for PostgreSQL's WAL, but so little that a nearly full system starts to delete builds. */
 const LATER_START_BYTES = 0.05 * GB
 
-/** The programs that the servers need in addition to those of builds. */
+/** The programs that the servers need in addition to those that builds need. */
 const PROGRAMS = ['createrepo_c', 'rpmbuild']
 
 /** Checks the prerequisites before anything is written; throws an error of one sentence that suggests a remedy. */

@@ -79,7 +79,7 @@ test('prepareDataDir() does not set allow_private_urls, and keeps a configured v
   }
 })
 
-test('prepareDataDir() keeps an internal URL for builders elsewhere; otherwise the URL follows the host', async () => {
+test('prepareDataDir() keeps an internal URL for builders on other machines; otherwise the URL follows the host', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'copr-data-dir-'))
   try {
     const paths = layout(dir)

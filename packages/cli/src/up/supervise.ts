@@ -14,7 +14,7 @@ interface Watch {
   log: Logger
 }
 
-/** A supervised child: `ready` resolves when it first answers, `ended` after it was stopped. */
+/** A supervised child process: `ready` resolves when it first responds, `ended` after it was stopped. */
 export interface Kept {
   ready: Promise<void>
   ended: Promise<void>
@@ -91,7 +91,7 @@ export function startBuilder(
   const child = spawnComponent(args, {
     env: { COPR_ENROLL_TOKEN: enroll_token },
     log_file: join(paths.logs, `builder-${slot}.log`),
-    // The disks of its builds are mounted for it alone, and vanish with it, even if it is killed.
+    // Its own mount namespace: the disks of its builds are unmounted when it exits, even if it is killed.
     through: ['unshare', '--mount', '--propagation', 'slave'],
   })
   const ended = new Promise<string>((resolve) =>
