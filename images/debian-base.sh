@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the base image with debootstrap and tags it with the base's own name, where no registry can be reached.
+# Builds the base image with debootstrap where no registry can be reached, and tags it with the name that the registry has for it.
 # Usage: debian-base.sh NAME
 set -euo pipefail
 name=$1

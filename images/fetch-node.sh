@@ -20,7 +20,7 @@ mkdir -p "$into"
 fetch "$name" "$version" "$integrity" /build/node.tgz
 tar -xzf /build/node.tgz --directory "$into" --strip-components=2 package/bin/node
 chmod 0755 "$into/node"
-# npm stays behind: it only installs the packages.
+# npm does not become part of the image: only its build needs npm, to install packages.
 fetch npm 11.6.2 7iKzNfy8lWYs3zq4oFPa8EXZz5xt9gQNKJZau3B1ErLBb6bF7sBJ00x09485DOvRT2l5Gerbl3VlZNT57MxJVA== /build/npm.tgz
 tar -xzf /build/npm.tgz --directory /build
 rm /build/node.tgz /build/npm.tgz

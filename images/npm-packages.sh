@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs the production dependencies of the workspace, exactly as the lock file says, and removes what no program reads.
+# Installs the production dependencies of the workspace, exactly those of the lock file, and removes files that no program reads.
 # Usage: npm-packages.sh FOLDER-OF-PACKAGE.JSON
 set -eu
 cd "$1"
 node=$1/../../usr/local/bin/node
 [ ! -s /run/secrets/ca-bundle ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca-bundle
-# Optional are Node itself, which is there, and the embedded PostgreSQL of `make up`.
+# The optional packages are Node, which is already installed, and the embedded PostgreSQL of `make up`.
 "$node" /build/package/bin/npm-cli.js ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-progress \
   --cache /build/npm-cache --loglevel=error
 rm -rf /build/npm-cache node_modules/.package-lock.json

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Unpacks PostgreSQL and what it needs beyond the image of the servers, whose list of packages lies at /build/servers.
+# Unpacks PostgreSQL and those of its dependencies that the server image lacks; /build/servers has a file for each package of that image.
 # Usage: postgresql-rootfs.sh FOLDER
 set -eu
 root=$1
-# dash: initdb starts the server through a shell. libnss-wrapper: it asks for the name of the user id that runs it.
+# dash: initdb starts the server through a shell. libnss-wrapper: initdb looks up the name of the user id that it runs as.
 wanted='dash libnss-wrapper postgresql-15'
-# Needed by maintainer scripts, by clients, and by a compiler that is off.
+# Needed only by maintainer scripts, by clients, and by the JIT compiler, which is disabled.
 unused='adduser bash bsdutils cdebconf coreutils debconf debianutils diffutils dpkg findutils grep gzip hostname
   init-system-helpers libllvm14 libpam-modules libpam-modules-bin libpam-runtime libperl5.36 locales locales-all login mawk mount
   openssl passwd perl perl-base perl-modules-5.36 postgresql-client-15 postgresql-client-common postgresql-common sed ssl-cert

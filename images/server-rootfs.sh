@@ -1,22 +1,22 @@
 #!/bin/sh
-# Unpacks the Debian packages that the server programs need, without what only an interactive system needs.
+# Unpacks the Debian packages that the server programs need, except those that only an interactive system needs.
 # Usage: server-rootfs.sh FOLDER
 set -eu
 root=$1
 # git: dist-git. createrepo-c: repository metadata. opensc: key-encryption keys in a PKCS #11 token.
 wanted='base-files ca-certificates createrepo-c git libatomic1 libstdc++6 netbase opensc tini tzdata'
-# Needed by maintainer scripts, manuals and helpers that are scripts themselves; nothing here runs those.
+# Needed only by maintainer scripts, manuals and helper scripts, none of which are used in the image.
 unused='adduser bash bsdutils cdebconf coreutils dash debconf debianutils diffutils dpkg findutils gcc-12-base git-man
   grep gzip hostname init-system-helpers liberror-perl libpam-modules libpam-modules-bin libpam-runtime libpam0g libperl5.36
   login mawk mount openssl passwd perl perl-base perl-modules-5.36 sed sysvinit-utils tar util-linux util-linux-extra'
 
 sh /build/unpack-debs.sh "$root" "$wanted" "$unused"
 
-# Helpers of git that are shell or Perl scripts; templates would only be copied into each new repository.
+# Removes git's helpers that are shell or Perl scripts, and its templates, which would only be copied into each new repository.
 grep -rlIE '^#!' "$root/usr/lib/git-core" "$root/usr/bin" "$root/usr/sbin" | xargs -r rm -f
 rm -rf "$root/usr/share/git-core/templates" "$root/usr/share/perl5" "$root/usr/share/gitweb" "$root/usr/lib/apt" \
   "$root/etc/cron.d" "$root/etc/systemd" "$root/usr/lib/systemd"
-# Each of git's builtin commands is the same program; as separate copies they would be 300 MB in some image formats.
+# All builtin commands of git are links to the same program; some image formats would store them as separate copies, 300 MB in all.
 find "$root/usr/lib/git-core" -links +1 -type f -name 'git-*' ! -name git-remote-http -delete
 find "$root/usr/lib/git-core" -type l -lname 'git' -delete
 

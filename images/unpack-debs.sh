@@ -1,11 +1,11 @@
 #!/bin/sh
-# Unpacks Debian packages with all that they need into a folder, without running their scripts.
-# Usage: unpack-debs.sh FOLDER 'WANTED...' 'UNUSED...'   (UNUSED: of the closure, what stays outside)
-# Packages that /build/servers has a file for are in the image already.
+# Unpacks Debian packages with all of their dependencies into a folder, without running maintainer scripts.
+# Usage: unpack-debs.sh FOLDER 'WANTED...' 'UNUSED...'   (UNUSED: dependencies that are left out)
+# Packages for which /build/servers has a file are already in the server image, and are skipped.
 set -eu
 root=$1 wanted=$2 unused=$3
 mkdir -p /build/debs/partial
-# As if nothing was installed: the whole closure is fetched.
+# With an empty status file, apt considers nothing installed and downloads all dependencies.
 apt-get -qq -y --no-install-recommends -o Dir::State::status=/dev/null -o Dir::Cache::archives=/build/debs \
   -o APT::Sandbox::User=root --download-only install $wanted
 mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/var/lib/dpkg/status.d"
