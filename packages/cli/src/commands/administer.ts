@@ -45,7 +45,7 @@ export function administer<Options = Record<string, never>>(
 ): Command {
   return command
     .addOption(configOption(io.env))
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .option('--reason <text>', 'why, for the audit log')
     .action(async (...given: unknown[]) => {
       const { args } = given.at(-1) as Command

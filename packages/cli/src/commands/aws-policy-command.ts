@@ -10,7 +10,7 @@ interface Options extends PoolsOptions {
 
 /** `coprctl builders aws-policy` prints the policy that an administrator pastes into IAM. */
 export function awsPolicyCommand(command: Command, io: Io): Command {
-  command.option('--bake', 'also for "coprctl image bake"')
+  command.option('--bake', 'also allow the calls of "coprctl image bake"')
   return withPools(command, io).action((names: string[], options: Options) => {
     const { pools, installation_id } = poolsOf(options, names)
     const ours = Object.entries(pools).filter(

@@ -48,9 +48,13 @@ export function buildersCommand(io: Io): Command {
 
   administer<{ kinds: string; arches?: string; tags?: string }>(
     sub('enroll <name>', 'register a machine by hand; prints its one-time enrollment token')
-      .option('--kinds <list>', 'kinds of tasks that it may run: source, rpm', BUILDER_KINDS.join())
-      .option('--arches <list>', 'its architectures; default: those that it reports')
-      .option('--tags <list>', 'its tags; default: those that it reports'),
+      .option(
+        '--kinds <list>',
+        'kinds of tasks that the machine may run: source, rpm',
+        BUILDER_KINDS.join(),
+      )
+      .option('--arches <list>', "the machine's architectures; default: those that it reports")
+      .option('--tags <list>', "the machine's tags; default: those that it reports"),
     io,
     async (task, [name = ''], { kinds, arches, tags }) => {
       const { db, now } = task
@@ -115,7 +119,7 @@ export function buildersCommand(io: Io): Command {
     sub(
       'hold <id>',
       'keep a machine for debugging: it gets no more tasks and is removed later',
-    ).option('--hours <n>', 'how long', String(HOURS_HELD)),
+    ).option('--hours <n>', 'number of hours', String(HOURS_HELD)),
     io,
     async (task, [id], { hours }) => {
       const machine = await requireMachine(task.db, id)

@@ -15,7 +15,7 @@ interface Options extends PoolsOptions {
 /** `coprctl builders doctor` checks pools, with the local credentials and files, which should be the same as resalloc's. */
 export function doctorOptions(command: Command, io: Io): Command {
   return withPools(command, io)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (names: string[], options: Options) => await runDoctor(names, options, io))
 }
 

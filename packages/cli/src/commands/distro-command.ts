@@ -8,7 +8,7 @@ export function distroCommand(): Command {
   return new Command('distro')
     .summary('build the mini distribution')
     .description(
-      'Makes an RPM repository from the Debian packages of this machine, for chroots where no mirror of a distribution is reached. Rebuilt only when the list or the packages change.',
+      'Makes an RPM repository from the Debian packages of this machine, for chroots on machines that cannot reach the mirrors of a distribution. Rebuilt only when the list or the packages change.',
     )
     .option('--dir <dir>', 'output directory', '.copr/distro')
     .option('--more-packages', 'add the packages that are too large for the first start', false)

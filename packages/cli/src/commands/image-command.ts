@@ -33,15 +33,21 @@ export function imageCommand(io: Io): Command {
     'make an image for a pool of AWS whose machines are ready in seconds',
   )
   withPools(bake, io)
-    .option('--gateway <url>', 'as internal_url, or else public_url, of the configuration')
-    .option('--ca <file>', 'CA of its certificate, in PEM, if it is not publicly trusted')
+    .option(
+      '--gateway <url>',
+      'URL of the gateway; default: internal_url, or else public_url, of the configuration',
+    )
+    .option(
+      '--ca <file>',
+      "PEM file with the CA of the gateway's certificate, if it is not publicly trusted",
+    )
     .option(
       '--keep <n>',
       'number of baked images of the pool to keep; older ones are removed',
       atLeastOne,
     )
     .option('--limit <minutes>', 'how long the installation may take', atLeastOne, LIMIT_MINUTES)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (name: string, options: Options) => await bakeFor(name, options, io))
   return image
 }

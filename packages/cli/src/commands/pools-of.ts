@@ -29,7 +29,10 @@ export function withPools(command: Command, { env }: Io): Command {
   return command
     .addOption(configOption(env))
     .option('--pools <file>', 'the pools file, if it is not the one in the configuration')
-    .option('--installation <id>', 'as installation_id of the configuration')
+    .option(
+      '--installation <id>',
+      'id of the installation; default: installation_id of the configuration',
+    )
 }
 
 /** Reads the pools file that the options or the configuration name; returns the selected pools, or all if `names` is empty. */

@@ -27,7 +27,7 @@ export function prepareCommand(env: NodeJS.ProcessEnv): Command {
     )
     .addOption(configOption(env))
     .option('--administrator-link <sha256>', "hash of the secret of the administrator's link")
-    .option('--expires <time>', 'end of that link')
+    .option('--expires <time>', "time at which the administrator's link expires")
     .action(async ({ config: path, administratorLink, expires }: PrepareOptions) => {
       const config = readConfigFile(path)
       const log = makeLog('prepare')

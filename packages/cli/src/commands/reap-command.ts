@@ -28,7 +28,7 @@ export function reapOptions(command: Command, io: Io): Command {
       'where pools of the provider command kept their state (DATA_DIR/command-pools)',
     )
     .option('--yes', 'remove without asking')
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (options: Options) => await runReap(options, io))
 }
 

@@ -39,8 +39,13 @@ export function tokenCommand(io: Io): Command {
         scopes,
         [],
       )
-      .option('--project <owner/project>', 'only in this project')
-      .option('--days <days>', 'number of days for which it is valid', Number, TOKEN_DAYS.default),
+      .option('--project <owner/project>', 'limit the token to this project')
+      .option(
+        '--days <days>',
+        'number of days for which the token is valid',
+        Number,
+        TOKEN_DAYS.default,
+      ),
     io,
     async ({ db, actor, config, now }, [username = '', name = ''], { scope, project, days }) => {
       const user = await requireUserNamed(db, username)

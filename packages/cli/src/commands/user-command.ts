@@ -39,7 +39,7 @@ export function userCommand(io: Io): Command {
   administer<AddOptions>(
     sub('add <name>', 'add a user, who sets a password with a link that works once')
       .option('--email <address>', 'e-mail address')
-      .option('--admin', 'make it an administrator of the site')
+      .option('--admin', 'make the user an administrator of the site')
       .option('--password-stdin', 'read the password from standard input and create no link'),
     io,
     async (task, [username = ''], { email, admin, passwordStdin }) => {

@@ -62,7 +62,7 @@ export function containersCommand(io: Io): Command {
     .option('--secrets <file>', 'manifests of the Secrets that vars.yml names')
     .option('--new-admin-link', 'create a new link with which the administrator sets a password')
     .option('--timeout <seconds>', 'how long to wait until all is ready', secondsOf, 600)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (options: UpOptions) => await up(options, io))
   withVars(sub('down', 'stop everything; data and keys are kept'))
     .option('--volumes', 'also remove data and keys, which cannot be restored')

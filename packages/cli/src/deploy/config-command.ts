@@ -21,10 +21,10 @@ export function configCommand(io: Io): Command {
   const files = (command: Command): Command =>
     command
       .option('--vars <file>', 'the file with the normal values', 'vars.yml')
-      .option('--secret-vars <file>', 'the file with the secret ones', 'secret-vars.yml')
+      .option('--secret-vars <file>', 'the file with the secret values', 'secret-vars.yml')
 
   files(sub('explain <key>', 'explain a key: its meaning, value and origin'))
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action((key: string, options: Files & { json?: boolean }) => {
       const explanation = explainKey(key, readDeployment(options))
       if (options.json) io.stdout.write(`${JSON.stringify(explanation, null, 2)}\n`)
@@ -45,7 +45,7 @@ export function configCommand(io: Io): Command {
   })
 
   sub('schema', 'print the JSON Schema of vars.yml')
-    .option('--secrets', 'that of secret-vars.yml')
+    .option('--secrets', 'print the schema of secret-vars.yml instead')
     .action(({ secrets }: { secrets?: boolean }) => {
       const schema = secrets
         ? jsonSchema(SecretVars, 'secret-vars.yml')

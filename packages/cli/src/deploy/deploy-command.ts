@@ -65,7 +65,7 @@ function requireOlder({ version }: State): void {
 function options(command: Command): Command {
   return withImages(command)
     .option('--timeout <seconds>', 'how long to wait until all is ready', secondsOf, 600)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
 }
 
 export async function runDeploy(

@@ -17,7 +17,7 @@ export function statusCommand(io: Io): Command {
   const command = new Command('status')
     .summary('show the state of a deployment and its drift')
     .description('Shows what is running, and which objects differ from vars.yml. Changes nothing.')
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
   return withImages(command).action(async (options: StatusOptions) => {
     const prepared = await lookAtDeployment(options, io)
     const { objects, state } = await currentObjects(prepared.api, prepared)
