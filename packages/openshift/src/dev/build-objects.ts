@@ -1,7 +1,7 @@
 import type { KubeObject } from '@copr/kube-client/kube-object'
 import { meta } from '../render/render-context.ts'
 
-/** The images of this folder, in build order: the others are based on the server image. */
+/** The images of this folder, in build order: the server image first, because the others are based on it. */
 export const DEV_IMAGES = ['server', 'postgresql', 'builder'] as const
 export type DevImage = (typeof DEV_IMAGES)[number]
 

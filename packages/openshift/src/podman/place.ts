@@ -9,7 +9,7 @@ export interface Place {
   images: { server: string; builder: string }
 }
 
-/** A Secret or ConfigMap that is not rendered, and the files of it that a pod needs in a volume. */
+/** A Secret or ConfigMap that is not rendered, and those of its keys that a pod needs as files in a volume. */
 export interface Given {
   volume: string
   kind: 'Secret' | 'ConfigMap'

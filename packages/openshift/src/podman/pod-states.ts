@@ -120,7 +120,7 @@ export async function podReadiness(podman: Podman, pod: PodmanPod): Promise<Read
   return ready
 }
 
-/** Returns why a container is not running: its own last line. */
+/** Returns why a container is not running: its state, its exit code and the last line of its log. */
 async function lastLines(podman: Podman, container: ContainerState): Promise<string> {
   const { name, status, exit_code } = container
   const logs = await podman.try(['logs', '--tail', '1', name])

@@ -15,7 +15,7 @@ export interface SecretVolumes extends SecretStore {
   provide(given: Given): Promise<string | undefined>
 }
 
-/** Keeps Secrets in volumes: next to the data that cannot be read without them, and for as long. */
+/** Keeps Secrets in volumes, next to the data that cannot be read without them, and as long as that data. */
 export function secretVolumes(podman: Podman, place: Pick<Place, 'namespace'>): SecretVolumes {
   const nameOf = ({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string =>
     givenVolume(place, kind as Given['kind'], metadata.name)

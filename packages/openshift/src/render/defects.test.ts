@@ -177,7 +177,7 @@ test('defect 7: no account has rights in the cluster, except resalloc for builde
     const [{ rules } = { rules: [] }] = ofKind(objects, 'Role') as unknown as {
       rules: { resources: string[] }[]
     }[]
-    // Secrets, too: in the builders' namespace, which contains nothing else.
+    // resalloc may also access Secrets, but only in the builders' namespace, which contains nothing else.
     assert.deepEqual(
       rules.flatMap(({ resources }) => resources),
       ['pods', 'secrets'],

@@ -118,7 +118,7 @@ function nameOf(element: unknown): string | undefined {
   return typeof name === 'string' && /^[a-z][\w.-]*$/i.test(name) ? name : undefined
 }
 
-/** By name where that is unambiguous, for readability. */
+/** Returns how a path refers to a list element: by its name if that is unambiguous, which is more readable, else by its index. */
 function elementStep(list: unknown[], index: number): string | number {
   const name = nameOf(list[index])
   return name !== undefined && list.filter((each) => nameOf(each) === name).length === 1
