@@ -17,7 +17,7 @@ test('drain waits until no machine in a cloud is left, and ignores unmanaged mac
     .execute()
   let isOver = false
   const draining = t.run(['drain']).finally(() => (isOver = true))
-  // Long enough for a hundred queries.
+  // The drain must keep waiting while the test makes a hundred queries.
   for (let looks = 0; looks < 100; looks++) {
     await t.db.selectFrom('machine').select('id').execute()
     assert.equal(isOver, false)

@@ -90,7 +90,7 @@ async function up(options: UpOptions, io: Io): Promise<void> {
   const { podman, remark } = fitted
   if (remark !== undefined) io.stderr.write(`${remark}\n`)
   const { port, host, builders, publicUrl } = options
-  // A deployment that runs already is the one that uses the port.
+  // If the deployment already runs, its own proxy uses the port.
   if (!(await podman.try(['pod', 'exists', `${vars.name}-proxy`])).ok)
     await requireFreePort({ host, port })
   for (const line of openTo({ host, port })) io.stderr.write(`${line}\n`)
