@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { SourceType } from './states.ts'
 
 /** Bytes; the largest spec files of Fedora have about 3 MB. */
@@ -14,3 +15,19 @@ export function isMadeInRoot(type: SourceType, json: Record<string, unknown>): b
   if (type === 'upload') return isSpecName(String(json['pkg']))
   return true
 }
+
+/** A stored text; packages of older versions may lack it. */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '')
+
+/** The settings of a `custom` source, as a builder reads them. */
+export const ScriptSettings = z.object({
+  script: text,
+  /** Packages, separated by spaces. */
+  builddeps: text,
+  resultdir: text,
+  /** Whether a webhook started the build, whose body the script receives. */
+  hook_data: z.boolean().default(false),
+})

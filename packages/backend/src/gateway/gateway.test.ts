@@ -340,6 +340,38 @@ test('an uploaded spec reaches the builder with a root, and its SRPM is imported
   assert.deepEqual(Buffer.from(await srpm.arrayBuffer()), data)
 })
 
+test('a script reaches the builder with its repositories and the body of the webhook', async () => {
+  await using system = await TestBackend.start()
+  const agent = await system.agent()
+  const folder = join(system.data_dir, 'uploads', 'some-folder')
+  await mkdir(folder)
+  await writeFile(join(folder, 'hook_payload'), '{}')
+  const repos = 'copr://dana/telescope https://x.example/$chroot'
+  const hook = { tmp: 'some-folder', hook_data: true }
+  const id = await submitBuild(
+    system.db,
+    {
+      project: system.project,
+      submitter_id: null,
+      source: { type: 'custom', json: { script: 'true', chroot: CHROOT, repos, ...hook } },
+      chroots: null,
+      timeout_seconds: 100,
+      limits: system.backend.config.limits,
+    },
+    new Date(),
+  )
+  const claimed = await agent.claim()
+  assert.ok(claimed?.task.kind === 'source')
+  assert.deepEqual(
+    claimed.task.root?.repos.map(({ baseurl, is_external }) => [baseurl, is_external]),
+    [
+      [`${system.backend.config.public_url}/results/dana/telescope/${CHROOT}/`, false],
+      [`https://x.example/${CHROOT}`, true],
+    ],
+  )
+  assert.equal(await (await agent.send('GET', `/tasks/${id}/srpm`)).text(), '{}')
+})
+
 test('a source build reaches the builder with its settings, and may fail at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()

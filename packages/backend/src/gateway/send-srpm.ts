@@ -7,8 +7,11 @@ import type { Backend } from '../context.ts'
 import { srpmPath } from '../store/paths.ts'
 import type { KeptSrpm, ResultsTree, StoredFile } from '../store/results-store.ts'
 
+/** The file with the body of a custom webhook. */
+const HOOK_PAYLOAD = 'hook_payload'
+
 /** The source of an upload as the frontend stores it: the file `pkg` in the folder `tmp` of the uploads. */
-const UploadSource = z.object({ tmp: z.string(), pkg: z.string() })
+const UploadSource = z.object({ tmp: z.string(), pkg: z.string().default(HOOK_PAYLOAD) })
 
 /** Returns the place in the store where the SRPM of a build waits for the import. */
 export function keptSrpm(build: BuildSource): KeptSrpm {
@@ -18,7 +21,7 @@ export function keptSrpm(build: BuildSource): KeptSrpm {
   return { build_id: id, upload: null, file_name: srpm_name }
 }
 
-/** Returns the place in the store of the file that a user has uploaded. */
+/** Returns the place in the store of the file that a user has uploaded, or that a webhook has sent. */
 function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
   const { tmp, pkg } = UploadSource.parse(source_json)
   return { build_id: id, upload: tmp, file_name: pkg }
@@ -26,11 +29,11 @@ function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
 
 /**
  * Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed; and a source task with
- * the uploaded spec file.
+ * the uploaded spec file, or with the body of the webhook that it was started by.
  */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   const facts = await loadTaskContext(db, task)
-  const isUpload = task.kind === 'source' && facts.build.source_type === 'upload'
+  const isUpload = task.kind === 'source' && typeof facts.build.source_json['tmp'] === 'string'
   if (task.kind !== 'import' && !isUpload)
     throw new CoprError('invalid', 'Cannot send a source: this task has none in the store')
   const srpm = isUpload ? keptUpload(facts.build) : keptSrpm(facts.build)

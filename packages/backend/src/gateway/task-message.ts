@@ -1,7 +1,7 @@
 import { type ReviewTool, RpmTask, SourceTask, type Task } from '@copr/contract/builder-protocol'
 import { sourceChroot } from '@copr/domain/builds/source-chroot'
 import { conditionName, mockRootSettings, moduleToggles } from '@copr/domain/projects/build-options'
-import { loadBuildRepos, reposForBuild } from '@copr/domain/projects/build-repos'
+import { loadBuildRepos, reposForBuild, reposForScript } from '@copr/domain/projects/build-repos'
 import type { TaskRow } from '@copr/domain/queue/leases'
 import { srpmLimits } from '@copr/domain/quotas/quota-limits'
 import {
@@ -73,17 +73,35 @@ function sourceOf({ build: { source_type, source_json } }: TaskContext) {
 }
 
 /** Returns the root in which the SRPM is made; undefined if the source is an SRPM already. */
-async function rootOf({ db }: Messenger, facts: TaskContext, arch: string | null) {
+async function rootOf({ db, config }: Messenger, facts: TaskContext, arch: string | null) {
+  const { source_type, source_json } = facts.build
   const chroot = await sourceChroot(db, facts.build, arch)
-  return chroot && { chroot: chroot.config, repos: [], macros: macrosOf(facts) }
+  if (!chroot) return undefined
+  const urls = source_type === 'custom' ? wordsOf(source_json['repos']) : []
+  const place = { chroot: chroot.name, results_url: resultsUrlOf(config) }
+  const repos = await reposForScript(db, urls, place)
+  return { chroot: chroot.config, repos, macros: macrosOf(facts) }
+}
+
+function wordsOf(value: unknown): string[] {
+  return typeof value === 'string' ? value.split(/\s+/).filter((word) => word !== '') : []
+}
+
+function internalUrlOf({ internal_url, public_url }: Messenger['config']): string {
+  return internal_url ?? public_url
+}
+
+/** The URL of the results, as builders reach it. */
+function resultsUrlOf(config: Messenger['config']): string {
+  const own = config.internal_url ? undefined : config.results_url
+  return own ?? `${internalUrlOf(config)}/results`
 }
 
 async function rpmTask({ db, config }: Messenger, facts: TaskContext) {
   const { build, project, dirname, build_chroot: chroot } = facts
   if (!chroot) throw new Error(`The task of build ${build.id} has no build chroot`)
-  const base_url = config.internal_url ?? config.public_url
-  const results_url =
-    (config.internal_url ? undefined : config.results_url) ?? `${base_url}/results`
+  const base_url = internalUrlOf(config)
+  const results_url = resultsUrlOf(config)
   const public_url = config.results_url ?? `${config.public_url}/results`
   const repos = reposForBuild(await loadBuildRepos(db, { project, dirname, chroot, results_url }))
   const package_name = packageOf(facts)

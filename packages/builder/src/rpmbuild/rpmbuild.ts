@@ -147,12 +147,12 @@ function srpmFailure(exit: SandboxExit): BuildFailure {
   return rpmbuildFailure(words, exit, firstError(exit.output))
 }
 
-/** Returns the names of the source files that rpmbuild did not find. */
-export function missingSources(output: string): string[] {
+/** Returns the names of the source files that rpmbuild did not find in its folder of sources. */
+export function missingSources(output: string, folder = SOURCES): string[] {
   const paths = [...output.matchAll(/^error: Bad file: (.*): No such file or directory$/gm)]
     .map(([, path = '']) => path)
-    .filter((path) => path.startsWith(SOURCES))
-  const names = [...new Set(paths.map((path) => path.slice(SOURCES.length)))]
+    .filter((path) => path.startsWith(folder))
+  const names = [...new Set(paths.map((path) => path.slice(folder.length)))]
   return names.every((name) => sourceNameFault(name) === undefined) ? names : []
 }
 

@@ -1,16 +1,18 @@
 import type { FinishRequest, MadeSource } from '@copr/contract/builder-protocol'
 import { failureOutsideLogs } from '@copr/contract/failure'
 
-const WORDS: Record<MadeSource['type'], string> = {
+/** The source types that no builder supports. */
+type UnsupportedType = Exclude<MadeSource['type'], 'custom'>
+
+const WORDS: Record<UnsupportedType, string> = {
   scm: 'a repository (SCM)',
   distgit: 'another dist-git',
   pypi: 'PyPI',
   rubygems: 'RubyGems',
-  custom: 'a script',
 }
 
 /** Returns the result of a build whose source type no builder supports. */
-export function cannotMake({ type }: MadeSource): FinishRequest {
+export function cannotMake(type: UnsupportedType): FinishRequest {
   const reason = `This site cannot make source packages from ${WORDS[type]} yet: upload a .src.rpm instead`
   const failure = failureOutsideLogs(
     'infrastructure',

@@ -66,7 +66,7 @@ const FAILURES: [title: string, text: () => string, reason: RegExp, options?: Op
   [
     'a source without a URL',
     () => specOf({ head: 'Source0: a.tar.gz\nPatch0: fix.patch' }),
-    /^the spec names a\.tar\.gz, fix\.patch without a URL: name each source by a URL, or upload a source package \(\.src\.rpm\)$/,
+    /^the spec names a\.tar\.gz, fix\.patch without a URL, and the source does not contain it: name each source by a URL, or build a source package \(\.src\.rpm\)$/,
   ],
   [
     'a source that does not exist',

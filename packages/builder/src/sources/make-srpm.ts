@@ -7,9 +7,8 @@ import { formatBytes } from '@copr/process/format-bytes'
 import { BuildFailure } from '../build-failure.ts'
 import { type Build, type EngineOptions, runEngine } from '../engine.ts'
 import { lineFilter } from '../repositories/line-filter.ts'
-import { chrootParts } from '../repositories/repository.ts'
 import { readTaskRepositories } from '../repositories/task-repositories.ts'
-import { giveAway, makeBuildFolders, TOPDIR } from '../roots/build-folders.ts'
+import { giveAway, makeBuildFolders } from '../roots/build-folders.ts'
 import { baseRoot, type BuildRoot, withPackages } from '../roots/build-root.ts'
 import { rootOptions } from '../roots/root-options.ts'
 import { runInRoot } from '../roots/run-in-root.ts'
@@ -20,7 +19,17 @@ import { checkSrpm } from './check-srpm.ts'
 import { withoutCredentials } from './download-from-user.ts'
 
 /** A source task that makes its SRPM in a root. */
-export type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
+type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
+
+/** Where the agent puts files for a source. */
+interface SourceFolders {
+  /** rpmbuild's directory. */
+  topdir: string
+  /** Appears as {@link WORKDIR}. */
+  workdir: string
+  /** Appears as {@link FIXED}. */
+  fixed: string
+}
 
 /** The way from one type of source to an SRPM. */
 export interface Recipe {
@@ -29,12 +38,12 @@ export interface Recipe {
   /** Packages that the root needs in addition to those of every build. */
   packages: string[]
   /** Puts files, which the agent itself has, into the folders of the build; nothing of the build has run yet. */
-  prepare?: (build: Build<SrpmTask>, topdir: string) => Promise<void>
+  prepare?: (build: Build<SrpmTask>, folders: SourceFolders) => Promise<void>
   /** Leaves one SRPM in rpmbuild's folder SRPMS. Throws a BuildFailure if the source is at fault. */
   make: (work: SourceWork) => Promise<void>
 }
 
-/** What a recipe works with. */
+/** The build and its root, for a recipe. */
 export interface SourceWork {
   build: Build<SrpmTask>
   root: BuildRoot
@@ -44,13 +53,17 @@ export interface SourceWork {
 
 interface RunOptions {
   network: 'none' | 'public'
+  /** Replaces the command in the log. */
+  shown?: string
   cwd?: string
   env?: Record<string, string>
 }
 
-/** Directory of the certificate authorities in the root. */
-const CERTIFICATES = '/etc/copr'
-const BUNDLE = `${CERTIFICATES}/ca-bundle.pem`
+/** A directory in the root for the files of a source, which all commands share. */
+export const WORKDIR = '/workdir'
+/** A directory in the root that the source cannot change. */
+export const FIXED = '/etc/copr'
+const BUNDLE = `${FIXED}/ca-bundle.pem`
 /** Chroots need not contain authorities: programs trust those that the agent trusts. */
 const TRUST = {
   SSL_CERT_FILE: BUNDLE,
@@ -79,12 +92,14 @@ async function runRecipe(build: Build<SrpmTask>, recipe: Recipe): Promise<string
   log.line(`Making a source package from ${recipe.title} in ${task.chroot.name}`)
   log.line(`Task ${task.task_id} of ${task.owner}/${task.dirname}`)
   log.line(`Timeout: ${task.timeout_seconds} seconds`)
-  const topdir = await makeBuildFolders(dir)
-  await log.phase('sources', 'fetching the source', async () => recipe.prepare?.(build, topdir))
-  await giveAway(join(dir, 'builddir'))
+  const [workdir, fixed] = [join(dir, 'workdir'), join(dir, 'fixed')]
+  for (const path of [workdir, fixed]) await mkdir(path)
+  const folders = { topdir: await makeBuildFolders(dir), workdir, fixed }
+  await writeCertificates(fixed)
+  await log.phase('sources', 'fetching the source', async () => recipe.prepare?.(build, folders))
+  for (const path of [join(dir, 'builddir'), workdir]) await giveAway(path)
   const root = await log.phase('root', 'preparing the root', () => prepareRoot(build, recipe))
   await writeFile(join(dir, 'builddir', '.rpmmacros'), macrosOf(task, root))
-  await writeCertificates(dir)
   const work: SourceWork = {
     build,
     root,
@@ -109,20 +124,20 @@ function macrosOf(task: SrpmTask, { dbPath }: BuildRoot): string {
   return renderMacros({ chroot: task.chroot, macros: { ...task.macros, dist: '%{nil}' } }, dbPath)
 }
 
-async function writeCertificates(dir: string): Promise<void> {
-  await mkdir(join(dir, 'certificates'))
+async function writeCertificates(fixed: string): Promise<void> {
   const pem = getCACertificates('default').join('\n')
-  await writeFile(join(dir, 'certificates', basename(BUNDLE)), `${pem}\n`)
+  await writeFile(join(fixed, basename(BUNDLE)), `${pem}\n`)
 }
 
 async function runCommand(
   build: Build<SrpmTask>,
   root: BuildRoot,
   command: string[],
-  { network, cwd, env }: RunOptions,
+  { network, shown, cwd, env }: RunOptions,
 ): Promise<SandboxExit> {
   const { task, dir, limits, rules, log, signal } = build
-  log.command(command.map(withoutCredentials), 'build')
+  if (shown === undefined) log.command(command.map(withoutCredentials), 'build')
+  else log.line(withoutCredentials(shown), 'build')
   const filter = lineFilter(withoutCredentials, (text) => log.output(text, 'build'))
   const exit = await runInRoot(command, {
     chroot: task.chroot.name,
@@ -130,7 +145,10 @@ async function runCommand(
     limits,
     root,
     network: network === 'public' ? rules : 'none',
-    binds: [{ from: join(dir, 'certificates'), to: CERTIFICATES, changes: 'forbidden' }],
+    binds: [
+      { from: join(dir, 'workdir'), to: WORKDIR, changes: 'kept' },
+      { from: join(dir, 'fixed'), to: FIXED, changes: 'forbidden' },
+    ],
     env: { ...TRUST, ...env },
     ...(cwd !== undefined && { cwd }),
     onOutput: (chunk) => filter.write(chunk),
@@ -167,20 +185,4 @@ async function takeSrpm({ task, dir }: Build<SrpmTask>): Promise<string> {
       category: 'verification',
     })
   return srpm
-}
-
-/** Returns the command that makes an SRPM of a spec file. The BuildRequires are not installed. */
-export function rpmbuildSource(task: SrpmTask, spec: string, more: string[] = []): string[] {
-  const { arch } = chrootParts(task.chroot.name)
-  return [
-    'rpmbuild',
-    '-bs',
-    '--nodeps',
-    '--target',
-    arch,
-    '--define',
-    `_topdir ${TOPDIR}`,
-    ...more,
-    spec,
-  ]
 }

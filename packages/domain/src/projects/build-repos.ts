@@ -49,7 +49,19 @@ export function reposForBuild(input: BuildReposInput): TaskRepo[] {
   return [...repos, ...additional.map((url) => additionalRepo(url, input))]
 }
 
-function additionalRepo(url: string, input: BuildReposInput): TaskRepo {
+type ReposContext = Pick<BuildReposInput, 'chroot' | 'results_url' | 'copr_projects'>
+
+/** Returns the repositories that a script names for its own root, in the same notation as those of a project. */
+export async function reposForScript(
+  db: Db,
+  urls: string[],
+  place: Omit<ReposContext, 'copr_projects'>,
+): Promise<TaskRepo[]> {
+  const copr_projects = await findCoprProjects(db, urls)
+  return urls.map((url) => additionalRepo(url, { ...place, copr_projects }))
+}
+
+function additionalRepo(url: string, input: ReposContext): TaskRepo {
   const { baseurl, priority, copr } = expandRepo(url, input)
   const project = copr && input.copr_projects.get(projectOf(copr))
   const id = repoIdOf(url)

@@ -1,0 +1,68 @@
+import { BuildFailure } from '../build-failure.ts'
+import { chrootParts } from '../repositories/repository.ts'
+import { TOPDIR } from '../roots/build-folders.ts'
+import { firstError } from '../rpmbuild/build-error.ts'
+import { missingSources, rpmbuildFailure } from '../rpmbuild/rpmbuild.ts'
+import type { SandboxExit } from '../sandbox/sandbox.ts'
+import type { SourceWork } from './make-srpm.ts'
+import { networkFault } from './network-fault.ts'
+
+/** The package with the program that rpm downloads with. */
+export const CURL = 'curl'
+
+const PROTOCOLS = 'http,https,ftp,ftps'
+/** Options of rpm's downloads: a stalled server fails the task soon, and no URL or redirect leads to a file. */
+const CURL_OPTIONS = `--proto =${PROTOCOLS} --proto-redir =${PROTOCOLS} --max-redirs 5 --connect-timeout 30 --speed-limit 1 --speed-time 60 --retry 2`
+
+/** A spec file and the folder of its sources, as paths in the root. */
+interface SpecInRoot {
+  spec: string
+  sources: string
+}
+
+/** Makes the SRPM of a spec file with its sources; downloads those that it names by URL and that are missing. */
+export async function buildSource(
+  { build, run }: SourceWork,
+  { spec, sources }: SpecInRoot,
+): Promise<void> {
+  const { arch } = chrootParts(build.task.chroot.name)
+  const macros = [
+    `_topdir ${TOPDIR}`,
+    `_sourcedir ${sources}`,
+    '_disable_source_fetch 0',
+    `__urlhelper_localopts ${CURL_OPTIONS}`,
+  ]
+  const command = ['rpmbuild', '-bs', '--nodeps', '--target', arch]
+  const defined = macros.flatMap((macro) => ['--define', macro])
+  // For a spec that runs `git describe` or the like where it lies.
+  const cwd = sources
+  const exit = await run([...command, ...defined, spec], { network: 'public', cwd })
+  if (exit.code !== 0) throw await failureOf(exit, build.rules, sources)
+}
+
+async function failureOf(
+  exit: SandboxExit,
+  rules: SourceWork['build']['rules'],
+  sources: string,
+): Promise<BuildFailure> {
+  const url = /^error: Couldn't download (.+)$/m.exec(exit.output)?.[1]
+  if (url !== undefined && exit.exhausted === undefined) {
+    const said = /^curl: \(\d+\) (.*)$/m.exec(exit.output)?.[1]
+    const cause = (await networkFault(said ?? '', rules)) ?? said ?? 'curl failed'
+    return new BuildFailure(`cannot download ${url}: ${cause}`, {
+      category: 'network',
+      hint: 'Correct the URL in the spec, or build a source package (.src.rpm).',
+    })
+  }
+  const missing = missingSources(exit.output, `${sources}/`)
+  if (missing.length > 0)
+    return new BuildFailure(
+      `the spec names ${missing.toSorted().join(', ')} without a URL, and the source does not contain it: name each source by a URL, or build a source package (.src.rpm)`,
+      {
+        category: 'prep',
+        hint: 'Name each source by a URL, or build a source package (.src.rpm).',
+      },
+    )
+  const words = 'cannot create the SRPM: rpmbuild -bs exited with code'
+  return rpmbuildFailure(words, exit, firstError(exit.output))
+}
