@@ -168,7 +168,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
     return [
       {
         type: 'scm',
-        reason: /scm|git|version control/i,
+        reason: /^cannot clone https:\/\/git\.example\.org\/tool\.git: /,
         add: [
           '--clone-url',
           CLONE_URL,
@@ -242,7 +242,7 @@ export function packageCommands(fixture: () => ClientFixture): void {
       },
       {
         type: 'custom',
-        reason: /script/i,
+        reason: /^cannot create the SRPM: rpmbuild -bs exited with code 1: /,
         add: [
           '--script',
           scriptPath(),

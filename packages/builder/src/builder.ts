@@ -12,6 +12,7 @@ import { buildByMock, hasMock } from './mock/mock-engine.ts'
 import { buildNatively } from './native-engine.ts'
 import { openScratch, type Scratch } from './scratch.ts'
 import { cannotMake } from './sources/cannot-make.ts'
+import { makeFromScm } from './sources/from-scm.ts'
 import { makeFromScript } from './sources/from-script.ts'
 import { makeFromSpec } from './sources/from-spec.ts'
 import { fetchLinkedSrpm } from './sources/fetch-linked-srpm.ts'
@@ -83,6 +84,8 @@ async function doTask(
           return await makeFromSpec({ ...task, source }, context, engine)
         case 'upload':
           return await makeFromSpec({ ...task, source }, context, engine)
+        case 'scm':
+          return await makeFromScm({ ...task, source }, context, engine)
         case 'custom':
           return await makeFromScript({ ...task, source }, context, engine)
         default:

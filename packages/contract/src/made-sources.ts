@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SCM_METHODS } from './api/sources.ts'
 import type { SourceType } from './states.ts'
 
 /** Bytes; the largest spec files of Fedora have about 3 MB. */
@@ -31,3 +32,22 @@ export const ScriptSettings = z.object({
   /** Whether a webhook started the build, whose body the script receives. */
   hook_data: z.boolean().default(false),
 })
+
+/** The settings of an `scm` source, as a builder reads them. */
+export const ScmSettings = z.object({
+  type: z
+    .enum(['git', 'svn'])
+    .nullish()
+    .transform((value) => value ?? 'git'),
+  clone_url: text,
+  committish: text,
+  /** A path in the repository. */
+  subdirectory: text,
+  /** A path relative to the subdirectory, or to the top of the repository if it begins with a slash. */
+  spec: text,
+  source_build_method: z
+    .enum(SCM_METHODS)
+    .nullish()
+    .transform((value) => value ?? 'rpkg'),
+})
+export type ScmSettings = z.output<typeof ScmSettings>

@@ -248,13 +248,7 @@ async function runDnf(
       { from: join(dir, 'etc-dnf'), to: '/etc/dnf', changes: 'forbidden' },
       { from: join(dir, 'etc-rpm'), to: '/etc/rpm', changes: 'forbidden' },
       ...(carrier ? [bindOf(carrier)] : []),
-      ...repositories
-        .filter(({ url }) => url.startsWith('file:'))
-        .map(({ url }) => ({
-          from: fileURLToPath(url),
-          to: fileURLToPath(url),
-          changes: 'forbidden' as const,
-        })),
+      ...repositories.flatMap(bindOfRepository),
       ...certificateDirs(repositories).map((dir) => ({
         from: dir,
         to: dir,
@@ -269,6 +263,14 @@ async function runDnf(
   if (exhausted !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
   return { code, output }
+}
+
+/** Returns the directory of a repository that lies on this machine, for a sandbox. */
+export function bindOfRepository({
+  url,
+}: Repository): { from: string; to: string; changes: 'forbidden' }[] {
+  if (!url.startsWith('file:')) return []
+  return [{ from: fileURLToPath(url), to: fileURLToPath(url), changes: 'forbidden' }]
 }
 
 /**

@@ -15,6 +15,8 @@ export interface RootRun {
   root: Pick<BuildRoot, 'layers'>
   limits: SandboxLimits
   cwd?: string
+  /** Default: the unprivileged user. */
+  as?: 'build' | 'root'
   /** Variables in addition to those of every build. */
   env?: Record<string, string>
   network: NonNullable<SandboxOptions['network']>
@@ -35,9 +37,10 @@ const ENV = {
   PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
 }
 
-/** Runs a command in a root as the unprivileged user. What it changes outside of the shared folders is lost. */
+/** Runs a command in a root. What it changes outside of the shared folders is lost. */
 export async function runInRoot(command: string[], options: RootRun): Promise<SandboxExit> {
-  const { chroot, dir, root, limits, cwd = HOME, env, network, binds = [], signal } = options
+  const { chroot, dir, root, limits, as = 'build', cwd = HOME, env, network, signal } = options
+  const { binds = [] } = options
   const changes = join(dir, 'changes')
   await removeTree(changes)
   await mkdir(changes)
@@ -45,7 +48,7 @@ export async function runInRoot(command: string[], options: RootRun): Promise<Sa
     arch: chrootParts(chroot).arch,
     limits,
     root: { layers: root.layers, changes },
-    as: 'build',
+    as,
     command,
     cwd,
     env: { ...ENV, ...env },

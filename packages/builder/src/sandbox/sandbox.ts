@@ -220,7 +220,7 @@ export async function planSandbox(
     devices: DEVICES,
     tools: as === 'tools' ? toolsOfHost(files) : null,
     mount_points: mountPoints(as, targets),
-    files: as === 'build' ? files : {},
+    files: as === 'build' || (as === 'root' && network !== 'none') ? files : {},
     config: renderOciConfig({
       phase: as,
       command,

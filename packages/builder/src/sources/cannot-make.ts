@@ -2,10 +2,10 @@ import type { FinishRequest, MadeSource } from '@copr/contract/builder-protocol'
 import { failureOutsideLogs } from '@copr/contract/failure'
 
 /** The source types that no builder supports. */
-type UnsupportedType = Exclude<MadeSource['type'], 'custom'>
+type UnsupportedType = Exclude<MadeSource['type'], 'custom' | 'scm'> | 'svn'
 
 const WORDS: Record<UnsupportedType, string> = {
-  scm: 'a repository (SCM)',
+  svn: 'Subversion',
   distgit: 'another dist-git',
   pypi: 'PyPI',
   rubygems: 'RubyGems',

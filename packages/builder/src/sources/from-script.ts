@@ -5,10 +5,10 @@ import { ScriptSettings } from '@copr/contract/made-sources'
 import type { TaskContext } from '@copr/agent/handler'
 import { BuildFailure } from '../build-failure.ts'
 import type { EngineOptions } from '../engine.ts'
-import type { SandboxExit } from '../sandbox/sandbox.ts'
 import { CURL } from './build-source.ts'
 import { FIXED, makeSrpm, WORKDIR } from './make-srpm.ts'
 import { takeResultFolder } from './result-folder.ts'
+import { scriptFailure } from './script-failure.ts'
 
 export type MadeTask = SourceTask & { source: MadeSource }
 
@@ -56,16 +56,7 @@ function resultFolder(resultdir: string): string {
   if (plain !== WORKDIR && !plain.startsWith(`${WORKDIR}/`))
     throw new BuildFailure(
       `the result directory ${resultdir} is outside of ${WORKDIR}: only what is in there is kept`,
+      { category: 'prep', hint: 'Name a result directory in the work directory.' },
     )
   return plain
-}
-
-/** Returns the failure of a program of the source, with the end of what it said. */
-function scriptFailure(program: string, { code, exhausted, output }: SandboxExit): BuildFailure {
-  if (exhausted !== undefined)
-    return new BuildFailure(`${program} exited with code ${code} because ${exhausted}`, {
-      exhausted,
-    })
-  const last = output.trimEnd().split('\n').at(-1)?.trim().slice(0, 300) ?? ''
-  return new BuildFailure(`${program} exited with code ${code}${last === '' ? '' : `: ${last}`}`)
 }

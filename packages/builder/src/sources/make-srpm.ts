@@ -6,8 +6,10 @@ import type { TaskContext } from '@copr/agent/handler'
 import { formatBytes } from '@copr/process/format-bytes'
 import { BuildFailure } from '../build-failure.ts'
 import { type Build, type EngineOptions, runEngine } from '../engine.ts'
+import { bindOfRepository } from '../repositories/install.ts'
 import { lineFilter } from '../repositories/line-filter.ts'
-import { readTaskRepositories } from '../repositories/task-repositories.ts'
+import type { Repository } from '../repositories/repository.ts'
+import { readTaskRepositories, type TaskRepositories } from '../repositories/task-repositories.ts'
 import { giveAway, makeBuildFolders } from '../roots/build-folders.ts'
 import { baseRoot, type BuildRoot, withPackages } from '../roots/build-root.ts'
 import { rootOptions } from '../roots/root-options.ts'
@@ -47,7 +49,9 @@ export interface Recipe {
 export interface SourceWork {
   build: Build<SrpmTask>
   root: BuildRoot
-  /** Runs a command in the root as the unprivileged user; only `public` gives it a network, which leads outward only. */
+  /** The repositories of the root. */
+  repositories: Repository[]
+  /** Runs a command in the root; only `public` gives it a network, which leads outward only. */
   run: (command: string[], options: RunOptions) => Promise<SandboxExit>
 }
 
@@ -57,6 +61,8 @@ interface RunOptions {
   shown?: string
   cwd?: string
   env?: Record<string, string>
+  /** `root` is root in the root only, for programs that install packages there. Default: the unprivileged user. */
+  as?: 'build' | 'root'
 }
 
 /** A directory in the root for the files of a source, which all commands share. */
@@ -98,19 +104,28 @@ async function runRecipe(build: Build<SrpmTask>, recipe: Recipe): Promise<string
   await writeCertificates(fixed)
   await log.phase('sources', 'fetching the source', async () => recipe.prepare?.(build, folders))
   for (const path of [join(dir, 'builddir'), workdir]) await giveAway(path)
-  const root = await log.phase('root', 'preparing the root', () => prepareRoot(build, recipe))
+  const repositories = await readTaskRepositories(build)
+  const root = await log.phase('root', 'preparing the root', () =>
+    prepareRoot(build, recipe, repositories),
+  )
   await writeFile(join(dir, 'builddir', '.rpmmacros'), macrosOf(task, root))
+  const readable = [...repositories.taskRepositories, ...repositories.chrootRepositories]
   const work: SourceWork = {
     build,
     root,
-    run: (command, options) => runCommand(build, root, command, options),
+    repositories: readable,
+    run: (command, options) =>
+      runCommand(build, { root, repositories: readable }, command, options),
   }
   await log.phase('srpm', 'making the source package', () => recipe.make(work))
   return [await takeSrpm(build)]
 }
 
-async function prepareRoot(build: Build<SrpmTask>, { packages }: Recipe): Promise<BuildRoot> {
-  const repositories = await readTaskRepositories(build)
+async function prepareRoot(
+  build: Build<SrpmTask>,
+  { packages }: Recipe,
+  repositories: TaskRepositories,
+): Promise<BuildRoot> {
   const base = await baseRoot(rootOptions(build), repositories)
   return await withPackages(rootOptions(build), base, {
     packages: [...new Set(packages)],
@@ -131,9 +146,9 @@ async function writeCertificates(fixed: string): Promise<void> {
 
 async function runCommand(
   build: Build<SrpmTask>,
-  root: BuildRoot,
+  { root, repositories }: Pick<SourceWork, 'root' | 'repositories'>,
   command: string[],
-  { network, shown, cwd, env }: RunOptions,
+  { network, shown, cwd, env, as = 'build' }: RunOptions,
 ): Promise<SandboxExit> {
   const { task, dir, limits, rules, log, signal } = build
   if (shown === undefined) log.command(command.map(withoutCredentials), 'build')
@@ -148,8 +163,10 @@ async function runCommand(
     binds: [
       { from: join(dir, 'workdir'), to: WORKDIR, changes: 'kept' },
       { from: join(dir, 'fixed'), to: FIXED, changes: 'forbidden' },
+      ...(as === 'root' ? repositories.flatMap(bindOfRepository) : []),
     ],
     env: { ...TRUST, ...env },
+    as,
     ...(cwd !== undefined && { cwd }),
     onOutput: (chunk) => filter.write(chunk),
     signal,

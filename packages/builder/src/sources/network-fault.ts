@@ -17,7 +17,7 @@ const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
   [/SSL certificate problem: (.*)/, ([, problem]) => `its certificate is not valid: ${problem}`],
 ]
 
-const CONNECT = /Failed to connect to (\S+) port (\d+)/
+const CONNECT = /(?:Failed to connect to (\S+) port (\d+))|(?:unable to connect to ([^\s:]+):)/
 
 /**
  * Returns why a program in a sandbox could not load a URL, as a clause, from the words of curl; undefined if it does not say. The
@@ -27,11 +27,12 @@ export async function networkFault(
   output: string,
   rules: AddressRules,
 ): Promise<string | undefined> {
-  const [, host, port] = CONNECT.exec(output) ?? []
+  const [, byCurl, port, byGit] = CONNECT.exec(output) ?? []
+  const host = byCurl ?? byGit
   if (host !== undefined)
     return (await isForbidden(host, rules))
       ? `${host} is a private address, which is not allowed`
-      : `nothing answers at ${host} port ${port}`
+      : `nothing answers at ${host}${port === undefined ? '' : ` port ${port}`}`
   for (const [pattern, words] of WORDS) {
     const match = pattern.exec(output)
     if (match) return words(match)

@@ -4,6 +4,11 @@ import { TOPDIR } from '../roots/build-folders.ts'
 import { buildSource } from './build-source.ts'
 import type { SourceWork } from './make-srpm.ts'
 
+const PREP = {
+  category: 'prep',
+  hint: 'Leave one spec file with its sources, or one source package, in the result directory.',
+} as const
+
 /** Prints the spec files and the SRPMs in the folder $1, unless it is outside of $2. */
 const LOOK = `
 cd "$1" 2>/dev/null || { echo "missing: "; exit 0; }
@@ -23,27 +28,28 @@ export async function takeResultFolder(
   })
   const found = (kind: string): string[] =>
     [...output.matchAll(new RegExp(`^${kind}: (.*)$`, 'gm'))].map(([, name = '']) => name)
-  if (found('missing').length > 0) throw new BuildFailure(`${shown} does not exist`)
+  if (found('missing').length > 0) throw new BuildFailure(`${shown} does not exist`, PREP)
   if (found('outside').length > 0)
-    throw new BuildFailure(`${shown} is a link that leads out of ${top}`)
+    throw new BuildFailure(`${shown} is a link that leads out of ${top}`, PREP)
   const specs = found('spec')
   const srpms = found('srpm')
   if (specs.length > 1) throw tooMany(shown, 'spec files', specs)
   if (specs.length === 0 && srpms.length > 1) throw tooMany(shown, 'source packages', srpms)
   const [name] = [...specs, ...srpms]
   if (name === undefined)
-    throw new BuildFailure(`${shown} contains neither a spec file nor a source package`)
+    throw new BuildFailure(`${shown} contains neither a spec file nor a source package`, PREP)
   if (!ResultFile.shape.name.safeParse(name).success)
     throw new BuildFailure(
       `Cannot use ${JSON.stringify(name)}: rename it, letters, digits and . _ + ~ ^ - are possible`,
+      PREP,
     )
   const path = `${folder}/${name}`
   if (specs.length > 0) return await buildSource(work, { spec: path, sources: folder })
   const { code } = await work.run(['cp', '--', path, `${TOPDIR}/SRPMS/`], { network: 'none' })
-  if (code !== 0) throw new BuildFailure(`Cannot read ${name} in ${shown}`)
+  if (code !== 0) throw new BuildFailure(`Cannot read ${name} in ${shown}`, PREP)
 }
 
 function tooMany(shown: string, what: string, names: string[]): BuildFailure {
   const list = names.slice(0, 10).join(', ')
-  return new BuildFailure(`${shown} contains ${names.length} ${what} instead of one: ${list}`)
+  return new BuildFailure(`${shown} contains ${names.length} ${what} instead of one: ${list}`, PREP)
 }

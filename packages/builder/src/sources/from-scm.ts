@@ -1,0 +1,67 @@
+import type { FinishRequest } from '@copr/contract/builder-protocol'
+import { ScmSettings } from '@copr/contract/made-sources'
+import type { TaskContext } from '@copr/agent/handler'
+import type { EngineOptions } from '../engine.ts'
+import { CURL } from './build-source.ts'
+import { cannotMake } from './cannot-make.ts'
+import { withoutCredentials } from './download-from-user.ts'
+import type { MadeTask } from './from-script.ts'
+import { makeSrpm, type SourceWork } from './make-srpm.ts'
+import { TOPDIR } from '../roots/build-folders.ts'
+import { checkScmSettings, cloneGit, GIT_ENV } from './scm/clone.ts'
+import { locatePackage, onlySpec } from './scm/locate.ts'
+import { runMakefile } from './scm/makefile.ts'
+import { buildByRpkg } from './scm/rpkg.ts'
+import { scriptFailure } from './script-failure.ts'
+
+const PACKAGES: Record<ScmSettings['source_build_method'], string[]> = {
+  rpkg: ['bash', 'findutils', 'gzip', 'tar', CURL],
+  make_srpm: ['make', 'dnf'],
+  tito: ['tito'],
+  tito_test: ['tito'],
+}
+
+/** Clones a repository in the root of the task, and makes an SRPM of it by the method of its settings. */
+export async function makeFromScm(
+  task: MadeTask,
+  context: TaskContext,
+  options: EngineOptions,
+): Promise<FinishRequest> {
+  const settings = ScmSettings.parse(task.source.settings)
+  if (settings.type === 'svn') return cannotMake('svn')
+  return await makeSrpm(task, context, options, {
+    title: withoutCredentials(settings.clone_url),
+    packages: ['git-core', ...PACKAGES[settings.source_build_method]],
+    prepare: async () => checkScmSettings(settings),
+    make: (work) => makeByMethod(work, settings),
+  })
+}
+
+async function makeByMethod(work: SourceWork, settings: ScmSettings): Promise<void> {
+  const top = await cloneGit(work, settings)
+  const place = await locatePackage(work, top, settings)
+  const { directory } = place
+  switch (settings.source_build_method) {
+    case 'rpkg':
+      return await buildByRpkg(work, onlySpec(place, top))
+    case 'make_srpm': {
+      const spec = settings.spec === '' ? directory : (place.specs[0] ?? directory)
+      return await runMakefile(work, { top, directory, spec })
+    }
+    case 'tito':
+    case 'tito_test':
+      return await buildByTito(work, directory, settings.source_build_method)
+  }
+}
+
+/** Runs tito, which builds the latest tag, or the current commit with `tito_test`. It finds the spec file itself. */
+async function buildByTito(
+  { run }: SourceWork,
+  cwd: string,
+  method: 'tito' | 'tito_test',
+): Promise<void> {
+  const test = method === 'tito_test' ? ['--test'] : []
+  const command = ['tito', 'build', '--srpm', '--output', `${TOPDIR}/SRPMS`, ...test]
+  const exit = await run(command, { network: 'public', cwd, env: GIT_ENV })
+  if (exit.code !== 0) throw scriptFailure('tito build --srpm', exit)
+}
