@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { ScmSettings } from '@copr/contract/made-sources'
 import { runOrThrow } from '@copr/process/run'
-import { specOf } from '../testing/engine-suite.ts'
+import { fixture, specOf } from '../testing/engine-suite.ts'
 import { gitServer, type TestRepository, testRepository } from '../testing/git-server.ts'
+import { projectRepository } from '../testing/project-repository.ts'
 import {
   contentOf,
   runSource,
@@ -257,7 +258,11 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     () => ({ clone_url: urlOf('/git/template.git'), subdirectory: 'open' }),
     /^rendering the spec file exited with code 1: error: the spec contains \{\{\{ without \}\}\}$/,
   ],
-  ['needs tito where the chroot has none', () => ({ source_build_method: 'tito' }), /tito/],
+  [
+    'needs tito where the chroot has none',
+    () => ({ source_build_method: 'tito' }),
+    /^Packages needed for the build are missing: nothing provides tito$/,
+  ],
   [
     'has no makefile',
     () => ({ clone_url: urlOf('/git/parent.git'), source_build_method: 'make_srpm' }),
@@ -351,6 +356,45 @@ test(
     assert.equal((await contentOf(srpm?.[1] ?? '')).nvr, 'template-pkg-12-1')
   },
 )
+
+/** Stands for tito, which only distributions have: accepts the arguments that it documents, and makes an SRPM of the directory. */
+const TITO = `Name: tito
+Version: 1
+Release: 1
+Summary: x
+License: MIT
+BuildArch: noarch
+%description
+x
+%install
+install -d %{buildroot}/usr/bin
+cat >%{buildroot}/usr/bin/tito <<'EOF'
+#!/bin/sh -ex
+test "$1 $2 $3" = 'build --srpm --output'
+out=$4
+shift 4
+echo "more arguments: $*."
+rpmbuild -bs --nodeps --define "_srcrpmdir $out" --define "_sourcedir $PWD" *.spec
+EOF
+chmod 755 %{buildroot}/usr/bin/tito
+%files
+/usr/bin/tito
+`
+
+test("tito makes the SRPM with the chroot's package", { skip }, async () => {
+  const { repos, add } = await projectRepository('tito')
+  await add('tito', { spec: TITO })
+  const root = { chroot: fixture.chroot, macros: {}, repos }
+  for (const [method, more] of [
+    ['tito', ''],
+    ['tito_test', '--test'],
+  ] as const) {
+    const { outcome, srpm, log } = await scm({ source_build_method: method }, { root })
+    assert.equal(outcome.outcome, 'succeeded', log)
+    assert.ok(log.includes(`\nmore arguments: ${more}.\n`), log)
+    assert.equal((await contentOf(srpm?.[1] ?? '')).nvr, 'tool-1.0-1')
+  }
+})
 
 test('a password in the URL appears nowhere', { skip }, async () => {
   const clone_url = urlOf('/git/tool.git').replace('//', '//jane:pa55word@')
