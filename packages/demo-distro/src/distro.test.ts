@@ -110,8 +110,16 @@ suite('the mini distribution', { skip }, () => {
       'perl(:VERSION) >= 5.10.1',
       'libz.so.1()(64bit)',
       'redhat-rpm-config',
-      'cmake',
+      'cmake-filesystem',
       'openssl-devel',
+      'ruby(release)',
+      'rubygems-devel',
+      'lua(abi)',
+      'perl(Module::Build)',
+      'pkgconfig(gio-2.0)',
+      'pkgconfig(libsystemd)',
+      'python3dist(poetry-core)',
+      '/usr/sbin/update-alternatives',
     ])
     await fillRoot(join(work, 'names'), distro.repoDir, wanted, ['--setopt=tsflags=test'])
   })

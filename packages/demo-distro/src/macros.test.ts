@@ -64,6 +64,18 @@ suite('macros of the mini distribution', { skip }, () => {
     assert.doesNotMatch(text, /rpmuncompress/)
   })
 
+  for (const section of ['build', 'check', 'install'])
+    test(`%${section} sets the flags of the compilers, unless the spec turns that off`, async () => {
+      const before = await expand(`%{__spec_${section}_pre}`)
+      assert.match(before, /CFLAGS="\$\{CFLAGS:-.+\}" ; export CFLAGS ;/)
+      const off = `%undefine _auto_set_build_flags\n%{__spec_${section}_pre}`
+      assert.doesNotMatch(await expand(off), /CFLAGS="/)
+    })
+
+  test('%sysusers_requires_compat requires the programs that create users', async () => {
+    assert.equal(await expand('%{?sysusers_requires_compat}'), 'Requires(pre): shadow-utils')
+  })
+
   // Fedora computes each by asking the interpreter for the same setting.
   for (const [macro, setting] of [
     ['perl_privlib', 'installprivlib'],
