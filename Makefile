@@ -79,6 +79,11 @@ test-system: setup ## Run the whole-system tests: real builds of real packages, 
 	@tools/install-system-packages.sh test
 	@$(NODE_TEST) --test-concurrency=1 'e2e/system/**/*.test.ts'
 
+.PHONY: test-corpus
+test-corpus: setup ## Build a tenth of the corpus of packages in the mini distribution, another one each day (ARGS="NAME ..." for some)
+	@tools/install-system-packages.sh test
+	@node tools/corpus/build-corpus.ts $(or $(ARGS),--today)
+
 .PHONY: test-clients
 test-clients: setup ## Run the stock copr-cli, python-copr and dnf plugin against the whole system
 	@tools/install-system-packages.sh clients

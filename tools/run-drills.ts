@@ -26,6 +26,11 @@ const OTHER_ROOTS: Drill[] = FRESH_ROOTS.slice(1).map(({ name }) => ({
 const DRILLS: readonly Drill[] = [
   ...OTHER_ROOTS,
   {
+    name: 'corpus',
+    command: ['corpus/build-corpus.ts'],
+    notInCi: 'as it downloads Go and Rust and takes half an hour; make test-corpus builds a tenth',
+  },
+  {
     name: 'booted',
     command: ['drills/booted.ts'],
     notInCi: 'as its processor is emulated, which takes most of an hour',

@@ -1,0 +1,6 @@
+#include "autoadd.h"
+
+int autoadd(int a, int b)
+{
+    return a + b;
+}

@@ -1,0 +1,1 @@
+int autoadd(int a, int b);

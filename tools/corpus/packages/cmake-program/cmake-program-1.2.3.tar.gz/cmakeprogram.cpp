@@ -1,0 +1,6 @@
+#include "cmakeprogram.hpp"
+
+std::string color()
+{
+    return COLOR;
+}

@@ -1,0 +1,7 @@
+#include <iostream>
+#include "cmakeprogram.hpp"
+
+int main()
+{
+    std::cout << color() << std::endl;
+}

@@ -1,0 +1,5 @@
+/** @file
+ * Answers. */
+
+/** Returns the answer. */
+int answer(void);

@@ -1,0 +1,9 @@
+package twice
+
+import "testing"
+
+func TestTwice(t *testing.T) {
+	if Twice(21) != 42 {
+		t.Fail()
+	}
+}

@@ -1,0 +1,7 @@
+#include <gtest/gtest.h>
+#include "twice.hpp"
+
+TEST(Twice, Doubles)
+{
+    EXPECT_EQ(twice(21), 42);
+}

@@ -1,0 +1,2 @@
+int mesonlibrary_bound(int size);
+int mesonlibrary_level(void);

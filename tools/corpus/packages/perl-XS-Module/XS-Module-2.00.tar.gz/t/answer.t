@@ -1,0 +1,3 @@
+use Test::More tests => 1;
+use XS::Module;
+is(XS::Module::answer(), 42);

@@ -1,0 +1,1 @@
+require "corpus_native"

@@ -1,0 +1,7 @@
+# Answers.
+module CorpusPure
+  # Returns the answer.
+  def self.answer
+    42
+  end
+end

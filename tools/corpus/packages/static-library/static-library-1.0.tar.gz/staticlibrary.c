@@ -1,0 +1,6 @@
+#include "staticlibrary.h"
+
+int staticlibrary(void)
+{
+    return 1;
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+TEXTDOMAIN=translated-program gettext "Hello"
+echo

@@ -1,0 +1,4 @@
+int versioned_answer(void)
+{
+    return 42;
+}
