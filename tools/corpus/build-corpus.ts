@@ -34,7 +34,7 @@ interface Result {
   rpms: string[]
   /** The sentences about what went wrong. */
   faults: string[]
-  /** What the build contains, in the notation of `expected`. */
+  /** The contents of the packages, in the notation of `expected`. */
   described: string
 }
 
@@ -62,7 +62,8 @@ if (results.some(({ rpms }) => rpms.length > 0)) await tryInstalled(results)
 if (values.update)
   for (const { path, expectation } of packages) {
     const result = results.find(({ name }) => path.endsWith(`/${name}/expected`))
-    if (result && result.described !== '') await writeFile(path, result.described)
+    // Without the output of its commands, the description would be incomplete.
+    if (result?.faults.length === 0) await writeFile(path, result.described)
     else say(`${path} stays as it is${expectation.text === '' ? ', empty' : ''}`)
   }
 printTable(results)

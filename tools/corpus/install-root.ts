@@ -71,7 +71,7 @@ export async function installRoot(repositories: string[]): Promise<InstallRoot> 
   return {
     install: async (names) => await dnf(['install', ...names]),
     erase: async (names) => {
-      // What they required stays: their scriptlets may run programs of it.
+      // Required packages stay: scriptlets may run their programs.
       await dnf(['--setopt=clean_requirements_on_remove=0', 'remove', ...names])
       const installed = new Set(await rpm(['-qa', '--qf', '%{NAME}\\n']))
       return names.filter((name) => installed.has(name))

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { mergedPath, isLeftOut } from './file-tree.ts'
 import type { DebianPackage } from './debian-packages.ts'
 import { parsePackageList, resolveNames } from './list.ts'
-import { pkgConfigProvide, pythonProvides } from './provides.ts'
+import { gemProvide, pkgConfigProvide, pythonProvides } from './provides.ts'
 import { fillPlaceholders, releaseOf } from './release.ts'
 import { renderFileList } from './spec.ts'
 
@@ -139,6 +139,19 @@ for (const [host, versions, want, text] of [
 test('pkgConfigProvide() expands variables', () => {
   const text = 'prefix=/usr\nmajor=1\nfull=${major}.2\nName: x\nVersion: ${full}\n'
   assert.deepEqual(pkgConfigProvide('/usr/lib/pkgconfig/x.pc', text), ['pkgconfig(x) = 1.2'])
+})
+
+test('gemProvide() reads the name and the version of a gem', () => {
+  const dir = '/usr/lib/ruby/gems/3.1.0/specifications'
+  for (const [path, want] of [
+    [`${dir}/default/net-http-0.3.0.gemspec`, ['rubygem(net-http) = 0.3.0']],
+    [
+      '/usr/share/rubygems-integration/all/specifications/rake-13.0.6.gemspec',
+      ['rubygem(rake) = 13.0.6'],
+    ],
+    ['/usr/share/gems/rake.gemspec', []],
+  ] as const)
+    assert.deepEqual(gemProvide(path), want)
 })
 
 test('pythonProvides() normalizes the name and drops zeros at the end', () => {

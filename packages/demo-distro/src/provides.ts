@@ -16,6 +16,7 @@ export async function findProvides(
       ...(await libraryProvides(regular, tree, signal)),
       ...(await gather(paths, /\/pkgconfig\/[^/]+\.pc$/, tree, pkgConfigProvide)),
       ...(await gather(regular, PERL_MODULE, tree, perlProvide)),
+      ...paths.flatMap(gemProvide),
       ...(await gather(paths, PYTHON_METADATA, tree, (path, text) =>
         pythonProvides(path, text, python),
       )),
@@ -72,6 +73,14 @@ function perlProvide(path: string, text: string): string[] {
   const name = `perl(${PERL_MODULE.exec(path)?.[1]?.replaceAll('/', '::')})`
   const version = /\$VERSION\s*=\s*['"]?v?(\d[\d._]*)/.exec(text)?.[1]?.replaceAll('_', '')
   return [version === undefined ? name : `${name} = ${version}`]
+}
+
+const GEM_SPECIFICATION = /\/specifications\/(?:default\/)?(.+)-(\d[^-]*)\.gemspec$/
+
+/** Returns the provide of a gem whose specification is at this path. */
+export function gemProvide(path: string): string[] {
+  const [, name, version] = GEM_SPECIFICATION.exec(path) ?? []
+  return name === undefined ? [] : [`rubygem(${name}) = ${version}`]
 }
 
 const PYTHON_METADATA =

@@ -38,7 +38,7 @@ export function upCommand(): Command {
     )
     .option(
       '--more-packages',
-      'add the packages that are too large for the first start to the mini distribution: Go, Rust, Boost, Doxygen, Sphinx',
+      'add the packages that are too large for the first start to the mini distribution: Go, Rust, Boost, Doxygen, Sphinx, systemd',
       false,
     )
     .option('--no-example', 'do not build and install the example package at the first start')
