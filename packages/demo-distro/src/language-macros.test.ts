@@ -107,6 +107,22 @@ suite('macros of Ruby, Rust, Go, Lua and fonts', { skip }, () => {
     assert.match(text, / -o out example\.org\/own$/)
   })
 
+  test('%gobuild gives LDFLAGS to the linker of Go, except the flags of gcc', async () => {
+    const flags = await macros.expand('%{build_ldflags}')
+    const text = await macros.expand('%__go_buildflags')
+    for (const [given, want] of [
+      [flags, ' '],
+      ['-X main.version=1', '-X main.version=1 '],
+      [`${flags} -X a=b`, ' -X a=b '],
+    ] as const) {
+      const script = `set -u; flags=(${text.replaceAll('\\\n', ' ')}); echo "\${flags[@]}"`
+      const env = { LDFLAGS: given }
+      const output = await runOrThrow('bash', ['-c', script], { env })
+      const [, found = ''] = /-ldflags (.*) -B 0x/.exec(output) ?? []
+      assert.equal(found, want)
+    }
+  })
+
   for (const [title, files, want] of [
     ['of a module with vendored code', ['go.mod', 'vendor/x'], 'on -mod=vendor '],
     ['of a module without dependencies', ['go.mod'], 'on '],

@@ -108,6 +108,10 @@ export const EXTRA_FILES: Record<string, string[]> = {
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
   gcc: ['glibc-devel'],
+  // %cargo_license and %cargo_generate_buildrequires run Python
+  cargo: ['python3'],
+  // pytz reads the list of time zones when it is imported
+  'python3-tz': ['tzdata'],
   // the programs that rpmbuild and its scripts run, as in Fedora's rpm-build
   rpm: [
     'copr-mini-macros', 'binutils', 'bzip2', 'cpio', 'diffutils', 'elfutils', 'file', 'findutils', 'grep', 'gzip', 'make', 'mawk',
