@@ -103,6 +103,7 @@ suite('the mini distribution', { skip }, () => {
       '/usr/bin/python3',
     ].concat([
       '/bin/sh',
+      '/usr/bin/autopoint',
       'perl(strict)',
       'perl-interpreter',
       'perl >= 5.008001',

@@ -107,6 +107,8 @@ export const EXTRA_FILES: Record<string, string[]> = {
 /** Dependencies in addition to Debian's. */
 export const EXTRA_REQUIRES: Record<string, string[]> = {
   libc6: ['filesystem'],
+  // Fedora's gettext-devel: autopoint, with the programs that its users need
+  autopoint: ['gettext'],
   gcc: ['glibc-devel'],
   // %cargo_license and %cargo_generate_buildrequires run Python
   cargo: ['python3'],
