@@ -158,6 +158,14 @@ for (const [title, outcome, want] of [
     { verdict: 'spec', reason: '1 out of 2 hunks FAILED -- saving rejects to file a.c.rej' },
   ],
   [
+    'a tarball without the generated configure',
+    { ...FAILED, log: '/var/tmp/rpm-tmp.a: line 44: ../configure: No such file or directory\n' },
+    {
+      verdict: 'spec',
+      reason: '/var/tmp/rpm-tmp.a: line 44: ../configure: No such file or directory',
+    },
+  ],
+  [
     'files of another version',
     { ...FAILED, hasOtherVersion: true, log: 'error: File not found: /usr/lib/own.so.2\n' },
     {

@@ -35,6 +35,8 @@ const MACRO_FAULTS = [
 
 const SPEC_FAULTS = [
   /^(?:\d+ out of \d+ hunks? FAILED.*|error: patch failed: .*|patch: \*\*\*\* .*)$/m,
+  // Debian has taken the tarball from the repository, without what upstream generates for a release
+  /^.*: (?:\.\.?\/)+configure: No such file or directory$/m,
   /^error: Architecture is not included: .*$/m,
   /^error: Architecture is excluded: .*$/m,
 ]
