@@ -104,6 +104,7 @@ suite('the mini distribution', { skip }, () => {
     ].concat([
       '/bin/sh',
       '/usr/bin/autopoint',
+      'pkgconfig(lua)',
       'perl(strict)',
       'perl-interpreter',
       'perl >= 5.008001',

@@ -38,6 +38,9 @@ if [ "$(ls -A | wc -l)" = 1 ] && [ -d "$(ls -A)" ]; then\\
   rmdir .copr-mini-top\\
 fi`
 
+/** Directory of libraries in Debian. */
+const LIBRARIES = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
+
 export function releaseOf(
   { id, version }: Pick<DebianHost, 'id' | 'version'>,
   packages: ReadonlyMap<string, DebianPackage>,
@@ -94,6 +97,17 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
     dpkg: {
       '/usr/sbin/alternatives': '../bin/update-alternatives',
       '/usr/sbin/update-alternatives': '../bin/update-alternatives',
+    },
+    // Fedora's lua-devel is found without a version
+    'liblua5.4-dev': {
+      ...Object.fromEntries(
+        ['lua.h', 'luaconf.h', 'lualib.h', 'lauxlib.h', 'lua.hpp'].map((name) => [
+          `/usr/include/${name}`,
+          `lua5.4/${name}`,
+        ]),
+      ),
+      [`${LIBRARIES}/liblua.so`]: 'liblua5.4.so',
+      [`${LIBRARIES}/pkgconfig/lua.pc`]: 'lua5.4.pc',
     },
     'lua5.4': { '/usr/bin/lua': 'lua5.4', '/usr/bin/luac': 'luac5.4' },
     gcc: { '/usr/bin/cc': 'gcc' },
