@@ -82,7 +82,10 @@ export function fillPlaceholders(text: string, release: Release): string {
 }
 
 /** Returns links that Debian's alternatives create when a package is installed, and the link that makes bash the shell, as in Fedora. */
-export function extraLinks({ automake }: Release): Record<string, Record<string, string>> {
+export function extraLinks({
+  automake,
+  python = '3',
+}: Release): Record<string, Record<string, string>> {
   return {
     ...(automake !== undefined && {
       automake: {
@@ -116,6 +119,11 @@ export function extraLinks({ automake }: Release): Record<string, Record<string,
     mawk: { '/usr/bin/awk': 'mawk' },
     flex: { '/usr/bin/lex': 'flex' },
     python3: { '/usr/bin/python': 'python3' },
+    'python3-sphinx': Object.fromEntries(
+      ['apidoc', 'autogen', 'build', 'quickstart'].flatMap((name) =>
+        ['3', python].map((suffix) => [`/usr/bin/sphinx-${name}-${suffix}`, `sphinx-${name}`]),
+      ),
+    ),
   }
 }
 
