@@ -194,15 +194,24 @@ async function tryOne(result: Result, root: InstallRoot): Promise<void> {
   result.faults.push(`It is not as expected:\n${difference(expectation.text, result.described)}`)
 }
 
-/** Returns the lines that only one of the texts has. */
+/** Returns the lines that one of the texts has more often than the other. */
 function difference(expected: string, actual: string): string {
-  const before = expected.split('\n')
-  const after = actual.split('\n')
-  return [
-    ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
-    ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
-    ...(before.toSorted().join('\n') === after.toSorted().join('\n') ? ['the order of lines'] : []),
-  ].join('\n')
+  const [before, after] = [expected, actual].map((text) => text.split('\n')) as [string[], string[]]
+  const lines = [
+    ...surplus(before, after).map((line) => `- ${line}`),
+    ...surplus(after, before).map((line) => `+ ${line}`),
+  ]
+  return lines.length === 0 ? 'the order of lines' : lines.join('\n')
+}
+
+/** Returns the lines of `some` without as many equal lines as `others` has. */
+function surplus(some: string[], others: string[]): string[] {
+  const left = [...others]
+  return some.filter((line) => {
+    const at = left.indexOf(line)
+    if (at !== -1) left.splice(at, 1)
+    return at === -1
+  })
 }
 
 function printTable(all: Result[]): void {

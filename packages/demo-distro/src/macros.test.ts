@@ -72,6 +72,11 @@ suite('macros of the mini distribution', { skip }, () => {
       assert.doesNotMatch(await expand(off), /CFLAGS="/)
     })
 
+  test('%install starts with an empty buildroot', async () => {
+    const before = await expand('%{__spec_install_pre}')
+    assert.match(before, /rm -rf "\$RPM_BUILD_ROOT"\s+mkdir -p "\$RPM_BUILD_ROOT"\s*$/)
+  })
+
   test('%sysusers_requires_compat requires the programs that create users', async () => {
     assert.equal(await expand('%{?sysusers_requires_compat}'), 'Requires(pre): shadow-utils')
   })
