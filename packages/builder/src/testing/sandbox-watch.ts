@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from '../lock.ts'
 
-/** Often enough for every sandbox that does more than start; builds that start thousands of processes make each look expensive. */
-const LOOK_MS = 200
+const LOOK_MS = 50
+/** The share of a core for looking at the processes of builds that start thousands of them. */
+const MAX_SHARE = 0.1
 /** Longer than the kernel takes to end the processes of a PID namespace, and than another build uses an id range by chance. */
 const LEFT_MS = 60_000
 const CGROUPS = '/sys/fs/cgroup'
@@ -33,10 +34,15 @@ export function watchSandboxes(): SandboxWatch {
       if (lock !== undefined) locks.add(lock)
     }
   }
-  const timer = setInterval(look, LOOK_MS)
+  let timer = setTimeout(lookAgain, LOOK_MS)
+  function lookAgain(): void {
+    const began = performance.now()
+    look()
+    timer = setTimeout(lookAgain, Math.max(LOOK_MS, (performance.now() - began) / MAX_SHARE))
+  }
   return {
     async assertNothingLeft() {
-      clearInterval(timer)
+      clearTimeout(timer)
       assert.ok(groups.size > 0 && locks.size > 0, 'no sandbox was seen')
       const hierarchies = [CGROUPS, ...readdirSync(CGROUPS).map((name) => join(CGROUPS, name))]
       const left = (): unknown[] => [
@@ -53,7 +59,7 @@ export function watchSandboxes(): SandboxWatch {
         await using _taken = await takeLock(lock, { signal: AbortSignal.timeout(LEFT_MS) })
       }
     },
-    [Symbol.dispose]: () => clearInterval(timer),
+    [Symbol.dispose]: () => clearTimeout(timer),
   }
 }
 
