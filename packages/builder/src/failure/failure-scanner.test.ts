@@ -125,6 +125,8 @@ const HOSTILE = [
     'Error in ',
     '\\d+:',
     'E   ',
+    'https://',
+    '[   12s] ',
   ].map((text) => text.repeat(400)),
 ]
 const PREFIXES = [

@@ -8,6 +8,7 @@ import {
 import { LogLines, plainLine } from './log-lines.ts'
 import { type Finding, type Rank, RANKS, type Rule } from './rule.ts'
 import { RULES } from './rules.ts'
+import { RPM } from './rules/rpm.ts'
 
 const LINES_BEFORE = 3
 const LINES_BELOW = 5
@@ -27,6 +28,8 @@ interface Candidate {
   hint: string | undefined
   excerpt: { first_line: number; lines: string[] }
   below: Finding[]
+  unplaced: FailureCategory | undefined
+  isHeading: boolean
   /** The last line of its group. */
   until: number
 }
@@ -55,27 +58,46 @@ const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
   '%install': 'install',
   '%check': 'test',
   '%files': 'files',
+  '%doc': 'files',
+  '%license': 'files',
 }
+
+/** The hint for a log that neither tells the section nor contains a known message. */
+const UNPLACED_HINT =
+  'The log does not show which step failed: read its end, and the lines above the first error.'
 
 /** The stage before the first that is known: a log may have lost its beginning. */
 const START = 'start'
 
 /** A section begins; anywhere in the line, as a process in the background may have begun the line. */
-const SECTION = /Executing\((%[a-z_]{1,40})\):/
+const SECTION =
+  /Executing\((%[a-z_]{1,40})\):|^[^\s()]{1,30} ?\((%[a-z_]{1,40})\) ?[:：] ?\/bin\/(?:ba)?sh -e /
 /** rpm's last word about a section. It repeats its own error at the end, and a section may have printed that of another rpmbuild. */
 const LAST_WORD = /\bBad exit status from \S{1,200} \((%[a-z_]{1,40})\)/
-const SPEC_BEGINS = /^\$ (?:setarch \S{1,20} )?rpmbuild /
+/** The same in other languages: the names of the script and of the section stay. */
+const TRANSLATED_LAST_WORD =
+  /^[^\s/:：]{1,20}\s?[:：] ?(?!.{0,80}: line \d)[^:]{0,80}\/rpm-tmp\.\w{1,12}\b[^:]{0,60}\((%[a-z_]{1,40})\)/
+const SPEC_BEGINS = /^\$ (?:setarch \S{1,20} )?rpmbuild |^----- building \S{1,200}\.spec\b/
 const SPEC_CONTINUES = /^(?:Building target platforms: |setting SOURCE_DATE_EPOCH=)/
 const ROOT_BEGINS =
-  /^(?:\$ dnf |Start: (?:build setup|dnf\d? |yum |installing|chroot init)|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
-const FILES_BEGIN = /^(?:Processing files: |Checking for unpackaged file\(s\): )/
-const RPM_ERRORS = /^RPM build errors:/
+  /^(?:\$ dnf |Start: (?:build setup|dnf\d? |yum |installing|chroot init)|init_buildsystem |unpacking preinstall image|preinstalling \S|cumulate \S|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
+const FILES_BEGIN =
+  /^(?:Processing files: |Checking for unpackaged file\(s\): |Requires\(rpmlib\): rpmlib\()/
+/** The heading above what rpm repeats, in any of the languages in which TRANSLATED_ERROR is known. */
+const RPM_ERRORS =
+  /^RPM build errors:|^(?=.{0,40}RPM)(?=.{0,40}(?:err|fehler|chyb|błęd|ошибк|помилк|错误|錯誤|エラー|오류))[^%/:：]{6,60}[:：]$/i
+const REPEATED_ERROR = /^\s{2,8}(?!Macro expanded in comment|Bad exit status)(\S.{0,400})/
+/** The prefix of rpm's errors in other languages. */
+const TRANSLATED_ERROR =
+  /^(?:erreur|errore|fehler|错误|錯誤|エラー|ошибка|помилка|chyba|błąd|erro|fel|fejl|feil|fout|virhe|hiba|hata|greška|오류)\s?[:：] ?/i
+/** mock's words after rpmbuild has failed; its traceback follows. */
+const CHILD_FAILED = /^Child return code was: [1-9]/
 const IGNORED_BY_MAKE = /^make(?:\[\d+\])?: \[.{1,300}\(ignored\)$/
 const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
 
 /** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
 const NOTABLE =
-  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad |problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line /i
+  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output/i
 /** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
 const HARMLESS =
   /^\+{1,3} | -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
@@ -124,8 +146,11 @@ export class FailureScanner {
     const found =
       wanted === undefined ? firstError(stage) : (stage.byCategory[wanted] ?? this.#earlier[wanted])
     const shown = found ?? last
-    const category = wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? 'infrastructure'
-    const hint = known.hint ?? found?.hint ?? CATEGORY_HINTS[category]
+    const placed = wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? found?.unplaced
+    // A machine that did not begin has written nothing.
+    const category = placed ?? (shown ? 'compile' : 'infrastructure')
+    const neutral = placed === undefined && shown ? UNPLACED_HINT : CATEGORY_HINTS[category]
+    const hint = known.hint ?? found?.hint ?? neutral
     return {
       category,
       section: isInSection(stage, wanted) ? stage.name : null,
@@ -167,30 +192,46 @@ export class FailureScanner {
     for (const candidate of this.#open) follow(candidate, line)
     if (this.#open.length > 0)
       this.#open = this.#open.filter(({ line: at }) => number - at < FOLLOWED_LINES)
-    if (!this.#moves(line) && !this.#isOver) this.#read(line, number)
+    if (!this.#moves(line, number)) {
+      if (!this.#isOver) this.#read(line.replace(TRANSLATED_ERROR, 'error: '), number)
+      else this.#readRepeated(line, number)
+    }
     this.#recent.push({ number, text: line })
     if (this.#recent.length > LINES_BEFORE) this.#recent.shift()
   }
 
   /** Follows the stages; returns whether the line begins or ends one. */
-  #moves(line: string): boolean {
-    const section = line.includes('Executing(%') ? SECTION.exec(line)?.[1] : undefined
+  #moves(line: string, number: number): boolean {
+    const begin = line.includes('(%') ? SECTION.exec(line) : null
+    const section = begin?.[1] ?? begin?.[2]
     if (section !== undefined) return this.#enter(section)
     if (SPEC_BEGINS.test(line)) return this.#enter('spec')
     // rpm's own output may arrive after its errors.
-    if (SPEC_CONTINUES.test(line)) return this.#stage.name === 'spec' || this.#enter('spec')
+    if (SPEC_CONTINUES.test(line)) return this.#stage.name === 'spec' || this.#enterSpec(number)
     if (ROOT_BEGINS.test(line)) return this.#stage.name === 'root' ? false : this.#enter('root')
     if (FILES_BEGIN.test(line) && !this.#isOver)
       return this.#stage.name === '%files' ? false : this.#enter('%files')
-    const failed = line.includes('Bad exit status') ? LAST_WORD.exec(line)?.[1] : undefined
+    const failed = failedSection(line)
     if (failed !== undefined) {
       this.#failed = failed
       const stage = this.#stages.get(failed) ?? this.#rename(failed)
       if (!this.#isOver) stage.last ??= this.#lastLine()
       return true
     }
-    if (!RPM_ERRORS.test(line)) return false
+    const isMock = CHILD_FAILED.test(line) && this.#stage.name !== 'root'
+    if (!isMock && !RPM_ERRORS.test(line)) return false
     this.#isOver = true
+    return true
+  }
+
+  /** Enters the parsing of the spec, of which an error may be just above. */
+  #enterSpec(number: number): true {
+    const { macros } = this.#stage.byCategory
+    this.#enter('spec')
+    if (macros && number - macros.line <= FOLLOWED_LINES) {
+      this.#stage.byCategory = { macros }
+      this.#stage.found = { sure: macros }
+    }
     return true
   }
 
@@ -217,6 +258,15 @@ export class FailureScanner {
     const match = matchOf(line, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
     if (match) this.#keep(match, number, line)
     if (STOPS.test(line)) stage.isStopped = true
+  }
+
+  /** Reads an error that rpm repeats, in a log that does not contain it before. */
+  #readRepeated(line: string, number: number): void {
+    if (this.#failed !== undefined || firstError(this.#stage)) return
+    const error = REPEATED_ERROR.exec(line)?.[1]
+    const match =
+      error === undefined ? undefined : matchOf(`error: ${error}`, this.#stage.name, REPEATED_RULES)
+    if (match) this.#keep(match, number, line)
   }
 
   /** Follows the lines of a Python traceback up to the exception; returns whether the line is one of them. */
@@ -256,13 +306,18 @@ export class FailureScanner {
     const isGrouped = rank === 'likely' || rank === 'weak'
     const known = found[rank]
     const { category } = finding
-    const isNewGroup = isGrouped && !isStopped && known && number > known.until + GROUP_LINES
+    const isCause =
+      known?.isHeading && rule.heading === undefined && number - known.line < FOLLOWED_LINES
+    const isNewGroup =
+      isCause || (isGrouped && !isStopped && known && number > known.until + GROUP_LINES)
     if (known && isGrouped && !isStopped && !isNewGroup) known.until = number
     if (known && !isNewGroup && (category === undefined || byCategory[category])) return undefined
     const candidate = this.#candidate(number, line)
     candidate.category = category
     candidate.hint = hintOf(finding, groups)
     candidate.below = rule.below ?? []
+    candidate.unplaced = rule.unplaced
+    candidate.isHeading = rule.heading ?? false
     if (!known || isNewGroup) found[rank] = candidate
     if (category !== undefined) byCategory[category] ??= candidate
     return candidate
@@ -278,6 +333,8 @@ export class FailureScanner {
       hint: undefined,
       excerpt: { first_line, lines },
       below: [],
+      unplaced: undefined,
+      isHeading: false,
       until: number,
     }
     this.#open.push(candidate)
@@ -303,21 +360,29 @@ interface Match {
 }
 
 const DECISIVE_RULES = RULES.filter(({ rank }) => rank === 'decisive')
+const REPEATED_RULES = RPM.filter(({ rank }) => rank === 'sure')
 const EXCEPTION_RULES = RULES.filter(({ rank }) => rank === 'decisive' || rank === 'sure')
 
 function matchOf(line: string, stage: string, rules: Rule[]): Match | undefined {
   for (const rule of rules) {
-    if (rule.only && stage !== START && !rule.only.includes(stage)) continue
+    const isAnywhere = stage === START && rule.strict === undefined
+    if (rule.only && !isAnywhere && !rule.only.includes(stage)) continue
     const match = rule.pattern.exec(line)
     if (match) return { rule, finding: rule, groups: match.slice(1) }
   }
   return undefined
 }
 
-function hintOf({ hint }: Finding, groups: (string | undefined)[]): string | undefined {
+function hintOf({ hint, spell }: Finding, groups: (string | undefined)[]): string | undefined {
   if (!hint?.includes('$1')) return hint
   const name = groups.find((group) => group !== undefined && group !== '')
-  return name === undefined ? undefined : hint.replaceAll('$1', () => name)
+  return name === undefined ? undefined : hint.replaceAll('$1', () => spell?.(name) ?? name)
+}
+
+/** Returns the section of which rpm says in this line that it has failed. */
+function failedSection(line: string): string | undefined {
+  if (line.includes('Bad exit status')) return LAST_WORD.exec(line)?.[1]
+  return line.includes('/rpm-tmp.') ? TRANSLATED_LAST_WORD.exec(line)?.[1] : undefined
 }
 
 /** Adds a line below a candidate to its excerpt, and reads from it what the candidate's own line does not say. */

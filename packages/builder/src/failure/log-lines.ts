@@ -55,12 +55,24 @@ export class LogLines {
 const ESCAPES =
   /[^\P{Cc}\t](?:\[[0-9;?]{0,20}[@-~]|\][^\p{Cc}]{0,100}(?:\p{Cc}\\?)?|[()][A-Z0-9]|[=>])/gu
 
-/** Prefixes that mock and Koji put before what a program wrote. */
-const PREFIX = /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2})/
+/**
+ * Prefixes that build systems put before what a program wrote: Koji and mock, the seconds of OBS and of the kernel, times, docker, the
+ * progress of ninja, the syslog.
+ */
+const PREFIX =
+  /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2}|\[ {0,6}\d{1,7}(?:\.\d{6})?s?\] ?|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}(?:\d\d[OE]\+? )?|\[\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] {1,2}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,2}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} [\w.-]{1,40}\[\d{1,8}\]: |#\d{1,4} \d{1,7}\.\d{1,3} |\[\d{1,6}\/\d{1,6}\] |\| )/
+
+/** One prefix may follow another, up to this number. */
+const MAX_PREFIXES = 5
 
 /** Returns a line as a terminal would show it in the end: without escape sequences, and only what follows the last carriage return. */
 export function plainLine(line: string): string {
   let text = line.includes('\u001B') ? line.replaceAll(ESCAPES, '') : line
   if (text.includes('\r')) text = text.split('\r').findLast((part) => part !== '') ?? ''
-  return text.replace(PREFIX, '')
+  for (let stripped = 0; stripped < MAX_PREFIXES; stripped++) {
+    const prefix = PREFIX.exec(text)
+    if (!prefix) break
+    text = text.slice(prefix[0].length)
+  }
+  return text
 }

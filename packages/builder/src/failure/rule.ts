@@ -19,6 +19,8 @@ export interface Finding {
   category?: FailureCategory
   /** Default: that of the category. `$1` stands for what the first group of the pattern has matched. */
   hint?: string
+  /** Spells what the group has matched as the hint names it. */
+  spell?: (matched: string) => string
 }
 
 /**
@@ -29,6 +31,12 @@ export interface Rule extends Finding {
   rank: Rank
   /** Only in these sections; `spec` is while rpm parses the spec, `root` before that. */
   only?: string[]
+  /** Not in a log that has lost the beginning of its section either: the words are common elsewhere. */
+  strict?: true
+  /** The category in a log that does not tell the section. */
+  unplaced?: FailureCategory
+  /** Introduces the cause: a match of the same rank in the next lines takes its place. */
+  heading?: true
   /** Findings in the next lines, which are more precise than the line itself. */
   below?: Finding[]
 }

@@ -53,7 +53,10 @@ export const COMPILERS = [
         },
       ],
     },
-    { pattern: /^[^\s:(][^:(]{0,300}\(\d+(?:,\d+)*\): (?:fatal )?error\b/, category: 'compile' },
+    {
+      pattern: /^[^\s:(][^:(]{0,300}\(\d+(?:,\d+)*\): (?:fatal )?error(?: [A-Z]{1,6}\d{1,6})? ?:/,
+      category: 'compile',
+    },
     { pattern: /^\S{1,300}:\d+:(?:\d+:)? *(?:Fatal )?Error: /, category: 'compile' },
     {
       pattern:
@@ -257,7 +260,8 @@ export const BUILD_TOOLS = [
       hint: 'Add BuildRequires: pkgconfig($1).',
     },
     { pattern: /: (?:bad interpreter|cannot execute(?: binary file)?): |^exec: \S+: not found/ },
-    { pattern: /^FAILED: /, below: [] },
+    // ninja names the target; the command and its messages follow.
+    { pattern: /^FAILED: /, heading: true },
   ),
   ...weak(
     {

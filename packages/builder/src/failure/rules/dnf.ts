@@ -84,6 +84,7 @@ export const DNF = [
         /error unpacking of archive|cpio: |rpmdb.{0,40}(?:error|corrupt)|unpacking of archive failed/,
       category: 'infrastructure',
       only: ROOT,
+      strict: true,
     },
     {
       pattern:
@@ -92,20 +93,39 @@ export const DNF = [
       only: ROOT,
     },
   ),
-  ...weak({ pattern: /^Error:/, category: 'infrastructure', only: ROOT }),
+  ...weak({ pattern: /^Error:/, category: 'infrastructure', only: ROOT, strict: true }),
 ]
 
-/** Faults of the machine that builds. */
-export const MACHINE = decisive(
+/** Faults of the build system, before the package has been built. */
+const BUILD_SYSTEM = sure(
   {
     pattern:
-      /: (?:Read-only file system|Input\/output error|Stale file handle|Transport endpoint is not connected)$/,
+      /^fatal: .{0,60}'?(?:https?|git|ssh):\/\/[^\s'/]{0,100}(?:dist-?git|\bpkgs\.)[^\s']{0,200}'?/,
     category: 'infrastructure',
-    only: ['root'],
+    hint: 'The source could not be fetched from the build system: submit the build again later; if it fails again, ask the administrator.',
   },
   {
     pattern:
-      /^(?:!! )?Copr (?:builder|VM) .{0,40}(?:lost|unreachable)|^Failed: the builder|Could not find useradd in chroot|VM (?:was )?(?:lost|terminated)|^(?:ERROR: )?(?:mockbuild\.exception\.\w*Lock|Build root is locked)/,
+      /^su: (?:Permission denied|Authentication (?:failure|token)|System error|Module is unknown|cannot |user \S{1,64} does not exist)|^(?:unpack failed\.|No buildstatus set)|the build host has a kernel or hardware problem/,
     category: 'infrastructure',
+    only: ROOT,
   },
 )
+
+/** Faults of the machine that builds. */
+export const MACHINE = [
+  ...BUILD_SYSTEM,
+  ...decisive(
+    {
+      pattern:
+        /: (?:Read-only file system|Input\/output error|Stale file handle|Transport endpoint is not connected)$/,
+      category: 'infrastructure',
+      only: ['root'],
+    },
+    {
+      pattern:
+        /^(?:!! )?Copr (?:builder|VM) .{0,40}(?:lost|unreachable)|^Failed: the builder|Could not find useradd in chroot|VM (?:was )?(?:lost|terminated)|^(?:ERROR: )?(?:mockbuild\.exception\.\w*Lock|Build root is locked)/,
+      category: 'infrastructure',
+    },
+  ),
+]

@@ -1,7 +1,9 @@
 import { likely, sure, weak } from '../rule.ts'
+import { DOWNLOADS } from './limits.ts'
 
 const PYTHON = 'Add the Python module $1 to BuildRequires: python3dist($1).'
 const PERL = 'Add BuildRequires: perl($1).'
+const perlModule = (path: string): string => path.replaceAll('/', '::')
 const GEM = 'Add BuildRequires: rubygem($1).'
 
 /** Interpreted languages, and the package managers of languages. */
@@ -25,6 +27,7 @@ export const LANGUAGES = [
         /^(?:ERROR|error): (?:Could not find a version that satisfies the requirement|No matching distribution found for) (\S+)/,
       category: 'dependency',
       hint: PYTHON,
+      below: DOWNLOADS,
     },
     {
       pattern:
@@ -61,6 +64,7 @@ export const LANGUAGES = [
         /^(?:# {0,8}(?:Error: {0,4})?)?Can't locate (\S+?)(?:\.pm)? in @INC|^Can't locate (?:loadable object|object method)/,
       category: 'dependency',
       hint: PERL,
+      spell: perlModule,
     },
     {
       pattern:
@@ -106,6 +110,7 @@ export const LANGUAGES = [
         /^error: (?:no matching package(?: named `([^`]+)`)?|failed to select a version for (?:the requirement )?`?([^`]+)|failed to get `([^`]+)` as a dependency|failed to load source for dependency `([^`]+)`|failed to find `?(\S+)`? in|package `([^`]+)` cannot be built because it requires rustc)/,
       category: 'dependency',
       hint: 'Add the crate $1 to BuildRequires or to the vendored sources.',
+      below: DOWNLOADS,
     },
     {
       pattern:
@@ -117,11 +122,13 @@ export const LANGUAGES = [
         /^\[ERROR\] .{0,300}(?:Could not resolve dependencies|Cannot access \S+ \(?.{0,200} in offline mode|could not be resolved|Non-resolvable parent POM|Could not find artifact|Unresolveable build extension|Plugin \S+ or one of its dependencies)|^> Could not (?:resolve|find) /,
       category: 'dependency',
       hint: 'Add the Maven artifact to BuildRequires, as mvn(group:artifact), or remove it from the POM (%pom_remove_dep, %pom_remove_plugin).',
+      below: DOWNLOADS,
     },
     {
       pattern:
         /^\[ERROR\] (?:Failed to execute goal|The build could not read|Malformed POM|Some problems were encountered while processing|BUILD FAILURE|Source option \d|Error: |error: release version)|^FAILURE: Build failed with an exception|^BUILD FAILED$|^error: (?:release version|invalid (?:source|target) release|package \S+ does not exist)/,
       below: [
+        ...DOWNLOADS,
         { pattern: /There (?:are|were) test failures|maven-surefire/, category: 'test' },
         { pattern: /Could not resolve|offline/, category: 'dependency' },
       ],

@@ -1,4 +1,4 @@
-import { decisive, likely, type Rule, sure } from '../rule.ts'
+import { decisive, type Finding, likely, type Rule, sure } from '../rule.ts'
 
 const MEMORY =
   'Build with fewer processes at a time (%constrain_build in the spec), with less debug information, or on a machine with more memory.'
@@ -44,7 +44,7 @@ export const LIMITS = [
   ...decisive(
     {
       pattern:
-        /Killed signal terminated program|\(signal: 9, SIGKILL: kill\)|terminated with signal 9 \[Killed\]/,
+        /Killed signal terminated program|Out of memory: Kill(?:ed)? process|[Mm]emory cgroup out of memory|\boom-kill(?:er)?\b|\boom_reaper\b|\(signal: 9, SIGKILL: kill\)|terminated with signal 9 \[Killed\]/,
       category: 'resources',
       hint: MEMORY,
     },
@@ -54,7 +54,8 @@ export const LIMITS = [
       hint: STALLED,
     },
     {
-      pattern: /^!! Copr timeout =>|exceeded the timeout of \d+ seconds/i,
+      pattern:
+        /\bCopr timeout\b|exceeded the timeout of \d+ seconds|^Job seems to be stuck here, killed|execution took longer than \d|exceeded the maximum (?:execution time|time limit)|ran longer than the maximum time|^Too long with no output|^No output has been received in the last \d|RESULT_TIMED_OUT/i,
       category: 'timeout',
       hint: STALLED,
     },
@@ -86,6 +87,12 @@ export const LIMITS = [
       category: 'resources',
     },
   ),
+  ...sure({
+    pattern: /^timeout: sending signal/,
+    category: 'timeout',
+    hint: STALLED,
+    only: NOT_TESTS,
+  }),
   ...likely({
     pattern: /^timeout: sending signal|: terminated by timeout$/i,
     category: 'timeout',
@@ -96,7 +103,7 @@ export const LIMITS = [
 const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   {
     pattern:
-      /[Cc]ould ?n[o']t resolve host|[Tt]emporary failure in name resolution|[Nn]ame or service not known|unable to resolve host address|unable to resolve '|getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|[Nn]o address associated with hostname|nodename nor servname|dns error: failed to lookup/,
+      /[Cc]ould ?n[o']t resolve host|[Tt]emporary failure in name resolution|[Nn]ame or service not known|unable to resolve host address|unable to resolve '|\b(?:ENOTFOUND|EAI_AGAIN)\b|[Nn]o address associated with hostname|nodename nor servname|dns error: failed to lookup/,
     category: 'network',
     hint: NETWORK,
   },
@@ -112,13 +119,13 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
   {
     pattern:
-      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|22|28|35|56)\)|Failed to connect to \S{1,200} port/,
+      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|22|28|35|56)\)|Failed (?:to )?connect to \S{1,200}(?: port|; )|^(?:(?!:\/\/).){0,400}:\/\/.{1,400}\b[Cc]onnection (?:refused|timed out|reset)|^(?:curl|wget|git|ssh|rsync|fatal|pip\d?|npm|yarn|cargo|gem|mvn|svn|hg|go)\b.{0,200}[Cc]onnection (?:refused|timed out|reset)/,
     category: 'network',
     hint: NETWORK,
   },
   {
     pattern:
-      /Unknown host |java\.net\.(?:UnknownHost|Connect|SocketTimeout)Exception|Could not transfer artifact/,
+      /\b[Uu]nknown host\b|java\.net\.(?:UnknownHost|Connect|SocketTimeout)Exception|Could not transfer artifact/,
     category: 'network',
     hint: NETWORK,
   },
@@ -159,6 +166,9 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
     hint: NETWORK,
   },
 ]
+
+/** Says below the message of a build tool that a download is the cause. */
+export const DOWNLOADS: Finding[] = NO_NETWORK
 
 /** Messages about downloads. In %check, the test that needs the network is the first error. */
 export const NETWORK_RULES = [

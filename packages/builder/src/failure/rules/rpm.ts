@@ -1,4 +1,4 @@
-import { decisive, likely, sure, weak } from '../rule.ts'
+import { decisive, likely, type Rule, sure, weak } from '../rule.ts'
 
 const UNDEFINED_MACRO =
   'A macro is not defined, so the shell sees its name: add the BuildRequires that defines it, or correct the name.'
@@ -72,6 +72,26 @@ export const RPM = [
       category: 'macros',
       hint: 'Correct this line of the spec.',
     },
+    // The names of sections and of the buildroot stay in the messages of other languages.
+    { pattern: /^error: .{0,300}%files\b/, category: 'files' },
+    { pattern: /^error: .{0,200}\/BUILDROOT\//, category: 'files', only: ['%files'] },
+    {
+      pattern:
+        /^error: .{0,40}(?:依赖|相依|依存|의존|Abhängigkeit|[Dd]épendances|[Dd]ipendenze|[Зз]ависимост|[Зз]алежност|závislost|zależno|[Dd]ependencias|[Dd]ependências).{0,40}[:：]$/,
+      category: 'dependency',
+    },
+    {
+      pattern:
+        /unpacking of archive failed on file \S{0,300}\/(?:SOURCES|SPECS)\/|: cpio: (?:MD5 sum|Digest) mismatch|^error: \S{1,300}\.src\.rpm(?: cannot be installed|: (?:not an rpm package|.{0,100}\bBAD\b))|\.src\.rpm: .{0,60}(?:NOT OK|BAD\b)/,
+      category: 'verification',
+      hint: 'The source package is damaged: build it again, and compare its digest after the transfer.',
+    },
+    {
+      pattern:
+        /^\s*(?:\w[\w /]{0,40})?(?:[Dd]igest|[Ss]ignature)\b.{0,100}: BAD\b|^error: unpacking of archive failed/,
+      category: 'verification',
+      only: ['spec', '%prep'],
+    },
     { pattern: /^error: (?:package|Package) \S+ (?:is|was) not installed/, category: 'dependency' },
     {
       pattern:
@@ -108,6 +128,30 @@ export const RPM = [
   ...weak({ pattern: /^\s*(?:error: )?Bad exit status from/ }),
 ]
 
+const DAMAGED =
+  'The source is damaged, or has another format than its name says: download it again.'
+
+/** Messages about archives. Other sections than %prep unpack them too. */
+const UNPACKING = [
+  {
+    pattern: /^(?:\S{0,20}\/)?(?:tar|bsdtar)(?: \(child\))?: (.{1,200}): Cannot open: No such file/,
+    hint: 'The archive $1 is missing: add it to the sources, or correct its name.',
+  },
+  {
+    pattern:
+      /^(?:\S{0,20}\/)?(?:tar|bsdtar)(?: \(child\))?: (?:This does not look like a tar archive|.{1,200}: (?:Cannot (?:open|stat|read)|Not found in archive)|Unexpected EOF|Error opening archive|Skipping to next header|Damaged|Unrecognized archive)/,
+    hint: 'The source is not the archive that its name says: download it again.',
+  },
+  {
+    pattern:
+      /^(?:\/usr\/bin\/)?(?:gzip|bzip2|xz|zstd|lzma|lzip|unzip|7z\w?|gunzip|bunzip2|unxz|unzstd): .{0,200}(?:not in gzip format|unexpected end of file|File format not recognized|not a bzip2 file|unsupported format|Unexpected end of input|cannot find|No such file|CRC|corrupt|invalid)|End-of-central-directory signature not found/,
+    hint: DAMAGED,
+  },
+].flatMap((rule): Omit<Rule, 'rank'>[] => [
+  { ...rule, category: 'prep', only: ['%prep'], strict: true },
+  { ...rule, unplaced: 'prep' },
+])
+
 /** Messages of tools that %prep runs: patch, tar and its like, git, cd. */
 export const PREP = [
   ...sure(
@@ -133,17 +177,11 @@ export const PREP = [
       category: 'prep',
       hint: 'The patch does not apply to this version: make it again, or remove it if the change is in the sources already.',
     },
+    ...UNPACKING,
     {
-      pattern:
-        /^(?:tar|bsdtar): (?:This does not look like a tar archive|.{1,200}: (?:Cannot (?:open|stat|read)|Not found in archive)|Child (?:returned status|died)|Unexpected EOF|Error (?:is not recoverable|opening archive)|Skipping to next header|Damaged|Unrecognized archive)/,
+      pattern: /^rpmuncompress: /,
       category: 'prep',
-      hint: 'The source is not the archive that its name says: download it again.',
-    },
-    {
-      pattern:
-        /^(?:\/usr\/bin\/)?(?:gzip|bzip2|xz|zstd|lzma|lzip|unzip|7z\w?|gunzip|bunzip2|unxz|unzstd): .{0,200}(?:not in gzip format|unexpected end of file|File format not recognized|not a bzip2 file|unsupported format|Unexpected end of input|cannot find|No such file|CRC|corrupt|invalid)|End-of-central-directory signature not found|^rpmuncompress: /,
-      category: 'prep',
-      hint: 'The source is damaged, or has another format than its name says: download it again.',
+      hint: DAMAGED,
     },
     {
       pattern: /: line \d+: (?:cd|pushd): .{1,200}: No such file or directory/,
@@ -157,4 +195,10 @@ export const PREP = [
     },
     { pattern: /^quilt: |^Patch \S{1,200} does not (?:apply|exist)/, category: 'prep' },
   ),
+  // The last words of tar, after the message that says why.
+  ...likely({
+    pattern:
+      /^(?:\S{0,20}\/)?(?:tar|bsdtar)(?: \(child\))?: (?:Child (?:returned status|died)|Error is not recoverable|Exiting with failure status)/,
+    unplaced: 'prep',
+  }),
 ]

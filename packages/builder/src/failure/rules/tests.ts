@@ -54,6 +54,7 @@ export const TESTS = [
       pattern: /^(?:ERROR: \S{1,200}(?: - .{1,200})?$|XPASS: \S|UNRESOLVED: \S)/,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
     { pattern: /^FAIL: \S/, category: 'test', only: CHECK },
     { pattern: /^# (?:FAIL|ERROR): {1,4}[1-9]/, category: 'test', only: CHECK },
@@ -98,7 +99,7 @@ export const TESTS = [
     },
     {
       pattern:
-        /^\S{1,300}:\d+: FAILED:|^(?:test cases|assertions): .{1,80}[1-9]\d* failed|^\*{3} [1-9]\d* failures? (?:is|are) detected|^\S{1,200}\(\d+\): (?:fatal )?error: in "|^(?:FAIL!|XPASS) {1,3}: |^!!!FAILURES!!!|^\S{1,200}:\d+:[FE]:|^\[ {2}ERROR {3}\]|^(?:not ok|Bail out|\*{2} ERROR:|ERROR:\S{1,200}:\d+:\w)/,
+        /^\S{1,300}:\d+: FAILED:|^(?:test cases|assertions): .{1,80}[1-9]\d* failed|^\*{3} [1-9]\d* failures? (?:(?:is|are) )?detected|^\S{1,200}\(\d+\): (?:fatal )?error:? in "|^\S{1,200}(?:\(\d+\)|:\d+): ERROR: .{0,200}NOT correct!|^\[doctest\] .{0,100}[1-9]\d{0,8} failed|^\[ {1,10}[1-9]\d{0,8} (?:tests|containers) failed {1,10}\]|^\d+\) test: \S{1,200} \([FE]\)|^(?:FAIL!|XPASS) {1,3}: |^!!!FAILURES!!!|^\S{1,200}:\d+:[FE]:|^\[ {2}ERROR {3}\]|^(?:not ok|Bail out|\*{2} ERROR:|ERROR:\S{1,200}:\d+:\w)/,
       category: 'test',
       only: CHECK,
     },
@@ -117,7 +118,7 @@ export const TESTS = [
     // Java
     {
       pattern:
-        /^\[ERROR\] (?:Tests run: |Failures: |Errors: |There (?:are|were) test failures)|Tests run: \d+, (?:Failures: [1-9]|Failures: \d+, Errors: [1-9])|<<< (?:FAILURE|ERROR)!|^\[ERROR\] {1,4}\S{1,200}:\d+ |^\s{0,20}\[junit\] Test \S+ FAILED|^\S{1,200} > \S{1,200}.{0,100} FAILED$/,
+        /^\[ERROR\] (?:Tests run: |Failures: |Errors: |There (?:are|were) test failures)|Tests run: \d+, {1,2}(?:Failures: [1-9]|Failures: \d+, {1,2}Errors: [1-9])|<<< (?:FAILURE|ERROR)!|^\[ERROR\] {1,4}\S{1,200}:\d+ |^\s{0,20}\[junit\] Test \S+ FAILED|^\S{1,200} > \S{1,200}.{0,100} FAILED$/,
       category: 'test',
       only: CHECK,
     },
@@ -145,22 +146,26 @@ export const TESTS = [
         /^(?:Error|Failure) Details$|^\[\s?(?:failed|FAILED)\s?\] |^\s{0,8}(?:\S{1,100} )?\.{2,80} ?(?:FAILED|FAIL|failed|BAD)$|^\S{1,200} {1,40}(?:FAILED|FAIL)$|^FAILED\b:? ?(?!0)\S|^Some tests failed|^Test failed|^TEST FAILED|: test failed$/,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
     {
       pattern: /^\S{1,200}(?: \S{1,80}){0,3}: (?:FAILED|FAIL|failed|not ok)$/,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
     {
       pattern:
         /^(?:appstream-util|appstreamcli|desktop-file-validate)|^\S{1,200}\.(?:desktop|appdata\.xml|metainfo\.xml): (?:FAILED|error)|^[✘E]: \S+:|^Validation failed: /,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
     {
       pattern: /: Assertion [`'].{1,300}failed|^Assertion failed/,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
   ),
   ...likely(
@@ -176,7 +181,13 @@ export const TESTS = [
         /^thread '.{1,100}' (?:\(\d+\) )?panicked at|^\s{0,20}\d{1,6}\) \S|^(?:Failed|FAILURE)\b/,
       category: 'test',
       only: ['%check'],
+      strict: true,
     },
   ),
-  ...weak({ pattern: /\b(?:FAIL|FAILED|failed)\b/, category: 'test', only: ['%check'] }),
+  ...weak({
+    pattern: /\b(?:FAIL|FAILED|failed)\b/,
+    category: 'test',
+    only: ['%check'],
+    strict: true,
+  }),
 ]

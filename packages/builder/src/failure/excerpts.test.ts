@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FailureCategory } from '@copr/contract/failure'
+import { FailureScanner } from './failure-scanner.ts'
+
+/** Parts of logs as users quote them, most of them without the beginning of the section. `»` marks the first error. */
+const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
+  // FAILED is not always a test
+  [
+    'ninja in %build',
+    'compile',
+    `[3/9] Building C object a.o\nFAILED: a.o\n/usr/bin/cc -O2 -o a.o -c a.c\n»a.c:1:2: error: expected ';'\nninja: build stopped: subcommand failed.\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'ninja without a known message',
+    'compile',
+    `[3/9] Generating x\n»FAILED: [code=2] x.h\n./generate x.h\nx.h cannot be made\nninja: build stopped: subcommand failed.\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'ninja in %install',
+    'install',
+    `[0/1] Installing files.\n»FAILED: meson-install\nninja: build stopped: subcommand failed.\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%install)`,
+  ],
+  [
+    'the kernel',
+    'compile',
+    `  BTFIDS  vmlinux\n»FAILED: load BTF from vmlinux: No such file or directory\nmake[1]: *** [Makefile:1: vmlinux] Error 255\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'a test script',
+    'test',
+    `»FAILED: 3 of 20\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%check)`,
+  ],
+  // Prefixes
+  ...[
+    '[   12s] ',
+    '[ 1234s] [ 1230.123456] ',
+    'BUILDSTDERR: ',
+    'DEBUG util.py:446:  BUILDSTDERR: ',
+    '2024-01-02T03:04:05.1234567Z ',
+    '2024-01-02 03:04:05,678 ',
+    '[2024-01-02T03:04:05.678Z] ',
+    '2024-01-02T03:04:05.123456Z 01O ',
+    '[03:04:05] ',
+    '03:04:05 ',
+    '#12 34.56 ',
+    '| ',
+    'Jan  2 03:04:05 host mock[123]: ',
+  ].map((prefix): [string, FailureCategory, string] => [
+    `the prefix "${prefix}"`,
+    'files',
+    `${prefix}Checking...\n»${prefix}error: Installed (but unpackaged) file(s) found:\n${prefix}   /usr/bin/a\n${prefix}\n${prefix}RPM build errors:\n${prefix}    Installed (but unpackaged) file(s) found:`,
+  ]),
+  // Memory, disk and time
+  [
+    'the kernel out of memory',
+    'resources',
+    `[   90s] »[   88.123456] Out of memory: Kill process 77 (cc1plus) score 900 or sacrifice child\n[   91s] FAILED: a.o\n[   91s] c++: internal compiler error: Killed (program cc1plus)\n[   92s] error: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'a group out of memory',
+    'resources',
+    `»cc1plus invoked oom-killer: gfp_mask=0xcc0, order=0\nMemory cgroup out of memory: Killed process 9 (cc1plus)\nmake: *** [a.o] Error 1\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%check)`,
+  ],
+  [
+    'the compiler killed',
+    'resources',
+    `»g++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\nmake: *** [a.o] Error 1\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'the disk full',
+    'resources',
+    `a.c:1:1: warning: unused\n»/tmp/a.s: fatal error: error writing to /tmp/a.s: No space left on device\nmake: *** [a.o] Error 1`,
+  ],
+  ['a quota', 'resources', `»cp: error writing 'a': Disk quota exceeded\nmake: *** [a] Error 1`],
+  [
+    'a worker of OBS that sees no output',
+    'timeout',
+    `[  100s] ok 3 - c\n\n»Job seems to be stuck here, killed. (after 28800 seconds of inactivity)`,
+  ],
+  ['Copr', 'timeout', `+ sleep 1\n»!! Copr timeout => sending INT\nCopr build error: Build failed`],
+  [
+    'Jenkins',
+    'timeout',
+    `+ sleep 1\n»Build timed out (after 30 minutes). Marking the build as aborted.`,
+  ],
+  ['GitLab', 'timeout', `+ sleep 1\n»ERROR: Job failed: execution took longer than 1h0m0s seconds`],
+  [
+    'timeout(1)',
+    'timeout',
+    `+ timeout -v 10 make\n»timeout: sending signal TERM to command 'make'\nmake: *** [a] Terminated\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  // Neither a section nor a known message
+  ['nothing known', 'compile', `running step 4\nstep 4 gave up`, /read its end/],
+  [
+    "rpm's list alone",
+    'files',
+    `RPM build errors:\n»    File not found: /root/rpmbuild/BUILDROOT/a-1-1.x86_64/usr/bin/a`,
+  ],
+  [
+    "rpm's list with the spec",
+    'macros',
+    `RPM build errors:\n    Macro expanded in comment on line 3: %{x}\n»    line 12: Unknown tag: Foo: bar`,
+  ],
+  ['only make', 'compile', `»make: *** [Makefile:3: all] Error 2`],
+  // Tests without %check
+  [
+    'Boost.Test',
+    'test',
+    `Running 3 test cases...\n»a.cpp(12): fatal error in "t1": critical check x == 1 failed\n\n*** 1 failure detected in test suite "a"`,
+  ],
+  [
+    'newer Boost.Test',
+    'test',
+    `»a.cpp(12): error: in "t1": check x == 1 has failed\n*** 1 failure is detected in the test module "a"`,
+  ],
+  ['Qt Test', 'test', `PASS   : A::init()\n»FAIL!  : A::b() Compared values are not the same`],
+  [
+    'Catch2',
+    'test',
+    `»a.cpp:12: FAILED:\n  REQUIRE( x == 1 )\n===\ntest cases: 2 | 1 passed | 1 failed`,
+  ],
+  [
+    'doctest',
+    'test',
+    `»a.cpp(12): ERROR: CHECK( x == 1 ) is NOT correct!\n  values: CHECK( 2 == 1 )`,
+  ],
+  ['CppUnit', 'test', `»!!!FAILURES!!!\nTest Results:\nRun:  2   Failures: 1   Errors: 0`],
+  ['Go', 'test', `=== RUN   TestA\n»--- FAIL: TestA (0.00s)\n    a_test.go:3: no\nFAIL`],
+  ['TAP', 'test', `ok 1 - a\n»not ok 2 - b\n# 1 of 2`],
+  ['JUnit 4', 'test', `»Tests run: 3,  Failures: 1\n`],
+  [
+    'a compiler in the same form',
+    'compile',
+    `»a.cs(3,14): error CS0103: The name 'x' does not exist\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  // Downloads
+  [
+    'Maven',
+    'network',
+    `»[ERROR] Failed to execute goal on project a: Could not resolve dependencies\n[ERROR] Could not transfer artifact b: repo.example.org: Unknown host repo.example.org\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'npm',
+    'network',
+    `»npm ERR! request to https://registry.example.org/a failed, reason: getaddrinfo EAI_AGAIN registry.example.org\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+  ],
+  [
+    'an old curl',
+    'network',
+    `»curl: (7) Failed connect to example.org:443; Connection refused\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%install)`,
+  ],
+  [
+    'git',
+    'network',
+    `Cloning into 'a'...\n»fatal: unable to access 'https://example.org/a.git/': Could not resolve host: example.org\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%prep)`,
+  ],
+  [
+    "the build system's own dist-git",
+    'infrastructure',
+    `Running: git clone https://dist-git.example.org/git/a/b/c\n»fatal: unable to access 'https://dist-git.example.org/git/a/b/c/': Could not resolve host: dist-git.example.org`,
+  ],
+  // Damaged source packages
+  [
+    'a damaged source package',
+    'verification',
+    `warning: user a does not exist - using root\n»error: unpacking of archive failed on file /root/rpmbuild/SOURCES/a.tar.gz;5: cpio: read failed - Inappropriate ioctl\nerror: a-1-1.src.rpm cannot be installed`,
+  ],
+  [
+    'a digest',
+    'verification',
+    `»error: a-1-1.src.rpm: Payload SHA256 digest: BAD (Expected a != b)`,
+  ],
+  // Other languages
+  [
+    'French',
+    'install',
+    `+ make install\n»make: *** [Makefile:3: install] Error 1\nerreur : Mauvais statut de sortie pour /var/tmp/rpm-tmp.a1B2c3 (%install)\n\nErreurs de construction RPM :\n    Mauvais statut de sortie pour /var/tmp/rpm-tmp.a1B2c3 (%install)`,
+  ],
+  [
+    'Chinese',
+    'prep',
+    `+ cd a\n»+ ./step\n错误：/var/tmp/rpm-tmp.NUKkwS (%prep) 退出状态不好\n\nRPM 构建错误：\n    /var/tmp/rpm-tmp.NUKkwS (%prep) 退出状态不好`,
+  ],
+  [
+    'Italian',
+    'files',
+    `Requires(rpmlib): rpmlib(CompressedFileNames) <= 3.0.4-1\n»errore: File /root/a.list vuoto nella sezione %files\n\nErrori di compilazione RPM:`,
+  ],
+  [
+    'Japanese',
+    'files',
+    `»エラー: ファイルが見つかりません: /root/rpmbuild/BUILDROOT/a-1-1.x86_64/usr/bin/a\n\nRPM ビルドエラー:`,
+  ],
+  [
+    'Russian',
+    'dependency',
+    `»ошибка: Неудовлетворенные зависимости сборки:\n\tb нужен для a-1-1.x86_64`,
+  ],
+  [
+    'a section in German',
+    'test',
+    `Ausführen(%check): /bin/sh -e /var/tmp/rpm-tmp.a1B2c3\n+ umask 022\n»FAILED tests\nFehler: Fehler-Status beim Beenden von /var/tmp/rpm-tmp.a1B2c3 (%check)`,
+  ],
+  // Which line
+  [
+    'rpm before mock',
+    'macros',
+    `»error: line 38: Unknown tag: Foo: bar\nBuilding target platforms: noarch\nBuilding for target noarch\nChild return code was: 1\nEXCEPTION: [Error()]\nTraceback (most recent call last):\n  File "a.py", line 1, in b\nmockbuild.exception.Error: x`,
+  ],
+  [
+    'tar in %install',
+    'install',
+    `+ tar xf a.tar\n»tar: a.tar: Cannot open: No such file or directory\ntar: Error is not recoverable: exiting now\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%install)`,
+    /archive a\.tar is missing/,
+  ],
+  [
+    'tar without a section',
+    'prep',
+    `+ tar xf a.tar\n»tar (child): a.tar: Cannot open: No such file or directory\ntar (child): Error is not recoverable: exiting now\ntar: Child returned status 2`,
+    /archive a\.tar is missing/,
+  ],
+  [
+    'a missing document',
+    'files',
+    `[1/1] Packing\nFAILED: rpm\n»cp: cannot stat 'NEWS': No such file or directory\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%license)`,
+  ],
+  [
+    'a module of Perl',
+    'dependency',
+    `»Can't locate Foo/Bar/Baz.pm in @INC (you may need to install the Foo::Bar::Baz module)\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+    /perl\(Foo::Bar::Baz\)/,
+  ],
+  // The build system
+  [
+    'a sandbox that does not start',
+    'infrastructure',
+    `Start: chroot\n»su: Permission denied\nFinish: chroot\nTraceback (most recent call last):\n  File "a.py", line 1, in b\nsubprocess.CalledProcessError: Command failed`,
+  ],
+  [
+    'a machine of OBS',
+    'infrastructure',
+    `[    1s] init_buildsystem --cachedir a b.spec ...\n[    3s] »unpack failed.\n[    7s] tar: Exiting with failure status due to previous errors`,
+  ],
+]
+
+for (const [name, category, text, hint] of EXCERPTS)
+  test(`an excerpt of a log is understood: ${name}`, () => {
+    const marked = text.split('\n').findIndex((line) => line.includes('»')) + 1
+    const scanner = new FailureScanner()
+    scanner.write(`${text.replace('»', '')}\n`)
+    const details = scanner.details()
+    assert.equal(details.category, category, JSON.stringify(details))
+    if (marked > 0) assert.equal(details.line, marked, JSON.stringify(details))
+    if (hint) assert.match(details.hint, hint)
+  })
