@@ -202,6 +202,23 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'test',
     `Ausführen(%check): /bin/sh -e /var/tmp/rpm-tmp.a1B2c3\n+ umask 022\n»FAILED tests\nFehler: Fehler-Status beim Beenden von /var/tmp/rpm-tmp.a1B2c3 (%check)`,
   ],
+  [
+    'unpackaged files in Chinese',
+    'files',
+    `»错误：发现已安装(但未打包的)文件：\n   /usr/bin/a\n\nRPM 构建错误：\n    发现已安装(但未打包的)文件：\n   /usr/bin/a`,
+  ],
+  ['a line of the spec in French', 'macros', `»erreur : ligne 12: Balise inconnue: Foo: bar`],
+  [
+    'OBS without a package',
+    'dependency',
+    `»[ 5s] unresolvable: nothing provides foo-devel`,
+    /foo-devel/,
+  ],
+  [
+    'a gem',
+    'network',
+    `»ERROR:  Could not find a valid gem 'a' (>= 0), here is why:\n          Unable to download data from https://rubygems.org/ - no such name`,
+  ],
   // Which line
   [
     'rpm before mock',

@@ -207,7 +207,7 @@ export const BUILD_TOOLS = [
     // meson
     {
       pattern:
-        /(?:^|: )ERROR: (?:Dependency "([^"]+)"|Dependency lookup for (\S+)|Dependency '([^']+)'|.{0,100}[Dd]ependency "?([\w.+-]+)"? .{0,40}(?:not found|required)|(?:Program|Programs?) '?([\w./ +-]+)'?.{0,40} not found|C(?:\+\+|pp)? (?:shared or static )?(?:library|header) '([^']+)'|Pkg-config .{0,40}not found|Unknown compiler|.{0,40}(?:not found|too old)|.{0,20}Could not (?:find|invoke)|python3? is missing modules|Git program not found|.{0,200}required but not found)/,
+        /(?:^|: )ERROR: (?:Dependency "([^"]+)"|Dependency lookup for (\S+)|Dependency '([^']+)'|.{0,100}[Dd]ependency "?([\w.+-]+)"? .{0,40}(?:not found|required)|(?:Program|Programs?) '?([\w./ +-]+)'?.{0,40} not found|C(?:\+\+|pp)? (?:shared or static )?(?:library|header) '([^']+)'|Pkg-config .{0,40}not found|Unknown compiler|.{0,40}(?:not found|too old)|.{0,20}Could not (?:find(?! a valid gem)|invoke)|python3? is missing modules|Git program not found|.{0,200}required but not found)/,
       category: 'dependency',
       hint: 'Add the package that provides $1 to BuildRequires.',
       only: ['%build', '%conf', '%install', '%prep'],

@@ -13,13 +13,14 @@ export const DNF = [
   ...sure(
     {
       pattern:
-        /^\s*(?:[-*] )?(?:No match for argument|Unable to find a match|No matching package to install|No [Pp]ackage found for|No package matched|No match for group package|Module or Group '[^']+' (?:is not available|does not exist)|No matching package)[: ]+'?(.+?)'?\.?$/,
+        /^\s*(?:[-*] |ERROR: |Error: )?(?:No match for argument|Unable to find a match|No matching package to install|No [Pp]ackage found for|No package matched|No match for group package|Module or Group '[^']+' (?:is not available|does not exist)|No matching package)[: ]+'?(.+?)'?\.?$/,
       category: 'dependency',
       hint: MISSING,
       only: ROOT,
     },
     {
-      pattern: /^\s*(?:Problem(?: \d+)?: |[-*] |Error: ?)?nothing provides (\S+(?: [<>=]+ \S+)?)/,
+      pattern:
+        /^\s*(?:Problem(?: \d+)?: |[-*] |Error: ?|unresolvable: )?nothing provides (\S+(?: [<>=]+ \S+)?)/,
       category: 'dependency',
       hint: MISSING,
       only: ROOT,

@@ -85,6 +85,12 @@ export const LANGUAGES = [
       hint: GEM,
     },
     {
+      pattern: /^ERROR: {1,2}Could not find a valid gem '([\w-]+)'/,
+      category: 'dependency',
+      hint: GEM,
+      below: DOWNLOADS,
+    },
+    {
       pattern:
         /^rake aborted!|^\*{3} extconf\.rb failed|^ERROR: {2}(?:Failed to build gem|Error installing|While executing gem|Loading command)|^\S{1,200}\.rb:\d+:(?:in .{1,200}:)? .{0,200}\(\w+(?:::\w+)*(?:Error|Exception)\)/,
     },

@@ -143,7 +143,7 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
   {
     pattern:
-      /Gem::RemoteFetcher::FetchError|Could not fetch specs from|Errno::ECONNREFUSED|Could not reach host/,
+      /Gem::RemoteFetcher::FetchError|Unable to download data from https?:|Could not fetch specs from|Errno::ECONNREFUSED|Could not reach host/,
     category: 'network',
     hint: NETWORK,
   },

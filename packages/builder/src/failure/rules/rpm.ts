@@ -73,6 +73,11 @@ export const RPM = [
       hint: 'Correct this line of the spec.',
     },
     // The names of sections and of the buildroot stay in the messages of other languages.
+    {
+      pattern:
+        /^error: (?:ligne|riga|Zeile|строка|рядок|řádek|linia|wiersz|línea|linha|rad|regel|行|第) ?\d{1,6}\b/i,
+      category: 'macros',
+    },
     { pattern: /^error: .{0,300}%files\b/, category: 'files' },
     { pattern: /^error: .{0,200}\/BUILDROOT\//, category: 'files', only: ['%files'] },
     {
@@ -122,6 +127,14 @@ export const RPM = [
     },
   ),
   ...likely(
+    // A list of installed files, in another language.
+    {
+      pattern: /^error: .{1,100}[:：]\s{0,5}$/,
+      only: ['%files'],
+      below: [
+        { pattern: /^\s{2,8}\/(?:usr|etc|var|opt|srv|s?bin|lib\d*|boot|run)\//, category: 'files' },
+      ],
+    },
     { pattern: /^error: (?!Bad exit status)\S/ },
     { pattern: /^(?:[\w.+-]+ )?[a-z0-9-]+ is needed by \S+/, category: 'dependency' },
   ),
