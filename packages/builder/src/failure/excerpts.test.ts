@@ -45,6 +45,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     '03:04:05 ',
     '#12 34.56 ',
     '| ',
+    '[INFO] ',
     'Jan  2 03:04:05 host mock[123]: ',
   ].map((prefix): [string, FailureCategory, string] => [
     `the prefix "${prefix}"`,

@@ -57,10 +57,10 @@ const ESCAPES =
 
 /**
  * Prefixes that build systems put before what a program wrote: Koji and mock, the seconds of OBS and of the kernel, times, docker, the
- * progress of ninja, the syslog.
+ * progress of ninja, the syslog, Maven.
  */
 const PREFIX =
-  /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2}|\[ {0,6}\d{1,7}(?:\.\d{6})?s?\] ?|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}(?:\d\d[OE]\+? )?|\[\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] {1,2}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,2}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} [\w.-]{1,40}\[\d{1,8}\]: |#\d{1,4} \d{1,7}\.\d{1,3} |\[\d{1,6}\/\d{1,6}\] |\| )/
+  /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2}|\[ {0,6}\d{1,7}(?:\.\d{6})?s?\] ?|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}(?:\d\d[OE]\+? )?|\[\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] {1,2}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,2}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} [\w.-]{1,40}\[\d{1,8}\]: |#\d{1,4} \d{1,7}\.\d{1,3} |\[\d{1,6}\/\d{1,6}\] |\| |\[(?:INFO|ERROR)\] {1,4}(?=error: |Executing\(%|Processing files: )|INFO: (?=Start: ))/
 
 /** One prefix may follow another, up to this number. */
 const MAX_PREFIXES = 5

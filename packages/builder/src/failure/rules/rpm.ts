@@ -25,7 +25,8 @@ export const RPM = [
       hint: UNDEFINED_MACRO,
     },
     {
-      pattern: /^error: (?:File|Directory) not found(?: by glob)?: (.*)/,
+      pattern:
+        /^error: (?:(?:File|Directory) not found(?: by glob)?|No such file or directory(?=: \/\S{0,200}build-?root)): (.*)/i,
       category: 'files',
       hint: '%files names a file that %install has not created: correct the path, or install the file.',
     },
