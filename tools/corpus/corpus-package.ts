@@ -80,7 +80,7 @@ function parseExpectation(text: string): Expectation {
 async function pack(dir: string, folder: string): Promise<Buffer> {
   const [, top = '', kind] = ARCHIVE.exec(folder) ?? []
   if (kind === undefined)
-    throw new Error(`Cannot pack ${join(dir, folder)}: no archive has such a name`)
+    throw new Error(`Cannot pack ${join(dir, folder)}: its name does not end like that of an archive`)
   const work = await mkdtemp(join(tmpdir(), 'copr-corpus-'))
   try {
     const from = join(dir, folder)

@@ -122,7 +122,7 @@ export async function packageFiles(
   for (const [index, path] of paths.entries()) {
     const kind = await kindOf(join(tree, path))
     if (kind === undefined || owned.has(path)) continue
-    // a directory with files of the package is created with them
+    // Installing the files of the package creates the directories that contain them.
     if (kind === 'directory' && paths[index + 1]?.startsWith(`${path}/`)) continue
     if (kind === 'file') await dropSpecialBits(join(tree, path))
     if (kind !== 'directory') owned.add(path)

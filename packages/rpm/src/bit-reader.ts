@@ -15,7 +15,7 @@ export class BitReader {
     return this.#bytes.length - this.#position + (this.#pendingCount >> 3)
   }
 
-  /** Returns a reader of the bits that are left, and of more bytes after them. */
+  /** Returns a reader of the bits that this one has not read yet, followed by the given bytes. */
   append(more: Buffer): BitReader {
     const start = this.#position - Math.ceil(this.#pendingCount / 8)
     const reader = new BitReader(Buffer.concat([this.#bytes.subarray(start), more]))

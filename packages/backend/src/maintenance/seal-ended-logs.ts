@@ -3,8 +3,9 @@ import type { Backend } from '../context.ts'
 import { resultPath } from '../store/paths.ts'
 
 /**
- * Compresses the logs of builds that ended without a report from their agent: builds that were canceled or given up, or that ended while
- * the backend was down. `looks` counts the calls for each log, which is checked less and less often, because new lines become unlikely.
+ * Compresses the logs of builds that ended without a report from their agent: builds that were canceled or abandoned, or that ended while
+ * the backend was down. `looks` counts how often each log has been checked: the longer ago its build ended, the less likely are new lines,
+ * and the more rarely it is checked.
  */
 export async function sealEndedLogs(
   { db, store }: Backend,

@@ -67,5 +67,5 @@ export function withoutPackage(line: string, name: string): string | undefined {
 
 /** The end of a row of dnf's table, which follows a name that is too long for it. */
 const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+(?:0:)?${VERSION}-${RELEASE}\\s+@commandline\\s`)
-/** Rows of dnf's table and of its list of steps, without the package's name. */
+/** A row of dnf's table of packages, or one of its progress lines, after the package's name was removed from it. */
 const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

@@ -49,7 +49,7 @@ export function accountRoutes(api: Api): void {
   answer(api, '/gssapi_login', {
     GET: open(
       {
-        summary: 'Log in with Kerberos; not supported, the error names the alternative',
+        summary: 'Log in with Kerberos. Not supported: the error names the alternative',
         answer: AuthCheckAnswer,
       },
       async (c) => {

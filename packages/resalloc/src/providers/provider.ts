@@ -152,7 +152,10 @@ export interface Provider {
   offerings(): readonly Offering[]
   /** Returns cloud errors instead of throwing them; when aborted or without a response, the outcome is `unknown`. */
   start(order: StartOrder, signal: AbortSignal): Promise<StartOutcome>
-  /** Requests a machine's end, which only a listing proves. Succeeds if the machine does not exist; throws if the request fails. */
+  /**
+   * Requests the termination of a machine; only its absence from a listing proves that it is gone. Succeeds if the machine does not exist;
+   * throws if the request fails.
+   */
   stop(order: StopOrder, signal: AbortSignal): Promise<void>
   /**
    * Lists all resources of this installation in this pool's account, in pages, no older than the call. Throws rather than
