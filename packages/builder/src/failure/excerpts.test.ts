@@ -249,6 +249,256 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `»Can't locate Foo/Bar/Baz.pm in @INC (you may need to install the Foo::Bar::Baz module)\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
     /perl\(Foo::Bar::Baz\)/,
   ],
+  // Modules and programs that are missing
+  [
+    'an import of Go',
+    'dependency',
+    `package example.org/a\n»\timports example.org/b/c: cannot find package "example.org/b/c" in any of:\n\t/usr/lib/golang/src/example.org/b/c (from $GOROOT)\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+    /example\.org\/b\/c/,
+  ],
+  [
+    'a module of Go behind a file',
+    'dependency',
+    `»cmd/a.go:5:2: no required module provides package example.org/b: go.mod file not found in current directory or any parent directory; see 'go help modules'`,
+    /module example\.org\/b,/,
+  ],
+  [
+    'a sum of Go',
+    'dependency',
+    `»a.go:3:2: missing go.sum entry for module providing package example.org/b (imported by example.org/a); to add:\n\tgo get example.org/a`,
+  ],
+  [
+    'a header without a section',
+    'dependency',
+    `»a.c:3:10: fatal error: b.h: No such file or directory\n #include "b.h"\n          ^~~~~\ncompilation terminated.\nmake: *** [a.o] Error 1`,
+    /b\.h/,
+  ],
+  [
+    'a header of Qt',
+    'dependency',
+    `»a.cpp:3:10: fatal error: QWidget: No such file or directory\n    3 | #include <QWidget>\ncompilation terminated.`,
+    /QWidget/,
+  ],
+  [
+    'the linker of another toolset',
+    'dependency',
+    `»/opt/x/root/usr/libexec/gcc/x86_64-redhat-linux/9/ld: cannot find -lfoo\ncollect2: error: ld returned 1 exit status`,
+    /-devel package of foo/,
+  ],
+  [
+    'a crate',
+    'dependency',
+    `»error[E0463]: can't find crate for \`core\`\n  = note: the target may not be installed\nerror: could not compile \`a\``,
+  ],
+  [
+    'a package of Java',
+    'dependency',
+    `»A.java:3: error: package org.example.b does not exist\nimport org.example.b.C;`,
+    /org\.example\.b/,
+  ],
+  [
+    'a module of Fortran',
+    'dependency',
+    `a.f90:3:6:\n\n    3 |   use b\n      |      1\n»Fatal Error: Cannot open module file 'b.mod' for reading at (1): No such file or directory\ncompilation terminated.`,
+  ],
+  [
+    'a package of Vala',
+    'dependency',
+    `»error: Package \`foo-1.0' not found in specified Vala API directories or GObject-Introspection GIR directories`,
+    /foo-1\.0/,
+  ],
+  [
+    'the C++ compiler',
+    'dependency',
+    `»gcc: fatal error: cannot execute 'cc1plus': execvp: No such file or directory\ncompilation terminated.`,
+    /program cc1plus/,
+  ],
+  [
+    'a program that Python runs',
+    'dependency',
+    `Traceback (most recent call last):\n  File "setup.py", line 3, in <module>\n    version()\n»FileNotFoundError: [Errno 2] No such file or directory: 'git'\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+    /program git/,
+  ],
+  [
+    'the headers of the kernel',
+    'dependency',
+    `make -C /lib/modules/6.1.0/build M=/b modules\n»make[1]: *** /lib/modules/6.1.0/build: No such file or directory.  Stop.\nmake: *** [all] Error 2`,
+    /kernel-devel/,
+  ],
+  [
+    "the end of CMake's message",
+    'dependency',
+    `»  Could NOT find ZLIB (missing: ZLIB_LIBRARY ZLIB_INCLUDE_DIR)\nCall Stack (most recent call first):\n  CMakeLists.txt:3 (find_package)`,
+    /ZLIB/,
+  ],
+  // The last cause of cargo decides
+  [
+    'vendored crates that are not there',
+    'prep',
+    `»error: failed to get \`a\` as a dependency of package \`b v1.0.0\`\n\nCaused by:\n  failed to load source for dependency \`a\`\n\nCaused by:\n  Unable to update registry \`crates-io\`\n\nCaused by:\n  failed to update replaced source registry \`crates-io\`\n\nCaused by:\n  failed to read root of directory source: /b/vendor\n\nCaused by:\n  No such file or directory (os error 2)\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
+    /\/b\/vendor/,
+  ],
+  [
+    'crates that must be downloaded',
+    'network',
+    `»error: failed to get \`a\` as a dependency of package \`b v1.0.0\`\n\nCaused by:\n  failed to load source for dependency \`a\`\n\nCaused by:\n  Unable to update registry \`crates-io\`\n\nCaused by:\n  download of config.json failed`,
+  ],
+  // Prefixes of which only some are removed
+  ...[
+    '    ',
+    '\t',
+    '[error] ',
+    '[ERROR] ',
+    '     [exec] ',
+    '[centos 9] ',
+    '    default: ',
+    '      a_test.go:12: #18 70.44 ',
+    'app_1  | ',
+    '##[error]',
+    'build\tRun make\t2024-01-02T03:04:05.1234567Z ',
+    '> ',
+    '0.532 ',
+  ].map((prefix): [string, FailureCategory, string] => [
+    `the prefix ${JSON.stringify(prefix)}`,
+    'macros',
+    `begin\n»${prefix}error: line 3: Unknown tag: Foo: b\nend`,
+  ]),
+  [
+    'commands of the shell behind a prefix',
+    'install',
+    `[info] Executing(%install): /bin/sh -e /tmp/rpm-tmp.1\n[error] + '[' -e /b/no-error ']'\n[error] + mv '/b/missing/*' /c\n[error] + true\n[error] + true\n»[error] mv: rename /b/missing/* to /c/*: No such file or directory\n[error] error: Bad exit status from /tmp/rpm-tmp.1 (%install)`,
+  ],
+  // The spec, without a section
+  ...[
+    'error: Unknown icon type: a.png',
+    'error: bare words are no longer supported, please use "...":  a == b',
+    'error: Package has no %description: a',
+    'error: line 3: Tag takes single token only: Name: a b',
+    "error: line 5: Dependency tokens must begin with alpha-numeric, '_' or '/': BuildRequires: %{a}",
+    'error: Macro %a has empty body',
+    'error: line 7: Unclosed %if',
+    "error: Illegal char '-' (0x2d) in: 1-2",
+    'error: Duplicate tag: Version',
+    'error: /b/a.spec:9: bad %if condition: x',
+    'error: %changelog not in descending chronological order',
+    'error: Name field must be present in package: (main package)',
+    "ValueError: can't parse specfile",
+  ].map((line): [string, FailureCategory, string] => [
+    line,
+    'macros',
+    `rpmbuild -bb a.spec\n»${line}`,
+  ]),
+  [
+    'a macro in the argument of a program',
+    'macros',
+    `+ /usr/lib/rpm/check-buildroot\n»xargs: invalid number "%{_cpus}" for -P option\nTry 'xargs --help' for more information.\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%install)`,
+    /%\{_cpus\}/,
+  ],
+  // Transactions and repositories
+  [
+    'packages larger than the disk',
+    'resources',
+    `Error: Transaction check error:\n»  installing package a-1-1.x86_64 needs 20MB more space on the / filesystem`,
+  ],
+  [
+    'the summary of a full disk',
+    'resources',
+    `Error Summary\n-------------\nDisk Requirements:\n»   At least 20MB more space needed on the / filesystem.`,
+  ],
+  [
+    'two packages with one file',
+    'dependency',
+    `Running transaction test\n»Error: Transaction test error:\n  file /usr/bin/a from install of a-1-1.noarch conflicts with file from package b-1-1.noarch`,
+  ],
+  [
+    'the signature of a repository',
+    'infrastructure',
+    `Updating and loading repositories:\n»>>> repomd.xml GPG signature verification error: Signing key not found`,
+    /GPG key/,
+  ],
+  [
+    'the index of a repository',
+    'infrastructure',
+    `»https://mirror.example.org/el7/repodata/repomd.xml: [Errno 14] HTTP Error 404 - Not Found\nTrying other mirror.`,
+  ],
+  [
+    'the mirrors of a repository',
+    'infrastructure',
+    `»Error: Failed to download metadata for repo 'a': Cannot prepare internal mirrorlist: No URLs in mirrorlist`,
+  ],
+  // The chroot's own packages
+  [
+    'the base packages',
+    'infrastructure',
+    `Start: installing minimal buildroot with dnf5\n»No match for argument: buildsys-build\nError: Unable to find a match`,
+    /chroot/,
+  ],
+  [
+    'the base packages in a resolver',
+    'infrastructure',
+    `Error:\n» Problem: cannot install the best candidate for the job\n  - nothing provides foo needed by rpm-build-4.19-1.x86_64`,
+    /chroot/,
+  ],
+  [
+    'the package manager of the bootstrap',
+    'infrastructure',
+    `»No match for argument: python3-dnf\nError: Unable to find a match: python3-dnf`,
+    /chroot/,
+  ],
+  [
+    "a package that only begins like one of the chroot's",
+    'dependency',
+    `»No matching package to install: 'bash-completion-devel'`,
+  ],
+  [
+    'the scripts of OBS',
+    'infrastructure',
+    `»[    9s] Can't locate A/B.pm in @INC (@INC contains: /.build) at /.build/c line 3.`,
+  ],
+  // mock's last lines
+  [
+    "mock's summary before the cause",
+    'infrastructure',
+    `ERROR: Exception(/a/b.spec) Config(a-1-x86_64) 1 minutes 2 seconds\nINFO: Results and/or logs in: /a\nERROR: Command failed: \n # /usr/bin/systemd-nspawn -q -M a /usr/bin/dnf5 install b\nUpdating and loading repositories:\n»>>> Librepo error: Cannot download repodata`,
+  ],
+  [
+    "mock's summary after the cause",
+    'compile',
+    `»a.c:1:2: error: expected ';'\nERROR: Exception(a.src.rpm) Config(a-1-x86_64) 1 minutes 2 seconds\nINFO: Results and/or logs in: /a\nERROR: Command failed:\n # /usr/bin/systemd-nspawn -q -M a bash --login -c /usr/bin/rpmbuild -bb a.spec`,
+  ],
+  // Time
+  ...[
+    'Cancelling nested steps due to timeout',
+    'Sending interrupt signal to process',
+    'qemu-system-x86_64: terminating on signal 15 from pid 9 ()',
+    'Terminated',
+    '##[error]The job running on runner A has exceeded the maximum execution time of 360 minutes.',
+    'The job running on agent A ran longer than the maximum time of 60 minutes.',
+    'No output has been received in the last 10m0s, this potentially indicates a stalled build',
+    'rpc error: context deadline exceeded',
+    'E: Build killed with signal TERM after 150 minutes of inactivity',
+    "##[error]The action 'Build' has timed out after 60 minutes.",
+    'make: *** [Makefile:3: all] Terminated',
+    'Error: The operation was canceled.',
+  ].map((line): [string, FailureCategory, string] => [line, 'timeout', `+ ./build\n»${line}`]),
+  // The section that the command, the target or the path tells
+  [
+    'the target install',
+    'install',
+    `»make[1]: *** [Makefile:9: install-data] Error 1\nmake: *** [install] Error 2`,
+  ],
+  [
+    'the target check',
+    'test',
+    `»make[1]: *** [Makefile:9: check-TESTS] Error 1\nmake: *** [check] Error 2`,
+  ],
+  [
+    'the buildroot',
+    'install',
+    `»cp: cannot create regular file '/b/BUILDROOT/a-1-1.x86_64/usr/bin/a': No such file or directory`,
+  ],
+  ['the command of %install', 'install', `+ make install DESTDIR=/b\n»make: *** [a] Error 1`],
+  ['the command of %check', 'test', `+ make -j4 check\n»make: *** [a] Error 1`],
   // The build system
   [
     'a sandbox that does not start',

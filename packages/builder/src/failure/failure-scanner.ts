@@ -42,6 +42,8 @@ interface Stage {
   byCategory: Partial<Record<FailureCategory, Candidate>>
   /** The line before rpm says that the section has failed. */
   last: Candidate | undefined
+  /** The category of the last command that the shell has printed, which tells the section where nothing else does. */
+  traced: FailureCategory | undefined
   /** Whether make or its like have stopped: what follows are consequences. */
   isStopped: boolean
   tried: number
@@ -66,6 +68,30 @@ const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
 const UNPLACED_HINT =
   'The log does not show which step failed: read its end, and the lines above the first error.'
 
+/** Commands that only one section runs, as the shell prints them. */
+const TRACED: { pattern: RegExp; category: FailureCategory }[] = [
+  {
+    pattern:
+      /^\+{1,2} (?:\/usr\/bin\/)?(?:patch\b|tar -?x|gzip -dc |bzip2 -dc |xz -dc |unzip |\/usr\/lib\/rpm\/rpmuncompress)/,
+    category: 'prep',
+  },
+  {
+    pattern:
+      /^\+{1,2} (?:\/usr\/bin\/)?(?:(?:make|ninja|meson|cmake|ctest|pytest|prove|tox|cargo|go|npm|python[\d.]* -m pytest|xvfb-run|dbus-run-session)\b(?=.{0,200}\b(?:test|check|pytest|ctest|prove|tox)\b))/,
+    category: 'test',
+  },
+  {
+    pattern:
+      /^\+{1,2} (?:\/usr\/lib\/rpm\/(?:\S{1,30}\/)?(?:brp-|check-|find-debuginfo)|(?:\/usr\/bin\/)?(?:(?:make|ninja|meson|cmake|DESTDIR=).{0,300}\binstall\b|install -|mkdir -p? ?\S{0,300}\/BUILDROOT\/))/,
+    category: 'install',
+  },
+  {
+    pattern:
+      /^\+{1,2} (?:\/usr\/bin\/)?(?:\.\/configure|make\b|ninja\b|cmake\b|meson\b|cargo (?:build|rustc)|go build|mvn\b|npm (?:ci|install|run build))/,
+    category: 'compile',
+  },
+]
+
 /** The stage before the first that is known: a log may have lost its beginning. */
 const START = 'start'
 
@@ -80,7 +106,7 @@ const TRANSLATED_LAST_WORD =
 const SPEC_BEGINS = /^\$ (?:setarch \S{1,20} )?rpmbuild |^----- building \S{1,200}\.spec\b/
 const SPEC_CONTINUES = /^(?:Building target platforms: |setting SOURCE_DATE_EPOCH=)/
 const ROOT_BEGINS =
-  /^(?:\$ dnf |Start: (?:build setup|dnf\d? |yum |installing|chroot init)|init_buildsystem |unpacking preinstall image|preinstalling \S|cumulate \S|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
+  /^(?:Updating and loading repositories:|Last metadata expiration check: | {0,4}# \/usr\/bin\/.{0,780}\/usr\/bin\/(?:dnf\d?|yum|microdnf|zypper)\b(?!.{0,200}rpmbuild -b)|\$ dnf |Start: (?:build setup|dnf\d? |yum |installing|chroot init)|init_buildsystem |unpacking preinstall image|preinstalling \S|cumulate \S|\[ {0,6}\d+\.\d\d s\] (?:Preparing the root|Installing ))/
 const FILES_BEGIN =
   /^(?:Processing files: |Checking for unpackaged file\(s\): |Requires\(rpmlib\): rpmlib\()/
 /** The heading above what rpm repeats, in any of the languages in which TRANSLATED_ERROR is known. */
@@ -97,10 +123,10 @@ const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
 
 /** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
 const NOTABLE =
-  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output/i
+  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output| space\b|cancel|interrupt|signal|gpg|expired|deadline|macro|%\{|%description|%changelog|expression|bare words|operator|mirror/i
 /** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
 const HARMLESS =
-  /^\+{1,3} | -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
+  /^\s{0,8}\+{1,3} |^ERROR: (?:Exception\(\S{1,300}\) Config\(|Command failed[:.])|^INFO: |^ {0,4}# \/usr\/bin\/| -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
 
 const TRACEBACK = /^(\s{0,40})(?:\S{1,40} {1,4})?Traceback \(most recent call last\):/
 const EXCEPTION = /^\s{0,40}(?:\S{1,40} {1,4})?[A-Za-z_][\w.]{0,200}(?:: |:?$)/
@@ -146,7 +172,8 @@ export class FailureScanner {
     const found =
       wanted === undefined ? firstError(stage) : (stage.byCategory[wanted] ?? this.#earlier[wanted])
     const shown = found ?? last
-    const placed = wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? found?.unplaced
+    const placed =
+      wanted ?? found?.category ?? CATEGORY_OF_STAGE[stage.name] ?? found?.unplaced ?? stage.traced
     // A machine that did not begin has written nothing.
     const category = placed ?? (shown ? 'compile' : 'infrastructure')
     const neutral = placed === undefined && shown ? UNPLACED_HINT : CATEGORY_HINTS[category]
@@ -172,6 +199,7 @@ export class FailureScanner {
       found: {},
       byCategory: {},
       last: undefined,
+      traced: undefined,
       isStopped: false,
       tried: 0,
     }
@@ -251,6 +279,8 @@ export class FailureScanner {
     if (this.#inTraceback(line, number)) return
     const stage = this.#stage
     if (IGNORED_BY_MAKE.test(line)) forget(stage, number)
+    if (stage.name === START && line.startsWith('+'))
+      stage.traced = TRACED.find(({ pattern }) => pattern.test(line))?.category ?? stage.traced
     // The cheaper test first.
     if (HARMLESS.test(line) || !NOTABLE.test(line)) return
     if (++stage.tried > MAX_TRIED) return
@@ -394,7 +424,7 @@ function follow(candidate: Candidate, line: string): void {
     if (!match) continue
     candidate.category = finding.category
     candidate.hint = hintOf(finding, match.slice(1))
-    candidate.below = []
+    candidate.below = finding.below ?? []
     return
   }
 }

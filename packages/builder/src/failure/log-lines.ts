@@ -55,12 +55,24 @@ export class LogLines {
 const ESCAPES =
   /[^\P{Cc}\t](?:\[[0-9;?]{0,20}[@-~]|\][^\p{Cc}]{0,100}(?:\p{Cc}\\?)?|[()][A-Z0-9]|[=>])/gu
 
+/** Beginnings of lines that rpmbuild, the shell, make and compilers write, so that anything before them is a prefix. */
+const KNOWN =
+  '(?=(?:error|warning|fatal|configure: error|CMake Error[^:]{0,40}): |Executing\\(%|Processing files: |Checking for unpackaged file|RPM build errors:|Building (?:target platforms|for target)|setting SOURCE_DATE_EPOCH|Bad exit status from |(?:g?make|ninja)(?:\\[\\d{1,3}\\])?: |(?:cp|mv|ln|rm|install|mkdir|rmdir|tar|cat|chmod|chown|find|xargs|sed|patch|strip|gzip|curl|wget|bash|sh|/bin/(?:ba)?sh): |[^\\s:]{1,200}: line \\d{1,5}: |[^\\s:]{1,200}:\\d{1,6}:(?:\\d{1,4}:)? (?:fatal )?error: )'
+
 /**
- * Prefixes that build systems put before what a program wrote: Koji and mock, the seconds of OBS and of the kernel, times, docker, the
- * progress of ninja, the syslog, Maven.
+ * Prefixes that are too common to be removed before any words: levels and names in brackets (Maven, sbt, ant, Jenkins), those of fpm,
+ * Vagrant and docker, quotations of mails, indentation.
+ */
+const PREFIX_OF_KNOWN = new RegExp(
+  `^(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {1,4}(?=\\+{1,3} )|(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {0,8}|\\s{1,24}|> |(?:==> |\\s{4})[\\w-]{1,30}: |\\{:timestamp=>"[^"]{1,40}", :message=>"|\\d{1,6}\\.\\d{2,4} |[Ee]xit code:? \\d{1,3}:? |(?:stderr|stdout|stderr output|output|err|msg): )${KNOWN})`,
+)
+
+/**
+ * Prefixes that build systems put before what a program wrote: Koji and mock, the seconds of OBS and of the kernel, times, docker and what
+ * runs it, the progress of ninja, the syslog, Maven, the jobs of GitHub.
  */
 const PREFIX =
-  /^(?:BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2}|\[ {0,6}\d{1,7}(?:\.\d{6})?s?\] ?|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}(?:\d\d[OE]\+? )?|\[\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] {1,2}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,2}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} [\w.-]{1,40}\[\d{1,8}\]: |#\d{1,4} \d{1,7}\.\d{1,3} |\[\d{1,6}\/\d{1,6}\] |\| |\[(?:INFO|ERROR)\] {1,4}(?=error: |Executing\(%|Processing files: )|INFO: (?=Start: ))/
+  /^(?:\s{1,12}\w{1,40}\.go:\d{1,5}: (?=#\d)|[^\t]{1,80}\t[^\t]{1,80}\t(?=\d{4}-\d\d-\d\dT)|##\[(?:error|warning|command)\]|::(?:error|warning)(?: [^:]{0,200})?::|[\w.-]{1,40}[-_]\d{1,3} {1,8}\| {1,2}|BUILDSTDERR: ?|(?:DEBUG|INFO|WARNING|ERROR) \w{1,30}\.py:\d{1,6}: {1,2}|\[ {0,6}\d{1,7}(?:\.\d{6})?s?\] ?|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}(?:\d\d[OE]\+? )?|\[\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\] {1,2}|\d\d:\d\d:\d\d(?:[.,]\d{1,9})? {1,2}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,64} [\w.-]{1,40}\[\d{1,8}\]: |#\d{1,4} \d{1,7}\.\d{1,3} |\[\d{1,6}\/\d{1,6}\] |\| |\[(?:INFO|ERROR)\] {1,4}(?=error: |Executing\(%|Processing files: )|INFO: (?=Start: ))/
 
 /** One prefix may follow another, up to this number. */
 const MAX_PREFIXES = 5
@@ -70,7 +82,7 @@ export function plainLine(line: string): string {
   let text = line.includes('\u001B') ? line.replaceAll(ESCAPES, '') : line
   if (text.includes('\r')) text = text.split('\r').findLast((part) => part !== '') ?? ''
   for (let stripped = 0; stripped < MAX_PREFIXES; stripped++) {
-    const prefix = PREFIX.exec(text)
+    const prefix = PREFIX.exec(text) ?? PREFIX_OF_KNOWN.exec(text)
     if (!prefix) break
     text = text.slice(prefix[0].length)
   }

@@ -19,6 +19,8 @@ export interface Finding {
   category?: FailureCategory
   /** Default: that of the category. `$1` stands for what the first group of the pattern has matched. */
   hint?: string
+  /** Findings in the next lines, which are more precise than the line itself. */
+  below?: Finding[]
   /** Spells what the group has matched as the hint names it. */
   spell?: (matched: string) => string
 }
@@ -37,8 +39,6 @@ export interface Rule extends Finding {
   unplaced?: FailureCategory
   /** Introduces the cause: a match of the same rank in the next lines takes its place. */
   heading?: true
-  /** Findings in the next lines, which are more precise than the line itself. */
-  below?: Finding[]
 }
 
 const group = (rank: Rank, rules: Omit<Rule, 'rank'>[]): Rule[] =>

@@ -1,29 +1,81 @@
-import { likely, sure, weak } from '../rule.ts'
+import { type Finding, likely, sure, weak } from '../rule.ts'
 
 const HEADER = 'Add the package that contains $1 to BuildRequires (dnf provides "*/$1").'
 const MODULE = 'Add the package of $1 to BuildRequires.'
 const LIBRARY = 'Add the -devel package of $1 to BuildRequires.'
 
+/** A header that does not exist. */
+const MISSING_HEADER =
+  /(?:fatal )?error: ['"‘“]?([\w./+-]{1,200}\.(?:h|hh|hpp|hxx|H|inc|ipp))['"’”]?(?:: No such file or directory| file not found)/
+/** The same in a header of the sources, whose own includes are likely to be of the sources too. */
+const MISSING_IN_OWN_HEADER = new RegExp(
+  String.raw`^[^/\s:][^\s:]{0,200}\.(?:h|hh|hpp|hxx):\d+:\d+: ${MISSING_HEADER.source}`,
+)
+const QUOTED: Finding = {
+  pattern: /^ *\d* *\|? *#\s*(?:include|import)\s+"/,
+  category: 'compile',
+  hint: 'The header is part of the sources, or of a package that is missing from BuildRequires.',
+}
+
 /** Compilers and linkers. */
 export const COMPILERS = [
   ...sure(
     {
-      pattern:
-        /(?:fatal )?error: ['"‘“]?([\w./+-]{1,200}\.(?:h|hh|hpp|hxx|H|inc|ipp))['"’”]?(?:: No such file or directory| file not found)/,
+      pattern: MISSING_HEADER,
+      only: ['%conf', '%build', '%install', '%check'],
+      strict: true,
       category: 'dependency',
       hint: HEADER,
-      below: [
-        {
-          pattern: /^ *\d* *\|? *#\s*(?:include|import)\s+"/,
-          category: 'compile',
-          hint: 'The header is part of the sources, or of a package that is missing from BuildRequires.',
-        },
-      ],
+      below: [QUOTED],
+    },
+    {
+      pattern: MISSING_IN_OWN_HEADER,
+      category: 'dependency',
+      hint: HEADER,
+      below: [QUOTED],
+    },
+    {
+      pattern: MISSING_HEADER,
+      category: 'dependency',
+      hint: HEADER,
+    },
+    // The names of some headers, such as those of C++ and Qt, have no suffix.
+    {
+      pattern:
+        /fatal error: ['‘]?(?![^:\s]{1,200}\.(?:c|cc|cpp|cxx|C|m|s|S|f|f90|y|l|o|a|so)\b)([\w./+-]{1,200})['’]?(?:: No such file or directory| file not found)$/,
+      category: 'dependency',
+      hint: HEADER,
+    },
+    {
+      pattern:
+        /^(?:\S{1,300}: )?(?:fatal )?error: (?:no such module ['`]([\w.-]+)['`]|[Pp]ackage [`']([\w.+-]+)['’] not found in specified Vala)|^Fatal Error: (?:Cannot|Can't) open module file [‘'`]([\w.-]+)['’`]|: Fatal Error: (?:Cannot|Can't) open module file [‘'`]([\w.-]+)['’`]|\bunable to read module [`'](\S+?)[`']|error: package ([\w.]+) does not exist|error CS0246: .{0,60}'([\w.]+)'|: error NU1\d{3}: .{0,40}?package ([\w.-]+)|error\[E0463\]: can't find crate for `([\w-]+)`|: Fatal: Can(?:'t|not) find unit (\w+)|: error: (?:unknown project file|imported project file): "([\w.-]+)"|: imported project file "([\w.-]+)" not found|(\S{1,200}\.proto): File not found|Couldn't find include '([\w.-]+\.gir)'|(?:Namespace|[Tt]ypelib file for namespace) '?([\w.-]+)'?.{0,40} not (?:found|available)|ArgumentError: Package (\w+) not found in current path/,
+      category: 'dependency',
+      hint: MODULE,
+    },
+    {
+      pattern:
+        /(?:^|[ /])(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran)(?:-\d+)?: (?:fatal )?error: (?:error trying to exec|cannot execute) ['‘]?([\w+.-]+)|unable to execute '([\w+./-]+)'|error: command '([\w+./-]+)' failed: No such file|error: linker `([\w+./-]+)` not found|exec: "([^"]{1,100})": executable file not found|Cannot run program "([^"]{1,100})".{0,60}error=2|\bspawn ([\w.+-]{1,60}) ENOENT|^FileNotFoundError: \[Errno 2\] No such file or directory: '([a-z][\w+-]{1,40})'$|Can't exec "([\w.+-]{1,60})": No such file|^sudo: ([\w.+-]{1,60}): command not found/,
+      category: 'dependency',
+      hint: 'Add the package that contains the program $1 to BuildRequires.',
+      only: ['%prep', '%conf', '%build', '%install', '%generate_buildrequires'],
+    },
+    {
+      pattern:
+        /^make(?:\[\d+\])?: \*{3} (\/(?:usr\/)?(?:lib\/modules|src\/kernels|usr\/src|src)\/\S{1,200}): No such file or directory\. {1,3}Stop/,
+      category: 'dependency',
+      hint: 'Add kernel-devel to BuildRequires: $1 is missing.',
+    },
+    {
+      pattern:
+        /^\/usr\/(?:s?bin|libexec)\/\S{1,200}: error while loading shared libraries: (\S+?):/,
+      category: 'dependency',
+      hint: 'Add the package that contains $1 to BuildRequires.',
+      only: ['%prep', '%conf', '%build', '%generate_buildrequires'],
     },
     { pattern: /\.ml\w?", line/, category: 'compile' },
     {
       pattern:
-        /^(?:\/usr\/bin\/)?(?:\S{0,40}-)?ld(?:\.\w+)?: (?:cannot find -l(\S+?)(?::.*)?$|error: unable to find library -l(\S+)|library not found)|^mold: (?:fatal|error): library not found: (\S+)/,
+        /^(?:\S{0,200}[/-])?ld(?:\.\w+)?: (?:cannot find (?:-l(\S+?)(?::.*)?$|((?:crt|lib)[\w.+-]+))|library not found for -l(\S+)|error: unable to find library -l(\S+)|library not found)|^mold: (?:fatal|error): library not found: (\S+)/,
       category: 'dependency',
       hint: LIBRARY,
     },
@@ -83,6 +135,12 @@ export const COMPILERS = [
     },
     { pattern: /^error\[E\d{4}\]: /, category: 'compile' },
     // Go
+    {
+      pattern:
+        /(?:^|[:\s])(?:cannot find package "([^"]{1,300})"|no required module provides package ([^\s:;]{1,300})|cannot find module (?:providing package |for path )([^\s:;]{1,300})|missing go\.sum entry for (?:module providing package |go\.mod file.{0,20}|)(\S{0,300})|import lookup disabled by -mod=vendor)/,
+      category: 'dependency',
+      hint: 'Vendor the Go module $1, or add its package to BuildRequires.',
+    },
     {
       pattern:
         /^(?:\S{1,200}\.go:\d+(?::\d+)?: )?(?:cannot find package "([^"]+)"|no required module provides package (\S+?);|package (\S+) is not in (?:std|GOROOT)|cannot find module providing package (\S+?):?(?: |$)|cannot find main module)/,
@@ -204,6 +262,14 @@ export const BUILD_TOOLS = [
         },
       ],
     },
+    // A fragment may have lost the line with "CMake Error".
+    {
+      pattern:
+        /^ {2}(?:Could NOT find (\S+)|By not providing "Find(\S+?)\.cmake"|Could not find a package configuration file provided by "([^"]{1,100})")/,
+      category: 'dependency',
+      hint: 'Add the package that provides $1 to BuildRequires.',
+      only: ['start'],
+    },
     // meson
     {
       pattern:
@@ -264,6 +330,17 @@ export const BUILD_TOOLS = [
     { pattern: /^FAILED: /, heading: true },
   ),
   ...weak(
+    // The target tells the section, where the log does not.
+    {
+      pattern:
+        /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}-)?install(?:-\S{0,60}|_\S{0,60})?\] (?:Error|Segm|Abort)/,
+      unplaced: 'install',
+    },
+    {
+      pattern:
+        /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}[-_])?(?:check|tests?)(?:[-_]\S{0,60})?\] (?:Error|Segm|Abort)/,
+      unplaced: 'test',
+    },
     {
       pattern:
         /^(?:g|re|d)?make(?:\[\d+\])?: \*{3} .*(?:Error -?\d+|Segmentation fault|Aborted|Terminated|Killed|Illegal instruction|Bus error|Trace\/breakpoint)/,

@@ -1,5 +1,5 @@
 import { likely, sure, weak } from '../rule.ts'
-import { DOWNLOADS } from './limits.ts'
+import { CARGO, DOWNLOADS } from './limits.ts'
 
 const PYTHON = 'Add the Python module $1 to BuildRequires: python3dist($1).'
 const PERL = 'Add BuildRequires: perl($1).'
@@ -58,7 +58,21 @@ export const LANGUAGES = [
         },
       ],
     },
+    {
+      pattern:
+        /Could not find suitable distribution for Requirement\.parse\('([\w.-]+)|The '([\w.-]+)[^']{0,60}' distribution was not found|\((?:ModuleNotFoundError|ImportError): No module named '([\w.]+)'\)|^ImportError: (lib[\w.+-]+\.so\S*): cannot open shared/,
+      category: 'dependency',
+      hint: PYTHON,
+      only: ['%build', '%install', '%conf', '%generate_buildrequires'],
+    },
     // Perl
+    {
+      pattern:
+        /\(you may need to install the (\S+) module\)|^Base class package "([\w:]+)" is empty|^([\w:]+) version \S+ required--this is only version/,
+      category: 'dependency',
+      hint: PERL,
+      only: ['%build', '%install', '%conf'],
+    },
     {
       pattern:
         /^(?:# {0,8}(?:Error: {0,4})?)?Can't locate (\S+?)(?:\.pm)? in @INC|^Can't locate (?:loadable object|object method)/,
@@ -94,7 +108,19 @@ export const LANGUAGES = [
       pattern:
         /^rake aborted!|^\*{3} extconf\.rb failed|^ERROR: {2}(?:Failed to build gem|Error installing|While executing gem|Loading command)|^\S{1,200}\.rb:\d+:(?:in .{1,200}:)? .{0,200}\(\w+(?:::\w+)*(?:Error|Exception)\)/,
     },
+    {
+      pattern: /can't find header files for ruby/,
+      category: 'dependency',
+      hint: 'Add ruby-devel to BuildRequires.',
+    },
     // JavaScript
+    {
+      pattern:
+        /Module not found: Error: Can't resolve '([^']{1,200})'|Rollup failed to resolve import "([^"]{1,200})"|Could not resolve "([^"]{1,200})"$/,
+      category: 'dependency',
+      hint: 'Add the module $1 to the sources (bundled node_modules), or its package to BuildRequires.',
+      only: ['%build', '%install', '%conf'],
+    },
     {
       pattern:
         /^(?:Error: |\[?Error \[?ERR_MODULE_NOT_FOUND\]?: )?Cannot find (?:module|package) '([^']+)'/,
@@ -116,7 +142,7 @@ export const LANGUAGES = [
         /^error: (?:no matching package(?: named `([^`]+)`)?|failed to select a version for (?:the requirement )?`?([^`]+)|failed to get `([^`]+)` as a dependency|failed to load source for dependency `([^`]+)`|failed to find `?(\S+)`? in|package `([^`]+)` cannot be built because it requires rustc)/,
       category: 'dependency',
       hint: 'Add the crate $1 to BuildRequires or to the vendored sources.',
-      below: DOWNLOADS,
+      below: CARGO,
     },
     {
       pattern:
@@ -140,6 +166,12 @@ export const LANGUAGES = [
       ],
     },
     // Others
+    {
+      pattern:
+        /the dependency is not available, run "mix deps\.get"|^Your requirements could not be resolved to an installable set|^Missing dependencies for \S|Failed opening required '([^']{1,200})'|^\s{0,4}module '([\w.-]+)' not found:|^The JAVA_HOME environment variable is not|^Error: JAVA_HOME is not (?:set|defined)/,
+      category: 'dependency',
+      only: ['%build', '%install', '%conf'],
+    },
     {
       pattern:
         /^ERROR: dependenc(?:y|ies) .{1,300} (?:is|are) not available for package|there is no package called ['‘](\w+)/,
@@ -179,6 +211,11 @@ export const LANGUAGES = [
       below: [{ pattern: /File `([^']+)' not found/, category: 'dependency' }],
     },
   ),
+  ...likely({
+    pattern:
+      /^(?:cp|mv|ln|rm|install|mkdir|chmod|chown|strip|find|sed|rename|touch|\/usr\/bin\/\S{1,60}): .{0,300}(?:\/BUILDROOT\/|build-?root\/).{0,300}(?:[Nn]o such|[Cc]annot|[Cc]an't|denied|[Nn]ot a |exists)|^(?:cp|mv|ln|rm|install|mkdir|chmod|chown|strip|find|sed|rename|touch|\/usr\/bin\/\S{1,60}): (?:[Nn]o such|[Cc]annot|[Cc]an't|.{0,60}denied).{0,300}(?:\/BUILDROOT\/|build-?root\/)|^(?:\/usr\/lib\/rpm\/(?:\S{1,30}\/)?)?(?:brp-|check-|find-debuginfo)\S{0,60}: /i,
+    unplaced: 'install',
+  }),
   ...likely(
     {
       pattern:

@@ -66,7 +66,26 @@ export const LIMITS = [
       hint: STALLED,
     },
   ),
+  ...decisive({
+    pattern:
+      /^Cancelling nested steps due to timeout|exceeded the maximum (?:allowed |execution )?time|Build execution time has reached the maximum|^The (?:action|job) .{1,200} has timed out after \d|has timed out after \d+ (?:minutes|seconds|hours)|[Tt]imed out after \d+ ?(?:m|min|minutes|s|sec|seconds|h|hours)\b|^(?:E: )?Build killed with signal (?:TERM|KILL|15|9) after \d|^Timeout (?:has been|was) exceeded|[Mm]aximum (?:test|build) time .{0,40}exceeded|(?:no (?:output|activity)|inactivity) (?:for|in the last) \d|start operation timed out|Failed with result 'timeout'/,
+    category: 'timeout',
+    hint: STALLED,
+    only: NOT_TESTS,
+  }),
   ...sure(
+    {
+      pattern:
+        /^Sending interrupt signal to process|\bterminating on signal 15\b|^# ?Received cancellation signal/,
+      category: 'timeout',
+      hint: STALLED,
+    },
+    {
+      pattern: /^(?!.{0,400}:\/\/).{0,300}(?:context deadline exceeded|DEADLINE_EXCEEDED)/,
+      category: 'timeout',
+      hint: STALLED,
+      only: NOT_TESTS,
+    },
     {
       pattern: /^\S{0,40}: memory exhausted\b|^std::bad_alloc$|what\(\): {1,2}std::bad_alloc/,
       category: 'resources',
@@ -94,13 +113,46 @@ export const LIMITS = [
     only: NOT_TESTS,
   }),
   ...likely({
+    pattern:
+      /^Terminated$|^make(?:\[\d+\])?: \*{3} .{0,300} Terminated$|\] Error (?:124|143)$|\bexit(?:ed)?(?: with)? (?:code|status):? (?:124|143)\b|^(?:Error: )?The operation was cancell?ed\.?|^signal: terminated/,
+    category: 'timeout',
+    hint: STALLED,
+    only: NOT_TESTS,
+  }),
+  ...likely({
     pattern: /^timeout: sending signal|: terminated by timeout$/i,
     category: 'timeout',
     hint: STALLED,
   }),
 ]
 
+/** What cargo says below its error; the last cause decides. */
+const CARGO_CAUSES: Finding[] = [
+  {
+    pattern: /failed to read root of directory source: (\S{1,300})/,
+    category: 'prep',
+    hint: 'The directory of the vendored crates is missing: $1. Add it as a source and unpack it in %prep, or correct its path in .cargo/config.toml.',
+  },
+  {
+    pattern:
+      /no matching package (?:named )?`?([^`\s]*)|[Pp]erhaps a crate was updated and forgotten to be re-vendored/,
+    category: 'dependency',
+    hint: 'Add the crate $1 to BuildRequires or to the vendored sources.',
+  },
+  {
+    pattern: /failed to (?:read|parse|load) .{0,20}\S{0,300}Cargo\.(?:toml|lock)/,
+    category: 'prep',
+    hint: 'A Cargo.toml or Cargo.lock of the sources is missing or damaged.',
+  },
+]
+
 const NO_NETWORK: Omit<Rule, 'rank'>[] = [
+  {
+    pattern:
+      /:\/\/.{1,400}(?:context deadline exceeded|Client\.Timeout exceeded|i\/o timeout|TLS handshake timeout)|unrecognized import path "/,
+    category: 'network',
+    hint: NETWORK,
+  },
   {
     pattern:
       /[Cc]ould ?n[o']t resolve host|[Tt]emporary failure in name resolution|[Nn]ame or service not known|unable to resolve host address|unable to resolve '|\b(?:ENOTFOUND|EAI_AGAIN)\b|[Nn]o address associated with hostname|nodename nor servname|dns error: failed to lookup/,
@@ -140,6 +192,7 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
       /spurious network error|failed to download from `|[Uu]nable to update registry|failed to fetch `https?:|download of config\.json failed|attempting to make an HTTP request, but --offline was specified/,
     category: 'network',
     hint: 'Vendor the crates, and add them as a source of the package.',
+    below: CARGO_CAUSES,
   },
   {
     pattern:
@@ -169,6 +222,8 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
 
 /** Says below the message of a build tool that a download is the cause. */
 export const DOWNLOADS: Finding[] = NO_NETWORK
+/** Says below an error of cargo why it has failed. */
+export const CARGO: Finding[] = [...CARGO_CAUSES, ...DOWNLOADS]
 
 /** Messages about downloads. In %check, the test that needs the network is the first error. */
 export const NETWORK_RULES = [

@@ -12,6 +12,14 @@ export const RPM = [
       category: 'macros',
       hint: `$1: ${UNDEFINED_MACRO}`,
     },
+    // A program complains about an argument in which a macro was not expanded.
+    {
+      pattern:
+        /^(?!warning:)[\w./+-]{1,80}(?:\[\d{1,3}\])?: (?!warning\b)(?=.{0,400}(?:invalid|[Cc]annot|can't|No such|not |[Nn]o rule|unknown|unrecognized|missing|error|fail|unexpected|bad ))[^%]{0,300}(%\{[?!]{0,4}\w{1,60}[^}]{0,60}\})/,
+      category: 'macros',
+      hint: `$1: ${UNDEFINED_MACRO}`,
+      only: ['%prep', '%conf', '%build', '%install'],
+    },
   ),
   ...sure(
     {
@@ -72,6 +80,13 @@ export const RPM = [
         /^error: (?:line \d+: |(?:Name|Version|Release|License|Summary|Group|Description) field must|query of specfile|Failed to parse|parseExpression|lua script)/,
       category: 'macros',
       hint: 'Correct this line of the spec.',
+    },
+    {
+      pattern:
+        /^error: (?:line \d+: |\S+\.spec:? ?\d*: ?)?(?:unknown icon type|bare words are|bad (?:expression|date in %changelog|condition)|types must match|unmatched|unclosed|undefined macro|package has no %|package already|no ["'`]?%\w+|no (?:description|%\w+) (?:in|for)|%(?:changelog|description|package|package's|prep|files|trigger\w*|sourcelist|patchlist|if\w*|else|endif|elif|include|define|global|undefine)\b(?!.{0,40}file list)|(?:missing|incomplete|invalid|unexpected|illegal|too (?:few|many)|extra|trailing) .{0,60}(?:tag|%|macro|argument|expression|operator|token|entry|name|number|dependency|character|version)|.{1,80} field must be|only noarch subpackages|noarch (?:subpackages|package)|architecture is (?:not )?(?:included|excluded)|(?:spec file|specfile) |can't parse|failed to (?:parse|expand|find .{1,60}:$)|unable to (?:parse|open .{0,20}(?:icon|spec\b|\S+\.spec\b))|failed to open .{0,20}\.spec|macro |recursion|exec failed|division by zero|invalid syntax in lua|comparison|dependency tokens|logical |getopt|unterminated|expected|\S+: unknown option|reading package header|stray|second|couldn't parse|unknown (?:tag|field|section|option|file digest|macro|file type))/i,
+      category: 'macros',
+      hint: 'Correct this line of the spec.',
+      only: ['spec', 'root'],
     },
     // The names of sections and of the buildroot stay in the messages of other languages.
     {
@@ -135,6 +150,12 @@ export const RPM = [
       below: [
         { pattern: /^\s{2,8}\/(?:usr|etc|var|opt|srv|s?bin|lib\d*|boot|run)\//, category: 'files' },
       ],
+    },
+    {
+      pattern:
+        /can't parse spec|\b(?:failed to|unable to|cannot|could not) (?:parse|query) .{0,80}(?:\.spec\b|spec ?file)|could not query n-?v-?r/i,
+      category: 'macros',
+      only: ['spec', 'root'],
     },
     { pattern: /^error: (?!Bad exit status)\S/ },
     { pattern: /^(?:[\w.+-]+ )?[a-z0-9-]+ is needed by \S+/, category: 'dependency' },
