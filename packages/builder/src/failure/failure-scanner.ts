@@ -68,8 +68,18 @@ const CATEGORY_OF_STAGE: Record<string, FailureCategory> = {
 const UNPLACED_HINT =
   'The log does not show which step failed: read its end, and the lines above the first error.'
 
-/** Commands that only one section runs, as the shell prints them. */
+/** Commands that only one section runs, as the shell prints them, and targets of make. */
 const TRACED: { pattern: RegExp; category: FailureCategory }[] = [
+  {
+    pattern:
+      /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}[-_])?install(?:[-_]\S{0,60})?\] (?:Error|Segm|Abort)/,
+    category: 'install',
+  },
+  {
+    pattern:
+      /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}[-_])?(?:check|tests?)(?:[-_]\S{0,60})?\] (?:Error|Segm|Abort)/,
+    category: 'test',
+  },
   {
     pattern:
       /^\+{1,2} (?:\/usr\/bin\/)?(?:patch\b|tar -?x|gzip -dc |bzip2 -dc |xz -dc |unzip |\/usr\/lib\/rpm\/rpmuncompress)/,
@@ -112,7 +122,11 @@ const FILES_BEGIN =
 /** The heading above what rpm repeats, in any of the languages in which TRANSLATED_ERROR is known. */
 const RPM_ERRORS =
   /^RPM build errors:|^(?=.{0,40}RPM)(?=.{0,40}(?:err|fehler|chyb|błęd|ошибк|помилк|错误|錯誤|エラー|오류))[^%/:：]{6,60}[:：]$/i
-const REPEATED_ERROR = /^\s{2,8}(?!Macro expanded in comment|Bad exit status)(\S.{0,400})/
+const REPEATED_ERROR =
+  /^(?:\s{2,8}|error: )(?!Macro expanded in comment|Bad exit status)(\S.{0,400})/
+/** The same in a fragment that has lost the heading. */
+const REPEATED_BY_RPM =
+  /^\s{2,8}(?=(?:File|Directory) not found(?: by glob)?: |File must begin with "|Installed \(but unpackaged\)|line \d{1,5}: (?:Unknown|Tag|Empty|Illegal|Second|Dependency|Unclosed|Invalid|Duplicate)|Bad file: |Duplicate file|Arch dependent binaries)/
 /** The prefix of rpm's errors in other languages. */
 const TRANSLATED_ERROR =
   /^(?:erreur|errore|fehler|错误|錯誤|エラー|ошибка|помилка|chyba|błąd|erro|fel|fejl|feil|fout|virhe|hiba|hata|greška|오류)\s?[:：] ?/i
@@ -123,7 +137,7 @@ const STOPS = /^(?:g?make(?:\[\d+\])?: \*{3}|ninja: build stopped)/
 
 /** Words without which no rule matches, except that `-Werror` is in the command lines of all compilers. */
 const NOTABLE =
-  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|needed|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output| space\b|cancel|interrupt|signal|gpg|expired|deadline|macro|%\{|%description|%changelog|expression|bare words|operator|mirror/i
+  /(?<!-W)error|fail|fatal|cannot|can't|could ?n[o']t|couldn|not |no |no_|unable|undefined|missing|killed|sigkill|memory|denied|traceback|exception|abort|panic|assert|bad\b|problem|provides|exhausted|exceeded|timed? ?out|requires|need|invalid|unknown|unrecognized|unresolved|✗|✖|×|✘|●|\*\*\*|conflict|resource|reversed|hunk|patch|usage|segmentation|dumped|dubious|unreachable|network|multiple|relocation|does ?n|without|must |mismatch|corrupt|damaged|undeclared|refused|aborting|unfetchable|unchecked|illegal|unterminated|unclosed|unbound|unbalanced|unmatched|xpass|terminat|unpackaged|error in|out of|locate|prerequisite|architecture|\d+\) |dsO missing|e {3,6}\S|lookup|dial |\.go:|differ|read-only|: line |oom|stuck|enotfound|eai_again|econn|longer than|no output| space\b|cancel|interrupt|signal|gpg|expired|deadline|macro|%\{|%description|%changelog|expression|bare words|operator|mirror/i
 /** Lines that look like errors and are none: commands of the shell and of compilers, results of tests for features, counts of zero. */
 const HARMLESS =
   /^\s{0,8}\+{1,3} |^ERROR: (?:Exception\(\S{1,300}\) Config\(|Command failed[:.])|^INFO: |^ {0,4}# \/usr\/bin\/| -O2 | -c |^-- |^checking |^(?:XFAIL|SKIP|PASS|ok): |^ok \d|^(?!.*[1-9]\d{0,8} (?:fail|err)).*\b(?:0|no) (?:errors?|failures?|failed|warnings?)\b|\(ignored\)$|^Provides: |^Requires|^(?:\/bin\/sh \.\.\/)?libtool: |^[\w./+-]{1,200}:\d+(?::\d+)?: (?:warning|note): |^# TODO| # (?:TODO|SKIP) /i
@@ -279,13 +293,14 @@ export class FailureScanner {
     if (this.#inTraceback(line, number)) return
     const stage = this.#stage
     if (IGNORED_BY_MAKE.test(line)) forget(stage, number)
-    if (stage.name === START && line.startsWith('+'))
+    if (stage.name === START && /^(?:\+|g?make)/.test(line))
       stage.traced = TRACED.find(({ pattern }) => pattern.test(line))?.category ?? stage.traced
     // The cheaper test first.
     if (HARMLESS.test(line) || !NOTABLE.test(line)) return
     if (++stage.tried > MAX_TRIED) return
     // After a sure error, only a decisive one counts.
-    const match = matchOf(line, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
+    const known = stage.name === START ? line.replace(REPEATED_BY_RPM, 'error: ') : line
+    const match = matchOf(known, stage.name, stage.found.sure ? DECISIVE_RULES : RULES)
     if (match) this.#keep(match, number, line)
     if (STOPS.test(line)) stage.isStopped = true
   }

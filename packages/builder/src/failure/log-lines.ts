@@ -64,7 +64,7 @@ const KNOWN =
  * Vagrant and docker, quotations of mails, indentation.
  */
 const PREFIX_OF_KNOWN = new RegExp(
-  `^(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {1,4}(?=\\+{1,3} )|(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {0,8}|\\s{1,24}|> |(?:==> |\\s{4})[\\w-]{1,30}: |\\{:timestamp=>"[^"]{1,40}", :message=>"|\\d{1,6}\\.\\d{2,4} |[Ee]xit code:? \\d{1,3}:? |(?:stderr|stdout|stderr output|output|err|msg): )${KNOWN})`,
+  `^(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {1,4}(?=\\+{1,3} )|(?:\\s{0,12}\\[[\\w .:/-]{1,40}\\] {0,8}|\\s{1,24}|> |(?:==> |\\s{4})[\\w-]{1,30}: |time="[^"]{1,40}" level=\\w{1,8} msg="|\\{:timestamp=>"[^"]{1,40}", :message=>"|\\d{1,6}\\.\\d{2,4} |[Ee]xit code:? \\d{1,3}:? |(?:stderr|stdout|stderr output|output|err|msg): )${KNOWN})`,
 )
 
 /**

@@ -54,7 +54,7 @@ export const COMPILERS = [
     },
     {
       pattern:
-        /(?:^|[ /])(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran)(?:-\d+)?: (?:fatal )?error: (?:error trying to exec|cannot execute) ['‘]?([\w+.-]+)|unable to execute '([\w+./-]+)'|error: command '([\w+./-]+)' failed: No such file|error: linker `([\w+./-]+)` not found|exec: "([^"]{1,100})": executable file not found|Cannot run program "([^"]{1,100})".{0,60}error=2|\bspawn ([\w.+-]{1,60}) ENOENT|^FileNotFoundError: \[Errno 2\] No such file or directory: '([a-z][\w+-]{1,40})'$|Can't exec "([\w.+-]{1,60})": No such file|^sudo: ([\w.+-]{1,60}): command not found/,
+        /(?:^|[ /])(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|gfortran)(?:-\d+)?: (?:fatal )?error: (?:error trying to exec|cannot execute) ['‘]?([\w+.-]+)|unable to execute '([\w+./-]+)'|error: command '([\w+./-]+)' failed: No such file|error: linker `([\w+./-]+)` not found|exec: "([^"]{1,100})": executable file not found|Cannot run program "([^"]{1,100})".{0,60}error=2|\bspawn ([\w.+-]{1,60}) ENOENT|^FileNotFoundError: \[Errno 2\] No such file or directory: '([a-z][\w+-]{1,40})'$|Can't exec "([\w.+-]{1,60})": No such file|^sudo: ([\w.+-]{1,60}): command not found|[Nn]eed executable '([\w.+-]{1,60})'|(?:running|executing|execute|spawn|run) [`'"]?(rpmbuild)['"`]?: .{0,40}(?:No such file|not found)|(rpmbuild): (?:command )?not found/,
       category: 'dependency',
       hint: 'Add the package that contains the program $1 to BuildRequires.',
       only: ['%prep', '%conf', '%build', '%install', '%generate_buildrequires'],
@@ -71,6 +71,11 @@ export const COMPILERS = [
       category: 'dependency',
       hint: 'Add the package that contains $1 to BuildRequires.',
       only: ['%prep', '%conf', '%build', '%generate_buildrequires'],
+    },
+    {
+      pattern: /^The system library `([\w.+-]{1,80})` required by crate/,
+      category: 'dependency',
+      hint: LIBRARY,
     },
     { pattern: /\.ml\w?", line/, category: 'compile' },
     {
@@ -330,17 +335,6 @@ export const BUILD_TOOLS = [
     { pattern: /^FAILED: /, heading: true },
   ),
   ...weak(
-    // The target tells the section, where the log does not.
-    {
-      pattern:
-        /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}-)?install(?:-\S{0,60}|_\S{0,60})?\] (?:Error|Segm|Abort)/,
-      unplaced: 'install',
-    },
-    {
-      pattern:
-        /^g?make(?:\[\d+\])?: \*{3} \[(?:\S{1,200}:\d+: )?(?:\S{0,60}[-_])?(?:check|tests?)(?:[-_]\S{0,60})?\] (?:Error|Segm|Abort)/,
-      unplaced: 'test',
-    },
     {
       pattern:
         /^(?:g|re|d)?make(?:\[\d+\])?: \*{3} .*(?:Error -?\d+|Segmentation fault|Aborted|Terminated|Killed|Illegal instruction|Bus error|Trace\/breakpoint)/,

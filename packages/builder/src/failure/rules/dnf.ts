@@ -49,7 +49,7 @@ export const DNF = [
     { ...MISSING_BASE, only: ['root'] },
     {
       pattern:
-        /repomd\.xml (?:GPG|PGP|OpenPGP) signature verification error|GPG key (?:retrieval|import) failed|[Ff]ailed to (?:retrieve|import|fetch|download) (?:the )?(?:GPG|PGP|public) ?key|Import of (?:the )?key.{0,80} failed|GPG keys listed for the .{1,200} (?:repository )?are already installed but|[Dd]idn't install any keys|Bad (?:GPG|PGP|OpenPGP) signature|Failed to validate the (?:GPG|PGP) signature|Signature verification failed|Public key for \S+ is not installed|Package "?\S+"? .{0,80}is not signed|(?:GPG|PGP) check (?:FAILED|failed)|OpenPGP check for package|Error: GPG check/,
+        /repomd\.xml (?:GPG|PGP|OpenPGP) signature verification error|GPG key (?:retrieval|import) failed|[Ff]ailed to (?:retrieve|import|fetch|download) (?:the )?(?:GPG|PGP|public) ?key|Import of (?:the )?key.{0,80} failed|GPG keys listed for the .{1,200} (?:repository )?are already installed but|[Dd]idn't install any keys|Bad (?:GPG|PGP|OpenPGP) signature|Failed to validate the (?:GPG|PGP) signature|Signature verification failed|Public key for \S+ is not installed|Package "?\S+"? .{0,80}is not signed|(?:GPG|PGP) check (?:FAILED|failed)|OpenPGP check for package|[Ff]ailed GPG check|Error: GPG check/,
       category: 'infrastructure',
       hint: KEYS,
       only: ROOT,

@@ -28,7 +28,7 @@ const EXHAUSTED: Omit<Rule, 'rank'>[] = [
   { pattern: /LLVM ERROR: out of memory/, category: 'resources', hint: MEMORY },
   { pattern: /java\.lang\.OutOfMemoryError/, category: 'resources', hint: MEMORY },
   { pattern: /JavaScript heap out of memory/, category: 'resources', hint: MEMORY },
-  { pattern: /No space left on device/, category: 'resources', hint: DISK },
+  { pattern: /[Nn]o space left on device/, category: 'resources', hint: DISK },
   { pattern: /Disk quota exceeded/, category: 'resources', hint: DISK },
   {
     pattern: /\bfork: (?:retry: )?Resource temporarily unavailable/,
@@ -91,7 +91,7 @@ export const LIMITS = [
       category: 'resources',
       hint: MEMORY,
     },
-    { pattern: /^MemoryError\b/, category: 'resources', hint: MEMORY },
+    { pattern: /^MemoryError\b|^Out of memory!?$/, category: 'resources', hint: MEMORY },
     {
       pattern:
         /(?:: |\b\d{1,9} )Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|\] Error 137$/,
@@ -126,7 +126,7 @@ export const LIMITS = [
   }),
 ]
 
-/** What cargo says below its error; the last cause decides. */
+/** Findings below an error of cargo: each cause is on a line of its own, and the last one decides. */
 const CARGO_CAUSES: Finding[] = [
   {
     pattern: /failed to read root of directory source: (\S{1,300})/,
@@ -214,7 +214,7 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
   {
     pattern:
-      /^error: Couldn't download |^wget: |: error:? .{0,20}downloading |CMake Error at .{0,200}(?:FetchContent|ExternalProject|[Dd]ownload)/,
+      /^error: Couldn't download |^error: downloading '|^wget: |: error:? .{0,20}downloading |CMake Error at .{0,200}(?:FetchContent|ExternalProject|[Dd]ownload)/,
     category: 'network',
     hint: NETWORK,
   },

@@ -58,6 +58,13 @@ export const TESTS = [
     },
     { pattern: /^FAIL: \S/, category: 'test', only: CHECK },
     { pattern: /^# (?:FAIL|ERROR): {1,4}[1-9]/, category: 'test', only: CHECK },
+    // autotest
+    {
+      pattern:
+        /^ {0,4}\d{1,5}[:.] .{1,300}\bFAILED \(\S{1,100}:\d{1,6}\)|^#{2} Summary of the failures\. #{2}|^ERROR: (?:\d+ of )?\d+ tests? (?:were|was) run,/,
+      category: 'test',
+      only: CHECK,
+    },
     // TAP: prove, Test::More, automake, meson, node
     { pattern: /^\s{0,40}not ok\b(?!.*# ?(?:TODO|SKIP|todo|skip))/, category: 'test', only: CHECK },
     {
