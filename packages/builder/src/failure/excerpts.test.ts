@@ -499,6 +499,46 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
   ],
   ['the command of %install', 'install', `+ make install DESTDIR=/b\n»make: *** [a] Error 1`],
   ['the command of %check', 'test', `+ make -j4 check\n»make: *** [a] Error 1`],
+  // One line each
+  ...(
+    [
+      ['infrastructure', 'Cannot connect to the Docker daemon at unix:///a. Is it running?'],
+      ['infrastructure', 'exec /bin/a: exec format error'],
+      ['infrastructure', 'Directory tree /a/root is currently busy.'],
+      ['dependency', 'unresolvable: have choice for a needed by b: c d'],
+      ['dependency', "Need executable 'rpmbuild' to convert dir to rpm"],
+      ['dependency', 'The system library `foo` required by crate `foo-sys` was not found.'],
+      ['dependency', 'error: rustc 1.60.0 is not supported by the following packages:'],
+      ['network', "> Could not GET 'https://example.org/a'. Received status code 403"],
+      ['network', 'curl: (60) SSL certificate problem: unable to get local issuer certificate'],
+      ['network', 'urllib.error.HTTPError: HTTP Error 404: Not Found'],
+      ['network', '2024-01-02 03:04:05 ERROR 404: Not Found.'],
+      ['verification', 'verifying example.org/a@v1.0.0: checksum mismatch'],
+      ['verification', 'npm ERR! code EINTEGRITY'],
+      ['files', 'error: Generating build-id links failed'],
+      ['files', '    Installed (but unpackaged) file(s) found:'],
+      ['prep', 'error: Bad file: /a/SOURCES/b.tar.gz: No such file or directory'],
+      ['install', 'No translations found for a in /b/BUILDROOT/a-1-1.x86_64'],
+      ['test', '12. a.at:34: 12. reads a file (a.at:34): FAILED (a.at:40)'],
+      ['resources', 'Out of memory!'],
+      [
+        'resources',
+        'time="2024-01-02T03:04:05Z" level=fatal msg="write /a: no space left on device"',
+      ],
+      ['resources', "The command '/bin/sh -c make' returned a non-zero code: 137"],
+      ['macros', '    File must begin with "/": %{a_dir}/b'],
+      ['macros', 'error: /a/b.spec: line 5: failed to load macro file /a/macros.b'],
+      ['macros', '[31merror: line 3: Empty tag: Version:[0m'],
+      [
+        'macros',
+        '{:timestamp=>"2024-01-02T03:04:05.6+0000", :message=>"error: line 3: Empty tag: Version:", :level=>:info}',
+      ],
+    ] as const
+  ).map(([category, line]): [string, FailureCategory, string] => [
+    line,
+    category,
+    `begin\n»${line}`,
+  ]),
   // The build system
   [
     'a sandbox that does not start',

@@ -55,6 +55,9 @@ export class LogLines {
 const ESCAPES =
   /[^\P{Cc}\t](?:\[[0-9;?]{0,20}[@-~]|\][^\p{Cc}]{0,100}(?:\p{Cc}\\?)?|[()][A-Z0-9]|[=>])/gu
 
+/** Colors of which a copy has lost the first character. */
+const COLOR = /\[\d{1,2}(?:;\d{1,3}){0,3}m(?!\w{1,3}\])/
+const LOST_ESCAPES = /\[\d{1,2}(?:;\d{1,3}){0,3}m(?:\[K)?|\[m\[K/g
 /** Beginnings of lines that rpmbuild, the shell, make and compilers write, so that anything before them is a prefix. */
 const KNOWN =
   '(?=(?:error|warning|fatal|configure: error|CMake Error[^:]{0,40}): |Executing\\(%|Processing files: |Checking for unpackaged file|RPM build errors:|Building (?:target platforms|for target)|setting SOURCE_DATE_EPOCH|Bad exit status from |(?:g?make|ninja)(?:\\[\\d{1,3}\\])?: |(?:cp|mv|ln|rm|install|mkdir|rmdir|tar|cat|chmod|chown|find|xargs|sed|patch|strip|gzip|curl|wget|bash|sh|/bin/(?:ba)?sh): |[^\\s:]{1,200}: line \\d{1,5}: |[^\\s:]{1,200}:\\d{1,6}:(?:\\d{1,4}:)? (?:fatal )?error: )'
@@ -80,6 +83,7 @@ const MAX_PREFIXES = 5
 /** Returns a line as a terminal would show it in the end: without escape sequences, and only what follows the last carriage return. */
 export function plainLine(line: string): string {
   let text = line.includes('\u001B') ? line.replaceAll(ESCAPES, '') : line
+  if (COLOR.test(text)) text = text.replaceAll(LOST_ESCAPES, '')
   if (text.includes('\r')) text = text.split('\r').findLast((part) => part !== '') ?? ''
   for (let stripped = 0; stripped < MAX_PREFIXES; stripped++) {
     const prefix = PREFIX.exec(text) ?? PREFIX_OF_KNOWN.exec(text)

@@ -3,11 +3,12 @@ import { BUILD_TOOLS, COMPILERS } from './rules/compilers.ts'
 import { DNF, MACHINE } from './rules/dnf.ts'
 import { LANGUAGES } from './rules/languages.ts'
 import { LIMITS, NETWORK_RULES } from './rules/limits.ts'
-import { PREP, RPM } from './rules/rpm.ts'
+import { CHECKSUMS, PREP, RPM } from './rules/rpm.ts'
 import { TESTS } from './rules/tests.ts'
 
 /** All messages that are known, the precise ones first: a line counts as the first rule that matches it says. */
 export const RULES: Rule[] = [
+  ...CHECKSUMS,
   ...LIMITS,
   ...MACHINE,
   ...DNF,

@@ -73,7 +73,8 @@ export const COMPILERS = [
       only: ['%prep', '%conf', '%build', '%generate_buildrequires'],
     },
     {
-      pattern: /^The system library `([\w.+-]{1,80})` required by crate/,
+      pattern:
+        /^The system library `([\w.+-]{1,80})` required by crate|^\s{0,8}Could not find directory of (\w{1,40}) installation|\bUnable to find (libclang)\b/,
       category: 'dependency',
       hint: LIBRARY,
     },
@@ -127,7 +128,8 @@ export const COMPILERS = [
       category: 'compile',
       below: [
         {
-          pattern: /[Cc]ould not find `(?:lib)?([\w-]+)`|The system library `([\w.+-]+)`/,
+          pattern:
+            /[Cc]ould not find `(?:lib)?([\w-]+)`|The system library `([\w.+-]+)`|Could not find directory of (\w+) installation|Unable to find (libclang)/,
           category: 'dependency',
           hint: LIBRARY,
         },
@@ -270,7 +272,7 @@ export const BUILD_TOOLS = [
     // A fragment may have lost the line with "CMake Error".
     {
       pattern:
-        /^ {2}(?:Could NOT find (\S+)|By not providing "Find(\S+?)\.cmake"|Could not find a package configuration file provided by "([^"]{1,100})")/,
+        /^ {0,2}(?:Could NOT find (\S+)|By not providing "Find(\S+?)\.cmake"|Could not find a package configuration file provided by "([^"]{1,100})")/,
       category: 'dependency',
       hint: 'Add the package that provides $1 to BuildRequires.',
       only: ['start'],

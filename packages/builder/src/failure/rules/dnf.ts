@@ -76,6 +76,11 @@ export const DNF = [
       only: ROOT,
     },
     {
+      pattern: /^unresolvable: (?!nothing provides)\S/,
+      category: 'dependency',
+      hint: CONFLICT,
+    },
+    {
       pattern: /^Packages needed for the build are missing: nothing provides (\S+)/,
       category: 'dependency',
       hint: MISSING,
@@ -155,6 +160,13 @@ const BUILD_SYSTEM = sure(
       /^fatal: .{0,60}'?(?:https?|git|ssh):\/\/[^\s'/]{0,100}(?:dist-?git|\bpkgs\.)[^\s']{0,200}'?/,
     category: 'infrastructure',
     hint: 'The source could not be fetched from the build system: submit the build again later; if it fails again, ask the administrator.',
+  },
+  {
+    pattern:
+      /^(?:ERROR: |docker: )?(?:Cannot connect to the Docker daemon|Error response from daemon: |toomanyrequests: )|\bexec(?:ve|\(\))?:? .{0,80}[Ee]xec format error|^(?:exec|standard_init_linux\.go:\d+:) .{0,80}exec format error|^Directory tree \S{1,300} is currently busy|\bNamespace unshare failed|[Cc]ould not init mock buildroot|^(?:Failed to (?:create bus connection|allocate scope|register machine)|bwrap: )/,
+    category: 'infrastructure',
+    hint: 'The machine or the container could not run the build: submit it again later; if it fails again, ask the administrator.',
+    only: ['root', 'spec'],
   },
   {
     pattern: / at \/\.build\/\S{1,100} line \d|^\/\.build\/\S{1,100}: /,

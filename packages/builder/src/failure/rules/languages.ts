@@ -139,7 +139,7 @@ export const LANGUAGES = [
     // Rust, cargo
     {
       pattern:
-        /^error: (?:no matching package(?: named `([^`]+)`)?|failed to select a version for (?:the requirement )?`?([^`]+)|failed to get `([^`]+)` as a dependency|failed to load source for dependency `([^`]+)`|failed to find `?(\S+)`? in|package `([^`]+)` cannot be built because it requires rustc)/,
+        /^error: (?:no matching package(?: named `([^`]+)`)?|failed to select a version for (?:the requirement )?`?([^`]+)|failed to get `([^`]+)` as a dependency|failed to load source for dependency `([^`]+)`|failed to find `?(\S+)`? in|package `([^`]+)` cannot be built because it requires rustc|rustc \S{1,40} is not supported by the following)/,
       category: 'dependency',
       hint: 'Add the crate $1 to BuildRequires or to the vendored sources.',
       below: CARGO,

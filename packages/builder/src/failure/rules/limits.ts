@@ -68,7 +68,7 @@ export const LIMITS = [
   ),
   ...decisive({
     pattern:
-      /^Cancelling nested steps due to timeout|exceeded the maximum (?:allowed |execution )?time|Build execution time has reached the maximum|^The (?:action|job) .{1,200} has timed out after \d|has timed out after \d+ (?:minutes|seconds|hours)|[Tt]imed out after \d+ ?(?:m|min|minutes|s|sec|seconds|h|hours)\b|^(?:E: )?Build killed with signal (?:TERM|KILL|15|9) after \d|^Timeout (?:has been|was) exceeded|[Mm]aximum (?:test|build) time .{0,40}exceeded|(?:no (?:output|activity)|inactivity) (?:for|in the last) \d|start operation timed out|Failed with result 'timeout'/,
+      /^Cancelling nested steps due to timeout|exceeded the maximum (?:allowed |execution )?time|Build execution time has reached the maximum|^The (?:action|job) .{1,200} has timed out after \d|has timed out after \d+ (?:minutes|seconds|hours)|[Tt]imed out after \d+ ?(?:m|min|minutes|s|sec|seconds|h|hours)\b|^(?:E: )?Build killed with signal (?:TERM|KILL|15|9) after \d|^Timeout (?:has been|was) exceeded|[Mm]aximum (?:test|build) time .{0,40}exceeded|(?:no (?:output|activity)|inactivity) (?:for|in the last) \d|start operation timed out|^Build was killed after \d|Failed with result 'timeout'/,
     category: 'timeout',
     hint: STALLED,
     only: NOT_TESTS,
@@ -94,7 +94,7 @@ export const LIMITS = [
     { pattern: /^MemoryError\b|^Out of memory!?$/, category: 'resources', hint: MEMORY },
     {
       pattern:
-        /(?:: |\b\d{1,9} )Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|\] Error 137$/,
+        /(?:: |\b\d{1,9} )Killed(?: {2,}.*)?$|^Killed$|exit(?:ed)? (?:code|status) 137\b|non-zero code: 137\b|\] Error 137$/,
       category: 'resources',
       hint: MEMORY,
     },
@@ -171,7 +171,7 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
   {
     pattern:
-      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|22|28|35|56)\)|Failed (?:to )?connect to \S{1,200}(?: port|; )|^(?:(?!:\/\/).){0,400}:\/\/.{1,400}\b[Cc]onnection (?:refused|timed out|reset)|^(?:curl|wget|git|ssh|rsync|fatal|pip\d?|npm|yarn|cargo|gem|mvn|svn|hg|go)\b.{0,200}[Cc]onnection (?:refused|timed out|reset)/,
+      /[Ff]ailed to establish a new connection|NewConnectionError|ConnectTimeoutError|urlopen error|requests\.exceptions\.Connection|curl: \((?:5|6|7|18|22|28|35|52|56|60|92)\)|HTTPError: HTTP Error \d|^ERROR \d{3}: \w|RPC failed; (?:curl|HTTP)|the remote end hung up unexpectedly|[Ss]erver certificate verification failed|SSL certificate problem|CERTIFICATE_VERIFY_FAILED|Could not (?:GET|HEAD|get resource) '?https?:|Failed (?:to )?connect to \S{1,200}(?: port|; )|^(?:(?!:\/\/).){0,400}:\/\/.{1,400}\b[Cc]onnection (?:refused|timed out|reset)|^(?:curl|wget|git|ssh|rsync|fatal|pip\d?|npm|yarn|cargo|gem|mvn|svn|hg|go)\b.{0,200}[Cc]onnection (?:refused|timed out|reset)/,
     category: 'network',
     hint: NETWORK,
   },

@@ -3,6 +3,15 @@ import { decisive, likely, type Rule, sure, weak } from '../rule.ts'
 const UNDEFINED_MACRO =
   'A macro is not defined, so the shell sees its name: add the BuildRequires that defines it, or correct the name.'
 
+/** Messages of package managers of languages about files that are not those of which the sources know the checksum. */
+export const CHECKSUMS = sure({
+  pattern:
+    /^(?:go: )?(?:\S{1,200}: )?verifying \S{1,300}: checksum mismatch|^SECURITY ERROR$|\bEINTEGRITY\b|THESE PACKAGES DO NOT MATCH THE HASHES|[Ii]ntegrity check failed for|checksum for `.{1,200}` changed between lock files|the listed checksum of `.{1,300}` has changed/,
+  category: 'verification',
+  hint: 'A downloaded or vendored file differs from the checksum in the sources: take the file and its checksum from the same release.',
+  only: ['%prep', '%conf', '%build', '%install', '%generate_buildrequires'],
+})
+
 /** Messages of rpmbuild about the spec, %files and dependencies, and of its scripts that check what was installed. */
 export const RPM = [
   ...decisive(
@@ -52,6 +61,17 @@ export const RPM = [
       pattern:
         /^error: (?:File must begin with "\/"|Two files on one line|Empty %files file|Could not open %files file|Could not open \S+ file|Bad file: (?!\S*\/SOURCES\/)|Bad mode|Bad owner\/group|Bad syntax: |Missing '[()]' in|Non-white space follows|Only one (?:arg|entry)|Duplicate locale|Explicit file attributes|Invalid capability|File (?:too large|capability)|Path is outside buildroot|Symlink points to BuildRoot|Unable to open (?:temp|icon)|Can't mix special|Glob not permitted|More than one file on a line|Absolute path|Hardlink)/i,
       category: 'files',
+    },
+    {
+      pattern:
+        /^error: (?:Generating build-id|Missing build-id|build-?id |.{0,20}[Cc]onflicting build-?ids?|Duplicate build-?ids?|\w{1,40} generator )/,
+      category: 'files',
+    },
+    {
+      pattern: /^No translations found for \S{1,100} in /,
+      category: 'install',
+      hint: '%find_lang finds no translations: see whether they are installed, and under which name.',
+      only: ['%install'],
     },
     {
       pattern:
