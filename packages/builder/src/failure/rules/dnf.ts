@@ -169,6 +169,12 @@ const BUILD_SYSTEM = sure(
     only: ['root', 'spec'],
   },
   {
+    pattern:
+      /^gave up after \d+ failed build attempts|^connect to \S{1,100}:\d{1,5}: |^Your build system is broken|^(?:Error: )?No such command: builddep\b|^(?:.{0,200} )?at \/usr\/lib\/build\/\S{1,100} line \d/,
+    category: 'infrastructure',
+    only: ['root', 'spec'],
+  },
+  {
     pattern: / at \/\.build\/\S{1,100} line \d|^\/\.build\/\S{1,100}: /,
     category: 'infrastructure',
     hint: "The build system's own scripts failed in the chroot, not the package: correct the configuration of the chroot, or ask the administrator.",

@@ -213,6 +213,18 @@ export const LANGUAGES = [
   ),
   ...likely({
     pattern:
+      /^(?!-- |.{0,100}(?:WARN|[Ww]arn)|npm |yarn )(?:.{0,200}[\s:`'"])?([\w.+-]{2,60})[`'"]? is not installed\b(?! as)|^(?!.{0,100}(?:WARN|[Ww]arn)|npm |yarn ).{0,200}\b[Pp]lease install (?:the )?[`'"]?([\w.+-]{2,60})|^which: no ([\w.+-]{1,60}) in \(|\b([\w.+-]{2,60}) (?:was )?not found in (?:your |the )?\$?PATH\b/,
+    category: 'dependency',
+    hint: 'Add the package that contains $1 to BuildRequires.',
+    only: ['%prep', '%conf', '%build', '%install'],
+  }),
+  ...likely({
+    pattern:
+      /^install: cannot (?:create|change|remove) .{0,40}['‘`]\/(?:usr|etc|var|opt|lib|bin)\//,
+    unplaced: 'install',
+  }),
+  ...likely({
+    pattern:
       /^(?:cp|mv|ln|rm|install|mkdir|chmod|chown|strip|find|sed|rename|touch|\/usr\/bin\/\S{1,60}): .{0,300}(?:\/BUILDROOT\/|build-?root\/).{0,300}(?:[Nn]o such|[Cc]annot|[Cc]an't|denied|[Nn]ot a |exists)|^(?:cp|mv|ln|rm|install|mkdir|chmod|chown|strip|find|sed|rename|touch|\/usr\/bin\/\S{1,60}): (?:[Nn]o such|[Cc]annot|[Cc]an't|.{0,60}denied).{0,300}(?:\/BUILDROOT\/|build-?root\/)|^(?:\/usr\/lib\/rpm\/(?:\S{1,30}\/)?)?(?:brp-|check-|find-debuginfo)\S{0,60}: /i,
     unplaced: 'install',
   }),

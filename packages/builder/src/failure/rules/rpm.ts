@@ -59,7 +59,7 @@ export const RPM = [
     },
     {
       pattern:
-        /^error: (?:File must begin with "\/"|Two files on one line|Empty %files file|Could not open %files file|Could not open \S+ file|Bad file: (?!\S*\/SOURCES\/)|Bad mode|Bad owner\/group|Bad syntax: |Missing '[()]' in|Non-white space follows|Only one (?:arg|entry)|Duplicate locale|Explicit file attributes|Invalid capability|File (?:too large|capability)|Path is outside buildroot|Symlink points to BuildRoot|Unable to open (?:temp|icon)|Can't mix special|Glob not permitted|More than one file on a line|Absolute path|Hardlink)/i,
+        /^error: (?:File must begin with "\/"|Two files on one line|Empty %files file|Could not open %files file|Could not open \S+ file|Bad file: (?!\S*\/SOURCES\/|\S*\.(?:tar|t?gz|tgz|bz2|xz|zst|zip|patch|diff|sig|asc|gem|crate|jar): No such)|Bad mode|Bad owner\/group|Bad syntax: |Missing '[()]' in|Non-white space follows|Only one (?:arg|entry)|Duplicate locale|Explicit file attributes|Invalid capability|File (?:too large|capability)|Path is outside buildroot|Symlink points to BuildRoot|Unable to open (?:temp|icon)|Can't mix special|Glob not permitted|More than one file on a line|Absolute path|Hardlink)/i,
       category: 'files',
     },
     {
@@ -81,6 +81,12 @@ export const RPM = [
     {
       pattern:
         /^error: (?:Bad source|Bad file|File|Unable to open (?:file )?)(?::)? ?\/?\S*\/SOURCES\/(\S+)(?:: No such file or directory)?/,
+      category: 'prep',
+      hint: 'The source package does not contain $1: add the file, or correct Source or Patch.',
+    },
+    {
+      pattern:
+        /^error: Bad file: \S{0,300}?([^\s/]{1,100}\.(?:tar|t?gz|tgz|bz2|xz|zst|zip|patch|diff|sig|asc|gem|crate|jar)): No such file/,
       category: 'prep',
       hint: 'The source package does not contain $1: add the file, or correct Source or Patch.',
     },
