@@ -6,8 +6,8 @@ import { readPackageList } from './list.ts'
 const host = thisHost()
 
 /**
- * The chroot that `make up` creates on this machine: from its own packages or its own repositories. If neither is possible, a name that no
- * chroot has.
+ * The name of the chroot that `make up` creates from this machine's packages or from its repositories. If neither is possible, a name that
+ * no chroot has.
  */
 export const DISTRO_CHROOT = host.kind === 'none' ? 'none-0-none' : host.chroot
 
@@ -31,7 +31,7 @@ export async function buildRootPackages(): Promise<string[]> {
 /**
  * Returns the chroot that builds against the mini distribution served at `repoUrl`. The roots keep rpm's database in /var/lib/rpm. dnf on a
  * Debian host would put it into root's home directory: a program that fills a root there must define `%_dbpath`, and run dnf without
- * plugins, because one of Debian's serves outdated packages from its own cache.
+ * plugins, because one of Debian's plugins serves outdated packages from its own cache.
  */
 export async function debianChroot(repoUrl: string): Promise<ChrootConfig> {
   return {

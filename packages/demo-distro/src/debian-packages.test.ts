@@ -54,7 +54,7 @@ test('downloadPackages() names an unknown package with its line', async (t) => {
     process.env['PATH'] = path
     rmSync(dir, { recursive: true })
   })
-  // Prints the packages that it knows, and fails like the real one because it does not know all.
+  // Prints the package that it knows, and fails, as the real apt-cache does if it does not know all packages.
   const cache = `#!/bin/sh\nprintf 'Package: known\\n'; exit 100\n`
   writeFileSync(join(dir, 'apt-cache'), cache, { mode: 0o755 })
   writeFileSync(join(dir, 'apt-get'), '#!/bin/sh\n', { mode: 0o755 })

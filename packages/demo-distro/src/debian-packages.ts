@@ -145,7 +145,7 @@ async function knownNames(
   signal?: AbortSignal,
 ): Promise<(string | undefined)[]> {
   const chunks: Buffer[] = []
-  // Fails if one of the names is unknown, but still shows the others.
+  // apt-cache fails if one of the names is unknown, but still prints the other packages.
   await run(
     'apt-cache',
     [...place, 'show', '--no-all-versions', ...wanted.flatMap(({ names }) => names)],

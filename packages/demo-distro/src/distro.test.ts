@@ -67,7 +67,7 @@ suite('the mini distribution', { skip }, () => {
     )
   })
 
-  test('a build root filled from it builds a package as an unprivileged user, without network', async () => {
+  test('a build root of the mini distribution builds a package as an unprivileged user, without network', async () => {
     const root = join(work, 'root')
     await fillRoot(root, distro.repoDir, await buildRootPackages())
     const rpms = await buildInRoot(root, await makeExampleSrpm(CACHE))

@@ -15,7 +15,7 @@ export interface DnfRepository {
   gpgkey: string[]
   priority: number
   module_hotfixes: boolean
-  /** Whether the machine works without it when it is unavailable. */
+  /** Whether dnf ignores the repository when it is unavailable. */
   skip_if_unavailable: boolean
   sslverify: boolean
   sslcacert: string

@@ -5,7 +5,7 @@ import { isLeftOut } from './file-tree.ts'
 for (const [path, want] of [
   ['/usr/share/doc/own/README', true],
   ['/usr/share/perl/5.36.0/Own.pod', true],
-  // `use diagnostics` reads it
+  // Perl's `use diagnostics` reads this file
   ['/usr/share/perl/5.36.0/pod/perldiag.pod', false],
   ['/usr/bin/own', false],
 ] as const)

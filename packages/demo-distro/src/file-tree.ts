@@ -30,7 +30,7 @@ const LEFT_OUT = [
   /^\/usr\/lib\/[^/]+\/lib(icu\w+|crypto|ssl|xml2|sqlite3)\.a$|\/config-3[^/]*\/.*\.a$|lto-dump|\/unicore\/lib\/.*\.html$/,
   /\/__pycache__(\/|$)|(?<!\/pod\/perldiag)\.pod$/,
   /^\/(dev|proc|sys|run|tmp)(\/|$)/,
-  // dash's; the mini distribution's bash has its own link
+  // Debian's link to dash; the bash of the mini distribution contains a link of its own
   /^\/usr\/bin\/sh$/,
 ]
 

@@ -144,7 +144,7 @@ suite('macros of Ruby, Rust, Go, Lua and fonts', { skip }, () => {
     await readFile(join(dir, 'Cargo.lock'))
   })
 
-  test('%cargo_prep replaces the crates of the internet by those of packages', async () => {
+  test('%cargo_prep makes cargo use the crates of installed packages instead of those of crates.io', async () => {
     const dir = await directory({ 'Cargo.lock': '' })
     await runOrThrow('bash', ['-c', await macros.expand('%cargo_prep')], { cwd: dir })
     const config = await readFile(join(dir, '.cargo/config.toml'), 'utf8')
@@ -189,7 +189,7 @@ tests = "~1.4"
     ])
   })
 
-  test('%cargo_license lists what is linked', async (t) => {
+  test('%cargo_license lists the licenses of the crates that are linked', async (t) => {
     if (!hasPython) return t.skip('needs Python 3.11')
     const packages = [
       { name: 'own', version: '1.0.0', license: 'MIT', source: null },
@@ -206,7 +206,7 @@ tests = "~1.4"
     }
   })
 
-  test('vendored crates are provided as bundled', async () => {
+  test('vendored crates are listed as bundled() provides', async () => {
     const dir = await directory({ 'cargo-vendor.txt': 'dep v2.1.0\nother v0.1.0+x\n' })
     const script = await macros.expand(
       `%{load:${macros.dir}/usr/lib/rpm/fileattrs/cargo_vendor.attr}%{__cargo_vendor_provides}`,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 
 export interface ListedPackage {
-  /** The line that names it, for messages. */
+  /** The line of the list that names the package, for messages. */
   line: string
   /** Its first name; after {@link resolveNames}, the one that exists. */
   debianName: string
@@ -78,13 +78,13 @@ export const IGNORED_DEPENDENCIES = new Set([
   'openssl', 'sensible-utils', 'tex-common', 'tzdata', 'ucf', 'base-passwd', 'base-files', 'libjs-jquery', 'libjs-underscore',
 ]) // prettier-ignore
 
-/** Dependencies that are ignored for one package, in which only optional parts need them. */
+/** Dependencies to ignore, by the package that has them: only optional parts of the package need them. */
 export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
-  // its program update-alternatives needs no other
+  // only update-alternatives is used, which runs no other program
   dpkg: ['tar'],
   // the lists of certificates, of keys and of messages in other languages are for users
   gnupg: ['dirmngr', 'gnupg-l10n', 'gpg-wks-client', 'gpg-wks-server', 'gpgsm'],
-  // builds have no network from which it could fetch external entities
+  // the parser needs these to download external entities, and builds have no network
   'libxml-parser-perl': ['libwww-perl', 'liburi-perl'],
   // perl.prov and perl.req run only for packages that ship Perl files; they build-require perl themselves
   rpm: ['perl'],
@@ -119,7 +119,7 @@ export const EXTRA_REQUIRES: Record<string, string[]> = {
     'copr-mini-macros', 'binutils', 'bzip2', 'cpio', 'diffutils', 'elfutils', 'file', 'findutils', 'grep', 'gzip', 'make', 'mawk',
     'patch', 'pkgconf', 'sed', 'tar', 'unzip', 'xz', 'zstd',
   ], // prettier-ignore
-  // rpm's generator of python3dist() dependencies imports it
+  // rpm's generator of python3dist() dependencies imports the module `packaging`
   'python3-dev': ['python3-packaging'],
   'python3-pip': ['python3-packaging'],
 }

@@ -58,7 +58,7 @@ suite('macros of the mini distribution', { skip }, () => {
       ])
     })
 
-  test('%autosetup without -C is that of rpm', async () => {
+  test("%autosetup without -C is rpm's own", async () => {
     const text = await expand('%autosetup -N -n own')
     assert.match(text, /^%setup +-n own +-q$/m)
     assert.doesNotMatch(text, /rpmuncompress/)
@@ -81,7 +81,7 @@ suite('macros of the mini distribution', { skip }, () => {
     assert.equal(await expand('%{?sysusers_requires_compat}'), 'Requires(pre): shadow-utils')
   })
 
-  // Fedora computes each by asking the interpreter for the same setting.
+  // Fedora computes each of these macros by asking the interpreter for the same setting.
   for (const [macro, setting] of [
     ['perl_privlib', 'installprivlib'],
     ['perl_archlib', 'installarchlib'],
@@ -113,7 +113,10 @@ suite('macros of the mini distribution', { skip }, () => {
     )
   })
 
-  /** Runs the expansion as a scriptlet, for `installed` versions, where `programs` are fakes; returns how they were called. */
+  /**
+   * Runs the expansion as a scriptlet whose argument says that `installed` versions of the package are installed. Replaces `programs` by
+   * fakes; returns the commands with which they were called.
+   */
   async function scriptlet(text: string, programs: string[], installed = 1): Promise<string[]> {
     const fakes = programs.map(
       (name) => `${name}() { echo "${name.split('/').at(-1)} $*"; [ "$*" = - ] && cat; return 0; }`,
@@ -125,7 +128,7 @@ suite('macros of the mini distribution', { skip }, () => {
   }
 
   const HELPER = '/usr/lib/systemd/systemd-update-helper'
-  // Fedora's macros call the helper with these verbs, if that many versions stay installed.
+  // The verbs with which Fedora's macros call the helper, by the number of versions that stay installed.
   for (const [macro, installed, want] of [
     ['systemd_post', 1, 'install-system-units'],
     ['systemd_post', 2, undefined],
@@ -146,7 +149,7 @@ suite('macros of the mini distribution', { skip }, () => {
       assert.deepEqual(called, want ? [`systemd-update-helper ${want} a.service b.socket`] : [])
     })
 
-  test('scriptlet macros of systemd refuse to name no unit', async () => {
+  test('scriptlet macros of systemd require the name of a unit', async () => {
     await assert.rejects(expand('%systemd_post'), /need the name of a unit/)
   })
 
@@ -185,7 +188,7 @@ suite('macros of the mini distribution', { skip }, () => {
     ],
     ['sysusers_create_package', 'systemd-sysusers --replace=/usr/lib/sysusers.d/own.conf -'],
   ] as const)
-    test(`%${macro} gives the configuration to systemd before the file is installed`, async () => {
+    test(`%${macro} passes the configuration to systemd before the file is installed`, async () => {
       const file = join(macros.dir, 'own.conf')
       writeFileSync(file, 'd /run/own 0755 own own\n')
       const text = await expand(`%${macro} own ${file}`)

@@ -195,7 +195,7 @@ async function makeRpms(
   return rpms.length
 }
 
-/** In Lua, because a root may have no shell. */
+/** Runs ldconfig after libraries were installed. The trigger is written in Lua, because a root may have no shell. */
 const LDCONFIG_TRIGGER = `%transfiletriggerin -n glibc-common -P 2000000 -p <lua> -- /usr/lib /usr/lib64
 rpm.execute("/sbin/ldconfig")`
 

@@ -44,7 +44,10 @@ export async function ownChroot(host: DnfHost, signal?: AbortSignal): Promise<Ow
   return { config, leftOut }
 }
 
-/** Returns the release package: Fedora has one for each edition, of which builds use the plain one; elsewhere it is the installed one. */
+/**
+ * Returns the name of the package with the release files. Fedora has one for each edition, and builds use that of no edition; on other
+ * distributions, it is the installed one.
+ */
 async function releasePackage({ id }: DnfHost, signal?: AbortSignal): Promise<string> {
   if (id === 'fedora') return 'fedora-release'
   const query = ['-qf', '--qf', '%{NAME}\\n', '/usr/lib/os-release']

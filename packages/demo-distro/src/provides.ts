@@ -49,7 +49,7 @@ async function libraryProvides(
   )
   if (libraries.length === 0) return []
   const args = ['--provides', ...libraries.map((path) => join(tree, path))]
-  // fails if one of the files is a linker script, but still reports the others
+  // elfdeps fails if one of the files is a linker script, but still reports the other files
   const { output } = await run('/usr/lib/rpm/elfdeps', args, signal && { signal })
   return output.split('\n').filter((line) => line !== '')
 }

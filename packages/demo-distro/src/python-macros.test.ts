@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { run, runOrThrow } from '@copr/process/run'
 import { type MacroFixture, macroFixture, skip } from './testing/macro-fixture.ts'
 
-/** A Python of this machine that has what the scripts import; undefined if there is none. */
+/** Returns a Python of this machine that has the modules that the scripts import; undefined if there is none. */
 async function findPython(): Promise<string | undefined> {
   const script = 'import sys, tomllib, packaging, pip; print(sys.executable)'
   for (const name of ['/usr/bin/python3', 'python3']) {

@@ -101,7 +101,7 @@ export function extraLinks({
       '/usr/sbin/alternatives': '../bin/update-alternatives',
       '/usr/sbin/update-alternatives': '../bin/update-alternatives',
     },
-    // Fedora's lua-devel is found without a version
+    // Fedora's lua-devel has these names without a version
     'liblua5.4-dev': {
       ...Object.fromEntries(
         ['lua.h', 'luaconf.h', 'lualib.h', 'lauxlib.h', 'lua.hpp'].map((name) => [
@@ -132,9 +132,9 @@ export function extraProvides({ python, perl, lua, ruby }: Release): Record<stri
   return {
     libc6: ['rtld(GNU_HASH)'],
     bash: ['/bin/sh'],
-    // in the package with the command, although a smaller one contains the interpreter
+    // provided by the package with the command `python3`, although a smaller package contains the interpreter
     python3: [`python(abi) = ${python}`],
-    // with versions of Fedora's, because specs compare them
+    // with the versions of Fedora's packages, because specs compare them
     cargo: ['cargo-rpm-macros = 26', 'rust-packaging = 26', 'rust-toolset = 1'],
     'golang-go': ['go-rpm-macros = 3.6', 'compiler(go-compiler) = 2', 'compiler(golang)'],
     'lua5.4': [`lua(abi) = ${lua}`],

@@ -46,7 +46,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
       assert.equal((await macros.expand(text, defines)).replaceAll(/ +/g, ' '), want)
     })
 
-  test('%autochangelog is an entry of the version that is built', async () => {
+  test('%autochangelog is a changelog entry for the version that is built', async () => {
     const defines = { version: '1.0', release: '2', packager: 'Jane <jane@own.example>' }
     assert.match(
       await macros.expand('%autochangelog', defines),
@@ -110,7 +110,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
     ],
   ] as const)
     // prettier-ignore
-    test(`%forgemeta knows the archive of ${title}`, async () => {
+    test(`%forgemeta computes the archive of ${title}`, async () => {
       const text = '%forgemeta\n%{forgesource}\n%{dist}\n%forgesetup'
       const lines = (await macros.expand(text, { version: '1.2', ...defines })).trim().split('\n')
       assert.deepEqual(lines, [source, dist, `%setup -q ${setup}`])
@@ -125,7 +125,7 @@ suite('macros that Fedora has in every build root', { skip }, () => {
     ])
   })
 
-  test('%forgemeta names the forges that it knows', async () => {
+  test('%forgemeta refuses an unknown forge, and names those that it supports', async () => {
     const defines = { version: '1', forgeurl: 'https://own.example/own/repo' }
     await assert.rejects(macros.expand('%forgemeta', defines), /knows GitHub and GitLab, not/)
   })

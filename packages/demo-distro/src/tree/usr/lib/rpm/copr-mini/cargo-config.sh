@@ -1,4 +1,5 @@
-# Prints the configuration of cargo for %cargo_prep: cargo-config.sh DIR, where DIR has the crates; `none` for those of the internet.
+# Prints cargo's configuration for %cargo_prep. Usage: cargo-config.sh DIR (the directory with the crates), or
+# cargo-config.sh none (crates.io is not replaced).
 cat <<'CONFIG'
 [build]
 rustc = "/usr/bin/rustc"

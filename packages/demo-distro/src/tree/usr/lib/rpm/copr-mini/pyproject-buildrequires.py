@@ -176,7 +176,7 @@ def runtime_requires(backend, options):
 
 
 def ask(requirements, extras):
-    """Prints the requirements and tells whether all of them are met already."""
+    """Prints the requirements; returns whether all of them are met already."""
     try:
         from packaging.requirements import Requirement
     except ImportError:

@@ -57,7 +57,7 @@ def find_modules(site, pattern):
 
 
 def parents(site, chosen):
-    """Returns the packages in which the chosen modules are, without the files of others in them."""
+    """Returns the directories of the packages that contain the chosen modules, outermost first."""
     return list(dict.fromkeys(one for path in chosen for one in reversed(path.parents) if site in one.parents))
 
 
