@@ -41,7 +41,7 @@ test('readStart() times the steps before the program by their output, and reads 
   )
 })
 
-test('readStart() throws if the output has no end', () => {
+test('readStart() throws if the output is truncated', () => {
   assert.throws(() => startOf(OUTPUT.slice(0, -1)), /does not say when it was ready/)
 })
 

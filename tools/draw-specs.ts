@@ -49,7 +49,7 @@ interface DrawRequest {
   counts: Record<string, number>
 }
 
-/** Writes as many specs of each family as requested; passes over those whose tarball the mirror lacks or that is large. */
+/** Writes as many specs of each family as requested; skips those whose tarball is large, or not on the mirror. */
 async function writeDraw({
   from: repository,
   commit: of,
@@ -100,7 +100,7 @@ async function isSmall(tarball: string | undefined): Promise<boolean> {
   return tarball !== undefined && (await stat(tarball)).size <= MAX_TARBALL_BYTES
 }
 
-/** Returns the text of each spec of a commit by its name; a snapshot may lack the largest. */
+/** Returns the text of each spec of a commit by its name; the largest files may be missing from a snapshot of the repository. */
 async function readSpecs(repository: string, of: string): Promise<Map<string, string>> {
   const git = ['-C', repository]
   const chunks: Buffer[] = []

@@ -35,7 +35,7 @@ test("summarizeTap() counts the tests of node's TAP reporter, with reasons of sk
   })
 })
 
-test('summarizeTap() counts an output without its end as a failure', async () => {
+test('summarizeTap() counts truncated output as a failure', async () => {
   const output = await outputOf(`${TESTS}process.kill(process.pid, 'SIGKILL')`)
   assert.ok(summarizeTap(output).failed.includes('the test file did not run to its end'))
   assert.deepEqual(summarizeTap('').failed, ['the test file did not run to its end'])

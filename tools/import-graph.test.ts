@@ -36,7 +36,7 @@ test('specifiersIn() finds imports, exports and types', () => {
 
 const MANIFEST = JSON.stringify({ exports: { './one': './src/one.ts' } })
 
-test('circlesIn() finds a cycle through the exports of a package, and one of types', () => {
+test('circlesIn() finds a cycle through the exports of a package, and a cycle of type imports', () => {
   using checkout = makeCheckout({
     'packages/a/package.json': MANIFEST,
     'packages/a/src/one.ts': "import { two } from './two.ts'\n",

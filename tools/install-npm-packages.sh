@@ -5,9 +5,9 @@ set -eu
 
 dir=$1
 shift
-# `npm ci` replaces the folder that contains the pinned Node, so it runs on the machine's own. Everything else runs on
-# the pinned one: npm skips bindings of the linters that do not support the Node it runs on, and they do not support
-# Debian 12's.
+# `npm ci` replaces the folder that contains the pinned Node, so it runs on the machine's own Node. Other commands run on
+# the pinned Node: npm skips bindings that do not support the Node on which it runs, and those of the linters do not
+# support Debian 12's.
 [ "$1" != ci ] || PATH=$(printf '%s' "$PATH" | tr : '\n' | grep -v /node_modules/ | paste -sd :)
 say() { printf '%s\n' "$*" >&2; }
 

@@ -45,7 +45,7 @@ for (const [debian, want] of [
   test(`upstreamVersion() of ${debian} is ${want}`, () =>
     assert.equal(upstreamVersion(debian), want))
 
-test('familyOf() is a language only for its modules', () => {
+test('familyOf() returns a language only for modules of that language', () => {
   assert.deepEqual(['perl-Own', 'perl', 'perlbrew', 'R-own', 'Rivet'].map(familyOf), [
     'perl',
     'other',
@@ -83,7 +83,7 @@ for (const [source, want] of [
     assert.equal(guessSourceName(spec), want)
   })
 
-test('plainBuildRequires() leaves out what depends on macros and conditions', () => {
+test('plainBuildRequires() leaves out requirements that depend on macros or conditions', () => {
   const lines = [
     'BuildRequires: gcc, make >= 4.0 perl(Own::Module) >= 1',
     'BuildRequires:  pkgconfig(own)',
@@ -99,7 +99,7 @@ test('plainBuildRequires() leaves out what depends on macros and conditions', ()
   assert.deepEqual(plainBuildRequires(lines.join('\n')), names)
 })
 
-test('drawSpecs() puts only specs of the same version with one source into an order of the seed', () => {
+test('drawSpecs() orders by the seed the specs with one source whose version Debian has, and leaves out the others', () => {
   const names = Array.from({ length: 20 }, (_, index) => `own${index}`)
   const specs = new Map([
     ...names.map((name): [string, string] => [name, SPEC]),
@@ -207,7 +207,7 @@ test('a judgment replaces only a failure without explanation', () => {
   assert.throws(() => parseJudgments('own built because\n'), /expected "NAME spec\|missing\|ours/)
 })
 
-test('the summary counts what could be built apart from what lacks packages', () => {
+test('the summary does not count specs whose packages are missing among those that could be built', () => {
   const results = (['built', 'built', 'missing', 'spec', 'ours'] as const).map((verdict) => ({
     ...RESULT,
     verdict,
@@ -220,7 +220,7 @@ test('the summary counts what could be built apart from what lacks packages', ()
   )
 })
 
-test('withTopFolder() renames the top folder of a tarball, or makes one', async (t) => {
+test('withTopFolder() renames the top folder of a tarball, or adds one', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'copr-specs-'))
   t.after(() => rm(dir, { recursive: true }))
   await mkdir(join(dir, 'Own-master'))

@@ -12,7 +12,7 @@ const STATEFUL: readonly RegExp[] = [
   /\bprocess\.(on|once|off|emit|kill|getActiveResourcesInfo|memoryUsage|resourceUsage|cpuUsage)\b/,
   // mocks and globals
   /\bmock\b|\bglobalThis\b|\bsetDefault\w+\(|\bsetGlobal\w+\(/,
-  // Hooks of the whole process, also by a helper: they would run before each test of the other files, or not before those of this one.
+  // Hooks outside of suites, also those of helpers: they would run for the tests of the other files, too, or not for those of this file.
   /^(before|beforeEach|afterEach|use[A-Z]\w*)\(/m,
 ]
 
@@ -38,7 +38,7 @@ function packageOf(path: string): string {
   return path.split('/', path.startsWith('packages/') ? 2 : 1).join('/')
 }
 
-/** Deals the files out to as few groups as possible: neighbors, which are often the ones that take long, to different groups. */
+/** Distributes the files over as few groups as possible. Neighbors go to different groups, because slow files are often neighbors. */
 function split(paths: string[]): string[][] {
   const count = Math.ceil(paths.length / MAX_FILES)
   return Array.from({ length: count }, (_, group) => paths.filter((_, i) => i % count === group))

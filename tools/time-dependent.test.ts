@@ -33,7 +33,7 @@ for (const [what, act] of TABLE)
   })
 `
 
-test('timeDependentTests() finds what a test uses itself and through functions of its file', () => {
+test('timeDependentTests() finds timers and processes that a test uses directly or through functions of its file', () => {
   const { tests, is_whole } = timeDependentTests(SOURCE)
   assert.deepEqual(
     tests.map(({ title, reasons }) => [title, reasons]),

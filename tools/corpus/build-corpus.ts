@@ -53,7 +53,7 @@ const own_disk = (await buildDiskFaults()).length === 0
 
 const packages = await chosenPackages()
 const progress = showProgress(process.stdout)
-// A mini distribution of its own, so that other tests do not need the large packages from then on.
+// A separate mini distribution: a shared one would keep the large packages, and later tests would need them, too.
 const more = packages.some(({ expectation }) => expectation.needsMore)
 const cacheDir = more ? join(values['cache-dir'], 'more') : values['cache-dir']
 await using fixture = await buildFixture({ cacheDir, more })
@@ -165,7 +165,7 @@ async function tryInstalled(all: Result[]): Promise<void> {
     return
   }
   for (const result of all) await verifyOne(result, root, names.get(result.name) ?? [])
-  // Only now: scriptlets must find the programs that their packages require.
+  // Installed after the packages, to show that each package requires the programs that its scriptlets run.
   await root.install(TOOLS)
   for (const result of all) await tryOne(result, root)
   const left = await root.erase(wanted)

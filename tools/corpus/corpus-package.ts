@@ -31,7 +31,7 @@ export interface CorpusPackage {
 interface Expectation {
   /** Whether the package needs the packages of more-packages.list. */
   needsMore: boolean
-  /** Built packages that are not installed, because they exclude others. */
+  /** Built packages that are not installed, because they conflict with other packages. */
   notInstalled: string[]
   /** Commands that run where the packages are installed. */
   commands: string[]
@@ -80,7 +80,9 @@ function parseExpectation(text: string): Expectation {
 async function pack(dir: string, folder: string): Promise<Buffer> {
   const [, top = '', kind] = ARCHIVE.exec(folder) ?? []
   if (kind === undefined)
-    throw new Error(`Cannot pack ${join(dir, folder)}: its name does not end like that of an archive`)
+    throw new Error(
+      `Cannot pack ${join(dir, folder)}: its name does not end like that of an archive`,
+    )
   const work = await mkdtemp(join(tmpdir(), 'copr-corpus-'))
   try {
     const from = join(dir, folder)

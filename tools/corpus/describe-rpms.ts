@@ -36,7 +36,7 @@ const PLACEHOLDERS: [RegExp, string][] = [
   [/\bperl5\/5\.\d+/g, 'perl5/%{perl_version}'],
   [/MODULE_COMPAT_5\.\d+\.\d+/g, 'MODULE_COMPAT_%{perl_version}'],
 ]
-/** Symbol versions, which depend on what the C library's functions were last changed in, and rpm's own features. */
+/** Symbol versions, which depend on the release of the C library in which a function last changed; rpm's own features; build ids. */
 const LEFT_OUT = /^(rpmlib\(|lib[\w+]+\.so\.\d+\((GLIBC|GCC|GLIBCXX|CXXABI)_)|\/\.build-id\b/
 const SCRIPTLETS = {
   pretrans: 'PRETRANS',
@@ -104,7 +104,7 @@ function fileOf([
   ].join(' ')
 }
 
-/** The flags of files without %verify. */
+/** The verify flags of files that the spec does not mark with %verify. */
 const VERIFIED = 'SM?D?UGTP'
 
 function withPlaceholders(line: string): string {

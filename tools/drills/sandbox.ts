@@ -26,9 +26,9 @@ import { summarizeTap, type TapSummary } from './tap.ts'
 
 /** Generous, because a slow run is not a failure: on a busy host the emulator gets a small share of the cores. */
 const LIMIT_MS = 12 * 3600_000
-/** The factor by which the time limits of builds are longer than on the host. */
+/** The factor by which the tests in the machine multiply the time limits of builds. */
 const SLOWNESS = 24
-/** Between a third, the share with half of the default weight, and a half, the share with the default weight. */
+/** The largest accepted share of the processor. With half of the default weight it is a third, with the default weight a half. */
 const MAX_SHARE = 0.42
 
 interface TestFile {

@@ -19,7 +19,7 @@ interface TestDiskOptions {
   signal: AbortSignal
 }
 
-/** Makes a disk with a clone of this checkout, its dependencies, and the mini distribution, which an emulated processor takes an hour for. */
+/** Makes a disk with a clone of this checkout, its dependencies, and the mini distribution, which an emulated processor makes in an hour. */
 export async function makeTestDisk({
   dir,
   workingTree,

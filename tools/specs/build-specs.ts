@@ -25,7 +25,7 @@ export interface SpecBuilder {
   fixture: BuildFixture
   /** Version of each source package of Debian. */
   debian: ReadonlyMap<string, string>
-  /** All that packages of the mini distribution provide. */
+  /** All names that the packages of the mini distribution provide. */
   provided: ReadonlySet<string>
   timeoutSeconds: number
   signal: AbortSignal
@@ -67,7 +67,7 @@ export async function buildSpec(
   })
   const blame = (reason: string): SpecResult => result({ verdict: 'spec', reason })
   if (source === undefined) return blame('Debian has no source package of this name')
-  // dnf would say the same, in half a minute on a busy machine
+  // dnf would report the same, but only after half a minute on a busy machine
   const lacking = plainBuildRequires(text).filter((one) => !builder.provided.has(one))
   if (lacking.length > 0) return result({ verdict: 'missing', reason: lacking.join(', ') })
   const dir = await mkdtemp(join(builder.fixture.dir, 'spec-'))
@@ -81,7 +81,7 @@ export async function buildSpec(
     const bytes = await readFile(tarball)
     const guessed = guessSourceName(spec)
     let last = await attempt(guessed === undefined ? {} : { [guessed]: bytes })
-    // rpm itself says how the spec names its sources, because only a build may expand its macros
+    // The failed build names the sources, as only a build may expand the macros in their names.
     const absent = /its sources lack (.*)$/.exec(last.failure ?? '')?.[1]?.split(', ')
     const archives = absent?.filter((one) => ARCHIVE.test(one)) ?? []
     const archive = archives[0] ?? guessed

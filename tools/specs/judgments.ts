@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { SpecResult } from './build-specs.ts'
 import { UNEXPLAINED } from './verdict.ts'
 
-/** The file of a folder of specs that explains failures which need a person to judge: `NAME spec|missing|ours REASON`, one per line. */
+/** The file in a folder of specs with the failures that a person has explained: `NAME spec|missing|ours REASON`, one per line. */
 const FILE = 'judgments'
 
 export type Judgments = ReadonlyMap<string, Pick<SpecResult, 'verdict' | 'reason'>>

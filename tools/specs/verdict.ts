@@ -15,7 +15,7 @@ export interface BuildOutcome {
   hasOtherVersion: boolean
 }
 
-/** Begins the reason of a failure that only a person can explain. */
+/** The beginning of the reason of a failure that only a person can explain. */
 export const UNEXPLAINED = 'not explained: '
 
 export interface Judgment {
@@ -23,7 +23,7 @@ export interface Judgment {
   reason: string
 }
 
-/** Lines in which rpm or the shell complain of an unknown macro, or a shell that is not bash of the syntax. */
+/** Lines in which rpm or the shell reports an unknown macro, or in which a shell other than bash reports a syntax error. */
 const MACRO_FAULTS = [
   /^.*: line \d+: fg: no job control$/m,
   /^.*: line \d+: %\S*: command not found$/m,
@@ -35,7 +35,7 @@ const MACRO_FAULTS = [
 
 const SPEC_FAULTS = [
   /^(?:\d+ out of \d+ hunks? FAILED.*|error: patch failed: .*|patch: \*\*\*\* .*)$/m,
-  // Debian has taken the tarball from the repository, without what upstream generates for a release
+  // Debian's tarball is a copy of upstream's repository, without the files that upstream generates for a release
   /^.*: (?:\.\.?\/)+configure: No such file or directory$/m,
   /^error: Architecture is not included: .*$/m,
   /^error: Architecture is excluded: .*$/m,
@@ -68,7 +68,7 @@ function firstOf(patterns: RegExp[], log: string): string | undefined {
   return undefined
 }
 
-/** Returns the engine's reason with the lines of the log that say most. */
+/** Returns the engine's reason with the most informative lines of the log. */
 function failureLine(failure: string, log: string): string {
   const listed =
     /^ {4}(File not found|Installed \(but unpackaged\) file\(s\) found|.*not found).*\n?(?: {3}.*\n?)?/m.exec(
