@@ -38,7 +38,7 @@ export function buildChrootRoutes(api: Api): void {
           answer: listOf(BuildChrootAnswer),
         },
         async (c) => {
-          // Old clients request the order by name, which is the existing order.
+          // Old clients request ordering by name, which is the order that the chroots already have.
           const page = readPage(c, ['id', 'name'])
           const build = await findBuild(db, buildIdOf(c))
           const chroots = build?.chroots ?? []

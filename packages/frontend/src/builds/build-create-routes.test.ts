@@ -12,7 +12,7 @@ before(async () => {
   srpm = await helloSrpm()
 })
 
-test('build/create/upload makes a build from the header of the SRPM', async () => {
+test('build/create/upload creates a build from the header of the SRPM', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const build = await upload(t, {
@@ -185,7 +185,7 @@ test('build/create/upload requires the right to build', async () => {
   assert.equal((await t.ask(UPLOAD, { as: 'dana', json: TARGET })).status, 400)
 })
 
-test('build/create/upload takes a spec, of which a builder makes the source package', async () => {
+test('build/create/upload accepts a spec file, from which a builder makes the source package', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const body = uploadForm(file('hello.spec', Buffer.from('Name: hello\n')), TARGET)
@@ -201,7 +201,7 @@ test('build/create/upload takes a spec, of which a builder makes the source pack
   assert.doesNotMatch(page, />uploaded</)
 })
 
-test('build/create/url makes a build for each URL', async () => {
+test('build/create/url creates a build for each URL', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const json = { ...TARGET, pkgs: `${LINK} https://a.example.org/b.spec`, with_build_id: null }

@@ -103,7 +103,7 @@ test('the page of a failed build shows the first error, its place in the log, an
   assert.match(page, /Fix the first error\./)
 })
 
-test('the page of a build that failed in an earlier version shows its sentence', async () => {
+test('the page of a build that failed before causes were stored shows the reason only', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)

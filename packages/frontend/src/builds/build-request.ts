@@ -95,7 +95,7 @@ export async function prepareSubmission(
   )
   const ofPackage = pack && notDenied(pack.chroot_denylist, enabled).map(({ name }) => name)
   if (user.id !== null) await checkBatch(db, user, batch)
-  // submitBuild() checks each build again, under a lock; a refusal here means that none of several has been made.
+  // submitBuild() checks each build again, under a lock. This check refuses several builds before any of them is created.
   const { limits } = config
   await requireBuildQuota(db, project, { limits, builds })
   return {

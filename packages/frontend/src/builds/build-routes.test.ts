@@ -92,7 +92,7 @@ test('source-chroot, built-packages and build chroots match their schemas', asyn
   )
 })
 
-test('the causes of failures are returned with their sentences', async () => {
+test('build chroots and source builds return the cause of a failure with the reason', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)

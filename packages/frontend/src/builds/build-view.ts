@@ -29,7 +29,7 @@ export interface BuildView {
   rights: Rights
   phases: RunningPhase[]
   packages: Map<number, BuiltPackage[]>
-  /** The newer builds whose packages the repositories have instead, by build chroot. */
+  /** The newer builds whose packages have replaced those of this build in the repositories, by build chroot. */
   replacements: Map<number, Replacement[]>
   batch_id: number | undefined
   /** The state of each unfinished step, with the reasons why it is not running; empty when the build has finished. */
@@ -162,7 +162,7 @@ function doing(chroot: BuildChroot, phases: RunningPhase[]): Html {
   return words.length === 0 ? html`` : html`<p class="quiet">${words.join(', ')}</p>`
 }
 
-/** Shows which newer build of the same version the repository has instead. */
+/** Shows which newer build of the same version has replaced this one in the repository. */
 function replaced(build: Build, { build_id, packages, is_complete }: Replacement): Html {
   const newer = html`<a href="${paths.build({ ...build, id: build_id })}">Build ${build_id}</a>`
   return is_complete

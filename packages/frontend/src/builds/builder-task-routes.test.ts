@@ -74,7 +74,7 @@ test('get-build-task describes a build in a chroot as copr-rpmbuild reads it', a
   assert.equal(await (await t.ask(path)).json(), null)
 })
 
-test('get-build-task answers 404 with the reason for what does not exist', async () => {
+test('get-build-task returns 404 with the reason if the build or its chroot does not exist', async () => {
   await using t = await openTestFrontend()
   await addTelescope(t)
   const { id } = await upload(t)

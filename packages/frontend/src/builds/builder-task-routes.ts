@@ -20,12 +20,12 @@ import { presentBootstrap, presentRepos } from '../repo-files/present-repos.ts'
 import { MEMORY_LIMIT } from './present-build.ts'
 import { builderNames } from './source-routes.ts'
 
-/** The version of Copr's backend protocol that these answers follow; Copr's own backend refuses lower ones. */
+/** The version of Copr's backend protocol that these responses follow; Copr's own backend refuses lower ones. */
 const PROTOCOL_VERSION = '9'
 
 /**
- * Describes builds to `copr-rpmbuild --task-url` and `--build-id`, which repeat a build on a user's machine. Nothing is in the answers that
- * the API does not show to everybody.
+ * Describes builds to `copr-rpmbuild --task-url` and `--build-id`, which repeat a build on a user's machine. The responses contain
+ * only data that the API shows to everybody.
  */
 export function builderTaskRoutes(frontend: Frontend): Hono {
   const { db, config } = frontend

@@ -5,7 +5,7 @@ import { card } from '../pages/parts.ts'
 import type { Html } from '../pages/view.ts'
 import { resultUrl } from './present-build.ts'
 
-/** Chroots whose failure is shown open; a build that fails in one usually fails in the others for the same cause. */
+/** Number of chroots whose failure is shown expanded; a build that fails in one chroot usually fails in the others for the same cause. */
 const OPEN = 2
 
 /** Shows why a build failed in each of its chroots, as far as the causes are known. */

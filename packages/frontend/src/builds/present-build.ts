@@ -44,7 +44,7 @@ export function presentBuildChroot(
   }
 }
 
-/** The cause of a failure with the sentence that the build's page shows; null without a cause. */
+/** The cause of a failure, with the reason that the build's page shows; null if no cause is stored. */
 export function presentFailure(
   reason: string | null,
   failure: FailureDetails | null,

@@ -34,7 +34,10 @@ export function whyNotRepeatable(build: Build): string | undefined {
   return typeof source === 'string' ? source : undefined
 }
 
-/** The source of a build, or for an upload, which is deleted by then, the SRPM in its results. A string is the reason why there is none. */
+/**
+ * Returns the source of a build; for an upload, whose file is deleted after the import, the SRPM in the build's results. If there is no
+ * source, returns the reason as a string.
+ */
 function sourceAgain(build: Build, results_url: string): Source | string {
   const { source_type: type, source_json: json, srpm_name } = build
   if (isSettableSource(type)) return { type, json }

@@ -61,7 +61,7 @@ for (const [type, json, source_dict] of [
     },
   ],
 ] as const)
-  test(`build/create/${type} makes a build that waits for its source`, async () => {
+  test(`build/create/${type} creates a build that waits for its source`, async () => {
     await using t = await openTestFrontend()
     await addTelescope(t)
     const made = await create(t, type, { ...json, timeout: '0', background: true })

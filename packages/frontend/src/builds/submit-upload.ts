@@ -10,8 +10,9 @@ import { receiveUpload, type Upload } from '../uploads/receive-upload.ts'
 import { prepareSubmission, type UserSubmission } from './build-request.ts'
 
 /**
- * Receives a multipart request with a source package or a spec file. The caller disposes the upload, which deletes the file if no build was made.
- * Without a project, which the form names only after the file, it may be as large as any project accepts; submitUpload() checks it.
+ * Receives a multipart request with a source package or a spec file. The caller disposes the upload, which deletes the file if no build was
+ * made. If only the form names the project, after the file, the limit is the largest of all projects; submitUpload() then checks the
+ * project's own limit.
  */
 export async function receiveSrpm(
   c: Context,

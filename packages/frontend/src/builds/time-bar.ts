@@ -6,7 +6,7 @@ const WIDTH = 200
 /** Number of colors in site.css. */
 const COLORS = 6
 
-/** Renders the durations of the phases as a bar with a legend. It is SVG because the policy forbids style attributes. */
+/** Renders the durations of the phases as a bar with a legend. It is SVG because the Content-Security-Policy forbids style attributes. */
 export function timeBar(seconds: Record<string, number>): Html {
   // The database does not keep the order of the phases.
   const phases = Object.entries(seconds)
