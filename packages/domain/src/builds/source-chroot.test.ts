@@ -69,7 +69,7 @@ for (const [title, names, chroots, want] of [
     'fedora-42-aarch64',
   ],
 ] as const)
-  test(`an SRPM is made in ${title}, on a machine for it`, async () => {
+  test(`an SRPM is made in ${title}, on a machine with the architecture and tags of that chroot`, async () => {
     await using t = await openTestDb()
     const { submit } = await makeProject(t.db, [...names])
     const id = await submit(SPEC, chroots && [...chroots])
@@ -86,7 +86,7 @@ for (const [title, names, chroots, want] of [
     assert.equal((await sourceChroot(t.db, build, task.arch))?.name, want)
   })
 
-test('any machine may fetch an SRPM, and an SRPM needs no root', async () => {
+test('any machine may download an SRPM, because that needs no root', async () => {
   await using t = await openTestDb()
   const { submit } = await makeProject(t.db, ['fedora-43-x86_64'])
   await submit({ type: 'link', json: { url: 'https://example.org/a.spec/b.src.rpm' } })
@@ -110,7 +110,7 @@ test('a script runs in the chroot that it names, which the project need not have
   )
 })
 
-test('an uploaded spec is not yet a source package', async () => {
+test('the source of an uploaded spec file is pending until its source package is made', async () => {
   await using t = await openTestDb()
   const { submit } = await makeProject(t.db, ['fedora-43-x86_64'])
   const json = { tmp: 'x', pkg: 'a.spec', url: 'http://copr.example/tmp/x/a.spec' }

@@ -11,13 +11,13 @@ type Wanted = Pick<
   'project_id' | 'source_type' | 'source_json' | 'chroots_wanted'
 >
 
-/** Architectures of most machines first; an SRPM is the same on all of them. */
+/** The preferred architectures, with the most machines first; an SRPM is the same on every architecture. */
 const ARCHES = ['x86_64', 'aarch64']
 
 /**
  * Returns the chroot in whose root the SRPM of a build is made; undefined if the source is an SRPM already. A script names its chroot.
- * For other sources it is one of the build's chroots: of the most usual architecture, and then of the newest release. `arch` limits the
- * choice to the architecture for which the task was queued.
+ * For other sources it is one of the build's chroots: that of the most common architecture, and among several that of the newest release.
+ * `arch` limits the choice to the architecture for which the task was queued.
  */
 export async function sourceChroot(
   db: Db | Tx,
@@ -64,7 +64,7 @@ async function chrootsOfBuild(
     .execute()
 }
 
-/** Numbers in names count as such: fedora-100 is newer than fedora-43. A release without a number, such as rawhide, comes last. */
+/** Compares numbers in names as numbers: fedora-100 is newer than fedora-43. A release without a number, such as rawhide, comes last. */
 const NATURAL = new Intl.Collator('en', { numeric: true })
 
 function byPreference(a: SourceChroot, b: SourceChroot): number {

@@ -41,7 +41,7 @@ export type Source =
       /** The size of the SRPM. */
       bytes: number
     }
-  /** A spec file, of which a builder makes the SRPM. */
+  /** A spec file, from which a builder makes the SRPM. */
   | { type: 'upload'; json: Record<string, unknown>; facts?: undefined; bytes: number }
   | { type: 'link'; json: { url: string } }
   | {
@@ -51,7 +51,7 @@ export type Source =
 
 /**
  * Stores a build and queues its first task, an import for an uploaded SRPM, otherwise a source build; returns the build's id. Throws
- * `over_quota` if the project or its owner has no room for it.
+ * `over_quota` if the build would exceed a quota of the project or its owner.
  */
 export async function submitBuild(db: Db, submission: Submission, now: Date): Promise<number> {
   return await db.transaction().execute(async (tx) => {

@@ -33,7 +33,7 @@ export type TaskOutcome =
 
 /** Why a build failed. */
 interface Failure {
-  /** One sentence for its user. */
+  /** One sentence that the build's page shows. */
   reason: string
   failure?: FailureDetails | undefined
   seconds?: Record<string, number> | undefined
