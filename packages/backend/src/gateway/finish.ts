@@ -178,7 +178,7 @@ async function requeue(
 ): Promise<boolean> {
   log.warn({ lease, cause, reason }, 'Task requeued')
   const { max_attempts } = config.limits
-  // No delay when the cloud took its machine back, or when the task needs a bigger one: there is no fault that has to pass.
+  // No delay when the cloud took its machine back, or when the task needs a bigger one: no fault has to pass first.
   const wait_seconds = cause === 'interrupted' || cause === 'out_of_memory' ? 0 : RETRY_SECONDS
   const back = await requeueTask(db, lease, {
     cause,

@@ -307,7 +307,7 @@ test('an uploaded SRPM is imported from the uploads, published, and removed from
   assert.ok(!existsSync(folder))
 })
 
-test('an uploaded spec reaches the builder with a root, and its SRPM is imported', async () => {
+test('a builder gets an uploaded spec file with the root in which to make the SRPM, which is then imported', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const folder = join(system.data_dir, 'uploads', 'some-folder')
@@ -340,7 +340,7 @@ test('an uploaded spec reaches the builder with a root, and its SRPM is imported
   assert.deepEqual(Buffer.from(await srpm.arrayBuffer()), data)
 })
 
-test('a script reaches the builder with its repositories and the body of the webhook', async () => {
+test('a builder gets a script with its repositories and the body of the webhook', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const folder = join(system.data_dir, 'uploads', 'some-folder')
@@ -372,7 +372,7 @@ test('a script reaches the builder with its repositories and the body of the web
   assert.equal(await (await agent.send('GET', `/tasks/${id}/srpm`)).text(), '{}')
 })
 
-test('a source build reaches the builder with its settings, and may fail at once', async () => {
+test('a builder gets a source build with its settings, and may fail it at once', async () => {
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }

@@ -28,8 +28,8 @@ function keptUpload({ id, source_json }: BuildSource): KeptSrpm {
 }
 
 /**
- * Answers an import task with the waiting SRPM, or with the one that an interrupted import has already placed; and a source task with
- * the uploaded spec file, or with the body of the webhook that it was started by.
+ * Sends the source of a task. For an import, that is the waiting SRPM, or the one that an interrupted import has already placed; for a
+ * source build, the uploaded spec file, or the body of the webhook that started the build.
  */
 export async function sendSrpm({ db, store }: Backend, task: TaskRow): Promise<Response> {
   const facts = await loadTaskContext(db, task)

@@ -24,7 +24,7 @@ export class WaitingMachines {
     this.#options = options
   }
 
-  /** Adds a machine, whose bell rings when it should claim; no change of the queue from this call on is missed. */
+  /** Adds a machine; `bell` rings when the machine should claim. No change of the queue after this call is missed. */
   add(machine_id: number): { bell: Bell; [Symbol.dispose]: () => void } {
     const bell = new Bell()
     this.#waiting.set(bell, machine_id)

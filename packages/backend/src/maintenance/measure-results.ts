@@ -15,8 +15,8 @@ const AT_A_TIME = 500
 
 /**
  * Measures the results of builds that have ended, so that they count against the quotas of project and owner, and folds the changes in
- * storage. A published build has counted with the size of its packages until then; measuring adds its logs. Builds from before quotas
- * existed are measured, too.
+ * storage. Until it is measured, a published build counts with the size of its packages; measuring adds its logs. Builds from before
+ * quotas existed are measured, too.
  */
 export async function measureResults(
   { db, store, log, now }: Backend,

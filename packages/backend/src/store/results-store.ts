@@ -148,13 +148,13 @@ export interface IndexMember {
   size: number
 }
 
-/** Folders on this machine in which an index is made. */
+/** Local folders in which the index of a repository is generated. */
 export interface RepodataWorkspace extends AsyncDisposable {
   /** The folder that the paths of members are relative to. */
   packages: string
   /** The folder whose `repodata` is the published index; undefined when there is none. */
   previous: string | undefined
-  /** A folder, empty at first, in which the caller puts the finished `repodata`. */
+  /** A folder, empty at first, into which the caller puts the finished `repodata`. */
   into: string
   /**
    * Downloads the packages that the previous index does not describe, as many at a time as there is space for. Each step yields

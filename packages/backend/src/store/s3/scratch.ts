@@ -65,7 +65,7 @@ export function scratchIn(dir: string, max_bytes: number): Scratch {
     }
   }
 
-  /** Makes room by removing files that are not in use, nor `wanted`, the least recently used first. */
+  /** Makes room by removing files that are not in use, except `wanted`; the least recently used files are removed first. */
   async function evict(wanted?: string): Promise<void> {
     const idle = [...kept].filter(([id, { users }]) => users === 0 && id !== wanted)
     let bytes = idle.reduce((sum, [, { size }]) => sum + size, 0)
