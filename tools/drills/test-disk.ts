@@ -19,7 +19,10 @@ interface TestDiskOptions {
   signal: AbortSignal
 }
 
-/** Makes a disk with a clone of this checkout, its dependencies, and the mini distribution, which an emulated processor makes in an hour. */
+/**
+ * Makes a disk with a clone of this checkout, its dependencies, and the mini distribution, because an emulated processor would take an hour to
+ * make the distribution.
+ */
 export async function makeTestDisk({
   dir,
   workingTree,
