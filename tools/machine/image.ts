@@ -15,8 +15,8 @@ export interface MachineRecipe {
   /** Packages in addition to those that make a root bootable; recommended packages are not installed. */
   packages: string[]
   /**
-   * A script in the parent of this folder that runs in the root after the packages have been installed, which an emulated processor would
-   * take long for.
+   * A script in the parent of this folder that runs in the root after the packages have been installed. The host runs it, because it would
+   * take long on an emulated processor.
    */
   script?: string
   /** Size of the root filesystem in GB; the file is sparse. */

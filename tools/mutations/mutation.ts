@@ -2,7 +2,7 @@
 export interface Mutation {
   name: string
   file: string
-  /** Occurs exactly once in the file. */
+  /** The text to replace, which occurs exactly once in the file. */
   find: string
   replace: string
   /** One sentence about the effect of the fault. */

@@ -1,7 +1,7 @@
 """Lets packages install themselves where rpm's generators look for them.
 
 Debian's python installs into /usr/local/lib/python@PYTHON@/dist-packages, whatever prefix it is given. In a package
-build it is to be /usr/lib/python@PYTHON@/site-packages, as everywhere else.
+build, it has to install into /usr/lib/python@PYTHON@/site-packages, as Python does on other distributions.
 """
 
 import os

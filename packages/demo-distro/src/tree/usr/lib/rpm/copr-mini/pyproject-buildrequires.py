@@ -1,6 +1,6 @@
-"""Prints what a Python project needs to be built, as rpm dependencies, one a line.
+"""Prints what a Python project needs to be built, as rpm dependencies, one per line.
 
-rpmbuild asks again after installing what was printed, so the build backend is only run once it is there.
+After the printed dependencies have been installed, this program is run again, so the build backend is called only once it is installed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DEFAULT_BACKEND = 'setuptools.build_meta:__legacy__'
 def main():
     options = read_options()
     project = read_pyproject()
-    # as many as possible at once: each round costs an installation
+    # prints as many dependencies as possible at once, because each round costs an installation
     wanted = ['packaging', 'pip']
     if not options.no_build_system:
         wanted += project.get('build-system', {}).get('requires', DEFAULT_REQUIRES)

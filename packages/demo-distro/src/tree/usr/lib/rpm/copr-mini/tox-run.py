@@ -1,4 +1,4 @@
-"""Runs the commands of tox environments, in the environment of the build instead of virtual ones.
+"""Runs the commands of tox environments, with the Python of the build instead of virtual environments.
 
 usage: tox-run.py --default-env NAME [-e NAME,...] [-- POSARG...]
 """
