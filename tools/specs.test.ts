@@ -99,7 +99,7 @@ test('plainBuildRequires() leaves out requirements that depend on macros or cond
   assert.deepEqual(plainBuildRequires(lines.join('\n')), names)
 })
 
-test('drawSpecs() orders by the seed the specs with one source whose version Debian has, and leaves out the others', () => {
+test('drawSpecs() selects specs with one source whose version Debian has, in an order that the seed determines', () => {
   const names = Array.from({ length: 20 }, (_, index) => `own${index}`)
   const specs = new Map([
     ...names.map((name): [string, string] => [name, SPEC]),

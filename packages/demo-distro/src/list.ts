@@ -82,7 +82,7 @@ export const IGNORED_DEPENDENCIES = new Set([
 export const IGNORED_DEPENDENCIES_OF: Record<string, string[]> = {
   // only update-alternatives is used, which runs no other program
   dpkg: ['tar'],
-  // the lists of certificates, of keys and of messages in other languages are for users
+  // builds need no translated messages, no key servers, no key directories and no S/MIME
   gnupg: ['dirmngr', 'gnupg-l10n', 'gpg-wks-client', 'gpg-wks-server', 'gpgsm'],
   // the parser needs these to download external entities, and builds have no network
   'libxml-parser-perl': ['libwww-perl', 'liburi-perl'],
