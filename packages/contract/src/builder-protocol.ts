@@ -1,7 +1,7 @@
 /**
  * The protocol that the agents (builders, and dist-git for imports) use with the gateway, under `/builder`.
  *
- * | method and path | body → answer |
+ * | method and path | request → response |
  * | --- | --- |
  * | `POST /builder/enroll` | {@link EnrollRequest} → {@link EnrollAnswer} |
  * | `POST /builder/claim` | {@link ClaimRequest} → 200 {@link ClaimAnswer}, or 204 if no task became available during the long poll |
@@ -14,7 +14,7 @@
  * | `GET /builder/agent` and `/builder/agent/:sha256` | the agent's program, for machines that boot; needs no session |
  *
  * All requests except `enroll` and `agent` carry `Authorization: Bearer SESSION_TOKEN`; all under `tasks/` carry `X-Copr-Lease: LEASE`.
- * Uploads can be resumed and retried: if the offset differs from the size at the gateway, the answer is 409 with that size, and the
+ * Uploads can be resumed and retried: if the offset differs from the size at the gateway, the response is 409 with that size, and the
  * agent continues from there.
  */
 import { z } from 'zod'
@@ -141,7 +141,7 @@ export const ImportTask = z.object({
   /** The name that the SRPM must have; the gateway has read it from the header. */
   package_name: z.string(),
   branches: z.array(z.string()).min(1),
-  /** The quota of the project; without it, the configured limit applies. */
+  /** The project's quota; if the project has none, the configured limit applies. */
   limits: z.object({ max_unpacked_bytes: z.number().int().positive() }).optional(),
 })
 export type ImportTask = z.infer<typeof ImportTask>
@@ -199,7 +199,7 @@ export const RpmTask = z.object({
   isolation: z.string().optional(),
   /** Macros in addition to those of the chroot: `copr_username`, `vendor`, `buildtag` and the like. */
   macros: z.record(z.string(), z.string()),
-  /** The address of the results, as in the URLs of `repos`, and the one for users, if they differ. */
+  /** The URL of the results at which builders read them, as in `repos`, and the URL for users; set only if the two differ. */
   results: z.object({ url: z.string(), public_url: z.string() }).optional(),
   git_url: z.string(),
   git_commit: z.string().regex(/^[0-9a-f]{40}$/),

@@ -20,7 +20,7 @@ test('FailureDetails accepts what builders send', () => {
 const excerptOf = (...lines: string[]) => ({ excerpt: { first_line: 1, lines } })
 for (const [what, change] of Object.entries({
   'an unknown category': { category: 'bad luck' },
-  'a section that is none': { section: 'x' },
+  'an unknown section': { section: 'x' },
   'another log': { log: '../secret' },
   'line 0': { line: 0 },
   'an escape sequence': excerptOf('\u001B[2J'),

@@ -42,7 +42,7 @@ const MAX_EXCERPT_LINES = 12
 const MAX_EXCERPT_LINE_LENGTH = 300
 const MAX_HINT_LENGTH = 500
 
-/** Line breaks, control and format characters (which include those that reverse the direction of text), and halves of characters. */
+/** Line breaks, control and format characters (which include those that reverse the direction of text), and lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 
 const printable = (max: number) =>
@@ -77,7 +77,7 @@ export const FailureDetails = z.object({
     .nullable(),
   /** The log that `line` and `excerpt` refer to; null if the failure is in no log. */
   log: z.enum(['builder-live.log', 'import.log']).nullable(),
-  /** Number of the line with the first error, counted from 1; without an error, of the last line. */
+  /** Number of the line with the first error, counted from 1; if there is no error, of the last line. */
   line: lineNumber.nullable(),
   /** The lines around it. */
   excerpt: z

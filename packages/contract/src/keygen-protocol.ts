@@ -1,7 +1,7 @@
 /**
  * The protocol of keygen. Callers send digests and receive OpenPGP signatures; private keys never leave keygen.
  *
- * | method and path | body → answer |
+ * | method and path | request → response |
  * | --- | --- |
  * | `POST /keys` | {@link MakeKeyRequest} → {@link PublicKeyAnswer}; an existing key is returned unchanged |
  * | `GET /keys/:owner/:project` | → {@link PublicKeyAnswer}; 404 |

@@ -29,7 +29,7 @@ export const ScriptSettings = z.object({
   /** Packages, separated by spaces. */
   builddeps: text,
   resultdir: text,
-  /** Whether a webhook started the build, whose body the script receives. */
+  /** Whether a webhook started the build; the script then receives the webhook's body. */
   hook_data: z.boolean().default(false),
 })
 

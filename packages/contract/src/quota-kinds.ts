@@ -17,7 +17,7 @@ export const QUOTA_KINDS = [
 ] as const
 export type QuotaKind = (typeof QUOTA_KINDS)[number]
 
-/** Quotas that bound a single SRPM and have no use that adds up. A project's value replaces that of its owner. */
+/** Quotas that limit a single SRPM, so that no usage accumulates. A project's value replaces its owner's value. */
 export const SIZE_KINDS: readonly QuotaKind[] = ['upload_bytes', 'unpacked_bytes']
 
 type ConfiguredLimits = z.infer<typeof Limits>

@@ -13,7 +13,7 @@ export const SetPermissions = z
     z.strictObject({ admin: State.optional(), builder: State.optional() }, 'unknown role'),
   )
   .refine((users) => Object.keys(users).length > 0, 'name at least one user')
-  // All of them are changed in one transaction, with several statements for each.
+  // All users are changed in one transaction, with several statements for each user.
   .refine((users) => Object.keys(users).length <= 1000, 'names more than 1000 users')
 
 /** True requests the role, false gives it up. */

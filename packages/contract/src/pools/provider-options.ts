@@ -69,7 +69,7 @@ const AwsPool = z
       .array(z.union([z.cidrv4(), z.cidrv6()]))
       .nonempty()
       .optional(),
-    /** Public key for that login, registered as a key pair that is removed with the pool. */
+    /** Public key for logins from the networks in `ssh_from`, registered as a key pair that is removed with the pool. */
     ssh_public_key: z
       .string()
       .regex(/^ssh-(ed25519|rsa) /)
