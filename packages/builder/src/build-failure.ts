@@ -3,9 +3,9 @@ import type { FailureCategory } from '@copr/contract/failure'
 interface BuildFailureOptions extends ErrorOptions {
   /** The limit that the build has reached, as a clause. */
   exhausted?: string
-  /** Default: that of the first error in the log; `resources` if the build has reached a limit. */
+  /** Default: the category of the first error in the log, or `resources` if the build has reached a limit. */
   category?: FailureCategory
-  /** The remedy. Default: the hint of the error in the log, or of the category. */
+  /** How to fix the failure. Default: the hint for the error in the log, or else for the category. */
   hint?: string
 }
 

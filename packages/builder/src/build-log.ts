@@ -49,7 +49,7 @@ export class BuildLog {
     this.#options.onTooLong()
   }
 
-  /** Writes to a part's file only, not to the live log; drops everything past the limit, which is that of the log for each part. */
+  /** Writes to a part's file only, not to the live log; drops everything past the log's limit, which applies to each part separately. */
   only(chunk: Uint8Array | string, part: LogPart): void {
     if (this.#isUnwritable) return
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
@@ -59,7 +59,7 @@ export class BuildLog {
     try {
       appendFileSync(join(this.#options.dir, `${part}.log`), kept)
     } catch (error) {
-      // Thrown from the handler of a program's output, it would end the whole agent.
+      // Rethrown in the handler of a program's output, the error would end the whole agent.
       this.#isUnwritable = true
       this.#options.onUnwritable(error)
     }
@@ -79,7 +79,7 @@ export class BuildLog {
     this.line(`$ ${args.map(quote).join(' ')}`, part)
   }
 
-  /** Runs a step under its title, and adds its time to `seconds[name]`. */
+  /** Logs the title of a step, runs the step, and adds its duration to `seconds[name]`. */
   async phase<T>(name: string, title: string, step: () => Promise<T>): Promise<T> {
     this.#options.context.phase(title)
     this.line(`\n${this.#elapsed()} ${title[0]?.toUpperCase()}${title.slice(1)}`)

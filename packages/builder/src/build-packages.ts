@@ -4,7 +4,7 @@ import { type Build, type EngineOptions, runEngine } from './engine.ts'
 import { addConfigArchive } from './mock/config-archive.ts'
 import { reviewPackages } from './reviews/review-packages.ts'
 
-/** Builds an RPM task with what all engines for packages share. `makePackages` returns the paths of the results. */
+/** Builds an RPM task: `makePackages` makes the packages and returns their paths; all else is common to all package engines. */
 export async function buildPackages(
   task: RpmTask,
   context: TaskContext,
@@ -21,7 +21,7 @@ export async function buildPackages(
   })
 }
 
-/** Writes what is built into the log, as its first lines. */
+/** Writes the first lines of the log, which say what is being built. */
 function writeHeader({ task, log }: Build): void {
   const version = task.package_version === null ? '' : ` ${task.package_version}`
   log.line(`Building ${task.package_name}${version} for ${task.chroot.name}`)

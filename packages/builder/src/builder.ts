@@ -23,7 +23,7 @@ export interface BuilderOptions {
   name: string
   /** Holds the builds, and the caches unless `cache_dir` is set. Builders on one machine may share it. */
   scratch_dir: string
-  /** Holds buildroots and packages; builders may share it. It must be on the same disk as the scratch directory. */
+  /** Holds cached buildroots and packages; builders may share this directory, which must be on the same disk as the scratch directory. */
   cache_dir?: string
   arches: string[]
   tags: string[]

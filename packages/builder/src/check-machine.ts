@@ -13,7 +13,7 @@ const PROGRAMS = ['dnf', 'rpm', 'git', 'flock', 'mount', 'python3', 'setpriv', '
 interface CheckOptions {
   /** Additional programs that the caller needs. */
   programs?: string[]
-  /** An existing directory on the file system of the builds. Default: that of temporary files. */
+  /** An existing directory on the file system that builds use. Default: the directory for temporary files. */
   dir?: string
 }
 
@@ -30,7 +30,7 @@ export async function machineFaults({ programs = [], dir = tmpdir() }: CheckOpti
   const missing = missingPrograms([...PROGRAMS, runtime, ...programs])
   if (missing.length > 0) faults.push(missingSentence(missing))
   if (faults.length === 0) faults.push(...(await sandboxFaults(dir)))
-  // A pod gets the device for this only from a plugin of its cluster; without it, builds with network access fail there.
+  // Only a plugin of the cluster gives a pod the device for network access; in a pod without it, builds with network access fail.
   const isContainer = idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined
   if (faults.length === 0 && !isContainer) faults.push(...(await userNetworkFaults()))
   return faults

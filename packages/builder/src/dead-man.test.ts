@@ -30,7 +30,7 @@ test('a machine that never enrolls is reported dead', (t) => {
   assert.deepEqual(deaths, ['The machine did not enroll within 600 seconds'])
 })
 
-test('a machine that the gateway no longer answers is reported dead once', (t) => {
+test('a machine to which the gateway no longer responds is reported dead once', (t) => {
   const { man, deaths, pass } = start(t)
   man.contact()
   pass(100)
@@ -42,7 +42,7 @@ test('a machine that the gateway no longer answers is reported dead once', (t) =
   assert.deepEqual(deaths, ['The gateway has not responded for 120 seconds'])
 })
 
-test('a machine that is too old is reported dead even if the gateway answers', (t) => {
+test('a machine that is too old is reported dead even if the gateway responds', (t) => {
   const { man, deaths, pass } = start(t)
   for (let seconds = 0; seconds <= 3600; seconds += 100) {
     man.contact()

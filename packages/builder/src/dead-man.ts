@@ -13,7 +13,7 @@ export interface DeadManOptions {
   look_ms?: number
 }
 
-/** Dead man's switch: reports an agent that is of no more use because it never enrolled, lost contact, or is too old. */
+/** Dead man's switch: reports that the agent is useless, because it never enrolled, lost contact, or is too old. */
 export class DeadMan implements Disposable {
   readonly #options: DeadManOptions
   readonly #started: number
@@ -26,7 +26,7 @@ export class DeadMan implements Disposable {
     this.#timer = setInterval(() => this.#look(), options.look_ms ?? LOOK_MS)
   }
 
-  /** Records that the gateway has answered and knows this machine. */
+  /** Records that the gateway has responded and knows this machine. */
   contact(): void {
     this.#contact = this.#options.uptime()
   }

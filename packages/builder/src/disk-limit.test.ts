@@ -76,7 +76,7 @@ test('a build that fills its disk and removes the files again can succeed', { sk
 })
 
 test(
-  'packages that do not fit onto the disk of the build fail it, and leave no cached root',
+  "packages that do not fit on the build's disk fail the build and leave no cached root",
   { skip },
   async () => {
     const cache_dir = join(fixture.dir, 'empty-cache')
@@ -101,7 +101,7 @@ for (const [title, code] of [
   ['succeeds', 0],
 ] as const)
   test(
-    `a build that ${title} while the machine's own disk is full is the machine's fault`,
+    `a build that ${title} while the machine's own disk is full counts as a machine fault`,
     { skip },
     async () => {
       const dir = join(fixture.dir, `machine-${code}`)
@@ -149,7 +149,7 @@ test('a canceled build frees its disk', { skip }, async () => {
   assert.deepEqual(context.unclean, [])
 })
 
-test('buildDiskBytes() gives the limit, or what the machine can spare', () => {
+test('buildDiskBytes() returns the limit, or less if the machine cannot spare as much', () => {
   const free = (bytes: number) => ({ bavail: bytes / 4096, bsize: 4096 })
   assert.equal(buildDiskBytes(40 * GIB, free(100 * GIB)), 40 * GIB)
   assert.equal(buildDiskBytes(40 * GIB, free(10 * GIB)), 9 * GIB)

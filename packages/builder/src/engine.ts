@@ -20,20 +20,20 @@ import { limitsOfMachine, type SandboxLimits } from './sandbox/limits.ts'
 export interface EngineOptions {
   /** Parent of the directories of single builds; on the same disk as `cache_dir`. */
   builds_dir: string
-  /** Whether each build gets a disk of its own, where {@link buildDiskFaults} found nothing; otherwise builds share the machine's. */
+  /** Whether each build gets a disk of its own (only if {@link buildDiskFaults} finds no faults) or shares the machine's disk. */
   own_disk: boolean
   /** Roots, packages and repository data kept between builds; several builders may share it. */
   cache_dir: string
-  /** The most that each step of a build may use. Default: what leaves the machine able to work. */
+  /** Limits on what each step of a build may use. Default: limits that leave the machine able to work. */
   limits?: SandboxLimits
-  /** Addresses that users' repositories may have. Default: no private ones. */
+  /** Addresses at which users' repositories may be. Default: public addresses only. */
   rules?: AddressRules
 }
 
-/** Longest time in which a machine must make a disk; it takes about 50 ms. */
+/** Time limit for making a build's disk, which normally takes about 50 ms. */
 const OPEN_DISK_MS = 60_000
 
-/** The part of a task that decides how it runs. */
+/** The fields of a task that decide how it runs. */
 export interface EngineTask extends Pick<RpmTask, 'timeout_seconds' | 'chroot' | 'repos'> {
   limits: Pick<RpmTask['limits'], 'max_log_bytes' | 'max_disk_bytes'>
 }
@@ -42,12 +42,12 @@ export interface EngineTask extends Pick<RpmTask, 'timeout_seconds' | 'chroot' |
 export interface Build<Task extends EngineTask = RpmTask> {
   task: Task
   context: TaskContext
-  /** The build's directory, on a disk of its own if it has one. */
+  /** The build's directory, on the build's own disk if it has one. */
   dir: string
   /** Directory of the log parts, on the machine's disk: the log of a build that fills its disk must still be complete. */
   log_dir: string
   disk: BuildDisk | undefined
-  /** The limits of each of its sandboxes. */
+  /** The limits of each of the build's sandboxes. */
   limits: SandboxLimits
   /** Addresses that users' URLs and builds with network access may reach. */
   rules: AddressRules
@@ -79,8 +79,8 @@ async function proxyFor(
 }
 
 /**
- * Runs a build with what all engines and sources share: limits, logs, outcome and cleanup. `makePackages` returns the paths of the
- * results.
+ * Runs a build. `makePackages` makes the results and returns their paths; limits, logs, outcome and cleanup are common to all engines
+ * and sources.
  */
 export async function runEngine<Task extends EngineTask>(
   task: Task,
@@ -168,7 +168,7 @@ function diskDir(place: string): string {
   return join(place, 'disk')
 }
 
-/** Opens the disk of a build, in `place` on the machine's disk, of which it leaves a part for logs and caches. */
+/** Opens a build's disk in `place`; part of the machine's disk is left for logs and caches. */
 async function openDisk(task: EngineTask, place: string): Promise<BuildDisk> {
   const { max_disk_bytes } = task.limits
   const bytes = buildDiskBytes(max_disk_bytes, await statfs(place))
@@ -234,8 +234,8 @@ function requireIntactData({ disk, watch }: Pick<Build, 'disk' | 'watch'>): void
 }
 
 /**
- * Returns the reason for a failure: a machine fault, such as full memory or disk, a BuildFailure if the build has filled its own disk,
- * or the error itself, also if the build was aborted.
+ * Returns the reason for a failure: a machine fault, such as exhausted memory or a full disk; a BuildFailure if the build has filled its
+ * own disk; otherwise, or if the build was aborted, the error itself.
  */
 function faultBehind(
   { signal, watch, disk }: Pick<Build, 'signal' | 'watch' | 'disk'>,

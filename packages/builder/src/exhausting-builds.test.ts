@@ -36,7 +36,7 @@ const FILL_MEMORY_IN_LUA = 'local t = {} while true do t[#t + 1] = string.rep("x
 const FILL_LOG = 'yes | head -c 10G'
 const FILL_DISK = 'head -c 10G /dev/zero >big'
 const FILL_INODES = 'seq 10000 | xargs touch 2>/dev/null'
-/** Stands for a duration that only the processes of one test have among their arguments. */
+/** Placeholder for a duration that occurs only in the arguments of one test's processes. */
 const SECONDS = '_SECONDS_'
 const FORK = `for i in $(seq 1000); do sleep ${SECONDS} & done; wait`
 
@@ -74,29 +74,29 @@ const HOGS: Hog[] = [
     reason: /^Cannot install packages into the root: it reached its memory limit of 0\.5 GiB$/,
   },
   {
-    title: 'processes in %build',
+    title: 'its process limit in %build',
     sections: { build: FORK },
     reason:
       /^rpmbuild exited with code 1 because it reached its limit of 200 processes: %build failed$/,
   },
   {
-    title: 'processes in a scriptlet of its BuildRequires',
+    title: 'its process limit in a scriptlet of its BuildRequires',
     scriptlet: `%post\n${FORK}`,
     reason: /^Cannot install packages into the root: it reached its limit of 200 processes$/,
   },
   {
-    title: 'the log in %build',
+    title: 'its log limit in %build',
     sections: { build: FILL_LOG },
     reason: /^the build log exceeds the limit of 1000000 bytes$/,
   },
   {
-    title: 'the log in one line',
+    title: 'its log limit in one line',
     sections: { build: `${FILL_LOG} | tr -d '\\n'` },
     reason: /^the build log exceeds the limit of 1000000 bytes$/,
   },
   {
-    title: 'the log in a scriptlet of its BuildRequires',
-    // dnf holds the output of a scriptlet in memory until it has ended: 10 GB would reach that limit first.
+    title: 'its log limit in a scriptlet of its BuildRequires',
+    // dnf keeps a scriptlet's output in memory until the scriptlet ends: 10 GB would reach the memory limit before the log limit.
     scriptlet: '%post\nyes | head -c 20M',
     reason: /^the build log exceeds the limit of 1000000 bytes$/,
   },
@@ -162,7 +162,7 @@ HOGS.forEach(({ title, sections, scriptlet, disk_bytes, reason }, index) => {
 })
 
 test(
-  'a build that leaves processes and 50,000 files succeeds, and they end with it',
+  'a build that leaves processes and 50,000 files behind succeeds, and none of them remain',
   { skip },
   async () => {
     const seconds = uniqueSeconds()

@@ -4,7 +4,7 @@ import { MachineFault } from '@copr/agent/machine-fault'
 const LOOK_MS = 1_000
 /** With less free space than this, any write may fail soon. */
 const FULL_BYTES = 64 * 1024 ** 2
-/** With fewer free inodes than this, any file may fail to be created soon. */
+/** With fewer free inodes than this, creating a file may fail soon. */
 const FULL_INODES = 64
 
 /** Reads the free space on a disk and the number of OOM kills so far. */
@@ -51,7 +51,7 @@ export class MachineWatch implements Disposable {
   }
 }
 
-/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build; without free inodes it has no free space. */
+/** Returns gauges for OOM kills and for the file system of `dir`, which must outlive the build. Without free inodes, it counts as full. */
 export function gaugesOf(dir: string): MachineGauges {
   return {
     freeBytes: () => {
@@ -64,8 +64,8 @@ export function gaugesOf(dir: string): MachineGauges {
 }
 
 /**
- * Counts the OOM kills in the agent's control group and its descendants. Sandboxes with control groups of their own count for themselves:
- * the counter of the whole machine would include builds that reached their own limit.
+ * Counts the OOM kills in the agent's control group and its descendants. Sandboxes with control groups of their own are not included:
+ * like a counter for the whole machine, they would add the kills in builds that reached their own limit.
  */
 function oomKills(): number {
   const groups = read('/proc/self/cgroup')

@@ -96,7 +96,7 @@ const ORIGINS: Record<string, (repos: RpmTask['repos']) => Promise<RpmTask>> = {
 }
 
 for (const [origin, taskOf] of Object.entries(ORIGINS))
-  test(`what macros of ${origin} say about a spec is true of its packages`, { skip }, async () => {
+  test(`a spec takes its version and packages from macros of ${origin}`, { skip }, async () => {
     const task = await taskOf(await (repository ??= makeRepository()))
     const { context, outcome } = await build(task)
     assert.equal(outcome.outcome, 'succeeded', context.text())
@@ -122,7 +122,7 @@ test(
   },
 )
 
-test('a text that mentions %generate_buildrequires generates none', { skip }, async () => {
+test('%generate_buildrequires in a description generates nothing', { skip }, async () => {
   const sections =
     '%package -n text\nSummary: Text\n%description -n text\nThis is no %%generate_buildrequires.'
   const repos = await (repository ??= makeRepository())

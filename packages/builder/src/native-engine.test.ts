@@ -164,7 +164,7 @@ for (const [title, sections] of [
   ['once', '%build'],
   ['with generated BuildRequires', '%generate_buildrequires\necho zlib-devel\n%build'],
 ] as const)
-  test(`builds without its NoSource files, ${title}`, { skip }, async () => {
+  test(`builds a spec without its NoSource files, ${title}`, { skip }, async () => {
     const head =
       'Source0: have.txt\nSource1: not here.bin\nPatch2: not.patch\nNoSource: 1\nNoPatch: 2\nBuildRequires: make'
     const check = 'test ! -e "%{SOURCE1}"; test ! -e %{PATCH2}; test -e %{SOURCE0}; make --version'
@@ -186,7 +186,7 @@ for (const [title, sections] of [
     )
   })
 
-test('a source that is missing without a NoSource fails the build', { skip }, async () => {
+test('a missing source that no NoSource leaves out fails the build', { skip }, async () => {
   const head = 'Source0: a.txt\nSource1: b.txt\nNoSource: 1'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.equal(reasonOf(outcome), 'cannot create the SRPM: its sources lack a.txt')

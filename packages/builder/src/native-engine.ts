@@ -60,7 +60,7 @@ async function makePackages(build: Build): Promise<string[]> {
     absent,
   }
   await writeMacros(build, base)
-  // First, as in mock: the spec may need their macros.
+  // Additional packages come first, as in mock: the spec may need their macros.
   const first = await installAdditional(build, base, repositories)
   const required = await installRequired(build, { ...common, root: first }, repositories)
   const { root, requires } = required.is_dynamic
@@ -78,7 +78,7 @@ async function makePackages(build: Build): Promise<string[]> {
   return [...results.rpms, results.summary]
 }
 
-/** Explains the settings of mock that this engine replaces by its own ways. */
+/** Explains which of mock's settings have no effect in this engine. */
 function settingsOfMock({ bootstrap, bootstrap_image, isolation }: RpmTask): string[] {
   const lines: string[] = []
   if (bootstrap === 'on' || bootstrap === 'image' || bootstrap === 'custom_image')
@@ -155,8 +155,8 @@ async function installAdditional(
 }
 
 /**
- * Installs the spec's static BuildRequires, and returns whether it generates more (`is_dynamic`). The SRPM is made again in each root with other packages until it requires nothing new, because
- * the macros of an installed package may add BuildRequires.
+ * Installs the spec's static BuildRequires, and returns whether it generates more (`is_dynamic`). As the macros of an installed package
+ * may add BuildRequires, the SRPM is made again after each installation until it requires nothing new.
  */
 async function installRequired(
   build: Build,
@@ -202,7 +202,7 @@ async function installGenerated(
     )
     const missing = newRequirements(generated, requires)
     if (missing.length === 0) return { root, requires }
-    // All of them: a later package must not replace one that an earlier requirement names.
+    // Earlier requirements are passed again: a later package must not replace one that they name.
     requires = [...requires, ...missing]
     const wanted = { packages: [], requires, ...repositories }
     root = await log.phase('builddeps', 'installing generated BuildRequires', () =>

@@ -146,7 +146,7 @@ echo '%%second_requires BuildRequires: third > 0.5' >${file('second')}
   assert.equal(needing.outcome.outcome, 'succeeded', needing.context.text())
 })
 
-test('a spec whose BuildRequires differ each time is refused', { skip }, async () => {
+test('a spec whose BuildRequires differ each time it is parsed is refused', { skip }, async () => {
   const head = 'BuildRequires: (make or never-%(date +%%s%%N))'
   const { outcome } = await build(await fixture.task(specOf({ head })))
   assert.match(

@@ -21,7 +21,7 @@ const FLAGS: Record<Namespace, string[]> = {
   net: ['--net'],
   user: ['--user'],
 }
-/** User namespaces are tried apart: the machine's root creates the others outside of them. */
+/** Namespaces that are tried together. User namespaces are tried separately: the machine's root creates the others outside of them. */
 const TOGETHER = (['mount', 'pid', 'ipc', 'uts', 'net'] as const).flatMap((name) => FLAGS[name])
 
 /** Exit code of the script below → the step of the sandbox setup that failed. */

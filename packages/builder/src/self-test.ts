@@ -20,7 +20,7 @@ export interface SelfTestOptions {
   stop: AbortSignal
 }
 
-/** Checks whether builds can run on this machine before it gets one. Waits for the gateway, to compare clocks with it. */
+/** Checks whether builds can run on this machine before it gets its first task. Waits for the gateway, to compare clocks with it. */
 export async function selfTest(options: SelfTestOptions): Promise<SelfTest> {
   const { min_disk_mb, min_memory_mb, max_clock_skew_seconds } = options.needs
   const facts = {

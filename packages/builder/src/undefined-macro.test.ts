@@ -40,7 +40,7 @@ for (const text of [
   'echo "it\'s \\" # not a comment\n%wheel ALL=(ALL) ALL" >x',
   'groups=(\n  %wheel\n)',
   'grep x <<<"a\n%wheel ALL"',
-  // comments, and what rpm left in the middle of a command
+  // comments, and macros that are not the first word of a command
   '# %systemd_post x.service',
   'echo %systemd_post x.service',
   '%wheel=1',

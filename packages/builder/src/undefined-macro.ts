@@ -2,7 +2,7 @@ import type { Scriptlet } from '@copr/rpm/scriptlets'
 
 const SHELLS = /^(\/usr)?\/bin\/(sh|bash|dash|ksh|zsh)$/
 
-/** A command that begins with a macro's name, as rpm leaves the call of a macro that it does not know; not a pattern of `case`. */
+/** A command that begins with a macro's name, which rpm leaves if it does not know the macro; patterns of `case` do not match. */
 const MACRO_CALL =
   /^\s*%(?:([A-Za-z_]\w{2,})(?=\s|$)(?!\s*(?:\)|\|[^|]))|\{([A-Za-z_]\w{2,})[\s}:])/
 
@@ -46,7 +46,7 @@ interface LineState {
   documents: { end: string; ignoresTabs: boolean }[]
 }
 
-/** The operator of a here-document, at the place where a scan has arrived. */
+/** The operator of a here-document, at the current position of a scan. */
 const HERE_DOCUMENT = /<<(?!<)(-?)[ \t]*((?:'[^']*'|"[^"]*"|\\.|[^\s'"\\;&|<>()])+)/y
 
 /** Follows a line to its end. */

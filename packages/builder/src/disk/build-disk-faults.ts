@@ -17,7 +17,7 @@ const PROGRAMS = ['mkfs.ext4', 'mount', 'umount', 'losetup']
 const STEPS = { 91: 'image', 92: 'loop', 93: 'mount' } as const
 type Step = (typeof STEPS)[keyof typeof STEPS]
 
-/** Runs in a mount namespace of its own, with which the mount and its loop device end. */
+/** Runs in a mount namespace of its own: when that ends, so do the mount and its loop device. */
 const TRY_STEPS = `
 truncate --size 64M "$1/image" && mkfs.ext4 -q -F "$1/image" || exit 91
 losetup --find >/dev/null || exit 92
@@ -25,7 +25,7 @@ mkdir "$1/mount" && mount -t ext4 -o loop "$1/image" "$1/mount" || exit 93
 `
 
 /**
- * Returns why builds on this machine cannot have a disk of their own, as a sentence for the administrator; empty if they can.
+ * Returns why builds on this machine cannot have disks of their own, as sentences for the administrator; empty if they can.
  * `dir` is where the disks would be.
  */
 export async function buildDiskFaults(dir = tmpdir()): Promise<string[]> {

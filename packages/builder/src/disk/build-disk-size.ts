@@ -4,7 +4,7 @@ import { type BuildDisk, MIN_BUILD_DISK_BYTES } from './build-disk.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
-/** The part of the machine's free space that a build's disk leaves for its logs and the caches: a tenth of it, and at least 192 MiB. */
+/** The share of the machine's free space that is left for logs and caches instead of a build's disk; at least 192 MiB are left. */
 const RESERVE_SHARE = 1 / 10
 const MIN_RESERVE_BYTES = 192 * MIB
 
@@ -33,7 +33,7 @@ export function filledSentence(disk: BuildDisk, error: unknown): string | undefi
   return undefined
 }
 
-/** Whether the error, or a cause of it, is ENOSPC: a single write may need more than what is left, and leave that. */
+/** Whether the error, or one of its causes, is ENOSPC. A large write can fail although the disk is not full. */
 function isNoSpace(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause)
     if ('code' in each && each.code === 'ENOSPC') return true

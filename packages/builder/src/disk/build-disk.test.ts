@@ -35,7 +35,7 @@ async function open(dir: string, bytes = 64 * MIB, inodes?: number): Promise<Bui
   })
 }
 
-/** Writes until the disk refuses; returns the number of bytes. */
+/** Writes to a file until the disk is full; returns the number of bytes written. */
 function fill(path: string): number {
   const file = openSync(path, 'w')
   const chunk = Buffer.alloc(MIB, 7)
@@ -65,7 +65,7 @@ async function released(dir: string): Promise<void> {
 }
 
 test(
-  'a disk is empty, private, has no image file, and takes no space before it is used',
+  'a disk is empty and private, has no image file, and takes no space before it is used',
   { skip },
   async (t) => {
     const dir = await directory(t)
@@ -82,7 +82,7 @@ test(
 )
 
 test(
-  'a full disk refuses writes, also to root, and stays marked after files are removed',
+  'a full disk refuses writes, even by root, and stays marked as full after files are removed',
   { skip },
   async (t) => {
     const dir = await directory(t)
@@ -183,7 +183,7 @@ test(
   },
 )
 
-test('a failed or canceled opening leaves neither mount nor file', { skip }, async (t) => {
+test('a failed or canceled openBuildDisk() leaves neither mount nor file', { skip }, async (t) => {
   const dir = await directory(t)
   await assert.rejects(open(dir, MIB), /at least/)
   await assert.rejects(

@@ -7,49 +7,49 @@ import { run, runOrThrow } from '@copr/process/run'
 const MIB = 1024 ** 2
 export const MIN_BUILD_DISK_BYTES = 64 * MIB
 const BLOCK_BYTES = 4096
-/** Space for each inode: a build's average file is larger, and a disk of 40 GiB has 2.6 million inodes. */
+/** Disk space per inode, less than the size of a build's average file; a disk of 40 GiB has 2.6 million inodes. */
 const BYTES_PER_INODE = 16 * 1024
-/** More inodes would only prolong the removal of the files of a build that uses them all. */
+/** More inodes would only make it slower to remove the files of a build that uses all of them. */
 const MAX_INODES = 4_000_000
 
 const SAMPLE_MS = 200
-/** With less free space than this, or a fiftieth of a small disk, the next write may fail. */
+/** With less free space than this, or on a small disk with less than a fiftieth of its size, the next write may fail. */
 const FULL_BYTES = 8 * MIB
-/** With fewer free inodes than this, the next files may not be created. */
+/** With fewer free inodes than this, creating the next files may fail. */
 const FULL_INODES = 16
 
-/** Longest time for each step of freeing space; unmounting frees the rest. A million files take longer, and a canceled build must end. */
+/** Time limit for each step of freeing space, which a million files exceed: a canceled build must end, and unmounting frees the rest. */
 const FREE_MS = 5_000
-/** Longest time for killed processes to close their files. */
+/** Time limit for killed processes to close their files. */
 const RELEASE_MS = 5_000
 const POLL_MS = 20
 
 /**
  * The features are listed so that each version of mkfs.ext4 makes the same file system. There is no journal, as no disk outlives its
  * build; `uninit_bg` lets mkfs skip the inode tables, which are zeros in a sparse file anyway; `sparse_super2` without backups and
- * packed metadata keep it from writing to each 128 MiB of the disk.
+ * packed metadata keep mkfs from writing to every 128 MiB of the disk.
  */
 const FEATURES =
   'none,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super2,large_file,huge_file,uninit_bg,dir_nlink,extra_isize'
 const EXTENDED = 'lazy_itable_init=1,nodiscard,packed_meta_blocks=1,num_backup_sb=0'
 
 /**
- * - `nosuid`, `nodev`: roots of chroots contain setuid programs, and mode bits, file capabilities and the whiteouts of overlays are kept
- *   on the disk, but nothing can gain rights through a path of the host. Overlay mounts have their own flags, so programs in a
- *   build's root are not affected; a bind mount of the disk in another user namespace must repeat both flags.
- * - `nobarrier`: an fsync of a build (rpm's database) does not flush the machine's disk.
- * - `noinit_itable`: the kernel would fill the inode tables with zeros in the background, 640 MB of a disk of 40 GiB.
+ * - `nosuid`, `nodev`: buildroots contain setuid programs, and the disk keeps mode bits, file capabilities and overlay whiteouts, but
+ *   nothing can gain rights through a path on the host. Overlay mounts have their own flags, so programs in a build's root are not
+ *   affected; a bind mount of the disk in another user namespace must repeat both flags.
+ * - `nobarrier`: an fsync in a build (by rpm's database) does not flush the machine's disk.
+ * - `noinit_itable`: otherwise, the kernel would fill the inode tables with zeros in the background: 640 MB on a disk of 40 GiB.
  * - `errors=remount-ro`: when the machine's disk is full or broken, the build fails instead of continuing with lost data.
  * - `loop` without a number sets autoclear: the device is released together with the mount.
  */
 const MOUNT_OPTIONS = 'loop,nosuid,nodev,nobarrier,noinit_itable,errors=remount-ro'
 
 export interface BuildDiskOptions {
-  /** Path of the image file, which must not exist. It has no name any more when the disk is open. */
+  /** Path of the image file, which must not exist. It is unlinked once the disk is open. */
   image: string
   /** An existing empty directory. */
   mount_point: string
-  /** The size, from which the file system's own structures take a few percent. */
+  /** The size of the disk, a few percent of which hold the file system's own structures. */
   bytes: number
   /** Maximum number of files, directories and links; by default one for each 16 KiB. */
   inodes?: number
@@ -61,7 +61,7 @@ interface DiskUsage {
   free_bytes: number
   used_inodes: number
   free_inodes: number
-  /** Whether the disk is full or was full since it was opened, and of what. */
+  /** The resource that has run out at any time since the disk was opened; undefined if neither has. */
   filled: 'bytes' | 'inodes' | undefined
 }
 
@@ -71,13 +71,13 @@ export interface BuildDisk extends AsyncDisposable {
   bytes: number
   inodes: number
   usage(): DiskUsage
-  /** Whether the machine's disk could not store what was written to this one, so that its files may have lost data. */
+  /** Whether the machine's disk has failed to store data written to this disk, so that files on it may be damaged. */
   hasLostData(): boolean
 }
 
 /**
- * Makes a sparse file with an ext4 file system and mounts it: it costs nothing until it is used, and a build that fills it receives
- * ENOSPC. Once it is mounted, the file is unlinked: after a kill, only the mount is left, for unmountBelow().
+ * Makes a sparse file with an ext4 file system and mounts it. The disk takes no space until it is used, and a build that fills it
+ * receives ENOSPC. Once mounted, the file is unlinked: if this process is killed, only the mount remains, which unmountBelow() removes.
  */
 export async function openBuildDisk(options: BuildDiskOptions): Promise<BuildDisk> {
   const { image, bytes } = options
@@ -92,7 +92,7 @@ export async function openBuildDisk(options: BuildDiskOptions): Promise<BuildDis
       signal: options.signal,
     })
   } catch (error) {
-    // A canceled mount may have been completed.
+    // The mount may have succeeded although it was canceled.
     await run('umount', ['--no-canonicalize', '--quiet', '--', mount_point])
     throw error
   } finally {
@@ -151,12 +151,12 @@ function openedDisk(mount_point: string, bytes: number, device: string): BuildDi
 }
 
 /**
- * Frees the space of the disk before it is unmounted. Without this, the kernel would first write all that the build has left in memory
- * to the machine's disk, which takes several times as long; and a mount namespace that was created while the disk was mounted, such
- * as that of another builder's sandbox, holds a copy of the mount, and with it all of its space, until it ends.
+ * Frees the space of the disk before it is unmounted. Otherwise, the kernel would first write everything that the build has left in
+ * memory to the machine's disk, which takes several times as long. Moreover, a mount namespace that was created while the disk was
+ * mounted, such as that of another builder's sandbox, holds a copy of the mount until the namespace ends, and with it all of its space.
  */
 async function freeSpace(mount_point: string): Promise<void> {
-  // A disk that lost data may be unreadable, and must be unmounted all the same.
+  // A disk that lost data may be unreadable, but must be unmounted anyway.
   const names = await readdir(mount_point).catch(() => [])
   const paths = names.map((name) => join(mount_point, name))
   if (paths.length > 0)
@@ -165,7 +165,7 @@ async function freeSpace(mount_point: string): Promise<void> {
   await run('fstrim', ['--quiet-unsupported', '--', mount_point], { timeout_ms: FREE_MS })
 }
 
-/** Throws if a process still uses the disk; it is then gone from the directory, and the kernel unmounts it when that has ended. */
+/** Throws if a process still uses the disk, which then disappears from the directory and is unmounted when that process ends. */
 async function unmount(mount_point: string): Promise<void> {
   const deadline = Date.now() + RELEASE_MS
   for (;;) {

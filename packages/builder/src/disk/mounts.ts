@@ -32,8 +32,8 @@ export function mountsBelow(dir: string, mounts: Mount[]): Mount[] {
 }
 
 /**
- * Unmounts all file systems below a directory, which must be an absolute path without links. One that a dying process still uses
- * disappears from the directory at once and is freed when that process has ended.
+ * Unmounts all file systems below a directory, which must be an absolute path without links. A file system that a dying process still
+ * uses disappears from the directory at once and is freed when that process has ended.
  */
 export async function unmountBelow(dir: string): Promise<void> {
   for (const { mount_point } of mountsBelow(dir, await readMounts())) {

@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import type { FailureCategory } from '@copr/contract/failure'
 import { FailureScanner } from './failure-scanner.ts'
 
-/** Parts of logs as users quote them, most of them without the beginning of the section. `»` marks the first error. */
+/** Log excerpts as users quote them, most of which lack the beginning of the section. `»` marks the first error. */
 const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
-  // FAILED is not always a test
+  // Not every FAILED line is about a test
   [
     'ninja in %build',
     'compile',
@@ -59,7 +59,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `[   90s] »[   88.123456] Out of memory: Kill process 77 (cc1plus) score 900 or sacrifice child\n[   91s] FAILED: a.o\n[   91s] c++: internal compiler error: Killed (program cc1plus)\n[   92s] error: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
   ],
   [
-    'a group out of memory',
+    'a control group out of memory',
     'resources',
     `»cc1plus invoked oom-killer: gfp_mask=0xcc0, order=0\nMemory cgroup out of memory: Killed process 9 (cc1plus)\nmake: *** [a.o] Error 1\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%check)`,
   ],
@@ -75,7 +75,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
   ],
   ['a quota', 'resources', `»cp: error writing 'a': Disk quota exceeded\nmake: *** [a] Error 1`],
   [
-    'a worker of OBS that sees no output',
+    'an OBS worker that receives no output',
     'timeout',
     `[  100s] ok 3 - c\n\n»Job seems to be stuck here, killed. (after 28800 seconds of inactivity)`,
   ],
@@ -99,7 +99,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     `RPM build errors:\n»    File not found: /root/rpmbuild/BUILDROOT/a-1-1.x86_64/usr/bin/a`,
   ],
   [
-    "rpm's list with the spec",
+    "an error of the spec in rpm's final list",
     'macros',
     `RPM build errors:\n    Macro expanded in comment on line 3: %{x}\n»    line 12: Unknown tag: Foo: bar`,
   ],
@@ -131,7 +131,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
   ['TAP', 'test', `ok 1 - a\n»not ok 2 - b\n# 1 of 2`],
   ['JUnit 4', 'test', `»Tests run: 3,  Failures: 1\n`],
   [
-    'a compiler in the same form',
+    'a compiler error in the same form as Boost.Test',
     'compile',
     `»a.cs(3,14): error CS0103: The name 'x' does not exist\nerror: Bad exit status from /var/tmp/rpm-tmp.a (%build)`,
   ],
@@ -220,7 +220,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
     'network',
     `»ERROR:  Could not find a valid gem 'a' (>= 0), here is why:\n          Unable to download data from https://rubygems.org/ - no such name`,
   ],
-  // Which line
+  // Several candidates for the first error
   [
     'rpm before mock',
     'macros',
@@ -559,7 +559,7 @@ const EXCERPTS: [string, FailureCategory, string, RegExp?][] = [
 ]
 
 for (const [name, category, text, hint] of EXCERPTS)
-  test(`an excerpt of a log is understood: ${name}`, () => {
+  test(`the category and the first error of a log excerpt are found: ${name}`, () => {
     const marked = text.split('\n').findIndex((line) => line.includes('»')) + 1
     const scanner = new FailureScanner()
     scanner.write(`${text.replace('»', '')}\n`)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type FailureCategory, FailureDetails } from '@copr/contract/failure'
 import { FailureScanner } from './failure-scanner.ts'
 
-/** Returns what the scanner finds in a log, which it receives in chunks of this many characters. */
+/** Returns the scanner's findings in a log, which it receives in chunks of `chunk` characters. */
 function detailsOf(
   log: string,
   { chunk = 7, ...known }: { chunk?: number; category?: FailureCategory } = {},
@@ -53,7 +53,7 @@ test('an error of another rpmbuild, which a section ran, does not count', () => 
   assert.deepEqual([details.section, details.line], ['%build', 3])
 })
 
-test('words of rpm and errors are found within a line, and in spite of colors', () => {
+test("rpm's messages and errors are found in the middle of a line, and despite color codes", () => {
   const colored =
     '\u001B[01m\u001B[Khello.c:3:5:\u001B[m\u001B[K \u001B[01;31m\u001B[Kerror: \u001B[m\u001B[Kno\n'
   const details = detailsOf(`+ sleep 1${BEGIN}${colored}+ sleep 1${END}`)
@@ -66,7 +66,7 @@ test('without a known error, the last line of the section is shown', () => {
   assert.deepEqual([details.category, details.line], ['compile', 3])
 })
 
-test('a limit that the builder knows is shown at the last line', () => {
+test('a failure that the builder already knows is shown at the last line', () => {
   const details = detailsOf(`${BEGIN}+ sleep 1000\n`, { category: 'timeout' })
   assert.deepEqual([details.category, details.section, details.line], ['timeout', '%build', 3])
 })
@@ -101,7 +101,7 @@ test('the length of a line does not matter', () => {
   assert.equal(details.excerpt?.lines[2]?.length, 300)
 })
 
-/** Lines that are expensive for patterns that try many ways to match. */
+/** Lines that are expensive for patterns that backtrack. */
 const HOSTILE = [
   ...'a:/ ([{.-\'"`=<>0#*|_%\\~eE'.split('').map((char) => char.repeat(800)),
   ...[

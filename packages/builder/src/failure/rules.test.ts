@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { FailureCategory } from '@copr/contract/failure'
 import { FailureScanner } from './failure-scanner.ts'
 
-/** A section that fails (`start`, `root` and `spec` are none), and a part of its log. `»` marks the first error. */
+/** The failing section (or the stage `start`, `root` or `spec`), the category, and a part of the log; `»` marks the first error. */
 const MESSAGES: [string, FailureCategory, string][] = [
   // Compilers of other languages
   [
@@ -173,7 +173,7 @@ const MESSAGES: [string, FailureCategory, string][] = [
     'resources',
     `»error: could not compile \`x\` (lib)\n\nCaused by:\n  process didn't exit successfully: \`rustc\` (signal: 9, SIGKILL: kill)`,
   ],
-  // Tools that configure
+  // Configuration tools
   [
     '%build',
     'dependency',
@@ -609,7 +609,7 @@ const BEGIN: Record<string, string> = {
   spec: 'Building target platforms: x86_64\n',
   '%files': 'Processing files: x-1.0-1.x86_64\n',
 }
-/** mock's own words after a failure. */
+/** mock's own messages after a failure. */
 const END = `Child return code was: 1
 EXCEPTION: [Error('Command failed: \\n # rpmbuild', 1)]
 Traceback (most recent call last):

@@ -6,7 +6,7 @@ import { LIMITS, NETWORK_RULES } from './rules/limits.ts'
 import { CHECKSUMS, PREP, RPM } from './rules/rpm.ts'
 import { TESTS } from './rules/tests.ts'
 
-/** All messages that are known, the precise ones first: a line counts as the first rule that matches it says. */
+/** The rules for all known messages, the precise ones first: the first rule that matches a line applies. */
 export const RULES: Rule[] = [
   ...CHECKSUMS,
   ...LIMITS,

@@ -94,7 +94,7 @@ test('packages that mock has built are checked with rpmlint', { skip }, async ()
   assert.ok(context.uploads.has('rpmlint.txt'))
 })
 
-test('a build that fails in mock reports the reason of rpm', async () => {
+test("a build that fails in mock reports rpm's reason", async () => {
   const task = await fixture.task(specOf({ check: 'exit 1' }))
   const { outcome } = await build(task)
   assert.ok(outcome.outcome === 'failed')
@@ -171,7 +171,7 @@ const BOOTSTRAPS: [Partial<RpmTask>, string[]][] = [
   ],
 ]
 for (const [changes, lines] of BOOTSTRAPS)
-  test(`bootstrap ${changes.bootstrap} is configured as Copr does`, async () => {
+  test(`bootstrap ${changes.bootstrap} is configured as in Copr`, async () => {
     const task = await fixture.task(specOf(), changes)
     const bootstrapIn = (text: string): string[] =>
       [...text.matchAll(/^config_opts\['(\w*bootstrap\w*)'\] = (.*)$/gm)].map(
@@ -183,7 +183,7 @@ for (const [changes, lines] of BOOTSTRAPS)
     assert.deepEqual(bootstrapIn(renderPortableMockConfig(task)), portable)
   })
 
-test('renderPortableMockConfig() names public repositories, and neither passwords nor the machine', async () => {
+test('renderPortableMockConfig() names public repositories, but no passwords and nothing of the machine', async () => {
   const results = { url: 'http://backend:5000/results', public_url: 'https://example.org/results' }
   const repo = { name: 'x', gpgcheck: false, priority: 7, module_hotfixes: null }
   const common = { ...repo, repo_gpgcheck: null, gpgkey: null }

@@ -14,7 +14,7 @@ import { takeFiles } from '../sandbox/take-files.ts'
 import { fetchSources } from '../sources/fetch-sources.ts'
 import { renderMockConfig } from './mock-config.ts'
 
-/** The user that mock and its builds run as: a member of the group `mock`, which alone may become root through mock. */
+/** The user that mock and its builds run as. It is in the group `mock`, whose members alone may become root through mock. */
 const MOCK_USER = 'copr-mock'
 /** Exit code of mock → the build's fault that it stands for, and its category unless the log decides. Every other code is a machine fault. */
 const BUILD_FAULTS: Record<number, [words: string, category?: FailureCategory]> = {
@@ -77,7 +77,7 @@ async function makePackages(build: Build, options: MockOptions): Promise<string[
     await mkdir(path, { recursive: true })
     await chown(path, mock.user.uid, mock.user.gid)
   }
-  // mock reads its configuration without root: it may traverse these directories, but not list them.
+  // mock reads its configuration without root privileges, so it must be able to traverse these directories; it cannot list them.
   for (const path of [dir, dirname(dir), options.builds_dir, dirname(options.builds_dir)])
     await chmod(path, 0o711)
   const call = (part: 'root' | 'build', ...args: string[]): Promise<void> =>

@@ -17,7 +17,7 @@ function repository(id: string, isOurs: boolean): Repository {
   return { config, url: '', repomd: '', digest: '', isOurs }
 }
 
-test('faultOfDnf() names what no package provides', () => {
+test('faultOfDnf() names requirements that no package provides', () => {
   const output =
     'No match for argument: foo\nNo match for argument: bar >= 2\nError: Unable to find a match: foo bar >= 2\n'
   assert.deepEqual(faultOfDnf(output, []), {
@@ -35,7 +35,7 @@ test('faultOfDnf() quotes the problem that prevents an installation', () => {
   })
 })
 
-test('faultOfDnf() names what is missing before what cannot be installed', () => {
+test('faultOfDnf() names missing packages before packages that cannot be installed', () => {
   const output = `No match for argument: foo
 Error:
  Problem 1: conflicting requests
@@ -55,7 +55,7 @@ Error:
   })
 })
 
-test("faultOfDnf() quotes rpm's check of what dnf has resolved", () => {
+test("faultOfDnf() quotes rpm's check of the transaction that dnf has resolved", () => {
   const output =
     'Error: transaction check vs depsolve:\n(a unless b) is needed by the build\nTo diagnose\n'
   assert.deepEqual(faultOfDnf(output, []), {

@@ -5,12 +5,12 @@ export interface DnfFault {
   words: string
   /** Whether the build is at fault, such as for a package that does not exist; otherwise the machine or one of our repositories is. */
   isBuilds: boolean
-  /** `ENOSPC` if rpm refused the transaction because the disk, whoever owns it, is too small for it. */
+  /** `ENOSPC` if rpm refused the transaction because the disk (the build's own or the machine's) is too small. */
   code?: 'ENOSPC'
 }
 
 const MAX_LINES = 6
-/** Leaves space in the reason of a build, which has at most 2,000 characters, for what cannot be installed. */
+/** The list of missing packages leaves space in a build's reason (at most 2,000 characters) for packages that cannot be installed. */
 const MAX_LIST_LENGTH = 1200
 const PROBLEM =
   /nothing provides|conflicts with|cannot install|requires|obsoletes|filtered out|is needed by/
@@ -52,7 +52,7 @@ export function faultOfDnf(output: string, repositories: Repository[]): DnfFault
   }
 }
 
-/** Returns what the build requires directly and no package provides. */
+/** Returns the build's direct requirements that no package provides. */
 export function missingIn(output: string): string[] {
   const found = output.matchAll(/^(?:No match for argument: | *- nothing provides )(.+)$/gm)
   return unique(found).filter((one) => !/ needed by \S+(?: from \S+)?$/.test(one))
@@ -72,7 +72,7 @@ function unique(matches: Iterable<RegExpMatchArray>): string[] {
   return [...new Set(Array.from(matches, (match) => match[1]?.trim() ?? ''))]
 }
 
-/** Joins texts, as many as fit, and counts the rest. */
+/** Joins as many of the texts as fit, and adds the number of the others. */
 function listed(texts: string[]): string {
   let length = 0
   const shown = texts.map(shortened).filter((one) => (length += one.length + 2) <= MAX_LIST_LENGTH)

@@ -169,7 +169,7 @@ test(
   },
 )
 
-test('no requirement is a pattern, a NEVRA, a group, an option or a URL', { skip }, async () => {
+test('no requirement acts as a pattern, NEVRA, group, option or URL', { skip }, async () => {
   const requires = [
     '*',
     'fooba*',
@@ -194,7 +194,7 @@ test('no requirement is a pattern, a NEVRA, a group, an option or a URL', { skip
   assert.doesNotMatch(text + reason, PACKAGE_NAME)
 })
 
-test('a failure names missing packages, what they lack, and conflicts', { skip }, async () => {
+test('a failure names missing packages, unmet dependencies and conflicts', { skip }, async () => {
   const { reason } = await install(['alpha', 'broken', 'left', 'nosuch > 3', 'right'])
   assert.match(
     reason,
@@ -225,7 +225,7 @@ test('additional packages may be patterns and rich dependencies', { skip }, asyn
     )
 })
 
-test('earlier requirements stay met, or the failure says why they cannot', { skip }, async () => {
+test('earlier requirements stay met, or the failure says why they do not', { skip }, async () => {
   const root = await emptyRoot()
   assert.deepEqual((await install(['tool = 1-1'], { root })).installed, ['tool-1'])
   const later = await install(['tool = 1-1', 'alpha'], { root })
@@ -235,7 +235,7 @@ test('earlier requirements stay met, or the failure says why they cannot', { ski
   assert.deepEqual(clash.installed, ['alpha-1', 'tool-1'])
 })
 
-test('nothing is run if all requirements are met already', { skip }, async () => {
+test('no transaction runs if all requirements are met already', { skip }, async () => {
   const root = await emptyRoot()
   await install(['alpha'], { root })
   const again = await install(['alpha >= 1', '(alpha or beta)'], { root })
@@ -262,7 +262,7 @@ test('a requirement of 64 KiB is named by its beginning', { skip }, async () => 
   assert.deepEqual((await install([rich])).installed, ['alpha-1'])
 })
 
-test('requirements that rpm would not read fail the build', { skip }, async () => {
+test('requirements that rpm would not accept in a spec fail the build', { skip }, async () => {
   for (const bad of ['(alpha and beta or foobar)', '(alpha or', 'alpha\nbeta'])
     assert.match((await install(['alpha', bad])).reason, /^Cannot install "/, bad)
 })

@@ -38,7 +38,7 @@ export interface InstallOptions {
   signal: AbortSignal
 }
 
-/** Packages with one part of the requirements each, to learn which of them cannot be met; writing many would take minutes. */
+/** Maximum number of packages that the requirements are divided among to find unmet ones; writing more packages would take minutes. */
 const MAX_PARTS = 200
 
 /**
@@ -46,7 +46,7 @@ const MAX_PARTS = 200
  * network. dnf keeps its downloads in the root itself, so projects share nothing, and a slow repository or a hanging scriptlet
  * holds up only its own project. Throws a {@link BuildFailure} if the repositories lack a package.
  *
- * The requirements are those of one empty package, which is removed from the RPM database after the installation. Earlier
+ * The requirements are carried by one empty package, which is removed from the RPM database after the installation. Earlier
  * requirements that must still be met when this function returns must be passed again.
  */
 export async function installPackages(options: InstallOptions): Promise<void> {
@@ -72,7 +72,7 @@ export async function installPackages(options: InstallOptions): Promise<void> {
     )
   log.command(command, 'root')
   const resolved = await runDnf(
-    // metadata_expire=0 alone has a resolution of one second: it would miss changes published within the last one.
+    // metadata_expire=0 alone has a resolution of one second: it would miss changes published within the last second.
     [...command, '--refresh', '--downloadonly'],
     options,
     {
@@ -103,8 +103,8 @@ export async function installPackages(options: InstallOptions): Promise<void> {
 }
 
 /**
- * Enables and disables module streams in an empty root, in this order. dnf then installs packages of the enabled streams only. Throws a
- * {@link BuildFailure} if no repository has such a module, or if two modules exclude each other.
+ * Enables and disables module streams in an empty root, in the given order. dnf then installs packages of the enabled streams only.
+ * Throws a {@link BuildFailure} if no repository has such a module, or if two modules exclude each other.
  */
 export async function toggleModules(
   options: Omit<InstallOptions, 'packages' | 'requires'>,
@@ -169,7 +169,7 @@ function dnfOf({ chroot }: Pick<InstallOptions, 'chroot'>): string[] {
   ]
 }
 
-/** Whether everything is installed already: then dnf would only install the requirements. */
+/** Whether everything is installed already, so that dnf would install only the package that carries the requirements. */
 function isNothingToDo(output: string, carrier: RequirementsPackages | undefined): boolean {
   if (!carrier) return /^Nothing to do\.?$/m.test(output)
   return /^Transaction Summary\n=+\nInstall +1 Package\n\n/m.test(output)
@@ -213,7 +213,7 @@ function transactionOnly(log: BuildLog): (text: string) => void {
   }
 }
 
-/** Output of dnf, as readers see it, is collected up to this length. */
+/** Maximum length of the collected output of dnf, in the form that readers see. */
 const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024
 
 interface DnfRun {
@@ -259,7 +259,7 @@ async function runDnf(
     signal,
   })
   filter.end()
-  // Even if dnf succeeded: rpm only warns of a scriptlet that was killed, and the root would lack what it does.
+  // Fails even if dnf succeeded: rpm only warns about a killed scriptlet, and the root would lack the scriptlet's effects.
   if (exhausted !== undefined)
     throw new BuildFailure(`Cannot install packages into the root: ${exhausted}`, { exhausted })
   return { code, output }
@@ -274,8 +274,9 @@ export function bindOfRepository({
 }
 
 /**
- * Returns why dnf cannot resolve the packages. dnf stops at a word without match, and reports only one problem of a package unless
- * nothing provides what it requires: to name all, this asks again, with one package for each requirement not yet reported.
+ * Returns why dnf cannot resolve the packages. dnf stops at an argument that matches nothing, and reports only one problem of a package
+ * unless nothing provides its requirements. To name all problems, this function runs dnf again with the requirements not yet reported,
+ * divided among up to MAX_PARTS packages.
  */
 async function failureOf(
   output: string,
@@ -327,7 +328,7 @@ function certificateDirs(repositories: Repository[]): string[] {
  * continue without them. The sandbox already isolates scriptlets.
  */
 const NO_UNSHARE = '%__transaction_unshare %{nil}'
-/** Directories of packages that rpm leaves as they are: nobody in a user namespace may change the owner of /proc. */
+/** Packaged directories that rpm leaves unchanged: in a user namespace, nobody may change the owner of /proc. */
 const NOT_OURS = '%_netsharedpath /proc:/sys'
 
 async function writeConfig({

@@ -7,7 +7,7 @@ import { type Certificates, guardedFetch } from '@copr/process/guarded/guarded-f
 
 const ANSWER_MS = 60_000
 
-/** Paths of the TLS certificates and key that a repository requires, for example one of a subscription. */
+/** Paths of the TLS certificates and key that a repository requires, for example for a subscription. */
 export type ClientTls = Partial<Record<'sslcacert' | 'sslclientcert' | 'sslclientkey', string>>
 
 export function clientTls(config: RepoConfig): ClientTls | undefined {

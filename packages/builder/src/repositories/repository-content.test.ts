@@ -76,7 +76,7 @@ for (const checksum of [
     assert.equal(await digestOfOffers(one, NAMES, { cacheDir, signal }), one.digest)
   })
 
-test('parsePrimary() returns for any input', () => {
+test('parsePrimary() terminates for unclosed elements of any kind', () => {
   for (const piece of [
     '<package type="rpm">',
     '<rpm:provides>',

@@ -47,7 +47,7 @@ async function readOffers(
   try {
     return JSON.parse(await readFile(file, 'utf8')) as OfferedPackage[]
   } catch {
-    // not read yet
+    // not in the cache yet
   }
   const primary = primaryOf(repository.repomd)
   if (!primary || primary.size > MAX_PRIMARY_BYTES) return undefined
@@ -65,7 +65,7 @@ async function readOffers(
     if (createHash(primary.algorithm).update(bytes).digest('hex') !== primary.hex) return undefined
     offers = parsePrimary((await decompress(bytes)).toString('utf8'))
   } catch {
-    // Replaced in the meantime, or broken: dnf reports it if it matters.
+    // The package list was replaced in the meantime, or is broken: dnf reports that if it matters.
     signal.throwIfAborted()
     return undefined
   }

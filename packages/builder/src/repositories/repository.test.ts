@@ -71,7 +71,7 @@ suite('repositories with many mirrors', () => {
     assert.equal(url, `${origin()}/good`)
   })
 
-  test('the error for a repository without a working mirror names it with the reason', async () => {
+  test('the error for a repository without a working mirror gives the reason', async () => {
     await assert.rejects(
       read({ baseurl: `${origin()}/gone/` }),
       /Cannot read the repository Fedora \(http:.*gone\/\): the server responded with 404/,

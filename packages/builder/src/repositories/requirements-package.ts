@@ -65,7 +65,7 @@ export function withoutPackage(line: string, name: string): string | undefined {
   return rest !== rewritten && NOTHING_LEFT.test(rest) ? undefined : rest
 }
 
-/** The end of a row of dnf's table, which follows a name that is too long for it. */
+/** The rest of a row in dnf's table of packages, on a line of its own after a name that is too long for its column. */
 const REST_OF_ROW = new RegExp(`^\\s+noarch\\s+(?:0:)?${VERSION}-${RELEASE}\\s+@commandline\\s`)
 /** A row of dnf's table of packages, or one of its progress lines, after the package's name was removed from it. */
 const NOTHING_LEFT = /^\s*(?:noarch\s.*@commandline.*|(?:Installing|Verifying)\s*:\s+\d+\/\d+\s*)?$/

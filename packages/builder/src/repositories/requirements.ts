@@ -5,11 +5,11 @@ import { BuildFailure } from '../build-failure.ts'
 
 const MAX_REQUIREMENTS = 10_000
 const MAX_REQUIREMENT_LENGTH = 64 * 1024
-/** All requirements together; the largest known specs need less than 100 KiB. */
+/** Maximum length of all requirements together; the largest known specs need less than 100 KiB. */
 const MAX_TOTAL_LENGTH = 1024 * 1024
 const MAX_SHOWN = 200
 
-/** Throws a BuildFailure for requirements that rpm would not read from a spec: a build can write its SRPM's header as it likes. */
+/** Throws a BuildFailure for requirements that rpm would not accept in a spec: a build can write anything into its SRPM's header. */
 export function checkRequirements(requires: readonly Requirement[]): void {
   if (requires.length > MAX_REQUIREMENTS)
     throw new BuildFailure(
@@ -50,7 +50,7 @@ function faultOfRequirement({ name, comparison, version }: Requirement): string 
   }
 }
 
-/** Control characters, line separators, and the replacement for bytes that are not UTF-8. */
+/** Control characters, line separators, and the replacement character for bytes that are not UTF-8. */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\uFFFD]/u
 
 /** Returns all names that the requirements contain: one for `zlib-devel >= 1.2`, two for `(gcc or clang)`. */

@@ -80,7 +80,7 @@ test('rpmlint checks the packages of a build, and its findings are counted', { s
   assert.match(context.text(), /^rpmlint: \d+ errors, \d+ warnings$/m)
 })
 
-test('fedora-review leaves its reports, and nothing else that it made', { skip }, async () => {
+test('fedora-review publishes its reports and no other files', { skip }, async () => {
   const spec = specOf({ name: 'good' })
   const task = await fixture.task(spec, {
     chroot: await chrootWithTools(),

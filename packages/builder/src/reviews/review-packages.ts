@@ -16,14 +16,14 @@ import { BUILD_UID } from '../sandbox/sandbox.ts'
 import { takeFiles } from '../sandbox/take-files.ts'
 import { countFindings } from './count-findings.ts'
 
-/** Longest time for the root and the run of one tool; rpmlint takes some seconds for most packages. */
+/** Time limit for preparing the root and running one tool; rpmlint takes a few seconds for most packages. */
 const MAX_SECONDS = 600
 /** Maximum size of one report; the rest is cut off. */
 const MAX_REPORT_BYTES = 1024 * 1024
-/** Packages that together are larger than this are not copied for a review. */
+/** Packages whose total size exceeds this are not reviewed. */
 const MAX_INPUT_BYTES = 2 * 1024 ** 3
 
-/** The reports that Copr keeps of fedora-review. */
+/** The files of fedora-review that Copr keeps. */
 const KEPT = [
   'review.txt',
   'review.json',
@@ -41,7 +41,7 @@ interface ReviewRun extends Build {
 }
 
 /**
- * Checks the packages of a build with the tools that its project has chosen, each in a root of the chroot's repositories, without network
+ * Checks the packages of a build with the tools that its project has chosen, each in a root made from the chroot's repositories, offline
  * and as an unprivileged user. Returns the findings and the paths of the reports. A tool that is missing, fails or takes too long
  * leaves a line in the log and no report: nothing but a cancellation ends the build.
  */
@@ -71,7 +71,7 @@ export async function reviewPackages(
       const reason = signal.aborted ? `it took longer than ${MAX_SECONDS} s` : messageOf(error)
       log.line(`No report of ${tool}, which does not affect the build: ${reason.slice(0, 1000)}`)
     } finally {
-      // The end of the build removes, and reports, what cannot be removed here.
+      // The cleanup at the end of the build handles and reports files that cannot be removed here.
       await removeTree(place).catch(() => undefined)
     }
   }
@@ -84,7 +84,7 @@ const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
     const root = await prepare(run, 'rpmlint')
     const names = run.inputs.map((path) => `./${basename(path)}`)
     const { output, code } = await runTool(run, root, ['rpmlint', ...names])
-    // Its exit code is 64 if there are errors.
+    // The output decides, because rpmlint exits with code 64 if it finds errors.
     if (!/\bchecked; /.test(output))
       throw new Error(`it exited with code ${code}: ${output.trim().slice(-300)}`)
     const report = join(run.dir, 'rpmlint.txt')
@@ -108,7 +108,7 @@ const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
       try {
         left.push(...(await takeFiles({ root: place, folder }, '', taken)))
       } catch (error) {
-        // Versions differ in the name of the folder.
+        // Versions of fedora-review differ in the name of the folder.
         if (!(error instanceof BuildFailure)) throw error
       }
     }
@@ -128,14 +128,14 @@ const RUN: Record<ReviewTool, (run: ReviewRun) => Promise<string[]>> = {
   },
 }
 
-/** Makes the root with the tool, and copies what it is to check into its home. */
+/** Makes a root with the tool, and copies the files that it checks into the home directory. */
 async function prepare(run: ReviewRun, tool: ReviewTool): Promise<BuildRoot> {
   const { inputs, place } = run
   let bytes = 0
   for (const path of inputs) bytes += (await stat(path)).size
   if (bytes > MAX_INPUT_BYTES)
     throw new Error(`the packages have ${bytes} bytes, more than ${MAX_INPUT_BYTES}`)
-  // Without the repositories of the project: the root is the same for all, and no tool of theirs runs.
+  // Leaves out the project's repositories: all projects share the root, and none of them can replace a tool.
   const { chrootRepositories } = await readTaskRepositories({
     ...run,
     task: { ...run.task, repos: [] },
@@ -154,7 +154,7 @@ async function prepare(run: ReviewRun, tool: ReviewTool): Promise<BuildRoot> {
   return root
 }
 
-/** Runs a tool in its home; returns the beginning of its output. */
+/** Runs a tool in the home directory; returns the beginning of its output. */
 async function runTool(
   { task, limits, place, signal }: ReviewRun,
   root: BuildRoot,
@@ -167,7 +167,7 @@ async function runTool(
     dir: place,
     root,
     limits,
-    // fedora-review would refuse to run without access to mock, which it does not need for packages that are built.
+    // fedora-review would refuse to run without access to mock, which it does not need for packages that are already built.
     env: { XDG_CACHE_HOME: '/tmp', REVIEW_NO_MOCKGROUP_CHECK: 'true' },
     network: 'none',
     onOutput: (chunk) => {

@@ -67,8 +67,8 @@ export interface BaseContents {
 }
 
 /**
- * Returns the root with the packages that every build in the chroot needs, cached for each state of its repositories. With modules, which
- * any of the build's repositories may define, the root is made from all of them, as in mock.
+ * Returns the root with the packages that every build in the chroot needs, cached for each state of the chroot's repositories. If there
+ * are modules, which any of the build's repositories may define, the root is made from all of the build's repositories, as in mock.
  */
 export async function baseRoot(
   options: RootOptions,
@@ -88,7 +88,7 @@ export async function baseRoot(
     log.line(`No cached root for the current repositories of ${chroot.name}: creating one`, 'root')
     await makeBaseRoot(options, { repositories, modules }, dir)
   }
-  // In a folder of their own: roots that hardly any other build uses must not displace the others.
+  // Roots with modules have a folder of their own: hardly any other build uses them, so they must not displace other roots.
   const folder =
     modules.length > 0
       ? { dir: join(cacheDir, 'modular-roots'), keep: KEEP_MODULAR_ROOTS }
@@ -137,7 +137,7 @@ async function makeBaseRoot(
   )
 }
 
-/** Roots are made in the build's directory: a package that a user chose can be larger than the machine's disk. */
+/** Roots are made in the build's directory, where its limits apply: a package that a user chose can be larger than the machine's disk. */
 function cacheUse({ dir, log, signal, hold }: RootOptions): Omit<CacheUse, 'make'> {
   const onUncached = (reason: string): void =>
     log.line(`Not kept for later builds: ${reason}`, 'root')

@@ -52,7 +52,7 @@ export async function cached(folder: CacheFolder, key: string, use: CacheUse): P
   }
 }
 
-/** Makes the directory and puts it into the cache; returns where it is instead if that was not possible. */
+/** Makes the directory and moves it into the cache; if it cannot be cached, returns the path at which it was made. */
 async function makeAndStore(
   folder: CacheFolder,
   key: string,

@@ -11,16 +11,16 @@ export async function isOnOneDisk(a: string, b: string): Promise<boolean> {
 }
 
 /**
- * Copies a directory that untrusted programs filled to another disk as it is: links are copied and not followed, hard links, file
- * attributes and holes are kept, and runs of zeros become holes. Rejects if it is too large for the other disk: `before` is the state of
- * its own disk before it was filled.
+ * Copies a directory, which untrusted programs have filled, to another disk: links are copied and not followed, hard links, file
+ * attributes and holes are kept, and runs of zeros become holes. Rejects if the directory is too large for the other disk; `before` is
+ * the state of the directory's own disk before it was filled.
  */
 export async function copyTree(
   { from, to, before }: { from: string; to: string; before: StatsFs },
   signal: AbortSignal,
 ): Promise<void> {
   requireSpace(before, await statfs(from), await statfs(dirname(to)))
-  // Unlike --archive, which ignores them, a list makes attributes that cannot be kept an error.
+  // With an explicit list, attributes that cannot be kept are an error; --archive would ignore them.
   const copied = await run(
     'cp',
     // oxfmt-ignore

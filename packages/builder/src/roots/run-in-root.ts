@@ -10,7 +10,7 @@ import type { BuildRoot } from './build-root.ts'
 export interface RootRun {
   /** The name of the chroot. */
   chroot: string
-  /** The directory of the build, in which makeBuildFolders() has made what its sandboxes share. */
+  /** The directory of the build, in which makeBuildFolders() has made the folders that its sandboxes share. */
   dir: string
   root: Pick<BuildRoot, 'layers'>
   limits: SandboxLimits
@@ -37,7 +37,7 @@ const ENV = {
   PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
 }
 
-/** Runs a command in a root. What it changes outside of the shared folders is lost. */
+/** Runs a command in a root. Its changes outside of the shared folders are lost. */
 export async function runInRoot(command: string[], options: RootRun): Promise<SandboxExit> {
   const { chroot, dir, root, limits, as = 'build', cwd = HOME, env, network, signal } = options
   const { binds = [] } = options

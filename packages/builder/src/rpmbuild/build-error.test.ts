@@ -6,7 +6,7 @@ const END = `RPM build errors:
     Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)
 `
 
-test('buildError() names the section that failed, whatever stands before it in its line', () => {
+test('buildError() names the section that failed, even if other output precedes the message in its line', () => {
   const line = 'error: Bad exit status from /var/tmp/rpm-tmp.vnd2oC (%build)\n'
   assert.equal(buildError(`+ false\n${line}\n${END}`), ': %build failed')
   assert.equal(buildError(`+ sleep 1+ sleep 1${line}\n`), ': %build failed')

@@ -1,7 +1,7 @@
 /** Returns why rpmbuild failed, as the end of a reason: the section that failed, otherwise the first error in its output. */
 export function buildError(output: string): string {
-  // Anywhere in a line, as a process in the background may just have written the beginning of one; the last, as rpm repeats its own
-  // error at the end, and a section may have printed that of another rpmbuild.
+  // The message may be anywhere in a line, because a background process may have begun the line. The last match counts, because rpm
+  // repeats its own error at the end, and a section may have printed the error of another rpmbuild.
   const section = [...output.matchAll(/\bBad exit status from \S+ \((%\w+)\)/g)].at(-1)?.[1]
   return section === undefined ? firstError(output) : `: ${section} failed`
 }

@@ -6,7 +6,7 @@ const line = (path: string): string => `error: Bad file: ${path}: No such file o
 const FOLDER = '/builddir/build/SOURCES'
 
 const OUTPUTS: [title: string, output: string, names: string[]][] = [
-  ['nothing', '', []],
+  ['no messages', '', []],
   ['one file, which rpm names twice', line(`${FOLDER}/a`) + `    ${line(`${FOLDER}/a`)}`, ['a']],
   ['two files', line(`${FOLDER}/a b`) + line(`${FOLDER}/.c`), ['a b', '.c']],
   ['a file elsewhere', line('/etc/passwd'), []],

@@ -49,7 +49,7 @@ const DYNAMIC_FEATURE = 'rpmlib(DynamicBuildRequires)'
 /** Folder of the source files, as a build sees it. */
 const SOURCES = `${TOPDIR}/SOURCES/`
 
-/** End of the name of every SRPM: also of the one that rpm calls `.nosrc.rpm` because sources are left out. */
+/** Suffix of every SRPM's name, including `.nosrc.rpm`, which rpm uses if sources are left out. */
 export const SRPM_SUFFIX = 'src.rpm'
 
 /** Directory of the packages taken from the build, below the build's own directory. */
@@ -70,7 +70,7 @@ export async function rpmbuild(
     ...task.with_opts.flatMap((name) => ['--with', name]),
     ...task.without_opts.flatMap((name) => ['--without', name]),
   ]
-  // dnf has installed the requirements; the root's rpm may be unable to read the database that the host's rpm wrote.
+  // --nodeps: dnf has installed the requirements, and the root's rpm may be unable to read the database that the host's rpm wrote.
   const command = [
     'rpmbuild',
     `-${mode}`,
@@ -98,14 +98,14 @@ async function runAsBuild(command: string[], options: RpmbuildOptions): Promise<
 
 export interface StaticBuildRequires {
   requires: Requirement[]
-  /** Whether the spec generates more of them. */
+  /** Whether the spec generates more BuildRequires. */
   is_dynamic: boolean
 }
 
-/** Makes an SRPM with the root's macros, only to learn what rpm has found in the spec. */
+/** Makes an SRPM with the root's macros, only to learn what rpm finds in the spec. */
 export async function readBuildRequires(options: RpmbuildOptions): Promise<StaticBuildRequires> {
   const { dir, absent } = options
-  // Compressing large sources would take longer than all else.
+  // Compressing large sources would take longer than everything else.
   const more = ['--define', '_source_payload w.ufdio']
   const exit = await rpmbuild('bs', options, more)
   const missing = exit.code === 0 || exit.exhausted ? [] : missingSources(exit.output)
@@ -131,8 +131,8 @@ export async function readBuildRequires(options: RpmbuildOptions): Promise<Stati
 }
 
 /**
- * Makes the SRPM of a spec whose `NoSource` files are absent. rpmbuild leaves these files out of the SRPM, but reads them: empty files
- * stand in for them, only for this long, because %prep and %build may ask whether they exist.
+ * Makes the SRPM of a spec whose `NoSource` files are absent. rpmbuild leaves these files out of the SRPM, but reads them, so empty files
+ * stand in for them. These are removed again afterwards, because %prep and %build may check whether the files exist.
  */
 export async function makeNosrc(options: RpmbuildOptions, more: string[] = []): Promise<void> {
   const paths = [...options.absent].map((name) => SOURCES + name)
@@ -194,7 +194,7 @@ export function newRequirements(found: Requirement[], known: Requirement[]): Req
     .map(([, one]) => one)
 }
 
-/** Returns the BuildRequires of an SRPM; throws a BuildFailure if it is no RPM. */
+/** Returns the BuildRequires of an SRPM; throws a BuildFailure if it is not an RPM. */
 export async function requirementsOf(srpm: string): Promise<Requirement[]> {
   const { requires } = await readPackage(srpm)
   return withoutFeatures(requires)
@@ -206,7 +206,7 @@ function withoutFeatures(requires: PackageInfo['requires']): Requirement[] {
     .map(({ name, comparison, version }) => ({ name, comparison, version }))
 }
 
-/** Reads a package that a build has made; throws a BuildFailure if it is none. */
+/** Reads a package that a build has made; throws a BuildFailure if the file is not a package. */
 export async function readPackage(
   path: string,
 ): Promise<PackageInfo & { scriptlets: Scriptlet[] }> {
@@ -221,7 +221,7 @@ export async function readPackage(
   }
 }
 
-/** Moves the packages that the build left in a folder of its topdir to where it cannot change them; returns their paths. */
+/** Moves the packages that the build left in a folder of its topdir to where the build cannot change them; returns their paths. */
 export async function takePackages(
   dir: string,
   folder: 'RPMS' | 'SRPMS',

@@ -7,7 +7,7 @@ const CGROUPS = '/sys/fs/cgroup'
 export const PARENT_CGROUP = '/copr-builder'
 /** The controllers of version 2 that share by weight. */
 const WEIGHTED = ['cpu', 'io']
-/** Files that hold weights → half the kernel's default: shares are those of version 1, io.bfq.weight exists with that scheduler only. */
+/** Files that hold weights → half the kernel's default. cpu.shares is in version 1; io.bfq.weight exists only with the BFQ scheduler. */
 const HALF_WEIGHT = {
   'cpu.shares': '512',
   'cpu.weight': '50',
@@ -86,7 +86,7 @@ export async function halveSandboxWeight(): Promise<void> {
     if (!isUnified && !(await isAccessible(join(hierarchy, 'cpu.shares')))) continue
     const parent = join(hierarchy, PARENT_CGROUP)
     await mkdir(parent, { recursive: true }).catch(() => undefined)
-    // Enabled in the parent as well, because systemd would disable them in the root as unused, which resets the weights.
+    // The parent enables the controllers as well: otherwise, systemd would disable them in the root as unused, which resets the weights.
     for (const group of isUnified ? [hierarchy, parent] : [])
       for (const controller of WEIGHTED)
         await setValue(join(group, 'cgroup.subtree_control'), `+${controller}`)
@@ -95,12 +95,12 @@ export async function halveSandboxWeight(): Promise<void> {
   }
 }
 
-/** Writes to a file of a control group, if the kernel has and accepts it. */
+/** Writes to a control group's file, if the file exists and the kernel accepts the value. */
 async function setValue(path: string, value: string): Promise<void> {
   await writeFile(path, value, { flag: 'r+' }).catch(() => undefined)
 }
 
-/** Returns whether a control group tells the most processes that it has had, as those of recent kernels do. */
+/** Returns whether control groups report their peak number of processes, as recent kernels do. */
 export async function hasProcessPeak(): Promise<boolean> {
   const found = await Promise.all(
     ['', 'pids'].map((name) => isAccessible(join(CGROUPS, name, PARENT_CGROUP, 'pids.peak'))),

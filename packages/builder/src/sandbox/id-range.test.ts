@@ -12,7 +12,7 @@ const skip =
       : 'this container has a user namespace of its own'
 
 test(
-  'takeIdRange() gives ranges that do not overlap, again only after their release',
+  'takeIdRange() returns ranges that do not overlap, and reuses a range only after its release',
   { skip },
   async () => {
     const taken = await Promise.all(Array.from({ length: 20 }, () => takeIdRange()))
@@ -28,7 +28,7 @@ test(
   },
 )
 
-test('idsOfContainer() knows the initial user namespace from that of a container', () => {
+test('idsOfContainer() distinguishes the initial user namespace from that of a container', () => {
   assert.equal(idsOfContainer('         0          0 4294967295\n'), undefined)
   assert.equal(idsOfContainer('         0     100000      65536\n'), 65_536)
   assert.equal(

@@ -9,10 +9,10 @@ export interface IdRange {
   count: number
 }
 
-/** Ids for a sandbox, and one that the sandbox itself cannot have, for a program that serves it. */
+/** Ids for a sandbox, and one id outside of its range for a program that serves the sandbox. */
 export type SandboxIds = IdRange & { helper: number }
 
-/** Whether files keep their ids on disk: mounts show the ids of the range as those of the namespace. */
+/** Whether the sandbox's ids stand for other ids on the host. If so, its mounts are idmapped: files on disk have the sandbox's ids. */
 export function isMapped({ first }: IdRange): boolean {
   return first !== 0
 }

@@ -58,7 +58,7 @@ test('a command within its limits has exhausted none', { skip }, async () => {
   assert.deepEqual(await limited({}, ['true']), { code: 0, output: '' })
 })
 
-/** Returns what the first of these files holds that exists. */
+/** Returns the content of the first of these files that exists. */
 async function valueIn(...paths: string[]): Promise<string | undefined> {
   for (const path of paths) {
     const text = await readFile(path, 'utf8').catch(() => undefined)
@@ -70,7 +70,7 @@ async function valueIn(...paths: string[]): Promise<string | undefined> {
 test('all sandboxes together have half the weight of other control groups', { skip }, async () => {
   const groups = '/sys/fs/cgroup'
   const [v1, v2] = [`${groups}/cpu${PARENT_CGROUP}`, `${groups}${PARENT_CGROUP}`]
-  // The weights outlive the controllers' use by a sandbox.
+  // Runs a sandbox first: the weights must persist after it has used the controllers.
   assert.equal((await limited({}, ['true'])).code, 0)
   const isUnified = (await valueIn(`${groups}/cgroup.controllers`)) !== undefined
   if (!isUnified) return assert.equal(await valueIn(`${v1}/cpu.shares`), '512')
@@ -93,7 +93,7 @@ async function limited(limits: Partial<ReturnType<typeof limitsOfMachine>>, comm
   }
 }
 
-test('the limit of open files fits into that of the agent', () => {
+test("the limit of open files does not exceed the agent's own", () => {
   const script = `const { limitsOfMachine } = await import('${new URL('limits.ts', import.meta.url).href}')
 process.stdout.write(String(limitsOfMachine().open_files))`
   const limited = ['-c', 'ulimit -n 512; exec "$@"', 'sh', process.execPath, '--input-type=module']

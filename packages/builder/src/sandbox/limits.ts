@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 
-/** The most that the processes of a sandbox may use together. */
+/** The maximum that all processes of a sandbox may use together. */
 export interface SandboxLimits {
   memory_bytes: number
   processes: number
-  /** Open files of each process. */
+  /** Maximum number of open files of each process. */
   open_files: number
   /** Size of /dev/shm, which counts as memory. */
   shared_memory_bytes: number
 }
 
 const MIB = 1024 ** 2
-/** Kept for the agent, the supervisor and the kernel. */
+/** Memory reserved for the agent, the supervisor and the kernel. */
 const RESERVED_BYTES = 512 * MIB
-/** Threads count as processes. A fork bomb of four times as many stops a machine of two cores for minutes. */
+/** Threads count as processes. With four times this limit, a fork bomb stalls a machine with two cores for minutes. */
 const PROCESSES_PER_CORE = 512
 const MIN_PROCESSES = 4096
 const MAX_PROCESSES = 16_384

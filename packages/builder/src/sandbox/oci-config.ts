@@ -45,9 +45,9 @@ export interface OciOptions {
   limits: SandboxLimits
   /** Paths in the sandbox at which the supervisor's clones 0, 1, … appear. */
   binds: { to: string; writable: boolean }[]
-  /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must do. */
+  /** Path of the control group, from the root of the hierarchy; undefined if the limits of the agent's container must suffice. */
   cgroup: string | undefined
-  /** Whether the control group tells the most processes that it has had. */
+  /** Whether the control group reports its peak number of processes. */
   has_process_peak: boolean
   seccomp: Seccomp
 }
@@ -113,7 +113,7 @@ const SAFE = ['nosuid', 'nodev', 'noexec']
 const BASE = '/run'
 
 const PROCESSES = 'RLIMIT_NPROC'
-/** Processes beyond the limit that the control group allows: those of the users to whom the resource limit does not apply. */
+/** Number of processes that the control group allows beyond the limit, for users to whom the resource limit does not apply. */
 const SPARE_PROCESSES = 64
 
 /** The host's devices that a sandbox has. */
@@ -148,8 +148,8 @@ export function renderOciConfig(options: OciOptions): OciConfig {
       rlimits: [
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
         { type: 'RLIMIT_NOFILE', soft: limits.open_files, hard: limits.open_files },
-        // The control group refuses a process only after the kernel has copied the memory of its parent. A fork bomb at this limit
-        // slows down the other builds of the machine much less. Nothing but the peak tells that the limit was reached.
+        // The control group refuses a process only after the kernel has copied the memory of its parent. A fork bomb that reaches this
+        // resource limit slows down the machine's other builds much less. Only the peak shows that the limit was reached.
         ...(hasProcessLimit
           ? [{ type: PROCESSES, soft: limits.processes, hard: limits.processes }]
           : []),
@@ -199,7 +199,7 @@ export function renderOciConfig(options: OciOptions): OciConfig {
   }
 }
 
-/** Returns the most processes that a sandbox may have; undefined if only the agent's container limits them. */
+/** Returns the maximum number of processes of a sandbox; undefined if only the agent's container limits them. */
 export function processLimitOf({ process, linux }: OciConfig): number | undefined {
   return process.rlimits.find(({ type }) => type === PROCESSES)?.hard ?? linux.resources?.pids.limit
 }
@@ -221,7 +221,7 @@ function mountsOf({ phase, binds, network, limits }: OciOptions): Mount[] {
     destination: ROOT,
     type: 'bind',
     source: `${BASE}/root`,
-    // No program in a sandbox gains rights by its file; a build's own disk is mounted like this, which cannot be taken back.
+    // No program in a sandbox gains rights from its file. A build's disk is mounted with these flags, which a sandbox cannot remove.
     options: ['rbind', 'rw', 'nosuid', 'nodev'],
   }
   return [...systemMounts('', limits), ...sys, root, ...systemMounts(ROOT, limits), ...bound]

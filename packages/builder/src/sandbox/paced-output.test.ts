@@ -6,7 +6,7 @@ import { takePaced } from './paced-output.ts'
 
 const MIB = 1024 ** 2
 
-test('a flood waits after a burst, and is taken as a whole', async () => {
+test('a flood of output is paused after a burst, and read completely', async () => {
   const stream = new PassThrough({ highWaterMark: 64 * MIB })
   let taken = 0
   let pauses = 0
@@ -19,7 +19,7 @@ test('a flood waits after a burst, and is taken as a whole', async () => {
   assert.equal(pauses, 2)
 })
 
-test('a command that writes seldom never waits', async () => {
+test('output that stays within the burst is never paused', async () => {
   const stream = new PassThrough()
   let taken = 0
   stream.on('pause', () => assert.fail('paused'))

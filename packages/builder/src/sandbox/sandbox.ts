@@ -43,7 +43,7 @@ export interface SandboxOptions {
   env?: Record<string, string>
   /**
    * - `none`, the default: a loopback device only
-   * - `host`: the machine's network, for programs of the machine's own
+   * - `host`: the machine's network, for the machine's own programs
    * - rules: a network of its own, which reaches public addresses and those that the rules allow
    */
   network?: 'none' | 'host' | AddressRules
@@ -106,7 +106,7 @@ export async function runSandboxed(options: SandboxOptions): Promise<SandboxExit
   return await runPlan(plan, { ...options, opened })
 }
 
-/** Runs a plan. Tests change it to show which barrier stops what. */
+/** Runs a plan. Tests change plans to show which barrier stops which attempt. */
 export async function runPlan(
   plan: SandboxPlan,
   options: Pick<SandboxOptions, 'signal' | 'onOutput'> & { opened?: SandboxNetwork },
@@ -127,7 +127,7 @@ export async function runPlan(
     const { killedBy, output, report } = await collect(child, JSON.stringify(plan), onOutput)
     signal.throwIfAborted()
     if (report === undefined) {
-      // Nothing in the sandbox can end its supervisor: the OOM killer or an administrator did.
+      // Nothing in the sandbox can end its supervisor: the OOM killer or an administrator must have done it.
       const how = killedBy === null ? '' : ` (${killedBy})`
       throw new Error(`The sandbox was ended from outside${how}: ${output.trim().slice(-500)}`)
     }
@@ -196,7 +196,7 @@ const TOOL_FILES = ['/etc/ld.so.cache', '/etc/localtime', '/etc/ssl/openssl.cnf'
 const HOSTS =
   '127.0.0.1 localhost localhost.localdomain builder\n::1 localhost localhost.localdomain\n'
 
-/** Decides everything about a sandbox. Throws if the machine lacks the seccomp profile. */
+/** Returns the plan of a sandbox, which decides everything about it. Throws if the machine lacks the seccomp profile. */
 export async function planSandbox(
   options: SandboxOptions,
   ids: IdRange,
@@ -240,7 +240,7 @@ export async function planSandbox(
 
 async function changesIn(changes: string): Promise<{ changes: string }> {
   await mkdir(join(changes, 'upper'), { recursive: true })
-  // Left by an earlier mount: overlayfs requires an empty directory.
+  // Removes files that an earlier mount has left: overlayfs requires an empty directory.
   await rm(join(changes, 'work'), { recursive: true, force: true })
   await mkdir(join(changes, 'work'))
   return { changes }
@@ -294,7 +294,7 @@ async function collect(
   const reports = child.stdio[3] as Readable
   reports.on('data', (chunk: Buffer) => (report += chunk.toString('utf8')))
   const stdin = child.stdin as Writable
-  // The supervisor may be killed before it reads.
+  // The supervisor may be killed before it reads the plan.
   stdin.on('error', () => undefined)
   stdin.end(plan)
   const killedBy = await new Promise<string | null>((resolve, reject) => {

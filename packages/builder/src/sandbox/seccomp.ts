@@ -31,7 +31,7 @@ interface Condition {
   minKernel?: string
 }
 
-/** The profile of the distribution's containers: rules that apply or not by capabilities and architecture. */
+/** The profile of the distribution's containers, whose rules depend on capabilities and architecture. */
 interface Profile {
   defaultAction: string
   defaultErrnoRet?: number
@@ -100,7 +100,7 @@ export function seccompFilter(
     ...additions.denied.flatMap(({ names }) => names),
     ...additions.unsupported.names,
     ...additions.multiplexed.names,
-    // Replaced by rules about their arguments.
+    // These are replaced by rules about their arguments.
     'clone',
     'socket',
     'socketpair',
@@ -168,8 +168,8 @@ function ownRules(arch: string): SeccompRule[] {
   )
   const { multiplexed, denied, unsupported } = additions
   return [
-    // libseccomp allows it to 32-bit programs with any arguments where a rule allows socket(). A rule without arguments overrides that,
-    // unless it equals the default action, which runc leaves out: EPERM.
+    // If a rule allows socket(), libseccomp allows 32-bit programs to call socketcall() with any arguments, unless a rule without
+    // arguments overrides that. The action is EPERM because runc leaves out rules that equal the default action.
     multiplexed.arches.includes(arch)
       ? { names: multiplexed.names, action: 'SCMP_ACT_ALLOW' }
       : { names: multiplexed.names, action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },

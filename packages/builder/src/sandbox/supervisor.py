@@ -1,8 +1,8 @@
 """Assembles the file systems of a sandbox and runs an OCI runtime on them.
 
-Runs as PID 1 of new mount and PID namespaces: when it ends for any reason, everything in the sandbox ends, mounts included. Python,
-because Node has no interface to mount_setattr(2), openat2(2) and setns(2), and the tools of Debian 12 (util-linux 2.38, runc 1.1)
-cannot create idmapped mounts.
+Runs as PID 1 of new mount and PID namespaces: when it ends for any reason, everything in the sandbox ends, mounts included. Written in
+Python, because Node has no interface to mount_setattr(2), openat2(2) and setns(2), and the tools of Debian 12 (util-linux 2.38, runc
+1.1) cannot create idmapped mounts.
 
 Standard input: the plan as JSON (SandboxPlan in sandbox.ts). Standard output and standard error become those of the command. The file
 descriptor 3 receives the exit as one line of JSON (Report in sandbox.ts). The file descriptor 4 is a network namespace, if the
@@ -27,7 +27,7 @@ NO_INPUT = f'{BASE}/null'
 REPORT = 3
 # How the runtimes are told to leave control groups alone: crun 1.8 takes --rootless for --root.
 WITHOUT_CGROUP = {'runc': ['--rootless', 'true'], 'crun': ['--cgroup-manager', 'disabled']}
-# Where a network namespace is mounted that the sandbox joins (NETWORK_NAMESPACE in oci-config.ts), and its descriptor.
+# Mount point of the network namespace that the sandbox joins (NETWORK_NAMESPACE in oci-config.ts), and the namespace's descriptor.
 NETWORK_PATH = f'{BASE}/network'
 NETWORK = 4
 
@@ -209,7 +209,7 @@ class Sandbox:
         as_id(self.first, self.prepare_root)
 
     def clone_for_reading(self, path, attributes, must_map):
-        """Maps the ids where the file system can. Where it cannot, readers see the ids as `nobody`, which world-readable files allow."""
+        """Clones a mount with mapped ids. If the file system cannot map them, readers see `nobody`, unless `must_map` is set."""
         try:
             return clone_mount(path, attributes, self.userns)
         except OSError as error:
@@ -259,8 +259,8 @@ class Sandbox:
 
     def make_devices(self, devices):
         """
-        A device directory that can be bound at several places: the runtime's own has one place only. Its devices are apart, because crun
-        1.8 binds a directory without the mounts below it, and the kernel lets nobody in a user namespace bind it without those.
+        Makes a device directory that can be bound at several places; the runtime's own is at one place only. The devices are in another
+        directory, because crun 1.8 binds a directory without the mounts below it, which the kernel forbids in a user namespace.
         """
         dev = f'{BASE}/dev'
         mount('tmpfs', dev, f'mode=755,size=64k,uid={self.first},gid={self.first}', MS_NOSUID)
@@ -284,13 +284,13 @@ class Sandbox:
     def mount_overlay(self):
         layers = ':'.join(f'{BASE}/layers/{index}' for index in reversed(range(len(self.plan['root']['layers']))))
         state = f'{BASE}/state'
-        # Outside of the initial user namespace, attributes of overlayfs must be those that users may set.
+        # Outside of the initial user namespace, overlayfs must keep its metadata in attributes that users may set.
         attributes = '' if self.is_mapped else ',userxattr'
         options = f'lowerdir={layers},upperdir={state}/upper,workdir={state}/work,volatile{attributes}'
         mount('overlay', f'{BASE}/root', options)
 
     def prepare_root(self):
-        """Makes what is mounted upon exist, and writes files, without following a link that a package may have left."""
+        """Makes missing mount points, and writes files, without following a link that a package may have left."""
         root = os.open(f'{BASE}/root', os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for path in self.plan['mount_points']:
             self.make_directory(root, path)
@@ -359,13 +359,13 @@ class Sandbox:
         pids = f'/sys/fs/cgroup{path}' if memory is not None else f'/sys/fs/cgroup/pids{path}'
         refused = (read_table(f'{pids}/pids.events') or {}).get('max', 0)
         limit = next((one['hard'] for one in self.plan['config']['process']['rlimits'] if one['type'] == 'RLIMIT_NPROC'), None)
-        # The resource limit is not counted.
+        # The kernel does not count refusals by the resource limit.
         if limit is not None and read_number(f'{pids}/pids.peak') >= limit:
             refused = max(refused, 1)
         return {'oom_kills': kills, 'memory_limit_hits': hits, 'refused_processes': refused}
 
     def runtime_error(self):
-        """The last error that the runtime logged."""
+        """Returns the last error that the runtime logged."""
         try:
             with open(f'{BASE}/runtime.log') as file:
                 errors = [entry['msg'] for entry in map(json.loads, file) if entry.get('level') in ('error', 'fatal')]
@@ -408,7 +408,7 @@ def run_program(command):
     actions = [(os.POSIX_SPAWN_DUP2, null, 0)]
     child = os.posix_spawnp(command[0], command, {'PATH': path}, file_actions=actions)
     os.close(null)
-    # For this child alone: the sandbox may end first, and its exit code must stay.
+    # Waits for this child only: the sandbox may end first, and its exit code must remain available.
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

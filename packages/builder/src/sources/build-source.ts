@@ -7,7 +7,7 @@ import type { SandboxExit } from '../sandbox/sandbox.ts'
 import type { SourceWork } from './make-srpm.ts'
 import { networkFault } from './network-fault.ts'
 
-/** The package with the program that rpm downloads with. */
+/** The package of the program with which rpm downloads. */
 export const CURL = 'curl'
 
 const PROTOCOLS = 'http,https,ftp,ftps'
@@ -34,7 +34,7 @@ export async function buildSource(
   ]
   const command = ['rpmbuild', '-bs', '--nodeps', '--target', arch]
   const defined = macros.flatMap((macro) => ['--define', macro])
-  // For a spec that runs `git describe` or the like where it lies.
+  // Some specs run `git describe` or the like, which must run in the repository.
   const cwd = sources
   const exit = await run([...command, ...defined, spec], { network: 'public', cwd })
   if (exit.code !== 0) throw await failureOf(exit, build.rules, sources)

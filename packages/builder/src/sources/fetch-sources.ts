@@ -36,7 +36,7 @@ export async function fetchSources(
   const entries = await readSourceList(checkout)
   await takeFiles(checkout, target)
   await rm(checkout, { recursive: true, force: true })
-  // Before the lookaside's files: dist-git stores there the spec files that are mere sources.
+  // The spec is found before the lookaside's files are added: dist-git stores spec files that are mere sources there.
   const spec = onlySpec(await readdir(target))
   await Promise.all(entries.map((entry) => fetchSource(task, entry, target, { log, signal })))
   return spec

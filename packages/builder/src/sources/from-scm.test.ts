@@ -164,7 +164,7 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     /^cannot clone http:\/\/10\.1\.2\.3\/x\.git: 10\.1\.2\.3 is a private address, which is not allowed$/,
   ],
   [
-    'is at a private address of git',
+    'is at a private address, with a git: URL',
     () => ({ clone_url: 'git://10.1.2.3/x.git' }),
     /^cannot clone git:\/\/10\.1\.2\.3\/x\.git: 10\.1\.2\.3 is a private address/,
   ],
@@ -219,17 +219,17 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     /^two contains 2 spec files: name one of a\.spec, b\.spec$/,
   ],
   [
-    'has a spec outside of it',
+    'has its spec outside of it',
     () => ({ subdirectory: 'links', spec: 'etc.spec' }),
     /^etc\.spec is a link that leads out of the repository$/,
   ],
   [
-    'has the only spec outside of it',
+    'has its only spec outside of it',
     () => ({ subdirectory: 'links' }),
     /^etc\.spec is a link that leads out of the repository$/,
   ],
   [
-    'has a directory outside of it',
+    'has its package in a directory outside of it',
     () => ({ subdirectory: 'links/up' }),
     /^links\/up is a link that leads out of the repository$/,
   ],
@@ -239,7 +239,7 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     /^cannot clone the submodule vendor from http:\/\/10\.1\.2\.3\/x\.git: 10\.1\.2\.3 is a private address/,
   ],
   [
-    'has a submodule in a file',
+    'has a submodule with a file: URL',
     () => ({ clone_url: urlOf('/git/file.git') }),
     /^cannot clone the submodule vendor from file:\/\/\/etc: file URLs are not allowed$/,
   ],
@@ -254,7 +254,7 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     /^rendering the spec file exited with code 1: error: \{\{\{ false \}\}\} failed$/,
   ],
   [
-    'has an open template',
+    'has a template without an end',
     () => ({ clone_url: urlOf('/git/template.git'), subdirectory: 'open' }),
     /^rendering the spec file exited with code 1: error: the spec contains \{\{\{ without \}\}\}$/,
   ],
@@ -279,36 +279,36 @@ const FAILURES: [title: string, settings: () => Partial<ScmSettings>, reason: Re
     /^Cannot clone file:\/\/\/etc: use a URL that begins with http:\/\/, https:\/\/, git:\/\/$/,
   ],
   [
-    'has a command for a URL',
+    'has a command as its URL',
     () => ({ clone_url: 'ext::sh -c id' }),
     /^Cannot clone ext::sh -c id: use a URL/,
   ],
   [
-    'has an option for a URL',
+    'has an option as its URL',
     () => ({ clone_url: '--upload-pack=id' }),
     /^Cannot clone --upload-pack=id: use a URL/,
   ],
   [
-    'has an option for a host',
+    'has an option as the host in its URL',
     () => ({ clone_url: 'git://-oProxyCommand=id/x' }),
     /^Cannot clone git:\/\/-oProxyCommand=id\/x: use a URL/,
   ],
   [
-    'has an option for a commit',
+    'has an option as its commit',
     () => ({ committish: '--orphan' }),
     /^Cannot check out "--orphan": it is not a branch, tag or commit$/,
   ],
   [
-    'has an option for a directory',
+    'has an option as its directory',
     () => ({ subdirectory: '-P' }),
     /^Cannot use the subdirectory "-P"/,
   ],
   [
-    'has a directory above it',
+    'has its package in a directory above it',
     () => ({ subdirectory: 'a/../..' }),
     /^Cannot use the subdirectory "a\/\.\.\/\.\."/,
   ],
-  ['has a spec above it', () => ({ spec: '../x.spec' }), /^Cannot use the spec "\.\.\/x\.spec"/],
+  ['has its spec above it', () => ({ spec: '../x.spec' }), /^Cannot use the spec "\.\.\/x\.spec"/],
 ]
 for (const [title, settings, reason] of FAILURES)
   test(`a repository that ${title} fails with a reason`, { skip }, async () => {
@@ -318,7 +318,7 @@ for (const [title, settings, reason] of FAILURES)
     assert.deepEqual(ended.context.unclean, [])
   })
 
-test('rpkg templates name, version and pack the repository', { skip }, async () => {
+test('rpkg templates yield the name, version and archive of a repository', { skip }, async () => {
   const clone_url = urlOf('/git/template.git')
   const tagged = await scm({ clone_url, committish: 'tagged' })
   assert.equal(tagged.outcome.outcome, 'succeeded', tagged.log)
@@ -357,7 +357,7 @@ test(
   },
 )
 
-/** Stands for tito, which only distributions have: accepts the arguments that it documents, and makes an SRPM of the directory. */
+/** A fake of tito, which only real distributions have: accepts tito's documented arguments, and makes an SRPM of the directory. */
 const TITO = `Name: tito
 Version: 1
 Release: 1
@@ -381,7 +381,7 @@ chmod 755 %{buildroot}/usr/bin/tito
 /usr/bin/tito
 `
 
-test("tito makes the SRPM with the chroot's package", { skip }, async () => {
+test("tito is installed from the chroot's package and makes the SRPM", { skip }, async () => {
   const { repos, add } = await projectRepository('tito')
   await add('tito', { spec: TITO })
   const root = { chroot: fixture.chroot, macros: {}, repos }

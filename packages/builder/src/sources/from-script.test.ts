@@ -46,7 +46,7 @@ test('the spec and the sources that a script writes become an SRPM', { skip }, a
 })
 
 test(
-  'a script has its packages, a network, the body of the webhook, and a result directory',
+  'a script can use its packages, a network, the body of the webhook, and a result directory',
   { skip },
   async () => {
     serve('/data.txt', 'from the network')
@@ -143,7 +143,7 @@ const FAILURES: [
     /^the result directory out is a link that leads out of \/workdir$/,
   ],
   [
-    'has a result directory elsewhere',
+    'has a result directory outside of the work directory',
     { script: 'true\n', resultdir: '/root' },
     /^the result directory \/root is outside of \/workdir/,
   ],
@@ -163,7 +163,7 @@ const FAILURES: [
     /no-such-package/,
   ],
   [
-    'requires an option of dnf',
+    'names an option of dnf as a required package',
     { script: SPEC, builddeps: '--installroot=/' },
     /^Cannot install "--installroot=\/": it is not a package/,
   ],

@@ -49,7 +49,7 @@ export async function makeFromScript(
   })
 }
 
-/** Returns the path of the result directory, which the user may name relative to the work directory or with it. */
+/** Returns the path of the result directory, which the user may give relative to the work directory or as an absolute path. */
 function resultFolder(resultdir: string): string {
   const path = resultdir.startsWith('/') ? resultdir : `${WORKDIR}/${resultdir}`
   const plain = path.replaceAll(/\/(\.?\/)*/g, '/').replace(/\/\.?$/, '')

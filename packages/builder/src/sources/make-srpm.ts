@@ -23,23 +23,23 @@ import { withoutCredentials } from './download-from-user.ts'
 /** A source task that makes its SRPM in a root. */
 type SrpmTask = SourceTask & NonNullable<SourceTask['root']>
 
-/** Where the agent puts files for a source. */
+/** Folders into which the agent puts files for a source. */
 interface SourceFolders {
   /** rpmbuild's directory. */
   topdir: string
-  /** Appears as {@link WORKDIR}. */
+  /** Appears in the root as {@link WORKDIR}. */
   workdir: string
-  /** Appears as {@link FIXED}. */
+  /** Appears in the root as {@link FIXED}. */
   fixed: string
 }
 
-/** The way from one type of source to an SRPM. */
+/** How one type of source is made into an SRPM. */
 export interface Recipe {
   /** The source, as the log names it. */
   title: string
   /** Packages that the root needs in addition to those of every build. */
   packages: string[]
-  /** Puts files, which the agent itself has, into the folders of the build; nothing of the build has run yet. */
+  /** Puts files that the agent has into the folders of the build, before any program of the build runs. */
   prepare?: (build: Build<SrpmTask>, folders: SourceFolders) => Promise<void>
   /** Leaves one SRPM in rpmbuild's folder SRPMS. Throws a BuildFailure if the source is at fault. */
   make: (work: SourceWork) => Promise<void>
@@ -51,7 +51,7 @@ export interface SourceWork {
   root: BuildRoot
   /** The repositories of the root. */
   repositories: Repository[]
-  /** Runs a command in the root; only `public` gives it a network, which leads outward only. */
+  /** Runs a command in the root; only `public` gives it network access, to the addresses that the rules allow. */
   run: (command: string[], options: RunOptions) => Promise<SandboxExit>
 }
 
@@ -61,7 +61,7 @@ interface RunOptions {
   shown?: string
   cwd?: string
   env?: Record<string, string>
-  /** `root` is root in the root only, for programs that install packages there. Default: the unprivileged user. */
+  /** `root` has its privileges in the buildroot only, for programs that install packages there. Default: the unprivileged user. */
   as?: 'build' | 'root'
 }
 
@@ -70,7 +70,7 @@ export const WORKDIR = '/workdir'
 /** A directory in the root that the source cannot change. */
 export const FIXED = '/etc/copr'
 const BUNDLE = `${FIXED}/ca-bundle.pem`
-/** Chroots need not contain authorities: programs trust those that the agent trusts. */
+/** Chroots need not contain certificate authorities: programs trust those that the agent trusts. */
 const TRUST = {
   SSL_CERT_FILE: BUNDLE,
   CURL_CA_BUNDLE: BUNDLE,
@@ -80,7 +80,7 @@ const TRUST = {
 
 /**
  * Makes the SRPM of a source task in a root of its chroot, and uploads it. Nothing of the source is evaluated outside of the sandbox.
- * The task's timeout, log limit and disk apply as to a build of packages.
+ * The task's timeout, log limit and disk apply as in a build of packages.
  */
 export async function makeSrpm(
   task: SourceTask,
@@ -134,7 +134,7 @@ async function prepareRoot(
   })
 }
 
-/** Without %dist: the SRPM is for all distributions, each of which evaluates the spec again. */
+/** Defines %dist as empty: the SRPM is for all distributions, each of which evaluates the spec again. */
 function macrosOf(task: SrpmTask, { dbPath }: BuildRoot): string {
   return renderMacros({ chroot: task.chroot, macros: { ...task.macros, dist: '%{nil}' } }, dbPath)
 }
@@ -175,7 +175,7 @@ async function runCommand(
   return { ...exit, output: withoutCredentials(exit.output) }
 }
 
-/** Takes the only SRPM out of the build's reach, and verifies it; returns its path, which ends in its canonical name. */
+/** Moves the build's only SRPM out of its reach, and verifies it; returns its path, which ends in its canonical name. */
 async function takeSrpm({ task, dir }: Build<SrpmTask>): Promise<string> {
   const srpms = await takePackages(dir, 'SRPMS', SRPM_SUFFIX)
   const [srpm] = srpms

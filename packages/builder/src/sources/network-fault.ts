@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressRules } from '@copr/process/guarded/address-rules'
 
-/** curl's words, which git and rpm repeat, and ours for them. */
+/** Messages of curl, which git and rpm repeat, and our wording for them. */
 const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /The requested URL returned error: (\d+)/,
@@ -20,8 +20,8 @@ const WORDS: [RegExp, (match: RegExpExecArray) => string][] = [
 const CONNECT = /(?:Failed to connect to (\S+) port (\d+))|(?:unable to connect to ([^\s:]+):)/
 
 /**
- * Returns why a program in a sandbox could not load a URL, as a clause, from the words of curl; undefined if it does not say. The
- * network of a sandbox refuses connections to private addresses without a word; this names them, also if a redirect leads there.
+ * Returns why a program in a sandbox could not load a URL, as a clause derived from curl's messages; undefined if they do not say. A
+ * sandbox's network refuses connections to private addresses without a reason; this function names them, even after a redirect.
  */
 export async function networkFault(
   output: string,

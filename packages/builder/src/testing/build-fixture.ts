@@ -15,7 +15,7 @@ import { type DistroOptions, makeDistro } from '@copr/demo-distro/make-distro'
 
 /** Shared by all tests: filling it takes minutes, and builds only read it. */
 const CACHE_DIR = '/var/tmp/copr-test-cache'
-/** How many times longer than on real hardware builds may take: the drill `sandbox` emulates the processor. */
+/** Factor by which builds may take longer than on real hardware: the drill `sandbox` emulates the processor. */
 const SLOWNESS = Number(process.env['COPR_TEST_SLOWNESS'] ?? 1)
 
 /** A dist-git with one package, a lookaside cache, and a chroot of the mini distribution. */

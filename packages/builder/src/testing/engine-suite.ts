@@ -25,7 +25,7 @@ let opening: Promise<BuildFixture> | undefined
 
 /**
  * Opens the {@link fixture} for the tests of a file, once in a process that runs the file several times. With `warm`, also fills the cache
- * with the chroot's root, for builds that have too little of something to make it.
+ * with the chroot's root, for builds whose limits are too low to make it.
  */
 export function useFixture({ warm = false } = {}): void {
   before(async () => {

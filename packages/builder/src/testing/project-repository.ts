@@ -22,7 +22,7 @@ export async function projectRepository(name: string) {
       is_external: false,
     },
   ]
-  /** Builds a package by the engine and adds it. */
+  /** Builds a package with the engine and adds it. */
   async function add(
     package_name: string,
     { spec, ...sections }: Parameters<typeof specOf>[0] & { spec?: string } = {},

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { takeLock } from '../lock.ts'
 
 const LOOK_MS = 50
-/** The share of a core for looking at the processes of builds that start thousands of them. */
+/** Maximum share of a core that is spent on looking at processes: some builds start thousands. */
 const MAX_SHARE = 0.1
-/** Longer than the kernel takes to end the processes of a PID namespace, and than another build uses an id range by chance. */
+/** Longer than the kernel takes to end the processes of a PID namespace, and than another build is likely to use the id range. */
 const LEFT_MS = 60_000
 const CGROUPS = '/sys/fs/cgroup'
 
@@ -16,9 +16,9 @@ interface Process {
   args: string[]
 }
 
-/** Watches the sandboxes that this process starts; other builders of the machine may run theirs at the same time. */
+/** Watches the sandboxes that this process starts; other builders on the machine may run their own at the same time. */
 export interface SandboxWatch extends Disposable {
-  /** Asserts that their processes, control groups and locks of id ranges are gone, and that there were some. */
+  /** Asserts that sandboxes were seen, and that their processes, control groups and locks of id ranges are gone. */
   assertNothingLeft(): Promise<void>
 }
 
@@ -55,7 +55,7 @@ export function watchSandboxes(): SandboxWatch {
       while (left().length > 0 && performance.now() < end) await sleep(LOOK_MS)
       assert.deepEqual(left(), [])
       for (const lock of locks) {
-        // Waits: another builder may have taken the range since.
+        // Waits for the lock: another builder may have taken the range since.
         await using _taken = await takeLock(lock, { signal: AbortSignal.timeout(LEFT_MS) })
       }
     },

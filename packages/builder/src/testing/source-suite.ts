@@ -12,7 +12,7 @@ import { userNetworkFaults } from '../sandbox/network/network-faults.ts'
 import { type RecordedContext, recordedContext } from './build-fixture.ts'
 import { fixture, noDisk, skip as engineSkip, useFixture } from './engine-suite.ts'
 
-/** An address of this machine that a sandbox can be allowed to reach, which the loopback device's are not. */
+/** An address of this machine that a sandbox can be allowed to reach, unlike the addresses of the loopback device. */
 const ADDRESS = Object.values(networkInterfaces())
   .flat()
   .find((one) => one && !one.internal && one.family === 'IPv4')?.address
@@ -49,7 +49,7 @@ export function useSources(): void {
   })
 }
 
-/** Returns the URL of a path, at which nothing is unless {@link serve} puts it there. */
+/** Returns the URL of a path on the test's web server, which responds with 404 unless {@link serve} was called for it. */
 export function urlOf(path: string): string {
   return `${base}${path}`
 }

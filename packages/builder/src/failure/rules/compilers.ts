@@ -218,7 +218,7 @@ export const COMPILERS = [
   ),
 ]
 
-/** Tools that configure a build, and make and its like. */
+/** Tools that configure a build, and make and similar tools. */
 export const BUILD_TOOLS = [
   ...sure(
     // autotools

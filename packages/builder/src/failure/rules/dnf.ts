@@ -21,7 +21,7 @@ const MISSING_BASE: Finding = {
 }
 const ROOT = ['root', 'spec', '%generate_buildrequires']
 
-/** Messages of dnf, while the buildroot is filled. */
+/** Messages of dnf while it fills the buildroot. */
 export const DNF = [
   ...decisive({
     pattern:

@@ -18,7 +18,7 @@ const NOT_TESTS = [
   '%files',
 ]
 
-/** Outside of %check, these words explain everything else; tests may print them on purpose. */
+/** Outside of %check, these messages explain all other errors; tests may print them on purpose. */
 const EXHAUSTED: Omit<Rule, 'rank'>[] = [
   {
     pattern: /virtual memory exhausted|[Cc]annot allocate memory|: out of memory allocating/,
@@ -220,7 +220,7 @@ const NO_NETWORK: Omit<Rule, 'rank'>[] = [
   },
 ]
 
-/** Says below the message of a build tool that a download is the cause. */
+/** Messages which, below the message of a build tool, say that a failed download is the cause. */
 export const DOWNLOADS: Finding[] = NO_NETWORK
 /** Says below an error of cargo why it has failed. */
 export const CARGO: Finding[] = [...CARGO_CAUSES, ...DOWNLOADS]

@@ -73,7 +73,7 @@ test('a trace shows paths that a build could redirect', { skip }, async () => {
       "import os, sys; os.rename(sys.argv[1], sys.argv[1] + '2'); os.rename(sys.argv[1] + '2', sys.argv[1])",
     ),
     python("import os, sys; fd = os.open('/etc', os.O_PATH); open(f'/proc/self/fd/{fd}/hostname')"),
-    // A child that leaves the namespace of its parent is one of the host again.
+    // Only the child `unshare` enters a user namespace; `cat` runs outside of it.
     ['sh', '-c', `unshare --user --map-root-user true; cat ${file}`],
   ]
   for (const command of redirected) {

@@ -6,7 +6,7 @@ export interface Control {
   /** `sandbox`: the attempts run on the host itself, because supervisor.py always has a namespace of its own as well. */
   without: Barrier[] | 'sandbox'
   attempts: string[]
-  /** Attempts against what not every machine or kernel has. */
+  /** Attempts against features that not every machine or kernel has. */
   optional?: string[]
   /** Default: all. */
   phases?: SandboxPhase[]

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { SandboxPlan } from '../sandbox.ts'
 
-/** The test's preparations outside of the sandbox, for controls that give them away. */
+/** Objects that the test has prepared outside of the sandbox, which control runs make accessible from inside. */
 export interface Outside {
   /** A directory of files that only the agent should reach. */
   dir: string
@@ -81,7 +81,7 @@ const REMOVALS = {
   /** Directories of the agent, of other builds and of the host. */
   files: (plan, { dir }) => {
     share(plan, dir)
-    // A copy, because the host's own file system may be an overlay, which cannot map ids.
+    // Shares a copy of /etc, because the host's own file system may be an overlay, which cannot map ids.
     share(plan, join(dir, 'etc'), '/etc')
     shareMount(plan, '/tmp', '/tmp')
     shareMount(plan, '/dev/shm', '/dev/shm')
@@ -99,7 +99,7 @@ const REMOVALS = {
 
 export type Barrier = keyof typeof REMOVALS
 
-/** Removes barriers from a plan, which shows that nothing else stops the attempts that the barriers are for. */
+/** Removes barriers from a plan, to show that nothing else stops the attempts that the barriers are meant to stop. */
 export function removeBarriers(plan: SandboxPlan, barriers: Barrier[], outside: Outside): void {
   for (const barrier of barriers) REMOVALS[barrier](plan, outside)
   if (barriers.includes('user_namespace')) keepOwnCapabilities(plan)

@@ -61,7 +61,7 @@ for name in hosts resolv.conf nsswitch.conf passwd group mtab; do ln -sf ${victi
   await victim.assertUnchanged()
 })
 
-/** Tries to read and write a file of the host by every path that might lead there; writes what it reaches. */
+/** Returns a script that tries to write a file of the host by every path that might lead there, and reports each path that does. */
 function probeLines(victim: string): string {
   return `for root in '' /proc/1/root /proc/self/root /proc/self/cwd/../../../../../../../.. /proc/*/root /proc/*/cwd /proc/*/fd/* ; do
   if [ -e "$root${victim}" ]; then echo "ESCAPED by $root"; echo changed >"$root${victim}"; fi
@@ -121,7 +121,7 @@ print("tried in Lua")`,
 )
 
 const RPMS = '/builddir/build/RPMS'
-/** Makes a path of 6,000 bytes, more than PATH_MAX, from the current directory on. */
+/** Makes nested directories whose path below the current directory has 6,000 bytes, more than PATH_MAX. */
 const GO_DEEP = `i=0; while [ $i -lt 30 ]; do d=$(printf 'd%.0s' $(seq 200)); mkdir $d && cd -P $d || break; i=$((i+1)); done; echo "depth $i"`
 /** Files left by a build → the reason of its failure; undefined if it succeeds and publishes only its package. */
 const LEFT: { title: string; script: string; reason?: RegExp; is_dynamic?: boolean }[] = [
@@ -161,18 +161,18 @@ ln -s /etc/passwd a.rpm; ln -s /etc/shadow b.rpm; ln -s . c.rpm; mkfifo d.rpm; m
     reason: /^the build left a file that is not an RPM: /,
   },
   {
-    title: 'a file instead of RPMS',
+    title: 'a file instead of the folder RPMS',
     script: `rm -rf ${RPMS}; touch ${RPMS}`,
     reason: /^rpmbuild exited with code 1: /,
   },
   {
-    title: 'no RPMS',
+    title: 'no RPMS folder',
     // %clean runs after the packages are written.
     script: `%clean\nrm -rf ${RPMS}`,
     reason: /^the build removed its RPMS folder$/,
   },
   {
-    title: 'a link instead of SRPMS',
+    title: 'a link instead of the folder SRPMS',
     script: 'rm -rf /builddir/build/SRPMS; ln -s /tmp /builddir/build/SRPMS',
     reason: /^the build replaced its SRPMS folder with a link or a file$/,
     is_dynamic: true,
@@ -209,7 +209,7 @@ for (const { title, script, reason, is_dynamic } of LEFT)
     assert.deepEqual(await readdir(join(fixture.dir, 'builds')), [])
   })
 
-/** Where a path longer than PATH_MAX is made in the root: by a scriptlet of a package, or by the build where a package lets it. */
+/** Ways to make a path longer than PATH_MAX in the root: by a package's scriptlet, or by the build in a directory that a package opened. */
 const DEEP = [
   { where: 'a layer', name: 'deep', post: `cd /opt; ${GO_DEEP}`, script: '' },
   {
@@ -278,7 +278,7 @@ const REPLACED: { title: string; post: string; reason?: RegExp }[] = [
 ]
 
 REPLACED.forEach(({ title, post, reason }, index) => {
-  test(`a package that replaces ${title} fails at most its build`, { skip }, async () => {
+  test(`a package that replaces ${title} fails at most its own build`, { skip }, async () => {
     await using victim = await hostFile()
     const name = `replace${index}`
     const { repos, addWithScriptlets } = await projectRepository(name)

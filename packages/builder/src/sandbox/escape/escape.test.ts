@@ -10,7 +10,7 @@ import { type EscapeFixture, escapeFixture } from './testing/escape-fixture.ts'
 
 const faults = await machineFaults()
 const skip = faults.length > 0 && faults.join('; ')
-/** Where the ids are those of a container, a sandbox without its own user namespace is still in the container's. */
+/** In a container with a user namespace, a sandbox without one of its own is still in the container's. */
 const skipControls =
   skip ||
   (idsOfContainer(readFileSync('/proc/self/uid_map', 'utf8')) !== undefined &&

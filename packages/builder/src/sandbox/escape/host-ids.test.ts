@@ -22,7 +22,7 @@ useFixture()
 const FIRST_ID = 0x7000_0000
 /** The supervisor is in a PID namespace of its own, and the sandbox in another one inside of that. */
 const LEVELS = 2
-/** Milliseconds between two looks at all processes. */
+/** Milliseconds between two checks of all processes. */
 const LOOK_MS = 20
 
 interface SandboxProcess {
@@ -40,7 +40,7 @@ async function statusOf(pid: string): Promise<Map<string, string[]>> {
   )
 }
 
-/** Whether a process was started by this one: other tests of this machine run sandboxes without some of the barriers. */
+/** Whether a process was started by this one: other tests on this machine run sandboxes without some of the barriers. */
 async function isOurs(pid: string): Promise<boolean> {
   const parent = (await statusOf(pid)).get('PPid')?.[0] ?? '0'
   return parent === String(process.pid) || (parent !== '0' && (await isOurs(parent)))
@@ -52,7 +52,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid): Promise<SandboxProcess[]> => {
-      // Before the ids: they are final once the command has replaced the runtime's own code, which changes them one after the other.
+      // Read before the ids, which are final once the command has replaced the runtime's own code, which changes them one by one.
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
       const status = await statusOf(pid)
       if ((status.get('NSpid')?.length ?? 0) < own + LEVELS) return []
@@ -60,7 +60,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
       const ids = ['Uid', 'Gid', 'Groups'].flatMap((name) => status.get(name) ?? [])
       const numbers = ids.filter(Boolean).map(Number)
       if (!(await isOurs(pid))) return []
-      // Without a namespace, it has ended.
+      // A process without a namespace has ended.
       if (user_namespace === '' || /^(?:runc\0init|crun)\0/.test(command)) return []
       return [{ pid: Number(pid), command, ids: numbers, user_namespace }]
     }),
@@ -68,7 +68,7 @@ async function sandboxProcesses(): Promise<SandboxProcess[]> {
   return found.flat()
 }
 
-/** Asserts that no process in a sandbox has an id of the host, and returns them all. */
+/** Returns all processes in sandboxes; asserts that none of them has an id of the host. */
 async function assertForeign(): Promise<SandboxProcess[]> {
   const host = await readlink('/proc/self/ns/user')
   const processes = await sandboxProcesses()
@@ -79,7 +79,7 @@ async function assertForeign(): Promise<SandboxProcess[]> {
   return processes
 }
 
-/** Checks the ids of all processes until a command has slept for each of these times in a sandbox; ends each sleep once it was seen. */
+/** Checks the ids of all processes until `sleep` was seen in a sandbox with each of these durations; kills each `sleep` that was seen. */
 async function checkWhile(sleeps: string[], isOver: () => boolean): Promise<void> {
   const awaited = new Set(sleeps)
   while (awaited.size > 0) {
@@ -87,7 +87,7 @@ async function checkWhile(sleeps: string[], isOver: () => boolean): Promise<void
     for (const { pid, command } of await assertForeign()) {
       const [program, seconds = ''] = command.split('\0')
       if (program !== 'sleep' || !awaited.delete(seconds)) continue
-      // SIGTERM would not do: rpm blocks it during transactions, and Lua scriptlets leave it blocked for their programs.
+      // SIGTERM would not suffice: rpm blocks it during transactions, and Lua scriptlets leave it blocked for their programs.
       process.kill(pid, 'SIGKILL')
     }
     assert.ok(
@@ -98,7 +98,7 @@ async function checkWhile(sleeps: string[], isOver: () => boolean): Promise<void
   }
 }
 
-test('nothing in a native build has user 0 of the host', { skip }, async (t) => {
+test('no process in a native build runs as user 0 of the host', { skip }, async (t) => {
   await using ids = await takeIdRange()
   if (!isMapped(ids)) return t.skip('this machine cannot map ids')
   const { repos, addWithScriptlets } = await projectRepository('ids')
@@ -135,7 +135,7 @@ test('nothing in a native build has user 0 of the host', { skip }, async (t) => 
   assert.equal((await done).outcome, 'succeeded', context.text())
 })
 
-test('nothing in a sandbox of the root phase has user 0 of the host', { skip }, async (t) => {
+test('no process of a root-phase sandbox runs as user 0 of the host', { skip }, async (t) => {
   await using ids = await takeIdRange()
   if (!isMapped(ids)) return t.skip('this machine cannot map ids')
   const dir = join(fixture.dir, 'root-phase')

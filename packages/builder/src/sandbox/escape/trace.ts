@@ -9,7 +9,7 @@ export interface PathUse {
   line: string
 }
 
-/** Options of strace for traces that {@link pathsUsed} reads; `--decode-pids` gives children the numbers that the host uses. */
+/** Options of strace for traces that {@link pathsUsed} reads; `--decode-pids` shows the ids of children as the host sees them. */
 export const STRACE_OPTIONS = [
   ...'-f -qq -y -s 4096 --seccomp-bpf --decode-pids=pidns'.split(' '),
   '-e',
@@ -69,7 +69,7 @@ function insideSince(calls: Call[], children: [number, number, Call][]): Map<num
   return since
 }
 
-/** Returns the paths that processes of the host's user namespace used, in order, unless the call cannot leave a directory. */
+/** Returns the paths that processes of the host's user namespace used, in order, except in calls that cannot leave a directory. */
 export function pathsUsed(trace: string): (PathUse & { at: number })[] {
   const { calls, children } = parseCalls(trace)
   const inside = insideSince(calls, children)
@@ -129,9 +129,9 @@ function isConfined(call: string, name: string, rest: string): boolean {
   return isSingle && (neverFollows || /O_NOFOLLOW|AT_SYMLINK_NOFOLLOW/.test(rest))
 }
 
-/** Tools that remove or copy a tree when no process of the build runs any more. They never follow a link. */
+/** Tools that remove or copy a tree after all processes of the build have ended. They never follow a link. */
 const TREE_TOOLS = /\/(?:rm|cp)$/
-/** A layer in the cache has been a build's; supervisor.py mounts what a build can write below /run. */
+/** Paths that a build can or could write: cached layers, which were filled by a build, and supervisor.py's writable mounts below /run. */
 const ALWAYS_WRITABLE =
   /\/layers\/[^/]+\/[^/]+\/upper\/.|^\/run\/(?:root|state\/upper|binds\/\d+)\/./
 
@@ -157,12 +157,12 @@ export function redirectable(trace: string): PathUse[] {
   const given = [...givenAway(trace)]
   return pathsUsed(trace).filter(({ at, path, program }) => {
     if (TREE_TOOLS.test(program)) return false
-    // Which directory the descriptor stands for is not in the trace.
+    // The trace does not show which directory the descriptor stands for.
     if (path.startsWith('/proc/self/fd/')) return true
     if (ALWAYS_WRITABLE.test(path)) return true
     return given.some(([dir, since]) => {
       if (since >= at || !path.startsWith(`${dir}/`)) return false
-      // A root's changes are in the upper directory of its overlay, where alone a build can write.
+      // A root's changes are in the upper directory of its overlay; a build can write nowhere else.
       const below = path.slice(dir.length + 1)
       return isOverlay(trace, dir) ? /^upper\/./.test(below) : true
     })

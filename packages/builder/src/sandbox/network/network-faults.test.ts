@@ -37,7 +37,7 @@ test('userNetworkFaults() names a missing program and its package', { skip }, as
   )
 })
 
-test('userNetworkFaults() gives the reason of a step that fails', { skip }, async () => {
+test('userNetworkFaults() gives the reason why a step fails', { skip }, async () => {
   const faults = await faultsAfter('mount --bind /bin/false /usr/bin/slirp4netns')
   assert.deepEqual(faults, [
     'Builds with network access cannot run: Cannot start slirp4netns: exit code 1: no message',

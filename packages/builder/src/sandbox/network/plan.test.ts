@@ -64,7 +64,7 @@ for (const [allow, family, range, want] of ALLOWED)
   test(`routerCommands() with ${JSON.stringify(allow)} allowed: ${range} is ${want ?? 'no route'}`, () =>
     assert.equal(routes(family, allow).get(range), want))
 
-test('routerCommands() accepts only TCP and the resolver, by rules without a gap before the last', () => {
+test('routerCommands() accepts only TCP and the resolver; the last rule prohibits everything else', () => {
   for (const family of ['ipv4', 'ipv6'] as const) {
     const rules = routerCommands(family, addressRules(false))
       .split('\n')
@@ -75,7 +75,7 @@ test('routerCommands() accepts only TCP and the resolver, by rules without a gap
   }
 })
 
-test('hostCommands() closes what the machine has now, except for addresses listed by themselves', () => {
+test("hostCommands() closes the machine's current addresses, except for those listed individually", () => {
   const rules = addressRules(['10.0.0.0/8', '10.1.2.3/32', 'fd12::1/128'])
   const before = new Set(['127.0.0.0/8', '9.9.9.9/32'])
   const now = new Set([

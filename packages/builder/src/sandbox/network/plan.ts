@@ -43,7 +43,7 @@ type Family = keyof typeof ADDRESSES
 
 /**
  * Ranges that no administrator can allow: they lead to the machine itself (slirp4netns would connect to them on its loopback
- * device), to slirp4netns, to an IPv4 address in disguise, or to a group.
+ * device), to slirp4netns, to an IPv4 address embedded in an IPv6 address, or to a multicast group.
  */
 const NEVER: Record<Family, readonly Subnet[]> = {
   ipv4: [['0.0.0.0', 8], ['127.0.0.0', 8], parseSubnet(ADDRESSES.ipv4.cidr), ['224.0.0.0', 4]],
@@ -61,7 +61,7 @@ const PRIVATE: Record<Family, readonly Subnet[]> = {
 }
 const PUBLIC: Record<Family, Subnet> = { ipv4: ['0.0.0.0', 0], ipv6: GLOBAL_SUBNET_V6 }
 
-/** Receiver of packets for slirp4netns, which accepts any. */
+/** Destination MAC address of packets to slirp4netns, which accepts any address. */
 const SLIRP_MAC = '52:56:00:00:00:02'
 
 /** Protocol numbers: `ip` knows the names only where /etc/protocols exists. */
@@ -84,7 +84,7 @@ export function routerCommands(family: Family, rules: AddressRules): string {
   )
   const from = `iif ${INSIDE} from ${build}`
   // The first rule whose table has a matching route decides. Fragments have no ports, hence match no rule with a port. The kernel
-  // accepts no range that ends with 65535.
+  // accepts no port range that ends with 65535.
   const decisions = [
     `to ${build} lookup ${BUILD_TABLE}`,
     'lookup local',
@@ -103,8 +103,8 @@ export function routerCommands(family: Family, rules: AddressRules): string {
 export function outsideCommands(ipv6: boolean): string {
   const { router, build, gateway, resolver } = ADDRESSES.ipv6
   const v4 = [`addr add ${ADDRESSES.ipv4.router}/25 dev ${OUTSIDE}`]
-  // libslirp takes the sender of a neighbor advertisement for its subject: advertisements for the sandbox's address must come from
-  // it, and the router must solicit none, because answers to this address go to the sandbox.
+  // libslirp assumes that a neighbor advertisement is about its sender: advertisements for the sandbox's address must come from that
+  // address, and the router must solicit none, because the replies would go to the sandbox.
   const v6 = [
     `addr add ${router}/64 dev ${OUTSIDE} nodad`,
     `addr add ${build}/128 dev ${OUTSIDE} nodad noprefixroute`,
@@ -156,7 +156,7 @@ function reachableRanges(family: Family, { allow }: AddressRules): Map<string, b
 
 /**
  * Returns commands for `ip -batch` that forbid the machine's own addresses `now` instead of `before`. An address that the
- * administrator lists by itself (`/32`, `/128`) stays reachable; one that is merely within a listed range does not.
+ * administrator lists individually (`/32`, `/128`) stays reachable; one that is merely within a listed range does not.
  */
 export function hostCommands(
   family: Family,

@@ -15,22 +15,22 @@ export interface SupportProcess extends AsyncDisposable {
   readonly ended: Promise<string>
 }
 
-/** Maximum characters of the program's messages that are kept for the reason. */
+/** Maximum number of characters of the program's messages that are kept for the reason. */
 const KEPT = 2000
-/** Milliseconds for the program to end by itself. */
+/** Milliseconds that the program is given to end by itself. */
 const END_MS = 2000
 
 interface SupportOptions {
   signal: AbortSignal
   /** Called with each piece of output. */
   onOutput?: () => void
-  /** Whether the program does not heed the lifeline. It must have no children. */
+  /** Whether to kill the program at the end, because it ignores the lifeline. It must have no children. */
   kill_at_end?: boolean
 }
 
 /**
- * Starts a program that supports a sandbox, and waits until it reports that it is ready. It ends when the value is disposed,
- * when the signal aborts, and when this process ends for any reason. `args` begin with setpriv's options, then a program that sets
+ * Starts a program that supports a sandbox, and waits until it reports that it is ready. It ends when the returned value is disposed,
+ * when the signal aborts, or when this process ends for any reason. `args` begin with setpriv's options, then a program that sets
  * the parent-death signal again if it changes its user id.
  */
 export async function startSupport(

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { ADDRESSES } from './plan.ts'
 
 /**
- * The list of name servers that slirp4netns reads, in a directory of its own: it asks them on behalf of the sandbox, which knows
- * only the resolver address of slirp4netns. libslirp uses the first server of each address family and reads a changed file again.
+ * The list of name servers that slirp4netns reads, in a directory of its own. slirp4netns asks these servers on behalf of the sandbox,
+ * which knows only the resolver address of slirp4netns. libslirp uses the first server of each address family, and reads a changed file
+ * again.
  */
 export class ResolvConf {
   readonly #dir: string
@@ -18,7 +19,7 @@ export class ResolvConf {
     this.#source = source
   }
 
-  /** Takes over the machine's name servers. */
+  /** Copies the machine's current name servers. */
   async update(): Promise<void> {
     this.#servers = nameServers(await readFile(this.#source, 'utf8').catch(() => ''))
     const text = this.#servers.map((one) => `nameserver ${one}\n`).join('')

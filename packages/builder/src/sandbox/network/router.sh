@@ -7,14 +7,14 @@ sandbox=$2
 ipv6=$3
 cd /proc/sys/net
 echo 1 >ipv4/ip_forward
-# For build0, which comes later: the sandbox can send only from its own address. Packets of slirp4netns have any address.
+# For build0, which is added later: the sandbox can send only from its own address. Packets from slirp4netns may have any source.
 echo 1 >ipv4/conf/default/rp_filter
 echo 0 >ipv4/conf/all/rp_filter
 echo 0 >ipv4/conf/slirp0/rp_filter
 echo 0 >ipv4/conf/all/accept_source_route
 echo 0 >ipv4/conf/all/accept_redirects
 echo 0 >ipv4/conf/all/send_redirects
-# Every refused connection fails at once, not only the first few of a second.
+# Without a rate limit, every refused connection fails at once, not only the first few per second.
 echo 0 >ipv4/icmp_ratelimit
 echo 1 >ipv4/conf/slirp0/proxy_arp
 echo 0 >ipv4/neigh/slirp0/proxy_delay

@@ -144,7 +144,7 @@ test(
   },
 )
 
-test('a sandbox with all capabilities cannot change what it reaches', { skip }, async () => {
+test('a sandbox with all capabilities cannot evade its restrictions', { skip }, async () => {
   await using connected = await connect()
   const { sandbox } = connected
   const says = await sandbox.run(['grep', 'CapEff', '/proc/self/status'])
@@ -165,7 +165,7 @@ test('a sandbox with all capabilities cannot change what it reaches', { skip }, 
   }
   const ipIn = (commands: string): Promise<string> =>
     sandbox.run(['ip', '-batch', '-'], `${commands}\n`)
-  // Straight to slirp4netns, with its addresses on the link.
+  // Tries to bypass the router: sends straight to slirp4netns, with its addresses on the link.
   await ipIn(`addr add 198.19.255.50/32 dev eth0
 route add ${PEER.private10} via ${ipv4.gateway} dev eth0 onlink
 route add ${HOST.public4} via ${ipv4.gateway} dev eth0 onlink
@@ -196,7 +196,7 @@ route replace ${PEER.private10} via ${via} dev eth0 onlink src ${source}`)
 })
 
 test(
-  'an administrator can allow private networks, but not the machine by a range',
+  "an administrator can allow private networks, but not the machine's own addresses by a range",
   { skip },
   async () => {
     await using connected = await connect([
@@ -222,7 +222,7 @@ test(
   },
 )
 
-test('an administrator can allow an address of the machine by itself', { skip }, async () => {
+test('an administrator can allow a single address of the machine', { skip }, async () => {
   await using connected = await connect([`${HOST.public4}/32`, `${HOST.public6}/128`])
   const results = await attempt(
     [`tcp ${HOST.public4} ${PORT}`, `tcp ${HOST.public6} ${PORT}`],
@@ -251,7 +251,7 @@ test('an address that the machine gets later is closed as well', { skip }, async
   }
 })
 
-test('slirp4netns has no privileges and nothing of the machine', { skip }, async () => {
+test("slirp4netns has no privileges and no access to the machine's files", { skip }, async () => {
   await using listening = await listen()
   await using connected = await connect()
   assert.ok(connected.network)
@@ -277,7 +277,7 @@ test('slirp4netns has no privileges and nothing of the machine', { skip }, async
   assert.ok(!shared.includes(listening.file))
 })
 
-test('a network ends with its value and with the process that started it', { skip }, async () => {
+test('a network ends when it is disposed or its starting process ends', { skip }, async () => {
   const connected = await connect()
   assert.equal((await slirpProcesses()).length, 1)
   await connected.network[Symbol.asyncDispose]()
@@ -351,7 +351,7 @@ test(
   },
 )
 
-test('a network ends with its signal', { skip }, async () => {
+test('a network ends when its signal aborts', { skip }, async () => {
   const stop = new AbortController()
   await using connected = await connect(false, machines.name_servers_file, stop.signal)
   stop.abort(new Error('canceled'))

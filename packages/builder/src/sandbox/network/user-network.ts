@@ -22,7 +22,7 @@ import { LIFELINE_FD, READY_FD, startSupport, type SupportProcess, SYSTEM_PATH }
 const ROUTER = fileURLToPath(new URL('router.sh', import.meta.url))
 const SLIRP = fileURLToPath(new URL('slirp.sh', import.meta.url))
 
-/** Milliseconds between two looks at the machine's own addresses and name servers, unless the kernel reports a change. */
+/** Milliseconds between two checks of the machine's own addresses and name servers, unless the kernel reports a change. */
 const REFRESH_MS = 1000
 
 export interface UserNetworkOptions {
@@ -47,7 +47,7 @@ export interface UserNetworkOptions {
 export interface UserNetwork extends AsyncDisposable {
   /** Content of /etc/resolv.conf in the sandbox. */
   readonly resolv_conf: string
-  /** Aborts with an error if the network has failed, which the sandbox sees as a network without any server. */
+  /** Aborts with an error if the network has failed; to the sandbox, all servers then seem unreachable. */
   readonly lost: AbortSignal
 }
 
@@ -55,7 +55,7 @@ export interface UserNetwork extends AsyncDisposable {
  * Connects a sandbox to public addresses by user-mode networking: TCP, and DNS from its own resolver address; nothing else. The
  * sandbox's device leads to a router, a network namespace outside of the sandbox's user namespace, whose routing rules enforce this
  * even against a sandbox that has all capabilities in its own namespaces. Behind the router, slirp4netns makes the connections as
- * an unprivileged user. Both end with the value, the signal, or this process, and leave nothing on the machine.
+ * an unprivileged user. Both end when the value is disposed, the signal aborts or this process ends, and leave nothing on the machine.
  */
 export async function startUserNetwork(options: UserNetworkOptions): Promise<UserNetwork> {
   const { rules, dir, signal } = options
@@ -104,7 +104,7 @@ export async function startUserNetwork(options: UserNetworkOptions): Promise<Use
   }
 }
 
-/** Opens a network namespace other than the machine's own. A descriptor, unlike a process id, cannot come to mean another one. */
+/** Opens a network namespace other than the machine's own. Unlike a process id, a descriptor always refers to the same one. */
 async function openNamespace(path: string): Promise<FileHandle> {
   const handle = await open(path, 'r')
   const [{ ino }, own] = [await handle.stat(), await stat('/proc/self/ns/net')]
@@ -115,7 +115,7 @@ async function openNamespace(path: string): Promise<FileHandle> {
   )
 }
 
-/** Returns a path of an open file for other processes. */
+/** Returns a path by which other processes can open an open file. */
 function pathOf({ fd }: FileHandle): string {
   return `/proc/${process.pid}/fd/${fd}`
 }

@@ -4,7 +4,7 @@ url=$1
 public_url=$2
 dir=$3
 ref=$4
-# Old commits are rarely built; servers without the smart protocol can send the whole history only.
+# Old commits are rarely built; servers without the smart protocol can send only the whole history.
 depth=500
 
 rm -rf "$dir"

@@ -9,7 +9,7 @@ import { networkFault } from '../network-fault.ts'
 
 const CLONE = readFileSync(new URL('clone.sh', import.meta.url), 'utf8')
 
-/** The configuration of git in the root: no password prompts, no other transports, and no end without data. */
+/** The environment of git in the root: no password prompts, only HTTP(S) and git URLs, and a time limit for stalled transfers. */
 export const GIT_ENV = {
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_TERMINAL_PROMPT: '0',
@@ -26,7 +26,7 @@ const NETWORK = {
   category: 'network',
   hint: 'Clone the URL yourself, without a password: builders reach public addresses only.',
 } as const
-/** Faults that may pass. */
+/** Messages of faults that may be temporary. */
 const TRANSIENT =
   /returned error: 5\d\d|HTTP 5\d\d|RPC failed|early EOF|hung up|timed out|Connection reset|too slow/
 

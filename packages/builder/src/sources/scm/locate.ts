@@ -13,7 +13,7 @@ const PREP = {
 /** Where a package is in its repository, as paths in the root. */
 interface PackagePlace {
   directory: string
-  /** Several if the settings name none. */
+  /** All spec files in the directory if the settings name none. */
   specs: string[]
 }
 

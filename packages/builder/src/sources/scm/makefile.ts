@@ -7,7 +7,7 @@ import { FIXED, type SourceWork } from '../make-srpm.ts'
 import { scriptFailure } from '../script-failure.ts'
 import { GIT_ENV } from './clone.ts'
 
-/** dnf in the root itself; its repositories are those that the root was made of. */
+/** Settings of dnf inside of the root, where makefiles run it; its repositories are those that the root was made from. */
 const DNF = {
   reposdir: '/dev/null',
   plugins: '0',
@@ -18,7 +18,7 @@ const DNF = {
 }
 
 const DNF_CONF = 'dnf.conf'
-/** Makefiles install what they need: dnf finds its configuration where it looks for it. */
+/** Makefiles install the packages that they need, so dnf's configuration is put where dnf looks for it. */
 const MAKE = `
 [ -f "$1/.copr/Makefile" ] || exit 90
 mkdir -p /etc/dnf && cp ${FIXED}/${DNF_CONF} /etc/dnf/dnf.conf
@@ -39,7 +39,7 @@ export async function runMakefile(
     network: 'public',
     as: 'root',
     shown: `$ make -f .copr/Makefile srpm outdir=${TOPDIR}/SRPMS spec=${spec}`,
-    // The repository belongs to another user, who has cloned it.
+    // git would reject the repository, because it belongs to the unprivileged user who has cloned it.
     env: {
       ...GIT_ENV,
       GIT_CONFIG_COUNT: '1',

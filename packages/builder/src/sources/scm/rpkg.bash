@@ -42,7 +42,7 @@ remote_url() { git -C "$GIT_ROOT" remote get-url origin 2>/dev/null; }
 
 git_status() { git -C "$1" status --porcelain -- . 2>/dev/null; }
 
-# Name of a directory: of the repository, and of the path in it.
+# Name of a directory: the name of the repository, followed by the path in it.
 git_url_path_name() {
   local url name path
   url=$(remote_url)
@@ -69,7 +69,7 @@ commits_since() {
   git -C "$GIT_ROOT" rev-list --count "$range"
 }
 
-# Adds what tells an untagged commit from the last tag.
+# Adds a suffix that distinguishes an untagged commit from the last tag.
 with_commit() {
   local value=$1 tag=$2
   if [ -z "$tag" ] || [ "$(git -C "$GIT_ROOT" rev-parse "$tag^{commit}")" != "$GIT_HEAD" ]; then
@@ -156,7 +156,7 @@ git_changelog_of() {
   done
 }
 
-# Each function for the directory of the spec, for the whole repository, and for the current directory.
+# Defines each function for the directory of the spec, for the whole repository, and for the current directory.
 for kind in name version release vcs pack changelog setup; do
   suffix=$kind
   [ "$kind" != setup ] || suffix=setup_macro
@@ -165,7 +165,7 @@ for kind in name version release vcs pack changelog setup; do
   eval "git_cwd_$suffix() { git_${kind}_of \"\$PWD\" \"\$@\"; }"
 done
 
-# Functions of the package itself, which rpkg.conf at the top of the repository names.
+# Functions of the package itself, in the file that rpkg.conf at the top of the repository names.
 if [ -f "$GIT_ROOT/rpkg.conf" ]; then
   macros=$(sed -n 's/^[[:space:]]*user_macros[[:space:]]*=[[:space:]]*//p' "$GIT_ROOT/rpkg.conf" | tail -n 1)
   macros=${macros//\"/}

@@ -3,7 +3,7 @@ import type { FailureCategory } from '@copr/contract/failure'
 /** A build that fails, and what the page of the build must say about it. */
 export interface FailingCase {
   category: FailureCategory
-  /** The first line of the log that this matches is its first error. Without one, the line where the build ended is expected. */
+  /** Matches the first error: the first matching line of the log is expected. Default: the line where the build ended is expected. */
   error?: RegExp
   /** The section that fails; null if none was running. */
   section: string | null
@@ -183,7 +183,7 @@ export const CASES: Record<string, FailingCase> = {
     error: /p\.y:3\.\d+.*: error: /,
     build: FILE('p.y', '%%token A', '%%%%', 'x: A | b ;', '%%%%') + 'bison p.y',
   },
-  // Tools that configure
+  // Configuration tools
   'configure-missing-library': {
     category: 'dependency',
     section: '%build',
@@ -933,7 +933,7 @@ export const CASES: Record<string, FailingCase> = {
       'install -d %{buildroot}/usr/share/probe\necho data >%{buildroot}/usr/share/probe/data\n',
     check: '(sleep 0)\nrm -rf %{_srcrpmdir}\nln -s /tmp %{_srcrpmdir}\n',
   },
-  // The builder at fault: another one retries the build
+  // Faults of the builder, after which another builder retries the build
   'chroot-repository-down': {
     category: 'infrastructure',
     section: null,

@@ -18,7 +18,7 @@ export function detailsOf({ known }: FailingCase, log: string): Omit<FailureDeta
   return scanner.details({ category: known })
 }
 
-/** Returns the faults of the description of a failure, as sentences. */
+/** Returns the mistakes in the engine's description of a failure, as sentences. */
 export function faultsOf(
   { category, section, error }: FailingCase,
   log: string,

@@ -1,7 +1,7 @@
 /**
  * Builds the failing cases with the native engine in the mini distribution, and writes their logs to logs/NAME.log:
- * `node packages/builder/src/testing/failing-logs/record.ts [NAME ...]`. Prints each case whose failure the engine describes differently
- * from what is expected.
+ * `node packages/builder/src/testing/failing-logs/record.ts [NAME ...]`. Prints for each case whether the engine describes the failure
+ * as expected, and the differences.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 """Registers attempts to leave a sandbox, and runs them, each in a process of its own.
 
-An attempt that returns has worked. One that raises OSError or Refused was refused. Any other exception is a fault of the attempt.
+An attempt that returns has worked; an attempt that raises OSError or Refused was refused. Any other exception is a fault of the attempt.
 """
 
 import ctypes
@@ -42,7 +42,7 @@ NAMESPACES = {
 }
 libc = ctypes.CDLL(None, use_errno=True)
 attempts = {}
-#: What the test has prepared outside: paths, addresses, keys, process ids.
+#: Objects that the test has prepared outside of the sandbox: paths, addresses, keys, process ids.
 targets = {}
 
 
@@ -51,7 +51,7 @@ class Refused(Exception):
 
 
 class Missing(Exception):
-    """The machine lacks what is attacked."""
+    """The machine lacks the object of the attack."""
 
 
 def attempt(name):
@@ -81,7 +81,7 @@ def call(name, *args):
 
 
 def reaches(name, *args):
-    """Makes a call whose privilege the kernel checks before its arguments, which are invalid: it changes nothing even if it is allowed."""
+    """Makes a call with invalid arguments, whose privilege the kernel checks first: even if it is allowed, it changes nothing."""
     try:
         call(name, *args)
     except OSError as error:
@@ -90,7 +90,7 @@ def reaches(name, *args):
 
 
 def new_directory():
-    """A directory on a file system of the sandbox itself, where its root can write without a user namespace as well."""
+    """Returns a directory on the sandbox's own file system, where its root can write even without a user namespace."""
     return tempfile.mkdtemp(dir='/dev/shm')
 
 

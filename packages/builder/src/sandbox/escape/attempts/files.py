@@ -130,11 +130,11 @@ def sys_file():
 
 @attempt('read the list of keys')
 def list_keys():
-    # The list has the keys of the own user namespace only, to which the session keyring that crun makes does not belong.
+    # The list has only keys of the process's own user namespace, to which the session keyring made by crun does not belong.
     try:
         call('add_key', b'user', b'listed', b'key', 3, KEY_SPEC_PROCESS_KEYRING)
     except OSError:
-        pass  # the list itself must be closed
+        pass  # the test is about reading the list
     if not text_of('/proc/keys'):
         raise Refused('it is empty')
 

@@ -7,7 +7,7 @@ import struct
 
 from attempt import NAMESPACES, attempt, call, new_directory, reaches
 
-#: setns(2) into the own namespace needs the same privilege as into another one.
+#: setns(2) into a process's own namespace needs the same privilege as setns(2) into another namespace.
 SELF_NAMESPACES = {'uts': 'uts', 'ipc': 'ipc', 'network': 'net', 'cgroup': 'cgroup', 'mount': 'mnt', 'pid': 'pid'}
 
 
@@ -44,7 +44,7 @@ def place():
 
 
 def own_mount():
-    """A mount that the new API can change, unlike those that the runtime has made; without mount(2), one that exists."""
+    """Returns a mount that the new mount API can change, unlike mounts made by the runtime; if mount(2) is refused, an existing mount."""
     try:
         call('unshare', NAMESPACES['mount'])
         call('mount', b'none', b'/', None, 0x44000, None)  # MS_REC, MS_PRIVATE

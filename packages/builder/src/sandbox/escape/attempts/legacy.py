@@ -1,4 +1,4 @@
-"""Attempts by the entry of 32-bit programs: a filter that checks only the numbers of 64-bit calls would let them pass."""
+"""Attempts by 32-bit system calls, which a filter that checks only the numbers of 64-bit calls would let pass."""
 
 import ctypes
 import errno
@@ -57,7 +57,7 @@ def reaches32(number, *args):
 
 
 def socket32(family, kind, protocol):
-    """By socketcall(2), the only way that old 32-bit programs have."""
+    """Opens a socket by socketcall(2), the only way for old 32-bit programs."""
     numbers = b''.join(one.to_bytes(4, 'little') for one in (family, kind, protocol))
     return call32(102, 1, numbers)
 

@@ -1,4 +1,4 @@
-"""Attempts against processes outside: of the host, and of another sandbox that runs at the same time."""
+"""Attempts against processes outside of the sandbox: on the host, and in another sandbox that runs at the same time."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ def command_of(pid):
 
 
 def outside():
-    """The visible processes that are not of this sandbox: the prepared ones, and the supervisor that has started it."""
+    """Returns the visible processes outside of this sandbox: those that the test has started, and the sandbox's supervisor."""
     words = [targets['marker'], 'supervisor.py']
     pids = [int(pid) for pid in os.listdir('/proc') if pid.isdigit()]
     found = [pid for pid in pids if any(word in command_of(pid) for word in words) and 'main.py' not in command_of(pid)]
@@ -24,7 +24,7 @@ def outside():
 
 
 def against_each(action):
-    """Passes if the action works on one of the processes outside."""
+    """Returns if the action works on one of the processes outside of the sandbox."""
     last = Refused('no process outside is visible')
     for pid in outside():
         try:
@@ -35,7 +35,7 @@ def against_each(action):
 
 
 def marked(where):
-    """The process that the test has started there, by its id on the host."""
+    """Returns the id on the host of the process that the test has started there."""
     pid = targets[where]['pid']
     os.kill(pid, 0)
     if targets[where]['word'] not in command_of(pid):

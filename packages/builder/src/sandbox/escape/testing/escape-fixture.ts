@@ -48,7 +48,7 @@ export interface EscapeFixture extends AsyncDisposable {
 
 export async function escapeFixture(): Promise<EscapeFixture> {
   await using hold = new AsyncDisposableStack()
-  // Not in /tmp, which a control run shares.
+  // Not in /tmp, which a control run shares with the sandbox.
   const dir = await mkdtemp('/var/tmp/copr-escape-')
   hold.defer(() => rm(dir, { recursive: true, force: true }))
   const word = `escape-${process.pid}-${randomInt(1e9)}`
@@ -159,7 +159,7 @@ function optionsOf(
   }
 }
 
-/** Writes files that no sandbox should read, which every user may: only the barriers of the sandbox keep them. */
+/** Writes files that every user may read but no sandbox should: only the sandbox's barriers protect them. */
 async function makeFiles(dir: string, word: string) {
   const paths = {
     agent: 'agent/token',
@@ -192,7 +192,7 @@ interface Lower {
   programs: string[]
 }
 
-/** Makes a root in which the host's programs run, with some that have privileges. */
+/** Makes a root in which the host's programs run, and adds some privileged programs. */
 async function makeLower(dir: string): Promise<Lower> {
   const root = join(dir, 'lower')
   const programs = ['/usr']
@@ -268,7 +268,7 @@ async function startNeighbor({
   return { pid, targets: { ...targets, pid }, tmp: join(changes, 'upper/tmp'), ended }
 }
 
-/** Mounts namespaces on files, by which control runs join them. */
+/** Mounts namespaces on files, through which control runs join them. */
 async function shareNamespaces(
   hold: AsyncDisposableStack,
   dir: string,
@@ -305,7 +305,7 @@ async function diskOf(dir: string): Promise<[number, number]> {
   return [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
 }
 
-/** Returns the host's addresses other than loopback. Link-local ones need a device. */
+/** Returns the host's addresses except for loopback addresses, and link-local addresses, which need a device. */
 function addressesOfHost(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

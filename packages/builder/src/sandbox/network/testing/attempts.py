@@ -1,5 +1,5 @@
-# Attempts of a sandbox to reach something, for tests. Reads lines "KIND HOST PORT", prints lines "KIND HOST PORT RESULT":
-# "open" if an answer came, the reason otherwise. With the arguments "serve PORT [without-dns]", serves what they look for.
+# Tries to reach servers from a sandbox, for tests. Reads lines "KIND HOST PORT", prints lines "KIND HOST PORT RESULT": RESULT is "open"
+# if an answer came, otherwise the reason. With the arguments "serve PORT [without-dns]", serves the ports that the attempts look for.
 import socket
 import struct
 import sys

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { runOrThrow } from '@copr/process/run'
 
-/** As text: a user of the sandbox may be unable to reach this folder. */
+/** Passed as text: a user of the sandbox may be unable to read this folder. */
 const ATTEMPTS = readFileSync(new URL('attempts.py', import.meta.url), 'utf8')
 
 /** First host id of the sandbox's user namespace, and the id of slirp4netns. */
@@ -57,7 +57,7 @@ export interface Machines extends AsyncDisposable {
   dir: string
 }
 
-/** Connects another machine, a network namespace with a server, to this one; and serves the same here. */
+/** Connects this machine to another one, which is a network namespace with a server, and starts the same server here. */
 export async function connectMachines(): Promise<Machines> {
   await using stack = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'copr-network-test-'))
@@ -65,7 +65,7 @@ export async function connectMachines(): Promise<Machines> {
   const holder = ['--net', '/bin/sh', '-c', 'echo ready; exec cat']
   const peer = stack.use(await start('unshare', holder))
   const device = `copr-${process.pid}`
-  // Removed together with the namespace, which it connects to.
+  // The device is removed together with the namespace that it leads to.
   await ip(`link add ${device} type veth peer name eth0 netns ${peer.pid}
 addr add ${HOST.public4}/30 dev ${device}
 addr add ${HOST.public6}/64 dev ${device} nodad
