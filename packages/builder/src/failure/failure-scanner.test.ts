@@ -34,6 +34,18 @@ test('the first error of the failed section is found with the lines around it', 
   assert.equal(details.excerpt?.lines[5], 'make: *** [hello.o] Error 1')
 })
 
+test('only the newest sections are kept in memory, as a build can print the beginnings of any number', () => {
+  const sections = (count: number): string =>
+    Array.from(
+      { length: count },
+      (_, i) => `Executing(%${'x'.repeat(i + 1)}): /bin/sh -e x\n`,
+    ).join('')
+  const after = (count: number): number | null =>
+    detailsOf(BEGIN + GCC + sections(count) + END).line
+  assert.equal(after(30), 3)
+  assert.notEqual(after(40), 3)
+})
+
 test('errors of sections that succeeded do not count', () => {
   const prep = 'Executing(%prep): /bin/sh -e x\nHunk #1 FAILED at 1.\n'
   const details = detailsOf(prep + built(GCC))

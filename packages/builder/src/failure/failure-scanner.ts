@@ -16,6 +16,8 @@ const LINES_BELOW = 5
 const FOLLOWED_LINES = 16
 /** Lines of rank `likely` that are no further apart belong to the same error. */
 const GROUP_LINES = 30
+/** Maximum number of stages kept, the newest ones: a build can print the beginning of any number of sections. */
+const MAX_STAGES = 40
 /** Number of lines of a section that the rules are tried on; the others only move the end of the section. Bounds the time for a log of errors. */
 const MAX_TRIED = 20_000
 /** make ignores an error, reported by this many lines at most. */
@@ -217,7 +219,11 @@ export class FailureScanner {
       isStopped: false,
       tried: 0,
     }
+    // A stage that begins again becomes the newest.
+    this.#stages.delete(name)
     this.#stages.set(name, stage)
+    const [oldest] = this.#stages.keys()
+    if (this.#stages.size > MAX_STAGES && oldest !== undefined) this.#stages.delete(oldest)
     return stage
   }
 
