@@ -73,6 +73,7 @@ wget wget
 xz xz-utils
 bzip2 bzip2
 gpgv gpgv
+ruby ruby
 /usr/sbin/sshd openssh-server
 ssh openssh-client
 openssl openssl
