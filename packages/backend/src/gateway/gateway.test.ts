@@ -10,7 +10,6 @@ import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { FinishRequest } from '@copr/contract/builder-protocol'
 import { cancelBuild } from '@copr/domain/builds/cancel'
-import { submitBuild } from '@copr/domain/builds/submit'
 import { requeueExpired } from '@copr/domain/builds/task-outcomes'
 import { LEASE_HEADER } from '@copr/contract/builder-protocol'
 import type { KyselyPlugin } from 'kysely'
@@ -283,18 +282,7 @@ test('an uploaded SRPM is imported from the uploads, published, and removed from
   await writeFile(join(folder, name), data)
   const facts = await readSourceMetadata(join(folder, name), name)
   const json = { tmp: 'some-folder', pkg: name, url: 'http://copr.example/x' }
-  const id = await submitBuild(
-    system.db,
-    {
-      project: system.project,
-      submitter_id: system.project.user_id,
-      source: { type: 'upload', json, facts, bytes: data.length },
-      chroots: null,
-      timeout_seconds: 100,
-      limits: system.backend.config.limits,
-    },
-    new Date(),
-  )
+  const id = await system.submit({ type: 'upload', json, facts, bytes: data.length })
   assert.equal((await agent.claim())?.task.kind, 'import')
   const srpm = await agent.send('GET', `/tasks/${id}/srpm`)
   assert.deepEqual(Buffer.from(await srpm.arrayBuffer()), data)
@@ -314,18 +302,7 @@ test('a builder gets an uploaded spec file with the root in which to make the SR
   await mkdir(folder)
   await writeFile(join(folder, 'hello.spec'), 'Name: hello\n')
   const json = { tmp: 'some-folder', pkg: 'hello.spec', url: 'http://copr.example/x' }
-  const id = await submitBuild(
-    system.db,
-    {
-      project: system.project,
-      submitter_id: system.project.user_id,
-      source: { type: 'upload', json, bytes: 12 },
-      chroots: null,
-      timeout_seconds: 100,
-      limits: system.backend.config.limits,
-    },
-    new Date(),
-  )
+  const id = await system.submit({ type: 'upload', json, bytes: 12 })
   const claimed = await agent.claim()
   assert.ok(claimed?.task.kind === 'source')
   assert.deepEqual(claimed.task.source, { type: 'upload', file_name: 'hello.spec' })
@@ -348,17 +325,9 @@ test('a builder gets a script with its repositories and the body of the webhook'
   await writeFile(join(folder, 'hook_payload'), '{}')
   const repos = 'copr://dana/telescope https://x.example/$chroot'
   const hook = { tmp: 'some-folder', hook_data: true }
-  const id = await submitBuild(
-    system.db,
-    {
-      project: system.project,
-      submitter_id: null,
-      source: { type: 'custom', json: { script: 'true', chroot: CHROOT, repos, ...hook } },
-      chroots: null,
-      timeout_seconds: 100,
-      limits: system.backend.config.limits,
-    },
-    new Date(),
+  const id = await system.submit(
+    { type: 'custom', json: { script: 'true', chroot: CHROOT, repos, ...hook } },
+    { submitter_id: null },
   )
   const claimed = await agent.claim()
   assert.ok(claimed?.task.kind === 'source')
@@ -376,18 +345,9 @@ test('a builder gets a source build with its settings, and may fail it at once',
   await using system = await TestBackend.start()
   const agent = await system.agent()
   const settings = { type: 'svn', clone_url: 'https://svn.example.org/lens' }
-  const id = await submitBuild(
-    system.db,
-    {
-      project: system.project,
-      submitter_id: null,
-      submitted_by: 'a webhook',
-      source: { type: 'scm', json: settings },
-      chroots: null,
-      timeout_seconds: 100,
-      limits: system.backend.config.limits,
-    },
-    new Date(),
+  const id = await system.submit(
+    { type: 'scm', json: settings },
+    { submitter_id: null, submitted_by: 'a webhook' },
   )
   const claimed = await agent.claim()
   assert.ok(claimed?.task.kind === 'source')

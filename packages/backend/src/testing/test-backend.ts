@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Configuration } from '@copr/contract/configuration'
 import type { KeyAlgorithm } from '@copr/contract/keygen-protocol'
 import { findBuild } from '@copr/domain/builds/build-queries'
-import { submitBuild } from '@copr/domain/builds/submit'
+import { type Submission, submitBuild } from '@copr/domain/builds/submit'
 import { Notices } from '@copr/domain/database/notify'
 import { createMachine } from '@copr/domain/machines/machines'
 import { noteImport } from '@copr/domain/queue/imported-commits'
@@ -197,13 +197,22 @@ export class TestBackend implements AsyncDisposable {
   }
 
   async submitLink(url = 'https://example.com/hello-1.0-1.src.rpm'): Promise<number> {
-    const submission = {
+    return await this.submit({ type: 'link', json: { url } })
+  }
+
+  /** Submits a build of a source to all chroots of the project; returns its ID. */
+  async submit(
+    source: Submission['source'],
+    fields: Partial<Pick<Submission, 'submitter_id' | 'submitted_by'>> = {},
+  ): Promise<number> {
+    const submission: Submission = {
       project: this.project,
       submitter_id: this.project.user_id,
-      source: { type: 'link' as const, json: { url } },
+      source,
       chroots: null,
       timeout_seconds: 100,
       limits: this.backend.config.limits,
+      ...fields,
     }
     return await submitBuild(this.db, submission, new Date())
   }
